@@ -1,0 +1,115 @@
+import { DecodeError } from "./errors.ts";
+
+/** Cursor over untrusted bytes. Every read is bounded by `end`; nothing ever reads past a parent. */
+export class Reader {
+  readonly #b: Uint8Array;
+  readonly #end: number;
+  #at: number;
+
+  constructor(b: Uint8Array, at = 0, end = b.length) {
+    this.#b = b;
+    this.#at = at;
+    this.#end = end;
+  }
+  get left(): number {
+    return this.#end - this.#at;
+  }
+  get at(): number {
+    return this.#at;
+  }
+  u8(what: string): number {
+    return this.#b[this.#take(1, what)] as number;
+  }
+  u16(what: string): number {
+    const o = this.#take(2, what);
+    return ((this.#b[o] as number) << 8) | (this.#b[o + 1] as number);
+  }
+  u32(what: string): number {
+    return this.u16(what) * 0x10000 + this.u16(what);
+  }
+  /** A view, not a copy. */
+  bytes(n: number, what: string): Uint8Array {
+    const o = this.#take(n, what);
+    return this.#b.subarray(o, o + n);
+  }
+  /** The only way into a nested length-prefixed field: a child reader that cannot see its siblings. */
+  sub(n: number, what: string): Reader {
+    const o = this.#take(n, what);
+    return new Reader(this.#b, o, o + n);
+  }
+  rest(): Uint8Array {
+    return this.bytes(this.left, "rest");
+  }
+  end(what: string): void {
+    if (this.left !== 0) throw new DecodeError("trailing", what, this.#at);
+  }
+  #take(n: number, what: string): number {
+    if (n < 0) throw new DecodeError("bad-length", what, this.#at);
+    const o = this.#at;
+    if (o + n > this.#end) throw new DecodeError("short", what, o);
+    this.#at = o + n;
+    return o;
+  }
+}
+
+/**
+ * Cursor over our own buffer. Given a buffer, running out of room is a bug in us and throws RangeError;
+ * without one it grows as needed (control messages only, never the data path).
+ */
+export class Writer {
+  #b: Uint8Array;
+  #at: number;
+  readonly #grows: boolean;
+  constructor(b?: Uint8Array, at = 0) {
+    this.#b = b ?? new Uint8Array(256);
+    this.#grows = b === undefined;
+    this.#at = at;
+  }
+  get at(): number {
+    return this.#at;
+  }
+  u8(v: number): void {
+    const o = this.#room(1);
+    this.#b[o] = v;
+  }
+  u16(v: number): void {
+    const o = this.#room(2);
+    this.#b[o] = v >>> 8;
+    this.#b[o + 1] = v;
+  }
+  u32(v: number): void {
+    this.u16(v >>> 16);
+    this.u16(v);
+  }
+  bytes(v: Uint8Array): void {
+    const o = this.#room(v.length);
+    this.#b.set(v, o);
+  }
+  /** Overwrites two bytes already written. */
+  patch16(at: number, v: number): void {
+    if (at < 0 || at + 2 > this.#at) throw new RangeError("writer: patch outside what was written");
+    this.#b[at] = v >>> 8;
+    this.#b[at + 1] = v;
+  }
+  /** Writes `body`, then goes back and fills the 16-bit length (counted from `base`, or'ed with `flags`) that precedes it. */
+  sized16(flags: number, base: number, body: () => void): void {
+    const at = this.#room(2);
+    body();
+    this.patch16(at, flags | (this.#at - base));
+  }
+  /** What was written: a view, valid until the next write. */
+  done(): Uint8Array {
+    return this.#b.subarray(0, this.#at);
+  }
+  #room(n: number): number {
+    const o = this.#at;
+    if (o + n > this.#b.length) {
+      if (!this.#grows) throw new RangeError(`writer: ${o + n - this.#b.length} bytes over`);
+      const b = new Uint8Array(Math.max(2 * this.#b.length, o + n));
+      b.set(this.#b);
+      this.#b = b;
+    }
+    this.#at = o + n;
+    return o;
+  }
+}

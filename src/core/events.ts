@@ -1,0 +1,90 @@
+// Everything the outside may learn. One union feeds the log, the control socket, ubus, netifd and the tests.
+import type { Layer } from "./errors.ts";
+
+export type LinkState = "down" | "dialing" | "ike" | "l2tp" | "ppp" | "up" | "stopping";
+
+/** `link` is the name of the interface or server section; "" where a datagram belongs to none. */
+export type Event =
+  | { kind: "daemon.ready"; link: ""; version: string; runtime: string }
+  | { kind: "daemon.stopping"; link: ""; why: string }
+  | { kind: "daemon.warning"; link: string; text: string }
+  | { kind: "daemon.reloaded"; link: ""; changed: string }
+  | { kind: "link.state"; link: string; state: LinkState }
+  | { kind: "link.up"; link: string; ifname: string; local: string; remote: string; dns: readonly string[] }
+  | { kind: "link.down"; link: string; layer: Layer; code: string; text: string }
+  | { kind: "link.retry"; link: string; inSeconds: number }
+  | { kind: "ike.started"; link: string; peer: string; role: "initiator" | "responder" }
+  | { kind: "ike.up"; link: string; peer: string; peerId: string; proposal: string; nat: string }
+  | { kind: "ike.rekeyed"; link: string; peer: string; what: "isakmp" | "esp" }
+  | { kind: "ike.mapping"; link: string; peer: string; was: string }
+  | { kind: "ike.failed"; link: string; peer: string; code: string; text: string }
+  | { kind: "ike.down"; link: string; peer: string; why: string }
+  | { kind: "esp.up"; link: string; peer: string; proposal: string; encap: "udp" | "esp"; spiIn: number; spiOut: number }
+  | { kind: "esp.down"; link: string; peer: string; spiIn: number; why: string }
+  | { kind: "l2tp.tunnel-up"; link: string; tunnel: number; peerTunnel: number; peerHost: string; peerVendor: string }
+  | { kind: "l2tp.tunnel-down"; link: string; tunnel: number; code: string; text: string }
+  | { kind: "l2tp.call-up"; link: string; tunnel: number; call: number; peerCall: number }
+  | { kind: "l2tp.call-down"; link: string; tunnel: number; call: number; code: string; text: string }
+  | { kind: "l2tp.wen"; link: string; call: number; errors: string }
+  | { kind: "ppp.lcp-up"; link: string; mru: number; peerMru: number; auth: string }
+  | { kind: "ppp.auth"; link: string; user: string; method: string; ok: boolean; text: string }
+  | { kind: "ppp.ipcp-up"; link: string; local: string; remote: string }
+  | { kind: "ppp.identification"; link: string; text: string }
+  | { kind: "session.up"; link: string; user: string; ip: string; peer: string; session: number }
+  | { kind: "session.down"; link: string; user: string; ip: string; session: number; code: string; text: string }
+  | { kind: "peer.bad"; link: string; layer: string; peer: string; what: string };
+
+export interface EventLog {
+  emit(e: Event): void;
+}
+
+export type Level = "error" | "warn" | "notice" | "info" | "debug";
+export const LEVELS: readonly Level[] = ["error", "warn", "notice", "info", "debug"];
+const LEVEL: Readonly<Record<Event["kind"], Level>> = {
+  "daemon.ready": "notice",
+  "daemon.stopping": "notice",
+  "daemon.warning": "warn",
+  "daemon.reloaded": "notice",
+  "link.state": "debug",
+  "link.up": "notice",
+  "link.down": "warn",
+  "link.retry": "info",
+  "ike.started": "info",
+  "ike.up": "info",
+  "ike.rekeyed": "info",
+  "ike.mapping": "notice",
+  "ike.failed": "warn",
+  "ike.down": "info",
+  "esp.up": "info",
+  "esp.down": "info",
+  "l2tp.tunnel-up": "info",
+  "l2tp.tunnel-down": "info",
+  "l2tp.call-up": "info",
+  "l2tp.call-down": "info",
+  "l2tp.wen": "warn",
+  "ppp.lcp-up": "info",
+  "ppp.auth": "info",
+  "ppp.ipcp-up": "info",
+  "ppp.identification": "debug",
+  "session.up": "notice",
+  "session.down": "notice",
+  "peer.bad": "info",
+};
+export function levelOf(e: Event): Level {
+  return LEVEL[e.kind];
+}
+
+/** Peer-chosen text may hold anything: one line, printable ASCII, at most 128 UTF-16 units of it. The only place that quotes. */
+export function quote(s: string): string {
+  return JSON.stringify(s.slice(0, 128)).replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+/** One line for the log: `info hq: l2tp.tunnel-up tunnel=7 peerHost="lns"`. */
+export function line(e: Event): string {
+  const { kind, link, ...rest } = e;
+  const fields = Object.entries(rest).map(([k, v]) => {
+    const text = typeof v === "string" ? quote(v) : Array.isArray(v) ? quote(v.join(" ")) : String(v);
+    return `${k}=${text}`;
+  });
+  return [`${LEVEL[kind]} ${link === "" ? "daemon" : link}: ${kind}`, ...fields].join(" ");
+}

@@ -1,0 +1,168 @@
+// The seams between the control plane and where packets move. Userspace and kernel implement them alike.
+// Promises exist here alone; their results re-enter a machine as events.
+import type { Endpoint, FrameChannel } from "../ports/ports.ts";
+import type { Packet } from "../core/packet.ts";
+
+export type Spi = number;
+/**
+ * One IPsec peer as IKE authenticated it: all SAs that replace one another share it, and an L2TP tunnel is bound to it.
+ * Two clients behind one NAT have two flows. 0 is "in the clear".
+ */
+export type FlowId = number;
+
+export interface SaKeys {
+  /** Cipher key; for AES-GCM and ChaCha20-Poly1305 with the 4-byte salt behind it (RFC 4106 §8.1, RFC 7634 §2). */
+  readonly encr: Uint8Array;
+  /** HMAC key; empty for AEAD. */
+  readonly integ: Uint8Array;
+}
+export type EspCipher = "aes128" | "aes192" | "aes256" | "3des" | "null" | "aes128gcm16" | "aes192gcm16" | "aes256gcm16" | "chacha20poly1305";
+export type EspInteg = "md5" | "sha1" | "sha256" | "sha384" | "sha512" | "sha256_96" | "none";
+
+export interface SaSpec {
+  readonly spi: Spi;
+  readonly cipher: EspCipher;
+  /** "none" exactly with AEAD ciphers. */
+  readonly integ: EspInteg;
+  readonly keys: SaKeys;
+  /** Outer addresses; ports are 4500-ish with UDP encapsulation (RFC 3948), 0 with raw protocol 50. */
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+  readonly udpEncap: boolean;
+  /** Inner UDP ports of the selectors, 0 for any. */
+  readonly localPort: number;
+  readonly remotePort: number;
+  /** Hard limits: the plane stops using the SA at either. 0: none (the sequence number still ends it). */
+  readonly hardBytes: number;
+  readonly hardPackets: number;
+}
+export interface Counters {
+  readonly rxPackets: number;
+  readonly rxBytes: number;
+  readonly txPackets: number;
+  readonly txBytes: number;
+}
+
+/** The child SA seam: all that IKE knows about where packets are encrypted. */
+export interface IpsecPlane {
+  /** A random inbound SPI (256 to 2^32-1) that no SA uses; reserved until installed or released. */
+  allocateSpi(): Spi;
+  releaseSpi(spi: Spi): void;
+  /** From now on packets under `spec.spi` are accepted for `flow`. */
+  addInbound(flow: FlowId, spec: SaSpec): Promise<void>;
+  /** From now on the flow's packets leave under this SA; the one used before stays known until removed. */
+  addOutbound(flow: FlowId, spec: SaSpec): Promise<void>;
+  remove(direction: "in" | "out", spi: Spi): Promise<void>;
+  /** The NAT mapping moved: every SA of the flow now sends to `to`. */
+  move(flow: FlowId, local: Endpoint, to: Endpoint): Promise<void>;
+  /** Bytes and packets that went through one SA so far; IKE polls these for rekeying. */
+  counters(direction: "in" | "out", spi: Spi): Counters;
+  /** A valid packet for the flow came from a new outer address and port (RFC 3948 §4): IKE decides whether to move. */
+  onMapping: (flow: FlowId, from: Endpoint) => void;
+  /** Somebody sends under an SPI we do not know; at most one call a second. IKE may ask the peer to delete it. */
+  onUnknownSpi: (from: Endpoint, spi: Spi) => void;
+}
+
+/** One remote L2TP speaker: inner ports inside a flow, or an address in the clear. Compare `key`, not the object. */
+export interface L2tpRemote {
+  readonly key: string;
+  readonly flow: FlowId;
+  /** Outer address of the peer (for people), and its UDP port as L2TP sees it. */
+  readonly address: string;
+  readonly port: number;
+  /** Our own address and L2TP UDP port on this path. */
+  readonly localAddress: string;
+  readonly localPort: number;
+}
+export interface TunnelSpec {
+  readonly localId: number;
+  readonly peerId: number;
+  readonly remote: L2tpRemote;
+}
+export interface CallSpec {
+  readonly localId: number;
+  readonly peerId: number;
+  /** We put sequence numbers on what we send; what arrives with them is put in order either way. */
+  readonly sequencing: boolean;
+  /** Largest PPP information field that fits the path unfragmented. */
+  readonly mru: number;
+}
+
+/**
+ * The L2TP data seam. Control datagrams share the path, so the plane hands them out too. A plane that requires IPsec for a
+ * remote never sends to it, and never delivers from it, outside a flow.
+ */
+export interface L2tpPlane {
+  /** Sends one L2TP control message (from the L2TP header on). False: no SA or no socket, counted and dropped. */
+  sendControl(remote: L2tpRemote, message: Uint8Array): boolean;
+  /** Every datagram with the T bit, and data for no known call. `p` is only valid during the call. */
+  onControl: (remote: L2tpRemote, p: Packet) => void;
+  openTunnel(spec: TunnelSpec): TunnelPath;
+}
+export interface TunnelPath {
+  /** Before the message that lets the peer talk is sent: its first LCP frame may overtake our acknowledgement. */
+  openCall(spec: CallSpec): CallChannel;
+  close(): void;
+}
+/** The channel of one call; `peerId` becomes known later for the side that asked. */
+export interface CallChannel extends FrameChannel {
+  setPeer(peerCallId: number): void;
+  setSequencing(on: boolean): void;
+  counters(): Counters;
+}
+
+export interface Route {
+  readonly prefix: string;
+  readonly metric?: number;
+}
+export interface IpConfig {
+  readonly ifname: string;
+  readonly mtu: number;
+  readonly local4: string;
+  readonly peer4: string;
+  /** Networks behind the peer, "10.2.0.0/16". Installed in the kernel and, at a server, looked up per packet. */
+  readonly routes: readonly Route[];
+  /** Clamp the MSS of TCP SYNs to the MTU in both directions. */
+  readonly clampMss: boolean;
+}
+/** The network seam: after IPCP, IP packets stop visiting the control code. */
+export interface NetPlane {
+  /** A netdev for one client link: created, addressed, routed, up. */
+  attachClient(channel: CallChannel, cfg: IpConfig): Promise<NetInterface>;
+  /** One netdev for all users of a server; sessions join and leave. */
+  openServer(cfg: { ifname: string; mtu: number; local4: string; pool: readonly string[]; clampMss: boolean }): Promise<ServerInterface>;
+  /** Makes sure that `server` stays reachable outside every tunnel: a host route by today's gateway. Returns its undo. */
+  pinHostRoute(server: string): Promise<() => Promise<void>>;
+  /** Our source address and the path's MTU towards `remote`. Rejects with SystemError when there is no route. */
+  pathTo(remote: string): Promise<{ local: string; mtu: number; device: string }>;
+}
+export interface NetInterface {
+  readonly ifname: string;
+  counters(): Counters;
+  detach(): Promise<void>;
+}
+export interface ServerInterface {
+  readonly ifname: string;
+  /** Packets to `ip` and to `routes` go to `channel`; packets from it with other source addresses are dropped. */
+  attach(channel: CallChannel, ip: string, routes: readonly Route[]): Promise<NetInterface>;
+  close(): Promise<void>;
+}
+
+export interface DataPlane {
+  readonly kind: "userspace" | "kernel" | "none";
+  readonly ipsec: IpsecPlane;
+  readonly l2tp: L2tpPlane;
+  readonly net: NetPlane;
+  /** Named drops of everything below the control plane. */
+  drops(): Record<string, number>;
+  close(): Promise<void>;
+}
+
+/** IKE's own datagrams, on UDP 500 and 4500; the plane strips and adds the non-ESP marker (RFC 3948 §2.2). */
+export interface IkePort {
+  /** `local.port` says which socket: 500, or 4500 with the marker. */
+  send(local: Endpoint, remote: Endpoint, message: Uint8Array): void;
+  /** A NAT keepalive: one byte 0xff from 4500 (RFC 3948 §2.3). */
+  keepalive(local: Endpoint, remote: Endpoint): void;
+  onMessage: (p: Packet, local: Endpoint, remote: Endpoint) => void;
+}

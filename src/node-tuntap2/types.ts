@@ -1,0 +1,180 @@
+// The native library as TypeScript sees it. One interface for every engine; the C behind it includes no engine's header.
+// Arguments are checked at the border: a wrong one is a RangeError, never memory. A failed system call throws an Error
+// with `code` ("EADDRINUSE"), `errno` and `syscall`.
+
+export const SLOT = 2048; // bytes of one slot
+export const HEAD = 128; // where a packet that was read begins: headroom for ESP, UDP, L2TP and PPP headers
+export const TAIL = 64; // kept free behind it for padding, trailer and ICV: the longest packet is SLOT - HEAD - TAIL
+export const META = 4; // 32-bit words a slot in Ring.meta
+export const OFF = 0; // byte offset of the packet in Ring.mem
+export const LEN = 1; // its length; 0: dropped, every later stage skips the slot
+export const KIND = 2; // what became of it, see Kind
+export const REF = 3; // KIND tun: device id; KIND up-*: handle of the flow or call concerned (0: none)
+export const ADDR = 44; // bytes a slot in Ring.addr:
+//   0 family (4, 6, or 0: none)  1 unused  2..3 remote port, big endian  4..19 remote address (IPv4 in the first 4)
+//   20..35 local address (IP_PKTINFO; source to send from, or all zero)  36..39 interface index (LE u32)  40..41 local port BE
+
+/** Where a slot goes next. 0 is dropped. */
+export const Kind = {
+  none: 0,
+  // after tx(): which socket it leaves by
+  udp4500: 1, // ESP in UDP
+  raw50: 2, // ESP over IP
+  udp1701: 3, // L2TP in the clear
+  // after rx(): who gets it
+  tun: 10, // an IP packet for device REF
+  upIke: 11, // from 4500 behind the non-ESP marker (already stripped)
+  upL2tp: 12, // an L2TP datagram for the control plane: REF flow; ADDR's ports are the inner UDP ports; 0 flow = clear
+  upFrame: 13, // a PPP frame that is no IP packet: REF call; [OFF, LEN] from the PPP address/protocol field on
+  upData: 14, // an L2TP data message with Ns, or of a call that asks for everything: REF call; from the L2TP header on
+  upMapping: 15, // as tun/up*, never set on its own: see FastPath.mapping
+} as const;
+
+/** n packets in one slab. The slab belongs to the ring; views die with it. */
+export interface Ring {
+  readonly slots: number;
+  readonly mem: Uint8Array;
+  readonly meta: Uint32Array;
+  readonly addr: Uint8Array;
+}
+
+export interface SaParams {
+  readonly spi: number;
+  readonly cipher: string; // dataplane.ts EspCipher
+  readonly integ: string; // dataplane.ts EspInteg
+  readonly encr: Uint8Array; // key, for AEAD key || 4-byte salt
+  readonly integKey: Uint8Array;
+  readonly flow: number; // handle of the flow it belongs to
+  readonly hardBytes: number; // 0 none
+  readonly hardPackets: number; // 0 none
+  readonly window: number; // anti-replay window in packets, inbound only; a multiple of 32, 1024 when 0
+}
+export interface SaCounters {
+  readonly packets: number;
+  readonly bytes: number; // of the inner UDP datagrams
+  readonly seq: number; // last sent, or highest received
+}
+/** How a flow's packets leave: outer addresses, encapsulation. Addresses are 4 or 16 bytes, equal in length. */
+export interface FlowParams {
+  readonly local: Uint8Array;
+  readonly remote: Uint8Array;
+  readonly localPort: number; // 4500, 1701 ...
+  readonly remotePort: number;
+  readonly encap: "udp" | "esp" | "clear";
+}
+/** One L2TP call on the fast path. */
+export interface CallParams {
+  readonly flow: number;
+  readonly dev: number; // device id for inbound IP packets
+  readonly localTunnel: number;
+  readonly localCall: number;
+  readonly peerTunnel: number;
+  readonly peerCall: number; // 0: not known yet, nothing is sent
+  readonly innerLocalPort: number; // UDP ports inside ESP; equal to the flow's in the clear
+  readonly innerRemotePort: number;
+  readonly pppHeader: Uint8Array; // 0 to 4 bytes in front of an IPv4 packet, e.g. ff 03 00 21
+  readonly ip: boolean; // IPCP is open: IP packets pass; otherwise they are dropped by name
+  readonly sequencing: boolean; // stamp Ns (starting at 0) on what we send
+  readonly allUp: boolean; // hand every inbound data message up (reordering in TypeScript)
+  readonly clampMss: number; // largest TCP MSS for IPv4 let through in SYNs both ways, 0 none
+  readonly checkSource: boolean; // inbound IP sources must route back to this call (a server's users)
+}
+
+/** Names of the fast path's drops, in the order of FastPath.drops(). */
+export const DROPS = [
+  "esp.unknown-spi", "esp.short", "esp.auth", "esp.replay", "esp.padding", "esp.next-header", "esp.limit", "esp.outer-mismatch",
+  "esp.seq-exhausted", "udp.short", "udp.port", "l2tp.bad-header", "l2tp.unknown-call", "l2tp.wrong-flow", "ppp.short",
+  "ip.no-session", "ip.not-open", "ip.spoofed", "ip.bad", "ip.too-big", "tx.no-sa", "tx.no-peer", "tx.socket-full", "tx.error",
+  "tun.full", "tun.error", "rx.truncated", "nat.keepalive",
+] as const;
+
+/**
+ * The table of flows, SAs, calls and routes, and the batch work on it. Handles are small positive integers; a handle that was
+ * removed is a RangeError. The TypeScript reference implements the same interface.
+ */
+export interface FastPath {
+  addFlow(p: FlowParams): number;
+  setFlow(flow: number, p: FlowParams): void;
+  removeFlow(flow: number): void; // its SAs and calls must be gone
+  addSaIn(p: SaParams): number;
+  addSaOut(p: SaParams): number;
+  /** The outbound SA that a flow uses from now on; 0: none, its packets are dropped (tx.no-sa). */
+  setFlowSa(flow: number, saOut: number): void;
+  removeSa(sa: number): void; // wipes the keys
+  saCounters(sa: number): SaCounters;
+  addCall(p: CallParams): number;
+  setCall(call: number, p: CallParams): void; // keeps counters and sequence numbers
+  removeCall(call: number): void; // its routes must be gone
+  /** [rx packets, rx bytes, tx packets, tx bytes] of IP packets. */
+  callCounters(call: number): readonly [number, number, number, number];
+  /** Outbound IP lookup of a device: longest prefix first. `length` in bits. Client links use 0.0.0.0/0. */
+  addRoute(dev: number, prefix: Uint8Array, length: number, call: number): void;
+  removeRoute(dev: number, prefix: Uint8Array, length: number): void;
+  /**
+   * Slots 0..n-1 hold IP packets of `dev`. Each is looked up, clamped, stamped (PPP, L2TP, UDP), sealed; its KIND says by which
+   * socket it leaves, its addr entry where to. Returns how many are left.
+   */
+  tx(dev: number, ring: Ring, n: number): number;
+  /** Slots hold whole PPP frames (from the PPP header on) for one call: L2TP header, UDP header, sealed. */
+  txFrames(call: number, ring: Ring, n: number): number;
+  /** Slots hold UDP payloads (L2TP control messages) for a flow: UDP header with these inner ports, sealed. */
+  txControl(flow: number, localPort: number, remotePort: number, ring: Ring, n: number): number;
+  /**
+   * Slots hold datagrams as read from one socket; afterwards KIND and REF say where they go. `origin`: "udp4500" strips markers and
+   * keepalives, "raw50" expects ESP from its header on (readRaw has removed the IPv4 header), "udp1701" is L2TP in the clear.
+   * Returns how many want the control plane (KIND up*).
+   */
+  rx(origin: "udp4500" | "raw50" | "udp1701", ring: Ring, n: number): number;
+  /**
+   * The last authenticated packet of a flow whose outer address or port differed from the flow's: true once per change, and
+   * `into` (ADDR bytes) is filled. Poll after rx().
+   */
+  mapping(flow: number, into: Uint8Array): boolean;
+  /** Flow handles for which mapping() has news, 0 when none; and the last unknown SPI with its sender, 0 when none. */
+  nextMapping(): number;
+  nextUnknownSpi(into: Uint8Array): number;
+  /** One count for each name in DROPS. */
+  drops(): readonly number[];
+  close(): void;
+}
+
+export interface Watcher {
+  stop(): void;
+}
+
+export interface Native {
+  readonly version: string;
+  /** OpenSSL's version text, or null when the library has no libcrypto: then fastPath() returns null. */
+  readonly crypto: string | null;
+  /** Constants from the kernel's and libc's own headers: "SOL_SOCKET", "SO_MARK", "IP_MTU_DISCOVER", "TUNSETIFF", "RTM_NEWADDR" ... */
+  readonly constants: Readonly<Record<string, number>>;
+  ring(slots: number): Ring; // 1 to 256
+  fastPath(): FastPath | null;
+  /** "%d" in the name as the kernel does. Returns the real name. Non-blocking, IFF_NO_PI. */
+  tunOpen(name: string, kind: "tun" | "tap"): { readonly fd: number; readonly name: string };
+  /** Bound, non-blocking, IP_PKTINFO on; address 4 or 16 bytes (all zero: any); IPv6 sockets are V6ONLY. */
+  udpOpen(address: Uint8Array, port: number, options?: { readonly reuse?: boolean; readonly buffer?: number }): number;
+  rawOpen(family: 4 | 6, protocol: number, address: Uint8Array): number;
+  netlinkOpen(protocol: number, groups: number): number;
+  socketPort(fd: number): number;
+  close(fd: number): void;
+  /** Level-triggered; one call into JavaScript per wake. The process stays alive while a watcher runs. */
+  watch(fd: number, readable: () => void): Watcher;
+  /** As many as fit, at most ring.slots; 0: nothing there. Fills OFF and LEN (KIND, REF = 0). */
+  readTun(fd: number, ring: Ring): number;
+  readUdp(fd: number, ring: Ring): number;
+  readRaw(fd: number, ring: Ring): number;
+  /** Writes the slots below n whose KIND is `kind` (and, for tun, whose REF is `ref`). Returns how many went; the rest is counted
+   *  on the fast path's drops when one is given. */
+  writeTun(fd: number, ring: Ring, n: number, ref: number, fp: FastPath | null): number;
+  writeUdp(fd: number, ring: Ring, n: number, kind: number, fp: FastPath | null): number;
+  writeRaw(fd: number, ring: Ring, n: number, kind: number, fp: FastPath | null): number;
+  /** Plain send and receive for netlink and other datagram sockets. recv: bytes read, -1 when nothing is there. */
+  send(fd: number, data: Uint8Array): number;
+  recv(fd: number, into: Uint8Array): number;
+  getsockopt(fd: number, level: number, name: number, into: Uint8Array): number;
+  setsockopt(fd: number, level: number, name: number, value: Uint8Array): void;
+  ioctl(fd: number, request: number, data: Uint8Array): number;
+  /** Path MTU and source address towards `remote` as the kernel routes today (a connected throw-away socket). */
+  probePath(remote: Uint8Array): { readonly local: Uint8Array; readonly mtu: number; readonly ifindex: number };
+}

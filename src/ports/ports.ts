@@ -1,0 +1,90 @@
+// What the protocols need from the outside, and nothing that says how it is done. Types only.
+import type { Packet } from "../core/packet.ts";
+import type { Rng } from "../core/rng.ts";
+
+/** An address (canonical text, see core/addr.ts) and a UDP port; port 0 with raw IP protocols. */
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+export type HashName = "md5" | "sha1" | "sha256" | "sha384" | "sha512";
+export type BlockCipherName = "aes" | "3des";
+export type AeadName = "aes-gcm" | "chacha20-poly1305";
+/** Diffie-Hellman groups by their IKE names. */
+export type DhGroupName =
+  | "modp1024" | "modp1536" | "modp2048" | "modp3072" | "modp4096" | "ecp256" | "ecp384" | "x25519";
+
+/** One half of a key exchange. The private half lives inside and dies with it. */
+export interface DhKey {
+  /** As it goes on the wire: MODP left-padded to the modulus, ECP x|y without a prefix (RFC 5903), X25519 32 bytes. */
+  readonly publicValue: Uint8Array;
+  /** The shared secret in wire form (ECP: x only), or null when the peer's value is not acceptable (0, 1, p-1, off the curve, wrong length). */
+  shared(peer: Uint8Array): Uint8Array | null;
+}
+
+/** Cryptographic primitives, synchronous. Wrong key or IV lengths are our own mistake and throw RangeError. */
+export interface Crypto extends Rng {
+  hash(name: HashName, parts: readonly Uint8Array[]): Uint8Array;
+  hmac(name: HashName, key: Uint8Array, parts: readonly Uint8Array[]): Uint8Array;
+  /** CBC without padding: `data` must be a multiple of the block; key 16, 24 or 32 bytes (aes), 24 (3des). A new array. */
+  cbcEncrypt(cipher: BlockCipherName, key: Uint8Array, iv: Uint8Array, data: Uint8Array): Uint8Array;
+  cbcDecrypt(cipher: BlockCipherName, key: Uint8Array, iv: Uint8Array, data: Uint8Array): Uint8Array;
+  /** AEAD (RFC 5116): ciphertext with the 16-byte tag behind it. Nonce 12 bytes; key 16, 24, 32 (AES-GCM) or 32 (ChaCha20-Poly1305). */
+  aeadSeal(name: AeadName, key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, plain: Uint8Array): Uint8Array;
+  /** Null when the tag does not fit. */
+  aeadOpen(name: AeadName, key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array): Uint8Array | null;
+  /** Single DES, one block, 8-byte key with parity bits ignored: MS-CHAP only (RFC 2433, 2759). */
+  desBlock(key: Uint8Array, block: Uint8Array): Uint8Array;
+  dh(group: DhGroupName): DhKey;
+}
+
+/** UDP, or anything that carries whole datagrams. Parts go out as one datagram without being joined first. */
+export interface DatagramPort {
+  readonly local: Endpoint;
+  /** Fire and forget: a full socket buffer is a counted drop, retransmission is the protocol's business. */
+  send(parts: readonly Uint8Array[], to: Endpoint): void;
+  /** `p` is only valid during the call. */
+  onDatagram: (p: Packet, from: Endpoint, to: Endpoint) => void;
+  close(): void;
+}
+
+/**
+ * PPP frames without flags or FCS, with or without address and control field. Over L2TP, HDLC serial, or a kernel channel.
+ * The owner sets onFrame and onDown before the first frame can arrive.
+ */
+export interface FrameChannel {
+  readonly name: string;
+  /** Largest PPP information field the path carries without fragmenting below, in bytes; LCP offers no more. */
+  readonly mru: number;
+  /** Takes over `frame`: the channel may use its headroom and tailroom; the caller does not touch it again. */
+  send(frame: Packet): void;
+  /** `frame` is only valid during the call. */
+  onFrame: (frame: Packet) => void;
+  onDown: (why: string) => void;
+  /** What LCP agreed on; the HDLC framer, the fast path and the kernel channel need it. */
+  configure(link: LinkOptions): void;
+  close(): void;
+}
+export interface LinkOptions {
+  /** Async control character maps, RFC 1662 §7; 0 over L2TP. */
+  readonly sendAccm: number;
+  readonly recvAccm: number;
+  /** Protocol and address-and-control field compression that we may use when sending. */
+  readonly pfc: boolean;
+  readonly acfc: boolean;
+  /** The peer's MRU: the largest information field we may send. */
+  readonly mtu: number;
+}
+
+/** Files, names and the environment, as the layers above the protocols need them. */
+export interface Host {
+  readFile(path: string): string;
+  env(name: string): string | undefined;
+  /** Numeric addresses of a host name, best first; an address is its own answer. Rejects with a sentence. */
+  resolve(name: string): Promise<string[]>;
+  /** The machine's name, for the L2TP Host Name AVP. */
+  hostname(): string;
+  /** Wall clock in milliseconds since 1970: for people's eyes (`since`), never for timers. */
+  wallClock(): number;
+}
