@@ -93,6 +93,10 @@ export interface CallSpec {
  * remote never sends to it, and never delivers from it, outside a flow.
  */
 export interface L2tpPlane {
+  /** The L2TP speaker behind an authenticated flow, by the inner UDP ports. */
+  secureRemote(flow: FlowId, localPort: number, remotePort: number): L2tpRemote;
+  /** `ipsec = off` only: opens (or shares) a UDP socket on `local` and lets L2TP pass in the clear on it. */
+  openClear(local: Endpoint): Promise<{ readonly local: Endpoint; remote(to: Endpoint): L2tpRemote; close(): void }>;
   /** Sends one L2TP control message (from the L2TP header on). False: no SA or no socket, counted and dropped. */
   sendControl(remote: L2tpRemote, message: Uint8Array): boolean;
   /** Every datagram with the T bit, and data for no known call. `p` is only valid during the call. */
