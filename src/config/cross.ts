@@ -1,0 +1,71 @@
+// What no single option can say: options that contradict one another, and sections that do.
+import type { Fault, Section } from "./load.ts";
+import type { ClientConfig, Config, ServerConfig } from "./schema.ts";
+
+/** The netdev of a link: `ifname`, or l2tps-NAME. */
+export function deviceName(c: { readonly name: string; readonly ifname: string | null }): string {
+  return c.ifname ?? `l2tps-${c.name}`;
+}
+
+/** Whether a section's L2TP goes through IPsec; cross-checked, so that null cannot be mistaken for "off". */
+export function needsIpsec(c: Pick<ClientConfig | ServerConfig, "psk" | "ipsec">): boolean {
+  return c.ipsec !== "off";
+}
+
+export function crossCheck(config: Config, sections: readonly Section[], faults: Fault[], warnings: string[]): void {
+  const fault = (type: string, name: string, option: string, why: string, allowed?: string): void => {
+    const s = sections.find((x) => x.type === type && x.name === name);
+    faults.push({ line: s?.values.get(option)?.line ?? s?.line ?? 1, where: `${type} ${name}.${option}`, why, ...(allowed === undefined ? {} : { allowed }) });
+  };
+  const links: readonly (readonly [type: "interface" | "server", c: ClientConfig | ServerConfig])[] = [
+    ...config.interfaces.map((c) => ["interface", c] as const),
+    ...config.servers.map((c) => ["server", c] as const),
+  ];
+  const names = new Map<string, string>();
+  const devices = new Map<string, string>();
+  for (const [type, c] of links) {
+    const other = names.get(c.name);
+    if (other !== undefined) fault(type, c.name, "", `an ${other} section has the same name; status and commands could not tell them apart`);
+    names.set(c.name, type);
+    const dev = deviceName(c);
+    if (dev.length > 15) fault(type, c.name, "ifname", `the netdev would be called ${dev}, longer than the kernel's 15 characters: give it a shorter ifname`);
+    const owner = devices.get(dev);
+    if (owner !== undefined) fault(type, c.name, "ifname", `${dev} is the netdev of ${owner} already`);
+    devices.set(dev, c.name);
+
+    if (c.psk === null && c.ipsec !== "off") {
+      fault(type, c.name, "psk", "is missing: without a key there is no IPsec", "a pre-shared key, or ipsec = off to carry L2TP in the clear on purpose");
+    }
+    if (c.ipsec === "off") warnings.push(`${type} ${c.name}: ipsec = off: everything in this tunnel can be read and changed on its way`);
+    if (c.dataplane === "kernel") fault(type, c.name, "dataplane", "this version moves packets in userspace only", "auto | userspace");
+  }
+  for (const c of config.interfaces) {
+    if (c.reconnect_min > c.reconnect_max) fault("interface", c.name, "reconnect_min", `is longer than reconnect_max (${c.reconnect_max})`);
+    if (c.username === null && c.password !== null) fault("interface", c.name, "username", "is missing: there is a password but no user");
+    if (c.username !== null && c.password === null) fault("interface", c.name, "password", "is missing: there is a user but no password");
+    if (c.refuse_pap && c.refuse_chap && c.refuse_mschapv2) fault("interface", c.name, "refuse_mschapv2", "every authentication method is refused; leave one");
+  }
+  crossServers(config, fault);
+}
+
+function crossServers(config: Config, fault: (type: string, name: string, option: string, why: string, allowed?: string) => void): void {
+  for (const [i, a] of config.servers.entries()) {
+    for (const b of config.servers.slice(i + 1)) {
+      if (a.listen === b.listen || a.listen === null || b.listen === null) {
+        fault("server", b.name, "listen", `server ${a.name} listens on the same address: the two could not be told apart`, "one address each");
+      }
+    }
+  }
+  const taken = new Map<string, string>(config.servers.map((s) => [s.local_ip, `server ${s.name}`]));
+  for (const u of config.users) {
+    if (u.server !== null && !config.servers.some((s) => s.name === u.server)) fault("user", u.name, "server", "there is no server section of this name", config.servers.map((s) => s.name).join(" | "));
+    if (u.ip !== null) {
+      const owner = taken.get(u.ip);
+      if (owner !== undefined) fault("user", u.name, "ip", `${u.ip} belongs to ${owner}`);
+      taken.set(u.ip, `user ${u.name}`);
+    }
+    for (const s of config.servers) {
+      if (u.ip === null && s.pool === null && (u.server ?? s.name) === s.name) fault("user", u.name, "ip", `server ${s.name} has no pool, so this user would get no address`, "a fixed ip, or a pool in the server section");
+    }
+  }
+}

@@ -1,0 +1,160 @@
+// The configuration file: INI text (by the ini package) to a frozen Config, or every fault at once.
+import { parse } from "ini";
+import * as v from "valibot";
+import type { Config } from "./schema.ts";
+import { type ClientConfig, type DaemonConfig, type Options, SECTIONS, type ServerConfig, type UserConfig } from "./schema.ts";
+import { crossCheck } from "./cross.ts";
+
+/** One thing wrong with the configuration: where, why, and what would be right. */
+export interface Fault {
+  readonly line: number;
+  /** "interface hq.mtu". */
+  readonly where: string;
+  readonly why: string;
+  readonly allowed?: string;
+}
+
+/** `FILE:LINE section.option: why (allowed: ...)`. */
+export function faultLine(file: string, f: Fault): string {
+  return `${file}:${f.line} ${f.where}: ${f.why}${f.allowed === undefined ? "" : ` (allowed: ${f.allowed})`}`;
+}
+
+export type Loaded = { readonly ok: true; readonly config: Config; readonly warnings: readonly string[] } | { readonly ok: false; readonly faults: readonly Fault[] };
+
+type Type = keyof typeof SECTIONS;
+/** One section as written. */
+export interface Section {
+  readonly type: Type;
+  readonly name: string;
+  readonly line: number;
+  readonly values: ReadonlyMap<string, { readonly text: string; readonly line: number }>;
+}
+const NAME = /^[A-Za-z0-9_-]{1,64}$/;
+
+export function load(text: string): Loaded {
+  const faults: Fault[] = [];
+  const sections = split(text, faults);
+  const raw = new Map<string, string>();
+  let daemon = sections.find((s) => s.type === "daemon");
+  daemon ??= { type: "daemon", name: "", line: 1, values: new Map() };
+  const of = <T>(type: Type): T[] =>
+    sections.filter((s) => s.type === type).map((s) => Object.freeze({ ...values(s, faults), name: s.name }) as unknown as T);
+  const config: Config = {
+    daemon: values(daemon, faults) as unknown as DaemonConfig,
+    interfaces: of<ClientConfig>("interface"),
+    servers: of<ServerConfig>("server"),
+    users: of<UserConfig>("user"),
+    raw,
+  };
+  for (const s of sections) raw.set(title(s), JSON.stringify([...s.values].map(([k, x]) => [k, x.text]).sort()));
+  const warnings: string[] = [];
+  if (faults.length === 0) crossCheck(config, sections, faults, warnings);
+  if (faults.length > 0) return { ok: false, faults: faults.sort((a, b) => a.line - b.line) };
+  return { ok: true, config: Object.freeze(config), warnings };
+}
+
+export function title(s: { readonly type: string; readonly name: string }): string {
+  return s.name === "" ? s.type : `${s.type} ${s.name}`;
+}
+
+/** Cuts the text into sections and lets the ini package read the values of each; keeps the line numbers it does not give. */
+function split(text: string, faults: Fault[]): Section[] {
+  const out: Section[] = [];
+  const seen = new Set<string>();
+  let body: { type: Type; name: string; line: number; lines: { key: string; raw: string; line: number }[] } | null = null;
+  const close = (): void => {
+    if (body) out.push({ type: body.type, name: body.name, line: body.line, values: read(body, faults) });
+    body = null;
+  };
+  let skipping = false;
+  for (const [i, rawLine] of text.split(/\r\n|\r|\n/).entries()) {
+    const line = i + 1;
+    const t = rawLine.trim();
+    if (t === "" || t.startsWith(";") || t.startsWith("#")) continue;
+    const head = /^\[\s*(\S+?)(?:\s+"?([^"\]]*?)"?)?\s*\]\s*(?:[;#].*)?$/.exec(t);
+    if (head) {
+      close();
+      const type = head[1] as string;
+      const name = (head[2] ?? "").trim();
+      const where = name === "" ? type : `${type} ${name}`;
+      skipping = true;
+      if (!(type in SECTIONS)) {
+        faults.push({ line, where, why: "unknown kind of section", allowed: "[daemon] [interface NAME] [server NAME] [user NAME]" });
+      } else if (type === "daemon" ? name !== "" : name === "") {
+        faults.push({ line, where, why: type === "daemon" ? "the daemon section has no name" : "the section has no name", allowed: type === "daemon" ? "[daemon]" : `[${type} NAME]` });
+      } else if (type !== "daemon" && type !== "user" && !NAME.test(name)) {
+        faults.push({ line, where, why: "not a good name", allowed: "1 to 64 letters, digits, _ and -" });
+      } else if (name.length > 255) {
+        faults.push({ line, where: type, why: "the name is too long", allowed: "255 characters" });
+      } else if (seen.has(where)) {
+        faults.push({ line, where, why: "the section is there twice" });
+      } else {
+        seen.add(where);
+        skipping = false;
+        body = { type: type as Type, name, line, lines: [] };
+      }
+      continue;
+    }
+    if (t.startsWith("[")) {
+      close();
+      skipping = true;
+      faults.push({ line, where: t.slice(0, 40), why: "not a section header", allowed: "[KIND NAME] alone on its line" });
+      continue;
+    }
+    const eq = t.indexOf("=");
+    const key = (eq < 0 ? t : t.slice(0, eq)).trim();
+    if (body) body.lines.push({ key, raw: eq < 0 ? "" : t.slice(eq + 1).trim(), line });
+    else if (!skipping) faults.push({ line, where: key.slice(0, 40), why: "stands before the first section" });
+  }
+  close();
+  return out;
+}
+
+function read(body: { type: Type; name: string; lines: readonly { key: string; raw: string; line: number }[] }, faults: Fault[]): Section["values"] {
+  const out = new Map<string, { text: string; line: number }>();
+  const options = SECTIONS[body.type] as Options;
+  for (const { key, raw, line } of body.lines) {
+    const where = `${title(body)}.${key.slice(0, 40)}`;
+    if (!Object.hasOwn(options, key)) {
+      const near = Object.keys(options).find((o) => o.replaceAll("_", "") === key.toLowerCase().replace(/[_-]/g, ""));
+      faults.push({ line, where, why: `unknown option${near === undefined ? "" : `, did you mean ${near}?`}`, ...(near === undefined ? { allowed: Object.keys(options).join(" ") } : {}) });
+      continue;
+    }
+    if (out.has(key)) {
+      faults.push({ line, where, why: `given twice, first in line ${out.get(key)?.line}` });
+      continue;
+    }
+    // The ini package ends an unquoted value at ; or #. A comment behind a space is meant so; in the midst of a word it is
+    // most often a password that would be cut in silence.
+    if (!/^["']/.test(raw) && /[^\s\\][;#]/.test(raw)) {
+      faults.push({ line, where, why: "holds ; or #, which would end the value here", allowed: 'such a value in double quotes: "..."' });
+      continue;
+    }
+    const value: unknown = Object.values(parse(`v=${raw}`))[0];
+    const text = typeof value === "string" ? value : String(value ?? "");
+    if (text === "" && options[key]?.optional) continue; // "option =" is the same as leaving it out
+    out.set(key, { text, line });
+  }
+  return out;
+}
+
+function values(s: Section, faults: Fault[]): Record<string, unknown> {
+  const out: Record<string, unknown> = {};
+  for (const [key, o] of Object.entries(SECTIONS[s.type] as Options)) {
+    const given = s.values.get(key);
+    const text = given?.text ?? o.def;
+    if (text === undefined) {
+      out[key] = null;
+      if (!o.optional) faults.push({ line: s.line, where: `${title(s)}.${key}`, why: "is missing", allowed: o.kind.allowed });
+      continue;
+    }
+    const r = v.safeParse(o.kind.schema, text);
+    if (r.success) {
+      out[key] = r.output;
+      continue;
+    }
+    const shown = o.kind.secret ? "the value" : JSON.stringify(text.slice(0, 60));
+    faults.push({ line: given?.line ?? s.line, where: `${title(s)}.${key}`, why: `${shown} ${r.issues[0].message}`, allowed: o.kind.allowed });
+  }
+  return out;
+}

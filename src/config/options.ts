@@ -1,0 +1,146 @@
+// The kinds of values that options take: one valibot schema each, from the text of the file to a typed value, with the
+// words that an error message ends in ("allowed: ..."). Shared by the schema of sections, the README's reference, and the
+// forms of a router.
+import * as v from "valibot";
+import { canonicalIp, ip4ToNumber, parsePrefix } from "../core/addr.ts";
+import { Secret } from "../core/secret.ts";
+
+export interface Kind<T> {
+  readonly schema: v.GenericSchema<string, T>;
+  /** What is allowed, for people: "576 to 1500". */
+  readonly allowed: string;
+  readonly secret?: true;
+}
+
+function kind<T>(allowed: string, parse: (s: string) => T | undefined, why = "is not allowed"): Kind<T> {
+  const schema = v.pipe(
+    v.string(),
+    v.rawTransform<string, T>(({ dataset, addIssue, NEVER }) => {
+      const out = parse(dataset.value);
+      if (out !== undefined) return out;
+      addIssue({ message: why });
+      return NEVER;
+    }),
+  );
+  return { schema, allowed };
+}
+
+export const yesNo: Kind<boolean> = kind("yes | no", (s) =>
+  ["yes", "1", "on", "true"].includes(s) ? true : ["no", "0", "off", "false"].includes(s) ? false : undefined,
+);
+
+export function oneOf<const T extends string>(...words: readonly T[]): Kind<T> {
+  return kind(words.join(" | "), (s) => words.find((w) => w === s));
+}
+
+export function someOf<const T extends string>(...words: readonly T[]): Kind<readonly T[]> {
+  return kind(`one or more of ${words.join(" ")}, space separated`, (s) => {
+    const out: T[] = [];
+    for (const x of s.split(/\s+/)) {
+      const w = words.find((y) => y === x);
+      if (w === undefined) return undefined;
+      if (!out.includes(w)) out.push(w);
+    }
+    return out;
+  });
+}
+
+export function integer(min: number, max: number, unit = ""): Kind<number> {
+  return kind(`a whole number from ${min} to ${max}${unit === "" ? "" : ` ${unit}`}`, (s) => {
+    if (!/^\d{1,15}$/.test(s)) return undefined;
+    const n = Number(s);
+    return n >= min && n <= max ? n : undefined;
+  });
+}
+
+/** Text of at most `max` characters, never empty, without control characters. */
+export function text(max = 255): Kind<string> {
+  return kind(
+    `1 to ${max} characters`,
+    (s) => (s.length >= 1 && s.length <= max && [...s].every((c) => c >= " " && c !== "\x7f") ? s : undefined),
+    "is empty or too long, or holds control characters",
+  );
+}
+
+/** A secret. The message never repeats the value. */
+export const secret: Kind<Secret> = {
+  ...kind("1 to 255 characters", (s) => (s.length >= 1 && s.length <= 255 ? Secret.of(s) : undefined), "is empty or too long"),
+  secret: true,
+};
+
+const ip4 = (s: string): string | null => (s.includes(":") ? null : canonicalIp(s));
+
+export const address: Kind<string> = kind("an IPv4 or IPv6 address", (s) => canonicalIp(s) ?? undefined, "is no address");
+export const address4: Kind<string> = kind("an IPv4 address", (s) => ip4(s) ?? undefined, "is no IPv4 address");
+export const addresses4: Kind<readonly string[]> = kind("IPv4 addresses, space separated", (s) => {
+  const out = s.split(/\s+/).map(ip4);
+  return out.every((x) => x !== null) ? out : undefined;
+}, "is no list of IPv4 addresses");
+
+/** "name", "address", "[v6]:port", "name:port". */
+export interface ServerName {
+  readonly host: string;
+  readonly port: number;
+}
+const LABEL = /^(?!-)[A-Za-z0-9_-]{1,63}(?<!-)$/;
+export const server: Kind<ServerName> = kind("a host name or address, optionally :port (IPv6 with a port in brackets)", (s) => {
+  const m = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(s) ?? (s.split(":").length === 2 ? /^([^:]+):(\d{1,5})$/.exec(s) : /^([^[\]]+)$/.exec(s));
+  if (!m) return undefined;
+  const port = m[2] === undefined ? 1701 : Number(m[2]);
+  const host = m[1] as string;
+  if (port < 1 || port > 65535) return undefined;
+  const ip = canonicalIp(host);
+  if (ip !== null) return { host: ip, port };
+  if (/^[\d.]+$/.test(host) || host.includes(":") || host.length > 253) return undefined;
+  return host.replace(/\.$/, "").split(".").every((l) => LABEL.test(l)) ? { host, port } : undefined;
+}, "is neither a host name nor an address");
+
+export const prefixes: Kind<readonly string[]> = kind("IPv4 networks such as 10.2.0.0/16, space separated", (s) => {
+  const list: string[] = [];
+  for (const x of s.split(/\s+/)) {
+    const p = parsePrefix(x);
+    if (!p || p.address.includes(":") || (x.includes("/") && !x.startsWith(`${p.address}/`))) return undefined;
+    list.push(`${p.address}/${p.length}`);
+  }
+  return list;
+}, "is no list of networks (host bits must be zero)");
+
+/** A netdev name as the kernel takes it (IFNAMSIZ). */
+export const ifname: Kind<string> = kind(
+  "a device name: 1 to 15 letters, digits, - _ .",
+  (s) => (/^[A-Za-z0-9_.-]{1,15}$/.test(s) && s !== "." && s !== ".." ? s : undefined),
+  "is no device name",
+);
+
+export interface Range4 {
+  readonly first: string;
+  readonly last: string;
+}
+export const pool: Kind<readonly Range4[]> = kind("IPv4 ranges FIRST-LAST, space separated, 65,536 addresses at most", (s) => {
+  const out: Range4[] = [];
+  let size = 0;
+  for (const part of s.split(/\s+/)) {
+    const [a, b, extra] = part.split("-");
+    const first = ip4(a ?? "");
+    const last = ip4(b ?? a ?? "");
+    if (extra !== undefined || first === null || last === null) return undefined;
+    const n = ip4ToNumber(last) - ip4ToNumber(first) + 1;
+    if (n < 1) return undefined;
+    size += n;
+    out.push({ first, last });
+  }
+  return size <= 65536 ? out : undefined;
+}, "is no address range");
+
+export interface Keepalive {
+  readonly failures: number;
+  readonly intervalSeconds: number;
+}
+export const keepalive: Kind<Keepalive | null> = kind("FAILURES SECONDS, such as 5 10, or 0 for none", (s) => {
+  if (s === "0") return null;
+  const m = /^(\d{1,3})(?:[\s,]+(\d{1,4}))?$/.exec(s);
+  if (!m) return undefined;
+  const failures = Number(m[1]);
+  const intervalSeconds = Number(m[2] ?? "5");
+  return failures >= 1 && failures <= 100 && intervalSeconds >= 1 && intervalSeconds <= 3600 ? { failures, intervalSeconds } : undefined;
+});

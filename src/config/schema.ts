@@ -1,0 +1,112 @@
+// Every option of every section, once: type, default, help. The configuration file, UCI, the README's reference and the
+// forms of a router all follow from these tables; tests keep them equal.
+import type { Kind } from "./options.ts";
+import * as k from "./options.ts";
+
+export interface Option<T> {
+  readonly kind: Kind<T>;
+  readonly help: string;
+  /** As it would be written in the file. Without one the option is required, or null when `optional`. */
+  readonly def?: string;
+  readonly optional?: true;
+}
+const required = <T>(kind: Kind<T>, help: string): Option<T> => ({ kind, help });
+const optional = <T>(kind: Kind<T>, help: string): Option<T | null> => ({ kind: kind as Kind<T | null>, help, optional: true });
+const withDefault = <T>(kind: Kind<T>, def: string, help: string): Option<T> => ({ kind, def, help });
+
+export type Options = Readonly<Record<string, Option<unknown>>>;
+export type ValuesOf<S> = { readonly [K in keyof S]: S[K] extends Option<infer T> ? T : never };
+
+export const AUTH_METHODS = ["mschapv2", "chap", "pap"] as const;
+
+const ipsec = {
+  psk: optional(k.secret, "Pre-shared key. Turns IPsec on."),
+  ipsec: optional(
+    k.oneOf("required", "off"),
+    "required: no L2TP packet ever leaves or is accepted outside ESP; the default as soon as there is a psk. off: L2TP in the clear, for troubleshooting only, warned about at every start.",
+  ),
+  encap: withDefault(k.oneOf("auto", "udp", "esp"), "auto", "auto: raw ESP, or UDP 4500 when there is a NAT. udp: always UDP 4500. esp: always raw ESP, refuse a NAT."),
+  ike_proposals: optional(k.text(1024), "Phase 1 proposals, best first, such as aes256-sha256-modp2048; space separated."),
+  esp_proposals: optional(k.text(1024), "ESP proposals, best first, such as aes128gcm16 aes256-sha256; with -modp2048 behind it for perfect forward secrecy."),
+  local_id: optional(k.text(), "Our IKE identity: an address, a host name or user@name. Default: our address."),
+  remote_id: optional(k.text(), "The IKE identity that the peer must show. Default: any, the key decides."),
+  ike_lifetime: withDefault(k.integer(60, 604800, "seconds"), "28800", "Life of the ISAKMP SA; it is renewed before."),
+  esp_lifetime: withDefault(k.integer(30, 86400, "seconds"), "3600", "Life of the ESP SAs; they are renewed before."),
+  esp_lifetime_mbytes: withDefault(k.integer(0, 1048576, "MiB"), "0", "Renew the ESP SAs after so many MiB as well; 0: only where the cipher asks for it (3DES)."),
+  dpd: withDefault(k.integer(0, 3600, "seconds"), "30", "Dead peer detection: ask after so much silence; 0: off."),
+} as const;
+
+const l2tp = {
+  tunnel_secret: optional(k.secret, "L2TP tunnel authentication: the shared secret of the challenge."),
+  hostname: optional(k.text(64), "Host Name that we tell the L2TP peer. Default: this machine's."),
+  hello: withDefault(k.integer(0, 3600, "seconds"), "60", "L2TP Hello after so much silence; 0: off."),
+  sequencing: withDefault(k.yesNo, "no", "Sequence numbers on data packets; those that arrive out of order are put in order."),
+  keepalive: withDefault(k.keepalive, "5 10", "LCP echo: give up after so many lost ones, one every so many seconds."),
+  mtu: optional(k.integer(576, 1500, "bytes"), "MTU of the netdev. Default: what fits the path unfragmented, 1400 at most."),
+  dataplane: withDefault(k.oneOf("auto", "kernel", "userspace"), "auto", "Where packets move. This version has userspace only."),
+} as const;
+
+export const DAEMON = {
+  control: withDefault(k.text(107), "/var/run/l2tpsec.sock", "UNIX socket of the control API."),
+  log: withDefault(k.oneOf("error", "warn", "notice", "info", "debug"), "info", "The least important events that are logged."),
+} as const;
+
+export const CLIENT = {
+  proto: required(k.oneOf("l2tpsec"), "The kind of interface."),
+  server: required(k.server, "Name or address of the server, with :port where L2TP does not listen on 1701."),
+  username: optional(k.text(), "PPP user name."),
+  password: optional(k.secret, "PPP password."),
+  ...ipsec,
+  ...l2tp,
+  auto: withDefault(k.yesNo, "yes", "Bring the link up when the daemon starts."),
+  ifname: optional(k.ifname, "Name of the netdev. Default: l2tps-NAME."),
+  routes: optional(k.prefixes, "Networks behind the peer, routed into the link."),
+  defaultroute: withDefault(k.yesNo, "no", "Route everything into the link; the server itself stays outside."),
+  metric: withDefault(k.integer(0, 4294967295), "0", "Metric of the link's routes."),
+  peerdns: withDefault(k.yesNo, "yes", "Ask the server for DNS servers; they are shown in the status."),
+  refuse_pap: withDefault(k.yesNo, "no", "Never send the password with PAP."),
+  refuse_chap: withDefault(k.yesNo, "no", "Do not answer to CHAP-MD5."),
+  refuse_mschapv2: withDefault(k.yesNo, "no", "Do not answer to MS-CHAPv2."),
+  source_port: withDefault(k.integer(0, 65535), "1701", "Our L2TP UDP port; 0: an ephemeral one."),
+  call: withDefault(k.oneOf("incoming", "outgoing"), "incoming", "incoming: we announce a call (ICRQ), as all L2TP clients do. outgoing: we ask the peer to place one (OCRQ)."),
+  reconnect_min: withDefault(k.integer(1, 3600, "seconds"), "2", "First pause before a new attempt."),
+  reconnect_max: withDefault(k.integer(1, 86400, "seconds"), "120", "Longest pause between attempts. There is no last attempt."),
+} as const;
+
+export const SERVER = {
+  listen: optional(k.address, "Our address that clients call. Default: every address."),
+  ...ipsec,
+  ...l2tp,
+  ifname: optional(k.ifname, "Name of the netdev of all sessions. Default: l2tps-NAME."),
+  local_ip: required(k.address4, "Our address inside the tunnels."),
+  pool: optional(k.pool, "Addresses for users without a fixed one."),
+  dns: optional(k.addresses4, "DNS servers told to clients; the first two count."),
+  wins: optional(k.addresses4, "WINS servers told to clients; the first two count."),
+  auth: withDefault(k.someOf(...AUTH_METHODS), "mschapv2 chap", "PPP authentication that is offered, best first."),
+  second_login: withDefault(k.oneOf("replace", "refuse"), "replace", "A user who is connected calls again: the new session replaces the old one, or is refused."),
+  max_sessions: withDefault(k.integer(1, 4096), "1000", "Most sessions at one time."),
+} as const;
+
+export const USER = {
+  password: required(k.secret, "PPP password."),
+  ip: optional(k.address4, "Fixed address of this user."),
+  routes: optional(k.prefixes, "Networks behind this user (site to site)."),
+  server: optional(k.text(64), "The server section this user may call. Default: all."),
+} as const;
+
+export const SECTIONS = { daemon: DAEMON, interface: CLIENT, server: SERVER, user: USER } as const;
+
+type Named<T> = T & { readonly name: string };
+export type DaemonConfig = ValuesOf<typeof DAEMON>;
+export type ClientConfig = Named<ValuesOf<typeof CLIENT>>;
+export type ServerConfig = Named<ValuesOf<typeof SERVER>>;
+export type UserConfig = Named<ValuesOf<typeof USER>>;
+
+export interface Config {
+  readonly daemon: DaemonConfig;
+  readonly interfaces: readonly ClientConfig[];
+  readonly servers: readonly ServerConfig[];
+  readonly users: readonly UserConfig[];
+  /** Sections as they were written, for telling what a reload changes. Holds secrets: never print it. */
+  readonly raw: ReadonlyMap<string, string>;
+}

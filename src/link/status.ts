@@ -1,0 +1,112 @@
+// `status --json`: an object keyed by the name of the interface or server. Part of the public contract.
+import type { Failure } from "../core/errors.ts";
+import type { LinkState } from "../core/events.ts";
+
+export interface IkeStatus {
+  readonly version: 1;
+  readonly proposal: string;
+  readonly nat: string;
+  readonly peer_id: string;
+}
+export interface EspStatus {
+  readonly proposal: string;
+  readonly encap: "udp" | "esp";
+  readonly spi_in: string;
+  readonly spi_out: string;
+}
+export interface L2tpStatus {
+  readonly tunnel: number;
+  readonly peer_tunnel: number;
+  readonly call: number;
+  readonly peer_call: number;
+  readonly peer_host: string;
+}
+export interface PppStatus {
+  readonly auth: string;
+  readonly mru: number;
+  readonly peer_mru: number;
+}
+export interface Traffic {
+  readonly rx_bytes: number;
+  readonly tx_bytes: number;
+  readonly rx_packets: number;
+  readonly tx_packets: number;
+}
+/** What one stage of the road did in the current attempt: what `status` and `doctor` show. */
+export interface Stage {
+  readonly name: "server" | "route" | "ike" | "esp" | "l2tp" | "ppp" | "ip";
+  readonly state: "ok" | "busy" | "failed";
+  readonly text: string;
+}
+export interface ClientStatus extends Traffic {
+  readonly kind: "client";
+  readonly state: LinkState;
+  /** Wall clock, ISO 8601, when `state` was entered. */
+  readonly since: string;
+  readonly server: string;
+  readonly ifname: string;
+  readonly mtu: number | null;
+  readonly local_ip: string | null;
+  readonly remote_ip: string | null;
+  readonly dns: readonly string[];
+  readonly wins: readonly string[];
+  readonly dataplane: string;
+  readonly ipsec: "required" | "off";
+  readonly ike: IkeStatus | null;
+  readonly esp: EspStatus | null;
+  readonly l2tp: L2tpStatus | null;
+  readonly ppp: PppStatus | null;
+  readonly stages: readonly Stage[];
+  readonly drops: Readonly<Record<string, number>>;
+  readonly error: Failure | null;
+  /** Seconds until the next attempt, or null. */
+  readonly retry_in: number | null;
+}
+export interface SessionStatus extends Traffic {
+  readonly session: number;
+  readonly user: string;
+  readonly ip: string;
+  readonly since: string;
+  readonly peer: string;
+  readonly auth: string;
+  readonly tunnel: number;
+  readonly call: number;
+}
+export interface ServerStatus extends Traffic {
+  readonly kind: "server";
+  readonly state: LinkState;
+  readonly since: string;
+  readonly listen: string;
+  readonly ifname: string;
+  readonly local_ip: string;
+  readonly dns: readonly string[];
+  readonly dataplane: string;
+  readonly ipsec: "required" | "off";
+  readonly peers: number;
+  readonly sessions: readonly SessionStatus[];
+  readonly drops: Readonly<Record<string, number>>;
+  readonly error: Failure | null;
+}
+export type Status = ClientStatus | ServerStatus;
+
+export function spiText(spi: number): string {
+  return `0x${spi.toString(16).padStart(8, "0")}`;
+}
+/** Wall clock milliseconds as ISO 8601 in UTC, to the second; without a Date, which the core may not use. */
+export function isoTime(ms: number): string {
+  const s = Math.floor(ms / 1000);
+  const days = Math.floor(s / 86400);
+  // Days to civil date: era of 400 years, years beginning in March (H. Hinnant's well-known algorithm).
+  const z = days + 719468;
+  const era = Math.floor(z / 146097);
+  const doe = z - era * 146097;
+  const yoe = Math.floor((doe - Math.floor(doe / 1460) + Math.floor(doe / 36524) - Math.floor(doe / 146096)) / 365);
+  const doy = doe - (365 * yoe + Math.floor(yoe / 4) - Math.floor(yoe / 100));
+  const mp = Math.floor((5 * doy + 2) / 153);
+  const day = doy - Math.floor((153 * mp + 2) / 5) + 1;
+  const month = mp < 10 ? mp + 3 : mp - 9;
+  const year = yoe + era * 400 + (month <= 2 ? 1 : 0);
+  const two = (n: number): string => String(n).padStart(2, "0");
+  const t = s - days * 86400;
+  return `${year}-${two(month)}-${two(day)}T${two(Math.floor(t / 3600))}:${two(Math.floor(t / 60) % 60)}:${two(t % 60)}Z`;
+}

@@ -1,0 +1,55 @@
+// What an engine and its operating system give to the program as a whole. runtime/node is one; QuickJS becomes another.
+import type { Clock } from "../core/clock.ts";
+import type { Crypto, Host } from "./ports.ts";
+
+/** Text lines over a stream; a line has no newline in it and at most 1 MiB. */
+export interface LineStream {
+  send(line: string): void;
+  /** After what was sent has left. */
+  close(): void;
+  onLine: (line: string) => void;
+  /** Once, whichever side ended it. */
+  onClose: () => void;
+}
+
+export interface ControlTransport {
+  /**
+   * A UNIX socket that only its owner may use (mode 0600). A socket file that nobody listens on any more is replaced;
+   * rejects with SystemError when somebody does, or the folder cannot be written.
+   */
+  listen(path: string, onStream: (s: LineStream) => void): Promise<{ close(): void }>;
+  /** Rejects with SystemError: ENOENT, ECONNREFUSED, EACCES. */
+  connect(path: string): Promise<LineStream>;
+}
+
+export interface Process {
+  onLine: (line: string) => void;
+  /** Exit status; 128 + signal number when a signal ended it. */
+  readonly exit: Promise<number>;
+  signal(name: "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGKILL"): void;
+}
+
+export interface Runtime {
+  /** "node v20.20.2". */
+  readonly name: string;
+  /** Words behind the command's own name. */
+  readonly argv: readonly string[];
+  /** How to start this program again: its words up to the arguments. */
+  readonly self: readonly string[];
+  readonly clock: Clock;
+  readonly crypto: Crypto;
+  readonly host: Host;
+  readonly control: ControlTransport;
+  readonly isRoot: boolean;
+  /** Whether a person looks at stdout. */
+  readonly terminal: boolean;
+  stdout(text: string): void;
+  stderr(text: string): void;
+  onSignal(name: "SIGTERM" | "SIGINT" | "SIGHUP", act: () => void): void;
+  /** stdout and stderr of the child come as lines; its stdin is empty. */
+  spawn(words: readonly string[]): Process;
+  tempDir(prefix: string): string;
+  writeFile(path: string, text: string, mode: number): void;
+  removeTree(path: string): void;
+  exit(code: number): void;
+}

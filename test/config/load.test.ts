@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { inspect } from "node:util";
+import fc from "fast-check";
+import { faultLine, load } from "../../src/config/load.ts";
+import { SECTIONS } from "../../src/config/schema.ts";
+
+const GOOD = `
+[daemon]
+control = /tmp/x.sock
+log = debug ; chatty
+
+[interface hq]
+proto = l2tpsec
+server = 198.51.100.2
+username = branch1
+password = "se;cr#et "
+psk = swordfish
+routes = 10.2.0.0/16 10.3.0.0/16
+keepalive = 5 10
+
+[server lns]
+listen = 198.51.100.2
+psk = swordfish
+pool = 10.99.0.10-10.99.0.200
+local_ip = 10.99.0.1
+auth = mschapv2 chap pap
+
+[user branch1]
+password = true
+ip = 10.99.0.10
+routes = 192.168.1.0/24
+`;
+function faults(text: string): string[] {
+  const r = load(text);
+  return r.ok ? [] : r.faults.map((f) => faultLine("f", f));
+}
+const client = (more: string): string => `[interface hq]\nproto = l2tpsec\nserver = vpn.example.org\n${more}`;
+
+describe("configuration file", () => {
+  test("a good file", () => {
+    const r = load(GOOD);
+    assert.ok(r.ok, JSON.stringify(r));
+    const [hq] = r.config.interfaces;
+    assert.ok(hq);
+    assert.deepEqual([hq.name, hq.server, hq.mtu, hq.source_port], ["hq", { host: "198.51.100.2", port: 1701 }, null, 1701]);
+    assert.deepEqual(hq.routes, ["10.2.0.0/16", "10.3.0.0/16"]);
+    assert.deepEqual(hq.keepalive, { failures: 5, intervalSeconds: 10 });
+    assert.equal(hq.password?.use((b) => Buffer.from(b).toString()), "se;cr#et ");
+    assert.equal(r.config.users[0]?.password.use((b) => Buffer.from(b).toString()), "true", "ini's own booleans stay text");
+    assert.deepEqual(r.config.servers[0]?.auth, ["mschapv2", "chap", "pap"]);
+    assert.deepEqual([r.config.daemon.control, r.config.daemon.log], ["/tmp/x.sock", "debug"]);
+    assert.doesNotMatch(inspect({ ...r.config, raw: null }, { depth: 9 }), /swordfish|se;cr/);
+  });
+  test("all faults at once, each with file, line, section, option, why and what is allowed", () => {
+    assert.deepEqual(faults(client("mtu = 99999\nencap = maybe\nfoo = 1\nroutes = 10.2.0.1/16\npsk = x")), [
+      'f:4 interface hq.mtu: "99999" is not allowed (allowed: a whole number from 576 to 1500 bytes)',
+      'f:5 interface hq.encap: "maybe" is not allowed (allowed: auto | udp | esp)',
+      `f:6 interface hq.foo: unknown option (allowed: ${Object.keys(SECTIONS.interface).join(" ")})`,
+      'f:7 interface hq.routes: "10.2.0.1/16" is no list of networks (host bits must be zero) (allowed: IPv4 networks such as 10.2.0.0/16, space separated)',
+    ]);
+  });
+  test("IPsec is never off by omission", () => {
+    for (const more of ["", "ipsec = required"]) assert.match(faults(client(more)).join("\n"), /interface hq\.psk: is missing/);
+    const off = load(client("ipsec = off"));
+    assert.ok(off.ok);
+    assert.match(off.warnings.join(), /ipsec = off/);
+  });
+  test("a password with a comment sign is refused rather than cut, and never printed", () => {
+    const f = faults(client("psk = abc;defsecret")).join("\n");
+    assert.match(f, /interface hq\.psk: holds ; or #/);
+    assert.doesNotMatch(f, /defsecret/);
+    assert.doesNotMatch(faults(`[user x]\npassword = ${"defsecret".repeat(40)}`).join("\n"), /defsecret/);
+  });
+  test("contradictions between sections", () => {
+    const two = "[server a]\npsk = x\nlocal_ip = 10.0.0.1\npool = 10.0.0.2-10.0.0.9\n[server b]\npsk = x\nlocal_ip = 10.0.0.1\n";
+    assert.match(faults(two).join("\n"), /f:5 server b\.listen: server a listens on the same address/);
+    assert.match(faults(`${GOOD}[user b2]\npassword = x\nip = 10.99.0.10\n`).join(), /user b2\.ip: 10\.99\.0\.10 belongs to user branch1/);
+    assert.match(faults(`${GOOD}[user b2]\npassword = x\nserver = nope\n`).join(), /user b2\.server/);
+    assert.match(faults(`${GOOD}[interface averylongname]\nproto=l2tpsec\nserver=a\npsk=x\n`).join(), /15 characters/);
+    assert.match(faults(`${GOOD}[interface hq]\n`).join(), /there twice/);
+    assert.match(faults(`${GOOD}[server hq]\nlisten=1.2.3.4\npsk=x\nlocal_ip=10.1.1.1\n`).join(), /same name/);
+  });
+  test("misspelt and misplaced things", () => {
+    assert.match(faults("psk = x").join(), /f:1 psk: stands before the first section/);
+    assert.match(faults("[interfaces hq]").join(), /unknown kind of section/);
+    assert.match(faults(client("psk = x\nlocal-id = y")).join(), /did you mean local_id/);
+    assert.match(faults(client("psk = x\npsk = y")).join(), /given twice, first in line 4/);
+    assert.match(faults("[interface hq").join(), /not a section header/);
+    assert.deepEqual(faults(""), []);
+  });
+  test("any text: a configuration or faults, never an exception", () => {
+    const word = fc.constantFrom("[interface hq]", "[server s]", "[user u]", "[daemon]", "psk", "=", "\n", "x", "__proto__", "constructor", "[]", '"', "'", ";", "\\", "null", "true");
+    fc.assert(fc.property(fc.array(fc.oneof(word, fc.string({ maxLength: 8 })), { maxLength: 40 }), (a) => void load(a.join(" "))), { numRuns: 2000 });
+    fc.assert(fc.property(fc.array(word, { maxLength: 40 }), (a) => void load(a.join(""))), { numRuns: 2000 });
+  });
+});
