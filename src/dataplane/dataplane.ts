@@ -137,6 +137,12 @@ export interface NetPlane {
   openServer(cfg: { ifname: string; mtu: number; local4: string; pool: readonly string[]; clampMss: boolean }): Promise<ServerInterface>;
   /** Makes sure that `server` stays reachable outside every tunnel: a host route by today's gateway. Returns its undo. */
   pinHostRoute(server: string): Promise<() => Promise<void>>;
+  /**
+   * Unreachable routes of the worst metric for networks that may only be reached through a link: while it is down, packets to
+   * them are refused here instead of leaving in the clear by another route. They outlive a killed process; the next one that
+   * starts takes over. Returns their undo. Failing to set one is logged and counted, not thrown.
+   */
+  blockRoutes(prefixes: readonly string[]): () => Promise<void>;
   /** Our source address and the path's MTU towards `remote`. Rejects with SystemError when there is no route. */
   pathTo(remote: string): Promise<{ local: string; mtu: number; device: string }>;
 }

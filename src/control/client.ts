@@ -1,0 +1,55 @@
+// The CLI's end of the control API.
+import type { Event } from "../core/events.ts";
+import type { Stage } from "../link/status.ts";
+import type { ControlTransport, LineStream } from "../ports/runtime.ts";
+import type { ApiError, Method } from "./protocol.ts";
+
+interface Answer {
+  readonly id?: number;
+  readonly result?: unknown;
+  readonly error?: ApiError;
+  readonly stage?: Stage;
+  readonly event?: Event;
+}
+
+export class ControlClient {
+  readonly #stream: LineStream;
+  #next = 1;
+  readonly #waiting = new Map<number, { resolve(x: unknown): void; reject(e: Error): void; stage(s: Stage): void }>();
+  onEvent: (e: Event) => void = () => {};
+  onClose: () => void = () => {};
+
+  private constructor(stream: LineStream) {
+    this.#stream = stream;
+    stream.onLine = (line) => this.#line(JSON.parse(line) as Answer);
+    stream.onClose = () => {
+      for (const w of this.#waiting.values()) w.reject(new Error("the daemon went away"));
+      this.#waiting.clear();
+      this.onClose();
+    };
+  }
+  /** Rejects with SystemError when no daemon listens. */
+  static async open(transport: ControlTransport, path: string): Promise<ControlClient> {
+    return new ControlClient(await transport.connect(path));
+  }
+  /** Rejects with an Error whose message is the daemon's sentence. */
+  call(method: Method, params: { name?: string; session?: number } = {}, stage: (s: Stage) => void = () => {}): Promise<unknown> {
+    const id = this.#next++;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject, stage });
+      this.#stream.send(JSON.stringify({ id, method, params }));
+    });
+  }
+  close(): void {
+    this.#stream.close();
+  }
+  #line(a: Answer): void {
+    if (a.event) return this.onEvent(a.event);
+    const w = a.id === undefined ? undefined : this.#waiting.get(a.id);
+    if (!w || a.id === undefined) return;
+    if (a.stage) return w.stage(a.stage);
+    this.#waiting.delete(a.id);
+    if (a.error) w.reject(new Error(a.error.text));
+    else w.resolve(a.result);
+  }
+}

@@ -1,0 +1,37 @@
+// The control API: JSON, one object a line, over a UNIX socket.
+//   -> {"id":1,"method":"status","params":{"name":"hq"}}
+//   <- {"id":1,"result":{...}}   or   {"id":1,"error":{"code":"not-found","text":"..."}}
+// After "events": {"event":{...}} until the client goes. After "doctor": {"id":1,"stage":{...}} lines, then the result.
+
+export type Method = "status" | "up" | "down" | "reload" | "events" | "doctor" | "disconnect";
+export const METHODS: readonly Method[] = ["status", "up", "down", "reload", "events", "doctor", "disconnect"];
+
+export interface Request {
+  readonly id: number;
+  readonly method: Method;
+  readonly name: string | null;
+  readonly session: number | null;
+}
+export interface ApiError {
+  readonly code: "bad-request" | "not-found" | "failed";
+  readonly text: string;
+}
+
+/** What a client sent, or null when it is no request. */
+export function parseRequest(line: string): Request | null {
+  let x: unknown;
+  try {
+    x = JSON.parse(line);
+  } catch {
+    return null;
+  }
+  if (typeof x !== "object" || x === null) return null;
+  const { id, method, params } = x as { id?: unknown; method?: unknown; params?: unknown };
+  if (typeof id !== "number" || !Number.isSafeInteger(id)) return null;
+  const known = METHODS.find((m) => m === method);
+  if (known === undefined) return null;
+  const p = (typeof params === "object" && params !== null ? params : {}) as { name?: unknown; session?: unknown };
+  if (p.name !== undefined && typeof p.name !== "string") return null;
+  if (p.session !== undefined && typeof p.session !== "number") return null;
+  return { id, method: known, name: p.name ?? null, session: p.session ?? null };
+}

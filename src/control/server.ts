@@ -1,0 +1,97 @@
+// The daemon's end of the control API.
+import type { Event } from "../core/events.ts";
+import type { Stage, Status } from "../link/status.ts";
+import type { ControlTransport, LineStream } from "../ports/runtime.ts";
+import { type ApiError, parseRequest, type Request } from "./protocol.ts";
+
+/** What the control API (and later ubus) can ask of the daemon. Throws RequestRefused. */
+export interface DaemonApi {
+  status(name: string | null): Record<string, Status>;
+  up(name: string): void;
+  down(name: string): void;
+  /** Reads the configuration again; the answer names the sections that changed. */
+  reload(): string;
+  /** Walks the stages of a link; `stage` is called as each is known. Resolves with true when the link is up. */
+  doctor(name: string, stage: (s: Stage) => void): Promise<boolean>;
+  /** Ends one session of a server. */
+  disconnect(session: number): void;
+  subscribe(listener: (e: Event) => void): () => void;
+}
+
+export class RequestRefused extends Error {
+  override readonly name = "RequestRefused";
+  readonly code: ApiError["code"];
+  constructor(code: ApiError["code"], text: string) {
+    super(text);
+    this.code = code;
+  }
+}
+
+export async function serveControl(path: string, transport: ControlTransport, api: DaemonApi): Promise<{ close(): void }> {
+  const open = new Set<LineStream>();
+  const server = await transport.listen(path, (stream) => {
+    let unsubscribe = (): void => {};
+    open.add(stream);
+    stream.onClose = () => {
+      open.delete(stream);
+      unsubscribe();
+    };
+    stream.onLine = (text) => {
+      const request = parseRequest(text);
+      if (!request) {
+        stream.send(JSON.stringify({ id: null, error: { code: "bad-request", text: "not a request of the control API" } }));
+        stream.close();
+        return;
+      }
+      if (request.method === "events") {
+        unsubscribe();
+        unsubscribe = api.subscribe((event) => stream.send(JSON.stringify({ event })));
+        stream.send(JSON.stringify({ id: request.id, result: true }));
+        return;
+      }
+      answer(request, api, (x) => stream.send(JSON.stringify({ id: request.id, ...x })));
+    };
+  });
+  return {
+    close() {
+      server.close();
+      for (const s of open) s.close();
+    },
+  };
+}
+
+function answer(r: Request, api: DaemonApi, send: (x: object) => void): void {
+  const fail = (e: unknown): void => {
+    if (!(e instanceof RequestRefused)) throw e;
+    send({ error: { code: e.code, text: e.message } });
+  };
+  const named = (): string => {
+    if (r.name === null) throw new RequestRefused("bad-request", `${r.method} needs a name`);
+    return r.name;
+  };
+  try {
+    switch (r.method) {
+      case "status":
+        return send({ result: api.status(r.name) });
+      case "up":
+        api.up(named());
+        return send({ result: true });
+      case "down":
+        api.down(named());
+        return send({ result: true });
+      case "reload":
+        return send({ result: api.reload() });
+      case "disconnect":
+        if (r.session === null) throw new RequestRefused("bad-request", "disconnect needs a session number");
+        api.disconnect(r.session);
+        return send({ result: true });
+      case "doctor":
+        api.doctor(named(), (stage) => send({ stage })).then((ok) => send({ result: ok }), fail);
+        return;
+      case "events":
+        return; // handled where the stream is known
+    }
+  } catch (e) {
+    fail(e);
+  }
+}
