@@ -74,8 +74,9 @@ export const nodeControl: ControlTransport = {
         if (code !== "EADDRINUSE" || again) {
           throw new SystemError(code, `open the control socket ${path}`, code === "ENOENT" || code === "EACCES" ? "the folder must exist and be writable: see daemon.control" : "");
         }
-        const alive = await connect(path).then((s) => (s.close(), true), () => false);
-        if (alive) throw new SystemError("EADDRINUSE", `open the control socket ${path}`, "a daemon answers there already: stop it, or give this one another daemon.control");
+        const other = await connect(path).catch(() => null);
+        other?.close();
+        if (other) throw new SystemError("EADDRINUSE", `open the control socket ${path}`, "a daemon answers there already: stop it, or give this one another daemon.control");
         unlinkSync(path);
       }
     }
