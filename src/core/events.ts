@@ -30,6 +30,7 @@ export type Event =
   | { kind: "ppp.auth"; link: string; user: string; method: string; ok: boolean; text: string }
   | { kind: "ppp.ipcp-up"; link: string; local: string; remote: string }
   | { kind: "ppp.identification"; link: string; text: string }
+  | { kind: "ppp.rejected"; link: string; what: string }
   | { kind: "session.up"; link: string; user: string; ip: string; peer: string; session: number }
   | { kind: "session.down"; link: string; user: string; ip: string; session: number; code: string; text: string }
   | { kind: "peer.bad"; link: string; layer: string; peer: string; what: string };
@@ -66,6 +67,7 @@ const LEVEL: Readonly<Record<Event["kind"], Level>> = {
   "ppp.auth": "info",
   "ppp.ipcp-up": "info",
   "ppp.identification": "debug",
+  "ppp.rejected": "debug",
   "session.up": "notice",
   "session.down": "notice",
   "peer.bad": "info",

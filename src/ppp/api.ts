@@ -1,0 +1,66 @@
+// What the link layer sees of PPP: configuration in, callbacks out. The session itself is session.ts.
+import type { Clock } from "../core/clock.ts";
+import type { Failure } from "../core/errors.ts";
+import type { EventLog } from "../core/events.ts";
+import type { Secret } from "../core/secret.ts";
+import type { Crypto, LinkOptions } from "../ports/ports.ts";
+import type { AuthMethod } from "./auth/methods.ts";
+import type { Assignment } from "./ipcp.ts";
+import type { EchoPolicy } from "./lcp.ts";
+
+export interface PppConfig {
+  /** For events. */
+  readonly link: string;
+  /** A server assigns addresses through `admit`; a client takes what it gets. */
+  readonly role: "client" | "server";
+  /** What we ask for, in bytes; never more than the channel carries. */
+  readonly mru: number;
+  /** Our CHAP name as authenticator. */
+  readonly hostName: string;
+  /** Who we are, when the peer asks. */
+  readonly identity: { readonly user: string; readonly password: Secret } | null;
+  /** Methods we do not answer to. */
+  readonly refuse: readonly AuthMethod[];
+  /** What we ask the peer for, best first; empty: no authentication of the peer. */
+  readonly require: readonly AuthMethod[];
+  readonly echo: EchoPolicy | null;
+  /** Offered: 0, true, true unless given. */
+  readonly accm?: number;
+  readonly pfc?: boolean;
+  readonly acfc?: boolean;
+  /** Client only; at a server `admit` says it all. */
+  readonly ipcp: {
+    readonly local: string | null;
+    readonly remote: string | null;
+    readonly requestDns: boolean;
+    readonly requestWins?: boolean;
+  };
+}
+
+export interface PppUp extends Assignment {
+  readonly mru: number;
+  readonly peerMru: number;
+  /** Method in words, "none" without authentication. */
+  readonly auth: string;
+  readonly user: string;
+  readonly link: LinkOptions;
+}
+
+/** Callbacks, all synchronous. None of them is called from inside another. */
+export interface PppOwner {
+  /** Server: the secret of a user, or null. */
+  secretOf(user: string): Secret | null;
+  /** Server: after authentication, before IPCP; once per session. */
+  admit(user: string, method: AuthMethod | "none"): Assignment | Failure;
+  /** Also when the peer renegotiates: from here to the next onUp no packet may pass. */
+  onPhase(phase: "establish" | "authenticate" | "network"): void;
+  onUp(info: PppUp): void;
+  /** Exactly once, last. */
+  onDown(why: Failure): void;
+}
+
+export interface PppDeps {
+  readonly clock: Clock;
+  readonly crypto: Crypto;
+  readonly log: EventLog;
+}

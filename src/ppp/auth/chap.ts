@@ -1,0 +1,289 @@
+// CHAP (RFC 1994) with MD5 and as MS-CHAPv2 (RFC 2759), both sides.
+import { Reader, Writer } from "../../core/bytes.ts";
+import type { Clock, Timer } from "../../core/clock.ts";
+import { DecodeError } from "../../core/errors.ts";
+import type { Secret } from "../../core/secret.ts";
+import { concat, fromUtf8, sameBytes, utf8 } from "../../core/text.ts";
+import type { Crypto } from "../../ports/ports.ts";
+import { readPacket, writePacket } from "../cp.ts";
+import { failure, printable, said } from "../words.ts";
+import { methodTitle } from "./methods.ts";
+import {
+  accountName, authenticatorResponse, failureMessage, ntPasswordHash, ntResponse, provesItself, refusalInWords, successMessage,
+} from "./mschapv2.ts";
+import { type AuthenticateeEvents, type AuthenticatorEvents, type AuthSide, MAX_TRIES, RETRY_MS } from "./side.ts";
+
+export const CHAP_CODE = { challenge: 1, response: 2, success: 3, failure: 4, changePassword: 7 } as const;
+export type ChapAlgorithm = "chap" | "mschapv2";
+/** RFC 2759 §4 and §8.1 allow names of 256 bytes; nobody needs longer ones. */
+const MAX_NAME = 256;
+const CHALLENGE_SIZE = 16;
+const MD5_SIZE = 16;
+const MSCHAPV2_SIZE = 49; // peer challenge 16, reserved 8, NT response 24, flags 1
+
+/** Challenge and Response have one format (RFC 1994 §4.1). */
+export interface ChapValue {
+  readonly value: Uint8Array;
+  readonly name: Uint8Array;
+}
+/** Views into `body`; the name is what is left. Throws DecodeError, also for an empty value or a name over 256 bytes. */
+export function readChapValue(body: Uint8Array): ChapValue {
+  const r = new Reader(body);
+  const size = r.u8("value size");
+  if (size === 0) throw new DecodeError("bad-value", "value size", 0);
+  const value = r.bytes(size, "value");
+  if (r.left > MAX_NAME) throw new DecodeError("bad-length", "name", r.at);
+  return { value, name: r.rest() };
+}
+export function writeChapValue(v: ChapValue): Uint8Array {
+  const w = new Writer();
+  w.u8(v.value.length);
+  w.bytes(v.value);
+  w.bytes(v.name);
+  return w.done().slice();
+}
+
+/** RFC 1994 §4.1: over identifier, secret and challenge. */
+export function chapMd5(crypto: Crypto, id: number, secret: Uint8Array, challenge: Uint8Array): Uint8Array {
+  return crypto.hash("md5", [Uint8Array.of(id), secret, challenge]);
+}
+
+export class ChapAuthenticatee implements AuthSide {
+  readonly #crypto: Crypto;
+  readonly #algorithm: ChapAlgorithm;
+  readonly #user: string;
+  readonly #password: Secret;
+  readonly #isOurs: (challenge: Uint8Array) => boolean;
+  readonly #on: AuthenticateeEvents;
+  readonly #timer: Timer;
+  #state: "idle" | "expecting" | "answered" | "done" = "idle";
+  #tries = 0;
+  #challenge: Uint8Array = new Uint8Array(0);
+  #id = -1;
+  /** Our Response, whole: a repeated Challenge gets the very same one, or MS-CHAPv2's proof would not fit. */
+  #response: Uint8Array = new Uint8Array(0);
+  #proof: Uint8Array = new Uint8Array(0);
+
+  /** `isOurs` recognises challenges that this side sent: answering them would let the peer use us against ourselves. */
+  constructor(
+    clock: Clock, crypto: Crypto, algorithm: ChapAlgorithm, identity: { readonly user: string; readonly password: Secret },
+    isOurs: (challenge: Uint8Array) => boolean, on: AuthenticateeEvents,
+  ) {
+    this.#crypto = crypto;
+    this.#algorithm = algorithm;
+    this.#user = identity.user;
+    this.#password = identity.password;
+    this.#isOurs = isOurs;
+    this.#on = on;
+    this.#timer = clock.timer("chap-response", () => this.#timeout());
+  }
+  start(): void {
+    this.#state = "expecting";
+    this.#tries = 0;
+    this.#timer.arm(RETRY_MS * MAX_TRIES);
+  }
+  stop(): void {
+    this.#state = "idle";
+    this.#timer.disarm();
+  }
+  #timeout(): void {
+    if (this.#state === "answered" && this.#tries < MAX_TRIES) {
+      this.#send();
+      return;
+    }
+    const what = this.#state === "answered" ? `does not answer user "${this.#user}"` : "sends no challenge";
+    this.stop();
+    this.#on.failed(failure("auth-timeout", `the server ${what} (${methodTitle(this.#algorithm)})`));
+  }
+
+  input(packet: Uint8Array): void {
+    const p = readPacket(packet);
+    if (this.#state === "idle") {
+      if (p.code !== CHAP_CODE.response) this.#on.odd("stale-answer");
+      return;
+    }
+    switch (p.code) {
+      case CHAP_CODE.challenge:
+        this.#challenged(p.id, readChapValue(p.body).value);
+        return;
+      case CHAP_CODE.success:
+      case CHAP_CODE.failure: {
+        // Nothing asked, or another Response than ours: no proof of anything (RFC 1994 §4.2).
+        if (this.#state !== "answered" || p.id !== this.#id) {
+          this.#on.odd("stale-answer");
+          return;
+        }
+        this.#timer.disarm();
+        p.code === CHAP_CODE.success ? this.#success(p.body) : this.#failure(p.body);
+        return;
+      }
+      default:
+    }
+  }
+  #challenged(id: number, challenge: Uint8Array): void {
+    if (id === this.#id && sameBytes(challenge, this.#challenge)) {
+      this.#send();
+      return;
+    }
+    if (this.#isOurs(challenge)) {
+      this.stop();
+      this.#on.failed(failure("auth-reflected", "the peer sends this side's own challenge back", true));
+      return;
+    }
+    if (this.#algorithm === "mschapv2" && challenge.length !== CHALLENGE_SIZE) {
+      throw new DecodeError("bad-value", "MS-CHAPv2 challenge size", 4);
+    }
+    this.#id = id;
+    this.#challenge = challenge.slice();
+    const value = this.#algorithm === "chap"
+      ? this.#password.use((secret) => chapMd5(this.#crypto, id, secret, this.#challenge))
+      : this.#mschapv2();
+    this.#response = writePacket({ code: CHAP_CODE.response, id, body: writeChapValue({ value, name: utf8(this.#user) }) });
+    this.#tries = 0;
+    this.#send();
+  }
+  #mschapv2(): Uint8Array {
+    const c = this.#crypto;
+    const peerChallenge = c.random(CHALLENGE_SIZE);
+    const hash = this.#password.use(ntPasswordHash);
+    const response = ntResponse(c, this.#challenge, peerChallenge, this.#user, hash);
+    this.#proof = authenticatorResponse(c, this.#challenge, peerChallenge, this.#user, hash, response);
+    hash.fill(0);
+    return concat([peerChallenge, new Uint8Array(8), response, new Uint8Array(1)]);
+  }
+  #send(): void {
+    this.#state = "answered";
+    this.#tries++;
+    this.#on.send(this.#response);
+    this.#timer.arm(RETRY_MS);
+  }
+  #success(message: Uint8Array): void {
+    if (this.#algorithm === "mschapv2" && !provesItself(message, this.#proof)) {
+      this.stop();
+      const text = `the server accepts user "${this.#user}" but does not prove that it knows the password (MS-CHAPv2)`;
+      this.#on.failed(failure("server-not-authentic", text, true));
+      return;
+    }
+    this.#state = "done";
+    this.#on.done();
+  }
+  #failure(message: Uint8Array): void {
+    this.stop();
+    if (this.#algorithm === "mschapv2") {
+      this.#on.failed(refusalInWords(printable(this.#user), message));
+      return;
+    }
+    const text = `the server refuses user "${this.#user}" with CHAP-MD5${said(printable(message))}`;
+    this.#on.failed(failure("auth-failed", text, true));
+  }
+}
+
+export class ChapAuthenticator implements AuthSide {
+  readonly #crypto: Crypto;
+  readonly #algorithm: ChapAlgorithm;
+  readonly #hostName: Uint8Array;
+  readonly #secretOf: (user: string) => Secret | null;
+  readonly #on: AuthenticatorEvents;
+  readonly #timer: Timer;
+  #state: "idle" | "asked" | "over" = "idle";
+  #id = 0;
+  #tries = 0;
+  #challenge: Uint8Array = new Uint8Array(0);
+  #reply: Uint8Array = new Uint8Array(0);
+  /** The name under which the secret was found. */
+  #account = "";
+
+  constructor(
+    clock: Clock, crypto: Crypto, algorithm: ChapAlgorithm, hostName: string, secretOf: (user: string) => Secret | null,
+    on: AuthenticatorEvents,
+  ) {
+    this.#crypto = crypto;
+    this.#algorithm = algorithm;
+    this.#hostName = utf8(hostName).slice(0, MAX_NAME);
+    this.#secretOf = secretOf;
+    this.#on = on;
+    this.#timer = clock.timer("chap-challenge", () => this.#send());
+  }
+  /** Whether `challenge` is what we asked with. */
+  asked(challenge: Uint8Array): boolean {
+    return this.#challenge.length > 0 && sameBytes(challenge, this.#challenge);
+  }
+  start(): void {
+    this.#state = "asked";
+    this.#tries = 0;
+    this.#id = (this.#crypto.random(1)[0] as number) & 0xff;
+    this.#challenge = this.#crypto.random(CHALLENGE_SIZE);
+    this.#send();
+  }
+  stop(): void {
+    this.#state = "idle";
+    this.#timer.disarm();
+  }
+  #send(): void {
+    if (this.#tries++ >= MAX_TRIES) {
+      this.stop();
+      this.#on.failed("", failure("auth-timeout", `the peer does not answer the challenge (${methodTitle(this.#algorithm)})`));
+      return;
+    }
+    const body = writeChapValue({ value: this.#challenge, name: this.#hostName });
+    this.#on.send(writePacket({ code: CHAP_CODE.challenge, id: this.#id, body }));
+    this.#timer.arm(RETRY_MS);
+  }
+
+  input(packet: Uint8Array): void {
+    const p = readPacket(packet);
+    if (p.code !== CHAP_CODE.response) return; // Change-Password only answers E=648, which we never send
+    const { value, name } = readChapValue(p.body);
+    if (this.#state === "idle" || p.id !== this.#id) {
+      this.#on.odd("stale-answer");
+      return;
+    }
+    // RFC 1994 §4.2: our reply was lost; the same one again, nothing is checked twice.
+    if (this.#state === "over") {
+      this.#on.send(this.#reply);
+      return;
+    }
+    this.#state = "over";
+    this.#timer.disarm();
+    const user = fromUtf8(name);
+    this.#account = user;
+    const message = this.#algorithm === "chap" ? this.#verifyMd5(user, value) : this.#verifyMschapv2(user, value);
+    const refused = this.#algorithm === "chap" ? utf8("Access denied") : failureMessage(this.#crypto.random(CHALLENGE_SIZE));
+    const code = message ? CHAP_CODE.success : CHAP_CODE.failure;
+    this.#reply = writePacket({ code, id: p.id, body: message ?? refused });
+    this.#on.send(this.#reply);
+    if (message) {
+      this.#on.done(this.#account);
+      return;
+    }
+    const text = `user "${printable(user)}" is unknown or gave a wrong password (${methodTitle(this.#algorithm)})`;
+    this.#on.failed(user, failure("auth-failed", text, true));
+  }
+  /** The Success message, or null. An unknown user costs the same work as a known one. */
+  #verifyMd5(user: string, value: Uint8Array): Uint8Array | null {
+    const secret = this.#lookup(user);
+    const dummy = this.#crypto.random(MD5_SIZE);
+    const compute = (s: Uint8Array): Uint8Array => chapMd5(this.#crypto, this.#id, s, this.#challenge);
+    const wanted = secret ? secret.use(compute) : compute(dummy);
+    return sameBytes(value, wanted) && secret !== null ? utf8("Access granted") : null;
+  }
+  #verifyMschapv2(user: string, value: Uint8Array): Uint8Array | null {
+    const fits = value.length === MSCHAPV2_SIZE;
+    const v = fits ? value : new Uint8Array(MSCHAPV2_SIZE);
+    const peerChallenge = v.subarray(0, 16);
+    const theirs = v.subarray(24, 48);
+    const secret = this.#lookup(user);
+    const hash = secret ? secret.use(ntPasswordHash) : ntPasswordHash(this.#crypto.random(8));
+    const wanted = ntResponse(this.#crypto, this.#challenge, peerChallenge, user, hash);
+    const proof = authenticatorResponse(this.#crypto, this.#challenge, peerChallenge, user, hash, wanted);
+    hash.fill(0);
+    return sameBytes(theirs, wanted) && fits && secret !== null ? successMessage(proof) : null;
+  }
+  /** As given, or without its Windows domain. */
+  #lookup(user: string): Secret | null {
+    const whole = this.#secretOf(user);
+    if (whole) return whole;
+    this.#account = accountName(user);
+    return this.#account === user ? null : this.#secretOf(this.#account);
+  }
+}

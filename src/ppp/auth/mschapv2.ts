@@ -1,0 +1,129 @@
+// MS-CHAPv2's computations and message texts (RFC 2759 §5, §6, §8). The exchange itself is CHAP's (chap.ts).
+import { concat, fromUtf8, hex, sameBytes, unhex, utf16le, utf8 } from "../../core/text.ts";
+import type { Failure } from "../../core/errors.ts";
+import type { Crypto } from "../../ports/ports.ts";
+import { failure, printable, said } from "../words.ts";
+import { md4 } from "./md4.ts";
+
+/** RFC 2759 §8.3; `password` is UTF-8. */
+export function ntPasswordHash(password: Uint8Array): Uint8Array {
+  return md4(utf16le(fromUtf8(password)));
+}
+
+/** The account name that is hashed: without a Windows domain in front (RFC 2759 §4). */
+export function accountName(name: string): string {
+  return name.slice(name.lastIndexOf("\\") + 1);
+}
+
+/** RFC 2759 §8.2: 8 bytes. `user` is the name as sent; its domain is taken off here. */
+export function challengeHash(crypto: Crypto, peerChallenge: Uint8Array, challenge: Uint8Array, user: string): Uint8Array {
+  return crypto.hash("sha1", [peerChallenge, challenge, utf8(accountName(user))]).slice(0, 8);
+}
+
+/** RFC 2759 §8.5, and NtChallengeResponse of RFC 2433 §A.5: 24 bytes of three DES blocks. */
+export function challengeResponse(crypto: Crypto, challenge: Uint8Array, passwordHash: Uint8Array): Uint8Array {
+  const z = new Uint8Array(21);
+  z.set(passwordHash);
+  return concat([0, 7, 14].map((at) => crypto.desBlock(desKey(z.subarray(at, at + 7)), challenge)));
+}
+
+/** Seven bytes spread over eight, the low bit of each set for odd parity (RFC 2759 §9.3). */
+export function desKey(k: Uint8Array): Uint8Array {
+  const out = new Uint8Array(8);
+  for (let i = 0; i < 8; i++) {
+    const high = i === 0 ? 0 : (k[i - 1] as number) << (8 - i);
+    const low = i === 7 ? 0 : (k[i] as number) >>> i;
+    const seven = (high | low) & 0xfe;
+    let ones = seven;
+    ones ^= ones >>> 4;
+    ones ^= ones >>> 2;
+    ones ^= ones >>> 1;
+    out[i] = seven | (~ones & 1);
+  }
+  return out;
+}
+
+/** RFC 2759 §8.1. */
+export function ntResponse(
+  crypto: Crypto, challenge: Uint8Array, peerChallenge: Uint8Array, user: string, passwordHash: Uint8Array,
+): Uint8Array {
+  return challengeResponse(crypto, challengeHash(crypto, peerChallenge, challenge, user), passwordHash);
+}
+
+const MAGIC1 = utf8("Magic server to client signing constant");
+const MAGIC2 = utf8("Pad to make it do more than one iteration");
+
+/** RFC 2759 §8.7: the 20 bytes behind "S=". */
+export function authenticatorResponse(
+  crypto: Crypto, challenge: Uint8Array, peerChallenge: Uint8Array, user: string, passwordHash: Uint8Array, response: Uint8Array,
+): Uint8Array {
+  const digest = crypto.hash("sha1", [md4(passwordHash), response, MAGIC1]);
+  return crypto.hash("sha1", [digest, challengeHash(crypto, peerChallenge, challenge, user), MAGIC2]);
+}
+
+export function successMessage(proof: Uint8Array): Uint8Array {
+  return utf8(`S=${hex(proof).toUpperCase()} M=Access granted`);
+}
+/** Whether a Success message carries `proof` (RFC 2759 §8.8). What follows the 42 characters is free text, or missing. */
+export function provesItself(message: Uint8Array, proof: Uint8Array): boolean {
+  const text = fromUtf8(message.subarray(0, 42));
+  const theirs = text.startsWith("S=") ? unhex(text.slice(2)) : null;
+  return theirs !== null && sameBytes(theirs, proof);
+}
+
+/** E=691: one sentence for every reason, so that a stranger learns no user names. */
+export function failureMessage(freshChallenge: Uint8Array): Uint8Array {
+  return utf8(`E=691 R=0 C=${hex(freshChallenge).toUpperCase()} V=3 M=Access denied`);
+}
+
+interface Reason {
+  readonly code: string;
+  readonly words: string;
+  readonly permanent: boolean;
+}
+// RFC 2759 §6
+const REASONS: ReadonlyMap<number, Reason> = new Map([
+  [646, { code: "restricted-hours", words: "this user may not log in at this hour", permanent: false }],
+  [647, { code: "account-disabled", words: "the account is disabled", permanent: true }],
+  [648, { code: "password-expired", words: "the password has expired and must be changed at the server first", permanent: true }],
+  [649, { code: "no-dialin-permission", words: "this user has no dial-in permission", permanent: true }],
+  [691, { code: "auth-failed", words: "wrong user name or password", permanent: true }],
+  [709, { code: "password-change-failed", words: "the server could not change the password", permanent: true }],
+]);
+
+export interface Refusal {
+  /** 0 when the message has none. */
+  readonly error: number;
+  readonly retry: boolean;
+  readonly challenge: Uint8Array | null;
+  readonly version: number;
+  readonly message: string;
+}
+
+/** A Failure message of any shape; fields that are missing or malformed are left empty (RFC 2759 §6, RFC 2433 §6). */
+export function readRefusal(message: Uint8Array): Refusal {
+  const text = printable(message.subarray(0, 512));
+  const m = /(?:^| )M=(.*)$/.exec(text);
+  const fields = m ? text.slice(0, m.index) : text;
+  const field = (name: string): string => new RegExp(`(?:^| )${name}=([0-9A-Fa-f]{1,32})(?= |$)`).exec(fields)?.[1] ?? "";
+  const c = field("C");
+  return {
+    error: decimal(field("E")),
+    retry: field("R") === "1",
+    challenge: c.length === 32 ? unhex(c) : null,
+    version: decimal(field("V")),
+    message: m ? (m[1] as string) : field("E") === "" ? text : "",
+  };
+}
+function decimal(s: string): number {
+  return /^\d{1,10}$/.test(s) ? Number(s) : 0;
+}
+
+/** A Failure message in words: who was refused, why, and what the server added. */
+export function refusalInWords(user: string, message: Uint8Array): Failure {
+  const r = readRefusal(message);
+  const reason = REASONS.get(r.error);
+  const why = reason?.words ?? (r.error === 0 ? "no reason given" : `error ${r.error}`);
+  const text = `the server refuses user "${user}" with MS-CHAPv2: ${why}${r.error === 0 ? "" : ` (E=${r.error})`}${said(r.message)}`;
+  return failure(reason?.code ?? "auth-failed", text, reason?.permanent ?? true);
+}

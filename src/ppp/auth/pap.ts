@@ -1,0 +1,175 @@
+// PAP (RFC 1334 §2), both sides.
+import { Reader, Writer } from "../../core/bytes.ts";
+import type { Clock, Timer } from "../../core/clock.ts";
+import type { Secret } from "../../core/secret.ts";
+import { fromUtf8, sameBytes, utf8 } from "../../core/text.ts";
+import type { Crypto } from "../../ports/ports.ts";
+import { readPacket, writePacket } from "../cp.ts";
+import { failure, printable, said } from "../words.ts";
+import { type AuthenticateeEvents, type AuthenticatorEvents, type AuthSide, MAX_TRIES, RETRY_MS } from "./side.ts";
+
+export const PAP_CODE = { request: 1, ack: 2, nak: 3 } as const;
+/** Wrong passwords per session. RFC 1334 §2.2.1 leaves the rate to the peer; we do not. */
+const MAX_ATTEMPTS = 3;
+
+export interface PapRequest {
+  readonly user: Uint8Array;
+  readonly password: Uint8Array;
+}
+/** Views into `body`; throws DecodeError. */
+export function readPapRequest(body: Uint8Array): PapRequest {
+  const r = new Reader(body);
+  const user = r.bytes(r.u8("peer-id length"), "peer-id");
+  const password = r.bytes(r.u8("password length"), "password");
+  return { user, password };
+}
+/** Both at most 255 bytes, which the caller has checked. */
+export function writePapRequest(q: PapRequest): Uint8Array {
+  const w = new Writer();
+  for (const field of [q.user, q.password]) {
+    if (field.length > 255) throw new RangeError("PAP field longer than 255 bytes");
+    w.u8(field.length);
+    w.bytes(field);
+  }
+  return w.done().slice();
+}
+/** Some peers leave the length out of an empty message. */
+export function readPapMessage(body: Uint8Array): Uint8Array {
+  const r = new Reader(body);
+  return r.left === 0 ? body : r.bytes(r.u8("message length"), "message");
+}
+export function writePapMessage(text: string): Uint8Array {
+  const m = utf8(text).subarray(0, 255);
+  return Uint8Array.of(m.length, ...m);
+}
+
+export class PapAuthenticatee implements AuthSide {
+  readonly #user: string;
+  readonly #password: Secret;
+  readonly #on: AuthenticateeEvents;
+  readonly #timer: Timer;
+  #id = 0;
+  #tries = 0;
+  #waiting = false;
+
+  constructor(clock: Clock, identity: { readonly user: string; readonly password: Secret }, on: AuthenticateeEvents) {
+    this.#user = identity.user;
+    this.#password = identity.password;
+    this.#on = on;
+    this.#timer = clock.timer("pap-request", () => this.#send());
+  }
+  start(): void {
+    this.#waiting = true;
+    this.#send();
+  }
+  stop(): void {
+    this.#waiting = false;
+    this.#timer.disarm();
+  }
+  #send(): void {
+    if (this.#tries++ >= MAX_TRIES) {
+      this.stop();
+      this.#on.failed(failure("auth-timeout", `the server does not answer user "${this.#user}" (PAP)`));
+      return;
+    }
+    const user = utf8(this.#user);
+    const tooLong = user.length > 255 || this.#password.use((p) => p.length > 255);
+    if (tooLong) {
+      this.stop();
+      this.#on.failed(failure("auth-failed", "user name or password is longer than PAP can carry (255 bytes)", true));
+      return;
+    }
+    this.#id = (this.#id + 1) & 0xff; // RFC 1334 §2.2.1: a new one each time
+    const body = this.#password.use((password) => writePapRequest({ user, password }));
+    this.#on.send(writePacket({ code: PAP_CODE.request, id: this.#id, body }));
+    this.#timer.arm(RETRY_MS);
+  }
+  input(packet: Uint8Array): void {
+    const p = readPacket(packet);
+    if (p.code !== PAP_CODE.ack && p.code !== PAP_CODE.nak) return;
+    // Identifiers of earlier tries are as good: the answer to each is the same.
+    const age = (this.#id - p.id) & 0xff;
+    if (!this.#waiting || age >= this.#tries) {
+      this.#on.odd("stale-answer");
+      return;
+    }
+    const message = printable(readPapMessage(p.body));
+    this.stop();
+    if (p.code === PAP_CODE.ack) {
+      this.#on.done();
+      return;
+    }
+    this.#on.failed(failure("auth-failed", `the server refuses user "${this.#user}" with PAP${said(message)}`, true));
+  }
+}
+
+export class PapAuthenticator implements AuthSide {
+  readonly #crypto: Crypto;
+  readonly #secretOf: (user: string) => Secret | null;
+  readonly #on: AuthenticatorEvents;
+  readonly #timer: Timer;
+  #attempts = 0;
+  #state: "idle" | "waiting" | "done" | "failed" = "idle";
+
+  constructor(clock: Clock, crypto: Crypto, secretOf: (user: string) => Secret | null, on: AuthenticatorEvents) {
+    this.#crypto = crypto;
+    this.#secretOf = secretOf;
+    this.#on = on;
+    this.#timer = clock.timer("pap-wait", () => {
+      this.#state = "failed";
+      on.failed("", failure("auth-timeout", "the peer does not authenticate itself (PAP)"));
+    });
+  }
+  start(): void {
+    this.#state = "waiting";
+    this.#timer.arm(RETRY_MS * MAX_TRIES);
+  }
+  stop(): void {
+    this.#state = "idle";
+    this.#timer.disarm();
+  }
+  input(packet: Uint8Array): void {
+    const p = readPacket(packet);
+    if (p.code !== PAP_CODE.request) return;
+    const q = readPapRequest(p.body);
+    switch (this.#state) {
+      case "idle":
+        this.#on.odd("stale-answer");
+        return;
+      case "done": // RFC 1334 §2.2.1: our Ack was lost; the same reply, nothing is checked again
+        this.#reply(PAP_CODE.ack, p.id, "");
+        return;
+      case "failed":
+        this.#reply(PAP_CODE.nak, p.id, "Access denied");
+        return;
+      case "waiting":
+        break;
+    }
+    const name = fromUtf8(q.user);
+    const user = printable(name);
+    if (this.#verify(name, q.password)) {
+      this.#state = "done";
+      this.#timer.disarm();
+      this.#reply(PAP_CODE.ack, p.id, "");
+      this.#on.done(name);
+      return;
+    }
+    const last = ++this.#attempts >= MAX_ATTEMPTS;
+    if (last) {
+      this.#state = "failed";
+      this.#timer.disarm();
+    }
+    this.#reply(PAP_CODE.nak, p.id, "Access denied");
+    if (last) this.#on.failed(name, failure("auth-failed", `user "${user}" gave ${MAX_ATTEMPTS} wrong passwords (PAP)`, true));
+  }
+  /** Digests are compared, so that neither time nor length tells anything about the secret or the user's existence. */
+  #verify(user: string, password: Uint8Array): boolean {
+    const secret = this.#secretOf(user);
+    const given = this.#crypto.hash("sha256", [password]);
+    const wanted = secret ? secret.use((s) => this.#crypto.hash("sha256", [s])) : this.#crypto.hash("sha256", [given]);
+    return sameBytes(given, wanted) && secret !== null;
+  }
+  #reply(code: number, id: number, text: string): void {
+    this.#on.send(writePacket({ code, id, body: writePapMessage(text) }));
+  }
+}

@@ -1,0 +1,31 @@
+// What an authentication exchange tells its session, and the packet format that PAP and CHAP share with LCP.
+import type { Failure } from "../../core/errors.ts";
+
+/** RFC 1994 §4.1 leaves the number of tries open; the same patience as LCP. */
+export const RETRY_MS = 3000;
+export const MAX_TRIES = 10;
+
+/** We show who we are. */
+export interface AuthenticateeEvents {
+  send(packet: Uint8Array): void;
+  done(): void;
+  failed(why: Failure): void;
+  odd(name: "stale-answer"): void;
+}
+
+/** The peer shows who it is. */
+export interface AuthenticatorEvents {
+  send(packet: Uint8Array): void;
+  done(user: string): void;
+  /** `user` as far as it is known. */
+  failed(user: string, why: Failure): void;
+  odd(name: "stale-answer"): void;
+}
+
+/** Either side of PAP or CHAP. Codes that belong to the other side are ignored. */
+export interface AuthSide {
+  start(): void;
+  /** Without the PPP header. Throws DecodeError. */
+  input(packet: Uint8Array): void;
+  stop(): void;
+}

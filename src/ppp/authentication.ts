@@ -1,0 +1,140 @@
+// The Authentication phase (RFC 1661 §3.5): both directions at once, each by its own method, as LCP agreed.
+import type { Clock } from "../core/clock.ts";
+import type { Failure } from "../core/errors.ts";
+import type { Secret } from "../core/secret.ts";
+import type { Crypto } from "../ports/ports.ts";
+import { ChapAuthenticatee, ChapAuthenticator } from "./auth/chap.ts";
+import { type AuthMethod, methodProtocol, methodTitle } from "./auth/methods.ts";
+import { PapAuthenticatee, PapAuthenticator } from "./auth/pap.ts";
+import type { AuthSide } from "./auth/side.ts";
+import { PROTOCOL } from "./frame.ts";
+import { failure } from "./words.ts";
+
+export interface AuthenticationConfig {
+  readonly hostName: string;
+  readonly identity: { readonly user: string; readonly password: Secret } | null;
+}
+export interface AuthenticationEvents {
+  send(protocol: number, packet: Uint8Array): void;
+  unexpected(): void;
+  event(user: string, method: string, ok: boolean, text: string): void;
+  /** Every direction that was asked for has succeeded; once. */
+  done(): void;
+  failed(why: Failure): void;
+}
+
+export class Authentication {
+  readonly #deps: { readonly clock: Clock; readonly crypto: Crypto };
+  readonly #cfg: AuthenticationConfig;
+  readonly #secretOf: (user: string) => Secret | null;
+  readonly #on: AuthenticationEvents;
+  #ours: { readonly method: AuthMethod; readonly side: AuthSide } | null = null;
+  #peers: { readonly method: AuthMethod; readonly side: AuthSide } | null = null;
+  #ourMethod: AuthMethod | null = null;
+  #peerMethod: AuthMethod | null = null;
+  /** Directions still open. */
+  readonly #open = new Set<"ours" | "peers">();
+  #user = "";
+
+  constructor(
+    deps: { readonly clock: Clock; readonly crypto: Crypto }, cfg: AuthenticationConfig, secretOf: (user: string) => Secret | null,
+    on: AuthenticationEvents,
+  ) {
+    this.#deps = deps;
+    this.#cfg = cfg;
+    this.#secretOf = secretOf;
+    this.#on = on;
+  }
+  /** How we show who we are, null when nobody asked. */
+  get ourMethod(): AuthMethod | null {
+    return this.#ourMethod;
+  }
+  get peerMethod(): AuthMethod | null {
+    return this.#peerMethod;
+  }
+  /** The peer's user where it authenticated itself, else ours, else "". */
+  get user(): string {
+    return this.#user;
+  }
+
+  prepare(ourMethod: AuthMethod | null, peerMethod: AuthMethod | null): void {
+    this.stop();
+    this.#ourMethod = ourMethod;
+    this.#peerMethod = peerMethod;
+    this.#user = "";
+  }
+  start(): void {
+    if (this.#ourMethod) this.#open.add("ours");
+    if (this.#peerMethod) this.#open.add("peers");
+    if (this.#peerMethod) this.#peers = { method: this.#peerMethod, side: this.#authenticator(this.#peerMethod) };
+    if (this.#ourMethod) {
+      const side = this.#authenticatee(this.#ourMethod);
+      if (!side) {
+        this.#on.failed(failure("auth-refused", "the peer asks who this side is, and there is no user to show", true));
+        return;
+      }
+      this.#ours = { method: this.#ourMethod, side };
+    }
+    this.#peers?.side.start();
+    this.#ours?.side.start();
+  }
+  stop(): void {
+    this.#ours?.side.stop();
+    this.#peers?.side.stop();
+    this.#ours = null;
+    this.#peers = null;
+    this.#open.clear();
+  }
+  /** False when LCP agreed on no such protocol. Late repetitions are answered in the network phase too. */
+  input(protocol: number, packet: Uint8Array): boolean {
+    const sides = [this.#ours, this.#peers].filter((s) => s !== null && methodProtocol(s.method) === protocol);
+    for (const s of sides) s?.side.input(packet);
+    if (sides.length === 0) this.#on.unexpected();
+    return sides.length > 0;
+  }
+
+  #authenticatee(method: AuthMethod): AuthSide | null {
+    const { identity } = this.#cfg;
+    if (!identity) return null;
+    const { clock, crypto } = this.#deps;
+    const title = methodTitle(method);
+    const on = {
+      send: this.#sender(method),
+      done: () => this.#succeeded("ours", identity.user, title),
+      failed: (why: Failure) => this.#failed(identity.user, title, why),
+      odd: () => this.#on.unexpected(),
+    };
+    if (method === "pap") return new PapAuthenticatee(clock, identity, on);
+    const isOurs = (challenge: Uint8Array): boolean => {
+      const side = this.#peers?.side;
+      return side instanceof ChapAuthenticator && side.asked(challenge);
+    };
+    return new ChapAuthenticatee(clock, crypto, method, identity, isOurs, on);
+  }
+  #authenticator(method: AuthMethod): AuthSide {
+    const { clock, crypto } = this.#deps;
+    const title = methodTitle(method);
+    const on = {
+      send: this.#sender(method),
+      done: (user: string) => this.#succeeded("peers", user, title),
+      failed: (user: string, why: Failure) => this.#failed(user, title, why),
+      odd: () => this.#on.unexpected(),
+    };
+    if (method === "pap") return new PapAuthenticator(clock, crypto, this.#secretOf, on);
+    return new ChapAuthenticator(clock, crypto, method, this.#cfg.hostName, this.#secretOf, on);
+  }
+  #sender(method: AuthMethod): (packet: Uint8Array) => void {
+    const protocol = method === "pap" ? PROTOCOL.pap : PROTOCOL.chap;
+    return (packet) => this.#on.send(protocol, packet);
+  }
+  #succeeded(which: "ours" | "peers", user: string, method: string): void {
+    if (!this.#open.delete(which)) return; // a repeated challenge, answered and accepted
+    if (which === "peers" || this.#user === "") this.#user = user;
+    this.#on.event(user, method, true, which === "ours" ? "the peer accepts this side" : "the peer is who it says");
+    if (this.#open.size === 0) this.#on.done();
+  }
+  #failed(user: string, method: string, why: Failure): void {
+    this.#on.event(user, method, false, why.text);
+    this.#on.failed(why);
+  }
+}

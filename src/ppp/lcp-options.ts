@@ -1,0 +1,259 @@
+// LCP's Configuration Options (RFC 1661 §6, RFC 1662 §7; 13, 17 to 19: RFC 1570 §2.3, RFC 1990 §5.1).
+import { type Rng, random32 } from "../core/rng.ts";
+import type { Failure } from "../core/errors.ts";
+import type { LinkOptions } from "../ports/ports.ts";
+import { type AuthMethod, authTitle, methodOf, methodOption, methodTitle, METHODS } from "./auth/methods.ts";
+import { be16, be32, type Option } from "./cp.ts";
+import { ACK, nak, type OptionPolicy, REJECT, type Verdict } from "./negotiate.ts";
+import { failure } from "./words.ts";
+
+export const LCP_OPTION = {
+  mru: 1, accm: 2, auth: 3, quality: 4, magic: 5, pfc: 7, acfc: 8, callback: 13, mrru: 17, shortSequence: 18, endpoint: 19,
+} as const;
+const OPTION_NAMES: ReadonlyMap<number, string> = new Map<number, string>([
+  [LCP_OPTION.auth, "authentication"], [LCP_OPTION.quality, "link quality"], [LCP_OPTION.callback, "callback"],
+  [LCP_OPTION.mrru, "multilink"], [LCP_OPTION.shortSequence, "multilink short sequence"], [LCP_OPTION.endpoint, "multilink endpoint"],
+]);
+
+export const DEFAULT_MRU = 1500;
+const MIN_MRU = 128;
+const DEFAULT_ACCM = 0xffff_ffff;
+/** Our own Configure-Request came back this often in a row: there is nobody but us (RFC 1661 §6.4). */
+const MAX_LOOPS = 5;
+
+export interface LcpWants {
+  readonly mru: number;
+  /** Largest information field the channel carries. */
+  readonly channelMru: number;
+  readonly accm: number;
+  readonly pfc: boolean;
+  readonly acfc: boolean;
+  /** Methods we answer to, best first; empty: we have no identity, or refuse to show it. */
+  readonly answers: readonly AuthMethod[];
+  /** Methods we ask for, best first; empty: none. */
+  readonly requires: readonly AuthMethod[];
+}
+
+interface Ours {
+  mru: number | null;
+  accm: number | null;
+  auth: AuthMethod | null;
+  magic: number;
+  pfc: boolean;
+  acfc: boolean;
+}
+interface Theirs {
+  mru: number;
+  accm: number;
+  auth: AuthMethod | null;
+  magic: number;
+  pfc: boolean;
+  acfc: boolean;
+}
+
+export class LcpOptions implements OptionPolicy {
+  readonly #wants: LcpWants;
+  readonly #rng: Rng;
+  readonly #refused: (name: string) => void;
+  #ours: Ours;
+  #theirs: Theirs;
+  #untried: AuthMethod[] = [];
+  #loops = 0;
+  /** What the peer asked us to authenticate with and we turned down, as a sentence; "" when nothing. */
+  #turnedDown = "";
+
+  /** `refused` hears about options that we reject, by name; names are ours and few. */
+  constructor(wants: LcpWants, rng: Rng, refused: (name: string) => void) {
+    this.#wants = wants;
+    this.#rng = rng;
+    this.#refused = refused;
+    this.#ours = { mru: null, accm: null, auth: null, magic: 0, pfc: false, acfc: false };
+    this.#theirs = defaults();
+  }
+
+  reset(): void {
+    const w = this.#wants;
+    this.#untried = [...w.requires];
+    const auth = this.#untried.shift() ?? null;
+    this.#ours = {
+      mru: w.mru === DEFAULT_MRU ? null : w.mru, accm: w.accm, auth, magic: this.#newMagic(), pfc: w.pfc, acfc: w.acfc,
+    };
+    this.#theirs = defaults();
+    this.#loops = 0;
+    this.#turnedDown = "";
+  }
+  get mru(): number {
+    return this.#ours.mru ?? DEFAULT_MRU;
+  }
+  get peerMru(): number {
+    return this.#theirs.mru;
+  }
+  /** 0 until negotiated, as echo packets want it (RFC 1661 §5.8). */
+  get magic(): number {
+    return this.#ours.magic;
+  }
+  /** The method the peer authenticates itself with, as we asked. */
+  get peerAuth(): AuthMethod | null {
+    return this.#ours.auth;
+  }
+  /** The method we authenticate ourselves with, as the peer asked. */
+  get ourAuth(): AuthMethod | null {
+    return this.#theirs.auth;
+  }
+  get turnedDown(): string {
+    return this.#turnedDown;
+  }
+  link(): LinkOptions {
+    const t = this.#theirs;
+    return {
+      sendAccm: t.accm,
+      recvAccm: this.#ours.accm ?? DEFAULT_ACCM,
+      pfc: t.pfc && this.#wants.pfc,
+      acfc: t.acfc && this.#wants.acfc,
+      mtu: Math.min(t.mru, this.#wants.channelMru),
+    };
+  }
+
+  request(): Option[] {
+    const o = this.#ours;
+    const out: Option[] = [];
+    if (o.mru !== null) out.push({ type: LCP_OPTION.mru, data: be16(o.mru) });
+    if (o.accm !== null) out.push({ type: LCP_OPTION.accm, data: be32(o.accm) });
+    if (o.auth !== null) out.push({ type: LCP_OPTION.auth, data: methodOption(o.auth) });
+    if (o.magic !== 0) out.push({ type: LCP_OPTION.magic, data: be32(o.magic) });
+    if (o.pfc) out.push({ type: LCP_OPTION.pfc, data: new Uint8Array(0) });
+    if (o.acfc) out.push({ type: LCP_OPTION.acfc, data: new Uint8Array(0) });
+    return out;
+  }
+
+  naked(o: Option): Failure | null {
+    const ours = this.#ours;
+    switch (o.type) {
+      case LCP_OPTION.mru: {
+        if (o.data.length !== 2) return null;
+        // Smaller is always possible for us; larger never is.
+        const mru = Math.min(u16(o.data), this.#wants.mru);
+        if (mru >= MIN_MRU) ours.mru = mru;
+        return null;
+      }
+      case LCP_OPTION.accm:
+        if (o.data.length === 4 && ours.accm !== null) ours.accm = (ours.accm | u32(o.data)) >>> 0; // RFC 1662 §7.1: the union
+        return null;
+      case LCP_OPTION.auth:
+        return ours.auth === null ? null : this.#nextMethod(o.data);
+      case LCP_OPTION.magic:
+        if (ours.magic !== 0) ours.magic = this.#newMagic();
+        return null;
+      default: // a hint at something we do not ask for
+        return null;
+    }
+  }
+  #nextMethod(theirs: Uint8Array): Failure | null {
+    const wanted = methodOf(theirs);
+    const at = wanted === null ? 0 : Math.max(0, this.#untried.indexOf(wanted));
+    const next = this.#untried.splice(at, 1)[0];
+    if (next === undefined) {
+      const all = this.#wants.requires.map(methodTitle).join(", ");
+      return failure("no-common-auth", `the peer authenticates itself with ${authTitle(theirs)} only, this side asks for ${all}`, true);
+    }
+    this.#ours.auth = next;
+    return null;
+  }
+
+  rejected(type: number): Failure | null {
+    const ours = this.#ours;
+    if (type === LCP_OPTION.mru) ours.mru = null;
+    else if (type === LCP_OPTION.accm) ours.accm = null;
+    else if (type === LCP_OPTION.magic) ours.magic = 0;
+    else if (type === LCP_OPTION.pfc) ours.pfc = false;
+    else if (type === LCP_OPTION.acfc) ours.acfc = false;
+    else if (type === LCP_OPTION.auth) {
+      return failure("auth-refused", "the peer refuses to authenticate itself", true);
+    }
+    return null;
+  }
+
+  judge(o: Option, lastChance: boolean): Verdict {
+    switch (o.type) {
+      case LCP_OPTION.mru:
+        return o.data.length === 2 && u16(o.data) >= MIN_MRU ? ACK : nak(be16(DEFAULT_MRU));
+      case LCP_OPTION.accm:
+        return o.data.length === 4 ? ACK : nak(be32(0));
+      case LCP_OPTION.auth:
+        return this.#judgeAuth(o.data, lastChance);
+      case LCP_OPTION.magic:
+        return this.#judgeMagic(o.data);
+      case LCP_OPTION.pfc:
+      case LCP_OPTION.acfc:
+        return o.data.length === 0 ? ACK : nak(new Uint8Array(0));
+      default:
+        this.#refused(OPTION_NAMES.get(o.type) ?? "unknown");
+        return REJECT;
+    }
+  }
+  #judgeAuth(data: Uint8Array, lastChance: boolean): Verdict {
+    const { answers } = this.#wants;
+    const wanted = methodOf(data);
+    if (wanted !== null && answers.includes(wanted)) {
+      this.#turnedDown = "";
+      return ACK;
+    }
+    const best = answers[0];
+    if (best === undefined) {
+      this.#turnedDown = `the peer asks for ${authTitle(data)}, but this side has no identity to show`;
+      this.#refused("authentication");
+      return REJECT;
+    }
+    this.#turnedDown = `the peer asks for ${authTitle(data)}, this side answers to ${answers.map(methodTitle).join(", ")}`;
+    if (lastChance) return { is: "fail", why: failure("no-common-auth", this.#turnedDown, true) };
+    this.#refused(authTitle(data));
+    return nak(methodOption(best));
+  }
+  #judgeMagic(data: Uint8Array): Verdict {
+    const theirs = data.length === 4 ? u32(data) : 0;
+    if (theirs === 0) return nak(be32(this.#newMagic())); // RFC 1661 §6.4: zero is illegal
+    if (theirs !== this.#ours.magic) {
+      this.#loops = 0;
+      return ACK;
+    }
+    if (++this.#loops >= MAX_LOOPS) return { is: "fail", why: LOOPED };
+    return nak(be32(this.#newMagic()));
+  }
+
+  missing(): Option[] {
+    return [];
+  }
+  accept(options: readonly Option[]): void {
+    const t = defaults();
+    for (const o of options) {
+      if (o.type === LCP_OPTION.mru) t.mru = u16(o.data);
+      else if (o.type === LCP_OPTION.accm) t.accm = u32(o.data);
+      else if (o.type === LCP_OPTION.auth) t.auth = methodOf(o.data);
+      else if (o.type === LCP_OPTION.magic) t.magic = u32(o.data);
+      else if (o.type === LCP_OPTION.pfc) t.pfc = true;
+      else if (o.type === LCP_OPTION.acfc) t.acfc = true;
+    }
+    this.#theirs = t;
+  }
+
+  #newMagic(): number {
+    return random32(this.#rng) || 1;
+  }
+}
+
+export const LOOPED: Failure = failure("loop", "the line is looped back: this side's own packets return");
+
+/** Best first, without what is refused. */
+export function answersTo(refuse: readonly AuthMethod[]): AuthMethod[] {
+  return METHODS.filter((m) => !refuse.includes(m));
+}
+
+function defaults(): Theirs {
+  return { mru: DEFAULT_MRU, accm: DEFAULT_ACCM, auth: null, magic: 0, pfc: false, acfc: false };
+}
+function u16(b: Uint8Array): number {
+  return ((b[0] as number) << 8) | (b[1] as number);
+}
+function u32(b: Uint8Array): number {
+  return (((b[0] as number) << 24) | ((b[1] as number) << 16) | ((b[2] as number) << 8) | (b[3] as number)) >>> 0;
+}

@@ -1,0 +1,144 @@
+// LCP beyond its options: echo keepalive with loop detection, Identification, Protocol-Reject (RFC 1661 §5.7 to §5.9, RFC 1570).
+import { Reader } from "../core/bytes.ts";
+import type { Clock, Timer } from "../core/clock.ts";
+import { concat } from "../core/text.ts";
+import type { Failure } from "../core/errors.ts";
+import type { Rng } from "../core/rng.ts";
+import { be16, be32, CODE, type ControlPacket, writePacket } from "./cp.ts";
+import { LcpOptions, type LcpWants, LOOPED } from "./lcp-options.ts";
+import { ControlProtocol, type ProtocolEvents } from "./negotiate.ts";
+import { failure, printable } from "./words.ts";
+
+export interface EchoPolicy {
+  /** Unanswered Echo-Requests, one after the other, that end the link. */
+  readonly failures: number;
+  readonly intervalSeconds: number;
+}
+export interface LcpEvents {
+  send(packet: Uint8Array): void;
+  up(): void;
+  down(): void;
+  finished(): void;
+  failed(why: Failure): void;
+  terminated(said: string): void;
+  odd: ProtocolEvents["odd"];
+  /** The peer does not speak `protocol`. */
+  protocolRejected(protocol: number): void;
+  identified(text: string): void;
+  optionRefused(name: string): void;
+}
+/** Echo-Requests with our own magic number before we believe in a loop. */
+const MAX_ECHO_LOOPS = 3;
+/** Identification packets that we pass on; RFC 1570 lets a peer send any number. */
+const MAX_IDENTIFICATIONS = 4;
+
+export class Lcp {
+  readonly options: LcpOptions;
+  readonly protocol: ControlProtocol;
+  readonly #on: LcpEvents;
+  readonly #echo: EchoPolicy | null;
+  readonly #echoTimer: Timer;
+  #lost = 0;
+  #echoLoops = 0;
+  #echoUnknown = false;
+  #identifications = 0;
+
+  constructor(clock: Clock, rng: Rng, wants: LcpWants, echo: EchoPolicy | null, on: LcpEvents) {
+    this.#on = on;
+    this.#echo = echo;
+    this.options = new LcpOptions(wants, rng, (name) => on.optionRefused(name));
+    this.#echoTimer = clock.timer("lcp-echo", () => this.#echoDue());
+    this.protocol = new ControlProtocol(clock, "lcp", this.options, {
+      send: (p) => on.send(p),
+      up: () => {
+        this.#startEcho();
+        on.up();
+      },
+      down: () => {
+        this.#echoTimer.disarm();
+        on.down();
+      },
+      finished: () => on.finished(),
+      failed: (why) => on.failed(why),
+      terminated: (text) => on.terminated(text),
+      lcp: true,
+      extra: (p) => this.#extra(p),
+      codeRejected: (code) => {
+        if (code === CODE.echoRequest) {
+          this.#echoUnknown = true;
+          this.#echoTimer.disarm();
+        }
+      },
+      odd: (name) => on.odd(name),
+      limit: () => this.options.peerMru,
+    });
+  }
+
+  /** Anything from the peer shows that it lives. Cheap: the data path may call it for every batch. */
+  activity(): void {
+    this.#lost = 0;
+  }
+  stop(): void {
+    this.#echoTimer.disarm();
+    this.protocol.stop();
+  }
+  /** Only in the opened state; `information` is what followed the protocol field (RFC 1661 §5.7). */
+  sendProtocolReject(protocol: number, information: Uint8Array): void {
+    if (!this.protocol.opened) return;
+    const room = Math.max(0, this.options.peerMru - 6);
+    this.protocol.send(CODE.protocolReject, concat([be16(protocol), information.subarray(0, room)]));
+  }
+
+  #startEcho(): void {
+    this.#lost = 0;
+    this.#echoLoops = 0;
+    if (this.#echo && !this.#echoUnknown) this.#echoTimer.arm(this.#echo.intervalSeconds * 1000);
+  }
+  #echoDue(): void {
+    if (!this.#echo || !this.protocol.opened) return;
+    if (this.#lost >= this.#echo.failures) {
+      const { failures, intervalSeconds } = this.#echo;
+      this.#on.failed(failure("echo-timeout", `${failures} LCP echoes, one every ${intervalSeconds} s, were not answered`));
+      return;
+    }
+    this.#lost++;
+    this.protocol.send(CODE.echoRequest, be32(this.options.magic));
+    this.#echoTimer.arm(this.#echo.intervalSeconds * 1000);
+  }
+
+  #extra(p: ControlPacket): boolean {
+    switch (p.code) {
+      case CODE.echoRequest:
+        this.#echoRequest(p);
+        return true;
+      case CODE.echoReply: // any frame counts as life; a reply that carries our own magic number is no reply (RFC 1661 §6.4)
+      case CODE.discardRequest:
+      case CODE.timeRemaining:
+        return true;
+      case CODE.identification: {
+        const r = new Reader(p.body);
+        r.u32("magic number");
+        if (this.#identifications++ < MAX_IDENTIFICATIONS) this.#on.identified(printable(r.rest()));
+        return true;
+      }
+      case CODE.protocolReject: {
+        const protocol = new Reader(p.body).u16("rejected protocol");
+        if (this.protocol.opened) this.#on.protocolRejected(protocol);
+        return true;
+      }
+      default:
+        return false;
+    }
+  }
+  #echoRequest(p: ControlPacket): void {
+    const r = new Reader(p.body);
+    const magic = r.u32("magic number");
+    if (magic !== 0 && magic === this.options.magic) {
+      if (++this.#echoLoops >= MAX_ECHO_LOOPS) this.#on.failed(LOOPED);
+      return; // answering ourselves would never end
+    }
+    if (4 + p.body.length > this.options.peerMru) return;
+    const body = concat([be32(this.options.magic), r.rest()]);
+    this.#on.send(writePacket({ code: CODE.echoReply, id: p.id, body }));
+  }
+}

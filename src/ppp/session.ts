@@ -1,0 +1,455 @@
+// One PPP session: the phases of RFC 1661 §3 around LCP, authentication and IPCP.
+// Implements RFC 1661, 1332, 1334, 1570 (Identification, Time-Remaining), 1877, 1994, 2759. Left out: EAP, MS-CHAP v1, SPAP
+// (Nak'd with what we do), IPV6CP, CCP, multilink, callback, link quality (rejected by the protocols' rules).
+import type { Clock, Timer } from "../core/clock.ts";
+import { Counters } from "../core/counters.ts";
+import { DecodeError, type Failure } from "../core/errors.ts";
+import { Packet } from "../core/packet.ts";
+import { utf8 } from "../core/text.ts";
+import type { FrameChannel } from "../ports/ports.ts";
+import type { PppConfig, PppDeps, PppOwner, PppUp } from "./api.ts";
+import { Authentication } from "./authentication.ts";
+import { methodTitle } from "./auth/methods.ts";
+import { FULL_HEADER, type HeaderOptions, PROTOCOL, protocolName, pullProtocol, pushProtocol } from "./frame.ts";
+import { IpcpOptions, type IpcpWants } from "./ipcp.ts";
+import { Lcp } from "./lcp.ts";
+import { answersTo, DEFAULT_MRU } from "./lcp-options.ts";
+import { ControlProtocol } from "./negotiate.ts";
+import { failure, printable, said } from "./words.ts";
+
+export type Phase = "dead" | "establish" | "authenticate" | "network" | "terminate" | "over";
+export type PppDrop =
+  | "ppp.malformed" | "ppp.no-protocol" | "ppp.before-start" | "ppp.before-auth" | "ppp.after-end" | "ppp.data" | "ppp.unknown-protocol"
+  | "ppp.illegal" | "ppp.crossed" | "ppp.stale-answer" | "ppp.wrong-answer" | "ppp.not-converging" | "ppp.unexpected-auth";
+
+/** A phase that lasts longer than this goes nowhere, however busily the peer answers. */
+const PHASE_MS = 60_000;
+/** After a Terminate-Request in the middle of negotiation: time for the peer to begin anew. */
+const AFTER_TERMINATE_MS = 7000;
+/** Frames that overtook our own start: the peer's first Configure-Request, and little else. */
+const MAX_EARLY = 4;
+const MAX_EARLY_BYTES = 512;
+const BAD_LOG_MS = 1000;
+/** Distinct peer-chosen protocols and options that get a log line, per session. */
+const MAX_REJECT_LINES = 16;
+
+export class PppSession {
+  readonly #deps: PppDeps;
+  readonly #channel: FrameChannel;
+  readonly #cfg: PppConfig;
+  readonly #owner: PppOwner;
+  readonly #lcp: Lcp;
+  readonly #auth: Authentication;
+  readonly #deadline: Timer;
+  readonly #drops = new Counters<PppDrop>();
+  readonly #rejectLines = new Set<string>();
+  #ipcp: { readonly options: IpcpOptions; readonly protocol: ControlProtocol } | null = null;
+  #phase: Phase = "dead";
+  #why: Failure | null = null;
+  #peerWords: string | null = null;
+  #admitted: { readonly user: string; readonly wants: IpcpWants } | null = null;
+  #header: HeaderOptions = FULL_HEADER;
+  #configured = false;
+  #early: Uint8Array[] = [];
+  #lastBadLog = Number.NEGATIVE_INFINITY;
+  #busy = false;
+  readonly #todo: (() => void)[] = [];
+
+  constructor(deps: PppDeps, channel: FrameChannel, cfg: PppConfig, owner: PppOwner) {
+    this.#deps = deps;
+    this.#channel = channel;
+    this.#cfg = cfg;
+    this.#owner = owner;
+    // Timers of all parts enter through #run like everything else.
+    const clock: Clock = {
+      now: () => deps.clock.now(),
+      timer: (name, fire) => deps.clock.timer(name, () => this.#run(fire)),
+    };
+    this.#lcp = new Lcp(clock, deps.crypto, {
+      mru: Math.min(cfg.mru, channel.mru),
+      channelMru: channel.mru,
+      accm: cfg.accm ?? 0,
+      pfc: cfg.pfc ?? true,
+      acfc: cfg.acfc ?? true,
+      answers: cfg.identity ? answersTo(cfg.refuse) : [],
+      requires: cfg.require,
+    }, cfg.echo, {
+      send: (p) => this.#send(PROTOCOL.lcp, p),
+      up: () => this.#lcpUp(),
+      down: () => this.#lcpDown(),
+      finished: () => this.#lcpFinished(),
+      failed: (why) => this.#fail(why),
+      terminated: (text) => this.#lcpTerminated(text),
+      odd: (name) => this.#drops.bump(`ppp.${name}`),
+      protocolRejected: (protocol) => this.#protocolRejected(protocol),
+      identified: (text) => deps.log.emit({ kind: "ppp.identification", link: cfg.link, text }),
+      optionRefused: (name) => this.#logReject(`LCP option: ${name}`),
+    });
+    this.#auth = new Authentication({ clock, crypto: deps.crypto }, cfg, (user) => owner.secretOf(user), {
+      send: (protocol, p) => this.#send(protocol, p),
+      unexpected: () => this.#drops.bump("ppp.unexpected-auth"),
+      event: (user, method, ok, text) =>
+        deps.log.emit({ kind: "ppp.auth", link: cfg.link, user: printable(user), method, ok, text }),
+      done: () => this.#network(),
+      failed: (why) => this.#fail(why),
+    });
+    this.#deadline = clock.timer("ppp-phase", () => this.#deadlinePassed());
+    channel.onFrame = (p) => this.#frame(p);
+    channel.onDown = (why) => this.lowerDown(failure("lower-down", why));
+  }
+
+  /** The layer below is up; frames that came earlier are looked at now. */
+  start(): void {
+    this.#run(() => {
+      if (this.#phase !== "dead") return;
+      this.#enter("establish");
+      this.#lcp.protocol.open();
+      this.#lcp.protocol.lowerUp();
+      const early = this.#early;
+      this.#early = [];
+      for (const frame of early) this.#read(Packet.of(frame));
+    });
+  }
+  /** Terminate-Request; onDown follows its acknowledgement, or silence after two tries. */
+  stop(why: Failure): void {
+    this.#run(() => this.#fail(why));
+  }
+  /** The layer below is gone: nothing is sent, onDown follows at once. */
+  lowerDown(why: Failure): void {
+    this.#run(() => {
+      if (this.#phase === "over") return;
+      this.#why ??= this.#peerEnded() ?? why;
+      this.#end();
+    });
+  }
+  /** Data of any kind came from the peer. Cheap enough for every batch. */
+  activity(): void {
+    this.#lcp.activity();
+  }
+  status(): { phase: Phase; lcp: string; ipcp: string; auth: string; user: string; mru: number; peerMru: number } {
+    return {
+      phase: this.#phase,
+      lcp: this.#lcp.protocol.state,
+      ipcp: this.#ipcp?.protocol.state ?? "initial",
+      auth: this.#authWords(),
+      user: this.#auth.user,
+      mru: this.#lcp.options.mru,
+      peerMru: this.#lcp.options.peerMru,
+    };
+  }
+  /** What was ignored, by name. */
+  drops(): Record<string, number> {
+    return this.#drops.snapshot();
+  }
+
+  /** Run to completion: a channel may deliver an answer while we still send, an owner may stop us in its callback. */
+  #run(f: () => void): void {
+    this.#todo.push(f);
+    if (this.#busy) return;
+    this.#busy = true;
+    try {
+      for (let it = this.#todo.shift(); it; it = this.#todo.shift()) it();
+    } finally {
+      this.#busy = false;
+    }
+  }
+  /** For owner callbacks: after everything that led to them. */
+  #later(f: () => void): void {
+    this.#todo.push(f);
+  }
+
+  #frame(p: Packet): void {
+    if (this.#phase === "over") {
+      this.#drops.bump("ppp.after-end");
+      return;
+    }
+    if (this.#phase === "dead") {
+      if (this.#early.length >= MAX_EARLY || p.length > MAX_EARLY_BYTES) {
+        this.#drops.bump("ppp.before-start");
+        return;
+      }
+      this.#early.push(p.view().slice());
+      return;
+    }
+    if (!this.#busy) {
+      this.#run(() => this.#read(p));
+      return;
+    }
+    const copy = Packet.of(p.view());
+    this.#run(() => this.#read(copy));
+  }
+  #read(p: Packet): void {
+    if (this.#phase === "over") {
+      this.#drops.bump("ppp.after-end");
+      return;
+    }
+    const protocol = pullProtocol(p);
+    if (protocol === 0) {
+      this.#drops.bump("ppp.no-protocol");
+      return;
+    }
+    this.#lcp.activity();
+    try {
+      this.#dispatch(protocol, p.view());
+    } catch (e) {
+      if (!(e instanceof DecodeError)) throw e;
+      this.#drops.bump("ppp.malformed");
+      this.#logBad(`${protocolName(protocol)}: ${e.message}`);
+    }
+  }
+  /** RFC 1661 §3.4 to §3.6: which protocols are heard in which phase. */
+  #dispatch(protocol: number, body: Uint8Array): void {
+    if (protocol === PROTOCOL.lcp) {
+      this.#lcp.protocol.input(body);
+      return;
+    }
+    if (!this.#lcp.protocol.opened) {
+      this.#drops.bump("ppp.before-auth");
+      return;
+    }
+    if (protocol === PROTOCOL.pap || protocol === PROTOCOL.chap) {
+      if (this.#auth.input(protocol, body)) return;
+    }
+    if (this.#phase !== "network") {
+      this.#drops.bump("ppp.before-auth");
+      return;
+    }
+    switch (protocol) {
+      case PROTOCOL.ipcp:
+        this.#ipcp?.protocol.input(body);
+        return;
+      case PROTOCOL.ip: // the data plane takes these on its own way once the link is up
+        this.#drops.bump("ppp.data");
+        return;
+      default:
+        this.#drops.bump("ppp.unknown-protocol");
+        this.#logReject(protocolName(protocol));
+        this.#lcp.sendProtocolReject(protocol, body);
+    }
+  }
+
+  #send(protocol: number, packet: Uint8Array): void {
+    if (this.#phase === "over") return;
+    const p = Packet.of(packet);
+    pushProtocol(p, protocol, protocol === PROTOCOL.lcp ? FULL_HEADER : this.#header);
+    this.#channel.send(p);
+  }
+
+  #enter(phase: "establish" | "authenticate" | "network"): void {
+    this.#phase = phase;
+    this.#deadline.arm(PHASE_MS);
+    this.#later(() => {
+      if (this.#phase === phase) this.#owner.onPhase(phase);
+    });
+  }
+
+  #lcpUp(): void {
+    if (this.#phase !== "establish") return;
+    const o = this.#lcp.options;
+    const link = o.link();
+    this.#header = link;
+    this.#configured = true;
+    this.#peerWords = null;
+    this.#channel.configure(link);
+    const { link: name } = this.#cfg;
+    // What we required is agreed on here, or LCP would not have opened; a mistake of ours must not let anybody in.
+    if (this.#cfg.require.length > 0 && o.peerAuth === null) {
+      this.#fail(failure("auth-refused", "the peer refuses to authenticate itself", true));
+      return;
+    }
+    this.#auth.prepare(o.ourAuth, o.peerAuth);
+    this.#deps.log.emit({ kind: "ppp.lcp-up", link: name, mru: o.mru, peerMru: o.peerMru, auth: this.#authWords() });
+    if (o.ourAuth === null && o.peerAuth === null) {
+      this.#network();
+      return;
+    }
+    this.#enter("authenticate");
+    this.#auth.start();
+  }
+  #lcpDown(): void {
+    this.#auth.stop();
+    this.#ipcp?.protocol.lowerDown();
+    this.#unconfigure();
+    if (this.#phase !== "authenticate" && this.#phase !== "network") return;
+    if (this.#lcp.protocol.state === "req-sent" || this.#lcp.protocol.state === "ack-sent") {
+      this.#enter("establish");
+      return;
+    }
+    // The peer's Terminate-Request, or its Code-Reject of what LCP is made of.
+    this.#why ??= this.#peerEnded() ?? failure("lcp-failed", "the peer rejects LCP itself");
+    this.#phase = "terminate";
+    this.#deadline.disarm();
+  }
+  #lcpFinished(): void {
+    this.#why ??= this.#peerEnded() ?? this.#noLcp();
+    this.#end();
+  }
+  #lcpTerminated(text: string): void {
+    this.#peerWords = text;
+    // A peer that is still willing begins anew at once; one that is not leaves us talking to ourselves.
+    if (this.#phase === "establish" && !this.#lcp.protocol.opened) this.#deadline.arm(AFTER_TERMINATE_MS);
+  }
+  #peerEnded(): Failure | null {
+    const words = this.#peerWords;
+    if (words === null) return null;
+    const { turnedDown } = this.#lcp.options;
+    if (turnedDown !== "" && this.#phase === "establish") return failure("no-common-auth", turnedDown, true);
+    const during = this.#phase === "authenticate" ? " during authentication" : "";
+    return failure("peer-terminated", `the peer ended the PPP session${during}${said(words)}`);
+  }
+  #noLcp(): Failure {
+    const { turnedDown } = this.#lcp.options;
+    if (turnedDown !== "") return failure("no-common-auth", turnedDown, true);
+    return failure("lcp-timeout", "the peer does not answer LCP Configure-Requests");
+  }
+  #deadlinePassed(): void {
+    const s = PHASE_MS / 1000;
+    switch (this.#phase) {
+      case "establish":
+        this.#fail(this.#peerEnded() ?? failure("lcp-failed", `LCP came to no agreement within ${s} s`));
+        return;
+      case "authenticate":
+        this.#fail(failure("auth-timeout", `authentication did not end within ${s} s`));
+        return;
+      case "network":
+        this.#fail(failure("ipcp-failed", `IPCP came to no agreement within ${s} s`));
+        return;
+      default:
+    }
+  }
+
+  #network(): void {
+    if (this.#phase !== "establish" && this.#phase !== "authenticate") return;
+    const wants = this.#admission();
+    if ("code" in wants) {
+      this.#fail(wants);
+      return;
+    }
+    this.#enter("network");
+    if (!this.#ipcp) {
+      const options = new IpcpOptions(wants);
+      this.#ipcp = { options, protocol: this.#makeIpcp(options) };
+      this.#ipcp.protocol.open();
+    }
+    this.#ipcp.protocol.lowerUp();
+  }
+  /** A user who renegotiates keeps the addresses; nobody turns into somebody else within a session. */
+  #admission(): IpcpWants | Failure {
+    const { ipcp, role } = this.#cfg;
+    if (role === "client") return { role, ...ipcp, requestWins: ipcp.requestWins ?? false };
+    const { user } = this.#auth;
+    if (this.#admitted) {
+      if (this.#admitted.user === user) return this.#admitted.wants;
+      return failure("auth-failed", `user "${printable(user)}" tried to take over a session of another user`, true);
+    }
+    const a = this.#owner.admit(user, this.#auth.peerMethod ?? "none");
+    if ("code" in a) return a;
+    const wants: IpcpWants = { role, ...a };
+    this.#admitted = { user, wants };
+    return wants;
+  }
+  #makeIpcp(options: IpcpOptions): ControlProtocol {
+    return new ControlProtocol({
+      now: () => this.#deps.clock.now(),
+      timer: (name, fire) => this.#deps.clock.timer(name, () => this.#run(fire)),
+    }, "ipcp", options, {
+      send: (p) => this.#send(PROTOCOL.ipcp, p),
+      up: () => this.#ipcpUp(options),
+      down: () => {
+        if (this.#phase === "network") this.#enter("network");
+      },
+      finished: () => {
+        if (this.#phase === "network") this.#fail(failure("ipcp-failed", `IPCP ended${said(this.#peerWords ?? "")}`));
+      },
+      failed: (why) => this.#fail(why),
+      terminated: (text) => {
+        this.#peerWords = text;
+      },
+      lcp: false,
+      extra: () => false,
+      codeRejected: () => {},
+      odd: (name) => this.#drops.bump(`ppp.${name}`),
+      limit: () => this.#lcp.options.peerMru,
+    });
+  }
+  #ipcpUp(options: IpcpOptions): void {
+    const a = options.result();
+    if ("code" in a) {
+      this.#fail(a);
+      return;
+    }
+    this.#deadline.disarm();
+    const lcp = this.#lcp.options;
+    this.#deps.log.emit({ kind: "ppp.ipcp-up", link: this.#cfg.link, local: a.local, remote: a.remote });
+    const info: PppUp = {
+      ...a, mru: lcp.mru, peerMru: lcp.peerMru, auth: this.#authWords(), user: this.#auth.user, link: lcp.link(),
+    };
+    this.#later(() => {
+      if (this.#ipcp?.protocol.opened && this.#phase === "network") this.#owner.onUp(info);
+    });
+  }
+
+  #protocolRejected(protocol: number): void {
+    if (protocol === PROTOCOL.lcp) {
+      this.#lcp.protocol.protocolRejected();
+      return;
+    }
+    if (protocol === PROTOCOL.ipcp && this.#phase === "network") {
+      this.#fail(failure("ipcp-failed", "the peer does not speak IPCP", true));
+      return;
+    }
+    if ((protocol === PROTOCOL.pap || protocol === PROTOCOL.chap) && this.#phase === "authenticate") {
+      this.#fail(failure("auth-refused", `the peer rejects ${protocolName(protocol)} after it agreed on it`));
+    }
+  }
+
+  #fail(why: Failure): void {
+    if (this.#phase === "over") return;
+    this.#why ??= why;
+    if (this.#phase === "terminate") return;
+    const wasDead = this.#phase === "dead";
+    this.#phase = "terminate";
+    this.#deadline.disarm();
+    this.#auth.stop();
+    // The code alone: the sentence may say more about users than the peer should learn.
+    if (wasDead) this.#end();
+    else this.#lcp.protocol.close(utf8(this.#why.code));
+  }
+  #end(): void {
+    if (this.#phase === "over") return;
+    this.#phase = "over";
+    this.#deadline.disarm();
+    this.#auth.stop();
+    this.#lcp.stop();
+    this.#ipcp?.protocol.stop();
+    this.#unconfigure();
+    this.#early = [];
+    const why = this.#why ?? failure("down", "the session ended");
+    this.#todo.length = 0;
+    this.#later(() => this.#owner.onDown(why));
+  }
+  /** RFC 1661 §6: defaults hold while LCP is not opened. */
+  #unconfigure(): void {
+    this.#header = FULL_HEADER;
+    if (!this.#configured) return;
+    this.#configured = false;
+    const mtu = Math.min(DEFAULT_MRU, this.#channel.mru);
+    this.#channel.configure({ sendAccm: 0xffff_ffff, recvAccm: 0xffff_ffff, pfc: false, acfc: false, mtu });
+  }
+
+  #authWords(): string {
+    const methods = [this.#auth.ourMethod, this.#auth.peerMethod].filter((m) => m !== null);
+    return [...new Set(methods)].map(methodTitle).join(" and ") || "none";
+  }
+  #logBad(what: string): void {
+    const now = this.#deps.clock.now();
+    if (now - this.#lastBadLog < BAD_LOG_MS) return;
+    this.#lastBadLog = now;
+    this.#deps.log.emit({ kind: "peer.bad", link: this.#cfg.link, layer: "ppp", peer: this.#channel.name, what });
+  }
+  #logReject(what: string): void {
+    if (this.#rejectLines.size >= MAX_REJECT_LINES || this.#rejectLines.has(what)) return;
+    this.#rejectLines.add(what);
+    this.#deps.log.emit({ kind: "ppp.rejected", link: this.#cfg.link, what });
+  }
+}
