@@ -88,7 +88,7 @@ export class Side {
   readonly phases: string[] = [];
   readonly admitted: string[] = [];
   readonly events: Event[] = [];
-  constructor(clock: VirtualClock, cfg: PppConfig, over: Partial<PppOwner> = {}, channel = new End(), crypto = testCrypto()) {
+  constructor(clock: VirtualClock, cfg: PppConfig, over: Partial<PppOwner> = {}, channel = new End(), crypto = testCrypto(cfg.role === "client" ? 5 : 6)) {
     this.channel = channel;
     const owner: PppOwner = {
       secretOf: (user) => (Object.hasOwn(USERS, user) ? Secret.of(USERS[user] as string) : null),
