@@ -1,0 +1,107 @@
+// Netdevs that exist only as names: a test sends packets in and sees packets come out.
+import { inPrefix, parsePrefix } from "../../core/addr.ts";
+import type { Prefix } from "../../core/addr.ts";
+import type { Counters as Drops } from "../../core/counters.ts";
+import { SystemError } from "../../core/errors.ts";
+import type { CallChannel, IpConfig, NetInterface, NetPlane, Route, ServerInterface } from "../dataplane.ts";
+import { NoneCall } from "./l2tp.ts";
+import type { SimNode } from "./sim.ts";
+
+interface Session {
+  readonly call: NoneCall;
+  readonly prefixes: readonly Prefix[];
+}
+interface Netdev {
+  readonly ifname: string;
+  readonly sessions: Set<Session>;
+}
+
+function prefixes(list: readonly string[]): Prefix[] {
+  return list.map((s) => {
+    const p = parsePrefix(s);
+    if (!p) throw new RangeError(`not a prefix: ${s}`);
+    return p;
+  });
+}
+
+export class NoneNet implements NetPlane {
+  readonly pinned: string[] = [];
+  readonly devices = new Map<string, Netdev>();
+  onPacket: (ifname: string, packet: Uint8Array) => void = () => {};
+  readonly #net: SimNode;
+  readonly #drops: Drops;
+  constructor(net: SimNode, drops: Drops) {
+    this.#net = net;
+    this.#drops = drops;
+  }
+  async attachClient(channel: CallChannel, cfg: IpConfig): Promise<NetInterface> {
+    const dev = this.#open(cfg.ifname);
+    const i = this.#join(dev, channel, ["0.0.0.0/0"], false);
+    return {
+      ...i,
+      detach: async () => {
+        await i.detach();
+        this.devices.delete(cfg.ifname);
+      },
+    };
+  }
+  async openServer(cfg: Parameters<NetPlane["openServer"]>[0]): Promise<ServerInterface> {
+    const dev = this.#open(cfg.ifname);
+    return {
+      ifname: cfg.ifname,
+      attach: async (channel, ip, routes: readonly Route[]) => this.#join(dev, channel, [ip, ...routes.map((r) => r.prefix)], true),
+      close: async () => void this.devices.delete(cfg.ifname),
+    };
+  }
+  async pinHostRoute(server: string): Promise<() => Promise<void>> {
+    this.pinned.push(server);
+    return async () => {
+      const at = this.pinned.indexOf(server);
+      if (at >= 0) this.pinned.splice(at, 1);
+    };
+  }
+  async pathTo(remote: string): ReturnType<NetPlane["pathTo"]> {
+    const p = this.#net.pathTo(remote);
+    if (!p) throw new SystemError("ENETUNREACH", `no route to ${remote}`);
+    return p;
+  }
+  /** As if the host sent `packet` into `ifname`. */
+  transmit(ifname: string, packet: Uint8Array): void {
+    const to = packet.subarray(16, 20).join(".");
+    let best: Session | null = null;
+    let length = -1;
+    for (const s of this.devices.get(ifname)?.sessions ?? []) {
+      for (const p of s.prefixes) if (p.length > length && inPrefix(to, p)) [best, length] = [s, p.length];
+    }
+    if (!best) {
+      this.#drops.bump("ip.no-session");
+      return;
+    }
+    best.call.sendIp(packet);
+  }
+  #open(ifname: string): Netdev {
+    if (this.devices.has(ifname)) throw new SystemError("EBUSY", `cannot create ${ifname}`, "an interface of that name exists");
+    const dev: Netdev = { ifname, sessions: new Set() };
+    this.devices.set(ifname, dev);
+    return dev;
+  }
+  #join(dev: Netdev, channel: CallChannel, list: readonly string[], checkSource: boolean): NetInterface {
+    if (!(channel instanceof NoneCall)) throw new RangeError("a channel of another plane");
+    const session: Session = { call: channel, prefixes: prefixes(list) };
+    dev.sessions.add(session);
+    channel.onIp = (p) => {
+      const packet = p.view().slice();
+      const from = packet.subarray(12, 16).join(".");
+      if (checkSource && !session.prefixes.some((x) => inPrefix(from, x))) return this.#drops.bump("ip.spoofed");
+      this.onPacket(dev.ifname, packet);
+    };
+    return {
+      ifname: dev.ifname,
+      counters: () => channel.counters(),
+      detach: async () => {
+        dev.sessions.delete(session);
+        channel.onIp = null;
+      },
+    };
+  }
+}

@@ -1,0 +1,36 @@
+// Clock on Node's monotonic time.
+import type { Clock, Timer } from "../../core/clock.ts";
+
+class NodeTimer implements Timer {
+  readonly name: string;
+  readonly #fire: () => void;
+  #handle: NodeJS.Timeout | null = null;
+  constructor(name: string, fire: () => void) {
+    this.name = name;
+    this.#fire = fire;
+  }
+  get armed(): boolean {
+    return this.#handle !== null;
+  }
+  arm(ms: number): void {
+    this.disarm();
+    // Beyond 2^31-1 ms Node would fire at once.
+    const wait = Math.min(Math.max(0, ms), 0x7fff_ffff);
+    this.#handle = setTimeout(() => {
+      this.#handle = null;
+      if (ms > wait && ms !== Infinity) this.arm(ms - wait);
+      else if (ms === Infinity) this.arm(ms);
+      else this.#fire();
+    }, wait);
+  }
+  disarm(): void {
+    if (this.#handle === null) return;
+    clearTimeout(this.#handle);
+    this.#handle = null;
+  }
+}
+
+export const nodeClock: Clock = {
+  now: () => performance.now(),
+  timer: (name, fire) => new NodeTimer(name, fire),
+};

@@ -1,0 +1,46 @@
+// Host on Node: files, names, environment.
+import { lookup } from "node:dns/promises";
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { canonicalIp } from "../../core/addr.ts";
+import { SystemError } from "../../core/errors.ts";
+import type { Host } from "../../ports/ports.ts";
+
+function codeOf(e: unknown): string {
+  return e instanceof Error && "code" in e && typeof e.code === "string" ? e.code : "EIO";
+}
+
+const FILE_ADVICE: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file",
+  EACCES: "the daemon may not read it",
+  EISDIR: "it is a directory",
+};
+const NAME_ADVICE: Readonly<Record<string, string>> = {
+  ENOTFOUND: "the name does not exist",
+  EAI_AGAIN: "no name server answers; is the Internet connection up?",
+};
+
+export const nodeHost: Host = {
+  readFile(path) {
+    try {
+      return readFileSync(path, "utf8");
+    } catch (e) {
+      throw new SystemError(codeOf(e), `cannot read ${path}`, FILE_ADVICE[codeOf(e)] ?? "");
+    }
+  },
+  env: (name) => process.env[name],
+  async resolve(name) {
+    const literal = canonicalIp(name);
+    if (literal !== null) return [literal];
+    try {
+      const all = await lookup(name, { all: true });
+      const addresses = all.flatMap((a) => canonicalIp(a.address) ?? []);
+      if (addresses.length > 0) return [...new Set(addresses)];
+    } catch (e) {
+      throw new SystemError(codeOf(e), `cannot resolve ${name}`, NAME_ADVICE[codeOf(e)] ?? "");
+    }
+    throw new SystemError("ENOTFOUND", `cannot resolve ${name}`, "the name has no address");
+  },
+  hostname: () => hostname(),
+  wallClock: () => Date.now(),
+};
