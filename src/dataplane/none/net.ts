@@ -26,6 +26,7 @@ function prefixes(list: readonly string[]): Prefix[] {
 
 export class NoneNet implements NetPlane {
   readonly pinned: string[] = [];
+  readonly blocked: string[] = [];
   readonly devices = new Map<string, Netdev>();
   onPacket: (ifname: string, packet: Uint8Array) => void = () => {};
   readonly #net: SimNode;
@@ -58,6 +59,13 @@ export class NoneNet implements NetPlane {
     return async () => {
       const at = this.pinned.indexOf(server);
       if (at >= 0) this.pinned.splice(at, 1);
+    };
+  }
+  blockRoutes(networks: readonly string[]): () => Promise<void> {
+    const list = [...networks];
+    this.blocked.push(...list);
+    return async () => {
+      for (const p of list.splice(0)) this.blocked.splice(this.blocked.indexOf(p), 1);
     };
   }
   async pathTo(remote: string): ReturnType<NetPlane["pathTo"]> {
