@@ -1,0 +1,139 @@
+// Our daemon as a black box: a configuration file in, status, events, log and exit code out.
+import { readFileSync } from "node:fs";
+import { DAEMON, type Done, type Lab, type Ns, type Proc, run, until } from "./harness.ts";
+
+export type Section = Record<string, string | number>;
+export type Config = Record<string, Section>;
+
+/** What the tests read of `status --json`. */
+export interface LinkStatus {
+  readonly state: string;
+  readonly since: unknown;
+  readonly ifname: string;
+  readonly local_ip: string;
+  readonly remote_ip: string;
+  readonly dns: unknown;
+  readonly dataplane: string;
+  readonly ike?: { version: unknown; proposal: string; nat: unknown; peer_id: string } | null;
+  readonly esp?: { proposal: string; encap: string; spi_in: number | string; spi_out: number | string } | null;
+  readonly l2tp?: { tunnel: number; peer_tunnel: number; call: number; peer_call: number } | null;
+  readonly ppp?: { auth: string; mru: number; peer_mru: number } | null;
+  readonly rx_bytes: number;
+  readonly tx_bytes: number;
+  readonly rx_packets: number;
+  readonly tx_packets: number;
+  readonly drops: Record<string, number>;
+  readonly error?: { layer: string; code: string; text: string } | null;
+}
+
+/** INI text; a value with one of the format's own characters goes into double quotes. */
+export function ini(config: Config): string {
+  return Object.entries(config)
+    .map(([name, section]) => {
+      const lines = Object.entries(section).map(([k, v]) => {
+        const text = String(v);
+        return `${k} = ${/[;#="]|^\s|\s$/.test(text) ? JSON.stringify(text) : text}`;
+      });
+      return [`[${name}]`, ...lines, ""].join("\n");
+    })
+    .join("\n");
+}
+
+export class Daemon {
+  readonly name: string;
+  readonly ns: Ns;
+  readonly socket: string;
+  readonly #lab: Lab;
+  readonly #file: string;
+  #proc: Proc | null = null;
+  #older = "";
+
+  constructor(ns: Ns, name: string, config: Config) {
+    this.name = name;
+    this.ns = ns;
+    this.#lab = ns.lab;
+    this.socket = `${ns.lab.dir}/${name}.sock`;
+    this.#file = `${ns.lab.dir}/${name}.conf`;
+    this.configure(config);
+    ns.lab.daemons.push(this);
+  }
+  get file(): string {
+    return this.#file;
+  }
+  configure(config: Config): void {
+    const { daemon, ...rest } = config;
+    this.#lab.write(`${this.name}.conf`, ini({ daemon: { control: this.socket, log: "debug", ...daemon }, ...rest }));
+  }
+
+  /** Starts it and returns once it is ready; `cpus` pins it. */
+  async start(cpus?: string): Promise<void> {
+    this.launch(cpus);
+    await this.proc.line(/daemon\.ready/, 10_000);
+  }
+  launch(cpus?: string): Proc {
+    this.#older += this.#proc?.output ?? "";
+    const pin = cpus === undefined ? [] : ["taskset", "-c", cpus];
+    const args = [...pin, process.execPath, DAEMON, "run", "--config", this.#file, "--foreground"];
+    this.#proc = this.#lab.spawn(this.name, "ip", ["netns", "exec", this.ns.name, ...args]);
+    return this.#proc;
+  }
+  get proc(): Proc {
+    if (this.#proc === null) throw new Error(`${this.name}: not started`);
+    return this.#proc;
+  }
+  get log(): string {
+    return this.#older + (this.#proc?.output ?? "");
+  }
+  /** How much of the log is there now: `event` with it waits for what comes later. */
+  get mark(): number {
+    return this.proc.output.length;
+  }
+
+  /** Waits for an event of a link on the log, e.g. event("hq", "link.up"). */
+  event(link: string, kind: string, ms: number, from = 0): Promise<RegExpMatchArray> {
+    return this.proc.line(new RegExp(`\\b${link}: ${kind.replace(".", "\\.")}\\b.*`), ms, from);
+  }
+  /** Ends with the status of a link that is up. */
+  async waitUp(link: string, ms = 15_000, from = 0): Promise<LinkStatus> {
+    await this.event(link, "link.up", ms, from);
+    return this.status(link);
+  }
+
+  cli(...args: string[]): Promise<Done> {
+    return run(process.execPath, [DAEMON, ...args, "--socket", this.socket]);
+  }
+  async all(): Promise<Record<string, LinkStatus>> {
+    const r = await this.cli("status", "--json");
+    if (r.code !== 0) throw new Error(`${this.name}: status: exit ${r.code}: ${r.stderr}`);
+    return JSON.parse(r.stdout) as Record<string, LinkStatus>;
+  }
+  async status(link: string): Promise<LinkStatus> {
+    const r = await this.cli("status", link, "--json");
+    if (r.code !== 0) throw new Error(`${this.name}: status ${link}: exit ${r.code}: ${r.stderr}`);
+    const s = (JSON.parse(r.stdout) as Record<string, LinkStatus>)[link];
+    if (s === undefined) throw new Error(`${this.name}: status ${link} --json has no "${link}": ${r.stdout}`);
+    return s;
+  }
+  /** Waits until status says so. */
+  async statusWhere(link: string, what: string, ms: number, is: (s: LinkStatus) => boolean): Promise<LinkStatus> {
+    let last: LinkStatus | null = null;
+    try {
+      return await until(`${this.name}: ${link} ${what}`, ms, async () => {
+        last = await this.status(link);
+        return is(last) ? last : null;
+      });
+    } catch (e) {
+      if (e instanceof Error) e.message += `; status: ${JSON.stringify(last)}`;
+      throw e;
+    }
+  }
+  /** SIGTERM; the exit code and how long it took, in ms. */
+  async stop(): Promise<{ code: number | null; ms: number }> {
+    const ms = await this.proc.stop("SIGTERM", 5000);
+    return { code: await this.proc.exited, ms };
+  }
+  /** The daemon's arguments as everybody on the machine can read them. */
+  cmdline(): string {
+    return readFileSync(`/proc/${this.proc.pid}/cmdline`, "utf8");
+  }
+}

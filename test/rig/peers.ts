@@ -1,0 +1,156 @@
+// What runs inside a guest: shell scripts that set up strongSwan, xl2tpd and pppd. Only ever for a guest, never for the
+// machine itself. The user is alice/wonderland, the pre-shared key s3cret. Logs land in /rig, which the host sees.
+export const USER = "alice";
+export const PASSWORD = "wonderland";
+export const PSK = "s3cret";
+
+export interface IpsecOptions {
+  /** The peer's address: the guest initiates. Without, it waits. */
+  readonly peer?: string;
+  readonly ike?: string;
+  readonly esp?: string;
+  readonly forceUdp?: boolean;
+  readonly psk?: string;
+  /** Seconds after which the guest rekeys the two phases by itself. */
+  readonly ikeRekey?: number;
+  readonly espRekey?: number;
+}
+
+/** These scripts overwrite system files: they refuse to run anywhere but in a guest. */
+const ONLY_IN_A_GUEST = '[ "$(hostname)" = guest ] && [ -d /rig ] || exit 99\n';
+
+/** strongSwan with one IKEv1 PSK connection in transport mode for UDP 1701. swanctl wants each closing brace on its own line. */
+export function ipsec(o: IpsecOptions = {}): string {
+  const ikeTimes = o.ikeRekey === undefined ? "" : `reauth_time = 0\n    rekey_time = ${o.ikeRekey}s\n    over_time = 60s\n    rand_time = 0s`;
+  const espTimes = o.espRekey === undefined ? "" : `rekey_time = ${o.espRekey}s\n        life_time = ${o.espRekey + 60}s\n        rand_time = 0s`;
+  return `${ONLY_IN_A_GUEST}
+cat >/etc/swanctl/conf.d/l2tp.conf <<END
+connections {
+  l2tp {
+    version = 1
+    proposals = ${o.ike ?? "aes256-sha256-modp2048,aes128-sha1-modp2048"}
+    ${o.peer === undefined ? "" : `remote_addrs = ${o.peer}`}
+    encap = ${o.forceUdp ? "yes" : "no"}
+    dpd_delay = 0s
+    ${ikeTimes}
+    local {
+      auth = psk
+    }
+    remote {
+      auth = psk
+    }
+    children {
+      l2tp {
+        mode = transport
+        local_ts = dynamic[udp/1701]
+        remote_ts = dynamic[udp${o.peer === undefined ? "" : "/1701"}]
+        esp_proposals = ${o.esp ?? "aes256-sha256,aes128-sha1"}
+        ${espTimes}
+      }
+    }
+  }
+}
+secrets {
+  ike-any {
+    secret = "${o.psk ?? PSK}"
+  }
+}
+END
+cat >/etc/strongswan.d/rig.conf <<END
+charon {
+  retransmit_tries = 3
+  filelog {
+    rig {
+      path = /rig/charon.log
+      time_format = %H:%M:%S
+      flush_line = yes
+      default = 1
+    }
+  }
+}
+END
+/usr/lib/ipsec/charon >/dev/null 2>&1 &
+i=0
+until swanctl --load-all >/run/load.log 2>&1; do
+  i=$((i + 1))
+  [ $i -lt 50 ] || { cat /run/load.log; exit 1; }
+  sleep 0.2
+done
+${o.peer === undefined ? "" : "timeout 30 swanctl --initiate --child l2tp"}
+`;
+}
+
+const pppd = (mtu: number): string => `refuse-eap
+ipcp-accept-local
+ipcp-accept-remote
+noccp
+mtu ${mtu}
+mru ${mtu}
+nodefaultroute
+debug
+logfile /rig/pppd.log`;
+const SECRETS = `echo '${USER} * ${PASSWORD} *' | tee /etc/ppp/chap-secrets >/etc/ppp/pap-secrets
+: >/rig/pppd.log`;
+const START = `xl2tpd -D -C /run/xl2tpd/c >/rig/xl2tpd.log 2>&1 &
+i=0
+until [ -p /run/xl2tpd/c ]; do
+  i=$((i + 1))
+  [ $i -lt 50 ] || exit 1
+  sleep 0.1
+done`;
+
+/** xl2tpd and pppd as LNS: 10.99.0.1, clients from 10.99.0.10. */
+export function lns(auth: "pap" | "chap" | "mschap-v2", mtu = 1400): string {
+  return `${ONLY_IN_A_GUEST}
+cat >/etc/xl2tpd/xl2tpd.conf <<END
+[global]
+port = 1701
+[lns default]
+ip range = 10.99.0.10-10.99.0.99
+local ip = 10.99.0.1
+require authentication = yes
+name = lns
+length bit = yes
+pppoptfile = /etc/ppp/options.rig
+END
+cat >/etc/ppp/options.rig <<END
+require-${auth}
+${pppd(mtu)}
+ms-dns 10.99.0.1
+lcp-echo-interval 10
+lcp-echo-failure 3
+END
+${SECRETS}
+${START}
+`;
+}
+
+/** xl2tpd and pppd as LAC; ends when ppp0 has an address, and prints it. */
+export function lac(peer: string, mtu = 1400): string {
+  return `${ONLY_IN_A_GUEST}
+cat >/etc/xl2tpd/xl2tpd.conf <<END
+[global]
+port = 1701
+[lac rig]
+lns = ${peer}
+require authentication = no
+length bit = yes
+pppoptfile = /etc/ppp/options.rig
+END
+cat >/etc/ppp/options.rig <<END
+name ${USER}
+noauth
+usepeerdns
+${pppd(mtu)}
+END
+${SECRETS}
+${START}
+echo 'c rig' >/run/xl2tpd/c
+i=0
+until ip -4 -o addr show ppp0 2>/dev/null | grep inet; do
+  i=$((i + 1))
+  [ $i -lt 75 ] || { echo "no ppp0"; exit 1; }
+  sleep 0.2
+done
+`;
+}
