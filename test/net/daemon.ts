@@ -1,30 +1,10 @@
 // Our daemon as a black box: a configuration file in, status, events, log and exit code out.
 import { readFileSync } from "node:fs";
+import type { ClientStatus, ServerStatus, Status } from "../../src/link/status.ts";
 import { DAEMON, type Done, type Lab, type Ns, type Proc, run, until } from "./harness.ts";
 
 export type Section = Record<string, string | number>;
 export type Config = Record<string, Section>;
-
-/** What the tests read of `status --json`. */
-export interface LinkStatus {
-  readonly state: string;
-  readonly since: unknown;
-  readonly ifname: string;
-  readonly local_ip: string;
-  readonly remote_ip: string;
-  readonly dns: unknown;
-  readonly dataplane: string;
-  readonly ike?: { version: unknown; proposal: string; nat: unknown; peer_id: string } | null;
-  readonly esp?: { proposal: string; encap: string; spi_in: number | string; spi_out: number | string } | null;
-  readonly l2tp?: { tunnel: number; peer_tunnel: number; call: number; peer_call: number } | null;
-  readonly ppp?: { auth: string; mru: number; peer_mru: number } | null;
-  readonly rx_bytes: number;
-  readonly tx_bytes: number;
-  readonly rx_packets: number;
-  readonly tx_packets: number;
-  readonly drops: Record<string, number>;
-  readonly error?: { layer: string; code: string; text: string } | null;
-}
 
 /** INI text; a value with one of the format's own characters goes into double quotes. */
 export function ini(config: Config): string {
@@ -94,7 +74,7 @@ export class Daemon {
     return this.proc.line(new RegExp(`\\b${link}: ${kind.replace(".", "\\.")}\\b.*`), ms, from);
   }
   /** Ends with the status of a link that is up. */
-  async waitUp(link: string, ms = 15_000, from = 0): Promise<LinkStatus> {
+  async waitUp(link: string, ms = 15_000, from = 0): Promise<ClientStatus> {
     await this.event(link, "link.up", ms, from);
     return this.status(link);
   }
@@ -102,21 +82,26 @@ export class Daemon {
   cli(...args: string[]): Promise<Done> {
     return run(process.execPath, [DAEMON, ...args, "--socket", this.socket]);
   }
-  async all(): Promise<Record<string, LinkStatus>> {
-    const r = await this.cli("status", "--json");
-    if (r.code !== 0) throw new Error(`${this.name}: status: exit ${r.code}: ${r.stderr}`);
-    return JSON.parse(r.stdout) as Record<string, LinkStatus>;
+  async #status(name: string): Promise<Status> {
+    const r = await this.cli("status", name, "--json");
+    if (r.code !== 0) throw new Error(`${this.name}: status ${name}: exit ${r.code}: ${r.stderr}`);
+    const s = (JSON.parse(r.stdout) as Record<string, Status>)[name];
+    if (s === undefined) throw new Error(`${this.name}: status ${name} --json has no "${name}": ${r.stdout}`);
+    return s;
   }
-  async status(link: string): Promise<LinkStatus> {
-    const r = await this.cli("status", link, "--json");
-    if (r.code !== 0) throw new Error(`${this.name}: status ${link}: exit ${r.code}: ${r.stderr}`);
-    const s = (JSON.parse(r.stdout) as Record<string, LinkStatus>)[link];
-    if (s === undefined) throw new Error(`${this.name}: status ${link} --json has no "${link}": ${r.stdout}`);
+  async status(link: string): Promise<ClientStatus> {
+    const s = await this.#status(link);
+    if (s.kind !== "client") throw new Error(`${this.name}: ${link} is a ${s.kind}`);
+    return s;
+  }
+  async serverStatus(name: string): Promise<ServerStatus> {
+    const s = await this.#status(name);
+    if (s.kind !== "server") throw new Error(`${this.name}: ${name} is a ${s.kind}`);
     return s;
   }
   /** Waits until status says so. */
-  async statusWhere(link: string, what: string, ms: number, is: (s: LinkStatus) => boolean): Promise<LinkStatus> {
-    let last: LinkStatus | null = null;
+  async statusWhere(link: string, what: string, ms: number, is: (s: ClientStatus) => boolean): Promise<ClientStatus> {
+    let last: ClientStatus | null = null;
     try {
       return await until(`${this.name}: ${link} ${what}`, ms, async () => {
         last = await this.status(link);
@@ -131,6 +116,10 @@ export class Daemon {
   async stop(): Promise<{ code: number | null; ms: number }> {
     const ms = await this.proc.stop("SIGTERM", 5000);
     return { code: await this.proc.exited, ms };
+  }
+  /** Ended at once, as a power cut would. */
+  async kill(): Promise<void> {
+    await this.proc.stop("SIGKILL");
   }
   /** The daemon's arguments as everybody on the machine can read them. */
   cmdline(): string {

@@ -1,0 +1,182 @@
+// The tunnel over each kind of path: no NAT, NAT on either side, two clients behind one NAT, IPv6, loss.
+import assert from "node:assert/strict";
+import { describe } from "node:test";
+import { Daemon } from "./daemon.ts";
+import { type Ns, scenario } from "./harness.ts";
+import { B, CLEAR_L2TP, clientConfig, lan, NOT_PROTECTED, pair, serverConfig, three, two } from "./sites.ts";
+
+async function pingsAll(from: Ns, to: string, count = 5): Promise<void> {
+  const p = await from.ping(to, count, 0.1);
+  assert.deepEqual([p.sent, p.received], [count, count], `ping ${to}`);
+}
+
+describe("paths", { concurrency: 3 }, () => {
+  scenario("site to site without NAT: only protocol 50 on the wire, LAN host to LAN host", {}, async (lab) => {
+    const { a, b } = await two(lab);
+    const [hostA, hostB] = [await lan(lab, a, 1), await lan(lab, b, 2)];
+    const wire = await b.capture("wan");
+    const { client, server } = await pair(
+      a,
+      b,
+      clientConfig({ routes: "10.2.0.0/16 10.3.0.0/16" }),
+      serverConfig({}, { "user branch1": { password: "correct horse 99", ip: "10.99.0.10", routes: "10.1.0.0/16" } }),
+    );
+    await client.start();
+    const s = await client.waitUp("hq");
+    assert.equal(s.state, "up");
+    assert.equal(s.local_ip, "10.99.0.10");
+    assert.equal(s.remote_ip, "10.99.0.1");
+    assert.equal(s.dns.join(" "), "10.99.0.1");
+    assert.equal(s.ifname, "l2tps-hq");
+    assert.equal(s.esp?.encap, "esp");
+    assert.equal(s.error, null);
+    await pingsAll(a, "10.99.0.1");
+    await pingsAll(hostA, "10.2.0.2");
+    await pingsAll(hostB, "10.1.0.2");
+    // what does not fit one packet on the WAN goes through in pieces
+    const big = await hostA.ping("10.2.0.2", 2, 0.2, ["-s", "3000"]);
+    assert.equal(big.received, 2, "ping with 3000 bytes");
+    const session = (await server.serverStatus("lns")).sessions[0];
+    assert.deepEqual([session?.user, session?.ip], ["branch1", "10.99.0.10"]);
+    const after = await client.status("hq");
+    assert.ok(after.rx_packets >= 10 && after.tx_packets >= 10, "counters count");
+
+    const down = await client.stop();
+    assert.equal(down.code, 0, "client: exit code");
+    assert.equal((await server.stop()).code, 0, "server: exit code");
+    await wire.stop();
+    assert.ok((await wire.count("ip proto 50")) > 20, "raw ESP was seen");
+    assert.equal(await wire.count("udp port 4500"), 0, "no UDP 4500 without a NAT");
+    assert.deepEqual(await wire.lines(NOT_PROTECTED), []);
+    for (const ns of [a, b]) {
+      assert.equal((await ns.run("ip", "-o", "link")).stdout.includes("l2tps-"), false, "the netdev is gone");
+      assert.equal((await ns.routes()).includes("l2tps-"), false, "its routes are gone");
+    }
+    assert.equal((await a.routes()).includes("10.2.0.0/16"), false);
+  });
+
+  scenario("client behind a NAT: UDP 4500", {}, async (lab) => {
+    const { a, mid, b } = await three(lab);
+    await mid.masquerade("right");
+    const wire = await b.capture("wan");
+    const { client } = await pair(a, b);
+    await client.start();
+    const s = await client.waitUp("hq");
+    assert.equal(s.esp?.encap, "udp");
+    await pingsAll(a, "10.99.0.1");
+    await client.stop();
+    await wire.stop();
+    assert.ok((await wire.count("udp port 4500")) > 10, "UDP 4500 was seen");
+    assert.equal(await wire.count("ip proto 50"), 0, "no raw ESP through a NAT");
+    assert.deepEqual(await wire.lines(NOT_PROTECTED), []);
+  });
+
+  scenario("server behind a NAT: ports 500 and 4500 forwarded", {}, async (lab) => {
+    const { a, mid, b } = await three(lab);
+    for (const port of ["500", "4500"]) {
+      await mid.iptables("-t", "nat", "-A", "PREROUTING", "-i", "left", "-p", "udp", "--dport", port, "-j", "DNAT", "--to-destination", B);
+    }
+    await mid.masquerade("left");
+    const wire = await a.capture("wan");
+    const { client } = await pair(a, b, clientConfig({ server: "198.51.100.1" }));
+    await client.start();
+    const s = await client.waitUp("hq");
+    assert.equal(s.esp?.encap, "udp");
+    await pingsAll(a, "10.99.0.1");
+    await client.stop();
+    await wire.stop();
+    assert.deepEqual(await wire.lines(NOT_PROTECTED), []);
+  });
+
+  scenario("two clients behind one NAT", {}, async (lab) => {
+    const { a, mid, b } = await three(lab);
+    const second = await lab.ns("a2");
+    await second.link("wan", "192.0.2.2/24", mid, "left2", "192.0.2.1/24");
+    await second.route("default", "192.0.2.1");
+    await mid.masquerade("right");
+    const { client, server } = await pair(
+      a,
+      b,
+      clientConfig(),
+      serverConfig({}, { "user branch2": { password: "other", ip: "10.99.0.11" } }),
+    );
+    const other = new Daemon(second, "client2", clientConfig({ username: "branch2", password: "other" }));
+    await Promise.all([client.start(), other.start()]);
+    const [one, two] = await Promise.all([client.waitUp("hq"), other.waitUp("hq")]);
+    assert.deepEqual([one.local_ip, two.local_ip], ["10.99.0.10", "10.99.0.11"]);
+    await Promise.all([pingsAll(a, "10.99.0.1", 10), pingsAll(second, "10.99.0.1", 10)]);
+    await pingsAll(b, "10.99.0.10");
+    await pingsAll(b, "10.99.0.11");
+    await pingsAll(a, "10.99.0.11");
+    // one leaves, the other does not notice
+    await other.stop();
+    await pingsAll(a, "10.99.0.1");
+    const left = (await server.serverStatus("lns")).sessions.map((s) => s.user);
+    assert.deepEqual(left, ["branch1"]);
+  });
+
+  for (const encap of ["auto", "udp"]) {
+    scenario(`IPv6 outside, encap ${encap}`, {}, async (lab) => {
+      const [a, b] = await Promise.all([lab.ns("a", { ipv6: true }), lab.ns("b", { ipv6: true })]);
+      await a.link("wan", "2001:db8::2/64", b, "wan", "2001:db8::1/64");
+      const wire = await b.capture("wan");
+      const { client } = await pair(a, b, clientConfig({ server: "2001:db8::1", encap }), serverConfig({ listen: "2001:db8::1" }));
+      await client.start();
+      const s = await client.waitUp("hq");
+      assert.equal(s.esp?.encap, encap === "auto" ? "esp" : "udp");
+      await pingsAll(a, "10.99.0.1");
+      const big = await a.ping("10.99.0.1", 2, 0.2, ["-s", "3000"]);
+      assert.equal(big.received, 2, "ping with 3000 bytes");
+      await client.stop();
+      await wire.stop();
+      assert.ok((await wire.count(encap === "auto" ? "ip6 proto 50" : "udp port 4500")) > 10);
+      assert.equal(await wire.count(CLEAR_L2TP), 0);
+    });
+  }
+
+  scenario("1 % loss each way: the tunnel comes up, rekeys and carries", { timeout: 150_000 }, async (lab) => {
+    const { a, mid, b } = await three(lab);
+    await mid.iptables("-A", "FORWARD", "-m", "statistic", "--mode", "random", "--probability", "0.01", "-j", "DROP");
+    const { client } = await pair(a, b, clientConfig({ esp_lifetime: 30 }));
+    await client.start();
+    await client.waitUp("hq", 30_000);
+    const p = await a.ping("10.99.0.1", 450, 0.1);
+    assert.ok(p.received >= 400, `${p.received} of 450 came back`);
+    assert.match(client.log, /ike\.rekeyed .*esp/, "rekeyed meanwhile");
+    assert.doesNotMatch(client.log, /link\.down/, "never went down");
+  });
+
+  scenario("heavy loss while connecting: 25 % each way", {}, async (lab) => {
+    const { a, mid, b } = await three(lab);
+    await mid.iptables("-A", "FORWARD", "-m", "statistic", "--mode", "random", "--probability", "0.25", "-j", "DROP");
+    const { client } = await pair(a, b);
+    await client.start();
+    await client.waitUp("hq", 60_000);
+  });
+
+  scenario("source_port 0 and sequencing: an ephemeral L2TP port, numbered data", {}, async (lab) => {
+    const { a, b } = await two(lab);
+    const { client } = await pair(a, b, clientConfig({ source_port: 0, sequencing: "yes" }));
+    await client.start();
+    await client.waitUp("hq");
+    await pingsAll(a, "10.99.0.1", 20);
+  });
+
+  scenario("L2TP in the clear with ipsec = off, warned about", {}, async (lab) => {
+    const { a, b } = await two(lab);
+    const wire = await b.capture("wan");
+    const config = clientConfig({ ipsec: "off" });
+    const server = serverConfig({ ipsec: "off" });
+    for (const section of [config["interface hq"], server["server lns"]]) delete section?.["psk"];
+    const d = await pair(a, b, config, server);
+    await d.client.start();
+    const s = await d.client.waitUp("hq");
+    assert.equal(s.ipsec, "off");
+    assert.equal(s.esp, null);
+    await pingsAll(a, "10.99.0.1");
+    for (const x of [d.client, d.server]) assert.match(x.log, /daemon\.warning/, `${x.name} warns`);
+    await wire.stop();
+    assert.ok((await wire.count(CLEAR_L2TP)) > 10);
+    assert.equal(await wire.count("udp port 500"), 0);
+  });
+});
