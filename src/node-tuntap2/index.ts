@@ -1,1 +1,210 @@
+// The nice face of the flat library. Pure TypeScript: the host loads the library and hands it in.
+import type { Flat } from "./flat.ts";
+import { ADDR, DROPS, META, SLOT } from "./types.ts";
+import type { CallParams, FastPath, FlowParams, Native, Ring, SaParams } from "./types.ts";
+
+export type { Flat } from "./flat.ts";
 export * from "./types.ts";
+
+const ENCAP = { udp: 0, esp: 1, clear: 2 } as const;
+const ORIGIN = { udp4500: 0, raw50: 1, udp1701: 2 } as const;
+
+/** A ring of `slots` packets in memory of its own; the three views share one ArrayBuffer. */
+export function newRing(slots: number): Ring {
+  if (!Number.isInteger(slots) || slots < 1 || slots > 256) throw new RangeError("ring: 1 to 256 slots");
+  const all = new ArrayBuffer(slots * (SLOT + META * 4 + ADDR));
+  return {
+    slots,
+    mem: new Uint8Array(all, 0, slots * SLOT),
+    meta: new Uint32Array(all, slots * SLOT, slots * META),
+    addr: new Uint8Array(all, slots * (SLOT + META * 4), slots * ADDR),
+  };
+}
+
+function whole(ring: Ring): ArrayBuffer {
+  return ring.mem.buffer as ArrayBuffer; // the library checks that it is a ring's
+}
+
+class NativeFastPath implements FastPath {
+  readonly #flat: Flat;
+  readonly #values = new Uint32Array(13);
+  readonly #three = new Float64Array(3);
+  readonly #four = new Float64Array(4);
+  readonly #drops = new Float64Array(DROPS.length);
+  #handle: number;
+
+  constructor(flat: Flat, handle: number) {
+    this.#flat = flat;
+    this.#handle = handle;
+  }
+  /** For writeTun and its like; 0 after close. */
+  get handle(): number {
+    return this.#handle;
+  }
+  addFlow(p: FlowParams): number {
+    return this.#flow(0, p);
+  }
+  setFlow(flow: number, p: FlowParams): void {
+    this.#flow(existing("flow", flow), p);
+  }
+  #flow(flow: number, p: FlowParams): number {
+    return this.#flat.fpFlow(this.#handle, flow, p.local, p.remote, p.localPort, p.remotePort, ENCAP[p.encap]);
+  }
+  removeFlow(flow: number): void {
+    this.#flat.fpRemoveFlow(this.#handle, flow);
+  }
+  addSaIn(p: SaParams): number {
+    return this.#sa(1, p);
+  }
+  addSaOut(p: SaParams): number {
+    return this.#sa(0, p);
+  }
+  #sa(inbound: number, p: SaParams): number {
+    return this.#flat.fpAddSa(
+      this.#handle, inbound, p.spi, p.cipher, p.integ, p.encr, p.integKey, p.flow, p.hardBytes, p.hardPackets, p.window,
+    );
+  }
+  setFlowSa(flow: number, saOut: number): void {
+    this.#flat.fpSetFlowSa(this.#handle, flow, saOut);
+  }
+  removeSa(sa: number): void {
+    this.#flat.fpRemoveSa(this.#handle, sa);
+  }
+  saCounters(sa: number): { packets: number; bytes: number; seq: number } {
+    this.#flat.fpSaCounters(this.#handle, sa, this.#three);
+    const [packets = 0, bytes = 0, seq = 0] = this.#three;
+    return { packets, bytes, seq };
+  }
+  addCall(p: CallParams): number {
+    return this.#call(0, p);
+  }
+  setCall(call: number, p: CallParams): void {
+    this.#call(existing("call", call), p);
+  }
+  #call(call: number, p: CallParams): number {
+    for (const n of [p.flow, p.dev, p.localTunnel, p.localCall, p.peerTunnel, p.peerCall, p.innerLocalPort, p.innerRemotePort, p.clampMss]) {
+      if (!Number.isInteger(n) || n < 0 || n > 0xffffffff) throw new RangeError("call: not a 32-bit number"); // would wrap below
+    }
+    this.#values.set([
+      p.flow, p.dev, p.localTunnel, p.localCall, p.peerTunnel, p.peerCall, p.innerLocalPort, p.innerRemotePort,
+      Number(p.ip), Number(p.sequencing), Number(p.allUp), p.clampMss, Number(p.checkSource),
+    ]);
+    return this.#flat.fpCall(this.#handle, call, this.#values, p.pppHeader);
+  }
+  removeCall(call: number): void {
+    this.#flat.fpRemoveCall(this.#handle, call);
+  }
+  callCounters(call: number): readonly [number, number, number, number] {
+    this.#flat.fpCallCounters(this.#handle, call, this.#four);
+    const [rxPackets = 0, rxBytes = 0, txPackets = 0, txBytes = 0] = this.#four;
+    return [rxPackets, rxBytes, txPackets, txBytes];
+  }
+  addRoute(dev: number, prefix: Uint8Array, length: number, call: number): void {
+    this.#flat.fpRoute(this.#handle, dev, prefix, length, existing("call", call));
+  }
+  removeRoute(dev: number, prefix: Uint8Array, length: number): void {
+    this.#flat.fpRoute(this.#handle, dev, prefix, length, 0);
+  }
+  tx(dev: number, ring: Ring, n: number): number {
+    return this.#flat.fpTx(this.#handle, dev, whole(ring), n);
+  }
+  txFrames(call: number, ring: Ring, n: number): number {
+    return this.#flat.fpTxFrames(this.#handle, call, whole(ring), n);
+  }
+  txControl(flow: number, localPort: number, remotePort: number, ring: Ring, n: number): number {
+    return this.#flat.fpTxControl(this.#handle, flow, localPort, remotePort, whole(ring), n);
+  }
+  rx(origin: keyof typeof ORIGIN, ring: Ring, n: number): number {
+    return this.#flat.fpRx(this.#handle, ORIGIN[origin], whole(ring), n);
+  }
+  mapping(flow: number, into: Uint8Array): boolean {
+    return this.#flat.fpMapping(this.#handle, flow, into) !== 0;
+  }
+  nextMapping(): number {
+    return this.#flat.fpNextMapping(this.#handle);
+  }
+  nextUnknownSpi(into: Uint8Array): number {
+    return this.#flat.fpNextUnknownSpi(this.#handle, into);
+  }
+  drops(): readonly number[] {
+    this.#flat.fpDrops(this.#handle, this.#drops);
+    return [...this.#drops];
+  }
+  close(): void {
+    if (this.#handle !== 0) this.#flat.fpClose(this.#handle);
+    this.#handle = 0;
+  }
+}
+
+/** 0 means "a new one" to the flat functions, and is no handle here. */
+function existing(what: string, handle: number): number {
+  if (handle === 0) throw new RangeError(`${what}: no such handle`);
+  return handle;
+}
+
+/** A fast path that is not the library's own (the reference) has no drops to count on here. */
+function handleOf(fp: FastPath | null): number {
+  return fp instanceof NativeFastPath ? fp.handle : 0;
+}
+
+function ifname(name: string): Uint8Array {
+  const out = new Uint8Array(16);
+  if (name.length > 15) throw new RangeError("tunOpen: a name has at most 15 bytes");
+  for (let i = 0; i < name.length; i++) {
+    const c = name.charCodeAt(i);
+    if (c <= 32 || c > 126 || c === 47) throw new RangeError("tunOpen: a name is printable ASCII without spaces and slashes");
+    out[i] = c;
+  }
+  return out;
+}
+
+/** The library as types.ts describes it, on top of what the host loaded. */
+export function native(flat: Flat): Native {
+  if (flat.dropCount !== DROPS.length) throw new Error("native library: built from other sources than this program; build both");
+  return {
+    version: flat.version,
+    crypto: flat.crypto,
+    constants: flat.constants,
+    ring: newRing,
+    fastPath() {
+      const handle = flat.fpNew();
+      return handle === 0 ? null : new NativeFastPath(flat, handle);
+    },
+    tunOpen(name, kind) {
+      const b = ifname(name);
+      const fd = flat.tunOpen(b, kind === "tap" ? 1 : 0);
+      return { fd, name: String.fromCharCode(...b.subarray(0, b.indexOf(0))) };
+    },
+    udpOpen: (address, port, options) => flat.udpOpen(address, port, options?.reuse === true ? 1 : 0, options?.buffer ?? 0),
+    rawOpen: (family, protocol, address) => flat.rawOpen(family, protocol, address),
+    netlinkOpen: (protocol, groups) => flat.netlinkOpen(protocol, groups),
+    socketPort: (fd) => flat.socketPort(fd),
+    close: (fd) => flat.close(fd),
+    watch(fd, readable) {
+      let handle = flat.watch(fd, readable);
+      return {
+        stop() {
+          if (handle !== 0) flat.unwatch(handle);
+          handle = 0;
+        },
+      };
+    },
+    readTun: (fd, ring) => flat.readTun(fd, whole(ring)),
+    readUdp: (fd, ring) => flat.readUdp(fd, whole(ring)),
+    readRaw: (fd, ring) => flat.readRaw(fd, whole(ring)),
+    writeTun: (fd, ring, n, ref, fp) => flat.writeTun(fd, whole(ring), n, ref, handleOf(fp)),
+    writeUdp: (fd, ring, n, kind, fp) => flat.writeUdp(fd, whole(ring), n, kind, handleOf(fp)),
+    writeRaw: (fd, ring, n, kind, fp) => flat.writeRaw(fd, whole(ring), n, kind, handleOf(fp)),
+    send: (fd, data) => flat.send(fd, data),
+    recv: (fd, into) => flat.recv(fd, into),
+    getsockopt: (fd, level, name, into) => flat.getsockopt(fd, level, name, into),
+    setsockopt: (fd, level, name, value) => flat.setsockopt(fd, level, name, value),
+    ioctl: (fd, request, data) => flat.ioctl(fd, request, data),
+    probePath(remote) {
+      const into = new Uint8Array(20);
+      const mtu = flat.probePath(remote, into);
+      const ifindex = (((into[16] as number) << 24) | ((into[17] as number) << 16) | ((into[18] as number) << 8) | (into[19] as number)) >>> 0;
+      return { local: into.slice(0, remote.length), mtu, ifindex };
+    },
+  };
+}

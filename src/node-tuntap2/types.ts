@@ -28,9 +28,10 @@ export const Kind = {
   upFrame: 13, // a PPP frame that is no IP packet: REF call; [OFF, LEN] from the PPP address/protocol field on
   upData: 14, // an L2TP data message with Ns, or of a call that asks for everything: REF call; from the L2TP header on
   upMapping: 15, // as tun/up*, never set on its own: see FastPath.mapping
+  truncated: 16, // after read*(): LEN is 0, the packet was longer than a slot; rx() and tx() count it
 } as const;
 
-/** n packets in one slab. The slab belongs to the ring; views die with it. */
+/** n packets in one slab: one ArrayBuffer with mem, meta and addr behind one another. Make rings with Native.ring. */
 export interface Ring {
   readonly slots: number;
   readonly mem: Uint8Array;
@@ -108,7 +109,7 @@ export interface FastPath {
   /** [rx packets, rx bytes, tx packets, tx bytes] of IP packets. */
   callCounters(call: number): readonly [number, number, number, number];
   /** Outbound IP lookup of a device: longest prefix first. `length` in bits. Client links use 0.0.0.0/0. */
-  addRoute(dev: number, prefix: Uint8Array, length: number, call: number): void;
+  addRoute(dev: number, prefix: Uint8Array, length: number, call: number): void; // IPv4; host bits 0; RangeError when there already
   removeRoute(dev: number, prefix: Uint8Array, length: number): void;
   /**
    * Slots 0..n-1 hold IP packets of `dev`. Each is looked up, clamped, stamped (PPP, L2TP, UDP), sealed; its KIND says by which
@@ -157,15 +158,19 @@ export interface Native {
   rawOpen(family: 4 | 6, protocol: number, address: Uint8Array): number;
   netlinkOpen(protocol: number, groups: number): number;
   socketPort(fd: number): number;
+  /** Of descriptors opened here; stops their watchers. */
   close(fd: number): void;
-  /** Level-triggered; one call into JavaScript per wake. The process stays alive while a watcher runs. */
+  /** Level-triggered; one call into JavaScript per wake. The process stays alive while a watcher runs. EEXIST: one a descriptor. */
   watch(fd: number, readable: () => void): Watcher;
   /** As many as fit, at most ring.slots; 0: nothing there. Fills OFF and LEN (KIND, REF = 0). */
   readTun(fd: number, ring: Ring): number;
   readUdp(fd: number, ring: Ring): number;
   readRaw(fd: number, ring: Ring): number;
-  /** Writes the slots below n whose KIND is `kind` (and, for tun, whose REF is `ref`). Returns how many went; the rest is counted
-   *  on the fast path's drops when one is given. */
+  /**
+   * Writes the slots below n whose KIND is `kind` (and, for tun, whose REF is `ref`; for sockets, whose ADDR family is the
+   * socket's). Returns how many went; the rest is counted on the fast path's drops when one is given. ADDR's interface index
+   * only matters for IPv6 link-local addresses.
+   */
   writeTun(fd: number, ring: Ring, n: number, ref: number, fp: FastPath | null): number;
   writeUdp(fd: number, ring: Ring, n: number, kind: number, fp: FastPath | null): number;
   writeRaw(fd: number, ring: Ring, n: number, kind: number, fp: FastPath | null): number;
@@ -174,6 +179,7 @@ export interface Native {
   recv(fd: number, into: Uint8Array): number;
   getsockopt(fd: number, level: number, name: number, into: Uint8Array): number;
   setsockopt(fd: number, level: number, name: number, value: Uint8Array): void;
+  /** Requests whose argument is a plain struct of at most 1024 bytes; `data` is read and written. Never one that holds pointers. */
   ioctl(fd: number, request: number, data: Uint8Array): number;
   /** Path MTU and source address towards `remote` as the kernel routes today (a connected throw-away socket). */
   probePath(remote: Uint8Array): { readonly local: Uint8Array; readonly mtu: number; readonly ifindex: number };

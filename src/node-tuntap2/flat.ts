@@ -1,0 +1,57 @@
+// What the loaded library looks like: numbers, strings and typed arrays, so that a binding for another engine is a dull list.
+// A ring is one ArrayBuffer (types.ts describes its three parts); the library never keeps a pointer into it.
+
+export interface Flat {
+  readonly version: string;
+  readonly crypto: string | null;
+  readonly constants: Readonly<Record<string, number>>;
+  readonly dropCount: number;
+
+  tunOpen(name: Uint8Array, tap: number): number; // name: 16 bytes, in and out
+  udpOpen(address: Uint8Array, port: number, reuse: number, buffer: number): number;
+  rawOpen(family: number, protocol: number, address: Uint8Array): number;
+  netlinkOpen(protocol: number, groups: number): number;
+  socketPort(fd: number): number;
+  close(fd: number): void;
+  watch(fd: number, readable: () => void): number;
+  unwatch(watcher: number): void;
+  readTun(fd: number, ring: ArrayBuffer): number;
+  readUdp(fd: number, ring: ArrayBuffer): number;
+  readRaw(fd: number, ring: ArrayBuffer): number;
+  writeTun(fd: number, ring: ArrayBuffer, n: number, ref: number, fp: number): number; // fp 0: none
+  writeUdp(fd: number, ring: ArrayBuffer, n: number, kind: number, fp: number): number;
+  writeRaw(fd: number, ring: ArrayBuffer, n: number, kind: number, fp: number): number;
+  send(fd: number, data: Uint8Array): number;
+  recv(fd: number, into: Uint8Array): number;
+  getsockopt(fd: number, level: number, name: number, into: Uint8Array): number;
+  setsockopt(fd: number, level: number, name: number, value: Uint8Array): void;
+  ioctl(fd: number, request: number, data: Uint8Array): number;
+  probePath(remote: Uint8Array, into: Uint8Array): number; // into: 16 bytes of address, interface index (BE u32); the MTU
+
+  fpNew(): number; // 0: no libcrypto
+  fpClose(fp: number): void;
+  fpFlow(
+    fp: number, flow: number, local: Uint8Array, remote: Uint8Array, localPort: number, remotePort: number, encap: number,
+  ): number; // flow 0: a new one
+  fpRemoveFlow(fp: number, flow: number): void;
+  fpAddSa(
+    fp: number, inbound: number, spi: number, cipher: string, integ: string, encr: Uint8Array, integKey: Uint8Array,
+    flow: number, hardBytes: number, hardPackets: number, window: number,
+  ): number;
+  fpSetFlowSa(fp: number, flow: number, sa: number): void;
+  fpRemoveSa(fp: number, sa: number): void;
+  fpSaCounters(fp: number, sa: number, into: Float64Array): void; // 3
+  /** values: flow dev localTunnel localCall peerTunnel peerCall innerLocalPort innerRemotePort ip sequencing allUp clampMss checkSource */
+  fpCall(fp: number, call: number, values: Uint32Array, pppHeader: Uint8Array): number; // call 0: a new one
+  fpRemoveCall(fp: number, call: number): void;
+  fpCallCounters(fp: number, call: number, into: Float64Array): void; // 4
+  fpRoute(fp: number, dev: number, prefix: Uint8Array, length: number, call: number): void; // call 0: remove
+  fpTx(fp: number, dev: number, ring: ArrayBuffer, n: number): number;
+  fpTxFrames(fp: number, call: number, ring: ArrayBuffer, n: number): number;
+  fpTxControl(fp: number, flow: number, localPort: number, remotePort: number, ring: ArrayBuffer, n: number): number;
+  fpRx(fp: number, origin: number, ring: ArrayBuffer, n: number): number;
+  fpMapping(fp: number, flow: number, into: Uint8Array): number;
+  fpNextMapping(fp: number): number;
+  fpNextUnknownSpi(fp: number, into: Uint8Array): number;
+  fpDrops(fp: number, into: Float64Array): void;
+}

@@ -1,0 +1,283 @@
+#include "esp.h"
+#include <stdlib.h>
+
+static const struct {
+	const char *name, *ossl;
+	uint8_t key, iv, align;
+	bool aead;
+} CIPHERS[] = {
+	{ "aes128", "aes-128-cbc", 16, 16, 16, false }, /* RFC 3602 */
+	{ "aes192", "aes-192-cbc", 24, 16, 16, false },
+	{ "aes256", "aes-256-cbc", 32, 16, 16, false },
+	{ "3des", "des-ede3-cbc", 24, 8, 8, false }, /* RFC 2451 */
+	{ "null", NULL, 0, 0, 4, false },	     /* RFC 2410; 4: RFC 4303 2.4 */
+	{ "aes128gcm16", "aes-128-gcm", 16, 8, 4, true }, /* RFC 4106 */
+	{ "aes192gcm16", "aes-192-gcm", 24, 8, 4, true },
+	{ "aes256gcm16", "aes-256-gcm", 32, 8, 4, true },
+	{ "chacha20poly1305", "chacha20-poly1305", 32, 8, 4, true }, /* RFC 7634 */
+};
+static const struct {
+	const char *name;
+	enum ossl_digest digest;
+	uint8_t key, icv;
+} MACS[] = {
+	{ "md5", OSSL_MD5, 16, 12 },   { "sha1", OSSL_SHA1, 20, 12 },	   { "sha256", OSSL_SHA256, 32, 16 },
+	{ "sha384", OSSL_SHA384, 48, 24 }, { "sha512", OSSL_SHA512, 64, 32 }, { "sha256_96", OSSL_SHA256, 32, 12 },
+};
+static const struct {
+	const char *name;
+	uint8_t size, block;
+} DIGESTS[OSSL_DIGESTS] = { { "md5", 16, 64 }, { "sha1", 20, 64 }, { "sha256", 32, 64 }, { "sha384", 48, 128 }, { "sha512", 64, 128 } };
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+#define AEAD_ICV 16
+
+static bool mac_init(struct esp *e, const uint8_t *key, size_t key_len)
+{
+	const struct ossl *o = e->o;
+	struct esp_mac *m = &e->mac;
+	size_t block = DIGESTS[m->digest].block;
+	const void *md = NULL;
+	uint8_t ipad[128], opad[128];
+	bool ok;
+
+	for (size_t i = 0; i < block; i++) {
+		uint8_t k = i < key_len ? key[i] : 0;
+
+		ipad[i] = k ^ 0x36;
+		opad[i] = k ^ 0x5c;
+	}
+	if (o->low[m->digest].init) {
+		ok = o->low[m->digest].init(m->inner) && o->low[m->digest].update(m->inner, ipad, block) &&
+		     o->low[m->digest].init(m->outer) && o->low[m->digest].update(m->outer, opad, block);
+	} else {
+		ok = (m->md_inner = o->md_new()) && (m->md_outer = o->md_new()) && (m->md_work = o->md_new()) &&
+		     (md = o->digest_by_name(DIGESTS[m->digest].name)) && o->md_init(m->md_inner, md, NULL) &&
+		     o->md_update(m->md_inner, ipad, block) && o->md_init(m->md_outer, md, NULL) &&
+		     o->md_update(m->md_outer, opad, block);
+	}
+	o->cleanse(ipad, sizeof ipad);
+	o->cleanse(opad, sizeof opad);
+	return ok;
+}
+
+/* `out` has room for 64 bytes. */
+static bool mac_run(const struct esp *e, const uint8_t *p, size_t n, uint8_t *out)
+{
+	const struct ossl *o = e->o;
+	const struct esp_mac *m = &e->mac;
+	uint8_t state[OSSL_STATE] __attribute__((aligned(16)));
+
+	if (!o->low[m->digest].init)
+		return o->md_copy(m->md_work, m->md_inner) && o->md_update(m->md_work, p, n) &&
+		       o->md_final(m->md_work, out, NULL) && o->md_copy(m->md_work, m->md_outer) &&
+		       o->md_update(m->md_work, out, m->size) && o->md_final(m->md_work, out, NULL);
+	memcpy(state, m->inner, sizeof state);
+	if (!o->low[m->digest].update(state, p, n) || !o->low[m->digest].final(out, state))
+		return false;
+	memcpy(state, m->outer, sizeof state);
+	return o->low[m->digest].update(state, out, m->size) && o->low[m->digest].final(out, state);
+}
+
+const char *esp_init(struct esp *e, bool seal, const char *cipher, const char *integ, const uint8_t *key, size_t key_len,
+		     const uint8_t *mac_key, size_t mac_key_len)
+{
+	size_t c = 0, m = 0;
+
+	memset(e, 0, sizeof *e);
+	e->o = ossl();
+	e->seal = seal;
+	while (c < COUNT(CIPHERS) && strcmp(CIPHERS[c].name, cipher))
+		c++;
+	while (m < COUNT(MACS) && strcmp(MACS[m].name, integ))
+		m++;
+	if (c == COUNT(CIPHERS))
+		return "cipher: not known";
+	if (m == COUNT(MACS) && strcmp(integ, "none"))
+		return "integ: not known";
+	if (CIPHERS[c].aead != (m == COUNT(MACS)))
+		return "integ: none exactly with AEAD ciphers";
+	if (key_len != CIPHERS[c].key + (CIPHERS[c].aead ? 4u : 0u))
+		return "encr: wrong length for this cipher";
+	if (mac_key_len != (CIPHERS[c].aead ? 0u : MACS[m].key))
+		return "integKey: wrong length for this integrity";
+	e->aead = CIPHERS[c].aead;
+	e->iv = CIPHERS[c].iv;
+	e->align = CIPHERS[c].align;
+	e->icv = e->aead ? AEAD_ICV : MACS[m].icv;
+	if (e->aead)
+		memcpy(e->salt, key + CIPHERS[c].key, 4);
+	if (CIPHERS[c].ossl) {
+		const void *evp = e->o->cipher_by_name(CIPHERS[c].ossl);
+
+		e->cipher = evp ? e->o->cipher_new() : NULL;
+		if (!e->cipher || e->o->cipher_init(e->cipher, evp, NULL, key, NULL, seal) <= 0 ||
+		    e->o->cipher_padding(e->cipher, 0) <= 0) {
+			esp_clear(e);
+			return "cipher: not in this libcrypto";
+		}
+	}
+	if (!e->aead) {
+		e->has_mac = true;
+		e->mac.digest = MACS[m].digest;
+		e->mac.icv = MACS[m].icv;
+		e->mac.size = DIGESTS[MACS[m].digest].size;
+		if (!mac_init(e, mac_key, mac_key_len)) {
+			esp_clear(e);
+			return "integ: not in this libcrypto";
+		}
+	}
+	return NULL;
+}
+
+void esp_clear(struct esp *e)
+{
+	const struct ossl *o = e->o;
+
+	if (!o)
+		return;
+	if (e->cipher)
+		o->cipher_free(e->cipher); /* cleanses its key */
+	if (e->mac.md_inner)
+		o->md_free(e->mac.md_inner);
+	if (e->mac.md_outer)
+		o->md_free(e->mac.md_outer);
+	if (e->mac.md_work)
+		o->md_free(e->mac.md_work);
+	o->cleanse(e, sizeof *e);
+}
+
+static bool random_iv(struct esp *e, uint8_t *iv)
+{
+	if (e->pool_left < e->iv) {
+		if (e->o->random(e->pool, sizeof e->pool) <= 0)
+			return false;
+		e->pool_left = sizeof e->pool;
+	}
+	e->pool_left = (uint16_t)(e->pool_left - e->iv);
+	memcpy(iv, e->pool + e->pool_left, e->iv);
+	return true;
+}
+
+/* RFC 4106 4: salt, then the IV of the wire. */
+static void nonce(const struct esp *e, const uint8_t *iv, uint8_t out[12])
+{
+	memcpy(out, e->salt, 4);
+	memcpy(out + 4, iv, 8);
+}
+
+uint8_t *esp_seal(struct esp *e, uint32_t spi, uint32_t seq, uint8_t next, uint8_t *p, size_t *len, size_t head, size_t tail)
+{
+	const struct ossl *o = e->o;
+	size_t before = 8u + e->iv;
+	size_t pad = (e->align - (*len + 2) % e->align) % e->align;
+	size_t text = *len + pad + 2;
+	uint8_t *h = p - before, *icv = p + text;
+	uint8_t digest[64], n12[12];
+	int got;
+
+	if (head < before || tail < pad + 2 + e->icv)
+		return NULL;
+	for (size_t i = 0; i < pad; i++)
+		p[*len + i] = (uint8_t)(i + 1);
+	p[*len + pad] = (uint8_t)pad;
+	p[*len + pad + 1] = next;
+	wr32(h, spi);
+	wr32(h + 4, seq);
+	*len = before + text + e->icv;
+	if (e->aead) {
+		wr32(h + 8, 0);
+		wr32(h + 12, seq); /* never repeats under one key: the SA ends with its sequence numbers */
+		nonce(e, h + 8, n12);
+		return o->cipher_init(e->cipher, NULL, NULL, NULL, n12, 1) > 0 &&
+		       o->cipher_update(e->cipher, NULL, &got, h, 8) > 0 &&
+		       o->cipher_update(e->cipher, p, &got, p, (int)text) > 0 &&
+		       o->cipher_final(e->cipher, icv, &got) > 0 &&
+		       o->cipher_ctrl(e->cipher, OSSL_GET_TAG, AEAD_ICV, icv) > 0 ? h : NULL;
+	}
+	if (e->cipher && (!random_iv(e, h + 8) || o->cipher_init(e->cipher, NULL, NULL, NULL, h + 8, 1) <= 0 ||
+			  o->cipher_update(e->cipher, p, &got, p, (int)text) <= 0))
+		return NULL;
+	if (!mac_run(e, h, before + text, digest))
+		return NULL;
+	memcpy(icv, digest, e->icv);
+	return h;
+}
+
+enum esp_result esp_open(struct esp *e, uint8_t *p, size_t len, uint8_t **out, size_t *out_len, uint8_t *next)
+{
+	const struct ossl *o = e->o;
+	size_t before = 8u + e->iv;
+	size_t text = len - before - e->icv;
+	uint8_t *body = p + before, *icv = body + text;
+	uint8_t digest[64], n12[12];
+	size_t pad;
+	int got;
+
+	if (len < before + e->icv + 2u || text % e->align != 0)
+		return ESP_SHORT;
+	if (e->aead) {
+		nonce(e, p + 8, n12);
+		if (o->cipher_init(e->cipher, NULL, NULL, NULL, n12, 0) <= 0 ||
+		    o->cipher_ctrl(e->cipher, OSSL_SET_TAG, AEAD_ICV, icv) <= 0 ||
+		    o->cipher_update(e->cipher, NULL, &got, p, 8) <= 0 ||
+		    o->cipher_update(e->cipher, body, &got, body, (int)text) <= 0 ||
+		    o->cipher_final(e->cipher, digest, &got) <= 0)
+			return ESP_AUTH;
+	} else {
+		if (!mac_run(e, p, before + text, digest) || o->compare(digest, icv, e->icv))
+			return ESP_AUTH;
+		if (e->cipher && (o->cipher_init(e->cipher, NULL, NULL, NULL, p + 8, 0) <= 0 ||
+				  o->cipher_update(e->cipher, body, &got, body, (int)text) <= 0))
+			return ESP_AUTH;
+	}
+	pad = body[text - 2];
+	if (pad + 2 > text)
+		return ESP_PADDING;
+	for (size_t i = 0; i < pad; i++) /* RFC 4303 2.4 */
+		if (body[text - 2 - pad + i] != i + 1)
+			return ESP_PADDING;
+	*out = body;
+	*out_len = text - 2 - pad;
+	*next = body[text - 1];
+	return ESP_OK;
+}
+
+bool replay_init(struct replay *r, uint32_t size)
+{
+	uint32_t words = 2;
+
+	while (words * 32 < size + 32)
+		words *= 2;
+	r->top = 0;
+	r->size = size;
+	r->mask = words - 1;
+	r->bits = calloc(words, sizeof *r->bits);
+	return r->bits != NULL;
+}
+
+void replay_clear(struct replay *r)
+{
+	free(r->bits);
+	r->bits = NULL;
+}
+
+bool replay_ok(const struct replay *r, uint32_t seq)
+{
+	if (seq == 0)
+		return false;
+	if (seq > r->top)
+		return true;
+	return r->top - seq < r->size && !(r->bits[(seq >> 5) & r->mask] >> (seq & 31) & 1);
+}
+
+void replay_mark(struct replay *r, uint32_t seq)
+{
+	if (seq > r->top) {
+		uint32_t from = r->top >> 5, steps = (seq >> 5) - from;
+
+		for (uint32_t i = 1; i <= steps && i <= r->mask + 1; i++)
+			r->bits[(from + i) & r->mask] = 0;
+		r->top = seq;
+	}
+	r->bits[(seq >> 5) & r->mask] |= 1u << (seq & 31);
+}

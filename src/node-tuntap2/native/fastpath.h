@@ -1,0 +1,111 @@
+/*
+ * Flows, SAs, calls and routes, and the batch work on them; the semantics are in types.ts (FastPath). No function keeps a
+ * pointer to an argument. Where a function can be misused it returns less than 0 and fp->why says how.
+ */
+#ifndef TT_FASTPATH_H
+#define TT_FASTPATH_H
+#include "esp.h"
+#include "table.h"
+#include "tt.h"
+
+enum tt_encap { ENCAP_UDP, ENCAP_ESP, ENCAP_CLEAR };
+enum tt_origin { ORIGIN_UDP4500, ORIGIN_RAW50, ORIGIN_UDP1701 };
+
+struct tt_flow_params {
+	uint8_t local[16], remote[16];
+	uint8_t alen; /* 4 or 16 */
+	uint16_t lport, rport;
+	enum tt_encap encap;
+};
+struct tt_flow {
+	struct tt_obj obj;
+	struct tt_flow_params p;
+	uint32_t sa_out; /* handle, 0: none */
+	uint32_t sas, calls; /* that point here */
+	bool news;	 /* `moved` has not been fetched */
+	bool reported;	 /* moved's remote is what was reported last */
+	uint8_t moved[TT_ADDR];
+};
+struct tt_sa {
+	struct tt_obj obj;
+	uint32_t spi, flow, seq;
+	bool inbound;
+	uint64_t packets, bytes, hard_packets, hard_bytes;
+	struct replay replay;
+	struct esp *esp; /* on its own: the pool moves */
+};
+struct tt_call_params {
+	uint32_t flow, dev, clamp;
+	uint16_t ltunnel, lcall, ptunnel, pcall, lport, rport;
+	bool ip, sequencing, all_up, check_source;
+	uint8_t ppp[4], ppp_len;
+};
+struct tt_call {
+	struct tt_obj obj;
+	struct tt_call_params p;
+	uint32_t dev; /* place in fp->devs */
+	uint32_t routes;
+	uint16_t ns;
+	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+};
+struct tt_dev {
+	uint32_t id, users; /* users 0: free */
+	uint32_t lengths[33]; /* routes of each prefix length */
+	uint64_t present;     /* bit n: lengths[n] is not 0 */
+};
+struct tt_fp {
+	struct tt_pool flows, sas, calls;
+	struct tt_map spis, ids, routes; /* spi, tunnel << 16 | call, and route_key() to handles */
+	struct tt_dev *devs;
+	uint32_t ndevs;
+	uint32_t news; /* flows with news */
+	uint32_t unknown_spi;
+	uint8_t unknown_from[TT_ADDR];
+	uint64_t drops[TT_DROPS];
+	const char *why;
+};
+
+struct tt_fp *fp_new(void); /* NULL without libcrypto or memory */
+void fp_free(struct tt_fp *fp);
+
+/* table part: fpconf.c */
+int64_t fp_add_flow(struct tt_fp *fp, const struct tt_flow_params *p);
+int fp_set_flow(struct tt_fp *fp, uint32_t flow, const struct tt_flow_params *p);
+int fp_remove_flow(struct tt_fp *fp, uint32_t flow);
+struct tt_sa_params {
+	bool inbound;
+	uint32_t spi, flow, window;
+	const char *cipher, *integ;
+	const uint8_t *key, *mac_key;
+	size_t key_len, mac_key_len;
+	uint64_t hard_bytes, hard_packets;
+};
+int64_t fp_add_sa(struct tt_fp *fp, const struct tt_sa_params *p);
+int fp_set_flow_sa(struct tt_fp *fp, uint32_t flow, uint32_t sa);
+int fp_remove_sa(struct tt_fp *fp, uint32_t sa);
+int fp_sa_counters(struct tt_fp *fp, uint32_t sa, uint64_t out[3]);
+int64_t fp_add_call(struct tt_fp *fp, const struct tt_call_params *p);
+int fp_set_call(struct tt_fp *fp, uint32_t call, const struct tt_call_params *p);
+int fp_remove_call(struct tt_fp *fp, uint32_t call);
+int fp_call_counters(struct tt_fp *fp, uint32_t call, uint64_t out[4]);
+int fp_add_route(struct tt_fp *fp, uint32_t dev, const uint8_t prefix[4], uint32_t length, uint32_t call);
+int fp_remove_route(struct tt_fp *fp, uint32_t dev, const uint8_t prefix[4], uint32_t length);
+int fp_mapping(struct tt_fp *fp, uint32_t flow, uint8_t into[TT_ADDR]); /* 1: filled */
+uint32_t fp_next_mapping(const struct tt_fp *fp);
+uint32_t fp_next_unknown_spi(struct tt_fp *fp, uint8_t into[TT_ADDR]);
+
+/* Handle of the call that `ip` (4 bytes) belongs to on a device, 0: none. */
+uint32_t fp_lookup(const struct tt_fp *fp, const struct tt_dev *dev, const uint8_t *ip);
+const struct tt_dev *fp_dev(const struct tt_fp *fp, uint32_t id);
+
+/* packet part: fptx.c, fprx.c. The ring has been checked up to n. */
+int fp_tx(struct tt_fp *fp, uint32_t dev, struct tt_ring *r, uint32_t n);
+int fp_tx_frames(struct tt_fp *fp, uint32_t call, struct tt_ring *r, uint32_t n);
+int fp_tx_control(struct tt_fp *fp, uint32_t flow, uint16_t lport, uint16_t rport, struct tt_ring *r, uint32_t n);
+int fp_rx(struct tt_fp *fp, enum tt_origin origin, struct tt_ring *r, uint32_t n);
+
+/* Length of the IPv4 packet at p, 0 when it is none (version, header and total length). */
+size_t ip4_length(const uint8_t *p, size_t len);
+/* Lowers the MSS of a TCP SYN in the IPv4 packet at p and mends its checksum (RFC 1624). */
+void ip4_clamp(uint8_t *p, size_t len, uint32_t mss);
+#endif

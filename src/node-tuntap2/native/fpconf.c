@@ -1,0 +1,433 @@
+/* The tables of the fast path: what may be added, changed and removed. */
+#include "fastpath.h"
+#include <stdlib.h>
+
+#define WINDOW 1024
+#define WINDOW_MAX 65536
+
+static int no(struct tt_fp *fp, const char *why)
+{
+	fp->why = why;
+	return -1;
+}
+
+struct tt_fp *fp_new(void)
+{
+	struct tt_fp *fp = ossl() ? calloc(1, sizeof *fp) : NULL;
+
+	if (!fp)
+		return NULL;
+	pool_init(&fp->flows, sizeof(struct tt_flow));
+	pool_init(&fp->sas, sizeof(struct tt_sa));
+	pool_init(&fp->calls, sizeof(struct tt_call));
+	return fp;
+}
+
+static void sa_clear(struct tt_sa *s)
+{
+	esp_clear(s->esp);
+	free(s->esp);
+	replay_clear(&s->replay);
+}
+
+void fp_free(struct tt_fp *fp)
+{
+	if (!fp)
+		return;
+	for (uint32_t i = 0; i < fp->sas.count; i++) {
+		struct tt_sa *s = pool_at(&fp->sas, i);
+
+		if (s->obj.handle)
+			sa_clear(s);
+	}
+	pool_free(&fp->flows);
+	pool_free(&fp->sas);
+	pool_free(&fp->calls);
+	map_free(&fp->spis);
+	map_free(&fp->ids);
+	map_free(&fp->routes);
+	free(fp->devs);
+	free(fp);
+}
+
+int64_t fp_add_flow(struct tt_fp *fp, const struct tt_flow_params *p)
+{
+	struct tt_flow *f = pool_add(&fp->flows);
+
+	if (!f)
+		return no(fp, "flow: table full");
+	f->p = *p;
+	return f->obj.handle;
+}
+
+static void no_news(struct tt_fp *fp, struct tt_flow *f)
+{
+	if (f->news)
+		fp->news--;
+	f->news = false;
+}
+
+int fp_set_flow(struct tt_fp *fp, uint32_t flow, const struct tt_flow_params *p)
+{
+	struct tt_flow *f = pool_get(&fp->flows, flow);
+
+	if (!f)
+		return no(fp, "flow: no such handle");
+	if (f->sas && p->encap == ENCAP_CLEAR)
+		return no(fp, "flow: a flow with SAs cannot turn clear");
+	no_news(fp, f);
+	f->reported = false;
+	f->p = *p;
+	return 0;
+}
+
+int fp_remove_flow(struct tt_fp *fp, uint32_t flow)
+{
+	struct tt_flow *f = pool_get(&fp->flows, flow);
+
+	if (!f)
+		return no(fp, "flow: no such handle");
+	if (f->sas || f->calls)
+		return no(fp, "flow: still has SAs or calls");
+	no_news(fp, f);
+	pool_remove(&fp->flows, f);
+	return 0;
+}
+
+int64_t fp_add_sa(struct tt_fp *fp, const struct tt_sa_params *p)
+{
+	struct tt_flow *f = pool_get(&fp->flows, p->flow);
+	uint32_t window = p->window ? p->window : WINDOW;
+	struct tt_sa *s;
+	struct esp *e;
+	const char *why;
+
+	if (!f)
+		return no(fp, "flow: no such handle");
+	if (f->p.encap == ENCAP_CLEAR)
+		return no(fp, "flow: in the clear, takes no SA");
+	if (p->spi == 0)
+		return no(fp, "spi: 0 is reserved"); /* RFC 4303 2.1 */
+	if (p->inbound && map_get(&fp->spis, p->spi))
+		return no(fp, "spi: in use");
+	if (window % 32 || window > WINDOW_MAX)
+		return no(fp, "window: a multiple of 32, at most 65536");
+	e = malloc(sizeof *e);
+	if (!e)
+		return no(fp, "sa: no memory");
+	why = esp_init(e, !p->inbound, p->cipher, p->integ, p->key, p->key_len, p->mac_key, p->mac_key_len);
+	if (why) {
+		free(e);
+		return no(fp, why);
+	}
+	s = pool_add(&fp->sas);
+	if (!s) {
+		esp_clear(e);
+		free(e);
+		return no(fp, "sa: table full");
+	}
+	s->esp = e;
+	s->spi = p->spi;
+	s->flow = p->flow;
+	s->inbound = p->inbound;
+	s->hard_bytes = p->hard_bytes;
+	s->hard_packets = p->hard_packets;
+	if (s->inbound && (!replay_init(&s->replay, window) || !map_set(&fp->spis, s->spi, s->obj.handle))) {
+		sa_clear(s);
+		pool_remove(&fp->sas, s);
+		return no(fp, "sa: no memory");
+	}
+	f->sas++;
+	return s->obj.handle;
+}
+
+int fp_set_flow_sa(struct tt_fp *fp, uint32_t flow, uint32_t sa)
+{
+	struct tt_flow *f = pool_get(&fp->flows, flow);
+	struct tt_sa *s = sa ? pool_get(&fp->sas, sa) : NULL;
+
+	if (!f)
+		return no(fp, "flow: no such handle");
+	if (sa && !s)
+		return no(fp, "sa: no such handle");
+	if (s && (s->inbound || s->flow != flow))
+		return no(fp, "sa: not an outbound one of this flow");
+	f->sa_out = sa;
+	return 0;
+}
+
+int fp_remove_sa(struct tt_fp *fp, uint32_t sa)
+{
+	struct tt_sa *s = pool_get(&fp->sas, sa);
+	struct tt_flow *f;
+
+	if (!s)
+		return no(fp, "sa: no such handle");
+	f = pool_get(&fp->flows, s->flow);
+	f->sas--;
+	if (f->sa_out == sa)
+		f->sa_out = 0;
+	if (s->inbound)
+		map_remove(&fp->spis, s->spi);
+	sa_clear(s);
+	pool_remove(&fp->sas, s);
+	return 0;
+}
+
+int fp_sa_counters(struct tt_fp *fp, uint32_t sa, uint64_t out[3])
+{
+	const struct tt_sa *s = pool_get(&fp->sas, sa);
+
+	if (!s)
+		return no(fp, "sa: no such handle");
+	out[0] = s->packets;
+	out[1] = s->bytes;
+	out[2] = s->inbound ? s->replay.top : s->seq;
+	return 0;
+}
+
+/* Place + 1 of the device, made when it is new; 0 without memory. */
+static uint32_t dev_hold(struct tt_fp *fp, uint32_t id)
+{
+	uint32_t spare = fp->ndevs;
+
+	for (uint32_t i = 0; i < fp->ndevs; i++) {
+		if (fp->devs[i].users && fp->devs[i].id == id) {
+			fp->devs[i].users++;
+			return i + 1;
+		}
+		if (!fp->devs[i].users)
+			spare = i;
+	}
+	if (spare == fp->ndevs) {
+		struct tt_dev *more;
+
+		if (spare == 0xffff || !(more = realloc(fp->devs, (spare + 1) * sizeof *more)))
+			return 0;
+		fp->devs = more;
+		fp->ndevs++;
+	}
+	memset(&fp->devs[spare], 0, sizeof fp->devs[spare]);
+	fp->devs[spare].id = id;
+	fp->devs[spare].users = 1;
+	return spare + 1;
+}
+
+const struct tt_dev *fp_dev(const struct tt_fp *fp, uint32_t id)
+{
+	for (uint32_t i = 0; i < fp->ndevs; i++)
+		if (fp->devs[i].users && fp->devs[i].id == id)
+			return &fp->devs[i];
+	return NULL;
+}
+
+static uint64_t id_key(const struct tt_call_params *p)
+{
+	return (uint64_t)p->ltunnel << 16 | p->lcall;
+}
+
+static int call_refused(struct tt_fp *fp, const struct tt_call_params *p, uint32_t self)
+{
+	uint32_t other = map_get(&fp->ids, id_key(p));
+
+	if (!pool_get(&fp->flows, p->flow))
+		return no(fp, "flow: no such handle");
+	if (!p->ltunnel || !p->lcall)
+		return no(fp, "call: tunnel and call ids are not 0");
+	if (other && other != self)
+		return no(fp, "call: tunnel and call id in use");
+	return 0;
+}
+
+int64_t fp_add_call(struct tt_fp *fp, const struct tt_call_params *p)
+{
+	struct tt_call *c;
+	uint32_t dev;
+
+	if (call_refused(fp, p, 0) < 0)
+		return -1;
+	c = pool_add(&fp->calls);
+	if (!c)
+		return no(fp, "call: table full");
+	dev = dev_hold(fp, p->dev);
+	if (!dev || !map_set(&fp->ids, id_key(p), c->obj.handle)) {
+		if (dev)
+			fp->devs[dev - 1].users--;
+		pool_remove(&fp->calls, c);
+		return no(fp, "call: no memory");
+	}
+	c->p = *p;
+	c->dev = dev - 1;
+	((struct tt_flow *)pool_get(&fp->flows, p->flow))->calls++;
+	return c->obj.handle;
+}
+
+int fp_set_call(struct tt_fp *fp, uint32_t call, const struct tt_call_params *p)
+{
+	struct tt_call *c = pool_get(&fp->calls, call);
+	uint32_t dev;
+
+	if (!c)
+		return no(fp, "call: no such handle");
+	if (call_refused(fp, p, call) < 0)
+		return -1;
+	dev = dev_hold(fp, p->dev);
+	if (!dev || !map_set(&fp->ids, id_key(p), call)) {
+		if (dev)
+			fp->devs[dev - 1].users--;
+		return no(fp, "call: no memory");
+	}
+	fp->devs[c->dev].users--;
+	c->dev = dev - 1;
+	if (id_key(p) != id_key(&c->p))
+		map_remove(&fp->ids, id_key(&c->p));
+	((struct tt_flow *)pool_get(&fp->flows, c->p.flow))->calls--;
+	((struct tt_flow *)pool_get(&fp->flows, p->flow))->calls++;
+	c->p = *p;
+	return 0;
+}
+
+int fp_remove_call(struct tt_fp *fp, uint32_t call)
+{
+	struct tt_call *c = pool_get(&fp->calls, call);
+
+	if (!c)
+		return no(fp, "call: no such handle");
+	if (c->routes)
+		return no(fp, "call: still has routes");
+	fp->devs[c->dev].users--;
+	((struct tt_flow *)pool_get(&fp->flows, c->p.flow))->calls--;
+	map_remove(&fp->ids, id_key(&c->p));
+	pool_remove(&fp->calls, c);
+	return 0;
+}
+
+int fp_call_counters(struct tt_fp *fp, uint32_t call, uint64_t out[4])
+{
+	const struct tt_call *c = pool_get(&fp->calls, call);
+
+	if (!c)
+		return no(fp, "call: no such handle");
+	out[0] = c->rx_packets;
+	out[1] = c->rx_bytes;
+	out[2] = c->tx_packets;
+	out[3] = c->tx_bytes;
+	return 0;
+}
+
+static uint64_t route_key(uint32_t dev, uint32_t length, uint32_t ip)
+{
+	return (uint64_t)dev << 40 | (uint64_t)length << 32 | ip;
+}
+static uint32_t mask_of(uint32_t length)
+{
+	return length ? 0xffffffffu << (32 - length) : 0;
+}
+
+uint32_t fp_lookup(const struct tt_fp *fp, const struct tt_dev *dev, const uint8_t *at)
+{
+	uint32_t ip = rd32(at), place = (uint32_t)(dev - fp->devs);
+	uint64_t left = dev->present;
+
+	while (left) {
+		uint32_t length = 63 - (uint32_t)__builtin_clzll(left);
+		uint32_t call = map_get(&fp->routes, route_key(place, length, ip & mask_of(length)));
+
+		if (call)
+			return call;
+		left &= ~(1ull << length);
+	}
+	return 0;
+}
+
+static int prefix_refused(struct tt_fp *fp, const uint8_t prefix[4], uint32_t length)
+{
+	if (length > 32)
+		return no(fp, "route: length above 32");
+	if (rd32(prefix) & ~mask_of(length))
+		return no(fp, "route: host bits are not 0");
+	return 0;
+}
+
+int fp_add_route(struct tt_fp *fp, uint32_t dev, const uint8_t prefix[4], uint32_t length, uint32_t call)
+{
+	struct tt_call *c = pool_get(&fp->calls, call);
+	uint32_t place;
+	uint64_t key;
+
+	if (!c)
+		return no(fp, "call: no such handle");
+	if (prefix_refused(fp, prefix, length) < 0)
+		return -1;
+	place = dev_hold(fp, dev);
+	if (!place)
+		return no(fp, "route: no memory");
+	key = route_key(--place, length, rd32(prefix));
+	if (map_get(&fp->routes, key) || !map_set(&fp->routes, key, call)) {
+		fp->devs[place].users--;
+		return no(fp, "route: there already");
+	}
+	fp->devs[place].lengths[length]++;
+	fp->devs[place].present |= 1ull << length;
+	c->routes++;
+	return 0;
+}
+
+int fp_remove_route(struct tt_fp *fp, uint32_t dev, const uint8_t prefix[4], uint32_t length)
+{
+	const struct tt_dev *d = fp_dev(fp, dev);
+	struct tt_dev *own;
+	uint32_t call = 0, place;
+	uint64_t key = 0;
+
+	if (prefix_refused(fp, prefix, length) < 0)
+		return -1;
+	if (d) {
+		key = route_key((uint32_t)(d - fp->devs), length, rd32(prefix));
+		call = map_get(&fp->routes, key);
+	}
+	if (!call)
+		return no(fp, "route: not there");
+	place = (uint32_t)(d - fp->devs);
+	own = &fp->devs[place];
+	((struct tt_call *)pool_get(&fp->calls, call))->routes--;
+	map_remove(&fp->routes, key);
+	if (!--own->lengths[length])
+		own->present &= ~(1ull << length);
+	own->users--;
+	return 0;
+}
+
+int fp_mapping(struct tt_fp *fp, uint32_t flow, uint8_t into[TT_ADDR])
+{
+	struct tt_flow *f = pool_get(&fp->flows, flow);
+
+	if (!f)
+		return no(fp, "flow: no such handle");
+	if (!f->news)
+		return 0;
+	no_news(fp, f);
+	memcpy(into, f->moved, TT_ADDR);
+	return 1;
+}
+
+uint32_t fp_next_mapping(const struct tt_fp *fp)
+{
+	for (uint32_t i = 0; fp->news && i < fp->flows.count; i++) {
+		const struct tt_flow *f = pool_at(&fp->flows, i);
+
+		if (f->obj.handle && f->news)
+			return f->obj.handle;
+	}
+	return 0;
+}
+
+uint32_t fp_next_unknown_spi(struct tt_fp *fp, uint8_t into[TT_ADDR])
+{
+	uint32_t spi = fp->unknown_spi;
+
+	if (spi)
+		memcpy(into, fp->unknown_from, TT_ADDR);
+	fp->unknown_spi = 0;
+	return spi;
+}
