@@ -1,0 +1,80 @@
+// Many sessions, and many hostile datagrams: on their own, because they measure memory.
+import assert from "node:assert/strict";
+import { Daemon, type Config } from "./daemon.ts";
+import { memory, scenario, sleep, until } from "./harness.ts";
+import { clientConfig, clientSection, pair, serverConfig, two } from "./sites.ts";
+
+const SESSIONS = 200;
+
+scenario(`${SESSIONS} sessions on one server, at most 60 KB each`, { timeout: 240_000 }, async (lab) => {
+  const { a, b } = await two(lab);
+  const users: Config = {};
+  const links: Config = {};
+  for (let i = 1; i <= SESSIONS; i++) {
+    users[`user u${i}`] = { password: `p${i}` };
+    links[`interface l${i}`] = clientSection({ username: `u${i}`, password: `p${i}`, ifname: `t${i}`, source_port: 0 });
+  }
+  const server = new Daemon(b, "server", { daemon: { log: "info" }, ...serverConfig({ pool: "10.99.1.1-10.99.1.250" }, users) });
+  await server.start();
+  const client = new Daemon(a, "client", { daemon: { log: "info" }, ...links });
+  await sleep(500);
+  const before = memory(server.proc.pid, "Rss");
+  await client.start();
+  const sessions = () => [...server.log.matchAll(/session\.up/g)].length - [...server.log.matchAll(/session\.down/g)].length;
+  await until(`${SESSIONS} sessions`, 150_000, () => sessions() >= SESSIONS).catch((e: unknown) => {
+    throw new Error(`${sessions()} sessions; ${String(e)}`);
+  });
+  await sleep(2000);
+  const s = await server.serverStatus("lns");
+  assert.equal(s.sessions.length, SESSIONS);
+  assert.equal(new Set(s.sessions.map((x) => x.ip)).size, SESSIONS, "an address was handed out twice");
+  const each = (memory(server.proc.pid, "Rss") - before) / SESSIONS / 1024;
+  console.log(`memory of a session: ${each.toFixed(1)} KB`);
+  assert.ok(each <= 60, `${each.toFixed(1)} KB each`);
+  for (const name of ["t1", "t100", `t${SESSIONS}`]) {
+    const p = await a.ping("10.99.0.1", 3, 0.1, ["-I", name]);
+    assert.equal(p.received, 3, `ping over ${name}`);
+  }
+  const end = await client.stop();
+  assert.equal(end.code, 0);
+  assert.ok(end.ms < 2500, `${SESSIONS} links end in ${end.ms} ms`);
+  assert.equal((await server.stop()).code, 0);
+});
+
+scenario("60,000 hostile datagrams: the tunnel stays up, memory flat, the log calm", { timeout: 240_000 }, async (lab) => {
+  const { a, b } = await two(lab);
+  const evil = await lab.ns("evil");
+  await evil.link("eth0", "192.0.2.66/24", b, "evil", "192.0.2.1/24");
+  await evil.route("default", "192.0.2.1");
+  const wire = await b.capture("wan", "udp");
+  const { client, server } = await pair(a, b, clientConfig({ encap: "udp" }));
+  await client.start();
+  await client.waitUp("hq");
+  await wire.stop();
+  const flood = async (n: number): Promise<void> => {
+    const p = evil.spawn(process.execPath, "test/net/flood.mjs", "203.0.113.1", String(n), wire.file);
+    assert.equal(await p.exited, 0, p.output);
+  };
+  // a first wave fills what has a bound of its own; the second must not add to it
+  await flood(15_000);
+  await sleep(1000);
+  const before = memory(server.proc.pid, "Rss");
+  const lines = server.log.split("\n").length;
+  const start = Date.now();
+  const answers = await evil.capture("eth0", "src host 203.0.113.1 and udp");
+  const [ping] = await Promise.all([a.ping("10.99.0.1", 30, 0.2), flood(60_000)]);
+  const seconds = (Date.now() - start) / 1000;
+  await sleep(1000);
+  const grown = (memory(server.proc.pid, "Rss") - before) / 1024;
+  console.log(`60,000 hostile datagrams in ${seconds.toFixed(1)} s: memory ${grown >= 0 ? "+" : ""}${grown.toFixed(0)} KB`);
+  assert.ok(ping.received >= ping.sent - 2, `ping meanwhile: ${ping.received} of ${ping.sent}`);
+  assert.equal((await a.ping("10.99.0.1", 5, 0.2)).received, 5);
+  assert.doesNotMatch(client.log, /link\.down/);
+  assert.ok(grown < 4096, `memory grew by ${grown.toFixed(0)} KB`);
+  const added = server.log.split("\n").length - lines;
+  assert.ok(added < 20 * seconds + 50, `${added} log lines in ${seconds.toFixed(1)} s`);
+  await answers.stop();
+  assert.ok((await answers.count("")) < 60_000, "more answers than questions");
+  const drops = (await server.serverStatus("lns")).drops;
+  assert.ok(Object.values(drops).some((n) => n > 0), "drops are counted by name");
+});

@@ -1,0 +1,191 @@
+// Against a kernel and daemons that we did not write: strongSwan, xl2tpd and pppd in a User-mode Linux guest.
+//
+//   direct:   our namespace 10.77.0.9 -- tap -- guest 10.77.0.1
+//   natted:   ours 203.0.113.1 -- veth -- NAT -- tap 192.168.77.254 -- guest 192.168.77.2
+import assert from "node:assert/strict";
+import { type Config, Daemon } from "../net/daemon.ts";
+import { type Capture, type Lab, type Ns, lacking, run, scenario } from "../net/harness.ts";
+import { CLEAR_L2TP, NOT_PROTECTED, without } from "../net/sites.ts";
+import { GUEST_NEEDS, Guest } from "./harness.ts";
+import { ipsec, lac, lns, PASSWORD, PSK, USER } from "./peers.ts";
+
+const NEEDS = { needs: GUEST_NEEDS, timeout: 120_000 };
+const OURS = "10.77.0.9";
+const GUEST = "10.77.0.1";
+
+async function direct(lab: Lab): Promise<{ ns: Ns; guest: Guest; wire: Capture }> {
+  const ns = await lab.ns("ours");
+  const guest = await Guest.boot(ns, "peer", `${OURS}/24`, `${GUEST}/24`);
+  return { ns, guest, wire: await ns.capture("peer") };
+}
+/** The guest behind a NAT (it calls us), or we behind the NAT (we call it). */
+async function natted(lab: Lab, who: "guest" | "ours"): Promise<{ ns: Ns; guest: Guest; wire: Capture }> {
+  const [ns, nat] = [await lab.ns("ours"), await lab.ns("nat")];
+  await ns.link("wan", "203.0.113.1/24", nat, "wan", "203.0.113.254/24");
+  await ns.route("default", "203.0.113.254");
+  const guest = await Guest.boot(nat, "peer", "192.168.77.254/24", "192.168.77.2/24", "192.168.77.254");
+  await nat.masquerade(who === "guest" ? "wan" : "peer");
+  return { ns, guest, wire: await ns.capture("wan") };
+}
+function client(ns: Ns, server: string, more: Record<string, string | number> = {}): Daemon {
+  const section = { proto: "l2tpsec", server, username: USER, password: PASSWORD, psk: PSK, reconnect_max: 2, ...more };
+  return new Daemon(ns, "client", { "interface hq": more["ipsec"] === "off" ? without(section, "psk") : section });
+}
+function server(ns: Ns, listen: string, more: Record<string, string | number> = {}): Daemon {
+  const section = { listen, psk: PSK, pool: "10.99.0.10-10.99.0.99", local_ip: "10.99.0.1", dns: "10.99.0.1", ...more };
+  const config: Config = { "server lns": more["ipsec"] === "off" ? without(section, "psk") : section };
+  return new Daemon(ns, "server", { ...config, [`user ${USER}`]: { password: PASSWORD } });
+}
+async function pings(ns: Ns, to: string, count = 10): Promise<void> {
+  const p = await ns.ping(to, count, 0.1);
+  assert.equal(p.received, p.sent, `ping ${to}`);
+}
+/** Throughput is not the point here: TCP both ways shows that large packets, MSS and checksums are right. */
+async function tcp(ns: Ns, guest: Guest, to: string): Promise<void> {
+  await guest.sh("iperf3 -s -D >/dev/null 2>&1");
+  for (const way of [[], ["-R"]]) {
+    const r = await ns.run("iperf3", "-c", to, "-t", "1", "--connect-timeout", "3000", "-J", ...way);
+    const bits = (JSON.parse(r.stdout) as { end?: { sum_received?: { bits_per_second: number } } }).end?.sum_received?.bits_per_second ?? 0;
+    assert.ok(bits > 5e6, `TCP ${way.join("")}: ${bits} bit/s ${r.stdout.slice(-300)}`);
+  }
+}
+/** The keys of the guest's kernel, so that Wireshark can look into AES-CBC ESP. */
+async function keys(guest: Guest): Promise<string[]> {
+  const states = (await guest.sh("ip xfrm state")).split(/^(?=src )/m);
+  return states.flatMap((state) => {
+    const spi = state.match(/spi (0x\w+)/)?.[1];
+    const auth = state.match(/auth-trunc hmac\(sha256\) (0x\w+) 128/)?.[1];
+    const enc = state.match(/enc cbc\(aes\) (0x\w+)/)?.[1];
+    if (spi === undefined || auth === undefined || enc === undefined) return [];
+    const row = ["IPv4", "*", "*", spi, "AES-CBC [RFC3602]", enc, "HMAC-SHA-256-128 [RFC4868]", auth, "32-bit"];
+    return ["-o", `uat:esp_sa:${row.map((x) => `"${x}"`).join(",")}`];
+  });
+}
+/** Nothing that Wireshark calls malformed, on the outside and, with the keys, inside. The number of L2TP packets it saw. */
+async function wellFormed(wire: Capture, esp: string[] = []): Promise<number> {
+  if (lacking("tshark") !== undefined) return Number.NaN;
+  const decode = esp.length === 0 ? [] : ["-o", "esp.enable_encryption_decode:TRUE", "-o", "esp.enable_authentication_check:TRUE", ...esp];
+  const tshark = async (filter: string, ...fields: string[]): Promise<string[]> => {
+    const show = fields.flatMap((f) => ["-e", f]);
+    const r = await run("tshark", ["-n", "-r", wire.file, ...decode, "-Y", filter, "-T", "fields", "-e", "frame.number", ...show]);
+    assert.equal(r.code, 0, r.stderr);
+    return r.stdout.split("\n").filter((l) => l !== "");
+  };
+  const bad = "_ws.malformed || (_ws.expert.severity == error && !tcp) || esp.icv_bad";
+  assert.deepEqual(await tshark(bad, "_ws.expert.message", "_ws.col.Protocol", "_ws.col.Info"), []);
+  return (await tshark("l2tp")).length;
+}
+
+for (const esp of ["aes256-sha256", "aes128-sha1", "3des-sha1", "aes128gcm16"]) {
+  scenario(`our client to strongSwan and xl2tpd: raw ESP, ${esp}`, NEEDS, async (lab) => {
+    const { ns, guest, wire } = await direct(lab);
+    await guest.sh(ipsec({ esp }) + lns("mschap-v2"));
+    const c = client(ns, GUEST, { esp_proposals: esp });
+    await c.start();
+    const s = await c.waitUp("hq", 20_000);
+    assert.equal(s.esp?.encap, "esp");
+    assert.match(s.ppp?.auth ?? "", /ms-?chap/i);
+    const sas = await keys(guest);
+    await pings(ns, "10.99.0.1");
+    if (esp === "aes256-sha256") await tcp(ns, guest, "10.99.0.1");
+    assert.equal((await c.stop()).code, 0);
+    await wire.stop();
+    assert.deepEqual(await wire.lines(`${NOT_PROTECTED} and not tcp port 2323`), []);
+    const inside = await wellFormed(wire, sas);
+    if (sas.length > 0 && !Number.isNaN(inside)) assert.ok(inside > 20, `Wireshark saw ${inside} L2TP packets inside ESP`);
+  });
+}
+
+scenario("our client behind a NAT to strongSwan and xl2tpd, over rekeys that either side starts", NEEDS, async (lab) => {
+  const { ns, guest, wire } = await natted(lab, "ours");
+  await guest.sh(ipsec({ ikeRekey: 25, espRekey: 15 }) + lns("mschap-v2"));
+  const c = client(ns, "192.168.77.2", { esp_lifetime: 30, ike_lifetime: 60 });
+  await c.start();
+  const s = await c.waitUp("hq", 20_000);
+  assert.equal(s.esp?.encap, "udp");
+  const p = await ns.ping("10.99.0.1", 700, 0.1);
+  assert.equal(p.received, p.sent, "lost over a rekey");
+  assert.match(c.log, /ike\.rekeyed .*what="?esp/);
+  assert.doesNotMatch(c.log, /link\.down/);
+  await wire.stop();
+  assert.equal(await wire.count(CLEAR_L2TP), 0);
+  await wellFormed(wire);
+});
+
+scenario("our client to strongSwan and xl2tpd: CHAP over raw ESP, our rekey", NEEDS, async (lab) => {
+  const { ns, guest, wire } = await direct(lab);
+  await guest.sh(ipsec() + lns("chap"));
+  const c = client(ns, GUEST, { esp_lifetime: 30 });
+  await c.start();
+  await c.waitUp("hq", 20_000);
+  const p = await ns.ping("10.99.0.1", 600, 0.05);
+  assert.equal(p.received, p.sent, "lost over a rekey");
+  assert.match(c.log, /ike\.rekeyed .*what="?esp/);
+  await wire.stop();
+  await wellFormed(wire);
+});
+
+scenario("our client to strongSwan: wrong PSK is said", NEEDS, async (lab) => {
+  const { ns, guest } = await direct(lab);
+  await guest.sh(ipsec({ psk: "another" }) + lns("chap"));
+  const c = client(ns, GUEST);
+  await c.start();
+  const s = await c.statusWhere("hq", "has failed", 60_000, (x) => x.error !== null);
+  assert.equal(s.error?.layer, "ike");
+  assert.match(s.error?.text ?? "", /psk|pre-shared|key/i);
+});
+
+for (const nat of [false, true]) {
+  scenario(`strongSwan and xl2tpd as client to our server, ${nat ? "behind a NAT" : "raw ESP"}, over a rekey`, NEEDS, async (lab) => {
+    const { ns, guest, wire } = nat ? await natted(lab, "guest") : await direct(lab);
+    const listen = nat ? "203.0.113.1" : OURS;
+    const d = server(ns, listen, { auth: "mschapv2" });
+    await d.start();
+    await guest.sh(ipsec({ peer: listen, ikeRekey: 18, espRekey: 10 }));
+    await guest.sh(lac(listen));
+    const before = (await d.serverStatus("lns")).sessions;
+    assert.equal(before.length, 1);
+    assert.equal(before[0]?.user, USER);
+    const ip = before[0]?.ip ?? "";
+    const p = await ns.ping(ip, 280, 0.1);
+    assert.equal(p.received, p.sent, "lost over a rekey");
+    await tcp(ns, guest, ip);
+    assert.ok([...guest.log("charon.log").matchAll(/CHILD_SA l2tp\{\d+\} established/g)].length >= 3, "the guest rekeyed");
+    assert.doesNotMatch(d.log, /session\.down/);
+    await wire.stop();
+    assert.ok((await wire.count(nat ? "udp port 4500" : "ip proto 50")) > 100);
+    assert.deepEqual(await wire.lines(`${NOT_PROTECTED} and not tcp port 2323`), []);
+    await wellFormed(wire);
+  });
+}
+
+for (const auth of ["pap", "chap", "mschap-v2"] as const) {
+  scenario(`plain L2TP to xl2tpd, ${auth}`, NEEDS, async (lab) => {
+    const { ns, guest, wire } = await direct(lab);
+    await guest.sh(lns(auth));
+    const c = client(ns, GUEST, { ipsec: "off" });
+    await c.start();
+    const s = await c.waitUp("hq", 20_000);
+    assert.equal(s.esp, null);
+    await pings(ns, "10.99.0.1");
+    assert.equal((await c.stop()).code, 0);
+    await wire.stop();
+    assert.ok((await wire.count(CLEAR_L2TP)) > 10);
+    await wellFormed(wire);
+  });
+}
+
+scenario("plain L2TP from xl2tpd to our server", NEEDS, async (lab) => {
+  const { ns, guest, wire } = await direct(lab);
+  const d = server(ns, OURS, { ipsec: "off", auth: "mschapv2 chap pap" });
+  await d.start();
+  await guest.sh(lac(OURS));
+  const session = (await d.serverStatus("lns")).sessions[0];
+  await pings(ns, session?.ip ?? "");
+  // the guest leaves: the session goes with it
+  const mark = d.mark;
+  await guest.sh("echo 'd rig' >/run/xl2tpd/c");
+  await d.event("lns", "session.down", 10_000, mark);
+  await wire.stop();
+  await wellFormed(wire);
+});
