@@ -1,34 +1,16 @@
 // Many sessions, and many hostile datagrams: on their own, because they measure memory.
 import assert from "node:assert/strict";
-import { Daemon, type Config } from "./daemon.ts";
-import { memory, scenario, sleep, until } from "./harness.ts";
-import { clientConfig, clientSection, pair, serverConfig, two } from "./sites.ts";
+import { memory, scenario, sleep } from "./harness.ts";
+import { manySessions } from "./many.ts";
+import { clientConfig, pair, two } from "./sites.ts";
 
 const SESSIONS = 200;
 
 scenario(`${SESSIONS} sessions on one server, at most 60 KB each`, { timeout: 240_000 }, async (lab) => {
-  const { a, b } = await two(lab);
-  const users: Config = {};
-  const links: Config = {};
-  for (let i = 1; i <= SESSIONS; i++) {
-    users[`user u${i}`] = { password: `p${i}` };
-    links[`interface l${i}`] = clientSection({ username: `u${i}`, password: `p${i}`, ifname: `t${i}`, source_port: 0 });
-  }
-  const server = new Daemon(b, "server", { daemon: { log: "info" }, ...serverConfig({ pool: "10.99.1.1-10.99.1.250" }, users) });
-  await server.start();
-  const client = new Daemon(a, "client", { daemon: { log: "info" }, ...links });
-  await sleep(500);
-  const before = memory(server.proc.pid, "Rss");
-  await client.start();
-  const sessions = () => [...server.log.matchAll(/session\.up/g)].length - [...server.log.matchAll(/session\.down/g)].length;
-  await until(`${SESSIONS} sessions`, 150_000, () => sessions() >= SESSIONS).catch((e: unknown) => {
-    throw new Error(`${sessions()} sessions; ${String(e)}`);
-  });
-  await sleep(2000);
+  const { a, server, client, each } = await manySessions(lab, SESSIONS);
   const s = await server.serverStatus("lns");
   assert.equal(s.sessions.length, SESSIONS);
   assert.equal(new Set(s.sessions.map((x) => x.ip)).size, SESSIONS, "an address was handed out twice");
-  const each = (memory(server.proc.pid, "Rss") - before) / SESSIONS / 1024;
   console.log(`memory of a session: ${each.toFixed(1)} KB`);
   assert.ok(each <= 60, `${each.toFixed(1)} KB each`);
   for (const name of ["t1", "t100", `t${SESSIONS}`]) {
