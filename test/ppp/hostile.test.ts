@@ -225,6 +225,16 @@ describe("answers that were lost are given again", () => {
   });
 });
 
+test("a server that asks again and again gets its answers and one log line", () => {
+  const { side, peer } = client(AUTH_OPTION.chap);
+  for (let id = 1; id <= 50; id++) {
+    peer.say(chap, 1, id, writeChapValue({ value: new Uint8Array(16).fill(id), name: utf8("x") }));
+    peer.say(chap, 3, id);
+  }
+  assert.equal(peer.seen.filter((p) => p.protocol === chap && p.code === 2).length, 50);
+  assert.equal(side.events.filter((e) => e.kind === "ppp.auth").length, 1);
+});
+
 describe("what a server tells a client", () => {
   const mschap = (reply: (right: Uint8Array) => readonly [number, Uint8Array]) => {
     const r = client(AUTH_OPTION.mschapv2);
@@ -408,6 +418,44 @@ describe("LCP negotiation", () => {
     assert.equal(peer.last(lcp, CODE.terminateAck)?.id, 1);
     clock.advance(14_000);
     assert.deepEqual([side.downs[0]?.code, side.downs[0]?.text], ["peer-terminated", 'the peer ended the PPP session: "no free lines"']);
+  });
+  test("a lower layer that goes after a Terminate-Request does not hide who ended the session", () => {
+    const { side, peer } = up();
+    peer.say(lcp, CODE.terminateRequest, 1, utf8("idle"));
+    side.session.lowerDown({ layer: "l2tp", code: "cdn", text: "call ended" });
+    assert.deepEqual(side.downs.map((d) => [d.code, d.text]), [["peer-terminated", 'the peer ended the PPP session: "idle"']]);
+    const early = open();
+    early.peer.say(lcp, CODE.terminateRequest, 1, utf8("busy"));
+    early.side.session.lowerDown({ layer: "l2tp", code: "cdn", text: "call ended" });
+    assert.match(early.side.downs[0]?.text ?? "", /busy/);
+  });
+  test("a method that we turn down in a renegotiation is what the failure names", () => {
+    const { clock, side, peer } = client(AUTH_OPTION.chap);
+    peer.request(lcp, 2, [{ type: 3, data: h("c027") }]);
+    assert.equal(side.session.status().phase, "establish");
+    peer.say(lcp, CODE.terminateRequest, 3);
+    clock.advance(20_000);
+    assert.equal(side.downs[0]?.code, "no-common-auth");
+    assert.match(side.downs[0]?.text ?? "", /SPAP/);
+  });
+  test("compressed headers for all but LCP, once agreed on; full ones again when LCP starts anew", () => {
+    const { side, peer } = scripted({ ...CLIENT, identity: null });
+    const raw: string[] = [];
+    peer.agree(lcp);
+    const out = side.channel.out;
+    side.channel.out = (f) => {
+      raw.push(hex(f.subarray(0, 4)));
+      out(f);
+    };
+    side.session.start();
+    peer.say(lcp, 1, 1, h("0702 0802"));
+    assert.match(raw.at(-1) ?? "", /^802101/);
+    peer.say(lcp, CODE.echoRequest, 1, be32(1));
+    assert.equal(raw.at(-1), "ff03c021");
+    assert.equal(side.channel.links.at(-1)?.acfc, true);
+    peer.say(lcp, 1, 2, h(""));
+    assert.deepEqual(side.channel.links.map((l) => l.acfc), [true, false, false]);
+    assert.equal(raw.at(-1), "ff038021");
   });
   test("frames that overtake start are kept, a few of them", () => {
     const { side, peer } = scripted({ ...CLIENT, identity: null });
