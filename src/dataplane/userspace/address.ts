@@ -1,0 +1,42 @@
+// One entry of Ring.addr (see node-tuntap2): remote, local and their ports.
+import { formatIp, parseIp } from "../../core/addr.ts";
+import type { Endpoint } from "../../ports/ports.ts";
+
+export type Family = 4 | 6;
+
+export function familyOf(address: string): Family {
+  return address.includes(":") ? 6 : 4;
+}
+export function ipBytes(address: string): Uint8Array {
+  const b = parseIp(address);
+  if (!b) throw new RangeError(`not an address: ${address}`);
+  return b;
+}
+export function anyAddress(family: Family): string {
+  return family === 4 ? "0.0.0.0" : "::";
+}
+
+const LOCAL = 20;
+const REMOTE = 4;
+
+function read(addr: Uint8Array, at: number, ip: number, port: number): Endpoint {
+  const size = addr[at] === 6 ? 16 : 4;
+  return { address: formatIp(addr.subarray(at + ip, at + ip + size)), port: ((addr[at + port] as number) << 8) | (addr[at + port + 1] as number) };
+}
+/** `at`: where the entry begins. */
+export function readRemote(addr: Uint8Array, at: number): Endpoint {
+  return read(addr, at, REMOTE, 2);
+}
+export function readLocal(addr: Uint8Array, at: number): Endpoint {
+  return read(addr, at, LOCAL, 40);
+}
+export function writeEnds(addr: Uint8Array, at: number, local: Endpoint, remote: Endpoint): void {
+  addr.fill(0, at, at + 44);
+  addr[at] = familyOf(remote.address);
+  addr[at + 2] = remote.port >>> 8;
+  addr[at + 3] = remote.port;
+  addr.set(ipBytes(remote.address), at + REMOTE);
+  if (familyOf(local.address) === addr[at]) addr.set(ipBytes(local.address), at + LOCAL);
+  addr[at + 40] = local.port >>> 8;
+  addr[at + 41] = local.port;
+}

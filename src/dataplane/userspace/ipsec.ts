@@ -1,0 +1,190 @@
+// Flows and their SAs on the fast path. A flow sends under the SA that was installed last, and under none when there is none.
+import { ADDR } from "node-tuntap2";
+import type { FastPath, SaParams } from "node-tuntap2";
+import type { Clock } from "../../core/clock.ts";
+import { SystemError } from "../../core/errors.ts";
+import { random32 } from "../../core/rng.ts";
+import type { Rng } from "../../core/rng.ts";
+import type { Endpoint } from "../../ports/ports.ts";
+import type { Counters, FlowId, IpsecPlane, SaSpec, Spi } from "../dataplane.ts";
+import { familyOf, ipBytes, readRemote } from "./address.ts";
+
+const TELL_MS = 1000; // between two reports of unknown SPIs
+
+interface Sa {
+  readonly spi: Spi;
+  readonly handle: number;
+  readonly flow: Flow;
+  readonly localPort: number;
+  readonly remotePort: number;
+}
+export interface Flow {
+  readonly id: FlowId;
+  readonly handle: number;
+  local: Endpoint;
+  remote: Endpoint;
+  encap: "udp" | "esp";
+  /** In the order of installation; the last one sends. */
+  readonly out: Sa[];
+  readonly in: Set<Sa>;
+  calls: number;
+}
+
+const NOWHERE: Endpoint = { address: "0.0.0.0", port: 0 };
+const NOTHING: Counters = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
+
+export class UserspaceIpsec implements IpsecPlane {
+  onMapping: IpsecPlane["onMapping"] = () => {};
+  onUnknownSpi: IpsecPlane["onUnknownSpi"] = () => {};
+  readonly #fp: FastPath;
+  readonly #rng: Rng;
+  readonly #clock: Clock;
+  readonly #needSockets: () => void;
+  readonly #reserved = new Set<Spi>();
+  readonly #in = new Map<Spi, Sa>();
+  readonly #out = new Map<Spi, Sa>();
+  readonly #flows = new Map<FlowId, Flow>();
+  readonly #byHandle = new Map<number, Flow>();
+  readonly #addr = new Uint8Array(ADDR);
+  #quietUntil = 0;
+
+  constructor(fp: FastPath, rng: Rng, clock: Clock, needSockets: () => void) {
+    this.#fp = fp;
+    this.#rng = rng;
+    this.#clock = clock;
+    this.#needSockets = needSockets;
+  }
+
+  allocateSpi(): Spi {
+    for (;;) {
+      const spi = random32(this.#rng);
+      if (spi < 256 || this.#reserved.has(spi) || this.#in.has(spi)) continue;
+      this.#reserved.add(spi);
+      return spi;
+    }
+  }
+  releaseSpi(spi: Spi): void {
+    this.#reserved.delete(spi);
+  }
+  async addInbound(flow: FlowId, spec: SaSpec): Promise<void> {
+    if (this.#in.has(spec.spi)) throw new SystemError("EEXIST", `cannot install inbound SPI ${spec.spi}`, "it is in use");
+    this.#needSockets();
+    const f = this.hold(flow);
+    if (f.out.length === 0) this.#lead(f, spec);
+    const sa = this.#sa(f, spec, this.#fp.addSaIn(params(f, spec)));
+    f.in.add(sa);
+    this.#in.set(spec.spi, sa);
+    this.#reserved.delete(spec.spi);
+  }
+  /** The peer chose this SPI: another flow's is never replaced by it. */
+  async addOutbound(flow: FlowId, spec: SaSpec): Promise<void> {
+    if (this.#out.has(spec.spi)) throw new SystemError("EEXIST", `cannot install outbound SPI ${spec.spi}`, "it is in use");
+    this.#needSockets();
+    const f = this.hold(flow);
+    this.#lead(f, spec);
+    const sa = this.#sa(f, spec, this.#fp.addSaOut(params(f, spec)));
+    f.out.push(sa);
+    this.#out.set(spec.spi, sa);
+    this.#fp.setFlowSa(f.handle, sa.handle);
+  }
+  async remove(direction: "in" | "out", spi: Spi): Promise<void> {
+    const table = direction === "in" ? this.#in : this.#out;
+    const sa = table.get(spi);
+    if (!sa) return;
+    table.delete(spi);
+    const f = sa.flow;
+    if (direction === "in") {
+      f.in.delete(sa);
+    } else {
+      f.out.splice(f.out.indexOf(sa), 1);
+      this.#fp.setFlowSa(f.handle, f.out.at(-1)?.handle ?? 0);
+    }
+    this.#fp.removeSa(sa.handle);
+    this.release(f);
+  }
+  async move(flow: FlowId, local: Endpoint, to: Endpoint): Promise<void> {
+    const f = this.#flows.get(flow);
+    if (f) this.#point(f, local, to, f.encap);
+  }
+  counters(direction: "in" | "out", spi: Spi): Counters {
+    const sa = (direction === "in" ? this.#in : this.#out).get(spi);
+    if (!sa) return NOTHING;
+    const { packets, bytes } = this.#fp.saCounters(sa.handle);
+    return direction === "in" ? { ...NOTHING, rxPackets: packets, rxBytes: bytes } : { ...NOTHING, txPackets: packets, txBytes: bytes };
+  }
+
+  /** The flow, made when it is new: without an SA, so that nothing can leave by it. */
+  hold(id: FlowId): Flow {
+    if (id === 0) throw new RangeError("flow 0 is in the clear");
+    let f = this.#flows.get(id);
+    if (!f) {
+      const handle = this.#fp.addFlow({ local: new Uint8Array(4), remote: new Uint8Array(4), localPort: 0, remotePort: 0, encap: "udp" });
+      f = { id, handle, local: NOWHERE, remote: NOWHERE, encap: "udp", out: [], in: new Set(), calls: 0 };
+      this.#flows.set(id, f);
+      this.#byHandle.set(handle, f);
+    }
+    return f;
+  }
+  /** Forgets a flow that nobody needs any more. */
+  release(f: Flow): void {
+    if (f.in.size > 0 || f.out.length > 0 || f.calls > 0 || this.#flows.get(f.id) !== f) return;
+    this.#flows.delete(f.id);
+    this.#byHandle.delete(f.handle);
+    this.#fp.removeFlow(f.handle);
+  }
+  find(id: FlowId): Flow | null {
+    return this.#flows.get(id) ?? null;
+  }
+  byHandle(handle: number): Flow | null {
+    return this.#byHandle.get(handle) ?? null;
+  }
+  /** Whether a datagram between these inner ports is what the flow's SAs were negotiated for. */
+  selects(f: Flow, localPort: number, remotePort: number): boolean {
+    for (const sa of f.in) {
+      if ((sa.localPort || localPort) === localPort && (sa.remotePort || remotePort) === remotePort) return true;
+    }
+    return false;
+  }
+  /** After every batch that was read from the network. */
+  poll(): void {
+    for (let h = this.#fp.nextMapping(); h !== 0; h = this.#fp.nextMapping()) {
+      if (!this.#fp.mapping(h, this.#addr)) break;
+      const f = this.#byHandle.get(h);
+      if (f) this.onMapping(f.id, readRemote(this.#addr, 0));
+    }
+    const spi = this.#fp.nextUnknownSpi(this.#addr);
+    if (spi === 0 || this.#clock.now() < this.#quietUntil) return;
+    this.#quietUntil = this.#clock.now() + TELL_MS;
+    this.onUnknownSpi(readRemote(this.#addr, 0), spi);
+  }
+  /** Wipes every key. */
+  close(): void {
+    for (const sa of [...this.#in.values(), ...this.#out.values()]) this.#fp.removeSa(sa.handle);
+    this.#in.clear();
+    this.#out.clear();
+    for (const f of [...this.#flows.values()]) {
+      f.in.clear();
+      f.out.length = 0;
+      this.release(f);
+    }
+  }
+
+  #sa(flow: Flow, spec: SaSpec, handle: number): Sa {
+    return { spi: spec.spi, handle, flow, localPort: spec.localPort, remotePort: spec.remotePort };
+  }
+  #lead(f: Flow, s: SaSpec): void {
+    this.#point(f, s.local, s.remote, s.udpEncap ? "udp" : "esp");
+  }
+  #point(f: Flow, local: Endpoint, remote: Endpoint, encap: "udp" | "esp"): void {
+    f.local = local;
+    f.remote = remote;
+    f.encap = encap;
+    this.#fp.setFlow(f.handle, { local: ipBytes(local.address), remote: ipBytes(remote.address), localPort: local.port, remotePort: remote.port, encap });
+  }
+}
+
+function params(f: Flow, s: SaSpec): SaParams {
+  if (familyOf(s.local.address) !== familyOf(s.remote.address)) throw new RangeError("an SA between IPv4 and IPv6");
+  const { spi, cipher, integ, keys, hardBytes, hardPackets } = s;
+  return { spi, cipher, integ, encr: keys.encr, integKey: keys.integ, flow: f.handle, hardBytes, hardPackets, window: 1024 };
+}

@@ -1,0 +1,283 @@
+// L2TP's side of the plane: remotes, control messages, and calls on the fast path.
+import type { CallParams, FastPath } from "node-tuntap2";
+import { formatEndpoint } from "../../core/addr.ts";
+import type { Clock } from "../../core/clock.ts";
+import type { Counters as Drops } from "../../core/counters.ts";
+import { Packet } from "../../core/packet.ts";
+import type { Endpoint, LinkOptions } from "../../ports/ports.ts";
+import type { CallChannel, CallSpec, Counters, FlowId, L2tpPlane, L2tpRemote, TunnelPath, TunnelSpec } from "../dataplane.ts";
+import { anyAddress, familyOf, ipBytes } from "./address.ts";
+import { NO_NS, pppIpv4Header, readData, readPpp } from "./datahdr.ts";
+import type { Flow, UserspaceIpsec } from "./ipsec.ts";
+import type { Outbound } from "./outbound.ts";
+import { Sequence } from "./sequence.ts";
+import type { Sockets } from "./sockets.ts";
+
+const IPV4 = 0x21;
+
+/** What a call belongs to on the fast path: an IPsec flow, or a remote in the clear. */
+interface Carrier {
+  readonly handle: number;
+  release(): void;
+}
+/** Where a call's IP packets go once IPCP is open. */
+export interface Door {
+  readonly dev: number;
+  readonly clampMss: number;
+  readonly checkSource: boolean;
+  /** An IP packet that TypeScript put in order; true when it was taken. */
+  receive(call: UserspaceCall, p: Packet): boolean;
+}
+
+interface CallHooks {
+  closing(call: UserspaceCall): void;
+  closed(): void;
+}
+
+export class UserspaceCall implements CallChannel {
+  readonly name: string;
+  readonly mru: number;
+  readonly handle: number;
+  onFrame: (frame: Packet) => void = () => {};
+  onDown: (why: string) => void = () => {};
+  readonly #fp: FastPath;
+  readonly #out: Outbound;
+  readonly #drops: Drops;
+  readonly #sequence: Sequence;
+  readonly #hooks: CallHooks;
+  #params: CallParams;
+  #door: Door | null = null;
+  #rxPackets = 0; // of those put in order here; the fast path counts the others
+  #rxBytes = 0;
+  #last: Counters | null = null;
+
+  constructor(deps: { fp: FastPath; out: Outbound; drops: Drops; clock: Clock }, spec: CallSpec, p: CallParams, hooks: CallHooks) {
+    this.#fp = deps.fp;
+    this.#out = deps.out;
+    this.#drops = deps.drops;
+    this.name = `l2tp-${p.localTunnel}-${p.localCall}`;
+    this.mru = spec.mru;
+    this.#params = p;
+    this.#hooks = hooks;
+    this.handle = deps.fp.addCall(p);
+    this.#sequence = new Sequence(deps.clock, (f) => this.#deliver(f), (name) => deps.drops.bump(name));
+  }
+  get open(): boolean {
+    return this.#last === null;
+  }
+  setPeer(peerCallId: number): void {
+    this.#set({ peerCall: peerCallId });
+  }
+  setSequencing(on: boolean): void {
+    this.#set({ sequencing: on });
+  }
+  configure(link: LinkOptions): void {
+    this.#set({ pppHeader: pppIpv4Header(link.acfc, link.pfc) });
+  }
+  send(frame: Packet): void {
+    if (this.open) this.#out.frame(this.handle, frame);
+    else this.#drops.bump("l2tp.unknown-call");
+  }
+  counters(): Counters {
+    if (this.#last) return this.#last;
+    const [rxPackets, rxBytes, txPackets, txBytes] = this.#fp.callCounters(this.handle);
+    return { rxPackets: rxPackets + this.#rxPackets, rxBytes: rxBytes + this.#rxBytes, txPackets, txBytes };
+  }
+  close(): void {
+    if (!this.open) return;
+    this.#sequence.close();
+    this.#hooks.closing(this); // its netdev lets go of it: a call on the fast path has no routes when it is removed
+    this.#last = this.counters();
+    this.#fp.removeCall(this.handle);
+    this.#hooks.closed();
+  }
+  /** IP packets pass from now on, through `door`; null: not any more. */
+  attach(door: Door | null): void {
+    if (door && this.#door) throw new RangeError(`${this.name} is attached already`);
+    this.#door = door;
+    this.#set({ ip: door !== null, dev: door?.dev ?? 0, clampMss: door?.clampMss ?? 0, checkSource: door?.checkSource ?? false });
+  }
+  /** Tells the owner that the netdev went away under its feet. */
+  lost(why: string): void {
+    this.onDown(why);
+  }
+  /** An L2TP data message, from its header on. */
+  data(p: Packet): void {
+    const h = readData(p.mem, p.start, p.end);
+    if (!h) {
+      this.#drops.bump("l2tp.bad-header");
+      return;
+    }
+    const frame = new Packet(p.mem, h.start, h.end);
+    if (h.ns === NO_NS) this.#deliver(frame);
+    else this.#sequence.push(h.ns, frame);
+  }
+  #deliver(frame: Packet): void {
+    if (!this.open) return;
+    const ppp = readPpp(frame.mem, frame.start, frame.end);
+    if (!ppp) {
+      this.#drops.bump("ppp.short");
+    } else if (ppp.protocol !== IPV4) {
+      this.onFrame(frame);
+    } else if (!this.#door) {
+      this.#drops.bump("ip.not-open");
+    } else {
+      const p = new Packet(frame.mem, ppp.info, frame.end);
+      if (!this.#door.receive(this, p)) return;
+      this.#rxPackets++;
+      this.#rxBytes += p.length;
+    }
+  }
+  #set(change: Partial<CallParams>): void {
+    if (!this.open) return;
+    this.#params = { ...this.#params, ...change };
+    this.#fp.setCall(this.handle, this.#params);
+  }
+}
+
+export class UserspaceL2tp implements L2tpPlane {
+  onControl: L2tpPlane["onControl"] = () => {};
+  /** Set by the network side, which holds routes to calls. */
+  onCallClosed: (call: UserspaceCall) => void = () => {};
+  readonly #fp: FastPath;
+  readonly #clock: Clock;
+  readonly #drops: Drops;
+  readonly #sockets: Sockets;
+  readonly #ipsec: UserspaceIpsec;
+  readonly #out: Outbound;
+  readonly #localTowards: (remote: string) => string;
+  readonly #calls = new Map<number, UserspaceCall>();
+  readonly #carriers = new Map<string, { readonly handle: number; calls: number }>();
+
+  constructor(deps: {
+    fp: FastPath; clock: Clock; drops: Drops; sockets: Sockets; ipsec: UserspaceIpsec; out: Outbound; localTowards(remote: string): string;
+  }) {
+    this.#fp = deps.fp;
+    this.#clock = deps.clock;
+    this.#drops = deps.drops;
+    this.#sockets = deps.sockets;
+    this.#ipsec = deps.ipsec;
+    this.#out = deps.out;
+    this.#localTowards = deps.localTowards;
+  }
+
+  secureRemote(flow: FlowId, localPort: number, remotePort: number): L2tpRemote {
+    if (flow === 0) throw new RangeError("flow 0 is in the clear");
+    const f = this.#ipsec.find(flow);
+    return {
+      key: `flow ${flow} ${localPort} ${remotePort}`, flow, address: f?.remote.address ?? "", port: remotePort,
+      localAddress: f?.local.address ?? "", localPort,
+    };
+  }
+  async openClear(local: Endpoint): ReturnType<L2tpPlane["openClear"]> {
+    const s = this.#sockets.openClear(local);
+    let open = true;
+    return {
+      local: { address: local.address, port: s.local.port },
+      remote: (to) => {
+        const address = local.address === anyAddress(familyOf(local.address)) ? this.#localTowards(to.address) : local.address;
+        return clearRemote({ address, port: s.local.port }, to);
+      },
+      close: () => {
+        if (open) this.#sockets.closeClear(s);
+        open = false;
+      },
+    };
+  }
+  sendControl(remote: L2tpRemote, message: Uint8Array): boolean {
+    if (remote.flow !== 0) return this.#out.control(this.#ipsec.find(remote.flow), remote.localPort, remote.port, message);
+    return this.#out.clear(localOf(remote), { address: remote.address, port: remote.port }, message);
+  }
+  openTunnel(spec: TunnelSpec): TunnelPath {
+    const calls = new Set<UserspaceCall>();
+    return {
+      openCall: (c) => {
+        const call = this.#openCall(spec, c, () => calls.delete(call));
+        calls.add(call);
+        return call;
+      },
+      close: () => {
+        for (const c of [...calls]) c.close();
+      },
+    };
+  }
+
+  /** From inside a flow: control messages. */
+  secure(flow: Flow | null, localPort: number, remotePort: number, p: Packet): void {
+    if (!flow) return;
+    if (this.#ipsec.selects(flow, localPort, remotePort)) this.onControl(this.secureRemote(flow.id, localPort, remotePort), p);
+    else this.#drops.bump("udp.port");
+  }
+  /** In the clear: control messages. */
+  clear(local: Endpoint, remote: Endpoint, p: Packet): void {
+    this.onControl(clearRemote(local, remote), p);
+  }
+  call(handle: number): UserspaceCall | null {
+    return this.#calls.get(handle) ?? null;
+  }
+  close(): void {
+    for (const c of [...this.#calls.values()]) c.close();
+  }
+
+  #openCall(spec: TunnelSpec, c: CallSpec, forget: () => void): UserspaceCall {
+    const carrier = spec.remote.flow === 0 ? this.#clearCarrier(spec.remote) : this.#flowCarrier(spec.remote.flow);
+    const params: CallParams = {
+      flow: carrier.handle, dev: 0, localTunnel: spec.localId, localCall: c.localId, peerTunnel: spec.peerId, peerCall: c.peerId,
+      innerLocalPort: spec.remote.localPort, innerRemotePort: spec.remote.port, pppHeader: pppIpv4Header(false, false), ip: false,
+      sequencing: c.sequencing, allUp: false, clampMss: 0, checkSource: false,
+    };
+    const deps = { fp: this.#fp, out: this.#out, drops: this.#drops, clock: this.#clock };
+    try {
+      const closing = (gone: UserspaceCall): void => {
+        this.onCallClosed(gone);
+        this.#calls.delete(gone.handle);
+        forget();
+      };
+      const call = new UserspaceCall(deps, c, params, { closing, closed: () => carrier.release() });
+      this.#calls.set(call.handle, call);
+      return call;
+    } catch (e) {
+      carrier.release();
+      throw e;
+    }
+  }
+  #flowCarrier(id: FlowId): Carrier {
+    const f = this.#ipsec.hold(id);
+    f.calls++;
+    return {
+      handle: f.handle,
+      release: () => {
+        f.calls--;
+        this.#ipsec.release(f);
+      },
+    };
+  }
+  #clearCarrier(remote: L2tpRemote): Carrier {
+    const key = `${remote.localAddress} ${remote.key}`;
+    let c = this.#carriers.get(key);
+    if (!c) {
+      const handle = this.#fp.addFlow({
+        local: ipBytes(remote.localAddress), remote: ipBytes(remote.address), localPort: remote.localPort, remotePort: remote.port, encap: "clear",
+      });
+      c = { handle, calls: 0 };
+      this.#carriers.set(key, c);
+    }
+    const mine = c;
+    mine.calls++;
+    return {
+      handle: mine.handle,
+      release: () => {
+        if (--mine.calls > 0) return;
+        this.#carriers.delete(key);
+        this.#fp.removeFlow(mine.handle);
+      },
+    };
+  }
+}
+
+function localOf(r: L2tpRemote): Endpoint {
+  return { address: r.localAddress, port: r.localPort };
+}
+function clearRemote(local: Endpoint, to: Endpoint): L2tpRemote {
+  return { key: `clear ${local.port} ${formatEndpoint(to)}`, flow: 0, address: to.address, port: to.port, localAddress: local.address, localPort: local.port };
+}

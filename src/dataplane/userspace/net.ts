@@ -1,0 +1,182 @@
+// Netdevs, addresses and routes of links and servers.
+import type { FastPath, Native } from "node-tuntap2";
+import { formatIp } from "../../core/addr.ts";
+import type { Prefix } from "../../core/addr.ts";
+import type { Clock } from "../../core/clock.ts";
+import type { Counters as Drops } from "../../core/counters.ts";
+import type { EventLog } from "../../core/events.ts";
+import { attempt } from "../../linux/errno.ts";
+import { Rtnl } from "../../linux/rtnl.ts";
+import type { RouteSpec } from "../../linux/rtnl.ts";
+import type { CallChannel, IpConfig, NetInterface, NetPlane, Route, ServerInterface } from "../dataplane.ts";
+import { ipBytes } from "./address.ts";
+import { Device, ipv4Prefix } from "./device.ts";
+import type { DeviceSpec } from "./device.ts";
+import { UserspaceCall } from "./l2tp.ts";
+import type { Outbound } from "./outbound.ts";
+import { OuterRoutes } from "./routes.ts";
+
+const CALM_MS = 500; // a change of the routes comes in many messages
+
+export interface NetDeps {
+  readonly native: Native;
+  readonly fp: FastPath;
+  readonly clock: Clock;
+  readonly drops: Drops;
+  readonly log: EventLog;
+  readonly out: Outbound;
+}
+
+function ours(channel: CallChannel): UserspaceCall {
+  if (!(channel instanceof UserspaceCall)) throw new RangeError("a channel of another plane");
+  return channel;
+}
+
+export class UserspaceNet implements NetPlane {
+  readonly devices = new Map<number, Device>();
+  readonly #deps: NetDeps;
+  readonly #rtnl: Rtnl;
+  readonly #routes: OuterRoutes;
+  readonly #one;
+  /** What undoes a call's part in a netdev. */
+  readonly #joined = new Map<UserspaceCall, () => void>();
+  #monitor: { stop(): void } | null = null;
+  #ids = 0;
+
+  constructor(deps: NetDeps) {
+    this.#deps = deps;
+    this.#one = deps.native.ring(1);
+    this.#rtnl = new Rtnl(deps.native);
+    this.#routes = new OuterRoutes(this.#rtnl, deps.clock, deps.log, (index) => [...this.devices.values()].some((d) => d.index === index));
+  }
+
+  async attachClient(channel: CallChannel, cfg: IpConfig): Promise<NetInterface> {
+    const call = ours(channel);
+    const peer4 = cfg.peer4 === cfg.local4 || cfg.peer4 === "0.0.0.0" || cfg.peer4 === "" ? null : cfg.peer4;
+    const dev = this.#open({ ...cfg, peer4, checkSource: false });
+    try {
+      this.#join(dev, call, [ipv4Prefix("0.0.0.0/0")], cfg.routes);
+    } catch (e) {
+      this.#close(dev);
+      throw e;
+    }
+    return {
+      ifname: dev.ifname,
+      counters: () => call.counters(),
+      detach: async () => {
+        this.leave(call);
+        this.#close(dev);
+      },
+    };
+  }
+  async openServer(cfg: Parameters<NetPlane["openServer"]>[0]): Promise<ServerInterface> {
+    const dev = this.#open({ ...cfg, peer4: null, checkSource: true });
+    return {
+      ifname: dev.ifname,
+      attach: async (channel, ip, routes) => {
+        const call = ours(channel);
+        const all = [{ prefix: ip }, ...routes];
+        this.#join(dev, call, all.map((r) => ipv4Prefix(r.prefix)), all);
+        return { ifname: dev.ifname, counters: () => call.counters(), detach: async () => this.leave(call) };
+      },
+      close: async () => this.#close(dev),
+    };
+  }
+  async pinHostRoute(server: string): Promise<() => Promise<void>> {
+    const undo = this.#routes.pin(server);
+    return async () => undo();
+  }
+  blockRoutes(prefixes: readonly string[]): () => Promise<void> {
+    const undo = this.#routes.block(prefixes);
+    return async () => undo();
+  }
+  async pathTo(remote: string): ReturnType<NetPlane["pathTo"]> {
+    const none = "is the Internet connection up?";
+    const advice = { ENETUNREACH: none, EHOSTUNREACH: none, EADDRNOTAVAIL: none };
+    const p = attempt(`no route to ${remote}`, advice, () => this.#deps.native.probePath(ipBytes(remote)));
+    return { local: formatIp(p.local), mtu: p.mtu, device: this.#rtnl.nameOf(p.ifindex || this.#rtnl.pathTo(remote).dev) };
+  }
+  /** Calls back half a second after the last of a row of changes of links, addresses or routes outside our own netdevs. */
+  watchChanges(changed: () => void): void {
+    const timer = this.#deps.clock.timer("routes.changed", changed);
+    this.#monitor?.stop();
+    const m = this.#rtnl.monitor(() => timer.arm(CALM_MS));
+    this.#monitor = {
+      stop: () => {
+        timer.disarm();
+        m.stop();
+      },
+    };
+  }
+  /** A call ends: its routes go. */
+  leave(call: UserspaceCall): void {
+    this.#joined.get(call)?.();
+    this.#joined.delete(call);
+  }
+  close(): void {
+    for (const d of [...this.devices.values()]) this.#close(d);
+    this.#routes.close();
+    this.#monitor?.stop();
+    this.#rtnl.close();
+  }
+
+  #open(s: DeviceSpec): Device {
+    const { native, fp, drops } = this.#deps;
+    const deps = { native, fp, drops, rtnl: this.#rtnl, one: this.#one, readable: (d: Device) => this.#readable(d) };
+    const dev = new Device(deps, ++this.#ids, s);
+    this.devices.set(dev.dev, dev);
+    return dev;
+  }
+  #close(dev: Device): void {
+    for (const call of dev.calls()) this.leave(call);
+    this.devices.delete(dev.dev);
+    dev.close();
+  }
+  #readable(dev: Device): void {
+    try {
+      this.#deps.out.tun(dev.fd, dev.dev);
+    } catch (e) {
+      const why = `the interface ${dev.ifname} is gone`;
+      this.#deps.log.emit({ kind: "daemon.warning", link: "", text: `${why}: ${e instanceof Error ? e.message : ""}` });
+      const calls = dev.calls();
+      this.#close(dev);
+      for (const c of calls) c.lost(why);
+    }
+  }
+  /** Packets to `prefixes` go to the call; `routes` go into the kernel. All of it, or nothing and a SystemError. */
+  #join(dev: Device, call: UserspaceCall, prefixes: readonly Prefix[], routes: readonly Route[]): void {
+    if (this.#joined.has(call)) throw new RangeError(`${call.name} is attached already`);
+    const undo: (() => void)[] = [];
+    const leave = (): void => {
+      for (const u of undo.reverse()) u();
+    };
+    try {
+      for (const p of unique(prefixes)) {
+        dev.route(p, call);
+        undo.push(() => dev.unroute(p));
+      }
+      call.attach(dev);
+      undo.push(() => call.attach(null));
+      for (const r of routes) {
+        const spec: RouteSpec = { prefix: r.prefix, dev: dev.index, ...(r.metric === undefined ? {} : { metric: r.metric }) };
+        this.#rtnl.addRoute(spec);
+        undo.push(() => this.#unroute(spec));
+      }
+    } catch (e) {
+      leave();
+      throw e;
+    }
+    this.#joined.set(call, leave);
+  }
+  #unroute(r: RouteSpec): void {
+    try {
+      this.#rtnl.deleteRoute(r);
+    } catch (e) {
+      this.#deps.log.emit({ kind: "daemon.warning", link: "", text: e instanceof Error ? e.message : "" });
+    }
+  }
+}
+
+function unique(list: readonly Prefix[]): Prefix[] {
+  return [...new Map(list.map((p) => [`${p.address}/${p.length}`, p])).values()];
+}

@@ -1,0 +1,83 @@
+// A packet's road out: TUN > PPP > L2TP > UDP > ESP (all on the fast path) > socket. Control messages and frames join it.
+import { ADDR, Kind } from "node-tuntap2";
+import type { FastPath, Native, Ring } from "node-tuntap2";
+import type { Counters } from "../../core/counters.ts";
+import type { Packet } from "../../core/packet.ts";
+import type { Endpoint } from "../../ports/ports.ts";
+import { familyOf, writeEnds } from "./address.ts";
+import type { Flow } from "./ipsec.ts";
+import { fill } from "./sockets.ts";
+import type { Socket, Sockets } from "./sockets.ts";
+
+const SLOTS = 64;
+const TURNS = 4; // batches of one wake; then the other descriptors get theirs
+const MARKER = new Uint8Array(4); // RFC 3948 §2.2
+const KEEPALIVE = Uint8Array.of(0xff);
+
+export class Outbound {
+  readonly #native: Native;
+  readonly #fp: FastPath;
+  readonly #sockets: Sockets;
+  readonly #drops: Counters;
+  readonly #batch: Ring;
+  /** Its own, so that a message sent from within a batch does not disturb it. */
+  readonly #one: Ring;
+
+  constructor(native: Native, fp: FastPath, sockets: Sockets, drops: Counters) {
+    this.#native = native;
+    this.#fp = fp;
+    this.#sockets = sockets;
+    this.#drops = drops;
+    this.#batch = native.ring(SLOTS);
+    this.#one = native.ring(1);
+  }
+
+  /** A TUN is readable. Throws when the netdev is gone. */
+  tun(fd: number, dev: number): void {
+    for (let turn = 0; turn < TURNS; turn++) {
+      const n = this.#native.readTun(fd, this.#batch);
+      if (n === 0) return;
+      if (this.#fp.tx(dev, this.#batch, n) > 0) this.#sockets.write(this.#batch, n);
+      if (n < SLOTS) return;
+    }
+  }
+  /** One PPP frame of a call. */
+  frame(call: number, frame: Packet): void {
+    if (!fill(this.#one, 0, [frame.view()], Kind.none)) this.#drops.bump("ip.too-big");
+    else if (this.#fp.txFrames(call, this.#one, 1) > 0) this.#sockets.write(this.#one, 1);
+  }
+  /** One L2TP control message inside a flow. False: nothing left. */
+  control(flow: Flow | null, localPort: number, remotePort: number, message: Uint8Array): boolean {
+    if (!flow) return this.#no("tx.no-sa");
+    if (!fill(this.#one, 0, [message], Kind.none)) return this.#no("ip.too-big");
+    if (this.#fp.txControl(flow.handle, localPort, remotePort, this.#one, 1) === 0) return false;
+    this.#sockets.write(this.#one, 1);
+    return true;
+  }
+  /** One L2TP control message in the clear. False: no socket was opened for that. */
+  clear(local: Endpoint, remote: Endpoint, message: Uint8Array): boolean {
+    const s = this.#sockets.clear(local);
+    if (!s) return this.#no("tx.no-socket");
+    return this.#datagram(s, [message], local, remote);
+  }
+  /** From 500 plainly, from 4500 behind the marker. */
+  ike(local: Endpoint, remote: Endpoint, message: Uint8Array): void {
+    const use = local.port === this.#sockets.ports.ike ? "ike" : "nat";
+    this.#datagram(this.#sockets.ipsec(use, familyOf(remote.address)), use === "ike" ? [message] : [MARKER, message], local, remote);
+  }
+  keepalive(local: Endpoint, remote: Endpoint): void {
+    this.#datagram(this.#sockets.ipsec("nat", familyOf(remote.address)), [KEEPALIVE], local, remote);
+  }
+
+  #datagram(s: Socket | null, parts: readonly Uint8Array[], local: Endpoint, remote: Endpoint): boolean {
+    if (!s) return this.#no("tx.no-socket");
+    if (!fill(this.#one, 0, parts, s.kind)) return this.#no("tx.too-big");
+    writeEnds(this.#one.addr.subarray(0, ADDR), 0, local, remote);
+    s.write(this.#one, 1, this.#fp);
+    return true;
+  }
+  #no(name: string): false {
+    this.#drops.bump(name);
+    return false;
+  }
+}

@@ -1,0 +1,105 @@
+// The userspace data plane: everything between the netdevs and the Internet happens in this process, in batches, on the native
+// library's fast path. RFC 4303, 3948 (ESP), RFC 2661 §5 (L2TP data), RFC 1661 §2 (PPP framing). The road of a packet is
+// outbound.ts and inbound.ts; what they look things up in is ipsec.ts, l2tp.ts and net.ts.
+import { DROPS } from "node-tuntap2";
+import type { FastPath, Native } from "node-tuntap2";
+import type { Clock } from "../../core/clock.ts";
+import { Counters } from "../../core/counters.ts";
+import type { EventLog } from "../../core/events.ts";
+import type { Rng } from "../../core/rng.ts";
+import { formatIp } from "../../core/addr.ts";
+import { errnoOf } from "../../linux/errno.ts";
+import type { DataPlane, IkePort } from "../dataplane.ts";
+import { anyAddress, familyOf, ipBytes } from "./address.ts";
+import { Inbound } from "./inbound.ts";
+import { UserspaceIpsec } from "./ipsec.ts";
+import { UserspaceL2tp } from "./l2tp.ts";
+import { UserspaceNet } from "./net.ts";
+import { Outbound } from "./outbound.ts";
+import { Sockets } from "./sockets.ts";
+
+export { mssFor } from "./inner.ts";
+
+export interface PlaneDeps {
+  readonly native: Native;
+  /** The plane owns it from now on and closes it. */
+  readonly fastPath: FastPath;
+  readonly clock: Clock;
+  readonly crypto: Rng;
+  readonly log: EventLog;
+  /** UDP ports of our side: 500 and 4500 unless told. */
+  readonly options?: { readonly ikePort?: number; readonly natPort?: number };
+}
+
+/** Throws SystemError when netlink is not to be had; sockets and netdevs are opened when they are needed. */
+export async function openUserspacePlane(deps: PlaneDeps): Promise<UserspacePlane> {
+  return new UserspacePlane(deps);
+}
+
+export class UserspacePlane implements DataPlane {
+  readonly kind = "userspace";
+  readonly ipsec: UserspaceIpsec;
+  readonly l2tp: UserspaceL2tp;
+  readonly net: UserspaceNet;
+  readonly #fp: FastPath;
+  readonly #drops = new Counters();
+  readonly #sockets: Sockets;
+  readonly #ike: IkePort;
+  #closed = false;
+
+  constructor(deps: PlaneDeps) {
+    const { native, fastPath: fp, clock, log } = deps;
+    const ports = { ike: deps.options?.ikePort ?? 500, nat: deps.options?.natPort ?? 4500 };
+    this.#fp = fp;
+    const sockets = new Sockets(native, fp, this.#drops, ports, (s) => inbound.readable(s));
+    const out = new Outbound(native, fp, sockets, this.#drops);
+    const localTowards = (remote: string): string => {
+      try {
+        return formatIp(native.probePath(ipBytes(remote)).local);
+      } catch (e) {
+        this.#drops.bump(`path.${errnoOf(e).toLowerCase()}`);
+        return anyAddress(familyOf(remote)); // the kernel will choose, once there is a route
+      }
+    };
+    this.#sockets = sockets;
+    this.ipsec = new UserspaceIpsec(fp, deps.crypto, clock, () => sockets.openIpsec());
+    this.l2tp = new UserspaceL2tp({ fp, clock, drops: this.#drops, sockets, ipsec: this.ipsec, out, localTowards });
+    this.net = new UserspaceNet({ native, fp, clock, drops: this.#drops, log, out });
+    this.l2tp.onCallClosed = (call) => this.net.leave(call);
+    this.#ike = {
+      send: (local, remote, message) => out.ike(local, remote, message),
+      keepalive: (local, remote) => out.keepalive(local, remote),
+      onMessage: () => {},
+    };
+    const inbound = new Inbound(native, fp, sockets.ports, this.#drops, {
+      ike: (p, local, remote) => this.#ike.onMessage(p, local, remote),
+      secure: (flow, localPort, remotePort, p) => this.l2tp.secure(this.ipsec.byHandle(flow), localPort, remotePort, p),
+      clear: (local, remote, p) => this.l2tp.clear(local, remote, p),
+      frame: (call, p) => this.l2tp.call(call)?.onFrame(p),
+      data: (call, p) => this.l2tp.call(call)?.data(p),
+      devices: this.net.devices,
+      done: () => this.ipsec.poll(),
+    });
+  }
+  /** Opens UDP 500 and 4500 and protocol 50 unless they are open. Throws SystemError with what to do. */
+  ikePort(): IkePort {
+    this.#sockets.openIpsec();
+    return this.#ike;
+  }
+  drops(): Record<string, number> {
+    const counts = this.#fp.drops();
+    const all = new Counters();
+    for (const [i, name] of DROPS.entries()) if (counts[i]) all.bump(name, counts[i]);
+    for (const [name, n] of Object.entries(this.#drops.snapshot())) all.bump(name, n);
+    return all.snapshot();
+  }
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.l2tp.close();
+    this.net.close();
+    this.ipsec.close();
+    this.#sockets.close();
+    this.#fp.close();
+  }
+}

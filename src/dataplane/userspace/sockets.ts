@@ -1,0 +1,217 @@
+// The plane's sockets: UDP 500 and 4500 and raw protocol 50, opened when the first IPsec link needs them, and L2TP in the clear,
+// opened only when asked for. A socket that could not be opened because the machine has no IPv6 is simply not there.
+import { ADDR, Kind, META, HEAD, OFF, LEN, KIND } from "node-tuntap2";
+import type { FastPath, Native, Ring, Watcher } from "node-tuntap2";
+import { formatEndpoint } from "../../core/addr.ts";
+import type { Counters } from "../../core/counters.ts";
+import { attempt, errnoOf } from "../../linux/errno.ts";
+import type { Endpoint } from "../../ports/ports.ts";
+import { anyAddress, familyOf, ipBytes } from "./address.ts";
+import type { Family } from "./address.ts";
+
+const BUFFER = 4 << 20;
+const ESP = 50;
+const FAMILIES: readonly Family[] = [4, 6];
+/** KIND of packets for one of several clear sockets; above every Kind of the library. */
+const OWN_KIND = 100;
+
+export type SocketUse = "ike" | "nat" | "esp" | "clear";
+
+function portAdvice(port: number): string {
+  if (port === 1701) return "another L2TP daemon (xl2tpd, accel-ppp) runs on this machine; stop it, or let this link use another port";
+  return "another IPsec daemon (strongSwan, libreswan) runs on this machine; stop it, or give one of them other ports";
+}
+
+export class Socket {
+  readonly use: SocketUse;
+  readonly family: Family;
+  readonly local: Endpoint;
+  readonly #native: Native;
+  readonly #fd: number;
+  readonly #watcher: Watcher;
+  users = 1;
+  open = true;
+
+  constructor(native: Native, fd: number, use: SocketUse, local: Endpoint, readable: (s: Socket) => void) {
+    this.#native = native;
+    this.#fd = fd;
+    this.use = use;
+    this.local = local;
+    this.family = familyOf(local.address);
+    this.#watcher = native.watch(fd, () => readable(this));
+  }
+  get kind(): number {
+    if (this.use === "esp") return Kind.raw50;
+    return this.use === "clear" ? Kind.udp1701 : Kind.udp4500;
+  }
+  read(ring: Ring): number {
+    return this.use === "esp" ? this.#native.readRaw(this.#fd, ring) : this.#native.readUdp(this.#fd, ring);
+  }
+  write(ring: Ring, n: number, fp: FastPath, kind = this.kind): void {
+    if (this.use === "esp") this.#native.writeRaw(this.#fd, ring, n, kind, fp);
+    else this.#native.writeUdp(this.#fd, ring, n, kind, fp);
+  }
+  close(): void {
+    this.open = false;
+    this.#watcher.stop();
+    this.#native.close(this.#fd);
+  }
+}
+
+export class Sockets {
+  readonly ports: { readonly ike: number; readonly nat: number };
+  readonly #native: Native;
+  readonly #fp: FastPath;
+  readonly #drops: Counters;
+  readonly #readable: (s: Socket) => void;
+  #ipsec: Socket[] | null = null;
+  readonly #clear: Socket[] = [];
+
+  constructor(native: Native, fp: FastPath, drops: Counters, ports: { ike: number; nat: number }, readable: (s: Socket) => void) {
+    this.#native = native;
+    this.#fp = fp;
+    this.#drops = drops;
+    this.ports = ports;
+    this.#readable = readable;
+  }
+
+  /** Opens UDP 500 and 4500 and protocol 50; nothing stays open when one of them fails. Throws SystemError. */
+  openIpsec(): void {
+    if (this.#ipsec) return;
+    const open: Socket[] = [];
+    try {
+      for (const family of FAMILIES) {
+        for (const use of ["ike", "nat", "esp"] as const) {
+          const s = this.#open(use, { address: anyAddress(family), port: use === "esp" ? 0 : this.ports[use] });
+          if (s) open.push(s);
+        }
+      }
+    } catch (e) {
+      for (const s of open) s.close();
+      throw e;
+    }
+    this.#ipsec = open;
+  }
+  /** A socket on `local` (port 0: an ephemeral one of its own); one that is open already is shared. Throws SystemError. */
+  openClear(local: Endpoint): Socket {
+    const shared = local.port === 0 ? undefined : this.#clear.find((s) => s.local.port === local.port && covers(s, local));
+    if (shared) {
+      shared.users++;
+      return shared;
+    }
+    const s = this.#open("clear", local);
+    if (!s) throw attempt(`cannot open UDP ${formatEndpoint(local)}`, {}, () => new Error("no IPv6"));
+    this.#clear.push(s);
+    return s;
+  }
+  closeClear(s: Socket): void {
+    if (--s.users > 0) return;
+    s.close();
+    this.#clear.splice(this.#clear.indexOf(s), 1);
+  }
+  ipsec(use: "ike" | "nat" | "esp", family: Family): Socket | null {
+    return this.#ipsec?.find((s) => s.use === use && s.family === family) ?? null;
+  }
+  /** The open clear socket that a datagram from `local` leaves by. */
+  clear(local: Endpoint): Socket | null {
+    return this.#clear.find((s) => s.local.port === local.port && covers(s, local)) ?? null;
+  }
+  /** Writes slots 0..n-1 by the socket that each one's KIND and local end say. One call a socket that has any. */
+  write(ring: Ring, n: number): void {
+    let clear = 0;
+    for (const s of this.#clear) clear |= 1 << (s.family === 4 ? 0 : 1);
+    for (const s of this.#ipsec ?? []) if (s.use !== "ike") s.write(ring, n, this.#fp);
+    if (clear === 0) return;
+    if (this.#clear.length === (clear === 3 ? 2 : 1)) for (const s of this.#clear) s.write(ring, n, this.#fp);
+    else this.#writeClear(ring, n);
+  }
+  close(): void {
+    for (const s of [...(this.#ipsec ?? []), ...this.#clear]) s.close();
+    this.#ipsec = null;
+    this.#clear.length = 0;
+  }
+
+  #writeClear(ring: Ring, n: number): void {
+    for (let i = 0; i < n; i++) {
+      if (ring.meta[i * META + KIND] !== Kind.udp1701) continue;
+      const at = i * ADDR;
+      const port = ((ring.addr[at + 40] as number) << 8) | (ring.addr[at + 41] as number);
+      const which = this.#clear.findIndex((s) => s.local.port === port && s.family === ring.addr[at] && matches(s, ring.addr, at));
+      if (which < 0) this.#drops.bump("tx.no-socket");
+      ring.meta[i * META + KIND] = OWN_KIND + which;
+    }
+    for (const [i, s] of this.#clear.entries()) s.write(ring, n, this.#fp, OWN_KIND + i);
+  }
+  #open(use: SocketUse, local: Endpoint): Socket | null {
+    const family = familyOf(local.address);
+    const what = use === "esp" ? `cannot receive ESP (IP protocol ${ESP})` : `UDP ${local.port} on ${local.address} cannot be opened`;
+    const address = ipBytes(local.address);
+    const advice = {
+      EADDRINUSE: portAdvice(local.port),
+      EADDRNOTAVAIL: "no interface has this address",
+      EACCES: "the daemon needs to be root",
+      EPERM: "the daemon needs to be root, or to have CAP_NET_RAW",
+    };
+    const open = (): number =>
+      use === "esp" ? this.#native.rawOpen(family, ESP, address) : this.#native.udpOpen(address, local.port, { buffer: BUFFER });
+    try {
+      const fd = attempt(what, advice, open);
+      if (use !== "clear") this.#fragmentOutside(fd, family);
+      if (use === "esp") this.#buffers(fd);
+      const port = use === "esp" ? 0 : local.port || this.#native.socketPort(fd);
+      return new Socket(this.#native, fd, use, { address: local.address, port }, this.#readable);
+    } catch (e) {
+      // A kernel without IPv6.
+      if (family === 6 && use !== "clear" && ["EAFNOSUPPORT", "EADDRNOTAVAIL", "EPROTONOSUPPORT"].includes(errnoOf(e))) return null;
+      throw e;
+    }
+  }
+  /** An outer packet that is too long for the path arrives in fragments instead of not at all. */
+  #fragmentOutside(fd: number, family: Family): void {
+    const c = this.#native.constants;
+    if (family === 4) this.#try(fd, c["IPPROTO_IP"], c["IP_MTU_DISCOVER"], c["IP_PMTUDISC_DONT"]);
+    else this.#try(fd, c["IPPROTO_IPV6"], c["IPV6_MTU_DISCOVER"], c["IPV6_PMTUDISC_DONT"]);
+  }
+  #buffers(fd: number): void {
+    const c = this.#native.constants;
+    for (const name of ["RCVBUF", "SNDBUF"]) {
+      if (!this.#try(fd, c["SOL_SOCKET"], c[`SO_${name}FORCE`], BUFFER)) this.#try(fd, c["SOL_SOCKET"], c[`SO_${name}`], BUFFER);
+    }
+  }
+  /** Options that make things better, but are no reason to fail. */
+  #try(fd: number, level: number | undefined, name: number | undefined, value: number | undefined): boolean {
+    if (level === undefined || name === undefined || value === undefined) return false;
+    try {
+      this.#native.setsockopt(fd, level, name, new Uint8Array(Int32Array.of(value).buffer));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
+
+function covers(s: Socket, local: Endpoint): boolean {
+  return s.local.address === local.address || (s.family === familyOf(local.address) && s.local.address === anyAddress(s.family));
+}
+function matches(s: Socket, addr: Uint8Array, at: number): boolean {
+  if (s.local.address === anyAddress(s.family)) return true;
+  return ipBytes(s.local.address).every((b, i) => b === addr[at + 20 + i]);
+}
+
+/** Puts one message into slot `i`, behind the usual headroom; false: longer than a slot. */
+export function fill(ring: Ring, i: number, parts: readonly Uint8Array[], kind: number): boolean {
+  const slot = ring.mem.length / ring.slots;
+  let at = i * slot + HEAD;
+  let length = 0;
+  for (const p of parts) length += p.length;
+  if (length > slot - HEAD - 64) return false;
+  ring.meta[i * META + OFF] = at;
+  ring.meta[i * META + LEN] = length;
+  ring.meta[i * META + KIND] = kind;
+  ring.meta[i * META + 3] = 0;
+  for (const p of parts) {
+    ring.mem.set(p, at);
+    at += p.length;
+  }
+  return true;
+}

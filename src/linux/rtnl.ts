@@ -1,0 +1,222 @@
+// Links, addresses and routes through rtnetlink(7). Every call is answered by the kernel before it returns.
+import { formatIp, isIp6, parseIp, parsePrefix } from "../core/addr.ts";
+import { SystemError } from "../core/errors.ts";
+import { NetlinkSocket, NlWriter, attrText, decodeAttrs, get32 } from "./netlink.ts";
+import type { NetlinkIo, NlMessage } from "./netlink.ts";
+import { attempt, errnoOf } from "./errno.ts";
+import { AF_INET, AF_INET6, AF_UNSPEC, NL, RT } from "./uapi.ts";
+
+/** Our mark on every route we add (rtm_protocol): a start after a crash finds what a killed daemon left. */
+export const OUR_PROTOCOL = 0x4c;
+
+const ROOT = "the daemon needs to be root, or to have CAP_NET_ADMIN";
+const RTMSG = 12;
+
+export interface RouteSpec {
+  /** "10.2.0.0/16", or an address. */
+  readonly prefix: string;
+  /** Interface index; 0 or absent: the kernel finds it by the gateway. */
+  readonly dev?: number;
+  readonly gateway?: string;
+  readonly metric?: number;
+  readonly table?: number;
+  readonly onlink?: boolean;
+  /** Packets to it are refused here. */
+  readonly unreachable?: boolean;
+}
+export interface FoundRoute {
+  readonly prefix: string;
+  readonly length: number;
+  readonly protocol: number;
+  /** RTN_UNICAST, RTN_LOCAL ... */
+  readonly type: number;
+  readonly table: number;
+  readonly metric: number;
+  readonly dev: number;
+  readonly gateway: string | null;
+  readonly source: string | null;
+}
+export interface LinkChange {
+  readonly up?: boolean;
+  readonly mtu?: number;
+  readonly txqueuelen?: number;
+  /** No link-local address, no router solicitation: a tunnel speaks to nobody by itself. */
+  readonly quiet?: boolean;
+}
+
+function bytesOf(address: string): Uint8Array {
+  const b = parseIp(address);
+  if (!b) throw new RangeError(`not an address: ${address}`);
+  return b;
+}
+
+/** struct rtmsg and attributes of a route to add, replace or delete. */
+export function encodeRoute(r: RouteSpec, protocol: number): Uint8Array {
+  const p = parsePrefix(r.prefix);
+  if (!p) throw new RangeError(`not a prefix: ${r.prefix}`);
+  const type = r.unreachable === true ? RT.RTN_UNREACHABLE : RT.RTN_UNICAST;
+  const scope = r.gateway === undefined && r.unreachable !== true && !isIp6(p.address) ? RT.RT_SCOPE_LINK : RT.RT_SCOPE_UNIVERSE;
+  const table = r.table ?? RT.RT_TABLE_MAIN;
+  const w = new NlWriter();
+  w.u8(isIp6(p.address) ? AF_INET6 : AF_INET).u8(p.length).u8(0).u8(0);
+  w.u8(table < 256 ? table : 0).u8(protocol).u8(scope).u8(type).u32(r.onlink === true ? RT.RTNH_F_ONLINK : 0);
+  w.attr(RT.RTA_DST, bytesOf(p.address));
+  if (table >= 256) w.attr32(RT.RTA_TABLE, table);
+  if (r.gateway !== undefined) w.attr(RT.RTA_GATEWAY, bytesOf(r.gateway));
+  if (r.dev) w.attr32(RT.RTA_OIF, r.dev);
+  if (r.metric) w.attr32(RT.RTA_PRIORITY, r.metric);
+  return w.done();
+}
+
+/** Null for a body that is no route. */
+export function decodeRoute(m: NlMessage): FoundRoute | null {
+  if (m.type !== RT.RTM_NEWROUTE || m.body.length < RTMSG) return null;
+  const [family, length, , , table, protocol, , type] = m.body as unknown as readonly number[];
+  const a = decodeAttrs(m.body, RTMSG);
+  const size = family === AF_INET ? 4 : 16;
+  const address = (t: number): string | null => {
+    const v = a.get(t);
+    return v?.length === size ? formatIp(v) : null;
+  };
+  const number = (t: number): number => {
+    const v = a.get(t);
+    return v && v.length >= 4 ? get32(v, 0) : 0;
+  };
+  return {
+    prefix: address(RT.RTA_DST) ?? (size === 4 ? "0.0.0.0" : "::"), length: length as number, protocol: protocol as number,
+    type: type as number, table: number(RT.RTA_TABLE) || (table as number), metric: number(RT.RTA_PRIORITY), dev: number(RT.RTA_OIF),
+    gateway: address(RT.RTA_GATEWAY), source: address(RT.RTA_PREFSRC),
+  };
+}
+
+/** struct ifaddrmsg and attributes. */
+export function encodeAddress(index: number, local: string, length: number, peer: string | null): Uint8Array {
+  const w = new NlWriter().u8(isIp6(local) ? AF_INET6 : AF_INET).u8(length).u8(0).u8(0).u32(index);
+  return w.attr(RT.IFA_LOCAL, bytesOf(local)).attr(RT.IFA_ADDRESS, bytesOf(peer ?? local)).done();
+}
+
+/** struct ifinfomsg and attributes. */
+export function encodeLink(index: number, c: LinkChange): Uint8Array {
+  const w = new NlWriter().u8(AF_UNSPEC).u8(0).u16(0).u32(index);
+  w.u32(c.up === true ? RT.IFF_UP : 0).u32(c.up === undefined ? 0 : RT.IFF_UP);
+  if (c.mtu !== undefined) w.attr32(RT.IFLA_MTU, c.mtu);
+  if (c.txqueuelen !== undefined) w.attr32(RT.IFLA_TXQLEN, c.txqueuelen);
+  if (c.quiet === true) {
+    w.nest(RT.IFLA_AF_SPEC, (af) => {
+      af.nest(AF_INET6, (v6) => v6.attr(RT.IFLA_INET6_ADDR_GEN_MODE, Uint8Array.of(RT.IN6_ADDR_GEN_MODE_NONE)));
+    });
+  }
+  return w.done();
+}
+
+export class Rtnl {
+  readonly #io: NetlinkIo;
+  readonly #nl: NetlinkSocket;
+  constructor(io: NetlinkIo) {
+    this.#io = io;
+    this.#nl = new NetlinkSocket(io, NL.NETLINK_ROUTE);
+  }
+  close(): void {
+    this.#nl.close();
+  }
+
+  /** Interface index, or 0 when there is none of that name. */
+  indexOf(name: string): number {
+    try {
+      return this.#link(new NlWriter().u8(AF_UNSPEC).u8(0).u16(0).u32(0).u32(0).u32(0).attrText(RT.IFLA_IFNAME, name).done()).index;
+    } catch (e) {
+      if (errnoOf(e) === "ENODEV") return 0;
+      throw e;
+    }
+  }
+  /** "" when there is none of that index. */
+  nameOf(index: number): string {
+    try {
+      return this.#link(new NlWriter().u8(AF_UNSPEC).u8(0).u16(0).u32(index).u32(0).u32(0).done()).name;
+    } catch (e) {
+      if (errnoOf(e) === "ENODEV") return "";
+      throw e;
+    }
+  }
+  setLink(name: string, index: number, c: LinkChange): void {
+    this.#nl.change(`cannot set up ${name}`, { EPERM: ROOT, EINVAL: "the MTU may be out of range" }, RT.RTM_NEWLINK, 0, encodeLink(index, c));
+  }
+  /** Point to point when there is a peer, else a host address. */
+  addAddress(name: string, index: number, local: string, peer: string | null): void {
+    const flags = NL.NLM_F_CREATE | NL.NLM_F_REPLACE;
+    const body = encodeAddress(index, local, isIp6(local) ? 128 : 32, peer);
+    this.#nl.change(`cannot give ${name} the address ${local}`, { EPERM: ROOT }, RT.RTM_NEWADDR, flags, body);
+  }
+  /** In front of others with the same prefix and metric, which stay; EEXIST when this very route is there. */
+  addRoute(r: RouteSpec): void {
+    const advice = { EPERM: ROOT, EEXIST: "the route is there already", ENETUNREACH: "its gateway is not reachable", ENETDOWN: "the interface is down" };
+    this.#nl.change(`cannot add the route to ${r.prefix}`, advice, RT.RTM_NEWROUTE, NL.NLM_F_CREATE, encodeRoute(r, OUR_PROTOCOL));
+  }
+  replaceRoute(r: RouteSpec): void {
+    const flags = NL.NLM_F_CREATE | NL.NLM_F_REPLACE;
+    this.#nl.change(`cannot set the route to ${r.prefix}`, { EPERM: ROOT }, RT.RTM_NEWROUTE, flags, encodeRoute(r, OUR_PROTOCOL));
+  }
+  /** Ours only; nothing happens when it is gone. */
+  deleteRoute(r: RouteSpec): void {
+    try {
+      this.#nl.change(`cannot remove the route to ${r.prefix}`, { EPERM: ROOT }, RT.RTM_DELROUTE, 0, encodeRoute(r, OUR_PROTOCOL));
+    } catch (e) {
+      if (!["ESRCH", "ENOENT", "ENODEV"].includes(errnoOf(e))) throw e;
+    }
+  }
+  /** The entry of the routing table that decides about `address`; its prefix is the entry's, not the address. */
+  routeTo(address: string): FoundRoute {
+    return this.#route(address, RT.RTM_F_FIB_MATCH);
+  }
+  /** How a packet to `address` would leave now: source address and interface. */
+  pathTo(address: string): FoundRoute {
+    return this.#route(address, 0);
+  }
+  /** Every route with our mark. */
+  ourRoutes(): FoundRoute[] {
+    return [AF_INET, AF_INET6].flatMap((family) => {
+      const body = new NlWriter().u8(family).u8(0).u8(0).u8(0).u8(0).u8(OUR_PROTOCOL).u8(0).u8(0).u32(0).done();
+      const all = this.#nl.ask("cannot list the routes", { EPERM: ROOT }, RT.RTM_GETROUTE, NL.NLM_F_DUMP, body);
+      return all.flatMap((m) => decodeRoute(m) ?? []).filter((r) => r.protocol === OUR_PROTOCOL);
+    });
+  }
+  /** Calls back after changes of links, addresses or routes, ours among them. Stop it to let the process end. */
+  monitor(changed: () => void): { stop(): void } {
+    const groups = RT.RTMGRP_LINK | RT.RTMGRP_IPV4_IFADDR | RT.RTMGRP_IPV4_ROUTE | RT.RTMGRP_IPV6_IFADDR | RT.RTMGRP_IPV6_ROUTE;
+    const fd = attempt("cannot watch the routes", { EPERM: ROOT }, () => this.#io.netlinkOpen(NL.NETLINK_ROUTE, groups));
+    const buffer = new Uint8Array(32768);
+    const watcher = this.#io.watch(fd, () => {
+      try {
+        // What changed is read anew by those who care; a flood is one change.
+        for (let i = 0; i < 64 && this.#io.recv(fd, buffer) >= 0; i++);
+      } catch {
+        // ENOBUFS: changes were lost, which is a change.
+      }
+      changed();
+    });
+    return {
+      stop: () => {
+        watcher.stop();
+        this.#io.close(fd);
+      },
+    };
+  }
+
+  #link(body: Uint8Array): { readonly index: number; readonly name: string } {
+    const [m] = this.#nl.ask("cannot look up an interface", {}, RT.RTM_GETLINK, 0, body);
+    if (!m || m.body.length < 16) throw new SystemError("ENODEV", "cannot look up an interface");
+    const name = decodeAttrs(m.body, 16).get(RT.IFLA_IFNAME);
+    return { index: get32(m.body, 4), name: name ? attrText(name) : "" };
+  }
+  #route(address: string, flags: number): FoundRoute {
+    const v6 = isIp6(address);
+    const w = new NlWriter().u8(v6 ? AF_INET6 : AF_INET).u8(v6 ? 128 : 32).u8(0).u8(0).u8(0).u8(0).u8(0).u8(0).u32(flags);
+    const none = "is the Internet connection up?";
+    const what = `no route to ${address}`;
+    const body = w.attr(RT.RTA_DST, bytesOf(address)).done();
+    const [m] = this.#nl.ask(what, { ENETUNREACH: none, EHOSTUNREACH: none }, RT.RTM_GETROUTE, 0, body);
+    const found = m && decodeRoute(m);
+    if (!found || (found.type !== RT.RTN_UNICAST && found.type !== RT.RTN_LOCAL)) throw new SystemError("ENETUNREACH", what, none);
+    return found;
+  }
+}
