@@ -1,0 +1,178 @@
+// Proposals as people write them, and their numbers on the wire: RFC 2409 appendix A, RFC 2407 §4.4.4 and §4.5, IANA's
+// ipsec-registry. Our order is the preference, strongest first.
+import { ConfigError } from "../core/errors.ts";
+import type { EspCipher, EspInteg } from "../dataplane/dataplane.ts";
+import type { BlockCipherName, DhGroupName, HashName } from "../ports/ports.ts";
+import { attributeNumber, u32Value, type Attribute } from "./wire/attributes.ts";
+import type { Transform } from "./wire/sa.ts";
+
+export interface IkeProposal {
+  readonly text: string;
+  readonly cipher: BlockCipherName;
+  /** 192 for 3DES, which has no key length attribute. */
+  readonly keyBits: number;
+  readonly hash: HashName;
+  readonly group: DhGroupName;
+}
+export interface EspProposal {
+  readonly text: string;
+  readonly cipher: EspCipher;
+  readonly integ: EspInteg;
+  /** Perfect forward secrecy; null: we ask for none, and accept what the peer asks for. */
+  readonly group: DhGroupName | null;
+}
+
+/** RFC 2409 §6, RFC 3526, RFC 5903; 31 is Curve25519 in IANA's registry. */
+const GROUPS: Readonly<Record<DhGroupName, number>> = {
+  modp1024: 2, modp1536: 5, modp2048: 14, modp3072: 15, modp4096: 16, ecp256: 19, ecp384: 20, x25519: 31,
+};
+const HASHES: Readonly<Record<HashName, number>> = { md5: 1, sha1: 2, sha256: 4, sha384: 5, sha512: 6 };
+const IKE_CIPHERS: Readonly<Record<string, readonly [cipher: BlockCipherName, bits: number, id: number]>> = {
+  aes256: ["aes", 256, 7], aes192: ["aes", 192, 7], aes128: ["aes", 128, 7], "3des": ["3des", 192, 5],
+};
+/** Transform id and key length attribute. The v1 registry has no ChaCha20-Poly1305: 28 is its IKEv2 number, so only our own kind agrees. */
+const ESP_CIPHERS: Readonly<Record<EspCipher, readonly [id: number, bits: number]>> = {
+  aes256gcm16: [20, 256], aes192gcm16: [20, 192], aes128gcm16: [20, 128], chacha20poly1305: [28, 0],
+  aes256: [12, 256], aes192: [12, 192], aes128: [12, 128], "3des": [3, 0], null: [11, 0],
+};
+const INTEGS: Readonly<Record<EspInteg, number>> = { md5: 1, sha1: 2, sha256: 5, sha384: 6, sha512: 7, sha256_96: 5, none: 0 };
+
+const own = <K extends string>(table: Readonly<Record<K, unknown>>, key: string): key is K => Object.hasOwn(table, key);
+const isAead = (c: EspCipher): boolean => c.endsWith("gcm16") || c === "chacha20poly1305";
+
+/** Throws ConfigError that lists what is allowed; `where` is the option's name. */
+export function parseIkeProposal(s: string, where = "ike_proposals"): IkeProposal {
+  const [cipher = "", hash = "", group = "", ...rest] = s.toLowerCase().split("-");
+  const allowed = `allowed: CIPHER-HASH-GROUP of ${Object.keys(IKE_CIPHERS).join(" ")} - ${Object.keys(HASHES).join(" ")} - ${Object.keys(GROUPS).join(" ")}`;
+  const c = own(IKE_CIPHERS, cipher) ? IKE_CIPHERS[cipher] : undefined;
+  if (!c || !own(HASHES, hash) || !own(GROUPS, group) || rest.length > 0) {
+    throw new ConfigError(where, `not a phase 1 proposal: ${JSON.stringify(s)} (${allowed})`);
+  }
+  return { text: `${cipher}-${hash}-${group}`, cipher: c[0], keyBits: c[1], hash, group };
+}
+export function parseEspProposal(s: string, where = "esp_proposals"): EspProposal {
+  const parts = s.toLowerCase().split("-");
+  const allowed = `allowed: CIPHER-HASH[-GROUP] of ${Object.keys(ESP_CIPHERS).join(" ")} - ${Object.keys(INTEGS).filter((x) => x !== "none").join(" ")}` +
+    ` - ${Object.keys(GROUPS).join(" ")}; no HASH with gcm16 and poly1305`;
+  const fault = new ConfigError(where, `not an ESP proposal: ${JSON.stringify(s)} (${allowed})`);
+  const cipher = parts.shift() ?? "";
+  if (!own(ESP_CIPHERS, cipher)) throw fault;
+  let integ: string = "none";
+  if (!isAead(cipher)) integ = parts.shift() ?? "";
+  if (!own(INTEGS, integ) || (integ === "none") !== isAead(cipher)) throw fault;
+  const group = parts.shift();
+  if ((group !== undefined && !own(GROUPS, group)) || parts.length > 0) throw fault;
+  return { text: espText(cipher, integ, group ?? null), cipher, integ, group: group ?? null };
+}
+const espText = (c: EspCipher, i: EspInteg, g: string | null): string => [c, ...(i === "none" ? [] : [i]), ...(g ? [g] : [])].join("-");
+
+const ike = (list: string): readonly IkeProposal[] => list.split(" ").map((s) => parseIkeProposal(s));
+const esp = (list: string): readonly EspProposal[] => list.split(" ").map((s) => parseEspProposal(s));
+
+/** What an initiator offers unless told. MODP2048 first: every peer of today has it, and routers compute it once. */
+export const IKE_INITIATOR = ike(
+  "aes256-sha256-modp2048 aes256-sha1-modp2048 aes128-sha256-modp2048 aes128-sha1-modp2048 aes256-sha256-x25519 aes256-sha256-ecp256 " +
+  "aes256-sha384-ecp384 aes256-sha512-modp4096 aes256-sha256-modp3072 aes256-sha1-modp1536 3des-sha1-modp2048",
+);
+/** What a responder accepts unless told: also Windows' ECP forms, and MODP1024 for Android and old MikroTik, last. */
+export const IKE_RESPONDER = ike(
+  "aes256-sha256-x25519 aes256-sha384-ecp384 aes256-sha1-ecp384 aes256-sha256-ecp256 aes128-sha256-ecp256 aes128-sha1-ecp256 " +
+  "aes256-sha512-modp4096 aes256-sha256-modp4096 aes256-sha256-modp3072 aes256-sha512-modp2048 aes256-sha384-modp2048 " +
+  "aes256-sha256-modp2048 aes256-sha1-modp2048 aes192-sha256-modp2048 aes192-sha1-modp2048 aes128-sha256-modp2048 aes128-sha1-modp2048 " +
+  "3des-sha1-modp2048 aes256-sha256-modp1536 aes256-sha1-modp1536 aes128-sha1-modp1536 3des-sha1-modp1536 " +
+  "aes256-sha256-modp1024 aes256-sha1-modp1024 aes192-sha1-modp1024 aes128-sha256-modp1024 aes128-sha1-modp1024 3des-sha1-modp1024",
+);
+/** Both roles: AES-GCM, AES-CBC, 3DES. */
+export const ESP_DEFAULT = esp(
+  "aes256gcm16 aes128gcm16 aes256-sha256 aes128-sha256 aes256-sha1 aes192-sha1 aes128-sha1 3des-sha1",
+);
+
+// Phase 1: attributes of RFC 2409 appendix A
+const P1 = { cipher: 1, hash: 2, auth: 3, group: 4, lifeType: 11, duration: 12, keyLength: 14 } as const;
+export const P1_LIFE = [P1.lifeType, P1.duration] as const;
+const KEY_IKE = 1;
+const AUTH_PSK = 1;
+
+export function ikeTransform(p: IkeProposal, number: number, lifeSeconds: number): Transform {
+  const attributes: Attribute[] = [
+    { type: P1.cipher, value: p.cipher === "aes" ? 7 : 5 },
+    ...(p.cipher === "aes" ? [{ type: P1.keyLength, value: p.keyBits }] : []),
+    { type: P1.hash, value: HASHES[p.hash] },
+    { type: P1.auth, value: AUTH_PSK },
+    { type: P1.group, value: GROUPS[p.group] },
+    { type: P1.lifeType, value: 1 },
+    { type: P1.duration, value: u32Value(lifeSeconds) },
+  ];
+  return { number, id: KEY_IKE, attributes };
+}
+export function matchesIke(p: IkeProposal, t: Transform): boolean {
+  const n = (type: number): number | null => attributeNumber(t.attributes, type);
+  return t.id === KEY_IKE && n(P1.auth) === AUTH_PSK && n(P1.hash) === HASHES[p.hash] && n(P1.group) === GROUPS[p.group] &&
+    (p.cipher === "3des" ? n(P1.cipher) === 5 : n(P1.cipher) === 7 && n(P1.keyLength) === p.keyBits);
+}
+/** What a peer offered, in our syntax where there is one. */
+export function describeIke(t: Transform): string {
+  const n = (type: number): number | null => attributeNumber(t.attributes, type);
+  const c = n(P1.cipher);
+  const cipher = c === 7 ? `aes${n(P1.keyLength) ?? "?"}` : c === 5 ? "3des" : c === 1 ? "des" : `cipher${c}`;
+  const auth = n(P1.auth);
+  return `${cipher}-${named(HASHES, n(P1.hash), "hash")}-${named(GROUPS, n(P1.group), "group")}${auth === AUTH_PSK ? "" : `(auth ${auth}, not a pre-shared key)`}`;
+}
+function named(table: Readonly<Record<string, number>>, v: number | null, what: string): string {
+  return Object.entries(table).find(([, n]) => n === v)?.[0] ?? `${what}${v ?? "?"}`;
+}
+
+// Phase 2: attributes of RFC 2407 §4.5
+const P2 = { lifeType: 1, duration: 2, group: 3, encap: 4, auth: 5, keyLength: 6 } as const;
+export const P2_LIFE = [P2.lifeType, P2.duration] as const;
+/** Encapsulation modes: RFC 2407 §4.5 (2), RFC 3947 §5.1 (4), and the drafts' private number. */
+export const ENCAP = { transport: 2, udpTransport: 4, udpTransportDraft: 61444 } as const;
+
+export function espTransform(p: EspProposal, number: number, encap: number, lifeSeconds: number, lifeKilobytes: number): Transform {
+  const [id, bits] = ESP_CIPHERS[p.cipher];
+  const attributes: Attribute[] = [
+    { type: P2.lifeType, value: 1 },
+    { type: P2.duration, value: u32Value(lifeSeconds) },
+    ...(lifeKilobytes > 0 ? [{ type: P2.lifeType, value: 2 }, { type: P2.duration, value: u32Value(lifeKilobytes) }] : []),
+    { type: P2.encap, value: encap },
+    ...(p.integ === "none" ? [] : [{ type: P2.auth, value: INTEGS[p.integ] }]),
+    ...(bits === 0 ? [] : [{ type: P2.keyLength, value: bits }]),
+    ...(p.group === null ? [] : [{ type: P2.group, value: GROUPS[p.group] }]),
+  ];
+  return { number, id, attributes };
+}
+/** Cipher, integrity and encapsulation agree; a group of ours is a must, without one the peer's choice is `espGroup`. */
+export function matchesEsp(p: EspProposal, t: Transform, encaps: readonly number[]): boolean {
+  const n = (type: number): number | null => attributeNumber(t.attributes, type);
+  const [id, bits] = ESP_CIPHERS[p.cipher];
+  const group = n(P2.group);
+  return t.id === id && encaps.includes(n(P2.encap) ?? -1) && (n(P2.auth) ?? 0) === INTEGS[p.integ] &&
+    (bits === 0 || (n(P2.keyLength) ?? 128) === bits) &&
+    (p.group === null ? group === null || espGroup(t) !== null : group === GROUPS[p.group]);
+}
+export function espEncap(t: Transform): number {
+  return attributeNumber(t.attributes, P2.encap) ?? 0;
+}
+/** The group asked for, or null for none and for one we do not have. */
+export function espGroup(t: Transform): DhGroupName | null {
+  const v = attributeNumber(t.attributes, P2.group);
+  for (const g of Object.keys(GROUPS)) if (own(GROUPS, g) && GROUPS[g] === v) return g;
+  return null;
+}
+export function describeEsp(t: Transform): string {
+  const n = (type: number): number | null => attributeNumber(t.attributes, type);
+  const bits = n(P2.keyLength) ?? 0;
+  const cipher = Object.entries(ESP_CIPHERS).find(([, [id, b]]) => id === t.id && (b === 0 || b === (bits || 128)))?.[0] ?? `cipher${t.id}`;
+  const group = n(P2.group);
+  return [cipher, ...(n(P2.auth) === null ? [] : [named(INTEGS, n(P2.auth), "auth")]), ...(group === null ? [] : [named(GROUPS, group, "group")])].join("-") +
+    `(encapsulation ${n(P2.encap) ?? "?"})`;
+}
+
+const KEY_BYTES: Readonly<Record<EspCipher, number>> = {
+  aes128: 16, aes192: 24, aes256: 32, "3des": 24, null: 0, aes128gcm16: 20, aes192gcm16: 28, aes256gcm16: 36, chacha20poly1305: 36,
+};
+const INTEG_BYTES: Readonly<Record<EspInteg, number>> = { md5: 16, sha1: 20, sha256: 32, sha384: 48, sha512: 64, sha256_96: 32, none: 0 };
+/** Bytes of KEYMAT, salt included (RFC 4106 §8.1). */
+export function keyBytes(p: { readonly cipher: EspCipher; readonly integ: EspInteg }): { encr: number; integ: number } {
+  return { encr: KEY_BYTES[p.cipher], integ: INTEG_BYTES[p.integ] };
+}

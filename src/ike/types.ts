@@ -1,0 +1,98 @@
+// What the layers above say to IKE and hear from it.
+import type { Clock } from "../core/clock.ts";
+import type { Counters } from "../core/counters.ts";
+import type { Failure } from "../core/errors.ts";
+import type { EventLog } from "../core/events.ts";
+import type { Secret } from "../core/secret.ts";
+import type { EspCipher, EspInteg, FlowId, IkePort, IpsecPlane } from "../dataplane/dataplane.ts";
+import type { Crypto, Endpoint } from "../ports/ports.ts";
+import type { EspProposal, IkeProposal } from "./proposals.ts";
+import type { IkeId } from "./wire/id.ts";
+
+export interface IkeDeps {
+  readonly clock: Clock;
+  readonly crypto: Crypto;
+  readonly log: EventLog;
+  readonly port: IkePort;
+  readonly plane: IpsecPlane;
+}
+export interface IkeEnv extends IkeDeps {
+  readonly counters: Counters;
+}
+
+/** What both roles have to say. Proposals are in the order of preference. */
+export interface IkePolicy {
+  readonly link: string;
+  readonly psk: Secret;
+  readonly ikeProposals: readonly IkeProposal[];
+  /** An initiator offers those whose group is the first one's: a quick mode has one key exchange (RFC 2409 §5.5). */
+  readonly espProposals: readonly EspProposal[];
+  /** Null: our address. */
+  readonly localId: IkeId | null;
+  /** Null: any peer that has the key. */
+  readonly remoteId: IkeId | null;
+  /** auto: UDP when a NAT is seen; udp: always; esp: raw protocol 50, a NAT is an error. */
+  readonly encap: "auto" | "udp" | "esp";
+  /** Seconds of silence before the peer is asked whether it lives (RFC 3706); 0: never. */
+  readonly dpdSeconds: number;
+  readonly ikeLifetimeSeconds: number;
+  readonly espLifetimeSeconds: number;
+  /** Bytes through one SA before it is replaced; 0: no limit but the cipher's own. */
+  readonly espLifetimeBytes: number;
+}
+export interface IkeConnectConfig extends IkePolicy {
+  /** Addresses. */
+  readonly local: string;
+  readonly remote: string;
+  /** Inner UDP ports of the selectors: ours 1701 or 0 (any), the peer's 1701. */
+  readonly localPort: number;
+  readonly remotePort: number;
+}
+export interface IkeResponderConfig extends IkePolicy {
+  /** The address listened on; null: all. */
+  readonly local: string | null;
+}
+
+export interface IkeInfo {
+  readonly flow: FlowId;
+  readonly remote: Endpoint;
+  readonly local: Endpoint;
+  /** Peer-chosen text. */
+  readonly peerId: string;
+  readonly proposal: string;
+  readonly espProposal: string;
+  readonly nat: "none" | "us" | "peer" | "both";
+  readonly encap: "udp" | "esp";
+  readonly spiIn: number;
+  readonly spiOut: number;
+  readonly cipher: EspCipher;
+  readonly integ: EspInteg;
+  /** Inner UDP ports of the selectors, 0 for any. */
+  readonly localPort: number;
+  readonly remotePort: number;
+}
+export interface IkeConnection {
+  readonly flow: FlowId;
+  /** Null until the first child SA works, and after the end. */
+  info(): IkeInfo | null;
+  /** Deletes to the peer, SAs out of the plane; no onDown follows. */
+  close(why: string): void;
+  /** One of a few sentences for status and doctor. */
+  stage(): string;
+}
+export interface IkeOwner {
+  /** A child SA pair works both ways; the first of its flow. */
+  onUp(conn: IkeConnection, info: IkeInfo): void;
+  onRekeyed(conn: IkeConnection, info: IkeInfo): void;
+  /** Everything of the flow is gone; the connection is over. */
+  onDown(conn: IkeConnection, why: Failure): void;
+}
+
+export const ISAKMP_PORT = 500;
+export const NATT_PORT = 4500;
+/** Waits between the tries of one message, in milliseconds: five tries in 23 s. */
+export const RETRY: readonly number[] = [1000, 2000, 4000, 6000, 10000];
+
+export function failure(code: string, text: string, permanent = false): Failure {
+  return { layer: "ike", code, text, permanent };
+}

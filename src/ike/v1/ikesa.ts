@@ -1,0 +1,334 @@
+// One ISAKMP SA: main mode until it is up, then quick modes and informational exchanges under its keys (RFC 2409 §5.5, §5.7).
+import { DecodeError, type Failure } from "../../core/errors.ts";
+import { formatEndpoint } from "../../core/addr.ts";
+import { random32 } from "../../core/rng.ts";
+import { hex, sameBytes } from "../../core/text.ts";
+import type { Endpoint } from "../../ports/ports.ts";
+import { failure, type IkeEnv, type IkePolicy } from "../types.ts";
+import { EXCHANGE, FLAG, writeMessage, type IsakmpHeader } from "../wire/header.ts";
+import { isError, notifyName, NOTIFY, readDelete, readNotify, writeDelete, writeNotify, type Notify } from "../wire/notify.ts";
+import { all, PAYLOAD, readChain, writeChain, type Chain, type Payload } from "../wire/payloads.ts";
+import { PROTOCOL } from "../wire/sa.ts";
+import { lastBlock, u32 } from "./keys.ts";
+import { MainMode, type Phase1, type Role } from "./mainmode.ts";
+import type { Nat, NattVersion } from "./natt.ts";
+import { QuickMode } from "./quickmode.ts";
+import type { Connection } from "./connection.ts";
+
+/** Quick modes known at a time, finished ones (they answer repetitions) included. */
+const EXCHANGES = 32;
+/** Message ids remembered against replay. */
+const USED_IDS = 2048;
+
+export interface IkeSaOwner {
+  established(sa: IkeSa, initialContact: boolean): void;
+  /** Phase 1 came to nothing; the SA is closed. */
+  failed(sa: IkeSa, why: Failure): void;
+  /** The connection that a quick mode from the peer belongs to. */
+  connectionOf(sa: IkeSa): Connection | null;
+  /** The peer deleted this SA; it is closed. */
+  deleted(sa: IkeSa): void;
+  /** Closed for whatever reason: out of the tables. */
+  closed(sa: IkeSa): void;
+}
+
+export class IkeSa {
+  readonly env: IkeEnv;
+  readonly policy: IkePolicy;
+  readonly role: Role;
+  readonly icookie: Uint8Array;
+  rcookie: Uint8Array = new Uint8Array(8);
+  local: Endpoint;
+  remote: Endpoint;
+  readonly began: Endpoint;
+  readonly mainMode: MainMode;
+  connection: Connection | null = null;
+  /** Clock time of the end of phase 1. */
+  upAt = 0;
+  readonly #own: IkeSaOwner;
+  #up: Phase1 | null = null;
+  #closed = false;
+  readonly #quick = new Map<number, QuickMode>();
+  readonly #used = new Set<number>();
+
+  constructor(env: IkeEnv, policy: IkePolicy, role: Role, icookie: Uint8Array, local: Endpoint, remote: Endpoint, initialContact: boolean, owner: IkeSaOwner) {
+    this.env = env;
+    this.policy = policy;
+    this.role = role;
+    this.icookie = icookie;
+    this.local = local;
+    this.remote = remote;
+    this.began = remote;
+    this.#own = owner;
+    this.mainMode = new MainMode(env, { role, policy, icookie, local, remote, initialContact }, {
+      send: (m) => env.port.send(this.mainMode.local, this.mainMode.remote, m),
+      rcookie: (c) => {
+        this.rcookie = c;
+      },
+      done: (p) => {
+        this.#up = p;
+        this.upAt = env.clock.now();
+        this.local = this.mainMode.local;
+        this.remote = this.mainMode.remote;
+        owner.established(this, p.initialContact);
+      },
+      failed: (why) => {
+        if (this.#closed) return;
+        this.drop();
+        owner.failed(this, why);
+      },
+      bad: (counter, what) => this.bad(counter, what),
+    });
+  }
+  get up(): Phase1 | null {
+    return this.#closed ? null : this.#up;
+  }
+  get closed(): boolean {
+    return this.#closed;
+  }
+  get udp(): boolean {
+    return this.#up?.udp ?? false;
+  }
+  get natt(): NattVersion | null {
+    return this.#up?.natt ?? null;
+  }
+  get nat(): Nat {
+    return this.#up?.nat ?? "none";
+  }
+  /** This side began the connection, so the L2TP server's port is the peer's. */
+  get weAreClient(): boolean {
+    return this.connection?.client ?? this.role === "initiator";
+  }
+
+  /** Throws DecodeError. `datagram` is the whole message, ours to keep. */
+  receive(h: IsakmpHeader, body: Uint8Array, datagram: Uint8Array, local: Endpoint, remote: Endpoint): void {
+    if (this.#closed) return;
+    switch (h.exchange) {
+      case EXCHANGE.identity:
+        this.mainMode.receive(h, body, datagram, local, remote);
+        return;
+      case EXCHANGE.quick:
+        // CVE-2014-2338: nothing of phase 2 before phase 1 is authenticated
+        if (!this.#up || !(h.flags & FLAG.encrypted) || h.messageId === 0) this.bad("ike.early-quick", "quick mode before phase 1 is done");
+        else this.#quickMode(h, body, local, remote);
+        return;
+      case EXCHANGE.informational:
+        this.#informational(h, body, local, remote);
+        return;
+      default:
+        this.bad("ike.exchange", `exchange type ${h.exchange} is not served`);
+    }
+  }
+
+  #quickMode(h: IsakmpHeader, body: Uint8Array, local: Endpoint, remote: Endpoint): void {
+    let q = this.#quick.get(h.messageId);
+    if (!q) {
+      if (this.#used.has(h.messageId)) {
+        this.bad("ike.replay", "message id used before");
+        return;
+      }
+      const connection = this.#own.connectionOf(this);
+      if (!connection || !this.#room()) {
+        this.bad("ike.exchanges", "too many quick modes at a time");
+        return;
+      }
+      q = new QuickMode(this.env, this, "responder", h.messageId, connection.flow, this.policy, connection);
+      let fresh = false;
+      try {
+        fresh = q.receive(h.next, body);
+      } finally {
+        if (fresh) {
+          this.#keep(q);
+          this.#authentic(local, remote);
+        } else q.close();
+      }
+      return;
+    }
+    if (q.receive(h.next, body)) this.#authentic(local, remote);
+  }
+  /** A new quick mode of ours, or null while too many are under way. */
+  startQuick(connection: Connection, localPort: number, remotePort: number): QuickMode | null {
+    if (!this.up || !this.#room()) return null;
+    const q = new QuickMode(this.env, this, "initiator", this.#newId(), connection.flow, this.policy, connection);
+    this.#keep(q);
+    q.begin({ local: localPort, remote: remotePort });
+    return q;
+  }
+  #keep(q: QuickMode): void {
+    this.#quick.set(q.messageId, q);
+    this.#use(q.messageId);
+  }
+  /** The oldest finished exchange makes room. */
+  #room(): boolean {
+    if (this.#quick.size < EXCHANGES) return true;
+    for (const [id, q] of this.#quick) {
+      if (q.pending) continue;
+      this.#quick.delete(id);
+      return true;
+    }
+    return false;
+  }
+  #use(id: number): void {
+    this.#used.add(id);
+    if (this.#used.size <= USED_IDS) return;
+    const [oldest] = this.#used;
+    if (oldest !== undefined) this.#used.delete(oldest);
+  }
+  #newId(): number {
+    for (;;) {
+      const id = random32(this.env.crypto);
+      if (id !== 0 && !this.#used.has(id)) return id;
+    }
+  }
+
+  #informational(h: IsakmpHeader, body: Uint8Array, local: Endpoint, remote: Endpoint): void {
+    const up = this.#up;
+    if (!up) {
+      if (h.flags & FLAG.encrypted) this.mainMode.hintGarbled();
+      else for (const n of all(readChain(h.next, body, false), PAYLOAD.notify)) this.mainMode.hint(readNotify(n).type);
+      this.env.counters.bump("ike.unauthenticated-notify");
+      return;
+    }
+    if (!(h.flags & FLAG.encrypted) || h.messageId === 0) {
+      this.bad("ike.unauthenticated-notify", "informational message in the clear");
+      return;
+    }
+    if (this.#used.has(h.messageId)) {
+      this.bad("ike.replay", "message id used before");
+      return;
+    }
+    const opened = this.open(this.phase2Iv(h.messageId), h.next, body);
+    if (!opened) return;
+    const c = opened.chain;
+    const first = c.payloads[0];
+    if (first?.type !== PAYLOAD.hash || !sameBytes(first.body, this.hash([u32(h.messageId), c.behindFirst]))) {
+      this.bad("ike.bad-hash", "informational message does not authenticate");
+      return;
+    }
+    const notifies = all(c, PAYLOAD.notify).map(readNotify);
+    const deletes = all(c, PAYLOAD.delete).map(readDelete);
+    this.#use(h.messageId);
+    this.#authentic(local, remote);
+    for (const n of notifies) this.#notified(n);
+    for (const d of deletes) {
+      if (d.protocol === PROTOCOL.esp) this.connection?.peerDeleted(d.spis.filter((s) => s.length === 4).map(hex));
+      else if (d.protocol === PROTOCOL.isakmp && d.spis.some((s) => sameBytes(s, this.cookies()))) {
+        this.drop();
+        this.#own.deleted(this);
+        return;
+      }
+    }
+  }
+  #notified(n: Notify): void {
+    switch (n.type) {
+      case NOTIFY.rUThere:
+        if (n.data.length === 4 && sameBytes(n.spi, this.cookies())) this.notify(NOTIFY.rUThereAck, PROTOCOL.isakmp, n.spi, n.data);
+        return;
+      case NOTIFY.rUThereAck:
+        if (n.data.length === 4) this.connection?.dpdAck(n.data);
+        return;
+      case NOTIFY.initialContact:
+        return; // RFC 2407 §4.6.3.3 wants it in phase 1's last messages; later it could only do harm
+      default:
+        if (!isError(n.type)) return;
+        this.bad("ike.error-notify", notifyName(n.type));
+        for (const q of this.#quick.values()) {
+          if (q.role === "initiator" && q.pending) q.fail(this.#quickRefused(n.type));
+        }
+    }
+  }
+  #quickRefused(type: number): Failure {
+    const esp = this.policy.espProposals.map((p) => p.text).join(" ");
+    if (type === NOTIFY.noProposalChosen) return failure("no-proposal", `${this.remote.address} accepts none of our ESP proposals (${esp}): ${notifyName(type)}`);
+    if (type === NOTIFY.invalidId) return failure("bad-selectors", `${this.remote.address} does not serve L2TP (UDP 1701) to us: ${notifyName(type)}`);
+    return failure("refused", `${this.remote.address} refuses quick mode: ${notifyName(type)}`);
+  }
+
+  /** RFC 3947 §4 and RFC 3948: a fresh authentic message shows where the peer is now. */
+  #authentic(local: Endpoint, remote: Endpoint): void {
+    this.connection?.heard();
+    if (local.port !== this.local.port || (remote.port === this.remote.port && remote.address === this.remote.address)) return;
+    if (this.nat === "peer" || this.nat === "both") this.connection?.moved(local, remote);
+  }
+
+  // What quick mode and the connection need of the SA.
+  phase2Iv(messageId: number): Uint8Array {
+    const up = this.#phase1();
+    return up.keys.phase2Iv(up.lastBlock, messageId);
+  }
+  hash(parts: readonly Uint8Array[]): Uint8Array {
+    return this.#phase1().keys.hash(parts);
+  }
+  keymat(bytes: number, gxy: Uint8Array | null, protocol: number, spi: number, ni: Uint8Array, nr: Uint8Array): Uint8Array {
+    return this.#phase1().keys.keymat(bytes, gxy, protocol, spi, ni, nr);
+  }
+  open(iv: Uint8Array, first: number, cipherText: Uint8Array): { chain: Chain; iv: Uint8Array } | null {
+    const { keys } = this.#phase1();
+    const plain = keys.decrypt(iv, cipherText);
+    if (!plain) throw new DecodeError("bad-length", "ciphertext", 28);
+    return { chain: readChain(first, plain, true), iv: lastBlock(cipherText, keys.block) };
+  }
+  sealHashed(messageId: number, kind: "quick" | "informational", iv: Uint8Array, prefix: readonly Uint8Array[], payloads: readonly Payload[]): { message: Uint8Array; iv: Uint8Array } {
+    const size = this.hash([]).length;
+    const plain = writeChain([{ type: PAYLOAD.hash, body: new Uint8Array(size) }, ...payloads]);
+    plain.set(this.hash([...prefix, plain.subarray(4 + size)]), 4);
+    return this.#seal(messageId, EXCHANGE[kind], iv, PAYLOAD.hash, plain);
+  }
+  sealQuick(messageId: number, iv: Uint8Array, payloads: readonly Payload[]): { message: Uint8Array; iv: Uint8Array } {
+    return this.#seal(messageId, EXCHANGE.quick, iv, payloads[0]?.type ?? 0, writeChain(payloads));
+  }
+  transmit(message: Uint8Array): void {
+    if (!this.#closed) this.env.port.send(this.local, this.remote, message);
+  }
+  notify(type: number, protocol: number, spi: Uint8Array, data: Uint8Array = new Uint8Array(0)): void {
+    this.#inform({ type: PAYLOAD.notify, body: writeNotify({ protocol, type, spi, data }) });
+  }
+  deleteEsp(spis: readonly number[]): void {
+    if (spis.length > 0) this.#inform({ type: PAYLOAD.delete, body: writeDelete({ protocol: PROTOCOL.esp, spis: spis.map(u32) }) });
+  }
+  cookies(): Uint8Array {
+    const b = new Uint8Array(16);
+    b.set(this.icookie);
+    b.set(this.rcookie, 8);
+    return b;
+  }
+  /** Tells the peer when there is somebody to tell. */
+  close(): void {
+    if (this.up) this.#inform({ type: PAYLOAD.delete, body: writeDelete({ protocol: PROTOCOL.isakmp, spis: [this.cookies()] }) });
+    this.drop();
+  }
+  /** Without a word to the peer. */
+  drop(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#own.closed(this);
+    this.mainMode.close();
+    for (const q of this.#quick.values()) q.close();
+    this.#quick.clear();
+  }
+  /** Fails the quick modes that still wait. */
+  failQuick(why: Failure): void {
+    for (const q of this.#quick.values()) if (q.pending) q.fail(why);
+  }
+  bad(counter: string, what: string): void {
+    this.env.counters.bump(counter);
+    this.env.log.emit({ kind: "peer.bad", link: this.policy.link, layer: "ike", peer: formatEndpoint(this.remote), what });
+  }
+
+  #inform(p: Payload): void {
+    if (!this.up) return;
+    const id = this.#newId();
+    this.#use(id);
+    this.transmit(this.sealHashed(id, "informational", this.phase2Iv(id), [u32(id)], [p]).message);
+  }
+  #seal(messageId: number, exchange: number, iv: Uint8Array, next: number, plain: Uint8Array): { message: Uint8Array; iv: Uint8Array } {
+    const { keys } = this.#phase1();
+    const sealed = keys.encrypt(iv, plain);
+    const h = { icookie: this.icookie, rcookie: this.rcookie, next, exchange, flags: FLAG.encrypted, messageId };
+    return { message: writeMessage(h, sealed), iv: lastBlock(sealed, keys.block) };
+  }
+  #phase1(): Phase1 {
+    if (!this.#up) throw new RangeError("ike sa: phase 1 is not done");
+    return this.#up;
+  }
+}

@@ -1,0 +1,83 @@
+// Notification and Delete payloads, RFC 2408 §3.14, §3.15, RFC 2407 §4.6.3; DPD's notifies are RFC 3706 §5.3.
+import { Reader, Writer } from "../../core/bytes.ts";
+import { DecodeError } from "../../core/errors.ts";
+
+const DOI_IPSEC = 1;
+
+const WORDS: Readonly<Record<number, string>> = {
+  1: "INVALID-PAYLOAD-TYPE", 2: "DOI-NOT-SUPPORTED", 3: "SITUATION-NOT-SUPPORTED", 4: "INVALID-COOKIE",
+  5: "INVALID-MAJOR-VERSION", 6: "INVALID-MINOR-VERSION", 7: "INVALID-EXCHANGE-TYPE", 8: "INVALID-FLAGS",
+  9: "INVALID-MESSAGE-ID", 10: "INVALID-PROTOCOL-ID", 11: "INVALID-SPI", 12: "INVALID-TRANSFORM-ID",
+  13: "ATTRIBUTES-NOT-SUPPORTED", 14: "NO-PROPOSAL-CHOSEN", 15: "BAD-PROPOSAL-SYNTAX", 16: "PAYLOAD-MALFORMED",
+  17: "INVALID-KEY-INFORMATION", 18: "INVALID-ID-INFORMATION", 19: "INVALID-CERT-ENCODING", 20: "INVALID-CERTIFICATE",
+  21: "CERT-TYPE-UNSUPPORTED", 22: "INVALID-CERT-AUTHORITY", 23: "INVALID-HASH-INFORMATION", 24: "AUTHENTICATION-FAILED",
+  25: "INVALID-SIGNATURE", 26: "ADDRESS-NOTIFICATION", 27: "NOTIFY-SA-LIFETIME", 28: "CERTIFICATE-UNAVAILABLE",
+  29: "UNSUPPORTED-EXCHANGE-TYPE", 30: "UNEQUAL-PAYLOAD-LENGTHS", 16384: "CONNECTED",
+  24576: "RESPONDER-LIFETIME", 24577: "REPLAY-STATUS", 24578: "INITIAL-CONTACT",
+  36136: "R-U-THERE", 36137: "R-U-THERE-ACK",
+};
+export const NOTIFY = {
+  invalidPayloadType: 1, invalidExchangeType: 7, noProposalChosen: 14, payloadMalformed: 16, invalidKey: 17, invalidId: 18,
+  invalidHash: 23, authenticationFailed: 24, responderLifetime: 24576, initialContact: 24578, rUThere: 36136, rUThereAck: 36137,
+} as const;
+
+/** The RFC's word for a notify message type, or its number. */
+export function notifyName(type: number): string {
+  return WORDS[type] ?? `notify ${type}`;
+}
+/** RFC 2408 §3.14.1: 1 to 8191 and 8192 to 16383 (private) are errors, the rest is status. */
+export function isError(type: number): boolean {
+  return type < 16384;
+}
+
+export interface Notify {
+  readonly protocol: number;
+  readonly type: number;
+  readonly spi: Uint8Array;
+  readonly data: Uint8Array;
+}
+export function readNotify(body: Uint8Array): Notify {
+  const r = new Reader(body);
+  r.u32("doi");
+  const protocol = r.u8("protocol");
+  const spiSize = r.u8("spi size");
+  const type = r.u16("notify type");
+  return { protocol, type, spi: r.bytes(spiSize, "spi"), data: r.rest() };
+}
+export function writeNotify(n: Notify): Uint8Array {
+  const w = new Writer();
+  w.u32(DOI_IPSEC);
+  w.u8(n.protocol);
+  w.u8(n.spi.length);
+  w.u16(n.type);
+  w.bytes(n.spi);
+  w.bytes(n.data);
+  return w.done().slice();
+}
+
+export interface Delete {
+  readonly protocol: number;
+  /** 16 bytes (both cookies) each for ISAKMP, 4 for ESP. */
+  readonly spis: readonly Uint8Array[];
+}
+export function readDelete(body: Uint8Array): Delete {
+  const r = new Reader(body);
+  r.u32("doi");
+  const protocol = r.u8("protocol");
+  const size = r.u8("spi size");
+  const count = r.u16("spi count");
+  if (size === 0 && count > 0) throw new DecodeError("bad-value", "spi size", 5);
+  const spis: Uint8Array[] = [];
+  for (let i = 0; i < count; i++) spis.push(r.bytes(size, "spi"));
+  r.end("delete");
+  return { protocol, spis };
+}
+export function writeDelete(d: Delete): Uint8Array {
+  const w = new Writer();
+  w.u32(DOI_IPSEC);
+  w.u8(d.protocol);
+  w.u8(d.spis[0]?.length ?? 0);
+  w.u16(d.spis.length);
+  for (const s of d.spis) w.bytes(s);
+  return w.done().slice();
+}
