@@ -1,0 +1,460 @@
+// The fast path in TypeScript over the Crypto port: the fallback where the native library has no libcrypto, and the oracle
+// that the library is compared with. The meaning of every call is in node-tuntap2's types.ts.
+import { ADDR, DROPS, HEAD, Kind, META, SLOT } from "node-tuntap2";
+import type { CallParams, FastPath, FlowParams, Ring, SaParams } from "node-tuntap2";
+import { ReplayWindow } from "../../core/replay.ts";
+import { sameBytes } from "../../core/text.ts";
+import { openEsp } from "../../esp/open.ts";
+import { espSa, wipeSa } from "../../esp/sa.ts";
+import type { EspSa } from "../../esp/sa.ts";
+import { sealEsp } from "../../esp/seal.ts";
+import type { Crypto } from "../../ports/ports.ts";
+import type { EspCipher, EspInteg } from "../dataplane.ts";
+import { clampMss, ip4Length, parseL2tp, parsePpp, r16, r32, udp6Checksum, w16 } from "./reference-packet.ts";
+
+type Drop = (typeof DROPS)[number];
+type Origin = Parameters<FastPath["rx"]>[0];
+const UDP = 17;
+const MAX_HANDLES = 65535;
+
+interface Flow {
+  p: FlowParams;
+  saOut: number;
+  sas: number;
+  calls: number;
+  news: boolean;
+  moved: Uint8Array | null; // what was reported last
+}
+interface Sa {
+  readonly p: SaParams;
+  readonly inbound: boolean;
+  readonly esp: EspSa;
+  readonly window: ReplayWindow;
+  seq: number;
+  packets: number;
+  bytes: number;
+}
+interface Call {
+  p: CallParams;
+  routes: number;
+  ns: number;
+  readonly n: [number, number, number, number];
+}
+/** One slot while it is worked on. */
+interface Slot {
+  readonly ring: Ring;
+  readonly i: number;
+  readonly addr: Uint8Array;
+  body: Uint8Array;
+  flow: number; // 0: in the clear
+  sport: number;
+  dport: number;
+}
+
+function must<T>(table: ReadonlyMap<number, T>, handle: number, what: string): T {
+  const x = table.get(handle);
+  if (x === undefined) throw new RangeError(`${what}: no such handle`);
+  return x;
+}
+function whole(n: number, max: number, what: string): void {
+  if (!Number.isInteger(n) || n < 0 || n > max) throw new RangeError(`${what}: 0 to ${max}`);
+}
+function checkFlow(p: FlowParams): FlowParams {
+  if (p.local.length !== p.remote.length || (p.local.length !== 4 && p.local.length !== 16)) throw new RangeError("address: must be 4 or 16 bytes");
+  whole(p.localPort, 65535, "localPort");
+  whole(p.remotePort, 65535, "remotePort");
+  return { ...p, local: p.local.slice(), remote: p.remote.slice() };
+}
+function prefixKey(dev: number, prefix: Uint8Array, length: number): string {
+  whole(length, 32, "route: length");
+  if (prefix.length !== 4) throw new RangeError("prefix: must be 4 bytes");
+  if (masked(r32(prefix, 0), length) !== r32(prefix, 0)) throw new RangeError("route: host bits are not 0");
+  return `${dev} ${length} ${r32(prefix, 0)}`;
+}
+function masked(ip: number, length: number): number {
+  return length === 0 ? 0 : (ip & (0xffffffff << (32 - length))) >>> 0;
+}
+function comesFrom(f: FlowParams, addr: Uint8Array): boolean {
+  return addr[0] === (f.remote.length === 4 ? 4 : 6) && sameBytes(addr.subarray(4, 4 + f.remote.length), f.remote);
+}
+function spent(sa: Sa): boolean {
+  return (sa.p.hardPackets > 0 && sa.packets >= sa.p.hardPackets) || (sa.p.hardBytes > 0 && sa.bytes >= sa.p.hardBytes);
+}
+
+export function referenceFastPath(crypto: Crypto): FastPath {
+  return new Reference(crypto);
+}
+
+class Reference implements FastPath {
+  readonly #crypto: Crypto;
+  readonly #flows = new Map<number, Flow>();
+  readonly #sas = new Map<number, Sa>();
+  readonly #calls = new Map<number, Call>();
+  readonly #spis = new Map<number, number>();
+  readonly #ids = new Map<number, number>(); // tunnel * 65536 + call
+  readonly #routes = new Map<string, number>();
+  readonly #drops = new Map<Drop, number>();
+  #unknown: { spi: number; from: Uint8Array } | null = null;
+  #next = 1;
+  #closed = false;
+
+  constructor(crypto: Crypto) {
+    this.#crypto = crypto;
+  }
+  #handle(table: ReadonlyMap<number, unknown>, what: string): number {
+    if (this.#closed) throw new RangeError("fast path: closed");
+    if (table.size >= MAX_HANDLES) throw new RangeError(`${what}: table full`);
+    return this.#next++;
+  }
+
+  addFlow(p: FlowParams): number {
+    const handle = this.#handle(this.#flows, "flow");
+    this.#flows.set(handle, { p: checkFlow(p), saOut: 0, sas: 0, calls: 0, news: false, moved: null });
+    return handle;
+  }
+  setFlow(flow: number, p: FlowParams): void {
+    const f = must(this.#flows, flow, "flow");
+    if (f.sas > 0 && p.encap === "clear") throw new RangeError("flow: a flow with SAs cannot turn clear");
+    f.p = checkFlow(p);
+    f.news = false;
+    f.moved = null;
+  }
+  removeFlow(flow: number): void {
+    const f = must(this.#flows, flow, "flow");
+    if (f.sas > 0 || f.calls > 0) throw new RangeError("flow: still has SAs or calls");
+    this.#flows.delete(flow);
+  }
+
+  addSaIn(p: SaParams): number {
+    return this.#addSa(p, true);
+  }
+  addSaOut(p: SaParams): number {
+    return this.#addSa(p, false);
+  }
+  #addSa(p: SaParams, inbound: boolean): number {
+    const f = must(this.#flows, p.flow, "flow");
+    if (f.p.encap === "clear") throw new RangeError("flow: in the clear, takes no SA");
+    whole(p.spi, 0xffffffff, "spi");
+    if (p.spi === 0) throw new RangeError("spi: 0 is reserved");
+    if (inbound && this.#spis.has(p.spi)) throw new RangeError("spi: in use");
+    const esp = espSa(p.spi, p.cipher as EspCipher, p.integ as EspInteg, p.encr, p.integKey);
+    const window = new ReplayWindow(p.window === 0 ? 1024 : p.window);
+    const handle = this.#handle(this.#sas, "sa");
+    this.#sas.set(handle, { p, inbound, esp, window, seq: 0, packets: 0, bytes: 0 });
+    if (inbound) this.#spis.set(p.spi, handle);
+    f.sas++;
+    return handle;
+  }
+  setFlowSa(flow: number, saOut: number): void {
+    const f = must(this.#flows, flow, "flow");
+    if (saOut !== 0) {
+      const sa = must(this.#sas, saOut, "sa");
+      if (sa.inbound || sa.p.flow !== flow) throw new RangeError("sa: not an outbound one of this flow");
+    }
+    f.saOut = saOut;
+  }
+  removeSa(sa: number): void {
+    const s = must(this.#sas, sa, "sa");
+    const f = must(this.#flows, s.p.flow, "flow");
+    f.sas--;
+    if (f.saOut === sa) f.saOut = 0;
+    if (s.inbound) this.#spis.delete(s.p.spi);
+    wipeSa(s.esp);
+    this.#sas.delete(sa);
+  }
+  saCounters(sa: number): { packets: number; bytes: number; seq: number } {
+    const s = must(this.#sas, sa, "sa");
+    return { packets: s.packets, bytes: s.bytes, seq: s.inbound ? s.window.top : s.seq };
+  }
+
+  addCall(p: CallParams): number {
+    this.#checkCall(p, 0);
+    const handle = this.#handle(this.#calls, "call");
+    this.#calls.set(handle, { p: { ...p, pppHeader: p.pppHeader.slice() }, routes: 0, ns: 0, n: [0, 0, 0, 0] });
+    this.#ids.set(p.localTunnel * 65536 + p.localCall, handle);
+    must(this.#flows, p.flow, "flow").calls++;
+    return handle;
+  }
+  setCall(call: number, p: CallParams): void {
+    const c = must(this.#calls, call, "call");
+    this.#checkCall(p, call);
+    this.#ids.delete(c.p.localTunnel * 65536 + c.p.localCall);
+    this.#ids.set(p.localTunnel * 65536 + p.localCall, call);
+    must(this.#flows, c.p.flow, "flow").calls--;
+    must(this.#flows, p.flow, "flow").calls++;
+    c.p = { ...p, pppHeader: p.pppHeader.slice() };
+  }
+  #checkCall(p: CallParams, self: number): void {
+    must(this.#flows, p.flow, "flow");
+    for (const id of [p.localTunnel, p.localCall, p.peerTunnel, p.peerCall, p.innerLocalPort, p.innerRemotePort]) whole(id, 65535, "call: ids and ports");
+    whole(p.dev, 0xffffffff, "dev");
+    whole(p.clampMss, 0xffffffff, "clampMss");
+    if (p.pppHeader.length > 4) throw new RangeError("pppHeader: at most 4 bytes");
+    if (p.localTunnel === 0 || p.localCall === 0) throw new RangeError("call: tunnel and call ids are not 0");
+    const other = this.#ids.get(p.localTunnel * 65536 + p.localCall);
+    if (other !== undefined && other !== self) throw new RangeError("call: tunnel and call id in use");
+  }
+  removeCall(call: number): void {
+    const c = must(this.#calls, call, "call");
+    if (c.routes > 0) throw new RangeError("call: still has routes");
+    must(this.#flows, c.p.flow, "flow").calls--;
+    this.#ids.delete(c.p.localTunnel * 65536 + c.p.localCall);
+    this.#calls.delete(call);
+  }
+  callCounters(call: number): readonly [number, number, number, number] {
+    return [...must(this.#calls, call, "call").n];
+  }
+
+  addRoute(dev: number, prefix: Uint8Array, length: number, call: number): void {
+    const c = must(this.#calls, call, "call");
+    const key = prefixKey(dev, prefix, length);
+    if (this.#routes.has(key)) throw new RangeError("route: there already");
+    this.#routes.set(key, call);
+    c.routes++;
+  }
+  removeRoute(dev: number, prefix: Uint8Array, length: number): void {
+    const key = prefixKey(dev, prefix, length);
+    const call = this.#routes.get(key);
+    if (call === undefined) throw new RangeError("route: not there");
+    must(this.#calls, call, "call").routes--;
+    this.#routes.delete(key);
+  }
+  #lookup(dev: number, ip: number): number {
+    for (let length = 32; length >= 0; length--) {
+      const call = this.#routes.get(`${dev} ${length} ${masked(ip, length)}`);
+      if (call !== undefined) return call;
+    }
+    return 0;
+  }
+
+  #drop(s: Slot, why: Drop): number {
+    this.#drops.set(why, (this.#drops.get(why) ?? 0) + 1);
+    s.ring.meta[s.i * META + 1] = 0;
+    s.ring.meta[s.i * META + 2] = Kind.none;
+    return 0;
+  }
+  /** Slots with a packet in them, as the library sees them; each is handed to `work`. */
+  #each(ring: Ring, n: number, work: (s: Slot) => number): number {
+    if (this.#closed) throw new RangeError("fast path: closed");
+    whole(n, ring.slots, "ring");
+    const slots: Slot[] = [];
+    for (let i = 0; i < n; i++) {
+      const [off = 0, length = 0, kind = 0] = ring.meta.subarray(i * META, i * META + META);
+      const addr = ring.addr.subarray(i * ADDR, (i + 1) * ADDR);
+      const s: Slot = { ring, i, addr, body: new Uint8Array(0), flow: 0, sport: 0, dport: 0 };
+      if (length > 0) {
+        if (off < i * SLOT || off + length > (i + 1) * SLOT) throw new RangeError("ring: a packet lies outside its slot");
+        s.body = ring.mem.subarray(off, off + length);
+      } else if (kind === Kind.truncated) {
+        this.#drop(s, "rx.truncated");
+        continue;
+      } else {
+        continue;
+      }
+      slots.push(s);
+    }
+    let sum = 0;
+    for (const s of slots) sum += work(s);
+    return sum;
+  }
+
+  tx(dev: number, ring: Ring, n: number): number {
+    return this.#each(ring, n, (s) => {
+      if ((s.body[0] as number) >> 4 === 6) return this.#drop(s, "ip.no-session");
+      const length = ip4Length(s.body);
+      if (length === 0) return this.#drop(s, "ip.bad");
+      s.body = s.body.subarray(0, length);
+      const c = this.#calls.get(this.#lookup(dev, r32(s.body, 16)));
+      if (!c) return this.#drop(s, "ip.no-session");
+      if (!c.p.ip) return this.#drop(s, "ip.not-open");
+      if (c.p.clampMss > 0) clampMss(s.body, c.p.clampMss);
+      if (this.#txCall(s, c, c.p.pppHeader) === 0) return 0;
+      c.n[2]++;
+      c.n[3] += length;
+      return 1;
+    });
+  }
+  txFrames(call: number, ring: Ring, n: number): number {
+    const c = must(this.#calls, call, "call");
+    return this.#each(ring, n, (s) => this.#txCall(s, c, new Uint8Array(0)));
+  }
+  txControl(flow: number, localPort: number, remotePort: number, ring: Ring, n: number): number {
+    const f = must(this.#flows, flow, "flow");
+    whole(localPort, 65535, "localPort");
+    whole(remotePort, 65535, "remotePort");
+    return this.#each(ring, n, (s) => this.#leave(s, f, new Uint8Array(0), localPort, remotePort));
+  }
+  #txCall(s: Slot, c: Call, ppp: Uint8Array): number {
+    const { p } = c;
+    if (p.peerCall === 0 || p.peerTunnel === 0) return this.#drop(s, "tx.no-peer");
+    const l2tp = p.sequencing ? 10 : 6;
+    const head = new Uint8Array(l2tp + ppp.length); // RFC 2661 §3.1
+    w16(head, 0, p.sequencing ? 0x0802 : 0x0002);
+    w16(head, 2, p.peerTunnel);
+    w16(head, 4, p.peerCall);
+    if (p.sequencing) w16(head, 6, c.ns);
+    head.set(ppp, l2tp);
+    if (this.#leave(s, must(this.#flows, p.flow, "flow"), head, p.innerLocalPort, p.innerRemotePort) === 0) return 0;
+    if (p.sequencing) c.ns = (c.ns + 1) & 0xffff;
+    return 1;
+  }
+  /** Puts `head` in front, then UDP and ESP around it; addresses the slot. */
+  #leave(s: Slot, f: Flow, head: Uint8Array, localPort: number, remotePort: number): number {
+    const { p } = f;
+    s.addr.fill(0);
+    s.addr[0] = p.remote.length === 4 ? 4 : 6;
+    s.addr.set(p.remote, 4);
+    s.addr.set(p.local, 20);
+    if (p.encap !== "esp") {
+      w16(s.addr, 2, p.remotePort);
+      w16(s.addr, 40, p.localPort);
+    }
+    const at = s.body.byteOffset - s.ring.mem.byteOffset - s.i * SLOT;
+    const udp = p.encap === "clear" ? 0 : 8;
+    const out = new Uint8Array(udp + head.length + s.body.length);
+    out.set(head, udp);
+    out.set(s.body, udp + head.length);
+    if (udp + head.length > at) return this.#drop(s, "ip.too-big");
+    if (p.encap === "clear") return this.#place(s, at - head.length, out, Kind.udp1701, 0, 1);
+    const sa = this.#sas.get(f.saOut);
+    if (!sa) return this.#drop(s, "tx.no-sa");
+    if (spent(sa)) return this.#drop(s, "esp.limit");
+    if (sa.seq === 0xffffffff) return this.#drop(s, "esp.seq-exhausted");
+    w16(out, 0, localPort);
+    w16(out, 2, remotePort);
+    w16(out, 4, out.length);
+    if (p.remote.length === 16) w16(out, 6, udp6Checksum(p.local, p.remote, out));
+    const sealed = sealEsp(this.#crypto, sa.esp, sa.seq + 1, UDP, out);
+    const start = at - head.length - udp - 8 - sa.esp.cipher.iv;
+    if (start < 0 || start + sealed.length > SLOT) return this.#drop(s, "ip.too-big");
+    sa.seq++;
+    sa.packets++;
+    sa.bytes += out.length;
+    return this.#place(s, start, sealed, p.encap === "udp" ? Kind.udp4500 : Kind.raw50, 0, 1);
+  }
+  #place(s: Slot, at: number, body: Uint8Array, kind: number, ref: number, result: number): number {
+    s.ring.mem.set(body, s.i * SLOT + at);
+    s.ring.meta.set([s.i * SLOT + at, body.length, kind, ref], s.i * META);
+    return result;
+  }
+
+  rx(origin: Origin, ring: Ring, n: number): number {
+    return this.#each(ring, n, (s) => {
+      if (origin === "udp1701") {
+        s.sport = r16(s.addr, 2);
+        s.dport = r16(s.addr, 40);
+        return this.#rxL2tp(s);
+      }
+      if (origin === "udp4500" && s.body.length === 1 && s.body[0] === 0xff) return this.#drop(s, "nat.keepalive");
+      if (origin === "udp4500" && s.body.length > 4 && r32(s.body, 0) === 0) return this.#deliver(s, s.body.subarray(4), Kind.upIke, 0);
+      return this.#rxEsp(s, origin);
+    });
+  }
+  #deliver(s: Slot, body: Uint8Array, kind: number, ref: number): number {
+    return this.#place(s, HEAD, body.slice(), kind, ref, kind === Kind.tun ? 0 : 1);
+  }
+  #rxEsp(s: Slot, origin: Origin): number {
+    if (s.body.length < 8) return this.#drop(s, "esp.short");
+    const handle = this.#spis.get(r32(s.body, 0));
+    const sa = handle === undefined ? undefined : this.#sas.get(handle);
+    if (!sa) {
+      this.#unknown = { spi: r32(s.body, 0), from: s.addr.slice() };
+      return this.#drop(s, "esp.unknown-spi");
+    }
+    const f = must(this.#flows, sa.p.flow, "flow");
+    const fits = origin === "raw50" ? f.p.encap === "esp" && comesFrom(f.p, s.addr) : f.p.encap === "udp";
+    if (!fits) return this.#drop(s, "esp.outer-mismatch");
+    if (spent(sa)) return this.#drop(s, "esp.limit");
+    const seq = r32(s.body, 4);
+    if (!sa.window.fresh(seq)) return this.#drop(s, "esp.replay");
+    const opened = openEsp(this.#crypto, sa.esp, s.body);
+    if ("drop" in opened) {
+      if (opened.drop === "esp.padding") sa.window.mark(seq);
+      return this.#drop(s, opened.drop);
+    }
+    const newest = seq > sa.window.top;
+    sa.window.mark(seq);
+    sa.packets++;
+    sa.bytes += opened.payload.length;
+    if (newest && origin === "udp4500") this.#noteMapping(f, s.addr);
+    if (opened.next !== UDP) return this.#drop(s, "esp.next-header");
+    // Received checksums are ignored (RFC 3948 §3.1.2); padding behind the datagram is allowed (RFC 4303 §2.7).
+    const udp = opened.payload;
+    if (udp.length < 8 || r16(udp, 4) < 8 || r16(udp, 4) > udp.length) return this.#drop(s, "udp.short");
+    s.flow = sa.p.flow;
+    s.sport = r16(udp, 0);
+    s.dport = r16(udp, 2);
+    s.body = udp.subarray(8, r16(udp, 4));
+    return this.#rxL2tp(s);
+  }
+  #noteMapping(f: Flow, addr: Uint8Array): void {
+    if (comesFrom(f.p, addr) && r16(addr, 2) === f.p.remotePort) {
+      f.news = false;
+      f.moved = null;
+    } else if (!f.moved || f.moved[0] !== addr[0] || !sameBytes(f.moved.subarray(2, 20), addr.subarray(2, 20))) {
+      f.news = true;
+      f.moved = addr.slice();
+    }
+  }
+  #rxL2tp(s: Slot): number {
+    const m = parseL2tp(s.body);
+    if (m.kind === "bad") return this.#drop(s, "l2tp.bad-header");
+    if (m.kind === "control") {
+      w16(s.addr, 2, s.sport);
+      w16(s.addr, 40, s.dport);
+      return this.#deliver(s, s.body, Kind.upL2tp, s.flow);
+    }
+    const handle = this.#ids.get(m.tunnel * 65536 + m.call);
+    const c = handle === undefined ? undefined : this.#calls.get(handle);
+    if (!c || handle === undefined) return this.#drop(s, "l2tp.unknown-call");
+    const f = must(this.#flows, c.p.flow, "flow").p;
+    const clearFits = f.encap === "clear" && comesFrom(f, s.addr) && f.remotePort === s.sport;
+    if (s.flow !== 0 ? c.p.flow !== s.flow : !clearFits) return this.#drop(s, "l2tp.wrong-flow");
+    if (s.dport !== c.p.innerLocalPort) return this.#drop(s, "udp.port");
+    if (m.sequenced || c.p.allUp) return this.#deliver(s, s.body.subarray(0, m.end), Kind.upData, handle);
+    const frame = s.body.subarray(m.at, m.end);
+    const ppp = parsePpp(frame);
+    if (ppp === "short") return this.#drop(s, "ppp.short");
+    if (ppp === "other") return this.#deliver(s, frame, Kind.upFrame, handle);
+    return this.#rxIp(s, c, handle, frame.subarray(ppp.ip));
+  }
+  #rxIp(s: Slot, c: Call, handle: number, body: Uint8Array): number {
+    if (!c.p.ip) return this.#drop(s, "ip.not-open");
+    const length = ip4Length(body);
+    if (length === 0) return this.#drop(s, "ip.bad");
+    const ip = body.subarray(0, length);
+    if (c.p.checkSource && this.#lookup(c.p.dev, r32(ip, 12)) !== handle) return this.#drop(s, "ip.spoofed");
+    if (c.p.clampMss > 0) clampMss(ip, c.p.clampMss);
+    c.n[0]++;
+    c.n[1] += length;
+    return this.#deliver(s, ip, Kind.tun, c.p.dev);
+  }
+
+  mapping(flow: number, into: Uint8Array): boolean {
+    const f = must(this.#flows, flow, "flow");
+    if (into.length !== ADDR) throw new RangeError("into: must be ADDR bytes");
+    if (!f.news || !f.moved) return false;
+    into.set(f.moved);
+    f.news = false;
+    return true;
+  }
+  nextMapping(): number {
+    for (const [handle, f] of this.#flows) if (f.news) return handle;
+    return 0;
+  }
+  nextUnknownSpi(into: Uint8Array): number {
+    if (into.length !== ADDR) throw new RangeError("into: must be ADDR bytes");
+    const u = this.#unknown;
+    this.#unknown = null;
+    if (u) into.set(u.from);
+    return u ? u.spi : 0;
+  }
+  drops(): readonly number[] {
+    return DROPS.map((d) => this.#drops.get(d) ?? 0);
+  }
+  close(): void {
+    for (const s of this.#sas.values()) wipeSa(s.esp);
+    this.#sas.clear();
+    this.#closed = true;
+  }
+}

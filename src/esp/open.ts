@@ -1,0 +1,32 @@
+import { sameBytes } from "../core/text.ts";
+import type { Crypto } from "../ports/ports.ts";
+import { nonce } from "./sa.ts";
+import type { EspSa } from "./sa.ts";
+
+export type Opened =
+  | { readonly payload: Uint8Array; readonly next: number }
+  | { readonly drop: "esp.short" | "esp.auth" | "esp.padding" };
+
+/** Authenticates, then decrypts; `packet` is whole, from the SPI on. "esp.padding" is only said of an authentic packet. */
+export function openEsp(crypto: Crypto, sa: EspSa, packet: Uint8Array): Opened {
+  const { cipher } = sa;
+  const at = 8 + cipher.iv;
+  const end = packet.length - sa.icv;
+  if (end - at < 2 || (end - at) % cipher.align !== 0) return { drop: "esp.short" };
+  const iv = packet.subarray(8, at);
+  let text: Uint8Array | null;
+  if (cipher.kind === "aes-gcm" || cipher.kind === "chacha20-poly1305") {
+    text = crypto.aeadOpen(cipher.kind, sa.key, nonce(sa, iv), packet.subarray(0, 8), packet.subarray(at));
+  } else if (!sa.integ || !sameBytes(crypto.hmac(sa.integ.hash, sa.integKey, [packet.subarray(0, end)]).subarray(0, sa.icv), packet.subarray(end))) {
+    text = null;
+  } else {
+    const body = packet.subarray(at, end);
+    text = cipher.kind === "null" ? body : crypto.cbcDecrypt(cipher.kind === "aes-cbc" ? "aes" : "3des", sa.key, iv, body);
+  }
+  if (!text) return { drop: "esp.auth" };
+  const pad = text[text.length - 2] as number;
+  const length = text.length - 2 - pad;
+  if (length < 0) return { drop: "esp.padding" };
+  for (let i = 0; i < pad; i++) if (text[length + i] !== i + 1) return { drop: "esp.padding" };
+  return { payload: text.subarray(0, length), next: text[text.length - 1] as number };
+}
