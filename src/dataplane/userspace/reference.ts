@@ -358,7 +358,7 @@ class Reference implements FastPath {
     const handle = this.#spis.get(r32(s.body, 0));
     const sa = handle === undefined ? undefined : this.#sas.get(handle);
     if (!sa) {
-      this.#unknown = { spi: r32(s.body, 0), from: s.addr.slice() };
+      if (r32(s.body, 0) !== 0) this.#unknown = { spi: r32(s.body, 0), from: s.addr.slice() }; // 0 is no SPI (RFC 4303 §2.1)
       return this.#drop(s, "esp.unknown-spi");
     }
     const f = must(this.#flows, sa.p.flow, "flow");

@@ -168,8 +168,10 @@ static int rx_esp(struct in *k, enum tt_origin origin, const uint8_t *slot)
 		return drop(k, D_ESP_SHORT);
 	s = pool_get(&fp->sas, map_get(&fp->spis, rd32(k->p)));
 	if (!s) {
-		fp->unknown_spi = rd32(k->p);
-		memcpy(fp->unknown_from, k->a, TT_ADDR);
+		if (rd32(k->p)) { /* 0 is no SPI (RFC 4303 2.1) */
+			fp->unknown_spi = rd32(k->p);
+			memcpy(fp->unknown_from, k->a, TT_ADDR);
+		}
 		return drop(k, D_ESP_UNKNOWN_SPI);
 	}
 	f = pool_get(&fp->flows, s->flow);
