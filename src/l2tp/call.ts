@@ -1,0 +1,164 @@
+// One call in a tunnel: RFC 2661 §7.4 and §7.5, in the four roles.
+import type { Timer } from "../core/clock.ts";
+import type { Failure } from "../core/errors.ts";
+import { quote } from "../core/events.ts";
+import { Machine } from "../core/fsm.ts";
+import type { CallChannel } from "../dataplane/dataplane.ts";
+import type { CallConfig, CallKind, CallOwner } from "./api.ts";
+import { type CallAction, type CallEvent, type CallState, LAC_INCOMING, LAC_OUTGOING, LNS_INCOMING, LNS_OUTGOING, rules } from "./tables.ts";
+import type { Tunnel } from "./tunnel.ts";
+import { failure, RESULT, resultWords } from "./words.ts";
+import type { Avps, CallErrors, Result } from "./wire/avps.ts";
+import type { MessageName } from "./wire/messages.ts";
+
+export type CallRole = "lac-incoming" | "lns-incoming" | "lac-outgoing" | "lns-outgoing";
+const RULES = {
+  "lac-incoming": rules(LAC_INCOMING), "lns-incoming": rules(LNS_INCOMING), "lac-outgoing": rules(LAC_OUTGOING), "lns-outgoing": rules(LNS_OUTGOING),
+} as const;
+const MESSAGES: ReadonlySet<MessageName> = new Set(["ICRQ", "ICRP", "ICCN", "OCRQ", "OCRP", "OCCN"]);
+/** The other side has acknowledged but does not answer: give up after this long. */
+const ESTABLISH_MS = 30_000;
+const SPEED = 100_000_000; // bit/s; what a tunnel over the Internet can say of its bearer
+const SYNC = 1; // framing type and capability bits, §4.4.3 and §4.4.4
+const DIGITAL = 1;
+
+export class Call {
+  readonly tunnel: Tunnel;
+  readonly id: number;
+  readonly channel: CallChannel;
+  readonly #role: CallRole;
+  readonly #owner: CallOwner;
+  readonly #serial: number;
+  readonly #machine: Machine<CallState, CallEvent, CallAction, Avps>;
+  readonly #timer: Timer;
+  #peerId = 0;
+  #why: Failure | null = null;
+  #result: Result = { result: RESULT.admin };
+  #fallback = failure("call-closed", "the call ended");
+  #gone = false;
+
+  /** `role` is ours. For an answering role follow with message(); for an asking one with open(). */
+  constructor(tunnel: Tunnel, id: number, serial: number, role: CallRole, cfg: CallConfig, owner: CallOwner) {
+    this.tunnel = tunnel;
+    this.id = id;
+    this.#serial = serial;
+    this.#role = role;
+    this.#owner = owner;
+    // Before any message that lets the peer talk: its first LCP frame may overtake our acknowledgement.
+    this.channel = tunnel.openChannel({ localId: id, peerId: 0, sequencing: cfg.sequencing, mru: cfg.mru });
+    this.#timer = tunnel.clock.timer(`l2tp call ${id}`, () => this.close(failure("call-timeout", "the peer does not go on with the call")));
+    this.#machine = new Machine<CallState, CallEvent, CallAction, Avps>("idle", RULES[role], {
+      openTunnel: () => {}, // there is one already: a call is placed in an established tunnel
+      sendICRQ: () => this.#send("ICRQ", { assignedCallId: id, callSerialNumber: serial }),
+      sendICRP: () => this.#send("ICRP", { assignedCallId: id }),
+      sendICCN: () => this.#send("ICCN", { txConnectSpeed: SPEED, framingType: SYNC, ...(cfg.sequencing ? { sequencingRequired: true } : {}) }),
+      sendOCRQ: () => this.#send("OCRQ", {
+        assignedCallId: id, callSerialNumber: serial, minimumBps: 300, maximumBps: SPEED, bearerType: DIGITAL, framingType: SYNC, calledNumber: cfg.calledNumber ?? "",
+      }),
+      sendOCRP: () => this.#send("OCRP", { assignedCallId: id }),
+      sendOCCN: () => this.#send("OCCN", { txConnectSpeed: SPEED, framingType: SYNC, ...(cfg.sequencing ? { sequencingRequired: true } : {}) }),
+      openBearer: () => this.#machine.on("bearer-answer", {}), // PPP ends here, so the bearer is there at once
+      sendCDN: () => this.#send("CDN", { resultCode: this.#result, assignedCallId: id }),
+      cleanUp: () => this.#cleanUp(),
+      up: (avps) => this.#up(avps),
+    }, (state, event) => {
+      if (event !== "local-close") tunnel.odd(`${event} in ${state}`);
+    });
+  }
+  get peerId(): number {
+    return this.#peerId;
+  }
+  get kind(): CallKind {
+    return this.#role.endsWith("incoming") ? "incoming" : "outgoing";
+  }
+  get state(): CallState {
+    return this.#machine.state;
+  }
+  get serial(): number {
+    return this.#serial;
+  }
+
+  /** Asks the peer: ICRQ or OCRQ. */
+  open(): void {
+    this.#timer.arm(ESTABLISH_MS);
+    this.#machine.on("local-open", {});
+    this.#machine.on("tunnel-open", {});
+  }
+  /** CDN to the peer, then onDown. */
+  close(why: Failure): void {
+    if (this.#gone) return;
+    this.#why ??= why;
+    if (why.code === "call-timeout") this.#result = { result: 10 }; // not established within time allotted by the LAC
+    this.#machine.on(this.state === "wait-cs-answer" ? "bearer-failure" : "local-close", {});
+    this.#cleanUp();
+  }
+  /** The tunnel is gone: nothing is sent. */
+  drop(why: Failure): void {
+    this.#why ??= why;
+    this.#cleanUp();
+  }
+  /** Set-Link-Info (§6.14): the ACCMs that LCP agreed on. */
+  setLinkInfo(send: number, receive: number): void {
+    if (this.state === "established") this.#send("SLI", { accm: { send, receive } });
+  }
+  /** WAN-Error-Notify (§6.13). */
+  sendWanErrors(errors: CallErrors): void {
+    if (this.state === "established") this.#send("WEN", { callErrors: errors });
+  }
+
+  /** A message for this call came from the peer. */
+  message(name: MessageName, avps: Avps): void {
+    if (this.#gone) return;
+    if (avps.assignedCallId !== undefined && avps.assignedCallId !== 0 && this.#peerId === 0) {
+      this.#peerId = avps.assignedCallId;
+      this.channel.setPeer(this.#peerId);
+    }
+    switch (name) {
+      case "CDN": {
+        const words = avps.resultCode ? resultWords("CDN", avps.resultCode) : "no reason given";
+        const cause = avps.q931Cause ? `, Q.931 cause ${avps.q931Cause.cause}${avps.q931Cause.advisory === "" ? "" : ` ${quote(avps.q931Cause.advisory)}`}` : "";
+        this.#why ??= failure("call-refused", `the peer ${this.state === "established" ? "ended" : "refused"} the call: ${words}${cause}`);
+        this.#machine.on("CDN", avps);
+        return;
+      }
+      case "SLI":
+        if (avps.accm) this.#owner.onLinkInfo?.(this, avps.accm);
+        return;
+      case "WEN":
+        if (avps.callErrors) this.#owner.onWanErrors?.(this, avps.callErrors);
+        return;
+      default:
+        if (!MESSAGES.has(name)) return this.tunnel.odd(`${name} for a call`);
+        this.#fallback = failure("call-order", `the peer sent ${name} out of order`);
+        this.#result = { result: RESULT.callError, error: 1, message: `${name} in state ${this.state}` };
+        if (this.#answers(name)) this.#timer.arm(ESTABLISH_MS);
+        this.#machine.on(name as CallEvent, avps);
+        this.#result = { result: RESULT.admin };
+    }
+  }
+  #answers(name: MessageName): boolean {
+    return name === "ICRQ" || name === "OCRQ" || name === "ICRP" || name === "OCRP";
+  }
+
+  #send<N extends MessageName>(name: N, avps: Parameters<Tunnel["sendMessage"]>[2]): void {
+    this.tunnel.sendMessage(name, this.#peerId, avps);
+  }
+  #up(avps: Avps): void {
+    this.#timer.disarm();
+    if (avps.sequencingRequired) this.channel.setSequencing(true); // §4.4.4: both sides send Ns from now on
+    this.tunnel.later(() => {
+      if (!this.#gone) this.#owner.onUp(this);
+    });
+  }
+  #cleanUp(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#timer.disarm();
+    const why = this.#why ?? this.#fallback;
+    this.tunnel.later(() => {
+      this.channel.close();
+      this.tunnel.forget(this, why);
+      this.#owner.onDown(this, why);
+    });
+  }
+}

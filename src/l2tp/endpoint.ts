@@ -1,0 +1,215 @@
+// All tunnels of this process. RFC 2661: L2TPv2 as LAC and as LNS, over an L2tpPlane. Left out: nothing of the control protocol;
+// data messages are the plane's.
+import type { Clock } from "../core/clock.ts";
+import { Counters } from "../core/counters.ts";
+import { DecodeError, type Failure } from "../core/errors.ts";
+import type { EventLog } from "../core/events.ts";
+import { Reader } from "../core/bytes.ts";
+import type { Packet } from "../core/packet.ts";
+import { randomId16 } from "../core/rng.ts";
+import type { FlowId, L2tpPlane, L2tpRemote } from "../dataplane/dataplane.ts";
+import type { Crypto } from "../ports/ports.ts";
+import type { AcceptTunnel, EndpointConfig, TunnelConfig, TunnelOwner } from "./api.ts";
+import { Tunnel, type TunnelHost } from "./tunnel.ts";
+import { decodeMessage, encodeMessage } from "./wire/avp.ts";
+import type { Avps } from "./wire/avps.ts";
+import { type ControlHeader, readControl, writeControl } from "./wire/header.ts";
+import { missingAvps } from "./wire/messages.ts";
+import { failure, RESULT } from "./words.ts";
+
+export type L2tpDrop =
+  | "l2tp.unreadable" | "l2tp.unknown-tunnel" | "l2tp.wrong-remote" | "l2tp.not-sccrq" | "l2tp.refused" | "l2tp.unwanted" | "l2tp.too-many" | "l2tp.half-open";
+const LINGERING = 256; // ended tunnels that still acknowledge
+
+interface Deps {
+  readonly clock: Clock;
+  readonly crypto: Crypto;
+  readonly log: EventLog;
+  readonly plane: L2tpPlane;
+}
+
+export class L2tpEndpoint {
+  readonly counters = new Counters<L2tpDrop>();
+  /** Asked for each new SCCRQ; null is silence. */
+  acceptTunnel: AcceptTunnel = () => null;
+  readonly #deps: Deps;
+  readonly #cfg: Required<EndpointConfig>;
+  readonly #tunnels = new Map<number, Tunnel>();
+  /** By remote and the peer's tunnel id: a repeated SCCRQ is not a new one. */
+  readonly #answered = new Map<string, Tunnel>();
+  readonly #lingering = new Set<Tunnel>();
+  readonly #host: TunnelHost;
+  readonly #todo: (() => void)[] = [];
+  #busy = false;
+
+  constructor(deps: Deps, cfg: EndpointConfig) {
+    this.#deps = deps;
+    this.#cfg = { maxTunnels: 4096, maxHalfOpen: 1000, maxHalfOpenPerRemote: 10, maxCalls: 1024, ...cfg };
+    this.#host = {
+      // Timers of tunnels enter like datagrams do: owners are called when the machine has come to rest.
+      clock: { now: () => deps.clock.now(), timer: (name, fire) => deps.clock.timer(name, () => this.#run(fire)) },
+      crypto: deps.crypto,
+      log: deps.log,
+      plane: deps.plane,
+      vendorName: cfg.vendorName,
+      maxCalls: this.#cfg.maxCalls,
+      odd: (remote, link, what) => deps.log.emit({ kind: "peer.bad", link, layer: "l2tp", peer: remote.address, what }),
+      later: (f) => {
+        this.#todo.push(f);
+        if (!this.#busy) this.#run(() => {});
+      },
+      ended: (t) => this.#ended(t),
+      lingered: (t) => this.#forget(t),
+      requeue: (remote, sccrq) => this.#serve(remote, { tunnelId: 0, callId: 0, Ns: 0, Nr: 0 }, sccrq),
+    };
+    deps.plane.onControl = (remote, p) => this.#run(() => this.#datagram(remote, p));
+  }
+
+  /** Opens a control connection as the one who calls. */
+  connect(remote: L2tpRemote, cfg: TunnelConfig, owner: TunnelOwner): Tunnel {
+    const t = new Tunnel(this.#host, this.#newId(), remote, true, cfg, owner);
+    this.#tunnels.set(t.id, t);
+    this.#run(() => t.open());
+    return t;
+  }
+  /** Live tunnels. */
+  *tunnels(): Generator<Tunnel> {
+    for (const t of this.#tunnels.values()) if (!t.over) yield t;
+  }
+  /** Tunnels in the tables, lingering ones included: bounded whatever peers do. */
+  get size(): number {
+    return this.#tunnels.size;
+  }
+  /** The flow's SAs are gone: its tunnels end without a packet. */
+  dropFlow(flow: FlowId, why: Failure): void {
+    if (flow === 0) return;
+    this.#run(() => {
+      for (const t of [...this.#tunnels.values()]) {
+        if (t.remote.flow !== flow) continue;
+        t.drop(why);
+        this.#forget(t);
+      }
+    });
+  }
+  /** StopCCN to every peer; each tunnel's onDown follows. */
+  closeAll(why: Failure): void {
+    this.#run(() => {
+      for (const t of [...this.#tunnels.values()]) t.close(why);
+    });
+  }
+
+  /** One thing at a time; what it causes for owners comes after it. */
+  #run(f: () => void): void {
+    this.#todo.push(f);
+    if (this.#busy) return;
+    this.#busy = true;
+    try {
+      for (let it = this.#todo.shift(); it; it = this.#todo.shift()) it();
+    } finally {
+      this.#busy = false;
+    }
+  }
+  #newId(): number {
+    return randomId16(this.#deps.crypto, (id) => this.#tunnels.has(id));
+  }
+
+  #datagram(remote: L2tpRemote, p: Packet): void {
+    try {
+      const { header, body } = readControl(new Reader(p.view()));
+      if (header.tunnelId === 0) this.#first(remote, header, body);
+      else this.#known(remote, header, body);
+    } catch (e) {
+      if (!(e instanceof DecodeError)) throw e;
+      this.#drop("l2tp.unreadable", remote, e.message);
+    }
+  }
+  #known(remote: L2tpRemote, header: ControlHeader, body: Reader): void {
+    const t = this.#tunnels.get(header.tunnelId);
+    if (!t) return this.#drop("l2tp.unknown-tunnel", remote, "message for an unknown tunnel");
+    // A tunnel belongs to one remote: ids can be guessed, an IPsec flow cannot.
+    if (t.remote.key !== remote.key) return this.#drop("l2tp.wrong-remote", remote, "message for somebody else's tunnel");
+    t.receive(header, body.rest());
+  }
+  #first(remote: L2tpRemote, header: ControlHeader, body: Reader): void {
+    const m = decodeMessage(body, { crypto: this.#deps.crypto, secret: null });
+    if (m.name !== "SCCRQ") return this.#drop("l2tp.not-sccrq", remote, "tunnel id 0 in something else than an SCCRQ");
+    if (missingAvps("SCCRQ", m.avps).fatal || m.unknown) {
+      return this.#drop("l2tp.unreadable", remote, m.unknown?.message ?? "SCCRQ without an Assigned Tunnel ID");
+    }
+    const before = this.#answered.get(this.#key(remote, m.avps));
+    if (before) return before.receive(header, Uint8Array.of(0)); // a repeat: its Ns is behind, and is acknowledged again
+    const ours = [...this.#tunnels.values()].find((t) => t.initiator && t.state === "wait-ctl-reply" && t.remote.key === remote.key);
+    if (ours && this.#tie(ours, m.avps)) return;
+    this.#serve(remote, header, m.avps);
+  }
+  /** §4.4.3: true when the SCCRQ is dealt with: ours won, ours lost (it is queued again), or both lose. */
+  #tie(ours: Tunnel, sccrq: Avps): boolean {
+    const theirs = sccrq.tieBreaker;
+    if (!theirs && !ours.tieBreaker) return false; // two tunnels then
+    const order = compare(ours.tieBreaker, theirs ?? null);
+    if (order < 0) return true; // ours is lower, or the only one: theirs is discarded in silence
+    if (order > 0) {
+      ours.lostTie(sccrq);
+      return true;
+    }
+    ours.drop(failure("tie", "both sides opened a tunnel with the same tie breaker"));
+    return true;
+  }
+
+  #serve(remote: L2tpRemote, header: ControlHeader, sccrq: Avps): void {
+    let half = 0;
+    let mine = 0;
+    for (const t of this.#tunnels.values()) {
+      if (t.state !== "wait-ctl-conn") continue;
+      half++;
+      if (t.remote.key === remote.key) mine++;
+    }
+    if (half >= this.#cfg.maxHalfOpen || mine >= this.#cfg.maxHalfOpenPerRemote) return this.#drop("l2tp.half-open", remote, "too many half-open tunnels");
+    if (this.#tunnels.size - this.#lingering.size >= this.#cfg.maxTunnels) return this.#drop("l2tp.too-many", remote, "too many tunnels");
+    const answer = this.acceptTunnel(remote, { hostName: sccrq.hostName ?? "", vendorName: sccrq.vendorName ?? "", firmware: sccrq.firmwareRevision ?? 0 });
+    if (answer === null) return this.#drop("l2tp.unwanted", remote, "nobody here serves L2TP for this peer");
+    if ("refuse" in answer) {
+      this.counters.bump("l2tp.refused");
+      // One answer to one datagram, and no state: a lost one is asked for again by the peer's repeat.
+      const body = encodeMessage("StopCCN", { assignedTunnelId: this.#newId(), resultCode: { result: RESULT.notAuthorized, error: 0, message: answer.refuse } });
+      this.#deps.plane.sendControl(remote, writeControl({ tunnelId: sccrq.assignedTunnelId ?? 0, callId: 0, Ns: 0, Nr: 1 }, body));
+      return;
+    }
+    const t = new Tunnel(this.#host, this.#newId(), remote, false, answer.cfg, answer.owner);
+    this.#tunnels.set(t.id, t);
+    this.#answered.set(this.#key(remote, sccrq), t);
+    t.answer(header, sccrq);
+  }
+  #key(remote: L2tpRemote, sccrq: Avps): string {
+    return `${remote.key} ${sccrq.assignedTunnelId ?? 0}`;
+  }
+
+  #ended(t: Tunnel): void {
+    this.#lingering.add(t);
+    const oldest = this.#lingering.values().next();
+    if (this.#lingering.size > LINGERING && !oldest.done) {
+      oldest.value.destroy();
+      this.#forget(oldest.value);
+    }
+  }
+  #forget(t: Tunnel): void {
+    this.#tunnels.delete(t.id);
+    this.#lingering.delete(t);
+    const key = `${t.remote.key} ${t.peerId}`;
+    if (this.#answered.get(key) === t) this.#answered.delete(key);
+  }
+  #drop(name: L2tpDrop, remote: L2tpRemote, what: string): void {
+    this.counters.bump(name);
+    this.#deps.log.emit({ kind: "peer.bad", link: "", layer: "l2tp", peer: remote.address, what });
+  }
+}
+
+/** Below 0 when `a` wins: the lower value, or the only one. */
+function compare(a: Uint8Array | null, b: Uint8Array | null): number {
+  if (!a || !b) return a ? -1 : 1;
+  for (let i = 0; i < Math.max(a.length, b.length); i++) {
+    const d = (a[i] ?? 0) - (b[i] ?? 0);
+    if (d !== 0) return d;
+  }
+  return 0;
+}

@@ -1,0 +1,326 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { Reader } from "../../src/core/bytes.ts";
+import { Packet } from "../../src/core/packet.ts";
+import { Secret } from "../../src/core/secret.ts";
+import type { CallKind } from "../../src/l2tp/api.ts";
+import { Reliable } from "../../src/l2tp/reliable.ts";
+import { decodeMessage, encodeMessage } from "../../src/l2tp/wire/avp.ts";
+import { readControl, writeControl } from "../../src/l2tp/wire/header.ts";
+import type { MessageName, MessageOf } from "../../src/l2tp/wire/messages.ts";
+import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
+import { seededRng } from "../sim/simnet.ts";
+import { VirtualClock } from "../sim/virtual-clock.ts";
+import { config, Pair, remote, Side } from "./pair.ts";
+
+const CALL = { mru: 1400, sequencing: false };
+const STOP = { layer: "config", code: "stopped", text: "stopped" } as const;
+function names(p: Pair): string[] {
+  return p.log.map(({ from, message }) => {
+    const { body } = readControl(new Reader(message));
+    return `${from} ${body.left === 0 ? "ZLB" : (decodeMessage(body, { crypto: nodeCrypto, secret: null }).name ?? "?")}`;
+  });
+}
+const without = (list: string[], word: string): string[] => list.filter((x) => !x.includes(word));
+/** A message to b as from a peer that is not our endpoint. */
+function raw<N extends MessageName>(name: N, avps: MessageOf<N>, h: { tunnelId: number; callId?: number; Ns: number; Nr: number }): Uint8Array {
+  return writeControl({ callId: 0, ...h }, encodeMessage(name, avps));
+}
+
+describe("tunnel and calls", () => {
+  test("SCCRQ to goodbye, with an incoming and an outgoing call", () => {
+    const p = new Pair();
+    const t = p.connect();
+    p.run(200);
+    assert.deepEqual([p.a.said, p.b.said], [["up lns test"], ["up lac test"]]);
+    const call = t.placeCall("incoming", { ...CALL, sequencing: true }, p.a.callOwner());
+    p.run(200);
+    const out = t.placeCall("outgoing", CALL, p.a.callOwner());
+    p.run(200);
+    assert.deepEqual(without(names(p), "ZLB"), ["a SCCRQ", "b SCCRP", "a SCCCN", "a ICRQ", "b ICRP", "a ICCN", "a OCRQ", "b OCRP", "b OCCN"]);
+    assert.deepEqual(p.a.said.slice(1), ["call up incoming", "call up outgoing"]);
+    assert.deepEqual(p.b.said.slice(1), ["call up incoming", "call up outgoing"]);
+    const [bIn, bOut] = p.b.calls;
+    assert.deepEqual([bIn?.peerId, call.peerId, bOut?.peerId, out.peerId], [call.id, bIn?.id, out.id, bOut?.id]);
+    assert.deepEqual([p.a.channels[0]?.peer, p.b.channels[0]?.peer], [bIn?.id, call.id]);
+    assert.equal(p.b.channels[0]?.sequenced, true, "Sequencing Required binds the other side");
+    call.setLinkInfo(0xa0000, 7);
+    bIn?.sendWanErrors({ crc: 3, framing: 0, hardwareOverruns: 0, bufferOverruns: 0, timeouts: 0, alignment: 0 });
+    p.run(200);
+    assert.ok(p.b.said.includes("sli 655360 7") && p.a.said.includes("wen 3"));
+    call.close(STOP);
+    p.run(200);
+    assert.ok(p.b.said.some((s) => /^call down call-refused: the peer ended the call: result 3/.test(s)));
+    assert.ok(p.a.channels[0]?.closed && p.b.channels[0]?.closed);
+    t.close(STOP);
+    p.run(200);
+    assert.match(p.a.said.at(-1) ?? "", /^down stopped/);
+    assert.match(p.b.said.at(-1) ?? "", /^down peer-closed: the peer closed the control connection: result 6/);
+    assert.equal(p.b.said.filter((s) => s.startsWith("call down")).length, 2);
+    p.run(40_000);
+    assert.deepEqual([p.a.endpoint.size, p.b.endpoint.size, p.clock.pending()], [0, 0, []]);
+  });
+  test("the channel is there before the message that lets the peer talk", () => {
+    const p = new Pair();
+    const t = p.connect();
+    p.run(200);
+    t.placeCall("incoming", CALL, p.a.callOwner());
+    assert.equal(p.a.channels.length, 1);
+    p.run(11); // ICRQ arrived, ICRP is under way
+    assert.equal(p.b.channels.length, 1);
+  });
+  test("a refused call and a refused tunnel say why", () => {
+    const p = new Pair();
+    p.b.onCall = "refuse";
+    const t = p.connect();
+    p.run(200);
+    t.placeCall("incoming", CALL, p.a.callOwner());
+    p.run(200);
+    assert.match(p.a.said.at(-1) ?? "", /call down call-refused: the peer refused the call: result 3: .*"not today"/);
+    p.b.endpoint.acceptTunnel = () => ({ refuse: "no room" });
+    p.connect();
+    p.run(200);
+    assert.match(p.a.said.at(-1) ?? "", /down refused: the peer refused the control connection: result 4: .*"no room"/);
+    p.b.endpoint.acceptTunnel = () => null;
+    p.connect();
+    p.run(60_000);
+    assert.match(p.a.said.at(-1) ?? "", /down peer-silent/);
+    assert.ok(p.b.endpoint.counters.get("l2tp.unwanted") >= 5);
+  });
+  test("tunnel authentication, hidden AVPs, and what goes wrong with them", () => {
+    const secret = Secret.of("both");
+    for (const hideAvps of [false, true]) {
+      const p = new Pair(config("lns", secret, { hideAvps }));
+      const t = p.connect(config("lac", secret, { hideAvps: false }));
+      p.run(200);
+      assert.deepEqual(p.a.said, ["up lns test"]);
+      t.placeCall("incoming", CALL, p.a.callOwner());
+      p.run(200);
+      assert.equal(p.a.said[1], "call up incoming");
+      assert.equal(p.log.some(({ message }) => (message[12 + 8] ?? 0) === 0x80 && (message[12 + 13] ?? 0) === 36), hideAvps);
+    }
+    const cases: [Secret | null, Secret | null, RegExp][] = [
+      [Secret.of("one"), Secret.of("two"), /tunnel_secrets differ/],
+      [null, Secret.of("two"), /no tunnel_secret here/],
+      [Secret.of("one"), null, /refused/],
+    ];
+    for (const [a, b, why] of cases) {
+      const p = new Pair(config("lns", b));
+      p.connect(config("lac", a));
+      p.run(3000);
+      assert.match(p.a.said.join(), why);
+      assert.ok(!p.a.said.some((s) => s.startsWith("up")));
+      assert.ok(!p.b.said.some((s) => s.startsWith("up")));
+    }
+  });
+  test("HELLO after silence, and a peer that died", () => {
+    const p = new Pair();
+    p.connect(config("lac", null, { helloSeconds: 20 }));
+    p.run(1000);
+    p.run(100_000);
+    assert.ok(names(p).filter((n) => n === "a HELLO").length >= 4);
+    p.dark = true;
+    p.run(70_000);
+    assert.match(p.a.said.at(-1) ?? "", /down peer-silent/);
+  });
+  test("teardown ends within a second when nobody answers", () => {
+    const p = new Pair();
+    const t = p.connect();
+    p.run(200);
+    t.placeCall("incoming", CALL, p.a.callOwner());
+    p.run(200);
+    p.dark = true;
+    t.close(STOP);
+    p.run(1000);
+    assert.match(p.a.said.at(-1) ?? "", /^down stopped/);
+  });
+  test("tie breakers: of two tunnels towards each other one remains", () => {
+    for (const both of [true, false]) {
+      const p = new Pair();
+      p.a.endpoint.acceptTunnel = () => ({ cfg: config("a-lns"), owner: p.a.owner() });
+      p.b.endpoint.acceptTunnel = () => ({ cfg: config("b-lns"), owner: p.b.owner() });
+      const tie = { tieBreaker: true };
+      p.a.endpoint.connect(remote("peer"), config("a", null, tie), p.a.owner());
+      p.b.endpoint.connect(remote("peer"), config("b", null, both ? tie : {}), p.b.owner());
+      p.run(60_000);
+      const up = [...p.a.endpoint.tunnels()].filter((t) => t.state === "established").length;
+      assert.equal(up, 1, both ? "both" : "one");
+      assert.equal([...p.b.endpoint.tunnels()].filter((t) => t.state === "established").length, 1);
+    }
+  });
+});
+
+describe("reliable delivery", () => {
+  test("whatever the network does, messages arrive in order and once", () => {
+    fc.assert(fc.property(fc.integer({ min: 1, max: 1e6 }), fc.nat(30), fc.nat(40), (seed, loss, count) => {
+      const clock = new VirtualClock();
+      const rng = seededRng(seed);
+      const got: { a: number[]; b: number[] } = { a: [], b: [] };
+      const ends: { a?: Reliable; b?: Reliable } = {};
+      const wire = (to: "a" | "b") => (m: Uint8Array): void => {
+        for (let i = 0; i < (rng.uniform() < 0.1 ? 2 : 1); i++) {
+          if (rng.uniform() * 100 < loss) continue;
+          clock.timer("wire", () => {
+            const { header, body } = readControl(new Reader(m));
+            ends[to]?.receive(header, body.rest());
+          }).arm(5 + rng.uniform() * 400);
+        }
+      };
+      for (const [me, other] of [["a", "b"], ["b", "a"]] as const) {
+        ends[me] = new Reliable(clock, { transmit: wire(other), deliver: (_, b) => void got[me].push(b[0] as number), silent: () => {} });
+        ends[me].setPeerWindow(1 + Math.floor(rng.uniform() * 16));
+      }
+      for (let i = 0; i < count; i++) {
+        ends.a?.send(0, Uint8Array.of(i));
+        ends.b?.send(0, Uint8Array.of(i));
+      }
+      clock.advance(4_000_000);
+      const want = Array.from({ length: count }, (_, i) => i);
+      for (const me of ["a", "b"] as const) {
+        // With loss a sender may give up; what did arrive is a clean prefix.
+        assert.deepEqual(got[me], want.slice(0, got[me].length));
+        if (loss === 0) assert.equal(got[me].length, count);
+      }
+    }), { numRuns: 60 });
+  });
+  test("slow start to the threshold, then one more for each full window; a loss starts over (Appendix A)", () => {
+    const clock = new VirtualClock();
+    const sent: number[] = [];
+    const r = new Reliable(clock, { transmit: (m) => void sent.push(readControl(new Reader(m)).header.Ns), deliver: () => {}, silent: () => {} });
+    r.setPeerWindow(8);
+    for (let i = 0; i < 100; i++) r.send(0, Uint8Array.of(1));
+    const ack = (Nr: number): void => r.receive({ tunnelId: 1, callId: 0, Ns: 0, Nr }, new Uint8Array(0));
+    assert.equal(sent.length, 1);
+    ack(1);
+    assert.equal(sent.length, 3, "two in flight");
+    ack(3);
+    assert.equal(sent.length, 7, "four");
+    ack(7);
+    assert.equal(r.window, 8);
+    assert.equal(sent.length, 15);
+    clock.advance(1000);
+    assert.deepEqual([sent.at(-1), r.window], [7, 1]);
+    ack(8);
+    assert.equal(r.window, 2);
+  });
+  test("silence: 1, 2, 4, 8, 8 seconds, then the tunnel fails", () => {
+    const p = new Pair();
+    p.dark = true;
+    p.connect();
+    const at: number[] = [];
+    for (let i = 0; i < 400; i++) {
+      const n = p.log.length;
+      p.run(100);
+      if (p.log.length > n) at.push(p.clock.now() / 1000);
+    }
+    assert.deepEqual(at.map((x) => Math.round(x)), [1, 3, 7, 15, 23]);
+    assert.match(p.a.said.at(-1) ?? "", /peer-silent/);
+  });
+  test("a tunnel and a call under loss, reordering and duplication", () => {
+    fc.assert(fc.property(fc.integer({ min: 1, max: 1e6 }), fc.constantFrom(0, 0.1, 0.25), fc.constantFrom<CallKind>("incoming", "outgoing"), (seed, loss, kind) => {
+      const p = new Pair(config("lns"), seed);
+      p.weather = { loss, duplicate: 0.2, jitter: 300 };
+      const t = p.connect();
+      p.run(120_000);
+      if (!p.a.said[0]?.startsWith("up")) return assert.ok(loss > 0); // five losses in a row do happen
+      if (t.state !== "established") return;
+      t.placeCall(kind, CALL, p.a.callOwner());
+      p.run(120_000);
+      const up = p.a.said.filter((s) => s.startsWith("call up")).length;
+      assert.ok(up === 1 || loss > 0, p.a.said.join("; "));
+      assert.ok(p.b.said.filter((s) => s.startsWith("up")).length <= 1, "one SCCRQ, one tunnel");
+    }), { numRuns: 40 });
+  });
+});
+
+describe("hostile input", () => {
+  function established(): { p: Pair; tunnel: number; spoof: (b: Uint8Array, from?: string) => void } {
+    const p = new Pair();
+    p.connect();
+    p.run(200);
+    const tunnel = [...p.b.endpoint.tunnels()][0]?.id ?? 0;
+    return { p, tunnel, spoof: (b, from = "evil") => p.inject("b", b, from) };
+  }
+  test("a tunnel belongs to one remote", () => {
+    const { p, tunnel, spoof } = established();
+    const n = p.log.length;
+    spoof(raw("StopCCN", { assignedTunnelId: 1, resultCode: { result: 1 } }, { tunnelId: tunnel, Ns: 2, Nr: 1 }));
+    p.run(1000);
+    assert.deepEqual([p.b.said, p.b.endpoint.counters.get("l2tp.wrong-remote"), p.log.length], [["up lac test"], 1, n]);
+  });
+  test("60,000 datagrams leave the tunnel up and the tables bounded", () => {
+    const { p, tunnel, spoof } = established();
+    const rng = seededRng(9);
+    const seeds = p.log.map((x) => x.message);
+    for (let i = 0; i < 60_000; i++) {
+      const b = (seeds[i % seeds.length] as Uint8Array).slice();
+      for (let k = 0; k < 3; k++) b[Math.floor(rng.uniform() * b.length)] = Math.floor(rng.uniform() * 256);
+      if (i % 3 === 0) {
+        b[4] = tunnel >>> 8;
+        b[5] = tunnel;
+      }
+      spoof(b, `evil ${i % 5}`);
+      if (i % 100 === 0) p.run(10);
+    }
+    assert.ok(p.b.endpoint.size <= 60, `${p.b.endpoint.size} tunnels`);
+    assert.ok([...p.b.endpoint.tunnels()].some((t) => t.id === tunnel && t.state === "established"));
+  });
+  test("one answer at most to one datagram from a stranger", () => {
+    const { p, spoof } = established();
+    const rng = seededRng(3);
+    for (let i = 0; i < 2000; i++) {
+      const b = (p.log[i % 3]?.message ?? new Uint8Array(20)).slice();
+      b[Math.floor(rng.uniform() * b.length)] = i;
+      const n = p.log.length;
+      spoof(b, `evil ${i}`);
+      assert.ok(p.log.length <= n + 1);
+    }
+  });
+  test("half-open tunnels: so many for one remote, so many in all", () => {
+    const side = new Side(new VirtualClock());
+    side.endpoint.acceptTunnel = () => ({ cfg: config("lns"), owner: side.owner() });
+    for (let i = 1; i <= 5000; i++) {
+      const m = raw("SCCRQ", { protocolVersion: 0x100, hostName: "x", framingCapabilities: 3, assignedTunnelId: i }, { tunnelId: 0, Ns: 0, Nr: 0 });
+      side.plane.onControl(remote(i <= 1000 ? "one" : `r${i}`), Packet.of(m));
+      if (i === 1000) assert.equal(side.endpoint.size, 10);
+    }
+    assert.equal(side.endpoint.size, 1000);
+  });
+  test("a peer in the right place that says anything at all: no exception, no growth, order kept", () => {
+    const message = fc.tuple(fc.constantFrom<MessageName>("SCCRQ", "SCCRP", "SCCCN", "StopCCN", "HELLO", "OCRQ", "OCRP", "OCCN", "ICRQ", "ICRP", "ICCN", "CDN", "WEN", "SLI"), fc.nat(3), fc.uint8Array({ maxLength: 30 }), fc.integer({ min: -2, max: 3 }));
+    fc.assert(fc.property(fc.array(message, { maxLength: 12 }), fc.boolean(), (list, early) => {
+      const p = new Pair();
+      const t = p.connect();
+      if (!early) {
+        p.run(200);
+        if (t.state === "established") t.placeCall("incoming", CALL, p.a.callOwner());
+        p.run(200);
+      } else p.run(12);
+      let Ns = early ? 1 : 3;
+      for (const [name, which, extra, skip] of list) {
+        const target = [...p.b.endpoint.tunnels()][0];
+        if (!target) break;
+        const id = which === 0 ? 0 : which === 1 ? ([...target.calls.keys()][0] ?? 5) : which;
+        const body = Uint8Array.from([...encodeMessage(name, { assignedCallId: which * 7, assignedTunnelId: 9, callSerialNumber: 1, resultCode: { result: 2 }, accm: { send: 1, receive: 2 }, protocolVersion: 0x100, hostName: "h", framingCapabilities: 3 } as never), ...(skip === 3 ? extra : [])]);
+        p.inject("b", writeControl({ tunnelId: target.id, callId: id, Ns: (Ns + Math.min(skip, 0)) & 0xffff, Nr: 3 }, body));
+        if (skip >= 0) Ns++;
+        p.run(50);
+      }
+      p.run(60_000);
+      assert.ok(p.b.endpoint.size <= 2);
+      for (const s of [p.a, p.b]) assert.ok(s.said.filter((x) => x.startsWith("down")).length <= 1);
+    }), { numRuns: 300 });
+  });
+  test("an unknown mandatory AVP in a call ends the call, elsewhere the tunnel", () => {
+    const { p, tunnel } = established();
+    const unknown = Uint8Array.of(0x80, 6, 0, 9, 0, 1);
+    const add = (b: Uint8Array): Uint8Array => Uint8Array.from([...b, ...unknown]);
+    p.inject("b", writeControl({ tunnelId: tunnel, callId: 0, Ns: 2, Nr: 1 }, add(encodeMessage("ICRQ", { assignedCallId: 5, callSerialNumber: 1 }))));
+    p.run(200);
+    assert.ok(names(p).slice(-3).includes("b CDN"));
+    p.inject("b", writeControl({ tunnelId: tunnel, callId: 0, Ns: 3, Nr: 2 }, add(encodeMessage("HELLO", {}))));
+    p.run(200);
+    assert.match(p.b.said.at(-1) ?? "", /down unknown-mandatory/);
+  });
+});
