@@ -25,7 +25,9 @@ export class Reader {
     return ((this.#b[o] as number) << 8) | (this.#b[o + 1] as number);
   }
   u32(what: string): number {
-    return this.u16(what) * 0x10000 + this.u16(what);
+    const o = this.#take(4, what);
+    const b = this.#b;
+    return ((((b[o] as number) << 24) | ((b[o + 1] as number) << 16) | ((b[o + 2] as number) << 8) | (b[o + 3] as number)) >>> 0);
   }
   /** A view, not a copy. */
   bytes(n: number, what: string): Uint8Array {
