@@ -163,6 +163,8 @@ export interface DataPlane {
   readonly ipsec: IpsecPlane;
   readonly l2tp: L2tpPlane;
   readonly net: NetPlane;
+  /** Opens IKE's sockets unless they are open. Throws SystemError with what to do. */
+  ikePort(): IkePort;
   /** Named drops of everything below the control plane. */
   drops(): Record<string, number>;
   close(): Promise<void>;

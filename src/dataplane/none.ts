@@ -22,7 +22,7 @@ export class NonePlane implements DataPlane {
   readonly ipsec: NoneIpsec;
   readonly l2tp: NoneL2tp;
   readonly net: NoneNet;
-  readonly ikePort: IkePort;
+  readonly #ikePort: IkePort;
   readonly #drops = new Drops();
   readonly #node: SimNode;
 
@@ -31,12 +31,15 @@ export class NonePlane implements DataPlane {
     this.ipsec = new NoneIpsec(deps.clock, deps.rng, this.#drops, deps.net);
     this.l2tp = new NoneL2tp(this.ipsec, deps.net, deps.clock, this.#drops);
     this.net = new NoneNet(deps.net, this.#drops);
-    this.ikePort = {
+    this.#ikePort = {
       send: (local, remote, message) => this.#ike(local, remote, local.port === IKE ? message : concat([new Uint8Array(4), message])),
       keepalive: (local, remote) => this.#ike(local, remote, Uint8Array.of(0xff)),
       onMessage: () => {},
     };
     deps.net.onDatagram = (d) => this.#receive(d);
+  }
+  ikePort(): IkePort {
+    return this.#ikePort;
   }
   drops(): Record<string, number> {
     return this.#drops.snapshot();
@@ -61,7 +64,7 @@ export class NonePlane implements DataPlane {
       return;
     }
     if (d.to.port === IKE) {
-      this.ikePort.onMessage(Packet.of(d.bytes), d.to, d.from);
+      this.#ikePort.onMessage(Packet.of(d.bytes), d.to, d.from);
       return;
     }
     if (d.to.port !== NATT) {
@@ -77,7 +80,7 @@ export class NonePlane implements DataPlane {
       return;
     }
     if (read32(d.bytes, 0) === 0) {
-      this.ikePort.onMessage(Packet.of(d.bytes.subarray(4)), d.to, d.from);
+      this.#ikePort.onMessage(Packet.of(d.bytes.subarray(4)), d.to, d.from);
       return;
     }
     this.#esp(d);

@@ -14,7 +14,7 @@ function rig(nat: SimNat | null = null): { pair: Pair; a: Side & { plane: NonePl
   const net = new SimNet(clock, 7);
   const side = (name: string, address: string, seed: number, behind: SimNat | null): Side & { plane: NonePlane } => {
     const plane = new NonePlane({ clock, rng: seededRng(seed), net: net.host(name, [address], behind) });
-    return { plane, ike: plane.ikePort, address, ports: PORTS };
+    return { plane, ike: plane.ikePort(), address, ports: PORTS };
   };
   const a = side("a", nat ? "192.168.1.2" : "198.51.100.1", 1, nat);
   const b = side("b", "198.51.100.2", 2, null);
