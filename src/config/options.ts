@@ -3,7 +3,10 @@
 // forms of a router.
 import * as v from "valibot";
 import { canonicalIp, ip4ToNumber, parsePrefix } from "../core/addr.ts";
+import { ConfigError } from "../core/errors.ts";
 import { Secret } from "../core/secret.ts";
+import { type EspProposal, type IkeProposal, parseEspProposal, parseIkeProposal } from "../ike/proposals.ts";
+import { type IkeId, parseIkeId } from "../ike/wire/id.ts";
 
 export interface Kind<T> {
   readonly schema: v.GenericSchema<string, T>;
@@ -131,6 +134,26 @@ export const pool: Kind<readonly Range4[]> = kind("IPv4 ranges FIRST-LAST, space
   }
   return size <= 65536 ? out : undefined;
 }, "is no address range");
+
+function proposals<T>(allowed: string, parse: (s: string) => T): Kind<readonly T[]> {
+  return kind(allowed, (s) => {
+    try {
+      return s.split(/[\s,]+/).map((x) => parse(x));
+    } catch (e) {
+      if (!(e instanceof ConfigError)) throw e;
+      return undefined;
+    }
+  }, "holds something that is no proposal");
+}
+export const ikeProposals: Kind<readonly IkeProposal[]> = proposals(
+  "CIPHER-HASH-GROUP such as aes256-sha256-modp2048, space separated; ciphers aes128 aes192 aes256 3des; hashes md5 sha1 sha256 sha384 sha512; groups modp1024 modp1536 modp2048 modp3072 modp4096 ecp256 ecp384 x25519",
+  parseIkeProposal,
+);
+export const espProposals: Kind<readonly EspProposal[]> = proposals(
+  "CIPHER-HASH or aes128gcm16 aes192gcm16 aes256gcm16 chacha20poly1305, each with -GROUP behind it for perfect forward secrecy, space separated; ciphers aes128 aes192 aes256 3des null",
+  parseEspProposal,
+);
+export const ikeId: Kind<IkeId> = kind("an address, a host name, user@name or keyid:HEX", (s) => (s.length <= 255 ? (parseIkeId(s) ?? undefined) : undefined), "is no identity");
 
 export interface Keepalive {
   readonly failures: number;

@@ -1,0 +1,25 @@
+// The configuration reference of the README, from the schema.
+import { type Options, SECTIONS } from "./schema.ts";
+
+const INTRO = {
+  daemon: "`[daemon]`: the process",
+  interface: "`[interface NAME]`: a client link (LAC)",
+  server: "`[server NAME]`: a server (LNS)",
+  user: "`[user NAME]`: someone who may call a server",
+} as const;
+
+const cell = (s: string): string => s.replaceAll("|", "\\|");
+
+/** Markdown: one table for each kind of section. */
+export function reference(): string {
+  const out: string[] = [];
+  for (const [type, intro] of Object.entries(INTRO)) {
+    out.push(`### ${intro}`, "", "| option | default | allowed | meaning |", "|---|---|---|---|");
+    for (const [name, o] of Object.entries(SECTIONS[type as keyof typeof SECTIONS] as Options)) {
+      const def = o.def ?? (o.optional ? "" : "*required*");
+      out.push(`| \`${name}\` | ${cell(def)} | ${cell(o.kind.allowed)} | ${cell(o.help)} |`);
+    }
+    out.push("");
+  }
+  return out.join("\n").trimEnd();
+}
