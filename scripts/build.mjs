@@ -4,9 +4,9 @@ import { build } from "esbuild";
 
 mkdirSync("dist", { recursive: true });
 if (existsSync("src/node-tuntap2/build.mjs")) await (await import("../src/node-tuntap2/build.mjs")).buildNative("dist");
-if (existsSync("src/main.ts")) {
+if (existsSync("src/runtime/node/entry.ts")) {
   await build({
-    entryPoints: ["src/main.ts"], outfile: "dist/l2tpsec.cjs", bundle: true, minify: true, platform: "node", target: "node20",
+    entryPoints: ["src/runtime/node/entry.ts"], outfile: "dist/l2tpsec.cjs", bundle: true, minify: true, platform: "node", target: "node20",
     format: "cjs", external: ["*.node"], banner: { js: "#!/usr/bin/env node" }, logLevel: "warning", legalComments: "none",
   });
   chmodSync("dist/l2tpsec.cjs", 0o755);

@@ -45,7 +45,8 @@ export interface Runtime {
   readonly terminal: boolean;
   stdout(text: string): void;
   stderr(text: string): void;
-  onSignal(name: "SIGTERM" | "SIGINT" | "SIGHUP", act: () => void): void;
+  /** SIGTERM and SIGINT stop, SIGHUP reloads. Returns what takes the handlers away again. */
+  onSignals(handlers: { stop(name: "SIGTERM" | "SIGINT"): void; reload(): void }): () => void;
   /** stdout and stderr of the child come as lines; its stdin is empty. */
   spawn(words: readonly string[]): Process;
   tempDir(prefix: string): string;

@@ -1,0 +1,88 @@
+// The composition root: the only place that knows every concrete class.
+import { EventHub } from "./control/log.ts";
+import { RequestRefused, serveControl } from "./control/server.ts";
+import { SystemError } from "./core/errors.ts";
+import { faultLine, load } from "./config/load.ts";
+import type { Config } from "./config/schema.ts";
+import { Daemon } from "./daemon.ts";
+import type { DataPlane } from "./dataplane/dataplane.ts";
+import { openUserspacePlane } from "./dataplane/userspace/plane.ts";
+import { referenceFastPath } from "./dataplane/userspace/reference.ts";
+import { IkeManager } from "./ike/manager.ts";
+import { L2tpEndpoint } from "./l2tp/endpoint.ts";
+import type { LinkDeps } from "./link/deps.ts";
+import type { Native } from "node-tuntap2";
+import type { Runtime } from "./ports/runtime.ts";
+import { VERSION } from "./version.ts";
+
+/** Reads and validates; on faults they are written to stderr and null comes back. */
+function readConfig(rt: Runtime, file: string): { config: Config; warnings: readonly string[] } | { faults: string[] } {
+  let text: string;
+  try {
+    text = rt.host.readFile(file);
+  } catch (e) {
+    return { faults: [`${file}: ${(e as Error).message}`] };
+  }
+  const r = load(text);
+  return r.ok ? { config: r.config, warnings: r.warnings } : { faults: r.faults.map((f) => faultLine(file, f)) };
+}
+
+/** One daemon over a data plane; simulations join two of these in memory. */
+export function compose(
+  common: Pick<LinkDeps, "clock" | "crypto" | "host">, plane: DataPlane, hub: EventHub, config: Config, read: () => Config,
+): Daemon {
+  const deps = { clock: common.clock, crypto: common.crypto, log: hub };
+  let ike: IkeManager | null = null;
+  const openIke = (): IkeManager => {
+    ike ??= new IkeManager({ ...deps, port: plane.ikePort(), plane: plane.ipsec });
+    return ike;
+  };
+  const l2tp = new L2tpEndpoint({ ...deps, plane: plane.l2tp }, { vendorName: "l2tpsec" });
+  return new Daemon({ ...deps, host: common.host, plane, ike: openIke, l2tp }, () => ike?.close(), hub, config, read);
+}
+
+/** The daemon, until a signal ends it. */
+export async function runDaemon(rt: Runtime, file: string, openNative: () => Native): Promise<void> {
+  const first = readConfig(rt, file);
+  if ("faults" in first) {
+    for (const f of first.faults) rt.stderr(`${f}\n`);
+    return rt.exit(2);
+  }
+  const hub = new EventHub(rt.clock, first.config.daemon.log, (line) => rt.stderr(`${line}\n`));
+  try {
+    const native = openNative();
+    // Without libcrypto in the process the reference in TypeScript does the same, slowly.
+    const fastPath = native.fastPath() ?? referenceFastPath(rt.crypto);
+    const plane = await openUserspacePlane({ native, fastPath, clock: rt.clock, crypto: rt.crypto, log: hub });
+    const daemon = compose(rt, plane, hub, first.config, () => {
+      const again = readConfig(rt, file);
+      if ("faults" in again) throw new RequestRefused("failed", `nothing was changed, the configuration has faults:\n${again.faults.join("\n")}`);
+      return again.config;
+    });
+    const control = await serveControl(first.config.daemon.control, rt.control, daemon).catch(async (e: unknown) => {
+      await plane.close();
+      throw e;
+    });
+    rt.onSignals({
+      stop: (name) => daemon.stop(name, () => {
+        control.close();
+        rt.exit(0);
+      }),
+      reload: () => {
+        try {
+          daemon.reload();
+        } catch (e) {
+          if (!(e instanceof RequestRefused)) throw e;
+          hub.emit({ kind: "daemon.warning", link: "", text: e.message });
+        }
+      },
+    });
+    for (const w of first.warnings) hub.emit({ kind: "daemon.warning", link: "", text: w });
+    hub.emit({ kind: "daemon.ready", link: "", version: VERSION, runtime: rt.name });
+    daemon.start();
+  } catch (e) {
+    if (!(e instanceof SystemError)) throw e;
+    rt.stderr(`l2tpsec: ${e.message}\n`);
+    rt.exit(1);
+  }
+}

@@ -1,0 +1,75 @@
+// Status, events and doctor's findings as text for a terminal. Peer-chosen text is quoted here, by quote().
+import { type Event, line, quote } from "../core/events.ts";
+import type { ClientStatus, ServerStatus, Stage, Status } from "../link/status.ts";
+
+type Paint = (colour: "green" | "yellow" | "red" | "dim" | "bold", text: string) => string;
+const CODES = { green: 32, yellow: 33, red: 31, dim: 2, bold: 1 } as const;
+function painter(terminal: boolean): Paint {
+  return (c, t) => (terminal ? `\x1b[${CODES[c]}m${t}\x1b[0m` : t);
+}
+const MARK = { ok: "✓", busy: "…", failed: "✗" } as const;
+const COLOUR = { ok: "green", busy: "yellow", failed: "red" } as const;
+
+export function renderEvent(e: Event): string {
+  return line(e);
+}
+export function renderDoctor(s: Stage, terminal: boolean): string {
+  const paint = painter(terminal);
+  return `${paint(COLOUR[s.state], MARK[s.state])} ${s.name.padEnd(6)} ${plain(s.text)}\n`;
+}
+
+/** Bytes for people: 1,234,567 is "1.2 MB". */
+export function bytes(n: number): string {
+  if (n < 1000) return `${n} B`;
+  for (const [unit, size] of [["GB", 1e9], ["MB", 1e6], ["kB", 1e3]] as const) if (n >= size) return `${(n / size).toFixed(1)} ${unit}`;
+  return `${n} B`;
+}
+
+export function renderStatus(status: Readonly<Record<string, Status>>, terminal: boolean): string {
+  const paint = painter(terminal);
+  const out: string[] = [];
+  for (const [name, s] of Object.entries(status)) out.push(s.kind === "client" ? client(name, s, paint) : server(name, s, paint));
+  return out.length === 0 ? "no interface and no server is configured\n" : out.join("\n");
+}
+
+function stateText(state: string, paint: Paint): string {
+  return paint(state === "up" ? "green" : state === "down" ? "red" : "yellow", state);
+}
+function traffic(s: Status): string {
+  return `in ${bytes(s.rx_bytes)} (${s.rx_packets} packets), out ${bytes(s.tx_bytes)} (${s.tx_packets} packets)`;
+}
+/** Texts of ours may carry a peer's words: one line, no escape sequences. */
+function plain(text: string): string {
+  return /^[\x20-\x7e]*$/.test(text) ? text : quote(text);
+}
+function dropText(drops: Readonly<Record<string, number>>): string {
+  return Object.entries(drops).filter(([, n]) => n > 0).map(([k, n]) => `${k} ${n}`).join(", ");
+}
+
+function client(name: string, s: ClientStatus, paint: Paint): string {
+  const rows: string[] = [`${paint("bold", name)}: ${stateText(s.state, paint)} since ${s.since}, client of ${s.server}`];
+  for (const g of s.stages) rows.push(`  ${paint(COLOUR[g.state], MARK[g.state])} ${g.name.padEnd(6)} ${plain(g.text)}`);
+  if (s.state === "up") {
+    rows.push(`  ${s.ifname}: ${s.local_ip} to ${s.remote_ip}, MTU ${s.mtu}${s.dns.length > 0 ? `, DNS ${s.dns.join(" ")}` : ""}`);
+    rows.push(`  ${traffic(s)}`);
+  }
+  if (s.ipsec === "off") rows.push(`  ${paint("red", "IPsec is off: this tunnel is in the clear")}`);
+  if (s.error) rows.push(`  ${paint("red", `${s.error.layer} ${s.error.code}`)}: ${plain(s.error.text)}`);
+  if (s.retry_in !== null) rows.push(`  next attempt in ${s.retry_in} s`);
+  const d = dropText(s.drops);
+  if (d !== "") rows.push(paint("dim", `  drops: ${d}`));
+  return `${rows.join("\n")}\n`;
+}
+
+function server(name: string, s: ServerStatus, paint: Paint): string {
+  const rows: string[] = [
+    `${paint("bold", name)}: ${stateText(s.state, paint)} since ${s.since}, server on ${s.listen}, ${s.sessions.length} sessions`,
+    `  ${s.ifname}: ${s.local_ip}, ${traffic(s)}`,
+  ];
+  if (s.ipsec === "off") rows.push(`  ${paint("red", "IPsec is off: these tunnels are in the clear")}`);
+  for (const x of s.sessions) rows.push(`  #${x.session} ${quote(x.user)} ${x.ip} from ${x.peer} (${x.auth}) since ${x.since}, in ${bytes(x.rx_bytes)}, out ${bytes(x.tx_bytes)}`);
+  if (s.error) rows.push(`  ${paint("red", `${s.error.layer} ${s.error.code}`)}: ${plain(s.error.text)}`);
+  const d = dropText(s.drops);
+  if (d !== "") rows.push(paint("dim", `  drops: ${d}`));
+  return `${rows.join("\n")}\n`;
+}

@@ -1,0 +1,188 @@
+// Owns the links: starts, stops, reloads them, and answers the control API.
+import { type DaemonApi, RequestRefused } from "./control/server.ts";
+import type { EventHub } from "./control/log.ts";
+import type { Failure } from "./core/errors.ts";
+import type { Event } from "./core/events.ts";
+import type { Config, UserConfig } from "./config/schema.ts";
+import type { L2tpRemote } from "./dataplane/dataplane.ts";
+import type { TunnelAnswer } from "./l2tp/api.ts";
+import { ClientLink } from "./link/client.ts";
+import type { LinkDeps } from "./link/deps.ts";
+import { ServerLink } from "./link/server.ts";
+import type { Stage, Status } from "./link/status.ts";
+
+const DOCTOR_MS = 60_000;
+
+export class Daemon implements DaemonApi {
+  readonly #deps: LinkDeps;
+  readonly #closeIke: () => void;
+  readonly #hub: EventHub;
+  readonly #read: () => Config;
+  #config: Config;
+  readonly #clients = new Map<string, ClientLink>();
+  readonly #servers = new Map<string, ServerLink>();
+  #stopping = false;
+
+  /** `read` gives the configuration of today; it throws RequestRefused with every fault when that is not valid. */
+  constructor(deps: LinkDeps, closeIke: () => void, hub: EventHub, config: Config, read: () => Config) {
+    this.#deps = deps;
+    this.#closeIke = closeIke;
+    this.#hub = hub;
+    this.#config = config;
+    this.#read = read;
+    deps.l2tp.acceptTunnel = (remote) => this.#acceptTunnel(remote);
+  }
+
+  start(): void {
+    for (const c of this.#config.servers) this.#addServer(c.name);
+    for (const c of this.#config.interfaces) this.#addClient(c.name);
+  }
+  #addServer(name: string): void {
+    const cfg = this.#config.servers.find((c) => c.name === name);
+    if (!cfg) return;
+    const link = new ServerLink(this.#deps, cfg, () => this.#config.users);
+    this.#servers.set(name, link);
+    link.start();
+  }
+  #addClient(name: string): void {
+    const cfg = this.#config.interfaces.find((c) => c.name === name);
+    if (!cfg) return;
+    const link = new ClientLink(this.#deps, cfg);
+    this.#clients.set(name, link);
+    if (cfg.auto) link.start();
+  }
+  #acceptTunnel(remote: L2tpRemote): TunnelAnswer | null {
+    for (const s of this.#servers.values()) if (s.owns(remote)) return s.acceptTunnel(remote);
+    return null; // nobody asked for it: silence
+  }
+
+  /** Everything down, politely; `done` within two seconds, even when no peer answers. */
+  stop(why: string, done: () => void): void {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    this.#hub.emit({ kind: "daemon.stopping", link: "", why });
+    const links = [...this.#clients.values(), ...this.#servers.values()];
+    let left = links.length;
+    const one = (): void => {
+      if (--left > 0) return;
+      this.#closeIke();
+      this.#deps.plane.close().then(done, done);
+    };
+    if (left === 0) {
+      left = 1;
+      one();
+    }
+    for (const l of links) l.stop(why, one);
+  }
+
+  status(name: string | null): Record<string, Status> {
+    if (name !== null) {
+      const link = this.#clients.get(name) ?? this.#servers.get(name);
+      if (!link) throw this.#unknown(name);
+      return { [name]: link.status() };
+    }
+    const out: Record<string, Status> = {};
+    for (const [n, l] of this.#servers) out[n] = l.status();
+    for (const [n, l] of this.#clients) out[n] = l.status();
+    return out;
+  }
+  up(name: string): void {
+    const client = this.#clients.get(name);
+    if (client) client.start();
+    else if (this.#servers.has(name)) this.#servers.get(name)?.start();
+    else throw this.#unknown(name);
+  }
+  down(name: string): void {
+    const link = this.#clients.get(name) ?? this.#servers.get(name);
+    if (!link) throw this.#unknown(name);
+    link.stop("taken down by hand", () => {});
+  }
+  disconnect(session: number): void {
+    for (const s of this.#servers.values()) if (s.disconnect(session)) return;
+    throw new RequestRefused("not-found", `there is no session ${session}`);
+  }
+  subscribe(listener: (e: Event) => void): () => void {
+    return this.#hub.follow(listener);
+  }
+
+  /** Sections that did not change are not touched. */
+  reload(): string {
+    const now = this.#read();
+    const was = this.#config;
+    this.#config = now;
+    this.#hub.level = now.daemon.log;
+    const changed = (title: string): boolean => was.raw.get(title) !== now.raw.get(title);
+    const report: string[] = [];
+    for (const [name, link] of [...this.#clients]) {
+      if (!changed(`interface ${name}`)) continue;
+      report.push(`interface ${name}`);
+      this.#clients.delete(name);
+      link.stop("the configuration changed", () => this.#addClient(name));
+    }
+    for (const c of now.interfaces) {
+      if (was.raw.has(`interface ${c.name}`)) continue;
+      report.push(`interface ${c.name}`);
+      this.#addClient(c.name);
+    }
+    for (const [name, link] of [...this.#servers]) {
+      if (!changed(`server ${name}`)) continue;
+      report.push(`server ${name}`);
+      this.#servers.delete(name);
+      link.stop("the configuration changed", () => this.#addServer(name));
+    }
+    for (const c of now.servers) {
+      if (was.raw.has(`server ${c.name}`)) continue;
+      report.push(`server ${c.name}`);
+      this.#addServer(c.name);
+    }
+    const users = new Set<string>();
+    for (const u of [...was.users, ...now.users] as UserConfig[]) if (changed(`user ${u.name}`)) users.add(u.name);
+    if (users.size > 0) for (const s of this.#servers.values()) s.usersChanged(users);
+    report.push(...[...users].map((u) => `user ${u}`));
+    const text = report.length === 0 ? "nothing changed" : report.join(", ");
+    this.#hub.emit({ kind: "daemon.reloaded", link: "", changed: text });
+    return text;
+  }
+
+  doctor(name: string, stage: (s: Stage) => void): Promise<boolean> {
+    const server = this.#servers.get(name);
+    if (server) return Promise.resolve(this.#doctorServer(server, stage));
+    const link = this.#clients.get(name);
+    if (!link) throw this.#unknown(name);
+    if (link.state === "up") {
+      for (const s of link.stages()) stage(s);
+      return Promise.resolve(true);
+    }
+    return new Promise((resolve) => {
+      const end = (ok: boolean): void => {
+        unwatch();
+        timer.disarm();
+        resolve(ok);
+      };
+      const timer = this.#deps.clock.timer(`doctor ${name}`, () => end(false));
+      timer.arm(DOCTOR_MS);
+      for (const s of link.stages()) stage(s);
+      const unwatch = link.watch((s: Stage | Failure | "up") => {
+        if (s === "up") return end(true);
+        if ("name" in s) return stage(s);
+        const failed = link.stages().filter((x) => x.state === "failed");
+        for (const f of failed) stage(f);
+        if (failed.length === 0) stage({ name: "ip", state: "failed", text: s.text });
+        end(false);
+      });
+      link.start();
+    });
+  }
+  #doctorServer(server: ServerLink, stage: (s: Stage) => void): boolean {
+    const s = server.status();
+    const ok = s.state === "up";
+    stage({ name: "ip", state: ok ? "ok" : "failed", text: s.error?.text ?? (ok ? `${s.ifname} with ${s.local_ip}` : `the server is ${s.state}`) });
+    if (ok) stage({ name: "ike", state: "ok", text: s.ipsec === "off" ? "IPsec is off: L2TP in the clear" : `listening on ${s.listen}, ${s.peers} peers with IPsec` });
+    if (ok) stage({ name: "ppp", state: "ok", text: `${s.sessions.length} sessions` });
+    return ok;
+  }
+  #unknown(name: string): RequestRefused {
+    const names = [...this.#servers.keys(), ...this.#clients.keys()];
+    return new RequestRefused("not-found", `there is no interface or server ${JSON.stringify(name.slice(0, 64))}; there is: ${names.join(" ") || "none"}`);
+  }
+}

@@ -1,0 +1,270 @@
+// One try of a client link, up the ladder: name, route, IKE and ESP, L2TP, PPP, netdev; and down again in the opposite order.
+// It ends exactly once, whatever layer fails first.
+import type { Timer } from "../core/clock.ts";
+import type { Failure } from "../core/errors.ts";
+import type { LinkState } from "../core/events.ts";
+import type { ClientConfig } from "../config/schema.ts";
+import { deviceName, needsIpsec } from "../config/cross.ts";
+import type { L2tpRemote, NetInterface } from "../dataplane/dataplane.ts";
+import type { IkeManager } from "../ike/manager.ts";
+import type { IkeConnection, IkeInfo } from "../ike/types.ts";
+import type { Call } from "../l2tp/call.ts";
+import type { Tunnel } from "../l2tp/tunnel.ts";
+import type { PppUp } from "../ppp/api.ts";
+import { PppSession } from "../ppp/session.ts";
+import { isIp6 } from "../core/addr.ts";
+import { type LinkDeps, systemFailure } from "./deps.ts";
+import { clientIke, fittingMtu, pppClient, tunnelConfig } from "./settings.ts";
+import type { Stage } from "./status.ts";
+
+const DEFAULT_MTU = 1400; // fits every path seen in the field, and no peer objects
+/** A teardown that the peer does not answer ends after this long; the daemon promises two seconds in all. */
+const CLOSE_MS = 1500;
+const STAGE_MS = 60_000; // every layer has its own, shorter patience; this one is for those that hang between layers
+
+export interface AttemptOwner {
+  onState(state: LinkState): void;
+  onStage(stage: Stage): void;
+  onUp(): void;
+  /** Once, last: everything of this attempt is gone. */
+  onEnd(why: Failure): void;
+}
+
+export class Attempt {
+  readonly #deps: LinkDeps;
+  readonly #cfg: ClientConfig;
+  readonly #owner: AttemptOwner;
+  readonly #guard: Timer;
+  readonly #undo: (() => void | Promise<void>)[] = []; // in the order of building; run backwards
+  #why: Failure | null = null;
+  #ended = false;
+  #detaching: Promise<void> = Promise.resolve();
+  #path: { local: string; mtu: number; device: string } | null = null;
+  server = "";
+  ike: IkeConnection | null = null;
+  ikeInfo: IkeInfo | null = null;
+  tunnel: Tunnel | null = null;
+  peerHost = "";
+  call: Call | null = null;
+  ppp: PppSession | null = null;
+  pppInfo: PppUp | null = null;
+  net: NetInterface | null = null;
+  mtu: number | null = null;
+
+  constructor(deps: LinkDeps, cfg: ClientConfig, owner: AttemptOwner) {
+    this.#deps = deps;
+    this.#cfg = cfg;
+    this.#owner = owner;
+    this.#guard = deps.clock.timer(`${cfg.name} stage`, () => this.#late());
+  }
+
+  /** `nth` attempts so far: a server with several addresses gets another one each time. */
+  begin(nth: number): void {
+    this.#owner.onState("dialing");
+    this.#stage({ name: "server", state: "busy", text: `looking up ${this.#cfg.server.host}` });
+    this.#deps.host.resolve(this.#cfg.server.host).then(
+      (all) => this.#alive(() => this.#resolved(all, nth)),
+      (e: unknown) => this.#alive(() => {
+        const text = e instanceof Error ? e.message : String(e);
+        this.fail({ layer: "system", code: "name", text: `the server's name ${this.#cfg.server.host} does not resolve: ${text}` });
+      }),
+    );
+  }
+
+  /** Takes everything down, politely; onEnd follows within CLOSE_MS. Calling it again changes nothing. */
+  fail(why: Failure): void {
+    if (this.#why) return;
+    this.#why = why;
+    this.#guard.disarm();
+    const close = this.#deps.clock.timer(`${this.#cfg.name} close`, () => this.#end());
+    close.arm(CLOSE_MS);
+    this.#undo.push(() => close.disarm());
+    // First no more packets into a tunnel that goes; then the layers say goodbye, uppermost first.
+    this.#dropNet();
+    this.#detaching.then(() => this.#sayGoodbye(why), () => {});
+  }
+
+  #sayGoodbye(why: Failure): void {
+    if (this.#ended) return;
+    if (this.ppp) this.ppp.stop(why); // its onDown goes on with the tunnel
+    else this.#closeTunnel(why);
+  }
+  #closeTunnel(why: Failure): void {
+    if (this.#ended) return;
+    if (this.tunnel) {
+      this.call?.close(why);
+      this.tunnel.close(why); // its onDown goes on
+    } else this.#end();
+  }
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#guard.disarm();
+    this.ike?.close((this.#why as Failure).text);
+    const undo = this.#undo.reverse().map((f) => f());
+    Promise.allSettled(undo).then(() => this.#owner.onEnd(this.#why as Failure), () => {});
+  }
+  #alive(f: () => void): void {
+    if (!this.#why) f();
+  }
+  #stage(s: Stage): void {
+    if (s.state === "busy") this.#guard.arm(STAGE_MS);
+    this.#owner.onStage(s);
+  }
+  #late(): void {
+    this.fail({ layer: "system", code: "timeout", text: `nothing happened for ${STAGE_MS / 1000} seconds` });
+  }
+
+  #resolved(all: readonly string[], nth: number): void {
+    const address = all[nth % all.length];
+    if (address === undefined) return this.fail({ layer: "system", code: "name", text: `the server's name ${this.#cfg.server.host} has no address` });
+    this.server = address;
+    this.#stage({ name: "server", state: "ok", text: address === this.#cfg.server.host ? address : `${this.#cfg.server.host} is ${address}` });
+    this.#stage({ name: "route", state: "busy", text: `looking for a route to ${address}` });
+    this.#deps.plane.net.pathTo(address).then(
+      (p) => this.#alive(() => this.#routed(p)),
+      (e: unknown) => this.#alive(() => this.fail({ ...systemFailure(e), code: "no-route", text: `there is no route to the server ${address}: ${(e as Error).message}` })),
+    );
+  }
+
+  #routed(path: { local: string; mtu: number; device: string }): void {
+    this.#path = path;
+    this.#stage({ name: "route", state: "ok", text: `from ${path.local} by ${path.device}, MTU ${path.mtu}` });
+    // Before anything can route into the link: the server itself stays outside of it.
+    this.#deps.plane.net.pinHostRoute(this.server).then(
+      (undo) => {
+        this.#undo.push(undo);
+        this.#alive(() => this.#secure(path.local));
+      },
+      (e: unknown) => this.#alive(() => this.fail(systemFailure(e))),
+    );
+  }
+
+  #secure(local: string): void {
+    if (!needsIpsec(this.#cfg)) {
+      this.#owner.onState("l2tp");
+      this.#deps.plane.l2tp.openClear({ address: isIp6(local) ? "::" : "0.0.0.0", port: this.#cfg.source_port }).then(
+        (clear) => {
+          this.#undo.push(() => clear.close());
+          this.#alive(() => this.#connect(clear.remote({ address: this.server, port: this.#cfg.server.port })));
+        },
+        (e: unknown) => this.#alive(() => this.fail(systemFailure(e))),
+      );
+      return;
+    }
+    this.#owner.onState("ike");
+    this.#stage({ name: "ike", state: "busy", text: `main mode with ${this.server}` });
+    const port = this.#cfg.source_port === 0 ? 49152 + (this.#deps.crypto.random(2)[0] as number) * 64 : this.#cfg.source_port;
+    const manager = this.#manager();
+    if (!manager) return;
+    this.ike = manager.connect(clientIke(this.#cfg, local, this.server, port), {
+      onUp: (_, info) => this.#alive(() => {
+        this.#ikeFacts(info);
+        this.#owner.onState("l2tp");
+        this.#connect(this.#deps.plane.l2tp.secureRemote(info.flow, port, this.#cfg.server.port));
+      }),
+      onRekeyed: (_, info) => this.#alive(() => this.#ikeFacts(info)),
+      onDown: (_, why) => {
+        this.ike = null;
+        this.#deps.l2tp.dropFlow(this.ikeInfo?.flow ?? 0, why);
+        this.#alive(() => this.fail(why));
+      },
+    });
+  }
+  #manager(): IkeManager | null {
+    try {
+      return this.#deps.ike();
+    } catch (e) {
+      this.fail(systemFailure(e));
+      return null;
+    }
+  }
+  #ikeFacts(info: IkeInfo): void {
+    this.ikeInfo = info;
+    const nat = info.nat === "none" ? "no NAT" : `NAT: ${info.nat}`;
+    this.#stage({ name: "ike", state: "ok", text: `${info.proposal}, peer ${info.peerId}, ${nat}` });
+    this.#stage({ name: "esp", state: "ok", text: `${info.espProposal} in ${info.encap === "udp" ? "UDP 4500" : "IP protocol 50"}` });
+  }
+
+  #connect(remote: L2tpRemote): void {
+    const path = this.#path as { local: string; mtu: number; device: string };
+    const fits = fittingMtu(path.mtu, isIp6(this.server), this.ikeInfo, this.#cfg.sequencing);
+    const mtu = Math.min(this.#cfg.mtu ?? DEFAULT_MTU, fits);
+    this.mtu = mtu;
+    this.#stage({ name: "l2tp", state: "busy", text: "opening the control connection" });
+    this.tunnel = this.#deps.l2tp.connect(remote, tunnelConfig(this.#cfg, this.#deps.host), {
+      onUp: (t, info) => this.#alive(() => {
+        this.peerHost = info.peerHost;
+        this.#stage({ name: "l2tp", state: "busy", text: "placing the call" });
+        this.call = t.placeCall(this.#cfg.call, { mru: mtu, sequencing: this.#cfg.sequencing }, {
+          onUp: (call) => this.#alive(() => this.#dialUp(call, mtu)),
+          onDown: (_, why) => {
+            this.call = null;
+            this.ppp?.lowerDown(why);
+            this.#alive(() => this.fail(why));
+          },
+        });
+      }),
+      onDown: (_, why) => {
+        this.tunnel = null;
+        this.ppp?.lowerDown(why);
+        if (this.#why) this.#end();
+        else this.fail(why);
+      },
+      onCallRequest: () => ({ refuse: "this side places the calls" }),
+    });
+  }
+
+  #dialUp(call: Call, mtu: number): void {
+    this.#stage({ name: "l2tp", state: "ok", text: `tunnel ${call.tunnel.id}, call ${call.id}` });
+    this.#owner.onState("ppp");
+    this.#stage({ name: "ppp", state: "busy", text: "negotiating" });
+    this.ppp = new PppSession(this.#deps, call.channel, pppClient(this.#cfg, this.#deps.host, mtu), {
+      secretOf: () => null,
+      admit: () => ({ layer: "ppp", code: "role", text: "a client admits nobody" }),
+      onPhase: (phase) => this.#alive(() => {
+        // The peer negotiates anew: until PPP is up again no packet may pass.
+        this.#dropNet();
+        if (phase === "authenticate") this.#stage({ name: "ppp", state: "busy", text: "authenticating" });
+        if (phase === "network") this.#stage({ name: "ppp", state: "busy", text: "asking for an address" });
+      }),
+      onUp: (info) => this.#alive(() => this.#addressed(call, info, mtu)),
+      onDown: (why) => {
+        this.ppp = null;
+        if (this.#why) this.#closeTunnel(this.#why);
+        else this.fail(why);
+      },
+    });
+    this.ppp.start();
+  }
+
+  #dropNet(): void {
+    const net = this.net;
+    this.net = null;
+    if (net) this.#detaching = net.detach().catch(() => {});
+  }
+  #addressed(call: Call, info: PppUp, mtu: number): void {
+    this.pppInfo = info;
+    this.#stage({ name: "ppp", state: "ok", text: info.auth === "none" ? "no authentication asked" : `authenticated with ${info.auth}` });
+    this.#stage({ name: "ip", state: "busy", text: `setting up ${deviceName(this.#cfg)}` });
+    this.mtu = Math.min(mtu, info.peerMru);
+    const metric = this.#cfg.metric === 0 ? {} : { metric: this.#cfg.metric };
+    const prefixes = [...(this.#cfg.routes ?? []), ...(this.#cfg.defaultroute ? ["0.0.0.0/0"] : [])];
+    this.#detaching.then(() => this.#deps.plane.net.attachClient(call.channel, {
+      ifname: deviceName(this.#cfg), mtu: this.mtu ?? mtu, local4: info.local, peer4: info.remote,
+      routes: prefixes.map((prefix) => ({ prefix, ...metric })), clampMss: true,
+    })).then(
+      (net) => {
+        if (this.#why) {
+          net.detach().catch(() => {});
+          return;
+        }
+        this.net = net;
+        this.#guard.disarm();
+        this.#stage({ name: "ip", state: "ok", text: `${info.local} to ${info.remote} on ${net.ifname}, MTU ${this.mtu}` });
+        this.#owner.onUp();
+      },
+      (e: unknown) => this.#alive(() => this.fail(systemFailure(e))),
+    );
+  }
+}

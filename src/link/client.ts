@@ -1,0 +1,172 @@
+// A client link: it wants to be up, and tries for ever. The ladder itself is in attempt.ts.
+import type { Timer } from "../core/clock.ts";
+import type { Failure } from "../core/errors.ts";
+import type { LinkState } from "../core/events.ts";
+import { deviceName, needsIpsec } from "../config/cross.ts";
+import type { ClientConfig } from "../config/schema.ts";
+import { Attempt } from "./attempt.ts";
+import { Backoff } from "./backoff.ts";
+import type { LinkDeps } from "./deps.ts";
+import { type ClientStatus, isoTime, type Stage, spiText } from "./status.ts";
+
+const STABLE_MS = 60_000; // a link that was up this long starts its back-off anew
+
+export class ClientLink {
+  readonly cfg: ClientConfig;
+  readonly #deps: LinkDeps;
+  readonly #backoff: Backoff;
+  readonly #retry: Timer;
+  readonly #stable: Timer;
+  #wanted = false;
+  #state: LinkState = "down";
+  #since: number;
+  #attempt: Attempt | null = null;
+  #attempts = 0;
+  #stages: Stage[] = [];
+  #error: Failure | null = null;
+  #retryAt: number | null = null;
+  #stopped: (() => void)[] = [];
+  #watchers = new Set<(s: Stage | Failure | "up") => void>();
+  #unblock: (() => void | Promise<void>) | null = null;
+
+  constructor(deps: LinkDeps, cfg: ClientConfig) {
+    this.#deps = deps;
+    this.cfg = cfg;
+    this.#backoff = new Backoff(deps.crypto, cfg.reconnect_min, cfg.reconnect_max);
+    this.#retry = deps.clock.timer(`${cfg.name} retry`, () => this.#begin());
+    this.#stable = deps.clock.timer(`${cfg.name} stable`, () => this.#backoff.reset());
+    this.#since = deps.host.wallClock();
+  }
+
+  get state(): LinkState {
+    return this.#state;
+  }
+
+  /** Brings the link up, at once even in a pause between attempts. */
+  start(): void {
+    this.#wanted = true;
+    if (this.#attempt) return;
+    this.#retry.disarm();
+    this.#backoff.reset();
+    // While the link is wanted, packets for the networks behind it go into it or nowhere: never out in the clear by another route.
+    if (!this.#unblock && needsIpsec(this.cfg) && this.cfg.routes) {
+      this.#unblock = this.#deps.plane.net.blockRoutes(this.cfg.routes);
+    }
+    this.#begin();
+  }
+
+  /** Takes the link down for good; `done` is called when nothing of it is left, within two seconds. */
+  stop(text: string, done: () => void): void {
+    this.#wanted = false;
+    this.#retry.disarm();
+    this.#retryAt = null;
+    const finish = (): void => {
+      const unblock = this.#unblock;
+      this.#unblock = null;
+      Promise.resolve(unblock?.()).then(done, done);
+    };
+    if (!this.#attempt) {
+      this.#enter("down");
+      finish();
+      return;
+    }
+    this.#stopped.push(finish);
+    this.#enter("stopping");
+    this.#attempt.fail({ layer: "config", code: "stopped", text });
+  }
+
+  /** Follows what happens from now on: stages, then "up" or a failure. Returns its end. */
+  watch(f: (s: Stage | Failure | "up") => void): () => void {
+    this.#watchers.add(f);
+    return () => void this.#watchers.delete(f);
+  }
+  stages(): readonly Stage[] {
+    return this.#stages;
+  }
+
+  #begin(): void {
+    this.#retryAt = null;
+    this.#stages = [];
+    const attempt = new Attempt(this.#deps, this.cfg, {
+      onState: (s) => this.#enter(s),
+      onStage: (s) => this.#onStage(s),
+      onUp: () => {
+        const info = attempt.pppInfo;
+        this.#error = null;
+        this.#enter("up");
+        this.#stable.arm(STABLE_MS);
+        this.#deps.log.emit({
+          kind: "link.up", link: this.cfg.name, ifname: attempt.net?.ifname ?? "", local: info?.local ?? "", remote: info?.remote ?? "", dns: info?.dns ?? [],
+        });
+        for (const w of this.#watchers) w("up");
+      },
+      onEnd: (why) => this.#onEnd(why),
+    });
+    this.#attempt = attempt;
+    attempt.begin(this.#attempts++);
+  }
+
+  #onStage(s: Stage): void {
+    const at = this.#stages.findIndex((x) => x.name === s.name);
+    if (at < 0) this.#stages.push(s);
+    else this.#stages[at] = s;
+    for (const w of this.#watchers) w(s);
+  }
+
+  #onEnd(why: Failure): void {
+    this.#attempt = null;
+    this.#stable.disarm();
+    this.#stages = this.#stages.map((s) => (s.state === "busy" ? { ...s, state: "failed", text: why.text } : s));
+    this.#enter("down");
+    this.#deps.log.emit({ kind: "link.down", link: this.cfg.name, layer: why.layer, code: why.code, text: why.text });
+    if (this.#wanted) {
+      this.#error = why;
+      const ms = this.#backoff.pause(why.permanent === true);
+      this.#retryAt = this.#deps.clock.now() + ms;
+      this.#retry.arm(ms);
+      this.#deps.log.emit({ kind: "link.retry", link: this.cfg.name, inSeconds: Math.round(ms / 100) / 10 });
+    } else {
+      this.#error = null;
+    }
+    for (const f of this.#stopped.splice(0)) f();
+    for (const w of this.#watchers) w(why);
+  }
+
+  #enter(state: LinkState): void {
+    if (this.#state === state) return;
+    if (this.#state === "stopping" && state !== "down") return; // layers may still speak while they end
+    this.#state = state;
+    this.#since = this.#deps.host.wallClock();
+    this.#deps.log.emit({ kind: "link.state", link: this.cfg.name, state });
+  }
+
+  status(): ClientStatus {
+    const a = this.#attempt;
+    const ike = a?.ikeInfo ?? null;
+    const up = this.#state === "up";
+    const t = a?.net?.counters() ?? { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
+    return {
+      kind: "client",
+      state: this.#state,
+      since: isoTime(this.#since),
+      server: a?.server === undefined || a.server === "" ? this.cfg.server.host : a.server,
+      ifname: deviceName(this.cfg),
+      mtu: up ? (a?.mtu ?? null) : null,
+      local_ip: up ? (a?.pppInfo?.local ?? null) : null,
+      remote_ip: up ? (a?.pppInfo?.remote ?? null) : null,
+      dns: up ? (a?.pppInfo?.dns ?? []) : [],
+      wins: up ? (a?.pppInfo?.wins ?? []) : [],
+      dataplane: this.#deps.plane.kind,
+      ipsec: needsIpsec(this.cfg) ? "required" : "off",
+      ike: ike && { version: 1, proposal: ike.proposal, nat: ike.nat, peer_id: ike.peerId },
+      esp: ike && { proposal: ike.espProposal, encap: ike.encap, spi_in: spiText(ike.spiIn), spi_out: spiText(ike.spiOut) },
+      l2tp: a?.tunnel ? { tunnel: a.tunnel.id, peer_tunnel: a.tunnel.peerId, call: a.call?.id ?? 0, peer_call: a.call?.peerId ?? 0, peer_host: a.peerHost } : null,
+      ppp: a?.pppInfo ? { auth: a.pppInfo.auth, mru: a.pppInfo.mru, peer_mru: a.pppInfo.peerMru } : null,
+      rx_bytes: t.rxBytes, tx_bytes: t.txBytes, rx_packets: t.rxPackets, tx_packets: t.txPackets,
+      stages: this.#stages,
+      drops: this.#deps.plane.drops(),
+      error: this.#error,
+      retry_in: this.#retryAt === null ? null : Math.max(0, Math.round((this.#retryAt - this.#deps.clock.now()) / 1000)),
+    };
+  }
+}

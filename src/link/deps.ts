@@ -1,0 +1,25 @@
+import type { Clock } from "../core/clock.ts";
+import { type Failure, SystemError } from "../core/errors.ts";
+import type { EventLog } from "../core/events.ts";
+import type { DataPlane } from "../dataplane/dataplane.ts";
+import type { IkeManager } from "../ike/manager.ts";
+import type { L2tpEndpoint } from "../l2tp/endpoint.ts";
+import type { Crypto, Host } from "../ports/ports.ts";
+
+/** What every link shares: one IKE, one L2TP endpoint and one data plane serve the whole process. */
+export interface LinkDeps {
+  readonly clock: Clock;
+  readonly crypto: Crypto;
+  readonly host: Host;
+  readonly log: EventLog;
+  readonly plane: DataPlane;
+  /** Opens IKE's sockets when the first link needs them. Throws SystemError. */
+  ike(): IkeManager;
+  readonly l2tp: L2tpEndpoint;
+}
+
+/** The failure of a plane call, as a link reports it. Only SystemError is expected; anything else is a bug and goes on. */
+export function systemFailure(e: unknown): Failure {
+  if (e instanceof SystemError) return { layer: "system", code: e.errno.toLowerCase(), text: e.message };
+  throw e;
+}

@@ -1,0 +1,234 @@
+// A server: answers IKE, L2TP and PPP for its users on one netdev.
+import type { Timer } from "../core/clock.ts";
+import type { Failure } from "../core/errors.ts";
+import type { LinkState } from "../core/events.ts";
+import { deviceName, needsIpsec } from "../config/cross.ts";
+import type { ServerConfig, UserConfig } from "../config/schema.ts";
+import type { FlowId, L2tpRemote, ServerInterface } from "../dataplane/dataplane.ts";
+import type { IkeConnection, IkeInfo } from "../ike/types.ts";
+import type { CallAnswer, TunnelAnswer } from "../l2tp/api.ts";
+import { type LinkDeps, systemFailure } from "./deps.ts";
+import { AddressPool } from "./pool.ts";
+import { Session } from "./session.ts";
+import { fittingMtu, serverIke, tunnelConfig } from "./settings.ts";
+import { isoTime, type ServerStatus } from "./status.ts";
+
+const DEFAULT_MTU = 1400;
+const OUTER_MTU = 1500; // the way to a caller is not known before it calls
+const REOPEN_MS = 10_000;
+const CLOSE_MS = 1500;
+
+export class ServerLink {
+  readonly cfg: ServerConfig;
+  readonly #deps: LinkDeps;
+  readonly #users: () => readonly UserConfig[];
+  readonly #reopen: Timer;
+  readonly #flows = new Map<FlowId, IkeInfo>();
+  readonly #sessions = new Set<Session>();
+  readonly #tunnels = new Set<{ close(why: Failure): void }>();
+  #pool: AddressPool;
+  #state: LinkState = "down";
+  #since: number;
+  #error: Failure | null = null;
+  #net: ServerInterface | null = null;
+  #closers: (() => void)[] = [];
+  #wanted = false;
+  #quiet: (() => void) | null = null; // called when the last tunnel is gone while stopping
+
+  constructor(deps: LinkDeps, cfg: ServerConfig, users: () => readonly UserConfig[]) {
+    this.#deps = deps;
+    this.cfg = cfg;
+    this.#users = users;
+    this.#since = deps.host.wallClock();
+    this.#reopen = deps.clock.timer(`${cfg.name} reopen`, () => this.#open());
+    this.#pool = this.#makePool();
+  }
+  get state(): LinkState {
+    return this.#state;
+  }
+  #makePool(): AddressPool {
+    const reserved = new Set([this.cfg.local_ip, ...this.#users().flatMap((u) => (u.ip === null ? [] : [u.ip]))]);
+    return new AddressPool(this.cfg.pool ?? [], reserved);
+  }
+
+  start(): void {
+    if (this.#wanted) return;
+    this.#wanted = true;
+    this.#open();
+  }
+  #open(): void {
+    const cfg = this.cfg;
+    const pool = (cfg.pool ?? []).map((r) => `${r.first}-${r.last}`);
+    const opening = this.#deps.plane.net
+      .openServer({ ifname: deviceName(cfg), mtu: this.#mtu(), local4: cfg.local_ip, pool, clampMss: true })
+      .then(async (net) => {
+        try {
+          if (needsIpsec(cfg)) {
+            this.#deps.ike();
+            return { net, close: null };
+          }
+          // In the clear on purpose: the configuration says ipsec = off.
+          return { net, close: await this.#deps.plane.l2tp.openClear({ address: cfg.listen ?? "0.0.0.0", port: 1701 }) };
+        } catch (e) {
+          await net.close();
+          throw e;
+        }
+      });
+    opening.then(
+      ({ net, close }) => {
+        if (!this.#wanted) {
+          close?.close();
+          net.close().catch(() => {});
+          return;
+        }
+        this.#net = net;
+        if (close) this.#closers.push(() => close.close());
+        else this.#answerIke();
+        this.#error = null;
+        this.#enter("up");
+        this.#deps.log.emit({ kind: "link.up", link: cfg.name, ifname: net.ifname, local: cfg.local_ip, remote: "", dns: cfg.dns ?? [] });
+      },
+      (e: unknown) => {
+        this.#error = systemFailure(e);
+        this.#deps.log.emit({ kind: "link.down", link: cfg.name, ...this.#error });
+        if (this.#wanted) this.#reopen.arm(REOPEN_MS);
+      },
+    );
+  }
+  #answerIke(): void {
+    const responder = this.#deps.ike().addResponder(serverIke(this.cfg), {
+      onUp: (_: IkeConnection, info: IkeInfo) => void this.#flows.set(info.flow, info),
+      onRekeyed: (_: IkeConnection, info: IkeInfo) => void this.#flows.set(info.flow, info),
+      onDown: (conn: IkeConnection, why: Failure) => {
+        this.#flows.delete(conn.flow);
+        this.#deps.l2tp.dropFlow(conn.flow, why);
+      },
+    });
+    this.#closers.push(() => responder.close());
+  }
+
+  /** Whether L2TP from `remote` is this server's to answer: from one of its flows, or in the clear where that was asked for. */
+  owns(remote: L2tpRemote): boolean {
+    if (this.#state !== "up") return false;
+    if (needsIpsec(this.cfg)) return remote.flow !== 0 && this.#flows.has(remote.flow);
+    return remote.flow === 0 && (this.cfg.listen === null || this.cfg.listen === remote.localAddress);
+  }
+  /** Called for an SCCRQ that this server owns. */
+  acceptTunnel(remote: L2tpRemote): TunnelAnswer {
+    return {
+      cfg: tunnelConfig(this.cfg, this.#deps.host),
+      owner: {
+        onUp: (t) => void this.#tunnels.add(t),
+        onDown: (t) => {
+          this.#tunnels.delete(t);
+          if (this.#tunnels.size === 0) this.#quiet?.();
+        },
+        onCallRequest: () => this.#acceptCall(remote), // of either kind: both end in PPP with us as the side that authenticates
+      },
+    };
+  }
+  #acceptCall(remote: L2tpRemote): CallAnswer {
+    if (this.#state !== "up" || !this.#net) return { refuse: "the server is stopping" };
+    if (this.#sessions.size >= this.cfg.max_sessions) return { refuse: `the server has its most sessions (${this.cfg.max_sessions})` };
+    const session = new Session(this.#deps, this.cfg, this.#net, remote, this.#mtu(remote), {
+      user: (name) => this.#users().find((u) => u.name === name && (u.server === null || u.server === this.cfg.name)) ?? null,
+      takeAddress: (user) => this.#takeAddress(user),
+      releaseAddress: (ip) => this.#pool.release(ip),
+      onGone: (s) => void this.#sessions.delete(s),
+    });
+    this.#sessions.add(session);
+    return { cfg: { mru: this.#mtu(remote), sequencing: this.cfg.sequencing }, owner: session.callOwner };
+  }
+  /** The address of a user about to come up, or why there is none; applies the policy for a second login. */
+  #takeAddress(user: UserConfig): string | Failure {
+    const others = [...this.#sessions].filter((s) => s.user === user.name && s.ip !== null);
+    if (others.length > 0 && this.cfg.second_login === "refuse") {
+      return { layer: "ppp", code: "second-login", text: `user ${user.name} is connected already, and second_login = refuse` };
+    }
+    for (const s of others) s.end({ layer: "ppp", code: "replaced", text: `user ${user.name} called again` });
+    if (user.ip === null) {
+      return this.#pool.take(user.name) ?? { layer: "ppp", code: "pool-empty", text: `every address of the pool is taken (${this.#pool.size})` };
+    }
+    return this.#pool.claim(user.ip) ? user.ip : { layer: "ppp", code: "address-taken", text: `${user.ip} is still with another session` };
+  }
+  #mtu(remote?: L2tpRemote): number {
+    const info = remote === undefined ? null : (this.#flows.get(remote.flow) ?? null);
+    const v6 = remote?.address.includes(":") ?? false;
+    const fits = remote === undefined ? DEFAULT_MTU : fittingMtu(OUTER_MTU, v6, info, this.cfg.sequencing);
+    return Math.min(this.cfg.mtu ?? DEFAULT_MTU, fits);
+  }
+
+  /** New sessions see new users at once; a session whose user is gone or changed ends. */
+  usersChanged(changed: ReadonlySet<string>): void {
+    for (const s of this.#sessions) {
+      if (s.user !== null && changed.has(s.user)) s.end({ layer: "config", code: "user-changed", text: `the configuration of user ${s.user} changed` });
+    }
+    const old = this.#pool;
+    this.#pool = this.#makePool();
+    for (const s of this.#sessions) if (s.ip !== null) this.#pool.claim(s.ip);
+    void old;
+  }
+  /** True when the session was one of ours. */
+  disconnect(session: number): boolean {
+    const s = [...this.#sessions].find((x) => x.id === session);
+    s?.end({ layer: "config", code: "disconnected", text: "disconnected by hand" });
+    return s !== undefined;
+  }
+
+  stop(text: string, done: () => void): void {
+    this.#wanted = false;
+    this.#reopen.disarm();
+    this.#enter("stopping");
+    const why: Failure = { layer: "config", code: "stopped", text };
+    let finished = false;
+    const guard = this.#deps.clock.timer(`${this.cfg.name} close`, () => finish());
+    const finish = (): void => {
+      if (finished) return;
+      finished = true;
+      guard.disarm();
+      this.#quiet = null;
+      for (const c of this.#closers.splice(0)) c(); // IKE deletes go out here, after L2TP has said goodbye
+      const net = this.#net;
+      this.#net = null;
+      Promise.resolve(net?.close()).catch(() => {}).then(() => {
+        this.#enter("down");
+        done();
+      }, () => {});
+    };
+    for (const s of this.#sessions) s.end(why);
+    for (const t of this.#tunnels) t.close(why);
+    if (this.#tunnels.size === 0) finish();
+    else {
+      this.#quiet = finish;
+      guard.arm(CLOSE_MS);
+    }
+  }
+
+  #enter(state: LinkState): void {
+    if (this.#state === state) return;
+    this.#state = state;
+    this.#since = this.#deps.host.wallClock();
+    this.#deps.log.emit({ kind: "link.state", link: this.cfg.name, state });
+  }
+  status(): ServerStatus {
+    const sessions = [...this.#sessions].filter((s) => s.ip !== null).map((s) => s.status());
+    const sum = (f: (s: (typeof sessions)[number]) => number): number => sessions.reduce((n, s) => n + f(s), 0);
+    return {
+      kind: "server",
+      state: this.#state,
+      since: isoTime(this.#since),
+      listen: this.cfg.listen ?? "any",
+      ifname: deviceName(this.cfg),
+      local_ip: this.cfg.local_ip,
+      dns: this.cfg.dns ?? [],
+      dataplane: this.#deps.plane.kind,
+      ipsec: needsIpsec(this.cfg) ? "required" : "off",
+      peers: needsIpsec(this.cfg) ? this.#flows.size : this.#tunnels.size,
+      sessions,
+      rx_bytes: sum((s) => s.rx_bytes), tx_bytes: sum((s) => s.tx_bytes),
+      rx_packets: sum((s) => s.rx_packets), tx_packets: sum((s) => s.tx_packets),
+      drops: this.#deps.plane.drops(),
+      error: this.#error,
+    };
+  }
+}

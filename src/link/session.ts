@@ -1,0 +1,145 @@
+// One user's session at a server: a call, PPP in it, an address and routes on the server's netdev.
+import type { Failure } from "../core/errors.ts";
+import type { ServerConfig, UserConfig } from "../config/schema.ts";
+import type { L2tpRemote, NetInterface, ServerInterface } from "../dataplane/dataplane.ts";
+import type { CallOwner } from "../l2tp/api.ts";
+import type { Call } from "../l2tp/call.ts";
+import type { PppUp } from "../ppp/api.ts";
+import { PppSession } from "../ppp/session.ts";
+import { type LinkDeps, systemFailure } from "./deps.ts";
+import { pppServer } from "./settings.ts";
+import { isoTime, type SessionStatus } from "./status.ts";
+
+export interface SessionOwner {
+  user(name: string): UserConfig | null;
+  takeAddress(user: UserConfig): string | Failure;
+  releaseAddress(ip: string): void;
+  /** Once, last. */
+  onGone(s: Session): void;
+}
+let lastId = 0; // for people and the control API; not a secret, never on the wire
+
+export class Session {
+  readonly id = ++lastId;
+  readonly callOwner: CallOwner;
+  readonly #deps: LinkDeps;
+  readonly #cfg: ServerConfig;
+  readonly #server: ServerInterface;
+  readonly #remote: L2tpRemote;
+  readonly #mtu: number;
+  readonly #owner: SessionOwner;
+  #call: Call | null = null;
+  #ppp: PppSession | null = null;
+  #info: PppUp | null = null;
+  #net: NetInterface | null = null;
+  #config: UserConfig | null = null;
+  #ip: string | null = null;
+  #since = 0;
+  #announced = false;
+  #gone = false;
+  #detaching: Promise<void> = Promise.resolve();
+
+  constructor(deps: LinkDeps, cfg: ServerConfig, server: ServerInterface, remote: L2tpRemote, mtu: number, owner: SessionOwner) {
+    this.#deps = deps;
+    this.#cfg = cfg;
+    this.#server = server;
+    this.#remote = remote;
+    this.#mtu = mtu;
+    this.#owner = owner;
+    this.callOwner = { onUp: (call) => this.#start(call), onDown: (_, why) => this.#callDown(why) };
+  }
+  get user(): string | null {
+    return this.#config?.name ?? null;
+  }
+  get ip(): string | null {
+    return this.#ip;
+  }
+
+  #start(call: Call): void {
+    this.#call = call;
+    this.#ppp = new PppSession(this.#deps, call.channel, pppServer(this.#cfg, this.#deps.host, this.#mtu), {
+      secretOf: (name) => this.#owner.user(name)?.password ?? null,
+      admit: (name) => {
+        const user = this.#owner.user(name);
+        if (!user) return { layer: "ppp", code: "unknown-user", text: "there is no such user" };
+        this.#releaseIp();
+        const ip = this.#owner.takeAddress(user);
+        if (typeof ip !== "string") return ip;
+        this.#config = user;
+        this.#ip = ip;
+        return { local: this.#cfg.local_ip, remote: ip, dns: this.#cfg.dns ?? [], wins: this.#cfg.wins ?? [] };
+      },
+      onPhase: () => this.#dropNet(), // the peer negotiates anew: until PPP is up again no packet may pass
+      onUp: (info) => this.#up(call, info),
+      onDown: (why) => {
+        this.#ppp = null;
+        this.#leave(why);
+        this.#call?.close(why);
+      },
+    });
+    this.#ppp.start();
+  }
+
+  #up(call: Call, info: PppUp): void {
+    this.#info = info;
+    const ip = this.#ip;
+    const user = this.#config;
+    if (ip === null || user === null) return this.end({ layer: "ppp", code: "no-address", text: "PPP came up without an admitted user" });
+    this.#detaching.then(() => this.#server.attach(call.channel, ip, (user.routes ?? []).map((prefix) => ({ prefix })))).then(
+      (net) => {
+        if (this.#gone || this.#ip !== ip) {
+          net.detach().catch(() => {});
+          return;
+        }
+        this.#net = net;
+        this.#since = this.#deps.host.wallClock();
+        this.#announced = true;
+        this.#deps.log.emit({ kind: "session.up", link: this.#cfg.name, user: user.name, ip, peer: this.#remote.address, session: this.id });
+      },
+      (e: unknown) => this.end(systemFailure(e)),
+    );
+  }
+
+  /** Ends the session politely: PPP, then the call. */
+  end(why: Failure): void {
+    // The address is free from now on: the same user may be calling again, and must not wait for our goodbye.
+    this.#leave(why);
+    if (this.#ppp) this.#ppp.stop(why);
+    else this.#call?.close(why);
+  }
+
+  #callDown(why: Failure): void {
+    this.#call = null;
+    this.#ppp?.lowerDown(why);
+    this.#leave(why);
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#owner.onGone(this);
+  }
+  #leave(why: Failure): void {
+    this.#dropNet();
+    if (this.#announced) {
+      this.#announced = false;
+      this.#deps.log.emit({ kind: "session.down", link: this.#cfg.name, user: this.user ?? "", ip: this.#ip ?? "", session: this.id, code: why.code, text: why.text });
+    }
+    this.#releaseIp();
+  }
+  #dropNet(): void {
+    const net = this.#net;
+    this.#net = null;
+    if (net) this.#detaching = net.detach().catch(() => {});
+  }
+  #releaseIp(): void {
+    if (this.#ip !== null) this.#owner.releaseAddress(this.#ip);
+    this.#ip = null;
+  }
+
+  status(): SessionStatus {
+    const t = this.#net?.counters() ?? { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
+    return {
+      session: this.id, user: this.user ?? "", ip: this.#ip ?? "", since: isoTime(this.#since), peer: this.#remote.address, auth: this.#info?.auth ?? "",
+      tunnel: this.#call?.tunnel.id ?? 0, call: this.#call?.id ?? 0,
+      rx_bytes: t.rxBytes, tx_bytes: t.txBytes, rx_packets: t.rxPackets, tx_packets: t.txPackets,
+    };
+  }
+}

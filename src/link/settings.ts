@@ -1,0 +1,68 @@
+// From a section of configuration to what each layer wants to know. No state here.
+import { needsIpsec } from "../config/cross.ts";
+import type { ClientConfig, ServerConfig } from "../config/schema.ts";
+import { innerMtu } from "../esp/overhead.ts";
+import { ESP_DEFAULT, IKE_INITIATOR, IKE_RESPONDER } from "../ike/proposals.ts";
+import type { IkeConnectConfig, IkeInfo, IkeResponderConfig } from "../ike/types.ts";
+import type { TunnelConfig } from "../l2tp/api.ts";
+import type { Host } from "../ports/ports.ts";
+import type { PppConfig } from "../ppp/api.ts";
+import type { AuthMethod } from "../ppp/auth/methods.ts";
+
+const MIB = 1024 * 1024;
+
+function lifetimes(c: ClientConfig | ServerConfig): { ikeLifetimeSeconds: number; espLifetimeSeconds: number; espLifetimeBytes: number; dpdSeconds: number } {
+  return {
+    ikeLifetimeSeconds: c.ike_lifetime, espLifetimeSeconds: c.esp_lifetime,
+    espLifetimeBytes: c.esp_lifetime_mbytes * MIB, dpdSeconds: c.dpd,
+  };
+}
+
+export function clientIke(c: ClientConfig, local: string, remote: string, localPort: number): IkeConnectConfig {
+  if (c.psk === null || !needsIpsec(c)) throw new RangeError(`${c.name}: IKE asked for a link without a key`);
+  return {
+    link: c.name, local, remote, psk: c.psk, encap: c.encap, localPort, remotePort: c.server.port,
+    ikeProposals: c.ike_proposals ?? IKE_INITIATOR, espProposals: c.esp_proposals ?? ESP_DEFAULT, localId: c.local_id, remoteId: c.remote_id, ...lifetimes(c),
+  };
+}
+export function serverIke(c: ServerConfig): IkeResponderConfig {
+  if (c.psk === null || !needsIpsec(c)) throw new RangeError(`${c.name}: IKE asked for a server without a key`);
+  return {
+    link: c.name, local: c.listen, psk: c.psk, encap: c.encap,
+    ikeProposals: c.ike_proposals ?? IKE_RESPONDER, espProposals: c.esp_proposals ?? ESP_DEFAULT, localId: c.local_id, remoteId: c.remote_id, ...lifetimes(c),
+  };
+}
+
+export function tunnelConfig(c: ClientConfig | ServerConfig, host: Host): TunnelConfig {
+  return { link: c.name, secret: c.tunnel_secret, hostName: c.hostname ?? host.hostname(), helloSeconds: c.hello };
+}
+
+export function pppClient(c: ClientConfig, host: Host, mru: number): PppConfig {
+  const refuse: AuthMethod[] = [];
+  if (c.refuse_pap) refuse.push("pap");
+  if (c.refuse_chap) refuse.push("chap");
+  if (c.refuse_mschapv2) refuse.push("mschapv2");
+  return {
+    link: c.name, role: "client", mru, hostName: c.hostname ?? host.hostname(),
+    identity: c.username === null || c.password === null ? null : { user: c.username, password: c.password },
+    refuse, require: [], echo: c.keepalive,
+    ipcp: { local: null, remote: null, requestDns: c.peerdns, requestWins: c.peerdns },
+  };
+}
+export function pppServer(c: ServerConfig, host: Host, mru: number): PppConfig {
+  return {
+    link: c.name, role: "server", mru, hostName: c.hostname ?? host.hostname(), identity: null, refuse: [], require: c.auth, echo: c.keepalive,
+    ipcp: { local: c.local_ip, remote: null, requestDns: false },
+  };
+}
+
+/**
+ * The largest inner MTU whose packets leave unfragmented over a path of `outerMtu` bytes; with `ike` null in the clear.
+ * L2TP header 6 (12 with Length, Ns and Nr), PPP header 4 at most.
+ */
+export function fittingMtu(outerMtu: number, ipv6: boolean, ike: IkeInfo | null, sequencing: boolean): number {
+  const l2tpHeader = sequencing ? 12 : 8;
+  const pppHeader = 4;
+  if (!ike) return outerMtu - (ipv6 ? 40 : 20) - 8 - l2tpHeader - pppHeader;
+  return innerMtu({ outerMtu, ipv6, udpEncap: ike.encap === "udp", cipher: ike.cipher, integ: ike.integ, l2tpHeader, pppHeader });
+}

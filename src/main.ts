@@ -1,0 +1,161 @@
+// argv and exit codes. 0 done, 1 failed, 2 wrong usage or configuration, 3 daemon not reachable.
+import { runDaemon } from "./build.ts";
+import { ControlClient } from "./control/client.ts";
+import { renderDoctor, renderEvent, renderStatus } from "./control/render.ts";
+import { SystemError } from "./core/errors.ts";
+import { faultLine, load } from "./config/load.ts";
+import type { Stage, Status } from "./link/status.ts";
+import type { Native } from "node-tuntap2";
+import type { Runtime } from "./ports/runtime.ts";
+import { runDemo } from "./control/demo.ts";
+import { VERSION } from "./version.ts";
+
+const DEFAULT_SOCKET = "/var/run/l2tpsec.sock";
+const USAGE = `usage: l2tpsec COMMAND
+  run --config FILE [--foreground]   the daemon; logs to stderr, one line an event
+  check --config FILE                validate the configuration only
+  status [NAME] [--json] [--watch]   what is up, per layer, with counters
+  up NAME | down NAME | reload       bring a link up or down; read the configuration again
+  disconnect SESSION                 end one session of a server
+  events [--json]                    follow what happens
+  doctor NAME                        why does this link not come up: every stage, one sentence each
+  demo                               two sites in network namespaces, a real tunnel between them
+  --version | --help
+options: --socket PATH               control socket of the daemon (default ${DEFAULT_SOCKET})
+exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 daemon not reachable
+`;
+
+class Usage extends Error {}
+
+interface Args {
+  readonly words: readonly string[];
+  readonly config: string | null;
+  readonly socket: string;
+  readonly flags: ReadonlySet<string>;
+}
+const FLAGS: Readonly<Record<string, readonly string[]>> = {
+  run: ["--foreground"], check: [], status: ["--json", "--watch"], up: [], down: [], reload: [], disconnect: [], events: ["--json"], doctor: ["--json"], demo: [],
+};
+
+function parseArgs(argv: readonly string[]): Args {
+  const words: string[] = [];
+  const flags = new Set<string>();
+  let config: string | null = null;
+  let socket = DEFAULT_SOCKET;
+  for (let i = 0; i < argv.length; i++) {
+    const a = argv[i] as string;
+    const m = /^(--config|--socket)(?:=(.*))?$/.exec(a);
+    if (m) {
+      const value = m[2] ?? argv[++i];
+      if (value === undefined || value === "") throw new Usage(`${m[1]} needs a path`);
+      if (m[1] === "--config") config = value;
+      else socket = value;
+    } else if (a.startsWith("-")) flags.add(a);
+    else words.push(a);
+  }
+  const allowed = FLAGS[words[0] ?? ""];
+  for (const f of flags) if (allowed && !allowed.includes(f)) throw new Usage(`${words[0]} does not know ${f}`);
+  return { words, config, socket, flags };
+}
+
+/** `openNative` loads the native library; only the daemon needs it. Throws SystemError with what to do. */
+export async function main(rt: Runtime, openNative: () => Native): Promise<void> {
+  if (rt.argv.includes("--version")) return rt.stdout(`l2tpsec ${VERSION} (${rt.name})\n`);
+  if (rt.argv.length === 0 || rt.argv.includes("--help") || rt.argv.includes("-h")) {
+    rt.stdout(USAGE);
+    return rt.exit(rt.argv.length === 0 ? 2 : 0);
+  }
+  try {
+    const args = parseArgs(rt.argv);
+    const [command, ...rest] = args.words;
+    if (command === undefined || !Object.hasOwn(FLAGS, command)) throw new Usage(`unknown command ${JSON.stringify(command ?? "")}`);
+    const want = command === "up" || command === "down" || command === "doctor" || command === "disconnect" ? 1 : 0;
+    if (rest.length < want) throw new Usage(`${command} needs ${command === "disconnect" ? "the number of a session" : "the name of an interface or server"}`);
+    if (rest.length > Math.max(want, command === "status" ? 1 : 0)) throw new Usage(`${command}: too many words: ${rest.join(" ")}`);
+    if (command === "run" || command === "check") {
+      if (args.config === null) throw new Usage(`${command} needs --config FILE`);
+      return command === "check" ? check(rt, args.config) : await runDaemon(rt, args.config, openNative);
+    }
+    if (command === "demo") return rt.exit(await runDemo(rt));
+    await remote(rt, command, rest[0] ?? null, args);
+  } catch (e) {
+    if (!(e instanceof Usage)) throw e;
+    rt.stderr(`l2tpsec: ${e.message}\n${USAGE}`);
+    rt.exit(2);
+  }
+}
+
+function check(rt: Runtime, file: string): void {
+  let text: string;
+  try {
+    text = rt.host.readFile(file);
+  } catch (e) {
+    rt.stderr(`${file}: ${(e as Error).message}\n`);
+    return rt.exit(2);
+  }
+  const r = load(text);
+  if (!r.ok) {
+    for (const f of r.faults) rt.stderr(`${faultLine(file, f)}\n`);
+    return rt.exit(2);
+  }
+  for (const w of r.warnings) rt.stderr(`${file}: warning: ${w}\n`);
+  rt.stdout(`${file}: good: ${r.config.interfaces.length} interfaces, ${r.config.servers.length} servers, ${r.config.users.length} users\n`);
+  rt.exit(0);
+}
+
+async function remote(rt: Runtime, command: string, name: string | null, args: Args): Promise<void> {
+  let client: ControlClient;
+  try {
+    client = await ControlClient.open(rt.control, args.socket);
+  } catch (e) {
+    if (!(e instanceof SystemError)) throw e;
+    const why = e.errno === "EACCES" ? "you may not use it (run as root?)" : "no daemon listens there";
+    rt.stderr(`l2tpsec: ${args.socket}: ${why}: ${e.errno}\n`);
+    return rt.exit(3);
+  }
+  try {
+    rt.exit(await ask(rt, client, command, name, args));
+  } catch (e) {
+    rt.stderr(`l2tpsec: ${(e as Error).message}\n`);
+    rt.exit(1);
+  }
+}
+
+async function ask(rt: Runtime, client: ControlClient, command: string, name: string | null, args: Args): Promise<number> {
+  const json = args.flags.has("--json");
+  switch (command) {
+    case "status": {
+      const status = (await client.call("status", name === null ? {} : { name })) as Record<string, Status>;
+      rt.stdout(json ? `${JSON.stringify(status, null, 2)}\n` : renderStatus(status, rt.terminal));
+      if (!args.flags.has("--watch")) return 0;
+      client.onEvent = () => {
+        client.call("status", name === null ? {} : { name }).then((s) => rt.stdout(`\x1b[H\x1b[2J${renderStatus(s as Record<string, Status>, rt.terminal)}`), () => {});
+      };
+      await client.call("events");
+      return await new Promise((resolve) => {
+        client.onClose = () => resolve(0);
+      });
+    }
+    case "up":
+    case "down":
+      await client.call(command, { name: name ?? "" });
+      return 0;
+    case "reload":
+      rt.stdout(`${String(await client.call("reload"))}\n`);
+      return 0;
+    case "disconnect":
+      if (!/^\d{1,9}$/.test(name ?? "")) throw new Error("a session is a number: see status");
+      await client.call("disconnect", { session: Number(name) });
+      return 0;
+    case "events":
+      client.onEvent = (e) => rt.stdout(json ? `${JSON.stringify(e)}\n` : `${renderEvent(e)}\n`);
+      await client.call("events");
+      return await new Promise((resolve) => {
+        client.onClose = () => resolve(0);
+      });
+    default: {
+      const ok = await client.call("doctor", { name: name ?? "" }, (s: Stage) => rt.stdout(json ? `${JSON.stringify(s)}\n` : renderDoctor(s, rt.terminal)));
+      return ok === true ? 0 : 1;
+    }
+  }
+}

@@ -1,0 +1,35 @@
+// The Runtime of Node.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Runtime } from "../../ports/runtime.ts";
+import { nodeClock } from "./clock.ts";
+import { nodeControl } from "./control.ts";
+import { nodeCrypto } from "./crypto.ts";
+import { nodeHost } from "./host.ts";
+import { nodeSpawn } from "./process.ts";
+import { onSignals } from "./signals.ts";
+
+export const nodeRuntime: Runtime = {
+  name: `node ${process.version}`,
+  argv: process.argv.slice(2),
+  self: [process.execPath, ...process.execArgv, process.argv[1] ?? ""],
+  clock: nodeClock,
+  crypto: nodeCrypto,
+  host: nodeHost,
+  control: nodeControl,
+  isRoot: process.getuid?.() === 0,
+  terminal: process.stdout.isTTY === true,
+  stdout: (text) => void process.stdout.write(text),
+  stderr: (text) => void process.stderr.write(text),
+  onSignals,
+  spawn: nodeSpawn,
+  tempDir: (prefix) => mkdtempSync(join(tmpdir(), prefix)),
+  writeFile: (path, text, mode) => writeFileSync(path, text, { mode }),
+  removeTree: (path) => rmSync(path, { recursive: true, force: true }),
+  exit(code) {
+    process.exitCode = code;
+    // What was printed must arrive, also through a pipe; then nothing may keep the process.
+    process.stdout.write("", () => process.stderr.write("", () => process.exit(code)));
+  },
+};

@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { ControlClient } from "../../src/control/client.ts";
+import { EventHub } from "../../src/control/log.ts";
+import { parseRequest } from "../../src/control/protocol.ts";
+import { renderStatus } from "../../src/control/render.ts";
+import { type DaemonApi, RequestRefused, serveControl } from "../../src/control/server.ts";
+import type { Event } from "../../src/core/events.ts";
+import type { ClientStatus, Status } from "../../src/link/status.ts";
+import type { ControlTransport, LineStream } from "../../src/ports/runtime.ts";
+import { VirtualClock } from "../sim/virtual-clock.ts";
+
+const CLIENT: ClientStatus = {
+  kind: "client", state: "up", since: "2026-01-01T00:00:00Z", server: "198.51.100.2", ifname: "l2tps-hq", mtu: 1400, local_ip: "10.99.0.10",
+  remote_ip: "10.99.0.1", dns: [], wins: [], dataplane: "userspace", ipsec: "required", ike: null, esp: null, l2tp: null, ppp: null,
+  stages: [{ name: "l2tp", state: "failed", text: "the peer says \x1b[2Jboo" }], drops: {}, error: null, retry_in: null,
+  rx_bytes: 1, tx_bytes: 2, rx_packets: 3, tx_packets: 4,
+};
+
+/** Both ends of a stream in memory; lines arrive in a later microtask, as with a socket. */
+function transport(): ControlTransport {
+  let accept: ((s: LineStream) => void) | null = null;
+  const end = (): LineStream => ({ send: () => {}, close: () => {}, onLine: () => {}, onClose: () => {} });
+  return {
+    listen: (_, onStream) => {
+      accept = onStream;
+      return Promise.resolve({
+        close: () => {
+          accept = null;
+        },
+      });
+    },
+    connect: () => {
+      const a = end();
+      const b = end();
+      const later = (f: () => void): void => void Promise.resolve().then(f);
+      a.send = (l) => later(() => b.onLine(l));
+      b.send = (l) => later(() => a.onLine(l));
+      a.close = b.close = () =>
+        later(() => {
+          a.onClose();
+          b.onClose();
+        });
+      accept?.(b);
+      return Promise.resolve(a);
+    },
+  };
+}
+function api(): DaemonApi & { said: string[]; listeners: Set<(e: Event) => void> } {
+  const said: string[] = [];
+  const listeners = new Set<(e: Event) => void>();
+  return {
+    said, listeners,
+    status: (name) => {
+      if (name === "nope") throw new RequestRefused("not-found", "there is no interface or server");
+      return { hq: CLIENT } as Record<string, Status>;
+    },
+    up: (n) => void said.push(`up ${n}`),
+    down: (n) => void said.push(`down ${n}`),
+    reload: () => "nothing changed",
+    disconnect: (n) => void said.push(`disconnect ${n}`),
+    doctor: (_, stage) => {
+      stage({ name: "ike", state: "ok", text: "fine" });
+      return Promise.resolve(true);
+    },
+    subscribe: (l) => {
+      listeners.add(l);
+      return () => void listeners.delete(l);
+    },
+  };
+}
+
+describe("control API", () => {
+  test("every method, errors as sentences, events until the client goes", async () => {
+    const t = transport();
+    const a = api();
+    await serveControl("/x", t, a);
+    const c = await ControlClient.open(t, "/x");
+    assert.deepEqual(await c.call("status", { name: "hq" }), { hq: CLIENT });
+    await assert.rejects(c.call("status", { name: "nope" }), /there is no interface or server/);
+    await assert.rejects(c.call("up"), /up needs a name/);
+    await c.call("up", { name: "hq" });
+    await c.call("disconnect", { session: 7 });
+    assert.deepEqual(a.said, ["up hq", "disconnect 7"]);
+    assert.equal(await c.call("reload"), "nothing changed");
+    const stages: string[] = [];
+    assert.equal(await c.call("doctor", { name: "hq" }, (s) => void stages.push(s.text)), true);
+    assert.deepEqual(stages, ["fine"]);
+    const events: Event[] = [];
+    c.onEvent = (e) => void events.push(e);
+    await c.call("events");
+    for (const l of a.listeners) l({ kind: "link.state", link: "hq", state: "ike" });
+    await new Promise((r) => setImmediate(r));
+    assert.deepEqual(events, [{ kind: "link.state", link: "hq", state: "ike" }]);
+    c.close();
+    await new Promise((r) => setImmediate(r));
+    assert.equal(a.listeners.size, 0, "a follower that went is forgotten");
+  });
+  test("any line is a request or null", () => {
+    fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (s) => void parseRequest(s)), { numRuns: 2000 });
+    assert.deepEqual(parseRequest('{"id":1,"method":"status"}'), { id: 1, method: "status", name: null, session: null });
+    for (const bad of ["", "null", "[]", '{"id":"1","method":"status"}', '{"id":1,"method":"toString"}', '{"id":1,"method":"up","params":{"name":5}}']) {
+      assert.equal(parseRequest(bad), null, bad);
+    }
+  });
+});
+
+test("bad input of one kind: one line a second, the rest counted", () => {
+  const clock = new VirtualClock();
+  const lines: string[] = [];
+  const hub = new EventHub(clock, "info", (l) => void lines.push(l));
+  const bad = (what: string): void => hub.emit({ kind: "peer.bad", link: "", layer: "ike", peer: "192.0.2.1", what });
+  for (let i = 0; i < 5000; i++) bad("short header");
+  bad("other");
+  assert.equal(lines.length, 2);
+  clock.advance(1000);
+  bad("short header");
+  assert.match(lines[2] ?? "", /and 4999 more like it/);
+  for (let i = 0; i < 3000; i++) bad(`kind ${i}`);
+  hub.emit({ kind: "link.state", link: "hq", state: "ike" });
+  assert.ok(!lines.some((l) => l.includes("link.state")), "debug is below info");
+});
+
+test("status for a terminal: peer text cannot move the cursor", () => {
+  for (const terminal of [true, false]) {
+    const text = renderStatus({ hq: CLIENT }, terminal);
+    assert.match(text, /hq.*up/);
+    assert.ok(!text.includes("\x1b[2J"));
+    assert.match(text, /\\u001b\[2Jboo/);
+  }
+});

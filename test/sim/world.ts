@@ -1,0 +1,118 @@
+// Whole daemons in one process: real configuration, IKE, L2TP and PPP over an in-memory network and a virtual clock.
+import assert from "node:assert/strict";
+import { compose } from "../../src/build.ts";
+import { load } from "../../src/config/load.ts";
+import type { Config } from "../../src/config/schema.ts";
+import { EventHub } from "../../src/control/log.ts";
+import type { Event } from "../../src/core/events.ts";
+import type { Daemon } from "../../src/daemon.ts";
+import { NonePlane } from "../../src/dataplane/none.ts";
+import type { ClientStatus, ServerStatus } from "../../src/link/status.ts";
+import type { Host } from "../../src/ports/ports.ts";
+import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
+import { type SimHost, SimNet } from "./simnet.ts";
+import { VirtualClock } from "./virtual-clock.ts";
+
+export const SERVER_CONF = `
+[server lns]
+listen = 198.51.100.2
+psk = swordfish
+pool = 10.99.0.10-10.99.0.12
+local_ip = 10.99.0.1
+dns = 10.99.0.53
+auth = mschapv2 chap pap
+
+[user branch]
+password = wonderland
+ip = 10.99.0.100
+routes = 192.168.10.0/24
+
+[user second]
+password = wonderland
+`;
+export const clientConf = (more = "", server = "198.51.100.2"): string => `
+[interface hq]
+proto = l2tpsec
+server = ${server}
+username = branch
+password = wonderland
+psk = swordfish
+routes = 192.168.20.0/24
+${more}`;
+
+export interface Site {
+  readonly host: SimHost;
+  readonly plane: NonePlane;
+  readonly daemon: Daemon;
+  readonly events: Event[];
+  readonly lines: string[];
+  /** Replaces the configuration and reloads. */
+  reload(text: string): string;
+}
+
+function parsed(text: string): Config {
+  const r = load(text);
+  assert.ok(r.ok, JSON.stringify(r));
+  return r.config;
+}
+
+export class World {
+  readonly clock = new VirtualClock();
+  readonly net: SimNet;
+  readonly names = new Map<string, string[]>();
+  constructor(seed = 1) {
+    this.net = new SimNet(this.clock, seed);
+  }
+  site(host: SimHost, text: string): Site {
+    const plane = new NonePlane({ clock: this.clock, rng: nodeCrypto, net: host });
+    const events: Event[] = [];
+    const lines: string[] = [];
+    const hub = new EventHub(this.clock, "debug", (l) => void lines.push(l));
+    hub.follow((e) => void events.push(e));
+    const env: Host = {
+      readFile: () => "", env: () => undefined, hostname: () => host.name, wallClock: () => this.clock.now(),
+      resolve: (name) => (/^[\d.:a-f]+$/.test(name) ? Promise.resolve([name]) : this.names.has(name) ? Promise.resolve(this.names.get(name) ?? []) : Promise.reject(new Error("no such name"))),
+    };
+    let now = parsed(text);
+    const daemon = compose({ clock: this.clock, crypto: nodeCrypto, host: env }, plane, hub, now, () => now);
+    daemon.start();
+    return {
+      host, plane, daemon, events, lines,
+      reload: (t) => {
+        now = parsed(t);
+        return daemon.reload();
+      },
+    };
+  }
+  /** Virtual milliseconds, in steps small enough that what promises bring comes in time. */
+  async run(ms: number, step = 20): Promise<void> {
+    for (let t = 0; t < ms; t += step) {
+      await settle();
+      this.clock.advance(Math.min(step, ms - t));
+    }
+    await settle();
+  }
+  /** Runs until `done`, or fails with the sites' logs. */
+  async until(done: () => boolean, ms: number, what: string, ...sites: Site[]): Promise<number> {
+    const start = this.clock.now();
+    while (!done()) {
+      if (this.clock.now() - start > ms) assert.fail(`${what} did not happen in ${ms} ms\n${sites.map((s) => `${s.host.name}:\n  ${s.lines.join("\n  ")}`).join("\n")}`);
+      await this.run(20);
+    }
+    return this.clock.now() - start;
+  }
+}
+async function settle(): Promise<void> {
+  for (let i = 0; i < 8; i++) await Promise.resolve();
+}
+
+export function client(s: Site, name = "hq"): ClientStatus {
+  const x = s.daemon.status(name)[name];
+  assert.ok(x?.kind === "client");
+  return x;
+}
+export function server(s: Site, name = "lns"): ServerStatus {
+  const x = s.daemon.status(name)[name];
+  assert.ok(x?.kind === "server");
+  return x;
+}
