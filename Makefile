@@ -1,16 +1,18 @@
 # make demo: two sites joined, on this machine, in network namespaces.   make test: everything that proves it.
 NODE ?= node
 BIN = node_modules/.bin
+PREFIX ?= /usr/local
 
-.PHONY: all demo test check build bench fuzz install clean setup lint types unit
+.PHONY: all demo test check build bench fuzz install clean setup lint types unit net rig
 all: build
-
-node_modules/.package-lock.json: package.json package-lock.json
-	npm ci --no-audit --no-fund
-	@touch $@
 
 setup:
 	@sh scripts/setup
+
+# The lock file of what is installed: as new as package-lock.json once npm ci has run.
+node_modules/.package-lock.json: package.json package-lock.json
+	npm ci --no-audit --no-fund
+	@touch $@
 
 build: node_modules/.package-lock.json
 	$(NODE) scripts/build.mjs
@@ -24,8 +26,40 @@ lint: node_modules/.package-lock.json
 unit: build
 	$(NODE) scripts/test.mjs
 
+# Quick, and needs neither root nor peers.
 check: types lint unit
 	$(NODE) scripts/size.mjs
+
+net: build
+	$(NODE) scripts/test.mjs test/net
+
+rig: build
+	$(NODE) scripts/test.mjs test/rig
+
+# Everything: what it needs it installs itself.
+test:
+	@sh scripts/setup --peers
+	$(MAKE) check
+	$(NODE) scripts/test.mjs test/net test/rig
+	FUZZ_SECONDS=3 $(NODE) scripts/fuzz.mjs
+
+demo:
+	@sh scripts/setup
+	@$(MAKE) --no-print-directory build
+	@$(NODE) dist/l2tpsec.cjs demo
+
+bench: build
+	@sh scripts/setup --peers
+	$(NODE) scripts/bench.mjs
+
+fuzz: build
+	$(NODE) scripts/fuzz.mjs
+
+install: build
+	install -d $(DESTDIR)$(PREFIX)/lib/l2tpsec $(DESTDIR)$(PREFIX)/sbin
+	install -m 755 dist/l2tpsec.cjs $(DESTDIR)$(PREFIX)/lib/l2tpsec/
+	install -m 644 dist/*.node $(DESTDIR)$(PREFIX)/lib/l2tpsec/
+	ln -sf ../lib/l2tpsec/l2tpsec.cjs $(DESTDIR)$(PREFIX)/sbin/l2tpsec
 
 clean:
 	rm -rf dist .cache test/out
