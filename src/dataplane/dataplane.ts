@@ -52,6 +52,7 @@ export interface IpsecPlane {
   addInbound(flow: FlowId, spec: SaSpec): Promise<void>;
   /** From now on the flow's packets leave under this SA; the one used before stays known until removed. */
   addOutbound(flow: FlowId, spec: SaSpec): Promise<void>;
+  /** Without the outbound SA in use the flow goes on with the newest that remains; an unknown SPI is no error. */
   remove(direction: "in" | "out", spi: Spi): Promise<void>;
   /** The NAT mapping moved: every SA of the flow now sends to `to`. */
   move(flow: FlowId, local: Endpoint, to: Endpoint): Promise<void>;

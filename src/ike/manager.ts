@@ -25,6 +25,8 @@ export interface IkeLimits {
   /** Main modes of strangers under way, all together and per address. */
   readonly halfOpen?: number;
   readonly halfOpenPerAddress?: number;
+  /** Peers at a time. */
+  readonly connections?: number;
 }
 interface Responder {
   readonly cfg: IkeResponderConfig;
@@ -40,6 +42,7 @@ export class IkeManager {
   readonly #env: IkeEnv;
   readonly #halfOpen: number;
   readonly #halfOpenPerAddress: number;
+  readonly #most: number;
   readonly #responders = new Set<Responder>();
   readonly #clients = new Map<Connection, Client>();
   readonly #connections = new Map<FlowId, Connection>();
@@ -53,7 +56,8 @@ export class IkeManager {
   constructor(deps: IkeDeps, limits: IkeLimits = {}) {
     this.#env = { ...deps, counters: this.counters };
     this.#halfOpen = limits.halfOpen ?? 256;
-    this.#halfOpenPerAddress = limits.halfOpenPerAddress ?? 16;
+    this.#halfOpenPerAddress = limits.halfOpenPerAddress ?? 64;
+    this.#most = limits.connections ?? 4096;
     deps.port.onMessage = (p, local, remote) => this.#receive(p, local, remote);
     deps.plane.onMapping = (flow, from) => this.#connections.get(flow)?.mapping(from);
     deps.plane.onUnknownSpi = (from, spi) => this.#unknownSpi(from, spi);
@@ -114,7 +118,7 @@ export class IkeManager {
     if (!sa) return null;
     if (isZero(sa.rcookie) || hex(sa.rcookie) === hex(h.rcookie)) return sa;
     // a repeated first message, or an error notify to ours, has no responder cookie
-    return isZero(h.rcookie) && (sa.role === "responder" || !sa.up) ? sa : null;
+    return isZero(h.rcookie) && (sa.role === "responder" ? h.exchange === EXCHANGE.identity : !sa.up) ? sa : null;
   }
   #stranger(h: IsakmpHeader, body: Uint8Array, datagram: Uint8Array, local: Endpoint, remote: Endpoint): void {
     if (h.exchange !== EXCHANGE.identity || !isZero(h.rcookie) || (h.flags & FLAG.encrypted) || h.messageId !== 0) {
@@ -153,6 +157,10 @@ export class IkeManager {
   }
   /** Before any work: a flood pushes out the oldest main modes that have cost no Diffie-Hellman, never those that have. */
   #admit(remote: Endpoint): boolean {
+    if (this.#connections.size >= this.#most) {
+      this.counters.bump("ike.full");
+      return false;
+    }
     let same = 0;
     for (const s of this.#strangers) if (s.began.address === remote.address) same++;
     if (same >= this.#halfOpenPerAddress) {
@@ -224,7 +232,7 @@ export class IkeManager {
       sa.connection?.adopt(sa);
       return;
     }
-    const same = [...this.#connections.values()].filter((c) => c.current && c.policy.link === sa.policy.link &&
+    const same = [...this.#connections.values()].filter((c) => !c.over && c.policy.link === sa.policy.link &&
       c.remote?.address === sa.remote.address && c.peerId === p.peerId.text);
     if (initialContact) for (const c of same) if (!c.client) c.superseded();
     // the flow goes on when the same peer comes by the same road; raw ESP has no ports to tell

@@ -21,6 +21,10 @@ const OLD_LEAST_MS = 6000;
 const OLD_MOST_MS = 30_000;
 /** A server leaves rekeying to its client until this share of the lifetime is over. */
 const SERVER_SHARE = 0.97;
+/** Of the soft byte limit; the plane's hard one is beyond. */
+const SERVER_BYTES = 1.5;
+/** SA pairs of one flow; a peer that goes on replacing them is refused until some are gone. */
+const MOST_CHILDREN = 8;
 const RETRY_MS = 10_000;
 
 interface LiveChild extends Child {
@@ -87,6 +91,9 @@ export class Connection implements IkeConnection {
   get remote(): Endpoint | null {
     return this.#sas[0]?.remote ?? this.#pendingSa?.remote ?? null;
   }
+  get full(): boolean {
+    return this.#children.length >= MOST_CHILDREN;
+  }
   get peerId(): string {
     return this.#peerId;
   }
@@ -98,7 +105,9 @@ export class Connection implements IkeConnection {
     return {
       flow: this.flow, remote: sa.remote, local: sa.local, peerId: this.#peerId, proposal: p?.proposal.text ?? "",
       espProposal: child.proposal.text, nat: sa.nat, encap: child.udp ? "udp" : "esp", spiIn: child.spiIn, spiOut: child.spiOut,
-      cipher: child.proposal.cipher, integ: child.proposal.integ, localPort: child.localPort, remotePort: child.remotePort,
+      cipher: child.proposal.cipher, integ: child.proposal.integ,
+      // a server that begins a quick mode itself may ask for any port: a client's own are the configured ones
+      localPort: this.client ? this.ports.local : child.localPort, remotePort: this.client ? this.ports.remote : child.remotePort,
     };
   }
   stage(): string {
@@ -123,7 +132,8 @@ export class Connection implements IkeConnection {
     if (this.#pendingSa === sa) this.#pendingSa = null;
     sa.connection = this;
     const rekeyed = this.#sas.length > 0;
-    this.#sas.unshift(sa);
+    const open = this.#sas.filter((s) => s.up);
+    this.#sas.splice(0, this.#sas.length, sa, ...open);
     this.#peerId = p.peerId.text;
     const now = this.#env.clock.now();
     this.#rekeySaAt = this.client ? now + p.lifeSeconds * 1000 * (0.85 + 0.1 * uniform(this.#env.crypto)) : Number.POSITIVE_INFINITY;
@@ -266,7 +276,7 @@ export class Connection implements IkeConnection {
   #beginQuick(): void {
     if (this.#quick || this.#over || this.#env.clock.now() < this.#nextQuickAt) return;
     const old = this.#inUse();
-    const ports = old ? { local: old.localPort, remote: old.remotePort } : this.ports;
+    const ports = old && !this.client ? { local: old.localPort, remote: old.remotePort } : this.ports;
     this.#quick = this.current?.startQuick(this, ports.local, ports.remote) ?? null;
   }
   #inUse(): LiveChild | null {
@@ -303,7 +313,7 @@ export class Connection implements IkeConnection {
     const i = this.#counters("in", c.spiIn);
     const o = this.#counters("out", c.spiOut);
     const bytes = Math.max(i.rxBytes, o.txBytes);
-    return (c.lifeBytes > 0 && bytes >= c.lifeBytes * (this.client ? 0.85 : SERVER_SHARE)) || Math.max(i.rxPackets, o.txPackets) > 0xe000_0000;
+    return (c.lifeBytes > 0 && bytes >= c.lifeBytes * (this.client ? 0.85 : SERVER_BYTES)) || Math.max(i.rxPackets, o.txPackets) > 0xe000_0000;
   }
   #pollPhase1(now: number): void {
     for (const s of [...this.#sas]) {

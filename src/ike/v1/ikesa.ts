@@ -128,7 +128,7 @@ export class IkeSa {
         return;
       }
       const connection = this.#own.connectionOf(this);
-      if (!connection || !this.#room()) {
+      if (!connection || connection.full || !this.#room()) {
         this.bad("ike.exchanges", "too many quick modes at a time");
         return;
       }

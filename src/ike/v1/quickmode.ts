@@ -308,8 +308,7 @@ export class QuickMode {
       if (i.id.type !== ID.ip4 && i.id.type !== ID.ip6) return `quick mode for a network (identity type ${i.id.type}): only hosts in transport mode are served`;
       if (i.protocol !== UDP && !(i.protocol === 0 && i.port === 0)) return `quick mode for protocol ${i.protocol}: only UDP is served`;
     }
-    const mine = this.#sa.weAreClient ? ci.port : cr.port;
-    if (!this.#sa.weAreClient && mine !== L2TP && mine !== 0) return `quick mode for our UDP port ${mine}: only 1701 is served`;
+    if (!this.#sa.weAreClient && cr.port !== L2TP && cr.port !== 0) return `quick mode for our UDP port ${cr.port}: only 1701 is served`;
     if (this.#sa.nat === "none" && !this.#sa.udp && !this.#sameAddress(ci, this.#sa.remote.address)) {
       return `quick mode for ${ci.id.text}, but the peer is ${this.#sa.remote.address}`;
     }
