@@ -298,3 +298,23 @@ test("an SPI that is unknown here is deleted at the peer that uses it", async ()
   await x.net.run(100);
   assert.equal(x.a.downs.length, 0);
 });
+
+/** Two daemons, each client of the other: what a server that begins exchanges itself looks like. */
+test("a server that begins main mode and quick mode itself, as SoftEther and strongSwan do, serves the same flow", async () => {
+  const { net, a, b } = pair();
+  const listening = b.ike.addResponder(server({ ikeLifetimeSeconds: 7200, espLifetimeSeconds: 60 }), b);
+  // the server's limit is not told to the client here: it begins at 97 % of 60 s, the client's own is 3600 s
+  const conn = a.ike.connect(client(b.address, a.address), a);
+  await net.run(300);
+  await net.run(62_000, 100);
+  assert.ok(b.rekeys.length >= 1, "the server began a quick mode");
+  assert.equal(a.ups.length, 1);
+  assert.ok(pass(a, conn.flow, b));
+  assert.equal(conn.info()?.remotePort, 1701);
+  assert.equal(a.downs.length, 0);
+  b.ike.connect(client(a.address, b.address, { link: "back" }), b);
+  await net.run(300);
+  assert.equal(a.ike.sizes().connections, 1, "the client knows its server by address and identity");
+  assert.equal(a.downs.length, 0);
+  listening.close();
+});

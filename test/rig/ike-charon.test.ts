@@ -191,7 +191,14 @@ secrets {
     assert.ok(up, `${said.map((x) => JSON.stringify(x)).join("\n")}\n${log.split("\n").slice(-40).join("\n")}`);
     assert.match(log, /IKE_SA l2tp\[\d+\] established/);
   };
-  test("charon answers us: main mode and quick mode", { skip: missing }, () => works(base));
+  test("charon answers us: main mode and quick mode; both answer R-U-THERE and hear the deletes", { skip: missing }, async () => {
+    const { said, log } = await play({ ...base, seconds: 5 });
+    assert.ok(said.some((x) => "up" in x));
+    assert.match(log, /IKE_SA l2tp\[\d+\] established/);
+    assert.match(log, /sending DPD request[\s\S]*parsed INFORMATIONAL_V1 request \d+ \[ HASH N\(DPD_ACK\) \]/);
+    assert.match(log, /received DELETE for IKE_SA/);
+    assert.ok(!said.some((x) => "down" in x && (x["down"] as { code: string }).code === "dead-peer"));
+  });
   test("charon answers us in UDP", { skip: missing }, () => works({ ...base, encap: "udp" }));
   test("charon answers us: ECP and AES-GCM", { skip: missing }, () => works({ ...base, ike: "aes256-sha384-ecp384", esp: "aes128gcm16" }));
   test("charon answers us: X25519", { skip: missing }, () => works({ ...base, ike: "aes128-sha256-x25519", esp: "aes128-sha1-x25519" }));

@@ -19,8 +19,8 @@ const KEEPALIVE_MS = 20_000;
 /** A replaced SA receives this long at least (packets under way), and at most until somebody speaks on the new one. */
 const OLD_LEAST_MS = 6000;
 const OLD_MOST_MS = 30_000;
-/** A server leaves rekeying to its client until this share of the lifetime is over. */
-const SERVER_SHARE = 0.97;
+/** A server leaves rekeying to its client until only this share of the lifetime is left. */
+const SERVER_SHARE = 0.03;
 /** Of the soft byte limit; the plane's hard one is beyond. */
 const SERVER_BYTES = 1.5;
 /** SA pairs of one flow; a peer that goes on replacing them is refused until some are gone. */
@@ -172,8 +172,10 @@ export class Connection implements IkeConnection {
     }
     if (this.#quick?.spiIn === c.spiIn) this.#quick = null;
     const life = c.lifeSeconds * 1000;
-    const share = this.client ? 0.82 + 0.1 * uniform(this.#env.crypto) : SERVER_SHARE;
-    const child: LiveChild = { ...c, upAt: now, rekeyAt: now + life * share, expiresAt: now + life, retiredAt: null };
+    // time for a quick mode with losses remains, also of a short life
+    const margin = this.client ? Math.min(life / 2, Math.max(20_000, life * (0.08 + 0.1 * uniform(this.#env.crypto))))
+      : Math.min(life / 4, Math.max(10_000, life * SERVER_SHARE));
+    const child: LiveChild = { ...c, upAt: now, rekeyAt: now + life - margin, expiresAt: now + life, retiredAt: null };
     const others = this.#children.filter((x) => x.retiredAt === null);
     this.#children.push(child);
     for (const old of others) {

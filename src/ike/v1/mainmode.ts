@@ -4,6 +4,7 @@
 //   5 HDR*, IDii, HASH_I [, N] -->  <-- 6 HDR*, IDir, HASH_R
 // Nothing that is not authenticated ends it: it is counted, and at most a hint for the sentence when time runs out.
 import { DecodeError, type Failure } from "../../core/errors.ts";
+import { quote } from "../../core/events.ts";
 import { sameBytes } from "../../core/text.ts";
 import type { Timer } from "../../core/clock.ts";
 import type { DhKey, Endpoint } from "../../ports/ports.ts";
@@ -284,7 +285,7 @@ export class MainMode {
     this.#remote = remote;
     const want = this.#start.policy.remoteId;
     if (want && !sameId(want, peer.id)) {
-      this.#end(failure("id-mismatch", `${this.#peer()} identifies itself as ${JSON.stringify(peer.id.text)}, but ${JSON.stringify(want.text)} is configured`, true));
+      this.#end(failure("id-mismatch", `${this.#peer()} identifies itself as ${quote(peer.id.text)}, but ${quote(want.text)} is configured`, true));
       return;
     }
     if (peerRole === "initiator") {
@@ -292,8 +293,8 @@ export class MainMode {
       const id = writeId({ id: this.#ourId(), protocol: 0, port: 0 });
       this.#saySealed(0, keys, [{ type: PAYLOAD.id, body: id }, { type: PAYLOAD.hash, body: this.#authHash(keys, "responder", id) }]);
     }
-    this.#expect = 0;
-    this.#timer.disarm();
+    this.close();
+    this.#dh = null; // the private half dies with the exchange
     const { us, peer: them } = this.#nat;
     this.#own.done({
       keys, lastBlock: this.#iv, proposal: this.#chosen(), natt: this.#natt, udp: this.#natSeen(),
@@ -438,7 +439,8 @@ export class MainMode {
   }
   #silence(): Failure {
     if (this.#expect === 2) return failure("no-answer", `no answer from ${this.#peer()} on UDP ${this.#remote.port}`);
-    if (this.#expect === 6) return this.#pskMismatch(`no answer to our authentication on UDP ${this.#remote.port}`);
+    // a guess: it could also have died just now
+    if (this.#expect === 6) return { ...this.#pskMismatch(`no answer to our authentication on UDP ${this.#remote.port}`), permanent: false };
     return failure("no-answer", `${this.#peer()} stopped answering during the key exchange`);
   }
   #pskMismatch(sign: string): Failure {

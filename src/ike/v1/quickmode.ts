@@ -274,6 +274,8 @@ export class QuickMode {
     this.#transmit(this.#sa.sealQuick(this.messageId, this.#iv, [{ type: PAYLOAD.hash, body: hash }]).message);
   }
   #up(child: Child): void {
+    this.#out = null;
+    this.#dh = null;
     if (this.#over) {
       this.#quietly(this.#env.plane.remove("out", child.spiOut));
       return;
@@ -305,7 +307,9 @@ export class QuickMode {
     const [ci, cr] = bodies.map(readId);
     if (!ci || !cr || bodies.length !== 2) return "quick mode with one identity, or more than two";
     for (const i of [ci, cr]) {
-      if (i.id.type !== ID.ip4 && i.id.type !== ID.ip6) return `quick mode for a network (identity type ${i.id.type}): only hosts in transport mode are served`;
+      // behind a NAT some send their name: the address would say nothing
+      const named = i.id.type === ID.fqdn && this.#sa.nat !== "none";
+      if (i.id.type !== ID.ip4 && i.id.type !== ID.ip6 && !named) return `quick mode for identity type ${i.id.type}: only hosts are served`;
       if (i.protocol !== UDP && !(i.protocol === 0 && i.port === 0)) return `quick mode for protocol ${i.protocol}: only UDP is served`;
     }
     if (!this.#sa.weAreClient && cr.port !== L2TP && cr.port !== 0) return `quick mode for our UDP port ${cr.port}: only 1701 is served`;
