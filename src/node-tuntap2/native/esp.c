@@ -17,26 +17,24 @@ static const struct {
 	{ "chacha20poly1305", "chacha20-poly1305", 32, 8, 4, true }, /* RFC 7634 */
 };
 static const struct {
-	const char *name;
-	enum ossl_digest digest;
-	uint8_t key, icv;
-} MACS[] = {
-	{ "md5", OSSL_MD5, 16, 12 },   { "sha1", OSSL_SHA1, 20, 12 },	   { "sha256", OSSL_SHA256, 32, 16 },
-	{ "sha384", OSSL_SHA384, 48, 24 }, { "sha512", OSSL_SHA512, 64, 32 }, { "sha256_96", OSSL_SHA256, 32, 12 },
+	const char *name, *ossl;
+	uint8_t key, icv, block;
+} MACS[] = { /* the key is as long as the digest */
+	{ "md5", "md5", 16, 12, 64 },	     /* RFC 2403 */
+	{ "sha1", "sha1", 20, 12, 64 },	     /* RFC 2404 */
+	{ "sha256", "sha256", 32, 16, 64 },  /* RFC 4868 */
+	{ "sha384", "sha384", 48, 24, 128 },
+	{ "sha512", "sha512", 64, 32, 128 },
+	{ "sha256_96", "sha256", 32, 12, 64 }, /* a draft of RFC 4868, as Android 6 and 7 still do it */
 };
-static const struct {
-	const char *name;
-	uint8_t size, block;
-} DIGESTS[OSSL_DIGESTS] = { { "md5", 16, 64 }, { "sha1", 20, 64 }, { "sha256", 32, 64 }, { "sha384", 48, 128 }, { "sha512", 64, 128 } };
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 #define AEAD_ICV 16
 
-static bool mac_init(struct esp *e, const uint8_t *key, size_t key_len)
+static bool mac_init(struct esp *e, const char *name, const uint8_t *key, size_t key_len, size_t block)
 {
 	const struct ossl *o = e->o;
 	struct esp_mac *m = &e->mac;
-	size_t block = DIGESTS[m->digest].block;
-	const void *md = NULL;
+	const void *md = o->digest_by_name(name);
 	uint8_t ipad[128], opad[128];
 	bool ok;
 
@@ -46,15 +44,10 @@ static bool mac_init(struct esp *e, const uint8_t *key, size_t key_len)
 		ipad[i] = k ^ 0x36;
 		opad[i] = k ^ 0x5c;
 	}
-	if (o->low[m->digest].init) {
-		ok = o->low[m->digest].init(m->inner) && o->low[m->digest].update(m->inner, ipad, block) &&
-		     o->low[m->digest].init(m->outer) && o->low[m->digest].update(m->outer, opad, block);
-	} else {
-		ok = (m->md_inner = o->md_new()) && (m->md_outer = o->md_new()) && (m->md_work = o->md_new()) &&
-		     (md = o->digest_by_name(DIGESTS[m->digest].name)) && o->md_init(m->md_inner, md, NULL) &&
-		     o->md_update(m->md_inner, ipad, block) && o->md_init(m->md_outer, md, NULL) &&
-		     o->md_update(m->md_outer, opad, block);
-	}
+	ok = md && (m->inner = o->md_new()) && (m->outer = o->md_new()) && (m->work = o->md_new()) &&
+	     o->md_init(m->inner, md, NULL) > 0 && o->md_update(m->inner, ipad, block) > 0 &&
+	     o->md_init(m->outer, md, NULL) > 0 && o->md_update(m->outer, opad, block) > 0;
+	m->size = (uint8_t)key_len;
 	o->cleanse(ipad, sizeof ipad);
 	o->cleanse(opad, sizeof opad);
 	return ok;
@@ -65,17 +58,10 @@ static bool mac_run(const struct esp *e, const uint8_t *p, size_t n, uint8_t *ou
 {
 	const struct ossl *o = e->o;
 	const struct esp_mac *m = &e->mac;
-	uint8_t state[OSSL_STATE] __attribute__((aligned(16)));
 
-	if (!o->low[m->digest].init)
-		return o->md_copy(m->md_work, m->md_inner) && o->md_update(m->md_work, p, n) &&
-		       o->md_final(m->md_work, out, NULL) && o->md_copy(m->md_work, m->md_outer) &&
-		       o->md_update(m->md_work, out, m->size) && o->md_final(m->md_work, out, NULL);
-	memcpy(state, m->inner, sizeof state);
-	if (!o->low[m->digest].update(state, p, n) || !o->low[m->digest].final(out, state))
-		return false;
-	memcpy(state, m->outer, sizeof state);
-	return o->low[m->digest].update(state, out, m->size) && o->low[m->digest].final(out, state);
+	return o->md_copy(m->work, m->inner) > 0 && o->md_update(m->work, p, n) > 0 && o->md_final(m->work, out, NULL) > 0 &&
+	       o->md_copy(m->work, m->outer) > 0 && o->md_update(m->work, out, m->size) > 0 &&
+	       o->md_final(m->work, out, NULL) > 0;
 }
 
 const char *esp_init(struct esp *e, bool seal, const char *cipher, const char *integ, const uint8_t *key, size_t key_len,
@@ -85,7 +71,6 @@ const char *esp_init(struct esp *e, bool seal, const char *cipher, const char *i
 
 	memset(e, 0, sizeof *e);
 	e->o = ossl();
-	e->seal = seal;
 	while (c < COUNT(CIPHERS) && strcmp(CIPHERS[c].name, cipher))
 		c++;
 	while (m < COUNT(MACS) && strcmp(MACS[m].name, integ))
@@ -116,15 +101,9 @@ const char *esp_init(struct esp *e, bool seal, const char *cipher, const char *i
 			return "cipher: not in this libcrypto";
 		}
 	}
-	if (!e->aead) {
-		e->has_mac = true;
-		e->mac.digest = MACS[m].digest;
-		e->mac.icv = MACS[m].icv;
-		e->mac.size = DIGESTS[MACS[m].digest].size;
-		if (!mac_init(e, mac_key, mac_key_len)) {
-			esp_clear(e);
-			return "integ: not in this libcrypto";
-		}
+	if (!e->aead && !mac_init(e, MACS[m].ossl, mac_key, mac_key_len, MACS[m].block)) {
+		esp_clear(e);
+		return "integ: not in this libcrypto";
 	}
 	return NULL;
 }
@@ -137,12 +116,12 @@ void esp_clear(struct esp *e)
 		return;
 	if (e->cipher)
 		o->cipher_free(e->cipher); /* cleanses its key */
-	if (e->mac.md_inner)
-		o->md_free(e->mac.md_inner);
-	if (e->mac.md_outer)
-		o->md_free(e->mac.md_outer);
-	if (e->mac.md_work)
-		o->md_free(e->mac.md_work);
+	if (e->mac.inner)
+		o->md_free(e->mac.inner);
+	if (e->mac.outer)
+		o->md_free(e->mac.outer);
+	if (e->mac.work)
+		o->md_free(e->mac.work);
 	o->cleanse(e, sizeof *e);
 }
 

@@ -7,18 +7,17 @@
 #define ESP_ICV_MAX 32
 #define ESP_IV_POOL 1024
 
-struct esp_mac { /* HMAC with both key blocks hashed beforehand (RFC 2104 4) */
-	enum ossl_digest digest;
-	uint8_t icv, size;
-	uint8_t inner[OSSL_STATE] __attribute__((aligned(16)));
-	uint8_t outer[OSSL_STATE] __attribute__((aligned(16)));
-	void *md_inner, *md_outer, *md_work; /* when there are no low-level functions */
+/* HMAC with both key blocks hashed beforehand (RFC 2104 4): a packet copies the states. Costs 0.07 us more than the deprecated
+ * SHA1_Update and its like, which not every libcrypto still has. */
+struct esp_mac {
+	void *inner, *outer, *work; /* EVP_MD_CTX */
+	uint8_t size;
 };
 
 struct esp {
 	const struct ossl *o;
 	void *cipher;  /* EVP_CIPHER_CTX with the key in it; NULL for the null cipher */
-	bool aead, has_mac, seal;
+	bool aead;
 	uint8_t iv, align; /* bytes of IV on the wire; what plaintext with its trailer is padded to */
 	uint8_t icv;
 	uint8_t salt[4];

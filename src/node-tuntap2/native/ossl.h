@@ -9,9 +9,6 @@
 
 #define OSSL_GET_TAG 0x10 /* EVP_CTRL_AEAD_GET_TAG */
 #define OSSL_SET_TAG 0x11 /* EVP_CTRL_AEAD_SET_TAG */
-enum ossl_digest { OSSL_MD5, OSSL_SHA1, OSSL_SHA256, OSSL_SHA384, OSSL_SHA512, OSSL_DIGESTS };
-/* Larger than any of OpenSSL's MD5_CTX (92), SHA_CTX (96), SHA256_CTX (112) and SHA512_CTX (216); plain data, copied. */
-#define OSSL_STATE 256
 
 struct ossl {
 	const char *(*version)(int);
@@ -33,12 +30,6 @@ struct ossl {
 	int (*md_init)(void *, const void *, void *);
 	int (*md_update)(void *, const void *, size_t);
 	int (*md_final)(void *, unsigned char *, unsigned *);
-	/* The old digest functions cost 0.3 us less a packet than EVP's; all NULL in a libcrypto built without them. */
-	struct {
-		int (*init)(void *);
-		int (*update)(void *, const void *, size_t);
-		int (*final)(unsigned char *, void *);
-	} low[OSSL_DIGESTS];
 };
 
 /* NULL when this process has no libcrypto. The answer is found once. */
