@@ -217,6 +217,7 @@ export class IkeManager {
   readonly #saOwner: IkeSaOwner = {
     established: (sa, initialContact) => this.#established(sa, initialContact),
     failed: (sa, why) => this.#failed(sa, why),
+    initialContact: (sa) => this.#initialContact(sa),
     deleted: (sa) => sa.connection?.saDeleted(sa),
     closed: (sa) => {
       this.#strangers.delete(sa);
@@ -232,13 +233,24 @@ export class IkeManager {
       sa.connection?.adopt(sa);
       return;
     }
-    const same = [...this.#connections.values()].filter((c) => !c.over && c.policy.link === sa.policy.link &&
-      c.remote?.address === sa.remote.address && c.peerId === p.peerId.text);
+    const same = this.#samePeer(sa, p.peerId.text);
     if (initialContact) for (const c of same) if (!c.client) c.superseded();
     // the flow goes on when the same peer comes by the same road; raw ESP has no ports to tell
     const known = same.find((c) => !c.over && (c.client || c.remote?.port === sa.remote.port));
     if (known) known.adopt(sa);
     else this.#newServerConnection(sa);
+  }
+  #samePeer(sa: IkeSa, peerId: string): Connection[] {
+    return [...this.#connections.values()].filter((c) => !c.over && c.policy.link === sa.policy.link &&
+      c.remote?.address === sa.remote.address && c.peerId === peerId);
+  }
+  #initialContact(sa: IkeSa): void {
+    const p = sa.up;
+    if (!p || sa.role !== "responder" || sa.connection?.client) return;
+    const mine = sa.connection;
+    const shared = mine?.release(sa) ?? false;
+    for (const c of this.#samePeer(sa, p.peerId.text)) if (!c.client && (c !== mine || shared)) c.superseded();
+    if (shared) this.#newServerConnection(sa);
   }
   #newServerConnection(sa: IkeSa): Connection | null {
     for (const { cfg, owner } of this.#responders) {

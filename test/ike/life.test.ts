@@ -4,6 +4,11 @@ import { test } from "node:test";
 import type { IkeConnectConfig, IkeResponderConfig } from "../../src/ike/types.ts";
 import { parseEspProposal, parseIkeProposal } from "../../src/ike/proposals.ts";
 import { Secret } from "../../src/core/secret.ts";
+import { Counters } from "../../src/core/counters.ts";
+import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
+import { IkeSa } from "../../src/ike/v1/ikesa.ts";
+import { readMessage } from "../../src/ike/wire/header.ts";
+import { NOTIFY } from "../../src/ike/wire/notify.ts";
 import { parseIkeId } from "../../src/ike/wire/id.ts";
 import { client, Host, Nat, pair, pass, server } from "./double.ts";
 
@@ -317,4 +322,47 @@ test("a server that begins main mode and quick mode itself, as SoftEther and str
   assert.equal(a.ike.sizes().connections, 1, "the client knows its server by address and identity");
   assert.equal(a.downs.length, 0);
   listening.close();
+});
+
+test("INITIAL-CONTACT in an informational exchange after phase 1, as macOS sends it", async () => {
+  const x = await connected();
+  // the same host anew, by hand: phase 1 without the notify, which follows by itself
+  const port = x.a.port;
+  const env = { clock: x.net.clock, crypto: nodeCrypto, log: { emit: () => {} }, port, plane: x.a.plane, counters: new Counters() };
+  const e = (address: string): { address: string; port: number } => ({ address, port: 500 });
+  let up = false;
+  const sa = new IkeSa(env, client(x.b.address, x.a.address), "initiator", nodeCrypto.random(8), e(x.a.address), e(x.b.address), false, {
+    established: () => {
+      up = true;
+    },
+    failed: () => {}, connectionOf: () => null, initialContact: () => {}, deleted: () => {}, closed: () => {},
+  });
+  port.onMessage = (p, local, remote) => {
+    const datagram = p.view().slice();
+    const { header, body } = readMessage(datagram);
+    sa.receive(header, body, datagram, local, remote);
+  };
+  sa.mainMode.begin();
+  await x.net.run(100);
+  assert.ok(up);
+  assert.equal(x.b.downs.length, 0, "without the notify the flow goes on");
+  sa.notify(NOTIFY.initialContact, 1, sa.cookies());
+  await x.net.run(100);
+  assert.equal(x.b.downs[0]?.code, "superseded");
+  assert.equal(x.b.plane.inbound.size + x.b.plane.outbound.size, 0);
+  assert.deepEqual(x.b.ike.sizes(), { connections: 1, sas: 1, halfOpen: 0 });
+});
+
+test("a server whose ISAKMP SA is gone keeps the child SAs, and asks nobody whether he lives", async () => {
+  const x = await connected({ dpdSeconds: 0 }, { ikeLifetimeSeconds: 60, dpdSeconds: 5 });
+  x.net.fate = () => []; // the client never hears of it
+  await x.net.run(100, 50);
+  for (let t = 0; t < 100_000; t += 1000) {
+    assert.ok(pass(x.a, x.conn.flow, x.b), `at ${t}`);
+    await x.net.run(1000, 500);
+  }
+  assert.equal(x.b.ike.sizes().sas, 0, "expired");
+  await x.net.run(200_000, 1000);
+  assert.equal(x.b.downs.length, 0);
+  assert.ok(pass(x.a, x.conn.flow, x.b));
 });

@@ -78,6 +78,7 @@ export class Connection implements IkeConnection {
       ask: (seq) => {
         const sa = this.current;
         if (sa) sa.notify(NOTIFY.rUThere, PROTOCOL.isakmp, sa.cookies(), seq);
+        else this.#dpd.heard(); // nobody can be asked: the child SAs live until they expire
       },
       dead: () => this.down(failure("dead-peer", `${this.remote?.address ?? "the peer"} has fallen silent (dead peer detection)`)),
     });
@@ -254,6 +255,14 @@ export class Connection implements IkeConnection {
     this.#env.log.emit({ kind: "ike.failed", link: this.policy.link, peer, code: why.code, text: why.text });
     this.#finish(why.text);
     this.#owner.onDown(this, why);
+  }
+  /** `sa` goes on without this connection; false when it has nothing else anyway. */
+  release(sa: IkeSa): boolean {
+    const i = this.#sas.indexOf(sa);
+    if (i < 0 || (this.#sas.length === 1 && this.#children.length === 0)) return false;
+    this.#sas.splice(i, 1);
+    sa.connection = null;
+    return true;
   }
   /** Gone without deletes to the peer, who says it has forgotten us already (INITIAL-CONTACT). */
   superseded(): void {

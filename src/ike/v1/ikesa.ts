@@ -26,6 +26,8 @@ export interface IkeSaOwner {
   failed(sa: IkeSa, why: Failure): void;
   /** The connection that a quick mode from the peer belongs to. */
   connectionOf(sa: IkeSa): Connection | null;
+  /** RFC 2407 §4.6.3.3, in an informational exchange right after phase 1. */
+  initialContact(sa: IkeSa): void;
   /** The peer deleted this SA; it is closed. */
   deleted(sa: IkeSa): void;
   /** Closed for whatever reason: out of the tables. */
@@ -227,8 +229,9 @@ export class IkeSa {
       case NOTIFY.rUThereAck:
         if (n.data.length === 4) this.connection?.dpdAck(n.data);
         return;
-      case NOTIFY.initialContact:
-        return; // RFC 2407 §4.6.3.3 wants it in phase 1's last messages; later it could only do harm
+      case NOTIFY.initialContact: // macOS says it here, not in message 5; once a quick mode has been it could only do harm
+        if (this.#quick.size === 0) this.#own.initialContact(this);
+        return;
       default:
         if (!isError(n.type)) return;
         this.bad("ike.error-notify", notifyName(n.type));
