@@ -51,6 +51,7 @@ export async function runDaemon(rt: Runtime, file: string, openNative: () => Nat
   const hub = new EventHub(rt.clock, first.config.daemon.log, (line) => rt.stderr(`${line}\n`));
   try {
     const native = openNative();
+    native.noDumps();
     // Without libcrypto in the process the reference in TypeScript does the same, slowly.
     const fastPath = native.fastPath() ?? referenceFastPath(rt.crypto);
     const plane = await openUserspacePlane({ native, fastPath, clock: rt.clock, crypto: rt.crypto, log: hub });

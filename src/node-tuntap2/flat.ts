@@ -26,6 +26,7 @@ export interface Flat {
   getsockopt(fd: number, level: number, name: number, into: Uint8Array): number;
   setsockopt(fd: number, level: number, name: number, value: Uint8Array): void;
   ioctl(fd: number, request: number, data: Uint8Array): number;
+  noDumps(): number;
   probePath(remote: Uint8Array, into: Uint8Array): number; // into: 16 bytes of address, interface index (BE u32); the MTU
 
   fpNew(): number; // 0: no libcrypto

@@ -200,6 +200,9 @@ export function native(flat: Flat): Native {
     getsockopt: (fd, level, name, into) => flat.getsockopt(fd, level, name, into),
     setsockopt: (fd, level, name, value) => flat.setsockopt(fd, level, name, value),
     ioctl: (fd, request, data) => flat.ioctl(fd, request, data),
+    noDumps() {
+      flat.noDumps();
+    },
     probePath(remote) {
       const into = new Uint8Array(20);
       const mtu = flat.probePath(remote, into);

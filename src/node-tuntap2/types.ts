@@ -181,6 +181,8 @@ export interface Native {
   setsockopt(fd: number, level: number, name: number, value: Uint8Array): void;
   /** Requests whose argument is a plain struct of at most 1024 bytes; `data` is read and written. Never one that holds pointers. */
   ioctl(fd: number, request: number, data: Uint8Array): number;
+  /** No core files of this process, and no ptrace by its own user: its memory holds keys. */
+  noDumps(): void;
   /** Path MTU and source address towards `remote` as the kernel routes today (a connected throw-away socket). */
   probePath(remote: Uint8Array): { readonly local: Uint8Array; readonly mtu: number; readonly ifindex: number };
 }

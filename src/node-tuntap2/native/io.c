@@ -9,6 +9,8 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <linux/if_tun.h>
@@ -483,4 +485,15 @@ int tt_probe_path(const uint8_t *remote, size_t alen, uint8_t local[16], uint32_
 	memcpy(local, alen == 4 ? (const void *)&s.in4.sin_addr : (const void *)&s.in6.sin6_addr, alen);
 	*ifindex = ifindex_of(local, alen);
 	return mtu;
+}
+
+int tt_no_dumps(struct tt_err *e)
+{
+	struct rlimit none = { 0, 0 };
+
+	if (setrlimit(RLIMIT_CORE, &none) < 0)
+		return fail(e, "setrlimit", -1);
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return fail(e, "prctl", -1);
+	return 0;
 }

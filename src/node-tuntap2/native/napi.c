@@ -401,6 +401,11 @@ FN(ProbePath)
 	return io_result(a, mtu, &e);
 END
 
+FN(NoDumps)
+	GOOD;
+	return io_result(a, tt_no_dumps(&e), &e);
+END
+
 /* ---- watchers ---- */
 
 static void closed(uv_handle_t *handle)
@@ -783,7 +788,7 @@ static const struct {
 	{ "socketPort", SocketPort }, { "close", Close }, { "watch", Watch }, { "unwatch", Unwatch },
 	{ "readTun", ReadTun }, { "readUdp", ReadUdp }, { "readRaw", ReadRaw }, { "writeTun", WriteTun },
 	{ "writeUdp", WriteUdp }, { "writeRaw", WriteRaw }, { "send", Send }, { "recv", Recv },
-	{ "getsockopt", Getsockopt }, { "setsockopt", Setsockopt }, { "ioctl", Ioctl }, { "probePath", ProbePath },
+	{ "getsockopt", Getsockopt }, { "setsockopt", Setsockopt }, { "ioctl", Ioctl }, { "probePath", ProbePath }, { "noDumps", NoDumps },
 	{ "fpNew", FpNew }, { "fpClose", FpClose }, { "fpFlow", FpFlow }, { "fpRemoveFlow", FpRemoveFlow },
 	{ "fpAddSa", FpAddSa }, { "fpSetFlowSa", FpSetFlowSa }, { "fpRemoveSa", FpRemoveSa },
 	{ "fpSaCounters", FpSaCounters }, { "fpCall", FpCall }, { "fpRemoveCall", FpRemoveCall },

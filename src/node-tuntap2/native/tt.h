@@ -76,6 +76,8 @@ int tt_write_tun(int fd, const struct tt_ring *r, uint32_t n, uint32_t ref, uint
 int tt_write_socket(int fd, const struct tt_ring *r, uint32_t n, uint32_t kind, bool raw, uint64_t *drops,
 		    struct tt_err *e);
 /* The path's MTU; local gets 4 or 16 bytes as alen says. */
+/* Keys in memory must not reach a core file or another process of the same user. */
+int tt_no_dumps(struct tt_err *e);
 int tt_probe_path(const uint8_t *remote, size_t alen, uint8_t local[16], uint32_t *ifindex, struct tt_err *e);
 
 static inline uint16_t rd16(const uint8_t *p)
