@@ -27,10 +27,13 @@ export class Net {
   keepalives = 0;
   /** What happens to one datagram: how many copies arrive, after how many milliseconds each. */
   fate: (d: Datagram, n: number) => readonly number[] = () => [5];
+  /** What a man in the middle makes of it. */
+  tamper: (bytes: Uint8Array, n: number) => void = () => {};
   #n = 0;
 
   send(d: Datagram): void {
     const bytes = d.bytes.slice();
+    this.tamper(bytes, this.#n);
     for (const delay of this.fate(d, this.#n++)) {
       const copy = { ...d, bytes: bytes.slice() };
       this.clock.timer("net", () => this.#arrive(copy)).arm(delay);

@@ -97,8 +97,8 @@ test("unauthenticated notifies and deletes tear nothing down", async () => {
 test("what was said before is not heard twice: every datagram again, later", async () => {
   const { net, a, b } = pair();
   b.ike.addResponder(server(), b);
-  const conn = a.ike.connect(client(b.address, a.address, { espLifetimeSeconds: 30 }), a);
-  await net.run(60_000, 100);
+  const conn = a.ike.connect(client(b.address, a.address, { espLifetimeSeconds: 100, dpdSeconds: 5 }), a);
+  await net.run(120_000, 100);
   const state = (): unknown => [a.ike.sizes(), b.ike.sizes(), [...b.plane.inbound.keys()], [...a.plane.inbound.keys()]];
   const was = state();
   const old = [...net.seen];
@@ -107,8 +107,37 @@ test("what was said before is not heard twice: every datagram again, later", asy
   await net.run(20);
   assert.deepEqual(state(), was);
   assert.ok(net.seen.length - answers <= old.length);
+  assert.ok(net.seen.slice(answers).every((d) => readMessage(d.bytes).header.exchange !== 5), "no R-U-THERE is answered twice");
+  assert.ok(a.ike.counters.get("ike.replay") > 0 && b.ike.counters.get("ike.replay") > 0);
   assert.ok(pass(a, conn.flow, b));
 });
+// Cipher text changed in any one block: message 5, 6, the three of quick mode. CBC lets much of it decrypt to something readable.
+for (const [n, name] of [[4, "5"], [5, "6"], [6, "quick 1"], [7, "quick 2"], [8, "quick 3"]] as const) {
+  test(`message ${name} with one changed bit in any block is not believed`, async () => {
+    for (let block = 0; block < 16; block++) {
+      const { net, a, b } = pair();
+      let changed = true;
+      net.tamper = (bytes, i) => {
+        const at = 28 + 16 * block + 5;
+        if (i !== n) return;
+        changed = at < bytes.length;
+        bytes[at] = (bytes[at] ?? 0) ^ 0x10;
+      };
+      net.fate = (_d, i) => (i <= n ? [5] : []);
+      b.ike.addResponder(server(), b);
+      a.ike.connect(client(b.address, a.address), a);
+      await net.run(100);
+      // RFC 2409 §5: HASH_I covers the identity (its 12 bytes and HASH's 36 are here three blocks), not what comes behind
+      if (!changed || (n === 4 && block === 3)) break;
+      const receiver = n % 2 === 0 ? b : a;
+      assert.equal(receiver.ups.length, 0, `block ${block}`);
+      if (n < 6) assert.equal(receiver.kinds("ike.up").length, 0, `block ${block}`);
+      assert.equal(receiver.plane.outbound.size + receiver.plane.inbound.size, n === 8 ? 1 : 0, `block ${block}`);
+      const c = receiver.ike.counters;
+      assert.ok(["ike.garbled", "ike.bad-hash", "ike.bad-value", "ike.trailing", "ike.short", "ike.bad-length"].some((x) => c.get(x) > 0), `block ${block}`);
+    }
+  });
+}
 
 /** The first `n` datagrams of a connection pass; the rest are held back and returned in spirit by `net.seen`. */
 async function upTo(n: number): Promise<{ net: Net; a: Host; b: Host }> {
