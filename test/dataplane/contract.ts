@@ -287,6 +287,15 @@ export function planeContract(name: string, make: () => Promise<Pair>, skip: str
     assert.equal(p.b.plane.drops()["l2tp.wrong-flow"], 1);
   });
 
+  it("a peer that chooses another flow's SPI is refused, and the other flow is not touched", async (p) => {
+    const spi = await install(p.a, p.b);
+    await assert.rejects(p.a.plane.ipsec.addOutbound(2, spec(spi, p.a, p.b)), /EEXIST/);
+    const got = controls(p.b);
+    assert.equal(p.a.plane.l2tp.sendControl(p.a.plane.l2tp.secureRemote(1, 1701, 1701), control("x")), true);
+    await p.settle();
+    assert.deepEqual(got.map((g) => g.text), ["x"]);
+  });
+
   it("one flow's data never reaches a call of another", async (p) => {
     await install(p.a, p.b);
     await install(p.b, p.a);

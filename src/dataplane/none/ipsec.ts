@@ -2,6 +2,7 @@
 import { formatEndpoint } from "../../core/addr.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
+import { SystemError } from "../../core/errors.ts";
 import { Packet } from "../../core/packet.ts";
 import { random32 } from "../../core/rng.ts";
 import type { Rng } from "../../core/rng.ts";
@@ -80,11 +81,13 @@ export class NoneIpsec implements IpsecPlane {
     this.#reserved.delete(spi);
   }
   async addInbound(flow: FlowId, spec: SaSpec): Promise<void> {
+    if (this.#in.has(spec.spi)) throw new SystemError("EEXIST", `cannot install inbound SPI ${spec.spi}`, "it is in use");
     this.#reserved.delete(spec.spi);
     this.#in.set(spec.spi, this.#sa(flow, spec));
     this.#flow(flow);
   }
   async addOutbound(flow: FlowId, spec: SaSpec): Promise<void> {
+    if (this.#out.has(spec.spi)) throw new SystemError("EEXIST", `cannot install outbound SPI ${spec.spi}`, "it is in use");
     const sa = this.#sa(flow, spec);
     this.#out.set(spec.spi, sa);
     const f = this.#flow(flow);

@@ -116,14 +116,15 @@ export class Sockets {
   clear(local: Endpoint): Socket | null {
     return this.#clear.find((s) => s.local.port === local.port && covers(s, local)) ?? null;
   }
-  /** Writes slots 0..n-1 by the socket that each one's KIND and local end say. One call a socket that has any. */
+  /** Writes slots 0..n-1 by the socket that each one's KIND and local end say: one call for each socket that has any. */
   write(ring: Ring, n: number): void {
-    let clear = 0;
-    for (const s of this.#clear) clear |= 1 << (s.family === 4 ? 0 : 1);
-    for (const s of this.#ipsec ?? []) if (s.use !== "ike") s.write(ring, n, this.#fp);
-    if (clear === 0) return;
-    if (this.#clear.length === (clear === 3 ? 2 : 1)) for (const s of this.#clear) s.write(ring, n, this.#fp);
-    else this.#writeClear(ring, n);
+    let wanted = 0; // a bit for each kind and family, so that nobody asks the kernel about sockets with nothing to send
+    for (let i = 0; i < n; i++) if (ring.meta[i * META + LEN] !== 0) wanted |= bit(ring.meta[i * META + KIND] as number, ring.addr[i * ADDR] as number);
+    for (const s of this.#ipsec ?? []) if (s.use !== "ike" && (wanted & bit(s.kind, s.family)) !== 0) s.write(ring, n, this.#fp);
+    const clear = this.#clear.filter((s) => (wanted & bit(s.kind, s.family)) !== 0);
+    const first = clear[0];
+    if (first && clear.length === 1 && (wanted & CLEAR) === bit(first.kind, first.family)) first.write(ring, n, this.#fp);
+    else if ((wanted & CLEAR) !== 0) this.#writeClear(ring, n);
   }
   close(): void {
     for (const s of [...(this.#ipsec ?? []), ...this.#clear]) s.close();
@@ -189,6 +190,11 @@ export class Sockets {
     }
   }
 }
+
+function bit(kind: number, family: number): number {
+  return 1 << (2 * kind + (family === 6 ? 1 : 0));
+}
+const CLEAR = bit(Kind.udp1701, 4) | bit(Kind.udp1701, 6);
 
 function covers(s: Socket, local: Endpoint): boolean {
   return s.local.address === local.address || (s.family === familyOf(local.address) && s.local.address === anyAddress(s.family));
