@@ -4,6 +4,7 @@ import { ADDR, Kind, META, HEAD, OFF, LEN, KIND } from "node-tuntap2";
 import type { FastPath, Native, Ring, Watcher } from "node-tuntap2";
 import { formatEndpoint } from "../../core/addr.ts";
 import type { Counters } from "../../core/counters.ts";
+import { SystemError } from "../../core/errors.ts";
 import { attempt, errnoOf } from "../../linux/errno.ts";
 import type { Endpoint } from "../../ports/ports.ts";
 import { anyAddress, familyOf, ipBytes } from "./address.ts";
@@ -100,7 +101,7 @@ export class Sockets {
       return shared;
     }
     const s = this.#open("clear", local);
-    if (!s) throw attempt(`cannot open UDP ${formatEndpoint(local)}`, {}, () => new Error("no IPv6"));
+    if (!s) throw new SystemError("EAFNOSUPPORT", `cannot open UDP ${formatEndpoint(local)}`, "the kernel has no IPv6");
     this.#clear.push(s);
     return s;
   }
