@@ -23,7 +23,8 @@ interface Sent {
   readonly Ns: number;
   readonly callId: number;
   readonly body: Uint8Array;
-  tries: number;
+  /** To be sent again when the window has room: it was in flight when the oldest timed out. */
+  lost: boolean;
 }
 
 export class Reliable {
@@ -39,6 +40,7 @@ export class Reliable {
   #cwnd = 1;
   #ssthresh = 4;
   #acked = 0; // acknowledgements since cwnd last grew, in congestion avoidance
+  #timeouts = 0; // in a row, without anything acknowledged
   #closed = false;
   /** The Tunnel ID the peer assigned, 0 before we know it. */
   peerId = 0;
@@ -112,10 +114,10 @@ export class Reliable {
       this.#sendZlb(); // tells the sender where the gap is
       return;
     }
-    if (!this.#ack.armed) this.#ack.arm(ACK_DELAY_MS);
     let next: { callId: number; body: Uint8Array } | undefined = { callId: h.callId, body };
     while (next && !this.#closed) {
       this.#Nr = add16(this.#Nr, 1);
+      if (!this.#ack.armed) this.#ack.arm(ACK_DELAY_MS); // an answer disarms it
       this.#owner.deliver(next.callId, next.body);
       next = this.#early.get(this.#Nr);
       this.#early.delete(this.#Nr);
@@ -126,6 +128,7 @@ export class Reliable {
     const first = this.#sent[0];
     if (!first || diff16(Nr, first.Ns) <= 0) return;
     if (diff16(Nr, this.#Ns) > 0) return; // acknowledges what was never sent
+    this.#timeouts = 0;
     let n = 0;
     while (this.#sent[0] && diff16(Nr, this.#sent[0].Ns) > 0) {
       this.#sent.shift();
@@ -145,10 +148,20 @@ export class Reliable {
     }
   }
   #fill(): void {
+    let flying = 0;
+    for (const m of this.#sent) if (!m.lost) flying++;
+    // After a loss the peer may have thrown away everything behind the gap: repeated as the window opens, not one a second.
+    for (const m of this.#sent) {
+      if (!m.lost) continue;
+      if (flying >= this.window) return;
+      flying++;
+      this.retransmitted++;
+      this.#transmit(m);
+    }
     while (this.#sent.length < this.window) {
       const next = this.#waiting.shift();
       if (!next) return;
-      const m: Sent = { Ns: this.#Ns, callId: next.callId, body: next.body, tries: 0 };
+      const m: Sent = { Ns: this.#Ns, callId: next.callId, body: next.body, lost: false };
       this.#Ns = add16(this.#Ns, 1);
       this.#sent.push(m);
       if (!this.#retry.armed) this.#retry.arm(FIRST_RETRY_MS);
@@ -156,7 +169,7 @@ export class Reliable {
     }
   }
   #transmit(m: Sent): void {
-    m.tries++;
+    m.lost = false;
     this.#ack.disarm(); // Nr rides along
     this.#owner.transmit(writeControl({ tunnelId: this.peerId, callId: m.callId, Ns: m.Ns, Nr: this.#Nr }, m.body));
   }
@@ -168,16 +181,17 @@ export class Reliable {
   #timeout(): void {
     const first = this.#sent[0];
     if (!first) return;
-    if (first.tries >= MAX_TRIES) {
+    if (++this.#timeouts >= MAX_TRIES) {
       this.#owner.silent();
       return;
     }
-    // Appendix A: a loss halves the threshold and starts slowly again; only the oldest is repeated.
+    // Appendix A: a loss halves the threshold and starts slowly again; the oldest is repeated at once.
     this.#ssthresh = Math.max(1, this.#cwnd >> 1);
     this.#cwnd = 1;
     this.#acked = 0;
+    for (const m of this.#sent) m.lost = true;
     this.retransmitted++;
-    this.#retry.arm(Math.min(FIRST_RETRY_MS * 2 ** first.tries, MAX_RETRY_MS));
+    this.#retry.arm(Math.min(FIRST_RETRY_MS * 2 ** this.#timeouts, MAX_RETRY_MS));
     this.#transmit(first);
   }
 }
