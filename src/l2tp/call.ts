@@ -32,6 +32,7 @@ export class Call {
   readonly #machine: Machine<CallState, CallEvent, CallAction, Avps>;
   readonly #timer: Timer;
   #peerId = 0;
+  #connected: Avps = {};
   #why: Failure | null = null;
   #result: Result = { result: RESULT.admin };
   #fallback = failure("call-closed", "the call ended");
@@ -74,6 +75,10 @@ export class Call {
   get state(): CallState {
     return this.#machine.state;
   }
+  /** What the ICCN or OCCN that the peer sent says: speeds, Private Group ID, proxy LCP and authentication (§4.4.5). */
+  get connected(): Avps {
+    return this.#connected;
+  }
   get serial(): number {
     return this.#serial;
   }
@@ -91,6 +96,15 @@ export class Call {
     if (why.code === "call-timeout") this.#result = { result: 10 }; // not established within time allotted by the LAC
     this.#machine.on(this.state === "wait-cs-answer" ? "bearer-failure" : "local-close", {});
     this.#cleanUp();
+  }
+  /** What the peer sent cannot be served: CDN with `result`, then onDown. */
+  refuse(name: MessageName, result: Result, why: Failure): void {
+    if (this.#gone) return;
+    this.#why ??= why;
+    this.#result = result;
+    if ((name === "ICRP" || name === "OCRP") && this.state === "wait-reply") this.#machine.on(`${name}-bad`, {});
+    else if (name === "ICCN" && this.state === "wait-connect") this.#machine.on("ICCN-bad", {});
+    else this.close(why);
   }
   /** The tunnel is gone: nothing is sent. */
   drop(why: Failure): void {
@@ -125,7 +139,9 @@ export class Call {
         if (avps.accm) this.#owner.onLinkInfo?.(this, avps.accm);
         return;
       case "WEN":
-        if (avps.callErrors) this.#owner.onWanErrors?.(this, avps.callErrors);
+        if (!avps.callErrors) return;
+        this.tunnel.emit({ kind: "l2tp.wen", link: this.tunnel.link, call: this.id, errors: Object.entries(avps.callErrors).map(([k, v]) => `${k} ${v}`).join(", ") });
+        this.#owner.onWanErrors?.(this, avps.callErrors);
         return;
       default:
         if (!MESSAGES.has(name)) return this.tunnel.odd(`${name} for a call`);
@@ -146,6 +162,8 @@ export class Call {
   #up(avps: Avps): void {
     this.#timer.disarm();
     if (avps.sequencingRequired) this.channel.setSequencing(true); // §4.4.4: both sides send Ns from now on
+    this.#connected = avps;
+    this.tunnel.emit({ kind: "l2tp.call-up", link: this.tunnel.link, tunnel: this.tunnel.id, call: this.id, peerCall: this.#peerId });
     this.tunnel.later(() => {
       if (!this.#gone) this.#owner.onUp(this);
     });

@@ -9,17 +9,20 @@ import type { Packet } from "../core/packet.ts";
 import { randomId16 } from "../core/rng.ts";
 import type { FlowId, L2tpPlane, L2tpRemote } from "../dataplane/dataplane.ts";
 import type { Crypto } from "../ports/ports.ts";
-import type { AcceptTunnel, EndpointConfig, TunnelConfig, TunnelOwner } from "./api.ts";
+import type { AcceptTunnel, EndpointConfig, TunnelAnswer, TunnelConfig, TunnelOwner } from "./api.ts";
 import { Tunnel, type TunnelHost } from "./tunnel.ts";
 import { decodeMessage, encodeMessage } from "./wire/avp.ts";
-import type { Avps } from "./wire/avps.ts";
+import type { Avps, Result } from "./wire/avps.ts";
 import { type ControlHeader, readControl, writeControl } from "./wire/header.ts";
 import { missingAvps } from "./wire/messages.ts";
-import { failure, RESULT } from "./words.ts";
+import { ERR, failure, RESULT } from "./words.ts";
 
 export type L2tpDrop =
-  | "l2tp.unreadable" | "l2tp.unknown-tunnel" | "l2tp.wrong-remote" | "l2tp.not-sccrq" | "l2tp.refused" | "l2tp.unwanted" | "l2tp.too-many" | "l2tp.half-open";
+  | "l2tp.unreadable" | "l2tp.unknown-tunnel" | "l2tp.wrong-remote" | "l2tp.not-sccrq" | "l2tp.refused" | "l2tp.unwanted" | "l2tp.too-many" | "l2tp.half-open" | "l2tp.unknown-call"
+  | "l2tp.quiet";
 const LINGERING = 256; // ended tunnels that still acknowledge
+const UNWANTED = "nobody here serves L2TP for this peer";
+const ODD_PER_SECOND = 10; // events about bad input; a peer chooses what they say, so the sum is what must be bounded
 
 interface Deps {
   readonly clock: Clock;
@@ -41,6 +44,8 @@ export class L2tpEndpoint {
   readonly #host: TunnelHost;
   readonly #todo: (() => void)[] = [];
   #busy = false;
+  #oddSecond = -1;
+  #odds = 0;
 
   constructor(deps: Deps, cfg: EndpointConfig) {
     this.#deps = deps;
@@ -53,14 +58,14 @@ export class L2tpEndpoint {
       plane: deps.plane,
       vendorName: cfg.vendorName,
       maxCalls: this.#cfg.maxCalls,
-      odd: (remote, link, what) => deps.log.emit({ kind: "peer.bad", link, layer: "l2tp", peer: remote.address, what }),
+      odd: (remote, link, what) => this.#odd(remote, link, what),
       later: (f) => {
         this.#todo.push(f);
         if (!this.#busy) this.#run(() => {});
       },
       ended: (t) => this.#ended(t),
       lingered: (t) => this.#forget(t),
-      requeue: (remote, sccrq) => this.#serve(remote, { tunnelId: 0, callId: 0, Ns: 0, Nr: 0 }, sccrq),
+      requeue: (remote, sccrq) => this.#serve(remote, { Nr: 0 }, sccrq, this.#ask(remote, sccrq)),
     };
     deps.plane.onControl = (remote, p) => this.#run(() => this.#datagram(remote, p));
   }
@@ -87,6 +92,7 @@ export class L2tpEndpoint {
       for (const t of [...this.#tunnels.values()]) {
         if (t.remote.flow !== flow) continue;
         t.drop(why);
+        t.destroy();
         this.#forget(t);
       }
     });
@@ -115,6 +121,8 @@ export class L2tpEndpoint {
 
   #datagram(remote: L2tpRemote, p: Packet): void {
     try {
+      // Data of a call that has just ended comes in numbers: no exception for it.
+      if (p.length > 0 && ((p.mem[p.start] as number) & 0x80) === 0) return this.counters.bump("l2tp.unknown-call");
       const { header, body } = readControl(new Reader(p.view()));
       if (header.tunnelId === 0) this.#first(remote, header, body);
       else this.#known(remote, header, body);
@@ -131,16 +139,29 @@ export class L2tpEndpoint {
     t.receive(header, body.rest());
   }
   #first(remote: L2tpRemote, header: ControlHeader, body: Reader): void {
-    const m = decodeMessage(body, { crypto: this.#deps.crypto, secret: null });
-    if (m.name !== "SCCRQ") return this.#drop("l2tp.not-sccrq", remote, "tunnel id 0 in something else than an SCCRQ");
-    if (missingAvps("SCCRQ", m.avps).fatal || m.unknown) {
-      return this.#drop("l2tp.unreadable", remote, m.unknown?.message ?? "SCCRQ without an Assigned Tunnel ID");
+    const bytes = body.rest();
+    let m = decodeMessage(new Reader(bytes), { crypto: this.#deps.crypto, secret: null });
+    // §5.8: Ns begins at 0.
+    if (m.name !== "SCCRQ" || header.Ns !== 0) return this.#drop("l2tp.not-sccrq", remote, "tunnel id 0 in something else than a first SCCRQ");
+    let answer: TunnelAnswer | null | undefined;
+    if (m.opaque) {
+      // Hidden AVPs: who is asked for decides on the secret. The Host Name is never hidden (§4.4.3).
+      answer = this.#ask(remote, m.avps);
+      if (answer === null) return this.#drop("l2tp.unwanted", remote, UNWANTED);
+      if ("cfg" in answer) m = decodeMessage(new Reader(bytes), { crypto: this.#deps.crypto, secret: answer.cfg.secret });
     }
+    if (missingAvps("SCCRQ", m.avps).fatal) return this.#drop("l2tp.unreadable", remote, m.opaque ? "SCCRQ with hidden AVPs that our tunnel_secret does not open" : "SCCRQ without an Assigned Tunnel ID");
     const before = this.#answered.get(this.#key(remote, m.avps));
-    if (before) return before.receive(header, Uint8Array.of(0)); // a repeat: its Ns is behind, and is acknowledged again
+    // A repeat is acknowledged again. One that ended answers no more: its peer has begun anew with the same id.
+    if (before && !before.over) return before.receive(header, Uint8Array.of(0));
     const ours = [...this.#tunnels.values()].find((t) => t.initiator && t.state === "wait-ctl-reply" && t.remote.key === remote.key);
     if (ours && this.#tie(ours, m.avps)) return;
-    this.#serve(remote, header, m.avps);
+    answer ??= this.#ask(remote, m.avps);
+    if (answer !== null && m.unknown) return this.#refuse(remote, m.avps, { result: RESULT.generalError, error: ERR.unknownMandatory, message: m.unknown.what });
+    this.#serve(remote, header, m.avps, answer);
+  }
+  #ask(remote: L2tpRemote, sccrq: Avps): TunnelAnswer | null {
+    return this.acceptTunnel(remote, { hostName: sccrq.hostName ?? "", vendorName: sccrq.vendorName ?? "", firmware: sccrq.firmwareRevision ?? 0 });
   }
   /** §4.4.3: true when the SCCRQ is dealt with: ours won, ours lost (it is queued again), or both lose. */
   #tie(ours: Tunnel, sccrq: Avps): boolean {
@@ -156,7 +177,9 @@ export class L2tpEndpoint {
     return true;
   }
 
-  #serve(remote: L2tpRemote, header: ControlHeader, sccrq: Avps): void {
+  #serve(remote: L2tpRemote, header: Pick<ControlHeader, "Nr">, sccrq: Avps, answer: TunnelAnswer | null): void {
+    if (answer === null) return this.#drop("l2tp.unwanted", remote, UNWANTED);
+    if ("refuse" in answer) return this.#refuse(remote, sccrq, { result: RESULT.notAuthorized, error: 0, message: answer.refuse });
     let half = 0;
     let mine = 0;
     for (const t of this.#tunnels.values()) {
@@ -166,25 +189,23 @@ export class L2tpEndpoint {
     }
     if (half >= this.#cfg.maxHalfOpen || mine >= this.#cfg.maxHalfOpenPerRemote) return this.#drop("l2tp.half-open", remote, "too many half-open tunnels");
     if (this.#tunnels.size - this.#lingering.size >= this.#cfg.maxTunnels) return this.#drop("l2tp.too-many", remote, "too many tunnels");
-    const answer = this.acceptTunnel(remote, { hostName: sccrq.hostName ?? "", vendorName: sccrq.vendorName ?? "", firmware: sccrq.firmwareRevision ?? 0 });
-    if (answer === null) return this.#drop("l2tp.unwanted", remote, "nobody here serves L2TP for this peer");
-    if ("refuse" in answer) {
-      this.counters.bump("l2tp.refused");
-      // One answer to one datagram, and no state: a lost one is asked for again by the peer's repeat.
-      const body = encodeMessage("StopCCN", { assignedTunnelId: this.#newId(), resultCode: { result: RESULT.notAuthorized, error: 0, message: answer.refuse } });
-      this.#deps.plane.sendControl(remote, writeControl({ tunnelId: sccrq.assignedTunnelId ?? 0, callId: 0, Ns: 0, Nr: 1 }, body));
-      return;
-    }
     const t = new Tunnel(this.#host, this.#newId(), remote, false, answer.cfg, answer.owner);
     this.#tunnels.set(t.id, t);
     this.#answered.set(this.#key(remote, sccrq), t);
     t.answer(header, sccrq);
+  }
+  /** One answer to one datagram, and no state: a lost one is asked for again by the peer's repeat. */
+  #refuse(remote: L2tpRemote, sccrq: Avps, resultCode: Result): void {
+    this.counters.bump("l2tp.refused");
+    const body = encodeMessage("StopCCN", { assignedTunnelId: this.#newId(), resultCode });
+    this.#deps.plane.sendControl(remote, writeControl({ tunnelId: sccrq.assignedTunnelId ?? 0, callId: 0, Ns: 0, Nr: 1 }, body));
   }
   #key(remote: L2tpRemote, sccrq: Avps): string {
     return `${remote.key} ${sccrq.assignedTunnelId ?? 0}`;
   }
 
   #ended(t: Tunnel): void {
+    if (this.#tunnels.get(t.id) !== t) return;
     this.#lingering.add(t);
     const oldest = this.#lingering.values().next();
     if (this.#lingering.size > LINGERING && !oldest.done) {
@@ -193,14 +214,23 @@ export class L2tpEndpoint {
     }
   }
   #forget(t: Tunnel): void {
-    this.#tunnels.delete(t.id);
+    if (this.#tunnels.get(t.id) === t) this.#tunnels.delete(t.id);
     this.#lingering.delete(t);
     const key = `${t.remote.key} ${t.peerId}`;
     if (this.#answered.get(key) === t) this.#answered.delete(key);
   }
   #drop(name: L2tpDrop, remote: L2tpRemote, what: string): void {
     this.counters.bump(name);
-    this.#deps.log.emit({ kind: "peer.bad", link: "", layer: "l2tp", peer: remote.address, what });
+    this.#odd(remote, "", what);
+  }
+  #odd(remote: L2tpRemote, link: string, what: string): void {
+    const second = Math.floor(this.#deps.clock.now() / 1000);
+    if (second !== this.#oddSecond) {
+      this.#oddSecond = second;
+      this.#odds = 0;
+    }
+    if (++this.#odds > ODD_PER_SECOND) return this.counters.bump("l2tp.quiet");
+    this.#deps.log.emit({ kind: "peer.bad", link, layer: "l2tp", peer: remote.address, what });
   }
 }
 

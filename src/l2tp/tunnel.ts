@@ -1,7 +1,7 @@
 // One control connection: RFC 2661 §7.2, over reliable.ts.
 import type { Clock, Timer } from "../core/clock.ts";
 import { DecodeError, type Failure } from "../core/errors.ts";
-import type { EventLog } from "../core/events.ts";
+import type { Event, EventLog } from "../core/events.ts";
 import { Machine } from "../core/fsm.ts";
 import { Reader } from "../core/bytes.ts";
 import type { CallChannel, CallSpec, L2tpPlane, L2tpRemote, TunnelPath } from "../dataplane/dataplane.ts";
@@ -137,16 +137,17 @@ export class Tunnel {
     this.#machine.on("local-open", {});
   }
   /** Begins as the one who was called; `sccrq` is what the endpoint has read of it already. */
-  answer(header: ControlHeader, sccrq: Avps): void {
+  answer(header: Pick<ControlHeader, "Nr">, sccrq: Avps): void {
     this.#guard.arm(ESTABLISH_MS);
     this.#setPeer(sccrq);
     // The first message of the connection: consume its Ns without reading the body again.
     this.#pending = { name: "SCCRQ", avps: sccrq };
-    this.#reliable.receive(header, Uint8Array.of(0));
+    this.#reliable.receive({ tunnelId: 0, callId: 0, Ns: 0, Nr: header.Nr }, Uint8Array.of(0));
   }
   /** §4.4.3: the peer opened a tunnel towards us at the same time, and its tie breaker wins. */
   lostTie(sccrq: Avps): void {
     this.#why = failure("lost-tie", "the peer opened a tunnel at the same time, and its tie breaker won");
+    this.#reliable.stopSending(); // discarded in silence
     this.#machine.on("SCCRQ-lost-tie", sccrq);
   }
   /** StopCCN; onDown follows when it is acknowledged, or after 0.8 s. */
@@ -208,6 +209,9 @@ export class Tunnel {
     this.calls.delete(call.id);
     this.#host.log.emit({ kind: "l2tp.call-down", link: this.#cfg.link, tunnel: this.id, call: call.id, code: why.code, text: why.text });
   }
+  emit(e: Event): void {
+    this.#host.log.emit(e);
+  }
   odd(what: string): void {
     this.#host.odd(this.remote, this.#cfg.link, what);
   }
@@ -238,14 +242,18 @@ export class Tunnel {
       // §4.1: in a message of a call only the call ends.
       this.odd(m.unknown.message);
       const why = failure("unknown-mandatory", m.unknown.message);
-      if (call) return call.close(why);
+      if (call) return call.refuse(m.name, { result: RESULT.callError, error: ERR.unknownMandatory }, why);
       if (m.name !== "ICRQ" && m.name !== "OCRQ") return this.#refuse({ result: RESULT.generalError, error: ERR.unknownMandatory }, why);
       return this.#refuseCall(m.avps, { result: RESULT.callError, error: ERR.unknownMandatory });
     }
     const { missing, fatal } = missingAvps(m.name, m.avps);
     if (missing.length > 0) this.odd(`${m.name} without ${missing.join(" ")}`);
-    if (fatal && m.name.startsWith("S")) return this.#refuse({ result: RESULT.generalError, error: ERR.range }, failure("incomplete", `the peer's ${m.name} has no ${missing.join(" ")}`));
-    if (fatal && !call) return this.#refuseCall(m.avps, { result: RESULT.callError, error: ERR.range });
+    if (fatal && m.name.startsWith("S")) return this.#refuse({ result: RESULT.generalError, error: ERR.range }, failure("incomplete", `the peer's ${m.name} has no ${missing.join(" ") || "Assigned Tunnel ID but 0"}`));
+    if (fatal) {
+      const result = { result: RESULT.callError, error: ERR.range };
+      if (!call) return this.#refuseCall(m.avps, result);
+      return call.refuse(m.name, result, failure("incomplete", `the peer's ${m.name} has no ${missing.join(" ") || "Assigned Call ID but 0"}`));
+    }
     this.#dispatch(m.name, m.avps, call);
   }
 
@@ -306,6 +314,7 @@ export class Tunnel {
         return this.#machine.on(ok || this.state !== "wait-ctl-conn" ? "SCCCN" : "SCCCN-bad", avps);
       }
       case "StopCCN": {
+        this.#setPeer(avps); // a refusal names the tunnel that our acknowledgement must be sent to
         const words = avps.resultCode ? resultWords("StopCCN", avps.resultCode) : "no reason given";
         this.#why ??= failure(this.state === "established" ? "peer-closed" : "refused", `the peer ${this.state === "established" ? "closed" : "refused"} the control connection: ${words}`);
         this.#machine.on("StopCCN", avps);

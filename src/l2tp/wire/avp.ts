@@ -9,6 +9,7 @@ import { MESSAGE, type MessageName, type MessageOf, messageName } from "./messag
 
 const M = 0x8000;
 const H = 0x4000;
+const RESERVED = 0x3c00;
 const LENGTH = 0x03ff;
 const IETF = 0;
 const LONGEST = 1017; // 1023 less the header
@@ -34,6 +35,8 @@ export interface Decoded {
   readonly avps: Avps;
   /** The first AVP with the M bit that is unknown, or null. */
   readonly unknown: UnknownMandatory | null;
+  /** There was a hidden AVP that could not be read: no secret, another secret, or no Random Vector. */
+  readonly opaque: boolean;
   /** Known AVPs whose value could not be read. */
   readonly misread: readonly AvpName[];
 }
@@ -51,6 +54,7 @@ export function decodeMessage(body: Reader, hiding: Hiding): Decoded {
   let type: number | undefined;
   let mandatory = true;
   let unknown: UnknownMandatory | null = null;
+  let opaque = false;
   let vector: Uint8Array | null = null;
   const misread: AvpName[] = [];
   for (let first = true; body.left > 0; first = false) {
@@ -58,7 +62,8 @@ export function decodeMessage(body: Reader, hiding: Hiding): Decoded {
     const avp = body.sub((flags & LENGTH) - 2, "AVP"); // refuses less than a header and more than there is
     const vendor = avp.u16("AVP vendor");
     const attribute = avp.u16("AVP type");
-    const name = vendor === IETF ? BY_TYPE.get(attribute) : undefined;
+    // §4.1: an AVP with a reserved bit set is an unrecognized one.
+    const name = vendor === IETF && (flags & RESERVED) === 0 ? BY_TYPE.get(attribute) : undefined;
     const refuse = (why: string): void => {
       if (flags & M) unknown ??= new UnknownMandatory(`AVP ${vendor}/${attribute}${why}`);
     };
@@ -77,6 +82,7 @@ export function decodeMessage(body: Reader, hiding: Hiding): Decoded {
     if (flags & H) {
       value = unhide(attribute, avp.rest(), vector, hiding);
       if (!value) {
+        opaque = true;
         refuse(vector ? " is hidden, and the tunnel secrets do not agree" : " is hidden without a Random Vector");
         continue;
       }
@@ -94,7 +100,7 @@ export function decodeMessage(body: Reader, hiding: Hiding): Decoded {
       misread.push(name);
     }
   }
-  return { type, name: type === undefined ? undefined : messageName(type), mandatory, avps: out as Avps, unknown, misread };
+  return { type, name: type === undefined ? undefined : messageName(type), mandatory, avps: out as Avps, unknown, opaque, misread };
 }
 
 /** The AVPs of a message, Message Type first. With `hide`, those that may be hidden are, behind one Random Vector. */
