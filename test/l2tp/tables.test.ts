@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
-import { LAC_INCOMING, LAC_OUTGOING, LNS_INCOMING, LNS_OUTGOING, TUNNEL } from "../../src/l2tp/tables.ts";
+import { LAC_INCOMING, LAC_OUTGOING, LNS_INCOMING, LNS_OUTGOING, TUNNEL, TUNNEL_MORE } from "../../src/l2tp/tables.ts";
 import { AVP } from "../../src/l2tp/wire/avps.ts";
 import { MESSAGE } from "../../src/l2tp/wire/messages.ts";
 
@@ -60,6 +60,18 @@ describe("RFC 2661 state tables, row by row", () => {
       assert.ok(want.length >= 10);
       assert.deepEqual(mine, want);
     });
+  }
+});
+
+test("every row can be reached from idle, and from every state there is a way back", () => {
+  for (const table of [[...TUNNEL, ...TUNNEL_MORE], LAC_INCOMING, LNS_INCOMING, LAC_OUTGOING, LNS_OUTGOING]) {
+    const steps = table.flatMap(([states, events, , next]) => states.flatMap((s) => events.map(() => [s as string, next as string] as const)));
+    const reach = (from: string): Set<string> => {
+      const seen = new Set([from]);
+      for (const s of seen) for (const [a, b] of steps) if (a === s) seen.add(b);
+      return seen;
+    };
+    for (const [state] of steps) assert.ok(reach("idle").has(state) && reach(state).has("idle"), state);
   }
 });
 
