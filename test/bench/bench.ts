@@ -41,7 +41,7 @@ async function inLab<T>(body: (lab: Lab) => Promise<T>): Promise<T> {
 
 /** Mbit/s, the mean of both directions. */
 async function throughput(a: Ns, b: Ns, address: string): Promise<number> {
-  const server = b.spawn("taskset", "-c", CORE.b, "iperf3", "-s", "-B", address);
+  const server = b.spawn("taskset", "-c", CORE.b, "iperf3", "-s", "--forceflush", "-B", address);
   await server.line(/listening/, 5000);
   const ways: number[] = [];
   for (const way of [[], ["-R"]]) {

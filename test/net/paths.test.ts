@@ -11,7 +11,7 @@ async function pingsAll(from: Ns, to: string, count = 5): Promise<void> {
 }
 
 describe("paths", { concurrency: 3 }, () => {
-  scenario("site to site without NAT: only protocol 50 on the wire, LAN host to LAN host", {}, async (lab) => {
+  scenario("site to site without NAT: only protocol 50 on the wire, LAN host to LAN host", { needs: ["daemon", "iperf3"] }, async (lab) => {
     const { a, b } = await two(lab);
     const [hostA, hostB] = [await lan(lab, a, 1), await lan(lab, b, 2)];
     const wire = await b.capture("wan");
@@ -36,6 +36,12 @@ describe("paths", { concurrency: 3 }, () => {
     // what does not fit one packet on the WAN goes through in pieces
     const big = await hostA.ping("10.2.0.2", 2, 0.2, ["-s", "3000"]);
     assert.equal(big.received, 2, "ping with 3000 bytes");
+    // TCP between hosts that know nothing of the tunnel's MTU
+    const listener = hostB.spawn("iperf3", "-s", "--forceflush");
+    await listener.line(/listening/, 5000);
+    const tcp = await hostA.run("iperf3", "-c", "10.2.0.2", "-t", "1", "-J");
+    const bits = (JSON.parse(tcp.stdout) as { end?: { sum_received?: { bits_per_second: number } } }).end?.sum_received?.bits_per_second ?? 0;
+    assert.ok(bits > 20e6, `TCP: ${bits} bit/s`);
     const session = (await server.serverStatus("lns")).sessions[0];
     assert.deepEqual([session?.user, session?.ip], ["branch1", "10.99.0.10"]);
     const after = await client.status("hq");
@@ -152,6 +158,19 @@ describe("paths", { concurrency: 3 }, () => {
     const { client } = await pair(a, b);
     await client.start();
     await client.waitUp("hq", 60_000);
+  });
+
+  scenario("everything into the tunnel, but the server's own address outside; and all of it taken back", {}, async (lab) => {
+    const { a, b } = await three(lab);
+    const before = await a.routes();
+    const { client } = await pair(a, b, clientConfig({ defaultroute: "yes" }));
+    await client.start();
+    await client.waitUp("hq");
+    await pingsAll(a, "10.99.0.1");
+    assert.match((await a.must("ip", "route", "get", "192.0.2.200")).trim(), /dev l2tps-hq/);
+    assert.match((await a.must("ip", "route", "get", B)).trim(), /dev wan/);
+    assert.equal((await client.stop()).code, 0);
+    assert.equal(await a.routes(), before);
   });
 
   scenario("source_port 0 and sequencing: an ephemeral L2TP port, numbered data", {}, async (lab) => {
