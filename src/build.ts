@@ -11,6 +11,7 @@ import { referenceFastPath } from "./dataplane/userspace/reference.ts";
 import { IkeManager } from "./ike/manager.ts";
 import { L2tpEndpoint } from "./l2tp/endpoint.ts";
 import type { LinkDeps } from "./link/deps.ts";
+import { LocalPorts } from "./link/local-ports.ts";
 import type { Native } from "node-tuntap2";
 import type { Runtime } from "./ports/runtime.ts";
 import { VERSION } from "./version.ts";
@@ -38,7 +39,7 @@ export function compose(
     return ike;
   };
   const l2tp = new L2tpEndpoint({ ...deps, plane: plane.l2tp }, { vendorName: "l2tpsec" });
-  return new Daemon({ ...deps, host: common.host, plane, ike: openIke, l2tp }, () => ike?.close(), hub, config, read);
+  return new Daemon({ ...deps, host: common.host, plane, ike: openIke, l2tp, ports: new LocalPorts(common.crypto) }, () => ike?.close(), hub, config, read);
 }
 
 /** The daemon, until a signal ends it. */

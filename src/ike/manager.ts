@@ -28,6 +28,9 @@ export interface IkeLimits {
   /** Peers at a time. */
   readonly connections?: number;
 }
+/** ISAKMP SAs that serve no connection yet. */
+const SPARE = 512;
+
 interface Responder {
   readonly cfg: IkeResponderConfig;
   readonly owner: IkeOwner;
@@ -50,6 +53,9 @@ export class IkeManager {
   readonly #sas = new Map<string, IkeSa>();
   /** Strangers' main modes, oldest first. */
   readonly #strangers = new Set<IkeSa>();
+  /** SAs of peers that have a connection by the same road already: whom they serve, their first quick mode says. */
+  readonly #spare = new Set<IkeSa>();
+  #serial = 1;
   #nextFlow = 1;
   #closed = false;
 
@@ -140,7 +146,7 @@ export class IkeManager {
       return;
     }
     const sa = new IkeSa(this.#env, policy, "responder", h.icookie.slice(), local, remote, false, this.#saOwner);
-    this.#sas.set(hex(sa.icookie), sa);
+    this.#enter(sa);
     this.#strangers.add(sa);
     sa.mainMode.accept(chain, choice, datagram);
   }
@@ -201,12 +207,17 @@ export class IkeManager {
     const now = c.current; // a rekey goes the road that stands, on 4500 behind a NAT
     const local = now?.local ?? { address: cfg.local, port: ISAKMP_PORT };
     const remote = now?.remote ?? { address: cfg.remote, port: ISAKMP_PORT };
-    const first = c.info() === null && ![...this.#clients].some(([x, y]) => x !== c && x.current !== null && y.cfg.remote === cfg.remote);
+    // beside other links to the same peer it would end them
+    const first = c.info() === null && ![...this.#clients].some(([x, y]) => x !== c && y.cfg.remote === cfg.remote);
     const sa = new IkeSa(this.#env, cfg, "initiator", this.#cookie(), local, remote, first, this.#saOwner);
     sa.connection = c;
-    this.#sas.set(hex(sa.icookie), sa);
+    this.#enter(sa);
     c.pending(sa);
     sa.mainMode.begin();
+  }
+  #enter(sa: IkeSa): void {
+    sa.serial = this.#serial++;
+    this.#sas.set(hex(sa.icookie), sa);
   }
   #cookie(): Uint8Array {
     for (;;) {
@@ -221,9 +232,10 @@ export class IkeManager {
     deleted: (sa) => sa.connection?.saDeleted(sa),
     closed: (sa) => {
       this.#strangers.delete(sa);
+      this.#spare.delete(sa);
       if (this.#sas.get(hex(sa.icookie)) === sa) this.#sas.delete(hex(sa.icookie));
     },
-    connectionOf: (sa) => (sa.connection && !sa.connection.over ? sa.connection : this.#newServerConnection(sa)),
+    connectionFor: (sa, port) => this.#connectionFor(sa, port),
   };
   #established(sa: IkeSa, initialContact: boolean): void {
     this.#strangers.delete(sa);
@@ -233,12 +245,38 @@ export class IkeManager {
       sa.connection?.adopt(sa);
       return;
     }
-    const same = this.#samePeer(sa, p.peerId.text);
-    if (initialContact) for (const c of same) if (!c.client) c.superseded();
-    // the flow goes on when the same peer comes by the same road; raw ESP has no ports to tell
-    const known = same.find((c) => !c.over && (c.client || c.remote?.port === sa.remote.port));
-    if (known) known.adopt(sa);
-    else this.#newServerConnection(sa);
+    if (initialContact) this.#supersede(sa, p.peerId.text);
+    const roads = this.#sameRoad(sa);
+    const client = roads.find((c) => c.client);
+    if (client) client.adopt(sa);
+    else if (roads.length === 0) this.#newServerConnection(sa);
+    else this.#keepSpare(sa);
+  }
+  /** A renewed phase 1, or another link of the same peer: both look alike until a quick mode names a port. */
+  #keepSpare(sa: IkeSa): void {
+    for (const s of [...this.#spare]) {
+      if (this.#spare.size >= SPARE || this.#env.clock.now() - s.upAt >= (s.up?.lifeSeconds ?? 0) * 1000) s.close();
+    }
+    this.#spare.add(sa);
+  }
+  /** What a quick mode from the peer belongs to; `port` is the peer's L2TP port. */
+  #connectionFor(sa: IkeSa, port: number): Connection | null {
+    if (sa.connection && !sa.connection.over) return sa.connection;
+    const known = this.#sameRoad(sa).find((c) => c.serves(port));
+    if (!known) return this.#newServerConnection(sa);
+    this.#spare.delete(sa);
+    known.adopt(sa);
+    return known;
+  }
+  /** Raw ESP has no ports to tell clients apart by; IKE's own always do. */
+  #sameRoad(sa: IkeSa): Connection[] {
+    const p = sa.up;
+    return p ? this.#samePeer(sa, p.peerId.text).filter((c) => c.client || c.remote?.port === sa.remote.port) : [];
+  }
+  /** The peer had forgotten what it had before it began this SA. */
+  #supersede(sa: IkeSa, peerId: string): void {
+    for (const c of this.#samePeer(sa, peerId)) if (!c.client && c.serial < sa.serial) c.superseded();
+    for (const s of [...this.#spare]) if (s.remote.address === sa.remote.address && s.serial < sa.serial && s.up?.peerId.text === peerId) s.drop();
   }
   #samePeer(sa: IkeSa, peerId: string): Connection[] {
     return [...this.#connections.values()].filter((c) => !c.over && c.policy.link === sa.policy.link &&
@@ -247,15 +285,14 @@ export class IkeManager {
   #initialContact(sa: IkeSa): void {
     const p = sa.up;
     if (!p || sa.role !== "responder" || sa.connection?.client) return;
-    const mine = sa.connection;
-    const shared = mine?.release(sa) ?? false;
-    for (const c of this.#samePeer(sa, p.peerId.text)) if (!c.client && (c !== mine || shared)) c.superseded();
-    if (shared) this.#newServerConnection(sa);
+    this.#supersede(sa, p.peerId.text);
+    if (this.#spare.has(sa) && this.#sameRoad(sa).length === 0) this.#newServerConnection(sa);
   }
   #newServerConnection(sa: IkeSa): Connection | null {
     for (const { cfg, owner } of this.#responders) {
       if (cfg !== sa.policy) continue;
       const c = new Connection(this.#env, this.#nextFlow++, cfg, owner, this.#connectionOwner, false, { local: 1701, remote: 0 });
+      this.#spare.delete(sa);
       this.#connections.set(c.flow, c);
       this.#env.log.emit({ kind: "ike.started", link: cfg.link, peer: formatEndpoint(sa.remote), role: "responder" });
       c.adopt(sa);
@@ -272,6 +309,14 @@ export class IkeManager {
   }
   readonly #connectionOwner = {
     beginPhase1: (c: Connection): void => this.#beginPhase1(c),
+    bereft: (c: Connection): void => {
+      for (const s of this.#spare) {
+        if (!this.#sameRoad(s).includes(c)) continue;
+        this.#spare.delete(s);
+        c.adopt(s);
+        return;
+      }
+    },
     gone: (c: Connection): void => {
       this.#connections.delete(c.flow);
       this.#clients.delete(c);

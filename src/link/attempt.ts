@@ -154,7 +154,8 @@ export class Attempt {
     }
     this.#owner.onState("ike");
     this.#stage({ name: "ike", state: "busy", text: `main mode with ${this.server}` });
-    const port = this.#cfg.source_port === 0 ? 49152 + (this.#deps.crypto.random(2)[0] as number) * 64 : this.#cfg.source_port;
+    const { port, release } = this.#deps.ports.take(this.server, this.#cfg.source_port);
+    this.#undo.push(release);
     const manager = this.#manager();
     if (!manager) return;
     this.ike = manager.connect(clientIke(this.#cfg, local, this.server, port), {

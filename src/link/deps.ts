@@ -5,6 +5,7 @@ import type { DataPlane } from "../dataplane/dataplane.ts";
 import type { IkeManager } from "../ike/manager.ts";
 import type { L2tpEndpoint } from "../l2tp/endpoint.ts";
 import type { Crypto, Host } from "../ports/ports.ts";
+import type { LocalPorts } from "./local-ports.ts";
 
 /** What every link shares: one IKE, one L2TP endpoint and one data plane serve the whole process. */
 export interface LinkDeps {
@@ -16,6 +17,7 @@ export interface LinkDeps {
   /** Opens IKE's sockets when the first link needs them. Throws SystemError. */
   ike(): IkeManager;
   readonly l2tp: L2tpEndpoint;
+  readonly ports: LocalPorts;
 }
 
 /** The failure of a plane call, as a link reports it. Only SystemError is expected; anything else is a bug and goes on. */

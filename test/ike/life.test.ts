@@ -255,6 +255,27 @@ test("INITIAL-CONTACT: a client that starts anew replaces its old self", async (
   assert.ok(pass(again, again.ups[0]?.conn.flow ?? 0, x.b));
 });
 
+test("two links of one host to one server are two flows, through rekeys of both phases, told apart by their ports", async () => {
+  const { net, a, b } = pair();
+  const life = { ikeLifetimeSeconds: 300, espLifetimeSeconds: 120 };
+  b.ike.addResponder(server(), b);
+  const ports = [1701, 50_000];
+  const links = ports.map((localPort) => a.ike.connect(client(b.address, a.address, { ...life, localPort, link: `l${localPort}` }), a));
+  await net.run(300);
+  const flows = ports.map((p) => b.ups.find((u) => u.info.remotePort === p)?.info.flow ?? 0);
+  assert.equal(new Set(flows).size, 2);
+  for (let t = 0; t < 700_000; t += 500) {
+    for (const [i, c] of links.entries()) {
+      assert.ok(pass(a, c.flow, b, 100), `link ${i} to the server at ${t}`);
+      assert.ok(pass(b, flows[i] ?? 0, a, 100), `the server to link ${i} at ${t}`);
+    }
+    await net.run(500, 50);
+  }
+  assert.deepEqual([a.downs.length, b.downs.length, a.ups.length, b.ups.length], [0, 0, 2, 2]);
+  assert.ok(b.rekeys.length >= 8);
+  assert.deepEqual(b.ike.sizes(), { connections: 2, sas: 2, halfOpen: 0 }, "no ISAKMP SA is left over");
+});
+
 test("two clients behind one NAT are two flows", async () => {
   const { net, a, b } = pair();
   const c = new Host(net, "10.0.0.3");
@@ -335,7 +356,7 @@ test("INITIAL-CONTACT in an informational exchange after phase 1, as macOS sends
     established: () => {
       up = true;
     },
-    failed: () => {}, connectionOf: () => null, initialContact: () => {}, deleted: () => {}, closed: () => {},
+    failed: () => {}, connectionFor: () => null, initialContact: () => {}, deleted: () => {}, closed: () => {},
   });
   port.onMessage = (p, local, remote) => {
     const datagram = p.view().slice();

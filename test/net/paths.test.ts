@@ -103,10 +103,10 @@ describe("paths", { concurrency: 3 }, () => {
     const { client, server } = await pair(
       a,
       b,
-      clientConfig(),
+      clientConfig({ routes: "10.99.0.0/24" }),
       serverConfig({}, { "user branch2": { password: "other", ip: "10.99.0.11" } }),
     );
-    const other = new Daemon(second, "client2", clientConfig({ username: "branch2", password: "other" }));
+    const other = new Daemon(second, "client2", clientConfig({ username: "branch2", password: "other", routes: "10.99.0.0/24" }));
     await Promise.all([client.start(), other.start()]);
     const [one, two] = await Promise.all([client.waitUp("hq"), other.waitUp("hq")]);
     assert.deepEqual([one.local_ip, two.local_ip], ["10.99.0.10", "10.99.0.11"]);

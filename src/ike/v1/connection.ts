@@ -38,6 +38,8 @@ interface LiveChild extends Child {
 export interface ConnectionOwner {
   /** Starts a main mode for a client connection; the result comes by adopt() or phase1Failed(). */
   beginPhase1(c: Connection): void;
+  /** A server's connection has lost its ISAKMP SA: another of the peer's may serve it. */
+  bereft(c: Connection): void;
   gone(c: Connection): void;
 }
 
@@ -97,6 +99,14 @@ export class Connection implements IkeConnection {
   }
   get peerId(): string {
     return this.#peerId;
+  }
+  /** Of its newest ISAKMP SA. */
+  get serial(): number {
+    return this.#sas[0]?.serial ?? 0;
+  }
+  /** Whether a quick mode for the peer's UDP port `port` replaces a child SA of this one: the selectors are the same. */
+  serves(port: number): boolean {
+    return this.#children.some((c) => c.remotePort === port);
   }
   info(): IkeInfo | null {
     const child = this.#inUse();
@@ -161,7 +171,8 @@ export class Connection implements IkeConnection {
     if (this.#sas.length > 1) this.#sas.splice(i, 1);
     if (this.current) return;
     if (!this.#inUse()) this.down(failure("peer-deleted", `${sa.remote.address} closed the connection`));
-    else if (this.client && !this.#pendingSa) this.#manager.beginPhase1(this);
+    else if (!this.client) this.#manager.bereft(this);
+    else if (!this.#pendingSa) this.#manager.beginPhase1(this);
   }
 
   // Child SAs
@@ -256,14 +267,6 @@ export class Connection implements IkeConnection {
     this.#finish(why.text);
     this.#owner.onDown(this, why);
   }
-  /** `sa` goes on without this connection; false when it has nothing else anyway. */
-  release(sa: IkeSa): boolean {
-    const i = this.#sas.indexOf(sa);
-    if (i < 0 || (this.#sas.length === 1 && this.#children.length === 0)) return false;
-    this.#sas.splice(i, 1);
-    sa.connection = null;
-    return true;
-  }
   /** Gone without deletes to the peer, who says it has forgotten us already (INITIAL-CONTACT). */
   superseded(): void {
     for (const s of this.#sas) s.drop();
@@ -336,6 +339,7 @@ export class Connection implements IkeConnection {
       s.close();
       if (this.#sas.length > 1) this.#sas.splice(this.#sas.indexOf(s), 1);
     }
+    if (!this.client && !this.current) this.#manager.bereft(this);
     if (this.client && now >= this.#rekeySaAt && !this.#pendingSa) {
       this.#rekeySaAt = Number.POSITIVE_INFINITY;
       this.#manager.beginPhase1(this);

@@ -24,8 +24,8 @@ export interface IkeSaOwner {
   established(sa: IkeSa, initialContact: boolean): void;
   /** Phase 1 came to nothing; the SA is closed. */
   failed(sa: IkeSa, why: Failure): void;
-  /** The connection that a quick mode from the peer belongs to. */
-  connectionOf(sa: IkeSa): Connection | null;
+  /** The connection that a quick mode from the peer belongs to; `port` is the peer's UDP port inside, 0 for any. */
+  connectionFor(sa: IkeSa, port: number): Connection | null;
   /** RFC 2407 §4.6.3.3, in an informational exchange right after phase 1. */
   initialContact(sa: IkeSa): void;
   /** The peer deleted this SA; it is closed. */
@@ -45,6 +45,8 @@ export class IkeSa {
   readonly began: Endpoint;
   readonly mainMode: MainMode;
   connection: Connection | null = null;
+  /** Which of two SAs began first. */
+  serial = 0;
   /** Clock time of the end of phase 1. */
   upAt = 0;
   readonly #own: IkeSaOwner;
@@ -129,12 +131,11 @@ export class IkeSa {
         this.bad("ike.replay", "message id used before");
         return;
       }
-      const connection = this.#own.connectionOf(this);
-      if (!connection || connection.full || !this.#room()) {
+      if (!this.#room()) {
         this.bad("ike.exchanges", "too many quick modes at a time");
         return;
       }
-      q = new QuickMode(this.env, this, "responder", h.messageId, connection.flow, this.policy, connection);
+      q = new QuickMode(this.env, this, "responder", h.messageId, this.policy, null);
       let fresh = false;
       try {
         fresh = q.receive(h.next, body);
@@ -151,10 +152,17 @@ export class IkeSa {
   /** A new quick mode of ours, or null while too many are under way. */
   startQuick(connection: Connection, localPort: number, remotePort: number): QuickMode | null {
     if (!this.up || !this.#room()) return null;
-    const q = new QuickMode(this.env, this, "initiator", this.#newId(), connection.flow, this.policy, connection);
+    const q = new QuickMode(this.env, this, "initiator", this.#newId(), this.policy, connection);
     this.#keep(q);
     q.begin({ local: localPort, remote: remotePort });
     return q;
+  }
+  /** Whom the peer's quick mode is for, or null when that connection has as many SAs as it may. */
+  connectionFor(port: number): Connection | null {
+    const connection = this.#own.connectionFor(this, port);
+    if (connection && !connection.full) return connection;
+    this.bad("ike.exchanges", "too many quick modes at a time");
+    return null;
   }
   #keep(q: QuickMode): void {
     this.#quick.set(q.messageId, q);

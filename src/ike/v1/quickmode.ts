@@ -47,6 +47,7 @@ export interface Child {
   readonly begunAt: number;
 }
 export interface QuickModeOwner {
+  readonly flow: FlowId;
   /** Both directions are in the plane. */
   childUp(child: Child): void;
   quickFailed(q: QuickMode, why: Failure): void;
@@ -60,9 +61,9 @@ export class QuickMode {
   readonly messageId: number;
   readonly #env: IkeEnv;
   readonly #sa: IkeSa;
-  readonly #flow: FlowId;
   readonly #policy: IkePolicy;
-  readonly #own: QuickModeOwner;
+  /** A responder learns it from the selectors of message 1. */
+  #own: QuickModeOwner | null;
   readonly #timer: Timer;
   readonly #begunAt: number;
   readonly role: "initiator" | "responder";
@@ -86,12 +87,11 @@ export class QuickMode {
   #made: Child | null = null;
   #over = false;
 
-  constructor(env: IkeEnv, sa: IkeSa, role: "initiator" | "responder", messageId: number, flow: FlowId, policy: IkePolicy, owner: QuickModeOwner) {
+  constructor(env: IkeEnv, sa: IkeSa, role: "initiator" | "responder", messageId: number, policy: IkePolicy, owner: QuickModeOwner | null) {
     this.#env = env;
     this.#sa = sa;
     this.role = role;
     this.messageId = messageId;
-    this.#flow = flow;
     this.#policy = policy;
     this.#own = owner;
     this.#iv = sa.phase2Iv(messageId);
@@ -156,7 +156,7 @@ export class QuickMode {
   fail(why: Failure): void {
     if (this.#over || this.#child) return;
     this.close();
-    this.#own.quickFailed(this, why);
+    this.#own?.quickFailed(this, why);
   }
   /** Gives back what no child SA owns. */
   close(): void {
@@ -178,6 +178,12 @@ export class QuickMode {
       this.#refuse(NOTIFY.invalidId, failure("bad-selectors", ids));
       return;
     }
+    const own = this.#sa.connectionFor(ids.ports.remote);
+    if (!own) {
+      this.close();
+      return;
+    }
+    this.#own = own;
     const choice = this.#choose(offered);
     if (!choice) {
       const theirs = offered.flatMap((p) => p.transforms.map(describeEsp)).join(" ");
@@ -210,7 +216,7 @@ export class QuickMode {
     const child = this.#makeChild(choice.proposal, choice.transform, spiOut);
     this.#out = this.#spec(child, "out", gxy);
     this.#inboundIn = true;
-    this.#env.plane.addInbound(this.#flow, this.#spec(child, "in", gxy)).then(
+    this.#env.plane.addInbound(own.flow, this.#spec(child, "in", gxy)).then(
       () => {
         if (this.#over) return;
         this.#made = child;
@@ -222,13 +228,16 @@ export class QuickMode {
   #message3(): void {
     const child = this.#made;
     const out = this.#out;
-    if (!child || !out) return;
+    const own = this.#own;
+    if (!child || !out || !own) return;
     this.#expect = 0;
     this.#timer.disarm();
-    this.#env.plane.addOutbound(this.#flow, out).then(() => this.#up(child), (e: unknown) => this.fail(planeFailure(e)));
+    this.#env.plane.addOutbound(own.flow, out).then(() => this.#up(child), (e: unknown) => this.fail(planeFailure(e)));
   }
 
   #message2(c: Chain, iv: Uint8Array): void {
+    const own = this.#own;
+    if (!own) return;
     const [p, ...more] = readSa(one(c, PAYLOAD.sa, "sa"));
     this.#nr = this.#readNonce(c);
     const ke = optional(c, PAYLOAD.ke, "ke");
@@ -258,8 +267,8 @@ export class QuickMode {
     const child = this.#makeChild(proposal, t, readSpi(p.spi), life);
     const plane = this.#env.plane;
     this.#inboundIn = true;
-    plane.addInbound(this.#flow, this.#spec(child, "in", gxy))
-      .then(() => (this.#over ? undefined : plane.addOutbound(this.#flow, this.#spec(child, "out", gxy))))
+    plane.addInbound(own.flow, this.#spec(child, "in", gxy))
+      .then(() => (this.#over ? undefined : plane.addOutbound(own.flow, this.#spec(child, "out", gxy))))
       .then(
         () => {
           if (this.#over) return;
@@ -281,7 +290,7 @@ export class QuickMode {
       return;
     }
     this.#child = child;
-    this.#own.childUp(child);
+    this.#own?.childUp(child);
   }
 
   #choose(offered: readonly Proposal[]): { proposal: EspProposal; transform: Transform; offer: Proposal } | null {
