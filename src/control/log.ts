@@ -18,7 +18,8 @@ export class EventHub implements EventLog {
     this.#write = write;
   }
   emit(e: Event): void {
-    const held = e.kind === "peer.bad" ? this.#limit(`${e.layer} ${e.what}`) : 0;
+    const kind = limited(e);
+    const held = kind === null ? 0 : this.#limit(kind);
     if (held === null) return;
     if (LEVELS.indexOf(levelOf(e)) <= LEVELS.indexOf(this.level)) this.#write(held > 0 ? `${line(e)} (and ${held} more like it)` : line(e));
     for (const f of this.#followers) f(e);
@@ -41,4 +42,10 @@ export class EventHub implements EventLog {
     if (this.#last.size > KINDS && !oldest.done) this.#last.delete(oldest.value);
     return last?.held ?? 0;
   }
+}
+
+/** What anybody can cause with one datagram, by its kind; null for the rest. Numbers are the sender's choice: no part of a kind. */
+function limited(e: Event): string | null {
+  if (e.kind === "peer.bad") return `${e.layer} ${e.what.replace(/[0-9]+/g, "#")}`;
+  return e.kind === "ike.failed" ? `failed ${e.link} ${e.code}` : null;
 }

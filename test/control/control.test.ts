@@ -130,3 +130,17 @@ test("status for a terminal: peer text cannot move the cursor", () => {
     assert.match(text, /\\u001b\[2Jboo/);
   }
 });
+
+test("what a sender can vary in a datagram makes no new kind of log line: one a second", () => {
+  const clock = new VirtualClock();
+  const lines: string[] = [];
+  const hub = new EventHub(clock, "info", (l) => lines.push(l));
+  for (let i = 0; i < 1000; i++) {
+    hub.emit({ kind: "peer.bad", link: "", layer: "ike", peer: `192.0.2.1:${i}`, what: `payload type: bad-value at byte ${i}` });
+    hub.emit({ kind: "ike.failed", link: "lns", peer: `192.0.2.1:${i}`, code: "no-proposal", text: `${i}` });
+  }
+  assert.equal(lines.length, 2);
+  clock.advance(1000);
+  hub.emit({ kind: "ike.failed", link: "lns", peer: "192.0.2.1:9", code: "no-proposal", text: "" });
+  assert.match(lines.at(-1) ?? "", /\(and 999 more like it\)/);
+});
