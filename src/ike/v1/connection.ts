@@ -263,7 +263,8 @@ export class Connection implements IkeConnection {
   down(why: Failure): void {
     if (this.#over) return;
     const peer = formatEndpoint(this.remote ?? { address: "", port: 0 });
-    this.#env.log.emit({ kind: "ike.failed", link: this.policy.link, peer, code: why.code, text: why.text });
+    // a peer that leaves is no failure: ike.down says it
+    if (why.code !== "peer-deleted") this.#env.log.emit({ kind: "ike.failed", link: this.policy.link, peer, code: why.code, text: why.text });
     this.#finish(why.text);
     this.#owner.onDown(this, why);
   }
