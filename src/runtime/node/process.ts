@@ -1,12 +1,14 @@
-// Child processes, for the demo alone: the daemon itself starts none.
-import { spawn } from "node:child_process";
+// Child processes, for the demo alone: the daemon itself starts none, and does not pay the 600 KB for being able to.
+import { createRequire } from "node:module";
 import { constants } from "node:os";
-import { createInterface } from "node:readline";
 import type { Process } from "../../ports/runtime.ts";
 
 export function nodeSpawn(words: readonly string[]): Process {
   const [command, ...args] = words;
   if (command === undefined) throw new RangeError("spawn: no command");
+  const load = createRequire(`${process.cwd()}/`);
+  const { spawn } = load("node:child_process") as typeof import("node:child_process");
+  const { createInterface } = load("node:readline") as typeof import("node:readline");
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
   const ended = new Promise<number>((resolve) => {
     child.once("error", () => resolve(127));
