@@ -2,12 +2,17 @@
 import { chmodSync, existsSync, mkdirSync } from "node:fs";
 import { build } from "esbuild";
 
+// A shell's first lines and JavaScript's at once: V8 takes the size of its heap's young part from the command line alone. One
+// MiB instead of sixteen keeps the daemon's memory at half under load; the worker threads of its collector have nothing to do.
+const HEAD = `#!/bin/sh
+":" //; exec "\${NODE:-node}" --max-semi-space-size=1 --v8-pool-size=0 "$0" "$@"`;
+
 mkdirSync("dist", { recursive: true });
 if (existsSync("src/node-tuntap2/build.mjs")) await (await import("../src/node-tuntap2/build.mjs")).buildNative("dist");
 if (existsSync("src/runtime/node/entry.ts")) {
   await build({
     entryPoints: ["src/runtime/node/entry.ts"], outfile: "dist/l2tpsec.cjs", bundle: true, minify: true, platform: "node", target: "node20",
-    format: "cjs", external: ["*.node"], banner: { js: "#!/usr/bin/env node" }, logLevel: "warning", legalComments: "none",
+    format: "cjs", external: ["*.node"], banner: { js: HEAD }, logLevel: "warning", legalComments: "none",
   });
   chmodSync("dist/l2tpsec.cjs", 0o755);
 }

@@ -53,8 +53,8 @@ export class Daemon {
   launch(cpus?: string): Proc {
     this.#older += this.#proc?.output ?? "";
     const pin = cpus === undefined ? [] : ["taskset", "-c", cpus];
-    const args = [...pin, process.execPath, DAEMON, "run", "--config", this.#file, "--foreground"];
-    this.#proc = this.#lab.spawn(this.name, "ip", ["netns", "exec", this.ns.name, ...args]);
+    const args = [...pin, DAEMON, "run", "--config", this.#file, "--foreground"];
+    this.#proc = this.#lab.spawn(this.name, "ip", ["netns", "exec", this.ns.name, ...args], { env: { NODE: process.execPath } });
     return this.#proc;
   }
   get proc(): Proc {
@@ -113,8 +113,8 @@ export class Daemon {
     }
   }
   /** SIGTERM; the exit code and how long it took, in ms. */
-  async stop(): Promise<{ code: number | null; ms: number }> {
-    const ms = await this.proc.stop("SIGTERM", 5000);
+  async stop(patience = 5000): Promise<{ code: number | null; ms: number }> {
+    const ms = await this.proc.stop("SIGTERM", patience);
     return { code: await this.proc.exited, ms };
   }
   /** Ended at once, as a power cut would. */
