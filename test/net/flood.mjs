@@ -46,6 +46,18 @@ function isakmp(marker) {
   }
   return Buffer.concat([marker ? Buffer.alloc(4) : Buffer.alloc(0), h, body]);
 }
+/** A well-formed first message of main mode whose only proposal (DES, MD5, MODP 768) nobody accepts. */
+function weak() {
+  const attributes = Buffer.from("80010001800200018003000180040001800b0001800c7080", "hex");
+  const transform = Buffer.concat([Buffer.from([0, 0, 0, 8 + attributes.length, 1, 1, 0, 0]), attributes]);
+  const proposal = Buffer.concat([Buffer.from([0, 0, 0, 8 + transform.length, 1, 1, 0, 1]), transform]);
+  const sa = Buffer.concat([Buffer.from([0, 0, 0, 12 + proposal.length, 0, 0, 0, 1, 0, 0, 0, 1]), proposal]);
+  const h = Buffer.alloc(28);
+  randomBytes(8).copy(h, 0);
+  h.set([1, 0x10, 2, 0], 16);
+  h.writeUInt32BE(28 + sa.length, 24);
+  return Buffer.concat([h, sa]);
+}
 function l2tp() {
   const avps = randomBytes(randomInt(0, 200));
   for (let at = 0; at + 6 < avps.length; at += 6 + randomInt(30)) {
@@ -68,13 +80,14 @@ function mutated() {
   return [port, randomInt(3) === 0 ? b.subarray(0, randomInt(b.length + 1)) : b];
 }
 function next() {
-  switch (randomInt(seeds.length === 0 ? 6 : 9)) {
+  switch (randomInt(seeds.length === 0 ? 7 : 10)) {
     case 0: return [[500, 4500, 1701][randomInt(3)], randomBytes(randomInt(0, 1400))];
     case 1: return [500, isakmp(false)];
     case 2: return [4500, isakmp(true)];
     case 3: return [4500, Buffer.concat([randomBytes(4), randomBytes(randomInt(0, 200))])]; // ESP of an SPI nobody has
     case 4: return [1701, l2tp()];
     case 5: return [4500, Buffer.from([0xff])];
+    case 6: return [500, weak()];
     default: return mutated();
   }
 }

@@ -71,7 +71,7 @@ async function wellFormed(wire: Capture, esp: string[] = []): Promise<number> {
     assert.equal(r.code, 0, r.stderr);
     return r.stdout.split("\n").filter((l) => l !== "");
   };
-  const bad = "_ws.malformed || (_ws.expert.severity == error && !tcp) || esp.icv_bad";
+  const bad = "_ws.malformed || (_ws.expert.severity == error && !tcp) || esp.icv_bad == 1";
   assert.deepEqual(await tshark(bad, "_ws.expert.message", "_ws.col.Protocol", "_ws.col.Info"), []);
   return (await tshark("l2tp")).length;
 }
