@@ -42,6 +42,8 @@ export interface LinkChange {
   readonly txqueuelen?: number;
   /** No link-local address, no router solicitation: a tunnel speaks to nobody by itself. */
   readonly quiet?: boolean;
+  /** Interface group; the default is 0. */
+  readonly group?: number;
 }
 
 function bytesOf(address: string): Uint8Array {
@@ -101,6 +103,7 @@ export function encodeLink(index: number, c: LinkChange): Uint8Array {
   w.u32(c.up === true ? RT.IFF_UP : 0).u32(c.up === undefined ? 0 : RT.IFF_UP);
   if (c.mtu !== undefined) w.attr32(RT.IFLA_MTU, c.mtu);
   if (c.txqueuelen !== undefined) w.attr32(RT.IFLA_TXQLEN, c.txqueuelen);
+  if (c.group !== undefined) w.attr32(RT.IFLA_GROUP, c.group);
   if (c.quiet === true) {
     w.nest(RT.IFLA_AF_SPEC, (af) => {
       af.nest(AF_INET6, (v6) => v6.attr(RT.IFLA_INET6_ADDR_GEN_MODE, Uint8Array.of(RT.IN6_ADDR_GEN_MODE_NONE)));
@@ -140,6 +143,10 @@ export class Rtnl {
   }
   setLink(name: string, index: number, c: LinkChange): void {
     this.#nl.change(`cannot set up ${name}`, { EPERM: ROOT, EINVAL: "the MTU may be out of range" }, RT.RTM_NEWLINK, 0, encodeLink(index, c));
+  }
+  /** Removes every interface of a group other than 0, for the price of one. */
+  deleteGroup(group: number): void {
+    this.#nl.change(`cannot remove the interfaces of group ${group}`, { EPERM: ROOT }, RT.RTM_DELLINK, 0, encodeLink(0, { group }));
   }
   /** Point to point when there is a peer, else a host address. */
   addAddress(name: string, index: number, local: string, peer: string | null): void {

@@ -35,6 +35,7 @@ test("an address with its peer, and a link with MTU, queue and no IPv6 of its ow
   assert.equal(hex(encodeAddress(7, "10.0.0.2", 32, "10.0.0.1")), golden("02 20 00 00 07000000 0800 0200 0a000002 0800 0100 0a000001"));
   assert.equal(hex(encodeLink(7, { up: true, mtu: 1400 })), golden("00 00 0000 07000000 01000000 01000000 0800 0400 78050000"));
   assert.equal(hex(encodeLink(7, { quiet: true })), golden("00 00 0000 07000000 00000000 00000000 1000 1a80 0c00 0a80 0500 0800 01000000"));
+  assert.equal(hex(encodeLink(0, { group: 0x6c32 })), golden("00 00 0000 00000000 00000000 00000000 0800 1b00 326c0000"));
 });
 
 test("a route read back is the route that was written", () => {

@@ -106,6 +106,10 @@ export class Device implements Door {
     this.#deps.one.meta[3] = this.dev;
     return this.#deps.native.writeTun(this.fd, this.#deps.one, 1, this.dev, this.#deps.fp) > 0;
   }
+  /** Nothing is read any more. */
+  stop(): void {
+    this.#watcher.stop();
+  }
   close(): void {
     if (!this.#open) return;
     this.#open = false;

@@ -5,7 +5,7 @@ import type { Prefix } from "../../core/addr.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
 import type { EventLog } from "../../core/events.ts";
-import { attempt } from "../../linux/errno.ts";
+import { attempt, errnoOf } from "../../linux/errno.ts";
 import { Rtnl } from "../../linux/rtnl.ts";
 import type { RouteSpec } from "../../linux/rtnl.ts";
 import type { CallChannel, IpConfig, NetInterface, NetPlane, Route, ServerInterface } from "../dataplane.ts";
@@ -17,6 +17,7 @@ import type { Outbound } from "./outbound.ts";
 import { OuterRoutes } from "./routes.ts";
 
 const CALM_MS = 500; // a change of the routes comes in many messages
+const LEAVING = 0x6c32_7470; // interface group of netdevs in their last moment
 
 export interface NetDeps {
   readonly native: Native;
@@ -40,6 +41,8 @@ export class UserspaceNet implements NetPlane {
   readonly #one;
   /** What undoes a call's part in a netdev. */
   readonly #joined = new Map<UserspaceCall, () => void>();
+  readonly #leaving: Device[] = [];
+  #left: Promise<void> | null = null;
   #monitor: { stop(): void } | null = null;
   #ids = 0;
 
@@ -65,7 +68,7 @@ export class UserspaceNet implements NetPlane {
       counters: () => call.counters(),
       detach: async () => {
         this.leave(call);
-        this.#close(dev);
+        await this.#retire(dev);
       },
     };
   }
@@ -79,7 +82,7 @@ export class UserspaceNet implements NetPlane {
         this.#join(dev, call, all.map((r) => ipv4Prefix(r.prefix)), all);
         return { ifname: dev.ifname, counters: () => call.counters(), detach: async () => this.leave(call) };
       },
-      close: async () => this.#close(dev),
+      close: () => this.#retire(dev),
     };
   }
   async pinHostRoute(server: string): Promise<() => Promise<void>> {
@@ -114,7 +117,7 @@ export class UserspaceNet implements NetPlane {
     this.#joined.delete(call);
   }
   close(): void {
-    for (const d of [...this.devices.values()]) this.#close(d);
+    this.#remove([...this.#leaving.splice(0), ...[...this.devices.values()].map((d) => this.#part(d))]);
     this.#routes.close();
     this.#monitor?.stop();
     this.#rtnl.close();
@@ -128,9 +131,35 @@ export class UserspaceNet implements NetPlane {
     return dev;
   }
   #close(dev: Device): void {
+    this.#part(dev).close();
+  }
+  /** No packet passes any more; the netdev is still there. */
+  #part(dev: Device): Device {
     for (const call of dev.calls()) this.leave(call);
     this.devices.delete(dev.dev);
-    dev.close();
+    dev.stop();
+    return dev;
+  }
+  /** Netdevs that go in one turn go together. */
+  #retire(dev: Device): Promise<void> {
+    if (this.devices.get(dev.dev) === dev) this.#leaving.push(this.#part(dev));
+    this.#left ??= Promise.resolve().then(() => {
+      this.#left = null;
+      this.#remove(this.#leaving.splice(0));
+    });
+    return this.#left;
+  }
+  /** The kernel waits 20 ms for its readers whenever netdevs go, be it one or all of a group: hundreds may not go one by one. */
+  #remove(all: readonly Device[]): void {
+    if (all.length > 1) {
+      try {
+        for (const d of all) this.#rtnl.setLink(d.ifname, d.index, { group: LEAVING });
+        this.#rtnl.deleteGroup(LEAVING);
+      } catch (e) {
+        this.#deps.drops.bump(`netdev.${errnoOf(e).toLowerCase()}`); // closing removes them too, one by one
+      }
+    }
+    for (const d of all) d.close();
   }
   #readable(dev: Device): void {
     try {
