@@ -17,10 +17,11 @@ import { IkeManager } from "../../src/ike/manager.ts";
 import { parseEspProposal, parseIkeProposal } from "../../src/ike/proposals.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
 import { client, Plane, server } from "../ike/double.ts";
+import { CHARON_BIN, charonConf, startCharon, swanctlConf } from "./charon.ts";
 
 const US = "10.88.1.1";
 const CHARON = "10.88.1.2";
-const CHARON_BIN = "/usr/lib/ipsec/charon";
+const PATIENCE_MS = 20_000;
 
 interface Scene {
   readonly role: "initiator" | "responder";
@@ -28,8 +29,10 @@ interface Scene {
   readonly esp: string;
   readonly psk: string;
   readonly encap: "auto" | "udp";
-  readonly seconds: number;
+  /** Who asks R-U-THERE, and how often. One side only: the question of one is a sign of life that keeps the other from asking. */
+  readonly dpd: { readonly us: number; readonly charon: number };
 }
+type Said = Record<string, unknown>;
 
 const realClock: Clock = {
   now: () => performance.now(),
@@ -55,11 +58,16 @@ const realClock: Clock = {
   },
 };
 
+/** Ours, in a process of its own; the end of its input is its end. */
 async function inside(scene: Scene): Promise<void> {
+  const say = (x: object): void => void process.stdout.write(`${JSON.stringify(x)}\n`);
   const sockets = new Map<number, dgram.Socket>();
   const port: IkePort = {
     onMessage: () => {},
-    send: (from, to, m) => sockets.get(from.port)?.send(from.port === 4500 ? [Buffer.alloc(4), m] : m, to.port, to.address),
+    send: (from, to, m) => {
+      say({ sent: performance.now() });
+      sockets.get(from.port)?.send(from.port === 4500 ? [Buffer.alloc(4), m] : m, to.port, to.address);
+    },
     keepalive: (from, to) => sockets.get(from.port)?.send(Buffer.of(0xff), to.port, to.address),
   };
   for (const p of [500, 4500]) {
@@ -71,15 +79,10 @@ async function inside(scene: Scene): Promise<void> {
     });
     sockets.set(p, s);
   }
-  const out: unknown[] = [];
-  const say = (x: object): void => {
-    out.push(x);
-    process.stdout.write(`${JSON.stringify(x)}\n`);
-  };
   const plane = new Plane();
   const ike = new IkeManager({ clock: realClock, crypto: nodeCrypto, log: { emit: say }, port, plane });
   const more = {
-    psk: Secret.of(scene.psk), ikeProposals: [parseIkeProposal(scene.ike)], espProposals: [parseEspProposal(scene.esp)], encap: scene.encap, dpdSeconds: 1,
+    psk: Secret.of(scene.psk), ikeProposals: [parseIkeProposal(scene.ike)], espProposals: [parseEspProposal(scene.esp)], encap: scene.encap, dpdSeconds: scene.dpd.us,
   };
   const owner = {
     onUp: (_c: unknown, i: object) => say({ up: i }),
@@ -89,9 +92,9 @@ async function inside(scene: Scene): Promise<void> {
   if (scene.role === "initiator") ike.connect(client(CHARON, US, more), owner);
   else ike.addResponder(server(more), owner);
   say({ ready: true });
-  await new Promise((ok) => setTimeout(ok, scene.seconds * 1000));
+  await new Promise((ok) => process.stdin.resume().once("end", ok));
+  say({ closing: true });
   ike.close();
-  say({ counters: ike.counters.snapshot() });
   await new Promise((ok) => setTimeout(ok, 200));
   process.exit(0);
 }
@@ -105,99 +108,89 @@ else {
     return r.stdout + r.stderr;
   };
   const dir = missing ? "" : mkdtempSync(`${tmpdir()}/ikerig-`);
-  const conf = (scene: Scene): string => `connections {
-  l2tp {
-    version = 1
-    proposals = ${scene.ike}
-    local_addrs = ${CHARON}
-    remote_addrs = ${scene.role === "responder" ? US : "%any"}
-    encap = ${scene.encap === "udp" ? "yes" : "no"}
-    dpd_delay = 1s
-    local {
-      auth = psk
-    }
-    remote {
-      auth = psk
-    }
-    children {
-      l2tp {
-        mode = transport
-        local_ts = dynamic[udp/1701]
-        remote_ts = dynamic[udp]
-        esp_proposals = ${scene.esp}
-      }
-    }
-  }
-}
-secrets {
-  ike-any {
-    secret = s3cret
-  }
-}
-`;
-  /** Everything our side said, as parsed lines, and charon's log. */
-  const play = async (scene: Scene): Promise<{ said: Record<string, unknown>[]; log: string }> => {
+  /** Everything our side said, as parsed lines, and charon's log. It ends as soon as that is `enough`, or after PATIENCE_MS. */
+  const play = async (scene: Scene, enough: (said: Said[], log: string) => boolean): Promise<{ said: Said[]; log: string }> => {
     sh(`ip netns add ikerig-a; ip netns add ikerig-b; ip link add ikerig-va netns ikerig-a type veth peer name ikerig-vb netns ikerig-b
       ip -n ikerig-a addr add ${US}/24 dev ikerig-va; ip -n ikerig-a link set ikerig-va up; ip -n ikerig-a link set lo up
-      ip -n ikerig-b addr add ${CHARON}/24 dev ikerig-vb; ip -n ikerig-b link set ikerig-vb up; ip -n ikerig-b link set lo up`);
-    writeFileSync(`${dir}/swanctl.conf`, conf(scene));
-    writeFileSync(`${dir}/strongswan.conf`, `charon {
-  load_modular = yes
+      ip -n ikerig-b addr add ${CHARON}/24 dev ikerig-vb; ip -n ikerig-b link set ikerig-vb up; ip -n ikerig-b link set lo up
+      rm -rf ${dir}/run; mkdir ${dir}/run; : >${dir}/charon.log`);
+    const remote = scene.role === "responder" ? { remote: US } : {};
+    const conf = swanctlConf({ ...scene, ...remote, psk: "s3cret", local: CHARON, forceUdp: scene.encap === "udp", dpdSeconds: scene.dpd.charon });
+    writeFileSync(`${dir}/swanctl.conf`, conf);
+    const plugins = `load_modular = yes
   install_routes = no
-  retransmit_tries = 2
   plugins {
     include /etc/strongswan.d/charon/*.conf
     stroke {
       load = no
     }
-  }
-  filelog {
-    rig {
-      path = ${dir}/charon.log
-      flush_line = yes
-      default = 1
-    }
-  }
-}
-`);
-    writeFileSync(`${dir}/charon.log`, "");
-    sh(`mkdir -p ${dir}/run`);
-    const charon = spawn("ip", ["netns", "exec", "ikerig-b", "unshare", "-m", "--propagation", "private", "sh", "-c",
-      `mount --bind ${dir}/run /run; STRONGSWAN_CONF=${dir}/strongswan.conf exec ${CHARON_BIN}`], { stdio: "ignore" });
-    const swanctl = (args: string): string => sh(`nsenter -t ${charon.pid} -m -n swanctl ${args}`);
+  }`;
+    writeFileSync(`${dir}/strongswan.conf`, charonConf(`${dir}/charon.log`, plugins));
+    const script = `mount --bind ${dir}/run /run
+export STRONGSWAN_CONF=${dir}/strongswan.conf
+${startCharon(`${dir}/swanctl.conf`)}
+echo loaded
+${scene.role === "responder" ? "read go; swanctl --initiate --child l2tp --timeout 3 >/dev/null 2>&1" : ""}
+cat >/dev/null
+kill $!
+wait`;
+    const charon = spawn("ip", ["netns", "exec", "ikerig-b", "unshare", "-m", "--propagation", "private", "sh", "-c", script], { stdio: ["pipe", "pipe", "inherit"] });
+    const ended = new Promise((ok) => charon.on("close", ok));
+    const log = (): string => readFileSync(`${dir}/charon.log`, "utf8");
+    let text = "";
+    const said = (): Said[] => text.slice(0, text.lastIndexOf("\n") + 1).split("\n").filter((l) => l.startsWith("{")).map((l) => JSON.parse(l) as Said);
     try {
-      for (let i = 0; i < 50 && !swanctl(`--load-all --file ${dir}/swanctl.conf`).includes("successfully loaded"); i++) sh("sleep 0.1");
+      const words = await new Promise((ok) => {
+        charon.stdout.once("data", (d: Buffer) => ok(d.toString()));
+        charon.once("exit", () => ok("charon ended"));
+      });
+      assert.equal(words, "loaded\n");
       const us = spawn("ip", ["netns", "exec", "ikerig-a", process.execPath, process.argv[1] as string],
-        { env: { ...process.env, IKE_RIG_SCENE: JSON.stringify(scene) }, stdio: ["ignore", "pipe", "inherit"] });
-      let text = "";
+        { env: { ...process.env, IKE_RIG_SCENE: JSON.stringify(scene) }, stdio: ["pipe", "pipe", "inherit"] });
       us.stdout.on("data", (d: Buffer) => {
-        if (scene.role === "responder" && text === "") spawn("nsenter", ["-t", String(charon.pid), "-m", "-n", "swanctl", "--initiate", "--child", "l2tp", "--timeout", "3"], { stdio: "ignore" });
+        if (text === "") charon.stdin.write("go\n");
         text += d.toString();
       });
-      await new Promise((ok) => us.on("exit", ok));
-      const said = text.split("\n").filter((l) => l.startsWith("{")).map((l) => JSON.parse(l) as Record<string, unknown>);
-      return { said, log: readFileSync(`${dir}/charon.log`, "utf8") };
+      const gone = new Promise((ok) => us.on("close", ok));
+      const end = Date.now() + PATIENCE_MS;
+      while (us.exitCode === null && Date.now() < end && !enough(said(), log())) await new Promise((ok) => setTimeout(ok, 50));
+      us.stdin.end();
+      await gone;
+      return { said: said(), log: log() };
     } finally {
-      charon.kill("SIGTERM");
-      await new Promise((ok) => charon.on("exit", ok));
+      charon.stdin.end();
+      await ended;
       sh("ip netns del ikerig-a; ip netns del ikerig-b");
     }
   };
-  const base: Scene = { role: "initiator", ike: "aes256-sha256-modp2048", esp: "aes256-sha256", psk: "s3cret", encap: "auto", seconds: 3 };
+  const base: Scene = { role: "initiator", ike: "aes256-sha256-modp2048", esp: "aes256-sha256", psk: "s3cret", encap: "auto", dpd: { us: 0, charon: 0 } };
+  const isUp = (said: Said[]): boolean => said.some((x) => "up" in x);
+  const isDown = (said: Said[]): boolean => said.some((x) => "down" in x);
+  const established = /IKE_SA l2tp\[\d+\] established/;
+  const all = (said: Said[], log: string): string => `${said.map((x) => JSON.stringify(x)).join("\n")}\n${log.split("\n").slice(-40).join("\n")}`;
   const works = async (scene: Scene): Promise<void> => {
-    const { said, log } = await play(scene);
     // without ESP in this kernel charon takes back what it began, after it has agreed
-    const up = scene.role === "initiator" ? said.some((x) => "up" in x) : /parsed QUICK_MODE response.*\n.*selected proposal: ESP:/.test(log);
-    assert.ok(up, `${said.map((x) => JSON.stringify(x)).join("\n")}\n${log.split("\n").slice(-40).join("\n")}`);
-    assert.match(log, /IKE_SA l2tp\[\d+\] established/);
+    const agreed = /parsed QUICK_MODE response.*\n.*selected proposal: ESP:/;
+    const done = (said: Said[], log: string): boolean => established.test(log) && (scene.role === "initiator" ? isUp(said) : agreed.test(log));
+    const { said, log } = await play(scene, (x, l) => done(x, l) || isDown(x));
+    assert.ok(done(said, log), all(said, log));
   };
-  test("charon answers us: main mode and quick mode; both answer R-U-THERE and hear the deletes", { skip: missing }, async () => {
-    const { said, log } = await play({ ...base, seconds: 5 });
-    assert.ok(said.some((x) => "up" in x));
-    assert.match(log, /IKE_SA l2tp\[\d+\] established/);
-    assert.match(log, /sending DPD request[\s\S]*parsed INFORMATIONAL_V1 request \d+ \[ HASH N\(DPD_ACK\) \]/);
+  test("charon answers us: main mode and quick mode; it asks R-U-THERE, takes our answer, and hears the deletes", { skip: missing }, async () => {
+    const asked = /sending DPD request[\s\S]*parsed INFORMATIONAL_V1 request \d+ \[ HASH N\(DPD_ACK\) \]/;
+    const { said, log } = await play({ ...base, dpd: { us: 0, charon: 1 } }, (x, l) => (isUp(x) && asked.test(l)) || isDown(x));
+    assert.ok(isUp(said) && !isDown(said.slice(0, -1)), all(said, log));
+    assert.match(log, established);
+    assert.match(log, asked);
     assert.match(log, /received DELETE for IKE_SA/);
-    assert.ok(!said.some((x) => "down" in x && (x["down"] as { code: string }).code === "dead-peer"));
+  });
+  test("charon answers our R-U-THERE", { skip: missing }, async () => {
+    const question = /parsed INFORMATIONAL_V1 request \d+ \[ HASH N\(DPD\) \]/g;
+    const two = (log: string): boolean => [...log.matchAll(question)].length >= 2;
+    const { said, log } = await play({ ...base, dpd: { us: 2, charon: 0 } }, (x, l) => two(l) || isDown(x));
+    assert.ok(two(log), all(said, log));
+    // a question without an answer is asked again after one second; the next of a row with answers comes after two
+    const [first, second] = said.slice(0, said.findIndex((x) => "closing" in x)).flatMap((x) => ("sent" in x ? [x["sent"] as number] : [])).slice(-2);
+    assert.ok(first !== undefined && second !== undefined && second - first > 1500, all(said, log));
   });
   test("charon answers us in UDP", { skip: missing }, () => works({ ...base, encap: "udp" }));
   test("charon answers us: ECP and AES-GCM", { skip: missing }, () => works({ ...base, ike: "aes256-sha384-ecp384", esp: "aes128gcm16" }));
@@ -206,8 +199,8 @@ secrets {
   test("charon begins, 3DES", { skip: missing }, () => works({ ...base, role: "responder", ike: "3des-sha1-modp1024", esp: "3des-sha1" }));
   test("charon begins, in UDP, with PFS", { skip: missing }, () => works({ ...base, role: "responder", encap: "udp", esp: "aes128-sha1-modp2048" }));
   test("a differing pre-shared key is named", { skip: missing }, async () => {
-    const { said } = await play({ ...base, psk: "wrong", seconds: 6 });
+    const { said, log } = await play({ ...base, psk: "wrong" }, isDown);
     const down = said.find((x) => "down" in x) as { down: { code: string } } | undefined;
-    assert.equal(down?.down.code, "psk-mismatch", JSON.stringify(said));
+    assert.equal(down?.down.code, "psk-mismatch", all(said, log));
   });
 }

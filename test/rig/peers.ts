@@ -1,5 +1,7 @@
 // What runs inside a guest: shell scripts that set up strongSwan, xl2tpd and pppd. Only ever for a guest, never for the
 // machine itself. The user is alice/wonderland, the pre-shared key s3cret. Logs land in /rig, which the host sees.
+import { charonConf, startCharon, swanctlConf } from "./charon.ts";
+
 export const USER = "alice";
 export const PASSWORD = "wonderland";
 export const PSK = "s3cret";
@@ -19,63 +21,18 @@ export interface IpsecOptions {
 /** These scripts overwrite system files: they refuse to run anywhere but in a guest. */
 const ONLY_IN_A_GUEST = '[ "$(hostname)" = guest ] && [ -d /rig ] || exit 99\n';
 
-/** strongSwan with one IKEv1 PSK connection in transport mode for UDP 1701. swanctl wants each closing brace on its own line. */
+/** strongSwan with one IKEv1 PSK connection in transport mode for UDP 1701. */
 export function ipsec(o: IpsecOptions = {}): string {
-  const ikeTimes = o.ikeRekey === undefined ? "" : `reauth_time = 0\n    rekey_time = ${o.ikeRekey}s\n    over_time = 60s\n    rand_time = 0s`;
-  const espTimes = o.espRekey === undefined ? "" : `rekey_time = ${o.espRekey}s\n        life_time = ${o.espRekey + 60}s\n        rand_time = 0s`;
+  const conf = swanctlConf({
+    ...o, ike: o.ike ?? "aes256-sha256-modp2048,aes128-sha1-modp2048", esp: o.esp ?? "aes256-sha256,aes128-sha1", psk: o.psk ?? PSK,
+    ...(o.peer === undefined ? {} : { remote: o.peer, remotePort: 1701 }),
+  });
   return `${ONLY_IN_A_GUEST}
 cat >/etc/swanctl/conf.d/l2tp.conf <<END
-connections {
-  l2tp {
-    version = 1
-    proposals = ${o.ike ?? "aes256-sha256-modp2048,aes128-sha1-modp2048"}
-    ${o.peer === undefined ? "" : `remote_addrs = ${o.peer}`}
-    encap = ${o.forceUdp ? "yes" : "no"}
-    dpd_delay = 0s
-    ${ikeTimes}
-    local {
-      auth = psk
-    }
-    remote {
-      auth = psk
-    }
-    children {
-      l2tp {
-        mode = transport
-        local_ts = dynamic[udp/1701]
-        remote_ts = dynamic[udp${o.peer === undefined ? "" : "/1701"}]
-        esp_proposals = ${o.esp ?? "aes256-sha256,aes128-sha1"}
-        ${espTimes}
-      }
-    }
-  }
-}
-secrets {
-  ike-any {
-    secret = "${o.psk ?? PSK}"
-  }
-}
-END
+${conf}END
 cat >/etc/strongswan.d/rig.conf <<END
-charon {
-  retransmit_tries = 3
-  filelog {
-    rig {
-      path = /rig/charon.log
-      time_format = %H:%M:%S
-      flush_line = yes
-      default = 1
-    }
-  }
-}
-END
-/usr/lib/ipsec/charon >/dev/null 2>&1 &
-i=0
-until swanctl --load-all >/run/load.log 2>&1; do
-  i=$((i + 1))
-  [ $i -lt 50 ] || { cat /run/load.log; exit 1; }
-  sleep 0.2
-done
+${charonConf("/rig/charon.log")}END
+${startCharon("/etc/swanctl/conf.d/l2tp.conf")}
 ${o.peer === undefined ? "" : "timeout 30 swanctl --initiate --child l2tp"}
 `;
 }

@@ -1,0 +1,86 @@
+// strongSwan's charon as an IKEv1 peer for L2TP: its configuration, and the shell that starts it. On this host it runs in
+// namespaces of its own, in a guest as the system's.
+export const CHARON_BIN = "/usr/lib/ipsec/charon";
+
+export interface CharonOptions {
+  readonly ike: string;
+  readonly esp: string;
+  readonly psk: string;
+  readonly local?: string;
+  /** Without, anybody. */
+  readonly remote?: string;
+  /** What it asks of the peer's UDP port; any without. */
+  readonly remotePort?: number;
+  readonly forceUdp?: boolean;
+  readonly dpdSeconds?: number;
+  /** Seconds after which it rekeys the two phases by itself. */
+  readonly ikeRekey?: number;
+  readonly espRekey?: number;
+}
+
+/** One connection "l2tp" in transport mode for UDP 1701. swanctl wants each closing brace on its own line. */
+export function swanctlConf(o: CharonOptions): string {
+  const ikeTimes = o.ikeRekey === undefined ? "" : `reauth_time = 0\n    rekey_time = ${o.ikeRekey}s\n    over_time = 60s\n    rand_time = 0s`;
+  const espTimes = o.espRekey === undefined ? "" : `rekey_time = ${o.espRekey}s\n        life_time = ${o.espRekey + 60}s\n        rand_time = 0s`;
+  return `connections {
+  l2tp {
+    version = 1
+    proposals = ${o.ike}
+    ${o.local === undefined ? "" : `local_addrs = ${o.local}`}
+    ${o.remote === undefined ? "" : `remote_addrs = ${o.remote}`}
+    encap = ${o.forceUdp === true ? "yes" : "no"}
+    dpd_delay = ${o.dpdSeconds ?? 0}s
+    ${ikeTimes}
+    local {
+      auth = psk
+    }
+    remote {
+      auth = psk
+    }
+    children {
+      l2tp {
+        mode = transport
+        local_ts = dynamic[udp/1701]
+        remote_ts = dynamic[udp${o.remotePort === undefined ? "" : `/${o.remotePort}`}]
+        esp_proposals = ${o.esp}
+        ${espTimes}
+      }
+    }
+  }
+}
+secrets {
+  ike-any {
+    secret = "${o.psk}"
+  }
+}
+`;
+}
+
+/** Of strongswan.conf: `more` are further lines of its charon section. */
+export function charonConf(log: string, more = ""): string {
+  return `charon {
+  retransmit_tries = 3
+  ${more}
+  filelog {
+    rig {
+      path = ${log}
+      time_format = %H:%M:%S
+      flush_line = yes
+      default = 1
+    }
+  }
+}
+`;
+}
+
+/** Shell: starts charon in the background and waits until it has loaded `file`. */
+export function startCharon(file: string): string {
+  return `${CHARON_BIN} >/dev/null 2>&1 &
+i=0
+until swanctl --load-all --file ${file} >/run/load.log 2>&1; do
+  i=$((i + 1))
+  [ $i -lt 100 ] || { cat /run/load.log; exit 1; }
+  sleep 0.1
+done
+`;
+}
