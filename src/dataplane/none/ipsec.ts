@@ -4,9 +4,9 @@ import type { Clock } from "../../core/clock.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
 import { SystemError } from "../../core/errors.ts";
 import { Packet } from "../../core/packet.ts";
-import { random32 } from "../../core/rng.ts";
 import type { Rng } from "../../core/rng.ts";
 import { concat, hex } from "../../core/text.ts";
+import { Spis } from "../../esp/spis.ts";
 import type { Endpoint } from "../../ports/ports.ts";
 import type { Counters, FlowId, IpsecPlane, SaSpec, Spi } from "../dataplane.ts";
 import type { SimDatagram, SimNode } from "./sim.ts";
@@ -53,36 +53,30 @@ function udp(localPort: number, remotePort: number, body: Uint8Array): Uint8Arra
 export class NoneIpsec implements IpsecPlane {
   onMapping: IpsecPlane["onMapping"] = () => {};
   onUnknownSpi: IpsecPlane["onUnknownSpi"] = () => {};
-  readonly #reserved = new Set<Spi>();
+  readonly #spis: Spis;
   readonly #in = new Map<Spi, Sa>();
   readonly #out = new Map<Spi, Sa>();
   readonly #flows = new Map<FlowId, Flow>();
   readonly #clock: Clock;
-  readonly #rng: Rng;
   readonly #drops: Drops;
   readonly #net: SimNode;
   #nextUnknown = 0;
 
   constructor(clock: Clock, rng: Rng, drops: Drops, net: SimNode) {
     this.#clock = clock;
-    this.#rng = rng;
+    this.#spis = new Spis(rng, (spi) => this.#in.has(spi));
     this.#drops = drops;
     this.#net = net;
   }
   allocateSpi(): Spi {
-    for (;;) {
-      const spi = random32(this.#rng);
-      if (spi < 256 || this.#reserved.has(spi) || this.#in.has(spi)) continue;
-      this.#reserved.add(spi);
-      return spi;
-    }
+    return this.#spis.allocate();
   }
   releaseSpi(spi: Spi): void {
-    this.#reserved.delete(spi);
+    this.#spis.release(spi);
   }
   async addInbound(flow: FlowId, spec: SaSpec): Promise<void> {
     if (this.#in.has(spec.spi)) throw new SystemError("EEXIST", `cannot install inbound SPI ${spec.spi}`, "it is in use");
-    this.#reserved.delete(spec.spi);
+    this.#spis.release(spec.spi);
     this.#in.set(spec.spi, this.#sa(flow, spec));
     this.#flow(flow);
   }

@@ -3,8 +3,8 @@ import { ADDR } from "node-tuntap2";
 import type { FastPath, SaParams } from "node-tuntap2";
 import type { Clock } from "../../core/clock.ts";
 import { SystemError } from "../../core/errors.ts";
-import { random32 } from "../../core/rng.ts";
 import type { Rng } from "../../core/rng.ts";
+import { Spis } from "../../esp/spis.ts";
 import type { Endpoint } from "../../ports/ports.ts";
 import type { Counters, FlowId, IpsecPlane, SaSpec, Spi } from "../dataplane.ts";
 import { familyOf, ipBytes, readRemote } from "./address.ts";
@@ -37,10 +37,9 @@ export class UserspaceIpsec implements IpsecPlane {
   onMapping: IpsecPlane["onMapping"] = () => {};
   onUnknownSpi: IpsecPlane["onUnknownSpi"] = () => {};
   readonly #fp: FastPath;
-  readonly #rng: Rng;
   readonly #clock: Clock;
   readonly #needSockets: () => void;
-  readonly #reserved = new Set<Spi>();
+  readonly #spis: Spis;
   readonly #in = new Map<Spi, Sa>();
   readonly #out = new Map<Spi, Sa>();
   readonly #flows = new Map<FlowId, Flow>();
@@ -50,21 +49,16 @@ export class UserspaceIpsec implements IpsecPlane {
 
   constructor(fp: FastPath, rng: Rng, clock: Clock, needSockets: () => void) {
     this.#fp = fp;
-    this.#rng = rng;
+    this.#spis = new Spis(rng, (spi) => this.#in.has(spi));
     this.#clock = clock;
     this.#needSockets = needSockets;
   }
 
   allocateSpi(): Spi {
-    for (;;) {
-      const spi = random32(this.#rng);
-      if (spi < 256 || this.#reserved.has(spi) || this.#in.has(spi)) continue;
-      this.#reserved.add(spi);
-      return spi;
-    }
+    return this.#spis.allocate();
   }
   releaseSpi(spi: Spi): void {
-    this.#reserved.delete(spi);
+    this.#spis.release(spi);
   }
   async addInbound(flow: FlowId, spec: SaSpec): Promise<void> {
     if (this.#in.has(spec.spi)) throw new SystemError("EEXIST", `cannot install inbound SPI ${spec.spi}`, "it is in use");
@@ -74,7 +68,7 @@ export class UserspaceIpsec implements IpsecPlane {
     const sa = this.#sa(f, spec, this.#fp.addSaIn(params(f, spec)));
     f.in.add(sa);
     this.#in.set(spec.spi, sa);
-    this.#reserved.delete(spec.spi);
+    this.#spis.release(spec.spi);
   }
   /** The peer chose this SPI: another flow's is never replaced by it. */
   async addOutbound(flow: FlowId, spec: SaSpec): Promise<void> {
