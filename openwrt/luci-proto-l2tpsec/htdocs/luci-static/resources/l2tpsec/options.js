@@ -1,0 +1,280 @@
+'use strict';
+'require baseclass';
+'require form';
+
+/* Every option of the daemon with its title, help, default and check: for the interface form and for the server page.
+   A test compares these tables with the daemon's own. All values are optional here unless `required`. */
+
+function kind(allowed, ok) {
+	return { allowed: allowed, ok: ok };
+}
+function words(s) {
+	return s.split(/\s+/);
+}
+
+const ok4 = (s) => /^\d{1,3}(\.\d{1,3}){3}$/.test(s) && s.split('.').every((p) => +p <= 255 && String(+p) === p);
+const ok6 = (s) => {
+	const halves = s.split('::');
+	if (!s.includes(':') || halves.length > 2)
+		return false;
+	let n = 0;
+	for (const half of halves) {
+		const parts = half === '' ? [] : half.split(':');
+		for (let i = 0; i < parts.length; i++) {
+			if (i === parts.length - 1 && parts[i].includes('.')) {
+				if (!ok4(parts[i]))
+					return false;
+				n += 2;
+			}
+			else if (!/^[0-9a-fA-F]{1,4}$/.test(parts[i]))
+				return false;
+			else
+				n++;
+		}
+	}
+	return halves.length === 2 ? n < 8 : n === 8;
+};
+const number4 = (s) => s.split('.').reduce((n, p) => n * 256 + +p, 0);
+const okLabel = (l) => /^[A-Za-z0-9_-]{1,63}$/.test(l) && !l.startsWith('-') && !l.endsWith('-');
+
+const GROUP = '(?:modp1024|modp1536|modp2048|modp3072|modp4096|ecp256|ecp384|x25519)';
+const HASH = '(?:md5|sha1|sha256|sha384|sha512)';
+const IKE = new RegExp('^(?:aes128|aes192|aes256|3des)-' + HASH + '-' + GROUP + '$', 'i');
+const ESP = new RegExp('^(?:(?:aes128gcm16|aes192gcm16|aes256gcm16|chacha20poly1305)|(?:aes128|aes192|aes256|3des|null)-(?:' + HASH + '|sha256_96))(?:-' + GROUP + ')?$', 'i');
+
+const integer = (min, max) => Object.assign(
+	kind(_('a whole number from %d to %d').format(min, max), (s) => /^\d{1,15}$/.test(s) && +s >= min && +s <= max), { number: true });
+const text = (max) => kind(_('1 to %d characters').format(max), (s) => s.length >= 1 && s.length <= max && !/[\x00-\x1f\x7f]/.test(s));
+const oneOf = (...list) => Object.assign(kind(list.join(', '), (s) => list.includes(s)), { list: list });
+const someOf = (...list) => kind(_('one or more of %s, space separated').format(list.join(' ')), (s) => words(s).every((w) => list.includes(w)));
+const secret = Object.assign(kind(_('1 to 255 characters'), (s) => s.length >= 1 && s.length <= 255), { secret: true });
+const yesNo = Object.assign(kind(_('yes or no'), (s) => [ 'yes', '1', 'on', 'true', 'no', '0', 'off', 'false' ].includes(s)), { flag: true });
+const address = kind(_('an IPv4 or IPv6 address'), (s) => ok4(s) || ok6(s));
+const address4 = kind(_('an IPv4 address'), ok4);
+const addresses4 = kind(_('IPv4 addresses, space separated'), (s) => words(s).every(ok4));
+const ifname = kind(_('1 to 15 letters, digits, - _ .'), (s) => /^[A-Za-z0-9_.-]{1,15}$/.test(s) && s !== '.' && s !== '..');
+const ikeProposals = kind(_('CIPHER-HASH-GROUP such as aes256-sha256-modp2048, space separated'), (s) => s.split(/[\s,]+/).every((w) => IKE.test(w)));
+const espProposals = kind(_('CIPHER-HASH such as aes256-sha256, or aes256gcm16, each with -GROUP behind it for perfect forward secrecy, space separated'),
+	(s) => s.split(/[\s,]+/).every((w) => ESP.test(w)));
+const ikeId = kind(_('an address, a host name, user@name or keyid:HEX'), (s) => s !== '' && s.length <= 255 && s !== '@' &&
+	(!s.startsWith('keyid:') || ok6(s) || /^keyid:(?:[0-9a-fA-F]{2})+$/.test(s)));
+const keepalive = kind(_('FAILURES SECONDS, such as 5 10, or 0 for none'), (s) => {
+	const m = /^(\d{1,3})(?:[\s,]+(\d{1,4}))?$/.exec(s);
+	return s === '0' || (m !== null && +m[1] >= 1 && +m[1] <= 100 && (m[2] === undefined || (+m[2] >= 1 && +m[2] <= 3600)));
+});
+const server = kind(_('a host name or address, optionally :port (IPv6 with a port in brackets)'), (s) => {
+	const m = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(s) ||
+		(s.split(':').length === 2 ? /^([^:]+):(\d{1,5})$/.exec(s) : /^([^[\]]+)$/.exec(s));
+	if (m === null || (m[2] !== undefined && (+m[2] < 1 || +m[2] > 65535)))
+		return false;
+	const host = m[1];
+	if (ok4(host) || ok6(host))
+		return true;
+	return !/^[\d.]+$/.test(host) && !host.includes(':') && host.length <= 253 && host.replace(/\.$/, '').split('.').every(okLabel);
+});
+const prefixes = kind(_('IPv4 networks such as 10.2.0.0/16, space separated; host bits must be zero'), (s) => words(s).every((w) => {
+	const m = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(w);
+	if (m === null || !ok4(m[1]) || +(m[2] || 0) > 32)
+		return false;
+	return m[2] === undefined || number4(m[1]) % Math.pow(2, 32 - m[2]) === 0;
+}));
+const pool = kind(_('IPv4 ranges FIRST-LAST, space separated, 65,536 addresses at most'), (s) => {
+	let size = 0;
+	for (const part of words(s)) {
+		const ends = part.split('-');
+		const last = ends.length > 1 ? ends[1] : ends[0];
+		if (ends.length > 2 || !ok4(ends[0]) || !ok4(last) || number4(last) < number4(ends[0]))
+			return false;
+		size += number4(last) - number4(ends[0]) + 1;
+	}
+	return size <= 65536;
+});
+
+const SECTIONS = {
+	daemon: [
+		{ name: 'control', tab: 'general', kind: text(107), title: _('Control socket'),
+		  help: _('UNIX socket of the control API.'), def: '/var/run/l2tpsec.sock' },
+		{ name: 'log', tab: 'general', kind: oneOf('error', 'warn', 'notice', 'info', 'debug'), title: _('Log level'),
+		  help: _('The least important events that are logged.'), def: 'info' },
+	],
+	interface: [
+		{ name: 'server', tab: 'general', kind: server, title: _('Server'),
+		  help: _('Name or address of the server, with :port where L2TP does not listen on 1701.'), required: true },
+		{ name: 'username', tab: 'general', kind: text(255), title: _('User name'),
+		  help: _('PPP user name.') },
+		{ name: 'password', tab: 'general', kind: secret, title: _('Password'),
+		  help: _('PPP password.') },
+		{ name: 'psk', tab: 'general', kind: secret, title: _('Pre-shared key'),
+		  help: _('Pre-shared key. Turns IPsec on.') },
+		{ name: 'ipsec', tab: 'ipsec', kind: oneOf('required', 'off'), title: _('IPsec'),
+		  help: _('required: no L2TP packet ever leaves or is accepted outside ESP; the default as soon as there is a psk. off: L2TP in the clear, for troubleshooting only, warned about at every start.') },
+		{ name: 'encap', tab: 'ipsec', kind: oneOf('auto', 'udp', 'esp'), title: _('Encapsulation'),
+		  help: _('auto: raw ESP, or UDP 4500 when there is a NAT. udp: always UDP 4500. esp: always raw ESP, refuse a NAT.'), def: 'auto' },
+		{ name: 'ike_proposals', tab: 'ipsec', kind: ikeProposals, title: _('IKE proposals'),
+		  help: _('Phase 1 proposals, best first. Default: strong ones that the peers in the field know.') },
+		{ name: 'esp_proposals', tab: 'ipsec', kind: espProposals, title: _('ESP proposals'),
+		  help: _('ESP proposals, best first. Default: AES-GCM, then AES-CBC, then 3DES.') },
+		{ name: 'local_id', tab: 'ipsec', kind: ikeId, title: _('Local identity'),
+		  help: _('Our IKE identity: an address, a host name or user@name. Default: our address.') },
+		{ name: 'remote_id', tab: 'ipsec', kind: ikeId, title: _('Remote identity'),
+		  help: _('The IKE identity that the peer must show. Default: any, the key decides.') },
+		{ name: 'ike_lifetime', tab: 'ipsec', kind: integer(60, 604800), title: _('IKE lifetime'),
+		  help: _('Life of the ISAKMP SA; it is renewed before.'), def: '28800' },
+		{ name: 'esp_lifetime', tab: 'ipsec', kind: integer(30, 86400), title: _('ESP lifetime'),
+		  help: _('Life of the ESP SAs; they are renewed before.'), def: '3600' },
+		{ name: 'esp_lifetime_mbytes', tab: 'ipsec', kind: integer(0, 1048576), title: _('ESP lifetime in MiB'),
+		  help: _('Renew the ESP SAs after so many MiB as well; 0: only where the cipher asks for it (3DES).'), def: '0' },
+		{ name: 'dpd', tab: 'ipsec', kind: integer(0, 3600), title: _('Dead peer detection'),
+		  help: _('Dead peer detection: ask after so much silence; 0: off.'), def: '30' },
+		{ name: 'tunnel_secret', tab: 'l2tp', kind: secret, title: _('Tunnel secret'),
+		  help: _('L2TP tunnel authentication: the shared secret of the challenge.') },
+		{ name: 'hostname', tab: 'l2tp', kind: text(64), title: _('Host name'),
+		  help: _('Host Name that we tell the L2TP peer. Default: this machine\'s.') },
+		{ name: 'hello', tab: 'l2tp', kind: integer(0, 3600), title: _('Hello interval'),
+		  help: _('L2TP Hello after so much silence; 0: off.'), def: '60' },
+		{ name: 'sequencing', tab: 'l2tp', kind: yesNo, title: _('Sequence numbers'),
+		  help: _('Sequence numbers on data packets; those that arrive out of order are put in order.'), def: 'no' },
+		{ name: 'keepalive', tab: 'ppp', kind: keepalive, title: _('Keepalive'),
+		  help: _('LCP echo: give up after so many lost ones, one every so many seconds.'), def: '5 10' },
+		{ name: 'mtu', tab: 'ppp', kind: integer(576, 1500), title: _('MTU'),
+		  help: _('MTU of the netdev. Default: what fits the path unfragmented, 1400 at most.') },
+		{ name: 'dataplane', tab: 'l2tp', kind: oneOf('auto', 'kernel', 'userspace'), title: _('Data plane'),
+		  help: _('Where packets move. This version has userspace only.'), def: 'auto' },
+		{ name: 'auto', tab: 'routing', kind: yesNo, title: _('Start automatically'),
+		  help: _('Bring the link up when the daemon starts.'), def: 'yes' },
+		{ name: 'ifname', tab: 'routing', kind: ifname, title: _('Device name'),
+		  help: _('Name of the netdev. Default: l2tps-NAME.') },
+		{ name: 'routes', tab: 'routing', kind: prefixes, title: _('Networks behind the peer'),
+		  help: _('Networks behind the peer, routed into the link.') },
+		{ name: 'defaultroute', tab: 'routing', kind: yesNo, title: _('Default route'),
+		  help: _('Route everything into the link; the server itself stays outside.'), def: 'no' },
+		{ name: 'metric', tab: 'routing', kind: integer(0, 4294967295), title: _('Route metric'),
+		  help: _('Metric of the link\'s routes. With 0 it replaces a default route of wan that has metric 0 as well, and wan\'s does not come back by itself: give wan a metric of 10 first.'), def: '0' },
+		{ name: 'peerdns', tab: 'routing', kind: yesNo, title: _('Use the peer\'s DNS servers'),
+		  help: _('Ask the server for DNS servers; they are shown in the status.'), def: 'yes' },
+		{ name: 'refuse_pap', tab: 'ppp', kind: yesNo, title: _('Refuse PAP'),
+		  help: _('Never send the password with PAP.'), def: 'no' },
+		{ name: 'refuse_chap', tab: 'ppp', kind: yesNo, title: _('Refuse CHAP'),
+		  help: _('Do not answer to CHAP-MD5.'), def: 'no' },
+		{ name: 'refuse_mschapv2', tab: 'ppp', kind: yesNo, title: _('Refuse MS-CHAPv2'),
+		  help: _('Do not answer to MS-CHAPv2.'), def: 'no' },
+		{ name: 'source_port', tab: 'l2tp', kind: integer(0, 65535), title: _('Source port'),
+		  help: _('Our L2TP UDP port; 0: an ephemeral one.'), def: '1701' },
+		{ name: 'call', tab: 'l2tp', kind: oneOf('incoming', 'outgoing'), title: _('Call direction'),
+		  help: _('incoming: we announce a call (ICRQ), as all L2TP clients do. outgoing: we ask the peer to place one (OCRQ).'), def: 'incoming' },
+		{ name: 'reconnect_min', tab: 'l2tp', kind: integer(1, 3600), title: _('Shortest pause'),
+		  help: _('First pause before a new attempt.'), def: '2' },
+		{ name: 'reconnect_max', tab: 'l2tp', kind: integer(1, 86400), title: _('Longest pause'),
+		  help: _('Longest pause between attempts. There is no last attempt.'), def: '120' },
+	],
+	server: [
+		{ name: 'listen', tab: 'general', kind: address, title: _('Listen address'),
+		  help: _('Our address that clients call. Default: every address.') },
+		{ name: 'psk', tab: 'general', kind: secret, title: _('Pre-shared key'),
+		  help: _('Pre-shared key. Turns IPsec on.') },
+		{ name: 'ipsec', tab: 'ipsec', kind: oneOf('required', 'off'), title: _('IPsec'),
+		  help: _('required: no L2TP packet ever leaves or is accepted outside ESP; the default as soon as there is a psk. off: L2TP in the clear, for troubleshooting only, warned about at every start.') },
+		{ name: 'encap', tab: 'ipsec', kind: oneOf('auto', 'udp', 'esp'), title: _('Encapsulation'),
+		  help: _('auto: raw ESP, or UDP 4500 when there is a NAT. udp: always UDP 4500. esp: always raw ESP, refuse a NAT.'), def: 'auto' },
+		{ name: 'ike_proposals', tab: 'ipsec', kind: ikeProposals, title: _('IKE proposals'),
+		  help: _('Phase 1 proposals, best first. Default: strong ones that the peers in the field know.') },
+		{ name: 'esp_proposals', tab: 'ipsec', kind: espProposals, title: _('ESP proposals'),
+		  help: _('ESP proposals, best first. Default: AES-GCM, then AES-CBC, then 3DES.') },
+		{ name: 'local_id', tab: 'ipsec', kind: ikeId, title: _('Local identity'),
+		  help: _('Our IKE identity: an address, a host name or user@name. Default: our address.') },
+		{ name: 'remote_id', tab: 'ipsec', kind: ikeId, title: _('Remote identity'),
+		  help: _('The IKE identity that the peer must show. Default: any, the key decides.') },
+		{ name: 'ike_lifetime', tab: 'ipsec', kind: integer(60, 604800), title: _('IKE lifetime'),
+		  help: _('Life of the ISAKMP SA; it is renewed before.'), def: '28800' },
+		{ name: 'esp_lifetime', tab: 'ipsec', kind: integer(30, 86400), title: _('ESP lifetime'),
+		  help: _('Life of the ESP SAs; they are renewed before.'), def: '3600' },
+		{ name: 'esp_lifetime_mbytes', tab: 'ipsec', kind: integer(0, 1048576), title: _('ESP lifetime in MiB'),
+		  help: _('Renew the ESP SAs after so many MiB as well; 0: only where the cipher asks for it (3DES).'), def: '0' },
+		{ name: 'dpd', tab: 'ipsec', kind: integer(0, 3600), title: _('Dead peer detection'),
+		  help: _('Dead peer detection: ask after so much silence; 0: off.'), def: '30' },
+		{ name: 'tunnel_secret', tab: 'l2tp', kind: secret, title: _('Tunnel secret'),
+		  help: _('L2TP tunnel authentication: the shared secret of the challenge.') },
+		{ name: 'hostname', tab: 'l2tp', kind: text(64), title: _('Host name'),
+		  help: _('Host Name that we tell the L2TP peer. Default: this machine\'s.') },
+		{ name: 'hello', tab: 'l2tp', kind: integer(0, 3600), title: _('Hello interval'),
+		  help: _('L2TP Hello after so much silence; 0: off.'), def: '60' },
+		{ name: 'sequencing', tab: 'l2tp', kind: yesNo, title: _('Sequence numbers'),
+		  help: _('Sequence numbers on data packets; those that arrive out of order are put in order.'), def: 'no' },
+		{ name: 'keepalive', tab: 'ppp', kind: keepalive, title: _('Keepalive'),
+		  help: _('LCP echo: give up after so many lost ones, one every so many seconds.'), def: '5 10' },
+		{ name: 'mtu', tab: 'ppp', kind: integer(576, 1500), title: _('MTU'),
+		  help: _('MTU of the netdev. Default: what fits the path unfragmented, 1400 at most.') },
+		{ name: 'dataplane', tab: 'l2tp', kind: oneOf('auto', 'kernel', 'userspace'), title: _('Data plane'),
+		  help: _('Where packets move. This version has userspace only.'), def: 'auto' },
+		{ name: 'ifname', tab: 'routing', kind: ifname, title: _('Device name'),
+		  help: _('Name of the netdev of all sessions. Default: l2tps-NAME.') },
+		{ name: 'local_ip', tab: 'general', kind: address4, title: _('Local IP address'),
+		  help: _('Our address inside the tunnels.'), required: true },
+		{ name: 'pool', tab: 'general', kind: pool, title: _('Address pool'),
+		  help: _('Addresses for users without a fixed one.') },
+		{ name: 'dns', tab: 'general', kind: addresses4, title: _('DNS servers'),
+		  help: _('DNS servers told to clients; the first two count.') },
+		{ name: 'wins', tab: 'general', kind: addresses4, title: _('WINS servers'),
+		  help: _('WINS servers told to clients; the first two count.') },
+		{ name: 'auth', tab: 'ppp', kind: someOf('mschapv2', 'chap', 'pap'), title: _('Authentication'),
+		  help: _('PPP authentication that is offered, best first.'), def: 'mschapv2 chap' },
+		{ name: 'second_login', tab: 'ppp', kind: oneOf('replace', 'refuse'), title: _('Second login'),
+		  help: _('A user who is connected calls again: the new session replaces the old one, or is refused.'), def: 'replace' },
+		{ name: 'max_sessions', tab: 'general', kind: integer(1, 4096), title: _('Most sessions'),
+		  help: _('Most sessions at one time.'), def: '1000' },
+	],
+	user: [
+		{ name: 'password', tab: 'general', kind: secret, title: _('Password'),
+		  help: _('PPP password.'), required: true },
+		{ name: 'ip', tab: 'general', kind: address4, title: _('Fixed address'),
+		  help: _('Fixed address of this user.') },
+		{ name: 'routes', tab: 'general', kind: prefixes, title: _('Networks behind the peer'),
+		  help: _('Networks behind this user (site to site).') },
+		{ name: 'server', tab: 'general', kind: text(64), title: _('Server'),
+		  help: _('The server section this user may call. Default: all.') },
+	],
+};
+
+return baseclass.extend({
+	SECTIONS: SECTIONS,
+
+	/* What a form's validate answers: true, or the reason in words. Empty means: use the default. */
+	check: function(o, value) {
+		if (value === null || value === undefined || value === '')
+			return o.required ? _('This field is required') : true;
+		return o.kind.ok(value) || _('Allowed: %s').format(o.kind.allowed);
+	},
+
+	/* Adds the options of one section type to a form section; tabs: whether the form section has this table's tabs. */
+	add: function(s, list, tabs) {
+		for (const o of list) {
+			const k = o.kind;
+			const type = k.flag ? form.Flag : (k.list ? form.ListValue : form.Value);
+			const w = tabs ? s.taboption(o.tab, type, o.name, o.title, o.help) : s.option(type, o.name, o.title, o.help);
+			if (k.flag) {
+				w.enabled = '1';
+				w.disabled = '0';
+				w.default = o.def === 'yes' ? w.enabled : w.disabled;
+				/* Older configurations may hold the words. */
+				w.cfgvalue = function(section_id) {
+					const v = form.Flag.prototype.cfgvalue.apply(this, arguments);
+					return v == null ? v : ([ 'yes', '1', 'on', 'true' ].includes(v) ? '1' : '0');
+				};
+				continue;
+			}
+			if (k.list) {
+				if (o.def === undefined)
+					w.value('', _('Default'));
+				for (const x of k.list)
+					w.value(x);
+				w.default = o.def === undefined ? '' : o.def;
+			}
+			else if (o.def !== undefined)
+				w.placeholder = o.def;
+			if (k.secret)
+				w.password = true;
+			w.rmempty = !o.required;
+			w.validate = (section_id, value) => this.check(o, value);
+		}
+	}
+});

@@ -1,0 +1,121 @@
+'use strict';
+'require network';
+'require l2tpsec.options as options';
+
+network.registerPatternVirtual(/^l2tps-.+$/);
+
+/* The daemon's failure codes; the handler notifies them as they are or in capitals. */
+const ERRORS = {
+	'account-disabled': _('The server has disabled the account'),
+	'address-taken': _('The address is still with another session'),
+	'auth-failed': _('Wrong user name or password'),
+	'auth-reflected': _("The peer sends this side's own challenge back"),
+	'auth-refused': _('The two sides do not agree on who authenticates'),
+	'auth-timeout': _('The peer does not answer during authentication'),
+	'bad-key': _('The Diffie-Hellman value of the peer is not acceptable'),
+	'bad-selectors': _('The peer does not serve L2TP inside IPsec'),
+	'call-closed': _('The L2TP call ended'),
+	'call-order': _('The peer breaks the order of L2TP messages'),
+	'call-refused': _('The server refused or ended the L2TP call'),
+	'call-timeout': _('The server does not go on with the L2TP call'),
+	'closed': _('The L2TP tunnel was closed'),
+	'dead-peer': _('The server has fallen silent'),
+	'disconnected': _('Disconnected by hand'),
+	'down': _('The session ended'),
+	'echo-timeout': _('The server no longer answers echo requests'),
+	'expired': _('The IPsec keys expired and could not be replaced'),
+	'id-mismatch': _('The server shows another IKE identity than the configured one'),
+	'incomplete': _('The peer leaves out what L2TP requires'),
+	'ipcp-failed': _('The two sides do not agree on IP addresses'),
+	'lcp-failed': _('The two sides do not agree on the PPP link'),
+	'lcp-timeout': _('The server does not answer PPP'),
+	'loop': _('The line is looped back'),
+	'lost-tie': _('The peer opened a tunnel at the same time'),
+	'lower-down': _('The layer below PPP went away'),
+	'name': _('The name of the server does not resolve'),
+	'nat': _('There is a NAT on the way, and raw ESP is configured'),
+	'no-address': _('The server gives no usable IP address'),
+	'no-answer': _('The server does not answer IKE'),
+	'no-common-auth': _('No authentication method in common'),
+	'no-dialin-permission': _('The user has no dial-in permission'),
+	'no-natt': _('The server knows no NAT traversal'),
+	'no-proposal': _('No IPsec proposal in common'),
+	'no-reply': _('The L2TP server acknowledges, but does not go on'),
+	'no-route': _('There is no route to the server'),
+	'no-tunnel-secret': _('The server asks for an L2TP tunnel secret'),
+	'not-converging': _('The two sides do not agree on the PPP options'),
+	'order': _('The peer breaks the order of L2TP messages'),
+	'password-change-failed': _('The server could not change the password'),
+	'password-expired': _('The password has expired'),
+	'peer-closed': _('The server closed the L2TP tunnel'),
+	'peer-deleted': _('The server closed the IPsec connection'),
+	'peer-silent': _('The L2TP server does not answer'),
+	'peer-terminated': _('The server ended the PPP session'),
+	'plane': _('The data plane refuses the IPsec keys'),
+	'pool-empty': _('Every address of the pool is taken'),
+	'psk-mismatch': _('Authentication of IPsec fails: probably the pre-shared key differs'),
+	'refused': _('The server refuses the connection'),
+	'replaced': _('The user called again'),
+	'restricted-hours': _('The user may not log in at this hour'),
+	'role': _('The peer has the wrong role'),
+	'second-login': _('The user is connected already'),
+	'server-not-authentic': _('The server cannot prove that it knows the password'),
+	'stopped': _('Stopped'),
+	'superseded': _('The peer started anew'),
+	'tie': _('Both sides opened a tunnel with the same tie breaker'),
+	'timeout': _('Nothing happened for too long'),
+	'tunnel-auth': _('The L2TP tunnel secrets differ'),
+	'unknown-mandatory': _('The peer insists on something unknown'),
+	'unknown-message': _('The peer insists on an unknown message'),
+	'unknown-user': _('There is no such user'),
+	'unreadable': _('The peer sent something unreadable'),
+	'user-changed': _('The configuration of the user changed'),
+	'version': _('The peer speaks another version of L2TP')
+};
+for (const code in ERRORS) {
+	network.registerErrorCode(code, ERRORS[code]);
+	network.registerErrorCode(code.toUpperCase().replace(/-/g, '_'), ERRORS[code]);
+}
+
+return network.registerProtocol('l2tpsec', {
+	getI18n: function() {
+		return _('L2TP over IPsec');
+	},
+
+	getIfname: function() {
+		return this._ubus('l3_device') || 'l2tps-%s'.format(this.sid);
+	},
+
+	getPackageName: function() {
+		return 'l2tpsec';
+	},
+
+	isFloating: function() {
+		return true;
+	},
+
+	isVirtual: function() {
+		return true;
+	},
+
+	getDevices: function() {
+		return null;
+	},
+
+	containsDevice: function(ifname) {
+		return (network.getIfnameOf(ifname) == this.getIfname());
+	},
+
+	renderFormOptions: function(s) {
+		/* The dialog is drawn again after the protocol changes: the tabs may be there already. */
+		for (const [ name, title ] of [ [ 'ipsec', _('IPsec') ], [ 'l2tp', _('L2TP') ], [ 'ppp', _('PPP') ], [ 'routing', _('Routing') ] ]) {
+			try {
+				s.tab(name, title);
+			}
+			catch (e) {}
+		}
+
+		/* netifd and LuCI have their own `auto`. */
+		options.add(s, options.SECTIONS.interface.filter((o) => o.name !== 'auto'), true);
+	}
+});

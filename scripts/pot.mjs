@@ -1,0 +1,27 @@
+// Writes the translation templates of the LuCI packages: every _('...') of their sources.
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+
+export function pot(dir) {
+  const strings = new Map();
+  const files = ["htdocs", "root/usr/share/luci"].filter((d) => existsSync(`${dir}/${d}`))
+    .flatMap((d) => readdirSync(`${dir}/${d}`, { recursive: true }).map((f) => `${d}/${f}`)).filter((f) => /\.(js|json)$/.test(f)).sort();
+  for (const f of files) {
+    const text = readFileSync(`${dir}/${f}`, "utf8");
+    const found = f.endsWith(".json") ? text.matchAll(/"title":\s*("(?:[^"\\]|\\.)*")/g) : text.matchAll(/(?<![\w$])_\(\s*('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")\s*\)/g);
+    for (const m of found) {
+      const q = m[1];
+      const s = q.startsWith("'") ? q.slice(1, -1).replace(/\\'/g, "'") : JSON.parse(q);
+      const line = text.slice(0, m.index).split("\n").length;
+      strings.set(s, [...(strings.get(s) ?? []), `${f}:${line}`]);
+    }
+  }
+  const entries = [...strings].sort(([a], [b]) => (a < b ? -1 : 1)).map(([s, at]) => `${at.map((x) => `#: ${x}`).join("\n")}\nmsgid ${JSON.stringify(s)}\nmsgstr ""\n`);
+  return `msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8"\n\n${entries.join("\n")}`;
+}
+
+if (import.meta.url === `file://${process.argv[1]}`) {
+  for (const p of ["luci-proto-l2tpsec", "luci-app-l2tpsec"].filter((x) => existsSync(`openwrt/${x}/htdocs`))) {
+    mkdirSync(`openwrt/${p}/po/templates`, { recursive: true });
+    writeFileSync(`openwrt/${p}/po/templates/${p.replace(/^luci-(app|proto)-/, (m) => (m === "luci-app-" ? "" : m))}.pot`, pot(`openwrt/${p}`));
+  }
+}

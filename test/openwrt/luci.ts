@@ -1,0 +1,84 @@
+// LuCI's modules as far as an option table and a form need them, to run the sources in Node.
+import { readFileSync } from "node:fs";
+
+export interface Widget {
+  name: string;
+  tab: string | null;
+  type: string;
+  title: string;
+  help: string;
+  values: string[];
+  default?: string;
+  placeholder?: string;
+  password?: boolean;
+  validate?: (sectionId: string, value: string) => true | string;
+}
+export interface LuciOption {
+  readonly name: string;
+  readonly help: string;
+  readonly title: string;
+  readonly def?: string;
+  readonly required?: boolean;
+  readonly kind: { readonly allowed: string; ok(s: string): boolean };
+}
+export interface OptionTable {
+  readonly SECTIONS: Readonly<Record<string, readonly LuciOption[]>>;
+  check(o: LuciOption, value: string): true | string;
+  add(s: FormSection, list: readonly LuciOption[], tabs: boolean): void;
+}
+
+export class FormSection {
+  readonly widgets: Widget[] = [];
+  readonly tabs: string[] = ["general", "advanced"];
+  tab(name: string): void {
+    if (this.tabs.includes(name)) throw new Error("Tab already declared");
+    this.tabs.push(name);
+  }
+  taboption(tab: string | null, type: string, name: string, title: string, help: string): Widget & { value(v: string): void } {
+    if (tab !== null && !this.tabs.includes(tab)) throw new ReferenceError(`no tab ${tab}`);
+    const values: string[] = [];
+    const w = { name, tab, type, title, help, values, value: (v: string): void => void values.push(v) };
+    this.widgets.push(w);
+    return w;
+  }
+  option(type: string, name: string, title: string, help: string): Widget {
+    return this.taboption(null, type, name, title, help);
+  }
+}
+
+const format = (s: string, args: readonly unknown[]): string => {
+  let i = 0;
+  return s.replace(/%[ds]/g, () => String(args[i++]));
+};
+
+/** Runs one LuCI source file: `require` lines become its arguments, as LuCI's loader does it. */
+export function load(file: string, modules: Readonly<Record<string, unknown>>): unknown {
+  const source = readFileSync(file, "utf8");
+  const needs = [...source.matchAll(/^'require ([\w.-]+)(?: as (\w+))?';$/gm)].map((m) => ({ module: m[1] as string, as: m[2] ?? (m[1] as string) }));
+  for (const n of needs) if (!(n.module in modules)) throw new Error(`${file} requires ${n.module}`);
+  Object.defineProperty(String.prototype, "format", { value(this: string, ...args: unknown[]) { return format(this, args); }, configurable: true });
+  return new Function("_", ...needs.map((n) => n.as), source)((s: string) => s, ...needs.map((n) => modules[n.module]));
+}
+
+const PROTO = "openwrt/luci-proto-l2tpsec/htdocs/luci-static/resources";
+const form = { Flag: "Flag", ListValue: "ListValue", Value: "Value" };
+
+export function loadOptions(): OptionTable {
+  return load(`${PROTO}/l2tpsec/options.js`, { baseclass: { extend: (x: unknown) => x }, form }) as OptionTable;
+}
+
+export interface Protocol {
+  renderFormOptions(s: FormSection): void;
+  getI18n(): string;
+}
+export function loadProtocol(): { protocol: Protocol; errors: Map<string, string>; virtual: RegExp[] } {
+  const errors = new Map<string, string>();
+  const virtual: RegExp[] = [];
+  const network = {
+    registerPatternVirtual: (r: RegExp): void => void virtual.push(r),
+    registerErrorCode: (code: string, text: string): void => void errors.set(code, text),
+    registerProtocol: (_name: string, p: unknown): unknown => p,
+  };
+  const protocol = load(`${PROTO}/protocol/l2tpsec.js`, { network, "l2tpsec.options": loadOptions() }) as Protocol;
+  return { protocol, errors, virtual };
+}

@@ -1,0 +1,98 @@
+// The router's forms and the daemon's schema must say the same: names, defaults, what is allowed, and every failure code.
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import fc from "fast-check";
+import * as v from "valibot";
+import { type Options, SECTIONS } from "../../src/config/schema.ts";
+// @ts-expect-error: a script without types
+import { pot } from "../../scripts/pot.mjs";
+import { FormSection, type LuciOption, loadOptions, loadProtocol } from "./luci.ts";
+
+const options = loadOptions();
+const schema = Object.entries(SECTIONS).map(([type, list]) => [type, Object.entries(list as Options).filter(([n]) => n !== "proto")] as const);
+
+test("the tables name the schema's options, with its defaults and its help", () => {
+  assert.deepEqual(Object.keys(options.SECTIONS), Object.keys(SECTIONS));
+  for (const [type, list] of schema) {
+    const ours = options.SECTIONS[type] ?? [];
+    assert.deepEqual(ours.map((o) => o.name), list.map(([n]) => n), type);
+    for (const [i, [name, o]] of list.entries()) {
+      const mine = ours[i] as LuciOption;
+      assert.equal(mine.def, o.def, `${type}.${name}`);
+      assert.equal(mine.required ?? false, o.def === undefined && !o.optional, `${type}.${name}`);
+      assert.ok(mine.help.startsWith(o.help), `${type}.${name}: ${o.help}`);
+      assert.doesNotMatch(mine.help + mine.title, /[<>&]/); // LuCI draws these as HTML
+    }
+  }
+});
+
+const SAMPLES = [
+  "yes", "no", "1", "0", "on", "maybe", "required", "off", "auto", "udp", "esp", "incoming", "outgoing", "replace", "refuse", "debug", "loud", "00", "-1", "2", "29", "30",
+  "59", "60", "575", "576", "1500", "1501", "3600", "3601", "4096", "4097", "65535", "65536", "86400", "86401", "604800", "604801", "1048576", "1048577", "4294967295",
+  "4294967296", "1e3", "0x10", "9999999999999999", " 5", "5 10", "5,10", "0 10", "101 5", "5 3601", "5 10 1", "10.0.0.1", "10.0.0.256", "10.0.0.01", "10.0.0", "::1", "2001:db8::7",
+  "fe80::1%eth0", "1::2::3", "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::", "1:2:3:4:5:6:7:8:9", "::ffff:1.2.3.4", "::1.2.3", ":", "::", "[::1]", "[::1]:1701", "[::1]:0", "vpn.example.org", "vpn.example.org.",
+  "vpn.example.org:1702", "vpn.example.org:65536", "-bad.example", "bad-.example", "a..b", "a_b", "1.2.3.4:500", "[vpn]:5", "10.0.0.0/8", "10.0.0.1/8", "10.0.0.0/33", "0.0.0.0/0",
+  "10.0.0.0/8 192.168.1.0/24", "10.0.0.0/8,192.168.1.0/24", "fd00::/8", "10.0.0.0/08", "010.0.0.0/8", "10.0.0.2-10.0.0.9", "10.0.0.9-10.0.0.2", "10.0.0.0-10.0.255.255", "10.0.0.0-10.1.0.0", "10.0.0.1-10.0.0.2-10.0.0.3",
+  "10.0.0.1-", "10.0.0.2 10.0.0.7", "mschapv2 chap", "mschapv2,chap", "eap", "pap pap", "aes256-sha256-modp2048", "aes256-sha256", "AES256-SHA1-MODP1024 3des-md5-x25519", "aes256gcm16", "aes256gcm16-sha256",
+  "aes256gcm16-modp2048", "null-sha1", "null", "aes128-sha256_96", "aes256-sha256-modp2048-x", "des-md5", "aes256-none", "@", "@name", "user@name", "keyid:", "keyid:0aFF", "keyid:0", "l2tps-hq", "a name", ".", "..",
+  "sixteen-letters-", "a\tb", "a\x7fb", "käse", "x".repeat(64), "x".repeat(65), "x".repeat(107), "x".repeat(108), "x".repeat(255), "x".repeat(256), `${"a.".repeat(126)}a`, `${"a.".repeat(126)}aa`, "<script>alert(1)</script>",
+];
+
+test("a form accepts what the daemon accepts, and nothing else", () => {
+  const pieces = fc.array(fc.constantFrom("1", "0", "255", "256", ".", ":", "::", "/", "-", " ", ",", "a", "F", "[", "]", "@", "10.0.0.1", "32", "aes256", "sha1", "modp2048", "keyid:", "\t", "_"), { maxLength: 9 }).map((x) => x.join(""));
+  for (const [type, list] of schema) {
+    for (const [name, o] of list) {
+      const mine = options.SECTIONS[type]?.find((x) => x.name === name) as LuciOption;
+      const same = (s: string): void => {
+        if (s !== "") assert.equal(options.check(mine, s) === true, v.safeParse(o.kind.schema, s).success, `${type}.${name}: ${JSON.stringify(s)}`);
+      };
+      SAMPLES.forEach(same);
+      fc.assert(fc.property(pieces, same), { numRuns: 150 });
+      assert.equal(options.check(mine, "") === true, !mine.required);
+    }
+  }
+});
+
+test("the interface form: four fields first, the rest in tabs, secrets hidden; it can be drawn twice", () => {
+  const { protocol } = loadProtocol();
+  const s = new FormSection();
+  protocol.renderFormOptions(s);
+  assert.deepEqual(s.widgets.filter((w) => w.tab === "general").map((w) => w.name), ["server", "username", "password", "psk"]);
+  assert.deepEqual(s.tabs, ["general", "advanced", "ipsec", "l2tp", "ppp", "routing"]);
+  assert.deepEqual(s.widgets.map((w) => w.name).sort(), Object.keys(SECTIONS.interface).filter((n) => n !== "proto" && n !== "auto").sort());
+  for (const w of s.widgets) {
+    const o = (SECTIONS.interface as Options)[w.name];
+    assert.equal(w.password ?? false, o?.kind.secret ?? false, w.name);
+    assert.ok(w.help.length > 0 && w.title.length > 0);
+    assert.equal(w.type === "Flag", o?.kind.allowed === "yes | no", w.name);
+    if (w.type !== "Flag") assert.notEqual(w.validate, undefined, w.name);
+  }
+  assert.equal(s.widgets.find((w) => w.name === "mtu")?.validate?.("hq", "42"), "Allowed: a whole number from 576 to 1500");
+  assert.deepEqual(s.widgets.find((w) => w.name === "encap")?.values, ["auto", "udp", "esp"]);
+  protocol.renderFormOptions(s);
+});
+
+test("every failure code of the daemon has words", () => {
+  const codes = new Set<string>();
+  for (const dir of ["link", "ike", "l2tp", "ppp"]) {
+    for (const f of readdirSync(`src/${dir}`, { recursive: true }).map(String).filter((x) => x.endsWith(".ts"))) {
+      const text = readFileSync(`src/${dir}/${f}`, "utf8");
+      for (const m of text.matchAll(/\bfailure\(\s*"([a-z0-9-]+)"|\bcode: "([a-z0-9-]+)"|\? "([a-z0-9-]+)" : "([a-z0-9-]+)", `the peer/g)) {
+        for (const c of m.slice(1)) if (c !== undefined) codes.add(c);
+      }
+    }
+  }
+  assert.ok(codes.size > 50, `only ${codes.size} codes found`);
+  const { errors, virtual } = loadProtocol();
+  for (const c of codes) {
+    assert.ok(errors.has(c), `no words for ${c}`);
+    assert.ok(errors.has(c.toUpperCase().replaceAll("-", "_")));
+  }
+  assert.ok(virtual.some((r) => r.test("l2tps-hq")));
+});
+
+test("the template for translators is as new as the sources", () => {
+  const dir = "openwrt/luci-proto-l2tpsec";
+  assert.equal(readFileSync(`${dir}/po/templates/luci-proto-l2tpsec.pot`, "utf8"), pot(dir));
+});
