@@ -83,7 +83,7 @@ export class Tunnel {
     this.#cfg = cfg;
     this.#owner = owner;
     this.#hiding = { crypto: host.crypto, secret: cfg.secret };
-    this.#challenge = host.crypto.random(CHALLENGE_LENGTH);
+    this.#challenge = host.crypto.random(cfg.secret ? CHALLENGE_LENGTH : 0);
     this.tieBreaker = cfg.tieBreaker === true && initiator ? host.crypto.random(8) : null;
     this.#serial = (host.crypto.random(1)[0] as number) << 8;
     this.#reliable = new Reliable(host.clock, {

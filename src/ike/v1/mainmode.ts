@@ -20,6 +20,7 @@ import { IkeKeys, lastBlock } from "./keys.ts";
 import { answerVendorIds, NatDetection, natDType, ourVendorIds, readVendorIds, type Nat, type NattVersion } from "./natt.ts";
 
 const NONCE_BYTES = 32;
+const NOTHING = new Uint8Array(0);
 /** A responder waits this long for the next message. */
 const HALF_OPEN_MS = 30_000;
 /** How often one message is sent again to a peer that has proved nothing (CVE-2016-5361). */
@@ -83,18 +84,18 @@ export class MainMode {
   #replays = 0;
   #tries = 0;
   #hint: Failure | null = null;
-  #saBody: Uint8Array = new Uint8Array(0);
+  #saBody: Uint8Array = NOTHING;
   #proposal: IkeProposal | null = null;
   #lifeSeconds = 0;
   #natt: NattVersion | null = null;
   #dpd = false;
   #nat: { us: boolean; peer: boolean } = { us: false, peer: false };
   #dh: DhKey | null = null;
-  readonly #nonce: Uint8Array;
-  #peerNonce: Uint8Array = new Uint8Array(0);
-  #peerKe: Uint8Array = new Uint8Array(0);
+  #nonce: Uint8Array;
+  #peerNonce: Uint8Array = NOTHING;
+  #peerKe: Uint8Array = NOTHING;
   #keys: IkeKeys | null = null;
-  #iv: Uint8Array = new Uint8Array(0);
+  #iv: Uint8Array = NOTHING;
 
   constructor(env: IkeEnv, start: MainModeStart, owner: MainModeOwner) {
     this.#env = env;
@@ -294,7 +295,10 @@ export class MainMode {
       this.#saySealed(0, keys, [{ type: PAYLOAD.id, body: id }, { type: PAYLOAD.hash, body: this.#authHash(keys, "responder", id) }]);
     }
     this.close();
-    this.#dh = null; // the private half dies with the exchange
+    // the private half dies with the exchange, and what only its hashes needed
+    this.#dh = null;
+    this.#nonce = this.#peerNonce = this.#peerKe = this.#saBody = NOTHING;
+    if (peerRole === "responder") this.#lastOut = null;
     const { us, peer: them } = this.#nat;
     this.#own.done({
       keys, lastBlock: this.#iv, proposal: this.#chosen(), natt: this.#natt, udp: this.#natSeen(),

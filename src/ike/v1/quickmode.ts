@@ -23,6 +23,7 @@ import { u32 } from "./keys.ts";
 import { natOaType } from "./natt.ts";
 
 const NONCE_BYTES = 32;
+const NOTHING = new Uint8Array(0);
 const UDP = 17;
 const L2TP = 1701;
 const REPLAYS = 5;
@@ -74,8 +75,8 @@ export class QuickMode {
   #lastOut: Uint8Array | null = null;
   #replays = 0;
   #tries = 0;
-  #ni: Uint8Array = new Uint8Array(0);
-  #nr: Uint8Array = new Uint8Array(0);
+  #ni: Uint8Array = NOTHING;
+  #nr: Uint8Array = NOTHING;
   #dh: DhKey | null = null;
   #offer: readonly EspProposal[] = [];
   #ports: Ports = { local: 0, remote: 0 };
@@ -285,6 +286,8 @@ export class QuickMode {
   #up(child: Child): void {
     this.#out = null;
     this.#dh = null;
+    this.#ni = this.#nr = NOTHING;
+    this.#offer = [];
     if (this.#over) {
       this.#quietly(this.#env.plane.remove("out", child.spiOut));
       return;
