@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { readdirSync, rmSync, existsSync } from "node:fs";
 import { build } from "esbuild";
 
-const APART = ["test/net", "test/rig", "test/bench", "test/fuzz"];
+const APART = ["test/net", "test/rig", "test/bench", "test/fuzz", "test/openwrt/browser"];
 const args = process.argv.slice(2).filter((a) => !a.startsWith("--"));
 const flags = process.argv.slice(2).filter((a) => a.startsWith("--"));
 const all = ["test", "src/node-tuntap2/test", "src/ubus-client/test"]

@@ -92,7 +92,8 @@ test("every failure code of the daemon has words", () => {
   assert.ok(virtual.some((r) => r.test("l2tps-hq")));
 });
 
-test("the template for translators is as new as the sources", () => {
-  const dir = "openwrt/luci-proto-l2tpsec";
-  assert.equal(readFileSync(`${dir}/po/templates/luci-proto-l2tpsec.pot`, "utf8"), pot(dir));
+test("the templates for translators are as new as the sources", () => {
+  for (const [dir, name] of [["luci-proto-l2tpsec", "luci-proto-l2tpsec"], ["luci-app-l2tpsec", "l2tpsec"]] as const) {
+    assert.equal(readFileSync(`openwrt/${dir}/po/templates/${name}.pot`, "utf8"), pot(`openwrt/${dir}`));
+  }
 });

@@ -1,0 +1,204 @@
+'use strict';
+'require view';
+'require poll';
+'require rpc';
+'require ui';
+'require fs';
+'require dom';
+
+/* Names and words that peers chose are only ever put into arrays of children: LuCI makes text nodes of those, while a
+   bare string would become HTML. */
+
+const callStatus = rpc.declare({ object: 'l2tpsec', method: 'status', expect: { '': {} } });
+const callUp = rpc.declare({ object: 'l2tpsec', method: 'up', params: [ 'name' ] });
+const callDown = rpc.declare({ object: 'l2tpsec', method: 'down', params: [ 'name' ] });
+const callDoctor = rpc.declare({ object: 'l2tpsec', method: 'doctor', params: [ 'name' ] });
+
+const SECONDS = 3;
+const SAMPLES = 100;
+/* Readable on LuCI's light and dark backgrounds; the sign says it without colour. */
+const COLOURS = { ok: '#2e9e4f', busy: '#d98200', failed: '#d9363e', idle: '#8a8a8a' };
+const SIGNS = { ok: '✓', busy: '…', failed: '✗', idle: '–' };
+
+function bytes(n) {
+	const units = [ 'B', 'KiB', 'MiB', 'GiB', 'TiB' ];
+	let i = 0;
+	while (n >= 1024 && i < units.length - 1) {
+		n /= 1024;
+		i++;
+	}
+	return (i ? n.toFixed(1) : String(Math.round(n))) + ' ' + units[i];
+}
+
+function svg(tag, attributes, children) {
+	const node = document.createElementNS('http://www.w3.org/2000/svg', tag);
+	for (const k in attributes)
+		node.setAttribute(k, attributes[k]);
+	for (const c of children || [])
+		node.appendChild(c);
+	return node;
+}
+
+/* The layers of a link, lowest first: each with a state and its facts. */
+function ladder(s) {
+	const up = s.state === 'up';
+	const facts = {
+		wan: [ s.server ],
+		ike: s.ike ? [ s.ike.proposal, s.ike.peer_id, _('NAT: %s').format(s.ike.nat) ] : [],
+		esp: s.esp ? [ s.esp.proposal, s.esp.encap === 'udp' ? _('inside UDP 4500') : _('raw ESP'), '%s / %s'.format(s.esp.spi_in, s.esp.spi_out) ] : [],
+		l2tp: s.l2tp ? [ s.l2tp.peer_host, _('tunnel %d/%d, call %d/%d').format(s.l2tp.tunnel, s.l2tp.peer_tunnel, s.l2tp.call, s.l2tp.peer_call) ] : [],
+		ppp: s.ppp ? [ s.ppp.auth, _('MRU %d, of the peer %d').format(s.ppp.mru, s.ppp.peer_mru) ] : [],
+		ip: up ? [ '%s → %s'.format(s.local_ip, s.remote_ip), s.ifname, _('MTU %d').format(s.mtu) ].concat(s.dns.length ? [ 'DNS ' + s.dns.join(' ') ] : []) : []
+	};
+	const rows = [ [ 'wan', 'WAN', [ 'server', 'route' ] ], [ 'ike', 'IKE', [ 'ike' ] ], [ 'esp', 'ESP', [ 'esp' ] ],
+		[ 'l2tp', 'L2TP', [ 'l2tp' ] ], [ 'ppp', 'PPP', [ 'ppp' ] ], [ 'ip', 'IP', [ 'ip' ] ] ];
+	return rows.filter((r) => s.ipsec !== 'off' || (r[0] !== 'ike' && r[0] !== 'esp')).map(([ name, title, stages ]) => {
+		const mine = (s.stages || []).filter((x) => stages.includes(x.name));
+		const worst = mine.find((x) => x.state === 'failed') || mine.find((x) => x.state === 'busy');
+		const state = worst ? worst.state : ((mine.length || up) ? 'ok' : 'idle');
+		const said = worst ? [ worst.text ] : (facts[name].length ? facts[name] : mine.map((x) => x.text));
+		return { name: name, title: title, state: state, text: said.filter((x) => x != null && x !== '').join(' · ') };
+	});
+}
+
+function drawLadder(rows) {
+	return E('div', { 'class': 'l2tpsec-ladder' }, rows.map((r) => E('div', { 'class': 'l2tpsec-rung', 'data-layer': r.name, 'data-state': r.state }, [
+		E('span', { 'class': 'l2tpsec-lamp', 'style': 'background:' + COLOURS[r.state] }, [ SIGNS[r.state] ]),
+		E('strong', {}, [ r.title ]),
+		E('span', { 'class': 'l2tpsec-facts' }, [ r.text ])
+	])));
+}
+
+/* Bytes a second from counters; a counter that went back belongs to a new session. */
+function rates(history) {
+	const out = [];
+	for (let i = 1; i < history.length; i++) {
+		const a = history[i - 1], b = history[i], dt = (b.at - a.at) / 1000;
+		const rate = (k) => dt > 0 && b[k] >= a[k] ? (b[k] - a[k]) / dt : 0;
+		out.push({ rx: rate('rx'), tx: rate('tx') });
+	}
+	return out;
+}
+
+function drawChart(history) {
+	const W = 600, H = 110, list = rates(history);
+	const top = Math.max(1024, ...list.map((r) => Math.max(r.rx, r.tx)));
+	const x = (i) => W - (list.length - 1 - i) * W / (SAMPLES - 1);
+	const points = (k) => list.map((r, i) => '%.1f,%.1f'.format(x(i), H - 4 - r[k] / top * (H - 8))).join(' ');
+	const line = (k, colour) => svg('polyline', { points: points(k), fill: 'none', stroke: colour, 'stroke-width': 2, 'vector-effect': 'non-scaling-stroke', 'data-line': k });
+	const grid = [ 0.25, 0.5, 0.75 ].map((f) => svg('line', { x1: 0, x2: W, y1: H * f, y2: H * f, stroke: 'currentColor', 'stroke-opacity': 0.15 }));
+	const now = list.length ? list[list.length - 1] : { rx: 0, tx: 0 };
+	return E('div', {}, [
+		svg('svg', { viewBox: '0 0 %d %d'.format(W, H), preserveAspectRatio: 'none', 'class': 'l2tpsec-chart', role: 'img' }, grid.concat([ line('rx', '#2f81d6'), line('tx', '#d98200') ])),
+		E('div', { 'class': 'l2tpsec-legend' }, [
+			E('span', { 'style': 'color:#2f81d6' }, [ '■ ' + _('received %s/s').format(bytes(now.rx)) ]), ' ',
+			E('span', { 'style': 'color:#d98200' }, [ '■ ' + _('sent %s/s').format(bytes(now.tx)) ]), ' ',
+			E('span', {}, [ _('top of the chart: %s/s').format(bytes(top)) ])
+		])
+	]);
+}
+
+const CSS = '.l2tpsec-rung{display:flex;gap:.6em;align-items:baseline;padding:.25em 0;border-bottom:1px solid rgba(128,128,128,.25)}' +
+	'.l2tpsec-lamp{flex:none;width:1.5em;height:1.5em;line-height:1.5em;border-radius:50%;color:#fff;text-align:center}' +
+	'.l2tpsec-rung strong{flex:none;width:3em}.l2tpsec-facts{overflow-wrap:anywhere;min-width:0}' +
+	'.l2tpsec-chart{display:block;width:100%;height:110px;margin-top:.6em;border:1px solid rgba(128,128,128,.35)}' +
+	'.l2tpsec-legend,.l2tpsec-drops{font-size:90%;overflow-wrap:anywhere}.l2tpsec-error{color:#d9363e;overflow-wrap:anywhere}' +
+	'.l2tpsec-log{white-space:pre-wrap;overflow-wrap:anywhere;max-height:20em;overflow-y:auto;background:transparent;color:inherit}' +
+	'.l2tpsec-buttons{display:flex;flex-wrap:wrap;gap:.4em;margin:.6em 0}';
+
+return view.extend({
+	handleSaveApply: null,
+	handleSave: null,
+	handleReset: null,
+
+	load: function() {
+		return this.fetch();
+	},
+
+	fetch: function() {
+		return Promise.all([
+			L.resolveDefault(callStatus(), null),
+			L.resolveDefault(fs.exec_direct('/sbin/logread', [ '-e', 'l2tpsec' ]), '')
+		]);
+	},
+
+	note: function(name, s) {
+		const list = this.history[name] || (this.history[name] = []);
+		list.push({ at: Date.now(), rx: Number(s.rx_bytes), tx: Number(s.tx_bytes) });
+		if (list.length > SAMPLES)
+			list.shift();
+	},
+
+	act: function(call, name) {
+		return call(name).then((r) => {
+			if (typeof r === 'number' && r !== 0)
+				throw new Error(_('the daemon refuses (ubus status %d)').format(r));
+			return this.refresh();
+		}).catch((e) => ui.addNotification(null, E('p', {}, [ '%s: %s'.format(name, e.message) ]), 'danger'));
+	},
+
+	doctor: function(name) {
+		ui.showModal(_('Doctor'), [ E('p', { 'class': 'spinning' }, [ _('Trying the link %s, layer by layer …').format(name) ]) ]);
+		return callDoctor(name).then((r) => {
+			const stages = r && Array.isArray(r.stages) ? r.stages : [];
+			return stages.length ? stages : callStatus().then((all) => ((all || {})[name] || {}).stages || []);
+		}).then((stages) => stages.map((s) => ({ name: s.name, title: String(s.name).toUpperCase(), state: COLOURS[s.state] ? s.state : 'idle', text: s.text })),
+			(e) => [ { name: 'error', title: '', state: 'failed', text: e.message } ]
+		).then((rows) => ui.showModal(_('Doctor'), [
+			drawLadder(rows),
+			E('div', { 'class': 'right' }, [ E('button', { 'class': 'btn', 'click': ui.hideModal }, [ _('Close') ]) ])
+		]));
+	},
+
+	drawLink: function(name, s) {
+		const error = s.error ? [ E('p', { 'class': 'l2tpsec-error' }, [ s.error.text + (s.retry_in != null ? ' ' + _('(next attempt in %d s)').format(s.retry_in) : '') ]) ] : [];
+		const drops = Object.keys(s.drops || {}).filter((k) => s.drops[k] > 0);
+		const button = (label, style, run) => E('button', { 'class': 'btn cbi-button ' + style, 'data-name': name, 'click': ui.createHandlerFn(this, run) }, [ label ]);
+		const body = s.kind === 'server'
+			? [ E('p', {}, [ _('Server on %s, %d sessions, %d peers').format(s.listen, s.sessions.length, s.peers) ]) ]
+			: [ drawLadder(ladder(s)) ];
+		return E('div', { 'class': 'cbi-section', 'data-link': name }, [
+			E('h3', {}, [ '%s: %s'.format(name, s.state) ]),
+			E('p', {}, [ _('since %s').format(s.since) ])
+		].concat(error, body, [
+			drawChart(this.history[name]),
+			E('div', { 'class': 'l2tpsec-legend' }, [ _('In all: %s received, %s sent').format(bytes(Number(s.rx_bytes)), bytes(Number(s.tx_bytes))) ]),
+			E('div', { 'class': 'l2tpsec-drops' }, [ drops.length ? _('Dropped: %s').format(drops.map((k) => '%s %d'.format(k, s.drops[k])).join(', ')) : _('Nothing was dropped.') ])
+		], s.kind === 'server' ? [] : [
+			E('div', { 'class': 'l2tpsec-buttons' }, [
+				button(_('Up'), 'cbi-button-positive', () => this.act(callUp, name)),
+				button(_('Down'), 'cbi-button-negative', () => this.act(callDown, name)),
+				button(_('Doctor'), 'cbi-button-neutral', () => this.doctor(name))
+			])
+		]));
+	},
+
+	draw: function([ all, log ]) {
+		const lines = String(log || '').trim().split('\n').filter((x) => x !== '').slice(-20).reverse();
+		const names = Object.keys(all || {}).sort();
+		for (const name of names)
+			this.note(name, all[name]);
+		dom.content(this.links, all === null ? [ E('p', { 'class': 'alert-message warning' }, [ _('The daemon l2tpsec does not answer on the bus: is it running?') ]) ]
+			: names.length ? names.map((n) => this.drawLink(n, all[n]))
+			: [ E('p', {}, [ _('No link is configured. Add an interface of protocol "L2TP over IPsec" under Network.') ]) ]);
+		dom.content(this.events, lines.length ? [ E('pre', { 'class': 'l2tpsec-log' }, [ lines.join('\n') ]) ] : [ E('p', {}, [ _('Nothing happened yet.') ]) ]);
+	},
+
+	refresh: function() {
+		return this.fetch().then((data) => this.draw(data));
+	},
+
+	render: function(data) {
+		this.history = {};
+		this.links = E('div', {});
+		this.events = E('div', {});
+		this.draw(data);
+		poll.add(() => this.refresh(), SECONDS);
+		return E('div', {}, [
+			E('style', {}, [ CSS ]),
+			E('h2', {}, [ _('L2TP over IPsec') ]),
+			this.links,
+			E('div', { 'class': 'cbi-section' }, [ E('h3', {}, [ _('Last events') ]), this.events ])
+		]);
+	}
+});
