@@ -22,7 +22,7 @@ if (wanted.length === 0) {
 const outdir = `.cache/test-${process.pid}`;
 await build({
   entryPoints: wanted, outdir, outbase: ".", outExtension: { ".js": ".mjs" }, bundle: true, packages: "external",
-  external: ["*.node"], alias: { "node-tuntap2": "./src/node-tuntap2/index.ts" },
+  external: ["*.node"], alias: { "node-tuntap2": "./src/node-tuntap2/index.ts", "ubus-client": "./src/ubus-client/index.ts" },
   inject: ["test/seed.ts"], platform: "node", target: "node20", format: "esm", sourcemap: "inline", logLevel: "warning",
 });
 const built = (f) => `${outdir}/${f.replace(/\.ts$/, ".mjs")}`;

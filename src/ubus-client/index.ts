@@ -1,0 +1,3 @@
+export { type Field, fromField, fromFields, type ReadOptions, readFields, type Table, toField, toFields, TYPE, type Type, type Value, writeFields } from "./blobmsg.ts";
+export { type ByteStream, type CallOptions, type Clock, type Found, type Method, type ObjectSpec, type Registered, type Request, Ubus, type UbusOptions } from "./connection.ts";
+export { STATUS, UbusError } from "./status.ts";
