@@ -150,10 +150,11 @@ export class Tunnel {
     this.#reliable.stopSending(); // discarded in silence
     this.#machine.on("SCCRQ-lost-tie", sccrq);
   }
-  /** StopCCN; onDown follows when it is acknowledged, or after 0.8 s. */
+  /** CDN for every call, then StopCCN; onDown follows when all is acknowledged, or after 0.8 s. */
   close(why: Failure): void {
     if (this.#stage !== "live") return;
     this.#why ??= why;
+    for (const c of [...this.calls.values()]) c.close(why);
     this.#result = { result: RESULT.shutdown };
     if (this.state === "idle") this.#cleanUp();
     else this.#machine.on("admin-close", {});

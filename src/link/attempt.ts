@@ -91,10 +91,8 @@ export class Attempt {
   }
   #closeTunnel(why: Failure): void {
     if (this.#ended) return;
-    if (this.tunnel) {
-      this.call?.close(why);
-      this.tunnel.close(why); // its onDown goes on
-    } else this.#end();
+    if (this.tunnel) this.tunnel.close(why); // its onDown goes on
+    else this.#end();
   }
   #end(): void {
     if (this.#ended) return;

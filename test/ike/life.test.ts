@@ -183,6 +183,8 @@ test("no common phase 1 proposal: both sentences name what there is", async () =
   await net.run(10_000, 50);
   assert.equal(a.downs[0]?.code, "no-proposal");
   assert.match(a.downs[0]?.text ?? "", /aes256-sha256-x25519/);
+  const ours = a.kinds("ike.failed")[0];
+  assert.equal(ours?.kind === "ike.failed" ? ours.peer : "", `${b.address}:500`);
   const said = b.kinds("ike.failed")[0];
   assert.match(said?.kind === "ike.failed" ? said.text : "", /we accept aes128-sha1-modp2048; the peer offers aes256-sha256-x25519/);
   assert.equal(b.ike.sizes().sas, 0);

@@ -53,8 +53,10 @@ describe("tunnel and calls", () => {
     p.run(200);
     assert.ok(p.b.said.some((s) => /^call down call-refused: the peer ended the call: result 3/.test(s)));
     assert.ok(p.a.channels[0]?.closed && p.b.channels[0]?.closed);
+    const before = names(p).length;
     t.close(STOP);
     p.run(200);
+    assert.deepEqual(without(names(p).slice(before), "ZLB"), ["a CDN", "a StopCCN"], "the call that is left says goodbye first");
     assert.match(p.a.said.at(-1) ?? "", /^down stopped/);
     assert.match(p.b.said.at(-1) ?? "", /^down peer-closed: the peer closed the control connection: result 6/);
     assert.equal(p.b.said.filter((s) => s.startsWith("call down")).length, 2);

@@ -58,6 +58,8 @@ export class Connection implements IkeConnection {
   readonly #keepalive: Timer;
   readonly #dpd: Dpd;
   #pendingSa: IkeSa | null = null;
+  /** Whom phase 1 was last tried with: a failure says so when nothing else is left of it. */
+  #tried: Endpoint | null = null;
   #quick: QuickMode | null = null;
   #announced = false;
   #over = false;
@@ -93,6 +95,9 @@ export class Connection implements IkeConnection {
   }
   get remote(): Endpoint | null {
     return this.#sas[0]?.remote ?? this.#pendingSa?.remote ?? null;
+  }
+  #peer(): string {
+    return formatEndpoint(this.remote ?? this.#tried ?? { address: "", port: 0 });
   }
   get full(): boolean {
     return this.#children.length >= MOST_CHILDREN;
@@ -136,6 +141,7 @@ export class Connection implements IkeConnection {
   /** A main mode that is to serve this connection is under way. */
   pending(sa: IkeSa): void {
     this.#pendingSa = sa;
+    this.#tried = sa.remote;
   }
   adopt(sa: IkeSa): void {
     const p = sa.up;
@@ -198,7 +204,7 @@ export class Connection implements IkeConnection {
     }
     this.#rxSeen = -1;
     this.#poll.arm(POLL_MS);
-    const peer = formatEndpoint(this.remote ?? { address: "", port: 0 });
+    const peer = this.#peer();
     this.#env.log.emit({ kind: "esp.up", link: this.policy.link, peer, proposal: c.proposal.text, encap: c.udp ? "udp" : "esp", spiIn: c.spiIn, spiOut: c.spiOut });
     const info = this.info();
     if (!info) return;
@@ -215,7 +221,7 @@ export class Connection implements IkeConnection {
     if (this.#over) return;
     if (this.#inUse()) this.#nextQuickAt = this.#env.clock.now() + RETRY_MS;
     else if (q.role === "initiator") this.down(why);
-    else this.#env.log.emit({ kind: "ike.failed", link: this.policy.link, peer: formatEndpoint(this.remote ?? { address: "", port: 0 }), code: why.code, text: why.text });
+    else this.#env.log.emit({ kind: "ike.failed", link: this.policy.link, peer: this.#peer(), code: why.code, text: why.text });
   }
   /** `spis` in hex: the peer's inbound ones, our outbound. */
   peerDeleted(spis: readonly string[]): void {
@@ -262,7 +268,7 @@ export class Connection implements IkeConnection {
   /** The end by itself: tells the owner. */
   down(why: Failure): void {
     if (this.#over) return;
-    const peer = formatEndpoint(this.remote ?? { address: "", port: 0 });
+    const peer = this.#peer();
     // a peer that leaves is no failure: ike.down says it
     if (why.code !== "peer-deleted") this.#env.log.emit({ kind: "ike.failed", link: this.policy.link, peer, code: why.code, text: why.text });
     this.#finish(why.text);
@@ -276,7 +282,7 @@ export class Connection implements IkeConnection {
 
   #finish(why: string): void {
     if (this.#over) return;
-    const peer = formatEndpoint(this.remote ?? { address: "", port: 0 });
+    const peer = this.#peer();
     this.#poll.disarm();
     this.#keepalive.disarm();
     this.#dpd.stop();
@@ -358,7 +364,7 @@ export class Connection implements IkeConnection {
     const i = this.#children.indexOf(c);
     if (i >= 0) this.#children.splice(i, 1);
     this.#removeFromPlane(c, "both");
-    const peer = formatEndpoint(this.remote ?? { address: "", port: 0 });
+    const peer = this.#peer();
     this.#env.log.emit({ kind: "esp.down", link: this.policy.link, peer, spiIn: c.spiIn, why });
   }
   #removeFromPlane(c: Child, what: "out" | "both"): void {
