@@ -3,7 +3,7 @@ NODE ?= node
 BIN = node_modules/.bin
 PREFIX ?= /usr/local
 
-.PHONY: all demo test check build bench fuzz install clean setup lint types unit net rig
+.PHONY: all demo test check build bench fuzz install clean setup lint types unit net rig ipk
 all: build
 
 setup:
@@ -60,6 +60,10 @@ install: build
 	install -m 755 dist/l2tpsec.cjs $(DESTDIR)$(PREFIX)/lib/l2tpsec/
 	install -m 644 dist/*.node $(DESTDIR)$(PREFIX)/lib/l2tpsec/
 	ln -sf ../lib/l2tpsec/l2tpsec.cjs $(DESTDIR)$(PREFIX)/sbin/l2tpsec
+
+# The LuCI packages for a router with opkg, without the SDK.
+ipk:
+	$(NODE) scripts/ipk.mjs
 
 clean:
 	rm -rf dist .cache test/out

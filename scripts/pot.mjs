@@ -19,7 +19,7 @@ export function pot(dir) {
   return `msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8"\n\n${entries.join("\n")}`;
 }
 
-if (import.meta.url === `file://${process.argv[1]}`) {
+if (process.argv[1]?.endsWith("scripts/pot.mjs")) {
   for (const p of ["luci-proto-l2tpsec", "luci-app-l2tpsec"].filter((x) => existsSync(`openwrt/${x}/htdocs`))) {
     mkdirSync(`openwrt/${p}/po/templates`, { recursive: true });
     writeFileSync(`openwrt/${p}/po/templates/${p.replace(/^luci-(app|proto)-/, (m) => (m === "luci-app-" ? "" : m))}.pot`, pot(`openwrt/${p}`));
