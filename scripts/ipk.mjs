@@ -74,7 +74,7 @@ export function luciPackage(name, version) {
     Section: "luci", Architecture: "all", Maintainer: field("PKG_MAINTAINER"), Description: field("LUCI_TITLE"),
   };
   // LuCI keeps an index of its menu and modules, and rpcd reads its access lists at start only.
-  const fresh = '#!/bin/sh\n[ -n "${IPKG_INSTROOT}" ] && exit 0\nrm -f /tmp/luci-indexcache*\nrm -rf /tmp/luci-modulecache/\n[ -x /etc/init.d/rpcd ] && /etc/init.d/rpcd reload\nexit 0\n';
+  const fresh = '#!/bin/sh\n[ -n "$IPKG_INSTROOT" ] && exit 0\nrm -f /tmp/luci-indexcache*\nrm -rf /tmp/luci-modulecache/\n[ -x /etc/init.d/rpcd ] && /etc/init.d/rpcd reload\nexit 0\n';
   return ipk(control, tree(`${dir}/root`, "", tree(`${dir}/htdocs`, "www/", new Map())), { postinst: fresh });
 }
 
