@@ -123,9 +123,13 @@ describe("two sessions on one wire", () => {
 
   test("up in spite of loss, repetition and reordering; and nothing half-open is left after stop", () => {
     const methods = fc.constantFrom<AuthMethod>("pap", "chap", "mschapv2");
-    fc.assert(fc.property(fc.integer({ min: 1, max: 1e9 }), methods, fc.constantFrom(0.1, 0.2), (seed, method, loss) => {
+    fc.assert(fc.property(fc.integer({ min: 1, max: 1e9 }), methods, fc.constantFrom(0.1, 0.3), (seed, method, loss) => {
       const { clock, c, s } = pair({}, { require: [method] }, { loss, repeat: 0.2, jitterMs: 40, seed });
-      clock.advance(180_000);
+      // RFC 1661's table lets a lost Ack throw the other side back to Req-Sent, so with three frames in ten lost the two may chase
+      // one another for minutes. They must come to rest within a quarter of an hour, and what is looked at is where they rest.
+      const settled = (): boolean => [c, s].every((x) => x.downs.length > 0) || [c, s].every((x) => x.session.status().ipcp === "opened");
+      for (let quiet = 0; quiet < 3 && clock.now() < 900_000; quiet = settled() ? quiet + 1 : 0) clock.advance(5000);
+      assert.ok(settled(), JSON.stringify([c.session.status(), s.session.status()]));
       // Heavy loss may end an attempt; it must then end on both sides, with a reason, and never half-way.
       assert.equal(c.downs.length === 0, c.session.status().ipcp === "opened", JSON.stringify([c.downs, c.session.status()]));
       if (c.downs.length === 0) {
