@@ -40,7 +40,7 @@ rig: build
 test:
 	@sh scripts/setup --peers
 	$(MAKE) check
-	$(NODE) scripts/test.mjs test/net test/rig
+	$(NODE) scripts/test.mjs test/net test/rig test/openwrt/browser
 	FUZZ_SECONDS=3 $(NODE) scripts/fuzz.mjs
 
 demo:
