@@ -37,6 +37,7 @@ export function crossCheck(config: Config, sections: readonly Section[], faults:
       fault(type, c.name, "psk", "is missing: without a key there is no IPsec", "a pre-shared key, or ipsec = off to carry L2TP in the clear on purpose");
     }
     if (c.ipsec === "off") warnings.push(`${type} ${c.name}: ipsec = off: everything in this tunnel can be read and changed on its way`);
+    if (c.hide_avps && c.tunnel_secret === null) fault(type, c.name, "hide_avps", "is yes, but there is no secret to hide with", "a tunnel_secret, or hide_avps = no");
     if (c.dataplane === "kernel") fault(type, c.name, "dataplane", "this version moves packets in userspace only", "auto | userspace");
   }
   for (const c of config.interfaces) {

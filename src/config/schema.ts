@@ -38,6 +38,7 @@ const ipsec = {
 
 const l2tp = {
   tunnel_secret: optional(k.secret, "L2TP tunnel authentication: the shared secret of the challenge."),
+  hide_avps: withDefault(k.yesNo, "no", "Hide what the tunnel's AVPs say (RFC 2661 4.3) with tunnel_secret. IPsec hides it already."),
   hostname: optional(k.text(64), "Host Name that we tell the L2TP peer. Default: this machine's."),
   hello: withDefault(k.integer(0, 3600, "seconds"), "60", "L2TP Hello after so much silence; 0: off."),
   sequencing: withDefault(k.yesNo, "no", "Sequence numbers on data packets; those that arrive out of order are put in order."),

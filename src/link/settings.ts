@@ -34,7 +34,7 @@ export function serverIke(c: ServerConfig): IkeResponderConfig {
 }
 
 export function tunnelConfig(c: ClientConfig | ServerConfig, host: Host): TunnelConfig {
-  return { link: c.name, secret: c.tunnel_secret, hostName: c.hostname ?? host.hostname(), helloSeconds: c.hello };
+  return { link: c.name, secret: c.tunnel_secret, hostName: c.hostname ?? host.hostname(), helloSeconds: c.hello, hideAvps: c.hide_avps };
 }
 
 export function pppClient(c: ClientConfig, host: Host, mru: number): PppConfig {

@@ -66,6 +66,10 @@ describe("configuration file", () => {
     assert.ok(off.ok);
     assert.match(off.warnings.join(), /ipsec = off/);
   });
+  test("AVPs are hidden with a secret, or not at all", () => {
+    assert.match(faults(client("psk = abc\nhide_avps = yes")).join("\n"), /interface hq\.hide_avps: is yes, but there is no secret to hide with \(allowed: a tunnel_secret/);
+    assert.deepEqual(faults(client("psk = abc\nhide_avps = yes\ntunnel_secret = x")), []);
+  });
   test("a password with a comment sign is refused rather than cut, and never printed", () => {
     const f = faults(client("psk = abc;defsecret")).join("\n");
     assert.match(f, /interface hq\.psk: holds ; or #/);
