@@ -144,3 +144,18 @@ test("what a sender can vary in a datagram makes no new kind of log line: one a 
   hub.emit({ kind: "ike.failed", link: "lns", peer: "192.0.2.1:9", code: "no-proposal", text: "" });
   assert.match(lines.at(-1) ?? "", /\(and 999 more like it\)/);
 });
+
+test("whatever words a peer finds: eight lines a second for a layer, and the other layers keep theirs", () => {
+  const clock = new VirtualClock();
+  const lines: string[] = [];
+  const hub = new EventHub(clock, "info", (l) => lines.push(l));
+  const bad = (layer: string, i: number): void => hub.emit({ kind: "peer.bad", link: "", layer, peer: "192.0.2.1", what: "x".repeat(i) });
+  for (let i = 1; i <= 400; i++) bad("ike", i);
+  bad("l2tp", 1);
+  assert.equal(lines.length, 9);
+  for (let s = 1; s <= 5; s++) {
+    clock.advance(1000);
+    for (let i = 1; i <= 400; i++) bad("ike", s * 400 + i);
+    assert.equal(lines.length, 9 + 8 * s);
+  }
+});
