@@ -61,7 +61,7 @@ export async function runDaemon(rt: Runtime, file: string, openNative: () => Nat
       if ("faults" in again) throw new RequestRefused("failed", `nothing was changed, the configuration has faults:\n${again.faults.join("\n")}`);
       return again.config;
     });
-    const control = await serveControl(first.config.daemon.control, rt.control, daemon).catch(async (e: unknown) => {
+    const control = await serveControl(first.config.daemon.control, rt.streams, daemon).catch(async (e: unknown) => {
       await plane.close();
       throw e;
     });

@@ -106,7 +106,7 @@ function check(rt: Runtime, file: string): void {
 async function remote(rt: Runtime, command: string, name: string | null, args: Args): Promise<void> {
   let client: ControlClient;
   try {
-    client = await ControlClient.open(rt.control, args.socket);
+    client = await ControlClient.open(rt.streams, args.socket);
   } catch (e) {
     if (!(e instanceof SystemError)) throw e;
     const why = e.errno === "EACCES" ? "you may not use it (run as root?)" : "no daemon listens there";

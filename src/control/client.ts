@@ -1,7 +1,8 @@
 // The CLI's end of the control API.
 import type { Event } from "../core/events.ts";
 import type { Stage } from "../link/status.ts";
-import type { ControlTransport, LineStream } from "../ports/runtime.ts";
+import type { StreamTransport } from "../ports/runtime.ts";
+import { type LineStream, lines } from "./lines.ts";
 import type { ApiError, Method } from "./protocol.ts";
 
 interface Answer {
@@ -29,8 +30,8 @@ export class ControlClient {
     };
   }
   /** Rejects with SystemError when no daemon listens. */
-  static async open(transport: ControlTransport, path: string): Promise<ControlClient> {
-    return new ControlClient(await transport.connect(path));
+  static async open(transport: StreamTransport, path: string): Promise<ControlClient> {
+    return new ControlClient(lines(await transport.connect(path)));
   }
   /** Rejects with an Error whose message is the daemon's sentence. */
   call(method: Method, params: { name?: string; session?: number } = {}, stage: (s: Stage) => void = () => {}): Promise<unknown> {

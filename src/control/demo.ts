@@ -83,7 +83,7 @@ class Demo {
       ended = true;
     }, () => {});
     for (let i = 0; i < 200; i++) {
-      const client = await ControlClient.open(this.#rt.control, this.socket(name)).catch(() => null);
+      const client = await ControlClient.open(this.#rt.streams, this.socket(name)).catch(() => null);
       if (client) return client;
       if (ended) break;
       await this.pause(50);

@@ -1,7 +1,8 @@
 // The daemon's end of the control API.
 import type { Event } from "../core/events.ts";
 import type { Stage, Status } from "../link/status.ts";
-import type { ControlTransport, LineStream } from "../ports/runtime.ts";
+import type { StreamTransport } from "../ports/runtime.ts";
+import { type LineStream, lines } from "./lines.ts";
 import { type ApiError, parseRequest, type Request } from "./protocol.ts";
 
 /** What the control API (and later ubus) can ask of the daemon. Throws RequestRefused. */
@@ -27,9 +28,10 @@ export class RequestRefused extends Error {
   }
 }
 
-export async function serveControl(path: string, transport: ControlTransport, api: DaemonApi): Promise<{ close(): void }> {
+export async function serveControl(path: string, transport: StreamTransport, api: DaemonApi): Promise<{ close(): void }> {
   const open = new Set<LineStream>();
-  const server = await transport.listen(path, (stream) => {
+  const server = await transport.listen(path, (bytes) => {
+    const stream = lines(bytes);
     let unsubscribe = (): void => {};
     open.add(stream);
     stream.onClose = () => {

@@ -2,24 +2,25 @@
 import type { Clock } from "../core/clock.ts";
 import type { Crypto, Host } from "./ports.ts";
 
-/** Text lines over a stream; a line has no newline in it and at most 1 MiB. */
-export interface LineStream {
-  send(line: string): void;
+export interface ByteStream {
+  /** Takes over `data`. A reader that leaves 1 MiB unread is cut off. */
+  send(data: Uint8Array): void;
   /** After what was sent has left. */
   close(): void;
-  onLine: (line: string) => void;
+  /** The chunk is valid during the call only. */
+  onData: (chunk: Uint8Array) => void;
   /** Once, whichever side ended it. */
   onClose: () => void;
 }
 
-export interface ControlTransport {
+export interface StreamTransport {
   /**
-   * A UNIX socket that only its owner may use (mode 0600). A socket file that nobody listens on any more is replaced;
-   * rejects with SystemError when somebody does, or the folder cannot be written.
+   * A UNIX socket that only its owner may use (mode 0600), 32 streams at once. A socket file that nobody listens on any
+   * more is replaced; rejects with SystemError when somebody does, or the folder cannot be written.
    */
-  listen(path: string, onStream: (s: LineStream) => void): Promise<{ close(): void }>;
+  listen(path: string, onStream: (s: ByteStream) => void): Promise<{ close(): void }>;
   /** Rejects with SystemError: ENOENT, ECONNREFUSED, EACCES. */
-  connect(path: string): Promise<LineStream>;
+  connect(path: string): Promise<ByteStream>;
 }
 
 export interface Process {
@@ -39,7 +40,8 @@ export interface Runtime {
   readonly clock: Clock;
   readonly crypto: Crypto;
   readonly host: Host;
-  readonly control: ControlTransport;
+  /** UNIX stream sockets. */
+  readonly streams: StreamTransport;
   readonly isRoot: boolean;
   /** Whether a person looks at stdout. */
   readonly terminal: boolean;

@@ -3,12 +3,14 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { ControlClient } from "../../src/control/client.ts";
 import { EventHub } from "../../src/control/log.ts";
+import { lines } from "../../src/control/lines.ts";
 import { parseRequest } from "../../src/control/protocol.ts";
 import { renderStatus } from "../../src/control/render.ts";
 import { type DaemonApi, RequestRefused, serveControl } from "../../src/control/server.ts";
 import type { Event } from "../../src/core/events.ts";
 import type { ClientStatus, Status } from "../../src/link/status.ts";
-import type { ControlTransport, LineStream } from "../../src/ports/runtime.ts";
+import type { ByteStream, StreamTransport } from "../../src/ports/runtime.ts";
+import { concat, utf8 } from "../../src/core/text.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
 
 const CLIENT: ClientStatus = {
@@ -18,10 +20,10 @@ const CLIENT: ClientStatus = {
   rx_bytes: 1, tx_bytes: 2, rx_packets: 3, tx_packets: 4,
 };
 
-/** Both ends of a stream in memory; lines arrive in a later microtask, as with a socket. */
-function transport(): ControlTransport {
-  let accept: ((s: LineStream) => void) | null = null;
-  const end = (): LineStream => ({ send: () => {}, close: () => {}, onLine: () => {}, onClose: () => {} });
+/** Both ends of a stream in memory; bytes arrive in a later microtask, as with a socket. */
+function transport(): StreamTransport {
+  let accept: ((s: ByteStream) => void) | null = null;
+  const end = (): ByteStream => ({ send: () => {}, close: () => {}, onData: () => {}, onClose: () => {} });
   return {
     listen: (_, onStream) => {
       accept = onStream;
@@ -35,8 +37,8 @@ function transport(): ControlTransport {
       const a = end();
       const b = end();
       const later = (f: () => void): void => void Promise.resolve().then(f);
-      a.send = (l) => later(() => b.onLine(l));
-      b.send = (l) => later(() => a.onLine(l));
+      a.send = (l) => later(() => b.onData(l));
+      b.send = (l) => later(() => a.onData(l));
       a.close = b.close = () =>
         later(() => {
           a.onClose();
@@ -158,4 +160,36 @@ test("whatever words a peer finds: eight lines a second for a layer, and the oth
     for (let i = 1; i <= 400; i++) bad("ike", s * 400 + i);
     assert.equal(lines.length, 9 + 8 * s);
   }
+});
+
+describe("lines over bytes", () => {
+  function cutOff(): { stream: ByteStream; got: string[]; closed: () => boolean } {
+    const got: string[] = [];
+    let closed = false;
+    const stream: ByteStream = { send: () => {}, close: () => { closed = true; }, onData: () => {}, onClose: () => {} };
+    lines(stream).onLine = (l) => got.push(l);
+    return { stream, got, closed: () => closed };
+  }
+  test("any text, cut anywhere, in a buffer that is used again", () => {
+    const line = fc.string({ unit: "binary", maxLength: 20 }).map((s) => s.replaceAll("\n", ""));
+    fc.assert(fc.property(fc.array(line, { maxLength: 5 }), fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1 }), (texts, cuts) => {
+      const { stream, got } = cutOff();
+      const whole = concat(texts.map((t) => utf8(`${t}\n`)));
+      for (let i = 0, k = 0; i < whole.length; k++) {
+        const n = cuts[k % cuts.length] as number;
+        const lent = whole.slice(i, i + n);
+        stream.onData(lent);
+        lent.fill(0x2a);
+        i += n;
+      }
+      assert.deepEqual(got, texts);
+    }));
+  });
+  test("a line without end is cut off, and nothing after it is heard", () => {
+    const { stream, got, closed } = cutOff();
+    for (let i = 0; i < 17; i++) stream.onData(new Uint8Array(65536).fill(0x61));
+    assert.equal(closed(), true);
+    stream.onData(utf8("late\n"));
+    assert.deepEqual(got, []);
+  });
 });

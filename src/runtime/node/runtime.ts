@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Runtime } from "../../ports/runtime.ts";
 import { nodeClock } from "./clock.ts";
-import { nodeControl } from "./control.ts";
 import { nodeCrypto } from "./crypto.ts";
 import { nodeHost } from "./host.ts";
 import { nodeSpawn } from "./process.ts";
 import { onSignals } from "./signals.ts";
+import { nodeStreams } from "./streams.ts";
 
 export const nodeRuntime: Runtime = {
   name: `node ${process.version}`,
@@ -17,7 +17,7 @@ export const nodeRuntime: Runtime = {
   clock: nodeClock,
   crypto: nodeCrypto,
   host: nodeHost,
-  control: nodeControl,
+  streams: nodeStreams,
   isRoot: process.getuid?.() === 0,
   terminal: process.stdout.isTTY === true,
   stdout: (text) => void process.stdout.write(text),

@@ -1,32 +1,22 @@
-// UNIX stream sockets as lines, for the control API.
+// UNIX stream sockets.
 import { chmodSync, unlinkSync } from "node:fs";
 import * as net from "node:net";
 import { SystemError } from "../../core/errors.ts";
-import type { ControlTransport, LineStream } from "../../ports/runtime.ts";
+import type { ByteStream, StreamTransport } from "../../ports/runtime.ts";
 
-const LONGEST = 1 << 20; // bytes of one line, and of what a reader who does not read may leave in our buffer
+const BACKLOG = 1 << 20; // bytes that a reader who does not read may leave in our buffer
 
-function lines(socket: net.Socket): LineStream {
-  let rest = "";
-  const stream: LineStream = {
-    send(line) {
-      if (socket.writableLength > LONGEST) socket.destroy(); // a follower that never reads must not fill our memory
-      else socket.write(`${line}\n`);
+function bytes(socket: net.Socket): ByteStream {
+  const stream: ByteStream = {
+    send(data) {
+      if (socket.writableLength > BACKLOG) socket.destroy(); // a follower that never reads must not fill our memory
+      else socket.write(data);
     },
     close: () => void socket.end(),
-    onLine: () => {},
+    onData: () => {},
     onClose: () => {},
   };
-  socket.setEncoding("utf8");
-  socket.on("data", (chunk: string) => {
-    rest += chunk;
-    for (let nl = rest.indexOf("\n"); nl >= 0; nl = rest.indexOf("\n")) {
-      const one = rest.slice(0, nl);
-      rest = rest.slice(nl + 1);
-      stream.onLine(one);
-    }
-    if (rest.length > LONGEST) socket.destroy();
-  });
+  socket.on("data", (chunk: Uint8Array) => stream.onData(chunk));
   socket.on("error", () => {}); // "close" follows
   socket.on("close", () => stream.onClose());
   return stream;
@@ -36,20 +26,20 @@ function codeOf(e: unknown): string {
   return (e as NodeJS.ErrnoException).code ?? "EIO";
 }
 
-function connect(path: string): Promise<LineStream> {
+function connect(path: string): Promise<ByteStream> {
   return new Promise((resolve, reject) => {
     const socket = net.connect(path);
     socket.once("error", (e) => reject(new SystemError(codeOf(e), `connect to ${path}`)));
     socket.once("connect", () => {
       socket.removeAllListeners("error");
-      resolve(lines(socket));
+      resolve(bytes(socket));
     });
   });
 }
 
-function tryListen(path: string, onStream: (s: LineStream) => void): Promise<net.Server> {
+function tryListen(path: string, onStream: (s: ByteStream) => void): Promise<net.Server> {
   return new Promise((resolve, reject) => {
-    const server = net.createServer((socket) => onStream(lines(socket)));
+    const server = net.createServer((socket) => onStream(bytes(socket)));
     server.maxConnections = 32;
     server.once("error", reject);
     const mask = process.umask(0o177); // born 0600: nobody else in between
@@ -63,7 +53,7 @@ function tryListen(path: string, onStream: (s: LineStream) => void): Promise<net
   });
 }
 
-export const nodeControl: ControlTransport = {
+export const nodeStreams: StreamTransport = {
   async listen(path, onStream) {
     for (let again = false; ; again = true) {
       try {

@@ -1,0 +1,51 @@
+// Text lines over a stream of bytes: the framing of the control API.
+import { concat, fromUtf8, utf8 } from "../core/text.ts";
+import type { ByteStream } from "../ports/runtime.ts";
+
+const LONGEST = 1 << 20; // bytes of one line
+const NEWLINE = 0x0a;
+
+/** A line has no newline in it and at most 1 MiB; whoever sends a longer one is cut off. */
+export interface LineStream {
+  send(line: string): void;
+  /** After what was sent has left. */
+  close(): void;
+  onLine: (line: string) => void;
+  /** Once, whichever side ended it. */
+  onClose: () => void;
+}
+
+export function lines(stream: ByteStream): LineStream {
+  let parts: Uint8Array[] = []; // of the line that is not whole yet: each byte is looked at once, however it was cut
+  let held = 0;
+  let closed = false;
+  const out: LineStream = {
+    send: (line) => stream.send(utf8(`${line}\n`)),
+    close() {
+      closed = true;
+      stream.close();
+    },
+    onLine: () => {},
+    onClose: () => {},
+  };
+  const keep = (piece: Uint8Array): void => {
+    parts.push(piece);
+    held += piece.length;
+  };
+  stream.onData = (chunk) => {
+    let from = 0;
+    for (let nl = chunk.indexOf(NEWLINE); nl >= 0 && !closed; nl = chunk.indexOf(NEWLINE, from)) {
+      keep(chunk.subarray(from, nl));
+      from = nl + 1;
+      const line = fromUtf8(concat(parts));
+      parts = [];
+      held = 0;
+      out.onLine(line);
+    }
+    if (closed) return;
+    keep(chunk.slice(from)); // the chunk is lent
+    if (held > LONGEST) out.close();
+  };
+  stream.onClose = () => out.onClose();
+  return out;
+}
