@@ -2,8 +2,8 @@
 import { EventHub } from "./control/log.ts";
 import { RequestRefused, serveControl } from "./control/server.ts";
 import { SystemError } from "./core/errors.ts";
-import { faultLine, load } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
+import type { ConfigSource } from "./config/source.ts";
 import { Daemon } from "./daemon.ts";
 import type { DataPlane } from "./dataplane/dataplane.ts";
 import { openUserspacePlane } from "./dataplane/userspace/plane.ts";
@@ -13,20 +13,10 @@ import { L2tpEndpoint } from "./l2tp/endpoint.ts";
 import type { LinkDeps } from "./link/deps.ts";
 import { LocalPorts } from "./link/local-ports.ts";
 import type { Native } from "node-tuntap2";
+import { Ubus } from "ubus-client";
+import { serveUbus } from "./openwrt/ubus.ts";
 import type { Runtime } from "./ports/runtime.ts";
 import { VERSION } from "./version.ts";
-
-/** Reads and validates; on faults they are written to stderr and null comes back. */
-function readConfig(rt: Runtime, file: string): { config: Config; warnings: readonly string[] } | { faults: string[] } {
-  let text: string;
-  try {
-    text = rt.host.readFile(file);
-  } catch (e) {
-    return { faults: [`${file}: ${(e as Error).message}`] };
-  }
-  const r = load(text);
-  return r.ok ? { config: r.config, warnings: r.warnings } : { faults: r.faults.map((f) => faultLine(file, f)) };
-}
 
 /** One daemon over a data plane; simulations join two of these in memory. */
 export function compose(
@@ -42,14 +32,31 @@ export function compose(
   return new Daemon({ ...deps, host: common.host, plane, ike: openIke, l2tp, ports: new LocalPorts(common.crypto) }, () => ike?.close(), hub, config, read);
 }
 
+const UBUS = "/var/run/ubus/ubus.sock";
+
+/** The bus of a router, not started yet; null where there is none to be used. */
+async function openBus(rt: Runtime, option: string, uci: boolean): Promise<Ubus | null> {
+  if (option === "off") return null;
+  const path = option === "auto" ? UBUS : option;
+  if (option === "auto" && !uci) {
+    const there = await rt.streams.connect(path).then((s) => {
+      s.close();
+      return true;
+    }, () => false);
+    if (!there) return null;
+  }
+  return new Ubus({ connect: () => rt.streams.connect(path), clock: rt.clock });
+}
+
 /** The daemon, until a signal ends it. */
-export async function runDaemon(rt: Runtime, file: string, openNative: () => Native): Promise<void> {
-  const first = readConfig(rt, file);
-  if ("faults" in first) {
+export async function runDaemon(rt: Runtime, source: ConfigSource, openNative: () => Native): Promise<void> {
+  const first = source.read();
+  if (first.config === null) {
     for (const f of first.faults) rt.stderr(`${f}\n`);
     return rt.exit(2);
   }
   const hub = new EventHub(rt.clock, first.config.daemon.log, (line) => rt.stderr(`${line}\n`));
+  const warn = (text: string): void => hub.emit({ kind: "daemon.warning", link: "", text });
   try {
     const native = openNative();
     native.noDumps();
@@ -57,17 +64,22 @@ export async function runDaemon(rt: Runtime, file: string, openNative: () => Nat
     const fastPath = native.fastPath() ?? referenceFastPath(rt.crypto);
     const plane = await openUserspacePlane({ native, fastPath, clock: rt.clock, crypto: rt.crypto, log: hub });
     const daemon = compose(rt, plane, hub, first.config, () => {
-      const again = readConfig(rt, file);
-      if ("faults" in again) throw new RequestRefused("failed", `nothing was changed, the configuration has faults:\n${again.faults.join("\n")}`);
+      const again = source.read();
+      if (again.config === null || !again.whole) throw new RequestRefused("failed", `nothing was changed, the configuration has faults:\n${again.faults.join("\n")}`);
+      for (const f of again.faults) rt.stderr(`error config: ${f}\n`);
       return again.config;
     });
     const control = await serveControl(first.config.daemon.control, rt.streams, daemon).catch(async (e: unknown) => {
       await plane.close();
       throw e;
     });
+    const bus = await openBus(rt, first.config.daemon.ubus, source.uci);
+    if (bus) await serveUbus(bus, daemon, rt.clock);
+    bus?.start();
     rt.onSignals({
       stop: (name) => daemon.stop(name, () => {
         control.close();
+        bus?.close();
         rt.exit(0);
       }),
       reload: () => {
@@ -75,11 +87,12 @@ export async function runDaemon(rt: Runtime, file: string, openNative: () => Nat
           daemon.reload();
         } catch (e) {
           if (!(e instanceof RequestRefused)) throw e;
-          hub.emit({ kind: "daemon.warning", link: "", text: e.message });
+          warn(e.message);
         }
       },
     });
-    for (const w of first.warnings) hub.emit({ kind: "daemon.warning", link: "", text: w });
+    for (const f of first.faults) rt.stderr(`error config: ${f}\n`); // of UCI: the other sections run
+    for (const w of first.warnings) warn(w);
     hub.emit({ kind: "daemon.ready", link: "", version: VERSION, runtime: rt.name });
     daemon.start();
   } catch (e) {

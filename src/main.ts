@@ -3,7 +3,7 @@ import { runDaemon } from "./build.ts";
 import { ControlClient } from "./control/client.ts";
 import { renderDoctor, renderEvent, renderStatus } from "./control/render.ts";
 import { SystemError } from "./core/errors.ts";
-import { faultLine, load } from "./config/load.ts";
+import { type ConfigSource, iniSource, uciSource } from "./config/source.ts";
 import type { Stage, Status } from "./link/status.ts";
 import type { Native } from "node-tuntap2";
 import type { Runtime } from "./ports/runtime.ts";
@@ -11,9 +11,11 @@ import { runDemo } from "./control/demo.ts";
 import { VERSION } from "./version.ts";
 
 const DEFAULT_SOCKET = "/var/run/l2tpsec.sock";
+const DEFAULT_UCI = "/etc/config";
 const USAGE = `usage: l2tpsec COMMAND
   run --config FILE [--foreground]   the daemon; logs to stderr, one line an event
   check --config FILE                validate the configuration only
+  run --uci [DIR] | check --uci [DIR]   the same with a router's files network and l2tpsec (default ${DEFAULT_UCI})
   status [NAME] [--json] [--watch]   what is up, per layer, with counters
   up NAME | down NAME | reload       bring a link up or down; read the configuration again
   disconnect SESSION                 end one session of a server
@@ -30,6 +32,7 @@ class Usage extends Error {}
 interface Args {
   readonly words: readonly string[];
   readonly config: string | null;
+  readonly uci: string | null;
   readonly socket: string;
   readonly flags: ReadonlySet<string>;
 }
@@ -41,9 +44,16 @@ function parseArgs(argv: readonly string[]): Args {
   const words: string[] = [];
   const flags = new Set<string>();
   let config: string | null = null;
+  let uci: string | null = null;
   let socket = DEFAULT_SOCKET;
   for (let i = 0; i < argv.length; i++) {
     const a = argv[i] as string;
+    const dir = /^--uci(?:=(.+))?$/.exec(a);
+    if (dir) {
+      const next = argv[i + 1];
+      uci = dir[1] ?? (next === undefined || next.startsWith("-") ? DEFAULT_UCI : (argv[++i] as string));
+      continue;
+    }
     const m = /^(--config|--socket)(?:=(.*))?$/.exec(a);
     if (m) {
       const value = m[2] ?? argv[++i];
@@ -55,7 +65,7 @@ function parseArgs(argv: readonly string[]): Args {
   }
   const allowed = FLAGS[words[0] ?? ""];
   for (const f of flags) if (allowed && !allowed.includes(f)) throw new Usage(`${words[0]} does not know ${f}`);
-  return { words, config, socket, flags };
+  return { words, config, uci, socket, flags };
 }
 
 /** `openNative` loads the native library; only the daemon needs it. Throws SystemError with what to do. */
@@ -73,8 +83,9 @@ export async function main(rt: Runtime, openNative: () => Native): Promise<void>
     if (rest.length < want) throw new Usage(`${command} needs ${command === "disconnect" ? "the number of a session" : "the name of an interface or server"}`);
     if (rest.length > Math.max(want, command === "status" ? 1 : 0)) throw new Usage(`${command}: too many words: ${rest.join(" ")}`);
     if (command === "run" || command === "check") {
-      if (args.config === null) throw new Usage(`${command} needs --config FILE`);
-      return command === "check" ? check(rt, args.config) : await runDaemon(rt, args.config, openNative);
+      if ((args.config === null) === (args.uci === null)) throw new Usage(`${command} needs either --config FILE or --uci [DIR]`);
+      const source = args.uci !== null ? uciSource(rt.host, args.uci) : iniSource(rt.host, args.config as string);
+      return command === "check" ? check(rt, source) : await runDaemon(rt, source, openNative);
     }
     if (command === "demo") return rt.exit(await runDemo(rt));
     await remote(rt, command, rest[0] ?? null, args);
@@ -85,21 +96,12 @@ export async function main(rt: Runtime, openNative: () => Native): Promise<void>
   }
 }
 
-function check(rt: Runtime, file: string): void {
-  let text: string;
-  try {
-    text = rt.host.readFile(file);
-  } catch (e) {
-    rt.stderr(`${file}: ${(e as Error).message}\n`);
-    return rt.exit(2);
-  }
-  const r = load(text);
-  if (!r.ok) {
-    for (const f of r.faults) rt.stderr(`${faultLine(file, f)}\n`);
-    return rt.exit(2);
-  }
-  for (const w of r.warnings) rt.stderr(`${file}: warning: ${w}\n`);
-  rt.stdout(`${file}: good: ${r.config.interfaces.length} interfaces, ${r.config.servers.length} servers, ${r.config.users.length} users\n`);
+function check(rt: Runtime, source: ConfigSource): void {
+  const { config, faults, warnings } = source.read();
+  for (const f of faults) rt.stderr(`${f}\n`);
+  if (config === null || faults.length > 0) return rt.exit(2);
+  for (const w of warnings) rt.stderr(`${source.name}: warning: ${w}\n`);
+  rt.stdout(`${source.name}: good: ${config.interfaces.length} interfaces, ${config.servers.length} servers, ${config.users.length} users\n`);
   rt.exit(0);
 }
 

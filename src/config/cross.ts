@@ -1,5 +1,5 @@
 // What no single option can say: options that contradict one another, and sections that do.
-import type { Fault, Section } from "./load.ts";
+import { type Fault, faultOf, type Section } from "./load.ts";
 import type { ClientConfig, Config, ServerConfig } from "./schema.ts";
 
 /** The netdev of a link: `ifname`, or l2tps-NAME. */
@@ -15,7 +15,7 @@ export function needsIpsec(c: Pick<ClientConfig | ServerConfig, "psk" | "ipsec">
 export function crossCheck(config: Config, sections: readonly Section[], faults: Fault[], warnings: string[]): void {
   const fault = (type: string, name: string, option: string, why: string, allowed?: string): void => {
     const s = sections.find((x) => x.type === type && x.name === name);
-    faults.push({ line: s?.values.get(option)?.line ?? s?.line ?? 1, where: `${type} ${name}.${option}`, why, ...(allowed === undefined ? {} : { allowed }) });
+    if (s) faults.push(faultOf(s, option, why, allowed));
   };
   const links: readonly (readonly [type: "interface" | "server", c: ClientConfig | ServerConfig])[] = [
     ...config.interfaces.map((c) => ["interface", c] as const),
@@ -36,7 +36,7 @@ export function crossCheck(config: Config, sections: readonly Section[], faults:
     if (c.psk === null && c.ipsec !== "off") {
       fault(type, c.name, "psk", "is missing: without a key there is no IPsec", "a pre-shared key, or ipsec = off to carry L2TP in the clear on purpose");
     }
-    if (c.ipsec === "off") warnings.push(`${type} ${c.name}: ipsec = off: everything in this tunnel can be read and changed on its way`);
+    if (c.ipsec === "off") warnings.push(`${sections.find((x) => x.type === type && x.name === c.name)?.path ?? `${type} ${c.name}`}: ipsec = off: everything in this tunnel can be read and changed on its way`);
     if (c.hide_avps && c.tunnel_secret === null) fault(type, c.name, "hide_avps", "is yes, but there is no secret to hide with", "a tunnel_secret, or hide_avps = no");
     if (c.dataplane === "kernel") fault(type, c.name, "dataplane", "this version moves packets in userspace only", "auto | userspace");
   }

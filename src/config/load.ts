@@ -12,24 +12,31 @@ export interface Fault {
   readonly where: string;
   readonly why: string;
   readonly allowed?: string;
+  /** Of several files, the one it stands in. */
+  readonly file?: string;
+  /** The section that cannot be used, as `title` names it. */
+  readonly section?: string;
 }
 
 /** `FILE:LINE section.option: why (allowed: ...)`. */
 export function faultLine(file: string, f: Fault): string {
-  return `${file}:${f.line} ${f.where}: ${f.why}${f.allowed === undefined ? "" : ` (allowed: ${f.allowed})`}`;
+  return `${f.file ?? file}:${f.line} ${f.where}: ${f.why}${f.allowed === undefined ? "" : ` (allowed: ${f.allowed})`}`;
 }
 
 export type Loaded = { readonly ok: true; readonly config: Config; readonly warnings: readonly string[] } | { readonly ok: false; readonly faults: readonly Fault[] };
 
-type Type = keyof typeof SECTIONS;
+export type Type = keyof typeof SECTIONS;
 /** One section as written. */
 export interface Section {
   readonly type: Type;
   readonly name: string;
   readonly line: number;
   readonly values: ReadonlyMap<string, { readonly text: string; readonly line: number }>;
+  /** UCI: "network.hq", and the file. */
+  readonly path?: string;
+  readonly file?: string;
 }
-const NAME = /^[A-Za-z0-9_-]{1,64}$/;
+export const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
 export function load(text: string): Loaded {
   const faults: Fault[] = [];
@@ -37,16 +44,16 @@ export function load(text: string): Loaded {
   const raw = new Map<string, string>();
   let daemon = sections.find((s) => s.type === "daemon");
   daemon ??= { type: "daemon", name: "", line: 1, values: new Map() };
-  const of = <T>(type: Type): T[] =>
-    sections.filter((s) => s.type === type).map((s) => Object.freeze({ ...values(s, faults), name: s.name }) as unknown as T);
+  const of = <T>(type: Type): T[] => sections.filter((s) => s.type === type).map((s) => typed<T>(s, faults));
   const config: Config = {
     daemon: values(daemon, faults) as unknown as DaemonConfig,
     interfaces: of<ClientConfig>("interface"),
     servers: of<ServerConfig>("server"),
     users: of<UserConfig>("user"),
+    broken: new Map(),
     raw,
   };
-  for (const s of sections) raw.set(title(s), JSON.stringify([...s.values].map(([k, x]) => [k, x.text]).sort()));
+  for (const s of sections) raw.set(title(s), asWritten(s));
   const warnings: string[] = [];
   if (faults.length === 0) crossCheck(config, sections, faults, warnings);
   if (faults.length > 0) return { ok: false, faults: faults.sort((a, b) => a.line - b.line) };
@@ -55,6 +62,23 @@ export function load(text: string): Loaded {
 
 export function title(s: { readonly type: string; readonly name: string }): string {
   return s.name === "" ? s.type : `${s.type} ${s.name}`;
+}
+/** Options in one order, for telling what changed. Holds secrets. */
+export function asWritten(s: Section): string {
+  return JSON.stringify([...s.values].map(([k, x]) => [k, x.text]).sort());
+}
+/** One thing wrong with `s`; with an option, at its line where it has one. */
+export function faultOf(s: Section, option: string, why: string, allowed?: string): Fault {
+  return {
+    line: s.values.get(option)?.line ?? s.line, where: `${s.path ?? title(s)}${option === "" && s.path !== undefined ? "" : `.${option}`}`, why, section: title(s),
+    ...(allowed === undefined ? {} : { allowed }), ...(s.file === undefined ? {} : { file: s.file }),
+  };
+}
+/** Why an option of this name is none, with the one that was probably meant. */
+export function unknownOption(type: Type, key: string): { readonly why: string; readonly near: boolean; readonly allowed?: string } {
+  const names = Object.keys(SECTIONS[type]);
+  const near = names.find((o) => o.replaceAll("_", "") === key.toLowerCase().replace(/[_-]/g, ""));
+  return near === undefined ? { why: "unknown option", near: false, allowed: names.join(" ") } : { why: `unknown option, did you mean ${near}?`, near: true };
 }
 
 /** Cuts the text into sections and lets the ini package read the values of each; keeps the line numbers it does not give. */
@@ -116,8 +140,8 @@ function read(body: { type: Type; name: string; lines: readonly { key: string; r
   for (const { key, raw, line } of body.lines) {
     const where = `${title(body)}.${key.slice(0, 40)}`;
     if (!Object.hasOwn(options, key)) {
-      const near = Object.keys(options).find((o) => o.replaceAll("_", "") === key.toLowerCase().replace(/[_-]/g, ""));
-      faults.push({ line, where, why: `unknown option${near === undefined ? "" : `, did you mean ${near}?`}`, ...(near === undefined ? { allowed: Object.keys(options).join(" ") } : {}) });
+      const { why, allowed } = unknownOption(body.type, key);
+      faults.push({ line, where, why, ...(allowed === undefined ? {} : { allowed }) });
       continue;
     }
     if (out.has(key)) {
@@ -138,14 +162,18 @@ function read(body: { type: Type; name: string; lines: readonly { key: string; r
   return out;
 }
 
-function values(s: Section, faults: Fault[]): Record<string, unknown> {
+/** A section's options by the schema; for what is wrong a fault is added, and null stands in its place. */
+export function typed<T>(s: Section, faults: Fault[]): T {
+  return Object.freeze({ ...values(s, faults), name: s.name }) as unknown as T;
+}
+export function values(s: Section, faults: Fault[]): Record<string, unknown> {
   const out: Record<string, unknown> = {};
   for (const [key, o] of Object.entries(SECTIONS[s.type] as Options)) {
     const given = s.values.get(key);
     const text = given?.text ?? o.def;
     if (text === undefined) {
       out[key] = null;
-      if (!o.optional) faults.push({ line: s.line, where: `${title(s)}.${key}`, why: "is missing", allowed: o.kind.allowed });
+      if (!o.optional) faults.push(faultOf(s, key, "is missing", o.kind.allowed));
       continue;
     }
     const r = v.safeParse(o.kind.schema, text);
@@ -154,7 +182,7 @@ function values(s: Section, faults: Fault[]): Record<string, unknown> {
       continue;
     }
     const shown = o.kind.secret ? "the value" : JSON.stringify(text.slice(0, 60));
-    faults.push({ line: given?.line ?? s.line, where: `${title(s)}.${key}`, why: `${shown} ${r.issues[0].message}`, allowed: o.kind.allowed });
+    faults.push(faultOf(s, key, `${shown} ${r.issues[0].message}`, o.kind.allowed));
   }
   return out;
 }

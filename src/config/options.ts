@@ -13,6 +13,8 @@ export interface Kind<T> {
   /** What is allowed, for people: "576 to 1500". */
   readonly allowed: string;
   readonly secret?: true;
+  /** Words with spaces between: a list of UCI may give them one by one. */
+  readonly many?: true;
 }
 
 function kind<T>(allowed: string, parse: (s: string) => T | undefined, why = "is not allowed"): Kind<T> {
@@ -28,6 +30,10 @@ function kind<T>(allowed: string, parse: (s: string) => T | undefined, why = "is
   return { schema, allowed };
 }
 
+function many<T>(k: Kind<T>): Kind<T> {
+  return { ...k, many: true };
+}
+
 export const yesNo: Kind<boolean> = kind("yes | no", (s) =>
   ["yes", "1", "on", "true"].includes(s) ? true : ["no", "0", "off", "false"].includes(s) ? false : undefined,
 );
@@ -37,7 +43,7 @@ export function oneOf<const T extends string>(...words: readonly T[]): Kind<T> {
 }
 
 export function someOf<const T extends string>(...words: readonly T[]): Kind<readonly T[]> {
-  return kind(`one or more of ${words.join(" ")}, space separated`, (s) => {
+  return many(kind(`one or more of ${words.join(" ")}, space separated`, (s) => {
     const out: T[] = [];
     for (const x of s.split(/\s+/)) {
       const w = words.find((y) => y === x);
@@ -45,7 +51,7 @@ export function someOf<const T extends string>(...words: readonly T[]): Kind<rea
       if (!out.includes(w)) out.push(w);
     }
     return out;
-  });
+  }));
 }
 
 export function integer(min: number, max: number, unit = ""): Kind<number> {
@@ -75,10 +81,10 @@ const ip4 = (s: string): string | null => (s.includes(":") ? null : canonicalIp(
 
 export const address: Kind<string> = kind("an IPv4 or IPv6 address", (s) => canonicalIp(s) ?? undefined, "is no address");
 export const address4: Kind<string> = kind("an IPv4 address", (s) => ip4(s) ?? undefined, "is no IPv4 address");
-export const addresses4: Kind<readonly string[]> = kind("IPv4 addresses, space separated", (s) => {
+export const addresses4: Kind<readonly string[]> = many(kind("IPv4 addresses, space separated", (s) => {
   const out = s.split(/\s+/).map(ip4);
   return out.every((x) => x !== null) ? out : undefined;
-}, "is no list of IPv4 addresses");
+}, "is no list of IPv4 addresses"));
 
 /** "name", "address", "[v6]:port", "name:port". */
 export interface ServerName {
@@ -98,7 +104,7 @@ export const server: Kind<ServerName> = kind("a host name or address, optionally
   return host.replace(/\.$/, "").split(".").every((l) => LABEL.test(l)) ? { host, port } : undefined;
 }, "is neither a host name nor an address");
 
-export const prefixes: Kind<readonly string[]> = kind("IPv4 networks such as 10.2.0.0/16, space separated", (s) => {
+export const prefixes: Kind<readonly string[]> = many(kind("IPv4 networks such as 10.2.0.0/16, space separated", (s) => {
   const list: string[] = [];
   for (const x of s.split(/\s+/)) {
     const p = parsePrefix(x);
@@ -106,7 +112,12 @@ export const prefixes: Kind<readonly string[]> = kind("IPv4 networks such as 10.
     list.push(`${p.address}/${p.length}`);
   }
   return list;
-}, "is no list of networks (host bits must be zero)");
+}, "is no list of networks (host bits must be zero)"));
+
+export const ubus: Kind<string> = kind(
+  "auto | off | a path such as /var/run/ubus/ubus.sock",
+  (s) => (s === "auto" || s === "off" || /^\/[\x21-\x7e]{1,106}$/.test(s) ? s : undefined),
+);
 
 /** A netdev name as the kernel takes it (IFNAMSIZ). */
 export const ifname: Kind<string> = kind(
@@ -119,7 +130,7 @@ export interface Range4 {
   readonly first: string;
   readonly last: string;
 }
-export const pool: Kind<readonly Range4[]> = kind("IPv4 ranges FIRST-LAST, space separated, 65,536 addresses at most", (s) => {
+export const pool: Kind<readonly Range4[]> = many(kind("IPv4 ranges FIRST-LAST, space separated, 65,536 addresses at most", (s) => {
   const out: Range4[] = [];
   let size = 0;
   for (const part of s.split(/\s+/)) {
@@ -133,17 +144,17 @@ export const pool: Kind<readonly Range4[]> = kind("IPv4 ranges FIRST-LAST, space
     out.push({ first, last });
   }
   return size <= 65536 ? out : undefined;
-}, "is no address range");
+}, "is no address range"));
 
 function proposals<T>(allowed: string, parse: (s: string) => T): Kind<readonly T[]> {
-  return kind(allowed, (s) => {
+  return many(kind(allowed, (s) => {
     try {
       return s.split(/[\s,]+/).map((x) => parse(x));
     } catch (e) {
       if (!(e instanceof ConfigError)) throw e;
       return undefined;
     }
-  }, "holds something that is no proposal");
+  }, "holds something that is no proposal"));
 }
 export const ikeProposals: Kind<readonly IkeProposal[]> = proposals(
   "CIPHER-HASH-GROUP such as aes256-sha256-modp2048, space separated; ciphers aes128 aes192 aes256 3des; hashes md5 sha1 sha256 sha384 sha512; groups modp1024 modp1536 modp2048 modp3072 modp4096 ecp256 ecp384 x25519",

@@ -50,6 +50,7 @@ const l2tp = {
 export const DAEMON = {
   control: withDefault(k.text(107), "/var/run/l2tpsec.sock", "UNIX socket of the control API."),
   log: withDefault(k.oneOf("error", "warn", "notice", "info", "debug"), "info", "The least important events that are logged."),
+  ubus: withDefault(k.ubus, "auto", "OpenWrt's bus: the object l2tpsec, and netifd's view of the links. auto: /var/run/ubus/ubus.sock, with --config FILE only where that is at the start."),
 } as const;
 
 export const CLIENT = {
@@ -108,6 +109,8 @@ export interface Config {
   readonly interfaces: readonly ClientConfig[];
   readonly servers: readonly ServerConfig[];
   readonly users: readonly UserConfig[];
+  /** Interfaces and servers that are configured but cannot run, by name, and why (UCI: one wrong section does not stop the others). */
+  readonly broken: ReadonlyMap<string, string>;
   /** Sections as they were written, for telling what a reload changes. Holds secrets: never print it. */
   readonly raw: ReadonlyMap<string, string>;
 }

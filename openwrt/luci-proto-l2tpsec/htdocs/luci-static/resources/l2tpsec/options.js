@@ -90,6 +90,8 @@ const pool = kind(_('IPv4 ranges FIRST-LAST, space separated, 65,536 addresses a
 	return size <= 65536;
 });
 
+const ubus = kind(_('auto, off, or a path such as /var/run/ubus/ubus.sock'), (s) => s === 'auto' || s === 'off' || /^\/[\x21-\x7e]{1,106}$/.test(s));
+
 /* What a client and a server have in common. */
 const TUNNEL = [
 	{ name: 'ipsec', tab: 'ipsec', kind: oneOf('required', 'off'), title: _('IPsec'),
@@ -136,6 +138,8 @@ const SECTIONS = {
 		  help: _('UNIX socket of the control API.'), def: '/var/run/l2tpsec.sock' },
 		{ name: 'log', tab: 'general', kind: oneOf('error', 'warn', 'notice', 'info', 'debug'), title: _('Log level'),
 		  help: _('The least important events that are logged.'), def: 'info' },
+		{ name: 'ubus', tab: 'general', kind: ubus, title: _('ubus'),
+		  help: _('OpenWrt\'s bus: the object l2tpsec, and netifd\'s view of the links. auto: /var/run/ubus/ubus.sock, with --config FILE only where that is at the start.'), def: 'auto' },
 	],
 	interface: [
 		{ name: 'server', tab: 'general', kind: server, title: _('Server'),

@@ -1,0 +1,151 @@
+// A router's configuration: interfaces of proto l2tpsec in /etc/config/network; servers, users and the daemon in
+// /etc/config/l2tpsec. What is wrong with one section keeps that section down, and nothing else.
+import { crossCheck } from "./cross.ts";
+import { asWritten, type Fault, faultOf, NAME, type Section, title, type Type, typed, unknownOption, values } from "./load.ts";
+import { type ClientConfig, type Config, type DaemonConfig, type Options, SECTIONS, type ServerConfig, type UserConfig } from "./schema.ts";
+import { parseUci, type UciSection, UciSyntaxError } from "./uci.ts";
+
+export interface UciFile {
+  readonly name: "network" | "l2tpsec";
+  readonly path: string;
+  readonly text: string;
+}
+export interface UciLoaded {
+  readonly config: Config;
+  readonly faults: readonly Fault[];
+  readonly warnings: readonly string[];
+  /** Every file could be read as UCI; otherwise its sections are missing from `config`. */
+  readonly whole: boolean;
+}
+
+/** Options of `config interface` that netifd takes for itself, whatever the protocol. */
+const NETIFD = new Set([
+  "disabled", "device", "type", "zone", "jail", "jail_device", "jail_ifname", "host_device", "dns", "dns_search", "dns_metric", "renew", "interface", "ip6assign", "ip6hint",
+  "ip4table", "ip6table", "ip6class", "delegate", "ip6ifaceid", "force_link", "ip6weight", "tags", "carrier_loss_delay", "checkup_interval", "multipath", "network",
+]);
+const TRUE = ["1", "true", "yes", "on"];
+
+export function loadUci(files: readonly UciFile[]): UciLoaded {
+  const faults: Fault[] = [];
+  const warnings: string[] = [];
+  const sections: Section[] = [];
+  let whole = true;
+  for (const file of files) {
+    try {
+      for (const s of parseUci(file.text)) {
+        const section = file.name === "network" ? networkSection(file, s, faults, warnings) : ownSection(file, s, faults);
+        if (section) sections.push(section);
+      }
+    } catch (e) {
+      if (!(e instanceof UciSyntaxError)) throw e;
+      whole = false;
+      faults.push({ line: e.line, where: file.name, file: file.path, why: `${e.message}: UCI refuses the whole file` });
+    }
+  }
+  return { ...assemble(sections, faults, warnings), faults, warnings, whole };
+}
+
+function networkSection(file: UciFile, s: UciSection, faults: Fault[], warnings: string[]): Section | null {
+  const one = (option: string): string => s.options.get(option)?.values[0] ?? "";
+  if (s.type !== "interface" || one("proto") !== "l2tpsec" || TRUE.includes(one("disabled"))) return null;
+  return checked(file, s, "interface", faults, (option) => {
+    if (NETIFD.has(option)) return true;
+    // This file is not ours alone: what others may have put there is told, and only what looks like one of ours counts.
+    const { why, near } = unknownOption("interface", option);
+    if (!near) warnings.push(`network.${s.id}.${option}: ${why}; it is not looked at`);
+    return !near;
+  });
+}
+
+function ownSection(file: UciFile, s: UciSection, faults: Fault[]): Section | null {
+  const type = (["daemon", "server", "user"] as const).find((t) => t === s.type);
+  if (type !== undefined) return checked(file, s, type, faults, () => false);
+  faults.push({ line: s.line, where: `l2tpsec.${s.id}`, file: file.path, why: `unknown kind of section ${JSON.stringify(s.type.slice(0, 40))}`, allowed: "daemon | server | user" });
+  return null;
+}
+
+/** The section with its values as text. `foreign`: whether an option that the schema does not have may stand there. */
+function checked(file: UciFile, s: UciSection, type: Type, faults: Fault[], foreign: (option: string) => boolean): Section {
+  const options = SECTIONS[type] as Options;
+  const out = new Map<string, { text: string; line: number }>();
+  const name = type === "daemon" ? "" : s.id;
+  const section: Section = { type, name, line: s.line, values: out, path: `${file.name}.${s.id}`, file: file.path };
+  if (type !== "daemon" && (s.anonymous || !NAME.test(name))) faults.push(faultOf(section, "", "the section has no name", `config ${s.type} 'NAME'`));
+  for (const [key, { values: list, line }] of s.options) {
+    const option = Object.hasOwn(options, key) ? options[key] : undefined;
+    if (option === undefined) {
+      if (foreign(key)) continue;
+      const { why, allowed } = unknownOption(type, key);
+      faults.push({ ...faultOf(section, key, why, allowed), line });
+      continue;
+    }
+    if (list.length > 1 && !option.kind.many) {
+      faults.push({ ...faultOf(section, key, "takes one value, not a list", option.kind.allowed), line });
+      continue;
+    }
+    const text = list.join(" ");
+    if (text !== "" || !(option.optional || option.def !== undefined)) out.set(key, { text, line });
+  }
+  return section;
+}
+
+function assemble(all: readonly Section[], faults: Fault[], warnings: string[]): { config: Config } {
+  let good = onePerTitle(all, faults);
+  for (const s of good) if (s.type !== "daemon") values(s, faults);
+  const daemon = daemonOptions(good, faults);
+  for (;;) {
+    const bad = new Set(faults.map((f) => f.section));
+    good = good.filter((s) => !bad.has(title(s)));
+    const of = <T>(type: Type): T[] => good.filter((s) => s.type === type).map((s) => typed<T>(s, []));
+    const config: Config = {
+      daemon, interfaces: of<ClientConfig>("interface"), servers: of<ServerConfig>("server"), users: of<UserConfig>("user"),
+      broken: broken(faults, good), raw: new Map(good.map((s) => [title(s), asWritten(s)])),
+    };
+    const found: Fault[] = [];
+    const told: string[] = [];
+    crossCheck(config, good, found, told);
+    if (found.length > 0) {
+      faults.push(...found);
+      continue; // without the sections that do not fit: others may have depended on them
+    }
+    warnings.push(...told);
+    const order = (a: Fault, b: Fault): number => (a.file === b.file ? a.line - b.line : (a.file ?? "") < (b.file ?? "") ? -1 : 1);
+    faults.sort(order);
+    return { config: Object.freeze(config) };
+  }
+}
+
+/** UCI merges sections of one name in a file; the daemon's may have any name, and is there once. */
+function onePerTitle(all: readonly Section[], faults: Fault[]): Section[] {
+  const out = new Map<string, Section>();
+  for (const s of all) {
+    const first = out.get(title(s));
+    if (first) faults.push({ ...faultOf(s, "", `the section is there twice, first in line ${first.line}, which counts`), section: "" });
+    else out.set(title(s), s);
+  }
+  return [...out.values()];
+}
+
+/** The daemon runs in any case: what is wrong with an option of its own leaves the default. */
+function daemonOptions(sections: readonly Section[], faults: Fault[]): DaemonConfig {
+  const none: Section = { type: "daemon", name: "", line: 1, values: new Map() };
+  const given = sections.find((s) => s.type === "daemon") ?? none;
+  const found: Fault[] = [];
+  const out = values(given, found);
+  const defaults = values(none, []);
+  for (const [k, x] of Object.entries(out)) if (x === null) out[k] = defaults[k];
+  for (const [k] of given.values) if (found.some((f) => f.where.endsWith(`.${k}`))) out[k] = defaults[k];
+  faults.push(...found.map((f) => ({ ...f, section: "" })));
+  return out as unknown as DaemonConfig;
+}
+
+function broken(faults: readonly Fault[], good: readonly Section[]): Map<string, string> {
+  const runs = new Set(good.filter((s) => s.type === "interface" || s.type === "server").map((s) => s.name));
+  const out = new Map<string, string>();
+  for (const f of faults) {
+    const name = /^(?:interface|server) (.*)$/.exec(f.section ?? "")?.[1];
+    const text = `${f.where}: ${f.why}${f.allowed === undefined ? "" : ` (allowed: ${f.allowed})`}`;
+    if (name !== undefined && !runs.has(name)) out.set(name, out.has(name) ? `${out.get(name)}; ${text}` : text);
+  }
+  return out;
+}

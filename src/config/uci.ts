@@ -1,0 +1,156 @@
+// UCI's text format, as libuci reads it: package, config, option and list, with its quoting; nothing of what they mean.
+
+export interface UciOption {
+  /** One value, or those of a list in its order. */
+  readonly values: readonly string[];
+  readonly list: boolean;
+  readonly line: number;
+}
+export interface UciSection {
+  readonly type: string;
+  /** "hq", or "@interface[0]" where the section has no name. */
+  readonly id: string;
+  readonly anonymous: boolean;
+  readonly line: number;
+  readonly options: ReadonlyMap<string, UciOption>;
+}
+
+/** The file is refused as a whole, as libuci does. */
+export class UciSyntaxError extends Error {
+  override readonly name = "UciSyntaxError";
+  readonly line: number;
+  constructor(line: number, why: string) {
+    super(why);
+    this.line = line;
+  }
+}
+
+const NAME = /^[A-Za-z0-9_]+$/;
+const TYPE = /^[\x21-\x7e]+$/;
+const SPACE = /[ \t\r\v\f]/;
+
+/** Cuts text into statements of words; quotes may span lines, and may stand in the midst of a word. */
+class Words {
+  readonly #text: string;
+  #at = 0;
+  line = 1;
+  constructor(text: string) {
+    this.#text = text;
+  }
+  /** The words of the next statement that has any, and its line; null at the end. */
+  next(): { words: string[]; line: number } | null {
+    while (this.#at < this.#text.length) {
+      const line = this.line;
+      const words = this.#statement();
+      if (words.length > 0) return { words, line };
+    }
+    return null;
+  }
+  #statement(): string[] {
+    const words: string[] = [];
+    for (;;) {
+      const c = this.#peek();
+      if (c === "" || c === "\n" || c === ";") {
+        this.#take();
+        return words;
+      }
+      if (c === "#") this.#comment();
+      else if (SPACE.test(c)) this.#take();
+      else words.push(this.#word());
+    }
+  }
+  #word(): string {
+    let out = "";
+    for (;;) {
+      const c = this.#peek();
+      if (c === "" || c === "\n" || c === ";" || c === "#" || SPACE.test(c)) return out;
+      this.#take();
+      if (c === "'" || c === '"') out += this.#quoted(c);
+      else out += c === "\\" ? this.#escaped() : c;
+    }
+  }
+  #quoted(quote: string): string {
+    const opened = this.line;
+    for (let out = ""; ; ) {
+      const c = this.#take();
+      if (c === "") throw new UciSyntaxError(opened, `a quote ${quote} is opened here and never closed`);
+      if (c === quote) return out;
+      out += c === "\\" && quote === '"' ? this.#escaped() : c;
+    }
+  }
+  /** What a backslash stands before; at the end of a line the next line goes on. */
+  #escaped(): string {
+    if (this.#peek() === "\r" && this.#text[this.#at + 1] === "\n") this.#take();
+    const c = this.#take();
+    return c === "\n" ? "" : c;
+  }
+  #comment(): void {
+    while (this.#peek() !== "" && this.#peek() !== "\n") this.#take();
+  }
+  #peek(): string {
+    return this.#text[this.#at] ?? "";
+  }
+  #take(): string {
+    const c = this.#peek();
+    if (c === "\n") this.line++;
+    if (c !== "") this.#at++;
+    return c;
+  }
+}
+
+interface Open {
+  type: string;
+  readonly id: string;
+  readonly anonymous: boolean;
+  readonly line: number;
+  readonly options: Map<string, UciOption>;
+}
+
+/** The sections of one file, in order. A name that comes again goes on with its section. Throws UciSyntaxError. */
+export function parseUci(text: string): UciSection[] {
+  const out: Open[] = [];
+  const counts = new Map<string, number>();
+  const input = new Words(text);
+  let section: Open | null = null;
+  for (let s = input.next(); s !== null; s = input.next()) {
+    const line = s.line;
+    const [command, a, b = ""] = s.words as [string, string | undefined, string | undefined];
+    // What stands in the file is not repeated: behind a wrong quote it may be a secret.
+    const named = (what: string, rule: RegExp): string => {
+      if (a === undefined || a === "") throw new UciSyntaxError(line, `${command} without ${what}`);
+      if (!rule.test(a)) throw new UciSyntaxError(line, `${command}: no good ${what}`);
+      return a;
+    };
+    switch (command) {
+      case "package":
+      case "p":
+        named("name", NAME);
+        break;
+      case "config":
+      case "c": {
+        const type = named("type", TYPE);
+        if (b !== "" && !NAME.test(b)) throw new UciSyntaxError(line, "config: no good name (letters, digits and _ only)");
+        const nth = counts.get(type) ?? 0;
+        counts.set(type, nth + 1);
+        const known = b === "" ? undefined : out.find((x) => x.id === b);
+        if (known) known.type = type;
+        section = known ?? { type, id: b === "" ? `@${type}[${nth}]` : b, anonymous: b === "", line, options: new Map() };
+        if (!known) out.push(section);
+        break;
+      }
+      case "option":
+      case "o":
+      case "list":
+      case "l": {
+        const name = named("name", NAME);
+        if (section === null) throw new UciSyntaxError(line, `${command} before the first section`);
+        if (!command.startsWith("l")) section.options.set(name, { values: [b], list: false, line });
+        else if (b !== "") section.options.set(name, { values: [...(section.options.get(name)?.values ?? []), b], list: true, line });
+        break;
+      }
+      default:
+        throw new UciSyntaxError(line, "neither config nor option nor list");
+    }
+  }
+  return out;
+}
