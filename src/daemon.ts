@@ -92,10 +92,10 @@ export class Daemon implements DaemonApi {
     else if (this.#servers.has(name)) this.#servers.get(name)?.start();
     else throw this.#unknown(name);
   }
-  down(name: string): void {
+  down(name: string, gone: () => void = () => {}): void {
     const link = this.#clients.get(name) ?? this.#servers.get(name);
     if (!link) throw this.#unknown(name);
-    link.stop("taken down by hand", () => {});
+    link.stop("taken down by hand", gone);
   }
   disconnect(session: number): void {
     for (const s of this.#servers.values()) if (s.disconnect(session)) return;
@@ -182,6 +182,8 @@ export class Daemon implements DaemonApi {
     return ok;
   }
   #unknown(name: string): RequestRefused {
+    const why = this.#config.broken.get(name);
+    if (why !== undefined) return new RequestRefused("failed", why);
     const names = [...this.#servers.keys(), ...this.#clients.keys()];
     return new RequestRefused("not-found", `there is no interface or server ${JSON.stringify(name.slice(0, 64))}; there is: ${names.join(" ") || "none"}`);
   }

@@ -5,11 +5,12 @@ import type { StreamTransport } from "../ports/runtime.ts";
 import { type LineStream, lines } from "./lines.ts";
 import { type ApiError, parseRequest, type Request } from "./protocol.ts";
 
-/** What the control API (and later ubus) can ask of the daemon. Throws RequestRefused. */
+/** What the control API and ubus can ask of the daemon. Throws RequestRefused. */
 export interface DaemonApi {
   status(name: string | null): Record<string, Status>;
   up(name: string): void;
-  down(name: string): void;
+  /** `gone` when nothing of it is left, within two seconds. */
+  down(name: string, gone?: () => void): void;
   /** Reads the configuration again; the answer names the sections that changed. */
   reload(): string;
   /** Walks the stages of a link; `stage` is called as each is known. Resolves with true when the link is up. */

@@ -36,7 +36,7 @@ const SAMPLES = [
   "10.0.0.0/8 192.168.1.0/24", "10.0.0.0/8,192.168.1.0/24", "fd00::/8", "10.0.0.0/08", "010.0.0.0/8", "10.0.0.2-10.0.0.9", "10.0.0.9-10.0.0.2", "10.0.0.0-10.0.255.255", "10.0.0.0-10.1.0.0", "10.0.0.1-10.0.0.2-10.0.0.3",
   "10.0.0.1-", "10.0.0.2 10.0.0.7", "mschapv2 chap", "mschapv2,chap", "eap", "pap pap", "aes256-sha256-modp2048", "aes256-sha256", "AES256-SHA1-MODP1024 3des-md5-x25519", "aes256gcm16", "aes256gcm16-sha256",
   "aes256gcm16-modp2048", "null-sha1", "null", "aes128-sha256_96", "aes256-sha256-modp2048-x", "des-md5", "aes256-none", "@", "@name", "user@name", "keyid:", "keyid:0aFF", "keyid:0", "l2tps-hq", "a name", ".", "..",
-  "sixteen-letters-", "a\tb", "a\x7fb", "käse", "x".repeat(64), "x".repeat(65), "x".repeat(107), "x".repeat(108), "x".repeat(255), "x".repeat(256), `${"a.".repeat(126)}a`, `${"a.".repeat(126)}aa`, "<script>alert(1)</script>",
+  "sixteen-letters-", "a\tb", "a\x7fb", "käse", "auto", "/run/ubus.sock", "/", "run/ubus", "/a b", "x".repeat(64), "x".repeat(65), "x".repeat(107), "x".repeat(108), "x".repeat(255), "x".repeat(256), `${"a.".repeat(126)}a`, `${"a.".repeat(126)}aa`, "<script>alert(1)</script>",
 ];
 
 test("a form accepts what the daemon accepts, and nothing else", () => {

@@ -1,0 +1,105 @@
+// The object l2tpsec on OpenWrt's bus: the control API for LuCI, rpcd and scripts.
+import { type Registered, type Request, STATUS, type Table, TYPE, type Ubus, UbusError, type Value } from "ubus-client";
+import { type DaemonApi, RequestRefused } from "../control/server.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Stage, Status } from "../link/status.ts";
+
+/** Pages give up after 20 s: what doctor knows by then is its answer. */
+const DOCTOR_MS = 15_000;
+/** A message is at most 1 MiB, and one that is larger would cost the connection. */
+const MOST_SESSIONS = 1000;
+
+const CODES = { "bad-request": STATUS.INVALID_ARGUMENT, "not-found": STATUS.NOT_FOUND, failed: STATUS.UNKNOWN_ERROR } as const;
+
+/** Any data of ours as the bus takes it: texts may hold a peer's NUL, which blobmsg cannot. */
+export function toTable(x: object): Table {
+  return Object.fromEntries(Object.entries(x).map(([k, v]) => [k, toValue(v)]));
+}
+function toValue(x: unknown): Value {
+  if (typeof x === "string") return x.replaceAll("\0", "\ufffd");
+  if (typeof x === "number" || typeof x === "boolean" || typeof x === "bigint") return x;
+  if (Array.isArray(x)) return x.map(toValue);
+  return typeof x === "object" && x !== null ? toTable(x) : null;
+}
+
+/** Shortens lists of sessions together to what fits; `sessions_left_out` says how many are missing. */
+function fitting(all: Readonly<Record<string, Status>>): Record<string, object> {
+  let room = MOST_SESSIONS;
+  const out: Record<string, object> = {};
+  for (const [name, s] of Object.entries(all)) {
+    const cut = s.kind === "server" && s.sessions.length > room;
+    out[name] = cut ? { ...s, sessions: s.sessions.slice(0, room), sessions_left_out: s.sessions.length - room } : s;
+    if (s.kind === "server") room -= Math.min(room, s.sessions.length);
+  }
+  return out;
+}
+
+/**
+ * Registers the object, now and whenever the bus comes back. What is refused ends with a status and says why in `error`. Every
+ * event is a notification `link` while anybody listens. Resolves with its end.
+ */
+export async function serveUbus(bus: Ubus, api: DaemonApi, clock: Clock): Promise<() => void> {
+  const named = (r: Request): string => r.args["name"] as string;
+  const answering = (call: (r: Request) => void) => (r: Request): void => {
+    try {
+      call(r);
+    } catch (e) {
+      refuse(r, e);
+    }
+  };
+  const name = { args: { name: TYPE.STRING }, required: ["name"] } as const;
+  let followed = false;
+  const object: Registered = await bus.add({
+    path: "l2tpsec",
+    methods: {
+      status: { args: { name: TYPE.STRING }, call: answering((r) => end(r, fitting(api.status((r.args["name"] as string | undefined) ?? null)))) },
+      up: { ...name, call: answering((r) => {
+        api.up(named(r));
+        end(r);
+      }) },
+      // Answered when nothing is left of the link, within two seconds: whoever starts it again then finds it down.
+      down: { ...name, call: answering((r) => api.down(named(r), () => end(r))) },
+      reload: { call: answering((r) => end(r, { changed: api.reload() })) },
+      disconnect: { args: { session: TYPE.INT32 }, required: ["session"], call: answering((r) => {
+        api.disconnect(r.args["session"] as number);
+        end(r);
+      }) },
+      doctor: { ...name, call: answering((r) => doctor(r, api, clock)) },
+    },
+    onSubscribers: (any) => {
+      followed = any;
+    },
+  });
+  return api.subscribe((e) => {
+    if (!followed) return;
+    object.notify("link", toTable(e)).catch((why: unknown) => {
+      if (!(why instanceof UbusError)) throw why; // the bus is away: whoever listened is too
+    });
+  });
+}
+
+function end(r: Request, data?: object): void {
+  if (data) r.reply(toTable(data));
+  r.done();
+}
+function refuse(r: Request, e: unknown): void {
+  if (!(e instanceof RequestRefused)) throw e;
+  r.reply(toTable({ error: { code: e.code, text: e.message } }));
+  r.done(CODES[e.code]);
+}
+
+function doctor(r: Request, api: DaemonApi, clock: Clock): void {
+  const stages = new Map<string, Stage>();
+  const finish = (ok: boolean): void => {
+    late.disarm();
+    end(r, { stages: [...stages.values()], ok });
+  };
+  const late = clock.timer("ubus doctor", () => finish(false));
+  late.arm(DOCTOR_MS);
+  try {
+    api.doctor(r.args["name"] as string, (s) => void stages.set(s.name, s)).then(finish, (e: unknown) => refuse(r, e));
+  } catch (e) {
+    late.disarm();
+    throw e;
+  }
+}

@@ -1,0 +1,234 @@
+// The object l2tpsec on the bus, over the double of ubusd.
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { test } from "node:test";
+import { type Table, Ubus, UbusError } from "ubus-client";
+import { type DaemonApi, RequestRefused } from "../../src/control/server.ts";
+import type { Event } from "../../src/core/events.ts";
+import type { ServerStatus, Stage, Status } from "../../src/link/status.ts";
+import { serveUbus, toTable } from "../../src/openwrt/ubus.ts";
+import { nodeClock } from "../../src/runtime/node/clock.ts";
+import { FakeUbusd } from "../../src/ubus-client/test/ubusd.ts";
+import { VirtualClock } from "../sim/virtual-clock.ts";
+import { clientConf, World, SERVER_CONF } from "../sim/world.ts";
+import { listenUbusd } from "./bus.ts";
+
+/** A daemon that notes what it is asked. */
+class Asked implements DaemonApi {
+  readonly log: string[] = [];
+  readonly listeners = new Set<(e: Event) => void>();
+  gone: (() => void) | null = null;
+  answer: Record<string, Status> = {};
+  stages: readonly Stage[] = [];
+  doctored: ((ok: boolean) => void) | null = null;
+  status(name: string | null): Record<string, Status> {
+    this.log.push(`status ${name}`);
+    if (name === "nobody") throw new RequestRefused("not-found", "there is no nobody");
+    return this.answer;
+  }
+  up(name: string): void {
+    this.log.push(`up ${name}`);
+    if (name === "bad") throw new RequestRefused("failed", "network.bad.mtu: no");
+  }
+  down(name: string, gone: () => void = () => {}): void {
+    this.log.push(`down ${name}`);
+    this.gone = gone;
+  }
+  reload(): string {
+    this.log.push("reload");
+    return "nothing changed";
+  }
+  disconnect(n: number): void {
+    this.log.push(`disconnect ${n}`);
+  }
+  doctor(_name: string, stage: (s: Stage) => void): Promise<boolean> {
+    for (const s of this.stages) stage(s);
+    return new Promise((r) => {
+      this.doctored = r;
+    });
+  }
+  subscribe(f: (e: Event) => void): () => void {
+    this.listeners.add(f);
+    return () => void this.listeners.delete(f);
+  }
+}
+
+async function setUp(): Promise<{ ubusd: FakeUbusd; api: Asked; clock: VirtualClock; bus: Ubus; lua: Ubus }> {
+  const ubusd = new FakeUbusd();
+  const clock = new VirtualClock();
+  const api = new Asked();
+  const bus = new Ubus({ connect: () => ubusd.connect(), clock });
+  const lua = new Ubus({ connect: () => ubusd.connect(), clock });
+  await serveUbus(bus, api, clock);
+  bus.start();
+  lua.start();
+  await ubusd.flush();
+  return { ubusd, api, clock, bus, lua };
+}
+async function now<T>(ubusd: FakeUbusd, p: Promise<T>): Promise<T | UbusError> {
+  const r = p.catch((e: unknown) => {
+    if (e instanceof UbusError) return e;
+    throw e;
+  });
+  await ubusd.flush();
+  return r;
+}
+/** Tables come without a prototype. */
+const plain = (x: unknown): unknown => JSON.parse(JSON.stringify(x));
+
+test("methods and their arguments", async () => {
+  const { ubusd, lua } = await setUp();
+  const found = (await now(ubusd, lua.lookup("l2tpsec"))) as Awaited<ReturnType<Ubus["lookup"]>>;
+  assert.deepEqual(plain(found[0]?.methods), {
+    status: { name: 3 }, up: { name: 3 }, down: { name: 3 }, reload: {}, disconnect: { session: 5 }, doctor: { name: 3 },
+  });
+});
+
+test("calls reach the daemon; down is answered when the link is gone", async () => {
+  const { ubusd, api, lua } = await setUp();
+  assert.equal(await now(ubusd, lua.call("l2tpsec", "up", { name: "hq" })), null);
+  assert.deepEqual(plain(await now(ubusd, lua.call("l2tpsec", "reload"))), { changed: "nothing changed" });
+  assert.equal(await now(ubusd, lua.call("l2tpsec", "disconnect", { session: 7 })), null);
+  let answered = false;
+  const down = lua.call("l2tpsec", "down", { name: "hq" }).then(() => {
+    answered = true;
+  });
+  await ubusd.flush();
+  assert.equal(answered, false);
+  api.gone?.();
+  await now(ubusd, down);
+  assert.ok(answered);
+  assert.deepEqual(api.log, ["up hq", "reload", "disconnect 7", "down hq"]);
+});
+
+test("what is refused ends with a status, and says why", async () => {
+  const { ubusd, lua } = await setUp();
+  const status = async (method: string, args: Table): Promise<number> => {
+    const r = await now(ubusd, lua.call("l2tpsec", method, args));
+    return r instanceof UbusError ? r.status : 0;
+  };
+  assert.equal(await status("status", { name: "nobody" }), 4);
+  assert.equal(await status("up", { name: "bad" }), 9);
+  assert.equal(await status("up", {}), 2);
+  assert.equal(await status("up", { name: 5 }), 2);
+  assert.equal(await status("disconnect", { session: "x" }), 2);
+  assert.equal(await status("format-disk", {}), 3);
+});
+
+test("doctor: its stages, also when the page would not wait any longer", async () => {
+  const { ubusd, api, clock, lua } = await setUp();
+  api.stages = [{ name: "server", state: "ok", text: "a" }, { name: "ike", state: "busy", text: "b" }, { name: "ike", state: "failed", text: "no answer" }];
+  const first = lua.call("l2tpsec", "doctor", { name: "hq" });
+  await ubusd.flush();
+  api.doctored?.(false);
+  const stages = [{ name: "server", state: "ok", text: "a" }, { name: "ike", state: "failed", text: "no answer" }];
+  assert.deepEqual(plain(await now(ubusd, first)), { stages, ok: false });
+  const second = lua.call("l2tpsec", "doctor", { name: "hq" });
+  await ubusd.flush();
+  clock.advance(15_000);
+  assert.deepEqual(plain(await now(ubusd, second)), { stages, ok: false });
+  api.doctored?.(true); // too late: nothing happens
+  await ubusd.flush();
+});
+
+test("events are notifications while somebody listens; a peer's NUL does no harm", async () => {
+  const { ubusd, api, lua } = await setUp();
+  const seen: [string, Table][] = [];
+  const emit = (e: Event): void => {
+    for (const f of api.listeners) f(e);
+  };
+  const up: Event = { kind: "l2tp.tunnel-up", link: "hq", tunnel: 7, peerTunnel: 8, peerHost: "a\0<b>\u202e", peerVendor: "" };
+  emit(up);
+  const stop = (await now(ubusd, lua.subscribe("l2tpsec", (m, d) => {
+    seen.push([m, d]);
+    return 0;
+  }))) as () => Promise<void>;
+  await ubusd.flush();
+  emit(up);
+  await ubusd.flush();
+  assert.deepEqual(plain(seen), [["link", { kind: "l2tp.tunnel-up", link: "hq", tunnel: 7, peerTunnel: 8, peerHost: "a\ufffd<b>\u202e", peerVendor: "" }]]);
+  await now(ubusd, stop());
+  emit(up);
+  await ubusd.flush();
+  assert.equal(seen.length, 1);
+});
+
+test("the object is there again after ubusd restarts, and events while it is away are no fault", async () => {
+  const { ubusd, api, clock, lua } = await setUp();
+  const seen: string[] = [];
+  await now(ubusd, lua.subscribe("l2tpsec", (_, d) => {
+    seen.push(String(d["why"]));
+    return 0;
+  }));
+  await ubusd.flush();
+  const emit = (why: string): void => {
+    for (const f of api.listeners) f({ kind: "daemon.stopping", link: "", why });
+  };
+  ubusd.stop();
+  emit("away");
+  ubusd.start();
+  for (let i = 0; i < 8; i++) {
+    clock.advance(500);
+    await ubusd.flush();
+  }
+  emit("back");
+  await ubusd.flush();
+  assert.deepEqual(seen, ["back"]);
+  assert.equal(await now(ubusd, lua.call("l2tpsec", "up", { name: "hq" })), null);
+});
+
+test("a status with more sessions than a message holds is shortened, and says so", async () => {
+  const { ubusd, api, lua } = await setUp();
+  const session = { session: 1, user: "u".repeat(64), ip: "10.99.0.10", since: "2026-01-01T00:00:00Z", peer: "[2001:db8::1]:4500", auth: "mschapv2", tunnel: 1, call: 1, rx_bytes: 2 ** 45, tx_bytes: 1, rx_packets: 1, tx_packets: 1 };
+  const server: ServerStatus = {
+    kind: "server", state: "up", since: "", listen: "", ifname: "l2tps-lns", local_ip: "10.99.0.1", dns: [], dataplane: "userspace", ipsec: "required", peers: 0,
+    sessions: Array.from({ length: 4096 }, (_, i) => ({ ...session, session: i })), drops: {}, error: null, rx_bytes: 0, tx_bytes: 0, rx_packets: 0, tx_packets: 0,
+  };
+  api.answer = { lns: server, other: { ...server, sessions: server.sessions.slice(0, 3) } };
+  const r = (await now(ubusd, lua.call("l2tpsec", "status"))) as unknown as Record<string, { sessions: { rx_bytes: number }[]; sessions_left_out?: number }>;
+  assert.deepEqual([r["lns"]?.sessions.length, r["lns"]?.sessions_left_out, r["lns"]?.sessions[0]?.rx_bytes], [1000, 3096, 2 ** 45]);
+  assert.deepEqual([r["other"]?.sessions.length, r["other"]?.sessions_left_out], [0, 3]);
+});
+
+test("the status of real daemons goes over the bus unchanged", async () => {
+  const w = new World();
+  const s = w.site(w.net.host("server", ["198.51.100.2"]), SERVER_CONF);
+  const c = w.site(w.net.host("client", ["203.0.113.2"]), clientConf());
+  await w.until(() => c.daemon.status("hq")["hq"]?.state === "up", 5000, "up", c, s);
+  const { ubusd, lua, bus } = await setUp();
+  const other = new Ubus({ connect: () => ubusd.connect(), clock: new VirtualClock() });
+  bus.close();
+  await ubusd.flush();
+  await serveUbus(other, c.daemon, w.clock);
+  other.start();
+  await ubusd.flush();
+  assert.deepEqual(plain(await now(ubusd, lua.call("l2tpsec", "status"))), JSON.parse(JSON.stringify(c.daemon.status(null))));
+  assert.deepEqual(toTable({ a: undefined, b: null }), { a: null, b: null });
+});
+
+test("a round trip over a UNIX socket takes at most 1 ms", async () => {
+  const dir = mkdtempSync(`${tmpdir()}/ubus-`);
+  const double = await listenUbusd(`${dir}/ubus.sock`);
+  try {
+    const api = new Asked();
+    const bus = double.client();
+    await serveUbus(bus, api, nodeClock);
+    const caller = double.client();
+    while ((await caller.lookup("l2tpsec").catch(() => [])).length === 0) await new Promise((r) => setTimeout(r, 5));
+    const [found] = await caller.lookup("l2tpsec");
+    assert.ok(found);
+    const times: number[] = [];
+    for (let i = 0; i < 600; i++) {
+      const t = performance.now();
+      await caller.invoke(found.id, "status", []);
+      times.push(performance.now() - t);
+    }
+    const median = times.slice(100).sort((a, b) => a - b)[250] as number;
+    console.log(`# ubus round trip, median of 500: ${median.toFixed(3)} ms`);
+    assert.ok(median <= 1, `${median} ms`);
+  } finally {
+    double.close();
+    rmSync(dir, { recursive: true });
+  }
+});
