@@ -14,13 +14,15 @@ import type { LinkDeps } from "./link/deps.ts";
 import { LocalPorts } from "./link/local-ports.ts";
 import type { Native } from "node-tuntap2";
 import { Ubus } from "ubus-client";
+import { Netifd } from "./openwrt/netifd.ts";
 import { serveUbus } from "./openwrt/ubus.ts";
 import type { Runtime } from "./ports/runtime.ts";
 import { VERSION } from "./version.ts";
 
-/** One daemon over a data plane; simulations join two of these in memory. */
+/** One daemon over a data plane; simulations join two of these in memory. `netifd`: it says which client links are up, and sets their routes. */
 export function compose(
   common: Pick<LinkDeps, "clock" | "crypto" | "host">, plane: DataPlane, hub: EventHub, config: Config, read: () => Config,
+  netifd = false,
 ): Daemon {
   const deps = { clock: common.clock, crypto: common.crypto, log: hub };
   let ike: IkeManager | null = null;
@@ -29,13 +31,14 @@ export function compose(
     return ike;
   };
   const l2tp = new L2tpEndpoint({ ...deps, plane: plane.l2tp }, { vendorName: "l2tpsec" });
-  return new Daemon({ ...deps, host: common.host, plane, ike: openIke, l2tp, ports: new LocalPorts(common.crypto) }, () => ike?.close(), hub, config, read);
+  const links: LinkDeps = { ...deps, host: common.host, plane, ike: openIke, l2tp, ports: new LocalPorts(common.crypto), routesElsewhere: netifd };
+  return new Daemon(links, () => ike?.close(), hub, config, read, !netifd);
 }
 
 const UBUS = "/var/run/ubus/ubus.sock";
 
 /** The bus of a router, not started yet; null where there is none to be used. */
-async function openBus(rt: Runtime, option: string, uci: boolean): Promise<Ubus | null> {
+async function openBus(rt: Runtime, option: string, uci: boolean, onUp: () => void): Promise<Ubus | null> {
   if (option === "off") return null;
   const path = option === "auto" ? UBUS : option;
   if (option === "auto" && !uci) {
@@ -45,7 +48,7 @@ async function openBus(rt: Runtime, option: string, uci: boolean): Promise<Ubus 
     }, () => false);
     if (!there) return null;
   }
-  return new Ubus({ connect: () => rt.streams.connect(path), clock: rt.clock });
+  return new Ubus({ connect: () => rt.streams.connect(path), clock: rt.clock, onState: (up) => up && onUp() });
 }
 
 /** The daemon, until a signal ends it. */
@@ -63,18 +66,24 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openNative: (
     // Without libcrypto in the process the reference in TypeScript does the same, slowly.
     const fastPath = native.fastPath() ?? referenceFastPath(rt.crypto);
     const plane = await openUserspacePlane({ native, fastPath, clock: rt.clock, crypto: rt.crypto, log: hub });
+    let netifd: Netifd | null = null;
+    const bus = await openBus(rt, first.config.daemon.ubus, source.uci, () => {
+      netifd?.sync().catch((e: unknown) => warn(String(e)));
+    });
     const daemon = compose(rt, plane, hub, first.config, () => {
       const again = source.read();
       if (again.config === null || !again.whole) throw new RequestRefused("failed", `nothing was changed, the configuration has faults:\n${again.faults.join("\n")}`);
       for (const f of again.faults) rt.stderr(`error config: ${f}\n`);
       return again.config;
-    });
-    const control = await serveControl(first.config.daemon.control, rt.streams, daemon).catch(async (e: unknown) => {
+    }, bus !== null && source.uci);
+    if (bus && source.uci) netifd = new Netifd(bus, daemon, hub);
+    const api = netifd?.api() ?? daemon;
+    const control = await serveControl(first.config.daemon.control, rt.streams, api).catch(async (e: unknown) => {
       await plane.close();
       throw e;
     });
-    const bus = await openBus(rt, first.config.daemon.ubus, source.uci);
-    if (bus) await serveUbus(bus, daemon, rt.clock);
+    if (bus) await serveUbus(bus, api, rt.clock, netifd);
+    await netifd?.watch();
     bus?.start();
     rt.onSignals({
       stop: (name) => daemon.stop(name, () => {

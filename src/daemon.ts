@@ -3,7 +3,7 @@ import { type DaemonApi, RequestRefused } from "./control/server.ts";
 import type { EventHub } from "./control/log.ts";
 import type { Failure } from "./core/errors.ts";
 import type { Event } from "./core/events.ts";
-import type { Config, UserConfig } from "./config/schema.ts";
+import type { ClientConfig, Config, UserConfig } from "./config/schema.ts";
 import type { L2tpRemote } from "./dataplane/dataplane.ts";
 import type { TunnelAnswer } from "./l2tp/api.ts";
 import { ClientLink } from "./link/client.ts";
@@ -18,18 +18,25 @@ export class Daemon implements DaemonApi {
   readonly #closeIke: () => void;
   readonly #hub: EventHub;
   readonly #read: () => Config;
+  readonly #autostart: boolean;
+  /** Clients on their way down because their section changed; whether each is to start again. */
+  readonly #replaced = new Map<string, boolean>();
   #config: Config;
   readonly #clients = new Map<string, ClientLink>();
   readonly #servers = new Map<string, ServerLink>();
   #stopping = false;
 
-  /** `read` gives the configuration of today; it throws RequestRefused with every fault when that is not valid. */
-  constructor(deps: LinkDeps, closeIke: () => void, hub: EventHub, config: Config, read: () => Config) {
+  /**
+   * `read` gives the configuration of today; it throws RequestRefused with every fault when that is not valid. Without `autostart`
+   * client links wait until somebody (netifd) says up.
+   */
+  constructor(deps: LinkDeps, closeIke: () => void, hub: EventHub, config: Config, read: () => Config, autostart = true) {
     this.#deps = deps;
     this.#closeIke = closeIke;
     this.#hub = hub;
     this.#config = config;
     this.#read = read;
+    this.#autostart = autostart;
     deps.l2tp.acceptTunnel = (remote) => this.#acceptTunnel(remote);
   }
 
@@ -46,10 +53,12 @@ export class Daemon implements DaemonApi {
   }
   #addClient(name: string): void {
     const cfg = this.#config.interfaces.find((c) => c.name === name);
-    if (!cfg) return;
+    if (!cfg) return void this.#replaced.delete(name);
     const link = new ClientLink(this.#deps, cfg);
     this.#clients.set(name, link);
-    if (cfg.auto) link.start();
+    const asked = this.#replaced.get(name) ?? (this.#autostart && cfg.auto);
+    this.#replaced.delete(name);
+    if (asked) link.start();
   }
   #acceptTunnel(remote: L2tpRemote): TunnelAnswer | null {
     for (const s of this.#servers.values()) if (s.owns(remote)) return s.acceptTunnel(remote);
@@ -89,11 +98,16 @@ export class Daemon implements DaemonApi {
   up(name: string): void {
     const client = this.#clients.get(name);
     if (client) client.start();
+    else if (this.#replaced.has(name)) this.#replaced.set(name, true);
     else if (this.#servers.has(name)) this.#servers.get(name)?.start();
     else throw this.#unknown(name);
   }
   down(name: string, gone: () => void = () => {}): void {
     const link = this.#clients.get(name) ?? this.#servers.get(name);
+    if (!link && this.#replaced.has(name)) {
+      this.#replaced.set(name, false);
+      return gone();
+    }
     if (!link) throw this.#unknown(name);
     link.stop("taken down by hand", gone);
   }
@@ -105,8 +119,22 @@ export class Daemon implements DaemonApi {
     return this.#hub.follow(listener);
   }
 
+  clientConfig(name: string): ClientConfig | null {
+    return this.#config.interfaces.find((c) => c.name === name) ?? null;
+  }
+  broken(name: string): string | null {
+    return this.#config.broken.get(name) ?? null;
+  }
+
   /** Sections that did not change are not touched. */
   reload(): string {
+    return this.#reload(true);
+  }
+  /** The same, and not a word when nothing changed. */
+  refresh(): void {
+    this.#reload(false);
+  }
+  #reload(tell: boolean): string {
     const now = this.#read();
     const was = this.#config;
     this.#config = now;
@@ -117,12 +145,13 @@ export class Daemon implements DaemonApi {
       if (!changed(`interface ${name}`)) continue;
       report.push(`interface ${name}`);
       this.#clients.delete(name);
+      this.#replaced.set(name, link.wanted || (this.#autostart && (now.interfaces.find((c) => c.name === name)?.auto ?? false)));
       link.stop("the configuration changed", () => this.#addClient(name));
     }
     for (const c of now.interfaces) {
       if (was.raw.has(`interface ${c.name}`)) continue;
       report.push(`interface ${c.name}`);
-      this.#addClient(c.name);
+      if (!this.#replaced.has(c.name)) this.#addClient(c.name);
     }
     for (const [name, link] of [...this.#servers]) {
       if (!changed(`server ${name}`)) continue;
@@ -139,8 +168,11 @@ export class Daemon implements DaemonApi {
     for (const u of [...was.users, ...now.users] as UserConfig[]) if (changed(`user ${u.name}`)) users.add(u.name);
     if (users.size > 0) for (const s of this.#servers.values()) s.usersChanged(users);
     report.push(...[...users].map((u) => `user ${u}`));
+    for (const name of new Set([...was.broken.keys(), ...now.broken.keys()])) {
+      if (was.broken.get(name) !== now.broken.get(name) && !report.includes(`interface ${name}`)) report.push(`interface ${name}`);
+    }
     const text = report.length === 0 ? "nothing changed" : report.join(", ");
-    this.#hub.emit({ kind: "daemon.reloaded", link: "", changed: text });
+    if (tell || report.length > 0) this.#hub.emit({ kind: "daemon.reloaded", link: "", changed: text });
     return text;
   }
 

@@ -248,7 +248,7 @@ export class Attempt {
     this.#stage({ name: "ip", state: "busy", text: `setting up ${deviceName(this.#cfg)}` });
     this.mtu = Math.min(mtu, info.peerMru);
     const metric = this.#cfg.metric === 0 ? {} : { metric: this.#cfg.metric };
-    const prefixes = [...(this.#cfg.routes ?? []), ...(this.#cfg.defaultroute ? ["0.0.0.0/0"] : [])];
+    const prefixes = this.#deps.routesElsewhere ? [] : [...(this.#cfg.routes ?? []), ...(this.#cfg.defaultroute ? ["0.0.0.0/0"] : [])];
     this.#detaching.then(() => this.#deps.plane.net.attachClient(call.channel, {
       ifname: deviceName(this.#cfg), mtu: this.mtu ?? mtu, local4: info.local, peer4: info.remote,
       routes: prefixes.map((prefix) => ({ prefix, ...metric })), clampMss: true,

@@ -41,6 +41,10 @@ export class ClientLink {
   get state(): LinkState {
     return this.#state;
   }
+  /** Up, or on its way: not taken down by anybody. */
+  get wanted(): boolean {
+    return this.#wanted;
+  }
 
   /** Brings the link up, at once even in a pause between attempts. */
   start(): void {
@@ -117,16 +121,14 @@ export class ClientLink {
     this.#attempt = null;
     this.#stable.disarm();
     this.#stages = this.#stages.map((s) => (s.state === "busy" ? { ...s, state: "failed", text: why.text } : s));
+    this.#error = this.#wanted ? why : null;
     this.#enter("down");
     this.#deps.log.emit({ kind: "link.down", link: this.cfg.name, layer: why.layer, code: why.code, text: why.text });
     if (this.#wanted) {
-      this.#error = why;
       const ms = this.#backoff.pause(why.permanent === true);
       this.#retryAt = this.#deps.clock.now() + ms;
       this.#retry.arm(ms);
       this.#deps.log.emit({ kind: "link.retry", link: this.cfg.name, inSeconds: Math.round(ms / 100) / 10 });
-    } else {
-      this.#error = null;
     }
     for (const f of this.#stopped.splice(0)) f();
     for (const w of this.#watchers) w(why);

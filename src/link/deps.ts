@@ -18,6 +18,8 @@ export interface LinkDeps {
   ike(): IkeManager;
   readonly l2tp: L2tpEndpoint;
   readonly ports: LocalPorts;
+  /** Client links' routes are set by somebody else (netifd). */
+  readonly routesElsewhere?: boolean;
 }
 
 /** The failure of a plane call, as a link reports it. Only SystemError is expected; anything else is a bug and goes on. */

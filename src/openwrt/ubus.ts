@@ -34,11 +34,17 @@ function fitting(all: Readonly<Record<string, Status>>): Record<string, object> 
   return out;
 }
 
+/** What netifd's handler calls. */
+export interface NetifdCalls {
+  setup(name: string): void;
+  teardown(name: string, gone: () => void): void;
+}
+
 /**
  * Registers the object, now and whenever the bus comes back. What is refused ends with a status and says why in `error`. Every
  * event is a notification `link` while anybody listens. Resolves with its end.
  */
-export async function serveUbus(bus: Ubus, api: DaemonApi, clock: Clock): Promise<() => void> {
+export async function serveUbus(bus: Ubus, api: DaemonApi, clock: Clock, netifd: NetifdCalls | null = null): Promise<() => void> {
   const named = (r: Request): string => r.args["name"] as string;
   const answering = (call: (r: Request) => void) => (r: Request): void => {
     try {
@@ -48,6 +54,13 @@ export async function serveUbus(bus: Ubus, api: DaemonApi, clock: Clock): Promis
     }
   };
   const name = { args: { name: TYPE.STRING }, required: ["name"] } as const;
+  const handler = netifd && {
+    setup: { ...name, call: answering((r) => {
+      netifd.setup(named(r));
+      end(r);
+    }) },
+    teardown: { ...name, call: answering((r) => netifd.teardown(named(r), () => end(r))) },
+  };
   let followed = false;
   const object: Registered = await bus.add({
     path: "l2tpsec",
@@ -65,6 +78,7 @@ export async function serveUbus(bus: Ubus, api: DaemonApi, clock: Clock): Promis
         end(r);
       }) },
       doctor: { ...name, call: answering((r) => doctor(r, api, clock)) },
+      ...handler,
     },
     onSubscribers: (any) => {
       followed = any;

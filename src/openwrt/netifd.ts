@@ -1,0 +1,218 @@
+// netifd's view of the links. netifd decides which interfaces are to be up; its handler (lib/netifd/proto/l2tpsec.sh) only passes
+// that on and ends. Everything else goes from here to `network.interface notify_proto`: no process and no shell for each link.
+//
+// Who restarts does not matter: a netifd that is new sets its interfaces up again; when the bus is new, or this process is, the
+// interfaces that netifd wants are asked for and told anew.
+import { type Table, type Ubus, UbusError, type Value } from "ubus-client";
+import { type DaemonApi, RequestRefused } from "../control/server.ts";
+import type { ClientConfig } from "../config/schema.ts";
+import { parsePrefix } from "../core/addr.ts";
+import type { Event, EventLog } from "../core/events.ts";
+import type { ClientStatus } from "../link/status.ts";
+import { toTable } from "./ubus.ts";
+
+/** The daemon, with what netifd must know of its client links. */
+export interface Links extends DaemonApi {
+  /** The configuration of a client link; null when there is none of this name, or it cannot run. */
+  clientConfig(name: string): ClientConfig | null;
+  /** Why an interface that is configured cannot run. */
+  broken(name: string): string | null;
+  /** reload(), silent when nothing changed. */
+  refresh(): void;
+}
+
+/** proto_*() of netifd-proto.sh, as numbers on the bus. */
+const ACTION = { update: 0, error: 3, blockRestart: 4, setupFailed: 7 } as const;
+const PROTO = "l2tpsec";
+const NETIFD = "network.interface";
+
+/**
+ * What netifd is told of a link that is up; addresses are on the netdev already (address-external). With metric 0 the default
+ * route goes as two halves: netifd would put the whole one in the place of wan's, which then would not come back.
+ */
+export function linkUpdate(name: string, cfg: ClientConfig, s: ClientStatus, keep: boolean): Table {
+  const all = cfg.metric === 0 ? ["0.0.0.0/1", "128.0.0.0/1"] : ["0.0.0.0/0"];
+  const routes: Value[] = [...(cfg.routes ?? []), ...(cfg.defaultroute ? all : [])].map((r) => {
+    const p = parsePrefix(r);
+    if (!p) throw new RangeError(`not a prefix: ${r}`);
+    return { target: p.address, netmask: String(p.length) };
+  });
+  const peer = s.remote_ip !== null && s.remote_ip !== s.local_ip && s.remote_ip !== "0.0.0.0" && s.remote_ip !== "" ? { ptp: s.remote_ip } : {};
+  return {
+    action: ACTION.update, ifname: s.ifname, "link-up": true, "address-external": true, keep,
+    ipaddr: [{ ipaddr: s.local_ip, mask: "32", ...peer }],
+    ...(routes.length > 0 ? { routes } : {}), ...(s.dns.length > 0 ? { dns: s.dns } : {}),
+    data: { server: s.server, mtu: s.mtu, ...(s.wins.length > 0 ? { wins: s.wins } : {}) },
+    interface: name,
+  };
+}
+
+export class Netifd {
+  readonly #bus: Pick<Ubus, "call" | "listen">;
+  readonly #links: Links;
+  readonly #log: EventLog;
+  /** Interfaces that netifd believes up. */
+  readonly #told = new Set<string>();
+  /** Interfaces that were given up until their configuration changes. */
+  readonly #blocked = new Set<string>();
+
+  constructor(bus: Pick<Ubus, "call" | "listen">, links: Links, log: EventLog) {
+    this.#bus = bus;
+    this.#links = links;
+    this.#log = log;
+    links.subscribe((e) => this.#onEvent(e));
+  }
+
+  /** From now on, also while the bus is away, for when it comes: wan coming up ends every pause between attempts. */
+  async watch(): Promise<void> {
+    await this.#bus.listen(NETIFD, (_, e) => {
+      const name = e["interface"];
+      if (e["action"] !== "ifup" || typeof name !== "string" || this.#links.clientConfig(name) !== null) return;
+      for (const [n, s] of Object.entries(this.#links.status(null))) if (s.kind === "client" && s.retry_in !== null) this.#quietly(() => this.#links.up(n));
+    });
+  }
+
+  /** The bus is there, for the first time or again: what netifd wants, and what it knows, is set right. */
+  async sync(): Promise<void> {
+    const dump = await this.#ask("dump", {});
+    const list = dump?.["interface"];
+    for (const i of Array.isArray(list) ? (list as readonly Table[]) : []) {
+      const name = i["interface"];
+      if (i["proto"] !== PROTO || typeof name !== "string") continue;
+      const wanted = i["up"] === true || i["pending"] === true;
+      const state = this.#status(name)?.state ?? "down";
+      if (i["up"] === true && state !== "up") this.#lost(name);
+      if (wanted) this.#quietly(() => this.setup(name, true));
+      else if (state !== "down") this.#quietly(() => this.#links.down(name));
+    }
+  }
+
+  /** netifd sets the interface up. Throws RequestRefused; what is wrong with its configuration is told to netifd too. */
+  setup(name: string, keep = false): void {
+    this.#blocked.delete(name);
+    // The configuration is read first: netifd and this process are told of a change at the same time, in no order.
+    this.#quietly(() => this.#links.refresh());
+    const why = this.#links.broken(name);
+    if (why !== null) this.#error(name, "INVALID_CONFIG", why);
+    this.#links.up(name);
+    if (this.#status(name)?.state === "up") this.#up(name, keep);
+  }
+  /** netifd takes the interface down; `gone` within two seconds, of netifd's five. */
+  teardown(name: string, gone: () => void): void {
+    this.#told.delete(name);
+    this.#links.down(name, gone);
+  }
+
+  /** The daemon for everybody else: a person's `up` and `down` of an interface are netifd's ifup and ifdown. */
+  api(): DaemonApi {
+    const links = this.#links;
+    return {
+      status: (name) => links.status(name),
+      reload: () => links.reload(),
+      doctor: (name, stage) => links.doctor(name, stage),
+      disconnect: (session) => links.disconnect(session),
+      subscribe: (f) => links.subscribe(f),
+      up: (name) => {
+        if (links.clientConfig(name) === null) links.up(name);
+        else this.#person(name, "up", () => links.up(name));
+      },
+      down: (name, gone = () => {}) => {
+        if (links.clientConfig(name) === null) links.down(name, gone);
+        else this.#person(name, "down", () => links.down(name, gone), gone);
+      },
+    };
+  }
+
+  /** netifd's own way to the handler, or `direct` where that leads nowhere: it does not know the interface, or is trying already. */
+  #person(name: string, what: "up" | "down", direct: () => void, done: () => void = () => {}): void {
+    this.#ask("status", { interface: name }).then(async (s) => {
+      const active = s?.["up"] === true || s?.["pending"] === true;
+      if (s === null || (what === "up") === active) this.#quietly(direct);
+      else {
+        await this.#ask(what, { interface: name });
+        done();
+      }
+    }, () => {});
+  }
+
+  #onEvent(e: Event): void {
+    if (e.kind === "daemon.reloaded") {
+      for (const part of e.changed.split(", ")) if (part.startsWith("interface ")) this.#changed(part.slice("interface ".length));
+      return;
+    }
+    // Also of a link whose section is gone by now.
+    if (e.kind === "link.state" && e.state !== "up" && this.#told.delete(e.link)) this.#lost(e.link);
+    else if (e.kind === "link.up") this.#up(e.link, false);
+    else if (e.kind === "link.down") this.#failed(e.link);
+  }
+  #up(name: string, keep: boolean): void {
+    const cfg = this.#links.clientConfig(name);
+    const s = this.#status(name);
+    if (cfg === null || s === null) return;
+    this.#told.add(name);
+    this.#notify(linkUpdate(name, cfg, s, keep));
+  }
+  #lost(name: string): void {
+    this.#notify({ action: ACTION.update, "link-up": false, interface: name });
+  }
+  #failed(name: string): void {
+    const error = this.#status(name)?.error;
+    if (!error) return; // it was asked to end
+    const code = error.code.toUpperCase().replaceAll("-", "_");
+    this.#error(name, code, error.text);
+    if (error.permanent !== true) return;
+    // What no retry can mend: netifd gives up, until somebody changes the configuration or says ifup.
+    this.#blocked.add(name);
+    this.#notify({ action: ACTION.blockRestart, interface: name });
+    this.#notify({ action: ACTION.setupFailed, interface: name });
+  }
+  #error(name: string, code: string, text: string): void {
+    this.#notify({ action: ACTION.error, error: [code, text], interface: name });
+  }
+  /** Secrets are unknown to netifd, so it does not see when one changes. */
+  #changed(name: string): void {
+    const blocked = this.#blocked.delete(name);
+    this.#ask("status", { interface: name }).then((s) => {
+      if (s?.["up"] === true || s?.["pending"] === true) this.#quietly(() => this.#start(name));
+      else if (blocked && s !== null) return this.#ask("up", { interface: name });
+      return null;
+    }, () => {});
+  }
+  #start(name: string): void {
+    const why = this.#links.broken(name);
+    if (why !== null) this.#error(name, "INVALID_CONFIG", why);
+    else if ((this.#status(name)?.state ?? "down") === "down") this.#links.up(name);
+  }
+
+  #status(name: string): ClientStatus | null {
+    if (this.#links.clientConfig(name) === null) return null;
+    try {
+      const s = this.#links.status(name)[name];
+      return s?.kind === "client" ? s : null;
+    } catch (e) {
+      if (!(e instanceof RequestRefused)) throw e;
+      return null;
+    }
+  }
+  #notify(t: Table): void {
+    // During a teardown netifd refuses, and while it is away it is not there: it asks again when it wants the interface.
+    this.#ask("notify_proto", toTable(t)).catch(() => {});
+  }
+  /** Null when netifd refuses or does not answer. */
+  async #ask(method: string, args: Table): Promise<Table | null> {
+    try {
+      return (await this.#bus.call(NETIFD, method, args)) ?? {};
+    } catch (e) {
+      if (!(e instanceof UbusError)) throw e;
+      return null;
+    }
+  }
+  #quietly(f: () => void): void {
+    try {
+      f();
+    } catch (e) {
+      if (!(e instanceof RequestRefused)) throw e;
+      this.#log.emit({ kind: "daemon.warning", link: "", text: e.message });
+    }
+  }
+}

@@ -1,0 +1,322 @@
+// Links and netifd, whole: daemons of the simulation, the double of ubusd, and netifd's states.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Ubus, UbusError } from "ubus-client";
+import { compose } from "../../src/build.ts";
+import { loadUci } from "../../src/config/uci-load.ts";
+import type { Config } from "../../src/config/schema.ts";
+import { EventHub } from "../../src/control/log.ts";
+import type { Daemon } from "../../src/daemon.ts";
+import { NonePlane } from "../../src/dataplane/none.ts";
+import { Netifd } from "../../src/openwrt/netifd.ts";
+import { serveUbus } from "../../src/openwrt/ubus.ts";
+import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
+import { FakeUbusd } from "../../src/ubus-client/test/ubusd.ts";
+import { SERVER_CONF, server, type Site, World } from "../sim/world.ts";
+import type { SimHost } from "../sim/simnet.ts";
+import { NetifdDouble } from "./netifd-double.ts";
+
+const HQ = `config interface 'hq'
+	option proto 'l2tpsec'
+	option server '198.51.100.2'
+	option username 'branch'
+	option password 'wonderland'
+	option psk 'swordfish'
+	list routes '192.168.20.0/24'
+	list routes '10.8.0.0/16'
+`;
+
+class Router {
+  readonly w = new World();
+  readonly ubusd = new FakeUbusd();
+  readonly netifd = new NetifdDouble();
+  readonly lns: Site;
+  readonly lines: string[] = [];
+  readonly host: SimHost;
+  readonly #handler: Ubus;
+  text: string;
+  daemon!: Daemon;
+  bus!: Ubus;
+
+  constructor(text: string) {
+    this.text = text;
+    this.lns = this.w.site(this.w.net.host("lns", ["198.51.100.2"]), SERVER_CONF);
+    this.host = this.w.net.host("router", ["203.0.113.2"]);
+    const netifdBus = new Ubus({ connect: () => this.ubusd.connect(), clock: this.w.clock });
+    void this.netifd.serve(netifdBus);
+    netifdBus.start();
+    this.#handler = new Ubus({ connect: () => this.ubusd.connect(), clock: this.w.clock });
+    this.#handler.start();
+    // What openwrt/l2tpsec/files/lib/netifd/proto/l2tpsec.sh does.
+    this.netifd.handler = {
+      setup: (name) => this.#handler.call("l2tpsec", "setup", { name }),
+      teardown: (name) => this.#handler.call("l2tpsec", "teardown", { name }, { timeout: 4000 }),
+    };
+  }
+  config(): Config {
+    const r = loadUci([{ name: "network", path: "network", text: this.text }]);
+    assert.ok(r.whole);
+    return r.config;
+  }
+  async startDaemon(): Promise<void> {
+    const plane = new NonePlane({ clock: this.w.clock, rng: nodeCrypto, net: this.host });
+    const hub = new EventHub(this.w.clock, "debug", (l) => void this.lines.push(l));
+    const env = { readFile: () => "", env: () => undefined, hostname: () => "router", wallClock: () => this.w.clock.now(), resolve: async (n: string) => [n] };
+    this.daemon = compose({ clock: this.w.clock, crypto: nodeCrypto, host: env }, plane, hub, this.config(), () => this.config(), true);
+    let netifd: Netifd | null = null;
+    this.bus = new Ubus({ connect: () => this.ubusd.connect(), clock: this.w.clock, onState: (up) => up && void netifd?.sync() });
+    netifd = new Netifd(this.bus, this.daemon, hub);
+    await serveUbus(this.bus, netifd.api(), this.w.clock, netifd);
+    await netifd.watch();
+    this.bus.start();
+    this.daemon.start();
+    await this.run(50);
+  }
+  async stopDaemon(): Promise<void> {
+    let done = false;
+    this.daemon.stop("test", () => {
+      done = true;
+      this.bus.close();
+    });
+    for (let i = 0; i < 200 && !done; i++) await this.run(20);
+    assert.ok(done);
+    await this.run(50);
+  }
+  async run(ms: number): Promise<void> {
+    for (let t = 0; t < ms; t += 10) {
+      await this.ubusd.flush();
+      await this.w.run(10, 10);
+      await this.ubusd.flush();
+    }
+  }
+  async until(what: string, ms: number, done: () => boolean): Promise<void> {
+    for (let t = 0; !done(); t += 20) {
+      if (t > ms) assert.fail(`${what} did not happen: ${JSON.stringify([...this.netifd.ifaces])}\n${this.lines.join("\n")}`);
+      await this.run(20);
+    }
+  }
+  async isUp(name = "hq"): Promise<void> {
+    await this.until(`${name} up`, 20_000, () => this.netifd.at(name).state === "up" && this.daemon.status(name)[name]?.state === "up");
+  }
+}
+
+const UPDATE = {
+  action: 0, ifname: "l2tps-hq", "link-up": true, "address-external": true, keep: false, ipaddr: [{ ipaddr: "10.99.0.100", mask: "32", ptp: "10.99.0.1" }],
+  routes: [{ target: "192.168.20.0", netmask: "24" }, { target: "10.8.0.0", netmask: "16" }], dns: ["10.99.0.53"], data: { server: "198.51.100.2", mtu: 1400 }, interface: "hq",
+};
+
+test("ifup: the exact update; ifdown: nothing is left", async () => {
+  const r = new Router(HQ);
+  r.netifd.add("hq");
+  await r.startDaemon();
+  assert.equal(r.daemon.status("hq")["hq"]?.state, "down", "netifd decides");
+  r.netifd.up("hq");
+  await r.isUp();
+  assert.deepEqual(r.netifd.at("hq").updates, [UPDATE]);
+  r.netifd.down("hq");
+  await r.until("down", 3000, () => r.netifd.at("hq").state === "down");
+  assert.equal(r.daemon.status("hq")["hq"]?.state, "down", "netifd's teardown ends when the link has");
+  assert.deepEqual([r.netifd.refused, r.netifd.at("hq").errors], [[], []]);
+});
+
+test("the default route with metric 0 goes in two halves, and whole with a metric of its own; without peerdns no servers", async () => {
+  for (const [more, routes] of [
+    ["\toption defaultroute '1'\n", [...UPDATE.routes, { target: "0.0.0.0", netmask: "1" }, { target: "128.0.0.0", netmask: "1" }]],
+    ["\toption defaultroute '1'\n\toption metric '5'\n\toption peerdns '0'\n", [...UPDATE.routes, { target: "0.0.0.0", netmask: "0" }]],
+  ] as const) {
+    const r = new Router(HQ + more);
+    r.netifd.add("hq");
+    await r.startDaemon();
+    r.netifd.up("hq");
+    await r.isUp();
+    const { dns, ...rest } = UPDATE;
+    assert.deepEqual(r.netifd.at("hq").updates, [{ ...(more.includes("peerdns") ? rest : { ...rest, dns }), routes }]);
+  }
+});
+
+test("the link is lost and comes back without netifd's doing", async () => {
+  const r = new Router(HQ);
+  r.netifd.add("hq");
+  await r.startDaemon();
+  r.netifd.up("hq");
+  await r.isUp();
+  r.lns.daemon.disconnect(server(r.lns).sessions[0]?.session ?? 0);
+  await r.until("lost", 5000, () => r.netifd.at("hq").state === "setup");
+  await r.isUp();
+  assert.deepEqual(r.netifd.at("hq").updates, [UPDATE, { action: 0, "link-up": false, interface: "hq" }, UPDATE]);
+  assert.equal(r.netifd.at("hq").errors[0]?.[0], "PEER_TERMINATED");
+});
+
+test("a wrong password or key: an error for LuCI, no retry; the right one brings the link up by itself", async () => {
+  for (const [from, to, code] of [["wonderland", "wrong", "AUTH_FAILED"], ["swordfish", "wrong", "PSK_MISMATCH"]] as const) {
+    const r = new Router(HQ.replace(from, to));
+    r.netifd.add("hq");
+    await r.startDaemon();
+    r.netifd.up("hq");
+    await r.until("given up", 60_000, () => r.netifd.at("hq").state === "down");
+    assert.equal(r.netifd.at("hq").errors[0]?.[0], code);
+    assert.equal(r.netifd.at("hq").autostart, false);
+    await r.run(2000);
+    assert.deepEqual([r.netifd.at("hq").state, r.daemon.status("hq")["hq"]?.state], ["down", "down"]);
+    // netifd does not know secrets, so a reload of the daemon is all that tells of a new one.
+    r.text = HQ;
+    assert.equal(r.daemon.reload(), "interface hq");
+    await r.isUp();
+  }
+});
+
+test("everything else is told and retried", async () => {
+  const r = new Router(HQ.replace("198.51.100.2", "198.51.100.77"));
+  r.netifd.add("hq");
+  await r.startDaemon();
+  r.netifd.up("hq");
+  await r.until("an error", 60_000, () => r.netifd.at("hq").errors.length > 0);
+  assert.equal(r.netifd.at("hq").errors[0]?.[0], "NO_ANSWER");
+  assert.deepEqual([r.netifd.at("hq").state, r.netifd.at("hq").autostart], ["setup", true]);
+});
+
+test("wan comes up: no pause is waited for; an interface of ours coming up means nothing", async () => {
+  const r = new Router(HQ.replace("198.51.100.2", "198.51.100.77") + HQ.replace("'hq'", "'hq2'").replace("198.51.100.2", "198.51.100.78"));
+  for (const n of ["hq", "hq2"]) r.netifd.add(n);
+  await r.startDaemon();
+  for (const n of ["hq", "hq2"]) r.netifd.up(n);
+  const waiting = (n: string): boolean => {
+    const s = r.daemon.status(n)[n];
+    return s?.kind === "client" && s.retry_in !== null;
+  };
+  const other = new Ubus({ connect: () => r.ubusd.connect(), clock: r.w.clock });
+  other.start();
+  await r.until("a pause", 90_000, () => waiting("hq") && waiting("hq2"));
+  void other.sendEvent("network.interface", { action: "ifdown", interface: "wan" });
+  void other.sendEvent("network.interface", { action: "ifup", interface: "hq2" });
+  await r.run(20);
+  assert.deepEqual([waiting("hq"), waiting("hq2")], [true, true]);
+  void other.sendEvent("network.interface", { action: "ifup", interface: "wan" });
+  await r.run(20);
+  assert.deepEqual([waiting("hq"), waiting("hq2")], [false, false]);
+});
+
+test("a wrong option: the interface says which, others are untouched; the right one mends it", async () => {
+  const BAD = HQ.replace("'hq'", "'bad'").replace("'branch'", "'second'") + "\toption mtu '9'\n";
+  const r = new Router(HQ + BAD);
+  r.netifd.add("hq");
+  r.netifd.add("bad");
+  await r.startDaemon();
+  r.netifd.up("hq");
+  r.netifd.up("bad");
+  await r.isUp();
+  await r.until("the error", 1000, () => r.netifd.at("bad").errors.length > 0);
+  assert.deepEqual(r.netifd.at("bad").errors, [["INVALID_CONFIG", 'network.bad.mtu: "9" is not allowed (allowed: a whole number from 576 to 1500 bytes)']]);
+  r.text = HQ + BAD.replace("'9'", "'1300'");
+  assert.equal(r.daemon.reload(), "interface bad");
+  await r.isUp("bad");
+  assert.equal(r.netifd.at("hq").updates.length, 1);
+  // And broken again while it runs.
+  r.text = HQ + BAD;
+  r.daemon.reload();
+  await r.until("down again", 5000, () => r.netifd.at("bad").state === "setup" && r.netifd.at("bad").errors.length > 0);
+  assert.equal(r.netifd.at("hq").updates.length, 1);
+});
+
+test("a change of the file is seen even when netifd is faster than the reload trigger", async () => {
+  const r = new Router("");
+  await r.startDaemon();
+  r.netifd.add("hq");
+  r.text = HQ;
+  r.netifd.up("hq"); // an interface that this daemon has not heard of
+  await r.isUp();
+  r.text = HQ.replace("192.168.20.0/24", "192.168.30.0/24");
+  r.netifd.teardown("hq"); // netifd restarts what changed
+  await r.until("down", 3000, () => r.netifd.at("hq").state !== "up");
+  await r.isUp();
+  assert.match(JSON.stringify(r.netifd.at("hq").updates.at(-1)), /192\.168\.30\.0/);
+  assert.equal(r.daemon.reload(), "nothing changed");
+});
+
+test("the daemon restarts: netifd hears of it, and the link comes back within seconds", async () => {
+  const r = new Router(HQ);
+  r.netifd.add("hq");
+  r.netifd.add("lan").state = "up";
+  await r.startDaemon();
+  r.netifd.up("hq");
+  await r.isUp();
+  await r.stopDaemon();
+  assert.equal(r.netifd.at("hq").state, "setup");
+  await r.startDaemon();
+  await r.isUp();
+  // Killed, it says nothing: the next one does.
+  r.bus.close();
+  r.daemon.stop("killed", () => {});
+  await r.run(2000);
+  r.netifd.at("hq").state = "up";
+  const before = r.netifd.at("hq").updates.length;
+  await r.startDaemon();
+  await r.isUp();
+  assert.deepEqual(r.netifd.at("hq").updates.slice(before).map((u) => u["link-up"]), [false, true]);
+  assert.deepEqual(r.netifd.at("lan").updates, []);
+});
+
+test("ubusd restarts: the link stays up, and netifd keeps it", async () => {
+  const r = new Router(HQ);
+  r.netifd.add("hq");
+  await r.startDaemon();
+  r.netifd.up("hq");
+  await r.isUp();
+  r.ubusd.stop();
+  await r.run(300);
+  r.ubusd.start();
+  await r.until("told again", 20_000, () => r.netifd.at("hq").keptUp > 0);
+  assert.deepEqual(r.netifd.at("hq").updates, [UPDATE, { ...UPDATE, keep: true }]);
+  assert.equal(r.lines.filter((l) => /link\.down/.test(l)).length, 0);
+});
+
+test("netifd restarts: with a goodbye or without, it gets its update", async () => {
+  const r = new Router(HQ);
+  r.netifd.add("hq");
+  await r.startDaemon();
+  r.netifd.up("hq");
+  await r.isUp();
+  r.netifd.at("hq").state = "down"; // a new process knows nothing
+  r.netifd.up("hq");
+  await r.isUp();
+  assert.deepEqual(r.netifd.at("hq").updates, [UPDATE, UPDATE]);
+  assert.equal(r.lines.filter((l) => /link\.down/.test(l)).length, 0, "the link itself was never touched");
+  // An interface that netifd took down while the bus was away goes down when it is back.
+  r.ubusd.stop();
+  r.netifd.at("hq").state = "down";
+  r.ubusd.start();
+  await r.until("down", 20_000, () => r.daemon.status("hq")["hq"]?.state === "down");
+});
+
+test("netifd sets up before the daemon runs: it is found at the start", async () => {
+  const r = new Router(HQ);
+  r.netifd.add("hq");
+  r.netifd.up("hq");
+  await r.run(100);
+  await r.startDaemon();
+  await r.isUp();
+});
+
+test("up and down by a person are netifd's", async () => {
+  const r = new Router(HQ);
+  r.netifd.add("hq");
+  await r.startDaemon();
+  const lua = new Ubus({ connect: () => r.ubusd.connect(), clock: r.w.clock });
+  lua.start();
+  await r.run(20);
+  void lua.call("l2tpsec", "up", { name: "hq" });
+  await r.isUp();
+  let answered = false;
+  lua.call("l2tpsec", "down", { name: "hq" }).then(() => {
+    answered = true;
+  }, () => {});
+  await r.until("down", 3000, () => r.netifd.at("hq").state === "down");
+  assert.ok(answered);
+  assert.equal(r.netifd.at("hq").autostart, false, "it stays down");
+  let why: unknown = null;
+  lua.call("l2tpsec", "up", { name: "nobody" }).catch((e: unknown) => {
+    why = e;
+  });
+  await r.run(50);
+  assert.ok(why instanceof UbusError && why.status === 4);
+});
