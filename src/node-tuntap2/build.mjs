@@ -35,7 +35,7 @@ export function buildNative(outDir, flags = []) {
   const part = `${out}.${process.pid}`; // renamed when whole: a running process keeps the old one
   const args = [
     "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-fPIC", "-shared", "-s",
-    ...flags, ...nodeHeaders().map((d) => `-I${d}`), ...files.filter((f) => f.endsWith(".c")), "-o", part,
+    ...flags, ...nodeHeaders().map((d) => `-I${d}`), ...files.filter((f) => f.endsWith(".c") && !f.endsWith("/qjs.c")), "-o", part,
   ];
   const r = spawnSync(cc, args, { encoding: "utf8" });
   if (r.error) throw new Error(`no C compiler: ${cc} does not start (Debian: apt-get install gcc libc6-dev; or set CC)`);

@@ -29,6 +29,16 @@ export interface Flat {
   noDumps(): number;
   probePath(remote: Uint8Array, into: Uint8Array): number; // into: 16 bytes of address, interface index (BE u32); the MTU
 
+  // Primitives, from libcrypto: RangeError without it, for a wrong length, and for more than 1 MiB.
+  cryptoRandom(into: Uint8Array): void;
+  cryptoHash(name: string, keyed: number, key: Uint8Array, data: Uint8Array, into: Uint8Array): void; // keyed: HMAC
+  cryptoCbc(encrypt: number, cipher: string, key: Uint8Array, iv: Uint8Array, data: Uint8Array, into: Uint8Array): void;
+  cryptoAead(
+    seal: number, cipher: string, key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, data: Uint8Array, into: Uint8Array,
+  ): number; // 0: the tag does not fit
+  cryptoDhNew(group: string, secret: Uint8Array, publicValue: Uint8Array): void; // both are filled
+  cryptoDhShared(group: string, secret: Uint8Array, peer: Uint8Array, into: Uint8Array): number; // 0: not acceptable
+
   fpNew(): number; // 0: no libcrypto
   fpClose(fp: number): void;
   fpFlow(

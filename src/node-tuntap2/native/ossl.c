@@ -14,21 +14,73 @@ static bool get(void *lib, const char *name, void *slot)
 	return f != NULL;
 }
 
+static const struct {
+	const char *name;
+	size_t slot;
+} symbols[] = {
+	{ "OpenSSL_version", offsetof(struct ossl, version) },
+	{ "RAND_bytes", offsetof(struct ossl, random) },
+	{ "OPENSSL_cleanse", offsetof(struct ossl, cleanse) },
+	{ "CRYPTO_memcmp", offsetof(struct ossl, compare) },
+	{ "EVP_get_cipherbyname", offsetof(struct ossl, cipher_by_name) },
+	{ "EVP_get_digestbyname", offsetof(struct ossl, digest_by_name) },
+	{ "EVP_CIPHER_CTX_new", offsetof(struct ossl, cipher_new) },
+	{ "EVP_CIPHER_CTX_free", offsetof(struct ossl, cipher_free) },
+	{ "EVP_CipherInit_ex", offsetof(struct ossl, cipher_init) },
+	{ "EVP_CipherUpdate", offsetof(struct ossl, cipher_update) },
+	{ "EVP_CipherFinal_ex", offsetof(struct ossl, cipher_final) },
+	{ "EVP_CIPHER_CTX_ctrl", offsetof(struct ossl, cipher_ctrl) },
+	{ "EVP_CIPHER_CTX_set_padding", offsetof(struct ossl, cipher_padding) },
+	{ "EVP_MD_CTX_new", offsetof(struct ossl, md_new) },
+	{ "EVP_MD_CTX_free", offsetof(struct ossl, md_free) },
+	{ "EVP_MD_CTX_copy_ex", offsetof(struct ossl, md_copy) },
+	{ "EVP_DigestInit_ex", offsetof(struct ossl, md_init) },
+	{ "EVP_DigestUpdate", offsetof(struct ossl, md_update) },
+	{ "EVP_DigestFinal_ex", offsetof(struct ossl, md_final) },
+	{ "EVP_Digest", offsetof(struct ossl, digest) },
+	{ "HMAC", offsetof(struct ossl, hmac) },
+	{ "BN_CTX_new", offsetof(struct ossl, bn_ctx_new) },
+	{ "BN_CTX_free", offsetof(struct ossl, bn_ctx_free) },
+	{ "BN_new", offsetof(struct ossl, bn_new) },
+	{ "BN_free", offsetof(struct ossl, bn_free) },
+	{ "BN_clear_free", offsetof(struct ossl, bn_clear_free) },
+	{ "BN_bin2bn", offsetof(struct ossl, bn_bin2bn) },
+	{ "BN_bn2binpad", offsetof(struct ossl, bn_bn2binpad) },
+	{ "BN_copy", offsetof(struct ossl, bn_copy) },
+	{ "BN_set_word", offsetof(struct ossl, bn_set_word) },
+	{ "BN_sub_word", offsetof(struct ossl, bn_sub_word) },
+	{ "BN_cmp", offsetof(struct ossl, bn_cmp) },
+	{ "BN_num_bits", offsetof(struct ossl, bn_num_bits) },
+	{ "BN_mod_exp_mont_consttime", offsetof(struct ossl, bn_exp) },
+	{ "BN_get_rfc2409_prime_1024", offsetof(struct ossl, prime1024) },
+	{ "BN_get_rfc3526_prime_1536", offsetof(struct ossl, prime1536) },
+	{ "BN_get_rfc3526_prime_2048", offsetof(struct ossl, prime2048) },
+	{ "BN_get_rfc3526_prime_3072", offsetof(struct ossl, prime3072) },
+	{ "BN_get_rfc3526_prime_4096", offsetof(struct ossl, prime4096) },
+	{ "EC_GROUP_new_by_curve_name", offsetof(struct ossl, ec_group) },
+	{ "EC_GROUP_free", offsetof(struct ossl, ec_group_free) },
+	{ "EC_POINT_new", offsetof(struct ossl, ec_point_new) },
+	{ "EC_POINT_clear_free", offsetof(struct ossl, ec_point_clear_free) },
+	{ "EC_POINT_oct2point", offsetof(struct ossl, ec_oct2point) },
+	{ "EC_POINT_point2oct", offsetof(struct ossl, ec_point2oct) },
+	{ "EC_POINT_mul", offsetof(struct ossl, ec_mul) },
+	{ "EVP_PKEY_new_raw_private_key", offsetof(struct ossl, pkey_private) },
+	{ "EVP_PKEY_new_raw_public_key", offsetof(struct ossl, pkey_public) },
+	{ "EVP_PKEY_get_raw_public_key", offsetof(struct ossl, pkey_get_public) },
+	{ "EVP_PKEY_free", offsetof(struct ossl, pkey_free) },
+	{ "EVP_PKEY_CTX_new", offsetof(struct ossl, pkey_ctx_new) },
+	{ "EVP_PKEY_CTX_free", offsetof(struct ossl, pkey_ctx_free) },
+	{ "EVP_PKEY_derive_init", offsetof(struct ossl, derive_init) },
+	{ "EVP_PKEY_derive_set_peer", offsetof(struct ossl, derive_peer) },
+	{ "EVP_PKEY_derive", offsetof(struct ossl, derive) },
+};
+
 static bool load(void *lib)
 {
-	struct ossl *t = &table;
-
-	return get(lib, "OpenSSL_version", &t->version) && get(lib, "RAND_bytes", &t->random) &&
-	       get(lib, "OPENSSL_cleanse", &t->cleanse) && get(lib, "CRYPTO_memcmp", &t->compare) &&
-	       get(lib, "EVP_get_cipherbyname", &t->cipher_by_name) &&
-	       get(lib, "EVP_get_digestbyname", &t->digest_by_name) && get(lib, "EVP_CIPHER_CTX_new", &t->cipher_new) &&
-	       get(lib, "EVP_CIPHER_CTX_free", &t->cipher_free) && get(lib, "EVP_CipherInit_ex", &t->cipher_init) &&
-	       get(lib, "EVP_CipherUpdate", &t->cipher_update) && get(lib, "EVP_CipherFinal_ex", &t->cipher_final) &&
-	       get(lib, "EVP_CIPHER_CTX_ctrl", &t->cipher_ctrl) &&
-	       get(lib, "EVP_CIPHER_CTX_set_padding", &t->cipher_padding) && get(lib, "EVP_MD_CTX_new", &t->md_new) &&
-	       get(lib, "EVP_MD_CTX_free", &t->md_free) && get(lib, "EVP_MD_CTX_copy_ex", &t->md_copy) &&
-	       get(lib, "EVP_DigestInit_ex", &t->md_init) && get(lib, "EVP_DigestUpdate", &t->md_update) &&
-	       get(lib, "EVP_DigestFinal_ex", &t->md_final);
+	for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++)
+		if (!get(lib, symbols[i].name, (char *)&table + symbols[i].slot))
+			return false;
+	return true;
 }
 
 const struct ossl *ossl(void)

@@ -25,16 +25,18 @@ function candidates(): string[] {
   return out;
 }
 
-/** Throws SystemError with what to do when the library is missing or does not load. */
 export function loadNative(): Native {
+  return native(loadFlat());
+}
+
+/** Throws SystemError with what to do when the library is missing or does not load. */
+export function loadFlat(): Flat {
   const path = candidates().find((p) => existsSync(p));
   if (path === undefined) throw new SystemError("ENOENT", `native library ${FILE} not found`, "run `make build`, or set L2TPSEC_NATIVE to its path");
-  let flat: Flat;
   try {
-    flat = createRequire(path)(path) as Flat;
+    return createRequire(path)(path) as Flat;
   } catch (e) {
     const why = e instanceof Error ? (e.message.split("\n")[0] as string) : String(e);
     throw new SystemError("ENOEXEC", `native library ${path} does not load: ${why}`, "it was built for another system; run `make build` here");
   }
-  return native(flat);
 }
