@@ -3,7 +3,7 @@ NODE ?= node
 BIN = node_modules/.bin
 PREFIX ?= /usr/local
 
-.PHONY: all demo test check build bench fuzz install clean setup lint types unit net rig ipk
+.PHONY: all demo test check build bench fuzz install clean setup lint types unit unit-quickjs net rig ipk
 all: build
 
 setup:
@@ -30,6 +30,10 @@ unit: build
 check: types lint unit
 	$(NODE) scripts/size.mjs
 
+# The same tests inside the router's engine.
+unit-quickjs: build
+	$(NODE) scripts/test-quickjs.mjs
+
 net: build
 	$(NODE) scripts/test.mjs test/net
 
@@ -40,13 +44,15 @@ rig: build
 test:
 	@sh scripts/setup --peers
 	$(MAKE) check
+	$(NODE) scripts/test-quickjs.mjs
+	RUNTIME=qjs $(NODE) scripts/test.mjs test/net
 	$(NODE) scripts/test.mjs test/net test/rig test/openwrt/browser
 	FUZZ_SECONDS=3 $(NODE) scripts/fuzz.mjs
 
 demo:
 	@sh scripts/setup
 	@$(MAKE) --no-print-directory build
-	@$(NODE) dist/l2tpsec.cjs demo
+	@if [ -x dist/l2tpsec ]; then dist/l2tpsec demo; else $(NODE) dist/l2tpsec.cjs demo; fi
 
 bench: build
 	@sh scripts/setup --peers

@@ -1,4 +1,4 @@
-// dist/l2tpsec.cjs: one executable file. dist/*.node: the native library.
+// dist/l2tpsec.cjs: the bundle for Node. dist/*.node: its native library. dist/l2tpsec: the executable for a router.
 import { chmodSync, existsSync, mkdirSync } from "node:fs";
 import { build } from "esbuild";
 
@@ -17,4 +17,10 @@ if (existsSync("src/runtime/node/entry.ts")) {
     format: "cjs", external: ["*.node"], banner: { js: HEAD }, logLevel: "warning", legalComments: "none",
   });
   chmodSync("dist/l2tpsec.cjs", 0o755);
+}
+try {
+  await (await import("../src/runtime/quickjs/build.mjs")).buildExecutable("dist/l2tpsec");
+} catch (e) {
+  // A developer's machine may have no engine; a router's package is refused without the executable.
+  console.error(`build: no dist/l2tpsec, all else is built. ${e.message}`);
 }

@@ -7,12 +7,11 @@ import type { ConfigSource } from "./config/source.ts";
 import { Daemon } from "./daemon.ts";
 import type { DataPlane } from "./dataplane/dataplane.ts";
 import { openUserspacePlane } from "./dataplane/userspace/plane.ts";
-import { referenceFastPath } from "./dataplane/userspace/reference.ts";
 import { IkeManager } from "./ike/manager.ts";
 import { L2tpEndpoint } from "./l2tp/endpoint.ts";
 import type { LinkDeps } from "./link/deps.ts";
 import { LocalPorts } from "./link/local-ports.ts";
-import type { Native } from "node-tuntap2";
+import type { FastPath, Native } from "node-tuntap2";
 import { Ubus } from "ubus-client";
 import { Netifd } from "./openwrt/netifd.ts";
 import { serveUbus } from "./openwrt/ubus.ts";
@@ -51,8 +50,14 @@ async function openBus(rt: Runtime, option: string, uci: boolean, onUp: () => vo
   return new Ubus({ connect: () => rt.streams.connect(path), clock: rt.clock, onState: (up) => up && onUp() });
 }
 
+/** The native library, and who seals and opens packets. */
+export interface DataEngine {
+  readonly native: Native;
+  readonly fastPath: FastPath;
+}
+
 /** The daemon, until a signal ends it. */
-export async function runDaemon(rt: Runtime, source: ConfigSource, openNative: () => Native): Promise<void> {
+export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: () => DataEngine): Promise<void> {
   const first = source.read();
   if (first.config === null) {
     for (const f of first.faults) rt.stderr(`${f}\n`);
@@ -61,10 +66,8 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openNative: (
   const hub = new EventHub(rt.clock, first.config.daemon.log, (line) => rt.stderr(`${line}\n`));
   const warn = (text: string): void => hub.emit({ kind: "daemon.warning", link: "", text });
   try {
-    const native = openNative();
+    const { native, fastPath } = openEngine();
     native.noDumps();
-    // Without libcrypto in the process the reference in TypeScript does the same, slowly.
-    const fastPath = native.fastPath() ?? referenceFastPath(rt.crypto);
     const plane = await openUserspacePlane({ native, fastPath, clock: rt.clock, crypto: rt.crypto, log: hub });
     let netifd: Netifd | null = null;
     const bus = await openBus(rt, first.config.daemon.ubus, source.uci, () => {

@@ -1,11 +1,10 @@
 // argv and exit codes. 0 done, 1 failed, 2 wrong usage or configuration, 3 daemon not reachable.
-import { runDaemon } from "./build.ts";
+import { type DataEngine, runDaemon } from "./build.ts";
 import { ControlClient } from "./control/client.ts";
 import { renderDoctor, renderEvent, renderStatus } from "./control/render.ts";
 import { SystemError } from "./core/errors.ts";
 import { type ConfigSource, iniSource, uciSource } from "./config/source.ts";
 import type { Stage, Status } from "./link/status.ts";
-import type { Native } from "node-tuntap2";
 import type { Runtime } from "./ports/runtime.ts";
 import { runDemo } from "./control/demo.ts";
 import { VERSION } from "./version.ts";
@@ -68,8 +67,8 @@ function parseArgs(argv: readonly string[]): Args {
   return { words, config, uci, socket, flags };
 }
 
-/** `openNative` loads the native library; only the daemon needs it. Throws SystemError with what to do. */
-export async function main(rt: Runtime, openNative: () => Native): Promise<void> {
+/** `openEngine` loads the native library; only the daemon needs it. Throws SystemError with what to do. */
+export async function main(rt: Runtime, openEngine: () => DataEngine): Promise<void> {
   if (rt.argv.includes("--version")) return rt.stdout(`l2tpsec ${VERSION} (${rt.name})\n`);
   if (rt.argv.length === 0 || rt.argv.includes("--help") || rt.argv.includes("-h")) {
     rt.stdout(USAGE);
@@ -85,7 +84,7 @@ export async function main(rt: Runtime, openNative: () => Native): Promise<void>
     if (command === "run" || command === "check") {
       if ((args.config === null) === (args.uci === null)) throw new Usage(`${command} needs either --config FILE or --uci [DIR]`);
       const source = args.uci !== null ? uciSource(rt.host, args.uci) : iniSource(rt.host, args.config as string);
-      return command === "check" ? check(rt, source) : await runDaemon(rt, source, openNative);
+      return command === "check" ? check(rt, source) : await runDaemon(rt, source, openEngine);
     }
     if (command === "demo") return rt.exit(await runDemo(rt));
     await remote(rt, command, rest[0] ?? null, args);

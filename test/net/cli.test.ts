@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe } from "node:test";
 import { Daemon } from "./daemon.ts";
-import { DAEMON, run, scenario, sleep } from "./harness.ts";
+import { PROGRAM, run, scenario, sleep } from "./harness.ts";
 import { clientConfig, clientSection, PASSWORD, pair, PSK, serverConfig, two } from "./sites.ts";
 
-const l2tpsec = (...args: string[]) => run(process.execPath, [DAEMON, ...args]);
+const l2tpsec = (...args: string[]) => run(PROGRAM[0], [...PROGRAM.slice(1), ...args]);
 
 describe("command line", { concurrency: 3 }, () => {
   scenario("exit codes: 0 done, 1 failed, 2 usage or configuration, 3 not reachable", {}, async (lab) => {
@@ -70,7 +70,7 @@ psk = ${PSK}
     const { client, server } = await pair(a, b);
     await client.start();
     await client.waitUp("hq");
-    const events = lab.spawn("events", process.execPath, [DAEMON, "events", "--json", "--socket", client.socket]);
+    const events = lab.spawn("events", PROGRAM[0], [...PROGRAM.slice(1), "events", "--json", "--socket", client.socket]);
     await sleep(400);
     const down = await client.cli("down", "hq");
     assert.equal(down.code, 0, down.stderr);
@@ -167,7 +167,7 @@ psk = ${PSK}
   scenario("without privileges: one sentence with what to do", { needs: ["daemon", "setpriv"] }, async (lab) => {
     const { a, b } = await two(lab);
     const { client } = await pair(a, b);
-    const args = ["--bounding-set=-all", "--inh-caps=-all", process.execPath, DAEMON, "run", "--config", client.file, "--foreground"];
+    const args = ["--bounding-set=-all", "--inh-caps=-all", ...PROGRAM, "run", "--config", client.file, "--foreground"];
     const p = a.spawn("setpriv", ...args);
     const m = await p.line(/(warn|error) .*/, 8000).catch(() => p.output.match(/.+/));
     assert.match(m?.[0] ?? "", /root|CAP_NET|privilege|permission/i);

@@ -1,7 +1,7 @@
 // Our daemon as a black box: a configuration file in, status, events, log and exit code out.
 import { readFileSync } from "node:fs";
 import type { ClientStatus, ServerStatus, Status } from "../../src/link/status.ts";
-import { DAEMON, type Done, type Lab, type Ns, type Proc, run, until } from "./harness.ts";
+import { DAEMON, PROGRAM, type Done, type Lab, type Ns, type Proc, run, until } from "./harness.ts";
 
 export type Section = Record<string, string | number>;
 export type Config = Record<string, Section>;
@@ -80,7 +80,7 @@ export class Daemon {
   }
 
   cli(...args: string[]): Promise<Done> {
-    return run(process.execPath, [DAEMON, ...args, "--socket", this.socket]);
+    return run(PROGRAM[0], [...PROGRAM.slice(1), ...args, "--socket", this.socket]);
   }
   async #status(name: string): Promise<Status> {
     const r = await this.cli("status", name, "--json");

@@ -8,7 +8,11 @@ import type { Daemon } from "./daemon.ts";
 
 const PREFIX = "l2tpsec";
 export const CACHE = `${process.cwd()}/.cache`;
-export const DAEMON = `${process.cwd()}/dist/l2tpsec.cjs`;
+/** RUNTIME=qjs: the router's executable; otherwise the bundle on this Node. */
+export const RUNTIME = process.env["RUNTIME"] === "qjs" ? "qjs" : "node";
+export const DAEMON = `${process.cwd()}/dist/l2tpsec${RUNTIME === "qjs" ? "" : ".cjs"}`;
+/** The words that start it. */
+export const PROGRAM: readonly [string, ...string[]] = RUNTIME === "qjs" ? [DAEMON] : [process.execPath, DAEMON];
 
 export interface Done {
   readonly code: number | null;
@@ -51,7 +55,7 @@ export function lacking(...needs: string[]): string | undefined {
     n.startsWith("/") ? !existsSync(n) : !onPath(n),
   );
   if (gone.length > 0) return `not installed: ${gone.join(", ")} (sh scripts/setup --peers)`;
-  if (needs.includes("daemon") && !existsSync(DAEMON)) return "dist/l2tpsec.cjs is not built (make build)";
+  if (needs.includes("daemon") && !existsSync(DAEMON)) return `${DAEMON.slice(DAEMON.indexOf("dist/"))} is not built (make build)`;
   return undefined;
 }
 

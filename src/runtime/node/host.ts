@@ -5,20 +5,11 @@ import { hostname } from "node:os";
 import { canonicalIp } from "../../core/addr.ts";
 import { SystemError } from "../../core/errors.ts";
 import type { Host } from "../../ports/ports.ts";
+import { FILE_ADVICE, NAME_ADVICE } from "../advice.ts";
 
 function codeOf(e: unknown): string {
   return e instanceof Error && "code" in e && typeof e.code === "string" ? e.code : "EIO";
 }
-
-const FILE_ADVICE: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such file",
-  EACCES: "the daemon may not read it",
-  EISDIR: "it is a directory",
-};
-const NAME_ADVICE: Readonly<Record<string, string>> = {
-  ENOTFOUND: "the name does not exist",
-  EAI_AGAIN: "no name server answers; is the Internet connection up?",
-};
 
 export const nodeHost: Host = {
   readFile(path) {

@@ -3,6 +3,7 @@ import { chmodSync, unlinkSync } from "node:fs";
 import * as net from "node:net";
 import { SystemError } from "../../core/errors.ts";
 import type { ByteStream, StreamTransport } from "../../ports/runtime.ts";
+import { socketAdvice } from "../advice.ts";
 
 const BACKLOG = 1 << 20; // bytes that a reader who does not read may leave in our buffer
 
@@ -62,11 +63,11 @@ export const nodeStreams: StreamTransport = {
       } catch (e) {
         const code = codeOf(e);
         if (code !== "EADDRINUSE" || again) {
-          throw new SystemError(code, `open the control socket ${path}`, code === "ENOENT" || code === "EACCES" ? "the folder must exist and be writable: see daemon.control" : "");
+          throw new SystemError(code, `open the control socket ${path}`, socketAdvice(code));
         }
         const other = await connect(path).catch(() => null);
         other?.close();
-        if (other) throw new SystemError("EADDRINUSE", `open the control socket ${path}`, "a daemon answers there already: stop it, or give this one another daemon.control");
+        if (other) throw new SystemError("EADDRINUSE", `open the control socket ${path}`, socketAdvice("EADDRINUSE"));
         unlinkSync(path);
       }
     }

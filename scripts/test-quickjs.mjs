@@ -1,0 +1,67 @@
+// The unit and simulation tests inside QuickJS: the same files, on the router's host, library and engine.
+import { spawn } from "node:child_process";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { buildExecutable, bundle, positionTable, toBytecode } from "../src/runtime/quickjs/build.mjs";
+
+// About this tree and its tools rather than the program, or about Node's own side.
+const NOT_HERE = ["test/layers.test.ts", "test/openwrt/", "src/node-tuntap2/test/"];
+const APART = ["test/net", "test/rig", "test/bench", "test/fuzz"];
+
+const args = process.argv.slice(2);
+const all = ["test", "src/node-tuntap2/test", "src/ubus-client/test"]
+  .flatMap((d) => readdirSync(d, { recursive: true }).filter((f) => f.endsWith(".test.ts")).map((f) => `${d}/${f}`))
+  .filter((f) => ![...NOT_HERE, ...APART].some((d) => f.startsWith(d)))
+  .filter((f) => args.length === 0 || args.some((a) => f.startsWith(a)))
+  .sort();
+const dir = `.cache/test-quickjs-${process.pid}`;
+mkdirSync(dir, { recursive: true });
+const node = new URL("../test/quickjs/node.ts", import.meta.url).pathname;
+const stands = {
+  name: "stand-ins",
+  setup(b) {
+    const at = (name) => ({ path: new URL(`../test/quickjs/${name}.ts`, import.meta.url).pathname });
+    b.onResolve({ filter: /^node:test$/ }, () => at("node-test"));
+    b.onResolve({ filter: /^node:assert\/strict$/ }, () => at("assert"));
+    b.onResolve({ filter: /^node:(fs|util)$/ }, () => at("node"));
+    b.onResolve({ filter: /runtime\/node\/(crypto|native)\.ts$/ }, () => at("node"));
+    b.onResolve({ filter: /^fast-check$/ }, (a) => (a.importer.endsWith("test/quickjs/fast-check.ts") ? undefined : at("fast-check")));
+  },
+};
+const FOLDERS = { "test/golden/ubus": readdirSync("test/golden/ubus") };
+
+async function group(files, i) {
+  const entry = `${dir}/entry${i}.ts`;
+  writeFileSync(entry, `import ${JSON.stringify(node)};\nimport "../../test/seed.ts";\n${files.map((f) => `import "../../${f}";`).join("\n")}
+import { runAll } from "../../test/quickjs/node-test.ts";
+import { inSources } from "../../src/runtime/quickjs/positions.ts";
+const sys = globalThis.host;
+let table = null;
+runAll((stack) => inSources(table ??= new Uint8Array(sys.readFile("${dir}/positions${i}.bin")), stack));
+`);
+  const { script, map } = await bundle(entry, { plugins: [stands], define: { FOLDERS: JSON.stringify(FOLDERS) }, minifyIdentifiers: false, alias: {} });
+  writeFileSync(`${dir}/positions${i}.bin`, positionTable(script, map));
+  await toBytecode(script, `${dir}/group${i}.bin`);
+  return new Promise((resolve) => {
+    const child = spawn(`${dir}/host`, [`${dir}/group${i}.bin`], { stdio: ["ignore", "pipe", "inherit"] });
+    let text = "";
+    child.stdout.setEncoding("utf8").on("data", (d) => {
+      process.stdout.write(d);
+      text += d;
+    });
+    child.on("close", (code) => resolve({ ok: code === 0, text }));
+  });
+}
+
+let ok = false;
+try {
+  await buildExecutable(`${dir}/host`, { test: true });
+  const halves = [all.filter((_, i) => i % 2 === 0), all.filter((_, i) => i % 2 === 1)].filter((h) => h.length > 0);
+  const results = await Promise.all(halves.map(group));
+  ok = results.every((r) => r.ok);
+  const sum = (word) => results.reduce((n, r) => n + Number(new RegExp(`^# ${word} (\\d+)$`, "m").exec(r.text)?.[1] ?? 0), 0);
+  console.log(`\nQuickJS: ${all.length} files, ${sum("pass")} passed, ${sum("fail")} failed, ${sum("skipped")} skipped`);
+} catch (e) {
+  console.error(`test-quickjs: ${e.message}`);
+}
+rmSync(dir, { recursive: true, force: true });
+process.exit(ok ? 0 : 1);

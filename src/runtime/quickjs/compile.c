@@ -1,0 +1,40 @@
+/* At build time: compile SCRIPT NAME OUT. A script becomes the engine's bytecode, with positions and without its text. */
+#include <quickjs.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int main(int argc, char **argv)
+{
+	JSRuntime *rt = JS_NewRuntime();
+	JSContext *ctx = JS_NewContext(rt);
+	FILE *f = argc == 4 ? fopen(argv[1], "rb") : NULL;
+	JSValue code;
+	uint8_t *out;
+	char *text;
+	size_t len;
+	long size;
+
+	if (!f || fseek(f, 0, SEEK_END) < 0 || (size = ftell(f)) < 0 || !(text = calloc(1, (size_t)size + 1))) {
+		fprintf(stderr, "usage: compile SCRIPT NAME OUT\n");
+		return 2;
+	}
+	rewind(f);
+	len = fread(text, 1, (size_t)size, f);
+	fclose(f);
+	JS_SetMaxStackSize(rt, 0);
+	JS_SetStripInfo(rt, JS_STRIP_SOURCE);
+	code = JS_Eval(ctx, text, len, argv[2], JS_EVAL_TYPE_GLOBAL | JS_EVAL_FLAG_COMPILE_ONLY);
+	if (JS_IsException(code)) {
+		JSValue e = JS_GetException(ctx), stack = JS_GetPropertyStr(ctx, e, "stack");
+
+		fprintf(stderr, "%s\n%s", JS_ToCString(ctx, e), JS_IsString(stack) ? JS_ToCString(ctx, stack) : "");
+		return 1;
+	}
+	out = JS_WriteObject(ctx, &len, code, JS_WRITE_OBJ_BYTECODE);
+	f = out ? fopen(argv[3], "wb") : NULL;
+	if (!f || fwrite(out, 1, len, f) != len || fclose(f) != 0) {
+		perror(argv[3]);
+		return 1;
+	}
+	return 0;
+}

@@ -1,0 +1,56 @@
+/*
+ * The host of the QuickJS engine: a process with one engine, one fair event loop, and what TypeScript needs of the system
+ * (sys.ts says it in types). Nothing here knows what the program does.
+ */
+#ifndef L2TPSEC_HOST_H
+#define L2TPSEC_HOST_H
+
+#include <quickjs.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct watch; /* one descriptor in the loop */
+
+struct host {
+	JSContext *ctx;
+	int epoll;
+	double alarm; /* ms of CLOCK_MONOTONIC; INFINITY: none */
+	int watches; /* with none, and no alarm, the program has ended */
+	struct watch *dead; /* unwatched in this turn */
+	JSValue sys; /* the object that TypeScript got; its callbacks are looked up when they are due */
+	JSValue *rejected; /* promises without a handler, looked at when the jobs have run */
+	int rejections;
+	int argc;
+	char **argv;
+	int signals; /* signalfd, or -1 */
+};
+
+double host_now(void); /* ms, monotonic */
+
+/* Level triggered; `events` as epoll's. Returns NULL with errno. The fd stays the caller's. */
+struct watch *host_watch(struct host *h, int fd, uint32_t events, void (*ready)(void *opaque, uint32_t events), void *opaque);
+int host_rewatch(struct host *h, struct watch *w, uint32_t events);
+void host_unwatch(struct watch *w); /* safe inside any callback */
+
+/* Calls `f` (not freed) with arguments (freed). An exception is fatal. The loop runs what became due in promises. */
+void host_call(struct host *h, JSValueConst f, int argc, JSValue *argv);
+/* sys[name](...argv), when TypeScript has set it. */
+void host_callback(struct host *h, const char *name, int argc, JSValue *argv);
+/* Runs the promise jobs that are due; a rejection that nobody handles is fatal. */
+void host_jobs(struct host *h);
+/* Logs the pending exception with TypeScript's file and line, and ends the process with status 1. */
+_Noreturn void host_uncaught(struct host *h);
+_Noreturn void host_die(const char *text);
+
+/* An Error with code, errno and syscall, as the library's. Returns JS_EXCEPTION. */
+JSValue host_failed(JSContext *ctx, int no, const char *call);
+struct host *host_of(JSContext *ctx);
+
+void sys_add(struct host *h, JSValue sys); /* sys.c: files, clock, environment, output */
+void net_add(struct host *h, JSValue sys); /* net.c: descriptors, UNIX sockets, names */
+void proc_add(struct host *h, JSValue sys); /* proc.c: signals, children */
+
+#define HOST_FN(name) static JSValue name(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
+void host_functions(JSContext *ctx, JSValue sys, const JSCFunctionListEntry *list, int n);
+
+#endif

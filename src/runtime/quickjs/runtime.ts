@@ -1,0 +1,42 @@
+// The Runtime of QuickJS.
+import { nativeCrypto } from "./crypto.ts";
+import type { Runtime } from "../../ports/runtime.ts";
+import { quickjsClock } from "./clock.ts";
+import { quickjsHost } from "./host.ts";
+import { quickjsSpawn } from "./process.ts";
+import { quickjsStreams } from "./streams.ts";
+import type { Sys } from "./sys.ts";
+
+export function quickjsRuntime(sys: Sys): Runtime {
+  return {
+    name: `quickjs ${sys.engine}`,
+    argv: sys.argv,
+    self: [sys.self],
+    clock: quickjsClock(sys),
+    crypto: nativeCrypto(sys.flat),
+    host: quickjsHost(sys),
+    streams: quickjsStreams(sys),
+    isRoot: sys.isRoot,
+    terminal: sys.terminal,
+    stdout(text) {
+      if (!sys.out(1, text)) sys.exit(0); // `l2tpsec events | head`
+    },
+    stderr: (text) => void sys.out(2, text),
+    onSignals(handlers) {
+      sys.onSignal = (name) => {
+        if (name === "SIGHUP") handlers.reload();
+        else handlers.stop(name === "SIGINT" ? "SIGINT" : "SIGTERM");
+      };
+      sys.signals(true);
+      return () => {
+        sys.signals(false);
+        sys.onSignal = undefined;
+      };
+    },
+    spawn: quickjsSpawn(sys),
+    tempDir: (prefix) => sys.tempDir(prefix),
+    writeFile: (path, text, mode) => sys.writeFile(path, text, mode),
+    removeTree: (path) => sys.removeTree(path),
+    exit: (code) => sys.exit(code),
+  };
+}

@@ -1,0 +1,141 @@
+// UNIX stream sockets.
+import { SystemError } from "../../core/errors.ts";
+import type { ByteStream, StreamTransport } from "../../ports/runtime.ts";
+import { socketAdvice } from "../advice.ts";
+import { codeOf, READABLE, type Sys, type Watch, WRITABLE } from "./sys.ts";
+
+const BACKLOG = 1 << 20; // bytes that a reader who does not read may leave in our memory
+const AT_ONCE = 32; // streams of one listener
+const CHUNK = 16384;
+
+/** A connected socket. What it reads goes through `chunk`, which all streams share: it is lent. */
+class SocketStream implements ByteStream {
+  readonly #sys: Sys;
+  readonly #fd: number;
+  readonly #watch: Watch;
+  readonly #chunk: Uint8Array;
+  #queue: Uint8Array[] = [];
+  #queued = 0;
+  #sent = 0; // of the first in the queue
+  #ending = false;
+  #open = true;
+  onData: (chunk: Uint8Array) => void = () => {};
+  onClose: () => void = () => {};
+
+  constructor(sys: Sys, fd: number, chunk: Uint8Array) {
+    this.#sys = sys;
+    this.#fd = fd;
+    this.#chunk = chunk;
+    this.#watch = sys.watch(fd, READABLE, (mask) => this.#ready(mask));
+  }
+  send(data: Uint8Array): void {
+    if (!this.#open || this.#ending) return;
+    if (this.#queued > BACKLOG) return this.#end(); // a follower that never reads must not fill our memory
+    this.#queue.push(data);
+    this.#queued += data.length;
+    if (this.#queue.length === 1) this.#flush();
+  }
+  close(): void {
+    if (!this.#open || this.#ending) return;
+    this.#ending = true;
+    if (this.#queue.length === 0) this.#end();
+  }
+  #flush(): void {
+    try {
+      for (let first = this.#queue[0]; first; first = this.#queue[0]) {
+        const n = this.#sys.write(this.#fd, first, this.#sent);
+        if (n < 0) break;
+        this.#sent += n;
+        this.#queued -= n;
+        if (this.#sent < first.length) continue;
+        this.#queue.shift();
+        this.#sent = 0;
+      }
+    } catch {
+      return this.#end(); // the other side is gone
+    }
+    if (this.#queue.length === 0 && this.#ending) return this.#end();
+    this.#sys.rewatch(this.#watch, READABLE | (this.#queue.length > 0 ? WRITABLE : 0));
+  }
+  #ready(mask: number): void {
+    if ((mask & WRITABLE) !== 0 && this.#queue.length > 0) this.#flush();
+    if ((mask & READABLE) === 0 || !this.#open) return;
+    let n: number;
+    try {
+      n = this.#sys.read(this.#fd, this.#chunk);
+    } catch {
+      n = 0;
+    }
+    if (n === 0) this.#end();
+    else if (n > 0 && !this.#ending) this.onData(this.#chunk.subarray(0, n));
+  }
+  #end(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#queue = [];
+    this.#sys.unwatch(this.#watch);
+    this.#sys.close(this.#fd);
+    // As on Node: never inside send() or close().
+    void Promise.resolve().then(() => this.onClose());
+  }
+}
+
+export function quickjsStreams(sys: Sys): StreamTransport {
+  const chunk = new Uint8Array(CHUNK);
+  const open = (path: string): ByteStream => {
+    try {
+      return new SocketStream(sys, sys.connect(path), chunk);
+    } catch (e) {
+      throw new SystemError(codeOf(e), `connect to ${path}`);
+    }
+  };
+  const tryListen = (path: string): number => {
+    for (let again = false; ; again = true) {
+      try {
+        return sys.listen(path);
+      } catch (e) {
+        const code = codeOf(e);
+        if (code !== "EADDRINUSE" || again) throw new SystemError(code, `open the control socket ${path}`, socketAdvice(code));
+        if (answers(path)) throw new SystemError(code, `open the control socket ${path}`, socketAdvice(code));
+        sys.unlink(path); // its owner is gone
+      }
+    }
+  };
+  const answers = (path: string): boolean => {
+    try {
+      open(path).close();
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const listen = (path: string, onStream: (s: ByteStream) => void): { close(): void } => {
+    const fd = tryListen(path);
+    let count = 0;
+    const watch = sys.watch(fd, READABLE, () => {
+      const peer = sys.accept(fd);
+      if (peer < 0) return;
+      if (count >= AT_ONCE) return sys.close(peer);
+      count++;
+      const stream = new SocketStream(sys, peer, chunk);
+      onStream(stream);
+      const told = stream.onClose;
+      stream.onClose = () => {
+        count--;
+        told();
+      };
+    });
+    return {
+      close() {
+        sys.unwatch(watch);
+        sys.close(fd);
+        sys.unlink(path);
+      },
+    };
+  };
+  return {
+    // Synchronous underneath: what fails rejects all the same.
+    listen: async (path, onStream) => listen(path, onStream),
+    connect: async (path) => open(path),
+  };
+}

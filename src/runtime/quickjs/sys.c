@@ -1,0 +1,226 @@
+/* Clock, files, environment and output. */
+#include "host.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <math.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LONGEST (16 << 20) /* of a file */
+
+HOST_FN(now)
+{
+	(void)self, (void)argc, (void)argv;
+	return JS_NewFloat64(ctx, host_now());
+}
+
+HOST_FN(wall_clock)
+{
+	struct timespec t;
+
+	(void)self, (void)argc, (void)argv;
+	clock_gettime(CLOCK_REALTIME, &t);
+	return JS_NewFloat64(ctx, floor((double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6));
+}
+
+HOST_FN(alarm_at)
+{
+	(void)self, (void)argc;
+	return JS_ToFloat64(ctx, &host_of(ctx)->alarm, argv[0]) < 0 ? JS_EXCEPTION : JS_UNDEFINED;
+}
+
+HOST_FN(read_file)
+{
+	const char *path = JS_ToCString(ctx, argv[0]);
+	uint8_t *all = NULL;
+	size_t len = 0, room = 0;
+	JSValue r = JS_UNDEFINED;
+	ssize_t n = 0;
+	int fd;
+
+	(void)self, (void)argc;
+	if (!path)
+		return JS_EXCEPTION;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	JS_FreeCString(ctx, path);
+	if (fd < 0)
+		return host_failed(ctx, errno, "open");
+	for (;;) { /* by reading, as files of /proc have no size */
+		if (len == room) {
+			uint8_t *more = len >= LONGEST ? NULL : realloc(all, room += room ? room : 4096);
+
+			if (!more) {
+				r = host_failed(ctx, len >= LONGEST ? EFBIG : ENOMEM, "read");
+				break;
+			}
+			all = more;
+		}
+		do
+			n = read(fd, all + len, room - len);
+		while (n < 0 && errno == EINTR);
+		if (n < 0)
+			r = host_failed(ctx, errno, "read");
+		if (n <= 0)
+			break;
+		len += (size_t)n;
+	}
+	close(fd);
+	if (!JS_IsException(r))
+		r = JS_NewArrayBufferCopy(ctx, all, len);
+	free(all);
+	return r;
+}
+
+static bool write_all(int fd, const char *p, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, p, len);
+
+		if (n < 0 && errno == EAGAIN) { /* stdout is somebody's non-blocking pipe */
+			struct pollfd wait = { .fd = fd, .events = POLLOUT };
+
+			poll(&wait, 1, -1);
+		} else if (n < 0 && errno != EINTR) {
+			return false;
+		}
+		if (n > 0) {
+			p += n;
+			len -= (size_t)n;
+		}
+	}
+	return true;
+}
+
+HOST_FN(write_file)
+{
+	const char *path = JS_ToCString(ctx, argv[0]), *text;
+	int32_t mode;
+	size_t len;
+	int fd, no = 0;
+
+	(void)self, (void)argc;
+	if (!path)
+		return JS_EXCEPTION;
+	text = JS_ToCStringLen(ctx, &len, argv[1]);
+	if (!text || JS_ToInt32(ctx, &mode, argv[2]) < 0) {
+		JS_FreeCString(ctx, path);
+		JS_FreeCString(ctx, text);
+		return JS_EXCEPTION;
+	}
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, (mode_t)mode);
+	if (fd < 0 || !write_all(fd, text, len))
+		no = errno;
+	if (fd >= 0 && close(fd) < 0 && !no)
+		no = errno;
+	JS_FreeCString(ctx, path);
+	JS_FreeCString(ctx, text);
+	return no ? host_failed(ctx, no, fd < 0 ? "open" : "write") : JS_UNDEFINED;
+}
+
+HOST_FN(temp_dir)
+{
+	const char *prefix = JS_ToCString(ctx, argv[0]), *tmp = getenv("TMPDIR");
+	char path[256];
+	int n;
+
+	(void)self, (void)argc;
+	if (!prefix)
+		return JS_EXCEPTION;
+	n = snprintf(path, sizeof path, "%s/%sXXXXXX", tmp && *tmp ? tmp : "/tmp", prefix);
+	JS_FreeCString(ctx, prefix);
+	if (n < 0 || (size_t)n >= sizeof path)
+		return host_failed(ctx, ENAMETOOLONG, "mkdtemp");
+	return mkdtemp(path) ? JS_NewString(ctx, path) : host_failed(ctx, errno, "mkdtemp");
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+	(void)st, (void)type, (void)where;
+	return remove(path);
+}
+
+HOST_FN(remove_tree)
+{
+	const char *path = JS_ToCString(ctx, argv[0]);
+	int r;
+
+	(void)self, (void)argc;
+	if (!path)
+		return JS_EXCEPTION;
+	r = nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	JS_FreeCString(ctx, path);
+	return r < 0 && errno != ENOENT ? host_failed(ctx, errno, "remove") : JS_UNDEFINED;
+}
+
+HOST_FN(env)
+{
+	const char *name = JS_ToCString(ctx, argv[0]), *value = name ? getenv(name) : NULL;
+
+	(void)self, (void)argc;
+	JS_FreeCString(ctx, name);
+	return value ? JS_NewString(ctx, value) : JS_UNDEFINED;
+}
+
+HOST_FN(hostname)
+{
+	char name[256] = "";
+
+	(void)self, (void)argc, (void)argv;
+	return gethostname(name, sizeof name - 1) < 0 ? host_failed(ctx, errno, "gethostname") : JS_NewString(ctx, name);
+}
+
+/* Text on descriptor 1 or 2, all of it. False when nobody reads any more. */
+HOST_FN(out)
+{
+	int32_t fd;
+	size_t len;
+	const char *text;
+	bool ok;
+
+	(void)self, (void)argc;
+	if (JS_ToInt32(ctx, &fd, argv[0]) < 0 || !(text = JS_ToCStringLen(ctx, &len, argv[1])))
+		return JS_EXCEPTION;
+	ok = write_all(fd == 1 ? 1 : 2, text, len);
+	JS_FreeCString(ctx, text);
+	return JS_NewBool(ctx, ok);
+}
+
+HOST_FN(quit)
+{
+	int32_t code = 1;
+
+	(void)self, (void)argc;
+	JS_ToInt32(ctx, &code, argv[0]);
+	_exit(code);
+}
+
+static const JSCFunctionListEntry functions[] = {
+	JS_CFUNC_DEF("now", 0, now), JS_CFUNC_DEF("wallClock", 0, wall_clock), JS_CFUNC_DEF("alarm", 1, alarm_at),
+	JS_CFUNC_DEF("readFile", 1, read_file), JS_CFUNC_DEF("writeFile", 3, write_file), JS_CFUNC_DEF("tempDir", 1, temp_dir),
+	JS_CFUNC_DEF("removeTree", 1, remove_tree), JS_CFUNC_DEF("env", 1, env), JS_CFUNC_DEF("hostname", 0, hostname),
+	JS_CFUNC_DEF("out", 2, out), JS_CFUNC_DEF("exit", 1, quit),
+};
+
+void sys_add(struct host *h, JSValue sys)
+{
+	JSContext *ctx = h->ctx;
+	JSValue words = JS_NewArray(ctx);
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+
+	host_functions(ctx, sys, functions, sizeof functions / sizeof *functions);
+	for (int i = 1; i < h->argc; i++)
+		JS_SetPropertyUint32(ctx, words, (uint32_t)i - 1, JS_NewString(ctx, h->argv[i]));
+	JS_SetPropertyStr(ctx, sys, "argv", words);
+	self[n < 0 ? 0 : n] = 0;
+	JS_SetPropertyStr(ctx, sys, "self", JS_NewString(ctx, self));
+	JS_SetPropertyStr(ctx, sys, "engine", JS_NewString(ctx, CONFIG_VERSION));
+	JS_SetPropertyStr(ctx, sys, "isRoot", JS_NewBool(ctx, geteuid() == 0));
+	JS_SetPropertyStr(ctx, sys, "terminal", JS_NewBool(ctx, isatty(1)));
+}

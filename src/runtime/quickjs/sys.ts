@@ -1,0 +1,69 @@
+// What the host in C gives (host.c and its neighbours). A failed system call throws an Error with `code`, `errno`, `syscall`.
+import type { Flat } from "node-tuntap2";
+
+/** A descriptor in the event loop. */
+export type Watch = { readonly watch: unique symbol };
+export const READABLE = 1;
+export const WRITABLE = 2;
+
+export interface Sys {
+  /** The engine's release, "2025-04-26". */
+  readonly engine: string;
+  readonly flat: Flat;
+  readonly argv: readonly string[];
+  /** Path of the executable. */
+  readonly self: string;
+  /** Lines of the bundle and where they come from: positions.ts. Read-only memory. */
+  readonly positions: ArrayBuffer;
+  readonly isRoot: boolean;
+  readonly terminal: boolean;
+
+  /** Milliseconds, monotonic. */
+  now(): number;
+  wallClock(): number;
+  /** When onAlarm is due, on now()'s clock; Infinity: never. */
+  alarm(at: number): void;
+  onAlarm: (() => void) | undefined;
+  onSignal: ((name: string) => void) | undefined;
+  /** The end of a child: its exit status, or 128 + the number of the signal. */
+  onChild: ((pid: number, status: number) => void) | undefined;
+  /** Reports an error that nobody caught; the process ends when it returns. */
+  onUncaught: ((error: unknown) => void) | undefined;
+
+  /** `mask` of READABLE and WRITABLE; `ready` gets the same. Once a descriptor. */
+  watch(fd: number, mask: number, ready: (mask: number) => void): Watch;
+  rewatch(w: Watch, mask: number): void;
+  unwatch(w: Watch): void;
+  /** UNIX stream sockets, non-blocking. */
+  listen(path: string): number;
+  connect(path: string): number;
+  /** Negative: nobody there. */
+  accept(fd: number): number;
+  unlink(path: string): void;
+  /** 0 at the end, -1 when there is nothing now. */
+  read(fd: number, into: Uint8Array): number;
+  /** How much of data[from...] went, -1 when nothing does now. */
+  write(fd: number, data: Uint8Array, from: number): number;
+  close(fd: number): void;
+  /** `done` gets a code ("ENOTFOUND", "EAI_AGAIN", "EIO") or null, and numeric addresses. */
+  resolve(name: string, done: (code: string | null, addresses: string[]) => void): void;
+
+  readFile(path: string): ArrayBuffer;
+  writeFile(path: string, text: string, mode: number): void;
+  tempDir(prefix: string): string;
+  removeTree(path: string): void;
+  env(name: string): string | undefined;
+  hostname(): string;
+  /** All of it, waiting if need be; false when nobody reads any more. */
+  out(fd: 1 | 2, text: string): boolean;
+  exit(code: number): void;
+  /** Whether SIGTERM, SIGINT and SIGHUP come to onSignal rather than end the process. */
+  signals(on: boolean): void;
+  /** Its pid, and the descriptor of its stdout and stderr. */
+  spawn(words: readonly string[]): [number, number];
+  kill(pid: number, signal: string): void;
+}
+
+export function codeOf(e: unknown): string {
+  return e instanceof Error && "code" in e && typeof e.code === "string" ? e.code : "EIO";
+}
