@@ -2,7 +2,7 @@
 import type { Timer } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import { quote } from "../core/events.ts";
-import { Machine } from "../core/fsm.ts";
+import { type Acts, Machine } from "../core/fsm.ts";
 import type { CallChannel } from "../dataplane/dataplane.ts";
 import type { CallConfig, CallKind, CallOwner } from "./api.ts";
 import { type CallAction, type CallEvent, type CallState, LAC_INCOMING, LAC_OUTGOING, LNS_INCOMING, LNS_OUTGOING, rules } from "./tables.ts";
@@ -27,9 +27,10 @@ export class Call {
   readonly id: number;
   readonly channel: CallChannel;
   readonly #role: CallRole;
+  readonly #cfg: CallConfig;
   readonly #owner: CallOwner;
   readonly #serial: number;
-  readonly #machine: Machine<CallState, CallEvent, CallAction, Avps>;
+  readonly #machine: Machine<CallState, CallEvent, CallAction, Avps, Call>;
   readonly #timer: Timer;
   #peerId = 0;
   #connected: Avps = {};
@@ -38,33 +39,40 @@ export class Call {
   #fallback = failure("call-closed", "the call ended");
   #gone = false;
 
+  static readonly #ACTS: Acts<CallAction, Call, Avps> = {
+    openTunnel: () => {}, // there is one already: a call is placed in an established tunnel
+    sendICRQ: (c) => c.#send("ICRQ", { assignedCallId: c.id, callSerialNumber: c.#serial }),
+    sendICRP: (c) => c.#send("ICRP", { assignedCallId: c.id }),
+    sendICCN: (c) => c.#send("ICCN", c.#connection()),
+    sendOCRQ: (c) => c.#send("OCRQ", {
+      assignedCallId: c.id, callSerialNumber: c.#serial, minimumBps: 300, maximumBps: SPEED, bearerType: DIGITAL, framingType: SYNC,
+      calledNumber: c.#cfg.calledNumber ?? "",
+    }),
+    sendOCRP: (c) => c.#send("OCRP", { assignedCallId: c.id }),
+    sendOCCN: (c) => c.#send("OCCN", c.#connection()),
+    openBearer: (c) => c.#machine.on("bearer-answer", {}), // PPP ends here, so the bearer is there at once
+    sendCDN: (c) => c.#send("CDN", { resultCode: c.#result, assignedCallId: c.id }),
+    cleanUp: (c) => c.#cleanUp(),
+    up: (c, avps) => c.#up(avps),
+  };
+
   /** `role` is ours. For an answering role follow with message(); for an asking one with open(). */
   constructor(tunnel: Tunnel, id: number, serial: number, role: CallRole, cfg: CallConfig, owner: CallOwner) {
     this.tunnel = tunnel;
     this.id = id;
     this.#serial = serial;
     this.#role = role;
+    this.#cfg = cfg;
     this.#owner = owner;
     // Before any message that lets the peer talk: its first LCP frame may overtake our acknowledgement.
     this.channel = tunnel.openChannel({ localId: id, peerId: 0, sequencing: cfg.sequencing, mru: cfg.mru });
     this.#timer = tunnel.clock.timer(`l2tp call ${id}`, () => this.close(failure("call-timeout", "the peer does not go on with the call")));
-    this.#machine = new Machine<CallState, CallEvent, CallAction, Avps>("idle", RULES[role], {
-      openTunnel: () => {}, // there is one already: a call is placed in an established tunnel
-      sendICRQ: () => this.#send("ICRQ", { assignedCallId: id, callSerialNumber: serial }),
-      sendICRP: () => this.#send("ICRP", { assignedCallId: id }),
-      sendICCN: () => this.#send("ICCN", { txConnectSpeed: SPEED, framingType: SYNC, ...(cfg.sequencing ? { sequencingRequired: true } : {}) }),
-      sendOCRQ: () => this.#send("OCRQ", {
-        assignedCallId: id, callSerialNumber: serial, minimumBps: 300, maximumBps: SPEED, bearerType: DIGITAL, framingType: SYNC, calledNumber: cfg.calledNumber ?? "",
-      }),
-      sendOCRP: () => this.#send("OCRP", { assignedCallId: id }),
-      sendOCCN: () => this.#send("OCCN", { txConnectSpeed: SPEED, framingType: SYNC, ...(cfg.sequencing ? { sequencingRequired: true } : {}) }),
-      openBearer: () => this.#machine.on("bearer-answer", {}), // PPP ends here, so the bearer is there at once
-      sendCDN: () => this.#send("CDN", { resultCode: this.#result, assignedCallId: id }),
-      cleanUp: () => this.#cleanUp(),
-      up: (avps) => this.#up(avps),
-    }, (state, event) => {
-      if (event !== "local-close") tunnel.odd(`${event} in ${state}`);
+    this.#machine = new Machine<CallState, CallEvent, CallAction, Avps, Call>(this, "idle", RULES[role], Call.#ACTS, (c, state, event) => {
+      if (event !== "local-close") c.tunnel.odd(`${event} in ${state}`);
     });
+  }
+  #connection(): Avps {
+    return { txConnectSpeed: SPEED, framingType: SYNC, ...(this.#cfg.sequencing ? { sequencingRequired: true } : {}) };
   }
   get peerId(): number {
     return this.#peerId;

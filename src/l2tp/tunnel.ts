@@ -2,7 +2,7 @@
 import type { Clock, Timer } from "../core/clock.ts";
 import { DecodeError, type Failure } from "../core/errors.ts";
 import type { Event, EventLog } from "../core/events.ts";
-import { Machine } from "../core/fsm.ts";
+import { type Acts, Machine } from "../core/fsm.ts";
 import { Reader } from "../core/bytes.ts";
 import type { CallChannel, CallSpec, L2tpPlane, L2tpRemote, TunnelPath } from "../dataplane/dataplane.ts";
 import type { Crypto } from "../ports/ports.ts";
@@ -56,7 +56,7 @@ export class Tunnel {
   readonly #cfg: TunnelConfig;
   readonly #owner: TunnelOwner;
   readonly #reliable: Reliable;
-  readonly #machine: Machine<TunnelState, TunnelEvent, TunnelAction, Avps>;
+  readonly #machine: Machine<TunnelState, TunnelEvent, TunnelAction, Avps, Tunnel>;
   readonly #hello: Timer;
   readonly #guard: Timer;
   readonly #linger: Timer;
@@ -73,6 +73,16 @@ export class Tunnel {
   #result: Result = { result: RESULT.clear };
   #stage: "live" | "stopping" | "over" = "live";
   #serial: number;
+
+  static readonly #ACTS: Acts<TunnelAction, Tunnel, Avps> = {
+    sendSCCRQ: (t) => t.sendMessage("SCCRQ", 0, { ...t.#identity(), ...t.#asks(), ...(t.tieBreaker ? { tieBreaker: t.tieBreaker } : {}) }),
+    sendSCCRP: (t, a) => t.sendMessage("SCCRP", 0, { ...t.#identity(), ...t.#asks(), ...t.#answer("SCCRP", a) }),
+    sendSCCCN: (t, a) => t.sendMessage("SCCCN", 0, t.#answer("SCCCN", a)),
+    sendStopCCN: (t) => t.#sendStop(),
+    tunnelOpen: (t) => t.#opened(),
+    cleanUp: (t) => t.#cleanUp(),
+    requeueSCCRQ: (t, a) => t.#host.later(() => t.#host.requeue(t.remote, a)),
+  };
 
   constructor(host: TunnelHost, id: number, remote: L2tpRemote, initiator: boolean, cfg: TunnelConfig, owner: TunnelOwner) {
     this.#host = host;
@@ -100,15 +110,7 @@ export class Tunnel {
       this.#reliable.close();
       host.lingered(this);
     });
-    this.#machine = new Machine<TunnelState, TunnelEvent, TunnelAction, Avps>("idle", RULES, {
-      sendSCCRQ: () => this.sendMessage("SCCRQ", 0, { ...this.#identity(), ...(cfg.secret ? { challenge: this.#challenge } : {}), ...(this.tieBreaker ? { tieBreaker: this.tieBreaker } : {}) }),
-      sendSCCRP: (a) => this.sendMessage("SCCRP", 0, { ...this.#identity(), ...(cfg.secret ? { challenge: this.#challenge } : {}), ...this.#answer("SCCRP", a) }),
-      sendSCCCN: (a) => this.sendMessage("SCCCN", 0, this.#answer("SCCCN", a)),
-      sendStopCCN: () => this.#sendStop(),
-      tunnelOpen: () => this.#opened(),
-      cleanUp: () => this.#cleanUp(),
-      requeueSCCRQ: (a) => host.later(() => host.requeue(remote, a)),
-    }, (state, event) => this.odd(`${event} in ${state}`));
+    this.#machine = new Machine<TunnelState, TunnelEvent, TunnelAction, Avps, Tunnel>(this, "idle", RULES, Tunnel.#ACTS, (t, state, event) => t.odd(`${event} in ${state}`));
   }
 
   get peerId(): number {
@@ -362,6 +364,10 @@ export class Tunnel {
   #answer(name: "SCCRP" | "SCCCN", avps: Avps): Avps {
     const { secret } = this.#cfg;
     return avps.challenge && secret ? { challengeResponse: response(this.#host.crypto, name, secret, avps.challenge) } : {};
+  }
+  /** The challenge of §4.2, when the tunnel has a secret. */
+  #asks(): Avps {
+    return this.#cfg.secret ? { challenge: this.#challenge } : {};
   }
   #identity(): Avps {
     return {

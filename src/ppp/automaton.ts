@@ -34,12 +34,12 @@ export const TABLE = {
 } as const satisfies Record<string, Row>;
 export type Event = keyof typeof TABLE;
 
-/** What the owner does; irc, zrc and the Restart timer are the automaton's own. `input` is what came with the event. */
-export type Actions<In> = Readonly<Record<Exclude<Action, "irc" | "zrc">, (input: In | undefined) => void>> & {
+/** What the owner does, one table for all of a kind; irc, zrc and the Restart timer are the automaton's own. `input` is what came with the event. */
+export type Actions<Owner, In> = Readonly<Record<Exclude<Action, "irc" | "zrc">, (owner: Owner, input: In | undefined) => void>> & {
   /** The table has a dash here. From a peer it means "discard" (RFC 1661 §4.4, e.g. packets before the lower layer is up). */
-  illegal(state: State, event: Event): void;
+  illegal(owner: Owner, state: State, event: Event): void;
   /** Footnote x: an answer that crossed with another, "at the very least, this occurrence SHOULD be logged". */
-  crossed(state: State, event: Event): void;
+  crossed(owner: Owner, state: State, event: Event): void;
 };
 
 export interface Limits {
@@ -75,16 +75,18 @@ const STEPS: ReadonlyMap<string, readonly (Step | null)[]> = new Map(
   Object.entries(TABLE).map(([event, row]) => [event, row.map((cell, i) => compile(cell, `${event} in ${STATES[i]}`))]),
 );
 
-export class Automaton<In> {
+export class Automaton<Owner, In> {
+  readonly #owner: Owner;
   #state = 0;
   #left = 0;
   #busy = false;
   readonly #queue: { readonly event: Event; readonly input: In | undefined }[] = [];
   readonly #timer: Timer;
-  readonly #act: Actions<In>;
+  readonly #act: Actions<Owner, In>;
   readonly #limits: Limits;
 
-  constructor(clock: Clock, name: string, act: Actions<In>, limits: Limits = LIMITS) {
+  constructor(clock: Clock, name: string, owner: Owner, act: Actions<Owner, In>, limits: Limits = LIMITS) {
+    this.#owner = owner;
     this.#act = act;
     this.#limits = limits;
     this.#timer = clock.timer(`${name}-restart`, () => this.on(this.#left > 0 ? "TO+" : "TO-"));
@@ -112,10 +114,10 @@ export class Automaton<In> {
   #step(event: Event, input: In | undefined): void {
     const step = STEPS.get(event)?.[this.#state];
     if (!step) {
-      this.#act.illegal(this.state, event);
+      this.#act.illegal(this.#owner, this.state, event);
       return;
     }
-    if (step.note === "x") this.#act.crossed(this.state, event);
+    if (step.note === "x") this.#act.crossed(this.#owner, this.state, event);
     this.#state = step.next;
     // RFC 1661 §4.1: the timer stops when a state without TO events is entered.
     if (step.next < 4 || step.next > 8) this.#timer.disarm();
@@ -138,14 +140,14 @@ export class Automaton<In> {
       case "str":
         this.#left--;
         this.#timer.arm(this.#limits.restartMs);
-        this.#act[a](input);
+        this.#act[a](this.#owner, input);
         return;
       case "tlf":
         if (step.note === "p" && this.#limits.passive) return;
-        this.#act.tlf(input);
+        this.#act.tlf(this.#owner, input);
         return;
       default:
-        this.#act[a](input);
+        this.#act[a](this.#owner, input);
     }
   }
 }

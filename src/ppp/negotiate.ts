@@ -3,7 +3,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import { sameBytes } from "../core/text.ts";
-import { Automaton, type Limits, LIMITS, type State } from "./automaton.ts";
+import { type Actions, Automaton, type Limits, LIMITS, type State } from "./automaton.ts";
 import { CODE, type ControlPacket, type Option, readOptions, readPacket, writeOptions, writePacket } from "./cp.ts";
 import { failure, printable } from "./words.ts";
 
@@ -71,7 +71,7 @@ interface Input {
 export class ControlProtocol {
   readonly #policy: OptionPolicy;
   readonly #on: ProtocolEvents;
-  readonly #fsm: Automaton<Input>;
+  readonly #fsm: Automaton<ControlProtocol, Input>;
   #nextId = 1;
   #requestId = -1;
   #request: Uint8Array = new Uint8Array(0);
@@ -82,31 +82,33 @@ export class ControlProtocol {
   #refusals = 0;
   #closingWords = new Uint8Array(0);
 
+  static readonly #ACTIONS: Actions<ControlProtocol, Input> = {
+    tlu: (p) => {
+      p.#negotiating = false;
+      p.#on.up();
+    },
+    tld: (p) => p.#on.down(),
+    tls: () => {},
+    tlf: (p) => p.#on.finished(),
+    scr: (p) => p.#sendRequest(),
+    sca: (p, it) => p.#sendReply(it),
+    scn: (p, it) => p.#sendReply(it),
+    str: (p) => p.send(CODE.terminateRequest, p.#closingWords),
+    sta: (p, it) => {
+      // An answer copies the identifier; to anything but a Terminate-Request it is news of its own (RFC 1661 §5.5).
+      const id = it?.packet.code === CODE.terminateRequest ? it.packet.id : p.#newId();
+      p.#on.send(writePacket({ code: CODE.terminateAck, id, body: new Uint8Array(0) }));
+    },
+    scj: (p, it) => it && p.#sendCodeReject(it.packet),
+    ser: (p, it) => it && p.#on.extra(it.packet),
+    illegal: (p) => p.#on.odd("illegal"),
+    crossed: (p) => p.#on.odd("crossed"),
+  };
+
   constructor(clock: Clock, name: string, policy: OptionPolicy, on: ProtocolEvents, limits: Limits = LIMITS) {
     this.#policy = policy;
     this.#on = on;
-    this.#fsm = new Automaton<Input>(clock, name, {
-      tlu: () => {
-        this.#negotiating = false;
-        on.up();
-      },
-      tld: () => on.down(),
-      tls: () => {},
-      tlf: () => on.finished(),
-      scr: () => this.#sendRequest(),
-      sca: (it) => this.#sendReply(it),
-      scn: (it) => this.#sendReply(it),
-      str: () => this.send(CODE.terminateRequest, this.#closingWords),
-      sta: (it) => {
-        // An answer copies the identifier; to anything but a Terminate-Request it is news of its own (RFC 1661 §5.5).
-        const id = it?.packet.code === CODE.terminateRequest ? it.packet.id : this.#newId();
-        on.send(writePacket({ code: CODE.terminateAck, id, body: new Uint8Array(0) }));
-      },
-      scj: (it) => it && this.#sendCodeReject(it.packet),
-      ser: (it) => it && on.extra(it.packet),
-      illegal: () => on.odd("illegal"),
-      crossed: () => on.odd("crossed"),
-    }, limits);
+    this.#fsm = new Automaton<ControlProtocol, Input>(clock, name, this, ControlProtocol.#ACTIONS, limits);
   }
 
   get state(): State {

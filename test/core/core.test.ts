@@ -136,14 +136,15 @@ test("counters", () => {
 });
 test("machine: rows, run to completion, unlisted pairs, duplicate rows", () => {
   const log: string[] = [];
-  const m: Machine<"x" | "y", "go" | "back", "say" | "raise", null> = new Machine(
+  const m: Machine<"x" | "y", "go" | "back", "say" | "raise", null, string[]> = new Machine(
+    log,
     "x",
     [["x", "go", ["raise", "say"], "y"], ["y", "back", ["say"], "x"]],
-    { say: () => void log.push(m.state), raise: () => m.on("back", null) },
-    (s, e) => void log.push(`unlisted ${s} ${e}`),
+    { say: (l) => void l.push(m.state), raise: () => m.on("back", null) },
+    (l, s, e) => void l.push(`unlisted ${s} ${e}`),
   );
   m.on("go", null);
   m.on("back", null);
   assert.deepEqual(log, ["y", "x", "unlisted x back"]);
-  assert.throws(() => new Machine("x", [["x", "go", [], "x"], ["x", "go", [], "x"]], {}, () => {}), /two rules/);
+  assert.throws(() => new Machine(null, "x", [["x", "go", [], "x"], ["x", "go", [], "x"]], {}, () => {}), /two rules/);
 });

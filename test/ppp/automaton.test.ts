@@ -9,13 +9,13 @@ function rig(limits: Partial<Limits> = {}) {
   const clock = new VirtualClock();
   const log: string[] = [];
   const say = (a: Exclude<Action, "irc" | "zrc">) => () => void log.push(a);
-  const act: Actions<string> = {
+  const act: Actions<null, string> = {
     tlu: say("tlu"), tld: say("tld"), tls: say("tls"), tlf: say("tlf"), scr: say("scr"), sca: say("sca"), scn: say("scn"),
     str: say("str"), sta: say("sta"), scj: say("scj"), ser: say("ser"),
     illegal: () => void log.push("illegal"),
     crossed: () => void log.push("crossed"),
   };
-  const fsm = new Automaton<string>(clock, "test", act, { ...LIMITS, ...limits });
+  const fsm = new Automaton<null, string>(clock, "test", null, act, { ...LIMITS, ...limits });
   const run = (...events: Event[]): string => {
     for (const e of events) fsm.on(e);
     return log.splice(0).join(",");
