@@ -3,7 +3,7 @@ NODE ?= node
 BIN = node_modules/.bin
 PREFIX ?= /usr/local
 
-.PHONY: all demo test check build bench fuzz install clean setup lint types unit unit-quickjs net rig ipk
+.PHONY: all demo test check build bench fuzz install clean setup lint types unit unit-quickjs net rig ipk apk
 all: build
 
 setup:
@@ -67,9 +67,12 @@ install: build
 	install -m 644 dist/*.node $(DESTDIR)$(PREFIX)/lib/l2tpsec/
 	ln -sf ../lib/l2tpsec/l2tpsec.cjs $(DESTDIR)$(PREFIX)/sbin/l2tpsec
 
-# The LuCI packages for a router with opkg, without the SDK.
+# The packages for a router with opkg (24.10) or apk (25.12), without the SDK; L2TPSEC= and ARCH= name another executable.
 ipk:
 	$(NODE) scripts/ipk.mjs
+
+apk:
+	$(NODE) scripts/apk.mjs
 
 clean:
 	rm -rf dist .cache test/out

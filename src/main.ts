@@ -20,6 +20,7 @@ const USAGE = `usage: l2tpsec COMMAND
   disconnect SESSION                 end one session of a server
   events [--json]                    follow what happens
   doctor NAME                        why does this link not come up: every stage, one sentence each
+  probe                              can this machine run the daemon: exit 0, or 1 and one sentence
   demo                               two sites in network namespaces, a real tunnel between them
   --version | --help
 options: --socket PATH               control socket of the daemon (default ${DEFAULT_SOCKET})
@@ -36,7 +37,7 @@ interface Args {
   readonly flags: ReadonlySet<string>;
 }
 const FLAGS: Readonly<Record<string, readonly string[]>> = {
-  run: ["--foreground"], check: [], status: ["--json", "--watch"], up: [], down: [], reload: [], disconnect: [], events: ["--json"], doctor: ["--json"], demo: [],
+  run: ["--foreground"], check: [], status: ["--json", "--watch"], up: [], down: [], reload: [], disconnect: [], events: ["--json"], doctor: ["--json"], probe: [], demo: [],
 };
 
 function parseArgs(argv: readonly string[]): Args {
@@ -86,12 +87,24 @@ export async function main(rt: Runtime, openEngine: () => DataEngine): Promise<v
       const source = args.uci !== null ? uciSource(rt.host, args.uci) : iniSource(rt.host, args.config as string);
       return command === "check" ? check(rt, source) : await runDaemon(rt, source, openEngine);
     }
+    if (command === "probe") return probe(rt, openEngine);
     if (command === "demo") return rt.exit(await runDemo(rt));
     await remote(rt, command, rest[0] ?? null, args);
   } catch (e) {
     if (!(e instanceof Usage)) throw e;
     rt.stderr(`l2tpsec: ${e.message}\n${USAGE}`);
     rt.exit(2);
+  }
+}
+
+function probe(rt: Runtime, openEngine: () => DataEngine): void {
+  try {
+    openEngine();
+    rt.exit(0);
+  } catch (e) {
+    if (!(e instanceof SystemError)) throw e;
+    rt.stderr(`l2tpsec: ${e.message}\n`);
+    rt.exit(1);
   }
 }
 

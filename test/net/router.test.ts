@@ -16,7 +16,7 @@ import { listenUbusd } from "../openwrt/bus.ts";
 import { NetifdDouble } from "../openwrt/netifd-double.ts";
 import { HANDLER } from "../openwrt/shell.ts";
 import { Daemon } from "./daemon.ts";
-import { DAEMON, type Lab, type Ns, type Proc, run, scenario, sleep, until } from "./harness.ts";
+import { DAEMON, type Lab, type Ns, type Proc, PROGRAM, run, scenario, sleep, until } from "./harness.ts";
 import { B, PASSWORD, PSK, serverConfig, two } from "./sites.ts";
 
 const UBUSD = process.env["UBUSD"];
@@ -257,7 +257,7 @@ describe("with a real netifd", { skip: UBUSD === undefined || NETIFD === undefin
     await bus.call("network", "reload");
     await sleep(300);
     assert.equal((await status(bus))["pending"], false, "netifd sees no secret change");
-    assert.equal((await run(process.execPath, [DAEMON, "reload", "--socket", `${lab.dir}/router.sock`])).code, 0);
+    assert.equal((await run(PROGRAM[0], [...PROGRAM.slice(1), "reload", "--socket", `${lab.dir}/router.sock`])).code, 0);
     await isUp(bus);
   });
 

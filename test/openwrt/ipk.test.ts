@@ -1,11 +1,28 @@
 // The quick packages: plain tar reads them, their fields are right, two builds are the same bytes.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "node:test";
 // @ts-expect-error: a script without types
-import { luciPackage, tar } from "../../scripts/ipk.mjs";
+import { daemonApk, luciApk, noApk } from "../../scripts/apk.mjs";
+// @ts-expect-error: a script without types
+import { daemonIpk, daemonPackage, executable, luciPackage, tar } from "../../scripts/ipk.mjs";
+import { missing, Scene, SHELLS } from "./shell.ts";
+
+const VERSION = "0.1.0";
+/** The executable for a router where it is built, else this machine's `true`. */
+const EXE = existsSync("dist/l2tpsec") ? "dist/l2tpsec" : "/bin/true";
+const exe = executable({ L2TPSEC: EXE, ARCH: "x86_64" }) as { data: Uint8Array; arch: string };
+
+function inDir(f: (dir: string, run: (program: string, ...args: string[]) => string) => void): void {
+  const dir = mkdtempSync(`${tmpdir()}/ipk-`);
+  try {
+    f(dir, (program, ...args) => execFileSync(program, args, { cwd: dir, encoding: "utf8", env: { ...process.env, TZ: "UTC" } }));
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+}
 
 for (const [name, depends, file] of [
   ["luci-proto-l2tpsec", "libc, luci-base, l2tpsec", "www/luci-static/resources/protocol/l2tpsec.js"],
@@ -42,3 +59,93 @@ for (const [name, depends, file] of [
 test("a name that plain tar cannot hold is refused", () => {
   assert.throws(() => tar(new Map([["x".repeat(99), { data: new Uint8Array(0), mode: 0o644 }]])), RangeError);
 });
+
+test("l2tpsec.ipk: fields, files, modes, conffiles; two builds are the same bytes; what it carries runs", () => {
+  const bytes = daemonIpk(exe, VERSION) as Uint8Array;
+  assert.deepEqual(daemonIpk(exe, VERSION), bytes);
+  inDir((dir, run) => {
+    writeFileSync(`${dir}/p.ipk`, bytes);
+    run("tar", "-xzf", "p.ipk");
+    run("tar", "-xzf", "control.tar.gz");
+    assert.match(readFileSync(`${dir}/control`, "utf8"), /^Package: l2tpsec\nVersion: 0\.1\.0-r1\nDepends: libc, libopenssl, kmod-tun, resolveip\nLicense: MIT\nSection: net\nArchitecture: x86_64\n/);
+    assert.equal(readFileSync(`${dir}/conffiles`, "utf8"), "/etc/config/l2tpsec\n");
+    for (const s of ["postinst", "postinst-pkg", "prerm", "prerm-pkg"]) {
+      assert.equal(statSync(`${dir}/${s}`).mode & 0o777, 0o755);
+      execFileSync("sh", ["-n", `${dir}/${s}`]);
+    }
+    const list = run("tar", "-tvzf", "data.tar.gz").trim().split("\n").filter((l) => l.startsWith("-")).map((l) => `${l.slice(0, 10)} ${l.slice(l.indexOf("./"))}`);
+    assert.deepEqual(list, [
+      "-rw------- ./etc/config/l2tpsec", "-rwxr-xr-x ./etc/init.d/l2tpsec", "-rwxr-xr-x ./lib/netifd/proto/l2tpsec.sh", "-rwxr-xr-x ./usr/sbin/l2tpsec",
+    ]);
+    run("tar", "-xzf", "data.tar.gz");
+    const out = run("./usr/sbin/l2tpsec", "--version");
+    if (EXE !== "/bin/true") assert.ok(out.startsWith(`l2tpsec ${VERSION}`), out);
+  });
+});
+
+test("the package is at most 600 KB", { skip: EXE === "/bin/true" ? "dist/l2tpsec is not built" : false }, () => {
+  const size = (daemonIpk(exe, VERSION) as Uint8Array).length;
+  console.log(`# l2tpsec.ipk: ${size} bytes`);
+  assert.ok(size <= 600_000, `${size} bytes`);
+});
+
+test("what cannot become a package is told", () => {
+  inDir((dir) => {
+    const why = (env: Record<string, string>): string => String((executable(env) as { why?: string }).why);
+    assert.match(why({ L2TPSEC: `${dir}/none` }), /^there is no .*none/);
+    writeFileSync(`${dir}/script`, "#!/bin/sh\n");
+    assert.match(why({ L2TPSEC: `${dir}/script` }), /not ELF/);
+    const mips = Buffer.alloc(128);
+    mips.write("\x7fELF", 0, "latin1");
+    mips.writeUInt16LE(8, 18);
+    writeFileSync(`${dir}/mips`, mips);
+    assert.match(why({ L2TPSEC: `${dir}/mips` }), /name the architecture with ARCH=/);
+    assert.equal((executable({ L2TPSEC: `${dir}/mips`, ARCH: "mipsel_24kc" }) as { arch: string }).arch, "mipsel_24kc");
+    assert.throws(() => daemonPackage("9.9.9"), /has version 0\.1\.0, package\.json 9\.9\.9/);
+  });
+});
+
+test("l2tpsec.apk and LuCI's: fields, owners, scripts; two builds are the same bytes", { skip: (noApk() as string | null) ?? false }, () => {
+  const bytes = daemonApk(exe, VERSION) as Uint8Array;
+  assert.deepEqual(daemonApk(exe, VERSION), bytes);
+  inDir((dir, run) => {
+    writeFileSync(`${dir}/p.apk`, bytes);
+    const dump = run(process.env["APK"] ?? "apk", "adbdump", "p.apk");
+    for (const want of [/^ {2}name: l2tpsec$/m, /^ {2}version: 0\.1\.0-r1$/m, /^ {2}arch: x86_64$/m, /- kmod-tun\n {4}- libc\n {4}- libopenssl\n {4}- resolveip\n/, /name: l2tpsec\.conffiles/, /post-install: \|/, /post-upgrade: \|/, /pre-deinstall: \|/, /default_prerm/]) {
+      assert.match(dump, want);
+    }
+    assert.doesNotMatch(dump, /user: (?!root)/);
+    mkdirSync(`${dir}/x`);
+    run(process.env["APK"] ?? "apk", "extract", "--allow-untrusted", "--destination", `${dir}/x`, "p.apk");
+    run("./x/usr/sbin/l2tpsec", "--version");
+    assert.equal(statSync(`${dir}/x/etc/config/l2tpsec`).mode & 0o777, 0o600);
+    writeFileSync(`${dir}/l.apk`, luciApk("luci-app-l2tpsec", VERSION) as Uint8Array);
+    assert.match(run(process.env["APK"] ?? "apk", "adbdump", "l.apk"), /^ {2}arch: noarch$/m);
+  });
+});
+
+for (const [name, words] of SHELLS) {
+  test(`${name}: the package's own scripts`, { skip: missing(words[0] ?? "") ?? false }, () => {
+    const s = new Scene(words);
+    try {
+      const p = daemonPackage(VERSION) as { postinst: string; prerm: string };
+      const here = (text: string): string => text.replaceAll("/tmp/l2tpsec.down", `${s.dir}/down`).replace("/etc/init.d/network", "network").replace(". /lib/functions.sh", `. ${s.dir}/functions.sh`);
+      writeFileSync(`${s.dir}/postinst`, here(p.postinst));
+      writeFileSync(`${s.dir}/prerm`, here(p.prerm));
+      // uci's interfaces: proto, then what netifd says.
+      writeFileSync(`${s.dir}/functions.sh`, 'config_load() { :; }\nconfig_get() { case $2 in lan) eval "$1=static" ;; *) eval "$1=l2tpsec" ;; esac; }\nconfig_foreach() { for i in lan hq idle; do "$1" "$i"; done; }\n');
+      for (const tool of ["network", "ifup", "ifdown"]) s.program(tool, "");
+      s.program("ubus", `case "$*" in *get_proto_handlers) echo '{ "static": {} }' ;; *hq*) echo '	"up": true,' ;; *) echo '	"up": false,' ;; esac`);
+      assert.deepEqual(s.run(`${s.dir}/postinst`, []), ["ubus call network get_proto_handlers", "network restart", "exit 0"], "new: netifd restarts");
+      assert.deepEqual(s.run(`${s.dir}/postinst`, [], { IPKG_INSTROOT: "/x" }), ["exit 0"], "an image is made, nothing runs");
+      assert.deepEqual(s.run(`${s.dir}/prerm`, []), ["ubus call network.interface.hq status", "ifdown hq", "ubus call network.interface.idle status", "ifdown idle", "exit 0"]);
+      s.program("ubus", `echo '{ "static": {}, "l2tpsec": {} }'`);
+      assert.deepEqual(s.run(`${s.dir}/postinst`, []), ["ubus call network get_proto_handlers", "ifup hq", "exit 0"], "an upgrade: what was up comes up");
+      assert.deepEqual(s.run(`${s.dir}/postinst`, []), ["ubus call network get_proto_handlers", "exit 0"]);
+      s.program("ubus", "exit 4");
+      assert.deepEqual(s.run(`${s.dir}/postinst`, []), ["ubus call network get_proto_handlers", "exit 0"], "no netifd: nothing to restart");
+    } finally {
+      s.close();
+    }
+  });
+}
