@@ -4,10 +4,11 @@ import type { Clock, Timer } from "../core/clock.ts";
 import { concat } from "../core/text.ts";
 import type { Failure } from "../core/errors.ts";
 import type { Rng } from "../core/rng.ts";
+import { printable } from "../core/words.ts";
 import { be16, be32, CODE, type ControlPacket, writePacket } from "./cp.ts";
 import { LcpOptions, type LcpWants, LOOPED } from "./lcp-options.ts";
 import { ControlProtocol, type ProtocolEvents } from "./negotiate.ts";
-import { failure, printable } from "./words.ts";
+import { failure } from "./words.ts";
 
 export interface EchoPolicy {
   /** Unanswered Echo-Requests, one after the other, that end the link. */

@@ -3,9 +3,10 @@
 import type { Clock } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import { sameBytes } from "../core/text.ts";
+import { printable } from "../core/words.ts";
 import { type Actions, Automaton, type Limits, LIMITS, type State } from "./automaton.ts";
 import { CODE, type ControlPacket, type Option, readOptions, readPacket, writeOptions, writePacket } from "./cp.ts";
-import { failure, printable } from "./words.ts";
+import { failure } from "./words.ts";
 
 /** RFC 1661 §4.6: Naks without an Ack in between before Nak turns into Reject. */
 export const MAX_FAILURE = 5;

@@ -6,6 +6,7 @@ import { Counters } from "../core/counters.ts";
 import { DecodeError, type Failure } from "../core/errors.ts";
 import { Packet } from "../core/packet.ts";
 import { utf8 } from "../core/text.ts";
+import { printable, said } from "../core/words.ts";
 import type { FrameChannel } from "../ports/ports.ts";
 import type { PppConfig, PppDeps, PppOwner, PppUp } from "./api.ts";
 import { Authentication } from "./authentication.ts";
@@ -15,7 +16,7 @@ import { IpcpOptions, type IpcpWants } from "./ipcp.ts";
 import { Lcp } from "./lcp.ts";
 import { answersTo, DEFAULT_MRU } from "./lcp-options.ts";
 import { ControlProtocol } from "./negotiate.ts";
-import { failure, printable, said } from "./words.ts";
+import { failure } from "./words.ts";
 
 export type Phase = "dead" | "establish" | "authenticate" | "network" | "terminate" | "over";
 export type PppDrop =

@@ -4,9 +4,10 @@ import type { Clock, Timer } from "../../core/clock.ts";
 import { DecodeError } from "../../core/errors.ts";
 import type { Secret } from "../../core/secret.ts";
 import { concat, fromUtf8, sameBytes, utf8 } from "../../core/text.ts";
+import { printable, said } from "../../core/words.ts";
 import type { Crypto } from "../../ports/ports.ts";
 import { readPacket, writePacket } from "../cp.ts";
-import { failure, printable, said } from "../words.ts";
+import { failure } from "../words.ts";
 import { methodTitle } from "./methods.ts";
 import {
   accountName, authenticatorResponse, failureMessage, ntPasswordHash, ntResponse, provesItself, refusalInWords, successMessage,

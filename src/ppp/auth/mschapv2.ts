@@ -1,8 +1,9 @@
 // MS-CHAPv2's computations and message texts (RFC 2759 §5, §6, §8). The exchange itself is CHAP's (chap.ts).
 import { concat, fromUtf8, hex, sameBytes, unhex, utf16le, utf8 } from "../../core/text.ts";
 import type { Failure } from "../../core/errors.ts";
+import { printable, said } from "../../core/words.ts";
 import type { Crypto } from "../../ports/ports.ts";
-import { failure, printable, said } from "../words.ts";
+import { failure } from "../words.ts";
 import { md4 } from "./md4.ts";
 
 /** RFC 2759 §8.3; `password` is UTF-8. */

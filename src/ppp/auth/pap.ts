@@ -3,9 +3,10 @@ import { Reader, Writer } from "../../core/bytes.ts";
 import type { Clock, Timer } from "../../core/clock.ts";
 import type { Secret } from "../../core/secret.ts";
 import { fromUtf8, sameBytes, utf8 } from "../../core/text.ts";
+import { printable, said } from "../../core/words.ts";
 import type { Crypto } from "../../ports/ports.ts";
 import { readPacket, writePacket } from "../cp.ts";
-import { failure, printable, said } from "../words.ts";
+import { failure } from "../words.ts";
 import { type AuthenticateeEvents, type AuthenticatorEvents, type AuthSide, MAX_TRIES, RETRY_MS } from "./side.ts";
 
 export const PAP_CODE = { request: 1, ack: 2, nak: 3 } as const;
