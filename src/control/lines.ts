@@ -1,5 +1,5 @@
 // Text lines over a stream of bytes: the framing of the control API.
-import { concat, fromUtf8, utf8 } from "../core/text.ts";
+import { concat, fromUtf8 } from "../core/text.ts";
 import type { ByteStream } from "../ports/runtime.ts";
 
 const LONGEST = 1 << 20; // bytes of one line
@@ -20,7 +20,7 @@ export function lines(stream: ByteStream): LineStream {
   let held = 0;
   let closed = false;
   const out: LineStream = {
-    send: (line) => stream.send(utf8(`${line}\n`)),
+    send: (line) => stream.send(`${line}\n`),
     close() {
       closed = true;
       stream.close();

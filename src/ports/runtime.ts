@@ -3,8 +3,8 @@ import type { Clock } from "../core/clock.ts";
 import type { Crypto, Host } from "./ports.ts";
 
 export interface ByteStream {
-  /** Takes over `data`. A reader that leaves 1 MiB unread is cut off. */
-  send(data: Uint8Array): void;
+  /** Takes over `data`; text goes as UTF-8. A reader that leaves 1 MiB unread is cut off. */
+  send(data: Uint8Array | string): void;
   /** After what was sent has left. */
   close(): void;
   /** The chunk is valid during the call only. */

@@ -37,8 +37,8 @@ function transport(): StreamTransport {
       const a = end();
       const b = end();
       const later = (f: () => void): void => void Promise.resolve().then(f);
-      a.send = (l) => later(() => b.onData(l));
-      b.send = (l) => later(() => a.onData(l));
+      a.send = (l) => later(() => b.onData(typeof l === "string" ? utf8(l) : l));
+      b.send = (l) => later(() => a.onData(typeof l === "string" ? utf8(l) : l));
       a.close = b.close = () =>
         later(() => {
           a.onClose();

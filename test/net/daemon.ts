@@ -1,7 +1,7 @@
 // Our daemon as a black box: a configuration file in, status, events, log and exit code out.
 import { readFileSync } from "node:fs";
 import type { ClientStatus, ServerStatus, Status } from "../../src/link/status.ts";
-import { DAEMON, PROGRAM, type Done, type Lab, type Ns, type Proc, run, until } from "./harness.ts";
+import { fileOf, PROGRAM, type Done, type Lab, type Ns, type Proc, run, until } from "./harness.ts";
 
 export type Section = Record<string, string | number>;
 export type Config = Record<string, Section>;
@@ -53,7 +53,7 @@ export class Daemon {
   launch(cpus?: string): Proc {
     this.#older += this.#proc?.output ?? "";
     const pin = cpus === undefined ? [] : ["taskset", "-c", cpus];
-    const args = [...pin, DAEMON, "run", "--config", this.#file, "--foreground"];
+    const args = [...pin, fileOf(this.#lab.runtime), "run", "--config", this.#file, "--foreground"];
     this.#proc = this.#lab.spawn(this.name, "ip", ["netns", "exec", this.ns.name, ...args], { env: { NODE: process.execPath } });
     return this.#proc;
   }

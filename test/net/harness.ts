@@ -8,9 +8,14 @@ import type { Daemon } from "./daemon.ts";
 
 const PREFIX = "l2tpsec";
 export const CACHE = `${process.cwd()}/.cache`;
+export type RuntimeName = "node" | "qjs";
 /** RUNTIME=qjs: the router's executable; otherwise the bundle on this Node. */
-export const RUNTIME = process.env["RUNTIME"] === "qjs" ? "qjs" : "node";
-export const DAEMON = `${process.cwd()}/dist/l2tpsec${RUNTIME === "qjs" ? "" : ".cjs"}`;
+export const RUNTIME: RuntimeName = process.env["RUNTIME"] === "qjs" ? "qjs" : "node";
+/** The file of our program: both kinds can be started as they are. */
+export function fileOf(runtime: RuntimeName): string {
+  return `${process.cwd()}/dist/l2tpsec${runtime === "qjs" ? "" : ".cjs"}`;
+}
+export const DAEMON = fileOf(RUNTIME);
 /** The words that start it. */
 export const PROGRAM: readonly [string, ...string[]] = RUNTIME === "qjs" ? [DAEMON] : [process.execPath, DAEMON];
 
@@ -267,13 +272,16 @@ let swept = false;
 export class Lab {
   readonly dir: string;
   readonly daemons: Daemon[] = [];
+  /** What our daemons run on. */
+  readonly runtime: RuntimeName;
   readonly #id: number;
   readonly #spaces: string[] = [];
   readonly #procs: Proc[] = [];
   readonly #groups = new Set<number>();
   readonly #atEnd: (() => Promise<void>)[] = [];
 
-  constructor() {
+  constructor(runtime: RuntimeName = RUNTIME) {
+    this.runtime = runtime;
     if (!swept) sweep();
     swept = true;
     this.#id = ++serials;

@@ -233,6 +233,20 @@ HOST_FN(write_fd)
 	return JS_NewInt32(ctx, (int32_t)n);
 }
 
+HOST_FN(utf8)
+{
+	size_t len;
+	const char *s = JS_ToCStringLen(ctx, &len, argv[0]);
+	JSValue r;
+
+	(void)self, (void)argc;
+	if (!s)
+		return JS_EXCEPTION;
+	r = JS_NewArrayBufferCopy(ctx, (const uint8_t *)s, len);
+	JS_FreeCString(ctx, s);
+	return r;
+}
+
 HOST_FN(close_fd)
 {
 	int32_t fd;
@@ -333,7 +347,7 @@ static const JSCFunctionListEntry functions[] = {
 	JS_CFUNC_DEF("watch", 3, watch), JS_CFUNC_DEF("rewatch", 2, rewatch), JS_CFUNC_DEF("unwatch", 1, unwatch),
 	JS_CFUNC_DEF("listen", 1, unix_listen), JS_CFUNC_DEF("connect", 1, unix_connect), JS_CFUNC_DEF("accept", 1, unix_accept),
 	JS_CFUNC_DEF("unlink", 1, unlink_path), JS_CFUNC_DEF("read", 2, read_fd), JS_CFUNC_DEF("write", 3, write_fd),
-	JS_CFUNC_DEF("close", 1, close_fd), JS_CFUNC_DEF("resolve", 2, resolve),
+	JS_CFUNC_DEF("close", 1, close_fd), JS_CFUNC_DEF("utf8", 1, utf8), JS_CFUNC_DEF("resolve", 2, resolve),
 };
 
 void net_add(struct host *h, JSValue sys)

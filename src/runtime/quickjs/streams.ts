@@ -28,8 +28,9 @@ class SocketStream implements ByteStream {
     this.#chunk = chunk;
     this.#watch = sys.watch(fd, READABLE, (mask) => this.#ready(mask));
   }
-  send(data: Uint8Array): void {
+  send(what: Uint8Array | string): void {
     if (!this.#open || this.#ending) return;
+    const data = typeof what === "string" ? new Uint8Array(this.#sys.utf8(what)) : what;
     if (this.#queued > BACKLOG) return this.#end(); // a follower that never reads must not fill our memory
     this.#queue.push(data);
     this.#queued += data.length;

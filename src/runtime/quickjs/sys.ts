@@ -45,6 +45,8 @@ export interface Sys {
   /** How much of data[from...] went, -1 when nothing does now. */
   write(fd: number, data: Uint8Array, from: number): number;
   close(fd: number): void;
+  /** A new buffer. */
+  utf8(text: string): ArrayBuffer;
   /** `done` gets a code ("ENOTFOUND", "EAI_AGAIN", "EIO") or null, and numeric addresses. */
   resolve(name: string, done: (code: string | null, addresses: string[]) => void): void;
 

@@ -1,0 +1,203 @@
+// The parts of the QuickJS runtime that are TypeScript, on a stand-in for the host.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { quickjsClock } from "../../src/runtime/quickjs/clock.ts";
+import { inSources, positionOf } from "../../src/runtime/quickjs/positions.ts";
+import { quickjsStreams } from "../../src/runtime/quickjs/streams.ts";
+import type { Sys, Watch } from "../../src/runtime/quickjs/sys.ts";
+import { utf8 } from "../../src/core/text.ts";
+
+describe("clock", () => {
+  function rig() {
+    const sys = { t: 0, at: Infinity, now: () => sys.t, alarm: (at: number) => { sys.at = at; }, onAlarm: undefined as (() => void) | undefined };
+    const clock = quickjsClock(sys);
+    /** As the host does: the time comes to the alarm, and the alarm is off. */
+    const turn = (): boolean => {
+      if (sys.at === Infinity) return false;
+      sys.t = Math.max(sys.t, sys.at);
+      sys.at = Infinity;
+      sys.onAlarm?.();
+      return true;
+    };
+    return { sys, clock, turn };
+  }
+  test("any arming and disarming: what is armed fires once, in order of time, then of arming", () => {
+    const step = fc.record({ timer: fc.integer({ min: 0, max: 7 }), ms: fc.option(fc.integer({ min: 0, max: 20 }), { nil: null }), pass: fc.integer({ min: 0, max: 5 }) });
+    fc.assert(fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const { sys, clock, turn } = rig();
+      const fired: string[] = [];
+      const armed = new Map<number, { at: number; order: number }>(); // the obvious version
+      const expected: string[] = [];
+      const timers = Array.from({ length: 8 }, (_, i) => clock.timer(`t${i}`, () => fired.push(`${i}@${sys.t}`)));
+      let order = 0;
+      const pass = (until: number): void => {
+        const due = [...armed].filter(([, v]) => v.at <= until).sort(([, x], [, y]) => x.at - y.at || x.order - y.order);
+        for (const [i, v] of due) {
+          expected.push(`${i}@${v.at}`);
+          armed.delete(i);
+        }
+        while (sys.at <= until) turn();
+        sys.t = until;
+      };
+      for (const s of steps) {
+        const t = timers[s.timer];
+        if (s.ms === null) {
+          t?.disarm();
+          armed.delete(s.timer);
+        } else {
+          t?.arm(s.ms);
+          armed.set(s.timer, { at: sys.t + s.ms, order: order++ });
+        }
+        assert.equal(t?.armed, s.ms !== null);
+        pass(sys.t + s.pass);
+      }
+      pass(1e6);
+      assert.deepEqual(fired, expected);
+      assert.equal(sys.at, Infinity);
+    }), { numRuns: 300 });
+  });
+  test("a timer that arms itself for now waits for the next turn", () => {
+    const { clock, turn } = rig();
+    let n = 0;
+    const t = clock.timer("again", () => {
+      n++;
+      t.arm(0);
+    });
+    t.arm(0);
+    turn();
+    assert.equal(n, 1);
+    turn();
+    assert.equal(n, 2);
+  });
+  test("Infinity never comes", () => {
+    const { sys, clock } = rig();
+    const t = clock.timer("never", () => assert.fail());
+    t.arm(Infinity);
+    assert.ok(t.armed);
+    assert.equal(sys.at, Infinity);
+  });
+});
+
+describe("positions", () => {
+  const table = Uint8Array.from([...utf8("src/a.ts\nsrc/b.ts\n\n"), 2, 20, 0, 4, 2, 0x85, 1, 3, 0]); // +1 +10, 0 +2, +1 -67, -2 0
+  test("lines of the bundle and where they come from", () => {
+    assert.deepEqual(positionOf(table, 1), { file: "src/a.ts", line: 10 });
+    assert.deepEqual(positionOf(table, 2), { file: "src/a.ts", line: 12 });
+    assert.deepEqual(positionOf(table, 3), { file: "src/b.ts", line: -55 });
+    assert.equal(positionOf(table, 4), null);
+    assert.equal(positionOf(table, 5), null);
+    assert.equal(inSources(table, "    at f (l2tpsec:2:7)\n    at g (l2tpsec:9)\n"), "    at f (src/a.ts:12)\n    at g (l2tpsec:9)\n");
+  });
+  test("a table cut anywhere, and any bytes: a position or none", () => {
+    for (let n = 0; n < table.length; n++) positionOf(table.subarray(0, n), 3);
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 40 }), fc.integer({ min: 0, max: 30 }), (b, n) => void positionOf(b, n)));
+  });
+});
+
+describe("streams", () => {
+  /** Two sockets of the kernel in memory: each direction holds `room` bytes. */
+  function pair(room: number) {
+    const pipes = new Map<number, { data: number[]; peer: number; mask: number; ready: (mask: number) => void; gone: boolean }>();
+    let listening: ((mask: number) => void) | null = null;
+    const backlog: number[] = [];
+    let next = 10;
+    const end = (): number => {
+      const fd = next++;
+      pipes.set(fd, { data: [], peer: -1, mask: 0, ready: () => {}, gone: false });
+      return fd;
+    };
+    const at = (fd: number) => pipes.get(fd) ?? assert.fail(`descriptor ${fd}`);
+    const sys = {
+      listen: () => 3,
+      connect: () => {
+        const [a, b] = [end(), end()];
+        at(a).peer = b;
+        at(b).peer = a;
+        backlog.push(b);
+        return a;
+      },
+      accept: () => backlog.shift() ?? -1,
+      unlink: () => {},
+      utf8: (s: string) => utf8(s).slice().buffer as ArrayBuffer,
+      watch: (fd: number, mask: number, ready: (mask: number) => void) => {
+        if (fd === 3) listening = ready;
+        else Object.assign(at(fd), { mask, ready });
+        return fd as unknown as Watch;
+      },
+      rewatch: (w: Watch, mask: number) => { at(w as unknown as number).mask = mask; },
+      unwatch: (w: Watch) => {
+        const fd = w as unknown as number;
+        if (fd === 3) listening = null;
+        else at(fd).mask = 0;
+      },
+      read: (fd: number, into: Uint8Array) => {
+        const p = at(fd);
+        if (p.data.length === 0) return at(p.peer).gone ? 0 : -1;
+        const got = p.data.splice(0, into.length);
+        into.set(got);
+        return got.length;
+      },
+      write: (fd: number, data: Uint8Array, from: number) => {
+        const to = at(at(fd).peer);
+        if (to.gone) throw Object.assign(new Error("EPIPE"), { code: "EPIPE" });
+        const part = data.subarray(from, from + room - to.data.length);
+        to.data.push(...part);
+        return part.length === 0 && from < data.length ? -1 : part.length;
+      },
+      close: (fd: number) => {
+        if (fd !== 3) at(fd).gone = true;
+      },
+    };
+    /** The loop, until nothing happens any more. */
+    const run = async (): Promise<void> => {
+      for (let busy = true; busy; ) {
+        busy = false;
+        if (backlog.length > 0 && listening) {
+          listening(1);
+          busy = true;
+        }
+        for (const p of [...pipes.values()]) {
+          const other = pipes.get(p.peer);
+          const mask = (p.data.length > 0 || other?.gone ? 1 : 0) | ((other?.data.length ?? 0) < room ? 2 : 0);
+          if ((mask & p.mask) === 0 || p.gone) continue;
+          p.ready(mask & p.mask);
+          busy = true;
+        }
+        await Promise.resolve();
+      }
+    };
+    return { streams: quickjsStreams(sys as unknown as Sys), run, open: () => [...pipes.values()].filter((p) => !p.gone).length };
+  }
+  test("any bytes through a narrow socket arrive whole and in order, and close comes after them", async () => {
+    await fc.assert(fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 60 }), { maxLength: 8 }), fc.integer({ min: 1, max: 33 }), async (parts, room) => {
+      const { streams, run, open } = pair(room);
+      const got: number[] = [];
+      let closed = 0;
+      await streams.listen("/s", (s) => {
+        s.onData = (c) => got.push(...c);
+        s.onClose = () => closed++;
+      });
+      const c = await streams.connect("/s");
+      for (const p of parts) c.send(p.slice());
+      c.send("é\n");
+      c.close();
+      c.send(Uint8Array.of(9)); // too late
+      await run();
+      assert.deepEqual(got, [...parts.flatMap((p) => [...p]), ...utf8("é\n")]);
+      assert.equal(closed, 1);
+      assert.equal(open(), 0);
+    }), { numRuns: 100 });
+  });
+  test("who never reads is cut off", async () => {
+    const { streams, run } = pair(16);
+    let closed = false;
+    const c = await streams.connect("/s");
+    c.onClose = () => {
+      closed = true;
+    };
+    for (let i = 0; i < 40; i++) c.send(new Uint8Array(32768));
+    await run();
+    assert.ok(closed);
+  });
+});
