@@ -67,7 +67,7 @@ test("l2tpsec.ipk: fields, files, modes, conffiles; two builds are the same byte
     writeFileSync(`${dir}/p.ipk`, bytes);
     run("tar", "-xzf", "p.ipk");
     run("tar", "-xzf", "control.tar.gz");
-    assert.match(readFileSync(`${dir}/control`, "utf8"), /^Package: l2tpsec\nVersion: 0\.1\.0-r1\nDepends: libc, libopenssl, kmod-tun, resolveip\nLicense: MIT\nSection: net\nArchitecture: x86_64\n/);
+    assert.match(readFileSync(`${dir}/control`, "utf8"), /^Package: l2tpsec\nVersion: 0\.1\.0-r1\nDepends: libc, libopenssl, libatomic, kmod-tun, resolveip\nLicense: MIT\nSection: net\nArchitecture: x86_64\n/);
     assert.equal(readFileSync(`${dir}/conffiles`, "utf8"), "/etc/config/l2tpsec\n");
     for (const s of ["postinst", "postinst-pkg", "prerm", "prerm-pkg"]) {
       assert.equal(statSync(`${dir}/${s}`).mode & 0o777, 0o755);
@@ -111,7 +111,7 @@ test("l2tpsec.apk and LuCI's: fields, owners, scripts; two builds are the same b
   inDir((dir, run) => {
     writeFileSync(`${dir}/p.apk`, bytes);
     const dump = run(process.env["APK"] ?? "apk", "adbdump", "p.apk");
-    for (const want of [/^ {2}name: l2tpsec$/m, /^ {2}version: 0\.1\.0-r1$/m, /^ {2}arch: x86_64$/m, /- kmod-tun\n {4}- libc\n {4}- libopenssl\n {4}- resolveip\n/, /name: l2tpsec\.conffiles/, /post-install: \|/, /post-upgrade: \|/, /pre-deinstall: \|/, /default_prerm/]) {
+    for (const want of [/^ {2}name: l2tpsec$/m, /^ {2}version: 0\.1\.0-r1$/m, /^ {2}arch: x86_64$/m, /- kmod-tun\n {4}- libatomic\n {4}- libc\n {4}- libopenssl\n {4}- resolveip\n/, /name: l2tpsec\.conffiles/, /post-install: \|/, /post-upgrade: \|/, /pre-deinstall: \|/, /default_prerm/]) {
       assert.match(dump, want);
     }
     assert.doesNotMatch(dump, /user: (?!root)/);
