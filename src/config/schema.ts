@@ -17,7 +17,7 @@ const withDefault = <T>(kind: Kind<T>, def: string, help: string): Option<T> => 
 export type Options = Readonly<Record<string, Option<unknown>>>;
 export type ValuesOf<S> = { readonly [K in keyof S]: S[K] extends Option<infer T> ? T : never };
 
-export const AUTH_METHODS = ["mschapv2", "chap", "pap"] as const;
+export const AUTH_METHODS = ["mschapv2", "chap", "mschap", "eap", "pap"] as const;
 
 const ipsec = {
   psk: optional(k.secret, "Pre-shared key. Turns IPsec on."),
@@ -69,6 +69,7 @@ export const CLIENT = {
   refuse_pap: withDefault(k.yesNo, "no", "Never send the password with PAP."),
   refuse_chap: withDefault(k.yesNo, "no", "Do not answer to CHAP-MD5."),
   refuse_mschapv2: withDefault(k.yesNo, "no", "Do not answer to MS-CHAPv2."),
+  refuse_eap: withDefault(k.yesNo, "yes", "Do not answer to EAP (MD5 and MS-CHAPv2 inside of it): servers that ask for it first take MS-CHAPv2 as well."),
   source_port: withDefault(k.integer(0, 65535), "1701", "Our L2TP UDP port; 0: an ephemeral one."),
   call: withDefault(k.oneOf("incoming", "outgoing"), "incoming", "incoming: we announce a call (ICRQ), as all L2TP clients do. outgoing: we ask the peer to place one (OCRQ)."),
   reconnect_min: withDefault(k.integer(1, 3600, "seconds"), "2", "First pause before a new attempt."),

@@ -42,6 +42,9 @@ export function pppClient(c: ClientConfig, host: Host, mru: number): PppConfig {
   if (c.refuse_pap) refuse.push("pap");
   if (c.refuse_chap) refuse.push("chap");
   if (c.refuse_mschapv2) refuse.push("mschapv2");
+  // What has no option of its own goes with what it is made of: v1 is weaker than either, EAP carries both.
+  if (c.refuse_chap || c.refuse_mschapv2) refuse.push("mschap");
+  if (c.refuse_eap || (c.refuse_chap && c.refuse_mschapv2)) refuse.push("eap");
   return {
     link: c.name, role: "client", mru, hostName: c.hostname ?? host.hostname(),
     identity: c.username === null || c.password === null ? null : { user: c.username, password: c.password },

@@ -4,15 +4,17 @@ import type { Failure } from "../core/errors.ts";
 import type { Secret } from "../core/secret.ts";
 import type { Crypto } from "../ports/ports.ts";
 import { ChapAuthenticatee, ChapAuthenticator } from "./auth/chap.ts";
+import { EapAuthenticatee, EapAuthenticator, type EapMethod } from "./auth/eap.ts";
 import { type AuthMethod, methodProtocol, methodTitle } from "./auth/methods.ts";
 import { PapAuthenticatee, PapAuthenticator } from "./auth/pap.ts";
 import type { AuthSide } from "./auth/side.ts";
-import { PROTOCOL } from "./frame.ts";
 import { failure } from "./words.ts";
 
 export interface AuthenticationConfig {
   readonly hostName: string;
   readonly identity: { readonly user: string; readonly password: Secret } | null;
+  /** Of EAP's types those that are refused by their plain names are left out. */
+  readonly refuse: readonly AuthMethod[];
 }
 export interface AuthenticationEvents {
   send(protocol: number, packet: Uint8Array): void;
@@ -107,8 +109,9 @@ export class Authentication {
     if (method === "pap") return new PapAuthenticatee(clock, identity, on);
     const isOurs = (challenge: Uint8Array): boolean => {
       const side = this.#peers?.side;
-      return side instanceof ChapAuthenticator && side.asked(challenge);
+      return (side instanceof ChapAuthenticator || side instanceof EapAuthenticator) && side.asked(challenge);
     };
+    if (method === "eap") return new EapAuthenticatee(clock, crypto, identity, this.#eapMethods(), isOurs, on);
     return new ChapAuthenticatee(clock, crypto, method, identity, isOurs, on);
   }
   #authenticator(method: AuthMethod): AuthSide {
@@ -121,11 +124,16 @@ export class Authentication {
       odd: () => this.#on.unexpected(),
     };
     if (method === "pap") return new PapAuthenticator(clock, crypto, this.#secretOf, on);
+    if (method === "eap") return new EapAuthenticator(clock, crypto, this.#cfg.hostName, this.#secretOf, on);
     return new ChapAuthenticator(clock, crypto, method, this.#cfg.hostName, this.#secretOf, on);
   }
   #sender(method: AuthMethod): (packet: Uint8Array) => void {
-    const protocol = method === "pap" ? PROTOCOL.pap : PROTOCOL.chap;
-    return (packet) => this.#on.send(protocol, packet);
+    return (packet) => this.#on.send(methodProtocol(method), packet);
+  }
+  #eapMethods(): EapMethod[] {
+    const { refuse } = this.#cfg;
+    const all = [["mschapv2", "mschapv2"], ["md5", "chap"]] as const;
+    return all.filter(([, plain]) => !refuse.includes(plain)).map(([m]) => m);
   }
   #succeeded(which: "ours" | "peers", user: string, method: string): void {
     if (!this.#open.delete(which)) return; // a repeated challenge, answered and accepted

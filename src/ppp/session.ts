@@ -1,5 +1,5 @@
 // One PPP session: the phases of RFC 1661 §3 around LCP, authentication and IPCP.
-// Implements RFC 1661, 1332, 1334, 1570 (Identification, Time-Remaining), 1877, 1994, 2759. Left out: EAP, MS-CHAP v1, SPAP
+// Implements RFC 1661, 1332, 1334, 1570 (Identification, Time-Remaining), 1877, 1994, 2433, 2759, 3748 (MD5, MS-CHAPv2). Left out: SPAP
 // (Nak'd with what we do), IPV6CP, CCP, multilink, callback, link quality (rejected by the protocols' rules).
 import type { Clock, Timer } from "../core/clock.ts";
 import { Counters } from "../core/counters.ts";
@@ -208,7 +208,7 @@ export class PppSession {
       this.#drops.bump("ppp.before-auth");
       return;
     }
-    if (protocol === PROTOCOL.pap || protocol === PROTOCOL.chap) {
+    if (protocol === PROTOCOL.pap || protocol === PROTOCOL.chap || protocol === PROTOCOL.eap) {
       if (this.#auth.input(protocol, body)) return;
     }
     if (this.#phase !== "network") {
@@ -399,7 +399,7 @@ export class PppSession {
       this.#fail(failure("ipcp-failed", "the peer does not speak IPCP", true));
       return;
     }
-    if ((protocol === PROTOCOL.pap || protocol === PROTOCOL.chap) && this.#phase === "authenticate") {
+    if ((protocol === PROTOCOL.pap || protocol === PROTOCOL.chap || protocol === PROTOCOL.eap) && this.#phase === "authenticate") {
       this.#fail(failure("auth-refused", `the peer rejects ${protocolName(protocol)} after it agreed on it`));
     }
   }

@@ -15,7 +15,7 @@ import { CLIENT, CODE, PROTOCOL, type Script, scripted, SERVER, Side } from "./p
 
 const h = (s: string): Uint8Array => unhex(s.replace(/\s/g, "")) ?? assert.fail("bad hex");
 const { lcp, pap, chap, ipcp } = PROTOCOL;
-const AUTH_OPTION: Readonly<Record<AuthMethod, Uint8Array>> = { pap: h("c023"), chap: h("c22305"), mschapv2: h("c22381") };
+const AUTH_OPTION: Readonly<Record<AuthMethod, Uint8Array>> = { pap: h("c023"), chap: h("c22305"), mschap: h("c22380"), eap: h("c227"), mschapv2: h("c22381") };
 
 /** LCP opened towards our server; the peer has not said who it is. */
 function server(method: AuthMethod, cfg: Partial<PppConfig> = {}) {
@@ -277,7 +277,7 @@ describe("what a server tells a client", () => {
     const text = side.downs[0]?.text ?? "";
     assert.ok(text.length < 220 && !/\p{C}/u.test(text), text);
   });
-  for (const [name, option] of [["SPAP", "c027"], ["EAP", "c227"], ["MS-CHAP", "c22380"]] as const) {
+  for (const [name, option] of [["SPAP", "c027"], ["CHAP with algorithm 6", "c22306"]] as const) {
     test(`${name} is Nak'd with our best; a server that insists is named`, () => {
       const r = scripted(CLIENT);
       r.peer.agree(lcp);
@@ -288,12 +288,12 @@ describe("what a server tells a client", () => {
       }
       r.clock.advance(10_000);
       assert.deepEqual([r.side.downs[0]?.code, r.side.downs[0]?.permanent], ["no-common-auth", true]);
-      assert.match(r.side.downs[0]?.text ?? "", new RegExp(`asks for ${name}, this side answers to MS-CHAPv2, CHAP-MD5, PAP`));
+      assert.match(r.side.downs[0]?.text ?? "", new RegExp(`asks for ${name}, this side answers to MS-CHAPv2, CHAP-MD5, MS-CHAP, EAP, PAP`));
       assert.deepEqual(r.side.events.filter((e) => e.kind === "ppp.rejected").map((e) => e.what), [`LCP option: ${name}`]);
     });
   }
   test("EAP first, then MS-CHAPv2; ACCM rejected; the second DNS rejected (SoftEther)", () => {
-    const { side, peer } = scripted(CLIENT);
+    const { side, peer } = scripted({ ...CLIENT, refuse: ["eap"] });
     peer.react = (p) => {
       if (p.code !== 1) return;
       const options = readOptions(p.body);

@@ -1,4 +1,4 @@
-// CHAP (RFC 1994) with MD5 and as MS-CHAPv2 (RFC 2759), both sides.
+// CHAP (RFC 1994) with MD5, and as MS-CHAP v1 (RFC 2433) and v2 (RFC 2759), both sides.
 import { Reader, Writer } from "../../core/bytes.ts";
 import type { Clock, Timer } from "../../core/clock.ts";
 import { DecodeError } from "../../core/errors.ts";
@@ -10,17 +10,20 @@ import { readPacket, writePacket } from "../cp.ts";
 import { failure } from "../words.ts";
 import { methodTitle } from "./methods.ts";
 import {
-  accountName, authenticatorResponse, failureMessage, ntPasswordHash, ntResponse, provesItself, refusalInWords, successMessage,
+  accountName, authenticatorResponse, challengeResponse, failureMessage, failureMessageV1, ntPasswordHash, ntResponse, provesItself, refusalInWords,
+  successMessage,
 } from "./mschapv2.ts";
 import { type AuthenticateeEvents, type AuthenticatorEvents, type AuthSide, MAX_TRIES, RETRY_MS } from "./side.ts";
 
 export const CHAP_CODE = { challenge: 1, response: 2, success: 3, failure: 4, changePassword: 7 } as const;
-export type ChapAlgorithm = "chap" | "mschapv2";
+export type ChapAlgorithm = "chap" | "mschap" | "mschapv2";
 /** RFC 2759 §4 and §8.1 allow names of 256 bytes; nobody needs longer ones. */
 const MAX_NAME = 256;
 const CHALLENGE_SIZE = 16;
 const MD5_SIZE = 16;
 const MSCHAPV2_SIZE = 49; // peer challenge 16, reserved 8, NT response 24, flags 1
+const MSCHAP_SIZE = 49; // LAN Manager response 24, NT response 24, "use NT" 1 (RFC 2433 §4)
+const MSCHAP_CHALLENGE = 8;
 
 /** Challenge and Response have one format (RFC 1994 §4.1). */
 export interface ChapValue {
@@ -134,14 +137,30 @@ export class ChapAuthenticatee implements AuthSide {
     if (this.#algorithm === "mschapv2" && challenge.length !== CHALLENGE_SIZE) {
       throw new DecodeError("bad-value", "MS-CHAPv2 challenge size", 4);
     }
+    if (this.#algorithm === "mschap" && challenge.length !== MSCHAP_CHALLENGE) throw new DecodeError("bad-value", "MS-CHAP challenge size", 4);
     this.#id = id;
     this.#challenge = challenge.slice();
-    const value = this.#algorithm === "chap"
-      ? this.#password.use((secret) => chapMd5(this.#crypto, id, secret, this.#challenge))
-      : this.#mschapv2();
+    const value = this.#value(id);
     this.#response = writePacket({ code: CHAP_CODE.response, id, body: writeChapValue({ value, name: utf8(this.#user) }) });
     this.#tries = 0;
     this.#send();
+  }
+  #value(id: number): Uint8Array {
+    switch (this.#algorithm) {
+      case "chap":
+        return this.#password.use((secret) => chapMd5(this.#crypto, id, secret, this.#challenge));
+      case "mschap":
+        return this.#mschap();
+      case "mschapv2":
+        return this.#mschapv2();
+    }
+  }
+  /** Never the LAN Manager response: it gives the password away (RFC 2433 §4). */
+  #mschap(): Uint8Array {
+    const hash = this.#password.use(ntPasswordHash);
+    const response = challengeResponse(this.#crypto, this.#challenge, hash);
+    hash.fill(0);
+    return concat([new Uint8Array(24), response, Uint8Array.of(1)]);
   }
   #mschapv2(): Uint8Array {
     const c = this.#crypto;
@@ -170,8 +189,8 @@ export class ChapAuthenticatee implements AuthSide {
   }
   #failure(message: Uint8Array): void {
     this.stop();
-    if (this.#algorithm === "mschapv2") {
-      this.#on.failed(refusalInWords(printable(this.#user), message));
+    if (this.#algorithm !== "chap") {
+      this.#on.failed(refusalInWords(printable(this.#user), message, methodTitle(this.#algorithm)));
       return;
     }
     const text = `the server refuses user "${this.#user}" with CHAP-MD5${said(printable(message))}`;
@@ -213,7 +232,7 @@ export class ChapAuthenticator implements AuthSide {
     this.#state = "asked";
     this.#tries = 0;
     this.#id = (this.#crypto.random(1)[0] as number) & 0xff;
-    this.#challenge = this.#crypto.random(CHALLENGE_SIZE);
+    this.#challenge = this.#crypto.random(this.#algorithm === "mschap" ? MSCHAP_CHALLENGE : CHALLENGE_SIZE);
     this.#send();
   }
   stop(): void {
@@ -248,8 +267,8 @@ export class ChapAuthenticator implements AuthSide {
     this.#timer.disarm();
     const user = fromUtf8(name);
     this.#account = user;
-    const message = this.#algorithm === "chap" ? this.#verifyMd5(user, value) : this.#verifyMschapv2(user, value);
-    const refused = this.#algorithm === "chap" ? utf8("Access denied") : failureMessage(this.#crypto.random(CHALLENGE_SIZE));
+    const message = this.#verify(user, value);
+    const refused = this.#refusal();
     const code = message ? CHAP_CODE.success : CHAP_CODE.failure;
     this.#reply = writePacket({ code, id: p.id, body: message ?? refused });
     this.#on.send(this.#reply);
@@ -260,13 +279,42 @@ export class ChapAuthenticator implements AuthSide {
     const text = `user "${printable(user)}" is unknown or gave a wrong password (${methodTitle(this.#algorithm)})`;
     this.#on.failed(user, failure("auth-failed", text, true));
   }
+  #refusal(): Uint8Array {
+    switch (this.#algorithm) {
+      case "chap":
+        return utf8("Access denied");
+      case "mschap":
+        return failureMessageV1(this.#crypto.random(MSCHAP_CHALLENGE));
+      case "mschapv2":
+        return failureMessage(this.#crypto.random(CHALLENGE_SIZE));
+    }
+  }
   /** The Success message, or null. An unknown user costs the same work as a known one. */
+  #verify(user: string, value: Uint8Array): Uint8Array | null {
+    switch (this.#algorithm) {
+      case "chap":
+        return this.#verifyMd5(user, value);
+      case "mschap":
+        return this.#verifyMschap(user, value);
+      case "mschapv2":
+        return this.#verifyMschapv2(user, value);
+    }
+  }
   #verifyMd5(user: string, value: Uint8Array): Uint8Array | null {
     const secret = this.#lookup(user);
     const dummy = this.#crypto.random(MD5_SIZE);
     const compute = (s: Uint8Array): Uint8Array => chapMd5(this.#crypto, this.#id, s, this.#challenge);
     const wanted = secret ? secret.use(compute) : compute(dummy);
     return sameBytes(value, wanted) && secret !== null ? utf8("Access granted") : null;
+  }
+  #verifyMschap(user: string, value: Uint8Array): Uint8Array | null {
+    const fits = value.length === MSCHAP_SIZE && value[48] === 1; // a LAN Manager response is not looked at
+    const v = fits ? value : new Uint8Array(MSCHAP_SIZE);
+    const secret = this.#lookup(user);
+    const hash = secret ? secret.use(ntPasswordHash) : ntPasswordHash(this.#crypto.random(8));
+    const wanted = challengeResponse(this.#crypto, this.#challenge, hash);
+    hash.fill(0);
+    return sameBytes(v.subarray(24, 48), wanted) && fits && secret !== null ? utf8("Access granted") : null;
   }
   #verifyMschapv2(user: string, value: Uint8Array): Uint8Array | null {
     const fits = value.length === MSCHAPV2_SIZE;

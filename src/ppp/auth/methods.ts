@@ -2,10 +2,10 @@
 import { sameBytes } from "../../core/text.ts";
 import { PROTOCOL, protocolName } from "../frame.ts";
 
-export type AuthMethod = "pap" | "chap" | "mschapv2";
+export type AuthMethod = "pap" | "chap" | "mschap" | "mschapv2" | "eap";
 
 /** Best first: what we propose when the peer asks for something we do not do. */
-export const METHODS: readonly AuthMethod[] = ["mschapv2", "chap", "pap"];
+export const METHODS: readonly AuthMethod[] = ["mschapv2", "chap", "mschap", "eap", "pap"];
 
 interface Method {
   readonly title: string;
@@ -16,6 +16,8 @@ interface Method {
 const METHOD: Readonly<Record<AuthMethod, Method>> = {
   pap: { title: "PAP", option: Uint8Array.of(0xc0, 0x23), protocol: PROTOCOL.pap },
   chap: { title: "CHAP-MD5", option: Uint8Array.of(0xc2, 0x23, 0x05), protocol: PROTOCOL.chap },
+  mschap: { title: "MS-CHAP", option: Uint8Array.of(0xc2, 0x23, 0x80), protocol: PROTOCOL.chap },
+  eap: { title: "EAP", option: Uint8Array.of(0xc2, 0x27), protocol: PROTOCOL.eap },
   mschapv2: { title: "MS-CHAPv2", option: Uint8Array.of(0xc2, 0x23, 0x81), protocol: PROTOCOL.chap },
 };
 
@@ -33,12 +35,12 @@ export function methodOf(option: Uint8Array): AuthMethod | null {
   return METHODS.find((m) => sameBytes(METHOD[m].option, option)) ?? null;
 }
 
-/** What an option value asks for, in words: "SPAP", "MS-CHAP", "EAP", "CHAP with algorithm 6". */
+/** What an option value asks for, in words: "SPAP", "MS-CHAP", "CHAP with algorithm 6". */
 export function authTitle(option: Uint8Array): string {
   const m = methodOf(option);
   if (m) return METHOD[m].title;
   if (option.length < 2) return "an unreadable method";
   const protocol = ((option[0] as number) << 8) | (option[1] as number);
   if (protocol !== PROTOCOL.chap) return protocolName(protocol);
-  return option[2] === 0x80 ? "MS-CHAP" : `CHAP with algorithm ${option[2] ?? "missing"}`;
+  return `CHAP with algorithm ${option[2] ?? "missing"}`;
 }

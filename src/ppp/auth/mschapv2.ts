@@ -1,4 +1,4 @@
-// MS-CHAPv2's computations and message texts (RFC 2759 §5, §6, §8). The exchange itself is CHAP's (chap.ts).
+// Computations and message texts of MS-CHAP, v2 (RFC 2759 §5, §6, §8) and v1 (RFC 2433). The exchange itself is CHAP's (chap.ts).
 import { concat, fromUtf8, hex, sameBytes, unhex, utf16le, utf8 } from "../../core/text.ts";
 import type { Failure } from "../../core/errors.ts";
 import { printable, said } from "../../core/words.ts";
@@ -76,6 +76,10 @@ export function provesItself(message: Uint8Array, proof: Uint8Array): boolean {
 export function failureMessage(freshChallenge: Uint8Array): Uint8Array {
   return utf8(`E=691 R=0 C=${hex(freshChallenge).toUpperCase()} V=3 M=Access denied`);
 }
+/** The same of MS-CHAP v1 (RFC 2433 §6): a challenge of 8 bytes, and no text. */
+export function failureMessageV1(freshChallenge: Uint8Array): Uint8Array {
+  return utf8(`E=691 R=0 C=${hex(freshChallenge).toUpperCase()} V=2`);
+}
 
 interface Reason {
   readonly code: string;
@@ -111,7 +115,7 @@ export function readRefusal(message: Uint8Array): Refusal {
   return {
     error: decimal(field("E")),
     retry: field("R") === "1",
-    challenge: c.length === 32 ? unhex(c) : null,
+    challenge: c.length === 32 || c.length === 16 ? unhex(c) : null,
     version: decimal(field("V")),
     message: m ? (m[1] as string) : field("E") === "" ? text : "",
   };
@@ -121,10 +125,10 @@ function decimal(s: string): number {
 }
 
 /** A Failure message in words: who was refused, why, and what the server added. */
-export function refusalInWords(user: string, message: Uint8Array): Failure {
+export function refusalInWords(user: string, message: Uint8Array, method = "MS-CHAPv2"): Failure {
   const r = readRefusal(message);
   const reason = REASONS.get(r.error);
   const why = reason?.words ?? (r.error === 0 ? "no reason given" : `error ${r.error}`);
-  const text = `the server refuses user "${user}" with MS-CHAPv2: ${why}${r.error === 0 ? "" : ` (E=${r.error})`}${said(r.message)}`;
+  const text = `the server refuses user "${user}" with ${method}: ${why}${r.error === 0 ? "" : ` (E=${r.error})`}${said(r.message)}`;
   return failure(reason?.code ?? "auth-failed", text, reason?.permanent ?? true);
 }
