@@ -36,11 +36,11 @@ export interface Section {
   readonly path?: string;
   readonly file?: string;
 }
-export const NAME = /^[A-Za-z0-9_-]{1,64}$/;
+const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
 export function load(text: string): Loaded {
   const faults: Fault[] = [];
-  const sections = split(text, faults);
+  const sections = byLogin(split(text, faults), faults);
   const raw = new Map<string, string>();
   let daemon = sections.find((s) => s.type === "daemon");
   daemon ??= { type: "daemon", name: "", line: 1, values: new Map() };
@@ -62,6 +62,18 @@ export function load(text: string): Loaded {
 
 export function title(s: { readonly type: string; readonly name: string }): string {
   return s.name === "" ? s.type : `${s.type} ${s.name}`;
+}
+/** A user's section goes by the name to log in with, if it gives one: UCI's own names hold letters, digits and _ only. */
+export function byLogin(sections: readonly Section[], faults: Fault[]): Section[] {
+  const out = new Map<string, Section>();
+  for (const s of sections) {
+    const login = s.type === "user" ? s.values.get("username")?.text : undefined;
+    const named = login === undefined ? s : { ...s, name: login };
+    const first = out.get(title(named));
+    if (first) faults.push({ ...faultOf(s, login === undefined ? "" : "username", `the section is there twice, first in line ${first.line}, which counts`), section: "" });
+    else out.set(title(named), named);
+  }
+  return [...out.values()];
 }
 /** Options in one order, for telling what changed. Holds secrets. */
 export function asWritten(s: Section): string {

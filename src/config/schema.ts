@@ -91,6 +91,7 @@ export const SERVER = {
 } as const;
 
 export const USER = {
+  username: optional(k.text(), "Name to log in with. Default: the name of the section."),
   password: required(k.secret, "PPP password."),
   ip: optional(k.address4, "Fixed address of this user."),
   routes: optional(k.prefixes, "Networks behind this user (site to site)."),

@@ -1,7 +1,7 @@
 // A router's configuration: interfaces of proto l2tpsec in /etc/config/network; servers, users and the daemon in
 // /etc/config/l2tpsec. What is wrong with one section keeps that section down, and nothing else.
 import { crossCheck } from "./cross.ts";
-import { asWritten, type Fault, faultOf, NAME, type Section, title, type Type, typed, unknownOption, values } from "./load.ts";
+import { asWritten, byLogin, type Fault, faultOf, type Section, title, type Type, typed, unknownOption, values } from "./load.ts";
 import { type ClientConfig, type Config, type DaemonConfig, type Options, SECTIONS, type ServerConfig, type UserConfig } from "./schema.ts";
 import { parseUci, type UciSection, UciSyntaxError } from "./uci.ts";
 
@@ -70,7 +70,7 @@ function checked(file: UciFile, s: UciSection, type: Type, faults: Fault[], fore
   const out = new Map<string, { text: string; line: number }>();
   const name = type === "daemon" ? "" : s.id;
   const section: Section = { type, name, line: s.line, values: out, path: `${file.name}.${s.id}`, file: file.path };
-  if (type !== "daemon" && (s.anonymous || !NAME.test(name))) faults.push(faultOf(section, "", "the section has no name", `config ${s.type} 'NAME'`));
+  if (type !== "daemon" && s.anonymous && !(type === "user" && s.options.has("username"))) faults.push(faultOf(section, "", "the section has no name", `config ${s.type} 'NAME'`));
   for (const [key, { values: list, line }] of s.options) {
     const option = Object.hasOwn(options, key) ? options[key] : undefined;
     if (option === undefined) {
@@ -90,7 +90,7 @@ function checked(file: UciFile, s: UciSection, type: Type, faults: Fault[], fore
 }
 
 function assemble(all: readonly Section[], faults: Fault[], warnings: string[]): { config: Config } {
-  let good = onePerTitle(all, faults);
+  let good = byLogin(all, faults);
   for (const s of good) if (s.type !== "daemon") values(s, faults);
   const daemon = daemonOptions(good, faults);
   for (;;) {
@@ -113,17 +113,6 @@ function assemble(all: readonly Section[], faults: Fault[], warnings: string[]):
     faults.sort(order);
     return { config: Object.freeze(config) };
   }
-}
-
-/** UCI merges sections of one name in a file; the daemon's may have any name, and is there once. */
-function onePerTitle(all: readonly Section[], faults: Fault[]): Section[] {
-  const out = new Map<string, Section>();
-  for (const s of all) {
-    const first = out.get(title(s));
-    if (first) faults.push({ ...faultOf(s, "", `the section is there twice, first in line ${first.line}, which counts`), section: "" });
-    else out.set(title(s), s);
-  }
-  return [...out.values()];
 }
 
 /** The daemon runs in any case: what is wrong with an option of its own leaves the default. */

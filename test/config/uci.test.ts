@@ -122,7 +122,7 @@ describe("a router's files", () => {
     const r = loadUci(files(`${NETWORK}\toption shiny 1\n`));
     assert.deepEqual([r.faults, r.config.interfaces.length], [[], 1]);
     assert.match(r.warnings.join(), /^network\.hq\.shiny: unknown option; it is not looked at$/);
-    assert.match(faults(NETWORK, `${OWN}\toption shiny 1\n`).join(), /l2tpsec\.branch1\.shiny: unknown option \(allowed: password/);
+    assert.match(faults(NETWORK, `${OWN}\toption shiny 1\n`).join(), /l2tpsec\.branch1\.shiny: unknown option \(allowed: username password/);
   });
   test("one wrong section does not disturb the others", () => {
     const bad = "config interface 'bad'\n option proto 'l2tpsec'\n option server 'a'\n option psk 'x'\n option mtu '1'\n option encap 'no'\n";
@@ -141,6 +141,18 @@ describe("a router's files", () => {
     // A file that UCI cannot read takes its own sections along only.
     const cut = loadUci(files("config interface 'hq\n"));
     assert.deepEqual([cut.whole, cut.config.interfaces.length, cut.config.servers.length], [false, 0, 1]);
+  });
+  test("a user logs in with the name of the section, or with another one; each name once", () => {
+    const users = "config user 'branch1'\n option password a\nconfig user\n option username 'bob@example.org'\n option password b\nconfig user 'carol'\n option username 'DOMAIN\\\\carol'\n option password c\n";
+    const r = loadUci(files("", users));
+    assert.deepEqual([r.faults, r.config.users.map((u) => u.name)], [[], ["branch1", "bob@example.org", "DOMAIN\\\\carol"]]);
+    assert.deepEqual([...r.config.raw.keys()], ["user branch1", "user bob@example.org", "user DOMAIN\\\\carol"]);
+    assert.match(faults("", `${users}config user 'dave'\n option username 'branch1'\n option password d\n`).join(), /^\/etc\/config\/l2tpsec:10 l2tpsec\.dave\.username: the section is there twice, first in line 1, which counts$/);
+    assert.match(faults("", "config user\n option password b\n").join(), /l2tpsec\.@user\[0\]: the section has no name/);
+    const ini = load("[user x]\nusername = bob@example.org\npassword = b\n");
+    assert.ok(ini.ok);
+    assert.equal(ini.config.users[0]?.name, "bob@example.org");
+    assert.ok(!load("[user x]\nusername = y\npassword = b\n[user y]\npassword = c\n").ok);
   });
   test("disabled interfaces and other protocols are not looked at", () => {
     assert.deepEqual(faults("config interface a\n option proto l2tpsec\n option disabled 1\n option mtu no\nconfig interface b\n option proto pppoe\n option mtu no\nconfig interface\n"), []);

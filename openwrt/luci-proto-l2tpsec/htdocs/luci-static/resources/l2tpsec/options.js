@@ -204,6 +204,8 @@ const SECTIONS = {
 		  help: _('Most sessions at one time.'), def: '1000' },
 	],
 	user: [
+		{ name: 'username', tab: 'general', kind: text(255), title: _('User name'),
+		  help: _('Name to log in with. Default: the name of the section.') },
 		{ name: 'password', tab: 'general', kind: secret, title: _('Password'),
 		  help: _('PPP password.'), required: true },
 		{ name: 'ip', tab: 'general', kind: address4, title: _('Fixed address'),

@@ -58,7 +58,7 @@ return view.extend({
 			s.tab(name, title);
 		options.add(s, options.SECTIONS.server, true);
 
-		s = m.section(form.TypedSection, 'user', _('Users'), _('The name of a section is the name of the user.'));
+		s = m.section(form.TypedSection, 'user', _('Users'), _('The name of a section is the name of the user, unless the user name says another one: a@b, say.'));
 		s.addremove = true;
 		s.anonymous = false;
 		options.add(s, options.SECTIONS.user, false);
