@@ -8,6 +8,7 @@ const NOT_HERE = ["test/layers.test.ts", "test/openwrt/", "src/node-tuntap2/test
 const APART = ["test/net", "test/rig", "test/bench", "test/fuzz"];
 
 const args = process.argv.slice(2);
+const emulator = (process.env["RUN"] ?? "").split(" ").filter((w) => w !== ""); // for another kind of CPU
 const all = ["test", "src/node-tuntap2/test", "src/ubus-client/test"]
   .flatMap((d) => readdirSync(d, { recursive: true }).filter((f) => f.endsWith(".test.ts")).map((f) => `${d}/${f}`))
   .filter((f) => ![...NOT_HERE, ...APART].some((d) => f.startsWith(d)))
@@ -42,7 +43,8 @@ runAll((stack) => inSources(table ??= new Uint8Array(sys.readFile("${dir}/positi
   writeFileSync(`${dir}/positions${i}.bin`, positionTable(script, map));
   await toBytecode(script, `${dir}/group${i}.bin`);
   return new Promise((resolve) => {
-    const child = spawn(`${dir}/host`, [`${dir}/group${i}.bin`], { stdio: ["ignore", "pipe", "inherit"] });
+    const [command, ...words] = [...emulator, `${dir}/host`, `${dir}/group${i}.bin`];
+    const child = spawn(command, words, { stdio: ["ignore", "pipe", "inherit"] });
     let text = "";
     child.stdout.setEncoding("utf8").on("data", (d) => {
       process.stdout.write(d);

@@ -2,7 +2,7 @@
 // scripts/test-quickjs.mjs leaves the name alone in this file.
 import fc from "fast-check";
 
-const PART = 10;
+const PART = Number(process.env["FC_PART"] ?? "10");
 
 type Property = Parameters<typeof fc.assert>[0];
 type Parameters2 = NonNullable<Parameters<typeof fc.assert>[1]>;

@@ -28,7 +28,7 @@ class TextEncoder {
 }
 Object.assign(globalThis, {
   Buffer, TextEncoder, TextDecoder, setImmediate: (f: () => void) => later(f), setTimeout: later, clearTimeout: (t: Timer | undefined) => t?.disarm(),
-  process: { env: { FC_SEED: sys.env("FC_SEED") }, cwd: () => "." },
+  process: { env: { FC_SEED: sys.env("FC_SEED"), FC_PART: sys.env("FC_PART") }, cwd: () => "." },
   console: { log: (...x: unknown[]) => sys.out(1, `# ${x.join(" ")}\n`) },
 });
 

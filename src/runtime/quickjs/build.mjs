@@ -4,6 +4,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { SourceMap } from "node:module";
+import { endianness } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -13,6 +14,7 @@ const ROOT = join(HERE, "..", "..", "..");
 const LIBRARY = join(HERE, "..", "..", "node-tuntap2", "native");
 const ENGINE = ["quickjs.c", "cutils.c", "dtoa.c", "libregexp.c", "libunicode.c"];
 const HOST = ["host.c", "sys.c", "net.c", "proc.c"];
+const PINNED = "2025-04-26"; // as in scripts/quickjs
 const NAME = "l2tpsec"; // of the script, in stack traces: positions.ts looks for it
 
 const WARN = ["-Wall", "-Wextra", "-Werror"];
@@ -119,22 +121,31 @@ export async function bundle(entry, options = {}) {
 /** This machine's compiler of scripts. */
 async function compiler(src) {
   const cc = words("HOSTCC", "cc");
-  const own = { sources: [join(HERE, "compile.c")], depends: headers(src), flags: ["-std=gnu11", "-O1", ...WARN, "-fPIE", `-isystem${src}`] };
+  const own = { sources: [join(HERE, "compile.c"), join(HERE, "regexps.c")], depends: headers(src), flags: ["-std=gnu11", "-O1", ...WARN, "-fPIE", `-isystem${src}`] };
   const all = [...(await objects(cc, engineGroup(src).group)), ...(await objects(cc, own))];
   const tool = join(dirname(all.at(-1)), "compile");
   if (!existsSync(tool) || statSync(tool).mtimeMs < newest(all)) {
-    await run(cc, [...all, "-o", `${tool}.${process.pid}`, ...LINK]);
+    await run(cc, [...all, "-o", `${tool}.${process.pid}`, ...LINK, "-Wl,--wrap=lre_compile"]);
     renameSync(`${tool}.${process.pid}`, tool);
   }
   return tool;
 }
 let tool = null;
 
-/** `out`: a file of bytecode, which belongs to one release of the engine and to every kind of CPU. */
+/** Whether the target's bytes stand the other way round than this machine's. */
+function otherOrder(src) {
+  const r = spawnSync(words("CC", "cc")[0], [...words("CC", "cc").slice(1), "-E", "-P", "-"], { input: "__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__", encoding: "utf8" });
+  const [mine, big] = (r.stdout ?? "").split("==").map((x) => x.trim());
+  const other = big !== undefined && (mine === big ? "BE" : "LE") !== endianness();
+  if (other && engineGroup(src).version !== PINNED) throw new Error(`for a CPU of the other byte order the engine must be of ${PINNED}: its regular expressions are converted`);
+  return other;
+}
+
+/** `out`: a file of bytecode, which belongs to one release of the engine and one byte order. */
 export async function toBytecode(script, out) {
   tool ??= compiler(engineSource());
   writeFileSync(`${out}.js`, script);
-  await run([await tool], [`${out}.js`, NAME, out]);
+  await run([await tool], [`${out}.js`, NAME, out, ...(otherOrder(engineSource()) ? ["swap"] : [])]);
   rmSync(`${out}.js`);
 }
 

@@ -1,13 +1,16 @@
-/* At build time: compile SCRIPT NAME OUT. A script becomes the engine's bytecode, with positions and without its text. */
+/* At build time: compile SCRIPT NAME OUT [swap]. A script becomes the engine's bytecode, with positions and without its text; swap: for a CPU of the other byte order. */
 #include <quickjs.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+extern bool regexps_swap; /* regexps.c */
 
 int main(int argc, char **argv)
 {
 	JSRuntime *rt = JS_NewRuntime();
 	JSContext *ctx = JS_NewContext(rt);
-	FILE *f = argc == 4 ? fopen(argv[1], "rb") : NULL;
+	FILE *f = argc >= 4 ? fopen(argv[1], "rb") : NULL;
 	JSValue code;
 	uint8_t *out;
 	char *text;
@@ -15,9 +18,10 @@ int main(int argc, char **argv)
 	long size;
 
 	if (!f || fseek(f, 0, SEEK_END) < 0 || (size = ftell(f)) < 0 || !(text = calloc(1, (size_t)size + 1))) {
-		fprintf(stderr, "usage: compile SCRIPT NAME OUT\n");
+		fprintf(stderr, "usage: compile SCRIPT NAME OUT [swap]\n");
 		return 2;
 	}
+	regexps_swap = argc > 4;
 	rewind(f);
 	len = fread(text, 1, (size_t)size, f);
 	fclose(f);

@@ -1,12 +1,16 @@
-/* The program as data: PROGRAM and POSITIONS name files. */
+/* The program as data: PROGRAM and POSITIONS name files. Sizes stand in memory, as some CPUs cannot name an odd address. */
 	.section .rodata
-	.global bytecode, bytecode_end, positions, positions_end
+	.global bytecode, bytecode_size, positions, positions_size
+	.balign 16
+bytecode_size:
+	.4byte 1f - bytecode
 	.balign 16
 bytecode:
 	.incbin PROGRAM
-bytecode_end:
+1:	.balign 16
+positions_size:
+	.4byte 2f - positions
 	.balign 16
 positions:
 	.incbin POSITIONS
-positions_end:
-	.section .note.GNU-stack, "", %progbits
+2:	.section .note.GNU-stack, "", %progbits

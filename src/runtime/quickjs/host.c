@@ -23,7 +23,8 @@ struct watch {
 	void *opaque;
 };
 
-extern const uint8_t bytecode[], bytecode_end[], positions[], positions_end[];
+extern const uint8_t bytecode[], positions[];
+extern const uint32_t bytecode_size, positions_size;
 
 double host_now(void)
 {
@@ -289,7 +290,7 @@ static uint8_t *program(struct host *h, size_t *len)
 static const uint8_t *program(struct host *h, size_t *len)
 {
 	(void)h;
-	*len = (size_t)(bytecode_end - bytecode);
+	*len = bytecode_size;
 	return bytecode;
 }
 #endif
@@ -327,7 +328,7 @@ int main(int argc, char **argv)
 	if (JS_IsException(flat))
 		host_uncaught(h);
 	JS_SetPropertyStr(h->ctx, h->sys, "flat", flat);
-	JS_SetPropertyStr(h->ctx, h->sys, "positions", JS_NewArrayBuffer(h->ctx, (uint8_t *)(uintptr_t)positions, (size_t)(positions_end - positions), NULL, NULL, 0));
+	JS_SetPropertyStr(h->ctx, h->sys, "positions", JS_NewArrayBuffer(h->ctx, (uint8_t *)(uintptr_t)positions, positions_size, NULL, NULL, 0));
 	global = JS_GetGlobalObject(h->ctx);
 	JS_SetPropertyStr(h->ctx, global, "host", JS_DupValue(h->ctx, h->sys));
 	JS_FreeValue(h->ctx, global);
