@@ -3,7 +3,7 @@ NODE ?= node
 BIN = node_modules/.bin
 PREFIX ?= /usr/local
 
-.PHONY: all demo test check build bench fuzz install clean setup lint types unit unit-quickjs net rig ipk apk
+.PHONY: all demo test check build bench fuzz install clean setup lint types unit unit-quickjs cross net rig ipk apk
 all: build
 
 setup:
@@ -34,6 +34,10 @@ check: types lint unit
 unit-quickjs: build
 	$(NODE) scripts/test-quickjs.mjs
 
+# Codecs, cryptography and ESP on a CPU of 32 bits and on a big-endian one.
+cross: build
+	sh scripts/cross
+
 net: build
 	$(NODE) scripts/test.mjs test/net
 
@@ -45,7 +49,8 @@ test:
 	@sh scripts/setup --peers
 	$(MAKE) check
 	$(NODE) scripts/test-quickjs.mjs
-	RUNTIME=qjs $(NODE) scripts/test.mjs test/net
+	sh scripts/cross
+	RUNTIME=qjs $(NODE) scripts/test.mjs test/net test/rig
 	$(NODE) scripts/test.mjs test/net test/rig test/openwrt/browser
 	FUZZ_SECONDS=3 $(NODE) scripts/fuzz.mjs
 
