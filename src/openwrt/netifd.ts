@@ -51,6 +51,8 @@ export class Netifd {
   readonly #bus: Pick<Ubus, "call" | "listen">;
   readonly #links: Links;
   readonly #log: EventLog;
+  /** Interfaces that netifd has set up and not torn down: it takes no news of others. */
+  readonly #wanted = new Set<string>();
   /** Interfaces that netifd believes up. */
   readonly #told = new Set<string>();
   /** Interfaces that were given up until their configuration changes. */
@@ -82,13 +84,18 @@ export class Netifd {
       const wanted = i["up"] === true || i["pending"] === true;
       const state = this.#status(name)?.state ?? "down";
       if (i["up"] === true && state !== "up") this.#lost(name);
-      if (wanted) this.#quietly(() => this.setup(name, true));
-      else if (state !== "down") this.#quietly(() => this.#links.down(name));
+      if (wanted) {
+        this.#quietly(() => this.setup(name, true));
+        continue;
+      }
+      this.#wanted.delete(name);
+      if (state !== "down") this.#quietly(() => this.#links.down(name));
     }
   }
 
   /** netifd sets the interface up. Throws RequestRefused; what is wrong with its configuration is told to netifd too. */
   setup(name: string, keep = false): void {
+    this.#wanted.add(name);
     this.#blocked.delete(name);
     // The configuration is read first: netifd and this process are told of a change at the same time, in no order.
     this.#quietly(() => this.#links.refresh());
@@ -99,6 +106,7 @@ export class Netifd {
   }
   /** netifd takes the interface down; `gone` within two seconds, of netifd's five. */
   teardown(name: string, gone: () => void): void {
+    this.#wanted.delete(name);
     this.#told.delete(name);
     this.#links.down(name, gone);
   }
@@ -109,7 +117,11 @@ export class Netifd {
     return {
       status: (name) => links.status(name),
       reload: () => links.reload(),
-      doctor: (name, stage) => links.doctor(name, stage),
+      doctor: (name, stage) => {
+        // It tries the link, which is up to netifd as well.
+        if (links.clientConfig(name) !== null && !this.#wanted.has(name)) this.#person(name, "up", () => {});
+        return links.doctor(name, stage);
+      },
       disconnect: (session) => links.disconnect(session),
       subscribe: (f) => links.subscribe(f),
       up: (name) => {
@@ -148,7 +160,7 @@ export class Netifd {
   #up(name: string, keep: boolean): void {
     const cfg = this.#links.clientConfig(name);
     const s = this.#status(name);
-    if (cfg === null || s === null) return;
+    if (cfg === null || s === null || !this.#wanted.has(name)) return;
     this.#told.add(name);
     this.#notify(linkUpdate(name, cfg, s, keep));
   }
@@ -160,7 +172,7 @@ export class Netifd {
     if (!error) return; // it was asked to end
     const code = error.code.toUpperCase().replaceAll("-", "_");
     this.#error(name, code, error.text);
-    if (error.permanent !== true) return;
+    if (error.permanent !== true || !this.#wanted.has(name)) return;
     // What no retry can mend: netifd gives up, until somebody changes the configuration or says ifup.
     this.#blocked.add(name);
     this.#notify({ action: ACTION.blockRestart, interface: name });

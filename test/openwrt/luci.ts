@@ -70,6 +70,7 @@ export function loadOptions(): OptionTable {
 export interface Protocol {
   renderFormOptions(s: FormSection): void;
   getI18n(): string;
+  getErrors(): string[] | null;
 }
 export function loadProtocol(): { protocol: Protocol; errors: Map<string, string>; virtual: RegExp[] } {
   const errors = new Map<string, string>();

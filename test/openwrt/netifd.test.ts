@@ -297,6 +297,31 @@ test("netifd sets up before the daemon runs: it is found at the start", async ()
   await r.isUp();
 });
 
+test("doctor tries an interface that is down by netifd's own way", async () => {
+  const r = new Router(HQ);
+  r.netifd.add("hq");
+  await r.startDaemon();
+  const lua = new Ubus({ connect: () => r.ubusd.connect(), clock: r.w.clock });
+  lua.start();
+  await r.run(20);
+  let answer: unknown = null;
+  lua.call("l2tpsec", "doctor", { name: "hq" }).then((a) => {
+    answer = a;
+  }, () => {});
+  await r.isUp();
+  await r.run(20);
+  assert.equal((answer as { ok: boolean } | null)?.ok, true);
+  assert.deepEqual(r.netifd.refused, []);
+  // Whatever else starts a link that netifd does not want: netifd is left alone.
+  r.netifd.down("hq");
+  await r.until("down", 3000, () => r.netifd.at("hq").state === "down");
+  const before = r.netifd.at("hq").updates.length;
+  r.daemon.up("hq");
+  await r.until("up", 5000, () => r.daemon.status("hq")["hq"]?.state === "up");
+  await r.run(20);
+  assert.deepEqual([r.netifd.at("hq").updates.length, r.netifd.refused, r.netifd.at("hq").state], [before, [], "down"]);
+});
+
 test("up and down by a person are netifd's", async () => {
   const r = new Router(HQ);
   r.netifd.add("hq");

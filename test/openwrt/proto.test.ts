@@ -92,6 +92,13 @@ test("every failure code of the daemon has words", () => {
   assert.ok(virtual.some((r) => r.test("l2tps-hq")));
 });
 
+test("an invalid option is named where LuCI shows an interface's error", () => {
+  const { protocol } = loadProtocol();
+  const shown = (errors: unknown): unknown => protocol.getErrors.call({ _ubus: () => errors, super: () => "LuCI's own" } as unknown as typeof protocol);
+  assert.deepEqual(shown([{ subsystem: "l2tpsec", code: "INVALID_CONFIG", data: ["network.hq.mtu: no"] }]), ["An option is not valid: network.hq.mtu: no"]);
+  for (const e of [undefined, null, [], [null], [{ code: "AUTH_FAILED", data: ["x"] }], [{ code: "INVALID_CONFIG" }]]) assert.equal(shown(e), "LuCI's own");
+});
+
 test("the templates for translators are as new as the sources", () => {
   for (const [dir, name] of [["luci-proto-l2tpsec", "luci-proto-l2tpsec"], ["luci-app-l2tpsec", "l2tpsec"]] as const) {
     assert.equal(readFileSync(`openwrt/${dir}/po/templates/${name}.pot`, "utf8"), pot(`openwrt/${dir}`));

@@ -12,7 +12,7 @@ const FILES = "openwrt/l2tpsec/files";
 
 test("shellcheck has nothing to say", { skip: missing("shellcheck") ?? false }, () => {
   // SC1091: the libraries are a router's. SC2034, SC3043: variables for them to read; every shell of OpenWrt has `local`.
-  execFileSync("shellcheck", ["-s", "sh", "-e", "SC1091,SC2034,SC3043", HANDLER, INIT]);
+  execFileSync("shellcheck", ["-s", "sh", "-e", "SC1091,SC2034,SC3043", HANDLER, INIT, "openwrt/l2tpsec/test.sh"]);
 });
 
 test("the default configuration is valid, and so are its examples", () => {

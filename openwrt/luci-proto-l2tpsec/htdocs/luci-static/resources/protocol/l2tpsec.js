@@ -108,6 +108,13 @@ return network.registerProtocol('l2tpsec', {
 		return (network.getIfnameOf(ifname) == this.getIfname());
 	},
 
+	/* Which option is not valid, in the daemon's own words. */
+	getErrors: function() {
+		const all = this._ubus('errors');
+		const bad = Array.isArray(all) ? all.find((e) => e && e.code === 'INVALID_CONFIG' && Array.isArray(e.data) && e.data.length) : null;
+		return bad ? [ '%s: %s'.format(_('An option is not valid'), bad.data[0]) ] : this.super('getErrors', []);
+	},
+
 	renderFormOptions: function(s) {
 		/* The dialog is drawn again after the protocol changes: the tabs may be there already. */
 		for (const [ name, title ] of [ [ 'ipsec', _('IPsec') ], [ 'l2tp', _('L2TP') ], [ 'ppp', _('PPP') ], [ 'routing', _('Routing') ] ]) {
