@@ -29,6 +29,13 @@ export interface Flat {
   noDumps(): number;
   probePath(remote: Uint8Array, into: Uint8Array): number; // into: 16 bytes of address, interface index (BE u32); the MTU
 
+  serialOpen(device: string, lockFile: string, baud: number, flow: number): number; // flow: none rtscts xonxoff; lockFile "": none
+  serialRead(fd: number, into: Uint8Array): number; // 0: the line is gone, -1: nothing there
+  serialWrite(fd: number, data: Uint8Array, from: number): number; // how much of data[from...] the kernel took
+  serialLines(fd: number): number; // bits: carrier 1, DSR 2, CTS 4, RING 8; -1: the line has none
+  serialSet(fd: number, what: number, on: number): void; // what: 0 DTR, 1 break
+  serialQueued(fd: number): number;
+
   // Primitives, from libcrypto: RangeError without it, for a wrong length, and for more than 1 MiB.
   cryptoRandom(into: Uint8Array): void;
   cryptoHash(name: string, keyed: number, key: Uint8Array, data: Uint8Array, into: Uint8Array): void; // keyed: HMAC

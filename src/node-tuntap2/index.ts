@@ -7,6 +7,7 @@ export type { Flat } from "./flat.ts";
 export * from "./types.ts";
 
 const ENCAP = { udp: 0, esp: 1, clear: 2 } as const;
+const FLOW = { none: 0, rtscts: 1, xonxoff: 2 } as const;
 const ORIGIN = { udp4500: 0, raw50: 1, udp1701: 2 } as const;
 
 /** A ring of `slots` packets in memory of its own; the three views share one ArrayBuffer. */
@@ -200,6 +201,16 @@ export function native(flat: Flat): Native {
     getsockopt: (fd, level, name, into) => flat.getsockopt(fd, level, name, into),
     setsockopt: (fd, level, name, value) => flat.setsockopt(fd, level, name, value),
     ioctl: (fd, request, data) => flat.ioctl(fd, request, data),
+    serialOpen: (device, lockFile, baud, flow) => flat.serialOpen(device, lockFile, baud, FLOW[flow]),
+    serialRead: (fd, into) => flat.serialRead(fd, into),
+    serialWrite: (fd, data, from) => flat.serialWrite(fd, data, from),
+    serialLines(fd) {
+      const bits = flat.serialLines(fd);
+      return bits < 0 ? null : { carrier: (bits & 1) !== 0, dsr: (bits & 2) !== 0, cts: (bits & 4) !== 0, ring: (bits & 8) !== 0 };
+    },
+    serialDtr: (fd, on) => flat.serialSet(fd, 0, on ? 1 : 0),
+    serialBreak: (fd, on) => flat.serialSet(fd, 1, on ? 1 : 0),
+    serialQueued: (fd) => flat.serialQueued(fd),
     noDumps() {
       flat.noDumps();
     },

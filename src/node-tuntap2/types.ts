@@ -181,6 +181,22 @@ export interface Native {
   setsockopt(fd: number, level: number, name: number, value: Uint8Array): void;
   /** Requests whose argument is a plain struct of at most 1024 bytes; `data` is read and written. Never one that holds pointers. */
   ioctl(fd: number, request: number, data: Uint8Array): number;
+  /**
+   * A serial line, for us alone: raw, 8N1, carrier not waited for. close() throws away what is queued, drops DTR, restores the
+   * settings and removes the lock file (`lockFile` "": none; one whose process is gone is replaced). EBUSY: somebody holds it;
+   * ENOTTY: no serial line; EINVAL: a rate that the system does not have.
+   */
+  serialOpen(device: string, lockFile: string, baud: number, flow: "none" | "rtscts" | "xonxoff"): number;
+  /** 0: the line is gone (hang-up); -1: nothing there. */
+  serialRead(fd: number, into: Uint8Array): number;
+  /** How many bytes of data[from...] the kernel took. */
+  serialWrite(fd: number, data: Uint8Array, from: number): number;
+  /** Null where the line has no modem wires (ptys). */
+  serialLines(fd: number): { readonly carrier: boolean; readonly dsr: boolean; readonly cts: boolean; readonly ring: boolean } | null;
+  serialDtr(fd: number, on: boolean): void;
+  serialBreak(fd: number, on: boolean): void;
+  /** Bytes in the kernel that have not left. */
+  serialQueued(fd: number): number;
   /** No core files of this process, and no ptrace by its own user: its memory holds keys. */
   noDumps(): void;
   /** Path MTU and source address towards `remote` as the kernel routes today (a connected throw-away socket). */

@@ -1,6 +1,7 @@
 /* Arguments, and what a JavaScript environment holds. */
 #include "bind.h"
 #include "functions.h"
+#include "serial.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -188,6 +189,7 @@ FN(Close)
 		}
 	}
 	map_remove(&a->inst->fds, (uint64_t)fd);
+	tt_serial_release(fd); /* when it is a line */
 	close(fd);
 	return NOTHING;
 END
@@ -216,8 +218,10 @@ void tt_inst_free(struct tt_inst *inst)
 			fp_free(h->fp);
 	}
 	for (uint32_t i = 0; inst->fds.mask && i <= inst->fds.mask; i++)
-		if (inst->fds.values[i])
+		if (inst->fds.values[i]) {
+			tt_serial_release((int)inst->fds.keys[i]);
 			close((int)inst->fds.keys[i]);
+		}
 	pool_free(&inst->fps);
 	pool_free(&inst->watches);
 	map_free(&inst->fds);

@@ -1,6 +1,7 @@
 /* The flat functions: sockets, TUN, netlink. */
 #include "bind.h"
 #include "functions.h"
+#include "serial.h"
 #include <errno.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -193,4 +194,67 @@ FN(NoDumps)
 	struct tt_err e = { 0, "" };
 	GOOD;
 	return io_result(a, tt_no_dumps(&e), &e);
+END
+
+/* ---- serial lines ---- */
+
+FN(SerialOpen)
+	struct tt_err e = { 0, "" };
+	char path[108], lock[128];
+	uint32_t baud = u32(a, 2, "baud: not a number");
+	enum tt_handshake flow = (enum tt_handshake)number(a, 3, FLOW_NONE, FLOW_XONXOFF, "flow: not known");
+
+	string(a, 0, path, sizeof path, "device: at most 106 bytes");
+	string(a, 1, lock, sizeof lock, "lock: at most 126 bytes");
+	GOOD;
+	return opened(a, tt_serial_open(path, lock, baud, flow, &e), &e);
+END
+FN(SerialRead)
+	int fd = fd_of(a, 0);
+	size_t len;
+	uint8_t *p = bytes(a, 1, &len, "into: not a Uint8Array");
+	ssize_t r;
+
+	GOOD;
+	do
+		r = read(fd, p, len);
+	while (r < 0 && errno == EINTR);
+	return r < 0 && errno != EAGAIN ? fail_system(a, errno, "read") : (double)r;
+END
+FN(SerialWrite)
+	int fd = fd_of(a, 0);
+	size_t len;
+	uint8_t *p = bytes(a, 1, &len, "data: not a Uint8Array");
+	uint32_t from = u32(a, 2, "from: not an index");
+	ssize_t r;
+
+	if (from > len)
+		fail_range(a, "from: behind the end");
+	GOOD;
+	do
+		r = write(fd, p + from, len - from);
+	while (r < 0 && errno == EINTR);
+	return r < 0 && errno != EAGAIN ? fail_system(a, errno, "write") : r < 0 ? 0 : (double)r;
+END
+FN(SerialLines)
+	int fd = fd_of(a, 0);
+
+	GOOD;
+	return tt_serial_lines(fd);
+END
+/* what: 0 DTR, 1 break */
+FN(SerialSet)
+	struct tt_err e = { 0, "" };
+	int fd = fd_of(a, 0);
+	bool brk = number(a, 1, 0, 1, "what: 0 or 1"), on = number(a, 2, 0, 1, "on: 0 or 1");
+
+	GOOD;
+	return io_result(a, brk ? tt_serial_break(fd, on, &e) : tt_serial_dtr(fd, on, &e), &e);
+END
+FN(SerialQueued)
+	struct tt_err e = { 0, "" };
+	int fd = fd_of(a, 0);
+
+	GOOD;
+	return io_result(a, tt_serial_queued(fd, &e), &e);
 END

@@ -24,6 +24,12 @@
 	F(Ioctl, ioctl, 3) \
 	F(ProbePath, probePath, 2) \
 	F(NoDumps, noDumps, 0) \
+	F(SerialOpen, serialOpen, 4) \
+	F(SerialRead, serialRead, 2) \
+	F(SerialWrite, serialWrite, 3) \
+	F(SerialLines, serialLines, 1) \
+	F(SerialSet, serialSet, 3) \
+	F(SerialQueued, serialQueued, 1) \
 	F(CryptoRandom, cryptoRandom, 1) \
 	F(CryptoHash, cryptoHash, 5) \
 	F(CryptoCbc, cryptoCbc, 6) \
