@@ -38,6 +38,6 @@ test("dependencies and the engine's release are those of the rest", () => {
 
 test("the compile step: the SDK's compiler for the router, Node for the bytecode only", () => {
   const steps = make("/work", "-n", "compile", "TARGET_CC=mips-openwrt-linux-musl-gcc", "TARGET_LDFLAGS=-Lsysroot");
-  assert.match(steps, /^cd \/work\/build && npm ci .*&& CC="mips-openwrt-linux-musl-gcc" CFLAGS="-I\/work\/include -Os -pipe" LDFLAGS="-Lsysroot -Wl,--as-needed -latomic" HOSTCC="cc" QUICKJS_SRC=\/work\/build\/quickjs node /);
+  assert.match(steps, /^cd \/work\/build && npm ci .*&& CC="mips-openwrt-linux-musl-gcc" CFLAGS="-I\/work\/include -Os -pipe" LDFLAGS="-Lsysroot -Wl,--as-needed -Wl,-z,pack-relative-relocs -latomic" HOSTCC="cc" QUICKJS_SRC=\/work\/build\/quickjs node /);
   assert.match(make("/work", "-n", "prepare"), /tar -C \/work\/build\/quickjs --strip-components=1 -xJf \/work\/dl\/quickjs-/);
 });

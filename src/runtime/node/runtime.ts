@@ -11,7 +11,7 @@ import { onSignals } from "./signals.ts";
 import { nodeStreams } from "./streams.ts";
 
 export const nodeRuntime: Runtime = {
-  name: `node ${process.version}`,
+  name: `node ${process.version}, OpenSSL ${process.versions.openssl}`,
   argv: process.argv.slice(2),
   self: [process.execPath, ...process.execArgv, process.argv[1] ?? ""],
   clock: nodeClock,

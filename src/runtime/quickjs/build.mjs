@@ -132,10 +132,16 @@ async function compiler(src) {
 }
 let tool = null;
 
+/** What the target's compiler makes of macros; "" when it makes nothing. */
+function preprocessed(text) {
+  const [command, ...more] = words("CC", "cc");
+  const r = spawnSync(command, [...more, "-E", "-P", "-"], { input: `${text}\n`, encoding: "utf8" });
+  return r.status === 0 ? r.stdout.trim() : "";
+}
+
 /** Whether the target's bytes stand the other way round than this machine's. */
 function otherOrder(src) {
-  const r = spawnSync(words("CC", "cc")[0], [...words("CC", "cc").slice(1), "-E", "-P", "-"], { input: "__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__", encoding: "utf8" });
-  const [mine, big] = (r.stdout ?? "").split("==").map((x) => x.trim());
+  const [mine, big] = preprocessed("__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__").split("==").map((x) => x.trim());
   const other = big !== undefined && (mine === big ? "BE" : "LE") !== endianness();
   if (other && engineGroup(src).version !== PINNED) throw new Error(`for a CPU of the other byte order the engine must be of ${PINNED}: its regular expressions are converted`);
   return other;
@@ -181,8 +187,10 @@ export async function buildExecutable(out, { test = false, flags = [] } = {}) {
   await run(cc, [`-DPROGRAM="${program}"`, `-DPOSITIONS="${positions}"`, "-c", join(HERE, "embed.S"), "-o", embed]);
   const part = `${out}.${process.pid}`; // renamed when whole: a running process keeps the old one
   const link = (...more) => run(cc, [...all, embed, ...flags, ...words("LDFLAGS", ""), ...(test ? [] : ["-s"]), "-o", part, ...LINK, ...more]);
-  // 45 KB less where linker and C library know the compact form (binutils 2.38, glibc 2.36, musl 1.2.4).
-  await link("-Wl,-z,pack-relative-relocs").catch(() => link());
+  // 45 KB less where linker and C library know the compact form (binutils 2.38, glibc 2.36, musl 1.2.4). musl does not tell its
+  // release, and an older one crashes: whoever knows it gives the option in LDFLAGS.
+  const glibc = Number(preprocessed("#include <features.h>\n__GLIBC_MINOR__").split("\n").at(-1));
+  await (glibc >= 36 ? link("-Wl,-z,pack-relative-relocs").catch(() => link()) : link());
   renameSync(part, out);
   rmSync(dir, { recursive: true });
   return out;

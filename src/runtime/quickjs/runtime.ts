@@ -9,7 +9,7 @@ import type { Sys } from "./sys.ts";
 
 export function quickjsRuntime(sys: Sys): Runtime {
   return {
-    name: `quickjs ${sys.engine}`,
+    name: `quickjs ${sys.engine}, ${sys.flat.crypto?.split(" ").slice(0, 2).join(" ") ?? "no libcrypto"}`,
     argv: sys.argv,
     self: [sys.self],
     clock: quickjsClock(sys),
