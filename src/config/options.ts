@@ -119,6 +119,16 @@ export const ubus: Kind<string> = kind(
   (s) => (s === "auto" || s === "off" || /^\/[\x21-\x7e]{1,106}$/.test(s) ? s : undefined),
 );
 
+/** A device file. */
+export const device: Kind<string> = kind("a path such as /dev/ttyUSB0", (s) => (/^\/[\x21-\x7e]{1,106}$/.test(s) ? s : undefined), "is no path");
+
+/** Telephone numbers as modems take them; never what would end the command or begin another. */
+export const phones: Kind<readonly string[]> = many(kind("numbers of 1 to 60 digits and * # + , ( ) - . W @ ! P T, space separated", (s) => {
+  const out = s.split(/\s+/);
+  return out.every((x) => /^[0-9*#+,().\-W@!PTwpt]{1,60}$/.test(x)) ? out : undefined;
+}, "is no list of telephone numbers"));
+export const apn: Kind<string> = kind("1 to 100 letters, digits, - and .", (s) => (/^[A-Za-z0-9.-]{1,100}$/.test(s) ? s : undefined), "is no access point name");
+
 /** A netdev name as the kernel takes it (IFNAMSIZ). */
 export const ifname: Kind<string> = kind(
   "a device name: 1 to 15 letters, digits, - _ .",

@@ -10,9 +10,9 @@ export interface Option<T> {
   readonly def?: string;
   readonly optional?: true;
 }
-const required = <T>(kind: Kind<T>, help: string): Option<T> => ({ kind, help });
-const optional = <T>(kind: Kind<T>, help: string): Option<T | null> => ({ kind: kind as Kind<T | null>, help, optional: true });
-const withDefault = <T>(kind: Kind<T>, def: string, help: string): Option<T> => ({ kind, def, help });
+export const required = <T>(kind: Kind<T>, help: string): Option<T> => ({ kind, help });
+export const optional = <T>(kind: Kind<T>, help: string): Option<T | null> => ({ kind: kind as Kind<T | null>, help, optional: true });
+export const withDefault = <T>(kind: Kind<T>, def: string, help: string): Option<T> => ({ kind, def, help });
 
 export type Options = Readonly<Record<string, Option<unknown>>>;
 export type ValuesOf<S> = { readonly [K in keyof S]: S[K] extends Option<infer T> ? T : never };
@@ -100,7 +100,7 @@ export const USER = {
 
 export const SECTIONS = { daemon: DAEMON, interface: CLIENT, server: SERVER, user: USER } as const;
 
-type Named<T> = T & { readonly name: string };
+export type Named<T> = T & { readonly name: string };
 export type DaemonConfig = ValuesOf<typeof DAEMON>;
 export type ClientConfig = Named<ValuesOf<typeof CLIENT>>;
 export type ServerConfig = Named<ValuesOf<typeof SERVER>>;

@@ -21,6 +21,11 @@ export type Event =
   | { kind: "ike.down"; link: string; peer: string; why: string }
   | { kind: "esp.up"; link: string; peer: string; proposal: string; encap: "udp" | "esp"; spiIn: number; spiOut: number }
   | { kind: "esp.down"; link: string; peer: string; spiIn: number; why: string }
+  | { kind: "modem.step"; link: string; step: string; sent: string }
+  | { kind: "modem.answer"; link: string; step: string; received: string }
+  | { kind: "modem.ring"; link: string }
+  | { kind: "modem.connected"; link: string; phone: string; speed: number; answer: string }
+  | { kind: "modem.hung-up"; link: string }
   | { kind: "l2tp.tunnel-up"; link: string; tunnel: number; peerTunnel: number; peerHost: string; peerVendor: string }
   | { kind: "l2tp.tunnel-down"; link: string; tunnel: number; code: string; text: string }
   | { kind: "l2tp.call-up"; link: string; tunnel: number; call: number; peerCall: number }
@@ -58,6 +63,11 @@ const LEVEL: Readonly<Record<Event["kind"], Level>> = {
   "ike.down": "info",
   "esp.up": "info",
   "esp.down": "info",
+  "modem.step": "debug",
+  "modem.answer": "debug",
+  "modem.ring": "info",
+  "modem.connected": "info",
+  "modem.hung-up": "info",
   "l2tp.tunnel-up": "info",
   "l2tp.tunnel-down": "info",
   "l2tp.call-up": "info",

@@ -134,6 +134,8 @@ export interface IpConfig {
 export interface NetPlane {
   /** A netdev for one client link: created, addressed, routed, up. */
   attachClient(channel: CallChannel, cfg: IpConfig): Promise<NetInterface>;
+  /** A netdev whose packets visit the control plane: a serial line is slow enough for that. Created, addressed, routed, up. */
+  attachLine(line: PacketLine, cfg: IpConfig): Promise<LineInterface>;
   /** One netdev for all users of a server; sessions join and leave. */
   openServer(cfg: { ifname: string; mtu: number; local4: string; pool: readonly string[]; clampMss: boolean }): Promise<ServerInterface>;
   /** Makes sure that `server` stays reachable outside every tunnel: a host route by today's gateway. Returns its undo. */
@@ -151,6 +153,18 @@ export interface NetInterface {
   readonly ifname: string;
   counters(): Counters;
   detach(): Promise<void>;
+}
+/** Where the packets of a line's netdev go. */
+export interface PacketLine {
+  /** An IP packet that the host routed into the netdev, with HEADROOM in front; only valid during the call. */
+  transmit(packet: Packet): void;
+  counters(): Counters;
+  /** The netdev is gone, and not by detach(). */
+  lost(why: string): void;
+}
+export interface LineInterface extends NetInterface {
+  /** An IP packet of the peer, for the host; only valid during the call. What is none is dropped and counted. */
+  receive(packet: Packet): void;
 }
 export interface ServerInterface {
   readonly ifname: string;

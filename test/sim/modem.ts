@@ -1,6 +1,7 @@
 // Modems, a telephone exchange and null-modem cables in memory, on the virtual clock: bytes take their time, noise spoils them on
 // request, and calls end as they do in life.
-import type { SerialPort } from "../../src/ports/serial.ts";
+import { SystemError } from "../../src/core/errors.ts";
+import type { SerialHost, SerialPort } from "../../src/ports/serial.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
 export interface WireOptions {
@@ -86,6 +87,17 @@ class Port implements SerialPort {
     this.setDtr(false);
     this.closed = true;
   }
+  /** As a host opens it: nobody listens yet, and what was said before is gone. */
+  open(): this {
+    if (!this.closed) throw new SystemError("EBUSY", `cannot open ${this.device}`, "another program uses it");
+    this.closed = false;
+    this.onData = () => {};
+    this.onCarrier = () => {};
+    this.onGone = () => {};
+    this.onDrained = () => {};
+    this.setDtr(true);
+    return this;
+  }
   hear(chunk: Uint8Array): void {
     if (!this.closed && chunk.length > 0) this.onData(chunk);
   }
@@ -111,6 +123,18 @@ export function nullModem(clock: VirtualClock, o: WireOptions = {}): { a: Port; 
     return w;
   };
   return { a, b, wires: [join(a, b), join(b, a)] };
+}
+
+/** Ports by their device names; what is not there cannot be opened. */
+export function serialHost(...ports: Port[]): SerialHost {
+  for (const p of ports) p.close();
+  return {
+    open: (device) => {
+      const p = ports.find((x) => x.device === device);
+      if (!p) return Promise.reject(new SystemError("ENOENT", `cannot open ${device}`, "is the modem plugged in?"));
+      return Promise.resolve().then(() => p.open());
+    },
+  };
 }
 
 const text = (s: string): Uint8Array => Uint8Array.from(s, (c) => c.charCodeAt(0));

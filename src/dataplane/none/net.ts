@@ -3,12 +3,13 @@ import { inPrefix, parsePrefix } from "../../core/addr.ts";
 import type { Prefix } from "../../core/addr.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
 import { SystemError } from "../../core/errors.ts";
-import type { CallChannel, IpConfig, NetInterface, NetPlane, Route, ServerInterface } from "../dataplane.ts";
+import { Packet } from "../../core/packet.ts";
+import type { CallChannel, IpConfig, LineInterface, NetInterface, NetPlane, PacketLine, Route, ServerInterface } from "../dataplane.ts";
 import { NoneCall } from "./l2tp.ts";
 import type { SimNode } from "./sim.ts";
 
 interface Session {
-  readonly call: NoneCall;
+  readonly call: { sendIp(packet: Uint8Array): void };
   readonly prefixes: readonly Prefix[];
 }
 interface Netdev {
@@ -44,6 +45,16 @@ export class NoneNet implements NetPlane {
         await i.detach();
         this.devices.delete(cfg.ifname);
       },
+    };
+  }
+  async attachLine(line: PacketLine, cfg: IpConfig): Promise<LineInterface> {
+    const dev = this.#open(cfg.ifname);
+    dev.sessions.add({ call: { sendIp: (p) => line.transmit(Packet.of(p)) }, prefixes: prefixes(["0.0.0.0/0"]) });
+    return {
+      ifname: dev.ifname,
+      counters: () => line.counters(),
+      receive: (p) => this.onPacket(dev.ifname, p.view().slice()),
+      detach: async () => void this.devices.delete(cfg.ifname),
     };
   }
   async openServer(cfg: Parameters<NetPlane["openServer"]>[0]): Promise<ServerInterface> {

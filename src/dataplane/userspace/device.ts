@@ -100,6 +100,10 @@ export class Device implements Door {
     const length = ip4Length(p.mem, p.start, p.end);
     if (length === 0) return this.#no("ip.bad");
     if (this.checkSource && this.#lookup(read32(p.mem, p.start + 12)) !== call) return this.#no("ip.spoofed");
+    return this.deliver(p, length);
+  }
+  /** An IPv4 packet of `length` bytes for the host. */
+  deliver(p: Packet, length: number): boolean {
     p.end = p.start + length;
     if (this.clampMss > 0) clampMss(p.mem, p.start, length, this.clampMss);
     if (!fill(this.#deps.one, 0, [p.view()], Kind.tun)) return this.#no("ip.too-big");

@@ -1,21 +1,25 @@
 // Netdevs, addresses and routes of links and servers.
+import { LEN, OFF } from "node-tuntap2";
 import type { FastPath, Native } from "node-tuntap2";
 import { formatIp } from "../../core/addr.ts";
 import type { Prefix } from "../../core/addr.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
 import type { EventLog } from "../../core/events.ts";
+import { Packet } from "../../core/packet.ts";
 import { attempt, errnoOf } from "../../linux/errno.ts";
 import { Rtnl } from "../../linux/rtnl.ts";
 import type { RouteSpec } from "../../linux/rtnl.ts";
-import type { CallChannel, IpConfig, NetInterface, NetPlane, Route, ServerInterface } from "../dataplane.ts";
+import type { CallChannel, IpConfig, LineInterface, NetInterface, NetPlane, PacketLine, Route, ServerInterface } from "../dataplane.ts";
 import { ipBytes } from "./address.ts";
 import { Device, ipv4Prefix } from "./device.ts";
 import type { DeviceSpec } from "./device.ts";
 import { UserspaceCall } from "./l2tp.ts";
+import { clampMss, ip4Length } from "./inner.ts";
 import type { Outbound } from "./outbound.ts";
 import { OuterRoutes } from "./routes.ts";
 
+const LINE_TURN = 64;
 const CALM_MS = 500; // a change of the routes comes in many messages
 const LEAVING = 0x6c32_7470; // interface group of netdevs in their last moment
 
@@ -72,6 +76,26 @@ export class UserspaceNet implements NetPlane {
       },
     };
   }
+  async attachLine(line: PacketLine, cfg: IpConfig): Promise<LineInterface> {
+    const peer4 = cfg.peer4 === cfg.local4 || cfg.peer4 === "0.0.0.0" || cfg.peer4 === "" ? null : cfg.peer4;
+    const dev = this.#open({ ...cfg, peer4, checkSource: false }, (d) => this.#lineReadable(d, line));
+    try {
+      for (const r of cfg.routes) this.#rtnl.addRoute({ prefix: r.prefix, dev: dev.index, ...(r.metric === undefined ? {} : { metric: r.metric }) });
+    } catch (e) {
+      this.#close(dev);
+      throw e;
+    }
+    return {
+      ifname: dev.ifname,
+      counters: () => line.counters(),
+      receive: (p) => {
+        const length = ip4Length(p.mem, p.start, p.end);
+        if (length === 0) this.#deps.drops.bump("ip.bad");
+        else dev.deliver(p, length);
+      },
+      detach: () => this.#retire(dev), // its routes go with the netdev
+    };
+  }
   async openServer(cfg: Parameters<NetPlane["openServer"]>[0]): Promise<ServerInterface> {
     const dev = this.#open({ ...cfg, peer4: null, checkSource: true });
     return {
@@ -123,9 +147,9 @@ export class UserspaceNet implements NetPlane {
     this.#rtnl.close();
   }
 
-  #open(s: DeviceSpec): Device {
+  #open(s: DeviceSpec, readable = (d: Device): void => this.#readable(d)): Device {
     const { native, fp, drops } = this.#deps;
-    const deps = { native, fp, drops, rtnl: this.#rtnl, one: this.#one, readable: (d: Device) => this.#readable(d) };
+    const deps = { native, fp, drops, rtnl: this.#rtnl, one: this.#one, readable };
     const dev = new Device(deps, ++this.#ids, s);
     this.devices.set(dev.dev, dev);
     return dev;
@@ -160,6 +184,28 @@ export class UserspaceNet implements NetPlane {
       }
     }
     for (const d of all) d.close();
+  }
+  /** One packet at a time, and as many as there are: the line drops what it cannot carry. */
+  #lineReadable(dev: Device, line: PacketLine): void {
+    const ring = this.#one;
+    try {
+      for (let i = 0; i < LINE_TURN && this.#deps.native.readTun(dev.fd, ring) > 0; i++) {
+        const at = ring.meta[OFF] as number;
+        const p = new Packet(ring.mem, at, at + (ring.meta[LEN] as number));
+        const length = ip4Length(p.mem, p.start, p.end);
+        if (length === 0) {
+          this.#deps.drops.bump("ip.bad"); // IPv6, which the line does not carry
+          continue;
+        }
+        if (dev.clampMss > 0) clampMss(p.mem, p.start, length, dev.clampMss);
+        line.transmit(p);
+      }
+    } catch (e) {
+      const why = `the interface ${dev.ifname} is gone`;
+      this.#deps.log.emit({ kind: "daemon.warning", link: "", text: `${why}: ${e instanceof Error ? e.message : ""}` });
+      this.#close(dev);
+      line.lost(why);
+    }
   }
   #readable(dev: Device): void {
     try {

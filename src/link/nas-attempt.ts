@@ -1,0 +1,260 @@
+// One call of the NAS leg, up the ladder: serial line, modem, PPP, netdev; and down again in the opposite order. It ends exactly
+// once, whatever fails first. As attempt.ts is for a tunnel.
+import type { Timer } from "../core/clock.ts";
+import type { Failure } from "../core/errors.ts";
+import type { LinkState } from "../core/events.ts";
+import { quote } from "../core/events.ts";
+import type { NasConfig } from "../config/nasdial.ts";
+import type { UserConfig } from "../config/schema.ts";
+import type { LineInterface } from "../dataplane/dataplane.ts";
+import { Answerer } from "../modem/answerer.ts";
+import { failure } from "../modem/answers.ts";
+import { Dialer, type DialOwner } from "../modem/dialer.ts";
+import { HangUp } from "../modem/hangup.ts";
+import type { SerialHost, SerialPort } from "../ports/serial.ts";
+import type { PppUp } from "../ppp/api.ts";
+import { PppSession } from "../ppp/session.ts";
+import { type LinkDeps, systemFailure } from "./deps.ts";
+import { answerSettings, dialSettings, nasDevice, pppCaller, pppNas } from "./nas-settings.ts";
+import { SerialChannel } from "./serial-channel.ts";
+
+/** PPP's goodbye, on a line that may be gone. */
+const CLOSE_MS = 1500;
+
+export interface NasDeps extends Pick<LinkDeps, "clock" | "crypto" | "host" | "log" | "plane" | "routesElsewhere"> {
+  readonly serial: SerialHost;
+}
+export interface NasStage {
+  readonly name: "line" | "modem" | "ppp" | "ip";
+  readonly state: "ok" | "busy" | "failed";
+  readonly text: string;
+}
+export interface NasOwner {
+  onState(state: LinkState): void;
+  onStage(stage: NasStage): void;
+  onUp(): void;
+  /** Once, last: the device is closed. */
+  onEnd(why: Failure): void;
+  users(): readonly UserConfig[];
+}
+
+export class NasAttempt {
+  readonly #deps: NasDeps;
+  readonly #cfg: NasConfig;
+  readonly #phone: string | null;
+  readonly #owner: NasOwner;
+  readonly #close: Timer;
+  #why: Failure | null = null;
+  #politely = true;
+  #port: SerialPort | null = null;
+  #talker: Dialer | Answerer | null = null;
+  #hangUp: HangUp | null = null;
+  #connected = false;
+  #ended = false;
+  #user: UserConfig | null = null;
+  #detaching: Promise<void> = Promise.resolve();
+  speed = 0;
+  channel: SerialChannel | null = null;
+  ppp: PppSession | null = null;
+  pppInfo: PppUp | null = null;
+  net: LineInterface | null = null;
+  mtu: number | null = null;
+
+  constructor(deps: NasDeps, cfg: NasConfig, phone: string | null, owner: NasOwner) {
+    this.#deps = deps;
+    this.#cfg = cfg;
+    this.#phone = phone;
+    this.#owner = owner;
+    this.#close = deps.clock.timer(`${cfg.name} close`, () => this.#hangUpNow());
+  }
+  get user(): string | null {
+    return this.#user?.name ?? null;
+  }
+
+  begin(): void {
+    const { device, baud, flow } = this.#cfg;
+    this.#owner.onState("dialing");
+    this.#owner.onStage({ name: "line", state: "busy", text: `opening ${device}` });
+    this.#deps.serial.open(device, { baud, flow }).then(
+      (port) => {
+        if (this.#why) port.close();
+        else this.#opened(port);
+      },
+      (e: unknown) => this.#alive(() => this.fail(systemFailure(e))),
+    );
+  }
+
+  /**
+   * Takes everything down; onEnd follows, within 1.5 s and the time to hang up. `politely` false: without hanging up by
+   * command, which takes seconds; DTR goes with the device.
+   */
+  fail(why: Failure, politely = true): void {
+    this.#politely &&= politely;
+    if (this.#why) return;
+    this.#why = why;
+    this.#talker?.stop();
+    if (this.#connected) this.#owner.onState("stopping");
+    this.#close.arm(CLOSE_MS);
+    this.#dropNet();
+    this.#detaching.then(() => {
+      if (this.ppp) this.ppp.stop(why); // its onDown goes on
+      else this.#hangUpNow();
+    }, () => {});
+  }
+  #alive(f: () => void): void {
+    if (!this.#why) f();
+    else if (!this.#port) this.#end();
+  }
+
+  #opened(port: SerialPort): void {
+    this.#port = port;
+    const { clock } = this.#deps;
+    const cfg = this.#cfg;
+    port.onData = (chunk) => this.#input(chunk);
+    port.onGone = (why) => this.#gone(failure("device-gone", why));
+    port.onCarrier = (on) => {
+      if (!on && this.#connected) this.#gone(failure("carrier-lost", "the other side hung up, or the line broke: the carrier is gone"));
+    };
+    this.#owner.onStage({ name: "line", state: "ok", text: `${cfg.device} at ${cfg.baud} bit/s` });
+    const owner: DialOwner = {
+      onStep: (step, sent) => {
+        this.#owner.onStage({ name: "modem", state: "busy", text: `${step}: ${quote(sent)}` });
+        this.#deps.log.emit({ kind: "modem.step", link: cfg.name, step, sent });
+      },
+      onAnswer: (step, received) => this.#deps.log.emit({ kind: "modem.answer", link: cfg.name, step, received }),
+      onConnected: (speed, answer, rest) => this.#online(port, speed, answer, rest),
+      onFailed: (why) => this.fail(why),
+    };
+    if (cfg.role === "answer") {
+      this.#owner.onStage({ name: "modem", state: "busy", text: "waiting for a call" });
+      const ring = (): void => this.#deps.log.emit({ kind: "modem.ring", link: cfg.name });
+      this.#talker = new Answerer(clock, port, answerSettings(cfg), { ...owner, onRing: ring });
+    } else {
+      const settings = dialSettings(cfg, this.#phone);
+      if ("code" in settings) return this.fail(settings);
+      this.#talker = new Dialer(clock, port, settings, owner);
+    }
+    this.#talker.start();
+  }
+  #input(chunk: Uint8Array): void {
+    if (this.#hangUp) this.#hangUp.input(chunk);
+    else if (this.channel) this.channel.input(chunk);
+    else this.#talker?.input(chunk);
+  }
+  /** Nothing can be said any more: no Terminate-Request, no hanging up. */
+  #gone(why: Failure): void {
+    this.#politely = false;
+    this.#talker?.stop();
+    this.#dropNet();
+    // PPP may know better: a NAS that refuses us hangs up in the same breath.
+    if (this.ppp) return this.ppp.lowerDown(why);
+    this.#why ??= why;
+    if (this.#hangUp) this.#end();
+    else this.#hangUpNow();
+  }
+
+  #online(port: SerialPort, speed: number, answer: string, rest: Uint8Array): void {
+    const cfg = this.#cfg;
+    this.#connected = true;
+    this.speed = speed;
+    this.#talker = null;
+    const how = cfg.line === "direct" ? "a direct line" : answer === "" ? "connected" : quote(answer);
+    this.#owner.onStage({ name: "modem", state: "ok", text: this.#phone === null ? how : `${this.#phone}: ${how}` });
+    this.#deps.log.emit({ kind: "modem.connected", link: cfg.name, phone: this.#phone ?? "", speed, answer });
+    this.#owner.onState("ppp");
+    this.#owner.onStage({ name: "ppp", state: "busy", text: "negotiating" });
+    this.channel = new SerialChannel(port, cfg.mtu, speed === 0 ? cfg.baud : Math.min(speed, cfg.baud), () => this.ppp?.activity());
+    const config = cfg.role === "answer" ? pppNas(cfg, this.#deps.host) : pppCaller(cfg, this.#deps.host);
+    this.ppp = new PppSession(this.#deps, this.channel, config, {
+      secretOf: (name) => this.#owner.users().find((u) => u.name === name)?.password ?? null,
+      admit: (name) => this.#admit(name),
+      onPhase: (phase) => {
+        this.#dropNet(); // the peer negotiates anew: until PPP is up again no packet may pass
+        if (phase === "authenticate") this.#owner.onStage({ name: "ppp", state: "busy", text: "authenticating" });
+        if (phase === "network") this.#owner.onStage({ name: "ppp", state: "busy", text: "agreeing on addresses" });
+      },
+      onUp: (info) => {
+        if (!this.#why) this.#addressed(info);
+      },
+      onDown: (why) => {
+        this.ppp = null;
+        this.#dropNet();
+        if (!this.#why && this.#politely) this.#owner.onState("stopping");
+        // A modem that has left the call takes our frames for commands, and echoes them.
+        const left = why.code === "loop" && cfg.line === "modem";
+        this.#why ??= left ? failure("carrier-lost", "the modem has left the call: it returns what is sent to it") : why;
+        this.#hangUpNow();
+      },
+    });
+    this.ppp.start();
+    if (rest.length > 0) this.channel.input(rest);
+  }
+  #admit(name: string): ReturnType<ConstructorParameters<typeof PppSession>[3]["admit"]> {
+    const cfg = this.#cfg;
+    const user = this.#owner.users().find((u) => u.name === name);
+    if (!user) return { layer: "ppp", code: "unknown-user", text: "there is no such user" };
+    const remote = user.ip ?? cfg.remote_ip;
+    if (cfg.local_ip === null || remote === null) return { layer: "config", code: "no-address", text: "there is no address for the caller: set local_ip and remote_ip", permanent: true };
+    this.#user = user;
+    return { local: cfg.local_ip, remote, dns: cfg.dns ?? [], wins: [] };
+  }
+
+  #addressed(info: PppUp): void {
+    const cfg = this.#cfg;
+    const channel = this.channel;
+    if (!channel) return;
+    const ifname = nasDevice(cfg);
+    this.pppInfo = info;
+    this.#owner.onStage({ name: "ppp", state: "ok", text: info.auth === "none" ? "no authentication asked" : `authenticated with ${info.auth}` });
+    this.#owner.onStage({ name: "ip", state: "busy", text: `setting up ${ifname}` });
+    const mtu = Math.min(cfg.mtu, info.peerMru);
+    this.mtu = mtu;
+    const metric = cfg.metric === 0 ? {} : { metric: cfg.metric };
+    const prefixes = this.#deps.routesElsewhere ? [] : [...(cfg.routes ?? []), ...(this.#user?.routes ?? []), ...(cfg.defaultroute ? ["0.0.0.0/0"] : [])];
+    this.#detaching.then(() => this.#deps.plane.net.attachLine(channel, {
+      ifname, mtu, local4: info.local, peer4: info.remote, routes: prefixes.map((prefix) => ({ prefix, ...metric })), clampMss: true,
+    })).then(
+      (net) => {
+        if (this.#why || this.pppInfo !== info) {
+          net.detach().catch(() => {});
+          return;
+        }
+        this.net = net;
+        channel.attach(net);
+        this.#owner.onStage({ name: "ip", state: "ok", text: `${info.local} to ${info.remote} on ${net.ifname}, MTU ${mtu}` });
+        this.#owner.onUp();
+      },
+      (e: unknown) => this.#alive(() => this.fail(systemFailure(e))),
+    );
+  }
+  #dropNet(): void {
+    const net = this.net;
+    this.net = null;
+    this.pppInfo = null;
+    this.channel?.attach(null);
+    if (net) this.#detaching = net.detach().catch(() => {});
+  }
+
+  /** After PPP has ended, or did not in time. */
+  #hangUpNow(): void {
+    if (this.#ended || this.#hangUp) return;
+    this.#close.disarm();
+    this.channel?.close();
+    const port = this.#port;
+    if (port && this.#connected && this.#politely && this.#cfg.line === "modem" && port.carrier !== false) {
+      this.#hangUp = new HangUp(this.#deps.clock, port, () => this.#end());
+      this.#hangUp.start();
+    } else this.#end();
+  }
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#close.disarm();
+    this.#talker?.stop();
+    this.#hangUp?.stop();
+    this.#port?.close();
+    if (this.#connected) this.#deps.log.emit({ kind: "modem.hung-up", link: this.#cfg.name });
+    const why = this.#why ?? failure("ended", "the call ended");
+    this.#detaching.then(() => this.#owner.onEnd(why), () => {});
+  }
+}

@@ -1,0 +1,63 @@
+// From a nasdial section to what modem and PPP want to know. No state here.
+import type { NasConfig } from "../config/nasdial.ts";
+import type { Failure } from "../core/errors.ts";
+import type { AnswerConfig } from "../modem/answerer.ts";
+import { parseChat } from "../modem/chat.ts";
+import type { DialConfig } from "../modem/dialer.ts";
+import type { Host } from "../ports/ports.ts";
+import type { PppConfig } from "../ppp/api.ts";
+import type { AuthMethod } from "../ppp/auth/methods.ts";
+
+/** XON and XOFF, which the line takes for itself with software flow control. */
+const XONXOFF = 0x000a_0000;
+
+/** The netdev of the leg: `ifname`, or nas-NAME. */
+export function nasDevice(c: NasConfig): string {
+  return c.ifname ?? `nas-${c.name}`;
+}
+function inits(c: NasConfig): string[] {
+  const all = [c.init, c.init2, c.init3, c.init4, c.init5, c.init6, c.init7, c.init8, c.init9];
+  return c.line === "direct" ? [] : all.filter((s) => s !== null);
+}
+function identity(c: NasConfig): PppConfig["identity"] {
+  return c.username === null || c.password === null ? null : { user: c.username, password: c.password };
+}
+
+/** Or what is wrong with the chat script. */
+export function dialSettings(c: NasConfig, phone: string | null): DialConfig | Failure {
+  let login: DialConfig["login"] = c.line === "direct" ? "none" : c.login;
+  if (c.chat !== null) {
+    const script = parseChat(c.chat, { phone: phone ?? "", phone2: c.phone?.[1] ?? "", username: c.username ?? "", password: c.password });
+    if (typeof script === "string") return { layer: "config", code: "chat", text: `the chat script ${script}`, permanent: true };
+    login = script;
+  }
+  return {
+    init: inits(c), pin: c.line === "direct" ? null : c.pin, apn: c.line === "direct" ? null : c.apn, dialCommand: c.dial_command,
+    phone: c.line === "direct" ? null : phone, login, identity: identity(c), carrierCheck: c.carrier_check,
+    commandMs: c.command_timeout * 1000, connectMs: c.connect_timeout * 1000, loginMs: 45_000,
+  };
+}
+export function answerSettings(c: NasConfig): AnswerConfig {
+  return {
+    modem: c.line === "modem", init: inits(c), rings: c.rings, commandMs: c.command_timeout * 1000, connectMs: c.connect_timeout * 1000,
+  };
+}
+
+export function pppCaller(c: NasConfig, host: Host): PppConfig {
+  const refuse: AuthMethod[] = [];
+  if (c.refuse_pap) refuse.push("pap");
+  if (c.refuse_chap) refuse.push("chap");
+  if (c.refuse_mschapv2) refuse.push("mschapv2");
+  if (c.refuse_chap || c.refuse_mschapv2) refuse.push("mschap"); // as settings.ts has it
+  if (c.refuse_eap || (c.refuse_chap && c.refuse_mschapv2)) refuse.push("eap");
+  return {
+    link: c.name, role: "client", mru: c.mtu, hostName: host.hostname(), identity: identity(c), refuse, require: [], echo: c.keepalive,
+    accm: c.flow === "xonxoff" ? XONXOFF : 0, ipcp: { local: null, remote: null, requestDns: c.peerdns, requestWins: c.peerdns },
+  };
+}
+export function pppNas(c: NasConfig, host: Host): PppConfig {
+  return {
+    link: c.name, role: "server", mru: c.mtu, hostName: host.hostname(), identity: null, refuse: [], require: c.auth, echo: c.keepalive,
+    accm: c.flow === "xonxoff" ? XONXOFF : 0, ipcp: { local: c.local_ip, remote: null, requestDns: false },
+  };
+}

@@ -1,0 +1,98 @@
+// PPP over a serial line: HDLC-like framing between a serial port, a PPP session and the netdev's packets.
+import type { Packet } from "../core/packet.ts";
+import { Counters as Drops } from "../core/counters.ts";
+import type { Counters, LineInterface, PacketLine } from "../dataplane/dataplane.ts";
+import { HdlcDecoder } from "../hdlc/decode.ts";
+import { HdlcEncoder } from "../hdlc/encode.ts";
+import type { FrameChannel, LinkOptions } from "../ports/ports.ts";
+import type { SerialPort } from "../ports/serial.ts";
+import { FULL_HEADER, type HeaderOptions, PROTOCOL, pullProtocol, pushProtocol } from "../ppp/frame.ts";
+
+/** How much of the line's time may be waiting in it; what comes beyond is dropped, so that echo and interactive traffic live. */
+const QUEUE_SECONDS = 0.25;
+const BITS_A_BYTE = 10; // start and stop bit
+const MIN_QUEUE = 3200; // two full frames
+
+export class SerialChannel implements FrameChannel, PacketLine {
+  readonly name: string;
+  readonly mru: number;
+  onFrame: (frame: Packet) => void = () => {};
+  onDown: (why: string) => void = () => {};
+  readonly #port: SerialPort;
+  readonly #encoder = new HdlcEncoder();
+  readonly #decoder: HdlcDecoder;
+  readonly #drops = new Drops<"line.full" | "line.not-open">();
+  readonly #queueBytes: number;
+  /** What the host sent that awaits the line is in the port; this is who takes what the peer sends. */
+  #net: LineInterface | null = null;
+  #header: HeaderOptions = FULL_HEADER;
+  #closed = false;
+  #rxPackets = 0;
+  #rxBytes = 0;
+  #txPackets = 0;
+  #txBytes = 0;
+  readonly #heard: () => void;
+
+  /** `bitsPerSecond`: of the slowest part of the line. `heard`: an IP packet came, so the peer is there. */
+  constructor(port: SerialPort, mru: number, bitsPerSecond: number, heard: () => void = () => {}) {
+    this.#port = port;
+    this.name = port.device;
+    this.mru = mru;
+    this.#queueBytes = Math.max(MIN_QUEUE, Math.round((bitsPerSecond / BITS_A_BYTE) * QUEUE_SECONDS));
+    this.#decoder = new HdlcDecoder(mru, (p) => this.#frame(p));
+    this.#heard = heard;
+  }
+  /** Bytes from the line; valid during the call. */
+  input(chunk: Uint8Array): void {
+    if (!this.#closed) this.#decoder.push(chunk);
+  }
+  /** From now on IP packets of the peer go into the netdev; null: they go nowhere. */
+  attach(net: LineInterface | null): void {
+    this.#net = net;
+  }
+  send(frame: Packet): void {
+    if (!this.#closed) this.#port.write(this.#encoder.encode(frame.view(), this.#port.queued === 0));
+  }
+  transmit(packet: Packet): void {
+    if (this.#closed || this.#net === null) return this.#drops.bump("line.not-open");
+    if (this.#port.queued > this.#queueBytes) return this.#drops.bump("line.full");
+    this.#txPackets++;
+    this.#txBytes += packet.length;
+    pushProtocol(packet, PROTOCOL.ip, this.#header);
+    this.send(packet);
+  }
+  lost(why: string): void {
+    this.onDown(why);
+  }
+  configure(link: LinkOptions): void {
+    this.#encoder.configure(link.sendAccm);
+    this.#decoder.configure(link.recvAccm);
+    this.#header = { pfc: link.pfc, acfc: link.acfc };
+  }
+  counters(): Counters {
+    return { rxPackets: this.#rxPackets, rxBytes: this.#rxBytes, txPackets: this.#txPackets, txBytes: this.#txBytes };
+  }
+  /** Named drops of framing and line. */
+  drops(): Record<string, number> {
+    return { ...this.#decoder.drops(), ...this.#drops.snapshot() };
+  }
+  /** The port is not closed: it may still have to be hung up. */
+  close(): void {
+    this.#closed = true;
+    this.#net = null;
+  }
+
+  #frame(p: Packet): void {
+    const { start, end } = p;
+    if (this.#net && pullProtocol(p) === PROTOCOL.ip) {
+      this.#rxPackets++;
+      this.#rxBytes += p.length;
+      this.#heard();
+      this.#net.receive(p);
+      return;
+    }
+    p.start = start;
+    p.end = end;
+    this.onFrame(p);
+  }
+}
