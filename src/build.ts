@@ -10,6 +10,7 @@ import { openUserspacePlane } from "./dataplane/userspace/plane.ts";
 import { IkeManager } from "./ike/manager.ts";
 import { L2tpEndpoint } from "./l2tp/endpoint.ts";
 import type { LinkDeps } from "./link/deps.ts";
+import { linuxSerial } from "./linux/serial.ts";
 import { LocalPorts } from "./link/local-ports.ts";
 import type { FastPath, Native } from "node-tuntap2";
 import { Ubus } from "ubus-client";
@@ -20,7 +21,7 @@ import { VERSION } from "./version.ts";
 
 /** One daemon over a data plane; simulations join two of these in memory. `netifd`: it says which client links are up, and sets their routes. */
 export function compose(
-  common: Pick<LinkDeps, "clock" | "crypto" | "host">, plane: DataPlane, hub: EventHub, config: Config, read: () => Config,
+  common: Pick<LinkDeps, "clock" | "crypto" | "host" | "serial">, plane: DataPlane, hub: EventHub, config: Config, read: () => Config,
   netifd = false,
 ): Daemon {
   const deps = { clock: common.clock, crypto: common.crypto, log: hub };
@@ -30,7 +31,7 @@ export function compose(
     return ike;
   };
   const l2tp = new L2tpEndpoint({ ...deps, plane: plane.l2tp }, { vendorName: "l2tpsec" });
-  const links: LinkDeps = { ...deps, host: common.host, plane, ike: openIke, l2tp, ports: new LocalPorts(common.crypto), routesElsewhere: netifd };
+  const links: LinkDeps = { ...deps, host: common.host, plane, ike: openIke, l2tp, ports: new LocalPorts(common.crypto), serial: common.serial, routesElsewhere: netifd };
   return new Daemon(links, () => ike?.close(), hub, config, read, !netifd);
 }
 
@@ -73,7 +74,7 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: (
     const bus = await openBus(rt, first.config.daemon.ubus, source.uci, () => {
       netifd?.sync().catch((e: unknown) => warn(String(e)));
     });
-    const daemon = compose(rt, plane, hub, first.config, () => {
+    const daemon = compose({ ...rt, serial: linuxSerial(native, rt.clock) }, plane, hub, first.config, () => {
       const again = source.read();
       if (again.config === null || !again.whole) throw new RequestRefused("failed", `nothing was changed, the configuration has faults:\n${again.faults.join("\n")}`);
       for (const f of again.faults) rt.stderr(`error config: ${f}\n`);

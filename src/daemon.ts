@@ -3,11 +3,13 @@ import { type DaemonApi, RequestRefused } from "./control/server.ts";
 import type { EventHub } from "./control/log.ts";
 import type { Failure } from "./core/errors.ts";
 import type { Event } from "./core/events.ts";
+import type { NasConfig } from "./config/nasdial.ts";
 import type { ClientConfig, Config, UserConfig } from "./config/schema.ts";
 import type { L2tpRemote } from "./dataplane/dataplane.ts";
 import type { TunnelAnswer } from "./l2tp/api.ts";
 import { ClientLink } from "./link/client.ts";
 import type { LinkDeps } from "./link/deps.ts";
+import { NasLink } from "./link/nasdial.ts";
 import { ServerLink } from "./link/server.ts";
 import type { Stage, Status } from "./link/status.ts";
 
@@ -22,7 +24,7 @@ export class Daemon implements DaemonApi {
   /** Clients on their way down because their section changed; whether each is to start again. */
   readonly #replaced = new Map<string, boolean>();
   #config: Config;
-  readonly #clients = new Map<string, ClientLink>();
+  readonly #clients = new Map<string, ClientLink | NasLink>();
   readonly #servers = new Map<string, ServerLink>();
   #stopping = false;
 
@@ -42,7 +44,7 @@ export class Daemon implements DaemonApi {
 
   start(): void {
     for (const c of this.#config.servers) this.#addServer(c.name);
-    for (const c of this.#config.interfaces) this.#addClient(c.name);
+    for (const c of this.#dialled(this.#config)) this.#addClient(c.name);
   }
   #addServer(name: string): void {
     const cfg = this.#config.servers.find((c) => c.name === name);
@@ -51,12 +53,17 @@ export class Daemon implements DaemonApi {
     this.#servers.set(name, link);
     link.start();
   }
+  /** Tunnels and NAS legs. */
+  #dialled(c: Config): readonly (ClientConfig | NasConfig)[] {
+    return [...c.legs, ...c.interfaces];
+  }
   #addClient(name: string): void {
-    const cfg = this.#config.interfaces.find((c) => c.name === name);
-    if (!cfg) return void this.#replaced.delete(name);
-    const link = new ClientLink(this.#deps, cfg);
+    const tunnel = this.#config.interfaces.find((c) => c.name === name);
+    const leg = this.#config.legs.find((c) => c.name === name);
+    const link = tunnel ? new ClientLink(this.#deps, tunnel) : leg ? new NasLink(this.#deps, leg, () => this.#config.users) : null;
+    if (!link) return void this.#replaced.delete(name);
     this.#clients.set(name, link);
-    const asked = this.#replaced.get(name) ?? (this.#autostart && cfg.auto);
+    const asked = this.#replaced.get(name) ?? (this.#autostart && link.cfg.auto);
     this.#replaced.delete(name);
     if (asked) link.start();
   }
@@ -145,10 +152,10 @@ export class Daemon implements DaemonApi {
       if (!changed(`interface ${name}`)) continue;
       report.push(`interface ${name}`);
       this.#clients.delete(name);
-      this.#replaced.set(name, link.wanted || (this.#autostart && (now.interfaces.find((c) => c.name === name)?.auto ?? false)));
+      this.#replaced.set(name, link.wanted || (this.#autostart && (this.#dialled(now).find((c) => c.name === name)?.auto ?? false)));
       link.stop("the configuration changed", () => this.#addClient(name));
     }
-    for (const c of now.interfaces) {
+    for (const c of this.#dialled(now)) {
       if (was.raw.has(`interface ${c.name}`)) continue;
       report.push(`interface ${c.name}`);
       if (!this.#replaced.has(c.name)) this.#addClient(c.name);

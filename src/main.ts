@@ -113,7 +113,7 @@ function check(rt: Runtime, source: ConfigSource): void {
   for (const f of faults) rt.stderr(`${f}\n`);
   if (config === null || faults.length > 0) return rt.exit(2);
   for (const w of warnings) rt.stderr(`${source.name}: warning: ${w}\n`);
-  rt.stdout(`${source.name}: good: ${config.interfaces.length} interfaces, ${config.servers.length} servers, ${config.users.length} users\n`);
+  rt.stdout(`${source.name}: good: ${config.interfaces.length + config.legs.length} interfaces, ${config.servers.length} servers, ${config.users.length} users\n`);
   rt.exit(0);
 }
 

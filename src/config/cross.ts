@@ -1,10 +1,17 @@
 // What no single option can say: options that contradict one another, and sections that do.
 import { type Fault, faultOf, type Section } from "./load.ts";
+import { parseChat } from "../modem/chat.ts";
+import type { NasConfig } from "./nasdial.ts";
 import type { ClientConfig, Config, ServerConfig } from "./schema.ts";
 
 /** The netdev of a link: `ifname`, or l2tps-NAME. */
 export function deviceName(c: { readonly name: string; readonly ifname: string | null }): string {
   return c.ifname ?? `l2tps-${c.name}`;
+}
+
+/** The netdev of a NAS leg: `ifname`, or nas-NAME. */
+export function nasDevice(c: { readonly name: string; readonly ifname: string | null }): string {
+  return c.ifname ?? `nas-${c.name}`;
 }
 
 /** Whether a section's L2TP goes through IPsec; cross-checked, so that null cannot be mistaken for "off". */
@@ -46,7 +53,33 @@ export function crossCheck(config: Config, sections: readonly Section[], faults:
     if (c.username !== null && c.password === null) fault("interface", c.name, "password", "is missing: there is a user but no password");
     if (c.refuse_pap && c.refuse_chap && c.refuse_mschapv2) fault("interface", c.name, "refuse_mschapv2", "every authentication method is refused; leave one");
   }
+  for (const c of config.legs) {
+    const other = names.get(c.name);
+    if (other !== undefined) fault("interface", c.name, "", `an ${other} section has the same name; status and commands could not tell them apart`);
+    names.set(c.name, "interface");
+    const dev = nasDevice(c);
+    if (dev.length > 15) fault("interface", c.name, "ifname", `the netdev would be called ${dev}, longer than the kernel's 15 characters: give it a shorter ifname`);
+    const owner = devices.get(dev);
+    if (owner !== undefined) fault("interface", c.name, "ifname", `${dev} is the netdev of ${owner} already`);
+    devices.set(dev, c.name);
+    crossLeg(c, config, (option, why, allowed) => fault("interface", c.name, option, why, allowed));
+  }
   crossServers(config, fault);
+}
+
+function crossLeg(c: NasConfig, config: Config, fault: (option: string, why: string, allowed?: string) => void): void {
+  const dials = c.role === "dial" && c.line === "modem";
+  if (dials && c.phone === null) fault("phone", "is missing: there is nothing to dial", "a number, or line = direct for a null-modem cable");
+  if (!dials && c.phone !== null) fault("phone", `is given, but ${c.role === "answer" ? "role = answer" : "line = direct"} dials nothing`);
+  if (c.role === "answer" && c.local_ip === null) fault("local_ip", "is missing: the caller must be told an address of ours");
+  if (c.role === "answer" && config.users.some((u) => u.ip === null) && c.remote_ip === null) fault("remote_ip", "is missing: some users have no address of their own");
+  if (c.reconnect_min > c.reconnect_max) fault("reconnect_min", `is longer than reconnect_max (${c.reconnect_max})`);
+  if (c.username === null && c.password !== null) fault("username", "is missing: there is a password but no user");
+  if (c.username !== null && c.password === null) fault("password", "is missing: there is a user but no password");
+  if (c.refuse_pap && c.refuse_chap && c.refuse_mschapv2) fault("refuse_mschapv2", "every authentication method is refused; leave one");
+  const script = c.chat === null ? [] : parseChat(c.chat, { phone: "", phone2: "", username: c.username ?? "", password: c.password });
+  if (typeof script === "string") fault("chat", script);
+  for (const d of config.legs) if (d !== c && d.device === c.device && d.name < c.name) fault("device", `interface ${d.name} has the same device`);
 }
 
 function crossServers(config: Config, fault: (type: string, name: string, option: string, why: string, allowed?: string) => void): void {

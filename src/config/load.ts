@@ -4,6 +4,7 @@ import * as v from "valibot";
 import type { Config } from "./schema.ts";
 import { type ClientConfig, type DaemonConfig, type Options, SECTIONS, type ServerConfig, type UserConfig } from "./schema.ts";
 import { crossCheck } from "./cross.ts";
+import { NASDIAL, type NasConfig } from "./nasdial.ts";
 
 /** One thing wrong with the configuration: where, why, and what would be right. */
 export interface Fault {
@@ -44,10 +45,11 @@ export function load(text: string): Loaded {
   const raw = new Map<string, string>();
   let daemon = sections.find((s) => s.type === "daemon");
   daemon ??= { type: "daemon", name: "", line: 1, values: new Map() };
-  const of = <T>(type: Type): T[] => sections.filter((s) => s.type === type).map((s) => typed<T>(s, faults));
+  const of = <T>(type: Type, leg = false): T[] => sections.filter((s) => s.type === type && isLeg(s) === leg).map((s) => typed<T>(s, faults));
   const config: Config = {
     daemon: values(daemon, faults) as unknown as DaemonConfig,
-    interfaces: of<ClientConfig>("interface"),
+    interfaces: of<ClientConfig>("interface", false),
+    legs: of<NasConfig>("interface", true),
     servers: of<ServerConfig>("server"),
     users: of<UserConfig>("user"),
     broken: new Map(),
@@ -60,6 +62,10 @@ export function load(text: string): Loaded {
   return { ok: true, config: Object.freeze(config), warnings };
 }
 
+/** An interface of proto nasdial has options of its own. */
+function isLeg(s: Section): boolean {
+  return s.type === "interface" && s.values.get("proto")?.text === "nasdial";
+}
 export function title(s: { readonly type: string; readonly name: string }): string {
   return s.name === "" ? s.type : `${s.type} ${s.name}`;
 }
@@ -87,8 +93,8 @@ export function faultOf(s: Section, option: string, why: string, allowed?: strin
   };
 }
 /** Why an option of this name is none, with the one that was probably meant. */
-export function unknownOption(type: Type, key: string): { readonly why: string; readonly near: boolean; readonly allowed?: string } {
-  const names = Object.keys(SECTIONS[type]);
+export function unknownOption(type: Type, key: string, options: Options = SECTIONS[type]): { readonly why: string; readonly near: boolean; readonly allowed?: string } {
+  const names = Object.keys(options);
   const near = names.find((o) => o.replaceAll("_", "") === key.toLowerCase().replace(/[_-]/g, ""));
   return near === undefined ? { why: "unknown option", near: false, allowed: names.join(" ") } : { why: `unknown option, did you mean ${near}?`, near: true };
 }
@@ -148,11 +154,12 @@ function split(text: string, faults: Fault[]): Section[] {
 
 function read(body: { type: Type; name: string; lines: readonly { key: string; raw: string; line: number }[] }, faults: Fault[]): Section["values"] {
   const out = new Map<string, { text: string; line: number }>();
-  const options = SECTIONS[body.type] as Options;
+  const leg = body.type === "interface" && body.lines.some((l) => l.key === "proto" && /^"?nasdial"?$/.test(l.raw));
+  const options: Options = leg ? NASDIAL : SECTIONS[body.type];
   for (const { key, raw, line } of body.lines) {
     const where = `${title(body)}.${key.slice(0, 40)}`;
     if (!Object.hasOwn(options, key)) {
-      const { why, allowed } = unknownOption(body.type, key);
+      const { why, allowed } = unknownOption(body.type, key, options);
       faults.push({ line, where, why, ...(allowed === undefined ? {} : { allowed }) });
       continue;
     }
@@ -180,7 +187,7 @@ export function typed<T>(s: Section, faults: Fault[]): T {
 }
 export function values(s: Section, faults: Fault[]): Record<string, unknown> {
   const out: Record<string, unknown> = {};
-  for (const [key, o] of Object.entries(SECTIONS[s.type] as Options)) {
+  for (const [key, o] of Object.entries(isLeg(s) ? (NASDIAL as Options) : (SECTIONS[s.type] as Options))) {
     const given = s.values.get(key);
     const text = given?.text ?? o.def;
     if (text === undefined) {

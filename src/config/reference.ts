@@ -1,9 +1,11 @@
 // The configuration reference of the README, from the schema.
+import { NASDIAL } from "./nasdial.ts";
 import { type Options, SECTIONS } from "./schema.ts";
 
 const INTRO = {
   daemon: "`[daemon]`: the process",
   interface: "`[interface NAME]`: a client link (LAC)",
+  nasdial: "`[interface NAME]` with `proto = nasdial`: the NAS leg, a modem or a null-modem cable",
   server: "`[server NAME]`: a server (LNS)",
   user: "`[user NAME]`: someone who may call a server",
 } as const;
@@ -15,7 +17,7 @@ export function reference(): string {
   const out: string[] = [];
   for (const [type, intro] of Object.entries(INTRO)) {
     out.push(`### ${intro}`, "", "| option | default | allowed | meaning |", "|---|---|---|---|");
-    for (const [name, o] of Object.entries(SECTIONS[type as keyof typeof SECTIONS] as Options)) {
+    for (const [name, o] of Object.entries({ ...SECTIONS, nasdial: NASDIAL }[type as keyof typeof INTRO] as Options)) {
       const def = o.def ?? (o.optional ? "" : "*required*");
       out.push(`| \`${name}\` | ${cell(def)} | ${cell(o.kind.allowed)} | ${cell(o.help)} |`);
     }

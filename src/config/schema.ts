@@ -1,5 +1,6 @@
 // Every option of every section, once: type, default, help. The configuration file, UCI, the README's reference and the
 // forms of a router all follow from these tables; tests keep them equal.
+import type { NasConfig } from "./nasdial.ts";
 import type { Kind } from "./options.ts";
 import * as k from "./options.ts";
 
@@ -109,6 +110,8 @@ export type UserConfig = Named<ValuesOf<typeof USER>>;
 export interface Config {
   readonly daemon: DaemonConfig;
   readonly interfaces: readonly ClientConfig[];
+  /** Interfaces of proto nasdial. */
+  readonly legs: readonly NasConfig[];
   readonly servers: readonly ServerConfig[];
   readonly users: readonly UserConfig[];
   /** Interfaces and servers that are configured but cannot run, by name, and why (UCI: one wrong section does not stop the others). */

@@ -98,7 +98,7 @@ function assemble(all: readonly Section[], faults: Fault[], warnings: string[]):
     good = good.filter((s) => !bad.has(title(s)));
     const of = <T>(type: Type): T[] => good.filter((s) => s.type === type).map((s) => typed<T>(s, []));
     const config: Config = {
-      daemon, interfaces: of<ClientConfig>("interface"), servers: of<ServerConfig>("server"), users: of<UserConfig>("user"),
+      daemon, interfaces: of<ClientConfig>("interface"), legs: [], servers: of<ServerConfig>("server"), users: of<UserConfig>("user"),
       broken: broken(faults, good), raw: new Map(good.map((s) => [title(s), asWritten(s)])),
     };
     const found: Fault[] = [];

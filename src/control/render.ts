@@ -1,6 +1,6 @@
 // Status, events and doctor's findings as text for a terminal. Peer-chosen text is quoted here, by quote().
 import { type Event, line, quote } from "../core/events.ts";
-import type { ClientStatus, ServerStatus, Stage, Status } from "../link/status.ts";
+import type { ClientStatus, NasStatus, ServerStatus, Stage, Status } from "../link/status.ts";
 
 type Paint = (colour: "green" | "yellow" | "red" | "dim" | "bold", text: string) => string;
 const CODES = { green: 32, yellow: 33, red: 31, dim: 2, bold: 1 } as const;
@@ -28,7 +28,7 @@ export function bytes(n: number): string {
 export function renderStatus(status: Readonly<Record<string, Status>>, terminal: boolean): string {
   const paint = painter(terminal);
   const out: string[] = [];
-  for (const [name, s] of Object.entries(status)) out.push(s.kind === "client" ? client(name, s, paint) : server(name, s, paint));
+  for (const [name, s] of Object.entries(status)) out.push(s.kind === "client" ? client(name, s, paint) : s.kind === "nas" ? leg(name, s, paint) : server(name, s, paint));
   return out.length === 0 ? "no interface and no server is configured\n" : out.join("\n");
 }
 
@@ -54,6 +54,22 @@ function client(name: string, s: ClientStatus, paint: Paint): string {
     rows.push(`  ${traffic(s)}`);
   }
   if (s.ipsec === "off") rows.push(`  ${paint("red", "IPsec is off: this tunnel is in the clear")}`);
+  if (s.error) rows.push(`  ${paint("red", `${s.error.layer} ${s.error.code}`)}: ${plain(s.error.text)}`);
+  if (s.retry_in !== null) rows.push(`  next attempt in ${s.retry_in} s`);
+  const d = dropText(s.drops);
+  if (d !== "") rows.push(paint("dim", `  drops: ${d}`));
+  return `${rows.join("\n")}\n`;
+}
+
+function leg(name: string, s: NasStatus, paint: Paint): string {
+  const what = s.role === "answer" ? "answers calls on" : "dials on";
+  const rows: string[] = [`${paint("bold", name)}: ${stateText(s.state, paint)} since ${s.since}, ${what} ${s.device}`];
+  for (const g of s.stages) rows.push(`  ${paint(COLOUR[g.state], MARK[g.state])} ${g.name.padEnd(6)} ${plain(g.text)}`);
+  if (s.state === "up") {
+    const speed = s.speed === 0 ? "" : `, ${s.speed} bit/s`;
+    rows.push(`  ${s.ifname}: ${s.local_ip} to ${s.remote_ip}, MTU ${s.mtu}${speed}${s.user === null ? "" : `, user ${quote(s.user)}`}${s.dns.length > 0 ? `, DNS ${s.dns.join(" ")}` : ""}`);
+    rows.push(`  ${traffic(s)}`);
+  }
   if (s.error) rows.push(`  ${paint("red", `${s.error.layer} ${s.error.code}`)}: ${plain(s.error.text)}`);
   if (s.retry_in !== null) rows.push(`  next attempt in ${s.retry_in} s`);
   const d = dropText(s.drops);

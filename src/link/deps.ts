@@ -5,6 +5,7 @@ import type { DataPlane } from "../dataplane/dataplane.ts";
 import type { IkeManager } from "../ike/manager.ts";
 import type { L2tpEndpoint } from "../l2tp/endpoint.ts";
 import type { Crypto, Host } from "../ports/ports.ts";
+import type { SerialHost } from "../ports/serial.ts";
 import type { LocalPorts } from "./local-ports.ts";
 
 /** What every link shares: one IKE, one L2TP endpoint and one data plane serve the whole process. */
@@ -18,6 +19,7 @@ export interface LinkDeps {
   ike(): IkeManager;
   readonly l2tp: L2tpEndpoint;
   readonly ports: LocalPorts;
+  readonly serial: SerialHost;
   /** Client links' routes are set by somebody else (netifd). */
   readonly routesElsewhere?: boolean;
 }

@@ -4,6 +4,7 @@ import type { Timer } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import type { LinkState } from "../core/events.ts";
 import { quote } from "../core/events.ts";
+import { nasDevice } from "../config/cross.ts";
 import type { NasConfig } from "../config/nasdial.ts";
 import type { UserConfig } from "../config/schema.ts";
 import type { LineInterface } from "../dataplane/dataplane.ts";
@@ -11,27 +12,21 @@ import { Answerer } from "../modem/answerer.ts";
 import { failure } from "../modem/answers.ts";
 import { Dialer, type DialOwner } from "../modem/dialer.ts";
 import { HangUp } from "../modem/hangup.ts";
-import type { SerialHost, SerialPort } from "../ports/serial.ts";
+import type { SerialPort } from "../ports/serial.ts";
 import type { PppUp } from "../ppp/api.ts";
 import { PppSession } from "../ppp/session.ts";
 import { type LinkDeps, systemFailure } from "./deps.ts";
-import { answerSettings, dialSettings, nasDevice, pppCaller, pppNas } from "./nas-settings.ts";
+import { answerSettings, dialSettings, pppCaller, pppNas } from "./nas-settings.ts";
+import type { Stage } from "./status.ts";
 import { SerialChannel } from "./serial-channel.ts";
 
 /** PPP's goodbye, on a line that may be gone. */
 const CLOSE_MS = 1500;
 
-export interface NasDeps extends Pick<LinkDeps, "clock" | "crypto" | "host" | "log" | "plane" | "routesElsewhere"> {
-  readonly serial: SerialHost;
-}
-export interface NasStage {
-  readonly name: "line" | "modem" | "ppp" | "ip";
-  readonly state: "ok" | "busy" | "failed";
-  readonly text: string;
-}
+export type NasDeps = Pick<LinkDeps, "clock" | "crypto" | "host" | "log" | "plane" | "routesElsewhere" | "serial">;
 export interface NasOwner {
   onState(state: LinkState): void;
-  onStage(stage: NasStage): void;
+  onStage(stage: Stage): void;
   onUp(): void;
   /** Once, last: the device is closed. */
   onEnd(why: Failure): void;

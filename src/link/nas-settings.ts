@@ -11,10 +11,6 @@ import type { AuthMethod } from "../ppp/auth/methods.ts";
 /** XON and XOFF, which the line takes for itself with software flow control. */
 const XONXOFF = 0x000a_0000;
 
-/** The netdev of the leg: `ifname`, or nas-NAME. */
-export function nasDevice(c: NasConfig): string {
-  return c.ifname ?? `nas-${c.name}`;
-}
 function inits(c: NasConfig): string[] {
   const all = [c.init, c.init2, c.init3, c.init4, c.init5, c.init6, c.init7, c.init8, c.init9];
   return c.line === "direct" ? [] : all.filter((s) => s !== null);

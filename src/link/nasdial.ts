@@ -2,42 +2,15 @@
 import type { Timer } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import type { LinkState } from "../core/events.ts";
+import { nasDevice } from "../config/cross.ts";
 import type { NasConfig } from "../config/nasdial.ts";
 import type { UserConfig } from "../config/schema.ts";
 import { Redial } from "../modem/redial.ts";
-import { NasAttempt, type NasDeps, type NasStage } from "./nas-attempt.ts";
-import { nasDevice } from "./nas-settings.ts";
-import { isoTime, type PppStatus, type Traffic } from "./status.ts";
+import { NasAttempt, type NasDeps } from "./nas-attempt.ts";
+import { isoTime, type NasStatus, type Stage } from "./status.ts";
 
 /** A NAS is ready for the next caller at once, but not in a circle. */
 const ANSWER_AGAIN_MS = 1000;
-
-export interface NasStatus extends Traffic {
-  readonly kind: "nas";
-  readonly state: LinkState;
-  /** Wall clock, ISO 8601, when `state` was entered. */
-  readonly since: string;
-  readonly role: "dial" | "answer";
-  readonly device: string;
-  readonly baud: number;
-  /** The number of this attempt, "" where none is dialled. */
-  readonly phone: string;
-  /** As CONNECT told, in bits per second; 0: it did not. */
-  readonly speed: number;
-  /** Who is on the line, role = answer. */
-  readonly user: string | null;
-  readonly ifname: string;
-  readonly mtu: number | null;
-  readonly local_ip: string | null;
-  readonly remote_ip: string | null;
-  readonly dns: readonly string[];
-  readonly ppp: PppStatus | null;
-  readonly stages: readonly NasStage[];
-  readonly drops: Readonly<Record<string, number>>;
-  readonly error: Failure | null;
-  /** Seconds until the next attempt, or null. */
-  readonly retry_in: number | null;
-}
 
 export class NasLink {
   readonly cfg: NasConfig;
@@ -49,11 +22,11 @@ export class NasLink {
   #state: LinkState = "down";
   #since: number;
   #attempt: NasAttempt | null = null;
-  #stages: NasStage[] = [];
+  #stages: Stage[] = [];
   #error: Failure | null = null;
   #retryAt: number | null = null;
   #stopped: (() => void)[] = [];
-  readonly #watchers = new Set<(s: NasStage | Failure | "up") => void>();
+  readonly #watchers = new Set<(s: Stage | Failure | "up") => void>();
 
   /** `users` may call, role = answer. */
   constructor(deps: NasDeps, cfg: NasConfig, users: () => readonly UserConfig[]) {
@@ -94,11 +67,11 @@ export class NasLink {
     this.#attempt.fail({ layer: "config", code: "stopped", text }, false);
   }
   /** Follows what happens from now on: stages, then "up" or a failure. Returns its end. */
-  watch(f: (s: NasStage | Failure | "up") => void): () => void {
+  watch(f: (s: Stage | Failure | "up") => void): () => void {
     this.#watchers.add(f);
     return () => void this.#watchers.delete(f);
   }
-  stages(): readonly NasStage[] {
+  stages(): readonly Stage[] {
     return this.#stages;
   }
 
@@ -131,7 +104,7 @@ export class NasLink {
     this.#attempt = attempt;
     attempt.begin();
   }
-  #onStage(s: NasStage): void {
+  #onStage(s: Stage): void {
     const at = this.#stages.findIndex((x) => x.name === s.name);
     if (at < 0) this.#stages.push(s);
     else this.#stages[at] = s;

@@ -34,7 +34,7 @@ export interface Traffic {
 }
 /** What one stage of the road did in the current attempt: what `status` and `doctor` show. */
 export interface Stage {
-  readonly name: "server" | "route" | "ike" | "esp" | "l2tp" | "ppp" | "ip";
+  readonly name: "line" | "modem" | "server" | "route" | "ike" | "esp" | "l2tp" | "ppp" | "ip";
   readonly state: "ok" | "busy" | "failed";
   readonly text: string;
 }
@@ -87,7 +87,34 @@ export interface ServerStatus extends Traffic {
   readonly drops: Readonly<Record<string, number>>;
   readonly error: Failure | null;
 }
-export type Status = ClientStatus | ServerStatus;
+export interface NasStatus extends Traffic {
+  readonly kind: "nas";
+  readonly state: LinkState;
+  /** Wall clock, ISO 8601, when `state` was entered. */
+  readonly since: string;
+  readonly role: "dial" | "answer";
+  readonly device: string;
+  readonly baud: number;
+  /** The number of this attempt, "" where none is dialled. */
+  readonly phone: string;
+  /** As CONNECT told, in bits per second; 0: it did not. */
+  readonly speed: number;
+  /** Who is on the line, role = answer. */
+  readonly user: string | null;
+  readonly ifname: string;
+  readonly mtu: number | null;
+  readonly local_ip: string | null;
+  readonly remote_ip: string | null;
+  readonly dns: readonly string[];
+  readonly ppp: PppStatus | null;
+  readonly stages: readonly Stage[];
+  readonly drops: Readonly<Record<string, number>>;
+  readonly error: Failure | null;
+  /** Seconds until the next attempt, or null. */
+  readonly retry_in: number | null;
+}
+
+export type Status = ClientStatus | ServerStatus | NasStatus;
 
 export function spiText(spi: number): string {
   return `0x${spi.toString(16).padStart(8, "0")}`;

@@ -13,6 +13,7 @@ import { serveUbus } from "../../src/openwrt/ubus.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
 import { FakeUbusd } from "../../src/ubus-client/test/ubusd.ts";
 import { SERVER_CONF, server, type Site, World } from "../sim/world.ts";
+import { serialHost } from "../sim/modem.ts";
 import type { SimHost } from "../sim/simnet.ts";
 import { NetifdDouble } from "./netifd-double.ts";
 
@@ -62,7 +63,7 @@ class Router {
     const plane = new NonePlane({ clock: this.w.clock, rng: nodeCrypto, net: this.host });
     const hub = new EventHub(this.w.clock, "debug", (l) => void this.lines.push(l));
     const env = { readFile: () => "", env: () => undefined, hostname: () => "router", wallClock: () => this.w.clock.now(), resolve: async (n: string) => [n] };
-    this.daemon = compose({ clock: this.w.clock, crypto: nodeCrypto, host: env }, plane, hub, this.config(), () => this.config(), true);
+    this.daemon = compose({ clock: this.w.clock, crypto: nodeCrypto, host: env, serial: serialHost() }, plane, hub, this.config(), () => this.config(), true);
     let netifd: Netifd | null = null;
     this.bus = new Ubus({ connect: () => this.ubusd.connect(), clock: this.w.clock, onState: (up) => up && void netifd?.sync() });
     netifd = new Netifd(this.bus, this.daemon, hub);

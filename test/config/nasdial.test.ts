@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { load } from "../../src/config/load.ts";
+
+const GOOD = "[interface modem]\nproto = nasdial\ndevice = /dev/ttyUSB0\nphone = 5551234 5554321\nusername = alice\npassword = w0nderland\n";
+function faults(text: string): string[] {
+  const r = load(text);
+  return r.ok ? [] : r.faults.map((f) => `${f.line} ${f.where}: ${f.why}`);
+}
+
+describe("proto = nasdial", () => {
+  test("a leg beside a tunnel", () => {
+    const r = load(`${GOOD}[interface hq]\nproto = l2tpsec\nserver = vpn.example\npsk = x\n`);
+    assert.ok(r.ok, JSON.stringify(r));
+    const [leg] = r.config.legs;
+    assert.deepEqual([r.config.legs.length, r.config.interfaces.length, leg?.name, leg?.baud, leg?.phone, leg?.init, leg?.login], [1, 1, "modem", 115200, ["5551234", "5554321"], "ATZ", "auto"]);
+    assert.ok(!JSON.stringify(r.config).includes("w0nderland"));
+  });
+  for (const [what, text, fault] of [
+    ["an option of the other proto", `${GOOD}psk = x\n`, /^7 interface modem\.psk: unknown option/],
+    ["no device", GOOD.replace(/device.*\n/, ""), /^1 interface modem\.device: is missing/],
+    ["nothing to dial", GOOD.replace(/phone.*\n/, ""), /phone: is missing: there is nothing to dial/],
+    ["a number for a cable", `${GOOD}line = direct\n`, /^4 interface modem\.phone: is given, but line = direct/],
+    ["a number that would end the command", GOOD.replace("5551234 5554321", '"5551234;ATH"'), /phone: .* is no list of telephone numbers/],
+    ["an access point that would end the quotes", `${GOOD}apn = 'a"b'\n`, /apn: .* is no access point/],
+    ["a wrong chat script", `${GOOD}chat = TIMEOUT soon\n`, /chat: TIMEOUT soon is no number/],
+    ["a NAS without addresses", "[interface nas]\nproto = nasdial\ndevice = /dev/ttyS0\nrole = answer\n[user a]\npassword = x\n", /local_ip: is missing/],
+    ["a password without a user", GOOD.replace(/username.*\n/, ""), /username: is missing/],
+    ["two legs on one device", `${GOOD}${GOOD.replace("interface modem", "interface other")}`, /interface other\.device: interface modem has the same device/],
+    ["one name twice", `${GOOD}[server modem]\npsk = x\nlocal_ip = 10.0.0.1\npool = 10.0.0.2-10.0.0.9\n`, /has the same name/],
+  ] as const) {
+    test(`${what} is named`, () => assert.ok(faults(text).some((f) => fault.test(f)), faults(text).join("\n")));
+  }
+});
