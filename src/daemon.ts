@@ -3,6 +3,7 @@ import { type DaemonApi, RequestRefused } from "./control/server.ts";
 import type { EventHub } from "./control/log.ts";
 import type { Failure } from "./core/errors.ts";
 import type { Event } from "./core/events.ts";
+import { nasDevice } from "./config/cross.ts";
 import type { NasConfig } from "./config/nasdial.ts";
 import type { ClientConfig, Config, UserConfig } from "./config/schema.ts";
 import type { L2tpRemote } from "./dataplane/dataplane.ts";
@@ -60,12 +61,26 @@ export class Daemon implements DaemonApi {
   #addClient(name: string): void {
     const tunnel = this.#config.interfaces.find((c) => c.name === name);
     const leg = this.#config.legs.find((c) => c.name === name);
-    const link = tunnel ? new ClientLink(this.#deps, tunnel) : leg ? new NasLink(this.#deps, leg, () => this.#config.users) : null;
+    const link = tunnel ? new ClientLink(this.#deps, tunnel) : leg ? this.#newLeg(leg) : null;
     if (!link) return void this.#replaced.delete(name);
     this.#clients.set(name, link);
     const asked = this.#replaced.get(name) ?? (this.#autostart && link.cfg.auto);
     this.#replaced.delete(name);
     if (asked) link.start();
+  }
+  #newLeg(cfg: NasConfig): NasLink {
+    const leg = new NasLink(this.#deps, cfg, () => this.#config.users);
+    const device = nasDevice(cfg);
+    leg.watch((s) => {
+      if (typeof s === "object" && "name" in s) return;
+      for (const c of this.#clients.values()) {
+        if (!(c instanceof ClientLink) || !c.wanted) continue;
+        // What runs on the line begins with it, and does not wait for silence to find out that it ended: the next call may bring another address.
+        if (s !== "up" && c.via === device) c.lineDown(`the line ${cfg.name} that it ran on is down`);
+        else if (s === "up" && c.waiting) c.start();
+      }
+    });
+    return leg;
   }
   #acceptTunnel(remote: L2tpRemote): TunnelAnswer | null {
     for (const s of this.#servers.values()) if (s.owns(remote)) return s.acceptTunnel(remote);

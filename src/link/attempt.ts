@@ -71,6 +71,10 @@ export class Attempt {
     );
   }
 
+  /** The netdev of the route to the server. */
+  get via(): string | null {
+    return this.#path?.device ?? null;
+  }
   /** Takes everything down, politely; onEnd follows within CLOSE_MS. Calling it again changes nothing. */
   fail(why: Failure): void {
     if (this.#why) return;

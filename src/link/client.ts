@@ -46,6 +46,19 @@ export class ClientLink {
     return this.#wanted;
   }
 
+  /** The netdev by which this attempt reaches the server, once that is known. */
+  get via(): string | null {
+    return this.#attempt?.via ?? null;
+  }
+  /** In a pause between attempts. */
+  get waiting(): boolean {
+    return this.#retryAt !== null;
+  }
+  /** The line below is down: tries anew at once when that is back, rather than find out by silence. */
+  lineDown(text: string): void {
+    this.#attempt?.fail({ layer: "system", code: "line-down", text });
+  }
+
   /** Brings the link up, at once even in a pause between attempts. */
   start(): void {
     this.#wanted = true;

@@ -1,6 +1,6 @@
 // Our daemon as a black box: a configuration file in, status, events, log and exit code out.
 import { readFileSync } from "node:fs";
-import type { ClientStatus, ServerStatus, Status } from "../../src/link/status.ts";
+import type { ClientStatus, NasStatus, ServerStatus, Status } from "../../src/link/status.ts";
 import { fileOf, PROGRAM, type Done, type Lab, type Ns, type Proc, run, until } from "./harness.ts";
 
 export type Section = Record<string, string | number>;
@@ -92,6 +92,11 @@ export class Daemon {
   async status(link: string): Promise<ClientStatus> {
     const s = await this.#status(link);
     if (s.kind !== "client") throw new Error(`${this.name}: ${link} is a ${s.kind}`);
+    return s;
+  }
+  async nasStatus(name: string): Promise<NasStatus> {
+    const s = await this.#status(name);
+    if (s.kind !== "nas") throw new Error(`${this.name}: ${name} is a ${s.kind}`);
     return s;
   }
   async serverStatus(name: string): Promise<ServerStatus> {

@@ -4,7 +4,7 @@
 //   natted:   ours 203.0.113.1 -- veth -- NAT -- tap 192.168.77.254 -- guest 192.168.77.2
 import assert from "node:assert/strict";
 import { type Config, Daemon } from "../net/daemon.ts";
-import { type Capture, type Lab, type Ns, lacking, run, scenario } from "../net/harness.ts";
+import { type Capture, type Lab, type Ns, lacking, run, scenario, until } from "../net/harness.ts";
 import { CLEAR_L2TP, NOT_PROTECTED, without } from "../net/sites.ts";
 import { GUEST_NEEDS, Guest } from "./harness.ts";
 import { ipsec, lac, lns, PASSWORD, PSK, USER } from "./peers.ts";
@@ -37,6 +37,8 @@ function server(ns: Ns, listen: string, more: Record<string, string | number> = 
   return new Daemon(ns, "server", { ...config, [`user ${USER}`]: { password: PASSWORD } });
 }
 async function pings(ns: Ns, to: string, count = 10): Promise<void> {
+  // The guest's pppd may say yes to IPCP a moment before its interface is there.
+  await until(`${to} answers`, 5000, async () => (await ns.ping(to, 1)).received === 1);
   const p = await ns.ping(to, count, 0.1);
   assert.equal(p.received, p.sent, `ping ${to}`);
 }

@@ -45,6 +45,8 @@ export class UserspaceNet implements NetPlane {
   readonly #one;
   /** What undoes a call's part in a netdev. */
   readonly #joined = new Map<UserspaceCall, () => void>();
+  /** Netdevs of lines: a tunnel may run on them. */
+  readonly #lines = new WeakSet<Device>();
   readonly #leaving: Device[] = [];
   #left: Promise<void> | null = null;
   #monitor: { stop(): void } | null = null;
@@ -54,7 +56,7 @@ export class UserspaceNet implements NetPlane {
     this.#deps = deps;
     this.#one = deps.native.ring(1);
     this.#rtnl = new Rtnl(deps.native);
-    this.#routes = new OuterRoutes(this.#rtnl, deps.clock, deps.log, (index) => [...this.devices.values()].some((d) => d.index === index));
+    this.#routes = new OuterRoutes(this.#rtnl, deps.clock, deps.log, (index) => [...this.devices.values()].some((d) => d.index === index && !this.#lines.has(d)));
   }
 
   async attachClient(channel: CallChannel, cfg: IpConfig): Promise<NetInterface> {
@@ -79,6 +81,7 @@ export class UserspaceNet implements NetPlane {
   async attachLine(line: PacketLine, cfg: IpConfig): Promise<LineInterface> {
     const peer4 = cfg.peer4 === cfg.local4 || cfg.peer4 === "0.0.0.0" || cfg.peer4 === "" ? null : cfg.peer4;
     const dev = this.#open({ ...cfg, peer4, checkSource: false }, (d) => this.#lineReadable(d, line));
+    this.#lines.add(dev);
     try {
       for (const r of cfg.routes) this.#rtnl.addRoute({ prefix: r.prefix, dev: dev.index, ...(r.metric === undefined ? {} : { metric: r.metric }) });
     } catch (e) {

@@ -47,6 +47,7 @@ const ERRORS = {
 	'no-natt': _('The server knows no NAT traversal'),
 	'no-proposal': _('No IPsec proposal in common'),
 	'no-reply': _('The L2TP server acknowledges, but does not go on'),
+	'line-down': _('The line that the tunnel ran on is down'),
 	'no-route': _('There is no route to the server'),
 	'no-tunnel-secret': _('The server asks for an L2TP tunnel secret'),
 	'not-converging': _('The two sides do not agree on the PPP options'),
