@@ -19,7 +19,7 @@ fi
 exec </dev/null 2>&1
 mount -t sysfs sys /sys
 for d in /run /tmp /var/log; do mount -t tmpfs tmp $d; done
-mkdir -p /dev/pts /dev/net /run/xl2tpd /lib/modules /rig
+mkdir -p /dev/pts /dev/net /run/xl2tpd /lib/modules /rig /run/lock
 mount -t devpts devpts /dev/pts
 mount -t hostfs -o "$rig_share" none /rig # the one place shared with the host: logs
 ln -sfn "$mods" "/lib/modules/$(uname -r)"

@@ -38,10 +38,11 @@ export class Guest {
   }
 
   /**
-   * Boots a guest whose only interface is the tap `tap`, made in `ns` with the address `ours`; about 1.5 s. Pinned to one
-   * CPU: unpinned, the ptrace ping-pong between CPUs makes each of its system calls eight times slower.
+   * Boots a guest whose only interface is the tap `tap`, made in `ns` with the address `ours`; `serial` is the pty behind its
+   * /dev/ttyS0. About 1.5 s. Pinned to one CPU: unpinned, the ptrace ping-pong between CPUs makes each of its system calls
+   * eight times slower.
    */
-  static async boot(ns: Ns, tap: string, ours: string, theirs: string, gateway = ""): Promise<Guest> {
+  static async boot(ns: Ns, tap: string, ours: string, theirs: string, gateway = "", serial = ""): Promise<Guest> {
     const address = theirs.replace(/\/.*/, "");
     const dir = `${ns.lab.dir}/guest-${tap}`;
     mkdirSync(dir);
@@ -57,7 +58,8 @@ export class Guest {
       [
         ...["netns", "exec", ns.name, "taskset", "-c", "1", UML, "mem=256M", `uml_dir=${dir}`, "umid=uml"],
         ...["root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", "quiet", `init=${HERE}/guest-init.sh`],
-        ...["con=null", "con0=null,fd:1", "ssl=null", `vec0:transport=hybrid,ifname=${tap},depth=128,gro=1,mac=02:52:${mac}`],
+        ...["con=null", "con0=null,fd:1", "ssl=null", ...(serial === "" ? [] : [`ssl0=tty:${serial}`])],
+        ...[`vec0:transport=hybrid,ifname=${tap},depth=128,gro=1,mac=02:52:${mac}`],
         ...[`rig_ip=${theirs}`, `rig_gw=${gateway}`, `rig_share=${dir}`],
       ],
       { env: { LD_PRELOAD: await shim(), UML_DIR: "" }, group: true },

@@ -137,8 +137,11 @@ int tt_serial_open(const char *path, const char *lock_path, uint32_t baud, enum 
 		return fail(e, "open");
 	}
 	if (*lock_path && lock(lock_path, e) < 0) {
-		free(l);
-		return -1;
+		if (e->no != ENOENT) {
+			free(l);
+			return -1;
+		}
+		lock_path = ""; /* no folder for locks, so nobody here keeps them */
 	}
 	strcpy(l->lock, lock_path);
 	fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);

@@ -1,0 +1,72 @@
+// Real pppd on the other end of a serial line: as the NAS that we call, and as the caller of ours.
+import assert from "node:assert/strict";
+import { describe } from "node:test";
+import { Daemon } from "../net/daemon.ts";
+import { type Lab, lacking, type Ns, scenario, until } from "../net/harness.ts";
+import { SerialLine } from "../net/line.ts";
+import { GUEST_NEEDS, Guest } from "./harness.ts";
+import { PASSWORD, USER } from "./peers.ts";
+
+const skip = lacking(...GUEST_NEEDS);
+const LINE = { proto: "nasdial", line: "direct", baud: 115200, flow: "none", reconnect_min: 1, reconnect_max: 2 };
+
+async function site(lab: Lab): Promise<{ ns: Ns; line: SerialLine; guest: Guest }> {
+  const ns = await lab.ns("a");
+  const line = new SerialLine(lab, 115200);
+  return { ns, line, guest: await Guest.boot(ns, "tap0", "192.168.55.1/24", "192.168.55.2/24", "", line.devices[1]) };
+}
+/** pppd on the guest's serial line. */
+function pppd(options: string): string {
+  return `[ "$(hostname)" = guest ] && [ -d /rig ] || exit 99
+echo '${USER} * ${PASSWORD} *' | tee /etc/ppp/chap-secrets >/etc/ppp/pap-secrets
+stty -F /dev/ttyS0 raw -echo 115200
+pppd /dev/ttyS0 115200 local nocrtscts nodetach debug logfile /rig/pppd.log nodefaultroute lcp-echo-interval 5 lcp-echo-failure 4 ${options} >/rig/pppd.out 2>&1 &
+`;
+}
+
+describe("pppd over a serial line", { skip: skip ?? false }, () => {
+  for (const [name, options, auth] of [
+    ["PAP", "require-pap refuse-chap refuse-mschap refuse-mschap-v2 refuse-eap noccp", "PAP"],
+    ["CHAP", "require-chap refuse-pap refuse-mschap refuse-mschap-v2 refuse-eap noccp", "CHAP-MD5"],
+    ["MS-CHAPv2", "require-mschap-v2", "MS-CHAPv2"],
+    ["MS-CHAP", "require-mschap noccp", "MS-CHAP"],
+    ["EAP-MD5, and Deflate and BSD-Compress refused", "require-eap deflate 15 bsdcomp 15", "EAP"],
+  ] as const) {
+    scenario(`it is the NAS: ${name}`, { needs: GUEST_NEEDS, timeout: 90_000 }, async (lab) => {
+      const { ns, line, guest } = await site(lab);
+      const d = new Daemon(ns, "caller", { "interface isp": { ...LINE, device: line.devices[0], username: USER, password: PASSWORD } });
+      await guest.sh(pppd(`auth ${options} passive silent 10.7.0.1:10.7.0.2 ms-dns 10.7.0.1`));
+      await d.start();
+      await d.event("isp", "link.up", 20_000);
+      const s = await d.nasStatus("isp");
+      assert.deepEqual([s.local_ip, s.remote_ip, s.ppp?.auth, s.dns], ["10.7.0.2", "10.7.0.1", auth, ["10.7.0.1"]], guest.logs());
+      await until("the guest answers", 5000, async () => (await ns.ping("10.7.0.1", 1)).received === 1);
+      const p = await ns.ping("10.7.0.1", 20, 0.1, ["-s", "400"]);
+      assert.equal(p.received, p.sent);
+      await d.stop();
+      await until("pppd heard the goodbye", 5000, () => /LCP terminated by peer|rcvd \[LCP TermReq/.test(guest.log("pppd.log")));
+    });
+  }
+
+  scenario("it is the caller of our NAS, and a wrong password is said", { needs: GUEST_NEEDS, timeout: 90_000 }, async (lab) => {
+    const { ns, line, guest } = await site(lab);
+    const d = new Daemon(ns, "nas", {
+      "interface line": { ...LINE, device: line.devices[0], role: "answer", local_ip: "10.7.0.1", remote_ip: "10.7.0.2", auth: "mschapv2 chap" },
+      [`user ${USER}`]: { password: PASSWORD },
+    });
+    await d.start();
+    await guest.sh(`${pppd(`noauth user ${USER} remotename '*' password wrong`)}sleep 6`);
+    await d.event("line", "ppp.auth", 10_000);
+    assert.match(d.log, /ppp\.auth user="alice".* ok=false/);
+    const mark = d.mark;
+    await guest.sh(`pkill pppd; sleep 1\n${pppd(`noauth user ${USER}`)}`);
+    await d.event("line", "link.up", 25_000, mark);
+    const s = await d.nasStatus("line");
+    assert.deepEqual([s.user, s.local_ip, s.remote_ip], [USER, "10.7.0.1", "10.7.0.2"]);
+    await until("the guest answers", 5000, async () => (await ns.ping("10.7.0.2", 1)).received === 1);
+    assert.equal((await ns.ping("10.7.0.2", 10, 0.1)).received, 10);
+    const up = d.mark;
+    await guest.sh("pkill pppd");
+    await d.event("line", "link.down", 10_000, up);
+  });
+});
