@@ -66,7 +66,7 @@ export const CLIENT = {
   routes: optional(k.prefixes, "Networks behind the peer, routed into the link."),
   defaultroute: withDefault(k.yesNo, "no", "Route everything into the link; the server itself stays outside."),
   metric: withDefault(k.integer(0, 4294967295), "0", "Metric of the link's routes."),
-  peerdns: withDefault(k.yesNo, "yes", "Ask the server for DNS servers; they are shown in the status."),
+  peerdns: withDefault(k.yesNo, "yes", "Ask the server for DNS servers: netifd uses them, and the status shows them."),
   refuse_pap: withDefault(k.yesNo, "no", "Never send the password with PAP."),
   refuse_chap: withDefault(k.yesNo, "no", "Do not answer to CHAP-MD5."),
   refuse_mschapv2: withDefault(k.yesNo, "no", "Do not answer to MS-CHAPv2."),

@@ -16,7 +16,7 @@ import { listenUbusd } from "../openwrt/bus.ts";
 import { NetifdDouble } from "../openwrt/netifd-double.ts";
 import { HANDLER } from "../openwrt/shell.ts";
 import { Daemon } from "./daemon.ts";
-import { DAEMON, type Lab, type Ns, type Proc, PROGRAM, run, scenario, sleep, until } from "./harness.ts";
+import { DAEMON, type Lab, memory, type Ns, type Proc, PROGRAM, run, scenario, sleep, until } from "./harness.ts";
 import { B, PASSWORD, PSK, serverConfig, two } from "./sites.ts";
 
 const UBUSD = process.env["UBUSD"];
@@ -146,6 +146,7 @@ describe("a router", () => {
     await until("down", 5000, () => netifd.at("hq").state === "down");
     console.log(`# ifdown: ${(performance.now() - down).toFixed(0)} ms`);
     assert.equal(await r.ns.hasDevice("l2tps-hq"), false);
+    console.log(`# memory of the daemon: ${(memory(r.daemon?.pid ?? 0, "Rss") / 1e6).toFixed(1)} MB, of which its own ${(memory(r.daemon?.pid ?? 0, "Anonymous") / 1e6).toFixed(1)} MB`);
     const everybody = readFileSync(`/proc/${r.daemon?.pid}/cmdline`, "utf8");
     assert.doesNotMatch(everybody, new RegExp(`${PSK}|${PASSWORD}`));
   });
