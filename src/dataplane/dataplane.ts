@@ -149,14 +149,19 @@ export interface NetPlane {
   /** Our source address and the path's MTU towards `remote`. Rejects with SystemError when there is no route. */
   pathTo(remote: string): Promise<{ local: string; mtu: number; device: string }>;
 }
-export interface NetInterface {
+export interface SessionInterface {
   readonly ifname: string;
   counters(): Counters;
   detach(): Promise<void>;
 }
+/** A netdev of its own: what a client link has, and a line. */
+export interface NetInterface extends SessionInterface {
+  /** IPV6CP is open: the netdev gets this link-local address, and IPv6 packets pass; null (and before): none do. */
+  setIpv6(local: string | null): Promise<void>;
+}
 /** Where the packets of a line's netdev go. */
 export interface PacketLine {
-  /** An IP packet that the host routed into the netdev, with HEADROOM in front; only valid during the call. */
+  /** An IP packet of either version that the host routed into the netdev, with HEADROOM in front; only valid during the call. */
   transmit(packet: Packet): void;
   counters(): Counters;
   /** The netdev is gone, and not by detach(). */
@@ -169,7 +174,7 @@ export interface LineInterface extends NetInterface {
 export interface ServerInterface {
   readonly ifname: string;
   /** Packets to `ip` and to `routes` go to `channel`; packets from it with other source addresses are dropped. */
-  attach(channel: CallChannel, ip: string, routes: readonly Route[]): Promise<NetInterface>;
+  attach(channel: CallChannel, ip: string, routes: readonly Route[]): Promise<SessionInterface>;
   close(): Promise<void>;
 }
 

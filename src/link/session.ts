@@ -1,7 +1,7 @@
 // One user's session at a server: a call, PPP in it, an address and routes on the server's netdev.
 import type { Failure } from "../core/errors.ts";
 import type { ServerConfig, UserConfig } from "../config/schema.ts";
-import type { L2tpRemote, NetInterface, ServerInterface } from "../dataplane/dataplane.ts";
+import type { L2tpRemote, ServerInterface, SessionInterface } from "../dataplane/dataplane.ts";
 import type { CallOwner } from "../l2tp/api.ts";
 import type { Call } from "../l2tp/call.ts";
 import type { PppUp } from "../ppp/api.ts";
@@ -31,7 +31,7 @@ export class Session {
   #call: Call | null = null;
   #ppp: PppSession | null = null;
   #info: PppUp | null = null;
-  #net: NetInterface | null = null;
+  #net: SessionInterface | null = null;
   #config: UserConfig | null = null;
   #ip: string | null = null;
   #since = 0;

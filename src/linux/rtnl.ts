@@ -10,6 +10,7 @@ import { AF_INET, AF_INET6, AF_UNSPEC, NL, RT } from "./uapi.ts";
 export const OUR_PROTOCOL = 0x4c;
 
 const ROOT = "the daemon needs to be root, or to have CAP_NET_ADMIN";
+const NO_IPV6 = { EOPNOTSUPP: "the kernel has no IPv6, or it is disabled (disable_ipv6)", EACCES: "IPv6 is disabled there (disable_ipv6)" };
 const RTMSG = 12;
 
 export interface RouteSpec {
@@ -148,11 +149,19 @@ export class Rtnl {
   deleteGroup(group: number): void {
     this.#nl.change(`cannot remove the interfaces of group ${group}`, { EPERM: ROOT }, RT.RTM_DELLINK, 0, encodeLink(0, { group }));
   }
-  /** Point to point when there is a peer, else a host address. */
-  addAddress(name: string, index: number, local: string, peer: string | null): void {
+  /** Point to point when there is a peer, else a host address unless `length` says which network it is in. */
+  addAddress(name: string, index: number, local: string, peer: string | null, length = isIp6(local) ? 128 : 32): void {
     const flags = NL.NLM_F_CREATE | NL.NLM_F_REPLACE;
-    const body = encodeAddress(index, local, isIp6(local) ? 128 : 32, peer);
-    this.#nl.change(`cannot give ${name} the address ${local}`, { EPERM: ROOT }, RT.RTM_NEWADDR, flags, body);
+    const body = encodeAddress(index, local, length, peer);
+    this.#nl.change(`cannot give ${name} the address ${local}`, { EPERM: ROOT, ...NO_IPV6 }, RT.RTM_NEWADDR, flags, body);
+  }
+  /** Nothing happens when it is gone. */
+  removeAddress(name: string, index: number, local: string, length: number): void {
+    try {
+      this.#nl.change(`cannot take the address ${local} from ${name}`, { EPERM: ROOT }, RT.RTM_DELADDR, 0, encodeAddress(index, local, length, null));
+    } catch (e) {
+      if (!["EADDRNOTAVAIL", "ENODEV"].includes(errnoOf(e))) throw e;
+    }
   }
   /** In front of others with the same prefix and metric, which stay; EEXIST when this very route is there. */
   addRoute(r: RouteSpec): void {

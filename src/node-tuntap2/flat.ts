@@ -59,7 +59,7 @@ export interface Flat {
   fpSetFlowSa(fp: number, flow: number, sa: number): void;
   fpRemoveSa(fp: number, sa: number): void;
   fpSaCounters(fp: number, sa: number, into: Float64Array): void; // 3
-  /** values: flow dev localTunnel localCall peerTunnel peerCall innerLocalPort innerRemotePort ip sequencing allUp clampMss checkSource */
+  /** values: flow dev localTunnel localCall peerTunnel peerCall innerLocalPort innerRemotePort ip ip6 sequencing allUp clampMss checkSource */
   fpCall(fp: number, call: number, values: Uint32Array, pppHeader: Uint8Array): number; // call 0: a new one
   fpRemoveCall(fp: number, call: number): void;
   fpCallCounters(fp: number, call: number, into: Float64Array): void; // 4

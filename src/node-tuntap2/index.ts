@@ -28,7 +28,7 @@ function whole(ring: Ring): ArrayBuffer {
 
 class NativeFastPath implements FastPath {
   readonly #flat: Flat;
-  readonly #values = new Uint32Array(13);
+  readonly #values = new Uint32Array(14);
   readonly #three = new Float64Array(3);
   readonly #four = new Float64Array(4);
   readonly #drops = new Float64Array(DROPS.length);
@@ -88,7 +88,7 @@ class NativeFastPath implements FastPath {
     }
     this.#values.set([
       p.flow, p.dev, p.localTunnel, p.localCall, p.peerTunnel, p.peerCall, p.innerLocalPort, p.innerRemotePort,
-      Number(p.ip), Number(p.sequencing), Number(p.allUp), p.clampMss, Number(p.checkSource),
+      Number(p.ip), Number(p.ip6), Number(p.sequencing), Number(p.allUp), p.clampMss, Number(p.checkSource),
     ]);
     return this.#flat.fpCall(this.#handle, call, this.#values, p.pppHeader);
   }

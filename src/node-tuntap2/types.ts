@@ -73,11 +73,12 @@ export interface CallParams {
   readonly peerCall: number; // 0: not known yet, nothing is sent
   readonly innerLocalPort: number; // UDP ports inside ESP; equal to the flow's in the clear
   readonly innerRemotePort: number;
-  readonly pppHeader: Uint8Array; // 0 to 4 bytes in front of an IPv4 packet, e.g. ff 03 00 21
+  readonly pppHeader: Uint8Array; // 0 to 4 bytes in front of an IPv4 packet, e.g. ff 03 00 21; with 57 at the end for IPv6
   readonly ip: boolean; // IPCP is open: IP packets pass; otherwise they are dropped by name
+  readonly ip6: boolean; // IPV6CP is open: all IPv6 of `dev` goes to this call, and the peer's comes in; one call a device
   readonly sequencing: boolean; // stamp Ns (starting at 0) on what we send
   readonly allUp: boolean; // hand every inbound data message up (reordering in TypeScript)
-  readonly clampMss: number; // largest TCP MSS for IPv4 let through in SYNs both ways, 0 none
+  readonly clampMss: number; // largest TCP MSS for IPv4 let through in SYNs both ways (20 less for IPv6), 0 none
   readonly checkSource: boolean; // inbound IP sources must route back to this call (a server's users)
 }
 

@@ -15,7 +15,7 @@ import type { EspSa } from "../../src/esp/sa.ts";
 import { sealEsp } from "../../src/esp/seal.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
 import { loadNative } from "../../src/runtime/node/native.ts";
-import { A6, B6, TRANSFORMS, end, get, ip4, pattern, put, turn, wire } from "./fixture.ts";
+import { A6, B6, TRANSFORMS, end, get, ip4, ip6, pattern, put, turn, wire } from "./fixture.ts";
 import type { End, Options } from "./fixture.ts";
 
 const lib = loadNative();
@@ -34,6 +34,8 @@ const reference = (): FastPath => referenceFastPath(nodeCrypto);
 const ORIGIN = { udp: "udp4500", esp: "raw50", clear: "udp1701" } as const;
 const SRC = [10, 0, 0, 1];
 const DST = [10, 0, 0, 2];
+const SRC6 = [0xfe, 0x80, ...new Array<number>(13).fill(0), 1];
+const DST6 = [0xfe, 0x80, ...new Array<number>(13).fill(0), 2];
 
 /** Counted drops by name, zeroes left out. */
 function drops(fp: FastPath): Record<string, number> {
@@ -117,8 +119,8 @@ const l2tp = fc.record({
   ids: fc.constantFrom([70, 80], [70, 80], [70, 80], [70, 81], [7, 8], [0, 0]),
   lengthOff: fc.constantFrom(0, 0, 0, 1, -1, -8, 4000),
   offset: fc.constantFrom(0, 1, 5, 4000),
-  ppp: fc.constantFrom([0xff, 3, 0, 0x21], [0, 0x21], [0x21], [0xff, 3, 0x21], [0xff, 3, 0xc0, 0x21], [0xc0, 0x21], [0x80], [], [0xff, 3], [0xff]),
-  ip: fc.oneof(u8(0, 30), u8(0, 60).map((p) => ip4(SRC, DST, p)), u8(0, 60).map((p) => ip4([10, 9, 9, 9], DST, p))),
+  ppp: fc.constantFrom([0xff, 3, 0, 0x21], [0, 0x21], [0x21], [0xff, 3, 0x21], [0xff, 3, 0, 0x57], [0x57], [0xff, 3, 0xc0, 0x21], [0xc0, 0x21], [0x80], [], [0xff, 3], [0xff]),
+  ip: fc.oneof(u8(0, 30), u8(0, 60).map((p) => ip4(SRC, DST, p)), u8(0, 60).map((p) => ip4([10, 9, 9, 9], DST, p)), u8(0, 60).map((p) => ip6(SRC6, DST6, p))),
   tail: u8(0, 9),
 }).map(({ flags, ids, lengthOff, offset, ppp, ip, tail }) => {
   const head = [flags >> 8, flags & 255];
@@ -139,7 +141,7 @@ const udp = fc.record({
   const length = Math.max(0, 8 + body.length + off);
   return concat([Uint8Array.of(sport >> 8, sport & 255, dport >> 8, dport & 255, length >> 8, length & 255, 1, 2), body]);
 });
-const CALLS: readonly Options["call"][] = [{}, { allUp: true }, { ip: false }, { checkSource: true, clampMss: 1200 }];
+const CALLS: readonly Options["call"][] = [{}, { ip6: true }, { allUp: true }, { ip: false, ip6: true }, { checkSource: true, ip6: true, clampMss: 1200 }];
 
 /** Both ends get the same slots; every verdict, counter and byte must agree. */
 function agree(ends: readonly End[], origin: "udp4500" | "raw50" | "udp1701", packets: readonly Uint8Array[], addr: (i: number) => Uint8Array): void {
@@ -219,9 +221,10 @@ function unsealed(sa: EspSa | null, ring: Ring, i: number): unknown {
 }
 
 test("tx: any IP packets and frames leave alike: headers, order, addresses, counters", () => {
-  const packet = fc.oneof(u8(1, 60), u8(0, 200).map((p) => ip4(SRC, DST, p)), u8(0, 40).map((p) => concat([ip4(SRC, [172, 16, 0, 9], p), Uint8Array.of(1, 2)])), u8(30, 90).map((p) => ip4(SRC, DST, p, 6)));
+  const packet = fc.oneof(u8(1, 60), u8(0, 200).map((p) => ip4(SRC, DST, p)), u8(0, 40).map((p) => concat([ip4(SRC, [172, 16, 0, 9], p), Uint8Array.of(1, 2)])), u8(30, 90).map((p) => ip4(SRC, DST, p, 6)),
+    u8(0, 90).map((p) => ip6(SRC6, DST6, p, 6)), u8(0, 9).map((p) => concat([ip6(SRC6, DST6, p, 59), Uint8Array.of(1)])));
   const call = fc.record({
-    sequencing: fc.boolean(), ip: fc.constantFrom(true, true, true, false), peerCall: fc.constantFrom(8, 8, 0), clampMss: fc.constantFrom(0, 100),
+    sequencing: fc.boolean(), ip: fc.constantFrom(true, true, true, false), ip6: fc.boolean(), peerCall: fc.constantFrom(8, 8, 0), clampMss: fc.constantFrom(0, 100),
     pppHeader: fc.constantFrom(Uint8Array.of(0xff, 3, 0, 0x21), Uint8Array.of(0x21), new Uint8Array(0)),
   });
   const limits = fc.constantFrom({}, {}, { hardPackets: 3 }, { hardBytes: 200 });

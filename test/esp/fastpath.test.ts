@@ -7,7 +7,7 @@ import type { FastPath } from "node-tuntap2";
 import { referenceFastPath } from "../../src/dataplane/userspace/reference.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
 import { loadNative } from "../../src/runtime/node/native.ts";
-import { A4, B4, end, get, ip4, pattern, put, wire } from "./fixture.ts";
+import { A4, B4, end, get, ip4, ip6, pattern, put, wire } from "./fixture.ts";
 import type { End } from "./fixture.ts";
 
 const lib = loadNative();
@@ -22,6 +22,7 @@ const KINDS: readonly (readonly [string, () => FastPath])[] = [
 ];
 const SRC = [10, 0, 0, 1];
 const DST = [10, 0, 0, 2];
+const SIX = [0xfe, 0x80, ...new Array<number>(14).fill(1)];
 const drop = (fp: FastPath, name: (typeof DROPS)[number]): number => fp.drops()[DROPS.indexOf(name)] as number;
 
 /** One packet from l to r; what r makes of it. `twist` changes the addr entry on its way. */
@@ -242,6 +243,46 @@ for (const [name, make] of KINDS) {
     assert.equal(pass(l, r).kind, Kind.tun);
   });
 
+  test(`${name}: IPv6 passes once it is open, to the one call that takes it`, () => {
+    const l = end(make(), true);
+    const r = end(make(), false);
+    const packet = ip6(SIX, SIX, new Uint8Array(9));
+    const a = lib.ring(1);
+    const b = lib.ring(1);
+    const send = (p: Uint8Array): number => {
+      put(a, 0, p);
+      return l.fp.tx(1, a, 1);
+    };
+    const receive = (): number => {
+      wire(a, b, 1);
+      return r.fp.rx("udp4500", b, 1);
+    };
+    assert.equal(send(packet), 0);
+    assert.equal(drop(l.fp, "ip.no-session"), 1);
+    l.fp.setCall(l.call, { ...l.callParams, ip6: true, ip: false });
+    assert.equal(send(packet), 1);
+    assert.equal(receive(), 1, "its protocol is not open here: TypeScript may reject it");
+    assert.deepEqual(get(b, 0), { body: Uint8Array.of(0xff, 3, 0, 0x57, ...packet), kind: Kind.upFrame, ref: r.call });
+    r.fp.setCall(r.call, { ...r.callParams, ip6: true });
+    assert.equal(send(packet), 1);
+    assert.equal(receive(), 0);
+    assert.deepEqual(get(b, 0), { body: packet, kind: Kind.tun, ref: 1 });
+    assert.deepEqual([l.fp.callCounters(l.call), r.fp.callCounters(r.call)], [[0, 0, 2, 98], [1, 49, 0, 0]]);
+    for (let n = 0; n < 40; n++) assert.equal(send(packet.subarray(0, n)), 0);
+    assert.equal(send(ip6(SIX, SIX, new Uint8Array(0), 0)), 0, "a jumbogram");
+    assert.equal(drop(l.fp, "ip.bad"), 40); // nothing at all is no packet
+    assert.equal(send(ip6(SIX, SIX, new Uint8Array(0), 59)), 1);
+    const second = l.fp.addCall({ ...l.callParams, localCall: 9 });
+    assert.throws(() => l.fp.setCall(second, { ...l.callParams, localCall: 9, ip6: true }), RangeError);
+    l.fp.setCall(l.call, l.callParams);
+    assert.equal(send(packet), 0);
+    l.fp.setCall(second, { ...l.callParams, localCall: 9, ip6: true, peerCall: 81 });
+    assert.equal(send(packet), 1);
+    l.fp.removeCall(second);
+    assert.equal(send(packet), 0);
+    assert.equal(drop(l.fp, "ip.no-session"), 3);
+  });
+
   test(`${name}: numbering: Ns starts at 0, counts per call and wraps; what carries Ns goes up whole`, () => {
     const l = end(make(), true, { call: { sequencing: true } });
     const r = end(make(), false);
@@ -284,7 +325,7 @@ test("several hundred calls and routes: the library finds what a plain list find
       } else if (!there) {
         const call = fp.addCall({
           flow, dev: 5, localTunnel: 1, localCall: i + 1, peerTunnel: 1, peerCall: 1000 + i, innerLocalPort: 1701, innerRemotePort: 1701,
-          pppHeader: new Uint8Array(0), ip: true, sequencing: false, allUp: false, clampMss: 0, checkSource: false,
+          pppHeader: new Uint8Array(0), ip: true, ip6: false, sequencing: false, allUp: false, clampMss: 0, checkSource: false,
         });
         fp.addRoute(5, bytes(n), r.length, call);
         model.set(key, { n, length: r.length, call: call });
@@ -310,7 +351,7 @@ test("two thousand calls on as many flows come and go", () => {
       const sa = fp.addSaIn({ spi: 256 + i, cipher: "aes128gcm16", integ: "none", encr: pattern(20), integKey: new Uint8Array(0), flow, hardBytes: 0, hardPackets: 0, window: 0 });
       const call = fp.addCall({
         flow, dev: 5, localTunnel: i + 1, localCall: 65535 - i, peerTunnel: 1, peerCall: i + 1, innerLocalPort: 1701, innerRemotePort: 1701,
-        pppHeader: new Uint8Array(0), ip: true, sequencing: false, allUp: false, clampMss: 0, checkSource: false,
+        pppHeader: new Uint8Array(0), ip: true, ip6: false, sequencing: false, allUp: false, clampMss: 0, checkSource: false,
       });
       fp.addRoute(5, Uint8Array.of(10, 9, i >> 8, i & 255), 32, call);
       return { flow, sa, call, i };

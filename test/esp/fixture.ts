@@ -60,7 +60,7 @@ export function end(fp: FastPath, left: boolean, o: Options = {}): End {
   }
   const callParams: CallParams = {
     flow, dev: 1, localTunnel: left ? 7 : 70, localCall: left ? 8 : 80, peerTunnel: left ? 70 : 7, peerCall: left ? 80 : 8,
-    innerLocalPort: 1701, innerRemotePort: 1701, pppHeader: Uint8Array.of(0xff, 3, 0, 0x21), ip: true, sequencing: false,
+    innerLocalPort: 1701, innerRemotePort: 1701, pppHeader: Uint8Array.of(0xff, 3, 0, 0x21), ip: true, ip6: false, sequencing: false,
     allUp: false, clampMss: 0, checkSource: false, ...o.call,
   };
   const call = fp.addCall(callParams);
@@ -99,6 +99,12 @@ export function wire(from: Ring, to: Ring, n: number): void {
   }
 }
 
+export function ip6(src: readonly number[], dst: readonly number[], payload: Uint8Array, next = 17): Uint8Array {
+  const out = new Uint8Array(40 + payload.length);
+  out.set([0x60, 0, 0, 0, payload.length >> 8, payload.length & 255, next, 64, ...src, ...dst]);
+  out.set(payload, 40);
+  return out;
+}
 export function ip4(src: readonly number[], dst: readonly number[], payload: Uint8Array, protocol = 17): Uint8Array {
   const out = new Uint8Array(20 + payload.length);
   out.set([0x45, 0, out.length >> 8, out.length & 255, 0, 1, 0, 0, 64, protocol, 0, 0, ...src, ...dst]);

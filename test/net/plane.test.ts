@@ -7,7 +7,7 @@ import { spawn, spawnSync } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { after, before, test } from "node:test";
 import { unhex } from "../../src/core/text.ts";
-import type { CallChannel, NetInterface, SaSpec, ServerInterface } from "../../src/dataplane/dataplane.ts";
+import type { CallChannel, NetInterface, SaSpec, ServerInterface, SessionInterface } from "../../src/dataplane/dataplane.ts";
 import { openUserspacePlane } from "../../src/dataplane/userspace/plane.ts";
 import type { UserspacePlane } from "../../src/dataplane/userspace/plane.ts";
 import { nodeClock } from "../../src/runtime/node/clock.ts";
@@ -19,6 +19,7 @@ interface Setup {
   readonly encap: Encap;
   readonly local: string;
   readonly remote: string;
+  readonly right: boolean;
   readonly server: boolean;
   readonly sequencing: boolean;
   readonly cipher: SaSpec["cipher"];
@@ -31,6 +32,8 @@ interface Commands {
   drops: { args: null; result: Record<string, number> };
   counters: { args: null; result: number };
   detach: { args: null; result: null };
+  /** Link-local address of a client's netdev. */
+  ipv6: { args: string | null; result: null };
   pin: { args: string; result: null };
   block: { args: string; result: null };
   path: { args: string; result: { local: string; mtu: number; device: string } };
@@ -45,7 +48,8 @@ const SPI = { a: 0x1000, b: 0x2000 };
 class Helper {
   #plane: UserspacePlane | null = null;
   #call: CallChannel | null = null;
-  #net: NetInterface | null = null;
+  #net: SessionInterface | null = null;
+  #client: NetInterface | null = null;
   #server: ServerInterface | null = null;
   #out = 0;
 
@@ -65,6 +69,9 @@ class Helper {
       case "detach":
         await this.#net?.detach();
         await this.#server?.close();
+        return null;
+      case "ipv6":
+        await this.#client?.setIpv6(args as string | null);
         return null;
       case "pin":
         await plane.net.pinHostRoute(args as string);
@@ -98,7 +105,7 @@ class Helper {
     return this.#plane;
   }
   async #setup(plane: UserspacePlane, s: Setup): Promise<void> {
-    const [mine, theirs] = s.server ? [SPI.b, SPI.a] : [SPI.a, SPI.b];
+    const [mine, theirs] = s.right ? [SPI.b, SPI.a] : [SPI.a, SPI.b];
     this.#out = theirs;
     if (s.encap !== "clear") {
       const port = s.encap === "udp" ? 4500 : 0;
@@ -114,16 +121,17 @@ class Helper {
     }
     const clear = s.encap === "clear" ? await plane.l2tp.openClear({ address: s.local, port: 1701 }) : null;
     const remote = clear ? clear.remote({ address: s.remote, port: 1701 }) : plane.l2tp.secureRemote(9, 1701, 1701);
-    const call = plane.l2tp.openTunnel({ localId: s.server ? 2 : 1, peerId: s.server ? 1 : 2, remote })
-      .openCall({ localId: s.server ? 20 : 10, peerId: s.server ? 10 : 20, sequencing: s.sequencing, mru: 1400 });
-    call.configure({ sendAccm: 0, recvAccm: 0, pfc: false, acfc: s.server, mtu: 1400 });
+    const call = plane.l2tp.openTunnel({ localId: s.right ? 2 : 1, peerId: s.right ? 1 : 2, remote })
+      .openCall({ localId: s.right ? 20 : 10, peerId: s.right ? 10 : 20, sequencing: s.sequencing, mru: 1400 });
+    call.configure({ sendAccm: 0, recvAccm: 0, pfc: false, acfc: s.right, mtu: 1400 });
     this.#call = call;
     if (s.server) {
       this.#server = await plane.net.openServer({ ifname: s.ifname, mtu: 1400, local4: "10.7.0.1", pool: [], clampMss: true });
       this.#net = await this.#server.attach(call, "10.7.0.2", [{ prefix: "192.168.7.0/24" }]);
     } else {
       const routes = [{ prefix: "10.9.0.0/16", metric: 50 }];
-      this.#net = await plane.net.attachClient(call, { ifname: s.ifname, mtu: 1400, local4: "10.7.0.2", peer4: "10.7.0.1", routes, clampMss: true });
+      this.#client = await plane.net.attachClient(call, { ifname: s.ifname, mtu: 1400, local4: "10.7.0.2", peer4: "10.7.0.1", routes, clampMss: true });
+      this.#net = this.#client;
     }
   }
 }
@@ -182,14 +190,14 @@ async function wire(filter: string, during: () => Promise<void> | void): Promise
   return text.split("\n").filter((l) => l !== "");
 }
 
-async function both(encap: Encap, over: Partial<Setup>, run: (a: Node, b: Node) => Promise<void>, six = false): Promise<void> {
+async function both(encap: Encap, over: Partial<Setup>, run: (a: Node, b: Node) => Promise<void>, six = false, server = true): Promise<void> {
   const a = new Node(NS.a);
   const b = new Node(NS.b);
   const [left, right] = six ? ["fd00:99::1", "fd00:99::2"] : ["198.51.100.1", "198.51.100.2"];
   const s = { encap, sequencing: false, cipher: "aes128" as const, ...over };
   try {
-    await b.do("setup", { ...s, local: right, remote: left, server: true, ifname: "pb0" });
-    await a.do("setup", { ...s, local: left, remote: right, server: false, ifname: "pa0" });
+    await b.do("setup", { ...s, local: right, remote: left, right: true, server, ifname: "pb0" });
+    await a.do("setup", { ...s, local: left, remote: right, right: false, server: false, ifname: "pa0" });
     await run(a, b);
     await a.do("close", null);
     await b.do("close", null);
@@ -314,6 +322,24 @@ if (process.env["PLANE_HELPER"] === "1") {
       assert.notEqual(inside(NS.a, "ip link show pa0").status, 0);
     });
   });
+
+  for (const sequencing of [false, true]) {
+    it(`IPv6 between two netdevs of their own, as long as it is open${sequencing ? ", with sequence numbers too" : ""}`, { skip }, async () => {
+      await both("udp", { sequencing }, async (a, b) => {
+        const ping6 = (): number | null => inside(NS.a, "ping -6 -n -W 1 -c 3 -i 0.05 fe80::b%pa0").status;
+        await a.do("ipv6", "fe80::a");
+        await b.do("ipv6", "fe80::b");
+        assert.equal(ping6(), 0, inside(NS.a, "ip -6 addr; ip -6 route").out);
+        assert.equal(inside(NS.a, "ping -6 -n -W 1 -c 2 -i 0.05 ff02::1%pa0").status, 0, "groups of the link too");
+        await a.do("ipv6", null);
+        assert.notEqual(ping6(), 0);
+        assert.doesNotMatch(inside(NS.a, "ip addr show pa0").out, /inet6/);
+        await a.do("ipv6", "fe80::1a");
+        assert.equal(ping6(), 0);
+        assert.match(inside(NS.a, "ip addr show pa0").out, /inet6 fe80::1a\/64 scope link/);
+      }, false, false);
+    });
+  }
 
   it("a netdev that is deleted by somebody else takes only its own call along", { skip }, async () => {
     await both("udp", {}, async (a) => {

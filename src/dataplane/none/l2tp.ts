@@ -20,6 +20,8 @@ export class NoneCall implements CallChannel {
   onDown: (why: string) => void = () => {};
   /** Set while IPCP is open: the interface that takes its IP packets. */
   onIp: ((p: Packet) => void) | null = null;
+  /** IPV6CP is open as well. */
+  ip6 = false;
   readonly #l2tp: NoneL2tp;
   readonly #sequence: Sequence;
   readonly #n = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
@@ -64,7 +66,8 @@ export class NoneCall implements CallChannel {
   sendIp(packet: Uint8Array): void {
     this.#n.txPackets++;
     this.#n.txBytes += packet.length;
-    this.send(Packet.of(concat([this.#ip, packet])));
+    const header = (packet[0] as number) >> 4 === 6 ? Uint8Array.of(...this.#ip.subarray(0, -1), 0x57) : this.#ip;
+    this.send(Packet.of(concat([header, packet])));
   }
   close(): void {
     if (this.#closed) return;
@@ -83,7 +86,7 @@ export class NoneCall implements CallChannel {
       this.#l2tp.drops.bump("ppp.short");
       return;
     }
-    if (ppp.protocol !== 0x21) {
+    if (ppp.protocol !== 0x21 && !(ppp.protocol === 0x57 && this.ip6)) {
       this.onFrame(frame);
       return;
     }

@@ -4,7 +4,7 @@ import type { Prefix } from "../../core/addr.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
 import { SystemError } from "../../core/errors.ts";
 import { Packet } from "../../core/packet.ts";
-import type { CallChannel, IpConfig, LineInterface, NetInterface, NetPlane, PacketLine, Route, ServerInterface } from "../dataplane.ts";
+import type { CallChannel, IpConfig, LineInterface, NetInterface, NetPlane, PacketLine, Route, ServerInterface, SessionInterface } from "../dataplane.ts";
 import { NoneCall } from "./l2tp.ts";
 import type { SimNode } from "./sim.ts";
 
@@ -15,6 +15,8 @@ interface Session {
 interface Netdev {
   readonly ifname: string;
   readonly sessions: Set<Session>;
+  /** The link-local address while IPv6 passes: at a netdev of one session. */
+  local6: string | null;
 }
 
 function prefixes(list: readonly string[]): Prefix[] {
@@ -41,6 +43,10 @@ export class NoneNet implements NetPlane {
     const i = this.#join(dev, channel, ["0.0.0.0/0"], false);
     return {
       ...i,
+      setIpv6: async (local) => {
+        (channel as NoneCall).ip6 = local !== null;
+        dev.local6 = local;
+      },
       detach: async () => {
         await i.detach();
         this.devices.delete(cfg.ifname);
@@ -53,6 +59,9 @@ export class NoneNet implements NetPlane {
     return {
       ifname: dev.ifname,
       counters: () => line.counters(),
+      setIpv6: async (local) => {
+        dev.local6 = local;
+      },
       receive: (p) => this.onPacket(dev.ifname, p.view().slice()),
       detach: async () => void this.devices.delete(cfg.ifname),
     };
@@ -86,10 +95,14 @@ export class NoneNet implements NetPlane {
   }
   /** As if the host sent `packet` into `ifname`. */
   transmit(ifname: string, packet: Uint8Array): void {
+    const dev = this.devices.get(ifname);
+    const six = (packet[0] as number) >> 4 === 6;
     const to = packet.subarray(16, 20).join(".");
     let best: Session | null = null;
     let length = -1;
-    for (const s of this.devices.get(ifname)?.sessions ?? []) {
+    for (const s of dev?.sessions ?? []) {
+      if (six && dev?.local6 != null) best = s;
+      if (six) continue;
       for (const p of s.prefixes) if (p.length > length && inPrefix(to, p)) [best, length] = [s, p.length];
     }
     if (!best) {
@@ -100,11 +113,11 @@ export class NoneNet implements NetPlane {
   }
   #open(ifname: string): Netdev {
     if (this.devices.has(ifname)) throw new SystemError("EBUSY", `cannot create ${ifname}`, "an interface of that name exists");
-    const dev: Netdev = { ifname, sessions: new Set() };
+    const dev: Netdev = { ifname, sessions: new Set(), local6: null };
     this.devices.set(ifname, dev);
     return dev;
   }
-  #join(dev: Netdev, channel: CallChannel, list: readonly string[], checkSource: boolean): NetInterface {
+  #join(dev: Netdev, channel: CallChannel, list: readonly string[], checkSource: boolean): SessionInterface {
     if (!(channel instanceof NoneCall)) throw new RangeError("a channel of another plane");
     const session: Session = { call: channel, prefixes: prefixes(list) };
     dev.sessions.add(session);
@@ -120,6 +133,7 @@ export class NoneNet implements NetPlane {
       detach: async () => {
         dev.sessions.delete(session);
         channel.onIp = null;
+        channel.ip6 = false;
       },
     };
   }

@@ -9,11 +9,12 @@ import type { Packet } from "../../core/packet.ts";
 import { attempt } from "../../linux/errno.ts";
 import type { Rtnl } from "../../linux/rtnl.ts";
 import { ipBytes } from "./address.ts";
-import { clampMss, ip4Length, mssFor, read32 } from "./inner.ts";
+import { clampMss, ip4Length, ip6Length, mssFor, read32 } from "./inner.ts";
 import type { Door, UserspaceCall } from "./l2tp.ts";
 import { fill } from "./sockets.ts";
 
 const IFNAMSIZ = 15;
+const LINK_LOCAL = 64; // bits of fe80::/64
 const TXQUEUELEN = 500; // as TUN's default: a burst of one TCP window
 
 export interface DeviceSpec {
@@ -52,6 +53,7 @@ export class Device implements Door {
   readonly #watcher: Watcher;
   readonly #routes = new Map<number, UserspaceCall>(); // by length * 2^32 + network
   readonly #lengths = new Map<number, number>();
+  #local6: string | null = null;
   #open = true;
 
   /** Created, addressed and up, or nothing is left of it. Throws SystemError. */
@@ -97,18 +99,29 @@ export class Device implements Door {
     return [...new Set(this.#routes.values())];
   }
   receive(call: UserspaceCall, p: Packet): boolean {
-    const length = ip4Length(p.mem, p.start, p.end);
+    const six = (p.mem[p.start] as number) >> 4 === 6;
+    const length = ipLength(p);
     if (length === 0) return this.#no("ip.bad");
-    if (this.checkSource && this.#lookup(read32(p.mem, p.start + 12)) !== call) return this.#no("ip.spoofed");
+    if (this.checkSource && (six || this.#lookup(read32(p.mem, p.start + 12)) !== call)) return this.#no("ip.spoofed");
     return this.deliver(p, length);
   }
-  /** An IPv4 packet of `length` bytes for the host. */
+  /** An IP packet of `length` bytes for the host. */
   deliver(p: Packet, length: number): boolean {
     p.end = p.start + length;
     if (this.clampMss > 0) clampMss(p.mem, p.start, length, this.clampMss);
     if (!fill(this.#deps.one, 0, [p.view()], Kind.tun)) return this.#no("ip.too-big");
     this.#deps.one.meta[3] = this.dev;
     return this.#deps.native.writeTun(this.fd, this.#deps.one, 1, this.dev, this.#deps.fp) > 0;
+  }
+  /** The link-local address, with its network and the groups of the link; null: no IPv6 any more. Throws SystemError. */
+  setIpv6(local: string | null): void {
+    const { rtnl } = this.#deps;
+    const old = this.#local6;
+    if (old === local) return;
+    this.#local6 = null;
+    if (old !== null) rtnl.removeAddress(this.ifname, this.index, old, LINK_LOCAL);
+    if (local !== null) rtnl.addAddress(this.ifname, this.index, local, null, LINK_LOCAL);
+    this.#local6 = local;
   }
   /** Nothing is read any more. */
   stop(): void {
@@ -146,6 +159,10 @@ const TUN_ADVICE: Readonly<Record<string, string>> = {
   EINVAL: "an interface of another kind has that name",
 };
 
+/** Length of the IP packet, of either version; 0 when it is none. */
+export function ipLength(p: Packet): number {
+  return (p.mem[p.start] as number) >> 4 === 6 ? ip6Length(p.mem, p.start, p.end) : ip4Length(p.mem, p.start, p.end);
+}
 function masked(ip: number, length: number): number {
   return length === 0 ? 0 : (ip & (0xffff_ffff << (32 - length))) >>> 0;
 }

@@ -1,4 +1,4 @@
-// IPv4 packets that visit TypeScript: those of calls with sequence numbers, after they were put in order.
+// IP packets that visit TypeScript: those of calls with sequence numbers, after they were put in order, and those of lines.
 
 /** Length of the IPv4 packet in [start, end), 0 when it is none. */
 export function ip4Length(mem: Uint8Array, start: number, end: number): number {
@@ -6,6 +6,14 @@ export function ip4Length(mem: Uint8Array, start: number, end: number): number {
   const header = ((mem[start] as number) & 15) * 4;
   const total = read16(mem, start + 2);
   return header >= 20 && total >= header && total <= end - start ? total : 0;
+}
+
+/** Length of the IPv6 packet in [start, end), 0 when it is none, or a jumbogram (RFC 2675). */
+export function ip6Length(mem: Uint8Array, start: number, end: number): number {
+  if (end - start < 40 || (mem[start] as number) >> 4 !== 6) return 0;
+  const payload = read16(mem, start + 4);
+  if (payload === 0 && mem[start + 6] !== 59) return 0;
+  return 40 + payload <= end - start ? 40 + payload : 0;
 }
 
 export function read16(mem: Uint8Array, at: number): number {
@@ -24,11 +32,20 @@ export function mssFor(mtu: number): number {
   return mtu - 40;
 }
 
-/** Lowers the MSS of a TCP SYN and mends its checksum (RFC 1624). The caller has checked the packet with ip4Length. */
+/**
+ * Lowers the MSS of a TCP SYN and mends its checksum (RFC 1624). `mss` is the one for IPv4 in both versions. The caller has
+ * checked the packet with ip4Length or ip6Length.
+ */
 export function clampMss(mem: Uint8Array, start: number, length: number, mss: number): void {
-  const tcp = start + ((mem[start] as number) & 15) * 4;
-  const end = start + length;
-  if (mem[start + 9] !== 6 || (read16(mem, start + 6) & 0x1fff) !== 0 || end - tcp < 20 || ((mem[tcp + 13] as number) & 2) === 0) return;
+  if ((mem[start] as number) >> 4 === 6) {
+    if (mem[start + 6] === 6) clampTcp(mem, start + 40, start + length, Math.max(0, mss - 20));
+    return;
+  }
+  if (mem[start + 9] !== 6 || (read16(mem, start + 6) & 0x1fff) !== 0) return;
+  clampTcp(mem, start + ((mem[start] as number) & 15) * 4, start + length, mss);
+}
+function clampTcp(mem: Uint8Array, tcp: number, end: number, mss: number): void {
+  if (end - tcp < 20 || ((mem[tcp + 13] as number) & 2) === 0) return;
   const options = tcp + ((mem[tcp + 12] as number) >> 4) * 4;
   if (options > end) return;
   for (let at = tcp + 20; at < options; ) {

@@ -14,6 +14,7 @@ import { Sequence } from "./sequence.ts";
 import type { Sockets } from "./sockets.ts";
 
 const IPV4 = 0x21;
+const IPV6 = 0x57;
 
 /** What a call belongs to on the fast path: an IPsec flow, or a remote in the clear. */
 interface Carrier {
@@ -95,7 +96,11 @@ export class UserspaceCall implements CallChannel {
   attach(door: Door | null): void {
     if (door && this.#door) throw new RangeError(`${this.name} is attached already`);
     this.#door = door;
-    this.#set({ ip: door !== null, dev: door?.dev ?? 0, clampMss: door?.clampMss ?? 0, checkSource: door?.checkSource ?? false });
+    this.#set({ ip: door !== null, ip6: false, dev: door?.dev ?? 0, clampMss: door?.clampMss ?? 0, checkSource: door?.checkSource ?? false });
+  }
+  /** IPV6CP is open: IPv6 packets pass too, while the call has a netdev that no other call shares. */
+  setIpv6(on: boolean): void {
+    this.#set({ ip6: on && this.#door !== null });
   }
   /** Tells the owner that the netdev went away under its feet. */
   lost(why: string): void {
@@ -117,7 +122,7 @@ export class UserspaceCall implements CallChannel {
     const ppp = readPpp(frame.mem, frame.start, frame.end);
     if (!ppp) {
       this.#drops.bump("ppp.short");
-    } else if (ppp.protocol !== IPV4) {
+    } else if (ppp.protocol !== IPV4 && !(ppp.protocol === IPV6 && this.#params.ip6)) {
       this.onFrame(frame);
     } else if (!this.#door) {
       this.#drops.bump("ip.not-open");
@@ -223,7 +228,7 @@ export class UserspaceL2tp implements L2tpPlane {
     const carrier = spec.remote.flow === 0 ? this.#clearCarrier(spec.remote) : this.#flowCarrier(spec.remote.flow);
     const params: CallParams = {
       flow: carrier.handle, dev: 0, localTunnel: spec.localId, localCall: c.localId, peerTunnel: spec.peerId, peerCall: c.peerId,
-      innerLocalPort: spec.remote.localPort, innerRemotePort: spec.remote.port, pppHeader: pppIpv4Header(false, false), ip: false,
+      innerLocalPort: spec.remote.localPort, innerRemotePort: spec.remote.port, pppHeader: pppIpv4Header(false, false), ip: false, ip6: false,
       sequencing: c.sequencing, allUp: false, clampMss: 0, checkSource: false,
     };
     const deps = { fp: this.#fp, out: this.#out, drops: this.#drops, clock: this.#clock };

@@ -12,10 +12,10 @@ import { Rtnl } from "../../linux/rtnl.ts";
 import type { RouteSpec } from "../../linux/rtnl.ts";
 import type { CallChannel, IpConfig, LineInterface, NetInterface, NetPlane, PacketLine, Route, ServerInterface } from "../dataplane.ts";
 import { ipBytes } from "./address.ts";
-import { Device, ipv4Prefix } from "./device.ts";
+import { Device, ipLength, ipv4Prefix } from "./device.ts";
 import type { DeviceSpec } from "./device.ts";
 import { UserspaceCall } from "./l2tp.ts";
-import { clampMss, ip4Length } from "./inner.ts";
+import { clampMss } from "./inner.ts";
 import type { Outbound } from "./outbound.ts";
 import { OuterRoutes } from "./routes.ts";
 
@@ -72,6 +72,12 @@ export class UserspaceNet implements NetPlane {
     return {
       ifname: dev.ifname,
       counters: () => call.counters(),
+      setIpv6: async (local) => {
+        if (!this.devices.has(dev.dev)) return;
+        if (local === null) call.setIpv6(false);
+        dev.setIpv6(local);
+        if (local !== null) call.setIpv6(true);
+      },
       detach: async () => {
         this.leave(call);
         await this.#retire(dev);
@@ -91,8 +97,11 @@ export class UserspaceNet implements NetPlane {
     return {
       ifname: dev.ifname,
       counters: () => line.counters(),
+      setIpv6: async (local) => {
+        if (this.devices.has(dev.dev)) dev.setIpv6(local);
+      },
       receive: (p) => {
-        const length = ip4Length(p.mem, p.start, p.end);
+        const length = ipLength(p);
         if (length === 0) this.#deps.drops.bump("ip.bad");
         else dev.deliver(p, length);
       },
@@ -195,9 +204,9 @@ export class UserspaceNet implements NetPlane {
       for (let i = 0; i < LINE_TURN && this.#deps.native.readTun(dev.fd, ring) > 0; i++) {
         const at = ring.meta[OFF] as number;
         const p = new Packet(ring.mem, at, at + (ring.meta[LEN] as number));
-        const length = ip4Length(p.mem, p.start, p.end);
+        const length = ipLength(p);
         if (length === 0) {
-          this.#deps.drops.bump("ip.bad"); // IPv6, which the line does not carry
+          this.#deps.drops.bump("ip.bad");
           continue;
         }
         if (dev.clampMss > 0) clampMss(p.mem, p.start, length, dev.clampMss);

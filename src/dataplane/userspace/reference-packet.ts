@@ -19,6 +19,14 @@ export function ip4Length(b: Uint8Array): number {
   return header >= 20 && total >= header && total <= b.length ? total : 0;
 }
 
+/** Length of the IPv6 packet at the start of `b`, 0 when it is none, or a jumbogram (RFC 2675). */
+export function ip6Length(b: Uint8Array): number {
+  if (b.length < 40 || (b[0] as number) >> 4 !== 6) return 0;
+  const payload = r16(b, 4);
+  if (payload === 0 && b[6] !== 59) return 0;
+  return 40 + payload <= b.length ? 40 + payload : 0;
+}
+
 /** One's complement sum of 16-bit words, folded; an odd byte counts as the high half of a word. */
 export function sum16(b: Uint8Array, start = 0): number {
   let s = start;
@@ -33,12 +41,16 @@ export function udp6Checksum(local: Uint8Array, remote: Uint8Array, udp: Uint8Ar
   return s === 0xffff ? 0xffff : ~s & 0xffff;
 }
 
-/** Lowers the MSS of a TCP SYN in the IPv4 packet `ip` (exactly the packet) and mends its checksum (RFC 1624). */
+/** Lowers the MSS of a TCP SYN in the IP packet `ip` (exactly the packet) and mends its checksum (RFC 1624); `mss` as for IPv4. */
 export function clampMss(ip: Uint8Array, mss: number): void {
-  const header = ((ip[0] as number) & 15) * 4;
-  if (ip[9] !== 6 || (r16(ip, 6) & 0x1fff) !== 0 || ip.length < header + 20) return;
-  const tcp = ip.subarray(header);
-  if (((tcp[13] as number) & 2) === 0) return;
+  if ((ip[0] as number) >> 4 === 6) {
+    if (ip[6] === 6) clampTcp(ip.subarray(40), Math.max(0, mss - 20));
+    return;
+  }
+  if (ip[9] === 6 && (r16(ip, 6) & 0x1fff) === 0) clampTcp(ip.subarray(((ip[0] as number) & 15) * 4), mss);
+}
+function clampTcp(tcp: Uint8Array, mss: number): void {
+  if (tcp.length < 20 || ((tcp[13] as number) & 2) === 0) return;
   const end = ((tcp[12] as number) >> 4) * 4;
   if (end > tcp.length) return;
   for (let at = 20; at < end; ) {
@@ -90,12 +102,14 @@ export function parseL2tp(b: Uint8Array): L2tp {
   return { kind: "data", tunnel: r16(b, ids), call: r16(b, ids + 2), sequenced, at, end };
 }
 
-/** What a PPP frame is: an IPv4 packet that starts at `ip`, something for the control plane, or too short. */
-export function parsePpp(b: Uint8Array): { readonly ip: number } | "other" | "short" {
+/** What a PPP frame is: an IP packet that starts at `ip`, something for the control plane, or too short. */
+export function parsePpp(b: Uint8Array): { readonly version: 4 | 6; readonly ip: number } | "other" | "short" {
   const at = b.length >= 2 && b[0] === 0xff && b[1] === 3 ? 2 : 0; // RFC 1661 §6.6
   if (b.length < at + 1) return "short";
   const first = b[at] as number;
   if ((first & 1) === 0 && b.length < at + 2) return "short";
-  if (first === 0x21) return { ip: at + 1 }; // §6.5
-  return first === 0 && b[at + 1] === 0x21 ? { ip: at + 2 } : "other";
+  const number = first & 1 ? first : r16(b, at); // §6.5
+  const ip = at + (first & 1 ? 1 : 2);
+  if (number === 0x21) return { version: 4, ip };
+  return number === 0x57 ? { version: 6, ip } : "other";
 }

@@ -10,7 +10,7 @@ import type { EspSa } from "../../esp/sa.ts";
 import { sealEsp } from "../../esp/seal.ts";
 import type { Crypto } from "../../ports/ports.ts";
 import type { EspCipher, EspInteg } from "../dataplane.ts";
-import { clampMss, ip4Length, parseL2tp, parsePpp, r16, r32, udp6Checksum, w16 } from "./reference-packet.ts";
+import { clampMss, ip4Length, ip6Length, parseL2tp, parsePpp, r16, r32, udp6Checksum, w16 } from "./reference-packet.ts";
 
 type Drop = (typeof DROPS)[number];
 type Origin = Parameters<FastPath["rx"]>[0];
@@ -193,6 +193,8 @@ class Reference implements FastPath {
     if (p.localTunnel === 0 || p.localCall === 0) throw new RangeError("call: tunnel and call ids are not 0");
     const other = this.#ids.get(p.localTunnel * 65536 + p.localCall);
     if (other !== undefined && other !== self) throw new RangeError("call: tunnel and call id in use");
+    const six = p.ip6 ? this.#call6(p.dev) : null;
+    if (six && six.handle !== self) throw new RangeError("call: another one takes the device's IPv6");
   }
   removeCall(call: number): void {
     const c = must(this.#calls, call, "call");
@@ -218,6 +220,10 @@ class Reference implements FastPath {
     if (call === undefined) throw new RangeError("route: not there");
     must(this.#calls, call, "call").routes--;
     this.#routes.delete(key);
+  }
+  #call6(dev: number): { readonly handle: number; readonly call: Call } | null {
+    for (const [handle, call] of this.#calls) if (call.p.ip6 && call.p.dev === dev) return { handle, call };
+    return null;
   }
   #lookup(dev: number, ip: number): number {
     for (let length = 32; length >= 0; length--) {
@@ -260,15 +266,16 @@ class Reference implements FastPath {
 
   tx(dev: number, ring: Ring, n: number): number {
     return this.#each(ring, n, (s) => {
-      if ((s.body[0] as number) >> 4 === 6) return this.#drop(s, "ip.no-session");
-      const length = ip4Length(s.body);
+      const six = (s.body[0] as number) >> 4 === 6;
+      const length = six ? ip6Length(s.body) : ip4Length(s.body);
       if (length === 0) return this.#drop(s, "ip.bad");
       s.body = s.body.subarray(0, length);
-      const c = this.#calls.get(this.#lookup(dev, r32(s.body, 16)));
+      const c = six ? this.#call6(dev)?.call : this.#calls.get(this.#lookup(dev, r32(s.body, 16)));
       if (!c) return this.#drop(s, "ip.no-session");
-      if (!c.p.ip) return this.#drop(s, "ip.not-open");
+      if (!six && !c.p.ip) return this.#drop(s, "ip.not-open");
       if (c.p.clampMss > 0) clampMss(s.body, c.p.clampMss);
-      if (this.#txCall(s, c, c.p.pppHeader) === 0) return 0;
+      const header = six && c.p.pppHeader.length > 0 ? Uint8Array.of(...c.p.pppHeader.subarray(0, -1), 0x57) : c.p.pppHeader;
+      if (this.#txCall(s, c, header) === 0) return 0;
       c.n[2]++;
       c.n[3] += length;
       return 1;
@@ -415,15 +422,15 @@ class Reference implements FastPath {
     const frame = s.body.subarray(m.at, m.end);
     const ppp = parsePpp(frame);
     if (ppp === "short") return this.#drop(s, "ppp.short");
-    if (ppp === "other") return this.#deliver(s, frame, Kind.upFrame, handle);
-    return this.#rxIp(s, c, handle, frame.subarray(ppp.ip));
+    if (ppp === "other" || (ppp.version === 6 && !c.p.ip6)) return this.#deliver(s, frame, Kind.upFrame, handle);
+    return this.#rxIp(s, c, handle, ppp.version, frame.subarray(ppp.ip));
   }
-  #rxIp(s: Slot, c: Call, handle: number, body: Uint8Array): number {
-    if (!c.p.ip) return this.#drop(s, "ip.not-open");
-    const length = ip4Length(body);
+  #rxIp(s: Slot, c: Call, handle: number, version: 4 | 6, body: Uint8Array): number {
+    if (version === 4 && !c.p.ip) return this.#drop(s, "ip.not-open");
+    const length = version === 6 ? ip6Length(body) : ip4Length(body);
     if (length === 0) return this.#drop(s, "ip.bad");
     const ip = body.subarray(0, length);
-    if (c.p.checkSource && this.#lookup(c.p.dev, r32(ip, 12)) !== handle) return this.#drop(s, "ip.spoofed");
+    if (c.p.checkSource && (version === 6 || this.#lookup(c.p.dev, r32(ip, 12)) !== handle)) return this.#drop(s, "ip.spoofed");
     if (c.p.clampMss > 0) clampMss(ip, c.p.clampMss);
     c.n[0]++;
     c.n[1] += length;

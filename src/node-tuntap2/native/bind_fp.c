@@ -81,7 +81,7 @@ FN(FpSaCounters)
 	return fp_result(a, fp, r);
 END
 /* Numbers of a call, in the order of flat.ts. */
-enum { C_FLOW, C_DEV, C_LTUNNEL, C_LCALL, C_PTUNNEL, C_PCALL, C_LPORT, C_RPORT, C_IP, C_SEQUENCING, C_ALL_UP, C_CLAMP, C_CHECK, C_COUNT };
+enum { C_FLOW, C_DEV, C_LTUNNEL, C_LCALL, C_PTUNNEL, C_PCALL, C_LPORT, C_RPORT, C_IP, C_IP6, C_SEQUENCING, C_ALL_UP, C_CLAMP, C_CHECK, C_COUNT };
 FN(FpCall)
 	struct tt_fp *fp = fp_of(a, 0);
 	uint32_t call = u32(a, 1, "call: not a handle");
@@ -109,6 +109,7 @@ FN(FpCall)
 	p.lport = (uint16_t)v[C_LPORT];
 	p.rport = (uint16_t)v[C_RPORT];
 	p.ip = v[C_IP] != 0;
+	p.ip6 = v[C_IP6] != 0;
 	p.sequencing = v[C_SEQUENCING] != 0;
 	p.all_up = v[C_ALL_UP] != 0;
 	p.check_source = v[C_CHECK] != 0;

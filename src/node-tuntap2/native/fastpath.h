@@ -9,6 +9,7 @@
 #include "tt.h"
 
 enum tt_encap { ENCAP_UDP, ENCAP_ESP, ENCAP_CLEAR };
+enum { PPP_IP = 0x21, PPP_IP6 = 0x57 };
 enum tt_origin { ORIGIN_UDP4500, ORIGIN_RAW50, ORIGIN_UDP1701 };
 
 struct tt_flow_params {
@@ -37,7 +38,7 @@ struct tt_sa {
 struct tt_call_params {
 	uint32_t flow, dev, clamp;
 	uint16_t ltunnel, lcall, ptunnel, pcall, lport, rport;
-	bool ip, sequencing, all_up, check_source;
+	bool ip, ip6, sequencing, all_up, check_source;
 	uint8_t ppp[4], ppp_len;
 };
 struct tt_call {
@@ -50,6 +51,7 @@ struct tt_call {
 };
 struct tt_dev {
 	uint32_t id, users; /* users 0: free */
+	uint32_t call6; /* handle of the call that takes IPv6, 0: none */
 	uint32_t lengths[33]; /* routes of each prefix length */
 	uint64_t present;     /* bit n: lengths[n] is not 0 */
 };
@@ -104,8 +106,10 @@ int fp_tx_frames(struct tt_fp *fp, uint32_t call, struct tt_ring *r, uint32_t n)
 int fp_tx_control(struct tt_fp *fp, uint32_t flow, uint16_t lport, uint16_t rport, struct tt_ring *r, uint32_t n);
 int fp_rx(struct tt_fp *fp, enum tt_origin origin, struct tt_ring *r, uint32_t n);
 
-/* Length of the IPv4 packet at p, 0 when it is none (version, header and total length). */
+/* Length of the IP packet at p, 0 when it is none of that version (version, header and length; a jumbogram is none). */
 size_t ip4_length(const uint8_t *p, size_t len);
-/* Lowers the MSS of a TCP SYN in the IPv4 packet at p and mends its checksum (RFC 1624). */
+size_t ip6_length(const uint8_t *p, size_t len);
+/* Lowers the MSS of a TCP SYN in the IP packet at p and mends its checksum (RFC 1624); `mss` is the one for IPv4 in both. */
 void ip4_clamp(uint8_t *p, size_t len, uint32_t mss);
+void ip6_clamp(uint8_t *p, size_t len, uint32_t mss);
 #endif

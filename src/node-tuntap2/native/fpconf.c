@@ -236,6 +236,12 @@ static int call_refused(struct tt_fp *fp, const struct tt_call_params *p, uint32
 		return no(fp, "call: tunnel and call ids are not 0");
 	if (other && other != self)
 		return no(fp, "call: tunnel and call id in use");
+	if (p->ip6) {
+		const struct tt_dev *d = fp_dev(fp, p->dev);
+
+		if (d && d->call6 && d->call6 != self)
+			return no(fp, "call: another one takes the device's IPv6");
+	}
 	return 0;
 }
 
@@ -258,8 +264,19 @@ int64_t fp_add_call(struct tt_fp *fp, const struct tt_call_params *p)
 	}
 	c->p = *p;
 	c->dev = dev - 1;
+	if (p->ip6)
+		fp->devs[c->dev].call6 = c->obj.handle;
 	((struct tt_flow *)pool_get(&fp->flows, p->flow))->calls++;
 	return c->obj.handle;
+}
+
+static void dev_release(struct tt_fp *fp, const struct tt_call *c)
+{
+	struct tt_dev *d = &fp->devs[c->dev];
+
+	if (d->call6 == c->obj.handle)
+		d->call6 = 0;
+	d->users--;
 }
 
 int fp_set_call(struct tt_fp *fp, uint32_t call, const struct tt_call_params *p)
@@ -277,8 +294,10 @@ int fp_set_call(struct tt_fp *fp, uint32_t call, const struct tt_call_params *p)
 			fp->devs[dev - 1].users--;
 		return no(fp, "call: no memory");
 	}
-	fp->devs[c->dev].users--;
+	dev_release(fp, c);
 	c->dev = dev - 1;
+	if (p->ip6)
+		fp->devs[c->dev].call6 = call;
 	if (id_key(p) != id_key(&c->p))
 		map_remove(&fp->ids, id_key(&c->p));
 	((struct tt_flow *)pool_get(&fp->flows, c->p.flow))->calls--;
@@ -295,7 +314,7 @@ int fp_remove_call(struct tt_fp *fp, uint32_t call)
 		return no(fp, "call: no such handle");
 	if (c->routes)
 		return no(fp, "call: still has routes");
-	fp->devs[c->dev].users--;
+	dev_release(fp, c);
 	((struct tt_flow *)pool_get(&fp->flows, c->p.flow))->calls--;
 	map_remove(&fp->ids, id_key(&c->p));
 	pool_remove(&fp->calls, c);

@@ -60,19 +60,19 @@ static void note_mapping(struct tt_fp *fp, struct tt_flow *f, const uint8_t *a)
 	f->news = true;
 }
 
-static int rx_ip(struct in *k, struct tt_call *c, const uint8_t *slot)
+static int rx_ip(struct in *k, struct tt_call *c, bool six, const uint8_t *slot)
 {
-	size_t bytes = ip4_length(k->p, k->len);
+	size_t bytes = six ? ip6_length(k->p, k->len) : ip4_length(k->p, k->len);
 
-	if (!c->p.ip)
+	if (!six && !c->p.ip)
 		return drop(k, D_IP_NOT_OPEN);
 	if (!bytes)
 		return drop(k, D_IP_BAD);
 	k->len = bytes;
-	if (c->p.check_source && fp_lookup(k->fp, &k->fp->devs[c->dev], k->p + 12) != c->obj.handle)
+	if (c->p.check_source && (six || fp_lookup(k->fp, &k->fp->devs[c->dev], k->p + 12) != c->obj.handle))
 		return drop(k, D_IP_SPOOFED);
 	if (c->p.clamp)
-		ip4_clamp(k->p, k->len, c->p.clamp);
+		(six ? ip6_clamp : ip4_clamp)(k->p, k->len, c->p.clamp);
 	c->rx_packets++;
 	c->rx_bytes += bytes;
 	return deliver(k, TT_K_TUN, c->p.dev, slot);
@@ -81,18 +81,18 @@ static int rx_ip(struct in *k, struct tt_call *c, const uint8_t *slot)
 static int rx_ppp(struct in *k, struct tt_call *c, const uint8_t *slot)
 {
 	size_t at = k->len >= 2 && k->p[0] == 0xff && k->p[1] == 0x03 ? 2 : 0; /* RFC 1661 6.6 */
+	uint32_t number;
 
 	if (k->len < at + 1 || (!(k->p[at] & 1) && k->len < at + 2))
 		return drop(k, D_PPP_SHORT);
-	if (k->p[at] == 0x21)
-		at += 1; /* RFC 1661 6.5 */
-	else if (k->p[at] == 0 && k->p[at + 1] == 0x21)
-		at += 2;
-	else
+	number = k->p[at] & 1 ? k->p[at] : rd16(k->p + at); /* RFC 1661 6.5 */
+	/* Before IPV6CP is open the peer is told so (Protocol-Reject), and that is for TypeScript to do. */
+	if (number != PPP_IP && !(number == PPP_IP6 && c->p.ip6))
 		return deliver(k, TT_K_UP_FRAME, c->obj.handle, slot);
+	at += k->p[at] & 1 ? 1 : 2;
 	k->p += at;
 	k->len -= at;
-	return rx_ip(k, c, slot);
+	return rx_ip(k, c, number == PPP_IP6, slot);
 }
 
 static int rx_l2tp(struct in *k, const uint8_t *slot)

@@ -4,6 +4,8 @@
 #define TCP 6
 #define UDP 17
 #define SYN 0x02
+#define IP6_HEADER 40u
+#define NO_NEXT_HEADER 59
 
 struct pkt {
 	uint8_t *begin; /* of the slot */
@@ -30,15 +32,26 @@ size_t ip4_length(const uint8_t *p, size_t len)
 	return header >= 20 && total >= header && total <= len ? total : 0;
 }
 
-void ip4_clamp(uint8_t *p, size_t len, uint32_t mss)
+size_t ip6_length(const uint8_t *p, size_t len)
 {
-	size_t header = (p[0] & 15) * 4u, at, end;
-	uint8_t *tcp = p + header;
+	size_t total;
 
-	if (p[9] != TCP || rd16(p + 6) & 0x1fff || len < header + 20 || !(tcp[13] & SYN))
+	if (len < IP6_HEADER || p[0] >> 4 != 6)
+		return 0;
+	total = IP6_HEADER + rd16(p + 4);
+	if (total == IP6_HEADER && p[6] != NO_NEXT_HEADER)
+		return 0; /* its length would be in a jumbo payload option (RFC 2675) */
+	return total <= len ? total : 0;
+}
+
+static void tcp_clamp(uint8_t *tcp, size_t len, uint32_t mss)
+{
+	size_t at, end;
+
+	if (len < 20 || !(tcp[13] & SYN))
 		return;
 	end = (tcp[12] >> 4) * 4u;
-	if (end > len - header)
+	if (end > len)
 		return;
 	for (at = 20; at < end;) {
 		uint8_t kind = tcp[at], size;
@@ -67,6 +80,21 @@ void ip4_clamp(uint8_t *p, size_t len, uint32_t mss)
 		}
 		at += size;
 	}
+}
+
+void ip4_clamp(uint8_t *p, size_t len, uint32_t mss)
+{
+	size_t header = (p[0] & 15) * 4u;
+
+	if (p[9] == TCP && !(rd16(p + 6) & 0x1fff))
+		tcp_clamp(p + header, len - header, mss);
+}
+
+/* Behind extension headers TCP is left alone, as everybody does. */
+void ip6_clamp(uint8_t *p, size_t len, uint32_t mss)
+{
+	if (p[6] == TCP)
+		tcp_clamp(p + IP6_HEADER, len - IP6_HEADER, mss > IP6_HEADER - 20 ? mss - (IP6_HEADER - 20) : 0);
 }
 
 static uint32_t sum_words(const uint8_t *p, size_t n, uint32_t sum)
@@ -198,25 +226,25 @@ static bool tx_ip(struct tt_fp *fp, const struct tt_dev *dev, struct tt_ring *r,
 	uint32_t *meta = r->meta + i * TT_META;
 	struct pkt k = packet(r, i);
 	struct tt_call *c;
-	size_t bytes;
+	bool six = k.p[0] >> 4 == 6;
+	size_t bytes = k.len = six ? ip6_length(k.p, k.len) : ip4_length(k.p, k.len);
 
-	if (k.p[0] >> 4 == 6)
-		return drop(fp, meta, D_IP_NO_SESSION); /* no call carries IPv6 yet */
-	bytes = k.len = ip4_length(k.p, k.len);
 	if (!bytes)
 		return drop(fp, meta, D_IP_BAD);
-	c = dev ? pool_get(&fp->calls, fp_lookup(fp, dev, k.p + 16)) : NULL;
+	c = dev ? pool_get(&fp->calls, six ? dev->call6 : fp_lookup(fp, dev, k.p + 16)) : NULL;
 	if (!c)
 		return drop(fp, meta, D_IP_NO_SESSION);
-	if (!c->p.ip)
+	if (!(six ? c->p.ip6 : c->p.ip))
 		return drop(fp, meta, D_IP_NOT_OPEN);
 	if (c->p.clamp)
-		ip4_clamp(k.p, k.len, c->p.clamp);
+		(six ? ip6_clamp : ip4_clamp)(k.p, k.len, c->p.clamp);
 	if (headroom(&k) < c->p.ppp_len)
 		return drop(fp, meta, D_IP_TOO_BIG);
 	k.p -= c->p.ppp_len;
 	k.len += c->p.ppp_len;
 	memcpy(k.p, c->p.ppp, c->p.ppp_len);
+	if (six && c->p.ppp_len)
+		k.p[c->p.ppp_len - 1] = PPP_IP6; /* the header differs in its last byte alone */
 	if (!tx_call(fp, c, &k, meta, r->addr + (size_t)i * TT_ADDR))
 		return false;
 	c->tx_packets++;
