@@ -8,12 +8,13 @@ import { endianness } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { pack } from "./pack.mjs";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const ROOT = join(HERE, "..", "..", "..");
 const LIBRARY = join(HERE, "..", "..", "node-tuntap2", "native");
 const ENGINE = ["quickjs.c", "cutils.c", "dtoa.c", "libregexp.c", "libunicode.c"];
-const HOST = ["host.c", "sys.c", "net.c", "proc.c"];
+const HOST = ["host.c", "sys.c", "net.c", "proc.c", "unpack.c"];
 const PINNED = "2025-04-26"; // as in scripts/quickjs
 const NAME = "l2tpsec"; // of the script, in stack traces: positions.ts looks for it
 
@@ -172,6 +173,7 @@ export async function buildExecutable(out, { test = false, flags = [] } = {}) {
   } else {
     const { script, map } = await bundle(join(HERE, "entry.ts"));
     await toBytecode(script, program);
+    writeFileSync(program, pack(readFileSync(program)));
     writeFileSync(positions, positionTable(script, map));
   }
   const own = ["-std=gnu11", ...WARN, ...HARD, ...SECTIONS, `-I${HERE}`, `-I${LIBRARY}`, `-isystem${src}`, ...(test ? ["-DHOST_TEST"] : [])];

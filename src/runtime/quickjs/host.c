@@ -2,12 +2,14 @@
 #include "host.h"
 #include "qjs.h"
 #include "tt.h"
+#include "unpack.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -287,11 +289,19 @@ static uint8_t *program(struct host *h, size_t *len)
 	return all;
 }
 #else
-static const uint8_t *program(struct host *h, size_t *len)
+/* Pages of its own, which go back to the system when the engine has read them. */
+static uint8_t *program(struct host *h, size_t *len)
 {
+	uint8_t *all;
+
 	(void)h;
-	*len = bytecode_size;
-	return bytecode;
+	*len = unpacked_size(bytecode, bytecode_size);
+	all = mmap(NULL, *len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (*len && all == MAP_FAILED)
+		host_die("out of memory");
+	if (!*len || !unpack(bytecode, bytecode_size, all, *len))
+		host_die("this file is damaged: install it again");
+	return all;
 }
 #endif
 
@@ -301,7 +311,7 @@ int main(int argc, char **argv)
 	struct host *h = &host;
 	JSRuntime *rt = JS_NewRuntime();
 	JSValue global, flat, code, r;
-	const uint8_t *p;
+	uint8_t *p;
 	size_t len;
 
 	h->argc = argc;
@@ -336,6 +346,11 @@ int main(int argc, char **argv)
 	code = JS_ReadObject(h->ctx, p, len, JS_READ_OBJ_BYTECODE);
 	if (JS_IsException(code))
 		host_uncaught(h);
+#ifdef HOST_TEST
+	free(p);
+#else
+	munmap(p, len);
+#endif
 	r = JS_EvalFunction(h->ctx, code);
 	if (JS_IsException(r))
 		host_uncaught(h);
