@@ -17,6 +17,7 @@ export interface SessionOwner {
   /** Once, last. */
   onGone(s: Session): void;
 }
+const ASYNC = 2; // framing type, RFC 2661 §4.4.4
 let lastId = 0; // for people and the control API; not a secret, never on the wire
 
 export class Session {
@@ -82,6 +83,8 @@ export class Session {
 
   #up(call: Call, info: PppUp): void {
     this.#info = info;
+    // A LAC with an asynchronous line does the framing: it must know what LCP agreed on (RFC 2661 §6.14).
+    if (((call.connected.framingType ?? 0) & ASYNC) !== 0) call.setLinkInfo(info.link.sendAccm, info.link.recvAccm);
     const ip = this.#ip;
     const user = this.#config;
     if (ip === null || user === null) return this.end({ layer: "ppp", code: "no-address", text: "PPP came up without an admitted user" });

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { SimNat } from "./simnet.ts";
+import { hex, unhex } from "../../src/core/text.ts";
 import { client, clientConf, SERVER_CONF, type Site, server, World } from "./world.ts";
 
 const SERVER_IP = "198.51.100.2";
@@ -181,6 +182,27 @@ describe("failures say what to do", () => {
     assert.deepEqual([client(a).error?.layer, client(a).error?.code], ["l2tp", "peer-silent"]);
     assert.equal(back, 0);
     assert.equal(server(b).sessions.length, 0);
+  });
+  test("a LAC with an asynchronous line is told what LCP agreed on, others are not", async () => {
+    for (const asynchronous of [false, true]) {
+      const w = new World();
+      const told: string[] = [];
+      w.net.onTrace = (d) => {
+        const text = hex(d.bytes);
+        const at = text.indexOf("8008000000000010"); // Message Type SLI
+        if (at >= 0 && d.from.address === SERVER_IP) told.push(text.slice(at + 16));
+      };
+      const clear = (text: string): string => text.replace("psk = swordfish", "ipsec = off");
+      const b = w.site(w.net.host("b", [SERVER_IP]), clear(SERVER_CONF));
+      const host = w.net.host("a", ["203.0.113.1"]);
+      const send = host.send.bind(host);
+      const [sync, async] = ["800a0000001300000001", "800a0000001300000002"]; // Framing Type
+      host.send = (d) => send(asynchronous ? { ...d, bytes: unhex(hex(d.bytes).replace(sync, async)) ?? d.bytes } : d);
+      const a = w.site(host, clear(clientConf()));
+      await w.until(() => isUp(a), 5000, "up", a, b);
+      await w.run(500);
+      assert.deepEqual(told, asynchronous ? ["80100000002300000000000000000000"] : []);
+    }
   });
 });
 
