@@ -1,9 +1,10 @@
-# make demo: two sites joined, on this machine, in network namespaces.   make test: everything that proves it.
+# make demo: two sites joined, on this machine, in network namespaces.   make demo-modem: the same over a telephone line.
+# make test: everything that proves it.
 NODE ?= node
 BIN = node_modules/.bin
 PREFIX ?= /usr/local
 
-.PHONY: all demo test check build bench fuzz install clean setup lint types unit unit-quickjs cross net rig ipk apk
+.PHONY: all demo demo-modem test check build bench fuzz install clean setup lint types unit unit-quickjs cross net rig ipk apk
 all: build
 
 setup:
@@ -58,6 +59,11 @@ demo:
 	@sh scripts/setup
 	@$(MAKE) --no-print-directory build
 	@if [ -x dist/l2tpsec ]; then dist/l2tpsec demo; else $(NODE) dist/l2tpsec.cjs demo; fi
+
+demo-modem:
+	@sh scripts/setup
+	@$(MAKE) --no-print-directory build
+	@$(NODE) scripts/demo-modem.mjs
 
 bench: build
 	@sh scripts/setup --peers

@@ -15,7 +15,8 @@ const HOST_A = "192.168.10.10";
 const HOST_B = "192.168.20.10";
 const WAN_B = "203.0.113.2";
 
-class Demo {
+/** Namespaces, cables and daemons of a play; clean() takes all of it away. */
+export class Demo {
   readonly #rt: Runtime;
   readonly #id: string;
   readonly #namespaces: string[] = [];
@@ -213,7 +214,7 @@ async function throughput(d: Demo, rt: Runtime): Promise<string> {
 
 /** Returns the exit code. */
 export async function runDemo(rt: Runtime): Promise<number> {
-  if (!rt.isRoot) return unprivileged(rt);
+  if (!rt.isRoot) return unprivileged(rt, "l2tpsec demo", "Two sites", [...rt.self, "demo"]);
   const d = new Demo(rt);
   const offSignals = rt.onSignals({ stop: () => void d.clean().then(() => rt.exit(1), () => rt.exit(1)), reload: () => {} });
   try {
@@ -230,15 +231,15 @@ export async function runDemo(rt: Runtime): Promise<number> {
   }
 }
 
-/** Not root: the same inside a user namespace of our own, where the kernel allows that. */
-async function unprivileged(rt: Runtime): Promise<number> {
-  const again = rt.spawn(["unshare", "--user", "--map-root-user", "--net", "--mount", "sh", "-c", 'mount -t tmpfs none /run && exec "$0" "$@"', ...rt.self, "demo"]);
+/** Not root: `words` again inside a user namespace of our own, where the kernel allows that. `first`: how its output begins. */
+export async function unprivileged(rt: Runtime, name: string, first: string, words: readonly string[]): Promise<number> {
+  const again = rt.spawn(["unshare", "--user", "--map-root-user", "--net", "--mount", "sh", "-c", 'mount -t tmpfs none /run && exec "$0" "$@"', ...words]);
   let ran = false;
   again.onLine = (l) => {
-    ran ||= l.startsWith("Two sites");
+    ran ||= l.startsWith(first);
     rt.stdout(`${l}\n`);
   };
   const code = await again.exit;
-  if (!ran) rt.stderr("l2tpsec demo: it makes network namespaces: run it as root, or where the kernel lets users have namespaces of their own\n");
+  if (!ran) rt.stderr(`${name}: it makes network namespaces: run it as root, or where the kernel lets users have namespaces of their own\n`);
   return code;
 }

@@ -10,6 +10,7 @@ import type { UserConfig } from "../config/schema.ts";
 import type { LineInterface } from "../dataplane/dataplane.ts";
 import { Answerer } from "../modem/answerer.ts";
 import { failure } from "../modem/answers.ts";
+import { CarrierWatch } from "../modem/carrier.ts";
 import { Dialer, type DialOwner } from "../modem/dialer.ts";
 import { HangUp } from "../modem/hangup.ts";
 import type { SerialPort } from "../ports/serial.ts";
@@ -44,6 +45,7 @@ export class NasAttempt {
   #port: SerialPort | null = null;
   #talker: Dialer | Answerer | null = null;
   #hangUp: HangUp | null = null;
+  #carrier: CarrierWatch | null = null;
   #connected = false;
   #ended = false;
   #user: UserConfig | null = null;
@@ -133,13 +135,16 @@ export class NasAttempt {
   }
   #input(chunk: Uint8Array): void {
     if (this.#hangUp) this.#hangUp.input(chunk);
-    else if (this.channel) this.channel.input(chunk);
-    else this.#talker?.input(chunk);
+    else if (this.channel) {
+      this.channel.input(chunk);
+      this.#carrier?.input(chunk);
+    } else this.#talker?.input(chunk);
   }
   /** Nothing can be said any more: no Terminate-Request, no hanging up. */
   #gone(why: Failure): void {
     this.#politely = false;
     this.#talker?.stop();
+    this.#carrier?.stop();
     this.#dropNet();
     // PPP may know better: a NAS that refuses us hangs up in the same breath.
     if (this.ppp) return this.ppp.lowerDown(why);
@@ -182,7 +187,11 @@ export class NasAttempt {
       },
     });
     this.ppp.start();
-    if (rest.length > 0) this.channel.input(rest);
+    if (cfg.line === "modem" && port.carrier === null) {
+      const lost = failure("carrier-lost", "the modem says NO CARRIER: the other side hung up, or the line broke");
+      this.#carrier = new CarrierWatch(this.#deps.clock, () => this.#gone(lost));
+    }
+    if (rest.length > 0) this.#input(rest);
   }
   #admit(name: string): ReturnType<ConstructorParameters<typeof PppSession>[3]["admit"]> {
     const cfg = this.#cfg;
@@ -247,6 +256,7 @@ export class NasAttempt {
     this.#close.disarm();
     this.#talker?.stop();
     this.#hangUp?.stop();
+    this.#carrier?.stop();
     this.#port?.close();
     if (this.#connected) this.#deps.log.emit({ kind: "modem.hung-up", link: this.#cfg.name });
     const why = this.#why ?? failure("ended", "the call ended");

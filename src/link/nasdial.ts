@@ -45,12 +45,12 @@ export class NasLink {
     return this.#wanted;
   }
 
-  /** Dials now, even in a pause between attempts; a number's own pause is kept by redialling alone. */
+  /** Dials now, even in a pause between attempts (then the number that is next); a number's own pause is kept by redialling alone. */
   start(): void {
+    if (!this.#wanted) this.#redial = this.#newRedial();
     this.#wanted = true;
     if (this.#attempt) return;
     this.#retry.disarm();
-    this.#redial = this.#newRedial();
     this.#begin();
   }
   /** Hangs up for good; `done` is called when nothing of it is left, within two seconds. */

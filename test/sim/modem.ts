@@ -162,6 +162,8 @@ export class SimModem {
   /** One byte at a time to the computer, so many milliseconds apart; 0: as they come. */
   byteMs = 0;
   echo = true;
+  /** A lost call is not told (ATQ1). */
+  quiet = false;
   speed = 33600;
   trainingMs = 1500;
   readonly commands: string[] = [];
@@ -216,7 +218,7 @@ export class SimModem {
     this.#ringer.disarm();
     this.#wire.clear();
     this.port.setCarrier(false);
-    if (was === "data" && this.port.dtr) this.say("\r\nNO CARRIER\r\n");
+    if (was === "data" && this.port.dtr && !this.quiet) this.say("\r\nNO CARRIER\r\n");
     if (was === "calling" && this.port.dtr) this.say("\r\nNO CARRIER\r\n");
     if (peer) peer.hangUp();
   }

@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { CarrierWatch } from "../../src/modem/carrier.ts";
+import { VirtualClock } from "../sim/virtual-clock.ts";
+
+const bytes = (s: string): Uint8Array => Uint8Array.from(s, (c) => c.charCodeAt(0));
+function watch(): { clock: VirtualClock; w: CarrierWatch; lost: () => number } {
+  const clock = new VirtualClock();
+  let n = 0;
+  return { clock, w: new CarrierWatch(clock, () => void n++), lost: () => n };
+}
+const SAID = "\r\nNO CARRIER\r\n";
+
+describe("NO CARRIER among the data", () => {
+  test("behind a flag it counts at once, however it is cut, and whatever follows", () => {
+    const all = bytes(`~\x21abc~${SAID}~\x21`);
+    for (let cut = 0; cut <= all.length; cut++) {
+      const t = watch();
+      t.w.input(all.subarray(0, cut));
+      t.w.input(all.subarray(cut));
+      assert.equal(t.lost(), 1, String(cut));
+    }
+    const t = watch();
+    for (const c of all) t.w.input(Uint8Array.of(c));
+    assert.equal(t.lost(), 1);
+  });
+  test("within a frame it counts only when nothing follows", () => {
+    const t = watch();
+    t.w.input(bytes(`~\x21abc${SAID}`));
+    t.clock.advance(1900);
+    assert.equal(t.lost(), 0);
+    t.w.input(bytes("x~"));
+    t.clock.advance(10_000);
+    assert.equal(t.lost(), 0);
+    t.w.input(bytes(`~\x21abc\r${SAID}`));
+    t.clock.advance(2000);
+    assert.equal(t.lost(), 1);
+  });
+  test("a payload that is full of it changes nothing while the call goes on", () => {
+    const t = watch();
+    for (let i = 0; i < 100; i++) t.w.input(bytes(`~\x21${SAID.repeat(20)}~`));
+    t.clock.advance(10_000);
+    assert.deepEqual([t.lost(), t.clock.pending()], [0, []]);
+  });
+  test("stopped, it says nothing", () => {
+    const t = watch();
+    t.w.input(bytes(SAID));
+    t.w.stop();
+    t.clock.advance(10_000);
+    assert.equal(t.lost(), 0);
+  });
+  test("any bytes cut anywhere: the same answer as a look at the whole", () => {
+    const piece = fc.constantFrom("~", "\r", "\n", SAID, "\r\nNO CAR", "x");
+    fc.assert(fc.property(fc.array(piece, { maxLength: 12 }), fc.array(fc.nat(60), { maxLength: 6 }), (pieces, cuts) => {
+      const all = pieces.join("");
+      const t = watch();
+      let at = 0;
+      for (const cut of [...cuts].sort((a, b) => a - b)) {
+        t.w.input(bytes(all.slice(at, cut)));
+        at = Math.max(at, cut);
+      }
+      t.w.input(bytes(all.slice(at)));
+      assert.equal(t.lost() > 0, all.includes(`~${SAID}`), JSON.stringify(all));
+    }), { numRuns: 300 });
+  });
+});
