@@ -6,6 +6,7 @@ import type { Secret } from "../core/secret.ts";
 import type { Crypto, LinkOptions } from "../ports/ports.ts";
 import type { AuthMethod } from "./auth/methods.ts";
 import type { Assignment } from "./ipcp.ts";
+import type { Ipv6Ids } from "./ipv6cp.ts";
 import type { EchoPolicy } from "./lcp.ts";
 
 export interface PppConfig {
@@ -35,6 +36,8 @@ export interface PppConfig {
     readonly requestDns: boolean;
     readonly requestWins?: boolean;
   };
+  /** IPV6CP too, where the peer has it; false unless given: it is rejected. */
+  readonly ipv6?: boolean;
 }
 
 export interface PppUp extends Assignment {
@@ -55,6 +58,8 @@ export interface PppOwner {
   /** Also when the peer renegotiates: from here to the next onUp no packet may pass. */
   onPhase(phase: "establish" | "authenticate" | "network"): void;
   onUp(info: PppUp): void;
+  /** IPV6CP is open, before or after onUp, or no longer (null). Without it a session is a session. */
+  onIpv6?(ids: Ipv6Ids | null): void;
   /** Exactly once, last. */
   onDown(why: Failure): void;
 }

@@ -1,6 +1,6 @@
 // One PPP session: the phases of RFC 1661 §3 around LCP, authentication and IPCP.
-// Implements RFC 1661, 1332, 1334, 1570 (Identification, Time-Remaining), 1877, 1994, 2433, 2759, 3748 (MD5, MS-CHAPv2). Left out: SPAP
-// (Nak'd with what we do), IPV6CP, CCP, multilink, callback, link quality (rejected by the protocols' rules).
+// Implements RFC 1661, 1332, 1334, 1570 (Identification, Time-Remaining), 1877, 1994, 2433, 2759, 3748 (MD5, MS-CHAPv2), 5072. Left
+// out: SPAP (Nak'd with what we do), CCP, multilink, callback, link quality (rejected by the protocols' rules).
 import type { Clock, Timer } from "../core/clock.ts";
 import { Counters } from "../core/counters.ts";
 import { DecodeError, type Failure } from "../core/errors.ts";
@@ -12,10 +12,10 @@ import type { PppConfig, PppDeps, PppOwner, PppUp } from "./api.ts";
 import { Authentication } from "./authentication.ts";
 import { methodTitle } from "./auth/methods.ts";
 import { FULL_HEADER, type HeaderOptions, PROTOCOL, protocolName, pullProtocol, pushProtocol } from "./frame.ts";
-import { IpcpOptions, type IpcpWants } from "./ipcp.ts";
+import type { Assignment, IpcpWants } from "./ipcp.ts";
 import { Lcp } from "./lcp.ts";
 import { answersTo, DEFAULT_MRU } from "./lcp-options.ts";
-import { ControlProtocol } from "./negotiate.ts";
+import { Network } from "./network.ts";
 import { failure } from "./words.ts";
 
 export type Phase = "dead" | "establish" | "authenticate" | "network" | "terminate" | "over";
@@ -44,7 +44,7 @@ export class PppSession {
   readonly #deadline: Timer;
   readonly #drops = new Counters<PppDrop>();
   readonly #rejectLines = new Set<string>();
-  #ipcp: { readonly options: IpcpOptions; readonly protocol: ControlProtocol } | null = null;
+  readonly #net: Network;
   #phase: Phase = "dead";
   #why: Failure | null = null;
   #peerWords: string | null = null;
@@ -94,6 +94,20 @@ export class PppSession {
       done: () => this.#network(),
       failed: (why) => this.#fail(why),
     });
+    this.#net = new Network(clock, deps.crypto, {
+      send: (protocol, p) => this.#send(protocol, p),
+      up: (a) => this.#ipcpUp(a),
+      down: () => {
+        if (this.#phase === "network") this.#enter("network");
+      },
+      failed: (why) => {
+        if (this.#phase === "network") this.#fail(why);
+      },
+      ipv6: (ids) => this.#later(() => owner.onIpv6?.(ids)),
+      refused: (what) => this.#logReject(what),
+      odd: (name) => this.#drops.bump(`ppp.${name}`),
+      limit: () => this.#lcp.options.peerMru,
+    });
     this.#deadline = clock.timer("ppp-phase", () => this.#deadlinePassed());
     channel.onFrame = (p) => this.#frame(p);
     channel.onDown = (why) => this.lowerDown(failure("lower-down", why));
@@ -131,7 +145,7 @@ export class PppSession {
     return {
       phase: this.#phase,
       lcp: this.#lcp.protocol.state,
-      ipcp: this.#ipcp?.protocol.state ?? "initial",
+      ipcp: this.#net.state,
       auth: this.#authWords(),
       user: this.#auth.user,
       mru: this.#lcp.options.mru,
@@ -215,18 +229,15 @@ export class PppSession {
       this.#drops.bump("ppp.before-auth");
       return;
     }
-    switch (protocol) {
-      case PROTOCOL.ipcp:
-        this.#ipcp?.protocol.input(body);
-        return;
-      case PROTOCOL.ip: // the data plane takes these on its own way once the link is up
-        this.#drops.bump("ppp.data");
-        return;
-      default:
-        this.#drops.bump("ppp.unknown-protocol");
-        this.#logReject(protocolName(protocol));
-        this.#lcp.sendProtocolReject(protocol, body);
+    if (this.#net.input(protocol, body)) return;
+    // The data plane takes these on its own way once the link is up.
+    if (protocol === PROTOCOL.ip || (protocol === PROTOCOL.ipv6 && this.#net.opened(PROTOCOL.ipv6cp))) {
+      this.#drops.bump("ppp.data");
+      return;
     }
+    this.#drops.bump("ppp.unknown-protocol");
+    this.#logReject(protocolName(protocol));
+    this.#lcp.sendProtocolReject(protocol, body);
   }
 
   #send(protocol: number, packet: Uint8Array): void {
@@ -269,7 +280,7 @@ export class PppSession {
   }
   #lcpDown(): void {
     this.#auth.stop();
-    this.#ipcp?.protocol.lowerDown();
+    this.#net.lowerDown();
     this.#unconfigure();
     if (this.#phase !== "authenticate" && this.#phase !== "network") return;
     if (this.#lcp.protocol.state === "req-sent" || this.#lcp.protocol.state === "ack-sent") {
@@ -327,12 +338,7 @@ export class PppSession {
       return;
     }
     this.#enter("network");
-    if (!this.#ipcp) {
-      const options = new IpcpOptions(wants);
-      this.#ipcp = { options, protocol: this.#makeIpcp(options) };
-      this.#ipcp.protocol.open();
-    }
-    this.#ipcp.protocol.lowerUp();
+    this.#net.open(wants, this.#cfg.ipv6 ?? false);
   }
   /** A user who renegotiates keeps the addresses; nobody turns into somebody else within a session. */
   #admission(): IpcpWants | Failure {
@@ -349,36 +355,7 @@ export class PppSession {
     this.#admitted = { user, wants };
     return wants;
   }
-  #makeIpcp(options: IpcpOptions): ControlProtocol {
-    return new ControlProtocol({
-      now: () => this.#deps.clock.now(),
-      timer: (name, fire) => this.#deps.clock.timer(name, () => this.#run(fire)),
-    }, "ipcp", options, {
-      send: (p) => this.#send(PROTOCOL.ipcp, p),
-      up: () => this.#ipcpUp(options),
-      down: () => {
-        if (this.#phase === "network") this.#enter("network");
-      },
-      finished: () => {
-        if (this.#phase === "network") this.#fail(failure("ipcp-failed", `IPCP ended${said(this.#peerWords ?? "")}`));
-      },
-      failed: (why) => this.#fail(why),
-      terminated: (text) => {
-        this.#peerWords = text;
-      },
-      lcp: false,
-      extra: () => false,
-      codeRejected: () => {},
-      odd: (name) => this.#drops.bump(`ppp.${name}`),
-      limit: () => this.#lcp.options.peerMru,
-    });
-  }
-  #ipcpUp(options: IpcpOptions): void {
-    const a = options.result();
-    if ("code" in a) {
-      this.#fail(a);
-      return;
-    }
+  #ipcpUp(a: Assignment): void {
     this.#deadline.disarm();
     const lcp = this.#lcp.options;
     this.#deps.log.emit({ kind: "ppp.ipcp-up", link: this.#cfg.link, local: a.local, remote: a.remote });
@@ -386,7 +363,7 @@ export class PppSession {
       ...a, mru: lcp.mru, peerMru: lcp.peerMru, auth: this.#authWords(), user: this.#auth.user, link: lcp.link(),
     };
     this.#later(() => {
-      if (this.#ipcp?.protocol.opened && this.#phase === "network") this.#owner.onUp(info);
+      if (this.#net.opened(PROTOCOL.ipcp) && this.#phase === "network") this.#owner.onUp(info);
     });
   }
 
@@ -395,13 +372,11 @@ export class PppSession {
       this.#lcp.protocol.protocolRejected();
       return;
     }
-    if (protocol === PROTOCOL.ipcp && this.#phase === "network") {
-      this.#fail(failure("ipcp-failed", "the peer does not speak IPCP", true));
-      return;
-    }
     if ((protocol === PROTOCOL.pap || protocol === PROTOCOL.chap || protocol === PROTOCOL.eap) && this.#phase === "authenticate") {
       this.#fail(failure("auth-refused", `the peer rejects ${protocolName(protocol)} after it agreed on it`));
+      return;
     }
+    if (this.#phase === "network") this.#net.protocolRejected(protocol);
   }
 
   #fail(why: Failure): void {
@@ -422,7 +397,7 @@ export class PppSession {
     this.#deadline.disarm();
     this.#auth.stop();
     this.#lcp.stop();
-    this.#ipcp?.protocol.stop();
+    this.#net.stop();
     this.#unconfigure();
     this.#early = [];
     const why = this.#why ?? failure("down", "the session ended");
