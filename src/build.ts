@@ -14,6 +14,7 @@ import { linuxSerial } from "./linux/serial.ts";
 import { LocalPorts } from "./link/local-ports.ts";
 import type { FastPath, Native } from "node-tuntap2";
 import { Ubus } from "ubus-client";
+import { zoneOf } from "./openwrt/alias.ts";
 import { Netifd } from "./openwrt/netifd.ts";
 import { serveUbus } from "./openwrt/ubus.ts";
 import type { Runtime } from "./ports/runtime.ts";
@@ -80,7 +81,7 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: (
       for (const f of again.faults) rt.stderr(`error config: ${f}\n`);
       return again.config;
     }, bus !== null && source.uci);
-    if (bus && source.uci) netifd = new Netifd(bus, daemon, hub);
+    if (bus && source.uci) netifd = new Netifd(bus, daemon, hub, (name) => zoneOf(rt.host, source.name, name));
     const api = netifd?.api() ?? daemon;
     const control = await serveControl(first.config.daemon.control, rt.streams, api).catch(async (e: unknown) => {
       await plane.close();

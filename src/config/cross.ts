@@ -51,6 +51,8 @@ export function crossCheck(config: Config, sections: readonly Section[], faults:
     if (c.reconnect_min > c.reconnect_max) fault("interface", c.name, "reconnect_min", `is longer than reconnect_max (${c.reconnect_max})`);
     if (c.username === null && c.password !== null) fault("interface", c.name, "username", "is missing: there is a password but no user");
     if (c.username !== null && c.password === null) fault("interface", c.name, "password", "is missing: there is a user but no password");
+    const six = c.routes?.find((r) => r.includes(":"));
+    if (six !== undefined && c.ipv6 === "no") fault("interface", c.name, "routes", `${six} is an IPv6 network, and ipv6 is no`, "ipv6 = yes, or IPv4 networks alone");
     if (c.refuse_pap && c.refuse_chap && c.refuse_mschapv2) fault("interface", c.name, "refuse_mschapv2", "every authentication method is refused; leave one");
   }
   for (const c of config.legs) {

@@ -104,15 +104,22 @@ export const server: Kind<ServerName> = kind("a host name or address, optionally
   return host.replace(/\.$/, "").split(".").every((l) => LABEL.test(l)) ? { host, port } : undefined;
 }, "is neither a host name nor an address");
 
-export const prefixes: Kind<readonly string[]> = many(kind("IPv4 networks such as 10.2.0.0/16, space separated", (s) => {
+/** Canonical prefixes; undefined when one is none, or has host bits. */
+function readPrefixes(s: string, ipv6: boolean): readonly string[] | undefined {
   const list: string[] = [];
   for (const x of s.split(/\s+/)) {
     const p = parsePrefix(x);
-    if (!p || p.address.includes(":") || (x.includes("/") && !x.startsWith(`${p.address}/`))) return undefined;
+    const written = canonicalIp(x.replace(/\/\d+$/, ""));
+    if (!p || (p.address.includes(":") && !ipv6) || p.address !== written) return undefined;
     list.push(`${p.address}/${p.length}`);
   }
   return list;
-}, "is no list of networks (host bits must be zero)"));
+}
+const NO_PREFIXES = "is no list of networks (host bits must be zero)";
+export const prefixes: Kind<readonly string[]> = many(kind("IPv4 networks such as 10.2.0.0/16, space separated", (s) => readPrefixes(s, false), NO_PREFIXES));
+export const networks: Kind<readonly string[]> = many(
+  kind("networks such as 10.2.0.0/16 or fd00:2::/48, space separated", (s) => readPrefixes(s, true), NO_PREFIXES),
+);
 
 export const ubus: Kind<string> = kind(
   "auto | off | a path such as /var/run/ubus/ubus.sock",

@@ -77,6 +77,11 @@ export function canonicalIp(s: string): string | null {
   return b && formatIp(b);
 }
 
+/** fe80:: and an interface identifier of 8 bytes (RFC 4291 §2.5.6). */
+export function linkLocal(id: Uint8Array): string {
+  return formatIp(Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, ...id));
+}
+
 export function isIp6(s: string): boolean {
   return s.includes(":");
 }

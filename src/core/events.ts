@@ -3,7 +3,7 @@ import type { Layer } from "./errors.ts";
 
 export type LinkState = "down" | "dialing" | "ike" | "l2tp" | "ppp" | "up" | "stopping";
 
-/** `link` is the name of the interface or server section; "" where a datagram belongs to none. */
+/** `link` is the name of the interface or server section; "" where a datagram belongs to none. `link.ipv6` has "" for an end of IPv6. */
 export type Event =
   | { kind: "daemon.ready"; link: ""; version: string; runtime: string }
   | { kind: "daemon.stopping"; link: ""; why: string }
@@ -11,6 +11,7 @@ export type Event =
   | { kind: "daemon.reloaded"; link: ""; changed: string }
   | { kind: "link.state"; link: string; state: LinkState }
   | { kind: "link.up"; link: string; ifname: string; local: string; remote: string; dns: readonly string[] }
+  | { kind: "link.ipv6"; link: string; local: string }
   | { kind: "link.down"; link: string; layer: Layer; code: string; text: string }
   | { kind: "link.retry"; link: string; inSeconds: number }
   | { kind: "ike.started"; link: string; peer: string; role: "initiator" | "responder" }
@@ -53,6 +54,7 @@ const LEVEL: Readonly<Record<Event["kind"], Level>> = {
   "daemon.reloaded": "notice",
   "link.state": "debug",
   "link.up": "notice",
+  "link.ipv6": "info",
   "link.down": "warn",
   "link.retry": "info",
   "ike.started": "info",

@@ -12,7 +12,7 @@ import type { Call } from "../l2tp/call.ts";
 import type { Tunnel } from "../l2tp/tunnel.ts";
 import type { PppUp } from "../ppp/api.ts";
 import { PppSession } from "../ppp/session.ts";
-import { isIp6 } from "../core/addr.ts";
+import { isIp6, linkLocal } from "../core/addr.ts";
 import { type LinkDeps, systemFailure } from "./deps.ts";
 import { clientIke, fittingMtu, pppClient, tunnelConfig } from "./settings.ts";
 import type { Stage } from "./status.ts";
@@ -50,6 +50,9 @@ export class Attempt {
   pppInfo: PppUp | null = null;
   net: NetInterface | null = null;
   mtu: number | null = null;
+  /** Our link-local address while IPv6 passes. */
+  local6: string | null = null;
+  #agreed6: string | null = null;
 
   constructor(deps: LinkDeps, cfg: ClientConfig, owner: AttemptOwner) {
     this.#deps = deps;
@@ -232,6 +235,10 @@ export class Attempt {
         if (phase === "network") this.#stage({ name: "ppp", state: "busy", text: "asking for an address" });
       }),
       onUp: (info) => this.#alive(() => this.#addressed(call, info, mtu)),
+      onIpv6: (ids) => {
+        this.#agreed6 = ids && linkLocal(ids.local);
+        this.#setIpv6();
+      },
       onDown: (why) => {
         this.ppp = null;
         if (this.#why) this.#closeTunnel(this.#why);
@@ -244,6 +251,7 @@ export class Attempt {
   #dropNet(): void {
     const net = this.net;
     this.net = null;
+    this.local6 = null;
     if (net) this.#detaching = net.detach().catch(() => {});
   }
   #addressed(call: Call, info: PppUp, mtu: number): void {
@@ -266,8 +274,25 @@ export class Attempt {
         this.#guard.disarm();
         this.#stage({ name: "ip", state: "ok", text: `${info.local} to ${info.remote} on ${net.ifname}, MTU ${this.mtu}` });
         this.#owner.onUp();
+        this.#setIpv6();
       },
       (e: unknown) => this.#alive(() => this.fail(systemFailure(e))),
+    );
+  }
+  /** IPv6 comes and goes by itself; a link without it is a link. */
+  #setIpv6(): void {
+    const { net } = this;
+    const local = this.#agreed6;
+    if (net === null || this.local6 === local) return;
+    this.local6 = local;
+    net.setIpv6(local).then(
+      () => {
+        if (this.net === net) this.#deps.log.emit({ kind: "link.ipv6", link: this.#cfg.name, local: local ?? "" });
+      },
+      (e: unknown) => {
+        if (this.net === net) this.local6 = null;
+        this.#deps.log.emit({ kind: "daemon.warning", link: this.#cfg.name, text: `no IPv6: ${systemFailure(e).text}` });
+      },
     );
   }
 }

@@ -168,6 +168,7 @@ export class ClientLink {
       ifname: deviceName(this.cfg),
       mtu: up ? (a?.mtu ?? null) : null,
       local_ip: up ? (a?.pppInfo?.local ?? null) : null,
+      local_ip6: a?.local6 ?? null,
       remote_ip: up ? (a?.pppInfo?.remote ?? null) : null,
       dns: up ? (a?.pppInfo?.dns ?? []) : [],
       wins: up ? (a?.pppInfo?.wins ?? []) : [],

@@ -48,7 +48,7 @@ export function pppClient(c: ClientConfig, host: Host, mru: number): PppConfig {
   return {
     link: c.name, role: "client", mru, hostName: c.hostname ?? host.hostname(),
     identity: c.username === null || c.password === null ? null : { user: c.username, password: c.password },
-    refuse, require: [], echo: c.keepalive,
+    refuse, require: [], echo: c.keepalive, ipv6: c.ipv6 !== "no",
     ipcp: { local: null, remote: null, requestDns: c.peerdns, requestWins: c.peerdns },
   };
 }

@@ -48,6 +48,8 @@ export interface ClientStatus extends Traffic {
   readonly mtu: number | null;
   readonly local_ip: string | null;
   readonly remote_ip: string | null;
+  /** Link-local, while IPv6 passes. */
+  readonly local_ip6: string | null;
   readonly dns: readonly string[];
   readonly wins: readonly string[];
   readonly dataplane: string;

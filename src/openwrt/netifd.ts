@@ -6,9 +6,10 @@
 import { type Table, type Ubus, UbusError, type Value } from "ubus-client";
 import { type DaemonApi, RequestRefused } from "../control/server.ts";
 import type { ClientConfig } from "../config/schema.ts";
-import { parsePrefix } from "../core/addr.ts";
+import { isIp6, parsePrefix } from "../core/addr.ts";
 import type { Event, EventLog } from "../core/events.ts";
 import type { ClientStatus } from "../link/status.ts";
+import { addAlias, removeAlias } from "./alias.ts";
 import { toTable } from "./ubus.ts";
 
 /** The daemon, with what netifd must know of its client links. */
@@ -32,25 +33,31 @@ const NETIFD = "network.interface";
  */
 export function linkUpdate(name: string, cfg: ClientConfig, s: ClientStatus, keep: boolean): Table {
   const all = cfg.metric === 0 ? ["0.0.0.0/1", "128.0.0.0/1"] : ["0.0.0.0/0"];
-  const routes: Value[] = [...(cfg.routes ?? []), ...(cfg.defaultroute ? all : [])].map((r) => {
-    const p = parsePrefix(r);
-    if (!p) throw new RangeError(`not a prefix: ${r}`);
-    return { target: p.address, netmask: String(p.length) };
-  });
+  const wanted = [...(cfg.routes ?? []), ...(cfg.defaultroute ? all : [])];
+  const routes = wanted.filter((r) => !isIp6(r)).map(route);
+  const routes6 = s.local_ip6 === null ? [] : wanted.filter(isIp6).map(route);
   const peer = s.remote_ip !== null && s.remote_ip !== s.local_ip && s.remote_ip !== "0.0.0.0" && s.remote_ip !== "" ? { ptp: s.remote_ip } : {};
   return {
     action: ACTION.update, ifname: s.ifname, "link-up": true, "address-external": true, keep,
     ipaddr: [{ ipaddr: s.local_ip, mask: "32", ...peer }],
-    ...(routes.length > 0 ? { routes } : {}), ...(s.dns.length > 0 ? { dns: s.dns } : {}),
+    ...(s.local_ip6 === null ? {} : { ip6addr: [{ ipaddr: s.local_ip6, mask: "64" }] }),
+    ...(routes.length > 0 ? { routes } : {}), ...(routes6.length > 0 ? { routes6 } : {}), ...(s.dns.length > 0 ? { dns: s.dns } : {}),
     data: { server: s.server, mtu: s.mtu, ...(s.wins.length > 0 ? { wins: s.wins } : {}) },
     interface: name,
   };
+}
+
+function route(prefix: string): Value {
+  const p = parsePrefix(prefix);
+  if (!p) throw new RangeError(`not a prefix: ${prefix}`);
+  return { target: p.address, netmask: String(p.length) };
 }
 
 export class Netifd {
   readonly #bus: Pick<Ubus, "call" | "listen">;
   readonly #links: Links;
   readonly #log: EventLog;
+  readonly #zoneOf: (name: string) => string | null;
   /** Interfaces that netifd has set up and not torn down: it takes no news of others. */
   readonly #wanted = new Set<string>();
   /** Interfaces that netifd believes up. */
@@ -58,8 +65,10 @@ export class Netifd {
   /** Interfaces that were given up until their configuration changes. */
   readonly #blocked = new Set<string>();
 
-  constructor(bus: Pick<Ubus, "call" | "listen">, links: Links, log: EventLog) {
+  /** `zoneOf`: an interface's firewall zone, or null. */
+  constructor(bus: Pick<Ubus, "call" | "listen">, links: Links, log: EventLog, zoneOf: (name: string) => string | null = () => null) {
     this.#bus = bus;
+    this.#zoneOf = zoneOf;
     this.#links = links;
     this.#log = log;
     links.subscribe((e) => this.#onEvent(e));
@@ -155,6 +164,7 @@ export class Netifd {
     // Also of a link whose section is gone by now.
     if (e.kind === "link.state" && e.state !== "up" && this.#told.delete(e.link)) this.#lost(e.link);
     else if (e.kind === "link.up") this.#up(e.link, false);
+    else if (e.kind === "link.ipv6" && this.#told.has(e.link)) this.#ipv6(e.link, e.local !== "");
     else if (e.kind === "link.down") this.#failed(e.link);
   }
   #up(name: string, keep: boolean): void {
@@ -163,6 +173,11 @@ export class Netifd {
     if (cfg === null || s === null || !this.#wanted.has(name)) return;
     this.#told.add(name);
     this.#notify(linkUpdate(name, cfg, s, keep));
+    if (cfg.ipv6 === "auto" && s.local_ip6 !== null) addAlias(this.#bus, name, this.#zoneOf(name)).catch(() => {});
+  }
+  #ipv6(name: string, on: boolean): void {
+    this.#up(name, false);
+    if (!on) removeAlias(this.#bus, name).catch(() => {});
   }
   #lost(name: string): void {
     this.#notify({ action: ACTION.update, "link-up": false, interface: name });

@@ -57,7 +57,7 @@ describe("configuration file", () => {
       'f:4 interface hq.mtu: "99999" is not allowed (allowed: a whole number from 576 to 1500 bytes)',
       'f:5 interface hq.encap: "maybe" is not allowed (allowed: auto | udp | esp)',
       `f:6 interface hq.foo: unknown option (allowed: ${Object.keys(SECTIONS.interface).join(" ")})`,
-      'f:7 interface hq.routes: "10.2.0.1/16" is no list of networks (host bits must be zero) (allowed: IPv4 networks such as 10.2.0.0/16, space separated)',
+      'f:7 interface hq.routes: "10.2.0.1/16" is no list of networks (host bits must be zero) (allowed: networks such as 10.2.0.0/16 or fd00:2::/48, space separated)',
     ]);
   });
   test("IPsec is never off by omission", () => {
@@ -83,6 +83,8 @@ describe("configuration file", () => {
     assert.match(faults(`${GOOD}[user b2]\npassword = x\nserver = nope\n`).join(), /user b2\.server/);
     assert.match(faults(`${GOOD}[interface averylongname]\nproto=l2tpsec\nserver=a\npsk=x\n`).join(), /15 characters/);
     assert.match(faults(`${GOOD}[interface hq]\n`).join(), /there twice/);
+    assert.match(faults(client("psk = x\nroutes = 10.2.0.0/16 fd00:2::/48")).join(), /interface hq\.routes: fd00:2::\/48 is an IPv6 network, and ipv6 is no/);
+    assert.deepEqual(faults(client("psk = x\nroutes = 10.2.0.0/16 fd00:2::/48\nipv6 = yes")), []);
     assert.match(faults(`${GOOD}[server hq]\nlisten=1.2.3.4\npsk=x\nlocal_ip=10.1.1.1\n`).join(), /same name/);
   });
   test("misspelt and misplaced things", () => {

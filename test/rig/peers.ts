@@ -56,8 +56,8 @@ until [ -p /run/xl2tpd/c ]; do
   sleep 0.1
 done`;
 
-/** xl2tpd and pppd as LNS: 10.99.0.1, clients from 10.99.0.10. */
-export function lns(auth: "pap" | "chap" | "mschap-v2", mtu = 1400): string {
+/** xl2tpd and pppd as LNS: 10.99.0.1, clients from 10.99.0.10. `more`: options of pppd. */
+export function lns(auth: "pap" | "chap" | "mschap-v2", mtu = 1400, more = ""): string {
   return `${ONLY_IN_A_GUEST}
 cat >/etc/xl2tpd/xl2tpd.conf <<END
 [global]
@@ -76,6 +76,7 @@ ${pppd(mtu)}
 ms-dns 10.99.0.1
 lcp-echo-interval 10
 lcp-echo-failure 3
+${more}
 END
 ${SECRETS}
 ${START}

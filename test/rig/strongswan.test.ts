@@ -4,7 +4,7 @@
 //   natted:   ours 203.0.113.1 -- veth -- NAT -- tap 192.168.77.254 -- guest 192.168.77.2
 import assert from "node:assert/strict";
 import { type Config, Daemon } from "../net/daemon.ts";
-import { type Capture, type Lab, type Ns, lacking, run, scenario, until } from "../net/harness.ts";
+import { type Capture, type Lab, type Ns, lacking, run, scenario, sh, until } from "../net/harness.ts";
 import { CLEAR_L2TP, NOT_PROTECTED, without } from "../net/sites.ts";
 import { GUEST_NEEDS, Guest } from "./harness.ts";
 import { ipsec, lac, lns, PASSWORD, PSK, USER } from "./peers.ts";
@@ -97,6 +97,27 @@ for (const esp of ["aes256-sha256", "aes128-sha1", "3des-sha1", "aes128gcm16"]) 
     if (sas.length > 0 && !Number.isNaN(inside)) assert.ok(inside > 20, `Wireshark saw ${inside} L2TP packets inside ESP`);
   });
 }
+
+scenario("our client to strongSwan and xl2tpd: IPv6 between two sites", NEEDS, async (lab) => {
+  const { ns, guest, wire } = await direct(lab);
+  await guest.sh(`modprobe ipv6\n${ipsec()}${lns("mschap-v2", 1400, "+ipv6")}`);
+  const c = client(ns, GUEST, { ipv6: "yes", routes: "fd00:2::/48" });
+  await c.start();
+  await c.waitUp("hq", 20_000);
+  await c.event("hq", "link.ipv6", 10_000);
+  const s = await c.statusWhere("hq", "has IPv6", 5000, (x) => x.local_ip6 !== null);
+  const far = (await guest.sh("ip -6 -o addr show ppp0 scope link")).match(/inet6 (fe80:\S+?)[ /]/)?.[1];
+  assert.ok(far, "the guest's ppp0 has a link-local address");
+  await pings(ns, `${far}%l2tps-hq`);
+  assert.match((await ns.run("ip", "-6", "addr", "show", "l2tps-hq")).stdout, new RegExp(`${s.local_ip6}/64`));
+  await guest.sh("ip -6 addr add fd00:2::1/128 dev lo; ip -6 route add fd00:1::/48 dev ppp0; sysctl -qw net.ipv6.conf.all.forwarding=1");
+  await sh(`ip -n ${ns.name} -6 addr add fd00:1::1/128 dev lo`);
+  await pings(ns, "fd00:2::1");
+  await tcp(ns, guest, "fd00:2::1");
+  assert.equal((await c.stop()).code, 0);
+  await wire.stop();
+  assert.deepEqual(await wire.lines(`(${NOT_PROTECTED} and not tcp port 2323) or ip6 net fd00::/16`), []);
+});
 
 scenario("our client behind a NAT to strongSwan and xl2tpd, over rekeys that either side starts", NEEDS, async (lab) => {
   const { ns, guest, wire } = await natted(lab, "ours");

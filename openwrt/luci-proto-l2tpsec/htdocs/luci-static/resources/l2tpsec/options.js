@@ -35,6 +35,15 @@ const ok6 = (s) => {
 	return halves.length === 2 ? n < 8 : n === 8;
 };
 const number4 = (s) => s.split('.').reduce((n, p) => n * 256 + +p, 0);
+/* The 128 bits of an address that ok6() has passed, as text. */
+const bits6 = (s) => {
+	const groups = (half) => half === '' ? [] : half.split(':').flatMap((g) => g.includes('.')
+		? [ Math.floor(number4(g) / 65536), number4(g) % 65536 ] : [ parseInt(g, 16) ]);
+	const halves = s.split('::').map(groups);
+	const tail = halves[1] || [];
+	const zeros = new Array(8 - halves[0].length - tail.length).fill(0);
+	return [ ...halves[0], ...zeros, ...tail ].map((g) => g.toString(2).padStart(16, '0')).join('');
+};
 const okLabel = (l) => /^[A-Za-z0-9_-]{1,63}$/.test(l) && !l.startsWith('-') && !l.endsWith('-');
 
 const GROUP = '(?:modp1024|modp1536|modp2048|modp3072|modp4096|ecp256|ecp384|x25519)';
@@ -72,12 +81,22 @@ const server = kind(_('a host name or address, optionally :port (IPv6 with a por
 		return true;
 	return !/^[\d.]+$/.test(host) && !host.includes(':') && host.length <= 253 && host.replace(/\.$/, '').split('.').every(okLabel);
 });
-const prefixes = kind(_('IPv4 networks such as 10.2.0.0/16, space separated; host bits must be zero'), (s) => words(s).every((w) => {
+const okPrefix4 = (w) => {
 	const m = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(w);
 	if (m === null || !ok4(m[1]) || +(m[2] || 0) > 32)
 		return false;
 	return m[2] === undefined || number4(m[1]) % Math.pow(2, 32 - m[2]) === 0;
-}));
+};
+const okPrefix6 = (w) => {
+	const m = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(w);
+	if (m === null || !ok6(m[1]) || +(m[2] || 0) > 128)
+		return false;
+	const bits = bits6(m[1]);
+	return m[2] === undefined || !bits.slice(+m[2]).includes('1');
+};
+const prefixes = kind(_('IPv4 networks such as 10.2.0.0/16, space separated; host bits must be zero'), (s) => words(s).every(okPrefix4));
+const networks = kind(_('networks such as 10.2.0.0/16 or fd00:2::/48, space separated; host bits must be zero'),
+	(s) => words(s).every((w) => okPrefix4(w) || okPrefix6(w)));
 const pool = kind(_('IPv4 ranges FIRST-LAST, space separated, 65,536 addresses at most'), (s) => {
 	let size = 0;
 	for (const part of words(s)) {
@@ -155,7 +174,7 @@ const SECTIONS = {
 		  help: _('Bring the link up when the daemon starts.'), def: 'yes' },
 		{ name: 'ifname', tab: 'routing', kind: ifname, title: _('Device name'),
 		  help: _('Name of the netdev. Default: l2tps-NAME.') },
-		{ name: 'routes', tab: 'routing', kind: prefixes, title: _('Networks behind the peer'),
+		{ name: 'routes', tab: 'routing', kind: networks, title: _('Networks behind the peer'),
 		  help: _('Networks behind the peer, routed into the link.') },
 		{ name: 'defaultroute', tab: 'routing', kind: yesNo, title: _('Default route'),
 		  help: _('Route everything into the link; the server itself stays outside.'), def: 'no' },
@@ -163,6 +182,8 @@ const SECTIONS = {
 		  help: _('Metric of the link\'s routes. With 0 a default route is set as two halves, so that it comes before that of wan and leaves it in place; with another metric the lower one wins.'), def: '0' },
 		{ name: 'peerdns', tab: 'routing', kind: yesNo, title: _('Use the peer\'s DNS servers'),
 		  help: _('Ask the server for DNS servers: netifd uses them, and the status shows them.'), def: 'yes' },
+		{ name: 'ipv6', tab: 'routing', kind: oneOf('no', 'yes', 'auto'), title: _('IPv6'),
+		  help: _('yes: IPv6 as well, where the peer has it (IPV6CP). auto: that, and netifd gets an interface NAME_6 that asks the peer for addresses by DHCPv6.'), def: 'no' },
 		{ name: 'refuse_pap', tab: 'ppp', kind: yesNo, title: _('Refuse PAP'),
 		  help: _('Never send the password with PAP.'), def: 'no' },
 		{ name: 'refuse_chap', tab: 'ppp', kind: yesNo, title: _('Refuse CHAP'),
