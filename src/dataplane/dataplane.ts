@@ -125,7 +125,7 @@ export interface IpConfig {
   readonly mtu: number;
   readonly local4: string;
   readonly peer4: string;
-  /** Networks behind the peer, "10.2.0.0/16". Installed in the kernel and, at a server, looked up per packet. */
+  /** Networks behind the peer, "10.2.0.0/16" or "fd00:2::/48". Those of IPv6 wait for setIpv6. */
   readonly routes: readonly Route[];
   /** Clamp the MSS of TCP SYNs to the MTU in both directions. */
   readonly clampMss: boolean;
@@ -156,7 +156,10 @@ export interface SessionInterface {
 }
 /** A netdev of its own: what a client link has, and a line. */
 export interface NetInterface extends SessionInterface {
-  /** IPV6CP is open: the netdev gets this link-local address, and IPv6 packets pass; null (and before): none do. */
+  /**
+   * IPV6CP is open: the netdev gets this link-local address and the IPv6 routes among those of IpConfig, and IPv6 packets pass;
+   * null (and before): none do. Rejects with SystemError, and then none do either.
+   */
   setIpv6(local: string | null): Promise<void>;
 }
 /** Where the packets of a line's netdev go. */

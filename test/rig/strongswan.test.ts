@@ -101,6 +101,7 @@ for (const esp of ["aes256-sha256", "aes128-sha1", "3des-sha1", "aes128gcm16"]) 
 scenario("our client to strongSwan and xl2tpd: IPv6 between two sites", NEEDS, async (lab) => {
   const { ns, guest, wire } = await direct(lab);
   await guest.sh(`modprobe ipv6\n${ipsec()}${lns("mschap-v2", 1400, "+ipv6")}`);
+  await sh(`ip netns exec ${ns.name} sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0`);
   const c = client(ns, GUEST, { ipv6: "yes", routes: "fd00:2::/48" });
   await c.start();
   await c.waitUp("hq", 20_000);

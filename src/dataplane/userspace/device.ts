@@ -7,7 +7,8 @@ import type { Counters as Drops } from "../../core/counters.ts";
 import { SystemError } from "../../core/errors.ts";
 import type { Packet } from "../../core/packet.ts";
 import { attempt } from "../../linux/errno.ts";
-import type { Rtnl } from "../../linux/rtnl.ts";
+import type { RouteSpec, Rtnl } from "../../linux/rtnl.ts";
+import type { Route } from "../dataplane.ts";
 import { ipBytes } from "./address.ts";
 import { clampMss, ip4Length, ip6Length, mssFor, read32 } from "./inner.ts";
 import type { Door, UserspaceCall } from "./l2tp.ts";
@@ -36,6 +37,9 @@ export interface DeviceDeps {
   readable(d: Device): void;
 }
 
+export function routeTo(dev: Device, r: Route): RouteSpec {
+  return { prefix: r.prefix, dev: dev.index, ...(r.metric === undefined ? {} : { metric: r.metric }) };
+}
 export function ipv4Prefix(text: string): Prefix {
   const p = parsePrefix(text);
   if (!p || p.address.includes(":")) throw new SystemError("EINVAL", `cannot route ${text} into the tunnel`, "it is not an IPv4 network");
@@ -53,7 +57,7 @@ export class Device implements Door {
   readonly #watcher: Watcher;
   readonly #routes = new Map<number, UserspaceCall>(); // by length * 2^32 + network
   readonly #lengths = new Map<number, number>();
-  #local6: string | null = null;
+  readonly #undo6: (() => void)[] = [];
   #open = true;
 
   /** Created, addressed and up, or nothing is left of it. Throws SystemError. */
@@ -113,15 +117,18 @@ export class Device implements Door {
     this.#deps.one.meta[3] = this.dev;
     return this.#deps.native.writeTun(this.fd, this.#deps.one, 1, this.dev, this.#deps.fp) > 0;
   }
-  /** The link-local address, with its network and the groups of the link; null: no IPv6 any more. Throws SystemError. */
-  setIpv6(local: string | null): void {
+  /** The link-local address, with its network and the groups of the link, and `routes`; null: no IPv6 any more. Throws SystemError. */
+  setIpv6(local: string | null, routes: readonly Route[]): void {
     const { rtnl } = this.#deps;
-    const old = this.#local6;
-    if (old === local) return;
-    this.#local6 = null;
-    if (old !== null) rtnl.removeAddress(this.ifname, this.index, old, LINK_LOCAL);
-    if (local !== null) rtnl.addAddress(this.ifname, this.index, local, null, LINK_LOCAL);
-    this.#local6 = local;
+    for (const undo of this.#undo6.splice(0).reverse()) undo();
+    if (local === null) return;
+    rtnl.addAddress(this.ifname, this.index, local, null, LINK_LOCAL);
+    this.#undo6.push(() => rtnl.removeAddress(this.ifname, this.index, local, LINK_LOCAL));
+    for (const r of routes) {
+      const spec = routeTo(this, r);
+      rtnl.addRoute(spec);
+      this.#undo6.push(() => rtnl.deleteRoute(spec));
+    }
   }
   /** Nothing is read any more. */
   stop(): void {

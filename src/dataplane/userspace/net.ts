@@ -1,7 +1,7 @@
 // Netdevs, addresses and routes of links and servers.
 import { LEN, OFF } from "node-tuntap2";
 import type { FastPath, Native } from "node-tuntap2";
-import { formatIp } from "../../core/addr.ts";
+import { formatIp, isIp6 } from "../../core/addr.ts";
 import type { Prefix } from "../../core/addr.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
@@ -12,7 +12,7 @@ import { Rtnl } from "../../linux/rtnl.ts";
 import type { RouteSpec } from "../../linux/rtnl.ts";
 import type { CallChannel, IpConfig, LineInterface, NetInterface, NetPlane, PacketLine, Route, ServerInterface } from "../dataplane.ts";
 import { ipBytes } from "./address.ts";
-import { Device, ipLength, ipv4Prefix } from "./device.ts";
+import { Device, ipLength, ipv4Prefix, routeTo } from "./device.ts";
 import type { DeviceSpec } from "./device.ts";
 import { UserspaceCall } from "./l2tp.ts";
 import { clampMss } from "./inner.ts";
@@ -64,7 +64,7 @@ export class UserspaceNet implements NetPlane {
     const peer4 = cfg.peer4 === cfg.local4 || cfg.peer4 === "0.0.0.0" || cfg.peer4 === "" ? null : cfg.peer4;
     const dev = this.#open({ ...cfg, peer4, checkSource: false });
     try {
-      this.#join(dev, call, [ipv4Prefix("0.0.0.0/0")], cfg.routes);
+      this.#join(dev, call, [ipv4Prefix("0.0.0.0/0")], cfg.routes.filter((r) => !six(r)));
     } catch (e) {
       this.#close(dev);
       throw e;
@@ -74,8 +74,8 @@ export class UserspaceNet implements NetPlane {
       counters: () => call.counters(),
       setIpv6: async (local) => {
         if (!this.devices.has(dev.dev)) return;
-        if (local === null) call.setIpv6(false);
-        dev.setIpv6(local);
+        call.setIpv6(false);
+        dev.setIpv6(local, cfg.routes.filter(six));
         if (local !== null) call.setIpv6(true);
       },
       detach: async () => {
@@ -89,7 +89,7 @@ export class UserspaceNet implements NetPlane {
     const dev = this.#open({ ...cfg, peer4, checkSource: false }, (d) => this.#lineReadable(d, line));
     this.#lines.add(dev);
     try {
-      for (const r of cfg.routes) this.#rtnl.addRoute({ prefix: r.prefix, dev: dev.index, ...(r.metric === undefined ? {} : { metric: r.metric }) });
+      for (const r of cfg.routes) if (!six(r)) this.#rtnl.addRoute(routeTo(dev, r));
     } catch (e) {
       this.#close(dev);
       throw e;
@@ -98,7 +98,7 @@ export class UserspaceNet implements NetPlane {
       ifname: dev.ifname,
       counters: () => line.counters(),
       setIpv6: async (local) => {
-        if (this.devices.has(dev.dev)) dev.setIpv6(local);
+        if (this.devices.has(dev.dev)) dev.setIpv6(local, cfg.routes.filter(six));
       },
       receive: (p) => {
         const length = ipLength(p);
@@ -245,7 +245,7 @@ export class UserspaceNet implements NetPlane {
       call.attach(dev);
       undo.push(() => call.attach(null));
       for (const r of routes) {
-        const spec: RouteSpec = { prefix: r.prefix, dev: dev.index, ...(r.metric === undefined ? {} : { metric: r.metric }) };
+        const spec = routeTo(dev, r);
         this.#rtnl.addRoute(spec);
         undo.push(() => this.#unroute(spec));
       }
@@ -264,6 +264,9 @@ export class UserspaceNet implements NetPlane {
   }
 }
 
+function six(r: Route): boolean {
+  return isIp6(r.prefix);
+}
 function unique(list: readonly Prefix[]): Prefix[] {
   return [...new Map(list.map((p) => [`${p.address}/${p.length}`, p])).values()];
 }

@@ -42,6 +42,7 @@ const ERRORS = {
 	'no-address': _('The server gives no usable IP address'),
 	'no-answer': _('The server does not answer IKE'),
 	'no-common-auth': _('No authentication method in common'),
+	'no-ipv6': _('The peer has no IPv6'),
 	'no-daemon': _('The daemon l2tpsec is not running: the log says why'),
 	'no-dialin-permission': _('The user has no dial-in permission'),
 	'no-natt': _('The server knows no NAT traversal'),
