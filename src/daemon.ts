@@ -78,6 +78,8 @@ export class Daemon implements DaemonApi {
         // What runs on the line begins with it, and does not wait for silence to find out that it ended: the next call may bring another address.
         if (s !== "up" && c.via === device) c.lineDown(`the line ${cfg.name} that it ran on is down`);
         else if (s === "up" && c.waiting) c.start();
+        // It began on a line on demand, before the call gave that another address.
+        else if (s === "up" && c.via === device && c.local !== leg.local) c.lineDown(`the line ${cfg.name} has another address now`);
       }
     });
     return leg;

@@ -1,5 +1,6 @@
 // What no single option can say: options that contradict one another, and sections that do.
 import { type Fault, faultOf, type Section } from "./load.ts";
+import { someFree } from "../core/daytime.ts";
 import { parseChat } from "../modem/chat.ts";
 import type { NasConfig } from "./nasdial.ts";
 import type { ClientConfig, Config, ServerConfig } from "./schema.ts";
@@ -73,6 +74,8 @@ function crossLeg(c: NasConfig, config: Config, fault: (option: string, why: str
   const dials = c.role === "dial" && c.line === "modem";
   if (dials && c.phone === null) fault("phone", "is missing: there is nothing to dial", "a number, or line = direct for a null-modem cable");
   if (!dials && c.phone !== null) fault("phone", `is given, but ${c.role === "answer" ? "role = answer" : "line = direct"} dials nothing`);
+  if (c.role === "answer" && c.demand) fault("demand", "is yes, but role = answer dials nothing");
+  if (c.hold && !someFree(c.hold)) fault("hold", "leaves no minute of the day");
   if (c.role === "answer" && c.local_ip === null) fault("local_ip", "is missing: the caller must be told an address of ours");
   if (c.role === "answer" && config.users.some((u) => u.ip === null) && c.remote_ip === null) fault("remote_ip", "is missing: some users have no address of their own");
   if (c.reconnect_min > c.reconnect_max) fault("reconnect_min", `is longer than reconnect_max (${c.reconnect_max})`);

@@ -3,6 +3,7 @@
 // forms of a router.
 import * as v from "valibot";
 import { canonicalIp, ip4ToNumber, parsePrefix } from "../core/addr.ts";
+import { DAY, type DayTime } from "../core/daytime.ts";
 import { ConfigError } from "../core/errors.ts";
 import { Secret } from "../core/secret.ts";
 import { type EspProposal, type IkeProposal, parseEspProposal, parseIkeProposal } from "../ike/proposals.ts";
@@ -135,6 +136,19 @@ export const phones: Kind<readonly string[]> = many(kind("numbers of 1 to 60 dig
   return out.every((x) => /^[0-9*#+,().\-W@!PTwpt]{1,60}$/.test(x)) ? out : undefined;
 }, "is no list of telephone numbers"));
 export const apn: Kind<string> = kind("1 to 100 letters, digits, - and .", (s) => (/^[A-Za-z0-9.-]{1,100}$/.test(s) ? s : undefined), "is no access point name");
+
+export const dayTimes: Kind<readonly DayTime[]> = many(kind("daily times such as 22:00-06:00, space separated", (s) => {
+  const out: DayTime[] = [];
+  for (const part of s.split(/\s+/)) {
+    const m = /^(\d\d):([0-5]\d)-(\d\d):([0-5]\d)$/.exec(part);
+    if (!m) return undefined;
+    const from = Number(m[1]) * 60 + Number(m[2]);
+    const to = Number(m[3]) * 60 + Number(m[4]);
+    if (from >= DAY || to > DAY || from === to) return undefined;
+    out.push({ from, to });
+  }
+  return out.length <= 16 ? out : undefined;
+}, "is no list of daily times"));
 
 /** A netdev name as the kernel takes it (IFNAMSIZ). */
 export const ifname: Kind<string> = kind(

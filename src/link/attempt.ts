@@ -78,6 +78,10 @@ export class Attempt {
   get via(): string | null {
     return this.#path?.device ?? null;
   }
+  /** Our own address on that route. */
+  get local(): string | null {
+    return this.#path?.local ?? null;
+  }
   /** Takes everything down, politely; onEnd follows within CLOSE_MS. Calling it again changes nothing. */
   fail(why: Failure): void {
     if (this.#why) return;

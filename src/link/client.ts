@@ -50,6 +50,10 @@ export class ClientLink {
   get via(): string | null {
     return this.#attempt?.via ?? null;
   }
+  /** Our own address there. */
+  get local(): string | null {
+    return this.#attempt?.local ?? null;
+  }
   /** In a pause between attempts. */
   get waiting(): boolean {
     return this.#retryAt !== null;

@@ -7,7 +7,7 @@ import { quote } from "../core/events.ts";
 import { nasDevice } from "../config/cross.ts";
 import type { NasConfig } from "../config/nasdial.ts";
 import type { UserConfig } from "../config/schema.ts";
-import type { LineInterface } from "../dataplane/dataplane.ts";
+import type { IpConfig, LineInterface, PacketLine } from "../dataplane/dataplane.ts";
 import { Answerer } from "../modem/answerer.ts";
 import { failure } from "../modem/answers.ts";
 import { CarrierWatch } from "../modem/carrier.ts";
@@ -17,7 +17,7 @@ import type { SerialPort } from "../ports/serial.ts";
 import type { PppUp } from "../ppp/api.ts";
 import { PppSession } from "../ppp/session.ts";
 import { type LinkDeps, systemFailure } from "./deps.ts";
-import { answerSettings, dialSettings, pppCaller, pppNas } from "./nas-settings.ts";
+import { answerSettings, dialSettings, netdevOf, pppCaller, pppNas } from "./nas-settings.ts";
 import type { Stage } from "./status.ts";
 import { SerialChannel } from "./serial-channel.ts";
 
@@ -29,6 +29,8 @@ export interface NasOwner {
   onState(state: LinkState): void;
   onStage(stage: Stage): void;
   onUp(): void;
+  /** The netdev for a call, as NetPlane.attachLine. */
+  attach(line: PacketLine, cfg: IpConfig): Promise<LineInterface>;
   /** Once, last: the device is closed. */
   onEnd(why: Failure): void;
   users(): readonly UserConfig[];
@@ -213,11 +215,8 @@ export class NasAttempt {
     this.#owner.onStage({ name: "ip", state: "busy", text: `setting up ${ifname}` });
     const mtu = Math.min(cfg.mtu, info.peerMru);
     this.mtu = mtu;
-    const metric = cfg.metric === 0 ? {} : { metric: cfg.metric };
-    const prefixes = this.#deps.routesElsewhere ? [] : [...(cfg.routes ?? []), ...(this.#user?.routes ?? []), ...(cfg.defaultroute ? ["0.0.0.0/0"] : [])];
-    this.#detaching.then(() => this.#deps.plane.net.attachLine(channel, {
-      ifname, mtu, local4: info.local, peer4: info.remote, routes: prefixes.map((prefix) => ({ prefix, ...metric })), clampMss: true,
-    })).then(
+    const to = { mtu, local4: info.local, peer4: info.remote };
+    this.#detaching.then(() => this.#owner.attach(channel, netdevOf(cfg, to, this.#deps.routesElsewhere ? null : (this.#user?.routes ?? [])))).then(
       (net) => {
         if (this.#why || this.pppInfo !== info) {
           net.detach().catch(() => {});

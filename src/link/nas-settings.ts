@@ -4,6 +4,8 @@ import type { Failure } from "../core/errors.ts";
 import type { AnswerConfig } from "../modem/answerer.ts";
 import { parseChat } from "../modem/chat.ts";
 import type { DialConfig } from "../modem/dialer.ts";
+import type { IpConfig } from "../dataplane/dataplane.ts";
+import { nasDevice } from "../config/cross.ts";
 import type { Host } from "../ports/ports.ts";
 import type { PppConfig } from "../ppp/api.ts";
 import type { AuthMethod } from "../ppp/auth/methods.ts";
@@ -56,4 +58,11 @@ export function pppNas(c: NasConfig, host: Host): PppConfig {
     link: c.name, role: "server", mru: c.mtu, hostName: host.hostname(), identity: null, refuse: [], require: c.auth, echo: c.keepalive,
     accm: c.flow === "xonxoff" ? XONXOFF : 0, ipcp: { local: c.local_ip, remote: null, requestDns: false },
   };
+}
+
+/** `more`: routes beside the section's own; null: routes are somebody else's business. */
+export function netdevOf(c: NasConfig, to: Pick<IpConfig, "mtu" | "local4" | "peer4">, more: readonly string[] | null): IpConfig {
+  const metric = c.metric === 0 ? {} : { metric: c.metric };
+  const prefixes = more === null ? [] : [...(c.routes ?? []), ...more, ...(c.defaultroute ? ["0.0.0.0/0"] : [])];
+  return { ifname: nasDevice(c), ...to, routes: prefixes.map((prefix) => ({ prefix, ...metric })), clampMss: true };
 }

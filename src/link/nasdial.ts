@@ -1,27 +1,44 @@
-// The NAS leg as a link: it wants to be up, and dials until it is (or waits for calls). The ladder itself is in nas-attempt.ts.
+// The NAS leg as a link: when it dials, and when not. The ladder itself is in nas-attempt.ts.
+//
+//   down -- start --> [on hold: until its time is over] --> dialling ... up --> ended
+//                     [demand: until there is a packet]        ^                  |
+//                                                              +---- pause <------+    idle without demand: down
 import type { Timer } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
+import { SystemError } from "../core/errors.ts";
 import type { LinkState } from "../core/events.ts";
 import { nasDevice } from "../config/cross.ts";
 import type { NasConfig } from "../config/nasdial.ts";
 import type { UserConfig } from "../config/schema.ts";
 import { Redial } from "../modem/redial.ts";
+import { DemandNet, PLACEHOLDER } from "./demand.ts";
+import { systemFailure } from "./deps.ts";
+import { Hold } from "./hold.ts";
 import { NasAttempt, type NasDeps } from "./nas-attempt.ts";
+import { netdevOf } from "./nas-settings.ts";
 import { isoTime, type NasStatus, type Stage } from "./status.ts";
 
 /** A NAS is ready for the next caller at once, but not in a circle. */
 const ANSWER_AGAIN_MS = 1000;
+/** How often an idle line is looked at, while idle_timeout passes. */
+const IDLE_LOOKS = 10;
 
 export class NasLink {
   readonly cfg: NasConfig;
   readonly #deps: NasDeps;
   readonly #users: () => readonly UserConfig[];
   readonly #retry: Timer;
+  readonly #idle: Timer;
+  readonly #hold: Hold;
+  readonly #demand: DemandNet | null;
   #redial: Redial;
   #wanted = false;
+  /** Somebody asked for a call, so that no packet is waited for. */
+  #now = false;
   #state: LinkState = "down";
   #since: number;
   #attempt: NasAttempt | null = null;
+  #traffic = { packets: 0, since: 0 };
   #stages: Stage[] = [];
   #error: Failure | null = null;
   #retryAt: number | null = null;
@@ -34,35 +51,62 @@ export class NasLink {
     this.cfg = cfg;
     this.#users = users;
     this.#redial = this.#newRedial();
-    this.#retry = deps.clock.timer(`${cfg.name} redial`, () => this.#begin());
+    this.#retry = deps.clock.timer(`${cfg.name} redial`, () => {
+      this.#retryAt = null;
+      this.#next();
+    });
+    this.#idle = deps.clock.timer(`${cfg.name} idle`, () => this.#lookForTraffic());
+    this.#hold = new Hold(deps, cfg.name, cfg.hold ?? [], () => this.#holdChanged());
+    this.#demand = cfg.demand ? new DemandNet({ clock: deps.clock, net: deps.plane.net }, netdevOf(cfg, { mtu: cfg.mtu, ...PLACEHOLDER }, deps.routesElsewhere ? null : []), {
+      onWanted: () => {
+        if (this.#retryAt === null) this.#next();
+      },
+      onLost: (why) => this.#later({ layer: "system", code: "netdev", text: why }),
+    }) : null;
     this.#since = deps.host.wallClock();
   }
   get state(): LinkState {
     return this.#state;
   }
-  /** Up, or on its way: not taken down by anybody, and not at the end of its attempts. */
+  /** Up, or on its way, or waiting for a packet: not taken down by anybody, and not at the end of its attempts. */
   get wanted(): boolean {
     return this.#wanted;
   }
+  /** Our address on the line while it is up. */
+  get local(): string | null {
+    return this.#state === "up" ? (this.#attempt?.pppInfo?.local ?? null) : null;
+  }
 
-  /** Dials now, even in a pause between attempts (then the number that is next); a number's own pause is kept by redialling alone. */
+  /**
+   * Dials now, even in a pause between attempts (then the number that is next); a number's own pause is kept by redialling alone.
+   * With demand the first start only makes the netdev. Never in the times of hold.
+   */
   start(): void {
-    if (!this.#wanted) this.#redial = this.#newRedial();
-    this.#wanted = true;
+    if (this.#wanted) this.#now = true;
+    else {
+      this.#redial = this.#newRedial();
+      this.#wanted = true;
+      this.#now = this.#demand === null;
+      this.#hold.watch();
+    }
     if (this.#attempt) return;
     this.#retry.disarm();
-    this.#begin();
+    this.#retryAt = null;
+    this.#next();
   }
   /** Hangs up for good; `done` is called when nothing of it is left, within two seconds. */
   stop(text: string, done: () => void): void {
     this.#wanted = false;
     this.#retry.disarm();
     this.#retryAt = null;
+    this.#hold.stop();
+    const finish = (): void => this.#closeNet(done);
     if (!this.#attempt) {
+      this.#stages = [];
       this.#enter("down");
-      return done();
+      return finish();
     }
-    this.#stopped.push(done);
+    this.#stopped.push(finish);
     this.#enter("stopping");
     this.#attempt.fail({ layer: "config", code: "stopped", text }, false);
   }
@@ -82,8 +126,28 @@ export class NasLink {
       sameNumberSeconds: c.redial_pause, rounds: c.dial_attempts,
     }, this.#deps.crypto);
   }
+  #closeNet(done: () => void): void {
+    if (this.#demand) this.#demand.close().then(done, done);
+    else done();
+  }
+
+  /** No call and no pause between calls: what now? */
+  #next(): void {
+    if (!this.#wanted || this.#attempt) return;
+    const held = this.#hold.now();
+    const net = this.#demand;
+    if (net) net.held = held !== null;
+    if (net && !net.isOpen) {
+      net.open().then(() => this.#next(), (e: unknown) => {
+        if (!(e instanceof SystemError)) throw e;
+        if (!this.#attempt) this.#later(systemFailure(e));
+      });
+    } else if (held) this.#stages = [{ name: "line", state: "busy", text: `on hold until ${held.until}` }];
+    else if (net && !this.#now && !net.wanted) this.#stages = [{ name: "line", state: "busy", text: `waits for a packet on ${nasDevice(this.cfg)}` }];
+    else this.#begin();
+  }
   #begin(): void {
-    this.#retryAt = null;
+    this.#now = false;
     this.#stages = [];
     const attempt = new NasAttempt(this.#deps, this.cfg, this.#redial.phone, {
       onState: (s) => this.#enter(s),
@@ -93,11 +157,14 @@ export class NasLink {
         this.#error = null;
         this.#redial.succeeded();
         this.#enter("up");
+        this.#watchTraffic();
+        this.#demand?.release();
         this.#deps.log.emit({
           kind: "link.up", link: this.cfg.name, ifname: attempt.net?.ifname ?? "", local: info?.local ?? "", remote: info?.remote ?? "", dns: info?.dns ?? [],
         });
         for (const w of this.#watchers) w("up");
       },
+      attach: (line, cfg) => (this.#demand ? this.#demand.connect(line, cfg) : this.#deps.plane.net.attachLine(line, cfg)),
       onEnd: (why) => this.#onEnd(why),
       users: () => this.#users(),
     });
@@ -112,29 +179,45 @@ export class NasLink {
   }
   #onEnd(why: Failure): void {
     this.#attempt = null;
-    this.#stages = this.#stages.map((s) => (s.state === "busy" ? { ...s, state: "failed", text: why.text } : s));
-    this.#error = this.#wanted ? why : null;
+    this.#idle.disarm();
+    const planned = why.code === "idle" || why.code === "hold";
+    this.#stages = planned ? [] : this.#stages.map((s) => (s.state === "busy" ? { ...s, state: "failed", text: why.text } : s));
     this.#enter("down");
-    const { log, clock } = this.#deps;
+    if (why.code === "idle" && this.cfg.role === "dial" && !this.#demand) this.#giveUp();
+    this.#error = this.#wanted && !planned ? why : null;
+    const { log } = this.#deps;
     log.emit({ kind: "link.down", link: this.cfg.name, layer: why.layer, code: why.code, text: why.text });
     if (this.#wanted) {
       const ms = this.#pause(why);
       if (ms === null) {
-        this.#wanted = false;
+        this.#giveUp();
         this.#error = { ...why, text: `${why.text}; ${this.cfg.dial_attempts} rounds of dialling are over` };
-      } else {
-        this.#retryAt = clock.now() + ms;
-        this.#retry.arm(ms);
-        log.emit({ kind: "link.retry", link: this.cfg.name, inSeconds: Math.round(ms / 100) / 10 });
-      }
+      } else this.#wait(ms);
     }
     for (const f of this.#stopped.splice(0)) f();
     for (const w of this.#watchers) w(why);
   }
   /** A caller who hangs up, or cannot log in, is no reason for a NAS to wait; a device that is missing is. */
   #pause(why: Failure): number | null {
-    if (this.cfg.role === "answer" && (why.layer === "ppp" || why.code === "carrier-lost")) return ANSWER_AGAIN_MS;
+    if (this.cfg.role === "answer" && (why.layer === "ppp" || ["carrier-lost", "idle", "hold"].includes(why.code))) return ANSWER_AGAIN_MS;
     return this.#redial.failed(this.#deps.clock.now(), why.permanent === true);
+  }
+  #wait(ms: number): void {
+    this.#retryAt = this.#deps.clock.now() + ms;
+    this.#retry.arm(ms);
+    this.#deps.log.emit({ kind: "link.retry", link: this.cfg.name, inSeconds: Math.round(ms / 100) / 10 });
+  }
+  #giveUp(): void {
+    this.#wanted = false;
+    this.#hold.stop();
+    this.#closeNet(() => {});
+  }
+  /** Something failed outside of a call. */
+  #later(why: Failure): void {
+    if (!this.#wanted || this.#attempt) return;
+    this.#error = why;
+    this.#deps.log.emit({ kind: "link.down", link: this.cfg.name, layer: why.layer, code: why.code, text: why.text });
+    this.#wait(this.cfg.reconnect_min * 1000);
   }
   #enter(state: LinkState): void {
     if (this.#state === state) return;
@@ -144,19 +227,44 @@ export class NasLink {
     this.#deps.log.emit({ kind: "link.state", link: this.cfg.name, state });
   }
 
+  #holdChanged(): void {
+    const held = this.#hold.now();
+    if (held && this.#attempt) this.#attempt.fail({ layer: "config", code: "hold", text: `on hold until ${held.until}` });
+    else if (this.#retryAt === null) this.#next();
+  }
+  #packets(): number {
+    const t = this.#attempt?.channel?.counters();
+    return t ? t.rxPackets + t.txPackets : 0;
+  }
+  #watchTraffic(): void {
+    if (this.cfg.idle_timeout === 0) return;
+    this.#traffic = { packets: this.#packets(), since: this.#deps.clock.now() };
+    this.#idle.arm((this.cfg.idle_timeout * 1000) / IDLE_LOOKS);
+  }
+  /** Ends an idle call at the latest a tenth of the time late. */
+  #lookForTraffic(): void {
+    if (this.#packets() !== this.#traffic.packets) return this.#watchTraffic();
+    const seconds = this.cfg.idle_timeout;
+    if (this.#deps.clock.now() - this.#traffic.since >= seconds * 1000) {
+      this.#attempt?.fail({ layer: "config", code: "idle", text: `no packet for ${seconds} s: hung up` });
+    } else this.#idle.arm((seconds * 1000) / IDLE_LOOKS);
+  }
+
   status(): NasStatus {
     const a = this.#attempt;
     const up = this.#state === "up";
     const info = up ? (a?.pppInfo ?? null) : null;
     const t = a?.channel?.counters() ?? { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
+    const held = this.#wanted && !a ? this.#hold.now() : null;
+    const wait = this.#retryAt === null ? 0 : this.#retryAt - this.#deps.clock.now();
     return {
       kind: "nas", state: this.#state, since: isoTime(this.#since), role: this.cfg.role, device: this.cfg.device, baud: this.cfg.baud,
       phone: (a && this.#redial.phone) ?? "", speed: a?.speed ?? 0, user: up ? (a?.user ?? null) : null, ifname: nasDevice(this.cfg),
       mtu: up ? (a?.mtu ?? null) : null, local_ip: info?.local ?? null, remote_ip: info?.remote ?? null, dns: info?.dns ?? [],
       ppp: info && { auth: info.auth, mru: info.mru, peer_mru: info.peerMru },
       rx_bytes: t.rxBytes, tx_bytes: t.txBytes, rx_packets: t.rxPackets, tx_packets: t.txPackets,
-      stages: this.#stages, drops: a?.channel?.drops() ?? {}, error: this.#error,
-      retry_in: this.#retryAt === null ? null : Math.max(0, Math.round((this.#retryAt - this.#deps.clock.now()) / 1000)),
+      stages: this.#stages, drops: { ...this.#demand?.drops(), ...a?.channel?.drops() }, error: this.#error,
+      retry_in: this.#retryAt === null && held === null ? null : Math.max(0, Math.round(Math.max(wait, held?.ms ?? 0) / 1000)),
     };
   }
 }

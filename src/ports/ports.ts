@@ -87,4 +87,6 @@ export interface Host {
   hostname(): string;
   /** Wall clock in milliseconds since 1970: for people's eyes (`since`), never for timers. */
   wallClock(): number;
+  /** Minutes that the local clock is ahead of UTC now, for times of the day; without it they are UTC. */
+  localOffset?(): number;
 }

@@ -46,8 +46,17 @@ export interface Leg {
 
 export class NasWorld {
   readonly clock = new VirtualClock();
-  readonly net = new SimNet(this.clock, 1);
+  readonly net: SimNet;
+  /** Of the wall clock, beside the virtual one. */
+  wallOffset = 0;
+  localOffset = 0;
   #n = 0;
+
+  /** `start`: what the clocks say at first. */
+  constructor(start = 0) {
+    this.clock.advance(start);
+    this.net = new SimNet(this.clock, 1);
+  }
 
   leg(serial: SerialHost, text: Record<string, string>, users: readonly UserConfig[] = USERS): Leg {
     const nth = ++this.#n;
@@ -57,7 +66,8 @@ export class NasWorld {
     const packets: Uint8Array[] = [];
     plane.net.onPacket = (_, p) => void packets.push(p);
     const host: Host = {
-      readFile: () => "", env: () => undefined, hostname: () => `h${nth}`, wallClock: () => this.clock.now(), resolve: () => Promise.reject(new Error("none")),
+      readFile: () => "", env: () => undefined, hostname: () => `h${nth}`, wallClock: () => this.clock.now() + this.wallOffset,
+      localOffset: () => this.localOffset, resolve: () => Promise.reject(new Error("none")),
     };
     const log = {
       emit: (e: Event) => {

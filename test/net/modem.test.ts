@@ -20,7 +20,7 @@ interface Site {
   readonly caller: Daemon;
   readonly nas: Daemon;
 }
-async function site(lab: Lab, caller: Section = {}, nas: Section = {}): Promise<Site> {
+async function site(lab: Lab, caller: Section = {}, nas: Section = {}, tunnel: Section = {}): Promise<Site> {
   const [a, b] = await Promise.all([lab.ns("a"), lab.ns("b")]);
   await b.must("ip", "addr", "add", `${B}/32`, "dev", "lo");
   const exchange = new Exchange();
@@ -36,7 +36,7 @@ async function site(lab: Lab, caller: Section = {}, nas: Section = {}): Promise<
         proto: "nasdial", device: tty, phone: "222", init: "ATZ", init2: "ATM0L1&C1", username: "line1", password: "over the wire",
         routes: `${B}/32`, login: "none", flow: "none", reconnect_min: 1, reconnect_max: 2, redial_pause: 0, ...caller,
       },
-      "interface hq": clientSection(),
+      "interface hq": clientSection(tunnel),
     }),
     nas: new Daemon(b, "nas", {
       ...serverConfig({}, { "user branch1": { password: PASSWORD, ip: "10.99.0.10" }, "user line1": { password: "over the wire", ip: "10.7.0.2" } }),
@@ -109,5 +109,35 @@ describe("over modems", () => {
     assert.ok(received > sent * 0.75, `${received} of ${sent}`);
     assert.equal((await caller.status("hq")).state, "up");
     assert.doesNotMatch(caller.proc.output.slice(mark), /link\.down/);
+  });
+
+  scenario("on demand: the first packet dials, silence hangs up, the next packet dials again", { timeout: 90_000 }, async (lab) => {
+    const { a, modems, caller, nas } = await site(lab, { demand: "yes", idle_timeout: 4 }, {}, { auto: "no" });
+    await nas.start();
+    await caller.start();
+    await until("the netdev is there", 5000, () => a.hasDevice("nas-isp"));
+    assert.match(await a.routes(), /203\.0\.113\.1 dev nas-isp/);
+    assert.deepEqual(modems[0].commands, []);
+    const { received } = await a.ping(B, 16, 0.4);
+    assert.ok(received >= 3, `${received} of 16`); // those with the placeholder's address get no answer
+    await caller.event("isp", "link.up", 1000);
+    const mark = caller.mark;
+    assert.match((await caller.event("isp", "link.down", 15_000, mark))[0], /code="idle" text="no packet for 4 s: hung up"/);
+    assert.equal(await a.hasDevice("nas-isp"), true);
+    assert.deepEqual(await a.ping(B, 1, 0.4, ["-W", "9"]).then((p) => p.received), 1, "the packet that dials is answered: the address is the old one");
+    assert.ok(modems[0].commands.filter((c) => c === "ATDT222").length >= 2);
+    assert.equal((await caller.cli("down", "isp")).code, 0);
+    await until("the netdev is gone", 4000, async () => !(await a.hasDevice("nas-isp")));
+  });
+
+  scenario("a tunnel on a line on demand dials it, and takes its address", { timeout: 90_000 }, async (lab) => {
+    const { a, caller, nas } = await site(lab, { demand: "yes" });
+    await nas.start();
+    await caller.start();
+    await caller.event("isp", "link.up", 15_000);
+    const hq = await caller.waitUp("hq", 30_000);
+    assert.equal(hq.local_ip, "10.99.0.10");
+    assert.match(hq.stages.find((s) => s.name === "route")?.text ?? "", /from 10\.7\.0\.2 by nas-isp/);
+    assert.equal((await a.ping("10.99.0.1", 3)).received, 3);
   });
 });

@@ -34,4 +34,5 @@ export const nodeHost: Host = {
   },
   hostname: () => hostname(),
   wallClock: () => Date.now(),
+  localOffset: () => -new Date().getTimezoneOffset(),
 };
