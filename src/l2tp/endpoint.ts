@@ -1,6 +1,7 @@
 // All tunnels of this process. RFC 2661: L2TPv2 as LAC and as LNS, over an L2tpPlane. Left out: nothing of the control protocol;
 // data messages are the plane's.
 import type { Clock } from "../core/clock.ts";
+import { Turns } from "../core/turns.ts";
 import { Counters } from "../core/counters.ts";
 import { DecodeError, type Failure } from "../core/errors.ts";
 import type { EventLog } from "../core/events.ts";
@@ -42,39 +43,36 @@ export class L2tpEndpoint {
   readonly #answered = new Map<string, Tunnel>();
   readonly #lingering = new Set<Tunnel>();
   readonly #host: TunnelHost;
-  readonly #todo: (() => void)[] = [];
-  #busy = false;
+  readonly #turns: Turns;
   #oddSecond = -1;
   #odds = 0;
 
   constructor(deps: Deps, cfg: EndpointConfig) {
     this.#deps = deps;
     this.#cfg = { maxTunnels: 4096, maxHalfOpen: 1000, maxHalfOpenPerRemote: 10, maxCalls: 1024, ...cfg };
+    this.#turns = new Turns(deps.clock);
     this.#host = {
       // Timers of tunnels enter like datagrams do: owners are called when the machine has come to rest.
-      clock: { now: () => deps.clock.now(), timer: (name, fire) => deps.clock.timer(name, () => this.#run(fire)) },
+      clock: this.#turns,
       crypto: deps.crypto,
       log: deps.log,
       plane: deps.plane,
       vendorName: cfg.vendorName,
       maxCalls: this.#cfg.maxCalls,
       odd: (remote, link, what) => this.#odd(remote, link, what),
-      later: (f) => {
-        this.#todo.push(f);
-        if (!this.#busy) this.#run(() => {});
-      },
+      later: (f) => this.#turns.run(f),
       ended: (t) => this.#ended(t),
       lingered: (t) => this.#forget(t),
       requeue: (remote, sccrq) => this.#serve(remote, { Nr: 0 }, sccrq, this.#ask(remote, sccrq)),
     };
-    deps.plane.onControl = (remote, p) => this.#run(() => this.#datagram(remote, p));
+    deps.plane.onControl = (remote, p) => this.#turns.run(() => this.#datagram(remote, p));
   }
 
   /** Opens a control connection as the one who calls. */
   connect(remote: L2tpRemote, cfg: TunnelConfig, owner: TunnelOwner): Tunnel {
     const t = new Tunnel(this.#host, this.#newId(), remote, true, cfg, owner);
     this.#tunnels.set(t.id, t);
-    this.#run(() => t.open());
+    this.#turns.run(() => t.open());
     return t;
   }
   /** Live tunnels. */
@@ -88,7 +86,7 @@ export class L2tpEndpoint {
   /** The flow's SAs are gone: its tunnels end without a packet. */
   dropFlow(flow: FlowId, why: Failure): void {
     if (flow === 0) return;
-    this.#run(() => {
+    this.#turns.run(() => {
       for (const t of [...this.#tunnels.values()]) {
         if (t.remote.flow !== flow) continue;
         t.drop(why);
@@ -99,22 +97,11 @@ export class L2tpEndpoint {
   }
   /** StopCCN to every peer; each tunnel's onDown follows. */
   closeAll(why: Failure): void {
-    this.#run(() => {
+    this.#turns.run(() => {
       for (const t of [...this.#tunnels.values()]) t.close(why);
     });
   }
 
-  /** One thing at a time; what it causes for owners comes after it. */
-  #run(f: () => void): void {
-    this.#todo.push(f);
-    if (this.#busy) return;
-    this.#busy = true;
-    try {
-      for (let it = this.#todo.shift(); it; it = this.#todo.shift()) it();
-    } finally {
-      this.#busy = false;
-    }
-  }
   #newId(): number {
     return randomId16(this.#deps.crypto, (id) => this.#tunnels.has(id));
   }

@@ -16,20 +16,21 @@ export interface AuthenticationConfig {
   /** Of EAP's types those that are refused by their plain names are left out. */
   readonly refuse: readonly AuthMethod[];
 }
-export interface AuthenticationEvents {
-  send(protocol: number, packet: Uint8Array): void;
-  unexpected(): void;
-  event(user: string, method: string, ok: boolean, text: string): void;
+export interface AuthenticationEvents<O> {
+  send(o: O, protocol: number, packet: Uint8Array): void;
+  unexpected(o: O): void;
+  event(o: O, user: string, method: string, ok: boolean, text: string): void;
   /** Every direction that was asked for has succeeded; once. */
-  done(): void;
-  failed(why: Failure): void;
+  done(o: O): void;
+  failed(o: O, why: Failure): void;
 }
 
-export class Authentication {
+export class Authentication<O> {
   readonly #deps: { readonly clock: Clock; readonly crypto: Crypto };
   readonly #cfg: AuthenticationConfig;
   readonly #secretOf: (user: string) => Secret | null;
-  readonly #on: AuthenticationEvents;
+  readonly #owner: O;
+  readonly #on: AuthenticationEvents<O>;
   #ours: { readonly method: AuthMethod; readonly side: AuthSide } | null = null;
   #peers: { readonly method: AuthMethod; readonly side: AuthSide } | null = null;
   #ourMethod: AuthMethod | null = null;
@@ -40,8 +41,9 @@ export class Authentication {
 
   constructor(
     deps: { readonly clock: Clock; readonly crypto: Crypto }, cfg: AuthenticationConfig, secretOf: (user: string) => Secret | null,
-    on: AuthenticationEvents,
+    owner: O, on: AuthenticationEvents<O>,
   ) {
+    this.#owner = owner;
     this.#deps = deps;
     this.#cfg = cfg;
     this.#secretOf = secretOf;
@@ -72,7 +74,7 @@ export class Authentication {
     if (this.#ourMethod) {
       const side = this.#authenticatee(this.#ourMethod);
       if (!side) {
-        this.#on.failed(failure("auth-refused", "the peer asks who this side is, and there is no user to show", true));
+        this.#on.failed(this.#owner, failure("auth-refused", "the peer asks who this side is, and there is no user to show", true));
         return;
       }
       this.#ours = { method: this.#ourMethod, side };
@@ -91,7 +93,7 @@ export class Authentication {
   input(protocol: number, packet: Uint8Array): boolean {
     const sides = [this.#ours, this.#peers].filter((s) => s !== null && methodProtocol(s.method) === protocol);
     for (const s of sides) s?.side.input(packet);
-    if (sides.length === 0) this.#on.unexpected();
+    if (sides.length === 0) this.#on.unexpected(this.#owner);
     return sides.length > 0;
   }
 
@@ -104,7 +106,7 @@ export class Authentication {
       send: this.#sender(method),
       done: () => this.#succeeded("ours", identity.user, title),
       failed: (why: Failure) => this.#failed(identity.user, title, why),
-      odd: () => this.#on.unexpected(),
+      odd: () => this.#on.unexpected(this.#owner),
     };
     if (method === "pap") return new PapAuthenticatee(clock, identity, on);
     const isOurs = (challenge: Uint8Array): boolean => {
@@ -121,14 +123,14 @@ export class Authentication {
       send: this.#sender(method),
       done: (user: string) => this.#succeeded("peers", user, title),
       failed: (user: string, why: Failure) => this.#failed(user, title, why),
-      odd: () => this.#on.unexpected(),
+      odd: () => this.#on.unexpected(this.#owner),
     };
     if (method === "pap") return new PapAuthenticator(clock, crypto, this.#secretOf, on);
     if (method === "eap") return new EapAuthenticator(clock, crypto, this.#cfg.hostName, this.#secretOf, on);
     return new ChapAuthenticator(clock, crypto, method, this.#cfg.hostName, this.#secretOf, on);
   }
   #sender(method: AuthMethod): (packet: Uint8Array) => void {
-    return (packet) => this.#on.send(methodProtocol(method), packet);
+    return (packet) => this.#on.send(this.#owner, methodProtocol(method), packet);
   }
   #eapMethods(): EapMethod[] {
     const { refuse } = this.#cfg;
@@ -138,11 +140,11 @@ export class Authentication {
   #succeeded(which: "ours" | "peers", user: string, method: string): void {
     if (!this.#open.delete(which)) return; // a repeated challenge, answered and accepted
     if (which === "peers" || this.#user === "") this.#user = user;
-    this.#on.event(user, method, true, which === "ours" ? "the peer accepts this side" : "the peer is who it says");
-    if (this.#open.size === 0) this.#on.done();
+    this.#on.event(this.#owner, user, method, true, which === "ours" ? "the peer accepts this side" : "the peer is who it says");
+    if (this.#open.size === 0) this.#on.done(this.#owner);
   }
   #failed(user: string, method: string, why: Failure): void {
-    this.#on.event(user, method, false, why.text);
-    this.#on.failed(why);
+    this.#on.event(this.#owner, user, method, false, why.text);
+    this.#on.failed(this.#owner, why);
   }
 }

@@ -2,7 +2,6 @@
 import { Reader } from "../core/bytes.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import { concat } from "../core/text.ts";
-import type { Failure } from "../core/errors.ts";
 import type { Rng } from "../core/rng.ts";
 import { printable } from "../core/words.ts";
 import { be16, be32, CODE, type ControlPacket, writePacket } from "./cp.ts";
@@ -15,28 +14,22 @@ export interface EchoPolicy {
   readonly failures: number;
   readonly intervalSeconds: number;
 }
-export interface LcpEvents {
-  send(packet: Uint8Array): void;
-  up(): void;
-  down(): void;
-  finished(): void;
-  failed(why: Failure): void;
-  terminated(said: string): void;
-  odd: ProtocolEvents["odd"];
+export interface LcpEvents<O> extends Pick<ProtocolEvents<O>, "send" | "up" | "down" | "finished" | "failed" | "terminated" | "odd"> {
   /** The peer does not speak `protocol`. */
-  protocolRejected(protocol: number): void;
-  identified(text: string): void;
-  optionRefused(name: string): void;
+  protocolRejected(o: O, protocol: number): void;
+  identified(o: O, text: string): void;
+  optionRefused(o: O, name: string): void;
 }
 /** Echo-Requests with our own magic number before we believe in a loop. */
 const MAX_ECHO_LOOPS = 3;
 /** Identification packets that we pass on; RFC 1570 lets a peer send any number. */
 const MAX_IDENTIFICATIONS = 4;
 
-export class Lcp {
+export class Lcp<O> {
   readonly options: LcpOptions;
-  readonly protocol: ControlProtocol;
-  readonly #on: LcpEvents;
+  readonly protocol: ControlProtocol<Lcp<unknown>>;
+  readonly #owner: O;
+  readonly #on: LcpEvents<O>;
   readonly #echo: EchoPolicy | null;
   readonly #echoTimer: Timer;
   #lost = 0;
@@ -44,35 +37,37 @@ export class Lcp {
   #echoUnknown = false;
   #identifications = 0;
 
-  constructor(clock: Clock, rng: Rng, wants: LcpWants, echo: EchoPolicy | null, on: LcpEvents) {
+  static readonly #EVENTS: ProtocolEvents<Lcp<unknown>> = {
+    send: (l, p) => l.#on.send(l.#owner, p),
+    up: (l) => {
+      l.#startEcho();
+      l.#on.up(l.#owner);
+    },
+    down: (l) => {
+      l.#echoTimer.disarm();
+      l.#on.down(l.#owner);
+    },
+    finished: (l) => l.#on.finished(l.#owner),
+    failed: (l, why) => l.#on.failed(l.#owner, why),
+    terminated: (l, text) => l.#on.terminated(l.#owner, text),
+    lcp: true,
+    extra: (l, p) => l.#extra(p),
+    codeRejected: (l, code) => {
+      if (code !== CODE.echoRequest) return;
+      l.#echoUnknown = true;
+      l.#echoTimer.disarm();
+    },
+    odd: (l, name) => l.#on.odd(l.#owner, name),
+    limit: (l) => l.options.peerMru,
+  };
+
+  constructor(clock: Clock, rng: Rng, wants: LcpWants, echo: EchoPolicy | null, owner: O, on: LcpEvents<O>) {
+    this.#owner = owner;
     this.#on = on;
     this.#echo = echo;
-    this.options = new LcpOptions(wants, rng, (name) => on.optionRefused(name));
+    this.options = new LcpOptions(wants, rng, (name) => on.optionRefused(owner, name));
     this.#echoTimer = clock.timer("lcp-echo", () => this.#echoDue());
-    this.protocol = new ControlProtocol(clock, "lcp", this.options, {
-      send: (p) => on.send(p),
-      up: () => {
-        this.#startEcho();
-        on.up();
-      },
-      down: () => {
-        this.#echoTimer.disarm();
-        on.down();
-      },
-      finished: () => on.finished(),
-      failed: (why) => on.failed(why),
-      terminated: (text) => on.terminated(text),
-      lcp: true,
-      extra: (p) => this.#extra(p),
-      codeRejected: (code) => {
-        if (code === CODE.echoRequest) {
-          this.#echoUnknown = true;
-          this.#echoTimer.disarm();
-        }
-      },
-      odd: (name) => on.odd(name),
-      limit: () => this.options.peerMru,
-    });
+    this.protocol = new ControlProtocol<Lcp<unknown>>(clock, "lcp", this.options, this as Lcp<unknown>, Lcp.#EVENTS);
   }
 
   /** Anything from the peer shows that it lives. Cheap: the data path may call it for every batch. */
@@ -99,7 +94,7 @@ export class Lcp {
     if (!this.#echo || !this.protocol.opened) return;
     if (this.#lost >= this.#echo.failures) {
       const { failures, intervalSeconds } = this.#echo;
-      this.#on.failed(failure("echo-timeout", `${failures} LCP echoes, one every ${intervalSeconds} s, were not answered`));
+      this.#on.failed(this.#owner, failure("echo-timeout", `${failures} LCP echoes, one every ${intervalSeconds} s, were not answered`));
       return;
     }
     this.#lost++;
@@ -119,12 +114,12 @@ export class Lcp {
       case CODE.identification: {
         const r = new Reader(p.body);
         r.u32("magic number");
-        if (this.#identifications++ < MAX_IDENTIFICATIONS) this.#on.identified(printable(r.rest()));
+        if (this.#identifications++ < MAX_IDENTIFICATIONS) this.#on.identified(this.#owner, printable(r.rest()));
         return true;
       }
       case CODE.protocolReject: {
         const protocol = new Reader(p.body).u16("rejected protocol");
-        if (this.protocol.opened) this.#on.protocolRejected(protocol);
+        if (this.protocol.opened) this.#on.protocolRejected(this.#owner, protocol);
         return true;
       }
       default:
@@ -135,11 +130,11 @@ export class Lcp {
     const r = new Reader(p.body);
     const magic = r.u32("magic number");
     if (magic !== 0 && magic === this.options.magic) {
-      if (++this.#echoLoops >= MAX_ECHO_LOOPS) this.#on.failed(LOOPED);
+      if (++this.#echoLoops >= MAX_ECHO_LOOPS) this.#on.failed(this.#owner, LOOPED);
       return; // answering ourselves would never end
     }
     if (4 + p.body.length > this.options.peerMru) return;
     const body = concat([be32(this.options.magic), r.rest()]);
-    this.#on.send(writePacket({ code: CODE.echoReply, id: p.id, body }));
+    this.#on.send(this.#owner, writePacket({ code: CODE.echoReply, id: p.id, body }));
   }
 }

@@ -41,26 +41,29 @@ export interface OptionPolicy {
   accept(options: readonly Option[]): void;
 }
 
-export interface ProtocolEvents {
-  send(packet: Uint8Array): void;
-  up(): void;
-  down(): void;
+export type Odd = "illegal" | "crossed" | "stale-answer" | "wrong-answer" | "not-converging";
+
+/** What a protocol tells its owner, O: one table for all of them, as a closure for each of a thousand sessions would be dear. */
+export interface ProtocolEvents<O> {
+  send(o: O, packet: Uint8Array): void;
+  up(o: O): void;
+  down(o: O): void;
   /** Nothing more will happen here: closed, given up, or ended by the peer. */
-  finished(): void;
+  finished(o: O): void;
   /** The policy or the peer made agreement impossible; the owner closes. */
-  failed(why: Failure): void;
+  failed(o: O, why: Failure): void;
   /** A Terminate-Request came, with its words. */
-  terminated(said: string): void;
+  terminated(o: O, said: string): void;
   /** Echo and discard, codes 9 to 11, belong to LCP alone. */
   readonly lcp: boolean;
   /** Codes above 7; true when known. Codes 9 to 11 only arrive when opened. */
-  extra(p: ControlPacket): boolean;
+  extra(o: O, p: ControlPacket): boolean;
   /** The peer does not know a code that we can live without. */
-  codeRejected(code: number): void;
+  codeRejected(o: O, code: number): void;
   /** Odd but harmless, by name. */
-  odd(name: "illegal" | "crossed" | "stale-answer" | "wrong-answer" | "not-converging"): void;
+  odd(o: O, name: Odd): void;
   /** Largest packet the peer takes, for Code-Reject. */
-  readonly limit: () => number;
+  limit(o: O): number;
 }
 
 interface Input {
@@ -69,10 +72,11 @@ interface Input {
   readonly reply?: { readonly code: number; readonly options: readonly Option[] };
 }
 
-export class ControlProtocol {
+export class ControlProtocol<O> {
   readonly #policy: OptionPolicy;
-  readonly #on: ProtocolEvents;
-  readonly #fsm: Automaton<ControlProtocol, Input>;
+  readonly #owner: O;
+  readonly #on: ProtocolEvents<O>;
+  readonly #fsm: Automaton<ControlProtocol<unknown>, Input>;
   #nextId = 1;
   #requestId = -1;
   #request: Uint8Array = new Uint8Array(0);
@@ -83,14 +87,14 @@ export class ControlProtocol {
   #refusals = 0;
   #closingWords = new Uint8Array(0);
 
-  static readonly #ACTIONS: Actions<ControlProtocol, Input> = {
+  static readonly #ACTIONS: Actions<ControlProtocol<unknown>, Input> = {
     tlu: (p) => {
       p.#negotiating = false;
-      p.#on.up();
+      p.#on.up(p.#owner);
     },
-    tld: (p) => p.#on.down(),
+    tld: (p) => p.#on.down(p.#owner),
     tls: () => {},
-    tlf: (p) => p.#on.finished(),
+    tlf: (p) => p.#on.finished(p.#owner),
     scr: (p) => p.#sendRequest(),
     sca: (p, it) => p.#sendReply(it),
     scn: (p, it) => p.#sendReply(it),
@@ -98,18 +102,19 @@ export class ControlProtocol {
     sta: (p, it) => {
       // An answer copies the identifier; to anything but a Terminate-Request it is news of its own (RFC 1661 §5.5).
       const id = it?.packet.code === CODE.terminateRequest ? it.packet.id : p.#newId();
-      p.#on.send(writePacket({ code: CODE.terminateAck, id, body: new Uint8Array(0) }));
+      p.#on.send(p.#owner, writePacket({ code: CODE.terminateAck, id, body: new Uint8Array(0) }));
     },
     scj: (p, it) => it && p.#sendCodeReject(it.packet),
-    ser: (p, it) => it && p.#on.extra(it.packet),
-    illegal: (p) => p.#on.odd("illegal"),
-    crossed: (p) => p.#on.odd("crossed"),
+    ser: (p, it) => it && p.#on.extra(p.#owner, it.packet),
+    illegal: (p) => p.#on.odd(p.#owner, "illegal"),
+    crossed: (p) => p.#on.odd(p.#owner, "crossed"),
   };
 
-  constructor(clock: Clock, name: string, policy: OptionPolicy, on: ProtocolEvents, limits: Limits = LIMITS) {
+  constructor(clock: Clock, name: string, policy: OptionPolicy, owner: O, on: ProtocolEvents<O>, limits: Limits = LIMITS) {
     this.#policy = policy;
+    this.#owner = owner;
     this.#on = on;
-    this.#fsm = new Automaton<ControlProtocol, Input>(clock, name, this, ControlProtocol.#ACTIONS, limits);
+    this.#fsm = new Automaton<ControlProtocol<unknown>, Input>(clock, name, this as ControlProtocol<unknown>, ControlProtocol.#ACTIONS, limits);
   }
 
   get state(): State {
@@ -143,7 +148,7 @@ export class ControlProtocol {
   /** Sends a packet of ours under a fresh identifier. */
   send(code: number, body: Uint8Array): number {
     const id = this.#newId();
-    this.#on.send(writePacket({ code, id, body }));
+    this.#on.send(this.#owner, writePacket({ code, id, body }));
     return id;
   }
 
@@ -151,7 +156,7 @@ export class ControlProtocol {
   input(frame: Uint8Array): void {
     const packet = readPacket(frame);
     if (this.state === "initial" || this.state === "starting") {
-      this.#on.odd("illegal");
+      this.#on.odd(this.#owner, "illegal");
       return;
     }
     switch (packet.code) {
@@ -164,7 +169,7 @@ export class ControlProtocol {
         this.#answer(packet);
         return;
       case CODE.terminateRequest:
-        this.#on.terminated(printable(packet.body));
+        this.#on.terminated(this.#owner, printable(packet.body));
         this.#fsm.on("RTR", { packet });
         return;
       case CODE.terminateAck:
@@ -177,7 +182,7 @@ export class ControlProtocol {
           this.#fsm.on("RXJ-", { packet });
           return;
         }
-        this.#on.codeRejected(code);
+        this.#on.codeRejected(this.#owner, code);
         this.#fsm.on("RXJ+", { packet });
         return;
       }
@@ -187,7 +192,7 @@ export class ControlProtocol {
         this.#fsm.on(this.#on.lcp ? "RXR" : "RUC", { packet });
         return;
       default:
-        if (!this.#on.extra(packet)) this.#fsm.on("RUC", { packet });
+        if (!this.#on.extra(this.#owner, packet)) this.#fsm.on("RUC", { packet });
     }
   }
 
@@ -223,12 +228,12 @@ export class ControlProtocol {
           rejects.push(o);
           break;
         case "fail":
-          this.#on.failed(v.why);
+          this.#on.failed(this.#owner, v.why);
           return null;
       }
     }
     if (!lastChance) naks.push(...this.#policy.missing(seen));
-    else if (naks.length + rejects.length > 0) this.#on.odd("not-converging");
+    else if (naks.length + rejects.length > 0) this.#on.odd(this.#owner, "not-converging");
     if (rejects.length > 0) return { code: CODE.configureReject, options: rejects }; // RFC 1661 §5.4: rejects go first, alone
     if (naks.length > 0) return { code: CODE.configureNak, options: naks };
     return { code: CODE.configureAck, options };
@@ -241,11 +246,11 @@ export class ControlProtocol {
       this.#naksSent = 0;
       this.#policy.accept(options);
       // The RFC wants the very same bytes back.
-      this.#on.send(writePacket({ code, id: it.packet.id, body: it.packet.body }));
+      this.#on.send(this.#owner, writePacket({ code, id: it.packet.id, body: it.packet.body }));
       return;
     }
     if (code === CODE.configureNak) this.#naksSent++;
-    this.#on.send(writePacket({ code, id: it.packet.id, body: writeOptions(options) }));
+    this.#on.send(this.#owner, writePacket({ code, id: it.packet.id, body: writeOptions(options) }));
   }
 
   #answer(packet: ControlPacket): void {
@@ -256,12 +261,12 @@ export class ControlProtocol {
     }
     // RFC 1661 §4.3: what is out of sequence or otherwise invalid is silently discarded.
     if (!this.#waiting || packet.id !== this.#requestId) {
-      this.#on.odd("stale-answer");
+      this.#on.odd(this.#owner, "stale-answer");
       return;
     }
     if (packet.code === CODE.configureAck) {
       if (!sameBytes(packet.body, this.#request)) {
-        this.#on.odd("wrong-answer");
+        this.#on.odd(this.#owner, "wrong-answer");
         return;
       }
       this.#waiting = false;
@@ -271,18 +276,18 @@ export class ControlProtocol {
     const options = readOptions(packet.body);
     const rejects = packet.code === CODE.configureReject;
     if (rejects && !isSubset(options, readOptions(this.#request))) {
-      this.#on.odd("wrong-answer");
+      this.#on.odd(this.#owner, "wrong-answer");
       return;
     }
     this.#waiting = false;
     if (++this.#refusals > MAX_REFUSED) {
-      this.#on.failed(failure("not-converging", "the peer refuses whatever we propose"));
+      this.#on.failed(this.#owner, failure("not-converging", "the peer refuses whatever we propose"));
       return;
     }
     for (const o of options) {
       const why = rejects ? this.#policy.rejected(o.type) : this.#policy.naked(o);
       if (why) {
-        this.#on.failed(why);
+        this.#on.failed(this.#owner, why);
         return;
       }
     }
@@ -303,12 +308,12 @@ export class ControlProtocol {
     if (!this.#waiting || !sameBytes(body, this.#request)) this.#requestId = this.#newId();
     this.#request = body;
     this.#waiting = true;
-    this.#on.send(writePacket({ code: CODE.configureRequest, id: this.#requestId, body }));
+    this.#on.send(this.#owner, writePacket({ code: CODE.configureRequest, id: this.#requestId, body }));
   }
 
   #sendCodeReject(p: ControlPacket): void {
     const whole = writePacket(p);
-    this.send(CODE.codeReject, whole.subarray(0, Math.max(4, this.#on.limit() - 4)));
+    this.send(CODE.codeReject, whole.subarray(0, Math.max(4, this.#on.limit(this.#owner) - 4)));
   }
 
   #newId(): number {

@@ -4,113 +4,132 @@ import type { Clock } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import type { Rng } from "../core/rng.ts";
 import { said } from "../core/words.ts";
-import { PROTOCOL, protocolName } from "./frame.ts";
+import { PROTOCOL } from "./frame.ts";
 import { type Assignment, IpcpOptions, type IpcpWants } from "./ipcp.ts";
 import { Ipv6cpOptions, type Ipv6Ids } from "./ipv6cp.ts";
-import { ControlProtocol, type OptionPolicy, type ProtocolEvents } from "./negotiate.ts";
+import { ControlProtocol, type Odd, type ProtocolEvents } from "./negotiate.ts";
 import { failure } from "./words.ts";
 
-export interface NetworkOwner {
-  send(protocol: number, packet: Uint8Array): void;
-  /** IPCP is open. */
-  up(assignment: Assignment): void;
-  /** And no longer. */
-  down(): void;
-  /** The session cannot go on. */
-  failed(why: Failure): void;
-  ipv6(ids: Ipv6Ids | null): void;
-  /** The peer, or we, do without something; in words. */
-  refused(what: string): void;
-  readonly odd: ProtocolEvents["odd"];
-  readonly limit: ProtocolEvents["limit"];
+interface Ncp<P> {
+  readonly options: P;
+  readonly protocol: ControlProtocol<Network<unknown>>;
 }
-type Events = Pick<ProtocolEvents, "up" | "down" | "finished" | "failed" | "terminated">;
 
-export class Network {
+export interface NetworkEvents<O> extends Pick<ProtocolEvents<O>, "odd" | "limit"> {
+  send(o: O, protocol: number, packet: Uint8Array): void;
+  /** IPCP is open. */
+  up(o: O, assignment: Assignment): void;
+  /** And no longer. */
+  down(o: O): void;
+  /** The session cannot go on. */
+  failed(o: O, why: Failure): void;
+  ipv6(o: O, ids: Ipv6Ids | null): void;
+  /** The peer, or we, do without something; in words. */
+  refused(o: O, what: string): void;
+}
+
+export class Network<O> {
   readonly #clock: Clock;
   readonly #rng: Rng;
-  readonly #owner: NetworkOwner;
-  readonly #all = new Map<number, ControlProtocol>();
+  readonly #owner: O;
+  readonly #on: NetworkEvents<O>;
+  #ipcp: Ncp<IpcpOptions> | null = null;
+  #ipv6cp: Ncp<Ipv6cpOptions> | null = null;
+  #ipcpSaid = "";
+  #ipv6Told = false;
 
-  constructor(clock: Clock, rng: Rng, owner: NetworkOwner) {
+  /** What all have in common. */
+  static readonly #COMMON = {
+    lcp: false,
+    extra: (): boolean => false,
+    codeRejected: (): void => {},
+    odd: (n: Network<unknown>, name: Odd): void => n.#on.odd(n.#owner, name),
+    limit: (n: Network<unknown>): number => n.#on.limit(n.#owner),
+  };
+  static readonly #IPCP: ProtocolEvents<Network<unknown>> = {
+    ...Network.#COMMON,
+    send: (n, p) => n.#on.send(n.#owner, PROTOCOL.ipcp, p),
+    up: (n) => {
+      const a = n.#ipcp?.options.result();
+      if (!a) return;
+      if ("code" in a) n.#on.failed(n.#owner, a);
+      else n.#on.up(n.#owner, a);
+    },
+    down: (n) => n.#on.down(n.#owner),
+    finished: (n) => n.#on.failed(n.#owner, failure("ipcp-failed", `IPCP ended${said(n.#ipcpSaid)}`)),
+    failed: (n, why) => n.#on.failed(n.#owner, why),
+    terminated: (n, text) => {
+      n.#ipcpSaid = text;
+    },
+  };
+  static readonly #IPV6CP: ProtocolEvents<Network<unknown>> = {
+    ...Network.#COMMON,
+    send: (n, p) => n.#on.send(n.#owner, PROTOCOL.ipv6cp, p),
+    up: (n) => n.#tellIpv6(n.#ipv6cp?.options.result() ?? null),
+    down: (n) => n.#tellIpv6(null),
+    finished: () => {},
+    failed: (n, why) => {
+      n.#on.refused(n.#owner, `IPv6: ${why.text}`);
+      n.#ipv6cp?.protocol.close();
+    },
+    terminated: () => {},
+  };
+
+  constructor(clock: Clock, rng: Rng, owner: O, on: NetworkEvents<O>) {
     this.#clock = clock;
     this.#rng = rng;
     this.#owner = owner;
+    this.#on = on;
   }
   /** LCP is open and everybody is who they should be. What is wanted is asked for the first time only. */
   open(wants: IpcpWants, ipv6: boolean): void {
-    if (this.#all.size === 0) {
-      this.#ipcp(wants);
-      if (ipv6) this.#ipv6cp();
-      for (const p of this.#all.values()) p.open();
+    if (!this.#ipcp) {
+      const self = this as Network<unknown>;
+      const options = new IpcpOptions(wants);
+      this.#ipcp = { options, protocol: new ControlProtocol(this.#clock, "ipcp", options, self, Network.#IPCP) };
+      this.#ipcp.protocol.open();
+      if (ipv6) {
+        const options = new Ipv6cpOptions(this.#rng);
+        this.#ipv6cp = { options, protocol: new ControlProtocol(this.#clock, "ipv6cp", options, self, Network.#IPV6CP) };
+        this.#ipv6cp.protocol.open();
+      }
     }
-    for (const p of this.#all.values()) p.lowerUp();
+    this.#ipcp.protocol.lowerUp();
+    this.#ipv6cp?.protocol.lowerUp();
   }
   lowerDown(): void {
-    for (const p of this.#all.values()) p.lowerDown();
+    this.#ipcp?.protocol.lowerDown();
+    this.#ipv6cp?.protocol.lowerDown();
   }
   stop(): void {
-    for (const p of this.#all.values()) p.stop();
+    this.#ipcp?.protocol.stop();
+    this.#ipv6cp?.protocol.stop();
   }
   opened(protocol: number): boolean {
-    return this.#all.get(protocol)?.opened ?? false;
+    return this.#find(protocol)?.opened ?? false;
   }
   get state(): string {
-    return this.#all.get(PROTOCOL.ipcp)?.state ?? "initial";
+    return this.#ipcp?.protocol.state ?? "initial";
   }
   /** False when it is none of ours. Throws DecodeError. */
   input(protocol: number, body: Uint8Array): boolean {
-    const p = this.#all.get(protocol);
+    const p = this.#find(protocol);
     p?.input(body);
-    return p !== undefined;
+    return p !== null;
   }
   protocolRejected(protocol: number): void {
-    if (protocol === PROTOCOL.ipcp) this.#owner.failed(failure("ipcp-failed", "the peer does not speak IPCP", true));
-    else this.#all.get(protocol)?.protocolRejected();
+    if (protocol === PROTOCOL.ipcp) this.#on.failed(this.#owner, failure("ipcp-failed", "the peer does not speak IPCP", true));
+    else this.#find(protocol)?.protocolRejected();
   }
 
-  #ipcp(wants: IpcpWants): void {
-    const options = new IpcpOptions(wants);
-    let words = "";
-    this.#make(PROTOCOL.ipcp, options, {
-      up: () => {
-        const a = options.result();
-        if ("code" in a) this.#owner.failed(a);
-        else this.#owner.up(a);
-      },
-      down: () => this.#owner.down(),
-      finished: () => this.#owner.failed(failure("ipcp-failed", `IPCP ended${said(words)}`)),
-      failed: (why) => this.#owner.failed(why),
-      terminated: (text) => {
-        words = text;
-      },
-    });
+  #find(protocol: number): ControlProtocol<Network<unknown>> | null {
+    if (protocol === PROTOCOL.ipcp) return this.#ipcp?.protocol ?? null;
+    if (protocol === PROTOCOL.ipv6cp) return this.#ipv6cp?.protocol ?? null;
+    return null;
   }
-  #ipv6cp(): void {
-    const options = new Ipv6cpOptions(this.#rng);
-    let told = false;
-    const tell = (ids: Ipv6Ids | null): void => {
-      if (told === (ids !== null)) return;
-      told = ids !== null;
-      this.#owner.ipv6(ids);
-    };
-    const protocol = this.#make(PROTOCOL.ipv6cp, options, {
-      up: () => tell(options.result()),
-      down: () => tell(null),
-      finished: () => {},
-      failed: (why) => {
-        this.#owner.refused(`IPv6: ${why.text}`);
-        protocol.close();
-      },
-      terminated: () => {},
-    });
-  }
-  #make(number: number, options: OptionPolicy, on: Events): ControlProtocol {
-    const { odd, limit } = this.#owner;
-    const protocol = new ControlProtocol(this.#clock, protocolName(number).toLowerCase(), options, {
-      ...on, send: (p) => this.#owner.send(number, p), lcp: false, extra: () => false, codeRejected: () => {}, odd, limit,
-    });
-    this.#all.set(number, protocol);
-    return protocol;
+  #tellIpv6(ids: Ipv6Ids | null): void {
+    if (this.#ipv6Told === (ids !== null)) return;
+    this.#ipv6Told = ids !== null;
+    this.#on.ipv6(this.#owner, ids);
   }
 }

@@ -1,21 +1,22 @@
 // One PPP session: the phases of RFC 1661 §3 around LCP, authentication and IPCP.
 // Implements RFC 1661, 1332, 1334, 1570 (Identification, Time-Remaining), 1877, 1994, 2433, 2759, 3748 (MD5, MS-CHAPv2), 5072. Left
 // out: SPAP (Nak'd with what we do), CCP, multilink, callback, link quality (rejected by the protocols' rules).
-import type { Clock, Timer } from "../core/clock.ts";
+import type { Timer } from "../core/clock.ts";
 import { Counters } from "../core/counters.ts";
 import { DecodeError, type Failure } from "../core/errors.ts";
 import { Packet } from "../core/packet.ts";
 import { utf8 } from "../core/text.ts";
+import { Turns } from "../core/turns.ts";
 import { printable, said } from "../core/words.ts";
 import type { FrameChannel } from "../ports/ports.ts";
 import type { PppConfig, PppDeps, PppOwner, PppUp } from "./api.ts";
-import { Authentication } from "./authentication.ts";
+import { Authentication, type AuthenticationEvents } from "./authentication.ts";
 import { methodTitle } from "./auth/methods.ts";
 import { FULL_HEADER, type HeaderOptions, PROTOCOL, protocolName, pullProtocol, pushProtocol } from "./frame.ts";
 import type { Assignment, IpcpWants } from "./ipcp.ts";
-import { Lcp } from "./lcp.ts";
+import { Lcp, type LcpEvents } from "./lcp.ts";
 import { answersTo, DEFAULT_MRU } from "./lcp-options.ts";
-import { Network } from "./network.ts";
+import { Network, type NetworkEvents } from "./network.ts";
 import { failure } from "./words.ts";
 
 export type Phase = "dead" | "establish" | "authenticate" | "network" | "terminate" | "over";
@@ -39,12 +40,12 @@ export class PppSession {
   readonly #channel: FrameChannel;
   readonly #cfg: PppConfig;
   readonly #owner: PppOwner;
-  readonly #lcp: Lcp;
-  readonly #auth: Authentication;
+  readonly #lcp: Lcp<PppSession>;
+  readonly #auth: Authentication<PppSession>;
   readonly #deadline: Timer;
   readonly #drops = new Counters<PppDrop>();
   readonly #rejectLines = new Set<string>();
-  readonly #net: Network;
+  readonly #net: Network<PppSession>;
   #phase: Phase = "dead";
   #why: Failure | null = null;
   #peerWords: string | null = null;
@@ -53,20 +54,50 @@ export class PppSession {
   #configured = false;
   #early: Uint8Array[] = [];
   #lastBadLog = Number.NEGATIVE_INFINITY;
-  #busy = false;
-  readonly #todo: (() => void)[] = [];
+  readonly #turns: Turns;
+
+  static readonly #LCP: LcpEvents<PppSession> = {
+    send: (s, p) => s.#send(PROTOCOL.lcp, p),
+    up: (s) => s.#lcpUp(),
+    down: (s) => s.#lcpDown(),
+    finished: (s) => s.#lcpFinished(),
+    failed: (s, why) => s.#fail(why),
+    terminated: (s, text) => s.#lcpTerminated(text),
+    odd: (s, name) => s.#drops.bump(`ppp.${name}`),
+    protocolRejected: (s, protocol) => s.#protocolRejected(protocol),
+    identified: (s, text) => s.#deps.log.emit({ kind: "ppp.identification", link: s.#cfg.link, text }),
+    optionRefused: (s, name) => s.#logReject(`LCP option: ${name}`),
+  };
+  static readonly #AUTH: AuthenticationEvents<PppSession> = {
+    send: (s, protocol, p) => s.#send(protocol, p),
+    unexpected: (s) => s.#drops.bump("ppp.unexpected-auth"),
+    event: (s, user, method, ok, text) => s.#deps.log.emit({ kind: "ppp.auth", link: s.#cfg.link, user: printable(user), method, ok, text }),
+    done: (s) => s.#network(),
+    failed: (s, why) => s.#fail(why),
+  };
+  static readonly #NET: NetworkEvents<PppSession> = {
+    send: (s, protocol, p) => s.#send(protocol, p),
+    up: (s, a) => s.#ipcpUp(a),
+    down: (s) => {
+      if (s.#phase === "network") s.#enter("network");
+    },
+    failed: (s, why) => {
+      if (s.#phase === "network") s.#fail(why);
+    },
+    ipv6: (s, ids) => s.#turns.run(() => s.#owner.onIpv6?.(ids)),
+    refused: (s, what) => s.#logReject(what),
+    odd: (s, name) => s.#drops.bump(`ppp.${name}`),
+    limit: (s) => s.#lcp.options.peerMru,
+  };
 
   constructor(deps: PppDeps, channel: FrameChannel, cfg: PppConfig, owner: PppOwner) {
     this.#deps = deps;
     this.#channel = channel;
     this.#cfg = cfg;
     this.#owner = owner;
-    // Timers of all parts enter through #run like everything else.
-    const clock: Clock = {
-      now: () => deps.clock.now(),
-      timer: (name, fire) => deps.clock.timer(name, () => this.#run(fire)),
-    };
-    this.#lcp = new Lcp(clock, deps.crypto, {
+    const turns = new Turns(deps.clock);
+    this.#turns = turns;
+    this.#lcp = new Lcp(turns, deps.crypto, {
       mru: Math.min(cfg.mru, channel.mru),
       channelMru: channel.mru,
       accm: cfg.accm ?? 0,
@@ -74,48 +105,17 @@ export class PppSession {
       acfc: cfg.acfc ?? true,
       answers: cfg.identity ? answersTo(cfg.refuse) : [],
       requires: cfg.require,
-    }, cfg.echo, {
-      send: (p) => this.#send(PROTOCOL.lcp, p),
-      up: () => this.#lcpUp(),
-      down: () => this.#lcpDown(),
-      finished: () => this.#lcpFinished(),
-      failed: (why) => this.#fail(why),
-      terminated: (text) => this.#lcpTerminated(text),
-      odd: (name) => this.#drops.bump(`ppp.${name}`),
-      protocolRejected: (protocol) => this.#protocolRejected(protocol),
-      identified: (text) => deps.log.emit({ kind: "ppp.identification", link: cfg.link, text }),
-      optionRefused: (name) => this.#logReject(`LCP option: ${name}`),
-    });
-    this.#auth = new Authentication({ clock, crypto: deps.crypto }, cfg, (user) => owner.secretOf(user), {
-      send: (protocol, p) => this.#send(protocol, p),
-      unexpected: () => this.#drops.bump("ppp.unexpected-auth"),
-      event: (user, method, ok, text) =>
-        deps.log.emit({ kind: "ppp.auth", link: cfg.link, user: printable(user), method, ok, text }),
-      done: () => this.#network(),
-      failed: (why) => this.#fail(why),
-    });
-    this.#net = new Network(clock, deps.crypto, {
-      send: (protocol, p) => this.#send(protocol, p),
-      up: (a) => this.#ipcpUp(a),
-      down: () => {
-        if (this.#phase === "network") this.#enter("network");
-      },
-      failed: (why) => {
-        if (this.#phase === "network") this.#fail(why);
-      },
-      ipv6: (ids) => this.#later(() => owner.onIpv6?.(ids)),
-      refused: (what) => this.#logReject(what),
-      odd: (name) => this.#drops.bump(`ppp.${name}`),
-      limit: () => this.#lcp.options.peerMru,
-    });
-    this.#deadline = clock.timer("ppp-phase", () => this.#deadlinePassed());
+    }, cfg.echo, this, PppSession.#LCP);
+    this.#auth = new Authentication({ clock: turns, crypto: deps.crypto }, cfg, (user) => owner.secretOf(user), this, PppSession.#AUTH);
+    this.#net = new Network(turns, deps.crypto, this, PppSession.#NET);
+    this.#deadline = turns.timer("ppp-phase", () => this.#deadlinePassed());
     channel.onFrame = (p) => this.#frame(p);
     channel.onDown = (why) => this.lowerDown(failure("lower-down", why));
   }
 
   /** The layer below is up; frames that came earlier are looked at now. */
   start(): void {
-    this.#run(() => {
+    this.#turns.run(() => {
       if (this.#phase !== "dead") return;
       this.#enter("establish");
       this.#lcp.protocol.open();
@@ -127,11 +127,11 @@ export class PppSession {
   }
   /** Terminate-Request; onDown follows its acknowledgement, or silence after two tries. */
   stop(why: Failure): void {
-    this.#run(() => this.#fail(why));
+    this.#turns.run(() => this.#fail(why));
   }
   /** The layer below is gone: nothing is sent, onDown follows at once. */
   lowerDown(why: Failure): void {
-    this.#run(() => {
+    this.#turns.run(() => {
       if (this.#phase === "over") return;
       this.#why ??= this.#peerEnded() ?? why;
       this.#end();
@@ -157,22 +157,6 @@ export class PppSession {
     return this.#drops.snapshot();
   }
 
-  /** Run to completion: a channel may deliver an answer while we still send, an owner may stop us in its callback. */
-  #run(f: () => void): void {
-    this.#todo.push(f);
-    if (this.#busy) return;
-    this.#busy = true;
-    try {
-      for (let it = this.#todo.shift(); it; it = this.#todo.shift()) it();
-    } finally {
-      this.#busy = false;
-    }
-  }
-  /** For owner callbacks: after everything that led to them. */
-  #later(f: () => void): void {
-    this.#todo.push(f);
-  }
-
   #frame(p: Packet): void {
     if (this.#phase === "over") {
       this.#drops.bump("ppp.after-end");
@@ -186,12 +170,12 @@ export class PppSession {
       this.#early.push(p.view().slice());
       return;
     }
-    if (!this.#busy) {
-      this.#run(() => this.#read(p));
+    if (!this.#turns.busy) {
+      this.#turns.run(() => this.#read(p));
       return;
     }
     const copy = Packet.of(p.view());
-    this.#run(() => this.#read(copy));
+    this.#turns.run(() => this.#read(copy));
   }
   #read(p: Packet): void {
     if (this.#phase === "over") {
@@ -250,7 +234,7 @@ export class PppSession {
   #enter(phase: "establish" | "authenticate" | "network"): void {
     this.#phase = phase;
     this.#deadline.arm(PHASE_MS);
-    this.#later(() => {
+    this.#turns.run(() => {
       if (this.#phase === phase) this.#owner.onPhase(phase);
     });
   }
@@ -362,7 +346,7 @@ export class PppSession {
     const info: PppUp = {
       ...a, mru: lcp.mru, peerMru: lcp.peerMru, auth: this.#authWords(), user: this.#auth.user, link: lcp.link(),
     };
-    this.#later(() => {
+    this.#turns.run(() => {
       if (this.#net.opened(PROTOCOL.ipcp) && this.#phase === "network") this.#owner.onUp(info);
     });
   }
@@ -401,8 +385,8 @@ export class PppSession {
     this.#unconfigure();
     this.#early = [];
     const why = this.#why ?? failure("down", "the session ended");
-    this.#todo.length = 0;
-    this.#later(() => this.#owner.onDown(why));
+    this.#turns.clear();
+    this.#turns.run(() => this.#owner.onDown(why));
   }
   /** RFC 1661 §6: defaults hold while LCP is not opened. */
   #unconfigure(): void {

@@ -36,7 +36,7 @@ type Said = Record<string, unknown>;
 
 const realClock: Clock = {
   now: () => performance.now(),
-  timer: (name, fire) => {
+  timer: (name, fire, turns) => {
     let t: NodeJS.Timeout | null = null;
     return {
       name,
@@ -47,7 +47,8 @@ const realClock: Clock = {
         if (t) clearTimeout(t);
         t = setTimeout(() => {
           t = null;
-          fire();
+          if (turns) turns.run(fire);
+          else fire();
         }, ms);
       },
       disarm() {

@@ -16,13 +16,13 @@ export class VirtualClock implements Clock {
     return this.#now;
   }
 
-  timer(name: string, fire: () => void): Timer {
+  timer(name: string, fire: () => void, turns?: { run(f: () => void): void }): Timer {
     const armed = this.#armed;
     const t: Entry = {
       name,
       due: 0,
       order: 0,
-      fire,
+      fire: () => (turns ? turns.run(fire) : fire()),
       get armed() {
         return armed.has(t);
       },

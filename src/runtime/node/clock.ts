@@ -1,13 +1,17 @@
 // Clock on Node's monotonic time.
 import type { Clock, Timer } from "../../core/clock.ts";
 
+type Turns = Parameters<Clock["timer"]>[2];
+
 class NodeTimer implements Timer {
   readonly name: string;
   readonly #fire: () => void;
+  readonly #turns: Turns;
   #handle: NodeJS.Timeout | null = null;
-  constructor(name: string, fire: () => void) {
+  constructor(name: string, fire: () => void, turns: Turns) {
     this.name = name;
     this.#fire = fire;
+    this.#turns = turns;
   }
   get armed(): boolean {
     return this.#handle !== null;
@@ -20,6 +24,7 @@ class NodeTimer implements Timer {
       this.#handle = null;
       if (ms > wait && ms !== Infinity) this.arm(ms - wait);
       else if (ms === Infinity) this.arm(ms);
+      else if (this.#turns) this.#turns.run(this.#fire);
       else this.#fire();
     }, wait);
   }
@@ -32,5 +37,5 @@ class NodeTimer implements Timer {
 
 export const nodeClock: Clock = {
   now: () => performance.now(),
-  timer: (name, fire) => new NodeTimer(name, fire),
+  timer: (name, fire, turns) => new NodeTimer(name, fire, turns),
 };

@@ -2,6 +2,8 @@
 import type { Clock, Timer } from "../../core/clock.ts";
 import type { Sys } from "./sys.ts";
 
+type Turns = Parameters<Clock["timer"]>[2];
+
 /** A class rather than closures: a session has a score of timers, and each closure costs the engine 200 bytes. */
 class QuickjsTimer implements Timer {
   at = 0;
@@ -10,13 +12,19 @@ class QuickjsTimer implements Timer {
   /** Its place in the heap; -1: not armed. */
   index = -1;
   readonly name: string;
-  readonly fire: () => void;
+  readonly #fire: () => void;
+  readonly #turns: Turns;
   readonly #clock: QuickjsClock;
 
-  constructor(clock: QuickjsClock, name: string, fire: () => void) {
+  constructor(clock: QuickjsClock, name: string, fire: () => void, turns: Turns) {
     this.#clock = clock;
     this.name = name;
-    this.fire = fire;
+    this.#fire = fire;
+    this.#turns = turns;
+  }
+  fire(): void {
+    if (this.#turns) this.#turns.run(this.#fire);
+    else this.#fire();
   }
   get armed(): boolean {
     return this.index >= 0;
@@ -93,8 +101,8 @@ class QuickjsClock implements Clock {
   now(): number {
     return this.#sys.now();
   }
-  timer(name: string, fire: () => void): Timer {
-    return new QuickjsTimer(this, name, fire);
+  timer(name: string, fire: () => void, turns?: Turns): Timer {
+    return new QuickjsTimer(this, name, fire, turns);
   }
   arm(t: QuickjsTimer, ms: number): void {
     if (t.index >= 0) this.#heap.remove(t);
