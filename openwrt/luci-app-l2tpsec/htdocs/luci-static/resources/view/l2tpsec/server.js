@@ -21,7 +21,7 @@ return view.extend({
 		for (const name of Object.keys(all || {}).sort())
 			for (const s of all[name].sessions || [])
 				rows.push(E('tr', { 'class': 'tr', 'data-session': s.session }, [
-					[ _('Server'), name ], [ _('User'), s.user ], [ _('Address'), s.ip ], [ _('Peer'), s.peer ], [ _('Since'), s.since ],
+					[ _('Server'), name ], [ _('User'), s.user ], [ _('Address'), s.ip ], [ _('Peer'), s.peer ], [ _('Since'), new Date(s.since).toLocaleString() ],
 					[ _('Received / sent'), '%1024mB / %1024mB'.format(s.rx_bytes, s.tx_bytes) ]
 				].map(([ title, value ]) => E('td', { 'class': 'td', 'data-title': title }, [ String(value) ])).concat([
 					E('td', { 'class': 'td cbi-section-actions' }, [
@@ -67,6 +67,6 @@ return view.extend({
 		s.addremove = true;
 		options.add(s, options.SECTIONS.daemon, false);
 
-		return m.render().then((node) => E('div', {}, [ node, E('div', { 'class': 'cbi-section' }, [ E('h3', {}, [ _('Connected sessions') ]), this.sessions ]) ]));
+		return m.render().then((node) => E('div', {}, [ E('div', { 'class': 'cbi-section' }, [ E('h3', {}, [ _('Connected sessions') ]), this.sessions ]), node ]));
 	}
 });

@@ -100,7 +100,7 @@ function drawChart(history) {
 
 const CSS = '.l2tpsec-rung{display:flex;gap:.6em;align-items:baseline;padding:.25em 0;border-bottom:1px solid rgba(128,128,128,.25)}' +
 	'.l2tpsec-lamp{flex:none;width:1.5em;height:1.5em;line-height:1.5em;border-radius:50%;color:#fff;text-align:center}' +
-	'.l2tpsec-rung strong{flex:none;width:3em}.l2tpsec-facts{overflow-wrap:anywhere;min-width:0}' +
+	'.l2tpsec-rung strong{flex:none;min-width:4.2em}.l2tpsec-facts{overflow-wrap:anywhere;min-width:0}' +
 	'.l2tpsec-chart{display:block;width:100%;height:110px;margin-top:.6em;border:1px solid rgba(128,128,128,.35)}' +
 	'.l2tpsec-legend,.l2tpsec-drops{font-size:90%;overflow-wrap:anywhere}.l2tpsec-error{color:#d9363e;overflow-wrap:anywhere}' +
 	'.l2tpsec-log{white-space:pre-wrap;overflow-wrap:anywhere;max-height:20em;overflow-y:auto;background:transparent;color:inherit}' +
@@ -131,6 +131,8 @@ return view.extend({
 
 	act: function(call, name) {
 		return call(name).then((r) => {
+			if (r && r.error)
+				throw new Error(r.error.text);
 			if (typeof r === 'number' && r !== 0)
 				throw new Error(_('the daemon refuses (ubus status %d)').format(r));
 			return this.refresh();
@@ -159,7 +161,7 @@ return view.extend({
 			: [ drawLadder(ladder(s)) ];
 		return E('div', { 'class': 'cbi-section', 'data-link': name }, [
 			E('h3', {}, [ '%s: %s'.format(name, s.state) ]),
-			E('p', {}, [ _('since %s').format(s.since) ])
+			E('p', {}, [ _('since %s').format(new Date(s.since).toLocaleString()) ])
 		].concat(error, body, [
 			drawChart(this.history[name]),
 			E('div', { 'class': 'l2tpsec-legend' }, [ _('In all: %s received, %s sent').format(bytes(Number(s.rx_bytes)), bytes(Number(s.tx_bytes))) ]),

@@ -1,0 +1,131 @@
+// A router's web pages in headless Chromium: one address that serves LuCI's modules, ours, and ubus. LUCI_DIR=/path/to/luci (a
+// checkout) gives the real modules and theme, else the stand-in of this folder.
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+
+export interface Page {
+  setViewportSize(s: { width: number; height: number }): Promise<void>;
+  route(url: string, f: (r: Route) => Promise<void>): Promise<void>;
+  goto(url: string): Promise<unknown>;
+  evaluate<T>(script: string): Promise<T>;
+  click(selector: string): Promise<void>;
+  fill(selector: string, text: string): Promise<void>;
+  waitForSelector(selector: string, o?: { timeout?: number }): Promise<unknown>;
+  waitForFunction(script: string): Promise<unknown>;
+  textContent(selector: string): Promise<string | null>;
+  screenshot(o: { path: string; fullPage: boolean }): Promise<unknown>;
+  on(event: "pageerror", f: (e: Error) => void): void;
+  close(): Promise<void>;
+}
+interface Route {
+  request(): { url(): string; postData(): string | null };
+  fulfill(o: { status?: number; contentType?: string; body: string | Buffer }): Promise<void>;
+}
+export interface Browser {
+  newPage(): Promise<Page>;
+  close(): Promise<void>;
+}
+
+const CHROMIUM = "/usr/bin/chromium";
+const library: string = "playwright-core"; // not a literal: without the package the tests are skipped, not broken
+const playwright = (await import(library).catch(() => null)) as { chromium: { launch(o: object): Promise<Browser> } } | null;
+export const skip = playwright === null ? "playwright-core is not installed" : existsSync(CHROMIUM) ? false : `no ${CHROMIUM}`;
+export const LUCI = process.env["LUCI_DIR"];
+/** Before the names of pictures. */
+export const KIND = LUCI === undefined ? "standin" : "luci";
+
+export async function launch(): Promise<Browser | null> {
+  mkdirSync("test/out", { recursive: true });
+  return skip === false && playwright ? await playwright.chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox"] }) : null;
+}
+
+/** What answers on the bus: `object method` to data, to a whole result (status and data), or to a function of the arguments. */
+export type Bus = Record<string, unknown>;
+
+const STANDIN = "test/openwrt/browser/standin";
+const WHERE = [
+  "openwrt/luci-app-l2tpsec/htdocs", "openwrt/luci-proto-l2tpsec/htdocs",
+  ...(LUCI === undefined ? [] : ["modules/luci-base", "modules/luci-mod-network", "themes/luci-theme-bootstrap"].map((d) => `${LUCI}/${d}/htdocs`)),
+];
+const OWN: Readonly<Record<string, string>> = {
+  "/luci-static/resources/view/test/form.js": `${STANDIN}/form.js`,
+  ...(LUCI === undefined ? { "/luci-static/resources/luci.js": `${STANDIN}/luci.js`, "/luci-static/bootstrap/cascade.css": `${STANDIN}/cascade.css` } : {}),
+};
+function file(path: string): Buffer | null {
+  const found = [OWN[path] ?? "", ...WHERE.map((d) => d + path)].find((f) => f !== "" && existsSync(f));
+  return found === undefined ? null : readFileSync(found);
+}
+/** As LuCI's header.ut, view.ut and the theme make it. */
+function html(view: string, dark: boolean): string {
+  const env = { media: "/luci-static/bootstrap", resource: "/luci-static/resources", scriptname: "/cgi-bin/luci", pathinfo: "", documentroot: "/www", requestpath: [], dispatchpath: [], pollinterval: 5,
+    ubuspath: "/ubus/", sessionid: "0".repeat(32), token: "t", nodespec: {}, apply_rollback: 90, apply_holdoff: 4, apply_timeout: 5, apply_display: 1.5 };
+  return `<!DOCTYPE html><html lang="en" data-darkmode="${dark}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="stylesheet" href="/luci-static/bootstrap/cascade.css"><link rel="stylesheet" media="only screen and (max-device-width: 854px)" href="/luci-static/bootstrap/mobile.css">
+${LUCI === undefined ? "" : '<script>window.TR = {}</script><script src="/luci-static/resources/cbi.js"></script>'}</head>
+<body class="lang_en" data-page=""><header><a class="brand" href="/">router</a><ul class="nav" id="topmenu" style="display:none"></ul><div id="indicators" class="pull-right"></div></header>
+<div id="maincontent" class="container"><div id="tabmenu" style="display:none"></div>
+<script src="/luci-static/resources/luci.js"></script><script>L = new LuCI(${JSON.stringify(env)})</script>
+<div id="view"><div class="spinning">Loading view</div></div></div></body></html>
+<script>L.require('ui').then((ui) => ui.instantiateView(${JSON.stringify(view)}))</script>`;
+}
+
+export class Router {
+  readonly page: Page;
+  readonly bus: Bus;
+  /** What was called on the object l2tpsec, but for status. */
+  readonly calls: [method: string, args: unknown][] = [];
+  /** Scripts that ended with an error. */
+  readonly errors: string[] = [];
+  log = "";
+
+  private constructor(page: Page, bus: Bus) {
+    this.page = page;
+    this.bus = bus;
+  }
+  static async open(browser: Browser, view: string, look: { width: number; dark: boolean }, bus: Bus, log = ""): Promise<Router> {
+    const page = await browser.newPage();
+    const r = new Router(page, bus);
+    r.log = log;
+    page.on("pageerror", (e) => void r.errors.push(String(e)));
+    await page.setViewportSize({ width: look.width, height: 800 });
+    await page.route("http://router/**", async (route) => {
+      const path = new URL(route.request().url()).pathname;
+      if (path.startsWith("/ubus")) return route.fulfill({ contentType: "application/json", body: r.#rpc(route.request().postData() ?? "") });
+      if (path.endsWith("cgi-exec")) return route.fulfill({ contentType: "text/plain", body: r.log });
+      if (path === "/") return route.fulfill({ contentType: "text/html", body: html(view.replace(/#.*/, ""), look.dark) });
+      const body = file(path);
+      if (!body) return route.fulfill({ status: 404, body: "" });
+      return route.fulfill({ contentType: path.endsWith(".css") ? "text/css" : path.endsWith(".svg") ? "image/svg+xml" : "text/javascript", body });
+    });
+    await page.goto(`http://router/${/#.*/.exec(view)?.[0] ?? ""}`);
+    await page.waitForFunction("!document.querySelector('#view > .spinning')");
+    await page.evaluate("L.Poll.stop(); void 0");
+    return r;
+  }
+  /** What the page does every few seconds. */
+  async poll(): Promise<void> {
+    await this.page.evaluate("Promise.all(L.Poll.queue.map((e) => e.fn())).then(() => new Promise((r) => setTimeout(r, 20)))");
+  }
+  /** The calls, when there are `n` of them. */
+  async called(n: number): Promise<Router["calls"]> {
+    for (let i = 0; i < 250 && this.calls.length < n; i++) await new Promise((r) => setTimeout(r, 20));
+    return this.calls;
+  }
+  async shot(name: string): Promise<void> {
+    await this.page.evaluate("new Promise((r) => setTimeout(r, 400))"); // what fades in has done so
+    await this.page.screenshot({ path: `test/out/${KIND}-${name}.png`, fullPage: true });
+  }
+  #rpc(text: string): string {
+    const one = (q: { id: unknown; method: string; params?: unknown[] }): unknown => {
+      if (q.method === "list") return { jsonrpc: "2.0", id: q.id, result: {} };
+      const [, object, method, args] = q.params as [string, string, string, Record<string, unknown>];
+      delete args["ubus_rpc_session"];
+      if (object === "l2tpsec" && method !== "status") this.calls.push([method, args]);
+      const answer = this.bus[`${object} ${method}`];
+      if (answer === undefined && object === "l2tpsec") return { jsonrpc: "2.0", id: q.id, error: { code: -32000, message: "Object not found" } };
+      const value: unknown = typeof answer === "function" ? (answer as (a: unknown) => unknown)(args) : answer;
+      return { jsonrpc: "2.0", id: q.id, result: value === undefined ? [4] : Array.isArray(value) ? value : [0, value] };
+    };
+    const q = JSON.parse(text) as Parameters<typeof one>[0] | Parameters<typeof one>[0][];
+    return JSON.stringify(Array.isArray(q) ? q.map(one) : one(q));
+  }
+}
