@@ -11,11 +11,10 @@ export function pot(dir) {
     for (const m of found) {
       const q = m[1];
       const s = q.startsWith("'") ? q.slice(1, -1).replace(/\\'/g, "'") : JSON.parse(q);
-      const line = text.slice(0, m.index).split("\n").length;
-      strings.set(s, [...(strings.get(s) ?? []), `${f}:${line}`]);
+      strings.set(s, (strings.get(s) ?? new Set()).add(f));
     }
   }
-  const entries = [...strings].sort(([a], [b]) => (a < b ? -1 : 1)).map(([s, at]) => `${at.map((x) => `#: ${x}`).join("\n")}\nmsgid ${JSON.stringify(s)}\nmsgstr ""\n`);
+  const entries = [...strings].sort(([a], [b]) => (a < b ? -1 : 1)).map(([s, at]) => `${[...at].map((x) => `#: ${x}`).join("\n")}\nmsgid ${JSON.stringify(s)}\nmsgstr ""\n`);
   return `msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8"\n\n${entries.join("\n")}`;
 }
 
