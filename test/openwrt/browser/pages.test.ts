@@ -142,8 +142,8 @@ test("a daemon that does not answer is said, and no links too", { skip }, async 
 test("what the daemon refuses is shown in its own words", { skip }, async () => {
   const r = await open("l2tpsec/status", LOOKS[0] as Look, { ...bus(), "l2tpsec up": [9, { error: { code: "failed", text: `network.hq.mtu: no ${EVIL}` } }] });
   await r.page.click("[data-link=hq] .cbi-button-positive");
-  await r.page.waitForSelector("#maincontent > .alert-message", { timeout: 5000 });
-  assert.match((await r.page.textContent("#maincontent > .alert-message", { timeout: 5000 })) ?? "", /hq: network\.hq\.mtu: no <script>/);
+  await r.page.waitForSelector("#maincontent > .alert-message");
+  assert.match((await r.page.textContent("#maincontent > .alert-message")) ?? "", /hq: network\.hq\.mtu: no <script>/);
   await harmless(r);
   await r.page.close();
 });

@@ -46,11 +46,34 @@ const WHERE = [
   "openwrt/luci-app-l2tpsec/htdocs", "openwrt/luci-proto-l2tpsec/htdocs",
   ...(LUCI === undefined ? [] : ["modules/luci-base", "modules/luci-mod-network", "themes/luci-theme-bootstrap"].map((d) => `${LUCI}/${d}/htdocs`)),
 ];
+/** The interface form as luci-mod-network draws it, of the interface named in the address, without the rest of its dialog. */
+const FORM = `'use strict';
+'require view';
+'require form';
+'require network';
+
+return view.extend({
+	load: function() {
+		return network.getNetwork(location.hash.slice(1));
+	},
+
+	render: function(net) {
+		const m = new form.Map('network', 'Interface');
+		const s = m.section(form.NamedSection, net.sid, 'interface');
+		s.tab('general', 'General');
+		s.tab('advanced', 'Advanced');
+		net.renderFormOptions(s);
+		return m.render().then((node) => E('div', {}, [
+			E('p', { 'id': 'what' }, [ net.getI18n() + ' ' + net.getIfname() ]), E('p', { 'id': 'errors' }, [ (net.getErrors() || []).join('; ') ]), node
+		]));
+	}
+});
+`;
 const OWN: Readonly<Record<string, string>> = {
-  "/luci-static/resources/view/test/form.js": `${STANDIN}/form.js`,
   ...(LUCI === undefined ? { "/luci-static/resources/luci.js": `${STANDIN}/luci.js`, "/luci-static/bootstrap/cascade.css": `${STANDIN}/cascade.css` } : {}),
 };
-function file(path: string): Buffer | null {
+function file(path: string): string | Buffer | null {
+  if (path === "/luci-static/resources/view/test/form.js") return FORM;
   const found = [OWN[path] ?? "", ...WHERE.map((d) => d + path)].find((f) => f !== "" && existsSync(f));
   return found === undefined ? null : readFileSync(found);
 }

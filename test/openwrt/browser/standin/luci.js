@@ -106,7 +106,7 @@
   const network = {
     registerPatternVirtual() {},
     registerErrorCode: (code, text) => { errors[code] = text; },
-    registerProtocol: (name, p) => (protocols[name] = p),
+    registerProtocol: (name, p) => { protocols[name] = p; },
     async getNetwork(name) {
       await Promise.all([uci.load("network"), L.require("protocol.l2tpsec"), L.require("protocol.nasdial")]);
       const status = (await ubus("network.interface", "dump", {})).interface.find((i) => i.interface === name) ?? {};
@@ -145,7 +145,8 @@
         const needs = [...source.matchAll(/^'require ([\w.-]+)(?: as (\w+))?';$/gm)];
         const args = [];
         for (const m of needs) args.push(await this.require(m[1]));
-        return (classes[name] = new Function("_", "E", "L", ...needs.map((m) => m[2] ?? m[1].replaceAll(/\W/g, "_")), source)(window._, E, this, ...args));
+        classes[name] = new Function("_", "E", "L", ...needs.map((m) => m[2] ?? m[1].replaceAll(/\W/g, "_")), source)(window._, E, this, ...args);
+        return classes[name];
       })();
       return Promise.resolve(classes[name]);
     }
