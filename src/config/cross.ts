@@ -74,6 +74,7 @@ function crossLeg(c: NasConfig, config: Config, fault: (option: string, why: str
   const dials = c.role === "dial" && c.line === "modem";
   if (dials && c.phone === null) fault("phone", "is missing: there is nothing to dial", "a number, or line = direct for a null-modem cable");
   if (!dials && c.phone !== null) fault("phone", `is given, but ${c.role === "answer" ? "role = answer" : "line = direct"} dials nothing`);
+  if (c.login === "windows" && (c.line !== "direct" || c.role === "answer")) fault("login", "windows is for line = direct with role = dial", "auto | none");
   if (c.role === "answer" && c.demand) fault("demand", "is yes, but role = answer dials nothing");
   if (c.hold && !someFree(c.hold)) fault("hold", "leaves no minute of the day");
   if (c.role === "answer" && c.local_ip === null) fault("local_ip", "is missing: the caller must be told an address of ours");

@@ -19,7 +19,7 @@ export const NASDIAL = {
   pin: optional(k.secret, "PIN of the SIM card. It is given once and never tried again by itself."),
   username: optional(k.text(), "User name, for a login prompt and for PPP."),
   password: optional(k.secret, "Password."),
-  login: withDefault(k.oneOf("auto", "none"), "auto", "Between CONNECT and PPP. auto: answer a login prompt, if there is one. none: PPP at once."),
+  login: withDefault(k.oneOf("auto", "none", "windows"), "auto", "Between CONNECT and PPP. auto: answer a login prompt, if there is one. none: PPP at once. windows: say CLIENT and wait for CLIENTSERVER, with line = direct."),
   chat: optional(k.text(4096), `A script of chat(8) instead: expect and send in turn, with its escapes; \${username} and \${password} stand for the options.`),
   carrier_check: withDefault(k.yesNo, "yes", "After CONNECT the carrier wire must be on, where there is one."),
   command_timeout: withDefault(k.integer(1, 60, "seconds"), "5", "For the answer to an AT command."),

@@ -12,6 +12,7 @@ import { Answerer } from "../modem/answerer.ts";
 import { failure } from "../modem/answers.ts";
 import { CarrierWatch } from "../modem/carrier.ts";
 import { Dialer, type DialOwner } from "../modem/dialer.ts";
+import { type Network, signalPercent } from "../modem/network.ts";
 import { HangUp } from "../modem/hangup.ts";
 import type { SerialPort } from "../ports/serial.ts";
 import type { PppUp } from "../ppp/api.ts";
@@ -53,6 +54,7 @@ export class NasAttempt {
   #user: UserConfig | null = null;
   #detaching: Promise<void> = Promise.resolve();
   speed = 0;
+  network: Network | null = null;
   channel: SerialChannel | null = null;
   ppp: PppSession | null = null;
   pppInfo: PppUp | null = null;
@@ -121,6 +123,9 @@ export class NasAttempt {
         this.#deps.log.emit({ kind: "modem.step", link: cfg.name, step, sent });
       },
       onAnswer: (step, received) => this.#deps.log.emit({ kind: "modem.answer", link: cfg.name, step, received }),
+      onNetwork: (n) => {
+        this.network = n;
+      },
       onConnected: (speed, answer, rest) => this.#online(port, speed, answer, rest),
       onFailed: (why) => this.fail(why),
     };
@@ -161,7 +166,12 @@ export class NasAttempt {
     this.speed = speed;
     this.#talker = null;
     const how = cfg.line === "direct" ? "a direct line" : answer === "" ? "connected" : quote(answer);
-    this.#owner.onStage({ name: "modem", state: "ok", text: this.#phone === null ? how : `${this.#phone}: ${how}` });
+    const signal = this.network?.signal ?? null;
+    const operator = this.network?.operator ?? null;
+    const words = [this.#phone === null ? how : `${this.#phone}: ${how}`];
+    if (operator !== null) words.push(quote(operator));
+    if (signal !== null) words.push(`${signal} dBm (${signalPercent(signal)} %)`);
+    this.#owner.onStage({ name: "modem", state: "ok", text: words.join(", ") });
     this.#deps.log.emit({ kind: "modem.connected", link: cfg.name, phone: this.#phone ?? "", speed, answer });
     this.#owner.onState("ppp");
     this.#owner.onStage({ name: "ppp", state: "busy", text: "negotiating" });

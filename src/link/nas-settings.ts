@@ -23,7 +23,7 @@ function identity(c: NasConfig): PppConfig["identity"] {
 
 /** Or what is wrong with the chat script. */
 export function dialSettings(c: NasConfig, phone: string | null): DialConfig | Failure {
-  let login: DialConfig["login"] = c.line === "direct" ? "none" : c.login;
+  let login: DialConfig["login"] = c.line === "direct" && c.login === "auto" ? "none" : c.login;
   if (c.chat !== null) {
     const script = parseChat(c.chat, { phone: phone ?? "", phone2: c.phone?.[1] ?? "", username: c.username ?? "", password: c.password });
     if (typeof script === "string") return { layer: "config", code: "chat", text: `the chat script ${script}`, permanent: true };

@@ -259,7 +259,8 @@ export class NasLink {
     const wait = this.#retryAt === null ? 0 : this.#retryAt - this.#deps.clock.now();
     return {
       kind: "nas", state: this.#state, since: isoTime(this.#since), role: this.cfg.role, device: this.cfg.device, baud: this.cfg.baud,
-      phone: (a && this.#redial.phone) ?? "", speed: a?.speed ?? 0, user: up ? (a?.user ?? null) : null, ifname: nasDevice(this.cfg),
+      phone: (a && this.#redial.phone) ?? "", speed: a?.speed ?? 0,
+      signal: a?.network?.signal ?? null, operator: a?.network?.operator ?? null, user: up ? (a?.user ?? null) : null, ifname: nasDevice(this.cfg),
       mtu: up ? (a?.mtu ?? null) : null, local_ip: info?.local ?? null, remote_ip: info?.remote ?? null, dns: info?.dns ?? [],
       ppp: info && { auth: info.auth, mru: info.mru, peer_mru: info.peerMru },
       rx_bytes: t.rxBytes, tx_bytes: t.txBytes, rx_packets: t.rxPackets, tx_packets: t.txPackets,

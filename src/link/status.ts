@@ -101,6 +101,9 @@ export interface NasStatus extends Traffic {
   readonly phone: string;
   /** As CONNECT told, in bits per second; 0: it did not. */
   readonly speed: number;
+  /** Of a mobile modem before it dialled: dBm, and the operator in the modem's words. */
+  readonly signal: number | null;
+  readonly operator: string | null;
   /** Who is on the line, role = answer. */
   readonly user: string | null;
   readonly ifname: string;

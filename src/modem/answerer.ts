@@ -6,7 +6,7 @@ import type { DialLine, DialOwner } from "./dialer.ts";
 import { HangUp } from "./hangup.ts";
 
 export interface AnswerConfig {
-  /** Null modem: no commands, the peer's first flag is the call. */
+  /** Null modem: no commands, the peer's first flag is the call. CLIENT before it is answered with CLIENTSERVER. */
   readonly modem: boolean;
   readonly init: readonly string[];
   /** Answered at the so-manieth ring. */
@@ -23,6 +23,8 @@ export interface AnswerOwner extends DialOwner {
 const RING_GAP_MS = 10_000;
 const FOREVER_MS = 0x7fff_ffff;
 const FLAG = "~";
+/** What Windows says on a null-modem cable until it is answered. */
+const CLIENT = "CLIENT";
 
 export class Answerer {
   readonly #clock: Clock;
@@ -111,7 +113,11 @@ export class Answerer {
     });
   }
   #waitForFlag(): void {
-    this.#step({ name: "wait", send: [], expect: [FLAG], abort: [], match: "text", timeoutMs: FOREVER_MS }, () => {
+    this.#step({ name: "wait", send: [], expect: [FLAG, CLIENT], abort: [], match: "text", timeoutMs: FOREVER_MS }, (o) => {
+      if (o.is === "found" && o.what === CLIENT) {
+        this.#owner.onStep("hello", "CLIENTSERVER");
+        return this.#step({ name: "hello", send: [bytes("CLIENTSERVER")], expect: [""], abort: [], match: "text", timeoutMs: 0 }, () => this.#waitForFlag());
+      }
       const rest = this.#talk.rest();
       const all = new Uint8Array(rest.length + 1);
       all[0] = FLAG.charCodeAt(0);

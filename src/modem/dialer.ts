@@ -8,6 +8,7 @@ import { ABORTS, COMMAND_ABORTS, connectSpeed, failure, stepFailure } from "./an
 import type { ChatItem } from "./chat.ts";
 import { bytes, Conversation, type Outcome, type Piece, type Step, type Talker } from "./conversation.ts";
 import { HangUp, type HangUpLine } from "./hangup.ts";
+import { type Network, operatorOf, signalOf } from "./network.ts";
 
 export interface DialConfig {
   /** Sent one after another before dialling, each to be answered with OK. */
@@ -22,9 +23,9 @@ export interface DialConfig {
   readonly phone: string | null;
   /**
    * What comes between CONNECT and PPP. auto: a login prompt is answered, PPP is recognised, silence means PPP. none: PPP at
-   * once (wvdial's stupid mode). Or a chat script.
+   * once (wvdial's stupid mode). windows: CLIENT, and CLIENTSERVER as the answer, on a null-modem cable. Or a chat script.
    */
-  readonly login: "auto" | "none" | readonly ChatItem[];
+  readonly login: "auto" | "none" | "windows" | readonly ChatItem[];
   readonly identity: { readonly user: string; readonly password: Secret } | null;
   /** Whether CONNECT must bring the carrier wire up, where there is one. */
   readonly carrierCheck: boolean;
@@ -40,6 +41,8 @@ export interface DialOwner {
   /** A step begins, or has been answered; fit for people, secrets starred. */
   onStep(step: string, sent: string): void;
   onAnswer(step: string, received: string): void;
+  /** Before dialling, once, with an access point alone. */
+  onNetwork(n: Network): void;
   /** `speed` in bits per second, 0 where the modem did not say. `rest`: bytes of PPP that came along already. */
   onConnected(speed: number, answer: string, rest: Uint8Array): void;
   onFailed(why: Failure): void;
@@ -49,7 +52,13 @@ export interface DialOwner {
 const CARRIER_GRACE_MS = 1000;
 /** With login = auto: a server that says nothing for so long waits for PPP. */
 const AUTO_QUIET_MS = 5000;
-const CPIN_OK_MS = 1000;
+/** Between what was asked for and its OK. */
+const OK_MS = 1000;
+/** For an answer that is only nice to have. */
+const ASK_MS = 2000;
+/** How often Windows says CLIENT, and how long it listens. */
+const HELLOS = 10;
+const HELLO_MS = 1000;
 const MAX_PROMPTS = 6;
 /** How a PPP frame begins: with everything escaped, or nothing, or from the protocol on. */
 const PPP_START = ["~\xff}#", "~\xff\x03", "~\xc0!"];
@@ -91,9 +100,24 @@ export class Dialer {
       this.#plan.push(() => this.#command(`init ${i + 1}`, text));
     }
     if (init.length < 2 && pin) this.#plan.push(() => this.#askPin(pin));
-    if (apn !== null) this.#plan.push(() => this.#command("apn", `AT+CGDCONT=1,"IP","${apn}"`));
+    if (apn !== null) {
+      this.#plan.push(() => this.#command("apn", `AT+CGDCONT=1,"IP","${apn}"`));
+      let signal: number | null = null;
+      this.#plan.push(() => this.#ask("signal", "AT+CSQ", "+CSQ:", (answer) => {
+        signal = signalOf(answer);
+      }));
+      let operator: string | null = null;
+      this.#plan.push(() => this.#ask("network", "AT+COPS?", "+COPS:", (answer) => {
+        operator = operatorOf(answer);
+      }));
+      this.#plan.push(() => {
+        this.#owner.onNetwork({ signal, operator });
+        this.#next();
+      });
+    }
     if (phone !== null) this.#plan.push(() => this.#dial(phone));
     if (login === "auto" && phone !== null) this.#plan.push(() => this.#autoLogin(MAX_PROMPTS));
+    else if (login === "windows") this.#plan.push(() => this.#hello(HELLOS));
     else if (typeof login !== "string") this.#plan.push(() => this.#chat(login));
     this.#next();
   }
@@ -163,6 +187,22 @@ export class Dialer {
     });
   }
 
+  /** A modem that does not know the question is as good as any other. */
+  #ask(name: string, text: string, prefix: string, use: (answer: string) => void): void {
+    const step: Step = { name, send: [bytes(`${text}\r`)], expect: [prefix, "OK"], abort: COMMAND_ABORTS, match: "lines", timeoutMs: ASK_MS };
+    this.#step(step, (o) => {
+      if (o.is !== "found" || o.what !== prefix) return this.#next();
+      use(o.answer);
+      this.#ok(name, () => this.#next());
+    });
+  }
+  /** The OK behind an answer must not be taken for the next one's. */
+  #ok(name: string, then: () => void): void {
+    this.#talk.begin({ name, send: [], expect: ["OK"], abort: [], match: "lines", timeoutMs: OK_MS }, () => {
+      if (!this.#over) then();
+    });
+  }
+
   #askPin(pin: Secret): void {
     const ms = this.#cfg.commandMs;
     const ask: Step = {
@@ -170,10 +210,7 @@ export class Dialer {
     };
     this.#step(ask, (o) => {
       if (o.is !== "found") return this.#fail(stepFailure("pin", o, "+CPIN", ms / 1000));
-      // Its own OK comes behind, and must not be taken for the next answer.
-      const rest: Step = { name: "pin", send: [], expect: ["OK"], abort: [], match: "lines", timeoutMs: CPIN_OK_MS };
-      this.#talk.begin(rest, () => {
-        if (this.#over) return;
+      this.#ok("pin", () => {
         if (o.what === "+CPIN: SIM PIN") this.#givePin(pin);
         else if (o.what === "+CPIN: READY") this.#next();
         else this.#fail(failure("sim-locked", "pin: the SIM card is locked and asks for its PUK; unlock it in a telephone", true));
@@ -230,6 +267,15 @@ export class Dialer {
       const piece: Piece = USER_PROMPT.includes(o.what) ? { is: "bytes", bytes: utf8(identity.user) } : { is: "secret", secret: identity.password };
       const name = USER_PROMPT.includes(o.what) ? "login" : "password";
       this.#step({ name, send: [piece, bytes("\r")], expect: [""], abort: [], match: "text", timeoutMs: 0 }, () => this.#autoLogin(left - 1));
+    });
+  }
+
+  #hello(left: number): void {
+    const step: Step = { name: "hello", send: [bytes("CLIENT")], expect: ["CLIENTSERVER"], abort: [], match: "text", timeoutMs: HELLO_MS };
+    this.#step(step, (o) => {
+      if (o.is === "found") this.#next();
+      else if (left > 1) this.#hello(left - 1);
+      else this.#fail(stepFailure("hello", o, "CLIENTSERVER", HELLO_MS / 1000));
     });
   }
 

@@ -51,6 +51,15 @@ describe("modem to modem", () => {
     assert.deepEqual(now.drops, {});
     assert.ok(![...s.a.lines, ...s.b.lines].some((l) => l.includes("w0nderland")));
   });
+  test("a mobile modem tells signal and operator: in the status and in the modem's stage", async () => {
+    const s = modems({ apn: "internet" });
+    s.m.a.replies.set("AT+CSQ", "+CSQ: 23,99\r\n\r\nOK");
+    s.m.a.replies.set("AT+COPS?", '+COPS: 0,0,"Some Net",7\r\n\r\nOK');
+    await up(s);
+    const st = s.a.link.status();
+    assert.deepEqual([st.signal, st.operator, st.stages[1]?.text], [-67, "Some Net", '222: "CONNECT 33600", "Some Net", -67 dBm (74 %)']);
+    assert.deepEqual([s.b.link.status().signal, s.b.link.status().operator], [null, null]);
+  });
   test("within a second of CONNECT it is up", async () => {
     const s = modems({}, {}, { baud: 33600 });
     s.b.link.start();

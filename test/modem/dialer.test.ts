@@ -5,6 +5,7 @@ import { Secret } from "../../src/core/secret.ts";
 import { ABORTS, connectSpeed } from "../../src/modem/answers.ts";
 import { parseChat } from "../../src/modem/chat.ts";
 import type { DialConfig } from "../../src/modem/dialer.ts";
+import { operatorOf, signalOf, signalPercent } from "../../src/modem/network.ts";
 import { IDENTITY, rig } from "./rig.ts";
 
 const USER = "$" + "{username}";
@@ -152,10 +153,35 @@ describe("mobile networks", () => {
     const r = rig(cfg, (l) => (l === "AT+CPIN?" ? "\r\n+CPIN: SIM PIN\r\n\r\nOK\r\n" : good(l)), { echo: true });
     r.dialer.start();
     r.clock.advance(5000);
-    assert.equal(r.line.sent.join(""), 'ATZ\rAT+CPIN?\rAT+CPIN=4711\rATE0\rAT+CGDCONT=1,"IP","internet"\rATDT*99#\r');
+    assert.equal(r.line.sent.join(""), 'ATZ\rAT+CPIN?\rAT+CPIN=4711\rATE0\rAT+CGDCONT=1,"IP","internet"\rAT+CSQ\rAT+COPS?\rATDT*99#\r');
+    assert.deepEqual(r.seen.network, [{ signal: null, operator: null }], "answered with OK alone");
     assert.equal(r.seen.connected.length, 1);
     assert.ok(!JSON.stringify(r.seen).includes("4711"), "the PIN is starred, also in its echo");
     assert.ok(r.seen.steps.includes("pin: AT+CPIN=***"));
+  });
+  test("signal and operator, where the modem tells; without an access point it is not asked", () => {
+    const said: Record<string, string> = { "AT+CSQ": "+CSQ: 23,99", "AT+COPS?": '+COPS: 0,0,"Net\u001b[31m work",7' };
+    const r = rig({ ...cfg, pin: null }, (l) => (said[l] === undefined ? good(l) : `\r\n${said[l]}\r\n\r\nOK\r\n`), { byteMs: 3 });
+    r.dialer.start();
+    r.clock.advance(10_000);
+    assert.deepEqual([r.seen.network, r.seen.connected.length], [[{ signal: -67, operator: "Net [31m work" }], 1]);
+    const plain = rig({}, good);
+    plain.dialer.start();
+    plain.clock.advance(5000);
+    assert.ok(!plain.line.sent.join("").includes("CSQ") && plain.seen.network.length === 0);
+  });
+  for (const [what, reply] of [["refused", "\r\nERROR\r\n"], ["not answered", undefined], ["answered with nonsense", "\r\n+CSQ: x\r\n+COPS: 0\r\nOK\r\n"]] as const) {
+    test(`the questions are ${what}: it dials all the same`, () => {
+      const r = rig({ ...cfg, pin: null }, (l) => (l === "AT+CSQ" || l === "AT+COPS?" ? reply : good(l)));
+      r.dialer.start();
+      r.clock.advance(10_000);
+      assert.deepEqual([r.seen.network, r.seen.connected.length, r.clock.pending()], [[{ signal: null, operator: null }], 1, []]);
+    });
+  }
+  test("what +CSQ and +COPS? say", () => {
+    assert.deepEqual(["+CSQ: 0,0", "+CSQ: 31,99", "+CSQ:5", "+CSQ: 99,99", "+CSQ: 199,0", "OK"].map(signalOf), [-113, -51, -103, null, null, null]);
+    assert.deepEqual([-113, -51, -67].map(signalPercent), [0, 100, 74]);
+    assert.deepEqual(['+COPS: 0,0,"A b",2', "+COPS: 0", '+COPS: 0,2,"26201"', '+COPS: 0,0,""', "x"].map(operatorOf), ["A b", null, "26201", null, null]);
   });
   test("a card without a PIN, a locked one, a wrong PIN", () => {
     const ready = rig(cfg, (l) => (l === "AT+CPIN?" ? "\r\n+CPIN: READY\r\n\r\nOK\r\n" : good(l)));

@@ -18,6 +18,7 @@ function watch(log: string[]) {
   return {
     onStep: (step: string, sent: string) => void log.push(`${step}: ${sent}`),
     onAnswer: () => {},
+    onNetwork: () => {},
     onConnected: (speed: number, _answer: string, rest: Uint8Array) => void log.push(`connected ${speed} ${JSON.stringify(latin1(rest).replace(/^\n/, ""))}`),
     onFailed: (why: Failure) => void log.push(`failed ${why.code}`),
     onRing: () => void log.push("ring"),
@@ -104,6 +105,36 @@ describe("answering", () => {
     a.write(Uint8Array.of(0x7e, 0xff, 0x7d));
     clock.advance(10);
     assert.deepEqual(log, ['connected 0 "~ÿ}"']);
+  });
+  for (const late of [0, 3300]) {
+    test(`as Windows on a null-modem cable: CLIENT and CLIENTSERVER, the answering side ${late} ms late`, () => {
+      const clock = new VirtualClock();
+      const { a, b } = nullModem(clock);
+      const logs = { a: [] as string[], b: [] as string[] };
+      const dialer = new Dialer(clock, a, { ...PLAIN, init: [], phone: null, login: "windows" }, watch(logs.a));
+      a.onData = (d) => dialer.input(d);
+      dialer.start();
+      clock.advance(late);
+      const answerer = new Answerer(clock, b, { ...ANSWER, modem: false, init: [] }, watch(logs.b));
+      b.onData = (d) => answerer.input(d);
+      answerer.start();
+      clock.advance(2000);
+      assert.equal(logs.a.at(-1), 'connected 0 ""');
+      assert.deepEqual(logs.b, ["hello: CLIENTSERVER"]);
+      a.write(Uint8Array.of(0x7e, 0xff));
+      clock.advance(100);
+      assert.equal(logs.b.at(-1), 'connected 0 "~ÿ"');
+      assert.deepEqual(clock.pending(), []);
+    });
+  }
+  test("nobody says CLIENTSERVER", () => {
+    const clock = new VirtualClock();
+    const { a } = nullModem(clock);
+    const log: string[] = [];
+    const dialer = new Dialer(clock, a, { ...PLAIN, init: [], phone: null, login: "windows" }, watch(log));
+    dialer.start();
+    clock.advance(60_000);
+    assert.deepEqual([log.filter((l) => l === "hello: CLIENT").length, log.at(-1), clock.pending()], [10, "failed modem-silent", []]);
   });
 });
 

@@ -3,6 +3,7 @@ import type { Failure } from "../../src/core/errors.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { latin1 } from "../../src/modem/conversation.ts";
 import { DIAL_DEFAULTS, type DialConfig, Dialer, type DialLine, type DialOwner } from "../../src/modem/dialer.ts";
+import type { Network } from "../../src/modem/network.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
 
 export class FakeLine implements DialLine {
@@ -47,10 +48,12 @@ export function rig(cfg: Partial<DialConfig>, reply: (line: string) => string | 
   line.carrier = o.carrier ?? null;
   const seen = {
     steps: [] as string[], answers: [] as string[], failures: [] as Failure[], connected: [] as { speed: number; answer: string; rest: string }[], at: 0,
+    network: [] as Network[],
   };
   const owner: DialOwner = {
     onStep: (step, sent) => void seen.steps.push(`${step}: ${sent}`),
     onAnswer: (step, received) => void seen.answers.push(`${step}: ${received}`),
+    onNetwork: (n) => void seen.network.push(n),
     onConnected: (speed, answer, rest) => {
       seen.connected.push({ speed, answer, rest: latin1(rest) });
       seen.at = clock.now();
