@@ -46,6 +46,13 @@ export interface Flat {
   cryptoDhNew(group: string, secret: Uint8Array, publicValue: Uint8Array): void; // both are filled
   cryptoDhShared(group: string, secret: Uint8Array, peer: Uint8Array, into: Uint8Array): number; // 0: not acceptable
 
+  // zlib's raw streams, a packet at a time. At most 65,535 bytes each.
+  zNew(inflate: number, window: number): number; // window: 9 to 15; 0: no zlib
+  zClose(stream: number): void;
+  zReset(stream: number): void;
+  zRun(stream: number, data: Uint8Array, into: Uint8Array): number; // -1: see native/deflate.h
+  zTake(stream: number, data: Uint8Array): number; // of an inflating one; 0: broken
+
   fpNew(): number; // 0: no libcrypto
   fpClose(fp: number): void;
   fpFlow(

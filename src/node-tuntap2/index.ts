@@ -211,6 +211,17 @@ export function native(flat: Flat): Native {
     serialDtr: (fd, on) => flat.serialSet(fd, 0, on ? 1 : 0),
     serialBreak: (fd, on) => flat.serialSet(fd, 1, on ? 1 : 0),
     serialQueued: (fd) => flat.serialQueued(fd),
+    deflater(window) {
+      const z = flat.zNew(0, window);
+      return z === 0 ? null : { deflate: (data, into) => flat.zRun(z, data, into), reset: () => flat.zReset(z), close: () => flat.zClose(z) };
+    },
+    inflater(window) {
+      const z = flat.zNew(1, window);
+      if (z === 0) return null;
+      return {
+        inflate: (data, into) => flat.zRun(z, data, into), take: (data) => flat.zTake(z, data) === 1, reset: () => flat.zReset(z), close: () => flat.zClose(z),
+      };
+    },
     noDumps() {
       flat.noDumps();
     },

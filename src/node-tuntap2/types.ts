@@ -144,6 +144,22 @@ export interface Watcher {
   stop(): void;
 }
 
+/** One packet after the other in one stream (RFC 1979). At most 65,535 bytes each. */
+export interface Deflater {
+  /** Bytes in `into`, without the 00 00 ff ff that ends each packet; -1: they do not fit, but the packet is in the history. */
+  deflate(data: Uint8Array, into: Uint8Array): number;
+  reset(): void;
+  close(): void;
+}
+export interface Inflater {
+  /** -1: broken, or longer than `into`: nothing that follows makes sense before a reset. */
+  inflate(data: Uint8Array, into: Uint8Array): number;
+  /** A packet that came as it is, for the history; false: broken. */
+  take(data: Uint8Array): boolean;
+  reset(): void;
+  close(): void;
+}
+
 export interface Native {
   readonly version: string;
   /** OpenSSL's version text, or null when the library has no libcrypto: then fastPath() returns null. */
@@ -198,6 +214,9 @@ export interface Native {
   serialBreak(fd: number, on: boolean): void;
   /** Bytes in the kernel that have not left. */
   serialQueued(fd: number): number;
+  /** A raw deflate stream of 2^window bytes of history (9 to 15), for packets; null without zlib (libz.so.1). */
+  deflater(window: number): Deflater | null;
+  inflater(window: number): Inflater | null;
   /** No core files of this process, and no ptrace by its own user: its memory holds keys. */
   noDumps(): void;
   /** Path MTU and source address towards `remote` as the kernel routes today (a connected throw-away socket). */

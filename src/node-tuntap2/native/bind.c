@@ -201,6 +201,7 @@ void tt_inst_init(struct tt_inst *inst)
 	memset(inst, 0, sizeof *inst);
 	pool_init(&inst->fps, sizeof(struct held));
 	pool_init(&inst->watches, sizeof(struct watched));
+	tt_z_inst_init(&inst->zs);
 }
 
 void tt_inst_free(struct tt_inst *inst)
@@ -222,6 +223,7 @@ void tt_inst_free(struct tt_inst *inst)
 			tt_serial_release((int)inst->fds.keys[i]);
 			close((int)inst->fds.keys[i]);
 		}
+	tt_z_inst_free(&inst->zs);
 	pool_free(&inst->fps);
 	pool_free(&inst->watches);
 	map_free(&inst->fds);

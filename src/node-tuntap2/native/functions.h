@@ -36,6 +36,11 @@
 	F(CryptoAead, cryptoAead, 7) \
 	F(CryptoDhNew, cryptoDhNew, 3) \
 	F(CryptoDhShared, cryptoDhShared, 4) \
+	F(ZNew, zNew, 2) \
+	F(ZClose, zClose, 1) \
+	F(ZReset, zReset, 1) \
+	F(ZRun, zRun, 3) \
+	F(ZTake, zTake, 2) \
 	F(FpNew, fpNew, 0) \
 	F(FpClose, fpClose, 1) \
 	F(FpFlow, fpFlow, 7) \
