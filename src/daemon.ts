@@ -143,8 +143,8 @@ export class Daemon implements DaemonApi {
     return this.#hub.follow(listener);
   }
 
-  clientConfig(name: string): ClientConfig | null {
-    return this.#config.interfaces.find((c) => c.name === name) ?? null;
+  clientConfig(name: string): ClientConfig | NasConfig | null {
+    return this.#dialled(this.#config).find((c) => c.name === name) ?? null;
   }
   broken(name: string): string | null {
     return this.#config.broken.get(name) ?? null;

@@ -36,6 +36,8 @@ export interface Section {
   /** UCI: "network.hq", and the file. */
   readonly path?: string;
   readonly file?: string;
+  /** UCI: what an option is called there, where that is not the schema's name. */
+  readonly called?: Readonly<Record<string, string>>;
 }
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
@@ -63,7 +65,7 @@ export function load(text: string): Loaded {
 }
 
 /** An interface of proto nasdial has options of its own. */
-function isLeg(s: Section): boolean {
+export function isLeg(s: Section): boolean {
   return s.type === "interface" && s.values.get("proto")?.text === "nasdial";
 }
 export function title(s: { readonly type: string; readonly name: string }): string {
@@ -88,7 +90,7 @@ export function asWritten(s: Section): string {
 /** One thing wrong with `s`; with an option, at its line where it has one. */
 export function faultOf(s: Section, option: string, why: string, allowed?: string): Fault {
   return {
-    line: s.values.get(option)?.line ?? s.line, where: `${s.path ?? title(s)}${option === "" && s.path !== undefined ? "" : `.${option}`}`, why, section: title(s),
+    line: s.values.get(option)?.line ?? s.line, where: `${s.path ?? title(s)}${option === "" && s.path !== undefined ? "" : `.${s.called?.[option] ?? option}`}`, why, section: title(s),
     ...(allowed === undefined ? {} : { allowed }), ...(s.file === undefined ? {} : { file: s.file }),
   };
 }

@@ -1,8 +1,9 @@
-// A router's configuration: interfaces of proto l2tpsec in /etc/config/network; servers, users and the daemon in
+// A router's configuration: interfaces of proto l2tpsec and nasdial in /etc/config/network; servers, users and the daemon in
 // /etc/config/l2tpsec. What is wrong with one section keeps that section down, and nothing else.
 import { crossCheck } from "./cross.ts";
-import { asWritten, byLogin, type Fault, faultOf, type Section, title, type Type, typed, unknownOption, values } from "./load.ts";
+import { asWritten, byLogin, type Fault, faultOf, isLeg, type Section, title, type Type, typed, unknownOption, values } from "./load.ts";
 import { type ClientConfig, type Config, type DaemonConfig, type Options, SECTIONS, type ServerConfig, type UserConfig } from "./schema.ts";
+import { NASDIAL, type NasConfig } from "./nasdial.ts";
 import { parseUci, type UciSection, UciSyntaxError } from "./uci.ts";
 
 export interface UciFile {
@@ -23,6 +24,8 @@ const NETIFD = new Set([
   "disabled", "device", "type", "zone", "jail", "jail_device", "jail_ifname", "host_device", "dns", "dns_search", "dns_metric", "renew", "interface", "ip6assign", "ip6hint",
   "ip4table", "ip6table", "ip6class", "delegate", "ip6ifaceid", "force_link", "ip6weight", "tags", "carrier_loss_delay", "checkup_interval", "multipath", "network",
 ]);
+/** Options that have another name in /etc/config/network: netifd and LuCI take `ifname` and `dns` for their own. The names are ppp's. */
+export const CALLED = { l2tpsec: { ifname: "pppname" }, nasdial: { ifname: "pppname", dns: "ms_dns" } } as const;
 const TRUE = ["1", "true", "yes", "on"];
 
 export function loadUci(files: readonly UciFile[]): UciLoaded {
@@ -47,44 +50,61 @@ export function loadUci(files: readonly UciFile[]): UciLoaded {
 
 function networkSection(file: UciFile, s: UciSection, faults: Fault[], warnings: string[]): Section | null {
   const one = (option: string): string => s.options.get(option)?.values[0] ?? "";
-  if (s.type !== "interface" || one("proto") !== "l2tpsec" || TRUE.includes(one("disabled"))) return null;
-  return checked(file, s, "interface", faults, (option) => {
+  const proto = one("proto");
+  if (s.type !== "interface" || (proto !== "l2tpsec" && proto !== "nasdial") || TRUE.includes(one("disabled"))) return null;
+  const options: Options = proto === "nasdial" ? NASDIAL : SECTIONS.interface;
+  const section = checked(file, s, { type: "interface", options, called: CALLED[proto] }, faults, (option, names) => {
     if (NETIFD.has(option)) return true;
     // This file is not ours alone: what others may have put there is told, and only what looks like one of ours counts.
-    const { why, near } = unknownOption("interface", option);
+    const { why, near } = unknownOption("interface", option, names);
     if (!near) warnings.push(`network.${s.id}.${option}: ${why}; it is not looked at`);
     return !near;
   });
+  // As for all of netifd's protocols, and as LuCI's own field for it has it. A NAS is nobody's way out.
+  if (!section.values.has("defaultroute") && one("role") !== "answer") section.values.set("defaultroute", { text: "1", line: s.line });
+  return section;
 }
 
 function ownSection(file: UciFile, s: UciSection, faults: Fault[]): Section | null {
   const type = (["daemon", "server", "user"] as const).find((t) => t === s.type);
-  if (type !== undefined) return checked(file, s, type, faults, () => false);
+  if (type !== undefined) return checked(file, s, { type, options: SECTIONS[type], called: {} }, faults, () => false);
   faults.push({ line: s.line, where: `l2tpsec.${s.id}`, file: file.path, why: `unknown kind of section ${JSON.stringify(s.type.slice(0, 40))}`, allowed: "daemon | server | user" });
   return null;
 }
 
+interface Shape {
+  readonly type: Type;
+  readonly options: Options;
+  readonly called: Readonly<Record<string, string>>;
+}
+type Values = Map<string, { text: string; line: number }>;
+
 /** The section with its values as text. `foreign`: whether an option that the schema does not have may stand there. */
-function checked(file: UciFile, s: UciSection, type: Type, faults: Fault[], foreign: (option: string) => boolean): Section {
-  const options = SECTIONS[type] as Options;
-  const out = new Map<string, { text: string; line: number }>();
+function checked(
+  file: UciFile, s: UciSection, { type, options, called }: Shape, faults: Fault[], foreign: (option: string, names: Options) => boolean,
+): Section & { readonly values: Values } {
+  const out: Values = new Map();
   const name = type === "daemon" ? "" : s.id;
-  const section: Section = { type, name, line: s.line, values: out, path: `${file.name}.${s.id}`, file: file.path };
+  const section = { type, name, line: s.line, values: out, path: `${file.name}.${s.id}`, file: file.path, called };
   if (type !== "daemon" && s.anonymous && !(type === "user" && s.options.has("username"))) faults.push(faultOf(section, "", "the section has no name", `config ${s.type} 'NAME'`));
+  const schemaName = new Map(Object.keys(options).map((n) => [called[n] ?? n, n]));
+  const names: Options = Object.fromEntries(Object.entries(options).map(([n, o]) => [called[n] ?? n, o]));
   for (const [key, { values: list, line }] of s.options) {
-    const option = Object.hasOwn(options, key) ? options[key] : undefined;
-    if (option === undefined) {
-      if (foreign(key)) continue;
-      const { why, allowed } = unknownOption(type, key);
-      faults.push({ ...faultOf(section, key, why, allowed), line });
+    const at = schemaName.get(key);
+    const option = at === undefined ? undefined : options[at];
+    if (at === undefined || option === undefined) {
+      const meant = NETIFD.has(key) ? undefined : called[key];
+      if (meant === undefined && foreign(key, names)) continue;
+      const { why, allowed } = meant === undefined ? unknownOption(type, key, names) : { why: `is netifd's old name of device: ${meant} is meant`, allowed: undefined };
+      faults.push({ ...faultOf({ ...section, called: {} }, key, why, allowed), line });
       continue;
     }
     if (list.length > 1 && !option.kind.many) {
-      faults.push({ ...faultOf(section, key, "takes one value, not a list", option.kind.allowed), line });
+      faults.push({ ...faultOf(section, at, "takes one value, not a list", option.kind.allowed), line });
       continue;
     }
     const text = list.join(" ");
-    if (text !== "" || !(option.optional || option.def !== undefined)) out.set(key, { text, line });
+    if (text !== "" || !(option.optional || option.def !== undefined)) out.set(at, { text, line });
   }
   return section;
 }
@@ -96,9 +116,9 @@ function assemble(all: readonly Section[], faults: Fault[], warnings: string[]):
   for (;;) {
     const bad = new Set(faults.map((f) => f.section));
     good = good.filter((s) => !bad.has(title(s)));
-    const of = <T>(type: Type): T[] => good.filter((s) => s.type === type).map((s) => typed<T>(s, []));
+    const of = <T>(type: Type, leg = false): T[] => good.filter((s) => s.type === type && isLeg(s) === leg).map((s) => typed<T>(s, []));
     const config: Config = {
-      daemon, interfaces: of<ClientConfig>("interface"), legs: [], servers: of<ServerConfig>("server"), users: of<UserConfig>("user"),
+      daemon, interfaces: of<ClientConfig>("interface"), legs: of<NasConfig>("interface", true), servers: of<ServerConfig>("server"), users: of<UserConfig>("user"),
       broken: broken(faults, good), raw: new Map(good.map((s) => [title(s), asWritten(s)])),
     };
     const found: Fault[] = [];

@@ -12,6 +12,7 @@ export type Event =
   | { kind: "link.state"; link: string; state: LinkState }
   | { kind: "link.up"; link: string; ifname: string; local: string; remote: string; dns: readonly string[] }
   | { kind: "link.ipv6"; link: string; local: string }
+  | { kind: "link.standby"; link: string; ifname: string }
   | { kind: "link.down"; link: string; layer: Layer; code: string; text: string }
   | { kind: "link.retry"; link: string; inSeconds: number }
   | { kind: "ike.started"; link: string; peer: string; role: "initiator" | "responder" }
@@ -55,6 +56,7 @@ const LEVEL: Readonly<Record<Event["kind"], Level>> = {
   "link.state": "debug",
   "link.up": "notice",
   "link.ipv6": "info",
+  "link.standby": "info",
   "link.down": "warn",
   "link.retry": "info",
   "ike.started": "info",

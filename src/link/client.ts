@@ -169,6 +169,7 @@ export class ClientLink {
       state: this.#state,
       since: isoTime(this.#since),
       server: a?.server === undefined || a.server === "" ? this.cfg.server.host : a.server,
+      via: this.via,
       ifname: deviceName(this.cfg),
       mtu: up ? (a?.mtu ?? null) : null,
       local_ip: up ? (a?.pppInfo?.local ?? null) : null,

@@ -40,6 +40,10 @@ export class DemandNet implements PacketLine {
   get isOpen(): boolean {
     return this.#net !== null;
   }
+  /** What the netdev is called by. */
+  get addresses(): { readonly local_ip: string; readonly remote_ip: string } {
+    return { local_ip: this.#cfg.local4, remote_ip: this.#cfg.peer4 ?? this.#cfg.local4 };
+  }
   /** A packet waits that somebody may still want to arrive. */
   get wanted(): boolean {
     this.#age();

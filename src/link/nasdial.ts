@@ -142,9 +142,13 @@ export class NasLink {
         if (!(e instanceof SystemError)) throw e;
         if (!this.#attempt) this.#later(systemFailure(e));
       });
-    } else if (held) this.#stages = [{ name: "line", state: "busy", text: `on hold until ${held.until}` }];
-    else if (net && !this.#now && !net.wanted) this.#stages = [{ name: "line", state: "busy", text: `waits for a packet on ${nasDevice(this.cfg)}` }];
+    } else if (held) this.#standBy(`on hold until ${held.until}`);
+    else if (net && !this.#now && !net.wanted) this.#standBy(`waits for a packet on ${nasDevice(this.cfg)}`);
     else this.#begin();
+  }
+  #standBy(text: string): void {
+    this.#stages = [{ name: "line", state: "busy", text }];
+    if (this.#demand) this.#deps.log.emit({ kind: "link.standby", link: this.cfg.name, ifname: nasDevice(this.cfg) });
   }
   #begin(): void {
     this.#now = false;
@@ -185,15 +189,13 @@ export class NasLink {
     this.#enter("down");
     if (why.code === "idle" && this.cfg.role === "dial" && !this.#demand) this.#giveUp();
     this.#error = this.#wanted && !planned ? why : null;
-    const { log } = this.#deps;
-    log.emit({ kind: "link.down", link: this.cfg.name, layer: why.layer, code: why.code, text: why.text });
-    if (this.#wanted) {
-      const ms = this.#pause(why);
-      if (ms === null) {
-        this.#giveUp();
-        this.#error = { ...why, text: `${why.text}; ${this.cfg.dial_attempts} rounds of dialling are over` };
-      } else this.#wait(ms);
+    const ms = this.#wanted ? this.#pause(why) : null;
+    if (this.#wanted && ms === null) {
+      this.#giveUp();
+      this.#error = { ...why, text: `${why.text}; ${this.cfg.dial_attempts} rounds of dialling are over`, permanent: true };
     }
+    this.#deps.log.emit({ kind: "link.down", link: this.cfg.name, layer: why.layer, code: why.code, text: why.text });
+    if (ms !== null) this.#wait(ms);
     for (const f of this.#stopped.splice(0)) f();
     for (const w of this.#watchers) w(why);
   }
@@ -261,7 +263,7 @@ export class NasLink {
       kind: "nas", state: this.#state, since: isoTime(this.#since), role: this.cfg.role, device: this.cfg.device, baud: this.cfg.baud,
       phone: (a && this.#redial.phone) ?? "", speed: a?.speed ?? 0,
       signal: a?.network?.signal ?? null, operator: a?.network?.operator ?? null, user: up ? (a?.user ?? null) : null, ifname: nasDevice(this.cfg),
-      mtu: up ? (a?.mtu ?? null) : null, local_ip: info?.local ?? null, remote_ip: info?.remote ?? null, dns: info?.dns ?? [],
+      mtu: up ? (a?.mtu ?? null) : null, local_ip: info?.local ?? null, remote_ip: info?.remote ?? null, dns: info?.dns ?? [], standby: !up && this.#demand?.isOpen ? this.#demand.addresses : null,
       ppp: info && { auth: info.auth, mru: info.mru, peer_mru: info.peerMru },
       rx_bytes: t.rxBytes, tx_bytes: t.txBytes, rx_packets: t.rxPackets, tx_packets: t.txPackets,
       stages: this.#stages, drops: { ...this.#demand?.drops(), ...a?.channel?.drops() }, error: this.#error,

@@ -44,6 +44,8 @@ export interface ClientStatus extends Traffic {
   /** Wall clock, ISO 8601, when `state` was entered. */
   readonly since: string;
   readonly server: string;
+  /** The netdev that leads to the server, once that is known. */
+  readonly via: string | null;
   readonly ifname: string;
   readonly mtu: number | null;
   readonly local_ip: string | null;
@@ -111,6 +113,8 @@ export interface NasStatus extends Traffic {
   readonly local_ip: string | null;
   readonly remote_ip: string | null;
   readonly dns: readonly string[];
+  /** The netdev's addresses while it waits for a packet (demand), else null. */
+  readonly standby: { readonly local_ip: string; readonly remote_ip: string } | null;
   readonly ppp: PppStatus | null;
   readonly stages: readonly Stage[];
   readonly drops: Readonly<Record<string, number>>;

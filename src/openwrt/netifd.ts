@@ -5,17 +5,18 @@
 // interfaces that netifd wants are asked for and told anew.
 import { type Table, type Ubus, UbusError, type Value } from "ubus-client";
 import { type DaemonApi, RequestRefused } from "../control/server.ts";
+import type { NasConfig } from "../config/nasdial.ts";
 import type { ClientConfig } from "../config/schema.ts";
 import { isIp6, parsePrefix } from "../core/addr.ts";
 import type { Event, EventLog } from "../core/events.ts";
-import type { ClientStatus } from "../link/status.ts";
+import type { ClientStatus, NasStatus } from "../link/status.ts";
 import { addAlias, removeAlias } from "./alias.ts";
 import { toTable } from "./ubus.ts";
 
-/** The daemon, with what netifd must know of its client links. */
+/** The daemon, with what netifd must know of its tunnels (as a client) and NAS legs. */
 export interface Links extends DaemonApi {
-  /** The configuration of a client link; null when there is none of this name, or it cannot run. */
-  clientConfig(name: string): ClientConfig | null;
+  /** The configuration of such a link; null when there is none of this name, or it cannot run. */
+  clientConfig(name: string): ClientConfig | NasConfig | null;
   /** Why an interface that is configured cannot run. */
   broken(name: string): string | null;
   /** reload(), silent when nothing changed. */
@@ -24,7 +25,7 @@ export interface Links extends DaemonApi {
 
 /** proto_*() of netifd-proto.sh, as numbers on the bus. */
 const ACTION = { update: 0, error: 3, blockRestart: 4, setupFailed: 7 } as const;
-const PROTO = "l2tpsec";
+const PROTOS: readonly unknown[] = ["l2tpsec", "nasdial"];
 const NETIFD = "network.interface";
 
 /**
@@ -36,10 +37,8 @@ export function linkUpdate(name: string, cfg: ClientConfig, s: ClientStatus, kee
   const wanted = [...(cfg.routes ?? []), ...(cfg.defaultroute ? all : [])];
   const routes = wanted.filter((r) => !isIp6(r)).map(route);
   const routes6 = s.local_ip6 === null ? [] : wanted.filter(isIp6).map(route);
-  const peer = s.remote_ip !== null && s.remote_ip !== s.local_ip && s.remote_ip !== "0.0.0.0" && s.remote_ip !== "" ? { ptp: s.remote_ip } : {};
   return {
-    action: ACTION.update, ifname: s.ifname, "link-up": true, "address-external": true, keep,
-    ipaddr: [{ ipaddr: s.local_ip, mask: "32", ...peer }],
+    action: ACTION.update, ifname: s.ifname, "link-up": true, "address-external": true, keep, ipaddr: [ptp(s.local_ip, s.remote_ip)],
     ...(s.local_ip6 === null ? {} : { ip6addr: [{ ipaddr: s.local_ip6, mask: "64" }] }),
     ...(routes.length > 0 ? { routes } : {}), ...(routes6.length > 0 ? { routes6 } : {}), ...(s.dns.length > 0 ? { dns: s.dns } : {}),
     data: { server: s.server, mtu: s.mtu, ...(s.wins.length > 0 ? { wins: s.wins } : {}) },
@@ -47,6 +46,21 @@ export function linkUpdate(name: string, cfg: ClientConfig, s: ClientStatus, kee
   };
 }
 
+/** The same of a NAS leg: a way out as others of netifd's, with a default route as they have it. While it waits for a packet, of its netdev. */
+export function legUpdate(name: string, cfg: NasConfig, s: NasStatus, keep: boolean): Table {
+  const at = s.standby ?? s;
+  const routes = [...(cfg.routes ?? []).filter((r) => !isIp6(r)), ...(cfg.defaultroute ? ["0.0.0.0/0"] : [])].map(route);
+  return {
+    action: ACTION.update, ifname: s.ifname, "link-up": true, "address-external": true, keep, ipaddr: [ptp(at.local_ip, at.remote_ip)],
+    ...(routes.length > 0 ? { routes } : {}), ...(cfg.peerdns && s.dns.length > 0 ? { dns: s.dns } : {}),
+    data: { device: s.device, ...(s.phone === "" ? {} : { phone: s.phone }), ...(s.speed > 0 ? { speed: s.speed } : {}), ...(s.mtu === null ? {} : { mtu: s.mtu }) },
+    interface: name,
+  };
+}
+
+function ptp(local: string | null, remote: string | null): Value {
+  return { ipaddr: local, mask: "32", ...(remote === null || remote === local || remote === "0.0.0.0" || remote === "" ? {} : { ptp: remote }) };
+}
 function route(prefix: string): Value {
   const p = parsePrefix(prefix);
   if (!p) throw new RangeError(`not a prefix: ${prefix}`);
@@ -60,8 +74,8 @@ export class Netifd {
   readonly #zoneOf: (name: string) => string | null;
   /** Interfaces that netifd has set up and not torn down: it takes no news of others. */
   readonly #wanted = new Set<string>();
-  /** Interfaces that netifd believes up. */
-  readonly #told = new Set<string>();
+  /** Interfaces that netifd believes up, with the address that it knows. */
+  readonly #told = new Map<string, string>();
   /** Interfaces that were given up until their configuration changes. */
   readonly #blocked = new Set<string>();
 
@@ -89,16 +103,16 @@ export class Netifd {
     const list = dump?.["interface"];
     for (const i of Array.isArray(list) ? (list as readonly Table[]) : []) {
       const name = i["interface"];
-      if (i["proto"] !== PROTO || typeof name !== "string") continue;
+      if (!PROTOS.includes(i["proto"]) || typeof name !== "string") continue;
       const wanted = i["up"] === true || i["pending"] === true;
       const state = this.#status(name)?.state ?? "down";
-      if (i["up"] === true && state !== "up") this.#lost(name);
+      if (i["up"] === true && this.#place(name) === null) this.#lost(name);
       if (wanted) {
         this.#quietly(() => this.setup(name, true));
         continue;
       }
       this.#wanted.delete(name);
-      if (state !== "down") this.#quietly(() => this.#links.down(name));
+      if (state !== "down" || this.#place(name) !== null) this.#quietly(() => this.#links.down(name));
     }
   }
 
@@ -110,8 +124,9 @@ export class Netifd {
     this.#quietly(() => this.#links.refresh());
     const why = this.#links.broken(name);
     if (why !== null) this.#error(name, "INVALID_CONFIG", why);
-    this.#links.up(name);
-    if (this.#status(name)?.state === "up") this.#up(name, keep);
+    // A line on demand that stands by would dial.
+    if (this.#place(name) === null) this.#links.up(name);
+    if (this.#place(name) !== null) this.#up(name, keep);
   }
   /** netifd takes the interface down; `gone` within two seconds, of netifd's five. */
   teardown(name: string, gone: () => void): void {
@@ -162,16 +177,22 @@ export class Netifd {
       return;
     }
     // Also of a link whose section is gone by now.
-    if (e.kind === "link.state" && e.state !== "up" && this.#told.delete(e.link)) this.#lost(e.link);
-    else if (e.kind === "link.up") this.#up(e.link, false);
+    if (e.kind === "link.state" && e.state !== "up" && this.#place(e.link) === null && this.#told.delete(e.link)) this.#lost(e.link);
+    else if (e.kind === "link.up" || (e.kind === "link.standby" && !this.#told.has(e.link))) this.#up(e.link, false);
     else if (e.kind === "link.ipv6" && this.#told.has(e.link)) this.#ipv6(e.link, e.local !== "");
     else if (e.kind === "link.down") this.#failed(e.link);
   }
   #up(name: string, keep: boolean): void {
     const cfg = this.#links.clientConfig(name);
     const s = this.#status(name);
-    if (cfg === null || s === null || !this.#wanted.has(name)) return;
-    this.#told.add(name);
+    const place = this.#place(name);
+    if (cfg === null || s === null || place === null || !this.#wanted.has(name)) return;
+    // A netdev that was made anew has lost what netifd put there.
+    const before = this.#told.get(name);
+    if (cfg.proto === "nasdial" && before !== undefined && before !== place) this.#lost(name);
+    this.#told.set(name, place);
+    if (cfg.proto === "nasdial" && s.kind === "nas") return this.#notify(legUpdate(name, cfg, s, keep));
+    if (cfg.proto !== "l2tpsec" || s.kind !== "client") return;
     this.#notify(linkUpdate(name, cfg, s, keep));
     if (cfg.ipv6 === "auto" && s.local_ip6 !== null) addAlias(this.#bus, name, this.#zoneOf(name)).catch(() => {});
   }
@@ -183,12 +204,18 @@ export class Netifd {
     this.#notify({ action: ACTION.update, "link-up": false, interface: name });
   }
   #failed(name: string): void {
-    const error = this.#status(name)?.error;
+    const s = this.#status(name);
+    // Idle and not on demand: it stays down until somebody says ifup.
+    if (s?.kind === "nas" && s.error === null && s.standby === null && s.retry_in === null && s.role === "dial" && this.#wanted.has(name)) return this.#giveUp(name);
+    const error = s?.error;
     if (!error) return; // it was asked to end
     const code = error.code.toUpperCase().replaceAll("-", "_");
     this.#error(name, code, error.text);
     if (error.permanent !== true || !this.#wanted.has(name)) return;
-    // What no retry can mend: netifd gives up, until somebody changes the configuration or says ifup.
+    this.#giveUp(name);
+  }
+  /** What no retry can mend: netifd gives up, until somebody changes the configuration or says ifup. */
+  #giveUp(name: string): void {
     this.#blocked.add(name);
     this.#notify({ action: ACTION.blockRestart, interface: name });
     this.#notify({ action: ACTION.setupFailed, interface: name });
@@ -208,14 +235,20 @@ export class Netifd {
   #start(name: string): void {
     const why = this.#links.broken(name);
     if (why !== null) this.#error(name, "INVALID_CONFIG", why);
-    else if ((this.#status(name)?.state ?? "down") === "down") this.#links.up(name);
+    else if ((this.#status(name)?.state ?? "down") === "down" && this.#place(name) === null) this.#links.up(name);
   }
 
-  #status(name: string): ClientStatus | null {
+  /** Our address on a netdev that can carry packets, or stands by for the first one; else null. */
+  #place(name: string): string | null {
+    const s = this.#status(name);
+    if (s?.state === "up") return s.local_ip;
+    return s?.kind === "nas" ? (s.standby?.local_ip ?? null) : null;
+  }
+  #status(name: string): ClientStatus | NasStatus | null {
     if (this.#links.clientConfig(name) === null) return null;
     try {
       const s = this.#links.status(name)[name];
-      return s?.kind === "client" ? s : null;
+      return s?.kind === "client" || s?.kind === "nas" ? s : null;
     } catch (e) {
       if (!(e instanceof RequestRefused)) throw e;
       return null;

@@ -132,9 +132,9 @@ describe("a router's files", () => {
     assert.match(r.config.broken.get("bad") ?? "", /^network\.bad\.encap: .*; network\.bad\.mtu: /);
     assert.deepEqual([...r.config.raw.keys()], ["interface hq", "daemon", "server lns", "user branch1"]);
     // Also when sections contradict one another: the later one goes.
-    const twin = loadUci(files(`${NETWORK}config interface 'hq2'\n option proto l2tpsec\n option server a\n option psk x\n option ifname l2tps-hq\n`, `${OWN}config server 'hq'\n option psk x\n option local_ip 10.1.1.1\n option listen 10.1.1.2\n`));
+    const twin = loadUci(files(`${NETWORK}config interface 'hq2'\n option proto l2tpsec\n option server a\n option psk x\n option pppname l2tps-hq\n`, `${OWN}config server 'hq'\n option psk x\n option local_ip 10.1.1.1\n option listen 10.1.1.2\n`));
     assert.deepEqual(twin.config.interfaces.map((c) => c.name), ["hq"]);
-    assert.deepEqual([...twin.config.broken], [["hq2", "network.hq2.ifname: l2tps-hq is the netdev of hq already"]], "the interface hq runs, whatever a server of its name says");
+    assert.deepEqual([...twin.config.broken], [["hq2", "network.hq2.pppname: l2tps-hq is the netdev of hq already"]], "the interface hq runs, whatever a server of its name says");
     // A daemon section with a wrong option still counts for the rest of it.
     const d = loadUci(files(NETWORK, "config daemon\n option log loud\n option control /tmp/x.sock\n"));
     assert.deepEqual([d.config.daemon.log, d.config.daemon.control, d.faults.length], ["info", "/tmp/x.sock", 1]);
@@ -153,6 +153,37 @@ describe("a router's files", () => {
     assert.ok(ini.ok);
     assert.equal(ini.config.users[0]?.name, "bob@example.org");
     assert.ok(!load("[user x]\nusername = y\npassword = b\n[user y]\npassword = c\n").ok);
+  });
+  test("what netifd and LuCI have a name for goes by another: ifname is pppname; and a default route is there unless it is refused", () => {
+    const hq = "config interface hq\n option proto l2tpsec\n option server a\n option psk x\n";
+    const legs = (text: string): ReturnType<typeof loadUci>["config"] => loadUci(files(text, "config user u\n option password x\n")).config;
+    assert.deepEqual(faults(`${hq} option ifname tun0\n`), ["/etc/config/network:5 network.hq.ifname: is netifd's old name of device: pppname is meant"]);
+    assert.deepEqual(faults(`${hq} option pppname 'a b'\n`), ['/etc/config/network:5 network.hq.pppname: "a b" is no device name (allowed: a device name: 1 to 15 letters, digits, - _ .)']);
+    const c = legs(`${hq} option pppname tun0\n`).interfaces[0];
+    assert.deepEqual([c?.ifname, c?.defaultroute, legs(`${hq} option defaultroute 0\n`).interfaces[0]?.defaultroute], ["tun0", true, false]);
+    const nas = "config interface nas\n option proto nasdial\n option device /dev/ttyS0\n";
+    const dial = `${nas} list phone 5551234\n list phone 5554321\n option dns 2001:db8::1\n option username u\n option password hunter2\n`;
+    assert.deepEqual(faults(dial), []);
+    const leg = legs(dial).legs[0];
+    assert.deepEqual([leg?.name, leg?.phone, leg?.dns, leg?.defaultroute, legs(dial).interfaces.length], ["nas", ["5551234", "5554321"], null, true, 0]);
+    assert.doesNotMatch(inspect({ ...legs(dial), raw: null }, { depth: 9 }), /hunter2/);
+    const answer = legs(`${nas} option role answer\n option local_ip 10.0.0.1\n option remote_ip 10.0.0.2\n list ms_dns 10.0.0.1\n`).legs[0];
+    assert.deepEqual([answer?.dns, answer?.defaultroute], [["10.0.0.1"], false]);
+  });
+  test("every fault of a NAS leg with its UCI path", () => {
+    const text = "config interface 'modem'\n option proto nasdial\n option baud 12\n option idletimeout 5\n option psk x\n list pin 1\n list pin 2\n option password w0nderland\n";
+    assert.deepEqual(faults(text), [
+      "/etc/config/network:1 network.modem.device: is missing (allowed: a path such as /dev/ttyUSB0)",
+      '/etc/config/network:3 network.modem.baud: "12" is not allowed (allowed: a whole number from 300 to 4000000 bits per second)',
+      "/etc/config/network:4 network.modem.idletimeout: unknown option, did you mean idle_timeout?",
+      "/etc/config/network:7 network.modem.pin: takes one value, not a list (allowed: 1 to 255 characters)",
+    ]);
+    assert.deepEqual(faults("config interface 'modem'\n option proto nasdial\n option device /dev/ttyS0\n option password w0nderland\n"), [
+      "/etc/config/network:1 network.modem.phone: is missing: there is nothing to dial (allowed: a number, or line = direct for a null-modem cable)",
+      "/etc/config/network:1 network.modem.username: is missing: there is a password but no user",
+    ]);
+    const twice = "config interface a\n option proto nasdial\n option device /dev/ttyS0\n option line direct\n";
+    assert.deepEqual(faults(twice + twice.replace("face a", "face b")), ["/etc/config/network:7 network.b.device: interface a has the same device"]);
   });
   test("disabled interfaces and other protocols are not looked at", () => {
     assert.deepEqual(faults("config interface a\n option proto l2tpsec\n option disabled 1\n option mtu no\nconfig interface b\n option proto pppoe\n option mtu no\nconfig interface\n"), []);

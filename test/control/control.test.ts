@@ -14,7 +14,7 @@ import { concat, utf8 } from "../../src/core/text.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
 
 const CLIENT: ClientStatus = {
-  kind: "client", state: "up", since: "2026-01-01T00:00:00Z", server: "198.51.100.2", ifname: "l2tps-hq", mtu: 1400, local_ip: "10.99.0.10",
+  kind: "client", state: "up", since: "2026-01-01T00:00:00Z", server: "198.51.100.2", via: null, ifname: "l2tps-hq", mtu: 1400, local_ip: "10.99.0.10",
   local_ip6: null, remote_ip: "10.99.0.1", dns: [], wins: [], dataplane: "userspace", ipsec: "required", ike: null, esp: null, l2tp: null, ppp: null,
   stages: [{ name: "l2tp", state: "failed", text: "the peer says \x1b[2Jboo" }], drops: {}, error: null, retry_in: null,
   rx_bytes: 1, tx_bytes: 2, rx_packets: 3, tx_packets: 4,

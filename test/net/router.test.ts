@@ -26,7 +26,7 @@ const PREFIX = UBUSD === undefined ? "" : dirname(dirname(UBUSD));
 function network(more = "", password = PASSWORD): string {
   return `config interface 'loopback'\n\toption device 'lo'\n\toption proto 'static'\n\toption ipaddr '127.0.0.1'\n\toption netmask '255.0.0.0'\n
 config interface 'wan'\n\toption device 'wan'\n\toption proto 'static'\n\toption ipaddr '203.0.113.2'\n\toption netmask '255.255.255.0'\n\toption gateway '${B}'\n
-config interface 'hq'\n\toption proto 'l2tpsec'\n\toption server '${B}'\n\toption username 'branch1'\n\toption password '${password}'\n\toption psk '${PSK}'\n\tlist routes '10.2.0.0/16'\n${more}`;
+config interface 'hq'\n\toption proto 'l2tpsec'\n\toption server '${B}'\n\toption username 'branch1'\n\toption password '${password}'\n\toption psk '${PSK}'\n\tlist routes '10.2.0.0/16'\n\toption defaultroute '0'\n${more}`;
 }
 
 class Router {

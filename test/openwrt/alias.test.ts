@@ -25,7 +25,7 @@ class Scene {
   constructor(more: string) {
     const cfg = config(more);
     this.status = {
-      kind: "client", state: "up", since: "", server: "198.51.100.2", ifname: "l2tps-hq", mtu: 1400, local_ip: "10.9.0.2", remote_ip: "10.9.0.1", local_ip6: null,
+      kind: "client", state: "up", since: "", server: "198.51.100.2", via: null, ifname: "l2tps-hq", mtu: 1400, local_ip: "10.9.0.2", remote_ip: "10.9.0.1", local_ip6: null,
       dns: [], wins: [], dataplane: "none", ipsec: "required", ike: null, esp: null, l2tp: null, ppp: null, rx_bytes: 0, tx_bytes: 0, rx_packets: 0, tx_packets: 0,
       stages: [], drops: {}, error: null, retry_in: null,
     };

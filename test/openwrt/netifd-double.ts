@@ -9,6 +9,7 @@ interface Iface {
   /** Every update that was taken, in order. */
   readonly updates: Table[];
   keptUp: number;
+  readonly proto: string;
 }
 
 export interface Handler {
@@ -23,8 +24,8 @@ export class NetifdDouble {
   readonly refused: Table[] = [];
   handler: Handler = { setup: async () => {}, teardown: async () => {} };
 
-  add(name: string): Iface {
-    const i: Iface = { state: "down", autostart: true, errors: [], updates: [], keptUp: 0 };
+  add(name: string, proto = name === "lan" ? "static" : "l2tpsec"): Iface {
+    const i: Iface = { proto, state: "down", autostart: true, errors: [], updates: [], keptUp: 0 };
     this.ifaces.set(name, i);
     return i;
   }
@@ -57,7 +58,7 @@ export class NetifdDouble {
 
   async serve(bus: Ubus): Promise<void> {
     const name = { args: { interface: TYPE.STRING } } as const;
-    const shown = (n: string, i: Iface): Table => ({ interface: n, up: i.state === "up", pending: i.state === "setup", available: true, autostart: i.autostart, proto: n === "lan" ? "static" : "l2tpsec" });
+    const shown = (n: string, i: Iface): Table => ({ interface: n, up: i.state === "up", pending: i.state === "setup", available: true, autostart: i.autostart, proto: i.proto });
     await bus.add({
       path: "network.interface",
       methods: {

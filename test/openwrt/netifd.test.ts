@@ -2,20 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Ubus, UbusError } from "ubus-client";
-import { compose } from "../../src/build.ts";
-import { loadUci } from "../../src/config/uci-load.ts";
-import type { Config } from "../../src/config/schema.ts";
-import { EventHub } from "../../src/control/log.ts";
-import type { Daemon } from "../../src/daemon.ts";
-import { NonePlane } from "../../src/dataplane/none.ts";
-import { Netifd } from "../../src/openwrt/netifd.ts";
-import { serveUbus } from "../../src/openwrt/ubus.ts";
-import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
-import { FakeUbusd } from "../../src/ubus-client/test/ubusd.ts";
-import { SERVER_CONF, server, type Site, World } from "../sim/world.ts";
-import { serialHost } from "../sim/modem.ts";
-import type { SimHost } from "../sim/simnet.ts";
-import { NetifdDouble } from "./netifd-double.ts";
+import { server } from "../sim/world.ts";
+import { Router } from "./router.ts";
 
 const HQ = `config interface 'hq'
 	option proto 'l2tpsec'
@@ -25,81 +13,8 @@ const HQ = `config interface 'hq'
 	option psk 'swordfish'
 	list routes '192.168.20.0/24'
 	list routes '10.8.0.0/16'
+	option defaultroute '0'
 `;
-
-class Router {
-  readonly w = new World();
-  readonly ubusd = new FakeUbusd();
-  readonly netifd = new NetifdDouble();
-  readonly lns: Site;
-  readonly lines: string[] = [];
-  readonly host: SimHost;
-  readonly #handler: Ubus;
-  text: string;
-  daemon!: Daemon;
-  bus!: Ubus;
-
-  constructor(text: string) {
-    this.text = text;
-    this.lns = this.w.site(this.w.net.host("lns", ["198.51.100.2"]), SERVER_CONF);
-    this.host = this.w.net.host("router", ["203.0.113.2"]);
-    const netifdBus = new Ubus({ connect: () => this.ubusd.connect(), clock: this.w.clock });
-    void this.netifd.serve(netifdBus);
-    netifdBus.start();
-    this.#handler = new Ubus({ connect: () => this.ubusd.connect(), clock: this.w.clock });
-    this.#handler.start();
-    // What openwrt/l2tpsec/files/lib/netifd/proto/l2tpsec.sh does.
-    this.netifd.handler = {
-      setup: (name) => this.#handler.call("l2tpsec", "setup", { name }),
-      teardown: (name) => this.#handler.call("l2tpsec", "teardown", { name }, { timeout: 4000 }),
-    };
-  }
-  config(): Config {
-    const r = loadUci([{ name: "network", path: "network", text: this.text }]);
-    assert.ok(r.whole);
-    return r.config;
-  }
-  async startDaemon(): Promise<void> {
-    const plane = new NonePlane({ clock: this.w.clock, rng: nodeCrypto, net: this.host });
-    const hub = new EventHub(this.w.clock, "debug", (l) => void this.lines.push(l));
-    const env = { readFile: () => "", env: () => undefined, hostname: () => "router", wallClock: () => this.w.clock.now(), resolve: async (n: string) => [n] };
-    this.daemon = compose({ clock: this.w.clock, crypto: nodeCrypto, host: env, serial: serialHost() }, plane, hub, this.config(), () => this.config(), true);
-    let netifd: Netifd | null = null;
-    this.bus = new Ubus({ connect: () => this.ubusd.connect(), clock: this.w.clock, onState: (up) => up && void netifd?.sync() });
-    netifd = new Netifd(this.bus, this.daemon, hub);
-    await serveUbus(this.bus, netifd.api(), this.w.clock, netifd);
-    await netifd.watch();
-    this.bus.start();
-    this.daemon.start();
-    await this.run(50);
-  }
-  async stopDaemon(): Promise<void> {
-    let done = false;
-    this.daemon.stop("test", () => {
-      done = true;
-      this.bus.close();
-    });
-    for (let i = 0; i < 200 && !done; i++) await this.run(20);
-    assert.ok(done);
-    await this.run(50);
-  }
-  async run(ms: number): Promise<void> {
-    for (let t = 0; t < ms; t += 10) {
-      await this.ubusd.flush();
-      await this.w.run(10, 10);
-      await this.ubusd.flush();
-    }
-  }
-  async until(what: string, ms: number, done: () => boolean): Promise<void> {
-    for (let t = 0; !done(); t += 20) {
-      if (t > ms) assert.fail(`${what} did not happen: ${JSON.stringify([...this.netifd.ifaces])}\n${this.lines.join("\n")}`);
-      await this.run(20);
-    }
-  }
-  async isUp(name = "hq"): Promise<void> {
-    await this.until(`${name} up`, 20_000, () => this.netifd.at(name).state === "up" && this.daemon.status(name)[name]?.state === "up");
-  }
-}
 
 const UPDATE = {
   action: 0, ifname: "l2tps-hq", "link-up": true, "address-external": true, keep: false, ipaddr: [{ ipaddr: "10.99.0.100", mask: "32", ptp: "10.99.0.1" }],
@@ -121,8 +36,10 @@ test("ifup: the exact update; ifdown: nothing is left", async () => {
 });
 
 test("the default route with metric 0 goes in two halves, and whole with a metric of its own; without peerdns no servers", async () => {
+  const halves = [...UPDATE.routes, { target: "0.0.0.0", netmask: "1" }, { target: "128.0.0.0", netmask: "1" }];
   for (const [more, routes] of [
-    ["\toption defaultroute '1'\n", [...UPDATE.routes, { target: "0.0.0.0", netmask: "1" }, { target: "128.0.0.0", netmask: "1" }]],
+    ["\toption defaultroute ''\n", halves], // as with every protocol of netifd's
+    ["\toption defaultroute '1'\n", halves],
     ["\toption defaultroute '1'\n\toption metric '5'\n\toption peerdns '0'\n", [...UPDATE.routes, { target: "0.0.0.0", netmask: "0" }]],
   ] as const) {
     const r = new Router(HQ + more);

@@ -4,7 +4,8 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { CLIENT, type Options } from "../../src/config/schema.ts";
-import { loadUci } from "../../src/config/uci-load.ts";
+import { NASDIAL } from "../../src/config/nasdial.ts";
+import { CALLED, loadUci } from "../../src/config/uci-load.ts";
 import { loadProtocol } from "./luci.ts";
 import { HANDLER, INIT, missing, Scene, SHELLS } from "./shell.ts";
 
@@ -27,7 +28,7 @@ test("what is executable, and what not", () => {
   const mode = (f: string): number => statSync(f).mode & 0o777;
   assert.deepEqual([mode(HANDLER), mode(INIT), mode(`${FILES}/etc/config/l2tpsec`) & 0o111], [0o755, 0o755, 0]);
   assert.match(readFileSync(HANDLER, "utf8"), /^\[ -n "\$INCLUDE_ONLY" \] \|\| \{\n\t\. \/lib\/functions\.sh\n\t\. \.\.\/netifd-proto\.sh\n\tinit_proto "\$@"\n\}$/m);
-  assert.match(readFileSync(HANDLER, "utf8"), /^\[ -n "\$INCLUDE_ONLY" \] \|\| add_protocol l2tpsec\n$/m);
+  assert.match(readFileSync(HANDLER, "utf8"), /^\[ -n "\$INCLUDE_ONLY" \] \|\| \{\n\tadd_protocol l2tpsec\n\tadd_protocol nasdial\n\}\n$/m);
   assert.ok(readFileSync(INIT, "utf8").startsWith("#!/bin/sh /etc/rc.common\n"));
 });
 
@@ -42,20 +43,23 @@ for (const [name, words] of SHELLS) {
       }
     };
 
-    test("the handler's options are the schema's, but for the secrets and netifd's own", scene((s) => {
-      const lines = s.handler(["dump"]);
-      const flags = lines.filter((l) => l.startsWith("flags"));
-      assert.deepEqual(flags, ["flags no_device=1 available=1 no_proto_task=1 lasterror=1"]);
-      const options = lines.filter((l) => !/^(flags|exit)/.test(l)).map((l) => l.split(" ") as [string, string]);
-      const schema = Object.entries(CLIENT as Options).filter(([n, o]) => !o.kind.secret && n !== "proto" && n !== "auto");
-      assert.deepEqual(options.map(([, n]) => n.replace(/:.*/, "")).sort(), schema.map(([n]) => n).sort());
-      for (const [type, o] of options) {
-        const n = o.replace(/:.*/, "");
-        const many = (CLIENT as Options)[n]?.kind.many === true;
-        assert.equal(type === "array", many, `${o}: a list of UCI would not be seen`);
-        // netifd has these itself, with these types.
-        const own: Record<string, string> = { defaultroute: "boolean", peerdns: "boolean", metric: "int" };
-        assert.equal(type, own[n] ?? (many ? "array" : "string"), n);
+    test("the handler's options are the schema's, but for what may be secret and netifd's own", scene((s) => {
+      for (const [proto, list] of [["l2tpsec", CLIENT], ["nasdial", NASDIAL]] as const) {
+        const lines = s.handler(["dump"], {}, proto);
+        const flags = lines.filter((l) => l.startsWith("flags"));
+        assert.deepEqual(flags, ["flags no_device=1 available=1 no_proto_task=1 lasterror=1"]);
+        const called: Readonly<Record<string, string>> = CALLED[proto];
+        const schema = new Map(Object.entries(list as Options).filter(([n, o]) => !o.kind.secret && !/^(proto|auto|chat|init\d?)$/.test(n)).map(([n, o]) => [called[n] ?? n, o]));
+        const options = lines.filter((l) => !/^(flags|exit)/.test(l)).map((l) => l.split(" ") as [string, string]);
+        assert.deepEqual(options.map(([, n]) => n.replace(/:.*/, "")).sort(), [...schema.keys()].sort());
+        for (const [type, o] of options) {
+          const n = o.replace(/:.*/, "");
+          const many = schema.get(n)?.kind.many === true;
+          assert.equal(type === "array", many, `${o}: a list of UCI would not be seen`);
+          // netifd has these itself, with these types.
+          const own: Record<string, string> = { defaultroute: "boolean", peerdns: "boolean", metric: "int" };
+          assert.equal(type, own[n] ?? (many ? "array" : "string"), n);
+        }
       }
     }));
 
@@ -91,6 +95,8 @@ for (const [name, words] of SHELLS) {
       s.program("resolveip", "exit 1");
       const all = s.handler(["setup", "hq"], { server: "a", password: "hunter2", psk: "hunter2", tunnel_secret: "hunter2" });
       assert.doesNotMatch(all.join("\n"), /hunter2/);
+      assert.deepEqual(s.handler(["setup", "modem"], { device: "/dev/ttyUSB0", password: "hunter2", pin: "hunter2" }, "nasdial"), ['ubus call l2tpsec setup {"name":"modem"}', "exit 0"]);
+      assert.deepEqual(s.handler(["teardown", "modem"], {}, "nasdial"), ['ubus -t 4 call l2tpsec teardown {"name":"modem"}', "exit 0"]);
     }));
 
     test("init: one instance, respawned for ever, its output in the log", scene((s) => {
@@ -128,7 +134,7 @@ for (const [name, words] of SHELLS) {
 
 test("LuCI has words for what the handler and the daemon say to netifd", () => {
   const { errors } = loadProtocol();
-  const said = [...readFileSync(HANDLER, "utf8").matchAll(/proto_notify_error "\$config" (\w+)/g), ...readFileSync("src/openwrt/netifd.ts", "utf8").matchAll(/#error\(name, "(\w+)"/g)];
+  const said = [...readFileSync(HANDLER, "utf8").matchAll(/proto_notify_error "\$1" (\w+)/g), ...readFileSync("src/openwrt/netifd.ts", "utf8").matchAll(/#error\(name, "(\w+)"/g)];
   assert.deepEqual([...new Set(said.map((m) => m[1]))].sort(), ["INVALID_CONFIG", "NO_DAEMON"]);
   for (const m of said) assert.ok(errors.has(m[1] ?? ""), m[1]);
   assert.ok(readdirSync(FILES).length > 0);

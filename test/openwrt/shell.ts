@@ -36,9 +36,9 @@ export class Scene {
     if (r.stderr !== "") throw new Error(`${file} ${args.join(" ")}: ${r.stderr}`);
     return [...(existsSync(log) ? readFileSync(log, "utf8").trim().split("\n") : []), `exit ${r.status}`];
   }
-  handler(args: readonly string[], values: Readonly<Record<string, string>> = {}): string[] {
+  handler(args: readonly string[], values: Readonly<Record<string, string>> = {}, proto = "l2tpsec"): string[] {
     const env = Object.fromEntries(Object.entries(values).map(([k, v]) => [`VALUE_${k}`, v]));
-    return this.run("test/openwrt/standin/netifd-proto.sh", ["l2tpsec", ...args], { ...env, HANDLER });
+    return this.run("test/openwrt/standin/netifd-proto.sh", [proto, ...args], { ...env, HANDLER });
   }
   init(command: string, program = ""): string[] {
     return this.run("test/openwrt/standin/rc.common", [INIT, command], { FAKE_PROG: program });

@@ -13,7 +13,7 @@ after(async () => browser?.close());
 const EVIL = "<script>window.hacked=1</script><img src=x onerror=window.hacked=1>";
 const traffic = { rx_bytes: 5_000_000, tx_bytes: 900_000, rx_packets: 5000, tx_packets: 900 };
 const hq: ClientStatus = {
-  ...traffic, kind: "client", state: "up", since: "2026-11-23T12:00:00Z", server: "vpn.example.org", ifname: "l2tps-hq", mtu: 1400, local_ip: "10.0.0.7", local_ip6: null, remote_ip: "10.0.0.1",
+  ...traffic, kind: "client", state: "up", since: "2026-11-23T12:00:00Z", server: "vpn.example.org", via: null, ifname: "l2tps-hq", mtu: 1400, local_ip: "10.0.0.7", local_ip6: null, remote_ip: "10.0.0.1",
   dns: ["10.0.0.53"], wins: [], dataplane: "userspace", ipsec: "required", ike: { version: 1, proposal: "aes256-sha256-modp2048", nat: "us", peer_id: EVIL },
   esp: { proposal: "aes256gcm16", encap: "udp", spi_in: "0x00000001", spi_out: "0x00000002" }, l2tp: { tunnel: 1, peer_tunnel: 2, call: 3, peer_call: 4, peer_host: EVIL },
   ppp: { auth: "mschapv2", mru: 1400, peer_mru: 1400 }, stages: [{ name: "server", state: "ok", text: "found" }], drops: { "esp.replay": 3, "esp.short": 0 }, error: null, retry_in: null,

@@ -29,4 +29,4 @@ add_protocol() {
 INCLUDE_ONLY=1
 . "$HANDLER"
 init_proto "$@"
-add_protocol l2tpsec
+add_protocol "$1"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# netifd's handler for interfaces of proto l2tpsec. One daemon serves them all, reads their options itself and tells netifd itself
-# how they are; this script only passes on that netifd wants an interface up, or down, and ends.
+# netifd's handler for interfaces of proto l2tpsec and nasdial. One daemon serves them all, reads their options itself and tells
+# netifd itself how they are; this script only passes on that netifd wants an interface up, or down, and ends.
 
 [ -n "$INCLUDE_ONLY" ] || {
 	. /lib/functions.sh
@@ -10,16 +10,33 @@
 	init_proto "$@"
 }
 
-proto_l2tpsec_init_config() {
+# For both: no device of netifd's, and no process to watch.
+l2tpsec_flags() {
 	no_device=1
 	available=1
 	no_proto_task=1
 	lasterror=1
+}
+
+l2tpsec_setup() {
+	ubus call l2tpsec setup "{\"name\":\"$1\"}" >/dev/null 2>&1 && return
+	# It asks netifd for its interfaces when it starts, so nothing needs to be tried again here.
+	ubus list l2tpsec >/dev/null 2>&1 || proto_notify_error "$1" NO_DAEMON
+}
+
+l2tpsec_teardown() {
+	# Answered when the peer has its goodbyes: two seconds at most, of the five that netifd gives.
+	ubus -t 4 call l2tpsec teardown "{\"name\":\"$1\"}" >/dev/null 2>&1
+	return 0
+}
+
+proto_l2tpsec_init_config() {
+	l2tpsec_flags
 
 	# What netifd compares to see a change. The secrets are missing on purpose: netifd would write them into this script's
 	# arguments, for everybody to read; the daemon sees by itself when one of them changes.
 	proto_config_add_string server username ipsec encap local_id remote_id ike_lifetime esp_lifetime esp_lifetime_mbytes dpd
-	proto_config_add_string hide_avps hostname hello sequencing keepalive mtu dataplane ifname refuse_pap refuse_chap
+	proto_config_add_string hide_avps hostname hello sequencing keepalive mtu dataplane pppname refuse_pap refuse_chap
 	proto_config_add_string ipv6 refuse_mschapv2 refuse_eap source_port call reconnect_min reconnect_max
 	proto_config_add_array 'ike_proposals:list(string)' 'esp_proposals:list(string)' 'routes:list(string)'
 	proto_config_add_boolean defaultroute peerdns
@@ -44,17 +61,34 @@ proto_l2tpsec_setup() {
 		break
 	done
 
-	ubus call l2tpsec setup "{\"name\":\"$config\"}" >/dev/null 2>&1 && return
-	# It asks netifd for its interfaces when it starts, so nothing needs to be tried again here.
-	ubus list l2tpsec >/dev/null 2>&1 || proto_notify_error "$config" NO_DAEMON
+	l2tpsec_setup "$config"
 }
 
 proto_l2tpsec_teardown() {
-	local config="$1"
-
-	# Answered when the peer has its goodbyes: two seconds at most, of the five that netifd gives.
-	ubus -t 4 call l2tpsec teardown "{\"name\":\"$config\"}" >/dev/null 2>&1
-	return 0
+	l2tpsec_teardown "$1"
 }
 
-[ -n "$INCLUDE_ONLY" ] || add_protocol l2tpsec
+proto_nasdial_init_config() {
+	l2tpsec_flags
+
+	# As above. The chat script and the init strings may hold secrets too.
+	proto_config_add_string 'device:device' baud flow line role dial_command apn username login carrier_check command_timeout
+	proto_config_add_string connect_timeout rings dial_attempts redial_pause reconnect_min reconnect_max idle_timeout demand
+	proto_config_add_string keepalive mtu pppname refuse_pap refuse_chap refuse_mschapv2 refuse_eap local_ip remote_ip
+	proto_config_add_array 'phone:list(string)' 'hold:list(string)' 'routes:list(string)' 'auth:list(string)' 'ms_dns:list(string)'
+	proto_config_add_boolean defaultroute peerdns
+	proto_config_add_int metric
+}
+
+proto_nasdial_setup() {
+	l2tpsec_setup "$1"
+}
+
+proto_nasdial_teardown() {
+	l2tpsec_teardown "$1"
+}
+
+[ -n "$INCLUDE_ONLY" ] || {
+	add_protocol l2tpsec
+	add_protocol nasdial
+}
