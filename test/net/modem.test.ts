@@ -2,7 +2,7 @@
 //
 //   a: nas-isp 10.7.0.2 -- modem 111 ~~ exchange ~~ modem 222 -- nas-line 10.7.0.1 :b      and nothing else between the two
 import assert from "node:assert/strict";
-import { existsSync, symlinkSync } from "node:fs";
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { describe } from "node:test";
 import { Daemon, type Section } from "./daemon.ts";
 import { type Lab, type Ns, scenario, until } from "./harness.ts";
@@ -20,12 +20,12 @@ interface Site {
   readonly caller: Daemon;
   readonly nas: Daemon;
 }
-async function site(lab: Lab, caller: Section = {}, nas: Section = {}, tunnel: Section = {}): Promise<Site> {
+async function site(lab: Lab, caller: Section = {}, nas: Section = {}, tunnel: Section = {}, speed = 115200): Promise<Site> {
   const [a, b] = await Promise.all([lab.ns("a"), lab.ns("b")]);
   await b.must("ip", "addr", "add", `${B}/32`, "dev", "lo");
   const exchange = new Exchange();
   lab.atEnd(() => Promise.resolve(exchange.close()));
-  const modems = [exchange.modem("111", 115200), exchange.modem("222", 115200)] as const;
+  const modems = [exchange.modem("111", speed), exchange.modem("222", speed)] as const;
   // Under a name that is no pty's, so that there is a lock file.
   const tty = `${lab.dir}/tty${process.pid}`;
   symlinkSync(modems[0].device, tty);
@@ -139,5 +139,69 @@ describe("over modems", () => {
     assert.equal(hq.local_ip, "10.99.0.10");
     assert.match(hq.stages.find((s) => s.name === "route")?.text ?? "", /from 10\.7\.0\.2 by nas-isp/);
     assert.equal((await a.ping("10.99.0.1", 3)).received, 3);
+  });
+
+  scenario("within a second of CONNECT the link is up, at 33600 bit/s too", { timeout: 60_000 }, async (lab) => {
+    const { exchange, modems, caller, nas } = await site(lab, {}, {}, { auto: "no" }, 33600);
+    let connected = 0;
+    exchange.onTalk = (m, who, line) => {
+      if (m === modems[0] && who === "modem" && line.startsWith("CONNECT")) connected = performance.now();
+    };
+    await nas.start();
+    await caller.start();
+    await caller.event("isp", "link.up", 15_000);
+    const ms = performance.now() - connected;
+    console.log(`from CONNECT to up: ${ms.toFixed(0)} ms`);
+    assert.ok(ms <= 1000, `${ms} ms`);
+  });
+
+  scenario("the next call brings another address: the tunnel starts anew with it", { timeout: 90_000 }, async (lab) => {
+    const { a, exchange, caller, nas } = await site(lab);
+    await nas.start();
+    await caller.start();
+    assert.match((await caller.waitUp("hq", 30_000)).stages.map((s) => s.text).join(), /from 10\.7\.0\.2 by nas-isp/);
+    writeFileSync(nas.file, readFileSync(nas.file, "utf8").replace("ip = 10.7.0.2", "ip = 10.7.0.99"));
+    assert.equal((await nas.cli("reload")).code, 0);
+    const mark = caller.mark;
+    exchange.loseCarrier();
+    const hq = await caller.waitUp("hq", 40_000, mark);
+    assert.equal((await caller.nasStatus("isp")).local_ip, "10.7.0.99");
+    assert.match(hq.stages.map((s) => s.text).join(), /from 10\.7\.0\.99 by nas-isp/);
+    assert.equal((await a.ping("10.99.0.1", 3)).received, 3);
+  });
+
+  scenario("however it ends, no lock file stays, and the device is free", { timeout: 90_000 }, async (lab) => {
+    const { exchange, modems, lock, caller, nas } = await site(lab, {}, {}, { auto: "no" });
+    const free = (what: string): Promise<true> => until(what, 8000, () => !existsSync(lock) && !modems[0].held || null);
+    await nas.start();
+    // in the midst of the dialogue, and in the call
+    for (const word of ["modem\\.step", "modem\\.connected", "link\\.up"]) {
+      await caller.start();
+      await caller.proc.line(new RegExp(`isp: ${word}`), 20_000);
+      assert.equal(existsSync(lock), true);
+      assert.equal((await caller.stop()).code, 0);
+      await free(`stopped after ${word}`);
+      await until("the NAS's modem is free", 10_000, () => !modems[1].online);
+    }
+    // killed: what stays names a process that is gone, and is no obstacle
+    await caller.start();
+    await caller.event("isp", "link.up", 20_000);
+    await caller.kill();
+    await until("the line is free", 5000, () => !modems[0].held);
+    await caller.start();
+    await caller.event("isp", "link.up", 40_000);
+    // the dialogue fails
+    let mark = caller.mark;
+    exchange.ends.set("222", "NO DIALTONE");
+    exchange.loseCarrier();
+    await caller.proc.line(/isp: link\.down .*code="no-dialtone"/, 20_000, mark);
+    await free("after a failure");
+    exchange.ends.clear();
+    // the modem is pulled out
+    await caller.event("isp", "link.up", 30_000, mark);
+    mark = caller.mark;
+    modems[0].close();
+    await caller.event("isp", "link.down", 5000, mark);
+    await until("no lock", 3000, () => !existsSync(lock));
   });
 });

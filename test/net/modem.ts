@@ -76,6 +76,7 @@ export class Modem {
   #peer: Modem | null = null;
   #caller = false;
   #open = false;
+  #gone = false;
   #command = "";
   #rings = 0;
   #lastByte = 0;
@@ -97,11 +98,16 @@ export class Modem {
   get held(): boolean {
     return this.#open;
   }
+  /** Pulled out. */
   close(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.hangUp();
     this.#pty.close();
   }
 
   tick(): void {
+    if (this.#gone) return;
     this.#pty.flush();
     if (this.#mode === "data") this.#carry();
     else this.#take(this.#pty.read(MAX_COMMAND), (data) => {

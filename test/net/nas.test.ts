@@ -1,9 +1,10 @@
 // The NAS leg: PPP over a serial line between two routers, and the tunnel that runs on it.
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { describe } from "node:test";
 import { Daemon } from "./daemon.ts";
 import { type Lab, type Ns, scenario, sleep, until } from "./harness.ts";
+import { LineTap } from "./anatomy.ts";
 import { SerialLine } from "./line.ts";
 import { clientSection, lan, PASSWORD, serverConfig } from "./sites.ts";
 
@@ -96,5 +97,67 @@ describe("over a serial line", () => {
     await sleep(200);
     assert.equal(existsSync("/var/lock/LCK..ttyNONE7"), false);
     await until("status says so", 3000, async () => (await d.nasStatus("isp")).retry_in !== null);
+  });
+
+  scenario("TCP fills the line: 95 % of 115200 baud, less headers, framing and escapes", { timeout: 60_000 }, async (lab) => {
+    const { a, b, caller, nas, line } = await legs(lab, 115200);
+    await nas.start();
+    await caller.start();
+    await caller.event("isp", "link.up", 15_000);
+    await caller.event("hq", "link.up", 15_000);
+    assert.equal((await caller.cli("down", "hq")).code, 0);
+    await caller.event("hq", "link.down", 3000);
+    assert.match(await a.routes(), /203\.0\.113\.1 dev nas-isp/, "the line's own route to the server outlives the tunnel");
+    await sleep(500);
+    const server = b.spawn(process.execPath, "-e", `require("net").createServer((s) => { let n = 0; s.on("data", (d) => { n += d.length; }); s.on("end", () => { console.log("got " + n); process.exit(); }); }).listen(5001, "${B}", () => console.log("listening"))`);
+    await server.line(/listening/, 5000);
+    const tap = new LineTap();
+    const seen = { bytes: 0, from: 0, to: 0 };
+    line.onBytes = (from, data) => {
+      if (from !== 0) return;
+      seen.to = performance.now();
+      if (seen.bytes === 0) seen.from = seen.to;
+      seen.bytes += data.length;
+      tap.input(data);
+    };
+    await a.must(process.execPath, "-e", `require("net").connect(5001, "${B}", function () { this.end(require("crypto").randomBytes(120000)); })`);
+    const payload = Number((await server.line(/got (\d+)/, 5000))[1]);
+    line.onBytes = () => {};
+    const seconds = (seen.to - seen.from) / 1000;
+    const capacity = 11_520 * seconds;
+    // What nobody can do without: IP and TCP with time stamps (52), PPP, FCS, flags and escapes of every frame.
+    const counted = tap.frames.reduce((n, f) => n + f.raw.length - Math.max(0, f.ip - 52), 0);
+    const words = `${payload} bytes of payload and ${counted} of headers, framing and escapes in ${tap.frames.length} packets; room for ${capacity.toFixed(0)} in ${seconds.toFixed(1)} s`;
+    console.log(`115200 baud: ${((100 * payload) / (capacity - counted)).toFixed(1)} %: ${words}`);
+    assert.ok(payload >= 0.95 * (capacity - counted), words);
+  });
+
+  for (const [outer, inner] of [[576, 502], [1500, 1400]] as const) {
+    scenario(`a leg of MTU ${outer}: the tunnel's packets fit it, none is broken up`, { timeout: 60_000 }, async (lab) => {
+      const { a, caller, nas } = await legs(lab, 0, { mtu: outer });
+      await nas.start();
+      await caller.start();
+      const hq = await caller.waitUp("hq", 20_000);
+      assert.equal((await caller.nasStatus("isp")).mtu, outer);
+      assert.equal(hq.mtu, inner);
+      const wire = await a.capture("nas-isp", "esp");
+      for (const size of [inner - 29, inner - 28]) assert.equal((await a.ping("10.99.0.1", 2, 0.2, ["-M", "do", "-s", String(size)])).received, 2);
+      await wire.stop();
+      assert.equal(await wire.count("ip[6:2] & 0x3fff != 0"), 0, "fragments");
+    });
+  }
+
+  scenario("a line that carries nothing costs nothing", { timeout: 60_000 }, async (lab) => {
+    const { caller, nas } = await legs(lab, 0);
+    await nas.start();
+    await caller.start();
+    await caller.event("hq", "link.up", 20_000);
+    await sleep(2000);
+    const ticks = (): number => readFileSync(`/proc/${caller.proc.pid}/stat`, "utf8").split(") ")[1]?.split(" ").slice(11, 13).reduce((n, x) => n + Number(x), 0) ?? 0;
+    const before = ticks();
+    await sleep(10_000);
+    const used = ticks() - before;
+    console.log(`idle: ${used * 10} ms of CPU in 10 s`);
+    assert.ok(used <= 5, `${used} ticks of 10 ms in 10 s`);
   });
 });

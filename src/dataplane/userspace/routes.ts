@@ -4,7 +4,6 @@ import { SystemError } from "../../core/errors.ts";
 import type { Clock, Timer } from "../../core/clock.ts";
 import type { EventLog } from "../../core/events.ts";
 import { errnoOf } from "../../linux/errno.ts";
-import { OUR_PROTOCOL } from "../../linux/rtnl.ts";
 import type { FoundRoute, RouteSpec, Rtnl } from "../../linux/rtnl.ts";
 import { RT } from "../../linux/uapi.ts";
 
@@ -119,7 +118,8 @@ export class OuterRoutes {
   #wanted(server: string): RouteSpec | null {
     const entry = this.#rtnl.routeTo(server);
     const host = entry.length === (server.includes(":") ? 128 : 32);
-    if (entry.type !== RT.RTN_UNICAST || (host && entry.protocol !== OUR_PROTOCOL)) return null; // our own address, or the user's route
+    // Our own address; or a route to this very host, the user's or a line's: nothing to add to it, nor to take away later.
+    if (entry.type !== RT.RTN_UNICAST || (host && !this.#isOurs(entry.dev))) return null;
     const path = this.#rtnl.pathTo(server);
     if (this.#isOurs(path.dev)) throw new SystemError("ENETUNREACH", `no route to ${server}`, "the only one leads into a tunnel");
     return { prefix: server, dev: path.dev, ...(path.gateway === null ? {} : { gateway: path.gateway, onlink: true }) };
