@@ -8,6 +8,8 @@ export interface Widget {
   title: string;
   help: string;
   values: string[];
+  /** Shown with these values of others only. */
+  on: Readonly<Record<string, string>>;
   default?: string;
   placeholder?: string;
   password?: boolean;
@@ -19,6 +21,7 @@ export interface LuciOption {
   readonly title: string;
   readonly def?: string;
   readonly required?: boolean;
+  readonly uci?: string;
   readonly kind: { readonly allowed: string; ok(s: string): boolean };
 }
 export interface OptionTable {
@@ -30,14 +33,20 @@ export interface OptionTable {
 export class FormSection {
   readonly widgets: Widget[] = [];
   readonly tabs: string[] = ["general", "advanced"];
-  tab(name: string): void {
+  tab(name: string, _title?: string, _help?: string): void {
     if (this.tabs.includes(name)) throw new Error("Tab already declared");
     this.tabs.push(name);
   }
-  taboption(tab: string | null, type: string, name: string, title: string, help: string): Widget & { value(v: string): void } {
+  taboption(tab: string | null, type: string, name: string, title: string, help: string): Widget & { value(v: string): void; depends(on: Widget["on"]): void } {
     if (tab !== null && !this.tabs.includes(tab)) throw new ReferenceError(`no tab ${tab}`);
     const values: string[] = [];
-    const w = { name, tab, type, title, help, values, value: (v: string): void => void values.push(v) };
+    const w = {
+      name, tab, type, title, help, values, on: {} as Widget["on"],
+      value: (v: string): void => void values.push(v),
+      depends(on: Widget["on"]): void {
+        w.on = on;
+      },
+    };
     this.widgets.push(w);
     return w;
   }
@@ -72,14 +81,17 @@ export interface Protocol {
   getI18n(): string;
   getErrors(): string[] | null;
 }
-export function loadProtocol(): { protocol: Protocol; errors: Map<string, string>; virtual: RegExp[] } {
+export function loadProtocol(): { protocol: Protocol; nasdial: Protocol; errors: Map<string, string>; virtual: RegExp[] } {
   const errors = new Map<string, string>();
   const virtual: RegExp[] = [];
+  const protocols = new Map<string, Protocol>();
   const network = {
     registerPatternVirtual: (r: RegExp): void => void virtual.push(r),
     registerErrorCode: (code: string, text: string): void => void errors.set(code, text),
-    registerProtocol: (_name: string, p: unknown): unknown => p,
+    registerProtocol: (name: string, p: Protocol): unknown => protocols.set(name, p) && p,
   };
-  const protocol = load(`${PROTO}/protocol/l2tpsec.js`, { network, "l2tpsec.options": loadOptions() }) as Protocol;
-  return { protocol, errors, virtual };
+  load(`${PROTO}/protocol/l2tpsec.js`, { network, "l2tpsec.options": loadOptions() });
+  const [protocol, nasdial] = [protocols.get("l2tpsec"), protocols.get("nasdial")];
+  if (!protocol || !nasdial) throw new Error("a protocol is not registered");
+  return { protocol, nasdial, errors, virtual };
 }

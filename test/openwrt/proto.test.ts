@@ -4,16 +4,19 @@ import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
 import * as v from "valibot";
+import { NASDIAL } from "../../src/config/nasdial.ts";
+import { CALLED } from "../../src/config/uci-load.ts";
 import { type Options, SECTIONS } from "../../src/config/schema.ts";
 // @ts-expect-error: a script without types
 import { pot } from "../../scripts/pot.mjs";
-import { FormSection, type LuciOption, loadOptions, loadProtocol } from "./luci.ts";
+import { FormSection, type LuciOption, loadOptions, loadProtocol, type Widget } from "./luci.ts";
 
 const options = loadOptions();
-const schema = Object.entries(SECTIONS).map(([type, list]) => [type, Object.entries(list as Options).filter(([n]) => n !== "proto")] as const);
+const TABLES = { daemon: SECTIONS.daemon, interface: SECTIONS.interface, nasdial: NASDIAL, server: SECTIONS.server, user: SECTIONS.user };
+const schema = Object.entries(TABLES).map(([type, list]) => [type, Object.entries(list as Options).filter(([n]) => n !== "proto")] as const);
 
 test("the tables name the schema's options, with its defaults and its help", () => {
-  assert.deepEqual(Object.keys(options.SECTIONS), Object.keys(SECTIONS));
+  assert.deepEqual(Object.keys(options.SECTIONS), Object.keys(TABLES));
   for (const [type, list] of schema) {
     const ours = options.SECTIONS[type] ?? [];
     assert.deepEqual(ours.map((o) => o.name), list.map(([n]) => n), type);
@@ -23,6 +26,7 @@ test("the tables name the schema's options, with its defaults and its help", () 
       assert.equal(mine.required ?? false, o.def === undefined && !o.optional, `${type}.${name}`);
       assert.ok(mine.help.startsWith(o.help), `${type}.${name}: ${o.help}`);
       assert.doesNotMatch(mine.help + mine.title, /[<>&]/); // LuCI draws these as HTML
+      assert.equal(mine.uci, type === "interface" || type === "nasdial" ? (CALLED[type === "nasdial" ? type : "l2tpsec"] as Readonly<Record<string, string>>)[name] : undefined);
     }
   }
 });
@@ -37,6 +41,7 @@ const SAMPLES = [
   "10.0.0.1-", "10.0.0.2 10.0.0.7", "mschapv2 chap", "mschapv2,chap", "eap", "pap pap", "aes256-sha256-modp2048", "aes256-sha256", "AES256-SHA1-MODP1024 3des-md5-x25519", "aes256gcm16", "aes256gcm16-sha256",
   "aes256gcm16-modp2048", "null-sha1", "null", "aes128-sha256_96", "aes256-sha256-modp2048-x", "des-md5", "aes256-none", "@", "@name", "user@name", "keyid:", "keyid:0aFF", "keyid:0", "l2tps-hq", "a name", ".", "..",
   "sixteen-letters-", "a\tb", "a\x7fb", "käse", "auto", "/run/ubus.sock", "/", "run/ubus", "/a b", "x".repeat(64), "x".repeat(65), "x".repeat(107), "x".repeat(108), "x".repeat(255), "x".repeat(256), `${"a.".repeat(126)}a`, `${"a.".repeat(126)}aa`, "<script>alert(1)</script>",
+  "/dev/ttyUSB0", "/dev/tty USB0", "*99#", "5551234;ATH", "0,5551234 W9@!", "22:00-06:00", "22:00-06:00 12:00-13:00", "24:00-01:00", "23:00-24:00", "1:00-2:00", "12:00-12:00", "12:60-13:00",
 ];
 
 test("a form accepts what the daemon accepts, and nothing else", () => {
@@ -54,15 +59,37 @@ test("a form accepts what the daemon accepts, and nothing else", () => {
   }
 });
 
+/** As they are in /etc/config/network, without those that LuCI's own dialog has. */
+function formOptions(type: "interface" | "nasdial"): [string, Options[string]][] {
+  const called: Readonly<Record<string, string>> = CALLED[type === "nasdial" ? type : "l2tpsec"];
+  return Object.entries(TABLES[type] as Options).filter(([n]) => !["proto", "auto", "defaultroute", "metric"].includes(n)).map(([n, o]) => [called[n] ?? n, o]);
+}
+
+test("the form of a NAS leg: what a caller needs first; a NAS's own options only for a NAS", () => {
+  const { nasdial } = loadProtocol();
+  const s = new FormSection();
+  nasdial.renderFormOptions(s);
+  assert.deepEqual(s.tabs, ["general", "advanced", "dialling", "modem", "ppp", "routing", "answer"]);
+  const ours = new Map(formOptions("nasdial"));
+  assert.deepEqual(s.widgets.map((w) => w.name).sort(), [...ours.keys()].sort());
+  assert.deepEqual(s.widgets.filter((w) => w.tab === "general").map((w) => w.name), ["device", "line", "role", "phone", "apn", "pin", "username", "password"]);
+  for (const w of s.widgets) assert.equal(w.password ?? false, ours.get(w.name)?.kind.secret ?? false, w.name);
+  const at = (name: string): Widget => s.widgets.find((w) => w.name === name) ?? assert.fail(name);
+  assert.deepEqual([at("phone").on, at("ms_dns").on, at("device").on], [{ role: "dial", line: "modem" }, { role: "answer" }, {}]);
+  assert.equal(at("phone").validate?.("modem", "5551234;ATH"), "Allowed: numbers of 1 to 60 digits and * # + , ( ) - . W @ ! P T, space separated");
+  for (const w of s.widgets) if (ours.get(w.name)?.help.startsWith("role = answer")) assert.deepEqual(w.on, { role: "answer" }, w.name);
+});
+
 test("the interface form: four fields first, the rest in tabs, secrets hidden; it can be drawn twice", () => {
   const { protocol } = loadProtocol();
   const s = new FormSection();
   protocol.renderFormOptions(s);
   assert.deepEqual(s.widgets.filter((w) => w.tab === "general").map((w) => w.name), ["server", "username", "password", "psk"]);
   assert.deepEqual(s.tabs, ["general", "advanced", "ipsec", "l2tp", "ppp", "routing"]);
-  assert.deepEqual(s.widgets.map((w) => w.name).sort(), Object.keys(SECTIONS.interface).filter((n) => n !== "proto" && n !== "auto").sort());
+  const ours = new Map(formOptions("interface"));
+  assert.deepEqual(s.widgets.map((w) => w.name).sort(), [...ours.keys()].sort());
   for (const w of s.widgets) {
-    const o = (SECTIONS.interface as Options)[w.name];
+    const o = ours.get(w.name);
     assert.equal(w.password ?? false, o?.kind.secret ?? false, w.name);
     assert.ok(w.help.length > 0 && w.title.length > 0);
     assert.equal(w.type === "Flag", o?.kind.allowed === "yes | no", w.name);
@@ -75,7 +102,7 @@ test("the interface form: four fields first, the rest in tabs, secrets hidden; i
 
 test("every failure code of the daemon has words", () => {
   const codes = new Set<string>();
-  for (const dir of ["link", "ike", "l2tp", "ppp"]) {
+  for (const dir of ["link", "ike", "l2tp", "ppp", "modem"]) {
     for (const f of readdirSync(`src/${dir}`, { recursive: true }).map(String).filter((x) => x.endsWith(".ts"))) {
       const text = readFileSync(`src/${dir}/${f}`, "utf8");
       for (const m of text.matchAll(/\bfailure\(\s*"([a-z0-9-]+)"|\bcode: "([a-z0-9-]+)"|\? "([a-z0-9-]+)" : "([a-z0-9-]+)", `the peer/g)) {
@@ -89,7 +116,7 @@ test("every failure code of the daemon has words", () => {
     assert.ok(errors.has(c), `no words for ${c}`);
     assert.ok(errors.has(c.toUpperCase().replaceAll("-", "_")));
   }
-  assert.ok(virtual.some((r) => r.test("l2tps-hq")));
+  for (const n of ["l2tps-hq", "nas-modem"]) assert.ok(virtual.some((r) => r.test(n)));
 });
 
 test("an invalid option is named where LuCI shows an interface's error", () => {

@@ -1,7 +1,7 @@
 // The router's pages in headless Chromium. Pictures land in test/out: *-standin-* or, with LUCI_DIR, *-luci-*.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import type { ClientStatus, ServerStatus } from "../../../src/link/status.ts";
+import type { ClientStatus, NasStatus, ServerStatus } from "../../../src/link/status.ts";
 import { type Browser, type Bus, launch, LUCI, Router, skip } from "./router.ts";
 
 let browser: Browser | null = null;
@@ -28,6 +28,16 @@ const lns: ServerStatus = {
   sessions: [{ ...traffic, session: 7, user: EVIL, ip: "10.9.0.2", since: "2026-11-23T12:01:00Z", peer: "198.51.100.4:4500", auth: "mschapv2", tunnel: 1, call: 1 }], drops: {}, error: null,
 };
 
+const modem: NasStatus = {
+  ...traffic, kind: "nas", state: "up", since: "2026-11-23T12:00:00Z", role: "dial", device: "/dev/ttyUSB2", baud: 460800, phone: "*99#", speed: 7_200_000, signal: -71, operator: EVIL, user: null, ifname: "nas-modem",
+  mtu: 1500, local_ip: "10.7.0.2", remote_ip: "10.7.0.1", dns: ["10.7.0.53"], standby: null, ppp: { auth: "CHAP", mru: 1500, peer_mru: 1500 },
+  stages: [{ name: "line", state: "ok", text: "/dev/ttyUSB2 at 460800 bit/s" }, { name: "modem", state: "ok", text: "*99#: CONNECT" }], drops: {}, error: null, retry_in: null,
+};
+const dialling: NasStatus = {
+  ...modem, state: "dialing", device: "/dev/ttyS1", phone: "5551234", speed: 0, signal: null, operator: null, ifname: "nas-dialling", mtu: null, local_ip: null, remote_ip: null, dns: [], ppp: null,
+  stages: [{ name: "line", state: "ok", text: "/dev/ttyS1 at 115200 bit/s" }, { name: "modem", state: "busy", text: `dial: "ATDT5551234"` }], error: { layer: "modem", code: "busy", text: `dial: ATDT5551234, came back "BUSY": the number is busy` },
+};
+
 const UCI: Readonly<Record<string, unknown>> = {
   l2tpsec: {
     daemon: { ".name": "daemon", ".type": "daemon", ".index": 0, log: "info" },
@@ -36,16 +46,20 @@ const UCI: Readonly<Record<string, unknown>> = {
   },
   network: {
     hq: { ".name": "hq", ".type": "interface", ".index": 0, proto: "l2tpsec", server: "vpn.example.org", username: "branch1", password: "wonderland", psk: "swordfish", routes: ["10.2.0.0/16"], mtu: "9" },
+    modem: { ".name": "modem", ".type": "interface", ".index": 1, proto: "nasdial", device: "/dev/ttyUSB2", phone: ["*99#"], apn: "internet", username: "isp", password: "wonderland" },
+    nas: { ".name": "nas", ".type": "interface", ".index": 2, proto: "nasdial", device: "/dev/ttyS1", line: "direct", role: "answer", local_ip: "10.7.0.1", pppname: "nas0" },
   },
 };
-const PROTOS = { static: {}, l2tpsec: { no_device: true }, none: {} };
+const PROTOS = { static: {}, l2tpsec: { no_device: true }, nasdial: { no_device: true }, none: {} };
 
 function bus(status: unknown = { hq, branch, lns }): Bus {
   return {
     ...(status === null ? {} : { "l2tpsec status": status }), "l2tpsec up": {}, "l2tpsec down": {}, "l2tpsec disconnect": {}, "l2tpsec doctor": { stages: branch.stages },
     "uci get": (a: { config: string }) => ({ values: UCI[a.config] ?? {} }), "uci changes": { changes: {} }, "luci getFeatures": { firewall: true }, "network get_proto_handlers": PROTOS,
     "network.interface dump": { interface: [{ interface: "hq", proto: "l2tpsec", up: false, pending: true, available: true, autostart: true, dynamic: false, uptime: 0,
-      errors: [{ subsystem: "l2tpsec", code: "INVALID_CONFIG", data: [`network.hq.mtu: "9" is not allowed`] }] }] },
+      errors: [{ subsystem: "l2tpsec", code: "INVALID_CONFIG", data: [`network.hq.mtu: "9" is not allowed`] }] },
+    { interface: "modem", proto: "nasdial", up: true, pending: false, available: true, autostart: true, dynamic: false, uptime: 7, l3_device: "nas-modem" },
+    { interface: "nas", proto: "nasdial", up: false, pending: true, available: true, autostart: true, dynamic: false, errors: [{ subsystem: "nasdial", code: "NO_CARRIER", data: ["x"] }] }] },
     "luci-rpc getBoardJSON": {}, "luci-rpc getNetworkDevices": {}, "luci-rpc getWirelessDevices": {}, "luci-rpc getHostHints": {}, "session access": { access: true },
   };
 }
@@ -125,6 +139,42 @@ for (const look of LOOKS) {
     await fits(r);
     await r.shot(`form-ppp-${look.name}`);
     await r.page.close();
+  });
+}
+
+for (const look of LOOKS) {
+  test(`NAS legs, ${look.name}: a ladder of their own, and under the tunnel that rides on one`, { skip }, async () => {
+    const r = await open("l2tpsec/status", look, bus({ hq: { ...hq, via: "nas-modem" }, modem, dialling }));
+    assert.equal(await rungs(r, "modem"), "line ok, modem ok, ppp ok, ip ok");
+    assert.equal(await rungs(r, "dialling"), "line ok, modem busy, ppp idle, ip idle");
+    assert.match((await r.page.textContent("[data-link=modem] [data-layer=modem]")) ?? "", /\*99# · 7200000 bit\/s · <script>.* · signal -71 dBm$/);
+    assert.equal(await r.page.evaluate("document.querySelectorAll('[data-link=hq] [data-under=modem] .l2tpsec-rung').length"), 4);
+    assert.match((await r.page.textContent("[data-link=dialling] .l2tpsec-error")) ?? "", /the number is busy/);
+    await harmless(r);
+    await fits(r);
+    await r.shot(`nas-${look.name}`);
+    await r.page.close();
+  });
+
+  test(`form of a NAS leg, ${look.name}: device and number first; what only a NAS needs is not there for a caller`, { skip }, async () => {
+    const shown = "[...document.querySelectorAll('.cbi-section-node .cbi-value')].filter((x) => !x.closest('[data-tab-active=false]') && getComputedStyle(x).display !== 'none').map((x) => x.dataset.name)";
+    const r = await open("test/form#modem", look);
+    await r.page.waitForSelector("#cbi-network-modem-device");
+    assert.equal(await r.page.textContent("#what"), "Modem or null-modem cable (PPP) nas-modem");
+    const first = await r.page.evaluate<string[]>(shown);
+    assert.deepEqual(first, ["device", "line", "role", "phone", "apn", "pin", "username", "password"]);
+    await r.shot(`form-nas-${look.name}`);
+    await r.page.close();
+    const nas = await open("test/form#nas", look);
+    await nas.page.waitForSelector("#cbi-network-nas-device");
+    assert.equal(await nas.page.textContent("#what"), "Modem or null-modem cable (PPP) nas0");
+    assert.equal(await nas.page.textContent("#errors"), "No modem answered, or the two did not agree");
+    assert.deepEqual(await nas.page.evaluate<string[]>(shown), ["device", "line", "role", "pin"]);
+    await nas.page.click(".cbi-tabmenu [data-tab=answer] a");
+    assert.deepEqual(await nas.page.evaluate<string[]>(shown), ["rings", "auth", "local_ip", "remote_ip", "ms_dns"]);
+    assert.deepEqual(nas.errors, []);
+    await nas.shot(`form-answer-${look.name}`);
+    await nas.page.close();
   });
 }
 

@@ -42,6 +42,7 @@
     values = [];
     constructor(config, name, title, help) { Object.assign(this, { config, option: name, title, help }); }
     value(k) { this.values.push(k); }
+    depends(on) { this.on = on; }
     cfgvalue(sid) { return uci.get(this.config, sid, this.option); }
     input(value) { return E("input", { class: "cbi-input-text", type: this.password ? "password" : "text", placeholder: this.placeholder, value }); }
     render(sid) {
@@ -49,6 +50,8 @@
       const box = E("div", { class: "cbi-value", id: `cbi-${this.config}-${sid}-${this.option}`, "data-name": this.option }, [
         E("label", { class: "cbi-value-title" }, [this.title]), E("div", { class: "cbi-value-field" }, [input, E("div", { class: "cbi-value-description" }, [this.help])]),
       ]);
+      const other = (o) => uci.get(this.config, sid, o) ?? this.section.options.find((x) => x.option === o)?.default;
+      if (this.on && Object.entries(this.on).some(([o, v]) => other(o) !== v)) box.style.display = "none";
       input.addEventListener("blur", () => {
         const verdict = this.validate ? this.validate(sid, input.value) : true;
         input.classList.toggle("cbi-input-invalid", verdict !== true);
@@ -68,15 +71,15 @@
     tabs = [];
     options = [];
     constructor(config, type, title) { Object.assign(this, { config, type, title }); }
-    tab(n, title) { if (this.tabs.some((t) => t.n === n)) throw new Error("Tab already declared"); this.tabs.push({ n, title }); }
+    tab(n, title, help) { if (this.tabs.some((t) => t.n === n)) throw new Error("Tab already declared"); this.tabs.push({ n, title, help }); }
     taboption(tab, type, name, title, help) {
       if (!this.tabs.some((t) => t.n === tab)) throw new ReferenceError(`no tab ${tab}`);
       return Object.assign(this.option(type, name, title, help), { tab });
     }
-    option(Type, name, title, help) { const o = new Type(this.config, name, title, help); this.options.push(o); return o; }
+    option(Type, name, title, help) { const o = Object.assign(new Type(this.config, name, title, help), { section: this }); this.options.push(o); return o; }
     one(sid) {
       const show = (n) => { for (const p of box.querySelectorAll("[data-tab-title]")) { p.style.display = p.dataset.tab === n ? "" : "none"; p.dataset.tabActive = p.dataset.tab === n; } };
-      const panels = this.tabs.length ? this.tabs.map((t) => E("div", { "data-tab": t.n, "data-tab-title": t.title }, this.options.filter((o) => o.tab === t.n).map((o) => o.render(sid)))) : this.options.map((o) => o.render(sid));
+      const panels = this.tabs.length ? this.tabs.map((t) => E("div", { "data-tab": t.n, "data-tab-title": t.title }, [E("p", {}, [t.help ?? ""]), ...this.options.filter((o) => o.tab === t.n).map((o) => o.render(sid))])) : this.options.map((o) => o.render(sid));
       const menu = this.tabs.length ? [E("ul", { class: "cbi-tabmenu" }, this.tabs.map((t) => E("li", { "data-tab": t.n }, [E("a", { href: "#", click: (e) => { e.preventDefault(); show(t.n); } }, [t.title])])))] : [];
       const box = E("div", { class: "cbi-section-node", id: `cbi-${this.config}-${sid}`, "data-section-id": sid }, [...menu, ...panels]);
       if (this.tabs.length) show(this.tabs[0].n);
@@ -106,12 +109,13 @@
   const network = {
     registerPatternVirtual() {},
     registerErrorCode: (code, text) => { errors[code] = text; },
-    registerProtocol: (name, p) => { protocols[name] = p; },
+    instantiateDevice: (name) => ({ getName: () => name }),
+    registerProtocol: (name, p) => { protocols[name] = p; return p; },
     async getNetwork(name) {
       await Promise.all([uci.load("network"), L.require("protocol.l2tpsec"), L.require("protocol.nasdial")]);
       const status = (await ubus("network.interface", "dump", {})).interface.find((i) => i.interface === name) ?? {};
       const base = {
-        sid: name, _ubus: (k) => status[k] ?? null,
+        sid: name, get: (o) => uci.get("network", name, o), _ubus: (k) => status[k] ?? null,
         getErrors: () => (status.errors?.length ? status.errors.map((e) => errors[e.code] ?? e.code) : null),
       };
       return Object.assign({}, base, protocols[uci.get("network", name, "proto")], { super: (f, a) => base[f](...a) });

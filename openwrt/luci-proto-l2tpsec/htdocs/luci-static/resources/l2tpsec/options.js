@@ -109,6 +109,17 @@ const pool = kind(_('IPv4 ranges FIRST-LAST, space separated, 65,536 addresses a
 	return size <= 65536;
 });
 
+const device = kind(_('a path such as /dev/ttyUSB0'), (s) => /^\/[\x21-\x7e]{1,106}$/.test(s));
+const phones = kind(_('numbers of 1 to 60 digits and * # + , ( ) - . W @ ! P T, space separated'), (s) => words(s).every((w) => /^[0-9*#+,().\-W@!PTwpt]{1,60}$/.test(w)));
+const apn = kind(_('1 to 100 letters, digits, - and .'), (s) => /^[A-Za-z0-9.-]{1,100}$/.test(s));
+const dayTimes = kind(_('daily times such as 22:00-06:00, space separated'), (s) => words(s).length <= 16 && words(s).every((w) => {
+	const m = /^(\d\d):([0-5]\d)-(\d\d):([0-5]\d)$/.exec(w);
+	if (m === null)
+		return false;
+	const from = m[1] * 60 + +m[2], to = m[3] * 60 + +m[4];
+	return from < 1440 && to <= 1440 && from !== to;
+}));
+
 const ubus = kind(_('auto, off, or a path such as /var/run/ubus/ubus.sock'), (s) => s === 'auto' || s === 'off' || /^\/[\x21-\x7e]{1,106}$/.test(s));
 
 /* What a client and a server have in common. */
@@ -173,7 +184,7 @@ const SECTIONS = {
 		{ name: 'auto', tab: 'routing', kind: yesNo, title: _('Start automatically'),
 		  help: _('Bring the link up when the daemon starts.'), def: 'yes' },
 		{ name: 'ifname', tab: 'routing', kind: ifname, title: _('Device name'),
-		  help: _('Name of the netdev. Default: l2tps-NAME.') },
+		  help: _('Name of the netdev. Default: l2tps-NAME.'), uci: 'pppname' },
 		{ name: 'routes', tab: 'routing', kind: networks, title: _('Networks behind the peer'),
 		  help: _('Networks behind the peer, routed into the link.') },
 		{ name: 'defaultroute', tab: 'routing', kind: yesNo, title: _('Default route'),
@@ -200,6 +211,106 @@ const SECTIONS = {
 		  help: _('First pause before a new attempt.'), def: '2' },
 		{ name: 'reconnect_max', tab: 'l2tp', kind: integer(1, 86400), title: _('Longest pause'),
 		  help: _('Longest pause between attempts. There is no last attempt.'), def: '120' },
+	],
+	nasdial: [
+		{ name: 'device', tab: 'general', kind: device, title: _('Serial device'),
+		  help: _('The serial device of the modem, or of a null-modem cable.'), required: true },
+		{ name: 'baud', tab: 'modem', kind: integer(300, 4000000), title: _('Speed of the line'),
+		  help: _('Speed of the serial line.'), def: '115200' },
+		{ name: 'flow', tab: 'modem', kind: oneOf('rtscts', 'xonxoff', 'none'), title: _('Flow control'),
+		  help: _('Flow control of the serial line.'), def: 'rtscts' },
+		{ name: 'line', tab: 'general', kind: oneOf('modem', 'direct'), title: _('Line'),
+		  help: _('modem: one that takes AT commands. direct: a null-modem cable, nothing is dialled.'), def: 'modem' },
+		{ name: 'role', tab: 'general', kind: oneOf('dial', 'answer'), title: _('Role'),
+		  help: _('dial: call the NAS. answer: be one, for a caller from the user sections.'), def: 'dial' },
+		{ name: 'phone', tab: 'general', kind: phones, title: _('Telephone numbers'),
+		  help: _('Numbers of the NAS, tried in turn; commas are pauses. *99# for mobile networks.'), depends: { role: 'dial', line: 'modem' } },
+		{ name: 'init', tab: 'modem', kind: text(120), title: _('Init string'),
+		  help: _('Init string, answered with OK before anything is dialled.'), def: 'ATZ' },
+		{ name: 'init2', tab: 'modem', kind: text(120), title: _('Init string 2'),
+		  help: _('A further init string.') },
+		{ name: 'init3', tab: 'modem', kind: text(120), title: _('Init string 3'),
+		  help: _('A further init string.') },
+		{ name: 'init4', tab: 'modem', kind: text(120), title: _('Init string 4'),
+		  help: _('A further init string.') },
+		{ name: 'init5', tab: 'modem', kind: text(120), title: _('Init string 5'),
+		  help: _('A further init string.') },
+		{ name: 'init6', tab: 'modem', kind: text(120), title: _('Init string 6'),
+		  help: _('A further init string.') },
+		{ name: 'init7', tab: 'modem', kind: text(120), title: _('Init string 7'),
+		  help: _('A further init string.') },
+		{ name: 'init8', tab: 'modem', kind: text(120), title: _('Init string 8'),
+		  help: _('A further init string.') },
+		{ name: 'init9', tab: 'modem', kind: text(120), title: _('Init string 9'),
+		  help: _('A further init string.') },
+		{ name: 'dial_command', tab: 'modem', kind: text(40), title: _('Dial command'),
+		  help: _('What stands before the number: ATDT for tones, ATDP for pulses.'), def: 'ATDT', depends: { role: 'dial', line: 'modem' } },
+		{ name: 'apn', tab: 'general', kind: apn, title: _('Access point (APN)'),
+		  help: _('Access point of a mobile network (AT+CGDCONT).'), depends: { role: 'dial', line: 'modem' } },
+		{ name: 'pin', tab: 'general', kind: secret, title: _('PIN'),
+		  help: _('PIN of the SIM card. It is given once and never tried again by itself.') },
+		{ name: 'username', tab: 'general', kind: text(255), title: _('User name'),
+		  help: _('User name, for a login prompt and for PPP.'), depends: { role: 'dial' } },
+		{ name: 'password', tab: 'general', kind: secret, title: _('Password'),
+		  help: _('Password.'), depends: { role: 'dial' } },
+		{ name: 'login', tab: 'modem', kind: oneOf('auto', 'none', 'windows'), title: _('Login prompt'),
+		  help: _('Between CONNECT and PPP. auto: answer a login prompt, if there is one. none: PPP at once. windows: say CLIENT and wait for CLIENTSERVER, with line = direct.'), def: 'auto' },
+		{ name: 'chat', tab: 'modem', kind: text(4096), title: _('Chat script'),
+		  help: _('A script of chat(8) instead: expect and send in turn, with its escapes; ${username} and ${password} stand for the options.') },
+		{ name: 'carrier_check', tab: 'modem', kind: yesNo, title: _('Check the carrier'),
+		  help: _('After CONNECT the carrier wire must be on, where there is one.'), def: 'yes' },
+		{ name: 'command_timeout', tab: 'modem', kind: integer(1, 60), title: _('Time for a command'),
+		  help: _('For the answer to an AT command.'), def: '5' },
+		{ name: 'connect_timeout', tab: 'modem', kind: integer(5, 300), title: _('Time to connect'),
+		  help: _('From dialling to CONNECT.'), def: '60', depends: { role: 'dial', line: 'modem' } },
+		{ name: 'rings', tab: 'answer', kind: integer(1, 20), title: _('Rings'),
+		  help: _('role = answer: how often it rings.'), def: '1', depends: { role: 'answer' } },
+		{ name: 'dial_attempts', tab: 'dialling', kind: integer(0, 1000), title: _('Rounds of dialling'),
+		  help: _('Rounds through all numbers before the link gives up; 0: it never does.'), def: '0', depends: { role: 'dial', line: 'modem' } },
+		{ name: 'redial_pause', tab: 'dialling', kind: integer(0, 3600), title: _('Pause of a number'),
+		  help: _('No number is called again before, whatever else is due.'), def: '10', depends: { role: 'dial', line: 'modem' } },
+		{ name: 'reconnect_min', tab: 'dialling', kind: integer(1, 3600), title: _('Shortest pause'),
+		  help: _('First pause after a round.'), def: '5' },
+		{ name: 'reconnect_max', tab: 'dialling', kind: integer(1, 86400), title: _('Longest pause'),
+		  help: _('Longest pause after a round.'), def: '300' },
+		{ name: 'idle_timeout', tab: 'dialling', kind: integer(0, 86400), title: _('Idle time'),
+		  help: _('Hang up after so long without an IP packet either way; 0: never. With demand the next packet dials again, without it the link waits for `up`.'), def: '0' },
+		{ name: 'demand', tab: 'dialling', kind: yesNo, title: _('Dial on demand'),
+		  help: _('Dial when there is a packet for the link: its netdev and routes are there from the start.'), def: 'no', depends: { role: 'dial' } },
+		{ name: 'hold', tab: 'dialling', kind: dayTimes, title: _('Hold'),
+		  help: _('Daily times in which the link stays down, by the local clock; a call is ended. While the clock is not set they do not count.') },
+		{ name: 'keepalive', tab: 'ppp', kind: keepalive, title: _('Keepalive'),
+		  help: _('LCP echo: give up after so many lost ones, one every so many seconds.'), def: '5 10' },
+		{ name: 'mtu', tab: 'ppp', kind: integer(576, 1500), title: _('MTU'),
+		  help: _('MTU of the netdev, and what PPP asks for.'), def: '1500' },
+		{ name: 'auto', tab: 'routing', kind: yesNo, title: _('Start automatically'),
+		  help: _('Bring the link up when the daemon starts.'), def: 'yes' },
+		{ name: 'ifname', tab: 'routing', kind: ifname, title: _('Device name'),
+		  help: _('Name of the netdev. Default: nas-NAME.'), uci: 'pppname' },
+		{ name: 'routes', tab: 'routing', kind: networks, title: _('Networks behind the peer'),
+		  help: _('Networks behind the peer, routed into the link.') },
+		{ name: 'defaultroute', tab: 'routing', kind: yesNo, title: _('Default route'),
+		  help: _('Route everything into the link.'), def: 'no' },
+		{ name: 'metric', tab: 'routing', kind: integer(0, 4294967295), title: _('Route metric'),
+		  help: _('Metric of the link\'s routes.'), def: '0' },
+		{ name: 'peerdns', tab: 'routing', kind: yesNo, title: _('Use the peer\'s DNS servers'),
+		  help: _('Ask the server for DNS servers: netifd uses them, and the status shows them.'), def: 'yes' },
+		{ name: 'refuse_pap', tab: 'ppp', kind: yesNo, title: _('Refuse PAP'),
+		  help: _('Never send the password with PAP.'), def: 'no' },
+		{ name: 'refuse_chap', tab: 'ppp', kind: yesNo, title: _('Refuse CHAP'),
+		  help: _('Do not answer to CHAP-MD5.'), def: 'no' },
+		{ name: 'refuse_mschapv2', tab: 'ppp', kind: yesNo, title: _('Refuse MS-CHAPv2'),
+		  help: _('Do not answer to MS-CHAPv2.'), def: 'no' },
+		{ name: 'refuse_eap', tab: 'ppp', kind: yesNo, title: _('Refuse EAP'),
+		  help: _('Do not answer to EAP (MD5 and MS-CHAPv2 inside of it).'), def: 'no' },
+		{ name: 'auth', tab: 'answer', kind: someOf('mschapv2', 'chap', 'mschap', 'eap', 'pap'), title: _('Authentication'),
+		  help: _('role = answer: PPP authentication that is offered, best first.'), def: 'mschapv2 chap', depends: { role: 'answer' } },
+		{ name: 'local_ip', tab: 'answer', kind: address4, title: _('Local IP address'),
+		  help: _('role = answer: our address on the line.'), depends: { role: 'answer' } },
+		{ name: 'remote_ip', tab: 'answer', kind: address4, title: _('Address of the caller'),
+		  help: _('role = answer: the caller\'s address, where its user section gives none.'), depends: { role: 'answer' } },
+		{ name: 'dns', tab: 'answer', kind: addresses4, title: _('DNS servers of the caller'),
+		  help: _('role = answer: DNS servers told to the caller.'), uci: 'ms_dns', depends: { role: 'answer' } },
 	],
 	server: [
 		{ name: 'listen', tab: 'general', kind: address, title: _('Listen address'),
@@ -248,12 +359,16 @@ return baseclass.extend({
 		return o.kind.ok(value) || _('Allowed: %s').format(o.kind.allowed);
 	},
 
-	/* Adds the options of one section type to a form section; tabs: whether the form section has this table's tabs. */
+	/* Adds the options of one section type to a form section; tabs: whether the form section has this table's tabs.
+	   `uci` is an option's name in /etc/config/network, where that is another. */
 	add: function(s, list, tabs) {
 		for (const o of list) {
 			const k = o.kind;
 			const type = k.flag ? form.Flag : (k.list ? form.ListValue : form.Value);
-			const w = tabs ? s.taboption(o.tab, type, o.name, o.title, o.help) : s.option(type, o.name, o.title, o.help);
+			const name = o.uci || o.name;
+			const w = tabs ? s.taboption(o.tab, type, name, o.title, o.help) : s.option(type, name, o.title, o.help);
+			if (o.depends)
+				w.depends(o.depends);
 			if (k.flag) {
 				w.enabled = '1';
 				w.disabled = '0';

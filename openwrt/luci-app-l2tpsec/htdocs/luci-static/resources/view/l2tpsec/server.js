@@ -48,7 +48,7 @@ return view.extend({
 		this.draw(all);
 		poll.add(() => this.refresh(), 5);
 
-		const m = new form.Map('l2tpsec', _('L2TP over IPsec: server'),
+		const m = new form.Map('l2tpsec', _('Settings'),
 			_('Servers that clients call, and their users. The firewall must let in UDP 500, UDP 4500 and ESP.'));
 
 		let s = m.section(form.TypedSection, 'server', _('Servers'));
@@ -67,6 +67,6 @@ return view.extend({
 		s.addremove = true;
 		options.add(s, options.SECTIONS.daemon, false);
 
-		return m.render().then((node) => E('div', {}, [ E('div', { 'class': 'cbi-section' }, [ E('h3', {}, [ _('Connected sessions') ]), this.sessions ]), node ]));
+		return m.render().then((node) => E('div', {}, [ E('h2', {}, [ _('L2TP over IPsec: server') ]), E('div', { 'class': 'cbi-section' }, [ E('h3', {}, [ _('Connected sessions') ]), this.sessions ]), node ]));
 	}
 });

@@ -39,24 +39,25 @@ function svg(tag, attributes, children) {
 	return node;
 }
 
-/* The layers of a link, lowest first: each with a state and its facts. */
+/* The layers of a tunnel or of a NAS leg, lowest first: each with a state and its facts. */
 function ladder(s) {
 	const up = s.state === 'up';
-	const facts = {
-		wan: [ s.server ],
-		ike: s.ike ? [ s.ike.proposal, s.ike.peer_id, _('NAT: %s').format(s.ike.nat) ] : [],
-		esp: s.esp ? [ s.esp.proposal, s.esp.encap === 'udp' ? _('inside UDP 4500') : _('raw ESP'), '%s / %s'.format(s.esp.spi_in, s.esp.spi_out) ] : [],
-		l2tp: s.l2tp ? [ s.l2tp.peer_host, _('tunnel %d/%d, call %d/%d').format(s.l2tp.tunnel, s.l2tp.peer_tunnel, s.l2tp.call, s.l2tp.peer_call) ] : [],
-		ppp: s.ppp ? [ s.ppp.auth, _('MRU %d, of the peer %d').format(s.ppp.mru, s.ppp.peer_mru) ] : [],
-		ip: up ? [ '%s → %s'.format(s.local_ip, s.remote_ip), s.ifname, _('MTU %d').format(s.mtu) ].concat(s.dns.length ? [ 'DNS ' + s.dns.join(' ') ] : []) : []
-	};
-	const rows = [ [ 'wan', 'WAN', [ 'server', 'route' ] ], [ 'ike', 'IKE', [ 'ike' ] ], [ 'esp', 'ESP', [ 'esp' ] ],
-		[ 'l2tp', 'L2TP', [ 'l2tp' ] ], [ 'ppp', 'PPP', [ 'ppp' ] ], [ 'ip', 'IP', [ 'ip' ] ] ];
-	return rows.filter((r) => s.ipsec !== 'off' || (r[0] !== 'ike' && r[0] !== 'esp')).map(([ name, title, stages ]) => {
+	const ppp = s.ppp ? [ s.ppp.auth, _('MRU %d, of the peer %d').format(s.ppp.mru, s.ppp.peer_mru) ] : [];
+	const ip = up ? [ '%s → %s'.format(s.local_ip, s.remote_ip), s.local_ip6, s.ifname, _('MTU %d').format(s.mtu), s.user ].concat(s.dns.length ? [ 'DNS ' + s.dns.join(' ') ] : []) : [];
+	const rows = s.kind === 'nas' ? [
+		[ 'line', _('Line'), [ 'line' ], up ? [ s.device, _('%d bit/s').format(s.baud) ] : [] ],
+		[ 'modem', _('Modem'), [ 'modem' ], up && (s.phone || s.speed) ? [ s.phone, s.speed ? _('%d bit/s').format(s.speed) : '', s.operator, s.signal != null ? _('signal %d dBm').format(s.signal) : '' ] : [] ]
+	] : [ [ 'wan', 'WAN', [ 'server', 'route' ], [ s.server ] ] ].concat(s.ipsec === 'off' ? [] : [
+		[ 'ike', 'IKE', [ 'ike' ], s.ike ? [ s.ike.proposal, s.ike.peer_id, _('NAT: %s').format(s.ike.nat) ] : [] ],
+		[ 'esp', 'ESP', [ 'esp' ], s.esp ? [ s.esp.proposal, s.esp.encap === 'udp' ? _('inside UDP 4500') : _('raw ESP'), '%s / %s'.format(s.esp.spi_in, s.esp.spi_out) ] : [] ]
+	], [
+		[ 'l2tp', 'L2TP', [ 'l2tp' ], s.l2tp ? [ s.l2tp.peer_host, _('tunnel %d/%d, call %d/%d').format(s.l2tp.tunnel, s.l2tp.peer_tunnel, s.l2tp.call, s.l2tp.peer_call) ] : [] ]
+	]);
+	return rows.concat([ [ 'ppp', 'PPP', [ 'ppp' ], ppp ], [ 'ip', 'IP', [ 'ip' ], ip ] ]).map(([ name, title, stages, facts ]) => {
 		const mine = (s.stages || []).filter((x) => stages.includes(x.name));
 		const worst = mine.find((x) => x.state === 'failed') || mine.find((x) => x.state === 'busy');
 		const state = worst ? worst.state : ((mine.length || up) ? 'ok' : 'idle');
-		const said = worst ? [ worst.text ] : (facts[name].length ? facts[name] : mine.map((x) => x.text));
+		const said = worst ? [ worst.text ] : (facts.length ? facts : mine.map((x) => x.text));
 		return { name: name, title: title, state: state, text: said.filter((x) => x != null && x !== '').join(' · ') };
 	});
 }
@@ -101,6 +102,7 @@ function drawChart(history) {
 const CSS = '.l2tpsec-rung{display:flex;gap:.6em;align-items:baseline;padding:.25em 0;border-bottom:1px solid rgba(128,128,128,.25)}' +
 	'.l2tpsec-lamp{flex:none;width:1.5em;height:1.5em;line-height:1.5em;border-radius:50%;color:#fff;text-align:center}' +
 	'.l2tpsec-rung strong{flex:none;min-width:4.2em}.l2tpsec-facts{overflow-wrap:anywhere;min-width:0}' +
+	'.l2tpsec-under{margin:.6em 0 0 1em;padding-left:.8em;border-left:3px solid rgba(128,128,128,.35)}.l2tpsec-under p{margin:0 0 .2em}' +
 	'.l2tpsec-chart{display:block;width:100%;height:110px;margin-top:.6em;border:1px solid rgba(128,128,128,.35)}' +
 	'.l2tpsec-legend,.l2tpsec-drops{font-size:90%;overflow-wrap:anywhere}.l2tpsec-error{color:#d9363e;overflow-wrap:anywhere}' +
 	'.l2tpsec-log{white-space:pre-wrap;overflow-wrap:anywhere;max-height:20em;overflow-y:auto;background:transparent;color:inherit}' +
@@ -152,15 +154,21 @@ return view.extend({
 		]));
 	},
 
-	drawLink: function(name, s) {
+	/* The line that a tunnel rides on, under its own ladder. */
+	drawUnder: function(s, all) {
+		const leg = s.via ? Object.keys(all).find((n) => all[n].kind === 'nas' && all[n].ifname === s.via) : null;
+		return leg ? [ E('div', { 'class': 'l2tpsec-under', 'data-under': leg }, [ E('p', {}, [ _('over %s: %s').format(leg, all[leg].state) ]), drawLadder(ladder(all[leg])) ]) ] : [];
+	},
+
+	drawLink: function(name, s, all) {
 		const error = s.error ? [ E('p', { 'class': 'l2tpsec-error' }, [ s.error.text + (s.retry_in != null ? ' ' + _('(next attempt in %d s)').format(s.retry_in) : '') ]) ] : [];
 		const drops = Object.keys(s.drops || {}).filter((k) => s.drops[k] > 0);
 		const button = (label, style, run) => E('button', { 'class': 'btn cbi-button ' + style, 'data-name': name, 'click': ui.createHandlerFn(this, run) }, [ label ]);
 		const body = s.kind === 'server'
 			? [ E('p', {}, [ _('Server on %s, %d sessions, %d peers').format(s.listen, s.sessions.length, s.peers) ]) ]
-			: [ drawLadder(ladder(s)) ];
+			: [ drawLadder(ladder(s)) ].concat(this.drawUnder(s, all));
 		return E('div', { 'class': 'cbi-section', 'data-link': name }, [
-			E('h3', {}, [ '%s: %s'.format(name, s.state) ]),
+			E('h3', {}, [ '%s: %s'.format(name, s.standby ? _('waits for a packet') : s.state) ]),
 			E('p', {}, [ _('since %s').format(new Date(s.since).toLocaleString()) ])
 		].concat(error, body, [
 			drawChart(this.history[name]),
@@ -181,7 +189,7 @@ return view.extend({
 		for (const name of names)
 			this.note(name, all[name]);
 		dom.content(this.links, all === null ? [ E('p', { 'class': 'alert-message warning' }, [ _('The daemon l2tpsec does not answer on the bus: is it running?') ]) ]
-			: names.length ? names.map((n) => this.drawLink(n, all[n]))
+			: names.length ? names.map((n) => this.drawLink(n, all[n], all))
 			: [ E('p', {}, [ _('No link is configured. Add an interface of protocol "L2TP over IPsec" under Network.') ]) ]);
 		dom.content(this.events, lines.length ? [ E('pre', { 'class': 'l2tpsec-log' }, [ lines.join('\n') ]) ] : [ E('p', {}, [ _('Nothing happened yet.') ]) ]);
 	},
