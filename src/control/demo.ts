@@ -44,6 +44,12 @@ export class Demo {
     if (code !== 0) throw new Error(`${words.join(" ")}: exit ${code}: ${out.trim()}`);
     return out;
   }
+  /** Says early what a daemon would say late. */
+  async needTun(): Promise<void> {
+    await this.run("test", "-r", "/dev/net/tun", "-a", "-w", "/dev/net/tun").catch(() => {
+      throw new Error("/dev/net/tun is missing, or this user may not open it: run it as root, with the module tun");
+    });
+  }
   ns(name: string): string {
     return `${this.#id}-${name}`;
   }
@@ -173,6 +179,7 @@ function watchWire(d: Demo, rt: Runtime): () => Promise<string> {
 
 async function act(d: Demo, rt: Runtime, nat: boolean): Promise<boolean> {
   d.say(nat ? "\nTwo sites, router A behind a NAT: ESP in UDP 4500" : "Two sites, no NAT: raw ESP (IP protocol 50)");
+  await d.needTun();
   await build(d, nat);
   const b = await d.daemon("b", SERVER);
   const endWire = watchWire(d, rt);

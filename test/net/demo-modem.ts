@@ -104,6 +104,7 @@ async function waitFor(d: Demo, what: string, seconds: number, is: () => Promise
 
 async function play(d: Demo, exchange: Exchange): Promise<void> {
   d.say(`${FIRST}: the path of Figure 9.13, over a line of ${SPEED} bit/s`);
+  await d.needTun();
   const [modemA, modemB] = [exchange.modem("111", SPEED), exchange.modem("222", SPEED)];
   exchange.ends.set("5550100", "BUSY");
   exchange.ringMs = 1000;

@@ -126,6 +126,9 @@ describe("over modems", () => {
     assert.equal(await a.hasDevice("nas-isp"), true);
     assert.deepEqual(await a.ping(B, 1, 0.4, ["-W", "9"]).then((p) => p.received), 1, "the packet that dials is answered: the address is the old one");
     assert.ok(modems[0].commands.filter((c) => c === "ATDT222").length >= 2);
+    await caller.event("isp", "link.down", 20_000, caller.mark);
+    await a.must("ip", "link", "del", "nas-isp");
+    await until("the netdev is there again", 8000, () => a.hasDevice("nas-isp"));
     assert.equal((await caller.cli("down", "isp")).code, 0);
     await until("the netdev is gone", 4000, async () => !(await a.hasDevice("nas-isp")));
   });
