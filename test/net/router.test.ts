@@ -17,6 +17,7 @@ import { NetifdDouble } from "../openwrt/netifd-double.ts";
 import { HANDLER } from "../openwrt/shell.ts";
 import { Daemon } from "./daemon.ts";
 import { DAEMON, type Lab, memory, type Ns, type Proc, PROGRAM, run, scenario, sleep, until } from "./harness.ts";
+import { SerialLine } from "./line.ts";
 import { B, PASSWORD, PSK, serverConfig, two } from "./sites.ts";
 
 const UBUSD = process.env["UBUSD"];
@@ -103,9 +104,19 @@ class Router {
   get env(): NodeJS.ProcessEnv {
     return { ...(PREFIX === "" ? {} : { LD_LIBRARY_PATH: `${PREFIX}/lib` }), PATH: `${this.lab.dir}/bin:${PREFIX === "" ? "" : `${PREFIX}/bin:`}${process.env["PATH"]}` };
   }
+  /** A NAS at the other end of a cable; what the router's interface `modem` must say. */
+  async nas(): Promise<string> {
+    const line = new SerialLine(this.lab, 115200);
+    const nas = new Daemon(this.server.ns, "nas", {
+      "interface nas": { proto: "nasdial", device: line.devices[1], line: "direct", flow: "none", role: "answer", local_ip: "10.7.0.1", remote_ip: "10.7.0.2", dns: "10.7.0.53", auth: "mschapv2" },
+      "user isp": { password: PASSWORD },
+    });
+    await nas.start();
+    return `config interface 'modem'\n\toption proto 'nasdial'\n\toption device '${line.devices[0]}'\n\toption line 'direct'\n\toption flow 'none'\n\toption username 'isp'\n\toption password '${PASSWORD}'\n`;
+  }
   /** Runs the handler as netifd does. */
-  async handler(command: string, name: string): Promise<void> {
-    const p = this.lab.spawn(`handler ${command}`, "busybox", ["sh", "test/openwrt/standin/netifd-proto.sh", "l2tpsec", command, name], {
+  async handler(command: string, name: string, proto = "l2tpsec"): Promise<void> {
+    const p = this.lab.spawn(`handler ${command}`, "busybox", ["sh", "test/openwrt/standin/netifd-proto.sh", proto, command, name], {
       env: { ...this.env, HANDLER, LOG: `${this.lab.dir}/handler.log`, VALUE_server: B },
     });
     assert.equal(await p.exited, 0, p.output);
@@ -117,7 +128,8 @@ async function netifdDouble(r: Router): Promise<NetifdDouble> {
   const netifd = new NetifdDouble();
   await netifd.serve(r.client());
   netifd.add("hq");
-  netifd.handler = { setup: (n) => r.handler("setup", n), teardown: (n) => r.handler("teardown", n) };
+  const proto = (n: string): string => netifd.at(n).proto;
+  netifd.handler = { setup: (n) => r.handler("setup", n, proto(n)), teardown: (n) => r.handler("teardown", n, proto(n)) };
   return netifd;
 }
 
@@ -164,6 +176,34 @@ describe("a router", () => {
     console.log(`# up ${(performance.now() - t).toFixed(0)} ms after the start of a new daemon`);
     await started;
     assert.deepEqual(netifd.at("hq").updates.map((u) => u["link-up"]), [true, false, true]);
+  });
+});
+
+describe("a router with a modem", () => {
+  scenario("ifup: handler, daemon, serial line, update; ifdown within 5 s", { needs: ["daemon", "busybox"] }, async (lab) => {
+    const r = await Router.make(lab);
+    r.write("network", network() + (await r.nas()));
+    const netifd = await netifdDouble(r);
+    netifd.add("modem", "nasdial");
+    await r.startDaemon();
+    const t = performance.now();
+    netifd.up("modem");
+    await until("the update", 15_000, () => netifd.at("modem").state === "up");
+    console.log(`# handler to update over a serial line: ${(performance.now() - t).toFixed(0)} ms`);
+    const [update] = netifd.at("modem").updates;
+    const device = (update?.["data"] as { device?: string } | undefined)?.device ?? "";
+    assert.deepEqual(update, {
+      action: 0, ifname: "nas-modem", "link-up": true, "address-external": true, keep: false, ipaddr: [{ ipaddr: "10.7.0.2", mask: "32", ptp: "10.7.0.1" }],
+      routes: [{ target: "0.0.0.0", netmask: "0" }], dns: ["10.7.0.53"], data: { device, mtu: 1500 }, interface: "modem",
+    });
+    assert.match(device, /^\/dev\/pts\//);
+    assert.equal((await r.ns.ping("10.7.0.1", 2)).received, 2);
+    // The tunnel of the same router is another interface, and not touched by this one.
+    netifd.up("hq");
+    await until("hq", 10_000, () => netifd.at("hq").state === "up");
+    netifd.down("modem");
+    await until("down", 5000, () => netifd.at("modem").state === "down");
+    assert.deepEqual([await r.ns.hasDevice("nas-modem"), netifd.at("hq").state, netifd.at("hq").updates.length], [false, "up", 1]);
   });
 });
 
@@ -243,6 +283,23 @@ describe("with a real netifd", { skip: UBUSD === undefined || NETIFD === undefin
     // A person's button.
     await bus.call("l2tpsec", "up", { name: "hq" });
     await isUp(bus);
+  });
+
+  scenario("a NAS leg: address, route, DNS, ifdown", { needs: ["daemon", "busybox"] }, async (lab) => {
+    const r = await Router.make(lab);
+    r.write("network", `${network()}${await r.nas()}\toption metric '7'\n`);
+    await r.startDaemon();
+    const bus = await start(r);
+    const s = await until("up", 20_000, async () => {
+      const x = await status(bus, "modem");
+      return x["up"] === true ? x : null;
+    });
+    assert.deepEqual([s["proto"], s["l3_device"], s["ipv4-address"], s["dns-server"]], ["nasdial", "nas-modem", [{ address: "10.7.0.2", mask: 32, ptpaddress: "10.7.0.1" }], ["10.7.0.53"]]);
+    assert.match(await r.ns.must("ip", "route"), /^default dev nas-modem .*metric 7/m);
+    assert.equal((await r.ns.ping("10.7.0.1", 2)).received, 2);
+    await bus.call("network.interface.modem", "down");
+    await until("the netdev gone", 6000, async () => !(await r.ns.hasDevice("nas-modem")));
+    assert.equal((await status(bus, "modem"))["pending"], false);
   });
 
   scenario("a wrong password, then the right one", { needs: ["daemon", "busybox"] }, async (lab) => {
