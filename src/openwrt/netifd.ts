@@ -88,8 +88,11 @@ export class Netifd {
     links.subscribe((e) => this.#onEvent(e));
   }
 
-  /** From now on, also while the bus is away, for when it comes: wan coming up ends every pause between attempts. */
+  /** From now on, also while the bus is away, for when it comes: netifd that comes later, and wan coming up, which ends every pause between attempts. */
   async watch(): Promise<void> {
+    await this.#bus.listen("ubus.object.add", (_, e) => {
+      if (e["path"] === NETIFD) this.sync(true).catch((why: unknown) => this.#log.emit({ kind: "daemon.warning", link: "", text: String(why) }));
+    });
     await this.#bus.listen(NETIFD, (_, e) => {
       const name = e["interface"];
       if (e["action"] !== "ifup" || typeof name !== "string" || this.#links.clientConfig(name) !== null) return;
@@ -97,8 +100,11 @@ export class Netifd {
     });
   }
 
-  /** The bus is there, for the first time or again: what netifd wants, and what it knows, is set right. */
-  async sync(): Promise<void> {
+  /**
+   * The bus is there, for the first time or again: what netifd wants, and what it knows, is set right. `starting`: netifd itself has
+   * come just now, and what it does not want yet it may want in a moment.
+   */
+  async sync(starting = false): Promise<void> {
     const dump = await this.#ask("dump", {});
     const list = dump?.["interface"];
     for (const i of Array.isArray(list) ? (list as readonly Table[]) : []) {
@@ -111,6 +117,7 @@ export class Netifd {
         this.#quietly(() => this.setup(name, true));
         continue;
       }
+      if (starting) continue;
       this.#wanted.delete(name);
       if (state !== "down" || this.#place(name) !== null) this.#quietly(() => this.#links.down(name));
     }

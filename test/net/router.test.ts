@@ -346,6 +346,28 @@ describe("with a real netifd", { skip: UBUSD === undefined || NETIFD === undefin
     assert.doesNotMatch(r.daemon?.output ?? "", /link\.down/);
   });
 
+  scenario("ubusd, netifd and the daemon are killed in any order: the link is up again, with its routes", { needs: ["daemon", "busybox"], timeout: 180_000 }, async (lab) => {
+    const r = await Router.make(lab);
+    await r.startDaemon();
+    let bus = await start(r);
+    await isUp(bus);
+    const kill = { u: () => r.ubusd, n: () => r.netifd, d: () => r.daemon };
+    for (const order of ["und", "udn", "nud", "ndu", "dun", "dnu"]) {
+      for (const which of order) {
+        await kill[which as keyof typeof kill]()?.stop("SIGKILL");
+        if (which === "u") await r.startBus();
+        if (which === "n") bus = await start(r);
+        if (which === "d") await r.startDaemon();
+      }
+      const t = performance.now();
+      await until("the object of netifd", 15_000, async () => (await bus.lookup("network.interface.hq").catch(() => [])).length > 0);
+      await isUp(bus);
+      await until("the route", 5000, async () => /^10\.2\.0\.0\/16 dev l2tps-hq/m.test(await r.ns.must("ip", "route")));
+      assert.equal((await r.ns.ping("10.99.0.1", 1)).received, 1, order);
+      console.log(`# ${order}: up ${(performance.now() - t).toFixed(0)} ms after the last start`);
+    }
+  });
+
   scenario("an option is changed: netifd and the daemon agree on the new one, whoever hears first; another interface is untouched", { needs: ["daemon", "busybox"] }, async (lab) => {
     const r = await Router.make(lab);
     await r.startDaemon();
@@ -355,6 +377,14 @@ describe("with a real netifd", { skip: UBUSD === undefined || NETIFD === undefin
     await bus.call("network", "reload");
     await until("the new route", 10_000, async () => /^10\.4\.0\.0\/16 dev l2tps-hq/m.test(await r.ns.must("ip", "route")));
     assert.equal((await bus.call("l2tpsec", "reload"))?.["changed"], "nothing changed");
+    // What is none of ours disturbs nothing.
+    const before = (await status(bus))["uptime"];
+    r.write("network", `${network().replace("10.2.0.0/16", "10.4.0.0/16")}config interface 'guest'\n\toption proto 'none'\n`);
+    await bus.call("network", "reload");
+    assert.equal((await bus.call("l2tpsec", "reload"))?.["changed"], "nothing changed");
+    await sleep(500);
+    assert.ok(Number((await status(bus))["uptime"]) >= Number(before));
+    assert.equal((r.daemon?.output.match(/hq: link\.down/g) ?? []).length, 1, "once, for the change before");
     // A wrong option: readable in ifstatus.
     r.write("network", network("\toption mtu '9'\n"));
     await bus.call("network", "reload");

@@ -206,6 +206,77 @@ test("netifd restarts: with a goodbye or without, it gets its update", async () 
   await r.until("down", 20_000, () => r.daemon.status("hq")["hq"]?.state === "down");
 });
 
+test("ubusd, netifd and the daemon restart in any order: the link is up, and netifd knows it", async () => {
+  const r = new Router(HQ);
+  r.netifd.add("hq");
+  await r.startDaemon();
+  r.netifd.up("hq");
+  await r.isUp();
+  const restart = {
+    u: async () => {
+      r.ubusd.stop();
+      await r.run(200);
+      r.ubusd.start();
+    },
+    n: async () => {
+      r.netifd.at("hq").state = "down";
+      r.netifd.up("hq");
+    },
+    d: async () => {
+      r.bus.close();
+      r.daemon.stop("killed", () => {});
+      await r.run(500);
+      await r.startDaemon();
+    },
+  };
+  for (const order of ["und", "udn", "nud", "ndu", "dun", "dnu"]) {
+    for (const gap of [0, 1500]) {
+      for (const which of order) {
+        await restart[which as keyof typeof restart]();
+        await r.run(gap);
+      }
+      await r.run(100);
+      await r.isUp();
+      await r.run(6000);
+      await r.isUp();
+    }
+  }
+});
+
+test("ubusd and the daemon are new, and netifd comes to the bus last, in the belief that nothing happened", async () => {
+  const r = new Router(HQ);
+  r.netifd.add("hq");
+  await r.startDaemon();
+  r.netifd.up("hq");
+  await r.isUp();
+  r.bus.close();
+  r.daemon.stop("killed", () => {});
+  r.netifdBus.close();
+  await r.run(2500);
+  r.netifd.at("hq").state = "up";
+  const before = r.netifd.at("hq").updates.length;
+  await r.startDaemon();
+  await r.run(1000);
+  const late = new Ubus({ connect: () => r.ubusd.connect(), clock: r.w.clock });
+  await r.netifd.serve(late);
+  late.start();
+  await r.run(100);
+  await r.isUp();
+  assert.deepEqual(r.netifd.at("hq").updates.slice(before).map((u) => u["link-up"]), [false, true]);
+});
+
+test("a section that is none of ours, or of another interface, disturbs nothing", async () => {
+  const r = new Router(HQ);
+  r.netifd.add("hq");
+  await r.startDaemon();
+  r.netifd.up("hq");
+  await r.isUp();
+  r.text = `config interface 'guest'\n\toption proto 'static'\n\toption mtu '9'\n\n${HQ}\nconfig interface 'other'\n\toption proto 'l2tpsec'\n\toption server 'a'\n`;
+  assert.equal(r.daemon.reload(), "interface other");
+  await r.run(3000);
+  assert.deepEqual([r.netifd.at("hq").updates, r.lines.filter((l) => /link\.down/.test(l))], [[UPDATE], []]);
+});
+
 test("netifd sets up before the daemon runs: it is found at the start", async () => {
   const r = new Router(HQ);
   r.netifd.add("hq");

@@ -24,6 +24,7 @@ export class Router {
   readonly lns: Site;
   readonly lines: string[] = [];
   readonly host: SimHost;
+  readonly netifdBus: Ubus;
   readonly #handler: Ubus;
   readonly #serial: SerialHost;
   text: string;
@@ -37,9 +38,9 @@ export class Router {
     this.#serial = serial;
     this.lns = this.w.site(this.w.net.host("lns", ["198.51.100.2"]), SERVER_CONF);
     this.host = this.w.net.host("router", ["203.0.113.2"]);
-    const netifdBus = new Ubus({ connect: () => this.ubusd.connect(), clock: this.w.clock });
-    void this.netifd.serve(netifdBus);
-    netifdBus.start();
+    this.netifdBus = new Ubus({ connect: () => this.ubusd.connect(), clock: this.w.clock });
+    void this.netifd.serve(this.netifdBus);
+    this.netifdBus.start();
     this.#handler = new Ubus({ connect: () => this.ubusd.connect(), clock: this.w.clock });
     this.#handler.start();
     // What openwrt/l2tpsec/files/lib/netifd/proto/l2tpsec.sh does.
