@@ -11,6 +11,7 @@ import { nasDevice } from "../config/cross.ts";
 import type { NasConfig } from "../config/nasdial.ts";
 import type { UserConfig } from "../config/schema.ts";
 import { Redial } from "../modem/redial.ts";
+import { Backoff } from "./backoff.ts";
 import { DemandNet, PLACEHOLDER } from "./demand.ts";
 import { systemFailure } from "./deps.ts";
 import { Hold } from "./hold.ts";
@@ -31,6 +32,8 @@ export class NasLink {
   readonly #idle: Timer;
   readonly #hold: Hold;
   readonly #demand: DemandNet | null;
+  /** Between tries to make the netdev of a line on demand. */
+  readonly #netBackoff: Backoff;
   #redial: Redial;
   #wanted = false;
   /** Somebody asked for a call, so that no packet is waited for. */
@@ -63,6 +66,7 @@ export class NasLink {
       },
       onLost: (why) => this.#later({ layer: "system", code: "netdev", text: why }),
     }) : null;
+    this.#netBackoff = new Backoff(deps.crypto, cfg.reconnect_min, cfg.reconnect_max);
     this.#since = deps.host.wallClock();
   }
   get state(): LinkState {
@@ -138,7 +142,10 @@ export class NasLink {
     const net = this.#demand;
     if (net) net.held = held !== null;
     if (net && !net.isOpen) {
-      net.open().then(() => this.#next(), (e: unknown) => {
+      net.open().then(() => {
+        this.#netBackoff.reset();
+        this.#next();
+      }, (e: unknown) => {
         if (!(e instanceof SystemError)) throw e;
         if (!this.#attempt) this.#later(systemFailure(e));
       });
@@ -147,7 +154,8 @@ export class NasLink {
     else this.#begin();
   }
   #standBy(text: string): void {
-    this.#stages = [{ name: "line", state: "busy", text }];
+    this.#stages = [];
+    this.#onStage({ name: "line", state: "busy", text });
     if (this.#demand) this.#deps.log.emit({ kind: "link.standby", link: this.cfg.name, ifname: nasDevice(this.cfg) });
   }
   #begin(): void {
@@ -219,7 +227,7 @@ export class NasLink {
     if (!this.#wanted || this.#attempt) return;
     this.#error = why;
     this.#deps.log.emit({ kind: "link.down", link: this.cfg.name, layer: why.layer, code: why.code, text: why.text });
-    this.#wait(this.cfg.reconnect_min * 1000);
+    this.#wait(this.#netBackoff.pause(false));
   }
   #enter(state: LinkState): void {
     if (this.#state === state) return;

@@ -25,6 +25,7 @@ const FOREVER_MS = 0x7fff_ffff;
 const FLAG = "~";
 /** What Windows says on a null-modem cable until it is answered. */
 const CLIENT = "CLIENT";
+const HELLO_MS = 500;
 
 export class Answerer {
   readonly #clock: Clock;
@@ -35,6 +36,7 @@ export class Answerer {
   #hangUp: HangUp | null = null;
   #over = false;
   #woken = false;
+  #lastHello = Number.NEGATIVE_INFINITY;
 
   constructor(clock: Clock, line: DialLine, cfg: AnswerConfig, owner: AnswerOwner) {
     this.#clock = clock;
@@ -115,6 +117,9 @@ export class Answerer {
   #waitForFlag(): void {
     this.#step({ name: "wait", send: [], expect: [FLAG, CLIENT], abort: [], match: "text", timeoutMs: FOREVER_MS }, (o) => {
       if (o.is === "found" && o.what === CLIENT) {
+        const now = this.#clock.now();
+        if (now - this.#lastHello < HELLO_MS) return this.#waitForFlag();
+        this.#lastHello = now;
         this.#owner.onStep("hello", "CLIENTSERVER");
         return this.#step({ name: "hello", send: [bytes("CLIENTSERVER")], expect: [""], abort: [], match: "text", timeoutMs: 0 }, () => this.#waitForFlag());
       }

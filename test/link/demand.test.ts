@@ -104,6 +104,21 @@ describe("on demand", () => {
       assert.deepEqual(s.w.clock.pending(), []);
     }
   });
+  test("a netdev that cannot be made: said, tried again with growing pauses, and made when it can be", async () => {
+    const s = site({ demand: "yes", reconnect_max: "60" });
+    await s.a.plane.net.attachLine({ transmit: () => {}, counters: () => ({ rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 }), lost: () => {} },
+      { ifname: "nas-leg1", mtu: 1500, local4: "10.1.1.1", peer4: "10.1.1.2", routes: [], clampMss: false }).then(async (other) => {
+      s.a.link.start();
+      await s.w.run(3 * MINUTE, 500);
+      assert.match(s.a.link.status().error?.text ?? "", /cannot create nas-leg1/);
+      const tries = s.a.lines.filter((l) => /link\.down .*code="ebusy"/.test(l)).length;
+      assert.ok(tries >= 4 && tries <= 9, String(tries));
+      await other.detach();
+    });
+    await s.w.until(() => s.a.plane.net.devices.has("nas-leg1"), 90_000, "the netdev", s.a);
+    send(s.a, "192.168.1.5");
+    await s.w.until(isUp(s.a), 30_000, "up", s.a);
+  });
   test("a lost carrier without packets waits for one; with packets it dials again", async () => {
     const s = site({ demand: "yes" });
     s.a.link.start();

@@ -127,6 +127,19 @@ describe("answering", () => {
       assert.deepEqual(clock.pending(), []);
     });
   }
+  test("a flood of CLIENT is answered twice a second", () => {
+    const clock = new VirtualClock();
+    const { a, b } = nullModem(clock);
+    const log: string[] = [];
+    const answerer = new Answerer(clock, b, { ...ANSWER, modem: false, init: [] }, watch(log));
+    b.onData = (d) => answerer.input(d);
+    answerer.start();
+    for (let i = 0; i < 100; i++) {
+      a.write(Uint8Array.from("CLIENT".repeat(10), (c) => c.charCodeAt(0)));
+      clock.advance(50);
+    }
+    assert.ok(log.length >= 9 && log.length <= 11, String(log.length));
+  });
   test("nobody says CLIENTSERVER", () => {
     const clock = new VirtualClock();
     const { a } = nullModem(clock);
