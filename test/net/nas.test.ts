@@ -70,7 +70,7 @@ describe("over a serial line", () => {
   });
 
   scenario("noise: what is spoiled is dropped and counted, and the link stays", { needs: ["daemon"], timeout: 120_000 }, async (lab) => {
-    const { a, b, caller, nas, line } = await legs(lab, 0, { keepalive: "10 2" });
+    const { a, b, caller, nas, line } = await legs(lab, 115200, { keepalive: "10 2" });
     const [left] = await Promise.all([lan(lab, a, 10), lan(lab, b, 20)]);
     await nas.start();
     await caller.start();
