@@ -5,11 +5,14 @@
 // By default the bus and netifd are the doubles of test/openwrt. UBUSD=/path/to/ubusd (with its `ubus` in PATH, or in ../bin
 // beside it) puts a real bus in their place; NETIFD=/path/to/netifd (of a source tree: its scripts/ is used) a real netifd too.
 import assert from "node:assert/strict";
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { describe } from "node:test";
 import { build } from "esbuild";
 import { type Table, Ubus } from "ubus-client";
+// @ts-expect-error: a script without types
+import { daemonIpk, executable } from "../../scripts/ipk.mjs";
+import { VERSION } from "../../src/version.ts";
 import { nodeClock } from "../../src/runtime/node/clock.ts";
 import { nodeStreams } from "../../src/runtime/node/streams.ts";
 import { listenUbusd } from "../openwrt/bus.ts";
@@ -176,6 +179,32 @@ describe("a router", () => {
     console.log(`# up ${(performance.now() - t).toFixed(0)} ms after the start of a new daemon`);
     await started;
     assert.deepEqual(netifd.at("hq").updates.map((u) => u["link-up"]), [true, false, true]);
+  });
+});
+
+describe("the package", () => {
+  const EXE = "dist/l2tpsec";
+  scenario("the daemon starts from the unpacked .ipk, with its own configuration", { needs: ["daemon"] }, async (lab) => {
+    if (!existsSync(EXE)) return console.log(`# there is no ${EXE}`);
+    const ns = await lab.ns("pkg");
+    const { data, arch } = executable({ L2TPSEC: EXE, ARCH: "x86_64" }) as { data: Uint8Array; arch: string };
+    writeFileSync(`${lab.dir}/p.ipk`, daemonIpk({ data, arch }, VERSION) as Uint8Array);
+    for (const f of ["p.ipk", "data.tar.gz"]) assert.equal((await run("tar", ["-C", lab.dir, "-xzf", `${lab.dir}/${f}`])).code, 0);
+    appendFileSync(`${lab.dir}/etc/config/l2tpsec`, `\nconfig daemon 'daemon'\n\toption control '${lab.dir}/pkg.sock'\n\toption ubus 'off'\n`);
+    writeFileSync(`${lab.dir}/etc/config/network`, "");
+    const p = lab.spawn("package", "ip", ["netns", "exec", ns.name, `${lab.dir}/usr/sbin/l2tpsec`, "run", "--uci", `${lab.dir}/etc/config`, "--foreground"]);
+    await p.line(/daemon\.ready/, 5000);
+    await p.stop("SIGTERM");
+    assert.doesNotMatch(p.output, /error|warn/);
+  });
+
+  scenario("without libcrypto the init script says so in one line, and starts nothing", { needs: ["daemon", "busybox"] }, async (lab) => {
+    if (!existsSync(EXE)) return console.log(`# there is no ${EXE}`);
+    const lib = (await run("sh", ["-c", "ldconfig -p | sed -n 's/.*libcrypto.so.3 .*=> //p' | head -n 1"])).stdout.trim();
+    const log = `${lab.dir}/log`;
+    const start = `mount --bind /dev/null '${lib}' && LOG='${log}' FAKE_PROG='${process.cwd()}/${EXE}' busybox sh test/openwrt/standin/rc.common openwrt/l2tpsec/files/etc/init.d/l2tpsec start`;
+    assert.equal((await run("unshare", ["-m", "sh", "-c", start])).code, 1);
+    assert.match(readFileSync(log, "utf8"), /^logger -t l2tpsec -p daemon\.err not started: .*dist\/l2tpsec does not run here: l2tpsec: libcrypto\.so\.3 not found.*\n$/);
   });
 });
 

@@ -133,13 +133,17 @@ for (const [name, words] of SHELLS) {
       writeFileSync(`${s.dir}/postinst`, here(p.postinst));
       writeFileSync(`${s.dir}/prerm`, here(p.prerm));
       // uci's interfaces: proto, then what netifd says.
-      writeFileSync(`${s.dir}/functions.sh`, 'config_load() { :; }\nconfig_get() { case $2 in lan) eval "$1=static" ;; *) eval "$1=l2tpsec" ;; esac; }\nconfig_foreach() { for i in lan hq idle; do "$1" "$i"; done; }\n');
+      writeFileSync(`${s.dir}/functions.sh`, 'config_load() { :; }\nconfig_get() { case $2 in lan) eval "$1=static" ;; modem) eval "$1=nasdial" ;; *) eval "$1=l2tpsec" ;; esac; }\nconfig_foreach() { for i in lan hq idle modem; do "$1" "$i"; done; }\n');
       for (const tool of ["network", "ifup", "ifdown"]) s.program(tool, "");
       s.program("ubus", `case "$*" in *get_proto_handlers) echo '{ "static": {} }' ;; *hq*) echo '	"up": true,' ;; *) echo '	"up": false,' ;; esac`);
       assert.deepEqual(s.run(`${s.dir}/postinst`, []), ["ubus call network get_proto_handlers", "network restart", "exit 0"], "new: netifd restarts");
       assert.deepEqual(s.run(`${s.dir}/postinst`, [], { IPKG_INSTROOT: "/x" }), ["exit 0"], "an image is made, nothing runs");
-      assert.deepEqual(s.run(`${s.dir}/prerm`, []), ["ubus call network.interface.hq status", "ifdown hq", "ubus call network.interface.idle status", "ifdown idle", "exit 0"]);
+      assert.deepEqual(s.run(`${s.dir}/prerm`, []), ["ubus call network.interface.hq status", "ifdown hq", "ubus call network.interface.idle status", "ifdown idle", "ubus call network.interface.modem status", "ifdown modem", "exit 0"]);
+      const known = readFileSync(`${s.dir}/down`, "utf8");
       s.program("ubus", `echo '{ "static": {}, "l2tpsec": {} }'`);
+      assert.deepEqual(s.run(`${s.dir}/postinst`, []), ["ubus call network get_proto_handlers", "network restart", "ifup hq", "exit 0"], "a package before it knew one protocol less");
+      writeFileSync(`${s.dir}/down`, known);
+      s.program("ubus", `echo '{ "static": {}, "l2tpsec": {}, "nasdial": {} }'`);
       assert.deepEqual(s.run(`${s.dir}/postinst`, []), ["ubus call network get_proto_handlers", "ifup hq", "exit 0"], "an upgrade: what was up comes up");
       assert.deepEqual(s.run(`${s.dir}/postinst`, []), ["ubus call network get_proto_handlers", "exit 0"]);
       s.program("ubus", "exit 4");

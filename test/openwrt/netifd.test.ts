@@ -277,6 +277,23 @@ test("a section that is none of ours, or of another interface, disturbs nothing"
   assert.deepEqual([r.netifd.at("hq").updates, r.lines.filter((l) => /link\.down/.test(l))], [[UPDATE], []]);
 });
 
+test("ifdown in the midst of the set-up, at any moment: over within netifd's second", async () => {
+  for (const ms of [0, 20, 40, 60, 80, 100, 150, 200, 400]) {
+    const r = new Router(HQ);
+    r.netifd.add("hq");
+    await r.startDaemon();
+    r.netifd.up("hq");
+    await r.run(ms);
+    r.netifd.down("hq");
+    const t = r.w.clock.now();
+    await r.until("down", 1000, () => r.netifd.at("hq").state === "down");
+    assert.ok(r.w.clock.now() - t <= 1000, `after ${ms} ms: ${r.w.clock.now() - t} ms`);
+    assert.equal(r.daemon.status("hq")["hq"]?.state, "down");
+    await r.run(3000);
+    assert.equal(r.netifd.at("hq").state, "down");
+  }
+});
+
 test("netifd sets up before the daemon runs: it is found at the start", async () => {
   const r = new Router(HQ);
   r.netifd.add("hq");
