@@ -52,8 +52,7 @@ export function crossCheck(config: Config, sections: readonly Section[], faults:
     if (c.reconnect_min > c.reconnect_max) fault("interface", c.name, "reconnect_min", `is longer than reconnect_max (${c.reconnect_max})`);
     if (c.username === null && c.password !== null) fault("interface", c.name, "username", "is missing: there is a password but no user");
     if (c.username !== null && c.password === null) fault("interface", c.name, "password", "is missing: there is a user but no password");
-    const six = c.routes?.find((r) => r.includes(":"));
-    if (six !== undefined && c.ipv6 === "no") fault("interface", c.name, "routes", `${six} is an IPv6 network, and ipv6 is no`, "ipv6 = yes, or IPv4 networks alone");
+    crossRoutes(c, (option, why, allowed) => fault("interface", c.name, option, why, allowed));
     if (c.refuse_pap && c.refuse_chap && c.refuse_mschapv2) fault("interface", c.name, "refuse_mschapv2", "every authentication method is refused; leave one");
   }
   for (const c of config.legs) {
@@ -70,6 +69,11 @@ export function crossCheck(config: Config, sections: readonly Section[], faults:
   crossServers(config, fault);
 }
 
+function crossRoutes(c: Pick<ClientConfig | NasConfig, "routes" | "ipv6">, fault: (option: string, why: string, allowed: string) => void): void {
+  const six = c.routes?.find((r) => r.includes(":"));
+  if (six !== undefined && c.ipv6 === "no") fault("routes", `${six} is an IPv6 network, and ipv6 is no`, "ipv6 = yes, or IPv4 networks alone");
+}
+
 function crossLeg(c: NasConfig, config: Config, fault: (option: string, why: string, allowed?: string) => void): void {
   const dials = c.role === "dial" && c.line === "modem";
   if (dials && c.phone === null) fault("phone", "is missing: there is nothing to dial", "a number, or line = direct for a null-modem cable");
@@ -79,6 +83,7 @@ function crossLeg(c: NasConfig, config: Config, fault: (option: string, why: str
   if (c.hold && !someFree(c.hold)) fault("hold", "leaves no minute of the day");
   if (c.role === "answer" && c.local_ip === null) fault("local_ip", "is missing: the caller must be told an address of ours");
   if (c.role === "answer" && config.users.some((u) => u.ip === null) && c.remote_ip === null) fault("remote_ip", "is missing: some users have no address of their own");
+  crossRoutes(c, fault);
   if (c.reconnect_min > c.reconnect_max) fault("reconnect_min", `is longer than reconnect_max (${c.reconnect_max})`);
   if (c.username === null && c.password !== null) fault("username", "is missing: there is a password but no user");
   if (c.username !== null && c.password === null) fault("password", "is missing: there is a user but no password");

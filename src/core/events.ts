@@ -36,6 +36,7 @@ export type Event =
   | { kind: "ppp.lcp-up"; link: string; mru: number; peerMru: number; auth: string }
   | { kind: "ppp.auth"; link: string; user: string; method: string; ok: boolean; text: string }
   | { kind: "ppp.ipcp-up"; link: string; local: string; remote: string }
+  | { kind: "ppp.ccp-up"; link: string; sending: string; receiving: string }
   | { kind: "ppp.identification"; link: string; text: string }
   | { kind: "ppp.rejected"; link: string; what: string }
   | { kind: "session.up"; link: string; user: string; ip: string; peer: string; session: number }
@@ -80,6 +81,7 @@ const LEVEL: Readonly<Record<Event["kind"], Level>> = {
   "ppp.lcp-up": "info",
   "ppp.auth": "info",
   "ppp.ipcp-up": "info",
+  "ppp.ccp-up": "info",
   "ppp.identification": "debug",
   "ppp.rejected": "debug",
   "session.up": "notice",

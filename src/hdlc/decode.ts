@@ -30,6 +30,7 @@ export class HdlcDecoder {
   readonly #mem: Uint8Array;
   readonly #limit: number;
   readonly #drops = new Counters<HdlcDrop>();
+  #bad = 0;
   #classes = classes(DEFAULT_ACCM);
   /** Where the next octet goes; HEADROOM: nothing since the last flag. */
   #at = HEADROOM;
@@ -56,6 +57,10 @@ export class HdlcDecoder {
     this.#at = HEADROOM;
     this.#escaped = false;
     this.#skipping = true;
+  }
+  /** Frames that were thrown away so far: each of them may have been one that mattered. */
+  get bad(): number {
+    return this.#bad;
   }
   /** What was thrown away, by name. */
   drops(): Record<string, number> {
@@ -102,28 +107,32 @@ export class HdlcDecoder {
     this.#at = at;
     this.#escaped = escaped;
     if (i < length) {
-      this.#drops.bump("hdlc.giant");
+      this.#drop("hdlc.giant");
       this.#skipping = true;
     }
     return i;
   }
 
+  #drop(name: HdlcDrop): void {
+    this.#bad++;
+    this.#drops.bump(name);
+  }
   #frame(end: number, aborted: boolean): void {
     const start = HEADROOM;
     const mem = this.#mem;
     if (aborted) {
-      this.#drops.bump("hdlc.abort");
+      this.#drop("hdlc.abort");
       return;
     }
     if (end === start) return; // flags may follow each other (RFC 1662 §3.1)
     if (end - start < 4) {
-      this.#drops.bump("hdlc.runt");
+      this.#drop("hdlc.runt");
       return;
     }
     let tail = 2;
     if (this.fcs === 32 && end - start >= 6 && fcs32(FCS32_INIT, mem, start, end) === FCS32_GOOD) tail = 4;
     else if (fcs16(FCS16_INIT, mem, start, end) !== FCS16_GOOD || (this.fcs === 32 && !isDefaultFramed(mem.subarray(start, end)))) {
-      this.#drops.bump("hdlc.fcs");
+      this.#drop("hdlc.fcs");
       return;
     }
     this.#onFrame(new Packet(mem, start, end - tail));

@@ -4,7 +4,7 @@ import type { EventLog } from "../core/events.ts";
 import type { DataPlane } from "../dataplane/dataplane.ts";
 import type { IkeManager } from "../ike/manager.ts";
 import type { L2tpEndpoint } from "../l2tp/endpoint.ts";
-import type { Crypto, Host } from "../ports/ports.ts";
+import type { Crypto, Host, Zlib } from "../ports/ports.ts";
 import type { SerialHost } from "../ports/serial.ts";
 import type { LocalPorts } from "./local-ports.ts";
 
@@ -20,6 +20,8 @@ export interface LinkDeps {
   readonly l2tp: L2tpEndpoint;
   readonly ports: LocalPorts;
   readonly serial: SerialHost;
+  /** For Deflate on serial lines; null or absent: this machine has no zlib. */
+  readonly zlib?: Zlib | null;
   /** Client links' routes are set by somebody else (netifd). */
   readonly routesElsewhere?: boolean;
 }

@@ -3,6 +3,7 @@
 import type { Timer } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import type { LinkState } from "../core/events.ts";
+import { linkLocal } from "../core/addr.ts";
 import { quote } from "../core/events.ts";
 import { nasDevice } from "../config/cross.ts";
 import type { NasConfig } from "../config/nasdial.ts";
@@ -25,7 +26,7 @@ import { SerialChannel } from "./serial-channel.ts";
 /** PPP's goodbye, on a line that may be gone. */
 const CLOSE_MS = 1500;
 
-export type NasDeps = Pick<LinkDeps, "clock" | "crypto" | "host" | "log" | "plane" | "routesElsewhere" | "serial">;
+export type NasDeps = Pick<LinkDeps, "clock" | "crypto" | "host" | "log" | "plane" | "routesElsewhere" | "serial" | "zlib">;
 export interface NasOwner {
   onState(state: LinkState): void;
   onStage(stage: Stage): void;
@@ -60,6 +61,9 @@ export class NasAttempt {
   pppInfo: PppUp | null = null;
   net: LineInterface | null = null;
   mtu: number | null = null;
+  /** Our link-local address while IPv6 passes. */
+  local6: string | null = null;
+  #agreed6: string | null = null;
 
   constructor(deps: NasDeps, cfg: NasConfig, phone: string | null, owner: NasOwner) {
     this.#deps = deps;
@@ -188,6 +192,10 @@ export class NasAttempt {
       onUp: (info) => {
         if (!this.#why) this.#addressed(info);
       },
+      onIpv6: (ids) => {
+        this.#agreed6 = ids && linkLocal(ids.local);
+        this.#setIpv6();
+      },
       onDown: (why) => {
         this.ppp = null;
         this.#dropNet();
@@ -236,6 +244,7 @@ export class NasAttempt {
         channel.attach(net);
         this.#owner.onStage({ name: "ip", state: "ok", text: `${info.local} to ${info.remote} on ${net.ifname}, MTU ${mtu}` });
         this.#owner.onUp();
+        this.#setIpv6();
       },
       (e: unknown) => this.#alive(() => this.fail(systemFailure(e))),
     );
@@ -243,9 +252,29 @@ export class NasAttempt {
   #dropNet(): void {
     const net = this.net;
     this.net = null;
+    this.local6 = null;
     this.pppInfo = null;
     this.channel?.attach(null);
+    this.channel?.setIpv6(false);
     if (net) this.#detaching = net.detach().catch(() => {});
+  }
+
+  /** IPv6 comes and goes by itself; a call without it is a call. */
+  #setIpv6(): void {
+    const { net, channel } = this;
+    const local = this.#agreed6;
+    if (!net || this.local6 === local) return;
+    this.local6 = local;
+    channel?.setIpv6(local !== null);
+    net.setIpv6(local).then(
+      () => {
+        if (this.net === net) this.#deps.log.emit({ kind: "link.ipv6", link: this.#cfg.name, local: local ?? "" });
+      },
+      (e: unknown) => {
+        if (this.net === net) this.local6 = null;
+        this.#deps.log.emit({ kind: "daemon.warning", link: this.#cfg.name, text: `no IPv6: ${systemFailure(e).text}` });
+      },
+    );
   }
 
   /** After PPP has ended, or did not in time. */

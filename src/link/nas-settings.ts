@@ -41,6 +41,9 @@ export function answerSettings(c: NasConfig): AnswerConfig {
   };
 }
 
+function network(c: NasConfig): Pick<PppConfig, "ipv6" | "compression"> {
+  return { ipv6: c.ipv6 !== "no", compression: { vj: c.vj, deflate: c.deflate, bsd: c.bsdcomp } };
+}
 export function pppCaller(c: NasConfig, host: Host): PppConfig {
   const refuse: AuthMethod[] = [];
   if (c.refuse_pap) refuse.push("pap");
@@ -50,13 +53,13 @@ export function pppCaller(c: NasConfig, host: Host): PppConfig {
   if (c.refuse_eap || (c.refuse_chap && c.refuse_mschapv2)) refuse.push("eap");
   return {
     link: c.name, role: "client", mru: c.mtu, hostName: host.hostname(), identity: identity(c), refuse, require: [], echo: c.keepalive,
-    accm: c.flow === "xonxoff" ? XONXOFF : 0, ipcp: { local: null, remote: null, requestDns: c.peerdns, requestWins: c.peerdns },
+    accm: c.flow === "xonxoff" ? XONXOFF : 0, ipcp: { local: null, remote: null, requestDns: c.peerdns, requestWins: c.peerdns }, ...network(c),
   };
 }
 export function pppNas(c: NasConfig, host: Host): PppConfig {
   return {
     link: c.name, role: "server", mru: c.mtu, hostName: host.hostname(), identity: null, refuse: [], require: c.auth, echo: c.keepalive,
-    accm: c.flow === "xonxoff" ? XONXOFF : 0, ipcp: { local: c.local_ip, remote: null, requestDns: false },
+    accm: c.flow === "xonxoff" ? XONXOFF : 0, ipcp: { local: c.local_ip, remote: null, requestDns: false }, ...network(c),
   };
 }
 

@@ -271,10 +271,11 @@ export class NasLink {
       kind: "nas", state: this.#state, since: isoTime(this.#since), role: this.cfg.role, device: this.cfg.device, baud: this.cfg.baud,
       phone: (a && this.#redial.phone) ?? "", speed: a?.speed ?? 0,
       signal: a?.network?.signal ?? null, operator: a?.network?.operator ?? null, user: up ? (a?.user ?? null) : null, ifname: nasDevice(this.cfg),
-      mtu: up ? (a?.mtu ?? null) : null, local_ip: info?.local ?? null, remote_ip: info?.remote ?? null, dns: info?.dns ?? [], standby: !up && this.#demand?.isOpen ? this.#demand.addresses : null,
+      mtu: up ? (a?.mtu ?? null) : null, local_ip: info?.local ?? null, remote_ip: info?.remote ?? null, local_ip6: a?.local6 ?? null, dns: info?.dns ?? [],
+      standby: !up && this.#demand?.isOpen ? this.#demand.addresses : null,
       ppp: info && { auth: info.auth, mru: info.mru, peer_mru: info.peerMru },
       rx_bytes: t.rxBytes, tx_bytes: t.txBytes, rx_packets: t.rxPackets, tx_packets: t.txPackets,
-      stages: this.#stages, drops: { ...this.#demand?.drops(), ...a?.channel?.drops() }, error: this.#error,
+      stages: this.#stages, drops: { ...this.#demand?.drops(), ...a?.channel?.drops(), ...a?.ppp?.drops() }, error: this.#error,
       retry_in: this.#retryAt === null && held === null ? null : Math.max(0, Math.round(Math.max(wait, held?.ms ?? 0) / 1000)),
     };
   }

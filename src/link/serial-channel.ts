@@ -4,7 +4,7 @@ import { Counters as Drops } from "../core/counters.ts";
 import type { Counters, LineInterface, PacketLine } from "../dataplane/dataplane.ts";
 import { HdlcDecoder } from "../hdlc/decode.ts";
 import { HdlcEncoder } from "../hdlc/encode.ts";
-import type { FrameChannel, LinkOptions } from "../ports/ports.ts";
+import type { DataCoding, FrameChannel, LinkOptions } from "../ports/ports.ts";
 import type { SerialPort } from "../ports/serial.ts";
 import { FULL_HEADER, type HeaderOptions, PROTOCOL, pullProtocol, pushProtocol } from "../ppp/frame.ts";
 
@@ -26,6 +26,9 @@ export class SerialChannel implements FrameChannel, PacketLine {
   /** What the host sent that awaits the line is in the port; this is who takes what the peer sends. */
   #net: LineInterface | null = null;
   #header: HeaderOptions = FULL_HEADER;
+  #coding: DataCoding | null = null;
+  #ipv6 = false;
+  #lost = 0;
   #closed = false;
   #rxPackets = 0;
   #rxBytes = 0;
@@ -42,6 +45,13 @@ export class SerialChannel implements FrameChannel, PacketLine {
     this.#decoder = new HdlcDecoder(mru, (p) => this.#frame(p));
     this.#heard = heard;
   }
+  setCoding(coding: DataCoding | null): void {
+    this.#coding = coding;
+  }
+  /** IPV6CP is open, or no longer: whether IPv6 packets leave. */
+  setIpv6(on: boolean): void {
+    this.#ipv6 = on;
+  }
   /** Bytes from the line; valid during the call. */
   input(chunk: Uint8Array): void {
     if (!this.#closed) this.#decoder.push(chunk);
@@ -54,11 +64,13 @@ export class SerialChannel implements FrameChannel, PacketLine {
     if (!this.#closed) this.#port.write(this.#encoder.encode(frame.view(), this.#port.queued === 0));
   }
   transmit(packet: Packet): void {
-    if (this.#closed || this.#net === null) return this.#drops.bump("line.not-open");
+    const six = (packet.mem[packet.start] as number) >> 4 === 6;
+    if (this.#closed || this.#net === null || (six && !this.#ipv6)) return this.#drops.bump("line.not-open");
     if (this.#port.queued > this.#queueBytes) return this.#drops.bump("line.full");
     this.#txPackets++;
     this.#txBytes += packet.length;
-    pushProtocol(packet, PROTOCOL.ip, this.#header);
+    const protocol = this.#coding ? this.#coding.encode(packet) : six ? PROTOCOL.ipv6 : PROTOCOL.ip;
+    pushProtocol(packet, protocol, this.#header);
     this.send(packet);
   }
   lost(why: string): void {
@@ -84,15 +96,28 @@ export class SerialChannel implements FrameChannel, PacketLine {
 
   #frame(p: Packet): void {
     const { start, end } = p;
-    if (this.#net && pullProtocol(p) === PROTOCOL.ip) {
+    const plain = pullProtocol(p);
+    const protocol = this.#coding && plain !== 0 ? this.#decode(this.#coding, plain, p) : plain;
+    const packet = this.#coding ? this.#coding.decoded : p;
+    if (this.#net && (protocol === PROTOCOL.ip || (protocol === PROTOCOL.ipv6 && this.#ipv6))) {
       this.#rxPackets++;
-      this.#rxBytes += p.length;
+      this.#rxBytes += packet.length;
       this.#heard();
-      this.#net.receive(p);
-      return;
+      this.#net.receive(packet);
+    } else if (protocol === plain) {
+      p.start = start;
+      p.end = end;
+      this.onFrame(p);
+    } else if (protocol !== 0) {
+      pushProtocol(packet, protocol, FULL_HEADER); // control packets may come compressed too
+      this.onFrame(packet);
     }
-    p.start = start;
-    p.end = end;
-    this.onFrame(p);
+  }
+  /** Header compression must know of a frame that was lost before it goes on (RFC 1144 §4). */
+  #decode(coding: DataCoding, protocol: number, p: Packet): number {
+    const lost = this.#decoder.bad;
+    if (lost !== this.#lost) coding.lost();
+    this.#lost = lost;
+    return coding.decode(protocol, p);
   }
 }

@@ -112,6 +112,8 @@ export interface NasStatus extends Traffic {
   readonly mtu: number | null;
   readonly local_ip: string | null;
   readonly remote_ip: string | null;
+  /** Link-local, while IPv6 passes. */
+  readonly local_ip6: string | null;
   readonly dns: readonly string[];
   /** The netdev's addresses while it waits for a packet (demand), else null. */
   readonly standby: { readonly local_ip: string; readonly remote_ip: string } | null;

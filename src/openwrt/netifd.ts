@@ -34,13 +34,9 @@ const NETIFD = "network.interface";
  */
 export function linkUpdate(name: string, cfg: ClientConfig, s: ClientStatus, keep: boolean): Table {
   const all = cfg.metric === 0 ? ["0.0.0.0/1", "128.0.0.0/1"] : ["0.0.0.0/0"];
-  const wanted = [...(cfg.routes ?? []), ...(cfg.defaultroute ? all : [])];
-  const routes = wanted.filter((r) => !isIp6(r)).map(route);
-  const routes6 = s.local_ip6 === null ? [] : wanted.filter(isIp6).map(route);
   return {
     action: ACTION.update, ifname: s.ifname, "link-up": true, "address-external": true, keep, ipaddr: [ptp(s.local_ip, s.remote_ip)],
-    ...(s.local_ip6 === null ? {} : { ip6addr: [{ ipaddr: s.local_ip6, mask: "64" }] }),
-    ...(routes.length > 0 ? { routes } : {}), ...(routes6.length > 0 ? { routes6 } : {}), ...(s.dns.length > 0 ? { dns: s.dns } : {}),
+    ...network(cfg, s.local_ip6, all), ...(s.dns.length > 0 ? { dns: s.dns } : {}),
     data: { server: s.server, mtu: s.mtu, ...(s.wins.length > 0 ? { wins: s.wins } : {}) },
     interface: name,
   };
@@ -49,10 +45,9 @@ export function linkUpdate(name: string, cfg: ClientConfig, s: ClientStatus, kee
 /** The same of a NAS leg: a way out as others of netifd's, with a default route as they have it. While it waits for a packet, of its netdev. */
 export function legUpdate(name: string, cfg: NasConfig, s: NasStatus, keep: boolean): Table {
   const at = s.standby ?? s;
-  const routes = [...(cfg.routes ?? []).filter((r) => !isIp6(r)), ...(cfg.defaultroute ? ["0.0.0.0/0"] : [])].map(route);
   return {
     action: ACTION.update, ifname: s.ifname, "link-up": true, "address-external": true, keep, ipaddr: [ptp(at.local_ip, at.remote_ip)],
-    ...(routes.length > 0 ? { routes } : {}), ...(cfg.peerdns && s.dns.length > 0 ? { dns: s.dns } : {}),
+    ...network(cfg, s.local_ip6, ["0.0.0.0/0"]), ...(cfg.peerdns && s.dns.length > 0 ? { dns: s.dns } : {}),
     data: { device: s.device, ...(s.phone === "" ? {} : { phone: s.phone }), ...(s.speed > 0 ? { speed: s.speed } : {}), ...(s.mtu === null ? {} : { mtu: s.mtu }) },
     interface: name,
   };
@@ -60,6 +55,15 @@ export function legUpdate(name: string, cfg: NasConfig, s: NasStatus, keep: bool
 
 function ptp(local: string | null, remote: string | null): Value {
   return { ipaddr: local, mask: "32", ...(remote === null || remote === local || remote === "0.0.0.0" || remote === "" ? {} : { ptp: remote }) };
+}
+/** Routes of both versions; those of IPv6, and its address, while it passes. `all`: what a default route is. */
+function network(cfg: Pick<ClientConfig | NasConfig, "routes" | "defaultroute">, local6: string | null, all: readonly string[]): Table {
+  const wanted = [...(cfg.routes ?? []), ...(cfg.defaultroute ? all : [])];
+  const routes = wanted.filter((r) => !isIp6(r)).map(route);
+  const routes6 = local6 === null ? [] : wanted.filter(isIp6).map(route);
+  return {
+    ...(local6 === null ? {} : { ip6addr: [{ ipaddr: local6, mask: "64" }] }), ...(routes.length > 0 ? { routes } : {}), ...(routes6.length > 0 ? { routes6 } : {}),
+  };
 }
 function route(prefix: string): Value {
   const p = parsePrefix(prefix);
@@ -198,9 +202,9 @@ export class Netifd {
     const before = this.#told.get(name);
     if (cfg.proto === "nasdial" && before !== undefined && before !== place) this.#lost(name);
     this.#told.set(name, place);
-    if (cfg.proto === "nasdial" && s.kind === "nas") return this.#notify(legUpdate(name, cfg, s, keep));
-    if (cfg.proto !== "l2tpsec" || s.kind !== "client") return;
-    this.#notify(linkUpdate(name, cfg, s, keep));
+    if (cfg.proto === "nasdial" && s.kind === "nas") this.#notify(legUpdate(name, cfg, s, keep));
+    else if (cfg.proto === "l2tpsec" && s.kind === "client") this.#notify(linkUpdate(name, cfg, s, keep));
+    else return;
     if (cfg.ipv6 === "auto" && s.local_ip6 !== null) addAlias(this.#bus, name, this.#zoneOf(name)).catch(() => {});
   }
   #ipv6(name: string, on: boolean): void {

@@ -64,7 +64,30 @@ export interface FrameChannel {
   onDown: (why: string) => void;
   /** What LCP agreed on; the HDLC framer, the fast path and the kernel channel need it. */
   configure(link: LinkOptions): void;
+  /**
+   * What network packets go through on this channel; null: nothing, as before. Only where each of them visits TypeScript: a
+   * channel without it is never offered compression.
+   */
+  setCoding?(coding: DataCoding | null): void;
   close(): void;
+}
+/** Header and data compression of a channel's network packets, both directions. */
+export interface DataCoding {
+  /** An IP packet on its way out, changed in place, with a byte of headroom or more; the protocol number that it goes under. */
+  encode(packet: Packet): number;
+  /**
+   * What came under `protocol`, without header but with HEADROOM in front: the protocol number of what is in `decoded` then, valid
+   * until the next call; 0: dropped.
+   */
+  decode(protocol: number, packet: Packet): number;
+  readonly decoded: Packet;
+  /** A frame was lost on the line. */
+  lost(): void;
+}
+/** zlib's raw streams for packets (RFC 1979); the words are those of node-tuntap2. */
+export interface Zlib {
+  deflater(window: number): { deflate(data: Uint8Array, into: Uint8Array): number; reset(): void; close(): void } | null;
+  inflater(window: number): { inflate(data: Uint8Array, into: Uint8Array): number; take(data: Uint8Array): boolean; reset(): void; close(): void } | null;
 }
 export interface LinkOptions {
   /** Async control character maps, RFC 1662 §7; 0 over L2TP. */

@@ -3,7 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import type { EventLog } from "../core/events.ts";
 import type { Secret } from "../core/secret.ts";
-import type { Crypto, LinkOptions } from "../ports/ports.ts";
+import type { Crypto, LinkOptions, Zlib } from "../ports/ports.ts";
 import type { AuthMethod } from "./auth/methods.ts";
 import type { Assignment } from "./ipcp.ts";
 import type { Ipv6Ids } from "./ipv6cp.ts";
@@ -36,6 +36,8 @@ export interface PppConfig {
     readonly requestDns: boolean;
     readonly requestWins?: boolean;
   };
+  /** Offered and taken where the channel can do it (FrameChannel.setCoding); nothing unless given. */
+  readonly compression?: { readonly vj: boolean; readonly deflate: boolean; readonly bsd: boolean };
   /** IPV6CP too, where the peer has it; false unless given: it is rejected. */
   readonly ipv6?: boolean;
 }
@@ -68,4 +70,6 @@ export interface PppDeps {
   readonly clock: Clock;
   readonly crypto: Crypto;
   readonly log: EventLog;
+  /** For Deflate; without it BSD-Compress is all there is. */
+  readonly zlib?: Zlib | null;
 }

@@ -4,7 +4,10 @@ import type { Packet } from "../core/packet.ts";
 
 export const PROTOCOL = {
   ip: 0x0021,
+  vjCompressed: 0x002d,
+  vjUncompressed: 0x002f,
   ipv6: 0x0057,
+  compressed: 0x00fd,
   ipcp: 0x8021,
   ipv6cp: 0x8057,
   ccp: 0x80fd,
@@ -22,7 +25,8 @@ export const PROTOCOL = {
 } as const;
 
 const NAMES: ReadonlyMap<number, string> = new Map([
-  [PROTOCOL.ip, "IPv4"], [PROTOCOL.ipv6, "IPv6"], [PROTOCOL.ipcp, "IPCP"], [PROTOCOL.ipv6cp, "IPV6CP"], [PROTOCOL.ccp, "CCP"],
+  [PROTOCOL.ip, "IPv4"], [PROTOCOL.ipv6, "IPv6"],
+  [PROTOCOL.vjCompressed, "VJ-compressed TCP/IP"], [PROTOCOL.vjUncompressed, "VJ-uncompressed TCP/IP"], [PROTOCOL.compressed, "compressed data"], [PROTOCOL.ipcp, "IPCP"], [PROTOCOL.ipv6cp, "IPV6CP"], [PROTOCOL.ccp, "CCP"],
   [PROTOCOL.ecp, "ECP"], [PROTOCOL.bcp, "BCP"], [PROTOCOL.mplscp, "MPLSCP"], [PROTOCOL.lcp, "LCP"], [PROTOCOL.pap, "PAP"],
   [PROTOCOL.lqr, "LQR"], [PROTOCOL.spap, "SPAP"], [PROTOCOL.cbcp, "CBCP"], [PROTOCOL.bap, "BAP"], [PROTOCOL.chap, "CHAP"],
   [PROTOCOL.eap, "EAP"],

@@ -1,6 +1,7 @@
-// IPCP's options (RFC 1332 §3, RFC 1877 §1) for both roles. Header compression and the deprecated IP-Addresses are rejected.
+// IPCP's options (RFC 1332 §3 and §4, RFC 1877 §1) for both roles. The deprecated IP-Addresses are rejected.
 import { formatIp, parseIp } from "../core/addr.ts";
 import type { Failure } from "../core/errors.ts";
+import type { HeaderCompression } from "./coding.ts";
 import type { Option } from "./cp.ts";
 import { ACK, nak, type OptionPolicy, REJECT, type Verdict } from "./negotiate.ts";
 import { failure } from "./words.ts";
@@ -32,17 +33,32 @@ export type IpcpWants =
     readonly requestWins: boolean;
   };
 
+const VJ = 0x002d; // RFC 1332 §4
+const OUR_SLOTS = 16;
+
 export class IpcpOptions implements OptionPolicy {
   readonly #wants: IpcpWants;
+  readonly #vj: boolean;
+  /** What we ask for; null: not any more, or never. */
+  #headersIn: HeaderCompression | null = null;
+  #headersOut: HeaderCompression | null = null;
   /** What we ask for, by option type; a missing one was rejected or is not wanted. */
   readonly #ours = new Map<number, string>();
   #remote = NONE;
   #addressNaks = 0;
 
-  constructor(wants: IpcpWants) {
+  /** `vj`: Van Jacobson header compression, where the channel can do it. */
+  constructor(wants: IpcpWants, vj = false) {
     this.#wants = wants;
+    this.#vj = vj;
+  }
+  /** What holds when the protocol is open: what the peer takes, and what it was told that we take. */
+  headers(): { readonly sending: HeaderCompression | null; readonly receiving: HeaderCompression | null } {
+    return { sending: this.#headersOut, receiving: this.#headersIn };
   }
   reset(): void {
+    this.#headersIn = this.#vj ? { slots: OUR_SLOTS, compressSlotId: true } : null;
+    this.#headersOut = null;
     const w = this.#wants;
     this.#ours.clear();
     this.#remote = w.role === "server" ? w.remote : (w.remote ?? NONE);
@@ -70,11 +86,18 @@ export class IpcpOptions implements OptionPolicy {
   }
 
   request(): Option[] {
-    return [...this.#ours].map(([type, address]) => ({ type, data: bytes(address) }));
+    const ours: Option[] = [...this.#ours].map(([type, address]) => ({ type, data: bytes(address) }));
+    if (this.#headersIn) ours.push({ type: IPCP_OPTION.compression, data: vjOption(this.#headersIn) });
+    return ours;
   }
 
   naked(o: Option): Failure | null {
     const w = this.#wants;
+    if (o.type === IPCP_OPTION.compression) {
+      const less = this.#headersIn && readVj(o.data);
+      this.#headersIn = less && less.slots <= OUR_SLOTS ? less : null;
+      return null;
+    }
     if (o.data.length !== 4) return null;
     const address = formatIp(o.data);
     if (o.type === IPCP_OPTION.address) {
@@ -93,6 +116,7 @@ export class IpcpOptions implements OptionPolicy {
     return null;
   }
   rejected(type: number): Failure | null {
+    if (type === IPCP_OPTION.compression) this.#headersIn = null;
     const had = this.#ours.get(type);
     this.#ours.delete(type);
     if (type !== IPCP_OPTION.address || this.#wants.local !== null || had !== NONE) return null;
@@ -101,6 +125,7 @@ export class IpcpOptions implements OptionPolicy {
 
   judge(o: Option, lastChance: boolean): Verdict {
     if (o.type === IPCP_OPTION.address) return this.#judgeAddress(o.data, lastChance);
+    if (o.type === IPCP_OPTION.compression && this.#vj) return readVj(o.data) ? ACK : nak(vjOption({ slots: OUR_SLOTS, compressSlotId: true }));
     const w = this.#wants;
     const server = SERVERS.find((t) => t === o.type);
     if (server === undefined || w.role === "client") return REJECT;
@@ -128,10 +153,22 @@ export class IpcpOptions implements OptionPolicy {
     return [{ type: IPCP_OPTION.address, data: bytes(w.remote) }]; // RFC 1332 §3.3: the peer shall ask for its address
   }
   accept(options: readonly Option[]): void {
+    const vj = options.find((x) => x.type === IPCP_OPTION.compression);
+    this.#headersOut = vj ? readVj(vj.data) : null;
     if (this.#wants.role === "server") return;
     const o = options.find((x) => x.type === IPCP_OPTION.address);
     if (o) this.#remote = formatIp(o.data);
   }
+}
+
+function vjOption(h: HeaderCompression): Uint8Array {
+  return Uint8Array.of(VJ >> 8, VJ & 0xff, h.slots - 1, h.compressSlotId ? 1 : 0);
+}
+/** Null for another protocol, the older form without slots, and fewer than the three slots of RFC 1144. */
+function readVj(data: Uint8Array): HeaderCompression | null {
+  const [high = 0, low = 0, last = 0, id] = data;
+  if (data.length !== 4 || ((high << 8) | low) !== VJ || last < 2) return null;
+  return { slots: last + 1, compressSlotId: id === 1 };
 }
 
 function bytes(address: string): Uint8Array {

@@ -145,6 +145,10 @@ export class ControlProtocol<O> {
   protocolRejected(): void {
     this.#fsm.on("RXJ-");
   }
+  /** Answers a packet under its own identifier. */
+  reply(code: number, to: ControlPacket, body: Uint8Array = new Uint8Array(0)): void {
+    this.#on.send(this.#owner, writePacket({ code, id: to.id, body }));
+  }
   /** Sends a packet of ours under a fresh identifier. */
   send(code: number, body: Uint8Array): number {
     const id = this.#newId();

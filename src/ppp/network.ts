@@ -1,15 +1,30 @@
 // The network control protocols of a session (RFC 1661 §3.6): IPCP, which it stands and falls with, and those that come and go
 // beside it. They live as long as the session, however often LCP negotiates anew.
-import type { Clock } from "../core/clock.ts";
+import type { Clock, Timer } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import type { Rng } from "../core/rng.ts";
 import { said } from "../core/words.ts";
+import { CCP_CODE, CcpOptions, methodWords } from "./ccp.ts";
+import type { Coding } from "./coding.ts";
+import type { ControlPacket } from "./cp.ts";
 import { PROTOCOL } from "./frame.ts";
 import { type Assignment, IpcpOptions, type IpcpWants } from "./ipcp.ts";
 import { Ipv6cpOptions, type Ipv6Ids } from "./ipv6cp.ts";
 import { ControlProtocol, type Odd, type ProtocolEvents } from "./negotiate.ts";
 import { failure } from "./words.ts";
 
+/** Between two Reset-Requests: longer than the slowest line's round trip. */
+const RESET_MS = 1500;
+
+/** What is wanted beside IPv4. */
+export interface NetworkWants {
+  readonly ipv6: boolean;
+  /** Null: the channel's packets do not visit us, so there is no compression, whatever is wanted. */
+  readonly coding: Coding | null;
+  readonly vj: boolean;
+  readonly deflate: boolean;
+  readonly bsd: boolean;
+}
 interface Ncp<P> {
   readonly options: P;
   readonly protocol: ControlProtocol<Network<unknown>>;
@@ -24,6 +39,8 @@ export interface NetworkEvents<O> extends Pick<ProtocolEvents<O>, "odd" | "limit
   /** The session cannot go on. */
   failed(o: O, why: Failure): void;
   ipv6(o: O, ids: Ipv6Ids | null): void;
+  /** CCP is open; in words. */
+  compression(o: O, sending: string, receiving: string): void;
   /** The peer, or we, do without something; in words. */
   refused(o: O, what: string): void;
 }
@@ -35,6 +52,11 @@ export class Network<O> {
   readonly #on: NetworkEvents<O>;
   #ipcp: Ncp<IpcpOptions> | null = null;
   #ipv6cp: Ncp<Ipv6cpOptions> | null = null;
+  #ccp: Ncp<CcpOptions> | null = null;
+  #coding: Coding | null = null;
+  /** Armed while a Reset-Ack is awaited. */
+  #resetTimer: Timer | null = null;
+  #resetId = -1;
   #ipcpSaid = "";
   #ipv6Told = false;
 
@@ -52,10 +74,15 @@ export class Network<O> {
     up: (n) => {
       const a = n.#ipcp?.options.result();
       if (!a) return;
-      if ("code" in a) n.#on.failed(n.#owner, a);
-      else n.#on.up(n.#owner, a);
+      if ("code" in a) return n.#on.failed(n.#owner, a);
+      const vj = n.#ipcp?.options.headers();
+      n.#coding?.setHeaders(vj?.sending ?? null, vj?.receiving ?? null);
+      n.#on.up(n.#owner, a);
     },
-    down: (n) => n.#on.down(n.#owner),
+    down: (n) => {
+      n.#coding?.setHeaders(null, null);
+      n.#on.down(n.#owner);
+    },
     finished: (n) => n.#on.failed(n.#owner, failure("ipcp-failed", `IPCP ended${said(n.#ipcpSaid)}`)),
     failed: (n, why) => n.#on.failed(n.#owner, why),
     terminated: (n, text) => {
@@ -74,6 +101,24 @@ export class Network<O> {
     },
     terminated: () => {},
   };
+  static readonly #CCP: ProtocolEvents<Network<unknown>> = {
+    ...Network.#COMMON,
+    send: (n, p) => n.#on.send(n.#owner, PROTOCOL.ccp, p),
+    up: (n) => {
+      const r = n.#ccp?.options.result();
+      if (!r || (!r.sending && !r.receiving)) return;
+      n.#coding?.setData(r.sending, r.receiving);
+      n.#on.compression(n.#owner, methodWords(r.sending), methodWords(r.receiving));
+    },
+    down: (n) => n.#uncompressed(),
+    finished: () => {},
+    failed: (n, why) => {
+      n.#on.refused(n.#owner, `compression: ${why.text}`);
+      n.#ccp?.protocol.close();
+    },
+    terminated: () => {},
+    extra: (n, p) => n.#reset(p),
+  };
 
   constructor(clock: Clock, rng: Rng, owner: O, on: NetworkEvents<O>) {
     this.#clock = clock;
@@ -82,28 +127,34 @@ export class Network<O> {
     this.#on = on;
   }
   /** LCP is open and everybody is who they should be. What is wanted is asked for the first time only. */
-  open(wants: IpcpWants, ipv6: boolean): void {
+  open(wants: IpcpWants, more: NetworkWants): void {
     if (!this.#ipcp) {
       const self = this as Network<unknown>;
-      const options = new IpcpOptions(wants);
+      this.#coding = more.coding;
+      const options = new IpcpOptions(wants, more.coding !== null && more.vj);
       this.#ipcp = { options, protocol: new ControlProtocol(this.#clock, "ipcp", options, self, Network.#IPCP) };
       this.#ipcp.protocol.open();
-      if (ipv6) {
+      if (more.coding && (more.deflate || more.bsd)) {
+        const options = new CcpOptions(more);
+        this.#ccp = { options, protocol: new ControlProtocol(this.#clock, "ccp", options, self, Network.#CCP) };
+        this.#ccp.protocol.open();
+        this.#resetTimer = this.#clock.timer("ccp-reset", () => this.askReset());
+      }
+      if (more.ipv6) {
         const options = new Ipv6cpOptions(this.#rng);
         this.#ipv6cp = { options, protocol: new ControlProtocol(this.#clock, "ipv6cp", options, self, Network.#IPV6CP) };
         this.#ipv6cp.protocol.open();
       }
     }
-    this.#ipcp.protocol.lowerUp();
-    this.#ipv6cp?.protocol.lowerUp();
+    for (const p of this.#all()) p.lowerUp();
   }
   lowerDown(): void {
-    this.#ipcp?.protocol.lowerDown();
-    this.#ipv6cp?.protocol.lowerDown();
+    for (const p of this.#all()) p.lowerDown();
   }
   stop(): void {
-    this.#ipcp?.protocol.stop();
-    this.#ipv6cp?.protocol.stop();
+    for (const p of this.#all()) p.stop();
+    this.#resetTimer?.disarm();
+    this.#coding?.close();
   }
   opened(protocol: number): boolean {
     return this.#find(protocol)?.opened ?? false;
@@ -122,9 +173,39 @@ export class Network<O> {
     else this.#find(protocol)?.protocolRejected();
   }
 
+  /** What the peer sends compressed cannot be read: it is to begin anew, and is asked until it does (RFC 1979 §2). */
+  askReset(): void {
+    if (!this.#ccp?.protocol.opened || !this.#coding?.waiting) return;
+    this.#resetId = this.#ccp.protocol.send(CCP_CODE.resetRequest, new Uint8Array(0));
+    this.#resetTimer?.arm(RESET_MS);
+  }
+  #reset(p: ControlPacket): boolean {
+    if (p.code === CCP_CODE.resetRequest) {
+      if (this.#ccp?.protocol.opened) {
+        this.#coding?.resetSending();
+        this.#ccp.protocol.reply(CCP_CODE.resetAck, p);
+      }
+      return true;
+    }
+    if (p.code !== CCP_CODE.resetAck) return false;
+    // A peer begins anew at every request: only the answer to the last one tells where.
+    if (p.id === this.#resetId && this.#coding?.waiting) {
+      this.#resetTimer?.disarm();
+      this.#coding.resetReceiving();
+    }
+    return true;
+  }
+  #uncompressed(): void {
+    this.#resetTimer?.disarm();
+    this.#coding?.setData(null, null);
+  }
+  #all(): ControlProtocol<Network<unknown>>[] {
+    return [this.#ipcp, this.#ccp, this.#ipv6cp].flatMap((n) => n?.protocol ?? []);
+  }
   #find(protocol: number): ControlProtocol<Network<unknown>> | null {
     if (protocol === PROTOCOL.ipcp) return this.#ipcp?.protocol ?? null;
     if (protocol === PROTOCOL.ipv6cp) return this.#ipv6cp?.protocol ?? null;
+    if (protocol === PROTOCOL.ccp) return this.#ccp?.protocol ?? null;
     return null;
   }
   #tellIpv6(ids: Ipv6Ids | null): void {

@@ -11,6 +11,7 @@ import { printable, said } from "../core/words.ts";
 import type { FrameChannel } from "../ports/ports.ts";
 import type { PppConfig, PppDeps, PppOwner, PppUp } from "./api.ts";
 import { Authentication, type AuthenticationEvents } from "./authentication.ts";
+import { Coding, type CodingDrop } from "./coding.ts";
 import { methodTitle } from "./auth/methods.ts";
 import { FULL_HEADER, type HeaderOptions, PROTOCOL, protocolName, pullProtocol, pushProtocol } from "./frame.ts";
 import type { Assignment, IpcpWants } from "./ipcp.ts";
@@ -20,7 +21,7 @@ import { Network, type NetworkEvents } from "./network.ts";
 import { failure } from "./words.ts";
 
 export type Phase = "dead" | "establish" | "authenticate" | "network" | "terminate" | "over";
-export type PppDrop =
+export type PppDrop = CodingDrop
   | "ppp.malformed" | "ppp.no-protocol" | "ppp.before-start" | "ppp.before-auth" | "ppp.after-end" | "ppp.data" | "ppp.unknown-protocol"
   | "ppp.illegal" | "ppp.crossed" | "ppp.stale-answer" | "ppp.wrong-answer" | "ppp.not-converging" | "ppp.unexpected-auth";
 
@@ -55,6 +56,7 @@ export class PppSession {
   #early: Uint8Array[] = [];
   #lastBadLog = Number.NEGATIVE_INFINITY;
   readonly #turns: Turns;
+  #coding: Coding | null = null;
 
   static readonly #LCP: LcpEvents<PppSession> = {
     send: (s, p) => s.#send(PROTOCOL.lcp, p),
@@ -85,6 +87,7 @@ export class PppSession {
       if (s.#phase === "network") s.#fail(why);
     },
     ipv6: (s, ids) => s.#turns.run(() => s.#owner.onIpv6?.(ids)),
+    compression: (s, sending, receiving) => s.#deps.log.emit({ kind: "ppp.ccp-up", link: s.#cfg.link, sending, receiving }),
     refused: (s, what) => s.#logReject(what),
     odd: (s, name) => s.#drops.bump(`ppp.${name}`),
     limit: (s) => s.#lcp.options.peerMru,
@@ -322,7 +325,21 @@ export class PppSession {
       return;
     }
     this.#enter("network");
-    this.#net.open(wants, this.#cfg.ipv6 ?? false);
+    const { ipv6 = false, compression } = this.#cfg;
+    this.#net.open(wants, {
+      ipv6, coding: compression ? this.#makeCoding() : null, vj: compression?.vj ?? false, bsd: compression?.bsd ?? false,
+      deflate: (compression?.deflate ?? false) && (this.#deps.zlib ?? null) !== null,
+    });
+  }
+  /** One for the session: its parts come and go with IPCP and CCP. */
+  #makeCoding(): Coding | null {
+    if (this.#coding || !this.#channel.setCoding) return this.#coding;
+    const { mru } = this.#channel;
+    // Packets come in outside of our turns: what they break is told in one.
+    const coding = new Coding(this.#deps.zlib ?? null, mru, this.#drops, () => this.#turns.run(() => this.#net.askReset()));
+    this.#channel.setCoding(coding);
+    this.#coding = coding;
+    return coding;
   }
   /** A user who renegotiates keeps the addresses; nobody turns into somebody else within a session. */
   #admission(): IpcpWants | Failure {
@@ -382,6 +399,7 @@ export class PppSession {
     this.#auth.stop();
     this.#lcp.stop();
     this.#net.stop();
+    this.#channel.setCoding?.(null);
     this.#unconfigure();
     this.#early = [];
     const why = this.#why ?? failure("down", "the session ended");

@@ -30,7 +30,7 @@ const lns: ServerStatus = {
 
 const modem: NasStatus = {
   ...traffic, kind: "nas", state: "up", since: "2026-11-23T12:00:00Z", role: "dial", device: "/dev/ttyUSB2", baud: 460800, phone: "*99#", speed: 7_200_000, signal: -71, operator: EVIL, user: null, ifname: "nas-modem",
-  mtu: 1500, local_ip: "10.7.0.2", remote_ip: "10.7.0.1", dns: ["10.7.0.53"], standby: null, ppp: { auth: "CHAP", mru: 1500, peer_mru: 1500 },
+  mtu: 1500, local_ip: "10.7.0.2", remote_ip: "10.7.0.1", local_ip6: null, dns: ["10.7.0.53"], standby: null, ppp: { auth: "CHAP", mru: 1500, peer_mru: 1500 },
   stages: [{ name: "line", state: "ok", text: "/dev/ttyUSB2 at 460800 bit/s" }, { name: "modem", state: "ok", text: "*99#: CONNECT" }], drops: {}, error: null, retry_in: null,
 };
 const dialling: NasStatus = {
