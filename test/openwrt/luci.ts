@@ -70,7 +70,7 @@ export function load(file: string, modules: Readonly<Record<string, unknown>>): 
 }
 
 const PROTO = "openwrt/luci-proto-l2tpsec/htdocs/luci-static/resources";
-const form = { Flag: "Flag", ListValue: "ListValue", Value: "Value" };
+const form = { Flag: "Flag", ListValue: "ListValue", DynamicList: "DynamicList", Value: "Value" };
 
 export function loadOptions(): OptionTable {
   return load(`${PROTO}/l2tpsec/options.js`, { baseclass: { extend: (x: unknown) => x }, form }) as OptionTable;

@@ -73,7 +73,10 @@ test("the form of a NAS leg: what a caller needs first; a NAS's own options only
   const ours = new Map(formOptions("nasdial"));
   assert.deepEqual(s.widgets.map((w) => w.name).sort(), [...ours.keys()].sort());
   assert.deepEqual(s.widgets.filter((w) => w.tab === "general").map((w) => w.name), ["device", "line", "role", "phone", "apn", "pin", "username", "password"]);
-  for (const w of s.widgets) assert.equal(w.password ?? false, ours.get(w.name)?.kind.secret ?? false, w.name);
+  for (const w of s.widgets) {
+    assert.equal(w.password ?? false, ours.get(w.name)?.kind.secret ?? false, w.name);
+    assert.equal(w.type === "DynamicList", ours.get(w.name)?.kind.many === true, w.name);
+  }
   const at = (name: string): Widget => s.widgets.find((w) => w.name === name) ?? assert.fail(name);
   assert.deepEqual([at("phone").on, at("ms_dns").on, at("device").on], [{ role: "dial", line: "modem" }, { role: "answer" }, {}]);
   assert.equal(at("phone").validate?.("modem", "5551234;ATH"), "Allowed: numbers of 1 to 60 digits and * # + , ( ) - . W @ ! P T, space separated");
@@ -93,6 +96,7 @@ test("the interface form: four fields first, the rest in tabs, secrets hidden; i
     assert.equal(w.password ?? false, o?.kind.secret ?? false, w.name);
     assert.ok(w.help.length > 0 && w.title.length > 0);
     assert.equal(w.type === "Flag", o?.kind.allowed === "yes | no", w.name);
+    assert.equal(w.type === "DynamicList", o?.kind.many === true, w.name);
     if (w.type !== "Flag") assert.notEqual(w.validate, undefined, w.name);
   }
   assert.equal(s.widgets.find((w) => w.name === "mtu")?.validate?.("hq", "42"), "Allowed: a whole number from 576 to 1500");

@@ -40,8 +40,8 @@ const dialling: NasStatus = {
 
 const UCI: Readonly<Record<string, unknown>> = {
   l2tpsec: {
-    daemon: { ".name": "daemon", ".type": "daemon", ".index": 0, log: "info" },
-    lns: { ".name": "lns", ".type": "server", ".index": 1, psk: "swordfish", local_ip: "10.9.0.1", pool: "10.9.0.10-10.9.0.99", auth: "mschapv2 pap" },
+    daemon: { ".name": "daemon", ".type": "daemon", ".index": 0, log: "debug" },
+    lns: { ".name": "lns", ".type": "server", ".index": 1, psk: "swordfish", local_ip: "10.9.0.1", pool: ["10.9.0.10-10.9.0.99"], auth: ["mschapv2", "pap"] },
     branch1: { ".name": "branch1", ".type": "user", ".index": 2, password: "wonderland", routes: ["10.2.0.0/16", "10.3.0.0/16"] },
   },
   network: {
@@ -196,6 +196,39 @@ test("what the daemon refuses is shown in its own words", { skip }, async () => 
   assert.match((await r.page.textContent("#maincontent > .alert-message")) ?? "", /hq: network\.hq\.mtu: no <script>/);
   await harmless(r);
   await r.page.close();
+});
+
+test("saving writes what was changed, and nothing else; what is not valid is not saved", { skip: skip === false && LUCI === undefined ? "LUCI_DIR is not given" : skip }, async () => {
+  const written: unknown[] = [];
+  const note = (what: string) => (a: Record<string, unknown>): unknown => {
+    written.push([what, a["section"], a["values"] ?? a["options"]]);
+    return [0];
+  };
+  const recording: Bus = { ...bus(), "uci set": note("set"), "uci delete": note("delete"), "uci add": note("add") };
+  const save = async (view: string, ready: string, edit: (r: Router) => Promise<void>): Promise<string> => {
+    const r = await open(view, LOOKS[0] as Look, recording);
+    await r.page.waitForSelector(ready);
+    written.length = 0;
+    await edit(r);
+    await r.page.click(".cbi-page-actions .cbi-button-save");
+    await r.page.evaluate("new Promise((r) => setTimeout(r, 500))");
+    await r.page.close();
+    return r.errors.join() || JSON.stringify(written);
+  };
+  const nothing = async (): Promise<void> => {};
+  const fill = (selector: string, text: string) => async (r: Router): Promise<void> => {
+    const tab = await r.page.evaluate<string>(`document.querySelector('${selector}').closest('[data-tab]').dataset.tab`);
+    await r.page.click(`.cbi-tabmenu [data-tab=${tab}] a`);
+    await r.page.fill(`${selector} input`, text);
+  };
+  assert.equal(await save("test/form#modem", "#cbi-network-modem-device", nothing), "[]");
+  assert.equal(await save("test/form#nas", "#cbi-network-nas-device", nothing), "[]");
+  assert.equal(await save("l2tpsec/server", "#cbi-l2tpsec-lns-pool", nothing), "[]");
+  assert.match(await save("test/form#hq", "#cbi-network-hq-server", nothing), /"MTU" contains an invalid input value\. Allowed: a whole number from 576 to 1500/);
+  assert.deepEqual(written, []);
+  assert.equal(await save("test/form#hq", "#cbi-network-hq-server", fill("#cbi-network-hq-mtu", "1300")), '[["set","hq",{"mtu":"1300"}]]');
+  assert.equal(await save("test/form#hq", "#cbi-network-hq-server", fill("#cbi-network-hq-mtu", "")), '[["delete","hq",["mtu"]]]');
+  assert.equal(await save("test/form#modem", "#cbi-network-modem-device", fill("#cbi-network-modem-pppname", "umts0")), '[["set","modem",{"pppname":"umts0"}]]');
 });
 
 test("LuCI's own page of interfaces: the error in its row, our form in its dialog", { skip: skip === false && LUCI === undefined ? "LUCI_DIR is not given" : skip }, async () => {

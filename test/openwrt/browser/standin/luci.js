@@ -64,6 +64,9 @@
   class Flag extends Value {
     input(value) { return E("input", { type: "checkbox", ...(value === this.enabled ? { checked: "" } : {}) }); }
   }
+  class DynamicList extends Value {
+    input(value) { return E("div", { class: "cbi-dynlist" }, [].concat(value).map((v) => E("input", { class: "cbi-input-text", value: v }))); }
+  }
   class ListValue extends Value {
     input(value) { return E("select", { class: "cbi-input-select" }, this.values.map((v) => E("option", { value: v, ...(v === value ? { selected: "" } : {}) }, [v]))); }
   }
@@ -124,7 +127,7 @@
 
   const classes = {
     view: { extend: (x) => x }, baseclass: { extend: (x) => x }, rpc, uci, network, poll: { queue: [], add(fn) { this.queue.push({ fn }); }, start() {}, stop() {} },
-    form: { Value, Flag, ListValue, TypedSection, NamedSection, Map: FormMap },
+    form: { Value, Flag, ListValue, DynamicList, TypedSection, NamedSection, Map: FormMap },
     dom: { content(node, c) { node.replaceChildren(); append(node, c); } },
     fs: { exec_direct: async (command, args) => (await fetch("/cgi-bin/cgi-exec", { method: "POST", body: new URLSearchParams({ command: [command, ...args].join(" ") }) })).text() },
     ui: {

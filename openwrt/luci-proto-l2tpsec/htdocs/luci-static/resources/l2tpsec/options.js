@@ -8,6 +8,10 @@
 function kind(allowed, ok) {
 	return { allowed: allowed, ok: ok };
 }
+/* A list: `ok` takes one value, or several in one line. */
+function many(k) {
+	return Object.assign(k, { many: true });
+}
 function words(s) {
 	return s.split(/\s+/);
 }
@@ -55,16 +59,16 @@ const integer = (min, max) => Object.assign(
 	kind(_('a whole number from %d to %d').format(min, max), (s) => /^\d{1,15}$/.test(s) && +s >= min && +s <= max), { number: true });
 const text = (max) => kind(_('1 to %d characters').format(max), (s) => s.length >= 1 && s.length <= max && !/[\x00-\x1f\x7f]/.test(s));
 const oneOf = (...list) => Object.assign(kind(list.join(', '), (s) => list.includes(s)), { list: list });
-const someOf = (...list) => kind(_('one or more of %s, space separated').format(list.join(' ')), (s) => words(s).every((w) => list.includes(w)));
+const someOf = (...list) => many(kind(_('one or more of %s, space separated').format(list.join(' ')), (s) => words(s).every((w) => list.includes(w))));
 const secret = Object.assign(kind(_('1 to 255 characters'), (s) => s.length >= 1 && s.length <= 255), { secret: true });
 const yesNo = Object.assign(kind(_('yes or no'), (s) => [ 'yes', '1', 'on', 'true', 'no', '0', 'off', 'false' ].includes(s)), { flag: true });
 const address = kind(_('an IPv4 or IPv6 address'), (s) => ok4(s) || ok6(s));
 const address4 = kind(_('an IPv4 address'), ok4);
-const addresses4 = kind(_('IPv4 addresses, space separated'), (s) => words(s).every(ok4));
+const addresses4 = many(kind(_('IPv4 addresses, space separated'), (s) => words(s).every(ok4)));
 const ifname = kind(_('1 to 15 letters, digits, - _ .'), (s) => /^[A-Za-z0-9_.-]{1,15}$/.test(s) && s !== '.' && s !== '..');
-const ikeProposals = kind(_('CIPHER-HASH-GROUP such as aes256-sha256-modp2048, space separated'), (s) => s.split(/[\s,]+/).every((w) => IKE.test(w)));
-const espProposals = kind(_('CIPHER-HASH such as aes256-sha256, or aes256gcm16, each with -GROUP behind it for perfect forward secrecy, space separated'),
-	(s) => s.split(/[\s,]+/).every((w) => ESP.test(w)));
+const ikeProposals = many(kind(_('CIPHER-HASH-GROUP such as aes256-sha256-modp2048, space separated'), (s) => s.split(/[\s,]+/).every((w) => IKE.test(w))));
+const espProposals = many(kind(_('CIPHER-HASH such as aes256-sha256, or aes256gcm16, each with -GROUP behind it for perfect forward secrecy, space separated'),
+	(s) => s.split(/[\s,]+/).every((w) => ESP.test(w))));
 const ikeId = kind(_('an address, a host name, user@name or keyid:HEX'), (s) => s !== '' && s.length <= 255 && s !== '@' &&
 	(!s.startsWith('keyid:') || ok6(s) || /^keyid:(?:[0-9a-fA-F]{2})+$/.test(s)));
 const keepalive = kind(_('FAILURES SECONDS, such as 5 10, or 0 for none'), (s) => {
@@ -94,10 +98,10 @@ const okPrefix6 = (w) => {
 	const bits = bits6(m[1]);
 	return m[2] === undefined || !bits.slice(+m[2]).includes('1');
 };
-const prefixes = kind(_('IPv4 networks such as 10.2.0.0/16, space separated; host bits must be zero'), (s) => words(s).every(okPrefix4));
-const networks = kind(_('networks such as 10.2.0.0/16 or fd00:2::/48, space separated; host bits must be zero'),
-	(s) => words(s).every((w) => okPrefix4(w) || okPrefix6(w)));
-const pool = kind(_('IPv4 ranges FIRST-LAST, space separated, 65,536 addresses at most'), (s) => {
+const prefixes = many(kind(_('IPv4 networks such as 10.2.0.0/16, space separated; host bits must be zero'), (s) => words(s).every(okPrefix4)));
+const networks = many(kind(_('networks such as 10.2.0.0/16 or fd00:2::/48, space separated; host bits must be zero'),
+	(s) => words(s).every((w) => okPrefix4(w) || okPrefix6(w))));
+const pool = many(kind(_('IPv4 ranges FIRST-LAST, space separated, 65,536 addresses at most'), (s) => {
 	let size = 0;
 	for (const part of words(s)) {
 		const ends = part.split('-');
@@ -107,18 +111,18 @@ const pool = kind(_('IPv4 ranges FIRST-LAST, space separated, 65,536 addresses a
 		size += number4(last) - number4(ends[0]) + 1;
 	}
 	return size <= 65536;
-});
+}));
 
 const device = kind(_('a path such as /dev/ttyUSB0'), (s) => /^\/[\x21-\x7e]{1,106}$/.test(s));
-const phones = kind(_('numbers of 1 to 60 digits and * # + , ( ) - . W @ ! P T, space separated'), (s) => words(s).every((w) => /^[0-9*#+,().\-W@!PTwpt]{1,60}$/.test(w)));
+const phones = many(kind(_('numbers of 1 to 60 digits and * # + , ( ) - . W @ ! P T, space separated'), (s) => words(s).every((w) => /^[0-9*#+,().\-W@!PTwpt]{1,60}$/.test(w))));
 const apn = kind(_('1 to 100 letters, digits, - and .'), (s) => /^[A-Za-z0-9.-]{1,100}$/.test(s));
-const dayTimes = kind(_('daily times such as 22:00-06:00, space separated'), (s) => words(s).length <= 16 && words(s).every((w) => {
+const dayTimes = many(kind(_('daily times such as 22:00-06:00, space separated'), (s) => words(s).length <= 16 && words(s).every((w) => {
 	const m = /^(\d\d):([0-5]\d)-(\d\d):([0-5]\d)$/.exec(w);
 	if (m === null)
 		return false;
 	const from = m[1] * 60 + +m[2], to = m[3] * 60 + +m[4];
 	return from < 1440 && to <= 1440 && from !== to;
-}));
+})));
 
 const ubus = kind(_('auto, off, or a path such as /var/run/ubus/ubus.sock'), (s) => s === 'auto' || s === 'off' || /^\/[\x21-\x7e]{1,106}$/.test(s));
 
@@ -372,7 +376,7 @@ return baseclass.extend({
 	add: function(s, list, tabs) {
 		for (const o of list) {
 			const k = o.kind;
-			const type = k.flag ? form.Flag : (k.list ? form.ListValue : form.Value);
+			const type = k.flag ? form.Flag : k.list ? form.ListValue : k.many ? form.DynamicList : form.Value;
 			const name = o.uci || o.name;
 			const w = tabs ? s.taboption(o.tab, type, name, o.title, o.help) : s.option(type, name, o.title, o.help);
 			if (o.depends)
