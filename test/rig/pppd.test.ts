@@ -1,7 +1,7 @@
 // Real pppd on the other end of a serial line: as the NAS that we call, and as the caller of ours.
 import assert from "node:assert/strict";
 import { describe } from "node:test";
-import { Daemon } from "../net/daemon.ts";
+import { Daemon, type Section } from "../net/daemon.ts";
 import { type Lab, lacking, type Ns, scenario, until } from "../net/harness.ts";
 import { SerialLine } from "../net/line.ts";
 import { GUEST_NEEDS, Guest } from "./harness.ts";
@@ -20,7 +20,7 @@ function pppd(options: string): string {
   return `[ "$(hostname)" = guest ] && [ -d /rig ] || exit 99
 echo '${USER} * ${PASSWORD} *' | tee /etc/ppp/chap-secrets >/etc/ppp/pap-secrets
 stty -F /dev/ttyS0 raw -echo 115200
-pppd /dev/ttyS0 115200 local nocrtscts nodetach debug logfile /rig/pppd.log nodefaultroute lcp-echo-interval 5 lcp-echo-failure 4 ${options} >/rig/pppd.out 2>&1 &
+pppd /dev/ttyS0 115200 local nocrtscts nodetach debug logfile /rig/pppd.log nodefaultroute lcp-echo-interval 1 lcp-echo-failure 4 ${options} >/rig/pppd.out 2>&1 &
 `;
 }
 
@@ -104,5 +104,38 @@ describe("pppd over a serial line", { skip: skip ?? false }, () => {
     const up = d.mark;
     await guest.sh("pkill pppd");
     await d.event("line", "link.down", 10_000, up);
+  });
+
+  /** Ours calls; up when this returns. */
+  const called = async (lab: Lab, options: string, ours: Section = {}) => {
+    const { ns, line, guest } = await site(lab);
+    const d = new Daemon(ns, "caller", { "interface isp": { ...LINE, device: line.devices[0], username: USER, password: PASSWORD, ...ours } });
+    await guest.sh(pppd(`auth require-chap ${options} passive silent 10.7.0.1:10.7.0.2`));
+    await d.start();
+    await d.event("isp", "link.up", 20_000);
+    await until("the guest answers", 5000, async () => (await ns.ping("10.7.0.1", 1)).received === 1);
+    return { ns, line, guest, d };
+  };
+  scenario("nothing passes any more: both ends miss the other's echoes", { needs: GUEST_NEEDS, timeout: 60_000 }, async (lab) => {
+    const { line, guest, d } = await called(lab, "noccp", { keepalive: "3 1" });
+    const mark = d.mark;
+    line.cut = true;
+    assert.match((await d.event("isp", "link.down", 15_000, mark))[0], /code="echo-timeout"/);
+    await until("pppd gave up", 15_000, () => /No response to 4 echo-requests/.test(guest.log("pppd.log")));
+  });
+  scenario("it hangs up when it is idle, in spite of our echoes, and takes the next call", { needs: GUEST_NEEDS, timeout: 60_000 }, async (lab) => {
+    const { ns, guest, d } = await called(lab, "noccp idle 3 persist", { keepalive: "5 1" });
+    const mark = d.mark;
+    assert.match((await d.event("isp", "link.down", 15_000, mark))[0], /code="peer-terminated"/);
+    assert.match(guest.log("pppd.log"), /Terminating connection due to lack of activity/);
+    await d.event("isp", "link.up", 20_000, mark);
+    await until("the guest answers again", 5000, async () => (await ns.ping("10.7.0.1", 1)).received === 1);
+  });
+  scenario("the line is gone: we say so at once, and pppd by its echoes at the latest", { needs: GUEST_NEEDS, timeout: 60_000 }, async (lab) => {
+    const { line, guest, d } = await called(lab, "noccp modem");
+    const mark = d.mark;
+    line.close();
+    assert.match((await d.event("isp", "link.down", 3000, mark))[0], /code="(device-gone|carrier-lost)"/);
+    await until("pppd gave up", 15_000, () => /Modem hangup|No response to 4 echo-requests/.test(guest.log("pppd.log")));
   });
 });
