@@ -75,7 +75,7 @@ test("l2tpsec.ipk: fields, files, modes, conffiles; two builds are the same byte
     }
     const list = run("tar", "-tvzf", "data.tar.gz").trim().split("\n").filter((l) => l.startsWith("-")).map((l) => `${l.slice(0, 10)} ${l.slice(l.indexOf("./"))}`);
     assert.deepEqual(list, [
-      "-rw------- ./etc/config/l2tpsec", "-rwxr-xr-x ./etc/init.d/l2tpsec", "-rwxr-xr-x ./lib/netifd/proto/l2tpsec.sh", "-rwxr-xr-x ./usr/sbin/l2tpsec",
+      "-rw------- ./etc/config/l2tpsec", "-rw-r--r-- ./etc/hotplug.d/tty/60-l2tpsec", "-rwxr-xr-x ./etc/init.d/l2tpsec", "-rwxr-xr-x ./lib/netifd/proto/l2tpsec.sh", "-rwxr-xr-x ./usr/sbin/l2tpsec",
     ]);
     run("tar", "-xzf", "data.tar.gz");
     const out = run("./usr/sbin/l2tpsec", "--version");

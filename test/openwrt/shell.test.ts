@@ -7,13 +7,13 @@ import { CLIENT, type Options } from "../../src/config/schema.ts";
 import { NASDIAL } from "../../src/config/nasdial.ts";
 import { CALLED, loadUci } from "../../src/config/uci-load.ts";
 import { loadProtocol } from "./luci.ts";
-import { HANDLER, INIT, missing, Scene, SHELLS } from "./shell.ts";
+import { HANDLER, HOTPLUG, INIT, missing, Scene, SHELLS } from "./shell.ts";
 
 const FILES = "openwrt/l2tpsec/files";
 
 test("shellcheck has nothing to say", { skip: missing("shellcheck") ?? false }, () => {
   // SC1091: the libraries are a router's. SC2034, SC3043: variables for them to read; every shell of OpenWrt has `local`.
-  execFileSync("shellcheck", ["-s", "sh", "-e", "SC1091,SC2034,SC3043", HANDLER, INIT, "openwrt/l2tpsec/test.sh"]);
+  execFileSync("shellcheck", ["-s", "sh", "-e", "SC1091,SC2034,SC3043", HANDLER, HOTPLUG, INIT, "openwrt/l2tpsec/test.sh"]);
 });
 
 test("the default configuration is valid, and so are its examples", () => {
@@ -97,6 +97,17 @@ for (const [name, words] of SHELLS) {
       assert.doesNotMatch(all.join("\n"), /hunter2/);
       assert.deepEqual(s.handler(["setup", "modem"], { device: "/dev/ttyUSB0", password: "hunter2", pin: "hunter2" }, "nasdial"), ['ubus call l2tpsec setup {"name":"modem"}', "exit 0"]);
       assert.deepEqual(s.handler(["teardown", "modem"], {}, "nasdial"), ['ubus -t 4 call l2tpsec teardown {"name":"modem"}', "exit 0"]);
+    }));
+
+    test("hotplug: a modem that was plugged in is dialled at once, if netifd waits for it", scene((s) => {
+      writeFileSync(`${s.dir}/functions.sh`, 'config_load() { :; }\nconfig_get() { case $2.$3 in modem.*|other.*|down.*) case $3 in proto) eval "$1=nasdial" ;; *) eval "$1=\\$DEV_$2" ;; esac ;; *) eval "$1=x" ;; esac; }\nconfig_foreach() { for i in lan modem other down; do "$1" "$i"; done; }\n');
+      writeFileSync(`${s.dir}/hotplug`, readFileSync(HOTPLUG, "utf8").replace(". /lib/functions.sh", `. ${s.dir}/functions.sh`));
+      s.program("readlink", 'echo "$2" | sed s,/dev/lte,/dev/ttyUSB0,');
+      s.program("ubus", `case "$*" in *down*) echo '	"pending": false,' ;; *) echo '	"pending": true,' ;; esac`);
+      const env = { DEVICENAME: "ttyUSB0", DEV_modem: "/dev/lte", DEV_other: "/dev/ttyUSB1", DEV_down: "/dev/ttyUSB0" };
+      const said = (action: string): string[] => s.run(`${s.dir}/hotplug`, [], { ...env, ACTION: action }).filter((l) => !l.startsWith("readlink"));
+      assert.deepEqual(said("remove"), ["exit 0"]);
+      assert.deepEqual(said("add"), ["ubus call network.interface.modem status", 'ubus call l2tpsec up {"name":"modem"}', "ubus call network.interface.down status", "exit 0"]);
     }));
 
     test("init: one instance, respawned for ever, its output in the log", scene((s) => {

@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from "node:os";
 
 export const HANDLER = "openwrt/l2tpsec/files/lib/netifd/proto/l2tpsec.sh";
+export const HOTPLUG = "openwrt/l2tpsec/files/etc/hotplug.d/tty/60-l2tpsec";
 export const INIT = "openwrt/l2tpsec/files/etc/init.d/l2tpsec";
 
 export const SHELLS: readonly (readonly [name: string, words: readonly string[]])[] = [["busybox sh", ["busybox", "sh"]], ["dash", ["dash"]]];
