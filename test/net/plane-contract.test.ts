@@ -28,7 +28,7 @@ async function pair(addressA: string, addressB: string): Promise<Pair> {
   const b = await side(addressB, 1);
   return {
     a, b,
-    settle: () => new Promise((done) => setTimeout(done, 20)),
+    settle: () => new Promise((done) => setTimeout(done, 100)), // two sockets on loopback, on a machine that may be busy
     close: async () => {
       await a.plane.close();
       await b.plane.close();
