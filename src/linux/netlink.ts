@@ -144,7 +144,7 @@ export class NetlinkSocket {
   readonly #io: NetlinkIo;
   readonly #fd: number;
   readonly #names: ReadonlyMap<number, string>;
-  readonly #buffer = new Uint8Array(65536);
+  readonly #buffer = new Uint8Array(32768);
   #seq = 0;
 
   constructor(io: NetlinkIo, protocol: number) {

@@ -7,7 +7,6 @@ import type { Endpoint } from "../../ports/ports.ts";
 import { readLocal, readRemote } from "./address.ts";
 import type { Socket, Sockets, SocketUse } from "./sockets.ts";
 
-const SLOTS = 64;
 const TURNS = 4; // batches of one wake; then the other descriptors get theirs
 const ORIGIN: Readonly<Record<Exclude<SocketUse, "ike">, "udp4500" | "raw50" | "udp1701">> = { nat: "udp4500", esp: "raw50", clear: "udp1701" };
 
@@ -35,13 +34,14 @@ export class Inbound {
   readonly #up: Upstairs;
   readonly #ring: Ring;
 
-  constructor(native: Native, fp: FastPath, ports: Sockets["ports"], drops: Counters, up: Upstairs) {
+  /** `batch` may be used by others between two wakes. */
+  constructor(native: Native, fp: FastPath, ports: Sockets["ports"], drops: Counters, batch: Ring, up: Upstairs) {
     this.#native = native;
     this.#fp = fp;
     this.#ports = ports;
     this.#drops = drops;
     this.#up = up;
-    this.#ring = native.ring(SLOTS);
+    this.#ring = batch;
   }
 
   readable(s: Socket): void {
@@ -50,7 +50,7 @@ export class Inbound {
       if (n === 0) return;
       if (s.use === "ike") this.#all(s.use, n);
       else this.#batch(s.use, n);
-      if (n < SLOTS) return;
+      if (n < this.#ring.slots) return;
     }
   }
 

@@ -9,7 +9,6 @@ import type { Flow } from "./ipsec.ts";
 import { fill } from "./sockets.ts";
 import type { Socket, Sockets } from "./sockets.ts";
 
-const SLOTS = 64;
 const TURNS = 4; // batches of one wake; then the other descriptors get theirs
 const MARKER = new Uint8Array(4); // RFC 3948 §2.2
 const KEEPALIVE = Uint8Array.of(0xff);
@@ -23,12 +22,13 @@ export class Outbound {
   /** Its own, so that a message sent from within a batch does not disturb it. */
   readonly #one: Ring;
 
-  constructor(native: Native, fp: FastPath, sockets: Sockets, drops: Counters) {
+  /** `batch` may be used by others between two wakes. */
+  constructor(native: Native, fp: FastPath, sockets: Sockets, drops: Counters, batch: Ring) {
     this.#native = native;
     this.#fp = fp;
     this.#sockets = sockets;
     this.#drops = drops;
-    this.#batch = native.ring(SLOTS);
+    this.#batch = batch;
     this.#one = native.ring(1);
   }
 
@@ -38,7 +38,7 @@ export class Outbound {
       const n = this.#native.readTun(fd, this.#batch);
       if (n === 0) return;
       if (this.#fp.tx(dev, this.#batch, n) > 0) this.#sockets.write(this.#batch, n);
-      if (n < SLOTS) return;
+      if (n < this.#batch.slots) return;
     }
   }
   /** One PPP frame of a call. */

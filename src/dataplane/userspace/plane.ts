@@ -31,6 +31,8 @@ export interface PlaneDeps {
   readonly options?: { readonly ikePort?: number; readonly natPort?: number };
 }
 
+const BATCH = 64; // packets a wake takes with one call
+
 /** Throws SystemError when netlink is not to be had; sockets and netdevs are opened when they are needed. */
 export async function openUserspacePlane(deps: PlaneDeps): Promise<UserspacePlane> {
   return new UserspacePlane(deps);
@@ -52,7 +54,9 @@ export class UserspacePlane implements DataPlane {
     const ports = { ike: deps.options?.ikePort ?? 500, nat: deps.options?.natPort ?? 4500 };
     this.#fp = fp;
     const sockets = new Sockets(native, fp, this.#drops, ports, (s) => inbound.readable(s));
-    const out = new Outbound(native, fp, sockets, this.#drops);
+    // One for both ways: each wake is for one of them, and 260 KB are much on a router.
+    const batch = native.ring(BATCH);
+    const out = new Outbound(native, fp, sockets, this.#drops, batch);
     const localTowards = (remote: string): string => {
       try {
         return formatIp(native.probePath(ipBytes(remote)).local);
@@ -71,7 +75,7 @@ export class UserspacePlane implements DataPlane {
       keepalive: (local, remote) => out.keepalive(local, remote),
       onMessage: () => {},
     };
-    const inbound = new Inbound(native, fp, sockets.ports, this.#drops, {
+    const inbound = new Inbound(native, fp, sockets.ports, this.#drops, batch, {
       ike: (p, local, remote) => this.#ike.onMessage(p, local, remote),
       secure: (flow, localPort, remotePort, p) => this.l2tp.secure(this.ipsec.byHandle(flow), localPort, remotePort, p),
       clear: (local, remote, p) => this.l2tp.clear(local, remote, p),
