@@ -331,6 +331,30 @@ describe("with a real netifd", { skip: UBUSD === undefined || NETIFD === undefin
     assert.equal((await status(bus, "modem"))["pending"], false);
   });
 
+  scenario("a tunnel over a NAS leg: it waits for the line, rides on it, ends with it and comes back", { needs: ["daemon", "busybox"], timeout: 90_000 }, async (lab) => {
+    const r = await Router.make(lab);
+    const modem = await r.nas();
+    r.write("network", network().replace("device 'wan'\n\toption proto 'static'", "device 'wan'\n\toption proto 'none'") + modem);
+    await r.startDaemon();
+    const bus = await start(r);
+    await bus.call("network.interface.modem", "down");
+    await until("no way to the server", 5000, async () => (await status(bus))["up"] === false);
+    await bus.call("network.interface.modem", "up");
+    await isUp(bus);
+    const hq = ((await bus.call("l2tpsec", "status", { name: "hq" })) ?? {})["hq"] as Table;
+    assert.equal(hq["via"], "nas-modem");
+    assert.equal((await r.ns.ping("10.99.0.1", 2)).received, 2);
+    assert.match(await r.ns.must("ip", "route"), /^10\.2\.0\.0\/16 dev l2tps-hq/m);
+    await bus.call("network.interface.modem", "down");
+    await until("down with the line", 8000, async () => (await status(bus))["up"] === false);
+    await bus.call("network.interface.modem", "up");
+    await until("the line", 15_000, async () => (await status(bus, "modem"))["up"] === true);
+    const t = performance.now();
+    await isUp(bus);
+    console.log(`# tunnel up ${(performance.now() - t).toFixed(0)} ms after its line`);
+    assert.equal((await r.ns.ping("10.99.0.1", 2)).received, 2);
+  });
+
   scenario("a wrong password, then the right one", { needs: ["daemon", "busybox"] }, async (lab) => {
     const r = await Router.make(lab, network("", "wrong"));
     await r.startDaemon();
