@@ -341,7 +341,7 @@ describe("with a real netifd", { skip: UBUSD === undefined || NETIFD === undefin
     await until("no way to the server", 5000, async () => (await status(bus))["up"] === false);
     await bus.call("network.interface.modem", "up");
     await isUp(bus);
-    const hq = ((await bus.call("l2tpsec", "status", { name: "hq" })) ?? {})["hq"] as Table;
+    const hq = (await bus.call("l2tpsec", "status", { name: "hq" }))?.["hq"] as Table;
     assert.equal(hq["via"], "nas-modem");
     assert.equal((await r.ns.ping("10.99.0.1", 2)).received, 2);
     assert.match(await r.ns.must("ip", "route"), /^10\.2\.0\.0\/16 dev l2tps-hq/m);
