@@ -1,4 +1,4 @@
-/* At build time: compile SCRIPT NAME OUT [swap]. A script becomes the engine's bytecode, with positions and without its text; swap: for a CPU of the other byte order. */
+/* At build time: compile SCRIPT NAME OUT [swap]. A module becomes the engine's bytecode, with positions and without its text; swap: for a CPU of the other byte order. */
 #include <quickjs.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -27,7 +27,7 @@ int main(int argc, char **argv)
 	fclose(f);
 	JS_SetMaxStackSize(rt, 0);
 	JS_SetStripInfo(rt, JS_STRIP_SOURCE);
-	code = JS_Eval(ctx, text, len, argv[2], JS_EVAL_TYPE_GLOBAL | JS_EVAL_FLAG_COMPILE_ONLY);
+	code = JS_Eval(ctx, text, len, argv[2], JS_EVAL_TYPE_MODULE | JS_EVAL_FLAG_COMPILE_ONLY);
 	if (JS_IsException(code)) {
 		JSValue e = JS_GetException(ctx), stack = JS_GetPropertyStr(ctx, e, "stack");
 

@@ -344,14 +344,14 @@ int main(int argc, char **argv)
 	JS_FreeValue(h->ctx, global);
 
 	code = JS_ReadObject(h->ctx, p, len, JS_READ_OBJ_BYTECODE);
-	if (JS_IsException(code))
+	if (JS_IsException(code) || JS_ResolveModule(h->ctx, code) < 0)
 		host_uncaught(h);
 #ifdef HOST_TEST
 	free(p);
 #else
 	munmap(p, len);
 #endif
-	r = JS_EvalFunction(h->ctx, code);
+	r = JS_EvalFunction(h->ctx, code); /* a promise; its rejection is seen with all others */
 	if (JS_IsException(r))
 		host_uncaught(h);
 	JS_FreeValue(h->ctx, r);
