@@ -48,6 +48,7 @@ export const NASDIAL = {
   vj: withDefault(k.yesNo, "yes", "Van Jacobson header compression (RFC 1144), where the other side has it."),
   deflate: withDefault(k.yesNo, "yes", "Compress packets with Deflate (RFC 1979), where the other side and this machine (zlib) have it."),
   bsdcomp: withDefault(k.yesNo, "yes", "Compress packets with BSD-Compress (RFC 1977), where Deflate is not to be had."),
+  mppe: withDefault(k.oneOf("no", "128", "40"), "no", "Encrypt with MPPE (RFC 3078, stateless, keys from MS-CHAP) for a peer that insists on it: with 128 bits, or with 40 where it has no more; the call ends without it. RC4 is weak: a tunnel with IPsec needs none."),
   auth: withDefault(k.someOf(...AUTH_METHODS), "mschapv2 chap", "role = answer: PPP authentication that is offered, best first."),
   local_ip: optional(k.address4, "role = answer: our address on the line."),
   remote_ip: optional(k.address4, "role = answer: the caller's address, where its user section gives none."),

@@ -231,7 +231,7 @@ export class NasAttempt {
     this.pppInfo = info;
     this.#owner.onStage({ name: "ppp", state: "ok", text: info.auth === "none" ? "no authentication asked" : `authenticated with ${info.auth}` });
     this.#owner.onStage({ name: "ip", state: "busy", text: `setting up ${ifname}` });
-    const mtu = Math.min(cfg.mtu, info.peerMru);
+    const mtu = Math.min(cfg.mtu, info.peerMru) - info.growth;
     this.mtu = mtu;
     const to = { mtu, local4: info.local, peer4: info.remote };
     this.#detaching.then(() => this.#owner.attach(channel, netdevOf(cfg, to, this.#deps.routesElsewhere ? null : (this.#user?.routes ?? [])))).then(

@@ -41,8 +41,9 @@ export function answerSettings(c: NasConfig): AnswerConfig {
   };
 }
 
-function network(c: NasConfig): Pick<PppConfig, "ipv6" | "compression"> {
-  return { ipv6: c.ipv6 !== "no", compression: { vj: c.vj, deflate: c.deflate, bsd: c.bsdcomp } };
+function network(c: NasConfig): Pick<PppConfig, "ipv6" | "compression" | "mppe"> {
+  const mppe = { no: null, 40: 40, 128: 128 } as const;
+  return { mppe: mppe[c.mppe], ipv6: c.ipv6 !== "no", compression: { vj: c.vj, deflate: c.deflate, bsd: c.bsdcomp } };
 }
 export function pppCaller(c: NasConfig, host: Host): PppConfig {
   const refuse: AuthMethod[] = [];
@@ -50,6 +51,7 @@ export function pppCaller(c: NasConfig, host: Host): PppConfig {
   if (c.refuse_chap) refuse.push("chap");
   if (c.refuse_mschapv2) refuse.push("mschapv2");
   if (c.refuse_chap || c.refuse_mschapv2) refuse.push("mschap"); // as settings.ts has it
+  if (c.mppe !== "no") refuse.push("pap", "chap", "eap"); // its keys come from MS-CHAP
   if (c.refuse_eap || (c.refuse_chap && c.refuse_mschapv2)) refuse.push("eap");
   return {
     link: c.name, role: "client", mru: c.mtu, hostName: host.hostname(), identity: identity(c), refuse, require: [], echo: c.keepalive,
@@ -57,8 +59,10 @@ export function pppCaller(c: NasConfig, host: Host): PppConfig {
   };
 }
 export function pppNas(c: NasConfig, host: Host): PppConfig {
+  const mschap = c.auth.filter((m) => m === "mschap" || m === "mschapv2");
+  const require: readonly AuthMethod[] = c.mppe === "no" ? c.auth : mschap.length > 0 ? mschap : ["mschapv2"];
   return {
-    link: c.name, role: "server", mru: c.mtu, hostName: host.hostname(), identity: null, refuse: [], require: c.auth, echo: c.keepalive,
+    link: c.name, role: "server", mru: c.mtu, hostName: host.hostname(), identity: null, refuse: [], require, echo: c.keepalive,
     accm: c.flow === "xonxoff" ? XONXOFF : 0, ipcp: { local: c.local_ip, remote: null, requestDns: false }, ...network(c),
   };
 }

@@ -70,6 +70,7 @@ export class SerialChannel implements FrameChannel, PacketLine {
     this.#txPackets++;
     this.#txBytes += packet.length;
     const protocol = this.#coding ? this.#coding.encode(packet) : six ? PROTOCOL.ipv6 : PROTOCOL.ip;
+    if (protocol === 0) return; // counted there
     pushProtocol(packet, protocol, this.#header);
     this.send(packet);
   }

@@ -73,7 +73,7 @@ export interface FrameChannel {
 }
 /** Header and data compression of a channel's network packets, both directions. */
 export interface DataCoding {
-  /** An IP packet on its way out, changed in place, with a byte of headroom or more; the protocol number that it goes under. */
+  /** An IP packet on its way out, changed in place, with a byte of headroom or more; the protocol number that it goes under; 0: dropped. */
   encode(packet: Packet): number;
   /**
    * What came under `protocol`, without header but with HEADROOM in front: the protocol number of what is in `decoded` then, valid

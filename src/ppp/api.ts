@@ -6,6 +6,7 @@ import type { Secret } from "../core/secret.ts";
 import type { Crypto, LinkOptions, Zlib } from "../ports/ports.ts";
 import type { AuthMethod } from "./auth/methods.ts";
 import type { Assignment } from "./ipcp.ts";
+import type { MppeBits } from "./compress/mppe.ts";
 import type { Ipv6Ids } from "./ipv6cp.ts";
 import type { EchoPolicy } from "./lcp.ts";
 
@@ -38,6 +39,8 @@ export interface PppConfig {
   };
   /** Offered and taken where the channel can do it (FrameChannel.setCoding); nothing unless given. */
   readonly compression?: { readonly vj: boolean; readonly deflate: boolean; readonly bsd: boolean };
+  /** MPPE with so many key bits at least, where the channel can do it: without it the session fails. Needs MS-CHAP. */
+  readonly mppe?: MppeBits | null;
   /** IPV6CP too, where the peer has it; false unless given: it is rejected. */
   readonly ipv6?: boolean;
 }
@@ -49,6 +52,8 @@ export interface PppUp extends Assignment {
   readonly auth: string;
   readonly user: string;
   readonly link: LinkOptions;
+  /** What encryption adds to an IP packet, in bytes: the MTU is so much smaller. */
+  readonly growth: number;
 }
 
 /** Callbacks, all synchronous. None of them is called from inside another. */

@@ -5,6 +5,7 @@ import type { Secret } from "../core/secret.ts";
 import type { Crypto } from "../ports/ports.ts";
 import { ChapAuthenticatee, ChapAuthenticator } from "./auth/chap.ts";
 import { EapAuthenticatee, EapAuthenticator, type EapMethod } from "./auth/eap.ts";
+import type { MppeMaster } from "./compress/mppe.ts";
 import { type AuthMethod, methodProtocol, methodTitle } from "./auth/methods.ts";
 import { PapAuthenticatee, PapAuthenticator } from "./auth/pap.ts";
 import type { AuthSide } from "./auth/side.ts";
@@ -37,6 +38,7 @@ export class Authentication<O> {
   #peerMethod: AuthMethod | null = null;
   /** Directions still open. */
   readonly #open = new Set<"ours" | "peers">();
+  readonly #masters = new Map<"ours" | "peers", MppeMaster>();
   #user = "";
 
   constructor(
@@ -61,10 +63,20 @@ export class Authentication<O> {
     return this.#user;
   }
 
+  /** What MS-CHAP left for MPPE, and whether we are the server by it: by the caller's credentials, where there are two (RFC 3079 §3). */
+  mppe(role: "client" | "server"): { readonly master: MppeMaster; readonly server: boolean } | null {
+    for (const which of role === "client" ? (["ours", "peers"] as const) : (["peers", "ours"] as const)) {
+      const master = this.#masters.get(which);
+      if (master) return { master, server: which === "peers" };
+    }
+    return null;
+  }
+
   prepare(ourMethod: AuthMethod | null, peerMethod: AuthMethod | null): void {
     this.stop();
     this.#ourMethod = ourMethod;
     this.#peerMethod = peerMethod;
+    this.#masters.clear();
     this.#user = "";
   }
   start(): void {
@@ -104,7 +116,7 @@ export class Authentication<O> {
     const title = methodTitle(method);
     const on = {
       send: this.#sender(method),
-      done: () => this.#succeeded("ours", identity.user, title),
+      done: (master?: MppeMaster | null) => this.#succeeded("ours", identity.user, title, master ?? null),
       failed: (why: Failure) => this.#failed(identity.user, title, why),
       odd: () => this.#on.unexpected(this.#owner),
     };
@@ -121,7 +133,7 @@ export class Authentication<O> {
     const title = methodTitle(method);
     const on = {
       send: this.#sender(method),
-      done: (user: string) => this.#succeeded("peers", user, title),
+      done: (user: string, master?: MppeMaster | null) => this.#succeeded("peers", user, title, master ?? null),
       failed: (user: string, why: Failure) => this.#failed(user, title, why),
       odd: () => this.#on.unexpected(this.#owner),
     };
@@ -137,8 +149,9 @@ export class Authentication<O> {
     const all = [["mschapv2", "mschapv2"], ["md5", "chap"]] as const;
     return all.filter(([, plain]) => !refuse.includes(plain)).map(([m]) => m);
   }
-  #succeeded(which: "ours" | "peers", user: string, method: string): void {
+  #succeeded(which: "ours" | "peers", user: string, method: string, master: MppeMaster | null): void {
     if (!this.#open.delete(which)) return; // a repeated challenge, answered and accepted
+    if (master) this.#masters.set(which, master);
     if (which === "peers" || this.#user === "") this.#user = user;
     this.#on.event(this.#owner, user, method, true, which === "ours" ? "the peer accepts this side" : "the peer is who it says");
     if (this.#open.size === 0) this.#on.done(this.#owner);

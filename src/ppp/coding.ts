@@ -1,11 +1,12 @@
 // What network packets go through on a channel whose packets visit TypeScript: header compression inside (RFC 1332 §4), data
 // compression around it (RFC 1962). Neither knows of the other; the order is that of the protocol numbers on the line.
 import { HEADROOM, Packet, TAILROOM } from "../core/packet.ts";
-import type { DataCoding, Zlib } from "../ports/ports.ts";
+import type { Crypto, DataCoding, Zlib } from "../ports/ports.ts";
 import type { CcpMethod } from "./ccp.ts";
 import { BsdCompressor, BsdDecompressor } from "./compress/bsd.ts";
 import { DeflateCompressor, DeflateDecompressor } from "./compress/deflate.ts";
 import type { Expander, Squeezer } from "./compress/method.ts";
+import { type MppeBits, MppeDecryptor, MppeEncryptor, type MppeMaster, SessionKeys, startKey } from "./compress/mppe.ts";
 import { VjCompressor, VjDecompressor } from "./compress/vj.ts";
 import { PROTOCOL } from "./frame.ts";
 
@@ -19,7 +20,13 @@ export interface HeaderCompression {
   readonly slots: number;
   readonly compressSlotId: boolean;
 }
-export type CodingDrop = "ccp.not-open" | "ccp.broken" | "ccp.out-of-step" | "vj.not-open" | "vj.tossed";
+/** Where MPPE's keys come from; `server`: we asked for the password. */
+export interface MppeSource {
+  readonly crypto: Crypto;
+  readonly master: MppeMaster;
+  readonly server: boolean;
+}
+export type CodingDrop = "ccp.in-clear" | "ccp.late" | "ccp.not-open" | "ccp.broken" | "ccp.out-of-step" | "vj.not-open" | "vj.tossed";
 
 export class Coding implements DataCoding {
   decoded: Packet = Packet.of(new Uint8Array(0));
@@ -33,6 +40,7 @@ export class Coding implements DataCoding {
   #out: Squeezer | null = null;
   #in: Expander | null = null;
   #inMost = 0;
+  #mppe: MppeSource | null = null;
   #waiting = false;
 
   /** `limit`: the longest packet in bytes, either way. `broken`: the peer is to begin anew (Reset-Request). */
@@ -47,6 +55,10 @@ export class Coding implements DataCoding {
   setHeaders(sending: HeaderCompression | null, receiving: HeaderCompression | null): void {
     this.#headersOut = sending && new VjCompressor(sending.slots, sending.compressSlotId);
     this.#headersIn = receiving && new VjDecompressor(receiving.slots, receiving.compressSlotId);
+  }
+  /** From now on nothing passes that is not encrypted. */
+  encryptOnly(mppe: MppeSource): void {
+    this.#mppe = mppe;
   }
   /** CCP is open, or no longer (null, null). */
   setData(sending: CcpMethod | null, receiving: CcpMethod | null): void {
@@ -73,17 +85,18 @@ export class Coding implements DataCoding {
   encode(packet: Packet): number {
     const six = (packet.mem[packet.start] as number) >> 4 === 6;
     const protocol = six ? PROTOCOL.ipv6 : this.#headersOut ? this.#headersOut.compress(packet) : PROTOCOL.ip;
-    if (!this.#out) return protocol;
+    if (!this.#out) return this.#mppe ? this.#no("ccp.in-clear") : protocol;
     packet.mem[packet.push(1)] = protocol;
     const data = this.#out.compress(packet.view());
     packet.pull(1);
-    if (!data || data.length >= packet.length) return protocol;
+    if (!data || (data.length >= packet.length && !this.#out.always)) return protocol;
     packet.mem.set(data, packet.start);
     packet.end = packet.start + data.length;
     return PROTOCOL.compressed;
   }
   decode(protocol: number, packet: Packet): number {
     this.decoded = packet;
+    if (this.#mppe && protocol <= MAX_COMPRESSED && protocol !== PROTOCOL.compressed) return this.#no("ccp.in-clear");
     const inner = protocol === PROTOCOL.compressed ? this.#expand(packet) : protocol;
     if (protocol !== PROTOCOL.compressed && this.#in && !this.#waiting && protocol <= this.#inMost) this.#learn(protocol, packet);
     if (inner !== PROTOCOL.vjCompressed && inner !== PROTOCOL.vjUncompressed) return inner;
@@ -103,6 +116,7 @@ export class Coding implements DataCoding {
     if (!this.#in) return this.#no("ccp.not-open");
     if (this.#waiting) return this.#no("ccp.out-of-step");
     const all = this.#in.decompress(packet.view());
+    if (all?.length === 0) return this.#no("ccp.late");
     const first = all?.[0] ?? 0;
     const second = all?.[1] ?? 0;
     const header = first & 1 ? 1 : 2;
@@ -125,14 +139,27 @@ export class Coding implements DataCoding {
     packet.start = start;
   }
   #squeezer(m: CcpMethod): Squeezer | null {
+    if (m.kind === "mppe") {
+      const keys = this.#keys(m.bits, true);
+      return keys && new MppeEncryptor(keys);
+    }
     if (m.kind === "bsd") return new BsdCompressor(m.bits);
     const z = this.#zlib?.deflater(m.window) ?? null;
     return z && new DeflateCompressor(z);
   }
   #expander(m: CcpMethod): Expander | null {
+    if (m.kind === "mppe") {
+      const keys = this.#keys(m.bits, false);
+      return keys && new MppeDecryptor(keys, this.#limit);
+    }
     if (m.kind === "bsd") return new BsdDecompressor(m.bits, this.#limit);
     const z = this.#zlib?.inflater(m.window) ?? null;
     return z && new DeflateDecompressor(z, this.#limit);
+  }
+  #keys(bits: MppeBits, sending: boolean): SessionKeys | null {
+    if (!this.#mppe) return null;
+    const { crypto, master, server } = this.#mppe;
+    return new SessionKeys(crypto, startKey(crypto, master, bits, sending === server), bits);
   }
   #no(name: CodingDrop): 0 {
     this.#drops.bump(name);

@@ -5,12 +5,13 @@ import type { Failure } from "../core/errors.ts";
 import type { Rng } from "../core/rng.ts";
 import { said } from "../core/words.ts";
 import { CCP_CODE, CcpOptions, methodWords } from "./ccp.ts";
-import type { Coding } from "./coding.ts";
+import type { Coding, MppeSource } from "./coding.ts";
 import type { ControlPacket } from "./cp.ts";
 import { PROTOCOL } from "./frame.ts";
 import { type Assignment, IpcpOptions, type IpcpWants } from "./ipcp.ts";
 import { Ipv6cpOptions, type Ipv6Ids } from "./ipv6cp.ts";
 import { ControlProtocol, type Odd, type ProtocolEvents } from "./negotiate.ts";
+import type { MppeBits } from "./compress/mppe.ts";
 import { failure } from "./words.ts";
 
 /** Between two Reset-Requests: longer than the slowest line's round trip. */
@@ -24,6 +25,8 @@ export interface NetworkWants {
   readonly vj: boolean;
   readonly deflate: boolean;
   readonly bsd: boolean;
+  /** Null: no encryption is wanted; else IPCP waits for it, and the session ends without it. */
+  readonly mppe: { readonly least: MppeBits; readonly source: MppeSource } | null;
 }
 interface Ncp<P> {
   readonly options: P;
@@ -54,6 +57,9 @@ export class Network<O> {
   #ipv6cp: Ncp<Ipv6cpOptions> | null = null;
   #ccp: Ncp<CcpOptions> | null = null;
   #coding: Coding | null = null;
+  #encrypted = false;
+  /** What may begin has begun: everything, or with encryption only CCP. */
+  #begun = false;
   /** Armed while a Reset-Ack is awaited. */
   #resetTimer: Timer | null = null;
   #resetId = -1;
@@ -108,11 +114,15 @@ export class Network<O> {
       const r = n.#ccp?.options.result();
       if (!r || (!r.sending && !r.receiving)) return;
       n.#coding?.setData(r.sending, r.receiving);
+      if (n.#encrypted) n.#begin();
       n.#on.compression(n.#owner, methodWords(r.sending), methodWords(r.receiving));
     },
     down: (n) => n.#uncompressed(),
-    finished: () => {},
+    finished: (n) => {
+      if (n.#encrypted) n.#on.failed(n.#owner, failure("no-encryption", "the peer ended encryption (CCP)"));
+    },
     failed: (n, why) => {
+      if (n.#encrypted) return n.#on.failed(n.#owner, why);
       n.#on.refused(n.#owner, `compression: ${why.text}`);
       n.#ccp?.protocol.close();
     },
@@ -134,8 +144,9 @@ export class Network<O> {
       const options = new IpcpOptions(wants, more.coding !== null && more.vj);
       this.#ipcp = { options, protocol: new ControlProtocol(this.#clock, "ipcp", options, self, Network.#IPCP) };
       this.#ipcp.protocol.open();
-      if (more.coding && (more.deflate || more.bsd)) {
-        const options = new CcpOptions(more);
+      this.#encrypted = more.mppe !== null;
+      if (more.coding && (more.deflate || more.bsd || more.mppe)) {
+        const options = new CcpOptions({ deflate: more.deflate, bsd: more.bsd, mppe: more.mppe?.least ?? null });
         this.#ccp = { options, protocol: new ControlProtocol(this.#clock, "ccp", options, self, Network.#CCP) };
         this.#ccp.protocol.open();
         this.#resetTimer = this.#clock.timer("ccp-reset", () => this.askReset());
@@ -146,10 +157,29 @@ export class Network<O> {
         this.#ipv6cp.protocol.open();
       }
     }
-    for (const p of this.#all()) p.lowerUp();
+    if (more.mppe) more.coding?.encryptOnly(more.mppe.source);
+    this.#ccp?.protocol.lowerUp();
+    if (!this.#encrypted) this.#begin(); // RFC 3078 §9: no user data before there is encryption
+  }
+  #begin(): void {
+    if (this.#begun) return;
+    this.#begun = true;
+    this.#ipcp?.protocol.lowerUp();
+    this.#ipv6cp?.protocol.lowerUp();
+  }
+  #end(): void {
+    if (!this.#begun) return;
+    this.#begun = false;
+    this.#ipcp?.protocol.lowerDown();
+    this.#ipv6cp?.protocol.lowerDown();
+  }
+  /** What the session waits for. */
+  get missing(): "CCP" | "IPCP" {
+    return this.#begun ? "IPCP" : "CCP";
   }
   lowerDown(): void {
-    for (const p of this.#all()) p.lowerDown();
+    this.#ccp?.protocol.lowerDown();
+    this.#end();
   }
   stop(): void {
     for (const p of this.#all()) p.stop();
@@ -170,12 +200,15 @@ export class Network<O> {
   }
   protocolRejected(protocol: number): void {
     if (protocol === PROTOCOL.ipcp) this.#on.failed(this.#owner, failure("ipcp-failed", "the peer does not speak IPCP", true));
-    else this.#find(protocol)?.protocolRejected();
+    else if (protocol === PROTOCOL.ccp && this.#encrypted) {
+      this.#on.failed(this.#owner, failure("no-encryption", "the peer does not encrypt: it has no CCP", true));
+    } else this.#find(protocol)?.protocolRejected();
   }
 
   /** What the peer sends compressed cannot be read: it is to begin anew, and is asked until it does (RFC 1979 §2). */
   askReset(): void {
     if (!this.#ccp?.protocol.opened || !this.#coding?.waiting) return;
+    if (this.#encrypted) return this.#on.failed(this.#owner, failure("no-encryption", "what the peer sends cannot be decrypted (MPPE)"));
     this.#resetId = this.#ccp.protocol.send(CCP_CODE.resetRequest, new Uint8Array(0));
     this.#resetTimer?.arm(RESET_MS);
   }
@@ -198,6 +231,7 @@ export class Network<O> {
   #uncompressed(): void {
     this.#resetTimer?.disarm();
     this.#coding?.setData(null, null);
+    if (this.#encrypted) this.#end();
   }
   #all(): ControlProtocol<Network<unknown>>[] {
     return [this.#ipcp, this.#ccp, this.#ipv6cp].flatMap((n) => n?.protocol ?? []);

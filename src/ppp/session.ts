@@ -1,6 +1,7 @@
 // One PPP session: the phases of RFC 1661 §3 around LCP, authentication and IPCP.
-// Implements RFC 1661, 1332, 1334, 1570 (Identification, Time-Remaining), 1877, 1994, 2433, 2759, 3748 (MD5, MS-CHAPv2), 5072. Left
-// out: SPAP (Nak'd with what we do), CCP, multilink, callback, link quality (rejected by the protocols' rules).
+// Implements RFC 1661, 1332, 1334, 1570 (Identification, Time-Remaining), 1877, 1994, 2433, 2759, 3748 (MD5, MS-CHAPv2), 5072; on
+// channels whose packets visit us 1144, 1962, 1977, 1979, 3078 (stateless). Left out: SPAP (Nak'd with what we do), multilink,
+// callback, link quality (rejected by the protocols' rules).
 import type { Timer } from "../core/clock.ts";
 import { Counters } from "../core/counters.ts";
 import { DecodeError, type Failure } from "../core/errors.ts";
@@ -32,6 +33,8 @@ const AFTER_TERMINATE_MS = 7000;
 /** Frames that overtook our own start: the peer's first Configure-Request, and little else. */
 const MAX_EARLY = 4;
 const MAX_EARLY_BYTES = 512;
+/** Its header, and a protocol number of two bytes. */
+const MPPE_GROWTH = 4;
 const BAD_LOG_MS = 1000;
 /** Distinct peer-chosen protocols and options that get a log line, per session. */
 const MAX_REJECT_LINES = 16;
@@ -311,7 +314,8 @@ export class PppSession {
         this.#fail(failure("auth-timeout", `authentication did not end within ${s} s`));
         return;
       case "network":
-        this.#fail(failure("ipcp-failed", `IPCP came to no agreement within ${s} s`));
+        if (this.#net.missing === "CCP") this.#fail(failure("no-encryption", `MPPE came to no agreement within ${s} s`));
+        else this.#fail(failure("ipcp-failed", `IPCP came to no agreement within ${s} s`));
         return;
       default:
     }
@@ -325,10 +329,18 @@ export class PppSession {
       return;
     }
     this.#enter("network");
-    const { ipv6 = false, compression } = this.#cfg;
+    const { ipv6 = false, compression, mppe = null } = this.#cfg;
+    const keys = mppe && this.#auth.mppe(this.#cfg.role);
+    const coding = compression || mppe ? this.#makeCoding() : null;
+    if (mppe && (!keys || !coding)) {
+      this.#fail(failure("no-encryption", coding ? "MPPE needs authentication by MS-CHAP or MS-CHAPv2" : "this line cannot do MPPE", true));
+      return;
+    }
     this.#net.open(wants, {
-      ipv6, coding: compression ? this.#makeCoding() : null, vj: compression?.vj ?? false, bsd: compression?.bsd ?? false,
+      ipv6, coding, vj: compression?.vj ?? false, bsd: compression?.bsd ?? false,
       deflate: (compression?.deflate ?? false) && (this.#deps.zlib ?? null) !== null,
+      // After version 1 fewer bits would need the LAN Manager hash, which gives the password away.
+      mppe: mppe && keys && { least: keys.master.version === 1 ? 128 : mppe, source: { ...keys, crypto: this.#deps.crypto } },
     });
   }
   /** One for the session: its parts come and go with IPCP and CCP. */
@@ -361,7 +373,7 @@ export class PppSession {
     const lcp = this.#lcp.options;
     this.#deps.log.emit({ kind: "ppp.ipcp-up", link: this.#cfg.link, local: a.local, remote: a.remote });
     const info: PppUp = {
-      ...a, mru: lcp.mru, peerMru: lcp.peerMru, auth: this.#authWords(), user: this.#auth.user, link: lcp.link(),
+      ...a, mru: lcp.mru, peerMru: lcp.peerMru, auth: this.#authWords(), user: this.#auth.user, link: lcp.link(), growth: this.#cfg.mppe ? MPPE_GROWTH : 0,
     };
     this.#turns.run(() => {
       if (this.#net.opened(PROTOCOL.ipcp) && this.#phase === "network") this.#owner.onUp(info);

@@ -84,6 +84,27 @@ describe("pppd over a serial line", { skip: skip ?? false }, () => {
     }
   }
 
+  for (const calls of [false, true]) {
+    scenario(`MPPE, which it insists on as ${calls ? "the caller" : "the NAS"}`, { needs: GUEST_NEEDS, timeout: 90_000 }, async (lab) => {
+      const { ns, line, guest } = await site(lab);
+      const ours = calls ? { role: "answer", local_ip: "10.7.0.2", remote_ip: "10.7.0.1", auth: "mschapv2" } : { username: USER, password: PASSWORD };
+      const d = new Daemon(ns, "ours", {
+        "interface line": { ...LINE, device: line.devices[0], mppe: "128", ...ours }, ...(calls ? { [`user ${USER}`]: { password: PASSWORD } } : {}),
+      });
+      const insists = "require-mppe-128 nomppe-40 nomppe-stateful";
+      if (!calls) await guest.sh(pppd(`auth require-mschap-v2 ${insists} passive silent 10.7.0.1:10.7.0.2`));
+      await d.start();
+      if (calls) await guest.sh(pppd(`noauth user ${USER} ${insists}`));
+      await d.event("line", "link.up", 20_000);
+      assert.match(d.log, /ppp\.ccp-up sending="MPPE 128" receiving="MPPE 128"/);
+      assert.match(guest.log("pppd.log"), /MPPE 128-bit stateless compression enabled/);
+      await until("the guest answers", 5000, async () => (await ns.ping("10.7.0.1", 1)).received === 1);
+      for (const size of ["400", "1468", "1400"]) assert.ok((await ns.ping("10.7.0.1", 5, 0.6, ["-s", size])).received >= 4, size);
+      const s = await d.nasStatus("line");
+      assert.deepEqual([s.mtu, s.drops["ccp.broken"] ?? 0, s.drops["ccp.in-clear"] ?? 0, s.drops["ccp.late"] ?? 0], [1496, 0, 0, 0], JSON.stringify(s.drops));
+    });
+  }
+
   scenario("it is the caller of our NAS, and a wrong password is said", { needs: GUEST_NEEDS, timeout: 90_000 }, async (lab) => {
     const { ns, line, guest } = await site(lab);
     const d = new Daemon(ns, "nas", {

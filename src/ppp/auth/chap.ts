@@ -6,11 +6,12 @@ import type { Secret } from "../../core/secret.ts";
 import { concat, fromUtf8, sameBytes, utf8 } from "../../core/text.ts";
 import { printable, said } from "../../core/words.ts";
 import type { Crypto } from "../../ports/ports.ts";
+import type { MppeMaster } from "../compress/mppe.ts";
 import { readPacket, writePacket } from "../cp.ts";
 import { failure } from "../words.ts";
 import { methodTitle } from "./methods.ts";
 import {
-  accountName, authenticatorResponse, challengeResponse, failureMessage, failureMessageV1, ntPasswordHash, ntResponse, provesItself, refusalInWords,
+  accountName, authenticatorResponse, challengeResponse, failureMessage, failureMessageV1, mppeMaster, mppeMasterV1, ntPasswordHash, ntResponse, provesItself, refusalInWords,
   successMessage,
 } from "./mschapv2.ts";
 import { type AuthenticateeEvents, type AuthenticatorEvents, type AuthSide, MAX_TRIES, RETRY_MS } from "./side.ts";
@@ -67,6 +68,7 @@ export class ChapAuthenticatee implements AuthSide {
   /** Our Response, whole: a repeated Challenge gets the very same one, or MS-CHAPv2's proof would not fit. */
   #response: Uint8Array = new Uint8Array(0);
   #proof: Uint8Array = new Uint8Array(0);
+  #master: MppeMaster | null = null;
 
   /** `isOurs` recognises challenges that this side sent: answering them would let the peer use us against ourselves. */
   constructor(
@@ -159,6 +161,7 @@ export class ChapAuthenticatee implements AuthSide {
   #mschap(): Uint8Array {
     const hash = this.#password.use(ntPasswordHash);
     const response = challengeResponse(this.#crypto, this.#challenge, hash);
+    this.#master = mppeMasterV1(this.#crypto, hash, this.#challenge);
     hash.fill(0);
     return concat([new Uint8Array(24), response, Uint8Array.of(1)]);
   }
@@ -168,6 +171,7 @@ export class ChapAuthenticatee implements AuthSide {
     const hash = this.#password.use(ntPasswordHash);
     const response = ntResponse(c, this.#challenge, peerChallenge, this.#user, hash);
     this.#proof = authenticatorResponse(c, this.#challenge, peerChallenge, this.#user, hash, response);
+    this.#master = mppeMaster(c, hash, response);
     hash.fill(0);
     return concat([peerChallenge, new Uint8Array(8), response, new Uint8Array(1)]);
   }
@@ -185,7 +189,7 @@ export class ChapAuthenticatee implements AuthSide {
       return;
     }
     this.#state = "done";
-    this.#on.done();
+    this.#on.done(this.#master);
   }
   #failure(message: Uint8Array): void {
     this.stop();
@@ -212,6 +216,7 @@ export class ChapAuthenticator implements AuthSide {
   #reply: Uint8Array = new Uint8Array(0);
   /** The name under which the secret was found. */
   #account = "";
+  #master: MppeMaster | null = null;
 
   constructor(
     clock: Clock, crypto: Crypto, algorithm: ChapAlgorithm, hostName: string, secretOf: (user: string) => Secret | null,
@@ -273,7 +278,7 @@ export class ChapAuthenticator implements AuthSide {
     this.#reply = writePacket({ code, id: p.id, body: message ?? refused });
     this.#on.send(this.#reply);
     if (message) {
-      this.#on.done(this.#account);
+      this.#on.done(this.#account, this.#master);
       return;
     }
     const text = `user "${printable(user)}" is unknown or gave a wrong password (${methodTitle(this.#algorithm)})`;
@@ -313,6 +318,7 @@ export class ChapAuthenticator implements AuthSide {
     const secret = this.#lookup(user);
     const hash = secret ? secret.use(ntPasswordHash) : ntPasswordHash(this.#crypto.random(8));
     const wanted = challengeResponse(this.#crypto, this.#challenge, hash);
+    this.#master = mppeMasterV1(this.#crypto, hash, this.#challenge);
     hash.fill(0);
     return sameBytes(v.subarray(24, 48), wanted) && fits && secret !== null ? utf8("Access granted") : null;
   }
@@ -325,6 +331,7 @@ export class ChapAuthenticator implements AuthSide {
     const hash = secret ? secret.use(ntPasswordHash) : ntPasswordHash(this.#crypto.random(8));
     const wanted = ntResponse(this.#crypto, this.#challenge, peerChallenge, user, hash);
     const proof = authenticatorResponse(this.#crypto, this.#challenge, peerChallenge, user, hash, wanted);
+    this.#master = mppeMaster(this.#crypto, hash, wanted);
     hash.fill(0);
     return sameBytes(theirs, wanted) && fits && secret !== null ? successMessage(proof) : null;
   }

@@ -1,8 +1,10 @@
 // Computations and message texts of MS-CHAP, v2 (RFC 2759 §5, §6, §8) and v1 (RFC 2433). The exchange itself is CHAP's (chap.ts).
 import { concat, fromUtf8, hex, sameBytes, unhex, utf16le, utf8 } from "../../core/text.ts";
 import type { Failure } from "../../core/errors.ts";
+import { Secret } from "../../core/secret.ts";
 import { printable, said } from "../../core/words.ts";
 import type { Crypto } from "../../ports/ports.ts";
+import type { MppeMaster } from "../compress/mppe.ts";
 import { failure } from "../words.ts";
 import { md4 } from "./md4.ts";
 
@@ -50,6 +52,17 @@ export function ntResponse(
 ): Uint8Array {
   return challengeResponse(crypto, challengeHash(crypto, peerChallenge, challenge, user), passwordHash);
 }
+
+/** RFC 3079 §3.4, GetMasterKey: what MPPE's keys come from. */
+export function mppeMaster(crypto: Crypto, passwordHash: Uint8Array, response: Uint8Array): MppeMaster {
+  return { version: 2, key: new Secret(crypto.hash("sha1", [md4(passwordHash), response, MASTER]).slice(0, 16)) };
+}
+/** RFC 3079 §2.4, Get_Start_Key: the same after MS-CHAP v1, for 128 bits. */
+export function mppeMasterV1(crypto: Crypto, passwordHash: Uint8Array, challenge: Uint8Array): MppeMaster {
+  const twice = md4(passwordHash);
+  return { version: 1, key: new Secret(crypto.hash("sha1", [twice, twice, challenge]).slice(0, 16)) };
+}
+const MASTER = utf8("This is the MPPE Master Key");
 
 const MAGIC1 = utf8("Magic server to client signing constant");
 const MAGIC2 = utf8("Pad to make it do more than one iteration");

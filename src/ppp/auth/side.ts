@@ -1,5 +1,6 @@
 // What an authentication exchange tells its session, and the packet format that PAP and CHAP share with LCP.
 import type { Failure } from "../../core/errors.ts";
+import type { MppeMaster } from "../compress/mppe.ts";
 
 /** RFC 1994 §4.1 leaves the number of tries open; the same patience as LCP. */
 export const RETRY_MS = 3000;
@@ -8,7 +9,8 @@ export const MAX_TRIES = 10;
 /** We show who we are. */
 export interface AuthenticateeEvents {
   send(packet: Uint8Array): void;
-  done(): void;
+  /** `master`: of MS-CHAP. */
+  done(master?: MppeMaster | null): void;
   failed(why: Failure): void;
   odd(name: "stale-answer"): void;
 }
@@ -16,7 +18,7 @@ export interface AuthenticateeEvents {
 /** The peer shows who it is. */
 export interface AuthenticatorEvents {
   send(packet: Uint8Array): void;
-  done(user: string): void;
+  done(user: string, master?: MppeMaster | null): void;
   /** `user` as far as it is known. */
   failed(user: string, why: Failure): void;
   odd(name: "stale-answer"): void;

@@ -315,6 +315,8 @@ const SECTIONS = {
 		  help: _('Compress packets with Deflate (RFC 1979), where the other side and this machine (zlib) have it.'), def: 'yes' },
 		{ name: 'bsdcomp', tab: 'ppp', kind: yesNo, title: _('BSD-Compress'),
 		  help: _('Compress packets with BSD-Compress (RFC 1977), where Deflate is not to be had.'), def: 'yes' },
+		{ name: 'mppe', tab: 'ppp', kind: oneOf('no', '128', '40'), title: _('MPPE encryption'),
+		  help: _('Encrypt with MPPE (RFC 3078, stateless, keys from MS-CHAP) for a peer that insists on it: with 128 bits, or with 40 where it has no more; the call ends without it. RC4 is weak: a tunnel with IPsec needs none.'), def: 'no' },
 		{ name: 'auth', tab: 'answer', kind: someOf('mschapv2', 'chap', 'mschap', 'eap', 'pap'), title: _('Authentication'),
 		  help: _('role = answer: PPP authentication that is offered, best first.'), def: 'mschapv2 chap', depends: { role: 'answer' } },
 		{ name: 'local_ip', tab: 'answer', kind: address4, title: _('Local IP address'),
