@@ -55,6 +55,7 @@ const ERRORS = {
 	'nat': _('There is a NAT on the way, and raw ESP is configured'),
 	'netdev': _('The network device is gone'),
 	'no-address': _('The server gives no usable IP address'),
+	'no-encryption': _('The peer and this side do not agree on encryption (MPPE)'),
 	'no-answer': _('Nobody answers: no IKE from the server, or no modem at the number'),
 	'no-carrier': _('No modem answered, or the two did not agree'),
 	'no-common-auth': _('No authentication method in common'),
