@@ -4,13 +4,14 @@ import { Counters as Drops } from "../core/counters.ts";
 import type { Counters, LineInterface, PacketLine } from "../dataplane/dataplane.ts";
 import { HdlcDecoder } from "../hdlc/decode.ts";
 import { HdlcEncoder } from "../hdlc/encode.ts";
-import type { DataCoding, FrameChannel, LinkOptions } from "../ports/ports.ts";
+import type { DataCoding, FrameChannel, LineCounts, LinkOptions } from "../ports/ports.ts";
 import type { SerialPort } from "../ports/serial.ts";
 import { FULL_HEADER, type HeaderOptions, PROTOCOL, pullProtocol, pushProtocol } from "../ppp/frame.ts";
 
 /** How much of the line's time may be waiting in it; what comes beyond is dropped, so that echo and interactive traffic live. */
 const QUEUE_SECONDS = 0.25;
 const BITS_A_BYTE = 10; // start and stop bit
+const FCS_AND_FLAG = 3;
 const MIN_QUEUE = 3200; // two full frames
 
 export class SerialChannel implements FrameChannel, PacketLine {
@@ -30,6 +31,10 @@ export class SerialChannel implements FrameChannel, PacketLine {
   #ipv6 = false;
   #lost = 0;
   #closed = false;
+  #inFrames = 0;
+  #inOctets = 0;
+  #outFrames = 0;
+  #outOctets = 0;
   #rxPackets = 0;
   #rxBytes = 0;
   #txPackets = 0;
@@ -61,7 +66,10 @@ export class SerialChannel implements FrameChannel, PacketLine {
     this.#net = net;
   }
   send(frame: Packet): void {
-    if (!this.#closed) this.#port.write(this.#encoder.encode(frame.view(), this.#port.queued === 0));
+    if (this.#closed) return;
+    this.#outFrames++;
+    this.#outOctets += frame.length + FCS_AND_FLAG;
+    this.#port.write(this.#encoder.encode(frame.view(), this.#port.queued === 0));
   }
   transmit(packet: Packet): void {
     const six = (packet.mem[packet.start] as number) >> 4 === 6;
@@ -85,6 +93,11 @@ export class SerialChannel implements FrameChannel, PacketLine {
   counters(): Counters {
     return { rxPackets: this.#rxPackets, rxBytes: this.#rxBytes, txPackets: this.#txPackets, txBytes: this.#txBytes };
   }
+  counts(): LineCounts {
+    return {
+      inPackets: this.#inFrames, inOctets: this.#inOctets, inErrors: this.#decoder.bad, outPackets: this.#outFrames, outOctets: this.#outOctets,
+    };
+  }
   /** Named drops of framing and line. */
   drops(): Record<string, number> {
     return { ...this.#decoder.drops(), ...this.#drops.snapshot() };
@@ -97,6 +110,8 @@ export class SerialChannel implements FrameChannel, PacketLine {
 
   #frame(p: Packet): void {
     const { start, end } = p;
+    this.#inFrames++;
+    this.#inOctets += p.length + FCS_AND_FLAG;
     const plain = pullProtocol(p);
     const protocol = this.#coding && plain !== 0 ? this.#decode(this.#coding, plain, p) : plain;
     const packet = this.#coding ? this.#coding.decoded : p;

@@ -69,7 +69,17 @@ export interface FrameChannel {
    * channel without it is never offered compression.
    */
   setCoding?(coding: DataCoding | null): void;
+  /** All frames so far. A channel that does not count gives no link quality reports. */
+  counts?(): LineCounts;
   close(): void;
+}
+/** As RFC 1989 §2.3 counts: whole frames with FCS and one flag each, without escapes. */
+export interface LineCounts {
+  readonly inPackets: number;
+  readonly inOctets: number;
+  readonly inErrors: number;
+  readonly outPackets: number;
+  readonly outOctets: number;
 }
 /** Header and data compression of a channel's network packets, both directions. */
 export interface DataCoding {

@@ -1,8 +1,9 @@
-// LCP's Configuration Options (RFC 1661 §6, RFC 1662 §7; 13, 17 to 19: RFC 1570 §2.3, RFC 1990 §5.1).
+// LCP's Configuration Options (RFC 1661 §6, RFC 1662 §7; 4: RFC 1989; 13, 17 to 19: RFC 1570 §2.3, RFC 1990 §5.1).
 import { type Rng, random32 } from "../core/rng.ts";
 import type { Failure } from "../core/errors.ts";
 import type { LinkOptions } from "../ports/ports.ts";
 import { type AuthMethod, authTitle, methodOf, methodOption, methodTitle, METHODS } from "./auth/methods.ts";
+import { concat } from "../core/text.ts";
 import { be16, be32, type Option } from "./cp.ts";
 import { ACK, nak, type OptionPolicy, REJECT, type Verdict } from "./negotiate.ts";
 import { failure } from "./words.ts";
@@ -11,7 +12,7 @@ export const LCP_OPTION = {
   mru: 1, accm: 2, auth: 3, quality: 4, magic: 5, pfc: 7, acfc: 8, callback: 13, mrru: 17, shortSequence: 18, endpoint: 19,
 } as const;
 const OPTION_NAMES: ReadonlyMap<number, string> = new Map<number, string>([
-  [LCP_OPTION.auth, "authentication"], [LCP_OPTION.quality, "link quality"], [LCP_OPTION.callback, "callback"],
+  [LCP_OPTION.auth, "authentication"], [LCP_OPTION.callback, "callback"],
   [LCP_OPTION.mrru, "multilink"], [LCP_OPTION.shortSequence, "multilink short sequence"], [LCP_OPTION.endpoint, "multilink endpoint"],
 ]);
 
@@ -21,7 +22,13 @@ const DEFAULT_ACCM = 0xffff_ffff;
 /** Our own Configure-Request came back this often in a row: there is nobody but us (RFC 1661 §6.4). */
 const MAX_LOOPS = 5;
 
+const LQR = 0xc025;
+/** A report every so many hundredths of a second at the most: they are there to watch the line, not to fill it. */
+const MIN_PERIOD = 100;
+
 export interface LcpWants {
+  /** Whether the channel counts, so that reports can be given (RFC 1989). */
+  readonly reports?: boolean;
   readonly mru: number;
   /** Largest information field the channel carries. */
   readonly channelMru: number;
@@ -46,6 +53,8 @@ interface Theirs {
   mru: number;
   accm: number;
   auth: AuthMethod | null;
+  /** Hundredths of a second between Link-Quality-Reports, 0: as answers only, null: none. */
+  period: number | null;
   magic: number;
   pfc: boolean;
   acfc: boolean;
@@ -99,6 +108,10 @@ export class LcpOptions implements OptionPolicy {
   /** The method we authenticate ourselves with, as the peer asked. */
   get ourAuth(): AuthMethod | null {
     return this.#theirs.auth;
+  }
+  /** How often the peer wants Link-Quality-Reports, in milliseconds; 0: in answer to its own; null: not at all. */
+  get reportMs(): number | null {
+    return this.#theirs.period === null ? null : this.#theirs.period * 10;
   }
   get turnedDown(): string {
     return this.#turnedDown;
@@ -183,6 +196,8 @@ export class LcpOptions implements OptionPolicy {
         return this.#judgeAuth(o.data, lastChance);
       case LCP_OPTION.magic:
         return this.#judgeMagic(o.data);
+      case LCP_OPTION.quality:
+        return this.#judgeQuality(o.data);
       case LCP_OPTION.pfc:
       case LCP_OPTION.acfc:
         return o.data.length === 0 ? ACK : nak(new Uint8Array(0));
@@ -209,6 +224,15 @@ export class LcpOptions implements OptionPolicy {
     this.#refused(authTitle(data));
     return nak(methodOption(best));
   }
+  #judgeQuality(data: Uint8Array): Verdict {
+    if (!this.#wants.reports) {
+      this.#refused("link quality");
+      return REJECT;
+    }
+    const period = readPeriod(data);
+    const good = period !== null && (period === 0 || period >= MIN_PERIOD);
+    return good ? ACK : nak(concat([be16(LQR), be32(MIN_PERIOD)]));
+  }
   #judgeMagic(data: Uint8Array): Verdict {
     const theirs = data.length === 4 ? u32(data) : 0;
     if (theirs === 0) return nak(be32(this.#newMagic())); // RFC 1661 §6.4: zero is illegal
@@ -229,6 +253,7 @@ export class LcpOptions implements OptionPolicy {
       if (o.type === LCP_OPTION.mru) t.mru = u16(o.data);
       else if (o.type === LCP_OPTION.accm) t.accm = u32(o.data);
       else if (o.type === LCP_OPTION.auth) t.auth = methodOf(o.data);
+      else if (o.type === LCP_OPTION.quality) t.period = readPeriod(o.data);
       else if (o.type === LCP_OPTION.magic) t.magic = u32(o.data);
       else if (o.type === LCP_OPTION.pfc) t.pfc = true;
       else if (o.type === LCP_OPTION.acfc) t.acfc = true;
@@ -249,7 +274,11 @@ export function answersTo(refuse: readonly AuthMethod[]): AuthMethod[] {
 }
 
 function defaults(): Theirs {
-  return { mru: DEFAULT_MRU, accm: DEFAULT_ACCM, auth: null, magic: 0, pfc: false, acfc: false };
+  return { mru: DEFAULT_MRU, accm: DEFAULT_ACCM, auth: null, period: null, magic: 0, pfc: false, acfc: false };
+}
+/** RFC 1989 §2.5; null for another protocol. */
+function readPeriod(data: Uint8Array): number | null {
+  return data.length === 6 && u16(data) === LQR ? u32(data.subarray(2)) : null;
 }
 function u16(b: Uint8Array): number {
   return ((b[0] as number) << 8) | (b[1] as number);

@@ -1,15 +1,15 @@
 // One PPP session: the phases of RFC 1661 §3 around LCP, authentication and IPCP.
 // Implements RFC 1661, 1332, 1334, 1570 (Identification, Time-Remaining), 1877, 1994, 2433, 2759, 3748 (MD5, MS-CHAPv2), 5072; on
-// channels whose packets visit us 1144, 1962, 1977, 1979, 3078 (stateless). Left out: SPAP (Nak'd with what we do), multilink,
-// callback, link quality (rejected by the protocols' rules).
-import type { Timer } from "../core/clock.ts";
+// channels whose packets visit us 1144, 1962, 1977, 1979, 1989 (reports are given, not asked for), 3078 (stateless). Left
+// out: SPAP (Nak'd with what we do), multilink, callback (rejected by the protocols' rules).
+import type { Clock, Timer } from "../core/clock.ts";
 import { Counters } from "../core/counters.ts";
 import { DecodeError, type Failure } from "../core/errors.ts";
 import { Packet } from "../core/packet.ts";
 import { utf8 } from "../core/text.ts";
 import { Turns } from "../core/turns.ts";
 import { printable, said } from "../core/words.ts";
-import type { FrameChannel } from "../ports/ports.ts";
+import type { FrameChannel, LineCounts } from "../ports/ports.ts";
 import type { PppConfig, PppDeps, PppOwner, PppUp } from "./api.ts";
 import { Authentication, type AuthenticationEvents } from "./authentication.ts";
 import { Coding, type CodingDrop } from "./coding.ts";
@@ -19,6 +19,7 @@ import type { Assignment, IpcpWants } from "./ipcp.ts";
 import { Lcp, type LcpEvents } from "./lcp.ts";
 import { answersTo, DEFAULT_MRU } from "./lcp-options.ts";
 import { Network, type NetworkEvents } from "./network.ts";
+import { LinkQuality } from "./quality.ts";
 import { failure } from "./words.ts";
 
 export type Phase = "dead" | "establish" | "authenticate" | "network" | "terminate" | "over";
@@ -60,6 +61,7 @@ export class PppSession {
   #lastBadLog = Number.NEGATIVE_INFINITY;
   readonly #turns: Turns;
   #coding: Coding | null = null;
+  readonly #quality: LinkQuality | null;
 
   static readonly #LCP: LcpEvents<PppSession> = {
     send: (s, p) => s.#send(PROTOCOL.lcp, p),
@@ -111,9 +113,12 @@ export class PppSession {
       acfc: cfg.acfc ?? true,
       answers: cfg.identity ? answersTo(cfg.refuse) : [],
       requires: cfg.require,
+      reports: channel.counts !== undefined,
     }, cfg.echo, this, PppSession.#LCP);
     this.#auth = new Authentication({ clock: turns, crypto: deps.crypto }, cfg, (user) => owner.secretOf(user), this, PppSession.#AUTH);
     this.#net = new Network(turns, deps.crypto, this, PppSession.#NET);
+    const counts = channel.counts?.bind(channel);
+    this.#quality = counts ? this.#makeQuality(turns, counts) : null;
     this.#deadline = turns.timer("ppp-phase", () => this.#deadlinePassed());
     channel.onFrame = (p) => this.#frame(p);
     channel.onDown = (why) => this.lowerDown(failure("lower-down", why));
@@ -212,6 +217,7 @@ export class PppSession {
       this.#drops.bump("ppp.before-auth");
       return;
     }
+    if (protocol === PROTOCOL.lqr && this.#quality?.running) return this.#quality.input(body);
     if (protocol === PROTOCOL.pap || protocol === PROTOCOL.chap || protocol === PROTOCOL.eap) {
       if (this.#auth.input(protocol, body)) return;
     }
@@ -259,6 +265,7 @@ export class PppSession {
       this.#fail(failure("auth-refused", "the peer refuses to authenticate itself", true));
       return;
     }
+    if (o.reportMs !== null) this.#quality?.start(o.reportMs);
     this.#auth.prepare(o.ourAuth, o.peerAuth);
     this.#deps.log.emit({ kind: "ppp.lcp-up", link: name, mru: o.mru, peerMru: o.peerMru, auth: this.#authWords() });
     if (o.ourAuth === null && o.peerAuth === null) {
@@ -270,6 +277,7 @@ export class PppSession {
   }
   #lcpDown(): void {
     this.#auth.stop();
+    this.#quality?.stop();
     this.#net.lowerDown();
     this.#unconfigure();
     if (this.#phase !== "authenticate" && this.#phase !== "network") return;
@@ -353,6 +361,11 @@ export class PppSession {
     this.#coding = coding;
     return coding;
   }
+  #makeQuality(clock: Clock, counts: () => LineCounts): LinkQuality {
+    return new LinkQuality(clock, {
+      send: (p) => this.#send(PROTOCOL.lqr, p), counts, magic: () => this.#lcp.options.magic, headerOctets: () => (this.#header.acfc ? 2 : 4),
+    });
+  }
   /** A user who renegotiates keeps the addresses; nobody turns into somebody else within a session. */
   #admission(): IpcpWants | Failure {
     const { ipcp, role } = this.#cfg;
@@ -389,7 +402,8 @@ export class PppSession {
       this.#fail(failure("auth-refused", `the peer rejects ${protocolName(protocol)} after it agreed on it`));
       return;
     }
-    if (this.#phase === "network") this.#net.protocolRejected(protocol);
+    if (protocol === PROTOCOL.lqr) this.#quality?.stop();
+    else if (this.#phase === "network") this.#net.protocolRejected(protocol);
   }
 
   #fail(why: Failure): void {
@@ -410,6 +424,7 @@ export class PppSession {
     this.#deadline.disarm();
     this.#auth.stop();
     this.#lcp.stop();
+    this.#quality?.stop();
     this.#net.stop();
     this.#channel.setCoding?.(null);
     this.#unconfigure();
