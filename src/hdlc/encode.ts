@@ -28,14 +28,18 @@ const ALL_ESCAPED = escapes(DEFAULT_ACCM);
 const TAIL = new Uint8Array(4);
 
 export class HdlcEncoder {
-  readonly fcs: FcsBits;
+  #fcs: FcsBits;
   #escapes = ALL_ESCAPED;
 
   constructor(fcs: FcsBits = 16) {
-    this.fcs = fcs;
+    this.#fcs = fcs;
+  }
+  get fcs(): FcsBits {
+    return this.#fcs;
   }
   /** Bit n set: octet n is escaped (RFC 1662 §7.1). */
-  configure(sendAccm: number): void {
+  configure(sendAccm: number, fcs: FcsBits = this.#fcs): void {
+    this.#fcs = fcs;
     this.#escapes = sendAccm >>> 0 === DEFAULT_ACCM ? ALL_ESCAPED : escapes(sendAccm);
   }
   /** The most octets that a frame of `length` can take on the line, with both flags. */
@@ -54,7 +58,7 @@ export class HdlcEncoder {
     let n = at;
     if (opening) out[n++] = FLAG;
     n = put(out, n, frame, frame.length, esc);
-    const bytes = plain || this.fcs === 16 ? 2 : 4;
+    const bytes = plain || this.#fcs === 16 ? 2 : 4;
     const sum = bytes === 2 ? ~fcs16(FCS16_INIT, frame, 0, frame.length) : ~fcs32(FCS32_INIT, frame, 0, frame.length);
     for (let i = 0; i < bytes; i++) TAIL[i] = sum >>> (8 * i);
     n = put(out, n, TAIL, bytes, esc);

@@ -11,7 +11,8 @@ import { FULL_HEADER, type HeaderOptions, PROTOCOL, pullProtocol, pushProtocol }
 /** How much of the line's time may be waiting in it; what comes beyond is dropped, so that echo and interactive traffic live. */
 const QUEUE_SECONDS = 0.25;
 const BITS_A_BYTE = 10; // start and stop bit
-const FCS_AND_FLAG = 3;
+const FLAG_OCTET = 1;
+const FCS_OCTETS = 2; // of what comes in: no other is asked for
 const MIN_QUEUE = 3200; // two full frames
 
 export class SerialChannel implements FrameChannel, PacketLine {
@@ -68,7 +69,7 @@ export class SerialChannel implements FrameChannel, PacketLine {
   send(frame: Packet): void {
     if (this.#closed) return;
     this.#outFrames++;
-    this.#outOctets += frame.length + FCS_AND_FLAG;
+    this.#outOctets += frame.length + FLAG_OCTET + this.#encoder.fcs / 8;
     this.#port.write(this.#encoder.encode(frame.view(), this.#port.queued === 0));
   }
   transmit(packet: Packet): void {
@@ -86,7 +87,7 @@ export class SerialChannel implements FrameChannel, PacketLine {
     this.onDown(why);
   }
   configure(link: LinkOptions): void {
-    this.#encoder.configure(link.sendAccm);
+    this.#encoder.configure(link.sendAccm, link.sendFcs32 ? 32 : 16);
     this.#decoder.configure(link.recvAccm);
     this.#header = { pfc: link.pfc, acfc: link.acfc };
   }
@@ -111,7 +112,7 @@ export class SerialChannel implements FrameChannel, PacketLine {
   #frame(p: Packet): void {
     const { start, end } = p;
     this.#inFrames++;
-    this.#inOctets += p.length + FCS_AND_FLAG;
+    this.#inOctets += p.length + FLAG_OCTET + FCS_OCTETS;
     const plain = pullProtocol(p);
     const protocol = this.#coding && plain !== 0 ? this.#decode(this.#coding, plain, p) : plain;
     const packet = this.#coding ? this.#coding.decoded : p;

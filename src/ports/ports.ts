@@ -69,7 +69,7 @@ export interface FrameChannel {
    * channel without it is never offered compression.
    */
   setCoding?(coding: DataCoding | null): void;
-  /** All frames so far. A channel that does not count gives no link quality reports. */
+  /** All frames so far. A channel that does not count is no line: it gives no link quality reports and has no FCS. */
   counts?(): LineCounts;
   close(): void;
 }
@@ -106,6 +106,8 @@ export interface LinkOptions {
   /** Protocol and address-and-control field compression that we may use when sending. */
   readonly pfc: boolean;
   readonly acfc: boolean;
+  /** The peer wants FCS-32 on what we send it (RFC 1570 §2.1); on lines only. */
+  readonly sendFcs32?: boolean;
   /** The peer's MRU: the largest information field we may send. */
   readonly mtu: number;
 }

@@ -1,4 +1,4 @@
-// LCP's Configuration Options (RFC 1661 §6, RFC 1662 §7; 4: RFC 1989; 13, 17 to 19: RFC 1570 §2.3, RFC 1990 §5.1).
+// LCP's Configuration Options (RFC 1661 §6, RFC 1662 §7; 4: RFC 1989; 9, 13, 17 to 19: RFC 1570 §2, RFC 1990 §5.1).
 import { type Rng, random32 } from "../core/rng.ts";
 import type { Failure } from "../core/errors.ts";
 import type { LinkOptions } from "../ports/ports.ts";
@@ -9,10 +9,10 @@ import { ACK, nak, type OptionPolicy, REJECT, type Verdict } from "./negotiate.t
 import { failure } from "./words.ts";
 
 export const LCP_OPTION = {
-  mru: 1, accm: 2, auth: 3, quality: 4, magic: 5, pfc: 7, acfc: 8, callback: 13, mrru: 17, shortSequence: 18, endpoint: 19,
+  mru: 1, accm: 2, auth: 3, quality: 4, magic: 5, pfc: 7, acfc: 8, fcs: 9, callback: 13, mrru: 17, shortSequence: 18, endpoint: 19,
 } as const;
 const OPTION_NAMES: ReadonlyMap<number, string> = new Map<number, string>([
-  [LCP_OPTION.auth, "authentication"], [LCP_OPTION.callback, "callback"],
+  [LCP_OPTION.auth, "authentication"], [LCP_OPTION.quality, "link quality"], [LCP_OPTION.fcs, "frame check sequence"], [LCP_OPTION.callback, "callback"],
   [LCP_OPTION.mrru, "multilink"], [LCP_OPTION.shortSequence, "multilink short sequence"], [LCP_OPTION.endpoint, "multilink endpoint"],
 ]);
 
@@ -23,12 +23,14 @@ const DEFAULT_ACCM = 0xffff_ffff;
 const MAX_LOOPS = 5;
 
 const LQR = 0xc025;
+const FCS_16 = 2; // RFC 1570 §2.1
+const FCS_32 = 4;
 /** A report every so many hundredths of a second at the most: they are there to watch the line, not to fill it. */
 const MIN_PERIOD = 100;
 
 export interface LcpWants {
-  /** Whether the channel counts, so that reports can be given (RFC 1989). */
-  readonly reports?: boolean;
+  /** The channel is a line, which frames and counts: link quality reports (RFC 1989) and FCS-32 (RFC 1570) can be had. */
+  readonly line?: boolean;
   readonly mru: number;
   /** Largest information field the channel carries. */
   readonly channelMru: number;
@@ -55,6 +57,7 @@ interface Theirs {
   auth: AuthMethod | null;
   /** Hundredths of a second between Link-Quality-Reports, 0: as answers only, null: none. */
   period: number | null;
+  fcs32: boolean;
   magic: number;
   pfc: boolean;
   acfc: boolean;
@@ -123,6 +126,7 @@ export class LcpOptions implements OptionPolicy {
       recvAccm: this.#ours.accm ?? DEFAULT_ACCM,
       pfc: t.pfc && this.#wants.pfc,
       acfc: t.acfc && this.#wants.acfc,
+      ...(t.fcs32 ? { sendFcs32: true } : {}),
       mtu: Math.min(t.mru, this.#wants.channelMru),
     };
   }
@@ -196,15 +200,19 @@ export class LcpOptions implements OptionPolicy {
         return this.#judgeAuth(o.data, lastChance);
       case LCP_OPTION.magic:
         return this.#judgeMagic(o.data);
+      case LCP_OPTION.fcs:
+        if (!this.#wants.line) break;
+        return o.data.length === 1 && (o.data[0] === FCS_16 || o.data[0] === FCS_32) ? ACK : nak(Uint8Array.of(FCS_32));
       case LCP_OPTION.quality:
+        if (!this.#wants.line) break;
         return this.#judgeQuality(o.data);
       case LCP_OPTION.pfc:
       case LCP_OPTION.acfc:
         return o.data.length === 0 ? ACK : nak(new Uint8Array(0));
       default:
-        this.#refused(OPTION_NAMES.get(o.type) ?? "unknown");
-        return REJECT;
     }
+    this.#refused(OPTION_NAMES.get(o.type) ?? "unknown");
+    return REJECT;
   }
   #judgeAuth(data: Uint8Array, lastChance: boolean): Verdict {
     const { answers } = this.#wants;
@@ -225,10 +233,6 @@ export class LcpOptions implements OptionPolicy {
     return nak(methodOption(best));
   }
   #judgeQuality(data: Uint8Array): Verdict {
-    if (!this.#wants.reports) {
-      this.#refused("link quality");
-      return REJECT;
-    }
     const period = readPeriod(data);
     const good = period !== null && (period === 0 || period >= MIN_PERIOD);
     return good ? ACK : nak(concat([be16(LQR), be32(MIN_PERIOD)]));
@@ -253,6 +257,7 @@ export class LcpOptions implements OptionPolicy {
       if (o.type === LCP_OPTION.mru) t.mru = u16(o.data);
       else if (o.type === LCP_OPTION.accm) t.accm = u32(o.data);
       else if (o.type === LCP_OPTION.auth) t.auth = methodOf(o.data);
+      else if (o.type === LCP_OPTION.fcs) t.fcs32 = o.data[0] === FCS_32;
       else if (o.type === LCP_OPTION.quality) t.period = readPeriod(o.data);
       else if (o.type === LCP_OPTION.magic) t.magic = u32(o.data);
       else if (o.type === LCP_OPTION.pfc) t.pfc = true;
@@ -274,7 +279,7 @@ export function answersTo(refuse: readonly AuthMethod[]): AuthMethod[] {
 }
 
 function defaults(): Theirs {
-  return { mru: DEFAULT_MRU, accm: DEFAULT_ACCM, auth: null, period: null, magic: 0, pfc: false, acfc: false };
+  return { mru: DEFAULT_MRU, accm: DEFAULT_ACCM, auth: null, period: null, fcs32: false, magic: 0, pfc: false, acfc: false };
 }
 /** RFC 1989 §2.5; null for another protocol. */
 function readPeriod(data: Uint8Array): number | null {

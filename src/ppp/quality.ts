@@ -8,8 +8,6 @@ const REPORT = 48;
 const MIN_GAP_MS = 1000;
 /** A period may be up to 497 days. */
 const MAX_PERIOD_MS = 3_600_000;
-/** §2.3: both octets of the FCS and one flag count too. */
-const FCS_AND_FLAG = 3;
 
 /** What a peer's report said of itself, and our counters when it came. */
 interface Heard {
@@ -26,8 +24,8 @@ export interface QualityEvents {
   send(report: Uint8Array): void;
   counts(): LineCounts;
   magic(): number;
-  /** What stands before a report in its frame: 2 or 4. */
-  headerOctets(): number;
+  /** What a frame has beside the report: header, FCS and one flag (§2.3). */
+  overhead(): number;
 }
 
 export class LinkQuality {
@@ -86,7 +84,7 @@ export class LinkQuality {
     w.u32(this.#on.magic());
     for (const v of [
       h?.outLqrs, h?.outPackets, h?.outOctets, h?.savedLqrs, h?.saved.inPackets, 0, h?.saved.inErrors, h?.saved.inOctets,
-      this.#outLqrs, now.outPackets + 1, now.outOctets + this.#on.headerOctets() + REPORT + FCS_AND_FLAG, // this one included (§2.6)
+      this.#outLqrs, now.outPackets + 1, now.outOctets + this.#on.overhead() + REPORT, // this one included (§2.6)
     ]) w.u32((v ?? 0) >>> 0);
     this.#on.send(w.done());
   }

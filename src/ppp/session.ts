@@ -113,7 +113,7 @@ export class PppSession {
       acfc: cfg.acfc ?? true,
       answers: cfg.identity ? answersTo(cfg.refuse) : [],
       requires: cfg.require,
-      reports: channel.counts !== undefined,
+      line: channel.counts !== undefined,
     }, cfg.echo, this, PppSession.#LCP);
     this.#auth = new Authentication({ clock: turns, crypto: deps.crypto }, cfg, (user) => owner.secretOf(user), this, PppSession.#AUTH);
     this.#net = new Network(turns, deps.crypto, this, PppSession.#NET);
@@ -363,7 +363,7 @@ export class PppSession {
   }
   #makeQuality(clock: Clock, counts: () => LineCounts): LinkQuality {
     return new LinkQuality(clock, {
-      send: (p) => this.#send(PROTOCOL.lqr, p), counts, magic: () => this.#lcp.options.magic, headerOctets: () => (this.#header.acfc ? 2 : 4),
+      send: (p) => this.#send(PROTOCOL.lqr, p), counts, magic: () => this.#lcp.options.magic, overhead: () => (this.#header.acfc ? 2 : 4) + (this.#lcp.options.link().sendFcs32 ? 4 : 2) + 1,
     });
   }
   /** A user who renegotiates keeps the addresses; nobody turns into somebody else within a session. */

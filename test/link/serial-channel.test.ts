@@ -1,6 +1,8 @@
 // A serial line's channel by itself: what it counts for link quality reports, on both ends of one wire.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { hex } from "../../src/core/text.ts";
+import { HdlcDecoder } from "../../src/hdlc/decode.ts";
 import { Packet } from "../../src/core/packet.ts";
 import { SerialChannel } from "../../src/link/serial-channel.ts";
 import type { SerialPort } from "../../src/ports/serial.ts";
@@ -28,7 +30,21 @@ test("RFC 1989 §2.3: header, body, FCS and one flag count, escapes and further 
   }
   assert.deepEqual(a.counts(), { inPackets: 0, inOctets: 0, inErrors: 0, outPackets: 3, outOctets: 3 * octets });
   assert.deepEqual(b.counts(), { inPackets: 2, inOctets: 2 * octets, inErrors: 1, outPackets: 0, outOctets: 0 });
+  a.configure({ sendAccm: 0, recvAccm: 0, pfc: false, acfc: false, mtu: 1500, sendFcs32: true });
+  wire.length = 0;
+  a.send(Packet.of(frame));
+  assert.equal(a.counts().outOctets, 4 * octets + 2);
+  const wide: string[] = [];
+  const decoder = new HdlcDecoder(1500, (p) => void wide.push(hex(p.view())), 32);
+  decoder.configure(0);
+  decoder.push(Uint8Array.of(0x7e));
+  decoder.push(wire[0] ?? new Uint8Array(0));
+  assert.deepEqual(wide, [hex(frame)]);
+  for (const c of [a, b]) c.configure({ sendAccm: 0, recvAccm: 0, pfc: false, acfc: false, mtu: 1500 });
+  a.send(Packet.of(frame));
+  b.input(wire[1] ?? new Uint8Array(0));
+  assert.equal(b.counts().inPackets, 3, "16 bits again");
   a.close();
   a.send(Packet.of(frame));
-  assert.equal(a.counts().outPackets, 3, "closed: nothing leaves");
+  assert.equal(a.counts().outPackets, 5, "closed: nothing leaves");
 });

@@ -21,7 +21,7 @@ function reporter(periodMs: number) {
   const clock = new VirtualClock();
   let counts: LineCounts = { inPackets: 10, inOctets: 1000, inErrors: 1, outPackets: 20, outOctets: 2000 };
   const sent: Uint8Array[] = [];
-  const q = new LinkQuality(clock, { send: (p) => void sent.push(p.slice()), counts: () => counts, magic: () => 0xabcdef01, headerOctets: () => 4 });
+  const q = new LinkQuality(clock, { send: (p) => void sent.push(p.slice()), counts: () => counts, magic: () => 0xabcdef01, overhead: () => 7 });
   q.start(periodMs);
   return { clock, q, sent, set: (c: LineCounts): void => {
     counts = c;
@@ -117,6 +117,23 @@ describe("in a session", () => {
     const { peer, side } = asked(new End(), quality("c025 00000064"));
     assert.deepEqual(peer.options(lcp, CODE.configureReject).map((o) => o.type), [4]);
     assert.ok(side.events.some((e) => e.kind === "ppp.rejected" && e.what === "LCP option: link quality"));
+  });
+  test("FCS-Alternatives (RFC 1570 §2.1): 16 or 32 bits on a line, one of them; elsewhere rejected, by name", () => {
+    for (const [data, answer, wide] of [["04", "ack", true], ["02", "ack", undefined], ["01", "04", undefined], ["06", "04", undefined], ["", "04", undefined]] as const) {
+      const { peer, side } = asked(new Counting(), { type: 9, data: h(data) });
+      assert.equal(peer.last(lcp, CODE.configureAck) ? "ack" : peer.options(lcp, CODE.configureNak).map((o) => hex(o.data)).join(), answer, data);
+      if (answer === "ack") assert.equal(side.channel.links.at(-1)?.sendFcs32, wide);
+    }
+    const { peer, side } = asked(new End(), { type: 9, data: h("04") });
+    assert.deepEqual(peer.options(lcp, CODE.configureReject).map((o) => o.type), [9]);
+    assert.ok(side.events.some((e) => e.kind === "ppp.rejected" && e.what === "LCP option: frame check sequence"));
+  });
+  test("its octets count with FCS-32, and the default is back when LCP begins anew", () => {
+    const { clock, side, peer, raw } = asked(new Counting(), quality("c025 00000064"), { type: 9, data: h("04") });
+    clock.advance(1000);
+    assert.equal(fields(raw[0] ?? assert.fail())[11], 5 + 4 + 48 + 4 + 1);
+    peer.request(lcp, 2, [{ type: 5, data: be32(0x55667788) }]);
+    assert.equal(side.channel.links.at(-1)?.sendFcs32, undefined);
   });
   test("reports go out while LCP is open, and stop with it", () => {
     const { clock, side, peer, raw } = asked(new Counting(), quality("c025 00000064"));
