@@ -76,7 +76,6 @@ export class Authentication<O> {
     this.stop();
     this.#ourMethod = ourMethod;
     this.#peerMethod = peerMethod;
-    this.#masters.clear();
     this.#user = "";
   }
   start(): void {
@@ -100,6 +99,8 @@ export class Authentication<O> {
     this.#ours = null;
     this.#peers = null;
     this.#open.clear();
+    for (const m of this.#masters.values()) m.key.wipe();
+    this.#masters.clear();
   }
   /** False when LCP agreed on no such protocol. Late repetitions are answered in the network phase too. */
   input(protocol: number, packet: Uint8Array): boolean {

@@ -198,6 +198,23 @@ describe("sessions that insist on encryption", () => {
     assert.equal(b.downs[0]?.code, "no-encryption");
     assert.equal(lines[1].transmit(PACKET), PROTOCOL.ip, "the coding is gone with the session");
   });
+  test("LCP or CCP negotiated anew: down in between, nothing in the clear, up again with keys from the beginning", () => {
+    for (const [frame, waits] of [["ff03c021 01 63 0004", 8000], ["ff0380fd 01 63 000a 12060100 0040", 8000]] as const) {
+      const { clock, a, b, lines } = sessions({ mppe: 128 }, { mppe: 128 });
+      clock.advance(8000);
+      lines[0].transmit(PACKET);
+      clock.advance(10);
+      lines[1].deliver(h(frame));
+      assert.equal(b.session.status().ipcp === "opened", false, frame);
+      assert.equal(lines[1].transmit(PACKET), 0);
+      clock.advance(waits);
+      assert.deepEqual([a.downs, b.downs, a.ups.length, b.ups.length], [[], [], 2, 2], frame);
+      for (const l of lines) l.got.length = 0;
+      for (const l of lines) assert.equal(l.transmit(PACKET), PROTOCOL.compressed);
+      clock.advance(10);
+      assert.deepEqual([lines[0].got, lines[1].got], [[hex(PACKET)], [hex(PACKET)]], frame);
+    }
+  });
   test("loss: up on both sides, or down on both; never up without encryption", () => {
     fc.assert(fc.property(fc.integer({ min: 1, max: 1e9 }), (seed) => {
       const { clock, a, b, lines } = sessions({ mppe: 40 }, { mppe: 128 }, { loss: 0.15, repeat: 0.1, jitterMs: 30, seed });
