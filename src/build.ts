@@ -58,13 +58,6 @@ export interface DataEngine {
   readonly fastPath: FastPath;
 }
 
-/** Null without zlib. */
-function zlibOf(native: Native): Native | null {
-  const z = native.inflater(9);
-  z?.close();
-  return z && native;
-}
-
 /** The daemon, until a signal ends it. */
 export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: () => DataEngine): Promise<void> {
   const first = source.read();
@@ -82,7 +75,7 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: (
     const bus = await openBus(rt, first.config.daemon.ubus, source.uci, () => {
       netifd?.sync().catch((e: unknown) => warn(String(e)));
     });
-    const daemon = compose({ ...rt, serial: linuxSerial(native, rt.clock), zlib: zlibOf(native) }, plane, hub, first.config, () => {
+    const daemon = compose({ ...rt, serial: linuxSerial(native, rt.clock), zlib: native }, plane, hub, first.config, () => {
       const again = source.read();
       if (again.config === null || !again.whole) throw new RequestRefused("failed", `nothing was changed, the configuration has faults:\n${again.faults.join("\n")}`);
       for (const f of again.faults) rt.stderr(`error config: ${f}\n`);

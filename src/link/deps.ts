@@ -20,7 +20,7 @@ export interface LinkDeps {
   readonly l2tp: L2tpEndpoint;
   readonly ports: LocalPorts;
   readonly serial: SerialHost;
-  /** For Deflate on serial lines; null or absent: this machine has no zlib. */
+  /** For Deflate on serial lines. */
   readonly zlib?: Zlib | null;
   /** Client links' routes are set by somebody else (netifd). */
   readonly routesElsewhere?: boolean;

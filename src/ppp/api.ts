@@ -75,6 +75,6 @@ export interface PppDeps {
   readonly clock: Clock;
   readonly crypto: Crypto;
   readonly log: EventLog;
-  /** For Deflate; without it BSD-Compress is all there is. */
+  /** For Deflate; where it gives null, BSD-Compress is all there is. */
   readonly zlib?: Zlib | null;
 }

@@ -346,10 +346,16 @@ export class PppSession {
     }
     this.#net.open(wants, {
       ipv6, coding, vj: compression?.vj ?? false, bsd: compression?.bsd ?? false,
-      deflate: (compression?.deflate ?? false) && (this.#deps.zlib ?? null) !== null,
+      deflate: (compression?.deflate ?? false) && this.#hasZlib(),
       // After version 1 fewer bits would need the LAN Manager hash, which gives the password away.
       mppe: mppe && keys && { least: keys.master.version === 1 ? 128 : mppe, source: { ...keys, crypto: this.#deps.crypto } },
     });
+  }
+  /** Asked for when it is wanted: looking for the library brings it into memory. */
+  #hasZlib(): boolean {
+    const z = this.#deps.zlib?.inflater(15) ?? null;
+    z?.close();
+    return z !== null;
   }
   /** One for the session: its parts come and go with IPCP and CCP. */
   #makeCoding(): Coding | null {

@@ -5,6 +5,9 @@
 #include "unpack.h"
 #include <errno.h>
 #include <math.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -355,6 +358,9 @@ int main(int argc, char **argv)
 	if (JS_IsException(r))
 		host_uncaught(h);
 	JS_FreeValue(h->ctx, r);
+#ifdef __GLIBC__
+	malloc_trim(0); /* what reading the program left; other C libraries give it back by themselves */
+#endif
 	for (host_jobs(h); h->watches > 0 || h->alarm < INFINITY; )
 		turn(h);
 	return 0;
