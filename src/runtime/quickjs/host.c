@@ -292,9 +292,11 @@ static uint8_t *program(struct host *h, size_t *len)
 	return all;
 }
 #else
-/* Pages of its own, which go back to the system when the engine has read them. */
+/* Pages of its own, which go back to the system when the engine has read them; and those that were read go at once. */
 static uint8_t *program(struct host *h, size_t *len)
 {
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = ((uintptr_t)bytecode + page - 1) & -page;
+	uintptr_t end = ((uintptr_t)bytecode + bytecode_size) & -page;
 	uint8_t *all;
 
 	(void)h;
@@ -304,6 +306,8 @@ static uint8_t *program(struct host *h, size_t *len)
 		host_die("out of memory");
 	if (!*len || !unpack(bytecode, bytecode_size, all, *len))
 		host_die("this file is damaged: install it again");
+	if (end > first)
+		madvise((void *)first, end - first, MADV_DONTNEED); /* they are in the file, should anybody ask again */
 	return all;
 }
 #endif
