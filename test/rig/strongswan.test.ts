@@ -36,10 +36,11 @@ function server(ns: Ns, listen: string, more: Record<string, string | number> = 
   const config: Config = { "server lns": more["ipsec"] === "off" ? without(section, "psk") : section };
   return new Daemon(ns, "server", { ...config, [`user ${USER}`]: { password: PASSWORD } });
 }
-async function pings(ns: Ns, to: string, count = 10): Promise<void> {
+/** `count` pings, `every` seconds, and not one of them lost. */
+async function pings(ns: Ns, to: string, count = 10, every = 0.1): Promise<void> {
   // The guest's pppd may say yes to IPCP a moment before its interface is there.
   await until(`${to} answers`, 5000, async () => (await ns.ping(to, 1)).received === 1);
-  const p = await ns.ping(to, count, 0.1);
+  const p = await ns.ping(to, count, every);
   assert.equal(p.received, p.sent, `ping ${to}`);
 }
 /** Throughput is not the point here: TCP both ways shows that large packets, MSS and checksums are right. */
@@ -73,7 +74,8 @@ async function wellFormed(wire: Capture, esp: string[] = []): Promise<number> {
     assert.equal(r.code, 0, r.stderr);
     return r.stdout.split("\n").filter((l) => l !== "");
   };
-  const bad = "_ws.malformed || (_ws.expert.severity == error && !tcp) || esp.icv_bad == 1";
+  // What TCP carries is iperf3's random bytes, and Wireshark guesses at those (TPKT, Q.931).
+  const bad = "((_ws.malformed || _ws.expert.severity == error) && !tcp) || esp.icv_bad == 1";
   assert.deepEqual(await tshark(bad, "_ws.expert.message", "_ws.col.Protocol", "_ws.col.Info"), []);
   return (await tshark("l2tp")).length;
 }
@@ -127,8 +129,7 @@ scenario("our client behind a NAT to strongSwan and xl2tpd, over rekeys that eit
   await c.start();
   const s = await c.waitUp("hq", 20_000);
   assert.equal(s.esp?.encap, "udp");
-  const p = await ns.ping("10.99.0.1", 700, 0.1);
-  assert.equal(p.received, p.sent, "lost over a rekey");
+  await pings(ns, "10.99.0.1", 700);
   assert.match(c.log, /ike\.rekeyed .*what="?esp/);
   assert.doesNotMatch(c.log, /link\.down/);
   await wire.stop();
@@ -142,8 +143,7 @@ scenario("our client to strongSwan and xl2tpd: CHAP over raw ESP, our rekey", NE
   const c = client(ns, GUEST, { esp_lifetime: 30 });
   await c.start();
   await c.waitUp("hq", 20_000);
-  const p = await ns.ping("10.99.0.1", 600, 0.05);
-  assert.equal(p.received, p.sent, "lost over a rekey");
+  await pings(ns, "10.99.0.1", 600, 0.05);
   assert.match(c.log, /ike\.rekeyed .*what="?esp/);
   await wire.stop();
   await wellFormed(wire);
@@ -171,8 +171,7 @@ for (const nat of [false, true]) {
     assert.equal(before.length, 1);
     assert.equal(before[0]?.user, USER);
     const ip = before[0]?.ip ?? "";
-    const p = await ns.ping(ip, 280, 0.1);
-    assert.equal(p.received, p.sent, "lost over a rekey");
+    await pings(ns, ip, 280);
     await tcp(ns, guest, ip);
     assert.ok([...guest.log("charon.log").matchAll(/CHILD_SA l2tp\{\d+\} established/g)].length >= 3, "the guest rekeyed");
     assert.doesNotMatch(d.log, /session\.down/);
