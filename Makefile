@@ -51,8 +51,7 @@ test:
 	$(MAKE) check
 	$(NODE) scripts/test-quickjs.mjs
 	sh scripts/cross
-	RUNTIME=qjs $(NODE) scripts/test.mjs test/net test/rig
-	$(NODE) scripts/test.mjs test/net test/rig test/openwrt/browser
+	RUNTIME="qjs node" $(NODE) scripts/test.mjs test/net test/rig test/openwrt/browser
 	FUZZ_SECONDS=3 $(NODE) scripts/fuzz.mjs
 
 demo:

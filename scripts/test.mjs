@@ -1,8 +1,9 @@
 // Bundles test/**/*.test.ts and src/*/test/*.test.ts and hands plain .mjs files to node --test (Node 20 knows neither
 // globs nor TypeScript). Arguments name folders or files under test/ to run; none: the unit and simulation tests.
-// Tests that need root, a package or a peer live in test/net and test/rig: name those folders to run them.
+// Tests that need root, a package or a peer live in test/net and test/rig: name those folders to run them; RUNTIME="qjs node" runs
+// those that start the daemon on both. Two files at a time: they sleep more than they work.
 import { spawn } from "node:child_process";
-import { readdirSync, rmSync, existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { build } from "esbuild";
 
 const APART = ["test/net", "test/rig", "test/bench", "test/fuzz", "test/openwrt/browser"];
@@ -27,16 +28,20 @@ await build({
 });
 const built = (f) => `${outdir}/${f.replace(/\.ts$/, ".mjs")}`;
 
-/** Runs files under node --test, showing what they print as they print it. */
-function run(files) {
+/** Runs files under node --test; with `runtime` what they print is shown in one piece, when they are done. */
+function run(files, runtime, more = []) {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ["--enable-source-maps", "--test", ...flags, ...files.map(built)], { stdio: ["ignore", "pipe", "inherit"] });
+    const env = runtime === undefined ? process.env : { ...process.env, RUNTIME: runtime };
+    const child = spawn(process.execPath, ["--enable-source-maps", "--test", ...flags, ...more, ...files.map(built)], { stdio: ["ignore", "pipe", "inherit"], env });
     let text = "";
-    child.stdout.on("data", (d) => {
-      process.stdout.write(d);
+    child.stdout.setEncoding("utf8").on("data", (d) => {
+      if (runtime === undefined) process.stdout.write(d);
       text += d;
     });
-    child.on("close", (code) => resolve({ ok: code === 0, text }));
+    child.on("close", (code) => {
+      if (runtime !== undefined) process.stdout.write(`\n# ${files.join(" ")} (${runtime})\n${text}`);
+      resolve({ ok: code === 0, text });
+    });
   });
 }
 
@@ -48,24 +53,42 @@ if (system.length === 0) {
     console.log("\nsecond try of the unit tests: a failure above that does not come back depends on chance, and is a defect to find");
     ({ ok } = await run(wanted));
   }
-} else {
-  // Whole systems on a busy machine: a file that fails gets one more try, and the summary says so.
-  const count = { passed: 0, failed: 0, skipped: 0 };
-  const notes = [];
-  for (const f of system) {
-    let r = await run([f]);
-    if (!r.ok) {
-      notes.push(`second try: ${f}, after: ${[...r.text.matchAll(/^ *not ok \d+ - (.*)$/gm)].map((m) => m[1]).join("; ")}`);
-      r = await run([f]);
-      if (!r.ok) notes.push(`FAILED: ${f}`);
-    }
-    ok &&= r.ok;
-    for (const [name, word] of [["passed", "pass"], ["failed", "fail"], ["skipped", "skipped"]]) {
-      count[name] += Number(new RegExp(`^# ${word} (\\d+)$`, "m").exec(r.text)?.[1] ?? 0);
-    }
-    notes.push(...[...r.text.matchAll(/^ *ok \d+ - (.*# SKIP.*)$/gm)].map((m) => `skipped: ${m[1]}`));
-  }
-  console.log(`\n${notes.map((n) => `${n}\n`).join("")}${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
-}
+} else ok = await systems();
 rmSync(outdir, { recursive: true, force: true });
 process.exit(ok ? 0 : 1);
+
+/** Whole systems on a busy machine: a scene that fails gets one more try, alone, and the summary says so. */
+async function systems() {
+  const LANES = 2;
+  const ALONE = ["test/net/load.test.ts"]; // they measure
+  const runtimes = (process.env["RUNTIME"] ?? "node").split(" ");
+  const jobs = system.flatMap((file) => {
+    const startsDaemon = /from "[^"]*\/(daemon|sites|many)\.ts"/.test(readFileSync(file, "utf8"));
+    return (startsDaemon ? runtimes : runtimes.slice(-1)).map((runtime) => ({ file, runtime }));
+  });
+  const count = { pass: 0, fail: 0, skipped: 0 };
+  const notes = new Set();
+  const again = [];
+  const one = async (job) => {
+    const r = await run([job.file], job.runtime);
+    const failed = [...r.text.matchAll(/^not ok \d+ - (.*)$/gm)].map((m) => m[1]);
+    if (!r.ok) again.push({ ...job, failed, whole: failed.length === 0 || /^ +(not )?ok \d/m.test(r.text) });
+    for (const word of Object.keys(count)) count[word] += Number(new RegExp(`^# ${word} (\\d+)$`, "m").exec(r.text)?.[1] ?? 0);
+    for (const m of r.text.matchAll(/^ *ok \d+ - (.*# SKIP.*)$/gm)) notes.add(`skipped: ${m[1]}`);
+  };
+  const together = jobs.filter((j) => !ALONE.includes(j.file));
+  await Promise.all(Array.from({ length: LANES }, async () => {
+    for (let job = together.shift(); job; job = together.shift()) await one(job);
+  }));
+  for (const job of jobs.filter((j) => ALONE.includes(j.file))) await one(job);
+  for (const { file, runtime, failed, whole } of again) {
+    notes.add(`second try: ${file} (${runtime}), after: ${failed.join("; ") || "it ended early"}`);
+    const names = failed.map((name) => `--test-name-pattern=^${name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`);
+    const r = await run([file], runtime, whole ? [] : names);
+    if (r.ok) continue;
+    notes.add(`FAILED: ${file} (${runtime})`);
+    ok = false;
+  }
+  console.log(`\n${[...notes].map((n) => `${n}\n`).join("")}${count.pass} passed, ${count.fail} failed at first, ${count.skipped} skipped`);
+  return ok;
+}

@@ -9,7 +9,7 @@ import { type Lab, run, scenario, until } from "./harness.ts";
 import { clientSection, PASSWORD, PSK } from "./sites.ts";
 
 async function cable(lab: Lab): Promise<{ a: string; b: string }> {
-  const ends = { a: `${lab.dir}/ttyA`, b: `${lab.dir}/ttyB` };
+  const ends = { a: `${lab.dir}/ttyA${process.pid}`, b: `${lab.dir}/ttyB${process.pid}` }; // a lock file goes by the last part of the name
   lab.spawn("cable", "socat", [`pty,raw,echo=0,link=${ends.a}`, `pty,raw,echo=0,link=${ends.b}`]);
   await until("both ends of the cable", 5000, async () => (await run("test", ["-e", ends.b])).code === 0 && (await run("test", ["-e", ends.a])).code === 0);
   return ends;
