@@ -29,9 +29,9 @@ await build({
 const built = (f) => `${outdir}/${f.replace(/\.ts$/, ".mjs")}`;
 
 /** Runs files under node --test; with `runtime` what they print is shown in one piece, when they are done. */
-function run(files, runtime, more = []) {
+function run(files, runtime, lane = 0, more = []) {
   return new Promise((resolve) => {
-    const env = runtime === undefined ? process.env : { ...process.env, RUNTIME: runtime };
+    const env = runtime === undefined ? process.env : { ...process.env, RUNTIME: runtime, LANE: String(lane) };
     const child = spawn(process.execPath, ["--enable-source-maps", "--test", ...flags, ...more, ...files.map(built)], { stdio: ["ignore", "pipe", "inherit"], env });
     let text = "";
     child.stdout.setEncoding("utf8").on("data", (d) => {
@@ -69,22 +69,22 @@ async function systems() {
   const count = { pass: 0, fail: 0, skipped: 0 };
   const notes = new Set();
   const again = [];
-  const one = async (job) => {
-    const r = await run([job.file], job.runtime);
+  const one = async (job, lane) => {
+    const r = await run([job.file], job.runtime, lane);
     const failed = [...r.text.matchAll(/^not ok \d+ - (.*)$/gm)].map((m) => m[1]);
     if (!r.ok) again.push({ ...job, failed, whole: failed.length === 0 || /^ +(not )?ok \d/m.test(r.text) });
     for (const word of Object.keys(count)) count[word] += Number(new RegExp(`^# ${word} (\\d+)$`, "m").exec(r.text)?.[1] ?? 0);
     for (const m of r.text.matchAll(/^ *ok \d+ - (.*# SKIP.*)$/gm)) notes.add(`skipped: ${m[1]}`);
   };
   const together = jobs.filter((j) => !ALONE.includes(j.file));
-  await Promise.all(Array.from({ length: LANES }, async () => {
-    for (let job = together.shift(); job; job = together.shift()) await one(job);
+  await Promise.all(Array.from({ length: LANES }, async (_, lane) => {
+    for (let job = together.shift(); job; job = together.shift()) await one(job, lane);
   }));
-  for (const job of jobs.filter((j) => ALONE.includes(j.file))) await one(job);
+  for (const job of jobs.filter((j) => ALONE.includes(j.file))) await one(job, 0);
   for (const { file, runtime, failed, whole } of again) {
     notes.add(`second try: ${file} (${runtime}), after: ${failed.join("; ") || "it ended early"}`);
     const names = failed.map((name) => `--test-name-pattern=^${name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`);
-    const r = await run([file], runtime, whole ? [] : names);
+    const r = await run([file], runtime, 0, whole ? [] : names);
     if (r.ok) continue;
     notes.add(`FAILED: ${file} (${runtime})`);
     ok = false;

@@ -262,7 +262,7 @@ export class Attempt {
     this.pppInfo = info;
     this.#stage({ name: "ppp", state: "ok", text: info.auth === "none" ? "no authentication asked" : `authenticated with ${info.auth}` });
     this.#stage({ name: "ip", state: "busy", text: `setting up ${deviceName(this.#cfg)}` });
-    this.mtu = Math.min(mtu, info.peerMru);
+    this.mtu = Math.min(mtu, info.peerMru) - info.growth;
     const metric = this.#cfg.metric === 0 ? {} : { metric: this.#cfg.metric };
     const prefixes = this.#deps.routesElsewhere ? [] : [...(this.#cfg.routes ?? []), ...(this.#cfg.defaultroute ? ["0.0.0.0/0"] : [])];
     this.#detaching.then(() => this.#deps.plane.net.attachClient(call.channel, {

@@ -6,6 +6,7 @@ import { parseChat } from "../modem/chat.ts";
 import type { DialConfig } from "../modem/dialer.ts";
 import type { IpConfig } from "../dataplane/dataplane.ts";
 import { nasDevice } from "../config/cross.ts";
+import { coding, required } from "./settings.ts";
 import type { Host } from "../ports/ports.ts";
 import type { PppConfig } from "../ppp/api.ts";
 import type { AuthMethod } from "../ppp/auth/methods.ts";
@@ -42,8 +43,7 @@ export function answerSettings(c: NasConfig): AnswerConfig {
 }
 
 function network(c: NasConfig): Pick<PppConfig, "ipv6" | "compression" | "mppe"> {
-  const mppe = { no: null, 40: 40, 128: 128 } as const;
-  return { mppe: mppe[c.mppe], ipv6: c.ipv6 !== "no", compression: { vj: c.vj, deflate: c.deflate, bsd: c.bsdcomp } };
+  return { ipv6: c.ipv6 !== "no", ...coding(c) };
 }
 export function pppCaller(c: NasConfig, host: Host): PppConfig {
   const refuse: AuthMethod[] = [];
@@ -59,10 +59,8 @@ export function pppCaller(c: NasConfig, host: Host): PppConfig {
   };
 }
 export function pppNas(c: NasConfig, host: Host): PppConfig {
-  const mschap = c.auth.filter((m) => m === "mschap" || m === "mschapv2");
-  const require: readonly AuthMethod[] = c.mppe === "no" ? c.auth : mschap.length > 0 ? mschap : ["mschapv2"];
   return {
-    link: c.name, role: "server", mru: c.mtu, hostName: host.hostname(), identity: null, refuse: [], require, echo: c.keepalive,
+    link: c.name, role: "server", mru: c.mtu, hostName: host.hostname(), identity: null, refuse: [], require: required(c), echo: c.keepalive,
     accm: c.flow === "xonxoff" ? XONXOFF : 0, ipcp: { local: c.local_ip, remote: null, requestDns: false }, ...network(c),
   };
 }

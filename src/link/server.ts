@@ -8,6 +8,7 @@ import type { FlowId, L2tpRemote, ServerInterface } from "../dataplane/dataplane
 import type { IkeConnection, IkeInfo } from "../ike/types.ts";
 import type { CallAnswer, TunnelAnswer } from "../l2tp/api.ts";
 import { type LinkDeps, systemFailure } from "./deps.ts";
+import { MPPE_GROWTH } from "../ppp/api.ts";
 import { AddressPool } from "./pool.ts";
 import { Session } from "./session.ts";
 import { fittingMtu, serverIke, tunnelConfig } from "./settings.ts";
@@ -60,7 +61,7 @@ export class ServerLink {
     const cfg = this.cfg;
     const pool = (cfg.pool ?? []).map((r) => `${r.first}-${r.last}`);
     const opening = this.#deps.plane.net
-      .openServer({ ifname: deviceName(cfg), mtu: this.#mtu(), local4: cfg.local_ip, pool, clampMss: true })
+      .openServer({ ifname: deviceName(cfg), mtu: this.#mtu() - (cfg.mppe === "no" ? 0 : MPPE_GROWTH), local4: cfg.local_ip, pool, clampMss: true })
       .then(async (net) => {
         try {
           if (needsIpsec(cfg)) {

@@ -37,6 +37,25 @@ export function tunnelConfig(c: ClientConfig | ServerConfig, host: Host): Tunnel
   return { link: c.name, secret: c.tunnel_secret, hostName: c.hostname ?? host.hostname(), helloSeconds: c.hello, hideAvps: c.hide_avps };
 }
 
+interface Coded {
+  readonly vj: boolean;
+  readonly deflate: boolean;
+  readonly bsdcomp: boolean;
+  readonly mppe: "no" | "128" | "40";
+}
+const KEY_BITS = { no: null, 40: 40, 128: 128 } as const;
+/** What packets go through; a link that asks for nothing of it keeps the fast path. */
+export function coding(c: Coded): Pick<PppConfig, "compression" | "mppe"> {
+  const any = c.vj || c.deflate || c.bsdcomp;
+  return { mppe: KEY_BITS[c.mppe], ...(any ? { compression: { vj: c.vj, deflate: c.deflate, bsd: c.bsdcomp } } : {}) };
+}
+/** With MPPE only what gives it keys. */
+export function required(c: Coded & { readonly auth: readonly AuthMethod[] }): readonly AuthMethod[] {
+  if (c.mppe === "no") return c.auth;
+  const keyed = c.auth.filter((m) => m === "mschap" || m === "mschapv2");
+  return keyed.length > 0 ? keyed : ["mschapv2"];
+}
+
 export function pppClient(c: ClientConfig, host: Host, mru: number): PppConfig {
   const refuse: AuthMethod[] = [];
   if (c.refuse_pap) refuse.push("pap");
@@ -44,18 +63,19 @@ export function pppClient(c: ClientConfig, host: Host, mru: number): PppConfig {
   if (c.refuse_mschapv2) refuse.push("mschapv2");
   // What has no option of its own goes with what it is made of: v1 is weaker than either, EAP carries both.
   if (c.refuse_chap || c.refuse_mschapv2) refuse.push("mschap");
+  if (c.mppe !== "no") refuse.push("pap", "chap", "eap"); // its keys come from MS-CHAP
   if (c.refuse_eap || (c.refuse_chap && c.refuse_mschapv2)) refuse.push("eap");
   return {
     link: c.name, role: "client", mru, hostName: c.hostname ?? host.hostname(),
     identity: c.username === null || c.password === null ? null : { user: c.username, password: c.password },
     refuse, require: [], echo: c.keepalive, ipv6: c.ipv6 !== "no",
-    ipcp: { local: null, remote: null, requestDns: c.peerdns, requestWins: c.peerdns },
+    ipcp: { local: null, remote: null, requestDns: c.peerdns, requestWins: c.peerdns }, ...coding(c),
   };
 }
 export function pppServer(c: ServerConfig, host: Host, mru: number): PppConfig {
   return {
-    link: c.name, role: "server", mru, hostName: c.hostname ?? host.hostname(), identity: null, refuse: [], require: c.auth, echo: c.keepalive,
-    ipcp: { local: c.local_ip, remote: null, requestDns: false },
+    link: c.name, role: "server", mru, hostName: c.hostname ?? host.hostname(), identity: null, refuse: [], require: required(c), echo: c.keepalive,
+    ipcp: { local: c.local_ip, remote: null, requestDns: false }, ...coding(c),
   };
 }
 

@@ -26,6 +26,7 @@ export const Kind = {
   upIke: 11, // from 4500 behind the non-ESP marker (already stripped)
   upL2tp: 12, // an L2TP datagram for the control plane: REF flow; ADDR's ports are the inner UDP ports; 0 flow = clear
   upFrame: 13, // a PPP frame that is no IP packet: REF call; [OFF, LEN] from the PPP address/protocol field on
+  upIp: 15, // an IP packet on its way out through a call that asks for everything: REF call
   upData: 14, // an L2TP data message with Ns, or of a call that asks for everything: REF call; from the L2TP header on
   upMapping: 15, // as tun/up*, never set on its own: see FastPath.mapping
   truncated: 16, // after read*(): LEN is 0, the packet was longer than a slot; rx() and tx() count it
@@ -77,7 +78,7 @@ export interface CallParams {
   readonly ip: boolean; // IPCP is open: IP packets pass; otherwise they are dropped by name
   readonly ip6: boolean; // IPV6CP is open: all IPv6 of `dev` goes to this call, and the peer's comes in; one call a device
   readonly sequencing: boolean; // stamp Ns (starting at 0) on what we send
-  readonly allUp: boolean; // hand every inbound data message up (reordering in TypeScript)
+  readonly allUp: boolean; // every packet visits TypeScript, both ways: data messages as they are (upData), IP packets of the host after clamping (upIp)
   readonly clampMss: number; // largest TCP MSS for IPv4 let through in SYNs both ways (20 less for IPv6), 0 none
   readonly checkSource: boolean; // inbound IP sources must route back to this call (a server's users)
 }
@@ -114,7 +115,7 @@ export interface FastPath {
   removeRoute(dev: number, prefix: Uint8Array, length: number): void;
   /**
    * Slots 0..n-1 hold IP packets of `dev`. Each is looked up, clamped, stamped (PPP, L2TP, UDP), sealed; its KIND says by which
-   * socket it leaves, its addr entry where to. Returns how many are left.
+   * socket it leaves, its addr entry where to. Returns how many are left, without those that go up (upIp).
    */
   tx(dev: number, ring: Ring, n: number): number;
   /** Slots hold whole PPP frames (from the PPP header on) for one call: L2TP header, UDP header, sealed. */

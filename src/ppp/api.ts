@@ -45,6 +45,9 @@ export interface PppConfig {
   readonly ipv6?: boolean;
 }
 
+/** What MPPE adds to a packet, in bytes: its header, and a protocol number of two bytes. */
+export const MPPE_GROWTH = 4;
+
 export interface PppUp extends Assignment {
   readonly mru: number;
   readonly peerMru: number;

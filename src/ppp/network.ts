@@ -60,6 +60,8 @@ export class Network<O> {
   #encrypted = false;
   /** What may begin has begun: everything, or with encryption only CCP. */
   #begun = false;
+  /** By protocol, the last packet of a peer that began before there was encryption: its next one would come three seconds later. */
+  readonly #early = new Map<number, Uint8Array>();
   /** Armed while a Reset-Ack is awaited. */
   #resetTimer: Timer | null = null;
   #resetId = -1;
@@ -166,6 +168,9 @@ export class Network<O> {
     this.#begun = true;
     this.#ipcp?.protocol.lowerUp();
     this.#ipv6cp?.protocol.lowerUp();
+    const early = [...this.#early];
+    this.#early.clear();
+    for (const [protocol, body] of early) this.#find(protocol)?.input(body);
   }
   #end(): void {
     if (!this.#begun) return;
@@ -178,6 +183,7 @@ export class Network<O> {
     return this.#begun ? "IPCP" : "CCP";
   }
   lowerDown(): void {
+    this.#early.clear();
     this.#ccp?.protocol.lowerDown();
     this.#end();
   }
@@ -195,7 +201,8 @@ export class Network<O> {
   /** False when it is none of ours. Throws DecodeError. */
   input(protocol: number, body: Uint8Array): boolean {
     const p = this.#find(protocol);
-    p?.input(body);
+    if (p && !this.#begun && p !== this.#ccp?.protocol) this.#early.set(protocol, body.slice());
+    else p?.input(body);
     return p !== null;
   }
   protocolRejected(protocol: number): void {

@@ -10,7 +10,7 @@ import { utf8 } from "../core/text.ts";
 import { Turns } from "../core/turns.ts";
 import { printable, said } from "../core/words.ts";
 import type { FrameChannel, LineCounts } from "../ports/ports.ts";
-import type { PppConfig, PppDeps, PppOwner, PppUp } from "./api.ts";
+import { MPPE_GROWTH, type PppConfig, type PppDeps, type PppOwner, type PppUp } from "./api.ts";
 import { Authentication, type AuthenticationEvents } from "./authentication.ts";
 import { Coding, type CodingDrop } from "./coding.ts";
 import { methodTitle } from "./auth/methods.ts";
@@ -34,8 +34,6 @@ const AFTER_TERMINATE_MS = 7000;
 /** Frames that overtook our own start: the peer's first Configure-Request, and little else. */
 const MAX_EARLY = 4;
 const MAX_EARLY_BYTES = 512;
-/** Its header, and a protocol number of two bytes. */
-const MPPE_GROWTH = 4;
 const BAD_LOG_MS = 1000;
 /** Distinct peer-chosen protocols and options that get a log line, per session. */
 const MAX_REJECT_LINES = 16;

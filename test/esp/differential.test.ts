@@ -210,8 +210,9 @@ test("rx: any bytes, from every origin, with live SAs of every family of transfo
 });
 
 /** What a sealed slot holds, so that random IVs do not matter. */
-function unsealed(sa: EspSa | null, ring: Ring, i: number): unknown {
-  const { body, kind } = get(ring, i);
+function unsealed(sa: EspSa | null, ring: Ring, i: number, call: number): unknown {
+  const { body, kind, ref } = get(ring, i);
+  if (kind === Kind.upIp) return { kind, itsCall: ref === call, body };
   const addr = Buffer.from(ring.addr.subarray(i * ADDR, (i + 1) * ADDR)).toString("hex");
   if (body.length === 0) return "dropped";
   if (!sa) return { kind, addr, body };
@@ -224,7 +225,7 @@ test("tx: any IP packets and frames leave alike: headers, order, addresses, coun
   const packet = fc.oneof(u8(1, 60), u8(0, 200).map((p) => ip4(SRC, DST, p)), u8(0, 40).map((p) => concat([ip4(SRC, [172, 16, 0, 9], p), Uint8Array.of(1, 2)])), u8(30, 90).map((p) => ip4(SRC, DST, p, 6)),
     u8(0, 90).map((p) => ip6(SRC6, DST6, p, 6)), u8(0, 9).map((p) => concat([ip6(SRC6, DST6, p, 59), Uint8Array.of(1)])));
   const call = fc.record({
-    sequencing: fc.boolean(), ip: fc.constantFrom(true, true, true, false), ip6: fc.boolean(), peerCall: fc.constantFrom(8, 8, 0), clampMss: fc.constantFrom(0, 100),
+    sequencing: fc.boolean(), allUp: fc.constantFrom(false, false, false, true), ip: fc.constantFrom(true, true, true, false), ip6: fc.boolean(), peerCall: fc.constantFrom(8, 8, 0), clampMss: fc.constantFrom(0, 100),
     pppHeader: fc.constantFrom(Uint8Array.of(0xff, 3, 0, 0x21), Uint8Array.of(0x21), new Uint8Array(0)),
   });
   const limits = fc.constantFrom({}, {}, { hardPackets: 3 }, { hardBytes: 200 });
@@ -240,7 +241,7 @@ test("tx: any IP packets and frames leave alike: headers, order, addresses, coun
       for (const [k, ring] of rings.entries()) {
         packets.forEach((p, i) => { put(ring, i, p); });
         out.push(k === 0 ? fp.tx(1, ring, packets.length) : k === 1 ? fp.txFrames(e.call, ring, packets.length) : fp.txControl(e.flow, 1701, 32000, ring, packets.length));
-        packets.forEach((_, i) => { out.push(unsealed(peer, ring, i)); });
+        packets.forEach((_, i) => { out.push(unsealed(peer, ring, i, e.call)); });
       }
       const result = { out, drops: drops(fp), call: fp.callCounters(e.call), sa: e.saOut === 0 ? null : fp.saCounters(e.saOut) };
       fp.close();

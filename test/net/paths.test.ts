@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { Daemon } from "./daemon.ts";
 import { type Ns, scenario } from "./harness.ts";
-import { B, CLEAR_L2TP, clientConfig, lan, NOT_PROTECTED, pair, serverConfig, three, two } from "./sites.ts";
+import { B, CLEAR_L2TP, clientConfig, lan, NOT_PROTECTED, pair, PASSWORD, serverConfig, three, two } from "./sites.ts";
 
 async function pingsAll(from: Ns, to: string, count = 5): Promise<void> {
   const p = await from.ping(to, count, 0.1);
@@ -60,6 +60,36 @@ describe("paths", { concurrency: 3 }, () => {
     }
     assert.equal((await a.routes()).includes("10.2.0.0/16"), false);
   });
+
+  for (const options of [{ deflate: "yes", vj: "yes", sequencing: "yes" }, { bsdcomp: "yes" }, { mppe: "128" }]) {
+    scenario(`compression and encryption inside the tunnel: ${Object.keys(options).join(" and ")}`, {}, async (lab) => {
+      const { a, b } = await two(lab);
+      const hostA = await lan(lab, a, 1);
+      const hostB = await lan(lab, b, 2);
+      const users = { "user branch1": { password: PASSWORD, ip: "10.99.0.10", routes: "10.1.0.0/16" } };
+      const wire = await b.capture("wan");
+      const { client, server } = await pair(a, b, clientConfig({ routes: "10.2.0.0/16", ...options }), serverConfig(options, users));
+      await client.start();
+      await client.waitUp("hq");
+      for (const d of [client, server]) await d.event(d === client ? "hq" : "lns", "ppp.ccp-up", 5000);
+      await pingsAll(hostA, "10.2.0.2");
+      await pingsAll(hostB, "10.1.0.2");
+      const listener = hostB.spawn("iperf3", "-s", "--forceflush");
+      await listener.line(/listening/, 5000);
+      for (const way of [[], ["-R"]]) {
+        const tcp = await hostA.run("iperf3", "-c", "10.2.0.2", "-t", "1", "-J", ...way);
+        const bits = (JSON.parse(tcp.stdout) as { end?: { sum_received?: { bits_per_second: number } } }).end?.sum_received?.bits_per_second ?? 0;
+        console.log(`# ${JSON.stringify(options)} ${way.join("")}: ${(bits / 1e6).toFixed(0)} Mbit/s`);
+        assert.ok(bits > 0.3e6, `TCP: ${bits} bit/s`);
+      }
+      const s = await client.status("hq");
+      assert.ok(s.rx_packets > 100 && s.tx_packets > 100, "counters count");
+      for (const bad of ["ccp.broken", "ccp.out-of-step", "ccp.in-clear", "vj.tossed", "vj.not-open"]) assert.equal(s.drops[bad] ?? 0, 0, JSON.stringify(s.drops));
+      await client.stop();
+      await wire.stop();
+      assert.deepEqual(await wire.lines(NOT_PROTECTED), []);
+    });
+  }
 
   scenario("client behind a NAT: UDP 4500", {}, async (lab) => {
     const { a, mid, b } = await three(lab);

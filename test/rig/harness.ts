@@ -1,11 +1,14 @@
 // Peers that we did not write: a User-mode Linux guest (kernel ESP and L2TP, strongSwan, xl2tpd, pppd) on the far side of
 // a tap device, and SoftEther VPN server, which runs on the host itself because it needs nothing of the kernel.
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { CACHE, type Lab, type Ns, type Proc, run, sh, sleep, until } from "../net/harness.ts";
 import { PASSWORD, PSK, USER } from "./peers.ts";
 
 const HERE = `${process.cwd()}/test/rig`;
 const UML = "/usr/bin/linux.uml";
+/** scripts/test.mjs says which lane of files this is. */
+const CPU = Number(process.env["LANE"] ?? 1) % availableParallelism();
 export const GUEST_NEEDS = ["daemon", UML, "/usr/lib/ipsec/charon", "swanctl", "xl2tpd", "pppd", "socat", "taskset", "cc"];
 export const SOFTETHER = "/usr/libexec/softether/vpnserver/vpnserver";
 export const SOFTETHER_NEEDS = ["daemon", SOFTETHER, "vpncmd", "unshare"];
@@ -39,7 +42,7 @@ export class Guest {
 
   /**
    * Boots a guest whose only interface is the tap `tap`, made in `ns` with the address `ours`; `serial` is the pty behind its
-   * /dev/ttyS0. About 1.5 s. Pinned to one CPU: unpinned, the ptrace ping-pong between CPUs makes each of its system calls
+   * /dev/ttyS0. About 1.5 s. Pinned to one CPU, another one for each lane of files: unpinned, the ptrace ping-pong between CPUs makes each of its system calls
    * eight times slower.
    */
   static async boot(ns: Ns, tap: string, ours: string, theirs: string, gateway = "", serial = ""): Promise<Guest> {
@@ -56,7 +59,7 @@ export class Guest {
       `guest ${tap}`,
       "ip",
       [
-        ...["netns", "exec", ns.name, "taskset", "-c", "1", UML, "mem=256M", `uml_dir=${dir}`, "umid=uml"],
+        ...["netns", "exec", ns.name, "taskset", "-c", String(CPU), UML, "mem=256M", `uml_dir=${dir}`, "umid=uml"],
         ...["root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", "quiet", `init=${HERE}/guest-init.sh`],
         ...["con=null", "con0=null,fd:1", "ssl=null", ...(serial === "" ? [] : [`ssl0=tty:${serial}`])],
         ...[`vec0:transport=hybrid,ifname=${tap},depth=128,gro=1,mac=02:52:${mac}`],

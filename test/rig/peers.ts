@@ -37,10 +37,10 @@ ${o.peer === undefined ? "" : "timeout 30 swanctl --initiate --child l2tp"}
 `;
 }
 
-const pppd = (mtu: number): string => `refuse-eap
+const pppd = (mtu: number, ccp: string): string => `refuse-eap
 ipcp-accept-local
 ipcp-accept-remote
-noccp
+${ccp}
 mtu ${mtu}
 mru ${mtu}
 nodefaultroute
@@ -56,8 +56,8 @@ until [ -p /run/xl2tpd/c ]; do
   sleep 0.1
 done`;
 
-/** xl2tpd and pppd as LNS: 10.99.0.1, clients from 10.99.0.10. `more`: options of pppd. */
-export function lns(auth: "pap" | "chap" | "mschap-v2", mtu = 1400, more = ""): string {
+/** xl2tpd and pppd as LNS: 10.99.0.1, clients from 10.99.0.10. `more`: options of pppd; `ccp`: those for compression. */
+export function lns(auth: "pap" | "chap" | "mschap-v2", mtu = 1400, more = "", ccp = "noccp"): string {
   return `${ONLY_IN_A_GUEST}
 cat >/etc/xl2tpd/xl2tpd.conf <<END
 [global]
@@ -72,7 +72,7 @@ pppoptfile = /etc/ppp/options.rig
 END
 cat >/etc/ppp/options.rig <<END
 require-${auth}
-${pppd(mtu)}
+${pppd(mtu, ccp)}
 ms-dns 10.99.0.1
 lcp-echo-interval 10
 lcp-echo-failure 3
@@ -84,7 +84,7 @@ ${START}
 }
 
 /** xl2tpd and pppd as LAC; ends when ppp0 has an address, and prints it. */
-export function lac(peer: string, mtu = 1400): string {
+export function lac(peer: string, mtu = 1400, ccp = "noccp"): string {
   return `${ONLY_IN_A_GUEST}
 cat >/etc/xl2tpd/xl2tpd.conf <<END
 [global]
@@ -99,7 +99,7 @@ cat >/etc/ppp/options.rig <<END
 name ${USER}
 noauth
 usepeerdns
-${pppd(mtu)}
+${pppd(mtu, ccp)}
 END
 ${SECRETS}
 ${START}

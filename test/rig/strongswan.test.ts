@@ -122,6 +122,40 @@ scenario("our client to strongSwan and xl2tpd: IPv6 between two sites", NEEDS, a
   assert.deepEqual(await wire.lines(`(${NOT_PROTECTED} and not tcp port 2323) or ip6 net fd00::/16`), []);
 });
 
+for (const [name, options, ccp, said] of [
+  ["Deflate", { deflate: "yes", vj: "yes" }, "deflate 15 nobsdcomp", "Deflate 15"],
+  ["MPPE", { mppe: "128" }, "require-mppe-128 nomppe-40 nomppe-stateful", "MPPE 128"],
+] as const) {
+  scenario(`our client to strongSwan and xl2tpd: ${name} inside the tunnel`, NEEDS, async (lab) => {
+    const { ns, guest, wire } = await direct(lab);
+    await guest.sh(`modprobe -a slhc ppp_deflate ppp_mppe\n${ipsec()}${lns("mschap-v2", 1400, "", ccp)}`);
+    const c = client(ns, GUEST, options);
+    await c.start();
+    await c.waitUp("hq", 20_000);
+    assert.match((await c.event("hq", "ppp.ccp-up", 5000))[0], new RegExp(`sending="${said}" receiving="${said}"`));
+    await pings(ns, "10.99.0.1");
+    await tcp(ns, guest, "10.99.0.1");
+    const drops = Object.entries((await c.status("hq")).drops).filter(([n]) => /^(ccp|vj)\./.test(n));
+    assert.deepEqual(drops, []);
+    assert.equal((await c.stop()).code, 0);
+    await wire.stop();
+    assert.deepEqual(await wire.lines(`${NOT_PROTECTED} and not tcp port 2323`), []);
+  });
+}
+
+scenario("strongSwan and xl2tpd as client to our server: Deflate inside the tunnel", NEEDS, async (lab) => {
+  const { ns, guest } = await direct(lab);
+  const d = server(ns, OURS, { auth: "mschapv2", deflate: "yes", vj: "yes" });
+  await d.start();
+  await guest.sh(`modprobe -a slhc ppp_deflate\n${ipsec({ peer: OURS })}`);
+  await guest.sh(lac(OURS, 1400, "deflate 15 nobsdcomp"));
+  assert.match((await d.event("lns", "ppp.ccp-up", 5000))[0], /sending="Deflate 15" receiving="Deflate 15"/);
+  const ip = (await d.serverStatus("lns")).sessions[0]?.ip ?? "";
+  await pings(ns, ip);
+  await tcp(ns, guest, ip);
+  assert.deepEqual(Object.keys((await d.serverStatus("lns")).drops).filter((n) => /^(ccp|vj)\./.test(n)), []);
+});
+
 scenario("our client behind a NAT to strongSwan and xl2tpd, over rekeys that either side starts", NEEDS, async (lab) => {
   const { ns, guest, wire } = await natted(lab, "ours");
   await guest.sh(ipsec({ ikeRekey: 25, espRekey: 15 }) + lns("mschap-v2"));

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { SimNat } from "./simnet.ts";
-import { hex, unhex } from "../../src/core/text.ts";
+import { concat, hex, unhex } from "../../src/core/text.ts";
 import { client, clientConf, SERVER_CONF, type Site, server, World } from "./world.ts";
 
 const SERVER_IP = "198.51.100.2";
@@ -60,6 +60,57 @@ describe("two daemons", () => {
     assert.deepEqual([server(b).sessions.length, server(b).peers, a.plane.net.devices.size], [0, 0, 0]);
     assert.equal(clear(), 0);
     assert.ok(![...a.lines, ...b.lines].some((l) => /swordfish|wonderland/.test(l)));
+  });
+
+  test("compression and MPPE inside the tunnel: every packet comes out as it went in, with loss and reordering too", async () => {
+    const server = (more: string): string => SERVER_CONF.replace("listen", `${more}\nlisten`);
+    for (const [options, said] of [["deflate = yes", "Deflate 15"], ["bsdcomp = yes", "BSD-Compress 13"], ["mppe = 128", "MPPE 128"], ["vj = yes\nsequencing = yes", null], ["deflate = yes\nvj = yes", "Deflate 15"]] as const) {
+      const w = new World();
+      const { a, b, clear } = pair(w, options, server(options));
+      await w.until(() => isUp(a) && (said === null || [a, b].every((s) => s.events.some((e) => e.kind === "ppp.ccp-up" && e.sending === said && e.receiving === said))), 5000, `up with ${options}`, a, b);
+      const got: string[] = [];
+      a.plane.net.onPacket = (dev, p) => void got.push(`a ${dev} ${hex(p)}`);
+      b.plane.net.onPacket = (dev, p) => void got.push(`b ${dev} ${hex(p)}`);
+      let wire = 0;
+      const trace = w.net.onTrace;
+      w.net.onTrace = (d, lost) => {
+        trace(d, lost);
+        wire += d.bytes.length;
+      };
+      const sent: string[] = [];
+      const exchange = async (n: number): Promise<void> => {
+        for (let i = 0; i < n; i++) {
+          const out = concat([packet("192.168.10.5", "192.168.20.5", i), new Uint8Array(900).fill(i)]);
+          const back = concat([packet("192.168.20.5", "192.168.10.5", i), new Uint8Array(900).fill(i)]);
+          for (const p of [out, back]) p.set([p.length >> 8, p.length & 255], 2);
+          sent.push(`b l2tps-lns ${hex(out)}`, `a l2tps-hq ${hex(back)}`);
+          a.plane.net.transmit("l2tps-hq", out);
+          b.plane.net.transmit("l2tps-lns", back);
+          await w.run(20);
+        }
+        await w.run(200);
+      };
+      await exchange(30);
+      assert.deepEqual(got.sort(), sent.sort(), options);
+      if (/deflate|bsd/.test(options)) assert.ok(wire < 30 * 2 * 940 * 0.5, `${options}: ${wire} bytes on the wire`);
+      got.length = 0;
+      sent.length = 0;
+      w.net.conditions({ loss: 0.1, duplicate: 0.05, reorder: 0.1, jitter: 5 });
+      await exchange(60);
+      const right = new Set(sent);
+      assert.ok(got.every((p) => right.has(p)), `${options}: nothing wrong is delivered`);
+      assert.ok(got.length > 20, `${options}: ${got.length} of ${sent.length} arrived`);
+      w.net.conditions({ loss: 0, duplicate: 0, reorder: 0, jitter: 0 });
+      await w.run(8000);
+      got.length = 0;
+      sent.length = 0;
+      await exchange(5); // whatever was out of step is not any more
+      got.length = 0;
+      sent.length = 0;
+      await exchange(5);
+      assert.deepEqual(got.sort(), sent.sort(), `${options}: afterwards`);
+      assert.equal(clear(), 0);
+    }
   });
 
   test("with loss, reordering and duplication the link still comes up", async () => {

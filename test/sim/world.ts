@@ -10,9 +10,12 @@ import { NonePlane } from "../../src/dataplane/none.ts";
 import type { ClientStatus, ServerStatus } from "../../src/link/status.ts";
 import type { Host } from "../../src/ports/ports.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
+import { loadNative } from "../../src/runtime/node/native.ts";
 import { serialHost } from "./modem.ts";
 import { type SimHost, SimNet } from "./simnet.ts";
 import { VirtualClock } from "./virtual-clock.ts";
+
+const zlib = loadNative();
 
 export const SERVER_CONF = `
 [server lns]
@@ -75,7 +78,7 @@ export class World {
       resolve: (name) => (/^[\d.:a-f]+$/.test(name) ? Promise.resolve([name]) : this.names.has(name) ? Promise.resolve(this.names.get(name) ?? []) : Promise.reject(new Error("no such name"))),
     };
     let now = parsed(text);
-    const daemon = compose({ clock: this.clock, crypto: nodeCrypto, host: env, serial: serialHost() }, plane, hub, now, () => now);
+    const daemon = compose({ clock: this.clock, crypto: nodeCrypto, host: env, serial: serialHost(), zlib }, plane, hub, now, () => now);
     daemon.start();
     return {
       host, plane, daemon, events, lines,

@@ -4,9 +4,10 @@ import type { Clock } from "../../core/clock.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
 import { Packet } from "../../core/packet.ts";
 import { concat } from "../../core/text.ts";
-import type { Endpoint, LinkOptions } from "../../ports/ports.ts";
+import type { DataCoding, Endpoint, LinkOptions } from "../../ports/ports.ts";
 import type { CallChannel, CallSpec, Counters, FlowId, L2tpPlane, L2tpRemote, TunnelPath, TunnelSpec } from "../dataplane.ts";
-import { dataLength, isControl, NO_NS, pppIpv4Header, readData, readPpp, writeData } from "../userspace/datahdr.ts";
+import { decodeFrame, encodeFrame } from "../userspace/coded.ts";
+import { dataLength, isControl, NO_NS, pppHeader, readData, readPpp, writeData } from "../userspace/datahdr.ts";
 import { Sequence } from "../userspace/sequence.ts";
 import type { NoneIpsec } from "./ipsec.ts";
 import type { SimDatagram, SimNode } from "./sim.ts";
@@ -28,7 +29,8 @@ export class NoneCall implements CallChannel {
   #peer: number;
   #sequencing: boolean;
   #ns = 0;
-  #ip = pppIpv4Header(false, false);
+  #link = { acfc: false, pfc: false };
+  #coding: DataCoding | null = null;
   #closed = false;
 
   constructor(l2tp: NoneL2tp, tunnel: TunnelSpec, spec: CallSpec, clock: Clock) {
@@ -39,7 +41,7 @@ export class NoneCall implements CallChannel {
     this.mru = spec.mru;
     this.#peer = spec.peerId;
     this.#sequencing = spec.sequencing;
-    this.#sequence = new Sequence(clock, (p) => this.#deliver(p), (name) => l2tp.drops.bump(name));
+    this.#sequence = new Sequence(clock, (p) => this.#deliver(p), (name) => l2tp.drops.bump(name), () => this.#coding?.lost());
   }
   setPeer(peerCallId: number): void {
     this.#peer = peerCallId;
@@ -51,7 +53,10 @@ export class NoneCall implements CallChannel {
     return { ...this.#n };
   }
   configure(link: LinkOptions): void {
-    this.#ip = pppIpv4Header(link.acfc, link.pfc);
+    this.#link = link;
+  }
+  setCoding(coding: DataCoding | null): void {
+    this.#coding = coding;
   }
   send(frame: Packet): void {
     if (this.#closed || this.#peer === 0) {
@@ -66,8 +71,11 @@ export class NoneCall implements CallChannel {
   sendIp(packet: Uint8Array): void {
     this.#n.txPackets++;
     this.#n.txBytes += packet.length;
-    const header = (packet[0] as number) >> 4 === 6 ? Uint8Array.of(...this.#ip.subarray(0, -1), 0x57) : this.#ip;
-    this.send(Packet.of(concat([header, packet])));
+    const protocol = (packet[0] as number) >> 4 === 6 ? 0x57 : 0x21;
+    const p = Packet.of(packet);
+    if (this.#coding) {
+      if (encodeFrame(this.#coding, p, this.#link)) this.send(p);
+    } else this.send(Packet.of(concat([pppHeader(protocol, this.#link.acfc, this.#link.pfc), packet])));
   }
   close(): void {
     if (this.#closed) return;
@@ -79,8 +87,10 @@ export class NoneCall implements CallChannel {
     if (ns === NO_NS) this.#deliver(frame);
     else this.#sequence.push(ns, frame);
   }
-  #deliver(frame: Packet): void {
+  #deliver(whole: Packet): void {
     if (this.#closed) return;
+    const frame = this.#coding ? decodeFrame(this.#coding, whole) : whole;
+    if (!frame) return;
     const ppp = readPpp(frame.mem, frame.start, frame.end);
     if (!ppp) {
       this.#l2tp.drops.bump("ppp.short");

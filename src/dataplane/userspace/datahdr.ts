@@ -77,7 +77,10 @@ export function readPpp(mem: Uint8Array, start: number, end: number): { readonly
   return { protocol: (first << 8) | (mem[at + 1] as number), info: at + 2 };
 }
 
-/** What goes in front of an IPv4 packet, after what LCP agreed on (RFC 1661 §6.5, §6.6). */
+/** What goes in front of a packet of a protocol below 0x100, after what LCP agreed on (RFC 1661 §6.5, §6.6). */
+export function pppHeader(protocol: number, acfc: boolean, pfc: boolean): Uint8Array {
+  return Uint8Array.from([...(acfc ? [] : [0xff, 0x03]), ...(pfc ? [] : [0x00]), protocol]);
+}
 export function pppIpv4Header(acfc: boolean, pfc: boolean): Uint8Array {
-  return Uint8Array.from([...(acfc ? [] : [0xff, 0x03]), ...(pfc ? [] : [0x00]), 0x21]);
+  return pppHeader(0x21, acfc, pfc);
 }

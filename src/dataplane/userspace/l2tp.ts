@@ -4,9 +4,10 @@ import { formatEndpoint } from "../../core/addr.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
 import { Packet } from "../../core/packet.ts";
-import type { Endpoint, LinkOptions } from "../../ports/ports.ts";
+import type { DataCoding, Endpoint, LinkOptions } from "../../ports/ports.ts";
 import type { CallChannel, CallSpec, Counters, FlowId, L2tpPlane, L2tpRemote, TunnelPath, TunnelSpec } from "../dataplane.ts";
 import { anyAddress, familyOf, ipBytes } from "./address.ts";
+import { decodeFrame, encodeFrame } from "./coded.ts";
 import { NO_NS, pppIpv4Header, readData, readPpp } from "./datahdr.ts";
 import type { Flow, UserspaceIpsec } from "./ipsec.ts";
 import type { Outbound } from "./outbound.ts";
@@ -48,8 +49,9 @@ export class UserspaceCall implements CallChannel {
   readonly #hooks: CallHooks;
   #params: CallParams;
   #door: Door | null = null;
-  #rxPackets = 0; // of those put in order here; the fast path counts the others
-  #rxBytes = 0;
+  #coding: DataCoding | null = null;
+  #link = { acfc: false, pfc: false };
+  readonly #n = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 }; // of those that came by here; the fast path counts the others
   #last: Counters | null = null;
 
   constructor(deps: { fp: FastPath; out: Outbound; drops: Drops; clock: Clock }, spec: CallSpec, p: CallParams, hooks: CallHooks) {
@@ -61,7 +63,7 @@ export class UserspaceCall implements CallChannel {
     this.#params = p;
     this.#hooks = hooks;
     this.handle = deps.fp.addCall(p);
-    this.#sequence = new Sequence(deps.clock, (f) => this.#deliver(f), (name) => deps.drops.bump(name));
+    this.#sequence = new Sequence(deps.clock, (f) => this.#deliver(f), (name) => deps.drops.bump(name), () => this.#coding?.lost());
   }
   get open(): boolean {
     return this.#last === null;
@@ -73,7 +75,15 @@ export class UserspaceCall implements CallChannel {
     this.#set({ sequencing: on });
   }
   configure(link: LinkOptions): void {
+    this.#link = link;
     this.#set({ pppHeader: pppIpv4Header(link.acfc, link.pfc) });
+  }
+  setCoding(coding: DataCoding | null): void {
+    if (!this.open) return;
+    this.#coding = coding;
+    this.#set({ allUp: coding !== null });
+    if (coding) this.#out.coded.set(this.handle, (p) => this.#transmit(p, coding));
+    else this.#out.coded.delete(this.handle);
   }
   send(frame: Packet): void {
     if (this.open) this.#out.frame(this.handle, frame);
@@ -82,10 +92,14 @@ export class UserspaceCall implements CallChannel {
   counters(): Counters {
     if (this.#last) return this.#last;
     const [rxPackets, rxBytes, txPackets, txBytes] = this.#fp.callCounters(this.handle);
-    return { rxPackets: rxPackets + this.#rxPackets, rxBytes: rxBytes + this.#rxBytes, txPackets, txBytes };
+    const n = this.#n;
+    return {
+      rxPackets: rxPackets + n.rxPackets, rxBytes: rxBytes + n.rxBytes, txPackets: txPackets + n.txPackets, txBytes: txBytes + n.txBytes,
+    };
   }
   close(): void {
     if (!this.open) return;
+    this.setCoding(null);
     this.#sequence.close();
     this.#hooks.closing(this); // its netdev lets go of it: a call on the fast path has no routes when it is removed
     this.#last = this.counters();
@@ -117,8 +131,15 @@ export class UserspaceCall implements CallChannel {
     if (h.ns === NO_NS) this.#deliver(frame);
     else this.#sequence.push(h.ns, frame);
   }
-  #deliver(frame: Packet): void {
+  #transmit(p: Packet, coding: DataCoding): void {
+    this.#n.txPackets++;
+    this.#n.txBytes += p.length;
+    if (encodeFrame(coding, p, this.#link)) this.send(p);
+  }
+  #deliver(whole: Packet): void {
     if (!this.open) return;
+    const frame = this.#coding ? decodeFrame(this.#coding, whole) : whole;
+    if (!frame) return;
     const ppp = readPpp(frame.mem, frame.start, frame.end);
     if (!ppp) {
       this.#drops.bump("ppp.short");
@@ -129,8 +150,8 @@ export class UserspaceCall implements CallChannel {
     } else {
       const p = new Packet(frame.mem, ppp.info, frame.end);
       if (!this.#door.receive(this, p)) return;
-      this.#rxPackets++;
-      this.#rxBytes += p.length;
+      this.#n.rxPackets++;
+      this.#n.rxBytes += p.length;
     }
   }
   #set(change: Partial<CallParams>): void {

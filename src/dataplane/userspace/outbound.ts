@@ -1,8 +1,8 @@
 // A packet's road out: TUN > PPP > L2TP > UDP > ESP (all on the fast path) > socket. Control messages and frames join it.
-import { ADDR, Kind } from "node-tuntap2";
+import { ADDR, KIND, Kind, LEN, META, OFF, REF } from "node-tuntap2";
 import type { FastPath, Native, Ring } from "node-tuntap2";
 import type { Counters } from "../../core/counters.ts";
-import type { Packet } from "../../core/packet.ts";
+import { Packet } from "../../core/packet.ts";
 import type { Endpoint } from "../../ports/ports.ts";
 import { familyOf, writeEnds } from "./address.ts";
 import type { Flow } from "./ipsec.ts";
@@ -22,6 +22,9 @@ export class Outbound {
   /** Its own, so that a message sent from within a batch does not disturb it. */
   readonly #one: Ring;
 
+  /** Calls whose packets visit TypeScript on their way out, by handle; a packet is only valid during the call. */
+  readonly coded = new Map<number, (p: Packet) => void>();
+
   /** `batch` may be used by others between two wakes. */
   constructor(native: Native, fp: FastPath, sockets: Sockets, drops: Counters, batch: Ring) {
     this.#native = native;
@@ -38,6 +41,7 @@ export class Outbound {
       const n = this.#native.readTun(fd, this.#batch);
       if (n === 0) return;
       if (this.#fp.tx(dev, this.#batch, n) > 0) this.#sockets.write(this.#batch, n);
+      if (this.coded.size > 0) this.#up(n);
       if (n < this.#batch.slots) return;
     }
   }
@@ -69,6 +73,14 @@ export class Outbound {
     this.#datagram(this.#sockets.ipsec("nat", familyOf(remote.address)), [KEEPALIVE], local, remote);
   }
 
+  #up(n: number): void {
+    const { meta, mem } = this.#batch;
+    for (let at = 0; at < n * META; at += META) {
+      if (meta[at + KIND] !== Kind.upIp) continue;
+      const start = meta[at + OFF] as number;
+      this.coded.get(meta[at + REF] as number)?.(new Packet(mem, start, start + (meta[at + LEN] as number)));
+    }
+  }
   #datagram(s: Socket | null, parts: readonly Uint8Array[], local: Endpoint, remote: Endpoint): boolean {
     if (!s) return this.#no("tx.no-socket");
     if (!fill(this.#one, 0, parts, s.kind)) return this.#no("tx.too-big");

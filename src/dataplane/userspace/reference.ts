@@ -270,10 +270,12 @@ class Reference implements FastPath {
       const length = six ? ip6Length(s.body) : ip4Length(s.body);
       if (length === 0) return this.#drop(s, "ip.bad");
       s.body = s.body.subarray(0, length);
-      const c = six ? this.#call6(dev)?.call : this.#calls.get(this.#lookup(dev, r32(s.body, 16)));
+      const handle = six ? (this.#call6(dev)?.handle ?? 0) : this.#lookup(dev, r32(s.body, 16));
+      const c = this.#calls.get(handle);
       if (!c) return this.#drop(s, "ip.no-session");
       if (!six && !c.p.ip) return this.#drop(s, "ip.not-open");
       if (c.p.clampMss > 0) clampMss(s.body, c.p.clampMss);
+      if (c.p.allUp) return this.#place(s, s.body.byteOffset - s.ring.mem.byteOffset - s.i * SLOT, s.body, Kind.upIp, handle, 0);
       const header = six && c.p.pppHeader.length > 0 ? Uint8Array.of(...c.p.pppHeader.subarray(0, -1), 0x57) : c.p.pppHeader;
       if (this.#txCall(s, c, header) === 0) return 0;
       c.n[2]++;

@@ -14,14 +14,17 @@ export class Sequence {
   readonly #timer: Timer;
   readonly #deliver: (frame: Packet) => void;
   readonly #drop: (name: SequenceDrop) => void;
+  readonly #lost: () => void;
   readonly #held = new Map<number, Packet>();
   #expected = 0; // RFC 2661 §5.4: the first one is 0
   #stray = 0;
   #strays = 0;
 
-  constructor(clock: Clock, deliver: (frame: Packet) => void, drop: (name: SequenceDrop) => void) {
+  /** `lost`: what is delivered next does not follow on what came before. */
+  constructor(clock: Clock, deliver: (frame: Packet) => void, drop: (name: SequenceDrop) => void, lost: () => void = () => {}) {
     this.#deliver = deliver;
     this.#drop = drop;
+    this.#lost = lost;
     this.#timer = clock.timer("l2tp.reorder", () => this.#giveUp());
   }
 
@@ -56,6 +59,7 @@ export class Sequence {
       this.#strays = 0;
       this.#held.clear();
       this.#expected = add16(ns, 1);
+      this.#lost();
       this.#deliver(frame);
       return;
     }
@@ -77,6 +81,7 @@ export class Sequence {
     if (nearest === 0x8000) return;
     this.#expected = add16(this.#expected, nearest);
     this.#timer.disarm();
+    this.#lost();
     this.#flush();
     if (this.#held.size > 0) this.#timer.arm(PATIENCE_MS);
   }

@@ -238,6 +238,12 @@ static bool tx_ip(struct tt_fp *fp, const struct tt_dev *dev, struct tt_ring *r,
 		return drop(fp, meta, D_IP_NOT_OPEN);
 	if (c->p.clamp)
 		(six ? ip6_clamp : ip4_clamp)(k.p, k.len, c->p.clamp);
+	if (c->p.all_up) { /* TypeScript compresses or encrypts it first */
+		meta[TT_LEN] = (uint32_t)k.len;
+		meta[TT_KIND] = TT_K_UP_IP;
+		meta[TT_REF] = c->obj.handle;
+		return false;
+	}
 	if (headroom(&k) < c->p.ppp_len)
 		return drop(fp, meta, D_IP_TOO_BIG);
 	k.p -= c->p.ppp_len;

@@ -18,7 +18,7 @@ enum { /* byte offsets in an addr entry */
 };
 enum {
 	TT_K_NONE = 0, TT_K_UDP4500 = 1, TT_K_RAW50 = 2, TT_K_UDP1701 = 3,
-	TT_K_TUN = 10, TT_K_UP_IKE = 11, TT_K_UP_L2TP = 12, TT_K_UP_FRAME = 13, TT_K_UP_DATA = 14,
+	TT_K_TUN = 10, TT_K_UP_IKE = 11, TT_K_UP_L2TP = 12, TT_K_UP_FRAME = 13, TT_K_UP_DATA = 14, TT_K_UP_IP = 15,
 	TT_K_TRUNCATED = 16,
 };
 

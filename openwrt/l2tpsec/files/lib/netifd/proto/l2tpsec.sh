@@ -36,6 +36,7 @@ proto_l2tpsec_init_config() {
 	# What netifd compares to see a change. The secrets are missing on purpose: netifd would write them into this script's
 	# arguments, for everybody to read; the daemon sees by itself when one of them changes.
 	proto_config_add_string server username ipsec encap local_id remote_id ike_lifetime esp_lifetime esp_lifetime_mbytes dpd
+	proto_config_add_string vj deflate bsdcomp mppe
 	proto_config_add_string hide_avps hostname hello sequencing keepalive mtu dataplane pppname refuse_pap refuse_chap
 	proto_config_add_string ipv6 refuse_mschapv2 refuse_eap source_port call reconnect_min reconnect_max
 	proto_config_add_array 'ike_proposals:list(string)' 'esp_proposals:list(string)' 'routes:list(string)'

@@ -163,7 +163,15 @@ const TUNNEL = [
 	{ name: 'mtu', tab: 'ppp', kind: integer(576, 1500), title: _('MTU'),
 	  help: _('MTU of the netdev. Default: what fits the path unfragmented, 1400 at most.') },
 	{ name: 'dataplane', tab: 'l2tp', kind: oneOf('auto', 'kernel', 'userspace'), title: _('Data plane'),
-	  help: _('Where packets move. This version has userspace only.'), def: 'auto' }
+	  help: _('Where packets move. This version has userspace only.'), def: 'auto' },
+	{ name: 'vj', tab: 'ppp', kind: yesNo, title: _('Header compression'),
+	  help: _('Van Jacobson header compression (RFC 1144), where the other side has it; with sequencing, so that a lost packet is noticed.'), def: 'no' },
+	{ name: 'deflate', tab: 'ppp', kind: yesNo, title: _('Deflate'),
+	  help: _('Compress packets with Deflate (RFC 1979), where the other side and this machine (zlib) have it: for a tunnel on a slow line. With any compression each packet visits the control process, so a fast link gets slower.'), def: 'no' },
+	{ name: 'bsdcomp', tab: 'ppp', kind: yesNo, title: _('BSD-Compress'),
+	  help: _('Compress packets with BSD-Compress (RFC 1977), where Deflate is not to be had.'), def: 'no' },
+	{ name: 'mppe', tab: 'ppp', kind: oneOf('no', '128', '40'), title: _('MPPE encryption'),
+	  help: _('Encrypt with MPPE (RFC 3078, keys from MS-CHAP) for a peer that insists on it: with 128 bits, or with 40 where it has no more; the session ends without it. RC4 is weak: IPsec is what protects.'), def: 'no' }
 ];
 
 const SECTIONS = {
