@@ -201,7 +201,7 @@ export interface Native {
   ioctl(fd: number, request: number, data: Uint8Array): number;
   /**
    * A serial line, for us alone: raw, 8N1, carrier not waited for. close() throws away what is queued, drops DTR, restores the
-   * settings and removes the lock file (`lockFile` "": none; one whose process is gone is replaced). EBUSY: somebody holds it;
+   * settings and removes the lock file (`lockFile` "": none; LCK..NAME where `device` is a link to NAME; one whose process is gone is replaced). EBUSY: somebody holds it;
    * ENOTTY: no serial line; EINVAL: a rate that the system does not have.
    */
   serialOpen(device: string, lockFile: string, baud: number, flow: "none" | "rtscts" | "xonxoff"): number;

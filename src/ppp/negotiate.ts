@@ -83,6 +83,8 @@ export class ControlProtocol<O> {
   /** Our request waits for its answer: a second one to the same identifier is stale, not a crossed connection. */
   #waiting = false;
   #negotiating = false;
+  /** In Stopping: because of the peer, whose Terminate-Request was acknowledged. */
+  #acked = false;
   #naksSent = 0;
   #refusals = 0;
   #closingWords = new Uint8Array(0);
@@ -174,6 +176,7 @@ export class ControlProtocol<O> {
         return;
       case CODE.terminateRequest:
         this.#on.terminated(this.#owner, printable(packet.body));
+        this.#acked = this.state === "opened" || (this.state === "stopping" && this.#acked);
         this.#fsm.on("RTR", { packet });
         return;
       case CODE.terminateAck:
@@ -203,6 +206,11 @@ export class ControlProtocol<O> {
   #configureRequest(packet: ControlPacket): void {
     const options = readOptions(packet.body);
     const state = this.state;
+    // RFC 1661 §5.5 has us wait so that the peer sees our Terminate-Ack: one that begins anew has seen it.
+    if (state === "stopping" && this.#acked) {
+      this.#fsm.on("TO-");
+      return;
+    }
     if (state === "closed" || state === "closing" || state === "stopping") {
       this.#fsm.on("RCR-", { packet });
       return;

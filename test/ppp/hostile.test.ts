@@ -419,6 +419,14 @@ describe("LCP negotiation", () => {
     clock.advance(14_000);
     assert.deepEqual([side.downs[0]?.code, side.downs[0]?.text], ["peer-terminated", 'the peer ended the PPP session: "no free lines"']);
   });
+  test("a peer that begins anew after our Terminate-Ack has seen it: no waiting for that any more", () => {
+    const { clock, side, peer } = up();
+    peer.say(lcp, CODE.terminateRequest, 1);
+    clock.advance(200);
+    assert.equal(side.downs.length, 0);
+    peer.request(lcp, 2, []);
+    assert.deepEqual(side.downs.map((d) => d.code), ["peer-terminated"]);
+  });
   test("a lower layer that goes after a Terminate-Request does not hide who ended the session", () => {
     const { side, peer } = up();
     peer.say(lcp, CODE.terminateRequest, 1, utf8("idle"));

@@ -174,6 +174,17 @@ describe("sessions that insist on encryption", () => {
       assert.deepEqual([down?.code, [a, b][who]?.ups.length], ["no-encryption", 0], JSON.stringify([a.downs, b.downs]));
     }
   });
+  test("a peer that is ahead and begins IPCP: its request waits for our encryption, and is not lost", () => {
+    const { clock, a, b, lines } = sessions({ mppe: 128 }, { mppe: 128 });
+    const out = lines[1].out;
+    lines[1].out = (f) => {
+      const late = hex(f).startsWith(`ff0380fd0${CODE.configureAck}`);
+      if (late) clock.timer("late", () => out(f)).arm(500);
+      else out(f);
+    };
+    clock.advance(1000);
+    assert.deepEqual([a.ups.length, b.ups.length], [1, 1]);
+  });
   test("a line that cannot do it", () => {
     const clock = new VirtualClock();
     const c = new Side(clock, { ...CLIENT, mppe: 128 });

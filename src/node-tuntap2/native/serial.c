@@ -98,6 +98,18 @@ static int lock(const char *path, struct tt_err *e)
 	return fail(e, "lock");
 }
 
+/* /dev/modem and /dev/serial/by-id/... are links: other programs lock what they lead to. */
+static void lock_real(char into[LOCK_PATH], const char *path, const char *lock_path)
+{
+	const char *name = strstr(lock_path, "/LCK..");
+	char *real = name ? realpath(path, NULL) : NULL;
+
+	strcpy(into, lock_path);
+	if (real && strncmp(real, "/dev/pts/", 9))
+		snprintf(into, LOCK_PATH, "%.*s/LCK..%s", (int)(name - lock_path), lock_path, strrchr(real, '/') + 1);
+	free(real);
+}
+
 static int configure(int fd, struct termios *t, uint32_t baud, enum tt_handshake flow)
 {
 	speed_t speed = B0;
@@ -136,14 +148,14 @@ int tt_serial_open(const char *path, const char *lock_path, uint32_t baud, enum 
 		errno = l ? ENAMETOOLONG : ENOMEM;
 		return fail(e, "open");
 	}
-	if (*lock_path && lock(lock_path, e) < 0) {
+	lock_real(l->lock, path, lock_path);
+	if (*l->lock && lock(l->lock, e) < 0) {
 		if (e->no != ENOENT) {
 			free(l);
 			return -1;
 		}
-		lock_path = ""; /* no folder for locks, so nobody here keeps them */
+		*l->lock = 0; /* no folder for locks, so nobody here keeps them */
 	}
-	strcpy(l->lock, lock_path);
 	fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0) {
 		fail(e, "open");

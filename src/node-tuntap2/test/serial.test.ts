@@ -1,6 +1,6 @@
 // Serial lines on ptys: raw both ways, exclusive, restored, and no lock file left behind.
 import assert from "node:assert/strict";
-import { closeSync, constants, existsSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, constants, existsSync, mkdtempSync, openSync, readFileSync, readSync, readdirSync, rmSync, symlinkSync, writeFileSync, writeSync } from "node:fs";
 import { execFileSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { describe, test, type TestContext } from "node:test";
@@ -98,6 +98,13 @@ describe("serial lines", () => {
     writeFileSync(lock, "garbage\n"); // nobody can tell whose it is
     assert.throws(() => native.serialOpen(device, lock, 115200, "none"), errno("EBUSY"));
     assert.ok(existsSync(lock));
+    // A link locks what it leads to, as others do.
+    symlinkSync("/dev/null", `${dir}/modem`);
+    writeFileSync(`${dir}/LCK..null`, `${String(process.pid).padStart(10)}\n`);
+    assert.throws(() => native.serialOpen(`${dir}/modem`, `${dir}/LCK..modem`, 115200, "none"), errno("EBUSY"));
+    rmSync(`${dir}/LCK..null`);
+    assert.throws(() => native.serialOpen(`${dir}/modem`, `${dir}/LCK..modem`, 115200, "none"), errno("ENOTTY"));
+    assert.deepEqual(readdirSync(dir).sort(), ["LCK..x", "modem"]);
   });
   test("the port: data, what waits, and the end of the line as one sentence", async (t) => {
     const { master, device, close } = pty(t);
