@@ -18,6 +18,7 @@ class Dictionary {
   /** Open addressing: code at the hash of its pair, 0 for none. */
   readonly #table: Uint16Array;
   readonly #mask: number;
+  readonly #shift: number;
   last = FIRST - 1;
   bits = MIN_BITS;
   #in = 0;
@@ -27,12 +28,13 @@ class Dictionary {
 
   constructor(bits: number) {
     if (bits < MIN_BITS || bits > 16) throw new RangeError("bits: 9 to 16");
-    this.#maxCode = 2 ** bits - 1;
+    this.#maxCode = (1 << bits) - 1;
     this.#prefix = new Uint16Array(this.#maxCode + 1);
     this.#suffix = new Uint8Array(this.#maxCode + 1);
     this.#lengths = new Uint16Array(this.#maxCode + 1);
-    this.#table = new Uint16Array(2 ** (bits + 1));
+    this.#table = new Uint16Array(1 << (bits + 1));
     this.#mask = this.#table.length - 1;
+    this.#shift = 31 - bits;
     for (let i = 0; i < CLEAR; i++) {
       this.#suffix[i] = i;
       this.#lengths[i] = 1;
@@ -69,7 +71,7 @@ class Dictionary {
   }
   /** More bits when the next code needs them. */
   grow(): void {
-    if (this.last >= 2 ** this.bits - 1 && !this.full) this.bits++;
+    if (this.last >= (1 << this.bits) - 1 && !this.full) this.bits++;
   }
   lengthOf(code: number): number {
     return this.#lengths[code] as number;
@@ -102,7 +104,7 @@ class Dictionary {
     return false;
   }
   #hash(prefix: number, byte: number): number {
-    return (Math.imul((prefix << 8) | byte, 0x9e3779b1) >>> 15) & this.#mask;
+    return Math.imul((prefix << 8) | byte, 0x9e3779b1) >>> this.#shift;
   }
 }
 
@@ -123,9 +125,10 @@ class Bits {
     this.#count += bits;
     while (this.#count >= 8) {
       this.#count -= 8;
-      this.into[this.at++] = this.#left >>> this.#count; // beyond the end it is lost, which the length tells
+      if (this.at < this.into.length) this.into[this.at] = this.#left >>> this.#count; // beyond the end it is lost, which the length tells
+      this.at++;
     }
-    this.#left &= 2 ** this.#count - 1;
+    this.#left &= (1 << this.#count) - 1;
   }
   get dribble(): boolean {
     return this.#count > 0;
@@ -200,7 +203,7 @@ export class BsdDecompressor implements Expander {
   /** `limit`: most bytes that one packet may become. */
   constructor(bits: number, limit: number) {
     this.#d = new Dictionary(bits);
-    this.#maxCode = 2 ** bits - 1;
+    this.#maxCode = (1 << bits) - 1;
     this.#into = new Uint8Array(limit);
   }
   decompress(data: Uint8Array): Uint8Array | null {
@@ -217,7 +220,7 @@ export class BsdDecompressor implements Expander {
       if (count < d.bits) continue;
       count -= d.bits;
       const code = left >>> count;
-      left &= 2 ** count - 1;
+      left &= (1 << count) - 1;
       if (code === CLEAR) {
         if (i !== data.length - 1) return null; // only at the end of a packet
         d.clear();
