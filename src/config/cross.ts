@@ -109,6 +109,9 @@ function crossServers(config: Config, fault: (type: string, name: string, option
       if (owner !== undefined) fault("user", u.name, "ip", `${u.ip} belongs to ${owner}`);
       taken.set(u.ip, `user ${u.name}`);
     }
+    const six = u.routes?.find((r) => r.includes(":"));
+    const calls = [...config.servers.filter((s) => (u.server ?? s.name) === s.name).map((s) => s.ipv6), ...config.legs.filter((l) => l.role === "answer").map((l) => l.ipv6 !== "no")];
+    if (six !== undefined && calls.length > 0 && !calls.includes(true)) fault("user", u.name, "routes", `${six} is an IPv6 network, and the server has ipv6 = no`, "ipv6 = yes in the server section, or IPv4 networks alone");
     for (const s of config.servers) {
       if (u.ip === null && s.pool === null && (u.server ?? s.name) === s.name) fault("user", u.name, "ip", `server ${s.name} has no pool, so this user would get no address`, "a fixed ip, or a pool in the server section");
     }

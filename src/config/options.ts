@@ -106,20 +106,19 @@ export const server: Kind<ServerName> = kind("a host name or address, optionally
 }, "is neither a host name nor an address");
 
 /** Canonical prefixes; undefined when one is none, or has host bits. */
-function readPrefixes(s: string, ipv6: boolean): readonly string[] | undefined {
+function readPrefixes(s: string): readonly string[] | undefined {
   const list: string[] = [];
   for (const x of s.split(/\s+/)) {
     const p = parsePrefix(x);
     const written = canonicalIp(x.replace(/\/\d+$/, ""));
-    if (!p || (p.address.includes(":") && !ipv6) || p.address !== written) return undefined;
+    if (!p || p.address !== written) return undefined;
     list.push(`${p.address}/${p.length}`);
   }
   return list;
 }
 const NO_PREFIXES = "is no list of networks (host bits must be zero)";
-export const prefixes: Kind<readonly string[]> = many(kind("IPv4 networks such as 10.2.0.0/16, space separated", (s) => readPrefixes(s, false), NO_PREFIXES));
 export const networks: Kind<readonly string[]> = many(
-  kind("networks such as 10.2.0.0/16 or fd00:2::/48, space separated", (s) => readPrefixes(s, true), NO_PREFIXES),
+  kind("networks such as 10.2.0.0/16 or fd00:2::/48, space separated", readPrefixes, NO_PREFIXES),
 );
 
 export const ubus: Kind<string> = kind(

@@ -91,6 +91,7 @@ export const SERVER = {
   pool: optional(k.pool, "Addresses for users without a fixed one."),
   dns: optional(k.addresses4, "DNS servers told to clients; the first two count."),
   wins: optional(k.addresses4, "WINS servers told to clients; the first two count."),
+  ipv6: withDefault(k.yesNo, "no", "IPv6 for users who ask for it (IPV6CP): link-local addresses, and the IPv6 networks among their routes."),
   auth: withDefault(k.someOf(...AUTH_METHODS), "mschapv2 chap", "PPP authentication that is offered, best first."),
   second_login: withDefault(k.oneOf("replace", "refuse"), "replace", "A user who is connected calls again: the new session replaces the old one, or is refused."),
   max_sessions: withDefault(k.integer(1, 4096), "1000", "Most sessions at one time."),
@@ -100,7 +101,7 @@ export const USER = {
   username: optional(k.text(), "Name to log in with. Default: the name of the section."),
   password: required(k.secret, "PPP password."),
   ip: optional(k.address4, "Fixed address of this user."),
-  routes: optional(k.prefixes, "Networks behind this user (site to site)."),
+  routes: optional(k.networks, "Networks behind this user (site to site); those of IPv6 where the server has ipv6 = yes."),
   server: optional(k.text(64), "The server section this user may call. Default: all."),
 } as const;
 

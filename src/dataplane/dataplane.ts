@@ -137,7 +137,7 @@ export interface NetPlane {
   /** A netdev whose packets visit the control plane: a serial line is slow enough for that. Created, addressed, routed, up. */
   attachLine(line: PacketLine, cfg: IpConfig): Promise<LineInterface>;
   /** One netdev for all users of a server; sessions join and leave. */
-  openServer(cfg: { ifname: string; mtu: number; local4: string; pool: readonly string[]; clampMss: boolean }): Promise<ServerInterface>;
+  openServer(cfg: ServerNet): Promise<ServerInterface>;
   /** Makes sure that `server` stays reachable outside every tunnel: a host route by today's gateway. Returns its undo. */
   pinHostRoute(server: string): Promise<() => Promise<void>>;
   /**
@@ -148,6 +148,15 @@ export interface NetPlane {
   blockRoutes(prefixes: readonly string[]): () => Promise<void>;
   /** Our source address and the path's MTU towards `remote`. Rejects with SystemError when there is no route. */
   pathTo(remote: string): Promise<{ local: string; mtu: number; device: string }>;
+}
+export interface ServerNet {
+  readonly ifname: string;
+  readonly mtu: number;
+  readonly local4: string;
+  /** Our link-local address on the netdev; null: no IPv6. */
+  readonly local6: string | null;
+  readonly pool: readonly string[];
+  readonly clampMss: boolean;
 }
 export interface SessionInterface {
   readonly ifname: string;
@@ -174,10 +183,18 @@ export interface LineInterface extends NetInterface {
   /** An IP packet of the peer, for the host; only valid during the call. What is none is dropped and counted. */
   receive(packet: Packet): void;
 }
+/** A user's part in a server's netdev. */
+export interface UserInterface extends SessionInterface {
+  /**
+   * IPV6CP is open: the user's link-local address and the IPv6 networks among its routes are its own, and IPv6 packets pass;
+   * null (and before): none do. Rejects with SystemError, and then none do either.
+   */
+  setIpv6(peer: string | null): Promise<void>;
+}
 export interface ServerInterface {
   readonly ifname: string;
   /** Packets to `ip` and to `routes` go to `channel`; packets from it with other source addresses are dropped. */
-  attach(channel: CallChannel, ip: string, routes: readonly Route[]): Promise<SessionInterface>;
+  attach(channel: CallChannel, ip: string, routes: readonly Route[]): Promise<UserInterface>;
   close(): Promise<void>;
 }
 

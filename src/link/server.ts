@@ -1,6 +1,8 @@
 // A server: answers IKE, L2TP and PPP for its users on one netdev.
 import type { Timer } from "../core/clock.ts";
+import { linkLocal } from "../core/addr.ts";
 import type { Failure } from "../core/errors.ts";
+import { sameBytes } from "../core/text.ts";
 import type { LinkState } from "../core/events.ts";
 import { deviceName, needsIpsec } from "../config/cross.ts";
 import type { ServerConfig, UserConfig } from "../config/schema.ts";
@@ -9,6 +11,7 @@ import type { IkeConnection, IkeInfo } from "../ike/types.ts";
 import type { CallAnswer, TunnelAnswer } from "../l2tp/api.ts";
 import { type LinkDeps, systemFailure } from "./deps.ts";
 import { MPPE_GROWTH } from "../ppp/api.ts";
+import { freshId, type SharedIds } from "../ppp/ipv6cp.ts";
 import { AddressPool } from "./pool.ts";
 import { Session } from "./session.ts";
 import { fittingMtu, serverIke, tunnelConfig } from "./settings.ts";
@@ -27,6 +30,8 @@ export class ServerLink {
   readonly #flows = new Map<FlowId, IkeInfo>();
   readonly #sessions = new Set<Session>();
   readonly #tunnels = new Set<{ close(why: Failure): void }>();
+  /** The netdev's interface identifier is the same for all users; each of theirs is one user's. */
+  readonly #ids: SharedIds;
   #pool: AddressPool;
   #state: LinkState = "down";
   #since: number;
@@ -43,6 +48,9 @@ export class ServerLink {
     this.#since = deps.host.wallClock();
     this.#reopen = deps.clock.timer(`${cfg.name} reopen`, () => this.#open());
     this.#pool = this.#makePool();
+    this.#ids = {
+      local: freshId(deps.crypto), taken: (id) => [...this.#sessions].some((s) => s.id6 !== null && sameBytes(s.id6, id)),
+    };
   }
   get state(): LinkState {
     return this.#state;
@@ -61,7 +69,7 @@ export class ServerLink {
     const cfg = this.cfg;
     const pool = (cfg.pool ?? []).map((r) => `${r.first}-${r.last}`);
     const opening = this.#deps.plane.net
-      .openServer({ ifname: deviceName(cfg), mtu: this.#mtu() - (cfg.mppe === "no" ? 0 : MPPE_GROWTH), local4: cfg.local_ip, pool, clampMss: true })
+      .openServer({ ifname: deviceName(cfg), mtu: this.#mtu() - (cfg.mppe === "no" ? 0 : MPPE_GROWTH), local4: cfg.local_ip, local6: cfg.ipv6 ? linkLocal(this.#ids.local) : null, pool, clampMss: true })
       .then(async (net) => {
         try {
           if (needsIpsec(cfg)) {
@@ -131,7 +139,7 @@ export class ServerLink {
   #acceptCall(remote: L2tpRemote): CallAnswer {
     if (this.#state !== "up" || !this.#net) return { refuse: "the server is stopping" };
     if (this.#sessions.size >= this.cfg.max_sessions) return { refuse: `the server has its most sessions (${this.cfg.max_sessions})` };
-    const session = new Session(this.#deps, this.cfg, this.#net, remote, this.#mtu(remote), {
+    const session = new Session(this.#deps, this.cfg, this.#net, remote, this.#mtu(remote), this.cfg.ipv6 ? this.#ids : null, {
       user: (name) => this.#users().find((u) => u.name === name && (u.server === null || u.server === this.cfg.name)) ?? null,
       takeAddress: (user) => this.#takeAddress(user),
       releaseAddress: (ip) => this.#pool.release(ip),

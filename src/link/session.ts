@@ -1,10 +1,12 @@
 // One user's session at a server: a call, PPP in it, an address and routes on the server's netdev.
+import { linkLocal } from "../core/addr.ts";
 import type { Failure } from "../core/errors.ts";
 import type { ServerConfig, UserConfig } from "../config/schema.ts";
-import type { L2tpRemote, ServerInterface, SessionInterface } from "../dataplane/dataplane.ts";
+import type { L2tpRemote, ServerInterface, UserInterface } from "../dataplane/dataplane.ts";
 import type { CallOwner } from "../l2tp/api.ts";
 import type { Call } from "../l2tp/call.ts";
 import type { PppUp } from "../ppp/api.ts";
+import type { SharedIds } from "../ppp/ipv6cp.ts";
 import { PppSession } from "../ppp/session.ts";
 import { type LinkDeps, systemFailure } from "./deps.ts";
 import { pppServer } from "./settings.ts";
@@ -28,11 +30,15 @@ export class Session {
   readonly #server: ServerInterface;
   readonly #remote: L2tpRemote;
   readonly #mtu: number;
+  readonly #ids: SharedIds | null;
   readonly #owner: SessionOwner;
   #call: Call | null = null;
   #ppp: PppSession | null = null;
   #info: PppUp | null = null;
-  #net: SessionInterface | null = null;
+  #net: UserInterface | null = null;
+  /** The peer's, agreed on with IPV6CP; and as the netdev has it. */
+  #id6: Uint8Array | null = null;
+  #ip6: string | null = null;
   #config: UserConfig | null = null;
   #ip: string | null = null;
   #since = 0;
@@ -40,12 +46,13 @@ export class Session {
   #gone = false;
   #detaching: Promise<void> = Promise.resolve();
 
-  constructor(deps: LinkDeps, cfg: ServerConfig, server: ServerInterface, remote: L2tpRemote, mtu: number, owner: SessionOwner) {
+  constructor(deps: LinkDeps, cfg: ServerConfig, server: ServerInterface, remote: L2tpRemote, mtu: number, ids: SharedIds | null, owner: SessionOwner) {
     this.#deps = deps;
     this.#cfg = cfg;
     this.#server = server;
     this.#remote = remote;
     this.#mtu = mtu;
+    this.#ids = ids;
     this.#owner = owner;
     this.callOwner = { onUp: (call) => this.#start(call), onDown: (_, why) => this.#callDown(why) };
   }
@@ -55,10 +62,14 @@ export class Session {
   get ip(): string | null {
     return this.#ip;
   }
+  /** The peer's interface identifier while IPV6CP is open. */
+  get id6(): Uint8Array | null {
+    return this.#id6;
+  }
 
   #start(call: Call): void {
     this.#call = call;
-    this.#ppp = new PppSession(this.#deps, call.channel, pppServer(this.#cfg, this.#deps.host, this.#mtu), {
+    this.#ppp = new PppSession(this.#deps, call.channel, pppServer(this.#cfg, this.#deps.host, this.#mtu, this.#ids), {
       secretOf: (name) => this.#owner.user(name)?.password ?? null,
       admit: (name) => {
         const user = this.#owner.user(name);
@@ -72,6 +83,10 @@ export class Session {
       },
       onPhase: () => this.#dropNet(), // the peer negotiates anew: until PPP is up again no packet may pass
       onUp: (info) => this.#up(call, info),
+      onIpv6: (ids) => {
+        this.#id6 = ids?.remote ?? null;
+        this.#setIpv6();
+      },
       onDown: (why) => {
         this.#ppp = null;
         this.#leave(why);
@@ -98,9 +113,22 @@ export class Session {
         this.#since = this.#deps.host.wallClock();
         this.#announced = true;
         this.#deps.log.emit({ kind: "session.up", link: this.#cfg.name, user: user.name, ip, peer: this.#remote.address, session: this.id });
+        this.#setIpv6();
       },
       (e: unknown) => this.end(systemFailure(e)),
     );
+  }
+
+  /** IPv6 comes and goes by itself; a session without it is a session. */
+  #setIpv6(): void {
+    const net = this.#net;
+    const peer = this.#id6 && linkLocal(this.#id6);
+    if (!net || this.#ip6 === peer) return;
+    this.#ip6 = peer;
+    net.setIpv6(peer).catch((e: unknown) => {
+      if (this.#net === net) this.#ip6 = null;
+      this.#deps.log.emit({ kind: "daemon.warning", link: this.#cfg.name, text: `no IPv6 for user ${this.user ?? ""}: ${systemFailure(e).text}` });
+    });
   }
 
   /** Ends the session politely: PPP, then the call. */
@@ -130,6 +158,7 @@ export class Session {
   #dropNet(): void {
     const net = this.#net;
     this.#net = null;
+    this.#ip6 = null;
     if (net) this.#detaching = net.detach().catch(() => {});
   }
   #releaseIp(): void {
@@ -140,7 +169,7 @@ export class Session {
   status(): SessionStatus {
     const t = this.#net?.counters() ?? { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
     return {
-      session: this.id, user: this.user ?? "", ip: this.#ip ?? "", since: isoTime(this.#since), peer: this.#remote.address, auth: this.#info?.auth ?? "",
+      session: this.id, user: this.user ?? "", ip: this.#ip ?? "", ip6: this.#ip6, since: isoTime(this.#since), peer: this.#remote.address, auth: this.#info?.auth ?? "",
       tunnel: this.#call?.tunnel.id ?? 0, call: this.#call?.id ?? 0,
       rx_bytes: t.rxBytes, tx_bytes: t.txBytes, rx_packets: t.rxPackets, tx_packets: t.txPackets,
     };

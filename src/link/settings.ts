@@ -8,6 +8,7 @@ import type { TunnelConfig } from "../l2tp/api.ts";
 import type { Host } from "../ports/ports.ts";
 import type { PppConfig } from "../ppp/api.ts";
 import type { AuthMethod } from "../ppp/auth/methods.ts";
+import type { SharedIds } from "../ppp/ipv6cp.ts";
 
 const MIB = 1024 * 1024;
 
@@ -72,10 +73,12 @@ export function pppClient(c: ClientConfig, host: Host, mru: number): PppConfig {
     ipcp: { local: null, remote: null, requestDns: c.peerdns, requestWins: c.peerdns }, ...coding(c),
   };
 }
-export function pppServer(c: ServerConfig, host: Host, mru: number): PppConfig {
+/** `ids`: of the server's netdev, where it has IPv6. */
+export function pppServer(c: ServerConfig, host: Host, mru: number, ids: SharedIds | null): PppConfig {
   return {
     link: c.name, role: "server", mru, hostName: c.hostname ?? host.hostname(), identity: null, refuse: [], require: required(c), echo: c.keepalive,
     ipcp: { local: c.local_ip, remote: null, requestDns: false }, ...coding(c),
+    ...(ids ? { ipv6: true, ipv6Ids: ids } : {}),
   };
 }
 

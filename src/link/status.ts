@@ -70,6 +70,8 @@ export interface SessionStatus extends Traffic {
   readonly session: number;
   readonly user: string;
   readonly ip: string;
+  /** The user's link-local address while IPv6 passes. */
+  readonly ip6: string | null;
   readonly since: string;
   readonly peer: string;
   readonly auth: string;

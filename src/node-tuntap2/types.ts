@@ -76,7 +76,7 @@ export interface CallParams {
   readonly innerRemotePort: number;
   readonly pppHeader: Uint8Array; // 0 to 4 bytes in front of an IPv4 packet, e.g. ff 03 00 21; with 57 at the end for IPv6
   readonly ip: boolean; // IPCP is open: IP packets pass; otherwise they are dropped by name
-  readonly ip6: boolean; // IPV6CP is open: all IPv6 of `dev` goes to this call, and the peer's comes in; one call a device
+  readonly ip6: boolean; // IPV6CP is open: IPv6 packets pass; otherwise those of the peer go up whole
   readonly sequencing: boolean; // stamp Ns (starting at 0) on what we send
   readonly allUp: boolean; // every packet visits TypeScript, both ways: data messages as they are (upData), IP packets of the host after clamping (upIp)
   readonly clampMss: number; // largest TCP MSS for IPv4 let through in SYNs both ways (20 less for IPv6), 0 none
@@ -110,8 +110,8 @@ export interface FastPath {
   removeCall(call: number): void; // its routes must be gone
   /** [rx packets, rx bytes, tx packets, tx bytes] of IP packets. */
   callCounters(call: number): readonly [number, number, number, number];
-  /** Outbound IP lookup of a device: longest prefix first. `length` in bits. Client links use 0.0.0.0/0. */
-  addRoute(dev: number, prefix: Uint8Array, length: number, call: number): void; // IPv4; host bits 0; RangeError when there already
+  /** Outbound IP lookup of a device: longest prefix first. `length` in bits. Client links use 0.0.0.0/0 and ::/0. */
+  addRoute(dev: number, prefix: Uint8Array, length: number, call: number): void; // 4 or 16 bytes; host bits 0; RangeError when there already
   removeRoute(dev: number, prefix: Uint8Array, length: number): void;
   /**
    * Slots 0..n-1 hold IP packets of `dev`. Each is looked up, clamped, stamped (PPP, L2TP, UDP), sealed; its KIND says by which

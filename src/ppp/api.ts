@@ -7,7 +7,7 @@ import type { Crypto, LinkOptions, Zlib } from "../ports/ports.ts";
 import type { AuthMethod } from "./auth/methods.ts";
 import type { Assignment } from "./ipcp.ts";
 import type { MppeBits } from "./compress/mppe.ts";
-import type { Ipv6Ids } from "./ipv6cp.ts";
+import type { Ipv6Ids, SharedIds } from "./ipv6cp.ts";
 import type { EchoPolicy } from "./lcp.ts";
 
 export interface PppConfig {
@@ -43,6 +43,8 @@ export interface PppConfig {
   readonly mppe?: MppeBits | null;
   /** IPV6CP too, where the peer has it; false unless given: it is rejected. */
   readonly ipv6?: boolean;
+  /** With ipv6, at a server: without them the identifiers are this session's own. */
+  readonly ipv6Ids?: SharedIds;
 }
 
 /** What MPPE adds to a packet, in bytes: its header, and a protocol number of two bytes. */

@@ -15,16 +15,24 @@ export interface Ipv6Ids {
   readonly remote: Uint8Array;
 }
 
+/** A server's: its own is the same for all of its users, and each of theirs is their own. */
+export interface SharedIds {
+  readonly local: Uint8Array;
+  taken(id: Uint8Array): boolean;
+}
+
 export class Ipv6cpOptions implements OptionPolicy {
   readonly #rng: Rng;
+  readonly #shared: SharedIds | null;
   #local = new Uint8Array(SIZE);
   #remote: Uint8Array | null = null;
 
-  constructor(rng: Rng) {
+  constructor(rng: Rng, shared: SharedIds | null = null) {
     this.#rng = rng;
+    this.#shared = shared;
   }
   reset(): void {
-    this.#local = this.#fresh();
+    this.#local = this.#shared ? Uint8Array.from(this.#shared.local) : this.#fresh();
     this.#remote = null;
   }
   /** What holds when the protocol is open; null without an identifier of the peer. */
@@ -37,6 +45,7 @@ export class Ipv6cpOptions implements OptionPolicy {
   }
   naked(o: Option): Failure | null {
     if (o.type !== INTERFACE_ID) return null;
+    if (this.#shared) return failure("no-ipv6", "the peer does not take this server's interface identifier");
     const good = isId(o.data) && !(this.#remote && sameBytes(o.data, this.#remote));
     this.#local = good ? o.data.slice() : this.#fresh();
     return null;
@@ -46,7 +55,7 @@ export class Ipv6cpOptions implements OptionPolicy {
   }
   judge(o: Option): Verdict {
     if (o.type !== INTERFACE_ID || o.data.length !== SIZE) return REJECT;
-    return isId(o.data) && !sameBytes(o.data, this.#local) ? ACK : nak(this.#fresh());
+    return this.#free(o.data) ? ACK : nak(this.#fresh());
   }
   missing(seen: ReadonlySet<number>): Option[] {
     return seen.has(INTERFACE_ID) ? [] : [{ type: INTERFACE_ID, data: this.#fresh() }];
@@ -55,16 +64,23 @@ export class Ipv6cpOptions implements OptionPolicy {
     this.#remote = options.find((o) => o.type === INTERFACE_ID)?.data.slice() ?? null;
   }
 
-  /** Nobody else's: random, without the bit that says "unique in the world" (RFC 4291 §2.5.1). */
   #fresh(): Uint8Array<ArrayBuffer> {
     for (;;) {
-      const id = Uint8Array.from(this.#rng.random(SIZE));
-      id[0] = (id[0] as number) & ~2;
-      if (isId(id) && !sameBytes(id, this.#local)) return id;
+      const id = freshId(this.#rng);
+      if (this.#free(id)) return id;
     }
+  }
+  #free(id: Uint8Array): boolean {
+    return isId(id) && !sameBytes(id, this.#local) && !this.#shared?.taken(id);
   }
 }
 
+/** Nobody else's: random, without the bit that says "unique in the world" (RFC 4291 §2.5.1). */
+export function freshId(rng: Rng): Uint8Array<ArrayBuffer> {
+  const id = Uint8Array.from(rng.random(SIZE));
+  id[0] = (id[0] as number) & ~2;
+  return id;
+}
 /** Zero is the question for one. */
 function isId(id: Uint8Array): boolean {
   return id.length === SIZE && id.some((b) => b !== 0);

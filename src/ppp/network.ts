@@ -9,7 +9,7 @@ import type { Coding, MppeSource } from "./coding.ts";
 import type { ControlPacket } from "./cp.ts";
 import { PROTOCOL } from "./frame.ts";
 import { type Assignment, IpcpOptions, type IpcpWants } from "./ipcp.ts";
-import { Ipv6cpOptions, type Ipv6Ids } from "./ipv6cp.ts";
+import { Ipv6cpOptions, type Ipv6Ids, type SharedIds } from "./ipv6cp.ts";
 import { ControlProtocol, type Odd, type ProtocolEvents } from "./negotiate.ts";
 import type { MppeBits } from "./compress/mppe.ts";
 import { failure } from "./words.ts";
@@ -20,6 +20,7 @@ const RESET_MS = 1500;
 /** What is wanted beside IPv4. */
 export interface NetworkWants {
   readonly ipv6: boolean;
+  readonly ipv6Ids: SharedIds | null;
   /** Null: the channel's packets do not visit us, so there is no compression, whatever is wanted. */
   readonly coding: Coding | null;
   readonly vj: boolean;
@@ -154,7 +155,7 @@ export class Network<O> {
         this.#resetTimer = this.#clock.timer("ccp-reset", () => this.askReset());
       }
       if (more.ipv6) {
-        const options = new Ipv6cpOptions(this.#rng);
+        const options = new Ipv6cpOptions(this.#rng, more.ipv6Ids);
         this.#ipv6cp = { options, protocol: new ControlProtocol(this.#clock, "ipv6cp", options, self, Network.#IPV6CP) };
         this.#ipv6cp.protocol.open();
       }

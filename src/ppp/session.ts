@@ -343,7 +343,7 @@ export class PppSession {
       return;
     }
     this.#net.open(wants, {
-      ipv6, coding, vj: compression?.vj ?? false, bsd: compression?.bsd ?? false,
+      ipv6, ipv6Ids: this.#cfg.ipv6Ids ?? null, coding, vj: compression?.vj ?? false, bsd: compression?.bsd ?? false,
       deflate: (compression?.deflate ?? false) && this.#hasZlib(),
       // After version 1 fewer bits would need the LAN Manager hash, which gives the password away.
       mppe: mppe && keys && { least: keys.master.version === 1 ? 128 : mppe, source: { ...keys, crypto: this.#deps.crypto } },

@@ -55,7 +55,7 @@ test("IP packets find their user by the longest prefix, and a forged source is d
   r.a.plane.net.onPacket = (ifname, p) => seen.push(`${ifname} ${p.subarray(16, 20).join(".")}`);
   r.b.plane.net.onPacket = (ifname, p) => seen.push(`${ifname} ${p.subarray(12, 16).join(".")}`);
   await r.a.plane.net.attachClient(r.ca, { ifname: "c0", mtu: 1400, local4: "10.0.0.2", peer4: "10.0.0.1", routes: [], clampMss: true });
-  const server = await r.b.plane.net.openServer({ ifname: "s0", mtu: 1400, local4: "10.0.0.1", pool: [], clampMss: true });
+  const server = await r.b.plane.net.openServer({ ifname: "s0", mtu: 1400, local4: "10.0.0.1", local6: null, pool: [], clampMss: true });
   const user = await server.attach(r.cb, "10.0.0.2", [{ prefix: "192.168.1.0/24" }]);
   r.b.plane.net.transmit("s0", ip("10.9.9.9", "10.0.0.2"));
   r.b.plane.net.transmit("s0", ip("10.9.9.9", "192.168.1.7"));

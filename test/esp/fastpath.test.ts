@@ -258,7 +258,7 @@ for (const [name, make] of KINDS) {
       return r.fp.rx("udp4500", b, 1);
     };
     assert.equal(send(packet), 0);
-    assert.equal(drop(l.fp, "ip.no-session"), 1);
+    assert.equal(drop(l.fp, "ip.not-open"), 1);
     l.fp.setCall(l.call, { ...l.callParams, ip6: true, ip: false });
     assert.equal(send(packet), 1);
     assert.equal(receive(), 1, "its protocol is not open here: TypeScript may reject it");
@@ -273,14 +273,24 @@ for (const [name, make] of KINDS) {
     assert.equal(drop(l.fp, "ip.bad"), 40); // nothing at all is no packet
     assert.equal(send(ip6(SIX, SIX, new Uint8Array(0), 59)), 1);
     const second = l.fp.addCall({ ...l.callParams, localCall: 9 });
-    assert.throws(() => l.fp.setCall(second, { ...l.callParams, localCall: 9, ip6: true }), RangeError);
-    l.fp.setCall(l.call, l.callParams);
-    assert.equal(send(packet), 0);
     l.fp.setCall(second, { ...l.callParams, localCall: 9, ip6: true, peerCall: 81 });
-    assert.equal(send(packet), 1);
+    const to = Uint8Array.from(SIX).map((b, i) => (i < 8 ? b : 0));
+    assert.throws(() => l.fp.addRoute(1, Uint8Array.from(SIX), 64, second), /host bits/);
+    assert.throws(() => l.fp.addRoute(1, to, 129, second), RangeError);
+    assert.throws(() => l.fp.addRoute(1, new Uint8Array(5), 1, second), RangeError);
+    l.fp.addRoute(1, to, 64, second);
+    assert.throws(() => l.fp.addRoute(1, to, 64, l.call), /there already/);
+    l.fp.setCall(l.call, l.callParams);
+    assert.equal(send(packet), 1, "the longer prefix");
+    assert.throws(() => l.fp.removeCall(second), /has routes/);
+    l.fp.removeRoute(1, to, 64);
+    assert.throws(() => l.fp.removeRoute(1, to, 64), /not there/);
     l.fp.removeCall(second);
     assert.equal(send(packet), 0);
-    assert.equal(drop(l.fp, "ip.no-session"), 3);
+    assert.equal(drop(l.fp, "ip.not-open"), 2);
+    l.fp.removeRoute(1, new Uint8Array(16), 0);
+    assert.equal(send(packet), 0);
+    assert.equal(drop(l.fp, "ip.no-session"), 1);
   });
 
   test(`${name}: numbering: Ns starts at 0, counts per call and wraps; what carries Ns goes up whole`, () => {
@@ -335,6 +345,45 @@ test("several hundred calls and routes: the library finds what a plain list find
     for (const [a, b, c, d] of targets) {
       put(ring, 0, ip4(SRC, [a, b, c, d], new Uint8Array(0)));
       const best = [...model.values()].filter((m) => mask(ip(a, b, c, d), m.length) === m.n).sort((x, y) => y.length - x.length)[0];
+      const before = best ? fp.callCounters(best.call)[2] : 0;
+      assert.equal(fp.tx(5, ring, 1), best ? 1 : 0);
+      if (best) assert.equal(fp.callCounters(best.call)[2], before + 1);
+    }
+    fp.close();
+  }), { numRuns: 200 });
+});
+
+test("IPv6 routes of several calls and devices: the library finds what a plain list finds", () => {
+  const octet = fc.constantFrom(0, 1, 0x80);
+  const route = fc.record({ at: fc.tuple(octet, octet, octet), length: fc.constantFrom(0, 1, 8, 16, 48, 63, 64, 65, 127, 128), dev: fc.constantFrom(5, 6), remove: fc.boolean() });
+  const address = ([a, b, c]: readonly number[]): Uint8Array => Uint8Array.of(0x20, a ?? 0, 0, 0, 0, 0, 0, b ?? 0, 0, 0, 0, 0, 0, 0, 0, c ?? 0);
+  const masked = (ip: Uint8Array, length: number): Uint8Array => ip.map((x, i) => x & (0xff00 >> Math.max(0, Math.min(8, length - 8 * i))));
+  fc.assert(fc.property(fc.array(route, { maxLength: 40 }), fc.array(fc.tuple(octet, octet, octet), { maxLength: 20 }), (routes, targets) => {
+    const fp = library();
+    const flow = fp.addFlow({ local: A4, remote: B4, localPort: 1701, remotePort: 1701, encap: "clear" });
+    const model = new Map<string, { net: Uint8Array; length: number; dev: number; call: number }>();
+    routes.forEach((r, i) => {
+      const net = masked(address(r.at), r.length);
+      const key = `${r.dev} ${net}/${r.length}`;
+      const there = model.get(key);
+      if (there && r.remove) {
+        fp.removeRoute(r.dev, net, r.length);
+        fp.removeCall(there.call);
+        model.delete(key);
+      } else if (!there) {
+        const call = fp.addCall({
+          flow, dev: r.dev, localTunnel: 1, localCall: i + 1, peerTunnel: 1, peerCall: 1000 + i, innerLocalPort: 1701, innerRemotePort: 1701,
+          pppHeader: new Uint8Array(0), ip: false, ip6: true, sequencing: false, allUp: false, clampMss: 0, checkSource: false,
+        });
+        fp.addRoute(r.dev, net, r.length, call);
+        model.set(key, { net, length: r.length, dev: r.dev, call });
+      }
+    });
+    const ring = lib.ring(1);
+    for (const t of targets) {
+      const to = address(t);
+      put(ring, 0, ip6([...to], [...to], new Uint8Array(0), 59));
+      const best = [...model.values()].filter((m) => m.dev === 5 && masked(to, m.length).join() === m.net.join()).sort((x, y) => y.length - x.length)[0];
       const before = best ? fp.callCounters(best.call)[2] : 0;
       assert.equal(fp.tx(5, ring, 1), best ? 1 : 0);
       if (best) assert.equal(fp.callCounters(best.call)[2], before + 1);

@@ -65,6 +65,7 @@ export function end(fp: FastPath, left: boolean, o: Options = {}): End {
   };
   const call = fp.addCall(callParams);
   fp.addRoute(1, new Uint8Array(4), 0, call);
+  fp.addRoute(1, new Uint8Array(16), 0, call);
   return { fp, flow, call, saIn, saOut, flowParams, callParams };
 }
 

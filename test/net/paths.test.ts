@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { Daemon } from "./daemon.ts";
-import { type Ns, scenario } from "./harness.ts";
+import { type Ns, scenario, sh, until } from "./harness.ts";
 import { B, CLEAR_L2TP, clientConfig, lan, NOT_PROTECTED, pair, PASSWORD, serverConfig, three, two } from "./sites.ts";
 
-async function pingsAll(from: Ns, to: string, count = 5): Promise<void> {
-  const p = await from.ping(to, count, 0.1);
+async function pingsAll(from: Ns, to: string, count = 5, ...more: string[]): Promise<void> {
+  const p = await from.ping(to, count, 0.1, more);
   assert.deepEqual([p.sent, p.received], [count, count], `ping ${to}`);
 }
 
@@ -60,6 +60,35 @@ describe("paths", { concurrency: 3 }, () => {
     }
     assert.equal((await a.routes()).includes("10.2.0.0/16"), false);
   });
+
+  for (const more of [{}, { deflate: "yes" }, { sequencing: "yes" }]) {
+    scenario(`IPv6 between two sites${Object.keys(more).map((k) => `, with ${k}`).join("")}: our client, our server, and nothing in the clear`, {}, async (lab) => {
+      const { a, b } = await two(lab);
+      for (const ns of [a, b]) await sh(`ip netns exec ${ns.name} sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0 net.ipv6.conf.all.forwarding=1`);
+      await sh(`ip -n ${a.name} -6 addr add fd00:1::1/128 dev lo; ip -n ${b.name} -6 addr add fd00:2::1/128 dev lo`);
+      const wire = await b.capture("wan");
+      const users = { "user branch1": { password: PASSWORD, ip: "10.99.0.10", routes: "10.1.0.0/16 fd00:1::/48" } };
+      const { client, server } = await pair(a, b, clientConfig({ routes: "10.2.0.0/16 fd00:2::/48", ipv6: "yes", ...more }), serverConfig({ ipv6: "yes", ...more }, users));
+      await client.start();
+      await client.waitUp("hq");
+      const s = await client.statusWhere("hq", "has IPv6", 5000, (x) => x.local_ip6 !== null);
+      await until("the server's side of it", 5000, async () => (await server.serverStatus("lns")).sessions[0]?.ip6 === s.local_ip6);
+      await pingsAll(b, `${s.local_ip6}%l2tps-lns`);
+      await pingsAll(a, "fd00:2::1", 5, "-I", "fd00:1::1");
+      await pingsAll(b, "fd00:1::1", 5, "-I", "fd00:2::1");
+      const listener = b.spawn("iperf3", "-s", "--forceflush");
+      await listener.line(/listening/, 5000);
+      const tcp = await a.run("iperf3", "-c", "fd00:2::1", "-B", "fd00:1::1", "-t", "1", "-J");
+      const bits = (JSON.parse(tcp.stdout) as { end?: { sum_received?: { bits_per_second: number } } }).end?.sum_received?.bits_per_second ?? 0;
+      assert.ok(bits > 2e6, `TCP: ${bits} bit/s`);
+      assert.equal((await client.stop()).code, 0);
+      await until("the session is gone", 5000, async () => (await server.serverStatus("lns")).sessions.length === 0);
+      assert.doesNotMatch((await b.run("ip", "-6", "route")).stdout, /fd00:1::/, "its route is gone");
+      assert.equal((await server.stop()).code, 0);
+      await wire.stop();
+      assert.deepEqual(await wire.lines(`(${NOT_PROTECTED}) or ip6 net fd00::/16`), []);
+    });
+  }
 
   for (const options of [{ deflate: "yes", vj: "yes", sequencing: "yes" }, { bsdcomp: "yes" }, { mppe: "128" }]) {
     scenario(`compression and encryption inside the tunnel: ${Object.keys(options).join(" and ")}`, {}, async (lab) => {

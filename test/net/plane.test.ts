@@ -126,7 +126,7 @@ class Helper {
     call.configure({ sendAccm: 0, recvAccm: 0, pfc: false, acfc: s.right, mtu: 1400 });
     this.#call = call;
     if (s.server) {
-      this.#server = await plane.net.openServer({ ifname: s.ifname, mtu: 1400, local4: "10.7.0.1", pool: [], clampMss: true });
+      this.#server = await plane.net.openServer({ ifname: s.ifname, mtu: 1400, local4: "10.7.0.1", local6: null, pool: [], clampMss: true });
       this.#net = await this.#server.attach(call, "10.7.0.2", [{ prefix: "192.168.7.0/24" }]);
     } else {
       const routes = [{ prefix: "10.9.0.0/16", metric: 50 }];

@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { hex, unhex } from "../../src/core/text.ts";
 import type { PppConfig } from "../../src/ppp/api.ts";
-import type { Ipv6Ids } from "../../src/ppp/ipv6cp.ts";
+import { Ipv6cpOptions, type Ipv6Ids } from "../../src/ppp/ipv6cp.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
 import { CLIENT, CODE, End, join, PROTOCOL, scripted, SERVER, Side, testCrypto, type Trouble } from "./pair.ts";
 
@@ -30,6 +30,25 @@ function two(six: readonly [boolean, boolean], trouble: Trouble = {}, seeds: rea
   s.side.session.start();
   return { clock, c, s };
 }
+
+test("a server's identifier is one for all users, and theirs are never another's", () => {
+  const local = h("0011 2233 4455 6677");
+  const others = new Set(["8888888888888888"]);
+  const rng = testCrypto(5);
+  let next = ["8888888888888888", "0011223344556677", "0000000000000000", "4242424242424242"];
+  const o = new Ipv6cpOptions({ random: (n) => (next.length > 0 ? h(next.shift() ?? "") : rng.random(n)) }, { local, taken: (id) => others.has(hex(id)) });
+  o.reset();
+  assert.deepEqual(o.request().map((x) => hex(x.data)), [hex(local)]);
+  const judge = (id: string): string => {
+    const v = o.judge({ type: 1, data: h(id) });
+    return v.is === "nak" ? `nak ${hex(v.instead)}` : v.is;
+  };
+  assert.equal(judge("0000000000000001"), "ack");
+  assert.equal(judge("8888888888888888"), "nak 4042424242424242", "without the bit that says unique in the world, and free");
+  for (const bad of ["0000000000000000", "0011223344556677", "8888888888888888"]) assert.match(judge(bad), /^nak /);
+  assert.equal(o.naked({ type: 1, data: h("0000000000000009") })?.code, "no-ipv6", "it cannot be another one for one of them");
+  next = [];
+});
 
 describe("two of ours", () => {
   test("both learn both identifiers, once, and again after a new start", async () => {

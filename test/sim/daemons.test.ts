@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { SimNat } from "./simnet.ts";
+import { formatIp, parseIp } from "../../src/core/addr.ts";
 import { concat, hex, unhex } from "../../src/core/text.ts";
 import { client, clientConf, SERVER_CONF, type Site, server, World } from "./world.ts";
 
@@ -28,6 +29,10 @@ function packet(from: string, to: string, n: number): Uint8Array {
   return p;
 }
 const numberOf = (p: Uint8Array): number => ((p[28] ?? 0) << 24) | ((p[29] ?? 0) << 16) | ((p[30] ?? 0) << 8) | (p[31] ?? 0);
+
+function packet6(from: string, to: string): Uint8Array {
+  return concat([Uint8Array.of(0x60, 0, 0, 0, 0, 0, 59, 64), parseIp(from) ?? assert.fail(from), parseIp(to) ?? assert.fail(to)]);
+}
 
 describe("two daemons", () => {
   test("up, packets both ways, status of both, down", async () => {
@@ -60,6 +65,31 @@ describe("two daemons", () => {
     assert.deepEqual([server(b).sessions.length, server(b).peers, a.plane.net.devices.size], [0, 0, 0]);
     assert.equal(clear(), 0);
     assert.ok(![...a.lines, ...b.lines].some((l) => /swordfish|wonderland/.test(l)));
+  });
+
+  test("IPv6 between two sites: link-local addresses, networks of either side, nobody else's sources, and two users apart", async () => {
+    const w = new World();
+    const conf = SERVER_CONF.replace("listen", "ipv6 = yes\nlisten").replace("routes = 192.168.10.0/24", "routes = 192.168.10.0/24 fd00:1::/48");
+    const { a, b } = pair(w, "ipv6 = yes", conf);
+    const c = w.site(w.net.host("c", ["203.0.113.9"]), clientConf("ipv6 = yes").replace("branch", "second"));
+    await w.until(() => isUp(a) && isUp(c) && server(b).sessions.every((s) => s.ip6 !== null) && server(b).sessions.length === 2, 5000, "up", a, b, c);
+    assert.deepEqual([client(a).local_ip6, client(c).local_ip6].sort(), server(b).sessions.map((s) => s.ip6).sort());
+    const got: string[] = [];
+    for (const [s, n] of [[a, "a"], [b, "b"], [c, "c"]] as const) s.plane.net.onPacket = (dev, p) => void got.push(`${n} ${dev} ${formatIp(p.subarray(8, 24))} > ${formatIp(p.subarray(24, 40))}`);
+    const send = (s: Site, dev: string, from: string, to: string): void => s.plane.net.transmit(dev, packet6(from, to));
+    const ll = (s: Site): string => client(s).local_ip6 ?? assert.fail();
+    send(a, "l2tps-hq", "fd00:1::5", "fd00:2::5");
+    send(a, "l2tps-hq", "fd00:9::5", "fd00:2::5"); // not this user's
+    send(c, "l2tps-hq", "fd00:1::5", "fd00:2::5"); // another user's
+    send(c, "l2tps-hq", ll(c), "fe80::1");
+    send(b, "l2tps-lns", "fd00:2::5", "fd00:1::5");
+    send(b, "l2tps-lns", "fe80::1", ll(c));
+    send(b, "l2tps-lns", "fd00:2::5", "fd00:3::5"); // nobody's
+    await w.run(100);
+    assert.deepEqual(got.sort(), [
+      "a l2tps-hq fd00:2::5 > fd00:1::5", "b l2tps-lns fd00:1::5 > fd00:2::5", `b l2tps-lns ${ll(c)} > fe80::1`, `c l2tps-hq fe80::1 > ${ll(c)}`,
+    ].sort());
+    assert.equal(server(b).drops["ip.spoofed"], 2);
   });
 
   test("compression and MPPE inside the tunnel: every packet comes out as it went in, with loss and reordering too", async () => {

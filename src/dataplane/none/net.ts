@@ -1,16 +1,16 @@
 // Netdevs that exist only as names: a test sends packets in and sees packets come out.
-import { inPrefix, parsePrefix } from "../../core/addr.ts";
+import { formatIp, inPrefix, isIp6, parsePrefix } from "../../core/addr.ts";
 import type { Prefix } from "../../core/addr.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
 import { SystemError } from "../../core/errors.ts";
 import { Packet } from "../../core/packet.ts";
-import type { CallChannel, IpConfig, LineInterface, NetInterface, NetPlane, PacketLine, Route, ServerInterface, SessionInterface } from "../dataplane.ts";
+import type { CallChannel, IpConfig, LineInterface, NetInterface, NetPlane, PacketLine, Route, ServerInterface, ServerNet, UserInterface } from "../dataplane.ts";
 import { NoneCall } from "./l2tp.ts";
 import type { SimNode } from "./sim.ts";
 
 interface Session {
   readonly call: { sendIp(packet: Uint8Array): void };
-  readonly prefixes: readonly Prefix[];
+  prefixes: readonly Prefix[];
 }
 interface Netdev {
   readonly ifname: string;
@@ -40,11 +40,11 @@ export class NoneNet implements NetPlane {
   }
   async attachClient(channel: CallChannel, cfg: IpConfig): Promise<NetInterface> {
     const dev = this.#open(cfg.ifname);
-    const i = this.#join(dev, channel, ["0.0.0.0/0"], false);
+    const i = this.#join(dev, channel, ["0.0.0.0/0"], ["::/0"], false);
     return {
       ...i,
       setIpv6: async (local) => {
-        (channel as NoneCall).ip6 = local !== null;
+        await i.setIpv6(local);
         dev.local6 = local;
       },
       detach: async () => {
@@ -55,7 +55,7 @@ export class NoneNet implements NetPlane {
   }
   async attachLine(line: PacketLine, cfg: IpConfig): Promise<LineInterface> {
     const dev = this.#open(cfg.ifname);
-    dev.sessions.add({ call: { sendIp: (p) => line.transmit(Packet.of(p)) }, prefixes: prefixes(["0.0.0.0/0"]) });
+    dev.sessions.add({ call: { sendIp: (p) => line.transmit(Packet.of(p)) }, prefixes: prefixes(["0.0.0.0/0", "::/0"]) });
     return {
       ifname: dev.ifname,
       counters: () => line.counters(),
@@ -66,11 +66,16 @@ export class NoneNet implements NetPlane {
       detach: async () => void this.devices.delete(cfg.ifname),
     };
   }
-  async openServer(cfg: Parameters<NetPlane["openServer"]>[0]): Promise<ServerInterface> {
+  async openServer(cfg: ServerNet): Promise<ServerInterface> {
     const dev = this.#open(cfg.ifname);
+    dev.local6 = cfg.local6;
     return {
       ifname: cfg.ifname,
-      attach: async (channel, ip, routes: readonly Route[]) => this.#join(dev, channel, [ip, ...routes.map((r) => r.prefix)], true),
+      attach: async (channel, ip, routes: readonly Route[]) => {
+        const all = routes.map((r) => r.prefix);
+        const i = this.#join(dev, channel, [ip, ...all.filter((p) => !isIp6(p))], all.filter(isIp6), true);
+        return { ...i, setIpv6: (peer) => i.setIpv6(peer, peer) };
+      },
       close: async () => void this.devices.delete(cfg.ifname),
     };
   }
@@ -97,12 +102,11 @@ export class NoneNet implements NetPlane {
   transmit(ifname: string, packet: Uint8Array): void {
     const dev = this.devices.get(ifname);
     const six = (packet[0] as number) >> 4 === 6;
-    const to = packet.subarray(16, 20).join(".");
+    const to = formatIp(six ? packet.subarray(24, 40) : packet.subarray(16, 20));
     let best: Session | null = null;
     let length = -1;
     for (const s of dev?.sessions ?? []) {
-      if (six && dev?.local6 != null) best = s;
-      if (six) continue;
+      if (six && dev?.local6 == null) continue;
       for (const p of s.prefixes) if (p.length > length && inPrefix(to, p)) [best, length] = [s, p.length];
     }
     if (!best) {
@@ -117,19 +121,23 @@ export class NoneNet implements NetPlane {
     this.devices.set(ifname, dev);
     return dev;
   }
-  #join(dev: Netdev, channel: CallChannel, list: readonly string[], checkSource: boolean): SessionInterface {
+  #join(dev: Netdev, channel: CallChannel, list: readonly string[], six: readonly string[], checkSource: boolean): Omit<UserInterface, "setIpv6"> & { setIpv6(on: string | null, peer?: string | null): Promise<void> } {
     if (!(channel instanceof NoneCall)) throw new RangeError("a channel of another plane");
     const session: Session = { call: channel, prefixes: prefixes(list) };
     dev.sessions.add(session);
     channel.onIp = (p) => {
       const packet = p.view().slice();
-      const from = packet.subarray(12, 16).join(".");
+      const from = formatIp((packet[0] as number) >> 4 === 6 ? packet.subarray(8, 24) : packet.subarray(12, 16));
       if (checkSource && !session.prefixes.some((x) => inPrefix(from, x))) return this.#drops.bump("ip.spoofed");
       this.onPacket(dev.ifname, packet);
     };
     return {
       ifname: dev.ifname,
       counters: () => channel.counters(),
+      setIpv6: async (on, peer = null) => {
+        channel.ip6 = on !== null;
+        session.prefixes = prefixes([...list, ...(on === null ? [] : [...six, ...(peer === null ? [] : [peer])])]);
+      },
       detach: async () => {
         dev.sessions.delete(session);
         channel.onIp = null;

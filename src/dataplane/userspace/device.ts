@@ -1,7 +1,7 @@
 // One TUN netdev and the calls behind it: prefix lookup on the fast path and, for packets put in order here, in TypeScript.
 import { Kind } from "node-tuntap2";
 import type { FastPath, Native, Ring, Watcher } from "node-tuntap2";
-import { ip4ToNumber, parsePrefix } from "../../core/addr.ts";
+import { ip4ToNumber, isIp6, parseIp, parsePrefix } from "../../core/addr.ts";
 import type { Prefix } from "../../core/addr.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
 import { SystemError } from "../../core/errors.ts";
@@ -40,9 +40,9 @@ export interface DeviceDeps {
 export function routeTo(dev: Device, r: Route): RouteSpec {
   return { prefix: r.prefix, dev: dev.index, ...(r.metric === undefined ? {} : { metric: r.metric }) };
 }
-export function ipv4Prefix(text: string): Prefix {
+export function network(text: string): Prefix {
   const p = parsePrefix(text);
-  if (!p || p.address.includes(":")) throw new SystemError("EINVAL", `cannot route ${text} into the tunnel`, "it is not an IPv4 network");
+  if (!p) throw new SystemError("EINVAL", `cannot route ${text} into the tunnel`, "it is no network");
   return p;
 }
 
@@ -57,6 +57,7 @@ export class Device implements Door {
   readonly #watcher: Watcher;
   readonly #routes = new Map<number, UserspaceCall>(); // by length * 2^32 + network
   readonly #lengths = new Map<number, number>();
+  readonly #routes6 = new Map<string, UserspaceCall>();
   readonly #undo6: (() => void)[] = [];
   #open = true;
 
@@ -86,13 +87,22 @@ export class Device implements Door {
   }
   /** Packets to `p` go to `call`. Throws SystemError when another call has this prefix. */
   route(p: Prefix, call: UserspaceCall): void {
-    const key = keyOf(p);
-    if (this.#routes.has(key)) throw new SystemError("EEXIST", `cannot route ${p.address}/${p.length} to a second user`, "another session has it");
+    const six = isIp6(p.address);
+    const key = six ? 0 : keyOf(p);
+    if (six ? this.#routes6.has(key6(p)) : this.#routes.has(key)) throw new SystemError("EEXIST", `cannot route ${p.address}/${p.length} to a second user`, "another session has it");
     this.#deps.fp.addRoute(this.dev, ipBytes(p.address), p.length, call.handle);
+    if (six) {
+      this.#routes6.set(key6(p), call);
+      return;
+    }
     this.#routes.set(key, call);
     this.#lengths.set(p.length, (this.#lengths.get(p.length) ?? 0) + 1);
   }
   unroute(p: Prefix): void {
+    if (isIp6(p.address)) {
+      if (this.#routes6.delete(key6(p))) this.#deps.fp.removeRoute(this.dev, ipBytes(p.address), p.length);
+      return;
+    }
     if (!this.#routes.delete(keyOf(p))) return;
     this.#deps.fp.removeRoute(this.dev, ipBytes(p.address), p.length);
     const left = (this.#lengths.get(p.length) ?? 1) - 1;
@@ -100,13 +110,14 @@ export class Device implements Door {
     else this.#lengths.delete(p.length);
   }
   calls(): UserspaceCall[] {
-    return [...new Set(this.#routes.values())];
+    return [...new Set([...this.#routes.values(), ...this.#routes6.values()])];
   }
   receive(call: UserspaceCall, p: Packet): boolean {
     const six = (p.mem[p.start] as number) >> 4 === 6;
     const length = ipLength(p);
     if (length === 0) return this.#no("ip.bad");
-    if (this.checkSource && (six || this.#lookup(read32(p.mem, p.start + 12)) !== call)) return this.#no("ip.spoofed");
+    const from = (): UserspaceCall | null => (six ? this.#lookup6(p.mem.subarray(p.start + 8, p.start + 24)) : this.#lookup(read32(p.mem, p.start + 12)));
+    if (this.checkSource && from() !== call) return this.#no("ip.spoofed");
     return this.deliver(p, length);
   }
   /** An IP packet of `length` bytes for the host. */
@@ -150,6 +161,16 @@ export class Device implements Door {
     }
     return found;
   }
+  /** Rare enough for a plain walk: packets that were put in order, or decompressed, here. */
+  #lookup6(ip: Uint8Array): UserspaceCall | null {
+    let best = -1;
+    let found: UserspaceCall | null = null;
+    for (const [key, call] of this.#routes6) {
+      const [address = "", length = ""] = key.split("/");
+      if (Number(length) > best && within(ip, parseIp(address), Number(length))) [best, found] = [Number(length), call];
+    }
+    return found;
+  }
   #no(name: string): false {
     this.#deps.drops.bump(name);
     return false;
@@ -175,6 +196,12 @@ function masked(ip: number, length: number): number {
 }
 function keyOf(p: Prefix): number {
   return p.length * 0x1_0000_0000 + ip4ToNumber(p.address);
+}
+function key6(p: Prefix): string {
+  return `${p.address}/${p.length}`;
+}
+function within(ip: Uint8Array, net: Uint8Array | null, length: number): boolean {
+  return net?.every((b, i) => ((b ^ (ip[i] as number)) & (0xff00 >> Math.max(0, Math.min(8, length - 8 * i))) & 0xff) === 0) ?? false;
 }
 /** No IPv6 of its own. A kernel without IPv6 needs no such thing. */
 function quiet(rtnl: Rtnl, name: string, index: number): void {

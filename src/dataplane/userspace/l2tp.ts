@@ -112,7 +112,7 @@ export class UserspaceCall implements CallChannel {
     this.#door = door;
     this.#set({ ip: door !== null, ip6: false, dev: door?.dev ?? 0, clampMss: door?.clampMss ?? 0, checkSource: door?.checkSource ?? false });
   }
-  /** IPV6CP is open: IPv6 packets pass too, while the call has a netdev that no other call shares. */
+  /** IPV6CP is open: IPv6 packets pass too, while the call has a netdev. */
   setIpv6(on: boolean): void {
     this.#set({ ip6: on && this.#door !== null });
   }

@@ -10,9 +10,9 @@ import { Packet } from "../../core/packet.ts";
 import { attempt, errnoOf } from "../../linux/errno.ts";
 import { Rtnl } from "../../linux/rtnl.ts";
 import type { RouteSpec } from "../../linux/rtnl.ts";
-import type { CallChannel, IpConfig, LineInterface, NetInterface, NetPlane, PacketLine, Route, ServerInterface } from "../dataplane.ts";
+import type { CallChannel, IpConfig, LineInterface, NetInterface, NetPlane, PacketLine, Route, ServerInterface, ServerNet, UserInterface } from "../dataplane.ts";
 import { ipBytes } from "./address.ts";
-import { Device, ipLength, ipv4Prefix, routeTo } from "./device.ts";
+import { Device, ipLength, network, routeTo } from "./device.ts";
 import type { DeviceSpec } from "./device.ts";
 import { UserspaceCall } from "./l2tp.ts";
 import { clampMss } from "./inner.ts";
@@ -64,7 +64,7 @@ export class UserspaceNet implements NetPlane {
     const peer4 = cfg.peer4 === cfg.local4 || cfg.peer4 === "0.0.0.0" || cfg.peer4 === "" ? null : cfg.peer4;
     const dev = this.#open({ ...cfg, peer4, checkSource: false });
     try {
-      this.#join(dev, call, [ipv4Prefix("0.0.0.0/0")], cfg.routes.filter((r) => !six(r)));
+      this.#join(dev, call, [network("0.0.0.0/0"), network("::/0")], cfg.routes.filter((r) => !six(r)));
     } catch (e) {
       this.#close(dev);
       throw e;
@@ -108,17 +108,43 @@ export class UserspaceNet implements NetPlane {
       detach: () => this.#retire(dev), // its routes go with the netdev
     };
   }
-  async openServer(cfg: Parameters<NetPlane["openServer"]>[0]): Promise<ServerInterface> {
+  async openServer(cfg: ServerNet): Promise<ServerInterface> {
     const dev = this.#open({ ...cfg, peer4: null, checkSource: true });
+    try {
+      dev.setIpv6(cfg.local6, []);
+    } catch (e) {
+      this.#close(dev);
+      throw e;
+    }
     return {
       ifname: dev.ifname,
-      attach: async (channel, ip, routes) => {
-        const call = ours(channel);
-        const all = [{ prefix: ip }, ...routes];
-        this.#join(dev, call, all.map((r) => ipv4Prefix(r.prefix)), all);
-        return { ifname: dev.ifname, counters: () => call.counters(), detach: async () => this.leave(call) };
-      },
+      attach: async (channel, ip, routes) => this.#user(dev, ours(channel), ip, routes),
       close: () => this.#retire(dev),
+    };
+  }
+  #user(dev: Device, call: UserspaceCall, ip: string, routes: readonly Route[]): UserInterface {
+    const all = [{ prefix: ip }, ...routes.filter((r) => !six(r))];
+    const undo6: (() => void)[] = [];
+    const no6 = (): void => {
+      call.setIpv6(false);
+      for (const undo of undo6.splice(0).reverse()) undo();
+    };
+    this.#join(dev, call, all.map((r) => network(r.prefix)), all, no6);
+    return {
+      ifname: dev.ifname,
+      counters: () => call.counters(),
+      setIpv6: async (peer) => {
+        no6();
+        if (peer === null || !this.#joined.has(call)) return;
+        try {
+          this.#enter(dev, call, [peer, ...routes.filter(six).map((r) => r.prefix)].map(network), routes.filter(six), undo6);
+          call.setIpv6(true);
+        } catch (e) {
+          no6();
+          throw e;
+        }
+      },
+      detach: async () => this.leave(call),
     };
   }
   async pinHostRoute(server: string): Promise<() => Promise<void>> {
@@ -230,30 +256,34 @@ export class UserspaceNet implements NetPlane {
       for (const c of calls) c.lost(why);
     }
   }
-  /** Packets to `prefixes` go to the call; `routes` go into the kernel. All of it, or nothing and a SystemError. */
-  #join(dev: Device, call: UserspaceCall, prefixes: readonly Prefix[], routes: readonly Route[]): void {
+  /** Packets to `prefixes` go to the call; `routes` go into the kernel. All of it, or nothing and a SystemError. `more`: undone first. */
+  #join(dev: Device, call: UserspaceCall, prefixes: readonly Prefix[], routes: readonly Route[], more = (): void => {}): void {
     if (this.#joined.has(call)) throw new RangeError(`${call.name} is attached already`);
     const undo: (() => void)[] = [];
     const leave = (): void => {
       for (const u of undo.reverse()) u();
     };
     try {
-      for (const p of unique(prefixes)) {
-        dev.route(p, call);
-        undo.push(() => dev.unroute(p));
-      }
       call.attach(dev);
       undo.push(() => call.attach(null));
-      for (const r of routes) {
-        const spec = routeTo(dev, r);
-        this.#rtnl.addRoute(spec);
-        undo.push(() => this.#unroute(spec));
-      }
+      this.#enter(dev, call, prefixes, routes, undo);
+      undo.push(more);
     } catch (e) {
       leave();
       throw e;
     }
     this.#joined.set(call, leave);
+  }
+  #enter(dev: Device, call: UserspaceCall, prefixes: readonly Prefix[], routes: readonly Route[], undo: (() => void)[]): void {
+    for (const p of unique(prefixes)) {
+      dev.route(p, call);
+      undo.push(() => dev.unroute(p));
+    }
+    for (const r of routes) {
+      const spec = routeTo(dev, r);
+      this.#rtnl.addRoute(spec);
+      undo.push(() => this.#unroute(spec));
+    }
   }
   #unroute(r: RouteSpec): void {
     try {

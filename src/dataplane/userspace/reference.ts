@@ -66,13 +66,16 @@ function checkFlow(p: FlowParams): FlowParams {
   return { ...p, local: p.local.slice(), remote: p.remote.slice() };
 }
 function prefixKey(dev: number, prefix: Uint8Array, length: number): string {
-  whole(length, 32, "route: length");
-  if (prefix.length !== 4) throw new RangeError("prefix: must be 4 bytes");
-  if (masked(r32(prefix, 0), length) !== r32(prefix, 0)) throw new RangeError("route: host bits are not 0");
-  return `${dev} ${length} ${r32(prefix, 0)}`;
+  if (prefix.length !== 4 && prefix.length !== 16) throw new RangeError("prefix: must be 4 or 16 bytes");
+  whole(length, prefix.length * 8, "route: length");
+  if (!sameBytes(masked(prefix, length), prefix)) throw new RangeError("route: host bits are not 0");
+  return routeKey(dev, length, prefix);
 }
-function masked(ip: number, length: number): number {
-  return length === 0 ? 0 : (ip & (0xffffffff << (32 - length))) >>> 0;
+function routeKey(dev: number, length: number, prefix: Uint8Array): string {
+  return `${dev} ${length} ${prefix.join(".")}`;
+}
+function masked(ip: Uint8Array, length: number): Uint8Array {
+  return ip.map((b, i) => b & (0xff00 >> Math.max(0, Math.min(8, length - 8 * i))));
 }
 function comesFrom(f: FlowParams, addr: Uint8Array): boolean {
   return addr[0] === (f.remote.length === 4 ? 4 : 6) && sameBytes(addr.subarray(4, 4 + f.remote.length), f.remote);
@@ -193,8 +196,6 @@ class Reference implements FastPath {
     if (p.localTunnel === 0 || p.localCall === 0) throw new RangeError("call: tunnel and call ids are not 0");
     const other = this.#ids.get(p.localTunnel * 65536 + p.localCall);
     if (other !== undefined && other !== self) throw new RangeError("call: tunnel and call id in use");
-    const six = p.ip6 ? this.#call6(p.dev) : null;
-    if (six && six.handle !== self) throw new RangeError("call: another one takes the device's IPv6");
   }
   removeCall(call: number): void {
     const c = must(this.#calls, call, "call");
@@ -221,13 +222,9 @@ class Reference implements FastPath {
     must(this.#calls, call, "call").routes--;
     this.#routes.delete(key);
   }
-  #call6(dev: number): { readonly handle: number; readonly call: Call } | null {
-    for (const [handle, call] of this.#calls) if (call.p.ip6 && call.p.dev === dev) return { handle, call };
-    return null;
-  }
-  #lookup(dev: number, ip: number): number {
-    for (let length = 32; length >= 0; length--) {
-      const call = this.#routes.get(`${dev} ${length} ${masked(ip, length)}`);
+  #lookup(dev: number, ip: Uint8Array): number {
+    for (let length = ip.length * 8; length >= 0; length--) {
+      const call = this.#routes.get(routeKey(dev, length, masked(ip, length)));
       if (call !== undefined) return call;
     }
     return 0;
@@ -270,10 +267,10 @@ class Reference implements FastPath {
       const length = six ? ip6Length(s.body) : ip4Length(s.body);
       if (length === 0) return this.#drop(s, "ip.bad");
       s.body = s.body.subarray(0, length);
-      const handle = six ? (this.#call6(dev)?.handle ?? 0) : this.#lookup(dev, r32(s.body, 16));
+      const handle = this.#lookup(dev, six ? s.body.subarray(24, 40) : s.body.subarray(16, 20));
       const c = this.#calls.get(handle);
       if (!c) return this.#drop(s, "ip.no-session");
-      if (!six && !c.p.ip) return this.#drop(s, "ip.not-open");
+      if (six ? !c.p.ip6 : !c.p.ip) return this.#drop(s, "ip.not-open");
       if (c.p.clampMss > 0) clampMss(s.body, c.p.clampMss);
       if (c.p.allUp) return this.#place(s, s.body.byteOffset - s.ring.mem.byteOffset - s.i * SLOT, s.body, Kind.upIp, handle, 0);
       const header = six && c.p.pppHeader.length > 0 ? Uint8Array.of(...c.p.pppHeader.subarray(0, -1), 0x57) : c.p.pppHeader;
@@ -432,7 +429,7 @@ class Reference implements FastPath {
     const length = version === 6 ? ip6Length(body) : ip4Length(body);
     if (length === 0) return this.#drop(s, "ip.bad");
     const ip = body.subarray(0, length);
-    if (c.p.checkSource && (version === 6 || this.#lookup(c.p.dev, r32(ip, 12)) !== handle)) return this.#drop(s, "ip.spoofed");
+    if (c.p.checkSource && this.#lookup(c.p.dev, version === 6 ? ip.subarray(8, 24) : ip.subarray(12, 16)) !== handle) return this.#drop(s, "ip.spoofed");
     if (c.p.clampMss > 0) clampMss(ip, c.p.clampMss);
     c.n[0]++;
     c.n[1] += length;

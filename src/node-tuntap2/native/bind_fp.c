@@ -140,11 +140,14 @@ END
 FN(FpRoute)
 	struct tt_fp *fp = fp_of(a, 0);
 	uint32_t dev = u32(a, 1, "dev: not a device id");
-	uint8_t *prefix = bytes_of(a, 2, 4, "prefix: must be 4 bytes");
-	uint32_t length = u32(a, 3, "route: length above 32"), call = u32(a, 4, "call: not a handle");
+	size_t size;
+	uint8_t *prefix = bytes(a, 2, &size, "prefix: not a Uint8Array");
+	uint32_t length = u32(a, 3, "route: length above 128"), call = u32(a, 4, "call: not a handle");
 
+	if (size != 4 && size != 16)
+		fail_range(a, "prefix: must be 4 or 16 bytes");
 	GOOD;
-	return fp_result(a, fp, call ? fp_add_route(fp, dev, prefix, length, call) : fp_remove_route(fp, dev, prefix, length));
+	return fp_result(a, fp, call ? fp_add_route(fp, dev, prefix, size, length, call) : fp_remove_route(fp, dev, prefix, size, length));
 END
 FN(FpTx)
 	struct tt_fp *fp = fp_of(a, 0);

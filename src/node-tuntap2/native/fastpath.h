@@ -51,13 +51,17 @@ struct tt_call {
 };
 struct tt_dev {
 	uint32_t id, users; /* users 0: free */
-	uint32_t call6; /* handle of the call that takes IPv6, 0: none */
-	uint32_t lengths[33]; /* routes of each prefix length */
-	uint64_t present;     /* bit n: lengths[n] is not 0 */
+	uint32_t lengths[33], lengths6[129]; /* routes of each prefix length */
+	uint64_t present, present6[3];	     /* bit n: lengths[n] is not 0 */
+};
+struct tt_route6 { /* does not fit a key of 64 bits */
+	struct tt_obj obj;
+	uint32_t dev, length, call;
+	uint8_t prefix[16];
 };
 struct tt_fp {
-	struct tt_pool flows, sas, calls;
-	struct tt_map spis, ids, routes; /* spi, tunnel << 16 | call, and route_key() to handles */
+	struct tt_pool flows, sas, calls, routes6;
+	struct tt_map spis, ids, routes, places6; /* spi, tunnel << 16 | call, route_key() and route6_key() to handles */
 	struct tt_dev *devs;
 	uint32_t ndevs;
 	uint32_t news; /* flows with news */
@@ -90,14 +94,16 @@ int64_t fp_add_call(struct tt_fp *fp, const struct tt_call_params *p);
 int fp_set_call(struct tt_fp *fp, uint32_t call, const struct tt_call_params *p);
 int fp_remove_call(struct tt_fp *fp, uint32_t call);
 int fp_call_counters(struct tt_fp *fp, uint32_t call, uint64_t out[4]);
-int fp_add_route(struct tt_fp *fp, uint32_t dev, const uint8_t prefix[4], uint32_t length, uint32_t call);
-int fp_remove_route(struct tt_fp *fp, uint32_t dev, const uint8_t prefix[4], uint32_t length);
+/* `size` 4: IPv4; 16: IPv6. */
+int fp_add_route(struct tt_fp *fp, uint32_t dev, const uint8_t *prefix, size_t size, uint32_t length, uint32_t call);
+int fp_remove_route(struct tt_fp *fp, uint32_t dev, const uint8_t *prefix, size_t size, uint32_t length);
 int fp_mapping(struct tt_fp *fp, uint32_t flow, uint8_t into[TT_ADDR]); /* 1: filled */
 uint32_t fp_next_mapping(const struct tt_fp *fp);
 uint32_t fp_next_unknown_spi(struct tt_fp *fp, uint8_t into[TT_ADDR]);
 
-/* Handle of the call that `ip` (4 bytes) belongs to on a device, 0: none. */
+/* Handle of the call that `ip` (4 bytes, or 16) belongs to on a device, 0: none. */
 uint32_t fp_lookup(const struct tt_fp *fp, const struct tt_dev *dev, const uint8_t *ip);
+uint32_t fp_lookup6(const struct tt_fp *fp, const struct tt_dev *dev, const uint8_t *ip);
 const struct tt_dev *fp_dev(const struct tt_fp *fp, uint32_t id);
 
 /* packet part: fptx.c, fprx.c. The ring has been checked up to n. */

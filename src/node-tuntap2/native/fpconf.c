@@ -20,6 +20,7 @@ struct tt_fp *fp_new(void)
 	pool_init(&fp->flows, sizeof(struct tt_flow));
 	pool_init(&fp->sas, sizeof(struct tt_sa));
 	pool_init(&fp->calls, sizeof(struct tt_call));
+	pool_init(&fp->routes6, sizeof(struct tt_route6));
 	return fp;
 }
 
@@ -43,9 +44,11 @@ void fp_free(struct tt_fp *fp)
 	pool_free(&fp->flows);
 	pool_free(&fp->sas);
 	pool_free(&fp->calls);
+	pool_free(&fp->routes6);
 	map_free(&fp->spis);
 	map_free(&fp->ids);
 	map_free(&fp->routes);
+	map_free(&fp->places6);
 	free(fp->devs);
 	free(fp);
 }
@@ -236,12 +239,6 @@ static int call_refused(struct tt_fp *fp, const struct tt_call_params *p, uint32
 		return no(fp, "call: tunnel and call ids are not 0");
 	if (other && other != self)
 		return no(fp, "call: tunnel and call id in use");
-	if (p->ip6) {
-		const struct tt_dev *d = fp_dev(fp, p->dev);
-
-		if (d && d->call6 && d->call6 != self)
-			return no(fp, "call: another one takes the device's IPv6");
-	}
 	return 0;
 }
 
@@ -264,19 +261,8 @@ int64_t fp_add_call(struct tt_fp *fp, const struct tt_call_params *p)
 	}
 	c->p = *p;
 	c->dev = dev - 1;
-	if (p->ip6)
-		fp->devs[c->dev].call6 = c->obj.handle;
 	((struct tt_flow *)pool_get(&fp->flows, p->flow))->calls++;
 	return c->obj.handle;
-}
-
-static void dev_release(struct tt_fp *fp, const struct tt_call *c)
-{
-	struct tt_dev *d = &fp->devs[c->dev];
-
-	if (d->call6 == c->obj.handle)
-		d->call6 = 0;
-	d->users--;
 }
 
 int fp_set_call(struct tt_fp *fp, uint32_t call, const struct tt_call_params *p)
@@ -294,10 +280,8 @@ int fp_set_call(struct tt_fp *fp, uint32_t call, const struct tt_call_params *p)
 			fp->devs[dev - 1].users--;
 		return no(fp, "call: no memory");
 	}
-	dev_release(fp, c);
+	fp->devs[c->dev].users--;
 	c->dev = dev - 1;
-	if (p->ip6)
-		fp->devs[c->dev].call6 = call;
 	if (id_key(p) != id_key(&c->p))
 		map_remove(&fp->ids, id_key(&c->p));
 	((struct tt_flow *)pool_get(&fp->flows, c->p.flow))->calls--;
@@ -314,7 +298,7 @@ int fp_remove_call(struct tt_fp *fp, uint32_t call)
 		return no(fp, "call: no such handle");
 	if (c->routes)
 		return no(fp, "call: still has routes");
-	dev_release(fp, c);
+	fp->devs[c->dev].users--;
 	((struct tt_flow *)pool_get(&fp->flows, c->p.flow))->calls--;
 	map_remove(&fp->ids, id_key(&c->p));
 	pool_remove(&fp->calls, c);
@@ -359,61 +343,163 @@ uint32_t fp_lookup(const struct tt_fp *fp, const struct tt_dev *dev, const uint8
 	return 0;
 }
 
-static int prefix_refused(struct tt_fp *fp, const uint8_t prefix[4], uint32_t length)
+static uint64_t route6_key(uint32_t dev, uint32_t length, const uint8_t prefix[16])
 {
-	if (length > 32)
-		return no(fp, "route: length above 32");
-	if (rd32(prefix) & ~mask_of(length))
+	uint64_t high, low;
+
+	memcpy(&high, prefix, sizeof high);
+	memcpy(&low, prefix + 8, sizeof low);
+	high = (high ^ ((uint64_t)dev << 32 | length)) * 0x9e3779b97f4a7c15u;
+	return ((high ^ high >> 29) + low) * 0xbf58476d1ce4e5b9u;
+}
+static void mask6(uint8_t out[16], const uint8_t *in, uint32_t length)
+{
+	uint32_t whole = length / 8;
+
+	memset(out, 0, 16);
+	memcpy(out, in, whole);
+	if (length % 8)
+		out[whole] = in[whole] & (uint8_t)(0xff00 >> length % 8);
+}
+static struct tt_route6 *find6(const struct tt_fp *fp, uint32_t place, const uint8_t prefix[16], uint32_t length)
+{
+	struct tt_route6 *r = pool_get(&fp->routes6, map_get(&fp->places6, route6_key(place, length, prefix)));
+
+	return r && r->dev == place && r->length == length && !memcmp(r->prefix, prefix, 16) ? r : NULL;
+}
+
+uint32_t fp_lookup6(const struct tt_fp *fp, const struct tt_dev *dev, const uint8_t *ip)
+{
+	uint32_t place = (uint32_t)(dev - fp->devs);
+	uint8_t prefix[16];
+
+	for (uint32_t word = 3; word-- > 0;) {
+		for (uint64_t left = dev->present6[word]; left;) {
+			uint32_t bit = 63 - (uint32_t)__builtin_clzll(left);
+			const struct tt_route6 *r;
+
+			mask6(prefix, ip, word * 64 + bit);
+			r = find6(fp, place, prefix, word * 64 + bit);
+			if (r)
+				return r->call;
+			left &= ~(1ull << bit);
+		}
+	}
+	return 0;
+}
+
+static int prefix_refused(struct tt_fp *fp, const uint8_t *prefix, size_t size, uint32_t length)
+{
+	uint8_t net[16];
+
+	if (length > size * 8)
+		return no(fp, size == 4 ? "route: length above 32" : "route: length above 128");
+	if (size == 16)
+		mask6(net, prefix, length);
+	if (size == 4 ? (rd32(prefix) & ~mask_of(length)) != 0 : memcmp(net, prefix, 16) != 0)
 		return no(fp, "route: host bits are not 0");
 	return 0;
 }
 
-int fp_add_route(struct tt_fp *fp, uint32_t dev, const uint8_t prefix[4], uint32_t length, uint32_t call)
+static int set4(struct tt_fp *fp, uint32_t place, const uint8_t *prefix, uint32_t length, uint32_t call)
+{
+	struct tt_dev *d = &fp->devs[place];
+	uint64_t key = route_key(place, length, rd32(prefix));
+
+	if (map_get(&fp->routes, key) || !map_set(&fp->routes, key, call))
+		return no(fp, "route: there already");
+	d->lengths[length]++;
+	d->present |= 1ull << length;
+	return 0;
+}
+static int set6(struct tt_fp *fp, uint32_t place, const uint8_t *prefix, uint32_t length, uint32_t call)
+{
+	struct tt_dev *d = &fp->devs[place];
+	uint64_t key = route6_key(place, length, prefix);
+	struct tt_route6 *r;
+
+	if (map_get(&fp->places6, key))
+		return no(fp, "route: there already");
+	r = pool_add(&fp->routes6);
+	if (!r || !map_set(&fp->places6, key, r->obj.handle)) {
+		if (r)
+			pool_remove(&fp->routes6, r);
+		return no(fp, "route: table full");
+	}
+	r->dev = place;
+	r->length = length;
+	r->call = call;
+	memcpy(r->prefix, prefix, 16);
+	d->lengths6[length]++;
+	d->present6[length / 64] |= 1ull << length % 64;
+	return 0;
+}
+
+int fp_add_route(struct tt_fp *fp, uint32_t dev, const uint8_t *prefix, size_t size, uint32_t length, uint32_t call)
 {
 	struct tt_call *c = pool_get(&fp->calls, call);
 	uint32_t place;
-	uint64_t key;
 
 	if (!c)
 		return no(fp, "call: no such handle");
-	if (prefix_refused(fp, prefix, length) < 0)
+	if (prefix_refused(fp, prefix, size, length) < 0)
 		return -1;
 	place = dev_hold(fp, dev);
 	if (!place)
 		return no(fp, "route: no memory");
-	key = route_key(--place, length, rd32(prefix));
-	if (map_get(&fp->routes, key) || !map_set(&fp->routes, key, call)) {
+	if ((size == 4 ? set4 : set6)(fp, --place, prefix, length, call) < 0) {
 		fp->devs[place].users--;
-		return no(fp, "route: there already");
+		return -1;
 	}
-	fp->devs[place].lengths[length]++;
-	fp->devs[place].present |= 1ull << length;
 	c->routes++;
 	return 0;
 }
 
-int fp_remove_route(struct tt_fp *fp, uint32_t dev, const uint8_t prefix[4], uint32_t length)
+/* The call that had the route, 0: there was none. */
+static uint32_t unset4(struct tt_fp *fp, uint32_t place, const uint8_t *prefix, uint32_t length)
+{
+	struct tt_dev *d = &fp->devs[place];
+	uint64_t key = route_key(place, length, rd32(prefix));
+	uint32_t call = map_get(&fp->routes, key);
+
+	if (!call)
+		return 0;
+	map_remove(&fp->routes, key);
+	if (!--d->lengths[length])
+		d->present &= ~(1ull << length);
+	return call;
+}
+static uint32_t unset6(struct tt_fp *fp, uint32_t place, const uint8_t *prefix, uint32_t length)
+{
+	struct tt_dev *d = &fp->devs[place];
+	struct tt_route6 *r = find6(fp, place, prefix, length);
+	uint32_t call;
+
+	if (!r)
+		return 0;
+	call = r->call;
+	map_remove(&fp->places6, route6_key(place, length, prefix));
+	pool_remove(&fp->routes6, r);
+	if (!--d->lengths6[length])
+		d->present6[length / 64] &= ~(1ull << length % 64);
+	return call;
+}
+
+int fp_remove_route(struct tt_fp *fp, uint32_t dev, const uint8_t *prefix, size_t size, uint32_t length)
 {
 	const struct tt_dev *d = fp_dev(fp, dev);
-	struct tt_dev *own;
-	uint32_t call = 0, place;
-	uint64_t key = 0;
+	uint32_t call = 0, place = 0;
 
-	if (prefix_refused(fp, prefix, length) < 0)
+	if (prefix_refused(fp, prefix, size, length) < 0)
 		return -1;
 	if (d) {
-		key = route_key((uint32_t)(d - fp->devs), length, rd32(prefix));
-		call = map_get(&fp->routes, key);
+		place = (uint32_t)(d - fp->devs);
+		call = (size == 4 ? unset4 : unset6)(fp, place, prefix, length);
 	}
 	if (!call)
 		return no(fp, "route: not there");
-	place = (uint32_t)(d - fp->devs);
-	own = &fp->devs[place];
 	((struct tt_call *)pool_get(&fp->calls, call))->routes--;
-	map_remove(&fp->routes, key);
-	if (!--own->lengths[length])
-		own->present &= ~(1ull << length);
-	own->users--;
+	fp->devs[place].users--;
 	return 0;
 }
 

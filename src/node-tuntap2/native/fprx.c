@@ -69,7 +69,7 @@ static int rx_ip(struct in *k, struct tt_call *c, bool six, const uint8_t *slot)
 	if (!bytes)
 		return drop(k, D_IP_BAD);
 	k->len = bytes;
-	if (c->p.check_source && (six || fp_lookup(k->fp, &k->fp->devs[c->dev], k->p + 12) != c->obj.handle))
+	if (c->p.check_source && (six ? fp_lookup6 : fp_lookup)(k->fp, &k->fp->devs[c->dev], k->p + (six ? 8 : 12)) != c->obj.handle)
 		return drop(k, D_IP_SPOOFED);
 	if (c->p.clamp)
 		(six ? ip6_clamp : ip4_clamp)(k->p, k->len, c->p.clamp);

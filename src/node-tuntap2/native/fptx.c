@@ -231,7 +231,7 @@ static bool tx_ip(struct tt_fp *fp, const struct tt_dev *dev, struct tt_ring *r,
 
 	if (!bytes)
 		return drop(fp, meta, D_IP_BAD);
-	c = dev ? pool_get(&fp->calls, six ? dev->call6 : fp_lookup(fp, dev, k.p + 16)) : NULL;
+	c = dev ? pool_get(&fp->calls, six ? fp_lookup6(fp, dev, k.p + 24) : fp_lookup(fp, dev, k.p + 16)) : NULL;
 	if (!c)
 		return drop(fp, meta, D_IP_NO_SESSION);
 	if (!(six ? c->p.ip6 : c->p.ip))

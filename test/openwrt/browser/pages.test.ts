@@ -25,7 +25,7 @@ const branch: ClientStatus = {
 };
 const lns: ServerStatus = {
   ...traffic, kind: "server", state: "up", since: "2026-11-23T12:00:00Z", listen: "0.0.0.0", ifname: "l2tps-lns", local_ip: "10.9.0.1", dns: [], dataplane: "userspace", ipsec: "required", peers: 1,
-  sessions: [{ ...traffic, session: 7, user: EVIL, ip: "10.9.0.2", since: "2026-11-23T12:01:00Z", peer: "198.51.100.4:4500", auth: "mschapv2", tunnel: 1, call: 1 }], drops: {}, error: null,
+  sessions: [{ ...traffic, session: 7, user: EVIL, ip: "10.9.0.2", ip6: null, since: "2026-11-23T12:01:00Z", peer: "198.51.100.4:4500", auth: "mschapv2", tunnel: 1, call: 1 }], drops: {}, error: null,
 };
 
 const modem: NasStatus = {

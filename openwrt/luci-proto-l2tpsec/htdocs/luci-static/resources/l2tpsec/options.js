@@ -98,7 +98,6 @@ const okPrefix6 = (w) => {
 	const bits = bits6(m[1]);
 	return m[2] === undefined || !bits.slice(+m[2]).includes('1');
 };
-const prefixes = many(kind(_('IPv4 networks such as 10.2.0.0/16, space separated; host bits must be zero'), (s) => words(s).every(okPrefix4)));
 const networks = many(kind(_('networks such as 10.2.0.0/16 or fd00:2::/48, space separated; host bits must be zero'),
 	(s) => words(s).every((w) => okPrefix4(w) || okPrefix6(w))));
 const pool = many(kind(_('IPv4 ranges FIRST-LAST, space separated, 65,536 addresses at most'), (s) => {
@@ -350,6 +349,8 @@ const SECTIONS = {
 		  help: _('DNS servers told to clients; the first two count.') },
 		{ name: 'wins', tab: 'general', kind: addresses4, title: _('WINS servers'),
 		  help: _('WINS servers told to clients; the first two count.') },
+		{ name: 'ipv6', tab: 'general', kind: yesNo, title: _('IPv6'),
+		  help: _('IPv6 for users who ask for it (IPV6CP): link-local addresses, and the IPv6 networks among their routes.'), def: 'no' },
 		{ name: 'auth', tab: 'ppp', kind: someOf('mschapv2', 'chap', 'mschap', 'eap', 'pap'), title: _('Authentication'),
 		  help: _('PPP authentication that is offered, best first.'), def: 'mschapv2 chap' },
 		{ name: 'second_login', tab: 'ppp', kind: oneOf('replace', 'refuse'), title: _('Second login'),
@@ -364,8 +365,8 @@ const SECTIONS = {
 		  help: _('PPP password.'), required: true },
 		{ name: 'ip', tab: 'general', kind: address4, title: _('Fixed address'),
 		  help: _('Fixed address of this user.') },
-		{ name: 'routes', tab: 'general', kind: prefixes, title: _('Networks behind the peer'),
-		  help: _('Networks behind this user (site to site).') },
+		{ name: 'routes', tab: 'general', kind: networks, title: _('Networks behind the peer'),
+		  help: _('Networks behind this user (site to site); those of IPv6 where the server has ipv6 = yes.') },
 		{ name: 'server', tab: 'general', kind: text(64), title: _('Server'),
 		  help: _('The server section this user may call. Default: all.') },
 	],
