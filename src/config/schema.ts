@@ -49,7 +49,8 @@ const l2tp = {
   vj: withDefault(k.yesNo, "no", "Van Jacobson header compression (RFC 1144), where the other side has it; with sequencing, so that a lost packet is noticed."),
   deflate: withDefault(k.yesNo, "no", "Compress packets with Deflate (RFC 1979), where the other side and this machine (zlib) have it: for a tunnel on a slow line. With any compression each packet visits the control process, so a fast link gets slower."),
   bsdcomp: withDefault(k.yesNo, "no", "Compress packets with BSD-Compress (RFC 1977), where Deflate is not to be had."),
-  mppe: withDefault(k.oneOf("no", "128", "40"), "no", "Encrypt with MPPE (RFC 3078, keys from MS-CHAP) for a peer that insists on it: with 128 bits, or with 40 where it has no more; the session ends without it. RC4 is weak: IPsec is what protects."),
+  mppc: withDefault(k.yesNo, "no", "Compress packets with MPPC (RFC 2118), for a peer that has nothing else; alone or together with MPPE."),
+  mppe: withDefault(k.oneOf("no", "128", "56", "40"), "no", "Encrypt with MPPE (RFC 3078, keys from MS-CHAP) for a peer that insists on it: with so many bits at least, 128 where the peer has them; the session ends without it. RC4 is weak: IPsec is what protects."),
 } as const;
 
 export const DAEMON = {

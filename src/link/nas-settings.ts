@@ -51,7 +51,7 @@ export function pppCaller(c: NasConfig, host: Host): PppConfig {
   if (c.refuse_chap) refuse.push("chap");
   if (c.refuse_mschapv2) refuse.push("mschapv2");
   if (c.refuse_chap || c.refuse_mschapv2) refuse.push("mschap"); // as settings.ts has it
-  if (c.mppe !== "no") refuse.push("pap", "chap", "eap"); // its keys come from MS-CHAP
+  if (c.mppe !== "no") refuse.push("pap", "chap"); // its keys come from MS-CHAP, inside EAP or not
   if (c.refuse_eap || (c.refuse_chap && c.refuse_mschapv2)) refuse.push("eap");
   return {
     link: c.name, role: "client", mru: c.mtu, hostName: host.hostname(), identity: identity(c), refuse, require: [], echo: c.keepalive,

@@ -69,7 +69,7 @@ export class ServerLink {
     const cfg = this.cfg;
     const pool = (cfg.pool ?? []).map((r) => `${r.first}-${r.last}`);
     const opening = this.#deps.plane.net
-      .openServer({ ifname: deviceName(cfg), mtu: this.#mtu() - (cfg.mppe === "no" ? 0 : MPPE_GROWTH), local4: cfg.local_ip, local6: cfg.ipv6 ? linkLocal(this.#ids.local) : null, pool, clampMss: true })
+      .openServer({ ifname: deviceName(cfg), mtu: this.#mtu() - (cfg.mppe === "no" && !cfg.mppc ? 0 : MPPE_GROWTH), local4: cfg.local_ip, local6: cfg.ipv6 ? linkLocal(this.#ids.local) : null, pool, clampMss: true })
       .then(async (net) => {
         try {
           if (needsIpsec(cfg)) {

@@ -42,13 +42,14 @@ interface Coded {
   readonly vj: boolean;
   readonly deflate: boolean;
   readonly bsdcomp: boolean;
-  readonly mppe: "no" | "128" | "40";
+  readonly mppc: boolean;
+  readonly mppe: "no" | "128" | "56" | "40";
 }
-const KEY_BITS = { no: null, 40: 40, 128: 128 } as const;
+const KEY_BITS = { no: null, 40: 40, 56: 56, 128: 128 } as const;
 /** What packets go through; a link that asks for nothing of it keeps the fast path. */
 export function coding(c: Coded): Pick<PppConfig, "compression" | "mppe"> {
-  const any = c.vj || c.deflate || c.bsdcomp;
-  return { mppe: KEY_BITS[c.mppe], ...(any ? { compression: { vj: c.vj, deflate: c.deflate, bsd: c.bsdcomp } } : {}) };
+  const any = c.vj || c.deflate || c.bsdcomp || c.mppc;
+  return { mppe: KEY_BITS[c.mppe], ...(any ? { compression: { vj: c.vj, deflate: c.deflate, bsd: c.bsdcomp, mppc: c.mppc } } : {}) };
 }
 /** With MPPE only what gives it keys. */
 export function required(c: Coded & { readonly auth: readonly AuthMethod[] }): readonly AuthMethod[] {
@@ -64,7 +65,7 @@ export function pppClient(c: ClientConfig, host: Host, mru: number): PppConfig {
   if (c.refuse_mschapv2) refuse.push("mschapv2");
   // What has no option of its own goes with what it is made of: v1 is weaker than either, EAP carries both.
   if (c.refuse_chap || c.refuse_mschapv2) refuse.push("mschap");
-  if (c.mppe !== "no") refuse.push("pap", "chap", "eap"); // its keys come from MS-CHAP
+  if (c.mppe !== "no") refuse.push("pap", "chap"); // its keys come from MS-CHAP, inside EAP or not
   if (c.refuse_eap || (c.refuse_chap && c.refuse_mschapv2)) refuse.push("eap");
   return {
     link: c.name, role: "client", mru, hostName: c.hostname ?? host.hostname(),

@@ -38,7 +38,7 @@ export interface PppConfig {
     readonly requestWins?: boolean;
   };
   /** Offered and taken where the channel can do it (FrameChannel.setCoding); nothing unless given. */
-  readonly compression?: { readonly vj: boolean; readonly deflate: boolean; readonly bsd: boolean };
+  readonly compression?: { readonly vj: boolean; readonly deflate: boolean; readonly bsd: boolean; readonly mppc?: boolean };
   /** MPPE with so many key bits at least, where the channel can do it: without it the session fails. Needs MS-CHAP. */
   readonly mppe?: MppeBits | null;
   /** IPV6CP too, where the peer has it; false unless given: it is rejected. */
@@ -47,7 +47,7 @@ export interface PppConfig {
   readonly ipv6Ids?: SharedIds;
 }
 
-/** What MPPE adds to a packet, in bytes: its header, and a protocol number of two bytes. */
+/** What MPPE or MPPC adds to a packet, in bytes: its header, and a protocol number of two bytes. */
 export const MPPE_GROWTH = 4;
 
 export interface PppUp extends Assignment {
@@ -57,7 +57,7 @@ export interface PppUp extends Assignment {
   readonly auth: string;
   readonly user: string;
   readonly link: LinkOptions;
-  /** What encryption adds to an IP packet, in bytes: the MTU is so much smaller. */
+  /** What encryption, or compression that does not help, adds to an IP packet, in bytes: the MTU is so much smaller. */
   readonly growth: number;
 }
 

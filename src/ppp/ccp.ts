@@ -1,8 +1,8 @@
-// CCP's options (RFC 1962): Deflate (RFC 1979), BSD-Compress (RFC 1977), MPPE (RFC 3078). What an end asks for is what it can expand; what the
+// CCP's options (RFC 1962): Deflate (RFC 1979), BSD-Compress (RFC 1977), MPPE (RFC 3078) and MPPC (RFC 2118). What an end asks for is what it can expand; what the
 // other end acknowledges is what it will do, and of several the first counts. Without a method in common the protocol opens empty.
 import type { Failure } from "../core/errors.ts";
 import { sameBytes } from "../core/text.ts";
-import type { MppeBits } from "./compress/mppe.ts";
+import type { MppeBits, MppeMode } from "./compress/mppe.ts";
 import { be32, type Option } from "./cp.ts";
 import { ACK, nak, type OptionPolicy, REJECT, type Verdict } from "./negotiate.ts";
 import { failure } from "./words.ts";
@@ -19,14 +19,18 @@ const MAX_BITS = 15;
 const OUR_BITS = 13;
 const BSD_VERSION = 1;
 
+// RFC 3078 §2: MPPE's and MPPC's option, four octets of bits.
 const MPPE = 18;
 const STATELESS = 0x0100_0000;
-const KEY_BITS = { 40: 0x20, 128: 0x40 } as const;
+const MPPC = 0x01;
+const KEY_BITS = { 128: 0x40, 56: 0x80, 40: 0x20 } as const;
+const STRONGEST_FIRST: readonly MppeBits[] = [128, 56, 40];
 
-export type CcpMethod = { readonly kind: "mppe"; readonly bits: MppeBits } | { readonly kind: "deflate"; readonly window: number } | { readonly kind: "bsd"; readonly bits: number };
+export type CcpMethod = ({ readonly kind: "mppe"; readonly bits: MppeBits } & MppeMode) | ({ readonly kind: "mppc" } & MppeMode) | { readonly kind: "deflate"; readonly window: number } | { readonly kind: "bsd"; readonly bits: number };
 export interface CcpWants {
   readonly deflate: boolean;
   readonly bsd: boolean;
+  readonly mppc?: boolean;
   /** The fewest key bits that will do. MPPE is not for choice: nothing else is done beside it, and nothing without it. */
   readonly mppe?: MppeBits | null;
 }
@@ -36,7 +40,10 @@ export class CcpOptions implements OptionPolicy {
   /** What we still ask for; 0: not any more. */
   #window = 0;
   #bits = 0;
-  #keyBits: MppeBits = 128;
+  /** Of MPPE and MPPC, null: nothing. */
+  #microsoft: Microsoft | null = null;
+  /** The peer was told once that every packet should have its own key. */
+  #toldStateless = false;
   #sending: CcpMethod | null = null;
 
   constructor(wants: CcpWants) {
@@ -45,29 +52,31 @@ export class CcpOptions implements OptionPolicy {
   reset(): void {
     this.#window = this.#wants.deflate && !this.#wants.mppe ? MAX_WINDOW : 0;
     this.#bits = this.#wants.bsd && !this.#wants.mppe ? OUR_BITS : 0;
-    this.#keyBits = 128;
+    this.#microsoft = this.#wants.mppe || this.#wants.mppc ? { bits: this.#wants.mppe ? 128 : null, stateful: !this.#wants.mppe, mppc: this.#wants.mppc ?? false } : null;
+    this.#toldStateless = false;
     this.#sending = null;
   }
   /** What holds when the protocol is open. */
   result(): { readonly sending: CcpMethod | null; readonly receiving: CcpMethod | null } {
-    if (this.#wants.mppe) return { sending: this.#sending, receiving: { kind: "mppe", bits: this.#keyBits } };
-    const receiving = this.#window > 0 ? { kind: "deflate", window: this.#window } as const : this.#bits > 0 ? { kind: "bsd", bits: this.#bits } as const : null;
+    const ms = this.#microsoft && asMethod(this.#microsoft);
+    if (this.#wants.mppe) return { sending: this.#sending, receiving: ms };
+    const receiving = this.#window > 0 ? { kind: "deflate", window: this.#window } as const : ms ? ms : this.#bits > 0 ? { kind: "bsd", bits: this.#bits } as const : null;
     return { sending: this.#sending, receiving };
   }
 
   request(): Option[] {
     const out: Option[] = [];
-    if (this.#wants.mppe) out.push({ type: MPPE, data: mppeOption(this.#keyBits) });
     if (this.#window > 0) out.push({ type: DEFLATE, data: deflateOption(this.#window) });
+    if (this.#microsoft) out.push({ type: MPPE, data: microsoftOption(this.#microsoft) });
     if (this.#bits > 0) out.push({ type: BSD, data: bsdOption(this.#bits) });
     return out;
   }
   /** A smaller history will do; anything else will not. */
   naked(o: Option): Failure | null {
-    if (o.type === MPPE && this.#wants.mppe) {
-      const bits = this.#best(o.data);
-      if (bits === null || !sameOption(o.data, bits)) return this.#noMppe("the peer would encrypt in another way only (MPPE: with fewer bits, or not stateless)");
-      this.#keyBits = bits;
+    if (o.type === MPPE && this.#microsoft) {
+      const m = this.#best(o.data);
+      if (m === null && this.#wants.mppe) return this.#noMppe("the peer would encrypt in another way only (MPPE: with fewer bits)");
+      this.#microsoft = m;
     } else if (o.type === DEFLATE) {
       const window = readDeflate(o.data) ?? 0;
       this.#window = window >= MIN_WINDOW && window < this.#window ? window : 0;
@@ -80,11 +89,13 @@ export class CcpOptions implements OptionPolicy {
   rejected(type: number): Failure | null {
     if (type === DEFLATE) this.#window = 0;
     if (type === BSD) this.#bits = 0;
+    if (type === MPPE && !this.#wants.mppe) this.#microsoft = null;
     if (type === MPPE && this.#wants.mppe) return this.#noMppe("the peer refuses to encrypt (MPPE)");
     return null;
   }
   judge(o: Option, lastChance: boolean): Verdict {
-    if (this.#wants.mppe) return o.type === MPPE ? this.#judgeMppe(o.data, lastChance) : REJECT;
+    if (o.type === MPPE && (this.#wants.mppe || this.#wants.mppc)) return this.#judgeMicrosoft(o.data, lastChance);
+    if (this.#wants.mppe) return REJECT;
     if (o.type === DEFLATE && this.#wants.deflate && o.data.length === 2) {
       const window = readDeflate(o.data);
       if (window === null) return nak(deflateOption(MAX_WINDOW));
@@ -97,39 +108,53 @@ export class CcpOptions implements OptionPolicy {
     }
     return REJECT;
   }
-  #judgeMppe(data: Uint8Array, lastChance: boolean): Verdict {
+  #judgeMicrosoft(data: Uint8Array, lastChance: boolean): Verdict {
     const best = this.#best(data);
-    if (best !== null && sameOption(data, best)) return ACK;
-    if (lastChance) return { is: "fail", why: this.#noMppe("the peer and this side do not come to one way to encrypt (MPPE)") };
-    return nak(mppeOption(best ?? 128));
+    const ours = this.#wants.mppe ? 128 : null;
+    // One key for a packet is the better way (RFC 3078 §9); a peer that asks again has no other.
+    const hint = best?.bits && best.stateful && !this.#toldStateless;
+    if (best !== null && !hint && sameBytes(data, microsoftOption(best))) return ACK;
+    if (lastChance && this.#wants.mppe) return { is: "fail", why: this.#noMppe("the peer and this side do not come to one way to encrypt (MPPE)") };
+    if (hint) this.#toldStateless = true;
+    if (best === null) return nak(microsoftOption({ bits: ours, stateful: ours === null, mppc: this.#wants.mppc ?? false }));
+    return nak(microsoftOption(hint ? { ...best, stateful: false } : best));
   }
-  /** The strongest of what the peer names, if it is strong enough. */
-  #best(data: Uint8Array): MppeBits | null {
-    const all = data.length === 4 ? (data[3] as number) : 0;
-    if (all & KEY_BITS[128]) return 128;
-    return this.#wants.mppe === 40 && all & KEY_BITS[40] ? 40 : null;
+  /** The best of what the peer names, if it is good enough. */
+  #best(data: Uint8Array): Microsoft | null {
+    if (data.length !== 4) return null;
+    const stateful = ((data[0] as number) & 1) === 0;
+    const all = data[3] as number;
+    const mppc = (this.#wants.mppc ?? false) && (all & MPPC) !== 0;
+    const { mppe } = this.#wants;
+    if (!mppe) return mppc ? { bits: null, stateful, mppc } : null;
+    const bits = STRONGEST_FIRST.find((b) => b >= mppe && (all & KEY_BITS[b]) !== 0);
+    return bits === undefined ? null : { bits, stateful, mppc };
   }
   #noMppe(text: string): Failure {
     return failure("no-encryption", text, true);
   }
   missing(seen: ReadonlySet<number>): Option[] {
-    return this.#wants.mppe && !seen.has(MPPE) ? [{ type: MPPE, data: mppeOption(128) }] : [];
+    return this.#wants.mppe && !seen.has(MPPE) ? [{ type: MPPE, data: microsoftOption({ bits: 128, stateful: false, mppc: this.#wants.mppc ?? false }) }] : [];
   }
   accept(options: readonly Option[]): void {
     const [first] = options;
-    const keyBits = first?.type === MPPE ? this.#best(first.data) : null;
+    const ms = first?.type === MPPE ? this.#best(first.data) : null;
     const window = first?.type === DEFLATE ? readDeflate(first.data) : null;
     const bits = first?.type === BSD ? readBsd(first.data) : null;
-    this.#sending = keyBits !== null ? { kind: "mppe", bits: keyBits } : window !== null ? { kind: "deflate", window } : bits !== null ? { kind: "bsd", bits } : null;
+    this.#sending = ms !== null ? asMethod(ms) : window !== null ? { kind: "deflate", window } : bits !== null ? { kind: "bsd", bits } : null;
   }
 }
 
-/** RFC 3078 §2: stateless, and one length of keys. */
-function mppeOption(bits: MppeBits): Uint8Array {
-  return be32(STATELESS | KEY_BITS[bits]);
+interface Microsoft extends MppeMode {
+  /** Null: no encryption. */
+  readonly bits: MppeBits | null;
 }
-function sameOption(data: Uint8Array, bits: MppeBits): boolean {
-  return sameBytes(data, mppeOption(bits));
+function asMethod(m: Microsoft): CcpMethod {
+  const { bits, stateful, mppc } = m;
+  return bits === null ? { kind: "mppc", stateful, mppc } : { kind: "mppe", bits, stateful, mppc };
+}
+function microsoftOption(m: Microsoft): Uint8Array {
+  return be32((m.stateful ? 0 : STATELESS) | (m.bits === null ? 0 : KEY_BITS[m.bits]) | (m.mppc ? MPPC : 0));
 }
 /** RFC 1979 §3: log2 of the window less 8, the method, and sequence numbers as the check. */
 function deflateOption(window: number): Uint8Array {
@@ -152,6 +177,7 @@ function readBsd(data: Uint8Array): number | null {
 
 export function methodWords(m: CcpMethod | null): string {
   if (m === null) return "none";
-  if (m.kind === "mppe") return `MPPE ${m.bits}`;
+  if (m.kind === "mppc") return "MPPC";
+  if (m.kind === "mppe") return `MPPE ${m.bits}${m.stateful ? " stateful" : ""}${m.mppc ? " and MPPC" : ""}`;
   return m.kind === "deflate" ? `Deflate ${m.window}` : `BSD-Compress ${m.bits}`;
 }

@@ -78,6 +78,10 @@ export class Coding implements DataCoding {
     this.#in?.reset();
     this.#waiting = false;
   }
+  /** Whether a Reset-Request helps where the peer cannot be read. */
+  get resettable(): boolean {
+    return this.#mppe === null || (this.#in?.findsItself ?? false);
+  }
   get waiting(): boolean {
     return this.#waiting;
   }
@@ -114,17 +118,20 @@ export class Coding implements DataCoding {
 
   #expand(packet: Packet): number {
     if (!this.#in) return this.#no("ccp.not-open");
-    if (this.#waiting) return this.#no("ccp.out-of-step");
+    if (this.#waiting && !this.#in.findsItself) return this.#no("ccp.out-of-step");
     const all = this.#in.decompress(packet.view());
     if (all?.length === 0) return this.#no("ccp.late");
     const first = all?.[0] ?? 0;
     const second = all?.[1] ?? 0;
     const header = first & 1 ? 1 : 2;
     if (!all || all.length < header || all.length - header > this.#limit || (header === 2 && (second & 1) === 0)) {
+      const asked = this.#waiting;
       this.#waiting = true;
+      if (asked) return this.#no("ccp.out-of-step");
       this.#broken();
       return this.#no("ccp.broken");
     }
+    this.#waiting = false;
     const body = all.subarray(header);
     this.#buffer.set(body, HEADROOM);
     this.decoded = new Packet(this.#buffer, HEADROOM, HEADROOM + body.length);
@@ -139,18 +146,20 @@ export class Coding implements DataCoding {
     packet.start = start;
   }
   #squeezer(m: CcpMethod): Squeezer | null {
+    if (m.kind === "mppc") return new MppeEncryptor(null, m);
     if (m.kind === "mppe") {
       const keys = this.#keys(m.bits, true);
-      return keys && new MppeEncryptor(keys);
+      return keys && new MppeEncryptor(keys, m);
     }
     if (m.kind === "bsd") return new BsdCompressor(m.bits);
     const z = this.#zlib?.deflater(m.window) ?? null;
     return z && new DeflateCompressor(z);
   }
   #expander(m: CcpMethod): Expander | null {
+    if (m.kind === "mppc") return new MppeDecryptor(null, this.#limit, m);
     if (m.kind === "mppe") {
       const keys = this.#keys(m.bits, false);
-      return keys && new MppeDecryptor(keys, this.#limit);
+      return keys && new MppeDecryptor(keys, this.#limit, m);
     }
     if (m.kind === "bsd") return new BsdDecompressor(m.bits, this.#limit);
     const z = this.#zlib?.inflater(m.window) ?? null;

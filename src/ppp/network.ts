@@ -26,6 +26,7 @@ export interface NetworkWants {
   readonly vj: boolean;
   readonly deflate: boolean;
   readonly bsd: boolean;
+  readonly mppc: boolean;
   /** Null: no encryption is wanted; else IPCP waits for it, and the session ends without it. */
   readonly mppe: { readonly least: MppeBits; readonly source: MppeSource } | null;
 }
@@ -148,8 +149,8 @@ export class Network<O> {
       this.#ipcp = { options, protocol: new ControlProtocol(this.#clock, "ipcp", options, self, Network.#IPCP) };
       this.#ipcp.protocol.open();
       this.#encrypted = more.mppe !== null;
-      if (more.coding && (more.deflate || more.bsd || more.mppe)) {
-        const options = new CcpOptions({ deflate: more.deflate, bsd: more.bsd, mppe: more.mppe?.least ?? null });
+      if (more.coding && (more.deflate || more.bsd || more.mppc || more.mppe)) {
+        const options = new CcpOptions({ deflate: more.deflate, bsd: more.bsd, mppc: more.mppc, mppe: more.mppe?.least ?? null });
         this.#ccp = { options, protocol: new ControlProtocol(this.#clock, "ccp", options, self, Network.#CCP) };
         this.#ccp.protocol.open();
         this.#resetTimer = this.#clock.timer("ccp-reset", () => this.askReset());
@@ -216,7 +217,7 @@ export class Network<O> {
   /** What the peer sends compressed cannot be read: it is to begin anew, and is asked until it does (RFC 1979 §2). */
   askReset(): void {
     if (!this.#ccp?.protocol.opened || !this.#coding?.waiting) return;
-    if (this.#encrypted) return this.#on.failed(this.#owner, failure("no-encryption", "what the peer sends cannot be decrypted (MPPE)"));
+    if (!this.#coding.resettable) return this.#on.failed(this.#owner, failure("no-encryption", "what the peer sends cannot be decrypted (MPPE)"));
     this.#resetId = this.#ccp.protocol.send(CCP_CODE.resetRequest, new Uint8Array(0));
     this.#resetTimer?.arm(RESET_MS);
   }

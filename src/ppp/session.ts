@@ -1,6 +1,6 @@
 // One PPP session: the phases of RFC 1661 §3 around LCP, authentication and IPCP.
 // Implements RFC 1661, 1332, 1334, 1570 (Identification, Time-Remaining), 1877, 1994, 2433, 2759, 3748 (MD5, MS-CHAPv2), 5072; on
-// channels whose packets visit us 1144, 1962, 1977, 1979, 1989 (reports are given, not asked for), 3078 (stateless). Left
+// channels whose packets visit us 1144, 1962, 1977, 1979, 1989 (reports are given, not asked for), 2118, 3078. Left
 // out: SPAP (Nak'd with what we do), multilink, callback (rejected by the protocols' rules).
 import type { Clock, Timer } from "../core/clock.ts";
 import { Counters } from "../core/counters.ts";
@@ -339,11 +339,11 @@ export class PppSession {
     const keys = mppe && this.#auth.mppe(this.#cfg.role);
     const coding = compression || mppe ? this.#makeCoding() : null;
     if (mppe && (!keys || !coding)) {
-      this.#fail(failure("no-encryption", coding ? "MPPE needs authentication by MS-CHAP or MS-CHAPv2" : "this line cannot do MPPE", true));
+      this.#fail(failure("no-encryption", coding ? "MPPE needs authentication by MS-CHAP or MS-CHAPv2 (also inside EAP)" : "this line cannot do MPPE", true));
       return;
     }
     this.#net.open(wants, {
-      ipv6, ipv6Ids: this.#cfg.ipv6Ids ?? null, coding, vj: compression?.vj ?? false, bsd: compression?.bsd ?? false,
+      ipv6, ipv6Ids: this.#cfg.ipv6Ids ?? null, coding, vj: compression?.vj ?? false, bsd: compression?.bsd ?? false, mppc: compression?.mppc ?? false,
       deflate: (compression?.deflate ?? false) && this.#hasZlib(),
       // After version 1 fewer bits would need the LAN Manager hash, which gives the password away.
       mppe: mppe && keys && { least: keys.master.version === 1 ? 128 : mppe, source: { ...keys, crypto: this.#deps.crypto } },
@@ -390,7 +390,7 @@ export class PppSession {
     const lcp = this.#lcp.options;
     this.#deps.log.emit({ kind: "ppp.ipcp-up", link: this.#cfg.link, local: a.local, remote: a.remote });
     const info: PppUp = {
-      ...a, mru: lcp.mru, peerMru: lcp.peerMru, auth: this.#authWords(), user: this.#auth.user, link: lcp.link(), growth: this.#cfg.mppe ? MPPE_GROWTH : 0,
+      ...a, mru: lcp.mru, peerMru: lcp.peerMru, auth: this.#authWords(), user: this.#auth.user, link: lcp.link(), growth: this.#cfg.mppe || this.#cfg.compression?.mppc ? MPPE_GROWTH : 0,
     };
     this.#turns.run(() => {
       if (this.#net.opened(PROTOCOL.ipcp) && this.#phase === "network") this.#owner.onUp(info);

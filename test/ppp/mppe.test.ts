@@ -100,6 +100,132 @@ describe("MPPE packets", () => {
   });
 });
 
+const mode = { stateful: true, mppc: false };
+const key = (bits: MppeBits = 128): SessionKeys => new SessionKeys(crypto, start.slice(0, bits === 128 ? 16 : 8), bits);
+const BODY = h("2145000014000000004011");
+const WHOLE = hex(concat([Uint8Array.of(0), BODY]));
+
+/** Stateful senders as others have them, in few words. A flag packet has bit A in both; they differ at a reset. */
+class Other {
+  readonly keys = key();
+  readonly #changes: boolean;
+  #count = -1;
+  reset = false;
+  constructor(changes: boolean) {
+    this.#changes = changes;
+  }
+  send(): Uint8Array {
+    this.#count = (this.#count + 1) & 0xfff;
+    const flag = (this.#count & 0xff) === 0xff;
+    const a = flag || this.reset;
+    if (flag || (this.reset && this.#changes)) this.keys.next();
+    else if (this.reset) this.keys.use();
+    this.reset = false;
+    const body = concat([Uint8Array.of(0), BODY]);
+    this.keys.crypt(body);
+    return concat([Uint8Array.of((a ? 0x90 : 0x10) | (this.#count >> 8), this.#count), body]);
+  }
+}
+/** And a receiver that keeps to what RFC 3078 §8.2 says, or (`changes`) to what Linux does. */
+class OtherReceiver {
+  readonly keys = key();
+  readonly #changes: boolean;
+  #count = 0xfff;
+  lost = false;
+  constructor(changes: boolean) {
+    this.#changes = changes;
+  }
+  receive(p: Uint8Array): string | null {
+    const count = (((p[0] as number) & 15) << 8) | (p[1] as number);
+    const a = ((p[0] as number) & 0x80) !== 0;
+    if (!this.lost) {
+      this.#count = (this.#count + 1) & 0xfff;
+      if (count !== this.#count) {
+        this.lost = true;
+        return null;
+      }
+      if ((count & 0xff) === 0xff) this.keys.next();
+    } else {
+      if (!a) return null;
+      if (this.#changes) {
+        for (let c = this.#count & 0xf00; c !== (count & 0xf00); c = (c + 0x100) & 0xf00) this.keys.next();
+        this.keys.next();
+      } else {
+        for (; this.#count !== count; this.#count = (this.#count + 1) & 0xfff) if ((this.#count & 0xff) === 0xff) this.keys.next();
+        if ((count & 0xff) === 0xff) this.keys.next();
+        else this.keys.use();
+      }
+      this.#count = count;
+      this.lost = false;
+    }
+    const body = p.slice(2);
+    this.keys.crypt(body);
+    return hex(body);
+  }
+}
+
+describe("stateful", () => {
+  test("one key stream, a new key at each flag packet, and after a Reset-Request one of those: it says bit A", () => {
+    const out = new MppeEncryptor(key(), mode);
+    const other = new Other(false);
+    for (let i = 0; i < 600; i++) assert.equal(hex(out.compress(BODY)), hex(other.send()), String(i));
+    out.reset();
+    assert.equal(hex(out.compress(BODY).subarray(0, 2)), "92ff");
+    assert.equal(hex(out.compress(BODY).subarray(0, 2)), "1300");
+  });
+  test("both keys of fewer bits", () => {
+    for (const bits of [40, 56] as const) {
+      const [out, into] = [new MppeEncryptor(key(bits), mode), new MppeDecryptor(key(bits), 1500, mode)];
+      for (let i = 0; i < 300; i++) assert.equal(hex(into.decompress(out.compress(BODY)) ?? h("")), WHOLE);
+      assert.equal(hex(key(bits).key.subarray(0, bits === 56 ? 1 : 3)), bits === 56 ? "d1" : "d1269e");
+    }
+  });
+  const trouble = fc.array(fc.record({ good: fc.nat({ max: 300 }), lost: fc.integer({ min: 1, max: 700 }), late: fc.nat({ max: 5 }) }), { maxLength: 8 });
+  for (const changes of [false, true]) {
+    test(`from a sender that ${changes ? "changes its key" : "begins its key stream anew"} at a reset, whatever is lost`, () => {
+      fc.assert(fc.property(trouble, (all) => {
+        const other = new Other(changes);
+        const into = new MppeDecryptor(key(), 1500, mode);
+        for (const { good, lost, late } of all) {
+          for (let i = 0; i < good; i++) assert.equal(hex(into.decompress(other.send()) ?? h("")), WHOLE);
+          for (let i = 0; i < lost; i++) other.send();
+          // Until the request is there the sender goes on; a flag packet among those is an end of it too.
+          for (let i = 0; i < late; i++) {
+            const out = into.decompress(other.send());
+            if (out !== null) assert.equal(hex(out), WHOLE);
+          }
+          other.reset = true;
+          assert.equal(hex(into.decompress(other.send()) ?? h("")), WHOLE);
+        }
+      }), { numRuns: 60 });
+    });
+    test(`to a receiver that ${changes ? "changes its key" : "begins its key stream anew"} at bit A`, () => {
+      fc.assert(fc.property(trouble, (all) => {
+        const out = new MppeEncryptor(key(), mode);
+        const other = new OtherReceiver(changes);
+        for (const { good, lost, late } of all) {
+          for (let i = 0; i < good; i++) assert.equal(other.receive(out.compress(BODY)), WHOLE);
+          for (let i = 0; i < lost; i++) out.compress(BODY);
+          for (let i = 0; i < late; i++) {
+            const got = other.receive(out.compress(BODY));
+            if (got !== null) assert.equal(got, WHOLE);
+          }
+          if (!other.lost && other.receive(out.compress(BODY)) !== null) continue;
+          out.reset();
+          assert.equal(other.receive(out.compress(BODY)), WHOLE);
+        }
+      }), { numRuns: 60 });
+    });
+  }
+  test("any bytes, and what is not flushed while something is lost: null or nothing, never thrown", () => {
+    const into = new MppeDecryptor(key(), 1500, { stateful: true, mppc: true });
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 40 }), (b) => {
+      const out = into.decompress(b);
+      assert.ok(out === null || out.length <= 1502);
+    }), { numRuns: 1000 });
+  });
+});
+
 class Line extends End {
   coding: DataCoding | null = null;
   readonly got: string[] = [];
@@ -139,6 +265,10 @@ describe("sessions that insist on encryption", () => {
     ["128 bits", { mppe: 128 }, { mppe: 128 }, "MPPE 128"],
     ["40 would do for both, 128 it is", { mppe: 40 }, { mppe: 40 }, "MPPE 128"],
     ["after MS-CHAP v1", { mppe: 128 }, { mppe: 128, require: ["mschap"] }, "MPPE 128"],
+    ["after EAP-MSCHAPv2", { mppe: 128 }, { mppe: 128, require: ["eap"] }, "MPPE 128"],
+    ["56 bits are more than 40", { mppe: 56 }, { mppe: 40 }, "MPPE 128"],
+    ["with MPPC", { mppe: 128, compression: { vj: false, deflate: false, bsd: false, mppc: true } }, { mppe: 128, compression: { vj: false, deflate: false, bsd: false, mppc: true } }, "MPPE 128 and MPPC"],
+    ["with MPPC at one end alone", { mppe: 128, compression: { vj: false, deflate: false, bsd: false, mppc: true } }, { mppe: 128 }, "MPPE 128"],
     ["beside header compression, instead of data compression", { mppe: 40, compression: { vj: true, deflate: true, bsd: true } }, { mppe: 128, compression: { vj: true, deflate: false, bsd: true } }, "MPPE 128"],
   ] as const satisfies readonly (readonly [string, Partial<PppConfig>, Partial<PppConfig>, string])[]) {
     test(`${name}: packets pass encrypted, both ways, and none in the clear`, () => {
@@ -265,21 +395,31 @@ describe("the option, word for word", () => {
     assert.deepEqual(peer.options(ccp, CODE.configureRequest).map((o) => [o.type, hex(o.data)]), [[18, "01000040"]]);
     assert.equal(peer.last(ipcp, CODE.configureRequest), undefined, "IPCP waits");
   });
-  test("answers: the strongest of what it names; never MPPC, stateful, or nothing", () => {
+  test("answers: the strongest of what it names; stateless first; never MPPC unasked, or nothing", () => {
     for (const [bits, asked, answer] of [
       [128, 0x0100_0040, "ack"], [128, 0x0100_00e1, "01000040"], [128, 0x0000_0040, "01000040"], [128, 0x0100_0020, "01000040"], [40, 0x0100_0020, "ack"],
-      [40, 0x0100_0021, "01000020"], [40, 0x0100_0060, "01000040"], [40, 0x0100_0080, "01000040"], [128, 1, "01000040"],
+      [40, 0x0100_0021, "01000020"], [40, 0x0100_0060, "01000040"], [40, 0x0100_0080, "ack"], [40, 0x0100_00a0, "01000080"], [128, 0x0100_0080, "01000040"], [128, 1, "01000040"],
     ] as const) {
       const { peer } = begun(bits);
       peer.request(ccp, 5, [mppe(asked)]);
       const got = peer.last(ccp, CODE.configureAck) ? "ack" : peer.options(ccp, CODE.configureNak).map((o) => hex(o.data)).join();
       assert.equal(got, answer, asked.toString(16));
     }
+    const insists = begun(128).peer;
+    for (const id of [5, 6]) insists.request(ccp, id, [mppe(0x40)]);
+    assert.equal(hex(insists.options(ccp, CODE.configureNak)[0]?.data ?? h("")), "01000040");
+    assert.equal(insists.last(ccp, CODE.configureAck)?.id, 6, "a peer that has no other mode");
     const { peer } = begun(128);
     peer.request(ccp, 5, []);
     assert.deepEqual(peer.options(ccp, CODE.configureNak).map((o) => [o.type, hex(o.data)]), [[18, "01000040"]]);
     peer.request(ccp, 6, [{ type: 21, data: h("2f") }, mppe(0x0100_0040)]);
     assert.deepEqual(peer.options(ccp, CODE.configureReject).map((o) => o.type), [21]);
+  });
+  test("the peer would have it stateful: then so", () => {
+    const { peer } = begun(128);
+    const ours = peer.last(ccp, CODE.configureRequest) ?? assert.fail();
+    peer.say(ccp, CODE.configureNak, ours.id, h("12 06 00000040"));
+    assert.equal(hex(peer.options(ccp, CODE.configureRequest)[0]?.data ?? h("")), "00000040");
   });
   test("refused, offered less, stateful, or CCP itself unknown: the end", () => {
     for (const say of [

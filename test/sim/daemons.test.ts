@@ -94,7 +94,7 @@ describe("two daemons", () => {
 
   test("compression and MPPE inside the tunnel: every packet comes out as it went in, with loss and reordering too", async () => {
     const server = (more: string): string => SERVER_CONF.replace("listen", `${more}\nlisten`);
-    for (const [options, said] of [["deflate = yes", "Deflate 15"], ["bsdcomp = yes", "BSD-Compress 13"], ["mppe = 128", "MPPE 128"], ["vj = yes\nsequencing = yes", null], ["deflate = yes\nvj = yes", "Deflate 15"]] as const) {
+    for (const [options, said] of [["deflate = yes", "Deflate 15"], ["bsdcomp = yes", "BSD-Compress 13"], ["mppe = 128", "MPPE 128"], ["mppc = yes", "MPPC"], ["mppe = 40\nmppc = yes", "MPPE 128 and MPPC"], ["vj = yes\nsequencing = yes", null], ["deflate = yes\nvj = yes", "Deflate 15"]] as const) {
       const w = new World();
       const { a, b, clear } = pair(w, options, server(options));
       await w.until(() => isUp(a) && (said === null || [a, b].every((s) => s.events.some((e) => e.kind === "ppp.ccp-up" && e.sending === said && e.receiving === said))), 5000, `up with ${options}`, a, b);
@@ -122,7 +122,7 @@ describe("two daemons", () => {
       };
       await exchange(30);
       assert.deepEqual(got.sort(), sent.sort(), options);
-      if (/deflate|bsd/.test(options)) assert.ok(wire < 30 * 2 * 940 * 0.5, `${options}: ${wire} bytes on the wire`);
+      if (/deflate|bsd|mppc/.test(options)) assert.ok(wire < 30 * 2 * 940 * 0.5, `${options}: ${wire} bytes on the wire`);
       got.length = 0;
       sent.length = 0;
       w.net.conditions({ loss: 0.1, duplicate: 0.05, reorder: 0.1, jitter: 5 });

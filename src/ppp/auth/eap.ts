@@ -7,11 +7,12 @@ import type { Secret } from "../../core/secret.ts";
 import { concat, fromUtf8, sameBytes, utf8 } from "../../core/text.ts";
 import { printable } from "../../core/words.ts";
 import type { Crypto } from "../../ports/ports.ts";
+import type { MppeMaster } from "../compress/mppe.ts";
 import { readPacket, writePacket } from "../cp.ts";
 import { failure } from "../words.ts";
 import { chapMd5, readChapValue, writeChapValue } from "./chap.ts";
 import {
-  accountName, authenticatorResponse, failureMessage, ntPasswordHash, ntResponse, provesItself, refusalInWords, successMessage,
+  accountName, authenticatorResponse, failureMessage, mppeMaster, ntPasswordHash, ntResponse, provesItself, refusalInWords, successMessage,
 } from "./mschapv2.ts";
 import { type AuthenticateeEvents, type AuthenticatorEvents, type AuthSide, MAX_TRIES, RETRY_MS } from "./side.ts";
 
@@ -66,6 +67,7 @@ export class EapAuthenticatee implements AuthSide {
   #last: Uint8Array = new Uint8Array(0);
   #response: Uint8Array = new Uint8Array(0);
   #proof: Uint8Array | null = null;
+  #master: MppeMaster | null = null;
   #refused: ReturnType<typeof refusalInWords> | null = null;
 
   /** `methods`: what we answer to, best first. `isOurs` recognises challenges that this side sent. */
@@ -134,7 +136,7 @@ export class EapAuthenticatee implements AuthSide {
     }
     this.#state = "done";
     this.#timer.disarm();
-    this.#on.done();
+    this.#on.done(this.#master);
   }
 
   #request(id: number, body: Uint8Array, whole: Uint8Array): void {
@@ -184,6 +186,7 @@ export class EapAuthenticatee implements AuthSide {
     return true;
   }
   #md5(id: number, data: Uint8Array): Uint8Array | null {
+    this.#master = null;
     const { value } = readChapValue(data);
     if (this.#reflected(value)) return null;
     const hash = this.#password.use((s) => chapMd5(this.#crypto, id, s, value));
@@ -221,6 +224,7 @@ export class EapAuthenticatee implements AuthSide {
     const hash = this.#password.use(ntPasswordHash);
     const response = ntResponse(c, challenge, peerChallenge, this.#user, hash);
     this.#proof = authenticatorResponse(c, challenge, peerChallenge, this.#user, hash, response);
+    this.#master = mppeMaster(c, hash, response);
     hash.fill(0);
     return writeChapValue({ value: concat([peerChallenge, new Uint8Array(8), response, new Uint8Array(1)]), name: utf8(this.#user) });
   }
@@ -248,6 +252,7 @@ export class EapAuthenticator implements AuthSide {
   #user = "";
   /** The name under which the secret was found. */
   #account = "";
+  #master: MppeMaster | null = null;
 
   constructor(clock: Clock, crypto: Crypto, hostName: string, secretOf: (user: string) => Secret | null, on: AuthenticatorEvents) {
     this.#crypto = crypto;
@@ -337,6 +342,7 @@ export class EapAuthenticator implements AuthSide {
   /** An unknown user costs the same work as a known one. */
   #checkMd5(data: Uint8Array): void {
     const { value } = readChapValue(data);
+    this.#master = null;
     const secret = this.#lookup();
     const dummy = this.#crypto.random(16);
     const compute = (s: Uint8Array): Uint8Array => chapMd5(this.#crypto, this.#id, s, this.#challenge);
@@ -355,6 +361,7 @@ export class EapAuthenticator implements AuthSide {
     const user = fromUtf8(name);
     const wanted = ntResponse(this.#crypto, this.#challenge, peerChallenge, user, hash);
     const proof = authenticatorResponse(this.#crypto, this.#challenge, peerChallenge, user, hash, wanted);
+    this.#master = mppeMaster(this.#crypto, hash, wanted);
     hash.fill(0);
     // The hashed name must be the one that identified itself, whatever its domain.
     const sameUser = accountName(user) === accountName(this.#user);
@@ -378,7 +385,7 @@ export class EapAuthenticator implements AuthSide {
     this.#timer.disarm();
     this.#verdict = writePacket({ code: ok ? EAP_CODE.success : EAP_CODE.failure, id: this.#id, body: new Uint8Array(0) });
     this.#on.send(this.#verdict);
-    if (ok) this.#on.done(this.#account);
+    if (ok) this.#on.done(this.#account, this.#master);
     else this.#on.failed(this.#user, why);
   }
 }

@@ -9,6 +9,8 @@ export interface Squeezer {
   close?(): void;
 }
 export interface Expander {
+  /** What is out of step ends with a packet that says so itself: all of them are shown, with or without a Reset-Ack. */
+  readonly findsItself?: boolean;
   /** Encryption: nothing may come as it is. */
   readonly always?: true;
   /** Null: out of step, broken or too long; nothing that follows makes sense before a reset. Empty: to be dropped. Valid until the next call. */

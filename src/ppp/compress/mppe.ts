@@ -1,11 +1,12 @@
-// MPPE, stateless (RFC 3078), with keys from MS-CHAP (RFC 3079): for peers that insist on it. RC4 protects nothing from anybody who
-// means it. The stateful mode is left out: it encrypts packets twice with the same key (§9), and is not done alike everywhere.
+// MPPE (RFC 3078) with keys from MS-CHAP (RFC 3079), MPPC (RFC 2118), or both: one header, one option of CCP, for peers that insist on
+// them. RC4 protects nothing from anybody who means it.
 import { concat, utf8 } from "../../core/text.ts";
 import type { Secret } from "../../core/secret.ts";
 import type { Crypto } from "../../ports/ports.ts";
 import type { Expander, Squeezer } from "./method.ts";
+import { MppcCompressor, MppcDecompressor } from "./mppc.ts";
 
-export type MppeBits = 40 | 128;
+export type MppeBits = 40 | 56 | 128;
 /** What MS-CHAP leaves behind: the same for both directions after version 1, to be told apart after version 2. */
 export interface MppeMaster {
   readonly version: 1 | 2;
@@ -13,8 +14,21 @@ export interface MppeMaster {
   readonly key: Secret;
 }
 
-const FLUSHED = 0x80; // §3.1, bit A: stateless mode sets it in every packet
-const ENCRYPTED = 0x10; // bit D
+/** What two ends agreed on, beside the bits of the keys. */
+export interface MppeMode {
+  /** One key for up to 256 packets, one key stream through all of them. */
+  readonly stateful: boolean;
+  readonly mppc: boolean;
+}
+export const STATELESS: MppeMode = { stateful: false, mppc: false };
+
+// RFC 3078 §3.1, RFC 2118 §3.1
+const FLUSHED = 0x80; // A: the history is empty and the key stream begins anew; in every packet of the stateless mode
+const AT_FRONT = 0x40; // B: of the history
+const COMPRESSED = 0x20;
+const ENCRYPTED = 0x10;
+/** Of the count's low byte: such a packet changes the key in the stateful mode (§7.2). */
+const FLAG = 0xff;
 const HEADER = 2;
 const COUNTS = 4096;
 /** Packets lost in a row that are caught up with; a key change for each of them is work. */
@@ -32,7 +46,8 @@ export function startKey(crypto: Crypto, m: MppeMaster, bits: MppeBits, serverSe
 }
 
 export class Rc4 {
-  readonly #s = Uint8Array.from({ length: 256 }, (_, i) => i);
+  static readonly #ORDER = Uint8Array.from({ length: 256 }, (_, i) => i);
+  readonly #s = Rc4.#ORDER.slice();
   #i = 0;
   #j = 0;
   constructor(key: Uint8Array) {
@@ -63,30 +78,38 @@ export class Rc4 {
   }
 }
 
-/** Session keys of one direction, one after the other (§7.3). */
+/** Session keys of one direction, one after the other (§7.3), and the key stream of the one in use. */
 export class SessionKeys {
   readonly #crypto: Crypto;
   readonly #start: Uint8Array;
   readonly #bits: MppeBits;
   #key: Uint8Array;
+  #rc4: Rc4;
 
   constructor(crypto: Crypto, start: Uint8Array, bits: MppeBits) {
     this.#crypto = crypto;
     this.#start = start;
     this.#bits = bits;
     this.#key = this.#weakened(this.#fromSha(start));
+    this.#rc4 = new Rc4(this.#key);
   }
   /** For tests: what is in use. */
   get key(): Uint8Array {
     return this.#key;
   }
   next(): void {
-    const interim = this.#fromSha(this.#key);
-    new Rc4(interim.slice()).crypt(interim);
-    this.#key = this.#weakened(interim);
+    const key = this.#fromSha(this.#key);
+    new Rc4(key.slice()).crypt(key);
+    this.use(this.#weakened(key));
   }
+  /** The key stream begins anew, with `key` or the one in use. */
+  use(key: Uint8Array = this.#key): void {
+    this.#key = key;
+    this.#rc4 = new Rc4(key);
+  }
+  /** In place, and on with the key stream. */
   crypt(data: Uint8Array): void {
-    new Rc4(this.#key).crypt(data);
+    this.#rc4.crypt(data);
   }
   wipe(): void {
     this.#start.fill(0);
@@ -97,60 +120,150 @@ export class SessionKeys {
   }
   #weakened(key: Uint8Array): Uint8Array {
     if (this.#bits === 40) key.set([0xd1, 0x26, 0x9e]);
+    if (this.#bits === 56) key[0] = 0xd1;
     return key;
   }
 }
 
 export class MppeEncryptor implements Squeezer {
   readonly always = true;
-  readonly #keys: SessionKeys;
+  readonly #keys: SessionKeys | null;
+  readonly #stateful: boolean;
+  readonly #mppc: MppcCompressor | null;
   #count = COUNTS - 1;
+  #flush = false;
 
-  constructor(keys: SessionKeys) {
+  /** `keys` null: compression alone. */
+  constructor(keys: SessionKeys | null, mode: MppeMode = STATELESS) {
     this.#keys = keys;
+    this.#stateful = mode.stateful;
+    this.#mppc = mode.mppc ? new MppcCompressor() : null;
   }
-  /** Never null, and four bytes longer: the protocol number goes in two bytes, which every peer can read. */
+  /** Never null, and four bytes longer at most: the protocol number goes in two bytes, which every peer can read. */
   compress(packet: Uint8Array): Uint8Array {
-    this.#count = (this.#count + 1) % COUNTS;
-    this.#keys.next();
-    const out = concat([Uint8Array.of(FLUSHED | ENCRYPTED | (this.#count >> 8), this.#count, 0), packet]);
-    this.#keys.crypt(out.subarray(HEADER));
+    let flags = this.#next();
+    let data = concat([Uint8Array.of(0), packet]);
+    const shorter = this.#mppc?.compress(data) ?? null;
+    if (shorter) {
+      flags |= COMPRESSED | (this.#mppc?.front ? AT_FRONT : 0);
+      data = shorter;
+    } else if (this.#mppc) this.reset(); // what goes as it is does not enter the other side's history
+    const out = concat([Uint8Array.of(flags | (this.#count >> 8), this.#count), data]);
+    if (this.#keys) {
+      out[0] = (out[0] as number) | ENCRYPTED;
+      this.#keys.crypt(out.subarray(HEADER));
+    }
     return out;
   }
-  /** Nothing: every packet stands for itself. */
-  reset(): void {}
+  /**
+   * The count of the next packet, its key, and bit A. RFC 3078 §8.2 has the key stream begin anew with the same key when bit A is sent,
+   * which gives the key away; others change the key there. In a packet that changes it anyway both are the same: so it is one of those.
+   */
+  #next(): number {
+    this.#count = (this.#count + 1) % COUNTS;
+    if (!this.#stateful) {
+      this.#keys?.next();
+      this.#mppc?.clear();
+      return FLUSHED;
+    }
+    const flush = this.#flush;
+    this.#flush = false;
+    if (flush) this.#mppc?.clear();
+    if (!this.#keys) return flush ? FLUSHED : 0;
+    if (flush) this.#count |= FLAG;
+    if ((this.#count & FLAG) !== FLAG) return 0;
+    this.#keys.next();
+    this.#mppc?.clear(); // bit A says so too
+    return FLUSHED;
+  }
+  reset(): void {
+    this.#flush = this.#stateful;
+  }
   close(): void {
-    this.#keys.wipe();
+    this.#keys?.wipe();
   }
 }
 
 const NOTHING = new Uint8Array(0);
+const INSIDE = [0x21, 0x2d, 0x2f, 0x57];
 
 export class MppeDecryptor implements Expander {
   readonly always = true;
-  readonly #keys: SessionKeys;
+  readonly findsItself: boolean;
+  readonly #keys: SessionKeys | null;
   readonly #limit: number;
+  readonly #stateful: boolean;
+  readonly #mppc: MppcDecompressor | null;
   #count = COUNTS - 1;
+  #lost = false;
+  /** At bit A the peer changes the key (Linux does), instead of using it from its beginning. */
+  #changes = false;
 
-  constructor(keys: SessionKeys, limit: number) {
+  /** `keys` null: compression alone. */
+  constructor(keys: SessionKeys | null, limit: number, mode: MppeMode = STATELESS) {
     this.#keys = keys;
     this.#limit = limit;
+    this.#stateful = mode.stateful;
+    this.findsItself = mode.stateful;
+    this.#mppc = mode.mppc ? new MppcDecompressor() : null;
   }
   decompress(data: Uint8Array): Uint8Array | null {
     const [a = 0, b = 0] = data;
-    if (data.length <= HEADER || data.length > HEADER + 2 + this.#limit || (a & ENCRYPTED) === 0 || (a & FLUSHED) === 0) return null;
-    const gap = ((((a & 15) << 8) | b) - this.#count + COUNTS) % COUNTS;
-    if (gap === 0 || gap >= COUNTS / 2) return NOTHING; // late, or twice
-    if (gap > MAX_GAP) return null;
-    for (let i = 0; i < gap; i++) this.#keys.next();
-    this.#count = (this.#count + gap) % COUNTS;
-    const out = data.slice(HEADER);
-    this.#keys.crypt(out);
+    if (data.length <= HEADER || data.length > HEADER + 2 + this.#limit) return null;
+    if (((a & ENCRYPTED) !== 0) !== (this.#keys !== null) || ((a & COMPRESSED) !== 0 && !this.#mppc)) return null;
+    const count = ((a & 15) << 8) | b;
+    const gap = (count - this.#count + COUNTS) % COUNTS;
+    const flushed = (a & FLUSHED) !== 0;
+    const found = flushed && this.#lost; // however long it took
+    if (gap === 0 || (gap >= COUNTS / 2 && !found)) return NOTHING; // late, or twice
+    if (this.#stateful ? !flushed && (gap > 1 || this.#lost) : !flushed || gap > MAX_GAP) {
+      this.#lost = true;
+      return null;
+    }
+    if (this.#keys) this.#follow(this.#keys, count, gap);
+    this.#count = count;
+    this.#lost = false;
+    const out = flushed && this.#stateful && (b & FLAG) !== FLAG ? this.#fromFlush(a, data) : this.#inside(a, data);
+    if (out === null) this.#lost = this.#stateful;
     return out;
   }
+  /** The changes of the key up to and with `count`. */
+  #follow(keys: SessionKeys, count: number, gap: number): void {
+    for (let n = gap - 1; n >= 0; n--) if (!this.#stateful || ((count - n) & FLAG) === FLAG) keys.next();
+  }
+  /** Which of the two ways makes sense is the peer's, and the first to be tried the next time. */
+  #fromFlush(a: number, data: Uint8Array): Uint8Array | null {
+    const keys = this.#keys;
+    if (!keys) return this.#inside(a, data);
+    const before = keys.key.slice();
+    for (const changes of [this.#changes, !this.#changes]) {
+      if (changes) keys.next();
+      else keys.use(before.slice());
+      const out = this.#inside(a, data);
+      if (out && plausible(out)) {
+        this.#changes = changes;
+        return out;
+      }
+    }
+    return null;
+  }
+  #inside(a: number, data: Uint8Array): Uint8Array | null {
+    if (a & FLUSHED) this.#mppc?.clear();
+    const body = data.slice(HEADER);
+    this.#keys?.crypt(body);
+    return a & COMPRESSED ? (this.#mppc?.decompress(body, (a & AT_FRONT) !== 0, this.#limit + 2) ?? null) : body;
+  }
   incompressible(): void {}
+  /** Bit A says it. */
   reset(): void {}
   close(): void {
-    this.#keys.wipe();
+    this.#keys?.wipe();
   }
+}
+
+/** Begins with the number of a protocol that is carried encrypted. */
+function plausible(packet: Uint8Array): boolean {
+  const [first = 0, second = 0] = packet;
+  if (first & 1) return INSIDE.includes(first);
+  return first === 0 ? INSIDE.includes(second) : (first === 0x80 || first === 0xc0) && (second & 1) === 1;
 }

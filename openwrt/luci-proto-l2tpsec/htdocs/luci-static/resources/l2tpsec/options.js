@@ -169,8 +169,10 @@ const TUNNEL = [
 	  help: _('Compress packets with Deflate (RFC 1979), where the other side and this machine (zlib) have it: for a tunnel on a slow line. With any compression each packet visits the control process, so a fast link gets slower.'), def: 'no' },
 	{ name: 'bsdcomp', tab: 'ppp', kind: yesNo, title: _('BSD-Compress'),
 	  help: _('Compress packets with BSD-Compress (RFC 1977), where Deflate is not to be had.'), def: 'no' },
-	{ name: 'mppe', tab: 'ppp', kind: oneOf('no', '128', '40'), title: _('MPPE encryption'),
-	  help: _('Encrypt with MPPE (RFC 3078, keys from MS-CHAP) for a peer that insists on it: with 128 bits, or with 40 where it has no more; the session ends without it. RC4 is weak: IPsec is what protects.'), def: 'no' }
+	{ name: 'mppc', tab: 'ppp', kind: yesNo, title: _('MPPC'),
+	  help: _('Compress packets with MPPC (RFC 2118), for a peer that has nothing else; alone or together with MPPE.'), def: 'no' },
+	{ name: 'mppe', tab: 'ppp', kind: oneOf('no', '128', '56', '40'), title: _('MPPE encryption'),
+	  help: _('Encrypt with MPPE (RFC 3078, keys from MS-CHAP) for a peer that insists on it: with so many bits at least, 128 where the peer has them; the session ends without it. RC4 is weak: IPsec is what protects.'), def: 'no' }
 ];
 
 const SECTIONS = {
@@ -322,8 +324,10 @@ const SECTIONS = {
 		  help: _('Compress packets with Deflate (RFC 1979), where the other side and this machine (zlib) have it.'), def: 'yes' },
 		{ name: 'bsdcomp', tab: 'ppp', kind: yesNo, title: _('BSD-Compress'),
 		  help: _('Compress packets with BSD-Compress (RFC 1977), where Deflate is not to be had.'), def: 'yes' },
-		{ name: 'mppe', tab: 'ppp', kind: oneOf('no', '128', '40'), title: _('MPPE encryption'),
-		  help: _('Encrypt with MPPE (RFC 3078, stateless, keys from MS-CHAP) for a peer that insists on it: with 128 bits, or with 40 where it has no more; the call ends without it. RC4 is weak: a tunnel with IPsec needs none.'), def: 'no' },
+		{ name: 'mppc', tab: 'ppp', kind: yesNo, title: _('MPPC'),
+		  help: _('Compress packets with MPPC (RFC 2118), for a peer that has nothing else; alone or together with MPPE.'), def: 'no' },
+		{ name: 'mppe', tab: 'ppp', kind: oneOf('no', '128', '56', '40'), title: _('MPPE encryption'),
+		  help: _('Encrypt with MPPE (RFC 3078, keys from MS-CHAP) for a peer that insists on it: with so many bits at least, 128 where the peer has them; the call ends without it. RC4 is weak: a tunnel with IPsec needs none.'), def: 'no' },
 		{ name: 'auth', tab: 'answer', kind: someOf('mschapv2', 'chap', 'mschap', 'eap', 'pap'), title: _('Authentication'),
 		  help: _('role = answer: PPP authentication that is offered, best first.'), def: 'mschapv2 chap', depends: { role: 'answer' } },
 		{ name: 'local_ip', tab: 'answer', kind: address4, title: _('Local IP address'),
