@@ -53,6 +53,15 @@ export interface Flat {
   zRun(stream: number, data: Uint8Array, into: Uint8Array): number; // -1: see native/deflate.h
   zTake(stream: number, data: Uint8Array): number; // of an inflating one; 0: broken
 
+  // A TLS client in memory, from libssl. At most 256 KiB each.
+  tlsNew(ca: Uint8Array, cert: Uint8Array, key: Uint8Array, serverName: string, why: Uint8Array): number; // 0: no libssl; -n: bytes in `why`, of 200
+  tlsClose(tls: number): void;
+  tlsStep(tls: number, data: Uint8Array): number; // native/tls.h: enum tt_tls_state
+  tlsOutput(tls: number, into: Uint8Array): number;
+  tlsWhy(tls: number, into: Uint8Array): number; // into: 200 bytes
+  tlsVersion(tls: number): number;
+  tlsExport(tls: number, label: string, context: Uint8Array, into: Uint8Array): number; // 0: too early
+
   fpNew(): number; // 0: no libcrypto
   fpClose(fp: number): void;
   fpFlow(

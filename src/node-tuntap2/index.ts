@@ -1,4 +1,5 @@
 // The nice face of the flat library. Pure TypeScript: the host loads the library and hands it in.
+import { tlsClient } from "./tls.ts";
 import type { Flat } from "./flat.ts";
 import { ADDR, DROPS, META, SLOT } from "./types.ts";
 import type { CallParams, FastPath, FlowParams, Native, Ring, SaParams } from "./types.ts";
@@ -222,6 +223,7 @@ export function native(flat: Flat): Native {
         inflate: (data, into) => flat.zRun(z, data, into), take: (data) => flat.zTake(z, data) === 1, reset: () => flat.zReset(z), close: () => flat.zClose(z),
       };
     },
+    tlsClient: (params) => tlsClient(flat, params),
     noDumps() {
       flat.noDumps();
     },

@@ -161,6 +161,34 @@ export interface Inflater {
   close(): void;
 }
 
+export interface TlsParams {
+  /** PEM. `ca` is never empty: the server's certificate is always verified. */
+  readonly ca: Uint8Array;
+  readonly cert: Uint8Array;
+  readonly key: Uint8Array;
+  /** The host name or address that the server's certificate must be for; null: any. */
+  readonly serverName: string | null;
+}
+/**
+ * done: the handshake is complete, with TLS 1.3 the server may still refuse us; confirmed: it said so (RFC 9190 §2.5).
+ * distrust: we do not accept its certificate; alert: it does not accept us.
+ */
+export type TlsState = "going" | "done" | "confirmed" | "distrust" | "alert" | "broken";
+/** A TLS client, 1.2 or 1.3, in memory. */
+export interface TlsClient {
+  /** What came, whole or in parts; an empty array begins. */
+  step(data: Uint8Array): TlsState;
+  /** What is to be sent since the last call; an alert, too. */
+  output(): Uint8Array;
+  /** Of the last three states, in OpenSSL's words. */
+  why(): string;
+  version(): "1.2" | "1.3";
+  /** Keying material of the session (RFC 5705), null before it is done. An empty context is none. */
+  export(label: string, context: Uint8Array, length: number): Uint8Array | null;
+  /** Keys are wiped. Nothing else may be called afterwards. */
+  close(): void;
+}
+
 export interface Native {
   readonly version: string;
   /** OpenSSL's version text, or null when the library has no libcrypto: then fastPath() returns null. */
@@ -218,6 +246,8 @@ export interface Native {
   /** A raw deflate stream of 2^window bytes of history (9 to 15), for packets; null without zlib (libz.so.1). */
   deflater(window: number): Deflater | null;
   inflater(window: number): Inflater | null;
+  /** Null without libssl (libssl.so.3); a sentence where one of the PEM texts is no good. */
+  tlsClient(params: TlsParams): TlsClient | string | null;
   /** No core files of this process, and no ptrace by its own user: its memory holds keys. */
   noDumps(): void;
   /** Path MTU and source address towards `remote` as the kernel routes today (a connected throw-away socket). */

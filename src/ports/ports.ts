@@ -99,6 +99,22 @@ export interface Zlib {
   deflater(window: number): { deflate(data: Uint8Array, into: Uint8Array): number; reset(): void; close(): void } | null;
   inflater(window: number): { inflate(data: Uint8Array, into: Uint8Array): number; take(data: Uint8Array): boolean; reset(): void; close(): void } | null;
 }
+export type TlsState = "going" | "done" | "confirmed" | "distrust" | "alert" | "broken";
+/** A TLS client over memory; the words are those of node-tuntap2. */
+export interface TlsClient {
+  step(data: Uint8Array): TlsState;
+  output(): Uint8Array;
+  why(): string;
+  version(): "1.2" | "1.3";
+  export(label: string, context: Uint8Array, length: number): Uint8Array | null;
+  close(): void;
+}
+export interface TlsClients {
+  /** Null: this machine has no TLS library; a sentence: one of the texts (PEM) is no good. */
+  tlsClient(params: {
+    readonly ca: Uint8Array; readonly cert: Uint8Array; readonly key: Uint8Array; readonly serverName: string | null;
+  }): TlsClient | string | null;
+}
 export interface LinkOptions {
   /** Async control character maps, RFC 1662 §7; 0 over L2TP. */
   readonly sendAccm: number;

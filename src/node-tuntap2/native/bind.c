@@ -202,6 +202,7 @@ void tt_inst_init(struct tt_inst *inst)
 	pool_init(&inst->fps, sizeof(struct held));
 	pool_init(&inst->watches, sizeof(struct watched));
 	tt_z_inst_init(&inst->zs);
+	tt_tls_inst_init(&inst->tls);
 }
 
 void tt_inst_free(struct tt_inst *inst)
@@ -224,6 +225,7 @@ void tt_inst_free(struct tt_inst *inst)
 			close((int)inst->fds.keys[i]);
 		}
 	tt_z_inst_free(&inst->zs);
+	tt_tls_inst_free(&inst->tls);
 	pool_free(&inst->fps);
 	pool_free(&inst->watches);
 	map_free(&inst->fds);

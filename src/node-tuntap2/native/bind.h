@@ -14,7 +14,7 @@
 struct tt_watch; /* the engine's: a descriptor in its loop */
 
 struct tt_inst { /* one a JavaScript environment: main thread and workers share nothing */
-	struct tt_pool fps, watches, zs;
+	struct tt_pool fps, watches, zs, tls;
 	struct tt_map fds; /* opened here */
 };
 /* What one call got. The engine's own struct begins with it. */
@@ -34,6 +34,8 @@ extern const struct tt_function tt_functions[]; /* ends with a NULL name */
 
 void tt_z_inst_init(struct tt_pool *p); /* deflate.c */
 void tt_z_inst_free(struct tt_pool *p);
+void tt_tls_inst_init(struct tt_pool *p); /* tls.c */
+void tt_tls_inst_free(struct tt_pool *p);
 void tt_inst_init(struct tt_inst *inst);
 /* Stops watchers, wipes keys, closes what was opened here. */
 void tt_inst_free(struct tt_inst *inst);

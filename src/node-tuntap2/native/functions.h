@@ -41,6 +41,13 @@
 	F(ZReset, zReset, 1) \
 	F(ZRun, zRun, 3) \
 	F(ZTake, zTake, 2) \
+	F(TlsNew, tlsNew, 5) \
+	F(TlsClose, tlsClose, 1) \
+	F(TlsStep, tlsStep, 2) \
+	F(TlsOutput, tlsOutput, 2) \
+	F(TlsWhy, tlsWhy, 2) \
+	F(TlsVersion, tlsVersion, 1) \
+	F(TlsExport, tlsExport, 4) \
 	F(FpNew, fpNew, 0) \
 	F(FpClose, fpClose, 1) \
 	F(FpFlow, fpFlow, 7) \

@@ -1,0 +1,132 @@
+// The TLS client against the TLS server of Node.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { Duplex } from "node:stream";
+import { TLSSocket, createSecureContext, type SecureVersion } from "node:tls";
+import fc from "fast-check";
+import { Certs, noOpenssl } from "../../../test/certs.ts";
+import { loadFlat, loadNative } from "../../runtime/node/native.ts";
+import type { TlsClient, TlsState } from "../types.ts";
+
+const native = loadNative();
+const NONE = new Uint8Array(0);
+const MSK = "client EAP encryption";
+
+describe("tls", { skip: noOpenssl }, () => {
+  let certs: Certs;
+  before(() => {
+    certs = new Certs();
+  });
+  after(() => certs.remove());
+
+  function client(who = "client", serverName: string | null = null, ca = "ca"): TlsClient {
+    const t = native.tlsClient({ ca: certs.read(`${ca}.pem`), cert: certs.read(`${who}.pem`), key: certs.read(`${who}.key`), serverName });
+    assert.ok(t !== null && typeof t !== "string", String(t));
+    return t;
+  }
+  /** Until both have said all; the pieces that the client gets are `piece` bytes long. */
+  async function meet(t: TlsClient, version: SecureVersion, piece = 1 << 16): Promise<{ state: TlsState; server: TLSSocket; failed: string }> {
+    let state: TlsState = "going";
+    let failed = "";
+    const wire = new Duplex({
+      read() {},
+      write(chunk: Uint8Array, _, next) {
+        for (let i = 0; i < chunk.length; i += piece) state = t.step(new Uint8Array(chunk.subarray(i, i + piece)));
+        wire.push(t.output());
+        next();
+      },
+    });
+    const secureContext = createSecureContext({
+      cert: Buffer.from(certs.read("server.pem")), key: Buffer.from(certs.read("server.key")), ca: Buffer.from(certs.read("ca.pem")),
+      minVersion: version, maxVersion: version,
+    });
+    const server = new TLSSocket(wire, { isServer: true, secureContext, requestCert: true, rejectUnauthorized: true });
+    let secure = false;
+    server.on("secure", () => {
+      secure = true;
+    });
+    server.on("error", (e) => {
+      failed = e.message;
+    });
+    state = t.step(NONE);
+    wire.push(t.output());
+    const over = Date.now() + 3000;
+    while (Date.now() < over && state !== "distrust" && state !== "alert" && !(state === "done" && secure)) {
+      await new Promise((r) => setImmediate(r));
+    }
+    return { state, server, failed };
+  }
+
+  for (const [version, words] of [["TLSv1.2", "1.2"], ["TLSv1.3", "1.3"]] as const) {
+    test(`${version}: both ends have the same key material; byte by byte as well`, async () => {
+      for (const piece of [1 << 16, 1]) {
+        const t = client("client", "server.example");
+        const { state, server } = await meet(t, version, piece);
+        assert.equal(state, "done", t.why());
+        assert.equal(t.version(), words);
+        const context = version === "TLSv1.3" ? Uint8Array.of(13) : NONE;
+        const theirs = server.exportKeyingMaterial(128, MSK, ...(version === "TLSv1.3" ? [Buffer.from(context)] : []) as [Buffer]);
+        assert.deepEqual(t.export(MSK, context, 128), new Uint8Array(theirs));
+        t.close();
+        server.destroy();
+      }
+    });
+    test(`${version}: a server of another CA, one of another name`, async () => {
+      for (const [ca, name, words_] of [["other-ca", null, /unable to get local issuer|self.signed|unable to verify/], ["ca", "nas.example", /[Hh]ostname mismatch/]] as const) {
+        const t = client("client", name, ca);
+        const { state, server } = await meet(t, version);
+        assert.equal(state, "distrust");
+        assert.match(t.why(), words_);
+        assert.equal(t.export(MSK, NONE, 64), null);
+        t.close();
+        server.destroy();
+      }
+    });
+  }
+  test("the protected word of RFC 9190 confirms, anything else breaks", async () => {
+    for (const [said, want] of [[Uint8Array.of(0), "confirmed"], [Uint8Array.of(1), "broken"], [Uint8Array.of(0, 0), "broken"]] as const) {
+      const t = client();
+      const { server } = await meet(t, "TLSv1.3");
+      let last: TlsState = "done";
+      const step = t.step;
+      (t as { step: TlsClient["step"] }).step = (d) => (last = step(d));
+      server.write(said);
+      const over = Date.now() + 3000;
+      while (Date.now() < over && last === "done") await new Promise((r) => setImmediate(r));
+      assert.equal(last, want);
+      t.close();
+      server.destroy();
+    }
+  });
+  test("what is no PEM, a key of another certificate, a name that is none: a sentence", () => {
+    const make = (p: Partial<Parameters<typeof native.tlsClient>[0]>) => native.tlsClient({
+      ca: certs.read("ca.pem"), cert: certs.read("client.pem"), key: certs.read("client.key"), serverName: null, ...p,
+    });
+    const junk = new Uint8Array(100).fill(65);
+    assert.match(String(make({ ca: NONE })), /^ca: holds no certificate/);
+    assert.match(String(make({ ca: junk })), /^ca: holds no certificate/);
+    assert.match(String(make({ cert: junk })), /^cert: /);
+    assert.match(String(make({ key: junk })), /^key: /);
+    assert.match(String(make({ key: certs.read("stranger.key") })), /^key: .*not that of the certificate/);
+  });
+  test("any bytes break it, and nothing else", () => {
+    fc.assert(fc.property(fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 4 }), (parts) => {
+      const t = client();
+      t.step(NONE);
+      t.output();
+      for (const p of parts) assert.ok(["going", "broken", "alert"].includes(t.step(p)));
+      t.output();
+      assert.equal(t.export(MSK, NONE, 64), null);
+      t.close();
+    }), { numRuns: 100 });
+  });
+  test("the border: stale handles, lengths", () => {
+    const flat = loadFlat();
+    for (const f of [() => flat.tlsStep(0, NONE), () => flat.tlsClose(77), () => flat.tlsNew(NONE, NONE, NONE, "x".repeat(300), new Uint8Array(200)), () => flat.tlsNew(NONE, NONE, NONE, "", new Uint8Array(199)), () => flat.tlsNew(new Uint8Array(300_000), NONE, NONE, "", new Uint8Array(200))]) assert.throws(f, RangeError);
+    const t = client();
+    assert.throws(() => t.export(MSK, NONE, 0), RangeError);
+    assert.throws(() => t.export("x".repeat(64), NONE, 64), RangeError);
+    t.close();
+    assert.throws(() => t.step(NONE), RangeError);
+  });
+});
