@@ -22,7 +22,7 @@ import { VERSION } from "./version.ts";
 
 /** One daemon over a data plane; simulations join two of these in memory. `netifd`: it says which client links are up, and sets their routes. */
 export function compose(
-  common: Pick<LinkDeps, "clock" | "crypto" | "host" | "serial" | "zlib">, plane: DataPlane, hub: EventHub, config: Config, read: () => Config,
+  common: Pick<LinkDeps, "clock" | "crypto" | "host" | "serial" | "zlib" | "tls">, plane: DataPlane, hub: EventHub, config: Config, read: () => Config,
   netifd = false,
 ): Daemon {
   const deps = { clock: common.clock, crypto: common.crypto, log: hub };
@@ -32,7 +32,7 @@ export function compose(
     return ike;
   };
   const l2tp = new L2tpEndpoint({ ...deps, plane: plane.l2tp }, { vendorName: "l2tpsec" });
-  const links: LinkDeps = { ...deps, host: common.host, plane, ike: openIke, l2tp, ports: new LocalPorts(common.crypto), serial: common.serial, zlib: common.zlib ?? null, routesElsewhere: netifd };
+  const links: LinkDeps = { ...deps, host: common.host, plane, ike: openIke, l2tp, ports: new LocalPorts(common.crypto), serial: common.serial, zlib: common.zlib ?? null, tls: common.tls ?? null, routesElsewhere: netifd };
   return new Daemon(links, () => ike?.close(), hub, config, read, !netifd);
 }
 
@@ -75,7 +75,7 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: (
     const bus = await openBus(rt, first.config.daemon.ubus, source.uci, () => {
       netifd?.sync().catch((e: unknown) => warn(String(e)));
     });
-    const daemon = compose({ ...rt, serial: linuxSerial(native, rt.clock), zlib: native }, plane, hub, first.config, () => {
+    const daemon = compose({ ...rt, serial: linuxSerial(native, rt.clock), zlib: native, tls: native }, plane, hub, first.config, () => {
       const again = source.read();
       if (again.config === null || !again.whole) throw new RequestRefused("failed", `nothing was changed, the configuration has faults:\n${again.faults.join("\n")}`);
       for (const f of again.faults) rt.stderr(`error config: ${f}\n`);

@@ -51,7 +51,8 @@ export function crossCheck(config: Config, sections: readonly Section[], faults:
   for (const c of config.interfaces) {
     if (c.reconnect_min > c.reconnect_max) fault("interface", c.name, "reconnect_min", `is longer than reconnect_max (${c.reconnect_max})`);
     if (c.username === null && c.password !== null) fault("interface", c.name, "username", "is missing: there is a password but no user");
-    if (c.username !== null && c.password === null) fault("interface", c.name, "password", "is missing: there is a user but no password");
+    if (c.username !== null && c.password === null && c.eap_cert === null) fault("interface", c.name, "password", "is missing: there is a user but no password");
+    crossEap(c, (option, why, allowed) => fault("interface", c.name, option, why, allowed));
     crossRoutes(c, (option, why, allowed) => fault("interface", c.name, option, why, allowed));
     if (c.refuse_pap && c.refuse_chap && c.refuse_mschapv2) fault("interface", c.name, "refuse_mschapv2", "every authentication method is refused; leave one");
   }
@@ -74,6 +75,15 @@ function crossRoutes(c: Pick<ClientConfig | NasConfig, "routes" | "ipv6">, fault
   if (six !== undefined && c.ipv6 === "no") fault("routes", `${six} is an IPv6 network, and ipv6 is no`, "ipv6 = yes, or IPv4 networks alone");
 }
 
+function crossEap(c: Pick<ClientConfig | NasConfig, "username" | "mppe" | "eap_ca" | "eap_cert" | "eap_key" | "eap_server_name">, fault: (option: string, why: string, allowed?: string) => void): void {
+  if (c.eap_ca === null && c.eap_cert === null && c.eap_key === null && c.eap_server_name === null) return;
+  for (const option of ["eap_ca", "eap_cert", "eap_key"] as const) {
+    if (c[option] === null) fault(option, "is missing: EAP-TLS needs eap_ca, eap_cert and eap_key", "a file in PEM");
+  }
+  if (c.username === null) fault("username", "is missing: EAP-TLS needs a name to begin with");
+  if (c.mppe !== "no") fault("mppe", "gets no keys from EAP-TLS in this version", "no");
+}
+
 function crossLeg(c: NasConfig, config: Config, fault: (option: string, why: string, allowed?: string) => void): void {
   const dials = c.role === "dial" && c.line === "modem";
   if (dials && c.phone === null) fault("phone", "is missing: there is nothing to dial", "a number, or line = direct for a null-modem cable");
@@ -86,7 +96,9 @@ function crossLeg(c: NasConfig, config: Config, fault: (option: string, why: str
   crossRoutes(c, fault);
   if (c.reconnect_min > c.reconnect_max) fault("reconnect_min", `is longer than reconnect_max (${c.reconnect_max})`);
   if (c.username === null && c.password !== null) fault("username", "is missing: there is a password but no user");
-  if (c.username !== null && c.password === null) fault("password", "is missing: there is a user but no password");
+  if (c.username !== null && c.password === null && c.eap_cert === null) fault("password", "is missing: there is a user but no password");
+  crossEap(c, fault);
+  if (c.eap_cert !== null && c.role === "answer") fault("eap_cert", "is given, but role = answer shows no certificate");
   if (c.refuse_pap && c.refuse_chap && c.refuse_mschapv2) fault("refuse_mschapv2", "every authentication method is refused; leave one");
   const script = c.chat === null ? [] : parseChat(c.chat, { phone: "", phone2: "", username: c.username ?? "", password: c.password });
   if (typeof script === "string") fault("chat", script);

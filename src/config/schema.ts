@@ -53,6 +53,13 @@ const l2tp = {
   mppe: withDefault(k.oneOf("no", "128", "56", "40"), "no", "Encrypt with MPPE (RFC 3078, keys from MS-CHAP) for a peer that insists on it: with so many bits at least, 128 where the peer has them; the session ends without it. RC4 is weak: IPsec is what protects."),
 } as const;
 
+const eapTls = {
+  eap_ca: optional(k.text(), "EAP-TLS: file with the certificate (PEM) of the CA that the server's must come from. With these files EAP-TLS is the only proof that is given, and no password is needed."),
+  eap_cert: optional(k.text(), "EAP-TLS: file with our certificate (PEM), and those between it and its CA."),
+  eap_key: optional(k.text(), "EAP-TLS: file with the private key (PEM) of our certificate, without a passphrase."),
+  eap_server_name: optional(k.text(), "EAP-TLS: the host name or address that the server's certificate must be for. Default: any that the CA vouches for."),
+} as const;
+
 export const DAEMON = {
   control: withDefault(k.text(107), "/var/run/l2tpsec.sock", "UNIX socket of the control API."),
   log: withDefault(k.oneOf("error", "warn", "notice", "info", "debug"), "info", "The least important events that are logged."),
@@ -77,6 +84,7 @@ export const CLIENT = {
   refuse_chap: withDefault(k.yesNo, "no", "Do not answer to CHAP-MD5."),
   refuse_mschapv2: withDefault(k.yesNo, "no", "Do not answer to MS-CHAPv2."),
   refuse_eap: withDefault(k.yesNo, "yes", "Do not answer to EAP (MD5 and MS-CHAPv2 inside of it): servers that ask for it first take MS-CHAPv2 as well."),
+  ...eapTls,
   source_port: withDefault(k.integer(0, 65535), "1701", "Our L2TP UDP port; 0: an ephemeral one."),
   call: withDefault(k.oneOf("incoming", "outgoing"), "incoming", "incoming: we announce a call (ICRQ), as all L2TP clients do. outgoing: we ask the peer to place one (OCRQ)."),
   reconnect_min: withDefault(k.integer(1, 3600, "seconds"), "2", "First pause before a new attempt."),

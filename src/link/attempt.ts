@@ -1,5 +1,7 @@
 // One try of a client link, up the ladder: name, route, IKE and ESP, L2TP, PPP, netdev; and down again in the opposite order.
 // It ends exactly once, whatever layer fails first.
+import type { EapTlsCredentials } from "../ppp/auth/eap-tls.ts";
+import { eapCredentials } from "./credentials.ts";
 import type { Timer } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import type { LinkState } from "../core/events.ts";
@@ -54,6 +56,8 @@ export class Attempt {
   local6: string | null = null;
   #agreed6: string | null = null;
 
+  #eapTls: EapTlsCredentials | null = null;
+
   constructor(deps: LinkDeps, cfg: ClientConfig, owner: AttemptOwner) {
     this.#deps = deps;
     this.#cfg = cfg;
@@ -66,7 +70,14 @@ export class Attempt {
     this.#owner.onState("dialing");
     this.#stage({ name: "server", state: "busy", text: `looking up ${this.#cfg.server.host}` });
     this.#deps.host.resolve(this.#cfg.server.host).then(
-      (all) => this.#alive(() => this.#resolved(all, nth)),
+      (all) => this.#alive(() => {
+        try {
+          this.#eapTls = eapCredentials(this.#cfg, this.#deps.host);
+        } catch (e) {
+          return this.fail(systemFailure(e));
+        }
+        this.#resolved(all, nth);
+      }),
       (e: unknown) => this.#alive(() => {
         const text = e instanceof Error ? e.message : String(e);
         this.fail({ layer: "system", code: "name", text: `the server's name ${this.#cfg.server.host} does not resolve: ${text}` });
@@ -229,7 +240,7 @@ export class Attempt {
     this.#stage({ name: "l2tp", state: "ok", text: `tunnel ${call.tunnel.id}, call ${call.id}` });
     this.#owner.onState("ppp");
     this.#stage({ name: "ppp", state: "busy", text: "negotiating" });
-    this.ppp = new PppSession(this.#deps, call.channel, pppClient(this.#cfg, this.#deps.host, mtu), {
+    this.ppp = new PppSession(this.#deps, call.channel, pppClient(this.#cfg, this.#deps.host, mtu, this.#eapTls), {
       secretOf: () => null,
       admit: () => ({ layer: "ppp", code: "role", text: "a client admits nobody" }),
       onPhase: (phase) => this.#alive(() => {

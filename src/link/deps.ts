@@ -4,7 +4,7 @@ import type { EventLog } from "../core/events.ts";
 import type { DataPlane } from "../dataplane/dataplane.ts";
 import type { IkeManager } from "../ike/manager.ts";
 import type { L2tpEndpoint } from "../l2tp/endpoint.ts";
-import type { Crypto, Host, Zlib } from "../ports/ports.ts";
+import type { Crypto, Host, TlsClients, Zlib } from "../ports/ports.ts";
 import type { SerialHost } from "../ports/serial.ts";
 import type { LocalPorts } from "./local-ports.ts";
 
@@ -22,6 +22,8 @@ export interface LinkDeps {
   readonly serial: SerialHost;
   /** For Deflate on serial lines. */
   readonly zlib?: Zlib | null;
+  /** For EAP-TLS. */
+  readonly tls?: TlsClients | null;
   /** Client links' routes are set by somebody else (netifd). */
   readonly routesElsewhere?: boolean;
 }

@@ -1,5 +1,7 @@
 // One call of the NAS leg, up the ladder: serial line, modem, PPP, netdev; and down again in the opposite order. It ends exactly
 // once, whatever fails first. As attempt.ts is for a tunnel.
+import type { EapTlsCredentials } from "../ppp/auth/eap-tls.ts";
+import { eapCredentials } from "./credentials.ts";
 import type { Timer } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import type { LinkState } from "../core/events.ts";
@@ -26,7 +28,7 @@ import { SerialChannel } from "./serial-channel.ts";
 /** PPP's goodbye, on a line that may be gone. */
 const CLOSE_MS = 1500;
 
-export type NasDeps = Pick<LinkDeps, "clock" | "crypto" | "host" | "log" | "plane" | "routesElsewhere" | "serial" | "zlib">;
+export type NasDeps = Pick<LinkDeps, "clock" | "crypto" | "host" | "log" | "plane" | "routesElsewhere" | "serial" | "zlib" | "tls">;
 export interface NasOwner {
   onState(state: LinkState): void;
   onStage(stage: Stage): void;
@@ -64,6 +66,8 @@ export class NasAttempt {
   /** Our link-local address while IPv6 passes. */
   local6: string | null = null;
   #agreed6: string | null = null;
+
+  #eapTls: EapTlsCredentials | null = null;
 
   constructor(deps: NasDeps, cfg: NasConfig, phone: string | null, owner: NasOwner) {
     this.#deps = deps;
@@ -138,6 +142,11 @@ export class NasAttempt {
       const ring = (): void => this.#deps.log.emit({ kind: "modem.ring", link: cfg.name });
       this.#talker = new Answerer(clock, port, answerSettings(cfg), { ...owner, onRing: ring });
     } else {
+      try {
+        this.#eapTls = eapCredentials(cfg, this.#deps.host);
+      } catch (e) {
+        return this.fail(systemFailure(e));
+      }
       const settings = dialSettings(cfg, this.#phone);
       if ("code" in settings) return this.fail(settings);
       this.#talker = new Dialer(clock, port, settings, owner);
@@ -180,7 +189,7 @@ export class NasAttempt {
     this.#owner.onState("ppp");
     this.#owner.onStage({ name: "ppp", state: "busy", text: "negotiating" });
     this.channel = new SerialChannel(port, cfg.mtu, speed === 0 ? cfg.baud : Math.min(speed, cfg.baud), () => this.ppp?.activity());
-    const config = cfg.role === "answer" ? pppNas(cfg, this.#deps.host) : pppCaller(cfg, this.#deps.host);
+    const config = cfg.role === "answer" ? pppNas(cfg, this.#deps.host) : pppCaller(cfg, this.#deps.host, this.#eapTls);
     this.ppp = new PppSession(this.#deps, this.channel, config, {
       secretOf: (name) => this.#owner.users().find((u) => u.name === name)?.password ?? null,
       admit: (name) => this.#admit(name),

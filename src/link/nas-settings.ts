@@ -6,9 +6,11 @@ import { parseChat } from "../modem/chat.ts";
 import type { DialConfig } from "../modem/dialer.ts";
 import type { IpConfig } from "../dataplane/dataplane.ts";
 import { nasDevice } from "../config/cross.ts";
-import { coding, required } from "./settings.ts";
+import { ONLY_EAP } from "./credentials.ts";
+import { coding, identityOf, required } from "./settings.ts";
 import type { Host } from "../ports/ports.ts";
 import type { PppConfig } from "../ppp/api.ts";
+import type { EapTlsCredentials } from "../ppp/auth/eap-tls.ts";
 import type { AuthMethod } from "../ppp/auth/methods.ts";
 
 /** XON and XOFF, which the line takes for itself with software flow control. */
@@ -17,9 +19,6 @@ const XONXOFF = 0x000a_0000;
 function inits(c: NasConfig): string[] {
   const all = [c.init, c.init2, c.init3, c.init4, c.init5, c.init6, c.init7, c.init8, c.init9];
   return c.line === "direct" ? [] : all.filter((s) => s !== null);
-}
-function identity(c: NasConfig): PppConfig["identity"] {
-  return c.username === null || c.password === null ? null : { user: c.username, password: c.password };
 }
 
 /** Or what is wrong with the chat script. */
@@ -32,7 +31,7 @@ export function dialSettings(c: NasConfig, phone: string | null): DialConfig | F
   }
   return {
     init: inits(c), pin: c.line === "direct" ? null : c.pin, apn: c.line === "direct" ? null : c.apn, dialCommand: c.dial_command,
-    phone: c.line === "direct" ? null : phone, login, identity: identity(c), carrierCheck: c.carrier_check,
+    phone: c.line === "direct" ? null : phone, login, identity: identityOf(c, null), carrierCheck: c.carrier_check,
     commandMs: c.command_timeout * 1000, connectMs: c.connect_timeout * 1000, loginMs: 45_000,
   };
 }
@@ -45,7 +44,7 @@ export function answerSettings(c: NasConfig): AnswerConfig {
 function network(c: NasConfig): Pick<PppConfig, "ipv6" | "compression" | "mppe"> {
   return { ipv6: c.ipv6 !== "no", ...coding(c) };
 }
-export function pppCaller(c: NasConfig, host: Host): PppConfig {
+export function pppCaller(c: NasConfig, host: Host, eapTls: EapTlsCredentials | null): PppConfig {
   const refuse: AuthMethod[] = [];
   if (c.refuse_pap) refuse.push("pap");
   if (c.refuse_chap) refuse.push("chap");
@@ -54,7 +53,7 @@ export function pppCaller(c: NasConfig, host: Host): PppConfig {
   if (c.mppe !== "no") refuse.push("pap", "chap"); // its keys come from MS-CHAP, inside EAP or not
   if (c.refuse_eap || (c.refuse_chap && c.refuse_mschapv2)) refuse.push("eap");
   return {
-    link: c.name, role: "client", mru: c.mtu, hostName: host.hostname(), identity: identity(c), refuse, require: [], echo: c.keepalive,
+    link: c.name, role: "client", mru: c.mtu, hostName: host.hostname(), identity: identityOf(c, eapTls), eapTls, refuse: eapTls ? ONLY_EAP : refuse, require: [], echo: c.keepalive,
     accm: c.flow === "xonxoff" ? XONXOFF : 0, ipcp: { local: null, remote: null, requestDns: c.peerdns, requestWins: c.peerdns }, ...network(c),
   };
 }

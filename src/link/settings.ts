@@ -1,4 +1,6 @@
 // From a section of configuration to what each layer wants to know. No state here.
+import { Secret } from "../core/secret.ts";
+import { ONLY_EAP } from "./credentials.ts";
 import { needsIpsec } from "../config/cross.ts";
 import type { ClientConfig, ServerConfig } from "../config/schema.ts";
 import { innerMtu } from "../esp/overhead.ts";
@@ -7,6 +9,7 @@ import type { IkeConnectConfig, IkeInfo, IkeResponderConfig } from "../ike/types
 import type { TunnelConfig } from "../l2tp/api.ts";
 import type { Host } from "../ports/ports.ts";
 import type { PppConfig } from "../ppp/api.ts";
+import type { EapTlsCredentials } from "../ppp/auth/eap-tls.ts";
 import type { AuthMethod } from "../ppp/auth/methods.ts";
 import type { SharedIds } from "../ppp/ipv6cp.ts";
 
@@ -58,7 +61,13 @@ export function required(c: Coded & { readonly auth: readonly AuthMethod[] }): r
   return keyed.length > 0 ? keyed : ["mschapv2"];
 }
 
-export function pppClient(c: ClientConfig, host: Host, mru: number): PppConfig {
+/** Who we are: with EAP-TLS a name is enough. */
+export function identityOf(c: { readonly username: string | null; readonly password: Secret | null }, eapTls: EapTlsCredentials | null): PppConfig["identity"] {
+  const password = c.password ?? (eapTls ? Secret.of("") : null);
+  return c.username === null || password === null ? null : { user: c.username, password };
+}
+
+export function pppClient(c: ClientConfig, host: Host, mru: number, eapTls: EapTlsCredentials | null): PppConfig {
   const refuse: AuthMethod[] = [];
   if (c.refuse_pap) refuse.push("pap");
   if (c.refuse_chap) refuse.push("chap");
@@ -69,8 +78,8 @@ export function pppClient(c: ClientConfig, host: Host, mru: number): PppConfig {
   if (c.refuse_eap || (c.refuse_chap && c.refuse_mschapv2)) refuse.push("eap");
   return {
     link: c.name, role: "client", mru, hostName: c.hostname ?? host.hostname(),
-    identity: c.username === null || c.password === null ? null : { user: c.username, password: c.password },
-    refuse, require: [], echo: c.keepalive, ipv6: c.ipv6 !== "no",
+    identity: identityOf(c, eapTls), eapTls,
+    refuse: eapTls ? ONLY_EAP : refuse, require: [], echo: c.keepalive, ipv6: c.ipv6 !== "no",
     ipcp: { local: null, remote: null, requestDns: c.peerdns, requestWins: c.peerdns }, ...coding(c),
   };
 }

@@ -3,7 +3,8 @@ import type { Clock } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import type { EventLog } from "../core/events.ts";
 import type { Secret } from "../core/secret.ts";
-import type { Crypto, LinkOptions, Zlib } from "../ports/ports.ts";
+import type { Crypto, LinkOptions, TlsClients, Zlib } from "../ports/ports.ts";
+import type { EapTlsCredentials } from "./auth/eap-tls.ts";
 import type { AuthMethod } from "./auth/methods.ts";
 import type { Assignment } from "./ipcp.ts";
 import type { MppeBits } from "./compress/mppe.ts";
@@ -21,6 +22,8 @@ export interface PppConfig {
   readonly hostName: string;
   /** Who we are, when the peer asks. */
   readonly identity: { readonly user: string; readonly password: Secret } | null;
+  /** EAP is EAP-TLS then, and nothing else. */
+  readonly eapTls?: EapTlsCredentials | null;
   /** Methods we do not answer to. */
   readonly refuse: readonly AuthMethod[];
   /** What we ask the peer for, best first; empty: no authentication of the peer. */
@@ -82,4 +85,6 @@ export interface PppDeps {
   readonly log: EventLog;
   /** For Deflate; where it gives null, BSD-Compress is all there is. */
   readonly zlib?: Zlib | null;
+  /** For EAP-TLS. */
+  readonly tls?: TlsClients | null;
 }

@@ -2,9 +2,10 @@
 import type { Clock } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import type { Secret } from "../core/secret.ts";
-import type { Crypto } from "../ports/ports.ts";
+import type { Crypto, TlsClients } from "../ports/ports.ts";
 import { ChapAuthenticatee, ChapAuthenticator } from "./auth/chap.ts";
 import { EapAuthenticatee, EapAuthenticator, type EapMethod } from "./auth/eap.ts";
+import { EapTls, type EapTlsCredentials } from "./auth/eap-tls.ts";
 import type { MppeMaster } from "./compress/mppe.ts";
 import { type AuthMethod, methodProtocol, methodTitle } from "./auth/methods.ts";
 import { PapAuthenticatee, PapAuthenticator } from "./auth/pap.ts";
@@ -14,6 +15,7 @@ import { failure } from "./words.ts";
 export interface AuthenticationConfig {
   readonly hostName: string;
   readonly identity: { readonly user: string; readonly password: Secret } | null;
+  readonly eapTls?: EapTlsCredentials | null;
   /** Of EAP's types those that are refused by their plain names are left out. */
   readonly refuse: readonly AuthMethod[];
 }
@@ -27,7 +29,7 @@ export interface AuthenticationEvents<O> {
 }
 
 export class Authentication<O> {
-  readonly #deps: { readonly clock: Clock; readonly crypto: Crypto };
+  readonly #deps: { readonly clock: Clock; readonly crypto: Crypto; readonly tls: TlsClients | null };
   readonly #cfg: AuthenticationConfig;
   readonly #secretOf: (user: string) => Secret | null;
   readonly #owner: O;
@@ -42,7 +44,7 @@ export class Authentication<O> {
   #user = "";
 
   constructor(
-    deps: { readonly clock: Clock; readonly crypto: Crypto }, cfg: AuthenticationConfig, secretOf: (user: string) => Secret | null,
+    deps: { readonly clock: Clock; readonly crypto: Crypto; readonly tls: TlsClients | null }, cfg: AuthenticationConfig, secretOf: (user: string) => Secret | null,
     owner: O, on: AuthenticationEvents<O>,
   ) {
     this.#owner = owner;
@@ -126,7 +128,10 @@ export class Authentication<O> {
       const side = this.#peers?.side;
       return (side instanceof ChapAuthenticator || side instanceof EapAuthenticator) && side.asked(challenge);
     };
-    if (method === "eap") return new EapAuthenticatee(clock, crypto, identity, this.#eapMethods(), isOurs, on);
+    if (method === "eap") {
+      const { eapTls } = this.#cfg;
+      return new EapAuthenticatee(clock, crypto, identity, this.#eapMethods(), isOurs, on, eapTls ? new EapTls(this.#deps.tls, eapTls) : null);
+    }
     return new ChapAuthenticatee(clock, crypto, method, identity, isOurs, on);
   }
   #authenticator(method: AuthMethod): AuthSide {

@@ -1,5 +1,6 @@
 // EAP (RFC 3748) inside PPP, both sides: Identity, Notification, Nak, MD5-Challenge, and MS-CHAPv2 as type 26
-// (draft-kamath-pppext-eap-mschapv2). Left out: EAP-TLS and the other types (a Nak names what we do).
+// (draft-kamath-pppext-eap-mschapv2). EAP-TLS is eap-tls.ts, as
+// authenticatee only. Left out: other types (a Nak names what we do).
 import { Reader, Writer } from "../../core/bytes.ts";
 import type { Clock, Timer } from "../../core/clock.ts";
 import { DecodeError } from "../../core/errors.ts";
@@ -10,6 +11,7 @@ import type { Crypto } from "../../ports/ports.ts";
 import type { MppeMaster } from "../compress/mppe.ts";
 import { readPacket, writePacket } from "../cp.ts";
 import { failure } from "../words.ts";
+import type { EapTls } from "./eap-tls.ts";
 import { chapMd5, readChapValue, writeChapValue } from "./chap.ts";
 import {
   accountName, authenticatorResponse, failureMessage, mppeMaster, ntPasswordHash, ntResponse, provesItself, refusalInWords, successMessage,
@@ -17,7 +19,7 @@ import {
 import { type AuthenticateeEvents, type AuthenticatorEvents, type AuthSide, MAX_TRIES, RETRY_MS } from "./side.ts";
 
 export const EAP_CODE = { request: 1, response: 2, success: 3, failure: 4 } as const;
-export const EAP_TYPE = { identity: 1, notification: 2, nak: 3, md5: 4, mschapv2: 26 } as const;
+export const EAP_TYPE = { identity: 1, notification: 2, nak: 3, md5: 4, tls: 13, mschapv2: 26 } as const;
 export type EapMethod = "mschapv2" | "md5";
 const TYPE_OF: Readonly<Record<EapMethod, number>> = { mschapv2: EAP_TYPE.mschapv2, md5: EAP_TYPE.md5 };
 const OP = { challenge: 1, response: 2, success: 3, failure: 4 } as const;
@@ -25,6 +27,8 @@ const CHALLENGE_SIZE = 16;
 const MSCHAPV2_SIZE = 49;
 /** Requests of one session; a peer that asks for ever is no authenticator. */
 const MAX_REQUESTS = 40;
+/** A chain of certificates in small fragments. */
+const MAX_TLS_REQUESTS = 400;
 const MAX_NAME = 256;
 
 export interface Mschapv2Packet {
@@ -57,6 +61,7 @@ export class EapAuthenticatee implements AuthSide {
   readonly #user: string;
   readonly #password: Secret;
   readonly #methods: readonly EapMethod[];
+  readonly #tls: EapTls | null;
   readonly #isOurs: (challenge: Uint8Array) => boolean;
   readonly #on: AuthenticateeEvents;
   readonly #timer: Timer;
@@ -70,15 +75,16 @@ export class EapAuthenticatee implements AuthSide {
   #master: MppeMaster | null = null;
   #refused: ReturnType<typeof refusalInWords> | null = null;
 
-  /** `methods`: what we answer to, best first. `isOurs` recognises challenges that this side sent. */
+  /** `methods`: what we answer to, best first; with `tls` to that alone. `isOurs` recognises challenges that this side sent. */
   constructor(
     clock: Clock, crypto: Crypto, identity: { readonly user: string; readonly password: Secret }, methods: readonly EapMethod[],
-    isOurs: (challenge: Uint8Array) => boolean, on: AuthenticateeEvents,
+    isOurs: (challenge: Uint8Array) => boolean, on: AuthenticateeEvents, tls: EapTls | null = null,
   ) {
     this.#crypto = crypto;
     this.#user = identity.user;
     this.#password = identity.password;
-    this.#methods = methods;
+    this.#methods = tls ? [] : methods;
+    this.#tls = tls;
     this.#isOurs = isOurs;
     this.#on = on;
     this.#timer = clock.timer("eap-response", () => this.#timeout());
@@ -91,6 +97,11 @@ export class EapAuthenticatee implements AuthSide {
   stop(): void {
     this.#state = "idle";
     this.#timer.disarm();
+    this.#tls?.stop();
+  }
+  /** Of EAP-TLS, from done() to stop(). */
+  keyMaterial(): Secret | null {
+    return this.#tls?.keyMaterial() ?? null;
   }
   #timeout(): void {
     // A lost Success or Failure never comes again by itself: our last Response makes the server repeat it.
@@ -100,7 +111,9 @@ export class EapAuthenticatee implements AuthSide {
       return;
     }
     const asked = this.#requests > 0;
+    const refused = this.#refused;
     this.stop();
+    if (refused) return this.#on.failed(refused);
     this.#on.failed(failure("auth-timeout", asked ? `the server does not come to an end with user "${this.#user}" (EAP)` : "the server does not ask who this side is (EAP)"));
   }
 
@@ -147,7 +160,7 @@ export class EapAuthenticatee implements AuthSide {
     const r = new Reader(body);
     const type = r.u8("type");
     const data = r.rest();
-    if (++this.#requests > MAX_REQUESTS) {
+    if (++this.#requests > (this.#tls ? MAX_TLS_REQUESTS : MAX_REQUESTS)) {
       this.stop();
       this.#on.failed(failure("auth-timeout", `the server does not come to an end with user "${this.#user}" (EAP)`));
       return;
@@ -174,10 +187,25 @@ export class EapAuthenticatee implements AuthSide {
       case EAP_TYPE.mschapv2:
         if (!this.#methods.includes("mschapv2")) break;
         return this.#mschapv2(data);
+      case EAP_TYPE.tls:
+        if (!this.#tls) break;
+        return this.#eapTls(this.#tls, data);
       default:
     }
     // RFC 3748 §5.3.1: what we would rather do; 0: nothing.
+    if (this.#tls) return Uint8Array.of(EAP_TYPE.nak, EAP_TYPE.tls);
     return typed(EAP_TYPE.nak, Uint8Array.from(this.#methods.length === 0 ? [0] : this.#methods.map((m) => TYPE_OF[m])));
+  }
+  #eapTls(tls: EapTls, data: Uint8Array): Uint8Array | null {
+    const step = tls.input(data);
+    if ("failed" in step) {
+      this.stop();
+      this.#on.failed(step.failed);
+      return null;
+    }
+    this.#refused = tls.refused;
+    this.#state = step.proved ? "proved" : "answered";
+    return typed(EAP_TYPE.tls, step.answer);
   }
   #reflected(challenge: Uint8Array): boolean {
     if (!this.#isOurs(challenge)) return false;

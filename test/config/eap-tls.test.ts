@@ -1,0 +1,38 @@
+// The options of EAP-TLS: whole or not at all.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { load } from "../../src/config/load.ts";
+import { SystemError } from "../../src/core/errors.ts";
+import { eapCredentials } from "../../src/link/credentials.ts";
+import { pppClient } from "../../src/link/settings.ts";
+import { nodeHost } from "../../src/runtime/node/host.ts";
+
+const FILES = "eap_ca = /c\neap_cert = /d\neap_key = /e\n";
+const section = (more: string): string => `[interface hq]\nproto = l2tpsec\nserver = 192.0.2.1\npsk = x\n${more}`;
+function faults(more: string): string {
+  const r = load(section(more));
+  return r.ok ? "" : r.faults.map((f) => `${f.where}: ${f.why}`).join("\n");
+}
+
+test("a name and three files, and no password; anything less is said", () => {
+  assert.equal(faults(`username = alice\n${FILES}`), "");
+  assert.match(faults(FILES), /username: is missing/);
+  for (const o of ["eap_ca", "eap_cert", "eap_key"]) assert.match(faults(`username = alice\npassword = x\n${FILES.replace(new RegExp(`${o}.*\n`), "")}`), new RegExp(`${o}: is missing`));
+  assert.match(faults("username = alice\npassword = x\neap_server_name = nas\n"), /eap_ca: is missing/);
+  assert.match(faults(`username = alice\nmppe = 128\n${FILES}`), /mppe: gets no keys/);
+});
+test("the link answers to EAP alone then, whatever refuse_eap says; an unreadable file is named", () => {
+  const r = load(section(`username = alice\npassword = x\n${FILES}`));
+  assert.ok(r.ok);
+  const c = r.config.interfaces[0] ?? assert.fail("no interface");
+  const read: string[] = [];
+  const credentials = eapCredentials(c, { readFile: (f) => String(read.push(f)) });
+  assert.deepEqual(read, ["/c", "/d", "/e"]);
+  const ppp = pppClient(c, nodeHost, 1400, credentials);
+  assert.deepEqual([ppp.refuse, ppp.eapTls, ppp.identity?.user], [["pap", "chap", "mschap", "mschapv2"], credentials, "alice"]);
+  assert.ok(pppClient(c, nodeHost, 1400, null).refuse.includes("eap"));
+  const missing = (f: string): string => {
+    throw new SystemError("ENOENT", `cannot read ${f}`, "is it there?");
+  };
+  assert.throws(() => eapCredentials(c, { readFile: missing }), /^SystemError: eap_ca: cannot read \/c: ENOENT \(is it there\?\)/);
+});
