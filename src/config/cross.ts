@@ -75,13 +75,12 @@ function crossRoutes(c: Pick<ClientConfig | NasConfig, "routes" | "ipv6">, fault
   if (six !== undefined && c.ipv6 === "no") fault("routes", `${six} is an IPv6 network, and ipv6 is no`, "ipv6 = yes, or IPv4 networks alone");
 }
 
-function crossEap(c: Pick<ClientConfig | NasConfig, "username" | "mppe" | "eap_ca" | "eap_cert" | "eap_key" | "eap_server_name">, fault: (option: string, why: string, allowed?: string) => void): void {
+function crossEap(c: Pick<ClientConfig | NasConfig, "username" | "eap_ca" | "eap_cert" | "eap_key" | "eap_server_name">, fault: (option: string, why: string, allowed?: string) => void): void {
   if (c.eap_ca === null && c.eap_cert === null && c.eap_key === null && c.eap_server_name === null) return;
   for (const option of ["eap_ca", "eap_cert", "eap_key"] as const) {
     if (c[option] === null) fault(option, "is missing: EAP-TLS needs eap_ca, eap_cert and eap_key", "a file in PEM");
   }
   if (c.username === null) fault("username", "is missing: EAP-TLS needs a name to begin with");
-  if (c.mppe !== "no") fault("mppe", "gets no keys from EAP-TLS in this version", "no");
 }
 
 function crossLeg(c: NasConfig, config: Config, fault: (option: string, why: string, allowed?: string) => void): void {

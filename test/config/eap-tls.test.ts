@@ -19,7 +19,6 @@ test("a name and three files, and no password; anything less is said", () => {
   assert.match(faults(FILES), /username: is missing/);
   for (const o of ["eap_ca", "eap_cert", "eap_key"]) assert.match(faults(`username = alice\npassword = x\n${FILES.replace(new RegExp(`${o}.*\n`), "")}`), new RegExp(`${o}: is missing`));
   assert.match(faults("username = alice\npassword = x\neap_server_name = nas\n"), /eap_ca: is missing/);
-  assert.match(faults(`username = alice\nmppe = 128\n${FILES}`), /mppe: gets no keys/);
 });
 test("the link answers to EAP alone then, whatever refuse_eap says; an unreadable file is named", () => {
   const r = load(section(`username = alice\npassword = x\n${FILES}`));

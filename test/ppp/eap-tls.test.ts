@@ -1,4 +1,6 @@
 // EAP-TLS as authenticatee: its framing against a TLS client that is a script.
+import { type MppeMaster, startKey } from "../../src/ppp/compress/mppe.ts";
+import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
@@ -163,20 +165,24 @@ function side(turns: readonly Turn[], version: "1.2" | "1.3" = "1.2") {
   const failed: Failure[] = [];
   let done = 0;
   let odd = 0;
+  const masters: (MppeMaster | null | undefined)[] = [];
   const peer = new EapAuthenticatee(clock, testCrypto(), { user: "alice", password: Secret.of("") }, ["mschapv2", "md5"], () => false, {
-    send: (p) => void sent.push(readPacket(p)), done: () => void done++, failed: (why) => void failed.push(why), odd: () => void odd++,
+    send: (p) => void sent.push(readPacket(p)), done: (m) => {
+      done++;
+      masters.push(m);
+    }, failed: (why) => void failed.push(why), odd: () => void odd++,
   }, eap);
   peer.start();
   const ask = (id: number, ...body: number[]): string => {
     peer.input(writePacket({ code: 1, id, body: Uint8Array.from(body) }));
     return hex(sent.at(-1)?.body ?? NONE);
   };
-  return { peer, clock, sent, failed, ask, end: (code: number) => peer.input(writePacket({ code, id: 9, body: NONE })), counts: () => ({ done, odd }) };
+  return { peer, clock, sent, failed, ask, masters, end: (code: number) => peer.input(writePacket({ code, id: 9, body: NONE })), counts: () => ({ done, odd }) };
 }
 
 describe("EAP-TLS inside EAP", () => {
   test("Identity, a Nak for every other type, repeated Requests, Success only at the end", () => {
-    const { ask, end, counts, failed, peer } = side([["going", hello], ["done", NONE]]);
+    const { ask, end, counts, failed, peer, masters } = side([["going", hello], ["done", NONE]]);
     assert.equal(ask(1, 1), "01616c696365");
     for (const type of [4, 26, 25]) assert.equal(ask(2, type, 1, 1), "030d");
     const first = ask(3, 13, 0x20);
@@ -187,9 +193,13 @@ describe("EAP-TLS inside EAP", () => {
     assert.equal(ask(4, 13, 0, 7), "0d00");
     end(3);
     assert.deepEqual([counts().done, failed.length], [1, 0]);
-    assert.equal(peer.keyMaterial()?.use((b) => b.length), 64);
-    peer.stop();
-    assert.equal(peer.keyMaterial(), null);
+    peer.stop(); // what was handed over is the session's own
+    const [master] = masters;
+    assert.deepEqual([master?.version, master?.key.use((b) => b.length), master?.key.use((b) => b.some((x) => x !== 0))], ["eap", 64, true]);
+    assert.ok(master);
+    const msk = master.key.use((b) => b.slice());
+    assert.deepEqual([startKey(nodeCrypto, master, 128, false), startKey(nodeCrypto, master, 128, true)], [msk.slice(0, 16), msk.slice(32, 48)], "RFC 5216 §2.3: a half for each direction");
+    assert.deepEqual(startKey(nodeCrypto, master, 40, true), msk.slice(32, 40));
   });
   test("a Success before the server of TLS 1.3 took us is none", () => {
     const { ask, end, counts } = side([["going", hello], ["done", hello]], "1.3");

@@ -102,26 +102,27 @@ describe("MPPE packets", () => {
 
 const mode = { stateful: true, mppc: false };
 const key = (bits: MppeBits = 128): SessionKeys => new SessionKeys(crypto, start.slice(0, bits === 128 ? 16 : 8), bits);
-const BODY = h("2145000014000000004011");
+const BODY = h("2145000014000000004011000001020304050607 08");
 const WHOLE = hex(concat([Uint8Array.of(0), BODY]));
 
 /** Stateful senders as others have them, in few words. A flag packet has bit A in both; they differ at a reset. */
 class Other {
-  readonly keys = key();
+  readonly keys: SessionKeys;
   readonly #changes: boolean;
   #count = -1;
   reset = false;
-  constructor(changes: boolean) {
+  constructor(changes: boolean, keys = key()) {
     this.#changes = changes;
+    this.keys = keys;
   }
-  send(): Uint8Array {
+  send(packet = concat([Uint8Array.of(0), BODY])): Uint8Array {
     this.#count = (this.#count + 1) & 0xfff;
     const flag = (this.#count & 0xff) === 0xff;
     const a = flag || this.reset;
     if (flag || (this.reset && this.#changes)) this.keys.next();
     else if (this.reset) this.keys.use();
     this.reset = false;
-    const body = concat([Uint8Array.of(0), BODY]);
+    const body = packet.slice();
     this.keys.crypt(body);
     return concat([Uint8Array.of((a ? 0x90 : 0x10) | (this.#count >> 8), this.#count), body]);
   }
@@ -217,6 +218,25 @@ describe("stateful", () => {
       }), { numRuns: 60 });
     });
   }
+  test("whatever the key: no wrong one is taken for it, and a packet that cannot be judged is made up for by the next", () => {
+    fc.assert(fc.property(fc.uint8Array({ minLength: 16, maxLength: 16 }), fc.boolean(), fc.nat({ max: 3 }), (secret, changes, unjudged) => {
+      const make = (): SessionKeys => new SessionKeys(crypto, secret.slice(), 128);
+      const other = new Other(changes, make());
+      const into = new MppeDecryptor(make(), 1500, mode);
+      for (let i = 0; i < 4; i++) {
+        other.send();
+        assert.equal(into.decompress(other.send()), null);
+        for (let n = 0; n < unjudged; n++) {
+          other.reset = true;
+          assert.equal(into.decompress(other.send(h("002d0102030405"))), null);
+        }
+        for (let n = 0; n < 20; n++) {
+          other.reset = n === 0;
+          assert.equal(hex(into.decompress(other.send()) ?? h("")), WHOLE);
+        }
+      }
+    }), { numRuns: 100 });
+  });
   test("any bytes, and what is not flushed while something is lost: null or nothing, never thrown", () => {
     const into = new MppeDecryptor(key(), 1500, { stateful: true, mppc: true });
     fc.assert(fc.property(fc.uint8Array({ maxLength: 40 }), (b) => {

@@ -4,7 +4,7 @@
 import { Reader, Writer } from "../../core/bytes.ts";
 import type { Clock, Timer } from "../../core/clock.ts";
 import { DecodeError } from "../../core/errors.ts";
-import type { Secret } from "../../core/secret.ts";
+import { Secret } from "../../core/secret.ts";
 import { concat, fromUtf8, sameBytes, utf8 } from "../../core/text.ts";
 import { printable } from "../../core/words.ts";
 import type { Crypto } from "../../ports/ports.ts";
@@ -99,10 +99,6 @@ export class EapAuthenticatee implements AuthSide {
     this.#timer.disarm();
     this.#tls?.stop();
   }
-  /** Of EAP-TLS, from done() to stop(). */
-  keyMaterial(): Secret | null {
-    return this.#tls?.keyMaterial() ?? null;
-  }
   #timeout(): void {
     // A lost Success or Failure never comes again by itself: our last Response makes the server repeat it.
     if ((this.#state === "proved" || this.#refused) && ++this.#repeats < MAX_TRIES) {
@@ -149,7 +145,8 @@ export class EapAuthenticatee implements AuthSide {
     }
     this.#state = "done";
     this.#timer.disarm();
-    this.#on.done(this.#master);
+    const msk = this.#tls?.keyMaterial();
+    this.#on.done(msk ? { version: "eap", key: new Secret(msk.use((k) => k.slice())) } : this.#master);
   }
 
   #request(id: number, body: Uint8Array, whole: Uint8Array): void {

@@ -7,10 +7,13 @@ import type { Expander, Squeezer } from "./method.ts";
 import { MppcCompressor, MppcDecompressor } from "./mppc.ts";
 
 export type MppeBits = 40 | 56 | 128;
-/** What MS-CHAP leaves behind: the same for both directions after version 1, to be told apart after version 2. */
+/**
+ * What authentication leaves behind. Of MS-CHAP: the same for both directions after version 1, to be told apart after version 2. Of an
+ * EAP method: its 64-byte MSK, one half for each direction (RFC 5216 §2.3).
+ */
 export interface MppeMaster {
-  readonly version: 1 | 2;
-  /** 16 bytes. */
+  readonly version: 1 | 2 | "eap";
+  /** 16 bytes, or 64. */
   readonly key: Secret;
 }
 
@@ -39,8 +42,9 @@ const PAD2 = new Uint8Array(40).fill(0xf2);
 const CLIENT_SENDS = utf8("On the client side, this is the send key; on the server side, it is the receive key.");
 const SERVER_SENDS = utf8("On the client side, this is the receive key; on the server side, it is the send key.");
 
-/** RFC 3079 §3.4, GetAsymmetricStartKey; after version 1 the master key itself (§2.3). The server is who asked for the password. */
+/** RFC 3079 §3.4, GetAsymmetricStartKey; after version 1 the master key itself (§2.3), after EAP-TLS a part of it (§4). The server is who asked. */
 export function startKey(crypto: Crypto, m: MppeMaster, bits: MppeBits, serverSends: boolean): Uint8Array {
+  if (m.version === "eap") return m.key.use((key) => key.slice(serverSends ? 32 : 0).slice(0, bits === 128 ? 16 : 8));
   const all = m.key.use((key) => (m.version === 1 ? key.slice() : crypto.hash("sha1", [key, PAD1, serverSends ? SERVER_SENDS : CLIENT_SENDS, PAD2])));
   return all.slice(0, bits / 8 === 16 ? 16 : 8);
 }
@@ -185,7 +189,8 @@ export class MppeEncryptor implements Squeezer {
 }
 
 const NOTHING = new Uint8Array(0);
-const INSIDE = [0x21, 0x2d, 0x2f, 0x57];
+/** Keys that are tried for a packet with bit A: the one in use, and those after it. */
+const TRIES = 5;
 
 export class MppeDecryptor implements Expander {
   readonly always = true;
@@ -198,6 +203,7 @@ export class MppeDecryptor implements Expander {
   #lost = false;
   /** At bit A the peer changes the key (Linux does), instead of using it from its beginning. */
   #changes = false;
+  #unjudged = 0;
 
   /** `keys` null: compression alone. */
   constructor(keys: SessionKeys | null, limit: number, mode: MppeMode = STATELESS) {
@@ -231,20 +237,26 @@ export class MppeDecryptor implements Expander {
   #follow(keys: SessionKeys, count: number, gap: number): void {
     for (let n = gap - 1; n >= 0; n--) if (!this.#stateful || ((count - n) & FLAG) === FLAG) keys.next();
   }
-  /** Which of the two ways makes sense is the peer's, and the first to be tried the next time. */
+  /**
+   * The key may have changed for this packet, and for others of its kind that never came or could not be judged: the one that makes
+   * sense of it is it. The way that was right is the first to be tried the next time.
+   */
   #fromFlush(a: number, data: Uint8Array): Uint8Array | null {
     const keys = this.#keys;
     if (!keys) return this.#inside(a, data);
-    const before = keys.key.slice();
-    for (const changes of [this.#changes, !this.#changes]) {
-      if (changes) keys.next();
-      else keys.use(before.slice());
+    const base = keys.key.slice();
+    for (let i = 0; i < TRIES + this.#unjudged; i++) {
+      const changes = i < 2 && this.#changes ? 1 - i : i;
+      keys.use(base.slice());
+      for (let n = 0; n < changes; n++) keys.next();
       const out = this.#inside(a, data);
-      if (out && plausible(out)) {
-        this.#changes = changes;
-        return out;
-      }
+      if (!out || !isWhole(out)) continue;
+      this.#changes = changes > 0;
+      this.#unjudged = 0;
+      return out;
     }
+    keys.use(base);
+    this.#unjudged = Math.min(this.#unjudged + 1, MAX_GAP);
     return null;
   }
   #inside(a: number, data: Uint8Array): Uint8Array | null {
@@ -261,9 +273,13 @@ export class MppeDecryptor implements Expander {
   }
 }
 
-/** Begins with the number of a protocol that is carried encrypted. */
-function plausible(packet: Uint8Array): boolean {
-  const [first = 0, second = 0] = packet;
-  if (first & 1) return INSIDE.includes(first);
-  return first === 0 ? INSIDE.includes(second) : (first === 0x80 || first === 0xc0) && (second & 1) === 1;
+/** An IP packet of exactly this length: no wrong key makes one. */
+function isWhole(packet: Uint8Array): boolean {
+  const at = (packet[0] as number) & 1 ? 1 : 2;
+  const protocol = packet[at - 1];
+  const word = (i: number): number => ((packet[at + i] ?? 0) << 8) | (packet[at + i + 1] ?? 0);
+  if (at === 2 && packet[0] !== 0) return false;
+  const version = (packet[at] ?? 0) >> 4;
+  if (protocol === 0x57) return version === 6 && word(4) + 40 === packet.length - at;
+  return (protocol === 0x21 || protocol === 0x2f) && version === 4 && word(2) === packet.length - at;
 }
