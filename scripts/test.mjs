@@ -63,7 +63,7 @@ async function systems() {
   const ALONE = ["test/net/load.test.ts"]; // they measure
   const runtimes = (process.env["RUNTIME"] ?? "node").split(" ");
   const jobs = system.flatMap((file) => {
-    const startsDaemon = /from "[^"]*\/(daemon|sites|many)\.ts"/.test(readFileSync(file, "utf8"));
+    const startsDaemon = /from "[^"]*\/(daemon|sites|many|router)\.ts"/.test(readFileSync(file, "utf8"));
     return (startsDaemon ? runtimes : runtimes.slice(-1)).map((runtime) => ({ file, runtime }));
   });
   const count = { pass: 0, fail: 0, skipped: 0 };
