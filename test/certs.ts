@@ -1,4 +1,4 @@
-// Certificates for tests, made by openssl: two CAs that do not know one another, a server and a client of each kind.
+// Certificates for tests, made by openssl: two CAs that do not know one another, a server and a client of each kind, and one whose time is over.
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,6 +13,7 @@ export class Certs {
     this.#leaf("server", "ca");
     this.#leaf("client", "ca");
     this.#leaf("stranger", "other-ca");
+    this.#leaf("late", "ca", -1);
   }
   path(name: string): string {
     return join(this.dir, name);
@@ -23,9 +24,9 @@ export class Certs {
   remove(): void {
     rmSync(this.dir, { recursive: true });
   }
-  #leaf(name: string, ca: string): void {
+  #leaf(name: string, ca: string, days = 30): void {
     this.#run(["req", ...NEW_KEY, "-subj", `/CN=${name}.example`, "-keyout", this.path(`${name}.key`), "-out", this.path(`${name}.csr`)]);
-    this.#run(["x509", "-req", "-in", this.path(`${name}.csr`), "-CA", this.path(`${ca}.pem`), "-CAkey", this.path(`${ca}.key`), "-CAcreateserial", "-days", "30", "-out", this.path(`${name}.pem`)]);
+    this.#run(["x509", "-req", "-in", this.path(`${name}.csr`), "-CA", this.path(`${ca}.pem`), "-CAkey", this.path(`${ca}.key`), "-CAcreateserial", "-days", String(days), "-out", this.path(`${name}.pem`)]);
   }
   #run(words: readonly string[]): void {
     execFileSync("openssl", words, { stdio: "pipe" });

@@ -25,7 +25,7 @@ describe("tls", { skip: noOpenssl }, () => {
     return t;
   }
   /** Until both have said all; the pieces that the client gets are `piece` bytes long. */
-  async function meet(t: TlsClient, version: SecureVersion, piece = 1 << 16): Promise<{ state: TlsState; server: TLSSocket; failed: string }> {
+  async function meet(t: TlsClient, version: SecureVersion, piece = 1 << 16, who = "server"): Promise<{ state: TlsState; server: TLSSocket; failed: string }> {
     let state: TlsState = "going";
     let failed = "";
     const wire = new Duplex({
@@ -37,7 +37,7 @@ describe("tls", { skip: noOpenssl }, () => {
       },
     });
     const secureContext = createSecureContext({
-      cert: Buffer.from(certs.read("server.pem")), key: Buffer.from(certs.read("server.key")), ca: Buffer.from(certs.read("ca.pem")),
+      cert: Buffer.from(certs.read(`${who}.pem`)), key: Buffer.from(certs.read(`${who}.key`)), ca: Buffer.from(certs.read("ca.pem")),
       minVersion: version, maxVersion: version,
     });
     const server = new TLSSocket(wire, { isServer: true, secureContext, requestCert: true, rejectUnauthorized: true });
@@ -71,10 +71,13 @@ describe("tls", { skip: noOpenssl }, () => {
         server.destroy();
       }
     });
-    test(`${version}: a server of another CA, one of another name`, async () => {
-      for (const [ca, name, words_] of [["other-ca", null, /unable to get local issuer|self.signed|unable to verify/], ["ca", "nas.example", /[Hh]ostname mismatch/]] as const) {
+    test(`${version}: a server of another CA, one of another name, one whose time is over`, async () => {
+      for (const [ca, name, words_, who] of [
+        ["other-ca", null, /unable to get local issuer|self.signed|unable to verify/, "server"], ["ca", "nas.example", /[Hh]ostname mismatch/, "server"],
+        ["ca", null, /expired/, "late"],
+      ] as const) {
         const t = client("client", name, ca);
-        const { state, server } = await meet(t, version);
+        const { state, server } = await meet(t, version, 1 << 16, who);
         assert.equal(state, "distrust");
         assert.match(t.why(), words_);
         assert.equal(t.export(MSK, NONE, 64), null);
