@@ -201,12 +201,13 @@ describe("EAP-TLS inside EAP", () => {
     assert.deepEqual([startKey(nodeCrypto, master, 128, false), startKey(nodeCrypto, master, 128, true)], [msk.slice(0, 16), msk.slice(32, 48)], "RFC 5216 §2.3: a half for each direction");
     assert.deepEqual(startKey(nodeCrypto, master, 40, true), msk.slice(32, 40));
   });
-  test("a Success before the server of TLS 1.3 took us is none", () => {
-    const { ask, end, counts } = side([["going", hello], ["done", hello]], "1.3");
+  test("a Success before the server of TLS 1.3 took us is none, and the sentence says what to do", () => {
+    const { ask, end, counts, failed } = side([["going", hello], ["done", hello]], "1.3");
     ask(1, 13, 0x20);
     ask(2, 13, 0, 7);
     end(3);
-    assert.deepEqual(counts(), { done: 0, odd: 1 });
+    assert.deepEqual([counts().done, failed.map((f) => f.code)], [0, ["server-not-authentic"]]);
+    assert.match(failed[0]?.text ?? "", /limit it to TLS 1\.2/);
   });
   test("what goes wrong is said, by the Failure that follows and without one", () => {
     for (const [state, code] of [["distrust", "server-certificate"], ["alert", "client-certificate"], ["broken", "tls-failed"]] as const) {

@@ -41,6 +41,7 @@ export class EapTls {
   #out: Uint8Array = NOTHING;
   #sent = 0;
   #proved = false;
+  #done = false;
   #msk: Secret | null = null;
   #refused: Failure | null = null;
 
@@ -51,6 +52,10 @@ export class EapTls {
   /** What went wrong while the exchange goes on: our alert, or the answer to the server's, leaves before its Failure comes. */
   get refused(): Failure | null {
     return this.#refused;
+  }
+  /** TLS 1.3 is through at our end, and the server's protected word is missing. */
+  get unconfirmed(): boolean {
+    return this.#done && !this.#proved && !this.#refused;
   }
   /** The MSK's 64 bytes (RFC 5216 §2.3), once proved; this object's own, wiped by stop(). */
   keyMaterial(): Secret | null {
@@ -65,6 +70,7 @@ export class EapTls {
     this.#out = NOTHING;
     this.#sent = 0;
     this.#proved = false;
+    this.#done = false;
     this.#refused = null;
   }
   #begin(): void {
@@ -112,6 +118,7 @@ export class EapTls {
     const state = tls.step(message);
     this.#out = tls.output(); // after a failure an alert, which tells the server why
     this.#sent = 0;
+    this.#done = state === "done";
     this.#refused ??= refusal(state, printable(tls.why()));
     // With TLS 1.3 our part ends before the server has looked at our certificate: its protected word counts (RFC 9190 §2.5).
     if (!this.#proved && (state === "confirmed" || (state === "done" && tls.version() === "1.2"))) this.#prove(tls);

@@ -139,6 +139,10 @@ export class EapAuthenticatee implements AuthSide {
   }
   #success(): void {
     // RFC 3748 §4.2: a Success before the method came to its end is no proof of anything.
+    if (this.#tls?.unconfirmed) { // RFC 9190 §2.5; pppd 2.4.9 to 2.5.3 is such a server
+      this.stop();
+      return this.#on.failed(failure("server-not-authentic", "the server ends TLS 1.3 without the word that RFC 9190 asks for: limit it to TLS 1.2, or renew it (EAP-TLS)", true));
+    }
     if (this.#state !== "proved") {
       this.#on.odd("stale-answer");
       return;
