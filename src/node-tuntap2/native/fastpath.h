@@ -94,7 +94,9 @@ int64_t fp_add_call(struct tt_fp *fp, const struct tt_call_params *p);
 int fp_set_call(struct tt_fp *fp, uint32_t call, const struct tt_call_params *p);
 int fp_remove_call(struct tt_fp *fp, uint32_t call);
 int fp_call_counters(struct tt_fp *fp, uint32_t call, uint64_t out[4]);
-/* `size` 4: IPv4; 16: IPv6. */
+/* Place + 1 of the device in fp->devs, which has one user more; 0: no memory. */
+uint32_t fp_dev_hold(struct tt_fp *fp, uint32_t id);
+/* fproute.c; `size` 4: IPv4; 16: IPv6. */
 int fp_add_route(struct tt_fp *fp, uint32_t dev, const uint8_t *prefix, size_t size, uint32_t length, uint32_t call);
 int fp_remove_route(struct tt_fp *fp, uint32_t dev, const uint8_t *prefix, size_t size, uint32_t length);
 int fp_mapping(struct tt_fp *fp, uint32_t flow, uint8_t into[TT_ADDR]); /* 1: filled */
