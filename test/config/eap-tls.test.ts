@@ -5,8 +5,9 @@ import { load } from "../../src/config/load.ts";
 import { SystemError } from "../../src/core/errors.ts";
 import { eapCredentials } from "../../src/link/credentials.ts";
 import { pppClient } from "../../src/link/settings.ts";
-import { nodeHost } from "../../src/runtime/node/host.ts";
+import type { Host } from "../../src/ports/ports.ts";
 
+const host: Host = { readFile: () => "", env: () => undefined, hostname: () => "lac", wallClock: () => 0, resolve: () => Promise.resolve([]) };
 const FILES = "eap_ca = /c\neap_cert = /d\neap_key = /e\n";
 const section = (more: string): string => `[interface hq]\nproto = l2tpsec\nserver = 192.0.2.1\npsk = x\n${more}`;
 function faults(more: string): string {
@@ -27,9 +28,9 @@ test("the link answers to EAP alone then, whatever refuse_eap says; an unreadabl
   const read: string[] = [];
   const credentials = eapCredentials(c, { readFile: (f) => String(read.push(f)) });
   assert.deepEqual(read, ["/c", "/d", "/e"]);
-  const ppp = pppClient(c, nodeHost, 1400, credentials);
+  const ppp = pppClient(c, host, 1400, credentials);
   assert.deepEqual([ppp.refuse, ppp.eapTls, ppp.identity?.user], [["pap", "chap", "mschap", "mschapv2"], credentials, "alice"]);
-  assert.ok(pppClient(c, nodeHost, 1400, null).refuse.includes("eap"));
+  assert.ok(pppClient(c, host, 1400, null).refuse.includes("eap"));
   const missing = (f: string): string => {
     throw new SystemError("ENOENT", `cannot read ${f}`, "is it there?");
   };
