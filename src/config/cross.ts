@@ -54,7 +54,7 @@ export function crossCheck(config: Config, sections: readonly Section[], faults:
     if (c.username !== null && c.password === null && c.eap_cert === null) fault("interface", c.name, "password", "is missing: there is a user but no password");
     crossEap(c, (option, why, allowed) => fault("interface", c.name, option, why, allowed));
     crossRoutes(c, (option, why, allowed) => fault("interface", c.name, option, why, allowed));
-    if (c.refuse_pap && c.refuse_chap && c.refuse_mschapv2) fault("interface", c.name, "refuse_mschapv2", "every authentication method is refused; leave one");
+    if (c.refuse_pap && c.refuse_chap && c.refuse_mschapv2 && c.eap_cert === null) fault("interface", c.name, "refuse_mschapv2", "every authentication method is refused; leave one");
   }
   for (const c of config.legs) {
     const other = names.get(c.name);
@@ -98,7 +98,7 @@ function crossLeg(c: NasConfig, config: Config, fault: (option: string, why: str
   if (c.username !== null && c.password === null && c.eap_cert === null) fault("password", "is missing: there is a user but no password");
   crossEap(c, fault);
   if (c.eap_cert !== null && c.role === "answer") fault("eap_cert", "is given, but role = answer shows no certificate");
-  if (c.refuse_pap && c.refuse_chap && c.refuse_mschapv2) fault("refuse_mschapv2", "every authentication method is refused; leave one");
+  if (c.refuse_pap && c.refuse_chap && c.refuse_mschapv2 && c.eap_cert === null) fault("refuse_mschapv2", "every authentication method is refused; leave one");
   const script = c.chat === null ? [] : parseChat(c.chat, { phone: "", phone2: "", username: c.username ?? "", password: c.password });
   if (typeof script === "string") fault("chat", script);
   for (const d of config.legs) if (d !== c && d.device === c.device && d.name < c.name) fault("device", `interface ${d.name} has the same device`);

@@ -6,12 +6,10 @@ import { parseChat } from "../modem/chat.ts";
 import type { DialConfig } from "../modem/dialer.ts";
 import type { IpConfig } from "../dataplane/dataplane.ts";
 import { nasDevice } from "../config/cross.ts";
-import { ONLY_EAP } from "./credentials.ts";
-import { coding, identityOf, required } from "./settings.ts";
+import { coding, identityOf, refused, required } from "./settings.ts";
 import type { Host } from "../ports/ports.ts";
 import type { PppConfig } from "../ppp/api.ts";
 import type { EapTlsCredentials } from "../ppp/auth/eap-tls.ts";
-import type { AuthMethod } from "../ppp/auth/methods.ts";
 
 /** XON and XOFF, which the line takes for itself with software flow control. */
 const XONXOFF = 0x000a_0000;
@@ -45,15 +43,8 @@ function network(c: NasConfig): Pick<PppConfig, "ipv6" | "compression" | "mppe">
   return { ipv6: c.ipv6 !== "no", ...coding(c) };
 }
 export function pppCaller(c: NasConfig, host: Host, eapTls: EapTlsCredentials | null): PppConfig {
-  const refuse: AuthMethod[] = [];
-  if (c.refuse_pap) refuse.push("pap");
-  if (c.refuse_chap) refuse.push("chap");
-  if (c.refuse_mschapv2) refuse.push("mschapv2");
-  if (c.refuse_chap || c.refuse_mschapv2) refuse.push("mschap"); // as settings.ts has it
-  if (c.mppe !== "no") refuse.push("pap", "chap"); // its keys come from MS-CHAP, inside EAP or not
-  if (c.refuse_eap || (c.refuse_chap && c.refuse_mschapv2)) refuse.push("eap");
   return {
-    link: c.name, role: "client", mru: c.mtu, hostName: host.hostname(), identity: identityOf(c, eapTls), eapTls, refuse: eapTls ? ONLY_EAP : refuse, require: [], echo: c.keepalive,
+    link: c.name, role: "client", mru: c.mtu, hostName: host.hostname(), identity: identityOf(c, eapTls), eapTls, refuse: refused(c, eapTls), require: [], echo: c.keepalive,
     accm: c.flow === "xonxoff" ? XONXOFF : 0, ipcp: { local: null, remote: null, requestDns: c.peerdns, requestWins: c.peerdns }, ...network(c),
   };
 }

@@ -67,7 +67,16 @@ export function identityOf(c: { readonly username: string | null; readonly passw
   return c.username === null || password === null ? null : { user: c.username, password };
 }
 
-export function pppClient(c: ClientConfig, host: Host, mru: number, eapTls: EapTlsCredentials | null): PppConfig {
+interface Refusals {
+  readonly refuse_pap: boolean;
+  readonly refuse_chap: boolean;
+  readonly refuse_mschapv2: boolean;
+  readonly refuse_eap: boolean;
+  readonly mppe: Coded["mppe"];
+}
+/** What a caller does not answer to. */
+export function refused(c: Refusals, eapTls: EapTlsCredentials | null): readonly AuthMethod[] {
+  if (eapTls) return ONLY_EAP;
   const refuse: AuthMethod[] = [];
   if (c.refuse_pap) refuse.push("pap");
   if (c.refuse_chap) refuse.push("chap");
@@ -76,10 +85,14 @@ export function pppClient(c: ClientConfig, host: Host, mru: number, eapTls: EapT
   if (c.refuse_chap || c.refuse_mschapv2) refuse.push("mschap");
   if (c.mppe !== "no") refuse.push("pap", "chap"); // its keys come from MS-CHAP, inside EAP or not
   if (c.refuse_eap || (c.refuse_chap && c.refuse_mschapv2)) refuse.push("eap");
+  return refuse;
+}
+
+export function pppClient(c: ClientConfig, host: Host, mru: number, eapTls: EapTlsCredentials | null): PppConfig {
   return {
     link: c.name, role: "client", mru, hostName: c.hostname ?? host.hostname(),
     identity: identityOf(c, eapTls), eapTls,
-    refuse: eapTls ? ONLY_EAP : refuse, require: [], echo: c.keepalive, ipv6: c.ipv6 !== "no",
+    refuse: refused(c, eapTls), require: [], echo: c.keepalive, ipv6: c.ipv6 !== "no",
     ipcp: { local: null, remote: null, requestDns: c.peerdns, requestWins: c.peerdns }, ...coding(c),
   };
 }

@@ -17,6 +17,7 @@ function faults(more: string): string {
 
 test("a name and three files, and no password; anything less is said", () => {
   assert.equal(faults(`username = alice\n${FILES}`), "");
+  assert.equal(faults(`username = alice\nrefuse_pap = yes\nrefuse_chap = yes\nrefuse_mschapv2 = yes\n${FILES}`), "", "there is a method left");
   assert.match(faults(FILES), /username: is missing/);
   for (const o of ["eap_ca", "eap_cert", "eap_key"]) assert.match(faults(`username = alice\npassword = x\n${FILES.replace(new RegExp(`${o}.*\n`), "")}`), new RegExp(`${o}: is missing`));
   assert.match(faults("username = alice\npassword = x\neap_server_name = nas\n"), /eap_ca: is missing/);

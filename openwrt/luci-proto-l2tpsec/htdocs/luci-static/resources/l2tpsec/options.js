@@ -175,6 +175,18 @@ const TUNNEL = [
 	  help: _('Encrypt with MPPE (RFC 3078, keys from MS-CHAP) for a peer that insists on it: with so many bits at least, 128 where the peer has them; the session ends without it. RC4 is weak: IPsec is what protects.'), def: 'no' }
 ];
 
+/* What a client and a caller have in common. */
+const EAP_TLS = [
+	{ name: 'eap_ca', tab: 'ppp', kind: text(255), title: _('CA certificate'),
+	  help: _('EAP-TLS: file with the certificate (PEM) of the CA that the server\'s must come from. With these files EAP-TLS is the only proof that is given, and no password is needed.') },
+	{ name: 'eap_cert', tab: 'ppp', kind: text(255), title: _('Certificate'),
+	  help: _('EAP-TLS: file with our certificate (PEM), and those between it and its CA.') },
+	{ name: 'eap_key', tab: 'ppp', kind: text(255), title: _('Private key'),
+	  help: _('EAP-TLS: file with the private key (PEM) of our certificate, without a passphrase.') },
+	{ name: 'eap_server_name', tab: 'ppp', kind: text(255), title: _('Server name'),
+	  help: _('EAP-TLS: the host name or address that the server\'s certificate must be for. Default: any that the CA vouches for.') }
+];
+
 const SECTIONS = {
 	daemon: [
 		{ name: 'control', tab: 'general', kind: text(107), title: _('Control socket'),
@@ -216,14 +228,7 @@ const SECTIONS = {
 		  help: _('Do not answer to MS-CHAPv2.'), def: 'no' },
 		{ name: 'refuse_eap', tab: 'ppp', kind: yesNo, title: _('Refuse EAP'),
 		  help: _('Do not answer to EAP (MD5 and MS-CHAPv2 inside of it): servers that ask for it first take MS-CHAPv2 as well.'), def: 'yes' },
-		{ name: 'eap_ca', tab: 'ppp', kind: text(255), title: _('CA certificate'),
-		  help: _('EAP-TLS: file with the certificate (PEM) of the CA that the server\'s must come from. With these files EAP-TLS is the only proof that is given, and no password is needed.') },
-		{ name: 'eap_cert', tab: 'ppp', kind: text(255), title: _('Certificate'),
-		  help: _('EAP-TLS: file with our certificate (PEM), and those between it and its CA.') },
-		{ name: 'eap_key', tab: 'ppp', kind: text(255), title: _('Private key'),
-		  help: _('EAP-TLS: file with the private key (PEM) of our certificate, without a passphrase.') },
-		{ name: 'eap_server_name', tab: 'ppp', kind: text(255), title: _('Server name'),
-		  help: _('EAP-TLS: the host name or address that the server\'s certificate must be for. Default: any that the CA vouches for.') },
+		...EAP_TLS,
 		{ name: 'source_port', tab: 'l2tp', kind: integer(0, 65535), title: _('Source port'),
 		  help: _('Our L2TP UDP port; 0: an ephemeral one.'), def: '1701' },
 		{ name: 'call', tab: 'l2tp', kind: oneOf('incoming', 'outgoing'), title: _('Call direction'),
@@ -324,14 +329,7 @@ const SECTIONS = {
 		  help: _('Do not answer to MS-CHAPv2.'), def: 'no' },
 		{ name: 'refuse_eap', tab: 'ppp', kind: yesNo, title: _('Refuse EAP'),
 		  help: _('Do not answer to EAP (MD5 and MS-CHAPv2 inside of it).'), def: 'no' },
-		{ name: 'eap_ca', tab: 'ppp', kind: text(255), title: _('CA certificate'),
-		  help: _('EAP-TLS: file with the certificate (PEM) of the CA that the server\'s must come from. With these files EAP-TLS is the only proof that is given, and no password is needed.') },
-		{ name: 'eap_cert', tab: 'ppp', kind: text(255), title: _('Certificate'),
-		  help: _('EAP-TLS: file with our certificate (PEM), and those between it and its CA.') },
-		{ name: 'eap_key', tab: 'ppp', kind: text(255), title: _('Private key'),
-		  help: _('EAP-TLS: file with the private key (PEM) of our certificate, without a passphrase.') },
-		{ name: 'eap_server_name', tab: 'ppp', kind: text(255), title: _('Server name'),
-		  help: _('EAP-TLS: the host name or address that the server\'s certificate must be for. Default: any that the CA vouches for.') },
+		...EAP_TLS,
 		{ name: 'ipv6', tab: 'routing', kind: oneOf('no', 'yes', 'auto'), title: _('IPv6'),
 		  help: _('yes: IPv6 as well, where the peer has it (IPV6CP). auto: that, and netifd gets an interface NAME_6 that asks the peer for addresses by DHCPv6.'), def: 'no' },
 		{ name: 'vj', tab: 'ppp', kind: yesNo, title: _('Header compression'),
