@@ -50,14 +50,17 @@ export interface IpsecPlane {
   releaseSpi(spi: Spi): void;
   /** From now on packets under `spec.spi` are accepted for `flow`. */
   addInbound(flow: FlowId, spec: SaSpec): Promise<void>;
-  /** From now on the flow's packets leave under this SA; the one used before stays known until removed. */
+  /**
+   * From now on the flow's packets leave under this SA; the one used before stays known until removed. The peer chose the SPI, and it is
+   * unique within its flow alone (RFC 4301 §4.1): another flow may have the same. Rejects with SystemError EEXIST when this flow has it.
+   */
   addOutbound(flow: FlowId, spec: SaSpec): Promise<void>;
   /** Without the outbound SA in use the flow goes on with the newest that remains; an unknown SPI is no error. */
-  remove(direction: "in" | "out", spi: Spi): Promise<void>;
+  remove(flow: FlowId, direction: "in" | "out", spi: Spi): Promise<void>;
   /** The NAT mapping moved: every SA of the flow now sends to `to`. */
   move(flow: FlowId, local: Endpoint, to: Endpoint): Promise<void>;
   /** Bytes and packets that went through one SA so far; IKE polls these for rekeying. */
-  counters(direction: "in" | "out", spi: Spi): Counters;
+  counters(flow: FlowId, direction: "in" | "out", spi: Spi): Counters;
   /** A valid packet for the flow came from a new outer address and port (RFC 3948 §4): IKE decides whether to move. */
   onMapping: (flow: FlowId, from: Endpoint) => void;
   /** Somebody sends under an SPI we do not know; at most one call a second. IKE may ask the peer to delete it. */

@@ -116,7 +116,7 @@ export function planeContract(name: string, make: () => Promise<Pair>, skip: str
     const got = frames(b);
     a.send(lcp("1"));
     await p.settle();
-    await p.a.plane.ipsec.remove("out", spi);
+    await p.a.plane.ipsec.remove(1, "out", spi);
     a.send(lcp("2"));
     await p.settle();
     await install(p.a, p.b);
@@ -144,8 +144,8 @@ export function planeContract(name: string, make: () => Promise<Pair>, skip: str
       assert.equal(got[0]?.remote.flow, 1);
       assert.equal(got[0]?.remote.address, p.a.address);
       assert.deepEqual([atA, atB], [[`${LCP}pong`], [`${LCP}ping`]]);
-      assert.equal(p.a.plane.ipsec.counters("out", spi).txPackets, 2);
-      assert.equal(p.b.plane.ipsec.counters("in", spi).rxPackets, 2);
+      assert.equal(p.a.plane.ipsec.counters(1, "out", spi).txPackets, 2);
+      assert.equal(p.b.plane.ipsec.counters(1, "in", spi).rxPackets, 2);
     });
   }
 
@@ -194,10 +194,10 @@ export function planeContract(name: string, make: () => Promise<Pair>, skip: str
     await p.a.plane.ipsec.addOutbound(1, spec(second, p.a, p.b));
     a.send(lcp("3"));
     await p.settle();
-    assert.equal(p.b.plane.ipsec.counters("in", first).rxPackets, 2);
-    assert.equal(p.b.plane.ipsec.counters("in", second).rxPackets, 1);
-    await p.a.plane.ipsec.remove("out", first);
-    await p.b.plane.ipsec.remove("in", first);
+    assert.equal(p.b.plane.ipsec.counters(1, "in", first).rxPackets, 2);
+    assert.equal(p.b.plane.ipsec.counters(1, "in", second).rxPackets, 1);
+    await p.a.plane.ipsec.remove(1, "out", first);
+    await p.b.plane.ipsec.remove(1, "in", first);
     a.send(lcp("4"));
     await p.settle();
     assert.deepEqual(got, ["1", "2", "3", "4"].map((x) => LCP + x));
@@ -287,13 +287,24 @@ export function planeContract(name: string, make: () => Promise<Pair>, skip: str
     assert.equal(p.b.plane.drops()["l2tp.wrong-flow"], 1);
   });
 
-  it("a peer that chooses another flow's SPI is refused, and the other flow is not touched", async (p) => {
+  it("two peers may choose the same SPI (RFC 4301 §4.1): each flow sends under its own SA, and losing one leaves the other", async (p) => {
     const spi = await install(p.a, p.b);
-    await assert.rejects(p.a.plane.ipsec.addOutbound(2, spec(spi, p.a, p.b)), /EEXIST/);
+    const foreign = spec(spi, p.a, p.b, { keys: { ...KEYS, integ: new Uint8Array(20) } });
+    await p.a.plane.ipsec.addOutbound(2, foreign);
+    await assert.rejects(p.a.plane.ipsec.addOutbound(2, foreign), /EEXIST/, "twice within one flow");
     const got = controls(p.b);
-    assert.equal(p.a.plane.l2tp.sendControl(p.a.plane.l2tp.secureRemote(1, 1701, 1701), control("x")), true);
+    const send = (flow: number, text: string): boolean => p.a.plane.l2tp.sendControl(p.a.plane.l2tp.secureRemote(flow, 1701, 1701), control(text));
+    assert.deepEqual([send(1, "x"), send(2, "of another key"), send(2, "again"), send(1, "y")], [true, true, true, true]);
     await p.settle();
-    assert.deepEqual(got.map((g) => g.text), ["x"]);
+    assert.deepEqual(got.map((g) => g.text), ["x", "y"]);
+    const drops = p.b.plane.drops();
+    assert.equal((drops["esp.auth"] ?? 0) + (drops["esp.replay"] ?? 0), 2, "the other flow's, numbered by its own SA");
+    assert.deepEqual([1, 2, 3].map((flow) => p.a.plane.ipsec.counters(flow, "out", spi).txPackets), [2, 2, 0]);
+    await p.b.plane.ipsec.remove(2, "in", spi);
+    await p.a.plane.ipsec.remove(2, "out", spi);
+    assert.deepEqual([send(1, "z"), send(2, "no SA")], [true, false]);
+    await p.settle();
+    assert.deepEqual(got.map((g) => g.text), ["x", "y", "z"]);
   });
 
   it("one flow's data never reaches a call of another", async (p) => {

@@ -92,7 +92,7 @@ export class Nat {
 
 export class Plane implements IpsecPlane {
   readonly inbound = new Map<Spi, { flow: FlowId; spec: SaSpec; n: Counters }>();
-  readonly outbound = new Map<Spi, { flow: FlowId; spec: SaSpec; n: Counters }>();
+  readonly outbound = new Map<string, { flow: FlowId; spec: SaSpec; n: Counters }>();
   readonly reserved = new Set<Spi>();
   readonly moves: Endpoint[] = [];
   fail = false;
@@ -112,17 +112,18 @@ export class Plane implements IpsecPlane {
     this.inbound.set(spec.spi, { flow, spec, n: zero() });
   }
   async addOutbound(flow: FlowId, spec: SaSpec): Promise<void> {
-    this.outbound.set(spec.spi, { flow, spec, n: zero() });
+    this.outbound.set(`${flow}/${spec.spi}`, { flow, spec, n: zero() });
   }
-  async remove(direction: "in" | "out", spi: Spi): Promise<void> {
-    (direction === "in" ? this.inbound : this.outbound).delete(spi);
+  async remove(flow: FlowId, direction: "in" | "out", spi: Spi): Promise<void> {
+    if (direction === "in") this.inbound.delete(spi);
+    else this.outbound.delete(`${flow}/${spi}`);
   }
   async move(flow: FlowId, _local: Endpoint, to: Endpoint): Promise<void> {
     this.moves.push(to);
     for (const o of this.outbound.values()) if (o.flow === flow) o.spec = { ...o.spec, remote: to };
   }
-  counters(direction: "in" | "out", spi: Spi): Counters {
-    return (direction === "in" ? this.inbound : this.outbound).get(spi)?.n ?? zero();
+  counters(flow: FlowId, direction: "in" | "out", spi: Spi): Counters {
+    return (direction === "in" ? this.inbound.get(spi) : this.outbound.get(`${flow}/${spi}`))?.n ?? zero();
   }
   /** The SA that a flow's packets leave under: the newest. */
   current(flow: FlowId): SaSpec | undefined {
@@ -138,7 +139,7 @@ export function pass(from: Host, flow: FlowId, to: Host, bytes = 100): boolean {
   if (!spec || !there) return false;
   const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.from(a).equals(Buffer.from(b));
   if (!same(spec.keys.encr, there.spec.keys.encr) || !same(spec.keys.integ, there.spec.keys.integ)) return false;
-  const out = from.plane.outbound.get(spec.spi);
+  const out = from.plane.outbound.get(`${flow}/${spec.spi}`);
   if (out) out.n = { ...out.n, txPackets: out.n.txPackets + 1, txBytes: out.n.txBytes + bytes };
   there.n = { ...there.n, rxPackets: there.n.rxPackets + 1, rxBytes: there.n.rxBytes + bytes };
   return true;

@@ -294,6 +294,23 @@ test("two clients behind one NAT are two flows", async () => {
   assert.notEqual(one?.remote.port, two?.remote.port);
 });
 
+test("two peers that choose the same SPI both carry packets, and the one that leaves takes nothing of the other", async () => {
+  const { net, a, b } = pair();
+  const c = new Host(net, "10.0.0.3");
+  for (const h of [a, c]) h.plane.allocateSpi = () => 0x1234_5678;
+  b.ike.addResponder(server(), b);
+  const conns = [a.ike.connect(client(b.address, a.address), a), c.ike.connect(client(b.address, c.address), c)];
+  await net.run(300);
+  assert.equal(b.ups.length, 2);
+  const flowTo = (h: Host): number => b.ups.find((u) => u.info.remote.address === h.address)?.info.flow ?? 0;
+  const both = (): boolean[] => [pass(b, flowTo(a), a), pass(b, flowTo(c), c)];
+  assert.deepEqual(both(), [true, true]);
+  conns[0]?.close("bye");
+  await net.run(300);
+  assert.deepEqual(both(), [false, true]);
+  assert.equal(b.plane.outbound.size, 1);
+});
+
 test("encap = udp pretends a NAT, encap = esp refuses one", async () => {
   const x = await connected({ encap: "udp" });
   assert.equal(x.a.ups[0]?.info.encap, "udp");

@@ -60,7 +60,7 @@ class Helper {
         await this.#setup(plane, args as Setup);
         return null;
       case "cut":
-        await plane.ipsec.remove("out", this.#out);
+        await plane.ipsec.remove(9, "out", this.#out);
         return null;
       case "drops":
         return plane.drops();

@@ -55,7 +55,6 @@ export class NoneIpsec implements IpsecPlane {
   onUnknownSpi: IpsecPlane["onUnknownSpi"] = () => {};
   readonly #spis: Spis;
   readonly #in = new Map<Spi, Sa>();
-  readonly #out = new Map<Spi, Sa>();
   readonly #flows = new Map<FlowId, Flow>();
   readonly #clock: Clock;
   readonly #drops: Drops;
@@ -81,24 +80,18 @@ export class NoneIpsec implements IpsecPlane {
     this.#flow(flow);
   }
   async addOutbound(flow: FlowId, spec: SaSpec): Promise<void> {
-    if (this.#out.has(spec.spi)) throw new SystemError("EEXIST", `cannot install outbound SPI ${spec.spi}`, "it is in use");
+    if (this.#find(flow, "out", spec.spi)) throw new SystemError("EEXIST", `cannot install outbound SPI ${spec.spi}`, "it is in use");
     const sa = this.#sa(flow, spec);
-    this.#out.set(spec.spi, sa);
     const f = this.#flow(flow);
     f.out.push(sa);
     f.mapping = formatEndpoint(spec.remote);
   }
-  async remove(direction: "in" | "out", spi: Spi): Promise<void> {
-    if (direction === "in") {
-      this.#in.delete(spi);
-      return;
-    }
-    const sa = this.#out.get(spi);
+  async remove(flow: FlowId, direction: "in" | "out", spi: Spi): Promise<void> {
+    const sa = this.#find(flow, direction, spi);
     if (!sa) return;
-    this.#out.delete(spi);
-    const all = this.#flow(sa.flow).out;
-    const at = all.indexOf(sa);
-    if (at >= 0) all.splice(at, 1);
+    const { out } = this.#flow(flow);
+    if (direction === "in") this.#in.delete(spi);
+    else out.splice(out.indexOf(sa), 1);
   }
   async move(flow: FlowId, local: Endpoint, to: Endpoint): Promise<void> {
     const f = this.#flow(flow);
@@ -106,17 +99,13 @@ export class NoneIpsec implements IpsecPlane {
     for (const sa of this.#in.values()) if (sa.flow === flow) sa.spec = { ...sa.spec, local, remote: to };
     f.mapping = formatEndpoint(to);
   }
-  counters(direction: "in" | "out", spi: Spi): Counters {
-    const sa = (direction === "in" ? this.#in : this.#out).get(spi);
+  counters(flow: FlowId, direction: "in" | "out", spi: Spi): Counters {
+    const sa = this.#find(flow, direction, spi);
     const packets = sa?.packets ?? 0;
     const bytes = sa?.bytes ?? 0;
     return direction === "in"
       ? { rxPackets: packets, rxBytes: bytes, txPackets: 0, txBytes: 0 }
       : { rxPackets: 0, rxBytes: 0, txPackets: packets, txBytes: bytes };
-  }
-  /** The SPIs a test may look at. */
-  spis(direction: "in" | "out"): Spi[] {
-    return [...(direction === "in" ? this.#in : this.#out).keys()];
   }
   outer(flow: FlowId): { readonly local: Endpoint; readonly remote: Endpoint } | null {
     const sa = this.#flows.get(flow)?.out.at(-1) ?? [...this.#in.values()].find((s) => s.flow === flow);
@@ -171,6 +160,10 @@ export class NoneIpsec implements IpsecPlane {
       this.onMapping(sa.flow, d.from);
     }
     deliver(sa.flow, localPort, remotePort, new Packet(mem, ESP_HEAD + UDP_HEAD, mem.length));
+  }
+  #find(flow: FlowId, direction: "in" | "out", spi: Spi): Sa | null {
+    const sa = direction === "in" ? this.#in.get(spi) : this.#flows.get(flow)?.out.find((o) => o.spec.spi === spi);
+    return sa?.flow === flow ? sa : null;
   }
   #sa(flow: FlowId, spec: SaSpec): Sa {
     return { flow, spec, tag: tagOf(spec), packets: 0, bytes: 0, seq: 0, seen: new Set() };

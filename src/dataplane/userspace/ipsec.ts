@@ -41,7 +41,6 @@ export class UserspaceIpsec implements IpsecPlane {
   readonly #needSockets: () => void;
   readonly #spis: Spis;
   readonly #in = new Map<Spi, Sa>();
-  readonly #out = new Map<Spi, Sa>();
   readonly #flows = new Map<FlowId, Flow>();
   readonly #byHandle = new Map<number, Flow>();
   readonly #addr = new Uint8Array(ADDR);
@@ -70,24 +69,21 @@ export class UserspaceIpsec implements IpsecPlane {
     this.#in.set(spec.spi, sa);
     this.#spis.release(spec.spi);
   }
-  /** The peer chose this SPI: another flow's is never replaced by it. */
   async addOutbound(flow: FlowId, spec: SaSpec): Promise<void> {
-    if (this.#out.has(spec.spi)) throw new SystemError("EEXIST", `cannot install outbound SPI ${spec.spi}`, "it is in use");
+    if (this.#find(flow, "out", spec.spi)) throw new SystemError("EEXIST", `cannot install outbound SPI ${spec.spi}`, "it is in use");
     this.#needSockets();
     const f = this.hold(flow);
     this.#lead(f, spec);
     const sa = this.#sa(f, spec, this.#fp.addSaOut(params(f, spec)));
     f.out.push(sa);
-    this.#out.set(spec.spi, sa);
     this.#fp.setFlowSa(f.handle, sa.handle);
   }
-  async remove(direction: "in" | "out", spi: Spi): Promise<void> {
-    const table = direction === "in" ? this.#in : this.#out;
-    const sa = table.get(spi);
+  async remove(flow: FlowId, direction: "in" | "out", spi: Spi): Promise<void> {
+    const sa = this.#find(flow, direction, spi);
     if (!sa) return;
-    table.delete(spi);
     const f = sa.flow;
     if (direction === "in") {
+      this.#in.delete(spi);
       f.in.delete(sa);
     } else {
       f.out.splice(f.out.indexOf(sa), 1);
@@ -100,8 +96,8 @@ export class UserspaceIpsec implements IpsecPlane {
     const f = this.#flows.get(flow);
     if (f) this.#point(f, local, to, f.encap);
   }
-  counters(direction: "in" | "out", spi: Spi): Counters {
-    const sa = (direction === "in" ? this.#in : this.#out).get(spi);
+  counters(flow: FlowId, direction: "in" | "out", spi: Spi): Counters {
+    const sa = this.#find(flow, direction, spi);
     if (!sa) return NOTHING;
     const { packets, bytes } = this.#fp.saCounters(sa.handle);
     return direction === "in" ? { ...NOTHING, rxPackets: packets, rxBytes: bytes } : { ...NOTHING, txPackets: packets, txBytes: bytes };
@@ -153,16 +149,19 @@ export class UserspaceIpsec implements IpsecPlane {
   }
   /** Wipes every key. */
   close(): void {
-    for (const sa of [...this.#in.values(), ...this.#out.values()]) this.#fp.removeSa(sa.handle);
     this.#in.clear();
-    this.#out.clear();
     for (const f of [...this.#flows.values()]) {
+      for (const sa of [...f.in, ...f.out]) this.#fp.removeSa(sa.handle);
       f.in.clear();
       f.out.length = 0;
       this.release(f);
     }
   }
 
+  #find(flow: FlowId, direction: "in" | "out", spi: Spi): Sa | null {
+    const sa = direction === "in" ? this.#in.get(spi) : this.#flows.get(flow)?.out.find((o) => o.spi === spi);
+    return sa?.flow.id === flow ? sa : null;
+  }
   #sa(flow: Flow, spec: SaSpec, handle: number): Sa {
     return { spi: spec.spi, handle, flow, localPort: spec.localPort, remotePort: spec.remotePort };
   }

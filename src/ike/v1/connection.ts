@@ -353,7 +353,7 @@ export class Connection implements IkeConnection {
     }
   }
   #counters(direction: "in" | "out", spi: number): SaCounters {
-    return this.#env.plane.counters(direction, spi);
+    return this.#env.plane.counters(this.flow, direction, spi);
   }
   #sendKeepalive(): void {
     const sa = this.#sas[0];
@@ -369,8 +369,8 @@ export class Connection implements IkeConnection {
   }
   #removeFromPlane(c: Child, what: "out" | "both"): void {
     const failed = (): void => this.#env.counters.bump("ike.plane-error");
-    this.#env.plane.remove("out", c.spiOut).catch(failed);
-    if (what === "both") this.#env.plane.remove("in", c.spiIn).catch(failed);
+    this.#env.plane.remove(this.flow, "out", c.spiOut).catch(failed);
+    if (what === "both") this.#env.plane.remove(this.flow, "in", c.spiIn).catch(failed);
   }
 }
 

@@ -165,7 +165,7 @@ export class QuickMode {
     if (this.#over) return;
     this.#over = true;
     if (this.#child) return;
-    if (this.#inboundIn) this.#quietly(this.#env.plane.remove("in", this.#spiIn));
+    if (this.#inboundIn && this.#own) this.#quietly(this.#env.plane.remove(this.#own.flow, "in", this.#spiIn));
     else this.#env.plane.releaseSpi(this.#spiIn);
   }
 
@@ -233,7 +233,7 @@ export class QuickMode {
     if (!child || !out || !own) return;
     this.#expect = 0;
     this.#timer.disarm();
-    this.#env.plane.addOutbound(own.flow, out).then(() => this.#up(child), (e: unknown) => this.fail(planeFailure(e)));
+    this.#env.plane.addOutbound(own.flow, out).then(() => this.#up(own, child), (e: unknown) => this.fail(planeFailure(e)));
   }
 
   #message2(c: Chain, iv: Uint8Array): void {
@@ -272,9 +272,8 @@ export class QuickMode {
       .then(() => (this.#over ? undefined : plane.addOutbound(own.flow, this.#spec(child, "out", gxy))))
       .then(
         () => {
-          if (this.#over) return;
-          this.#sendHash3();
-          this.#up(child);
+          if (!this.#over) this.#sendHash3();
+          this.#up(own, child);
         },
         (e: unknown) => this.fail(planeFailure(e)),
       );
@@ -283,17 +282,18 @@ export class QuickMode {
     const hash = this.#sa.hash([Uint8Array.of(0), u32(this.messageId), this.#ni, this.#nr]);
     this.#transmit(this.#sa.sealQuick(this.messageId, this.#iv, [{ type: PAYLOAD.hash, body: hash }]).message);
   }
-  #up(child: Child): void {
+  /** The outbound SA is in the plane: the child's now, or nobody's. */
+  #up(own: QuickModeOwner, child: Child): void {
     this.#out = null;
     this.#dh = null;
     this.#ni = this.#nr = NOTHING;
     this.#offer = [];
     if (this.#over) {
-      this.#quietly(this.#env.plane.remove("out", child.spiOut));
+      this.#quietly(this.#env.plane.remove(own.flow, "out", child.spiOut));
       return;
     }
     this.#child = child;
-    this.#own?.childUp(child);
+    own.childUp(child);
   }
 
   #choose(offered: readonly Proposal[]): { proposal: EspProposal; transform: Transform; offer: Proposal } | null {
