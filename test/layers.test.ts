@@ -26,6 +26,7 @@ test("the linter refuses what the rules forbid", () => {
   const dir = `.cache/lint-${process.pid}/src`;
   const files: Record<string, [text: string, rule: string]> = {
     "core/a.ts": ['import { x } from "../ppp/x.ts";\nexport const y = x;\n', "rule 1"],
+    "packet/a.ts": ['import { x } from "../esp/x.ts";\nexport const y = x;\n', "rule 1"],
     "ppp/a.ts": ['import { x } from "../l2tp/x.ts";\nexport const y = x;\n', "rule 2"],
     "l2tp/a.ts": ['import { x } from "../linux/x.ts";\nexport const y = x;\n', "rules 2 and 4"],
     "link/a.ts": ['import { x } from "../dataplane/userspace/x.ts";\nexport const y = x;\n', "rule 4"],

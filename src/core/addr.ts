@@ -1,4 +1,5 @@
 // Addresses as canonical text (IPv4 dotted, IPv6 per RFC 5952) outside the data path, as bytes where they meet the wire.
+import { get16, get32, put16 } from "./bytes.ts";
 
 /** 4 or 16 bytes, or null when `s` is no address. No zone, no brackets, no leading zeros in IPv4. */
 export function parseIp(s: string): Uint8Array | null {
@@ -28,7 +29,7 @@ function parse6(s: string): Uint8Array | null {
       if (i === parts.length - 1 && p.includes(".")) {
         const v4 = parse4(p);
         if (!v4) return null;
-        out.push(((v4[0] as number) << 8) | (v4[1] as number), ((v4[2] as number) << 8) | (v4[3] as number));
+        out.push(get16(v4, 0), get16(v4, 2));
       } else {
         if (!/^[0-9a-fA-F]{1,4}$/.test(p)) return null;
         out.push(Number.parseInt(p, 16));
@@ -44,8 +45,7 @@ function parse6(s: string): Uint8Array | null {
   const all = [...head, ...new Array<number>(halves.length === 2 ? gap : 0).fill(0), ...tail];
   const out = new Uint8Array(16);
   for (const [i, w] of all.entries()) {
-    out[2 * i] = w >>> 8;
-    out[2 * i + 1] = w;
+    put16(out, 2 * i, w);
   }
   return out;
 }
@@ -55,7 +55,7 @@ export function formatIp(b: Uint8Array): string {
   if (b.length === 4) return b.join(".");
   if (b.length !== 16) throw new RangeError(`address of ${b.length} bytes`);
   const w: number[] = [];
-  for (let i = 0; i < 16; i += 2) w.push(((b[i] as number) << 8) | (b[i + 1] as number));
+  for (let i = 0; i < 16; i += 2) w.push(get16(b, i));
   let best = -1;
   let len = 1; // RFC 5952 §4.2.2: a single zero field is not shortened
   for (let i = 0; i < 8; i++) {
@@ -122,7 +122,7 @@ export function inPrefix(ip: string, p: Prefix): boolean {
 export function ip4ToNumber(s: string): number {
   const b = parse4(s);
   if (!b) throw new RangeError(`not an IPv4 address: ${s}`);
-  return ((((b[0] as number) << 24) | ((b[1] as number) << 16) | ((b[2] as number) << 8) | (b[3] as number)) >>> 0);
+  return get32(b, 0);
 }
 export function numberToIp4(n: number): string {
   return `${n >>> 24}.${(n >>> 16) & 255}.${(n >>> 8) & 255}.${n & 255}`;

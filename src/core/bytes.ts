@@ -1,5 +1,24 @@
 import { DecodeError } from "./errors.ts";
 
+/** Big-endian (network order) 16 bits at `at`; the caller has checked the bounds. */
+export function get16(b: Uint8Array, at: number): number {
+  return ((b[at] as number) << 8) | (b[at + 1] as number);
+}
+/** Big-endian 32 bits, unsigned; the caller has checked the bounds. */
+export function get32(b: Uint8Array, at: number): number {
+  return ((get16(b, at) << 16) | get16(b, at + 2)) >>> 0;
+}
+/** The low 16 bits of `v`, big-endian. */
+export function put16(b: Uint8Array, at: number, v: number): void {
+  b[at] = v >>> 8;
+  b[at + 1] = v;
+}
+/** The low 32 bits of `v`, big-endian. */
+export function put32(b: Uint8Array, at: number, v: number): void {
+  put16(b, at, v >>> 16);
+  put16(b, at + 2, v);
+}
+
 /** Cursor over untrusted bytes. Every read is bounded by `end`; nothing ever reads past a parent. */
 export class Reader {
   readonly #b: Uint8Array;
@@ -22,12 +41,11 @@ export class Reader {
   }
   u16(what: string): number {
     const o = this.#take(2, what);
-    return ((this.#b[o] as number) << 8) | (this.#b[o + 1] as number);
+    return get16(this.#b, o);
   }
   u32(what: string): number {
     const o = this.#take(4, what);
-    const b = this.#b;
-    return ((((b[o] as number) << 24) | ((b[o + 1] as number) << 16) | ((b[o + 2] as number) << 8) | (b[o + 3] as number)) >>> 0);
+    return get32(this.#b, o);
   }
   /** A view, not a copy. */
   bytes(n: number, what: string): Uint8Array {
@@ -76,8 +94,7 @@ export class Writer {
   }
   u16(v: number): void {
     const o = this.#room(2);
-    this.#b[o] = v >>> 8;
-    this.#b[o + 1] = v;
+    put16(this.#b, o, v);
   }
   u32(v: number): void {
     this.u16(v >>> 16);
@@ -90,8 +107,7 @@ export class Writer {
   /** Overwrites two bytes already written. */
   patch16(at: number, v: number): void {
     if (at < 0 || at + 2 > this.#at) throw new RangeError("writer: patch outside what was written");
-    this.#b[at] = v >>> 8;
-    this.#b[at + 1] = v;
+    put16(this.#b, at, v);
   }
   /** Writes `body`, then goes back and fills the 16-bit length (counted from `base`, or'ed with `flags`) that precedes it. */
   sized16(flags: number, base: number, body: () => void): void {

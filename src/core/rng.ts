@@ -1,3 +1,5 @@
+import { get16, get32 } from "./bytes.ts";
+
 /** Cryptographic randomness, as the protocol core sees it. `Crypto` of ports.ts is one. */
 export interface Rng {
   /** `n` fresh random bytes, 0 to 65,536. */
@@ -8,15 +10,14 @@ export interface Rng {
 export function randomId16(rng: Rng, taken: (id: number) => boolean): number {
   for (let tries = 0; tries < 1000; tries++) {
     const b = rng.random(2);
-    const id = ((b[0] as number) << 8) | (b[1] as number);
+    const id = get16(b, 0);
     if (id !== 0 && !taken(id)) return id;
   }
   throw new RangeError("randomId16: no free id found");
 }
 
 export function random32(rng: Rng): number {
-  const b = rng.random(4);
-  return ((((b[0] as number) << 24) | ((b[1] as number) << 16) | ((b[2] as number) << 8) | (b[3] as number)) >>> 0);
+  return get32(rng.random(4), 0);
 }
 
 /** Uniform in [0, 1), 32 bits; for jitter, not for keys. */

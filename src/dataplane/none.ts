@@ -2,6 +2,7 @@
 // ESP is symbolic: a packet says under which SPI and keys it was sealed, and is opened only by a peer that installed the same
 // ones, so key agreement is really tested. The policy is that of the other planes: a flow without an SA sends nothing.
 import { isIp6 } from "../core/addr.ts";
+import { get32 } from "../core/bytes.ts";
 import type { Clock } from "../core/clock.ts";
 import { Counters as Drops } from "../core/counters.ts";
 import { Packet } from "../core/packet.ts";
@@ -9,7 +10,7 @@ import type { Rng } from "../core/rng.ts";
 import { concat } from "../core/text.ts";
 import type { Endpoint } from "../ports/ports.ts";
 import type { DataPlane, IkePort } from "./dataplane.ts";
-import { NoneIpsec, read32 } from "./none/ipsec.ts";
+import { NoneIpsec } from "./none/ipsec.ts";
 import { NoneL2tp } from "./none/l2tp.ts";
 import { NoneNet } from "./none/net.ts";
 import type { SimDatagram, SimNode } from "./none/sim.ts";
@@ -79,7 +80,7 @@ export class NonePlane implements DataPlane {
       this.#drops.bump("udp.short");
       return;
     }
-    if (read32(d.bytes, 0) === 0) {
+    if (get32(d.bytes, 0) === 0) {
       this.#ikePort.onMessage(Packet.of(d.bytes.subarray(4)), d.to, d.from);
       return;
     }

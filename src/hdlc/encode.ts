@@ -1,4 +1,5 @@
 // PPP in HDLC-like framing on an asynchronous line, sending side (RFC 1662). FCS-16, or FCS-32 where both ends are set to it.
+import { get16 } from "../core/bytes.ts";
 import { FCS16_INIT, FCS32_INIT, fcs16, fcs32 } from "./fcs.ts";
 
 export const FLAG = 0x7e;
@@ -13,7 +14,7 @@ const LCP = 0xc021;
 export function isDefaultFramed(frame: Uint8Array): boolean {
   if (frame.length < 5 || frame[0] !== 0xff || frame[1] !== 0x03) return false;
   const code = frame[4] as number;
-  return (((frame[2] as number) << 8) | (frame[3] as number)) === LCP && code >= 1 && code <= 7;
+  return get16(frame, 2) === LCP && code >= 1 && code <= 7;
 }
 
 /** 1 where the octet must be escaped. */

@@ -1,6 +1,7 @@
 // PPP encapsulation above the link's framing: address and control field, protocol field (RFC 1661 §2, §6.5, §6.6).
 // Runs on the data path: nothing here throws on what a peer sent.
 import type { Packet } from "../core/packet.ts";
+import { readPpp } from "../packet/ppp.ts";
 
 export const PROTOCOL = {
   ip: 0x0021,
@@ -42,19 +43,10 @@ export function protocolName(protocol: number): string {
  * Both compressions are accepted whether or not they were negotiated: nothing else can be meant (RFC 1661 §6.5, §6.6).
  */
 export function pullProtocol(p: Packet): number {
-  const { mem, end } = p;
-  let at = p.start;
-  if (end - at >= 2 && mem[at] === 0xff && mem[at + 1] === 0x03) at += 2;
-  if (at >= end) return 0;
-  const first = mem[at] as number;
-  if (first & 1) {
-    p.start = at + 1;
-    return first;
-  }
-  const second = at + 1 < end ? (mem[at + 1] as number) : 0;
-  if ((second & 1) === 0) return 0; // the last octet of a protocol number is odd (RFC 1661 §2)
-  p.start = at + 2;
-  return (first << 8) | second;
+  const ppp = readPpp(p.mem, p.start, p.end);
+  if (!ppp || (ppp.protocol & 1) === 0) return 0; // the last octet of a protocol number is odd (RFC 1661 §2)
+  p.start = ppp.info;
+  return ppp.protocol;
 }
 
 /** What the link agreed on for frames that we send. */

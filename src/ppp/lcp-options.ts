@@ -1,4 +1,5 @@
 // LCP's Configuration Options (RFC 1661 §6, RFC 1662 §7; 4: RFC 1989; 9, 13, 17 to 19: RFC 1570 §2, RFC 1990 §5.1).
+import { get16, get32 } from "../core/bytes.ts";
 import { type Rng, random32 } from "../core/rng.ts";
 import type { Failure } from "../core/errors.ts";
 import type { LinkOptions } from "../ports/ports.ts";
@@ -149,12 +150,12 @@ export class LcpOptions implements OptionPolicy {
       case LCP_OPTION.mru: {
         if (o.data.length !== 2) return null;
         // Smaller is always possible for us; larger never is.
-        const mru = Math.min(u16(o.data), this.#wants.mru);
+        const mru = Math.min(get16(o.data, 0), this.#wants.mru);
         if (mru >= MIN_MRU) ours.mru = mru;
         return null;
       }
       case LCP_OPTION.accm:
-        if (o.data.length === 4 && ours.accm !== null) ours.accm = (ours.accm | u32(o.data)) >>> 0; // RFC 1662 §7.1: the union
+        if (o.data.length === 4 && ours.accm !== null) ours.accm = (ours.accm | get32(o.data, 0)) >>> 0; // RFC 1662 §7.1: the union
         return null;
       case LCP_OPTION.auth:
         return ours.auth === null ? null : this.#nextMethod(o.data);
@@ -193,7 +194,7 @@ export class LcpOptions implements OptionPolicy {
   judge(o: Option, lastChance: boolean): Verdict {
     switch (o.type) {
       case LCP_OPTION.mru:
-        return o.data.length === 2 && u16(o.data) >= MIN_MRU ? ACK : nak(be16(DEFAULT_MRU));
+        return o.data.length === 2 && get16(o.data, 0) >= MIN_MRU ? ACK : nak(be16(DEFAULT_MRU));
       case LCP_OPTION.accm:
         return o.data.length === 4 ? ACK : nak(be32(0));
       case LCP_OPTION.auth:
@@ -238,7 +239,7 @@ export class LcpOptions implements OptionPolicy {
     return good ? ACK : nak(concat([be16(LQR), be32(MIN_PERIOD)]));
   }
   #judgeMagic(data: Uint8Array): Verdict {
-    const theirs = data.length === 4 ? u32(data) : 0;
+    const theirs = data.length === 4 ? get32(data, 0) : 0;
     if (theirs === 0) return nak(be32(this.#newMagic())); // RFC 1661 §6.4: zero is illegal
     if (theirs !== this.#ours.magic) {
       this.#loops = 0;
@@ -254,12 +255,12 @@ export class LcpOptions implements OptionPolicy {
   accept(options: readonly Option[]): void {
     const t = defaults();
     for (const o of options) {
-      if (o.type === LCP_OPTION.mru) t.mru = u16(o.data);
-      else if (o.type === LCP_OPTION.accm) t.accm = u32(o.data);
+      if (o.type === LCP_OPTION.mru) t.mru = get16(o.data, 0);
+      else if (o.type === LCP_OPTION.accm) t.accm = get32(o.data, 0);
       else if (o.type === LCP_OPTION.auth) t.auth = methodOf(o.data);
       else if (o.type === LCP_OPTION.fcs) t.fcs32 = o.data[0] === FCS_32;
       else if (o.type === LCP_OPTION.quality) t.period = readPeriod(o.data);
-      else if (o.type === LCP_OPTION.magic) t.magic = u32(o.data);
+      else if (o.type === LCP_OPTION.magic) t.magic = get32(o.data, 0);
       else if (o.type === LCP_OPTION.pfc) t.pfc = true;
       else if (o.type === LCP_OPTION.acfc) t.acfc = true;
     }
@@ -283,11 +284,5 @@ function defaults(): Theirs {
 }
 /** RFC 1989 §2.5; null for another protocol. */
 function readPeriod(data: Uint8Array): number | null {
-  return data.length === 6 && u16(data) === LQR ? u32(data.subarray(2)) : null;
-}
-function u16(b: Uint8Array): number {
-  return ((b[0] as number) << 8) | (b[1] as number);
-}
-function u32(b: Uint8Array): number {
-  return (((b[0] as number) << 24) | ((b[1] as number) << 16) | ((b[2] as number) << 8) | (b[3] as number)) >>> 0;
+  return data.length === 6 && get16(data, 0) === LQR ? get32(data, 2) : null;
 }

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { Packet } from "../../src/core/packet.ts";
 import { add16 } from "../../src/core/seq.ts";
-import { Sequence } from "../../src/dataplane/userspace/sequence.ts";
+import { Sequence } from "../../src/dataplane/sequence.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
 
 function rig(): { clock: VirtualClock; seq: Sequence; got: number[]; drops: string[]; push: (n: number) => void } {

@@ -7,7 +7,7 @@ import type { FastPath, Ring } from "node-tuntap2";
 import { concat } from "../../src/core/text.ts";
 import type { EspCipher, EspInteg } from "../../src/dataplane/dataplane.ts";
 import { referenceFastPath } from "../../src/dataplane/userspace/reference.ts";
-import { sum16 } from "../../src/dataplane/userspace/reference-packet.ts";
+import { sum16 } from "../../src/packet/checksum.ts";
 import { openEsp } from "../../src/esp/open.ts";
 import { innerMtu } from "../../src/esp/overhead.ts";
 import { espSa } from "../../src/esp/sa.ts";

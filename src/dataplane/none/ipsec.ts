@@ -5,6 +5,7 @@ import type { Counters as Drops } from "../../core/counters.ts";
 import { SystemError } from "../../core/errors.ts";
 import { Packet } from "../../core/packet.ts";
 import type { Rng } from "../../core/rng.ts";
+import { get16, get32 } from "../../core/bytes.ts";
 import { concat, hex } from "../../core/text.ts";
 import { Spis } from "../../esp/spis.ts";
 import type { Endpoint } from "../../ports/ports.ts";
@@ -32,9 +33,6 @@ interface Flow {
 
 function u32(v: number): Uint8Array {
   return Uint8Array.of(v >>> 24, v >>> 16, v >>> 8, v);
-}
-export function read32(b: Uint8Array, at: number): number {
-  return (((b[at] as number) << 24) | ((b[at + 1] as number) << 16) | ((b[at + 2] as number) << 8) | (b[at + 3] as number)) >>> 0;
 }
 /** A fingerprint of transform and keys (FNV-1a, two halves): no cryptography, but different keys never meet in a test. */
 function tagOf(s: SaSpec): Uint8Array {
@@ -130,7 +128,7 @@ export class NoneIpsec implements IpsecPlane {
       this.#no("esp.short");
       return;
     }
-    const spi = read32(d.bytes, 0);
+    const spi = get32(d.bytes, 0);
     const sa = this.#in.get(spi);
     if (!sa) {
       this.#no("esp.unknown-spi");
@@ -140,14 +138,14 @@ export class NoneIpsec implements IpsecPlane {
       return;
     }
     const mem = d.bytes.slice();
-    const remotePort = ((mem[ESP_HEAD] as number) << 8) | (mem[ESP_HEAD + 1] as number);
-    const localPort = ((mem[ESP_HEAD + 2] as number) << 8) | (mem[ESP_HEAD + 3] as number);
+    const remotePort = get16(mem, ESP_HEAD);
+    const localPort = get16(mem, ESP_HEAD + 2);
     const no = refusal(sa, d, localPort, remotePort);
     if (no !== null) {
       this.#no(no);
       return;
     }
-    const seq = read32(mem, 4);
+    const seq = get32(mem, 4);
     sa.seen.add(seq);
     sa.seq = Math.max(sa.seq, seq);
     if (sa.seen.size > 2 * WINDOW) for (const old of sa.seen) if (old + WINDOW <= sa.seq) sa.seen.delete(old);
@@ -184,7 +182,7 @@ export class NoneIpsec implements IpsecPlane {
 
 /** Why an inbound packet of a known SA is dropped, or null. */
 function refusal(sa: Sa, d: SimDatagram, localPort: number, remotePort: number): string | null {
-  const seq = read32(d.bytes, 4);
+  const seq = get32(d.bytes, 4);
   const { spec } = sa;
   if (hex(sa.tag) !== hex(d.bytes.subarray(8, ESP_HEAD))) return "esp.auth";
   if (spec.udpEncap !== (d.proto === "udp")) return "esp.outer-mismatch";

@@ -6,9 +6,11 @@ import { Packet } from "../../core/packet.ts";
 import { concat } from "../../core/text.ts";
 import type { DataCoding, Endpoint, LinkOptions } from "../../ports/ports.ts";
 import type { CallChannel, CallSpec, Counters, FlowId, L2tpPlane, L2tpRemote, TunnelPath, TunnelSpec } from "../dataplane.ts";
-import { decodeFrame, encodeFrame } from "../userspace/coded.ts";
-import { dataLength, isControl, NO_NS, pppHeader, readData, readPpp, writeData } from "../userspace/datahdr.ts";
-import { Sequence } from "../userspace/sequence.ts";
+import { ipVersion } from "../../packet/ip.ts";
+import { dataLength, isControl, NO_NS, readData, writeData } from "../../packet/l2tp.ts";
+import { PPP_IPV4, PPP_IPV6, pppHeader, pppProtocolOf, readPpp } from "../../packet/ppp.ts";
+import { decodeFrame, encodeFrame } from "../coded.ts";
+import { Sequence } from "../sequence.ts";
 import type { NoneIpsec } from "./ipsec.ts";
 import type { SimDatagram, SimNode } from "./sim.ts";
 
@@ -71,11 +73,10 @@ export class NoneCall implements CallChannel {
   sendIp(packet: Uint8Array): void {
     this.#n.txPackets++;
     this.#n.txBytes += packet.length;
-    const protocol = (packet[0] as number) >> 4 === 6 ? 0x57 : 0x21;
     const p = Packet.of(packet);
     if (this.#coding) {
       if (encodeFrame(this.#coding, p, this.#link)) this.send(p);
-    } else this.send(Packet.of(concat([pppHeader(protocol, this.#link.acfc, this.#link.pfc), packet])));
+    } else this.send(Packet.of(concat([pppHeader(pppProtocolOf(ipVersion(packet, 0)), this.#link.acfc, this.#link.pfc), packet])));
   }
   close(): void {
     if (this.#closed) return;
@@ -96,7 +97,7 @@ export class NoneCall implements CallChannel {
       this.#l2tp.drops.bump("ppp.short");
       return;
     }
-    if (ppp.protocol !== 0x21 && !(ppp.protocol === 0x57 && this.ip6)) {
+    if (ppp.protocol !== PPP_IPV4 && !(ppp.protocol === PPP_IPV6 && this.ip6)) {
       this.onFrame(frame);
       return;
     }

@@ -1,9 +1,11 @@
 // Netdevs that exist only as names: a test sends packets in and sees packets come out.
-import { formatIp, inPrefix, isIp6, parsePrefix } from "../../core/addr.ts";
+import { isIp6, parsePrefix } from "../../core/addr.ts";
 import type { Prefix } from "../../core/addr.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
 import { SystemError } from "../../core/errors.ts";
 import { Packet } from "../../core/packet.ts";
+import { ipDestination, ipSource, ipVersion } from "../../packet/ip.ts";
+import { PrefixTable } from "../../packet/prefixes.ts";
 import type { CallChannel, IpConfig, LineInterface, NetInterface, NetPlane, PacketLine, Route, ServerInterface, ServerNet, UserInterface } from "../dataplane.ts";
 import { NoneCall } from "./l2tp.ts";
 import type { SimNode } from "./sim.ts";
@@ -101,14 +103,10 @@ export class NoneNet implements NetPlane {
   /** As if the host sent `packet` into `ifname`. */
   transmit(ifname: string, packet: Uint8Array): void {
     const dev = this.devices.get(ifname);
-    const six = (packet[0] as number) >> 4 === 6;
-    const to = formatIp(six ? packet.subarray(24, 40) : packet.subarray(16, 20));
-    let best: Session | null = null;
-    let length = -1;
-    for (const s of dev?.sessions ?? []) {
-      if (six && dev?.local6 == null) continue;
-      for (const p of s.prefixes) if (p.length > length && inPrefix(to, p)) [best, length] = [s, p.length];
-    }
+    const six = ipVersion(packet, 0) === 6;
+    const table = new PrefixTable<Session>();
+    for (const s of dev?.sessions ?? []) for (const p of s.prefixes) table.add(p, s);
+    const best = six && dev?.local6 == null ? undefined : table.lookup(ipDestination(packet));
     if (!best) {
       this.#drops.bump("ip.no-session");
       return;
@@ -127,8 +125,9 @@ export class NoneNet implements NetPlane {
     dev.sessions.add(session);
     channel.onIp = (p) => {
       const packet = p.view().slice();
-      const from = formatIp((packet[0] as number) >> 4 === 6 ? packet.subarray(8, 24) : packet.subarray(12, 16));
-      if (checkSource && !session.prefixes.some((x) => inPrefix(from, x))) return this.#drops.bump("ip.spoofed");
+      const own = new PrefixTable<Session>();
+      for (const x of session.prefixes) own.add(x, session);
+      if (checkSource && !own.lookup(ipSource(packet))) return this.#drops.bump("ip.spoofed");
       this.onPacket(dev.ifname, packet);
     };
     return {

@@ -1,5 +1,6 @@
 // One entry of Ring.addr (see node-tuntap2): remote, local and their ports.
 import { formatIp, parseIp } from "../../core/addr.ts";
+import { get16, put16 } from "../../core/bytes.ts";
 import type { Endpoint } from "../../ports/ports.ts";
 
 export type Family = 4 | 6;
@@ -21,7 +22,7 @@ const REMOTE = 4;
 
 function read(addr: Uint8Array, at: number, ip: number, port: number): Endpoint {
   const size = addr[at] === 6 ? 16 : 4;
-  return { address: formatIp(addr.subarray(at + ip, at + ip + size)), port: ((addr[at + port] as number) << 8) | (addr[at + port + 1] as number) };
+  return { address: formatIp(addr.subarray(at + ip, at + ip + size)), port: get16(addr, at + port) };
 }
 /** `at`: where the entry begins. */
 export function readRemote(addr: Uint8Array, at: number): Endpoint {
@@ -33,10 +34,8 @@ export function readLocal(addr: Uint8Array, at: number): Endpoint {
 export function writeEnds(addr: Uint8Array, at: number, local: Endpoint, remote: Endpoint): void {
   addr.fill(0, at, at + 44);
   addr[at] = familyOf(remote.address);
-  addr[at + 2] = remote.port >>> 8;
-  addr[at + 3] = remote.port;
+  put16(addr, at + 2, remote.port);
   addr.set(ipBytes(remote.address), at + REMOTE);
   if (familyOf(local.address) === addr[at]) addr.set(ipBytes(local.address), at + LOCAL);
-  addr[at + 40] = local.port >>> 8;
-  addr[at + 41] = local.port;
+  put16(addr, at + 40, local.port);
 }

@@ -1,16 +1,18 @@
 // One TUN netdev and the calls behind it: prefix lookup on the fast path and, for packets put in order here, in TypeScript.
 import { Kind } from "node-tuntap2";
 import type { FastPath, Native, Ring, Watcher } from "node-tuntap2";
-import { ip4ToNumber, isIp6, parseIp, parsePrefix } from "../../core/addr.ts";
+import { parsePrefix } from "../../core/addr.ts";
 import type { Prefix } from "../../core/addr.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
 import { SystemError } from "../../core/errors.ts";
 import type { Packet } from "../../core/packet.ts";
+import { ipLength, ipSource } from "../../packet/ip.ts";
+import { PrefixTable } from "../../packet/prefixes.ts";
+import { clampMss, mssFor } from "../../packet/tcp.ts";
 import { attempt } from "../../linux/errno.ts";
 import type { RouteSpec, Rtnl } from "../../linux/rtnl.ts";
 import type { Route } from "../dataplane.ts";
 import { ipBytes } from "./address.ts";
-import { clampMss, ip4Length, ip6Length, mssFor, read32 } from "./inner.ts";
 import type { Door, UserspaceCall } from "./l2tp.ts";
 import { fill } from "./sockets.ts";
 
@@ -55,9 +57,7 @@ export class Device implements Door {
   readonly checkSource: boolean;
   readonly #deps: DeviceDeps;
   readonly #watcher: Watcher;
-  readonly #routes = new Map<number, UserspaceCall>(); // by length * 2^32 + network
-  readonly #lengths = new Map<number, number>();
-  readonly #routes6 = new Map<string, UserspaceCall>();
+  readonly #routes = new PrefixTable<UserspaceCall>();
   readonly #undo6: (() => void)[] = [];
   #open = true;
 
@@ -87,37 +87,20 @@ export class Device implements Door {
   }
   /** Packets to `p` go to `call`. Throws SystemError when another call has this prefix. */
   route(p: Prefix, call: UserspaceCall): void {
-    const six = isIp6(p.address);
-    const key = six ? 0 : keyOf(p);
-    if (six ? this.#routes6.has(key6(p)) : this.#routes.has(key)) throw new SystemError("EEXIST", `cannot route ${p.address}/${p.length} to a second user`, "another session has it");
+    if (this.#routes.has(p)) throw new SystemError("EEXIST", `cannot route ${p.address}/${p.length} to a second user`, "another session has it");
     this.#deps.fp.addRoute(this.dev, ipBytes(p.address), p.length, call.handle);
-    if (six) {
-      this.#routes6.set(key6(p), call);
-      return;
-    }
-    this.#routes.set(key, call);
-    this.#lengths.set(p.length, (this.#lengths.get(p.length) ?? 0) + 1);
+    this.#routes.add(p, call);
   }
   unroute(p: Prefix): void {
-    if (isIp6(p.address)) {
-      if (this.#routes6.delete(key6(p))) this.#deps.fp.removeRoute(this.dev, ipBytes(p.address), p.length);
-      return;
-    }
-    if (!this.#routes.delete(keyOf(p))) return;
-    this.#deps.fp.removeRoute(this.dev, ipBytes(p.address), p.length);
-    const left = (this.#lengths.get(p.length) ?? 1) - 1;
-    if (left > 0) this.#lengths.set(p.length, left);
-    else this.#lengths.delete(p.length);
+    if (this.#routes.delete(p)) this.#deps.fp.removeRoute(this.dev, ipBytes(p.address), p.length);
   }
   calls(): UserspaceCall[] {
-    return [...new Set([...this.#routes.values(), ...this.#routes6.values()])];
+    return [...new Set(this.#routes.values())];
   }
   receive(call: UserspaceCall, p: Packet): boolean {
-    const six = (p.mem[p.start] as number) >> 4 === 6;
-    const length = ipLength(p);
+    const length = ipLength(p.mem, p.start, p.end);
     if (length === 0) return this.#no("ip.bad");
-    const from = (): UserspaceCall | null => (six ? this.#lookup6(p.mem.subarray(p.start + 8, p.start + 24)) : this.#lookup(read32(p.mem, p.start + 12)));
-    if (this.checkSource && from() !== call) return this.#no("ip.spoofed");
+    if (this.checkSource && this.#routes.lookup(ipSource(p.mem, p.start)) !== call) return this.#no("ip.spoofed");
     return this.deliver(p, length);
   }
   /** An IP packet of `length` bytes for the host. */
@@ -152,25 +135,6 @@ export class Device implements Door {
     this.#deps.native.close(this.fd); // the kernel takes the netdev, its addresses and its routes with it
   }
 
-  #lookup(ip: number): UserspaceCall | null {
-    let best = -1;
-    let found: UserspaceCall | null = null;
-    for (const length of this.#lengths.keys()) {
-      const call = length > best ? this.#routes.get(length * 0x1_0000_0000 + masked(ip, length)) : undefined;
-      if (call) [best, found] = [length, call];
-    }
-    return found;
-  }
-  /** Rare enough for a plain walk: packets that were put in order, or decompressed, here. */
-  #lookup6(ip: Uint8Array): UserspaceCall | null {
-    let best = -1;
-    let found: UserspaceCall | null = null;
-    for (const [key, call] of this.#routes6) {
-      const [address = "", length = ""] = key.split("/");
-      if (Number(length) > best && within(ip, parseIp(address), Number(length))) [best, found] = [Number(length), call];
-    }
-    return found;
-  }
   #no(name: string): false {
     this.#deps.drops.bump(name);
     return false;
@@ -187,22 +151,6 @@ const TUN_ADVICE: Readonly<Record<string, string>> = {
   EINVAL: "an interface of another kind has that name",
 };
 
-/** Length of the IP packet, of either version; 0 when it is none. */
-export function ipLength(p: Packet): number {
-  return (p.mem[p.start] as number) >> 4 === 6 ? ip6Length(p.mem, p.start, p.end) : ip4Length(p.mem, p.start, p.end);
-}
-function masked(ip: number, length: number): number {
-  return length === 0 ? 0 : (ip & (0xffff_ffff << (32 - length))) >>> 0;
-}
-function keyOf(p: Prefix): number {
-  return p.length * 0x1_0000_0000 + ip4ToNumber(p.address);
-}
-function key6(p: Prefix): string {
-  return `${p.address}/${p.length}`;
-}
-function within(ip: Uint8Array, net: Uint8Array | null, length: number): boolean {
-  return net?.every((b, i) => ((b ^ (ip[i] as number)) & (0xff00 >> Math.max(0, Math.min(8, length - 8 * i))) & 0xff) === 0) ?? false;
-}
 /** No IPv6 of its own. A kernel without IPv6 needs no such thing. */
 function quiet(rtnl: Rtnl, name: string, index: number): void {
   try {

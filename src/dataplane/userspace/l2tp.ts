@@ -7,15 +7,13 @@ import { Packet } from "../../core/packet.ts";
 import type { DataCoding, Endpoint, LinkOptions } from "../../ports/ports.ts";
 import type { CallChannel, CallSpec, Counters, FlowId, L2tpPlane, L2tpRemote, TunnelPath, TunnelSpec } from "../dataplane.ts";
 import { anyAddress, familyOf, ipBytes } from "./address.ts";
-import { decodeFrame, encodeFrame } from "./coded.ts";
-import { NO_NS, pppIpv4Header, readData, readPpp } from "./datahdr.ts";
+import { NO_NS, readData } from "../../packet/l2tp.ts";
+import { PPP_IPV4, PPP_IPV6, pppHeader, readPpp } from "../../packet/ppp.ts";
+import { decodeFrame, encodeFrame } from "../coded.ts";
 import type { Flow, UserspaceIpsec } from "./ipsec.ts";
 import type { Outbound } from "./outbound.ts";
-import { Sequence } from "./sequence.ts";
+import { Sequence } from "../sequence.ts";
 import type { Sockets } from "./sockets.ts";
-
-const IPV4 = 0x21;
-const IPV6 = 0x57;
 
 /** What a call belongs to on the fast path: an IPsec flow, or a remote in the clear. */
 interface Carrier {
@@ -76,7 +74,7 @@ export class UserspaceCall implements CallChannel {
   }
   configure(link: LinkOptions): void {
     this.#link = link;
-    this.#set({ pppHeader: pppIpv4Header(link.acfc, link.pfc) });
+    this.#set({ pppHeader: pppHeader(PPP_IPV4, link.acfc, link.pfc) });
   }
   setCoding(coding: DataCoding | null): void {
     if (!this.open) return;
@@ -143,7 +141,7 @@ export class UserspaceCall implements CallChannel {
     const ppp = readPpp(frame.mem, frame.start, frame.end);
     if (!ppp) {
       this.#drops.bump("ppp.short");
-    } else if (ppp.protocol !== IPV4 && !(ppp.protocol === IPV6 && this.#params.ip6)) {
+    } else if (ppp.protocol !== PPP_IPV4 && !(ppp.protocol === PPP_IPV6 && this.#params.ip6)) {
       this.onFrame(frame);
     } else if (!this.#door) {
       this.#drops.bump("ip.not-open");
@@ -249,7 +247,7 @@ export class UserspaceL2tp implements L2tpPlane {
     const carrier = spec.remote.flow === 0 ? this.#clearCarrier(spec.remote) : this.#flowCarrier(spec.remote.flow);
     const params: CallParams = {
       flow: carrier.handle, dev: 0, localTunnel: spec.localId, localCall: c.localId, peerTunnel: spec.peerId, peerCall: c.peerId,
-      innerLocalPort: spec.remote.localPort, innerRemotePort: spec.remote.port, pppHeader: pppIpv4Header(false, false), ip: false, ip6: false,
+      innerLocalPort: spec.remote.localPort, innerRemotePort: spec.remote.port, pppHeader: pppHeader(PPP_IPV4, false, false), ip: false, ip6: false,
       sequencing: c.sequencing, allUp: false, clampMss: 0, checkSource: false,
     };
     const deps = { fp: this.#fp, out: this.#out, drops: this.#drops, clock: this.#clock };

@@ -7,15 +7,16 @@ import type { Clock } from "../../core/clock.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
 import type { EventLog } from "../../core/events.ts";
 import { Packet } from "../../core/packet.ts";
+import { ipLength } from "../../packet/ip.ts";
+import { clampMss } from "../../packet/tcp.ts";
 import { attempt, errnoOf } from "../../linux/errno.ts";
 import { Rtnl } from "../../linux/rtnl.ts";
 import type { RouteSpec } from "../../linux/rtnl.ts";
 import type { CallChannel, IpConfig, LineInterface, NetInterface, NetPlane, PacketLine, Route, ServerInterface, ServerNet, UserInterface } from "../dataplane.ts";
 import { ipBytes } from "./address.ts";
-import { Device, ipLength, network, routeTo } from "./device.ts";
+import { Device, network, routeTo } from "./device.ts";
 import type { DeviceSpec } from "./device.ts";
 import { UserspaceCall } from "./l2tp.ts";
-import { clampMss } from "./inner.ts";
 import type { Outbound } from "./outbound.ts";
 import { OuterRoutes } from "./routes.ts";
 
@@ -101,7 +102,7 @@ export class UserspaceNet implements NetPlane {
         if (this.devices.has(dev.dev)) dev.setIpv6(local, cfg.routes.filter(six));
       },
       receive: (p) => {
-        const length = ipLength(p);
+        const length = ipLength(p.mem, p.start, p.end);
         if (length === 0) this.#deps.drops.bump("ip.bad");
         else dev.deliver(p, length);
       },
@@ -230,7 +231,7 @@ export class UserspaceNet implements NetPlane {
       for (let i = 0; i < LINE_TURN && this.#deps.native.readTun(dev.fd, ring) > 0; i++) {
         const at = ring.meta[OFF] as number;
         const p = new Packet(ring.mem, at, at + (ring.meta[LEN] as number));
-        const length = ipLength(p);
+        const length = ipLength(p.mem, p.start, p.end);
         if (length === 0) {
           this.#deps.drops.bump("ip.bad");
           continue;

@@ -18,8 +18,6 @@ import { UserspaceNet } from "./net.ts";
 import { Outbound } from "./outbound.ts";
 import { Sockets } from "./sockets.ts";
 
-export { mssFor } from "./inner.ts";
-
 export interface PlaneDeps {
   readonly native: Native;
   /** The plane owns it from now on and closes it. */

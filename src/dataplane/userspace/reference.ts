@@ -3,18 +3,25 @@
 import { ADDR, DROPS, HEAD, Kind, META, SLOT } from "node-tuntap2";
 import type { CallParams, FastPath, FlowParams, Ring, SaParams } from "node-tuntap2";
 import { ReplayWindow } from "../../core/replay.ts";
+import { formatIp, type Prefix } from "../../core/addr.ts";
+import { get16, get32, put16 } from "../../core/bytes.ts";
 import { sameBytes } from "../../core/text.ts";
+import { ip4Length, ip6Length, ipDestination, ipLength, ipSource, ipVersion } from "../../packet/ip.ts";
+import { dataLength, isControl, NO_NS, readData, writeData } from "../../packet/l2tp.ts";
+import { PPP_IPV4, PPP_IPV6, readPpp } from "../../packet/ppp.ts";
+import { masked, PrefixTable } from "../../packet/prefixes.ts";
+import { clampMss } from "../../packet/tcp.ts";
+import { readUdp, UDP, UDP_HEADER, udp6Checksum, writeUdp } from "../../packet/udp.ts";
 import { openEsp } from "../../esp/open.ts";
 import { espSa, wipeSa } from "../../esp/sa.ts";
 import type { EspSa } from "../../esp/sa.ts";
 import { sealEsp } from "../../esp/seal.ts";
 import type { Crypto } from "../../ports/ports.ts";
 import type { EspCipher, EspInteg } from "../dataplane.ts";
-import { clampMss, ip4Length, ip6Length, parseL2tp, parsePpp, r16, r32, udp6Checksum, w16 } from "./reference-packet.ts";
+
 
 type Drop = (typeof DROPS)[number];
 type Origin = Parameters<FastPath["rx"]>[0];
-const UDP = 17;
 const MAX_HANDLES = 65535;
 
 interface Flow {
@@ -65,17 +72,11 @@ function checkFlow(p: FlowParams): FlowParams {
   whole(p.remotePort, 65535, "remotePort");
   return { ...p, local: p.local.slice(), remote: p.remote.slice() };
 }
-function prefixKey(dev: number, prefix: Uint8Array, length: number): string {
+function checkPrefix(prefix: Uint8Array, length: number): Prefix {
   if (prefix.length !== 4 && prefix.length !== 16) throw new RangeError("prefix: must be 4 or 16 bytes");
   whole(length, prefix.length * 8, "route: length");
   if (!sameBytes(masked(prefix, length), prefix)) throw new RangeError("route: host bits are not 0");
-  return routeKey(dev, length, prefix);
-}
-function routeKey(dev: number, length: number, prefix: Uint8Array): string {
-  return `${dev} ${length} ${prefix.join(".")}`;
-}
-function masked(ip: Uint8Array, length: number): Uint8Array {
-  return ip.map((b, i) => b & (0xff00 >> Math.max(0, Math.min(8, length - 8 * i))));
+  return { address: formatIp(prefix), length };
 }
 function comesFrom(f: FlowParams, addr: Uint8Array): boolean {
   return addr[0] === (f.remote.length === 4 ? 4 : 6) && sameBytes(addr.subarray(4, 4 + f.remote.length), f.remote);
@@ -95,7 +96,7 @@ class Reference implements FastPath {
   readonly #calls = new Map<number, Call>();
   readonly #spis = new Map<number, number>();
   readonly #ids = new Map<number, number>(); // tunnel * 65536 + call
-  readonly #routes = new Map<string, number>();
+  readonly #routes = new Map<number, PrefixTable<number>>(); // by device
   readonly #drops = new Map<Drop, number>();
   #unknown: { spi: number; from: Uint8Array } | null = null;
   #next = 1;
@@ -210,24 +211,21 @@ class Reference implements FastPath {
 
   addRoute(dev: number, prefix: Uint8Array, length: number, call: number): void {
     const c = must(this.#calls, call, "call");
-    const key = prefixKey(dev, prefix, length);
-    if (this.#routes.has(key)) throw new RangeError("route: there already");
-    this.#routes.set(key, call);
+    const p = checkPrefix(prefix, length);
+    const table = this.#routes.get(dev) ?? new PrefixTable<number>();
+    this.#routes.set(dev, table);
+    if (!table.add(p, call)) throw new RangeError("route: there already");
     c.routes++;
   }
   removeRoute(dev: number, prefix: Uint8Array, length: number): void {
-    const key = prefixKey(dev, prefix, length);
-    const call = this.#routes.get(key);
+    const p = checkPrefix(prefix, length);
+    const call = this.#routes.get(dev)?.get(p);
     if (call === undefined) throw new RangeError("route: not there");
     must(this.#calls, call, "call").routes--;
-    this.#routes.delete(key);
+    this.#routes.get(dev)?.delete(p);
   }
   #lookup(dev: number, ip: Uint8Array): number {
-    for (let length = ip.length * 8; length >= 0; length--) {
-      const call = this.#routes.get(routeKey(dev, length, masked(ip, length)));
-      if (call !== undefined) return call;
-    }
-    return 0;
+    return this.#routes.get(dev)?.lookup(ip) ?? 0;
   }
 
   #drop(s: Slot, why: Drop): number {
@@ -263,17 +261,17 @@ class Reference implements FastPath {
 
   tx(dev: number, ring: Ring, n: number): number {
     return this.#each(ring, n, (s) => {
-      const six = (s.body[0] as number) >> 4 === 6;
-      const length = six ? ip6Length(s.body) : ip4Length(s.body);
+      const six = ipVersion(s.body, 0) === 6;
+      const length = ipLength(s.body);
       if (length === 0) return this.#drop(s, "ip.bad");
       s.body = s.body.subarray(0, length);
-      const handle = this.#lookup(dev, six ? s.body.subarray(24, 40) : s.body.subarray(16, 20));
+      const handle = this.#lookup(dev, ipDestination(s.body));
       const c = this.#calls.get(handle);
       if (!c) return this.#drop(s, "ip.no-session");
       if (six ? !c.p.ip6 : !c.p.ip) return this.#drop(s, "ip.not-open");
-      if (c.p.clampMss > 0) clampMss(s.body, c.p.clampMss);
+      if (c.p.clampMss > 0) clampMss(s.body, 0, length, c.p.clampMss);
       if (c.p.allUp) return this.#place(s, s.body.byteOffset - s.ring.mem.byteOffset - s.i * SLOT, s.body, Kind.upIp, handle, 0);
-      const header = six && c.p.pppHeader.length > 0 ? Uint8Array.of(...c.p.pppHeader.subarray(0, -1), 0x57) : c.p.pppHeader;
+      const header = six && c.p.pppHeader.length > 0 ? Uint8Array.of(...c.p.pppHeader.subarray(0, -1), PPP_IPV6) : c.p.pppHeader;
       if (this.#txCall(s, c, header) === 0) return 0;
       c.n[2]++;
       c.n[3] += length;
@@ -293,13 +291,10 @@ class Reference implements FastPath {
   #txCall(s: Slot, c: Call, ppp: Uint8Array): number {
     const { p } = c;
     if (p.peerCall === 0 || p.peerTunnel === 0) return this.#drop(s, "tx.no-peer");
-    const l2tp = p.sequencing ? 10 : 6;
-    const head = new Uint8Array(l2tp + ppp.length); // RFC 2661 §3.1
-    w16(head, 0, p.sequencing ? 0x0802 : 0x0002);
-    w16(head, 2, p.peerTunnel);
-    w16(head, 4, p.peerCall);
-    if (p.sequencing) w16(head, 6, c.ns);
-    head.set(ppp, l2tp);
+    const ns = p.sequencing ? c.ns : NO_NS;
+    const head = new Uint8Array(dataLength(ns) + ppp.length);
+    writeData(head, 0, p.peerTunnel, p.peerCall, ns);
+    head.set(ppp, dataLength(ns));
     if (this.#leave(s, must(this.#flows, p.flow, "flow"), head, p.innerLocalPort, p.innerRemotePort) === 0) return 0;
     if (p.sequencing) c.ns = (c.ns + 1) & 0xffff;
     return 1;
@@ -312,11 +307,11 @@ class Reference implements FastPath {
     s.addr.set(p.remote, 4);
     s.addr.set(p.local, 20);
     if (p.encap !== "esp") {
-      w16(s.addr, 2, p.remotePort);
-      w16(s.addr, 40, p.localPort);
+      put16(s.addr, 2, p.remotePort);
+      put16(s.addr, 40, p.localPort);
     }
     const at = s.body.byteOffset - s.ring.mem.byteOffset - s.i * SLOT;
-    const udp = p.encap === "clear" ? 0 : 8;
+    const udp = p.encap === "clear" ? 0 : UDP_HEADER;
     const out = new Uint8Array(udp + head.length + s.body.length);
     out.set(head, udp);
     out.set(s.body, udp + head.length);
@@ -326,10 +321,8 @@ class Reference implements FastPath {
     if (!sa) return this.#drop(s, "tx.no-sa");
     if (spent(sa)) return this.#drop(s, "esp.limit");
     if (sa.seq === 0xffffffff) return this.#drop(s, "esp.seq-exhausted");
-    w16(out, 0, localPort);
-    w16(out, 2, remotePort);
-    w16(out, 4, out.length);
-    if (p.remote.length === 16) w16(out, 6, udp6Checksum(p.local, p.remote, out));
+    writeUdp(out, 0, localPort, remotePort, out.length);
+    if (p.remote.length === 16) put16(out, 6, udp6Checksum(p.local, p.remote, out));
     const sealed = sealEsp(this.#crypto, sa.esp, sa.seq + 1, UDP, out);
     const start = at - head.length - udp - 8 - sa.esp.cipher.iv;
     if (start < 0 || start + sealed.length > SLOT) return this.#drop(s, "ip.too-big");
@@ -347,12 +340,12 @@ class Reference implements FastPath {
   rx(origin: Origin, ring: Ring, n: number): number {
     return this.#each(ring, n, (s) => {
       if (origin === "udp1701") {
-        s.sport = r16(s.addr, 2);
-        s.dport = r16(s.addr, 40);
+        s.sport = get16(s.addr, 2);
+        s.dport = get16(s.addr, 40);
         return this.#rxL2tp(s);
       }
       if (origin === "udp4500" && s.body.length === 1 && s.body[0] === 0xff) return this.#drop(s, "nat.keepalive");
-      if (origin === "udp4500" && s.body.length > 4 && r32(s.body, 0) === 0) return this.#deliver(s, s.body.subarray(4), Kind.upIke, 0);
+      if (origin === "udp4500" && s.body.length > 4 && get32(s.body, 0) === 0) return this.#deliver(s, s.body.subarray(4), Kind.upIke, 0);
       return this.#rxEsp(s, origin);
     });
   }
@@ -361,17 +354,17 @@ class Reference implements FastPath {
   }
   #rxEsp(s: Slot, origin: Origin): number {
     if (s.body.length < 8) return this.#drop(s, "esp.short");
-    const handle = this.#spis.get(r32(s.body, 0));
+    const handle = this.#spis.get(get32(s.body, 0));
     const sa = handle === undefined ? undefined : this.#sas.get(handle);
     if (!sa) {
-      if (r32(s.body, 0) !== 0) this.#unknown = { spi: r32(s.body, 0), from: s.addr.slice() }; // 0 is no SPI (RFC 4303 §2.1)
+      if (get32(s.body, 0) !== 0) this.#unknown = { spi: get32(s.body, 0), from: s.addr.slice() }; // 0 is no SPI (RFC 4303 §2.1)
       return this.#drop(s, "esp.unknown-spi");
     }
     const f = must(this.#flows, sa.p.flow, "flow");
     const fits = origin === "raw50" ? f.p.encap === "esp" && comesFrom(f.p, s.addr) : f.p.encap === "udp";
     if (!fits) return this.#drop(s, "esp.outer-mismatch");
     if (spent(sa)) return this.#drop(s, "esp.limit");
-    const seq = r32(s.body, 4);
+    const seq = get32(s.body, 4);
     if (!sa.window.fresh(seq)) return this.#drop(s, "esp.replay");
     const opened = openEsp(this.#crypto, sa.esp, s.body);
     if ("drop" in opened) {
@@ -384,17 +377,16 @@ class Reference implements FastPath {
     sa.bytes += opened.payload.length;
     if (newest && origin === "udp4500") this.#noteMapping(f, s.addr);
     if (opened.next !== UDP) return this.#drop(s, "esp.next-header");
-    // Received checksums are ignored (RFC 3948 §3.1.2); padding behind the datagram is allowed (RFC 4303 §2.7).
-    const udp = opened.payload;
-    if (udp.length < 8 || r16(udp, 4) < 8 || r16(udp, 4) > udp.length) return this.#drop(s, "udp.short");
+    const udp = readUdp(opened.payload, 0, opened.payload.length);
+    if (!udp) return this.#drop(s, "udp.short");
     s.flow = sa.p.flow;
-    s.sport = r16(udp, 0);
-    s.dport = r16(udp, 2);
-    s.body = udp.subarray(8, r16(udp, 4));
+    s.sport = udp.sourcePort;
+    s.dport = udp.destinationPort;
+    s.body = opened.payload.subarray(UDP_HEADER, udp.end);
     return this.#rxL2tp(s);
   }
   #noteMapping(f: Flow, addr: Uint8Array): void {
-    if (comesFrom(f.p, addr) && r16(addr, 2) === f.p.remotePort) {
+    if (comesFrom(f.p, addr) && get16(addr, 2) === f.p.remotePort) {
       f.news = false;
       f.moved = null;
     } else if (!f.moved || f.moved[0] !== addr[0] || !sameBytes(f.moved.subarray(2, 20), addr.subarray(2, 20))) {
@@ -403,13 +395,14 @@ class Reference implements FastPath {
     }
   }
   #rxL2tp(s: Slot): number {
-    const m = parseL2tp(s.body);
-    if (m.kind === "bad") return this.#drop(s, "l2tp.bad-header");
-    if (m.kind === "control") {
-      w16(s.addr, 2, s.sport);
-      w16(s.addr, 40, s.dport);
+    if (s.body.length < 2 || (get16(s.body, 0) & 0xf) !== 2) return this.#drop(s, "l2tp.bad-header");
+    if (isControl(s.body, 0, s.body.length)) {
+      put16(s.addr, 2, s.sport);
+      put16(s.addr, 40, s.dport);
       return this.#deliver(s, s.body, Kind.upL2tp, s.flow);
     }
+    const m = readData(s.body, 0, s.body.length);
+    if (!m) return this.#drop(s, "l2tp.bad-header");
     const handle = this.#ids.get(m.tunnel * 65536 + m.call);
     const c = handle === undefined ? undefined : this.#calls.get(handle);
     if (!c || handle === undefined) return this.#drop(s, "l2tp.unknown-call");
@@ -417,20 +410,21 @@ class Reference implements FastPath {
     const clearFits = f.encap === "clear" && comesFrom(f, s.addr) && f.remotePort === s.sport;
     if (s.flow !== 0 ? c.p.flow !== s.flow : !clearFits) return this.#drop(s, "l2tp.wrong-flow");
     if (s.dport !== c.p.innerLocalPort) return this.#drop(s, "udp.port");
-    if (m.sequenced || c.p.allUp) return this.#deliver(s, s.body.subarray(0, m.end), Kind.upData, handle);
-    const frame = s.body.subarray(m.at, m.end);
-    const ppp = parsePpp(frame);
-    if (ppp === "short") return this.#drop(s, "ppp.short");
-    if (ppp === "other" || (ppp.version === 6 && !c.p.ip6)) return this.#deliver(s, frame, Kind.upFrame, handle);
-    return this.#rxIp(s, c, handle, ppp.version, frame.subarray(ppp.ip));
+    if (m.ns !== NO_NS || c.p.allUp) return this.#deliver(s, s.body.subarray(0, m.end), Kind.upData, handle);
+    const frame = s.body.subarray(m.start, m.end);
+    const ppp = readPpp(frame, 0, frame.length);
+    if (!ppp) return this.#drop(s, "ppp.short");
+    const open = ppp.protocol === PPP_IPV4 || (ppp.protocol === PPP_IPV6 && c.p.ip6);
+    if (!open) return this.#deliver(s, frame, Kind.upFrame, handle);
+    return this.#rxIp(s, c, handle, ppp.protocol, frame.subarray(ppp.info));
   }
-  #rxIp(s: Slot, c: Call, handle: number, version: 4 | 6, body: Uint8Array): number {
-    if (version === 4 && !c.p.ip) return this.#drop(s, "ip.not-open");
-    const length = version === 6 ? ip6Length(body) : ip4Length(body);
+  #rxIp(s: Slot, c: Call, handle: number, protocol: number, body: Uint8Array): number {
+    if (protocol === PPP_IPV4 && !c.p.ip) return this.#drop(s, "ip.not-open");
+    const length = protocol === PPP_IPV6 ? ip6Length(body) : ip4Length(body);
     if (length === 0) return this.#drop(s, "ip.bad");
     const ip = body.subarray(0, length);
-    if (c.p.checkSource && this.#lookup(c.p.dev, version === 6 ? ip.subarray(8, 24) : ip.subarray(12, 16)) !== handle) return this.#drop(s, "ip.spoofed");
-    if (c.p.clampMss > 0) clampMss(ip, c.p.clampMss);
+    if (c.p.checkSource && this.#lookup(c.p.dev, ipSource(ip)) !== handle) return this.#drop(s, "ip.spoofed");
+    if (c.p.clampMss > 0) clampMss(ip, 0, length, c.p.clampMss);
     c.n[0]++;
     c.n[1] += length;
     return this.#deliver(s, ip, Kind.tun, c.p.dev);

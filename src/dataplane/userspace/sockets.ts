@@ -3,6 +3,7 @@
 import { ADDR, Kind, META, HEAD, OFF, LEN, KIND } from "node-tuntap2";
 import type { FastPath, Native, Ring, Watcher } from "node-tuntap2";
 import { formatEndpoint } from "../../core/addr.ts";
+import { get16 } from "../../core/bytes.ts";
 import type { Counters } from "../../core/counters.ts";
 import { SystemError } from "../../core/errors.ts";
 import { attempt, errnoOf } from "../../linux/errno.ts";
@@ -137,7 +138,7 @@ export class Sockets {
     for (let i = 0; i < n; i++) {
       if (ring.meta[i * META + KIND] !== Kind.udp1701) continue;
       const at = i * ADDR;
-      const port = ((ring.addr[at + 40] as number) << 8) | (ring.addr[at + 41] as number);
+      const port = get16(ring.addr, at + 40);
       const which = this.#clear.findIndex((s) => s.local.port === port && s.family === ring.addr[at] && matches(s, ring.addr, at));
       if (which < 0) this.#drops.bump("tx.no-socket");
       ring.meta[i * META + KIND] = OWN_KIND + which;

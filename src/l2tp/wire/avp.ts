@@ -1,5 +1,5 @@
 // RFC 2661 §4.1 to §4.3: AVPs on the wire, hidden ones included.
-import { Reader, Writer } from "../../core/bytes.ts";
+import { get16, Reader, Writer } from "../../core/bytes.ts";
 import { DecodeError } from "../../core/errors.ts";
 import type { Rng } from "../../core/rng.ts";
 import type { Secret } from "../../core/secret.ts";
@@ -151,7 +151,7 @@ function putHidden<T>(w: Writer, avp: Avp<T>, v: T, vector: Uint8Array, hiding: 
 function unhide(type: number, hidden: Uint8Array, vector: Uint8Array | null, hiding: Hiding): Reader | null {
   const plain = vector && cipher(type, hidden, vector, hiding, false);
   if (!plain || plain.length < 2) return null;
-  const length = ((plain[0] as number) << 8) | (plain[1] as number);
+  const length = get16(plain, 0);
   return length + 2 <= plain.length ? new Reader(plain, 2, 2 + length) : null;
 }
 

@@ -1,4 +1,5 @@
 // Authentication methods as LCP names them (RFC 1661 §6.2; algorithms of RFC 1994 §3, RFC 2433 §3, RFC 2759 §2).
+import { get16 } from "../../core/bytes.ts";
 import { sameBytes } from "../../core/text.ts";
 import { PROTOCOL, protocolName } from "../frame.ts";
 
@@ -40,7 +41,7 @@ export function authTitle(option: Uint8Array): string {
   const m = methodOf(option);
   if (m) return METHOD[m].title;
   if (option.length < 2) return "an unreadable method";
-  const protocol = ((option[0] as number) << 8) | (option[1] as number);
+  const protocol = get16(option, 0);
   if (protocol !== PROTOCOL.chap) return protocolName(protocol);
   return `CHAP with algorithm ${option[2] ?? "missing"}`;
 }

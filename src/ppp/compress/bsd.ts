@@ -1,5 +1,6 @@
 // BSD Compress (RFC 1977): LZW whose dictionary lives across packets, and is cleared when it does not help any more. A packet that
 // goes as it is runs through the very same steps on both sides, output aside, so that the dictionaries stay equal.
+import { get16 } from "../../core/bytes.ts";
 import type { Expander, Squeezer } from "./method.ts";
 
 const CLEAR = 256;
@@ -207,7 +208,7 @@ export class BsdDecompressor implements Expander {
     this.#into = new Uint8Array(limit);
   }
   decompress(data: Uint8Array): Uint8Array | null {
-    if (data.length <= SEQUENCE || (((data[0] as number) << 8) | (data[1] as number)) !== this.#seq) return null;
+    if (data.length <= SEQUENCE || get16(data, 0) !== this.#seq) return null;
     this.#seq = (this.#seq + 1) & 0xffff;
     const d = this.#d;
     let old = CLEAR;

@@ -1,4 +1,5 @@
 // PPP Deflate (RFC 1979): zlib's stream, numbered packet by packet.
+import { get16 } from "../../core/bytes.ts";
 import type { Zlib } from "../../ports/ports.ts";
 import type { Expander, Squeezer } from "./method.ts";
 
@@ -39,7 +40,7 @@ export class DeflateDecompressor implements Expander {
     this.#into = new Uint8Array(limit + 1); // zlib must have room left to show that it is done
   }
   decompress(data: Uint8Array): Uint8Array | null {
-    if (data.length < 3 || (((data[0] as number) << 8) | (data[1] as number)) !== this.#seq) return null;
+    if (data.length < 3 || get16(data, 0) !== this.#seq) return null;
     this.#seq = (this.#seq + 1) & 0xffff;
     const n = this.#z.inflate(data.subarray(2), this.#into);
     return n < 0 ? null : this.#into.subarray(0, n);

@@ -1,5 +1,6 @@
 // Van Jacobson's TCP/IP header compression (RFC 1144): of a connection's headers only what changed is sent. In place, on packets
 // in their slabs; what a peer sends wrongly is dropped, and nothing is believed until a packet names its connection again.
+import { get16, get32, put16, put32 } from "../../core/bytes.ts";
 import type { Packet } from "../../core/packet.ts";
 import { PROTOCOL } from "../frame.ts";
 
@@ -24,20 +25,6 @@ const PSH = 0x08;
 const ACK = 0x10;
 const URG = 0x20;
 
-function r16(b: Uint8Array, at: number): number {
-  return ((b[at] as number) << 8) | (b[at + 1] as number);
-}
-function r32(b: Uint8Array, at: number): number {
-  return ((r16(b, at) << 16) | r16(b, at + 2)) >>> 0;
-}
-function w16(b: Uint8Array, at: number, v: number): void {
-  b[at] = v >>> 8;
-  b[at + 1] = v;
-}
-function w32(b: Uint8Array, at: number, v: number): void {
-  w16(b, at, v >>> 16);
-  w16(b, at + 2, v & 0xffff);
-}
 /** The same bytes in two headers. */
 function same(a: Uint8Array, b: Uint8Array, from: number, to: number): boolean {
   for (let i = from; i < to; i++) if (a[i] !== b[i]) return false;
@@ -79,7 +66,7 @@ export class VjCompressor {
   compress(p: Packet): number {
     const b = p.view();
     // Fragments, other protocols, and TCP that begins or ends (§3.2.3).
-    if (b.length < 40 || b[9] !== TCP || (r16(b, 6) & 0x3fff) !== 0 || r16(b, 2) !== b.length) return PROTOCOL.ip;
+    if (b.length < 40 || b[9] !== TCP || (get16(b, 6) & 0x3fff) !== 0 || get16(b, 2) !== b.length) return PROTOCOL.ip;
     const length = headers(b);
     if (length === 0) return PROTOCOL.ip;
     const tcp = ((b[0] as number) & 15) * 4;
@@ -89,7 +76,7 @@ export class VjCompressor {
     if (c.length !== length || !this.#isNext(c.header, b, tcp, length)) return this.#whole(c, b, length);
     const changes = this.#changes(c, b, tcp, length);
     if (changes < 0) return this.#whole(c, b, length);
-    const checksum = r16(b, tcp + 16);
+    const checksum = get16(b, tcp + 16);
     c.header.set(b.subarray(0, length));
     const named = !this.#compressSlotId || this.#last !== c.id;
     this.#last = c.id;
@@ -98,7 +85,7 @@ export class VjCompressor {
     let at = p.start;
     p.mem[at++] = changes | (named ? NEW_C : 0);
     if (named) p.mem[at++] = c.id;
-    w16(p.mem, at, checksum);
+    put16(p.mem, at, checksum);
     p.mem.set(this.#delta.subarray(0, this.#at), at + 2);
     return PROTOCOL.vjCompressed;
   }
@@ -107,7 +94,7 @@ export class VjCompressor {
     let oldest = this.#connections[0] as Connection;
     for (const c of this.#connections) {
       const h = c.header;
-      if (c.length > 0 && same(h, b, 12, 20) && r32(h, ((h[0] as number) & 15) * 4) === r32(b, tcp)) return c;
+      if (c.length > 0 && same(h, b, 12, 20) && get32(h, ((h[0] as number) & 15) * 4) === get32(b, tcp)) return c;
       if (c.used < oldest.used) oldest = c;
     }
     oldest.length = 0; // somebody else's
@@ -121,25 +108,25 @@ export class VjCompressor {
   /** The byte of changes, their values in #delta; -1: too much, or a retransmission that must go whole. */
   #changes(c: Connection, b: Uint8Array, tcp: number, length: number): number {
     const h = c.header;
-    const before = r16(h, 2) - length; // data of the packet before
+    const before = get16(h, 2) - length; // data of the packet before
     this.#at = 0;
     let changes = 0;
     if ((b[tcp + 13] as number) & URG) {
-      this.#put(r16(b, tcp + 18), true);
+      this.#put(get16(b, tcp + 18), true);
       changes |= NEW_U;
-    } else if (r16(b, tcp + 18) !== r16(h, tcp + 18)) return -1;
-    const window = (r16(b, tcp + 14) - r16(h, tcp + 14)) & 0xffff;
+    } else if (get16(b, tcp + 18) !== get16(h, tcp + 18)) return -1;
+    const window = (get16(b, tcp + 14) - get16(h, tcp + 14)) & 0xffff;
     if (window !== 0) {
       this.#put(window, false);
       changes |= NEW_W;
     }
-    const ack = (r32(b, tcp + 8) - r32(h, tcp + 8)) >>> 0;
+    const ack = (get32(b, tcp + 8) - get32(h, tcp + 8)) >>> 0;
     if (ack > 0xffff) return -1;
     if (ack !== 0) {
       this.#put(ack, false);
       changes |= NEW_A;
     }
-    const seq = (r32(b, tcp + 4) - r32(h, tcp + 4)) >>> 0;
+    const seq = (get32(b, tcp + 4) - get32(h, tcp + 4)) >>> 0;
     if (seq > 0xffff) return -1;
     if (seq !== 0) {
       this.#put(seq, false);
@@ -147,7 +134,7 @@ export class VjCompressor {
     }
     switch (changes) {
       case 0: // data behind a bare acknowledgement is new; anything else is a retransmission or a probe (§3.2.3)
-        if (r16(b, 2) === r16(h, 2) || before !== 0) return -1;
+        if (get16(b, 2) === get16(h, 2) || before !== 0) return -1;
         break;
       case SPECIAL_I:
       case SPECIAL_D:
@@ -166,7 +153,7 @@ export class VjCompressor {
         break;
       default:
     }
-    const id = (r16(b, 4) - r16(h, 4)) & 0xffff;
+    const id = (get16(b, 4) - get16(h, 4)) & 0xffff;
     if (id !== 1) {
       this.#put(id, true);
       changes |= NEW_I;
@@ -177,7 +164,7 @@ export class VjCompressor {
   #put(n: number, zero: boolean): void {
     if (n > 255 || (n === 0 && zero)) {
       this.#delta[this.#at] = 0;
-      w16(this.#delta, this.#at + 1, n);
+      put16(this.#delta, this.#at + 1, n);
       this.#at += 3;
     } else this.#delta[this.#at++] = n;
   }
@@ -207,7 +194,7 @@ export class VjDecompressor {
     const b = p.view();
     const id = b[9] ?? 0;
     const length = headers(b);
-    if (length === 0 || id >= this.#slots.length || r16(b, 2) > b.length || r16(b, 2) < length) return this.#no();
+    if (length === 0 || id >= this.#slots.length || get16(b, 2) > b.length || get16(b, 2) < length) return this.#no();
     b[9] = TCP;
     const slot = this.#slots[id] ?? { header: new Uint8Array(MAX_HEADER), length: 0 };
     slot.header.set(b.subarray(0, length));
@@ -243,13 +230,13 @@ export class VjDecompressor {
     const { header: h, length } = slot;
     const tcp = ((h[0] as number) & 15) * 4;
     const checksum = (byte() << 8) | byte();
-    const before = r16(h, 2) - length;
+    const before = get16(h, 2) - length;
     let flags = (h[tcp + 13] as number) & ~(PSH | URG);
     if (changes & PUSH_BIT) flags |= PSH;
-    let urgent = r16(h, tcp + 18);
-    let window = r16(h, tcp + 14);
-    let ack = r32(h, tcp + 8);
-    let seq = r32(h, tcp + 4);
+    let urgent = get16(h, tcp + 18);
+    let window = get16(h, tcp + 14);
+    let ack = get32(h, tcp + 8);
+    let seq = get32(h, tcp + 4);
     switch (changes & SPECIALS) {
       case SPECIAL_I:
         ack += before;
@@ -267,19 +254,19 @@ export class VjDecompressor {
         if (changes & NEW_A) ack += delta();
         if (changes & NEW_S) seq += delta();
     }
-    const id = r16(h, 4) + (changes & NEW_I ? delta() : 1);
+    const id = get16(h, 4) + (changes & NEW_I ? delta() : 1);
     const total = length + end - at;
     if (short || at < length || total > 0xffff) return this.#no();
     h[tcp + 13] = flags;
-    w16(h, tcp + 18, urgent);
-    w16(h, tcp + 14, window & 0xffff);
-    w32(h, tcp + 8, ack >>> 0);
-    w32(h, tcp + 4, seq >>> 0);
-    w16(h, tcp + 16, checksum);
-    w16(h, 4, id & 0xffff);
-    w16(h, 2, total);
-    w16(h, 10, 0);
-    w16(h, 10, ipChecksum(h, tcp));
+    put16(h, tcp + 18, urgent);
+    put16(h, tcp + 14, window & 0xffff);
+    put32(h, tcp + 8, ack >>> 0);
+    put32(h, tcp + 4, seq >>> 0);
+    put16(h, tcp + 16, checksum);
+    put16(h, 4, id & 0xffff);
+    put16(h, 2, total);
+    put16(h, 10, 0);
+    put16(h, 10, ipChecksum(h, tcp));
     p.start = at - length;
     mem.set(h.subarray(0, length), p.start);
     return true;
@@ -292,7 +279,7 @@ export class VjDecompressor {
 
 function ipChecksum(h: Uint8Array, length: number): number {
   let sum = 0;
-  for (let i = 0; i < length; i += 2) sum += r16(h, i);
+  for (let i = 0; i < length; i += 2) sum += get16(h, i);
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
   return ~sum & 0xffff;
 }

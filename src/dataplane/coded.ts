@@ -1,7 +1,8 @@
 // A call whose network packets visit TypeScript: header and data compression around them, in the order of the protocol numbers.
-import { Packet } from "../../core/packet.ts";
-import type { DataCoding, LinkOptions } from "../../ports/ports.ts";
-import { pppHeader, readPpp } from "./datahdr.ts";
+import { put16 } from "../core/bytes.ts";
+import { Packet } from "../core/packet.ts";
+import type { DataCoding, LinkOptions } from "../ports/ports.ts";
+import { pppHeader, readPpp } from "../packet/ppp.ts";
 
 /** An IP packet becomes a frame, in place: 5 bytes of headroom or more. False: dropped, and counted by the coding. */
 export function encodeFrame(coding: DataCoding, p: Packet, link: Pick<LinkOptions, "acfc" | "pfc">): boolean {
@@ -23,8 +24,6 @@ export function decodeFrame(coding: DataCoding, frame: Packet): Packet | null {
   if (protocol === 0) return null;
   if (protocol === ppp.protocol) return frame;
   const p = coding.decoded; // control packets may come compressed too
-  const at = p.push(2);
-  p.mem[at] = protocol >>> 8;
-  p.mem[at + 1] = protocol;
+  put16(p.mem, p.push(2), protocol);
   return p;
 }

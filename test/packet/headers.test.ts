@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { unhex } from "../../src/core/text.ts";
-import { NO_NS, dataLength, pppIpv4Header, readData, readPpp, writeData } from "../../src/dataplane/userspace/datahdr.ts";
+import { NO_NS, dataLength, readData, writeData } from "../../src/packet/l2tp.ts";
+import { PPP_IPV4, pppHeader, readPpp } from "../../src/packet/ppp.ts";
 
 function bytes(s: string): Uint8Array {
   const b = unhex(s.replaceAll(" ", ""));
@@ -58,7 +59,7 @@ test("written and read again", () => {
 test("PPP headers in all four shapes", () => {
   for (const acfc of [false, true]) {
     for (const pfc of [false, true]) {
-      const h = pppIpv4Header(acfc, pfc);
+      const h = pppHeader(PPP_IPV4, acfc, pfc);
       assert.deepEqual(readPpp(h, 0, h.length), { protocol: 0x21, info: h.length });
     }
   }

@@ -1,7 +1,7 @@
 // Data messages with Ns in order (RFC 2661 §5.4, appendix C). PPP must not see frames out of order or twice; it survives loss.
-import type { Clock, Timer } from "../../core/clock.ts";
-import { Packet } from "../../core/packet.ts";
-import { add16, diff16 } from "../../core/seq.ts";
+import type { Clock, Timer } from "../core/clock.ts";
+import { Packet } from "../core/packet.ts";
+import { add16, diff16 } from "../core/seq.ts";
 
 const HELD = 32; // packets kept while one is missing
 const PATIENCE_MS = 100; // then what is missing counts as lost

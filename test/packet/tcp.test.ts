@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { clampMss, ip4Length, mssFor, read16 } from "../../src/dataplane/userspace/inner.ts";
+import { get16 } from "../../src/core/bytes.ts";
+import { ip4Length } from "../../src/packet/ip.ts";
+import { clampMss, mssFor } from "../../src/packet/tcp.ts";
 
 /** A TCP SYN with these options, padded, and a right checksum over its own bytes (the pseudo-header is constant, and left out). */
 function syn(options: readonly number[]): Uint8Array {
@@ -16,7 +18,7 @@ function syn(options: readonly number[]): Uint8Array {
 }
 function words(p: Uint8Array): number {
   let sum = 0;
-  for (let at = 20; at < p.length; at += 2) sum += read16(p, at);
+  for (let at = 20; at < p.length; at += 2) sum += get16(p, at);
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
   return sum;
 }
@@ -25,7 +27,7 @@ test("the MSS of a SYN is lowered, at even and odd offsets, and the checksum sta
   for (const before of [[], [1], [1, 1], [3, 3, 7], [4, 2, 1]]) {
     const p = syn([...before, 2, 4, 0x05, 0xb4, 1, 3, 3, 7]);
     clampMss(p, 0, p.length, mssFor(1400));
-    assert.equal(read16(p, 40 + before.length + 2), 1360);
+    assert.equal(get16(p, 40 + before.length + 2), 1360);
     assert.equal(words(p), 0xffff);
   }
 });
