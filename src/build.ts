@@ -10,6 +10,7 @@ import { openUserspacePlane } from "./dataplane/userspace/plane.ts";
 import { IkeManager } from "./ike/manager.ts";
 import { L2tpEndpoint } from "./l2tp/endpoint.ts";
 import type { LinkDeps } from "./link/deps.ts";
+import { runAlone } from "./linux/alone.ts";
 import { linuxSerial } from "./linux/serial.ts";
 import { LocalPorts } from "./link/local-ports.ts";
 import type { FastPath, Native } from "node-tuntap2";
@@ -70,6 +71,7 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: (
   try {
     const { native, fastPath } = openEngine();
     native.noDumps();
+    const lock = runAlone(native); // before anything of the host is touched
     const plane = await openUserspacePlane({ native, fastPath, clock: rt.clock, crypto: rt.crypto, log: hub });
     let netifd: Netifd | null = null;
     const bus = await openBus(rt, first.config.daemon.ubus, source.uci, () => {
@@ -94,6 +96,7 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: (
       stop: (name) => daemon.stop(name, () => {
         control.close();
         bus?.close();
+        rt.removeTree(lock);
         rt.exit(0);
       }),
       reload: () => {

@@ -27,6 +27,7 @@ export interface Flat {
   setsockopt(fd: number, level: number, name: number, value: Uint8Array): void;
   ioctl(fd: number, request: number, data: Uint8Array): number;
   noDumps(): number;
+  lockOpen(prefix: string, path: Uint8Array, holder: Uint8Array): number; // path: 160 bytes, filled up to a zero; holder: BE u32
   probePath(remote: Uint8Array, into: Uint8Array): number; // into: 16 bytes of address, interface index (BE u32); the MTU
 
   serialOpen(device: string, lockFile: string, baud: number, flow: number): number; // flow: none rtscts xonxoff; lockFile "": none

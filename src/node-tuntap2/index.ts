@@ -227,6 +227,18 @@ export function native(flat: Flat): Native {
     noDumps() {
       flat.noDumps();
     },
+    lockOpen(prefix) {
+      const path = new Uint8Array(160);
+      const holder = new Uint8Array(4);
+      try {
+        const fd = flat.lockOpen(prefix, path, holder);
+        return { fd, path: String.fromCharCode(...path.subarray(0, path.indexOf(0))), holder: 0 };
+      } catch (e) {
+        if (!(e instanceof Error && "code" in e && e.code === "EBUSY")) throw e;
+        const [a = 0, b = 0, c = 0, d = 0] = holder;
+        return { fd: -1, path: "", holder: (a << 24) | (b << 16) | (c << 8) | d };
+      }
+    },
     probePath(remote) {
       const into = new Uint8Array(20);
       const mtu = flat.probePath(remote, into);

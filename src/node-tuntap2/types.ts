@@ -248,6 +248,12 @@ export interface Native {
   inflater(window: number): Inflater | null;
   /** Null without libssl (libssl.so.3); a sentence where one of the PEM texts is no good. */
   tlsClient(params: TlsParams): TlsClient | string | null;
+  /**
+   * Makes sure that this is the only process in its network namespace that asks for `prefix`, for as long as `fd` is open: a lock on
+   * the file PREFIX.NAMESPACE.lock, 0600, which ends with the process. `path`: the file; only its holder may remove it. With `fd` -1
+   * another process has it: `holder`, 0 when its number means nothing here. Throws EACCES, ENOENT, EPERM (not our file) ...
+   */
+  lockOpen(prefix: string): { readonly fd: number; readonly path: string; readonly holder: number };
   /** No core files of this process, and no ptrace by its own user: its memory holds keys. */
   noDumps(): void;
   /** Path MTU and source address towards `remote` as the kernel routes today (a connected throw-away socket). */

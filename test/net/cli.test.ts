@@ -152,16 +152,36 @@ psk = ${PSK}
     assert.equal((await client.status("three")).state, "up");
   });
 
-  scenario("what the machine lacks is said in one sentence", {}, async (lab) => {
+  scenario("a second daemon in the same namespace ends with one sentence, and the first one's link, routes and block stay", {}, async (lab) => {
+    const { a, b } = await two(lab);
+    const { client } = await pair(a, b, clientConfig({ routes: "10.99.0.0/24 10.2.0.0/16" }));
+    await client.start();
+    await client.waitUp("hq");
+    const before = await a.routes();
+    assert.match(before, /^unreachable 10\.2\.0\.0\/16/m);
+    assert.match(before, /^10\.2\.0\.0\/16 dev l2tps-hq/m);
+    // Another configuration, another control socket: the host is the same.
+    const second = new Daemon(a, "second", clientConfig({ ifname: "other", source_port: 0 }));
+    assert.equal(await second.launch().exited, 1);
+    assert.match(second.log, new RegExp(`^l2tpsec: a daemon runs already .*process ${client.proc.pid}\\b.*\n$`));
+    assert.equal((await a.run(...PROGRAM, "check", "--config", second.file)).code, 0, "looking is free");
+    assert.equal((await a.run(...PROGRAM, "probe")).code, 0);
+    assert.equal(await a.routes(), before);
+    assert.equal((await a.ping("10.99.0.1", 2)).received, 2);
+    assert.doesNotMatch(client.log, /link\.down/);
+    await client.kill();
+    await second.start(); // what was killed holds nothing back
+    assert.equal((await second.stop()).code, 0);
+  });
+
+  scenario("a port that another program has is named in one sentence", {}, async (lab) => {
     const { a } = await two(lab);
-    const first = new Daemon(a, "first", clientConfig());
-    await first.start();
-    const second = new Daemon(a, "second", clientConfig({ ifname: "other" }));
-    const p = second.launch(); // UDP 500 is taken
-    await Promise.race([p.exited, sleep(4000)]);
-    assert.match(second.log, /500/, "the taken port is named");
-    assert.doesNotMatch(second.log, /\n\s+at /, "no stack trace");
-    if (!p.running) assert.equal(await p.exited, 1);
+    const bind = 'require("node:dgram").createSocket("udp4").bind(500, () => console.log("bound"))';
+    await a.spawn(process.execPath, "-e", bind).line(/bound/, 5000);
+    const d = new Daemon(a, "client", clientConfig());
+    d.launch();
+    await d.proc.line(/500/, 8000);
+    assert.doesNotMatch(d.log, /\n\s+at /, "no stack trace");
   });
 
   scenario("without privileges: one sentence with what to do", { needs: ["daemon", "setpriv"] }, async (lab) => {

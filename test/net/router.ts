@@ -109,7 +109,7 @@ export class Router {
   /** A NAS at the other end of a cable; what the router's interface `modem` must say. */
   async nas(): Promise<string> {
     const line = new SerialLine(this.lab, 115200);
-    const nas = new Daemon(this.server.ns, "nas", {
+    const nas = new Daemon(await this.lab.ns("isp"), "nas", {
       "interface nas": { proto: "nasdial", device: line.devices[1], line: "direct", flow: "none", role: "answer", local_ip: "10.7.0.1", remote_ip: "10.7.0.2", dns: "10.7.0.53", auth: "mschapv2" },
       "user isp": { password: PASSWORD },
     });

@@ -196,6 +196,22 @@ FN(NoDumps)
 	return io_result(a, tt_no_dumps(&e), &e);
 END
 
+FN(LockOpen)
+	struct tt_err e = { 0, "" };
+	char prefix[108];
+	int32_t holder = 0;
+	uint8_t *path, *pid;
+	int fd;
+
+	string(a, 0, prefix, sizeof prefix, "prefix: at most 106 bytes");
+	path = bytes_of(a, 1, 160, "path: must be 160 bytes");
+	pid = bytes_of(a, 2, 4, "holder: must be 4 bytes");
+	GOOD;
+	fd = tt_lock_open(prefix, (char *)path, 160, &holder, &e);
+	wr32(pid, (uint32_t)holder);
+	return opened(a, fd, &e);
+END
+
 /* ---- serial lines ---- */
 
 FN(SerialOpen)

@@ -24,6 +24,7 @@
 	F(Ioctl, ioctl, 3) \
 	F(ProbePath, probePath, 2) \
 	F(NoDumps, noDumps, 0) \
+	F(LockOpen, lockOpen, 3) \
 	F(SerialOpen, serialOpen, 4) \
 	F(SerialRead, serialRead, 2) \
 	F(SerialWrite, serialWrite, 3) \

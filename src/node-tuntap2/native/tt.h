@@ -75,6 +75,11 @@ int tt_read_raw(int fd, struct tt_ring *r, struct tt_err *e);
 int tt_write_tun(int fd, const struct tt_ring *r, uint32_t n, uint32_t ref, uint64_t *drops);
 int tt_write_socket(int fd, const struct tt_ring *r, uint32_t n, uint32_t kind, bool raw, uint64_t *drops,
 		    struct tt_err *e);
+/*
+ * lock.c: a descriptor that holds PREFIX.NAMESPACE.lock for this process; `path` is its name then, which whoever holds it may remove.
+ * EBUSY: `holder` has it; 0 when that process is in another process namespace.
+ */
+int tt_lock_open(const char *prefix, char *path, size_t room, int32_t *holder, struct tt_err *e);
 /* The path's MTU; local gets 4 or 16 bytes as alen says. */
 /* Keys in memory must not reach a core file or another process of the same user. */
 int tt_no_dumps(struct tt_err *e);
