@@ -9,6 +9,7 @@ import type { DataPlane } from "./dataplane/dataplane.ts";
 import { openUserspacePlane } from "./dataplane/userspace/plane.ts";
 import { IkeManager } from "./ike/manager.ts";
 import { L2tpEndpoint } from "./l2tp/endpoint.ts";
+import { Blocks } from "./link/blocks.ts";
 import type { LinkDeps } from "./link/deps.ts";
 import { runAlone } from "./linux/alone.ts";
 import { linuxSerial } from "./linux/serial.ts";
@@ -33,7 +34,10 @@ export function compose(
     return ike;
   };
   const l2tp = new L2tpEndpoint({ ...deps, plane: plane.l2tp }, { vendorName: "l2tpsec" });
-  const links: LinkDeps = { ...deps, host: common.host, plane, ike: openIke, l2tp, ports: new LocalPorts(common.crypto), serial: common.serial, zlib: common.zlib ?? null, tls: common.tls ?? null, routesElsewhere: netifd };
+  const links: LinkDeps = {
+    ...deps, host: common.host, plane, ike: openIke, l2tp, ports: new LocalPorts(common.crypto), blocks: new Blocks(plane.net),
+    serial: common.serial, zlib: common.zlib ?? null, tls: common.tls ?? null, routesElsewhere: netifd,
+  };
   return new Daemon(links, () => ike?.close(), hub, config, read, !netifd);
 }
 

@@ -61,12 +61,19 @@ export class Daemon implements DaemonApi {
   #addClient(name: string): void {
     const tunnel = this.#config.interfaces.find((c) => c.name === name);
     const leg = this.#config.legs.find((c) => c.name === name);
-    const link = tunnel ? new ClientLink(this.#deps, tunnel) : leg ? this.#newLeg(leg) : null;
-    if (!link) return void this.#replaced.delete(name);
-    this.#clients.set(name, link);
-    const asked = this.#replaced.get(name) ?? (this.#autostart && link.cfg.auto);
+    const before = this.#replaced.get(name);
     this.#replaced.delete(name);
-    if (asked) link.start();
+    // What a link has blocked stays so for the next one of its name, and while its section has a fault.
+    if (!tunnel && !(before && this.#config.broken.has(name))) this.#unblock(name);
+    if (this.#stopping) return;
+    const link = tunnel ? new ClientLink(this.#deps, tunnel) : leg ? this.#newLeg(leg) : null;
+    if (!link) return;
+    this.#clients.set(name, link);
+    if (before ?? (this.#autostart && link.cfg.auto)) link.start();
+    else if (before === false) this.#unblock(name);
+  }
+  #unblock(name: string): void {
+    this.#deps.blocks.release(name).catch(() => {}); // told by the plane
   }
   #newLeg(cfg: NasConfig): NasLink {
     const leg = new NasLink(this.#deps, cfg, () => this.#config.users);
@@ -77,9 +84,9 @@ export class Daemon implements DaemonApi {
         if (!(c instanceof ClientLink) || !c.wanted) continue;
         // What runs on the line begins with it, and does not wait for silence to find out that it ended: the next call may bring another address.
         if (s !== "up" && c.via === device) c.lineDown(`the line ${cfg.name} that it ran on is down`);
-        else if (s === "up" && c.waiting) c.start();
+        else if (s === "up") c.hurry();
         // It began on a line on demand, before the call gave that another address.
-        else if (s === "up" && c.via === device && c.local !== leg.local) c.lineDown(`the line ${cfg.name} has another address now`);
+        if (s === "up" && c.via === device && c.local !== leg.local) c.lineDown(`the line ${cfg.name} has another address now`);
       }
     });
     return leg;
@@ -124,12 +131,20 @@ export class Daemon implements DaemonApi {
     if (client) client.start();
     else if (this.#replaced.has(name)) this.#replaced.set(name, true);
     else if (this.#servers.has(name)) this.#servers.get(name)?.start();
-    else throw this.#unknown(name);
+    else {
+      const broken = this.#config.broken.get(name);
+      if (broken && !this.#deps.blocks.holds(name)) this.#deps.blocks.hold(name, broken.guarded);
+      throw this.#unknown(name);
+    }
   }
   down(name: string, gone: () => void = () => {}): void {
     const link = this.#clients.get(name) ?? this.#servers.get(name);
     if (!link && this.#replaced.has(name)) {
       this.#replaced.set(name, false);
+      return gone();
+    }
+    if (!link && this.#config.broken.has(name)) {
+      this.#unblock(name);
       return gone();
     }
     if (!link) throw this.#unknown(name);
@@ -139,6 +154,10 @@ export class Daemon implements DaemonApi {
     for (const s of this.#servers.values()) if (s.disconnect(session)) return;
     throw new RequestRefused("not-found", `there is no session ${session}`);
   }
+  /** There may be another way out now: no link waits for the end of its pause. */
+  hurry(): void {
+    for (const c of this.#clients.values()) if (c instanceof ClientLink) c.hurry();
+  }
   subscribe(listener: (e: Event) => void): () => void {
     return this.#hub.follow(listener);
   }
@@ -147,7 +166,7 @@ export class Daemon implements DaemonApi {
     return this.#dialled(this.#config).find((c) => c.name === name) ?? null;
   }
   broken(name: string): string | null {
-    return this.#config.broken.get(name) ?? null;
+    return this.#config.broken.get(name)?.why ?? null;
   }
 
   /** Sections that did not change are not touched. */
@@ -170,7 +189,9 @@ export class Daemon implements DaemonApi {
       report.push(`interface ${name}`);
       this.#clients.delete(name);
       this.#replaced.set(name, link.wanted || (this.#autostart && (this.#dialled(now).find((c) => c.name === name)?.auto ?? false)));
-      link.stop("the configuration changed", () => this.#addClient(name));
+      const again = (): void => this.#addClient(name);
+      if (link instanceof ClientLink) link.stop("the configuration changed", again, true);
+      else link.stop("the configuration changed", again);
     }
     for (const c of this.#dialled(now)) {
       if (was.raw.has(`interface ${c.name}`)) continue;
@@ -193,7 +214,8 @@ export class Daemon implements DaemonApi {
     if (users.size > 0) for (const s of this.#servers.values()) s.usersChanged(users);
     report.push(...[...users].map((u) => `user ${u}`));
     for (const name of new Set([...was.broken.keys(), ...now.broken.keys()])) {
-      if (was.broken.get(name) !== now.broken.get(name) && !report.includes(`interface ${name}`)) report.push(`interface ${name}`);
+      if (!now.broken.has(name) && !this.#dialled(now).some((c) => c.name === name)) this.#unblock(name);
+      if (was.broken.get(name)?.why !== now.broken.get(name)?.why && !report.includes(`interface ${name}`)) report.push(`interface ${name}`);
     }
     const text = report.length === 0 ? "nothing changed" : report.join(", ");
     if (tell || report.length > 0) this.#hub.emit({ kind: "daemon.reloaded", link: "", changed: text });
@@ -238,8 +260,8 @@ export class Daemon implements DaemonApi {
     return ok;
   }
   #unknown(name: string): RequestRefused {
-    const why = this.#config.broken.get(name);
-    if (why !== undefined) return new RequestRefused("failed", why);
+    const broken = this.#config.broken.get(name);
+    if (broken) return new RequestRefused("failed", broken.why);
     const names = [...this.#servers.keys(), ...this.#clients.keys()];
     return new RequestRefused("not-found", `there is no interface or server ${JSON.stringify(name.slice(0, 64))}; there is: ${names.join(" ") || "none"}`);
   }

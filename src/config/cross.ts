@@ -20,6 +20,11 @@ export function needsIpsec(c: Pick<ClientConfig | ServerConfig, "psk" | "ipsec">
   return c.ipsec !== "off";
 }
 
+/** The networks that may be reached through the link alone: never in the clear, also while it is down. */
+export function guarded(c: Pick<ClientConfig, "psk" | "ipsec" | "routes">): readonly string[] {
+  return needsIpsec(c) ? (c.routes ?? []) : [];
+}
+
 export function crossCheck(config: Config, sections: readonly Section[], faults: Fault[], warnings: string[]): void {
   const fault = (type: string, name: string, option: string, why: string, allowed?: string): void => {
     const s = sections.find((x) => x.type === type && x.name === name);

@@ -88,7 +88,7 @@ export const CLIENT = {
   source_port: withDefault(k.integer(0, 65535), "1701", "Our L2TP UDP port; 0: an ephemeral one."),
   call: withDefault(k.oneOf("incoming", "outgoing"), "incoming", "incoming: we announce a call (ICRQ), as all L2TP clients do. outgoing: we ask the peer to place one (OCRQ)."),
   reconnect_min: withDefault(k.integer(1, 3600, "seconds"), "2", "First pause before a new attempt."),
-  reconnect_max: withDefault(k.integer(1, 86400, "seconds"), "120", "Longest pause between attempts. There is no last attempt."),
+  reconnect_max: withDefault(k.integer(1, 86400, "seconds"), "120", "Longest pause between attempts, but 300 after a wrong password or key where that is longer. There is no last attempt."),
 } as const;
 
 export const SERVER = {
@@ -122,6 +122,12 @@ export type ClientConfig = Named<ValuesOf<typeof CLIENT>>;
 export type ServerConfig = Named<ValuesOf<typeof SERVER>>;
 export type UserConfig = Named<ValuesOf<typeof USER>>;
 
+/** An interface or server that is configured but cannot run. */
+export interface Broken {
+  readonly why: string;
+  /** What would be blocked while it is wanted, as far as its section can be read. */
+  readonly guarded: readonly string[];
+}
 export interface Config {
   readonly daemon: DaemonConfig;
   readonly interfaces: readonly ClientConfig[];
@@ -129,8 +135,8 @@ export interface Config {
   readonly legs: readonly NasConfig[];
   readonly servers: readonly ServerConfig[];
   readonly users: readonly UserConfig[];
-  /** Interfaces and servers that are configured but cannot run, by name, and why (UCI: one wrong section does not stop the others). */
-  readonly broken: ReadonlyMap<string, string>;
+  /** By name (UCI: one wrong section does not stop the others). */
+  readonly broken: ReadonlyMap<string, Broken>;
   /** Sections as they were written, for telling what a reload changes. Holds secrets: never print it. */
   readonly raw: ReadonlyMap<string, string>;
 }

@@ -2,8 +2,9 @@
 // /etc/config/l2tpsec. What is wrong with one section keeps that section down, and nothing else.
 import { crossCheck } from "./cross.ts";
 import { asWritten, byLogin, type Fault, faultOf, isLeg, type Section, title, type Type, typed, unknownOption, values } from "./load.ts";
-import { type ClientConfig, type Config, type DaemonConfig, type Options, SECTIONS, type ServerConfig, type UserConfig } from "./schema.ts";
+import { type Broken, type ClientConfig, type Config, type DaemonConfig, type Options, SECTIONS, type ServerConfig, type UserConfig } from "./schema.ts";
 import { NASDIAL, type NasConfig } from "./nasdial.ts";
+import { parsePrefix } from "../core/addr.ts";
 import { parseUci, type UciSection, UciSyntaxError } from "./uci.ts";
 
 export interface UciFile {
@@ -119,7 +120,7 @@ function assemble(all: readonly Section[], faults: Fault[], warnings: string[]):
     const of = <T>(type: Type, leg = false): T[] => good.filter((s) => s.type === type && isLeg(s) === leg).map((s) => typed<T>(s, []));
     const config: Config = {
       daemon, interfaces: of<ClientConfig>("interface"), legs: of<NasConfig>("interface", true), servers: of<ServerConfig>("server"), users: of<UserConfig>("user"),
-      broken: broken(faults, good), raw: new Map(good.map((s) => [title(s), asWritten(s)])),
+      broken: broken(faults, all, good), raw: new Map(good.map((s) => [title(s), asWritten(s)])),
     };
     const found: Fault[] = [];
     const told: string[] = [];
@@ -148,13 +149,20 @@ function daemonOptions(sections: readonly Section[], faults: Fault[]): DaemonCon
   return out as unknown as DaemonConfig;
 }
 
-function broken(faults: readonly Fault[], good: readonly Section[]): Map<string, string> {
+function broken(faults: readonly Fault[], all: readonly Section[], good: readonly Section[]): Map<string, Broken> {
   const runs = new Set(good.filter((s) => s.type === "interface" || s.type === "server").map((s) => s.name));
-  const out = new Map<string, string>();
+  const out = new Map<string, Broken>();
   for (const f of faults) {
     const name = /^(?:interface|server) (.*)$/.exec(f.section ?? "")?.[1];
+    if (name === undefined || runs.has(name)) continue;
     const text = `${f.where}: ${f.why}${f.allowed === undefined ? "" : ` (allowed: ${f.allowed})`}`;
-    if (name !== undefined && !runs.has(name)) out.set(name, out.has(name) ? `${out.get(name)}; ${text}` : text);
+    const known = out.get(name);
+    out.set(name, known ? { ...known, why: `${known.why}; ${text}` } : { why: text, guarded: readable(all.find((s) => title(s) === `interface ${name}`)) });
   }
   return out;
+}
+/** The networks that a section with faults means to guard. */
+function readable(s: Section | undefined): readonly string[] {
+  if (!s || isLeg(s) || s.values.get("ipsec")?.text === "off") return [];
+  return (s.values.get("routes")?.text ?? "").split(/\s+/).filter((r) => parsePrefix(r) !== null);
 }

@@ -41,12 +41,13 @@ export type Layer = "config" | "system" | "modem" | "ike" | "l2tp" | "ppp";
 
 /**
  * Why a link, tunnel, call or SA ended: what `status`, netifd, LuCI and the log show.
- * `code` is stable and machine-readable (lower case, dashes), `text` one sentence for a person, and `permanent` says
- * that a retry with the same configuration cannot help (wrong password), so the back-off goes to its maximum.
+ * `code` is stable and machine-readable (lower case, dashes), `text` one sentence for a person, and `lasting` says
+ * that it will hardly mend itself (wrong password), so that a link waits longer before it tries again. It never ends a
+ * link: whoever answers in the server's place can cause it too.
  */
 export interface Failure {
   readonly layer: Layer;
   readonly code: string;
   readonly text: string;
-  readonly permanent?: boolean;
+  readonly lasting?: boolean;
 }

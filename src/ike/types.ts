@@ -93,6 +93,6 @@ export const NATT_PORT = 4500;
 /** Waits between the tries of one message, in milliseconds: five tries in 23 s. */
 export const RETRY: readonly number[] = [1000, 2000, 4000, 6000, 10000];
 
-export function failure(code: string, text: string, permanent = false): Failure {
-  return { layer: "ike", code, text, permanent };
+export function failure(code: string, text: string, lasting = false): Failure {
+  return { layer: "ike", code, text, lasting };
 }

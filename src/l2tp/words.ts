@@ -25,8 +25,8 @@ export function resultWords(message: "StopCCN" | "CDN", r: Result): string {
   if (r.message !== undefined && r.message !== "") parts.push(quote(r.message));
   return parts.join(", ");
 }
-export function failure(code: string, text: string, permanent = false): Failure {
-  return permanent ? { layer: "l2tp", code, text, permanent } : { layer: "l2tp", code, text };
+export function failure(code: string, text: string, lasting = false): Failure {
+  return lasting ? { layer: "l2tp", code, text, lasting } : { layer: "l2tp", code, text };
 }
 
 export const RESULT = {

@@ -1,26 +1,53 @@
 import { type Rng, uniform } from "../core/rng.ts";
 
-/** Pauses between attempts: doubling from `min` to `max` seconds, each a quarter up or down at random, for ever. */
-export class Backoff {
+/** Seconds: the first and the longest pause after a failure that will hardly mend itself. Faster, a wrong password might lock an account. */
+export const LASTING_FIRST = 30;
+export const LASTING_MOST = 300;
+
+/** A pause that doubles from `first` to `most` seconds, each a quarter up or down at random, for ever. */
+class Doubling {
   readonly #rng: Rng;
-  readonly #min: number;
-  readonly #max: number;
+  readonly #first: number;
+  readonly #most: number;
   #next: number;
 
-  constructor(rng: Rng, minSeconds: number, maxSeconds: number) {
+  constructor(rng: Rng, first: number, most: number) {
     this.#rng = rng;
-    this.#min = minSeconds;
-    this.#max = maxSeconds;
-    this.#next = minSeconds;
+    this.#first = first;
+    this.#most = most;
+    this.#next = first;
   }
-  /** Milliseconds until the next attempt. `hopeless`: the same configuration cannot succeed, wait the longest time. */
-  pause(hopeless: boolean): number {
-    const seconds = hopeless ? this.#max : this.#next;
-    this.#next = Math.min(this.#max, this.#next * 2);
+  /** Milliseconds. */
+  pause(): number {
+    const seconds = this.#next;
+    this.#next = Math.min(this.#most, seconds * 2);
     return Math.round(seconds * 1000 * (0.75 + uniform(this.#rng) / 2));
   }
-  /** The link was up for a good while: start small again. */
   reset(): void {
-    this.#next = this.#min;
+    this.#next = this.#first;
+  }
+}
+
+/** Pauses between attempts, for ever: from `min` to `max` seconds, and longer ones after failures that are likely to last. */
+export class Backoff {
+  readonly #ordinary: Doubling;
+  readonly #lasting: Doubling;
+
+  constructor(rng: Rng, minSeconds: number, maxSeconds: number) {
+    this.#ordinary = new Doubling(rng, minSeconds, maxSeconds);
+    this.#lasting = new Doubling(rng, Math.max(minSeconds, LASTING_FIRST), Math.max(maxSeconds, LASTING_MOST));
+  }
+  /** Milliseconds until the next attempt. `lasting`: as a Failure has it. */
+  pause(lasting: boolean): number {
+    return lasting ? this.#lasting.pause() : this.#ordinary.pause();
+  }
+  /** The way to the peer is another one: start small again, but not with what will hardly mend itself. */
+  anew(): void {
+    this.#ordinary.reset();
+  }
+  /** The link was up for a good while, or a person wants it now: start small again. */
+  reset(): void {
+    this.#ordinary.reset();
+    this.#lasting.reset();
   }
 }

@@ -2,10 +2,10 @@
 import type { Timer } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import type { LinkState } from "../core/events.ts";
-import { deviceName, needsIpsec } from "../config/cross.ts";
+import { deviceName, guarded, needsIpsec } from "../config/cross.ts";
 import type { ClientConfig } from "../config/schema.ts";
 import { Attempt } from "./attempt.ts";
-import { Backoff } from "./backoff.ts";
+import { Backoff, LASTING_FIRST } from "./backoff.ts";
 import type { LinkDeps } from "./deps.ts";
 import { type ClientStatus, isoTime, type Stage, spiText } from "./status.ts";
 
@@ -25,9 +25,9 @@ export class ClientLink {
   #stages: Stage[] = [];
   #error: Failure | null = null;
   #retryAt: number | null = null;
+  #failedAt = 0;
   #stopped: (() => void)[] = [];
   #watchers = new Set<(s: Stage | Failure | "up") => void>();
-  #unblock: (() => void | Promise<void>) | null = null;
 
   constructor(deps: LinkDeps, cfg: ClientConfig) {
     this.#deps = deps;
@@ -54,9 +54,17 @@ export class ClientLink {
   get local(): string | null {
     return this.#attempt?.local ?? null;
   }
-  /** In a pause between attempts. */
-  get waiting(): boolean {
-    return this.#retryAt !== null;
+  /** The way out may be another one now: a pause between attempts ends, or after a failure that is likely to last becomes its shortest. */
+  hurry(): void {
+    if (this.#retryAt === null) return;
+    this.#backoff.anew();
+    if (this.#error?.lasting !== true) {
+      this.#retry.disarm();
+      return this.#begin();
+    }
+    const now = this.#deps.clock.now();
+    this.#retryAt = Math.min(this.#retryAt, Math.max(now, this.#failedAt + LASTING_FIRST * 1000));
+    this.#retry.arm(this.#retryAt - now);
   }
   /** The line below is down: tries anew at once when that is back, rather than find out by silence. */
   lineDown(text: string): void {
@@ -70,21 +78,21 @@ export class ClientLink {
     this.#retry.disarm();
     this.#backoff.reset();
     // While the link is wanted, packets for the networks behind it go into it or nowhere: never out in the clear by another route.
-    if (!this.#unblock && needsIpsec(this.cfg) && this.cfg.routes) {
-      this.#unblock = this.#deps.plane.net.blockRoutes(this.cfg.routes);
-    }
+    this.#deps.blocks.hold(this.cfg.name, guarded(this.cfg));
     this.#begin();
   }
 
-  /** Takes the link down for good; `done` is called when nothing of it is left, within two seconds. */
-  stop(text: string, done: () => void): void {
+  /**
+   * Takes the link down for good; `done` is called when nothing of it is left, within two seconds. `replaced`: what it blocks
+   * stays so, for another of its name.
+   */
+  stop(text: string, done: () => void, replaced = false): void {
     this.#wanted = false;
     this.#retry.disarm();
     this.#retryAt = null;
     const finish = (): void => {
-      const unblock = this.#unblock;
-      this.#unblock = null;
-      Promise.resolve(unblock?.()).then(done, done);
+      if (replaced || this.#wanted) done();
+      else this.#deps.blocks.release(this.cfg.name).then(done, done);
     };
     if (!this.#attempt) {
       this.#enter("down");
@@ -142,8 +150,9 @@ export class ClientLink {
     this.#enter("down");
     this.#deps.log.emit({ kind: "link.down", link: this.cfg.name, layer: why.layer, code: why.code, text: why.text });
     if (this.#wanted) {
-      const ms = this.#backoff.pause(why.permanent === true);
-      this.#retryAt = this.#deps.clock.now() + ms;
+      const ms = this.#backoff.pause(why.lasting === true);
+      this.#failedAt = this.#deps.clock.now();
+      this.#retryAt = this.#failedAt + ms;
       this.#retry.arm(ms);
       this.#deps.log.emit({ kind: "link.retry", link: this.cfg.name, inSeconds: Math.round(ms / 100) / 10 });
     }

@@ -6,6 +6,7 @@ import type { IkeManager } from "../ike/manager.ts";
 import type { L2tpEndpoint } from "../l2tp/endpoint.ts";
 import type { Crypto, Host, TlsClients, Zlib } from "../ports/ports.ts";
 import type { SerialHost } from "../ports/serial.ts";
+import type { Blocks } from "./blocks.ts";
 import type { LocalPorts } from "./local-ports.ts";
 
 /** What every link shares: one IKE, one L2TP endpoint and one data plane serve the whole process. */
@@ -19,6 +20,7 @@ export interface LinkDeps {
   ike(): IkeManager;
   readonly l2tp: L2tpEndpoint;
   readonly ports: LocalPorts;
+  readonly blocks: Blocks;
   readonly serial: SerialHost;
   /** For Deflate on serial lines. */
   readonly zlib?: Zlib | null;

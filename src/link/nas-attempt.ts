@@ -38,6 +38,9 @@ export interface NasOwner {
   /** Once, last: the device is closed. */
   onEnd(why: Failure): void;
   users(): readonly UserConfig[];
+  /** As in DialOwner and DialConfig. */
+  onPin(right: boolean): void;
+  pinSpent(): boolean;
 }
 
 export class NasAttempt {
@@ -131,6 +134,7 @@ export class NasAttempt {
         this.#deps.log.emit({ kind: "modem.step", link: cfg.name, step, sent });
       },
       onAnswer: (step, received) => this.#deps.log.emit({ kind: "modem.answer", link: cfg.name, step, received }),
+      onPin: (right) => this.#owner.onPin(right),
       onNetwork: (n) => {
         this.network = n;
       },
@@ -147,7 +151,7 @@ export class NasAttempt {
       } catch (e) {
         return this.fail(systemFailure(e));
       }
-      const settings = dialSettings(cfg, this.#phone);
+      const settings = dialSettings(cfg, this.#phone, this.#owner.pinSpent());
       if ("code" in settings) return this.fail(settings);
       this.#talker = new Dialer(clock, port, settings, owner);
     }
@@ -227,7 +231,7 @@ export class NasAttempt {
     const user = this.#owner.users().find((u) => u.name === name);
     if (!user) return { layer: "ppp", code: "unknown-user", text: "there is no such user" };
     const remote = user.ip ?? cfg.remote_ip;
-    if (cfg.local_ip === null || remote === null) return { layer: "config", code: "no-address", text: "there is no address for the caller: set local_ip and remote_ip", permanent: true };
+    if (cfg.local_ip === null || remote === null) return { layer: "config", code: "no-address", text: "there is no address for the caller: set local_ip and remote_ip", lasting: true };
     this.#user = user;
     return { local: cfg.local_ip, remote, dns: cfg.dns ?? [], wins: [] };
   }

@@ -20,15 +20,15 @@ function inits(c: NasConfig): string[] {
 }
 
 /** Or what is wrong with the chat script. */
-export function dialSettings(c: NasConfig, phone: string | null): DialConfig | Failure {
+export function dialSettings(c: NasConfig, phone: string | null, pinSpent: boolean): DialConfig | Failure {
   let login: DialConfig["login"] = c.line === "direct" && c.login === "auto" ? "none" : c.login;
   if (c.chat !== null) {
     const script = parseChat(c.chat, { phone: phone ?? "", phone2: c.phone?.[1] ?? "", username: c.username ?? "", password: c.password });
-    if (typeof script === "string") return { layer: "config", code: "chat", text: `the chat script ${script}`, permanent: true };
+    if (typeof script === "string") return { layer: "config", code: "chat", text: `the chat script ${script}`, lasting: true };
     login = script;
   }
   return {
-    init: inits(c), pin: c.line === "direct" ? null : c.pin, apn: c.line === "direct" ? null : c.apn, dialCommand: c.dial_command,
+    init: inits(c), pin: c.line === "direct" ? null : c.pin, pinSpent, apn: c.line === "direct" ? null : c.apn, dialCommand: c.dial_command,
     phone: c.line === "direct" ? null : phone, login, identity: identityOf(c, null), carrierCheck: c.carrier_check,
     commandMs: c.command_timeout * 1000, connectMs: c.connect_timeout * 1000, loginMs: 45_000,
   };

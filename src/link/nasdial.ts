@@ -32,10 +32,11 @@ export class NasLink {
   readonly #idle: Timer;
   readonly #hold: Hold;
   readonly #demand: DemandNet | null;
-  /** Between tries to make the netdev of a line on demand. */
-  readonly #netBackoff: Backoff;
+  /** Between tries to make the netdev of a line on demand; and after failures of a call that are likely to last. */
+  readonly #backoff: Backoff;
   #redial: Redial;
   #wanted = false;
+  #pinSpent = false;
   /** Somebody asked for a call, so that no packet is waited for. */
   #now = false;
   #state: LinkState = "down";
@@ -66,7 +67,7 @@ export class NasLink {
       },
       onLost: (why) => this.#later({ layer: "system", code: "netdev", text: why }),
     }) : null;
-    this.#netBackoff = new Backoff(deps.crypto, cfg.reconnect_min, cfg.reconnect_max);
+    this.#backoff = new Backoff(deps.crypto, cfg.reconnect_min, cfg.reconnect_max);
     this.#since = deps.host.wallClock();
   }
   get state(): LinkState {
@@ -89,6 +90,7 @@ export class NasLink {
     if (this.#wanted) this.#now = true;
     else {
       this.#redial = this.#newRedial();
+      this.#backoff.reset();
       this.#wanted = true;
       this.#now = this.#demand === null;
       this.#hold.watch();
@@ -143,7 +145,7 @@ export class NasLink {
     if (net) net.held = held !== null;
     if (net && !net.isOpen) {
       net.open().then(() => {
-        this.#netBackoff.reset();
+        this.#backoff.reset();
         this.#next();
       }, (e: unknown) => {
         if (!(e instanceof SystemError)) throw e;
@@ -168,6 +170,7 @@ export class NasLink {
         const info = attempt.pppInfo;
         this.#error = null;
         this.#redial.succeeded();
+        this.#backoff.reset();
         this.#enter("up");
         this.#watchTraffic();
         this.#demand?.release();
@@ -179,6 +182,10 @@ export class NasLink {
       attach: (line, cfg) => (this.#demand ? this.#demand.connect(line, cfg) : this.#deps.plane.net.attachLine(line, cfg)),
       onEnd: (why) => this.#onEnd(why),
       users: () => this.#users(),
+      onPin: (right) => {
+        this.#pinSpent = !right;
+      },
+      pinSpent: () => this.#pinSpent,
     });
     this.#attempt = attempt;
     attempt.begin();
@@ -200,22 +207,26 @@ export class NasLink {
     const ms = this.#wanted ? this.#pause(why) : null;
     if (this.#wanted && ms === null) {
       this.#giveUp();
-      this.#error = { ...why, text: `${why.text}; ${this.cfg.dial_attempts} rounds of dialling are over`, permanent: true };
+      this.#error = { ...why, text: `${why.text}; ${this.cfg.dial_attempts} rounds of dialling are over` };
     }
-    this.#deps.log.emit({ kind: "link.down", link: this.cfg.name, layer: why.layer, code: why.code, text: why.text });
-    if (ms !== null) this.#wait(ms);
+    this.#down(why, ms);
     for (const f of this.#stopped.splice(0)) f();
     for (const w of this.#watchers) w(why);
   }
   /** A caller who hangs up, or cannot log in, is no reason for a NAS to wait; a device that is missing is. */
   #pause(why: Failure): number | null {
     if (this.cfg.role === "answer" && (why.layer === "ppp" || ["carrier-lost", "idle", "hold"].includes(why.code))) return ANSWER_AGAIN_MS;
-    return this.#redial.failed(this.#deps.clock.now(), why.permanent === true);
+    const ms = this.#redial.failed(this.#deps.clock.now());
+    return ms !== null && why.lasting === true ? Math.max(ms, this.#backoff.pause(true)) : ms;
   }
-  #wait(ms: number): void {
-    this.#retryAt = this.#deps.clock.now() + ms;
-    this.#retry.arm(ms);
-    this.#deps.log.emit({ kind: "link.retry", link: this.cfg.name, inSeconds: Math.round(ms / 100) / 10 });
+  /** Tells of it, and when the next try is; null: there is none. */
+  #down(why: Failure, ms: number | null): void {
+    if (ms !== null) {
+      this.#retryAt = this.#deps.clock.now() + ms;
+      this.#retry.arm(ms);
+    }
+    this.#deps.log.emit({ kind: "link.down", link: this.cfg.name, layer: why.layer, code: why.code, text: why.text });
+    if (ms !== null) this.#deps.log.emit({ kind: "link.retry", link: this.cfg.name, inSeconds: Math.round(ms / 100) / 10 });
   }
   #giveUp(): void {
     this.#wanted = false;
@@ -226,8 +237,7 @@ export class NasLink {
   #later(why: Failure): void {
     if (!this.#wanted || this.#attempt) return;
     this.#error = why;
-    this.#deps.log.emit({ kind: "link.down", link: this.cfg.name, layer: why.layer, code: why.code, text: why.text });
-    this.#wait(this.#netBackoff.pause(false));
+    this.#down(why, this.#backoff.pause(false));
   }
   #enter(state: LinkState): void {
     if (this.#state === state) return;
@@ -272,7 +282,7 @@ export class NasLink {
       phone: (a && this.#redial.phone) ?? "", speed: a?.speed ?? 0,
       signal: a?.network?.signal ?? null, operator: a?.network?.operator ?? null, user: up ? (a?.user ?? null) : null, ifname: nasDevice(this.cfg),
       mtu: up ? (a?.mtu ?? null) : null, local_ip: info?.local ?? null, remote_ip: info?.remote ?? null, local_ip6: a?.local6 ?? null, dns: info?.dns ?? [],
-      standby: !up && this.#demand?.isOpen ? this.#demand.addresses : null,
+      standby: this.#wanted && !up && this.#demand?.isOpen ? this.#demand.addresses : null,
       ppp: info && { auth: info.auth, mru: info.mru, peer_mru: info.peerMru },
       rx_bytes: t.rxBytes, tx_bytes: t.txBytes, rx_packets: t.rxPackets, tx_packets: t.txPackets,
       stages: this.#stages, drops: { ...this.#demand?.drops(), ...a?.channel?.drops(), ...a?.ppp?.drops() }, error: this.#error,

@@ -5,7 +5,7 @@ import type { Outcome } from "./conversation.ts";
 interface Meaning {
   readonly code: string;
   readonly text: string;
-  readonly permanent?: true;
+  readonly lasting?: true;
 }
 /** Longer words stand before their own beginnings. */
 const MEANINGS: ReadonlyMap<string, Meaning> = new Map([
@@ -16,7 +16,7 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map([
   ["NO ANSWER", { code: "no-answer", text: "nobody answers" }],
   ["VOICE", { code: "voice", text: "a person or a fax answered, no modem" }],
   ["DELAYED", { code: "delayed", text: "the modem refuses to dial this number again so soon" }],
-  ["BLACKLISTED", { code: "blacklisted", text: "the modem has put this number on its black list", permanent: true }],
+  ["BLACKLISTED", { code: "blacklisted", text: "the modem has put this number on its black list", lasting: true }],
   ["+CME ERROR", { code: "modem-error", text: "the mobile network or the SIM card refuses" }],
   ["+CMS ERROR", { code: "modem-error", text: "the mobile network refuses" }],
   ["ERROR", { code: "modem-error", text: "the modem does not take the command" }],
@@ -25,8 +25,8 @@ export const ABORTS: readonly string[] = [...MEANINGS.keys()];
 /** Before anything is dialled only these can be meant: the rest may be left over from an earlier call. */
 export const COMMAND_ABORTS: readonly string[] = ["+CME ERROR", "+CMS ERROR", "ERROR"];
 
-export function failure(code: string, text: string, permanent = false): Failure {
-  return permanent ? { layer: "modem", code, text, permanent } : { layer: "modem", code, text };
+export function failure(code: string, text: string, lasting = false): Failure {
+  return lasting ? { layer: "modem", code, text, lasting } : { layer: "modem", code, text };
 }
 const words = (text: string): string => `"${text.replaceAll('"', "'")}"`;
 
@@ -39,7 +39,7 @@ export function stepFailure(step: string, o: Outcome, wanted: string, seconds: n
   }
   const m = MEANINGS.get(o.what.toUpperCase());
   const text = `${step}: ${sent}, came back ${words(o.answer)}`;
-  return m ? failure(m.code, `${text}: ${m.text}`, m.permanent ?? false) : failure("modem-abort", text);
+  return m ? failure(m.code, `${text}: ${m.text}`, m.lasting ?? false) : failure("modem-abort", text);
 }
 
 /** Bits per second of "CONNECT 33600/ARQ/V34", 0 where it names none. */

@@ -15,6 +15,8 @@ export interface DialConfig {
   readonly init: readonly string[];
   /** Of the SIM card; asked for once, never guessed again. */
   readonly pin: Secret | null;
+  /** The card has had this PIN and did not say that it is right: it does not get it again. */
+  readonly pinSpent: boolean;
   /** Access point of a mobile network (AT+CGDCONT). */
   readonly apn: string | null;
   /** "ATDT". */
@@ -41,6 +43,8 @@ export interface DialOwner {
   /** A step begins, or has been answered; fit for people, secrets starred. */
   onStep(step: string, sent: string): void;
   onAnswer(step: string, received: string): void;
+  /** The PIN is about to be given, or was right. */
+  onPin(right: boolean): void;
   /** Before dialling, once, with an access point alone. */
   onNetwork(n: Network): void;
   /** `speed` in bits per second, 0 where the modem did not say. `rest`: bytes of PPP that came along already. */
@@ -60,6 +64,8 @@ const ASK_MS = 2000;
 const HELLOS = 10;
 const HELLO_MS = 1000;
 const MAX_PROMPTS = 6;
+/** The third wrong one locks the card. */
+const SPENT = "pin: the SIM card did not accept this PIN, and a third wrong one would lock it: correct the option pin, or restart l2tpsec when it is the card's that was changed";
 /** How a PPP frame begins: with everything escaped, or nothing, or from the protocol on. */
 const PPP_START = ["~\xff}#", "~\xff\x03", "~\xc0!"];
 const USER_PROMPT = ["ogin:", "sername:", "ser name:", "ser Name:"];
@@ -218,14 +224,17 @@ export class Dialer {
     });
   }
   #givePin(pin: Secret): void {
+    if (this.#cfg.pinSpent) return this.#fail(failure("pin-refused", SPENT, true));
     const ms = 2 * this.#cfg.commandMs;
     const give: Step = {
       name: "pin", send: [bytes("AT+CPIN="), { is: "secret", secret: pin }, bytes("\r")], expect: ["OK"], abort: COMMAND_ABORTS, match: "lines", timeoutMs: ms,
     };
-    // The third wrong one locks the card: a refusal is permanent.
+    this.#owner.onPin(false);
     this.#step(give, (o) => {
-      if (o.is === "found") this.#next();
-      else if (o.is === "abort") this.#fail({ ...stepFailure("pin", o, "OK", ms / 1000), code: "pin-refused", permanent: true });
+      if (o.is === "found") {
+        this.#owner.onPin(true);
+        this.#next();
+      } else if (o.is === "abort") this.#fail({ ...stepFailure("pin", o, "OK", ms / 1000), code: "pin-refused", lasting: true });
       else this.#fail(stepFailure("pin", o, "OK", ms / 1000));
     });
   }

@@ -33,11 +33,8 @@ export class Redial {
   get phone(): string | null {
     return this.#policy.phones[this.#at] ?? null;
   }
-  /**
-   * The attempt under `phone` ended at `now` (ms). Milliseconds until the next one may begin, or null: it was the last.
-   * `hopeless`: nothing will change by itself, wait the longest time.
-   */
-  failed(now: number, hopeless: boolean): number | null {
+  /** The attempt under `phone` ended at `now` (ms). Milliseconds until the next one may begin, or null: it was the last. */
+  failed(now: number): number | null {
     const { phones, maxSeconds, minSeconds, rounds, sameNumberSeconds } = this.#policy;
     if (this.phone !== null) this.#lastEnd.set(this.phone, now);
     let wait = NEXT_NUMBER_MS;
@@ -51,7 +48,6 @@ export class Redial {
       this.#pauseSeconds = Math.min(maxSeconds, this.#pauseSeconds * 2);
     }
     this.#cameThrough = false;
-    if (hopeless) wait = Math.max(wait, maxSeconds * 1000);
     const last = this.phone === null ? undefined : this.#lastEnd.get(this.phone);
     const own = last === undefined ? 0 : last + sameNumberSeconds * 1000 - now;
     return Math.round(Math.max(wait, own));

@@ -21,6 +21,8 @@ export interface Links extends DaemonApi {
   broken(name: string): string | null;
   /** reload(), silent when nothing changed. */
   refresh(): void;
+  /** There may be another way out now: no link waits for the end of its pause. */
+  hurry(): void;
 }
 
 /** proto_*() of netifd-proto.sh, as numbers on the bus. */
@@ -80,8 +82,8 @@ export class Netifd {
   readonly #wanted = new Set<string>();
   /** Interfaces that netifd believes up, with the address that it knows. */
   readonly #told = new Map<string, string>();
-  /** Interfaces that were given up until their configuration changes. */
-  readonly #blocked = new Set<string>();
+  /** Interfaces that ended as their options say, until somebody says ifup or changes these. */
+  readonly #over = new Set<string>();
 
   /** `zoneOf`: an interface's firewall zone, or null. */
   constructor(bus: Pick<Ubus, "call" | "listen">, links: Links, log: EventLog, zoneOf: (name: string) => string | null = () => null) {
@@ -100,7 +102,7 @@ export class Netifd {
     await this.#bus.listen(NETIFD, (_, e) => {
       const name = e["interface"];
       if (e["action"] !== "ifup" || typeof name !== "string" || this.#links.clientConfig(name) !== null) return;
-      for (const [n, s] of Object.entries(this.#links.status(null))) if (s.kind === "client" && s.retry_in !== null) this.#quietly(() => this.#links.up(n));
+      this.#links.hurry();
     });
   }
 
@@ -123,14 +125,14 @@ export class Netifd {
       }
       if (starting) continue;
       this.#wanted.delete(name);
-      if (state !== "down" || this.#place(name) !== null) this.#quietly(() => this.#links.down(name));
+      if (state !== "down" || this.#place(name) !== null || this.#links.broken(name) !== null) this.#quietly(() => this.#links.down(name));
     }
   }
 
   /** netifd sets the interface up. Throws RequestRefused; what is wrong with its configuration is told to netifd too. */
   setup(name: string, keep = false): void {
     this.#wanted.add(name);
-    this.#blocked.delete(name);
+    this.#over.delete(name);
     // The configuration is read first: netifd and this process are told of a change at the same time, in no order.
     this.#quietly(() => this.#links.refresh());
     const why = this.#links.broken(name);
@@ -216,18 +218,15 @@ export class Netifd {
   }
   #failed(name: string): void {
     const s = this.#status(name);
-    // Idle and not on demand: it stays down until somebody says ifup.
-    if (s?.kind === "nas" && s.error === null && s.standby === null && s.retry_in === null && s.role === "dial" && this.#wanted.has(name)) return this.#giveUp(name);
-    const error = s?.error;
-    if (!error) return; // it was asked to end
-    const code = error.code.toUpperCase().replaceAll("-", "_");
-    this.#error(name, code, error.text);
-    if (error.permanent !== true || !this.#wanted.has(name)) return;
-    this.#giveUp(name);
+    const error = s?.error ?? null;
+    if (error) this.#error(name, error.code.toUpperCase().replaceAll("-", "_"), error.text);
+    // The interface stays pending, whatever the error: down, netifd would take it for one that nobody wants any more. A call that
+    // was idle, without demand, or the last one of dial_attempts, is over because its options say so.
+    const over = s?.kind === "nas" && s.role === "dial" && s.standby === null && s.retry_in === null;
+    if (over && this.#wanted.has(name)) this.#end(name);
   }
-  /** What no retry can mend: netifd gives up, until somebody changes the configuration or says ifup. */
-  #giveUp(name: string): void {
-    this.#blocked.add(name);
+  #end(name: string): void {
+    this.#over.add(name);
     this.#notify({ action: ACTION.blockRestart, interface: name });
     this.#notify({ action: ACTION.setupFailed, interface: name });
   }
@@ -236,10 +235,10 @@ export class Netifd {
   }
   /** Secrets are unknown to netifd, so it does not see when one changes. */
   #changed(name: string): void {
-    const blocked = this.#blocked.delete(name);
+    const over = this.#over.delete(name);
     this.#ask("status", { interface: name }).then((s) => {
       if (s?.["up"] === true || s?.["pending"] === true) this.#quietly(() => this.#start(name));
-      else if (blocked && s !== null) return this.#ask("up", { interface: name });
+      else if (over && s !== null) return this.#ask("up", { interface: name });
       return null;
     }, () => {});
   }

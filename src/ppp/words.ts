@@ -1,5 +1,5 @@
 import type { Failure } from "../core/errors.ts";
 
-export function failure(code: string, text: string, permanent = false): Failure {
-  return permanent ? { layer: "ppp", code, text, permanent } : { layer: "ppp", code, text };
+export function failure(code: string, text: string, lasting = false): Failure {
+  return lasting ? { layer: "ppp", code, text, lasting } : { layer: "ppp", code, text };
 }

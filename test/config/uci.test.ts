@@ -129,12 +129,12 @@ describe("a router's files", () => {
     const r = loadUci(files(NETWORK + bad));
     assert.deepEqual(r.config.interfaces.map((c) => c.name), ["hq"]);
     assert.deepEqual([...r.config.broken.keys()], ["bad"]);
-    assert.match(r.config.broken.get("bad") ?? "", /^network\.bad\.encap: .*; network\.bad\.mtu: /);
+    assert.match(r.config.broken.get("bad")?.why ?? "", /^network\.bad\.encap: .*; network\.bad\.mtu: /);
     assert.deepEqual([...r.config.raw.keys()], ["interface hq", "daemon", "server lns", "user branch1"]);
     // Also when sections contradict one another: the later one goes.
     const twin = loadUci(files(`${NETWORK}config interface 'hq2'\n option proto l2tpsec\n option server a\n option psk x\n option pppname l2tps-hq\n`, `${OWN}config server 'hq'\n option psk x\n option local_ip 10.1.1.1\n option listen 10.1.1.2\n`));
     assert.deepEqual(twin.config.interfaces.map((c) => c.name), ["hq"]);
-    assert.deepEqual([...twin.config.broken], [["hq2", "network.hq2.pppname: l2tps-hq is the netdev of hq already"]], "the interface hq runs, whatever a server of its name says");
+    assert.deepEqual([...twin.config.broken], [["hq2", { why: "network.hq2.pppname: l2tps-hq is the netdev of hq already", guarded: [] }]], "the interface hq runs, whatever a server of its name says");
     // A daemon section with a wrong option still counts for the rest of it.
     const d = loadUci(files(NETWORK, "config daemon\n option log loud\n option control /tmp/x.sock\n"));
     assert.deepEqual([d.config.daemon.log, d.config.daemon.control, d.faults.length], ["info", "/tmp/x.sock", 1]);

@@ -158,6 +158,7 @@ describe("mobile networks", () => {
     assert.equal(r.seen.connected.length, 1);
     assert.ok(!JSON.stringify(r.seen).includes("4711"), "the PIN is starred, also in its echo");
     assert.ok(r.seen.steps.includes("pin: AT+CPIN=***"));
+    assert.deepEqual(r.seen.pins, [false, true], "given, and right");
   });
   test("signal and operator, where the modem tells; without an access point it is not asked", () => {
     const said: Record<string, string> = { "AT+CSQ": "+CSQ: 23,99", "AT+COPS?": '+COPS: 0,0,"Net\u001b[31m work",7' };
@@ -192,7 +193,7 @@ describe("mobile networks", () => {
       const r = rig(cfg, (l) => (l === "AT+CPIN?" ? `\r\n${said}\r\n` : l.startsWith("AT+CPIN=") ? "\r\n+CME ERROR: incorrect password\r\n" : good(l)));
       r.dialer.start();
       r.clock.advance(60_000);
-      assert.deepEqual(r.seen.failures.map((f) => [f.code, f.permanent]), [[code, true]]);
+      assert.deepEqual(r.seen.failures.map((f) => [f.code, f.lasting]), [[code, true]]);
       assert.ok(r.line.sent.filter((s) => s.includes("4711")).length <= 1);
       assert.ok(!JSON.stringify(r.seen).includes("4711"));
     }

@@ -18,6 +18,7 @@ function watch(log: string[]) {
   return {
     onStep: (step: string, sent: string) => void log.push(`${step}: ${sent}`),
     onAnswer: () => {},
+    onPin: () => {},
     onNetwork: () => {},
     onConnected: (speed: number, _answer: string, rest: Uint8Array) => void log.push(`connected ${speed} ${JSON.stringify(latin1(rest).replace(/^\n/, ""))}`),
     onFailed: (why: Failure) => void log.push(`failed ${why.code}`),
@@ -200,7 +201,7 @@ describe("redialling", () => {
     const seen: (string | null)[] = [];
     for (const seconds of [2, 10, 2, 20, 2, 40, 2, 60, 2, 60]) {
       seen.push(r.phone);
-      const wait = r.failed(now, false);
+      const wait = r.failed(now);
       if (seconds === 2) assert.equal(wait, 2000);
       else near(wait, seconds);
       now += wait ?? 0;
@@ -209,28 +210,28 @@ describe("redialling", () => {
   });
   test("one number is never dialled again before its own pause is over", () => {
     const r = new Redial({ ...policy, phones: ["1"], minSeconds: 1, sameNumberSeconds: 30 }, testCrypto());
-    assert.equal(r.failed(1000, false), 30_000);
+    assert.equal(r.failed(1000), 30_000);
     const many = new Redial({ ...policy, minSeconds: 1, sameNumberSeconds: 30 }, testCrypto());
-    assert.equal(many.failed(0, false), 2000);
-    assert.equal(many.failed(4000, false), 26_000);
+    assert.equal(many.failed(0), 2000);
+    assert.equal(many.failed(4000), 26_000);
   });
   test("so many rounds and no more; a call that came through begins anew with its number", () => {
     const r = new Redial({ ...policy, rounds: 2 }, testCrypto());
-    assert.equal(r.failed(0, false), 2000);
-    near(r.failed(0, false), 10);
-    assert.equal(r.failed(20_000, false), 2000);
+    assert.equal(r.failed(0), 2000);
+    near(r.failed(0), 10);
+    assert.equal(r.failed(20_000), 2000);
     r.succeeded();
     assert.equal(r.phone, "2");
-    near(r.failed(100_000, false), 10);
+    near(r.failed(100_000), 10);
     assert.equal(r.phone, "2");
-    near(r.failed(200_000, false), 10);
-    assert.equal(r.failed(300_000, false), 2000);
-    assert.equal(r.failed(400_000, false), null);
+    near(r.failed(200_000), 10);
+    assert.equal(r.failed(300_000), 2000);
+    assert.equal(r.failed(400_000), null);
   });
-  test("hopeless: the longest pause; a line without numbers backs off all the same", () => {
+  test("a line without numbers backs off all the same", () => {
     const r = new Redial({ ...policy, phones: [] }, testCrypto());
     assert.equal(r.phone, null);
-    assert.equal(r.failed(0, true), 60_000);
-    near(r.failed(0, false), 20);
+    near(r.failed(0), 10);
+    near(r.failed(0), 20);
   });
 });

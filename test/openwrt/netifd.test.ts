@@ -16,6 +16,7 @@ const HQ = `config interface 'hq'
 	option defaultroute '0'
 `;
 
+const NETWORKS = ["192.168.20.0/24", "10.8.0.0/16"];
 const UPDATE = {
   action: 0, ifname: "l2tps-hq", "link-up": true, "address-external": true, keep: false, ipaddr: [{ ipaddr: "10.99.0.100", mask: "32", ptp: "10.99.0.1" }],
   routes: [{ target: "192.168.20.0", netmask: "24" }, { target: "10.8.0.0", netmask: "16" }], dns: ["10.99.0.53"], data: { server: "198.51.100.2", mtu: 1400 }, interface: "hq",
@@ -65,22 +66,62 @@ test("the link is lost and comes back without netifd's doing", async () => {
   assert.equal(r.netifd.at("hq").errors[0]?.[0], "PEER_TERMINATED");
 });
 
-test("a wrong password or key: an error for LuCI, no retry; the right one brings the link up by itself", async () => {
+test("a wrong password or key: the error for LuCI at once, pending and blocked for ever; the right one brings the link up by itself", async () => {
   for (const [from, to, code] of [["wonderland", "wrong", "AUTH_FAILED"], ["swordfish", "wrong", "PSK_MISMATCH"]] as const) {
     const r = new Router(HQ.replace(from, to));
     r.netifd.add("hq");
     await r.startDaemon();
     r.netifd.up("hq");
-    await r.until("given up", 60_000, () => r.netifd.at("hq").state === "down");
+    await r.until("the error", 10_000, () => r.netifd.at("hq").errors.length > 0);
     assert.equal(r.netifd.at("hq").errors[0]?.[0], code);
-    assert.equal(r.netifd.at("hq").autostart, false);
-    await r.run(2000);
-    assert.deepEqual([r.netifd.at("hq").state, r.daemon.status("hq")["hq"]?.state], ["down", "down"]);
+    r.netifd.at("hq").errors.length = 0;
+    await r.until("the next try", 50_000, () => r.netifd.at("hq").errors.length > 0);
+    assert.deepEqual([r.netifd.at("hq").state, r.netifd.at("hq").autostart, r.daemon.status("hq")["hq"]?.state], ["setup", true, "down"]);
+    assert.deepEqual(r.plane.net.blocked, NETWORKS);
     // netifd does not know secrets, so a reload of the daemon is all that tells of a new one.
     r.text = HQ;
     assert.equal(r.daemon.reload(), "interface hq");
-    await r.isUp();
+    await r.until("up", 10_000, () => r.netifd.at("hq").state === "up");
+    r.netifd.down("hq");
+    await r.until("down", 3000, () => r.netifd.at("hq").state === "down");
+    assert.deepEqual(r.plane.net.blocked, [], "nobody wants it");
   }
+});
+
+test("a section with a fault goes on guarding what it guarded, and from boot what can be read of it", async () => {
+  const BAD = `${HQ}\toption mtu '9'\n`;
+  const r = new Router(HQ);
+  r.netifd.add("hq");
+  await r.startDaemon();
+  r.netifd.up("hq");
+  await r.isUp();
+  r.text = BAD;
+  r.daemon.reload();
+  await r.until("down", 5000, () => r.netifd.at("hq").state === "setup");
+  await r.run(5000);
+  assert.deepEqual(r.plane.net.blocked, NETWORKS);
+  r.text = HQ;
+  r.daemon.reload();
+  await r.isUp();
+  assert.deepEqual(r.plane.net.blocked, NETWORKS);
+  r.text = BAD;
+  r.daemon.reload();
+  await r.until("down", 5000, () => r.netifd.at("hq").state === "setup");
+  r.netifd.down("hq");
+  await r.run(3000);
+  assert.deepEqual([r.netifd.at("hq").state, r.plane.net.blocked], ["down", []]);
+
+  const boot = new Router(`${BAD}\tlist routes 'nonsense'\n`);
+  boot.netifd.add("hq");
+  await boot.startDaemon();
+  assert.deepEqual(boot.plane.net.blocked, [], "netifd decides");
+  boot.netifd.up("hq");
+  await boot.run(1000);
+  assert.deepEqual([boot.netifd.at("hq").errors[0]?.[0], boot.plane.net.blocked], ["INVALID_CONFIG", NETWORKS]);
+  boot.text = "";
+  boot.daemon.reload();
+  await boot.run(1000);
+  assert.deepEqual(boot.plane.net.blocked, []);
 });
 
 test("everything else is told and retried", async () => {

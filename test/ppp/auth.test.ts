@@ -108,10 +108,10 @@ describe("messages of MS-CHAPv2", () => {
     ["M=E=648 not this one", "auth-failed", /no reason given.*E=648 not/, true],
     ["E=99999999999999999999 R=7 C=xyz V=", "auth-failed", /no reason given/, true],
   ];
-  for (const [message, code, words, permanent] of refusals) {
+  for (const [message, code, words, lasting] of refusals) {
     test(`"${message}" in words`, () => {
       const f = refusalInWords("alice", utf8(message));
-      assert.deepEqual([f.code, f.permanent ?? false, f.layer], [code, permanent, "ppp"]);
+      assert.deepEqual([f.code, f.lasting ?? false, f.layer], [code, lasting, "ppp"]);
       assert.match(f.text, words);
       assert.match(f.text, /alice/);
     });

@@ -225,7 +225,7 @@ describe("EAP-TLS inside EAP", () => {
   test("without libssl, and with a file that is none", () => {
     for (const [made, code] of [[null, "no-tls"], ["key: is not that of the certificate", "bad-certificate"]] as const) {
       const s = new EapTls({ tlsClient: () => made }, CREDENTIALS).input(START);
-      assert.ok("failed" in s && s.failed.code === code && s.failed.permanent);
+      assert.ok("failed" in s && s.failed.code === code && s.failed.lasting);
     }
     const s = new EapTls(null, CREDENTIALS).input(START);
     assert.ok("failed" in s && s.failed.code === "no-tls");

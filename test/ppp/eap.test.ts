@@ -103,7 +103,7 @@ describe("EAP: our client", () => {
     const plain = client("c227");
     plain.peer.say(eap, FAILURE, 2);
     plain.clock.advance(10_000);
-    assert.deepEqual([plain.side.downs[0]?.code, plain.side.downs[0]?.permanent], ["auth-failed", true]);
+    assert.deepEqual([plain.side.downs[0]?.code, plain.side.downs[0]?.lasting], ["auth-failed", true]);
   });
   test("a repeated Request gets the very same Response; requests without end come to one", () => {
     const { side, peer, clock } = client("c227");

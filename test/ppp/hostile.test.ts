@@ -256,7 +256,7 @@ describe("what a server tells a client", () => {
     for (const body of [utf8(`S=${"0".repeat(40)} M=hi`), utf8("M=hi"), new Uint8Array(0)]) {
       const { clock, side } = mschap(() => [3, body]);
       clock.advance(10_000);
-      assert.deepEqual([side.downs[0]?.code, side.downs[0]?.permanent], ["server-not-authentic", true]);
+      assert.deepEqual([side.downs[0]?.code, side.downs[0]?.lasting], ["server-not-authentic", true]);
     }
   });
   test("E=648 and its sisters in words", () => {
@@ -287,7 +287,7 @@ describe("what a server tells a client", () => {
         if (id <= 5) assert.deepEqual(r.peer.options(lcp, CODE.configureNak).map((o) => hex(o.data)), ["c22381"]);
       }
       r.clock.advance(10_000);
-      assert.deepEqual([r.side.downs[0]?.code, r.side.downs[0]?.permanent], ["no-common-auth", true]);
+      assert.deepEqual([r.side.downs[0]?.code, r.side.downs[0]?.lasting], ["no-common-auth", true]);
       assert.match(r.side.downs[0]?.text ?? "", new RegExp(`asks for ${name}, this side answers to MS-CHAPv2, CHAP-MD5, MS-CHAP, EAP, PAP`));
       assert.deepEqual(r.side.events.filter((e) => e.kind === "ppp.rejected").map((e) => e.what), [`LCP option: ${name}`]);
     });

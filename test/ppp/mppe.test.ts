@@ -343,7 +343,7 @@ describe("sessions that insist on encryption", () => {
     c.session.start();
     s.session.start();
     clock.advance(9000);
-    assert.deepEqual([c.downs[0]?.code, c.downs[0]?.permanent], ["no-encryption", true]);
+    assert.deepEqual([c.downs[0]?.code, c.downs[0]?.lasting], ["no-encryption", true]);
   });
   test("what cannot be decrypted ends the session; what comes twice does not", () => {
     const { clock, b, lines } = sessions({ mppe: 128 }, { mppe: 128 });

@@ -27,7 +27,7 @@ describe("two sessions on one wire", () => {
       const { clock, c, s } = pair({ identity }, { require: [method] });
       clock.advance(20_000);
       assert.deepEqual([c.downs.length, s.downs.length, c.ups.length, s.ups.length, s.admitted.length], [1, 1, 0, 0, 0]);
-      assert.deepEqual([c.downs[0]?.code, c.downs[0]?.permanent, c.downs[0]?.layer], ["auth-failed", true, "ppp"]);
+      assert.deepEqual([c.downs[0]?.code, c.downs[0]?.lasting, c.downs[0]?.layer], ["auth-failed", true, "ppp"]);
       assert.match(c.downs[0]?.text ?? "", /alice/);
       assert.ok(["auth-failed", "peer-terminated"].includes(s.downs[0]?.code ?? ""), s.downs[0]?.code);
       assert.deepEqual(clock.pending(), []);
@@ -51,7 +51,7 @@ describe("two sessions on one wire", () => {
     clock.advance(30_000);
     assert.equal(s.downs[0]?.code, "no-common-auth");
     assert.match(s.downs[0]?.text ?? "", /MS-CHAPv2.*PAP/);
-    assert.deepEqual([c.downs[0]?.code, c.downs[0]?.permanent], ["no-common-auth", true]);
+    assert.deepEqual([c.downs[0]?.code, c.downs[0]?.lasting], ["no-common-auth", true]);
     assert.match(c.downs[0]?.text ?? "", /PAP.*MS-CHAPv2/);
   });
   test("a client without a user says so when it is asked for one", () => {

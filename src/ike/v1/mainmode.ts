@@ -444,7 +444,7 @@ export class MainMode {
   #silence(): Failure {
     if (this.#expect === 2) return failure("no-answer", `no answer from ${this.#peer()} on UDP ${this.#remote.port}`);
     // a guess: it could also have died just now
-    if (this.#expect === 6) return { ...this.#pskMismatch(`no answer to our authentication on UDP ${this.#remote.port}`), permanent: false };
+    if (this.#expect === 6) return { ...this.#pskMismatch(`no answer to our authentication on UDP ${this.#remote.port}`), lasting: false };
     return failure("no-answer", `${this.#peer()} stopped answering during the key exchange`);
   }
   #pskMismatch(sign: string): Failure {

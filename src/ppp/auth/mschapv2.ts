@@ -97,16 +97,16 @@ export function failureMessageV1(freshChallenge: Uint8Array): Uint8Array {
 interface Reason {
   readonly code: string;
   readonly words: string;
-  readonly permanent: boolean;
+  readonly lasting: boolean;
 }
 // RFC 2759 §6
 const REASONS: ReadonlyMap<number, Reason> = new Map([
-  [646, { code: "restricted-hours", words: "this user may not log in at this hour", permanent: false }],
-  [647, { code: "account-disabled", words: "the account is disabled", permanent: true }],
-  [648, { code: "password-expired", words: "the password has expired and must be changed at the server first", permanent: true }],
-  [649, { code: "no-dialin-permission", words: "this user has no dial-in permission", permanent: true }],
-  [691, { code: "auth-failed", words: "wrong user name or password", permanent: true }],
-  [709, { code: "password-change-failed", words: "the server could not change the password", permanent: true }],
+  [646, { code: "restricted-hours", words: "this user may not log in at this hour", lasting: false }],
+  [647, { code: "account-disabled", words: "the account is disabled", lasting: true }],
+  [648, { code: "password-expired", words: "the password has expired and must be changed at the server first", lasting: true }],
+  [649, { code: "no-dialin-permission", words: "this user has no dial-in permission", lasting: true }],
+  [691, { code: "auth-failed", words: "wrong user name or password", lasting: true }],
+  [709, { code: "password-change-failed", words: "the server could not change the password", lasting: true }],
 ]);
 
 export interface Refusal {
@@ -143,5 +143,5 @@ export function refusalInWords(user: string, message: Uint8Array, method = "MS-C
   const reason = REASONS.get(r.error);
   const why = reason?.words ?? (r.error === 0 ? "no reason given" : `error ${r.error}`);
   const text = `the server refuses user "${user}" with ${method}: ${why}${r.error === 0 ? "" : ` (E=${r.error})`}${said(r.message)}`;
-  return failure(reason?.code ?? "auth-failed", text, reason?.permanent ?? true);
+  return failure(reason?.code ?? "auth-failed", text, reason?.lasting ?? true);
 }

@@ -1,0 +1,96 @@
+// What becomes of a link after a failure, and of what it blocks: whole daemons on the virtual clock.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { client, clientConf, SERVER_CONF, type Site, World } from "./world.ts";
+
+function pair(more = "", lns = SERVER_CONF): { w: World; a: Site; b: Site } {
+  const w = new World();
+  const b = w.site(w.net.host("lns", ["198.51.100.2"]), lns);
+  const a = w.site(w.net.host("hq", ["203.0.113.2"]), clientConf(more));
+  return { w, a, b };
+}
+/** How many blocks of `prefix` there are after every single change, from now on. */
+function watched(s: Site, prefix: string): { least: number } {
+  const net = s.plane.net;
+  const seen = { least: net.blocked.filter((p) => p === prefix).length };
+  const look = (): void => {
+    seen.least = Math.min(seen.least, net.blocked.filter((p) => p === prefix).length);
+  };
+  const block = net.blockRoutes.bind(net);
+  net.blockRoutes = (list) => {
+    const undo = block(list);
+    look();
+    return async () => {
+      await undo();
+      look();
+    };
+  };
+  return seen;
+}
+
+test("a wrong key or password: tried for ever, ever slower, and what may only leave by the link is blocked all the time", async () => {
+  for (const [server, code] of [[SERVER_CONF.replace("swordfish", "other"), "psk-mismatch"], [SERVER_CONF.replaceAll("wonderland", "other"), "auth-failed"]] as const) {
+    const { w, a, b } = pair("", server);
+    const tries: number[] = [];
+    for (let n = 0; n < 7; n++) {
+      while (a.events.filter((e) => e.kind === "link.down").length <= n) await (Number(client(a).retry_in) > 2 ? w.run(1000, 1000) : w.run(100));
+      assert.equal(client(a).error?.code, code);
+      assert.deepEqual(a.plane.net.blocked, ["192.168.20.0/24"]);
+      tries.push(client(a).retry_in ?? 0);
+    }
+    for (const [i, s] of [30, 60, 120, 240, 300, 300, 300].entries()) assert.ok((tries[i] ?? 0) >= s * 0.74 && (tries[i] ?? 0) <= s * 1.26, `${code}: ${tries.join(" ")}`);
+    b.reload(SERVER_CONF);
+    await w.until(() => client(a).state === "up", 420_000, "the server that came back", a);
+  }
+});
+
+test("a WAN that comes and goes does not make a wrong password fast", async () => {
+  const { w, a } = pair("", SERVER_CONF.replaceAll("wonderland", "other"));
+  const since = w.clock.now();
+  for (let i = 0; i < 1200; i++) {
+    a.daemon.hurry();
+    await w.run(500, 100);
+  }
+  const tries = a.events.filter((e) => e.kind === "link.down").length;
+  assert.ok(w.clock.now() - since >= 600_000 && tries >= 15 && tries <= 21, `${tries} in ten minutes`);
+  // A person is another thing.
+  a.daemon.up("hq");
+  await w.until(() => client(a).state !== "down", 100, "a try at once", a);
+});
+
+test("reload, another server, a shorter and a longer list of networks: no moment without the block", async () => {
+  const { w, a } = pair();
+  await w.until(() => client(a).state === "up", 10_000, "up", a);
+  const seen = watched(a, "192.168.20.0/24");
+  for (const conf of [clientConf("mtu = 1300"), clientConf("", "198.51.100.77"), clientConf().replace("192.168.20.0/24", "192.168.20.0/24 10.9.0.0/16"), clientConf("auto = no")]) {
+    a.reload(conf);
+    await w.run(4000);
+    assert.equal(seen.least, 1, conf);
+    assert.equal(new Set(a.plane.net.blocked).size, a.plane.net.blocked.length, "nothing is blocked twice");
+  }
+  assert.deepEqual(a.plane.net.blocked, ["192.168.20.0/24"]);
+  a.reload(clientConf("ipsec = off").replace("psk = swordfish", ""));
+  await w.run(4000);
+  assert.deepEqual(a.plane.net.blocked, [], "a link in the clear guards nothing");
+  a.reload(clientConf());
+  await w.run(4000);
+  assert.deepEqual(a.plane.net.blocked, ["192.168.20.0/24"]);
+  a.reload("[daemon]\n");
+  await w.run(4000);
+  assert.deepEqual(a.plane.net.blocked, [], "nobody wants the link any more");
+});
+
+test("taken down by hand it guards nothing; down and up in one breath, it does", async () => {
+  const { w, a } = pair();
+  await w.until(() => client(a).state === "up", 10_000, "up", a);
+  a.daemon.down("hq");
+  await w.run(3000);
+  assert.deepEqual(a.plane.net.blocked, []);
+  a.daemon.up("hq");
+  await w.until(() => client(a).state === "up", 10_000, "up", a);
+  const seen = watched(a, "192.168.20.0/24");
+  a.daemon.down("hq");
+  a.daemon.up("hq");
+  await w.run(3000);
+  assert.deepEqual([seen.least, a.plane.net.blocked], [1, ["192.168.20.0/24"]]);
+});
