@@ -150,12 +150,14 @@ uint8_t *esp_seal(struct esp *e, uint32_t spi, uint32_t seq, uint8_t next, uint8
 	size_t before = 8u + e->iv;
 	size_t pad = (e->align - (*len + 2) % e->align) % e->align;
 	size_t text = *len + pad + 2;
-	uint8_t *h = p - before, *icv = p + text;
+	uint8_t *h, *icv;
 	uint8_t digest[64], n12[12];
 	int got;
 
 	if (head < before || tail < pad + 2 + e->icv)
 		return NULL;
+	h = p - before;
+	icv = p + text;
 	for (size_t i = 0; i < pad; i++)
 		p[*len + i] = (uint8_t)(i + 1);
 	p[*len + pad] = (uint8_t)pad;
@@ -185,15 +187,18 @@ uint8_t *esp_seal(struct esp *e, uint32_t spi, uint32_t seq, uint8_t next, uint8
 enum esp_result esp_open(struct esp *e, uint8_t *p, size_t len, uint8_t **out, size_t *out_len, uint8_t *next)
 {
 	const struct ossl *o = e->o;
-	size_t before = 8u + e->iv;
-	size_t text = len - before - e->icv;
-	uint8_t *body = p + before, *icv = body + text;
+	size_t before = 8u + e->iv, text, pad;
+	uint8_t *body, *icv;
 	uint8_t digest[64], n12[12];
-	size_t pad;
 	int got;
 
-	if (len < before + e->icv + 2u || text % e->align != 0)
+	if (len < before + e->icv + 2u)
 		return ESP_SHORT;
+	text = len - before - e->icv;
+	if (text % e->align != 0)
+		return ESP_SHORT;
+	body = p + before;
+	icv = body + text;
 	if (e->aead) {
 		nonce(e, p + 8, n12);
 		if (o->cipher_init(e->cipher, NULL, NULL, NULL, n12, 0) <= 0 ||

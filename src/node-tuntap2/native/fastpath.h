@@ -49,19 +49,26 @@ struct tt_call {
 	uint16_t ns;
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
 };
+struct tt_lengths { /* what prefix lengths one family has on a device */
+	uint32_t routes[129];
+	uint64_t present[3]; /* bit n: routes[n] is not 0 */
+};
 struct tt_dev {
 	uint32_t id, users; /* users 0: free */
-	uint32_t lengths[33], lengths6[129]; /* routes of each prefix length */
-	uint64_t present, present6[3];	     /* bit n: lengths[n] is not 0 */
+	struct tt_lengths ip4, ip6;
 };
-struct tt_route6 { /* does not fit a key of 64 bits */
+#define ROUTE_KEY 5 /* words: the prefix; place of the device << 16 | bytes of an address << 8 | length */
+struct tt_route {
 	struct tt_obj obj;
-	uint32_t dev, length, call;
-	uint8_t prefix[16];
+	uint32_t next; /* place + 1 in the same chain */
+	uint32_t call; /* 0: not in a chain yet */
+	uint32_t key[ROUTE_KEY];
 };
 struct tt_fp {
-	struct tt_pool flows, sas, calls, routes6;
-	struct tt_map spis, ids, routes, places6; /* spi, tunnel << 16 | call, route_key() and route6_key() to handles */
+	struct tt_pool flows, sas, calls, routes;
+	struct tt_map spis, ids; /* spi and tunnel << 16 | call to handles: we choose both, so nobody chooses collisions */
+	uint32_t *chains, chain_mask; /* of routes, place + 1 */
+	uint64_t route_seed[ROUTE_KEY + 1];
 	struct tt_dev *devs;
 	uint32_t ndevs;
 	uint32_t news; /* flows with news */
@@ -104,8 +111,7 @@ uint32_t fp_next_mapping(const struct tt_fp *fp);
 uint32_t fp_next_unknown_spi(struct tt_fp *fp, uint8_t into[TT_ADDR]);
 
 /* Handle of the call that `ip` (4 bytes, or 16) belongs to on a device, 0: none. */
-uint32_t fp_lookup(const struct tt_fp *fp, const struct tt_dev *dev, const uint8_t *ip);
-uint32_t fp_lookup6(const struct tt_fp *fp, const struct tt_dev *dev, const uint8_t *ip);
+uint32_t fp_lookup(const struct tt_fp *fp, const struct tt_dev *dev, const uint8_t *ip, size_t size);
 const struct tt_dev *fp_dev(const struct tt_fp *fp, uint32_t id);
 
 /* packet part: fptx.c, fprx.c. The ring has been checked up to n. */

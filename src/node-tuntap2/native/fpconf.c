@@ -20,7 +20,11 @@ struct tt_fp *fp_new(void)
 	pool_init(&fp->flows, sizeof(struct tt_flow));
 	pool_init(&fp->sas, sizeof(struct tt_sa));
 	pool_init(&fp->calls, sizeof(struct tt_call));
-	pool_init(&fp->routes6, sizeof(struct tt_route6));
+	pool_init(&fp->routes, sizeof(struct tt_route));
+	if (ossl()->random((uint8_t *)fp->route_seed, sizeof fp->route_seed) <= 0) {
+		free(fp);
+		return NULL;
+	}
 	return fp;
 }
 
@@ -44,11 +48,10 @@ void fp_free(struct tt_fp *fp)
 	pool_free(&fp->flows);
 	pool_free(&fp->sas);
 	pool_free(&fp->calls);
-	pool_free(&fp->routes6);
+	pool_free(&fp->routes);
 	map_free(&fp->spis);
 	map_free(&fp->ids);
-	map_free(&fp->routes);
-	map_free(&fp->places6);
+	free(fp->chains);
 	free(fp->devs);
 	free(fp);
 }

@@ -43,68 +43,126 @@ const struct tt_dev *fp_dev(const struct tt_fp *fp, uint32_t id)
 	return NULL;
 }
 
-static uint64_t route_key(uint32_t dev, uint32_t length, uint32_t ip)
+/* ---- the table: prefixes of both families on all devices, chained by hash ---- */
+
+static void key_of(uint32_t key[ROUTE_KEY], uint32_t place, const uint8_t *prefix, size_t size, uint32_t length)
 {
-	return (uint64_t)dev << 40 | (uint64_t)length << 32 | ip;
+	for (size_t i = 0; i < 4; i++)
+		key[i] = i * 4 < size ? rd32(prefix + i * 4) : 0;
+	key[4] = place << 16 | (uint32_t)size << 8 | length;
 }
-static uint32_t mask_of(uint32_t length)
+
+/* Zeroes what is behind the first `length` bits. */
+static void mask_key(uint32_t key[ROUTE_KEY], uint32_t length)
 {
-	return length ? 0xffffffffu << (32 - length) : 0;
-}
+	for (uint32_t i = 0; i < 4; i++) {
+		uint32_t bits = length <= i * 32 ? 0 : length - i * 32;
 
-uint32_t fp_lookup(const struct tt_fp *fp, const struct tt_dev *dev, const uint8_t *at)
-{
-	uint32_t ip = rd32(at), place = (uint32_t)(dev - fp->devs);
-	uint64_t left = dev->present;
-
-	while (left) {
-		uint32_t length = 63 - (uint32_t)__builtin_clzll(left);
-		uint32_t call = map_get(&fp->routes, route_key(place, length, ip & mask_of(length)));
-
-		if (call)
-			return call;
-		left &= ~(1ull << length);
+		if (bits < 32)
+			key[i] &= bits ? 0xffffffffu << (32 - bits) : 0;
 	}
-	return 0;
+	key[4] = (key[4] & ~0xffu) | length;
 }
 
-static uint64_t route6_key(uint32_t dev, uint32_t length, const uint8_t prefix[16])
+/*
+ * A peer chooses parts of its prefix, so it must not be able to choose which chain it is in: with secret factors any two keys meet
+ * once in 2^32 (multiply-shift of vectors; Thorup, "High speed hashing for integers and strings", 3.4).
+ */
+static uint32_t hash_of(const struct tt_fp *fp, const uint32_t key[ROUTE_KEY])
 {
-	uint64_t high, low;
+	uint64_t h = fp->route_seed[ROUTE_KEY];
 
-	memcpy(&high, prefix, sizeof high);
-	memcpy(&low, prefix + 8, sizeof low);
-	high = (high ^ ((uint64_t)dev << 32 | length)) * 0x9e3779b97f4a7c15u;
-	return ((high ^ high >> 29) + low) * 0xbf58476d1ce4e5b9u;
-}
-static void mask6(uint8_t out[16], const uint8_t *in, uint32_t length)
-{
-	uint32_t whole = length / 8;
-
-	memset(out, 0, 16);
-	memcpy(out, in, whole);
-	if (length % 8)
-		out[whole] = in[whole] & (uint8_t)(0xff00 >> length % 8);
-}
-static struct tt_route6 *find6(const struct tt_fp *fp, uint32_t place, const uint8_t prefix[16], uint32_t length)
-{
-	struct tt_route6 *r = pool_get(&fp->routes6, map_get(&fp->places6, route6_key(place, length, prefix)));
-
-	return r && r->dev == place && r->length == length && !memcmp(r->prefix, prefix, 16) ? r : NULL;
+	for (int i = 0; i < ROUTE_KEY; i++)
+		h += fp->route_seed[i] * key[i];
+	return (uint32_t)(h >> 32);
 }
 
-uint32_t fp_lookup6(const struct tt_fp *fp, const struct tt_dev *dev, const uint8_t *ip)
+static struct tt_route *find(const struct tt_fp *fp, const uint32_t key[ROUTE_KEY])
 {
-	uint32_t place = (uint32_t)(dev - fp->devs);
-	uint8_t prefix[16];
+	uint32_t at = fp->chains ? fp->chains[hash_of(fp, key) & fp->chain_mask] : 0;
 
+	while (at) {
+		struct tt_route *r = pool_at(&fp->routes, at - 1);
+
+		if (!memcmp(r->key, key, sizeof r->key))
+			return r;
+		at = r->next;
+	}
+	return NULL;
+}
+
+/* At least as many chains as there are places for routes. */
+static bool more_chains(struct tt_fp *fp)
+{
+	uint32_t n = 16, *chains;
+
+	while (n < fp->routes.count)
+		n *= 2;
+	if (fp->chains && n - 1 <= fp->chain_mask)
+		return true;
+	chains = calloc(n, sizeof *chains);
+	if (!chains)
+		return false;
+	free(fp->chains);
+	fp->chains = chains;
+	fp->chain_mask = n - 1;
+	for (uint32_t i = 0; i < fp->routes.count; i++) {
+		struct tt_route *r = pool_at(&fp->routes, i);
+		uint32_t *head;
+
+		if (!r->obj.handle || !r->call)
+			continue;
+		head = &fp->chains[hash_of(fp, r->key) & fp->chain_mask];
+		r->next = *head;
+		*head = i + 1;
+	}
+	return true;
+}
+
+static bool insert(struct tt_fp *fp, const uint32_t key[ROUTE_KEY], uint32_t call)
+{
+	struct tt_route *r = pool_add(&fp->routes);
+	uint32_t *head;
+
+	if (!r)
+		return false;
+	if (!more_chains(fp)) {
+		pool_remove(&fp->routes, r);
+		return false;
+	}
+	memcpy(r->key, key, sizeof r->key);
+	r->call = call;
+	head = &fp->chains[hash_of(fp, key) & fp->chain_mask];
+	r->next = *head;
+	*head = r->obj.handle & 0xffff;
+	return true;
+}
+
+static void take_out(struct tt_fp *fp, struct tt_route *r)
+{
+	uint32_t *at = &fp->chains[hash_of(fp, r->key) & fp->chain_mask], place = r->obj.handle & 0xffff;
+
+	while (*at != place)
+		at = &((struct tt_route *)pool_at(&fp->routes, *at - 1))->next;
+	*at = r->next;
+	pool_remove(&fp->routes, r);
+}
+
+/* ---- the routes of a device ---- */
+
+uint32_t fp_lookup(const struct tt_fp *fp, const struct tt_dev *dev, const uint8_t *ip, size_t size)
+{
+	const struct tt_lengths *l = size == 4 ? &dev->ip4 : &dev->ip6;
+	uint32_t key[ROUTE_KEY];
+
+	key_of(key, (uint32_t)(dev - fp->devs), ip, size, 0);
 	for (uint32_t word = 3; word-- > 0;) {
-		for (uint64_t left = dev->present6[word]; left;) {
+		for (uint64_t left = l->present[word]; left;) { /* from the longest on: what is masked stays so */
 			uint32_t bit = 63 - (uint32_t)__builtin_clzll(left);
-			const struct tt_route6 *r;
+			const struct tt_route *r;
 
-			mask6(prefix, ip, word * 64 + bit);
-			r = find6(fp, place, prefix, word * 64 + bit);
+			mask_key(key, word * 64 + bit);
+			r = find(fp, key);
 			if (r)
 				return r->call;
 			left &= ~(1ull << bit);
@@ -113,117 +171,66 @@ uint32_t fp_lookup6(const struct tt_fp *fp, const struct tt_dev *dev, const uint
 	return 0;
 }
 
-static int prefix_refused(struct tt_fp *fp, const uint8_t *prefix, size_t size, uint32_t length)
+/* The key of a network, or why there is none. */
+static int network(struct tt_fp *fp, uint32_t key[ROUTE_KEY], const uint8_t *prefix, size_t size, uint32_t length)
 {
-	uint8_t net[16];
+	uint32_t net[ROUTE_KEY];
 
 	if (length > size * 8)
 		return no(fp, size == 4 ? "route: length above 32" : "route: length above 128");
-	if (size == 16)
-		mask6(net, prefix, length);
-	if (size == 4 ? (rd32(prefix) & ~mask_of(length)) != 0 : memcmp(net, prefix, 16) != 0)
-		return no(fp, "route: host bits are not 0");
-	return 0;
-}
-
-static int set4(struct tt_fp *fp, uint32_t place, const uint8_t *prefix, uint32_t length, uint32_t call)
-{
-	struct tt_dev *d = &fp->devs[place];
-	uint64_t key = route_key(place, length, rd32(prefix));
-
-	if (map_get(&fp->routes, key) || !map_set(&fp->routes, key, call))
-		return no(fp, "route: there already");
-	d->lengths[length]++;
-	d->present |= 1ull << length;
-	return 0;
-}
-static int set6(struct tt_fp *fp, uint32_t place, const uint8_t *prefix, uint32_t length, uint32_t call)
-{
-	struct tt_dev *d = &fp->devs[place];
-	uint64_t key = route6_key(place, length, prefix);
-	struct tt_route6 *r;
-
-	if (map_get(&fp->places6, key))
-		return no(fp, "route: there already");
-	r = pool_add(&fp->routes6);
-	if (!r || !map_set(&fp->places6, key, r->obj.handle)) {
-		if (r)
-			pool_remove(&fp->routes6, r);
-		return no(fp, "route: table full");
-	}
-	r->dev = place;
-	r->length = length;
-	r->call = call;
-	memcpy(r->prefix, prefix, 16);
-	d->lengths6[length]++;
-	d->present6[length / 64] |= 1ull << length % 64;
-	return 0;
+	key_of(key, 0, prefix, size, length);
+	memcpy(net, key, sizeof net);
+	mask_key(net, length);
+	return memcmp(net, key, sizeof net) ? no(fp, "route: host bits are not 0") : 0;
 }
 
 int fp_add_route(struct tt_fp *fp, uint32_t dev, const uint8_t *prefix, size_t size, uint32_t length, uint32_t call)
 {
 	struct tt_call *c = pool_get(&fp->calls, call);
-	uint32_t place;
+	struct tt_lengths *l;
+	uint32_t key[ROUTE_KEY], place;
+	bool there;
 
 	if (!c)
 		return no(fp, "call: no such handle");
-	if (prefix_refused(fp, prefix, size, length) < 0)
+	if (network(fp, key, prefix, size, length) < 0)
 		return -1;
 	place = fp_dev_hold(fp, dev);
 	if (!place)
 		return no(fp, "route: no memory");
-	if ((size == 4 ? set4 : set6)(fp, --place, prefix, length, call) < 0) {
+	key[4] |= --place << 16;
+	there = find(fp, key) != NULL;
+	if (there || !insert(fp, key, call)) {
 		fp->devs[place].users--;
-		return -1;
+		return no(fp, there ? "route: there already" : "route: table full");
 	}
+	l = size == 4 ? &fp->devs[place].ip4 : &fp->devs[place].ip6;
+	l->routes[length]++;
+	l->present[length / 64] |= 1ull << length % 64;
 	c->routes++;
 	return 0;
-}
-
-/* The call that had the route, 0: there was none. */
-static uint32_t unset4(struct tt_fp *fp, uint32_t place, const uint8_t *prefix, uint32_t length)
-{
-	struct tt_dev *d = &fp->devs[place];
-	uint64_t key = route_key(place, length, rd32(prefix));
-	uint32_t call = map_get(&fp->routes, key);
-
-	if (!call)
-		return 0;
-	map_remove(&fp->routes, key);
-	if (!--d->lengths[length])
-		d->present &= ~(1ull << length);
-	return call;
-}
-static uint32_t unset6(struct tt_fp *fp, uint32_t place, const uint8_t *prefix, uint32_t length)
-{
-	struct tt_dev *d = &fp->devs[place];
-	struct tt_route6 *r = find6(fp, place, prefix, length);
-	uint32_t call;
-
-	if (!r)
-		return 0;
-	call = r->call;
-	map_remove(&fp->places6, route6_key(place, length, prefix));
-	pool_remove(&fp->routes6, r);
-	if (!--d->lengths6[length])
-		d->present6[length / 64] &= ~(1ull << length % 64);
-	return call;
 }
 
 int fp_remove_route(struct tt_fp *fp, uint32_t dev, const uint8_t *prefix, size_t size, uint32_t length)
 {
 	const struct tt_dev *d = fp_dev(fp, dev);
-	uint32_t call = 0, place = 0;
+	uint32_t key[ROUTE_KEY], place;
+	struct tt_route *r = NULL;
+	struct tt_lengths *l;
 
-	if (prefix_refused(fp, prefix, size, length) < 0)
+	if (network(fp, key, prefix, size, length) < 0)
 		return -1;
-	if (d) {
-		place = (uint32_t)(d - fp->devs);
-		call = (size == 4 ? unset4 : unset6)(fp, place, prefix, length);
-	}
-	if (!call)
+	place = d ? (uint32_t)(d - fp->devs) : 0;
+	key[4] |= place << 16;
+	if (d)
+		r = find(fp, key);
+	if (!r)
 		return no(fp, "route: not there");
-	((struct tt_call *)pool_get(&fp->calls, call))->routes--;
+	((struct tt_call *)pool_get(&fp->calls, r->call))->routes--;
+	take_out(fp, r);
+	l = size == 4 ? &fp->devs[place].ip4 : &fp->devs[place].ip6;
+	if (!--l->routes[length])
+		l->present[length / 64] &= ~(1ull << length % 64);
 	fp->devs[place].users--;
 	return 0;
 }

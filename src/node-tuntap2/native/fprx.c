@@ -69,7 +69,7 @@ static int rx_ip(struct in *k, struct tt_call *c, bool six, const uint8_t *slot)
 	if (!bytes)
 		return drop(k, D_IP_BAD);
 	k->len = bytes;
-	if (c->p.check_source && (six ? fp_lookup6 : fp_lookup)(k->fp, &k->fp->devs[c->dev], k->p + (six ? 8 : 12)) != c->obj.handle)
+	if (c->p.check_source && fp_lookup(k->fp, &k->fp->devs[c->dev], k->p + (six ? 8 : 12), six ? 16 : 4) != c->obj.handle)
 		return drop(k, D_IP_SPOOFED);
 	if (c->p.clamp)
 		(six ? ip6_clamp : ip4_clamp)(k->p, k->len, c->p.clamp);
@@ -213,7 +213,7 @@ int fp_rx(struct tt_fp *fp, enum tt_origin origin, struct tt_ring *r, uint32_t n
 		uint32_t *meta = r->meta + i * TT_META;
 		const uint8_t *slot = r->mem + (size_t)i * TT_SLOT;
 		struct in k = {
-			.fp = fp, .meta = meta, .a = r->addr + (size_t)i * TT_ADDR, .p = r->mem + meta[TT_OFF], .len = meta[TT_LEN],
+			.fp = fp, .meta = meta, .a = r->addr + (size_t)i * TT_ADDR, .len = meta[TT_LEN],
 		};
 
 		if (!k.len) {
@@ -221,6 +221,7 @@ int fp_rx(struct tt_fp *fp, enum tt_origin origin, struct tt_ring *r, uint32_t n
 				drop(&k, D_RX_TRUNCATED);
 			continue;
 		}
+		k.p = r->mem + meta[TT_OFF];
 		if (origin == ORIGIN_UDP1701) {
 			k.sport = rd16(k.a + TT_A_RPORT);
 			k.dport = rd16(k.a + TT_A_LPORT);

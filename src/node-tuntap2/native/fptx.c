@@ -204,6 +204,7 @@ static bool tx_call(struct tt_fp *fp, struct tt_call *c, struct pkt *k, uint32_t
 	return true;
 }
 
+/* Of a slot that is not empty: what an empty one says of its place has not been checked. */
 static struct pkt packet(struct tt_ring *r, uint32_t i)
 {
 	const uint32_t *meta = r->meta + i * TT_META;
@@ -231,7 +232,7 @@ static bool tx_ip(struct tt_fp *fp, const struct tt_dev *dev, struct tt_ring *r,
 
 	if (!bytes)
 		return drop(fp, meta, D_IP_BAD);
-	c = dev ? pool_get(&fp->calls, six ? fp_lookup6(fp, dev, k.p + 24) : fp_lookup(fp, dev, k.p + 16)) : NULL;
+	c = dev ? pool_get(&fp->calls, fp_lookup(fp, dev, k.p + (six ? 24 : 16), six ? 16 : 4)) : NULL;
 	if (!c)
 		return drop(fp, meta, D_IP_NO_SESSION);
 	if (!(six ? c->p.ip6 : c->p.ip))
@@ -279,10 +280,12 @@ int fp_tx_frames(struct tt_fp *fp, uint32_t call, struct tt_ring *r, uint32_t n)
 		return -1;
 	}
 	for (uint32_t i = 0; i < n; i++) {
-		struct pkt k = packet(r, i);
+		struct pkt k;
 
-		if (!empty(fp, r->meta + i * TT_META))
-			left += tx_call(fp, c, &k, r->meta + i * TT_META, r->addr + (size_t)i * TT_ADDR);
+		if (empty(fp, r->meta + i * TT_META))
+			continue;
+		k = packet(r, i);
+		left += tx_call(fp, c, &k, r->meta + i * TT_META, r->addr + (size_t)i * TT_ADDR);
 	}
 	return left;
 }
@@ -297,10 +300,12 @@ int fp_tx_control(struct tt_fp *fp, uint32_t flow, uint16_t lport, uint16_t rpor
 		return -1;
 	}
 	for (uint32_t i = 0; i < n; i++) {
-		struct pkt k = packet(r, i);
+		struct pkt k;
 
-		if (!empty(fp, r->meta + i * TT_META))
-			left += leave(fp, f, &k, lport, rport, r->meta + i * TT_META, r->addr + (size_t)i * TT_ADDR);
+		if (empty(fp, r->meta + i * TT_META))
+			continue;
+		k = packet(r, i);
+		left += leave(fp, f, &k, lport, rport, r->meta + i * TT_META, r->addr + (size_t)i * TT_ADDR);
 	}
 	return left;
 }

@@ -426,15 +426,16 @@ int tt_write_socket(int fd, const struct tt_ring *r, uint32_t n, uint32_t kind, 
 	}
 	while (at < k) {
 		int sent = sendmmsg(fd, m + at, k - at, MSG_DONTWAIT | MSG_NOSIGNAL);
+		int no = sent < 0 ? errno : 0; /* after 0 errno is of another call */
 
 		if (sent > 0) {
 			done += sent;
 			at += (unsigned)sent;
-		} else if (errno == EAGAIN || errno == ENOBUFS) {
+		} else if (no == EAGAIN || no == ENOBUFS) {
 			if (drops)
 				drops[D_TX_SOCKET_FULL] += k - at;
 			break;
-		} else if (errno != EINTR) {
+		} else if (no != EINTR) {
 			if (drops)
 				drops[D_TX_ERROR]++; /* this one alone: the next may go elsewhere */
 			at++;
