@@ -74,7 +74,6 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: (
   const warn = (text: string): void => hub.emit({ kind: "daemon.warning", link: "", text });
   try {
     const { native, fastPath } = openEngine();
-    native.noDumps();
     const lock = runAlone(native); // before anything of the host is touched
     const plane = await openUserspacePlane({ native, fastPath, clock: rt.clock, crypto: rt.crypto, log: hub });
     let netifd: Netifd | null = null;

@@ -84,6 +84,7 @@ export async function main(rt: Runtime, openEngine: () => DataEngine): Promise<v
     if (rest.length > Math.max(want, command === "status" ? 1 : 0)) throw new Usage(`${command}: too many words: ${rest.join(" ")}`);
     if (command === "run" || command === "check") {
       if ((args.config === null) === (args.uci === null)) throw new Usage(`${command} needs either --config FILE or --uci [DIR]`);
+      rt.noDumps(); // before there are secrets in memory
       const source = args.uci !== null ? uciSource(rt.host, args.uci) : iniSource(rt.host, args.config as string);
       return command === "check" ? check(rt, source) : await runDaemon(rt, source, openEngine);
     }

@@ -45,6 +45,8 @@ export interface Runtime {
   readonly isRoot: boolean;
   /** Whether a person looks at stdout. */
   readonly terminal: boolean;
+  /** From now on no memory of this process reaches a core file or another process of its user. Without the native library nothing happens. */
+  noDumps(): void;
   stdout(text: string): void;
   stderr(text: string): void;
   /** SIGTERM and SIGINT stop, SIGHUP reloads. Returns what takes the handlers away again. */

@@ -4,6 +4,8 @@ export const FILE_ADVICE: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file",
   EACCES: "the daemon may not read it",
   EISDIR: "it is a directory",
+  EINVAL: "it is no regular file",
+  EFBIG: "it is longer than 16 MiB",
 };
 export const NAME_ADVICE: Readonly<Record<string, string>> = {
   ENOTFOUND: "the name does not exist",

@@ -105,19 +105,19 @@ test("library: identifiers that one user would choose to make the table slow are
     flow, dev: DEV, localTunnel: 7, localCall: 8, peerTunnel: 70, peerCall: 80, innerLocalPort: 1701, innerRemotePort: 1701,
     pppHeader: new Uint8Array(0), ip: true, ip6: true, sequencing: false, allUp: false, clampMss: 0, checkSource: true,
   });
-  const time = (first: (i: number) => Net): bigint => {
-    const nets = Array.from({ length: 8000 }, (_, i) => first(i));
-    const start = process.hrtime.bigint();
+  const time = (first: (i: number) => Net): number => {
+    const nets = Array.from({ length: 16_000 }, (_, i) => first(i));
+    const start = Date.now();
     for (const n of nets) fp.addRoute(DEV, n.prefix, n.length, call);
     for (const n of nets) fp.removeRoute(DEV, n.prefix, n.length);
-    return process.hrtime.bigint() - start;
+    return Date.now() - start;
   };
   const two = (i: number): Net => net(128, 0x20, 1, i >> 8, i & 255, 0, 0, 0, 1);
   const target = net(128, 0x20, 1, 0xd, 0xb8);
   time(two);
-  const best = (f: () => bigint): bigint => [f(), f(), f()].reduce((x, y) => (x < y ? x : y));
+  const best = (f: () => number): number => Math.max(1, Math.min(f(), f(), f()));
   const honest = best(() => time(two));
   const chosen = best(() => time((i) => collides(target, two(i).prefix.subarray(0, 8))));
-  assert.ok(chosen < honest * 10n, `${chosen} ns against ${honest} ns`); // in one chain: several hundred times as long
+  assert.ok(chosen < honest * 5, `${chosen} ms against ${honest} ms`); // in one chain: a hundred times as long
   fp.close();
 });

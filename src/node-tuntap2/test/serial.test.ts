@@ -1,7 +1,7 @@
 // Serial lines on ptys: raw both ways, exclusive, restored, and no lock file left behind.
 import assert from "node:assert/strict";
-import { closeSync, constants, existsSync, mkdtempSync, openSync, readFileSync, readSync, readdirSync, rmSync, symlinkSync, writeFileSync, writeSync } from "node:fs";
-import { execFileSync } from "node:child_process";
+import { closeSync, constants, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, readSync, readdirSync, rmSync, symlinkSync, writeFileSync, writeSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { describe, test, type TestContext } from "node:test";
 import { loadFlat, loadNative } from "../../runtime/node/native.ts";
@@ -38,6 +38,19 @@ const every = Uint8Array.from({ length: 256 }, (_, i) => i);
 const later = (ms: number): Promise<void> => new Promise((r) => setTimeout(r, ms));
 
 describe("serial lines", () => {
+  test("a FIFO, a directory or a link where the lock file should be: somebody holds it, and nobody waits", (t) => {
+    const { device } = pty(t);
+    const dir = folder(t);
+    execFileSync("mkfifo", [`${dir}/LCK..fifo`]);
+    mkdirSync(`${dir}/LCK..dir`);
+    symlinkSync(`${dir}/LCK..fifo`, `${dir}/LCK..link`);
+    for (const name of ["fifo", "dir", "link"]) {
+      const script = `const fd = require("./dist/tuntap2.node").serialOpen(${JSON.stringify(device)}, ${JSON.stringify(`${dir}/LCK..${name}`)}, 9600, 0); console.log(fd)`;
+      const r = spawnSync(process.execPath, ["-e", script], { encoding: "utf8", timeout: 5000 });
+      assert.match(r.stderr, /EBUSY/, name);
+      assert.ok(existsSync(`${dir}/LCK..${name}`), name);
+    }
+  });
   test("every byte passes both ways unchanged", (t) => {
     const { master, device } = pty(t);
     const fd = native.serialOpen(device, "", 115200, "none");

@@ -1,6 +1,6 @@
 // Host on Node: files, names, environment.
 import { lookup } from "node:dns/promises";
-import { readFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { canonicalIp } from "../../core/addr.ts";
 import { SystemError } from "../../core/errors.ts";
@@ -11,10 +11,26 @@ function codeOf(e: unknown): string {
   return e instanceof Error && "code" in e && typeof e.code === "string" ? e.code : "EIO";
 }
 
+const READ = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
+const LONGEST = 16 << 20;
+
+/** A FIFO or a device of that name must not stop the daemon: files alone, and none is waited for. */
+function readText(path: string): string {
+  const fd = openSync(path, READ);
+  try {
+    const st = fstatSync(fd);
+    if (!st.isFile()) throw Object.assign(new Error("no file"), { code: st.isDirectory() ? "EISDIR" : "EINVAL" });
+    if (st.size > LONGEST) throw Object.assign(new Error("too long"), { code: "EFBIG" });
+    return readFileSync(fd, "utf8");
+  } finally {
+    closeSync(fd);
+  }
+}
+
 export const nodeHost: Host = {
   readFile(path) {
     try {
-      return readFileSync(path, "utf8");
+      return readText(path);
     } catch (e) {
       throw new SystemError(codeOf(e), `cannot read ${path}`, FILE_ADVICE[codeOf(e)] ?? "");
     }

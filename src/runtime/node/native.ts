@@ -8,21 +8,18 @@ import { SystemError } from "../../core/errors.ts";
 
 const FILE = "tuntap2.node";
 
-/** Where the library may be: $L2TPSEC_NATIVE, beside the program, or in the dist/ of the tree above the program or the working directory. */
+/** Where the library may be: $L2TPSEC_NATIVE, beside the program, or in the dist/ of the tree above it; not where the caller happens to stand. */
 function candidates(): string[] {
   const forced = process.env["L2TPSEC_NATIVE"];
   if (forced !== undefined && forced !== "") return [resolve(forced)];
   const out: string[] = [];
   const main = process.argv[1];
   const program = main !== undefined && existsSync(main) ? dirname(realpathSync(main)) : process.cwd(); // a link in a bin/ folder leads there
-  for (const start of new Set([program, process.cwd()])) {
-    out.push(join(start, FILE));
-    for (let dir = start; ; dir = dirname(dir)) {
-      out.push(join(dir, "dist", FILE));
-      if (dirname(dir) === dir || existsSync(join(dir, "package.json"))) break;
-    }
+  out.push(join(program, FILE));
+  for (let dir = program; ; dir = dirname(dir)) {
+    out.push(join(dir, "dist", FILE));
+    if (dirname(dir) === dir || existsSync(join(dir, "package.json"))) return out;
   }
-  return out;
 }
 
 export function loadNative(): Native {

@@ -2,10 +2,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { SystemError } from "../../core/errors.ts";
 import type { Runtime } from "../../ports/runtime.ts";
 import { nodeClock } from "./clock.ts";
 import { nodeCrypto } from "./crypto.ts";
 import { nodeHost } from "./host.ts";
+import { loadNative } from "./native.ts";
 import { nodeSpawn } from "./process.ts";
 import { onSignals } from "./signals.ts";
 import { nodeStreams } from "./streams.ts";
@@ -20,6 +22,13 @@ export const nodeRuntime: Runtime = {
   streams: nodeStreams,
   isRoot: process.getuid?.() === 0,
   terminal: process.stdout.isTTY === true,
+  noDumps() {
+    try {
+      loadNative().noDumps();
+    } catch (e) {
+      if (!(e instanceof SystemError)) throw e; // no library: who needs it says so
+    }
+  },
   stdout: (text) => void process.stdout.write(text),
   stderr: (text) => void process.stderr.write(text),
   onSignals,

@@ -4,6 +4,7 @@
 #include "tt.h"
 #include "unpack.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -215,7 +216,7 @@ static void turn(struct host *h)
 	struct epoll_event events[BATCH];
 	double wait = h->alarm - host_now();
 	/* rounded up: an early wake-up would find nothing due */
-	int n, ms = wait <= 0 ? 0 : wait > 1e9 ? -1 : (int)ceil(wait);
+	int n, ms = wait == INFINITY ? -1 : wait > 1e9 ? 1000000000 : wait > 0 ? (int)ceil(wait) : 0;
 
 	n = epoll_wait(h->epoll, events, BATCH, ms);
 	for (int i = 0; i < n; i++) {
@@ -312,6 +313,14 @@ static uint8_t *program(struct host *h, size_t *len)
 }
 #endif
 
+/* Without one of these three the next descriptor would take its place, and get what is written to it. */
+static void standard_descriptors(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			_exit(1);
+}
+
 int main(int argc, char **argv)
 {
 	static struct host host;
@@ -321,6 +330,7 @@ int main(int argc, char **argv)
 	uint8_t *p;
 	size_t len;
 
+	standard_descriptors();
 	h->argc = argc;
 	h->argv = argv;
 	h->alarm = INFINITY;

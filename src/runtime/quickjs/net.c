@@ -179,9 +179,14 @@ HOST_FN(unlink_path)
 	return r < 0 && errno != ENOENT ? host_failed(ctx, errno, "unlink") : JS_UNDEFINED;
 }
 
+/*
+ * The bytes of a view, and void after anything that may run JavaScript: convert other arguments first. NULL: an exception is
+ * pending.
+ */
 static uint8_t *bytes(JSContext *ctx, JSValueConst v, size_t *len)
 {
-	size_t at, size, all;
+	static uint8_t nothing;
+	size_t at = 0, size = 1, all = 0;
 	JSValue buffer = JS_GetTypedArrayBuffer(ctx, v, &at, len, &size);
 	uint8_t *p;
 
@@ -189,7 +194,14 @@ static uint8_t *bytes(JSContext *ctx, JSValueConst v, size_t *len)
 		return NULL;
 	p = JS_GetArrayBuffer(ctx, &all, buffer);
 	JS_FreeValue(ctx, buffer); /* the view holds on to it */
-	return p ? p + at : NULL;
+	if (p && at <= all && *len <= all - at)
+		return p + at;
+	if (!p && *len == 0) { /* an empty buffer may have no memory */
+		JS_FreeValue(ctx, JS_GetException(ctx));
+		return &nothing;
+	}
+	JS_ThrowRangeError(ctx, "data: its memory is gone");
+	return NULL;
 }
 
 /* read(fd, into): the number of bytes, 0 at the end, -1 when there is nothing now */
@@ -221,7 +233,7 @@ HOST_FN(write_fd)
 	ssize_t n;
 
 	(void)self, (void)argc;
-	if (JS_ToInt32(ctx, &fd, argv[0]) < 0 || !(p = bytes(ctx, argv[1], &len)) || JS_ToUint32(ctx, &from, argv[2]) < 0)
+	if (JS_ToInt32(ctx, &fd, argv[0]) < 0 || JS_ToUint32(ctx, &from, argv[2]) < 0 || !(p = bytes(ctx, argv[1], &len)))
 		return JS_EXCEPTION;
 	if (from > len)
 		return JS_ThrowRangeError(ctx, "write: from is behind the end");

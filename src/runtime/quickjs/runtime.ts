@@ -18,6 +18,7 @@ export function quickjsRuntime(sys: Sys): Runtime {
     streams: quickjsStreams(sys),
     isRoot: sys.isRoot,
     terminal: sys.terminal,
+    noDumps: () => void sys.flat.noDumps(),
     stdout(text) {
       if (!sys.out(1, text)) sys.exit(0); // `l2tpsec events | head`
     },

@@ -41,16 +41,22 @@ HOST_FN(read_file)
 	uint8_t *all = NULL;
 	size_t len = 0, room = 0;
 	JSValue r = JS_UNDEFINED;
+	struct stat st = { 0 };
 	ssize_t n = 0;
 	int fd;
 
 	(void)self, (void)argc;
 	if (!path)
 		return JS_EXCEPTION;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* A FIFO or a device of that name must not stop the daemon: files alone, and none is waited for. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	JS_FreeCString(ctx, path);
 	if (fd < 0)
 		return host_failed(ctx, errno, "open");
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return host_failed(ctx, S_ISDIR(st.st_mode) ? EISDIR : EINVAL, "open");
+	}
 	for (;;) { /* by reading, as files of /proc have no size */
 		if (len == room) {
 			uint8_t *more = len >= LONGEST ? NULL : realloc(all, room += room ? room : 4096);
