@@ -14,6 +14,7 @@ import type { LinkDeps } from "./link/deps.ts";
 import { runAlone } from "./linux/alone.ts";
 import { linuxSerial } from "./linux/serial.ts";
 import { LocalPorts } from "./link/local-ports.ts";
+import { type Memory, Pressure } from "./link/pressure.ts";
 import type { FastPath, Native } from "node-tuntap2";
 import { Ubus } from "ubus-client";
 import { zoneOf } from "./openwrt/alias.ts";
@@ -24,18 +25,19 @@ import { VERSION } from "./version.ts";
 
 /** One daemon over a data plane; simulations join two of these in memory. `netifd`: it says which client links are up, and sets their routes. */
 export function compose(
-  common: Pick<LinkDeps, "clock" | "crypto" | "host" | "serial" | "zlib" | "tls">, plane: DataPlane, hub: EventHub, config: Config, read: () => Config,
+  common: Pick<LinkDeps, "clock" | "crypto" | "host" | "serial" | "zlib" | "tls"> & { readonly memory?: Memory }, plane: DataPlane, hub: EventHub, config: Config, read: () => Config,
   netifd = false,
 ): Daemon {
   const deps = { clock: common.clock, crypto: common.crypto, log: hub };
+  const pressure = new Pressure(common.clock, hub, common.memory ?? null);
   let ike: IkeManager | null = null;
   const openIke = (): IkeManager => {
-    ike ??= new IkeManager({ ...deps, port: plane.ikePort(), plane: plane.ipsec });
+    ike ??= new IkeManager({ ...deps, port: plane.ikePort(), plane: plane.ipsec, noRoom: () => pressure.refuses() });
     return ike;
   };
   const l2tp = new L2tpEndpoint({ ...deps, plane: plane.l2tp }, { vendorName: "l2tpsec" });
   const links: LinkDeps = {
-    ...deps, host: common.host, plane, ike: openIke, l2tp, ports: new LocalPorts(common.crypto), blocks: new Blocks(plane.net),
+    ...deps, host: common.host, plane, ike: openIke, l2tp, ports: new LocalPorts(common.crypto), blocks: new Blocks(plane.net), pressure,
     serial: common.serial, zlib: common.zlib ?? null, tls: common.tls ?? null, routesElsewhere: netifd,
   };
   return new Daemon(links, () => ike?.close(), hub, config, read, !netifd);

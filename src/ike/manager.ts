@@ -163,6 +163,10 @@ export class IkeManager {
   }
   /** Before any work: a flood pushes out the oldest main modes that have cost no Diffie-Hellman, never those that have. */
   #admit(remote: Endpoint): boolean {
+    if (this.#env.noRoom?.()) {
+      this.counters.bump("ike.no-memory");
+      return false;
+    }
     if (this.#connections.size >= this.#most) {
       this.counters.bump("ike.full");
       return false;

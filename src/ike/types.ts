@@ -15,6 +15,8 @@ export interface IkeDeps {
   readonly log: EventLog;
   readonly port: IkePort;
   readonly plane: IpsecPlane;
+  /** Memory is short: a stranger's main mode is left unanswered. */
+  readonly noRoom?: () => boolean;
 }
 export interface IkeEnv extends IkeDeps {
   readonly counters: Counters;

@@ -8,6 +8,7 @@ import type { Crypto, Host, TlsClients, Zlib } from "../ports/ports.ts";
 import type { SerialHost } from "../ports/serial.ts";
 import type { Blocks } from "./blocks.ts";
 import type { LocalPorts } from "./local-ports.ts";
+import type { Pressure } from "./pressure.ts";
 
 /** What every link shares: one IKE, one L2TP endpoint and one data plane serve the whole process. */
 export interface LinkDeps {
@@ -21,6 +22,7 @@ export interface LinkDeps {
   readonly l2tp: L2tpEndpoint;
   readonly ports: LocalPorts;
   readonly blocks: Blocks;
+  readonly pressure: Pressure;
   readonly serial: SerialHost;
   /** For Deflate on serial lines. */
   readonly zlib?: Zlib | null;

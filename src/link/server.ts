@@ -124,6 +124,7 @@ export class ServerLink {
   }
   /** Called for an SCCRQ that this server owns. */
   acceptTunnel(remote: L2tpRemote): TunnelAnswer {
+    if (this.#deps.pressure.refuses()) return { refuse: "the server is short of memory" };
     return {
       cfg: tunnelConfig(this.cfg, this.#deps.host),
       owner: {
@@ -138,6 +139,7 @@ export class ServerLink {
   }
   #acceptCall(remote: L2tpRemote): CallAnswer {
     if (this.#state !== "up" || !this.#net) return { refuse: "the server is stopping" };
+    if (this.#deps.pressure.refuses()) return { refuse: "the server is short of memory" };
     if (this.#sessions.size >= this.cfg.max_sessions) return { refuse: `the server has its most sessions (${this.cfg.max_sessions})` };
     const session = new Session(this.#deps, this.cfg, this.#net, remote, this.#mtu(remote), this.cfg.ipv6 ? this.#ids : null, {
       user: (name) => this.#users().find((u) => u.name === name && (u.server === null || u.server === this.cfg.name)) ?? null,
@@ -236,7 +238,7 @@ export class ServerLink {
       sessions,
       rx_bytes: sum((s) => s.rx_bytes), tx_bytes: sum((s) => s.tx_bytes),
       rx_packets: sum((s) => s.rx_packets), tx_packets: sum((s) => s.tx_packets),
-      drops: this.#deps.plane.drops(),
+      drops: { ...this.#deps.plane.drops(), ...this.#deps.pressure.drops() },
       error: this.#error,
     };
   }

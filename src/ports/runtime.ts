@@ -42,6 +42,8 @@ export interface Runtime {
   readonly host: Host;
   /** UNIX stream sockets. */
   readonly streams: StreamTransport;
+  /** Bytes that the program holds, and may hold. Cheap enough for every call that is placed. */
+  memory(): { readonly used: number; readonly limit: number };
   readonly isRoot: boolean;
   /** Whether a person looks at stdout. */
   readonly terminal: boolean;

@@ -1,10 +1,12 @@
 // The figures the project is held to. Two namespaces, one core a side, TCP by iperf3 both ways; peers and both runtimes in the
-// same run, since only ratios mean anything on another machine. About 3 min; `quick` as an argument leaves out the 200 sessions.
+// same run, since only ratios mean anything on another machine. About 9 min; `quick` as an argument leaves out the many sessions,
+// `crowd` all the rest; SESSIONS and RUNTIME bound that part.
 import { existsSync, statSync } from "node:fs";
 import { Daemon } from "../net/daemon.ts";
 import { fileOf, Lab, lacking, memory, type Ns, type RuntimeName, sleep } from "../net/harness.ts";
 import { manySessions } from "../net/many.ts";
 import { clientConfig, serverConfig, two, without } from "../net/sites.ts";
+import { measureCrowd } from "./crowd.ts";
 import { CORE, openvpn, wireguard } from "./rivals.ts";
 
 const SECONDS = 4;
@@ -15,8 +17,9 @@ if (why !== undefined) {
   console.error(`bench: ${why}`);
   process.exit(1);
 }
-const RUNTIMES: readonly RuntimeName[] = existsSync(fileOf("qjs")) ? ["node", "qjs"] : ["node"];
-if (RUNTIMES.length === 1) console.error("bench: no dist/l2tpsec: figures for Node alone");
+const BOTH: readonly RuntimeName[] = existsSync(fileOf("qjs")) ? ["node", "qjs"] : ["node"];
+const RUNTIMES = BOTH.filter((r) => (process.env["RUNTIME"] ?? r) === r);
+if (BOTH.length === 1) console.error("bench: no dist/l2tpsec: figures for Node alone");
 
 const figures = new Map<string, number>(); // "node idle RSS"
 const notes: string[] = [];
@@ -62,61 +65,65 @@ async function ours(lab: Lab, esp: string | null): Promise<{ a: Ns; b: Ns; clien
   return { a, b, ...d };
 }
 
-for (const [name, esp] of [["GCM", "aes128gcm16"], ["CBC-SHA1", "aes128-sha1"], ["plain", null]] as const) {
-  for (const runtime of RUNTIMES) {
-    await inLab(runtime, async (lab) => {
-      const { a, b, client } = await ours(lab, esp);
-      await client.start(CORE.a);
-      await client.waitUp("hq");
-      if (esp === "aes128gcm16") {
-        await sleep(1500);
-        keep(runtime, "idle RSS", memory(client.proc.pid, "Rss") / MB);
-        keep(runtime, "idle anonymous", memory(client.proc.pid, "Anonymous") / MB);
-      }
-      const ping = esp === "aes128gcm16" ? a.ping("10.99.0.1", 80, 0.1) : null;
-      keep(runtime, name, await throughput(a, b, "10.99.0.1"));
-      if (ping === null) return;
-      const { rtt, sent, received } = await ping;
-      keep(runtime, "ping under load", median(rtt));
-      const drops = Object.entries((await client.status("hq")).drops).map(([k, v]) => `${k} ${v}`).join(", ") || "none";
-      notes.push(`${runtime}, under load: worst ping ${Math.max(...rtt).toFixed(1)} ms, ${sent - received} of ${sent} lost; drops: ${drops}`);
+async function throughputs(): Promise<void> {
+  for (const [name, esp] of [["GCM", "aes128gcm16"], ["CBC-SHA1", "aes128-sha1"], ["plain", null]] as const) {
+    for (const runtime of RUNTIMES) {
+      await inLab(runtime, async (lab) => {
+        const { a, b, client } = await ours(lab, esp);
+        await client.start(CORE.a);
+        await client.waitUp("hq");
+        if (esp === "aes128gcm16") {
+          await sleep(1500);
+          keep(runtime, "idle RSS", memory(client.proc.pid, "Rss") / MB);
+          keep(runtime, "idle anonymous", memory(client.proc.pid, "Anonymous") / MB);
+        }
+        const ping = esp === "aes128gcm16" ? a.ping("10.99.0.1", 80, 0.1) : null;
+        keep(runtime, name, await throughput(a, b, "10.99.0.1"));
+        if (ping === null) return;
+        const { rtt, sent, received } = await ping;
+        keep(runtime, "ping under load", median(rtt));
+        const drops = Object.entries((await client.status("hq")).drops).map(([k, v]) => `${k} ${v}`).join(", ") || "none";
+        notes.push(`${runtime}, under load: worst ping ${Math.max(...rtt).toFixed(1)} ms, ${sent - received} of ${sent} lost; drops: ${drops}`);
+      });
+    }
+  }
+  for (const [name, needs, start] of [
+    ["openvpn", ["openvpn", "openssl"], openvpn],
+    ["wireguard-go", ["wireguard-go", "wg"], wireguard],
+  ] as const) {
+    const gone = lacking(...needs);
+    if (gone !== undefined) {
+      console.error(`bench: no ${name}: ${gone}`);
+      continue;
+    }
+    await inLab("node", async (lab) => {
+      const { a, b } = await two(lab);
+      figures.set(name, await throughput(a, b, await start(a, b)));
     });
   }
 }
-for (const [name, needs, start] of [
-  ["openvpn", ["openvpn", "openssl"], openvpn],
-  ["wireguard-go", ["wireguard-go", "wg"], wireguard],
-] as const) {
-  const gone = lacking(...needs);
-  if (gone !== undefined) {
-    console.error(`bench: no ${name}: ${gone}`);
-    continue;
+
+async function starts(): Promise<void> {
+  for (const runtime of RUNTIMES) {
+    await inLab(runtime, async (lab) => {
+      const { client } = await ours(lab, "aes128gcm16");
+      const [ready, up]: [number[], number[]] = [[], []];
+      for (let i = 0; i < 7; i++) {
+        const start = performance.now();
+        const p = client.launch();
+        await p.line(/daemon\.ready/, 5000);
+        ready.push(performance.now() - start);
+        await p.line(/link\.up/, 5000);
+        up.push(performance.now() - start);
+        await client.stop();
+      }
+      keep(runtime, "ready", median(ready));
+      keep(runtime, "up", median(up));
+    });
   }
-  await inLab("node", async (lab) => {
-    const { a, b } = await two(lab);
-    figures.set(name, await throughput(a, b, await start(a, b)));
-  });
 }
 
-for (const runtime of RUNTIMES) {
-  await inLab(runtime, async (lab) => {
-    const { client } = await ours(lab, "aes128gcm16");
-    const [ready, up]: [number[], number[]] = [[], []];
-    for (let i = 0; i < 7; i++) {
-      const start = performance.now();
-      const p = client.launch();
-      await p.line(/daemon\.ready/, 5000);
-      ready.push(performance.now() - start);
-      await p.line(/link\.up/, 5000);
-      up.push(performance.now() - start);
-      await client.stop();
-    }
-    keep(runtime, "ready", median(ready));
-    keep(runtime, "up", median(up));
-  });
-}
-
-if (!process.argv.includes("quick")) {
+async function twoHundred(): Promise<void> {
   for (const runtime of RUNTIMES) {
     await inLab(runtime, async (lab) => {
       const { a, server, each, seconds } = await manySessions(lab, 200);
@@ -132,6 +139,31 @@ if (!process.argv.includes("quick")) {
     });
   }
 }
+
+const SESSIONS = Number(process.env["SESSIONS"] ?? 4000);
+async function crowds(): Promise<void> {
+  for (const runtime of RUNTIMES) {
+    await inLab(runtime, async (lab) => {
+      const c = await measureCrowd(lab, SESSIONS);
+      keep(runtime, "crowd each", c.each);
+      keep(runtime, "crowd RSS", c.rss / MB);
+      keep(runtime, "crowd logins", c.loginsPerSecond);
+      keep(runtime, "crowd login", c.loginMs);
+      keep(runtime, "crowd client", c.clientMs);
+      keep(runtime, "crowd idle", c.idle * 100);
+      keep(runtime, "crowd status", c.statusMs);
+      keep(runtime, "crowd stop", c.stopMs);
+    });
+  }
+}
+
+const asked = (word: string): boolean => process.argv.includes(word);
+if (!asked("crowd")) {
+  await throughputs();
+  await starts();
+}
+if (!asked("quick") && !asked("crowd")) await twoHundred();
+if (!asked("quick")) await crowds();
 for (const runtime of RUNTIMES) keep(runtime, "program", statSync(fileOf(runtime)).size / 1024);
 
 // ---- the table ------------------------------------------------------------------------------------------------------
@@ -149,7 +181,7 @@ const of = (runtime: string, what: string): number => figures.get(`${runtime} ${
 function both(title: string, what: string, unit: string, node: number | null, qjs: number | null, digits = 0): void {
   const values = RUNTIMES.map((r) => of(r, what));
   if (values.every(Number.isNaN)) return;
-  const bounds = [node, qjs].slice(0, RUNTIMES.length);
+  const bounds = RUNTIMES.map((r) => (r === "node" ? node : qjs));
   const held = bounds.flatMap((b, i) => (b === null ? [] : [(values[i] as number) <= b]));
   rows.push({
     what: title, cells: values.map((v) => `${v.toFixed(digits)} ${unit}`),
@@ -188,6 +220,14 @@ beside("  / Node's", "up", (x) => x <= 1.3, "<= 1.3");
 both("memory of a session, 200 on one server", "session", "KB", 60, null, 1);
 both("  all of that server (RSS)", "200 sessions", "MB", null, 24, 1);
 both("  longest pause, by ping", "pause", "ms", null, 10, 1);
+both(`${SESSIONS} sessions: memory of each`, "crowd each", "KB", null, 45, 1);
+both("  all of that server (RSS)", "crowd RSS", "MB", null, null, 0);
+both("  processor time of a login", "crowd login", "ms", 10, 10, 1);
+both("    of its client (Node)", "crowd client", "ms", null, null, 1);
+both("  logins a second, clients on the other core", "crowd logins", "", null, null);
+both("  idle, share of a core", "crowd idle", "%", 2, 2, 2);
+both("  status", "crowd status", "ms", 300, 300);
+both("  the end", "crowd stop", "ms", 2000, 2000);
 both("program", "program", "KB", 400, 1024);
 
 const head = ["", ...RUNTIMES.map((r) => (r === "node" ? "Node" : "QuickJS")), "target"];

@@ -46,14 +46,15 @@ export class Daemon {
   }
 
   /** Starts it and returns once it is ready; `cpus` pins it. */
-  async start(cpus?: string): Promise<void> {
-    this.launch(cpus);
+  async start(cpus?: string, wrap: readonly string[] = []): Promise<void> {
+    this.launch(cpus, wrap);
     await this.proc.line(/daemon\.ready/, 10_000);
   }
-  launch(cpus?: string): Proc {
+  /** `wrap`: a program and its arguments that start ours. */
+  launch(cpus?: string, wrap: readonly string[] = []): Proc {
     this.#older += this.#proc?.output ?? "";
     const pin = cpus === undefined ? [] : ["taskset", "-c", cpus];
-    const args = [...pin, fileOf(this.#lab.runtime), "run", "--config", this.#file, "--foreground"];
+    const args = [...pin, ...wrap, fileOf(this.#lab.runtime), "run", "--config", this.#file, "--foreground"];
     this.#proc = this.#lab.spawn(this.name, "ip", ["netns", "exec", this.ns.name, ...args], { env: { NODE: process.execPath } });
     return this.#proc;
   }

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { getHeapStatistics } from "node:v8";
 import { SystemError } from "../../core/errors.ts";
 import type { Runtime } from "../../ports/runtime.ts";
 import { nodeClock } from "./clock.ts";
@@ -20,6 +21,10 @@ export const nodeRuntime: Runtime = {
   crypto: nodeCrypto,
   host: nodeHost,
   streams: nodeStreams,
+  memory() {
+    const h = getHeapStatistics();
+    return { used: h.used_heap_size, limit: h.heap_size_limit };
+  },
   isRoot: process.getuid?.() === 0,
   terminal: process.stdout.isTTY === true,
   noDumps() {

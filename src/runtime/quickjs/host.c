@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 #define BATCH 64 /* descriptors served a turn; the kernel puts those it gave behind those it did not */
-#define MEMORY (64u << 20) /* what TypeScript may hold: far above 200 sessions, far below a small router */
 #define STACK (512u << 10)
 
 struct watch {
@@ -176,7 +175,11 @@ void host_uncaught(struct host *h)
 	JSValue error = JS_GetException(ctx), f, r, stack;
 	const char *text;
 
-	JS_SetMemoryLimit(JS_GetRuntime(ctx), (size_t)-1); /* the report needs some when it was memory that ran out */
+	memory_bound(JS_GetRuntime(ctx), false); /* the report needs some when it was memory that ran out */
+	if (JS_IsNull(error)) { /* the engine had none left for an error either */
+		JS_ThrowInternalError(ctx, "out of memory: this machine has too little for what is configured and connected");
+		error = JS_GetException(ctx);
+	}
 	f = again ? JS_UNDEFINED : JS_GetPropertyStr(ctx, h->sys, "onUncaught");
 	again = true;
 	r = JS_IsFunction(ctx, f) ? JS_Call(ctx, f, JS_UNDEFINED, 1, &error) : JS_EXCEPTION;
@@ -325,7 +328,7 @@ int main(int argc, char **argv)
 {
 	static struct host host;
 	struct host *h = &host;
-	JSRuntime *rt = JS_NewRuntime();
+	JSRuntime *rt = memory_runtime();
 	JSValue global, flat, code, r;
 	uint8_t *p;
 	size_t len;
@@ -338,9 +341,7 @@ int main(int argc, char **argv)
 	h->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (!rt || h->epoll < 0)
 		host_die("no memory, or no descriptor left, to start with");
-#ifndef HOST_TEST
-	JS_SetMemoryLimit(rt, MEMORY);
-#endif
+	memory_bound(rt, true);
 	JS_SetMaxStackSize(rt, STACK);
 	h->ctx = context(rt);
 	JS_SetContextOpaque(h->ctx, h);
@@ -351,6 +352,7 @@ int main(int argc, char **argv)
 	sys_add(h, h->sys);
 	net_add(h, h->sys);
 	proc_add(h, h->sys);
+	memory_add(h, h->sys);
 	flat = tt_qjs_new(h->ctx, &loop);
 	if (JS_IsException(flat))
 		host_uncaught(h);

@@ -49,6 +49,9 @@ struct host *host_of(JSContext *ctx);
 void sys_add(struct host *h, JSValue sys); /* sys.c: files, clock, environment, output */
 void net_add(struct host *h, JSValue sys); /* net.c: descriptors, UNIX sockets, names */
 void proc_add(struct host *h, JSValue sys); /* proc.c: signals, children */
+void memory_add(struct host *h, JSValue sys); /* memory.c: how much is used, and how much may be */
+JSRuntime *memory_runtime(void);
+void memory_bound(JSRuntime *rt, bool on); /* whether an allocation beyond the limit fails */
 
 #define HOST_FN(name) static JSValue name(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 void host_functions(JSContext *ctx, JSValue sys, const JSCFunctionListEntry *list, int n);

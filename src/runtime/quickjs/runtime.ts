@@ -16,6 +16,10 @@ export function quickjsRuntime(sys: Sys): Runtime {
     crypto: nativeCrypto(sys.flat),
     host: quickjsHost(sys),
     streams: quickjsStreams(sys),
+    memory: () => {
+      const [used, limit] = sys.memory();
+      return { used, limit };
+    },
     isRoot: sys.isRoot,
     terminal: sys.terminal,
     noDumps: () => void sys.flat.noDumps(),

@@ -17,6 +17,8 @@ export interface Sys {
   readonly positions: ArrayBuffer;
   readonly isRoot: boolean;
   readonly terminal: boolean;
+  /** Bytes that TypeScript holds, and may hold. */
+  memory(): [used: number, limit: number];
 
   /** Milliseconds, monotonic. */
   now(): number;

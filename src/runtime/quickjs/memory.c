@@ -1,0 +1,201 @@
+/* What TypeScript may hold: a share of what this machine has to give, so that a router is not starved and a server is not bounded by one. */
+#include "host.h"
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#define LEAST ((size_t)16 << 20)
+#define MOST ((size_t)1 << 30)
+#define SHARE 2 /* of what is to be had, TypeScript gets one part in so many: the kernel has its own for each session */
+#define OVERHEAD 8 /* bytes of malloc() itself, a block */
+
+#define TIGHT(n) ((n) / 8 * 7)
+#define COLLECT_MS 10000.0
+
+static JSMallocState *heap; /* the engine's own account; where it lies changes once, while the engine starts */
+static size_t limit;
+static double collected; /* when the last search for dead rings of objects ended */
+
+/* ---- as the engine's own functions, which keep their account to themselves ---- */
+
+static size_t usable(const void *p)
+{
+	return malloc_usable_size((void *)(uintptr_t)p);
+}
+static void *get(JSMallocState *s, size_t size)
+{
+	void *p;
+
+	heap = s;
+	if (s->malloc_size + size > s->malloc_limit)
+		return NULL;
+	p = malloc(size);
+	if (!p)
+		return NULL;
+	s->malloc_count++;
+	s->malloc_size += usable(p) + OVERHEAD;
+	return p;
+}
+static void put(JSMallocState *s, void *p)
+{
+	if (!p)
+		return;
+	s->malloc_count--;
+	s->malloc_size -= usable(p) + OVERHEAD;
+	free(p);
+}
+static void *resize(JSMallocState *s, void *p, size_t size)
+{
+	size_t old;
+
+	if (!p)
+		return size ? get(s, size) : NULL;
+	if (!size) {
+		put(s, p);
+		return NULL;
+	}
+	old = usable(p);
+	if (size > old && s->malloc_size + size - old > s->malloc_limit)
+		return NULL;
+	p = realloc(p, size);
+	if (p)
+		s->malloc_size += usable(p) - old;
+	return p;
+}
+static const JSMallocFunctions functions = { get, put, resize, usable };
+
+/* ---- what there is ---- */
+
+static size_t lesser(size_t a, unsigned long long b)
+{
+	return b < a ? (size_t)b : a;
+}
+
+/* `name` in a file of "name: number kB"; SIZE_MAX when it is not there. */
+static size_t kilobytes(const char *path, const char *name)
+{
+	FILE *f = fopen(path, "re");
+	char line[128];
+	unsigned long long kb;
+	size_t r = SIZE_MAX, n = strlen(name);
+
+	while (f && r == SIZE_MAX && fgets(line, sizeof line, f))
+		if (!strncmp(line, name, n) && line[n] == ':' && sscanf(line + n + 1, "%llu", &kb) == 1)
+			r = lesser(SIZE_MAX - 1, kb << 10);
+	if (f)
+		fclose(f);
+	return r;
+}
+static size_t number(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	unsigned long long n;
+	size_t r = SIZE_MAX;
+
+	if (f && fscanf(f, "%llu", &n) == 1) /* "max": there is none */
+		r = lesser(SIZE_MAX, n);
+	if (f)
+		fclose(f);
+	return r;
+}
+
+/* The limits of a control group and of those it is in; the older kind has one controller a hierarchy. */
+static size_t group_limit(const char *root, char *path, const char *file)
+{
+	char name[512];
+	size_t r = SIZE_MAX;
+
+	for (;;) {
+		char *slash = strrchr(path, '/');
+
+		if (snprintf(name, sizeof name, "%s%s/%s", root, path, file) < (int)sizeof name)
+			r = lesser(r, number(name));
+		if (!slash)
+			return r;
+		*slash = 0;
+	}
+}
+static size_t group_limits(void)
+{
+	FILE *f = fopen("/proc/self/cgroup", "re");
+	char line[384];
+	size_t r = SIZE_MAX;
+
+	while (f && fgets(line, sizeof line, f)) {
+		char *names = strchr(line, ':'), *path = names ? strchr(names + 1, ':') : NULL;
+
+		if (!path)
+			continue;
+		*path++ = 0;
+		path[strcspn(path, "\n")] = 0;
+		if (!strcmp(names, ":"))
+			r = lesser(r, group_limit("/sys/fs/cgroup", path, "memory.max"));
+		else if (strstr(names, "memory"))
+			r = lesser(r, group_limit("/sys/fs/cgroup/memory", path, "memory.limit_in_bytes"));
+	}
+	if (f)
+		fclose(f);
+	return r;
+}
+static size_t process_limit(int which)
+{
+	struct rlimit l;
+
+	return getrlimit(which, &l) < 0 || l.rlim_cur == RLIM_INFINITY ? SIZE_MAX : lesser(SIZE_MAX, l.rlim_cur);
+}
+
+static size_t share(void)
+{
+	size_t there = kilobytes("/proc/meminfo", "MemAvailable");
+
+	if (there == SIZE_MAX) /* a kernel before 3.14 */
+		there = kilobytes("/proc/meminfo", "MemFree");
+	there = lesser(there, group_limits());
+	there = lesser(there, process_limit(RLIMIT_DATA));
+	there = lesser(there, process_limit(RLIMIT_AS));
+	there /= SHARE;
+	return there < LEAST ? LEAST : there > MOST ? MOST : there;
+}
+
+JSRuntime *memory_runtime(void)
+{
+	limit = share();
+	return JS_NewRuntime2(&functions, NULL);
+}
+
+/* A quarter beyond what TypeScript is told: it refuses what is new in time, and what it has can still be served. */
+void memory_bound(JSRuntime *rt, bool on)
+{
+#ifdef HOST_TEST
+	(void)rt, (void)on;
+#else
+	JS_SetMemoryLimit(rt, on ? limit + limit / 4 : (size_t)-1);
+#endif
+}
+
+/* The engine looks for dead rings of objects only when its heap has grown by half: whoever asks when it is nearly full gets the truth. */
+HOST_FN(memory)
+{
+	JSValue pair;
+
+	(void)self, (void)argc, (void)argv;
+	if (heap && heap->malloc_size > TIGHT(limit) && host_now() - collected > COLLECT_MS) {
+		JS_RunGC(JS_GetRuntime(ctx));
+		collected = host_now();
+	}
+	pair = JS_NewArray(ctx);
+	if (JS_IsException(pair))
+		return pair;
+	JS_SetPropertyUint32(ctx, pair, 0, JS_NewFloat64(ctx, heap ? (double)heap->malloc_size : 0));
+	JS_SetPropertyUint32(ctx, pair, 1, JS_NewFloat64(ctx, (double)limit));
+	return pair;
+}
+
+static const JSCFunctionListEntry list[] = { JS_CFUNC_DEF("memory", 0, memory) };
+
+void memory_add(struct host *h, JSValue sys)
+{
+	host_functions(h->ctx, sys, list, 1);
+}
