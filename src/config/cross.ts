@@ -85,6 +85,10 @@ function crossEap(c: Pick<ClientConfig | NasConfig, "username" | "eap_ca" | "eap
   for (const option of ["eap_ca", "eap_cert", "eap_key"] as const) {
     if (c[option] === null) fault(option, "is missing: EAP-TLS needs eap_ca, eap_cert and eap_key", "a file in PEM");
   }
+  const allowed = "the name or address in the server's certificate, or any to take every server of that CA";
+  if (c.eap_server_name === null) fault("eap_server_name", "is missing: without it, whoever has a server's certificate of that CA is the server", allowed);
+  // To OpenSSL that is every host below it.
+  else if (c.eap_server_name.startsWith(".")) fault("eap_server_name", "begins with a dot, and is no name of a server", allowed);
   if (c.username === null) fault("username", "is missing: EAP-TLS needs a name to begin with");
 }
 

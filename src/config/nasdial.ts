@@ -54,7 +54,7 @@ export const NASDIAL = {
   bsdcomp: withDefault(k.yesNo, "yes", "Compress packets with BSD-Compress (RFC 1977), where Deflate is not to be had."),
   mppc: withDefault(k.yesNo, "no", "Compress packets with MPPC (RFC 2118), for a peer that has nothing else; alone or together with MPPE."),
   mppe: withDefault(k.oneOf("no", "128", "56", "40"), "no", "Encrypt with MPPE (RFC 3078, keys from MS-CHAP) for a peer that insists on it: with so many bits at least, 128 where the peer has them; the call ends without it. RC4 is weak: a tunnel with IPsec needs none."),
-  auth: withDefault(k.someOf(...AUTH_METHODS), "mschapv2 chap", "role = answer: PPP authentication that is offered, best first."),
+  auth: withDefault(k.someOf(...AUTH_METHODS), "mschapv2 chap", "role = answer: PPP authentication that is offered, best first. Inside EAP the same holds: MS-CHAPv2 if mschapv2 is listed, MD5 if chap is; eap without either is with MS-CHAPv2."),
   local_ip: optional(k.address4, "role = answer: our address on the line."),
   remote_ip: optional(k.address4, "role = answer: the caller's address, where its user section gives none."),
   dns: optional(k.addresses4, "role = answer: DNS servers told to the caller."),

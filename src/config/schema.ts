@@ -57,7 +57,7 @@ const eapTls = {
   eap_ca: optional(k.text(), "EAP-TLS: file with the certificate (PEM) of the CA that the server's must come from. With these files EAP-TLS is the only proof that is given, and no password is needed."),
   eap_cert: optional(k.text(), "EAP-TLS: file with our certificate (PEM), and those between it and its CA."),
   eap_key: optional(k.text(), "EAP-TLS: file with the private key (PEM) of our certificate, without a passphrase."),
-  eap_server_name: optional(k.text(), "EAP-TLS: the host name or address that the server's certificate must be for. Default: any that the CA vouches for."),
+  eap_server_name: optional(k.text(), "EAP-TLS: the host name or address that must be among the subjectAltNames of the server's certificate; any: every server of that CA will do."),
 } as const;
 
 export const DAEMON = {
@@ -101,7 +101,7 @@ export const SERVER = {
   dns: optional(k.addresses4, "DNS servers told to clients; the first two count."),
   wins: optional(k.addresses4, "WINS servers told to clients; the first two count."),
   ipv6: withDefault(k.yesNo, "no", "IPv6 for users who ask for it (IPV6CP): link-local addresses, and the IPv6 networks among their routes."),
-  auth: withDefault(k.someOf(...AUTH_METHODS), "mschapv2 chap", "PPP authentication that is offered, best first."),
+  auth: withDefault(k.someOf(...AUTH_METHODS), "mschapv2 chap", "PPP authentication that is offered, best first. Inside EAP the same holds: MS-CHAPv2 if mschapv2 is listed, MD5 if chap is; eap without either is with MS-CHAPv2."),
   second_login: withDefault(k.oneOf("replace", "refuse"), "replace", "A user who is connected calls again: the new session replaces the old one, or is refused."),
   max_sessions: withDefault(k.integer(1, 4096), "1000", "Most sessions at one time."),
 } as const;

@@ -12,6 +12,8 @@ export interface EapFiles {
   readonly eap_key: string | null;
   readonly eap_server_name: string | null;
 }
+/** The value of eap_server_name that takes every server of the CA. */
+const ANY_SERVER = "any";
 /** With EAP-TLS the peer gets no other proof of who we are: none of them would say who it is. */
 export const ONLY_EAP: readonly AuthMethod[] = ["pap", "chap", "mschap", "mschapv2"];
 
@@ -27,5 +29,5 @@ export function eapCredentials(c: EapFiles, host: Pick<Host, "readFile">): EapTl
       throw new SystemError(e.errno, `${option}: ${e.what}`, e.advice);
     }
   };
-  return { ca: read("eap_ca", eap_ca), cert: read("eap_cert", eap_cert), key: new Secret(read("eap_key", eap_key)), serverName: c.eap_server_name };
+  return { ca: read("eap_ca", eap_ca), cert: read("eap_cert", eap_cert), key: new Secret(read("eap_key", eap_key)), serverName: c.eap_server_name === ANY_SERVER ? null : c.eap_server_name };
 }

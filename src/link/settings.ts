@@ -84,7 +84,7 @@ export function refused(c: Refusals, eapTls: EapTlsCredentials | null): readonly
   // What has no option of its own goes with what it is made of: v1 is weaker than either, EAP carries both.
   if (c.refuse_chap || c.refuse_mschapv2) refuse.push("mschap");
   if (c.mppe !== "no") refuse.push("pap", "chap"); // its keys come from MS-CHAP, inside EAP or not
-  if (c.refuse_eap || (c.refuse_chap && c.refuse_mschapv2)) refuse.push("eap");
+  if (c.refuse_eap || (refuse.includes("chap") && refuse.includes("mschapv2"))) refuse.push("eap");
   return refuse;
 }
 

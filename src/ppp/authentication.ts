@@ -18,6 +18,8 @@ export interface AuthenticationConfig {
   readonly eapTls?: EapTlsCredentials | null;
   /** Of EAP's types those that are refused by their plain names are left out. */
   readonly refuse: readonly AuthMethod[];
+  /** What the peer is asked for; of EAP's types those whose plain names are here. */
+  readonly require: readonly AuthMethod[];
 }
 export interface AuthenticationEvents<O> {
   send(o: O, protocol: number, packet: Uint8Array): void;
@@ -27,6 +29,9 @@ export interface AuthenticationEvents<O> {
   done(o: O): void;
   failed(o: O, why: Failure): void;
 }
+
+/** EAP's types, best first, and what they are outside of EAP. */
+const EAP_METHODS: readonly (readonly [EapMethod, AuthMethod])[] = [["mschapv2", "mschapv2"], ["md5", "chap"]];
 
 export class Authentication<O> {
   readonly #deps: { readonly clock: Clock; readonly crypto: Crypto; readonly tls: TlsClients | null };
@@ -144,7 +149,7 @@ export class Authentication<O> {
       odd: () => this.#on.unexpected(this.#owner),
     };
     if (method === "pap") return new PapAuthenticator(clock, crypto, this.#secretOf, on);
-    if (method === "eap") return new EapAuthenticator(clock, crypto, this.#cfg.hostName, this.#secretOf, on);
+    if (method === "eap") return new EapAuthenticator(clock, crypto, { hostName: this.#cfg.hostName, methods: this.#eapOffers(), secretOf: this.#secretOf }, on);
     return new ChapAuthenticator(clock, crypto, method, this.#cfg.hostName, this.#secretOf, on);
   }
   #sender(method: AuthMethod): (packet: Uint8Array) => void {
@@ -152,8 +157,13 @@ export class Authentication<O> {
   }
   #eapMethods(): EapMethod[] {
     const { refuse } = this.#cfg;
-    const all = [["mschapv2", "mschapv2"], ["md5", "chap"]] as const;
-    return all.filter(([, plain]) => !refuse.includes(plain)).map(([m]) => m);
+    return EAP_METHODS.filter(([, plain]) => !refuse.includes(plain)).map(([m]) => m);
+  }
+  /** EAP is no way around the list; alone, it is with the method that proves both sides. */
+  #eapOffers(): EapMethod[] {
+    const { require } = this.#cfg;
+    const listed = EAP_METHODS.filter(([, plain]) => require.includes(plain)).map(([m]) => m);
+    return listed.length > 0 ? listed : ["mschapv2"];
   }
   #succeeded(which: "ours" | "peers", user: string, method: string, master: MppeMaster | null): void {
     if (!this.#open.delete(which)) return; // a repeated challenge, answered and accepted

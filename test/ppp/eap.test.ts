@@ -22,8 +22,8 @@ const RESPONSE = 2;
 const SUCCESS = 3;
 const FAILURE = 4;
 
-function server(method: AuthMethod) {
-  const r = scripted({ ...SERVER, require: [method] });
+function server(...require: AuthMethod[]) {
+  const r = scripted({ ...SERVER, require });
   r.peer.agree(lcp);
   r.side.session.start();
   r.peer.request(lcp, 1, [{ type: 5, data: be32(0x11223344) }]);
@@ -148,13 +148,26 @@ describe("EAP: our server", () => {
   }
   test("a Nak for MD5 gets MD5; right, wrong, unknown", () => {
     for (const [user, password, ok] of [["alice", "wonderland", true], ["alice", "wrong", false], ["nobody", "wonderland", false], ["CORP\\alice", "wonderland", true]] as const) {
-      const { side, peer } = server("eap");
+      const { side, peer } = server("eap", "mschapv2", "chap");
       identify(peer, user);
       assert.equal(asked(peer).body[0], 26);
       md5(peer, password);
       assert.ok(peer.last(eap, ok ? SUCCESS : FAILURE), `${user} ${password}`);
       assert.equal(side.session.status().phase, ok ? "network" : "terminate");
       assert.deepEqual(side.admitted, ok ? ["alice eap"] : []);
+    }
+  });
+  test("inside EAP only what is listed: MD5 where chap is, MS-CHAPv2 where mschapv2 is or nothing else", () => {
+    for (const [require, first, other] of [
+      [["eap"], 26, 4], [["eap", "pap"], 26, 4], [["eap", "mschapv2"], 26, 4], [["eap", "mschap"], 26, 4], [["eap", "chap"], 4, 26],
+    ] as [AuthMethod[], number, number][]) {
+      const { side, peer, clock } = server(...require);
+      identify(peer);
+      assert.equal(asked(peer).body[0], first, require.join(" "));
+      peer.say(eap, RESPONSE, asked(peer).id, Uint8Array.of(3, other));
+      assert.ok(peer.last(eap, FAILURE), require.join(" "));
+      clock.advance(20_000);
+      assert.deepEqual([side.downs[0]?.code, side.admitted], ["no-common-auth", []]);
     }
   });
   test("a Nak for nothing we do, or without a word, is refused in the end", () => {

@@ -28,7 +28,7 @@ pppd /dev/ttyS0 115200 local nocrtscts nodetach debug logfile /rig/pppd.log node
 `);
     const d = new Daemon(ns, "caller", { "interface isp": {
       proto: "nasdial", line: "direct", baud: 115200, flow: "none", reconnect_min: 1, reconnect_max: 2, device: line.devices[0], username: NAME,
-      eap_ca: at("ca.pem"), eap_cert: at("client.pem"), eap_key: at("client.key"), ...Object.fromEntries(Object.entries(ours).map(([k, v]) => [k, k === "eap_server_name" || k === "mppe" ? v : at(String(v))])),
+      eap_ca: at("ca.pem"), eap_cert: at("client.pem"), eap_key: at("client.key"), eap_server_name: "any", ...Object.fromEntries(Object.entries(ours).map(([k, v]) => [k, k === "eap_server_name" || k === "mppe" ? v : at(String(v))])),
     } });
     await d.start();
     return { ns, guest, d };

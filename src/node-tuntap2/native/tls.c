@@ -9,8 +9,12 @@
 /* Of OpenSSL's headers, which are not needed to build: the same in 1.1.1 and 3. */
 enum {
 	CTRL_EXTRA_CHAIN_CERT = 14, CTRL_SESS_CACHE_MODE = 44, CTRL_MIN_PROTO_VERSION = 123, TLS1_2 = 0x0303, VERIFY_PEER = 1,
-	ERROR_WANT_READ = 2, ERROR_ZERO_RETURN = 6, ALERT_REASONS = 1000, V_OK = 0,
+	ERROR_WANT_READ = 2, ERROR_ZERO_RETURN = 6, ALERT_REASONS = 1000, V_OK = 0, V_INVALID_PURPOSE = 26,
 };
+#define XKU_SSL_SERVER 1u
+#define XKU_NONE UINT32_MAX /* the certificate has no Extended Key Usage */
+#define CHECK_NO_PARTIAL_WILDCARDS 0x4u
+#define CHECK_NEVER_SUBJECT 0x20u
 #define OP_NO_TICKET 0x4000u
 #define OP_NO_COMPRESSION 0x20000u
 #define OP_NO_RENEGOTIATION 0x40000000u
@@ -23,7 +27,7 @@ static struct {
 	void (*ctx_free)(void *);
 	long (*ctx_ctrl)(void *, int cmd, long n, void *p);
 	void *ctx_set_options;
-	void (*ctx_set_verify)(void *, int mode, void *callback);
+	void (*ctx_set_verify)(void *, int mode, int (*callback)(int ok, void *store_ctx));
 	void *(*ctx_store)(const void *);
 	int (*ctx_use_cert)(void *, void *cert);
 	int (*ctx_use_key)(void *, void *key);
@@ -52,6 +56,11 @@ static struct {
 	int (*store_add)(void *, void *cert);
 	int (*param_host)(void *, const char *name, size_t n);
 	int (*param_ip)(void *, const char *ip);
+	void (*param_hostflags)(void *, unsigned flags);
+	int (*check_depth)(const void *store_ctx);
+	void *(*check_cert)(const void *store_ctx);
+	void (*check_error)(void *store_ctx, int error);
+	uint32_t (*cert_xku)(void *cert);
 	const char *(*verify_words)(long);
 	unsigned long (*err_last)(void);
 	void (*err_clear)(void);
@@ -67,8 +76,9 @@ static bool load(void *from)
 		"SSL_read", "SSL_get_error", "SSL_get0_param", "SSL_get_verify_result", "SSL_version", "SSL_export_keying_material",
 		"BIO_new", "BIO_s_mem", "BIO_new_mem_buf", "BIO_free", "BIO_read", "BIO_write", "PEM_read_bio_X509",
 		"PEM_read_bio_PrivateKey", "X509_free", "EVP_PKEY_free", "X509_STORE_add_cert", "X509_VERIFY_PARAM_set1_host",
-		"X509_VERIFY_PARAM_set1_ip_asc", "X509_verify_cert_error_string", "ERR_peek_last_error", "ERR_clear_error",
-		"ERR_reason_error_string",
+		"X509_VERIFY_PARAM_set1_ip_asc", "X509_VERIFY_PARAM_set_hostflags", "X509_STORE_CTX_get_error_depth",
+		"X509_STORE_CTX_get_current_cert", "X509_STORE_CTX_set_error", "X509_get_extended_key_usage",
+		"X509_verify_cert_error_string", "ERR_peek_last_error", "ERR_clear_error", "ERR_reason_error_string",
 	};
 
 	_Static_assert(sizeof names / sizeof *names == sizeof lib / sizeof(void *), "a name for every function");
@@ -174,6 +184,33 @@ static bool use_key(void *ctx, const uint8_t *pem, size_t n)
 	return ok;
 }
 
+/*
+ * The server's own certificate must be for a server: where it says what it is for, TLS server authentication (RFC 5280 §4.2.1.12)
+ * is in the list. One that says nothing may be any client's, so that is enough only when the name is checked as well.
+ */
+static int for_server(int ok, void *store_ctx, bool named)
+{
+	void *cert;
+	uint32_t use;
+
+	if (!ok || lib.check_depth(store_ctx))
+		return ok;
+	cert = lib.check_cert(store_ctx);
+	use = cert ? lib.cert_xku(cert) : 0;
+	if (use == XKU_NONE ? named : (use & XKU_SSL_SERVER) != 0)
+		return ok;
+	lib.check_error(store_ctx, V_INVALID_PURPOSE);
+	return 0;
+}
+static int verify_named(int ok, void *store_ctx)
+{
+	return for_server(ok, store_ctx, true);
+}
+static int verify_any(int ok, void *store_ctx)
+{
+	return for_server(ok, store_ctx, false);
+}
+
 static const char *configure(struct tt_tls *t, const char *name)
 {
 	void *param;
@@ -191,6 +228,8 @@ static const char *configure(struct tt_tls *t, const char *name)
 	lib.ssl_set_bio(t->ssl, t->in, t->out);
 	lib.ssl_connect(t->ssl);
 	param = lib.ssl_param(t->ssl);
+	/* A name counts where it is a subjectAltName (RFC 9525 §6.3), and "*" only as a whole label. */
+	lib.param_hostflags(param, CHECK_NEVER_SUBJECT | CHECK_NO_PARTIAL_WILDCARDS);
 	if (name && lib.param_ip(param, name) != 1 && lib.param_host(param, name, 0) != 1)
 		return "server name: OpenSSL does not take it";
 	return NULL;
@@ -204,7 +243,7 @@ static const char *prepare(struct tt_tls *t, const uint8_t *ca, size_t ca_len, c
 		return "no memory";
 	set_options(t->ctx);
 	lib.ctx_ctrl(t->ctx, CTRL_SESS_CACHE_MODE, 0, NULL);
-	lib.ctx_set_verify(t->ctx, VERIFY_PEER, NULL);
+	lib.ctx_set_verify(t->ctx, VERIFY_PEER, name ? verify_named : verify_any);
 	if (!add_certs(t->ctx, ca, ca_len, true))
 		return "ca: holds no certificate in PEM";
 	if (!add_certs(t->ctx, cert, cert_len, false))

@@ -86,6 +86,23 @@ describe("tls", { skip: noOpenssl }, () => {
       }
     });
   }
+  test("what makes a certificate a server's, and a name in it: subjectAltName alone, whole labels, serverAuth or a name", async () => {
+    for (const [who, name, why] of [
+      ["server", null, null], ["server", "server.example", null], ["server", "192.0.2.7", null], ["server", "192.0.2.8", /IP address mismatch/],
+      ["client", null, /purpose/], ["client", "client.example", /purpose/],
+      ["no-use", null, /purpose/], ["no-use", "no-use.example", null],
+      ["no-alt", "no-alt.example", /[Hh]ostname mismatch/], ["no-alt", null, null],
+      ["wild", "any.wild.example", null], ["wild", "two.labels.wild.example", /[Hh]ostname mismatch/], ["wild", "wild.example", /[Hh]ostname mismatch/],
+      ["part", "part.wild.example", /[Hh]ostname mismatch/],
+    ] as const) {
+      const t = client("client", name);
+      const { state, server } = await meet(t, "TLSv1.3", 1 << 16, who);
+      assert.equal(state, why ? "distrust" : "done", `${who} as ${name}: ${t.why()}`);
+      if (why) assert.match(t.why(), why);
+      t.close();
+      server.destroy();
+    }
+  });
   test("the protected word of RFC 9190 confirms, anything else breaks", async () => {
     for (const [said, want] of [[Uint8Array.of(0), "confirmed"], [Uint8Array.of(1), "broken"], [Uint8Array.of(0, 0), "broken"]] as const) {
       const t = client();

@@ -272,6 +272,7 @@ export class EapAuthenticator implements AuthSide {
   readonly #on: AuthenticatorEvents;
   readonly #timer: Timer;
   #stage: Stage = { is: "idle" };
+  readonly #methods: readonly EapMethod[];
   #untried: EapMethod[] = [];
   #id = 0;
   #tries = 0;
@@ -283,10 +284,15 @@ export class EapAuthenticator implements AuthSide {
   #account = "";
   #master: MppeMaster | null = null;
 
-  constructor(clock: Clock, crypto: Crypto, hostName: string, secretOf: (user: string) => Secret | null, on: AuthenticatorEvents) {
+  /** `methods`: what is asked for, best first; at least one. */
+  constructor(
+    clock: Clock, crypto: Crypto, cfg: { readonly hostName: string; readonly methods: readonly EapMethod[]; readonly secretOf: (user: string) => Secret | null },
+    on: AuthenticatorEvents,
+  ) {
     this.#crypto = crypto;
-    this.#hostName = utf8(hostName).slice(0, MAX_NAME);
-    this.#secretOf = secretOf;
+    this.#hostName = utf8(cfg.hostName).slice(0, MAX_NAME);
+    this.#methods = cfg.methods;
+    this.#secretOf = cfg.secretOf;
     this.#on = on;
     this.#timer = clock.timer("eap-request", () => this.#send());
   }
@@ -295,7 +301,7 @@ export class EapAuthenticator implements AuthSide {
     return this.#challenge.length > 0 && sameBytes(challenge, this.#challenge);
   }
   start(): void {
-    this.#untried = ["mschapv2", "md5"];
+    this.#untried = [...this.#methods];
     this.#id = this.#crypto.random(1)[0] as number;
     this.#stage = { is: "identity" };
     this.#ask(Uint8Array.of(EAP_TYPE.identity));
@@ -359,7 +365,7 @@ export class EapAuthenticator implements AuthSide {
     const named = wanted.length === 0 || this.#untried.some((m) => wanted.includes(TYPE_OF[m]));
     const method = named ? this.#untried.splice(at, 1)[0] : undefined;
     if (method === undefined) {
-      this.#finish(false, failure("no-common-auth", `user "${printable(this.#user)}" has no EAP method in common with this side (MS-CHAPv2, MD5)`, true));
+      this.#finish(false, failure("no-common-auth", `user "${printable(this.#user)}" has no EAP method in common with this side (${this.#methods.map((m) => (m === "md5" ? "MD5" : "MS-CHAPv2")).join(", ")})`, true));
       return;
     }
     this.#challenge = this.#crypto.random(CHALLENGE_SIZE);

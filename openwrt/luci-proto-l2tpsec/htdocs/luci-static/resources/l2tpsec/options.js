@@ -184,7 +184,7 @@ const EAP_TLS = [
 	{ name: 'eap_key', tab: 'ppp', kind: text(255), title: _('Private key'),
 	  help: _('EAP-TLS: file with the private key (PEM) of our certificate, without a passphrase.') },
 	{ name: 'eap_server_name', tab: 'ppp', kind: text(255), title: _('Server name'),
-	  help: _('EAP-TLS: the host name or address that the server\'s certificate must be for. Default: any that the CA vouches for.') }
+	  help: _('EAP-TLS: the host name or address that must be among the subjectAltNames of the server\'s certificate; any: every server of that CA will do.') }
 ];
 
 const SECTIONS = {
@@ -343,7 +343,7 @@ const SECTIONS = {
 		{ name: 'mppe', tab: 'ppp', kind: oneOf('no', '128', '56', '40'), title: _('MPPE encryption'),
 		  help: _('Encrypt with MPPE (RFC 3078, keys from MS-CHAP) for a peer that insists on it: with so many bits at least, 128 where the peer has them; the call ends without it. RC4 is weak: a tunnel with IPsec needs none.'), def: 'no' },
 		{ name: 'auth', tab: 'answer', kind: someOf('mschapv2', 'chap', 'mschap', 'eap', 'pap'), title: _('Authentication'),
-		  help: _('role = answer: PPP authentication that is offered, best first.'), def: 'mschapv2 chap', depends: { role: 'answer' } },
+		  help: _('role = answer: PPP authentication that is offered, best first. Inside EAP the same holds: MS-CHAPv2 if mschapv2 is listed, MD5 if chap is; eap without either is with MS-CHAPv2.'), def: 'mschapv2 chap', depends: { role: 'answer' } },
 		{ name: 'local_ip', tab: 'answer', kind: address4, title: _('Local IP address'),
 		  help: _('role = answer: our address on the line.'), depends: { role: 'answer' } },
 		{ name: 'remote_ip', tab: 'answer', kind: address4, title: _('Address of the caller'),
@@ -370,7 +370,7 @@ const SECTIONS = {
 		{ name: 'ipv6', tab: 'general', kind: yesNo, title: _('IPv6'),
 		  help: _('IPv6 for users who ask for it (IPV6CP): link-local addresses, and the IPv6 networks among their routes.'), def: 'no' },
 		{ name: 'auth', tab: 'ppp', kind: someOf('mschapv2', 'chap', 'mschap', 'eap', 'pap'), title: _('Authentication'),
-		  help: _('PPP authentication that is offered, best first.'), def: 'mschapv2 chap' },
+		  help: _('PPP authentication that is offered, best first. Inside EAP the same holds: MS-CHAPv2 if mschapv2 is listed, MD5 if chap is; eap without either is with MS-CHAPv2.'), def: 'mschapv2 chap' },
 		{ name: 'second_login', tab: 'ppp', kind: oneOf('replace', 'refuse'), title: _('Second login'),
 		  help: _('A user who is connected calls again: the new session replaces the old one, or is refused.'), def: 'replace' },
 		{ name: 'max_sessions', tab: 'general', kind: integer(1, 4096), title: _('Most sessions'),
