@@ -1,6 +1,7 @@
 // What the link layer sees of L2TP: configuration in, callbacks out.
 import type { Failure } from "../core/errors.ts";
 import type { Secret } from "../core/secret.ts";
+import type { WaitingLimits } from "../core/waiting.ts";
 import type { L2tpRemote } from "../dataplane/dataplane.ts";
 import type { Call } from "./call.ts";
 import type { Tunnel } from "./tunnel.ts";
@@ -68,11 +69,20 @@ export type TunnelAnswer = { readonly cfg: TunnelConfig; readonly owner: TunnelO
 
 export interface EndpointConfig {
   readonly vendorName: string;
-  /** Tunnels in all, half-open ones in all and for each remote. */
-  readonly maxTunnels?: number;
-  readonly maxHalfOpen?: number;
-  readonly maxHalfOpenPerRemote?: number;
+  readonly limits?: Partial<EndpointLimits>;
+}
+/** A peer is an IPsec flow; in the clear an IPv4 address or an IPv6 /64. */
+export interface EndpointLimits {
+  /** Tunnels in all, those that we opened included. */
+  readonly tunnels: number;
+  /** Tunnels that one peer opened, inside a flow and in the clear (where many may be behind one address). */
+  readonly flow: number;
+  readonly address: number;
+  /** Tunnels that peers opened and that have no call. */
+  readonly idle: WaitingLimits;
+  /** Control connections before their SCCCN. */
+  readonly halfOpen: WaitingLimits;
   /** Calls in one tunnel. */
-  readonly maxCalls?: number;
+  readonly calls: number;
 }
 export type AcceptTunnel = (remote: L2tpRemote, request: TunnelRequest) => TunnelAnswer | null;

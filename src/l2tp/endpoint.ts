@@ -8,21 +8,29 @@ import type { EventLog } from "../core/events.ts";
 import { Reader } from "../core/bytes.ts";
 import type { Packet } from "../core/packet.ts";
 import { randomId16 } from "../core/rng.ts";
+import { type Origin, originOf, Waiting } from "../core/waiting.ts";
 import type { FlowId, L2tpPlane, L2tpRemote } from "../dataplane/dataplane.ts";
 import type { Crypto } from "../ports/ports.ts";
-import type { AcceptTunnel, EndpointConfig, TunnelAnswer, TunnelConfig, TunnelOwner } from "./api.ts";
+import type { AcceptTunnel, EndpointConfig, EndpointLimits, TunnelAnswer, TunnelConfig, TunnelOwner } from "./api.ts";
+import { CHALLENGE_LENGTH } from "./auth.ts";
+import { answerTo, greeting, unacceptable } from "./greeting.ts";
+import { type HalfOpen, HalfOpenTable, keyOf } from "./half-open.ts";
 import { Tunnel, type TunnelHost } from "./tunnel.ts";
 import { decodeMessage, encodeMessage } from "./wire/avp.ts";
 import type { Avps, Result } from "./wire/avps.ts";
 import { type ControlHeader, readControl, writeControl } from "./wire/header.ts";
-import { missingAvps } from "./wire/messages.ts";
+import { type MessageOf, missingAvps } from "./wire/messages.ts";
 import { ERR, failure, RESULT } from "./words.ts";
 
 export type L2tpDrop =
   | "l2tp.unreadable" | "l2tp.unknown-tunnel" | "l2tp.wrong-remote" | "l2tp.not-sccrq" | "l2tp.refused" | "l2tp.unwanted" | "l2tp.too-many" | "l2tp.half-open" | "l2tp.unknown-call"
-  | "l2tp.quiet";
+  | "l2tp.quiet" | "l2tp.early" | "l2tp.idle";
+const LIMITS: EndpointLimits = {
+  tunnels: 8192, flow: 8, address: 256, calls: 1024, idle: { peer: 64, network: 256, all: 1024 }, halfOpen: { peer: 64, network: 512, all: 4096 },
+};
 const LINGERING = 256; // ended tunnels that still acknowledge
 const UNWANTED = "nobody here serves L2TP for this peer";
+const NO_ROOM = "so many tunnels of one peer";
 const ODD_PER_SECOND = 10; // events about bad input; a peer chooses what they say, so the sum is what must be bounded
 
 interface Deps {
@@ -37,10 +45,18 @@ export class L2tpEndpoint {
   /** Asked for each new SCCRQ; null is silence. */
   acceptTunnel: AcceptTunnel = () => null;
   readonly #deps: Deps;
-  readonly #cfg: Required<EndpointConfig>;
+  readonly #vendorName: string;
+  readonly #limits: EndpointLimits;
   readonly #tunnels = new Map<number, Tunnel>();
-  /** By remote and the peer's tunnel id: a repeated SCCRQ is not a new one. */
+  /** Those that we opened. */
+  readonly #opened = new Set<Tunnel>();
+  /** Those that peers opened, by remote and the peer's tunnel id. */
   readonly #answered = new Map<string, Tunnel>();
+  readonly #halfOpen: HalfOpenTable;
+  /** Of those that peers opened, the ones without a call. */
+  readonly #idle: Waiting<Tunnel>;
+  /** How many each peer has open. */
+  readonly #peers = new Map<string, number>();
   readonly #lingering = new Set<Tunnel>();
   readonly #host: TunnelHost;
   readonly #turns: Turns;
@@ -49,8 +65,11 @@ export class L2tpEndpoint {
 
   constructor(deps: Deps, cfg: EndpointConfig) {
     this.#deps = deps;
-    this.#cfg = { maxTunnels: 4096, maxHalfOpen: 1000, maxHalfOpenPerRemote: 10, maxCalls: 1024, ...cfg };
+    this.#vendorName = cfg.vendorName;
+    this.#limits = { ...LIMITS, ...cfg.limits };
     this.#turns = new Turns(deps.clock);
+    this.#halfOpen = new HalfOpenTable(this.#turns, this.#limits.halfOpen);
+    this.#idle = new Waiting(this.#limits.idle);
     this.#host = {
       // Timers of tunnels enter like datagrams do: owners are called when the machine has come to rest.
       clock: this.#turns,
@@ -58,20 +77,22 @@ export class L2tpEndpoint {
       log: deps.log,
       plane: deps.plane,
       vendorName: cfg.vendorName,
-      maxCalls: this.#cfg.maxCalls,
+      maxCalls: this.#limits.calls,
       odd: (remote, link, what) => this.#odd(remote, link, what),
       later: (f) => this.#turns.run(f),
       ended: (t) => this.#ended(t),
       lingered: (t) => this.#forget(t),
-      requeue: (remote, sccrq) => this.#serve(remote, { Nr: 0 }, sccrq, this.#ask(remote, sccrq)),
+      requeue: (remote, sccrq) => this.#serve(remote, sccrq, this.#ask(remote, sccrq)),
+      busy: (t, busy) => this.#busy(t, busy),
     };
     deps.plane.onControl = (remote, p) => this.#turns.run(() => this.#datagram(remote, p));
   }
 
   /** Opens a control connection as the one who calls. */
   connect(remote: L2tpRemote, cfg: TunnelConfig, owner: TunnelOwner): Tunnel {
-    const t = new Tunnel(this.#host, this.#newId(), remote, true, cfg, owner);
+    const t = new Tunnel(this.#host, { id: this.#newId(), remote, cfg, owner, half: null });
     this.#tunnels.set(t.id, t);
+    this.#opened.add(t);
     this.#turns.run(() => t.open());
     return t;
   }
@@ -79,14 +100,15 @@ export class L2tpEndpoint {
   *tunnels(): Generator<Tunnel> {
     for (const t of this.#tunnels.values()) if (!t.over) yield t;
   }
-  /** Tunnels in the tables, lingering ones included: bounded whatever peers do. */
+  /** Tunnels in the tables, half-open and lingering ones included: bounded whatever peers do. */
   get size(): number {
-    return this.#tunnels.size;
+    return this.#tunnels.size + this.#halfOpen.size;
   }
   /** The flow's SAs are gone: its tunnels end without a packet. */
   dropFlow(flow: FlowId, why: Failure): void {
     if (flow === 0) return;
     this.#turns.run(() => {
+      this.#halfOpen.dropFlow(flow);
       for (const t of [...this.#tunnels.values()]) {
         if (t.remote.flow !== flow) continue;
         t.drop(why);
@@ -98,12 +120,13 @@ export class L2tpEndpoint {
   /** StopCCN to every peer; each tunnel's onDown follows. */
   closeAll(why: Failure): void {
     this.#turns.run(() => {
+      this.#halfOpen.clear();
       for (const t of [...this.#tunnels.values()]) t.close(why);
     });
   }
 
   #newId(): number {
-    return randomId16(this.#deps.crypto, (id) => this.#tunnels.has(id));
+    return randomId16(this.#deps.crypto, (id) => this.#tunnels.has(id) || this.#halfOpen.find(id) !== undefined);
   }
 
   #datagram(remote: L2tpRemote, p: Packet): void {
@@ -119,11 +142,56 @@ export class L2tpEndpoint {
     }
   }
   #known(remote: L2tpRemote, header: ControlHeader, body: Reader): void {
-    const t = this.#tunnels.get(header.tunnelId);
+    const t = this.#tunnels.get(header.tunnelId) ?? this.#halfOpen.find(header.tunnelId);
     if (!t) return this.#drop("l2tp.unknown-tunnel", remote, "message for an unknown tunnel");
     // A tunnel belongs to one remote: ids can be guessed, an IPsec flow cannot.
     if (t.remote.key !== remote.key) return this.#drop("l2tp.wrong-remote", remote, "message for somebody else's tunnel");
-    t.receive(header, body.rest());
+    if (t instanceof Tunnel) t.receive(header, body.rest());
+    else this.#second(t, header, body.rest());
+  }
+  /** To a half-open tunnel: only an SCCCN opens it. Whatever overtook that is repeated. */
+  #second(half: HalfOpen, header: ControlHeader, bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    const { remote, sccrq } = half;
+    const m = decodeMessage(new Reader(bytes), { crypto: this.#deps.crypto, secret: null });
+    // §5.8: both sides' first messages are number 0.
+    const inOrder = header.Ns === 1 && header.Nr === 1;
+    if (!inOrder || (m.name !== "SCCCN" && m.name !== "StopCCN")) return this.counters.bump("l2tp.early");
+    this.#halfOpen.delete(half.id);
+    if (m.name === "StopCCN") return this.#say(half, 1, new Uint8Array(0));
+    const answer = this.#ask(remote, sccrq);
+    if (answer === null) return this.#drop("l2tp.unwanted", remote, UNWANTED);
+    if ("refuse" in answer) return this.#refuse(remote, sccrq, { result: RESULT.notAuthorized, error: 0, message: answer.refuse }, half);
+    if (!this.#room(remote)) {
+      this.#drop("l2tp.too-many", remote, NO_ROOM);
+      return this.#refuse(remote, sccrq, { result: RESULT.generalError, error: ERR.resources, message: NO_ROOM }, half);
+    }
+    const t = new Tunnel(this.#host, { id: half.id, remote, cfg: answer.cfg, owner: answer.owner, half });
+    this.#tunnels.set(t.id, t);
+    this.#answered.set(keyOf(remote, sccrq), t);
+    const { peer } = origin(remote);
+    this.#peers.set(peer, (this.#peers.get(peer) ?? 0) + 1);
+    t.receive(header, bytes);
+  }
+  /** Whether the peer may open one more; if need be its longest unused one goes for it. */
+  #room(remote: L2tpRemote): boolean {
+    if (this.#tunnels.size - this.#lingering.size >= this.#limits.tunnels) return false;
+    const { peer } = origin(remote);
+    const most = remote.flow === 0 ? this.#limits.address : this.#limits.flow;
+    if ((this.#peers.get(peer) ?? 0) < most) return true;
+    const unused = this.#idle.oldest(peer);
+    if (unused) this.#unused(unused);
+    return unused !== null;
+  }
+  #busy(t: Tunnel, busy: boolean): void {
+    if (busy) return void this.#idle.delete(t);
+    const out = this.#idle.add(t, origin(t.remote));
+    if (out) this.#unused(out);
+  }
+  #unused(t: Tunnel): void {
+    this.#idle.delete(t);
+    this.#drop("l2tp.idle", t.remote, "a tunnel without a call made room for another");
+    t.close(failure("no-call", "a tunnel without a call made room for another"));
   }
   #first(remote: L2tpRemote, header: ControlHeader, body: Reader): void {
     const bytes = body.rest();
@@ -138,14 +206,14 @@ export class L2tpEndpoint {
       if ("cfg" in answer) m = decodeMessage(new Reader(bytes), { crypto: this.#deps.crypto, secret: answer.cfg.secret });
     }
     if (missingAvps("SCCRQ", m.avps).fatal) return this.#drop("l2tp.unreadable", remote, m.opaque ? "SCCRQ with hidden AVPs that our tunnel_secret does not open" : "SCCRQ without an Assigned Tunnel ID");
-    const before = this.#answered.get(this.#key(remote, m.avps));
+    const before = this.#answered.get(keyOf(remote, m.avps));
     // A repeat is acknowledged again. One that ended answers no more: its peer has begun anew with the same id.
     if (before && !before.over) return before.receive(header, Uint8Array.of(0));
-    const ours = [...this.#tunnels.values()].find((t) => t.initiator && t.state === "wait-ctl-reply" && t.remote.key === remote.key);
+    const ours = [...this.#opened].find((t) => t.state === "wait-ctl-reply" && t.remote.key === remote.key);
     if (ours && this.#tie(ours, m.avps)) return;
     answer ??= this.#ask(remote, m.avps);
     if (answer !== null && m.unknown) return this.#refuse(remote, m.avps, { result: RESULT.generalError, error: ERR.unknownMandatory, message: m.unknown.what });
-    this.#serve(remote, header, m.avps, answer);
+    this.#serve(remote, m.avps, answer);
   }
   #ask(remote: L2tpRemote, sccrq: Avps): TunnelAnswer | null {
     return this.acceptTunnel(remote, { hostName: sccrq.hostName ?? "", vendorName: sccrq.vendorName ?? "", firmware: sccrq.firmwareRevision ?? 0 });
@@ -164,35 +232,38 @@ export class L2tpEndpoint {
     return true;
   }
 
-  #serve(remote: L2tpRemote, header: Pick<ControlHeader, "Nr">, sccrq: Avps, answer: TunnelAnswer | null): void {
+  /** Answers an SCCRQ; the tunnel itself comes with the SCCCN. */
+  #serve(remote: L2tpRemote, sccrq: Avps, answer: TunnelAnswer | null): void {
     if (answer === null) return this.#drop("l2tp.unwanted", remote, UNWANTED);
     if ("refuse" in answer) return this.#refuse(remote, sccrq, { result: RESULT.notAuthorized, error: 0, message: answer.refuse });
-    let half = 0;
-    let mine = 0;
-    for (const t of this.#tunnels.values()) {
-      if (t.state !== "wait-ctl-conn") continue;
-      half++;
-      if (t.remote.key === remote.key) mine++;
+    const { cfg } = answer;
+    const bad = unacceptable(cfg, sccrq);
+    if (bad) {
+      this.#odd(remote, cfg.link, bad.why.text);
+      return this.#refuse(remote, sccrq, bad.result);
     }
-    if (half >= this.#cfg.maxHalfOpen || mine >= this.#cfg.maxHalfOpenPerRemote) return this.#drop("l2tp.half-open", remote, "too many half-open tunnels");
-    if (this.#tunnels.size - this.#lingering.size >= this.#cfg.maxTunnels) return this.#drop("l2tp.too-many", remote, "too many tunnels");
-    const t = new Tunnel(this.#host, this.#newId(), remote, false, answer.cfg, answer.owner);
-    this.#tunnels.set(t.id, t);
-    this.#answered.set(this.#key(remote, sccrq), t);
-    t.answer(header, sccrq);
+    const { crypto } = this.#deps;
+    const { id, challenge } = this.#halfOpen.repeated(remote, sccrq) ?? { id: this.#newId(), challenge: crypto.random(cfg.secret ? CHALLENGE_LENGTH : 0) };
+    const half: HalfOpen = { id, remote, challenge, sccrq };
+    if (this.#halfOpen.put(half, origin(remote))) this.counters.bump("l2tp.half-open");
+    const hide = cfg.hideAvps === true && cfg.secret ? { hiding: { crypto, secret: cfg.secret }, rng: crypto } : undefined;
+    const body = encodeMessage("SCCRP", { ...greeting(cfg, this.#vendorName, id, challenge), ...answerTo(crypto, "SCCRP", cfg, sccrq) } as MessageOf<"SCCRP">, hide);
+    this.#say(half, 0, body);
   }
-  /** One answer to one datagram, and no state: a lost one is asked for again by the peer's repeat. */
-  #refuse(remote: L2tpRemote, sccrq: Avps, resultCode: Result): void {
+  /** Our message number `Ns` of a control connection without a tunnel: the peer has sent one more, and each is sent once. */
+  #say({ remote, sccrq }: Pick<HalfOpen, "remote" | "sccrq">, Ns: number, body: Uint8Array): void {
+    this.#deps.plane.sendControl(remote, writeControl({ tunnelId: sccrq.assignedTunnelId ?? 0, callId: 0, Ns, Nr: Ns + 1 }, body));
+  }
+  /** One answer to one datagram, and no state: a lost one is asked for again by the peer's repeat. After an SCCRP it is the second. */
+  #refuse(remote: L2tpRemote, sccrq: Avps, resultCode: Result, half: HalfOpen | null = null): void {
     this.counters.bump("l2tp.refused");
-    const body = encodeMessage("StopCCN", { assignedTunnelId: this.#newId(), resultCode });
-    this.#deps.plane.sendControl(remote, writeControl({ tunnelId: sccrq.assignedTunnelId ?? 0, callId: 0, Ns: 0, Nr: 1 }, body));
-  }
-  #key(remote: L2tpRemote, sccrq: Avps): string {
-    return `${remote.key} ${sccrq.assignedTunnelId ?? 0}`;
+    const body = encodeMessage("StopCCN", { assignedTunnelId: half?.id ?? this.#newId(), resultCode });
+    this.#say({ remote, sccrq }, half ? 1 : 0, body);
   }
 
   #ended(t: Tunnel): void {
     if (this.#tunnels.get(t.id) !== t) return;
+    this.#leave(t);
     this.#lingering.add(t);
     const oldest = this.#lingering.values().next();
     if (this.#lingering.size > LINGERING && !oldest.done) {
@@ -200,8 +271,19 @@ export class L2tpEndpoint {
       this.#forget(oldest.value);
     }
   }
+  /** It counts against nobody any more. */
+  #leave(t: Tunnel): void {
+    this.#idle.delete(t);
+    if (this.#opened.delete(t) || this.#lingering.has(t)) return;
+    const { peer } = origin(t.remote);
+    const left = (this.#peers.get(peer) ?? 0) - 1;
+    if (left > 0) this.#peers.set(peer, left);
+    else this.#peers.delete(peer);
+  }
   #forget(t: Tunnel): void {
-    if (this.#tunnels.get(t.id) === t) this.#tunnels.delete(t.id);
+    if (this.#tunnels.get(t.id) !== t) return;
+    this.#leave(t);
+    this.#tunnels.delete(t.id);
     this.#lingering.delete(t);
     const key = `${t.remote.key} ${t.peerId}`;
     if (this.#answered.get(key) === t) this.#answered.delete(key);
@@ -219,6 +301,12 @@ export class L2tpEndpoint {
     if (++this.#odds > ODD_PER_SECOND) return this.counters.bump("l2tp.quiet");
     this.#deps.log.emit({ kind: "peer.bad", link, layer: "l2tp", peer: remote.address, what });
   }
+}
+
+/** A flow is one peer; its network is where it comes from. */
+function origin(remote: L2tpRemote): Origin {
+  const outside = originOf(remote.address);
+  return remote.flow === 0 ? outside : { peer: `flow ${remote.flow}`, network: outside.network };
 }
 
 /** Below 0 when `a` wins: the lower value, or the only one. */

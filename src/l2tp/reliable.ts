@@ -64,6 +64,11 @@ export class Reliable {
     return Math.min(this.#cwnd, this.#peerWindow);
   }
 
+  /** As the one who was called, after half-open.ts: one message came and one went, and the peer has it. */
+  resume(): void {
+    this.#Ns = 1;
+    this.#Nr = 1;
+  }
   /** The peer's Receive Window Size AVP, 1 or more. */
   setPeerWindow(n: number): void {
     this.#peerWindow = Math.max(1, n);

@@ -7,9 +7,11 @@ import { Reader } from "../core/bytes.ts";
 import type { CallChannel, CallSpec, L2tpPlane, L2tpRemote, TunnelPath } from "../dataplane/dataplane.ts";
 import type { Crypto } from "../ports/ports.ts";
 import type { CallAnswer, CallConfig, CallKind, CallOwner, TunnelConfig, TunnelOwner } from "./api.ts";
-import { CHALLENGE_LENGTH, response, verify } from "./auth.ts";
+import { CHALLENGE_LENGTH, verify } from "./auth.ts";
 import { Call, type CallRole } from "./call.ts";
-import { OUR_WINDOW, Reliable } from "./reliable.ts";
+import { answerTo, greeting, unacceptable } from "./greeting.ts";
+import type { HalfOpen } from "./half-open.ts";
+import { Reliable } from "./reliable.ts";
 import { rules, TUNNEL, TUNNEL_MORE, type TunnelAction, type TunnelEvent, type TunnelState } from "./tables.ts";
 import { type Decoded, decodeMessage, encodeMessage, type Hiding } from "./wire/avp.ts";
 import type { Avps, Result } from "./wire/avps.ts";
@@ -18,15 +20,14 @@ import { type MessageName, type MessageOf, missingAvps } from "./wire/messages.t
 import { ERR, failure, RESULT, resultWords } from "./words.ts";
 
 const RULES = rules(TUNNEL, TUNNEL_MORE);
-const VERSION_1_0 = 0x0100;
 /** Longer than the retransmission of reliable.ts: this is for a peer that acknowledges and then says nothing. */
 const ESTABLISH_MS = 40_000;
 /** Patience for the acknowledgement of our StopCCN; the daemon has two seconds in all. */
 const STOP_MS = 800;
 /** §5.7: after the end, repeats of the peer are still acknowledged for a whole cycle of retransmission. */
 const LINGER_MS = 31_000;
-const FRAMING = 3; // synchronous and asynchronous
-const BEARER = 3; // digital and analogue
+/** A peer that opens a tunnel has a call for it. */
+const NO_CALL_MS = 60_000;
 
 export interface TunnelHost {
   readonly clock: Clock;
@@ -44,6 +45,16 @@ export interface TunnelHost {
   lingered(t: Tunnel): void;
   /** The peer's SCCRQ won over ours: it is to be served now. */
   requeue(remote: L2tpRemote, sccrq: Avps): void;
+  /** Of a tunnel that the peer opened: it has its first call, or lost its last one. */
+  busy(t: Tunnel, busy: boolean): void;
+}
+export interface TunnelStart {
+  readonly id: number;
+  readonly remote: L2tpRemote;
+  readonly cfg: TunnelConfig;
+  readonly owner: TunnelOwner;
+  /** What the peer began, null where we are the one who calls. */
+  readonly half: HalfOpen | null;
 }
 
 export class Tunnel {
@@ -67,34 +78,32 @@ export class Tunnel {
   #peerId = 0;
   #peerHost = "";
   #peerVendor = "";
-  /** The SCCRQ that the endpoint has decoded already. */
-  #pending: { readonly name: MessageName; readonly avps: Avps } | null = null;
   #why: Failure | null = null;
   #result: Result = { result: RESULT.clear };
   #stage: "live" | "stopping" | "over" = "live";
   #serial: number;
 
   static readonly #ACTS: Acts<TunnelAction, Tunnel, Avps> = {
-    sendSCCRQ: (t) => t.sendMessage("SCCRQ", 0, { ...t.#identity(), ...t.#asks(), ...(t.tieBreaker ? { tieBreaker: t.tieBreaker } : {}) }),
-    sendSCCRP: (t, a) => t.sendMessage("SCCRP", 0, { ...t.#identity(), ...t.#asks(), ...t.#answer("SCCRP", a) }),
-    sendSCCCN: (t, a) => t.sendMessage("SCCCN", 0, t.#answer("SCCCN", a)),
+    sendSCCRQ: (t) => t.sendMessage("SCCRQ", 0, { ...greeting(t.#cfg, t.#host.vendorName, t.id, t.#challenge), ...(t.tieBreaker ? { tieBreaker: t.tieBreaker } : {}) }),
+    sendSCCRP: () => {}, // sent before there was a tunnel: half-open.ts
+    sendSCCCN: (t, a) => t.sendMessage("SCCCN", 0, answerTo(t.#host.crypto, "SCCCN", t.#cfg, a)),
     sendStopCCN: (t) => t.#sendStop(),
     tunnelOpen: (t) => t.#opened(),
     cleanUp: (t) => t.#cleanUp(),
     requeueSCCRQ: (t, a) => t.#host.later(() => t.#host.requeue(t.remote, a)),
   };
 
-  constructor(host: TunnelHost, id: number, remote: L2tpRemote, initiator: boolean, cfg: TunnelConfig, owner: TunnelOwner) {
+  constructor(host: TunnelHost, { id, remote, cfg, owner, half }: TunnelStart) {
     this.#host = host;
     this.clock = host.clock;
     this.id = id;
     this.remote = remote;
-    this.initiator = initiator;
+    this.initiator = half === null;
     this.#cfg = cfg;
     this.#owner = owner;
     this.#hiding = { crypto: host.crypto, secret: cfg.secret };
-    this.#challenge = host.crypto.random(cfg.secret ? CHALLENGE_LENGTH : 0);
-    this.tieBreaker = cfg.tieBreaker === true && initiator ? host.crypto.random(8) : null;
+    this.#challenge = half?.challenge ?? host.crypto.random(cfg.secret ? CHALLENGE_LENGTH : 0);
+    this.tieBreaker = cfg.tieBreaker === true && half === null ? host.crypto.random(8) : null;
     this.#serial = (host.crypto.random(1)[0] as number) << 8;
     this.#reliable = new Reliable(host.clock, {
       transmit: (m) => void host.plane.sendControl(remote, m),
@@ -110,7 +119,13 @@ export class Tunnel {
       this.#reliable.close();
       host.lingered(this);
     });
-    this.#machine = new Machine<TunnelState, TunnelEvent, TunnelAction, Avps, Tunnel>(this, "idle", RULES, Tunnel.#ACTS, (t, state, event) => t.odd(`${event} in ${state}`));
+    this.#machine = new Machine<TunnelState, TunnelEvent, TunnelAction, Avps, Tunnel>(this, half ? "wait-ctl-conn" : "idle", RULES, Tunnel.#ACTS, (t, state, event) => t.odd(`${event} in ${state}`));
+    if (half) {
+      this.#setPeer(half.sccrq);
+      this.#reliable.resume();
+      this.#reliable.setPeerWindow(half.sccrq.receiveWindowSize ?? 4);
+      this.#guard.arm(ESTABLISH_MS);
+    }
   }
 
   get peerId(): number {
@@ -137,14 +152,6 @@ export class Tunnel {
   open(): void {
     this.#guard.arm(ESTABLISH_MS);
     this.#machine.on("local-open", {});
-  }
-  /** Begins as the one who was called; `sccrq` is what the endpoint has read of it already. */
-  answer(header: Pick<ControlHeader, "Nr">, sccrq: Avps): void {
-    this.#guard.arm(ESTABLISH_MS);
-    this.#setPeer(sccrq);
-    // The first message of the connection: consume its Ns without reading the body again.
-    this.#pending = { name: "SCCRQ", avps: sccrq };
-    this.#reliable.receive({ tunnelId: 0, callId: 0, Ns: 0, Nr: header.Nr }, Uint8Array.of(0));
   }
   /** §4.4.3: the peer opened a tunnel towards us at the same time, and its tie breaker wins. */
   lostTie(sccrq: Avps): void {
@@ -185,6 +192,7 @@ export class Tunnel {
     }
     const call = new Call(this, id, this.#serial++, role, cfg, owner);
     this.calls.set(id, call);
+    if (!this.initiator && this.calls.size === 1) this.#idle(false);
     return call;
   }
 
@@ -209,7 +217,7 @@ export class Tunnel {
     this.#host.later(f);
   }
   forget(call: Call, why: Failure): void {
-    this.calls.delete(call.id);
+    if (this.calls.delete(call.id) && !this.initiator && this.calls.size === 0) this.#idle(true);
     this.#host.log.emit({ kind: "l2tp.call-down", link: this.#cfg.link, tunnel: this.id, call: call.id, code: why.code, text: why.text });
   }
   emit(e: Event): void {
@@ -221,10 +229,7 @@ export class Tunnel {
 
   // Messages -------------------------------------------------------------------------------------
   #deliver(callId: number, body: Uint8Array): void {
-    const pending = this.#pending;
-    this.#pending = null;
     if (this.#stage !== "live") return;
-    if (pending) return this.#control(pending.name, pending.avps);
     let m: Decoded;
     try {
       m = decodeMessage(new Reader(body), this.#hiding);
@@ -301,13 +306,12 @@ export class Tunnel {
     switch (name) {
       case "SCCRQ":
       case "SCCRP": {
-        if (this.state === "established" || (name === "SCCRP") !== this.initiator) {
+        if (name === "SCCRQ" || !this.initiator || this.state === "established") {
           this.#outOfOrder(name);
           return this.#machine.on(name, avps);
         }
         this.#setPeer(avps);
-        const bad = this.#unacceptable(name, avps);
-        if (bad) return this.#machine.on(name === "SCCRQ" ? "SCCRQ-bad" : "SCCRP-bad", avps);
+        if (this.#unacceptable(avps)) return this.#machine.on("SCCRP-bad", avps);
         this.#reliable.setPeerWindow(avps.receiveWindowSize ?? 4);
         return this.#machine.on(name, avps);
       }
@@ -338,20 +342,13 @@ export class Tunnel {
     this.#peerVendor = avps.vendorName ?? "";
   }
 
-  /** Why an SCCRQ or SCCRP cannot be served; sets result and reason. */
-  #unacceptable(name: "SCCRQ" | "SCCRP", avps: Avps): boolean {
-    const version = avps.protocolVersion;
-    if (version !== undefined && version >>> 8 !== 1) {
-      this.#result = { result: RESULT.badVersion, error: VERSION_1_0 };
-      this.#why = failure("version", `the peer speaks L2TP version ${version >>> 8}.${version & 255}, not 1.0`, true);
-      return true;
-    }
-    if (avps.challenge && !this.#cfg.secret) {
-      this.#result = { result: RESULT.notAuthorized };
-      this.#why = failure("no-tunnel-secret", "the peer asks for tunnel authentication, and there is no tunnel_secret here", true);
-      return true;
-    }
-    return name === "SCCRP" && !this.#authentic(name, avps);
+  /** Whether an SCCRP cannot be served; sets result and reason then. */
+  #unacceptable(avps: Avps): boolean {
+    const bad = unacceptable(this.#cfg, avps);
+    if (!bad) return !this.#authentic("SCCRP", avps);
+    this.#result = bad.result;
+    this.#why = bad.why;
+    return true;
   }
   #authentic(name: "SCCRP" | "SCCCN", avps: Avps): boolean {
     if (!this.#cfg.secret || verify(this.#host.crypto, name, this.#cfg.secret, this.#challenge, avps.challengeResponse)) return true;
@@ -361,29 +358,23 @@ export class Tunnel {
     );
     return false;
   }
-  #answer(name: "SCCRP" | "SCCCN", avps: Avps): Avps {
-    const { secret } = this.#cfg;
-    return avps.challenge && secret ? { challengeResponse: response(this.#host.crypto, name, secret, avps.challenge) } : {};
-  }
-  /** The challenge of §4.2, when the tunnel has a secret. */
-  #asks(): Avps {
-    return this.#cfg.secret ? { challenge: this.#challenge } : {};
-  }
-  #identity(): Avps {
-    return {
-      protocolVersion: VERSION_1_0, framingCapabilities: FRAMING, bearerCapabilities: BEARER, hostName: this.#cfg.hostName, vendorName: this.#host.vendorName,
-      assignedTunnelId: this.id, receiveWindowSize: OUR_WINDOW,
-    };
-  }
 
   // Ends -----------------------------------------------------------------------------------------
   #opened(): void {
     this.#guard.disarm();
+    if (!this.initiator) this.#idle(true);
     if (this.#cfg.helloSeconds > 0) this.#hello.arm(this.#cfg.helloSeconds * 1000);
     this.#host.log.emit({ kind: "l2tp.tunnel-up", link: this.#cfg.link, tunnel: this.id, peerTunnel: this.#peerId, peerHost: this.#peerHost, peerVendor: this.#peerVendor });
     this.later(() => {
       if (this.#stage === "live") this.#owner.onUp(this, { peerHost: this.#peerHost, peerVendor: this.#peerVendor });
     });
+  }
+  /** A peer's tunnel without a call is not kept for long. */
+  #idle(idle: boolean): void {
+    if (this.#stage !== "live") return;
+    if (idle) this.#guard.arm(NO_CALL_MS);
+    else this.#guard.disarm();
+    this.#host.busy(this, !idle);
   }
   #refuse(result: Result, why: Failure): void {
     this.#result = result;
@@ -437,6 +428,7 @@ export class Tunnel {
   }
   #late(): void {
     if (this.#stage === "stopping") return this.#finish();
+    if (this.state === "established") return this.close(failure("no-call", `the L2TP peer ${this.remote.address} has a tunnel and no call in it`));
     this.close(failure("no-reply", `the L2TP peer ${this.remote.address} acknowledges, but does not go on with the control connection`));
   }
 }

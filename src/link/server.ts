@@ -1,7 +1,7 @@
 // A server: answers IKE, L2TP and PPP for its users on one netdev.
 import type { Timer } from "../core/clock.ts";
 import { linkLocal } from "../core/addr.ts";
-import type { Failure } from "../core/errors.ts";
+import { type Failure, SystemError } from "../core/errors.ts";
 import { sameBytes } from "../core/text.ts";
 import type { LinkState } from "../core/events.ts";
 import { deviceName, needsIpsec } from "../config/cross.ts";
@@ -20,6 +20,9 @@ import { isoTime, type ServerStatus } from "./status.ts";
 const DEFAULT_MTU = 1400;
 const OUTER_MTU = 1500; // the way to a caller is not known before it calls
 const REOPEN_MS = 10_000;
+const L2TP_PORT = 1701;
+/** What a kernel without IPv6, or with it switched off, says. */
+const NO_IPV6: readonly string[] = ["EAFNOSUPPORT", "EADDRNOTAVAIL"];
 const CLOSE_MS = 1500;
 
 export class ServerLink {
@@ -77,7 +80,7 @@ export class ServerLink {
             return { net, close: null };
           }
           // In the clear on purpose: the configuration says ipsec = off.
-          return { net, close: await this.#deps.plane.l2tp.openClear({ address: cfg.listen ?? "0.0.0.0", port: 1701 }) };
+          return { net, close: await this.#openClear() };
         } catch (e) {
           await net.close();
           throw e;
@@ -86,12 +89,12 @@ export class ServerLink {
     opening.then(
       ({ net, close }) => {
         if (!this.#wanted) {
-          close?.close();
+          close?.();
           net.close().catch(() => {});
           return;
         }
         this.#net = net;
-        if (close) this.#closers.push(() => close.close());
+        if (close) this.#closers.push(close);
         else this.#answerIke();
         this.#error = null;
         this.#enter("up");
@@ -103,6 +106,26 @@ export class ServerLink {
         if (this.#wanted) this.#reopen.arm(REOPEN_MS);
       },
     );
+  }
+  /** On `listen`, or in both families as far as the machine has them. Resolves to what closes it. */
+  async #openClear(): Promise<() => void> {
+    const { l2tp } = this.#deps.plane;
+    if (this.cfg.listen !== null) {
+      const one = await l2tp.openClear({ address: this.cfg.listen, port: L2TP_PORT });
+      return () => one.close();
+    }
+    const four = await l2tp.openClear({ address: "0.0.0.0", port: L2TP_PORT });
+    try {
+      const six = await l2tp.openClear({ address: "::", port: L2TP_PORT });
+      return () => {
+        four.close();
+        six.close();
+      };
+    } catch (e) {
+      if (e instanceof SystemError && NO_IPV6.includes(e.errno)) return () => four.close();
+      four.close();
+      throw e;
+    }
   }
   #answerIke(): void {
     const responder = this.#deps.ike().addResponder(serverIke(this.cfg), {

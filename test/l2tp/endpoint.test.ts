@@ -86,7 +86,7 @@ describe("tunnel and calls", () => {
     assert.match(p.a.said.at(-1) ?? "", /down refused: the peer refused the control connection: result 4: .*"no room"/);
     p.b.endpoint.acceptTunnel = () => null;
     p.connect();
-    p.run(60_000);
+    p.run(40_000);
     assert.match(p.a.said.at(-1) ?? "", /down peer-silent/);
     assert.ok(p.b.endpoint.counters.get("l2tp.unwanted") >= 5);
   });
@@ -118,8 +118,9 @@ describe("tunnel and calls", () => {
   });
   test("HELLO after silence, and a peer that died", () => {
     const p = new Pair();
-    p.connect(config("lac", null, { helloSeconds: 20 }));
+    const t = p.connect(config("lac", null, { helloSeconds: 20 }));
     p.run(1000);
+    t.placeCall("incoming", CALL, p.a.callOwner());
     p.run(100_000);
     assert.ok(names(p).filter((n) => n === "a HELLO").length >= 4);
     p.dark = true;
@@ -265,7 +266,7 @@ describe("hostile input", () => {
       spoof(b, `evil ${i % 5}`);
       if (i % 100 === 0) p.run(10);
     }
-    assert.ok(p.b.endpoint.size <= 60, `${p.b.endpoint.size} tunnels`);
+    assert.ok(p.b.endpoint.size <= 65, `${p.b.endpoint.size} tunnels`);
     assert.ok([...p.b.endpoint.tunnels()].some((t) => t.id === tunnel && t.state === "established"));
   });
   test("one answer at most to one datagram from a stranger", () => {
@@ -279,15 +280,76 @@ describe("hostile input", () => {
       assert.ok(p.log.length <= n + 1);
     }
   });
-  test("half-open tunnels: so many for one remote, so many in all", () => {
-    const side = new Side(new VirtualClock());
+  const hello = (id: number, more: Partial<MessageOf<"SCCRQ">> = {}): Uint8Array =>
+    raw("SCCRQ", { protocolVersion: 0x100, hostName: "x", framingCapabilities: 3, assignedTunnelId: id, ...more }, { tunnelId: 0, Ns: 0, Nr: 0 });
+  test("half-open tunnels: so many of one peer, so many in all, room for the next one, and gone after 40 s", () => {
+    const clock = new VirtualClock();
+    const side = new Side(clock);
     side.endpoint.acceptTunnel = () => ({ cfg: config("lns"), owner: side.owner() });
-    for (let i = 1; i <= 5000; i++) {
-      const m = raw("SCCRQ", { protocolVersion: 0x100, hostName: "x", framingCapabilities: 3, assignedTunnelId: i }, { tunnelId: 0, Ns: 0, Nr: 0 });
-      side.plane.onControl(remote(i <= 1000 ? "one" : `r${i}`), Packet.of(m));
-      if (i === 1000) assert.equal(side.endpoint.size, 10);
+    for (let i = 1; i <= 9000; i++) {
+      const address = i <= 1000 ? "192.0.2.9" : `10.${i >> 8}.${i & 255}.1`;
+      side.plane.onControl({ ...remote(`${address} ${i}`, 0), address }, Packet.of(hello(i)));
+      if (i === 1000) assert.equal(side.endpoint.size, 64);
     }
-    assert.equal(side.endpoint.size, 1000);
+    assert.equal(side.endpoint.size, 4096);
+    assert.deepEqual(side.said, []);
+    clock.advance(40_001);
+    assert.deepEqual([side.endpoint.size, clock.pending()], [0, []]);
+  });
+  test("a forged SCCRQ is answered once: what the true owner of the address does not answer is not repeated", () => {
+    const clock = new VirtualClock();
+    const side = new Side(clock);
+    side.endpoint.acceptTunnel = () => ({ cfg: config("lns"), owner: side.owner() });
+    let sent = 0;
+    side.send = () => void sent++;
+    for (const more of [{}, { protocolVersion: 0x200 }, { challenge: new Uint8Array(16) }]) {
+      sent = 0;
+      side.plane.onControl(remote("victim", 0), Packet.of(hello(7, more)));
+      clock.advance(120_000);
+      assert.equal(sent, 1);
+    }
+  });
+  test("what overtakes the SCCCN, or comes from elsewhere, opens nothing; the SCCCN that follows does", () => {
+    const p = new Pair();
+    const sent: Uint8Array[] = [];
+    p.b.send = (m) => void sent.push(m);
+    p.inject("b", hello(7));
+    const { header, body } = readControl(new Reader(sent[0] ?? assert.fail("no SCCRP")));
+    const tunnelId = decodeMessage(body, { crypto: nodeCrypto, secret: null }).avps.assignedTunnelId ?? 0;
+    assert.equal(header.tunnelId, 7);
+    const to = (Ns: number, Nr: number): { tunnelId: number; Ns: number; Nr: number } => ({ tunnelId, Ns, Nr });
+    p.inject("b", raw("ICRQ", { assignedCallId: 5, callSerialNumber: 1 }, to(2, 1)));
+    p.inject("b", raw("SCCCN", {}, to(1, 0))); // has not seen our SCCRP
+    p.inject("b", raw("SCCCN", {}, to(1, 1)), "evil");
+    p.inject("b", writeControl({ ...to(1, 1), callId: 0 }, new Uint8Array(0)));
+    assert.deepEqual([[...p.b.endpoint.tunnels()].length, sent.length, p.b.endpoint.counters.get("l2tp.early")], [0, 1, 2]);
+    p.inject("b", raw("SCCCN", {}, to(1, 1)));
+    assert.deepEqual(p.b.said, ["up x "]);
+    p.inject("b", hello(8));
+    const second = decodeMessage(readControl(new Reader(sent.at(-1) ?? assert.fail("no SCCRP"))).body, { crypto: nodeCrypto, secret: null });
+    p.inject("b", raw("StopCCN", { assignedTunnelId: 8, resultCode: { result: 1 } }, { tunnelId: second.avps.assignedTunnelId ?? 0, Ns: 1, Nr: 1 }));
+    assert.equal(sent.at(-1)?.length, 12, "a StopCCN is acknowledged");
+    assert.equal([...p.b.endpoint.tunnels()].length, 1);
+  });
+  test("tunnels of one flow: so many, an unused one goes for the next, and none stays without a call", () => {
+    const p = new Pair();
+    const tunnels = Array.from({ length: 20 }, () => p.connect());
+    p.run(1000);
+    const open = (): number => tunnels.filter((t) => !t.over).length;
+    assert.deepEqual([open(), [...p.b.endpoint.tunnels()].length], [8, 8]);
+    const used = tunnels.filter((t) => !t.over);
+    for (const t of used) t.placeCall("incoming", CALL, p.a.callOwner());
+    p.run(1000);
+    p.connect();
+    p.run(1000);
+    assert.match(p.a.said.at(-1) ?? "", /^down peer-closed: .*not enough resources, "so many tunnels of one peer"/);
+    assert.equal(open(), 8, "what is in use stays");
+    for (const t of used.slice(2)) for (const c of t.calls.values()) c.close(STOP);
+    p.run(55_000);
+    assert.equal(open(), 8);
+    p.run(10_000);
+    assert.equal(open(), 2);
+    assert.ok(p.b.said.some((s) => s.startsWith("down no-call")));
   });
   test("a peer in the right place that says anything at all: no exception, no growth, order kept", () => {
     const message = fc.tuple(fc.constantFrom<MessageName>("SCCRQ", "SCCRP", "SCCCN", "StopCCN", "HELLO", "OCRQ", "OCRP", "OCCN", "ICRQ", "ICRP", "ICCN", "CDN", "WEN", "SLI"), fc.nat(3), fc.uint8Array({ maxLength: 30 }), fc.integer({ min: -2, max: 3 }));

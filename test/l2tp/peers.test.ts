@@ -164,7 +164,11 @@ describe("beginnings", () => {
     const [answer] = h.say(sccrq(5));
     assert.equal(answer?.name, "SCCRP");
     assert.notEqual(answer?.avps.assignedTunnelId, old);
-    // A repeat of that one is only acknowledged.
+    // A repeat of that one gets the same answer, and once there is a tunnel it is only acknowledged.
+    h.begin();
+    assert.deepEqual(h.say(sccrq(5)).map((m) => [m.name, m.avps.assignedTunnelId]), [["SCCRP", answer?.avps.assignedTunnelId]]);
+    h.tunnel = answer?.avps.assignedTunnelId ?? 0;
+    h.say(encodeMessage("SCCCN", {}));
     h.begin();
     assert.deepEqual(h.say(sccrq(5)).map((m) => m.name), [undefined]);
     assert.equal([...h.side.endpoint.tunnels()].length, 1);

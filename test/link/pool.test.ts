@@ -14,6 +14,13 @@ describe("address pool", () => {
     assert.equal(p.take("b"), "10.0.0.3");
     assert.equal(p.take("x"), "10.0.0.1");
   });
+  test("a fixed address is with one session, and the pool does not give it away meanwhile", () => {
+    const p = new AddressPool([{ first: "10.0.0.1", last: "10.0.0.2" }], new Set());
+    assert.deepEqual([p.claim("10.0.0.1"), p.claim("10.0.0.1"), p.claim("10.9.9.9"), p.claim("10.9.9.9")], [true, false, true, false]);
+    assert.deepEqual([p.take("a"), p.take("b"), p.used], ["10.0.0.2", null, 3]);
+    p.release("10.0.0.1");
+    assert.deepEqual([p.take("b"), p.claim("10.0.0.1"), p.claim("10.0.0.2")], ["10.0.0.1", false, false]);
+  });
   test("whatever happens, no address is with two sessions", () => {
     fc.assert(fc.property(fc.array(fc.tuple(fc.boolean(), fc.nat(9))), (steps) => {
       const p = new AddressPool([{ first: "10.0.0.1", last: "10.0.0.6" }], new Set());

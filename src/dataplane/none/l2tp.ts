@@ -1,5 +1,6 @@
 // L2TP's side of the simulated plane: real data headers, calls that split IP from the other PPP frames.
 import { formatEndpoint } from "../../core/addr.ts";
+import { isIp6 } from "../../core/addr.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
 import { Packet } from "../../core/packet.ts";
@@ -117,7 +118,7 @@ export class NoneL2tp implements L2tpPlane {
   readonly #ipsec: NoneIpsec;
   readonly #net: SimNode;
   readonly #clock: Clock;
-  readonly #clear = new Map<number, number>(); // port -> users
+  readonly #clear = new Map<string, number>(); // family and port -> users
   readonly #calls = new Map<number, NoneCall>();
   #ephemeral = 49152;
 
@@ -137,7 +138,8 @@ export class NoneL2tp implements L2tpPlane {
   }
   async openClear(local: Endpoint): ReturnType<L2tpPlane["openClear"]> {
     const port = local.port === 0 ? this.#ephemeral++ : local.port;
-    this.#clear.set(port, (this.#clear.get(port) ?? 0) + 1);
+    const socket = socketOf({ address: local.address, port });
+    this.#clear.set(socket, (this.#clear.get(socket) ?? 0) + 1);
     let open = true;
     return {
       local: { address: local.address, port },
@@ -145,9 +147,9 @@ export class NoneL2tp implements L2tpPlane {
       close: () => {
         if (!open) return;
         open = false;
-        const users = (this.#clear.get(port) ?? 1) - 1;
-        if (users > 0) this.#clear.set(port, users);
-        else this.#clear.delete(port);
+        const users = (this.#clear.get(socket) ?? 1) - 1;
+        if (users > 0) this.#clear.set(socket, users);
+        else this.#clear.delete(socket);
       },
     };
   }
@@ -175,7 +177,7 @@ export class NoneL2tp implements L2tpPlane {
   }
   transmit(remote: L2tpRemote, message: Uint8Array): boolean {
     if (remote.flow !== 0) return this.#ipsec.seal(remote.flow, remote.localPort, remote.port, message);
-    if (!this.#clear.has(remote.localPort)) {
+    if (!this.#clear.has(socketOf({ address: remote.localAddress, port: remote.localPort }))) {
       this.drops.bump("tx.no-socket");
       return false;
     }
@@ -185,7 +187,7 @@ export class NoneL2tp implements L2tpPlane {
   }
   /** A UDP datagram in the clear that is not IKE's. */
   clear(d: SimDatagram): void {
-    if (!this.#clear.has(d.to.port)) {
+    if (!this.#clear.has(socketOf(d.to))) {
       this.drops.bump("udp.no-socket");
       return;
     }
@@ -215,4 +217,8 @@ export class NoneL2tp implements L2tpPlane {
   #clearRemote(localPort: number, localAddress: string, to: Endpoint): L2tpRemote {
     return { key: `clear ${localPort} ${formatEndpoint(to)}`, flow: 0, address: to.address, port: to.port, localAddress, localPort };
   }
+}
+
+function socketOf(local: Endpoint): string {
+  return `${isIp6(local.address) ? 6 : 4} ${local.port}`;
 }

@@ -58,6 +58,7 @@ const ERRORS = {
 	'netdev': _('The network device is gone'),
 	'no-address': _('The server gives no usable IP address'),
 	'no-answer': _('Nobody answers: no IKE from the server, or no modem at the number'),
+	'no-call': _('The tunnel had no call for a minute'),
 	'no-carrier': _('No modem answered, or the two did not agree'),
 	'no-common-auth': _('No authentication method in common'),
 	'no-daemon': _('The daemon l2tpsec is not running: the log says why'),
