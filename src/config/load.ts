@@ -1,9 +1,9 @@
-// The configuration file: INI text (by the ini package) to a frozen Config, or every fault at once.
-import { parse } from "ini";
+// The configuration file: INI text to a frozen Config, or every fault at once.
 import * as v from "valibot";
 import type { Config } from "./schema.ts";
 import { type ClientConfig, type DaemonConfig, type Options, SECTIONS, type ServerConfig, type UserConfig } from "./schema.ts";
 import { crossCheck } from "./cross.ts";
+import { readValue } from "./ini-value.ts";
 import { NASDIAL, type NasConfig } from "./nasdial.ts";
 
 /** One thing wrong with the configuration: where, why, and what would be right. */
@@ -39,7 +39,13 @@ export interface Section {
   /** UCI: what an option is called there, where that is not the schema's name. */
   readonly called?: Readonly<Record<string, string>>;
 }
-const NAME = /^[A-Za-z0-9_-]{1,64}$/;
+/** Of interfaces and servers; __proto__ is no name that an object of the control API could have. */
+const NAME = /^(?!__proto__$)[A-Za-z0-9_-]{1,64}$/;
+/** What a text is left with of bytes that are not UTF-8, or of half a character. */
+const NOT_UTF8 = /[\ufffd\ud800-\udfff]/u;
+export function goodName(name: string): boolean {
+  return NAME.test(name);
+}
 
 export function load(text: string): Loaded {
   const faults: Fault[] = [];
@@ -89,8 +95,9 @@ export function asWritten(s: Section): string {
 }
 /** One thing wrong with `s`; with an option, at its line where it has one. */
 export function faultOf(s: Section, option: string, why: string, allowed?: string): Fault {
+  const called = s.called && Object.hasOwn(s.called, option) ? s.called[option] : option;
   return {
-    line: s.values.get(option)?.line ?? s.line, where: `${s.path ?? title(s)}${option === "" && s.path !== undefined ? "" : `.${s.called?.[option] ?? option}`}`, why, section: title(s),
+    line: s.values.get(option)?.line ?? s.line, where: `${s.path ?? title(s)}${option === "" && s.path !== undefined ? "" : `.${called}`}`, why, section: title(s),
     ...(allowed === undefined ? {} : { allowed }), ...(s.file === undefined ? {} : { file: s.file }),
   };
 }
@@ -101,7 +108,7 @@ export function unknownOption(type: Type, key: string, options: Options = SECTIO
   return near === undefined ? { why: "unknown option", near: false, allowed: names.join(" ") } : { why: `unknown option, did you mean ${near}?`, near: true };
 }
 
-/** Cuts the text into sections and lets the ini package read the values of each; keeps the line numbers it does not give. */
+/** Cuts the text into sections, and these into values with their lines. */
 function split(text: string, faults: Fault[]): Section[] {
   const out: Section[] = [];
   const seen = new Set<string>();
@@ -111,9 +118,9 @@ function split(text: string, faults: Fault[]): Section[] {
     body = null;
   };
   let skipping = false;
-  for (const [i, rawLine] of text.split(/\r\n|\r|\n/).entries()) {
+  for (const [i, rawLine] of text.replace(/^\ufeff/, "").split(/\r\n|\r|\n/).entries()) {
     const line = i + 1;
-    const t = rawLine.trim();
+    const t = trimmed(rawLine);
     if (t === "" || t.startsWith(";") || t.startsWith("#")) continue;
     const head = /^\[\s*(\S+?)(?:\s+"?([^"\]]*?)"?)?\s*\]\s*(?:[;#].*)?$/.exec(t);
     if (head) {
@@ -122,14 +129,14 @@ function split(text: string, faults: Fault[]): Section[] {
       const name = (head[2] ?? "").trim();
       const where = name === "" ? type : `${type} ${name}`;
       skipping = true;
-      if (!(type in SECTIONS)) {
+      if (!Object.hasOwn(SECTIONS, type)) {
         faults.push({ line, where, why: "unknown kind of section", allowed: "[daemon] [interface NAME] [server NAME] [user NAME]" });
       } else if (type === "daemon" ? name !== "" : name === "") {
         faults.push({ line, where, why: type === "daemon" ? "the daemon section has no name" : "the section has no name", allowed: type === "daemon" ? "[daemon]" : `[${type} NAME]` });
-      } else if (type !== "daemon" && type !== "user" && !NAME.test(name)) {
+      } else if (type !== "daemon" && type !== "user" && !goodName(name)) {
         faults.push({ line, where, why: "not a good name", allowed: "1 to 64 letters, digits, _ and -" });
-      } else if (name.length > 255) {
-        faults.push({ line, where: type, why: "the name is too long", allowed: "255 characters" });
+      } else if (name.length > 255 || NOT_UTF8.test(name)) {
+        faults.push({ line, where: type, why: "the name is too long, or not UTF-8", allowed: "255 characters" });
       } else if (seen.has(where)) {
         faults.push({ line, where, why: "the section is there twice" });
       } else {
@@ -146,17 +153,21 @@ function split(text: string, faults: Fault[]): Section[] {
       continue;
     }
     const eq = t.indexOf("=");
-    const key = (eq < 0 ? t : t.slice(0, eq)).trim();
-    if (body) body.lines.push({ key, raw: eq < 0 ? "" : t.slice(eq + 1).trim(), line });
+    const key = trimmed(eq < 0 ? t : t.slice(0, eq));
+    if (body) body.lines.push({ key, raw: eq < 0 ? "" : trimmed(t.slice(eq + 1)), line });
     else if (!skipping) faults.push({ line, where: key.slice(0, 40), why: "stands before the first section" });
   }
   close();
   return out;
 }
 
+function trimmed(s: string): string {
+  return s.replace(/^[ \t]+|[ \t]+$/g, "");
+}
+
 function read(body: { type: Type; name: string; lines: readonly { key: string; raw: string; line: number }[] }, faults: Fault[]): Section["values"] {
   const out = new Map<string, { text: string; line: number }>();
-  const leg = body.type === "interface" && body.lines.some((l) => l.key === "proto" && /^"?nasdial"?$/.test(l.raw));
+  const leg = body.type === "interface" && body.lines.some((l) => l.key === "proto" && readValue(l.raw, false) === "nasdial");
   const options: Options = leg ? NASDIAL : SECTIONS[body.type];
   for (const { key, raw, line } of body.lines) {
     const where = `${title(body)}.${key.slice(0, 40)}`;
@@ -169,14 +180,11 @@ function read(body: { type: Type; name: string; lines: readonly { key: string; r
       faults.push({ line, where, why: `given twice, first in line ${out.get(key)?.line}` });
       continue;
     }
-    // The ini package ends an unquoted value at ; or #. A comment behind a space is meant so; in the midst of a word it is
-    // most often a password that would be cut in silence.
-    if (!/^["']/.test(raw) && /[^\s\\][;#]/.test(raw)) {
-      faults.push({ line, where, why: "holds ; or #, which would end the value here", allowed: 'such a value in double quotes: "..."' });
+    const text = readValue(raw, options[key]?.kind.secret === true);
+    if (typeof text !== "string") {
+      faults.push({ line, where, ...text });
       continue;
     }
-    const value: unknown = Object.values(parse(`v=${raw}`))[0];
-    const text = typeof value === "string" ? value : String(value ?? "");
     if (text === "" && options[key]?.optional) continue; // "option =" is the same as leaving it out
     out.set(key, { text, line });
   }
@@ -195,6 +203,11 @@ export function values(s: Section, faults: Fault[]): Record<string, unknown> {
     if (text === undefined) {
       out[key] = null;
       if (!o.optional) faults.push(faultOf(s, key, "is missing", o.kind.allowed));
+      continue;
+    }
+    if (NOT_UTF8.test(text)) {
+      out[key] = null;
+      faults.push(faultOf(s, key, "holds bytes that are not UTF-8"));
       continue;
     }
     const r = v.safeParse(o.kind.schema, text);

@@ -1,7 +1,7 @@
 // A router's configuration: interfaces of proto l2tpsec and nasdial in /etc/config/network; servers, users and the daemon in
 // /etc/config/l2tpsec. What is wrong with one section keeps that section down, and nothing else.
 import { crossCheck } from "./cross.ts";
-import { asWritten, byLogin, type Fault, faultOf, isLeg, type Section, title, type Type, typed, unknownOption, values } from "./load.ts";
+import { asWritten, byLogin, type Fault, faultOf, goodName, isLeg, type Section, title, type Type, typed, unknownOption, values } from "./load.ts";
 import { type Broken, type ClientConfig, type Config, type DaemonConfig, type Options, SECTIONS, type ServerConfig, type UserConfig } from "./schema.ts";
 import { NASDIAL, type NasConfig } from "./nasdial.ts";
 import { parsePrefix } from "../core/addr.ts";
@@ -88,13 +88,14 @@ function checked(
   const name = type === "daemon" ? "" : s.id;
   const section = { type, name, line: s.line, values: out, path: `${file.name}.${s.id}`, file: file.path, called };
   if (type !== "daemon" && s.anonymous && !(type === "user" && s.options.has("username"))) faults.push(faultOf(section, "", "the section has no name", `config ${s.type} 'NAME'`));
+  else if (type !== "daemon" && type !== "user" && !goodName(name)) faults.push(faultOf(section, "", "not a good name"));
   const schemaName = new Map(Object.keys(options).map((n) => [called[n] ?? n, n]));
   const names: Options = Object.fromEntries(Object.entries(options).map(([n, o]) => [called[n] ?? n, o]));
   for (const [key, { values: list, line }] of s.options) {
     const at = schemaName.get(key);
     const option = at === undefined ? undefined : options[at];
     if (at === undefined || option === undefined) {
-      const meant = NETIFD.has(key) ? undefined : called[key];
+      const meant = NETIFD.has(key) || !Object.hasOwn(called, key) ? undefined : called[key];
       if (meant === undefined && foreign(key, names)) continue;
       const { why, allowed } = meant === undefined ? unknownOption(type, key, names) : { why: `is netifd's old name of device: ${meant} is meant`, allowed: undefined };
       faults.push({ ...faultOf({ ...section, called: {} }, key, why, allowed), line });
