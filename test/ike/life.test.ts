@@ -6,10 +6,12 @@ import { parseEspProposal, parseIkeProposal } from "../../src/ike/proposals.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { Counters } from "../../src/core/counters.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
+import { Dpd } from "../../src/ike/v1/dpd.ts";
 import { IkeSa } from "../../src/ike/v1/ikesa.ts";
 import { readMessage } from "../../src/ike/wire/header.ts";
 import { NOTIFY } from "../../src/ike/wire/notify.ts";
 import { parseIkeId } from "../../src/ike/wire/id.ts";
+import { VirtualClock } from "../sim/virtual-clock.ts";
 import { client, Host, Nat, pair, pass, server } from "./double.ts";
 
 async function connected(c: Partial<IkeConnectConfig> = {}, s: Partial<IkeResponderConfig> = {}, nat?: Nat) {
@@ -158,6 +160,18 @@ test("a peer that dies is noticed by both sides' questions", async () => {
   assert.equal(x.a.plane.inbound.size + x.a.plane.outbound.size, 0);
 });
 
+test("an answer to an older question of DPD is no sign of life", () => {
+  const clock = new VirtualClock();
+  const asked: Uint8Array[] = [];
+  let dead = 0;
+  const dpd = new Dpd(clock, nodeCrypto, 10, { ask: (seq) => void asked.push(seq.slice()), dead: () => void dead++ });
+  dpd.start(true);
+  for (let s = 0; s < 60; s++) {
+    clock.advance(1000);
+    if (asked[0]) dpd.ack(asked.length === 1 ? new Uint8Array(4) : asked[0]);
+  }
+  assert.deepEqual([asked.length, dead], [5, 1]);
+});
 test("ESP traffic is a sign of life: no questions", async () => {
   const x = await connected({ dpdSeconds: 10 });
   const before = x.net.seen.length;

@@ -8,7 +8,7 @@ import { attributeNumber, lifetimes } from "../../src/ike/wire/attributes.ts";
 import { readMessage, writeMessage } from "../../src/ike/wire/header.ts";
 import { parseIkeId, readId, readNatOa, sameId, writeId, writeNatOa } from "../../src/ike/wire/id.ts";
 import { notifyName, readDelete, readNotify, writeDelete, writeNotify } from "../../src/ike/wire/notify.ts";
-import { readChain, writeChain, type Chain } from "../../src/ike/wire/payloads.ts";
+import { one, readChain, writeChain, type Chain } from "../../src/ike/wire/payloads.ts";
 import { readSa, writeSa } from "../../src/ike/wire/sa.ts";
 
 const bin = (s: string): Uint8Array => {
@@ -165,6 +165,38 @@ test("proposals: readable both ways, and errors that list what is allowed", () =
   for (const bad of ["", "aes256", "aes128gcm16-sha1", "aes128-none", "aes128-sha1-modp9", "toString-sha1"]) {
     assert.throws(() => parseEspProposal(bad), /allowed: .*aes128gcm16.*modp2048/);
   }
+});
+test("another hash, group, key length or authentication make another transform, and for ESP no group", () => {
+  const p = parseIkeProposal("aes256-sha256-modp2048");
+  const t = ikeTransform(p, 1, 3600);
+  // RFC 2409 appendix A: cipher 1, hash 2, authentication 3, group 4, key length 14
+  for (const [type, value] of [[1, 5], [2, 2], [3, 3], [3, 65001], [4, 2], [14, 128]] as const) {
+    const changed = t.attributes.map((a) => (a.type === type ? { type, value } : a));
+    assert.ok(!matchesIke(p, { ...t, attributes: changed }), `${type} = ${value}`);
+    assert.ok(!matchesIke(p, { ...t, attributes: t.attributes.filter((a) => a.type !== type) }), `no ${type}`);
+  }
+  assert.ok(!matchesIke(p, { ...t, id: 2 }));
+  const esp = parseEspProposal("aes256-sha256-modp2048");
+  const with2048 = espTransform(esp, 1, ENCAP.transport, 3600, 0);
+  for (const other of [
+    "aes256-sha256", "aes256-sha256-modp1024", "aes128-sha256-modp2048", "aes256-sha1-modp2048", "null-sha256-modp2048",
+    "aes256gcm16-modp2048",
+  ]) {
+    const offered = espTransform(parseEspProposal(other), 1, ENCAP.transport, 3600, 0);
+    assert.ok(!matchesEsp(esp, offered, [ENCAP.transport]), other);
+  }
+  assert.ok(matchesEsp(parseEspProposal("aes256-sha256"), with2048, [ENCAP.transport]), "a group of the peer's wish");
+});
+test("an identity is the same with the same type alone; a payload that is there once is there once", () => {
+  assert.ok(!sameId({ type: 2, text: "192.0.2.1" }, { type: 1, text: "192.0.2.1" }));
+  assert.ok(!sameId({ type: 3, text: "me" }, { type: 2, text: "me" }));
+  assert.ok(!sameId({ type: 2, text: "me" }, { type: 2, text: "you" }));
+  assert.ok(sameId({ type: 2, text: "ME" }, { type: 2, text: "me" }));
+  const hashes = ["aa", "bb"].map((body) => ({ type: 8, body: bin(body) }));
+  const c = readChain(8, writeChain([...hashes, { type: 10, body: bin("cc") }]), false);
+  assert.equal(hex(one(c, 10, "nonce")), "cc");
+  assert.throws(() => one(c, 8, "hash"), DecodeError);
+  assert.throws(() => one(c, 5, "id"), DecodeError);
 });
 test("MD5 is in no default, MODP1024 only where we answer and there last", () => {
   assert.ok([...IKE_INITIATOR, ...IKE_RESPONDER].every((p) => p.hash !== "md5"));
