@@ -116,7 +116,7 @@ const u8 = (minLength: number, maxLength: number) => fc.uint8Array({ minLength, 
 /** L2TP data headers, most of them right, some not. */
 const l2tp = fc.record({
   flags: fc.constantFrom(0x0002, 0x4002, 0x0802, 0x4802, 0x0202, 0x4a02, 0x0102, 0xc802, 0x0001, 0x0003, 0x8002),
-  ids: fc.constantFrom([70, 80], [70, 80], [70, 80], [70, 81], [7, 8], [0, 0]),
+  ids: fc.constantFrom([70, 80], [70, 80], [70, 80], [70, 81], [71, 80], [7, 8], [0, 0]),
   lengthOff: fc.constantFrom(0, 0, 0, 1, -1, -8, 4000),
   offset: fc.constantFrom(0, 1, 5, 4000),
   ppp: fc.constantFrom([0xff, 3, 0, 0x21], [0, 0x21], [0x21], [0xff, 3, 0x21], [0xff, 3, 0, 0x57], [0x57], [0xff, 3, 0xc0, 0x21], [0xc0, 0x21], [0x80], [], [0xff, 3], [0xff]),
