@@ -4,7 +4,7 @@ NODE ?= node
 BIN = node_modules/.bin
 PREFIX ?= /usr/local
 
-.PHONY: all demo demo-modem test check build bench fuzz install clean setup lint types unit unit-quickjs cross net rig ipk apk
+.PHONY: all demo demo-modem test check build bench fuzz mutants install clean setup lint types unit unit-quickjs cross net rig ipk apk
 all: build
 
 setup:
@@ -29,6 +29,7 @@ unit: build
 
 # Quick, and needs neither root nor peers.
 check: types lint unit
+	$(NODE) scripts/mutants.mjs --fit
 	$(NODE) scripts/size.mjs
 
 # The same tests inside the router's engine.
@@ -53,6 +54,7 @@ test:
 	sh scripts/cross
 	RUNTIME="qjs node" $(NODE) scripts/test.mjs test/net test/rig test/openwrt/browser
 	FUZZ_SECONDS=3 $(NODE) scripts/fuzz.mjs
+	$(NODE) scripts/mutants.mjs --some 10
 
 demo:
 	@sh scripts/setup
@@ -70,6 +72,10 @@ bench: build
 
 fuzz: build
 	$(NODE) scripts/fuzz.mjs
+
+# Do the tests notice? One-line faults in what keeps the promises, each of which a test must find.
+mutants: build
+	$(NODE) scripts/mutants.mjs
 
 install: build
 	install -d $(DESTDIR)$(PREFIX)/lib/l2tpsec $(DESTDIR)$(PREFIX)/sbin

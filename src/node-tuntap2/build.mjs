@@ -24,10 +24,10 @@ function nodeHeaders() {
   return [...new Set([api, uv])];
 }
 
-/** Returns the path of the library. `flags` (sanitizers, say) go to the compiler. */
-export function buildNative(outDir, flags = []) {
+/** Returns the path of the library. `flags` (sanitizers, say) go to the compiler; `sources` is another folder with all of them. */
+export function buildNative(outDir, flags = [], sources = SOURCES) {
   const out = join(outDir, "tuntap2.node");
-  const files = readdirSync(SOURCES).filter((f) => /\.[ch]$/.test(f)).map((f) => join(SOURCES, f));
+  const files = readdirSync(sources).filter((f) => /\.[ch]$/.test(f)).map((f) => join(sources, f));
   const newest = Math.max(...[...files, fileURLToPath(import.meta.url)].map((f) => statSync(f).mtimeMs));
   if (flags.length === 0 && existsSync(out) && statSync(out).mtimeMs >= newest) return out;
   mkdirSync(outDir, { recursive: true });
