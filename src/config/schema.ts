@@ -103,7 +103,7 @@ export const SERVER = {
   ipv6: withDefault(k.yesNo, "no", "IPv6 for users who ask for it (IPV6CP): link-local addresses, and the IPv6 networks among their routes."),
   auth: withDefault(k.someOf(...AUTH_METHODS), "mschapv2 chap", "PPP authentication that is offered, best first. Inside EAP the same holds: MS-CHAPv2 if mschapv2 is listed, MD5 if chap is; eap without either is with MS-CHAPv2."),
   second_login: withDefault(k.oneOf("replace", "refuse"), "replace", "A user who is connected calls again: the new session replaces the old one, or is refused."),
-  max_sessions: withDefault(k.integer(1, 4096), "1000", "Most sessions at one time."),
+  max_sessions: withDefault(k.integer(1, 4096), "1000", "Most users connected at one time. Callers who have not said who they are do not count: they have 30 s, and are 16 of one peer and 256 in all at the most."),
 } as const;
 
 export const USER = {

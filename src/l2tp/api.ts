@@ -49,6 +49,8 @@ export interface CallRequest {
 }
 export type CallAnswer = { readonly cfg: CallConfig; readonly owner: CallOwner } | { readonly refuse: string };
 export interface CallOwner {
+  /** The call that was asked for exists, and is not established yet. */
+  onCall?(call: Call): void;
   /** Established: PPP may start over `call.channel`. */
   onUp(call: Call): void;
   /** Once, last. */

@@ -8,13 +8,14 @@ import type { EventLog } from "../core/events.ts";
 import { Reader } from "../core/bytes.ts";
 import type { Packet } from "../core/packet.ts";
 import { randomId16 } from "../core/rng.ts";
-import { type Origin, originOf, Waiting } from "../core/waiting.ts";
+import { Waiting } from "../core/waiting.ts";
 import type { FlowId, L2tpPlane, L2tpRemote } from "../dataplane/dataplane.ts";
 import type { Crypto } from "../ports/ports.ts";
 import type { AcceptTunnel, EndpointConfig, EndpointLimits, TunnelAnswer, TunnelConfig, TunnelOwner } from "./api.ts";
 import { CHALLENGE_LENGTH } from "./auth.ts";
 import { answerTo, greeting, unacceptable } from "./greeting.ts";
 import { type HalfOpen, HalfOpenTable, keyOf } from "./half-open.ts";
+import { originOfRemote } from "./origin.ts";
 import { Tunnel, type TunnelHost } from "./tunnel.ts";
 import { decodeMessage, encodeMessage } from "./wire/avp.ts";
 import type { Avps, Result } from "./wire/avps.ts";
@@ -169,14 +170,14 @@ export class L2tpEndpoint {
     const t = new Tunnel(this.#host, { id: half.id, remote, cfg: answer.cfg, owner: answer.owner, half });
     this.#tunnels.set(t.id, t);
     this.#answered.set(keyOf(remote, sccrq), t);
-    const { peer } = origin(remote);
+    const { peer } = originOfRemote(remote);
     this.#peers.set(peer, (this.#peers.get(peer) ?? 0) + 1);
     t.receive(header, bytes);
   }
   /** Whether the peer may open one more; if need be its longest unused one goes for it. */
   #room(remote: L2tpRemote): boolean {
     if (this.#tunnels.size - this.#lingering.size >= this.#limits.tunnels) return false;
-    const { peer } = origin(remote);
+    const { peer } = originOfRemote(remote);
     const most = remote.flow === 0 ? this.#limits.address : this.#limits.flow;
     if ((this.#peers.get(peer) ?? 0) < most) return true;
     const unused = this.#idle.oldest(peer);
@@ -185,7 +186,7 @@ export class L2tpEndpoint {
   }
   #busy(t: Tunnel, busy: boolean): void {
     if (busy) return void this.#idle.delete(t);
-    const out = this.#idle.add(t, origin(t.remote));
+    const out = this.#idle.add(t, originOfRemote(t.remote));
     if (out) this.#unused(out);
   }
   #unused(t: Tunnel): void {
@@ -245,7 +246,7 @@ export class L2tpEndpoint {
     const { crypto } = this.#deps;
     const { id, challenge } = this.#halfOpen.repeated(remote, sccrq) ?? { id: this.#newId(), challenge: crypto.random(cfg.secret ? CHALLENGE_LENGTH : 0) };
     const half: HalfOpen = { id, remote, challenge, sccrq };
-    if (this.#halfOpen.put(half, origin(remote))) this.counters.bump("l2tp.half-open");
+    if (this.#halfOpen.put(half, originOfRemote(remote))) this.counters.bump("l2tp.half-open");
     const hide = cfg.hideAvps === true && cfg.secret ? { hiding: { crypto, secret: cfg.secret }, rng: crypto } : undefined;
     const body = encodeMessage("SCCRP", { ...greeting(cfg, this.#vendorName, id, challenge), ...answerTo(crypto, "SCCRP", cfg, sccrq) } as MessageOf<"SCCRP">, hide);
     this.#say(half, 0, body);
@@ -275,7 +276,7 @@ export class L2tpEndpoint {
   #leave(t: Tunnel): void {
     this.#idle.delete(t);
     if (this.#opened.delete(t) || this.#lingering.has(t)) return;
-    const { peer } = origin(t.remote);
+    const { peer } = originOfRemote(t.remote);
     const left = (this.#peers.get(peer) ?? 0) - 1;
     if (left > 0) this.#peers.set(peer, left);
     else this.#peers.delete(peer);
@@ -301,12 +302,6 @@ export class L2tpEndpoint {
     if (++this.#odds > ODD_PER_SECOND) return this.counters.bump("l2tp.quiet");
     this.#deps.log.emit({ kind: "peer.bad", link, layer: "l2tp", peer: remote.address, what });
   }
-}
-
-/** A flow is one peer; its network is where it comes from. */
-function origin(remote: L2tpRemote): Origin {
-  const outside = originOf(remote.address);
-  return remote.flow === 0 ? outside : { peer: `flow ${remote.flow}`, network: outside.network };
 }
 
 /** Below 0 when `a` wins: the lower value, or the only one. */

@@ -296,7 +296,9 @@ export class Tunnel {
       kind, serial: avps.callSerialNumber ?? 0, calledNumber: avps.calledNumber ?? "", callingNumber: avps.callingNumber ?? "",
     });
     if ("refuse" in answer) return this.#refuseCall(avps, { result: RESULT.admin, error: 0, message: answer.refuse });
-    this.#newCall(kind === "incoming" ? "lns-incoming" : "lac-outgoing", answer.cfg, answer.owner).message(name, avps);
+    const call = this.#newCall(kind === "incoming" ? "lns-incoming" : "lac-outgoing", answer.cfg, answer.owner);
+    answer.owner.onCall?.(call);
+    call.message(name, avps);
   }
   #refuseCall(avps: Avps, resultCode: Result): void {
     this.sendMessage("CDN", avps.assignedCallId ?? 0, { resultCode, assignedCallId: 0 });

@@ -9,11 +9,12 @@ import type { ServerConfig, UserConfig } from "../config/schema.ts";
 import type { FlowId, L2tpRemote, ServerInterface } from "../dataplane/dataplane.ts";
 import type { IkeConnection, IkeInfo } from "../ike/types.ts";
 import type { CallAnswer, TunnelAnswer } from "../l2tp/api.ts";
+import { originOfRemote } from "../l2tp/origin.ts";
 import { type LinkDeps, systemFailure } from "./deps.ts";
 import { MPPE_GROWTH } from "../ppp/api.ts";
 import { freshId, type SharedIds } from "../ppp/ipv6cp.ts";
-import { AddressPool } from "./pool.ts";
-import { Session } from "./session.ts";
+import { Session, type SessionHost } from "./session.ts";
+import { Sessions } from "./sessions.ts";
 import { fittingMtu, serverIke, tunnelConfig } from "./settings.ts";
 import { isoTime, type ServerStatus } from "./status.ts";
 
@@ -31,11 +32,11 @@ export class ServerLink {
   readonly #users: () => readonly UserConfig[];
   readonly #reopen: Timer;
   readonly #flows = new Map<FlowId, IkeInfo>();
-  readonly #sessions = new Set<Session>();
+  readonly #sessions: Sessions;
+  readonly #sessionHost: SessionHost;
   readonly #tunnels = new Set<{ close(why: Failure): void }>();
   /** The netdev's interface identifier is the same for all users; each of theirs is one user's. */
   readonly #ids: SharedIds;
-  #pool: AddressPool;
   #state: LinkState = "down";
   #since: number;
   #error: Failure | null = null;
@@ -50,17 +51,18 @@ export class ServerLink {
     this.#users = users;
     this.#since = deps.host.wallClock();
     this.#reopen = deps.clock.timer(`${cfg.name} reopen`, () => this.#open());
-    this.#pool = this.#makePool();
-    this.#ids = {
-      local: freshId(deps.crypto), taken: (id) => [...this.#sessions].some((s) => s.id6 !== null && sameBytes(s.id6, id)),
+    this.#sessions = new Sessions(cfg, users());
+    this.#ids = { local: freshId(deps.crypto), taken: (id) => this.#sessions.some((s) => s.id6 !== null && sameBytes(s.id6, id)) };
+    this.#sessionHost = {
+      cfg, ids: cfg.ipv6 ? this.#ids : null,
+      user: (name) => this.#users().find((u) => u.name === name && (u.server === null || u.server === cfg.name)) ?? null,
+      admit: (s, user) => this.#sessions.admit(s, user),
+      release: (s, ip, user) => this.#sessions.release(s, ip, user),
+      gone: (s) => this.#sessions.remove(s),
     };
   }
   get state(): LinkState {
     return this.#state;
-  }
-  #makePool(): AddressPool {
-    const reserved = new Set([this.cfg.local_ip, ...this.#users().flatMap((u) => (u.ip === null ? [] : [u.ip]))]);
-    return new AddressPool(this.cfg.pool ?? [], reserved);
   }
 
   start(): void {
@@ -163,27 +165,9 @@ export class ServerLink {
   #acceptCall(remote: L2tpRemote): CallAnswer {
     if (this.#state !== "up" || !this.#net) return { refuse: "the server is stopping" };
     if (this.#deps.pressure.refuses()) return { refuse: "the server is short of memory" };
-    if (this.#sessions.size >= this.cfg.max_sessions) return { refuse: `the server has its most sessions (${this.cfg.max_sessions})` };
-    const session = new Session(this.#deps, this.cfg, this.#net, remote, this.#mtu(remote), this.cfg.ipv6 ? this.#ids : null, {
-      user: (name) => this.#users().find((u) => u.name === name && (u.server === null || u.server === this.cfg.name)) ?? null,
-      takeAddress: (user) => this.#takeAddress(user),
-      releaseAddress: (ip) => this.#pool.release(ip),
-      onGone: (s) => void this.#sessions.delete(s),
-    });
-    this.#sessions.add(session);
+    const session = new Session(this.#deps, this.#sessionHost, { server: this.#net, remote, mtu: this.#mtu(remote) });
+    this.#sessions.add(session, originOfRemote(remote));
     return { cfg: { mru: this.#mtu(remote), sequencing: this.cfg.sequencing }, owner: session.callOwner };
-  }
-  /** The address of a user about to come up, or why there is none; applies the policy for a second login. */
-  #takeAddress(user: UserConfig): string | Failure {
-    const others = [...this.#sessions].filter((s) => s.user === user.name && s.ip !== null);
-    if (others.length > 0 && this.cfg.second_login === "refuse") {
-      return { layer: "ppp", code: "second-login", text: `user ${user.name} is connected already, and second_login = refuse` };
-    }
-    for (const s of others) s.end({ layer: "ppp", code: "replaced", text: `user ${user.name} called again` });
-    if (user.ip === null) {
-      return this.#pool.take(user.name) ?? { layer: "ppp", code: "pool-empty", text: `every address of the pool is taken (${this.#pool.size})` };
-    }
-    return this.#pool.claim(user.ip) ? user.ip : { layer: "ppp", code: "address-taken", text: `${user.ip} is still with another session` };
   }
   #mtu(remote?: L2tpRemote): number {
     const info = remote === undefined ? null : (this.#flows.get(remote.flow) ?? null);
@@ -194,19 +178,13 @@ export class ServerLink {
 
   /** New sessions see new users at once; a session whose user is gone or changed ends. */
   usersChanged(changed: ReadonlySet<string>): void {
-    for (const s of this.#sessions) {
-      if (s.user !== null && changed.has(s.user)) s.end({ layer: "config", code: "user-changed", text: `the configuration of user ${s.user} changed` });
-    }
-    const old = this.#pool;
-    this.#pool = this.#makePool();
-    for (const s of this.#sessions) if (s.ip !== null) this.#pool.claim(s.ip);
-    void old;
+    this.#sessions.usersChanged(changed, this.#users());
   }
   /** True when the session was one of ours. */
   disconnect(session: number): boolean {
-    const s = [...this.#sessions].find((x) => x.id === session);
+    const s = this.#sessions.get(session);
     s?.end({ layer: "config", code: "disconnected", text: "disconnected by hand" });
-    return s !== undefined;
+    return s !== null;
   }
 
   stop(text: string, done: () => void): void {
@@ -229,7 +207,7 @@ export class ServerLink {
         done();
       }, () => {});
     };
-    for (const s of this.#sessions) s.end(why);
+    for (const s of this.#sessions.all()) s.end(why);
     for (const t of this.#tunnels) t.close(why);
     if (this.#tunnels.size === 0) finish();
     else {
@@ -245,7 +223,7 @@ export class ServerLink {
     this.#deps.log.emit({ kind: "link.state", link: this.cfg.name, state });
   }
   status(): ServerStatus {
-    const sessions = [...this.#sessions].filter((s) => s.ip !== null).map((s) => s.status());
+    const sessions = [...this.#sessions.all()].filter((s) => s.ip !== null).map((s) => s.status());
     const sum = (f: (s: (typeof sessions)[number]) => number): number => sessions.reduce((n, s) => n + f(s), 0);
     return {
       kind: "server",
@@ -261,7 +239,7 @@ export class ServerLink {
       sessions,
       rx_bytes: sum((s) => s.rx_bytes), tx_bytes: sum((s) => s.tx_bytes),
       rx_packets: sum((s) => s.rx_packets), tx_packets: sum((s) => s.tx_packets),
-      drops: { ...this.#deps.plane.drops(), ...this.#deps.pressure.drops() },
+      drops: { ...this.#deps.plane.drops(), ...this.#deps.pressure.drops(), ...this.#deps.l2tp.counters.snapshot(), ...this.#sessions.counters.snapshot() },
       error: this.#error,
     };
   }

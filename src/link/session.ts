@@ -1,5 +1,6 @@
 // One user's session at a server: a call, PPP in it, an address and routes on the server's netdev.
 import { linkLocal } from "../core/addr.ts";
+import type { Timer } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import type { ServerConfig, UserConfig } from "../config/schema.ts";
 import type { L2tpRemote, ServerInterface, UserInterface } from "../dataplane/dataplane.ts";
@@ -12,13 +13,21 @@ import { type LinkDeps, systemFailure } from "./deps.ts";
 import { pppServer } from "./settings.ts";
 import { isoTime, type SessionStatus } from "./status.ts";
 
-export interface SessionOwner {
+/** The server of a session, one for all of them. */
+export interface SessionHost {
+  readonly cfg: ServerConfig;
+  /** Of the netdev, where it has IPv6. */
+  readonly ids: SharedIds | null;
   user(name: string): UserConfig | null;
-  takeAddress(user: UserConfig): string | Failure;
-  releaseAddress(ip: string): void;
+  /** An address for a user who has authenticated himself, or why there is none. */
+  admit(s: Session, user: UserConfig): string | Failure;
+  /** What admit() gave is not needed any more. */
+  release(s: Session, ip: string, user: UserConfig): void;
   /** Once, last. */
-  onGone(s: Session): void;
+  gone(s: Session): void;
 }
+/** Time to say who one is: from the call to the first address, and again whenever PPP begins anew. */
+const AUTHENTICATE_MS = 30_000;
 const ASYNC = 2; // framing type, RFC 2661 §4.4.4
 let lastId = 0; // for people and the control API; not a secret, never on the wire
 
@@ -26,12 +35,12 @@ export class Session {
   readonly id = ++lastId;
   readonly callOwner: CallOwner;
   readonly #deps: LinkDeps;
+  readonly #host: SessionHost;
   readonly #cfg: ServerConfig;
   readonly #server: ServerInterface;
   readonly #remote: L2tpRemote;
   readonly #mtu: number;
-  readonly #ids: SharedIds | null;
-  readonly #owner: SessionOwner;
+  readonly #deadline: Timer;
   #call: Call | null = null;
   #ppp: PppSession | null = null;
   #info: PppUp | null = null;
@@ -46,15 +55,22 @@ export class Session {
   #gone = false;
   #detaching: Promise<void> = Promise.resolve();
 
-  constructor(deps: LinkDeps, cfg: ServerConfig, server: ServerInterface, remote: L2tpRemote, mtu: number, ids: SharedIds | null, owner: SessionOwner) {
+  constructor(deps: LinkDeps, host: SessionHost, at: { readonly server: ServerInterface; readonly remote: L2tpRemote; readonly mtu: number }) {
     this.#deps = deps;
-    this.#cfg = cfg;
-    this.#server = server;
-    this.#remote = remote;
-    this.#mtu = mtu;
-    this.#ids = ids;
-    this.#owner = owner;
-    this.callOwner = { onUp: (call) => this.#start(call), onDown: (_, why) => this.#callDown(why) };
+    this.#host = host;
+    this.#cfg = host.cfg;
+    this.#server = at.server;
+    this.#remote = at.remote;
+    this.#mtu = at.mtu;
+    this.#deadline = deps.clock.timer(`session ${this.id}`, () => {
+      this.end({ layer: "ppp", code: "auth-timeout", text: `the caller did not say who it is within ${AUTHENTICATE_MS / 1000} s` });
+    });
+    this.callOwner = {
+      onCall: (call) => {
+        this.#call = call;
+      },
+      onUp: (call) => this.#start(call), onDown: (_, why) => this.#callDown(why),
+    };
   }
   get user(): string | null {
     return this.#config?.name ?? null;
@@ -68,20 +84,23 @@ export class Session {
   }
 
   #start(call: Call): void {
-    this.#call = call;
-    this.#ppp = new PppSession(this.#deps, call.channel, pppServer(this.#cfg, this.#deps.host, this.#mtu, this.#ids), {
-      secretOf: (name) => this.#owner.user(name)?.password ?? null,
+    this.#deadline.arm(AUTHENTICATE_MS);
+    this.#ppp = new PppSession(this.#deps, call.channel, pppServer(this.#cfg, this.#deps.host, this.#mtu, this.#host.ids), {
+      secretOf: (name) => this.#host.user(name)?.password ?? null,
       admit: (name) => {
-        const user = this.#owner.user(name);
+        const user = this.#host.user(name);
         if (!user) return { layer: "ppp", code: "unknown-user", text: "there is no such user" };
-        this.#releaseIp();
-        const ip = this.#owner.takeAddress(user);
+        const ip = this.#host.admit(this, user);
         if (typeof ip !== "string") return ip;
         this.#config = user;
         this.#ip = ip;
         return { local: this.#cfg.local_ip, remote: ip, dns: this.#cfg.dns ?? [], wins: this.#cfg.wins ?? [] };
       },
-      onPhase: () => this.#dropNet(), // the peer negotiates anew: until PPP is up again no packet may pass
+      onPhase: (phase) => {
+        this.#dropNet(); // the peer negotiates anew: until PPP is up again no packet may pass
+        if (phase === "network") this.#deadline.disarm();
+        else if (!this.#deadline.armed) this.#deadline.arm(AUTHENTICATE_MS);
+      },
       onUp: (info) => this.#up(call, info),
       onIpv6: (ids) => {
         this.#id6 = ids?.remote ?? null;
@@ -139,15 +158,22 @@ export class Session {
     else this.#call?.close(why);
   }
 
+  /** Ends the session at once: the call, and no goodbye in PPP. */
+  drop(why: Failure): void {
+    this.#leave(why);
+    this.#call?.close(why);
+  }
+
   #callDown(why: Failure): void {
     this.#call = null;
     this.#ppp?.lowerDown(why);
     this.#leave(why);
     if (this.#gone) return;
     this.#gone = true;
-    this.#owner.onGone(this);
+    this.#host.gone(this);
   }
   #leave(why: Failure): void {
+    this.#deadline.disarm();
     this.#dropNet();
     if (this.#announced) {
       this.#announced = false;
@@ -162,8 +188,9 @@ export class Session {
     if (net) this.#detaching = net.detach().catch(() => {});
   }
   #releaseIp(): void {
-    if (this.#ip !== null) this.#owner.releaseAddress(this.#ip);
+    const ip = this.#ip;
     this.#ip = null;
+    if (ip !== null && this.#config) this.#host.release(this, ip, this.#config);
   }
 
   status(): SessionStatus {

@@ -72,3 +72,67 @@ describe("two servers", () => {
     });
   }
 });
+
+describe("callers who never say who they are", () => {
+  /** A daemon whose links call, and whose PPP is never heard. */
+  function mute(w: World, name: string, ip: string, links: number, more = ""): Site {
+    const host = w.net.host(name, [ip]);
+    const send = host.send.bind(host);
+    host.send = (d) => {
+      if (((d.bytes[0] ?? 0) & 0x80) !== 0) send(d);
+    };
+    const section = inClear(clientConf(`source_port = 0\n${more}`)).replace("routes = 192.168.20.0/24", "");
+    return w.site(host, Array.from({ length: links }, (_, i) => section.replace("[interface hq]", `[interface l${i}]`)).join(""));
+  }
+  test("sixty of them take no user's place, and are gone after 30 s", async () => {
+    const w = new World();
+    const b = w.site(w.net.host("b", [SERVER_IP]), inClear(SERVER_CONF.replace("psk", "max_sessions = 1\npsk")));
+    const evil = mute(w, "evil", "203.0.113.66", 60, "reconnect_min = 3600\nreconnect_max = 3600");
+    await w.run(2000);
+    const calls = (kind: string): number => b.events.filter((e) => e.kind === kind).length;
+    assert.deepEqual([calls("l2tp.tunnel-up"), calls("l2tp.call-up"), server(b).drops["server.crowded"]], [60, 16, 44]);
+    const user = w.site(w.net.host("a", ["203.0.113.1"]), inClear(clientConf()));
+    await w.until(() => isUp(user), 5000, "the user", user, b);
+    await w.run(40_000, 100);
+    assert.deepEqual([server(b).sessions.map((s) => s.user), calls("l2tp.call-down")], [["branch"], 60]);
+    assert.equal(user.events.filter((e) => e.kind === "link.down").length, 0);
+    evil.daemon.stop("done", () => {});
+    const second = w.site(w.net.host("c", ["203.0.113.2"]), inClear(clientConf().replace("username = branch", "username = second")));
+    await w.run(5000);
+    assert.equal(isUp(second), false);
+    assert.ok(b.lines.some((l) => l.includes("the server has its most sessions (1)")));
+  });
+});
+
+describe("what is with one user is with nobody else", () => {
+  const conf = `${SERVER_CONF}[user third]\npassword = wonderland\nroutes = 192.168.10.0/24 172.16.0.0/12\n`;
+  const caller = (w: World, user: string, n: number): Site =>
+    w.site(w.net.host(user, [`203.0.113.${n}`]), clientConf("reconnect_min = 5\nreconnect_max = 5").replace("username = branch", `username = ${user}`));
+  test("a network that two users have goes to the first, and the second hears why until it is free", async () => {
+    const w = new World();
+    const b = w.site(w.net.host("b", [SERVER_IP]), conf);
+    const first = caller(w, "branch", 1);
+    await w.until(() => isUp(first), 5000, "the first", first, b);
+    const third = caller(w, "third", 3);
+    await w.run(5000);
+    assert.deepEqual(server(b).sessions.map((s) => s.user), ["branch"]);
+    assert.ok(b.lines.some((l) => l.includes("192.168.10.0/24 of user third is with user branch already")), b.lines.join("\n"));
+    first.daemon.down("hq");
+    await w.until(() => isUp(third), 20_000, "the third", third, b);
+  });
+  test("an address that becomes another user's fixed one stays with who has it", async () => {
+    const w = new World();
+    const b = w.site(w.net.host("b", [SERVER_IP]), conf);
+    const second = caller(w, "second", 2);
+    await w.until(() => isUp(second), 5000, "the second", second, b);
+    assert.equal(client(second).local_ip, "10.99.0.10");
+    b.reload(conf.replace("10.99.0.100", "10.99.0.10"));
+    const branch = caller(w, "branch", 1);
+    await w.run(4000);
+    assert.deepEqual(server(b).sessions.map((s) => [s.user, s.ip]), [["second", "10.99.0.10"]]);
+    assert.ok(b.lines.some((l) => l.includes("10.99.0.10 is still with another session")));
+    second.daemon.down("hq");
+    await w.until(() => isUp(branch), 20_000, "the owner", branch, b);
+    assert.equal(client(branch).local_ip, "10.99.0.10");
+  });
+});

@@ -374,7 +374,7 @@ const SECTIONS = {
 		{ name: 'second_login', tab: 'ppp', kind: oneOf('replace', 'refuse'), title: _('Second login'),
 		  help: _('A user who is connected calls again: the new session replaces the old one, or is refused.'), def: 'replace' },
 		{ name: 'max_sessions', tab: 'general', kind: integer(1, 4096), title: _('Most sessions'),
-		  help: _('Most sessions at one time.'), def: '1000' },
+		  help: _('Most users connected at one time. Callers who have not said who they are do not count: they have 30 s, and are 16 of one peer and 256 in all at the most.'), def: '1000' },
 	],
 	user: [
 		{ name: 'username', tab: 'general', kind: text(255), title: _('User name'),
