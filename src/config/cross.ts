@@ -20,6 +20,14 @@ export function needsIpsec(c: Pick<ClientConfig | ServerConfig, "psk" | "ipsec">
   return c.ipsec !== "off";
 }
 
+/** What stands against PAP, as an assignment that would not; null: it may be used. Outside ESP that takes words of its own. */
+export function papRefusal(c: Pick<ClientConfig, "proto" | "psk" | "ipsec" | "refuse_pap" | "allow_pap_in_clear"> | Pick<NasConfig, "proto" | "refuse_pap" | "allow_pap_in_clear">): string | null {
+  const missing = c.refuse_pap ? ["refuse_pap = no"] : [];
+  const clear = c.proto === "nasdial" || !needsIpsec(c);
+  if (clear && !c.allow_pap_in_clear) missing.push("allow_pap_in_clear = yes");
+  return missing.length === 0 ? null : missing.join(" and ");
+}
+
 /** The networks that may be reached through the link alone: never in the clear, also while it is down. */
 export function guarded(c: Pick<ClientConfig, "psk" | "ipsec" | "routes">): readonly string[] {
   return needsIpsec(c) ? (c.routes ?? []) : [];
@@ -29,6 +37,9 @@ export function crossCheck(config: Config, sections: readonly Section[], faults:
   const fault = (type: string, name: string, option: string, why: string, allowed?: string): void => {
     const s = sections.find((x) => x.type === type && x.name === name);
     if (s) faults.push(faultOf(s, option, why, allowed));
+  };
+  const warn = (type: string, name: string, text: string): void => {
+    warnings.push(`${sections.find((x) => x.type === type && x.name === name)?.path ?? `${type} ${name}`}: ${text}`);
   };
   const links: readonly (readonly [type: "interface" | "server", c: ClientConfig | ServerConfig])[] = [
     ...config.interfaces.map((c) => ["interface", c] as const),
@@ -49,7 +60,10 @@ export function crossCheck(config: Config, sections: readonly Section[], faults:
     if (c.psk === null && c.ipsec !== "off") {
       fault(type, c.name, "psk", "is missing: without a key there is no IPsec", "a pre-shared key, or ipsec = off to carry L2TP in the clear on purpose");
     }
-    if (c.ipsec === "off") warnings.push(`${sections.find((x) => x.type === type && x.name === c.name)?.path ?? `${type} ${c.name}`}: ipsec = off: everything in this tunnel can be read and changed on its way`);
+    if (c.psk !== null && c.ipsec === "off") {
+      fault(type, c.name, "ipsec", "is off, but there is a pre-shared key: the two contradict each other", "a psk for IPsec, or ipsec = off without one to carry L2TP in the clear on purpose");
+    }
+    if (c.ipsec === "off") warn(type, c.name, "ipsec = off: everything in this tunnel can be read and changed on its way");
     if (c.hide_avps && c.tunnel_secret === null) fault(type, c.name, "hide_avps", "is yes, but there is no secret to hide with", "a tunnel_secret, or hide_avps = no");
     if (c.dataplane === "kernel") fault(type, c.name, "dataplane", "this version moves packets in userspace only", "auto | userspace");
   }
@@ -59,7 +73,7 @@ export function crossCheck(config: Config, sections: readonly Section[], faults:
     if (c.username !== null && c.password === null && c.eap_cert === null) fault("interface", c.name, "password", "is missing: there is a user but no password");
     crossEap(c, (option, why, allowed) => fault("interface", c.name, option, why, allowed));
     crossRoutes(c, (option, why, allowed) => fault("interface", c.name, option, why, allowed));
-    if (c.refuse_pap && c.refuse_chap && c.refuse_mschapv2 && c.eap_cert === null) fault("interface", c.name, "refuse_mschapv2", "every authentication method is refused; leave one");
+    crossAuth(c, (option, why, allowed) => fault("interface", c.name, option, why, allowed));
   }
   for (const c of config.legs) {
     const other = names.get(c.name);
@@ -70,8 +84,11 @@ export function crossCheck(config: Config, sections: readonly Section[], faults:
     const owner = devices.get(dev);
     if (owner !== undefined) fault("interface", c.name, "ifname", `${dev} is the netdev of ${owner} already`);
     devices.set(dev, c.name);
-    crossLeg(c, config, (option, why, allowed) => fault("interface", c.name, option, why, allowed));
+    const legFault = (option: string, why: string, allowed?: string): void => fault("interface", c.name, option, why, allowed);
+    crossLeg(c, config, legFault);
+    if (c.role === "answer") crossPap(c, legFault, (text) => warn("interface", c.name, `auth: ${text}`));
   }
+  for (const c of config.servers) crossPap(c, (option, why, allowed) => fault("server", c.name, option, why, allowed), (text) => warn("server", c.name, `auth: ${text}`));
   crossServers(config, fault);
 }
 
@@ -92,6 +109,26 @@ function crossEap(c: Pick<ClientConfig | NasConfig, "username" | "eap_ca" | "eap
   if (c.username === null) fault("username", "is missing: EAP-TLS needs a name to begin with");
 }
 
+/** Whether a server or NAS asks its callers for PAP: outside ESP that takes words of its own. */
+export function asksForPap(c: ServerConfig | NasConfig): boolean {
+  const inside = "pool" in c && needsIpsec(c);
+  return c.auth.includes("pap") && (inside || c.allow_pap_in_clear);
+}
+function crossPap(c: ServerConfig | NasConfig, fault: (option: string, why: string, allowed?: string) => void, warn: (text: string) => void): void {
+  if (!c.auth.includes("pap") || asksForPap(c)) return;
+  const why = "pap shows passwords to everybody on the way";
+  if (c.auth.length === 1) fault("auth", `has pap alone, and ${why}`, "allow_pap_in_clear = yes, or another method");
+  else warn(`${why}: it is not offered without allow_pap_in_clear = yes`);
+}
+
+function crossAuth(c: ClientConfig | NasConfig, fault: (option: string, why: string, allowed?: string) => void): void {
+  if (c.eap_cert !== null) return;
+  const pap = papRefusal(c);
+  const clear = c.proto === "nasdial" ? c.role === "dial" : !needsIpsec(c);
+  if (clear && c.allow_pap_in_clear && c.refuse_pap) fault("allow_pap_in_clear", "is yes, but refuse_pap is yes", "refuse_pap = no as well");
+  if (pap !== null && c.refuse_chap && c.refuse_mschapv2) fault("refuse_mschapv2", "every authentication method is refused; leave one", `no, or ${pap} for PAP`);
+}
+
 function crossLeg(c: NasConfig, config: Config, fault: (option: string, why: string, allowed?: string) => void): void {
   const dials = c.role === "dial" && c.line === "modem";
   if (dials && c.phone === null) fault("phone", "is missing: there is nothing to dial", "a number, or line = direct for a null-modem cable");
@@ -107,7 +144,7 @@ function crossLeg(c: NasConfig, config: Config, fault: (option: string, why: str
   if (c.username !== null && c.password === null && c.eap_cert === null) fault("password", "is missing: there is a user but no password");
   crossEap(c, fault);
   if (c.eap_cert !== null && c.role === "answer") fault("eap_cert", "is given, but role = answer shows no certificate");
-  if (c.refuse_pap && c.refuse_chap && c.refuse_mschapv2 && c.eap_cert === null) fault("refuse_mschapv2", "every authentication method is refused; leave one");
+  crossAuth(c, fault);
   const script = c.chat === null ? [] : parseChat(c.chat, { phone: "", phone2: "", username: c.username ?? "", password: c.password });
   if (typeof script === "string") fault("chat", script);
   for (const d of config.legs) if (d !== c && d.device === c.device && d.name < c.name) fault("device", `interface ${d.name} has the same device`);

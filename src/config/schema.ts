@@ -80,7 +80,8 @@ export const CLIENT = {
   metric: withDefault(k.integer(0, 4294967295), "0", "Metric of the link's routes."),
   peerdns: withDefault(k.yesNo, "yes", "Ask the server for DNS servers: netifd uses them, and the status shows them."),
   ipv6: withDefault(k.oneOf("no", "yes", "auto"), "no", "yes: IPv6 as well, where the peer has it (IPV6CP). auto: that, and netifd gets an interface NAME_6 that asks the peer for addresses by DHCPv6."),
-  refuse_pap: withDefault(k.yesNo, "no", "Never send the password with PAP."),
+  refuse_pap: withDefault(k.yesNo, "yes", "Never send the password with PAP, which shows it to whoever holds the pre-shared key."),
+  allow_pap_in_clear: withDefault(k.yesNo, "no", "With ipsec = off and refuse_pap = no: PAP may send the password where everybody on its way can read it."),
   refuse_chap: withDefault(k.yesNo, "no", "Do not answer to CHAP-MD5."),
   refuse_mschapv2: withDefault(k.yesNo, "no", "Do not answer to MS-CHAPv2."),
   refuse_eap: withDefault(k.yesNo, "yes", "Do not answer to EAP (MD5 and MS-CHAPv2 inside of it): servers that ask for it first take MS-CHAPv2 as well."),
@@ -102,6 +103,7 @@ export const SERVER = {
   wins: optional(k.addresses4, "WINS servers told to clients; the first two count."),
   ipv6: withDefault(k.yesNo, "no", "IPv6 for users who ask for it (IPV6CP): link-local addresses, and the IPv6 networks among their routes."),
   auth: withDefault(k.someOf(...AUTH_METHODS), "mschapv2 chap", "PPP authentication that is offered, best first. Inside EAP the same holds: MS-CHAPv2 if mschapv2 is listed, MD5 if chap is; eap without either is with MS-CHAPv2."),
+  allow_pap_in_clear: withDefault(k.yesNo, "no", "With ipsec = off: callers may be asked for PAP, although everybody on the way can read the passwords then; otherwise pap in auth counts for nothing."),
   second_login: withDefault(k.oneOf("replace", "refuse"), "replace", "A user who is connected calls again: the new session replaces the old one, or is refused."),
   max_sessions: withDefault(k.integer(1, 4096), "1000", "Most users connected at one time. Callers who have not said who they are do not count: they have 30 s, and are 16 of one peer and 256 in all at the most."),
 } as const;

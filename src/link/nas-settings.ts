@@ -44,7 +44,7 @@ function network(c: NasConfig): Pick<PppConfig, "ipv6" | "compression" | "mppe">
 }
 export function pppCaller(c: NasConfig, host: Host, eapTls: EapTlsCredentials | null): PppConfig {
   return {
-    link: c.name, role: "client", mru: c.mtu, hostName: host.hostname(), identity: identityOf(c, eapTls), eapTls, refuse: refused(c, eapTls), require: [], echo: c.keepalive,
+    link: c.name, role: "client", mru: c.mtu, hostName: host.hostname(), identity: identityOf(c, eapTls), eapTls, ...refused(c, eapTls), require: [], echo: c.keepalive,
     accm: c.flow === "xonxoff" ? XONXOFF : 0, ipcp: { local: null, remote: null, requestDns: c.peerdns, requestWins: c.peerdns }, ...network(c),
   };
 }

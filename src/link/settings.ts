@@ -1,7 +1,8 @@
 // From a section of configuration to what each layer wants to know. No state here.
 import { Secret } from "../core/secret.ts";
 import { ONLY_EAP } from "./credentials.ts";
-import { needsIpsec } from "../config/cross.ts";
+import { asksForPap, needsIpsec, papRefusal } from "../config/cross.ts";
+import type { NasConfig } from "../config/nasdial.ts";
 import type { ClientConfig, ServerConfig } from "../config/schema.ts";
 import { innerMtu } from "../esp/overhead.ts";
 import { ESP_DEFAULT, IKE_INITIATOR, IKE_RESPONDER } from "../ike/proposals.ts";
@@ -54,9 +55,9 @@ export function coding(c: Coded): Pick<PppConfig, "compression" | "mppe"> {
   const any = c.vj || c.deflate || c.bsdcomp || c.mppc;
   return { mppe: KEY_BITS[c.mppe], ...(any ? { compression: { vj: c.vj, deflate: c.deflate, bsd: c.bsdcomp, mppc: c.mppc } } : {}) };
 }
-/** With MPPE only what gives it keys. */
-export function required(c: Coded & { readonly auth: readonly AuthMethod[] }): readonly AuthMethod[] {
-  if (c.mppe === "no") return c.auth;
+/** What callers are asked for: with MPPE only what gives it keys, and PAP where that is allowed. */
+export function required(c: ServerConfig | NasConfig): readonly AuthMethod[] {
+  if (c.mppe === "no") return asksForPap(c) ? c.auth : c.auth.filter((m) => m !== "pap");
   const keyed = c.auth.filter((m) => m === "mschap" || m === "mschapv2");
   return keyed.length > 0 ? keyed : ["mschapv2"];
 }
@@ -67,32 +68,28 @@ export function identityOf(c: { readonly username: string | null; readonly passw
   return c.username === null || password === null ? null : { user: c.username, password };
 }
 
-interface Refusals {
-  readonly refuse_pap: boolean;
-  readonly refuse_chap: boolean;
-  readonly refuse_mschapv2: boolean;
-  readonly refuse_eap: boolean;
-  readonly mppe: Coded["mppe"];
-}
 /** What a caller does not answer to. */
-export function refused(c: Refusals, eapTls: EapTlsCredentials | null): readonly AuthMethod[] {
-  if (eapTls) return ONLY_EAP;
+export function refused(c: ClientConfig | NasConfig, eapTls: EapTlsCredentials | null): Pick<PppConfig, "refuse" | "papAdvice"> {
+  if (eapTls) return { refuse: ONLY_EAP };
   const refuse: AuthMethod[] = [];
-  if (c.refuse_pap) refuse.push("pap");
+  const pap = papRefusal(c);
+  if (pap !== null) refuse.push("pap");
   if (c.refuse_chap) refuse.push("chap");
   if (c.refuse_mschapv2) refuse.push("mschapv2");
   // What has no option of its own goes with what it is made of: v1 is weaker than either, EAP carries both.
   if (c.refuse_chap || c.refuse_mschapv2) refuse.push("mschap");
   if (c.mppe !== "no") refuse.push("pap", "chap"); // its keys come from MS-CHAP, inside EAP or not
   if (c.refuse_eap || (refuse.includes("chap") && refuse.includes("mschapv2"))) refuse.push("eap");
-  return refuse;
+  if (pap === null || c.mppe !== "no") return { refuse };
+  const shown = c.proto === "l2tpsec" && needsIpsec(c) ? "whoever holds the pre-shared key" : "everybody on its way";
+  return { refuse, papAdvice: `PAP would show the password to ${shown}, set ${pap} to allow that` };
 }
 
 export function pppClient(c: ClientConfig, host: Host, mru: number, eapTls: EapTlsCredentials | null): PppConfig {
   return {
     link: c.name, role: "client", mru, hostName: c.hostname ?? host.hostname(),
     identity: identityOf(c, eapTls), eapTls,
-    refuse: refused(c, eapTls), require: [], echo: c.keepalive, ipv6: c.ipv6 !== "no",
+    ...refused(c, eapTls), require: [], echo: c.keepalive, ipv6: c.ipv6 !== "no",
     ipcp: { local: null, remote: null, requestDns: c.peerdns, requestWins: c.peerdns }, ...coding(c),
   };
 }

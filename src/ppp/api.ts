@@ -26,6 +26,8 @@ export interface PppConfig {
   readonly eapTls?: EapTlsCredentials | null;
   /** Methods we do not answer to. */
   readonly refuse: readonly AuthMethod[];
+  /** For a person whose peer insists on PAP, which is refused: what would allow it. */
+  readonly papAdvice?: string;
   /** What we ask the peer for, best first; empty: no authentication of the peer. */
   readonly require: readonly AuthMethod[];
   readonly echo: EchoPolicy | null;

@@ -40,6 +40,8 @@ export interface LcpWants {
   readonly acfc: boolean;
   /** Methods we answer to, best first; empty: we have no identity, or refuse to show it. */
   readonly answers: readonly AuthMethod[];
+  /** As in PppConfig. */
+  readonly papAdvice?: string;
   /** Methods we ask for, best first; empty: none. */
   readonly requires: readonly AuthMethod[];
 }
@@ -228,7 +230,8 @@ export class LcpOptions implements OptionPolicy {
       this.#refused("authentication");
       return REJECT;
     }
-    this.#turnedDown = `the peer asks for ${authTitle(data)}, this side answers to ${answers.map(methodTitle).join(", ")}`;
+    const advice = wanted === "pap" && this.#wants.papAdvice !== undefined ? `: ${this.#wants.papAdvice}` : "";
+    this.#turnedDown = `the peer asks for ${authTitle(data)} and nothing else, this side answers to ${answers.map(methodTitle).join(", ")}${advice}`;
     if (lastChance) return { is: "fail", why: failure("no-common-auth", this.#turnedDown, true) };
     this.#refused(authTitle(data));
     return nak(methodOption(best));

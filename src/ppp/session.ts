@@ -110,6 +110,7 @@ export class PppSession {
       pfc: cfg.pfc ?? true,
       acfc: cfg.acfc ?? true,
       answers: cfg.identity ? answersTo(cfg.refuse) : [],
+      ...(cfg.papAdvice === undefined ? {} : { papAdvice: cfg.papAdvice }),
       requires: cfg.require,
       line: channel.counts !== undefined,
     }, cfg.echo, this, PppSession.#LCP);

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { inspect } from "node:util";
 import fc from "fast-check";
 import { faultLine, load } from "../../src/config/load.ts";
+import { loadUci } from "../../src/config/uci-load.ts";
 import { SECTIONS } from "../../src/config/schema.ts";
 
 const GOOD = `
@@ -65,6 +66,30 @@ describe("configuration file", () => {
     const off = load(client("ipsec = off"));
     assert.ok(off.ok);
     assert.match(off.warnings.join(), /ipsec = off/);
+  });
+  test("a key and ipsec = off contradict each other, at a client and at a server", () => {
+    assert.deepEqual(faults(client("ipsec = off\npsk = abc")).map((f) => f.replace(/ \(allowed.*/, "")), ["f:4 interface hq.ipsec: is off, but there is a pre-shared key: the two contradict each other"]);
+    assert.match(faults("[server s]\npsk = x\nlocal_ip = 10.1.1.1\nipsec = off").join(), /^f:4 server s\.ipsec: is off, but/);
+    const uci = loadUci([{ name: "network", path: "n", text: "config interface hq\n option proto l2tpsec\n option server a\n option psk x\n option ipsec off\n" }]);
+    assert.deepEqual(uci.faults.map((f) => [f.where, f.line]), [["network.hq.ipsec", 5]]);
+  });
+  test("PAP outside ESP takes words of its own", () => {
+    const warnings = (text: string): string => {
+      const r = load(text);
+      return r.ok ? r.warnings.join("\n") : assert.fail(JSON.stringify(r));
+    };
+    const lns = (more: string): string => `[server s]\nlocal_ip = 10.1.1.1\n${more}`;
+    assert.match(faults(lns("ipsec = off\nauth = pap")).join(), /f:4 server s\.auth: has pap alone, and pap shows passwords/);
+    assert.match(warnings(lns("ipsec = off\nauth = mschapv2 pap")), /server s: auth: pap shows passwords .* not offered without allow_pap_in_clear = yes/);
+    assert.doesNotMatch(warnings(lns("ipsec = off\nauth = mschapv2 pap\nallow_pap_in_clear = yes")), /pap/);
+    assert.equal(warnings(lns("psk = x\nauth = pap")), "");
+    const nas = "[interface m]\nproto = nasdial\ndevice = /dev/ttyS0\nrole = answer\nlocal_ip = 10.1.1.1\nremote_ip = 10.1.1.2\n";
+    assert.match(faults(`${nas}auth = pap`).join(), /interface m\.auth: has pap alone/);
+    assert.match(warnings(`${nas}auth = chap pap`), /interface m: auth: pap shows/);
+    assert.match(faults(client("ipsec = off\nallow_pap_in_clear = yes")).join(), /interface hq\.allow_pap_in_clear: is yes, but refuse_pap is yes/);
+    assert.deepEqual(faults(client("ipsec = off\nallow_pap_in_clear = yes\nrefuse_pap = no")), []);
+    assert.match(faults(client("psk = x\nrefuse_chap = yes\nrefuse_mschapv2 = yes")).join(), /every authentication method is refused; leave one \(allowed: no, or refuse_pap = no for PAP\)/);
+    assert.match(faults(client("ipsec = off\nrefuse_chap = yes\nrefuse_mschapv2 = yes\nrefuse_pap = no")).join(), /every authentication method is refused; leave one \(allowed: no, or allow_pap_in_clear = yes for PAP\)/);
   });
   test("AVPs are hidden with a secret, or not at all", () => {
     assert.match(faults(client("psk = abc\nhide_avps = yes")).join("\n"), /interface hq\.hide_avps: is yes, but there is no secret to hide with \(allowed: a tunnel_secret/);

@@ -68,9 +68,19 @@ describe("modem to modem", () => {
     await s.w.until(() => s.m.a.online, 30_000, "CONNECT", s.a);
     assert.ok(await s.w.until(() => s.a.link.state === "up", 5000, "up", s.a) <= 1000);
   });
+  test("a NAS that wants PAP and nothing else does not get the password without the option, and the sentence names that", async () => {
+    const s = modems({}, { auth: "pap", allow_pap_in_clear: "yes" });
+    s.b.link.start();
+    await s.w.run(500);
+    s.a.link.start();
+    await s.w.until(() => s.a.link.status().error !== null, 60_000, "failure", s.a);
+    const { code, text } = s.a.link.status().error ?? {};
+    assert.equal(code, "no-common-auth");
+    assert.match(text ?? "", /the peer asks for PAP and nothing else, .*: PAP would show the password to everybody on its way, set allow_pap_in_clear = yes to allow that$/);
+  });
   for (const auth of ["pap", "chap", "mschap", "eap"]) {
     test(`with ${auth}`, async () => {
-      const s = modems({}, { auth });
+      const s = modems({ allow_pap_in_clear: "yes" }, { auth, allow_pap_in_clear: "yes" });
       await up(s);
       assert.equal(await carried(s.w, s.a, s.b, 1, "10.8.0.1"), 1);
     });

@@ -14,6 +14,11 @@ export interface Widget {
   placeholder?: string;
   password?: boolean;
   validate?: (sectionId: string, value: string) => true | string;
+  onchange?: (event: unknown, sectionId: string, value: string) => void;
+  /** The value that a browser would have in the field. */
+  entered?: string;
+  judged: number;
+  triggerValidation(sectionId: string): boolean;
 }
 export interface LuciOption {
   readonly name: string;
@@ -41,7 +46,11 @@ export class FormSection {
     if (tab !== null && !this.tabs.includes(tab)) throw new ReferenceError(`no tab ${tab}`);
     const values: string[] = [];
     const w = {
-      name, tab, type, title, help, values, on: {} as Widget["on"],
+      name, tab, type, title, help, values, on: {} as Widget["on"], judged: 0,
+      triggerValidation(): boolean {
+        this.judged++;
+        return true;
+      },
       value: (v: string): void => void values.push(v),
       depends(on: Widget["on"]): void {
         w.on = on;
@@ -49,6 +58,12 @@ export class FormSection {
     };
     this.widgets.push(w);
     return w;
+  }
+  getOption(name: string): Widget | null {
+    return this.widgets.find((w) => w.name === name) ?? null;
+  }
+  formvalue(_: string, name: string): string | null {
+    return this.getOption(name)?.entered ?? null;
   }
   option(type: string, name: string, title: string, help: string): Widget {
     return this.taboption(null, type, name, title, help);

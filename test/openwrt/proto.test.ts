@@ -104,6 +104,24 @@ test("the interface form: four fields first, the rest in tabs, secrets hidden; i
   protocol.renderFormOptions(s);
 });
 
+test("IPsec off and a pre-shared key: the form of an interface and of a server says so, and looks again when the key goes", () => {
+  for (const type of ["interface", "server"] as const) {
+    const s = new FormSection();
+    for (const t of ["ipsec", "l2tp", "ppp", "routing"]) s.tab(t);
+    const table = loadOptions();
+    table.add(s, table.SECTIONS[type] ?? [], true);
+    const [ipsec, psk] = [s.getOption("ipsec"), s.getOption("psk")];
+    assert.ok(ipsec && psk);
+    psk.entered = "swordfish";
+    assert.equal(ipsec.validate?.("x", "off"), "IPsec is off, but there is a pre-shared key: remove it, or leave IPsec on");
+    for (const v of ["required", ""]) assert.equal(ipsec.validate?.("x", v), true);
+    psk.entered = "";
+    psk.onchange?.({}, "x", "");
+    assert.deepEqual([ipsec.judged, ipsec.validate?.("x", "off")], [1, true]);
+    assert.deepEqual(s.getOption("allow_pap_in_clear")?.on, { ipsec: "off" });
+  }
+});
+
 test("every failure code of the daemon has words", () => {
   const codes = new Set<string>();
   for (const dir of ["link", "ike", "l2tp", "ppp", "modem"]) {
@@ -127,6 +145,7 @@ test("an invalid option is named where LuCI shows an interface's error", () => {
   const { protocol } = loadProtocol();
   const shown = (errors: unknown): unknown => protocol.getErrors.call({ _ubus: () => errors, super: () => "LuCI's own" } as unknown as typeof protocol);
   assert.deepEqual(shown([{ subsystem: "l2tpsec", code: "INVALID_CONFIG", data: ["network.hq.mtu: no"] }]), ["An option is not valid: network.hq.mtu: no"]);
+  assert.deepEqual(shown([{ subsystem: "l2tpsec", code: "NO_COMMON_AUTH", data: ["set refuse_pap = no"] }]), ["No authentication method in common: set refuse_pap = no"]);
   for (const e of [undefined, null, [], [null], [{ code: "AUTH_FAILED", data: ["x"] }], [{ code: "INVALID_CONFIG" }]]) assert.equal(shown(e), "LuCI's own");
 });
 

@@ -34,7 +34,7 @@ describe("pppd over a serial line", { skip: skip ?? false }, () => {
   ] as const) {
     scenario(`it is the NAS: ${name}`, { needs: GUEST_NEEDS, timeout: 90_000 }, async (lab) => {
       const { ns, line, guest } = await site(lab);
-      const d = new Daemon(ns, "caller", { "interface isp": { ...LINE, device: line.devices[0], username: USER, password: PASSWORD } });
+      const d = new Daemon(ns, "caller", { "interface isp": { ...LINE, device: line.devices[0], username: USER, password: PASSWORD, allow_pap_in_clear: name === "PAP" ? "yes" : "no" } });
       await guest.sh(pppd(`auth ${options} passive silent 10.7.0.1:10.7.0.2 ms-dns 10.7.0.1`));
       await d.start();
       await d.event("isp", "link.up", 20_000);

@@ -17,7 +17,7 @@ for (const native of [false, true]) {
     const wire = await ours.capture("wan");
     const section: Section = { proto: "l2tpsec", server: SERVER, username: USER, password: PASSWORD, psk: PSK, reconnect_max: 2 };
     for (const [method, more] of [
-      ["pap", { refuse_mschapv2: "yes" }],
+      ["pap", { refuse_mschapv2: "yes", refuse_pap: "no" }],
       ["mschapv2", { refuse_pap: "yes" }],
     ] as const) {
       const c = new Daemon(ours, `client-${method}`, { "interface hq": { ...section, ...more } });

@@ -220,7 +220,7 @@ for (const auth of ["pap", "chap", "mschap-v2"] as const) {
   scenario(`plain L2TP to xl2tpd, ${auth}`, NEEDS, async (lab) => {
     const { ns, guest, wire } = await direct(lab);
     await guest.sh(lns(auth));
-    const c = client(ns, GUEST, { ipsec: "off" });
+    const c = client(ns, GUEST, { ipsec: "off", ...(auth === "pap" ? { refuse_pap: "no", allow_pap_in_clear: "yes" } : {}) });
     await c.start();
     const s = await c.waitUp("hq", 20_000);
     assert.equal(s.esp, null);

@@ -258,7 +258,7 @@ describe("failures say what to do", () => {
       if (d.from.address === SERVER_IP) back++;
     };
     const b = w.site(w.net.host("b", [SERVER_IP]), SERVER_CONF);
-    const a = w.site(w.net.host("a", ["203.0.113.1"]), clientConf("ipsec = off"));
+    const a = w.site(w.net.host("a", ["203.0.113.1"]), clientConf("ipsec = off").replace("psk = swordfish", ""));
     await w.until(() => client(a).error !== null, 90_000, "a failure", a, b);
     assert.deepEqual([client(a).error?.layer, client(a).error?.code], ["l2tp", "peer-silent"]);
     assert.equal(back, 0);

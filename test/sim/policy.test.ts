@@ -94,3 +94,34 @@ test("taken down by hand it guards nothing; down and up in one breath, it does",
   await w.run(3000);
   assert.deepEqual([seen.least, a.plane.net.blocked], [1, ["192.168.20.0/24"]]);
 });
+
+test("PAP goes to nobody unless the configuration says so: inside ESP, and outside", async () => {
+  const PAP = SERVER_CONF.replace("mschapv2 chap pap", "pap");
+  const CLEAR = PAP.replace("psk = swordfish", "ipsec = off\nallow_pap_in_clear = yes");
+  const holder = "PAP would show the password to whoever holds the pre-shared key, set refuse_pap = no to allow that";
+  const everybody = "PAP would show the password to everybody on its way, set";
+  for (const [more, server, want] of [
+    ["", PAP, holder],
+    ["refuse_pap = no", PAP, null],
+    ["ipsec = off", CLEAR, `${everybody} refuse_pap = no and allow_pap_in_clear = yes to allow that`],
+    ["ipsec = off\nrefuse_pap = no", CLEAR, `${everybody} allow_pap_in_clear = yes to allow that`],
+    ["ipsec = off\nrefuse_pap = no\nallow_pap_in_clear = yes", CLEAR, null],
+  ] as const) {
+    const w = new World();
+    const b = w.site(w.net.host("lns", ["198.51.100.2"]), server);
+    const conf = clientConf(more);
+    const a = w.site(w.net.host("hq", ["203.0.113.2"]), more.includes("off") ? conf.replace("psk = swordfish", "") : conf);
+    await w.until(() => client(a).state === "up" || client(a).error !== null, 60_000, "an end", a, b);
+    if (want === null) assert.equal(client(a).ppp?.auth, "PAP");
+    else assert.match(client(a).error?.text ?? "", new RegExp(`^the peer asks for PAP and nothing else, this side answers to MS-CHAPv2, CHAP-MD5, MS-CHAP: ${want}$`));
+  }
+});
+
+test("a server in the clear does not ask for PAP only because it is listed", async () => {
+  const w = new World();
+  const b = w.site(w.net.host("lns", ["198.51.100.2"]), SERVER_CONF.replace("psk = swordfish", "ipsec = off"));
+  const willing = clientConf("ipsec = off\nrefuse_pap = no\nallow_pap_in_clear = yes\nrefuse_chap = yes\nrefuse_mschapv2 = yes").replace("psk = swordfish", "");
+  const a = w.site(w.net.host("hq", ["203.0.113.2"]), willing);
+  await w.until(() => client(a).error !== null, 60_000, "a failure", a, b);
+  assert.ok(!b.events.some((e) => e.kind === "ppp.auth" && e.ok));
+});

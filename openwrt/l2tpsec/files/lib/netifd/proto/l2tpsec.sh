@@ -39,7 +39,7 @@ proto_l2tpsec_init_config() {
 	proto_config_add_string vj deflate bsdcomp mppc mppe
 	proto_config_add_string hide_avps hostname hello sequencing keepalive mtu dataplane pppname refuse_pap refuse_chap
 	proto_config_add_string ipv6 refuse_mschapv2 refuse_eap source_port call reconnect_min reconnect_max
-	proto_config_add_string eap_ca eap_cert eap_key eap_server_name
+	proto_config_add_string allow_pap_in_clear eap_ca eap_cert eap_key eap_server_name
 	proto_config_add_array 'ike_proposals:list(string)' 'esp_proposals:list(string)' 'routes:list(string)'
 	proto_config_add_boolean defaultroute peerdns
 	proto_config_add_int metric
@@ -77,7 +77,7 @@ proto_nasdial_init_config() {
 	proto_config_add_string 'device:device' baud flow line role dial_command apn username login carrier_check command_timeout
 	proto_config_add_string connect_timeout rings dial_attempts redial_pause reconnect_min reconnect_max idle_timeout demand
 	proto_config_add_string keepalive mtu pppname refuse_pap refuse_chap refuse_mschapv2 refuse_eap local_ip remote_ip
-	proto_config_add_string eap_ca eap_cert eap_key eap_server_name
+	proto_config_add_string allow_pap_in_clear eap_ca eap_cert eap_key eap_server_name
 	proto_config_add_string ipv6 vj deflate bsdcomp mppc mppe
 	proto_config_add_array 'phone:list(string)' 'hold:list(string)' 'routes:list(string)' 'auth:list(string)' 'ms_dns:list(string)'
 	proto_config_add_boolean defaultroute peerdns

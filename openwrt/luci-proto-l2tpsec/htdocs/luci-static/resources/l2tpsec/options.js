@@ -128,7 +128,8 @@ const ubus = kind(_('auto, off, or a path such as /var/run/ubus/ubus.sock'), (s)
 /* What a client and a server have in common. */
 const TUNNEL = [
 	{ name: 'ipsec', tab: 'ipsec', kind: oneOf('required', 'off'), title: _('IPsec'),
-	  help: _('required: no L2TP packet ever leaves or is accepted outside ESP; the default as soon as there is a psk. off: L2TP in the clear, for troubleshooting only, warned about at every start.') },
+	  help: _('required: no L2TP packet ever leaves or is accepted outside ESP; the default as soon as there is a psk. off: L2TP in the clear, for troubleshooting only, warned about at every start.'),
+	  against: { value: 'off', other: 'psk', why: _('IPsec is off, but there is a pre-shared key: remove it, or leave IPsec on') } },
 	{ name: 'encap', tab: 'ipsec', kind: oneOf('auto', 'udp', 'esp'), title: _('Encapsulation'),
 	  help: _('auto: raw ESP, or UDP 4500 when there is a NAT. udp: always UDP 4500. esp: always raw ESP, refuse a NAT.'), def: 'auto' },
 	{ name: 'ike_proposals', tab: 'ipsec', kind: ikeProposals, title: _('IKE proposals'),
@@ -221,7 +222,9 @@ const SECTIONS = {
 		{ name: 'ipv6', tab: 'routing', kind: oneOf('no', 'yes', 'auto'), title: _('IPv6'),
 		  help: _('yes: IPv6 as well, where the peer has it (IPV6CP). auto: that, and netifd gets an interface NAME_6 that asks the peer for addresses by DHCPv6.'), def: 'no' },
 		{ name: 'refuse_pap', tab: 'ppp', kind: yesNo, title: _('Refuse PAP'),
-		  help: _('Never send the password with PAP.'), def: 'no' },
+		  help: _('Never send the password with PAP, which shows it to whoever holds the pre-shared key.'), def: 'yes' },
+		{ name: 'allow_pap_in_clear', tab: 'ppp', kind: yesNo, title: _('PAP in the clear'),
+		  help: _('With ipsec = off and refuse_pap = no: PAP may send the password where everybody on its way can read it.'), def: 'no', depends: { ipsec: 'off' } },
 		{ name: 'refuse_chap', tab: 'ppp', kind: yesNo, title: _('Refuse CHAP'),
 		  help: _('Do not answer to CHAP-MD5.'), def: 'no' },
 		{ name: 'refuse_mschapv2', tab: 'ppp', kind: yesNo, title: _('Refuse MS-CHAPv2'),
@@ -323,6 +326,8 @@ const SECTIONS = {
 		  help: _('Ask the server for DNS servers: netifd uses them, and the status shows them.'), def: 'yes' },
 		{ name: 'refuse_pap', tab: 'ppp', kind: yesNo, title: _('Refuse PAP'),
 		  help: _('Never send the password with PAP.'), def: 'no' },
+		{ name: 'allow_pap_in_clear', tab: 'ppp', kind: yesNo, title: _('PAP in the clear'),
+		  help: _('PAP may send the password on the line, where nothing hides it; with role = answer: callers may be asked for it.'), def: 'no' },
 		{ name: 'refuse_chap', tab: 'ppp', kind: yesNo, title: _('Refuse CHAP'),
 		  help: _('Do not answer to CHAP-MD5.'), def: 'no' },
 		{ name: 'refuse_mschapv2', tab: 'ppp', kind: yesNo, title: _('Refuse MS-CHAPv2'),
@@ -371,6 +376,8 @@ const SECTIONS = {
 		  help: _('IPv6 for users who ask for it (IPV6CP): link-local addresses, and the IPv6 networks among their routes.'), def: 'no' },
 		{ name: 'auth', tab: 'ppp', kind: someOf('mschapv2', 'chap', 'mschap', 'eap', 'pap'), title: _('Authentication'),
 		  help: _('PPP authentication that is offered, best first. Inside EAP the same holds: MS-CHAPv2 if mschapv2 is listed, MD5 if chap is; eap without either is with MS-CHAPv2.'), def: 'mschapv2 chap' },
+		{ name: 'allow_pap_in_clear', tab: 'ppp', kind: yesNo, title: _('PAP in the clear'),
+		  help: _('With ipsec = off: callers may be asked for PAP, although everybody on the way can read the passwords then; otherwise pap in auth counts for nothing.'), def: 'no', depends: { ipsec: 'off' } },
 		{ name: 'second_login', tab: 'ppp', kind: oneOf('replace', 'refuse'), title: _('Second login'),
 		  help: _('A user who is connected calls again: the new session replaces the old one, or is refused.'), def: 'replace' },
 		{ name: 'max_sessions', tab: 'general', kind: integer(1, 4096), title: _('Most sessions'),
@@ -398,6 +405,12 @@ return baseclass.extend({
 		if (value === null || value === undefined || value === '')
 			return o.required ? _('This field is required') : true;
 		return o.kind.ok(value) || _('Allowed: %s').format(o.kind.allowed);
+	},
+
+	/* Whether another field of the form says the opposite: true, or the reason in words. */
+	contradiction: function(s, section_id, o, value) {
+		const a = o.against;
+		return a && value === a.value && s.formvalue(section_id, a.other) ? a.why : true;
 	},
 
 	/* Adds the options of one section type to a form section; tabs: whether the form section has this table's tabs.
@@ -433,7 +446,11 @@ return baseclass.extend({
 			if (k.secret)
 				w.password = true;
 			w.rmempty = !o.required;
-			w.validate = (section_id, value) => this.check(o, value);
+			w.validate = (section_id, value) => this.check(o, value) !== true ? this.check(o, value) : this.contradiction(s, section_id, o, value);
+			/* What another option says against it is looked at again when that one changes. */
+			const judge = list.find((x) => x.against && x.against.other === o.name);
+			if (judge)
+				w.onchange = (ev, section_id) => s.getOption(judge.uci || judge.name).triggerValidation(section_id);
 		}
 	}
 });

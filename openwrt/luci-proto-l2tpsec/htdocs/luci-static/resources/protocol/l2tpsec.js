@@ -151,11 +151,12 @@ function protocol(title, prefix, list, tabs) {
 			return (network.getIfnameOf(ifname) == this.getIfname());
 		},
 
-		/* Which option is not valid, in the daemon's own words. */
+		/* Which option is not valid, or would help, in the daemon's own words: none of the peer's are among these. */
 		getErrors: function() {
 			const all = this._ubus('errors');
-			const bad = Array.isArray(all) ? all.find((e) => e && e.code === 'INVALID_CONFIG' && Array.isArray(e.data) && e.data.length) : null;
-			return bad ? [ '%s: %s'.format(_('An option is not valid'), bad.data[0]) ] : this.super('getErrors', []);
+			const told = { INVALID_CONFIG: _('An option is not valid'), NO_COMMON_AUTH: ERRORS['no-common-auth'] };
+			const bad = Array.isArray(all) ? all.find((e) => e && told[e.code] && Array.isArray(e.data) && e.data.length) : null;
+			return bad ? [ '%s: %s'.format(told[bad.code], bad.data[0]) ] : this.super('getErrors', []);
 		},
 
 		renderFormOptions: function(s) {
