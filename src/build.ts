@@ -1,6 +1,7 @@
 // The composition root: the only place that knows every concrete class.
 import { EventHub } from "./control/log.ts";
 import { RequestRefused, serveControl } from "./control/server.ts";
+import { Challenges } from "./core/challenges.ts";
 import { SystemError } from "./core/errors.ts";
 import type { Config } from "./config/schema.ts";
 import type { ConfigSource } from "./config/source.ts";
@@ -14,6 +15,7 @@ import type { LinkDeps } from "./link/deps.ts";
 import { runAlone } from "./linux/alone.ts";
 import { linuxSerial } from "./linux/serial.ts";
 import { LocalPorts } from "./link/local-ports.ts";
+import { Logins } from "./link/logins.ts";
 import { type Memory, Pressure } from "./link/pressure.ts";
 import type { FastPath, Native } from "node-tuntap2";
 import { Ubus } from "ubus-client";
@@ -38,6 +40,7 @@ export function compose(
   const l2tp = new L2tpEndpoint({ ...deps, plane: plane.l2tp }, { vendorName: "l2tpsec" });
   const links: LinkDeps = {
     ...deps, host: common.host, plane, ike: openIke, l2tp, ports: new LocalPorts(common.crypto), blocks: new Blocks(plane.net), pressure,
+    challenges: new Challenges(), logins: new Logins(common.clock),
     serial: common.serial, zlib: common.zlib ?? null, tls: common.tls ?? null, routesElsewhere: netifd,
   };
   return new Daemon(links, () => ike?.close(), hub, config, read, !netifd);

@@ -1,3 +1,4 @@
+import type { Challenges } from "../core/challenges.ts";
 import type { Clock } from "../core/clock.ts";
 import { type Failure, SystemError } from "../core/errors.ts";
 import type { EventLog } from "../core/events.ts";
@@ -8,6 +9,7 @@ import type { Crypto, Host, TlsClients, Zlib } from "../ports/ports.ts";
 import type { SerialHost } from "../ports/serial.ts";
 import type { Blocks } from "./blocks.ts";
 import type { LocalPorts } from "./local-ports.ts";
+import type { Logins } from "./logins.ts";
 import type { Pressure } from "./pressure.ts";
 
 /** What every link shares: one IKE, one L2TP endpoint and one data plane serve the whole process. */
@@ -24,6 +26,8 @@ export interface LinkDeps {
   readonly blocks: Blocks;
   readonly pressure: Pressure;
   readonly serial: SerialHost;
+  readonly challenges: Challenges;
+  readonly logins: Logins;
   /** For Deflate on serial lines. */
   readonly zlib?: Zlib | null;
   /** For EAP-TLS. */

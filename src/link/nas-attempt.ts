@@ -19,6 +19,7 @@ import { type Network, signalPercent } from "../modem/network.ts";
 import { HangUp } from "../modem/hangup.ts";
 import type { SerialPort } from "../ports/serial.ts";
 import type { PppUp } from "../ppp/api.ts";
+import { accountName } from "../ppp/auth/mschapv2.ts";
 import { PppSession } from "../ppp/session.ts";
 import { type LinkDeps, systemFailure } from "./deps.ts";
 import { answerSettings, dialSettings, netdevOf, pppCaller, pppNas } from "./nas-settings.ts";
@@ -28,7 +29,7 @@ import { SerialChannel } from "./serial-channel.ts";
 /** PPP's goodbye, on a line that may be gone. */
 const CLOSE_MS = 1500;
 
-export type NasDeps = Pick<LinkDeps, "clock" | "crypto" | "host" | "log" | "plane" | "routesElsewhere" | "serial" | "zlib" | "tls">;
+export type NasDeps = Pick<LinkDeps, "clock" | "crypto" | "host" | "log" | "plane" | "routesElsewhere" | "serial" | "zlib" | "tls" | "challenges" | "logins">;
 export interface NasOwner {
   onState(state: LinkState): void;
   onStage(stage: Stage): void;
@@ -195,7 +196,9 @@ export class NasAttempt {
     this.channel = new SerialChannel(port, cfg.mtu, speed === 0 ? cfg.baud : Math.min(speed, cfg.baud), () => this.ppp?.activity());
     const config = cfg.role === "answer" ? pppNas(cfg, this.#deps.host) : pppCaller(cfg, this.#deps.host, this.#eapTls);
     this.ppp = new PppSession(this.#deps, this.channel, config, {
-      secretOf: (name) => this.#owner.users().find((u) => u.name === name)?.password ?? null,
+      secretOf: (name) => this.#userOf(name)?.password ?? null,
+      pause: (name) => this.#deps.logins.pause(name, this.#line),
+      wrong: (name) => this.#deps.logins.wrong(name, this.#line, (this.#userOf(name) ?? this.#userOf(accountName(name))) !== null),
       admit: (name) => this.#admit(name),
       onPhase: (phase) => {
         this.#dropNet(); // the peer negotiates anew: until PPP is up again no packet may pass
@@ -226,13 +229,21 @@ export class NasAttempt {
     }
     if (rest.length > 0) this.#input(rest);
   }
+  /** Where callers of this leg are, as far as anybody knows. */
+  get #line(): string {
+    return `line ${this.#cfg.name}`;
+  }
+  #userOf(name: string): UserConfig | null {
+    return this.#owner.users().find((u) => u.name === name) ?? null;
+  }
   #admit(name: string): ReturnType<ConstructorParameters<typeof PppSession>[3]["admit"]> {
     const cfg = this.#cfg;
-    const user = this.#owner.users().find((u) => u.name === name);
+    const user = this.#userOf(name);
     if (!user) return { layer: "ppp", code: "unknown-user", text: "there is no such user" };
     const remote = user.ip ?? cfg.remote_ip;
     if (cfg.local_ip === null || remote === null) return { layer: "config", code: "no-address", text: "there is no address for the caller: set local_ip and remote_ip", lasting: true };
     this.#user = user;
+    this.#deps.logins.right(name, this.#line);
     return { local: cfg.local_ip, remote, dns: cfg.dns ?? [], wins: [] };
   }
 

@@ -239,7 +239,7 @@ export class ServerLink {
       sessions,
       rx_bytes: sum((s) => s.rx_bytes), tx_bytes: sum((s) => s.tx_bytes),
       rx_packets: sum((s) => s.rx_packets), tx_packets: sum((s) => s.tx_packets),
-      drops: { ...this.#deps.plane.drops(), ...this.#deps.pressure.drops(), ...this.#deps.l2tp.counters.snapshot(), ...this.#sessions.counters.snapshot() },
+      drops: { ...this.#deps.plane.drops(), ...this.#deps.pressure.drops(), ...this.#deps.l2tp.counters.snapshot(), ...this.#sessions.counters.snapshot(), ...this.#deps.logins.counters.snapshot() },
       error: this.#error,
     };
   }

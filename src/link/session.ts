@@ -8,6 +8,7 @@ import type { CallOwner } from "../l2tp/api.ts";
 import type { Call } from "../l2tp/call.ts";
 import type { PppUp } from "../ppp/api.ts";
 import type { SharedIds } from "../ppp/ipv6cp.ts";
+import { accountName } from "../ppp/auth/mschapv2.ts";
 import { PppSession } from "../ppp/session.ts";
 import { type LinkDeps, systemFailure } from "./deps.ts";
 import { pppServer } from "./settings.ts";
@@ -87,9 +88,12 @@ export class Session {
     this.#deadline.arm(AUTHENTICATE_MS);
     this.#ppp = new PppSession(this.#deps, call.channel, pppServer(this.#cfg, this.#deps.host, this.#mtu, this.#host.ids), {
       secretOf: (name) => this.#host.user(name)?.password ?? null,
+      pause: (name) => this.#deps.logins.pause(name, this.#remote.address),
+      wrong: (name) => this.#deps.logins.wrong(name, this.#remote.address, (this.#host.user(name) ?? this.#host.user(accountName(name))) !== null),
       admit: (name) => {
         const user = this.#host.user(name);
         if (!user) return { layer: "ppp", code: "unknown-user", text: "there is no such user" };
+        this.#deps.logins.right(name, this.#remote.address);
         const ip = this.#host.admit(this, user);
         if (typeof ip !== "string") return ip;
         this.#config = user;

@@ -1,4 +1,5 @@
 // What the link layer sees of PPP: configuration in, callbacks out. The session itself is session.ts.
+import type { Challenges } from "../core/challenges.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import type { EventLog } from "../core/events.ts";
@@ -70,6 +71,10 @@ export interface PppUp extends Assignment {
 export interface PppOwner {
   /** Server: the secret of a user, or null. */
   secretOf(user: string): Secret | null;
+  /** Server: milliseconds until this user may try again, 0: now. Until then nothing that it says is looked at. */
+  pause?(user: string): number;
+  /** Server: a wrong password, or no such user; once for each attempt outside of a pause. */
+  wrong?(user: string): void;
   /** Server: after authentication, before IPCP; once per session. */
   admit(user: string, method: AuthMethod | "none"): Assignment | Failure;
   /** Also when the peer renegotiates: from here to the next onUp no packet may pass. */
@@ -89,4 +94,6 @@ export interface PppDeps {
   readonly zlib?: Zlib | null;
   /** For EAP-TLS. */
   readonly tls?: TlsClients | null;
+  /** Open ones of the whole process: none of them is answered. */
+  readonly challenges: Challenges;
 }

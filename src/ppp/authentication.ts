@@ -1,7 +1,9 @@
 // The Authentication phase (RFC 1661 §3.5): both directions at once, each by its own method, as LCP agreed.
+import type { Challenges } from "../core/challenges.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import type { Secret } from "../core/secret.ts";
+import { printable } from "../core/words.ts";
 import type { Crypto, TlsClients } from "../ports/ports.ts";
 import { ChapAuthenticatee, ChapAuthenticator } from "./auth/chap.ts";
 import { EapAuthenticatee, EapAuthenticator, type EapMethod } from "./auth/eap.ts";
@@ -30,13 +32,26 @@ export interface AuthenticationEvents<O> {
   failed(o: O, why: Failure): void;
 }
 
+export interface AuthenticationDeps {
+  readonly clock: Clock;
+  readonly crypto: Crypto;
+  readonly tls: TlsClients | null;
+  /** Of the whole process: a peer may ask here what it was asked elsewhere. */
+  readonly challenges: Challenges;
+}
+/** As PppOwner has them. */
+export interface Users {
+  secretOf(user: string): Secret | null;
+  pause?(user: string): number;
+  wrong?(user: string): void;
+}
 /** EAP's types, best first, and what they are outside of EAP. */
 const EAP_METHODS: readonly (readonly [EapMethod, AuthMethod])[] = [["mschapv2", "mschapv2"], ["md5", "chap"]];
 
 export class Authentication<O> {
-  readonly #deps: { readonly clock: Clock; readonly crypto: Crypto; readonly tls: TlsClients | null };
+  readonly #deps: AuthenticationDeps;
   readonly #cfg: AuthenticationConfig;
-  readonly #secretOf: (user: string) => Secret | null;
+  readonly #users: Users;
   readonly #owner: O;
   readonly #on: AuthenticationEvents<O>;
   #ours: { readonly method: AuthMethod; readonly side: AuthSide } | null = null;
@@ -47,15 +62,14 @@ export class Authentication<O> {
   readonly #open = new Set<"ours" | "peers">();
   readonly #masters = new Map<"ours" | "peers", MppeMaster>();
   #user = "";
+  /** The answer to what the peer tries now is no, whatever it is. */
+  #paused: Failure | null = null;
 
-  constructor(
-    deps: { readonly clock: Clock; readonly crypto: Crypto; readonly tls: TlsClients | null }, cfg: AuthenticationConfig, secretOf: (user: string) => Secret | null,
-    owner: O, on: AuthenticationEvents<O>,
-  ) {
+  constructor(deps: AuthenticationDeps, cfg: AuthenticationConfig, users: Users, owner: O, on: AuthenticationEvents<O>) {
     this.#owner = owner;
     this.#deps = deps;
     this.#cfg = cfg;
-    this.#secretOf = secretOf;
+    this.#users = users;
     this.#on = on;
   }
   /** How we show who we are, null when nobody asked. */
@@ -84,6 +98,7 @@ export class Authentication<O> {
     this.#ourMethod = ourMethod;
     this.#peerMethod = peerMethod;
     this.#user = "";
+    this.#paused = null;
   }
   start(): void {
     if (this.#ourMethod) this.#open.add("ours");
@@ -129,10 +144,7 @@ export class Authentication<O> {
       odd: () => this.#on.unexpected(this.#owner),
     };
     if (method === "pap") return new PapAuthenticatee(clock, identity, on);
-    const isOurs = (challenge: Uint8Array): boolean => {
-      const side = this.#peers?.side;
-      return (side instanceof ChapAuthenticator || side instanceof EapAuthenticator) && side.asked(challenge);
-    };
+    const isOurs = (challenge: Uint8Array): boolean => this.#deps.challenges.has(challenge);
     if (method === "eap") {
       const { eapTls } = this.#cfg;
       return new EapAuthenticatee(clock, crypto, identity, this.#eapMethods(), isOurs, on, eapTls ? new EapTls(this.#deps.tls, eapTls) : null);
@@ -144,13 +156,25 @@ export class Authentication<O> {
     const title = methodTitle(method);
     const on = {
       send: this.#sender(method),
+      wrong: (user: string) => {
+        if (!this.#paused) this.#users.wrong?.(user);
+      },
       done: (user: string, master?: MppeMaster | null) => this.#succeeded("peers", user, title, master ?? null),
-      failed: (user: string, why: Failure) => this.#failed(user, title, why),
+      failed: (user: string, why: Failure) => this.#failed(user, title, this.#paused ?? why),
       odd: () => this.#on.unexpected(this.#owner),
     };
-    if (method === "pap") return new PapAuthenticator(clock, crypto, this.#secretOf, on);
-    if (method === "eap") return new EapAuthenticator(clock, crypto, { hostName: this.#cfg.hostName, methods: this.#eapOffers(), secretOf: this.#secretOf }, on);
-    return new ChapAuthenticator(clock, crypto, method, this.#cfg.hostName, this.#secretOf, on);
+    const needs = { hostName: this.#cfg.hostName, secretOf: (user: string) => this.#secretOf(user), challenges: this.#deps.challenges };
+    if (method === "pap") return new PapAuthenticator(clock, crypto, needs.secretOf, on);
+    if (method === "eap") return new EapAuthenticator(clock, crypto, this.#eapOffers(), needs, on);
+    return new ChapAuthenticator(clock, crypto, method, needs, on);
+  }
+  /** In a pause nothing is looked at, the right password neither. */
+  #secretOf(user: string): Secret | null {
+    const ms = this.#users.pause?.(user) ?? 0;
+    this.#paused = null;
+    if (ms === 0) return this.#users.secretOf(user);
+    this.#paused = failure("login-paused", `user "${printable(user)}" has to wait ${Math.ceil(ms / 1000)} s after wrong passwords`);
+    return null;
   }
   #sender(method: AuthMethod): (packet: Uint8Array) => void {
     return (packet) => this.#on.send(this.#owner, methodProtocol(method), packet);

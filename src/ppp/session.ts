@@ -114,7 +114,7 @@ export class PppSession {
       requires: cfg.require,
       line: channel.counts !== undefined,
     }, cfg.echo, this, PppSession.#LCP);
-    this.#auth = new Authentication({ clock: turns, crypto: deps.crypto, tls: deps.tls ?? null }, cfg, (user) => owner.secretOf(user), this, PppSession.#AUTH);
+    this.#auth = new Authentication({ clock: turns, crypto: deps.crypto, tls: deps.tls ?? null, challenges: deps.challenges }, cfg, owner, this, PppSession.#AUTH);
     this.#net = new Network(turns, deps.crypto, this, PppSession.#NET);
     const counts = channel.counts?.bind(channel);
     this.#quality = counts ? this.#makeQuality(turns, counts) : null;

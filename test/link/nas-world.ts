@@ -1,5 +1,7 @@
 // NAS legs in memory: links over emulated modems and null-modem cables, planes without netdevs, one virtual clock.
 import assert from "node:assert/strict";
+import { Challenges } from "../../src/core/challenges.ts";
+import { Logins } from "../../src/link/logins.ts";
 import * as v from "valibot";
 import { NASDIAL, type NasConfig } from "../../src/config/nasdial.ts";
 import type { Options, UserConfig } from "../../src/config/schema.ts";
@@ -75,7 +77,7 @@ export class NasWorld {
         lines.push(line(e));
       },
     };
-    const link = new NasLink({ clock: this.clock, crypto: testCrypto(nth), host, log, plane, serial }, nasConfig(`leg${nth}`, text), () => users);
+    const link = new NasLink({ clock: this.clock, crypto: testCrypto(nth), host, log, plane, serial, challenges: new Challenges(), logins: new Logins(this.clock) }, nasConfig(`leg${nth}`, text), () => users);
     return { link, plane, events, lines, packets };
   }
   async run(ms: number, step = 20): Promise<void> {

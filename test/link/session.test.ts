@@ -2,10 +2,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { load } from "../../src/config/load.ts";
+import { Challenges } from "../../src/core/challenges.ts";
 import type { Event } from "../../src/core/events.ts";
 import type { ServerInterface } from "../../src/dataplane/dataplane.ts";
 import type { Call } from "../../src/l2tp/call.ts";
 import type { LinkDeps } from "../../src/link/deps.ts";
+import { Logins } from "../../src/link/logins.ts";
 import { Session } from "../../src/link/session.ts";
 import { writePapRequest } from "../../src/ppp/auth/pap.ts";
 import { be32 } from "../../src/ppp/cp.ts";
@@ -28,7 +30,7 @@ function called() {
   const peer = new Script(channel);
   peer.agree(lcp, ipcp);
   const server = { ifname: "test", attach: () => Promise.reject(new Error("not in this test")), close: () => Promise.resolve() } as ServerInterface;
-  const deps = { clock, crypto: testCrypto(), log: { emit: (e: Event) => void events.push(e) }, host: { hostname: () => "lns", wallClock: () => 0 } } as unknown as LinkDeps;
+  const deps = { clock, crypto: testCrypto(), challenges: new Challenges(), logins: new Logins(clock), log: { emit: (e: Event) => void events.push(e) }, host: { hostname: () => "lns", wallClock: () => 0 } } as unknown as LinkDeps;
   const session = new Session(deps, {
     cfg, ids: null,
     user: (name) => loaded.config.users.find((u) => u.name === name) ?? null,

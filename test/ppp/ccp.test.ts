@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { Challenges } from "../../src/core/challenges.ts";
 import { Packet } from "../../src/core/packet.ts";
 import { hex, unhex } from "../../src/core/text.ts";
 import type { DataCoding } from "../../src/ports/ports.ts";
@@ -55,7 +56,7 @@ class Peer {
     const log = { emit: (e: { kind: string }): void => {
       if (e.kind === "ppp.ccp-up") this.words.push(`${(e as unknown as { sending: string }).sending}/${(e as unknown as { receiving: string }).receiving}`);
     } };
-    this.session = new PppSession({ clock, crypto: testCrypto(seed), log, zlib: deflate ? zlib : null }, this.line, { ...cfg, mru: 1500 }, {
+    this.session = new PppSession({ clock, crypto: testCrypto(seed), log, challenges: new Challenges(), zlib: deflate ? zlib : null }, this.line, { ...cfg, mru: 1500 }, {
       secretOf: () => null, admit: () => ({ local: "10.99.0.1", remote: "10.99.0.10", dns: [], wins: [] }), onPhase: () => {},
       onUp: () => void this.ups++, onDown: (why) => void this.downs.push(why.code),
     });

@@ -1,4 +1,5 @@
 // Two PPP ends in memory on one virtual clock, with a wire that loses, reorders and repeats on demand.
+import { Challenges } from "../../src/core/challenges.ts";
 import type { Event } from "../../src/core/events.ts";
 import { line } from "../../src/core/events.ts";
 import { Packet } from "../../src/core/packet.ts";
@@ -88,7 +89,10 @@ export class Side {
   readonly phases: string[] = [];
   readonly admitted: string[] = [];
   readonly events: Event[] = [];
-  constructor(clock: VirtualClock, cfg: PppConfig, over: Partial<PppOwner> = {}, channel = new End(), crypto = testCrypto(cfg.role === "client" ? 5 : 6)) {
+  constructor(
+    clock: VirtualClock, cfg: PppConfig, over: Partial<PppOwner> = {}, channel = new End(), crypto = testCrypto(cfg.role === "client" ? 5 : 6),
+    challenges = new Challenges(),
+  ) {
     this.channel = channel;
     const owner: PppOwner = {
       secretOf: (user) => (Object.hasOwn(USERS, user) ? Secret.of(USERS[user] as string) : null),
@@ -105,7 +109,7 @@ export class Side {
       line(e); // what cannot be rendered must not be emitted
       this.events.push(e);
     } };
-    this.session = new PppSession({ clock, crypto, log }, channel, cfg, owner);
+    this.session = new PppSession({ clock, crypto, log, challenges }, channel, cfg, owner);
   }
 }
 

@@ -136,3 +136,41 @@ describe("what is with one user is with nobody else", () => {
     assert.equal(client(branch).local_ip, "10.99.0.10");
   });
 });
+
+describe("who proves what to whom", () => {
+  test("a client link does not answer what this daemon's own server asks, whoever is in between", async () => {
+    for (const oneDaemon of [true, false]) {
+      const w = new World();
+      const evil = w.net.host("evil", ["198.51.100.9"]);
+      let caller = { address: "", port: 0 };
+      evil.onDatagram = (d) => {
+        const answer = d.from.address === SERVER_IP && d.from.port === 1701;
+        if (!answer) caller = d.from;
+        evil.send({ ...d, from: { address: "198.51.100.9", port: 1701 }, to: answer ? caller : { address: SERVER_IP, port: 1701 } });
+      };
+      const link = inClear(clientConf("source_port = 0", "198.51.100.9"));
+      const b = w.site(w.net.host("b", [SERVER_IP]), inClear(SERVER_CONF) + (oneDaemon ? link : ""));
+      const a = oneDaemon ? b : w.site(w.net.host("a", ["203.0.113.1"]), link);
+      if (oneDaemon) await w.until(() => client(a).error !== null, 10_000, "a failure", a, b);
+      else await w.until(() => isUp(a), 10_000, "up", a, b);
+      assert.equal(client(a).error?.code, oneDaemon ? "auth-reflected" : undefined);
+      assert.equal(server(b).sessions.length, oneDaemon ? 0 : 1);
+    }
+  });
+  test("guessing a user's password from one place does not keep him out elsewhere, and there it is slow", async () => {
+    const w = new World();
+    const b = w.site(w.net.host("b", [SERVER_IP]), SERVER_CONF);
+    const guesser = w.site(w.net.host("evil", ["203.0.113.66"]), clientConf("reconnect_min = 1\nreconnect_max = 1").replace("password = wonderland", "password = guess"));
+    const again = w.clock.timer("again", () => {
+      if (client(guesser).state === "down") guesser.daemon.up("hq");
+      again.arm(1000);
+    });
+    again.arm(1000);
+    await w.run(60_000, 50);
+    again.disarm();
+    const drops = server(b).drops;
+    assert.ok((drops["login.wrong"] ?? 0) >= 3 && (drops["login.wrong"] ?? 0) <= 8, JSON.stringify(drops));
+    const user = w.site(w.net.host("a", ["203.0.113.1"]), clientConf());
+    await w.until(() => isUp(user), 5000, "the user", user, b);
+  });
+});

@@ -1,5 +1,6 @@
 // CHAP (RFC 1994) with MD5, and as MS-CHAP v1 (RFC 2433) and v2 (RFC 2759), both sides.
 import { Reader, Writer } from "../../core/bytes.ts";
+import type { Challenges } from "../../core/challenges.ts";
 import type { Clock, Timer } from "../../core/clock.ts";
 import { DecodeError } from "../../core/errors.ts";
 import type { Secret } from "../../core/secret.ts";
@@ -14,7 +15,7 @@ import {
   accountName, authenticatorResponse, challengeResponse, failureMessage, failureMessageV1, mppeMaster, mppeMasterV1, ntPasswordHash, ntResponse, provesItself, refusalInWords,
   successMessage,
 } from "./mschapv2.ts";
-import { type AuthenticateeEvents, type AuthenticatorEvents, type AuthSide, MAX_TRIES, RETRY_MS } from "./side.ts";
+import { type AuthenticateeEvents, type AuthenticatorEvents, type AuthenticatorNeeds, type AuthSide, MAX_TRIES, RETRY_MS } from "./side.ts";
 
 export const CHAP_CODE = { challenge: 1, response: 2, success: 3, failure: 4, changePassword: 7 } as const;
 export type ChapAlgorithm = "chap" | "mschap" | "mschapv2";
@@ -70,7 +71,7 @@ export class ChapAuthenticatee implements AuthSide {
   #proof: Uint8Array = new Uint8Array(0);
   #master: MppeMaster | null = null;
 
-  /** `isOurs` recognises challenges that this side sent: answering them would let the peer use us against ourselves. */
+  /** `isOurs` recognises challenges that this process sent: answering them would let the peer use us against ourselves. */
   constructor(
     clock: Clock, crypto: Crypto, algorithm: ChapAlgorithm, identity: { readonly user: string; readonly password: Secret },
     isOurs: (challenge: Uint8Array) => boolean, on: AuthenticateeEvents,
@@ -133,7 +134,7 @@ export class ChapAuthenticatee implements AuthSide {
     }
     if (this.#isOurs(challenge)) {
       this.stop();
-      this.#on.failed(failure("auth-reflected", "the peer sends this side's own challenge back", true));
+      this.#on.failed(failure("auth-reflected", "the peer asks with this process's own challenge", true));
       return;
     }
     if (this.#algorithm === "mschapv2" && challenge.length !== CHALLENGE_SIZE) {
@@ -207,6 +208,7 @@ export class ChapAuthenticator implements AuthSide {
   readonly #algorithm: ChapAlgorithm;
   readonly #hostName: Uint8Array;
   readonly #secretOf: (user: string) => Secret | null;
+  readonly #challenges: Challenges;
   readonly #on: AuthenticatorEvents;
   readonly #timer: Timer;
   #state: "idle" | "asked" | "over" = "idle";
@@ -218,31 +220,28 @@ export class ChapAuthenticator implements AuthSide {
   #account = "";
   #master: MppeMaster | null = null;
 
-  constructor(
-    clock: Clock, crypto: Crypto, algorithm: ChapAlgorithm, hostName: string, secretOf: (user: string) => Secret | null,
-    on: AuthenticatorEvents,
-  ) {
+  constructor(clock: Clock, crypto: Crypto, algorithm: ChapAlgorithm, needs: AuthenticatorNeeds, on: AuthenticatorEvents) {
     this.#crypto = crypto;
     this.#algorithm = algorithm;
-    this.#hostName = utf8(hostName).slice(0, MAX_NAME);
-    this.#secretOf = secretOf;
+    this.#hostName = utf8(needs.hostName).slice(0, MAX_NAME);
+    this.#secretOf = needs.secretOf;
+    this.#challenges = needs.challenges;
     this.#on = on;
     this.#timer = clock.timer("chap-challenge", () => this.#send());
   }
-  /** Whether `challenge` is what we asked with. */
-  asked(challenge: Uint8Array): boolean {
-    return this.#challenge.length > 0 && sameBytes(challenge, this.#challenge);
-  }
   start(): void {
+    this.#challenges.settle(this.#challenge);
     this.#state = "asked";
     this.#tries = 0;
     this.#id = (this.#crypto.random(1)[0] as number) & 0xff;
     this.#challenge = this.#crypto.random(this.#algorithm === "mschap" ? MSCHAP_CHALLENGE : CHALLENGE_SIZE);
+    this.#challenges.issue(this.#challenge);
     this.#send();
   }
   stop(): void {
     this.#state = "idle";
     this.#timer.disarm();
+    this.#challenges.settle(this.#challenge);
   }
   #send(): void {
     if (this.#tries++ >= MAX_TRIES) {
@@ -270,6 +269,7 @@ export class ChapAuthenticator implements AuthSide {
     }
     this.#state = "over";
     this.#timer.disarm();
+    this.#challenges.settle(this.#challenge);
     const user = fromUtf8(name);
     this.#account = user;
     const message = this.#verify(user, value);
@@ -282,6 +282,7 @@ export class ChapAuthenticator implements AuthSide {
       return;
     }
     const text = `user "${printable(user)}" is unknown or gave a wrong password (${methodTitle(this.#algorithm)})`;
+    this.#on.wrong(user);
     this.#on.failed(user, failure("auth-failed", text, true));
   }
   #refusal(): Uint8Array {

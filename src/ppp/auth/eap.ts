@@ -2,6 +2,7 @@
 // (draft-kamath-pppext-eap-mschapv2). EAP-TLS is eap-tls.ts, as
 // authenticatee only. Left out: other types (a Nak names what we do).
 import { Reader, Writer } from "../../core/bytes.ts";
+import type { Challenges } from "../../core/challenges.ts";
 import type { Clock, Timer } from "../../core/clock.ts";
 import { DecodeError } from "../../core/errors.ts";
 import { Secret } from "../../core/secret.ts";
@@ -16,7 +17,7 @@ import { chapMd5, readChapValue, writeChapValue } from "./chap.ts";
 import {
   accountName, authenticatorResponse, failureMessage, mppeMaster, ntPasswordHash, ntResponse, provesItself, refusalInWords, successMessage,
 } from "./mschapv2.ts";
-import { type AuthenticateeEvents, type AuthenticatorEvents, type AuthSide, MAX_TRIES, RETRY_MS } from "./side.ts";
+import { type AuthenticateeEvents, type AuthenticatorEvents, type AuthenticatorNeeds, type AuthSide, MAX_TRIES, RETRY_MS } from "./side.ts";
 
 export const EAP_CODE = { request: 1, response: 2, success: 3, failure: 4 } as const;
 export const EAP_TYPE = { identity: 1, notification: 2, nak: 3, md5: 4, tls: 13, mschapv2: 26 } as const;
@@ -75,7 +76,7 @@ export class EapAuthenticatee implements AuthSide {
   #master: MppeMaster | null = null;
   #refused: ReturnType<typeof refusalInWords> | null = null;
 
-  /** `methods`: what we answer to, best first; with `tls` to that alone. `isOurs` recognises challenges that this side sent. */
+  /** `methods`: what we answer to, best first; with `tls` to that alone. `isOurs` recognises challenges that this process sent. */
   constructor(
     clock: Clock, crypto: Crypto, identity: { readonly user: string; readonly password: Secret }, methods: readonly EapMethod[],
     isOurs: (challenge: Uint8Array) => boolean, on: AuthenticateeEvents, tls: EapTls | null = null,
@@ -211,7 +212,7 @@ export class EapAuthenticatee implements AuthSide {
   #reflected(challenge: Uint8Array): boolean {
     if (!this.#isOurs(challenge)) return false;
     this.stop();
-    this.#on.failed(failure("auth-reflected", "the peer sends this side's own challenge back", true));
+    this.#on.failed(failure("auth-reflected", "the peer asks with this process's own challenge", true));
     return true;
   }
   #md5(id: number, data: Uint8Array): Uint8Array | null {
@@ -269,6 +270,7 @@ export class EapAuthenticator implements AuthSide {
   readonly #crypto: Crypto;
   readonly #hostName: Uint8Array;
   readonly #secretOf: (user: string) => Secret | null;
+  readonly #challenges: Challenges;
   readonly #on: AuthenticatorEvents;
   readonly #timer: Timer;
   #stage: Stage = { is: "idle" };
@@ -285,20 +287,14 @@ export class EapAuthenticator implements AuthSide {
   #master: MppeMaster | null = null;
 
   /** `methods`: what is asked for, best first; at least one. */
-  constructor(
-    clock: Clock, crypto: Crypto, cfg: { readonly hostName: string; readonly methods: readonly EapMethod[]; readonly secretOf: (user: string) => Secret | null },
-    on: AuthenticatorEvents,
-  ) {
+  constructor(clock: Clock, crypto: Crypto, methods: readonly EapMethod[], needs: AuthenticatorNeeds, on: AuthenticatorEvents) {
     this.#crypto = crypto;
-    this.#hostName = utf8(cfg.hostName).slice(0, MAX_NAME);
-    this.#methods = cfg.methods;
-    this.#secretOf = cfg.secretOf;
+    this.#hostName = utf8(needs.hostName).slice(0, MAX_NAME);
+    this.#methods = methods;
+    this.#secretOf = needs.secretOf;
+    this.#challenges = needs.challenges;
     this.#on = on;
     this.#timer = clock.timer("eap-request", () => this.#send());
-  }
-  /** Whether `challenge` is what we asked with. */
-  asked(challenge: Uint8Array): boolean {
-    return this.#challenge.length > 0 && sameBytes(challenge, this.#challenge);
   }
   start(): void {
     this.#untried = [...this.#methods];
@@ -309,6 +305,7 @@ export class EapAuthenticator implements AuthSide {
   stop(): void {
     this.#stage = { is: "idle" };
     this.#timer.disarm();
+    this.#challenges.settle(this.#challenge);
   }
   #ask(body: Uint8Array): void {
     this.#id = (this.#id + 1) & 0xff;
@@ -368,7 +365,9 @@ export class EapAuthenticator implements AuthSide {
       this.#finish(false, failure("no-common-auth", `user "${printable(this.#user)}" has no EAP method in common with this side (${this.#methods.map((m) => (m === "md5" ? "MD5" : "MS-CHAPv2")).join(", ")})`, true));
       return;
     }
+    this.#challenges.settle(this.#challenge);
     this.#challenge = this.#crypto.random(CHALLENGE_SIZE);
+    this.#challenges.issue(this.#challenge);
     this.#stage = { is: "challenge", method };
     const value = writeChapValue({ value: this.#challenge, name: this.#hostName });
     if (method === "md5") this.#ask(typed(EAP_TYPE.md5, value));
@@ -382,7 +381,7 @@ export class EapAuthenticator implements AuthSide {
     const dummy = this.#crypto.random(16);
     const compute = (s: Uint8Array): Uint8Array => chapMd5(this.#crypto, this.#id, s, this.#challenge);
     const wanted = secret ? secret.use(compute) : compute(dummy);
-    this.#conclude(sameBytes(value, wanted) && secret !== null, "EAP-MD5");
+    this.#conclude(this.#judged(sameBytes(value, wanted) && secret !== null), "EAP-MD5");
   }
   #checkMschapv2(data: Uint8Array): void {
     const p = readMschapv2(data);
@@ -400,7 +399,7 @@ export class EapAuthenticator implements AuthSide {
     hash.fill(0);
     // The hashed name must be the one that identified itself, whatever its domain.
     const sameUser = accountName(user) === accountName(this.#user);
-    const ok = sameBytes(v.subarray(24, 48), wanted) && fits && sameUser && secret !== null;
+    const ok = this.#judged(sameBytes(v.subarray(24, 48), wanted) && fits && sameUser && secret !== null);
     this.#stage = { is: "verdict", ok };
     const message = ok ? successMessage(proof) : failureMessage(this.#crypto.random(CHALLENGE_SIZE));
     this.#ask(typed(EAP_TYPE.mschapv2, writeMschapv2({ op: ok ? OP.success : OP.failure, id: p.id, data: message })));
@@ -410,6 +409,12 @@ export class EapAuthenticator implements AuthSide {
     if (whole) return whole;
     this.#account = accountName(this.#user);
     return this.#account === this.#user ? null : this.#secretOf(this.#account);
+  }
+  /** The one attempt of an exchange: told at once, as a peer need not wait for the verdict. */
+  #judged(ok: boolean): boolean {
+    this.#challenges.settle(this.#challenge);
+    if (!ok) this.#on.wrong(this.#user);
+    return ok;
   }
   #conclude(ok: boolean, title: string): void {
     const text = `user "${printable(this.#user)}" is unknown or gave a wrong password (${title})`;

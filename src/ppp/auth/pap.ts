@@ -155,6 +155,7 @@ export class PapAuthenticator implements AuthSide {
       this.#on.done(name);
       return;
     }
+    this.#on.wrong(name);
     const last = ++this.#attempts >= MAX_ATTEMPTS;
     if (last) {
       this.#state = "failed";

@@ -1,5 +1,7 @@
 // What an authentication exchange tells its session, and the packet format that PAP and CHAP share with LCP.
+import type { Challenges } from "../../core/challenges.ts";
 import type { Failure } from "../../core/errors.ts";
+import type { Secret } from "../../core/secret.ts";
 import type { MppeMaster } from "../compress/mppe.ts";
 
 /** RFC 1994 §4.1 leaves the number of tries open; the same patience as LCP. */
@@ -18,12 +20,20 @@ export interface AuthenticateeEvents {
 /** The peer shows who it is. */
 export interface AuthenticatorEvents {
   send(packet: Uint8Array): void;
+  /** One attempt with an unknown user or a wrong password; what follows from it is told by failed(), or another attempt may come. */
+  wrong(user: string): void;
   done(user: string, master?: MppeMaster | null): void;
   /** `user` as far as it is known. */
   failed(user: string, why: Failure): void;
   odd(name: "stale-answer"): void;
 }
 
+/** Where an authenticator finds secrets, and tells what it asks with. */
+export interface AuthenticatorNeeds {
+  readonly hostName: string;
+  readonly secretOf: (user: string) => Secret | null;
+  readonly challenges: Challenges;
+}
 /** Either side of PAP or CHAP. Codes that belong to the other side are ignored. */
 export interface AuthSide {
   start(): void;

@@ -1,0 +1,33 @@
+// Challenges that this process has sent and that are not answered yet. Who asks us with one of them would have us prove to ourselves
+// that he is us: the reflection of RFC 1994 §2.3, in one session or by way of another one.
+import { sameBytes } from "./text.ts";
+
+/** More than there are callers who may be asked at one time. */
+const MOST = 8192;
+
+export class Challenges {
+  readonly #open = new Set<Uint8Array>();
+
+  get size(): number {
+    return this.#open.size;
+  }
+  /** The array is kept until settle(), and is known by its identity there. */
+  issue(challenge: Uint8Array): void {
+    this.#open.add(challenge);
+    if (this.#open.size <= MOST) return;
+    for (const oldest of this.#open) {
+      this.#open.delete(oldest);
+      return;
+    }
+  }
+  /** It was answered, or nobody waits for an answer any more. */
+  settle(challenge: Uint8Array): void {
+    this.#open.delete(challenge);
+  }
+  /** Whether one of ours has the same bytes; all are looked at, whichever it is. */
+  has(challenge: Uint8Array): boolean {
+    let found = false;
+    for (const ours of this.#open) found = sameBytes(ours, challenge) || found;
+    return found;
+  }
+}
