@@ -84,6 +84,7 @@ export class L2tpEndpoint {
       ended: (t) => this.#ended(t),
       lingered: (t) => this.#forget(t),
       requeue: (remote, sccrq) => this.#serve(remote, sccrq, this.#ask(remote, sccrq)),
+      asked: (challenge) => this.#asking(challenge) || this.#halfOpen.asked(challenge),
       busy: (t, busy) => this.#busy(t, busy),
     };
     deps.plane.onControl = (remote, p) => this.#turns.run(() => this.#datagram(remote, p));
@@ -184,6 +185,11 @@ export class L2tpEndpoint {
     if (unused) this.#unused(unused);
     return unused !== null;
   }
+  #asking(challenge: Uint8Array): boolean {
+    let found = false;
+    for (const t of this.#opened) found = t.asked(challenge) || found;
+    return found;
+  }
   #busy(t: Tunnel, busy: boolean): void {
     if (busy) return void this.#idle.delete(t);
     const out = this.#idle.add(t, originOfRemote(t.remote));
@@ -238,7 +244,8 @@ export class L2tpEndpoint {
     if (answer === null) return this.#drop("l2tp.unwanted", remote, UNWANTED);
     if ("refuse" in answer) return this.#refuse(remote, sccrq, { result: RESULT.notAuthorized, error: 0, message: answer.refuse });
     const { cfg } = answer;
-    const bad = unacceptable(cfg, sccrq);
+    // Those whom we call, not those who call: a flood of callers must not cost a comparison with each other.
+    const bad = unacceptable(cfg, sccrq, (challenge) => this.#asking(challenge));
     if (bad) {
       this.#odd(remote, cfg.link, bad.why.text);
       return this.#refuse(remote, sccrq, bad.result);

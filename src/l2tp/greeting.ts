@@ -23,8 +23,11 @@ export function answerTo(crypto: Pick<Crypto, "hash">, name: "SCCRP" | "SCCCN", 
   const { secret } = cfg;
   return theirs.challenge && secret ? { challengeResponse: response(crypto, name, secret, theirs.challenge) } : {};
 }
-/** Why an SCCRQ or SCCRP cannot be served, and the result for the StopCCN; null when it can. */
-export function unacceptable(cfg: TunnelConfig, theirs: Avps): { readonly result: Result; readonly why: Failure } | null {
+/**
+ * Why an SCCRQ or SCCRP cannot be served, and the result for the StopCCN; null when it can. `isOurs`: this process has asked
+ * somebody with the same challenge, and must not answer it for him.
+ */
+export function unacceptable(cfg: TunnelConfig, theirs: Avps, isOurs: (challenge: Uint8Array) => boolean): { readonly result: Result; readonly why: Failure } | null {
   const version = theirs.protocolVersion;
   if (version !== undefined && version >>> 8 !== 1) {
     const why = failure("version", `the peer speaks L2TP version ${version >>> 8}.${version & 255}, not 1.0`, true);
@@ -32,6 +35,10 @@ export function unacceptable(cfg: TunnelConfig, theirs: Avps): { readonly result
   }
   if (theirs.challenge && !cfg.secret) {
     const why = failure("no-tunnel-secret", "the peer asks for tunnel authentication, and there is no tunnel_secret here", true);
+    return { result: { result: RESULT.notAuthorized }, why };
+  }
+  if (theirs.challenge && theirs.challenge.length > 0 && isOurs(theirs.challenge)) {
+    const why = failure("auth-reflected", "the peer asks with this process's own challenge", true);
     return { result: { result: RESULT.notAuthorized }, why };
   }
   return null;

@@ -2,6 +2,7 @@
 // in them. So they are small, there is always room for the next one, and nothing is sent but one SCCRP for each SCCRQ: the peer's own
 // repeats replace a lost one (RFC 2661 §5.8), and a forged address is no amplifier.
 import type { Clock, Timer } from "../core/clock.ts";
+import { sameBytes } from "../core/text.ts";
 import { type Origin, Waiting, type WaitingLimits } from "../core/waiting.ts";
 import type { FlowId, L2tpRemote } from "../dataplane/dataplane.ts";
 import type { Avps } from "./wire/avps.ts";
@@ -42,6 +43,12 @@ export class HalfOpenTable {
   repeated(remote: L2tpRemote, sccrq: Avps): HalfOpen | undefined {
     const id = this.#ids.get(keyOf(remote, sccrq));
     return id === undefined ? undefined : this.find(id);
+  }
+  /** Whether a peer was asked with these bytes. */
+  asked(challenge: Uint8Array): boolean {
+    let found = false;
+    for (const { half } of this.#byId.values()) found = sameBytes(half.challenge, challenge) || found;
+    return found;
   }
   /** Adds or renews; true when another had to go. */
   put(half: HalfOpen, origin: Origin): boolean {

@@ -4,6 +4,7 @@ import { DecodeError, type Failure } from "../core/errors.ts";
 import type { Event, EventLog } from "../core/events.ts";
 import { type Acts, Machine } from "../core/fsm.ts";
 import { Reader } from "../core/bytes.ts";
+import { sameBytes } from "../core/text.ts";
 import type { CallChannel, CallSpec, L2tpPlane, L2tpRemote, TunnelPath } from "../dataplane/dataplane.ts";
 import type { Crypto } from "../ports/ports.ts";
 import type { CallAnswer, CallConfig, CallKind, CallOwner, TunnelConfig, TunnelOwner } from "./api.ts";
@@ -45,6 +46,8 @@ export interface TunnelHost {
   lingered(t: Tunnel): void;
   /** The peer's SCCRQ won over ours: it is to be served now. */
   requeue(remote: L2tpRemote, sccrq: Avps): void;
+  /** Whether a peer who has not answered yet was asked with this challenge. */
+  asked(challenge: Uint8Array): boolean;
   /** Of a tunnel that the peer opened: it has its first call, or lost its last one. */
   busy(t: Tunnel, busy: boolean): void;
 }
@@ -142,6 +145,10 @@ export class Tunnel {
   }
   get link(): string {
     return this.#cfg.link;
+  }
+  /** Whether the peer was asked with this challenge, and has not answered. */
+  asked(challenge: Uint8Array): boolean {
+    return this.state === "wait-ctl-reply" && sameBytes(this.#challenge, challenge);
   }
   /** Control messages that wait for an acknowledgement, and how often any was repeated. */
   get transport(): { readonly unacknowledged: number; readonly retransmitted: number; readonly window: number } {
@@ -346,7 +353,7 @@ export class Tunnel {
 
   /** Whether an SCCRP cannot be served; sets result and reason then. */
   #unacceptable(avps: Avps): boolean {
-    const bad = unacceptable(this.#cfg, avps);
+    const bad = unacceptable(this.#cfg, avps, (challenge) => this.#host.asked(challenge));
     if (!bad) return !this.#authentic("SCCRP", avps);
     this.#result = bad.result;
     this.#why = bad.why;

@@ -5,6 +5,7 @@ import { Reader } from "../../src/core/bytes.ts";
 import { Packet } from "../../src/core/packet.ts";
 import { Secret } from "../../src/core/secret.ts";
 import type { CallKind } from "../../src/l2tp/api.ts";
+import { response } from "../../src/l2tp/auth.ts";
 import { Reliable } from "../../src/l2tp/reliable.ts";
 import { decodeMessage, encodeMessage } from "../../src/l2tp/wire/avp.ts";
 import { readControl, writeControl } from "../../src/l2tp/wire/header.ts";
@@ -115,6 +116,43 @@ describe("tunnel and calls", () => {
       assert.ok(!p.a.said.some((s) => s.startsWith("up")));
       assert.ok(!p.b.said.some((s) => s.startsWith("up")));
     }
+  });
+  test("tunnel authentication through a relay to ourselves: our client does not answer for our server, nor our server for our client", () => {
+    const secret = Secret.of("both");
+    for (const same of [true, false]) {
+      // Each message goes out as if it came from the one in between.
+      const p = new Pair(config("lns", secret));
+      const server = same ? p.a : p.b;
+      p.a.endpoint.acceptTunnel = () => ({ cfg: config("lns", secret), owner: p.a.owner() });
+      p.a.send = (m, to) => void p.clock.timer("wire", () => {
+        if (to.key === "relay as server") server.plane.onControl(remote("relay as client"), Packet.of(m));
+        else p.a.plane.onControl(remote("relay as server"), Packet.of(m));
+      }).arm(10);
+      p.b.send = (m) => void p.clock.timer("wire", () => p.a.plane.onControl(remote("relay as server"), Packet.of(m))).arm(10);
+      p.a.endpoint.connect(remote("relay as server"), config("lac", secret), p.a.owner());
+      p.run(5000);
+      if (same) assert.ok(!p.a.said.some((s) => s.startsWith("up")) && p.a.said.length > 0, p.a.said.join());
+      else assert.deepEqual([p.a.said, p.b.said], [["up lns test"], ["up lac test"]]);
+      if (same) assert.ok(p.a.events.some((e) => e.kind === "peer.bad" && /this process's own challenge/.test(e.what)));
+    }
+  });
+  test("an SCCRP with a challenge that a half-open tunnel of ours was asked with is refused", () => {
+    const secret = Secret.of("both");
+    const p = new Pair(config("lns", secret));
+    const asked: Uint8Array[] = [];
+    p.a.endpoint.acceptTunnel = () => ({ cfg: config("lns", secret), owner: p.a.owner() });
+    p.a.send = (m, to) => {
+      const { challenge, assignedTunnelId = 0 } = decodeMessage(readControl(new Reader(m)).body, { crypto: nodeCrypto, secret: null }).avps;
+      if (to.key === "caller" && challenge) asked.push(challenge);
+      if (to.key !== "server" || !challenge || !asked[0]) return;
+      const sccrp = { protocolVersion: 0x100, framingCapabilities: 3, hostName: "x", assignedTunnelId: 9, challenge: asked[0], challengeResponse: response(nodeCrypto, "SCCRP", secret, challenge) };
+      p.a.plane.onControl(remote("server"), Packet.of(raw("SCCRP", sccrp, { tunnelId: assignedTunnelId, Ns: 0, Nr: 1 })));
+    };
+    p.inject("a", raw("SCCRQ", { protocolVersion: 0x100, hostName: "x", framingCapabilities: 3, assignedTunnelId: 7 }, { tunnelId: 0, Ns: 0, Nr: 0 }), "caller");
+    assert.equal(asked.length, 1);
+    p.a.endpoint.connect(remote("server"), config("lac", secret), p.a.owner());
+    p.run(2000);
+    assert.match(p.a.said.at(-1) ?? "", /^down auth-reflected/);
   });
   test("HELLO after silence, and a peer that died", () => {
     const p = new Pair();
