@@ -8,7 +8,8 @@ import type { ServerConfig, UserConfig } from "../config/schema.ts";
 import { AddressPool } from "./pool.ts";
 import type { Session } from "./session.ts";
 
-const CALLERS: WaitingLimits = { peer: 16, network: 64, all: 256 };
+/** A network may be a provider that has thousands behind one address: it gives way to others, and is not limited by itself. */
+const CALLERS: WaitingLimits = { peer: 16, network: 256, all: 256 };
 const CROWDED: Failure = { layer: "ppp", code: "crowded", text: "a caller who has not said who it is made room for another" };
 
 type Rules = Pick<ServerConfig, "local_ip" | "pool" | "max_sessions" | "second_login">;

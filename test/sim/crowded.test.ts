@@ -104,6 +104,18 @@ describe("callers who never say who they are", () => {
   });
 });
 
+test("eighty users of one provider, all at once: nobody makes room for another", async () => {
+  const w = new World();
+  const users = Array.from({ length: 80 }, (_, i) => `[user u${i}]\npassword = wonderland\n`).join("");
+  const b = w.site(w.net.host("b", [SERVER_IP]), inClear(SERVER_CONF.replace("10.99.0.12", "10.99.0.99") + users));
+  const sites = Array.from({ length: 80 }, (_, i) => {
+    const conf = clientConf().replace("username = branch", `username = u${i}`).replace("routes = 192.168.20.0/24", "");
+    return w.site(w.net.host(`n${i}`, [`203.0.113.${i + 1}`]), inClear(conf));
+  });
+  await w.until(() => sites.every(isUp), 10_000, "all", b);
+  assert.deepEqual([server(b).sessions.length, server(b).drops["server.crowded"]], [80, undefined]);
+});
+
 describe("what is with one user is with nobody else", () => {
   const conf = `${SERVER_CONF}[user third]\npassword = wonderland\nroutes = 192.168.10.0/24 172.16.0.0/12\n`;
   const caller = (w: World, user: string, n: number): Site =>
