@@ -53,7 +53,7 @@ test:
 	$(NODE) scripts/test-quickjs.mjs
 	sh scripts/cross
 	RUNTIME="qjs node" $(NODE) scripts/test.mjs test/net test/rig test/openwrt/browser
-	FUZZ_SECONDS=3 $(NODE) scripts/fuzz.mjs
+	FUZZ_TOTAL=120 $(NODE) scripts/fuzz.mjs
 	$(NODE) scripts/mutants.mjs --some 10
 
 demo:

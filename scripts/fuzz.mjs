@@ -1,16 +1,21 @@
-// make fuzz: every test/fuzz/*.fuzz.ts exports `target`, or `targets`: { name, seeds: Uint8Array[], run(bytes) }. The seeds
-// are mutated for FUZZ_SECONDS (10) a target; run() must return, quickly, whatever the bytes are. Everything follows from
-// FUZZ_SEED, which is printed: the same number gives the same inputs. FUZZ_INPUT=hex runs that one input. Arguments name
-// targets to run. Exit 1 when a target failed.
+// make fuzz. TypeScript: every test/fuzz/*.fuzz.ts exports `target`, or `targets`: { name, seeds: Uint8Array[], run(bytes) }. The seeds, and
+// inputs that ran code which no other had run, are mutated for FUZZ_SECONDS (10) a target; run() must return, quickly, whatever the bytes
+// are. Everything follows from FUZZ_SEED, which is printed. C: test/fuzz/native, where there is clang (fuzz-native.mjs), at the same time.
+// FUZZ_TOTAL=seconds divides so many among all of them instead. FUZZ_INPUT=hex runs that one input. Arguments name targets to run. Exit 1
+// when a target failed.
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { build } from "esbuild";
+import { Coverage } from "./fuzz-coverage.mjs";
+import { NATIVE, noClang, runNative } from "./fuzz-native.mjs";
 
 const DIR = "test/fuzz";
 const MAX = 4096;
 const SLOW = 250; // ms: a decoder that takes this long for one input is a way to stop the daemon
-const seconds = Number(process.env.FUZZ_SECONDS ?? 10);
+const BATCH = 64; // inputs between two looks at the coverage
+// of the time: counting what runs makes it two to five times as slow, so the rest mutates what was found at full speed
+const GUIDED = 0.4;
 const seed = Number(process.env.FUZZ_SEED ?? (Date.now() ^ (process.pid << 16))) >>> 0;
 const wanted = process.argv.slice(2);
 
@@ -135,47 +140,100 @@ function attempt(target, bytes) {
   return { failure, ms };
 }
 
-console.log(`FUZZ_SEED=${seed} FUZZ_SECONDS=${seconds}`);
-let failed = 0;
-let ran = 0;
+const targets = [];
 for (const f of files) {
   const module = await import(pathToFileURL(`${outdir}/${DIR}/${f.replace(/\.ts$/, ".mjs")}`).href);
-  const targets = [...(module.target ? [module.target] : []), ...(module.targets ?? [])];
-  if (targets.length === 0) throw new Error(`${DIR}/${f} exports neither target nor targets`);
-  for (const target of targets) {
-    if (wanted.length > 0 && !wanted.includes(target.name)) continue;
-    ran++;
-    const inputs = process.env.FUZZ_INPUT === undefined ? null : [Buffer.from(process.env.FUZZ_INPUT, "hex")];
-    const r = generator(seed);
-    const end = Date.now() + seconds * 1000;
-    let n = 0;
-    let bad = null;
-    // the seeds as they are, then mutations; a slow input is tried again, since the machine may have paused us
-    for (const given of inputs ?? target.seeds) {
-      n++;
-      const { failure } = attempt(target, given);
-      if (failure !== null) bad ??= { bytes: given, failure };
-    }
-    while (inputs === null && bad === null && Date.now() < end) {
-      const bytes = mutate(target.seeds, r);
-      n++;
-      let { failure, ms } = attempt(target, bytes);
-      if (failure === null && ms > SLOW) {
-        const again = attempt(target, bytes);
-        if (again.ms > SLOW) failure = `${again.ms.toFixed(0)} ms for ${bytes.length} bytes`;
-      }
-      if (failure !== null) bad = { bytes, failure };
-    }
-    console.log(`${bad === null ? "ok  " : "FAIL"} ${target.name}: ${n} inputs`);
-    if (bad !== null) {
-      failed++;
-      console.log(`  input ${hex(bad.bytes)}\n  ${bad.failure.replaceAll("\n", "\n  ")}`);
-      console.log(`  again: FUZZ_INPUT=${hex(bad.bytes)} node scripts/fuzz.mjs '${target.name}'`);
-    }
-  }
+  const all = [...(module.target ? [module.target] : []), ...(module.targets ?? [])];
+  if (all.length === 0) throw new Error(`${DIR}/${f} exports neither target nor targets`);
+  targets.push(...all.filter((t) => wanted.length === 0 || wanted.includes(t.name)));
 }
-if (ran === 0) {
+const natives = NATIVE.filter((n) => wanted.length === 0 || wanted.includes(n));
+const why = natives.length > 0 ? noClang() : null;
+if (targets.length + natives.length === 0) {
   console.error(`fuzz.mjs: no target is called ${wanted.join(" ")}`);
   process.exit(1);
 }
+const input = process.env.FUZZ_INPUT === undefined ? undefined : Buffer.from(process.env.FUZZ_INPUT, "hex");
+// Both kinds run side by side.
+const share = (n) => (process.env.FUZZ_TOTAL === undefined ? Number(process.env.FUZZ_SECONDS ?? 10) : Number(process.env.FUZZ_TOTAL) / Math.max(1, n));
+console.log(`FUZZ_SEED=${seed}`);
+let failed = 0;
+let rate = 0; // inputs a second, of all targets, each of which has its own share of an hour
+function report(name, r) {
+  const each = r.inputs / r.seconds;
+  rate += each / (NATIVE.includes(name) ? natives.length : targets.length);
+  const hourly = `, ${(each * 3.6e-3).toFixed(1)} million an hour`;
+  console.log(`${r.ok ? "ok  " : "FAIL"} ${name}: ${r.inputs} inputs in ${r.seconds.toFixed(0)} s${hourly}${r.note}`);
+  if (r.ok) return;
+  failed++;
+  console.log(`  input ${r.hex}\n  ${r.why.replaceAll("\n", "\n  ")}`);
+  console.log(`  again: FUZZ_INPUT=${r.hex} node scripts/fuzz.mjs '${name}'`);
+}
+
+async function runC() {
+  if (why !== null) for (const name of natives) console.log(`skip ${name}: ${why}`);
+  else for (const name of natives) {
+    const r = await runNative(name, { seconds: share(natives.length), seed, input });
+    report(name, { ...r, note: `, ${r.edges} edges` });
+  }
+}
+
+/** Keeps those of a batch that run something new: by halves, as a look costs more than many inputs. */
+function hunt(target, batch, coverage, kept) {
+  for (const bytes of batch) attempt(target, bytes);
+  const look = coverage.look();
+  if (!look.fresh) return;
+  if (batch.length === 1) {
+    kept.push(...batch);
+    look.remember();
+    return;
+  }
+  hunt(target, batch.slice(0, batch.length / 2), coverage, kept);
+  hunt(target, batch.slice(batch.length / 2), coverage, kept);
+}
+
+async function runTarget(target) {
+  const r = generator(seed);
+  const coverage = new Coverage((url) => url.includes(outdir));
+  const kept = [...target.seeds];
+  const start = Date.now();
+  const ms = share(targets.length) * 1000;
+  let inputs = 0;
+  let bad = null;
+  const one = (bytes) => {
+    inputs++;
+    let { failure, ms } = attempt(target, bytes);
+    if (failure === null && ms > SLOW) { // again, since the machine may have paused us
+      ms = attempt(target, bytes).ms;
+      if (ms > SLOW) failure = `${ms.toFixed(0)} ms for ${bytes.length} bytes`;
+    }
+    if (failure !== null) bad ??= { bytes, failure };
+  };
+  for (const given of input === undefined ? target.seeds : [input]) one(given);
+  coverage.look().remember();
+  while (input === undefined && bad === null && Date.now() < start + ms) {
+    const batch = Array.from({ length: BATCH }, () => mutate(kept, r));
+    for (const bytes of batch) if (bad === null) one(bytes);
+    await new Promise((resolve) => setImmediate(resolve)); // the C targets go on
+    if (bad !== null || Date.now() > start + ms * GUIDED) {
+      coverage.close();
+      continue;
+    }
+    const look = coverage.look();
+    if (!look.fresh) continue;
+    hunt(target, batch, coverage, kept);
+    look.remember(); // what one input alone does not show
+  }
+  coverage.close();
+  const found = kept.length - target.seeds.length;
+  report(target.name, {
+    ok: bad === null, inputs, seconds: (Date.now() - start) / 1000, note: `, ${found} kept`,
+    hex: bad === null ? "" : hex(bad.bytes), why: bad?.failure ?? "",
+  });
+}
+
+const c = runC();
+for (const target of targets) await runTarget(target);
+await c;
+console.log(`an hour of it, all targets in turn: ${(rate * 3.6e-3).toFixed(1)} million inputs`);
 process.exit(failed > 0 ? 1 : 0);
