@@ -128,6 +128,19 @@ test("secrets do not print", () => {
   s.wipe();
   assert.ok(s.use((b) => b.every((x) => x === 0)));
 });
+test("a comparison of secrets looks at every byte, wherever the difference is", () => {
+  const looked = (at: number): number => {
+    let reads = 0;
+    const a = new Proxy(new Uint8Array(32), { get: (t, k) => {
+      if (k === "length") return t.length;
+      reads++;
+      return t[Number(k)];
+    } });
+    assert.equal(sameBytes(a, new Uint8Array(32).fill(1, at, at + 1)), at === 32);
+    return reads;
+  };
+  assert.deepEqual([0, 1, 16, 31, 32].map(looked), [32, 32, 32, 32, 32]);
+});
 test("counters", () => {
   const c = new Counters<"a" | "b">();
   c.bump("b");

@@ -30,7 +30,7 @@ describe("those who have proved nothing yet", () => {
     assert.ok(w.has("newcomer"));
   });
   test("whatever happens, the limits hold, and what was added last is there", () => {
-    fc.assert(fc.property(fc.array(fc.tuple(fc.nat(40), fc.nat(6), fc.nat(2), fc.boolean()), { maxLength: 200 }), (steps) => {
+    fc.assert(fc.property(fc.array(fc.tuple(fc.nat(40), fc.nat(6), fc.nat(2), fc.boolean()), { maxLength: 200, size: "max" }), (steps) => {
       const limits = { peer: 3, network: 6, all: 9 };
       const w = new Waiting<number>(limits);
       const where = new Map<number, string>();

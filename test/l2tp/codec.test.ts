@@ -71,9 +71,10 @@ describe("control messages", () => {
     const right: Hiding = { crypto: nodeCrypto, secret: Secret.of("right") };
     const body = encodeMessage("ICRQ", { assignedCallId: 77, callSerialNumber: 1 }, { hiding: right, rng: { random: (n) => new Uint8Array(n).fill(7) } });
     assert.equal(hex(body).includes("004d"), false); // random padding would have it once in a thousand times
-    for (const s of [null, Secret.of("wrong")]) {
+    for (const s of [null, ...["wrong", "Right", "righ", "right ", ""].map(Secret.of)]) {
       const m = decodeMessage(new Reader(body), { crypto: nodeCrypto, secret: s });
-      assert.ok(m.unknown || m.misread.length > 0 || m.avps.assignedCallId !== 77);
+      // what comes out is as long as it says once in four thousand times
+      assert.deepEqual([m.opaque, m.unknown !== null, m.avps], [true, true, {}]);
     }
     const noVector = bytes("8008 0000 0000 000a  c008 0000 000e 1234");
     assert.match(decodeMessage(new Reader(noVector), right).unknown?.message ?? "", /without a Random Vector/);
@@ -115,6 +116,12 @@ describe("control messages", () => {
       b[20] = 0x80 | (length >>> 8);
       assert.throws(() => message(b), DecodeError, String(length));
     }
+    // below the header, and what follows would be read as if it began there
+    for (const length of [0, 2, 4, 5]) {
+      const short = bytes(`8008 0000 0000 000a  800${length} 0000 000e 8008 0000 000e 0007`);
+      assert.throws(() => decodeMessage(new Reader(short), OPEN), DecodeError, `${length}`);
+    }
+    assert.throws(() => decodeMessage(new Reader(bytes("c008 0000 0000 000a")), OPEN), DecodeError, "a hidden type");
     // A hidden value whose inner length is longer than itself.
     const secret: Hiding = { crypto: nodeCrypto, secret: Secret.of("s") };
     const body = encodeMessage("ICRQ", { assignedCallId: 1, callSerialNumber: 1 }, { hiding: secret, rng: nodeCrypto });
