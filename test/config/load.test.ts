@@ -104,6 +104,14 @@ describe("configuration file", () => {
   test("contradictions between sections", () => {
     const two = "[server a]\npsk = x\nlocal_ip = 10.0.0.1\npool = 10.0.0.2-10.0.0.9\n[server b]\npsk = x\nlocal_ip = 10.0.0.1\n";
     assert.match(faults(two).join("\n"), /f:5 server b\.listen: server a listens on the same address/);
+    for (const [one, other, told] of [
+      ["192.0.2.1", "192.0.2.1", 1], ["", "192.0.2.1", 1], ["192.0.2.1", "", 1], ["192.0.2.1", "192.0.2.2", 0],
+    ] as const) {
+      const section = (listen: string, i: number): string =>
+        `[server s${i}]\npsk = x\nlocal_ip = 10.0.${i}.1\nlisten = ${listen}\n`;
+      const same = faults([one, other].map(section).join("")).filter((f) => f.includes("listens on the same address"));
+      assert.equal(same.length, told, `${one} ${other}`);
+    }
     assert.match(faults(`${GOOD}[user b2]\npassword = x\nip = 10.99.0.10\n`).join(), /user b2\.ip: 10\.99\.0\.10 belongs to user branch1/);
     assert.match(faults(`${GOOD}[user b2]\npassword = x\nserver = nope\n`).join(), /user b2\.server/);
     assert.match(faults(`${GOOD}[interface averylongname]\nproto=l2tpsec\nserver=a\npsk=x\n`).join(), /15 characters/);

@@ -21,7 +21,9 @@ function watched(s: Site, prefix: string): { least: number } {
     const undo = block(list);
     look();
     return async () => {
-      await undo();
+      const done = undo();
+      look(); // a moment is enough for a packet
+      await done;
       look();
     };
   };

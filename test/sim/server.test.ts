@@ -1,0 +1,117 @@
+// Whose tunnel a server takes, who gets which address, and when no packet may pass: whole daemons on the virtual clock.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Packet } from "../../src/core/packet.ts";
+import type { CallChannel, L2tpRemote } from "../../src/dataplane/dataplane.ts";
+import { encodeMessage } from "../../src/l2tp/wire/avp.ts";
+import { writeControl } from "../../src/l2tp/wire/header.ts";
+import { client, clientConf, SERVER_CONF, server, type Site, World } from "./world.ts";
+
+const SERVER_IP = "198.51.100.2";
+const sccrq = writeControl({ tunnelId: 0, callId: 0, Ns: 0, Nr: 0 }, encodeMessage("SCCRQ", {
+  protocolVersion: 0x100, hostName: "x", framingCapabilities: 3, assignedTunnelId: 7,
+}));
+
+/** How many answers an SCCRQ from `remote` gets. */
+async function answers(w: World, s: Site, remote: Partial<L2tpRemote>): Promise<number> {
+  const { l2tp } = s.plane;
+  let n = 0;
+  const send = l2tp.sendControl.bind(l2tp);
+  l2tp.sendControl = () => n++ >= 0;
+  const whole = {
+    key: `test ${JSON.stringify(remote)}`, flow: 0, address: "203.0.113.9", port: 1701, localAddress: SERVER_IP,
+    localPort: 1701, ...remote,
+  };
+  l2tp.onControl(whole, Packet.of(sccrq));
+  await w.run(50);
+  l2tp.sendControl = send;
+  return n;
+}
+const up = (w: World, b: Site, ...clients: Site[]): Promise<number> =>
+  w.until(() => clients.every((c) => client(c).state === "up"), 10_000, "up", b, ...clients);
+const dial = (w: World, name: string, address: string, conf: string): Site => w.site(w.net.host(name, [address]), conf);
+const as = (user: string): string => clientConf().replace("username = branch", `username = ${user}`);
+
+test("with IPsec a server takes tunnels from its own flows: not in the clear, not from another flow", async () => {
+  const w = new World();
+  const b = w.site(w.net.host("b", [SERVER_IP]), SERVER_CONF);
+  const a = dial(w, "a", "203.0.113.1", clientConf());
+  await up(w, b, a);
+  assert.equal(await answers(w, b, { flow: 1 }), 1, "the flow of the client");
+  for (const flow of [0, 2, 77]) assert.equal(await answers(w, b, { flow }), 0, `flow ${flow}`);
+  assert.equal(await answers(w, a, { flow: 1 }), 0, "a client serves nobody");
+});
+test("in the clear a server answers where it listens, and no IPsec flow", async () => {
+  const w = new World();
+  const b = w.site(w.net.host("b", [SERVER_IP]), SERVER_CONF.replace("psk = swordfish", "ipsec = off"));
+  await w.run(100);
+  assert.equal(await answers(w, b, {}), 1);
+  assert.equal(await answers(w, b, { localAddress: "198.51.100.3" }), 0);
+  assert.equal(await answers(w, b, { flow: 5 }), 0);
+});
+
+test("the server's own address and the fixed ones are not in the pool", async () => {
+  const w = new World();
+  const its = SERVER_CONF.replace("local_ip = 10.99.0.1", "local_ip = 10.99.0.10");
+  const conf = `${its.replace("ip = 10.99.0.100", "ip = 10.99.0.11")}\n[user third]\npassword = wonderland\n`;
+  const b = w.site(w.net.host("b", [SERVER_IP]), conf);
+  const second = dial(w, "two", "203.0.113.2", as("second"));
+  await up(w, b, second);
+  assert.equal(client(second).local_ip, "10.99.0.12");
+  const third = dial(w, "three", "203.0.113.3", as("third"));
+  await w.until(() => client(third).error !== null, 10_000, "no address", third, b);
+  assert.notEqual(client(third).state, "up");
+});
+test("a user calls the server that the section names", async () => {
+  const w = new World();
+  const [server = ""] = SERVER_CONF.replace("server lns", "server two").replaceAll("10.99.0", "10.98.0").split("[user");
+  const users = SERVER_CONF.replace("[user second]", "[user second]\nserver = two");
+  const conf = `${server.replace(SERVER_IP, "198.51.100.3")}\n${users}`;
+  const b = w.site(w.net.host("b", [SERVER_IP, "198.51.100.3"]), conf);
+  const right = dial(w, "right", "203.0.113.2", as("second").replace(SERVER_IP, "198.51.100.3"));
+  const wrong = dial(w, "wrong", "203.0.113.3", as("second"));
+  await up(w, b, right);
+  await w.until(() => client(wrong).error !== null, 10_000, "refused", wrong, b);
+  assert.equal(client(wrong).error?.code, "auth-failed");
+});
+test("another configuration: who is not in it any more is out, and who stays keeps the address", async () => {
+  const w = new World();
+  const b = w.site(w.net.host("b", [SERVER_IP]), SERVER_CONF);
+  const one = dial(w, "one", "203.0.113.1", as("branch"));
+  const two = dial(w, "two", "203.0.113.2", as("second"));
+  await up(w, b, one, two);
+  const its = client(two).local_ip;
+  b.reload(`${SERVER_CONF.replace("[user branch]", "[user other]")}\n[user third]\npassword = wonderland\n`);
+  await w.until(() => client(one).state !== "up", 5000, "the session of the user who is gone", b, one);
+  assert.deepEqual(server(b).sessions.map((s) => s.user), ["second"]);
+  const three = dial(w, "three", "203.0.113.3", as("third"));
+  await up(w, b, three);
+  assert.notEqual(client(three).local_ip, its);
+  assert.deepEqual(new Set(server(b).sessions.map((s) => s.ip)).size, 2);
+});
+
+test("while PPP negotiates anew no packet passes, at either end", async () => {
+  const w = new World();
+  const b = w.site(w.net.host("b", [SERVER_IP]), SERVER_CONF);
+  const a = w.site(w.net.host("a", ["203.0.113.1"]), clientConf());
+  const channels: CallChannel[] = [];
+  const attach = a.plane.net.attachClient.bind(a.plane.net);
+  a.plane.net.attachClient = (channel, cfg) => {
+    channels.push(channel);
+    return attach(channel, cfg);
+  };
+  await up(w, b, a);
+  await w.run(100);
+  const sessions = (): number | undefined => b.plane.net.devices.get("l2tps-lns")?.sessions.size;
+  assert.deepEqual([sessions(), a.plane.net.devices.has("l2tps-hq")], [1, true]);
+  // LCP Configure-Request without options: the server begins anew, and asks the client in turn.
+  channels[0]?.send(Packet.of(Uint8Array.of(0xff, 3, 0xc0, 0x21, 1, 99, 0, 4)));
+  let [server0, client0] = [false, false];
+  for (let i = 0; i < 40; i++) {
+    await w.run(2, 2);
+    server0 ||= sessions() === 0;
+    client0 ||= !a.plane.net.devices.has("l2tps-hq");
+  }
+  assert.deepEqual([server0, client0], [true, true]);
+  await w.until(() => sessions() === 1 && a.plane.net.devices.has("l2tps-hq"), 5000, "up again", a, b);
+});
