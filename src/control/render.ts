@@ -1,5 +1,5 @@
 // Status, events and doctor's findings as text for a terminal. Peer-chosen text is quoted here, by quote().
-import { type Event, line, quote } from "../core/events.ts";
+import { type Event, line, quote, SENTENCE_MOST } from "../core/events.ts";
 import type { ClientStatus, NasStatus, ServerStatus, Stage, Status } from "../link/status.ts";
 
 type Paint = (colour: "green" | "yellow" | "red" | "dim" | "bold", text: string) => string;
@@ -40,7 +40,7 @@ function traffic(s: Status): string {
 }
 /** Texts of ours may carry a peer's words: one line, no escape sequences. */
 function plain(text: string): string {
-  return /^[\x20-\x7e]*$/.test(text) ? text : quote(text);
+  return /^[\x20-\x7e]*$/.test(text) ? text : quote(text, SENTENCE_MOST);
 }
 function dropText(drops: Readonly<Record<string, number>>): string {
   return Object.entries(drops).filter(([, n]) => n > 0).map(([k, n]) => `${k} ${n}`).join(", ");

@@ -92,17 +92,25 @@ export function levelOf(e: Event): Level {
   return LEVEL[e.kind];
 }
 
-/** Peer-chosen text may hold anything: one line, printable ASCII, at most 128 UTF-16 units of it. The only place that quotes. */
-export function quote(s: string): string {
-  return JSON.stringify(s.slice(0, 128)).replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+/** Most UTF-16 units of a field that a peer may have chosen as a whole, and of a sentence of ours: the peer's words in that are cut already. */
+const PEER_MOST = 128;
+export const SENTENCE_MOST = 1500;
+const SENTENCES: ReadonlySet<string> = new Set(["text", "why", "what", "changed", "errors"]);
+const LINE_MOST = 2000;
+
+/** Text that may hold anything: in quotes, one line, printable ASCII, at most `most` UTF-16 units of it. The only place that escapes. */
+export function quote(s: string, most = PEER_MOST): string {
+  return JSON.stringify(s.slice(0, most)).replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-/** One line for the log: `info hq: l2tp.tunnel-up tunnel=7 peerHost="lns"`. */
+/** One line for the log, of 2,000 characters at most: `info hq: l2tp.tunnel-up tunnel=7 peerHost="lns"`. */
 export function line(e: Event): string {
   const { kind, link, ...rest } = e;
   const fields = Object.entries(rest).map(([k, v]) => {
-    const text = typeof v === "string" ? quote(v) : Array.isArray(v) ? quote(v.join(" ")) : String(v);
+    const most = SENTENCES.has(k) ? SENTENCE_MOST : PEER_MOST;
+    const text = typeof v === "string" ? quote(v, most) : Array.isArray(v) ? quote(v.join(" ")) : String(v);
     return `${k}=${text}`;
   });
-  return [`${LEVEL[kind]} ${link === "" ? "daemon" : link}: ${kind}`, ...fields].join(" ");
+  const whole = [`${LEVEL[kind]} ${link === "" ? "daemon" : link}: ${kind}`, ...fields].join(" ");
+  return whole.length <= LINE_MOST ? whole : `${whole.slice(0, LINE_MOST - 3)}...`;
 }

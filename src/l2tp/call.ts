@@ -1,7 +1,7 @@
 // One call in a tunnel: RFC 2661 §7.4 and §7.5, in the four roles.
 import type { Timer } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
-import { quote } from "../core/events.ts";
+import { inQuotes } from "../core/words.ts";
 import { type Acts, Machine } from "../core/fsm.ts";
 import type { CallChannel } from "../dataplane/dataplane.ts";
 import type { CallConfig, CallKind, CallOwner } from "./api.ts";
@@ -138,7 +138,7 @@ export class Call {
     switch (name) {
       case "CDN": {
         const words = avps.resultCode ? resultWords("CDN", avps.resultCode) : "no reason given";
-        const cause = avps.q931Cause ? `, Q.931 cause ${avps.q931Cause.cause}${avps.q931Cause.advisory === "" ? "" : ` ${quote(avps.q931Cause.advisory)}`}` : "";
+        const cause = avps.q931Cause ? `, Q.931 cause ${avps.q931Cause.cause}${avps.q931Cause.advisory === "" ? "" : ` ${inQuotes(avps.q931Cause.advisory)}`}` : "";
         this.#why ??= failure("call-refused", `the peer ${this.state === "established" ? "ended" : "refused"} the call: ${words}${cause}`);
         this.#machine.on("CDN", avps);
         return;

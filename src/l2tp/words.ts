@@ -1,6 +1,6 @@
 // RFC 2661 §4.4.2: result and error codes as sentences.
 import type { Failure } from "../core/errors.ts";
-import { quote } from "../core/events.ts";
+import { inQuotes } from "../core/words.ts";
 import type { Result } from "./wire/avps.ts";
 
 const STOPCCN: readonly string[] = [
@@ -22,7 +22,7 @@ export function resultWords(message: "StopCCN" | "CDN", r: Result): string {
   const table = message === "StopCCN" ? STOPCCN : CDN;
   const parts = [`result ${r.result}: ${table[r.result] ?? "a code that RFC 2661 does not know"}`];
   if (r.error !== undefined && r.error !== 0) parts.push(`error ${r.error}: ${ERROR[r.error] ?? "a code that RFC 2661 does not know"}`);
-  if (r.message !== undefined && r.message !== "") parts.push(quote(r.message));
+  if (r.message !== undefined && r.message !== "") parts.push(inQuotes(r.message));
   return parts.join(", ");
 }
 export function failure(code: string, text: string, lasting = false): Failure {

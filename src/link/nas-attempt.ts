@@ -6,7 +6,7 @@ import type { Timer } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import type { LinkState } from "../core/events.ts";
 import { linkLocal } from "../core/addr.ts";
-import { quote } from "../core/events.ts";
+import { inQuotes } from "../core/words.ts";
 import { nasDevice } from "../config/cross.ts";
 import type { NasConfig } from "../config/nasdial.ts";
 import type { UserConfig } from "../config/schema.ts";
@@ -131,7 +131,7 @@ export class NasAttempt {
     this.#owner.onStage({ name: "line", state: "ok", text: `${cfg.device} at ${cfg.baud} bit/s` });
     const owner: DialOwner = {
       onStep: (step, sent) => {
-        this.#owner.onStage({ name: "modem", state: "busy", text: `${step}: ${quote(sent)}` });
+        this.#owner.onStage({ name: "modem", state: "busy", text: `${step}: ${inQuotes(sent)}` });
         this.#deps.log.emit({ kind: "modem.step", link: cfg.name, step, sent });
       },
       onAnswer: (step, received) => this.#deps.log.emit({ kind: "modem.answer", link: cfg.name, step, received }),
@@ -183,11 +183,11 @@ export class NasAttempt {
     this.#connected = true;
     this.speed = speed;
     this.#talker = null;
-    const how = cfg.line === "direct" ? "a direct line" : answer === "" ? "connected" : quote(answer);
+    const how = cfg.line === "direct" ? "a direct line" : answer === "" ? "connected" : inQuotes(answer);
     const signal = this.network?.signal ?? null;
     const operator = this.network?.operator ?? null;
     const words = [this.#phone === null ? how : `${this.#phone}: ${how}`];
-    if (operator !== null) words.push(quote(operator));
+    if (operator !== null) words.push(inQuotes(operator));
     if (signal !== null) words.push(`${signal} dBm (${signalPercent(signal)} %)`);
     this.#owner.onStage({ name: "modem", state: "ok", text: words.join(", ") });
     this.#deps.log.emit({ kind: "modem.connected", link: cfg.name, phone: this.#phone ?? "", speed, answer });

@@ -7,6 +7,7 @@ import { Reader, Writer } from "../../src/core/bytes.ts";
 import { Counters } from "../../src/core/counters.ts";
 import { DecodeError } from "../../src/core/errors.ts";
 import { line, quote } from "../../src/core/events.ts";
+import { inQuotes, listed } from "../../src/core/words.ts";
 import { Machine } from "../../src/core/fsm.ts";
 import { Packet } from "../../src/core/packet.ts";
 import { randomId16 } from "../../src/core/rng.ts";
@@ -120,6 +121,23 @@ test("events: one line whatever the peer called itself", () => {
   const s = line({ kind: "l2tp.tunnel-up", link: "vpn0", tunnel: 7, peerTunnel: 8, peerHost: 'x\n<script>"\u202e', peerVendor: "" });
   assert.equal(s, 'info vpn0: l2tp.tunnel-up tunnel=7 peerTunnel=8 peerHost="x\\n<script>\\"\\u202e" peerVendor=""');
   fc.assert(fc.property(fc.string({ unit: "binary" }), (t) => assert.match(quote(t), /^[\x20-\x7e]*$/)));
+});
+test("events: what a peer chose is cut, our own sentence is not, and no line is endless", () => {
+  const all = Array.from({ length: 40 }, (_, i) => `aes256-sha${i}-modp2048`).join(" ");
+  assert.ok(line({ kind: "ike.failed", link: "lns", peer: "192.0.2.1", code: "no-proposal", text: `the peer offers ${all}` }).endsWith(`${all}"`));
+  const host = line({ kind: "l2tp.tunnel-up", link: "a", tunnel: 7, peerTunnel: 8, peerHost: "h".repeat(10_000), peerVendor: "" });
+  assert.ok(host.includes(`peerHost="${"h".repeat(128)}" `));
+  fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 5000 }), (t) => {
+    const s = line({ kind: "link.down", link: "a", layer: "ppp", code: "x", text: `${t}${t}${t}` });
+    assert.ok(s.length <= 2000 && /^[\x20-\x7e]*$/.test(s), s);
+  }));
+});
+test("a peer's words in a sentence: cut, one line, and within their quotes", () => {
+  fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 400 }), (t) => assert.match(inQuotes(t), /^"[^"\p{C}]{0,256}"$/u)));
+  assert.equal(inQuotes(`a"\n\u202eb${"c".repeat(10_000)}`), `"a' b${"c".repeat(124)}"`);
+  assert.equal(listed(["a", "b"]), "a b");
+  assert.equal(listed(["aaaa", "bbbb", "cccc"], 11), "aaaa bbbb and 1 more");
+  assert.ok(listed(Array.from({ length: 5000 }, () => "aes256-sha256-modp2048")).length < 850);
 });
 test("secrets do not print", () => {
   const s = Secret.of("hunter2");

@@ -152,7 +152,7 @@ describe("control messages", () => {
     assert.equal(Object.keys(AVP).length, 39);
   });
   test("codes as words", () => {
-    assert.equal(resultWords("StopCCN", { result: 2, error: 8, message: "x\n" }), 'result 2: general error, error 8: an AVP with the M bit is not known, "x\\n"');
+    assert.equal(resultWords("StopCCN", { result: 2, error: 8, message: "x\n" }), 'result 2: general error, error 8: an AVP with the M bit is not known, "x"');
     assert.equal(resultWords("CDN", { result: 4 }), "result 4: no facilities available, for now");
     assert.match(resultWords("CDN", { result: 400, error: 99 }), /400.*99/);
   });

@@ -1,6 +1,7 @@
 // What becomes of a link after a failure, and of what it blocks: whole daemons on the virtual clock.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { renderStatus } from "../../src/control/render.ts";
 import { client, clientConf, SERVER_CONF, type Site, World } from "./world.ts";
 
 function pair(more = "", lns = SERVER_CONF): { w: World; a: Site; b: Site } {
@@ -126,4 +127,14 @@ test("a server in the clear does not ask for PAP only because it is listed", asy
   const a = w.site(w.net.host("hq", ["203.0.113.2"]), willing);
   await w.until(() => client(a).error !== null, 60_000, "a failure", a, b);
   assert.ok(!b.events.some((e) => e.kind === "ppp.auth" && e.ok));
+});
+
+test("no common proposal: the log and the status have both sides whole, and a terminal as well", async () => {
+  const all = ["aes128", "aes192", "aes256"].flatMap((c) => ["sha1", "sha256", "sha384", "sha512"].map((h) => `${c}-${h}-modp4096`)).join(" ");
+  const { w, a, b } = pair(`ike_proposals = ${all}`, SERVER_CONF.replace("psk = swordfish", "psk = swordfish\nike_proposals = aes256-sha256-ecp256"));
+  await w.until(() => client(a).error !== null, 60_000, "a failure", a, b);
+  assert.ok(b.lines.some((l) => l.includes("no-proposal") && l.includes(`we accept aes256-sha256-ecp256; the peer offers ${all}"`)), b.lines.join("\n"));
+  assert.ok(client(a).error?.text.includes(all), client(a).error?.text);
+  assert.ok(a.lines.some((l) => l.includes("link.down") && l.includes(all)));
+  assert.ok(renderStatus({ hq: { ...client(a), stages: [{ name: "ike", state: "failed", text: `é ${all}` }] } }, false).includes(all));
 });

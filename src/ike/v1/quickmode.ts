@@ -7,6 +7,7 @@ import type { Timer } from "../../core/clock.ts";
 import { Reader } from "../../core/bytes.ts";
 import { DecodeError, type Failure } from "../../core/errors.ts";
 import { sameBytes } from "../../core/text.ts";
+import { inQuotes } from "../../core/words.ts";
 import type { FlowId, SaSpec } from "../../dataplane/dataplane.ts";
 import type { DhKey } from "../../ports/ports.ts";
 import {
@@ -326,7 +327,7 @@ export class QuickMode {
     }
     if (!this.#sa.weAreClient && cr.port !== L2TP && cr.port !== 0) return `quick mode for our UDP port ${cr.port}: only 1701 is served`;
     if (this.#sa.nat === "none" && !this.#sa.udp && !this.#sameAddress(ci, this.#sa.remote.address)) {
-      return `quick mode for ${ci.id.text}, but the peer is ${this.#sa.remote.address}`;
+      return `quick mode for ${inQuotes(ci.id.text)}, but the peer is ${this.#sa.remote.address}`;
     }
     return { ports: { local: cr.port, remote: ci.port }, bodies };
   }
