@@ -41,7 +41,8 @@ export class Session {
   readonly #server: ServerInterface;
   readonly #remote: L2tpRemote;
   readonly #mtu: number;
-  readonly #deadline: Timer;
+  /** While the caller has to say who it is. */
+  #deadline: Timer | null = null;
   #call: Call | null = null;
   #ppp: PppSession | null = null;
   #info: PppUp | null = null;
@@ -63,9 +64,6 @@ export class Session {
     this.#server = at.server;
     this.#remote = at.remote;
     this.#mtu = at.mtu;
-    this.#deadline = deps.clock.timer(`session ${this.id}`, () => {
-      this.end({ layer: "ppp", code: "auth-timeout", text: `the caller did not say who it is within ${AUTHENTICATE_MS / 1000} s` });
-    });
     this.callOwner = {
       onCall: (call) => {
         this.#call = call;
@@ -85,7 +83,7 @@ export class Session {
   }
 
   #start(call: Call): void {
-    this.#deadline.arm(AUTHENTICATE_MS);
+    this.#arm();
     this.#ppp = new PppSession(this.#deps, call.channel, pppServer(this.#cfg, this.#deps.host, this.#mtu, this.#host.ids), {
       secretOf: (name) => this.#host.user(name)?.password ?? null,
       pause: (name) => this.#deps.logins.pause(name, this.#remote.address),
@@ -102,8 +100,8 @@ export class Session {
       },
       onPhase: (phase) => {
         this.#dropNet(); // the peer negotiates anew: until PPP is up again no packet may pass
-        if (phase === "network") this.#deadline.disarm();
-        else if (!this.#deadline.armed) this.#deadline.arm(AUTHENTICATE_MS);
+        if (phase === "network") this.#disarm();
+        else if (!this.#deadline) this.#arm();
       },
       onUp: (info) => this.#up(call, info),
       onIpv6: (ids) => {
@@ -168,6 +166,17 @@ export class Session {
     this.#call?.close(why);
   }
 
+  #arm(): void {
+    this.#deadline = this.#deps.clock.timer("session", () => {
+      this.end({ layer: "ppp", code: "auth-timeout", text: `the caller did not say who it is within ${AUTHENTICATE_MS / 1000} s` });
+    });
+    this.#deadline.arm(AUTHENTICATE_MS);
+  }
+  #disarm(): void {
+    this.#deadline?.disarm();
+    this.#deadline = null;
+  }
+
   #callDown(why: Failure): void {
     this.#call = null;
     this.#ppp?.lowerDown(why);
@@ -177,7 +186,7 @@ export class Session {
     this.#host.gone(this);
   }
   #leave(why: Failure): void {
-    this.#deadline.disarm();
+    this.#disarm();
     this.#dropNet();
     if (this.#announced) {
       this.#announced = false;

@@ -18,7 +18,8 @@ export class Sessions {
   readonly #cfg: Rules;
   readonly #all = new Map<number, Session>();
   readonly #callers = new Waiting<Session>(CALLERS);
-  readonly #users = new Map<string, Set<Session>>();
+  /** Each user has one: a second login ends the first, or is refused. */
+  readonly #users = new Map<string, Session>();
   /** Who has a network, or an address, as a prefix in canonical text. */
   readonly #networks = new Map<string, Session>();
   #admitted = 0;
@@ -64,11 +65,11 @@ export class Sessions {
   }
   /** The address of a user who has authenticated himself, or why there is none; applies the policy for a second login. */
   admit(s: Session, user: UserConfig): string | Failure {
-    const others = [...(this.#users.get(user.name) ?? [])];
-    if (others.length > 0 && this.#cfg.second_login === "refuse") {
+    const other = this.#users.get(user.name);
+    if (other && this.#cfg.second_login === "refuse") {
       return { layer: "ppp", code: "second-login", text: `user ${user.name} is connected already, and second_login = refuse` };
     }
-    for (const o of others) o.end({ layer: "ppp", code: "replaced", text: `user ${user.name} called again` });
+    other?.end({ layer: "ppp", code: "replaced", text: `user ${user.name} called again` });
     const most = this.#cfg.max_sessions;
     if (this.#admitted >= most) {
       this.counters.bump("server.full");
@@ -86,9 +87,7 @@ export class Sessions {
     for (const n of networks) this.#networks.set(n, s);
     this.#admitted++;
     this.#callers.delete(s);
-    const his = this.#users.get(user.name);
-    if (his) his.add(s);
-    else this.#users.set(user.name, new Set([s]));
+    this.#users.set(user.name, s);
     return ip;
   }
   #address(user: UserConfig): string | Failure {
@@ -102,15 +101,13 @@ export class Sessions {
     this.#pool.release(ip);
     for (const n of networksOf(ip, user)) if (this.#networks.get(n) === s) this.#networks.delete(n);
     this.#admitted--;
-    const his = this.#users.get(user.name);
-    his?.delete(s);
-    if (his?.size === 0) this.#users.delete(user.name);
+    if (this.#users.get(user.name) === s) this.#users.delete(user.name);
   }
 
   /** Sessions of users who are gone or changed end; the pool is what is free for the new ones. */
   usersChanged(changed: ReadonlySet<string>, users: readonly UserConfig[]): void {
     for (const name of changed) {
-      for (const s of [...(this.#users.get(name) ?? [])]) s.end({ layer: "config", code: "user-changed", text: `the configuration of user ${name} changed` });
+      this.#users.get(name)?.end({ layer: "config", code: "user-changed", text: `the configuration of user ${name} changed` });
     }
     this.#pool = this.#makePool(users);
     for (const s of this.#all.values()) if (s.ip !== null) this.#pool.claim(s.ip);
