@@ -85,6 +85,20 @@ describe("modem to modem", () => {
       assert.equal(await carried(s.w, s.a, s.b, 1, "10.8.0.1"), 1);
     });
   }
+  test("a caller who guesses: the NAS looks at no more of it for a while", async () => {
+    const s = modems({ password: "guess" });
+    s.b.link.start();
+    const failed = (): string[] => s.b.events.flatMap((e) => (e.kind === "ppp.auth" && !e.ok ? [e.text] : []));
+    for (let n = 1; n <= 6; n++) {
+      await s.w.run(500);
+      s.a.link.start();
+      await s.w.until(() => failed().length === n, 60_000, `refusal ${n}`, s.a, s.b);
+      s.a.link.stop("again", () => {});
+      await s.w.run(3000);
+    }
+    assert.deepEqual(failed().slice(0, 3).map((t) => /unknown or gave a wrong password/.test(t)), [true, true, true]);
+    assert.ok(failed().some((t) => /user "branch" has to wait \d+ s after wrong passwords/.test(t)), failed().join("\n"));
+  });
   test("taken down: both sides let go of line and device, and nothing ticks any more", async () => {
     const s = modems();
     await up(s);
