@@ -43,7 +43,7 @@ const l2tp = {
   hostname: optional(k.text(64), "Host Name that we tell the L2TP peer. Default: this machine's."),
   hello: withDefault(k.integer(0, 3600, "seconds"), "60", "L2TP Hello after so much silence; 0: off."),
   sequencing: withDefault(k.yesNo, "no", "Sequence numbers on data packets; those that arrive out of order are put in order."),
-  keepalive: withDefault(k.keepalive, "5 10", "LCP echo: give up after so many lost ones, one every so many seconds."),
+  keepalive: withDefault(k.keepalive, "5 10", "LCP echo: give up after so many lost ones, one every so many seconds of silence."),
   mtu: optional(k.integer(576, 1500, "bytes"), "MTU of the netdev. Default: what fits the path unfragmented, 1400 at most."),
   dataplane: withDefault(k.oneOf("auto", "kernel", "userspace"), "auto", "Where packets move. This version has userspace only."),
   vj: withDefault(k.yesNo, "no", "Van Jacobson header compression (RFC 1144), where the other side has it; with sequencing, so that a lost packet is noticed."),

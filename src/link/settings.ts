@@ -96,7 +96,7 @@ export function pppClient(c: ClientConfig, host: Host, mru: number, eapTls: EapT
 /** `ids`: of the server's netdev, where it has IPv6. */
 export function pppServer(c: ServerConfig, host: Host, mru: number, ids: SharedIds | null): PppConfig {
   return {
-    link: c.name, role: "server", mru, hostName: c.hostname ?? host.hostname(), identity: null, refuse: [], require: required(c), echo: c.keepalive,
+    link: c.name, role: "server", mru, hostName: c.hostname ?? host.hostname(), identity: null, refuse: [], require: required(c), echo: c.keepalive && { ...c.keepalive, yields: true },
     ipcp: { local: c.local_ip, remote: null, requestDns: false }, ...coding(c),
     ...(ids ? { ipv6: true, ipv6Ids: ids } : {}),
   };

@@ -71,6 +71,8 @@ export interface FrameChannel {
   setCoding?(coding: DataCoding | null): void;
   /** All frames so far. A channel that does not count is no line: it gives no link quality reports and has no FCS. */
   counts?(): LineCounts;
+  /** Packets of the peer so far, those that pass beside us included: a number that grows is a sign of life. Absent: all visit us. */
+  received?(): number;
   close(): void;
 }
 /** As RFC 1989 §2.3 counts: whole frames with FCS and one flag each, without escapes. */

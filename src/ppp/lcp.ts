@@ -1,5 +1,6 @@
 // LCP beyond its options: echo keepalive with loop detection, Identification, Protocol-Reject (RFC 1661 §5.7 to §5.9, RFC 1570).
 import { Reader } from "../core/bytes.ts";
+import type { Packet } from "../core/packet.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import { concat } from "../core/text.ts";
 import type { Rng } from "../core/rng.ts";
@@ -12,16 +13,25 @@ import { failure } from "./words.ts";
 export interface EchoPolicy {
   /** Unanswered Echo-Requests, one after the other, that end the link. */
   readonly failures: number;
+  /** Of silence: a peer that sends anything, questions of its own above all, is not asked. */
   readonly intervalSeconds: number;
+  /** The peer may have the first turn: our first question waits a quarter longer, and the last one's answer that much less. */
+  readonly yields?: boolean;
 }
 export interface LcpEvents<O> extends Pick<ProtocolEvents<O>, "send" | "up" | "down" | "finished" | "failed" | "terminated" | "odd"> {
   /** The peer does not speak `protocol`. */
   protocolRejected(o: O, protocol: number): void;
   identified(o: O, text: string): void;
   optionRefused(o: O, name: string): void;
+  /** As FrameChannel's received(); 0 where all frames visit us. */
+  received(o: O): number;
 }
 /** Echo-Requests with our own magic number before we believe in a loop. */
 const MAX_ECHO_LOOPS = 3;
+/** Code, identifier, length and magic number. */
+const ECHO = 8;
+/** A quarter of the interval: what is heard within it before a question is due is the answer to the last one. */
+const QUARTER = 0.25;
 /** Identification packets that we pass on; RFC 1570 lets a peer send any number. */
 const MAX_IDENTIFICATIONS = 4;
 
@@ -32,7 +42,14 @@ export class Lcp<O> {
   readonly #on: LcpEvents<O>;
   readonly #echo: EchoPolicy | null;
   readonly #echoTimer: Timer;
+  readonly #clock: Clock;
   #lost = 0;
+  #heardAt = 0;
+  /** As the channel counted when it was last looked at. */
+  #received = 0;
+  /** Whose turn it is to ask; and whether the first question without an answer waited for that. */
+  #peerAsks = false;
+  #late = false;
   #echoLoops = 0;
   #echoUnknown = false;
   #identifications = 0;
@@ -65,6 +82,7 @@ export class Lcp<O> {
     this.#owner = owner;
     this.#on = on;
     this.#echo = echo;
+    this.#clock = clock;
     this.options = new LcpOptions(wants, rng, (name) => on.optionRefused(owner, name));
     this.#echoTimer = clock.timer("lcp-echo", () => this.#echoDue());
     this.protocol = new ControlProtocol<Lcp<unknown>>(clock, "lcp", this.options, this as Lcp<unknown>, Lcp.#EVENTS);
@@ -73,6 +91,22 @@ export class Lcp<O> {
   /** Anything from the peer shows that it lives. Cheap: the data path may call it for every batch. */
   activity(): void {
     this.#lost = 0;
+    this.#heardAt = this.#clock.now();
+  }
+  /** An Echo-Request that nothing is wrong with becomes its answer where it lies; false: any other packet, and nothing is changed. */
+  answered(p: Packet): boolean {
+    const { mem, start, end } = p;
+    if (mem[start] !== CODE.echoRequest || end - start < ECHO || !this.protocol.opened) return false;
+    const length = ((mem[start + 2] as number) << 8) | (mem[start + 3] as number);
+    const { magic, peerMru } = this.options;
+    const theirs = new DataView(mem.buffer, mem.byteOffset + start + 4, 4);
+    if (length < ECHO || length > end - start || length > peerMru || (magic !== 0 && theirs.getUint32(0) === magic)) return false;
+    mem[start] = CODE.echoReply;
+    theirs.setUint32(0, magic);
+    p.end = start + length;
+    this.#peerAsks = true;
+    this.activity();
+    return true;
   }
   stop(): void {
     this.#echoTimer.disarm();
@@ -88,18 +122,44 @@ export class Lcp<O> {
   #startEcho(): void {
     this.#lost = 0;
     this.#echoLoops = 0;
-    if (this.#echo && !this.#echoUnknown) this.#echoTimer.arm(this.#echo.intervalSeconds * 1000);
+    this.#heardAt = this.#clock.now();
+    this.#received = this.#on.received(this.#owner);
+    this.#peerAsks = this.#echo?.yields === true;
+    if (this.#echo && !this.#echoUnknown) this.#echoTimer.arm(this.#patience(this.#echo));
+  }
+  /** Milliseconds of silence before the next question. */
+  #patience({ intervalSeconds }: EchoPolicy): number {
+    return intervalSeconds * 1000 * (this.#peerAsks ? 1 + QUARTER : 1);
+  }
+  /** The time until the next look when the peer was heard meanwhile; null: it was not. */
+  #alive(echo: EchoPolicy): number | null {
+    const intervalMs = echo.intervalSeconds * 1000;
+    const received = this.#on.received(this.#owner);
+    if (received !== this.#received) { // some time since the last look: so that silence is not noticed late, the next one is early
+      this.#received = received;
+      this.#lost = 0;
+      return intervalMs / 2;
+    }
+    const silence = this.#clock.now() - this.#heardAt;
+    return silence < intervalMs * (1 - QUARTER) || (this.#peerAsks && silence < this.#patience(echo)) ? Math.ceil(this.#patience(echo) - silence) : null;
   }
   #echoDue(): void {
     if (!this.#echo || !this.protocol.opened) return;
+    const wait = this.#alive(this.#echo);
+    if (wait !== null) {
+      this.#echoTimer.arm(wait);
+      return;
+    }
     if (this.#lost >= this.#echo.failures) {
       const { failures, intervalSeconds } = this.#echo;
       this.#on.failed(this.#owner, failure("echo-timeout", `${failures} LCP echoes, one every ${intervalSeconds} s, were not answered`));
       return;
     }
-    this.#lost++;
+    if (this.#lost++ === 0) this.#late = this.#peerAsks;
+    this.#peerAsks = false;
     this.protocol.send(CODE.echoRequest, be32(this.options.magic));
-    this.#echoTimer.arm(this.#echo.intervalSeconds * 1000);
+    const last = this.#lost >= this.#echo.failures && this.#late;
+    this.#echoTimer.arm(this.#echo.intervalSeconds * 1000 * (last ? 1 - QUARTER : 1));
   }
 
   #extra(p: ControlPacket): boolean {

@@ -71,6 +71,7 @@ export class PppSession {
     odd: (s, name) => s.#drops.bump(`ppp.${name}`),
     protocolRejected: (s, protocol) => s.#protocolRejected(protocol),
     identified: (s, text) => s.#deps.log.emit({ kind: "ppp.identification", link: s.#cfg.link, text }),
+    received: (s) => s.#channel.received?.() ?? 0,
     optionRefused: (s, name) => s.#logReject(`LCP option: ${name}`),
   };
   static readonly #AUTH: AuthenticationEvents<PppSession> = {
@@ -180,12 +181,25 @@ export class PppSession {
       this.#early.push(p.view().slice());
       return;
     }
+    if (this.#answered(p)) return;
     if (!this.#turns.busy) {
       this.#turns.run(() => this.#read(p));
       return;
     }
     const copy = Packet.of(p.view());
     this.#turns.run(() => this.#read(copy));
+  }
+  /** Echo-Requests are what thousands of idle sessions are made of: they do not go the long way. */
+  #answered(p: Packet): boolean {
+    const { start, end } = p;
+    if (this.#turns.busy || pullProtocol(p) !== PROTOCOL.lcp || !this.#lcp.answered(p)) {
+      p.start = start;
+      p.end = end;
+      return false;
+    }
+    pushProtocol(p, PROTOCOL.lcp, FULL_HEADER);
+    this.#channel.send(p);
+    return true;
   }
   #read(p: Packet): void {
     if (this.#phase === "over") {

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { Secret } from "../../src/core/secret.ts";
 import type { AuthMethod } from "../../src/ppp/auth/methods.ts";
+import { CODE } from "../../src/ppp/cp.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
 import { CLIENT, join, pair, SERVER, Side } from "./pair.ts";
 
@@ -107,6 +108,41 @@ describe("two sessions on one wire", () => {
     clock.advance(20_000);
     assert.equal(c.downs[0]?.code, "echo-timeout");
     assert.match(c.downs[0]?.text ?? "", /3 LCP echoes/);
+  });
+  test("echo: who is asked does not ask; packets beside us are life; silence ends both sides in the time that the options say", () => {
+    const echo = { failures: 5, intervalSeconds: 10 };
+    const clock = new VirtualClock();
+    const c = new Side(clock, { ...CLIENT, echo });
+    const s = new Side(clock, { ...SERVER, echo: { ...echo, yields: true } });
+    join(clock, c.channel, s.channel);
+    c.session.start();
+    s.session.start();
+    clock.advance(1000);
+    const asked = { c: 0, s: 0 };
+    for (const who of ["c", "s"] as const) {
+      const { channel } = who === "c" ? c : s;
+      const { out } = channel;
+      channel.out = (f) => {
+        if (f[2] === 0xc0 && f[3] === 0x21 && f[4] === CODE.echoRequest) asked[who]++;
+        out(f);
+      };
+    }
+    clock.advance(200_000);
+    assert.deepEqual(asked, { c: 20, s: 0 });
+    let packets = 0;
+    c.channel.received = () => packets;
+    for (let i = 0; i < 50; i++) {
+      packets++;
+      clock.advance(4000);
+    }
+    assert.equal(asked.c, 20, "no question to a peer whose packets come in");
+    assert.ok(asked.s > 0, "then it is the other side's turn");
+    clock.advance(50_000);
+    c.channel.out = s.channel.out = () => {};
+    clock.advance(49_000);
+    assert.deepEqual([c.downs.length, s.downs.length], [0, 0], "five lost ones take their time");
+    clock.advance(11_000);
+    assert.deepEqual([c.downs[0]?.code, s.downs[0]?.code], ["echo-timeout", "echo-timeout"]);
   });
   test("a server that cannot admit says why", () => {
     const clock = new VirtualClock();

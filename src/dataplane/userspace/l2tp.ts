@@ -95,6 +95,9 @@ export class UserspaceCall implements CallChannel {
       rxPackets: rxPackets + n.rxPackets, rxBytes: rxBytes + n.rxBytes, txPackets: txPackets + n.txPackets, txBytes: txBytes + n.txBytes,
     };
   }
+  received(): number {
+    return this.counters().rxPackets;
+  }
   close(): void {
     if (!this.open) return;
     this.setCoding(null);
@@ -229,8 +232,12 @@ export class UserspaceL2tp implements L2tpPlane {
   /** From inside a flow: control messages. */
   secure(flow: Flow | null, localPort: number, remotePort: number, p: Packet): void {
     if (!flow) return;
-    if (this.#ipsec.selects(flow, localPort, remotePort)) this.onControl(this.secureRemote(flow.id, localPort, remotePort), p);
-    else this.#drops.bump("udp.port");
+    if (!this.#ipsec.selects(flow, localPort, remotePort)) return this.#drops.bump("udp.port");
+    const remote = this.secureRemote(flow.id, localPort, remotePort);
+    if (flow.told) return this.onControl(remote, p);
+    // The peer's last words of quick mode and its first of L2TP came in one batch: IKE's owner has not heard yet that the flow is up.
+    const copy = Packet.of(p.view());
+    void Promise.resolve().then(() => this.onControl(remote, copy));
   }
   /** In the clear: control messages. */
   clear(local: Endpoint, remote: Endpoint, p: Packet): void {
