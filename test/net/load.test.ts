@@ -10,6 +10,7 @@ const EACH = RUNTIME === "qjs" ? 80 : 60;
 
 scenario(`${SESSIONS} sessions on one server, at most ${EACH} KB each`, { timeout: 240_000 }, async (lab) => {
   const { a, server, client, each } = await manySessions(lab, SESSIONS);
+  assert.doesNotMatch(server.log, /nobody here serves L2TP/, "a client's first L2TP message comes right behind its last of IKE");
   const s = await server.serverStatus("lns");
   assert.equal(s.sessions.length, SESSIONS);
   assert.equal(new Set(s.sessions.map((x) => x.ip)).size, SESSIONS, "an address was handed out twice");

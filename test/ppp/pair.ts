@@ -45,6 +45,7 @@ export class End implements FrameChannel {
   readonly links: LinkOptions[] = [];
   onFrame: (frame: Packet) => void = () => {};
   onDown: (why: string) => void = () => {};
+  received?: () => number;
   out: (frame: Uint8Array) => void = () => {};
   constructor(mru = 1400) {
     this.mru = mru;

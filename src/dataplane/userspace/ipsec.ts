@@ -28,6 +28,8 @@ export interface Flow {
   readonly out: Sa[];
   readonly in: Set<Sa>;
   calls: number;
+  /** Whoever asked for the SA that sends knows that it is there: not yet in the turn in which it was installed. */
+  told: boolean;
 }
 
 const NOWHERE: Endpoint = { address: "0.0.0.0", port: 0 };
@@ -77,6 +79,10 @@ export class UserspaceIpsec implements IpsecPlane {
     const sa = this.#sa(f, spec, this.#fp.addSaOut(params(f, spec)));
     f.out.push(sa);
     this.#fp.setFlowSa(f.handle, sa.handle);
+    f.told = false;
+    void Promise.resolve().then(() => {
+      f.told = true;
+    });
   }
   async remove(flow: FlowId, direction: "in" | "out", spi: Spi): Promise<void> {
     const sa = this.#find(flow, direction, spi);
@@ -109,7 +115,7 @@ export class UserspaceIpsec implements IpsecPlane {
     let f = this.#flows.get(id);
     if (!f) {
       const handle = this.#fp.addFlow({ local: new Uint8Array(4), remote: new Uint8Array(4), localPort: 0, remotePort: 0, encap: "udp" });
-      f = { id, handle, local: NOWHERE, remote: NOWHERE, encap: "udp", out: [], in: new Set(), calls: 0 };
+      f = { id, handle, local: NOWHERE, remote: NOWHERE, encap: "udp", out: [], in: new Set(), calls: 0, told: true };
       this.#flows.set(id, f);
       this.#byHandle.set(handle, f);
     }
