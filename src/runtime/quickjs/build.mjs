@@ -20,6 +20,8 @@ const NAME = "l2tpsec"; // of the script, in stack traces: positions.ts looks fo
 
 const WARN = ["-Wall", "-Wextra", "-Werror"];
 const HARD = ["-fPIE", "-fstack-protector-strong", "-D_FORTIFY_SOURCE=2"];
+// -Os makes calls even of JS_DupValue and JS_FreeValue, a sixth of the time of a login: 25 KB for what the engine itself calls inline.
+const INLINE = "-Dinline=inline __attribute__((always_inline))";
 const SECTIONS = ["-ffunction-sections", "-fdata-sections", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables"];
 const LINK = ["-pie", "-Wl,-z,relro,-z,now", "-Wl,--gc-sections", "-lm", "-ldl", "-lpthread"];
 
@@ -78,7 +80,7 @@ function engineGroup(src) {
     group: {
       sources: ENGINE.map((f) => join(src, f)).filter((f) => existsSync(f)), depends: headers(src),
       // The engine's own flags; its code is not held to our warnings.
-      flags: ["-Os", "-w", "-fwrapv", "-D_GNU_SOURCE", `-DCONFIG_VERSION="${version}"`, ...HARD, ...SECTIONS],
+      flags: ["-Os", INLINE, "-w", "-fwrapv", "-D_GNU_SOURCE", `-DCONFIG_VERSION="${version}"`, ...HARD, ...SECTIONS],
     },
   };
 }
