@@ -49,6 +49,7 @@ export class L2tpEndpoint {
   readonly #vendorName: string;
   readonly #limits: EndpointLimits;
   readonly #tunnels = new Map<number, Tunnel>();
+  readonly #flows = new Map<FlowId, Set<Tunnel>>();
   /** Those that we opened. */
   readonly #opened = new Set<Tunnel>();
   /** Those that peers opened, by remote and the peer's tunnel id. */
@@ -93,7 +94,7 @@ export class L2tpEndpoint {
   /** Opens a control connection as the one who calls. */
   connect(remote: L2tpRemote, cfg: TunnelConfig, owner: TunnelOwner): Tunnel {
     const t = new Tunnel(this.#host, { id: this.#newId(), remote, cfg, owner, half: null });
-    this.#tunnels.set(t.id, t);
+    this.#enter(t);
     this.#opened.add(t);
     this.#turns.run(() => t.open());
     return t;
@@ -111,8 +112,7 @@ export class L2tpEndpoint {
     if (flow === 0) return;
     this.#turns.run(() => {
       this.#halfOpen.dropFlow(flow);
-      for (const t of [...this.#tunnels.values()]) {
-        if (t.remote.flow !== flow) continue;
+      for (const t of [...(this.#flows.get(flow) ?? [])]) {
         t.drop(why);
         t.destroy();
         this.#forget(t);
@@ -169,7 +169,7 @@ export class L2tpEndpoint {
       return this.#refuse(remote, sccrq, { result: RESULT.generalError, error: ERR.resources, message: NO_ROOM }, half);
     }
     const t = new Tunnel(this.#host, { id: half.id, remote, cfg: answer.cfg, owner: answer.owner, half });
-    this.#tunnels.set(t.id, t);
+    this.#enter(t);
     this.#answered.set(keyOf(remote, sccrq), t);
     const { peer } = originOfRemote(remote);
     this.#peers.set(peer, (this.#peers.get(peer) ?? 0) + 1);
@@ -288,8 +288,17 @@ export class L2tpEndpoint {
     if (left > 0) this.#peers.set(peer, left);
     else this.#peers.delete(peer);
   }
+  #enter(t: Tunnel): void {
+    this.#tunnels.set(t.id, t);
+    const others = this.#flows.get(t.remote.flow);
+    if (others) others.add(t);
+    else this.#flows.set(t.remote.flow, new Set([t]));
+  }
   #forget(t: Tunnel): void {
     if (this.#tunnels.get(t.id) !== t) return;
+    const others = this.#flows.get(t.remote.flow);
+    others?.delete(t);
+    if (others?.size === 0) this.#flows.delete(t.remote.flow);
     this.#leave(t);
     this.#tunnels.delete(t.id);
     this.#lingering.delete(t);

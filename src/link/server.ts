@@ -193,6 +193,10 @@ export class ServerLink {
     this.#enter("stopping");
     const why: Failure = { layer: "config", code: "stopped", text };
     let finished = false;
+    // First no more packets into tunnels that go; and thousands of routes go with the netdev at once.
+    const net = this.#net;
+    this.#net = null;
+    const closed = Promise.resolve(net?.close()).catch(() => {});
     const guard = this.#deps.clock.timer(`${this.cfg.name} close`, () => finish());
     const finish = (): void => {
       if (finished) return;
@@ -200,15 +204,14 @@ export class ServerLink {
       guard.disarm();
       this.#quiet = null;
       for (const c of this.#closers.splice(0)) c(); // IKE deletes go out here, after L2TP has said goodbye
-      const net = this.#net;
-      this.#net = null;
-      Promise.resolve(net?.close()).catch(() => {}).then(() => {
+      closed.then(() => {
         this.#enter("down");
         done();
       }, () => {});
     };
-    for (const s of this.#sessions.all()) s.end(why);
+    // A StopCCN ends every call of its tunnel, and PPP with it (RFC 2661 §6.4): one goodbye for each peer.
     for (const t of this.#tunnels) t.close(why);
+    for (const s of this.#sessions.all()) s.end(why);
     if (this.#tunnels.size === 0) finish();
     else {
       this.#quiet = finish;

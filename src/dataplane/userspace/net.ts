@@ -198,8 +198,8 @@ export class UserspaceNet implements NetPlane {
   }
   /** No packet passes any more; the netdev is still there. */
   #part(dev: Device): Device {
-    for (const call of dev.calls()) this.leave(call);
     this.devices.delete(dev.dev);
+    for (const call of dev.calls()) this.leave(call);
     dev.stop();
     return dev;
   }
@@ -283,7 +283,9 @@ export class UserspaceNet implements NetPlane {
     for (const r of routes) {
       const spec = routeTo(dev, r);
       this.#rtnl.addRoute(spec);
-      undo.push(() => this.#unroute(spec));
+      undo.push(() => {
+        if (this.devices.has(dev.dev)) this.#unroute(spec); // else it goes with the netdev
+      });
     }
   }
   #unroute(r: RouteSpec): void {
