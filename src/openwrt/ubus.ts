@@ -22,14 +22,23 @@ function toValue(x: unknown): Value {
   return typeof x === "object" && x !== null ? toTable(x) : null;
 }
 
-/** Shortens lists of sessions together to what fits; `sessions_left_out` says how many are missing. */
-function fitting(all: Readonly<Record<string, Status>>): Record<string, object> {
-  let room = MOST_SESSIONS;
+/**
+ * Of the lists of sessions, taken together, a page: `count` of them (MOST_SESSIONS at most, what fits) behind the first `from`.
+ * `sessions_left_out` says how many of a server's are not in it.
+ */
+function page(all: Readonly<Record<string, Status>>, from: number, count: number): Record<string, object> {
+  let skip = Math.max(0, from);
+  let room = Math.max(0, Math.min(count, MOST_SESSIONS));
   const out: Record<string, object> = {};
   for (const [name, s] of Object.entries(all)) {
-    const cut = s.kind === "server" && s.sessions.length > room;
-    out[name] = cut ? { ...s, sessions: s.sessions.slice(0, room), sessions_left_out: s.sessions.length - room } : s;
-    if (s.kind === "server") room -= Math.min(room, s.sessions.length);
+    out[name] = s;
+    if (s.kind !== "server") continue;
+    const first = Math.min(skip, s.sessions.length);
+    const sessions = s.sessions.slice(first, first + room);
+    skip -= first;
+    room -= sessions.length;
+    const left = s.sessions.length - sessions.length;
+    if (left > 0) out[name] = { ...s, sessions, sessions_left_out: left };
   }
   return out;
 }
@@ -65,7 +74,10 @@ export async function serveUbus(bus: Ubus, api: DaemonApi, clock: Clock, netifd:
   const object: Registered = await bus.add({
     path: "l2tpsec",
     methods: {
-      status: { args: { name: TYPE.STRING }, call: answering((r) => end(r, fitting(api.status((r.args["name"] as string | undefined) ?? null)))) },
+      status: { args: { name: TYPE.STRING, from: TYPE.INT32, count: TYPE.INT32 }, call: answering((r) => {
+        const { name, from = 0, count = MOST_SESSIONS } = r.args as { name?: string; from?: number; count?: number };
+        end(r, page(api.status(name ?? null), from, count));
+      }) },
       up: { ...name, call: answering((r) => {
         api.up(named(r));
         end(r);

@@ -81,7 +81,7 @@ test("methods and their arguments", async () => {
   const { ubusd, lua } = await setUp();
   const found = (await now(ubusd, lua.lookup("l2tpsec"))) as Awaited<ReturnType<Ubus["lookup"]>>;
   assert.deepEqual(plain(found[0]?.methods), {
-    status: { name: 3 }, up: { name: 3 }, down: { name: 3 }, reload: {}, disconnect: { session: 5 }, doctor: { name: 3 },
+    status: { name: 3, from: 5, count: 5 }, up: { name: 3 }, down: { name: 3 }, reload: {}, disconnect: { session: 5 }, doctor: { name: 3 },
   });
 });
 
@@ -189,6 +189,14 @@ test("a status with more sessions than a message holds is shortened, and says so
   const r = (await now(ubusd, lua.call("l2tpsec", "status"))) as unknown as Record<string, { sessions: { rx_bytes: number }[]; sessions_left_out?: number }>;
   assert.deepEqual([r["lns"]?.sessions.length, r["lns"]?.sessions_left_out, r["lns"]?.sessions[0]?.rx_bytes], [1000, 3096, 2 ** 45]);
   assert.deepEqual([r["other"]?.sessions.length, r["other"]?.sessions_left_out], [0, 3]);
+  const page = async (from: number, count: number): Promise<unknown[]> => {
+    const all = (await now(ubusd, lua.call("l2tpsec", "status", { from, count }))) as unknown as Record<string, { sessions: { session: number }[]; sessions_left_out?: number }>;
+    return [all["lns"], all["other"]].map((s) => [s?.sessions[0]?.session, s?.sessions.length, s?.sessions_left_out]);
+  };
+  assert.deepEqual(await page(4000, 98), [[4000, 96, 4000], [0, 2, 1]], "a page goes from one server to the next");
+  assert.deepEqual(await page(0, 0), [[undefined, 0, 4096], [undefined, 0, 3]], "nothing but the numbers");
+  assert.deepEqual(await page(5000, 10), [[undefined, 0, 4096], [undefined, 0, 3]]);
+  assert.deepEqual(await page(-1, 5000), [[0, 1000, 3096], [undefined, 0, 3]]);
 });
 
 test("the status of real daemons goes over the bus unchanged", async () => {

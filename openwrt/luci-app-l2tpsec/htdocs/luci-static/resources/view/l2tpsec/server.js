@@ -7,17 +7,40 @@
 'require dom';
 'require l2tpsec.options as options';
 
-const callStatus = rpc.declare({ object: 'l2tpsec', method: 'status', expect: { '': {} } });
+const callStatus = rpc.declare({ object: 'l2tpsec', method: 'status', params: [ 'from', 'count' ], expect: { '': {} } });
+const PAGE = 100; /* sessions at a time: there may be thousands */
 const callDisconnect = rpc.declare({ object: 'l2tpsec', method: 'disconnect', params: [ 'session' ] });
 
 return view.extend({
+	from: 0,
+
 	load: function() {
-		return L.resolveDefault(callStatus(), null);
+		return L.resolveDefault(callStatus(this.from, PAGE), null);
+	},
+
+	turn: function(to) {
+		this.from = to;
+		return this.refresh();
+	},
+
+	/* Nothing while one page holds all. */
+	pages: function(total) {
+		if (this.from === 0 && total <= PAGE)
+			return [];
+		const button = (text, to, on) => E('button', { 'class': 'btn cbi-button', 'disabled': on ? null : true, 'click': ui.createHandlerFn(this, () => this.turn(to)) }, [ text ]);
+		return [ E('p', {}, [
+			button(_('Previous'), Math.max(0, this.from - PAGE), this.from > 0), ' ',
+			_('Sessions %d to %d of %d').format(Math.min(this.from + 1, total), Math.min(this.from + PAGE, total), total), ' ',
+			button(_('Next'), this.from + PAGE, this.from + PAGE < total)
+		]) ];
 	},
 
 	/* Users and addresses come from peers: as children in arrays, which become text nodes. */
 	draw: function(all) {
 		const rows = [];
+		let total = 0;
+		for (const s of Object.values(all || {}))
+			total += (s.sessions || []).length + (s.sessions_left_out || 0);
 		for (const name of Object.keys(all || {}).sort())
 			for (const s of all[name].sessions || [])
 				rows.push(E('tr', { 'class': 'tr', 'data-session': s.session }, [
@@ -30,8 +53,8 @@ return view.extend({
 				])));
 		const titles = [ _('Server'), _('User'), _('Address'), _('Peer'), _('Since'), _('Received / sent'), '' ];
 		dom.content(this.sessions, rows.length
-			? [ E('table', { 'class': 'table' }, [ E('tr', { 'class': 'tr table-titles' }, titles.map((t) => E('th', { 'class': 'th' }, [ t ]))) ].concat(rows)) ]
-			: [ E('p', {}, [ all === null ? _('The daemon l2tpsec does not answer on the bus: is it running?') : _('Nobody is connected.') ]) ]);
+			? [ ...this.pages(total), E('table', { 'class': 'table' }, [ E('tr', { 'class': 'tr table-titles' }, titles.map((t) => E('th', { 'class': 'th' }, [ t ]))) ].concat(rows)) ]
+			: [ ...this.pages(total), E('p', {}, [ all === null ? _('The daemon l2tpsec does not answer on the bus: is it running?') : _('Nobody is connected.') ]) ]);
 	},
 
 	refresh: function() {

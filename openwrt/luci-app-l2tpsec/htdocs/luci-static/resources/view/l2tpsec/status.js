@@ -9,7 +9,7 @@
 /* Names and words that peers chose are only ever put into arrays of children: LuCI makes text nodes of those, while a
    bare string would become HTML. */
 
-const callStatus = rpc.declare({ object: 'l2tpsec', method: 'status', expect: { '': {} } });
+const callStatus = rpc.declare({ object: 'l2tpsec', method: 'status', params: [ 'count' ], expect: { '': {} } });
 const callUp = rpc.declare({ object: 'l2tpsec', method: 'up', params: [ 'name' ] });
 const callDown = rpc.declare({ object: 'l2tpsec', method: 'down', params: [ 'name' ] });
 const callDoctor = rpc.declare({ object: 'l2tpsec', method: 'doctor', params: [ 'name' ] });
@@ -119,7 +119,7 @@ return view.extend({
 
 	fetch: function() {
 		return Promise.all([
-			L.resolveDefault(callStatus(), null),
+			L.resolveDefault(callStatus(0), null),
 			L.resolveDefault(fs.exec_direct('/sbin/logread', [ '-e', 'l2tpsec' ]), '')
 		]);
 	},
@@ -145,7 +145,7 @@ return view.extend({
 		ui.showModal(_('Doctor'), [ E('p', { 'class': 'spinning' }, [ _('Trying the link %s, layer by layer …').format(name) ]) ]);
 		return callDoctor(name).then((r) => {
 			const stages = r && Array.isArray(r.stages) ? r.stages : [];
-			return stages.length ? stages : callStatus().then((all) => ((all || {})[name] || {}).stages || []);
+			return stages.length ? stages : callStatus(0).then((all) => ((all || {})[name] || {}).stages || []);
 		}).then((stages) => stages.map((s) => ({ name: s.name, title: String(s.name).toUpperCase(), state: COLOURS[s.state] ? s.state : 'idle', text: s.text })),
 			(e) => [ { name: 'error', title: '', state: 'failed', text: e.message } ]
 		).then((rows) => ui.showModal(_('Doctor'), [
@@ -165,7 +165,7 @@ return view.extend({
 		const drops = Object.keys(s.drops || {}).filter((k) => s.drops[k] > 0);
 		const button = (label, style, run) => E('button', { 'class': 'btn cbi-button ' + style, 'data-name': name, 'click': ui.createHandlerFn(this, run) }, [ label ]);
 		const body = s.kind === 'server'
-			? [ E('p', {}, [ _('Server on %s, %d sessions, %d peers').format(s.listen, s.sessions.length, s.peers) ]) ]
+			? [ E('p', {}, [ _('Server on %s, %d sessions, %d peers').format(s.listen, s.sessions.length + (s.sessions_left_out || 0), s.peers) ]) ]
 			: [ drawLadder(ladder(s)) ].concat(this.drawUnder(s, all));
 		return E('div', { 'class': 'cbi-section', 'data-link': name }, [
 			E('h3', {}, [ '%s: %s'.format(name, s.standby ? _('waits for a packet') : s.state) ]),
