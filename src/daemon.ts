@@ -92,7 +92,7 @@ export class Daemon implements DaemonApi {
     return leg;
   }
   #acceptTunnel(remote: L2tpRemote): TunnelAnswer | null {
-    for (const s of this.#servers.values()) if (s.owns(remote)) return s.acceptTunnel(remote);
+    for (const s of this.#servers.values()) if (s.owns(remote)) return s.acceptTunnel();
     return null; // nobody asked for it: silence
   }
 

@@ -15,6 +15,7 @@ import { MPPE_GROWTH } from "../ppp/api.ts";
 import { freshId, type SharedIds } from "../ppp/ipv6cp.ts";
 import { Session, type SessionHost } from "./session.ts";
 import { Sessions } from "./sessions.ts";
+import { userNamed } from "./users.ts";
 import { fittingMtu, serverIke, tunnelConfig } from "./settings.ts";
 import { isoTime, type ServerStatus } from "./status.ts";
 
@@ -45,6 +46,9 @@ export class ServerLink {
   #wanted = false;
   #quiet: (() => void) | null = null; // called when the last tunnel is gone while stopping
 
+  /** The same for all tunnels: there may be thousands. */
+  readonly #answer: TunnelAnswer;
+
   constructor(deps: LinkDeps, cfg: ServerConfig, users: () => readonly UserConfig[]) {
     this.#deps = deps;
     this.cfg = cfg;
@@ -53,9 +57,23 @@ export class ServerLink {
     this.#reopen = deps.clock.timer(`${cfg.name} reopen`, () => this.#open());
     this.#sessions = new Sessions(cfg, users());
     this.#ids = { local: freshId(deps.crypto), taken: (id) => this.#sessions.some((s) => s.id6 !== null && sameBytes(s.id6, id)) };
+    this.#answer = {
+      cfg: tunnelConfig(cfg, deps.host),
+      owner: {
+        onUp: (t) => void this.#tunnels.add(t),
+        onDown: (t) => {
+          this.#tunnels.delete(t);
+          if (this.#tunnels.size === 0) this.#quiet?.();
+        },
+        onCallRequest: (t) => this.#acceptCall(t.remote), // of either kind: both end in PPP with us as the side that authenticates
+      },
+    };
     this.#sessionHost = {
       cfg, ids: cfg.ipv6 ? this.#ids : null,
-      user: (name) => this.#users().find((u) => u.name === name && (u.server === null || u.server === cfg.name)) ?? null,
+      user: (name) => {
+        const user = userNamed(this.#users(), name);
+        return user && (user.server === null || user.server === cfg.name) ? user : null;
+      },
       admit: (s, user) => this.#sessions.admit(s, user),
       release: (s, ip, user) => this.#sessions.release(s, ip, user),
       gone: (s) => this.#sessions.remove(s),
@@ -148,19 +166,9 @@ export class ServerLink {
     return remote.flow === 0 && (this.cfg.listen === null || this.cfg.listen === remote.localAddress);
   }
   /** Called for an SCCRQ that this server owns. */
-  acceptTunnel(remote: L2tpRemote): TunnelAnswer {
+  acceptTunnel(): TunnelAnswer {
     if (this.#deps.pressure.refuses()) return { refuse: "the server is short of memory" };
-    return {
-      cfg: tunnelConfig(this.cfg, this.#deps.host),
-      owner: {
-        onUp: (t) => void this.#tunnels.add(t),
-        onDown: (t) => {
-          this.#tunnels.delete(t);
-          if (this.#tunnels.size === 0) this.#quiet?.();
-        },
-        onCallRequest: () => this.#acceptCall(remote), // of either kind: both end in PPP with us as the side that authenticates
-      },
-    };
+    return this.#answer;
   }
   #acceptCall(remote: L2tpRemote): CallAnswer {
     if (this.#state !== "up" || !this.#net) return { refuse: "the server is stopping" };
