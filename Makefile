@@ -80,7 +80,7 @@ mutants: build
 install: build
 	install -d $(DESTDIR)$(PREFIX)/lib/l2tpsec $(DESTDIR)$(PREFIX)/sbin
 	install -m 755 dist/l2tpsec.cjs $(DESTDIR)$(PREFIX)/lib/l2tpsec/
-	install -m 644 dist/*.node $(DESTDIR)$(PREFIX)/lib/l2tpsec/
+	install -m 644 dist/*.node dist/l2tpsec.cjs.map $(DESTDIR)$(PREFIX)/lib/l2tpsec/
 	ln -sf ../lib/l2tpsec/l2tpsec.cjs $(DESTDIR)$(PREFIX)/sbin/l2tpsec
 
 # The packages for a router with opkg (24.10) or apk (25.12), without the SDK; L2TPSEC= and ARCH= name another executable.

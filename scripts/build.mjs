@@ -15,6 +15,8 @@ if (existsSync("src/runtime/node/entry.ts")) {
   await build({
     entryPoints: ["src/runtime/node/entry.ts"], outfile: "dist/l2tpsec.cjs", bundle: true, minify: true, platform: "node", target: "node20",
     format: "cjs", external: ["*.node"], banner: { js: HEAD }, logLevel: "warning", legalComments: "none",
+    // Beside the bundle, for the stacks of errors that nobody expected.
+    sourcemap: "external", sourcesContent: false,
   });
   chmodSync("dist/l2tpsec.cjs", 0o755);
 }

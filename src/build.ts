@@ -3,6 +3,8 @@ import { EventHub } from "./control/log.ts";
 import { RequestRefused, serveControl } from "./control/server.ts";
 import { Challenges } from "./core/challenges.ts";
 import { SystemError } from "./core/errors.ts";
+import { faultEvent } from "./core/fault.ts";
+import { allOf, contain, Scope } from "./core/scope.ts";
 import type { Config } from "./config/schema.ts";
 import type { ConfigSource } from "./config/source.ts";
 import { Daemon } from "./daemon.ts";
@@ -49,7 +51,7 @@ export function compose(
 const UBUS = "/var/run/ubus/ubus.sock";
 
 /** The bus of a router, not started yet; null where there is none to be used. */
-async function openBus(rt: Runtime, option: string, uci: boolean, onUp: () => void): Promise<Ubus | null> {
+async function openBus(rt: Runtime, option: string, uci: boolean, onUp: () => void, onError: (e: unknown) => void): Promise<Ubus | null> {
   if (option === "off") return null;
   const path = option === "auto" ? UBUS : option;
   if (option === "auto" && !uci) {
@@ -59,13 +61,28 @@ async function openBus(rt: Runtime, option: string, uci: boolean, onUp: () => vo
     }, () => false);
     if (!there) return null;
   }
-  return new Ubus({ connect: () => rt.streams.connect(path), clock: rt.clock, onState: (up) => up && onUp() });
+  return new Ubus({ connect: () => rt.streams.connect(path), clock: new Scope(rt.clock, onError), onState: (up) => up && onUp(), onError });
 }
 
 /** The native library, and who seals and opens packets. */
 export interface DataEngine {
   readonly native: Native;
   readonly fastPath: FastPath;
+}
+
+/** This many errors that nobody owns, within this time, and nothing works any more: whoever watches the process starts it anew. */
+const STORM = 100;
+const STORM_MS = 10_000;
+
+/** What no scope caught is logged, and the daemon goes on. */
+function lastResort(rt: Runtime, hub: EventHub): void {
+  const storm = { since: rt.clock.now(), errors: 0 };
+  rt.onUncaught((e) => {
+    hub.emit(faultEvent("", "nothing: its owner is not known", e));
+    const now = rt.clock.now();
+    if (now - storm.since > STORM_MS) Object.assign(storm, { since: now, errors: 0 });
+    return ++storm.errors < STORM;
+  });
 }
 
 /** The daemon, until a signal ends it. */
@@ -75,16 +92,18 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: (
     for (const f of first.faults) rt.stderr(`${f}\n`);
     return rt.exit(2);
   }
-  const hub = new EventHub(rt.clock, first.config.daemon.log, (line) => rt.stderr(`${line}\n`));
+  const hub = new EventHub(rt.clock, first.config.daemon.log, (line) => rt.stderr(`${line}\n`), rt.inSources);
+  const fault = (where: string) => (e: unknown): void => hub.emit(faultEvent("", where, e));
   const warn = (text: string): void => hub.emit({ kind: "daemon.warning", link: "", text });
+  lastResort(rt, hub);
   try {
     const { native, fastPath } = openEngine();
     const lock = runAlone(native); // before anything of the host is touched
     const plane = await openUserspacePlane({ native, fastPath, clock: rt.clock, crypto: rt.crypto, log: hub });
     let netifd: Netifd | null = null;
     const bus = await openBus(rt, first.config.daemon.ubus, source.uci, () => {
-      netifd?.sync().catch((e: unknown) => warn(String(e)));
-    });
+      netifd?.sync().catch(fault("netifd's interfaces"));
+    }, fault("the bus"));
     const daemon = compose({ ...rt, serial: linuxSerial(native, rt.clock), zlib: native, tls: native }, plane, hub, first.config, () => {
       const again = source.read();
       if (again.config === null || !again.whole) throw new RequestRefused("failed", `nothing was changed, the configuration has faults:\n${again.faults.join("\n")}`);
@@ -93,28 +112,23 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: (
     }, bus !== null && source.uci);
     if (bus && source.uci) netifd = new Netifd(bus, daemon, hub, (name) => zoneOf(rt.host, source.name, name));
     const api = netifd?.api() ?? daemon;
-    const control = await serveControl(first.config.daemon.control, rt.streams, api).catch(async (e: unknown) => {
+    const control = await serveControl(first.config.daemon.control, rt.streams, api, hub).catch(async (e: unknown) => {
       await plane.close();
       throw e;
     });
-    if (bus) await serveUbus(bus, api, rt.clock, netifd);
+    if (bus) await serveUbus(bus, api, { clock: rt.clock, log: hub }, netifd);
     await netifd?.watch();
     bus?.start();
+    const end = (): void => {
+      allOf(fault("the end"), () => control.close(), () => bus?.close(), () => rt.removeTree(lock));
+      rt.exit(0);
+    };
     rt.onSignals({
-      stop: (name) => daemon.stop(name, () => {
-        control.close();
-        bus?.close();
-        rt.removeTree(lock);
-        rt.exit(0);
+      stop: (name) => daemon.stop(name, end),
+      reload: () => contain(() => void daemon.reload(), (e) => {
+        if (e instanceof RequestRefused) warn(e.message);
+        else fault("the signal to reload")(e);
       }),
-      reload: () => {
-        try {
-          daemon.reload();
-        } catch (e) {
-          if (!(e instanceof RequestRefused)) throw e;
-          warn(e.message);
-        }
-      },
     });
     for (const f of first.faults) rt.stderr(`error config: ${f}\n`); // of UCI: the other sections run
     for (const w of first.warnings) warn(w);

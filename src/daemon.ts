@@ -3,6 +3,8 @@ import { type DaemonApi, RequestRefused } from "./control/server.ts";
 import type { EventHub } from "./control/log.ts";
 import type { Failure } from "./core/errors.ts";
 import type { Event } from "./core/events.ts";
+import { faultEvent } from "./core/fault.ts";
+import { allOf, contain } from "./core/scope.ts";
 import { nasDevice } from "./config/cross.ts";
 import type { NasConfig } from "./config/nasdial.ts";
 import type { ClientConfig, Config, UserConfig } from "./config/schema.ts";
@@ -10,11 +12,14 @@ import type { L2tpRemote } from "./dataplane/dataplane.ts";
 import type { TunnelAnswer } from "./l2tp/api.ts";
 import { ClientLink } from "./link/client.ts";
 import type { LinkDeps } from "./link/deps.ts";
+import { giveBack } from "./link/give-back.ts";
 import { NasLink } from "./link/nasdial.ts";
 import { ServerLink } from "./link/server.ts";
 import type { Stage, Status } from "./link/status.ts";
 
 const DOCTOR_MS = 60_000;
+/** Links end within 1.5 s each; what does not is left behind, for the plane to clear away. */
+const STOP_MS = 1900;
 
 export class Daemon implements DaemonApi {
   readonly #deps: LinkDeps;
@@ -44,8 +49,12 @@ export class Daemon implements DaemonApi {
   }
 
   start(): void {
-    for (const c of this.#config.servers) this.#addServer(c.name);
-    for (const c of this.#dialled(this.#config)) this.#addClient(c.name);
+    this.#each(this.#config.servers, (c) => this.#addServer(c.name));
+    this.#each(this.#dialled(this.#config), (c) => this.#addClient(c.name));
+  }
+  /** Links do not answer for one another: what one of them throws is logged, and the others have their turn. */
+  #each<T extends { readonly name: string }>(all: Iterable<T>, f: (x: T) => void): void {
+    for (const x of [...all]) contain(() => f(x), (e) => this.#hub.emit(faultEvent(x.name, "starting, changing or stopping a link", e)));
   }
   #addServer(name: string): void {
     const cfg = this.#config.servers.find((c) => c.name === name);
@@ -101,18 +110,26 @@ export class Daemon implements DaemonApi {
     if (this.#stopping) return;
     this.#stopping = true;
     this.#hub.emit({ kind: "daemon.stopping", link: "", why });
-    const links = [...this.#clients.values(), ...this.#servers.values()];
-    let left = links.length;
-    const one = (): void => {
-      if (--left > 0) return;
-      this.#closeIke();
-      this.#deps.plane.close().then(done, done);
+    const left = new Set<string>([...this.#clients.keys(), ...this.#servers.keys()]);
+    const end = (): void => {
+      if (left.size > 0 || over) return;
+      over = true;
+      guard.disarm();
+      const told = (e: unknown): void => this.#hub.emit(faultEvent("", "the end of the daemon", e));
+      allOf(told, this.#closeIke, () => void giveBack(() => this.#deps.plane.close(), told).then(done).catch(told));
     };
-    if (left === 0) {
-      left = 1;
-      one();
-    }
-    for (const l of links) l.stop(why, one);
+    let over = false;
+    const guard = this.#deps.clock.timer("daemon stop", () => {
+      left.clear();
+      end();
+    });
+    guard.arm(STOP_MS);
+    const links = [...this.#clients, ...this.#servers].map(([name, link]) => ({ name, link }));
+    this.#each(links, ({ name, link }) => link.stop(why, () => {
+      left.delete(name);
+      end();
+    }));
+    end();
   }
 
   status(name: string | null): Record<string, Status> {
@@ -184,34 +201,34 @@ export class Daemon implements DaemonApi {
     this.#hub.level = now.daemon.log;
     const changed = (title: string): boolean => was.raw.get(title) !== now.raw.get(title);
     const report: string[] = [];
-    for (const [name, link] of [...this.#clients]) {
-      if (!changed(`interface ${name}`)) continue;
+    this.#each([...this.#clients].map(([name, link]) => ({ name, link })), ({ name, link }) => {
+      if (!changed(`interface ${name}`)) return;
       report.push(`interface ${name}`);
       this.#clients.delete(name);
       this.#replaced.set(name, link.wanted || (this.#autostart && (this.#dialled(now).find((c) => c.name === name)?.auto ?? false)));
       const again = (): void => this.#addClient(name);
       if (link instanceof ClientLink) link.stop("the configuration changed", again, true);
       else link.stop("the configuration changed", again);
-    }
-    for (const c of this.#dialled(now)) {
-      if (was.raw.has(`interface ${c.name}`)) continue;
+    });
+    this.#each(this.#dialled(now), (c) => {
+      if (was.raw.has(`interface ${c.name}`)) return;
       report.push(`interface ${c.name}`);
       if (!this.#replaced.has(c.name)) this.#addClient(c.name);
-    }
-    for (const [name, link] of [...this.#servers]) {
-      if (!changed(`server ${name}`)) continue;
+    });
+    this.#each([...this.#servers].map(([name, link]) => ({ name, link })), ({ name, link }) => {
+      if (!changed(`server ${name}`)) return;
       report.push(`server ${name}`);
       this.#servers.delete(name);
       link.stop("the configuration changed", () => this.#addServer(name));
-    }
-    for (const c of now.servers) {
-      if (was.raw.has(`server ${c.name}`)) continue;
+    });
+    this.#each(now.servers, (c) => {
+      if (was.raw.has(`server ${c.name}`)) return;
       report.push(`server ${c.name}`);
       this.#addServer(c.name);
-    }
+    });
     const users = new Set<string>();
     for (const u of [...was.users, ...now.users] as UserConfig[]) if (changed(`user ${u.name}`)) users.add(u.name);
-    if (users.size > 0) for (const s of this.#servers.values()) s.usersChanged(users);
+    if (users.size > 0) this.#each([...this.#servers].map(([name, link]) => ({ name, link })), ({ link }) => link.usersChanged(users));
     report.push(...[...users].map((u) => `user ${u}`));
     for (const name of new Set([...was.broken.keys(), ...now.broken.keys()])) {
       if (!now.broken.has(name) && !this.#dialled(now).some((c) => c.name === name)) this.#unblock(name);

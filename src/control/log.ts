@@ -2,6 +2,7 @@
 // eight a second for each layer, whatever words a peer finds.
 import type { Clock } from "../core/clock.ts";
 import { type Event, type EventLog, LEVELS, type Level, levelOf, line } from "../core/events.ts";
+import { faultEvent } from "../core/fault.ts";
 
 const QUIET_MS = 1000;
 const LAYER_LINES = 8;
@@ -10,23 +11,38 @@ const KINDS = 512; // distinct limits remembered; beyond that the oldest is forg
 export class EventHub implements EventLog {
   readonly #clock: Clock;
   readonly #write: (line: string) => void;
+  readonly #inSources: (stack: string) => string;
   readonly #followers = new Set<(e: Event) => void>();
   readonly #last = new Map<string, { at: number; held: number }>();
   /** By our own names of layers. */
   readonly #layers = new Map<string, { since: number; shown: number }>();
   level: Level;
 
-  constructor(clock: Clock, level: Level, write: (line: string) => void) {
+  /** `inSources`: the positions of a stack, which are of the bundle, as those of its sources. */
+  constructor(clock: Clock, level: Level, write: (line: string) => void, inSources: (stack: string) => string = (s) => s) {
     this.#clock = clock;
     this.level = level;
     this.#write = write;
+    this.#inSources = inSources;
   }
-  emit(e: Event): void {
-    const kind = limited(e);
+  /** Never throws: whoever tells what happened does not answer for those who listen. */
+  emit(told: Event): void {
+    const kind = limited(told);
     const held = kind === null ? 0 : this.#limit(kind);
-    if (held === null || (e.kind === "peer.bad" && this.#crowded(e.layer))) return;
+    if (held === null || (told.kind === "peer.bad" && this.#crowded(told.layer))) return;
+    if (told.kind === "daemon.fault" && this.#crowded("fault")) return;
+    const e = told.kind === "daemon.fault" ? { ...told, stack: this.#inSources(told.stack) } : told;
     if (LEVELS.indexOf(levelOf(e)) <= LEVELS.indexOf(this.level)) this.#write(held > 0 ? `${line(e)} (and ${held} more like it)` : line(e));
-    for (const f of this.#followers) f(e);
+    const broken: unknown[] = [];
+    for (const f of this.#followers) {
+      try {
+        f(e);
+      } catch (why) {
+        broken.push(why);
+      }
+    }
+    // A follower that fails at faults too has been told of once.
+    if (e.kind !== "daemon.fault") for (const why of broken) this.emit(faultEvent(e.link, `a follower of events, at ${e.kind}`, why));
   }
   follow(f: (e: Event) => void): () => void {
     this.#followers.add(f);
@@ -56,8 +72,9 @@ export class EventHub implements EventLog {
   }
 }
 
-/** What anybody can cause with one datagram, by its kind; null for the rest. Numbers are the sender's choice: no part of a kind. */
+/** What anybody may be able to cause with one datagram, by its kind; null for the rest. Numbers are the sender's choice: no part of a kind. */
 function limited(e: Event): string | null {
+  if (e.kind === "daemon.fault") return `fault ${e.where} ${e.text}`;
   if (e.kind === "peer.bad") return `${e.layer} ${e.what.replace(/[0-9]+/g, "#")}`;
   return e.kind === "ike.failed" ? `failed ${e.link} ${e.code}` : null;
 }

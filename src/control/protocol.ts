@@ -13,7 +13,8 @@ export interface Request {
   readonly session: number | null;
 }
 export interface ApiError {
-  readonly code: "bad-request" | "not-found" | "failed";
+  /** internal: an error of the daemon, which its log tells of. */
+  readonly code: "bad-request" | "not-found" | "failed" | "internal";
   readonly text: string;
 }
 

@@ -1,5 +1,7 @@
 // The daemon's end of the control API.
-import type { Event } from "../core/events.ts";
+import type { Event, EventLog } from "../core/events.ts";
+import { faultEvent, internal } from "../core/fault.ts";
+import { contain } from "../core/scope.ts";
 import type { Stage, Status } from "../link/status.ts";
 import type { StreamTransport } from "../ports/runtime.ts";
 import { type LineStream, lines } from "./lines.ts";
@@ -29,17 +31,29 @@ export class RequestRefused extends Error {
   }
 }
 
-export async function serveControl(path: string, transport: StreamTransport, api: DaemonApi): Promise<{ close(): void }> {
+/** What a request threw, as its answer: a refusal, or an error of ours, which goes to the log. */
+export function refusal(e: unknown, what: string, log: EventLog): ApiError {
+  if (e instanceof RequestRefused) return { code: e.code, text: e.message };
+  log.emit(faultEvent("", what, e));
+  return { code: "internal", text: internal("system", e).text };
+}
+
+/** Each request, and each stream, by itself: an unexpected error ends it and nothing else. */
+export async function serveControl(path: string, transport: StreamTransport, api: DaemonApi, log: EventLog): Promise<{ close(): void }> {
   const open = new Set<LineStream>();
   const server = await transport.listen(path, (bytes) => {
     const stream = lines(bytes);
+    const broken = (e: unknown): void => {
+      log.emit(faultEvent("", "a stream of the control socket", e));
+      stream.close();
+    };
     let unsubscribe = (): void => {};
     open.add(stream);
     stream.onClose = () => {
       open.delete(stream);
-      unsubscribe();
+      contain(unsubscribe, broken);
     };
-    stream.onLine = (text) => {
+    const onLine = (text: string): void => {
       const request = parseRequest(text);
       if (!request) {
         stream.send(JSON.stringify({ id: null, error: { code: "bad-request", text: "not a request of the control API" } }));
@@ -52,8 +66,9 @@ export async function serveControl(path: string, transport: StreamTransport, api
         stream.send(JSON.stringify({ id: request.id, result: true }));
         return;
       }
-      answer(request, api, (x) => stream.send(JSON.stringify({ id: request.id, ...x })));
+      answer(request, api, log, (x) => stream.send(JSON.stringify({ id: request.id, ...x })));
     };
+    stream.onLine = (text) => contain(() => onLine(text), broken);
   });
   return {
     close() {
@@ -63,11 +78,8 @@ export async function serveControl(path: string, transport: StreamTransport, api
   };
 }
 
-function answer(r: Request, api: DaemonApi, send: (x: object) => void): void {
-  const fail = (e: unknown): void => {
-    if (!(e instanceof RequestRefused)) throw e;
-    send({ error: { code: e.code, text: e.message } });
-  };
+function answer(r: Request, api: DaemonApi, log: EventLog, send: (x: object) => void): void {
+  const fail = (e: unknown): void => send({ error: refusal(e, `the request ${r.method}`, log) });
   const named = (): string => {
     if (r.name === null) throw new RequestRefused("bad-request", `${r.method} needs a name`);
     return r.name;

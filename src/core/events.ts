@@ -9,6 +9,7 @@ export type Event =
   | { kind: "daemon.stopping"; link: ""; why: string }
   | { kind: "daemon.warning"; link: string; text: string }
   | { kind: "daemon.reloaded"; link: ""; changed: string }
+  | { kind: "daemon.fault"; link: string; where: string; text: string; stack: string }
   | { kind: "link.state"; link: string; state: LinkState }
   | { kind: "link.up"; link: string; ifname: string; local: string; remote: string; dns: readonly string[] }
   | { kind: "link.ipv6"; link: string; local: string }
@@ -54,6 +55,7 @@ const LEVEL: Readonly<Record<Event["kind"], Level>> = {
   "daemon.stopping": "notice",
   "daemon.warning": "warn",
   "daemon.reloaded": "notice",
+  "daemon.fault": "error",
   "link.state": "debug",
   "link.up": "notice",
   "link.ipv6": "info",
@@ -95,7 +97,7 @@ export function levelOf(e: Event): Level {
 /** Most UTF-16 units of a field that a peer may have chosen as a whole, and of a sentence of ours: the peer's words in that are cut already. */
 const PEER_MOST = 128;
 export const SENTENCE_MOST = 1500;
-const SENTENCES: ReadonlySet<string> = new Set(["text", "why", "what", "changed", "errors"]);
+const SENTENCES: ReadonlySet<string> = new Set(["text", "why", "what", "changed", "errors", "stack"]);
 const LINE_MOST = 2000;
 
 /** Text that may hold anything: in quotes, one line, printable ASCII, at most `most` UTF-16 units of it. The only place that escapes. */

@@ -1,13 +1,17 @@
 // Run to completion: a layer below may answer while we still send, and an owner may stop us in its own callback. What comes up
 // while something runs therefore waits for its turn.
 import type { Clock, Timer } from "./clock.ts";
+import { contain } from "./scope.ts";
 
 export class Turns implements Clock {
   readonly #clock: Clock;
+  readonly #fault: (e: unknown) => void;
   #waiting: (() => void)[] = [];
   #busy = false;
-  constructor(clock: Clock) {
+  /** `fault` gets what a turn throws; the others still have theirs. */
+  constructor(clock: Clock, fault: (e: unknown) => void) {
     this.#clock = clock;
+    this.#fault = fault;
   }
   get busy(): boolean {
     return this.#busy;
@@ -18,7 +22,7 @@ export class Turns implements Clock {
     if (this.#busy) return;
     this.#busy = true;
     try {
-      for (let it = this.#waiting.shift(); it; it = this.#waiting.shift()) it();
+      for (let it = this.#waiting.shift(); it; it = this.#waiting.shift()) contain(it, this.#fault);
     } finally {
       this.#busy = false;
     }
@@ -30,8 +34,8 @@ export class Turns implements Clock {
   now(): number {
     return this.#clock.now();
   }
-  /** Its timers take turns like everything else. */
-  timer(name: string, fire: () => void): Timer {
-    return this.#clock.timer(name, fire, this);
+  /** Its timers take turns like everything else; `entry`: by way of a scope that has its turns here. */
+  timer(name: string, fire: () => void, entry: { run(f: () => void): void } = this): Timer {
+    return this.#clock.timer(name, fire, entry);
   }
 }

@@ -4,7 +4,9 @@
 import { formatEndpoint } from "../core/addr.ts";
 import { Counters } from "../core/counters.ts";
 import { DecodeError, type Failure } from "../core/errors.ts";
+import { faultEvent } from "../core/fault.ts";
 import type { Packet } from "../core/packet.ts";
+import { contain } from "../core/scope.ts";
 import { random32 } from "../core/rng.ts";
 import { hex } from "../core/text.ts";
 import type { FlowId } from "../dataplane/dataplane.ts";
@@ -65,7 +67,10 @@ export class IkeManager {
     this.#halfOpenPerAddress = limits.halfOpenPerAddress ?? 64;
     this.#most = limits.connections ?? 4096;
     deps.port.onMessage = (p, local, remote) => this.#receive(p, local, remote);
-    deps.plane.onMapping = (flow, from) => this.#connections.get(flow)?.mapping(from);
+    deps.plane.onMapping = (flow, from) => {
+      const c = this.#connections.get(flow);
+      c?.contain(() => c.mapping(from));
+    };
     deps.plane.onUnknownSpi = (from, spi) => this.#unknownSpi(from, spi);
   }
 
@@ -76,7 +81,12 @@ export class IkeManager {
     this.#connections.set(c.flow, c);
     this.#clients.set(c, { cfg, owner });
     this.#env.log.emit({ kind: "ike.started", link: cfg.link, peer: cfg.remote, role: "initiator" });
-    this.#beginPhase1(c);
+    try {
+      this.#beginPhase1(c);
+    } catch (e) {
+      c.close("phase 1 could not begin");
+      throw e;
+    }
     return c;
   }
   /** Answers peers; closing it closes its connections. */
@@ -86,16 +96,16 @@ export class IkeManager {
     return {
       close: () => {
         this.#responders.delete(r);
-        for (const c of [...this.#connections.values()]) if (c.policy === cfg) c.close("server stopped");
-        for (const s of [...this.#sas.values()]) if (s.policy === cfg) s.close();
+        for (const c of [...this.#connections.values()]) if (c.policy === cfg) c.contain(() => c.close("server stopped"));
+        for (const s of [...this.#sas.values()]) if (s.policy === cfg) s.contain(() => s.close());
       },
     };
   }
   /** Deletes to all peers, each sent once, then nothing more is sent or heard. */
   close(): void {
     if (this.#closed) return;
-    for (const c of [...this.#connections.values()]) c.close("shutting down");
-    for (const s of [...this.#sas.values()]) s.close();
+    for (const c of [...this.#connections.values()]) c.contain(() => c.close("shutting down"));
+    for (const s of [...this.#sas.values()]) s.contain(() => s.close());
     this.#responders.clear();
     this.#closed = true;
   }
@@ -108,11 +118,16 @@ export class IkeManager {
   #receive(p: Packet, local: Endpoint, remote: Endpoint): void {
     if (this.#closed) return;
     const datagram = p.view().slice();
-    try {
+    contain(() => this.#decoding(remote, () => {
       const { header, body } = readMessage(datagram);
       const sa = this.#find(header);
-      if (sa) sa.receive(header, body, datagram, local, remote);
+      if (sa) sa.contain(() => this.#decoding(remote, () => sa.receive(header, body, datagram, local, remote)));
       else this.#stranger(header, body, datagram, local, remote);
+    }), (e) => this.#env.log.emit(faultEvent("", "an IKE datagram", e)));
+  }
+  #decoding(remote: Endpoint, f: () => void): void {
+    try {
+      f();
     } catch (e) {
       if (!(e instanceof DecodeError)) throw e;
       this.counters.bump(`ike.${e.code}`);
@@ -148,7 +163,7 @@ export class IkeManager {
     const sa = new IkeSa(this.#env, policy, "responder", h.icookie.slice(), local, remote, false, this.#saOwner);
     this.#enter(sa);
     this.#strangers.add(sa);
-    sa.mainMode.accept(chain, choice, datagram);
+    sa.contain(() => sa.mainMode.accept(chain, choice, datagram));
   }
   /** RFC 2408 §5.4: one small notify, smaller than what asked for it. */
   #refuse(h: IsakmpHeader, local: Endpoint, remote: Endpoint): void {
@@ -199,7 +214,7 @@ export class IkeManager {
     this.counters.bump("ike.unknown-spi");
     for (const c of this.#connections.values()) {
       const r = c.remote;
-      if (r && r.address === from.address && (from.port === 0 || r.port === from.port)) c.unknownSpi(spi);
+      if (r && r.address === from.address && (from.port === 0 || r.port === from.port)) c.contain(() => c.unknownSpi(spi));
     }
   }
 

@@ -2,12 +2,14 @@
 import type { Timer } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import { inQuotes } from "../core/words.ts";
+import { faultEvent, internal } from "../core/fault.ts";
+import { allOf, contain } from "../core/scope.ts";
 import { type Acts, Machine } from "../core/fsm.ts";
 import type { CallChannel } from "../dataplane/dataplane.ts";
 import type { CallConfig, CallKind, CallOwner } from "./api.ts";
 import { type CallAction, type CallEvent, type CallState, LAC_INCOMING, LAC_OUTGOING, LNS_INCOMING, LNS_OUTGOING, rules } from "./tables.ts";
 import type { Tunnel } from "./tunnel.ts";
-import { failure, RESULT, resultWords } from "./words.ts";
+import { ERR, failure, RESULT, resultWords } from "./words.ts";
 import type { Avps, CallErrors, Result } from "./wire/avps.ts";
 import type { MessageName } from "./wire/messages.ts";
 
@@ -25,13 +27,13 @@ const DIGITAL = 1;
 export class Call {
   readonly tunnel: Tunnel;
   readonly id: number;
-  readonly channel: CallChannel;
   readonly #role: CallRole;
   readonly #cfg: CallConfig;
   readonly #owner: CallOwner;
   readonly #serial: number;
   readonly #machine: Machine<CallState, CallEvent, CallAction, Avps, Call>;
   readonly #timer: Timer;
+  #channel: CallChannel | null = null;
   #peerId = 0;
   #connected: Avps = {};
   #why: Failure | null = null;
@@ -64,12 +66,20 @@ export class Call {
     this.#role = role;
     this.#cfg = cfg;
     this.#owner = owner;
-    // Before any message that lets the peer talk: its first LCP frame may overtake our acknowledgement.
-    this.channel = tunnel.openChannel({ localId: id, peerId: 0, sequencing: cfg.sequencing, mru: cfg.mru });
-    this.#timer = tunnel.clock.timer(`l2tp call ${id}`, () => this.close(failure("call-timeout", "the peer does not go on with the call")));
+    this.#timer = tunnel.clock.timer(`l2tp call ${id}`, () => this.contain(() => this.close(failure("call-timeout", "the peer does not go on with the call"))));
     this.#machine = new Machine<CallState, CallEvent, CallAction, Avps, Call>(this, "idle", RULES[role], Call.#ACTS, (c, state, event) => {
       if (event !== "local-close") c.tunnel.odd(`${event} in ${state}`);
     });
+  }
+  /** From open() or the first message() on. */
+  get channel(): CallChannel {
+    if (!this.#channel) throw new RangeError("call: no channel yet");
+    return this.#channel;
+  }
+  /** Before any message that lets the peer talk: its first LCP frame may overtake our acknowledgement. */
+  #openChannel(): void {
+    const { sequencing, mru } = this.#cfg;
+    this.#channel ??= this.tunnel.openChannel({ localId: this.id, peerId: 0, sequencing, mru });
   }
   #connection(): Avps {
     return { txConnectSpeed: SPEED, framingType: SYNC, ...(this.#cfg.sequencing ? { sequencingRequired: true } : {}) };
@@ -91,9 +101,14 @@ export class Call {
     return this.#serial;
   }
 
+  /** In this turn: an unexpected error in it ends this call, and the others of the tunnel go on. */
+  contain(f: () => void): void {
+    contain(f, (e) => this.#fault(e));
+  }
   /** Asks the peer: ICRQ or OCRQ. */
   open(): void {
     this.#timer.arm(ESTABLISH_MS);
+    this.#openChannel();
     this.#machine.on("local-open", {});
     this.#machine.on("tunnel-open", {});
   }
@@ -133,6 +148,7 @@ export class Call {
     if (this.#gone) return;
     if (avps.assignedCallId !== undefined && avps.assignedCallId !== 0 && this.#peerId === 0) {
       this.#peerId = avps.assignedCallId;
+      this.#openChannel();
       this.channel.setPeer(this.#peerId);
     }
     switch (name) {
@@ -172,19 +188,26 @@ export class Call {
     if (avps.sequencingRequired) this.channel.setSequencing(true); // §4.4.4: both sides send Ns from now on
     this.#connected = avps;
     this.tunnel.emit({ kind: "l2tp.call-up", link: this.tunnel.link, tunnel: this.tunnel.id, call: this.id, peerCall: this.#peerId });
-    this.tunnel.later(() => {
+    this.tunnel.later(() => this.contain(() => {
       if (!this.#gone) this.#owner.onUp(this);
-    });
+    }));
   }
   #cleanUp(): void {
     if (this.#gone) return;
     this.#gone = true;
     this.#timer.disarm();
     const why = this.#why ?? this.#fallback;
-    this.tunnel.later(() => {
-      this.channel.close();
-      this.tunnel.forget(this, why);
-      this.#owner.onDown(this, why);
-    });
+    this.tunnel.later(() => allOf((e) => this.#log(e), () => this.#channel?.close(), () => this.tunnel.forget(this, why), () => this.#owner.onDown(this, why)));
+  }
+  /** Rule 7: a CDN, if it can be sent, and the end. */
+  #fault(e: unknown): void {
+    this.#log(e);
+    if (this.#gone) return;
+    this.#why ??= internal("l2tp", e);
+    this.#cleanUp();
+    this.#send("CDN", { resultCode: { result: RESULT.callError, error: ERR.vendor }, assignedCallId: this.id });
+  }
+  #log(e: unknown): void {
+    this.tunnel.emit(faultEvent(this.tunnel.link, "an L2TP call", e));
   }
 }

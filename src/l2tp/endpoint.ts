@@ -5,6 +5,7 @@ import { Turns } from "../core/turns.ts";
 import { Counters } from "../core/counters.ts";
 import { DecodeError, type Failure } from "../core/errors.ts";
 import type { EventLog } from "../core/events.ts";
+import { faultEvent } from "../core/fault.ts";
 import { Reader } from "../core/bytes.ts";
 import type { Packet } from "../core/packet.ts";
 import { randomId16 } from "../core/rng.ts";
@@ -69,19 +70,18 @@ export class L2tpEndpoint {
     this.#deps = deps;
     this.#vendorName = cfg.vendorName;
     this.#limits = { ...LIMITS, ...cfg.limits };
-    this.#turns = new Turns(deps.clock);
+    // What is no tunnel's own is one datagram's.
+    this.#turns = new Turns(deps.clock, (e) => deps.log.emit(faultEvent("", "an L2TP datagram", e)));
     this.#halfOpen = new HalfOpenTable(this.#turns, this.#limits.halfOpen);
     this.#idle = new Waiting(this.#limits.idle);
     this.#host = {
-      // Timers of tunnels enter like datagrams do: owners are called when the machine has come to rest.
-      clock: this.#turns,
+      turns: this.#turns,
       crypto: deps.crypto,
       log: deps.log,
       plane: deps.plane,
       vendorName: cfg.vendorName,
       maxCalls: this.#limits.calls,
       odd: (remote, link, what) => this.#odd(remote, link, what),
-      later: (f) => this.#turns.run(f),
       ended: (t) => this.#ended(t),
       lingered: (t) => this.#forget(t),
       requeue: (remote, sccrq) => this.#serve(remote, sccrq, this.#ask(remote, sccrq)),
@@ -96,7 +96,7 @@ export class L2tpEndpoint {
     const t = new Tunnel(this.#host, { id: this.#newId(), remote, cfg, owner, half: null });
     this.#enter(t);
     this.#opened.add(t);
-    this.#turns.run(() => t.open());
+    t.later(() => t.open());
     return t;
   }
   /** Live tunnels. */
@@ -113,7 +113,7 @@ export class L2tpEndpoint {
     this.#turns.run(() => {
       this.#halfOpen.dropFlow(flow);
       for (const t of [...(this.#flows.get(flow) ?? [])]) {
-        t.drop(why);
+        t.contain(() => t.drop(why));
         t.destroy();
         this.#forget(t);
       }
@@ -123,7 +123,7 @@ export class L2tpEndpoint {
   closeAll(why: Failure): void {
     this.#turns.run(() => {
       this.#halfOpen.clear();
-      for (const t of [...this.#tunnels.values()]) t.close(why);
+      for (const t of [...this.#tunnels.values()]) t.contain(() => t.close(why));
     });
   }
 
@@ -148,7 +148,7 @@ export class L2tpEndpoint {
     if (!t) return this.#drop("l2tp.unknown-tunnel", remote, "message for an unknown tunnel");
     // A tunnel belongs to one remote: ids can be guessed, an IPsec flow cannot.
     if (t.remote.key !== remote.key) return this.#drop("l2tp.wrong-remote", remote, "message for somebody else's tunnel");
-    if (t instanceof Tunnel) t.receive(header, body.rest());
+    if (t instanceof Tunnel) t.contain(() => t.receive(header, body.rest()));
     else this.#second(t, header, body.rest());
   }
   /** To a half-open tunnel: only an SCCCN opens it. Whatever overtook that is repeated. */
@@ -173,7 +173,7 @@ export class L2tpEndpoint {
     this.#answered.set(keyOf(remote, sccrq), t);
     const { peer } = originOfRemote(remote);
     this.#peers.set(peer, (this.#peers.get(peer) ?? 0) + 1);
-    t.receive(header, bytes);
+    t.contain(() => t.receive(header, bytes));
   }
   /** Whether the peer may open one more; if need be its longest unused one goes for it. */
   #room(remote: L2tpRemote): boolean {
@@ -198,7 +198,7 @@ export class L2tpEndpoint {
   #unused(t: Tunnel): void {
     this.#idle.delete(t);
     this.#drop("l2tp.idle", t.remote, "a tunnel without a call made room for another");
-    t.close(failure("no-call", "a tunnel without a call made room for another"));
+    t.contain(() => t.close(failure("no-call", "a tunnel without a call made room for another")));
   }
   #first(remote: L2tpRemote, header: ControlHeader, body: Reader): void {
     const bytes = body.rest();
@@ -215,7 +215,7 @@ export class L2tpEndpoint {
     if (missingAvps("SCCRQ", m.avps).fatal) return this.#drop("l2tp.unreadable", remote, m.opaque ? "SCCRQ with hidden AVPs that our tunnel_secret does not open" : "SCCRQ without an Assigned Tunnel ID");
     const before = this.#answered.get(keyOf(remote, m.avps));
     // A repeat is acknowledged again. One that ended answers no more: its peer has begun anew with the same id.
-    if (before && !before.over) return before.receive(header, Uint8Array.of(0));
+    if (before && !before.over) return before.contain(() => before.receive(header, Uint8Array.of(0)));
     const ours = [...this.#opened].find((t) => t.state === "wait-ctl-reply" && t.remote.key === remote.key);
     if (ours && this.#tie(ours, m.avps)) return;
     answer ??= this.#ask(remote, m.avps);
@@ -232,10 +232,10 @@ export class L2tpEndpoint {
     const order = compare(ours.tieBreaker, theirs ?? null);
     if (order < 0) return true; // ours is lower, or the only one: theirs is discarded in silence
     if (order > 0) {
-      ours.lostTie(sccrq);
+      ours.contain(() => ours.lostTie(sccrq));
       return true;
     }
-    ours.drop(failure("tie", "both sides opened a tunnel with the same tie breaker"));
+    ours.contain(() => ours.drop(failure("tie", "both sides opened a tunnel with the same tie breaker")));
     return true;
   }
 

@@ -1,13 +1,16 @@
 // One control connection: RFC 2661 §7.2, over reliable.ts.
-import type { Clock, Timer } from "../core/clock.ts";
+import type { Timer } from "../core/clock.ts";
 import { DecodeError, type Failure } from "../core/errors.ts";
 import type { Event, EventLog } from "../core/events.ts";
+import { faultEvent, internal } from "../core/fault.ts";
+import { allOf, contain, Scope } from "../core/scope.ts";
+import type { Turns } from "../core/turns.ts";
 import { type Acts, Machine } from "../core/fsm.ts";
 import { Reader } from "../core/bytes.ts";
 import { sameBytes } from "../core/text.ts";
 import type { CallChannel, CallSpec, L2tpPlane, L2tpRemote, TunnelPath } from "../dataplane/dataplane.ts";
 import type { Crypto } from "../ports/ports.ts";
-import type { CallAnswer, CallConfig, CallKind, CallOwner, TunnelConfig, TunnelOwner } from "./api.ts";
+import type { CallAnswer, CallConfig, CallKind, CallOwner, CallRequest, TunnelConfig, TunnelOwner } from "./api.ts";
 import { CHALLENGE_LENGTH, verify } from "./auth.ts";
 import { Call, type CallRole } from "./call.ts";
 import { answerTo, greeting, unacceptable } from "./greeting.ts";
@@ -31,15 +34,14 @@ const LINGER_MS = 31_000;
 const NO_CALL_MS = 60_000;
 
 export interface TunnelHost {
-  readonly clock: Clock;
+  /** Timers of tunnels enter like datagrams do: owners are called when the machine has come to rest. */
+  readonly turns: Turns;
   readonly crypto: Crypto;
   readonly log: EventLog;
   readonly plane: L2tpPlane;
   readonly vendorName: string;
   readonly maxCalls: number;
   odd(remote: L2tpRemote, link: string, what: string): void;
-  /** Runs after the present datagram is done with: owners are never called from within a machine. */
-  later(f: () => void): void;
   /** onDown was said; acknowledgements go on. */
   ended(t: Tunnel): void;
   /** Nothing more will come of it. */
@@ -64,7 +66,7 @@ export class Tunnel {
   readonly id: number;
   readonly remote: L2tpRemote;
   readonly initiator: boolean;
-  readonly clock: Clock;
+  readonly clock: Scope;
   readonly calls = new Map<number, Call>();
   readonly #host: TunnelHost;
   readonly #cfg: TunnelConfig;
@@ -93,12 +95,12 @@ export class Tunnel {
     sendStopCCN: (t) => t.#sendStop(),
     tunnelOpen: (t) => t.#opened(),
     cleanUp: (t) => t.#cleanUp(),
-    requeueSCCRQ: (t, a) => t.#host.later(() => t.#host.requeue(t.remote, a)),
+    requeueSCCRQ: (t, a) => t.#host.turns.run(() => t.#host.requeue(t.remote, a)),
   };
 
   constructor(host: TunnelHost, { id, remote, cfg, owner, half }: TunnelStart) {
     this.#host = host;
-    this.clock = host.clock;
+    this.clock = new Scope(host.turns, (e) => this.#fault(e), host.turns);
     this.id = id;
     this.remote = remote;
     this.initiator = half === null;
@@ -108,17 +110,17 @@ export class Tunnel {
     this.#challenge = half?.challenge ?? host.crypto.random(cfg.secret ? CHALLENGE_LENGTH : 0);
     this.tieBreaker = cfg.tieBreaker === true && half === null ? host.crypto.random(8) : null;
     this.#serial = (host.crypto.random(1)[0] as number) << 8;
-    this.#reliable = new Reliable(host.clock, {
+    this.#reliable = new Reliable(this.clock, {
       transmit: (m) => void host.plane.sendControl(remote, m),
       deliver: (callId, body) => this.#deliver(callId, body),
       silent: () => this.#silent(),
     });
-    this.#hello = host.clock.timer(`l2tp hello ${id}`, () => {
+    this.#hello = this.clock.timer(`l2tp hello ${id}`, () => {
       if (this.#reliable.idle) this.sendMessage("HELLO", 0, {});
       this.#hello.arm(cfg.helloSeconds * 1000);
     });
-    this.#guard = host.clock.timer(`l2tp tunnel ${id}`, () => this.#late());
-    this.#linger = host.clock.timer(`l2tp linger ${id}`, () => {
+    this.#guard = this.clock.timer(`l2tp tunnel ${id}`, () => this.#late());
+    this.#linger = this.clock.timer(`l2tp linger ${id}`, () => {
       this.#reliable.close();
       host.lingered(this);
     });
@@ -170,7 +172,7 @@ export class Tunnel {
   close(why: Failure): void {
     if (this.#stage !== "live") return;
     this.#why ??= why;
-    for (const c of [...this.calls.values()]) c.close(why);
+    for (const c of [...this.calls.values()]) c.contain(() => c.close(why));
     this.#result = { result: RESULT.shutdown };
     if (this.state === "idle") this.#cleanUp();
     else this.#machine.on("admin-close", {});
@@ -184,10 +186,14 @@ export class Tunnel {
     this.#finish();
   }
 
+  /** Now, in this turn: an unexpected error in it ends this tunnel. */
+  contain(f: () => void): void {
+    contain(f, (e) => this.#fault(e));
+  }
   placeCall(kind: CallKind, cfg: CallConfig, owner: CallOwner): Call {
     if (this.state !== "established") throw new RangeError("placeCall: the tunnel is not established");
     const call = this.#newCall(kind === "incoming" ? "lac-incoming" : "lns-outgoing", cfg, owner);
-    call.open();
+    call.contain(() => call.open());
     return call;
   }
   #newCall(role: CallRole, cfg: CallConfig, owner: CallOwner): Call {
@@ -220,8 +226,9 @@ export class Tunnel {
     const hide = this.#cfg.hideAvps === true && this.#cfg.secret ? { hide: { hiding: this.#hiding, rng: this.#host.crypto } } : {};
     this.#reliable.send(callId, encodeMessage(name, avps as MessageOf<typeof name>, hide.hide));
   }
+  /** After the present datagram is done with: owners are never called from within a machine. */
   later(f: () => void): void {
-    this.#host.later(f);
+    this.clock.run(f);
   }
   forget(call: Call, why: Failure): void {
     if (this.calls.delete(call.id) && !this.initiator && this.calls.size === 0) this.#idle(true);
@@ -257,7 +264,8 @@ export class Tunnel {
       // §4.1: in a message of a call only the call ends.
       this.odd(m.unknown.message);
       const why = failure("unknown-mandatory", m.unknown.message);
-      if (call) return call.refuse(m.name, { result: RESULT.callError, error: ERR.unknownMandatory }, why);
+      const { name } = m;
+      if (call) return call.contain(() => call.refuse(name, { result: RESULT.callError, error: ERR.unknownMandatory }, why));
       if (m.name !== "ICRQ" && m.name !== "OCRQ") return this.#refuse({ result: RESULT.generalError, error: ERR.unknownMandatory }, why);
       return this.#refuseCall(m.avps, { result: RESULT.callError, error: ERR.unknownMandatory });
     }
@@ -267,7 +275,8 @@ export class Tunnel {
     if (fatal) {
       const result = { result: RESULT.callError, error: ERR.range };
       if (!call) return this.#refuseCall(m.avps, result);
-      return call.refuse(m.name, result, failure("incomplete", `the peer's ${m.name} has no ${missing.join(" ") || "Assigned Call ID but 0"}`));
+      const { name } = m;
+      return call.contain(() => call.refuse(name, result, failure("incomplete", `the peer's ${m.name} has no ${missing.join(" ") || "Assigned Call ID but 0"}`)));
     }
     this.#dispatch(m.name, m.avps, call);
   }
@@ -283,14 +292,14 @@ export class Tunnel {
         return;
       case "ICRQ":
       case "OCRQ":
-        return call ? call.message(name, avps) : this.#callRequest(name, avps);
+        return call ? call.contain(() => call.message(name, avps)) : this.#callRequest(name, avps);
       case "CDN": {
         // §4.4.4: the header's Call ID is 0 when the sender never learnt ours; then its own id tells.
         const which = call ?? [...this.calls.values()].find((c) => c.peerId !== 0 && c.peerId === avps.assignedCallId);
-        return which ? which.message(name, avps) : this.odd("CDN for an unknown call");
+        return which ? which.contain(() => which.message(name, avps)) : this.odd("CDN for an unknown call");
       }
       default:
-        if (call) call.message(name, avps);
+        if (call) call.contain(() => call.message(name, avps));
         else this.odd(`${name} for an unknown call`);
     }
   }
@@ -299,13 +308,22 @@ export class Tunnel {
     if (this.state !== "established") return this.odd(`${name} before the tunnel is established`);
     if (this.calls.size >= this.#host.maxCalls) return this.#refuseCall(avps, { result: RESULT.noResources, error: ERR.resources, message: "too many calls" });
     const kind: CallKind = name === "ICRQ" ? "incoming" : "outgoing";
-    const answer: CallAnswer = this.#owner.onCallRequest(this, {
-      kind, serial: avps.callSerialNumber ?? 0, calledNumber: avps.calledNumber ?? "", callingNumber: avps.callingNumber ?? "",
-    });
+    const answer = this.#ask({ kind, serial: avps.callSerialNumber ?? 0, calledNumber: avps.calledNumber ?? "", callingNumber: avps.callingNumber ?? "" });
     if ("refuse" in answer) return this.#refuseCall(avps, { result: RESULT.admin, error: 0, message: answer.refuse });
     const call = this.#newCall(kind === "incoming" ? "lns-incoming" : "lac-outgoing", answer.cfg, answer.owner);
-    answer.owner.onCall?.(call);
-    call.message(name, avps);
+    call.contain(() => {
+      answer.owner.onCall?.(call);
+      call.message(name, avps);
+    });
+  }
+  /** There is no call yet that an error could end: it refuses one. */
+  #ask(request: CallRequest): CallAnswer {
+    try {
+      return this.#owner.onCallRequest(this, request);
+    } catch (e) {
+      this.#log(e);
+      return { refuse: "internal error" };
+    }
   }
   #refuseCall(avps: Avps, resultCode: Result): void {
     this.sendMessage("CDN", avps.assignedCallId ?? 0, { resultCode, assignedCallId: 0 });
@@ -401,7 +419,7 @@ export class Tunnel {
     this.#stage = "stopping";
     this.#hello.disarm();
     const why = this.#reason();
-    for (const c of [...this.calls.values()]) c.drop(why);
+    for (const c of [...this.calls.values()]) c.contain(() => c.drop(why));
     this.#guard.arm(STOP_MS);
     if (this.#reliable.idle) this.later(() => this.#finish());
   }
@@ -413,13 +431,38 @@ export class Tunnel {
     this.#reliable.stopSending();
     this.#linger.arm(LINGER_MS);
     const why = this.#reason();
-    this.later(() => {
-      this.#path?.close();
-      this.#path = null;
-      this.#host.log.emit({ kind: "l2tp.tunnel-down", link: this.#cfg.link, tunnel: this.id, code: why.code, text: why.text });
-      this.#host.ended(this);
-      this.#owner.onDown(this, why);
-    });
+    this.later(() => this.#tellDown(why));
+  }
+  #tellDown(why: Failure): void {
+    const path = this.#path;
+    this.#path = null;
+    allOf(
+      (e) => this.#log(e), () => path?.close(),
+      () => this.#host.log.emit({ kind: "l2tp.tunnel-down", link: this.#cfg.link, tunnel: this.id, code: why.code, text: why.text }),
+      () => this.#host.ended(this), () => this.#owner.onDown(this, why),
+    );
+  }
+  /** Rule 7. In a state that nobody knows one StopCCN is all that is said, and nothing is heard any more. */
+  #fault(e: unknown): void {
+    this.#log(e);
+    const told = this.#stage === "over";
+    this.#why ??= internal("l2tp", e);
+    this.#result = { result: RESULT.generalError, error: ERR.vendor };
+    this.#stage = "over";
+    if (told) return allOf((again) => this.#log(again), () => this.destroy(), () => this.#host.lingered(this));
+    const why = this.#reason();
+    allOf(
+      (again) => this.#log(again),
+      () => {
+        for (const c of [...this.calls.values()]) c.contain(() => c.drop(why));
+      },
+      () => this.#reliable.send(0, encodeMessage("StopCCN", { assignedTunnelId: this.id, resultCode: this.#result })),
+      () => this.#hello.disarm(), () => this.#guard.disarm(), () => this.destroy(), () => this.#host.lingered(this),
+      () => this.later(() => this.#tellDown(why)),
+    );
+  }
+  #log(e: unknown): void {
+    this.#host.log.emit(faultEvent(this.#cfg.link, "an L2TP tunnel", e));
   }
   /** Forgets at once, lingering included. */
   destroy(): void {

@@ -5,6 +5,8 @@ import { eapCredentials } from "./credentials.ts";
 import type { Timer } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import type { LinkState } from "../core/events.ts";
+import { faultEvent, internal } from "../core/fault.ts";
+import { allOf, Scope } from "../core/scope.ts";
 import type { ClientConfig } from "../config/schema.ts";
 import { deviceName, needsIpsec } from "../config/cross.ts";
 import type { L2tpRemote, NetInterface } from "../dataplane/dataplane.ts";
@@ -16,6 +18,7 @@ import type { PppUp } from "../ppp/api.ts";
 import { PppSession } from "../ppp/session.ts";
 import { isIp6, linkLocal } from "../core/addr.ts";
 import { type LinkDeps, systemFailure } from "./deps.ts";
+import { giveBack } from "./give-back.ts";
 import { clientIke, fittingMtu, pppClient, tunnelConfig } from "./settings.ts";
 import type { Stage } from "./status.ts";
 
@@ -33,6 +36,8 @@ export interface AttemptOwner {
 }
 
 export class Attempt {
+  /** Whatever comes in from outside; an unexpected error in it ends the attempt. */
+  readonly #scope: Scope;
   readonly #deps: LinkDeps;
   readonly #cfg: ClientConfig;
   readonly #owner: AttemptOwner;
@@ -59,17 +64,22 @@ export class Attempt {
   #eapTls: EapTlsCredentials | null = null;
 
   constructor(deps: LinkDeps, cfg: ClientConfig, owner: AttemptOwner) {
-    this.#deps = deps;
+    this.#scope = new Scope(deps.clock, (e) => this.#fault(e));
+    this.#deps = { ...deps, clock: this.#scope };
     this.#cfg = cfg;
     this.#owner = owner;
-    this.#guard = deps.clock.timer(`${cfg.name} stage`, () => this.#late());
+    this.#guard = this.#scope.timer(`${cfg.name} stage`, () => this.#late());
   }
 
   /** `nth` attempts so far: a server with several addresses gets another one each time. */
   begin(nth: number): void {
+    this.#scope.run(() => this.#begin(nth));
+  }
+  #begin(nth: number): void {
     this.#owner.onState("dialing");
     this.#stage({ name: "server", state: "busy", text: `looking up ${this.#cfg.server.host}` });
-    this.#deps.host.resolve(this.#cfg.server.host).then(
+    this.#scope.settle(
+      this.#deps.host.resolve(this.#cfg.server.host),
       (all) => this.#alive(() => {
         try {
           this.#eapTls = eapCredentials(this.#cfg, this.#deps.host);
@@ -95,15 +105,27 @@ export class Attempt {
   }
   /** Takes everything down, politely; onEnd follows within CLOSE_MS. Calling it again changes nothing. */
   fail(why: Failure): void {
+    this.#scope.run(() => this.#fail(why));
+  }
+  #fail(why: Failure): void {
     if (this.#why) return;
     this.#why = why;
     this.#guard.disarm();
-    const close = this.#deps.clock.timer(`${this.#cfg.name} close`, () => this.#end());
+    const close = this.#scope.timer(`${this.#cfg.name} close`, () => this.#end());
     close.arm(CLOSE_MS);
     this.#undo.push(() => close.disarm());
     // First no more packets into a tunnel that goes; then the layers say goodbye, uppermost first.
     this.#dropNet();
-    this.#detaching.then(() => this.#sayGoodbye(why), () => {});
+    this.#scope.settle(this.#detaching, () => this.#sayGoodbye(why), () => {});
+  }
+  /** Rule 7: it fails like any other; what goes wrong on its way down ends that without courtesy. */
+  #fault(e: unknown): void {
+    this.#log(e);
+    if (this.#why) this.#end();
+    else this.#fail(internal("system", e));
+  }
+  #log(e: unknown): void {
+    this.#deps.log.emit(faultEvent(this.#cfg.name, "an attempt of the link", e));
   }
 
   #sayGoodbye(why: Failure): void {
@@ -119,13 +141,22 @@ export class Attempt {
   #end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#guard.disarm();
-    this.ike?.close((this.#why as Failure).text);
-    const undo = this.#undo.reverse().map((f) => f());
-    Promise.allSettled(undo).then(() => this.#owner.onEnd(this.#why as Failure), () => {});
+    const why = this.#why as Failure;
+    const { tunnel } = this;
+    const undone: Promise<void>[] = [];
+    allOf(
+      (e) => this.#log(e), () => this.#guard.disarm(), () => this.ppp?.lowerDown(why), () => tunnel?.contain(() => tunnel.drop(why)),
+      () => this.ike?.close(why.text), ...this.#undo.reverse().map((f) => () => void undone.push(giveBack(f, (e) => this.#log(e)))),
+    );
+    Promise.all([...undone, this.#detaching]).then(() => this.#owner.onEnd(why), (e: unknown) => this.#log(e));
   }
   #alive(f: () => void): void {
     if (!this.#why) f();
+  }
+  /** Something of the host's is ours until the end, which may have been. */
+  #took(undo: () => void | Promise<void>): void {
+    if (this.#ended) void giveBack(undo, (e) => this.#log(e));
+    else this.#undo.push(undo);
   }
   #stage(s: Stage): void {
     if (s.state === "busy") this.#guard.arm(STAGE_MS);
@@ -141,7 +172,8 @@ export class Attempt {
     this.server = address;
     this.#stage({ name: "server", state: "ok", text: address === this.#cfg.server.host ? address : `${this.#cfg.server.host} is ${address}` });
     this.#stage({ name: "route", state: "busy", text: `looking for a route to ${address}` });
-    this.#deps.plane.net.pathTo(address).then(
+    this.#scope.settle(
+      this.#deps.plane.net.pathTo(address),
       (p) => this.#alive(() => this.#routed(p)),
       (e: unknown) => this.#alive(() => this.fail({ ...systemFailure(e), code: "no-route", text: `there is no route to the server ${address}: ${(e as Error).message}` })),
     );
@@ -151,9 +183,10 @@ export class Attempt {
     this.#path = path;
     this.#stage({ name: "route", state: "ok", text: `from ${path.local} by ${path.device}, MTU ${path.mtu}` });
     // Before anything can route into the link: the server itself stays outside of it.
-    this.#deps.plane.net.pinHostRoute(this.server).then(
+    this.#scope.settle(
+      this.#deps.plane.net.pinHostRoute(this.server),
       (undo) => {
-        this.#undo.push(undo);
+        this.#took(undo);
         this.#alive(() => this.#secure(path.local));
       },
       (e: unknown) => this.#alive(() => this.fail(systemFailure(e))),
@@ -163,9 +196,10 @@ export class Attempt {
   #secure(local: string): void {
     if (!needsIpsec(this.#cfg)) {
       this.#owner.onState("l2tp");
-      this.#deps.plane.l2tp.openClear({ address: isIp6(local) ? "::" : "0.0.0.0", port: this.#cfg.source_port }).then(
+      this.#scope.settle(
+        this.#deps.plane.l2tp.openClear({ address: isIp6(local) ? "::" : "0.0.0.0", port: this.#cfg.source_port }),
         (clear) => {
-          this.#undo.push(() => clear.close());
+          this.#took(() => clear.close());
           this.#alive(() => this.#connect(clear.remote({ address: this.server, port: this.#cfg.server.port })));
         },
         (e: unknown) => this.#alive(() => this.fail(systemFailure(e))),
@@ -185,11 +219,11 @@ export class Attempt {
         this.#connect(this.#deps.plane.l2tp.secureRemote(info.flow, port, this.#cfg.server.port));
       }),
       onRekeyed: (_, info) => this.#alive(() => this.#ikeFacts(info)),
-      onDown: (_, why) => {
+      onDown: (_, why) => this.#scope.run(() => {
         this.ike = null;
         this.#deps.l2tp.dropFlow(this.ikeInfo?.flow ?? 0, why);
         this.#alive(() => this.fail(why));
-      },
+      }),
     });
   }
   #manager(): IkeManager | null {
@@ -219,19 +253,19 @@ export class Attempt {
         this.#stage({ name: "l2tp", state: "busy", text: "placing the call" });
         this.call = t.placeCall(this.#cfg.call, { mru: mtu, sequencing: this.#cfg.sequencing }, {
           onUp: (call) => this.#alive(() => this.#dialUp(call, mtu)),
-          onDown: (_, why) => {
+          onDown: (_, why) => this.#scope.run(() => {
             this.call = null;
             this.ppp?.lowerDown(why);
             this.#alive(() => this.fail(why));
-          },
+          }),
         });
       }),
-      onDown: (_, why) => {
+      onDown: (_, why) => this.#scope.run(() => {
         this.tunnel = null;
         this.ppp?.lowerDown(why);
         if (this.#why) this.#end();
         else this.fail(why);
-      },
+      }),
       onCallRequest: () => ({ refuse: "this side places the calls" }),
     });
   }
@@ -254,11 +288,11 @@ export class Attempt {
         this.#agreed6 = ids && linkLocal(ids.local);
         this.#setIpv6();
       },
-      onDown: (why) => {
+      onDown: (why) => this.#scope.run(() => {
         this.ppp = null;
         if (this.#why) this.#closeTunnel(this.#why);
         else this.fail(why);
-      },
+      }),
     });
     this.ppp.start();
   }
@@ -267,7 +301,7 @@ export class Attempt {
     const net = this.net;
     this.net = null;
     this.local6 = null;
-    if (net) this.#detaching = net.detach().catch(() => {});
+    if (net) this.#detaching = giveBack(() => net.detach(), (e) => this.#log(e));
   }
   #addressed(call: Call, info: PppUp, mtu: number): void {
     this.pppInfo = info;
@@ -276,15 +310,13 @@ export class Attempt {
     this.mtu = Math.min(mtu, info.peerMru) - info.growth;
     const metric = this.#cfg.metric === 0 ? {} : { metric: this.#cfg.metric };
     const prefixes = this.#deps.routesElsewhere ? [] : [...(this.#cfg.routes ?? []), ...(this.#cfg.defaultroute ? ["0.0.0.0/0"] : [])];
-    this.#detaching.then(() => this.#deps.plane.net.attachClient(call.channel, {
-      ifname: deviceName(this.#cfg), mtu: this.mtu ?? mtu, local4: info.local, peer4: info.remote,
-      routes: prefixes.map((prefix) => ({ prefix, ...metric })), clampMss: true,
-    })).then(
+    this.#scope.settle(
+      this.#detaching.then(() => this.#deps.plane.net.attachClient(call.channel, {
+        ifname: deviceName(this.#cfg), mtu: this.mtu ?? mtu, local4: info.local, peer4: info.remote,
+        routes: prefixes.map((prefix) => ({ prefix, ...metric })), clampMss: true,
+      })),
       (net) => {
-        if (this.#why) {
-          net.detach().catch(() => {});
-          return;
-        }
+        if (this.#why) return void giveBack(() => net.detach(), (e) => this.#log(e));
         this.net = net;
         this.#guard.disarm();
         this.#stage({ name: "ip", state: "ok", text: `${info.local} to ${info.remote} on ${net.ifname}, MTU ${this.mtu}` });
@@ -300,7 +332,8 @@ export class Attempt {
     const local = this.#agreed6;
     if (net === null || this.local6 === local) return;
     this.local6 = local;
-    net.setIpv6(local).then(
+    this.#scope.settle(
+      net.setIpv6(local),
       () => {
         if (this.net === net) this.#deps.log.emit({ kind: "link.ipv6", link: this.#cfg.name, local: local ?? "" });
       },

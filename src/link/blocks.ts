@@ -21,7 +21,7 @@ export class Blocks {
   }
   async release(link: string): Promise<void> {
     const undo = this.#held.get(link);
-    this.#held.delete(link);
-    await undo?.();
+    await undo?.(); // what fails may be tried again
+    if (this.#held.get(link) === undo) this.#held.delete(link);
   }
 }

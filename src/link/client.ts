@@ -2,17 +2,22 @@
 import type { Timer } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import type { LinkState } from "../core/events.ts";
+import { faultEvent, internal } from "../core/fault.ts";
+import { Scope } from "../core/scope.ts";
 import { deviceName, guarded, needsIpsec } from "../config/cross.ts";
 import type { ClientConfig } from "../config/schema.ts";
 import { Attempt } from "./attempt.ts";
 import { Backoff, LASTING_FIRST } from "./backoff.ts";
 import type { LinkDeps } from "./deps.ts";
+import { giveBack } from "./give-back.ts";
 import { type ClientStatus, isoTime, type Stage, spiText } from "./status.ts";
+import { type News, Watchers } from "./watchers.ts";
 
 const STABLE_MS = 60_000; // a link that was up this long starts its back-off anew
 
 export class ClientLink {
   readonly cfg: ClientConfig;
+  readonly #scope: Scope;
   readonly #deps: LinkDeps;
   readonly #backoff: Backoff;
   readonly #retry: Timer;
@@ -27,14 +32,18 @@ export class ClientLink {
   #retryAt: number | null = null;
   #failedAt = 0;
   #stopped: (() => void)[] = [];
-  #watchers = new Set<(s: Stage | Failure | "up") => void>();
+  readonly #watchers: Watchers;
+  /** What it guards is blocked since the last start(). */
+  #blocks = false;
 
   constructor(deps: LinkDeps, cfg: ClientConfig) {
     this.#deps = deps;
     this.cfg = cfg;
     this.#backoff = new Backoff(deps.crypto, cfg.reconnect_min, cfg.reconnect_max);
-    this.#retry = deps.clock.timer(`${cfg.name} retry`, () => this.#begin());
-    this.#stable = deps.clock.timer(`${cfg.name} stable`, () => this.#backoff.reset());
+    this.#watchers = new Watchers(cfg.name, deps.log);
+    this.#scope = new Scope(deps.clock, (e) => this.#fault(e));
+    this.#retry = this.#scope.timer(`${cfg.name} retry`, () => this.#begin());
+    this.#stable = this.#scope.timer(`${cfg.name} stable`, () => this.#backoff.reset());
     this.#since = deps.host.wallClock();
   }
 
@@ -60,7 +69,7 @@ export class ClientLink {
     this.#backoff.anew();
     if (this.#error?.lasting !== true) {
       this.#retry.disarm();
-      return this.#begin();
+      return this.#scope.run(() => this.#begin());
     }
     const now = this.#deps.clock.now();
     this.#retryAt = Math.min(this.#retryAt, Math.max(now, this.#failedAt + LASTING_FIRST * 1000));
@@ -77,9 +86,17 @@ export class ClientLink {
     if (this.#attempt) return;
     this.#retry.disarm();
     this.#backoff.reset();
-    // While the link is wanted, packets for the networks behind it go into it or nowhere: never out in the clear by another route.
-    this.#deps.blocks.hold(this.cfg.name, guarded(this.cfg));
-    this.#begin();
+    this.#blocks = false;
+    this.#scope.run(() => this.#begin());
+  }
+  /** Rule 7: the attempt ends, and the next one comes as ever. */
+  #fault(e: unknown): void {
+    this.#log(e);
+    if (this.#attempt) this.#attempt.fail(internal("system", e));
+    else if (this.#wanted && !this.#retry.armed) this.#onEnd(internal("system", e));
+  }
+  #log(e: unknown): void {
+    this.#deps.log.emit(faultEvent(this.cfg.name, "a link", e));
   }
 
   /**
@@ -91,8 +108,8 @@ export class ClientLink {
     this.#retry.disarm();
     this.#retryAt = null;
     const finish = (): void => {
-      if (replaced || this.#wanted) done();
-      else this.#deps.blocks.release(this.cfg.name).then(done, done);
+      if (replaced || this.#wanted) return done();
+      giveBack(() => this.#deps.blocks.release(this.cfg.name), (e) => this.#log(e)).then(done).catch((e: unknown) => this.#log(e));
     };
     if (!this.#attempt) {
       this.#enter("down");
@@ -105,9 +122,8 @@ export class ClientLink {
   }
 
   /** Follows what happens from now on: stages, then "up" or a failure. Returns its end. */
-  watch(f: (s: Stage | Failure | "up") => void): () => void {
-    this.#watchers.add(f);
-    return () => void this.#watchers.delete(f);
+  watch(f: (news: News) => void): () => void {
+    return this.#watchers.add(f);
   }
   stages(): readonly Stage[] {
     return this.#stages;
@@ -116,6 +132,9 @@ export class ClientLink {
   #begin(): void {
     this.#retryAt = null;
     this.#stages = [];
+    // While the link is wanted, packets for the networks behind it go into it or nowhere: never out in the clear by another route.
+    if (!this.#blocks) this.#deps.blocks.hold(this.cfg.name, guarded(this.cfg));
+    this.#blocks = true;
     const attempt = new Attempt(this.#deps, this.cfg, {
       onState: (s) => this.#enter(s),
       onStage: (s) => this.#onStage(s),
@@ -127,9 +146,9 @@ export class ClientLink {
         this.#deps.log.emit({
           kind: "link.up", link: this.cfg.name, ifname: attempt.net?.ifname ?? "", local: info?.local ?? "", remote: info?.remote ?? "", dns: info?.dns ?? [],
         });
-        for (const w of this.#watchers) w("up");
+        this.#watchers.tell("up");
       },
-      onEnd: (why) => this.#onEnd(why),
+      onEnd: (why) => this.#scope.run(() => this.#onEnd(why)),
     });
     this.#attempt = attempt;
     attempt.begin(this.#attempts++);
@@ -139,7 +158,7 @@ export class ClientLink {
     const at = this.#stages.findIndex((x) => x.name === s.name);
     if (at < 0) this.#stages.push(s);
     else this.#stages[at] = s;
-    for (const w of this.#watchers) w(s);
+    this.#watchers.tell(s);
   }
 
   #onEnd(why: Failure): void {
@@ -157,7 +176,7 @@ export class ClientLink {
       this.#deps.log.emit({ kind: "link.retry", link: this.cfg.name, inSeconds: Math.round(ms / 100) / 10 });
     }
     for (const f of this.#stopped.splice(0)) f();
-    for (const w of this.#watchers) w(why);
+    this.#watchers.tell(why);
   }
 
   #enter(state: LinkState): void {

@@ -86,10 +86,10 @@ export class DemandNet implements PacketLine {
   close(): Promise<void> {
     this.#waiting = [];
     this.#line = null;
-    return this.#after(() => {
+    return this.#after(async () => {
       const net = this.#net;
-      this.#net = null;
-      return net ? net.detach() : Promise.resolve();
+      await net?.detach(); // what fails is tried again
+      if (this.#net === net) this.#net = null;
     });
   }
 
@@ -118,8 +118,9 @@ export class DemandNet implements PacketLine {
   #attach(cfg: IpConfig): Promise<void> {
     if (this.#net && JSON.stringify(cfg) === JSON.stringify(this.#cfg)) return Promise.resolve();
     const old = this.#net;
-    this.#net = null;
-    return (old ? old.detach() : Promise.resolve()).then(() => this.#deps.net.attachLine(this, cfg)).then((net) => {
+    return (old ? old.detach() : Promise.resolve()).then(() => {
+      if (this.#net === old) this.#net = null;
+    }).then(() => this.#deps.net.attachLine(this, cfg)).then((net) => {
       this.#net = net;
       this.#cfg = cfg;
     });

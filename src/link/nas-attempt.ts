@@ -7,6 +7,8 @@ import type { Failure } from "../core/errors.ts";
 import type { LinkState } from "../core/events.ts";
 import { linkLocal } from "../core/addr.ts";
 import { inQuotes } from "../core/words.ts";
+import { faultEvent, internal } from "../core/fault.ts";
+import { allOf, Scope } from "../core/scope.ts";
 import { nasDevice } from "../config/cross.ts";
 import type { NasConfig } from "../config/nasdial.ts";
 import type { UserConfig } from "../config/schema.ts";
@@ -22,6 +24,7 @@ import type { PppUp } from "../ppp/api.ts";
 import { accountName } from "../ppp/auth/mschapv2.ts";
 import { PppSession } from "../ppp/session.ts";
 import { type LinkDeps, systemFailure } from "./deps.ts";
+import { giveBack } from "./give-back.ts";
 import { answerSettings, dialSettings, netdevOf, pppCaller, pppNas } from "./nas-settings.ts";
 import type { Stage } from "./status.ts";
 import { SerialChannel } from "./serial-channel.ts";
@@ -45,6 +48,8 @@ export interface NasOwner {
 }
 
 export class NasAttempt {
+  /** Whatever comes in from outside; an unexpected error in it ends the attempt. */
+  readonly #scope: Scope;
   readonly #deps: NasDeps;
   readonly #cfg: NasConfig;
   readonly #phone: string | null;
@@ -74,23 +79,30 @@ export class NasAttempt {
   #eapTls: EapTlsCredentials | null = null;
 
   constructor(deps: NasDeps, cfg: NasConfig, phone: string | null, owner: NasOwner) {
-    this.#deps = deps;
+    this.#scope = new Scope(deps.clock, (e) => this.#fault(e));
+    this.#deps = { ...deps, clock: this.#scope };
     this.#cfg = cfg;
     this.#phone = phone;
     this.#owner = owner;
-    this.#close = deps.clock.timer(`${cfg.name} close`, () => this.#hangUpNow());
+    this.#close = this.#scope.timer(`${cfg.name} close`, () => this.#hangUpNow());
   }
   get user(): string | null {
     return this.#user?.name ?? null;
   }
 
   begin(): void {
+    this.#scope.run(() => this.#begin());
+  }
+  #begin(): void {
     const { device, baud, flow } = this.#cfg;
     this.#owner.onState("dialing");
     this.#owner.onStage({ name: "line", state: "busy", text: `opening ${device}` });
-    this.#deps.serial.open(device, { baud, flow }).then(
+    this.#scope.settle(
+      this.#deps.serial.open(device, { baud, flow }),
       (port) => {
-        if (this.#why) port.close();
+        this.#port = port;
+        if (this.#ended) port.close();
+        else if (this.#why) this.#end();
         else this.#opened(port);
       },
       (e: unknown) => this.#alive(() => this.fail(systemFailure(e))),
@@ -103,16 +115,28 @@ export class NasAttempt {
    */
   fail(why: Failure, politely = true): void {
     this.#politely &&= politely;
+    this.#scope.run(() => this.#fail(why));
+  }
+  #fail(why: Failure): void {
     if (this.#why) return;
     this.#why = why;
+    this.#close.arm(CLOSE_MS);
     this.#talker?.stop();
     if (this.#connected) this.#owner.onState("stopping");
-    this.#close.arm(CLOSE_MS);
     this.#dropNet();
-    this.#detaching.then(() => {
+    this.#scope.settle(this.#detaching, () => {
       if (this.ppp) this.ppp.stop(why); // its onDown goes on
       else this.#hangUpNow();
     }, () => {});
+  }
+  /** Rule 7: it fails like any other; what goes wrong on its way down ends that without courtesy. */
+  #fault(e: unknown): void {
+    this.#log(e);
+    if (this.#why) this.#end();
+    else this.#fail(internal("system", e));
+  }
+  #log(e: unknown): void {
+    this.#deps.log.emit(faultEvent(this.#cfg.name, "a call of the line", e));
   }
   #alive(f: () => void): void {
     if (!this.#why) f();
@@ -120,14 +144,13 @@ export class NasAttempt {
   }
 
   #opened(port: SerialPort): void {
-    this.#port = port;
     const { clock } = this.#deps;
     const cfg = this.#cfg;
-    port.onData = (chunk) => this.#input(chunk);
-    port.onGone = (why) => this.#gone(failure("device-gone", why));
-    port.onCarrier = (on) => {
+    port.onData = (chunk) => this.#scope.run(() => this.#input(chunk));
+    port.onGone = (why) => this.#scope.run(() => this.#gone(failure("device-gone", why)));
+    port.onCarrier = (on) => this.#scope.run(() => {
       if (!on && this.#connected) this.#gone(failure("carrier-lost", "the other side hung up, or the line broke: the carrier is gone"));
-    };
+    });
     this.#owner.onStage({ name: "line", state: "ok", text: `${cfg.device} at ${cfg.baud} bit/s` });
     const owner: DialOwner = {
       onStep: (step, sent) => {
@@ -212,7 +235,7 @@ export class NasAttempt {
         this.#agreed6 = ids && linkLocal(ids.local);
         this.#setIpv6();
       },
-      onDown: (why) => {
+      onDown: (why) => this.#scope.run(() => {
         this.ppp = null;
         this.#dropNet();
         if (!this.#why && this.#politely) this.#owner.onState("stopping");
@@ -220,7 +243,7 @@ export class NasAttempt {
         const left = why.code === "loop" && cfg.line === "modem";
         this.#why ??= left ? failure("carrier-lost", "the modem has left the call: it returns what is sent to it") : why;
         this.#hangUpNow();
-      },
+      }),
     });
     this.ppp.start();
     if (cfg.line === "modem" && port.carrier === null) {
@@ -258,12 +281,10 @@ export class NasAttempt {
     const mtu = Math.min(cfg.mtu, info.peerMru) - info.growth;
     this.mtu = mtu;
     const to = { mtu, local4: info.local, peer4: info.remote };
-    this.#detaching.then(() => this.#owner.attach(channel, netdevOf(cfg, to, this.#deps.routesElsewhere ? null : (this.#user?.routes ?? [])))).then(
+    this.#scope.settle(
+      this.#detaching.then(() => this.#owner.attach(channel, netdevOf(cfg, to, this.#deps.routesElsewhere ? null : (this.#user?.routes ?? [])))),
       (net) => {
-        if (this.#why || this.pppInfo !== info) {
-          net.detach().catch(() => {});
-          return;
-        }
+        if (this.#why || this.pppInfo !== info) return void giveBack(() => net.detach(), (e) => this.#log(e));
         this.net = net;
         channel.attach(net);
         this.#owner.onStage({ name: "ip", state: "ok", text: `${info.local} to ${info.remote} on ${net.ifname}, MTU ${mtu}` });
@@ -278,9 +299,9 @@ export class NasAttempt {
     this.net = null;
     this.local6 = null;
     this.pppInfo = null;
+    if (net) this.#detaching = giveBack(() => net.detach(), (e) => this.#log(e));
     this.channel?.attach(null);
     this.channel?.setIpv6(false);
-    if (net) this.#detaching = net.detach().catch(() => {});
   }
 
   /** IPv6 comes and goes by itself; a call without it is a call. */
@@ -290,7 +311,8 @@ export class NasAttempt {
     if (!net || this.local6 === local) return;
     this.local6 = local;
     channel?.setIpv6(local !== null);
-    net.setIpv6(local).then(
+    this.#scope.settle(
+      net.setIpv6(local),
       () => {
         if (this.net === net) this.#deps.log.emit({ kind: "link.ipv6", link: this.#cfg.name, local: local ?? "" });
       },
@@ -315,13 +337,13 @@ export class NasAttempt {
   #end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#close.disarm();
-    this.#talker?.stop();
-    this.#hangUp?.stop();
-    this.#carrier?.stop();
-    this.#port?.close();
-    if (this.#connected) this.#deps.log.emit({ kind: "modem.hung-up", link: this.#cfg.name });
     const why = this.#why ?? failure("ended", "the call ended");
-    this.#detaching.then(() => this.#owner.onEnd(why), () => {});
+    const port = this.#port;
+    allOf(
+      (e) => this.#log(e), () => this.#close.disarm(), () => this.#talker?.stop(), () => this.#hangUp?.stop(), () => this.#carrier?.stop(),
+      () => this.ppp?.lowerDown(why), () => this.channel?.close(), () => port && void giveBack(() => port.close(), (e) => this.#log(e)),
+    );
+    if (this.#connected) this.#deps.log.emit({ kind: "modem.hung-up", link: this.#cfg.name });
+    this.#detaching.then(() => this.#owner.onEnd(why)).catch((e: unknown) => this.#log(e));
   }
 }

@@ -5,8 +5,9 @@
 //                                                              +---- pause <------+    idle without demand: down
 import type { Timer } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
-import { SystemError } from "../core/errors.ts";
 import type { LinkState } from "../core/events.ts";
+import { faultEvent, internal } from "../core/fault.ts";
+import { Scope } from "../core/scope.ts";
 import { nasDevice } from "../config/cross.ts";
 import type { NasConfig } from "../config/nasdial.ts";
 import type { UserConfig } from "../config/schema.ts";
@@ -14,10 +15,12 @@ import { Redial } from "../modem/redial.ts";
 import { Backoff } from "./backoff.ts";
 import { DemandNet, PLACEHOLDER } from "./demand.ts";
 import { systemFailure } from "./deps.ts";
+import { giveBack } from "./give-back.ts";
 import { Hold } from "./hold.ts";
 import { NasAttempt, type NasDeps } from "./nas-attempt.ts";
 import { netdevOf } from "./nas-settings.ts";
 import { isoTime, type NasStatus, type Stage } from "./status.ts";
+import { type News, Watchers } from "./watchers.ts";
 
 /** A NAS is ready for the next caller at once, but not in a circle. */
 const ANSWER_AGAIN_MS = 1000;
@@ -26,6 +29,7 @@ const IDLE_LOOKS = 10;
 
 export class NasLink {
   readonly cfg: NasConfig;
+  readonly #scope: Scope;
   readonly #deps: NasDeps;
   readonly #users: () => readonly UserConfig[];
   readonly #retry: Timer;
@@ -47,7 +51,7 @@ export class NasLink {
   #error: Failure | null = null;
   #retryAt: number | null = null;
   #stopped: (() => void)[] = [];
-  readonly #watchers = new Set<(s: Stage | Failure | "up") => void>();
+  readonly #watchers: Watchers;
 
   /** `users` may call, role = answer. */
   constructor(deps: NasDeps, cfg: NasConfig, users: () => readonly UserConfig[]) {
@@ -55,17 +59,19 @@ export class NasLink {
     this.cfg = cfg;
     this.#users = users;
     this.#redial = this.#newRedial();
-    this.#retry = deps.clock.timer(`${cfg.name} redial`, () => {
+    this.#watchers = new Watchers(cfg.name, deps.log);
+    this.#scope = new Scope(deps.clock, (e) => this.#fault(e));
+    this.#retry = this.#scope.timer(`${cfg.name} redial`, () => {
       this.#retryAt = null;
       this.#next();
     });
-    this.#idle = deps.clock.timer(`${cfg.name} idle`, () => this.#lookForTraffic());
-    this.#hold = new Hold(deps, cfg.name, cfg.hold ?? [], () => this.#holdChanged());
+    this.#idle = this.#scope.timer(`${cfg.name} idle`, () => this.#lookForTraffic());
+    this.#hold = new Hold({ ...deps, clock: this.#scope }, cfg.name, cfg.hold ?? [], () => this.#holdChanged());
     this.#demand = cfg.demand ? new DemandNet({ clock: deps.clock, net: deps.plane.net }, netdevOf(cfg, { mtu: cfg.mtu, ...PLACEHOLDER }, deps.routesElsewhere ? null : []), {
-      onWanted: () => {
+      onWanted: () => this.#scope.run(() => {
         if (this.#retryAt === null) this.#next();
-      },
-      onLost: (why) => this.#later({ layer: "system", code: "netdev", text: why }),
+      }),
+      onLost: (why) => this.#scope.run(() => this.#later({ layer: "system", code: "netdev", text: why })),
     }) : null;
     this.#backoff = new Backoff(deps.crypto, cfg.reconnect_min, cfg.reconnect_max);
     this.#since = deps.host.wallClock();
@@ -87,6 +93,18 @@ export class NasLink {
    * With demand the first start only makes the netdev. Never in the times of hold.
    */
   start(): void {
+    this.#scope.run(() => this.#start());
+  }
+  /** Rule 7: the call ends, and the next one comes as ever. */
+  #fault(e: unknown): void {
+    this.#log(e);
+    if (this.#attempt) this.#attempt.fail(internal("system", e));
+    else if (this.#wanted && !this.#retry.armed) this.#later(internal("system", e));
+  }
+  #log(e: unknown): void {
+    this.#deps.log.emit(faultEvent(this.cfg.name, "a line", e));
+  }
+  #start(): void {
     if (this.#wanted) this.#now = true;
     else {
       this.#redial = this.#newRedial();
@@ -117,9 +135,8 @@ export class NasLink {
     this.#attempt.fail({ layer: "config", code: "stopped", text }, false);
   }
   /** Follows what happens from now on: stages, then "up" or a failure. Returns its end. */
-  watch(f: (s: Stage | Failure | "up") => void): () => void {
-    this.#watchers.add(f);
-    return () => void this.#watchers.delete(f);
+  watch(f: (news: News) => void): () => void {
+    return this.#watchers.add(f);
   }
   stages(): readonly Stage[] {
     return this.#stages;
@@ -133,7 +150,8 @@ export class NasLink {
     }, this.#deps.crypto);
   }
   #closeNet(done: () => void): void {
-    if (this.#demand) this.#demand.close().then(done, done);
+    const net = this.#demand;
+    if (net) giveBack(() => net.close(), (e) => this.#log(e)).then(done).catch((e: unknown) => this.#log(e));
     else done();
   }
 
@@ -144,12 +162,12 @@ export class NasLink {
     const net = this.#demand;
     if (net) net.held = held !== null;
     if (net && !net.isOpen) {
-      net.open().then(() => {
+      this.#scope.settle(net.open(), () => {
         this.#backoff.reset();
         this.#next();
-      }, (e: unknown) => {
-        if (!(e instanceof SystemError)) throw e;
-        if (!this.#attempt) this.#later(systemFailure(e));
+      }, (e) => {
+        const why = systemFailure(e);
+        if (!this.#attempt) this.#later(why);
       });
     } else if (held) this.#standBy(`on hold until ${held.until}`);
     else if (net && !this.#now && !net.wanted) this.#standBy(`waits for a packet on ${nasDevice(this.cfg)}`);
@@ -177,10 +195,10 @@ export class NasLink {
         this.#deps.log.emit({
           kind: "link.up", link: this.cfg.name, ifname: attempt.net?.ifname ?? "", local: info?.local ?? "", remote: info?.remote ?? "", dns: info?.dns ?? [],
         });
-        for (const w of this.#watchers) w("up");
+        this.#watchers.tell("up");
       },
       attach: (line, cfg) => (this.#demand ? this.#demand.connect(line, cfg) : this.#deps.plane.net.attachLine(line, cfg)),
-      onEnd: (why) => this.#onEnd(why),
+      onEnd: (why) => this.#scope.run(() => this.#onEnd(why)),
       users: () => this.#users(),
       onPin: (right) => {
         this.#pinSpent = !right;
@@ -194,7 +212,7 @@ export class NasLink {
     const at = this.#stages.findIndex((x) => x.name === s.name);
     if (at < 0) this.#stages.push(s);
     else this.#stages[at] = s;
-    for (const w of this.#watchers) w(s);
+    this.#watchers.tell(s);
   }
   #onEnd(why: Failure): void {
     this.#attempt = null;
@@ -211,7 +229,7 @@ export class NasLink {
     }
     this.#down(why, ms);
     for (const f of this.#stopped.splice(0)) f();
-    for (const w of this.#watchers) w(why);
+    this.#watchers.tell(why);
   }
   /** A caller who hangs up, or cannot log in, is no reason for a NAS to wait; a device that is missing is. */
   #pause(why: Failure): number | null {

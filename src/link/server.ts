@@ -4,13 +4,17 @@ import { linkLocal } from "../core/addr.ts";
 import { type Failure, SystemError } from "../core/errors.ts";
 import { sameBytes } from "../core/text.ts";
 import type { LinkState } from "../core/events.ts";
+import { faultEvent, internal } from "../core/fault.ts";
+import { allOf, Scope } from "../core/scope.ts";
 import { deviceName, needsIpsec } from "../config/cross.ts";
 import type { ServerConfig, UserConfig } from "../config/schema.ts";
 import type { FlowId, L2tpRemote, ServerInterface } from "../dataplane/dataplane.ts";
 import type { IkeConnection, IkeInfo } from "../ike/types.ts";
 import type { CallAnswer, TunnelAnswer } from "../l2tp/api.ts";
 import { originOfRemote } from "../l2tp/origin.ts";
+import type { Tunnel } from "../l2tp/tunnel.ts";
 import { type LinkDeps, systemFailure } from "./deps.ts";
+import { giveBack } from "./give-back.ts";
 import { MPPE_GROWTH } from "../ppp/api.ts";
 import { freshId, type SharedIds } from "../ppp/ipv6cp.ts";
 import { Session, type SessionHost } from "./session.ts";
@@ -29,13 +33,14 @@ const CLOSE_MS = 1500;
 
 export class ServerLink {
   readonly cfg: ServerConfig;
+  readonly #scope: Scope;
   readonly #deps: LinkDeps;
   readonly #users: () => readonly UserConfig[];
   readonly #reopen: Timer;
   readonly #flows = new Map<FlowId, IkeInfo>();
   readonly #sessions: Sessions;
   readonly #sessionHost: SessionHost;
-  readonly #tunnels = new Set<{ close(why: Failure): void }>();
+  readonly #tunnels = new Set<Tunnel>();
   /** The netdev's interface identifier is the same for all users; each of theirs is one user's. */
   readonly #ids: SharedIds;
   #state: LinkState = "down";
@@ -54,7 +59,8 @@ export class ServerLink {
     this.cfg = cfg;
     this.#users = users;
     this.#since = deps.host.wallClock();
-    this.#reopen = deps.clock.timer(`${cfg.name} reopen`, () => this.#open());
+    this.#scope = new Scope(deps.clock, (e) => this.#fault(e));
+    this.#reopen = this.#scope.timer(`${cfg.name} reopen`, () => this.#open());
     this.#sessions = new Sessions(cfg, users());
     this.#ids = { local: freshId(deps.crypto), taken: (id) => this.#sessions.some((s) => s.id6 !== null && sameBytes(s.id6, id)) };
     this.#answer = {
@@ -86,7 +92,32 @@ export class ServerLink {
   start(): void {
     if (this.#wanted) return;
     this.#wanted = true;
-    this.#open();
+    this.#scope.run(() => this.#open());
+  }
+  /** Rule 7. What belongs to a peer, a tunnel or a session ends those; what is left is opening and closing the server itself. */
+  #fault(e: unknown): void {
+    this.#log(e);
+    void this.#shut();
+    if (this.#wanted) this.#failed(internal("system", e));
+  }
+  #log(e: unknown): void {
+    this.#deps.log.emit(faultEvent(this.cfg.name, "a server", e));
+  }
+  #failed(why: Failure): void {
+    this.#error = why;
+    this.#enter("down");
+    this.#deps.log.emit({ kind: "link.down", link: this.cfg.name, layer: why.layer, code: why.code, text: why.text });
+    if (this.#wanted) this.#reopen.arm(REOPEN_MS);
+  }
+  /** Gives back the netdev and whatever listens: IKE deletes go out here, after L2TP has said goodbye. */
+  #shut(): Promise<void> {
+    allOf((e) => this.#log(e), ...this.#closers.splice(0));
+    return this.#closeNet();
+  }
+  #closeNet(): Promise<void> {
+    const net = this.#net;
+    this.#net = null;
+    return net ? giveBack(() => net.close(), (e) => this.#log(e)) : Promise.resolve();
   }
   #open(): void {
     const cfg = this.cfg;
@@ -102,29 +133,22 @@ export class ServerLink {
           // In the clear on purpose: the configuration says ipsec = off.
           return { net, close: await this.#openClear() };
         } catch (e) {
-          await net.close();
+          await giveBack(() => net.close(), (again) => this.#log(again));
           throw e;
         }
       });
-    opening.then(
+    this.#scope.settle(
+      opening,
       ({ net, close }) => {
-        if (!this.#wanted) {
-          close?.();
-          net.close().catch(() => {});
-          return;
-        }
         this.#net = net;
         if (close) this.#closers.push(close);
-        else this.#answerIke();
+        if (!this.#wanted) return void this.#shut();
+        if (!close) this.#answerIke();
         this.#error = null;
         this.#enter("up");
         this.#deps.log.emit({ kind: "link.up", link: cfg.name, ifname: net.ifname, local: cfg.local_ip, remote: "", dns: cfg.dns ?? [] });
       },
-      (e: unknown) => {
-        this.#error = systemFailure(e);
-        this.#deps.log.emit({ kind: "link.down", link: cfg.name, ...this.#error });
-        if (this.#wanted) this.#reopen.arm(REOPEN_MS);
-      },
+      (e) => this.#failed(systemFailure(e)),
     );
   }
   /** On `listen`, or in both families as far as the machine has them. Resolves to what closes it. */
@@ -202,24 +226,23 @@ export class ServerLink {
     const why: Failure = { layer: "config", code: "stopped", text };
     let finished = false;
     // First no more packets into tunnels that go; and thousands of routes go with the netdev at once.
-    const net = this.#net;
-    this.#net = null;
-    const closed = Promise.resolve(net?.close()).catch(() => {});
+    const closed = this.#closeNet();
     const guard = this.#deps.clock.timer(`${this.cfg.name} close`, () => finish());
     const finish = (): void => {
       if (finished) return;
       finished = true;
       guard.disarm();
       this.#quiet = null;
-      for (const c of this.#closers.splice(0)) c(); // IKE deletes go out here, after L2TP has said goodbye
+      allOf((e) => this.#log(e), ...this.#closers.splice(0)); // IKE deletes go out here, after L2TP has said goodbye
       closed.then(() => {
         this.#enter("down");
         done();
-      }, () => {});
+      }).catch((e: unknown) => this.#log(e));
     };
     // A StopCCN ends every call of its tunnel, and PPP with it (RFC 2661 §6.4): one goodbye for each peer.
-    for (const t of this.#tunnels) t.close(why);
-    for (const s of this.#sessions.all()) s.end(why);
+    allOf(
+      (e) => this.#log(e), ...[...this.#tunnels].map((t) => () => t.contain(() => t.close(why))), ...[...this.#sessions.all()].map((s) => () => s.end(why)),
+    );
     if (this.#tunnels.size === 0) finish();
     else {
       this.#quiet = finish;

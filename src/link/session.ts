@@ -2,6 +2,8 @@
 import { linkLocal } from "../core/addr.ts";
 import type { Timer } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
+import { faultEvent, internal } from "../core/fault.ts";
+import { allOf, Scope } from "../core/scope.ts";
 import type { ServerConfig, UserConfig } from "../config/schema.ts";
 import type { L2tpRemote, ServerInterface, UserInterface } from "../dataplane/dataplane.ts";
 import type { CallOwner } from "../l2tp/api.ts";
@@ -11,6 +13,7 @@ import type { SharedIds } from "../ppp/ipv6cp.ts";
 import { accountName } from "../ppp/auth/mschapv2.ts";
 import { PppSession } from "../ppp/session.ts";
 import { type LinkDeps, systemFailure } from "./deps.ts";
+import { giveBack } from "./give-back.ts";
 import { pppServer } from "./settings.ts";
 import { isoTime, type SessionStatus } from "./status.ts";
 
@@ -35,6 +38,8 @@ let lastId = 0; // for people and the control API; not a secret, never on the wi
 export class Session {
   readonly id = ++lastId;
   readonly callOwner: CallOwner;
+  /** What comes in but not by the call: an unexpected error in it ends the session. */
+  readonly #scope: Scope;
   readonly #deps: LinkDeps;
   readonly #host: SessionHost;
   readonly #cfg: ServerConfig;
@@ -58,7 +63,8 @@ export class Session {
   #detaching: Promise<void> = Promise.resolve();
 
   constructor(deps: LinkDeps, host: SessionHost, at: { readonly server: ServerInterface; readonly remote: L2tpRemote; readonly mtu: number }) {
-    this.#deps = deps;
+    this.#scope = new Scope(deps.clock, (e) => this.#fault(e));
+    this.#deps = { ...deps, clock: this.#scope };
     this.#host = host;
     this.#cfg = host.cfg;
     this.#server = at.server;
@@ -108,11 +114,11 @@ export class Session {
         this.#id6 = ids?.remote ?? null;
         this.#setIpv6();
       },
-      onDown: (why) => {
+      onDown: (why) => this.#scope.run(() => {
         this.#ppp = null;
         this.#leave(why);
-        this.#call?.close(why);
-      },
+        this.#closeCall(why);
+      }),
     });
     this.#ppp.start();
   }
@@ -124,12 +130,10 @@ export class Session {
     const ip = this.#ip;
     const user = this.#config;
     if (ip === null || user === null) return this.end({ layer: "ppp", code: "no-address", text: "PPP came up without an admitted user" });
-    this.#detaching.then(() => this.#server.attach(call.channel, ip, (user.routes ?? []).map((prefix) => ({ prefix })))).then(
+    this.#scope.settle(
+      this.#detaching.then(() => this.#server.attach(call.channel, ip, (user.routes ?? []).map((prefix) => ({ prefix })))),
       (net) => {
-        if (this.#gone || this.#ip !== ip) {
-          net.detach().catch(() => {});
-          return;
-        }
+        if (this.#gone || this.#ip !== ip) return void giveBack(() => net.detach(), (e) => this.#log(e));
         this.#net = net;
         this.#since = this.#deps.host.wallClock();
         this.#announced = true;
@@ -146,7 +150,7 @@ export class Session {
     const peer = this.#id6 && linkLocal(this.#id6);
     if (!net || this.#ip6 === peer) return;
     this.#ip6 = peer;
-    net.setIpv6(peer).catch((e: unknown) => {
+    this.#scope.settle(net.setIpv6(peer), () => {}, (e) => {
       if (this.#net === net) this.#ip6 = null;
       this.#deps.log.emit({ kind: "daemon.warning", link: this.#cfg.name, text: `no IPv6 for user ${this.user ?? ""}: ${systemFailure(e).text}` });
     });
@@ -155,15 +159,34 @@ export class Session {
   /** Ends the session politely: PPP, then the call. */
   end(why: Failure): void {
     // The address is free from now on: the same user may be calling again, and must not wait for our goodbye.
+    this.#scope.run(() => {
+      this.#leave(why);
+      if (this.#ppp) this.#ppp.stop(why);
+      else this.#closeCall(why);
+    });
+  }
+  #closeCall(why: Failure): void {
+    const call = this.#call;
+    call?.contain(() => call.close(why));
+  }
+  /** Rule 7. */
+  #fault(e: unknown): void {
+    this.#log(e);
+    const why = internal("ppp", e);
     this.#leave(why);
-    if (this.#ppp) this.#ppp.stop(why);
-    else this.#call?.close(why);
+    this.#ppp?.lowerDown(why);
+    this.#closeCall(why);
+  }
+  #log(e: unknown): void {
+    this.#deps.log.emit(faultEvent(this.#cfg.name, "a session", e));
   }
 
   /** Ends the session at once: the call, and no goodbye in PPP. */
   drop(why: Failure): void {
-    this.#leave(why);
-    this.#call?.close(why);
+    this.#scope.run(() => {
+      this.#leave(why);
+      this.#closeCall(why);
+    });
   }
 
   #arm(): void {
@@ -179,26 +202,23 @@ export class Session {
 
   #callDown(why: Failure): void {
     this.#call = null;
-    this.#ppp?.lowerDown(why);
-    this.#leave(why);
     if (this.#gone) return;
     this.#gone = true;
-    this.#host.gone(this);
+    allOf((e) => this.#log(e), () => this.#ppp?.lowerDown(why), () => this.#leave(why), () => this.#host.gone(this));
   }
   #leave(why: Failure): void {
-    this.#disarm();
-    this.#dropNet();
-    if (this.#announced) {
-      this.#announced = false;
-      this.#deps.log.emit({ kind: "session.down", link: this.#cfg.name, user: this.user ?? "", ip: this.#ip ?? "", session: this.id, code: why.code, text: why.text });
-    }
-    this.#releaseIp();
+    const announced = this.#announced;
+    this.#announced = false;
+    allOf((e) => this.#log(e), () => this.#disarm(), () => this.#dropNet(), () => announced && this.#tellDown(why), () => this.#releaseIp());
+  }
+  #tellDown(why: Failure): void {
+    this.#deps.log.emit({ kind: "session.down", link: this.#cfg.name, user: this.user ?? "", ip: this.#ip ?? "", session: this.id, code: why.code, text: why.text });
   }
   #dropNet(): void {
     const net = this.#net;
     this.#net = null;
     this.#ip6 = null;
-    if (net) this.#detaching = net.detach().catch(() => {});
+    if (net) this.#detaching = giveBack(() => net.detach(), (e) => this.#log(e));
   }
   #releaseIp(): void {
     const ip = this.#ip;

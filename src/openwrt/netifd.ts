@@ -9,6 +9,8 @@ import type { NasConfig } from "../config/nasdial.ts";
 import type { ClientConfig } from "../config/schema.ts";
 import { isIp6, parsePrefix } from "../core/addr.ts";
 import type { Event, EventLog } from "../core/events.ts";
+import { faultEvent } from "../core/fault.ts";
+import { contain } from "../core/scope.ts";
 import type { ClientStatus, NasStatus } from "../link/status.ts";
 import { addAlias, removeAlias } from "./alias.ts";
 import { toTable } from "./ubus.ts";
@@ -97,7 +99,7 @@ export class Netifd {
   /** From now on, also while the bus is away, for when it comes: netifd that comes later, and wan coming up, which ends every pause between attempts. */
   async watch(): Promise<void> {
     await this.#bus.listen("ubus.object.add", (_, e) => {
-      if (e["path"] === NETIFD) this.sync(true).catch((why: unknown) => this.#log.emit({ kind: "daemon.warning", link: "", text: String(why) }));
+      if (e["path"] === NETIFD) this.sync(true).catch((why: unknown) => this.#fault(NETIFD, why));
     });
     await this.#bus.listen(NETIFD, (_, e) => {
       const name = e["interface"];
@@ -116,17 +118,17 @@ export class Netifd {
     for (const i of Array.isArray(list) ? (list as readonly Table[]) : []) {
       const name = i["interface"];
       if (!PROTOS.includes(i["proto"]) || typeof name !== "string") continue;
-      const wanted = i["up"] === true || i["pending"] === true;
-      const state = this.#status(name)?.state ?? "down";
-      if (i["up"] === true && this.#place(name) === null) this.#lost(name);
-      if (wanted) {
-        this.#quietly(() => this.setup(name, true));
-        continue;
-      }
-      if (starting) continue;
-      this.#wanted.delete(name);
-      if (state !== "down" || this.#place(name) !== null || this.#links.broken(name) !== null) this.#quietly(() => this.#links.down(name));
+      contain(() => this.#align(name, i, starting), (e) => this.#fault(name, e));
     }
+  }
+  #align(name: string, i: Table, starting: boolean): void {
+    const wanted = i["up"] === true || i["pending"] === true;
+    const state = this.#status(name)?.state ?? "down";
+    if (i["up"] === true && this.#place(name) === null) this.#lost(name);
+    if (wanted) return this.#quietly(() => this.setup(name, true));
+    if (starting) return;
+    this.#wanted.delete(name);
+    if (state !== "down" || this.#place(name) !== null || this.#links.broken(name) !== null) this.#quietly(() => this.#links.down(name));
   }
 
   /** netifd sets the interface up. Throws RequestRefused; what is wrong with its configuration is told to netifd too. */
@@ -181,7 +183,7 @@ export class Netifd {
         await this.#ask(what, { interface: name });
         done();
       }
-    }, () => {});
+    }).catch((e: unknown) => this.#fault(name, e));
   }
 
   #onEvent(e: Event): void {
@@ -207,11 +209,11 @@ export class Netifd {
     if (cfg.proto === "nasdial" && s.kind === "nas") this.#notify(legUpdate(name, cfg, s, keep));
     else if (cfg.proto === "l2tpsec" && s.kind === "client") this.#notify(linkUpdate(name, cfg, s, keep));
     else return;
-    if (cfg.ipv6 === "auto" && s.local_ip6 !== null) addAlias(this.#bus, name, this.#zoneOf(name)).catch(() => {});
+    if (cfg.ipv6 === "auto" && s.local_ip6 !== null) addAlias(this.#bus, name, this.#zoneOf(name)).catch((e: unknown) => this.#fault(name, e));
   }
   #ipv6(name: string, on: boolean): void {
     this.#up(name, false);
-    if (!on) removeAlias(this.#bus, name).catch(() => {});
+    if (!on) removeAlias(this.#bus, name).catch((e: unknown) => this.#fault(name, e));
   }
   #lost(name: string): void {
     this.#notify({ action: ACTION.update, "link-up": false, interface: name });
@@ -240,7 +242,7 @@ export class Netifd {
       if (s?.["up"] === true || s?.["pending"] === true) this.#quietly(() => this.#start(name));
       else if (over && s !== null) return this.#ask("up", { interface: name });
       return null;
-    }, () => {});
+    }).catch((e: unknown) => this.#fault(name, e));
   }
   #start(name: string): void {
     const why = this.#links.broken(name);
@@ -266,7 +268,11 @@ export class Netifd {
   }
   #notify(t: Table): void {
     // During a teardown netifd refuses, and while it is away it is not there: it asks again when it wants the interface.
-    this.#ask("notify_proto", toTable(t)).catch(() => {});
+    this.#ask("notify_proto", toTable(t)).catch((e: unknown) => this.#fault(String(t["interface"] ?? ""), e));
+  }
+  /** Every one of netifd's interfaces by itself. */
+  #fault(name: string, e: unknown): void {
+    this.#log.emit(faultEvent(name, "an interface of netifd's", e));
   }
   /** Null when netifd refuses or does not answer. */
   async #ask(method: string, args: Table): Promise<Table | null> {

@@ -1,7 +1,9 @@
 // The object l2tpsec on OpenWrt's bus: the control API for LuCI, rpcd and scripts.
 import { type Registered, type Request, STATUS, type Table, TYPE, type Ubus, UbusError, type Value } from "ubus-client";
-import { type DaemonApi, RequestRefused } from "../control/server.ts";
+import { type DaemonApi, refusal } from "../control/server.ts";
 import type { Clock } from "../core/clock.ts";
+import type { EventLog } from "../core/events.ts";
+import { faultEvent } from "../core/fault.ts";
 import type { Stage, Status } from "../link/status.ts";
 
 /** Pages give up after 20 s: what doctor knows by then is its answer. */
@@ -9,7 +11,7 @@ const DOCTOR_MS = 15_000;
 /** A message is at most 1 MiB, and one that is larger would cost the connection. */
 const MOST_SESSIONS = 1000;
 
-const CODES = { "bad-request": STATUS.INVALID_ARGUMENT, "not-found": STATUS.NOT_FOUND, failed: STATUS.UNKNOWN_ERROR } as const;
+const CODES = { "bad-request": STATUS.INVALID_ARGUMENT, "not-found": STATUS.NOT_FOUND, failed: STATUS.UNKNOWN_ERROR, internal: STATUS.UNKNOWN_ERROR } as const;
 
 /** Any data of ours as the bus takes it: texts may hold a peer's NUL, which blobmsg cannot. */
 export function toTable(x: object): Table {
@@ -53,13 +55,15 @@ export interface NetifdCalls {
  * Registers the object, now and whenever the bus comes back. What is refused ends with a status and says why in `error`. Every
  * event is a notification `link` while anybody listens. Resolves with its end.
  */
-export async function serveUbus(bus: Ubus, api: DaemonApi, clock: Clock, netifd: NetifdCalls | null = null): Promise<() => void> {
+export async function serveUbus(
+  bus: Ubus, api: DaemonApi, deps: { readonly clock: Clock; readonly log: EventLog }, netifd: NetifdCalls | null = null,
+): Promise<() => void> {
   const named = (r: Request): string => r.args["name"] as string;
   const answering = (call: (r: Request) => void) => (r: Request): void => {
     try {
       call(r);
     } catch (e) {
-      refuse(r, e);
+      refuse(r, e, deps.log);
     }
   };
   const name = { args: { name: TYPE.STRING }, required: ["name"] } as const;
@@ -89,7 +93,7 @@ export async function serveUbus(bus: Ubus, api: DaemonApi, clock: Clock, netifd:
         api.disconnect(r.args["session"] as number);
         end(r);
       }) },
-      doctor: { ...name, call: answering((r) => doctor(r, api, clock)) },
+      doctor: { ...name, call: answering((r) => doctor(r, api, deps)) },
       ...handler,
     },
     onSubscribers: (any) => {
@@ -99,7 +103,8 @@ export async function serveUbus(bus: Ubus, api: DaemonApi, clock: Clock, netifd:
   return api.subscribe((e) => {
     if (!followed) return;
     object.notify("link", toTable(e)).catch((why: unknown) => {
-      if (!(why instanceof UbusError)) throw why; // the bus is away: whoever listened is too
+      // Else the bus is away: whoever listened is too.
+      if (!(why instanceof UbusError)) deps.log.emit(faultEvent("", "a notification on the bus", why));
     });
   });
 }
@@ -108,22 +113,25 @@ function end(r: Request, data?: object): void {
   if (data) r.reply(toTable(data));
   r.done();
 }
-function refuse(r: Request, e: unknown): void {
-  if (!(e instanceof RequestRefused)) throw e;
-  r.reply(toTable({ error: { code: e.code, text: e.message } }));
-  r.done(CODES[e.code]);
+function refuse(r: Request, e: unknown, log: EventLog): void {
+  const error = refusal(e, `the bus's request ${r.method}`, log);
+  r.reply(toTable({ error }));
+  r.done(CODES[error.code]);
 }
 
-function doctor(r: Request, api: DaemonApi, clock: Clock): void {
+function doctor(r: Request, api: DaemonApi, deps: { readonly clock: Clock; readonly log: EventLog }): void {
   const stages = new Map<string, Stage>();
   const finish = (ok: boolean): void => {
     late.disarm();
     end(r, { stages: [...stages.values()], ok });
   };
-  const late = clock.timer("ubus doctor", () => finish(false));
+  const late = deps.clock.timer("ubus doctor", () => finish(false));
   late.arm(DOCTOR_MS);
   try {
-    api.doctor(r.args["name"] as string, (s) => void stages.set(s.name, s)).then(finish, (e: unknown) => refuse(r, e));
+    api.doctor(r.args["name"] as string, (s) => void stages.set(s.name, s)).then(finish, (e: unknown) => {
+      late.disarm();
+      refuse(r, e, deps.log);
+    });
   } catch (e) {
     late.disarm();
     throw e;

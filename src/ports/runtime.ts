@@ -53,6 +53,13 @@ export interface Runtime {
   stderr(text: string): void;
   /** SIGTERM and SIGINT stop, SIGHUP reloads. Returns what takes the handlers away again. */
   onSignals(handlers: { stop(name: "SIGTERM" | "SIGINT"): void; reload(): void }): () => void;
+  /**
+   * From now on `handler` gets what nobody caught: thrown by a callback, or a rejection without a handler. True: the process goes
+   * on; false: it ends with status 1.
+   */
+  onUncaught(handler: (e: unknown) => boolean): void;
+  /** A stack of this engine with file and line of the sources, where those of the bundle stand. */
+  inSources(stack: string): string;
   /** stdout and stderr of the child come as lines; its stdin is empty. */
   spawn(words: readonly string[]): Process;
   tempDir(prefix: string): string;

@@ -5,6 +5,8 @@
 import type { Clock, Timer } from "../core/clock.ts";
 import { Counters } from "../core/counters.ts";
 import { DecodeError, type Failure } from "../core/errors.ts";
+import { faultEvent, internal } from "../core/fault.ts";
+import { allOf } from "../core/scope.ts";
 import { Packet } from "../core/packet.ts";
 import { utf8 } from "../core/text.ts";
 import { Turns } from "../core/turns.ts";
@@ -102,7 +104,7 @@ export class PppSession {
     this.#channel = channel;
     this.#cfg = cfg;
     this.#owner = owner;
-    const turns = new Turns(deps.clock);
+    const turns = new Turns(deps.clock, (e) => this.#fault(e));
     this.#turns = turns;
     this.#lcp = new Lcp(turns, deps.crypto, {
       mru: Math.min(cfg.mru, channel.mru),
@@ -440,17 +442,24 @@ export class PppSession {
   #end(): void {
     if (this.#phase === "over") return;
     this.#phase = "over";
-    this.#deadline.disarm();
-    this.#auth.stop();
-    this.#lcp.stop();
-    this.#quality?.stop();
-    this.#net.stop();
-    this.#channel.setCoding?.(null);
-    this.#unconfigure();
-    this.#early = [];
+    this.#turns.clear();
     const why = this.#why ?? failure("down", "the session ended");
+    allOf(
+      (e) => this.#log(e), () => this.#deadline.disarm(), () => this.#auth.stop(), () => this.#lcp.stop(), () => this.#quality?.stop(), () => this.#net.stop(),
+      () => this.#channel.setCoding?.(null), () => this.#unconfigure(),
+    );
+    this.#early = [];
     this.#turns.clear();
     this.#turns.run(() => this.#owner.onDown(why));
+  }
+  /** Rule 7. Nothing more is said in a state that nobody knows: the layer below says goodbye. */
+  #fault(e: unknown): void {
+    this.#log(e);
+    this.#why ??= internal("ppp", e);
+    this.#end();
+  }
+  #log(e: unknown): void {
+    this.#deps.log.emit(faultEvent(this.#cfg.link, "a PPP session", e));
   }
   /** RFC 1661 §6: defaults hold while LCP is not opened. */
   #unconfigure(): void {

@@ -1,6 +1,7 @@
 // A client of ubusd that also provides objects, and comes back with all of them when ubusd does.
-import { type Field, fromFields, type ReadOptions, readFields, type Table, toFields, TYPE, type Type, writeFields } from "./blobmsg.ts";
+import { type Field, fromFields, type ReadOptions, readFields, type Table, toFields, TYPE, writeFields } from "./blobmsg.ts";
 import { ATTR, encode, getBytes, getFlag, getText, getU32, type Message, MessageReader, MSG, text, u32, flag } from "./message.ts";
+import { checked, type Method } from "./method.ts";
 import { STATUS, UbusError } from "./status.ts";
 
 /** A connected UNIX stream. Chunks are valid during the call; send() takes over its data. Descriptors that ride along are not taken. */
@@ -20,6 +21,8 @@ export interface UbusOptions {
   readonly clock: Clock;
   /** true: every object, listener and subscription is in place; false: the bus is gone and is tried again. */
   onState?(up: boolean): void;
+  /** What a method, a listener or onState threw that is no UbusError: a mistake of theirs, which the bus survives. */
+  onError?(error: unknown): void;
 }
 
 export interface CallOptions extends ReadOptions {
@@ -32,26 +35,6 @@ export interface Found {
   readonly id: number;
   /** Per method its arguments' types. */
   readonly methods: { readonly [method: string]: { readonly [argument: string]: number } };
-}
-
-/** One call of a method of ours; it may be answered at any time later. */
-export interface Request {
-  readonly method: string;
-  /** Arguments that the policy names, with their types checked. */
-  readonly args: Table;
-  /** As ubusd vouches for the caller; empty when it does not say. */
-  readonly user: string;
-  readonly group: string;
-  reply(data: Table | readonly Field[]): void;
-  /** Ends the call. Later calls do nothing. */
-  done(status?: number): void;
-}
-
-export interface Method {
-  readonly args?: { readonly [name: string]: Type };
-  readonly required?: readonly string[];
-  /** Throws UbusError to end the call with its status; whatever else is thrown ends it with UNKNOWN_ERROR. */
-  call(request: Request): void;
 }
 
 export interface ObjectSpec {
@@ -260,7 +243,7 @@ export class Ubus {
           try {
             reader.push(chunk, (m) => this.#onMessage(m));
           } catch (err) {
-            if (!(err instanceof UbusError)) throw err;
+            if (!(err instanceof UbusError)) this.#o.onError?.(err);
             s.close();
             if (this.#stream === s) this.#lost();
           }
@@ -288,7 +271,14 @@ export class Ubus {
     for (const e of this.#entries) e.id = null;
     for (const p of [...this.#pending.values()]) p.settle(new UbusError(STATUS.CONNECTION_FAILED, p.what));
     this.#again();
-    if (was) this.#o.onState?.(false);
+    if (was) this.#tell(false);
+  }
+  #tell(up: boolean): void {
+    try {
+      this.#o.onState?.(up);
+    } catch (err) {
+      this.#o.onError?.(err);
+    }
   }
 
   async #restoreAll(): Promise<void> {
@@ -297,12 +287,12 @@ export class Ubus {
       try {
         await e.restore();
       } catch (err) {
-        if (!(err instanceof UbusError)) throw err;
+        if (!(err instanceof UbusError)) this.#o.onError?.(err);
         // An object whose name another process took is tried again with the next connection.
         if (this.#stream !== stream) return;
       }
     }
-    if (this.#stream === stream && this.#ready) this.#o.onState?.(true);
+    if (this.#stream === stream && this.#ready) this.#tell(true);
   }
 
   async #keep(e: Entry): Promise<void> {
@@ -463,6 +453,7 @@ export class Ubus {
         done,
       });
     } catch (err) {
+      if (!(err instanceof UbusError)) this.#o.onError?.(err);
       done(err instanceof UbusError ? (err.status === STATUS.PARSE_ERROR ? STATUS.INVALID_ARGUMENT : err.status) : STATUS.UNKNOWN_ERROR);
     }
   }
@@ -470,22 +461,4 @@ export class Ubus {
 
 function isFields(d: Table | readonly Field[]): d is readonly Field[] {
   return Array.isArray(d);
-}
-
-const INTEGER: readonly number[] = [TYPE.INT8, TYPE.INT16, TYPE.INT32, TYPE.INT64];
-
-/**
- * Arguments that the policy does not name are left out, as libubus does: rpcd adds its session to every call. A narrower integer
- * passes for a wider one, since the ubus tool sends what fits.
- */
-function checked(m: Method, fields: readonly Field[]): Table {
-  const policy = m.args ?? {};
-  const kept = fields.filter((f) => Object.hasOwn(policy, f.name));
-  for (const f of kept) {
-    const want = policy[f.name];
-    const widened = want !== undefined && INTEGER.includes(want) && want !== TYPE.INT8 && INTEGER.includes(f.type) && f.type >= want;
-    if (want !== TYPE.UNSPEC && want !== f.type && !widened) throw new UbusError(STATUS.INVALID_ARGUMENT, f.name);
-  }
-  for (const r of m.required ?? []) if (!kept.some((f) => f.name === r)) throw new UbusError(STATUS.INVALID_ARGUMENT, r);
-  return fromFields(kept);
 }

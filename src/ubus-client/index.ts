@@ -1,3 +1,4 @@
 export { type Field, fromField, fromFields, type ReadOptions, readFields, type Table, toField, toFields, TYPE, type Type, type Value, writeFields } from "./blobmsg.ts";
-export { type ByteStream, type CallOptions, type Clock, type Found, type Method, type ObjectSpec, type Registered, type Request, Ubus, type UbusOptions } from "./connection.ts";
+export { type ByteStream, type CallOptions, type Clock, type Found, type ObjectSpec, type Registered, Ubus, type UbusOptions } from "./connection.ts";
+export type { Method, Request } from "./method.ts";
 export { STATUS, UbusError } from "./status.ts";

@@ -73,11 +73,26 @@ function api(): DaemonApi & { said: string[]; listeners: Set<(e: Event) => void>
   };
 }
 
+test("an error that nobody expected ends the request, not the daemon, and not the other streams", async () => {
+  const t = transport();
+  const a = api();
+  const faults: Event[] = [];
+  const broken = { ...a, status: () => { throw new TypeError("no such thing"); }, doctor: () => Promise.reject(new RangeError("no pulse")) };
+  await serveControl("/x", t, broken, { emit: (e) => void faults.push(e) });
+  const c = await ControlClient.open(t, "/x");
+  const other = await ControlClient.open(t, "/x");
+  await assert.rejects(c.call("status"), /an error of this program/);
+  await assert.rejects(c.call("doctor", { name: "hq" }), /no pulse/);
+  assert.deepEqual(faults.map((e) => e.kind === "daemon.fault" && e.where), ["the request status", "the request doctor"]);
+  assert.equal(await c.call("reload"), "nothing changed");
+  assert.equal(await other.call("reload"), "nothing changed");
+});
+
 describe("control API", () => {
   test("every method, errors as sentences, events until the client goes", async () => {
     const t = transport();
     const a = api();
-    await serveControl("/x", t, a);
+    await serveControl("/x", t, a, { emit: () => {} });
     const c = await ControlClient.open(t, "/x");
     assert.deepEqual(await c.call("status", { name: "hq" }), { hq: CLIENT });
     await assert.rejects(c.call("status", { name: "nope" }), /there is no interface or server/);

@@ -6,7 +6,7 @@ import type { IkeConnectConfig, IkeConnection, IkeInfo, IkeOwner, IkeResponderCo
 import { Packet } from "../../src/core/packet.ts";
 import { Secret } from "../../src/core/secret.ts";
 import type { Event } from "../../src/core/events.ts";
-import type { Failure } from "../../src/core/errors.ts";
+import { type Failure, SystemError } from "../../src/core/errors.ts";
 import type { Counters, FlowId, IkePort, IpsecPlane, SaSpec, Spi } from "../../src/dataplane/dataplane.ts";
 import type { Endpoint } from "../../src/ports/ports.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
@@ -107,7 +107,7 @@ export class Plane implements IpsecPlane {
     this.reserved.delete(spi);
   }
   async addInbound(flow: FlowId, spec: SaSpec): Promise<void> {
-    if (this.fail) throw new Error("no ESP here");
+    if (this.fail) throw new SystemError("EINVAL", "no ESP here");
     this.reserved.delete(spec.spi);
     this.inbound.set(spec.spi, { flow, spec, n: zero() });
   }

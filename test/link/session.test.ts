@@ -39,7 +39,7 @@ function called() {
     gone: () => void said.push("gone"),
   }, { server, remote: remote("203.0.113.1"), mtu: 1400 });
   const call = {
-    channel, connected: {}, setLinkInfo: () => {},
+    channel, connected: {}, setLinkInfo: () => {}, contain: (f: () => void) => f(),
     close: (why: { code: string }) => {
       said.push(`closed ${why.code}`);
       session.callOwner.onDown(call, { layer: "l2tp", code: "closed", text: "closed" });

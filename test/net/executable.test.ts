@@ -64,7 +64,7 @@ describe("the host", { skip }, () => {
     test(`${what} ends the process with file and line`, async () => {
       const r = await onHost(`import { inSources } from "$SRC/runtime/quickjs/positions.ts";
         const sys = globalThis.host;
-        sys.onUncaught = (e) => sys.out(2, e.message + "\\n" + inSources(new Uint8Array(sys.readFile("$DIR/positions.bin")), e.stack));
+        sys.onUncaught = (e) => void sys.out(2, e.message + "\\n" + inSources(new Uint8Array(sys.readFile("$DIR/positions.bin")), e.stack));
         // a line that is not in the bundle
         function boom() {
           throw new Error("boom");
@@ -75,6 +75,28 @@ describe("the host", { skip }, () => {
       assert.match(r.stderr, /^boom\n\s+at \w+ \(.*script\.ts:6\)/);
     });
   }
+  test("and all of them together do not, where the program says so", async () => {
+    const r = await onHost(`
+      const sys = globalThis.host, said = [];
+      sys.onUncaught = (e) => { said.push(e.message); return true; };
+      Promise.resolve().then(() => { throw new Error("rejection 1"); });
+      Promise.resolve().then(() => { throw new Error("rejection 2"); });
+      const handled = Promise.reject(new Error("handled"));
+      handled.catch(() => {});
+      sys.listen("$DIR/s");
+      const w = sys.watch(sys.connect("$DIR/s"), 2, () => { sys.unwatch(w); throw new Error("descriptor"); });
+      let n = 0;
+      sys.onAlarm = () => {
+        sys.alarm(sys.now() + 1);
+        if (++n <= 3) throw new Error("timer " + n);
+        sys.out(1, said.sort().join("\\n"));
+        sys.exit(0);
+      };
+      sys.alarm(sys.now() + 5);
+    `);
+    assert.equal(r.code, 0, r.stderr);
+    assert.deepEqual(r.stdout.split("\n"), ["descriptor", "rejection 1", "rejection 2", "timer 1", "timer 2", "timer 3"]);
+  });
   test("a program with nothing left to wait for has ended", async () => {
     assert.equal((await onHost("Promise.resolve().then(() => {});")).code, 0);
   });

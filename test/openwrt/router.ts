@@ -63,7 +63,7 @@ export class Router {
     let netifd: Netifd | null = null;
     this.bus = new Ubus({ connect: () => this.ubusd.connect(), clock: this.w.clock, onState: (up) => up && void netifd?.sync() });
     netifd = new Netifd(this.bus, this.daemon, hub);
-    await serveUbus(this.bus, netifd.api(), this.w.clock, netifd);
+    await serveUbus(this.bus, netifd.api(), { clock: this.w.clock, log: hub }, netifd);
     await netifd.watch();
     this.bus.start();
     this.daemon.start();

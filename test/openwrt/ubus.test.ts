@@ -60,7 +60,7 @@ async function setUp(): Promise<{ ubusd: FakeUbusd; api: Asked; clock: VirtualCl
   const api = new Asked();
   const bus = new Ubus({ connect: () => ubusd.connect(), clock });
   const lua = new Ubus({ connect: () => ubusd.connect(), clock });
-  await serveUbus(bus, api, clock);
+  await serveUbus(bus, api, { clock, log: { emit: () => {} } });
   bus.start();
   lua.start();
   await ubusd.flush();
@@ -208,7 +208,7 @@ test("the status of real daemons goes over the bus unchanged", async () => {
   const other = new Ubus({ connect: () => ubusd.connect(), clock: new VirtualClock() });
   bus.close();
   await ubusd.flush();
-  await serveUbus(other, c.daemon, w.clock);
+  await serveUbus(other, c.daemon, { clock: w.clock, log: { emit: () => {} } });
   other.start();
   await ubusd.flush();
   assert.deepEqual(plain(await now(ubusd, lua.call("l2tpsec", "status"))), JSON.parse(JSON.stringify(c.daemon.status(null))));
@@ -221,7 +221,7 @@ test("a round trip over a UNIX socket takes at most 1 ms", async () => {
   try {
     const api = new Asked();
     const bus = double.client();
-    await serveUbus(bus, api, nodeClock);
+    await serveUbus(bus, api, { clock: nodeClock, log: { emit: () => {} } });
     const caller = double.client();
     while ((await caller.lookup("l2tpsec").catch(() => [])).length === 0) await new Promise((r) => setTimeout(r, 5));
     const [found] = await caller.lookup("l2tpsec");

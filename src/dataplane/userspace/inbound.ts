@@ -24,6 +24,8 @@ export interface Upstairs {
   readonly devices: ReadonlyMap<number, { readonly fd: number }>;
   /** After each batch. */
   done(): void;
+  /** An unexpected error with one packet, which is dropped. */
+  fault(e: unknown): void;
 }
 
 export class Inbound {
@@ -76,7 +78,12 @@ export class Inbound {
       if (length === 0) continue;
       const start = meta[at + OFF] as number;
       const p = new Packet(mem, start, start + length);
-      this.#hand(use, use === "ike" ? Kind.upIke : (meta[at + KIND] as number), meta[at + REF] as number, p, addr, i * ADDR);
+      const kind = use === "ike" ? Kind.upIke : (meta[at + KIND] as number);
+      try {
+        this.#hand(use, kind, meta[at + REF] as number, p, addr, i * ADDR);
+      } catch (e) {
+        this.#up.fault(e); // no scope of its own had it
+      }
     }
   }
   #hand(use: SocketUse, kind: number, ref: number, p: Packet, addr: Uint8Array, at: number): void {

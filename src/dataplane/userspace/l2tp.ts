@@ -4,6 +4,7 @@ import { formatEndpoint } from "../../core/addr.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
 import { Packet } from "../../core/packet.ts";
+import { contain, Scope } from "../../core/scope.ts";
 import type { DataCoding, Endpoint, LinkOptions } from "../../ports/ports.ts";
 import type { CallChannel, CallSpec, Counters, FlowId, L2tpPlane, L2tpRemote, TunnelPath, TunnelSpec } from "../dataplane.ts";
 import { anyAddress, familyOf, ipBytes } from "./address.ts";
@@ -32,6 +33,8 @@ export interface Door {
 interface CallHooks {
   closing(call: UserspaceCall): void;
   closed(): void;
+  /** An unexpected error with a packet of the call, which it ends. */
+  fault(e: unknown): void;
 }
 
 export class UserspaceCall implements CallChannel {
@@ -61,7 +64,7 @@ export class UserspaceCall implements CallChannel {
     this.#params = p;
     this.#hooks = hooks;
     this.handle = deps.fp.addCall(p);
-    this.#sequence = new Sequence(deps.clock, (f) => this.#deliver(f), (name) => deps.drops.bump(name), () => this.#coding?.lost());
+    this.#sequence = new Sequence(new Scope(deps.clock, (e) => this.#fault(e)), (f) => this.#deliver(f), (name) => deps.drops.bump(name), () => this.#coding?.lost());
   }
   get open(): boolean {
     return this.#last === null;
@@ -80,7 +83,7 @@ export class UserspaceCall implements CallChannel {
     if (!this.open) return;
     this.#coding = coding;
     this.#set({ allUp: coding !== null });
-    if (coding) this.#out.coded.set(this.handle, (p) => this.#transmit(p, coding));
+    if (coding) this.#out.coded.set(this.handle, (p) => contain(() => this.#transmit(p, coding), (e) => this.#fault(e)));
     else this.#out.coded.delete(this.handle);
   }
   send(frame: Packet): void {
@@ -121,8 +124,19 @@ export class UserspaceCall implements CallChannel {
   lost(why: string): void {
     this.onDown(why);
   }
+  #fault(e: unknown): void {
+    this.#hooks.fault(e);
+    this.lost("an error of this program (daemon.fault in the log says where)");
+  }
+  /** A PPP frame that is no IP packet. */
+  frame(p: Packet): void {
+    contain(() => this.onFrame(p), (e) => this.#fault(e));
+  }
   /** An L2TP data message, from its header on. */
   data(p: Packet): void {
+    contain(() => this.#data(p), (e) => this.#fault(e));
+  }
+  #data(p: Packet): void {
     const h = readData(p.mem, p.start, p.end);
     if (!h) {
       this.#drops.bump("l2tp.bad-header");
@@ -173,11 +187,13 @@ export class UserspaceL2tp implements L2tpPlane {
   readonly #ipsec: UserspaceIpsec;
   readonly #out: Outbound;
   readonly #localTowards: (remote: string) => string;
+  readonly #fault: (e: unknown) => void;
   readonly #calls = new Map<number, UserspaceCall>();
   readonly #carriers = new Map<string, { readonly handle: number; calls: number }>();
 
   constructor(deps: {
     fp: FastPath; clock: Clock; drops: Drops; sockets: Sockets; ipsec: UserspaceIpsec; out: Outbound; localTowards(remote: string): string;
+    fault(e: unknown): void;
   }) {
     this.#fp = deps.fp;
     this.#clock = deps.clock;
@@ -186,6 +202,7 @@ export class UserspaceL2tp implements L2tpPlane {
     this.#ipsec = deps.ipsec;
     this.#out = deps.out;
     this.#localTowards = deps.localTowards;
+    this.#fault = deps.fault;
   }
 
   secureRemote(flow: FlowId, localPort: number, remotePort: number): L2tpRemote {
@@ -264,7 +281,7 @@ export class UserspaceL2tp implements L2tpPlane {
         this.#calls.delete(gone.handle);
         forget();
       };
-      const call = new UserspaceCall(deps, c, params, { closing, closed: () => carrier.release() });
+      const call = new UserspaceCall(deps, c, params, { closing, closed: () => carrier.release(), fault: this.#fault });
       this.#calls.set(call.handle, call);
       return call;
     } catch (e) {

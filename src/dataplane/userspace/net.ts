@@ -6,7 +6,9 @@ import type { Prefix } from "../../core/addr.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
 import type { EventLog } from "../../core/events.ts";
+import { faultEvent } from "../../core/fault.ts";
 import { Packet } from "../../core/packet.ts";
+import { allOf } from "../../core/scope.ts";
 import { ipLength } from "../../packet/ip.ts";
 import { clampMss } from "../../packet/tcp.ts";
 import { attempt, errnoOf } from "../../linux/errno.ts";
@@ -128,7 +130,7 @@ export class UserspaceNet implements NetPlane {
     const undo6: (() => void)[] = [];
     const no6 = (): void => {
       call.setIpv6(false);
-      for (const undo of undo6.splice(0).reverse()) undo();
+      allOf((e) => this.#fault(e), ...undo6.splice(0).reverse());
     };
     this.#join(dev, call, all.map((r) => network(r.prefix)), all, no6);
     return {
@@ -176,8 +178,12 @@ export class UserspaceNet implements NetPlane {
   }
   /** A call ends: its routes go. */
   leave(call: UserspaceCall): void {
-    this.#joined.get(call)?.();
+    const leave = this.#joined.get(call);
     this.#joined.delete(call);
+    leave?.();
+  }
+  #fault(e: unknown): void {
+    this.#deps.log.emit(faultEvent("", "a netdev's routes and addresses", e));
   }
   close(): void {
     this.#remove([...this.#leaving.splice(0), ...[...this.devices.values()].map((d) => this.#part(d))]);
@@ -222,7 +228,7 @@ export class UserspaceNet implements NetPlane {
         this.#deps.drops.bump(`netdev.${errnoOf(e).toLowerCase()}`); // closing removes them too, one by one
       }
     }
-    for (const d of all) d.close();
+    allOf((e) => this.#fault(e), ...all.map((d) => () => d.close()));
   }
   /** One packet at a time, and as many as there are: the line drops what it cannot carry. */
   #lineReadable(dev: Device, line: PacketLine): void {
@@ -242,6 +248,7 @@ export class UserspaceNet implements NetPlane {
     } catch (e) {
       const why = `the interface ${dev.ifname} is gone`;
       this.#deps.log.emit({ kind: "daemon.warning", link: "", text: `${why}: ${e instanceof Error ? e.message : ""}` });
+      if (!(e instanceof Error && "code" in e)) this.#fault(e);
       this.#close(dev);
       line.lost(why);
     }
@@ -252,6 +259,7 @@ export class UserspaceNet implements NetPlane {
     } catch (e) {
       const why = `the interface ${dev.ifname} is gone`;
       this.#deps.log.emit({ kind: "daemon.warning", link: "", text: `${why}: ${e instanceof Error ? e.message : ""}` });
+      if (!(e instanceof Error && "code" in e)) this.#fault(e);
       const calls = dev.calls();
       this.#close(dev);
       for (const c of calls) c.lost(why);
@@ -262,11 +270,11 @@ export class UserspaceNet implements NetPlane {
     if (this.#joined.has(call)) throw new RangeError(`${call.name} is attached already`);
     const undo: (() => void)[] = [];
     const leave = (): void => {
-      for (const u of undo.reverse()) u();
+      allOf((e) => this.#fault(e), ...undo.splice(0).reverse());
     };
     try {
-      call.attach(dev);
       undo.push(() => call.attach(null));
+      call.attach(dev);
       this.#enter(dev, call, prefixes, routes, undo);
       undo.push(more);
     } catch (e) {

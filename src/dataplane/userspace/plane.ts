@@ -6,7 +6,9 @@ import type { FastPath, Native } from "node-tuntap2";
 import type { Clock } from "../../core/clock.ts";
 import { Counters } from "../../core/counters.ts";
 import type { EventLog } from "../../core/events.ts";
+import { faultEvent } from "../../core/fault.ts";
 import type { Rng } from "../../core/rng.ts";
+import { allOf, contain, Scope } from "../../core/scope.ts";
 import { formatIp } from "../../core/addr.ts";
 import { errnoOf } from "../../linux/errno.ts";
 import type { DataPlane, IkePort } from "../dataplane.ts";
@@ -41,6 +43,7 @@ export class UserspacePlane implements DataPlane {
   readonly ipsec: UserspaceIpsec;
   readonly l2tp: UserspaceL2tp;
   readonly net: UserspaceNet;
+  readonly #log: EventLog;
   readonly #fp: FastPath;
   readonly #drops = new Counters();
   readonly #sockets: Sockets;
@@ -48,10 +51,13 @@ export class UserspacePlane implements DataPlane {
   #closed = false;
 
   constructor(deps: PlaneDeps) {
-    const { native, fastPath: fp, clock, log } = deps;
+    const { native, fastPath: fp, log } = deps;
+    const fault = (e: unknown): void => log.emit(faultEvent("", "a packet in the data plane", e));
+    const clock = new Scope(deps.clock, fault);
     const ports = { ike: deps.options?.ikePort ?? 500, nat: deps.options?.natPort ?? 4500 };
+    this.#log = log;
     this.#fp = fp;
-    const sockets = new Sockets(native, fp, this.#drops, ports, (s) => inbound.readable(s));
+    const sockets = new Sockets(native, fp, this.#drops, ports, (s) => contain(() => inbound.readable(s), fault));
     // One for both ways: each wake is for one of them, and 260 KB are much on a router.
     const batch = native.ring(BATCH);
     const out = new Outbound(native, fp, sockets, this.#drops, batch);
@@ -65,7 +71,7 @@ export class UserspacePlane implements DataPlane {
     };
     this.#sockets = sockets;
     this.ipsec = new UserspaceIpsec(fp, deps.crypto, clock, () => sockets.openIpsec());
-    this.l2tp = new UserspaceL2tp({ fp, clock, drops: this.#drops, sockets, ipsec: this.ipsec, out, localTowards });
+    this.l2tp = new UserspaceL2tp({ fp, clock, drops: this.#drops, sockets, ipsec: this.ipsec, out, localTowards, fault });
     this.net = new UserspaceNet({ native, fp, clock, drops: this.#drops, log, out });
     this.l2tp.onCallClosed = (call) => this.net.leave(call);
     this.#ike = {
@@ -77,10 +83,11 @@ export class UserspacePlane implements DataPlane {
       ike: (p, local, remote) => this.#ike.onMessage(p, local, remote),
       secure: (flow, localPort, remotePort, p) => this.l2tp.secure(this.ipsec.byHandle(flow), localPort, remotePort, p),
       clear: (local, remote, p) => this.l2tp.clear(local, remote, p),
-      frame: (call, p) => this.l2tp.call(call)?.onFrame(p),
+      frame: (call, p) => this.l2tp.call(call)?.frame(p),
       data: (call, p) => this.l2tp.call(call)?.data(p),
       devices: this.net.devices,
-      done: () => this.ipsec.poll(),
+      done: () => contain(() => this.ipsec.poll(), fault),
+      fault,
     });
   }
   /** Opens UDP 500 and 4500 and protocol 50 unless they are open. Throws SystemError with what to do. */
@@ -98,10 +105,9 @@ export class UserspacePlane implements DataPlane {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.l2tp.close();
-    this.net.close();
-    this.ipsec.close();
-    this.#sockets.close();
-    this.#fp.close();
+    allOf(
+      (e) => this.#log.emit(faultEvent("", "the end of the data plane", e)), () => this.l2tp.close(), () => this.net.close(), () => this.ipsec.close(),
+      () => this.#sockets.close(), () => this.#fp.close(),
+    );
   }
 }

@@ -1,7 +1,9 @@
 // One peer, one flow: its ISAKMP SAs, its child SAs, and what keeps them alive. Both phases are replaced before they expire.
 import { formatEndpoint } from "../../core/addr.ts";
 import type { Timer } from "../../core/clock.ts";
-import type { Failure } from "../../core/errors.ts";
+import { type Failure, SystemError } from "../../core/errors.ts";
+import { faultEvent, internal } from "../../core/fault.ts";
+import { allOf, contain, Scope } from "../../core/scope.ts";
 import { uniform } from "../../core/rng.ts";
 import type { Counters as SaCounters, FlowId } from "../../dataplane/dataplane.ts";
 import type { Endpoint } from "../../ports/ports.ts";
@@ -69,6 +71,7 @@ export class Connection implements IkeConnection {
   #peerId = "";
 
   constructor(env: IkeEnv, flow: FlowId, policy: IkePolicy, owner: IkeOwner, manager: ConnectionOwner, client: boolean, ports: { local: number; remote: number }) {
+    const clock = new Scope(env.clock, (e) => this.#fault(e));
     this.#env = env;
     this.flow = flow;
     this.policy = policy;
@@ -76,9 +79,9 @@ export class Connection implements IkeConnection {
     this.ports = ports;
     this.#owner = owner;
     this.#manager = manager;
-    this.#poll = env.clock.timer("ike poll", () => this.#tick());
-    this.#keepalive = env.clock.timer("ike keepalive", () => this.#sendKeepalive());
-    this.#dpd = new Dpd(env.clock, env.crypto, policy.dpdSeconds, {
+    this.#poll = clock.timer("ike poll", () => this.#tick());
+    this.#keepalive = clock.timer("ike keepalive", () => this.#sendKeepalive());
+    this.#dpd = new Dpd(clock, env.crypto, policy.dpdSeconds, {
       ask: (seq) => {
         const sa = this.current;
         if (sa) sa.notify(NOTIFY.rUThere, PROTOCOL.isakmp, sa.cookies(), seq);
@@ -258,13 +261,17 @@ export class Connection implements IkeConnection {
       s.remote = to;
     }
     this.#env.log.emit({ kind: "ike.mapping", link: this.policy.link, peer: formatEndpoint(to), was: formatEndpoint(was) });
-    this.#env.plane.move(this.flow, local, to).catch(() => this.#env.counters.bump("ike.plane-error"));
+    this.#env.plane.move(this.flow, local, to).catch((e: unknown) => this.#planeError(e));
   }
   mapping(from: Endpoint): void {
     const sa = this.#sas[0];
     if (sa && (sa.nat === "peer" || sa.nat === "both") && this.#inUse()?.udp) this.moved(sa.local, from);
   }
 
+  /** What comes for this connection: an unexpected error in it ends the connection. */
+  contain(f: () => void): void {
+    contain(f, (e) => this.#fault(e));
+  }
   /** The end by itself: tells the owner. */
   down(why: Failure): void {
     if (this.#over) return;
@@ -272,7 +279,14 @@ export class Connection implements IkeConnection {
     // a peer that leaves is no failure: ike.down says it
     if (why.code !== "peer-deleted") this.#env.log.emit({ kind: "ike.failed", link: this.policy.link, peer, code: why.code, text: why.text });
     this.#finish(why.text);
-    this.#owner.onDown(this, why);
+    contain(() => this.#owner.onDown(this, why), (e) => this.#log(e));
+  }
+  #fault(e: unknown): void {
+    this.#log(e);
+    this.down(internal("ike", e));
+  }
+  #log(e: unknown): void {
+    this.#env.log.emit(faultEvent(this.policy.link, "an IKE connection", e));
   }
   /** Gone without deletes to the peer, who says it has forgotten us already (INITIAL-CONTACT). */
   superseded(): void {
@@ -283,16 +297,16 @@ export class Connection implements IkeConnection {
   #finish(why: string): void {
     if (this.#over) return;
     const peer = this.#peer();
-    this.#poll.disarm();
-    this.#keepalive.disarm();
-    this.#dpd.stop();
     this.#over = true;
-    this.current?.deleteEsp(this.#children.map((c) => c.spiIn));
-    for (const c of [...this.#children]) this.#forget(c, why);
-    this.#pendingSa?.drop();
-    for (const s of this.#sas) s.close();
-    this.#env.log.emit({ kind: "ike.down", link: this.policy.link, peer, why });
-    this.#manager.gone(this);
+    allOf(
+      (e) => this.#log(e), () => this.#poll.disarm(), () => this.#keepalive.disarm(), () => this.#dpd.stop(),
+      () => this.current?.deleteEsp(this.#children.map((c) => c.spiIn)),
+      ...[...this.#children].map((c) => () => this.#forget(c, why)),
+      () => this.#pendingSa?.drop(),
+      ...[...this.#sas].map((s) => () => s.close()), ...[...this.#sas].map((s) => () => s.drop()),
+      () => this.#env.log.emit({ kind: "ike.down", link: this.policy.link, peer, why }),
+      () => this.#manager.gone(this),
+    );
   }
   #beginQuick(): void {
     if (this.#quick || this.#over || this.#env.clock.now() < this.#nextQuickAt) return;
@@ -367,10 +381,15 @@ export class Connection implements IkeConnection {
     const peer = this.#peer();
     this.#env.log.emit({ kind: "esp.down", link: this.policy.link, peer, spiIn: c.spiIn, why });
   }
+  #planeError(e: unknown): void {
+    this.#env.counters.bump("ike.plane-error");
+    if (!(e instanceof SystemError)) this.#log(e);
+  }
   #removeFromPlane(c: Child, what: "out" | "both"): void {
-    const failed = (): void => this.#env.counters.bump("ike.plane-error");
-    this.#env.plane.remove(this.flow, "out", c.spiOut).catch(failed);
-    if (what === "both") this.#env.plane.remove(this.flow, "in", c.spiIn).catch(failed);
+    const failed = (e: unknown): void => this.#planeError(e);
+    allOf(failed, () => void this.#env.plane.remove(this.flow, "out", c.spiOut).catch(failed), () => {
+      if (what === "both") this.#env.plane.remove(this.flow, "in", c.spiIn).catch(failed);
+    });
   }
 }
 

@@ -1,5 +1,7 @@
 // One ISAKMP SA: main mode until it is up, then quick modes and informational exchanges under its keys (RFC 2409 §5.5, §5.7).
 import { DecodeError, type Failure } from "../../core/errors.ts";
+import { faultEvent, internal } from "../../core/fault.ts";
+import { allOf, contain, Scope } from "../../core/scope.ts";
 import { formatEndpoint } from "../../core/addr.ts";
 import { random32 } from "../../core/rng.ts";
 import { hex, sameBytes } from "../../core/text.ts";
@@ -36,6 +38,7 @@ export interface IkeSaOwner {
 
 export class IkeSa {
   readonly env: IkeEnv;
+  readonly scope: Scope;
   readonly policy: IkePolicy;
   readonly role: Role;
   readonly icookie: Uint8Array;
@@ -56,7 +59,8 @@ export class IkeSa {
   readonly #used = new Set<number>();
 
   constructor(env: IkeEnv, policy: IkePolicy, role: Role, icookie: Uint8Array, local: Endpoint, remote: Endpoint, initialContact: boolean, owner: IkeSaOwner) {
-    this.env = env;
+    this.scope = new Scope(env.clock, (e) => this.#fault(e));
+    this.env = { ...env, clock: this.scope };
     this.policy = policy;
     this.role = role;
     this.icookie = icookie;
@@ -64,7 +68,7 @@ export class IkeSa {
     this.remote = remote;
     this.began = remote;
     this.#own = owner;
-    this.mainMode = new MainMode(env, { role, policy, icookie, local, remote, initialContact }, {
+    this.mainMode = new MainMode(this.env, { role, policy, icookie, local, remote, initialContact }, {
       send: (m) => env.port.send(this.mainMode.local, this.mainMode.remote, m),
       rcookie: (c) => {
         this.rcookie = c;
@@ -104,6 +108,10 @@ export class IkeSa {
     return this.connection?.client ?? this.role === "initiator";
   }
 
+  /** What comes for this SA: an unexpected error in it ends the SA, or the connection that it serves. */
+  contain(f: () => void): void {
+    contain(f, (e) => this.#fault(e));
+  }
   /** Throws DecodeError. `datagram` is the whole message, ours to keep. */
   receive(h: IsakmpHeader, body: Uint8Array, datagram: Uint8Array, local: Endpoint, remote: Endpoint): void {
     if (this.#closed) return;
@@ -312,10 +320,22 @@ export class IkeSa {
   drop(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#own.closed(this);
-    this.mainMode.close();
-    for (const q of this.#quick.values()) q.close();
+    const all = [...this.#quick.values()];
     this.#quick.clear();
+    allOf((e) => this.#log(e), () => this.#own.closed(this), () => this.mainMode.close(), ...all.map((q) => () => q.close()));
+  }
+  /** Rule 7. A renewal that fails leaves the connection what it has. */
+  #fault(e: unknown): void {
+    this.#log(e);
+    const why = internal("ike", e);
+    const renewal = this.role === "initiator" && !this.up;
+    if (!renewal) this.connection?.down(why);
+    if (this.#closed) return;
+    this.drop();
+    if (renewal || !this.connection) this.#own.failed(this, why);
+  }
+  #log(e: unknown): void {
+    this.env.log.emit(faultEvent(this.policy.link, "an ISAKMP SA", e));
   }
   /** Fails the quick modes that still wait. */
   failQuick(why: Failure): void {

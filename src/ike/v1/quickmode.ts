@@ -5,7 +5,9 @@
 // The responder receives under the new SA from message 2 on, the initiator sends under it from message 3 on: nothing is lost.
 import type { Timer } from "../../core/clock.ts";
 import { Reader } from "../../core/bytes.ts";
-import { DecodeError, type Failure } from "../../core/errors.ts";
+import { DecodeError, type Failure, SystemError } from "../../core/errors.ts";
+import { faultEvent } from "../../core/fault.ts";
+import { contain } from "../../core/scope.ts";
 import { sameBytes } from "../../core/text.ts";
 import { inQuotes } from "../../core/words.ts";
 import type { FlowId, SaSpec } from "../../dataplane/dataplane.ts";
@@ -83,6 +85,8 @@ export class QuickMode {
   #ports: Ports = { local: 0, remote: 0 };
   #spiIn: number;
   #inboundIn = false;
+  /** The outbound SA that is in the plane, or about to be. */
+  #outboundIn: number | null = null;
   #child: Child | null = null;
   #out: SaSpec | null = null;
   /** Responder: what becomes `#child` with message 3. */
@@ -166,8 +170,12 @@ export class QuickMode {
     if (this.#over) return;
     this.#over = true;
     if (this.#child) return;
-    if (this.#inboundIn && this.#own) this.#quietly(this.#env.plane.remove(this.#own.flow, "in", this.#spiIn));
-    else this.#env.plane.releaseSpi(this.#spiIn);
+    const { plane } = this.#env;
+    const flow = this.#own?.flow;
+    const out = this.#outboundIn;
+    if (flow !== undefined && out !== null) this.#quietly(() => plane.remove(flow, "out", out));
+    if (flow !== undefined && this.#inboundIn) this.#quietly(() => plane.remove(flow, "in", this.#spiIn));
+    else plane.releaseSpi(this.#spiIn);
   }
 
   #message1(c: Chain, iv: Uint8Array): void {
@@ -218,13 +226,12 @@ export class QuickMode {
     const child = this.#makeChild(choice.proposal, choice.transform, spiOut);
     this.#out = this.#spec(child, "out", gxy);
     this.#inboundIn = true;
-    this.#env.plane.addInbound(own.flow, this.#spec(child, "in", gxy)).then(
-      () => {
+    this.#sa.scope.settle(
+      this.#env.plane.addInbound(own.flow, this.#spec(child, "in", gxy)), () => {
         if (this.#over) return;
         this.#made = child;
         this.#say(answer, [this.#ni], 3);
-      },
-      (e: unknown) => this.fail(planeFailure(e)),
+      }, (e) => this.fail(planeFailure(e)),
     );
   }
   #message3(): void {
@@ -234,7 +241,8 @@ export class QuickMode {
     if (!child || !out || !own) return;
     this.#expect = 0;
     this.#timer.disarm();
-    this.#env.plane.addOutbound(own.flow, out).then(() => this.#up(own, child), (e: unknown) => this.fail(planeFailure(e)));
+    this.#outboundIn = child.spiOut;
+    this.#sa.scope.settle(this.#env.plane.addOutbound(own.flow, out), () => this.#up(own, child), (e) => this.#outboundFailed(e));
   }
 
   #message2(c: Chain, iv: Uint8Array): void {
@@ -269,15 +277,20 @@ export class QuickMode {
     const child = this.#makeChild(proposal, t, readSpi(p.spi), life);
     const plane = this.#env.plane;
     this.#inboundIn = true;
-    plane.addInbound(own.flow, this.#spec(child, "in", gxy))
-      .then(() => (this.#over ? undefined : plane.addOutbound(own.flow, this.#spec(child, "out", gxy))))
-      .then(
-        () => {
-          if (!this.#over) this.#sendHash3();
-          this.#up(own, child);
-        },
-        (e: unknown) => this.fail(planeFailure(e)),
-      );
+    this.#sa.scope.settle(plane.addInbound(own.flow, this.#spec(child, "in", gxy)), () => {
+      if (this.#over) return;
+      this.#outboundIn = child.spiOut;
+      this.#sa.scope.settle(plane.addOutbound(own.flow, this.#spec(child, "out", gxy)), () => {
+        if (this.#over) return;
+        this.#sendHash3();
+        this.#up(own, child);
+      }, (e) => this.#outboundFailed(e));
+    }, (e) => this.fail(planeFailure(e)));
+  }
+  /** The SPI may be another child's of the flow: it is not ours to remove. */
+  #outboundFailed(e: unknown): void {
+    this.#outboundIn = null;
+    this.fail(planeFailure(e));
   }
   #sendHash3(): void {
     const hash = this.#sa.hash([Uint8Array.of(0), u32(this.messageId), this.#ni, this.#nr]);
@@ -290,11 +303,11 @@ export class QuickMode {
     this.#ni = this.#nr = NOTHING;
     this.#offer = [];
     if (this.#over) {
-      this.#quietly(this.#env.plane.remove(own.flow, "out", child.spiOut));
+      this.#quietly(() => this.#env.plane.remove(own.flow, "out", child.spiOut));
       return;
     }
-    this.#child = child;
     own.childUp(child);
+    this.#child = child;
   }
 
   #choose(offered: readonly Proposal[]): { proposal: EspProposal; transform: Transform; offer: Proposal } | null {
@@ -408,8 +421,12 @@ export class QuickMode {
     this.#sa.notify(type, PROTOCOL.esp, u32(0));
     this.fail(why);
   }
-  #quietly(p: Promise<void>): void {
-    p.catch(() => this.#env.counters.bump("ike.plane-error"));
+  #quietly(remove: () => Promise<void>): void {
+    const failed = (e: unknown): void => {
+      this.#env.counters.bump("ike.plane-error");
+      if (!(e instanceof SystemError)) this.#env.log.emit(faultEvent(this.#policy.link, "the end of a quick mode", e));
+    };
+    contain(() => void remove().catch(failed), failed);
   }
 }
 
@@ -418,7 +435,8 @@ function readSpi(b: Uint8Array): number {
   return (((b[0] as number) << 24) | ((b[1] as number) << 16) | ((b[2] as number) << 8) | (b[3] as number)) >>> 0;
 }
 function planeFailure(e: unknown): Failure {
-  return { layer: "system", code: "plane", text: `the data plane refuses the SA: ${e instanceof Error ? e.message : String(e)}` };
+  if (!(e instanceof SystemError)) throw e;
+  return { layer: "system", code: "plane", text: `the data plane refuses the SA: ${e.message}` };
 }
 /** RFC 2407 §4.6.3.1: the responder's own limits, where they are shorter than ours. */
 function responderLifetime(c: Chain): { seconds: number | null; kilobytes: number | null } {

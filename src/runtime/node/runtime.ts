@@ -7,6 +7,7 @@ import { SystemError } from "../../core/errors.ts";
 import type { Runtime } from "../../ports/runtime.ts";
 import { nodeClock } from "./clock.ts";
 import { nodeCrypto } from "./crypto.ts";
+import { inSources, onUncaught } from "./faults.ts";
 import { nodeHost } from "./host.ts";
 import { loadNative } from "./native.ts";
 import { nodeSpawn } from "./process.ts";
@@ -37,6 +38,8 @@ export const nodeRuntime: Runtime = {
   stdout: (text) => void process.stdout.write(text),
   stderr: (text) => void process.stderr.write(text),
   onSignals,
+  onUncaught,
+  inSources,
   spawn: nodeSpawn,
   tempDir: (prefix) => mkdtempSync(join(tmpdir(), prefix)),
   writeFile: (path, text, mode) => writeFileSync(path, text, { mode }),

@@ -123,12 +123,16 @@ class QuickjsClock implements Clock {
     // What is armed for "now" while these fire waits for the next turn: descriptors come in between.
     const last = this.#order;
     this.#firing = true;
-    for (let t = this.#heap.first(); t && t.at <= now && t.order < last; t = this.#heap.first()) {
-      this.#heap.remove(t);
-      t.fire();
+    try {
+      for (let t = this.#heap.first(); t && t.at <= now && t.order < last; t = this.#heap.first()) {
+        this.#heap.remove(t);
+        t.fire();
+      }
+    } finally {
+      // What one throws is nobody's; the others are still due.
+      this.#firing = false;
+      this.#wake();
     }
-    this.#firing = false;
-    this.#wake();
   }
 }
 

@@ -129,16 +129,20 @@ static void rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason,
 void host_jobs(struct host *h)
 {
 	JSContext *ctx;
+	JSValue promise;
 	int r;
 
-	while ((r = JS_ExecutePendingJob(JS_GetRuntime(h->ctx), &ctx)) > 0)
-		;
-	if (r < 0)
-		host_uncaught(h);
-	if (h->rejections == 0)
-		return;
-	JS_Throw(h->ctx, JS_PromiseResult(h->ctx, h->rejected[0]));
-	host_uncaught(h);
+	do {
+		while ((r = JS_ExecutePendingJob(JS_GetRuntime(h->ctx), &ctx)) != 0)
+			if (r < 0)
+				host_uncaught(h);
+		if (h->rejections > 0) {
+			promise = h->rejected[--h->rejections];
+			JS_Throw(h->ctx, JS_PromiseResult(h->ctx, promise));
+			JS_FreeValue(h->ctx, promise);
+			host_uncaught(h);
+		}
+	} while (h->rejections > 0 || JS_IsJobPending(JS_GetRuntime(h->ctx)));
 }
 
 void host_call(struct host *h, JSValueConst f, int argc, JSValue *argv)
@@ -183,6 +187,13 @@ void host_uncaught(struct host *h)
 	f = again ? JS_UNDEFINED : JS_GetPropertyStr(ctx, h->sys, "onUncaught");
 	again = true;
 	r = JS_IsFunction(ctx, f) ? JS_Call(ctx, f, JS_UNDEFINED, 1, &error) : JS_EXCEPTION;
+	JS_FreeValue(ctx, f);
+	if (JS_VALUE_GET_TAG(r) == JS_TAG_BOOL && JS_VALUE_GET_BOOL(r)) {
+		JS_FreeValue(ctx, error);
+		memory_bound(JS_GetRuntime(ctx), true);
+		again = false;
+		return;
+	}
 	if (JS_IsException(r)) {
 		text = JS_ToCString(ctx, error);
 		fprintf(stderr, "l2tpsec: %s\n", text ? text : "uncaught error");
@@ -191,6 +202,12 @@ void host_uncaught(struct host *h)
 		if (text)
 			fputs(text, stderr);
 	}
+	_exit(1);
+}
+
+void host_unstarted(struct host *h)
+{
+	host_uncaught(h);
 	_exit(1);
 }
 
@@ -355,7 +372,7 @@ int main(int argc, char **argv)
 	memory_add(h, h->sys);
 	flat = tt_qjs_new(h->ctx, &loop);
 	if (JS_IsException(flat))
-		host_uncaught(h);
+		host_unstarted(h);
 	JS_SetPropertyStr(h->ctx, h->sys, "flat", flat);
 	JS_SetPropertyStr(h->ctx, h->sys, "positions", JS_NewArrayBuffer(h->ctx, (uint8_t *)(uintptr_t)positions, positions_size, NULL, NULL, 0));
 	global = JS_GetGlobalObject(h->ctx);
@@ -364,7 +381,7 @@ int main(int argc, char **argv)
 
 	code = JS_ReadObject(h->ctx, p, len, JS_READ_OBJ_BYTECODE);
 	if (JS_IsException(code) || JS_ResolveModule(h->ctx, code) < 0)
-		host_uncaught(h);
+		host_unstarted(h);
 #ifdef HOST_TEST
 	free(p);
 #else
@@ -372,7 +389,7 @@ int main(int argc, char **argv)
 #endif
 	r = JS_EvalFunction(h->ctx, code); /* a promise; its rejection is seen with all others */
 	if (JS_IsException(r))
-		host_uncaught(h);
+		host_unstarted(h);
 	JS_FreeValue(h->ctx, r);
 #ifdef __GLIBC__
 	malloc_trim(0); /* what reading the program left; other C libraries give it back by themselves */

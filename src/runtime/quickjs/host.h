@@ -32,14 +32,16 @@ struct watch *host_watch(struct host *h, int fd, uint32_t events, void (*ready)(
 int host_rewatch(struct host *h, struct watch *w, uint32_t events);
 void host_unwatch(struct watch *w); /* safe inside any callback */
 
-/* Calls `f` (not freed) with arguments (freed). An exception is fatal. The loop runs what became due in promises. */
+/* Calls `f` (not freed) with arguments (freed). An exception goes to host_uncaught. The loop runs what became due in promises. */
 void host_call(struct host *h, JSValueConst f, int argc, JSValue *argv);
 /* sys[name](...argv), when TypeScript has set it. */
 void host_callback(struct host *h, const char *name, int argc, JSValue *argv);
-/* Runs the promise jobs that are due; a rejection that nobody handles is fatal. */
+/* Runs the promise jobs that are due; rejections that nobody handles go to host_uncaught. */
 void host_jobs(struct host *h);
-/* Logs the pending exception with TypeScript's file and line, and ends the process with status 1. */
-_Noreturn void host_uncaught(struct host *h);
+/* Hands the pending exception to TypeScript, which logs it; ends the process with status 1 unless TypeScript wants it to go on. */
+void host_uncaught(struct host *h);
+/* The same before the program runs: nothing can go on. */
+_Noreturn void host_unstarted(struct host *h);
 _Noreturn void host_die(const char *text);
 
 /* An Error with code, errno and syscall, as the library's. Returns JS_EXCEPTION. */

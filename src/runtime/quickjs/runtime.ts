@@ -3,6 +3,7 @@ import { nativeCrypto } from "./crypto.ts";
 import type { Runtime } from "../../ports/runtime.ts";
 import { quickjsClock } from "./clock.ts";
 import { quickjsHost } from "./host.ts";
+import { inSources } from "./positions.ts";
 import { quickjsSpawn } from "./process.ts";
 import { quickjsStreams } from "./streams.ts";
 import type { Sys } from "./sys.ts";
@@ -38,6 +39,10 @@ export function quickjsRuntime(sys: Sys): Runtime {
         sys.onSignal = undefined;
       };
     },
+    onUncaught(handler) {
+      sys.onUncaught = handler;
+    },
+    inSources: (stack) => inSources(new Uint8Array(sys.positions), stack),
     spawn: quickjsSpawn(sys),
     tempDir: (prefix) => sys.tempDir(prefix),
     writeFile: (path, text, mode) => sys.writeFile(path, text, mode),

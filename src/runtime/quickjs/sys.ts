@@ -29,8 +29,8 @@ export interface Sys {
   onSignal: ((name: string) => void) | undefined;
   /** The end of a child: its exit status, or 128 + the number of the signal. */
   onChild: ((pid: number, status: number) => void) | undefined;
-  /** Reports an error that nobody caught; the process ends when it returns. */
-  onUncaught: ((error: unknown) => void) | undefined;
+  /** Reports an error that nobody caught; the process ends when it returns, unless that is true. */
+  onUncaught: ((error: unknown) => boolean) | undefined;
 
   /** `mask` of READABLE and WRITABLE; `ready` gets the same. Once a descriptor. */
   watch(fd: number, mask: number, ready: (mask: number) => void): Watch;

@@ -5,7 +5,8 @@ import { test } from "node:test";
 import { VirtualClock } from "../../../test/sim/virtual-clock.ts";
 import { concat, hex, unhex } from "../../core/text.ts";
 import { fromFields, readFields, writeFields } from "../blobmsg.ts";
-import { type ByteStream, type Request, Ubus } from "../connection.ts";
+import { type ByteStream, Ubus } from "../connection.ts";
+import type { Request } from "../method.ts";
 import { ATTR, encode, getBytes, getFlag, getText, getU32, type Message, MessageReader, MSG } from "../message.ts";
 import { UbusError } from "../status.ts";
 
