@@ -50,6 +50,7 @@ rig: build
 test:
 	@sh scripts/setup --peers
 	$(MAKE) check
+	FAULTS=all $(NODE) scripts/test.mjs test/sim/faults.test.ts
 	$(NODE) scripts/test-quickjs.mjs
 	sh scripts/cross
 	RUNTIME="qjs node" $(NODE) scripts/test.mjs test/net test/rig test/openwrt/browser

@@ -45,7 +45,7 @@ export function compose(
     challenges: new Challenges(), logins: new Logins(common.clock),
     serial: common.serial, zlib: common.zlib ?? null, tls: common.tls ?? null, routesElsewhere: netifd,
   };
-  return new Daemon(links, () => ike?.close(), hub, config, read, !netifd);
+  return new Daemon(links, () => ike, hub, config, read, !netifd);
 }
 
 const UBUS = "/var/run/ubus/ubus.sock";

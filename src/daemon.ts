@@ -9,10 +9,11 @@ import { nasDevice } from "./config/cross.ts";
 import type { NasConfig } from "./config/nasdial.ts";
 import type { ClientConfig, Config, UserConfig } from "./config/schema.ts";
 import type { L2tpRemote } from "./dataplane/dataplane.ts";
+import type { IkeManager } from "./ike/manager.ts";
 import type { TunnelAnswer } from "./l2tp/api.ts";
 import { ClientLink } from "./link/client.ts";
 import type { LinkDeps } from "./link/deps.ts";
-import { giveBack } from "./link/give-back.ts";
+import { giveBack } from "./core/give-back.ts";
 import { NasLink } from "./link/nasdial.ts";
 import { ServerLink } from "./link/server.ts";
 import type { Stage, Status } from "./link/status.ts";
@@ -20,10 +21,11 @@ import type { Stage, Status } from "./link/status.ts";
 const DOCTOR_MS = 60_000;
 /** Links end within 1.5 s each; what does not is left behind, for the plane to clear away. */
 const STOP_MS = 1900;
+const AGAIN_MS = 10_000;
 
 export class Daemon implements DaemonApi {
   readonly #deps: LinkDeps;
-  readonly #closeIke: () => void;
+  readonly #ike: () => IkeManager | null;
   readonly #hub: EventHub;
   readonly #read: () => Config;
   readonly #autostart: boolean;
@@ -38,9 +40,9 @@ export class Daemon implements DaemonApi {
    * `read` gives the configuration of today; it throws RequestRefused with every fault when that is not valid. Without `autostart`
    * client links wait until somebody (netifd) says up.
    */
-  constructor(deps: LinkDeps, closeIke: () => void, hub: EventHub, config: Config, read: () => Config, autostart = true) {
+  constructor(deps: LinkDeps, ike: () => IkeManager | null, hub: EventHub, config: Config, read: () => Config, autostart = true) {
     this.#deps = deps;
-    this.#closeIke = closeIke;
+    this.#ike = ike;
     this.#hub = hub;
     this.#config = config;
     this.#read = read;
@@ -49,14 +51,25 @@ export class Daemon implements DaemonApi {
   }
 
   start(): void {
-    this.#each(this.#config.servers, (c) => this.#addServer(c.name));
-    this.#each(this.#dialled(this.#config), (c) => this.#addClient(c.name));
+    for (const c of this.#config.servers) this.#addServer(c.name);
+    for (const c of this.#dialled(this.#config)) this.#addClient(c.name);
   }
   /** Links do not answer for one another: what one of them throws is logged, and the others have their turn. */
   #each<T extends { readonly name: string }>(all: Iterable<T>, f: (x: T) => void): void {
     for (const x of [...all]) contain(() => f(x), (e) => this.#hub.emit(faultEvent(x.name, "starting, changing or stopping a link", e)));
   }
+  /** A link that cannot even be made is made later. */
+  #make(name: string, make: (name: string) => void): void {
+    contain(() => make(name), (e) => {
+      this.#hub.emit(faultEvent(name, "the making of a link", e));
+      this.#deps.clock.timer(`${name} again`, () => this.#make(name, make)).arm(AGAIN_MS);
+    });
+  }
   #addServer(name: string): void {
+    this.#make(name, () => this.#newServer(name));
+  }
+  #newServer(name: string): void {
+    if (this.#stopping || this.#servers.has(name)) return;
     const cfg = this.#config.servers.find((c) => c.name === name);
     if (!cfg) return;
     const link = new ServerLink(this.#deps, cfg, () => this.#config.users);
@@ -68,15 +81,18 @@ export class Daemon implements DaemonApi {
     return [...c.legs, ...c.interfaces];
   }
   #addClient(name: string): void {
+    this.#make(name, () => this.#newClient(name));
+  }
+  #newClient(name: string): void {
+    if (this.#clients.has(name)) return;
     const tunnel = this.#config.interfaces.find((c) => c.name === name);
     const leg = this.#config.legs.find((c) => c.name === name);
     const before = this.#replaced.get(name);
-    this.#replaced.delete(name);
     // What a link has blocked stays so for the next one of its name, and while its section has a fault.
     if (!tunnel && !(before && this.#config.broken.has(name))) this.#unblock(name);
-    if (this.#stopping) return;
-    const link = tunnel ? new ClientLink(this.#deps, tunnel) : leg ? this.#newLeg(leg) : null;
-    if (!link) return;
+    if (this.#stopping || !(tunnel ?? leg)) return void this.#replaced.delete(name);
+    const link = tunnel ? new ClientLink(this.#deps, tunnel) : this.#newLeg(leg as NasConfig);
+    this.#replaced.delete(name);
     this.#clients.set(name, link);
     if (before ?? (this.#autostart && link.cfg.auto)) link.start();
     else if (before === false) this.#unblock(name);
@@ -109,14 +125,14 @@ export class Daemon implements DaemonApi {
   stop(why: string, done: () => void): void {
     if (this.#stopping) return;
     this.#stopping = true;
-    this.#hub.emit({ kind: "daemon.stopping", link: "", why });
+    const told = (e: unknown): void => this.#hub.emit(faultEvent("", "the end of the daemon", e));
+    contain(() => this.#hub.emit({ kind: "daemon.stopping", link: "", why }), told);
     const left = new Set<string>([...this.#clients.keys(), ...this.#servers.keys()]);
     const end = (): void => {
       if (left.size > 0 || over) return;
       over = true;
       guard.disarm();
-      const told = (e: unknown): void => this.#hub.emit(faultEvent("", "the end of the daemon", e));
-      allOf(told, this.#closeIke, () => void giveBack(() => this.#deps.plane.close(), told).then(done).catch(told));
+      allOf(told, () => this.#ike()?.close(), () => void giveBack(() => this.#deps.plane.close(), told).then(done).catch(told));
     };
     let over = false;
     const guard = this.#deps.clock.timer("daemon stop", () => {
@@ -174,6 +190,12 @@ export class Daemon implements DaemonApi {
   /** There may be another way out now: no link waits for the end of its pause. */
   hurry(): void {
     for (const c of this.#clients.values()) if (c instanceof ClientLink) c.hurry();
+  }
+  /** How many entries the tables have that peers fill. */
+  tables(): Record<string, number> {
+    let sessions = 0;
+    for (const s of this.#servers.values()) sessions += s.size;
+    return { ...this.#ike()?.sizes(), tunnels: this.#deps.l2tp.size, sessions };
   }
   subscribe(listener: (e: Event) => void): () => void {
     return this.#hub.follow(listener);

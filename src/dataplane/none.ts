@@ -45,6 +45,10 @@ export class NonePlane implements DataPlane {
   drops(): Record<string, number> {
     return this.#drops.snapshot();
   }
+  /** How much of everything is open, for tests. */
+  sizes(): Record<string, number> {
+    return { ...this.ipsec.sizes(), ...this.l2tp.sizes(), devices: this.net.devices.size, pinned: this.net.pinned.length, blocked: this.net.blocked.length };
+  }
   async close(): Promise<void> {
     this.#node.onDatagram = () => {};
     this.net.devices.clear();

@@ -13,6 +13,10 @@ export class Spis {
     this.#rng = rng;
     this.#inUse = inUse;
   }
+  /** How many are promised to negotiations. */
+  get size(): number {
+    return this.#promised.size;
+  }
   /** Random, 256 at least, nobody else's until it is released. */
   allocate(): number {
     for (;;) {

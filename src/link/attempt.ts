@@ -18,7 +18,7 @@ import type { PppUp } from "../ppp/api.ts";
 import { PppSession } from "../ppp/session.ts";
 import { isIp6, linkLocal } from "../core/addr.ts";
 import { type LinkDeps, systemFailure } from "./deps.ts";
-import { giveBack } from "./give-back.ts";
+import { giveBack } from "../core/give-back.ts";
 import { clientIke, fittingMtu, pppClient, tunnelConfig } from "./settings.ts";
 import type { Stage } from "./status.ts";
 
@@ -89,8 +89,7 @@ export class Attempt {
         this.#resolved(all, nth);
       }),
       (e: unknown) => this.#alive(() => {
-        const text = e instanceof Error ? e.message : String(e);
-        this.fail({ layer: "system", code: "name", text: `the server's name ${this.#cfg.server.host} does not resolve: ${text}` });
+        this.fail({ ...systemFailure(e), code: "name", text: `the server's name ${this.#cfg.server.host} does not resolve: ${(e as Error).message}` });
       }),
     );
   }

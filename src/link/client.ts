@@ -3,13 +3,13 @@ import type { Timer } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import type { LinkState } from "../core/events.ts";
 import { faultEvent, internal } from "../core/fault.ts";
-import { Scope } from "../core/scope.ts";
+import { allOf, Scope } from "../core/scope.ts";
 import { deviceName, guarded, needsIpsec } from "../config/cross.ts";
 import type { ClientConfig } from "../config/schema.ts";
 import { Attempt } from "./attempt.ts";
 import { Backoff, LASTING_FIRST } from "./backoff.ts";
 import type { LinkDeps } from "./deps.ts";
-import { giveBack } from "./give-back.ts";
+import { giveBack } from "../core/give-back.ts";
 import { type ClientStatus, isoTime, type Stage, spiText } from "./status.ts";
 import { type News, Watchers } from "./watchers.ts";
 
@@ -111,14 +111,10 @@ export class ClientLink {
       if (replaced || this.#wanted) return done();
       giveBack(() => this.#deps.blocks.release(this.cfg.name), (e) => this.#log(e)).then(done).catch((e: unknown) => this.#log(e));
     };
-    if (!this.#attempt) {
-      this.#enter("down");
-      finish();
-      return;
-    }
+    const attempt = this.#attempt;
+    if (!attempt) return allOf((e) => this.#log(e), () => this.#enter("down"), finish);
     this.#stopped.push(finish);
-    this.#enter("stopping");
-    this.#attempt.fail({ layer: "config", code: "stopped", text });
+    allOf((e) => this.#log(e), () => this.#enter("stopping"), () => attempt.fail({ layer: "config", code: "stopped", text }));
   }
 
   /** Follows what happens from now on: stages, then "up" or a failure. Returns its end. */
@@ -166,17 +162,18 @@ export class ClientLink {
     this.#stable.disarm();
     this.#stages = this.#stages.map((s) => (s.state === "busy" ? { ...s, state: "failed", text: why.text } : s));
     this.#error = this.#wanted ? why : null;
-    this.#enter("down");
-    this.#deps.log.emit({ kind: "link.down", link: this.cfg.name, layer: why.layer, code: why.code, text: why.text });
-    if (this.#wanted) {
-      const ms = this.#backoff.pause(why.lasting === true);
-      this.#failedAt = this.#deps.clock.now();
-      this.#retryAt = this.#failedAt + ms;
-      this.#retry.arm(ms);
-      this.#deps.log.emit({ kind: "link.retry", link: this.cfg.name, inSeconds: Math.round(ms / 100) / 10 });
-    }
-    for (const f of this.#stopped.splice(0)) f();
-    this.#watchers.tell(why);
+    allOf(
+      (e) => this.#log(e), () => this.#enter("down"),
+      () => this.#deps.log.emit({ kind: "link.down", link: this.cfg.name, layer: why.layer, code: why.code, text: why.text }),
+      () => this.#wanted && this.#pause(why), ...this.#stopped.splice(0), () => this.#watchers.tell(why),
+    );
+  }
+  #pause(why: Failure): void {
+    const ms = this.#backoff.pause(why.lasting === true);
+    this.#failedAt = this.#deps.clock.now();
+    this.#retryAt = this.#failedAt + ms;
+    this.#retry.arm(ms);
+    this.#deps.log.emit({ kind: "link.retry", link: this.cfg.name, inSeconds: Math.round(ms / 100) / 10 });
   }
 
   #enter(state: LinkState): void {

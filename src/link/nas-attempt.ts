@@ -24,7 +24,7 @@ import type { PppUp } from "../ppp/api.ts";
 import { accountName } from "../ppp/auth/mschapv2.ts";
 import { PppSession } from "../ppp/session.ts";
 import { type LinkDeps, systemFailure } from "./deps.ts";
-import { giveBack } from "./give-back.ts";
+import { giveBack } from "../core/give-back.ts";
 import { answerSettings, dialSettings, netdevOf, pppCaller, pppNas } from "./nas-settings.ts";
 import type { Stage } from "./status.ts";
 import { SerialChannel } from "./serial-channel.ts";

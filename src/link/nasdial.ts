@@ -7,7 +7,7 @@ import type { Timer } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import type { LinkState } from "../core/events.ts";
 import { faultEvent, internal } from "../core/fault.ts";
-import { Scope } from "../core/scope.ts";
+import { allOf, Scope } from "../core/scope.ts";
 import { nasDevice } from "../config/cross.ts";
 import type { NasConfig } from "../config/nasdial.ts";
 import type { UserConfig } from "../config/schema.ts";
@@ -15,7 +15,7 @@ import { Redial } from "../modem/redial.ts";
 import { Backoff } from "./backoff.ts";
 import { DemandNet, PLACEHOLDER } from "./demand.ts";
 import { systemFailure } from "./deps.ts";
-import { giveBack } from "./give-back.ts";
+import { giveBack } from "../core/give-back.ts";
 import { Hold } from "./hold.ts";
 import { NasAttempt, type NasDeps } from "./nas-attempt.ts";
 import { netdevOf } from "./nas-settings.ts";
@@ -125,14 +125,13 @@ export class NasLink {
     this.#retryAt = null;
     this.#hold.stop();
     const finish = (): void => this.#closeNet(done);
-    if (!this.#attempt) {
+    const attempt = this.#attempt;
+    if (!attempt) {
       this.#stages = [];
-      this.#enter("down");
-      return finish();
+      return allOf((e) => this.#log(e), () => this.#enter("down"), finish);
     }
     this.#stopped.push(finish);
-    this.#enter("stopping");
-    this.#attempt.fail({ layer: "config", code: "stopped", text }, false);
+    allOf((e) => this.#log(e), () => this.#enter("stopping"), () => attempt.fail({ layer: "config", code: "stopped", text }, false));
   }
   /** Follows what happens from now on: stages, then "up" or a failure. Returns its end. */
   watch(f: (news: News) => void): () => void {
@@ -219,7 +218,10 @@ export class NasLink {
     this.#idle.disarm();
     const planned = why.code === "idle" || why.code === "hold";
     this.#stages = planned ? [] : this.#stages.map((s) => (s.state === "busy" ? { ...s, state: "failed", text: why.text } : s));
-    this.#enter("down");
+    allOf((e) => this.#log(e), () => this.#enter("down"), () => this.#after(why, planned), ...this.#stopped.splice(0), () => this.#watchers.tell(why));
+  }
+  /** A call has ended: whether there is to be another, and when. */
+  #after(why: Failure, planned: boolean): void {
     if (why.code === "idle" && this.cfg.role === "dial" && !this.#demand) this.#giveUp();
     this.#error = this.#wanted && !planned ? why : null;
     const ms = this.#wanted ? this.#pause(why) : null;
@@ -228,8 +230,6 @@ export class NasLink {
       this.#error = { ...why, text: `${why.text}; ${this.cfg.dial_attempts} rounds of dialling are over` };
     }
     this.#down(why, ms);
-    for (const f of this.#stopped.splice(0)) f();
-    this.#watchers.tell(why);
   }
   /** A caller who hangs up, or cannot log in, is no reason for a NAS to wait; a device that is missing is. */
   #pause(why: Failure): number | null {

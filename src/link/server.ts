@@ -14,7 +14,7 @@ import type { CallAnswer, TunnelAnswer } from "../l2tp/api.ts";
 import { originOfRemote } from "../l2tp/origin.ts";
 import type { Tunnel } from "../l2tp/tunnel.ts";
 import { type LinkDeps, systemFailure } from "./deps.ts";
-import { giveBack } from "./give-back.ts";
+import { giveBack } from "../core/give-back.ts";
 import { MPPE_GROWTH } from "../ppp/api.ts";
 import { freshId, type SharedIds } from "../ppp/ipv6cp.ts";
 import { Session, type SessionHost } from "./session.ts";
@@ -87,6 +87,10 @@ export class ServerLink {
   }
   get state(): LinkState {
     return this.#state;
+  }
+  /** Sessions, those that nobody has logged in to included. */
+  get size(): number {
+    return this.#sessions.size;
   }
 
   start(): void {
@@ -222,7 +226,6 @@ export class ServerLink {
   stop(text: string, done: () => void): void {
     this.#wanted = false;
     this.#reopen.disarm();
-    this.#enter("stopping");
     const why: Failure = { layer: "config", code: "stopped", text };
     let finished = false;
     // First no more packets into tunnels that go; and thousands of routes go with the netdev at once.
@@ -234,14 +237,11 @@ export class ServerLink {
       guard.disarm();
       this.#quiet = null;
       allOf((e) => this.#log(e), ...this.#closers.splice(0)); // IKE deletes go out here, after L2TP has said goodbye
-      closed.then(() => {
-        this.#enter("down");
-        done();
-      }).catch((e: unknown) => this.#log(e));
+      closed.then(() => allOf((e) => this.#log(e), () => this.#enter("down"), done)).catch((e: unknown) => this.#log(e));
     };
     // A StopCCN ends every call of its tunnel, and PPP with it (RFC 2661 §6.4): one goodbye for each peer.
     allOf(
-      (e) => this.#log(e), ...[...this.#tunnels].map((t) => () => t.contain(() => t.close(why))), ...[...this.#sessions.all()].map((s) => () => s.end(why)),
+      (e) => this.#log(e), () => this.#enter("stopping"), ...[...this.#tunnels].map((t) => () => t.contain(() => t.close(why))), ...[...this.#sessions.all()].map((s) => () => s.end(why)),
     );
     if (this.#tunnels.size === 0) finish();
     else {

@@ -13,7 +13,7 @@ import type { SharedIds } from "../ppp/ipv6cp.ts";
 import { accountName } from "../ppp/auth/mschapv2.ts";
 import { PppSession } from "../ppp/session.ts";
 import { type LinkDeps, systemFailure } from "./deps.ts";
-import { giveBack } from "./give-back.ts";
+import { giveBack } from "../core/give-back.ts";
 import { pppServer } from "./settings.ts";
 import { isoTime, type SessionStatus } from "./status.ts";
 

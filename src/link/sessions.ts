@@ -38,6 +38,9 @@ export class Sessions {
   all(): Iterable<Session> {
     return this.#all.values();
   }
+  get size(): number {
+    return this.#all.size;
+  }
   some(test: (s: Session) => boolean): boolean {
     for (const s of this.#all.values()) if (test(s)) return true;
     return false;

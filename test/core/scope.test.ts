@@ -7,7 +7,7 @@ import { faultEvent, internal } from "../../src/core/fault.ts";
 import { allOf, contain, Scope } from "../../src/core/scope.ts";
 import { Turns } from "../../src/core/turns.ts";
 import { EventHub } from "../../src/control/log.ts";
-import { giveBack } from "../../src/link/give-back.ts";
+import { giveBack } from "../../src/core/give-back.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
 
 const boom = (text = "boom"): never => {

@@ -82,7 +82,7 @@ export class Router {
   async run(ms: number): Promise<void> {
     for (let t = 0; t < ms; t += 10) {
       await this.ubusd.flush();
-      await this.w.run(10, 10);
+      await this.w.run(10);
       await this.ubusd.flush();
     }
   }

@@ -40,7 +40,7 @@ describe("in the clear", () => {
     assert.equal(old.events.filter((e) => e.kind === "link.down").length, 0);
     assert.deepEqual(server(b).sessions.map((s) => s.user), ["branch", "second"]);
     flood.disarm();
-    await w.run(60_000, 200);
+    await w.run(60_000);
     assert.ok(forged > 4500 && answers <= forged, `${answers} answers to ${forged}`);
   });
   test("without listen both families are served", async () => {
@@ -93,7 +93,7 @@ describe("callers who never say who they are", () => {
     assert.deepEqual([calls("l2tp.tunnel-up"), calls("l2tp.call-up"), server(b).drops["server.crowded"]], [60, 16, 44]);
     const user = w.site(w.net.host("a", ["203.0.113.1"]), inClear(clientConf()));
     await w.until(() => isUp(user), 5000, "the user", user, b);
-    await w.run(40_000, 100);
+    await w.run(40_000);
     assert.deepEqual([server(b).sessions.map((s) => s.user), calls("l2tp.call-down")], [["branch"], 60]);
     assert.equal(user.events.filter((e) => e.kind === "link.down").length, 0);
     evil.daemon.stop("done", () => {});
@@ -178,7 +178,7 @@ describe("who proves what to whom", () => {
       again.arm(1000);
     });
     again.arm(1000);
-    await w.run(60_000, 50);
+    await w.run(60_000);
     again.disarm();
     const drops = server(b).drops;
     assert.ok((drops["login.wrong"] ?? 0) >= 3 && (drops["login.wrong"] ?? 0) <= 8, JSON.stringify(drops));

@@ -169,7 +169,7 @@ describe("two daemons", () => {
     await w.run(1000);
     assert.equal(got, 2);
     assert.equal(client(a).state, "up");
-    await w.run(300_000, 100);
+    await w.run(300_000);
     assert.equal(client(a).state, "up", "DPD and keepalives follow the new mapping");
     assert.equal(clear(), 0);
   });
@@ -204,7 +204,7 @@ describe("two daemons", () => {
     for (let i = 0; i < 3000; i++) {
       a.plane.net.transmit("l2tps-hq", packet("10.99.0.100", "192.168.20.5", sent++));
       b.plane.net.transmit("l2tps-lns", packet("192.168.20.5", "10.99.0.100", sent++));
-      await w.run(200, 50);
+      await w.run(200);
     }
     const rekeys = a.events.filter((e) => e.kind === "ike.rekeyed");
     assert.ok(rekeys.filter((e) => e.what === "esp").length >= 8, `${rekeys.length} rekeys`);
@@ -294,10 +294,10 @@ describe("links come back", () => {
     await w.until(() => isUp(a), 5000, "up", a, b);
     w.net.dark(a.host, b.host, true);
     await w.until(() => !isUp(a), 60_000, "noticing", a);
-    await w.run(30_000, 100);
+    await w.run(30_000);
     w.net.dark(a.host, b.host, false);
     await w.until(() => isUp(a), 60_000, "up again", a, b);
-    await w.run(60_000, 100);
+    await w.run(60_000);
     assert.equal(server(b).sessions.length, 1, "the dead session is gone, or was replaced");
   });
   test("a server that forgot everything", async () => {
@@ -327,7 +327,7 @@ describe("links come back", () => {
     const { a, b } = pair(w);
     await w.until(() => isUp(a), 5000, "up", a, b);
     a.daemon.down("hq");
-    await w.run(30_000, 100);
+    await w.run(30_000);
     assert.deepEqual([client(a).state, client(a).error, client(a).retry_in], ["down", null, null]);
     a.daemon.up("hq");
     await w.until(() => isUp(a), 5000, "up again", a, b);

@@ -36,7 +36,7 @@ test("a wrong key or password: tried for ever, ever slower, and what may only le
     const { w, a, b } = pair("", server);
     const tries: number[] = [];
     for (let n = 0; n < 7; n++) {
-      while (a.events.filter((e) => e.kind === "link.down").length <= n) await (Number(client(a).retry_in) > 2 ? w.run(1000, 1000) : w.run(100));
+      while (a.events.filter((e) => e.kind === "link.down").length <= n) await (Number(client(a).retry_in) > 2 ? w.run(1000) : w.run(100));
       assert.equal(client(a).error?.code, code);
       assert.deepEqual(a.plane.net.blocked, ["192.168.20.0/24"]);
       tries.push(client(a).retry_in ?? 0);
@@ -52,7 +52,7 @@ test("a WAN that comes and goes does not make a wrong password fast", async () =
   const since = w.clock.now();
   for (let i = 0; i < 1200; i++) {
     a.daemon.hurry();
-    await w.run(500, 100);
+    await w.run(500);
   }
   const tries = a.events.filter((e) => e.kind === "link.down").length;
   assert.ok(w.clock.now() - since >= 600_000 && tries >= 15 && tries <= 21, `${tries} in ten minutes`);

@@ -108,7 +108,7 @@ test("while PPP negotiates anew no packet passes, at either end", async () => {
   channels[0]?.send(Packet.of(Uint8Array.of(0xff, 3, 0xc0, 0x21, 1, 99, 0, 4)));
   let [server0, client0] = [false, false];
   for (let i = 0; i < 40; i++) {
-    await w.run(2, 2);
+    await w.run(2);
     server0 ||= sessions() === 0;
     client0 ||= !a.plane.net.devices.has("l2tps-hq");
   }

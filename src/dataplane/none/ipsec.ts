@@ -90,9 +90,11 @@ export class NoneIpsec implements IpsecPlane {
     const { out } = this.#flow(flow);
     if (direction === "in") this.#in.delete(spi);
     else out.splice(out.indexOf(sa), 1);
+    if (out.length === 0 && ![...this.#in.values()].some((s) => s.flow === flow)) this.#flows.delete(flow);
   }
   async move(flow: FlowId, local: Endpoint, to: Endpoint): Promise<void> {
-    const f = this.#flow(flow);
+    const f = this.#flows.get(flow);
+    if (!f) return;
     for (const sa of f.out) sa.spec = { ...sa.spec, local, remote: to };
     for (const sa of this.#in.values()) if (sa.flow === flow) sa.spec = { ...sa.spec, local, remote: to };
     f.mapping = formatEndpoint(to);
@@ -104,6 +106,10 @@ export class NoneIpsec implements IpsecPlane {
     return direction === "in"
       ? { rxPackets: packets, rxBytes: bytes, txPackets: 0, txBytes: 0 }
       : { rxPackets: 0, rxBytes: 0, txPackets: packets, txBytes: bytes };
+  }
+  sizes(): Record<string, number> {
+    const out = [...this.#flows.values()].reduce((n, f) => n + f.out.length, 0);
+    return { inbound: this.#in.size, outbound: out, flows: this.#flows.size, spis: this.#spis.size };
   }
   outer(flow: FlowId): { readonly local: Endpoint; readonly remote: Endpoint } | null {
     const sa = this.#flows.get(flow)?.out.at(-1) ?? [...this.#in.values()].find((s) => s.flow === flow);

@@ -172,6 +172,9 @@ export class NoneL2tp implements L2tpPlane {
       },
     };
   }
+  sizes(): Record<string, number> {
+    return { calls: this.#calls.size, clear: this.#clear.size };
+  }
   forget(call: NoneCall): void {
     this.#calls.delete(call.tunnel.localId * 0x10000 + call.localId);
   }

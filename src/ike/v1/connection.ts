@@ -3,6 +3,7 @@ import { formatEndpoint } from "../../core/addr.ts";
 import type { Timer } from "../../core/clock.ts";
 import { type Failure, SystemError } from "../../core/errors.ts";
 import { faultEvent, internal } from "../../core/fault.ts";
+import { giveBack } from "../../core/give-back.ts";
 import { allOf, contain, Scope } from "../../core/scope.ts";
 import { uniform } from "../../core/rng.ts";
 import type { Counters as SaCounters, FlowId } from "../../dataplane/dataplane.ts";
@@ -386,10 +387,11 @@ export class Connection implements IkeConnection {
     if (!(e instanceof SystemError)) this.#log(e);
   }
   #removeFromPlane(c: Child, what: "out" | "both"): void {
-    const failed = (e: unknown): void => this.#planeError(e);
-    allOf(failed, () => void this.#env.plane.remove(this.flow, "out", c.spiOut).catch(failed), () => {
-      if (what === "both") this.#env.plane.remove(this.flow, "in", c.spiIn).catch(failed);
-    });
+    const remove = (direction: "in" | "out", spi: number): void => {
+      void giveBack(() => this.#env.plane.remove(this.flow, direction, spi), (e) => this.#planeError(e), () => this.#env.counters.bump("ike.plane-error"));
+    };
+    remove("out", c.spiOut);
+    if (what === "both") remove("in", c.spiIn);
   }
 }
 

@@ -7,7 +7,7 @@ import type { Timer } from "../../core/clock.ts";
 import { Reader } from "../../core/bytes.ts";
 import { DecodeError, type Failure, SystemError } from "../../core/errors.ts";
 import { faultEvent } from "../../core/fault.ts";
-import { contain } from "../../core/scope.ts";
+import { giveBack } from "../../core/give-back.ts";
 import { sameBytes } from "../../core/text.ts";
 import { inQuotes } from "../../core/words.ts";
 import type { FlowId, SaSpec } from "../../dataplane/dataplane.ts";
@@ -173,9 +173,9 @@ export class QuickMode {
     const { plane } = this.#env;
     const flow = this.#own?.flow;
     const out = this.#outboundIn;
-    if (flow !== undefined && out !== null) this.#quietly(() => plane.remove(flow, "out", out));
-    if (flow !== undefined && this.#inboundIn) this.#quietly(() => plane.remove(flow, "in", this.#spiIn));
-    else plane.releaseSpi(this.#spiIn);
+    if (flow !== undefined && out !== null) this.#remove(flow, "out", out);
+    if (flow !== undefined && this.#inboundIn) this.#remove(flow, "in", this.#spiIn);
+    plane.releaseSpi(this.#spiIn);
   }
 
   #message1(c: Chain, iv: Uint8Array): void {
@@ -303,7 +303,7 @@ export class QuickMode {
     this.#ni = this.#nr = NOTHING;
     this.#offer = [];
     if (this.#over) {
-      this.#quietly(() => this.#env.plane.remove(own.flow, "out", child.spiOut));
+      this.#remove(own.flow, "out", child.spiOut);
       return;
     }
     own.childUp(child);
@@ -421,12 +421,12 @@ export class QuickMode {
     this.#sa.notify(type, PROTOCOL.esp, u32(0));
     this.fail(why);
   }
-  #quietly(remove: () => Promise<void>): void {
-    const failed = (e: unknown): void => {
-      this.#env.counters.bump("ike.plane-error");
-      if (!(e instanceof SystemError)) this.#env.log.emit(faultEvent(this.#policy.link, "the end of a quick mode", e));
-    };
-    contain(() => void remove().catch(failed), failed);
+  #remove(flow: FlowId, direction: "in" | "out", spi: number): void {
+    const failed = (): void => this.#env.counters.bump("ike.plane-error");
+    void giveBack(() => this.#env.plane.remove(flow, direction, spi), (e) => {
+      failed();
+      this.#env.log.emit(faultEvent(this.#policy.link, "the end of a quick mode", e));
+    }, failed);
   }
 }
 
