@@ -4,7 +4,7 @@ NODE ?= node
 BIN = node_modules/.bin
 PREFIX ?= /usr/local
 
-.PHONY: all demo demo-modem test check build bench fuzz mutants install clean setup lint types unit unit-quickjs cross net rig ipk apk
+.PHONY: all demo demo-modem test check build bench fuzz mutants install clean setup lint types unit unit-quickjs cross net rig ipk apk soak
 all: build
 
 setup:
@@ -51,6 +51,7 @@ test:
 	@sh scripts/setup --peers
 	$(MAKE) check
 	FAULTS=all $(NODE) scripts/test.mjs test/sim/faults.test.ts
+	SOAK_HOURS=6 $(NODE) scripts/soak.mjs
 	$(NODE) scripts/test-quickjs.mjs
 	sh scripts/cross
 	RUNTIME="qjs node" $(NODE) scripts/test.mjs test/net test/rig test/openwrt/browser
@@ -70,6 +71,11 @@ demo-modem:
 bench: build
 	@sh scripts/setup --peers
 	$(NODE) scripts/bench.mjs
+
+# A virtual SOAK_HOURS=72 of SOAK_USERS=50 on a bad network (SOAK_SEED); then, where it is, ten real minutes of 200 links.
+soak: build
+	$(NODE) scripts/soak.mjs
+	if [ -f scripts/soak-real.mjs ]; then $(NODE) scripts/soak-real.mjs; fi
 
 fuzz: build
 	$(NODE) scripts/fuzz.mjs

@@ -4,6 +4,7 @@ import { compose } from "../../src/build.ts";
 import { load } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/schema.ts";
 import { EventHub } from "../../src/control/log.ts";
+import type { Clock } from "../../src/core/clock.ts";
 import { SystemError } from "../../src/core/errors.ts";
 import type { Event } from "../../src/core/events.ts";
 import type { Daemon } from "../../src/daemon.ts";
@@ -62,6 +63,8 @@ export interface SiteOptions {
   readonly inject?: Injector;
   readonly crypto?: Crypto;
   readonly serial?: SerialHost;
+  /** Of this daemon alone. */
+  readonly clock?: Clock;
   /** Events are not kept, and of the log its errors alone. */
   readonly forget?: boolean;
 }
@@ -81,12 +84,13 @@ export class World {
   }
   site(host: SimHost, text: string, o: SiteOptions = {}): Site {
     const inject = o.inject ?? null;
-    const clock = inject ? inject.clock(this.clock) : this.clock;
+    const own = o.clock ?? this.clock;
+    const clock = inject ? inject.clock(own) : own;
     const crypto = o.crypto ?? nodeCrypto;
-    const plane = new NonePlane({ clock: this.clock, rng: crypto, net: host });
+    const plane = new NonePlane({ clock: own, rng: crypto, net: host });
     const events: Event[] = [];
     const lines: string[] = [];
-    const hub = new EventHub(this.clock, o.forget ? "error" : "debug", (l) => void lines.push(l));
+    const hub = new EventHub(own, o.forget ? "error" : "debug", (l) => void lines.push(l));
     if (!o.forget) hub.follow((e) => void events.push(e));
     const env: Host = {
       readFile: () => "", env: () => undefined, hostname: () => host.name, wallClock: () => this.clock.now(),
