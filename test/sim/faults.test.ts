@@ -161,7 +161,7 @@ async function targets(make: Make): Promise<Target[]> {
 
 describe("a throw", () => {
   for (const [name, make] of Object.entries(SCENES)) {
-    test(`in ${name}, wherever it is, ends what it belongs to`, async (t) => {
+    test(`in ${name}, wherever it is, ends what it belongs to`, async () => {
       const all = await targets(make);
       const points = new Set(all.map((x) => x.point));
       assert.ok(points.size > 50, `${points.size} points`);
@@ -176,7 +176,7 @@ describe("a throw", () => {
           failed.push(`${target.point} ${target.nth} ${target.how}: ${(e as Error).message.slice(0, Number(process.env["FAULTS_CHARS"] ?? 300))}`);
         });
       }
-      t.diagnostic(`${chosen.length} of ${all.length} throws at ${points.size} points`);
+      console.log(`# ${name}: ${chosen.length} of ${all.length} throws at ${points.size} points`);
       assert.equal(failed.length, 0, `${failed.length} of ${chosen.length}:\n${failed.join("\n")}`);
     });
   }
