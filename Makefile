@@ -72,10 +72,11 @@ bench: build
 	@sh scripts/setup --peers
 	$(NODE) scripts/bench.mjs
 
-# A virtual SOAK_HOURS=72 of SOAK_USERS=50 on a bad network (SOAK_SEED); then, where it is, ten real minutes of 200 links.
+# A virtual SOAK_HOURS=72 of SOAK_USERS=50 on a bad network (SOAK_SEED); then SOAK_SECONDS=600 real ones
+# with SOAK_LINKS=200 links and the native library under sanitizers.
 soak: build
 	$(NODE) scripts/soak.mjs
-	if [ -f scripts/soak-real.mjs ]; then $(NODE) scripts/soak-real.mjs; fi
+	$(NODE) scripts/soak-real.mjs
 
 fuzz: build
 	$(NODE) scripts/fuzz.mjs

@@ -24,7 +24,10 @@ function nodeHeaders() {
   return [...new Set([api, uv])];
 }
 
-/** Returns the path of the library. `flags` (sanitizers, say) go to the compiler; `sources` is another folder with all of them. */
+/** Compiler flags for a library that ends the process at the first error; the process starts with libasan.so preloaded. */
+export const SANITIZE = ["-g", "-O1", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+
+/** Returns the path of the library. `flags` (SANITIZE, say) go to the compiler; `sources` is another folder with all of them. */
 export function buildNative(outDir, flags = [], sources = SOURCES) {
   const out = join(outDir, "tuntap2.node");
   const files = readdirSync(sources).filter((f) => /\.[ch]$/.test(f)).map((f) => join(sources, f));
@@ -34,8 +37,8 @@ export function buildNative(outDir, flags = [], sources = SOURCES) {
   const cc = process.env["CC"] ?? "cc";
   const part = `${out}.${process.pid}`; // renamed when whole: a running process keeps the old one
   const args = [
-    "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-fPIC", "-shared", "-s",
-    ...flags, ...nodeHeaders().map((d) => `-I${d}`), ...files.filter((f) => f.endsWith(".c") && !f.endsWith("/qjs.c")), "-o", part,
+    "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-fPIC", "-shared",
+    ...(flags.includes("-g") ? [] : ["-s"]), ...flags, ...nodeHeaders().map((d) => `-I${d}`), ...files.filter((f) => f.endsWith(".c") && !f.endsWith("/qjs.c")), "-o", part,
   ];
   const r = spawnSync(cc, args, { encoding: "utf8" });
   if (r.error) throw new Error(`no C compiler: ${cc} does not start (Debian: apt-get install gcc libc6-dev; or set CC)`);
@@ -47,4 +50,8 @@ export function buildNative(outDir, flags = [], sources = SOURCES) {
   return out;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) console.log(buildNative(process.argv[2] ?? "dist"));
+// SANITIZE=1: with the sanitizers, into a folder of its own.
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const sanitize = process.env["SANITIZE"] === "1";
+  console.log(buildNative(process.argv[2] ?? (sanitize ? "dist/sanitized" : "dist"), sanitize ? SANITIZE : []));
+}
