@@ -125,15 +125,19 @@ void esp_clear(struct esp *e)
 	o->cleanse(e, sizeof *e);
 }
 
-static bool random_iv(struct esp *e, uint8_t *iv)
+/* Random IVs for CBC, drawn many at a time for all SAs: each is handed out once. */
+static bool random_iv(const struct esp *e, uint8_t *iv)
 {
-	if (e->pool_left < e->iv) {
-		if (e->o->random(e->pool, sizeof e->pool) <= 0)
+	static _Thread_local uint8_t pool[1024];
+	static _Thread_local size_t left;
+
+	if (left < e->iv) {
+		if (e->o->random(pool, sizeof pool) <= 0)
 			return false;
-		e->pool_left = sizeof e->pool;
+		left = sizeof pool;
 	}
-	e->pool_left = (uint16_t)(e->pool_left - e->iv);
-	memcpy(iv, e->pool + e->pool_left, e->iv);
+	left -= e->iv;
+	memcpy(iv, pool + left, e->iv);
 	return true;
 }
 

@@ -5,7 +5,6 @@
 #include "tt.h"
 
 #define ESP_ICV_MAX 32
-#define ESP_IV_POOL 1024
 
 /* HMAC with both key blocks hashed beforehand (RFC 2104 4): a packet copies the states. Costs 0.07 us more than the deprecated
  * SHA1_Update and its like, which not every libcrypto still has. */
@@ -22,8 +21,6 @@ struct esp {
 	uint8_t icv;
 	uint8_t salt[4];
 	struct esp_mac mac;
-	uint8_t pool[ESP_IV_POOL]; /* random IVs for CBC, drawn many at a time */
-	uint16_t pool_left;
 };
 
 /* NULL when done, otherwise which argument is wrong; nothing is left to free then. */
