@@ -89,7 +89,7 @@ export const CLIENT = {
   source_port: withDefault(k.integer(0, 65535), "1701", "Our L2TP UDP port; 0: an ephemeral one."),
   call: withDefault(k.oneOf("incoming", "outgoing"), "incoming", "incoming: we announce a call (ICRQ), as all L2TP clients do. outgoing: we ask the peer to place one (OCRQ)."),
   reconnect_min: withDefault(k.integer(1, 3600, "seconds"), "2", "First pause before a new attempt."),
-  reconnect_max: withDefault(k.integer(1, 86400, "seconds"), "120", "Longest pause between attempts, but 300 after a wrong password or key where that is longer. There is no last attempt."),
+  reconnect_max: withDefault(k.integer(1, 86400, "seconds"), "120", "Longest pause between attempts, but 300 after a wrong password where that is longer. There is no last attempt."),
 } as const;
 
 export const SERVER = {

@@ -9,29 +9,35 @@ import type { Packet } from "../core/packet.ts";
 import { contain } from "../core/scope.ts";
 import { random32 } from "../core/rng.ts";
 import { hex } from "../core/text.ts";
+import { originOf, Waiting, type WaitingLimits } from "../core/waiting.ts";
 import type { FlowId } from "../dataplane/dataplane.ts";
 import type { Endpoint } from "../ports/ports.ts";
+import { Admission, ADMISSION, type AdmissionLimits } from "./admission.ts";
+import { CONNECTIONS, Peers } from "./peers.ts";
+import { Refusals } from "./refusals.ts";
 import {
-  ISAKMP_PORT, type IkeConnectConfig, type IkeConnection, type IkeDeps, type IkeEnv, type IkeOwner, type IkePolicy,
+  failure, ISAKMP_PORT, type IkeConnectConfig, type IkeConnection, type IkeDeps, type IkeEnv, type IkeOwner, type IkePolicy,
   type IkeResponderConfig,
 } from "./types.ts";
 import { Connection } from "./v1/connection.ts";
 import { IkeSa, type IkeSaOwner } from "./v1/ikesa.ts";
-import { chooseIke } from "./v1/mainmode.ts";
-import { EXCHANGE, FLAG, isZero, readMessage, writeMessage, type IsakmpHeader } from "./wire/header.ts";
+import { chooseIke, UNPROVED } from "./v1/mainmode.ts";
+import { EXCHANGE, FLAG, isIkev2, isZero, readMessage, writeMessage, type IsakmpHeader } from "./wire/header.ts";
 import { NOTIFY, writeNotify } from "./wire/notify.ts";
 import { one, PAYLOAD, readChain, writeChain } from "./wire/payloads.ts";
 import { PROTOCOL } from "./wire/sa.ts";
 
 export interface IkeLimits {
-  /** Main modes of strangers under way, all together and per address. */
-  readonly halfOpen?: number;
-  readonly halfOpenPerAddress?: number;
-  /** Peers at a time. */
-  readonly connections?: number;
+  readonly admission?: AdmissionLimits;
+  /** Of servers. */
+  readonly connections?: WaitingLimits;
 }
 /** ISAKMP SAs that serve no connection yet. */
-const SPARE = 512;
+const SPARE: WaitingLimits = { peer: 64, network: 256, all: 512 };
+/** Bytes of a first message: what is kept of it until phase 1 is done. The longest lists of proposals and vendor ids take a quarter. */
+const LONGEST_FIRST = 4096;
+/** Exchange type of IKE_SA_INIT, RFC 7296 §3.1. */
+const IKE_SA_INIT = 34;
 
 interface Responder {
   readonly cfg: IkeResponderConfig;
@@ -41,31 +47,35 @@ interface Client {
   readonly cfg: IkeConnectConfig;
   readonly owner: IkeOwner;
 }
+interface Served {
+  readonly cfg: IkePolicy;
+  /** Null: a client's, which hears of its own exchanges alone. */
+  readonly owner: IkeOwner | null;
+}
 
 export class IkeManager {
   readonly counters = new Counters();
   readonly #env: IkeEnv;
-  readonly #halfOpen: number;
-  readonly #halfOpenPerAddress: number;
-  readonly #most: number;
   readonly #responders = new Set<Responder>();
   readonly #clients = new Map<Connection, Client>();
   readonly #connections = new Map<FlowId, Connection>();
   /** All ISAKMP SAs by initiator cookie (what the first answer can be found by) and our side. */
   readonly #sas = new Map<string, IkeSa>();
-  /** Strangers' main modes, oldest first. */
-  readonly #strangers = new Set<IkeSa>();
-  /** SAs of peers that have a connection by the same road already: whom they serve, their first quick mode says. */
-  readonly #spare = new Set<IkeSa>();
+  readonly #peers: Peers;
+  /** Main modes that others began and that are not authenticated. */
+  readonly #admission: Admission;
+  readonly #refusals: Refusals;
+  /** SAs of peers that have a connection by the same path already: whom they serve, their first quick mode says. */
+  readonly #spare = new Waiting<IkeSa>(SPARE);
   #serial = 1;
   #nextFlow = 1;
   #closed = false;
 
   constructor(deps: IkeDeps, limits: IkeLimits = {}) {
     this.#env = { ...deps, counters: this.counters };
-    this.#halfOpen = limits.halfOpen ?? 256;
-    this.#halfOpenPerAddress = limits.halfOpenPerAddress ?? 64;
-    this.#most = limits.connections ?? 4096;
+    this.#peers = new Peers(limits.connections ?? CONNECTIONS);
+    this.#refusals = new Refusals(this.#env);
+    this.#admission = new Admission(deps.clock, limits.admission ?? ADMISSION, (address) => this.#peers.has(address), (name) => this.counters.bump(name));
     deps.port.onMessage = (p, local, remote) => this.#receive(p, local, remote);
     deps.plane.onMapping = (flow, from) => {
       const c = this.#connections.get(flow);
@@ -79,6 +89,7 @@ export class IkeManager {
     if (this.#closed) throw new RangeError("ike: closed");
     const c = new Connection(this.#env, this.#nextFlow++, cfg, owner, this.#connectionOwner, true, { local: cfg.localPort, remote: cfg.remotePort });
     this.#connections.set(c.flow, c);
+    this.#peers.place(c, cfg.remote);
     this.#clients.set(c, { cfg, owner });
     this.#env.log.emit({ kind: "ike.started", link: cfg.link, peer: cfg.remote, role: "initiator" });
     try {
@@ -111,7 +122,7 @@ export class IkeManager {
   }
   /** For status: what is being set up, and what stands. */
   sizes(): { readonly connections: number; readonly sas: number; readonly halfOpen: number } {
-    return { connections: this.#connections.size, sas: this.#sas.size, halfOpen: this.#strangers.size };
+    return { connections: this.#connections.size, sas: this.#sas.size, halfOpen: this.#admission.size };
   }
 
   // Datagrams
@@ -119,6 +130,11 @@ export class IkeManager {
     if (this.#closed) return;
     const datagram = p.view().slice();
     contain(() => this.#decoding(remote, () => {
+      if (isIkev2(datagram)) {
+        const served = this.#served(local, remote);
+        if (served) this.#refusals.unspoken(served.owner, served.cfg.link, remote, IKE_SA_INIT);
+        return;
+      }
       const { header, body } = readMessage(datagram);
       const sa = this.#find(header);
       if (sa) sa.contain(() => this.#decoding(remote, () => sa.receive(header, body, datagram, local, remote)));
@@ -142,28 +158,43 @@ export class IkeManager {
     return isZero(h.rcookie) && (sa.role === "responder" ? h.exchange === EXCHANGE.identity : !sa.up) ? sa : null;
   }
   #stranger(h: IsakmpHeader, body: Uint8Array, datagram: Uint8Array, local: Endpoint, remote: Endpoint): void {
-    if (h.exchange !== EXCHANGE.identity || !isZero(h.rcookie) || (h.flags & FLAG.encrypted) || h.messageId !== 0) {
-      this.counters.bump(h.exchange === EXCHANGE.aggressive ? "ike.aggressive" : "ike.bad-cookie");
+    const first = isZero(h.rcookie) && !(h.flags & FLAG.encrypted) && h.messageId === 0;
+    if (!first || h.exchange === EXCHANGE.informational || h.exchange === EXCHANGE.quick || h.exchange === EXCHANGE.newGroup) {
+      this.counters.bump("ike.bad-cookie");
       return;
     }
-    const policy = this.#policyFor(local, remote);
-    if (!policy) {
+    const served = this.#served(local, remote);
+    if (!served) {
       this.counters.bump("ike.no-policy");
       return;
     }
-    if (!this.#admit(remote)) return;
+    const { cfg, owner } = served;
+    if (h.exchange !== EXCHANGE.identity) {
+      this.#refusals.unspoken(owner, cfg.link, remote, h.exchange);
+      return;
+    }
+    if (!this.#admits(datagram, remote)) return;
     const chain = readChain(h.next, body, false);
-    const choice = chooseIke(policy, one(chain, PAYLOAD.sa, "sa"));
+    const choice = chooseIke(cfg, one(chain, PAYLOAD.sa, "sa"));
     if (typeof choice === "string") {
-      this.counters.bump("ike.no-proposal");
-      this.#env.log.emit({ kind: "ike.failed", link: policy.link, peer: formatEndpoint(remote), code: "no-proposal", text: choice });
+      this.#refusals.tell(owner, cfg.link, remote, failure("no-proposal", choice), false);
       this.#refuse(h, local, remote);
       return;
     }
-    const sa = new IkeSa(this.#env, policy, "responder", h.icookie.slice(), local, remote, false, this.#saOwner);
+    const sa = new IkeSa(this.#env, cfg, "responder", h.icookie.slice(), local, remote, false, this.#saOwner);
     this.#enter(sa);
-    this.#strangers.add(sa);
+    this.#admission.enter(sa);
     sa.contain(() => sa.mainMode.accept(chain, choice, datagram));
+  }
+  /** Before anything is read. What has a connection may renew it, whatever else is full. */
+  #admits(datagram: Uint8Array, remote: Endpoint): boolean {
+    if (datagram.length > LONGEST_FIRST) this.counters.bump("ike.too-long");
+    else if (this.#admission.pauses(remote.address)) this.counters.bump("ike.pause");
+    else if (this.#peers.has(remote.address)) return true;
+    else if (this.#env.noRoom?.()) this.counters.bump("ike.no-memory");
+    else if (!this.#peers.room(remote.address)) this.counters.bump("ike.full");
+    else return true;
+    return false;
   }
   /** RFC 2408 §5.4: one small notify, smaller than what asked for it. */
   #refuse(h: IsakmpHeader, local: Endpoint, remote: Endpoint): void {
@@ -176,46 +207,18 @@ export class IkeManager {
     };
     this.#env.port.send(local, remote, writeMessage(header, writeChain([{ type: PAYLOAD.notify, body }])));
   }
-  /** Before any work: a flood pushes out the oldest main modes that have cost no Diffie-Hellman, never those that have. */
-  #admit(remote: Endpoint): boolean {
-    if (this.#env.noRoom?.()) {
-      this.counters.bump("ike.no-memory");
-      return false;
-    }
-    if (this.#connections.size >= this.#most) {
-      this.counters.bump("ike.full");
-      return false;
-    }
-    let same = 0;
-    for (const s of this.#strangers) if (s.began.address === remote.address) same++;
-    if (same >= this.#halfOpenPerAddress) {
-      this.counters.bump("ike.half-open-address");
-      return false;
-    }
-    if (this.#strangers.size < this.#halfOpen) return true;
-    for (const s of this.#strangers) {
-      if (!s.mainMode.cheap) continue;
-      this.counters.bump("ike.half-open-evicted");
-      s.drop();
-      return true;
-    }
-    this.counters.bump("ike.half-open");
-    return false;
-  }
   /** A client's server may start a main mode itself when it rekeys. */
-  #policyFor(local: Endpoint, remote: Endpoint): IkePolicy | null {
-    for (const [c, { cfg }] of this.#clients) {
-      if (c.current && cfg.remote === remote.address && cfg.local === local.address) return cfg;
+  #served(local: Endpoint, remote: Endpoint): Served | null {
+    for (const c of this.#peers.at(remote.address)) {
+      const cfg = this.#clients.get(c)?.cfg;
+      if (cfg && c.current && cfg.local === local.address) return { cfg, owner: null };
     }
-    for (const { cfg } of this.#responders) if (cfg.local === null || cfg.local === local.address) return cfg;
+    for (const r of this.#responders) if (r.cfg.local === null || r.cfg.local === local.address) return r;
     return null;
   }
   #unknownSpi(from: Endpoint, spi: number): void {
     this.counters.bump("ike.unknown-spi");
-    for (const c of this.#connections.values()) {
-      const r = c.remote;
-      if (r && r.address === from.address && (from.port === 0 || r.port === from.port)) c.contain(() => c.unknownSpi(spi));
-    }
+    for (const c of this.#peers.at(from.address)) if (from.port === 0 || c.remote?.port === from.port) c.contain(() => c.unknownSpi(spi));
   }
 
   // Phase 1
@@ -250,14 +253,15 @@ export class IkeManager {
     initialContact: (sa) => this.#initialContact(sa),
     deleted: (sa) => sa.connection?.saDeleted(sa),
     closed: (sa) => {
-      this.#strangers.delete(sa);
+      this.#admission.leave(sa);
       this.#spare.delete(sa);
       if (this.#sas.get(hex(sa.icookie)) === sa) this.#sas.delete(hex(sa.icookie));
     },
     connectionFor: (sa, port) => this.#connectionFor(sa, port),
+    asksTurn: (sa) => this.#admission.ask(sa),
   };
   #established(sa: IkeSa, initialContact: boolean): void {
-    this.#strangers.delete(sa);
+    this.#admission.leave(sa);
     const p = sa.up;
     if (!p) return;
     if (sa.role === "initiator") {
@@ -268,15 +272,13 @@ export class IkeManager {
     const roads = this.#sameRoad(sa);
     const client = roads.find((c) => c.client);
     if (client) client.adopt(sa);
-    else if (roads.length === 0) this.#newServerConnection(sa);
-    else this.#keepSpare(sa);
+    else if (roads.length > 0) this.#keepSpare(sa);
+    else if (!this.#newServerConnection(sa)) sa.close();
   }
   /** A renewed phase 1, or another link of the same peer: both look alike until a quick mode names a port. */
   #keepSpare(sa: IkeSa): void {
-    for (const s of [...this.#spare]) {
-      if (this.#spare.size >= SPARE || this.#env.clock.now() - s.upAt >= (s.up?.lifeSeconds ?? 0) * 1000) s.close();
-    }
-    this.#spare.add(sa);
+    for (const s of [...this.#spare.values()]) if (this.#env.clock.now() - s.upAt >= (s.up?.lifeSeconds ?? 0) * 1000) s.close();
+    this.#spare.add(sa, originOf(sa.remote.address))?.close();
   }
   /** What a quick mode from the peer belongs to; `port` is the peer's L2TP port. */
   #connectionFor(sa: IkeSa, port: number): Connection | null {
@@ -295,11 +297,10 @@ export class IkeManager {
   /** The peer had forgotten what it had before it began this SA. */
   #supersede(sa: IkeSa, peerId: string): void {
     for (const c of this.#samePeer(sa, peerId)) if (!c.client && c.serial < sa.serial) c.superseded();
-    for (const s of [...this.#spare]) if (s.remote.address === sa.remote.address && s.serial < sa.serial && s.up?.peerId.text === peerId) s.drop();
+    for (const s of [...this.#spare.values()]) if (s.remote.address === sa.remote.address && s.serial < sa.serial && s.up?.peerId.text === peerId) s.drop();
   }
   #samePeer(sa: IkeSa, peerId: string): Connection[] {
-    return [...this.#connections.values()].filter((c) => !c.over && c.policy.link === sa.policy.link &&
-      c.remote?.address === sa.remote.address && c.peerId === peerId);
+    return this.#peers.at(sa.remote.address).filter((c) => c.policy.link === sa.policy.link && c.peerId === peerId);
   }
   #initialContact(sa: IkeSa): void {
     const p = sa.up;
@@ -310,34 +311,53 @@ export class IkeManager {
   #newServerConnection(sa: IkeSa): Connection | null {
     for (const { cfg, owner } of this.#responders) {
       if (cfg !== sa.policy) continue;
+      if (!this.#roomFor(sa)) {
+        const text = `${sa.remote.address} has as many connections as one peer may have`;
+        this.#refusals.tell(owner, cfg.link, sa.remote, failure("full", text), true);
+        return null;
+      }
       const c = new Connection(this.#env, this.#nextFlow++, cfg, owner, this.#connectionOwner, false, { local: 1701, remote: 0 });
       this.#spare.delete(sa);
       this.#connections.set(c.flow, c);
+      this.#peers.place(c, sa.remote.address);
       this.#env.log.emit({ kind: "ike.started", link: cfg.link, peer: formatEndpoint(sa.remote), role: "responder" });
       c.adopt(sa);
       return c;
     }
     return null;
   }
+  /** One of this peer's own that has no child SA yet makes room. */
+  #roomFor(sa: IkeSa): boolean {
+    const { address } = sa.remote;
+    if (this.#peers.room(address)) return true;
+    this.#peers.at(address).find((c) => !c.client && !c.announced)?.down(failure("superseded", `${address} began another connection`));
+    return this.#peers.room(address);
+  }
   #failed(sa: IkeSa, why: Failure): void {
     if (sa.role === "initiator") sa.connection?.phase1Failed(sa, why);
+    else if (why.code === UNPROVED) this.counters.bump("ike.half-open-expired");
     else {
-      this.counters.bump(`ike.failed-${why.code}`);
-      this.#env.log.emit({ kind: "ike.failed", link: sa.policy.link, peer: formatEndpoint(sa.remote), code: why.code, text: why.text });
+      if (why.code === "psk-mismatch") this.#admission.guessed(sa.began.address);
+      const owner = [...this.#responders].find((r) => r.cfg === sa.policy)?.owner ?? null;
+      this.#refusals.tell(owner, sa.policy.link, sa.remote, why, true);
     }
   }
   readonly #connectionOwner = {
     beginPhase1: (c: Connection): void => this.#beginPhase1(c),
     bereft: (c: Connection): void => {
-      for (const s of this.#spare) {
+      for (const s of this.#spare.values()) {
         if (!this.#sameRoad(s).includes(c)) continue;
         this.#spare.delete(s);
         c.adopt(s);
         return;
       }
     },
+    moved: (c: Connection): void => {
+      if (c.remote) this.#peers.place(c, c.remote.address);
+    },
     gone: (c: Connection): void => {
       this.#connections.delete(c.flow);
+      this.#peers.delete(c);
       this.#clients.delete(c);
       for (const s of [...this.#sas.values()]) if (s.connection === c) s.drop();
     },

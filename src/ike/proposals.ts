@@ -26,6 +26,13 @@ export interface EspProposal {
 const GROUPS: Readonly<Record<DhGroupName, number>> = {
   modp1024: 2, modp1536: 5, modp2048: 14, modp3072: 15, modp4096: 16, ecp256: 19, ecp384: 20, x25519: 31,
 };
+/** Length of the key exchange payload's body: the modulus (RFC 2409 §6), x and y (RFC 5903 §7), or 32 bytes (RFC 8031 §3.1). */
+const KE_BYTES: Readonly<Record<DhGroupName, number>> = {
+  modp1024: 128, modp1536: 192, modp2048: 256, modp3072: 384, modp4096: 512, ecp256: 64, ecp384: 96, x25519: 32,
+};
+export function keBytes(group: DhGroupName): number {
+  return KE_BYTES[group];
+}
 const HASHES: Readonly<Record<HashName, number>> = { md5: 1, sha1: 2, sha256: 4, sha384: 5, sha512: 6 };
 const IKE_CIPHERS: Readonly<Record<string, readonly [cipher: BlockCipherName, bits: number, id: number]>> = {
   aes256: ["aes", 256, 7], aes192: ["aes", 192, 7], aes128: ["aes", 128, 7], "3des": ["3des", 192, 5],

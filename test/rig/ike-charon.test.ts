@@ -21,7 +21,7 @@ import { CHARON_BIN, charonConf, startCharon, swanctlConf } from "./charon.ts";
 
 const US = "10.88.1.1";
 const CHARON = "10.88.1.2";
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 35_000;
 
 interface Scene {
   readonly role: "initiator" | "responder";

@@ -26,8 +26,17 @@ const OLD_MOST_MS = 30_000;
 const SERVER_SHARE = 0.03;
 /** Of the soft byte limit; the plane's hard one is beyond. */
 const SERVER_BYTES = 1.5;
-/** SA pairs of one flow; a peer that goes on replacing them is refused until some are gone. */
+/** SA pairs of one flow, those being made included; a peer that goes on replacing them is refused until some are gone. */
 const MOST_CHILDREN = 8;
+/** ISAKMP SAs of one connection: the oldest goes. */
+const MOST_SAS = 4;
+/** A server's client begins quick mode within this time after phase 1. */
+const QUICK_MS = 30_000;
+/** Between two answers to packets under SPIs that are gone. */
+const DELETE_MS = 5000;
+/** A peer is followed to another address or port so often, and the log says so so often. */
+const MOVE_MS = 1000;
+const TELL_MOVE_MS = 60_000;
 const RETRY_MS = 10_000;
 
 interface LiveChild extends Child {
@@ -41,6 +50,8 @@ interface LiveChild extends Child {
 export interface ConnectionOwner {
   /** Starts a main mode for a client connection; the result comes by adopt() or phase1Failed(). */
   beginPhase1(c: Connection): void;
+  /** Its peer may be at another address now. */
+  moved(c: Connection): void;
   /** A server's connection has lost its ISAKMP SA: another of the peer's may serve it. */
   bereft(c: Connection): void;
   gone(c: Connection): void;
@@ -65,6 +76,12 @@ export class Connection implements IkeConnection {
   #tried: Endpoint | null = null;
   #quick: QuickMode | null = null;
   #announced = false;
+  readonly #begunAt: number;
+  #deletedAt = Number.NEGATIVE_INFINITY;
+  #movedAt = Number.NEGATIVE_INFINITY;
+  #toldMoveAt = Number.NEGATIVE_INFINITY;
+  /** Where the peer was seen since it was last followed. */
+  #seenAt: { local: Endpoint; remote: Endpoint } | null = null;
   #over = false;
   #rekeySaAt = Number.POSITIVE_INFINITY;
   #nextQuickAt = 0;
@@ -80,6 +97,7 @@ export class Connection implements IkeConnection {
     this.ports = ports;
     this.#owner = owner;
     this.#manager = manager;
+    this.#begunAt = clock.now();
     this.#poll = clock.timer("ike poll", () => this.#tick());
     this.#keepalive = clock.timer("ike keepalive", () => this.#sendKeepalive());
     this.#dpd = new Dpd(clock, env.crypto, policy.dpdSeconds, {
@@ -104,7 +122,11 @@ export class Connection implements IkeConnection {
     return formatEndpoint(this.remote ?? this.#tried ?? { address: "", port: 0 });
   }
   get full(): boolean {
-    return this.#children.length >= MOST_CHILDREN;
+    return this.#sas.reduce((n, s) => n + s.asked, this.#children.length) >= MOST_CHILDREN;
+  }
+  /** It has had a child SA. */
+  get announced(): boolean {
+    return this.#announced;
   }
   get peerId(): string {
     return this.#peerId;
@@ -155,6 +177,7 @@ export class Connection implements IkeConnection {
     const rekeyed = this.#sas.length > 0;
     const open = this.#sas.filter((s) => s.up);
     this.#sas.splice(0, this.#sas.length, sa, ...open);
+    for (const old of this.#sas.splice(MOST_SAS)) old.close();
     this.#peerId = p.peerId.text;
     const now = this.#env.clock.now();
     this.#rekeySaAt = this.client ? now + p.lifeSeconds * 1000 * (0.85 + 0.1 * uniform(this.#env.crypto)) : Number.POSITIVE_INFINITY;
@@ -225,7 +248,10 @@ export class Connection implements IkeConnection {
     if (this.#over) return;
     if (this.#inUse()) this.#nextQuickAt = this.#env.clock.now() + RETRY_MS;
     else if (q.role === "initiator") this.down(why);
-    else this.#env.log.emit({ kind: "ike.failed", link: this.policy.link, peer: this.#peer(), code: why.code, text: why.text });
+    else {
+      this.#env.log.emit({ kind: "ike.failed", link: this.policy.link, peer: this.#peer(), code: why.code, text: why.text });
+      if (!this.client) this.#owner.onRefused?.(this.remote?.address ?? "", why, true);
+    }
   }
   /** `spis` in hex: the peer's inbound ones, our outbound. */
   peerDeleted(spis: readonly string[]): void {
@@ -243,7 +269,10 @@ export class Connection implements IkeConnection {
   }
   /** The peer sends under an SPI that is gone here. */
   unknownSpi(spi: number): void {
-    if (!this.ownsSpiIn(spi)) this.current?.deleteEsp([spi]);
+    const now = this.#env.clock.now();
+    if (this.ownsSpiIn(spi) || now - this.#deletedAt < DELETE_MS) return;
+    this.#deletedAt = now;
+    this.current?.deleteEsp([spi]);
   }
 
   // Liveness and addresses
@@ -256,12 +285,24 @@ export class Connection implements IkeConnection {
   /** The peer's NAT mapping moved, as an authentic message or ESP packet showed. */
   moved(local: Endpoint, to: Endpoint): void {
     const was = this.remote;
+    const now = this.#env.clock.now();
+    this.#seenAt = null;
     if (this.#over || !was || (was.port === to.port && was.address === to.address)) return;
+    if (now - this.#movedAt < MOVE_MS) {
+      this.#seenAt = { local, remote: to };
+      return;
+    }
+    this.#movedAt = now;
     for (const s of this.#sas) {
       s.local = local;
       s.remote = to;
     }
-    this.#env.log.emit({ kind: "ike.mapping", link: this.policy.link, peer: formatEndpoint(to), was: formatEndpoint(was) });
+    this.#manager.moved(this);
+    this.#env.counters.bump("ike.moves");
+    if (now - this.#toldMoveAt >= TELL_MOVE_MS) {
+      this.#toldMoveAt = now;
+      this.#env.log.emit({ kind: "ike.mapping", link: this.policy.link, peer: formatEndpoint(to), was: formatEndpoint(was) });
+    }
     this.#env.plane.move(this.flow, local, to).catch((e: unknown) => this.#planeError(e));
   }
   mapping(from: Endpoint): void {
@@ -323,6 +364,11 @@ export class Connection implements IkeConnection {
   #tick(): void {
     this.#poll.arm(POLL_MS);
     const now = this.#env.clock.now();
+    if (this.#seenAt) this.moved(this.#seenAt.local, this.#seenAt.remote);
+    if (!this.client && !this.#announced && now - this.#begunAt >= QUICK_MS) {
+      this.down(failure("no-quick-mode", `${this.remote?.address ?? "the peer"} finished phase 1 and began no phase 2 in ${QUICK_MS / 1000} s`));
+      return;
+    }
     this.#pollPhase1(now);
     const newest = this.#inUse();
     const rx = newest ? this.#counters("in", newest.spiIn).rxPackets : 0;
@@ -357,11 +403,12 @@ export class Connection implements IkeConnection {
       if (!p) continue;
       const age = now - s.upAt;
       const replaced = s !== this.current && this.current !== null && now - this.current.upAt >= OLD_LEAST_MS;
-      if (!replaced && age < p.lifeSeconds * 1000 + (this.client ? 0 : OLD_MOST_MS)) continue;
+      if (!replaced && !s.ids.full && age < p.lifeSeconds * 1000 + (this.client ? 0 : OLD_MOST_MS)) continue;
       s.close();
       if (this.#sas.length > 1) this.#sas.splice(this.#sas.indexOf(s), 1);
     }
     if (!this.client && !this.current) this.#manager.bereft(this);
+    if (this.client && !this.#pendingSa && this.current?.ids.many && this.#rekeySaAt > now + RETRY_MS) this.#rekeySaAt = now;
     if (this.client && now >= this.#rekeySaAt && !this.#pendingSa) {
       this.#rekeySaAt = Number.POSITIVE_INFINITY;
       this.#manager.beginPhase1(this);

@@ -3,7 +3,6 @@ import { DecodeError, type Failure } from "../../core/errors.ts";
 import { faultEvent, internal } from "../../core/fault.ts";
 import { allOf, contain, Scope } from "../../core/scope.ts";
 import { formatEndpoint } from "../../core/addr.ts";
-import { random32 } from "../../core/rng.ts";
 import { hex, sameBytes } from "../../core/text.ts";
 import type { Endpoint } from "../../ports/ports.ts";
 import { failure, type IkeEnv, type IkePolicy } from "../types.ts";
@@ -11,6 +10,7 @@ import { EXCHANGE, FLAG, writeMessage, type IsakmpHeader } from "../wire/header.
 import { isError, notifyName, NOTIFY, readDelete, readNotify, writeDelete, writeNotify, type Notify } from "../wire/notify.ts";
 import { all, PAYLOAD, readChain, writeChain, type Chain, type Payload } from "../wire/payloads.ts";
 import { PROTOCOL } from "../wire/sa.ts";
+import { MessageIds } from "./ids.ts";
 import { lastBlock, u32 } from "./keys.ts";
 import { MainMode, type Phase1, type Role } from "./mainmode.ts";
 import type { Nat, NattVersion } from "./natt.ts";
@@ -19,8 +19,6 @@ import type { Connection } from "./connection.ts";
 
 /** Quick modes known at a time, finished ones (they answer repetitions) included. */
 const EXCHANGES = 32;
-/** Message ids remembered against replay. */
-const USED_IDS = 2048;
 
 export interface IkeSaOwner {
   established(sa: IkeSa, initialContact: boolean): void;
@@ -34,6 +32,8 @@ export interface IkeSaOwner {
   deleted(sa: IkeSa): void;
   /** Closed for whatever reason: out of the tables. */
   closed(sa: IkeSa): void;
+  /** As in MainModeOwner. */
+  asksTurn(sa: IkeSa): void;
 }
 
 export class IkeSa {
@@ -56,7 +56,7 @@ export class IkeSa {
   #up: Phase1 | null = null;
   #closed = false;
   readonly #quick = new Map<number, QuickMode>();
-  readonly #used = new Set<number>();
+  readonly ids: MessageIds;
 
   constructor(env: IkeEnv, policy: IkePolicy, role: Role, icookie: Uint8Array, local: Endpoint, remote: Endpoint, initialContact: boolean, owner: IkeSaOwner) {
     this.scope = new Scope(env.clock, (e) => this.#fault(e));
@@ -68,6 +68,7 @@ export class IkeSa {
     this.remote = remote;
     this.began = remote;
     this.#own = owner;
+    this.ids = new MessageIds(env.crypto);
     this.mainMode = new MainMode(this.env, { role, policy, icookie, local, remote, initialContact }, {
       send: (m) => env.port.send(this.mainMode.local, this.mainMode.remote, m),
       rcookie: (c) => {
@@ -86,6 +87,7 @@ export class IkeSa {
         owner.failed(this, why);
       },
       bad: (counter, what) => this.bad(counter, what),
+      asksTurn: () => owner.asksTurn(this),
     });
   }
   get up(): Phase1 | null {
@@ -108,6 +110,12 @@ export class IkeSa {
     return this.connection?.client ?? this.role === "initiator";
   }
 
+  exchangeKeys(): void {
+    this.contain(() => this.mainMode.exchangeKeys());
+  }
+  putOff(): void {
+    this.contain(() => this.mainMode.putOff());
+  }
   /** What comes for this SA: an unexpected error in it ends the SA, or the connection that it serves. */
   contain(f: () => void): void {
     contain(f, (e) => this.#fault(e));
@@ -115,6 +123,10 @@ export class IkeSa {
   /** Throws DecodeError. `datagram` is the whole message, ours to keep. */
   receive(h: IsakmpHeader, body: Uint8Array, datagram: Uint8Array, local: Endpoint, remote: Endpoint): void {
     if (this.#closed) return;
+    if (!this.#up && !this.mainMode.comesFrom(local, remote)) {
+      this.env.counters.bump("ike.other-address");
+      return;
+    }
     switch (h.exchange) {
       case EXCHANGE.identity:
         this.mainMode.receive(h, body, datagram, local, remote);
@@ -135,10 +147,7 @@ export class IkeSa {
   #quickMode(h: IsakmpHeader, body: Uint8Array, local: Endpoint, remote: Endpoint): void {
     let q = this.#quick.get(h.messageId);
     if (!q) {
-      if (this.#used.has(h.messageId)) {
-        this.bad("ike.replay", "message id used before");
-        return;
-      }
+      if (!this.#fresh(h.messageId)) return;
       if (!this.#room()) {
         this.bad("ike.exchanges", "too many quick modes at a time");
         return;
@@ -149,7 +158,8 @@ export class IkeSa {
         fresh = q.receive(h.next, body);
       } finally {
         if (fresh) {
-          this.#keep(q);
+          this.#quick.set(q.messageId, q);
+          this.ids.heard(q.messageId);
           this.#authentic(local, remote);
         } else q.close();
       }
@@ -160,8 +170,8 @@ export class IkeSa {
   /** A new quick mode of ours, or null while too many are under way. */
   startQuick(connection: Connection, localPort: number, remotePort: number): QuickMode | null {
     if (!this.up || !this.#room()) return null;
-    const q = new QuickMode(this.env, this, "initiator", this.#newId(), this.policy, connection);
-    this.#keep(q);
+    const q = new QuickMode(this.env, this, "initiator", this.ids.next(), this.policy, connection);
+    this.#quick.set(q.messageId, q);
     q.begin({ local: localPort, remote: remotePort });
     return q;
   }
@@ -172,9 +182,11 @@ export class IkeSa {
     this.bad("ike.exchanges", "too many quick modes at a time");
     return null;
   }
-  #keep(q: QuickMode): void {
-    this.#quick.set(q.messageId, q);
-    this.#use(q.messageId);
+  /** Quick modes under way that the peer began. */
+  get asked(): number {
+    let n = 0;
+    for (const q of this.#quick.values()) if (q.role === "responder" && q.pending) n++;
+    return n;
   }
   /** The oldest finished exchange makes room. */
   #room(): boolean {
@@ -186,17 +198,12 @@ export class IkeSa {
     }
     return false;
   }
-  #use(id: number): void {
-    this.#used.add(id);
-    if (this.#used.size <= USED_IDS) return;
-    const [oldest] = this.#used;
-    if (oldest !== undefined) this.#used.delete(oldest);
-  }
-  #newId(): number {
-    for (;;) {
-      const id = random32(this.env.crypto);
-      if (id !== 0 && !this.#used.has(id)) return id;
-    }
+  /** Whether the peer may begin an exchange with `id`. */
+  #fresh(id: number): boolean {
+    if (this.ids.used(id)) this.bad("ike.replay", "message id used before");
+    else if (this.ids.full) this.bad("ike.ids-used-up", "the ISAKMP SA has served as many exchanges as it may");
+    else return true;
+    return false;
   }
 
   #informational(h: IsakmpHeader, body: Uint8Array, local: Endpoint, remote: Endpoint): void {
@@ -211,10 +218,7 @@ export class IkeSa {
       this.bad("ike.unauthenticated-notify", "informational message in the clear");
       return;
     }
-    if (this.#used.has(h.messageId)) {
-      this.bad("ike.replay", "message id used before");
-      return;
-    }
+    if (!this.#fresh(h.messageId)) return;
     const opened = this.open(this.phase2Iv(h.messageId), h.next, body);
     if (!opened) return;
     const c = opened.chain;
@@ -225,7 +229,7 @@ export class IkeSa {
     }
     const notifies = all(c, PAYLOAD.notify).map(readNotify);
     const deletes = all(c, PAYLOAD.delete).map(readDelete);
-    this.#use(h.messageId);
+    this.ids.heard(h.messageId);
     this.#authentic(local, remote);
     for (const n of notifies) this.#notified(n);
     for (const d of deletes) {
@@ -348,8 +352,7 @@ export class IkeSa {
 
   #inform(p: Payload): void {
     if (!this.up) return;
-    const id = this.#newId();
-    this.#use(id);
+    const id = this.ids.next();
     this.transmit(this.sealHashed(id, "informational", this.phase2Iv(id), [u32(id)], [p]).message);
   }
   #seal(messageId: number, exchange: number, iv: Uint8Array, next: number, plain: Uint8Array): { message: Uint8Array; iv: Uint8Array } {

@@ -2,13 +2,15 @@
 //   1 HDR, SA, VID.. -->            <-- 2 HDR, SA, VID..
 //   3 HDR, KE, Ni, NAT-D.. -->      <-- 4 HDR, KE, Nr, NAT-D..
 //   5 HDR*, IDii, HASH_I [, N] -->  <-- 6 HDR*, IDir, HASH_R
-// Nothing that is not authenticated ends it: it is counted, and at most a hint for the sentence when time runs out.
+// Nothing that is not authenticated ends it: it is counted, and at most a hint for the sentence when time runs out. Only a responder
+// that has seen three messages 5 that do not authenticate stops: each was a guess at the key. And it does no Diffie-Hellman before
+// message 3 has brought its cookie back from where message 1 came from, and before its owner says that it is this peer's turn.
 import { DecodeError, type Failure } from "../../core/errors.ts";
 import { quote } from "../../core/events.ts";
 import { sameBytes } from "../../core/text.ts";
 import type { Timer } from "../../core/clock.ts";
 import type { DhKey, Endpoint } from "../../ports/ports.ts";
-import { describeIke, ikeTransform, matchesIke, P1_LIFE, type IkeProposal } from "../proposals.ts";
+import { describeIke, ikeTransform, keBytes, matchesIke, P1_LIFE, type IkeProposal } from "../proposals.ts";
 import { failure, NATT_PORT, RETRY, type IkeEnv, type IkePolicy } from "../types.ts";
 import { lifetimes } from "../wire/attributes.ts";
 import { EXCHANGE, FLAG, isZero, writeMessage, type IsakmpHeader } from "../wire/header.ts";
@@ -25,6 +27,11 @@ const NOTHING = new Uint8Array(0);
 const HALF_OPEN_MS = 30_000;
 /** How often one message is sent again to a peer that has proved nothing (CVE-2016-5361). */
 const REPLAYS = 3;
+/** Messages 5 that do not authenticate: with the third the exchange is over. */
+const GUESSES = 3;
+
+/** Code of the failure of a responder that never heard of message 3: the address of message 1 may be anybody's. */
+export const UNPROVED = "unproved";
 
 export type Role = "initiator" | "responder";
 export interface Phase1 {
@@ -46,6 +53,8 @@ export interface MainModeOwner {
   done(p: Phase1): void;
   failed(why: Failure): void;
   bad(counter: string, what: string): void;
+  /** Responder: message 3 came. exchangeKeys() or putOff() is called, at once or later. */
+  asksTurn(): void;
 }
 export interface MainModeStart {
   readonly role: Role;
@@ -83,6 +92,9 @@ export class MainMode {
   #lastOut: Uint8Array | null = null;
   #replays = 0;
   #tries = 0;
+  #guesses = 0;
+  /** Responder: message 3 while it waits for its turn. */
+  #waiting: Uint8Array | null = null;
   #hint: Failure | null = null;
   #saBody: Uint8Array = NOTHING;
   #proposal: IkeProposal | null = null;
@@ -112,13 +124,20 @@ export class MainMode {
   get remote(): Endpoint {
     return this.#remote;
   }
-  /** No Diffie-Hellman has been done yet: such a half-open SA may be thrown away under pressure. */
-  get cheap(): boolean {
-    return this.#expect === 3;
+  /** Responder: the peer has shown that it hears us at its address. */
+  get proved(): boolean {
+    return this.#waiting !== null || this.#expect !== 3;
+  }
+  /** Before the peer is authenticated only its own address counts; and its port, until it may move to 4500 (RFC 3947 §4). */
+  comesFrom(local: Endpoint, remote: Endpoint): boolean {
+    const start = this.#start;
+    return remote.address === start.remote.address && local.address === start.local.address &&
+      (this.#expect >= 5 || remote.port === start.remote.port);
   }
   stage(): string {
     const what: Readonly<Record<number, string>> = { 2: "proposals", 3: "proposals", 4: "key exchange", 5: "authentication", 6: "authentication" };
-    return this.#expect === 0 ? "phase 1 done" : `phase 1: ${what[this.#expect] ?? ""}`;
+    if (this.#expect === 0) return "phase 1 done";
+    return `phase 1: ${what[this.#expect] ?? ""}${this.#hint ? ` (so far: ${this.#hint.text})` : ""}`;
   }
   close(): void {
     this.#expect = 0;
@@ -144,7 +163,7 @@ export class MainMode {
       this.#own.bad("ike.unexpected", "main mode message out of order");
       return;
     }
-    if (!encrypted) this.#clear(h, readChain(h.next, body, false), datagram, local, remote);
+    if (!encrypted) this.#clear(h, readChain(h.next, body, false), datagram);
     else this.#sealed(h, body, datagram, local, remote);
   }
   /** The last words of a phase 1 that is done live on: the peer may not have heard them. */
@@ -152,7 +171,7 @@ export class MainMode {
     return this.#lastIn !== null && sameBytes(this.#lastIn, datagram);
   }
 
-  /** An unauthenticated notify: remembered, at the next timeout it is the reason. */
+  /** An unauthenticated notify: anybody may have sent it. When all tries are used up it is the reason. */
   hint(type: number): void {
     if (this.#expect === 0 || this.#start.role !== "initiator") return;
     if (type === NOTIFY.noProposalChosen && this.#expect === 2) {
@@ -165,7 +184,7 @@ export class MainMode {
     if (this.#expect === 6) this.#hint = this.#pskMismatch("its answer cannot be decrypted");
   }
 
-  #clear(h: IsakmpHeader, c: Chain, datagram: Uint8Array, local: Endpoint, remote: Endpoint): void {
+  #clear(h: IsakmpHeader, c: Chain, datagram: Uint8Array): void {
     switch (this.#expect) {
       case 0: // RFC 2408: never; the responder's first message comes through accept()
         return;
@@ -173,8 +192,6 @@ export class MainMode {
         this.#message2(h, c, datagram);
         return;
       case 3:
-        this.#local = local;
-        this.#remote = remote;
         this.#message3(c, datagram);
         return;
       case 4:
@@ -187,7 +204,7 @@ export class MainMode {
 
   /** Responder: message 1 was read and `choice` made; answers with message 2. No Diffie-Hellman yet. */
   accept(c: Chain, choice: { proposal: IkeProposal; transform: Transform; number: number }, datagram: Uint8Array): void {
-    this.#saBody = one(c, PAYLOAD.sa, "sa").slice();
+    this.#saBody = one(c, PAYLOAD.sa, "sa"); // a view of `datagram`, which is kept anyhow
     this.#lastIn = datagram;
     this.#took(choice.proposal, choice.transform);
     this.#vendors(c);
@@ -215,20 +232,35 @@ export class MainMode {
     this.#say(4, this.#keyExchange(this.#dh));
   }
   #message3(c: Chain, datagram: Uint8Array): void {
+    if (this.#waiting) return;
     const ke = one(c, PAYLOAD.ke, "ke");
     const nonce = this.#readNonce(c);
     const nat = this.#readNat(c);
-    const dh = this.#env.crypto.dh(this.#group());
-    const gxy = dh.shared(ke);
+    if (ke.length !== keBytes(this.#chosen().group)) throw new DecodeError("bad-length", "ke", 0);
+    this.#peerNonce = nonce;
+    this.#peerKe = ke.slice();
+    this.#nat = nat;
+    this.#waiting = datagram;
+    this.#own.asksTurn();
+  }
+  /** Responder: too many wait for their turn; the next message 3 asks again. */
+  putOff(): void {
+    this.#waiting = null;
+  }
+  /** Responder: its turn has come, message 4 goes out. */
+  exchangeKeys(): void {
+    const datagram = this.#waiting;
+    this.#waiting = null;
+    if (this.#expect !== 3 || !datagram) return;
+    const dh = this.#env.crypto.dh(this.#chosen().group);
+    const gxy = dh.shared(this.#peerKe);
     if (!gxy) {
       this.#own.bad("ike.bad-dh", "Diffie-Hellman value refused");
+      this.#end(failure("bad-key", `${this.#peer()} sends a Diffie-Hellman value that is not acceptable`));
       return;
     }
     this.#lastIn = datagram;
     this.#dh = dh;
-    this.#peerNonce = nonce;
-    this.#peerKe = ke.slice();
-    this.#nat = nat;
     this.#say(5, this.#keyExchange(dh));
     this.#derive(gxy);
   }
@@ -242,12 +274,17 @@ export class MainMode {
       this.#hint = failure("bad-key", `${this.#peer()} sends a Diffie-Hellman value that is not acceptable`);
       return;
     }
+    this.#nat = nat;
+    const refused = this.#natRefused();
+    if (refused) { // what says so is not authenticated
+      this.#own.bad("ike.nat-refused", refused.text);
+      this.#hint = refused;
+      return;
+    }
     this.#lastIn = datagram;
     this.#hint = null;
     this.#peerNonce = nonce;
     this.#peerKe = ke.slice();
-    this.#nat = nat;
-    if (this.#natRefused()) return;
     const keys = this.#derive(gxy);
     if (this.#natSeen() && this.#local.port !== NATT_PORT) { // RFC 3947 §4: float
       this.#local = { address: this.#local.address, port: NATT_PORT };
@@ -290,7 +327,11 @@ export class MainMode {
       return;
     }
     if (peerRole === "initiator") {
-      if (this.#natRefused()) return;
+      const refused = this.#natRefused();
+      if (refused) {
+        this.#end(refused);
+        return;
+      }
       const id = writeId({ id: this.#ourId(), protocol: 0, port: 0 });
       this.#saySealed(0, keys, [{ type: PAYLOAD.id, body: id }, { type: PAYLOAD.hash, body: this.#authHash(keys, "responder", id) }]);
     }
@@ -310,8 +351,11 @@ export class MainMode {
   /** With another key the peer's message 5 or 6 decrypts to garbage: the usual sign of a differing PSK. */
   #garbled(): void {
     this.#own.bad("ike.garbled", "phase 1 message does not authenticate: probably the pre-shared key differs");
-    if (this.#start.role === "initiator") this.hintGarbled();
-    else if (!this.#hint) {
+    if (this.#start.role === "initiator") {
+      this.hintGarbled();
+      return;
+    }
+    if (!this.#hint) {
       this.#hint = this.#pskMismatch("its authentication cannot be verified");
       const n = writeNotify({ protocol: PROTOCOL.isakmp, type: NOTIFY.authenticationFailed, spi: this.#cookies(), data: new Uint8Array(0) });
       this.#own.send(writeMessage({
@@ -319,6 +363,7 @@ export class MainMode {
         messageId: (new DataView(this.#env.crypto.random(4).buffer).getUint32(0) | 1) >>> 0,
       }, writeChain([{ type: PAYLOAD.notify, body: n }])));
     }
+    if (++this.#guesses === GUESSES) this.#end(this.#hint);
   }
 
   #took(p: IkeProposal, t: Transform): void {
@@ -353,17 +398,15 @@ export class MainMode {
   #natSeen(): boolean {
     return this.#nat.us || this.#nat.peer || (this.#natt !== null && this.#start.policy.encap === "udp");
   }
-  #natRefused(): boolean {
+  #natRefused(): Failure | null {
     const { encap } = this.#start.policy;
     if (encap === "esp" && this.#natSeen()) {
-      this.#end(failure("nat", `there is a NAT between us and ${this.#peer()}, but encap = esp allows raw ESP only`, true));
-      return true;
+      return failure("nat", `there is a NAT between us and ${this.#peer()}, but encap = esp allows raw ESP only`);
     }
     if (encap === "udp" && this.#natt === null) {
-      this.#end(failure("no-natt", `${this.#peer()} does not speak NAT traversal, but encap = udp asks for it`, true));
-      return true;
+      return failure("no-natt", `${this.#peer()} does not speak NAT traversal, but encap = udp asks for it`);
     }
-    return false;
+    return null;
   }
   #derive(gxy: Uint8Array): IkeKeys {
     const mine = this.#dh?.publicValue ?? new Uint8Array(0);
@@ -399,9 +442,6 @@ export class MainMode {
     if (!this.#proposal) throw new RangeError("main mode: no proposal yet");
     return this.#proposal;
   }
-  #group(): IkeProposal["group"] {
-    return this.#chosen().group;
-  }
 
   #say(expect: number, payloads: readonly Payload[]): void {
     this.#transmit(expect, writeMessage(this.#header(payloads[0]?.type ?? 0, 0), writeChain(payloads)));
@@ -429,11 +469,11 @@ export class MainMode {
   }
   #timeout(): void {
     if (this.#start.role === "responder") {
-      this.#end(this.#hint ?? failure("no-answer", `${this.#peer()} began phase 1 and fell silent (${this.stage()})`));
+      this.#end(this.#hint ?? failure(this.proved ? "no-answer" : UNPROVED, `${this.#peer()} began phase 1 and fell silent (${this.stage()})`));
       return;
     }
     const wait = RETRY[this.#tries];
-    if (wait === undefined || (this.#hint && this.#tries >= 2)) {
+    if (wait === undefined) {
       this.#end(this.#hint ?? this.#silence());
       return;
     }
@@ -443,12 +483,12 @@ export class MainMode {
   }
   #silence(): Failure {
     if (this.#expect === 2) return failure("no-answer", `no answer from ${this.#peer()} on UDP ${this.#remote.port}`);
-    // a guess: it could also have died just now
-    if (this.#expect === 6) return { ...this.#pskMismatch(`no answer to our authentication on UDP ${this.#remote.port}`), lasting: false };
+    if (this.#expect === 6) return this.#pskMismatch(`no answer to our authentication on UDP ${this.#remote.port}`);
     return failure("no-answer", `${this.#peer()} stopped answering during the key exchange`);
   }
+  /** A guess at all times: who does not share the key cannot say so. */
   #pskMismatch(sign: string): Failure {
-    return failure("psk-mismatch", `phase 1 with ${this.#peer()} does not authenticate (${sign}): probably the pre-shared key differs`, true);
+    return failure("psk-mismatch", `phase 1 with ${this.#peer()} does not authenticate (${sign}): probably the pre-shared key differs`);
   }
   #peer(): string {
     return this.#start.remote.address;

@@ -20,6 +20,11 @@ export interface IsakmpHeader {
   readonly messageId: number;
 }
 
+/** RFC 7296 §3.1 has the same header with major version 2. */
+export function isIkev2(datagram: Uint8Array): boolean {
+  return datagram.length >= HEADER_BYTES && (datagram[17] as number) >> 4 === 2;
+}
+
 /** Reads one datagram; `body` is what the length field covers, a view. Bytes behind it are ignored, as every peer does. */
 export function readMessage(datagram: Uint8Array): { readonly header: IsakmpHeader; readonly body: Uint8Array } {
   const r = new Reader(datagram);

@@ -239,7 +239,7 @@ const SECTIONS = {
 		{ name: 'reconnect_min', tab: 'l2tp', kind: integer(1, 3600), title: _('Shortest pause'),
 		  help: _('First pause before a new attempt.'), def: '2' },
 		{ name: 'reconnect_max', tab: 'l2tp', kind: integer(1, 86400), title: _('Longest pause'),
-		  help: _('Longest pause between attempts, but 300 after a wrong password or key where that is longer. There is no last attempt.'), def: '120' },
+		  help: _('Longest pause between attempts, but 300 after a wrong password where that is longer. There is no last attempt.'), def: '120' },
 	],
 	nasdial: [
 		{ name: 'device', tab: 'general', kind: device, title: _('Serial device'),

@@ -1,0 +1,154 @@
+// Main modes that strangers begin here, until they are authenticated. Three things must hold whatever anybody sends:
+//  - The tables are never closed to a newcomer. Where there is no room the oldest makes it, first of the same peer (an IPv4 address, an
+//    IPv6 /64), then of the same network (/24, /48), and of others only when they have more than the newcomer (core/waiting.ts).
+//    Addresses that have a connection have tables of their own: what strangers do cannot touch a renewal of phase 1.
+//  - Whoever has not shown that he hears us at his address (message 3 brings our cookie back) costs a table entry, no Diffie-Hellman;
+//    whoever has waits for his turn (turns.ts).
+//  - Guesses at the key: an exchange takes three (mainmode.ts), a peer and a network get so many exchanges that end that way. The
+//    pause that follows does not touch an address that has a connection.
+import type { Clock } from "../core/clock.ts";
+import { originOf, type Origin, Waiting, type WaitingLimits } from "../core/waiting.ts";
+import { type TurnLimits, Turns } from "./turns.ts";
+
+export interface AdmissionLimits {
+  /** Message 2 has gone out, message 3 has not come. */
+  readonly asked: WaitingLimits;
+  /** Message 4 has gone out, message 5 has not come. */
+  readonly answered: WaitingLimits;
+  readonly turns: TurnLimits;
+}
+/** A company behind one address may call all at once. */
+export const ADMISSION: AdmissionLimits = {
+  asked: { peer: 64, network: 256, all: 512 },
+  answered: { peer: 64, network: 128, all: 256 },
+  turns: { share: 0.5, leastMs: 2, burstMs: 1000, waiting: { peer: 32, network: 64, all: 256 } },
+};
+
+export interface HalfOpen {
+  /** Where message 1 came from. */
+  readonly began: { readonly address: string };
+  /** Its turn has come. */
+  exchangeKeys(): void;
+  /** Not now: the next message 3 asks again. */
+  putOff(): void;
+  /** Ends it without a word; leave() follows. */
+  drop(): void;
+}
+
+/** Exchanges that ended with wrong guesses: so many at once, then one every so many milliseconds. */
+const PEER_GUESSES = { burst: 8, everyMs: 5000 } as const;
+const NETWORK_GUESSES = { burst: 32, everyMs: 1000 } as const;
+/** Peers and networks remembered for that. */
+const GUESSERS = 1024;
+
+interface Entry {
+  readonly origin: Origin;
+  readonly known: boolean;
+}
+interface Tables {
+  readonly asked: Waiting<HalfOpen>;
+  readonly answered: Waiting<HalfOpen>;
+}
+
+export class Admission {
+  readonly #entries = new Map<HalfOpen, Entry>();
+  readonly #known: Tables;
+  readonly #strangers: Tables;
+  readonly #turns: Turns<HalfOpen>;
+  readonly #peers: Guesses;
+  readonly #networks: Guesses;
+  readonly #isKnown: (address: string) => boolean;
+  readonly #count: (counter: string) => void;
+
+  /** `isKnown`: an address that has a connection. `count` bumps a counter. */
+  constructor(clock: Clock, limits: AdmissionLimits, isKnown: (address: string) => boolean, count: (counter: string) => void) {
+    const tables = (): Tables => ({ asked: new Waiting(limits.asked), answered: new Waiting(limits.answered) });
+    this.#known = tables();
+    this.#strangers = tables();
+    this.#turns = new Turns(clock, limits.turns, (x) => this.#exchangeKeys(x));
+    this.#peers = new Guesses(clock, PEER_GUESSES);
+    this.#networks = new Guesses(clock, NETWORK_GUESSES);
+    this.#isKnown = isKnown;
+    this.#count = count;
+  }
+  get size(): number {
+    return this.#entries.size;
+  }
+  /** Whether `address` may begin: it may not for a while after too many guesses at the key. */
+  pauses(address: string): boolean {
+    if (this.#isKnown(address)) return false;
+    const origin = originOf(address);
+    return this.#peers.spent(origin.peer) || this.#networks.spent(origin.network);
+  }
+  /** Message 1 came, and will be answered. */
+  enter(x: HalfOpen): void {
+    const entry: Entry = { origin: originOf(x.began.address), known: this.#isKnown(x.began.address) };
+    this.#entries.set(x, entry);
+    this.#evict(this.#tables(entry).asked.add(x, entry.origin));
+  }
+  /** Message 3 came: exchangeKeys() follows, at once or when its turn comes, or putOff(). */
+  ask(x: HalfOpen): void {
+    const entry = this.#entries.get(x);
+    if (!entry) return;
+    const out = this.#turns.ask(x, entry.origin, entry.known);
+    if (!out) return;
+    this.#count("ike.put-off");
+    out.putOff();
+  }
+  /** It is over, or authenticated. */
+  leave(x: HalfOpen): void {
+    const entry = this.#entries.get(x);
+    if (!entry) return;
+    this.#entries.delete(x);
+    const t = this.#tables(entry);
+    t.asked.delete(x);
+    t.answered.delete(x);
+    this.#turns.cancel(x);
+  }
+  /** An exchange of this address ended with wrong guesses. */
+  guessed(address: string): void {
+    const origin = originOf(address);
+    this.#peers.spend(origin.peer);
+    this.#networks.spend(origin.network);
+  }
+
+  #exchangeKeys(x: HalfOpen): void {
+    const entry = this.#entries.get(x);
+    if (!entry) return;
+    const t = this.#tables(entry);
+    t.asked.delete(x);
+    this.#evict(t.answered.add(x, entry.origin));
+    x.exchangeKeys();
+  }
+  #tables(entry: Entry): Tables {
+    return entry.known ? this.#known : this.#strangers;
+  }
+  #evict(x: HalfOpen | null): void {
+    if (!x) return;
+    this.#count("ike.half-open-evicted");
+    x.drop();
+  }
+}
+
+/** A token bucket for each of the last keys. */
+class Guesses {
+  readonly #clock: Clock;
+  readonly #rate: { readonly burst: number; readonly everyMs: number };
+  /** When the bucket is full again, in clock time; the longest untouched first. */
+  readonly #fullAt = new Map<string, number>();
+  constructor(clock: Clock, rate: { readonly burst: number; readonly everyMs: number }) {
+    this.#clock = clock;
+    this.#rate = rate;
+  }
+  spent(key: string): boolean {
+    const { burst, everyMs } = this.#rate;
+    return (this.#fullAt.get(key) ?? 0) - this.#clock.now() > (burst - 1) * everyMs;
+  }
+  spend(key: string): void {
+    const at = Math.max(this.#fullAt.get(key) ?? 0, this.#clock.now()) + this.#rate.everyMs;
+    this.#fullAt.delete(key);
+    this.#fullAt.set(key, at);
+    const oldest = this.#fullAt.keys().next();
+    if (this.#fullAt.size > GUESSERS && !oldest.done) this.#fullAt.delete(oldest.value);
+  }
+}
