@@ -176,22 +176,23 @@ export const pool: Kind<readonly Range4[]> = many(kind("IPv4 ranges FIRST-LAST, 
   return size <= 65536 ? out : undefined;
 }, "is no address range"));
 
-function proposals<T>(allowed: string, parse: (s: string) => T): Kind<readonly T[]> {
+/** "default" stands for the list that holds without the option. */
+function proposals<T>(allowed: string, parse: (s: string) => T): Kind<readonly (T | "default")[]> {
   return many(kind(allowed, (s) => {
     try {
-      return s.split(/[\s,]+/).map((x) => parse(x));
+      return s.split(/[\s,]+/).map((x) => (x.toLowerCase() === "default" ? "default" : parse(x)));
     } catch (e) {
       if (!(e instanceof ConfigError)) throw e;
       return undefined;
     }
   }, "holds something that is no proposal"));
 }
-export const ikeProposals: Kind<readonly IkeProposal[]> = proposals(
-  "CIPHER-HASH-GROUP such as aes256-sha256-modp2048, space separated; ciphers aes128 aes192 aes256 3des; hashes md5 sha1 sha256 sha384 sha512; groups modp1024 modp1536 modp2048 modp3072 modp4096 ecp256 ecp384 x25519",
+export const ikeProposals: Kind<readonly (IkeProposal | "default")[]> = proposals(
+  "CIPHER-HASH-GROUP such as aes256-sha256-modp2048, space separated; ciphers aes128 aes192 aes256 3des; hashes md5 sha1 sha256 sha384 sha512; groups modp1024 modp1536 modp2048 modp3072 modp4096 ecp256 ecp384 x25519; default: the default list",
   parseIkeProposal,
 );
-export const espProposals: Kind<readonly EspProposal[]> = proposals(
-  "CIPHER-HASH or aes128gcm16 aes192gcm16 aes256gcm16 chacha20poly1305, each with -GROUP behind it for perfect forward secrecy, space separated; ciphers aes128 aes192 aes256 3des null",
+export const espProposals: Kind<readonly (EspProposal | "default")[]> = proposals(
+  "CIPHER-HASH or aes128gcm16 aes192gcm16 aes256gcm16 chacha20poly1305, each with -GROUP behind it for perfect forward secrecy, space separated; ciphers aes128 aes192 aes256 3des null; default: the default list",
   parseEspProposal,
 );
 export const ikeId: Kind<IkeId> = kind("an address, a host name, user@name or keyid:HEX", (s) => (s.length <= 255 ? (parseIkeId(s) ?? undefined) : undefined), "is no identity");

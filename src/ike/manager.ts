@@ -7,12 +7,12 @@ import { DecodeError, type Failure } from "../core/errors.ts";
 import { faultEvent } from "../core/fault.ts";
 import type { Packet } from "../core/packet.ts";
 import { contain } from "../core/scope.ts";
-import { random32 } from "../core/rng.ts";
 import { hex } from "../core/text.ts";
 import { originOf, Waiting, type WaitingLimits } from "../core/waiting.ts";
 import type { FlowId } from "../dataplane/dataplane.ts";
 import type { Endpoint } from "../ports/ports.ts";
 import { Admission, ADMISSION, type AdmissionLimits } from "./admission.ts";
+import { chooseIke } from "./choice.ts";
 import { CONNECTIONS, Peers } from "./peers.ts";
 import { Refusals } from "./refusals.ts";
 import {
@@ -21,11 +21,11 @@ import {
 } from "./types.ts";
 import { Connection } from "./v1/connection.ts";
 import { IkeSa, type IkeSaOwner } from "./v1/ikesa.ts";
-import { chooseIke, UNPROVED } from "./v1/mainmode.ts";
-import { EXCHANGE, FLAG, isIkev2, isZero, readMessage, writeMessage, type IsakmpHeader } from "./wire/header.ts";
-import { NOTIFY, writeNotify } from "./wire/notify.ts";
-import { one, PAYLOAD, readChain, writeChain } from "./wire/payloads.ts";
-import { PROTOCOL } from "./wire/sa.ts";
+import { UNPROVED } from "./v1/phase1.ts";
+import { clearNotify } from "./wire/clear.ts";
+import { EXCHANGE, FLAG, isIkev2, isZero, readMessage, type IsakmpHeader } from "./wire/header.ts";
+import { NOTIFY } from "./wire/notify.ts";
+import { one, PAYLOAD, readChain } from "./wire/payloads.ts";
 
 export interface IkeLimits {
   readonly admission?: AdmissionLimits;
@@ -178,7 +178,7 @@ export class IkeManager {
     const choice = chooseIke(cfg, one(chain, PAYLOAD.sa, "sa"));
     if (typeof choice === "string") {
       this.#refusals.tell(owner, cfg.link, remote, failure("no-proposal", choice), false);
-      this.#refuse(h, local, remote);
+      this.#env.port.send(local, remote, clearNotify(this.#env.crypto, NOTIFY.noProposalChosen, h.icookie, h.rcookie));
       return;
     }
     const sa = new IkeSa(this.#env, cfg, "responder", h.icookie.slice(), local, remote, false, this.#saOwner);
@@ -195,17 +195,6 @@ export class IkeManager {
     else if (!this.#peers.room(remote.address)) this.counters.bump("ike.full");
     else return true;
     return false;
-  }
-  /** RFC 2408 §5.4: one small notify, smaller than what asked for it. */
-  #refuse(h: IsakmpHeader, local: Endpoint, remote: Endpoint): void {
-    const spi = new Uint8Array(16);
-    spi.set(h.icookie);
-    const body = writeNotify({ protocol: PROTOCOL.isakmp, type: NOTIFY.noProposalChosen, spi, data: new Uint8Array(0) });
-    const header = {
-      icookie: h.icookie, rcookie: new Uint8Array(8), next: PAYLOAD.notify, exchange: EXCHANGE.informational, flags: 0,
-      messageId: (random32(this.#env.crypto) | 1) >>> 0,
-    };
-    this.#env.port.send(local, remote, writeMessage(header, writeChain([{ type: PAYLOAD.notify, body }])));
   }
   /** A client's server may start a main mode itself when it rekeys. */
   #served(local: Endpoint, remote: Endpoint): Served | null {

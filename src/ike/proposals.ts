@@ -79,20 +79,39 @@ const esp = (list: string): readonly EspProposal[] => list.split(" ").map((s) =>
 /** What an initiator offers unless told. MODP2048 first: every peer of today has it, and routers compute it once. */
 export const IKE_INITIATOR = ike(
   "aes256-sha256-modp2048 aes256-sha1-modp2048 aes128-sha256-modp2048 aes128-sha1-modp2048 aes256-sha256-x25519 aes256-sha256-ecp256 " +
-  "aes256-sha384-ecp384 aes256-sha512-modp4096 aes256-sha256-modp3072 aes256-sha1-modp1536 3des-sha1-modp2048",
+  "aes256-sha384-ecp384 aes256-sha512-modp4096 aes256-sha256-modp3072 aes256-sha1-modp1536",
 );
-/** What a responder accepts unless told: also Windows' ECP forms, and MODP1024 for Android and old MikroTik, last. */
+/** What a responder accepts unless told: also Windows' ECP forms. Nothing with 3DES or MODP1024: whoever needs them says so. */
 export const IKE_RESPONDER = ike(
   "aes256-sha256-x25519 aes256-sha384-ecp384 aes256-sha1-ecp384 aes256-sha256-ecp256 aes128-sha256-ecp256 aes128-sha1-ecp256 " +
   "aes256-sha512-modp4096 aes256-sha256-modp4096 aes256-sha256-modp3072 aes256-sha512-modp2048 aes256-sha384-modp2048 " +
   "aes256-sha256-modp2048 aes256-sha1-modp2048 aes192-sha256-modp2048 aes192-sha1-modp2048 aes128-sha256-modp2048 aes128-sha1-modp2048 " +
-  "3des-sha1-modp2048 aes256-sha256-modp1536 aes256-sha1-modp1536 aes128-sha1-modp1536 3des-sha1-modp1536 " +
-  "aes256-sha256-modp1024 aes256-sha1-modp1024 aes192-sha1-modp1024 aes128-sha256-modp1024 aes128-sha1-modp1024 3des-sha1-modp1024",
+  "aes256-sha256-modp1536 aes256-sha1-modp1536 aes128-sha256-modp1536 aes128-sha1-modp1536",
 );
-/** Both roles: AES-GCM, AES-CBC, 3DES. */
-export const ESP_DEFAULT = esp(
-  "aes256gcm16 aes128gcm16 aes256-sha256 aes128-sha256 aes256-sha1 aes192-sha1 aes128-sha1 3des-sha1",
-);
+/** Both roles: AES-GCM, AES-CBC. */
+export const ESP_DEFAULT = esp("aes256gcm16 aes128gcm16 aes256-sha256 aes128-sha256 aes256-sha1 aes192-sha1 aes128-sha1");
+
+/**
+ * Whether every attribute is one of `known`, none comes twice, and basic ones are in basic form (RFC 2409 appendix A); life types and
+ * durations come in pairs, one for seconds and one for kilobytes at most. Whoever agrees to an attribute that it does not know agrees to
+ * something else than it does: another PRF, extended sequence numbers.
+ */
+function plain(t: Transform, known: Readonly<Record<string, number>>): boolean {
+  const { lifeType, duration, ...single } = known;
+  const allowed = Object.values(single);
+  const seen = new Set<string>();
+  for (let i = 0; i < t.attributes.length; i++) {
+    const a = t.attributes[i] as Attribute;
+    const basic = typeof a.value === "number";
+    const life = a.type === lifeType;
+    if (!basic || (life ? a.value !== 1 && a.value !== 2 : !allowed.includes(a.type))) return false;
+    if (life && t.attributes[++i]?.type !== duration) return false;
+    const what = life ? `life ${a.value}` : `${a.type}`;
+    if (seen.has(what)) return false;
+    seen.add(what);
+  }
+  return true;
+}
 
 // Phase 1: attributes of RFC 2409 appendix A
 const P1 = { cipher: 1, hash: 2, auth: 3, group: 4, lifeType: 11, duration: 12, keyLength: 14 } as const;
@@ -114,8 +133,8 @@ export function ikeTransform(p: IkeProposal, number: number, lifeSeconds: number
 }
 export function matchesIke(p: IkeProposal, t: Transform): boolean {
   const n = (type: number): number | null => attributeNumber(t.attributes, type);
-  return t.id === KEY_IKE && n(P1.auth) === AUTH_PSK && n(P1.hash) === HASHES[p.hash] && n(P1.group) === GROUPS[p.group] &&
-    (p.cipher === "3des" ? n(P1.cipher) === 5 : n(P1.cipher) === 7 && n(P1.keyLength) === p.keyBits);
+  return plain(t, P1) && t.id === KEY_IKE && n(P1.auth) === AUTH_PSK && n(P1.hash) === HASHES[p.hash] && n(P1.group) === GROUPS[p.group] &&
+    (p.cipher === "3des" ? n(P1.cipher) === 5 && n(P1.keyLength) === null : n(P1.cipher) === 7 && n(P1.keyLength) === p.keyBits);
 }
 /** What a peer offered, in our syntax where there is one. */
 export function describeIke(t: Transform): string {
@@ -123,7 +142,11 @@ export function describeIke(t: Transform): string {
   const c = n(P1.cipher);
   const cipher = c === 7 ? `aes${n(P1.keyLength) ?? "?"}` : c === 5 ? "3des" : c === 1 ? "des" : `cipher${c}`;
   const auth = n(P1.auth);
-  return `${cipher}-${named(HASHES, n(P1.hash), "hash")}-${named(GROUPS, n(P1.group), "group")}${auth === AUTH_PSK ? "" : `(auth ${auth}, not a pre-shared key)`}`;
+  return `${cipher}-${named(HASHES, n(P1.hash), "hash")}-${named(GROUPS, n(P1.group), "group")}${auth === AUTH_PSK ? "" : `(auth ${auth}, not a pre-shared key)`}${others(t, P1)}`;
+}
+function others(t: Transform, known: Readonly<Record<string, number>>): string {
+  const types = t.attributes.map((a) => a.type).filter((x) => !Object.values(known).includes(x));
+  return types.length === 0 ? "" : `(attribute ${types.join(" ")})`;
 }
 function named(table: Readonly<Record<string, number>>, v: number | null, what: string): string {
   return Object.entries(table).find(([, n]) => n === v)?.[0] ?? `${what}${v ?? "?"}`;
@@ -153,8 +176,8 @@ export function matchesEsp(p: EspProposal, t: Transform, encaps: readonly number
   const n = (type: number): number | null => attributeNumber(t.attributes, type);
   const [id, bits] = ESP_CIPHERS[p.cipher];
   const group = n(P2.group);
-  return t.id === id && encaps.includes(n(P2.encap) ?? -1) && (n(P2.auth) ?? 0) === INTEGS[p.integ] &&
-    (bits === 0 || (n(P2.keyLength) ?? 128) === bits) &&
+  return plain(t, P2) && t.id === id && encaps.includes(n(P2.encap) ?? -1) && (n(P2.auth) ?? 0) === INTEGS[p.integ] &&
+    (bits === 0 ? n(P2.keyLength) === null : (n(P2.keyLength) ?? 128) === bits) &&
     (p.group === null ? group === null || espGroup(t) !== null : group === GROUPS[p.group]);
 }
 export function espEncap(t: Transform): number {
@@ -172,7 +195,7 @@ export function describeEsp(t: Transform): string {
   const cipher = Object.entries(ESP_CIPHERS).find(([, [id, b]]) => id === t.id && (b === 0 || b === (bits || 128)))?.[0] ?? `cipher${t.id}`;
   const group = n(P2.group);
   return [cipher, ...(n(P2.auth) === null ? [] : [named(INTEGS, n(P2.auth), "auth")]), ...(group === null ? [] : [named(GROUPS, group, "group")])].join("-") +
-    `(encapsulation ${n(P2.encap) ?? "?"})`;
+    `(encapsulation ${n(P2.encap) ?? "?"})${others(t, P2)}`;
 }
 
 const KEY_BYTES: Readonly<Record<EspCipher, number>> = {

@@ -5,6 +5,7 @@ import { asksForPap, needsIpsec, papRefusal } from "../config/cross.ts";
 import type { NasConfig } from "../config/nasdial.ts";
 import type { ClientConfig, ServerConfig } from "../config/schema.ts";
 import { innerMtu } from "../esp/overhead.ts";
+import { expand } from "../ike/choice.ts";
 import { ESP_DEFAULT, IKE_INITIATOR, IKE_RESPONDER } from "../ike/proposals.ts";
 import type { IkeConnectConfig, IkeInfo, IkeResponderConfig } from "../ike/types.ts";
 import type { TunnelConfig } from "../l2tp/api.ts";
@@ -27,14 +28,14 @@ export function clientIke(c: ClientConfig, local: string, remote: string, localP
   if (c.psk === null || !needsIpsec(c)) throw new RangeError(`${c.name}: IKE asked for a link without a key`);
   return {
     link: c.name, local, remote, psk: c.psk, encap: c.encap, localPort, remotePort: c.server.port,
-    ikeProposals: c.ike_proposals ?? IKE_INITIATOR, espProposals: c.esp_proposals ?? ESP_DEFAULT, localId: c.local_id, remoteId: c.remote_id, ...lifetimes(c),
+    ikeProposals: expand(c.ike_proposals, IKE_INITIATOR), espProposals: expand(c.esp_proposals, ESP_DEFAULT), localId: c.local_id, remoteId: c.remote_id, ...lifetimes(c),
   };
 }
 export function serverIke(c: ServerConfig): IkeResponderConfig {
   if (c.psk === null || !needsIpsec(c)) throw new RangeError(`${c.name}: IKE asked for a server without a key`);
   return {
     link: c.name, local: c.listen, psk: c.psk, encap: c.encap,
-    ikeProposals: c.ike_proposals ?? IKE_RESPONDER, espProposals: c.esp_proposals ?? ESP_DEFAULT, localId: c.local_id, remoteId: c.remote_id, ...lifetimes(c),
+    ikeProposals: expand(c.ike_proposals, IKE_RESPONDER), espProposals: expand(c.esp_proposals, ESP_DEFAULT), localId: c.local_id, remoteId: c.remote_id, ...lifetimes(c),
   };
 }
 

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { DecodeError } from "../../src/core/errors.ts";
 import { hex, unhex } from "../../src/core/text.ts";
 import { describeEsp, describeIke, ENCAP, ESP_DEFAULT, espTransform, IKE_INITIATOR, IKE_RESPONDER, ikeTransform, matchesEsp, matchesIke, parseEspProposal, parseIkeProposal } from "../../src/ike/proposals.ts";
-import { attributeNumber, lifetimes } from "../../src/ike/wire/attributes.ts";
+import { type Attribute, attributeNumber, lifetimes } from "../../src/ike/wire/attributes.ts";
 import { readMessage, writeMessage } from "../../src/ike/wire/header.ts";
 import { parseIkeId, readId, readNatOa, sameId, writeId, writeNatOa } from "../../src/ike/wire/id.ts";
 import { notifyName, readDelete, readNotify, writeDelete, writeNotify } from "../../src/ike/wire/notify.ts";
@@ -198,9 +198,40 @@ test("an identity is the same with the same type alone; a payload that is there 
   assert.throws(() => one(c, 8, "hash"), DecodeError);
   assert.throws(() => one(c, 5, "id"), DecodeError);
 });
-test("MD5 is in no default, MODP1024 only where we answer and there last", () => {
-  assert.ok([...IKE_INITIATOR, ...IKE_RESPONDER].every((p) => p.hash !== "md5"));
-  assert.ok(IKE_INITIATOR.every((p) => p.group !== "modp1024"));
-  const first = IKE_RESPONDER.findIndex((p) => p.group === "modp1024");
-  assert.ok(first > 0 && IKE_RESPONDER.slice(first).every((p) => p.group === "modp1024"));
+test("MD5, 3DES and MODP1024 are in no default", () => {
+  for (const p of [...IKE_INITIATOR, ...IKE_RESPONDER, ...ESP_DEFAULT]) assert.doesNotMatch(p.text, /md5|3des|modp1024/);
+});
+
+const n = (type: number, value: number): Attribute => ({ type, value });
+const phase1 = parseIkeProposal("aes256-sha256-modp2048");
+const phase2 = parseEspProposal("aes256-sha256");
+for (const [what, more] of [
+  ["a PRF", [n(13, 1)]], ["a group type", [n(5, 1)]], ["a field size", [n(15, 2048)]], ["an unknown attribute", [n(16_000, 1)]],
+  ["the hash twice", [n(2, 4)]], ["the seconds twice", [n(11, 1), n(12, 60)]], ["a life in fortnights", [n(11, 3), n(12, 60)]],
+  ["a life type without duration", [n(11, 2)]], ["a duration without type", [n(12, 60)]], ["a basic attribute in long form", [{ type: 14, value: Uint8Array.of(1, 0) }]],
+] as const) {
+  test(`phase 1: a transform with ${what} is not ours`, () => {
+    const t = ikeTransform(phase1, 1, 3600);
+    assert.ok(matchesIke(phase1, t));
+    assert.ok(matchesIke(phase1, { ...t, attributes: [...t.attributes, n(11, 2), n(12, 60)] }), "kilobytes beside seconds are the RFC's");
+    assert.ok(!matchesIke(phase1, { ...t, attributes: [...t.attributes, ...more] }));
+  });
+}
+for (const [what, more] of [
+  ["extended sequence numbers", [n(11, 1)]], ["key rounds", [n(7, 1)]], ["a compression dictionary", [n(8, 1)]], ["ECN", [n(10, 1)]], ["the encapsulation twice", [n(4, 2)]],
+  ["an unknown attribute", [n(32_001, 1)]], ["the seconds twice", [n(1, 1), n(2, 60)]], ["a duration without type", [n(2, 60)]],
+] as const) {
+  test(`phase 2: a transform with ${what} is not ours`, () => {
+    const t = espTransform(phase2, 1, ENCAP.transport, 3600, 1000);
+    assert.ok(matchesEsp(phase2, t, [ENCAP.transport]));
+    assert.ok(!matchesEsp(phase2, { ...t, attributes: [...t.attributes, ...more] }, [ENCAP.transport]));
+  });
+}
+test("ciphers with one key length have no key length attribute", () => {
+  const des = parseIkeProposal("3des-sha1-modp2048");
+  const t = ikeTransform(des, 1, 3600);
+  assert.ok(matchesIke(des, t) && !matchesIke(des, { ...t, attributes: [...t.attributes, n(14, 192)] }));
+  const esp = parseEspProposal("3des-sha1");
+  const e = espTransform(esp, 1, ENCAP.transport, 3600, 0);
+  assert.ok(matchesEsp(esp, e, [ENCAP.transport]) && !matchesEsp(esp, { ...e, attributes: [...e.attributes, n(6, 192)] }, [ENCAP.transport]));
 });

@@ -12,8 +12,9 @@ import { all, PAYLOAD, readChain, writeChain, type Chain, type Payload } from ".
 import { PROTOCOL } from "../wire/sa.ts";
 import { MessageIds } from "./ids.ts";
 import { lastBlock, u32 } from "./keys.ts";
-import { MainMode, type Phase1, type Role } from "./mainmode.ts";
+import { MainMode } from "./mainmode.ts";
 import type { Nat, NattVersion } from "./natt.ts";
+import type { Phase1, Role } from "./phase1.ts";
 import { QuickMode } from "./quickmode.ts";
 import type { Connection } from "./connection.ts";
 

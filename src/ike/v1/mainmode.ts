@@ -7,19 +7,22 @@
 // message 3 has brought its cookie back from where message 1 came from, and before its owner says that it is this peer's turn.
 import { DecodeError, type Failure } from "../../core/errors.ts";
 import { quote } from "../../core/events.ts";
-import { sameBytes } from "../../core/text.ts";
+import { concat, sameBytes } from "../../core/text.ts";
 import type { Timer } from "../../core/clock.ts";
 import type { DhKey, Endpoint } from "../../ports/ports.ts";
-import { describeIke, ikeTransform, keBytes, matchesIke, P1_LIFE, type IkeProposal } from "../proposals.ts";
-import { failure, NATT_PORT, RETRY, type IkeEnv, type IkePolicy } from "../types.ts";
+import { olderServer, type IkeChoice } from "../choice.ts";
+import { ikeTransform, keBytes, matchesIke, P1_LIFE, type IkeProposal } from "../proposals.ts";
+import { failure, NATT_PORT, RETRY, type IkeEnv } from "../types.ts";
 import { lifetimes } from "../wire/attributes.ts";
+import { clearNotify } from "../wire/clear.ts";
 import { EXCHANGE, FLAG, isZero, writeMessage, type IsakmpHeader } from "../wire/header.ts";
 import { addressId, readId, sameId, writeId, type IkeId } from "../wire/id.ts";
 import { notifyName, NOTIFY, readNotify, writeNotify } from "../wire/notify.ts";
 import { all, one, PAYLOAD, readChain, writeChain, type Chain, type Payload } from "../wire/payloads.ts";
 import { PROTOCOL, readSa, writeSa, type Transform } from "../wire/sa.ts";
 import { IkeKeys, lastBlock } from "./keys.ts";
-import { answerVendorIds, NatDetection, natDType, ourVendorIds, readVendorIds, type Nat, type NattVersion } from "./natt.ts";
+import { answerVendorIds, NatDetection, natDType, ourVendorIds, readVendorIds, type NattVersion } from "./natt.ts";
+import { UNPROVED, type MainModeOwner, type MainModeStart, type Role } from "./phase1.ts";
 
 const NONCE_BYTES = 32;
 const NOTHING = new Uint8Array(0);
@@ -29,54 +32,6 @@ const HALF_OPEN_MS = 30_000;
 const REPLAYS = 3;
 /** Messages 5 that do not authenticate: with the third the exchange is over. */
 const GUESSES = 3;
-
-/** Code of the failure of a responder that never heard of message 3: the address of message 1 may be anybody's. */
-export const UNPROVED = "unproved";
-
-export type Role = "initiator" | "responder";
-export interface Phase1 {
-  readonly keys: IkeKeys;
-  readonly lastBlock: Uint8Array;
-  readonly proposal: IkeProposal;
-  readonly natt: NattVersion | null;
-  readonly nat: Nat;
-  /** ESP goes in UDP. */
-  readonly udp: boolean;
-  readonly peerDpd: boolean;
-  readonly peerId: IkeId;
-  readonly lifeSeconds: number;
-  readonly initialContact: boolean;
-}
-export interface MainModeOwner {
-  send(message: Uint8Array): void;
-  rcookie(rcookie: Uint8Array): void;
-  done(p: Phase1): void;
-  failed(why: Failure): void;
-  bad(counter: string, what: string): void;
-  /** Responder: message 3 came. exchangeKeys() or putOff() is called, at once or later. */
-  asksTurn(): void;
-}
-export interface MainModeStart {
-  readonly role: Role;
-  readonly policy: IkePolicy;
-  readonly icookie: Uint8Array;
-  readonly local: Endpoint;
-  readonly remote: Endpoint;
-  readonly initialContact: boolean;
-}
-
-/** The first of our proposals that the peer offers too, or the sentence why there is none. */
-export function chooseIke(policy: IkePolicy, body: Uint8Array): { proposal: IkeProposal; transform: Transform; number: number } | string {
-  const offered = readSa(body).filter((p) => p.protocol === PROTOCOL.isakmp);
-  for (const proposal of policy.ikeProposals) {
-    for (const p of offered) {
-      const transform = p.transforms.find((t) => matchesIke(proposal, t));
-      if (transform) return { proposal, transform, number: p.number };
-    }
-  }
-  const theirs = offered.flatMap((p) => p.transforms.map(describeIke)).join(" ");
-  return `no common phase 1 proposal: we accept ${policy.ikeProposals.map((p) => p.text).join(" ")}; the peer offers ${theirs || "none"}`;
-}
 
 export class MainMode {
   readonly #env: IkeEnv;
@@ -175,7 +130,7 @@ export class MainMode {
   hint(type: number): void {
     if (this.#expect === 0 || this.#start.role !== "initiator") return;
     if (type === NOTIFY.noProposalChosen && this.#expect === 2) {
-      this.#hint = failure("no-proposal", `${this.#peer()} accepts none of our phase 1 proposals (${this.#ours()}): ${notifyName(type)}`);
+      this.#hint = failure("no-proposal", `${this.#peer()} accepts none of our phase 1 proposals (${this.#ours()}): ${notifyName(type)}${olderServer(this.#start.policy)}`);
     } else if (this.#expect === 6) this.#hint = this.#pskMismatch(notifyName(type));
     else this.#hint = failure("refused", `${this.#peer()} refuses phase 1: ${notifyName(type)}`);
   }
@@ -203,7 +158,7 @@ export class MainMode {
   }
 
   /** Responder: message 1 was read and `choice` made; answers with message 2. No Diffie-Hellman yet. */
-  accept(c: Chain, choice: { proposal: IkeProposal; transform: Transform; number: number }, datagram: Uint8Array): void {
+  accept(c: Chain, choice: IkeChoice, datagram: Uint8Array): void {
     this.#saBody = one(c, PAYLOAD.sa, "sa"); // a view of `datagram`, which is kept anyhow
     this.#lastIn = datagram;
     this.#took(choice.proposal, choice.transform);
@@ -293,7 +248,7 @@ export class MainMode {
     const id = writeId({ id: this.#ourId(), protocol: 0, port: 0 });
     const contact: Payload[] = !this.#start.initialContact ? [] : [{
       type: PAYLOAD.notify,
-      body: writeNotify({ protocol: PROTOCOL.isakmp, type: NOTIFY.initialContact, spi: this.#cookies(), data: new Uint8Array(0) }),
+      body: writeNotify({ protocol: PROTOCOL.isakmp, type: NOTIFY.initialContact, spi: concat([this.#start.icookie, this.#rcookie]), data: new Uint8Array(0) }),
     }];
     this.#saySealed(6, keys, [{ type: PAYLOAD.id, body: id }, { type: PAYLOAD.hash, body: this.#authHash(keys, "initiator", id) }, ...contact]);
   }
@@ -357,11 +312,7 @@ export class MainMode {
     }
     if (!this.#hint) {
       this.#hint = this.#pskMismatch("its authentication cannot be verified");
-      const n = writeNotify({ protocol: PROTOCOL.isakmp, type: NOTIFY.authenticationFailed, spi: this.#cookies(), data: new Uint8Array(0) });
-      this.#own.send(writeMessage({
-        icookie: this.#start.icookie, rcookie: this.#rcookie, next: PAYLOAD.notify, exchange: EXCHANGE.informational, flags: 0,
-        messageId: (new DataView(this.#env.crypto.random(4).buffer).getUint32(0) | 1) >>> 0,
-      }, writeChain([{ type: PAYLOAD.notify, body: n }])));
+      this.#own.send(clearNotify(this.#env.crypto, NOTIFY.authenticationFailed, this.#start.icookie, this.#rcookie));
     }
     if (++this.#guesses === GUESSES) this.#end(this.#hint);
   }
@@ -431,12 +382,6 @@ export class MainMode {
   }
   #ourId(): IkeId {
     return this.#start.policy.localId ?? addressId(this.#local.address);
-  }
-  #cookies(): Uint8Array {
-    const b = new Uint8Array(16);
-    b.set(this.#start.icookie);
-    b.set(this.#rcookie, 8);
-    return b;
   }
   #chosen(): IkeProposal {
     if (!this.#proposal) throw new RangeError("main mode: no proposal yet");

@@ -12,6 +12,7 @@ import { sameBytes } from "../../core/text.ts";
 import { inQuotes } from "../../core/words.ts";
 import type { FlowId, SaSpec } from "../../dataplane/dataplane.ts";
 import type { DhKey } from "../../ports/ports.ts";
+import { noEsp } from "../choice.ts";
 import {
   describeEsp, ENCAP, espEncap, espGroup, espTransform, keyBytes, matchesEsp, P2_LIFE, type EspProposal,
 } from "../proposals.ts";
@@ -196,9 +197,7 @@ export class QuickMode {
     this.#own = own;
     const choice = this.#choose(offered);
     if (!choice) {
-      const theirs = offered.flatMap((p) => p.transforms.map(describeEsp)).join(" ");
-      this.#refuse(NOTIFY.noProposalChosen, failure("no-proposal",
-        `no common ESP proposal: we accept ${this.#policy.espProposals.map((p) => p.text).join(" ")} (encapsulation ${this.#encaps().join(" or ")}); the peer offers ${theirs || "none"}`));
+      this.#refuse(NOTIFY.noProposalChosen, failure("no-proposal", noEsp(this.#policy, offered, this.#encaps())));
       return;
     }
     let gxy: Uint8Array | null = null;

@@ -52,8 +52,8 @@ const okLabel = (l) => /^[A-Za-z0-9_-]{1,63}$/.test(l) && !l.startsWith('-') && 
 
 const GROUP = '(?:modp1024|modp1536|modp2048|modp3072|modp4096|ecp256|ecp384|x25519)';
 const HASH = '(?:md5|sha1|sha256|sha384|sha512)';
-const IKE = new RegExp('^(?:aes128|aes192|aes256|3des)-' + HASH + '-' + GROUP + '$', 'i');
-const ESP = new RegExp('^(?:(?:aes128gcm16|aes192gcm16|aes256gcm16|chacha20poly1305)|(?:aes128|aes192|aes256|3des|null)-(?:' + HASH + '|sha256_96))(?:-' + GROUP + ')?$', 'i');
+const IKE = new RegExp('^(?:default|(?:aes128|aes192|aes256|3des)-' + HASH + '-' + GROUP + ')$', 'i');
+const ESP = new RegExp('^(?:default|(?:(?:aes128gcm16|aes192gcm16|aes256gcm16|chacha20poly1305)|(?:aes128|aes192|aes256|3des|null)-(?:' + HASH + '|sha256_96))(?:-' + GROUP + ')?)$', 'i');
 
 const integer = (min, max) => Object.assign(
 	kind(_('a whole number from %d to %d').format(min, max), (s) => /^\d{1,15}$/.test(s) && +s >= min && +s <= max), { number: true });
@@ -133,9 +133,9 @@ const TUNNEL = [
 	{ name: 'encap', tab: 'ipsec', kind: oneOf('auto', 'udp', 'esp'), title: _('Encapsulation'),
 	  help: _('auto: raw ESP, or UDP 4500 when there is a NAT. udp: always UDP 4500. esp: always raw ESP, refuse a NAT.'), def: 'auto' },
 	{ name: 'ike_proposals', tab: 'ipsec', kind: ikeProposals, title: _('IKE proposals'),
-	  help: _('Phase 1 proposals, best first. Default: strong ones that the peers in the field know.') },
+	  help: _('Phase 1 proposals, best first. Default: strong ones that current peers know, without 3DES and MODP1024; default 3des-sha1-modp1024 takes an old peer as well.') },
 	{ name: 'esp_proposals', tab: 'ipsec', kind: espProposals, title: _('ESP proposals'),
-	  help: _('ESP proposals, best first. Default: AES-GCM, then AES-CBC, then 3DES.') },
+	  help: _('ESP proposals, best first. Default: AES-GCM, then AES-CBC; default 3des-sha1 takes an old peer as well.') },
 	{ name: 'local_id', tab: 'ipsec', kind: ikeId, title: _('Local identity'),
 	  help: _('Our IKE identity: an address, a host name or user@name. Default: our address.') },
 	{ name: 'remote_id', tab: 'ipsec', kind: ikeId, title: _('Remote identity'),

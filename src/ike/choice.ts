@@ -1,0 +1,73 @@
+// Which of a peer's proposals we take; and where it is none, what was offered, what we accept, and the very line of configuration that
+// would let the best of the peer's in.
+import { ConfigError } from "../core/errors.ts";
+import {
+  describeEsp, describeIke, ESP_DEFAULT, IKE_INITIATOR, IKE_RESPONDER, matchesEsp, matchesIke, parseEspProposal, parseIkeProposal,
+  type IkeProposal,
+} from "./proposals.ts";
+import type { IkePolicy } from "./types.ts";
+import { PROTOCOL, readSa, type Proposal, type Transform } from "./wire/sa.ts";
+
+export interface IkeChoice {
+  readonly proposal: IkeProposal;
+  readonly transform: Transform;
+  readonly number: number;
+}
+interface Named {
+  readonly text: string;
+}
+
+/** The first of our proposals that the peer offers too, or the sentence why there is none. */
+export function chooseIke(policy: IkePolicy, body: Uint8Array): IkeChoice | string {
+  const offered = readSa(body).filter((p) => p.protocol === PROTOCOL.isakmp);
+  for (const proposal of policy.ikeProposals) {
+    for (const p of offered) {
+      const transform = p.transforms.find((t) => matchesIke(proposal, t));
+      if (transform) return { proposal, transform, number: p.number };
+    }
+  }
+  const transforms = offered.flatMap((p) => p.transforms);
+  const possible = transforms.flatMap((t) => known(() => parseIkeProposal(describeIke(t)), (p) => matchesIke(p, t)));
+  return `no common phase 1 proposal: we accept ${list(policy.ikeProposals)}; the peer offers ${transforms.map(describeIke).join(" ") || "none"}` +
+    advice("ike_proposals", policy.ikeProposals, IKE_RESPONDER, possible);
+}
+/** Why no ESP proposal of `offered` is taken. */
+export function noEsp(policy: IkePolicy, offered: readonly Proposal[], encaps: readonly number[]): string {
+  const transforms = offered.flatMap((p) => (p.protocol === PROTOCOL.esp ? p.transforms : []));
+  const possible = transforms.flatMap((t) => known(() => parseEspProposal(describeEsp(t).replace(/\(.*/, "")), (p) => matchesEsp(p, t, encaps)));
+  return `no common ESP proposal: we accept ${list(policy.espProposals)} (encapsulation ${encaps.join(" or ")}); ` +
+    `the peer offers ${transforms.map(describeEsp).join(" ") || "none"}` + advice("esp_proposals", policy.espProposals, ESP_DEFAULT, possible);
+}
+/** For a client whose server takes nothing of what we offered, and does not say what it would take. */
+export function olderServer(policy: IkePolicy): string {
+  return policy.ikeProposals === IKE_INITIATOR ? "; an old server may want ike_proposals = default aes256-sha1-modp1024 3des-sha1-modp1024" : "";
+}
+
+/** Single DES, MODP1024 and MD5 are broken or nearly so; 64-bit blocks must be rekeyed by bytes (CVE-2016-2183). */
+function weak(p: Named): boolean {
+  return /3des|md5|modp1024/.test(p.text);
+}
+function list(p: readonly Named[]): string {
+  return p.map((x) => x.text).join(" ");
+}
+function known<P extends Named>(parse: () => P, fits: (p: P) => boolean): P[] {
+  try {
+    const p = parse();
+    return fits(p) ? [p] : [];
+  } catch (e) {
+    if (!(e instanceof ConfigError)) throw e;
+    return [];
+  }
+}
+/** The peer's own order is its preference; what is not weak goes first. */
+function advice(option: string, ours: readonly Named[], defaults: readonly Named[], possible: readonly Named[]): string {
+  const best = possible.find((p) => !weak(p)) ?? possible[0];
+  if (!best) return "";
+  const standard = defaults.every((d, i) => ours[i]?.text === d.text);
+  const value = [...(standard ? ["default"] : []), ...(standard ? ours.slice(defaults.length) : ours).map((p) => p.text), best.text];
+  return `; ${weak(best) ? "it offers only weak ones: " : ""}to allow it set ${option} = ${value.join(" ")}`;
+}
+/** What a list of the configuration stands for: "default" in it is the list that holds without it. */
+export function expand<P>(configured: readonly (P | "default")[] | null, defaults: readonly P[]): readonly P[] {
+  return configured === null ? defaults : configured.flatMap((p) => (p === "default" ? defaults : [p]));
+}
