@@ -296,6 +296,9 @@ export class Daemon implements DaemonApi {
     stage({ name: "ip", state: ok ? "ok" : "failed", text: s.error?.text ?? (ok ? `${s.ifname} with ${s.local_ip}` : `the server is ${s.state}`) });
     if (ok) stage({ name: "ike", state: "ok", text: s.ipsec === "off" ? "IPsec is off: L2TP in the clear" : `listening on ${s.listen}, ${s.peers} peers with IPsec` });
     if (ok) stage({ name: "ppp", state: "ok", text: `${s.sessions.length} sessions` });
+    for (const f of s.failures) {
+      stage({ name: f.layer === "ike" || f.layer === "l2tp" || f.layer === "ppp" ? f.layer : "ip", state: "failed", text: `${f.peer}, last at ${f.at}, ${f.count} in all: ${f.text}` });
+    }
     return ok;
   }
   #unknown(name: string): RequestRefused {

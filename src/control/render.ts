@@ -77,12 +77,16 @@ function leg(name: string, s: NasStatus, paint: Paint): string {
   return `${rows.join("\n")}\n`;
 }
 
+function times(f: { readonly count: number; readonly at: string }): string {
+  return f.count === 1 ? ` at ${f.at}` : ` ${f.count} times, last at ${f.at}`;
+}
 function server(name: string, s: ServerStatus, paint: Paint): string {
   const rows: string[] = [
     `${paint("bold", name)}: ${stateText(s.state, paint)} since ${s.since}, server on ${s.listen}, ${s.sessions.length} sessions`,
     `  ${s.ifname}: ${s.local_ip}, ${traffic(s)}`,
   ];
   if (s.ipsec === "off") rows.push(`  ${paint("red", "IPsec is off: these tunnels are in the clear")}`);
+  for (const f of s.failures) rows.push(`  ${paint("red", `${f.layer} ${f.code}`)} ${f.peer}${times(f)}: ${plain(f.text)}`);
   for (const x of s.sessions) rows.push(`  #${x.session} ${quote(x.user)} ${x.ip} from ${x.peer} (${x.auth}) since ${x.since}, in ${bytes(x.rx_bytes)}, out ${bytes(x.tx_bytes)}`);
   if (s.error) rows.push(`  ${paint("red", `${s.error.layer} ${s.error.code}`)}: ${plain(s.error.text)}`);
   const d = dropText(s.drops);

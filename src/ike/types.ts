@@ -75,6 +75,8 @@ export interface IkeInfo {
 }
 export interface IkeConnection {
   readonly flow: FlowId;
+  /** The peer's address, also after the end. */
+  readonly peer: string;
   /** Null until the first child SA works, and after the end. */
   info(): IkeInfo | null;
   /** Deletes to the peer, SAs out of the plane; no onDown follows. */

@@ -17,6 +17,7 @@ import { type LinkDeps, systemFailure } from "./deps.ts";
 import { giveBack } from "../core/give-back.ts";
 import { MPPE_GROWTH } from "../ppp/api.ts";
 import { freshId, type SharedIds } from "../ppp/ipv6cp.ts";
+import { Failures } from "./failures.ts";
 import { Session, type SessionHost } from "./session.ts";
 import { Sessions } from "./sessions.ts";
 import { userNamed } from "./users.ts";
@@ -25,6 +26,8 @@ import { isoTime, type ServerStatus } from "./status.ts";
 
 const DEFAULT_MTU = 1400;
 const OUTER_MTU = 1500; // the way to a caller is not known before it calls
+/** Codes of ends that are nobody's failure. */
+const GOODBYES: readonly string[] = ["peer-deleted", "superseded"];
 const REOPEN_MS = 10_000;
 const L2TP_PORT = 1701;
 /** What a kernel without IPv6, or with it switched off, says. */
@@ -46,6 +49,8 @@ export class ServerLink {
   #state: LinkState = "down";
   #since: number;
   #error: Failure | null = null;
+  readonly #failures: Failures;
+  #ikeDrops: () => Record<string, number> = () => ({});
   #net: ServerInterface | null = null;
   #closers: (() => void)[] = [];
   #wanted = false;
@@ -59,6 +64,7 @@ export class ServerLink {
     this.cfg = cfg;
     this.#users = users;
     this.#since = deps.host.wallClock();
+    this.#failures = new Failures(() => deps.host.wallClock());
     this.#scope = new Scope(deps.clock, (e) => this.#fault(e));
     this.#reopen = this.#scope.timer(`${cfg.name} reopen`, () => this.#open());
     this.#sessions = new Sessions(cfg, users());
@@ -83,6 +89,7 @@ export class ServerLink {
       admit: (s, user) => this.#sessions.admit(s, user),
       release: (s, ip, user) => this.#sessions.release(s, ip, user),
       gone: (s) => this.#sessions.remove(s),
+      failed: (peer, why) => this.#failures.note(peer, why),
     };
   }
   get state(): LinkState {
@@ -176,14 +183,18 @@ export class ServerLink {
     }
   }
   #answerIke(): void {
-    const responder = this.#deps.ike().addResponder(serverIke(this.cfg), {
+    const ike = this.#deps.ike();
+    const responder = ike.addResponder(serverIke(this.cfg), {
       onUp: (_: IkeConnection, info: IkeInfo) => void this.#flows.set(info.flow, info),
       onRekeyed: (_: IkeConnection, info: IkeInfo) => void this.#flows.set(info.flow, info),
       onDown: (conn: IkeConnection, why: Failure) => {
+        if (!GOODBYES.includes(why.code)) this.#failures.note(conn.peer, why);
         this.#flows.delete(conn.flow);
         this.#deps.l2tp.dropFlow(conn.flow, why);
       },
+      onRefused: (peer, why, proved) => this.#failures.note(peer, why, proved),
     });
+    this.#ikeDrops = () => ike.counters.snapshot();
     this.#closers.push(() => responder.close());
   }
 
@@ -270,10 +281,10 @@ export class ServerLink {
       dataplane: this.#deps.plane.kind,
       ipsec: needsIpsec(this.cfg) ? "required" : "off",
       peers: needsIpsec(this.cfg) ? this.#flows.size : this.#tunnels.size,
-      sessions,
+      sessions, failures: this.#failures.list(),
       rx_bytes: sum((s) => s.rx_bytes), tx_bytes: sum((s) => s.tx_bytes),
       rx_packets: sum((s) => s.rx_packets), tx_packets: sum((s) => s.tx_packets),
-      drops: { ...this.#deps.plane.drops(), ...this.#deps.pressure.drops(), ...this.#deps.l2tp.counters.snapshot(), ...this.#sessions.counters.snapshot(), ...this.#deps.logins.counters.snapshot() },
+      drops: { ...this.#deps.plane.drops(), ...this.#ikeDrops(), ...this.#deps.pressure.drops(), ...this.#deps.l2tp.counters.snapshot(), ...this.#sessions.counters.snapshot(), ...this.#deps.logins.counters.snapshot() },
       error: this.#error,
     };
   }

@@ -29,6 +29,8 @@ export interface SessionHost {
   release(s: Session, ip: string, user: UserConfig): void;
   /** Once, last. */
   gone(s: Session): void;
+  /** A call from `peer` ended before it was a session. */
+  failed(peer: string, why: Failure): void;
 }
 /** Time to say who one is: from the call to the first address, and again whenever PPP begins anew. */
 const AUTHENTICATE_MS = 30_000;
@@ -59,6 +61,8 @@ export class Session {
   #ip: string | null = null;
   #since = 0;
   #announced = false;
+  /** It has been a session, or its failure was told. */
+  #told = false;
   #gone = false;
   #detaching: Promise<void> = Promise.resolve();
 
@@ -136,7 +140,7 @@ export class Session {
         if (this.#gone || this.#ip !== ip) return void giveBack(() => net.detach(), (e) => this.#log(e));
         this.#net = net;
         this.#since = this.#deps.host.wallClock();
-        this.#announced = true;
+        this.#announced = this.#told = true;
         this.#deps.log.emit({ kind: "session.up", link: this.#cfg.name, user: user.name, ip, peer: this.#remote.address, session: this.id });
         this.#setIpv6();
       },
@@ -207,6 +211,8 @@ export class Session {
     allOf((e) => this.#log(e), () => this.#ppp?.lowerDown(why), () => this.#leave(why), () => this.#host.gone(this));
   }
   #leave(why: Failure): void {
+    if (!this.#told && why.layer !== "config") this.#host.failed(this.#remote.address, why);
+    this.#told = true;
     const announced = this.#announced;
     this.#announced = false;
     allOf((e) => this.#log(e), () => this.#disarm(), () => this.#dropNet(), () => announced && this.#tellDown(why), () => this.#releaseIp());

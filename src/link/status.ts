@@ -1,5 +1,5 @@
 // `status --json`: an object keyed by the name of the interface or server. Part of the public contract.
-import type { Failure } from "../core/errors.ts";
+import type { Failure, Layer } from "../core/errors.ts";
 import type { LinkState } from "../core/events.ts";
 
 export interface IkeStatus {
@@ -78,6 +78,16 @@ export interface SessionStatus extends Traffic {
   readonly tunnel: number;
   readonly call: number;
 }
+/** A peer that did not get in: of each code the last time, and how often. */
+export interface PeerFailure {
+  readonly peer: string;
+  /** Wall clock, ISO 8601. */
+  readonly at: string;
+  readonly count: number;
+  readonly layer: Layer;
+  readonly code: string;
+  readonly text: string;
+}
 export interface ServerStatus extends Traffic {
   readonly kind: "server";
   readonly state: LinkState;
@@ -90,6 +100,8 @@ export interface ServerStatus extends Traffic {
   readonly ipsec: "required" | "off";
   readonly peers: number;
   readonly sessions: readonly SessionStatus[];
+  /** The latest first, a few dozen at most. */
+  readonly failures: readonly PeerFailure[];
   readonly drops: Readonly<Record<string, number>>;
   readonly error: Failure | null;
 }

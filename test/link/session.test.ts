@@ -36,7 +36,7 @@ function called() {
     user: (name) => loaded.config.users.find((u) => u.name === name) ?? null,
     admit: () => "10.99.0.10",
     release: () => void said.push("released"),
-    gone: () => void said.push("gone"),
+    gone: () => void said.push("gone"), failed: () => {},
   }, { server, remote: remote("203.0.113.1"), mtu: 1400 });
   const call = {
     channel, connected: {}, setLinkInfo: () => {}, contain: (f: () => void) => f(),

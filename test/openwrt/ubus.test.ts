@@ -183,7 +183,7 @@ test("a status with more sessions than a message holds is shortened, and says so
   const session = { session: 1, user: "u".repeat(64), ip: "10.99.0.10", ip6: "fe80::1234:5678:9abc:def0", since: "2026-01-01T00:00:00Z", peer: "[2001:db8::1]:4500", auth: "mschapv2", tunnel: 1, call: 1, rx_bytes: 2 ** 45, tx_bytes: 1, rx_packets: 1, tx_packets: 1 };
   const server: ServerStatus = {
     kind: "server", state: "up", since: "", listen: "", ifname: "l2tps-lns", local_ip: "10.99.0.1", dns: [], dataplane: "userspace", ipsec: "required", peers: 0,
-    sessions: Array.from({ length: 4096 }, (_, i) => ({ ...session, session: i })), drops: {}, error: null, rx_bytes: 0, tx_bytes: 0, rx_packets: 0, tx_packets: 0,
+    sessions: Array.from({ length: 4096 }, (_, i) => ({ ...session, session: i })), failures: [], drops: {}, error: null, rx_bytes: 0, tx_bytes: 0, rx_packets: 0, tx_packets: 0,
   };
   api.answer = { lns: server, other: { ...server, sessions: server.sessions.slice(0, 3) } };
   const r = (await now(ubusd, lua.call("l2tpsec", "status"))) as unknown as Record<string, { sessions: { rx_bytes: number }[]; sessions_left_out?: number }>;

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { SimNat } from "./simnet.ts";
 import { formatIp, parseIp } from "../../src/core/addr.ts";
 import { concat, hex, unhex } from "../../src/core/text.ts";
+import type { Stage } from "../../src/link/status.ts";
 import { client, clientConf, SERVER_CONF, type Site, server, World } from "./world.ts";
 
 const SERVER_IP = "198.51.100.2";
@@ -241,6 +242,34 @@ describe("failures say what to do", () => {
     const [layer, code, text] = await failure("ike_proposals = aes128-sha1-modp1536", SERVER_CONF.replace("psk =", "ike_proposals = aes256-sha256-modp2048\npsk ="));
     assert.deepEqual([layer, code], ["ike", "no-proposal"]);
     assert.match(text, /aes128-sha1-modp1536/);
+  });
+  test("a server keeps who did not get in, and why, with both sides' proposals; aggressive mode and IKEv2 are named", async () => {
+    const w = new World();
+    const b = w.site(w.net.host("b", [SERVER_IP]), SERVER_CONF);
+    const wrong = ["ike_proposals = 3des-sha1-modp1024", "psk = marlin", "password = looking-glass"];
+    const sites = wrong.map((more, i) => {
+      const [option = ""] = more.split(" ");
+      const conf = clientConf().split("\n").filter((l) => !l.startsWith(option)).join("\n");
+      return w.site(w.net.host(`a${i}`, [`203.0.113.${i + 1}`]), `${conf}\n${more}\n`);
+    });
+    await w.until(() => sites.every((s) => client(s).error !== null), 90_000, "failures", ...sites, b);
+    const stranger = w.net.host("x", ["203.0.113.9"]);
+    for (const [version, exchange] of [[0x10, 4], [0x10, 4], [0x20, 34]] as const) {
+      const bytes = Uint8Array.from([1, 2, 3, 4, 5, 6, 7, 8, ...new Array<number>(8).fill(0), 1, version, exchange, 0, 0, 0, 0, 0, 0, 0, 0, 28]);
+      stranger.send({ proto: "udp", from: { address: "203.0.113.9", port: 500 }, to: { address: SERVER_IP, port: 500 }, bytes });
+    }
+    await w.run(1000);
+    const { failures, drops } = server(b);
+    const of = (peer: string, code: string): string => failures.find((f) => f.peer === peer && f.code === code)?.text ?? "";
+    assert.match(of("203.0.113.1", "no-proposal"), /we accept aes256-sha256-x25519 .*; the peer offers 3des-sha1-modp1024; it offers only weak ones: to allow it set ike_proposals = default 3des-sha1-modp1024$/);
+    assert.match(of("203.0.113.2", "psk-mismatch"), /pre-shared key differs/);
+    assert.match(of("203.0.113.3", "auth-failed"), /branch/);
+    assert.match(of("203.0.113.9", "mode"), /only IKEv1 main mode/);
+    assert.deepEqual([drops["ike.aggressive"], drops["ike.version-2"]], [2, 1]);
+    assert.equal(b.events.filter((e) => e.kind === "ike.failed" && e.code === "mode").length, 1, "one line a minute for a peer");
+    const told: Stage[] = [];
+    assert.ok(await b.daemon.doctor("lns", (s) => void told.push(s)));
+    assert.equal(told.filter((s) => s.state === "failed").length, failures.length);
   });
   test("nobody there", async () => {
     const [layer, code] = await failure("", SERVER_CONF, (s) => s.replace(SERVER_IP, "198.51.100.9"));

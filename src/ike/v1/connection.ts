@@ -118,6 +118,9 @@ export class Connection implements IkeConnection {
   get remote(): Endpoint | null {
     return this.#sas[0]?.remote ?? this.#pendingSa?.remote ?? null;
   }
+  get peer(): string {
+    return (this.remote ?? this.#tried)?.address ?? "";
+  }
   #peer(): string {
     return formatEndpoint(this.remote ?? this.#tried ?? { address: "", port: 0 });
   }
@@ -250,7 +253,7 @@ export class Connection implements IkeConnection {
     else if (q.role === "initiator") this.down(why);
     else {
       this.#env.log.emit({ kind: "ike.failed", link: this.policy.link, peer: this.#peer(), code: why.code, text: why.text });
-      if (!this.client) this.#owner.onRefused?.(this.remote?.address ?? "", why, true);
+      if (!this.client) this.#owner.onRefused?.(this.peer, why, true);
     }
   }
   /** `spis` in hex: the peer's inbound ones, our outbound. */
@@ -290,6 +293,7 @@ export class Connection implements IkeConnection {
     if (this.#over || !was || (was.port === to.port && was.address === to.address)) return;
     if (now - this.#movedAt < MOVE_MS) {
       this.#seenAt = { local, remote: to };
+      this.#env.counters.bump("ike.moves-held");
       return;
     }
     this.#movedAt = now;
@@ -298,7 +302,6 @@ export class Connection implements IkeConnection {
       s.remote = to;
     }
     this.#manager.moved(this);
-    this.#env.counters.bump("ike.moves");
     if (now - this.#toldMoveAt >= TELL_MOVE_MS) {
       this.#toldMoveAt = now;
       this.#env.log.emit({ kind: "ike.mapping", link: this.policy.link, peer: formatEndpoint(to), was: formatEndpoint(was) });

@@ -25,7 +25,7 @@ const branch: ClientStatus = {
 };
 const lns: ServerStatus = {
   ...traffic, kind: "server", state: "up", since: "2026-11-23T12:00:00Z", listen: "0.0.0.0", ifname: "l2tps-lns", local_ip: "10.9.0.1", dns: [], dataplane: "userspace", ipsec: "required", peers: 1,
-  sessions: [{ ...traffic, session: 7, user: EVIL, ip: "10.9.0.2", ip6: null, since: "2026-11-23T12:01:00Z", peer: "198.51.100.4:4500", auth: "mschapv2", tunnel: 1, call: 1 }], drops: {}, error: null,
+  sessions: [{ ...traffic, session: 7, user: EVIL, ip: "10.9.0.2", ip6: null, since: "2026-11-23T12:01:00Z", peer: "198.51.100.4:4500", auth: "mschapv2", tunnel: 1, call: 1 }], failures: [{ peer: "198.51.100.9", at: "2026-11-23T12:03:00Z", count: 3, layer: "ike", code: "no-proposal", text: `the peer offers ${EVIL}` }], drops: {}, error: null,
 };
 
 const modem: NasStatus = {
@@ -114,6 +114,7 @@ for (const look of LOOKS) {
     assert.ok(await r.page.evaluate<boolean>("!!document.querySelector('#cbi-l2tpsec-branch1-password') && !!document.querySelector('#cbi-l2tpsec-daemon-log')"));
     await harmless(r);
     await fits(r);
+    assert.ok((await r.page.evaluate<string>("document.querySelector(\"[data-peer='198.51.100.9']\").textContent")).includes(`ike no-proposal: the peer offers ${EVIL}`));
     await r.shot(`server-${look.name}`);
     await r.page.click("[data-session='7'] button");
     assert.deepEqual(await r.called(1), [["disconnect", { session: 7 }]]);

@@ -57,8 +57,23 @@ return view.extend({
 			: [ ...this.pages(total), E('p', {}, [ all === null ? _('The daemon l2tpsec does not answer on the bus: is it running?') : _('Nobody is connected.') ]) ]);
 	},
 
+	/* The texts hold what peers chose as well. */
+	drawFailures: function(all) {
+		const rows = [];
+		for (const name of Object.keys(all || {}).sort())
+			for (const f of all[name].failures || [])
+				rows.push(E('tr', { 'class': 'tr', 'data-peer': f.peer }, [
+					[ _('Server'), name ], [ _('Peer'), f.peer ], [ _('Last time'), new Date(f.at).toLocaleString() ], [ _('How often'), f.count ],
+					[ _('Why'), f.layer + ' ' + f.code + ': ' + f.text ]
+				].map(([ title, value ]) => E('td', { 'class': 'td', 'data-title': title }, [ String(value) ]))));
+		const titles = [ _('Server'), _('Peer'), _('Last time'), _('How often'), _('Why') ];
+		dom.content(this.failures, rows.length
+			? [ E('table', { 'class': 'table' }, [ E('tr', { 'class': 'tr table-titles' }, titles.map((t) => E('th', { 'class': 'th' }, [ t ]))) ].concat(rows)) ]
+			: [ E('p', {}, [ _('Nobody was refused.') ]) ]);
+	},
+
 	refresh: function() {
-		return this.load().then((all) => this.draw(all));
+		return this.load().then((all) => { this.draw(all); this.drawFailures(all); });
 	},
 
 	disconnect: function(s) {
@@ -68,7 +83,9 @@ return view.extend({
 
 	render: function(all) {
 		this.sessions = E('div', { 'style': 'overflow-x:auto' });
+		this.failures = E('div', { 'style': 'overflow-x:auto' });
 		this.draw(all);
+		this.drawFailures(all);
 		poll.add(() => this.refresh(), 5);
 
 		const m = new form.Map('l2tpsec', _('Settings'),
@@ -90,6 +107,7 @@ return view.extend({
 		s.addremove = true;
 		options.add(s, options.SECTIONS.daemon, false);
 
-		return m.render().then((node) => E('div', {}, [ E('h2', {}, [ _('L2TP over IPsec: server') ]), E('div', { 'class': 'cbi-section' }, [ E('h3', {}, [ _('Connected sessions') ]), this.sessions ]), node ]));
+		return m.render().then((node) => E('div', {}, [ E('h2', {}, [ _('L2TP over IPsec: server') ]), E('div', { 'class': 'cbi-section' }, [ E('h3', {}, [ _('Connected sessions') ]), this.sessions ]),
+			E('div', { 'class': 'cbi-section' }, [ E('h3', {}, [ _('Who did not get in') ]), this.failures ]), node ]));
 	}
 });
