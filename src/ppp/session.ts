@@ -122,7 +122,13 @@ export class PppSession {
     const counts = channel.counts?.bind(channel);
     this.#quality = counts ? this.#makeQuality(turns, counts) : null;
     this.#deadline = turns.timer("ppp-phase", () => this.#deadlinePassed());
-    channel.onFrame = (p) => this.#frame(p);
+    channel.onFrame = (p) => {
+      try {
+        this.#frame(p);
+      } catch (e) {
+        this.#turns.run(() => this.#fault(e)); // an echo is answered outside of a turn
+      }
+    };
     channel.onDown = (why) => this.lowerDown(failure("lower-down", why));
   }
 
