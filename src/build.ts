@@ -99,7 +99,7 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: (
   try {
     const { native, fastPath } = openEngine();
     const lock = runAlone(native); // before anything of the host is touched
-    const plane = await openUserspacePlane({ native, fastPath, clock: rt.clock, crypto: rt.crypto, log: hub });
+    const plane = await openUserspacePlane({ native, fastPath, clock: rt.clock, crypto: rt.crypto, log: hub, readFile: (path) => rt.host.readFile(path) });
     let netifd: Netifd | null = null;
     const bus = await openBus(rt, first.config.daemon.ubus, source.uci, () => {
       netifd?.sync().catch(fault("netifd's interfaces"));

@@ -5,7 +5,7 @@ import type { Failure } from "./core/errors.ts";
 import type { Event } from "./core/events.ts";
 import { faultEvent } from "./core/fault.ts";
 import { allOf, contain } from "./core/scope.ts";
-import { nasDevice } from "./config/cross.ts";
+import { guarded, nasDevice } from "./config/cross.ts";
 import type { NasConfig } from "./config/nasdial.ts";
 import type { ClientConfig, Config, UserConfig } from "./config/schema.ts";
 import type { L2tpRemote } from "./dataplane/dataplane.ts";
@@ -51,6 +51,11 @@ export class Daemon implements DaemonApi {
   }
 
   start(): void {
+    // netifd says later which links are to be up, and the way out may be there before.
+    if (!this.#autostart) {
+      for (const c of this.#config.interfaces) if (c.auto) this.#deps.blocks.hold(c.name, guarded(c));
+      for (const [name, b] of this.#config.broken) this.#deps.blocks.hold(name, b.guarded);
+    }
     for (const c of this.#config.servers) this.#addServer(c.name);
     for (const c of this.#dialled(this.#config)) this.#addClient(c.name);
   }
@@ -203,6 +208,10 @@ export class Daemon implements DaemonApi {
 
   clientConfig(name: string): ClientConfig | NasConfig | null {
     return this.#dialled(this.#config).find((c) => c.name === name) ?? null;
+  }
+  /** Something may leave by this link alone, for now. */
+  holds(name: string): boolean {
+    return this.#deps.blocks.holds(name);
   }
   broken(name: string): string | null {
     return this.#config.broken.get(name)?.why ?? null;

@@ -28,9 +28,15 @@ export function papRefusal(c: Pick<ClientConfig, "proto" | "psk" | "ipsec" | "re
   return missing.length === 0 ? null : missing.join(" and ");
 }
 
-/** The networks that may be reached through the link alone: never in the clear, also while it is down. */
-export function guarded(c: Pick<ClientConfig, "psk" | "ipsec" | "routes">): readonly string[] {
-  return needsIpsec(c) ? (c.routes ?? []) : [];
+/** What a default route into a link is. */
+export function defaultRoutes(c: Pick<ClientConfig | NasConfig, "defaultroute" | "ipv6">): readonly string[] {
+  if (!c.defaultroute) return [];
+  return c.ipv6 === "no" ? ["0.0.0.0/0"] : ["0.0.0.0/0", "::/0"];
+}
+/** The networks that may be reached through the link alone: never in the clear, also while it is down. /0: all that a default route carries. */
+export function guarded(c: Pick<ClientConfig, "psk" | "ipsec" | "routes" | "killswitch">): readonly string[] {
+  if (!needsIpsec(c) || c.killswitch === "off") return [];
+  return [...(c.routes ?? []), ...(c.killswitch === "all" ? ["0.0.0.0/0", "::/0"] : [])];
 }
 
 export function crossCheck(config: Config, sections: readonly Section[], faults: Fault[], warnings: string[]): void {
@@ -74,6 +80,8 @@ export function crossCheck(config: Config, sections: readonly Section[], faults:
     crossEap(c, (option, why, allowed) => fault("interface", c.name, option, why, allowed));
     crossRoutes(c, (option, why, allowed) => fault("interface", c.name, option, why, allowed));
     crossAuth(c, (option, why, allowed) => fault("interface", c.name, option, why, allowed));
+    if (c.killswitch === "all" && !c.defaultroute) fault("interface", c.name, "killswitch", "is all, but the link has no default route: nothing could leave at all", "defaultroute = yes, or killswitch = routes");
+    if (c.killswitch === "all" && c.ipsec === "off") fault("interface", c.name, "killswitch", "is all, but with ipsec = off the link protects nothing", "routes | off");
   }
   for (const c of config.legs) {
     const other = names.get(c.name);

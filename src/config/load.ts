@@ -193,7 +193,14 @@ function read(body: { type: Type; name: string; lines: readonly { key: string; r
 
 /** A section's options by the schema; for what is wrong a fault is added, and null stands in its place. */
 export function typed<T>(s: Section, faults: Fault[]): T {
-  return Object.freeze({ ...values(s, faults), name: s.name }) as unknown as T;
+  const v = values(s, faults);
+  return Object.freeze({ ...v, ...(s.type === "interface" ? wholeNetworks(v) : {}), name: s.name }) as unknown as T;
+}
+/** 0.0.0.0/0 and ::/0 among an interface's routes are its default route. (::/0 without ipv6 is left for crossCheck.) */
+function wholeNetworks(v: Record<string, unknown>): Record<string, unknown> {
+  const routes = (v["routes"] as readonly string[] | null) ?? [];
+  const rest = routes.filter((r) => r !== "0.0.0.0/0" && (r !== "::/0" || v["ipv6"] === "no"));
+  return rest.length === routes.length ? {} : { routes: rest.length === 0 ? null : rest, defaultroute: true };
 }
 export function values(s: Section, faults: Fault[]): Record<string, unknown> {
   const out: Record<string, unknown> = {};

@@ -37,7 +37,7 @@ export const NASDIAL = {
   auto: CLIENT.auto,
   ifname: optional(k.ifname, "Name of the netdev. Default: nas-NAME."),
   routes: CLIENT.routes,
-  defaultroute: withDefault(k.yesNo, "no", "Route everything into the link."),
+  defaultroute: withDefault(k.yesNo, "no", "Route everything into the link, with ipv6 IPv6 too."),
   metric: CLIENT.metric,
   peerdns: CLIENT.peerdns,
   refuse_pap: withDefault(k.yesNo, "no", "Never send the password with PAP."),

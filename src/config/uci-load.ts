@@ -164,6 +164,8 @@ function broken(faults: readonly Fault[], all: readonly Section[], good: readonl
 }
 /** The networks that a section with faults means to guard. */
 function readable(s: Section | undefined): readonly string[] {
-  if (!s || isLeg(s) || s.values.get("ipsec")?.text === "off") return [];
-  return (s.values.get("routes")?.text ?? "").split(/\s+/).filter((r) => parsePrefix(r) !== null);
+  const killswitch = s?.values.get("killswitch")?.text;
+  if (!s || isLeg(s) || s.values.get("ipsec")?.text === "off" || killswitch === "off") return [];
+  const routes = (s.values.get("routes")?.text ?? "").split(/\s+/).filter((r) => (parsePrefix(r)?.length ?? 0) > 0);
+  return killswitch === "all" ? [...routes, "0.0.0.0/0", "::/0"] : routes;
 }

@@ -9,6 +9,7 @@ export type Event =
   | { kind: "daemon.stopping"; link: ""; why: string }
   | { kind: "daemon.warning"; link: string; text: string }
   | { kind: "daemon.reloaded"; link: ""; changed: string }
+  | { kind: "network.restored"; link: ""; what: string }
   | { kind: "daemon.fault"; link: string; where: string; text: string; stack: string }
   | { kind: "link.state"; link: string; state: LinkState }
   | { kind: "link.up"; link: string; ifname: string; local: string; remote: string; dns: readonly string[] }
@@ -55,6 +56,7 @@ const LEVEL: Readonly<Record<Event["kind"], Level>> = {
   "daemon.stopping": "notice",
   "daemon.warning": "warn",
   "daemon.reloaded": "notice",
+  "network.restored": "warn",
   "daemon.fault": "error",
   "link.state": "debug",
   "link.up": "notice",

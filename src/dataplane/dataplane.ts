@@ -122,6 +122,8 @@ export interface CallChannel extends FrameChannel {
 export interface Route {
   readonly prefix: string;
   readonly metric?: number;
+  /** Of a default route that blockRoutes() blocks: it takes the place of the block, and of everybody else's default routes. */
+  readonly instead?: true;
 }
 export interface IpConfig {
   readonly ifname: string;
@@ -144,11 +146,17 @@ export interface NetPlane {
   /** Makes sure that `server` stays reachable outside every tunnel: a host route by today's gateway. Returns its undo. */
   pinHostRoute(server: string): Promise<() => Promise<void>>;
   /**
-   * Unreachable routes of the worst metric for networks that may only be reached through a link: while it is down, packets to
-   * them are refused here instead of leaving in the clear by another route. They outlive a killed process; the next one that
-   * starts takes over. Returns their undo. Failing to set one is logged and counted, not thrown.
+   * Networks that may only be reached through a link: while it is down, packets to them are refused here instead of leaving in the
+   * clear by another route. "0.0.0.0/0" and "::/0" are all that a default route of that family, whoever set it, would carry; what
+   * the host routes, its own networks and the pinned servers carry goes on. Blocks outlive a killed process; the next one that
+   * starts takes over, within ten seconds. Returns their undo. Failing to set one is logged, not thrown.
    */
   blockRoutes(prefixes: readonly string[]): () => Promise<void>;
+  /**
+   * Addresses of a host name from this machine's name servers, in spite of blocks: while this is asked, and nothing but this question
+   * passes. Those of the last time when nobody answers. Rejects with SystemError.
+   */
+  resolveOutside(name: string): Promise<string[]>;
   /** Our source address and the path's MTU towards `remote`. Rejects with SystemError when there is no route. */
   pathTo(remote: string): Promise<{ local: string; mtu: number; device: string }>;
 }
@@ -160,6 +168,8 @@ export interface ServerNet {
   readonly local6: string | null;
   readonly pool: readonly string[];
   readonly clampMss: boolean;
+  /** The netdev is gone, and not by close(); the calls in it are lost as well. */
+  readonly lost?: (why: string) => void;
 }
 export interface SessionInterface {
   readonly ifname: string;

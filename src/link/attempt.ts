@@ -3,12 +3,12 @@
 import type { EapTlsCredentials } from "../ppp/auth/eap-tls.ts";
 import { eapCredentials } from "./credentials.ts";
 import type { Timer } from "../core/clock.ts";
-import type { Failure } from "../core/errors.ts";
+import { type Failure, SystemError } from "../core/errors.ts";
 import type { LinkState } from "../core/events.ts";
 import { faultEvent, internal } from "../core/fault.ts";
 import { allOf, Scope } from "../core/scope.ts";
 import type { ClientConfig } from "../config/schema.ts";
-import { deviceName, needsIpsec } from "../config/cross.ts";
+import { deviceName, guarded, needsIpsec } from "../config/cross.ts";
 import type { L2tpRemote, NetInterface } from "../dataplane/dataplane.ts";
 import type { IkeManager } from "../ike/manager.ts";
 import type { IkeConnection, IkeInfo } from "../ike/types.ts";
@@ -19,7 +19,7 @@ import { PppSession } from "../ppp/session.ts";
 import { isIp6, linkLocal } from "../core/addr.ts";
 import { type LinkDeps, systemFailure } from "./deps.ts";
 import { giveBack } from "../core/give-back.ts";
-import { clientIke, fittingMtu, pppClient, tunnelConfig } from "./settings.ts";
+import { clientIke, clientRoutes, fittingMtu, pppClient, tunnelConfig } from "./settings.ts";
 import type { Stage } from "./status.ts";
 
 const DEFAULT_MTU = 1400; // fits every path seen in the field, and no peer objects
@@ -79,7 +79,7 @@ export class Attempt {
     this.#owner.onState("dialing");
     this.#stage({ name: "server", state: "busy", text: `looking up ${this.#cfg.server.host}` });
     this.#scope.settle(
-      this.#deps.host.resolve(this.#cfg.server.host),
+      this.#resolve(),
       (all) => this.#alive(() => {
         try {
           this.#eapTls = eapCredentials(this.#cfg, this.#deps.host);
@@ -94,6 +94,18 @@ export class Attempt {
     );
   }
 
+  /** While everything outside is blocked the machine's own resolver may have no way out. */
+  #resolve(): Promise<string[]> {
+    const { host } = this.#cfg.server;
+    const own = this.#deps.host.resolve(host);
+    if (!guarded(this.#cfg).includes("0.0.0.0/0")) return own;
+    return Promise.any([own, this.#deps.plane.net.resolveOutside(host)]).catch((e: AggregateError) => {
+      const [mine, outside] = e.errors as [unknown, unknown];
+      if (!(mine instanceof SystemError)) throw mine;
+      if (!(outside instanceof SystemError)) throw outside;
+      throw new SystemError(mine.errno, mine.what, `${mine.advice}; ${outside.message}`);
+    });
+  }
   /** The netdev of the route to the server. */
   get via(): string | null {
     return this.#path?.device ?? null;
@@ -307,12 +319,10 @@ export class Attempt {
     this.#stage({ name: "ppp", state: "ok", text: info.auth === "none" ? "no authentication asked" : `authenticated with ${info.auth}` });
     this.#stage({ name: "ip", state: "busy", text: `setting up ${deviceName(this.#cfg)}` });
     this.mtu = Math.min(mtu, info.peerMru) - info.growth;
-    const metric = this.#cfg.metric === 0 ? {} : { metric: this.#cfg.metric };
-    const prefixes = this.#deps.routesElsewhere ? [] : [...(this.#cfg.routes ?? []), ...(this.#cfg.defaultroute ? ["0.0.0.0/0"] : [])];
     this.#scope.settle(
       this.#detaching.then(() => this.#deps.plane.net.attachClient(call.channel, {
         ifname: deviceName(this.#cfg), mtu: this.mtu ?? mtu, local4: info.local, peer4: info.remote,
-        routes: prefixes.map((prefix) => ({ prefix, ...metric })), clampMss: true,
+        routes: clientRoutes(this.#cfg, this.#deps.routesElsewhere ?? false), clampMss: true,
       })),
       (net) => {
         if (this.#why) return void giveBack(() => net.detach(), (e) => this.#log(e));

@@ -5,8 +5,8 @@ import type { AnswerConfig } from "../modem/answerer.ts";
 import { parseChat } from "../modem/chat.ts";
 import type { DialConfig } from "../modem/dialer.ts";
 import type { IpConfig } from "../dataplane/dataplane.ts";
-import { nasDevice } from "../config/cross.ts";
-import { coding, identityOf, refused, required } from "./settings.ts";
+import { defaultRoutes, nasDevice } from "../config/cross.ts";
+import { coding, identityOf, refused, required, withMetric } from "./settings.ts";
 import type { Host } from "../ports/ports.ts";
 import type { PppConfig } from "../ppp/api.ts";
 import type { EapTlsCredentials } from "../ppp/auth/eap-tls.ts";
@@ -57,7 +57,6 @@ export function pppNas(c: NasConfig, host: Host): PppConfig {
 
 /** `more`: routes beside the section's own; null: routes are somebody else's business. */
 export function netdevOf(c: NasConfig, to: Pick<IpConfig, "mtu" | "local4" | "peer4">, more: readonly string[] | null): IpConfig {
-  const metric = c.metric === 0 ? {} : { metric: c.metric };
-  const prefixes = more === null ? [] : [...(c.routes ?? []), ...more, ...(c.defaultroute ? ["0.0.0.0/0"] : [])];
-  return { ifname: nasDevice(c), ...to, routes: prefixes.map((prefix) => ({ prefix, ...metric })), clampMss: true };
+  const prefixes = more === null ? [] : [...(c.routes ?? []), ...more, ...defaultRoutes(c)];
+  return { ifname: nasDevice(c), ...to, routes: prefixes.map((prefix) => withMetric(prefix, c.metric)), clampMss: true };
 }

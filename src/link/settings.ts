@@ -1,9 +1,10 @@
 // From a section of configuration to what each layer wants to know. No state here.
 import { Secret } from "../core/secret.ts";
 import { ONLY_EAP } from "./credentials.ts";
-import { asksForPap, needsIpsec, papRefusal } from "../config/cross.ts";
+import { asksForPap, defaultRoutes, needsIpsec, papRefusal } from "../config/cross.ts";
 import type { NasConfig } from "../config/nasdial.ts";
 import type { ClientConfig, ServerConfig } from "../config/schema.ts";
+import type { Route } from "../dataplane/dataplane.ts";
 import { innerMtu } from "../esp/overhead.ts";
 import { expand } from "../ike/choice.ts";
 import { ESP_DEFAULT, IKE_INITIATOR, IKE_RESPONDER } from "../ike/proposals.ts";
@@ -101,6 +102,19 @@ export function pppServer(c: ServerConfig, host: Host, mru: number, ids: SharedI
     ipcp: { local: c.local_ip, remote: null, requestDns: false }, ...coding(c),
     ...(ids ? { ipv6: true, ipv6Ids: ids } : {}),
   };
+}
+
+/** A link's metric; for a default route of IPv6 never 0, which the kernel takes for 1024, behind what it learnt from advertisements. */
+export function withMetric(prefix: string, metric: number): Route {
+  const m = metric === 0 && prefix === "::/0" ? 1 : metric;
+  return m === 0 ? { prefix } : { prefix, metric: m };
+}
+/** What the plane routes into a client link. `elsewhere`: the others are netifd's; what takes the place of a block is always ours. */
+export function clientRoutes(c: ClientConfig, elsewhere: boolean): Route[] {
+  const all = defaultRoutes(c).map((p) => withMetric(p, c.metric));
+  const into: Route[] = elsewhere ? [] : (c.routes ?? []).map((p) => withMetric(p, c.metric));
+  if (c.killswitch === "all") return [...into, ...all.map((r) => ({ ...r, instead: true as const }))];
+  return elsewhere ? [] : [...into, ...all];
 }
 
 /**

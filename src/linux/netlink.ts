@@ -92,6 +92,8 @@ export interface NlMessage {
   readonly type: number;
   readonly flags: number;
   readonly seq: number;
+  /** The socket that asked for it, or that brought the change about; 0: the kernel by itself, or nobody knows. */
+  readonly port: number;
   readonly body: Uint8Array;
 }
 
@@ -105,7 +107,7 @@ export function decodeMessages(b: Uint8Array): NlMessage[] {
   for (let at = 0; at + HEADER <= b.length; ) {
     const length = get32(b, at);
     if (length < HEADER || at + length > b.length) break;
-    out.push({ type: get16(b, at + 4), flags: get16(b, at + 6), seq: get32(b, at + 8), body: b.subarray(at + HEADER, at + length) });
+    out.push({ type: get16(b, at + 4), flags: get16(b, at + 6), seq: get32(b, at + 8), port: get32(b, at + 12), body: b.subarray(at + HEADER, at + length) });
     at += align4(length);
   }
   return out;
@@ -146,6 +148,7 @@ export class NetlinkSocket {
   readonly #names: ReadonlyMap<number, string>;
   readonly #buffer = new Uint8Array(32768);
   #seq = 0;
+  #port = 0;
 
   constructor(io: NetlinkIo, protocol: number) {
     this.#io = io;
@@ -162,6 +165,10 @@ export class NetlinkSocket {
   }
   close(): void {
     this.#io.close(this.#fd);
+  }
+  /** What the kernel calls this socket, in the messages about changes that it brings about; 0 before the first answer. */
+  get port(): number {
+    return this.#port;
   }
   /** Asks for an acknowledgement and waits for it. `what` and `advice` go into the SystemError when the kernel refuses. */
   change(what: string, advice: Readonly<Record<string, string>>, type: number, flags: number, body: Uint8Array): void {
@@ -182,6 +189,7 @@ export class NetlinkSocket {
       if (n < 0 || got.length > MAX_MESSAGES) throw new SystemError(n < 0 ? "ETIMEDOUT" : "EMSGSIZE", what, "the kernel gave no complete answer");
       for (const m of decodeMessages(this.#buffer.subarray(0, n))) {
         if (m.seq !== seq) continue; // the rest of an answer that was given up
+        this.#port = m.port;
         if (m.type === NL.NLMSG_DONE) return got;
         if (m.type === NL.NLMSG_ERROR) {
           this.#check(m, what, advice);

@@ -3,7 +3,8 @@ import { formatIp, isIp6, parseIp, parsePrefix } from "../core/addr.ts";
 import { SystemError } from "../core/errors.ts";
 import { NetlinkSocket, NlWriter, attrText, decodeAttrs, get32 } from "./netlink.ts";
 import type { NetlinkIo, NlMessage } from "./netlink.ts";
-import { attempt, errnoOf } from "./errno.ts";
+import { errnoOf } from "./errno.ts";
+import { type FoundRule, type RuleSpec, decodeRule, encodeRule } from "./rules.ts";
 import { AF_INET, AF_INET6, AF_UNSPEC, NL, RT } from "./uapi.ts";
 
 /** Our mark on every route we add (rtm_protocol): a start after a crash finds what a killed daemon left. */
@@ -11,6 +12,7 @@ export const OUR_PROTOCOL = 0x4c;
 
 const ROOT = "the daemon needs to be root, or to have CAP_NET_ADMIN";
 const NO_IPV6 = { EOPNOTSUPP: "the kernel has no IPv6, or it is disabled (disable_ipv6)", EACCES: "IPv6 is disabled there (disable_ipv6)" };
+const NO_RULES = { EOPNOTSUPP: "the kernel has no policy routing", EAFNOSUPPORT: "the kernel has no policy routing for this family" };
 const RTMSG = 12;
 
 export interface RouteSpec {
@@ -73,7 +75,7 @@ export function encodeRoute(r: RouteSpec, protocol: number): Uint8Array {
 
 /** Null for a body that is no route. */
 export function decodeRoute(m: NlMessage): FoundRoute | null {
-  if (m.type !== RT.RTM_NEWROUTE || m.body.length < RTMSG) return null;
+  if ((m.type !== RT.RTM_NEWROUTE && m.type !== RT.RTM_DELROUTE) || m.body.length < RTMSG) return null;
   const [family, length, , , table, protocol, , type] = m.body as unknown as readonly number[];
   const a = decodeAttrs(m.body, RTMSG);
   const size = family === AF_INET ? 4 : 16;
@@ -114,10 +116,8 @@ export function encodeLink(index: number, c: LinkChange): Uint8Array {
 }
 
 export class Rtnl {
-  readonly #io: NetlinkIo;
   readonly #nl: NetlinkSocket;
   constructor(io: NetlinkIo) {
-    this.#io = io;
     this.#nl = new NetlinkSocket(io, NL.NETLINK_ROUTE);
   }
   close(): void {
@@ -180,13 +180,13 @@ export class Rtnl {
       if (!["ESRCH", "ENOENT", "ENODEV"].includes(errnoOf(e))) throw e;
     }
   }
-  /** The entry of the routing table that decides about `address`; its prefix is the entry's, not the address. */
-  routeTo(address: string): FoundRoute {
-    return this.#route(address, RT.RTM_F_FIB_MATCH);
+  /** The entry of the routing table that decides about `address`, of a packet with `mark`; its prefix is the entry's, not the address. */
+  routeTo(address: string, mark = 0): FoundRoute {
+    return this.#route(address, RT.RTM_F_FIB_MATCH, mark);
   }
   /** How a packet to `address` would leave now: source address and interface. */
-  pathTo(address: string): FoundRoute {
-    return this.#route(address, 0);
+  pathTo(address: string, mark = 0): FoundRoute {
+    return this.#route(address, 0, mark);
   }
   /** Every route with our mark. */
   ourRoutes(): FoundRoute[] {
@@ -196,40 +196,80 @@ export class Rtnl {
       return all.flatMap((m) => decodeRoute(m) ?? []).filter((r) => r.protocol === OUR_PROTOCOL);
     });
   }
-  /** Calls back after changes of links, addresses or routes, ours among them. Stop it to let the process end. */
-  monitor(changed: () => void): { stop(): void } {
-    const groups = RT.RTMGRP_LINK | RT.RTMGRP_IPV4_IFADDR | RT.RTMGRP_IPV4_ROUTE | RT.RTMGRP_IPV6_IFADDR | RT.RTMGRP_IPV6_ROUTE;
-    const fd = attempt("cannot watch the routes", { EPERM: ROOT }, () => this.#io.netlinkOpen(NL.NETLINK_ROUTE, groups));
-    const buffer = new Uint8Array(32768);
-    const watcher = this.#io.watch(fd, () => {
+  addRule(r: RuleSpec): void {
+    const flags = NL.NLM_F_CREATE | NL.NLM_F_EXCL;
+    try {
+      this.#nl.change("cannot add a routing rule", { EPERM: ROOT, ...NO_RULES }, RT.RTM_NEWRULE, flags, encodeRule(r, OUR_PROTOCOL));
+    } catch (e) {
+      if (errnoOf(e) !== "EEXIST") throw e;
+    }
+  }
+  /** Ours only; nothing happens when it is gone. */
+  deleteRule(r: RuleSpec): void {
+    try {
+      this.#nl.change("cannot remove a routing rule", { EPERM: ROOT, ...NO_RULES }, RT.RTM_DELRULE, 0, encodeRule(r, OUR_PROTOCOL));
+    } catch (e) {
+      if (errnoOf(e) !== "ENOENT") throw e;
+    }
+  }
+  /** Every rule with our mark. A kernel without such rules has none. */
+  ourRules(): RuleSpec[] {
+    return [AF_INET, AF_INET6].flatMap((family) => {
+      const body = new NlWriter().u8(family).u8(0).u8(0).u8(0).u32(0).u32(0).done();
       try {
-        // What changed is read anew by those who care; a flood is one change.
-        for (let i = 0; i < 64 && this.#io.recv(fd, buffer) >= 0; i++);
-      } catch {
-        // ENOBUFS: changes were lost, which is a change.
+        const all = this.#nl.ask("cannot list the routing rules", { EPERM: ROOT }, RT.RTM_GETRULE, NL.NLM_F_DUMP, body);
+        const rules: (FoundRule | null)[] = all.map(decodeRule);
+        return rules.flatMap((r) => (r?.protocol === OUR_PROTOCOL ? [r.spec] : []));
+      } catch (e) {
+        if (["EOPNOTSUPP", "EAFNOSUPPORT"].includes(errnoOf(e))) return [];
+        throw e;
       }
-      changed();
     });
-    return {
-      stop: () => {
-        watcher.stop();
-        this.#io.close(fd);
-      },
-    };
+  }
+  /** Null when there is no such interface. */
+  linkState(index: number): { readonly up: boolean; readonly mtu: number } | null {
+    try {
+      const { up, mtu } = this.#link(new NlWriter().u8(AF_UNSPEC).u8(0).u16(0).u32(index).u32(0).u32(0).done());
+      return { up, mtu };
+    } catch (e) {
+      if (errnoOf(e) === "ENODEV") return null;
+      throw e;
+    }
+  }
+  /** Local addresses of an interface, both families. */
+  addressesOf(index: number): string[] {
+    return [AF_INET, AF_INET6].flatMap((family) => {
+      const body = new NlWriter().u8(family).u8(0).u8(0).u8(0).u32(index).done();
+      const all = this.#nl.ask("cannot list the addresses", { EPERM: ROOT }, RT.RTM_GETADDR, NL.NLM_F_DUMP, body);
+      return all.flatMap((m) => {
+        if (m.type !== RT.RTM_NEWADDR || m.body.length < 8 || get32(m.body, 4) !== index) return [];
+        const a = decodeAttrs(m.body, 8);
+        const local = a.get(RT.IFA_LOCAL) ?? a.get(RT.IFA_ADDRESS);
+        return local?.length === (family === AF_INET ? 4 : 16) ? [formatIp(local)] : [];
+      });
+    });
+  }
+  /** See NetlinkSocket.port. */
+  get port(): number {
+    return this.#nl.port;
   }
 
-  #link(body: Uint8Array): { readonly index: number; readonly name: string } {
+  #link(body: Uint8Array): { readonly index: number; readonly name: string; readonly up: boolean; readonly mtu: number } {
     const [m] = this.#nl.ask("cannot look up an interface", {}, RT.RTM_GETLINK, 0, body);
     if (!m || m.body.length < 16) throw new SystemError("ENODEV", "cannot look up an interface");
-    const name = decodeAttrs(m.body, 16).get(RT.IFLA_IFNAME);
-    return { index: get32(m.body, 4), name: name ? attrText(name) : "" };
+    const a = decodeAttrs(m.body, 16);
+    const [name, mtu] = [a.get(RT.IFLA_IFNAME), a.get(RT.IFLA_MTU)];
+    return {
+      index: get32(m.body, 4), name: name ? attrText(name) : "", up: (get32(m.body, 8) & RT.IFF_UP) !== 0, mtu: mtu ? get32(mtu, 0) : 0,
+    };
   }
-  #route(address: string, flags: number): FoundRoute {
+  #route(address: string, flags: number, mark: number): FoundRoute {
     const v6 = isIp6(address);
     const w = new NlWriter().u8(v6 ? AF_INET6 : AF_INET).u8(v6 ? 128 : 32).u8(0).u8(0).u8(0).u8(0).u8(0).u8(0).u32(flags);
     const none = "is the Internet connection up?";
     const what = `no route to ${address}`;
-    const body = w.attr(RT.RTA_DST, bytesOf(address)).done();
+    w.attr(RT.RTA_DST, bytesOf(address));
+    const body = (mark === 0 ? w : w.attr32(RT.RTA_MARK, mark)).done();
     const [m] = this.#nl.ask(what, { ENETUNREACH: none, EHOSTUNREACH: none }, RT.RTM_GETROUTE, 0, body);
     const found = m && decodeRoute(m);
     if (!found || (found.type !== RT.RTN_UNICAST && found.type !== RT.RTN_LOCAL)) throw new SystemError("ENETUNREACH", what, none);

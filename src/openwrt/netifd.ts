@@ -19,6 +19,8 @@ import { toTable } from "./ubus.ts";
 export interface Links extends DaemonApi {
   /** The configuration of such a link; null when there is none of this name, or it cannot run. */
   clientConfig(name: string): ClientConfig | NasConfig | null;
+  /** Something is blocked for it. */
+  holds(name: string): boolean;
   /** Why an interface that is configured cannot run. */
   broken(name: string): string | null;
   /** reload(), silent when nothing changed. */
@@ -37,7 +39,7 @@ const NETIFD = "network.interface";
  * route goes as two halves: netifd would put the whole one in the place of wan's, which then would not come back.
  */
 export function linkUpdate(name: string, cfg: ClientConfig, s: ClientStatus, keep: boolean): Table {
-  const all = cfg.metric === 0 ? ["0.0.0.0/1", "128.0.0.0/1"] : ["0.0.0.0/0"];
+  const all = cfg.metric === 0 ? ["0.0.0.0/1", "128.0.0.0/1", "::/1", "8000::/1"] : ["0.0.0.0/0", "::/0"];
   return {
     action: ACTION.update, ifname: s.ifname, "link-up": true, "address-external": true, keep, ipaddr: [ptp(s.local_ip, s.remote_ip)],
     ...network(cfg, s.local_ip6, all), ...(s.dns.length > 0 ? { dns: s.dns } : {}),
@@ -51,7 +53,7 @@ export function legUpdate(name: string, cfg: NasConfig, s: NasStatus, keep: bool
   const at = s.standby ?? s;
   return {
     action: ACTION.update, ifname: s.ifname, "link-up": true, "address-external": true, keep, ipaddr: [ptp(at.local_ip, at.remote_ip)],
-    ...network(cfg, s.local_ip6, ["0.0.0.0/0"]), ...(cfg.peerdns && s.dns.length > 0 ? { dns: s.dns } : {}),
+    ...network(cfg, s.local_ip6, ["0.0.0.0/0", "::/0"]), ...(cfg.peerdns && s.dns.length > 0 ? { dns: s.dns } : {}),
     data: { device: s.device, ...(s.phone === "" ? {} : { phone: s.phone }), ...(s.speed > 0 ? { speed: s.speed } : {}), ...(s.mtu === null ? {} : { mtu: s.mtu }) },
     interface: name,
   };
@@ -128,7 +130,7 @@ export class Netifd {
     if (wanted) return this.#quietly(() => this.setup(name, true));
     if (starting) return;
     this.#wanted.delete(name);
-    if (state !== "down" || this.#place(name) !== null || this.#links.broken(name) !== null) this.#quietly(() => this.#links.down(name));
+    if (state !== "down" || this.#place(name) !== null || this.#links.broken(name) !== null || this.#links.holds(name)) this.#quietly(() => this.#links.down(name));
   }
 
   /** netifd sets the interface up. Throws RequestRefused; what is wrong with its configuration is told to netifd too. */

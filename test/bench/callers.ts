@@ -54,6 +54,9 @@ class Addresses implements NetPlane {
   blockRoutes(): () => Promise<void> {
     return async () => {};
   }
+  async resolveOutside(): Promise<string[]> {
+    return [];
+  }
   async pathTo(): ReturnType<NetPlane["pathTo"]> {
     const n = (this.#next++ % 65_000) + 256;
     return { local: `${base}.${n >> 8}.${n & 0xff}`, mtu: 1500, device: "wan" };

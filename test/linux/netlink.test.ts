@@ -9,6 +9,7 @@ import {
 } from "../../src/linux/netlink.ts";
 import type { NetlinkIo } from "../../src/linux/netlink.ts";
 import { OUR_PROTOCOL, decodeRoute, encodeAddress, encodeLink, encodeRoute } from "../../src/linux/rtnl.ts";
+import { decodeRule, encodeRule, ruleKey } from "../../src/linux/rules.ts";
 import { NL, RT } from "../../src/linux/uapi.ts";
 
 const skip = LITTLE_ENDIAN ? false : "golden bytes are of a little-endian machine";
@@ -40,10 +41,27 @@ test("an address with its peer, and a link with MTU, queue and no IPv6 of its ow
 
 test("a route read back is the route that was written", () => {
   const body = encodeRoute({ prefix: "10.2.0.0/16", dev: 3, gateway: "10.0.0.1", metric: 0xffff_fffe, table: 300 }, OUR_PROTOCOL);
-  assert.deepEqual(decodeRoute({ type: RT.RTM_NEWROUTE, flags: 0, seq: 0, body }), {
+  assert.deepEqual(decodeRoute({ type: RT.RTM_NEWROUTE, flags: 0, seq: 0, port: 0, body }), {
     prefix: "10.2.0.0", length: 16, protocol: OUR_PROTOCOL, type: RT.RTN_UNICAST, table: 300, metric: 0xffff_fffe, dev: 3, gateway: "10.0.0.1", source: null,
   });
-  for (let n = 0; n < 12; n++) assert.equal(decodeRoute({ type: RT.RTM_NEWROUTE, flags: 0, seq: 0, body: body.subarray(0, n) }), null);
+  for (let n = 0; n < 12; n++) assert.equal(decodeRoute({ type: RT.RTM_NEWROUTE, flags: 0, seq: 0, port: 0, body: body.subarray(0, n) }), null);
+});
+
+test("a rule, and the same read back", { skip }, () => {
+  const r = { family: 4, priority: 201, table: 254, suppress: 0 } as const;
+  assert.equal(hex(encodeRule(r, OUR_PROTOCOL)), golden("02 00 00 00 fe 00 00 01 00000000 0800 0600 c9000000 0800 0f00 fe000000 0800 0e00 00000000 0500 1500 4c000000"));
+  const specs = [
+    r, { family: 6, priority: 202, table: 27698 }, { family: 4, priority: 200, table: 254, mark: 0x6c32_7470 },
+    { family: 6, priority: 199, table: 254, to: "2001:db8::53/128", iif: "wan", udp: { from: 40185, to: 53 } },
+  ] as const;
+  for (const spec of specs) {
+    const body = encodeRule(spec, OUR_PROTOCOL);
+    const found = decodeRule({ type: RT.RTM_NEWRULE, flags: 0, seq: 0, port: 0, body });
+    assert.deepEqual(found, { protocol: OUR_PROTOCOL, spec });
+    assert.equal(ruleKey(found?.spec ?? r), ruleKey(spec));
+    for (let n = 0; n < 12; n++) assert.equal(decodeRule({ type: RT.RTM_NEWRULE, flags: 0, seq: 0, port: 0, body: body.subarray(0, n) }), null);
+  }
+  assert.equal(new Set(specs.map(ruleKey)).size, specs.length);
 });
 
 test("messages one after another, cut anywhere: whole ones only", () => {

@@ -30,7 +30,7 @@ class Scene {
       stages: [], drops: {}, error: null, retry_in: null,
     };
     const links: Links = {
-      clientConfig: (name) => (name === "hq" ? cfg : null), broken: () => null, refresh: () => {}, hurry: () => {}, reload: () => "", up: () => {}, down: (_, gone) => gone?.(),
+      clientConfig: (name) => (name === "hq" ? cfg : null), broken: () => null, holds: () => false, refresh: () => {}, hurry: () => {}, reload: () => "", up: () => {}, down: (_, gone) => gone?.(),
       status: (): Record<string, Status> => ({ hq: this.status }), doctor: async () => true, disconnect: () => {},
       subscribe: (f) => {
         this.emit = f;

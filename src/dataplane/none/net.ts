@@ -1,5 +1,5 @@
 // Netdevs that exist only as names: a test sends packets in and sees packets come out.
-import { isIp6, parsePrefix } from "../../core/addr.ts";
+import { isIp6, parseIp, parsePrefix } from "../../core/addr.ts";
 import type { Prefix } from "../../core/addr.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
 import { SystemError } from "../../core/errors.ts";
@@ -19,20 +19,31 @@ interface Netdev {
   readonly sessions: Set<Session>;
   /** The link-local address while IPv6 passes: at a netdev of one session. */
   local6: string | null;
+  routes: readonly Route[];
 }
 
+const REFUSED = "";
+
+function prefixOf(text: string): Prefix {
+  const p = parsePrefix(text);
+  if (!p) throw new RangeError(`not a prefix: ${text}`);
+  return p;
+}
 function prefixes(list: readonly string[]): Prefix[] {
-  return list.map((s) => {
-    const p = parsePrefix(s);
-    if (!p) throw new RangeError(`not a prefix: ${s}`);
-    return p;
-  });
+  return list.map(prefixOf);
+}
+function ipBytes(address: string): Uint8Array {
+  const b = parseIp(address);
+  if (!b) throw new RangeError(`not an address: ${address}`);
+  return b;
 }
 
 export class NoneNet implements NetPlane {
   readonly pinned: string[] = [];
   readonly blocked: string[] = [];
   readonly devices = new Map<string, Netdev>();
+  /** What this machine's name servers say. */
+  outside: (name: string) => Promise<string[]> = (name) => Promise.reject(new SystemError("ENOTFOUND", `no name server knows ${name}`));
   onPacket: (ifname: string, packet: Uint8Array) => void = () => {};
   readonly #net: SimNode;
   readonly #drops: Drops;
@@ -41,7 +52,7 @@ export class NoneNet implements NetPlane {
     this.#drops = drops;
   }
   async attachClient(channel: CallChannel, cfg: IpConfig): Promise<NetInterface> {
-    const dev = this.#open(cfg.ifname);
+    const dev = this.#open(cfg.ifname, cfg.routes);
     const i = this.#join(dev, channel, ["0.0.0.0/0"], ["::/0"], false);
     return {
       ...i,
@@ -56,7 +67,7 @@ export class NoneNet implements NetPlane {
     };
   }
   async attachLine(line: PacketLine, cfg: IpConfig): Promise<LineInterface> {
-    const dev = this.#open(cfg.ifname);
+    const dev = this.#open(cfg.ifname, cfg.routes);
     dev.sessions.add({ call: { sendIp: (p) => line.transmit(Packet.of(p)) }, prefixes: prefixes(["0.0.0.0/0", "::/0"]) });
     return {
       ifname: dev.ifname,
@@ -95,6 +106,23 @@ export class NoneNet implements NetPlane {
       for (const p of list.splice(0)) this.blocked.splice(this.blocked.indexOf(p), 1);
     };
   }
+  resolveOutside(name: string): Promise<string[]> {
+    return this.outside(name);
+  }
+  /** The netdev that the host would send a packet to `address` into; "wan": by its own default route; null: refused. */
+  leaves(address: string): string | null {
+    const whole = isIp6(address) ? "::/0" : "0.0.0.0/0";
+    if (this.pinned.includes(address)) return "wan";
+    const table = new PrefixTable<string>();
+    const devices = [...this.devices.values()].filter((d) => !isIp6(address) || d.local6 !== null);
+    for (const d of devices) for (const r of d.routes) if (!r.prefix.endsWith("/0")) table.add(prefixOf(r.prefix), d.ifname);
+    for (const b of this.blocked) if (!b.endsWith("/0")) table.add(prefixOf(b), REFUSED);
+    const found = table.lookup(ipBytes(address));
+    if (found !== undefined) return found === REFUSED ? null : found;
+    const blocked = this.blocked.includes(whole);
+    const into = devices.find((d) => d.routes.some((r) => r.prefix === whole && (r.instead === true) === blocked));
+    return into?.ifname ?? (blocked ? null : "wan");
+  }
   async pathTo(remote: string): ReturnType<NetPlane["pathTo"]> {
     const p = this.#net.pathTo(remote);
     if (!p) throw new SystemError("ENETUNREACH", `no route to ${remote}`);
@@ -113,9 +141,9 @@ export class NoneNet implements NetPlane {
     }
     best.call.sendIp(packet);
   }
-  #open(ifname: string): Netdev {
+  #open(ifname: string, routes: readonly Route[] = []): Netdev {
     if (this.devices.has(ifname)) throw new SystemError("EBUSY", `cannot create ${ifname}`, "an interface of that name exists");
-    const dev: Netdev = { ifname, sessions: new Set(), local6: null };
+    const dev: Netdev = { ifname, sessions: new Set(), local6: null, routes };
     this.devices.set(ifname, dev);
     return dev;
   }

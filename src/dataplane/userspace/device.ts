@@ -10,10 +10,12 @@ import { ipLength, ipSource } from "../../packet/ip.ts";
 import { PrefixTable } from "../../packet/prefixes.ts";
 import { clampMss, mssFor } from "../../packet/tcp.ts";
 import { attempt } from "../../linux/errno.ts";
+import type { Keeper } from "../../linux/keeper.ts";
 import type { RouteSpec, Rtnl } from "../../linux/rtnl.ts";
 import type { Route } from "../dataplane.ts";
 import { ipBytes } from "./address.ts";
 import type { Door, UserspaceCall } from "./l2tp.ts";
+import { TABLE } from "./routes.ts";
 import { fill } from "./sockets.ts";
 
 const IFNAMSIZ = 15;
@@ -26,6 +28,7 @@ export interface DeviceSpec {
   readonly local4: string;
   readonly peer4: string | null;
   readonly clampMss: boolean;
+  readonly lost?: (why: string) => void;
   /** Sources must route back to the call they come from: a server's users. */
   readonly checkSource: boolean;
 }
@@ -33,14 +36,15 @@ export interface DeviceDeps {
   readonly native: Native;
   readonly fp: FastPath;
   readonly drops: Drops;
-  readonly rtnl: Rtnl;
+  readonly keeper: Keeper;
   readonly one: Ring;
   /** The TUN has packets. */
   readable(d: Device): void;
 }
 
 export function routeTo(dev: Device, r: Route): RouteSpec {
-  return { prefix: r.prefix, dev: dev.index, ...(r.metric === undefined ? {} : { metric: r.metric }) };
+  const table = r.instead === true ? { table: TABLE } : {};
+  return { prefix: r.prefix, dev: dev.index, ...(r.metric === undefined ? {} : { metric: r.metric }), ...table };
 }
 export function network(text: string): Prefix {
   const p = parsePrefix(text);
@@ -55,6 +59,7 @@ export class Device implements Door {
   readonly index: number;
   readonly clampMss: number;
   readonly checkSource: boolean;
+  readonly lost: (why: string) => void;
   readonly #deps: DeviceDeps;
   readonly #watcher: Watcher;
   readonly #routes = new PrefixTable<UserspaceCall>();
@@ -73,13 +78,18 @@ export class Device implements Door {
     this.fd = tun.fd;
     this.clampMss = s.clampMss ? mssFor(s.mtu) : 0;
     this.checkSource = s.checkSource;
+    this.lost = s.lost ?? ((): void => {});
+    const { keeper } = deps;
+    let index = 0;
     try {
-      this.index = deps.rtnl.indexOf(this.ifname);
-      quiet(deps.rtnl, this.ifname, this.index);
-      deps.rtnl.setLink(this.ifname, this.index, { mtu: s.mtu, txqueuelen: TXQUEUELEN });
-      deps.rtnl.addAddress(this.ifname, this.index, s.local4, s.peer4);
-      deps.rtnl.setLink(this.ifname, this.index, { up: true });
+      index = keeper.rtnl.indexOf(this.ifname);
+      this.index = index;
+      quiet(keeper.rtnl, this.ifname, this.index);
+      keeper.addLink({ ifname: this.ifname, index: this.index, mtu: s.mtu }, TXQUEUELEN);
+      keeper.addAddress(this.index, s.local4, s.peer4);
+      keeper.up(this.index);
     } catch (e) {
+      deps.keeper.forgetLink(index);
       deps.native.close(tun.fd);
       throw e;
     }
@@ -113,20 +123,21 @@ export class Device implements Door {
   }
   /** The link-local address, with its network and the groups of the link, and `routes`; null: no IPv6 any more. Throws SystemError. */
   setIpv6(local: string | null, routes: readonly Route[]): void {
-    const { rtnl } = this.#deps;
+    const { keeper } = this.#deps;
     for (const undo of this.#undo6.splice(0).reverse()) undo();
     if (local === null) return;
-    rtnl.addAddress(this.ifname, this.index, local, null, LINK_LOCAL);
-    this.#undo6.push(() => rtnl.removeAddress(this.ifname, this.index, local, LINK_LOCAL));
+    keeper.addAddress(this.index, local, null, LINK_LOCAL);
+    this.#undo6.push(() => keeper.removeAddress(this.index, local));
     for (const r of routes) {
       const spec = routeTo(this, r);
-      rtnl.addRoute(spec);
-      this.#undo6.push(() => rtnl.deleteRoute(spec));
+      keeper.addRoute(spec);
+      this.#undo6.push(() => keeper.deleteRoute(spec));
     }
   }
-  /** Nothing is read any more. */
+  /** Nothing is read any more, and nothing kept. */
   stop(): void {
     this.#watcher.stop();
+    this.#deps.keeper.forgetLink(this.index);
   }
   close(): void {
     if (!this.#open) return;

@@ -6,13 +6,14 @@ import type { Prefix } from "../../core/addr.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
 import type { EventLog } from "../../core/events.ts";
+import type { Rng } from "../../core/rng.ts";
 import { faultEvent } from "../../core/fault.ts";
 import { Packet } from "../../core/packet.ts";
 import { allOf } from "../../core/scope.ts";
 import { ipLength } from "../../packet/ip.ts";
 import { clampMss } from "../../packet/tcp.ts";
 import { attempt, errnoOf } from "../../linux/errno.ts";
-import { Rtnl } from "../../linux/rtnl.ts";
+import { Keeper } from "../../linux/keeper.ts";
 import type { RouteSpec } from "../../linux/rtnl.ts";
 import type { CallChannel, IpConfig, LineInterface, NetInterface, NetPlane, PacketLine, Route, ServerInterface, ServerNet, UserInterface } from "../dataplane.ts";
 import { ipBytes } from "./address.ts";
@@ -20,10 +21,10 @@ import { Device, network, routeTo } from "./device.ts";
 import type { DeviceSpec } from "./device.ts";
 import { UserspaceCall } from "./l2tp.ts";
 import type { Outbound } from "./outbound.ts";
+import { OutsideResolver } from "./resolver.ts";
 import { OuterRoutes } from "./routes.ts";
 
 const LINE_TURN = 64;
-const CALM_MS = 500; // a change of the routes comes in many messages
 const LEAVING = 0x6c32_7470; // interface group of netdevs in their last moment
 
 export interface NetDeps {
@@ -33,6 +34,8 @@ export interface NetDeps {
   readonly drops: Drops;
   readonly log: EventLog;
   readonly out: Outbound;
+  readonly crypto: Rng;
+  readonly readFile: (path: string) => string;
 }
 
 function ours(channel: CallChannel): UserspaceCall {
@@ -43,8 +46,9 @@ function ours(channel: CallChannel): UserspaceCall {
 export class UserspaceNet implements NetPlane {
   readonly devices = new Map<number, Device>();
   readonly #deps: NetDeps;
-  readonly #rtnl: Rtnl;
+  readonly #keeper: Keeper;
   readonly #routes: OuterRoutes;
+  readonly #resolver: OutsideResolver;
   readonly #one;
   /** What undoes a call's part in a netdev. */
   readonly #joined = new Map<UserspaceCall, () => void>();
@@ -52,14 +56,14 @@ export class UserspaceNet implements NetPlane {
   readonly #lines = new WeakSet<Device>();
   readonly #leaving: Device[] = [];
   #left: Promise<void> | null = null;
-  #monitor: { stop(): void } | null = null;
   #ids = 0;
 
   constructor(deps: NetDeps) {
     this.#deps = deps;
     this.#one = deps.native.ring(1);
-    this.#rtnl = new Rtnl(deps.native);
-    this.#routes = new OuterRoutes(this.#rtnl, deps.clock, deps.log, (index) => [...this.devices.values()].some((d) => d.index === index && !this.#lines.has(d)));
+    this.#keeper = new Keeper(deps.native, deps.clock, (what) => deps.log.emit({ kind: "network.restored", link: "", what }));
+    this.#resolver = new OutsideResolver({ ...deps, keeper: this.#keeper });
+    this.#routes = new OuterRoutes(this.#keeper, deps.clock, deps.log, (index) => [...this.devices.values()].some((d) => d.index === index && !this.#lines.has(d)));
   }
 
   async attachClient(channel: CallChannel, cfg: IpConfig): Promise<NetInterface> {
@@ -92,7 +96,7 @@ export class UserspaceNet implements NetPlane {
     const dev = this.#open({ ...cfg, peer4, checkSource: false }, (d) => this.#lineReadable(d, line));
     this.#lines.add(dev);
     try {
-      for (const r of cfg.routes) if (!six(r)) this.#rtnl.addRoute(routeTo(dev, r));
+      for (const r of cfg.routes) if (!six(r)) this.#keeper.addRoute(routeTo(dev, r));
     } catch (e) {
       this.#close(dev);
       throw e;
@@ -158,23 +162,20 @@ export class UserspaceNet implements NetPlane {
     const undo = this.#routes.block(prefixes);
     return async () => undo();
   }
+  resolveOutside(name: string): Promise<string[]> {
+    return this.#resolver.resolve(name);
+  }
   async pathTo(remote: string): ReturnType<NetPlane["pathTo"]> {
     const none = "is the Internet connection up?";
     const advice = { ENETUNREACH: none, EHOSTUNREACH: none, EADDRNOTAVAIL: none };
-    const p = attempt(`no route to ${remote}`, advice, () => this.#deps.native.probePath(ipBytes(remote)));
-    return { local: formatIp(p.local), mtu: p.mtu, device: this.#rtnl.nameOf(p.ifindex || this.#rtnl.pathTo(remote).dev) };
-  }
-  /** Calls back half a second after the last of a row of changes of links, addresses or routes outside our own netdevs. */
-  watchChanges(changed: () => void): void {
-    const timer = this.#deps.clock.timer("routes.changed", changed);
-    this.#monitor?.stop();
-    const m = this.#rtnl.monitor(() => timer.arm(CALM_MS));
-    this.#monitor = {
-      stop: () => {
-        timer.disarm();
-        m.stop();
-      },
-    };
+    const { rtnl } = this.#keeper;
+    const undo = this.#routes.hides(remote) ? this.#routes.pin(remote) : (): void => {};
+    try {
+      const p = attempt(`no route to ${remote}`, advice, () => this.#deps.native.probePath(ipBytes(remote)));
+      return { local: formatIp(p.local), mtu: p.mtu, device: rtnl.nameOf(p.ifindex || rtnl.pathTo(remote).dev) };
+    } finally {
+      undo();
+    }
   }
   /** A call ends: its routes go. */
   leave(call: UserspaceCall): void {
@@ -187,14 +188,14 @@ export class UserspaceNet implements NetPlane {
   }
   close(): void {
     this.#remove([...this.#leaving.splice(0), ...[...this.devices.values()].map((d) => this.#part(d))]);
+    this.#resolver.close();
     this.#routes.close();
-    this.#monitor?.stop();
-    this.#rtnl.close();
+    this.#keeper.close();
   }
 
   #open(s: DeviceSpec, readable = (d: Device): void => this.#readable(d)): Device {
     const { native, fp, drops } = this.#deps;
-    const deps = { native, fp, drops, rtnl: this.#rtnl, one: this.#one, readable };
+    const deps = { native, fp, drops, keeper: this.#keeper, one: this.#one, readable };
     const dev = new Device(deps, ++this.#ids, s);
     this.devices.set(dev.dev, dev);
     return dev;
@@ -222,8 +223,8 @@ export class UserspaceNet implements NetPlane {
   #remove(all: readonly Device[]): void {
     if (all.length > 1) {
       try {
-        for (const d of all) this.#rtnl.setLink(d.ifname, d.index, { group: LEAVING });
-        this.#rtnl.deleteGroup(LEAVING);
+        for (const d of all) this.#keeper.rtnl.setLink(d.ifname, d.index, { group: LEAVING });
+        this.#keeper.rtnl.deleteGroup(LEAVING);
       } catch (e) {
         this.#deps.drops.bump(`netdev.${errnoOf(e).toLowerCase()}`); // closing removes them too, one by one
       }
@@ -263,6 +264,7 @@ export class UserspaceNet implements NetPlane {
       const calls = dev.calls();
       this.#close(dev);
       for (const c of calls) c.lost(why);
+      dev.lost(why);
     }
   }
   /** Packets to `prefixes` go to the call; `routes` go into the kernel. All of it, or nothing and a SystemError. `more`: undone first. */
@@ -290,7 +292,7 @@ export class UserspaceNet implements NetPlane {
     }
     for (const r of routes) {
       const spec = routeTo(dev, r);
-      this.#rtnl.addRoute(spec);
+      this.#keeper.addRoute(spec);
       undo.push(() => {
         if (this.devices.has(dev.dev)) this.#unroute(spec); // else it goes with the netdev
       });
@@ -298,7 +300,7 @@ export class UserspaceNet implements NetPlane {
   }
   #unroute(r: RouteSpec): void {
     try {
-      this.#rtnl.deleteRoute(r);
+      this.#keeper.deleteRoute(r);
     } catch (e) {
       this.#deps.log.emit({ kind: "daemon.warning", link: "", text: e instanceof Error ? e.message : "" });
     }

@@ -6,6 +6,7 @@ import type { FastPath, Native } from "node-tuntap2";
 import type { Clock } from "../../core/clock.ts";
 import { Counters } from "../../core/counters.ts";
 import type { EventLog } from "../../core/events.ts";
+import { SystemError } from "../../core/errors.ts";
 import { faultEvent } from "../../core/fault.ts";
 import type { Rng } from "../../core/rng.ts";
 import { allOf, contain, Scope } from "../../core/scope.ts";
@@ -27,10 +28,15 @@ export interface PlaneDeps {
   readonly clock: Clock;
   readonly crypto: Rng;
   readonly log: EventLog;
+  /** For the name servers of this machine. */
+  readonly readFile?: (path: string) => string;
   /** UDP ports of our side: 500 and 4500 unless told. */
   readonly options?: { readonly ikePort?: number; readonly natPort?: number };
 }
 
+function noFile(path: string): string {
+  throw new SystemError("ENOENT", path);
+}
 const BATCH = 64; // packets a wake takes with one call
 
 /** Throws SystemError when netlink is not to be had; sockets and netdevs are opened when they are needed. */
@@ -72,7 +78,7 @@ export class UserspacePlane implements DataPlane {
     this.#sockets = sockets;
     this.ipsec = new UserspaceIpsec(fp, deps.crypto, clock, () => sockets.openIpsec());
     this.l2tp = new UserspaceL2tp({ fp, clock, drops: this.#drops, sockets, ipsec: this.ipsec, out, localTowards, fault });
-    this.net = new UserspaceNet({ native, fp, clock, drops: this.#drops, log, out });
+    this.net = new UserspaceNet({ native, fp, clock, drops: this.#drops, log, out, crypto: deps.crypto, readFile: deps.readFile ?? noFile });
     this.l2tp.onCallClosed = (call) => this.net.leave(call);
     this.#ike = {
       send: (local, remote, message) => out.ike(local, remote, message),

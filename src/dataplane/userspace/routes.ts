@@ -1,14 +1,30 @@
 // Routes outside the tunnels: the host route that keeps a server reachable, and what refuses packets while a link is down.
-import { parsePrefix } from "../../core/addr.ts";
+import { isIp6, parsePrefix } from "../../core/addr.ts";
 import { SystemError } from "../../core/errors.ts";
 import type { Clock, Timer } from "../../core/clock.ts";
 import type { EventLog } from "../../core/events.ts";
 import { errnoOf } from "../../linux/errno.ts";
-import type { FoundRoute, RouteSpec, Rtnl } from "../../linux/rtnl.ts";
+import type { Keeper } from "../../linux/keeper.ts";
+import type { FoundRoute, RouteSpec } from "../../linux/rtnl.ts";
+import { type RuleSpec, ruleKey } from "../../linux/rules.ts";
 import { RT } from "../../linux/uapi.ts";
 
 const WORST = 0xffff_fffe; // metric: any other route wins
 const CLAIM_MS = 10_000; // after a start; then blocks that a former process left and nobody claimed go
+
+/**
+ * A default route cannot be blocked by a route beside it: WAN's has the better metric. So packets go by these rules, before those of
+ * anybody else but the kernel's own for this machine's addresses:
+ *
+ *    200   what carries our mark (no packet does: it is how we ask for the way outside): table main
+ *    201   table main, default routes left out: the LAN, what is on WAN's own network, host routes such as that to the server
+ *    202   our table: the default into the link while that is up, "unreachable" behind it
+ */
+export const TABLE = 0x6c32; // 27698
+export const MARK = 0x6c32_7470;
+const FIRST_RULE = 200;
+/** In front of these: what must pass in spite of them. */
+export const EXCEPTION_RULE = FIRST_RULE - 1;
 
 interface Pin {
   users: number;
@@ -21,25 +37,26 @@ function same(a: RouteSpec | null, b: RouteSpec | null): boolean {
 }
 
 export class OuterRoutes {
-  readonly #rtnl: Rtnl;
+  readonly #keeper: Keeper;
   readonly #log: EventLog;
   readonly #isOurs: (index: number) => boolean;
   readonly #pins = new Map<string, Pin>();
-  readonly #blocks = new Map<string, number>();
+  readonly #blocks = new Map<string, number>(); // users
   readonly #left = new Set<string>();
   readonly #claim: Timer;
 
   /** Removes what a killed process left behind, except for blocks, which wait for their link to take them over. */
-  constructor(rtnl: Rtnl, clock: Clock, log: EventLog, isOurs: (index: number) => boolean) {
-    this.#rtnl = rtnl;
+  constructor(keeper: Keeper, clock: Clock, log: EventLog, isOurs: (index: number) => boolean) {
+    this.#keeper = keeper;
     this.#log = log;
     this.#isOurs = isOurs;
     this.#claim = clock.timer("routes.claim", () => this.#unclaimed());
-    for (const r of rtnl.ourRoutes()) {
-      const prefix = `${r.prefix}/${r.length}`;
-      if (r.type === RT.RTN_UNREACHABLE) this.#left.add(prefix);
+    for (const r of keeper.rtnl.ourRoutes()) {
+      if (r.type === RT.RTN_UNREACHABLE) this.#left.add(`${r.prefix}/${r.length}`);
       else this.#drop(spec(r));
     }
+    const standing = new Set([...this.#left].flatMap((p) => blockOf(p).rules).map(ruleKey));
+    for (const r of keeper.rtnl.ourRules()) if (!standing.has(ruleKey(r))) this.#quietly(() => keeper.rtnl.deleteRule(r));
     if (this.#left.size > 0) this.#claim.arm(CLAIM_MS);
   }
   /** Throws SystemError when there is no route to it at all. */
@@ -66,7 +83,7 @@ export class OuterRoutes {
       if (mine.route) this.#drop(mine.route);
     };
   }
-  /** Never throws: a route that cannot be set is told. */
+  /** Never throws: what cannot be set is told. A network of length 0 is all that default routes of its family carry. */
   block(prefixes: readonly string[]): () => void {
     const mine: string[] = [];
     for (const text of prefixes) {
@@ -74,13 +91,9 @@ export class OuterRoutes {
       if (!p) throw new RangeError(`not a prefix: ${text}`);
       const prefix = `${p.address}/${p.length}`;
       this.#left.delete(prefix);
-      try {
-        if (!this.#blocks.has(prefix)) this.#rtnl.replaceRoute(blockOf(prefix));
-        this.#blocks.set(prefix, (this.#blocks.get(prefix) ?? 0) + 1);
-        mine.push(prefix);
-      } catch (e) {
-        this.#warn(e);
-      }
+      if (!this.#blocks.has(prefix)) this.#setBlock(prefix);
+      this.#blocks.set(prefix, (this.#blocks.get(prefix) ?? 0) + 1);
+      mine.push(prefix);
     }
     return () => {
       for (const prefix of mine.splice(0)) {
@@ -89,19 +102,41 @@ export class OuterRoutes {
           this.#blocks.set(prefix, users);
         } else {
           this.#blocks.delete(prefix);
-          this.#drop(blockOf(prefix));
+          this.#dropBlock(prefix);
         }
       }
     };
   }
+  /** Whether default routes are out of reach for `address`, so that what is outside can only be found by a host route. */
+  hides(address: string): boolean {
+    const all = isIp6(address) ? "::/0" : "0.0.0.0/0";
+    return this.#blocks.has(all) || this.#left.has(all);
+  }
   close(): void {
     this.#claim.disarm();
     for (const pin of this.#pins.values()) if (pin.route) this.#drop(pin.route);
-    for (const prefix of this.#blocks.keys()) this.#drop(blockOf(prefix));
+    for (const prefix of this.#blocks.keys()) this.#dropBlock(prefix);
     this.#pins.clear();
     this.#blocks.clear();
   }
 
+  #setBlock(prefix: string): void {
+    const { routes, rules } = blockOf(prefix);
+    for (const r of routes) {
+      try {
+        this.#keeper.replaceRoute(r);
+      } catch (e) {
+        if (prefix === "::/0" && ["EOPNOTSUPP", "EAFNOSUPPORT"].includes(errnoOf(e))) return; // no IPv6, so none leaves
+        this.#warn(e);
+      }
+    }
+    for (const r of rules) this.#quietly(() => this.#keeper.addRule(r));
+  }
+  #dropBlock(prefix: string): void {
+    const { routes, rules } = blockOf(prefix);
+    for (const r of [...rules].reverse()) this.#quietly(() => this.#keeper.deleteRule(r));
+    for (const r of routes) this.#drop(r);
+  }
   #repin(server: string, pin: Pin): void {
     const old = pin.route;
     if (old) this.#drop(old); // else it would answer for today's route
@@ -112,25 +147,45 @@ export class OuterRoutes {
       if (!old) throw e;
       pin.route = old; // no better one today
     }
-    if (pin.route) this.#rtnl.replaceRoute(pin.route);
+    if (pin.route) this.#keeper.replaceRoute(pin.route, () => this.#lost(server, pin));
     if (old && !same(old, pin.route)) this.#log.emit({ kind: "daemon.warning", link: "", text: `the way to ${server} changed` });
   }
+  /** Somebody took the route away, or the device that it led to: the way may be another one now. */
+  #lost(server: string, pin: Pin): string | null {
+    const old = pin.route;
+    if (!old || this.#pins.get(server) !== pin) return null;
+    try {
+      const now = this.#wanted(server);
+      if (now) this.#keeper.rtnl.replaceRoute(now);
+      if (same(old, now)) return `restored the route to ${server}: something else on this machine took it away`;
+      if (now) this.#keeper.replaceRoute(now, () => this.#lost(server, pin));
+      this.#drop(old);
+      pin.route = now;
+      return `the way to ${server} changed`;
+    } catch {
+      return null; // no way today
+    }
+  }
   #wanted(server: string): RouteSpec | null {
-    const entry = this.#rtnl.routeTo(server);
+    const { rtnl } = this.#keeper;
+    const entry = rtnl.routeTo(server, MARK);
     const host = entry.length === (server.includes(":") ? 128 : 32);
     // Our own address; or a route to this very host, the user's or a line's: nothing to add to it, nor to take away later.
     if (entry.type !== RT.RTN_UNICAST || (host && !this.#isOurs(entry.dev))) return null;
-    const path = this.#rtnl.pathTo(server);
+    const path = rtnl.pathTo(server, MARK);
     if (this.#isOurs(path.dev)) throw new SystemError("ENETUNREACH", `no route to ${server}`, "the only one leads into a tunnel");
     return { prefix: server, dev: path.dev, ...(path.gateway === null ? {} : { gateway: path.gateway, onlink: true }) };
   }
   #unclaimed(): void {
-    for (const prefix of this.#left) this.#drop(blockOf(prefix));
+    for (const prefix of this.#left) this.#dropBlock(prefix);
     this.#left.clear();
   }
   #drop(r: RouteSpec): void {
+    this.#quietly(() => this.#keeper.deleteRoute(r));
+  }
+  #quietly(f: () => void): void {
     try {
-      this.#rtnl.deleteRoute(r);
+      f();
     } catch (e) {
       this.#warn(e);
     }
@@ -140,8 +195,19 @@ export class OuterRoutes {
   }
 }
 
-function blockOf(prefix: string): RouteSpec {
-  return { prefix, unreachable: true, metric: WORST };
+/** What refuses packets to `prefix`, in the order of setting it: never is more refused than that, nor the way to the LAN lost. */
+function blockOf(prefix: string): { readonly routes: readonly RouteSpec[]; readonly rules: readonly RuleSpec[] } {
+  const route = { prefix, unreachable: true, metric: WORST };
+  if (!prefix.endsWith("/0")) return { routes: [route], rules: [] };
+  const family = isIp6(prefix) ? 6 : 4;
+  return {
+    routes: [{ ...route, table: TABLE }],
+    rules: [
+      { family, priority: FIRST_RULE, table: RT.RT_TABLE_MAIN, mark: MARK },
+      { family, priority: FIRST_RULE + 1, table: RT.RT_TABLE_MAIN, suppress: 0 },
+      { family, priority: FIRST_RULE + 2, table: TABLE },
+    ],
+  };
 }
 function spec(r: FoundRoute): RouteSpec {
   return {

@@ -37,7 +37,7 @@ proto_l2tpsec_init_config() {
 	# arguments, for everybody to read; the daemon sees by itself when one of them changes.
 	proto_config_add_string server username ipsec encap local_id remote_id ike_lifetime esp_lifetime esp_lifetime_mbytes dpd
 	proto_config_add_string vj deflate bsdcomp mppc mppe
-	proto_config_add_string hide_avps hostname hello sequencing keepalive mtu dataplane pppname refuse_pap refuse_chap
+	proto_config_add_string hide_avps hostname hello sequencing keepalive mtu dataplane pppname killswitch refuse_pap refuse_chap
 	proto_config_add_string ipv6 refuse_mschapv2 refuse_eap source_port call reconnect_min reconnect_max
 	proto_config_add_string allow_pap_in_clear eap_ca eap_cert eap_key eap_server_name
 	proto_config_add_array 'ike_proposals:list(string)' 'esp_proposals:list(string)' 'routes:list(string)'
