@@ -29,6 +29,7 @@ const OUTER_MTU = 1500; // the way to a caller is not known before it calls
 /** Codes of ends that are nobody's failure. */
 const GOODBYES: readonly string[] = ["peer-deleted", "superseded"];
 const REOPEN_MS = 10_000;
+const LOST_MS = 500;
 const L2TP_PORT = 1701;
 /** What a kernel without IPv6, or with it switched off, says. */
 const NO_IPV6: readonly string[] = ["EAFNOSUPPORT", "EADDRNOTAVAIL"];
@@ -114,11 +115,11 @@ export class ServerLink {
   #log(e: unknown): void {
     this.#deps.log.emit(faultEvent(this.cfg.name, "a server", e));
   }
-  #failed(why: Failure): void {
+  #failed(why: Failure, pause = REOPEN_MS): void {
     this.#error = why;
     this.#enter("down");
     this.#deps.log.emit({ kind: "link.down", link: this.cfg.name, layer: why.layer, code: why.code, text: why.text });
-    if (this.#wanted) this.#reopen.arm(REOPEN_MS);
+    if (this.#wanted) this.#reopen.arm(pause);
   }
   /** Gives back the netdev and whatever listens: IKE deletes go out here, after L2TP has said goodbye. */
   #shut(): Promise<void> {
@@ -134,9 +135,10 @@ export class ServerLink {
     const cfg = this.cfg;
     const pool = (cfg.pool ?? []).map((r) => `${r.first}-${r.last}`);
     const opening = this.#deps.plane.net
-      .openServer({ ifname: deviceName(cfg), mtu: this.#mtu() - (cfg.mppe === "no" && !cfg.mppc ? 0 : MPPE_GROWTH), local4: cfg.local_ip, local6: cfg.ipv6 ? linkLocal(this.#ids.local) : null, pool, clampMss: true })
+      .openServer({ ifname: deviceName(cfg), mtu: this.#mtu() - (cfg.mppe === "no" && !cfg.mppc ? 0 : MPPE_GROWTH), local4: cfg.local_ip, local6: cfg.ipv6 ? linkLocal(this.#ids.local) : null, pool, clampMss: true, lost: (why) => this.#scope.run(() => this.#lost(why)) })
       .then(async (net) => {
         try {
+          if (this.#closers.length > 0) return { net, close: null }; // only the netdev was lost
           if (needsIpsec(cfg)) {
             this.#deps.ike();
             return { net, close: null };
@@ -154,7 +156,7 @@ export class ServerLink {
         this.#net = net;
         if (close) this.#closers.push(close);
         if (!this.#wanted) return void this.#shut();
-        if (!close) this.#answerIke();
+        if (this.#closers.length === 0) this.#answerIke();
         this.#error = null;
         this.#enter("up");
         this.#deps.log.emit({ kind: "link.up", link: cfg.name, ifname: net.ifname, local: cfg.local_ip, remote: "", dns: cfg.dns ?? [] });
@@ -181,6 +183,13 @@ export class ServerLink {
       four.close();
       throw e;
     }
+  }
+  /** Somebody deleted the netdev: the sessions go with it, and the server is soon open again. */
+  #lost(text: string): void {
+    const why: Failure = { layer: "system", code: "netdev", text };
+    this.#net = null;
+    for (const s of this.#sessions.all()) s.end(why);
+    if (this.#wanted) this.#failed(why, LOST_MS);
   }
   #answerIke(): void {
     const ike = this.#deps.ike();

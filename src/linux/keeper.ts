@@ -15,6 +15,8 @@ const FIGHT_MS = 1000; // the first pause before the same thing is restored once
 const FIGHT_MAX_MS = 60_000;
 const PEACE_MS = 120_000; // left alone for so long, it is restored at once again
 const TELL = 8; // lines a look
+const IPV6_MTU = 1280; // RFC 8200 §5
+const LINK_LOCAL = 64; // bits of fe80::/64
 const KERNEL_METRIC_6 = 1024; // what IPv6 makes of none
 
 export interface KeptLink {
@@ -71,8 +73,9 @@ export class Keeper {
     this.rtnl.close();
   }
 
-  /** Sets the MTU; up() and addAddress() follow. */
+  /** Without IPv6 of its own, and with its MTU; up() and addAddress() follow. */
   addLink(l: KeptLink, txqueuelen: number): void {
+    this.#quiet(l);
     this.rtnl.setLink(l.ifname, l.index, { mtu: l.mtu, txqueuelen });
     this.#links.set(l.index, { ...l, up: false, addresses: new Map() });
   }
@@ -122,6 +125,21 @@ export class Keeper {
     this.rtnl.deleteRule(r);
   }
 
+  /** A kernel without IPv6 needs no such thing. */
+  #quiet(l: KeptLink): void {
+    try {
+      this.rtnl.setLink(l.ifname, l.index, { quiet: true });
+    } catch {
+      // EAFNOSUPPORT and the like.
+    }
+  }
+  #setMtu(l: KeptLink, was: number): void {
+    this.rtnl.setLink(l.ifname, l.index, { mtu: l.mtu });
+    if (was >= IPV6_MTU) return;
+    // Below that there was no IPv6; now the kernel begins anew, and gives the netdev an address by itself.
+    this.#quiet(l);
+    for (const a of this.rtnl.addressesOf(l.index)) if (isIp6(a)) this.rtnl.removeAddress(l.ifname, l.index, a, LINK_LOCAL);
+  }
   #link(index: number): Link {
     const l = this.#links.get(index);
     if (!l) throw new RangeError(`no such link: ${index}`);
@@ -201,7 +219,7 @@ export class Keeper {
     if (!l || !now) return; // whoever reads from the netdev finds out that it is gone
     if (now.mtu !== l.mtu) {
       const was = `the MTU of ${l.ifname}, ${now.mtu} instead of ${l.mtu}`;
-      out.push({ key: `mtu ${index}`, restore: () => this.#again(was, () => this.rtnl.setLink(l.ifname, index, { mtu: l.mtu })) });
+      out.push({ key: `mtu ${index}`, restore: () => this.#again(was, () => this.#setMtu(l, now.mtu)) });
     }
     if (l.up && !now.up) {
       out.push({ key: `up ${index}`, restore: () => this.#again(`${l.ifname}, which was set down`, () => this.rtnl.setLink(l.ifname, index, { up: true })) });

@@ -11,7 +11,7 @@ import { PrefixTable } from "../../packet/prefixes.ts";
 import { clampMss, mssFor } from "../../packet/tcp.ts";
 import { attempt } from "../../linux/errno.ts";
 import type { Keeper } from "../../linux/keeper.ts";
-import type { RouteSpec, Rtnl } from "../../linux/rtnl.ts";
+import type { RouteSpec } from "../../linux/rtnl.ts";
 import type { Route } from "../dataplane.ts";
 import { ipBytes } from "./address.ts";
 import type { Door, UserspaceCall } from "./l2tp.ts";
@@ -84,7 +84,6 @@ export class Device implements Door {
     try {
       index = keeper.rtnl.indexOf(this.ifname);
       this.index = index;
-      quiet(keeper.rtnl, this.ifname, this.index);
       keeper.addLink({ ifname: this.ifname, index: this.index, mtu: s.mtu }, TXQUEUELEN);
       keeper.addAddress(this.index, s.local4, s.peer4);
       keeper.up(this.index);
@@ -161,12 +160,3 @@ const TUN_ADVICE: Readonly<Record<string, string>> = {
   EBUSY: "another program uses an interface of that name",
   EINVAL: "an interface of another kind has that name",
 };
-
-/** No IPv6 of its own. A kernel without IPv6 needs no such thing. */
-function quiet(rtnl: Rtnl, name: string, index: number): void {
-  try {
-    rtnl.setLink(name, index, { quiet: true });
-  } catch {
-    // EAFNOSUPPORT and the like.
-  }
-}
