@@ -393,3 +393,27 @@ test("up and down by a person are netifd's", async () => {
   await r.run(50);
   assert.ok(why instanceof UbusError && why.status === 4);
 });
+
+test("killswitch = all from boot, before netifd says a word; not for an interface that nobody wants", async () => {
+  const all = `${HQ}\toption defaultroute '1'\n\toption killswitch 'all'\n`;
+  const where = (r: Router): (string | null)[] => ["192.168.20.5", "192.0.2.1", "2001:db8::1"].map((ip) => r.plane.net.leaves(ip));
+  const outside = ["wan", "wan", "wan"];
+  const r = new Router(all);
+  await r.startDaemon();
+  assert.deepEqual(where(r), [null, null, null], "netifd knows nothing yet");
+  r.netifd.add("hq");
+  r.netifd.up("hq");
+  await r.isUp();
+  assert.deepEqual(where(r).slice(1), ["l2tps-hq", null]); // 192.168.20.0/24 is routed by netifd
+  assert.deepEqual(r.netifd.at("hq").updates.at(-1)?.["routes"], [...UPDATE.routes, { target: "0.0.0.0", netmask: "1" }, { target: "128.0.0.0", netmask: "1" }]);
+  r.netifd.down("hq");
+  await r.until("down", 3000, () => r.netifd.at("hq").state === "down");
+  assert.deepEqual(where(r), outside, "ifdown");
+  const idle = new Router(all);
+  idle.netifd.add("hq");
+  await idle.startDaemon();
+  assert.deepEqual(where(idle), outside, "netifd does not want it");
+  const byHand = new Router(`${all}\toption auto '0'\n`);
+  await byHand.startDaemon();
+  assert.deepEqual(where(byHand), outside);
+});
