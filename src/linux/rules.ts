@@ -11,6 +11,7 @@ export interface RuleSpec {
   readonly family: 4 | 6;
   /** Lower ones come first; the kernel's own are 0 (local) and 32766 (main). */
   readonly priority: number;
+  /** 0: by none, they are refused. */
   readonly table: number;
   /** A network or an address. */
   readonly to?: string;
@@ -30,9 +31,10 @@ export function encodeRule(r: RuleSpec, protocol: number): Uint8Array {
   if (r.to !== undefined && !to) throw new RangeError(`not a prefix: ${r.to}`);
   const w = new NlWriter();
   w.u8(r.family === 4 ? AF_INET : AF_INET6).u8(to?.length ?? 0).u8(0).u8(0);
-  w.u8(r.table < 256 ? r.table : 0).u8(0).u8(0).u8(RT.FR_ACT_TO_TBL).u32(0);
+  w.u8(r.table < 256 ? r.table : 0).u8(0).u8(0).u8(r.table === 0 ? RT.FR_ACT_UNREACHABLE : RT.FR_ACT_TO_TBL).u32(0);
   if (to) w.attr(RT.FRA_DST, parseIp(to.address) as Uint8Array);
-  w.attr32(RT.FRA_PRIORITY, r.priority).attr32(RT.FRA_TABLE, r.table);
+  w.attr32(RT.FRA_PRIORITY, r.priority);
+  if (r.table !== 0) w.attr32(RT.FRA_TABLE, r.table);
   if (r.mark !== undefined) w.attr32(RT.FRA_FWMARK, r.mark).attr32(RT.FRA_FWMASK, 0xffff_ffff);
   if (r.suppress !== undefined) w.attr32(RT.FRA_SUPPRESS_PREFIXLEN, r.suppress);
   if (r.iif !== undefined) w.attrText(RT.FRA_IIFNAME, r.iif);

@@ -51,7 +51,7 @@ test("a rule, and the same read back", { skip }, () => {
   const r = { family: 4, priority: 201, table: 254, suppress: 0 } as const;
   assert.equal(hex(encodeRule(r, OUR_PROTOCOL)), golden("02 00 00 00 fe 00 00 01 00000000 0800 0600 c9000000 0800 0f00 fe000000 0800 0e00 00000000 0500 1500 4c000000"));
   const specs = [
-    r, { family: 6, priority: 202, table: 27698 }, { family: 4, priority: 200, table: 254, mark: 0x6c32_7470 },
+    r, { family: 6, priority: 202, table: 27698 }, { family: 4, priority: 203, table: 0 }, { family: 4, priority: 200, table: 254, mark: 0x6c32_7470 },
     { family: 6, priority: 199, table: 254, to: "2001:db8::53/128", iif: "wan", udp: { from: 40185, to: 53 } },
   ] as const;
   for (const spec of specs) {

@@ -19,6 +19,7 @@ const CLAIM_MS = 10_000; // after a start; then blocks that a former process lef
  *    200   what carries our mark (no packet does: it is how we ask for the way outside): table main
  *    201   table main, default routes left out: the LAN, what is on WAN's own network, host routes such as that to the server
  *    202   our table: the default into the link while that is up, "unreachable" behind it
+ *    203   refused: IPv6 for a moment finds neither, while the first of the two goes with its netdev
  */
 export const TABLE = 0x6c32; // 27698
 export const MARK = 0x6c32_7470;
@@ -206,6 +207,7 @@ function blockOf(prefix: string): { readonly routes: readonly RouteSpec[]; reado
       { family, priority: FIRST_RULE, table: RT.RT_TABLE_MAIN, mark: MARK },
       { family, priority: FIRST_RULE + 1, table: RT.RT_TABLE_MAIN, suppress: 0 },
       { family, priority: FIRST_RULE + 2, table: TABLE },
+      { family, priority: FIRST_RULE + 3, table: 0 },
     ],
   };
 }
