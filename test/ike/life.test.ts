@@ -164,7 +164,7 @@ test("an answer to an older question of DPD is no sign of life", () => {
   const clock = new VirtualClock();
   const asked: Uint8Array[] = [];
   let dead = 0;
-  const dpd = new Dpd(clock, nodeCrypto, 10, { ask: (seq) => void asked.push(seq.slice()), dead: () => void dead++ });
+  const dpd = new Dpd(clock, nodeCrypto, 10, { alive: () => false, ask: (seq) => void asked.push(seq.slice()), dead: () => void dead++ });
   dpd.start(true);
   for (let s = 0; s < 60; s++) {
     clock.advance(1000);

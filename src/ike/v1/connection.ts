@@ -15,8 +15,10 @@ import { Dpd } from "./dpd.ts";
 import type { IkeSa } from "./ikesa.ts";
 import type { Child, QuickMode } from "./quickmode.ts";
 
-/** How often lifetimes, byte counts and the peer's signs of life are looked at. */
+/** How often a connection is looked at while something of it is on its way. */
 const POLL_MS = 2000;
+/** And while all of it stands: sooner when a lifetime says so. Before the next look no SA comes near its last packet. */
+const CALM_MS = 60_000;
 /** RFC 3948 §4. */
 const KEEPALIVE_MS = 20_000;
 /** A replaced SA receives this long at least (packets under way), and at most until somebody speaks on the new one. */
@@ -106,6 +108,7 @@ export class Connection implements IkeConnection {
         if (sa) sa.notify(NOTIFY.rUThere, PROTOCOL.isakmp, sa.cookies(), seq);
         else this.#dpd.heard(); // nobody can be asked: the child SAs live until they expire
       },
+      alive: () => this.#receives(),
       dead: () => this.down(failure("dead-peer", `${this.remote?.address ?? "the peer"} has fallen silent (dead peer detection)`)),
     });
   }
@@ -294,6 +297,7 @@ export class Connection implements IkeConnection {
     if (now - this.#movedAt < MOVE_MS) {
       this.#seenAt = { local, remote: to };
       this.#env.counters.bump("ike.moves-held");
+      this.#poll.arm(POLL_MS);
       return;
     }
     this.#movedAt = now;
@@ -364,8 +368,29 @@ export class Connection implements IkeConnection {
     for (const c of this.#children) if (c.retiredAt === null) best = c;
     return best ?? this.#children.at(-1) ?? null;
   }
+  /** Whether packets came in since the last time that anybody asked. */
+  #receives(): boolean {
+    const child = this.#inUse();
+    const rx = child ? this.#counters("in", child.spiIn).rxPackets : 0;
+    const news = child !== null && rx !== this.#rxSeen && (this.#rxSeen >= 0 || rx > 0);
+    this.#rxSeen = rx;
+    return news;
+  }
+  /** Thousands of connections stand still most of the time: each is looked at when there is something to be seen. */
+  #pause(): number {
+    const now = this.#env.clock.now();
+    const [sa, child] = [this.#sas[0], this.#children[0]];
+    const calm = this.#sas.length === 1 && this.#children.length === 1 && sa?.up && child?.retiredAt === null && child.lifeBytes === 0 &&
+      !this.#pendingSa && !this.#quick && !this.#seenAt && !sa.ids.many;
+    if (!calm || !sa.up) return POLL_MS;
+    const next = Math.min(child.rekeyAt, this.#rekeySaAt, sa.upAt + sa.up.lifeSeconds * 1000);
+    return Math.max(POLL_MS, Math.min(CALM_MS, next - now));
+  }
   #tick(): void {
-    this.#poll.arm(POLL_MS);
+    this.#look();
+    if (!this.#over) this.#poll.arm(this.#pause());
+  }
+  #look(): void {
     const now = this.#env.clock.now();
     if (this.#seenAt) this.moved(this.#seenAt.local, this.#seenAt.remote);
     if (!this.client && !this.#announced && now - this.#begunAt >= QUICK_MS) {
@@ -374,11 +399,8 @@ export class Connection implements IkeConnection {
     }
     this.#pollPhase1(now);
     const newest = this.#inUse();
-    const rx = newest ? this.#counters("in", newest.spiIn).rxPackets : 0;
-    if (newest && rx !== this.#rxSeen) {
-      if (this.#rxSeen >= 0 || rx > 0) this.#dpd.heard();
-      this.#rxSeen = rx;
-    }
+    if (this.#receives()) this.#dpd.heard();
+    const rx = this.#rxSeen;
     for (const c of [...this.#children]) {
       const usedUp = now >= c.expiresAt;
       const retired = c.retiredAt !== null && (now - c.retiredAt >= OLD_MOST_MS || (rx > 0 && now - c.retiredAt >= OLD_LEAST_MS));

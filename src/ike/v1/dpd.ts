@@ -9,6 +9,8 @@ import { u32 } from "./keys.ts";
 const TRIES = 5;
 
 export interface DpdOwner {
+  /** Whether packets of the peer came in since the last look. */
+  alive(): boolean;
   ask(seq: Uint8Array): void;
   dead(): void;
 }
@@ -51,6 +53,11 @@ export class Dpd {
   }
   #fire(): void {
     if (!this.#on) return;
+    if (this.#own.alive()) { // nobody counts packets one by one: the last may be as old as the last look
+      this.#asked = 0;
+      this.#timer.arm(this.#idleMs / 2);
+      return;
+    }
     if (this.#asked === TRIES) {
       this.stop();
       this.#own.dead();
