@@ -184,7 +184,7 @@ export class IkeManager {
     const sa = new IkeSa(this.#env, cfg, "responder", h.icookie.slice(), local, remote, false, this.#saOwner);
     this.#enter(sa);
     this.#admission.enter(sa);
-    sa.contain(() => sa.mainMode.accept(chain, choice, datagram));
+    sa.contain(() => sa.mainMode?.accept(chain, choice, datagram));
   }
   /** Before anything is read. What has a connection may renew it, whatever else is full. */
   #admits(datagram: Uint8Array, remote: Endpoint): boolean {
@@ -224,7 +224,7 @@ export class IkeManager {
     sa.connection = c;
     this.#enter(sa);
     c.pending(sa);
-    sa.mainMode.begin();
+    sa.mainMode?.begin();
   }
   #enter(sa: IkeSa): void {
     sa.serial = this.#serial++;

@@ -77,7 +77,7 @@ export class Insider {
     const [local, remote] = [at500(address), at500(this.#other)];
     const sa = new IkeSa(this.env, this.policy, "initiator", nodeCrypto.random(8), local, remote, false, quiet);
     this.sa = sa;
-    sa.mainMode.begin();
+    sa.mainMode?.begin();
     await this.#net.run(100);
     return sa;
   }
@@ -86,7 +86,7 @@ export class Insider {
     const choice = chooseIke(this.policy, one(chain, PAYLOAD.sa, "sa"));
     if (typeof choice === "string") assert.fail(choice);
     this.sa = new IkeSa(this.env, this.policy, "responder", h.icookie.slice(), local, remote, false, quiet);
-    this.sa.mainMode.accept(chain, choice, datagram);
+    this.sa.mainMode?.accept(chain, choice, datagram);
   }
   #answered(h: IsakmpHeader, body: Uint8Array): void {
     const { up } = this;

@@ -399,7 +399,7 @@ test("INITIAL-CONTACT in an informational exchange after phase 1, as macOS sends
     const { header, body } = readMessage(datagram);
     sa.receive(header, body, datagram, local, remote);
   };
-  sa.mainMode.begin();
+  sa.mainMode?.begin();
   await x.net.run(100);
   assert.ok(up);
   assert.equal(x.b.downs.length, 0, "without the notify the flow goes on");

@@ -58,6 +58,6 @@ export function alone(host: Host, server: Host, psk = "s3cret"): IkeSa {
       if (!(e instanceof DecodeError)) throw e; // for another SA of this host
     }
   };
-  sa.mainMode.begin();
+  sa.mainMode?.begin();
   return sa;
 }

@@ -12,7 +12,7 @@ import { failure, type IkeConnection, type IkeEnv, type IkeInfo, type IkeOwner, 
 import { NOTIFY } from "../wire/notify.ts";
 import { PROTOCOL } from "../wire/sa.ts";
 import { Dpd } from "./dpd.ts";
-import type { IkeSa } from "./ikesa.ts";
+import { type IkeSa, REPEATED_MS } from "./ikesa.ts";
 import type { Child, QuickMode } from "./quickmode.ts";
 
 /** How often a connection is looked at while something of it is on its way. */
@@ -163,7 +163,7 @@ export class Connection implements IkeConnection {
     if (this.#inUse()) return "up";
     if (this.#quick) return "phase 2: quick mode";
     if (this.current) return "phase 1 is up";
-    return this.#pendingSa?.mainMode.stage() ?? "idle";
+    return this.#pendingSa?.mainMode?.stage() ?? "idle";
   }
   close(why: string): void {
     this.#finish(why);
@@ -383,8 +383,9 @@ export class Connection implements IkeConnection {
     const calm = this.#sas.length === 1 && this.#children.length === 1 && sa?.up && child?.retiredAt === null && child.lifeBytes === 0 &&
       !this.#pendingSa && !this.#quick && !this.#seenAt && !sa.ids.many;
     if (!calm || !sa.up) return POLL_MS;
+    const most = sa.settle(now) ? REPEATED_MS : CALM_MS;
     const next = Math.min(child.rekeyAt, this.#rekeySaAt, sa.upAt + sa.up.lifeSeconds * 1000);
-    return Math.max(POLL_MS, Math.min(CALM_MS, next - now));
+    return Math.max(POLL_MS, Math.min(most, next - now));
   }
   #tick(): void {
     this.#look();

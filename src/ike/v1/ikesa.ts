@@ -20,6 +20,8 @@ import type { Connection } from "./connection.ts";
 
 /** Quick modes known at a time, finished ones (they answer repetitions) included. */
 const EXCHANGES = 32;
+/** After this time nobody repeats the last message of an exchange: what answers repetitions goes. */
+export const REPEATED_MS = 30_000;
 
 export interface IkeSaOwner {
   established(sa: IkeSa, initialContact: boolean): void;
@@ -47,7 +49,8 @@ export class IkeSa {
   local: Endpoint;
   remote: Endpoint;
   readonly began: Endpoint;
-  readonly mainMode: MainMode;
+  /** Null some time after it is done. */
+  mainMode: MainMode | null;
   connection: Connection | null = null;
   /** Which of two SAs began first. */
   serial = 0;
@@ -70,16 +73,16 @@ export class IkeSa {
     this.began = remote;
     this.#own = owner;
     this.ids = new MessageIds(env.crypto);
-    this.mainMode = new MainMode(this.env, { role, policy, icookie, local, remote, initialContact }, {
-      send: (m) => env.port.send(this.mainMode.local, this.mainMode.remote, m),
+    const mainMode: MainMode = new MainMode(this.env, { role, policy, icookie, local, remote, initialContact }, {
+      send: (m) => env.port.send(mainMode.local, mainMode.remote, m),
       rcookie: (c) => {
         this.rcookie = c;
       },
       done: (p) => {
         this.#up = p;
         this.upAt = env.clock.now();
-        this.local = this.mainMode.local;
-        this.remote = this.mainMode.remote;
+        this.local = mainMode.local;
+        this.remote = mainMode.remote;
         owner.established(this, p.initialContact);
       },
       failed: (why) => {
@@ -90,6 +93,7 @@ export class IkeSa {
       bad: (counter, what) => this.bad(counter, what),
       asksTurn: () => owner.asksTurn(this),
     });
+    this.mainMode = mainMode;
   }
   get up(): Phase1 | null {
     return this.#closed ? null : this.#up;
@@ -112,10 +116,10 @@ export class IkeSa {
   }
 
   exchangeKeys(): void {
-    this.contain(() => this.mainMode.exchangeKeys());
+    this.contain(() => this.mainMode?.exchangeKeys());
   }
   putOff(): void {
-    this.contain(() => this.mainMode.putOff());
+    this.contain(() => this.mainMode?.putOff());
   }
   /** What comes for this SA: an unexpected error in it ends the SA, or the connection that it serves. */
   contain(f: () => void): void {
@@ -124,13 +128,14 @@ export class IkeSa {
   /** Throws DecodeError. `datagram` is the whole message, ours to keep. */
   receive(h: IsakmpHeader, body: Uint8Array, datagram: Uint8Array, local: Endpoint, remote: Endpoint): void {
     if (this.#closed) return;
-    if (!this.#up && !this.mainMode.comesFrom(local, remote)) {
+    if (!this.#up && !this.mainMode?.comesFrom(local, remote)) {
       this.env.counters.bump("ike.other-address");
       return;
     }
     switch (h.exchange) {
       case EXCHANGE.identity:
-        this.mainMode.receive(h, body, datagram, local, remote);
+        if (this.mainMode) this.mainMode.receive(h, body, datagram, local, remote);
+        else this.bad("ike.unexpected", "main mode message long after its end");
         return;
       case EXCHANGE.quick:
         // CVE-2014-2338: nothing of phase 2 before phase 1 is authenticated
@@ -210,8 +215,8 @@ export class IkeSa {
   #informational(h: IsakmpHeader, body: Uint8Array, local: Endpoint, remote: Endpoint): void {
     const up = this.#up;
     if (!up) {
-      if (h.flags & FLAG.encrypted) this.mainMode.hintGarbled();
-      else for (const n of all(readChain(h.next, body, false), PAYLOAD.notify)) this.mainMode.hint(readNotify(n).type);
+      if (h.flags & FLAG.encrypted) this.mainMode?.hintGarbled();
+      else for (const n of all(readChain(h.next, body, false), PAYLOAD.notify)) this.mainMode?.hint(readNotify(n).type);
       this.env.counters.bump("ike.unauthenticated-notify");
       return;
     }
@@ -327,7 +332,7 @@ export class IkeSa {
     this.#closed = true;
     const all = [...this.#quick.values()];
     this.#quick.clear();
-    allOf((e) => this.#log(e), () => this.#own.closed(this), () => this.mainMode.close(), ...all.map((q) => () => q.close()));
+    allOf((e) => this.#log(e), () => this.#own.closed(this), () => this.mainMode?.close(), ...all.map((q) => () => q.close()));
   }
   /** Rule 7. A renewal that fails leaves the connection what it has. */
   #fault(e: unknown): void {
@@ -345,6 +350,12 @@ export class IkeSa {
   /** Fails the quick modes that still wait. */
   failQuick(why: Failure): void {
     for (const q of this.#quick.values()) if (q.pending) q.fail(why);
+  }
+  /** Lets go of finished exchanges that nobody repeats any more; whether some are left. */
+  settle(now: number): boolean {
+    if (this.#up && now - this.upAt >= REPEATED_MS) this.mainMode = null;
+    for (const [id, q] of this.#quick) if (!q.pending && now - q.begunAt >= REPEATED_MS) this.#quick.delete(id);
+    return this.mainMode !== null || this.#quick.size > 0;
   }
   bad(counter: string, what: string): void {
     this.env.counters.bump(counter);

@@ -70,7 +70,7 @@ export class QuickMode {
   /** A responder learns it from the selectors of message 1. */
   #own: QuickModeOwner | null;
   readonly #timer: Timer;
-  readonly #begunAt: number;
+  readonly begunAt: number;
   readonly role: "initiator" | "responder";
   #iv: Uint8Array;
   /** 2 or 3: the message we wait for; 0: working or over. */
@@ -102,7 +102,7 @@ export class QuickMode {
     this.#policy = policy;
     this.#own = owner;
     this.#iv = sa.phase2Iv(messageId);
-    this.#begunAt = env.clock.now();
+    this.begunAt = env.clock.now();
     this.#spiIn = env.plane.allocateSpi();
     this.#timer = env.clock.timer("ike quick", () => this.#timeout());
   }
@@ -373,7 +373,7 @@ export class QuickMode {
     const small = proposal.cipher === "3des" ? SMALL_BLOCK_BYTES : 0;
     return {
       proposal, spiIn: this.#spiIn, spiOut, localPort: this.#ports.local, remotePort: this.#ports.remote,
-      udp: espEncap(t) !== ENCAP.transport, weAsked: this.role === "initiator", begunAt: this.#begunAt,
+      udp: espEncap(t) !== ENCAP.transport, weAsked: this.role === "initiator", begunAt: this.begunAt,
       lifeSeconds: Math.max(20, least(this.#policy.espLifetimeSeconds, said.seconds, told.seconds)),
       lifeBytes: least(this.#policy.espLifetimeBytes, said.kilobytes && said.kilobytes * KB, told.kilobytes && told.kilobytes * KB, small),
     };
