@@ -348,7 +348,6 @@ export class IkeManager {
       this.#connections.delete(c.flow);
       this.#peers.delete(c);
       this.#clients.delete(c);
-      for (const s of [...this.#sas.values()]) if (s.connection === c) s.drop();
     },
   };
 }
