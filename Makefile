@@ -4,7 +4,7 @@ NODE ?= node
 BIN = node_modules/.bin
 PREFIX ?= /usr/local
 
-.PHONY: all demo demo-modem test check build bench fuzz mutants install clean setup lint types unit unit-quickjs cross net rig ipk apk soak
+.PHONY: all demo demo-modem test check build generate bench fuzz mutants install clean setup lint types unit unit-quickjs cross net rig ipk apk soak
 all: build
 
 setup:
@@ -17,6 +17,10 @@ node_modules/.package-lock.json: package.json package-lock.json
 
 build: node_modules/.package-lock.json
 	$(NODE) scripts/build.mjs
+
+# What follows from the schema of options: LuCI's tables, the handler's lists, the templates for translators, the reference.
+generate: node_modules/.package-lock.json
+	$(NODE) scripts/generate.mjs
 
 types: node_modules/.package-lock.json
 	$(BIN)/tsc --noEmit

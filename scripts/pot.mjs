@@ -1,5 +1,5 @@
-// Writes the translation templates of the LuCI packages: every _('...') of their sources.
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+// The translation template of a LuCI package: every _('...') of its sources. scripts/generate.mjs writes it.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 
 export function pot(dir) {
   const strings = new Map();
@@ -16,11 +16,4 @@ export function pot(dir) {
   }
   const entries = [...strings].sort(([a], [b]) => (a < b ? -1 : 1)).map(([s, at]) => `${[...at].map((x) => `#: ${x}`).join("\n")}\nmsgid ${JSON.stringify(s)}\nmsgstr ""\n`);
   return `msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8"\n\n${entries.join("\n")}`;
-}
-
-if (process.argv[1]?.endsWith("scripts/pot.mjs")) {
-  for (const p of ["luci-proto-l2tpsec", "luci-app-l2tpsec"].filter((x) => existsSync(`openwrt/${x}/htdocs`))) {
-    mkdirSync(`openwrt/${p}/po/templates`, { recursive: true });
-    writeFileSync(`openwrt/${p}/po/templates/${p.replace(/^luci-(app|proto)-/, (m) => (m === "luci-app-" ? "" : m))}.pot`, pot(`openwrt/${p}`));
-  }
 }

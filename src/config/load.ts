@@ -1,7 +1,9 @@
 // The configuration file: INI text to a frozen Config, or every fault at once.
 import * as v from "valibot";
 import type { Config } from "./schema.ts";
-import { type ClientConfig, type DaemonConfig, type Options, SECTIONS, type ServerConfig, type UserConfig } from "./schema.ts";
+import { type Given, joined, type Option, optionNamed, type Options, repeats } from "./option.ts";
+import { isSecret } from "./options.ts";
+import { type ClientConfig, type DaemonConfig, SECTIONS, type ServerConfig, type UserConfig } from "./schema.ts";
 import { crossCheck } from "./cross.ts";
 import { readValue } from "./ini-value.ts";
 import { NASDIAL, type NasConfig } from "./nasdial.ts";
@@ -166,29 +168,32 @@ function trimmed(s: string): string {
 }
 
 function read(body: { type: Type; name: string; lines: readonly { key: string; raw: string; line: number }[] }, faults: Fault[]): Section["values"] {
-  const out = new Map<string, { text: string; line: number }>();
+  const all = new Map<string, Given[]>();
   const leg = body.type === "interface" && body.lines.some((l) => l.key === "proto" && readValue(l.raw, false) === "nasdial");
   const options: Options = leg ? NASDIAL : SECTIONS[body.type];
   for (const { key, raw, line } of body.lines) {
     const where = `${title(body)}.${key.slice(0, 40)}`;
-    if (!Object.hasOwn(options, key)) {
+    const known = optionNamed(options, key);
+    if (!known) {
       const { why, allowed } = unknownOption(body.type, key, options);
       faults.push({ line, where, why, ...(allowed === undefined ? {} : { allowed }) });
       continue;
     }
-    if (out.has(key)) {
-      faults.push({ line, where, why: `given twice, first in line ${out.get(key)?.line}` });
+    const { name, option, nth } = known;
+    const before = all.get(name)?.find((g) => g.nth === nth);
+    if (before && !(nth === 0 && repeats(option))) {
+      faults.push({ line, where, why: `given twice, first in line ${before.line}` });
       continue;
     }
-    const text = readValue(raw, options[key]?.kind.secret === true);
+    const text = readValue(raw, isSecret(option.kind));
     if (typeof text !== "string") {
       faults.push({ line, where, ...text });
       continue;
     }
-    if (text === "" && options[key]?.optional) continue; // "option =" is the same as leaving it out
-    out.set(key, { text, line });
+    if (text === "" && (option.optional || nth > 0)) continue; // "option =" is the same as leaving it out
+    all.set(name, [...(all.get(name) ?? []), { nth, text, line }]);
   }
-  return out;
+  return new Map([...all].map(([name, given]) => [name, { text: joined(options[name] as Option<unknown>, given), line: given[0]?.line ?? 0 }]));
 }
 
 /** A section's options by the schema; for what is wrong a fault is added, and null stands in its place. */
@@ -222,7 +227,7 @@ export function values(s: Section, faults: Fault[]): Record<string, unknown> {
       out[key] = r.output;
       continue;
     }
-    const shown = o.kind.secret ? "the value" : JSON.stringify(text.slice(0, 60));
+    const shown = isSecret(o.kind) ? "the value" : JSON.stringify(text.slice(0, 60));
     faults.push(faultOf(s, key, `${shown} ${r.issues[0].message}`, o.kind.allowed));
   }
   return out;

@@ -1,6 +1,7 @@
 // The configuration reference of the README, from the schema.
 import { NASDIAL } from "./nasdial.ts";
-import { type Options, SECTIONS } from "./schema.ts";
+import type { Options } from "./option.ts";
+import { SECTIONS } from "./schema.ts";
 
 const INTRO = {
   daemon: "`[daemon]`: the process",
@@ -24,4 +25,9 @@ export function reference(): string {
     out.push("");
   }
   return out.join("\n").trimEnd();
+}
+
+/** The text with the tables written anew, between their markers. */
+export function withReference(text: string): string {
+  return text.replace(/(<!-- reference -->\n)[\s\S]*?(\n<!-- \/reference -->)/, (_, start: string, end: string) => `${start}${reference()}${end}`);
 }

@@ -2,9 +2,11 @@
 // /etc/config/l2tpsec. What is wrong with one section keeps that section down, and nothing else.
 import { crossCheck } from "./cross.ts";
 import { asWritten, byLogin, type Fault, faultOf, goodName, isLeg, type Section, title, type Type, typed, unknownOption, values } from "./load.ts";
-import { type Broken, type ClientConfig, type Config, type DaemonConfig, type Options, SECTIONS, type ServerConfig, type UserConfig } from "./schema.ts";
+import { type Broken, type ClientConfig, type Config, type DaemonConfig, SECTIONS, type ServerConfig, type UserConfig } from "./schema.ts";
 import { NASDIAL, type NasConfig } from "./nasdial.ts";
 import { parsePrefix } from "../core/addr.ts";
+import { type Given, joined, type Option, optionNamed, type Options, uciNames } from "./option.ts";
+import { isList } from "./options.ts";
 import { parseUci, type UciSection, UciSyntaxError } from "./uci.ts";
 
 export interface UciFile {
@@ -25,8 +27,6 @@ const NETIFD = new Set([
   "disabled", "device", "type", "zone", "jail", "jail_device", "jail_ifname", "host_device", "dns", "dns_search", "dns_metric", "renew", "interface", "ip6assign", "ip6hint",
   "ip4table", "ip6table", "ip6class", "delegate", "ip6ifaceid", "force_link", "ip6weight", "tags", "carrier_loss_delay", "checkup_interval", "multipath", "network",
 ]);
-/** Options that have another name in /etc/config/network: netifd and LuCI take `ifname` and `dns` for their own. The names are ppp's. */
-export const CALLED = { l2tpsec: { ifname: "pppname" }, nasdial: { ifname: "pppname", dns: "ms_dns" } } as const;
 const TRUE = ["1", "true", "yes", "on"];
 
 export function loadUci(files: readonly UciFile[]): UciLoaded {
@@ -54,7 +54,7 @@ function networkSection(file: UciFile, s: UciSection, faults: Fault[], warnings:
   const proto = one("proto");
   if (s.type !== "interface" || (proto !== "l2tpsec" && proto !== "nasdial") || TRUE.includes(one("disabled"))) return null;
   const options: Options = proto === "nasdial" ? NASDIAL : SECTIONS.interface;
-  const section = checked(file, s, { type: "interface", options, called: CALLED[proto] }, faults, (option, names) => {
+  const section = checked(file, s, { type: "interface", options, called: uciNames(options) }, faults, (option, names) => {
     if (NETIFD.has(option)) return true;
     // This file is not ours alone: what others may have put there is told, and only what looks like one of ours counts.
     const { why, near } = unknownOption("interface", option, names);
@@ -85,29 +85,31 @@ function checked(
   file: UciFile, s: UciSection, { type, options, called }: Shape, faults: Fault[], foreign: (option: string, names: Options) => boolean,
 ): Section & { readonly values: Values } {
   const out: Values = new Map();
+  const all = new Map<string, Given[]>();
   const name = type === "daemon" ? "" : s.id;
   const section = { type, name, line: s.line, values: out, path: `${file.name}.${s.id}`, file: file.path, called };
   if (type !== "daemon" && s.anonymous && !(type === "user" && s.options.has("username"))) faults.push(faultOf(section, "", "the section has no name", `config ${s.type} 'NAME'`));
   else if (type !== "daemon" && type !== "user" && !goodName(name)) faults.push(faultOf(section, "", "not a good name"));
-  const schemaName = new Map(Object.keys(options).map((n) => [called[n] ?? n, n]));
   const names: Options = Object.fromEntries(Object.entries(options).map(([n, o]) => [called[n] ?? n, o]));
   for (const [key, { values: list, line }] of s.options) {
-    const at = schemaName.get(key);
-    const option = at === undefined ? undefined : options[at];
-    if (at === undefined || option === undefined) {
+    const known = optionNamed(names, key);
+    if (!known) {
       const meant = NETIFD.has(key) || !Object.hasOwn(called, key) ? undefined : called[key];
       if (meant === undefined && foreign(key, names)) continue;
       const { why, allowed } = meant === undefined ? unknownOption(type, key, names) : { why: `is netifd's old name of device: ${meant} is meant`, allowed: undefined };
       faults.push({ ...faultOf({ ...section, called: {} }, key, why, allowed), line });
       continue;
     }
-    if (list.length > 1 && !option.kind.many) {
+    const { option, nth } = known;
+    const at = Object.keys(options).find((n) => options[n] === option) ?? key;
+    if (list.length > 1 && !isList(option.kind)) {
       faults.push({ ...faultOf(section, at, "takes one value, not a list", option.kind.allowed), line });
       continue;
     }
-    const text = list.join(" ");
-    if (text !== "" || !(option.optional || option.def !== undefined)) out.set(at, { text, line });
+    const given = list.map((text) => ({ nth, text, line }));
+    if (given.some((g) => g.text !== "") || !(option.optional || option.def !== undefined)) all.set(at, [...(all.get(at) ?? []), ...given]);
   }
+  for (const [at, given] of all) out.set(at, { text: joined(options[at] as Option<unknown>, given), line: given[0]?.line ?? s.line });
   return section;
 }
 

@@ -14,9 +14,8 @@ import type { EapTlsCredentials } from "../ppp/auth/eap-tls.ts";
 /** XON and XOFF, which the line takes for itself with software flow control. */
 const XONXOFF = 0x000a_0000;
 
-function inits(c: NasConfig): string[] {
-  const all = [c.init, c.init2, c.init3, c.init4, c.init5, c.init6, c.init7, c.init8, c.init9];
-  return c.line === "direct" ? [] : all.filter((s) => s !== null);
+function inits(c: NasConfig): readonly string[] {
+  return c.line === "direct" ? [] : c.init;
 }
 
 /** Or what is wrong with the chat script. */

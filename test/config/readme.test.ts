@@ -7,7 +7,7 @@ import { VERSION } from "../../src/version.ts";
 
 const readme = readFileSync("README.md", "utf8");
 
-test("the README's reference is the schema's (node scripts/reference.mjs writes it)", () => {
+test("the README's reference is the schema's (make generate)", () => {
   const m = /<!-- reference -->\n([\s\S]*?)\n<!-- \/reference -->/.exec(readme);
   assert.equal(m?.[1], reference());
 });

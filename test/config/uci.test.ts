@@ -158,7 +158,7 @@ describe("a router's files", () => {
     const hq = "config interface hq\n option proto l2tpsec\n option server a\n option psk x\n";
     const legs = (text: string): ReturnType<typeof loadUci>["config"] => loadUci(files(text, "config user u\n option password x\n")).config;
     assert.deepEqual(faults(`${hq} option ifname tun0\n`), ["/etc/config/network:5 network.hq.ifname: is netifd's old name of device: pppname is meant"]);
-    assert.deepEqual(faults(`${hq} option pppname 'a b'\n`), ['/etc/config/network:5 network.hq.pppname: "a b" is no device name (allowed: a device name: 1 to 15 letters, digits, - _ .)']);
+    assert.deepEqual(faults(`${hq} option pppname 'a b'\n`), ['/etc/config/network:5 network.hq.pppname: "a b" is not a device name (allowed: a device name: 1 to 15 letters, digits, - _ .)']);
     const c = legs(`${hq} option pppname tun0\n`).interfaces[0];
     assert.deepEqual([c?.ifname, c?.defaultroute, legs(`${hq} option defaultroute 0\n`).interfaces[0]?.defaultroute], ["tun0", true, false]);
     const nas = "config interface nas\n option proto nasdial\n option device /dev/ttyS0\n";

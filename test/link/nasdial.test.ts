@@ -199,7 +199,7 @@ describe("modem to modem", () => {
     assert.ok(wire >= 0.9 * 3360 * 30, `${wire} bytes`);
   });
   test("an init string that the modem does not take", async () => {
-    const s = modems({ init2: "AT&BAD" });
+    const s = modems({ init: "ATZ\nAT&BAD" });
     s.m.a.replies.set("AT&BAD", "ERROR");
     s.a.link.start();
     await s.w.until(() => s.a.link.status().error !== null, 30_000, "failure", s.a);

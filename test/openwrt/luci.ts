@@ -1,5 +1,6 @@
 // LuCI's modules as far as an option table and a form need them, to run the sources in Node.
 import { readFileSync } from "node:fs";
+import type { Grammar } from "../../src/config/grammar.ts";
 
 export interface Widget {
   name: string;
@@ -27,10 +28,14 @@ export interface LuciOption {
   readonly def?: string;
   readonly required?: boolean;
   readonly uci?: string;
-  readonly kind: { readonly allowed: string; ok(s: string): boolean };
+  readonly grammar: Grammar;
+  readonly allowed: string;
 }
 export interface OptionTable {
   readonly SECTIONS: Readonly<Record<string, readonly LuciOption[]>>;
+  read(g: Grammar, s: string): unknown;
+}
+export interface Forms {
   check(o: LuciOption, value: string): true | string;
   add(s: FormSection, list: readonly LuciOption[], tabs: boolean): void;
 }
@@ -87,8 +92,13 @@ export function load(file: string, modules: Readonly<Record<string, unknown>>): 
 const PROTO = "openwrt/luci-proto-l2tpsec/htdocs/luci-static/resources";
 const form = { Flag: "Flag", ListValue: "ListValue", DynamicList: "DynamicList", Value: "Value" };
 
+const baseclass = { extend: (x: unknown): unknown => x };
+
 export function loadOptions(): OptionTable {
-  return load(`${PROTO}/l2tpsec/options.js`, { baseclass: { extend: (x: unknown) => x }, form }) as OptionTable;
+  return load(`${PROTO}/l2tpsec/options.js`, { baseclass }) as OptionTable;
+}
+export function loadForms(): Forms {
+  return load(`${PROTO}/l2tpsec/forms.js`, { baseclass, form, "l2tpsec.options": loadOptions() }) as Forms;
 }
 
 export interface Protocol {
@@ -105,7 +115,7 @@ export function loadProtocol(): { protocol: Protocol; nasdial: Protocol; errors:
     registerErrorCode: (code: string, text: string): void => void errors.set(code, text),
     registerProtocol: (name: string, p: Protocol): unknown => protocols.set(name, p) && p,
   };
-  load(`${PROTO}/protocol/l2tpsec.js`, { network, "l2tpsec.options": loadOptions() });
+  load(`${PROTO}/protocol/l2tpsec.js`, { network, "l2tpsec.options": loadOptions(), "l2tpsec.forms": loadForms() });
   const [protocol, nasdial] = [protocols.get("l2tpsec"), protocols.get("nasdial")];
   if (!protocol || !nasdial) throw new Error("a protocol is not registered");
   return { protocol, nasdial, errors, virtual };

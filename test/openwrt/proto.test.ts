@@ -5,16 +5,24 @@ import { test } from "node:test";
 import fc from "fast-check";
 import * as v from "valibot";
 import { NASDIAL } from "../../src/config/nasdial.ts";
-import { CALLED } from "../../src/config/uci-load.ts";
-import { type Options, SECTIONS } from "../../src/config/schema.ts";
+import { luciOptions } from "../../src/config/luci.ts";
+import { type Options, uciNames } from "../../src/config/option.ts";
+import { isList, isSecret } from "../../src/config/options.ts";
+import { SECTIONS } from "../../src/config/schema.ts";
+// @ts-expect-error: a script without types
+import { reader } from "../../scripts/generate.mjs";
 // @ts-expect-error: a script without types
 import { pot } from "../../scripts/pot.mjs";
-import { FormSection, type LuciOption, loadOptions, loadProtocol, type Widget } from "./luci.ts";
+import { FormSection, type LuciOption, loadForms, loadOptions, loadProtocol, type Widget } from "./luci.ts";
 
 const options = loadOptions();
+const forms = loadForms();
 const TABLES = { daemon: SECTIONS.daemon, interface: SECTIONS.interface, nasdial: NASDIAL, server: SECTIONS.server, user: SECTIONS.user };
 const schema = Object.entries(TABLES).map(([type, list]) => [type, Object.entries(list as Options).filter(([n]) => n !== "proto")] as const);
 
+test("LuCI's tables are the schema's (make generate)", async () => {
+  assert.equal(readFileSync("openwrt/luci-proto-l2tpsec/htdocs/luci-static/resources/l2tpsec/options.js", "utf8"), luciOptions((await reader()) as string));
+});
 test("the tables name the schema's options, with its defaults and its help", () => {
   assert.deepEqual(Object.keys(options.SECTIONS), Object.keys(TABLES));
   for (const [type, list] of schema) {
@@ -26,7 +34,7 @@ test("the tables name the schema's options, with its defaults and its help", () 
       assert.equal(mine.required ?? false, o.def === undefined && !o.optional, `${type}.${name}`);
       assert.ok(mine.help.startsWith(o.help), `${type}.${name}: ${o.help}`);
       assert.doesNotMatch(mine.help + mine.title, /[<>&]/); // LuCI draws these as HTML
-      assert.equal(mine.uci, type === "interface" || type === "nasdial" ? (CALLED[type === "nasdial" ? type : "l2tpsec"] as Readonly<Record<string, string>>)[name] : undefined);
+      assert.equal(mine.uci, o.uci);
     }
   }
 });
@@ -50,18 +58,20 @@ test("a form accepts what the daemon accepts, and nothing else", () => {
     for (const [name, o] of list) {
       const mine = options.SECTIONS[type]?.find((x) => x.name === name) as LuciOption;
       const same = (s: string): void => {
-        if (s !== "") assert.equal(options.check(mine, s) === true, v.safeParse(o.kind.schema, s).success, `${type}.${name}: ${JSON.stringify(s)}`);
+        if (s !== "") assert.equal(forms.check(mine, s) === true, v.safeParse(o.kind.schema, s).success, `${type}.${name}: ${JSON.stringify(s)}`);
       };
       SAMPLES.forEach(same);
       fc.assert(fc.property(pieces, same), { numRuns: 150 });
-      assert.equal(options.check(mine, "") === true, !mine.required);
+      assert.equal(forms.check(mine, "") === true, !mine.required);
     }
   }
 });
 
+const secretOf = (o: Options[string] | undefined): boolean => o !== undefined && isSecret(o.kind);
+const listOf = (o: Options[string] | undefined): boolean => o !== undefined && isList(o.kind);
 /** As they are in /etc/config/network, without those that LuCI's own dialog has. */
 function formOptions(type: "interface" | "nasdial"): [string, Options[string]][] {
-  const called: Readonly<Record<string, string>> = CALLED[type === "nasdial" ? type : "l2tpsec"];
+  const called = uciNames(TABLES[type]);
   return Object.entries(TABLES[type] as Options).filter(([n]) => !["proto", "auto", "defaultroute", "metric"].includes(n)).map(([n, o]) => [called[n] ?? n, o]);
 }
 
@@ -74,8 +84,8 @@ test("the form of a NAS leg: what a caller needs first; a NAS's own options only
   assert.deepEqual(s.widgets.map((w) => w.name).sort(), [...ours.keys()].sort());
   assert.deepEqual(s.widgets.filter((w) => w.tab === "general").map((w) => w.name), ["device", "line", "role", "phone", "apn", "pin", "username", "password"]);
   for (const w of s.widgets) {
-    assert.equal(w.password ?? false, ours.get(w.name)?.kind.secret ?? false, w.name);
-    assert.equal(w.type === "DynamicList", ours.get(w.name)?.kind.many === true, w.name);
+    assert.equal(w.password ?? false, secretOf(ours.get(w.name)), w.name);
+    assert.equal(w.type === "DynamicList", listOf(ours.get(w.name)), w.name);
   }
   const at = (name: string): Widget => s.widgets.find((w) => w.name === name) ?? assert.fail(name);
   assert.deepEqual([at("phone").on, at("ms_dns").on, at("device").on], [{ role: "dial", line: "modem" }, { role: "answer" }, {}]);
@@ -93,13 +103,13 @@ test("the interface form: four fields first, the rest in tabs, secrets hidden; i
   assert.deepEqual(s.widgets.map((w) => w.name).sort(), [...ours.keys()].sort());
   for (const w of s.widgets) {
     const o = ours.get(w.name);
-    assert.equal(w.password ?? false, o?.kind.secret ?? false, w.name);
+    assert.equal(w.password ?? false, secretOf(o), w.name);
     assert.ok(w.help.length > 0 && w.title.length > 0);
     assert.equal(w.type === "Flag", o?.kind.allowed === "yes | no", w.name);
-    assert.equal(w.type === "DynamicList", o?.kind.many === true, w.name);
+    assert.equal(w.type === "DynamicList", listOf(o), w.name);
     if (w.type !== "Flag") assert.notEqual(w.validate, undefined, w.name);
   }
-  assert.equal(s.widgets.find((w) => w.name === "mtu")?.validate?.("hq", "42"), "Allowed: a whole number from 576 to 1500");
+  assert.equal(s.widgets.find((w) => w.name === "mtu")?.validate?.("hq", "42"), "Allowed: a whole number from 576 to 1500 bytes");
   assert.deepEqual(s.widgets.find((w) => w.name === "encap")?.values, ["auto", "udp", "esp"]);
   protocol.renderFormOptions(s);
 });
@@ -108,8 +118,7 @@ test("IPsec off and a pre-shared key: the form of an interface and of a server s
   for (const type of ["interface", "server"] as const) {
     const s = new FormSection();
     for (const t of ["ipsec", "l2tp", "ppp", "routing"]) s.tab(t);
-    const table = loadOptions();
-    table.add(s, table.SECTIONS[type] ?? [], true);
+    forms.add(s, options.SECTIONS[type] ?? [], true);
     const [ipsec, psk] = [s.getOption("ipsec"), s.getOption("psk")];
     assert.ok(ipsec && psk);
     psk.entered = "swordfish";

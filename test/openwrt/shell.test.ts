@@ -3,9 +3,12 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { describe, test } from "node:test";
-import { CLIENT, type Options } from "../../src/config/schema.ts";
+import { handlerWithLists } from "../../src/config/handler.ts";
+import { type Options, uciNames } from "../../src/config/option.ts";
+import { isList, isSecret } from "../../src/config/options.ts";
+import { CLIENT } from "../../src/config/schema.ts";
 import { NASDIAL } from "../../src/config/nasdial.ts";
-import { CALLED, loadUci } from "../../src/config/uci-load.ts";
+import { loadUci } from "../../src/config/uci-load.ts";
 import { loadProtocol } from "./luci.ts";
 import { HANDLER, HOTPLUG, INIT, missing, Scene, SHELLS } from "./shell.ts";
 
@@ -14,6 +17,11 @@ const FILES = "openwrt/l2tpsec/files";
 test("shellcheck has nothing to say", { skip: missing("shellcheck") ?? false }, () => {
   // SC1091: the libraries are a router's. SC2034, SC3043: variables for them to read; every shell of OpenWrt has `local`.
   execFileSync("shellcheck", ["-s", "sh", "-e", "SC1091,SC2034,SC3043", HANDLER, HOTPLUG, INIT, "openwrt/l2tpsec/test.sh"]);
+});
+
+test("the handler's lists are the schema's (make generate)", () => {
+  const text = readFileSync(HANDLER, "utf8");
+  assert.equal(text, handlerWithLists(text));
 });
 
 test("the default configuration is valid, and so are its examples", () => {
@@ -48,13 +56,14 @@ for (const [name, words] of SHELLS) {
         const lines = s.handler(["dump"], {}, proto);
         const flags = lines.filter((l) => l.startsWith("flags"));
         assert.deepEqual(flags, ["flags no_device=1 available=1 no_proto_task=1 lasterror=1"]);
-        const called: Readonly<Record<string, string>> = CALLED[proto];
-        const schema = new Map(Object.entries(list as Options).filter(([n, o]) => !o.kind.secret && !/^(proto|auto|chat|init\d?)$/.test(n)).map(([n, o]) => [called[n] ?? n, o]));
+        const called = uciNames(list);
+        const schema = new Map(Object.entries(list as Options).filter(([n, o]) => !isSecret(o.kind) && !/^(proto|auto|chat|init)$/.test(n)).map(([n, o]) => [called[n] ?? n, o]));
         const options = lines.filter((l) => !/^(flags|exit)/.test(l)).map((l) => l.split(" ") as [string, string]);
         assert.deepEqual(options.map(([, n]) => n.replace(/:.*/, "")).sort(), [...schema.keys()].sort());
         for (const [type, o] of options) {
           const n = o.replace(/:.*/, "");
-          const many = schema.get(n)?.kind.many === true;
+          const kind = schema.get(n)?.kind;
+          const many = kind !== undefined && isList(kind);
           assert.equal(type === "array", many, `${o}: a list of UCI would not be seen`);
           // netifd has these itself, with these types.
           const own: Record<string, string> = { defaultroute: "boolean", peerdns: "boolean", metric: "int" };

@@ -35,14 +35,15 @@ proto_l2tpsec_init_config() {
 
 	# What netifd compares to see a change. The secrets are missing on purpose: netifd would write them into this script's
 	# arguments, for everybody to read; the daemon sees by itself when one of them changes.
-	proto_config_add_string server username ipsec encap local_id remote_id ike_lifetime esp_lifetime esp_lifetime_mbytes dpd
-	proto_config_add_string vj deflate bsdcomp mppc mppe
-	proto_config_add_string hide_avps hostname hello sequencing keepalive mtu dataplane pppname killswitch refuse_pap refuse_chap
-	proto_config_add_string ipv6 refuse_mschapv2 refuse_eap source_port call reconnect_min reconnect_max
-	proto_config_add_string allow_pap_in_clear eap_ca eap_cert eap_key eap_server_name
+	# <options l2tpsec> by make generate
+	proto_config_add_string server username ipsec encap local_id remote_id ike_lifetime esp_lifetime esp_lifetime_mbytes
+	proto_config_add_string dpd hide_avps hostname hello sequencing keepalive mtu dataplane vj deflate bsdcomp mppc mppe
+	proto_config_add_string pppname killswitch ipv6 refuse_pap allow_pap_in_clear refuse_chap refuse_mschapv2 refuse_eap
+	proto_config_add_string eap_ca eap_cert eap_key eap_server_name source_port call reconnect_min reconnect_max
 	proto_config_add_array 'ike_proposals:list(string)' 'esp_proposals:list(string)' 'routes:list(string)'
 	proto_config_add_boolean defaultroute peerdns
 	proto_config_add_int metric
+	# </options>
 }
 
 proto_l2tpsec_setup() {
@@ -74,14 +75,17 @@ proto_nasdial_init_config() {
 	l2tpsec_flags
 
 	# As above. The chat script and the init strings may hold secrets too.
-	proto_config_add_string 'device:device' baud flow line role dial_command apn username login carrier_check command_timeout
-	proto_config_add_string connect_timeout rings dial_attempts redial_pause reconnect_min reconnect_max idle_timeout demand
-	proto_config_add_string keepalive mtu pppname refuse_pap refuse_chap refuse_mschapv2 refuse_eap local_ip remote_ip
-	proto_config_add_string allow_pap_in_clear eap_ca eap_cert eap_key eap_server_name
-	proto_config_add_string ipv6 vj deflate bsdcomp mppc mppe
-	proto_config_add_array 'phone:list(string)' 'hold:list(string)' 'routes:list(string)' 'auth:list(string)' 'ms_dns:list(string)'
+	# <options nasdial> by make generate
+	proto_config_add_string 'device:device' baud flow line role dial_command apn username login carrier_check
+	proto_config_add_string command_timeout connect_timeout rings dial_attempts redial_pause reconnect_min reconnect_max
+	proto_config_add_string idle_timeout demand keepalive mtu pppname refuse_pap allow_pap_in_clear refuse_chap
+	proto_config_add_string refuse_mschapv2 refuse_eap eap_ca eap_cert eap_key eap_server_name ipv6 vj deflate bsdcomp
+	proto_config_add_string mppc mppe local_ip remote_ip
+	proto_config_add_array 'phone:list(string)' 'hold:list(string)' 'routes:list(string)' 'auth:list(string)'
+	proto_config_add_array 'ms_dns:list(string)'
 	proto_config_add_boolean defaultroute peerdns
 	proto_config_add_int metric
+	# </options>
 }
 
 proto_nasdial_setup() {

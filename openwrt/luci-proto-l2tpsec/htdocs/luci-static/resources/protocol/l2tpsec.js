@@ -1,5 +1,6 @@
 'use strict';
 'require network';
+'require l2tpsec.forms as forms';
 'require l2tpsec.options as options';
 
 network.registerPatternVirtual(/^(l2tps|nas)-.+$/);
@@ -172,7 +173,7 @@ function protocol(title, prefix, list, tabs) {
 			}
 
 			/* LuCI's dialog has its own of these. */
-			options.add(s, list.filter((o) => ![ 'auto', 'defaultroute', 'metric' ].includes(o.name)), true);
+			forms.add(s, list.filter((o) => ![ 'auto', 'defaultroute', 'metric' ].includes(o.name)), true);
 		}
 	};
 }

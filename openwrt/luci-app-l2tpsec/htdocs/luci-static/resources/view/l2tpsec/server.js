@@ -5,6 +5,7 @@
 'require rpc';
 'require ui';
 'require dom';
+'require l2tpsec.forms as forms';
 'require l2tpsec.options as options';
 
 const callStatus = rpc.declare({ object: 'l2tpsec', method: 'status', params: [ 'from', 'count' ], expect: { '': {} } });
@@ -96,16 +97,16 @@ return view.extend({
 		s.anonymous = false;
 		for (const [ name, title ] of [ [ 'general', _('General') ], [ 'ipsec', _('IPsec') ], [ 'l2tp', _('L2TP') ], [ 'ppp', _('PPP') ], [ 'routing', _('Routing') ] ])
 			s.tab(name, title);
-		options.add(s, options.SECTIONS.server, true);
+		forms.add(s, options.SECTIONS.server, true);
 
 		s = m.section(form.TypedSection, 'user', _('Users'), _('The name of a section is the name of the user, unless the user name says another one: a@b, say.'));
 		s.addremove = true;
 		s.anonymous = false;
-		options.add(s, options.SECTIONS.user, false);
+		forms.add(s, options.SECTIONS.user, false);
 
 		s = m.section(form.NamedSection, 'daemon', 'daemon', _('Daemon'));
 		s.addremove = true;
-		options.add(s, options.SECTIONS.daemon, false);
+		forms.add(s, options.SECTIONS.daemon, false);
 
 		return m.render().then((node) => E('div', {}, [ E('h2', {}, [ _('L2TP over IPsec: server') ]), E('div', { 'class': 'cbi-section' }, [ E('h3', {}, [ _('Connected sessions') ]), this.sessions ]),
 			E('div', { 'class': 'cbi-section' }, [ E('h3', {}, [ _('Who did not get in') ]), this.failures ]), node ]));

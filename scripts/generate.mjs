@@ -1,0 +1,41 @@
+// make generate: writes what follows from the schema of options (src/config): LuCI's option tables, the lists of netifd's handler, the
+// translators' templates and the reference. A test compares them with what is committed.
+import { readFileSync, writeFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { build } from "esbuild";
+import { pot } from "./pot.mjs";
+
+const LUCI = "openwrt/luci-proto-l2tpsec/htdocs/luci-static/resources/l2tpsec/options.js";
+const HANDLER = "openwrt/l2tpsec/files/lib/netifd/proto/l2tpsec.sh";
+const REFERENCE = "README.md";
+const TEMPLATES = {
+  "openwrt/luci-proto-l2tpsec/po/templates/luci-proto-l2tpsec.pot": "openwrt/luci-proto-l2tpsec",
+  "openwrt/luci-app-l2tpsec/po/templates/l2tpsec.pot": "openwrt/luci-app-l2tpsec",
+};
+
+/** grammar.ts as a script for LuCI, whose minifier knows no template literals. */
+export async function reader() {
+  const r = await build({
+    entryPoints: ["src/config/grammar.ts"], bundle: true, write: false, format: "iife", globalName: "grammar", target: "es2019",
+    supported: { "template-literal": false }, legalComments: "none",
+  });
+  return r.outputFiles[0].text.replace(/^ *\/\/ .*\n/gm, "");
+}
+
+async function main() {
+  await build({
+    stdin: { contents: "export * from './luci.ts'; export * from './handler.ts'; export * from './reference.ts';", resolveDir: "src/config", loader: "ts" },
+    outfile: ".cache/generate.mjs", bundle: true, format: "esm", platform: "node", packages: "external",
+  });
+  const { luciOptions, handlerWithLists, withReference } = await import(pathToFileURL(".cache/generate.mjs").href);
+  const write = (file, text) => {
+    if (readFileSync(file, "utf8") === text) return;
+    writeFileSync(file, text);
+    console.log(`generate: ${file}`);
+  };
+  write(LUCI, luciOptions(await reader()));
+  write(HANDLER, handlerWithLists(readFileSync(HANDLER, "utf8")));
+  write(REFERENCE, withReference(readFileSync(REFERENCE, "utf8")));
+  for (const [file, dir] of Object.entries(TEMPLATES)) write(file, pot(dir));
+}
+if (process.argv[1]?.endsWith("scripts/generate.mjs")) await main();

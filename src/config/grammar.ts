@@ -1,0 +1,164 @@
+// How the value of an option is written. A grammar is plain data, so that it can be written out for others (LuCI's forms, the
+// shell's lists, the reference), and `read` is the one reader of all of them: LuCI runs this very file, compiled.
+import { canonicalIp, ip4ToNumber, parsePrefix } from "../core/addr.ts";
+import { DAY, type DayTime } from "../core/daytime.ts";
+import { ConfigError } from "../core/errors.ts";
+import { parseEspProposal, parseIkeProposal } from "../ike/proposals.ts";
+import { parseIkeId } from "../ike/wire/id.ts";
+
+export type Grammar =
+  | { readonly form: "flag" }
+  | { readonly form: "choice"; readonly words: readonly string[] }
+  | { readonly form: "integer"; readonly min: number; readonly max: number; readonly unit?: string }
+  /** `max` characters, never none, no control characters. */
+  | { readonly form: "text"; readonly max: number }
+  /** As text, with any characters; it is never shown. */
+  | { readonly form: "secret"; readonly max: number }
+  /** A regular expression for the whole value. */
+  | { readonly form: "pattern"; readonly pattern: string }
+  | { readonly form: "datatype"; readonly name: keyof typeof DATATYPES }
+  | {
+      readonly form: "list";
+      readonly item: Grammar;
+      /** Between the items: white space; white space and commas; or they stand one by one, and may hold spaces. */
+      readonly separator: "space" | "comma" | "line";
+      readonly most?: number;
+      /** An item that is there twice counts once. */
+      readonly unique?: true;
+    };
+
+const SEPARATOR = { space: /\s+/, comma: /[\s,]+/, line: /\n/ } as const;
+const YES: readonly string[] = ["yes", "1", "on", "true"];
+const NO: readonly string[] = ["no", "0", "off", "false"];
+
+/** The value that `s` stands for, or undefined when the grammar does not allow it. */
+export function read(g: Grammar, s: string): unknown {
+  switch (g.form) {
+    case "flag":
+      if (YES.includes(s)) return true;
+      return NO.includes(s) ? false : undefined;
+    case "choice":
+      return g.words.includes(s) ? s : undefined;
+    case "integer":
+      return /^\d{1,15}$/.test(s) && Number(s) >= g.min && Number(s) <= g.max ? Number(s) : undefined;
+    case "text":
+      return s.length >= 1 && s.length <= g.max && [...s].every((c) => c >= " " && c !== "\x7f") ? s : undefined;
+    case "secret":
+      return s.length >= 1 && s.length <= g.max ? s : undefined;
+    case "pattern":
+      return new RegExp(`^(?:${g.pattern})$`).test(s) ? s : undefined;
+    case "datatype":
+      return DATATYPES[g.name](s);
+    case "list":
+      return readList(g, s);
+  }
+}
+function readList(g: Extract<Grammar, { form: "list" }>, s: string): readonly unknown[] | undefined {
+  const out: unknown[] = [];
+  for (const part of s.split(SEPARATOR[g.separator])) {
+    const item = read(g.item, part);
+    if (item === undefined) return undefined;
+    if (!g.unique || !out.includes(item)) out.push(item);
+  }
+  return g.most === undefined || out.length <= g.most ? out : undefined;
+}
+
+/** Values that no pattern can describe. Each gives the value, or undefined. */
+export const DATATYPES = {
+  address: (s: string): string | undefined => canonicalIp(s) ?? undefined,
+  address4,
+  server,
+  network,
+  range4,
+  pool,
+  day_time: dayTime,
+  keepalive,
+  ike_id: (s: string) => (s.length <= 255 ? (parseIkeId(s) ?? undefined) : undefined),
+  ike_proposal: (s: string) => proposal(s, parseIkeProposal),
+  esp_proposal: (s: string) => proposal(s, parseEspProposal),
+} as const;
+
+function address4(s: string): string | undefined {
+  return s.includes(":") ? undefined : (canonicalIp(s) ?? undefined);
+}
+
+/** "name", "address", "[v6]:port", "name:port". */
+export interface ServerName {
+  readonly host: string;
+  readonly port: number;
+}
+const LABEL = /^(?!-)[A-Za-z0-9_-]{1,63}$/;
+function server(s: string): ServerName | undefined {
+  const bracketed = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(s);
+  const plain = s.split(":").length === 2 ? /^([^:]+):(\d{1,5})$/ : /^([^[\]]+)$/;
+  const m = bracketed ?? plain.exec(s);
+  if (!m) return undefined;
+  const port = m[2] === undefined ? 1701 : Number(m[2]);
+  const host = m[1] as string;
+  if (port < 1 || port > 65535) return undefined;
+  const ip = canonicalIp(host);
+  if (ip !== null) return { host: ip, port };
+  if (/^[\d.]+$/.test(host) || host.includes(":") || host.length > 253) return undefined;
+  const labels = host.replace(/\.$/, "").split(".");
+  return labels.every((l) => LABEL.test(l) && !l.endsWith("-")) ? { host, port } : undefined;
+}
+
+/** Canonical text of a prefix without host bits. */
+function network(s: string): string | undefined {
+  const p = parsePrefix(s);
+  const written = canonicalIp(s.replace(/\/\d+$/, ""));
+  return p && p.address === written ? `${p.address}/${p.length}` : undefined;
+}
+
+/** Inclusive. */
+export interface Range4 {
+  readonly first: string;
+  readonly last: string;
+}
+function range4(s: string): Range4 | undefined {
+  const [a = "", b = a, ...more] = s.split("-");
+  const first = address4(a);
+  const last = address4(b);
+  if (more.length > 0 || first === undefined || last === undefined) return undefined;
+  return ip4ToNumber(last) >= ip4ToNumber(first) ? { first, last } : undefined;
+}
+const POOL_MOST = 65_536;
+function pool(s: string): readonly Range4[] | undefined {
+  const ranges = s.split(SEPARATOR.space).map(range4);
+  const good = ranges.filter((r) => r !== undefined);
+  const size = good.reduce((n, r) => n + ip4ToNumber(r.last) - ip4ToNumber(r.first) + 1, 0);
+  return good.length === ranges.length && size <= POOL_MOST ? good : undefined;
+}
+
+function dayTime(s: string): DayTime | undefined {
+  const m = /^(\d\d):([0-5]\d)-(\d\d):([0-5]\d)$/.exec(s);
+  if (!m) return undefined;
+  const from = Number(m[1]) * 60 + Number(m[2]);
+  const to = Number(m[3]) * 60 + Number(m[4]);
+  return from < DAY && to <= DAY && from !== to ? { from, to } : undefined;
+}
+
+export interface Keepalive {
+  readonly failures: number;
+  readonly intervalSeconds: number;
+}
+function keepalive(s: string): Keepalive | null | undefined {
+  if (s === "0") return null;
+  const m = /^(\d{1,3})(?:[\s,]+(\d{1,4}))?$/.exec(s);
+  if (!m) return undefined;
+  const failures = Number(m[1]);
+  const intervalSeconds = Number(m[2] ?? "5");
+  const good = failures >= 1 && failures <= 100 && intervalSeconds >= 1 && intervalSeconds <= 3600;
+  return good ? { failures, intervalSeconds } : undefined;
+}
+
+/** "default" stands for the list that holds without the option. */
+function proposal<T>(s: string, parse: (s: string) => T): T | "default" | undefined {
+  if (s.toLowerCase() === "default") return "default";
+  try {
+    return parse(s);
+  } catch (e) {
+    if (!(e instanceof ConfigError)) throw e;
+    return undefined;
+  }
+}
