@@ -6,7 +6,7 @@ import { Counters } from "../core/counters.ts";
 import { DecodeError, type Failure } from "../core/errors.ts";
 import { faultEvent } from "../core/fault.ts";
 import type { Packet } from "../core/packet.ts";
-import { contain } from "../core/scope.ts";
+import { contain, Scope } from "../core/scope.ts";
 import { hex } from "../core/text.ts";
 import { originOf, Waiting, type WaitingLimits } from "../core/waiting.ts";
 import type { FlowId } from "../dataplane/dataplane.ts";
@@ -75,7 +75,8 @@ export class IkeManager {
     this.#env = { ...deps, counters: this.counters };
     this.#peers = new Peers(limits.connections ?? CONNECTIONS);
     this.#refusals = new Refusals(this.#env);
-    this.#admission = new Admission(deps.clock, limits.admission ?? ADMISSION, (address) => this.#peers.has(address), (name) => this.counters.bump(name));
+    const clock = new Scope(deps.clock, (e) => deps.log.emit(faultEvent("", "the admission of main modes", e)));
+    this.#admission = new Admission(clock, limits.admission ?? ADMISSION, (address) => this.#peers.has(address), (name) => this.counters.bump(name));
     deps.port.onMessage = (p, local, remote) => this.#receive(p, local, remote);
     deps.plane.onMapping = (flow, from) => {
       const c = this.#connections.get(flow);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { originOf } from "../../src/core/waiting.ts";
-import { ADMISSION } from "../../src/ike/admission.ts";
+import { Admission, ADMISSION, type HalfOpen } from "../../src/ike/admission.ts";
 import { parseIkeProposal } from "../../src/ike/proposals.ts";
 import { Turns } from "../../src/ike/turns.ts";
 import { readMessage } from "../../src/ike/wire/header.ts";
@@ -291,4 +291,34 @@ test("sixty-four clients behind one NAT, ten logins a second", async () => {
   await net.run(8000, 10);
   assert.equal(hosts.filter((h) => h.ups.length === 1 && h.downs.length === 0).length, 64);
   assert.equal(b.downs.length, 0);
+});
+
+test("what strangers begin does not push out the renewal of an address that has a connection", () => {
+  const limits = { peer: 2, network: 3, all: 4 };
+  const dropped: string[] = [];
+  const tables = new Admission(new VirtualClock(), { asked: limits, answered: limits, turns: ADMISSION.turns }, (a) => a === "203.0.113.1", () => {});
+  const halfOpen = (address: string): HalfOpen => ({
+    began: { address }, exchangeKeys: () => {}, putOff: () => {}, drop: () => void dropped.push(address),
+  });
+  tables.enter(halfOpen("203.0.113.1"));
+  for (let i = 2; i < 60; i++) tables.enter(halfOpen(i % 2 === 0 ? `203.0.113.${i}` : `198.51.${i}.1`)); // its own network among them
+  assert.ok(dropped.length > 50);
+  assert.ok(!dropped.includes("203.0.113.1"));
+});
+
+test("message 3 with another responder cookie than ours computes nothing", async () => {
+  const { net, b } = pair();
+  b.ike.addResponder(server(), b);
+  const stranger = at500("203.0.113.9");
+  say(b, first(X25519), stranger);
+  await net.run(1000);
+  const [answer = assert.fail("no message 2")] = heard(net, 0, stranger.address);
+  const guess = third(answer);
+  guess.set([(guess[8] ?? 0) ^ 1], 8); // one byte of the cookie
+  say(b, guess, stranger);
+  await net.run(1000);
+  assert.equal(heard(net, 0, stranger.address).length, 1, "no message 4, so no Diffie-Hellman");
+  say(b, third(answer), stranger);
+  await net.run(1000);
+  assert.equal(heard(net, 0, stranger.address).length, 2);
 });

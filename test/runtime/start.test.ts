@@ -30,7 +30,8 @@ for (const [name, words] of PROGRAMS) {
     await new Promise<void>((resolve) => server.listen(path, resolve));
     const child = spawn("sh", ["-c", 'exec "$@" 0<&- 1>&- 2>&-', "sh", ...words, "status", "--socket", path], { stdio: "ignore" });
     try {
-      await connected;
+      const late = new Promise<never>((_, reject) => setTimeout(() => reject(new Error("it did not connect within 20 s")), 20_000).unref());
+      await Promise.race([connected, late]);
       assert.deepEqual([0, 1, 2].map((fd) => readlinkSync(`/proc/${child.pid}/fd/${fd}`)), ["/dev/null", "/dev/null", "/dev/null"]);
     } finally {
       child.kill("SIGKILL");
