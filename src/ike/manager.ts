@@ -336,7 +336,8 @@ export class IkeManager {
     beginPhase1: (c: Connection): void => this.#beginPhase1(c),
     bereft: (c: Connection): void => {
       for (const s of this.#spare.values()) {
-        if (!this.#sameRoad(s).includes(c)) continue;
+        const roads = this.#sameRoad(s);
+        if (roads.length !== 1 || roads[0] !== c) continue; // of several links a quick mode's port says which
         this.#spare.delete(s);
         c.adopt(s);
         return;

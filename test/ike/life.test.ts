@@ -295,6 +295,27 @@ test("two links of one host to one server are two flows, through rekeys of both 
   assert.deepEqual(b.ike.sizes(), { connections: 2, sas: 2, halfOpen: 0 }, "no ISAKMP SA is left over");
 });
 
+test("many links of one host: an ESP SA is of its link's flow, also when the server's ISAKMP SAs end before the next quick mode", async () => {
+  const { net, a, b } = pair();
+  const life = { ikeLifetimeSeconds: 90, espLifetimeSeconds: 60 };
+  b.ike.addResponder(server(), b);
+  const ports = Array.from({ length: 40 }, (_, i) => 50_000 + i);
+  const links = ports.map((localPort) => a.ike.connect(client(b.address, a.address, { ...life, localPort, link: `l${localPort}` }), a));
+  await net.run(300);
+  const flows = ports.map((p) => b.ups.find((u) => u.info.remotePort === p)?.info.flow);
+  for (let t = 0; t < 400_000; t += 1000) {
+    for (const [i, c] of links.entries()) {
+      assert.equal(b.plane.inbound.get(a.plane.current(c.flow)?.spi ?? 0)?.flow, flows[i], `link ${i} to the server at ${t}`);
+      const back = a.plane.inbound.get(b.plane.current(flows[i] ?? 0)?.spi ?? 0);
+      assert.equal(back?.flow, c.flow, `the server to link ${i} at ${t}`);
+      pass(a, c.flow, b);
+      pass(b, flows[i] ?? 0, a);
+    }
+    await net.run(1000, 100);
+  }
+  assert.deepEqual([a.downs.length, b.downs.length, b.ups.length], [0, 0, links.length]);
+});
+
 test("two clients behind one NAT are two flows", async () => {
   const { net, a, b } = pair();
   const c = new Host(net, "10.0.0.3");
