@@ -4,11 +4,15 @@ NODE ?= node
 BIN = node_modules/.bin
 PREFIX ?= /usr/local
 
-.PHONY: all demo demo-modem test check build generate bench fuzz mutants install clean setup lint types unit unit-quickjs cross net rig ipk apk soak
+.PHONY: all demo demo-modem test check build generate bench fuzz mutants install clean setup setup-peers prove lint types unit unit-quickjs cross net rig ipk apk soak
 all: build
 
 setup:
 	@sh scripts/setup
+
+# With the peers that the interoperability tests and make bench talk to.
+setup-peers:
+	@sh scripts/setup --peers
 
 # The lock file of what is installed: as new as package-lock.json once npm ci has run.
 node_modules/.package-lock.json: package.json package-lock.json
@@ -50,9 +54,8 @@ net: build
 rig: build
 	$(NODE) scripts/test.mjs test/rig
 
-# Everything: what it needs it installs itself.
-test:
-	@sh scripts/setup --peers
+# Everything, with what is installed; a test that lacks something says so and is skipped.
+prove:
 	$(MAKE) check
 	FAULTS=all $(NODE) scripts/test.mjs test/sim/faults.test.ts
 	SOAK_HOURS=6 $(NODE) scripts/soak.mjs
@@ -61,6 +64,10 @@ test:
 	RUNTIME="qjs node" $(NODE) scripts/test.mjs test/net test/rig test/openwrt/browser
 	FUZZ_TOTAL=120 $(NODE) scripts/fuzz.mjs
 	$(NODE) scripts/mutants.mjs --some 10
+
+# The same, and what it needs is installed first.
+test: setup-peers
+	@$(MAKE) --no-print-directory prove
 
 demo:
 	@sh scripts/setup
@@ -72,8 +79,7 @@ demo-modem:
 	@$(MAKE) --no-print-directory build
 	@$(NODE) scripts/demo-modem.mjs
 
-bench: build
-	@sh scripts/setup --peers
+bench: setup-peers build
 	$(NODE) scripts/bench.mjs
 
 # A virtual SOAK_HOURS=72 of SOAK_USERS=50 on a bad network (SOAK_SEED); then SOAK_SECONDS=600 real ones

@@ -7,7 +7,7 @@ import { pot } from "./pot.mjs";
 
 const LUCI = "openwrt/luci-proto-l2tpsec/htdocs/luci-static/resources/l2tpsec/options.js";
 const HANDLER = "openwrt/l2tpsec/files/lib/netifd/proto/l2tpsec.sh";
-const REFERENCE = "README.md";
+const REFERENCE = "src/config/OPTIONS.md";
 const TEMPLATES = {
   "openwrt/luci-proto-l2tpsec/po/templates/luci-proto-l2tpsec.pot": "openwrt/luci-proto-l2tpsec",
   "openwrt/luci-app-l2tpsec/po/templates/l2tpsec.pot": "openwrt/luci-app-l2tpsec",

@@ -1,4 +1,4 @@
-// The configuration reference of the README, from the schema.
+// The reference of options (OPTIONS.md), from the schema.
 import { NASDIAL } from "./nasdial.ts";
 import type { Options } from "./option.ts";
 import { SECTIONS } from "./schema.ts";
