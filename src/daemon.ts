@@ -10,7 +10,7 @@ import type { NasConfig } from "./config/nasdial.ts";
 import type { ClientConfig, Config, UserConfig } from "./config/schema.ts";
 import type { L2tpRemote } from "./dataplane/dataplane.ts";
 import type { IkeManager } from "./ike/manager.ts";
-import type { TunnelAnswer } from "./l2tp/api.ts";
+import type { TunnelAnswer } from "./l2tp/endpoint.ts";
 import { ClientLink } from "./link/client.ts";
 import type { LinkDeps } from "./link/deps.ts";
 import { giveBack } from "./core/give-back.ts";

@@ -1,7 +1,8 @@
 // The rules of the house that the linter cannot say by itself.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { test } from "node:test";
 import { build } from "esbuild";
 
@@ -23,7 +24,8 @@ test("no Math.random, no source file over 500 lines", () => {
   }
 });
 test("the linter refuses what the rules forbid", () => {
-  const dir = `.cache/lint-${process.pid}/src`;
+  const top = mkdtempSync(`${tmpdir()}/l2tpsec-lint-`); // the linter finds no cycles below a .cache
+  const dir = `${top}/src`;
   const files: Record<string, [text: string, rule: string]> = {
     "core/a.ts": ['import { x } from "../ppp/x.ts";\nexport const y = x;\n', "rule 1"],
     "packet/a.ts": ['import { x } from "../esp/x.ts";\nexport const y = x;\n', "rule 1"],
@@ -32,18 +34,20 @@ test("the linter refuses what the rules forbid", () => {
     "link/a.ts": ['import { x } from "../dataplane/userspace/x.ts";\nexport const y = x;\n', "rule 4"],
     "dataplane/userspace/a.ts": ['import { x } from "../../ike/x.ts";\nexport const y = x;\n', "rule 3"],
     "esp/a.ts": ["export const y = (): unknown => setTimeout;\n", "noRestrictedGlobals"],
+    "hdlc/a.ts": ['import type { Y } from "./b.ts";\nexport interface X { readonly y: Y }\n', "noImportCycles"],
+    "hdlc/b.ts": ['import type { X } from "./a.ts";\nexport interface Y { readonly x: X }\n', "noImportCycles"],
     "ike/a.ts": ['import { x } from "node:crypto";\nexport const y = x;\n', "rules 2 and 4"],
   };
   try {
-    const config = readFileSync("scripts/lint.json", "utf8").replace('"!**/.cache",', "");
+    const config = readFileSync("scripts/lint.json", "utf8");
     for (const [name, [text]] of Object.entries(files)) {
       mkdirSync(`${dir}/${name.replace(/\/[^/]*$/, "")}`, { recursive: true });
       writeFileSync(`${dir}/${name}`, text);
     }
-    writeFileSync(`${dir}/../lint.json`, config);
+    writeFileSync(`${top}/lint.json`, config);
     let out = "";
     try {
-      execFileSync(`${process.cwd()}/node_modules/.bin/biome`, ["lint", "--config-path=lint.json", "--colors=off", "src"], { cwd: `${dir}/..`, encoding: "utf8", stdio: "pipe" });
+      execFileSync(`${process.cwd()}/node_modules/.bin/biome`, ["lint", "--config-path=lint.json", "--colors=off", "src"], { cwd: top, encoding: "utf8", stdio: "pipe" });
     } catch (e) {
       const x = e as { stdout: string; stderr: string };
       out = x.stdout + x.stderr;
@@ -54,6 +58,6 @@ test("the linter refuses what the rules forbid", () => {
       assert.ok(out.slice(at, at + 900).includes(rule), `${name}: not by ${rule}:\n${out.slice(at, at + 900)}`);
     }
   } finally {
-    rmSync(`${dir}/..`, { recursive: true, force: true });
+    rmSync(top, { recursive: true, force: true });
   }
 });

@@ -1,5 +1,5 @@
 // What no single option can say: options that contradict one another, and sections that do.
-import { type Fault, faultOf, type Section } from "./load.ts";
+import { type Fault, faultOf, type Section } from "./section.ts";
 import { someFree } from "../core/daytime.ts";
 import { parseChat } from "../modem/chat.ts";
 import type { NasConfig } from "./nasdial.ts";

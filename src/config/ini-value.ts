@@ -5,7 +5,7 @@
 //   "a;b \"c\""   a string as JSON has it
 //   'a;b "c" \d'  the text between the quotes
 import { unsafe } from "ini";
-import type { Fault } from "./load.ts";
+import type { Fault } from "./section.ts";
 
 const QUOTED = /^(?:"((?:[^"\\]|\\.)*)"|'([^']*)')(?:[ \t]+[;#].*)?$/;
 /** What RFC 8259 allows between the quotes; an engine's JSON.parse may be more lenient. */

@@ -6,41 +6,11 @@ import { isSecret } from "./options.ts";
 import { type ClientConfig, type DaemonConfig, SECTIONS, type ServerConfig, type UserConfig } from "./schema.ts";
 import { crossCheck } from "./cross.ts";
 import { readValue } from "./ini-value.ts";
+import { type Fault, faultOf, isLeg, type Section, title, type Type } from "./section.ts";
 import { NASDIAL, type NasConfig } from "./nasdial.ts";
-
-/** One thing wrong with the configuration: where, why, and what would be right. */
-export interface Fault {
-  readonly line: number;
-  /** "interface hq.mtu". */
-  readonly where: string;
-  readonly why: string;
-  readonly allowed?: string;
-  /** Of several files, the one it stands in. */
-  readonly file?: string;
-  /** The section that cannot be used, as `title` names it. */
-  readonly section?: string;
-}
-
-/** `FILE:LINE section.option: why (allowed: ...)`. */
-export function faultLine(file: string, f: Fault): string {
-  return `${f.file ?? file}:${f.line} ${f.where}: ${f.why}${f.allowed === undefined ? "" : ` (allowed: ${f.allowed})`}`;
-}
 
 export type Loaded = { readonly ok: true; readonly config: Config; readonly warnings: readonly string[] } | { readonly ok: false; readonly faults: readonly Fault[] };
 
-export type Type = keyof typeof SECTIONS;
-/** One section as written. */
-export interface Section {
-  readonly type: Type;
-  readonly name: string;
-  readonly line: number;
-  readonly values: ReadonlyMap<string, { readonly text: string; readonly line: number }>;
-  /** UCI: "network.hq", and the file. */
-  readonly path?: string;
-  readonly file?: string;
-  /** UCI: what an option is called there, where that is not the schema's name. */
-  readonly called?: Readonly<Record<string, string>>;
-}
 /** Of interfaces and servers; __proto__ is no name that an object of the control API could have. */
 const NAME = /^(?!__proto__$)[A-Za-z0-9_-]{1,64}$/;
 /** What a text is left with of bytes that are not UTF-8, or of half a character. */
@@ -72,13 +42,6 @@ export function load(text: string): Loaded {
   return { ok: true, config: Object.freeze(config), warnings };
 }
 
-/** An interface of proto nasdial has options of its own. */
-export function isLeg(s: Section): boolean {
-  return s.type === "interface" && s.values.get("proto")?.text === "nasdial";
-}
-export function title(s: { readonly type: string; readonly name: string }): string {
-  return s.name === "" ? s.type : `${s.type} ${s.name}`;
-}
 /** A user's section goes by the name to log in with, if it gives one: UCI's own names hold letters, digits and _ only. */
 export function byLogin(sections: readonly Section[], faults: Fault[]): Section[] {
   const out = new Map<string, Section>();
@@ -94,14 +57,6 @@ export function byLogin(sections: readonly Section[], faults: Fault[]): Section[
 /** Options in one order, for telling what changed. Holds secrets. */
 export function asWritten(s: Section): string {
   return JSON.stringify([...s.values].map(([k, x]) => [k, x.text]).sort());
-}
-/** One thing wrong with `s`; with an option, at its line where it has one. */
-export function faultOf(s: Section, option: string, why: string, allowed?: string): Fault {
-  const called = s.called && Object.hasOwn(s.called, option) ? s.called[option] : option;
-  return {
-    line: s.values.get(option)?.line ?? s.line, where: `${s.path ?? title(s)}${option === "" && s.path !== undefined ? "" : `.${called}`}`, why, section: title(s),
-    ...(allowed === undefined ? {} : { allowed }), ...(s.file === undefined ? {} : { file: s.file }),
-  };
 }
 /** Why an option of this name is none, with the one that was probably meant. */
 export function unknownOption(type: Type, key: string, options: Options = SECTIONS[type]): { readonly why: string; readonly near: boolean; readonly allowed?: string } {

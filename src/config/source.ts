@@ -1,7 +1,8 @@
 // Where the configuration comes from: one INI file, or a router's UCI files.
 import type { Host } from "../ports/ports.ts";
-import { faultLine, load } from "./load.ts";
+import { load } from "./load.ts";
 import type { Config } from "./schema.ts";
+import { faultLine } from "./section.ts";
 import { loadUci, type UciFile } from "./uci-load.ts";
 
 export interface Reading {

@@ -1,12 +1,13 @@
 // A router's configuration: interfaces of proto l2tpsec and nasdial in /etc/config/network; servers, users and the daemon in
 // /etc/config/l2tpsec. What is wrong with one section keeps that section down, and nothing else.
 import { crossCheck } from "./cross.ts";
-import { asWritten, byLogin, type Fault, faultOf, goodName, isLeg, type Section, title, type Type, typed, unknownOption, values } from "./load.ts";
+import { asWritten, byLogin, goodName, typed, unknownOption, values } from "./load.ts";
 import { type Broken, type ClientConfig, type Config, type DaemonConfig, SECTIONS, type ServerConfig, type UserConfig } from "./schema.ts";
 import { NASDIAL, type NasConfig } from "./nasdial.ts";
 import { parsePrefix } from "../core/addr.ts";
 import { type Given, joined, type Option, optionNamed, type Options, uciNames } from "./option.ts";
 import { isList } from "./options.ts";
+import { type Fault, faultOf, isLeg, type Section, title, type Type } from "./section.ts";
 import { parseUci, type UciSection, UciSyntaxError } from "./uci.ts";
 
 export interface UciFile {

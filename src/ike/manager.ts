@@ -20,7 +20,7 @@ import {
   type IkeResponderConfig,
 } from "./types.ts";
 import { Connection } from "./v1/connection.ts";
-import { IkeSa, type IkeSaOwner } from "./v1/ikesa.ts";
+import { IkeSa, type IkeSaOwner, type IkeSaUser } from "./v1/ikesa.ts";
 import { UNPROVED } from "./v1/phase1.ts";
 import { clearNotify } from "./wire/clear.ts";
 import { EXCHANGE, FLAG, isIkev2, isZero, readMessage, type IsakmpHeader } from "./wire/header.ts";
@@ -271,7 +271,7 @@ export class IkeManager {
     this.#spare.add(sa, originOf(sa.remote.address))?.close();
   }
   /** What a quick mode from the peer belongs to; `port` is the peer's L2TP port. */
-  #connectionFor(sa: IkeSa, port: number): Connection | null {
+  #connectionFor(sa: IkeSa, port: number): IkeSaUser | null {
     if (sa.connection && !sa.connection.over) return sa.connection;
     const known = this.#sameRoad(sa).find((c) => c.serves(port));
     if (!known) return this.#newServerConnection(sa);

@@ -1,11 +1,6 @@
-// What the link layer sees of L2TP: configuration in, callbacks out.
-import type { Failure } from "../core/errors.ts";
+// What the link layer tells L2TP, and what L2TP tells it of a peer. What is called back stands beside the caller: CallOwner, TunnelOwner.
 import type { Secret } from "../core/secret.ts";
 import type { WaitingLimits } from "../core/waiting.ts";
-import type { L2tpRemote } from "../dataplane/dataplane.ts";
-import type { Call } from "./call.ts";
-import type { Tunnel } from "./tunnel.ts";
-import type { Accm, CallErrors } from "./wire/avps.ts";
 
 export interface TunnelConfig {
   /** For events. */
@@ -34,30 +29,11 @@ export interface TunnelInfo {
   readonly peerHost: string;
   readonly peerVendor: string;
 }
-export interface TunnelOwner {
-  onUp(t: Tunnel, info: TunnelInfo): void;
-  /** Once, last; every call has had its own onDown before. */
-  onDown(t: Tunnel, why: Failure): void;
-  /** The peer announces a call (ICRQ: "incoming") or asks us to place one (OCRQ: "outgoing"). */
-  onCallRequest(t: Tunnel, request: CallRequest): CallAnswer;
-}
 export interface CallRequest {
   readonly kind: CallKind;
   readonly serial: number;
   readonly calledNumber: string;
   readonly callingNumber: string;
-}
-export type CallAnswer = { readonly cfg: CallConfig; readonly owner: CallOwner } | { readonly refuse: string };
-export interface CallOwner {
-  /** The call that was asked for exists, and is not established yet. */
-  onCall?(call: Call): void;
-  /** Established: PPP may start over `call.channel`. */
-  onUp(call: Call): void;
-  /** Once, last. */
-  onDown(call: Call, why: Failure): void;
-  /** Set-Link-Info (§6.14) and WAN-Error-Notify (§6.13) from the peer. */
-  onLinkInfo?(call: Call, accm: Accm): void;
-  onWanErrors?(call: Call, errors: CallErrors): void;
 }
 
 /** What an SCCRQ said of its sender. */
@@ -66,9 +42,6 @@ export interface TunnelRequest {
   readonly vendorName: string;
   readonly firmware: number;
 }
-/** Serve it, refuse it with a sentence, or (null, from acceptTunnel) be silent. */
-export type TunnelAnswer = { readonly cfg: TunnelConfig; readonly owner: TunnelOwner } | { readonly refuse: string };
-
 export interface EndpointConfig {
   readonly vendorName: string;
   readonly limits?: Partial<EndpointLimits>;
@@ -87,4 +60,3 @@ export interface EndpointLimits {
   /** Calls in one tunnel. */
   readonly calls: number;
 }
-export type AcceptTunnel = (remote: L2tpRemote, request: TunnelRequest) => TunnelAnswer | null;

@@ -1,16 +1,16 @@
 // One call in a tunnel: RFC 2661 §7.4 and §7.5, in the four roles.
-import type { Timer } from "../core/clock.ts";
+import type { Clock, Timer } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
+import type { Event } from "../core/events.ts";
 import { inQuotes } from "../core/words.ts";
 import { faultEvent, internal } from "../core/fault.ts";
 import { allOf, contain } from "../core/scope.ts";
 import { type Acts, Machine } from "../core/fsm.ts";
-import type { CallChannel } from "../dataplane/dataplane.ts";
-import type { CallConfig, CallKind, CallOwner } from "./api.ts";
+import type { CallChannel, CallSpec } from "../dataplane/dataplane.ts";
+import type { CallConfig, CallKind } from "./api.ts";
 import { type CallAction, type CallEvent, type CallState, LAC_INCOMING, LAC_OUTGOING, LNS_INCOMING, LNS_OUTGOING, rules } from "./tables.ts";
-import type { Tunnel } from "./tunnel.ts";
 import { ERR, failure, RESULT, resultWords } from "./words.ts";
-import type { Avps, CallErrors, Result } from "./wire/avps.ts";
+import type { Accm, Avps, CallErrors, Result } from "./wire/avps.ts";
 import type { MessageName } from "./wire/messages.ts";
 
 export type CallRole = "lac-incoming" | "lns-incoming" | "lac-outgoing" | "lns-outgoing";
@@ -24,8 +24,35 @@ const SPEED = 100_000_000; // bit/s; what a tunnel over the Internet can say of 
 const SYNC = 1; // framing type and capability bits, §4.4.3 and §4.4.4
 const DIGITAL = 1;
 
+export interface CallOwner {
+  /** The call that was asked for exists, and is not established yet. */
+  onCall?(call: Call): void;
+  /** Established: PPP may start over `call.channel`. */
+  onUp(call: Call): void;
+  /** Once, last. */
+  onDown(call: Call, why: Failure): void;
+  /** Set-Link-Info (§6.14) and WAN-Error-Notify (§6.13) from the peer. */
+  onLinkInfo?(call: Call, accm: Accm): void;
+  onWanErrors?(call: Call, errors: CallErrors): void;
+}
+/** What a call needs of the tunnel that it is in. */
+export interface CallHost {
+  readonly id: number;
+  /** For events. */
+  readonly link: string;
+  readonly clock: Clock;
+  openChannel(spec: CallSpec): CallChannel;
+  sendMessage(name: MessageName, callId: number, avps: Avps): void;
+  /** After the present datagram is done with. */
+  later(f: () => void): void;
+  /** The call is over: its id is free again. */
+  forget(call: Call, why: Failure): void;
+  emit(e: Event): void;
+  odd(what: string): void;
+}
+
 export class Call {
-  readonly tunnel: Tunnel;
+  readonly tunnel: CallHost;
   readonly id: number;
   readonly #role: CallRole;
   readonly #cfg: CallConfig;
@@ -59,7 +86,7 @@ export class Call {
   };
 
   /** `role` is ours. For an answering role follow with message(); for an asking one with open(). */
-  constructor(tunnel: Tunnel, id: number, serial: number, role: CallRole, cfg: CallConfig, owner: CallOwner) {
+  constructor(tunnel: CallHost, id: number, serial: number, role: CallRole, cfg: CallConfig, owner: CallOwner) {
     this.tunnel = tunnel;
     this.id = id;
     this.#serial = serial;
@@ -180,7 +207,7 @@ export class Call {
     return name === "ICRQ" || name === "OCRQ" || name === "ICRP" || name === "OCRP";
   }
 
-  #send<N extends MessageName>(name: N, avps: Parameters<Tunnel["sendMessage"]>[2]): void {
+  #send(name: MessageName, avps: Avps): void {
     this.tunnel.sendMessage(name, this.#peerId, avps);
   }
   #up(avps: Avps): void {

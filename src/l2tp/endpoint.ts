@@ -12,12 +12,12 @@ import { randomId16 } from "../core/rng.ts";
 import { Waiting } from "../core/waiting.ts";
 import type { FlowId, L2tpPlane, L2tpRemote } from "../dataplane/dataplane.ts";
 import type { Crypto } from "../ports/ports.ts";
-import type { AcceptTunnel, EndpointConfig, EndpointLimits, TunnelAnswer, TunnelConfig, TunnelOwner } from "./api.ts";
+import type { EndpointConfig, EndpointLimits, TunnelConfig, TunnelRequest } from "./api.ts";
 import { CHALLENGE_LENGTH } from "./auth.ts";
 import { answerTo, greeting, unacceptable } from "./greeting.ts";
 import { type HalfOpen, HalfOpenTable, keyOf } from "./half-open.ts";
 import { originOfRemote } from "./origin.ts";
-import { Tunnel, type TunnelHost } from "./tunnel.ts";
+import { Tunnel, type TunnelHost, type TunnelOwner } from "./tunnel.ts";
 import { decodeMessage, encodeMessage } from "./wire/avp.ts";
 import type { Avps, Result } from "./wire/avps.ts";
 import { type ControlHeader, readControl, writeControl } from "./wire/header.ts";
@@ -34,6 +34,10 @@ const LINGERING = 256; // ended tunnels that still acknowledge
 const UNWANTED = "nobody here serves L2TP for this peer";
 const NO_ROOM = "so many tunnels of one peer";
 const ODD_PER_SECOND = 10; // events about bad input; a peer chooses what they say, so the sum is what must be bounded
+
+/** Serve it, refuse it with a sentence, or (null, from acceptTunnel) be silent. */
+export type TunnelAnswer = { readonly cfg: TunnelConfig; readonly owner: TunnelOwner } | { readonly refuse: string };
+export type AcceptTunnel = (remote: L2tpRemote, request: TunnelRequest) => TunnelAnswer | null;
 
 interface Deps {
   readonly clock: Clock;

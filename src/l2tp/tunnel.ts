@@ -10,9 +10,9 @@ import { Reader } from "../core/bytes.ts";
 import { sameBytes } from "../core/text.ts";
 import type { CallChannel, CallSpec, L2tpPlane, L2tpRemote, TunnelPath } from "../dataplane/dataplane.ts";
 import type { Crypto } from "../ports/ports.ts";
-import type { CallAnswer, CallConfig, CallKind, CallOwner, CallRequest, TunnelConfig, TunnelOwner } from "./api.ts";
+import type { CallConfig, CallKind, CallRequest, TunnelConfig, TunnelInfo } from "./api.ts";
 import { CHALLENGE_LENGTH, verify } from "./auth.ts";
-import { Call, type CallRole } from "./call.ts";
+import { Call, type CallHost, type CallOwner, type CallRole } from "./call.ts";
 import { answerTo, greeting, unacceptable } from "./greeting.ts";
 import type { HalfOpen } from "./half-open.ts";
 import { Reliable } from "./reliable.ts";
@@ -33,6 +33,14 @@ const LINGER_MS = 31_000;
 /** A peer that opens a tunnel has a call for it. */
 const NO_CALL_MS = 60_000;
 
+export interface TunnelOwner {
+  onUp(t: Tunnel, info: TunnelInfo): void;
+  /** Once, last; every call has had its own onDown before. */
+  onDown(t: Tunnel, why: Failure): void;
+  /** The peer announces a call (ICRQ: "incoming") or asks us to place one (OCRQ: "outgoing"). */
+  onCallRequest(t: Tunnel, request: CallRequest): CallAnswer;
+}
+export type CallAnswer = { readonly cfg: CallConfig; readonly owner: CallOwner } | { readonly refuse: string };
 export interface TunnelHost {
   /** Timers of tunnels enter like datagrams do: owners are called when the machine has come to rest. */
   readonly turns: Turns;
@@ -62,7 +70,7 @@ export interface TunnelStart {
   readonly half: HalfOpen | null;
 }
 
-export class Tunnel {
+export class Tunnel implements CallHost {
   readonly id: number;
   readonly remote: L2tpRemote;
   readonly initiator: boolean;

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { faultLine, load } from "../../src/config/load.ts";
+import { load } from "../../src/config/load.ts";
+import { faultLine } from "../../src/config/section.ts";
 import { loadUci } from "../../src/config/uci-load.ts";
 
 const FILE = (raw: string): string => `[interface hq]\nproto = l2tpsec\nserver = a\npsk = ${raw}\n`;

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { inspect } from "node:util";
 import fc from "fast-check";
-import { faultLine, load } from "../../src/config/load.ts";
+import { load } from "../../src/config/load.ts";
+import { faultLine } from "../../src/config/section.ts";
 import { loadUci } from "../../src/config/uci-load.ts";
 import { SECTIONS } from "../../src/config/schema.ts";
 

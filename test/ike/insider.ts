@@ -8,7 +8,8 @@ import { espTransform, ENCAP, type EspProposal } from "../../src/ike/proposals.t
 import type { IkeEnv, IkePolicy } from "../../src/ike/types.ts";
 import { IkeSa } from "../../src/ike/v1/ikesa.ts";
 import { u32 } from "../../src/ike/v1/keys.ts";
-import { type Child, QuickMode } from "../../src/ike/v1/quickmode.ts";
+import type { Child } from "../../src/ike/v1/phase2.ts";
+import { QuickMode } from "../../src/ike/v1/quickmode.ts";
 import { EXCHANGE, readMessage, type IsakmpHeader } from "../../src/ike/wire/header.ts";
 import { type Chain, one, PAYLOAD, readChain, type Payload } from "../../src/ike/wire/payloads.ts";
 import { PROTOCOL, writeSa } from "../../src/ike/wire/sa.ts";

@@ -4,7 +4,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { test, type TestContext } from "node:test";
-import type { Daemon } from "./daemon.ts";
 
 const PREFIX = "l2tpsec";
 export const CACHE = `${process.cwd()}/.cache`;
@@ -271,7 +270,7 @@ let swept = false;
 
 export class Lab {
   readonly dir: string;
-  readonly daemons: Daemon[] = [];
+  readonly daemons: { readonly name: string; readonly log: string }[] = [];
   /** What our daemons run on. */
   readonly runtime: RuntimeName;
   readonly #id: number;

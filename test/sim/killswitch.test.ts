@@ -1,7 +1,8 @@
 // Where a host sends its packets, by what the configuration says: before, while and after the link is up.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { load, faultLine } from "../../src/config/load.ts";
+import { load } from "../../src/config/load.ts";
+import { faultLine } from "../../src/config/section.ts";
 import { guarded } from "../../src/config/cross.ts";
 import { client, clientConf, SERVER_CONF, World } from "./world.ts";
 

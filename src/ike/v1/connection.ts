@@ -12,8 +12,9 @@ import { failure, type IkeConnection, type IkeEnv, type IkeInfo, type IkeOwner, 
 import { NOTIFY } from "../wire/notify.ts";
 import { PROTOCOL } from "../wire/sa.ts";
 import { Dpd } from "./dpd.ts";
-import { type IkeSa, REPEATED_MS } from "./ikesa.ts";
-import type { Child, QuickMode } from "./quickmode.ts";
+import { type IkeSa, type IkeSaUser, REPEATED_MS } from "./ikesa.ts";
+import type { Child } from "./phase2.ts";
+import type { QuickMode } from "./quickmode.ts";
 
 /** How often a connection is looked at while something of it is on its way. */
 const POLL_MS = 2000;
@@ -59,7 +60,7 @@ export interface ConnectionOwner {
   gone(c: Connection): void;
 }
 
-export class Connection implements IkeConnection {
+export class Connection implements IkeConnection, IkeSaUser {
   readonly flow: FlowId;
   readonly policy: IkePolicy;
   readonly client: boolean;
@@ -249,7 +250,7 @@ export class Connection implements IkeConnection {
       this.#owner.onUp(this, info);
     }
   }
-  quickFailed(q: QuickMode, why: Failure): void {
+  quickFailed(q: Pick<QuickMode, "role">, why: Failure): void {
     if (this.#quick === q) this.#quick = null;
     if (this.#over) return;
     if (this.#inUse()) this.#nextQuickAt = this.#env.clock.now() + RETRY_MS;

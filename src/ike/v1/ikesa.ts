@@ -15,20 +15,37 @@ import { lastBlock, u32 } from "./keys.ts";
 import { MainMode } from "./mainmode.ts";
 import type { Nat, NattVersion } from "./natt.ts";
 import type { Phase1, Role } from "./phase1.ts";
+import type { QuickModeOwner, QuickModeSa } from "./phase2.ts";
 import { QuickMode } from "./quickmode.ts";
-import type { Connection } from "./connection.ts";
 
 /** Quick modes known at a time, finished ones (they answer repetitions) included. */
 const EXCHANGES = 32;
 /** After this time nobody repeats the last message of an exchange: what answers repetitions goes. */
 export const REPEATED_MS = 30_000;
 
+/** What an ISAKMP SA needs of the connection that it serves. */
+export interface IkeSaUser extends QuickModeOwner {
+  readonly client: boolean;
+  readonly over: boolean;
+  /** It has as many SAs as it may. */
+  readonly full: boolean;
+  adopt(sa: IkeSa): void;
+  phase1Failed(sa: IkeSa, why: Failure): void;
+  saDeleted(sa: IkeSa): void;
+  /** The peer deleted ESP SAs; SPIs in hexadecimal. */
+  peerDeleted(spis: readonly string[]): void;
+  dpdAck(seq: Uint8Array): void;
+  /** An authentic message came. */
+  heard(): void;
+  moved(local: Endpoint, to: Endpoint): void;
+  down(why: Failure): void;
+}
 export interface IkeSaOwner {
   established(sa: IkeSa, initialContact: boolean): void;
   /** Phase 1 came to nothing; the SA is closed. */
   failed(sa: IkeSa, why: Failure): void;
   /** The connection that a quick mode from the peer belongs to; `port` is the peer's UDP port inside, 0 for any. */
-  connectionFor(sa: IkeSa, port: number): Connection | null;
+  connectionFor(sa: IkeSa, port: number): IkeSaUser | null;
   /** RFC 2407 §4.6.3.3, in an informational exchange right after phase 1. */
   initialContact(sa: IkeSa): void;
   /** The peer deleted this SA; it is closed. */
@@ -39,7 +56,7 @@ export interface IkeSaOwner {
   asksTurn(sa: IkeSa): void;
 }
 
-export class IkeSa {
+export class IkeSa implements QuickModeSa {
   readonly env: IkeEnv;
   readonly scope: Scope;
   readonly policy: IkePolicy;
@@ -51,7 +68,7 @@ export class IkeSa {
   readonly began: Endpoint;
   /** Null some time after it is done. */
   mainMode: MainMode | null;
-  connection: Connection | null = null;
+  connection: IkeSaUser | null = null;
   /** Which of two SAs began first. */
   serial = 0;
   /** Clock time of the end of phase 1. */
@@ -174,7 +191,7 @@ export class IkeSa {
     if (q.receive(h.next, body)) this.#authentic(local, remote);
   }
   /** A new quick mode of ours, or null while too many are under way. */
-  startQuick(connection: Connection, localPort: number, remotePort: number): QuickMode | null {
+  startQuick(connection: IkeSaUser, localPort: number, remotePort: number): QuickMode | null {
     if (!this.up || !this.#room()) return null;
     const q = new QuickMode(this.env, this, "initiator", this.ids.next(), this.policy, connection);
     this.#quick.set(q.messageId, q);
@@ -182,7 +199,7 @@ export class IkeSa {
     return q;
   }
   /** Whom the peer's quick mode is for, or null when that connection has as many SAs as it may. */
-  connectionFor(port: number): Connection | null {
+  connectionFor(port: number): IkeSaUser | null {
     const connection = this.#own.connectionFor(this, port);
     if (connection && !connection.full) return connection;
     this.bad("ike.exchanges", "too many quick modes at a time");

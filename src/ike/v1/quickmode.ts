@@ -22,9 +22,9 @@ import { addressId, ID, readId, readNatOa, writeId, writeNatOa, type Identificat
 import { NOTIFY, readNotify } from "../wire/notify.ts";
 import { all, one, optional, PAYLOAD, type Chain, type Payload } from "../wire/payloads.ts";
 import { PROTOCOL, readSa, writeSa, type Proposal, type Transform } from "../wire/sa.ts";
-import type { IkeSa } from "./ikesa.ts";
 import { u32 } from "./keys.ts";
 import { natOaType } from "./natt.ts";
+import type { Child, QuickModeOwner, QuickModeSa } from "./phase2.ts";
 
 const NONCE_BYTES = 32;
 const NOTHING = new Uint8Array(0);
@@ -37,26 +37,6 @@ const SMALL_BLOCK_BYTES = 1 << 30;
 /** Sequence numbers end at 2^32-1 (RFC 4303 §3.3.3). */
 const HARD_PACKETS = 0xffff_fff0;
 
-export interface Child {
-  readonly proposal: EspProposal;
-  readonly spiIn: number;
-  readonly spiOut: number;
-  readonly localPort: number;
-  readonly remotePort: number;
-  readonly udp: boolean;
-  readonly lifeSeconds: number;
-  /** Soft limit, 0 for none. */
-  readonly lifeBytes: number;
-  readonly weAsked: boolean;
-  /** Clock time when its quick mode began. */
-  readonly begunAt: number;
-}
-export interface QuickModeOwner {
-  readonly flow: FlowId;
-  /** Both directions are in the plane. */
-  childUp(child: Child): void;
-  quickFailed(q: QuickMode, why: Failure): void;
-}
 interface Ports {
   readonly local: number;
   readonly remote: number;
@@ -65,7 +45,7 @@ interface Ports {
 export class QuickMode {
   readonly messageId: number;
   readonly #env: IkeEnv;
-  readonly #sa: IkeSa;
+  readonly #sa: QuickModeSa;
   readonly #policy: IkePolicy;
   /** A responder learns it from the selectors of message 1. */
   #own: QuickModeOwner | null;
@@ -94,7 +74,7 @@ export class QuickMode {
   #made: Child | null = null;
   #over = false;
 
-  constructor(env: IkeEnv, sa: IkeSa, role: "initiator" | "responder", messageId: number, policy: IkePolicy, owner: QuickModeOwner | null) {
+  constructor(env: IkeEnv, sa: QuickModeSa, role: "initiator" | "responder", messageId: number, policy: IkePolicy, owner: QuickModeOwner | null) {
     this.#env = env;
     this.#sa = sa;
     this.role = role;
