@@ -1,11 +1,12 @@
 // make generate: writes what follows from the schema of options (src/config): LuCI's option tables, the lists of netifd's handler, the
 // translators' templates and the reference. A test compares them with what is committed.
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { pot } from "./pot.mjs";
 
 const LUCI = "openwrt/luci-proto-l2tpsec/htdocs/luci-static/resources/l2tpsec/options.js";
+const LUCI_ERRORS = "openwrt/luci-proto-l2tpsec/htdocs/luci-static/resources/l2tpsec/errors.js";
 const HANDLER = "openwrt/l2tpsec/files/lib/netifd/proto/l2tpsec.sh";
 const REFERENCE = "src/config/OPTIONS.md";
 const TEMPLATES = {
@@ -27,13 +28,14 @@ async function main() {
     stdin: { contents: "export * from './luci.ts'; export * from './handler.ts'; export * from './reference.ts';", resolveDir: "src/config", loader: "ts" },
     outfile: ".cache/generate.mjs", bundle: true, format: "esm", platform: "node", packages: "external",
   });
-  const { luciOptions, handlerWithLists, withReference } = await import(pathToFileURL(".cache/generate.mjs").href);
+  const { luciOptions, luciErrors, handlerWithLists, withReference } = await import(pathToFileURL(".cache/generate.mjs").href);
   const write = (file, text) => {
-    if (readFileSync(file, "utf8") === text) return;
+    if (existsSync(file) && readFileSync(file, "utf8") === text) return;
     writeFileSync(file, text);
     console.log(`generate: ${file}`);
   };
   write(LUCI, luciOptions(await reader()));
+  write(LUCI_ERRORS, luciErrors());
   write(HANDLER, handlerWithLists(readFileSync(HANDLER, "utf8")));
   write(REFERENCE, withReference(readFileSync(REFERENCE, "utf8")));
   for (const [file, dir] of Object.entries(TEMPLATES)) write(file, pot(dir));

@@ -1,4 +1,6 @@
-// The option tables of LuCI's forms, from the schema. scripts/generate.mjs writes them, with the reader of grammars compiled in.
+// The option tables of LuCI's forms, from the schema, and the words for failures. scripts/generate.mjs writes them, with the
+// reader of grammars compiled in.
+import { failureCodes, TITLES } from "../core/failures.ts";
 import type { Kind } from "./options.ts";
 import type { Option, Options } from "./option.ts";
 import { NASDIAL } from "./nasdial.ts";
@@ -76,6 +78,24 @@ return baseclass.extend({
 
 	/* What the text stands for; undefined when the grammar does not allow it. */
 	read: grammar.read
+});
+`;
+}
+
+/** The file with the words for every failure code. */
+export function luciErrors(): string {
+  const entries = failureCodes().map((c) => `\t${quoted(c)}: ${translated(TITLES[c])}`);
+  return `'use strict';
+'require baseclass';
+
+/* Written by \`make generate\` from src/core/failures.ts, as a test checks: do not edit. The daemon's failure codes. */
+
+const ERRORS = {
+${entries.join(",\n")}
+};
+
+return baseclass.extend({
+	ERRORS: ERRORS
 });
 `;
 }

@@ -1,4 +1,5 @@
-// The reference of options (OPTIONS.md), from the schema.
+// The reference of options (OPTIONS.md), from the schema, and every failure.
+import { FAILURES, failureCodes, TITLES } from "../core/failures.ts";
 import { NASDIAL } from "./nasdial.ts";
 import type { Options } from "./option.ts";
 import { SECTIONS } from "./schema.ts";
@@ -13,7 +14,23 @@ const INTRO = {
 
 const cell = (s: string): string => s.replaceAll("|", "\\|");
 
-/** Markdown: one table for each kind of section. */
+const LASTING = new Map<boolean | null, string>([[true, "yes"], [false, "no"], [null, "depends"]]);
+
+/** Markdown: every code of a failure. */
+export function failureTable(): string {
+  return [
+    "### Failures: why a link is down", "",
+    "`status`, `doctor` and the log show these codes with a sentence of their own; netifd has them in capitals, with",
+    "`_` for `-`. After a lasting failure a link waits longer before it tries again.", "",
+    "| code | layer | lasting | meaning |", "|---|---|---|---|",
+    ...failureCodes().map((c) => {
+      const { layers, lasting } = FAILURES[c];
+      return `| \`${c}\` | ${layers.join(", ")} | ${LASTING.get(lasting)} | ${cell(TITLES[c])} |`;
+    }),
+  ].join("\n");
+}
+
+/** Markdown: one table for each kind of section, and the failures. */
 export function reference(): string {
   const out: string[] = [];
   for (const [type, intro] of Object.entries(INTRO)) {
@@ -24,7 +41,7 @@ export function reference(): string {
     }
     out.push("");
   }
-  return out.join("\n").trimEnd();
+  return [...out, failureTable()].join("\n");
 }
 
 /** The text with the tables written anew, between their markers. */

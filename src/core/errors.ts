@@ -1,3 +1,5 @@
+export type { Failure, Layer } from "./failures.ts";
+
 /** What the peer sent cannot be read. `at` is the byte offset inside the datagram. */
 export class DecodeError extends Error {
   override readonly name = "DecodeError";
@@ -34,20 +36,4 @@ export class ConfigError extends Error {
     super(`${where}: ${why}`);
     this.where = where;
   }
-}
-
-/** The layers a link can fail in, lowest first. */
-export type Layer = "config" | "system" | "modem" | "ike" | "l2tp" | "ppp";
-
-/**
- * Why a link, tunnel, call or SA ended: what `status`, netifd, LuCI and the log show.
- * `code` is stable and machine-readable (lower case, dashes), `text` one sentence for a person, and `lasting` says
- * that it will hardly mend itself (wrong password), so that a link waits longer before it tries again. It never ends a
- * link: whoever answers in the server's place can cause it too.
- */
-export interface Failure {
-  readonly layer: Layer;
-  readonly code: string;
-  readonly text: string;
-  readonly lasting?: boolean;
 }

@@ -3,6 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Counters } from "../core/counters.ts";
 import type { Failure } from "../core/errors.ts";
 import type { EventLog } from "../core/events.ts";
+import { failuresOf } from "../core/failures.ts";
 import type { Secret } from "../core/secret.ts";
 import type { EspCipher, EspInteg, FlowId, IkePort, IpsecPlane } from "../dataplane/dataplane.ts";
 import type { Crypto, Endpoint } from "../ports/ports.ts";
@@ -102,6 +103,4 @@ export const NATT_PORT = 4500;
 /** Waits between the tries of one message, in milliseconds: five tries in 23 s. */
 export const RETRY: readonly number[] = [1000, 2000, 4000, 6000, 10000];
 
-export function failure(code: string, text: string, lasting = false): Failure {
-  return { layer: "ike", code, text, lasting };
-}
+export const failure = failuresOf("ike");

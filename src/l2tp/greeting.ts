@@ -30,15 +30,15 @@ export function answerTo(crypto: Pick<Crypto, "hash">, name: "SCCRP" | "SCCCN", 
 export function unacceptable(cfg: TunnelConfig, theirs: Avps, isOurs: (challenge: Uint8Array) => boolean): { readonly result: Result; readonly why: Failure } | null {
   const version = theirs.protocolVersion;
   if (version !== undefined && version >>> 8 !== 1) {
-    const why = failure("version", `the peer speaks L2TP version ${version >>> 8}.${version & 255}, not 1.0`, true);
+    const why = failure("version", `the peer speaks L2TP version ${version >>> 8}.${version & 255}, not 1.0`);
     return { result: { result: RESULT.badVersion, error: VERSION_1_0 }, why };
   }
   if (theirs.challenge && !cfg.secret) {
-    const why = failure("no-tunnel-secret", "the peer asks for tunnel authentication, and there is no tunnel_secret here", true);
+    const why = failure("no-tunnel-secret", "the peer asks for tunnel authentication, and there is no tunnel_secret here");
     return { result: { result: RESULT.notAuthorized }, why };
   }
   if (theirs.challenge && theirs.challenge.length > 0 && isOurs(theirs.challenge)) {
-    const why = failure("auth-reflected", "the peer asks with this process's own challenge", true);
+    const why = failure("auth-reflected", "the peer asks with this process's own challenge");
     return { result: { result: RESULT.notAuthorized }, why };
   }
   return null;

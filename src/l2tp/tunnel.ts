@@ -389,7 +389,7 @@ export class Tunnel implements CallHost {
     if (!this.#cfg.secret || verify(this.#host.crypto, name, this.#cfg.secret, this.#challenge, avps.challengeResponse)) return true;
     this.#result = { result: RESULT.notAuthorized };
     this.#why = failure(
-      "tunnel-auth", avps.challengeResponse ? "tunnel authentication failed: the two tunnel_secrets differ" : "tunnel authentication failed: the peer does not answer our challenge", true,
+      "tunnel-auth", avps.challengeResponse ? "tunnel authentication failed: the two tunnel_secrets differ" : "tunnel authentication failed: the peer does not answer our challenge",
     );
     return false;
   }

@@ -1,5 +1,5 @@
 // RFC 2661 §4.4.2: result and error codes as sentences.
-import type { Failure } from "../core/errors.ts";
+import { failuresOf } from "../core/failures.ts";
 import { inQuotes } from "../core/words.ts";
 import type { Result } from "./wire/avps.ts";
 
@@ -25,9 +25,7 @@ export function resultWords(message: "StopCCN" | "CDN", r: Result): string {
   if (r.message !== undefined && r.message !== "") parts.push(inQuotes(r.message));
   return parts.join(", ");
 }
-export function failure(code: string, text: string, lasting = false): Failure {
-  return lasting ? { layer: "l2tp", code, text, lasting } : { layer: "l2tp", code, text };
-}
+export const failure = failuresOf("l2tp");
 
 export const RESULT = {
   clear: 1, generalError: 2, exists: 3, notAuthorized: 4, badVersion: 5, shutdown: 6, fsm: 7, // StopCCN

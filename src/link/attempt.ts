@@ -3,7 +3,8 @@
 import type { EapTlsCredentials } from "../ppp/auth/eap-tls.ts";
 import { eapCredentials } from "./credentials.ts";
 import type { Timer } from "../core/clock.ts";
-import { type Failure, SystemError } from "../core/errors.ts";
+import { SystemError } from "../core/errors.ts";
+import { type Failure, failure } from "../core/failures.ts";
 import type { LinkState } from "../core/events.ts";
 import { faultEvent, internal } from "../core/fault.ts";
 import { allOf, Scope } from "../core/scope.ts";
@@ -174,12 +175,12 @@ export class Attempt {
     this.#owner.onStage(s);
   }
   #late(): void {
-    this.fail({ layer: "system", code: "timeout", text: `nothing happened for ${STAGE_MS / 1000} seconds` });
+    this.fail(failure("timeout", `nothing happened for ${STAGE_MS / 1000} seconds`));
   }
 
   #resolved(all: readonly string[], nth: number): void {
     const address = all[nth % all.length];
-    if (address === undefined) return this.fail({ layer: "system", code: "name", text: `the server's name ${this.#cfg.server.host} has no address` });
+    if (address === undefined) return this.fail(failure("name", `the server's name ${this.#cfg.server.host} has no address`));
     this.server = address;
     this.#stage({ name: "server", state: "ok", text: address === this.#cfg.server.host ? address : `${this.#cfg.server.host} is ${address}` });
     this.#stage({ name: "route", state: "busy", text: `looking for a route to ${address}` });
@@ -287,7 +288,7 @@ export class Attempt {
     this.#stage({ name: "ppp", state: "busy", text: "negotiating" });
     this.ppp = new PppSession(this.#deps, call.channel, pppClient(this.#cfg, this.#deps.host, mtu, this.#eapTls), {
       secretOf: () => null,
-      admit: () => ({ layer: "ppp", code: "role", text: "a client admits nobody" }),
+      admit: () => failure("role", "a client admits nobody"),
       onPhase: (phase) => this.#alive(() => {
         // The peer negotiates anew: until PPP is up again no packet may pass.
         this.#dropNet();

@@ -1,6 +1,6 @@
 // A client link: it wants to be up, and tries for ever. The ladder itself is in attempt.ts.
 import type { Timer } from "../core/clock.ts";
-import type { Failure } from "../core/errors.ts";
+import { type Failure, failure } from "../core/failures.ts";
 import type { LinkState } from "../core/events.ts";
 import { faultEvent, internal } from "../core/fault.ts";
 import { allOf, Scope } from "../core/scope.ts";
@@ -77,7 +77,7 @@ export class ClientLink {
   }
   /** The line below is down: tries anew at once when that is back, rather than find out by silence. */
   lineDown(text: string): void {
-    this.#attempt?.fail({ layer: "system", code: "line-down", text });
+    this.#attempt?.fail(failure("line-down", text));
   }
 
   /** Brings the link up, at once even in a pause between attempts. */
@@ -114,7 +114,7 @@ export class ClientLink {
     const attempt = this.#attempt;
     if (!attempt) return allOf((e) => this.#log(e), () => this.#enter("down"), finish);
     this.#stopped.push(finish);
-    allOf((e) => this.#log(e), () => this.#enter("stopping"), () => attempt.fail({ layer: "config", code: "stopped", text }));
+    allOf((e) => this.#log(e), () => this.#enter("stopping"), () => attempt.fail(failure("stopped", text)));
   }
 
   /** Follows what happens from now on: stages, then "up" or a failure. Returns its end. */

@@ -1,6 +1,7 @@
 import type { Challenges } from "../core/challenges.ts";
 import type { Clock } from "../core/clock.ts";
-import { type Failure, SystemError } from "../core/errors.ts";
+import { SystemError } from "../core/errors.ts";
+import { errnoCode, type Failure } from "../core/failures.ts";
 import type { EventLog } from "../core/events.ts";
 import type { DataPlane } from "../dataplane/dataplane.ts";
 import type { IkeManager } from "../ike/manager.ts";
@@ -38,6 +39,6 @@ export interface LinkDeps {
 
 /** The failure of a plane call, as a link reports it. Only SystemError is expected; anything else is a bug and goes on. */
 export function systemFailure(e: unknown): Failure {
-  if (e instanceof SystemError) return { layer: "system", code: e.errno.toLowerCase(), text: e.message };
+  if (e instanceof SystemError) return { layer: "system", code: errnoCode(e.errno), text: e.message };
   throw e;
 }

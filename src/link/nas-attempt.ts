@@ -3,7 +3,7 @@
 import type { EapTlsCredentials } from "../ppp/auth/eap-tls.ts";
 import { eapCredentials } from "./credentials.ts";
 import type { Timer } from "../core/clock.ts";
-import type { Failure } from "../core/errors.ts";
+import { type Failure, failure, failureOf } from "../core/failures.ts";
 import type { LinkState } from "../core/events.ts";
 import { linkLocal } from "../core/addr.ts";
 import { inQuotes } from "../core/words.ts";
@@ -14,7 +14,6 @@ import type { NasConfig } from "../config/nasdial.ts";
 import type { UserConfig } from "../config/schema.ts";
 import type { IpConfig, LineInterface, PacketLine } from "../dataplane/dataplane.ts";
 import { Answerer } from "../modem/answerer.ts";
-import { failure } from "../modem/answers.ts";
 import { CarrierWatch } from "../modem/carrier.ts";
 import { Dialer, type DialOwner } from "../modem/dialer.ts";
 import { type Network, signalPercent } from "../modem/network.ts";
@@ -262,9 +261,9 @@ export class NasAttempt {
   #admit(name: string): ReturnType<ConstructorParameters<typeof PppSession>[3]["admit"]> {
     const cfg = this.#cfg;
     const user = this.#userOf(name);
-    if (!user) return { layer: "ppp", code: "unknown-user", text: "there is no such user" };
+    if (!user) return failure("unknown-user", "there is no such user");
     const remote = user.ip ?? cfg.remote_ip;
-    if (cfg.local_ip === null || remote === null) return { layer: "config", code: "no-address", text: "there is no address for the caller: set local_ip and remote_ip", lasting: true };
+    if (cfg.local_ip === null || remote === null) return failureOf("config", "no-address", "there is no address for the caller: set local_ip and remote_ip", true);
     this.#user = user;
     this.#deps.logins.right(name, this.#line);
     return { local: cfg.local_ip, remote, dns: cfg.dns ?? [], wins: [] };

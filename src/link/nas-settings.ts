@@ -1,6 +1,6 @@
 // From a nasdial section to what modem and PPP want to know. No state here.
 import type { NasConfig } from "../config/nasdial.ts";
-import type { Failure } from "../core/errors.ts";
+import { type Failure, failure } from "../core/failures.ts";
 import type { AnswerConfig } from "../modem/answerer.ts";
 import { parseChat } from "../modem/chat.ts";
 import type { DialConfig } from "../modem/dialer.ts";
@@ -23,7 +23,7 @@ export function dialSettings(c: NasConfig, phone: string | null, pinSpent: boole
   let login: DialConfig["login"] = c.line === "direct" && c.login === "auto" ? "none" : c.login;
   if (c.chat !== null) {
     const script = parseChat(c.chat, { phone: phone ?? "", phone2: c.phone?.[1] ?? "", username: c.username ?? "", password: c.password });
-    if (typeof script === "string") return { layer: "config", code: "chat", text: `the chat script ${script}`, lasting: true };
+    if (typeof script === "string") return failure("chat", `the chat script ${script}`);
     login = script;
   }
   return {

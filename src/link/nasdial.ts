@@ -4,7 +4,7 @@
 //                     [demand: until there is a packet]        ^                  |
 //                                                              +---- pause <------+    idle without demand: down
 import type { Timer } from "../core/clock.ts";
-import type { Failure } from "../core/errors.ts";
+import { type Failure, type FailureCode, failure } from "../core/failures.ts";
 import type { LinkState } from "../core/events.ts";
 import { faultEvent, internal } from "../core/fault.ts";
 import { allOf, Scope } from "../core/scope.ts";
@@ -24,6 +24,8 @@ import { type News, Watchers } from "./watchers.ts";
 
 /** A NAS is ready for the next caller at once, but not in a circle. */
 const ANSWER_AGAIN_MS = 1000;
+/** Ends of a call that are no fault of the line. */
+const AFTER_CALL: readonly FailureCode[] = ["carrier-lost", "idle", "hold"];
 /** How often an idle line is looked at, while idle_timeout passes. */
 const IDLE_LOOKS = 10;
 
@@ -71,7 +73,7 @@ export class NasLink {
       onWanted: () => this.#scope.run(() => {
         if (this.#retryAt === null) this.#next();
       }),
-      onLost: (why) => this.#scope.run(() => this.#later({ layer: "system", code: "netdev", text: why })),
+      onLost: (why) => this.#scope.run(() => this.#later(failure("netdev", why))),
     }) : null;
     this.#backoff = new Backoff(deps.crypto, cfg.reconnect_min, cfg.reconnect_max);
     this.#since = deps.host.wallClock();
@@ -131,7 +133,7 @@ export class NasLink {
       return allOf((e) => this.#log(e), () => this.#enter("down"), finish);
     }
     this.#stopped.push(finish);
-    allOf((e) => this.#log(e), () => this.#enter("stopping"), () => attempt.fail({ layer: "config", code: "stopped", text }, false));
+    allOf((e) => this.#log(e), () => this.#enter("stopping"), () => attempt.fail(failure("stopped", text), false));
   }
   /** Follows what happens from now on: stages, then "up" or a failure. Returns its end. */
   watch(f: (news: News) => void): () => void {
@@ -233,7 +235,7 @@ export class NasLink {
   }
   /** A caller who hangs up, or cannot log in, is no reason for a NAS to wait; a device that is missing is. */
   #pause(why: Failure): number | null {
-    if (this.cfg.role === "answer" && (why.layer === "ppp" || ["carrier-lost", "idle", "hold"].includes(why.code))) return ANSWER_AGAIN_MS;
+    if (this.cfg.role === "answer" && (why.layer === "ppp" || AFTER_CALL.includes(why.code))) return ANSWER_AGAIN_MS;
     const ms = this.#redial.failed(this.#deps.clock.now());
     return ms !== null && why.lasting === true ? Math.max(ms, this.#backoff.pause(true)) : ms;
   }
@@ -267,7 +269,7 @@ export class NasLink {
 
   #holdChanged(): void {
     const held = this.#hold.now();
-    if (held && this.#attempt) this.#attempt.fail({ layer: "config", code: "hold", text: `on hold until ${held.until}` });
+    if (held && this.#attempt) this.#attempt.fail(failure("hold", `on hold until ${held.until}`));
     else if (this.#retryAt === null) this.#next();
   }
   #packets(): number {
@@ -284,7 +286,7 @@ export class NasLink {
     if (this.#packets() !== this.#traffic.packets) return this.#watchTraffic();
     const seconds = this.cfg.idle_timeout;
     if (this.#deps.clock.now() - this.#traffic.since >= seconds * 1000) {
-      this.#attempt?.fail({ layer: "config", code: "idle", text: `no packet for ${seconds} s: hung up` });
+      this.#attempt?.fail(failure("idle", `no packet for ${seconds} s: hung up`));
     } else this.#idle.arm((seconds * 1000) / IDLE_LOOKS);
   }
 

@@ -1,7 +1,8 @@
 // A server: answers IKE, L2TP and PPP for its users on one netdev.
 import type { Timer } from "../core/clock.ts";
 import { linkLocal } from "../core/addr.ts";
-import { type Failure, SystemError } from "../core/errors.ts";
+import { SystemError } from "../core/errors.ts";
+import { type Failure, type FailureCode, failure } from "../core/failures.ts";
 import { sameBytes } from "../core/text.ts";
 import type { LinkState } from "../core/events.ts";
 import { faultEvent, internal } from "../core/fault.ts";
@@ -27,7 +28,7 @@ import { isoTime, type ServerStatus } from "./status.ts";
 const DEFAULT_MTU = 1400;
 const OUTER_MTU = 1500; // the way to a caller is not known before it calls
 /** Codes of ends that are nobody's failure. */
-const GOODBYES: readonly string[] = ["peer-deleted", "superseded"];
+const GOODBYES: readonly FailureCode[] = ["peer-deleted", "superseded"];
 const REOPEN_MS = 10_000;
 const LOST_MS = 500;
 const L2TP_PORT = 1701;
@@ -186,7 +187,7 @@ export class ServerLink {
   }
   /** Somebody deleted the netdev: the sessions go with it, and the server is soon open again. */
   #lost(text: string): void {
-    const why: Failure = { layer: "system", code: "netdev", text };
+    const why: Failure = failure("netdev", text);
     this.#net = null;
     for (const s of this.#sessions.all()) s.end(why);
     if (this.#wanted) this.#failed(why, LOST_MS);
@@ -239,14 +240,14 @@ export class ServerLink {
   /** True when the session was one of ours. */
   disconnect(session: number): boolean {
     const s = this.#sessions.get(session);
-    s?.end({ layer: "config", code: "disconnected", text: "disconnected by hand" });
+    s?.end(failure("disconnected", "disconnected by hand"));
     return s !== null;
   }
 
   stop(text: string, done: () => void): void {
     this.#wanted = false;
     this.#reopen.disarm();
-    const why: Failure = { layer: "config", code: "stopped", text };
+    const why: Failure = failure("stopped", text);
     let finished = false;
     // First no more packets into tunnels that go; and thousands of routes go with the netdev at once.
     const closed = this.#closeNet();

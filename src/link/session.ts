@@ -1,7 +1,7 @@
 // One user's session at a server: a call, PPP in it, an address and routes on the server's netdev.
 import { linkLocal } from "../core/addr.ts";
 import type { Timer } from "../core/clock.ts";
-import type { Failure } from "../core/errors.ts";
+import { type Failure, failure, failureOf } from "../core/failures.ts";
 import { faultEvent, internal } from "../core/fault.ts";
 import { allOf, Scope } from "../core/scope.ts";
 import type { ServerConfig, UserConfig } from "../config/schema.ts";
@@ -99,7 +99,7 @@ export class Session {
       wrong: (name) => this.#deps.logins.wrong(name, this.#remote.address, (this.#host.user(name) ?? this.#host.user(accountName(name))) !== null),
       admit: (name) => {
         const user = this.#host.user(name);
-        if (!user) return { layer: "ppp", code: "unknown-user", text: "there is no such user" };
+        if (!user) return failure("unknown-user", "there is no such user");
         this.#deps.logins.right(name, this.#remote.address);
         const ip = this.#host.admit(this, user);
         if (typeof ip !== "string") return ip;
@@ -132,7 +132,7 @@ export class Session {
     if (((call.connected.framingType ?? 0) & ASYNC) !== 0) call.setLinkInfo(info.link.sendAccm, info.link.recvAccm);
     const ip = this.#ip;
     const user = this.#config;
-    if (ip === null || user === null) return this.end({ layer: "ppp", code: "no-address", text: "PPP came up without an admitted user" });
+    if (ip === null || user === null) return this.end(failureOf("ppp", "no-address", "PPP came up without an admitted user", false));
     this.#scope.settle(
       this.#detaching.then(() => this.#server.attach(call.channel, ip, (user.routes ?? []).map((prefix) => ({ prefix })))),
       (net) => {
@@ -194,7 +194,7 @@ export class Session {
 
   #arm(): void {
     this.#deadline = this.#deps.clock.timer("session", () => {
-      this.end({ layer: "ppp", code: "auth-timeout", text: `the caller did not say who it is within ${AUTHENTICATE_MS / 1000} s` });
+      this.end(failure("auth-timeout", `the caller did not say who it is within ${AUTHENTICATE_MS / 1000} s`));
     });
     this.#deadline.arm(AUTHENTICATE_MS);
   }

@@ -2,7 +2,7 @@
 // alone; users have an address, and networks, that are with nobody else.
 import { parsePrefix } from "../core/addr.ts";
 import { Counters } from "../core/counters.ts";
-import type { Failure } from "../core/errors.ts";
+import { type Failure, failure } from "../core/failures.ts";
 import { type Origin, Waiting, type WaitingLimits } from "../core/waiting.ts";
 import type { ServerConfig, UserConfig } from "../config/schema.ts";
 import { AddressPool } from "./pool.ts";
@@ -10,7 +10,7 @@ import type { Session } from "./session.ts";
 
 /** A network may be a provider that has thousands behind one address: it gives way to others, and is not limited by itself. */
 const CALLERS: WaitingLimits = { peer: 16, network: 256, all: 256 };
-const CROWDED: Failure = { layer: "ppp", code: "crowded", text: "a caller who has not said who it is made room for another" };
+const CROWDED: Failure = failure("crowded", "a caller who has not said who it is made room for another");
 
 type Rules = Pick<ServerConfig, "local_ip" | "pool" | "max_sessions" | "second_login">;
 
@@ -70,13 +70,13 @@ export class Sessions {
   admit(s: Session, user: UserConfig): string | Failure {
     const other = this.#users.get(user.name);
     if (other && this.#cfg.second_login === "refuse") {
-      return { layer: "ppp", code: "second-login", text: `user ${user.name} is connected already, and second_login = refuse` };
+      return failure("second-login", `user ${user.name} is connected already, and second_login = refuse`);
     }
-    other?.end({ layer: "ppp", code: "replaced", text: `user ${user.name} called again` });
+    other?.end(failure("replaced", `user ${user.name} called again`));
     const most = this.#cfg.max_sessions;
     if (this.#admitted >= most) {
       this.counters.bump("server.full");
-      return { layer: "ppp", code: "server-full", text: `the server has its most sessions (${most})` };
+      return failure("server-full", `the server has its most sessions (${most})`);
     }
     const ip = this.#address(user);
     if (typeof ip !== "string") return ip;
@@ -85,7 +85,7 @@ export class Sessions {
     if (taken !== undefined) {
       this.#pool.release(ip);
       const owner = this.#networks.get(taken)?.user ?? "another user";
-      return { layer: "ppp", code: "network-taken", text: `${taken} of user ${user.name} is with user ${owner} already: two sessions cannot have the same network` };
+      return failure("network-taken", `${taken} of user ${user.name} is with user ${owner} already: two sessions cannot have the same network`);
     }
     for (const n of networks) this.#networks.set(n, s);
     this.#admitted++;
@@ -95,9 +95,9 @@ export class Sessions {
   }
   #address(user: UserConfig): string | Failure {
     if (user.ip === null) {
-      return this.#pool.take(user.name) ?? { layer: "ppp", code: "pool-empty", text: `every address of the pool is taken (${this.#pool.size})` };
+      return this.#pool.take(user.name) ?? failure("pool-empty", `every address of the pool is taken (${this.#pool.size})`);
     }
-    return this.#pool.claim(user.ip) ? user.ip : { layer: "ppp", code: "address-taken", text: `${user.ip} is still with another session` };
+    return this.#pool.claim(user.ip) ? user.ip : failure("address-taken", `${user.ip} is still with another session`);
   }
   /** What admit() gave is free again: the same user may be calling anew, and must not wait for our goodbye. */
   release(s: Session, ip: string, user: UserConfig): void {
@@ -110,7 +110,7 @@ export class Sessions {
   /** Sessions of users who are gone or changed end; the pool is what is free for the new ones. */
   usersChanged(changed: ReadonlySet<string>, users: readonly UserConfig[]): void {
     for (const name of changed) {
-      this.#users.get(name)?.end({ layer: "config", code: "user-changed", text: `the configuration of user ${name} changed` });
+      this.#users.get(name)?.end(failure("user-changed", `the configuration of user ${name} changed`));
     }
     this.#pool = this.#makePool(users);
     for (const s of this.#all.values()) if (s.ip !== null) this.#pool.claim(s.ip);

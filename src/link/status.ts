@@ -1,5 +1,5 @@
 // `status --json`: an object keyed by the name of the interface or server. Part of the public contract.
-import type { Failure, Layer } from "../core/errors.ts";
+import type { Failure, FailureCode, Layer } from "../core/failures.ts";
 import type { LinkState } from "../core/events.ts";
 
 export interface IkeStatus {
@@ -85,7 +85,7 @@ export interface PeerFailure {
   readonly at: string;
   readonly count: number;
   readonly layer: Layer;
-  readonly code: string;
+  readonly code: FailureCode;
   readonly text: string;
 }
 export interface ServerStatus extends Traffic {

@@ -1,11 +1,10 @@
 // What modems say instead of CONNECT, and what it means.
-import type { Failure } from "../core/errors.ts";
+import { type Failure, failuresOf, type FixedCode } from "../core/failures.ts";
 import type { Outcome } from "./conversation.ts";
 
 interface Meaning {
-  readonly code: string;
+  readonly code: FixedCode<"modem">;
   readonly text: string;
-  readonly lasting?: true;
 }
 /** Longer words stand before their own beginnings. */
 const MEANINGS: ReadonlyMap<string, Meaning> = new Map([
@@ -16,7 +15,7 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map([
   ["NO ANSWER", { code: "no-answer", text: "nobody answers" }],
   ["VOICE", { code: "voice", text: "a person or a fax answered, no modem" }],
   ["DELAYED", { code: "delayed", text: "the modem refuses to dial this number again so soon" }],
-  ["BLACKLISTED", { code: "blacklisted", text: "the modem has put this number on its black list", lasting: true }],
+  ["BLACKLISTED", { code: "blacklisted", text: "the modem has put this number on its black list" }],
   ["+CME ERROR", { code: "modem-error", text: "the mobile network or the SIM card refuses" }],
   ["+CMS ERROR", { code: "modem-error", text: "the mobile network refuses" }],
   ["ERROR", { code: "modem-error", text: "the modem does not take the command" }],
@@ -25,9 +24,7 @@ export const ABORTS: readonly string[] = [...MEANINGS.keys()];
 /** Before anything is dialled only these can be meant: the rest may be left over from an earlier call. */
 export const COMMAND_ABORTS: readonly string[] = ["+CME ERROR", "+CMS ERROR", "ERROR"];
 
-export function failure(code: string, text: string, lasting = false): Failure {
-  return lasting ? { layer: "modem", code, text, lasting } : { layer: "modem", code, text };
-}
+export const failure = failuresOf("modem");
 const words = (text: string): string => `"${text.replaceAll('"', "'")}"`;
 
 /** A step that did not end well, as a sentence with the step, what was sent and what came back. */
@@ -39,7 +36,7 @@ export function stepFailure(step: string, o: Outcome, wanted: string, seconds: n
   }
   const m = MEANINGS.get(o.what.toUpperCase());
   const text = `${step}: ${sent}, came back ${words(o.answer)}`;
-  return m ? failure(m.code, `${text}: ${m.text}`, m.lasting ?? false) : failure("modem-abort", text);
+  return m ? failure(m.code, `${text}: ${m.text}`) : failure("modem-abort", text);
 }
 
 /** Bits per second of "CONNECT 33600/ARQ/V34", 0 where it names none. */

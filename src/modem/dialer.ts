@@ -219,12 +219,12 @@ export class Dialer {
       this.#ok("pin", () => {
         if (o.what === "+CPIN: SIM PIN") this.#givePin(pin);
         else if (o.what === "+CPIN: READY") this.#next();
-        else this.#fail(failure("sim-locked", "pin: the SIM card is locked and asks for its PUK; unlock it in a telephone", true));
+        else this.#fail(failure("sim-locked", "pin: the SIM card is locked and asks for its PUK; unlock it in a telephone"));
       });
     });
   }
   #givePin(pin: Secret): void {
-    if (this.#cfg.pinSpent) return this.#fail(failure("pin-refused", SPENT, true));
+    if (this.#cfg.pinSpent) return this.#fail(failure("pin-refused", SPENT));
     const ms = 2 * this.#cfg.commandMs;
     const give: Step = {
       name: "pin", send: [bytes("AT+CPIN="), { is: "secret", secret: pin }, bytes("\r")], expect: ["OK"], abort: COMMAND_ABORTS, match: "lines", timeoutMs: ms,
@@ -271,7 +271,7 @@ export class Dialer {
         this.#seen = Uint8Array.from(o.what, (c) => c.charCodeAt(0));
         return this.#next();
       }
-      if (!identity) return this.#fail(failure("login-asked", `login: the server asks "${o.answer}", and there is no username to give`, true));
+      if (!identity) return this.#fail(failure("login-asked", `login: the server asks "${o.answer}", and there is no username to give`));
       if (left === 0) return this.#fail(failure("login-refused", `login: the server asks again and again: "${o.answer}"`));
       const piece: Piece = USER_PROMPT.includes(o.what) ? { is: "bytes", bytes: utf8(identity.user) } : { is: "secret", secret: identity.password };
       const name = USER_PROMPT.includes(o.what) ? "login" : "password";

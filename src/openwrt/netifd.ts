@@ -9,6 +9,7 @@ import type { NasConfig } from "../config/nasdial.ts";
 import type { ClientConfig } from "../config/schema.ts";
 import { isIp6, parsePrefix } from "../core/addr.ts";
 import type { Event, EventLog } from "../core/events.ts";
+import type { FailureCode } from "../core/failures.ts";
 import { faultEvent } from "../core/fault.ts";
 import { contain } from "../core/scope.ts";
 import type { ClientStatus, NasStatus } from "../link/status.ts";
@@ -140,7 +141,7 @@ export class Netifd {
     // The configuration is read first: netifd and this process are told of a change at the same time, in no order.
     this.#quietly(() => this.#links.refresh());
     const why = this.#links.broken(name);
-    if (why !== null) this.#error(name, "INVALID_CONFIG", why);
+    if (why !== null) this.#error(name, "invalid-config", why);
     // A line on demand that stands by would dial.
     if (this.#place(name) === null) this.#links.up(name);
     if (this.#place(name) !== null) this.#up(name, keep);
@@ -223,7 +224,7 @@ export class Netifd {
   #failed(name: string): void {
     const s = this.#status(name);
     const error = s?.error ?? null;
-    if (error) this.#error(name, error.code.toUpperCase().replaceAll("-", "_"), error.text);
+    if (error) this.#error(name, error.code, error.text);
     // The interface stays pending, whatever the error: down, netifd would take it for one that nobody wants any more. A call that
     // was idle, without demand, or the last one of dial_attempts, is over because its options say so.
     const over = s?.kind === "nas" && s.role === "dial" && s.standby === null && s.retry_in === null;
@@ -234,8 +235,8 @@ export class Netifd {
     this.#notify({ action: ACTION.blockRestart, interface: name });
     this.#notify({ action: ACTION.setupFailed, interface: name });
   }
-  #error(name: string, code: string, text: string): void {
-    this.#notify({ action: ACTION.error, error: [code, text], interface: name });
+  #error(name: string, code: FailureCode, text: string): void {
+    this.#notify({ action: ACTION.error, error: [code.toUpperCase().replaceAll("-", "_"), text], interface: name });
   }
   /** Secrets are unknown to netifd, so it does not see when one changes. */
   #changed(name: string): void {
@@ -248,7 +249,7 @@ export class Netifd {
   }
   #start(name: string): void {
     const why = this.#links.broken(name);
-    if (why !== null) this.#error(name, "INVALID_CONFIG", why);
+    if (why !== null) this.#error(name, "invalid-config", why);
     else if ((this.#status(name)?.state ?? "down") === "down" && this.#place(name) === null) this.#links.up(name);
   }
 

@@ -74,7 +74,7 @@ export class IpcpOptions implements OptionPolicy {
     const w = this.#wants;
     if (w.role === "server") return { local: w.local, remote: w.remote, dns: w.dns, wins: w.wins };
     const local = this.#ours.get(IPCP_OPTION.address) ?? w.local ?? NONE;
-    if (local === NONE) return failure("no-address", "the server gives no IP address");
+    if (local === NONE) return failure("no-address", "the server gives no IP address", false);
     return {
       local, remote: this.#remote,
       dns: this.#servers(IPCP_OPTION.dns1, IPCP_OPTION.dns2), wins: this.#servers(IPCP_OPTION.nbns1, IPCP_OPTION.nbns2),
@@ -106,7 +106,7 @@ export class IpcpOptions implements OptionPolicy {
         return null;
       }
       if (++this.#addressNaks < MAX_ADDRESS_NAKS) return null; // ask again
-      if (w.local === null) return failure("no-address", `the server offers ${address}, which is no host's address`);
+      if (w.local === null) return failure("no-address", `the server offers ${address}, which is no host's address`, false);
       return failure("no-address", `the peer insists that this side has address ${address}, the configuration says ${w.local}`, true);
     }
     // A hint at something we did not ask for changes nothing.
@@ -141,7 +141,7 @@ export class IpcpOptions implements OptionPolicy {
       if (data.length === 4 && address === w.remote) return ACK;
       if (!lastChance) return nak(bytes(w.remote));
       const text = `the peer insists on address ${address} instead of its own, ${w.remote}`;
-      return { is: "fail", why: failure("ipcp-failed", text) };
+      return { is: "fail", why: failure("ipcp-failed", text, false) };
     }
     if (w.remote !== null && address !== w.remote) return lastChance ? REJECT : nak(bytes(w.remote));
     // A server that wants its address from us finds none here; it lives without (remote stays 0.0.0.0).

@@ -174,7 +174,7 @@ export class LcpOptions implements OptionPolicy {
     const next = this.#untried.splice(at, 1)[0];
     if (next === undefined) {
       const all = this.#wants.requires.map(methodTitle).join(", ");
-      return failure("no-common-auth", `the peer authenticates itself with ${authTitle(theirs)} only, this side asks for ${all}`, true);
+      return failure("no-common-auth", `the peer authenticates itself with ${authTitle(theirs)} only, this side asks for ${all}`);
     }
     this.#ours.auth = next;
     return null;
@@ -232,7 +232,7 @@ export class LcpOptions implements OptionPolicy {
     }
     const advice = wanted === "pap" && this.#wants.papAdvice !== undefined ? `: ${this.#wants.papAdvice}` : "";
     this.#turnedDown = `the peer asks for ${authTitle(data)} and nothing else, this side answers to ${answers.map(methodTitle).join(", ")}${advice}`;
-    if (lastChance) return { is: "fail", why: failure("no-common-auth", this.#turnedDown, true) };
+    if (lastChance) return { is: "fail", why: failure("no-common-auth", this.#turnedDown) };
     this.#refused(authTitle(data));
     return nak(methodOption(best));
   }

@@ -93,7 +93,7 @@ export class Network<O> {
       n.#coding?.setHeaders(null, null);
       n.#on.down(n.#owner);
     },
-    finished: (n) => n.#on.failed(n.#owner, failure("ipcp-failed", `IPCP ended${said(n.#ipcpSaid)}`)),
+    finished: (n) => n.#on.failed(n.#owner, failure("ipcp-failed", `IPCP ended${said(n.#ipcpSaid)}`, false)),
     failed: (n, why) => n.#on.failed(n.#owner, why),
     terminated: (n, text) => {
       n.#ipcpSaid = text;
@@ -123,7 +123,7 @@ export class Network<O> {
     },
     down: (n) => n.#uncompressed(),
     finished: (n) => {
-      if (n.#encrypted) n.#on.failed(n.#owner, failure("no-encryption", "the peer ended encryption (CCP)"));
+      if (n.#encrypted) n.#on.failed(n.#owner, failure("no-encryption", "the peer ended encryption (CCP)", false));
     },
     failed: (n, why) => {
       if (n.#encrypted) return n.#on.failed(n.#owner, why);
@@ -217,7 +217,7 @@ export class Network<O> {
   /** What the peer sends compressed cannot be read: it is to begin anew, and is asked until it does (RFC 1979 §2). */
   askReset(): void {
     if (!this.#ccp?.protocol.opened || !this.#coding?.waiting) return;
-    if (!this.#coding.resettable) return this.#on.failed(this.#owner, failure("no-encryption", "what the peer sends cannot be decrypted (MPPE)"));
+    if (!this.#coding.resettable) return this.#on.failed(this.#owner, failure("no-encryption", "what the peer sends cannot be decrypted (MPPE)", false));
     this.#resetId = this.#ccp.protocol.send(CCP_CODE.resetRequest, new Uint8Array(0));
     this.#resetTimer?.arm(RESET_MS);
   }

@@ -324,13 +324,13 @@ export class PppSession {
     const words = this.#peerWords;
     if (words === null) return null;
     const { turnedDown } = this.#lcp.options;
-    if (turnedDown !== "" && this.#phase === "establish") return failure("no-common-auth", turnedDown, true);
+    if (turnedDown !== "" && this.#phase === "establish") return failure("no-common-auth", turnedDown);
     const during = this.#phase === "authenticate" ? " during authentication" : "";
     return failure("peer-terminated", `the peer ended the PPP session${during}${said(words)}`);
   }
   #noLcp(): Failure {
     const { turnedDown } = this.#lcp.options;
-    if (turnedDown !== "") return failure("no-common-auth", turnedDown, true);
+    if (turnedDown !== "") return failure("no-common-auth", turnedDown);
     return failure("lcp-timeout", "the peer does not answer LCP Configure-Requests");
   }
   #deadlinePassed(): void {
@@ -343,8 +343,8 @@ export class PppSession {
         this.#fail(failure("auth-timeout", `authentication did not end within ${s} s`));
         return;
       case "network":
-        if (this.#net.missing === "CCP") this.#fail(failure("no-encryption", `MPPE came to no agreement within ${s} s`));
-        else this.#fail(failure("ipcp-failed", `IPCP came to no agreement within ${s} s`));
+        if (this.#net.missing === "CCP") this.#fail(failure("no-encryption", `MPPE came to no agreement within ${s} s`, false));
+        else this.#fail(failure("ipcp-failed", `IPCP came to no agreement within ${s} s`, false));
         return;
       default:
     }
@@ -400,7 +400,7 @@ export class PppSession {
     const { user } = this.#auth;
     if (this.#admitted) {
       if (this.#admitted.user === user) return this.#admitted.wants;
-      return failure("auth-failed", `user "${printable(user)}" tried to take over a session of another user`, true);
+      return failure("auth-failed", `user "${printable(user)}" tried to take over a session of another user`);
     }
     const a = this.#owner.admit(user, this.#auth.peerMethod ?? "none");
     if ("code" in a) return a;
@@ -426,7 +426,7 @@ export class PppSession {
       return;
     }
     if ((protocol === PROTOCOL.pap || protocol === PROTOCOL.chap || protocol === PROTOCOL.eap) && this.#phase === "authenticate") {
-      this.#fail(failure("auth-refused", `the peer rejects ${protocolName(protocol)} after it agreed on it`));
+      this.#fail(failure("auth-refused", `the peer rejects ${protocolName(protocol)} after it agreed on it`, false));
       return;
     }
     if (protocol === PROTOCOL.lqr) this.#quality?.stop();

@@ -1,5 +1,3 @@
-import type { Failure } from "../core/errors.ts";
+import { failuresOf } from "../core/failures.ts";
 
-export function failure(code: string, text: string, lasting = false): Failure {
-  return lasting ? { layer: "ppp", code, text, lasting } : { layer: "ppp", code, text };
-}
+export const failure = failuresOf("ppp");

@@ -40,7 +40,7 @@ function run(bytes: Uint8Array): void {
   if (phase.locked) assert.deepEqual([side.ups.length, side.admitted.length], [0, 0], "in without a password");
   assert.ok(peer.seen.length <= 60 + 12 * frames, "answers out of proportion");
   assert.ok(side.events.length <= 60 + 2 * frames, "log flood");
-  side.session.stop({ layer: "ppp", code: "admin", text: "" });
+  side.session.stop({ layer: "config", code: "stopped", text: "" });
   clock.advance(120_000);
   assert.deepEqual([side.downs.length, clock.pending()], [1, []]);
 }

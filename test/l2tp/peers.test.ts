@@ -20,7 +20,7 @@ import { config, Pair, remote, Side } from "./pair.ts";
 const bytes = (s: string): Uint8Array => unhex(s.replace(/\s/g, "")) ?? assert.fail("hex");
 const GOLD = Secret.of("gold-secret");
 const CALL = { mru: 1400, sequencing: false };
-const LOST = { layer: "ike", code: "gone", text: "the SA is gone" } as const;
+const LOST = { layer: "ike", code: "expired", text: "the SA is gone" } as const;
 const UNKNOWN = bytes("8006 0009 0063");
 const HELLO_BODY = encodeMessage("HELLO", {});
 
@@ -242,7 +242,7 @@ describe("calls that go wrong", () => {
     h.side.endpoint.dropFlow(2, LOST);
     assert.equal(h.side.endpoint.size, 1);
     h.side.endpoint.dropFlow(1, LOST);
-    assert.deepEqual(h.side.said.slice(1).map((s) => s.split(":")[0]), ["call down gone", "down gone"]);
+    assert.deepEqual(h.side.said.slice(1).map((s) => s.split(":")[0]), ["call down expired", "down expired"]);
     h.clock.advance(100_000);
     assert.deepEqual([h.said(), h.side.endpoint.size, h.clock.pending()], [[], 0, []]);
   });

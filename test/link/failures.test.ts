@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { type Failure, type FailureCode, failureCodes } from "../../src/core/failures.ts";
 import { Failures } from "../../src/link/failures.ts";
 
-const why = (code: string, text = code): { layer: "ike"; code: string; text: string } => ({ layer: "ike", code, text });
+const why = (code: FailureCode, text: string = code): Failure => ({ layer: "ike", code, text });
 
 test("the last failure of each peer and code, how often, and the latest first", () => {
   let now = 0;
@@ -21,7 +22,7 @@ test("bounded: a flood with foreign addresses touches nothing that a peer caused
   const f = new Failures(() => 0);
   for (let i = 0; i < 8; i++) f.note(`10.0.${i}.1`, why("psk-mismatch"));
   for (let i = 0; i < 5000; i++) f.note(`198.51.${i >> 8}.${i & 255}`, why("no-proposal", "x".repeat(5000)), false);
-  for (let i = 0; i < 100; i++) f.note("203.0.113.9", why(`code-${i}`));
+  for (let i = 0; i < 100; i++) f.note("203.0.113.9", why(failureCodes()[i] as FailureCode));
   for (let i = 0; i < 100; i++) f.note(`203.0.113.${i}`, why("psk-mismatch"));
   const list = f.list();
   assert.ok(list.length <= 48);

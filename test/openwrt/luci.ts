@@ -115,7 +115,7 @@ export function loadProtocol(): { protocol: Protocol; nasdial: Protocol; errors:
     registerErrorCode: (code: string, text: string): void => void errors.set(code, text),
     registerProtocol: (name: string, p: Protocol): unknown => protocols.set(name, p) && p,
   };
-  load(`${PROTO}/protocol/l2tpsec.js`, { network, "l2tpsec.options": loadOptions(), "l2tpsec.forms": loadForms() });
+  load(`${PROTO}/protocol/l2tpsec.js`, { network, "l2tpsec.errors": load(`${PROTO}/l2tpsec/errors.js`, { baseclass }), "l2tpsec.options": loadOptions(), "l2tpsec.forms": loadForms() });
   const [protocol, nasdial] = [protocols.get("l2tpsec"), protocols.get("nasdial")];
   if (!protocol || !nasdial) throw new Error("a protocol is not registered");
   return { protocol, nasdial, errors, virtual };

@@ -430,11 +430,11 @@ describe("LCP negotiation", () => {
   test("a lower layer that goes after a Terminate-Request does not hide who ended the session", () => {
     const { side, peer } = up();
     peer.say(lcp, CODE.terminateRequest, 1, utf8("idle"));
-    side.session.lowerDown({ layer: "l2tp", code: "cdn", text: "call ended" });
+    side.session.lowerDown({ layer: "l2tp", code: "call-refused", text: "call ended" });
     assert.deepEqual(side.downs.map((d) => [d.code, d.text]), [["peer-terminated", 'the peer ended the PPP session: "idle"']]);
     const early = open();
     early.peer.say(lcp, CODE.terminateRequest, 1, utf8("busy"));
-    early.side.session.lowerDown({ layer: "l2tp", code: "cdn", text: "call ended" });
+    early.side.session.lowerDown({ layer: "l2tp", code: "call-refused", text: "call ended" });
     assert.match(early.side.downs[0]?.text ?? "", /busy/);
   });
   test("a method that we turn down in a renegotiation is what the failure names", () => {
@@ -641,7 +641,7 @@ describe("any frames at any phase", () => {
       assert.deepEqual([side.ups.length, side.admitted.length], [0, 0]);
       assert.ok(peer.seen.length < 200 + 60 * steps.length);
       assert.ok(side.events.length < 40 + steps.length);
-      side.session.stop({ layer: "ppp", code: "admin", text: "" });
+      side.session.stop({ layer: "config", code: "stopped", text: "" });
       clock.advance(120_000);
       assert.deepEqual([side.downs.length, clock.pending()], [1, []]);
     }), { numRuns: 1500 });
@@ -656,7 +656,7 @@ describe("any frames at any phase", () => {
   test("an owner may stop the session from inside every callback", () => {
     for (const where of ["onPhase", "onUp", "admit"] as const) {
       const clock = new VirtualClock();
-      const why = { layer: "ppp", code: "admin", text: "" } as const;
+      const why = { layer: "config", code: "stopped", text: "" } as const;
       let side: Side | null = null;
       const assigned = { local: "10.0.0.1", remote: "10.0.0.2", dns: [], wins: [] };
       side = new Side(clock, SERVER, {
@@ -673,7 +673,7 @@ describe("any frames at any phase", () => {
       other.session.start();
       side.session.start();
       clock.advance(60_000);
-      assert.deepEqual(side.downs.map((d) => d.code), ["admin"], where);
+      assert.deepEqual(side.downs.map((d) => d.code), ["stopped"], where);
       assert.equal(other.downs.length, where === "onUp" ? 0 : 1, where);
     }
   });

@@ -57,7 +57,7 @@ describe("two of ours", () => {
     assert.deepEqual([c.told.length, s.told.length, c.side.ups.length], [1, 1, 1]);
     assert.deepEqual([c.told[0]?.local, c.told[0]?.remote], [s.told[0]?.remote, s.told[0]?.local]);
     assert.equal((c.told[0]?.local[0] as number) & 2, 0, "not unique in the world");
-    s.side.session.stop({ layer: "ppp", code: "x", text: "x" });
+    s.side.session.stop({ layer: "config", code: "stopped", text: "x" });
     await clock.advance(5000);
     assert.equal(c.side.downs.length, 1);
   });

@@ -383,7 +383,7 @@ describe("sessions that insist on encryption", () => {
       for (const [side, line] of [[a, lines[0]], [b, lines[1]]] as const) {
         if (side.session.status().ipcp === "opened" && side.downs.length === 0) assert.ok([0, PROTOCOL.compressed].includes(line.transmit(PACKET)));
       }
-      for (const side of [a, b]) side.session.stop({ layer: "ppp", code: "admin", text: "" });
+      for (const side of [a, b]) side.session.stop({ layer: "config", code: "stopped", text: "" });
       clock.advance(30_000);
       assert.deepEqual([a.downs.length, b.downs.length, clock.pending()], [1, 1, []]);
     }), { numRuns: 40 });

@@ -164,7 +164,7 @@ describe("in a session", () => {
     const cut = side.session.drops()["ppp.malformed"] ?? 0;
     for (let n = 0; n < 48; n++) say(side.channel, theirs(1, 1).subarray(0, n));
     assert.equal(side.session.drops()["ppp.malformed"], cut + 48);
-    side.session.stop({ layer: "ppp", code: "admin", text: "" });
+    side.session.stop({ layer: "config", code: "stopped", text: "" });
     clock.advance(20_000);
     assert.deepEqual(clock.pending(), []);
   });

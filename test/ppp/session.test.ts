@@ -77,12 +77,12 @@ describe("two sessions on one wire", () => {
   test("stop: Terminate-Request, its acknowledgement, then down on both sides with the reason", () => {
     const { clock, c, s } = pair();
     clock.advance(500);
-    c.session.stop({ layer: "ppp", code: "admin", text: "stopped by hand" });
+    c.session.stop({ layer: "config", code: "stopped", text: "stopped by hand" });
     clock.advance(10);
-    assert.equal(c.downs[0]?.code, "admin");
+    assert.equal(c.downs[0]?.code, "stopped");
     clock.advance(3100);
     assert.equal(s.downs[0]?.code, "peer-terminated");
-    assert.match(s.downs[0]?.text ?? "", /admin/);
+    assert.match(s.downs[0]?.text ?? "", /stopped/);
     assert.deepEqual([c.downs.length, s.downs.length, clock.pending()], [1, 1, []]);
   });
   test("lower layer down: at once, without a packet", () => {
@@ -90,9 +90,9 @@ describe("two sessions on one wire", () => {
     clock.advance(500);
     let sent = 0;
     c.channel.out = () => void sent++;
-    c.session.lowerDown({ layer: "l2tp", code: "cdn", text: "call ended" });
+    c.session.lowerDown({ layer: "l2tp", code: "call-refused", text: "call ended" });
     clock.advance(60_000);
-    assert.deepEqual([c.downs.map((d) => d.code), sent, clock.pending()], [["cdn"], 0, []]);
+    assert.deepEqual([c.downs.map((d) => d.code), sent, clock.pending()], [["call-refused"], 0, []]);
   });
   test("echo: a peer that goes dark is noticed after the configured number, data keeps the link alive", () => {
     const { clock, c, s } = pair({ echo: { failures: 3, intervalSeconds: 10 } });
@@ -175,7 +175,7 @@ describe("two sessions on one wire", () => {
         assert.equal(s.downs.length, 1, JSON.stringify([c.downs, s.session.status()]));
       }
       for (const side of [c, s]) {
-        side.session.stop({ layer: "ppp", code: "admin", text: "" });
+        side.session.stop({ layer: "config", code: "stopped", text: "" });
       }
       clock.advance(30_000);
       assert.deepEqual([c.downs.length, s.downs.length, clock.pending()], [1, 1, []]);

@@ -278,7 +278,7 @@ export class MainMode {
     this.#remote = remote;
     const want = this.#start.policy.remoteId;
     if (want && !sameId(want, peer.id)) {
-      this.#end(failure("id-mismatch", `${this.#peer()} identifies itself as ${quote(peer.id.text)}, but ${quote(want.text)} is configured`, true));
+      this.#end(failure("id-mismatch", `${this.#peer()} identifies itself as ${quote(peer.id.text)}, but ${quote(want.text)} is configured`));
       return;
     }
     if (peerRole === "initiator") {

@@ -5,7 +5,8 @@
 // The responder receives under the new SA from message 2 on, the initiator sends under it from message 3 on: nothing is lost.
 import type { Timer } from "../../core/clock.ts";
 import { Reader } from "../../core/bytes.ts";
-import { DecodeError, type Failure, SystemError } from "../../core/errors.ts";
+import { DecodeError, SystemError } from "../../core/errors.ts";
+import { type Failure, failureOf } from "../../core/failures.ts";
 import { faultEvent } from "../../core/fault.ts";
 import { giveBack } from "../../core/give-back.ts";
 import { sameBytes } from "../../core/text.ts";
@@ -415,7 +416,7 @@ function readSpi(b: Uint8Array): number {
 }
 function planeFailure(e: unknown): Failure {
   if (!(e instanceof SystemError)) throw e;
-  return { layer: "system", code: "plane", text: `the data plane refuses the SA: ${e.message}` };
+  return failureOf("system", "plane", `the data plane refuses the SA: ${e.message}`);
 }
 /** RFC 2407 §4.6.3.1: the responder's own limits, where they are shorter than ours. */
 function responderLifetime(c: Chain): { seconds: number | null; kilobytes: number | null } {

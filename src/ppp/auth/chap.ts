@@ -134,7 +134,7 @@ export class ChapAuthenticatee implements AuthSide {
     }
     if (this.#isOurs(challenge)) {
       this.stop();
-      this.#on.failed(failure("auth-reflected", "the peer asks with this process's own challenge", true));
+      this.#on.failed(failure("auth-reflected", "the peer asks with this process's own challenge"));
       return;
     }
     if (this.#algorithm === "mschapv2" && challenge.length !== CHALLENGE_SIZE) {
@@ -186,7 +186,7 @@ export class ChapAuthenticatee implements AuthSide {
     if (this.#algorithm === "mschapv2" && !provesItself(message, this.#proof)) {
       this.stop();
       const text = `the server accepts user "${this.#user}" but does not prove that it knows the password (MS-CHAPv2)`;
-      this.#on.failed(failure("server-not-authentic", text, true));
+      this.#on.failed(failure("server-not-authentic", text));
       return;
     }
     this.#state = "done";
@@ -199,7 +199,7 @@ export class ChapAuthenticatee implements AuthSide {
       return;
     }
     const text = `the server refuses user "${this.#user}" with CHAP-MD5${said(printable(message))}`;
-    this.#on.failed(failure("auth-failed", text, true));
+    this.#on.failed(failure("auth-failed", text));
   }
 }
 
@@ -283,7 +283,7 @@ export class ChapAuthenticator implements AuthSide {
     }
     const text = `user "${printable(user)}" is unknown or gave a wrong password (${methodTitle(this.#algorithm)})`;
     this.#on.wrong(user);
-    this.#on.failed(user, failure("auth-failed", text, true));
+    this.#on.failed(user, failure("auth-failed", text));
   }
   #refusal(): Uint8Array {
     switch (this.#algorithm) {

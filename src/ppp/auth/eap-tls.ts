@@ -109,8 +109,8 @@ export class EapTls {
     this.stop();
     const { ca, cert, key, serverName } = this.#credentials;
     const tls = key.use((bytes) => this.#clients?.tlsClient({ ca, cert, key: bytes, serverName }) ?? null);
-    if (tls === null) return { failed: failure("no-tls", "EAP-TLS needs libssl (libssl.so.3), which this machine has not: install OpenSSL's library", true) };
-    if (typeof tls === "string") return { failed: failure("bad-certificate", `EAP-TLS cannot begin: eap_${printable(tls)}`, true) };
+    if (tls === null) return { failed: failure("no-tls", "EAP-TLS needs libssl (libssl.so.3), which this machine has not: install OpenSSL's library") };
+    if (typeof tls === "string") return { failed: failure("bad-certificate", `EAP-TLS cannot begin: eap_${printable(tls)}`) };
     this.#tls = tls;
     return this.#step(tls, NOTHING);
   }
@@ -150,10 +150,10 @@ export class EapTls {
 function refusal(state: TlsState, words: string): Failure | null {
   switch (state) {
     case "distrust":
-      return failure("server-certificate", `the server's certificate is not accepted (EAP-TLS): ${words}; look at eap_ca, eap_server_name and the clock`, true);
+      return failure("server-certificate", `the server's certificate is not accepted (EAP-TLS): ${words}; look at eap_ca, eap_server_name and the clock`);
     case "alert":
       return /certificate|unknown ca|access denied/i.test(words)
-        ? failure("client-certificate", `the server refuses this side's certificate (EAP-TLS): ${words}`, true)
+        ? failure("client-certificate", `the server refuses this side's certificate (EAP-TLS): ${words}`)
         : failure("tls-failed", `the server ends the TLS handshake (EAP-TLS): ${words}`);
     case "broken":
       return failure("tls-failed", `the TLS handshake fails (EAP-TLS): ${words}`);

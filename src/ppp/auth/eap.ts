@@ -130,7 +130,7 @@ export class EapAuthenticatee implements AuthSide {
         return;
       case EAP_CODE.failure: {
         if (this.#state === "done") return this.#on.odd("stale-answer");
-        const why = this.#refused ?? failure("auth-failed", `the server refuses user "${this.#user}" (EAP)`, true);
+        const why = this.#refused ?? failure("auth-failed", `the server refuses user "${this.#user}" (EAP)`);
         this.stop();
         this.#on.failed(why);
         return;
@@ -142,7 +142,7 @@ export class EapAuthenticatee implements AuthSide {
     // RFC 3748 §4.2: a Success before the method came to its end is no proof of anything.
     if (this.#tls?.unconfirmed) { // RFC 9190 §2.5; pppd 2.4.9 to 2.5.3 is such a server
       this.stop();
-      return this.#on.failed(failure("server-not-authentic", "the server ends TLS 1.3 without the word that RFC 9190 asks for: limit it to TLS 1.2, or renew it (EAP-TLS)", true));
+      return this.#on.failed(failure("server-not-authentic", "the server ends TLS 1.3 without the word that RFC 9190 asks for: limit it to TLS 1.2, or renew it (EAP-TLS)"));
     }
     if (this.#state !== "proved") {
       this.#on.odd("stale-answer");
@@ -212,7 +212,7 @@ export class EapAuthenticatee implements AuthSide {
   #reflected(challenge: Uint8Array): boolean {
     if (!this.#isOurs(challenge)) return false;
     this.stop();
-    this.#on.failed(failure("auth-reflected", "the peer asks with this process's own challenge", true));
+    this.#on.failed(failure("auth-reflected", "the peer asks with this process's own challenge"));
     return true;
   }
   #md5(id: number, data: Uint8Array): Uint8Array | null {
@@ -236,7 +236,7 @@ export class EapAuthenticatee implements AuthSide {
         if (this.#proof === null || !provesItself(p.data, this.#proof)) {
           this.stop();
           const text = `the server accepts user "${this.#user}" but does not prove that it knows the password (EAP-MSCHAPv2)`;
-          this.#on.failed(failure("server-not-authentic", text, true));
+          this.#on.failed(failure("server-not-authentic", text));
           return null;
         }
         this.#state = "proved";
@@ -362,7 +362,7 @@ export class EapAuthenticator implements AuthSide {
     const named = wanted.length === 0 || this.#untried.some((m) => wanted.includes(TYPE_OF[m]));
     const method = named ? this.#untried.splice(at, 1)[0] : undefined;
     if (method === undefined) {
-      this.#finish(false, failure("no-common-auth", `user "${printable(this.#user)}" has no EAP method in common with this side (${this.#methods.map((m) => (m === "md5" ? "MD5" : "MS-CHAPv2")).join(", ")})`, true));
+      this.#finish(false, failure("no-common-auth", `user "${printable(this.#user)}" has no EAP method in common with this side (${this.#methods.map((m) => (m === "md5" ? "MD5" : "MS-CHAPv2")).join(", ")})`));
       return;
     }
     this.#challenges.settle(this.#challenge);
@@ -418,7 +418,7 @@ export class EapAuthenticator implements AuthSide {
   }
   #conclude(ok: boolean, title: string): void {
     const text = `user "${printable(this.#user)}" is unknown or gave a wrong password (${title})`;
-    this.#finish(ok, failure("auth-failed", text, true));
+    this.#finish(ok, failure("auth-failed", text));
   }
   #finish(ok: boolean, why: ReturnType<typeof failure>): void {
     this.#stage = { is: "over" };

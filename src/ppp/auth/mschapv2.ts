@@ -1,6 +1,6 @@
 // Computations and message texts of MS-CHAP, v2 (RFC 2759 §5, §6, §8) and v1 (RFC 2433). The exchange itself is CHAP's (chap.ts).
 import { concat, fromUtf8, hex, sameBytes, unhex, utf16le, utf8 } from "../../core/text.ts";
-import type { Failure } from "../../core/errors.ts";
+import type { Failure, FixedCode } from "../../core/failures.ts";
 import { Secret } from "../../core/secret.ts";
 import { printable, said } from "../../core/words.ts";
 import type { Crypto } from "../../ports/ports.ts";
@@ -95,18 +95,17 @@ export function failureMessageV1(freshChallenge: Uint8Array): Uint8Array {
 }
 
 interface Reason {
-  readonly code: string;
+  readonly code: FixedCode<"ppp">;
   readonly words: string;
-  readonly lasting: boolean;
 }
 // RFC 2759 §6
 const REASONS: ReadonlyMap<number, Reason> = new Map([
-  [646, { code: "restricted-hours", words: "this user may not log in at this hour", lasting: false }],
-  [647, { code: "account-disabled", words: "the account is disabled", lasting: true }],
-  [648, { code: "password-expired", words: "the password has expired and must be changed at the server first", lasting: true }],
-  [649, { code: "no-dialin-permission", words: "this user has no dial-in permission", lasting: true }],
-  [691, { code: "auth-failed", words: "wrong user name or password", lasting: true }],
-  [709, { code: "password-change-failed", words: "the server could not change the password", lasting: true }],
+  [646, { code: "restricted-hours", words: "this user may not log in at this hour" }],
+  [647, { code: "account-disabled", words: "the account is disabled" }],
+  [648, { code: "password-expired", words: "the password has expired and must be changed at the server first" }],
+  [649, { code: "no-dialin-permission", words: "this user has no dial-in permission" }],
+  [691, { code: "auth-failed", words: "wrong user name or password" }],
+  [709, { code: "password-change-failed", words: "the server could not change the password" }],
 ]);
 
 export interface Refusal {
@@ -143,5 +142,5 @@ export function refusalInWords(user: string, message: Uint8Array, method = "MS-C
   const reason = REASONS.get(r.error);
   const why = reason?.words ?? (r.error === 0 ? "no reason given" : `error ${r.error}`);
   const text = `the server refuses user "${user}" with ${method}: ${why}${r.error === 0 ? "" : ` (E=${r.error})`}${said(r.message)}`;
-  return failure(reason?.code ?? "auth-failed", text, reason?.lasting ?? true);
+  return failure(reason?.code ?? "auth-failed", text);
 }

@@ -77,7 +77,7 @@ export class PapAuthenticatee implements AuthSide {
     const tooLong = user.length > 255 || this.#password.use((p) => p.length > 255);
     if (tooLong) {
       this.stop();
-      this.#on.failed(failure("auth-failed", "user name or password is longer than PAP can carry (255 bytes)", true));
+      this.#on.failed(failure("auth-failed", "user name or password is longer than PAP can carry (255 bytes)"));
       return;
     }
     this.#id = (this.#id + 1) & 0xff; // RFC 1334 §2.2.1: a new one each time
@@ -100,7 +100,7 @@ export class PapAuthenticatee implements AuthSide {
       this.#on.done();
       return;
     }
-    this.#on.failed(failure("auth-failed", `the server refuses user "${this.#user}" with PAP${said(message)}`, true));
+    this.#on.failed(failure("auth-failed", `the server refuses user "${this.#user}" with PAP${said(message)}`));
   }
 }
 
@@ -162,7 +162,7 @@ export class PapAuthenticator implements AuthSide {
       this.#timer.disarm();
     }
     this.#reply(PAP_CODE.nak, p.id, "Access denied");
-    if (last) this.#on.failed(name, failure("auth-failed", `user "${user}" gave ${MAX_ATTEMPTS} wrong passwords (PAP)`, true));
+    if (last) this.#on.failed(name, failure("auth-failed", `user "${user}" gave ${MAX_ATTEMPTS} wrong passwords (PAP)`));
   }
   /** Digests are compared, so that neither time nor length tells anything about the secret or the user's existence. */
   #verify(user: string, password: Uint8Array): boolean {
