@@ -154,8 +154,9 @@ for (const [name, words] of SHELLS) {
 
 test("LuCI has words for what the handler and the daemon say to netifd", () => {
   const { errors } = loadProtocol();
-  const said = [...readFileSync(HANDLER, "utf8").matchAll(/proto_notify_error "\$1" (\w+)/g), ...readFileSync("src/openwrt/netifd.ts", "utf8").matchAll(/#error\(name, "(\w+)"/g)];
-  assert.deepEqual([...new Set(said.map((m) => m[1]))].sort(), ["INVALID_CONFIG", "NO_DAEMON"]);
-  for (const m of said) assert.ok(errors.has(m[1] ?? ""), m[1]);
+  const all = (file: string, what: RegExp): string[] => [...readFileSync(file, "utf8").matchAll(what)].map((m) => m[1] ?? "");
+  const said = [...all(HANDLER, /proto_notify_error "\$1" (\w+)/g), ...all("src/openwrt/netifd.ts", /#error\(name, "([\w-]+)"/g)];
+  assert.deepEqual([...new Set(said)].sort(), ["NO_DAEMON", "invalid-config"]);
+  for (const code of said) assert.ok(errors.has(code.toUpperCase().replaceAll("-", "_")), code);
   assert.ok(readdirSync(FILES).length > 0);
 });
