@@ -21,6 +21,8 @@ import type { Stage, Status } from "./link/status.ts";
 const DOCTOR_MS = 60_000;
 /** Links end within 1.5 s each; what does not is left behind, for the plane to clear away. */
 const STOP_MS = 1900;
+/** Goodbyes to thousands of peers take no longer: the rest is for what must not stay behind. */
+const GOODBYE_MS = 1500;
 const AGAIN_MS = 10_000;
 
 export class Daemon implements DaemonApi {
@@ -132,12 +134,13 @@ export class Daemon implements DaemonApi {
     this.#stopping = true;
     const told = (e: unknown): void => this.#hub.emit(faultEvent("", "the end of the daemon", e));
     contain(() => this.#hub.emit({ kind: "daemon.stopping", link: "", why }), told);
+    const until = this.#deps.clock.now() + GOODBYE_MS;
     const left = new Set<string>([...this.#clients.keys(), ...this.#servers.keys()]);
     const end = (): void => {
       if (left.size > 0 || over) return;
       over = true;
       guard.disarm();
-      allOf(told, () => this.#ike()?.close(), () => void giveBack(() => this.#deps.plane.close(), told).then(done).catch(told));
+      allOf(told, () => this.#ike()?.close(until), () => void giveBack(() => this.#deps.plane.close(), told).then(done).catch(told));
     };
     let over = false;
     const guard = this.#deps.clock.timer("daemon stop", () => {
@@ -146,10 +149,14 @@ export class Daemon implements DaemonApi {
     });
     guard.arm(STOP_MS);
     const links = [...this.#clients, ...this.#servers].map(([name, link]) => ({ name, link }));
-    this.#each(links, ({ name, link }) => link.stop(why, () => {
-      left.delete(name);
-      end();
-    }));
+    this.#each(links, ({ name, link }) => {
+      const gone = (): void => {
+        left.delete(name);
+        end();
+      };
+      if (link instanceof ServerLink) link.stop(why, gone, until);
+      else link.stop(why, gone);
+    });
     end();
   }
 

@@ -101,25 +101,31 @@ export class IkeManager {
     }
     return c;
   }
-  /** Answers peers; closing it closes its connections. */
-  addResponder(cfg: IkeResponderConfig, owner: IkeOwner): { close(): void } {
+  /** Answers peers; closing it closes its connections, with deletes to the peers. `until`: as of close(). */
+  addResponder(cfg: IkeResponderConfig, owner: IkeOwner): { close(until?: number): void } {
     const r: Responder = { cfg, owner };
     this.#responders.add(r);
     return {
-      close: () => {
+      close: (until) => {
         this.#responders.delete(r);
-        for (const c of [...this.#connections.values()]) if (c.policy === cfg) c.contain(() => c.close("server stopped"));
-        for (const s of [...this.#sas.values()]) if (s.policy === cfg) s.contain(() => s.close());
+        this.#closeAll((policy) => policy === cfg, "server stopped", until);
       },
     };
   }
-  /** Deletes to all peers, each sent once, then nothing more is sent or heard. */
-  close(): void {
+  /**
+   * Deletes to all peers, each sent once, then nothing more is sent or heard. `until` (clock time): what of thousands is not closed by
+   * then is left as it is, by a process that ends; such a peer notices by DPD.
+   */
+  close(until?: number): void {
     if (this.#closed) return;
-    for (const c of [...this.#connections.values()]) c.contain(() => c.close("shutting down"));
-    for (const s of [...this.#sas.values()]) s.contain(() => s.close());
+    this.#closeAll(() => true, "shutting down", until);
     this.#responders.clear();
     this.#closed = true;
+  }
+  #closeAll(ours: (policy: IkePolicy) => boolean, why: string, until = Number.POSITIVE_INFINITY): void {
+    const late = (): boolean => this.#env.clock.now() >= until;
+    for (const c of [...this.#connections.values()]) if (ours(c.policy) && !late()) c.contain(() => c.close(why));
+    for (const s of [...this.#sas.values()]) if (ours(s.policy) && !late()) s.contain(() => s.close());
   }
   /** For status: what is being set up, and what stands. */
   sizes(): { readonly connections: number; readonly sas: number; readonly halfOpen: number } {

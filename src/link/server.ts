@@ -54,7 +54,7 @@ export class ServerLink {
   readonly #failures: Failures;
   #ikeDrops: () => Record<string, number> = () => ({});
   #net: ServerInterface | null = null;
-  #closers: (() => void)[] = [];
+  #closers: ((until?: number) => void)[] = [];
   #wanted = false;
   #quiet: (() => void) | null = null; // called when the last tunnel is gone while stopping
 
@@ -124,7 +124,7 @@ export class ServerLink {
   }
   /** Gives back the netdev and whatever listens: IKE deletes go out here, after L2TP has said goodbye. */
   #shut(): Promise<void> {
-    allOf((e) => this.#log(e), ...this.#closers.splice(0));
+    allOf((e) => this.#log(e), ...this.#closers.splice(0).map((close) => () => close()));
     return this.#closeNet();
   }
   #closeNet(): Promise<void> {
@@ -205,7 +205,7 @@ export class ServerLink {
       onRefused: (peer, why, proved) => this.#failures.note(peer, why, proved),
     });
     this.#ikeDrops = () => ike.counters.snapshot();
-    this.#closers.push(() => responder.close());
+    this.#closers.push((until) => responder.close(until));
   }
 
   /** Whether L2TP from `remote` is this server's to answer: from one of its flows, or in the clear where that was asked for. */
@@ -244,7 +244,13 @@ export class ServerLink {
     return s !== null;
   }
 
-  stop(text: string, done: () => void): void {
+  /** `until` (clock time) is for a process that ends: what of thousands of peers has had no goodbye by then gets none. */
+  stop(text: string, done: () => void, until = Number.POSITIVE_INFINITY): void {
+    const now = this.#deps.clock.now();
+    const half = now + (until - now) / 2; // the other half is for IKE's deletes, which end a tunnel too
+    const inTime = (f: () => void) => (): void => {
+      if (this.#deps.clock.now() < half) f();
+    };
     this.#wanted = false;
     this.#reopen.disarm();
     const why: Failure = failure("stopped", text);
@@ -257,17 +263,19 @@ export class ServerLink {
       finished = true;
       guard.disarm();
       this.#quiet = null;
-      allOf((e) => this.#log(e), ...this.#closers.splice(0)); // IKE deletes go out here, after L2TP has said goodbye
+      // IKE deletes go out here, after L2TP has said goodbye
+      allOf((e) => this.#log(e), ...this.#closers.splice(0).map((close) => () => close(until)));
       closed.then(() => allOf((e) => this.#log(e), () => this.#enter("down"), done)).catch((e: unknown) => this.#log(e));
     };
     // A StopCCN ends every call of its tunnel, and PPP with it (RFC 2661 §6.4): one goodbye for each peer.
     allOf(
-      (e) => this.#log(e), () => this.#enter("stopping"), ...[...this.#tunnels].map((t) => () => t.contain(() => t.close(why))), ...[...this.#sessions.all()].map((s) => () => s.end(why)),
+      (e) => this.#log(e), () => this.#enter("stopping"), ...[...this.#tunnels].map((t) => inTime(() => t.contain(() => t.close(why)))),
+      ...[...this.#sessions.all()].map((s) => inTime(() => s.end(why))),
     );
     if (this.#tunnels.size === 0) finish();
     else {
       this.#quiet = finish;
-      guard.arm(CLOSE_MS);
+      guard.arm(Math.max(0, Math.min(CLOSE_MS, half - this.#deps.clock.now())));
     }
   }
 

@@ -444,3 +444,17 @@ test("a server whose ISAKMP SA is gone keeps the child SAs, and asks nobody whet
   assert.equal(x.b.downs.length, 0);
   assert.ok(pass(x.a, x.conn.flow, x.b));
 });
+
+test("a process that ends leaves what it has no time for: a delete for nobody after `until`, for everybody before", async () => {
+  for (const [until, deletes] of [[0, 0], [undefined, 1]] as const) {
+    const { net, a, b } = pair();
+    const responder = b.ike.addResponder(server(), b);
+    a.ike.connect(client(b.address, a.address), a);
+    await net.run(1000);
+    assert.equal(b.ups.length, 1);
+    responder.close(until);
+    b.ike.close(until);
+    await net.run(1000);
+    assert.equal(a.downs.length, deletes);
+  }
+});
