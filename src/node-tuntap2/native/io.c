@@ -55,7 +55,7 @@ const char *tt_ring_check(const struct tt_ring *r, uint32_t n)
 	return NULL;
 }
 
-static int fail(struct tt_err *e, const char *call, int fd)
+int tt_fail(struct tt_err *e, const char *call, int fd)
 {
 	e->no = errno;
 	e->call = call;
@@ -94,12 +94,12 @@ int tt_tun_open(char name[16], bool tap, struct tt_err *e)
 	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0)
-		return fail(e, "open /dev/net/tun", -1);
+		return tt_fail(e, "open /dev/net/tun", -1);
 	memset(&r, 0, sizeof r);
 	r.ifr_flags = (short)((tap ? IFF_TAP : IFF_TUN) | IFF_NO_PI);
 	memcpy(r.ifr_name, name, IFNAMSIZ - 1);
 	if (ioctl(fd, TUNSETIFF, &r) < 0)
-		return fail(e, "TUNSETIFF", fd);
+		return tt_fail(e, "TUNSETIFF", fd);
 	memcpy(name, r.ifr_name, IFNAMSIZ);
 	name[IFNAMSIZ - 1] = 0;
 	return fd;
@@ -130,15 +130,15 @@ int tt_udp_open(const uint8_t *addr, size_t alen, uint16_t port, bool reuse, int
 	int fd = socket(s.any.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
-		return fail(e, "socket", -1);
+		return tt_fail(e, "socket", -1);
 	if (alen == 4 ? on(fd, IPPROTO_IP, IP_PKTINFO)
 		      : on(fd, IPPROTO_IPV6, IPV6_V6ONLY) | on(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO))
-		return fail(e, "setsockopt", fd);
+		return tt_fail(e, "setsockopt", fd);
 	if (reuse && on(fd, SOL_SOCKET, SO_REUSEADDR))
-		return fail(e, "setsockopt", fd);
+		return tt_fail(e, "setsockopt", fd);
 	buffers(fd, buffer);
 	if (bind(fd, &s.any, n) < 0)
-		return fail(e, "bind", fd);
+		return tt_fail(e, "bind", fd);
 	return fd;
 }
 
@@ -148,11 +148,11 @@ int tt_raw_open(int family, int protocol, const uint8_t *addr, size_t alen, stru
 	int fd = socket(family == 4 ? AF_INET : AF_INET6, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
 
 	if (fd < 0)
-		return fail(e, "socket", -1);
+		return tt_fail(e, "socket", -1);
 	if (family == 4 ? on(fd, IPPROTO_IP, IP_PKTINFO) : on(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO))
-		return fail(e, "setsockopt", fd);
+		return tt_fail(e, "setsockopt", fd);
 	if (!all_zero(addr, alen) && bind(fd, &s.any, fill(&s, addr, alen, 0)) < 0)
-		return fail(e, "bind", fd);
+		return tt_fail(e, "bind", fd);
 	return fd;
 }
 
@@ -162,9 +162,9 @@ int tt_netlink_open(int protocol, uint32_t groups, struct tt_err *e)
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
 
 	if (fd < 0)
-		return fail(e, "socket", -1);
+		return tt_fail(e, "socket", -1);
 	if (bind(fd, (struct sockaddr *)&s, sizeof s) < 0)
-		return fail(e, "bind", fd);
+		return tt_fail(e, "bind", fd);
 	return fd;
 }
 
@@ -173,7 +173,7 @@ static int own_address(int fd, union sa *s, struct tt_err *e)
 	socklen_t n = sizeof *s;
 
 	memset(s, 0, sizeof *s);
-	return getsockname(fd, &s->any, &n) < 0 ? fail(e, "getsockname", -1) : 0;
+	return getsockname(fd, &s->any, &n) < 0 ? tt_fail(e, "getsockname", -1) : 0;
 }
 
 static uint16_t port_of(const union sa *s)
@@ -212,7 +212,7 @@ int tt_read_tun(int fd, struct tt_ring *r, struct tt_err *e)
 		if (got <= 0) {
 			if (got == 0 || errno == EAGAIN || n > 0)
 				break;
-			return fail(e, "read", -1);
+			return tt_fail(e, "read", -1);
 		}
 		memset(r->addr + (size_t)n * TT_ADDR, 0, TT_ADDR);
 		place(r, n, TT_HEAD, (uint32_t)got, got > ROOM);
@@ -284,7 +284,7 @@ static int receive(int fd, struct tt_ring *r, uint32_t before, struct mmsghdr *m
 		n = recvmmsg(fd, m, r->slots, MSG_DONTWAIT, NULL);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return errno == EAGAIN ? 0 : fail(e, "recvmmsg", -1);
+		return errno == EAGAIN ? 0 : tt_fail(e, "recvmmsg", -1);
 	if (n > 0 && own_address(fd, &own, e) < 0)
 		return -1;
 	for (int i = 0; i < n; i++) {
@@ -316,7 +316,7 @@ int tt_read_raw(int fd, struct tt_ring *r, struct tt_err *e)
 	int n;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &dlen) < 0)
-		return fail(e, "getsockopt", -1);
+		return tt_fail(e, "getsockopt", -1);
 	n = receive(fd, r, domain == AF_INET ? 20 : 0, m, e);
 	for (int i = 0; i < n; i++) {
 		uint8_t *a = r->addr + (size_t)i * TT_ADDR;
@@ -409,7 +409,7 @@ int tt_write_socket(int fd, const struct tt_ring *r, uint32_t n, uint32_t kind, 
 	int done = 0;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &dlen) < 0)
-		return fail(e, "getsockopt", -1);
+		return tt_fail(e, "getsockopt", -1);
 	for (uint32_t i = 0; i < n; i++) {
 		const uint32_t *meta = r->meta + i * TT_META;
 		const uint8_t *a = r->addr + (size_t)i * TT_ADDR;
@@ -472,16 +472,16 @@ int tt_probe_path(const uint8_t *remote, size_t alen, uint8_t local[16], uint32_
 	int fd = socket(s.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
-		return fail(e, "socket", -1);
+		return tt_fail(e, "socket", -1);
 	if (connect(fd, &s.any, n) < 0)
-		return fail(e, "connect", fd);
+		return tt_fail(e, "connect", fd);
 	if (own_address(fd, &s, e) < 0) {
 		close(fd);
 		return -1;
 	}
 	mlen = sizeof mtu;
 	if (getsockopt(fd, alen == 4 ? IPPROTO_IP : IPPROTO_IPV6, alen == 4 ? IP_MTU : IPV6_MTU, &mtu, &mlen) < 0)
-		return fail(e, "getsockopt", fd);
+		return tt_fail(e, "getsockopt", fd);
 	close(fd);
 	memcpy(local, alen == 4 ? (const void *)&s.in4.sin_addr : (const void *)&s.in6.sin6_addr, alen);
 	*ifindex = ifindex_of(local, alen);
@@ -493,8 +493,8 @@ int tt_no_dumps(struct tt_err *e)
 	struct rlimit none = { 0, 0 };
 
 	if (setrlimit(RLIMIT_CORE, &none) < 0)
-		return fail(e, "setrlimit", -1);
+		return tt_fail(e, "setrlimit", -1);
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		return fail(e, "prctl", -1);
+		return tt_fail(e, "prctl", -1);
 	return 0;
 }

@@ -6,15 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int fail(struct tt_err *e, const char *call, int fd)
-{
-	e->no = errno;
-	e->call = call;
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
-
 /* Whether the name still leads to what is open: its last holder may have removed it between our open and our lock. */
 static bool current(int fd, const char *path)
 {
@@ -29,10 +20,10 @@ int tt_lock_open(const char *prefix, char *path, size_t room, int32_t *holder, s
 
 	*holder = 0;
 	if (stat("/proc/self/ns/net", &ns) < 0)
-		return fail(e, "stat", -1);
+		return tt_fail(e, "stat", -1);
 	if ((size_t)snprintf(path, room, "%s.%llu.lock", prefix, (unsigned long long)ns.st_ino) >= room) {
 		errno = ENAMETOOLONG;
-		return fail(e, "open", -1);
+		return tt_fail(e, "open", -1);
 	}
 	for (int tries = 0; tries < 10; tries++) {
 		/* POSIX's own locks: a child does not inherit them, and the kernel knows whose they are. */
@@ -40,12 +31,12 @@ int tt_lock_open(const char *prefix, char *path, size_t room, int32_t *holder, s
 		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 
 		if (fd < 0)
-			return fail(e, "open", -1);
+			return tt_fail(e, "open", -1);
 		if (fstat(fd, &st) < 0)
-			return fail(e, "fstat", fd);
+			return tt_fail(e, "fstat", fd);
 		if (!S_ISREG(st.st_mode) || st.st_uid != geteuid()) {
 			errno = EPERM;
-			return fail(e, "open", fd);
+			return tt_fail(e, "open", fd);
 		}
 		if (fcntl(fd, F_SETLK, &want) == 0) {
 			if (current(fd, path))
@@ -54,16 +45,16 @@ int tt_lock_open(const char *prefix, char *path, size_t room, int32_t *holder, s
 			continue;
 		}
 		if (errno != EAGAIN && errno != EACCES)
-			return fail(e, "fcntl", fd);
+			return tt_fail(e, "fcntl", fd);
 		if (fcntl(fd, F_GETLK, &want) < 0)
-			return fail(e, "fcntl", fd);
+			return tt_fail(e, "fcntl", fd);
 		close(fd);
 		if (want.l_type == F_UNLCK)
 			continue; /* gone in between */
 		*holder = want.l_pid;
 		errno = EBUSY;
-		return fail(e, "fcntl", -1);
+		return tt_fail(e, "fcntl", -1);
 	}
 	errno = EBUSY;
-	return fail(e, "fcntl", -1);
+	return tt_fail(e, "fcntl", -1);
 }

@@ -53,6 +53,9 @@ struct tt_err {
 	int no;
 	const char *call;
 };
+
+/* Notes errno and the call that failed, closes fd unless it is negative; -1. */
+int tt_fail(struct tt_err *e, const char *call, int fd);
 /* "EADDRINUSE"; "E?" for one that is not in the table. */
 const char *tt_errno_name(int no);
 
