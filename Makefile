@@ -4,7 +4,7 @@ NODE ?= node
 BIN = node_modules/.bin
 PREFIX ?= /usr/local
 
-.PHONY: all demo demo-modem test check build generate bench fuzz mutants install clean setup setup-peers prove lint types unit unit-quickjs cross net rig ipk apk soak
+.PHONY: all demo demo-modem test check build format generate bench fuzz mutants install clean setup setup-peers prove lint types unit unit-quickjs cross net rig ipk apk soak
 all: build
 
 setup:
@@ -30,7 +30,11 @@ types: node_modules/.package-lock.json
 	$(BIN)/tsc --noEmit
 
 lint: node_modules/.package-lock.json
-	$(BIN)/biome lint --config-path=scripts/lint.json --error-on-warnings src test scripts
+	$(BIN)/biome check --config-path=scripts/lint.json --error-on-warnings src test scripts
+
+# The layout that `make lint` asks for.
+format: node_modules/.package-lock.json
+	$(BIN)/biome check --config-path=scripts/lint.json --linter-enabled=false --write src test scripts
 
 unit: build
 	$(NODE) scripts/test.mjs

@@ -1,5 +1,5 @@
-// make apk: the same packages as .apk (version 3, OpenWrt 25.12 and later), by the apk tool itself: APK=/path/to/apk, or apk in
-// PATH. The same sources give the same bytes.
+// make apk: the same packages as .apk (version 3, OpenWrt 25.12 and later), by the apk tool itself: APK=/path/to/apk,
+// or apk in PATH. The same sources give the same bytes.
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -24,7 +24,10 @@ export root="\${IPKG_INSTROOT}"
 export pkgname="${name}"
 ${upgrade ? "export PKG_UPGRADE=1\n" : ""}${what === "postinst" ? "add_group_and_user\ndefault_postinst\n" : "default_prerm\n"}${own.replace(/^#!.*\n/, "")}`;
 
-/** p: name, version, depends, license, maintainer, title, files (path -> {data, mode}); scripts: by apk's names. Returns the bytes. */
+/**
+ * p: name, version, depends, license, maintainer, title, files (path -> {data, mode}); scripts: by apk's names. Returns
+ * the bytes.
+ */
 export function apk(p, arch, scripts, env = process.env) {
   const dir = mkdtempSync(`${tmpdir()}/apk-`);
   const mask = process.umask(0o022);
@@ -36,11 +39,23 @@ export function apk(p, arch, scripts, env = process.env) {
     };
     const files = new Map([...p.files].sort(([a], [b]) => (a < b ? -1 : 1)));
     // What OpenWrt's scripts look services up in.
-    files.set(`lib/apk/packages/${p.name}.list`, { data: `${[...files.keys()].map((f) => `/${f}`).join("\n")}\n`, mode: 0o644 });
+    files.set(`lib/apk/packages/${p.name}.list`, {
+      data: `${[...files.keys()].map((f) => `/${f}`).join("\n")}\n`,
+      mode: 0o644,
+    });
     if (p.conffiles) files.set(`lib/apk/packages/${p.name}.conffiles`, { data: p.conffiles, mode: 0o644 });
     for (const [path, f] of files) put(`${dir}/root/${path}`, f.data, f.mode);
     const args = ["mkpkg"];
-    const info = { name: p.name, version: p.version, description: p.title, arch, license: p.license, maintainer: p.maintainer, origin: p.name, depends: p.depends.join(" ") };
+    const info = {
+      name: p.name,
+      version: p.version,
+      description: p.title,
+      arch,
+      license: p.license,
+      maintainer: p.maintainer,
+      origin: p.name,
+      depends: p.depends.join(" "),
+    };
     for (const [k, v] of Object.entries(info)) args.push("--info", `${k}:${v}`);
     for (const [name, text] of Object.entries(scripts)) {
       put(`${dir}/${name}`, text, 0o755);
@@ -58,10 +73,16 @@ export function apk(p, arch, scripts, env = process.env) {
 
 export function daemonApk(exe, version, env = process.env) {
   const p = { ...daemonPackage(version), files: daemonFiles(exe.data) };
-  return apk(p, exe.arch, {
-    "post-install": standard("postinst", p.name, false, p.postinst), "post-upgrade": standard("postinst", p.name, true, p.postinst),
-    "pre-deinstall": `${p.prerm.replace(/^exit 0\n/m, "")}${standard("prerm", p.name, false, "").replace(/^#!.*\n/, "")}`,
-  }, env);
+  return apk(
+    p,
+    exe.arch,
+    {
+      "post-install": standard("postinst", p.name, false, p.postinst),
+      "post-upgrade": standard("postinst", p.name, true, p.postinst),
+      "pre-deinstall": `${p.prerm.replace(/^exit 0\n/m, "")}${standard("prerm", p.name, false, "").replace(/^#!.*\n/, "")}`,
+    },
+    env,
+  );
 }
 export function luciApk(name, version, env = process.env) {
   const p = luciParts(name, version);

@@ -55,7 +55,9 @@ export class Coverage {
     this.#session.post("Profiler.enable");
     this.#session.post("Profiler.startPreciseCoverage", { callCount: true, detailed: true });
   }
-  /** What ran since the last call: whether anything of it is `fresh`, that is to say not remembered; `remember()` does. */
+  /**
+   * What ran since the last call: whether anything of it is `fresh`, that is to say not remembered; `remember()` does.
+   */
   look() {
     const ran = [];
     this.#session.post("Profiler.takePreciseCoverage", (error, answer) => {

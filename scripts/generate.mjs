@@ -1,5 +1,5 @@
-// make generate: writes what follows from the schema of options (src/config): LuCI's option tables, the lists of netifd's handler, the
-// translators' templates and the reference. A test compares them with what is committed.
+// make generate: writes what follows from the schema of options (src/config): LuCI's option tables, the lists of
+// netifd's handler, the translators' templates and the reference. A test compares them with what is committed.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
@@ -17,18 +17,34 @@ const TEMPLATES = {
 /** grammar.ts as a script for LuCI, whose minifier knows no template literals. */
 export async function reader() {
   const r = await build({
-    entryPoints: ["src/config/grammar.ts"], bundle: true, write: false, format: "iife", globalName: "grammar", target: "es2019",
-    supported: { "template-literal": false }, legalComments: "none",
+    entryPoints: ["src/config/grammar.ts"],
+    bundle: true,
+    write: false,
+    format: "iife",
+    globalName: "grammar",
+    target: "es2019",
+    supported: { "template-literal": false },
+    legalComments: "none",
   });
   return r.outputFiles[0].text.replace(/^ *\/\/ .*\n/gm, "");
 }
 
 async function main() {
   await build({
-    stdin: { contents: "export * from './luci.ts'; export * from './handler.ts'; export * from './reference.ts';", resolveDir: "src/config", loader: "ts" },
-    outfile: ".cache/generate.mjs", bundle: true, format: "esm", platform: "node", packages: "external",
+    stdin: {
+      contents: "export * from './luci.ts'; export * from './handler.ts'; export * from './reference.ts';",
+      resolveDir: "src/config",
+      loader: "ts",
+    },
+    outfile: ".cache/generate.mjs",
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    packages: "external",
   });
-  const { luciOptions, luciErrors, handlerWithLists, withReference } = await import(pathToFileURL(".cache/generate.mjs").href);
+  const { luciOptions, luciErrors, handlerWithLists, withReference } = await import(
+    pathToFileURL(".cache/generate.mjs").href
+  );
   const write = (file, text) => {
     if (existsSync(file) && readFileSync(file, "utf8") === text) return;
     writeFileSync(file, text);

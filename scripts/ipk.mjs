@@ -1,6 +1,7 @@
-// make ipk: the daemon's package and LuCI's as .ipk, without the SDK: a gzipped tar of ./debian-binary, ./control.tar.gz and ./data.tar.gz.
-// The same sources give the same bytes: sorted, root:root, one time stamp, no names of this machine.
-import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
+// make ipk: the daemon's package and LuCI's as .ipk, without the SDK: a gzipped tar of ./debian-binary,
+// ./control.tar.gz and ./data.tar.gz. The same sources give the same bytes: sorted, root:root, one time stamp, no names
+// of this machine.
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 
 /** 1980-01-01, as old as any unpacker takes without a word. */
@@ -21,7 +22,13 @@ function header(name, mode, size, type) {
   b.write("ustar\x0000", 257, "latin1");
   b.write("root", 265);
   b.write("root", 297);
-  b.write(`${b.reduce((a, x) => a + x, 0).toString(8).padStart(6, "0")}\0 `, 148);
+  b.write(
+    `${b
+      .reduce((a, x) => a + x, 0)
+      .toString(8)
+      .padStart(6, "0")}\0 `,
+    148,
+  );
   return b;
 }
 
@@ -32,7 +39,9 @@ export function tar(files) {
     const parts = path.split("/").slice(0, -1);
     for (let i = 1; i <= parts.length; i++) folders.add(`./${parts.slice(0, i).join("/")}/`);
   }
-  const all = [...[...folders].map((f) => [f, null]), ...[...files].map(([p, f]) => [`./${p}`, f])].sort(([a], [b]) => (a < b ? -1 : 1));
+  const all = [...[...folders].map((f) => [f, null]), ...[...files].map(([p, f]) => [`./${p}`, f])].sort(([a], [b]) =>
+    a < b ? -1 : 1,
+  );
   const out = [];
   for (const [name, f] of all) {
     if (f === null) out.push(header(name, 0o755, 0, "5"));
@@ -48,15 +57,33 @@ const gzip = (b) => {
 };
 const plain = (data, mode = 0o644) => ({ data: Buffer.from(data), mode });
 
-/** control: the fields in order; scripts: postinst and the like; conffiles: paths, one a line, whose changes an upgrade keeps. */
+/**
+ * control: the fields in order; scripts: postinst and the like; conffiles: paths, one a line, whose changes an upgrade
+ * keeps.
+ */
 export function ipk(control, files, scripts = {}, conffiles = "") {
   const size = [...files.values()].reduce((n, f) => n + f.data.length, 0);
-  const text = Object.entries({ ...control, "Installed-Size": size }).map(([k, v]) => `${k}: ${v}\n`).join("");
+  const text = Object.entries({ ...control, "Installed-Size": size })
+    .map(([k, v]) => `${k}: ${v}\n`)
+    .join("");
   const meta = new Map([["control", plain(text)], ...Object.entries(scripts).map(([n, s]) => [n, plain(s, 0o755)])]);
   if (conffiles !== "") meta.set("conffiles", plain(conffiles));
   const top = header("./debian-binary", 0o644, 4, "0");
-  const member = (name, data) => [header(name, 0o644, data.length, "0"), data, Buffer.alloc((512 - (data.length % 512)) % 512)];
-  return gzip(Buffer.concat([top, Buffer.from("2.0\n"), Buffer.alloc(508), ...member("./control.tar.gz", gzip(tar(meta))), ...member("./data.tar.gz", gzip(tar(files))), Buffer.alloc(1024)]));
+  const member = (name, data) => [
+    header(name, 0o644, data.length, "0"),
+    data,
+    Buffer.alloc((512 - (data.length % 512)) % 512),
+  ];
+  return gzip(
+    Buffer.concat([
+      top,
+      Buffer.from("2.0\n"),
+      Buffer.alloc(508),
+      ...member("./control.tar.gz", gzip(tar(meta))),
+      ...member("./data.tar.gz", gzip(tar(files))),
+      Buffer.alloc(1024),
+    ]),
+  );
 }
 
 function tree(dir, at, files) {
@@ -71,25 +98,55 @@ function tree(dir, at, files) {
 /** The executable for a router, and what kind of machine it is for by OpenWrt's names; `why` when there is none. */
 export function executable(env = process.env) {
   const path = env.L2TPSEC ?? "dist/l2tpsec";
-  if (!existsSync(path)) return { why: `there is no ${path}: the package of the daemon needs the executable for the router (build it, or name it with L2TPSEC=)` };
+  if (!existsSync(path))
+    return {
+      why: `there is no ${path}: the package of the daemon needs the executable for the router (build it, or name it with L2TPSEC=)`,
+    };
   const data = readFileSync(path);
   const elf = data.length > 64 && data.toString("latin1", 0, 4) === "\x7fELF";
   if (!elf) return { why: `${path} is no executable of a router (not ELF)` };
   const arch = env.ARCH ?? (data.readUInt16LE(18) === 62 ? "x86_64" : null);
-  if (arch === null) return { why: `${path} is not for x86_64: name the architecture with ARCH=, as \`opkg print-architecture\` or \`apk --print-arch\` does on the router` };
+  if (arch === null)
+    return {
+      why: `${path} is not for x86_64: name the architecture with ARCH=, as \`opkg print-architecture\` or \`apk --print-arch\` does on the router`,
+    };
   const foreign = /\/ld-linux[\w.-]*/.exec(data.toString("latin1", 0, 4096))?.[0];
-  return { data, arch, warning: foreign === undefined ? null : `${path} is linked with this machine's C library (${foreign.slice(1)}), which OpenWrt does not have: for trying the package only` };
+  return {
+    data,
+    arch,
+    warning:
+      foreign === undefined
+        ? null
+        : `${path} is linked with this machine's C library (${foreign.slice(1)}), which OpenWrt does not have: for trying the package only`,
+  };
 }
 
 /** Name, texts and scripts of the daemon's package, as its Makefile for the SDK has them. */
 export function daemonPackage(version) {
   const make = readFileSync("openwrt/l2tpsec/Makefile", "utf8");
   const field = (key) => new RegExp(`^ *${key}:=(.*)$`, "m").exec(make)?.[1] ?? "";
-  const define = (key) => (new RegExp(`^define Package/l2tpsec/${key}\\n([\\s\\S]*?)^endef$`, "m").exec(make)?.[1] ?? "").replaceAll("$$", "$");
-  if (field("PKG_VERSION") !== version) throw new Error(`openwrt/l2tpsec/Makefile has version ${field("PKG_VERSION")}, package.json ${version}`);
+  const define = (key) =>
+    (new RegExp(`^define Package/l2tpsec/${key}\\n([\\s\\S]*?)^endef$`, "m").exec(make)?.[1] ?? "").replaceAll(
+      "$$",
+      "$",
+    );
+  if (field("PKG_VERSION") !== version)
+    throw new Error(`openwrt/l2tpsec/Makefile has version ${field("PKG_VERSION")}, package.json ${version}`);
   return {
-    name: "l2tpsec", version: `${version}-r${field("PKG_RELEASE")}`, depends: ["libc", ...field("DEPENDS").split(" ").map((d) => d.replace(/^\+/, ""))],
-    license: field("PKG_LICENSE"), maintainer: field("PKG_MAINTAINER"), title: field("TITLE"), conffiles: define("conffiles"), postinst: define("postinst"), prerm: define("prerm"),
+    name: "l2tpsec",
+    version: `${version}-r${field("PKG_RELEASE")}`,
+    depends: [
+      "libc",
+      ...field("DEPENDS")
+        .split(" ")
+        .map((d) => d.replace(/^\+/, "")),
+    ],
+    license: field("PKG_LICENSE"),
+    maintainer: field("PKG_MAINTAINER"),
+    title: field("TITLE"),
+    conffiles: define("conffiles"),
+    postinst: define("postinst"),
+    prerm: define("prerm"),
   };
 }
 
@@ -112,11 +169,26 @@ default_${what} $0 $@
 export function daemonIpk(exe, version) {
   const p = daemonPackage(version);
   const control = {
-    Package: p.name, Version: p.version, Depends: p.depends.join(", "), License: p.license, Section: "net", Architecture: exe.arch, Maintainer: p.maintainer, Description: p.title,
+    Package: p.name,
+    Version: p.version,
+    Depends: p.depends.join(", "),
+    License: p.license,
+    Section: "net",
+    Architecture: exe.arch,
+    Maintainer: p.maintainer,
+    Description: p.title,
   };
-  return ipk(control, daemonFiles(exe.data), {
-    postinst: standard("postinst"), "postinst-pkg": p.postinst, prerm: standard("prerm"), "prerm-pkg": p.prerm,
-  }, p.conffiles);
+  return ipk(
+    control,
+    daemonFiles(exe.data),
+    {
+      postinst: standard("postinst"),
+      "postinst-pkg": p.postinst,
+      prerm: standard("prerm"),
+      "prerm-pkg": p.prerm,
+    },
+    p.conffiles,
+  );
 }
 
 export const LUCI = ["luci-app-l2tpsec", "luci-proto-l2tpsec"];
@@ -127,16 +199,34 @@ export function luciParts(name, version) {
   const make = readFileSync(`${dir}/Makefile`, "utf8");
   const field = (key) => new RegExp(`^${key}:=(.*)$`, "m").exec(make)?.[1] ?? "";
   return {
-    name, version: `${version}-r1`, depends: ["libc", ...field("LUCI_DEPENDS").split(" ").map((d) => d.replace(/^\+/, ""))], license: field("PKG_LICENSE"),
-    maintainer: field("PKG_MAINTAINER"), title: field("LUCI_TITLE"), files: tree(`${dir}/root`, "", tree(`${dir}/htdocs`, "www/", new Map())),
+    name,
+    version: `${version}-r1`,
+    depends: [
+      "libc",
+      ...field("LUCI_DEPENDS")
+        .split(" ")
+        .map((d) => d.replace(/^\+/, "")),
+    ],
+    license: field("PKG_LICENSE"),
+    maintainer: field("PKG_MAINTAINER"),
+    title: field("LUCI_TITLE"),
+    files: tree(`${dir}/root`, "", tree(`${dir}/htdocs`, "www/", new Map())),
     // LuCI keeps an index of its menu and modules, and rpcd reads its access lists at start only.
-    postinst: '#!/bin/sh\n[ -n "$IPKG_INSTROOT" ] && exit 0\nrm -f /tmp/luci-indexcache*\nrm -rf /tmp/luci-modulecache/\n[ -x /etc/init.d/rpcd ] && /etc/init.d/rpcd reload\nexit 0\n',
+    postinst:
+      '#!/bin/sh\n[ -n "$IPKG_INSTROOT" ] && exit 0\nrm -f /tmp/luci-indexcache*\nrm -rf /tmp/luci-modulecache/\n[ -x /etc/init.d/rpcd ] && /etc/init.d/rpcd reload\nexit 0\n',
   };
 }
 export function luciPackage(name, version) {
   const p = luciParts(name, version);
   const control = {
-    Package: p.name, Version: p.version, Depends: p.depends.join(", "), License: p.license, Section: "luci", Architecture: "all", Maintainer: p.maintainer, Description: p.title,
+    Package: p.name,
+    Version: p.version,
+    Depends: p.depends.join(", "),
+    License: p.license,
+    Section: "luci",
+    Architecture: "all",
+    Maintainer: p.maintainer,
+    Description: p.title,
   };
   return ipk(control, p.files, { postinst: p.postinst });
 }

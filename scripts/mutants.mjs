@@ -1,17 +1,18 @@
-// make mutants: one-line faults in lines that keep a promise, each put into a copy of the program, which the tests named
-// with it must then find. The lists are test/mutants/*.txt, four lines a mutant:
+// make mutants: one-line faults in lines that keep a promise, each put into a copy of the program, which the tests
+// named with it must then find. The lists are test/mutants/*.txt, four lines a mutant:
 //     the promise, in one sentence
 //     FILE < TEST FILES
-//     - text that is in FILE exactly once
+//     - text that is in FILE exactly once, however it is broken into lines
 //     + what stands in its place
-// No file of the tree is touched: TypeScript is changed while it is bundled, C in a copy of which another native library
-// is built. A mutant counts as killed only when its tests pass without it, and with it a test that ran fails (or does not
-// come back within a minute, which is said): a bundle that cannot be made, or a program that does not start or crashes, is
-// an error of the list.
+// No file of the tree is touched: TypeScript is changed while it is bundled, C in a copy of which another native
+// library is built. A mutant counts as killed only when its tests pass without it, and with it a test that ran fails
+// (or does not come back within a minute, which is said): a bundle that cannot be made, or a program that does not
+// start or crashes, is an error of the list.
 //   mutants.mjs            all        mutants.mjs WORD...    those whose sentence, file or list has one of the words
 //   mutants.mjs --some N   N of them, chosen by the commit   mutants.mjs --fit       only: does each still fit?
 // Why a list of our own: StrykerJS cannot change C, and its thousands of mechanical faults have no names, many of them
-// change nothing, and hours pass before the survivors are read. What has to be known is that no promise is without a test.
+// change nothing, and hours pass before the survivors are read. What has to be known is that no promise is without a
+// test.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -40,33 +41,63 @@ function readList(path) {
     const killers = tests.split(" ").filter((t) => t !== "");
     if (killers.length === 0) bad(i + 1, "names no test");
     for (const t of killers) if (!existsSync(t)) bad(i + 1, `no such test: ${t}`);
-    if (!minus.startsWith("- ")) bad(i + 2, "not a line that begins with \"- \"");
-    if (plus !== "+" && !plus.startsWith("+ ")) bad(i + 3, "not a line that begins with \"+ \"");
+    if (!minus.startsWith("- ")) bad(i + 2, 'not a line that begins with "- "');
+    if (plus !== "+" && !plus.startsWith("+ ")) bad(i + 3, 'not a line that begins with "+ "');
     const at = { at: `${path}:${i + 1}`, list: basename(path, ".txt") };
     out.push({ promise, file, tests: killers, find: minus.slice(2), put: plus.slice(2), ...at });
     i += 3;
   }
   return out;
 }
+/**
+ * `text` as a formatter may have laid it out: any space between two words or signs, a comma before what closes a list.
+ */
+function laidOut(text) {
+  const parts = text.match(/\w+|[^\w\s]/g) ?? [];
+  const sources = parts.map((part, i) => {
+    const sign = part.replace(/[^\w]/, "\\$&");
+    if (i === 0) return sign;
+    if (/[)\]}]/.test(part)) return `\\s*,?\\s*${sign}`;
+    return `${/\w/.test(part) && /\w/.test(parts[i - 1]) ? "\\s+" : "\\s*"}${sign}`;
+  });
+  return new RegExp(sources.join(""), "g");
+}
 function fits(m) {
-  const n = readFileSync(m.file, "utf8").split(m.find).length - 1;
+  const n = (readFileSync(m.file, "utf8").match(laidOut(m.find)) ?? []).length;
   if (n === 1) return true;
   console.error(`${m.at}: the mutant no longer fits: its text is ${n === 0 ? "not" : `${n} times`} in ${m.file}`);
   return false;
 }
-const changed = (m) => readFileSync(m.file, "utf8").replace(m.find, () => m.put);
+const changed = (m) => readFileSync(m.file, "utf8").replace(laidOut(m.find), () => m.put);
 
-const bundled = (tests, outdir, m = null) => build({
-  entryPoints: tests, outdir, outbase: ".", outExtension: { ".js": ".mjs" }, bundle: true, packages: "external",
-  external: ["*.node"],
-  alias: { "node-tuntap2": "./src/node-tuntap2/index.ts", "ubus-client": "./src/ubus-client/index.ts" },
-  inject: ["test/seed.ts"], platform: "node", target: "node20", format: "esm", logLevel: "silent",
-  plugins: m === null || m.file.endsWith(".c") ? [] : [{
-    name: "mutant",
-    setup: (b) => b.onLoad({ filter: /\.ts$/ }, (a) =>
-      (a.path === resolve(m.file) ? { contents: changed(m), loader: "ts" } : undefined)),
-  }],
-});
+const bundled = (tests, outdir, m = null) =>
+  build({
+    entryPoints: tests,
+    outdir,
+    outbase: ".",
+    outExtension: { ".js": ".mjs" },
+    bundle: true,
+    packages: "external",
+    external: ["*.node"],
+    alias: { "node-tuntap2": "./src/node-tuntap2/index.ts", "ubus-client": "./src/ubus-client/index.ts" },
+    inject: ["test/seed.ts"],
+    platform: "node",
+    target: "node20",
+    format: "esm",
+    logLevel: "silent",
+    plugins:
+      m === null || m.file.endsWith(".c")
+        ? []
+        : [
+            {
+              name: "mutant",
+              setup: (b) =>
+                b.onLoad({ filter: /\.ts$/ }, (a) =>
+                  a.path === resolve(m.file) ? { contents: changed(m), loader: "ts" } : undefined,
+                ),
+            },
+          ],
+  });
 
 /** The library with the mutant in it; beside a copy of the sources in `dir`. */
 function mutatedLibrary(m, dir) {
@@ -80,7 +111,11 @@ function mutatedLibrary(m, dir) {
 function runFile(file, native) {
   return new Promise((done) => {
     const env = native === null ? process.env : { ...process.env, L2TPSEC_NATIVE: resolve(native) };
-    const child = spawn(process.execPath, ["--test-reporter=tap", file], { stdio: ["ignore", "pipe", "pipe"], env, detached: true });
+    const child = spawn(process.execPath, ["--test-reporter=tap", file], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env,
+      detached: true,
+    });
     const end = () => {
       try {
         process.kill(-child.pid, "SIGKILL"); // its children too
@@ -131,13 +166,18 @@ async function attempt(m, dir) {
 }
 async function inLanes(list, f) {
   const rest = [...list];
-  await Promise.all(Array.from({ length: LANES }, async () => {
-    for (let x = rest.shift(); x !== undefined; x = rest.shift()) await f(x);
-  }));
+  await Promise.all(
+    Array.from({ length: LANES }, async () => {
+      for (let x = rest.shift(); x !== undefined; x = rest.shift()) await f(x);
+    }),
+  );
 }
 
 const args = process.argv.slice(2);
-const all = readdirSync(DIR).filter((f) => f.endsWith(".txt")).sort().flatMap((f) => readList(`${DIR}/${f}`));
+const all = readdirSync(DIR)
+  .filter((f) => f.endsWith(".txt"))
+  .sort()
+  .flatMap((f) => readList(`${DIR}/${f}`));
 const twice = all.filter((m, i) => all.findIndex((x) => x.promise === m.promise) !== i);
 for (const m of twice) console.error(`${m.at}: the same sentence twice`);
 const fitting = all.filter((m) => fits(m));
@@ -156,7 +196,8 @@ if (args[0] === "--some") {
   const mark = (m) => createHash("sha256").update(`${commit} ${m.promise}`).digest("hex");
   chosen = [...all].sort((a, b) => (mark(a) < mark(b) ? -1 : 1)).slice(0, Number(args[1]));
   console.log(`${chosen.length} of ${all.length} mutants, chosen by commit ${commit.slice(0, 12) || "(none)"}`);
-} else if (args.length > 0) chosen = all.filter((m) => args.some((w) => `${m.promise} ${m.file} ${m.list}`.includes(w)));
+} else if (args.length > 0)
+  chosen = all.filter((m) => args.some((w) => `${m.promise} ${m.file} ${m.list}`.includes(w)));
 
 const root = `.cache/mutants-${process.pid}`;
 mkdirSync(root, { recursive: true });
@@ -167,7 +208,7 @@ await bundled(tests, `${root}/whole`);
 const count = { killed: 0, late: 0, survived: 0, broken: 0 };
 await inLanes(tests, async (t) => {
   const file = made(`${root}/whole`, t);
-  if (await runFile(file, null) === "pass") return;
+  if ((await runFile(file, null)) === "pass") return;
   const r = await runFile(file, null);
   console.log(`${t} failed without any mutant${r === "pass" ? ", once: it depends on chance" : ""}`);
   if (r === "pass") return;

@@ -7,6 +7,8 @@ for (const f of existsSync("dist") ? readdirSync("dist") : []) {
   const n = statSync(`dist/${f}`).size;
   const budget = BUDGET[f] ?? Infinity;
   if (n > budget) failed = true;
-  console.log(`dist/${f}: ${n} bytes${budget === Infinity ? "" : ` of ${budget}${n > budget ? ": over the budget" : ""}`}`);
+  console.log(
+    `dist/${f}: ${n} bytes${budget === Infinity ? "" : ` of ${budget}${n > budget ? ": over the budget" : ""}`}`,
+  );
 }
 process.exit(failed ? 1 : 0);

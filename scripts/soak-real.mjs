@@ -1,11 +1,13 @@
-// The real half of make soak: SOAK_SECONDS (600) with SOAK_LINKS (200) links, the native library under sanitizers (test/net/soak-real.ts).
+// The real half of make soak: SOAK_SECONDS (600) with SOAK_LINKS (200) links, the native library under sanitizers
+// (test/net/soak-real.ts).
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, realpathSync, rmSync } from "node:fs";
 import { build } from "esbuild";
 import { buildNative, SANITIZE } from "../src/node-tuntap2/build.mjs";
 
 const library = buildNative("dist/sanitized", SANITIZE);
-const runtime = spawnSync(process.env.CC ?? "cc", ["-print-file-name=libasan.so"], { encoding: "utf8" }).stdout?.trim() ?? "";
+const runtime =
+  spawnSync(process.env.CC ?? "cc", ["-print-file-name=libasan.so"], { encoding: "utf8" }).stdout?.trim() ?? "";
 if (!existsSync(runtime)) {
   console.error("soak-real.mjs: the compiler has no libasan.so (Debian: libasan8 comes with gcc)");
   process.exit(1);
@@ -13,7 +15,13 @@ if (!existsSync(runtime)) {
 mkdirSync(".cache", { recursive: true });
 const outfile = `.cache/soak-real-${process.pid}.mjs`;
 await build({
-  entryPoints: ["test/net/soak-real.ts"], outfile, bundle: true, platform: "node", target: "node20", format: "esm", sourcemap: "inline",
+  entryPoints: ["test/net/soak-real.ts"],
+  outfile,
+  bundle: true,
+  platform: "node",
+  target: "node20",
+  format: "esm",
+  sourcemap: "inline",
   logLevel: "warning",
 });
 process.on("SIGINT", () => {}); // the child takes its namespaces away, then it is our turn

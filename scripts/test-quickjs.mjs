@@ -5,16 +5,26 @@ import { buildExecutable, bundle, positionTable, toBytecode } from "../src/runti
 
 // About this tree and its tools rather than the program, or about Node's own side.
 const NOT_HERE = [
-  "test/layers.test.ts", "test/pages.test.ts", "test/runtime/start.test.ts", "test/runtime/node-faults.test.ts",
+  "test/layers.test.ts",
+  "test/pages.test.ts",
+  "test/runtime/start.test.ts",
+  "test/runtime/node-faults.test.ts",
   "test/ike/wipe.test.ts",
-  "test/control/socket.test.ts", "test/build/", "test/openwrt/", "src/node-tuntap2/test/",
+  "test/control/socket.test.ts",
+  "test/build/",
+  "test/openwrt/",
+  "src/node-tuntap2/test/",
 ];
 const APART = ["test/net", "test/rig", "test/bench", "test/fuzz"];
 
 const args = process.argv.slice(2);
 const emulator = (process.env["RUN"] ?? "").split(" ").filter((w) => w !== ""); // for another kind of CPU
 const all = ["test", "src/node-tuntap2/test", "src/ubus-client/test"]
-  .flatMap((d) => readdirSync(d, { recursive: true }).filter((f) => f.endsWith(".test.ts")).map((f) => `${d}/${f}`))
+  .flatMap((d) =>
+    readdirSync(d, { recursive: true })
+      .filter((f) => f.endsWith(".test.ts"))
+      .map((f) => `${d}/${f}`),
+  )
   .filter((f) => ![...NOT_HERE, ...APART].some((d) => f.startsWith(d)))
   .filter((f) => args.length === 0 || args.some((a) => f.startsWith(a)))
   .sort();
@@ -29,21 +39,31 @@ const stands = {
     b.onResolve({ filter: /^node:assert\/strict$/ }, () => at("assert"));
     b.onResolve({ filter: /^node:(fs|util)$/ }, () => at("node"));
     b.onResolve({ filter: /runtime\/node\/(crypto|native)\.ts$/ }, () => at("node"));
-    b.onResolve({ filter: /^fast-check$/ }, (a) => (a.importer.endsWith("test/quickjs/fast-check.ts") ? undefined : at("fast-check")));
+    b.onResolve({ filter: /^fast-check$/ }, (a) =>
+      a.importer.endsWith("test/quickjs/fast-check.ts") ? undefined : at("fast-check"),
+    );
   },
 };
 const FOLDERS = { "test/golden/ubus": readdirSync("test/golden/ubus") };
 
 async function group(files, i) {
   const entry = `${dir}/entry${i}.ts`;
-  writeFileSync(entry, `import ${JSON.stringify(node)};\nimport "../../test/seed.ts";\n${files.map((f) => `import "../../${f}";`).join("\n")}
+  writeFileSync(
+    entry,
+    `import ${JSON.stringify(node)};\nimport "../../test/seed.ts";\n${files.map((f) => `import "../../${f}";`).join("\n")}
 import { runAll } from "../../test/quickjs/node-test.ts";
 import { inSources } from "../../src/runtime/quickjs/positions.ts";
 const sys = globalThis.host;
 let table = null;
 runAll((stack) => inSources(table ??= new Uint8Array(sys.readFile("${dir}/positions${i}.bin")), stack));
-`);
-  const { script, map } = await bundle(entry, { plugins: [stands], define: { FOLDERS: JSON.stringify(FOLDERS) }, minifyIdentifiers: false, alias: {} });
+`,
+  );
+  const { script, map } = await bundle(entry, {
+    plugins: [stands],
+    define: { FOLDERS: JSON.stringify(FOLDERS) },
+    minifyIdentifiers: false,
+    alias: {},
+  });
   writeFileSync(`${dir}/positions${i}.bin`, positionTable(script, map));
   await toBytecode(script, `${dir}/group${i}.bin`);
   return new Promise((resolve) => {
@@ -64,8 +84,11 @@ try {
   const halves = [all.filter((_, i) => i % 2 === 0), all.filter((_, i) => i % 2 === 1)].filter((h) => h.length > 0);
   const results = await Promise.all(halves.map(group));
   ok = results.every((r) => r.ok);
-  const sum = (word) => results.reduce((n, r) => n + Number(new RegExp(`^# ${word} (\\d+)$`, "m").exec(r.text)?.[1] ?? 0), 0);
-  console.log(`\nQuickJS: ${all.length} files, ${sum("pass")} passed, ${sum("fail")} failed, ${sum("skipped")} skipped`);
+  const sum = (word) =>
+    results.reduce((n, r) => n + Number(new RegExp(`^# ${word} (\\d+)$`, "m").exec(r.text)?.[1] ?? 0), 0);
+  console.log(
+    `\nQuickJS: ${all.length} files, ${sum("pass")} passed, ${sum("fail")} failed, ${sum("skipped")} skipped`,
+  );
 } catch (e) {
   console.error(`test-quickjs: ${e.message}`);
 }

@@ -1,7 +1,7 @@
 // Bundles test/**/*.test.ts and src/*/test/*.test.ts and hands plain .mjs files to node --test (Node 20 knows neither
 // globs nor TypeScript). Arguments name folders or files under test/ to run; none: the unit and simulation tests.
-// Tests that need root, a package or a peer live in test/net and test/rig: name those folders to run them; RUNTIME="qjs node" runs
-// those that start the daemon on both. Two files at a time: they sleep more than they work.
+// Tests that need root, a package or a peer live in test/net and test/rig: name those folders to run them; RUNTIME="qjs
+// node" runs those that start the daemon on both. Two files at a time: they sleep more than they work.
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { build } from "esbuild";
@@ -11,20 +11,36 @@ const args = process.argv.slice(2).filter((a) => !a.startsWith("--"));
 const flags = process.argv.slice(2).filter((a) => a.startsWith("--"));
 const all = ["test", "src/node-tuntap2/test", "src/ubus-client/test"]
   .filter((d) => existsSync(d))
-  .flatMap((d) => readdirSync(d, { recursive: true }).filter((f) => f.endsWith(".test.ts")).map((f) => `${d}/${f}`))
+  .flatMap((d) =>
+    readdirSync(d, { recursive: true })
+      .filter((f) => f.endsWith(".test.ts"))
+      .map((f) => `${d}/${f}`),
+  )
   .sort();
-const wanted = args.length === 0
-  ? all.filter((f) => !APART.some((d) => f.startsWith(`${d}/`)))
-  : all.filter((f) => args.some((a) => f === a || f.startsWith(`${a.replace(/\/$/, "")}/`)));
+const wanted =
+  args.length === 0
+    ? all.filter((f) => !APART.some((d) => f.startsWith(`${d}/`)))
+    : all.filter((f) => args.some((a) => f === a || f.startsWith(`${a.replace(/\/$/, "")}/`)));
 if (wanted.length === 0) {
   console.error(`test.mjs: no test file matches ${args.join(" ")}`);
   process.exit(1);
 }
 const outdir = `.cache/test-${process.pid}`;
 await build({
-  entryPoints: wanted, outdir, outbase: ".", outExtension: { ".js": ".mjs" }, bundle: true, packages: "external",
-  external: ["*.node"], alias: { "node-tuntap2": "./src/node-tuntap2/index.ts", "ubus-client": "./src/ubus-client/index.ts" },
-  inject: ["test/seed.ts"], platform: "node", target: "node20", format: "esm", sourcemap: "inline", logLevel: "warning",
+  entryPoints: wanted,
+  outdir,
+  outbase: ".",
+  outExtension: { ".js": ".mjs" },
+  bundle: true,
+  packages: "external",
+  external: ["*.node"],
+  alias: { "node-tuntap2": "./src/node-tuntap2/index.ts", "ubus-client": "./src/ubus-client/index.ts" },
+  inject: ["test/seed.ts"],
+  platform: "node",
+  target: "node20",
+  format: "esm",
+  sourcemap: "inline",
+  logLevel: "warning",
 });
 const built = (f) => `${outdir}/${f.replace(/\.ts$/, ".mjs")}`;
 
@@ -32,7 +48,10 @@ const built = (f) => `${outdir}/${f.replace(/\.ts$/, ".mjs")}`;
 function run(files, runtime, lane = 0, more = []) {
   return new Promise((resolve) => {
     const env = runtime === undefined ? process.env : { ...process.env, RUNTIME: runtime, LANE: String(lane) };
-    const child = spawn(process.execPath, ["--enable-source-maps", "--test", ...flags, ...more, ...files.map(built)], { stdio: ["ignore", "pipe", "inherit"], env });
+    const child = spawn(process.execPath, ["--enable-source-maps", "--test", ...flags, ...more, ...files.map(built)], {
+      stdio: ["ignore", "pipe", "inherit"],
+      env,
+    });
     let text = "";
     child.stdout.setEncoding("utf8").on("data", (d) => {
       if (runtime === undefined) process.stdout.write(d);
@@ -50,7 +69,9 @@ const system = wanted.filter((f) => APART.some((d) => f.startsWith(`${d}/`)));
 if (system.length === 0) {
   ({ ok } = await run(wanted));
   if (!ok) {
-    console.log("\nsecond try of the unit tests: a failure above that does not come back depends on chance, and is a defect to find");
+    console.log(
+      "\nsecond try of the unit tests: a failure above that does not come back depends on chance, and is a defect to find",
+    );
     ({ ok } = await run(wanted));
   }
 } else ok = await systems();
@@ -73,13 +94,16 @@ async function systems() {
     const r = await run([job.file], job.runtime, lane);
     const failed = [...r.text.matchAll(/^not ok \d+ - (.*)$/gm)].map((m) => m[1]);
     if (!r.ok) again.push({ ...job, failed, whole: failed.length === 0 || /^ +(not )?ok \d/m.test(r.text) });
-    for (const word of Object.keys(count)) count[word] += Number(new RegExp(`^# ${word} (\\d+)$`, "m").exec(r.text)?.[1] ?? 0);
+    for (const word of Object.keys(count))
+      count[word] += Number(new RegExp(`^# ${word} (\\d+)$`, "m").exec(r.text)?.[1] ?? 0);
     for (const m of r.text.matchAll(/^ *ok \d+ - (.*# SKIP.*)$/gm)) notes.add(`skipped: ${m[1]}`);
   };
   const together = jobs.filter((j) => !ALONE.includes(j.file));
-  await Promise.all(Array.from({ length: LANES }, async (_, lane) => {
-    for (let job = together.shift(); job; job = together.shift()) await one(job, lane);
-  }));
+  await Promise.all(
+    Array.from({ length: LANES }, async (_, lane) => {
+      for (let job = together.shift(); job; job = together.shift()) await one(job, lane);
+    }),
+  );
   for (const job of jobs.filter((j) => ALONE.includes(j.file))) await one(job, 0);
   for (const { file, runtime, failed, whole } of again) {
     notes.add(`second try: ${file} (${runtime}), after: ${failed.join("; ") || "it ended early"}`);
@@ -89,6 +113,8 @@ async function systems() {
     notes.add(`FAILED: ${file} (${runtime})`);
     ok = false;
   }
-  console.log(`\n${[...notes].map((n) => `${n}\n`).join("")}${count.pass} passed, ${count.fail} failed at first, ${count.skipped} skipped`);
+  console.log(
+    `\n${[...notes].map((n) => `${n}\n`).join("")}${count.pass} passed, ${count.fail} failed at first, ${count.skipped} skipped`,
+  );
   return ok;
 }

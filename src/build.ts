@@ -1,12 +1,15 @@
 // The composition root: the only place that knows every concrete class.
+
+import type { FastPath, Native } from "node-tuntap2";
+import { Ubus } from "ubus-client";
+import type { Config } from "./config/schema.ts";
+import type { ConfigSource } from "./config/source.ts";
 import { EventHub } from "./control/log.ts";
 import { RequestRefused, serveControl } from "./control/server.ts";
 import { Challenges } from "./core/challenges.ts";
 import { SystemError } from "./core/errors.ts";
 import { faultEvent } from "./core/fault.ts";
 import { allOf, contain, Scope } from "./core/scope.ts";
-import type { Config } from "./config/schema.ts";
-import type { ConfigSource } from "./config/source.ts";
 import { Daemon } from "./daemon.ts";
 import type { DataPlane } from "./dataplane/dataplane.ts";
 import { openUserspacePlane } from "./dataplane/userspace/plane.ts";
@@ -14,22 +17,27 @@ import { IkeManager } from "./ike/manager.ts";
 import { L2tpEndpoint } from "./l2tp/endpoint.ts";
 import { Blocks } from "./link/blocks.ts";
 import type { LinkDeps } from "./link/deps.ts";
-import { runAlone } from "./linux/alone.ts";
-import { linuxSerial } from "./linux/serial.ts";
 import { LocalPorts } from "./link/local-ports.ts";
 import { Logins } from "./link/logins.ts";
 import { type Memory, Pressure } from "./link/pressure.ts";
-import type { FastPath, Native } from "node-tuntap2";
-import { Ubus } from "ubus-client";
+import { runAlone } from "./linux/alone.ts";
+import { linuxSerial } from "./linux/serial.ts";
 import { zoneOf } from "./openwrt/alias.ts";
 import { Netifd } from "./openwrt/netifd.ts";
 import { serveUbus } from "./openwrt/ubus.ts";
 import type { Runtime } from "./ports/runtime.ts";
 import { VERSION } from "./version.ts";
 
-/** One daemon over a data plane; simulations join two of these in memory. `netifd`: it says which client links are up, and sets their routes. */
+/**
+ * One daemon over a data plane; simulations join two of these in memory. `netifd`: it says which client links are up,
+ * and sets their routes.
+ */
 export function compose(
-  common: Pick<LinkDeps, "clock" | "crypto" | "host" | "serial" | "zlib" | "tls"> & { readonly memory?: Memory }, plane: DataPlane, hub: EventHub, config: Config, read: () => Config,
+  common: Pick<LinkDeps, "clock" | "crypto" | "host" | "serial" | "zlib" | "tls"> & { readonly memory?: Memory },
+  plane: DataPlane,
+  hub: EventHub,
+  config: Config,
+  read: () => Config,
   netifd = false,
 ): Daemon {
   const deps = { clock: common.clock, crypto: common.crypto, log: hub };
@@ -41,9 +49,20 @@ export function compose(
   };
   const l2tp = new L2tpEndpoint({ ...deps, plane: plane.l2tp }, { vendorName: "l2tpsec" });
   const links: LinkDeps = {
-    ...deps, host: common.host, plane, ike: openIke, l2tp, ports: new LocalPorts(common.crypto), blocks: new Blocks(plane.net), pressure,
-    challenges: new Challenges(), logins: new Logins(common.clock),
-    serial: common.serial, zlib: common.zlib ?? null, tls: common.tls ?? null, routesElsewhere: netifd,
+    ...deps,
+    host: common.host,
+    plane,
+    ike: openIke,
+    l2tp,
+    ports: new LocalPorts(common.crypto),
+    blocks: new Blocks(plane.net),
+    pressure,
+    challenges: new Challenges(),
+    logins: new Logins(common.clock),
+    serial: common.serial,
+    zlib: common.zlib ?? null,
+    tls: common.tls ?? null,
+    routesElsewhere: netifd,
   };
   return new Daemon(links, () => ike, hub, config, read, !netifd);
 }
@@ -51,17 +70,31 @@ export function compose(
 const UBUS = "/var/run/ubus/ubus.sock";
 
 /** The bus of a router, not started yet; null where there is none to be used. */
-async function openBus(rt: Runtime, option: string, uci: boolean, onUp: () => void, onError: (e: unknown) => void): Promise<Ubus | null> {
+async function openBus(
+  rt: Runtime,
+  option: string,
+  uci: boolean,
+  onUp: () => void,
+  onError: (e: unknown) => void,
+): Promise<Ubus | null> {
   if (option === "off") return null;
   const path = option === "auto" ? UBUS : option;
   if (option === "auto" && !uci) {
-    const there = await rt.streams.connect(path).then((s) => {
-      s.close();
-      return true;
-    }, () => false);
+    const there = await rt.streams.connect(path).then(
+      (s) => {
+        s.close();
+        return true;
+      },
+      () => false,
+    );
     if (!there) return null;
   }
-  return new Ubus({ connect: () => rt.streams.connect(path), clock: new Scope(rt.clock, onError), onState: (up) => up && onUp(), onError });
+  return new Ubus({
+    connect: () => rt.streams.connect(path),
+    clock: new Scope(rt.clock, onError),
+    onState: (up) => up && onUp(),
+    onError,
+  });
 }
 
 /** The native library, and who seals and opens packets. */
@@ -70,7 +103,10 @@ export interface DataEngine {
   readonly fastPath: FastPath;
 }
 
-/** This many errors that nobody owns, within this time, and nothing works any more: whoever watches the process starts it anew. */
+/**
+ * This many errors that nobody owns, within this time, and nothing works any more: whoever watches the process starts
+ * it anew.
+ */
 const STORM = 100;
 const STORM_MS = 10_000;
 
@@ -93,23 +129,50 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: (
     return rt.exit(2);
   }
   const hub = new EventHub(rt.clock, first.config.daemon.log, (line) => rt.stderr(`${line}\n`), rt.inSources);
-  const fault = (where: string) => (e: unknown): void => hub.emit(faultEvent("", where, e));
+  const fault =
+    (where: string) =>
+    (e: unknown): void =>
+      hub.emit(faultEvent("", where, e));
   const warn = (text: string): void => hub.emit({ kind: "daemon.warning", link: "", text });
   lastResort(rt, hub);
   try {
     const { native, fastPath } = openEngine();
     const lock = runAlone(native); // before anything of the host is touched
-    const plane = await openUserspacePlane({ native, fastPath, clock: rt.clock, crypto: rt.crypto, log: hub, readFile: (path) => rt.host.readFile(path) });
+    const plane = await openUserspacePlane({
+      native,
+      fastPath,
+      clock: rt.clock,
+      crypto: rt.crypto,
+      log: hub,
+      readFile: (path) => rt.host.readFile(path),
+    });
     let netifd: Netifd | null = null;
-    const bus = await openBus(rt, first.config.daemon.ubus, source.uci, () => {
-      netifd?.sync().catch(fault("netifd's interfaces"));
-    }, fault("the bus"));
-    const daemon = compose({ ...rt, serial: linuxSerial(native, rt.clock), zlib: native, tls: native }, plane, hub, first.config, () => {
-      const again = source.read();
-      if (again.config === null || !again.whole) throw new RequestRefused("failed", `nothing was changed, the configuration has faults:\n${again.faults.join("\n")}`);
-      for (const f of again.faults) rt.stderr(`error config: ${f}\n`);
-      return again.config;
-    }, bus !== null && source.uci);
+    const bus = await openBus(
+      rt,
+      first.config.daemon.ubus,
+      source.uci,
+      () => {
+        netifd?.sync().catch(fault("netifd's interfaces"));
+      },
+      fault("the bus"),
+    );
+    const daemon = compose(
+      { ...rt, serial: linuxSerial(native, rt.clock), zlib: native, tls: native },
+      plane,
+      hub,
+      first.config,
+      () => {
+        const again = source.read();
+        if (again.config === null || !again.whole)
+          throw new RequestRefused(
+            "failed",
+            `nothing was changed, the configuration has faults:\n${again.faults.join("\n")}`,
+          );
+        for (const f of again.faults) rt.stderr(`error config: ${f}\n`);
+        return again.config;
+      },
+      bus !== null && source.uci,
+    );
     if (bus && source.uci) netifd = new Netifd(bus, daemon, hub, (name) => zoneOf(rt.host, source.name, name));
     const api = netifd?.api() ?? daemon;
     const control = await serveControl(first.config.daemon.control, rt.streams, api, hub).catch(async (e: unknown) => {
@@ -120,15 +183,24 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: (
     await netifd?.watch();
     bus?.start();
     const end = (): void => {
-      allOf(fault("the end"), () => control.close(), () => bus?.close(), () => rt.removeTree(lock));
+      allOf(
+        fault("the end"),
+        () => control.close(),
+        () => bus?.close(),
+        () => rt.removeTree(lock),
+      );
       rt.exit(0);
     };
     rt.onSignals({
       stop: (name) => daemon.stop(name, end),
-      reload: () => contain(() => void daemon.reload(), (e) => {
-        if (e instanceof RequestRefused) warn(e.message);
-        else fault("the signal to reload")(e);
-      }),
+      reload: () =>
+        contain(
+          () => void daemon.reload(),
+          (e) => {
+            if (e instanceof RequestRefused) warn(e.message);
+            else fault("the signal to reload")(e);
+          },
+        ),
     });
     for (const f of first.faults) rt.stderr(`error config: ${f}\n`); // of UCI: the other sections run
     for (const w of first.warnings) warn(w);

@@ -1,19 +1,20 @@
 // Owns the links: starts, stops, reloads them, and answers the control API.
-import { type DaemonApi, RequestRefused } from "./control/server.ts";
-import type { EventHub } from "./control/log.ts";
-import type { Failure } from "./core/errors.ts";
-import type { Event } from "./core/events.ts";
-import { faultEvent } from "./core/fault.ts";
-import { allOf, contain } from "./core/scope.ts";
+
 import { guarded, nasDevice } from "./config/cross.ts";
 import type { NasConfig } from "./config/nasdial.ts";
 import type { ClientConfig, Config, UserConfig } from "./config/schema.ts";
+import type { EventHub } from "./control/log.ts";
+import { type DaemonApi, RequestRefused } from "./control/server.ts";
+import type { Failure } from "./core/errors.ts";
+import type { Event } from "./core/events.ts";
+import { faultEvent } from "./core/fault.ts";
+import { giveBack } from "./core/give-back.ts";
+import { allOf, contain } from "./core/scope.ts";
 import type { L2tpRemote } from "./dataplane/dataplane.ts";
 import type { IkeManager } from "./ike/manager.ts";
 import type { TunnelAnswer } from "./l2tp/endpoint.ts";
 import { ClientLink } from "./link/client.ts";
 import type { LinkDeps } from "./link/deps.ts";
-import { giveBack } from "./core/give-back.ts";
 import { NasLink } from "./link/nasdial.ts";
 import { ServerLink } from "./link/server.ts";
 import type { Stage, Status } from "./link/status.ts";
@@ -39,10 +40,17 @@ export class Daemon implements DaemonApi {
   #stopping = false;
 
   /**
-   * `read` gives the configuration of today; it throws RequestRefused with every fault when that is not valid. Without `autostart`
-   * client links wait until somebody (netifd) says up.
+   * `read` gives the configuration of today; it throws RequestRefused with every fault when that is not valid. Without
+   * `autostart` client links wait until somebody (netifd) says up.
    */
-  constructor(deps: LinkDeps, ike: () => IkeManager | null, hub: EventHub, config: Config, read: () => Config, autostart = true) {
+  constructor(
+    deps: LinkDeps,
+    ike: () => IkeManager | null,
+    hub: EventHub,
+    config: Config,
+    read: () => Config,
+    autostart = true,
+  ) {
     this.#deps = deps;
     this.#ike = ike;
     this.#hub = hub;
@@ -63,14 +71,21 @@ export class Daemon implements DaemonApi {
   }
   /** Links do not answer for one another: what one of them throws is logged, and the others have their turn. */
   #each<T extends { readonly name: string }>(all: Iterable<T>, f: (x: T) => void): void {
-    for (const x of [...all]) contain(() => f(x), (e) => this.#hub.emit(faultEvent(x.name, "starting, changing or stopping a link", e)));
+    for (const x of [...all])
+      contain(
+        () => f(x),
+        (e) => this.#hub.emit(faultEvent(x.name, "starting, changing or stopping a link", e)),
+      );
   }
   /** A link that cannot even be made is made later. */
   #make(name: string, make: (name: string) => void): void {
-    contain(() => make(name), (e) => {
-      this.#hub.emit(faultEvent(name, "the making of a link", e));
-      this.#deps.clock.timer(`${name} again`, () => this.#make(name, make)).arm(AGAIN_MS);
-    });
+    contain(
+      () => make(name),
+      (e) => {
+        this.#hub.emit(faultEvent(name, "the making of a link", e));
+        this.#deps.clock.timer(`${name} again`, () => this.#make(name, make)).arm(AGAIN_MS);
+      },
+    );
   }
   #addServer(name: string): void {
     this.#make(name, () => this.#newServer(name));
@@ -114,11 +129,13 @@ export class Daemon implements DaemonApi {
       if (typeof s === "object" && "name" in s) return;
       for (const c of this.#clients.values()) {
         if (!(c instanceof ClientLink) || !c.wanted) continue;
-        // What runs on the line begins with it, and does not wait for silence to find out that it ended: the next call may bring another address.
+        // What runs on the line begins with it, and does not wait for silence to find out that it ended: the next call
+        // may bring another address.
         if (s !== "up" && c.via === device) c.lineDown(`the line ${cfg.name} that it ran on is down`);
         else if (s === "up") c.hurry();
         // It began on a line on demand, before the call gave that another address.
-        if (s === "up" && c.via === device && c.local !== leg.local) c.lineDown(`the line ${cfg.name} has another address now`);
+        if (s === "up" && c.via === device && c.local !== leg.local)
+          c.lineDown(`the line ${cfg.name} has another address now`);
       }
     });
     return leg;
@@ -140,7 +157,14 @@ export class Daemon implements DaemonApi {
       if (left.size > 0 || over) return;
       over = true;
       guard.disarm();
-      allOf(told, () => this.#ike()?.close(until), () => void giveBack(() => this.#deps.plane.close(), told).then(done).catch(told));
+      allOf(
+        told,
+        () => this.#ike()?.close(until),
+        () =>
+          void giveBack(() => this.#deps.plane.close(), told)
+            .then(done)
+            .catch(told),
+      );
     };
     let over = false;
     const guard = this.#deps.clock.timer("daemon stop", () => {
@@ -239,26 +263,35 @@ export class Daemon implements DaemonApi {
     this.#hub.level = now.daemon.log;
     const changed = (title: string): boolean => was.raw.get(title) !== now.raw.get(title);
     const report: string[] = [];
-    this.#each([...this.#clients].map(([name, link]) => ({ name, link })), ({ name, link }) => {
-      if (!changed(`interface ${name}`)) return;
-      report.push(`interface ${name}`);
-      this.#clients.delete(name);
-      this.#replaced.set(name, link.wanted || (this.#autostart && (this.#dialled(now).find((c) => c.name === name)?.auto ?? false)));
-      const again = (): void => this.#addClient(name);
-      if (link instanceof ClientLink) link.stop("the configuration changed", again, true);
-      else link.stop("the configuration changed", again);
-    });
+    this.#each(
+      [...this.#clients].map(([name, link]) => ({ name, link })),
+      ({ name, link }) => {
+        if (!changed(`interface ${name}`)) return;
+        report.push(`interface ${name}`);
+        this.#clients.delete(name);
+        this.#replaced.set(
+          name,
+          link.wanted || (this.#autostart && (this.#dialled(now).find((c) => c.name === name)?.auto ?? false)),
+        );
+        const again = (): void => this.#addClient(name);
+        if (link instanceof ClientLink) link.stop("the configuration changed", again, true);
+        else link.stop("the configuration changed", again);
+      },
+    );
     this.#each(this.#dialled(now), (c) => {
       if (was.raw.has(`interface ${c.name}`)) return;
       report.push(`interface ${c.name}`);
       if (!this.#replaced.has(c.name)) this.#addClient(c.name);
     });
-    this.#each([...this.#servers].map(([name, link]) => ({ name, link })), ({ name, link }) => {
-      if (!changed(`server ${name}`)) return;
-      report.push(`server ${name}`);
-      this.#servers.delete(name);
-      link.stop("the configuration changed", () => this.#addServer(name));
-    });
+    this.#each(
+      [...this.#servers].map(([name, link]) => ({ name, link })),
+      ({ name, link }) => {
+        if (!changed(`server ${name}`)) return;
+        report.push(`server ${name}`);
+        this.#servers.delete(name);
+        link.stop("the configuration changed", () => this.#addServer(name));
+      },
+    );
     this.#each(now.servers, (c) => {
       if (was.raw.has(`server ${c.name}`)) return;
       report.push(`server ${c.name}`);
@@ -266,11 +299,16 @@ export class Daemon implements DaemonApi {
     });
     const users = new Set<string>();
     for (const u of [...was.users, ...now.users] as UserConfig[]) if (changed(`user ${u.name}`)) users.add(u.name);
-    if (users.size > 0) this.#each([...this.#servers].map(([name, link]) => ({ name, link })), ({ link }) => link.usersChanged(users));
+    if (users.size > 0)
+      this.#each(
+        [...this.#servers].map(([name, link]) => ({ name, link })),
+        ({ link }) => link.usersChanged(users),
+      );
     report.push(...[...users].map((u) => `user ${u}`));
     for (const name of new Set([...was.broken.keys(), ...now.broken.keys()])) {
       if (!now.broken.has(name) && !this.#dialled(now).some((c) => c.name === name)) this.#unblock(name);
-      if (was.broken.get(name)?.why !== now.broken.get(name)?.why && !report.includes(`interface ${name}`)) report.push(`interface ${name}`);
+      if (was.broken.get(name)?.why !== now.broken.get(name)?.why && !report.includes(`interface ${name}`))
+        report.push(`interface ${name}`);
     }
     const text = report.length === 0 ? "nothing changed" : report.join(", ");
     if (tell || report.length > 0) this.#hub.emit({ kind: "daemon.reloaded", link: "", changed: text });
@@ -309,11 +347,27 @@ export class Daemon implements DaemonApi {
   #doctorServer(server: ServerLink, stage: (s: Stage) => void): boolean {
     const s = server.status();
     const ok = s.state === "up";
-    stage({ name: "ip", state: ok ? "ok" : "failed", text: s.error?.text ?? (ok ? `${s.ifname} with ${s.local_ip}` : `the server is ${s.state}`) });
-    if (ok) stage({ name: "ike", state: "ok", text: s.ipsec === "off" ? "IPsec is off: L2TP in the clear" : `listening on ${s.listen}, ${s.peers} peers with IPsec` });
+    stage({
+      name: "ip",
+      state: ok ? "ok" : "failed",
+      text: s.error?.text ?? (ok ? `${s.ifname} with ${s.local_ip}` : `the server is ${s.state}`),
+    });
+    if (ok)
+      stage({
+        name: "ike",
+        state: "ok",
+        text:
+          s.ipsec === "off"
+            ? "IPsec is off: L2TP in the clear"
+            : `listening on ${s.listen}, ${s.peers} peers with IPsec`,
+      });
     if (ok) stage({ name: "ppp", state: "ok", text: `${s.sessions.length} sessions` });
     for (const f of s.failures) {
-      stage({ name: f.layer === "ike" || f.layer === "l2tp" || f.layer === "ppp" ? f.layer : "ip", state: "failed", text: `${f.peer}, last at ${f.at}, ${f.count} in all: ${f.text}` });
+      stage({
+        name: f.layer === "ike" || f.layer === "l2tp" || f.layer === "ppp" ? f.layer : "ip",
+        state: "failed",
+        text: `${f.peer}, last at ${f.at}, ${f.count} in all: ${f.text}`,
+      });
     }
     return ok;
   }
@@ -321,6 +375,9 @@ export class Daemon implements DaemonApi {
     const broken = this.#config.broken.get(name);
     if (broken) return new RequestRefused("failed", broken.why);
     const names = [...this.#servers.keys(), ...this.#clients.keys()];
-    return new RequestRefused("not-found", `there is no interface or server ${JSON.stringify(name.slice(0, 64))}; there is: ${names.join(" ") || "none"}`);
+    return new RequestRefused(
+      "not-found",
+      `there is no interface or server ${JSON.stringify(name.slice(0, 64))}; there is: ${names.join(" ") || "none"}`,
+    );
   }
 }

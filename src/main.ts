@@ -1,12 +1,12 @@
 // argv and exit codes. 0 done, 1 failed, 2 wrong usage or configuration, 3 daemon not reachable.
 import { type DataEngine, runDaemon } from "./build.ts";
+import { type ConfigSource, iniSource, uciSource } from "./config/source.ts";
 import { ControlClient } from "./control/client.ts";
+import { runDemo } from "./control/demo.ts";
 import { renderDoctor, renderEvent, renderStatus } from "./control/render.ts";
 import { SystemError } from "./core/errors.ts";
-import { type ConfigSource, iniSource, uciSource } from "./config/source.ts";
 import type { Stage, Status } from "./link/status.ts";
 import type { Runtime } from "./ports/runtime.ts";
-import { runDemo } from "./control/demo.ts";
 import { VERSION } from "./version.ts";
 
 const DEFAULT_SOCKET = "/var/run/l2tpsec.sock";
@@ -37,7 +37,17 @@ interface Args {
   readonly flags: ReadonlySet<string>;
 }
 const FLAGS: Readonly<Record<string, readonly string[]>> = {
-  run: ["--foreground"], check: [], status: ["--json", "--watch"], up: [], down: [], reload: [], disconnect: [], events: ["--json"], doctor: ["--json"], probe: [], demo: [],
+  run: ["--foreground"],
+  check: [],
+  status: ["--json", "--watch"],
+  up: [],
+  down: [],
+  reload: [],
+  disconnect: [],
+  events: ["--json"],
+  doctor: ["--json"],
+  probe: [],
+  demo: [],
 };
 
 function parseArgs(argv: readonly string[]): Args {
@@ -78,12 +88,18 @@ export async function main(rt: Runtime, openEngine: () => DataEngine): Promise<v
   try {
     const args = parseArgs(rt.argv);
     const [command, ...rest] = args.words;
-    if (command === undefined || !Object.hasOwn(FLAGS, command)) throw new Usage(`unknown command ${JSON.stringify(command ?? "")}`);
+    if (command === undefined || !Object.hasOwn(FLAGS, command))
+      throw new Usage(`unknown command ${JSON.stringify(command ?? "")}`);
     const want = command === "up" || command === "down" || command === "doctor" || command === "disconnect" ? 1 : 0;
-    if (rest.length < want) throw new Usage(`${command} needs ${command === "disconnect" ? "the number of a session" : "the name of an interface or server"}`);
-    if (rest.length > Math.max(want, command === "status" ? 1 : 0)) throw new Usage(`${command}: too many words: ${rest.join(" ")}`);
+    if (rest.length < want)
+      throw new Usage(
+        `${command} needs ${command === "disconnect" ? "the number of a session" : "the name of an interface or server"}`,
+      );
+    if (rest.length > Math.max(want, command === "status" ? 1 : 0))
+      throw new Usage(`${command}: too many words: ${rest.join(" ")}`);
     if (command === "run" || command === "check") {
-      if ((args.config === null) === (args.uci === null)) throw new Usage(`${command} needs either --config FILE or --uci [DIR]`);
+      if ((args.config === null) === (args.uci === null))
+        throw new Usage(`${command} needs either --config FILE or --uci [DIR]`);
       rt.noDumps(); // before there are secrets in memory
       const source = args.uci !== null ? uciSource(rt.host, args.uci) : iniSource(rt.host, args.config as string);
       return command === "check" ? check(rt, source) : await runDaemon(rt, source, openEngine);
@@ -114,7 +130,9 @@ function check(rt: Runtime, source: ConfigSource): void {
   for (const f of faults) rt.stderr(`${f}\n`);
   if (config === null || faults.length > 0) return rt.exit(2);
   for (const w of warnings) rt.stderr(`${source.name}: warning: ${w}\n`);
-  rt.stdout(`${source.name}: good: ${config.interfaces.length + config.legs.length} interfaces, ${config.servers.length} servers, ${config.users.length} users\n`);
+  rt.stdout(
+    `${source.name}: good: ${config.interfaces.length + config.legs.length} interfaces, ${config.servers.length} servers, ${config.users.length} users\n`,
+  );
   rt.exit(0);
 }
 
@@ -136,7 +154,13 @@ async function remote(rt: Runtime, command: string, name: string | null, args: A
   }
 }
 
-async function ask(rt: Runtime, client: ControlClient, command: string, name: string | null, args: Args): Promise<number> {
+async function ask(
+  rt: Runtime,
+  client: ControlClient,
+  command: string,
+  name: string | null,
+  args: Args,
+): Promise<number> {
   const json = args.flags.has("--json");
   switch (command) {
     case "status": {
@@ -144,7 +168,10 @@ async function ask(rt: Runtime, client: ControlClient, command: string, name: st
       rt.stdout(json ? `${JSON.stringify(status, null, 2)}\n` : renderStatus(status, rt.terminal));
       if (!args.flags.has("--watch")) return 0;
       client.onEvent = () => {
-        client.call("status", name === null ? {} : { name }).then((s) => rt.stdout(`\x1b[H\x1b[2J${renderStatus(s as Record<string, Status>, rt.terminal)}`), () => {});
+        client.call("status", name === null ? {} : { name }).then(
+          (s) => rt.stdout(`\x1b[H\x1b[2J${renderStatus(s as Record<string, Status>, rt.terminal)}`),
+          () => {},
+        );
       };
       await client.call("events");
       return await new Promise((resolve) => {
@@ -169,7 +196,9 @@ async function ask(rt: Runtime, client: ControlClient, command: string, name: st
         client.onClose = () => resolve(0);
       });
     default: {
-      const ok = await client.call("doctor", { name: name ?? "" }, (s: Stage) => rt.stdout(json ? `${JSON.stringify(s)}\n` : renderDoctor(s, rt.terminal)));
+      const ok = await client.call("doctor", { name: name ?? "" }, (s: Stage) =>
+        rt.stdout(json ? `${JSON.stringify(s)}\n` : renderDoctor(s, rt.terminal)),
+      );
       return ok === true ? 0 : 1;
     }
   }

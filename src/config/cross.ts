@@ -1,9 +1,10 @@
 // What no single option can say: options that contradict one another, and sections that do.
-import { type Fault, faultOf, type Section } from "./section.ts";
+
 import { someFree } from "../core/daytime.ts";
 import { parseChat } from "../modem/chat.ts";
 import type { NasConfig } from "./nasdial.ts";
 import type { ClientConfig, Config, ServerConfig } from "./schema.ts";
+import { type Fault, faultOf, type Section } from "./section.ts";
 
 /** The netdev of a link: `ifname`, or l2tps-NAME. */
 export function deviceName(c: { readonly name: string; readonly ifname: string | null }): string {
@@ -20,8 +21,15 @@ export function needsIpsec(c: Pick<ClientConfig | ServerConfig, "psk" | "ipsec">
   return c.ipsec !== "off";
 }
 
-/** What stands against PAP, as an assignment that would not; null: it may be used. Outside ESP that takes words of its own. */
-export function papRefusal(c: Pick<ClientConfig, "proto" | "psk" | "ipsec" | "refuse_pap" | "allow_pap_in_clear"> | Pick<NasConfig, "proto" | "refuse_pap" | "allow_pap_in_clear">): string | null {
+/**
+ * What stands against PAP, as an assignment that would not; null: it may be used. Outside ESP that takes words of its
+ * own.
+ */
+export function papRefusal(
+  c:
+    | Pick<ClientConfig, "proto" | "psk" | "ipsec" | "refuse_pap" | "allow_pap_in_clear">
+    | Pick<NasConfig, "proto" | "refuse_pap" | "allow_pap_in_clear">,
+): string | null {
   const missing = c.refuse_pap ? ["refuse_pap = no"] : [];
   const clear = c.proto === "nasdial" || !needsIpsec(c);
   if (clear && !c.allow_pap_in_clear) missing.push("allow_pap_in_clear = yes");
@@ -33,7 +41,10 @@ export function defaultRoutes(c: Pick<ClientConfig | NasConfig, "defaultroute" |
   if (!c.defaultroute) return [];
   return c.ipv6 === "no" ? ["0.0.0.0/0"] : ["0.0.0.0/0", "::/0"];
 }
-/** The networks that may be reached through the link alone: never in the clear, also while it is down. /0: all that a default route carries. */
+/**
+ * The networks that may be reached through the link alone: never in the clear, also while it is down. /0: all that a
+ * default route carries.
+ */
 export function guarded(c: Pick<ClientConfig, "psk" | "ipsec" | "routes" | "killswitch">): readonly string[] {
   if (!needsIpsec(c) || c.killswitch === "off") return [];
   return [...(c.routes ?? []), ...(c.killswitch === "all" ? ["0.0.0.0/0", "::/0"] : [])];
@@ -55,65 +66,141 @@ export function crossCheck(config: Config, sections: readonly Section[], faults:
   const devices = new Map<string, string>();
   for (const [type, c] of links) {
     const other = names.get(c.name);
-    if (other !== undefined) fault(type, c.name, "", `an ${other} section has the same name; status and commands could not tell them apart`);
+    if (other !== undefined)
+      fault(type, c.name, "", `an ${other} section has the same name; status and commands could not tell them apart`);
     names.set(c.name, type);
     const dev = deviceName(c);
-    if (dev.length > 15) fault(type, c.name, "ifname", `the netdev would be called ${dev}, longer than the kernel's 15 characters: give it a shorter ifname`);
+    if (dev.length > 15)
+      fault(
+        type,
+        c.name,
+        "ifname",
+        `the netdev would be called ${dev}, longer than the kernel's 15 characters: give it a shorter ifname`,
+      );
     const owner = devices.get(dev);
     if (owner !== undefined) fault(type, c.name, "ifname", `${dev} is the netdev of ${owner} already`);
     devices.set(dev, c.name);
 
     if (c.psk === null && c.ipsec !== "off") {
-      fault(type, c.name, "psk", "is missing: without a key there is no IPsec", "a pre-shared key, or ipsec = off to carry L2TP in the clear on purpose");
+      fault(
+        type,
+        c.name,
+        "psk",
+        "is missing: without a key there is no IPsec",
+        "a pre-shared key, or ipsec = off to carry L2TP in the clear on purpose",
+      );
     }
     if (c.psk !== null && c.ipsec === "off") {
-      fault(type, c.name, "ipsec", "is off, but there is a pre-shared key: the two contradict each other", "a psk for IPsec, or ipsec = off without one to carry L2TP in the clear on purpose");
+      fault(
+        type,
+        c.name,
+        "ipsec",
+        "is off, but there is a pre-shared key: the two contradict each other",
+        "a psk for IPsec, or ipsec = off without one to carry L2TP in the clear on purpose",
+      );
     }
-    if (c.ipsec === "off") warn(type, c.name, "ipsec = off: everything in this tunnel can be read and changed on its way");
-    if (c.hide_avps && c.tunnel_secret === null) fault(type, c.name, "hide_avps", "is yes, but there is no secret to hide with", "a tunnel_secret, or hide_avps = no");
-    if (c.dataplane === "kernel") fault(type, c.name, "dataplane", "this version moves packets in userspace only", "auto | userspace");
+    if (c.ipsec === "off")
+      warn(type, c.name, "ipsec = off: everything in this tunnel can be read and changed on its way");
+    if (c.hide_avps && c.tunnel_secret === null)
+      fault(
+        type,
+        c.name,
+        "hide_avps",
+        "is yes, but there is no secret to hide with",
+        "a tunnel_secret, or hide_avps = no",
+      );
+    if (c.dataplane === "kernel")
+      fault(type, c.name, "dataplane", "this version moves packets in userspace only", "auto | userspace");
   }
   for (const c of config.interfaces) {
-    if (c.reconnect_min > c.reconnect_max) fault("interface", c.name, "reconnect_min", `is longer than reconnect_max (${c.reconnect_max})`);
-    if (c.username === null && c.password !== null) fault("interface", c.name, "username", "is missing: there is a password but no user");
-    if (c.username !== null && c.password === null && c.eap_cert === null) fault("interface", c.name, "password", "is missing: there is a user but no password");
+    if (c.reconnect_min > c.reconnect_max)
+      fault("interface", c.name, "reconnect_min", `is longer than reconnect_max (${c.reconnect_max})`);
+    if (c.username === null && c.password !== null)
+      fault("interface", c.name, "username", "is missing: there is a password but no user");
+    if (c.username !== null && c.password === null && c.eap_cert === null)
+      fault("interface", c.name, "password", "is missing: there is a user but no password");
     crossEap(c, (option, why, allowed) => fault("interface", c.name, option, why, allowed));
     crossRoutes(c, (option, why, allowed) => fault("interface", c.name, option, why, allowed));
     crossAuth(c, (option, why, allowed) => fault("interface", c.name, option, why, allowed));
-    if (c.killswitch === "all" && !c.defaultroute) fault("interface", c.name, "killswitch", "is all, but the link has no default route: nothing could leave at all", "defaultroute = yes, or killswitch = routes");
-    if (c.killswitch === "all" && c.ipsec === "off") fault("interface", c.name, "killswitch", "is all, but with ipsec = off the link protects nothing", "routes | off");
+    if (c.killswitch === "all" && !c.defaultroute)
+      fault(
+        "interface",
+        c.name,
+        "killswitch",
+        "is all, but the link has no default route: nothing could leave at all",
+        "defaultroute = yes, or killswitch = routes",
+      );
+    if (c.killswitch === "all" && c.ipsec === "off")
+      fault(
+        "interface",
+        c.name,
+        "killswitch",
+        "is all, but with ipsec = off the link protects nothing",
+        "routes | off",
+      );
   }
   for (const c of config.legs) {
     const other = names.get(c.name);
-    if (other !== undefined) fault("interface", c.name, "", `an ${other} section has the same name; status and commands could not tell them apart`);
+    if (other !== undefined)
+      fault(
+        "interface",
+        c.name,
+        "",
+        `an ${other} section has the same name; status and commands could not tell them apart`,
+      );
     names.set(c.name, "interface");
     const dev = nasDevice(c);
-    if (dev.length > 15) fault("interface", c.name, "ifname", `the netdev would be called ${dev}, longer than the kernel's 15 characters: give it a shorter ifname`);
+    if (dev.length > 15)
+      fault(
+        "interface",
+        c.name,
+        "ifname",
+        `the netdev would be called ${dev}, longer than the kernel's 15 characters: give it a shorter ifname`,
+      );
     const owner = devices.get(dev);
     if (owner !== undefined) fault("interface", c.name, "ifname", `${dev} is the netdev of ${owner} already`);
     devices.set(dev, c.name);
-    const legFault = (option: string, why: string, allowed?: string): void => fault("interface", c.name, option, why, allowed);
+    const legFault = (option: string, why: string, allowed?: string): void =>
+      fault("interface", c.name, option, why, allowed);
     crossLeg(c, config, legFault);
     if (c.role === "answer") crossPap(c, legFault, (text) => warn("interface", c.name, `auth: ${text}`));
   }
-  for (const c of config.servers) crossPap(c, (option, why, allowed) => fault("server", c.name, option, why, allowed), (text) => warn("server", c.name, `auth: ${text}`));
+  for (const c of config.servers)
+    crossPap(
+      c,
+      (option, why, allowed) => fault("server", c.name, option, why, allowed),
+      (text) => warn("server", c.name, `auth: ${text}`),
+    );
   crossServers(config, fault);
 }
 
-function crossRoutes(c: Pick<ClientConfig | NasConfig, "routes" | "ipv6">, fault: (option: string, why: string, allowed: string) => void): void {
+function crossRoutes(
+  c: Pick<ClientConfig | NasConfig, "routes" | "ipv6">,
+  fault: (option: string, why: string, allowed: string) => void,
+): void {
   const six = c.routes?.find((r) => r.includes(":"));
-  if (six !== undefined && c.ipv6 === "no") fault("routes", `${six} is an IPv6 network, and ipv6 is no`, "ipv6 = yes, or IPv4 networks alone");
+  if (six !== undefined && c.ipv6 === "no")
+    fault("routes", `${six} is an IPv6 network, and ipv6 is no`, "ipv6 = yes, or IPv4 networks alone");
 }
 
-function crossEap(c: Pick<ClientConfig | NasConfig, "username" | "eap_ca" | "eap_cert" | "eap_key" | "eap_server_name">, fault: (option: string, why: string, allowed?: string) => void): void {
+function crossEap(
+  c: Pick<ClientConfig | NasConfig, "username" | "eap_ca" | "eap_cert" | "eap_key" | "eap_server_name">,
+  fault: (option: string, why: string, allowed?: string) => void,
+): void {
   if (c.eap_ca === null && c.eap_cert === null && c.eap_key === null && c.eap_server_name === null) return;
   for (const option of ["eap_ca", "eap_cert", "eap_key"] as const) {
     if (c[option] === null) fault(option, "is missing: EAP-TLS needs eap_ca, eap_cert and eap_key", "a file in PEM");
   }
   const allowed = "the name or address in the server's certificate, or any to take every server of that CA";
-  if (c.eap_server_name === null) fault("eap_server_name", "is missing: without it, whoever has a server's certificate of that CA is the server", allowed);
+  if (c.eap_server_name === null)
+    fault(
+      "eap_server_name",
+      "is missing: without it, whoever has a server's certificate of that CA is the server",
+      allowed,
+    );
   // To OpenSSL that is every host below it.
-  else if (c.eap_server_name.startsWith(".")) fault("eap_server_name", "begins with a dot, and is no name of a server", allowed);
+  else if (c.eap_server_name.startsWith("."))
+    fault("eap_server_name", "begins with a dot, and is no name of a server", allowed);
   if (c.username === null) fault("username", "is missing: EAP-TLS needs a name to begin with");
 }
 
@@ -122,7 +209,11 @@ export function asksForPap(c: ServerConfig | NasConfig): boolean {
   const inside = "pool" in c && needsIpsec(c);
   return c.auth.includes("pap") && (inside || c.allow_pap_in_clear);
 }
-function crossPap(c: ServerConfig | NasConfig, fault: (option: string, why: string, allowed?: string) => void, warn: (text: string) => void): void {
+function crossPap(
+  c: ServerConfig | NasConfig,
+  fault: (option: string, why: string, allowed?: string) => void,
+  warn: (text: string) => void,
+): void {
   if (!c.auth.includes("pap") || asksForPap(c)) return;
   const why = "pap shows passwords to everybody on the way";
   if (c.auth.length === 1) fault("auth", `has pap alone, and ${why}`, "allow_pap_in_clear = yes, or another method");
@@ -133,52 +224,97 @@ function crossAuth(c: ClientConfig | NasConfig, fault: (option: string, why: str
   if (c.eap_cert !== null) return;
   const pap = papRefusal(c);
   const clear = c.proto === "nasdial" ? c.role === "dial" : !needsIpsec(c);
-  if (clear && c.allow_pap_in_clear && c.refuse_pap) fault("allow_pap_in_clear", "is yes, but refuse_pap is yes", "refuse_pap = no as well");
-  if (pap !== null && c.refuse_chap && c.refuse_mschapv2) fault("refuse_mschapv2", "every authentication method is refused; leave one", `no, or ${pap} for PAP`);
+  if (clear && c.allow_pap_in_clear && c.refuse_pap)
+    fault("allow_pap_in_clear", "is yes, but refuse_pap is yes", "refuse_pap = no as well");
+  if (pap !== null && c.refuse_chap && c.refuse_mschapv2)
+    fault("refuse_mschapv2", "every authentication method is refused; leave one", `no, or ${pap} for PAP`);
 }
 
 function crossLeg(c: NasConfig, config: Config, fault: (option: string, why: string, allowed?: string) => void): void {
   const dials = c.role === "dial" && c.line === "modem";
-  if (dials && c.phone === null) fault("phone", "is missing: there is nothing to dial", "a number, or line = direct for a null-modem cable");
-  if (!dials && c.phone !== null) fault("phone", `is given, but ${c.role === "answer" ? "role = answer" : "line = direct"} dials nothing`);
-  if (c.login === "windows" && (c.line !== "direct" || c.role === "answer")) fault("login", "windows is for line = direct with role = dial", "auto | none");
+  if (dials && c.phone === null)
+    fault("phone", "is missing: there is nothing to dial", "a number, or line = direct for a null-modem cable");
+  if (!dials && c.phone !== null)
+    fault("phone", `is given, but ${c.role === "answer" ? "role = answer" : "line = direct"} dials nothing`);
+  if (c.login === "windows" && (c.line !== "direct" || c.role === "answer"))
+    fault("login", "windows is for line = direct with role = dial", "auto | none");
   if (c.role === "answer" && c.demand) fault("demand", "is yes, but role = answer dials nothing");
   if (c.hold && !someFree(c.hold)) fault("hold", "leaves no minute of the day");
-  if (c.role === "answer" && c.local_ip === null) fault("local_ip", "is missing: the caller must be told an address of ours");
-  if (c.role === "answer" && config.users.some((u) => u.ip === null) && c.remote_ip === null) fault("remote_ip", "is missing: some users have no address of their own");
+  if (c.role === "answer" && c.local_ip === null)
+    fault("local_ip", "is missing: the caller must be told an address of ours");
+  if (c.role === "answer" && config.users.some((u) => u.ip === null) && c.remote_ip === null)
+    fault("remote_ip", "is missing: some users have no address of their own");
   crossRoutes(c, fault);
   if (c.reconnect_min > c.reconnect_max) fault("reconnect_min", `is longer than reconnect_max (${c.reconnect_max})`);
   if (c.username === null && c.password !== null) fault("username", "is missing: there is a password but no user");
-  if (c.username !== null && c.password === null && c.eap_cert === null) fault("password", "is missing: there is a user but no password");
+  if (c.username !== null && c.password === null && c.eap_cert === null)
+    fault("password", "is missing: there is a user but no password");
   crossEap(c, fault);
   if (c.eap_cert !== null && c.role === "answer") fault("eap_cert", "is given, but role = answer shows no certificate");
   crossAuth(c, fault);
-  const script = c.chat === null ? [] : parseChat(c.chat, { phone: "", phone2: "", username: c.username ?? "", password: c.password });
+  const script =
+    c.chat === null
+      ? []
+      : parseChat(c.chat, { phone: "", phone2: "", username: c.username ?? "", password: c.password });
   if (typeof script === "string") fault("chat", script);
-  for (const d of config.legs) if (d !== c && d.device === c.device && d.name < c.name) fault("device", `interface ${d.name} has the same device`);
+  for (const d of config.legs)
+    if (d !== c && d.device === c.device && d.name < c.name) fault("device", `interface ${d.name} has the same device`);
 }
 
-function crossServers(config: Config, fault: (type: string, name: string, option: string, why: string, allowed?: string) => void): void {
+function crossServers(
+  config: Config,
+  fault: (type: string, name: string, option: string, why: string, allowed?: string) => void,
+): void {
   for (const [i, a] of config.servers.entries()) {
     for (const b of config.servers.slice(i + 1)) {
       if (a.listen === b.listen || a.listen === null || b.listen === null) {
-        fault("server", b.name, "listen", `server ${a.name} listens on the same address: the two could not be told apart`, "one address each");
+        fault(
+          "server",
+          b.name,
+          "listen",
+          `server ${a.name} listens on the same address: the two could not be told apart`,
+          "one address each",
+        );
       }
     }
   }
   const taken = new Map<string, string>(config.servers.map((s) => [s.local_ip, `server ${s.name}`]));
   for (const u of config.users) {
-    if (u.server !== null && !config.servers.some((s) => s.name === u.server)) fault("user", u.name, "server", "there is no server section of this name", config.servers.map((s) => s.name).join(" | "));
+    if (u.server !== null && !config.servers.some((s) => s.name === u.server))
+      fault(
+        "user",
+        u.name,
+        "server",
+        "there is no server section of this name",
+        config.servers.map((s) => s.name).join(" | "),
+      );
     if (u.ip !== null) {
       const owner = taken.get(u.ip);
       if (owner !== undefined) fault("user", u.name, "ip", `${u.ip} belongs to ${owner}`);
       taken.set(u.ip, `user ${u.name}`);
     }
     const six = u.routes?.find((r) => r.includes(":"));
-    const calls = [...config.servers.filter((s) => (u.server ?? s.name) === s.name).map((s) => s.ipv6), ...config.legs.filter((l) => l.role === "answer").map((l) => l.ipv6 !== "no")];
-    if (six !== undefined && calls.length > 0 && !calls.includes(true)) fault("user", u.name, "routes", `${six} is an IPv6 network, and the server has ipv6 = no`, "ipv6 = yes in the server section, or IPv4 networks alone");
+    const calls = [
+      ...config.servers.filter((s) => (u.server ?? s.name) === s.name).map((s) => s.ipv6),
+      ...config.legs.filter((l) => l.role === "answer").map((l) => l.ipv6 !== "no"),
+    ];
+    if (six !== undefined && calls.length > 0 && !calls.includes(true))
+      fault(
+        "user",
+        u.name,
+        "routes",
+        `${six} is an IPv6 network, and the server has ipv6 = no`,
+        "ipv6 = yes in the server section, or IPv4 networks alone",
+      );
     for (const s of config.servers) {
-      if (u.ip === null && s.pool === null && (u.server ?? s.name) === s.name) fault("user", u.name, "ip", `server ${s.name} has no pool, so this user would get no address`, "a fixed ip, or a pool in the server section");
+      if (u.ip === null && s.pool === null && (u.server ?? s.name) === s.name)
+        fault(
+          "user",
+          u.name,
+          "ip",
+          `server ${s.name} has no pool, so this user would get no address`,
+          "a fixed ip, or a pool in the server section",
+        );
     }
   }
 }

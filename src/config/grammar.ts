@@ -1,5 +1,6 @@
-// How the value of an option is written. A grammar is plain data, so that it can be written out for others (LuCI's forms, the
-// shell's lists, the reference), and `read` is the one reader of all of them: LuCI runs this very file, compiled.
+// How the value of an option is written. A grammar is plain data, so that it can be written out for others (LuCI's
+// forms, the shell's lists, the reference), and `read` is the one reader of all of them: LuCI runs this very file,
+// compiled.
 import { canonicalIp, ip4ToNumber, parsePrefix } from "../core/addr.ts";
 import { DAY, type DayTime } from "../core/daytime.ts";
 import { ConfigError } from "../core/errors.ts";

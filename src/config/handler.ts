@@ -1,7 +1,9 @@
-// The option lists of netifd's handler, from the schema: what netifd compares to see a change. scripts/generate.mjs writes them.
-import { isList, isSecret } from "./options.ts";
-import type { Option, Options } from "./option.ts";
+// The option lists of netifd's handler, from the schema: what netifd compares to see a change. scripts/generate.mjs
+// writes them.
+
 import { NASDIAL } from "./nasdial.ts";
+import type { Option, Options } from "./option.ts";
+import { isList, isSecret } from "./options.ts";
 import { CLIENT } from "./schema.ts";
 
 /** netifd has these for every protocol. */
@@ -24,22 +26,27 @@ function list(options: Options): string {
     const [type, word] = words(name, o);
     byType.set(type, [...(byType.get(type) ?? []), word]);
   }
-  return [...byType].flatMap(([type, all]) => {
-    const lines: string[] = [];
-    for (const word of all) {
-      const last = lines.at(-1);
-      if (last === undefined || last.length + word.length > WIDTH) lines.push(`\tproto_config_add_${type} ${word}`);
-      else lines[lines.length - 1] = `${last} ${word}`;
-    }
-    return lines;
-  }).join("\n");
+  return [...byType]
+    .flatMap(([type, all]) => {
+      const lines: string[] = [];
+      for (const word of all) {
+        const last = lines.at(-1);
+        if (last === undefined || last.length + word.length > WIDTH) lines.push(`\tproto_config_add_${type} ${word}`);
+        else lines[lines.length - 1] = `${last} ${word}`;
+      }
+      return lines;
+    })
+    .join("\n");
 }
 
 /** The handler with its lists written anew, between their markers. */
 export function handlerWithLists(handler: string): string {
   const lists = { l2tpsec: CLIENT, nasdial: NASDIAL };
-  return handler.replace(/(\t# <options (\w+)>.*\n)[\s\S]*?(\t# <\/options>\n)/g, (whole, start: string, proto: string, end: string) => {
-    if (!Object.hasOwn(lists, proto)) return whole;
-    return `${start}${list(lists[proto as keyof typeof lists])}\n${end}`;
-  });
+  return handler.replace(
+    /(\t# <options (\w+)>.*\n)[\s\S]*?(\t# <\/options>\n)/g,
+    (whole, start: string, proto: string, end: string) => {
+      if (!Object.hasOwn(lists, proto)) return whole;
+      return `${start}${list(lists[proto as keyof typeof lists])}\n${end}`;
+    },
+  );
 }

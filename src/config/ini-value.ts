@@ -1,7 +1,8 @@
-// One value of the INI file: what stands behind the "=". Whatever these three rules do not cover is a fault, as half a secret, or
-// another one, would be taken for it:
+// One value of the INI file: what stands behind the "=". Whatever these three rules do not cover is a fault, as half a
+// secret, or another one, would be taken for it:
 //
-//   abc ; why     the text without the blanks around it; a comment begins with a blank and ; or #; \; \# and \\ stand for ; # and \
+// abc ; why the text without the blanks around it; a comment begins with a blank and ; or #; \; \# and \\ stand for ; #
+// and \
 //   "a;b \"c\""   a string as JSON has it
 //   'a;b "c" \d'  the text between the quotes
 import { unsafe } from "ini";
@@ -20,7 +21,8 @@ export function readValue(raw: string, secret: boolean): string | Pick<Fault, "w
   const mistakable = comment !== "" && (!/[ \t]$/.test(kept) || (secret && !/^.[ \t]/.test(comment)));
   if (mistakable) return { why: "holds ; or #, which would end the value here", allowed: `such a value ${QUOTE}` };
   const text = kept.replace(/[ \t]+$/, "");
-  if (text !== text.trim()) return { why: "begins or ends with a space of another kind", allowed: `such a value ${QUOTE}` };
+  if (text !== text.trim())
+    return { why: "begins or ends with a space of another kind", allowed: `such a value ${QUOTE}` };
   return unsafe(text);
 }
 

@@ -1,15 +1,17 @@
 // The configuration file: INI text to a frozen Config, or every fault at once.
 import * as v from "valibot";
-import type { Config } from "./schema.ts";
-import { type Given, joined, type Option, optionNamed, type Options, repeats } from "./option.ts";
-import { isSecret } from "./options.ts";
-import { type ClientConfig, type DaemonConfig, SECTIONS, type ServerConfig, type UserConfig } from "./schema.ts";
 import { crossCheck } from "./cross.ts";
 import { readValue } from "./ini-value.ts";
-import { type Fault, faultOf, isLeg, type Section, title, type Type } from "./section.ts";
 import { NASDIAL, type NasConfig } from "./nasdial.ts";
+import { type Given, joined, type Option, type Options, optionNamed, repeats } from "./option.ts";
+import { isSecret } from "./options.ts";
+import type { Config } from "./schema.ts";
+import { type ClientConfig, type DaemonConfig, SECTIONS, type ServerConfig, type UserConfig } from "./schema.ts";
+import { type Fault, faultOf, isLeg, type Section, type Type, title } from "./section.ts";
 
-export type Loaded = { readonly ok: true; readonly config: Config; readonly warnings: readonly string[] } | { readonly ok: false; readonly faults: readonly Fault[] };
+export type Loaded =
+  | { readonly ok: true; readonly config: Config; readonly warnings: readonly string[] }
+  | { readonly ok: false; readonly faults: readonly Fault[] };
 
 /** Of interfaces and servers; __proto__ is no name that an object of the control API could have. */
 const NAME = /^(?!__proto__$)[A-Za-z0-9_-]{1,64}$/;
@@ -25,7 +27,8 @@ export function load(text: string): Loaded {
   const raw = new Map<string, string>();
   let daemon = sections.find((s) => s.type === "daemon");
   daemon ??= { type: "daemon", name: "", line: 1, values: new Map() };
-  const of = <T>(type: Type, leg = false): T[] => sections.filter((s) => s.type === type && isLeg(s) === leg).map((s) => typed<T>(s, faults));
+  const of = <T>(type: Type, leg = false): T[] =>
+    sections.filter((s) => s.type === type && isLeg(s) === leg).map((s) => typed<T>(s, faults));
   const config: Config = {
     daemon: values(daemon, faults) as unknown as DaemonConfig,
     interfaces: of<ClientConfig>("interface", false),
@@ -42,14 +45,24 @@ export function load(text: string): Loaded {
   return { ok: true, config: Object.freeze(config), warnings };
 }
 
-/** A user's section goes by the name to log in with, if it gives one: UCI's own names hold letters, digits and _ only. */
+/**
+ * A user's section goes by the name to log in with, if it gives one: UCI's own names hold letters, digits and _ only.
+ */
 export function byLogin(sections: readonly Section[], faults: Fault[]): Section[] {
   const out = new Map<string, Section>();
   for (const s of sections) {
     const login = s.type === "user" ? s.values.get("username")?.text : undefined;
     const named = login === undefined ? s : { ...s, name: login };
     const first = out.get(title(named));
-    if (first) faults.push({ ...faultOf(s, login === undefined ? "" : "username", `the section is there twice, first in line ${first.line}, which counts`), section: "" });
+    if (first)
+      faults.push({
+        ...faultOf(
+          s,
+          login === undefined ? "" : "username",
+          `the section is there twice, first in line ${first.line}, which counts`,
+        ),
+        section: "",
+      });
     else out.set(title(named), named);
   }
   return [...out.values()];
@@ -59,23 +72,33 @@ export function asWritten(s: Section): string {
   return JSON.stringify([...s.values].map(([k, x]) => [k, x.text]).sort());
 }
 /** Why an option of this name is none, with the one that was probably meant. */
-export function unknownOption(type: Type, key: string, options: Options = SECTIONS[type]): { readonly why: string; readonly near: boolean; readonly allowed?: string } {
+export function unknownOption(
+  type: Type,
+  key: string,
+  options: Options = SECTIONS[type],
+): { readonly why: string; readonly near: boolean; readonly allowed?: string } {
   const names = Object.keys(options);
   const near = names.find((o) => o.replaceAll("_", "") === key.toLowerCase().replace(/[_-]/g, ""));
-  return near === undefined ? { why: "unknown option", near: false, allowed: names.join(" ") } : { why: `unknown option, did you mean ${near}?`, near: true };
+  return near === undefined
+    ? { why: "unknown option", near: false, allowed: names.join(" ") }
+    : { why: `unknown option, did you mean ${near}?`, near: true };
 }
 
 /** Cuts the text into sections, and these into values with their lines. */
 function split(text: string, faults: Fault[]): Section[] {
   const out: Section[] = [];
   const seen = new Set<string>();
-  let body: { type: Type; name: string; line: number; lines: { key: string; raw: string; line: number }[] } | null = null;
+  let body: { type: Type; name: string; line: number; lines: { key: string; raw: string; line: number }[] } | null =
+    null;
   const close = (): void => {
     if (body) out.push({ type: body.type, name: body.name, line: body.line, values: read(body, faults) });
     body = null;
   };
   let skipping = false;
-  for (const [i, rawLine] of text.replace(/^\ufeff/, "").split(/\r\n|\r|\n/).entries()) {
+  for (const [i, rawLine] of text
+    .replace(/^\ufeff/, "")
+    .split(/\r\n|\r|\n/)
+    .entries()) {
     const line = i + 1;
     const t = trimmed(rawLine);
     if (t === "" || t.startsWith(";") || t.startsWith("#")) continue;
@@ -87,9 +110,19 @@ function split(text: string, faults: Fault[]): Section[] {
       const where = name === "" ? type : `${type} ${name}`;
       skipping = true;
       if (!Object.hasOwn(SECTIONS, type)) {
-        faults.push({ line, where, why: "unknown kind of section", allowed: "[daemon] [interface NAME] [server NAME] [user NAME]" });
+        faults.push({
+          line,
+          where,
+          why: "unknown kind of section",
+          allowed: "[daemon] [interface NAME] [server NAME] [user NAME]",
+        });
       } else if (type === "daemon" ? name !== "" : name === "") {
-        faults.push({ line, where, why: type === "daemon" ? "the daemon section has no name" : "the section has no name", allowed: type === "daemon" ? "[daemon]" : `[${type} NAME]` });
+        faults.push({
+          line,
+          where,
+          why: type === "daemon" ? "the daemon section has no name" : "the section has no name",
+          allowed: type === "daemon" ? "[daemon]" : `[${type} NAME]`,
+        });
       } else if (type !== "daemon" && type !== "user" && !goodName(name)) {
         faults.push({ line, where, why: "not a good name", allowed: "1 to 64 letters, digits, _ and -" });
       } else if (name.length > 255 || NOT_UTF8.test(name)) {
@@ -106,7 +139,12 @@ function split(text: string, faults: Fault[]): Section[] {
     if (t.startsWith("[")) {
       close();
       skipping = true;
-      faults.push({ line, where: t.slice(0, 40), why: "not a section header", allowed: "[KIND NAME] alone on its line" });
+      faults.push({
+        line,
+        where: t.slice(0, 40),
+        why: "not a section header",
+        allowed: "[KIND NAME] alone on its line",
+      });
       continue;
     }
     const eq = t.indexOf("=");
@@ -122,9 +160,13 @@ function trimmed(s: string): string {
   return s.replace(/^[ \t]+|[ \t]+$/g, "");
 }
 
-function read(body: { type: Type; name: string; lines: readonly { key: string; raw: string; line: number }[] }, faults: Fault[]): Section["values"] {
+function read(
+  body: { type: Type; name: string; lines: readonly { key: string; raw: string; line: number }[] },
+  faults: Fault[],
+): Section["values"] {
   const all = new Map<string, Given[]>();
-  const leg = body.type === "interface" && body.lines.some((l) => l.key === "proto" && readValue(l.raw, false) === "nasdial");
+  const leg =
+    body.type === "interface" && body.lines.some((l) => l.key === "proto" && readValue(l.raw, false) === "nasdial");
   const options: Options = leg ? NASDIAL : SECTIONS[body.type];
   for (const { key, raw, line } of body.lines) {
     const where = `${title(body)}.${key.slice(0, 40)}`;
@@ -148,7 +190,12 @@ function read(body: { type: Type; name: string; lines: readonly { key: string; r
     if (text === "" && (option.optional || nth > 0)) continue; // "option =" is the same as leaving it out
     all.set(name, [...(all.get(name) ?? []), { nth, text, line }]);
   }
-  return new Map([...all].map(([name, given]) => [name, { text: joined(options[name] as Option<unknown>, given), line: given[0]?.line ?? 0 }]));
+  return new Map(
+    [...all].map(([name, given]) => [
+      name,
+      { text: joined(options[name] as Option<unknown>, given), line: given[0]?.line ?? 0 },
+    ]),
+  );
 }
 
 /** A section's options by the schema; for what is wrong a fault is added, and null stands in its place. */

@@ -1,14 +1,18 @@
-// The option tables of LuCI's forms, from the schema, and the words for failures. scripts/generate.mjs writes them, with the
-// reader of grammars compiled in.
+// The option tables of LuCI's forms, from the schema, and the words for failures. scripts/generate.mjs writes them,
+// with the reader of grammars compiled in.
 import { failureCodes, TITLES } from "../core/failures.ts";
-import type { Kind } from "./options.ts";
-import type { Option, Options } from "./option.ts";
 import { NASDIAL } from "./nasdial.ts";
+import type { Option, Options } from "./option.ts";
+import type { Kind } from "./options.ts";
 import { SECTIONS } from "./schema.ts";
 
 /** By the name that forms know them by. */
 const TABLES: Readonly<Record<string, Options>> = {
-  daemon: SECTIONS.daemon, interface: SECTIONS.interface, nasdial: NASDIAL, server: SECTIONS.server, user: SECTIONS.user,
+  daemon: SECTIONS.daemon,
+  interface: SECTIONS.interface,
+  nasdial: NASDIAL,
+  server: SECTIONS.server,
+  user: SECTIONS.user,
 };
 
 const quoted = (s: string): string => `'${s.replace(/[\\']/g, "\\$&")}'`;
@@ -40,7 +44,9 @@ function against(a: NonNullable<Option<unknown>["against"]>): string {
 function entry(name: string, o: Option<unknown>): string {
   const help = o.form === undefined ? o.help : `${o.help} ${o.form}`;
   const fields = [
-    `name: ${quoted(name)}`, `tab: ${quoted(o.tab ?? "")}`, `title: ${translated(o.title)}`,
+    `name: ${quoted(name)}`,
+    `tab: ${quoted(o.tab ?? "")}`,
+    `title: ${translated(o.title)}`,
     ...(o.def === undefined ? [] : [`def: ${quoted(o.def)}`]),
     ...(o.def === undefined && !o.optional ? ["required: true"] : []),
     ...(o.uci === undefined ? [] : [`uci: ${quoted(o.uci)}`]),
@@ -58,7 +64,9 @@ function entry(name: string, o: Option<unknown>): string {
 /** The whole file. `reader`: grammar.ts compiled to a script that sets `grammar`. */
 export function luciOptions(reader: string): string {
   const tables = Object.entries(TABLES).map(([name, options]) => {
-    const entries = Object.entries(options).filter(([, o]) => o.tab !== null).map(([n, o]) => entry(n, o));
+    const entries = Object.entries(options)
+      .filter(([, o]) => o.tab !== null)
+      .map(([n, o]) => entry(n, o));
     return `\t${name}: [\n${entries.join("\n")}\n\t],`;
   });
   return `'use strict';

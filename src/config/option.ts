@@ -29,7 +29,9 @@ export interface Option<T> extends Words {
 }
 export const required = <T>(kind: Kind<T>, words: Words): Option<T> => ({ kind, ...words });
 export const optional = <T>(kind: Kind<T>, words: Words): Option<T | null> => ({
-  kind: kind as Kind<T | null>, optional: true, ...words,
+  kind: kind as Kind<T | null>,
+  optional: true,
+  ...words,
 });
 export const withDefault = <T>(kind: Kind<T>, def: string, words: Words): Option<T> => ({ kind, def, ...words });
 
@@ -39,7 +41,9 @@ export type Named<T> = T & { readonly name: string };
 
 /** What options are called in /etc/config/network, where that is another name. */
 export function uciNames(options: Options): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(options).flatMap(([name, o]) => (o.uci === undefined ? [] : [[name, o.uci]])));
+  return Object.fromEntries(
+    Object.entries(options).flatMap(([name, o]) => (o.uci === undefined ? [] : [[name, o.uci]])),
+  );
 }
 
 /** One value as it stands in a file. */
@@ -50,7 +54,10 @@ export interface Given {
   readonly line: number;
 }
 /** The option that a name in a file means, and by which of its names; null: none. */
-export function optionNamed(options: Options, key: string): { readonly name: string; readonly option: Option<unknown>; readonly nth: number } | null {
+export function optionNamed(
+  options: Options,
+  key: string,
+): { readonly name: string; readonly option: Option<unknown>; readonly nth: number } | null {
   for (const [name, option] of Object.entries(options)) {
     const nth = [name, ...(option.formerly ?? [])].indexOf(key);
     if (nth >= 0) return { name, option, nth };
@@ -61,7 +68,10 @@ export function optionNamed(options: Options, key: string): { readonly name: str
 export function repeats(o: Option<unknown>): boolean {
   return joinerOf(o.kind) === "\n";
 }
-/** The values of one option as one text. Former names of a list stood for its further items, so its default comes before them. */
+/**
+ * The values of one option as one text. Former names of a list stood for its further items, so its default comes before
+ * them.
+ */
 export function joined(o: Option<unknown>, given: readonly Given[]): string {
   const sorted = [...given].sort((a, b) => a.nth - b.nth);
   const texts = sorted.map((g) => g.text);

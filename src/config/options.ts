@@ -1,5 +1,5 @@
-// The kinds of values that options take: a grammar, with the type that it is read into and the words of an error message
-// ("allowed: ..."). Shared by the schema of sections, the reference, and the forms of a router.
+// The kinds of values that options take: a grammar, with the type that it is read into and the words of an error
+// message ("allowed: ..."). Shared by the schema of sections, the reference, and the forms of a router.
 import * as v from "valibot";
 import type { DayTime } from "../core/daytime.ts";
 import { Secret } from "../core/secret.ts";
@@ -48,7 +48,10 @@ export function oneOf<const T extends string>(...words: readonly T[]): Kind<T> {
 }
 export function someOf<const T extends string>(...words: readonly T[]): Kind<readonly T[]> {
   const item: Grammar = { form: "choice", words };
-  return kind({ form: "list", item, separator: "space", unique: true }, `one or more of ${words.join(" ")}, space separated`);
+  return kind(
+    { form: "list", item, separator: "space", unique: true },
+    `one or more of ${words.join(" ")}, space separated`,
+  );
 }
 export function integer(min: number, max: number, unit = ""): Kind<number> {
   const grammar: Grammar = unit === "" ? { form: "integer", min, max } : { form: "integer", min, max, unit };
@@ -65,47 +68,72 @@ export function lines(max: number): Kind<readonly string[]> {
 }
 /** The message never repeats the value. */
 export const secret: Kind<Secret> = kind(
-  { form: "secret", max: 255 }, "1 to 255 characters", "is empty or too long", (x) => Secret.of(x as string),
+  { form: "secret", max: 255 },
+  "1 to 255 characters",
+  "is empty or too long",
+  (x) => Secret.of(x as string),
 );
 
-export const address: Kind<string> = kind({ form: "datatype", name: "address" }, "an IPv4 or IPv6 address", "is not an address");
-export const address4: Kind<string> = kind({ form: "datatype", name: "address4" }, "an IPv4 address", "is not an IPv4 address");
+export const address: Kind<string> = kind(
+  { form: "datatype", name: "address" },
+  "an IPv4 or IPv6 address",
+  "is not an address",
+);
+export const address4: Kind<string> = kind(
+  { form: "datatype", name: "address4" },
+  "an IPv4 address",
+  "is not an IPv4 address",
+);
 export const addresses4: Kind<readonly string[]> = kind(
-  { form: "list", item: address4.grammar, separator: "space" }, "IPv4 addresses, space separated", "is not a list of IPv4 addresses",
+  { form: "list", item: address4.grammar, separator: "space" },
+  "IPv4 addresses, space separated",
+  "is not a list of IPv4 addresses",
 );
 export const server: Kind<ServerName> = kind(
-  { form: "datatype", name: "server" }, "a host name or address, optionally :port (IPv6 with a port in brackets)",
+  { form: "datatype", name: "server" },
+  "a host name or address, optionally :port (IPv6 with a port in brackets)",
   "is neither a host name nor an address",
 );
 export const networks: Kind<readonly string[]> = kind(
   { form: "list", item: { form: "datatype", name: "network" }, separator: "space" },
-  "networks such as 10.2.0.0/16 or fd00:2::/48, space separated", "is not a list of networks (host bits must be zero)",
+  "networks such as 10.2.0.0/16 or fd00:2::/48, space separated",
+  "is not a list of networks (host bits must be zero)",
 );
 export const pool: Kind<readonly Range4[]> = kind(
-  { form: "datatype", name: "pool" }, "IPv4 ranges FIRST-LAST, space separated, 65,536 addresses at most", "is not an address range",
+  { form: "datatype", name: "pool" },
+  "IPv4 ranges FIRST-LAST, space separated, 65,536 addresses at most",
+  "is not an address range",
 );
 export const ubus: Kind<string> = kind(
-  { form: "pattern", pattern: "auto|off|/[\\x21-\\x7e]{1,106}" }, "auto | off | a path such as /var/run/ubus/ubus.sock",
+  { form: "pattern", pattern: "auto|off|/[\\x21-\\x7e]{1,106}" },
+  "auto | off | a path such as /var/run/ubus/ubus.sock",
 );
 /** A device file. */
 export const device: Kind<string> = kind(
-  { form: "pattern", pattern: "/[\\x21-\\x7e]{1,106}" }, "a path such as /dev/ttyUSB0", "is not a path",
+  { form: "pattern", pattern: "/[\\x21-\\x7e]{1,106}" },
+  "a path such as /dev/ttyUSB0",
+  "is not a path",
 );
 /** Telephone numbers as modems take them; never what would end the command or begin another. */
 export const phones: Kind<readonly string[]> = kind(
   { form: "list", item: { form: "pattern", pattern: "[0-9*#+,().\\-W@!PTwpt]{1,60}" }, separator: "space" },
-  "numbers of 1 to 60 digits and * # + , ( ) - . W @ ! P T, space separated", "is not a list of telephone numbers",
+  "numbers of 1 to 60 digits and * # + , ( ) - . W @ ! P T, space separated",
+  "is not a list of telephone numbers",
 );
 export const apn: Kind<string> = kind(
-  { form: "pattern", pattern: "[A-Za-z0-9.-]{1,100}" }, "1 to 100 letters, digits, - and .", "is not an access point name",
+  { form: "pattern", pattern: "[A-Za-z0-9.-]{1,100}" },
+  "1 to 100 letters, digits, - and .",
+  "is not an access point name",
 );
 export const dayTimes: Kind<readonly DayTime[]> = kind(
   { form: "list", item: { form: "datatype", name: "day_time" }, separator: "space", most: 16 },
-  "daily times such as 22:00-06:00, space separated", "is not a list of daily times",
+  "daily times such as 22:00-06:00, space separated",
+  "is not a list of daily times",
 );
 /** A netdev name as the kernel takes it (IFNAMSIZ). */
 export const ifname: Kind<string> = kind(
-  { form: "pattern", pattern: "(?!\\.{1,2}$)[A-Za-z0-9_.-]{1,15}" }, "a device name: 1 to 15 letters, digits, - _ .",
+  { form: "pattern", pattern: "(?!\\.{1,2}$)[A-Za-z0-9_.-]{1,15}" },
+  "a device name: 1 to 15 letters, digits, - _ .",
   "is not a device name",
 );
 
@@ -124,8 +152,11 @@ export const espProposals: Kind<readonly (EspProposal | "default")[]> = kind(
   "holds something that is not a proposal",
 );
 export const ikeId: Kind<IkeId> = kind(
-  { form: "datatype", name: "ike_id" }, "an address, a host name, user@name or keyid:HEX", "is not an identity",
+  { form: "datatype", name: "ike_id" },
+  "an address, a host name, user@name or keyid:HEX",
+  "is not an identity",
 );
 export const keepalive: Kind<Keepalive | null> = kind(
-  { form: "datatype", name: "keepalive" }, "FAILURES SECONDS, such as 5 10, or 0 for none",
+  { form: "datatype", name: "keepalive" },
+  "FAILURES SECONDS, such as 5 10, or 0 for none",
 );

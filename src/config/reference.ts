@@ -14,15 +14,22 @@ const INTRO = {
 
 const cell = (s: string): string => s.replaceAll("|", "\\|");
 
-const LASTING = new Map<boolean | null, string>([[true, "yes"], [false, "no"], [null, "depends"]]);
+const LASTING = new Map<boolean | null, string>([
+  [true, "yes"],
+  [false, "no"],
+  [null, "depends"],
+]);
 
 /** Markdown: every code of a failure. */
 export function failureTable(): string {
   return [
-    "### Failures: why a link is down", "",
+    "### Failures: why a link is down",
+    "",
     "`status`, `doctor` and the log show these codes with a sentence of their own; netifd has them in capitals, with",
-    "`_` for `-`. After a lasting failure a link waits longer before it tries again.", "",
-    "| code | layer | lasting | meaning |", "|---|---|---|---|",
+    "`_` for `-`. After a lasting failure a link waits longer before it tries again.",
+    "",
+    "| code | layer | lasting | meaning |",
+    "|---|---|---|---|",
     ...failureCodes().map((c) => {
       const { layers, lasting } = FAILURES[c];
       return `| \`${c}\` | ${layers.join(", ")} | ${LASTING.get(lasting)} | ${cell(TITLES[c])} |`;
@@ -46,5 +53,8 @@ export function reference(): string {
 
 /** The text with the tables written anew, between their markers. */
 export function withReference(text: string): string {
-  return text.replace(/(<!-- reference -->\n)[\s\S]*?(\n<!-- \/reference -->)/, (_, start: string, end: string) => `${start}${reference()}${end}`);
+  return text.replace(
+    /(<!-- reference -->\n)[\s\S]*?(\n<!-- \/reference -->)/,
+    (_, start: string, end: string) => `${start}${reference()}${end}`,
+  );
 }

@@ -45,7 +45,11 @@ export function faultOf(s: Section, option: string, why: string, allowed?: strin
   const called = s.called && Object.hasOwn(s.called, option) ? s.called[option] : option;
   const behind = option === "" && s.path !== undefined ? "" : `.${called}`;
   return {
-    line: s.values.get(option)?.line ?? s.line, where: `${s.path ?? title(s)}${behind}`, why, section: title(s),
-    ...(allowed === undefined ? {} : { allowed }), ...(s.file === undefined ? {} : { file: s.file }),
+    line: s.values.get(option)?.line ?? s.line,
+    where: `${s.path ?? title(s)}${behind}`,
+    why,
+    section: title(s),
+    ...(allowed === undefined ? {} : { allowed }),
+    ...(s.file === undefined ? {} : { file: s.file }),
   };
 }

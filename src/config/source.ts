@@ -25,7 +25,8 @@ export interface ConfigSource {
 
 export function iniSource(host: Pick<Host, "readFile">, file: string): ConfigSource {
   return {
-    name: file, uci: false,
+    name: file,
+    uci: false,
     read() {
       let text: string;
       try {
@@ -43,7 +44,8 @@ export function iniSource(host: Pick<Host, "readFile">, file: string): ConfigSou
 /** Reads DIR/network and DIR/l2tpsec; one of them may be missing. */
 export function uciSource(host: Pick<Host, "readFile">, dir: string): ConfigSource {
   return {
-    name: dir, uci: true,
+    name: dir,
+    uci: true,
     read() {
       const files: UciFile[] = [];
       const missing: string[] = [];
@@ -57,7 +59,12 @@ export function uciSource(host: Pick<Host, "readFile">, dir: string): ConfigSour
       }
       if (files.length === 0) return { config: null, faults: missing, warnings: [], whole: false };
       const r = loadUci(files);
-      return { config: r.config, faults: r.faults.map((f) => faultLine(dir, f)), warnings: [...missing, ...r.warnings], whole: r.whole };
+      return {
+        config: r.config,
+        faults: r.faults.map((f) => faultLine(dir, f)),
+        warnings: [...missing, ...r.warnings],
+        whole: r.whole,
+      };
     },
   };
 }

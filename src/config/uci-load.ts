@@ -1,13 +1,22 @@
-// A router's configuration: interfaces of proto l2tpsec and nasdial in /etc/config/network; servers, users and the daemon in
-// /etc/config/l2tpsec. What is wrong with one section keeps that section down, and nothing else.
+// A router's configuration: interfaces of proto l2tpsec and nasdial in /etc/config/network; servers, users and the
+// daemon in /etc/config/l2tpsec. What is wrong with one section keeps that section down, and nothing else.
+
+import { parsePrefix } from "../core/addr.ts";
 import { crossCheck } from "./cross.ts";
 import { asWritten, byLogin, goodName, typed, unknownOption, values } from "./load.ts";
-import { type Broken, type ClientConfig, type Config, type DaemonConfig, SECTIONS, type ServerConfig, type UserConfig } from "./schema.ts";
 import { NASDIAL, type NasConfig } from "./nasdial.ts";
-import { parsePrefix } from "../core/addr.ts";
-import { type Given, joined, type Option, optionNamed, type Options, uciNames } from "./option.ts";
+import { type Given, joined, type Option, type Options, optionNamed, uciNames } from "./option.ts";
 import { isList } from "./options.ts";
-import { type Fault, faultOf, isLeg, type Section, title, type Type } from "./section.ts";
+import {
+  type Broken,
+  type ClientConfig,
+  type Config,
+  type DaemonConfig,
+  SECTIONS,
+  type ServerConfig,
+  type UserConfig,
+} from "./schema.ts";
+import { type Fault, faultOf, isLeg, type Section, type Type, title } from "./section.ts";
 import { parseUci, type UciSection, UciSyntaxError } from "./uci.ts";
 
 export interface UciFile {
@@ -25,8 +34,33 @@ export interface UciLoaded {
 
 /** Options of `config interface` that netifd takes for itself, whatever the protocol. */
 const NETIFD = new Set([
-  "disabled", "device", "type", "zone", "jail", "jail_device", "jail_ifname", "host_device", "dns", "dns_search", "dns_metric", "renew", "interface", "ip6assign", "ip6hint",
-  "ip4table", "ip6table", "ip6class", "delegate", "ip6ifaceid", "force_link", "ip6weight", "tags", "carrier_loss_delay", "checkup_interval", "multipath", "network",
+  "disabled",
+  "device",
+  "type",
+  "zone",
+  "jail",
+  "jail_device",
+  "jail_ifname",
+  "host_device",
+  "dns",
+  "dns_search",
+  "dns_metric",
+  "renew",
+  "interface",
+  "ip6assign",
+  "ip6hint",
+  "ip4table",
+  "ip6table",
+  "ip6class",
+  "delegate",
+  "ip6ifaceid",
+  "force_link",
+  "ip6weight",
+  "tags",
+  "carrier_loss_delay",
+  "checkup_interval",
+  "multipath",
+  "network",
 ]);
 const TRUE = ["1", "true", "yes", "on"];
 
@@ -38,7 +72,8 @@ export function loadUci(files: readonly UciFile[]): UciLoaded {
   for (const file of files) {
     try {
       for (const s of parseUci(file.text)) {
-        const section = file.name === "network" ? networkSection(file, s, faults, warnings) : ownSection(file, s, faults);
+        const section =
+          file.name === "network" ? networkSection(file, s, faults, warnings) : ownSection(file, s, faults);
         if (section) sections.push(section);
       }
     } catch (e) {
@@ -53,24 +88,39 @@ export function loadUci(files: readonly UciFile[]): UciLoaded {
 function networkSection(file: UciFile, s: UciSection, faults: Fault[], warnings: string[]): Section | null {
   const one = (option: string): string => s.options.get(option)?.values[0] ?? "";
   const proto = one("proto");
-  if (s.type !== "interface" || (proto !== "l2tpsec" && proto !== "nasdial") || TRUE.includes(one("disabled"))) return null;
+  if (s.type !== "interface" || (proto !== "l2tpsec" && proto !== "nasdial") || TRUE.includes(one("disabled")))
+    return null;
   const options: Options = proto === "nasdial" ? NASDIAL : SECTIONS.interface;
-  const section = checked(file, s, { type: "interface", options, called: uciNames(options) }, faults, (option, names) => {
-    if (NETIFD.has(option)) return true;
-    // This file is not ours alone: what others may have put there is told, and only what looks like one of ours counts.
-    const { why, near } = unknownOption("interface", option, names);
-    if (!near) warnings.push(`network.${s.id}.${option}: ${why}; it is not looked at`);
-    return !near;
-  });
+  const section = checked(
+    file,
+    s,
+    { type: "interface", options, called: uciNames(options) },
+    faults,
+    (option, names) => {
+      if (NETIFD.has(option)) return true;
+      // This file is not ours alone: what others may have put there is told, and only what looks like one of ours
+      // counts.
+      const { why, near } = unknownOption("interface", option, names);
+      if (!near) warnings.push(`network.${s.id}.${option}: ${why}; it is not looked at`);
+      return !near;
+    },
+  );
   // As for all of netifd's protocols, and as LuCI's own field for it has it. A NAS is nobody's way out.
-  if (!section.values.has("defaultroute") && one("role") !== "answer") section.values.set("defaultroute", { text: "1", line: s.line });
+  if (!section.values.has("defaultroute") && one("role") !== "answer")
+    section.values.set("defaultroute", { text: "1", line: s.line });
   return section;
 }
 
 function ownSection(file: UciFile, s: UciSection, faults: Fault[]): Section | null {
   const type = (["daemon", "server", "user"] as const).find((t) => t === s.type);
   if (type !== undefined) return checked(file, s, { type, options: SECTIONS[type], called: {} }, faults, () => false);
-  faults.push({ line: s.line, where: `l2tpsec.${s.id}`, file: file.path, why: `unknown kind of section ${JSON.stringify(s.type.slice(0, 40))}`, allowed: "daemon | server | user" });
+  faults.push({
+    line: s.line,
+    where: `l2tpsec.${s.id}`,
+    file: file.path,
+    why: `unknown kind of section ${JSON.stringify(s.type.slice(0, 40))}`,
+    allowed: "daemon | server | user",
+  });
   return null;
 }
 
@@ -83,21 +133,30 @@ type Values = Map<string, { text: string; line: number }>;
 
 /** The section with its values as text. `foreign`: whether an option that the schema does not have may stand there. */
 function checked(
-  file: UciFile, s: UciSection, { type, options, called }: Shape, faults: Fault[], foreign: (option: string, names: Options) => boolean,
+  file: UciFile,
+  s: UciSection,
+  { type, options, called }: Shape,
+  faults: Fault[],
+  foreign: (option: string, names: Options) => boolean,
 ): Section & { readonly values: Values } {
   const out: Values = new Map();
   const all = new Map<string, Given[]>();
   const name = type === "daemon" ? "" : s.id;
   const section = { type, name, line: s.line, values: out, path: `${file.name}.${s.id}`, file: file.path, called };
-  if (type !== "daemon" && s.anonymous && !(type === "user" && s.options.has("username"))) faults.push(faultOf(section, "", "the section has no name", `config ${s.type} 'NAME'`));
-  else if (type !== "daemon" && type !== "user" && !goodName(name)) faults.push(faultOf(section, "", "not a good name"));
+  if (type !== "daemon" && s.anonymous && !(type === "user" && s.options.has("username")))
+    faults.push(faultOf(section, "", "the section has no name", `config ${s.type} 'NAME'`));
+  else if (type !== "daemon" && type !== "user" && !goodName(name))
+    faults.push(faultOf(section, "", "not a good name"));
   const names: Options = Object.fromEntries(Object.entries(options).map(([n, o]) => [called[n] ?? n, o]));
   for (const [key, { values: list, line }] of s.options) {
     const known = optionNamed(names, key);
     if (!known) {
       const meant = NETIFD.has(key) || !Object.hasOwn(called, key) ? undefined : called[key];
       if (meant === undefined && foreign(key, names)) continue;
-      const { why, allowed } = meant === undefined ? unknownOption(type, key, names) : { why: `is netifd's old name of device: ${meant} is meant`, allowed: undefined };
+      const { why, allowed } =
+        meant === undefined
+          ? unknownOption(type, key, names)
+          : { why: `is netifd's old name of device: ${meant} is meant`, allowed: undefined };
       faults.push({ ...faultOf({ ...section, called: {} }, key, why, allowed), line });
       continue;
     }
@@ -108,9 +167,11 @@ function checked(
       continue;
     }
     const given = list.map((text) => ({ nth, text, line }));
-    if (given.some((g) => g.text !== "") || !(option.optional || option.def !== undefined)) all.set(at, [...(all.get(at) ?? []), ...given]);
+    if (given.some((g) => g.text !== "") || !(option.optional || option.def !== undefined))
+      all.set(at, [...(all.get(at) ?? []), ...given]);
   }
-  for (const [at, given] of all) out.set(at, { text: joined(options[at] as Option<unknown>, given), line: given[0]?.line ?? s.line });
+  for (const [at, given] of all)
+    out.set(at, { text: joined(options[at] as Option<unknown>, given), line: given[0]?.line ?? s.line });
   return section;
 }
 
@@ -121,10 +182,16 @@ function assemble(all: readonly Section[], faults: Fault[], warnings: string[]):
   for (;;) {
     const bad = new Set(faults.map((f) => f.section));
     good = good.filter((s) => !bad.has(title(s)));
-    const of = <T>(type: Type, leg = false): T[] => good.filter((s) => s.type === type && isLeg(s) === leg).map((s) => typed<T>(s, []));
+    const of = <T>(type: Type, leg = false): T[] =>
+      good.filter((s) => s.type === type && isLeg(s) === leg).map((s) => typed<T>(s, []));
     const config: Config = {
-      daemon, interfaces: of<ClientConfig>("interface"), legs: of<NasConfig>("interface", true), servers: of<ServerConfig>("server"), users: of<UserConfig>("user"),
-      broken: broken(faults, all, good), raw: new Map(good.map((s) => [title(s), asWritten(s)])),
+      daemon,
+      interfaces: of<ClientConfig>("interface"),
+      legs: of<NasConfig>("interface", true),
+      servers: of<ServerConfig>("server"),
+      users: of<UserConfig>("user"),
+      broken: broken(faults, all, good),
+      raw: new Map(good.map((s) => [title(s), asWritten(s)])),
     };
     const found: Fault[] = [];
     const told: string[] = [];
@@ -134,7 +201,8 @@ function assemble(all: readonly Section[], faults: Fault[], warnings: string[]):
       continue; // without the sections that do not fit: others may have depended on them
     }
     warnings.push(...told);
-    const order = (a: Fault, b: Fault): number => (a.file === b.file ? a.line - b.line : (a.file ?? "") < (b.file ?? "") ? -1 : 1);
+    const order = (a: Fault, b: Fault): number =>
+      a.file === b.file ? a.line - b.line : (a.file ?? "") < (b.file ?? "") ? -1 : 1;
     faults.sort(order);
     return { config: Object.freeze(config) };
   }
@@ -161,7 +229,12 @@ function broken(faults: readonly Fault[], all: readonly Section[], good: readonl
     if (name === undefined || runs.has(name)) continue;
     const text = `${f.where}: ${f.why}${f.allowed === undefined ? "" : ` (allowed: ${f.allowed})`}`;
     const known = out.get(name);
-    out.set(name, known ? { ...known, why: `${known.why}; ${text}` } : { why: text, guarded: readable(all.find((s) => title(s) === `interface ${name}`)) });
+    out.set(
+      name,
+      known
+        ? { ...known, why: `${known.why}; ${text}` }
+        : { why: text, guarded: readable(all.find((s) => title(s) === `interface ${name}`)) },
+    );
   }
   return out;
 }

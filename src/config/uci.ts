@@ -129,12 +129,19 @@ export function parseUci(text: string): UciSection[] {
       case "config":
       case "c": {
         const type = named("type", TYPE);
-        if (b !== "" && !NAME.test(b)) throw new UciSyntaxError(line, "config: no good name (letters, digits and _ only)");
+        if (b !== "" && !NAME.test(b))
+          throw new UciSyntaxError(line, "config: no good name (letters, digits and _ only)");
         const nth = counts.get(type) ?? 0;
         counts.set(type, nth + 1);
         const known = b === "" ? undefined : out.find((x) => x.id === b);
         if (known) known.type = type;
-        section = known ?? { type, id: b === "" ? `@${type}[${nth}]` : b, anonymous: b === "", line, options: new Map() };
+        section = known ?? {
+          type,
+          id: b === "" ? `@${type}[${nth}]` : b,
+          anonymous: b === "",
+          line,
+          options: new Map(),
+        };
         if (!known) out.push(section);
         break;
       }
@@ -145,7 +152,8 @@ export function parseUci(text: string): UciSection[] {
         const name = named("name", NAME);
         if (section === null) throw new UciSyntaxError(line, `${command} before the first section`);
         if (!command.startsWith("l")) section.options.set(name, { values: [b], list: false, line });
-        else if (b !== "") section.options.set(name, { values: [...(section.options.get(name)?.values ?? []), b], list: true, line });
+        else if (b !== "")
+          section.options.set(name, { values: [...(section.options.get(name)?.values ?? []), b], list: true, line });
         break;
       }
       default:

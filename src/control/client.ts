@@ -34,7 +34,11 @@ export class ControlClient {
     return new ControlClient(lines(await transport.connect(path)));
   }
   /** Rejects with an Error whose message is the daemon's sentence. */
-  call(method: Method, params: { name?: string; session?: number } = {}, stage: (s: Stage) => void = () => {}): Promise<unknown> {
+  call(
+    method: Method,
+    params: { name?: string; session?: number } = {},
+    stage: (s: Stage) => void = () => {},
+  ): Promise<unknown> {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject, stage });

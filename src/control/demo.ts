@@ -1,5 +1,5 @@
-// `l2tpsec demo`: two sites in network namespaces of this machine, joined by real daemons; once with raw ESP, once through a
-// NAT with UDP 4500. It leaves nothing behind.
+// `l2tpsec demo`: two sites in network namespaces of this machine, joined by real daemons; once with raw ESP, once
+// through a NAT with UDP 4500. It leaves nothing behind.
 //
 //   host A ── router A ──────────── WAN ──────────── router B ── host B      first: raw ESP, IP protocol 50
 //   .10.10    .10.1  203.0.113.1         203.0.113.2   .20.1     .20.10
@@ -64,8 +64,25 @@ export class Demo {
   }
   /** A cable: `a`.`ifA` with an address to `b`.`ifB`, with one or without. */
   async cable(a: string, ifA: string, ipA: string, b: string, ifB: string, ipB: string | null): Promise<void> {
-    await this.run("ip", "link", "add", ifA, "netns", this.ns(a), "type", "veth", "peer", "name", ifB, "netns", this.ns(b));
-    for (const [n, i, ip] of [[a, ifA, ipA], [b, ifB, ipB]] as const) {
+    await this.run(
+      "ip",
+      "link",
+      "add",
+      ifA,
+      "netns",
+      this.ns(a),
+      "type",
+      "veth",
+      "peer",
+      "name",
+      ifB,
+      "netns",
+      this.ns(b),
+    );
+    for (const [n, i, ip] of [
+      [a, ifA, ipA],
+      [b, ifB, ipB],
+    ] as const) {
       if (ip !== null) await this.run("ip", "-n", this.ns(n), "addr", "add", ip, "dev", i);
       await this.run("ip", "-n", this.ns(n), "link", "set", i, "up");
     }
@@ -86,9 +103,12 @@ export class Demo {
       said = l;
     };
     let ended = false;
-    p.exit.then(() => {
-      ended = true;
-    }, () => {});
+    p.exit.then(
+      () => {
+        ended = true;
+      },
+      () => {},
+    );
     for (let i = 0; i < 200; i++) {
       const client = await ControlClient.open(this.#rt.streams, this.socket(name)).catch(() => null);
       if (client) return client;
@@ -173,7 +193,9 @@ function watchWire(d: Demo, rt: Runtime): () => Promise<string> {
   return async () => {
     p.signal("SIGINT");
     if ((await p.exit) === 127) return "tcpdump is not installed: what is on the wire was not looked at";
-    return Object.entries(seen).map(([k, n]) => `${n} ${k}`).join(", ");
+    return Object.entries(seen)
+      .map(([k, n]) => `${n} ${k}`)
+      .join(", ");
   };
 }
 
@@ -210,7 +232,9 @@ async function throughput(d: Demo, rt: Runtime): Promise<string> {
   const server = rt.spawn(d.in("hostb", "iperf3", "-s", "-1"));
   await d.pause(300);
   try {
-    const out = JSON.parse(await d.run(...d.in("hosta", "iperf3", "-c", HOST_B, "-t", "2", "-J"))) as { end?: { sum_received?: { bits_per_second?: number } } };
+    const out = JSON.parse(await d.run(...d.in("hosta", "iperf3", "-c", HOST_B, "-t", "2", "-J"))) as {
+      end?: { sum_received?: { bits_per_second?: number } };
+    };
     return `${((out.end?.sum_received?.bits_per_second ?? 0) / 1e6).toFixed(0)} Mbit/s of TCP (iperf3)`;
   } catch (e) {
     return `not measured: ${(e as Error).message}`;
@@ -223,11 +247,22 @@ async function throughput(d: Demo, rt: Runtime): Promise<string> {
 export async function runDemo(rt: Runtime): Promise<number> {
   if (!rt.isRoot) return unprivileged(rt, "l2tpsec demo", "Two sites", [...rt.self, "demo"]);
   const d = new Demo(rt);
-  const offSignals = rt.onSignals({ stop: () => void d.clean().then(() => rt.exit(1), () => rt.exit(1)), reload: () => {} });
+  const offSignals = rt.onSignals({
+    stop: () =>
+      void d.clean().then(
+        () => rt.exit(1),
+        () => rt.exit(1),
+      ),
+    reload: () => {},
+  });
   try {
     const plain = await act(d, rt, false);
     const nat = await act(d, rt, true);
-    d.say(plain && nat ? "\nBoth tunnels carried every ping, and nothing left in the clear." : "\nSomething was lost: see above.");
+    d.say(
+      plain && nat
+        ? "\nBoth tunnels carried every ping, and nothing left in the clear."
+        : "\nSomething was lost: see above.",
+    );
     return plain && nat ? 0 : 1;
   } catch (e) {
     rt.stderr(`l2tpsec demo: ${(e as Error).message}\n`);
@@ -238,15 +273,36 @@ export async function runDemo(rt: Runtime): Promise<number> {
   }
 }
 
-/** Not root: `words` again inside a user namespace of our own, where the kernel allows that. `first`: how its output begins. */
-export async function unprivileged(rt: Runtime, name: string, first: string, words: readonly string[]): Promise<number> {
-  const again = rt.spawn(["unshare", "--user", "--map-root-user", "--net", "--mount", "sh", "-c", 'mount -t tmpfs none /run && exec "$0" "$@"', ...words]);
+/**
+ * Not root: `words` again inside a user namespace of our own, where the kernel allows that. `first`: how its output
+ * begins.
+ */
+export async function unprivileged(
+  rt: Runtime,
+  name: string,
+  first: string,
+  words: readonly string[],
+): Promise<number> {
+  const again = rt.spawn([
+    "unshare",
+    "--user",
+    "--map-root-user",
+    "--net",
+    "--mount",
+    "sh",
+    "-c",
+    'mount -t tmpfs none /run && exec "$0" "$@"',
+    ...words,
+  ]);
   let ran = false;
   again.onLine = (l) => {
     ran ||= l.startsWith(first);
     rt.stdout(`${l}\n`);
   };
   const code = await again.exit;
-  if (!ran) rt.stderr(`${name}: it makes network namespaces: run it as root, or where the kernel lets users have namespaces of their own\n`);
+  if (!ran)
+    rt.stderr(
+      `${name}: it makes network namespaces: run it as root, or where the kernel lets users have namespaces of their own\n`,
+    );
   return code;
 }

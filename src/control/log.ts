@@ -1,5 +1,5 @@
-// Events to lines and to followers. Nothing a peer does may flood the log: one line a second for each kind of bad input, and
-// eight a second for each layer, whatever words a peer finds.
+// Events to lines and to followers. Nothing a peer does may flood the log: one line a second for each kind of bad
+// input, and eight a second for each layer, whatever words a peer finds.
 import type { Clock } from "../core/clock.ts";
 import { type Event, type EventLog, LEVELS, type Level, levelOf, line } from "../core/events.ts";
 import { faultEvent } from "../core/fault.ts";
@@ -19,7 +19,12 @@ export class EventHub implements EventLog {
   level: Level;
 
   /** `inSources`: the positions of a stack, which are of the bundle, as those of its sources. */
-  constructor(clock: Clock, level: Level, write: (line: string) => void, inSources: (stack: string) => string = (s) => s) {
+  constructor(
+    clock: Clock,
+    level: Level,
+    write: (line: string) => void,
+    inSources: (stack: string) => string = (s) => s,
+  ) {
     this.#clock = clock;
     this.level = level;
     this.#write = write;
@@ -32,7 +37,8 @@ export class EventHub implements EventLog {
     if (held === null || (told.kind === "peer.bad" && this.#crowded(told.layer))) return;
     if (told.kind === "daemon.fault" && this.#crowded("fault")) return;
     const e = told.kind === "daemon.fault" ? { ...told, stack: this.#inSources(told.stack) } : told;
-    if (LEVELS.indexOf(levelOf(e)) <= LEVELS.indexOf(this.level)) this.#write(held > 0 ? `${line(e)} (and ${held} more like it)` : line(e));
+    if (LEVELS.indexOf(levelOf(e)) <= LEVELS.indexOf(this.level))
+      this.#write(held > 0 ? `${line(e)} (and ${held} more like it)` : line(e));
     const broken: unknown[] = [];
     for (const f of this.#followers) {
       try {
@@ -42,7 +48,8 @@ export class EventHub implements EventLog {
       }
     }
     // A follower that fails at faults too has been told of once.
-    if (e.kind !== "daemon.fault") for (const why of broken) this.emit(faultEvent(e.link, `a follower of events, at ${e.kind}`, why));
+    if (e.kind !== "daemon.fault")
+      for (const why of broken) this.emit(faultEvent(e.link, `a follower of events, at ${e.kind}`, why));
   }
   follow(f: (e: Event) => void): () => void {
     this.#followers.add(f);
@@ -72,7 +79,10 @@ export class EventHub implements EventLog {
   }
 }
 
-/** What anybody may be able to cause with one datagram, by its kind; null for the rest. Numbers are the sender's choice: no part of a kind. */
+/**
+ * What anybody may be able to cause with one datagram, by its kind; null for the rest. Numbers are the sender's choice:
+ * no part of a kind.
+ */
 function limited(e: Event): string | null {
   if (e.kind === "daemon.fault") return `fault ${e.where} ${e.text}`;
   if (e.kind === "peer.bad") return `${e.layer} ${e.what.replace(/[0-9]+/g, "#")}`;

@@ -21,14 +21,22 @@ export function renderDoctor(s: Stage, terminal: boolean): string {
 /** Bytes for people: 1,234,567 is "1.2 MB". */
 export function bytes(n: number): string {
   if (n < 1000) return `${n} B`;
-  for (const [unit, size] of [["GB", 1e9], ["MB", 1e6], ["kB", 1e3]] as const) if (n >= size) return `${(n / size).toFixed(1)} ${unit}`;
+  for (const [unit, size] of [
+    ["GB", 1e9],
+    ["MB", 1e6],
+    ["kB", 1e3],
+  ] as const)
+    if (n >= size) return `${(n / size).toFixed(1)} ${unit}`;
   return `${n} B`;
 }
 
 export function renderStatus(status: Readonly<Record<string, Status>>, terminal: boolean): string {
   const paint = painter(terminal);
   const out: string[] = [];
-  for (const [name, s] of Object.entries(status)) out.push(s.kind === "client" ? client(name, s, paint) : s.kind === "nas" ? leg(name, s, paint) : server(name, s, paint));
+  for (const [name, s] of Object.entries(status))
+    out.push(
+      s.kind === "client" ? client(name, s, paint) : s.kind === "nas" ? leg(name, s, paint) : server(name, s, paint),
+    );
   return out.length === 0 ? "no interface and no server is configured\n" : out.join("\n");
 }
 
@@ -43,14 +51,22 @@ function plain(text: string): string {
   return /^[\x20-\x7e]*$/.test(text) ? text : quote(text, SENTENCE_MOST);
 }
 function dropText(drops: Readonly<Record<string, number>>): string {
-  return Object.entries(drops).filter(([, n]) => n > 0).map(([k, n]) => `${k} ${n}`).join(", ");
+  return Object.entries(drops)
+    .filter(([, n]) => n > 0)
+    .map(([k, n]) => `${k} ${n}`)
+    .join(", ");
 }
 
 function client(name: string, s: ClientStatus, paint: Paint): string {
-  const rows: string[] = [`${paint("bold", name)}: ${stateText(s.state, paint)} since ${s.since}, client of ${s.server}`];
-  for (const g of s.stages) rows.push(`  ${paint(COLOUR[g.state], MARK[g.state])} ${g.name.padEnd(6)} ${plain(g.text)}`);
+  const rows: string[] = [
+    `${paint("bold", name)}: ${stateText(s.state, paint)} since ${s.since}, client of ${s.server}`,
+  ];
+  for (const g of s.stages)
+    rows.push(`  ${paint(COLOUR[g.state], MARK[g.state])} ${g.name.padEnd(6)} ${plain(g.text)}`);
   if (s.state === "up") {
-    rows.push(`  ${s.ifname}: ${s.local_ip} to ${s.remote_ip}, MTU ${s.mtu}${s.dns.length > 0 ? `, DNS ${s.dns.join(" ")}` : ""}`);
+    rows.push(
+      `  ${s.ifname}: ${s.local_ip} to ${s.remote_ip}, MTU ${s.mtu}${s.dns.length > 0 ? `, DNS ${s.dns.join(" ")}` : ""}`,
+    );
     rows.push(`  ${traffic(s)}`);
   }
   if (s.ipsec === "off") rows.push(`  ${paint("red", "IPsec is off: this tunnel is in the clear")}`);
@@ -64,10 +80,13 @@ function client(name: string, s: ClientStatus, paint: Paint): string {
 function leg(name: string, s: NasStatus, paint: Paint): string {
   const what = s.role === "answer" ? "answers calls on" : "dials on";
   const rows: string[] = [`${paint("bold", name)}: ${stateText(s.state, paint)} since ${s.since}, ${what} ${s.device}`];
-  for (const g of s.stages) rows.push(`  ${paint(COLOUR[g.state], MARK[g.state])} ${g.name.padEnd(6)} ${plain(g.text)}`);
+  for (const g of s.stages)
+    rows.push(`  ${paint(COLOUR[g.state], MARK[g.state])} ${g.name.padEnd(6)} ${plain(g.text)}`);
   if (s.state === "up") {
     const speed = s.speed === 0 ? "" : `, ${s.speed} bit/s`;
-    rows.push(`  ${s.ifname}: ${s.local_ip} to ${s.remote_ip}, MTU ${s.mtu}${speed}${s.user === null ? "" : `, user ${quote(s.user)}`}${s.dns.length > 0 ? `, DNS ${s.dns.join(" ")}` : ""}`);
+    rows.push(
+      `  ${s.ifname}: ${s.local_ip} to ${s.remote_ip}, MTU ${s.mtu}${speed}${s.user === null ? "" : `, user ${quote(s.user)}`}${s.dns.length > 0 ? `, DNS ${s.dns.join(" ")}` : ""}`,
+    );
     rows.push(`  ${traffic(s)}`);
   }
   if (s.error) rows.push(`  ${paint("red", `${s.error.layer} ${s.error.code}`)}: ${plain(s.error.text)}`);
@@ -86,8 +105,12 @@ function server(name: string, s: ServerStatus, paint: Paint): string {
     `  ${s.ifname}: ${s.local_ip}, ${traffic(s)}`,
   ];
   if (s.ipsec === "off") rows.push(`  ${paint("red", "IPsec is off: these tunnels are in the clear")}`);
-  for (const f of s.failures) rows.push(`  ${paint("red", `${f.layer} ${f.code}`)} ${f.peer}${times(f)}: ${plain(f.text)}`);
-  for (const x of s.sessions) rows.push(`  #${x.session} ${quote(x.user)} ${x.ip} from ${x.peer} (${x.auth}) since ${x.since}, in ${bytes(x.rx_bytes)}, out ${bytes(x.tx_bytes)}`);
+  for (const f of s.failures)
+    rows.push(`  ${paint("red", `${f.layer} ${f.code}`)} ${f.peer}${times(f)}: ${plain(f.text)}`);
+  for (const x of s.sessions)
+    rows.push(
+      `  #${x.session} ${quote(x.user)} ${x.ip} from ${x.peer} (${x.auth}) since ${x.since}, in ${bytes(x.rx_bytes)}, out ${bytes(x.tx_bytes)}`,
+    );
   if (s.error) rows.push(`  ${paint("red", `${s.error.layer} ${s.error.code}`)}: ${plain(s.error.text)}`);
   const d = dropText(s.drops);
   if (d !== "") rows.push(paint("dim", `  drops: ${d}`));

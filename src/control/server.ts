@@ -39,7 +39,12 @@ export function refusal(e: unknown, what: string, log: EventLog): ApiError {
 }
 
 /** Each request, and each stream, by itself: an unexpected error ends it and nothing else. */
-export async function serveControl(path: string, transport: StreamTransport, api: DaemonApi, log: EventLog): Promise<{ close(): void }> {
+export async function serveControl(
+  path: string,
+  transport: StreamTransport,
+  api: DaemonApi,
+  log: EventLog,
+): Promise<{ close(): void }> {
   const open = new Set<LineStream>();
   const server = await transport.listen(path, (bytes) => {
     const stream = lines(bytes);
@@ -56,7 +61,9 @@ export async function serveControl(path: string, transport: StreamTransport, api
     const onLine = (text: string): void => {
       const request = parseRequest(text);
       if (!request) {
-        stream.send(JSON.stringify({ id: null, error: { code: "bad-request", text: "not a request of the control API" } }));
+        stream.send(
+          JSON.stringify({ id: null, error: { code: "bad-request", text: "not a request of the control API" } }),
+        );
         stream.close();
         return;
       }

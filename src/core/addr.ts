@@ -1,4 +1,5 @@
-// Addresses as canonical text (IPv4 dotted, IPv6 per RFC 5952) outside the data path, as bytes where they meet the wire.
+// Addresses as canonical text (IPv4 dotted, IPv6 per RFC 5952) outside the data path, as bytes where they meet the
+// wire.
 import { get16, get32, put16 } from "./bytes.ts";
 
 /** 4 or 16 bytes, or null when `s` is no address. No zone, no brackets, no leading zeros in IPv4. */

@@ -109,7 +109,10 @@ export class Writer {
     if (at < 0 || at + 2 > this.#at) throw new RangeError("writer: patch outside what was written");
     put16(this.#b, at, v);
   }
-  /** Writes `body`, then goes back and fills the 16-bit length (counted from `base`, or'ed with `flags`) that precedes it. */
+  /**
+   * Writes `body`, then goes back and fills the 16-bit length (counted from `base`, or'ed with `flags`) that precedes
+   * it.
+   */
   sized16(flags: number, base: number, body: () => void): void {
     const at = this.#room(2);
     body();

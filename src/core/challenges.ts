@@ -1,5 +1,5 @@
-// Challenges that this process has sent and that are not answered yet. Who asks us with one of them would have us prove to ourselves
-// that he is us: the reflection of RFC 1994 §2.3, in one session or by way of another one.
+// Challenges that this process has sent and that are not answered yet. Who asks us with one of them would have us prove
+// to ourselves that he is us: the reflection of RFC 1994 §2.3, in one session or by way of another one.
 import { sameBytes } from "./text.ts";
 
 /** More than there are callers who may be asked at one time. */

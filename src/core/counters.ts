@@ -1,4 +1,7 @@
-/** Drops and other oddities by name: `ike.bad-cookie`, `esp.replay`. Bounded: names come from our code, never from a peer. */
+/**
+ * Drops and other oddities by name: `ike.bad-cookie`, `esp.replay`. Bounded: names come from our code, never from a
+ * peer.
+ */
 export class Counters<N extends string = string> {
   readonly #n = new Map<N, number>();
   bump(name: N, by = 1): void {

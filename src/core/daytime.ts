@@ -3,14 +3,21 @@
 /** Minutes in a day. */
 export const DAY = 1440;
 
-/** From a minute of the day, 0 to 1439, up to another, at most 1440; that is before `from` when midnight is between them. */
+/**
+ * From a minute of the day, 0 to 1439, up to another, at most 1440; that is before `from` when midnight is between
+ * them.
+ */
 export interface DayTime {
   readonly from: number;
   readonly to: number;
 }
-const covers = (t: DayTime, minute: number): boolean => (t.from < t.to ? minute >= t.from && minute < t.to : minute >= t.from || minute < t.to);
+const covers = (t: DayTime, minute: number): boolean =>
+  t.from < t.to ? minute >= t.from && minute < t.to : minute >= t.from || minute < t.to;
 
-/** The minute of the day (0 to 1439) from which on none of the times that hold at `minute` holds; null: none does; -1: there is no such minute. */
+/**
+ * The minute of the day (0 to 1439) from which on none of the times that hold at `minute` holds; null: none does; -1:
+ * there is no such minute.
+ */
 export function endOf(times: readonly DayTime[], minute: number): number | null {
   let end = minute;
   for (let n = 0; n <= times.length; n++) {

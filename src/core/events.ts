@@ -3,7 +3,10 @@ import type { Layer } from "./errors.ts";
 
 export type LinkState = "down" | "dialing" | "ike" | "l2tp" | "ppp" | "up" | "stopping";
 
-/** `link` is the name of the interface or server section; "" where a datagram belongs to none. `link.ipv6` has "" for an end of IPv6. */
+/**
+ * `link` is the name of the interface or server section; "" where a datagram belongs to none. `link.ipv6` has "" for an
+ * end of IPv6.
+ */
 export type Event =
   | { kind: "daemon.ready"; link: ""; version: string; runtime: string }
   | { kind: "daemon.stopping"; link: ""; why: string }
@@ -23,7 +26,15 @@ export type Event =
   | { kind: "ike.mapping"; link: string; peer: string; was: string }
   | { kind: "ike.failed"; link: string; peer: string; code: string; text: string }
   | { kind: "ike.down"; link: string; peer: string; why: string }
-  | { kind: "esp.up"; link: string; peer: string; proposal: string; encap: "udp" | "esp"; spiIn: number; spiOut: number }
+  | {
+      kind: "esp.up";
+      link: string;
+      peer: string;
+      proposal: string;
+      encap: "udp" | "esp";
+      spiIn: number;
+      spiOut: number;
+    }
   | { kind: "esp.down"; link: string; peer: string; spiIn: number; why: string }
   | { kind: "modem.step"; link: string; step: string; sent: string }
   | { kind: "modem.answer"; link: string; step: string; received: string }
@@ -96,15 +107,24 @@ export function levelOf(e: Event): Level {
   return LEVEL[e.kind];
 }
 
-/** Most UTF-16 units of a field that a peer may have chosen as a whole, and of a sentence of ours: the peer's words in that are cut already. */
+/**
+ * Most UTF-16 units of a field that a peer may have chosen as a whole, and of a sentence of ours: the peer's words in
+ * that are cut already.
+ */
 const PEER_MOST = 128;
 export const SENTENCE_MOST = 1500;
 const SENTENCES: ReadonlySet<string> = new Set(["text", "why", "what", "changed", "errors", "stack"]);
 const LINE_MOST = 2000;
 
-/** Text that may hold anything: in quotes, one line, printable ASCII, at most `most` UTF-16 units of it. The only place that escapes. */
+/**
+ * Text that may hold anything: in quotes, one line, printable ASCII, at most `most` UTF-16 units of it. The only place
+ * that escapes.
+ */
 export function quote(s: string, most = PEER_MOST): string {
-  return JSON.stringify(s.slice(0, most)).replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return JSON.stringify(s.slice(0, most)).replace(
+    /[^\x20-\x7e]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** One line for the log, of 2,000 characters at most: `info hq: l2tp.tunnel-up tunnel=7 peerHost="lns"`. */

@@ -187,16 +187,19 @@ type OneLayer = { [C in FailureCode]: Table[C]["layers"]["length"] extends 1 ? C
 type Told<C extends FailureCode> = Table[C]["lasting"] extends boolean ? [] : [lasting: boolean];
 
 export function failureOf<L extends Layer, C extends CodeOf<L>>(
-  layer: L, code: C, text: string, ...told: Told<C>
+  layer: L,
+  code: C,
+  text: string,
+  ...told: Told<C>
 ): Failure {
   const known: boolean | null = FAILURES[code].lasting;
-  return known ?? told[0] === true ? { layer, code, text, lasting: true } : { layer, code, text };
+  return (known ?? told[0] === true) ? { layer, code, text, lasting: true } : { layer, code, text };
 }
 /** Of a code that one layer alone uses. */
 export function failure<C extends OneLayer>(code: C, text: string, ...told: Told<C>): Failure {
   const known: Known<readonly [Layer], boolean | null> = FAILURES[code];
   const layer = known.layers[0];
-  return known.lasting ?? told[0] === true ? { layer, code, text, lasting: true } : { layer, code, text };
+  return (known.lasting ?? told[0] === true) ? { layer, code, text, lasting: true } : { layer, code, text };
 }
 /** For the room of one layer. */
 export function failuresOf<L extends Layer>(

@@ -11,7 +11,11 @@ export function faultEvent(link: string, where: string, e: unknown): Event {
 
 /** Why something ended by a fault; `e` has been logged. */
 export function internal(layer: Layer, e: unknown): Failure {
-  return { layer, code: "internal", text: `an error of this program ended it (daemon.fault in the log says where): ${textOf(e)}` };
+  return {
+    layer,
+    code: "internal",
+    text: `an error of this program ended it (daemon.fault in the log says where): ${textOf(e)}`,
+  };
 }
 
 /** Messages of our own code have no secrets in them. An engine's may quote what it was given, and that is left out. */

@@ -1,5 +1,5 @@
-// Anti-replay window by the method of RFC 6479: a ring of 32-bit words with one word more than the window needs, so that
-// sliding clears whole words and never shifts.
+// Anti-replay window by the method of RFC 6479: a ring of 32-bit words with one word more than the window needs, so
+// that sliding clears whole words and never shifts.
 
 export class ReplayWindow {
   readonly size: number;
@@ -9,7 +9,8 @@ export class ReplayWindow {
 
   /** `size` in packets: a multiple of 32. */
   constructor(size = 1024) {
-    if (!Number.isInteger(size) || size < 32 || size % 32 !== 0 || size > 65536) throw new RangeError("replay window: a multiple of 32, at most 65536");
+    if (!Number.isInteger(size) || size < 32 || size % 32 !== 0 || size > 65536)
+      throw new RangeError("replay window: a multiple of 32, at most 65536");
     this.size = size;
     let words = 2;
     while (words * 32 < size + 32) words *= 2;

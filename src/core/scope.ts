@@ -1,13 +1,14 @@
-// Rule 7: an unexpected error ends what it belongs to, never the process. Whatever comes from outside (a datagram, a timer, what a
-// promise brought) enters a machine through the machine's scope; what is thrown there ends the machine, and nothing else.
+// Rule 7: an unexpected error ends what it belongs to, never the process. Whatever comes from outside (a datagram, a
+// timer, what a promise brought) enters a machine through the machine's scope; what is thrown there ends the machine,
+// and nothing else.
 import type { Clock, Timer } from "./clock.ts";
 
 /** How often a fault handler that throws itself is called again, with what it threw. */
 const HANDLER_TRIES = 3;
 
 /**
- * Runs `f`; what it throws goes to `fault`. A handler that throws is called again: whoever writes one lets the second call do
- * without courtesy. What still throws then goes on to the enclosing scope.
+ * Runs `f`; what it throws goes to `fault`. A handler that throws is called again: whoever writes one lets the second
+ * call do without courtesy. What still throws then goes on to the enclosing scope.
  */
 export function contain(f: () => void, fault: (e: unknown) => void): void {
   let next = f;
@@ -21,7 +22,9 @@ export function contain(f: () => void, fault: (e: unknown) => void): void {
   }
 }
 
-/** Every step of an end, whatever becomes of the others: half an end leaks what the other half would have given back. */
+/**
+ * Every step of an end, whatever becomes of the others: half an end leaks what the other half would have given back.
+ */
 export function allOf(fault: (e: unknown) => void, ...steps: readonly (() => void)[]): void {
   for (const step of steps) contain(step, fault);
 }
@@ -43,7 +46,10 @@ export class Scope implements Clock {
   }
   /** What a promise brings comes in like everything else. */
   settle<T>(p: Promise<T>, ok: (x: T) => void, failed: (e: unknown) => void): void {
-    p.then((x) => this.run(() => ok(x)), (e: unknown) => this.run(() => failed(e)));
+    p.then(
+      (x) => this.run(() => ok(x)),
+      (e: unknown) => this.run(() => failed(e)),
+    );
   }
   now(): number {
     return this.#clock.now();

@@ -1,5 +1,6 @@
-// A bounded table of those who have proved nothing yet. It is never closed to a newcomer: whoever has waited longest goes, first of
-// the same peer, then of the same network, and of strangers only when the newcomer's network has fewer here than theirs.
+// A bounded table of those who have proved nothing yet. It is never closed to a newcomer: whoever has waited longest
+// goes, first of the same peer, then of the same network, and of strangers only when the newcomer's network has fewer
+// here than theirs.
 import { isIp6, parsePrefix } from "./addr.ts";
 
 /** Whose an entry is. `peer` shares one line, house or NAT; `network` one site or provider. */
@@ -14,7 +15,10 @@ export interface WaitingLimits {
   readonly all: number;
 }
 
-/** Peer: the IPv4 address or the IPv6 /64; network: the /24 or the /48. Whatever is no address is its own peer and network. */
+/**
+ * Peer: the IPv4 address or the IPv6 /64; network: the /24 or the /48. Whatever is no address is its own peer and
+ * network.
+ */
 export function originOf(address: string): Origin {
   const [near, far] = isIp6(address) ? [64, 48] : [32, 24];
   const at = (length: number): string => {

@@ -1,8 +1,9 @@
-// A call whose network packets visit TypeScript: header and data compression around them, in the order of the protocol numbers.
+// A call whose network packets visit TypeScript: header and data compression around them, in the order of the protocol
+// numbers.
 import { put16 } from "../core/bytes.ts";
 import { Packet } from "../core/packet.ts";
-import type { DataCoding, LinkOptions } from "../ports/ports.ts";
 import { pppHeader, readPpp } from "../packet/ppp.ts";
+import type { DataCoding, LinkOptions } from "../ports/ports.ts";
 
 /** An IP packet becomes a frame, in place: 5 bytes of headroom or more. False: dropped, and counted by the coding. */
 export function encodeFrame(coding: DataCoding, p: Packet, link: Pick<LinkOptions, "acfc" | "pfc">): boolean {
@@ -14,8 +15,8 @@ export function encodeFrame(coding: DataCoding, p: Packet, link: Pick<LinkOption
 }
 
 /**
- * A frame as it came, with HEADROOM in front: what is in it, as a frame that nothing is compressed in, valid until the next call;
- * null: dropped, and counted by the coding.
+ * A frame as it came, with HEADROOM in front: what is in it, as a frame that nothing is compressed in, valid until the
+ * next call; null: dropped, and counted by the coding.
  */
 export function decodeFrame(coding: DataCoding, frame: Packet): Packet | null {
   const ppp = readPpp(frame.mem, frame.start, frame.end);

@@ -1,7 +1,8 @@
 // The seams between the control plane and where packets move. Userspace and kernel implement them alike.
 // Promises exist here alone; their results re-enter a machine as events.
-import type { Endpoint, FrameChannel } from "../ports/ports.ts";
+
 import type { Packet } from "../core/packet.ts";
+import type { Endpoint, FrameChannel } from "../ports/ports.ts";
 
 export type Spi = number;
 /**
@@ -16,7 +17,16 @@ export interface SaKeys {
   /** HMAC key; empty for AEAD. */
   readonly integ: Uint8Array;
 }
-export type EspCipher = "aes128" | "aes192" | "aes256" | "3des" | "null" | "aes128gcm16" | "aes192gcm16" | "aes256gcm16" | "chacha20poly1305";
+export type EspCipher =
+  | "aes128"
+  | "aes192"
+  | "aes256"
+  | "3des"
+  | "null"
+  | "aes128gcm16"
+  | "aes192gcm16"
+  | "aes256gcm16"
+  | "chacha20poly1305";
 export type EspInteg = "md5" | "sha1" | "sha256" | "sha384" | "sha512" | "sha256_96" | "none";
 
 export interface SaSpec {
@@ -51,8 +61,9 @@ export interface IpsecPlane {
   /** From now on packets under `spec.spi` are accepted for `flow`. */
   addInbound(flow: FlowId, spec: SaSpec): Promise<void>;
   /**
-   * From now on the flow's packets leave under this SA; the one used before stays known until removed. The peer chose the SPI, and it is
-   * unique within its flow alone (RFC 4301 §4.1): another flow may have the same. Rejects with SystemError EEXIST when this flow has it.
+   * From now on the flow's packets leave under this SA; the one used before stays known until removed. The peer chose
+   * the SPI, and it is unique within its flow alone (RFC 4301 §4.1): another flow may have the same. Rejects with
+   * SystemError EEXIST when this flow has it.
    */
   addOutbound(flow: FlowId, spec: SaSpec): Promise<void>;
   /** Without the outbound SA in use the flow goes on with the newest that remains; an unknown SPI is no error. */
@@ -93,8 +104,8 @@ export interface CallSpec {
 }
 
 /**
- * The L2TP data seam. Control datagrams share the path, so the plane hands them out too. A plane that requires IPsec for a
- * remote never sends to it, and never delivers from it, outside a flow.
+ * The L2TP data seam. Control datagrams share the path, so the plane hands them out too. A plane that requires IPsec
+ * for a remote never sends to it, and never delivers from it, outside a flow.
  */
 export interface L2tpPlane {
   /** The L2TP speaker behind an authenticated flow, by the inner UDP ports. */
@@ -122,7 +133,10 @@ export interface CallChannel extends FrameChannel {
 export interface Route {
   readonly prefix: string;
   readonly metric?: number;
-  /** Of a default route that blockRoutes() blocks: it takes the place of the block, and of everybody else's default routes. */
+  /**
+   * Of a default route that blockRoutes() blocks: it takes the place of the block, and of everybody else's default
+   * routes.
+   */
   readonly instead?: true;
 }
 export interface IpConfig {
@@ -139,22 +153,28 @@ export interface IpConfig {
 export interface NetPlane {
   /** A netdev for one client link: created, addressed, routed, up. */
   attachClient(channel: CallChannel, cfg: IpConfig): Promise<NetInterface>;
-  /** A netdev whose packets visit the control plane: a serial line is slow enough for that. Created, addressed, routed, up. */
+  /**
+   * A netdev whose packets visit the control plane: a serial line is slow enough for that. Created, addressed, routed,
+   * up.
+   */
   attachLine(line: PacketLine, cfg: IpConfig): Promise<LineInterface>;
   /** One netdev for all users of a server; sessions join and leave. */
   openServer(cfg: ServerNet): Promise<ServerInterface>;
-  /** Makes sure that `server` stays reachable outside every tunnel: a host route by today's gateway. Returns its undo. */
+  /**
+   * Makes sure that `server` stays reachable outside every tunnel: a host route by today's gateway. Returns its undo.
+   */
   pinHostRoute(server: string): Promise<() => Promise<void>>;
   /**
-   * Networks that may only be reached through a link: while it is down, packets to them are refused here instead of leaving in the
-   * clear by another route. "0.0.0.0/0" and "::/0" are all that a default route of that family, whoever set it, would carry; what
-   * the host routes, its own networks and the pinned servers carry goes on. Blocks outlive a killed process; the next one that
-   * starts takes over, within ten seconds. Returns their undo. Failing to set one is logged, not thrown.
+   * Networks that may only be reached through a link: while it is down, packets to them are refused here instead of
+   * leaving in the clear by another route. "0.0.0.0/0" and "::/0" are all that a default route of that family, whoever
+   * set it, would carry; what the host routes, its own networks and the pinned servers carry goes on. Blocks outlive a
+   * killed process; the next one that starts takes over, within ten seconds. Returns their undo. Failing to set one is
+   * logged, not thrown.
    */
   blockRoutes(prefixes: readonly string[]): () => Promise<void>;
   /**
-   * Addresses of a host name from this machine's name servers, in spite of blocks: while this is asked, and nothing but this question
-   * passes. Those of the last time when nobody answers. Rejects with SystemError.
+   * Addresses of a host name from this machine's name servers, in spite of blocks: while this is asked, and nothing but
+   * this question passes. Those of the last time when nobody answers. Rejects with SystemError.
    */
   resolveOutside(name: string): Promise<string[]>;
   /** Our source address and the path's MTU towards `remote`. Rejects with SystemError when there is no route. */
@@ -179,14 +199,17 @@ export interface SessionInterface {
 /** A netdev of its own: what a client link has, and a line. */
 export interface NetInterface extends SessionInterface {
   /**
-   * IPV6CP is open: the netdev gets this link-local address and the IPv6 routes among those of IpConfig, and IPv6 packets pass;
-   * null (and before): none do. Rejects with SystemError, and then none do either.
+   * IPV6CP is open: the netdev gets this link-local address and the IPv6 routes among those of IpConfig, and IPv6
+   * packets pass; null (and before): none do. Rejects with SystemError, and then none do either.
    */
   setIpv6(local: string | null): Promise<void>;
 }
 /** Where the packets of a line's netdev go. */
 export interface PacketLine {
-  /** An IP packet of either version that the host routed into the netdev, with HEADROOM in front; only valid during the call. */
+  /**
+   * An IP packet of either version that the host routed into the netdev, with HEADROOM in front; only valid during the
+   * call.
+   */
   transmit(packet: Packet): void;
   counters(): Counters;
   /** The netdev is gone, and not by detach(). */
@@ -199,8 +222,8 @@ export interface LineInterface extends NetInterface {
 /** A user's part in a server's netdev. */
 export interface UserInterface extends SessionInterface {
   /**
-   * IPV6CP is open: the user's link-local address and the IPv6 networks among its routes are its own, and IPv6 packets pass;
-   * null (and before): none do. Rejects with SystemError, and then none do either.
+   * IPV6CP is open: the user's link-local address and the IPv6 networks among its routes are its own, and IPv6 packets
+   * pass; null (and before): none do. Rejects with SystemError, and then none do either.
    */
   setIpv6(peer: string | null): Promise<void>;
 }

@@ -1,6 +1,7 @@
-// A data plane without an operating system: for simulations, in which whole daemons share one process and a virtual clock.
-// ESP is symbolic: a packet says under which SPI and keys it was sealed, and is opened only by a peer that installed the same
-// ones, so key agreement is really tested. The policy is that of the other planes: a flow without an SA sends nothing.
+// A data plane without an operating system: for simulations, in which whole daemons share one process and a virtual
+// clock. ESP is symbolic: a packet says under which SPI and keys it was sealed, and is opened only by a peer that
+// installed the same ones, so key agreement is really tested. The policy is that of the other planes: a flow without an
+// SA sends nothing.
 import { isIp6 } from "../core/addr.ts";
 import { get32 } from "../core/bytes.ts";
 import type { Clock } from "../core/clock.ts";
@@ -33,7 +34,8 @@ export class NonePlane implements DataPlane {
     this.l2tp = new NoneL2tp(this.ipsec, deps.net, deps.clock, this.#drops);
     this.net = new NoneNet(deps.net, this.#drops);
     this.#ikePort = {
-      send: (local, remote, message) => this.#ike(local, remote, local.port === IKE ? message : concat([new Uint8Array(4), message])),
+      send: (local, remote, message) =>
+        this.#ike(local, remote, local.port === IKE ? message : concat([new Uint8Array(4), message])),
       keepalive: (local, remote) => this.#ike(local, remote, Uint8Array.of(0xff)),
       onMessage: () => {},
     };
@@ -47,7 +49,13 @@ export class NonePlane implements DataPlane {
   }
   /** How much of everything is open, for tests. */
   sizes(): Record<string, number> {
-    return { ...this.ipsec.sizes(), ...this.l2tp.sizes(), devices: this.net.devices.size, pinned: this.net.pinned.length, blocked: this.net.blocked.length };
+    return {
+      ...this.ipsec.sizes(),
+      ...this.l2tp.sizes(),
+      devices: this.net.devices.size,
+      pinned: this.net.pinned.length,
+      blocked: this.net.blocked.length,
+    };
   }
   async close(): Promise<void> {
     this.#node.onDatagram = () => {};
@@ -91,6 +99,8 @@ export class NonePlane implements DataPlane {
     this.#esp(d);
   }
   #esp(d: SimDatagram): void {
-    this.ipsec.open(d, (flow, localPort, remotePort, body) => this.l2tp.inner(this.l2tp.secureRemote(flow, localPort, remotePort), body));
+    this.ipsec.open(d, (flow, localPort, remotePort, body) =>
+      this.l2tp.inner(this.l2tp.secureRemote(flow, localPort, remotePort), body),
+    );
   }
 }

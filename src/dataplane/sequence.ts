@@ -1,4 +1,5 @@
-// Data messages with Ns in order (RFC 2661 §5.4, appendix C). PPP must not see frames out of order or twice; it survives loss.
+// Data messages with Ns in order (RFC 2661 §5.4, appendix C). PPP must not see frames out of order or twice; it
+// survives loss.
 import type { Clock, Timer } from "../core/clock.ts";
 import { Packet } from "../core/packet.ts";
 import { add16, diff16 } from "../core/seq.ts";
@@ -21,7 +22,12 @@ export class Sequence {
   #strays = 0;
 
   /** `lost`: what is delivered next does not follow on what came before. */
-  constructor(clock: Clock, deliver: (frame: Packet) => void, drop: (name: SequenceDrop) => void, lost: () => void = () => {}) {
+  constructor(
+    clock: Clock,
+    deliver: (frame: Packet) => void,
+    drop: (name: SequenceDrop) => void,
+    lost: () => void = () => {},
+  ) {
     this.#deliver = deliver;
     this.#drop = drop;
     this.#lost = lost;

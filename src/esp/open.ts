@@ -1,13 +1,15 @@
 import { sameBytes } from "../core/text.ts";
 import type { Crypto } from "../ports/ports.ts";
-import { nonce } from "./sa.ts";
 import type { EspSa } from "./sa.ts";
+import { nonce } from "./sa.ts";
 
 export type Opened =
   | { readonly payload: Uint8Array; readonly next: number }
   | { readonly drop: "esp.short" | "esp.auth" | "esp.padding" };
 
-/** Authenticates, then decrypts; `packet` is whole, from the SPI on. "esp.padding" is only said of an authentic packet. */
+/**
+ * Authenticates, then decrypts; `packet` is whole, from the SPI on. "esp.padding" is only said of an authentic packet.
+ */
 export function openEsp(crypto: Crypto, sa: EspSa, packet: Uint8Array): Opened {
   const { cipher } = sa;
   const at = 8 + cipher.iv;
@@ -17,11 +19,18 @@ export function openEsp(crypto: Crypto, sa: EspSa, packet: Uint8Array): Opened {
   let text: Uint8Array | null;
   if (cipher.kind === "aes-gcm" || cipher.kind === "chacha20-poly1305") {
     text = crypto.aeadOpen(cipher.kind, sa.key, nonce(sa, iv), packet.subarray(0, 8), packet.subarray(at));
-  } else if (!sa.integ || !sameBytes(crypto.hmac(sa.integ.hash, sa.integKey, [packet.subarray(0, end)]).subarray(0, sa.icv), packet.subarray(end))) {
+  } else if (
+    !sa.integ ||
+    !sameBytes(
+      crypto.hmac(sa.integ.hash, sa.integKey, [packet.subarray(0, end)]).subarray(0, sa.icv),
+      packet.subarray(end),
+    )
+  ) {
     text = null;
   } else {
     const body = packet.subarray(at, end);
-    text = cipher.kind === "null" ? body : crypto.cbcDecrypt(cipher.kind === "aes-cbc" ? "aes" : "3des", sa.key, iv, body);
+    text =
+      cipher.kind === "null" ? body : crypto.cbcDecrypt(cipher.kind === "aes-cbc" ? "aes" : "3des", sa.key, iv, body);
   }
   if (!text) return { drop: "esp.auth" };
   const pad = text[text.length - 2] as number;

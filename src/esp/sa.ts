@@ -1,6 +1,6 @@
 import type { EspCipher, EspInteg } from "../dataplane/dataplane.ts";
-import { CIPHERS, INTEGS, icvLength } from "./transforms.ts";
 import type { CipherTransform, IntegTransform } from "./transforms.ts";
+import { CIPHERS, INTEGS, icvLength } from "./transforms.ts";
 
 /** One direction of one security association: transforms and keys. Sequence numbers and windows are the caller's. */
 export interface EspSa {
@@ -13,7 +13,10 @@ export interface EspSa {
   readonly integKey: Uint8Array;
 }
 
-/** Copies the keys. `encr` is the cipher key with the salt behind it (RFC 4106 §8.1). Throws RangeError when they do not fit. */
+/**
+ * Copies the keys. `encr` is the cipher key with the salt behind it (RFC 4106 §8.1). Throws RangeError when they do not
+ * fit.
+ */
 export function espSa(spi: number, cipher: EspCipher, integ: EspInteg, encr: Uint8Array, integKey: Uint8Array): EspSa {
   const c = Object.hasOwn(CIPHERS, cipher) ? CIPHERS[cipher] : undefined;
   if (!c) throw new RangeError("cipher: not known");
@@ -22,7 +25,15 @@ export function espSa(spi: number, cipher: EspCipher, integ: EspInteg, encr: Uin
   const i = integ === "none" ? null : INTEGS[integ];
   if (encr.length !== c.key + c.salt) throw new RangeError("encr: wrong length for this cipher");
   if (integKey.length !== (i ? i.key : 0)) throw new RangeError("integKey: wrong length for this integrity");
-  return { spi, cipher: c, integ: i, icv, key: encr.slice(0, c.key), salt: encr.slice(c.key), integKey: integKey.slice() };
+  return {
+    spi,
+    cipher: c,
+    integ: i,
+    icv,
+    key: encr.slice(0, c.key),
+    salt: encr.slice(c.key),
+    integKey: integKey.slice(),
+  };
 }
 
 export function wipeSa(sa: EspSa): void {

@@ -1,14 +1,21 @@
 import { Writer } from "../core/bytes.ts";
 import { concat } from "../core/text.ts";
 import type { Crypto } from "../ports/ports.ts";
-import { nonce } from "./sa.ts";
 import type { EspSa } from "./sa.ts";
+import { nonce } from "./sa.ts";
 
 /**
- * The ESP packet (RFC 4303 §2) that carries `payload`; a new array. AEAD IVs are the sequence number, so `seq` must never
- * repeat under one key; CBC draws a random IV unless the caller (a test) has one.
+ * The ESP packet (RFC 4303 §2) that carries `payload`; a new array. AEAD IVs are the sequence number, so `seq` must
+ * never repeat under one key; CBC draws a random IV unless the caller (a test) has one.
  */
-export function sealEsp(crypto: Crypto, sa: EspSa, seq: number, next: number, payload: Uint8Array, iv?: Uint8Array): Uint8Array {
+export function sealEsp(
+  crypto: Crypto,
+  sa: EspSa,
+  seq: number,
+  next: number,
+  payload: Uint8Array,
+  iv?: Uint8Array,
+): Uint8Array {
   const { cipher } = sa;
   const pad = (cipher.align - ((payload.length + 2) % cipher.align)) % cipher.align;
   const text = new Writer(new Uint8Array(payload.length + pad + 2));
@@ -29,8 +36,11 @@ export function sealEsp(crypto: Crypto, sa: EspSa, seq: number, next: number, pa
   }
   const wireIv = iv ?? crypto.random(cipher.iv);
   const sealed = concat([
-    head, wireIv,
-    cipher.kind === "null" ? text.done() : crypto.cbcEncrypt(cipher.kind === "aes-cbc" ? "aes" : "3des", sa.key, wireIv, text.done()),
+    head,
+    wireIv,
+    cipher.kind === "null"
+      ? text.done()
+      : crypto.cbcEncrypt(cipher.kind === "aes-cbc" ? "aes" : "3des", sa.key, wireIv, text.done()),
   ]);
   if (!sa.integ) throw new RangeError("seal: no integrity");
   return concat([sealed, crypto.hmac(sa.integ.hash, sa.integKey, [sealed]).subarray(0, sa.icv)]);

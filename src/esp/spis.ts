@@ -1,5 +1,5 @@
 // Our own SPIs: chosen here, promised to a negotiation, then an SA's.
-import { random32, type Rng } from "../core/rng.ts";
+import { type Rng, random32 } from "../core/rng.ts";
 
 const RESERVED = 256; // RFC 4303 §2.1: 0 is for local use, 1 to 255 are IANA's
 

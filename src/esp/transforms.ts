@@ -28,7 +28,7 @@ export const CIPHERS: Readonly<Record<EspCipher, CipherTransform>> = {
   aes192: cbc(24),
   aes256: cbc(32),
   "3des": { kind: "3des-cbc", key: 24, salt: 0, iv: 8, align: 8, icv: 0 }, // RFC 2451
-  "null": { kind: "null", key: 0, salt: 0, iv: 0, align: 4, icv: 0 }, // RFC 2410
+  null: { kind: "null", key: 0, salt: 0, iv: 0, align: 4, icv: 0 }, // RFC 2410
   aes128gcm16: gcm(16), // RFC 4106
   aes192gcm16: gcm(24),
   aes256gcm16: gcm(32),
@@ -47,6 +47,6 @@ export const INTEGS: Readonly<Record<Exclude<EspInteg, "none">, IntegTransform>>
 /** Bytes of ICV of a pair. RangeError when an AEAD cipher comes with an integrity algorithm, or another without. */
 export function icvLength(cipher: EspCipher, integ: EspInteg): number {
   const own = CIPHERS[cipher].icv;
-  if ((own > 0) !== (integ === "none")) throw new RangeError("integ: none exactly with AEAD ciphers");
+  if (own > 0 !== (integ === "none")) throw new RangeError("integ: none exactly with AEAD ciphers");
   return integ === "none" ? own : INTEGS[integ].icv;
 }

@@ -1,8 +1,9 @@
-// PPP in HDLC-like framing on an asynchronous line, receiving side (RFC 1662): bytes in chunks of any size, frames out. What is
-// no frame is counted by name and skipped up to the next flag; nothing that arrives makes it hold more than one frame.
+// PPP in HDLC-like framing on an asynchronous line, receiving side (RFC 1662): bytes in chunks of any size, frames out.
+// What is no frame is counted by name and skipped up to the next flag; nothing that arrives makes it hold more than one
+// frame.
 import { Counters } from "../core/counters.ts";
 import { HEADROOM, Packet, TAILROOM } from "../core/packet.ts";
-import { DEFAULT_ACCM, ESCAPE, FLAG, type FcsBits, isDefaultFramed } from "./encode.ts";
+import { DEFAULT_ACCM, ESCAPE, type FcsBits, FLAG, isDefaultFramed } from "./encode.ts";
 import { FCS16_GOOD, FCS16_INIT, FCS32_GOOD, FCS32_INIT, fcs16, fcs32 } from "./fcs.ts";
 
 export type HdlcDrop = "hdlc.fcs" | "hdlc.abort" | "hdlc.runt" | "hdlc.giant";
@@ -39,8 +40,9 @@ export class HdlcDecoder {
   #skipping = true;
 
   /**
-   * `mru`: the largest information field that is kept, in bytes; 1500 at least. `onFrame` gets the frame from its address
-   * or protocol field on, without FCS, valid during the call, with HEADROOM in front; it may call configure() and reset().
+   * `mru`: the largest information field that is kept, in bytes; 1500 at least. `onFrame` gets the frame from its
+   * address or protocol field on, without FCS, valid during the call, with HEADROOM in front; it may call configure()
+   * and reset().
    */
   constructor(mru: number, onFrame: (frame: Packet) => void, fcs: FcsBits = 16) {
     this.#limit = HEADROOM + Math.max(mru, MIN_MRU) + FRAME_OVERHEAD;
@@ -131,7 +133,10 @@ export class HdlcDecoder {
     }
     let tail = 2;
     if (this.fcs === 32 && end - start >= 6 && fcs32(FCS32_INIT, mem, start, end) === FCS32_GOOD) tail = 4;
-    else if (fcs16(FCS16_INIT, mem, start, end) !== FCS16_GOOD || (this.fcs === 32 && !isDefaultFramed(mem.subarray(start, end)))) {
+    else if (
+      fcs16(FCS16_INIT, mem, start, end) !== FCS16_GOOD ||
+      (this.fcs === 32 && !isDefaultFramed(mem.subarray(start, end)))
+    ) {
       this.#drop("hdlc.fcs");
       return;
     }

@@ -1,4 +1,5 @@
-// PPP in HDLC-like framing on an asynchronous line, sending side (RFC 1662). FCS-16, or FCS-32 where both ends are set to it.
+// PPP in HDLC-like framing on an asynchronous line, sending side (RFC 1662). FCS-16, or FCS-32 where both ends are set
+// to it.
 import { get16 } from "../core/bytes.ts";
 import { FCS16_INIT, FCS32_INIT, fcs16, fcs32 } from "./fcs.ts";
 
@@ -10,7 +11,10 @@ export type FcsBits = 16 | 32;
 
 const LCP = 0xc021;
 
-/** LCP packets of codes 1 to 7 go out as if nothing had been negotiated (RFC 1661 §5), so that a peer that starts afresh reads them. */
+/**
+ * LCP packets of codes 1 to 7 go out as if nothing had been negotiated (RFC 1661 §5), so that a peer that starts afresh
+ * reads them.
+ */
 export function isDefaultFramed(frame: Uint8Array): boolean {
   if (frame.length < 5 || frame[0] !== 0xff || frame[1] !== 0x03) return false;
   const code = frame[4] as number;
@@ -48,9 +52,9 @@ export class HdlcEncoder {
     return 2 * (length + 4) + 2;
   }
   /**
-   * Writes `frame` (address field or protocol first, no FCS) into `out` from `at` on, with its flags, and returns where the
-   * next one begins. `opening`: with a flag in front, due when the line was idle: it ends what noise may have begun.
-   * Less than bound() octets of room: RangeError.
+   * Writes `frame` (address field or protocol first, no FCS) into `out` from `at` on, with its flags, and returns where
+   * the next one begins. `opening`: with a flag in front, due when the line was idle: it ends what noise may have
+   * begun. Less than bound() octets of room: RangeError.
    */
   write(out: Uint8Array, at: number, frame: Uint8Array, opening: boolean): number {
     if (at + this.bound(frame.length) > out.length) throw new RangeError("hdlc: no room for the frame");

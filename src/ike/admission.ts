@@ -1,13 +1,17 @@
 // Main modes that strangers begin here, until they are authenticated. Three things must hold whatever anybody sends:
-//  - The tables are never closed to a newcomer. Where there is no room the oldest makes it, first of the same peer (an IPv4 address, an
-//    IPv6 /64), then of the same network (/24, /48), and of others only when they have more than the newcomer (core/waiting.ts).
+// - The tables are never closed to a newcomer. Where there is no room the oldest makes it, first of the same peer (an
+// IPv4 address, an
+// IPv6 /64), then of the same network (/24, /48), and of others only when they have more than the newcomer
+// (core/waiting.ts).
 //    Addresses that have a connection have tables of their own: what strangers do cannot touch a renewal of phase 1.
-//  - Whoever has not shown that he hears us at his address (message 3 brings our cookie back) costs a table entry, no Diffie-Hellman;
+// - Whoever has not shown that he hears us at his address (message 3 brings our cookie back) costs a table entry, no
+// Diffie-Hellman;
 //    whoever has waits for his turn (turns.ts).
-//  - Guesses at the key: an exchange takes three (mainmode.ts), a peer and a network get so many exchanges that end that way. The
+// - Guesses at the key: an exchange takes three (mainmode.ts), a peer and a network get so many exchanges that end that
+// way. The
 //    pause that follows does not touch an address that has a connection.
 import type { Clock } from "../core/clock.ts";
-import { originOf, type Origin, Waiting, type WaitingLimits } from "../core/waiting.ts";
+import { type Origin, originOf, Waiting, type WaitingLimits } from "../core/waiting.ts";
 import { type TurnLimits, Turns } from "./turns.ts";
 
 export interface AdmissionLimits {
@@ -61,7 +65,12 @@ export class Admission {
   readonly #count: (counter: string) => void;
 
   /** `isKnown`: an address that has a connection. `count` bumps a counter. */
-  constructor(clock: Clock, limits: AdmissionLimits, isKnown: (address: string) => boolean, count: (counter: string) => void) {
+  constructor(
+    clock: Clock,
+    limits: AdmissionLimits,
+    isKnown: (address: string) => boolean,
+    count: (counter: string) => void,
+  ) {
     const tables = (): Tables => ({ asked: new Waiting(limits.asked), answered: new Waiting(limits.answered) });
     this.#known = tables();
     this.#strangers = tables();

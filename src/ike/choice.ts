@@ -1,12 +1,20 @@
-// Which of a peer's proposals we take; and where it is none, what was offered, what we accept, and the very line of configuration that
-// would let the best of the peer's in.
+// Which of a peer's proposals we take; and where it is none, what was offered, what we accept, and the very line of
+// configuration that would let the best of the peer's in.
 import { ConfigError } from "../core/errors.ts";
 import {
-  describeEsp, describeIke, ESP_DEFAULT, IKE_INITIATOR, IKE_RESPONDER, matchesEsp, matchesIke, parseEspProposal, parseIkeProposal,
+  describeEsp,
+  describeIke,
+  ESP_DEFAULT,
+  IKE_INITIATOR,
+  IKE_RESPONDER,
   type IkeProposal,
+  matchesEsp,
+  matchesIke,
+  parseEspProposal,
+  parseIkeProposal,
 } from "./proposals.ts";
 import type { IkePolicy } from "./types.ts";
-import { PROTOCOL, readSa, type Proposal, type Transform } from "./wire/sa.ts";
+import { PROTOCOL, type Proposal, readSa, type Transform } from "./wire/sa.ts";
 
 export interface IkeChoice {
   readonly proposal: IkeProposal;
@@ -27,20 +35,37 @@ export function chooseIke(policy: IkePolicy, body: Uint8Array): IkeChoice | stri
     }
   }
   const transforms = offered.flatMap((p) => p.transforms);
-  const possible = transforms.flatMap((t) => known(() => parseIkeProposal(describeIke(t)), (p) => matchesIke(p, t)));
-  return `no common phase 1 proposal: we accept ${list(policy.ikeProposals)}; the peer offers ${transforms.map(describeIke).join(" ") || "none"}` +
-    advice("ike_proposals", policy.ikeProposals, IKE_RESPONDER, possible);
+  const possible = transforms.flatMap((t) =>
+    known(
+      () => parseIkeProposal(describeIke(t)),
+      (p) => matchesIke(p, t),
+    ),
+  );
+  return (
+    `no common phase 1 proposal: we accept ${list(policy.ikeProposals)}; the peer offers ${transforms.map(describeIke).join(" ") || "none"}` +
+    advice("ike_proposals", policy.ikeProposals, IKE_RESPONDER, possible)
+  );
 }
 /** Why no ESP proposal of `offered` is taken. */
 export function noEsp(policy: IkePolicy, offered: readonly Proposal[], encaps: readonly number[]): string {
   const transforms = offered.flatMap((p) => (p.protocol === PROTOCOL.esp ? p.transforms : []));
-  const possible = transforms.flatMap((t) => known(() => parseEspProposal(describeEsp(t).replace(/\(.*/, "")), (p) => matchesEsp(p, t, encaps)));
-  return `no common ESP proposal: we accept ${list(policy.espProposals)} (encapsulation ${encaps.join(" or ")}); ` +
-    `the peer offers ${transforms.map(describeEsp).join(" ") || "none"}` + advice("esp_proposals", policy.espProposals, ESP_DEFAULT, possible);
+  const possible = transforms.flatMap((t) =>
+    known(
+      () => parseEspProposal(describeEsp(t).replace(/\(.*/, "")),
+      (p) => matchesEsp(p, t, encaps),
+    ),
+  );
+  return (
+    `no common ESP proposal: we accept ${list(policy.espProposals)} (encapsulation ${encaps.join(" or ")}); ` +
+    `the peer offers ${transforms.map(describeEsp).join(" ") || "none"}` +
+    advice("esp_proposals", policy.espProposals, ESP_DEFAULT, possible)
+  );
 }
 /** For a client whose server takes nothing of what we offered, and does not say what it would take. */
 export function olderServer(policy: IkePolicy): string {
-  return policy.ikeProposals === IKE_INITIATOR ? "; an old server may want ike_proposals = default aes256-sha1-modp1024 3des-sha1-modp1024" : "";
+  return policy.ikeProposals === IKE_INITIATOR
+    ? "; an old server may want ike_proposals = default aes256-sha1-modp1024 3des-sha1-modp1024"
+    : "";
 }
 
 /** Single DES, MODP1024 and MD5 are broken or nearly so; 64-bit blocks must be rekeyed by bytes (CVE-2016-2183). */
@@ -60,11 +85,20 @@ function known<P extends Named>(parse: () => P, fits: (p: P) => boolean): P[] {
   }
 }
 /** The peer's own order is its preference; what is not weak goes first. */
-function advice(option: string, ours: readonly Named[], defaults: readonly Named[], possible: readonly Named[]): string {
+function advice(
+  option: string,
+  ours: readonly Named[],
+  defaults: readonly Named[],
+  possible: readonly Named[],
+): string {
   const best = possible.find((p) => !weak(p)) ?? possible[0];
   if (!best) return "";
   const standard = defaults.every((d, i) => ours[i]?.text === d.text);
-  const value = [...(standard ? ["default"] : []), ...(standard ? ours.slice(defaults.length) : ours).map((p) => p.text), best.text];
+  const value = [
+    ...(standard ? ["default"] : []),
+    ...(standard ? ours.slice(defaults.length) : ours).map((p) => p.text),
+    best.text,
+  ];
   return `; ${weak(best) ? "it offers only weak ones: " : ""}to allow it set ${option} = ${value.join(" ")}`;
 }
 /** What a list of the configuration stands for: "default" in it is the list that holds without it. */

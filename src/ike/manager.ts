@@ -11,19 +11,26 @@ import { hex } from "../core/text.ts";
 import { originOf, Waiting, type WaitingLimits } from "../core/waiting.ts";
 import type { FlowId } from "../dataplane/dataplane.ts";
 import type { Endpoint } from "../ports/ports.ts";
-import { Admission, ADMISSION, type AdmissionLimits } from "./admission.ts";
+import { ADMISSION, Admission, type AdmissionLimits } from "./admission.ts";
 import { chooseIke } from "./choice.ts";
 import { CONNECTIONS, Peers } from "./peers.ts";
 import { Refusals } from "./refusals.ts";
 import {
-  failure, ISAKMP_PORT, type IkeConnectConfig, type IkeConnection, type IkeDeps, type IkeEnv, type IkeOwner, type IkePolicy,
+  failure,
+  type IkeConnectConfig,
+  type IkeConnection,
+  type IkeDeps,
+  type IkeEnv,
+  type IkeOwner,
+  type IkePolicy,
   type IkeResponderConfig,
+  ISAKMP_PORT,
 } from "./types.ts";
 import { Connection } from "./v1/connection.ts";
 import { IkeSa, type IkeSaOwner, type IkeSaUser } from "./v1/ikesa.ts";
 import { UNPROVED } from "./v1/phase1.ts";
 import { clearNotify } from "./wire/clear.ts";
-import { EXCHANGE, FLAG, isIkev2, isZero, readMessage, type IsakmpHeader } from "./wire/header.ts";
+import { EXCHANGE, FLAG, type IsakmpHeader, isIkev2, isZero, readMessage } from "./wire/header.ts";
 import { NOTIFY } from "./wire/notify.ts";
 import { one, PAYLOAD, readChain } from "./wire/payloads.ts";
 
@@ -34,7 +41,10 @@ export interface IkeLimits {
 }
 /** ISAKMP SAs that serve no connection yet. */
 const SPARE: WaitingLimits = { peer: 64, network: 256, all: 512 };
-/** Bytes of a first message: what is kept of it until phase 1 is done. The longest lists of proposals and vendor ids take a quarter. */
+/**
+ * Bytes of a first message: what is kept of it until phase 1 is done. The longest lists of proposals and vendor ids
+ * take a quarter.
+ */
 const LONGEST_FIRST = 4096;
 /** Exchange type of IKE_SA_INIT, RFC 7296 §3.1. */
 const IKE_SA_INIT = 34;
@@ -76,7 +86,12 @@ export class IkeManager {
     this.#peers = new Peers(limits.connections ?? CONNECTIONS);
     this.#refusals = new Refusals(this.#env);
     const clock = new Scope(deps.clock, (e) => deps.log.emit(faultEvent("", "the admission of main modes", e)));
-    this.#admission = new Admission(clock, limits.admission ?? ADMISSION, (address) => this.#peers.has(address), (name) => this.counters.bump(name));
+    this.#admission = new Admission(
+      clock,
+      limits.admission ?? ADMISSION,
+      (address) => this.#peers.has(address),
+      (name) => this.counters.bump(name),
+    );
     deps.port.onMessage = (p, local, remote) => this.#receive(p, local, remote);
     deps.plane.onMapping = (flow, from) => {
       const c = this.#connections.get(flow);
@@ -88,7 +103,10 @@ export class IkeManager {
   /** Main mode, then quick mode; rekeys until closed. Results come to `owner`, never before this returns. */
   connect(cfg: IkeConnectConfig, owner: IkeOwner): IkeConnection {
     if (this.#closed) throw new RangeError("ike: closed");
-    const c = new Connection(this.#env, this.#nextFlow++, cfg, owner, this.#connectionOwner, true, { local: cfg.localPort, remote: cfg.remotePort });
+    const c = new Connection(this.#env, this.#nextFlow++, cfg, owner, this.#connectionOwner, true, {
+      local: cfg.localPort,
+      remote: cfg.remotePort,
+    });
     this.#connections.set(c.flow, c);
     this.#peers.place(c, cfg.remote);
     this.#clients.set(c, { cfg, owner });
@@ -113,8 +131,8 @@ export class IkeManager {
     };
   }
   /**
-   * Deletes to all peers, each sent once, then nothing more is sent or heard. `until` (clock time): what of thousands is not closed by
-   * then is left as it is, by a process that ends; such a peer notices by DPD.
+   * Deletes to all peers, each sent once, then nothing more is sent or heard. `until` (clock time): what of thousands
+   * is not closed by then is left as it is, by a process that ends; such a peer notices by DPD.
    */
   close(until?: number): void {
     if (this.#closed) return;
@@ -136,17 +154,21 @@ export class IkeManager {
   #receive(p: Packet, local: Endpoint, remote: Endpoint): void {
     if (this.#closed) return;
     const datagram = p.view().slice();
-    contain(() => this.#decoding(remote, () => {
-      if (isIkev2(datagram)) {
-        const served = this.#served(local, remote);
-        if (served) this.#refusals.unspoken(served.owner, served.cfg.link, remote, IKE_SA_INIT);
-        return;
-      }
-      const { header, body } = readMessage(datagram);
-      const sa = this.#find(header);
-      if (sa) sa.contain(() => this.#decoding(remote, () => sa.receive(header, body, datagram, local, remote)));
-      else this.#stranger(header, body, datagram, local, remote);
-    }), (e) => this.#env.log.emit(faultEvent("", "an IKE datagram", e)));
+    contain(
+      () =>
+        this.#decoding(remote, () => {
+          if (isIkev2(datagram)) {
+            const served = this.#served(local, remote);
+            if (served) this.#refusals.unspoken(served.owner, served.cfg.link, remote, IKE_SA_INIT);
+            return;
+          }
+          const { header, body } = readMessage(datagram);
+          const sa = this.#find(header);
+          if (sa) sa.contain(() => this.#decoding(remote, () => sa.receive(header, body, datagram, local, remote)));
+          else this.#stranger(header, body, datagram, local, remote);
+        }),
+      (e) => this.#env.log.emit(faultEvent("", "an IKE datagram", e)),
+    );
   }
   #decoding(remote: Endpoint, f: () => void): void {
     try {
@@ -166,7 +188,12 @@ export class IkeManager {
   }
   #stranger(h: IsakmpHeader, body: Uint8Array, datagram: Uint8Array, local: Endpoint, remote: Endpoint): void {
     const first = isZero(h.rcookie) && !(h.flags & FLAG.encrypted) && h.messageId === 0;
-    if (!first || h.exchange === EXCHANGE.informational || h.exchange === EXCHANGE.quick || h.exchange === EXCHANGE.newGroup) {
+    if (
+      !first ||
+      h.exchange === EXCHANGE.informational ||
+      h.exchange === EXCHANGE.quick ||
+      h.exchange === EXCHANGE.newGroup
+    ) {
       this.counters.bump("ike.bad-cookie");
       return;
     }
@@ -214,7 +241,8 @@ export class IkeManager {
   }
   #unknownSpi(from: Endpoint, spi: number): void {
     this.counters.bump("ike.unknown-spi");
-    for (const c of this.#peers.at(from.address)) if (from.port === 0 || c.remote?.port === from.port) c.contain(() => c.unknownSpi(spi));
+    for (const c of this.#peers.at(from.address))
+      if (from.port === 0 || c.remote?.port === from.port) c.contain(() => c.unknownSpi(spi));
   }
 
   // Phase 1
@@ -273,7 +301,8 @@ export class IkeManager {
   }
   /** A renewed phase 1, or another link of the same peer: both look alike until a quick mode names a port. */
   #keepSpare(sa: IkeSa): void {
-    for (const s of [...this.#spare.values()]) if (this.#env.clock.now() - s.upAt >= (s.up?.lifeSeconds ?? 0) * 1000) s.close();
+    for (const s of [...this.#spare.values()])
+      if (this.#env.clock.now() - s.upAt >= (s.up?.lifeSeconds ?? 0) * 1000) s.close();
     this.#spare.add(sa, originOf(sa.remote.address))?.close();
   }
   /** What a quick mode from the peer belongs to; `port` is the peer's L2TP port. */
@@ -293,7 +322,8 @@ export class IkeManager {
   /** The peer had forgotten what it had before it began this SA. */
   #supersede(sa: IkeSa, peerId: string): void {
     for (const c of this.#samePeer(sa, peerId)) if (!c.client && c.serial < sa.serial) c.superseded();
-    for (const s of [...this.#spare.values()]) if (s.remote.address === sa.remote.address && s.serial < sa.serial && s.up?.peerId.text === peerId) s.drop();
+    for (const s of [...this.#spare.values()])
+      if (s.remote.address === sa.remote.address && s.serial < sa.serial && s.up?.peerId.text === peerId) s.drop();
   }
   #samePeer(sa: IkeSa, peerId: string): Connection[] {
     return this.#peers.at(sa.remote.address).filter((c) => c.policy.link === sa.policy.link && c.peerId === peerId);
@@ -312,7 +342,10 @@ export class IkeManager {
         this.#refusals.tell(owner, cfg.link, sa.remote, failure("full", text), true);
         return null;
       }
-      const c = new Connection(this.#env, this.#nextFlow++, cfg, owner, this.#connectionOwner, false, { local: 1701, remote: 0 });
+      const c = new Connection(this.#env, this.#nextFlow++, cfg, owner, this.#connectionOwner, false, {
+        local: 1701,
+        remote: 0,
+      });
       this.#spare.delete(sa);
       this.#connections.set(c.flow, c);
       this.#peers.place(c, sa.remote.address);
@@ -326,7 +359,10 @@ export class IkeManager {
   #roomFor(sa: IkeSa): boolean {
     const { address } = sa.remote;
     if (this.#peers.room(address)) return true;
-    this.#peers.at(address).find((c) => !c.client && !c.announced)?.down(failure("superseded", `${address} began another connection`));
+    this.#peers
+      .at(address)
+      .find((c) => !c.client && !c.announced)
+      ?.down(failure("superseded", `${address} began another connection`));
     return this.#peers.room(address);
   }
   #failed(sa: IkeSa, why: Failure): void {

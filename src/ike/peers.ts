@@ -1,6 +1,6 @@
-// Connections by the addresses of their peers. Whoever has the key may have many, as a company behind one NAT does, but not all that
-// there are: a peer that has its share is refused, and nobody else is touched.
-import { originOf, type Origin, type WaitingLimits } from "../core/waiting.ts";
+// Connections by the addresses of their peers. Whoever has the key may have many, as a company behind one NAT does, but
+// not all that there are: a peer that has its share is refused, and nobody else is touched.
+import { type Origin, originOf, type WaitingLimits } from "../core/waiting.ts";
 import type { Connection } from "./v1/connection.ts";
 
 /** A server's connections; the links that we begin ourselves are not counted. */
@@ -31,7 +31,11 @@ export class Peers {
   /** Whether a server may have one more with this address. */
   room(address: string): boolean {
     const o = originOf(address);
-    return this.#served < this.#limits.all && this.#count(o.peer) < this.#limits.peer && this.#count(o.network) < this.#limits.network;
+    return (
+      this.#served < this.#limits.all &&
+      this.#count(o.peer) < this.#limits.peer &&
+      this.#count(o.network) < this.#limits.network
+    );
   }
   /** Its peer is at `address` from now on. */
   place(c: Connection, address: string): void {

@@ -3,7 +3,7 @@
 import { ConfigError } from "../core/errors.ts";
 import type { EspCipher, EspInteg } from "../dataplane/dataplane.ts";
 import type { BlockCipherName, DhGroupName, HashName } from "../ports/ports.ts";
-import { attributeNumber, u32Value, type Attribute } from "./wire/attributes.ts";
+import { type Attribute, attributeNumber, u32Value } from "./wire/attributes.ts";
 import type { Transform } from "./wire/sa.ts";
 
 export interface IkeProposal {
@@ -24,25 +24,63 @@ export interface EspProposal {
 
 /** RFC 2409 §6, RFC 3526, RFC 5903; 31 is Curve25519 in IANA's registry. */
 const GROUPS: Readonly<Record<DhGroupName, number>> = {
-  modp1024: 2, modp1536: 5, modp2048: 14, modp3072: 15, modp4096: 16, ecp256: 19, ecp384: 20, x25519: 31,
+  modp1024: 2,
+  modp1536: 5,
+  modp2048: 14,
+  modp3072: 15,
+  modp4096: 16,
+  ecp256: 19,
+  ecp384: 20,
+  x25519: 31,
 };
-/** Length of the key exchange payload's body: the modulus (RFC 2409 §6), x and y (RFC 5903 §7), or 32 bytes (RFC 8031 §3.1). */
+/**
+ * Length of the key exchange payload's body: the modulus (RFC 2409 §6), x and y (RFC 5903 §7), or 32 bytes (RFC 8031
+ * §3.1).
+ */
 const KE_BYTES: Readonly<Record<DhGroupName, number>> = {
-  modp1024: 128, modp1536: 192, modp2048: 256, modp3072: 384, modp4096: 512, ecp256: 64, ecp384: 96, x25519: 32,
+  modp1024: 128,
+  modp1536: 192,
+  modp2048: 256,
+  modp3072: 384,
+  modp4096: 512,
+  ecp256: 64,
+  ecp384: 96,
+  x25519: 32,
 };
 export function keBytes(group: DhGroupName): number {
   return KE_BYTES[group];
 }
 const HASHES: Readonly<Record<HashName, number>> = { md5: 1, sha1: 2, sha256: 4, sha384: 5, sha512: 6 };
 const IKE_CIPHERS: Readonly<Record<string, readonly [cipher: BlockCipherName, bits: number, id: number]>> = {
-  aes256: ["aes", 256, 7], aes192: ["aes", 192, 7], aes128: ["aes", 128, 7], "3des": ["3des", 192, 5],
+  aes256: ["aes", 256, 7],
+  aes192: ["aes", 192, 7],
+  aes128: ["aes", 128, 7],
+  "3des": ["3des", 192, 5],
 };
-/** Transform id and key length attribute. The v1 registry has no ChaCha20-Poly1305: 28 is its IKEv2 number, so only our own kind agrees. */
+/**
+ * Transform id and key length attribute. The v1 registry has no ChaCha20-Poly1305: 28 is its IKEv2 number, so only our
+ * own kind agrees.
+ */
 const ESP_CIPHERS: Readonly<Record<EspCipher, readonly [id: number, bits: number]>> = {
-  aes256gcm16: [20, 256], aes192gcm16: [20, 192], aes128gcm16: [20, 128], chacha20poly1305: [28, 0],
-  aes256: [12, 256], aes192: [12, 192], aes128: [12, 128], "3des": [3, 0], null: [11, 0],
+  aes256gcm16: [20, 256],
+  aes192gcm16: [20, 192],
+  aes128gcm16: [20, 128],
+  chacha20poly1305: [28, 0],
+  aes256: [12, 256],
+  aes192: [12, 192],
+  aes128: [12, 128],
+  "3des": [3, 0],
+  null: [11, 0],
 };
-const INTEGS: Readonly<Record<EspInteg, number>> = { md5: 1, sha1: 2, sha256: 5, sha384: 6, sha512: 7, sha256_96: 5, none: 0 };
+const INTEGS: Readonly<Record<EspInteg, number>> = {
+  md5: 1,
+  sha1: 2,
+  sha256: 5,
+  sha384: 6,
+  sha512: 7,
+  sha256_96: 5,
+  none: 0,
+};
 
 const own = <K extends string>(table: Readonly<Record<K, unknown>>, key: string): key is K => Object.hasOwn(table, key);
 const isAead = (c: EspCipher): boolean => c.endsWith("gcm16") || c === "chacha20poly1305";
@@ -59,8 +97,10 @@ export function parseIkeProposal(s: string, where = "ike_proposals"): IkeProposa
 }
 export function parseEspProposal(s: string, where = "esp_proposals"): EspProposal {
   const parts = s.toLowerCase().split("-");
-  const allowed = `allowed: CIPHER-HASH[-GROUP] of ${Object.keys(ESP_CIPHERS).join(" ")} - ${Object.keys(INTEGS).filter((x) => x !== "none").join(" ")}` +
-    ` - ${Object.keys(GROUPS).join(" ")}; no HASH with gcm16 and poly1305`;
+  const allowed =
+    `allowed: CIPHER-HASH[-GROUP] of ${Object.keys(ESP_CIPHERS).join(" ")} - ${Object.keys(INTEGS)
+      .filter((x) => x !== "none")
+      .join(" ")}` + ` - ${Object.keys(GROUPS).join(" ")}; no HASH with gcm16 and poly1305`;
   const fault = new ConfigError(where, `not an ESP proposal: ${JSON.stringify(s)} (${allowed})`);
   const cipher = parts.shift() ?? "";
   if (!own(ESP_CIPHERS, cipher)) throw fault;
@@ -71,7 +111,8 @@ export function parseEspProposal(s: string, where = "esp_proposals"): EspProposa
   if ((group !== undefined && !own(GROUPS, group)) || parts.length > 0) throw fault;
   return { text: espText(cipher, integ, group ?? null), cipher, integ, group: group ?? null };
 }
-const espText = (c: EspCipher, i: EspInteg, g: string | null): string => [c, ...(i === "none" ? [] : [i]), ...(g ? [g] : [])].join("-");
+const espText = (c: EspCipher, i: EspInteg, g: string | null): string =>
+  [c, ...(i === "none" ? [] : [i]), ...(g ? [g] : [])].join("-");
 
 const ike = (list: string): readonly IkeProposal[] => list.split(" ").map((s) => parseIkeProposal(s));
 const esp = (list: string): readonly EspProposal[] => list.split(" ").map((s) => parseEspProposal(s));
@@ -79,22 +120,27 @@ const esp = (list: string): readonly EspProposal[] => list.split(" ").map((s) =>
 /** What an initiator offers unless told. MODP2048 first: every peer of today has it, and routers compute it once. */
 export const IKE_INITIATOR = ike(
   "aes256-sha256-modp2048 aes256-sha1-modp2048 aes128-sha256-modp2048 aes128-sha1-modp2048 aes256-sha256-x25519 aes256-sha256-ecp256 " +
-  "aes256-sha384-ecp384 aes256-sha512-modp4096 aes256-sha256-modp3072 aes256-sha1-modp1536",
+    "aes256-sha384-ecp384 aes256-sha512-modp4096 aes256-sha256-modp3072 aes256-sha1-modp1536",
 );
-/** What a responder accepts unless told: also Windows' ECP forms. Nothing with 3DES or MODP1024: whoever needs them says so. */
+/**
+ * What a responder accepts unless told: also Windows' ECP forms. Nothing with 3DES or MODP1024: whoever needs them says
+ * so.
+ */
 export const IKE_RESPONDER = ike(
   "aes256-sha256-x25519 aes256-sha384-ecp384 aes256-sha1-ecp384 aes256-sha256-ecp256 aes128-sha256-ecp256 aes128-sha1-ecp256 " +
-  "aes256-sha512-modp4096 aes256-sha256-modp4096 aes256-sha256-modp3072 aes256-sha512-modp2048 aes256-sha384-modp2048 " +
-  "aes256-sha256-modp2048 aes256-sha1-modp2048 aes192-sha256-modp2048 aes192-sha1-modp2048 aes128-sha256-modp2048 aes128-sha1-modp2048 " +
-  "aes256-sha256-modp1536 aes256-sha1-modp1536 aes128-sha256-modp1536 aes128-sha1-modp1536",
+    "aes256-sha512-modp4096 aes256-sha256-modp4096 aes256-sha256-modp3072 aes256-sha512-modp2048 aes256-sha384-modp2048 " +
+    "aes256-sha256-modp2048 aes256-sha1-modp2048 aes192-sha256-modp2048 aes192-sha1-modp2048 aes128-sha256-modp2048 aes128-sha1-modp2048 " +
+    "aes256-sha256-modp1536 aes256-sha1-modp1536 aes128-sha256-modp1536 aes128-sha1-modp1536",
 );
 /** Both roles: AES-GCM, AES-CBC. */
-export const ESP_DEFAULT = esp("aes256gcm16 aes128gcm16 aes256-sha256 aes128-sha256 aes256-sha1 aes192-sha1 aes128-sha1");
+export const ESP_DEFAULT = esp(
+  "aes256gcm16 aes128gcm16 aes256-sha256 aes128-sha256 aes256-sha1 aes192-sha1 aes128-sha1",
+);
 
 /**
- * Whether every attribute is one of `known`, none comes twice, and basic ones are in basic form (RFC 2409 appendix A); life types and
- * durations come in pairs, one for seconds and one for kilobytes at most. Whoever agrees to an attribute that it does not know agrees to
- * something else than it does: another PRF, extended sequence numbers.
+ * Whether every attribute is one of `known`, none comes twice, and basic ones are in basic form (RFC 2409 appendix A);
+ * life types and durations come in pairs, one for seconds and one for kilobytes at most. Whoever agrees to an attribute
+ * that it does not know agrees to something else than it does: another PRF, extended sequence numbers.
  */
 function plain(t: Transform, known: Readonly<Record<string, number>>): boolean {
   const { lifeType, duration, ...single } = known;
@@ -133,8 +179,16 @@ export function ikeTransform(p: IkeProposal, number: number, lifeSeconds: number
 }
 export function matchesIke(p: IkeProposal, t: Transform): boolean {
   const n = (type: number): number | null => attributeNumber(t.attributes, type);
-  return plain(t, P1) && t.id === KEY_IKE && n(P1.auth) === AUTH_PSK && n(P1.hash) === HASHES[p.hash] && n(P1.group) === GROUPS[p.group] &&
-    (p.cipher === "3des" ? n(P1.cipher) === 5 && n(P1.keyLength) === null : n(P1.cipher) === 7 && n(P1.keyLength) === p.keyBits);
+  return (
+    plain(t, P1) &&
+    t.id === KEY_IKE &&
+    n(P1.auth) === AUTH_PSK &&
+    n(P1.hash) === HASHES[p.hash] &&
+    n(P1.group) === GROUPS[p.group] &&
+    (p.cipher === "3des"
+      ? n(P1.cipher) === 5 && n(P1.keyLength) === null
+      : n(P1.cipher) === 7 && n(P1.keyLength) === p.keyBits)
+  );
 }
 /** What a peer offered, in our syntax where there is one. */
 export function describeIke(t: Transform): string {
@@ -158,12 +212,23 @@ export const P2_LIFE = [P2.lifeType, P2.duration] as const;
 /** Encapsulation modes: RFC 2407 §4.5 (2), RFC 3947 §5.1 (4), and the drafts' private number. */
 export const ENCAP = { transport: 2, udpTransport: 4, udpTransportDraft: 61444 } as const;
 
-export function espTransform(p: EspProposal, number: number, encap: number, lifeSeconds: number, lifeKilobytes: number): Transform {
+export function espTransform(
+  p: EspProposal,
+  number: number,
+  encap: number,
+  lifeSeconds: number,
+  lifeKilobytes: number,
+): Transform {
   const [id, bits] = ESP_CIPHERS[p.cipher];
   const attributes: Attribute[] = [
     { type: P2.lifeType, value: 1 },
     { type: P2.duration, value: u32Value(lifeSeconds) },
-    ...(lifeKilobytes > 0 ? [{ type: P2.lifeType, value: 2 }, { type: P2.duration, value: u32Value(lifeKilobytes) }] : []),
+    ...(lifeKilobytes > 0
+      ? [
+          { type: P2.lifeType, value: 2 },
+          { type: P2.duration, value: u32Value(lifeKilobytes) },
+        ]
+      : []),
     { type: P2.encap, value: encap },
     ...(p.integ === "none" ? [] : [{ type: P2.auth, value: INTEGS[p.integ] }]),
     ...(bits === 0 ? [] : [{ type: P2.keyLength, value: bits }]),
@@ -171,14 +236,21 @@ export function espTransform(p: EspProposal, number: number, encap: number, life
   ];
   return { number, id, attributes };
 }
-/** Cipher, integrity and encapsulation agree; a group of ours is a must, without one the peer's choice is `espGroup`. */
+/**
+ * Cipher, integrity and encapsulation agree; a group of ours is a must, without one the peer's choice is `espGroup`.
+ */
 export function matchesEsp(p: EspProposal, t: Transform, encaps: readonly number[]): boolean {
   const n = (type: number): number | null => attributeNumber(t.attributes, type);
   const [id, bits] = ESP_CIPHERS[p.cipher];
   const group = n(P2.group);
-  return plain(t, P2) && t.id === id && encaps.includes(n(P2.encap) ?? -1) && (n(P2.auth) ?? 0) === INTEGS[p.integ] &&
+  return (
+    plain(t, P2) &&
+    t.id === id &&
+    encaps.includes(n(P2.encap) ?? -1) &&
+    (n(P2.auth) ?? 0) === INTEGS[p.integ] &&
     (bits === 0 ? n(P2.keyLength) === null : (n(P2.keyLength) ?? 128) === bits) &&
-    (p.group === null ? group === null || espGroup(t) !== null : group === GROUPS[p.group]);
+    (p.group === null ? group === null || espGroup(t) !== null : group === GROUPS[p.group])
+  );
 }
 export function espEncap(t: Transform): number {
   return attributeNumber(t.attributes, P2.encap) ?? 0;
@@ -192,16 +264,39 @@ export function espGroup(t: Transform): DhGroupName | null {
 export function describeEsp(t: Transform): string {
   const n = (type: number): number | null => attributeNumber(t.attributes, type);
   const bits = n(P2.keyLength) ?? 0;
-  const cipher = Object.entries(ESP_CIPHERS).find(([, [id, b]]) => id === t.id && (b === 0 || b === (bits || 128)))?.[0] ?? `cipher${t.id}`;
+  const cipher =
+    Object.entries(ESP_CIPHERS).find(([, [id, b]]) => id === t.id && (b === 0 || b === (bits || 128)))?.[0] ??
+    `cipher${t.id}`;
   const group = n(P2.group);
-  return [cipher, ...(n(P2.auth) === null ? [] : [named(INTEGS, n(P2.auth), "auth")]), ...(group === null ? [] : [named(GROUPS, group, "group")])].join("-") +
-    `(encapsulation ${n(P2.encap) ?? "?"})${others(t, P2)}`;
+  return (
+    [
+      cipher,
+      ...(n(P2.auth) === null ? [] : [named(INTEGS, n(P2.auth), "auth")]),
+      ...(group === null ? [] : [named(GROUPS, group, "group")]),
+    ].join("-") + `(encapsulation ${n(P2.encap) ?? "?"})${others(t, P2)}`
+  );
 }
 
 const KEY_BYTES: Readonly<Record<EspCipher, number>> = {
-  aes128: 16, aes192: 24, aes256: 32, "3des": 24, null: 0, aes128gcm16: 20, aes192gcm16: 28, aes256gcm16: 36, chacha20poly1305: 36,
+  aes128: 16,
+  aes192: 24,
+  aes256: 32,
+  "3des": 24,
+  null: 0,
+  aes128gcm16: 20,
+  aes192gcm16: 28,
+  aes256gcm16: 36,
+  chacha20poly1305: 36,
 };
-const INTEG_BYTES: Readonly<Record<EspInteg, number>> = { md5: 16, sha1: 20, sha256: 32, sha384: 48, sha512: 64, sha256_96: 32, none: 0 };
+const INTEG_BYTES: Readonly<Record<EspInteg, number>> = {
+  md5: 16,
+  sha1: 20,
+  sha256: 32,
+  sha384: 48,
+  sha512: 64,
+  sha256_96: 32,
+  none: 0,
+};
 /** Bytes of KEYMAT, salt included (RFC 4106 §8.1). */
 export function keyBytes(p: { readonly cipher: EspCipher; readonly integ: EspInteg }): { encr: number; integ: number } {
   return { encr: KEY_BYTES[p.cipher], integ: INTEG_BYTES[p.integ] };

@@ -1,10 +1,11 @@
-// What is said of peers that a server refuses. The owner counts all of it; the log names each peer once a minute, and all together
-// every ten seconds, as a refusal of message 1 costs its sender one datagram with any source address.
+// What is said of peers that a server refuses. The owner counts all of it; the log names each peer once a minute, and
+// all together every ten seconds, as a refusal of message 1 costs its sender one datagram with any source address.
+
+import { formatEndpoint } from "../core/addr.ts";
 import type { Clock } from "../core/clock.ts";
+import type { Counters } from "../core/counters.ts";
 import type { Failure } from "../core/errors.ts";
 import type { EventLog } from "../core/events.ts";
-import type { Counters } from "../core/counters.ts";
-import { formatEndpoint } from "../core/addr.ts";
 import type { Endpoint } from "../ports/ports.ts";
 import { failure, type IkeOwner } from "./types.ts";
 import { EXCHANGE } from "./wire/header.ts";
@@ -17,11 +18,18 @@ const PEERS = 64;
 
 /** RFC 2408 §3.1, RFC 2409 §5, and the mode configuration that XAUTH needs. */
 const MODES: Readonly<Record<number, string>> = {
-  [EXCHANGE.base]: "the base exchange", [EXCHANGE.authOnly]: "the authentication only exchange", [EXCHANGE.aggressive]: "aggressive mode",
-  6: "mode configuration (XAUTH)", 34: "IKEv2",
+  [EXCHANGE.base]: "the base exchange",
+  [EXCHANGE.authOnly]: "the authentication only exchange",
+  [EXCHANGE.aggressive]: "aggressive mode",
+  6: "mode configuration (XAUTH)",
+  34: "IKEv2",
 };
 /** In counters, by exchange type. */
-const COUNTERS: Readonly<Record<number, string>> = { [EXCHANGE.base]: "ike.base", [EXCHANGE.aggressive]: "ike.aggressive", 34: "ike.version-2" };
+const COUNTERS: Readonly<Record<number, string>> = {
+  [EXCHANGE.base]: "ike.base",
+  [EXCHANGE.aggressive]: "ike.aggressive",
+  34: "ike.version-2",
+};
 
 export class Refusals {
   readonly #clock: Clock;
@@ -44,11 +52,20 @@ export class Refusals {
       this.#log.emit({ kind: "ike.failed", link, peer: formatEndpoint(remote), code: why.code, text: why.text });
     }
   }
-  /** Someone begins an exchange that is not spoken here; `exchange` is its type. No answer: it could be anybody's address. */
+  /**
+   * Someone begins an exchange that is not spoken here; `exchange` is its type. No answer: it could be anybody's
+   * address.
+   */
   unspoken(owner: IkeOwner | null, link: string, remote: Endpoint, exchange: number): void {
     this.#counters.bump(COUNTERS[exchange] ?? "ike.exchange");
     const mode = MODES[exchange] ?? `exchange type ${exchange}`;
-    this.tell(owner, link, remote, failure("mode", `${remote.address} asks for ${mode}: only IKEv1 main mode with a pre-shared key is spoken here`), false);
+    this.tell(
+      owner,
+      link,
+      remote,
+      failure("mode", `${remote.address} asks for ${mode}: only IKEv1 main mode with a pre-shared key is spoken here`),
+      false,
+    );
   }
   #loud(key: string, proved: boolean): boolean {
     const now = this.#clock.now();

@@ -1,6 +1,7 @@
-// Whose Diffie-Hellman is next. It is the one costly thing that a stranger can make us do, so all of it together gets a share of the
-// processor, and that share goes round: one network after another, in each one peer after another, and every second time to somebody
-// whom we know. However many ask from elsewhere, a newcomer waits for as many turns as there are networks asking, not askers.
+// Whose Diffie-Hellman is next. It is the one costly thing that a stranger can make us do, so all of it together gets a
+// share of the processor, and that share goes round: one network after another, in each one peer after another, and
+// every second time to somebody whom we know. However many ask from elsewhere, a newcomer waits for as many turns as
+// there are networks asking, not askers.
 import type { Clock, Timer } from "../core/clock.ts";
 import { type Origin, Waiting, type WaitingLimits } from "../core/waiting.ts";
 
@@ -135,6 +136,7 @@ export class Turns<T> {
     this.#at = now;
   }
   #wake(): void {
-    if (this.size > 0 && !this.#timer.armed) this.#timer.arm(Math.ceil((this.#limits.leastMs - Math.min(0, this.#credit)) / this.#limits.share));
+    if (this.size > 0 && !this.#timer.armed)
+      this.#timer.arm(Math.ceil((this.#limits.leastMs - Math.min(0, this.#credit)) / this.#limits.share));
   }
 }

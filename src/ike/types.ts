@@ -92,8 +92,8 @@ export interface IkeOwner {
   /** Everything of the flow is gone; the connection is over. */
   onDown(conn: IkeConnection, why: Failure): void;
   /**
-   * Responders: `peer`, an address, did not become a connection, or one of its quick modes failed. `proved` is false where anybody may
-   * have sent the datagram with that source address.
+   * Responders: `peer`, an address, did not become a connection, or one of its quick modes failed. `proved` is false
+   * where anybody may have sent the datagram with that source address.
    */
   onRefused?(peer: string, why: Failure, proved: boolean): void;
 }

@@ -1,4 +1,5 @@
-// What the link layer tells L2TP, and what L2TP tells it of a peer. What is called back stands beside the caller: CallOwner, TunnelOwner.
+// What the link layer tells L2TP, and what L2TP tells it of a peer. What is called back stands beside the caller:
+// CallOwner, TunnelOwner.
 import type { Secret } from "../core/secret.ts";
 import type { WaitingLimits } from "../core/waiting.ts";
 

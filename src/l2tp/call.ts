@@ -2,20 +2,32 @@
 import type { Clock, Timer } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import type { Event } from "../core/events.ts";
-import { inQuotes } from "../core/words.ts";
 import { faultEvent, internal } from "../core/fault.ts";
-import { allOf, contain } from "../core/scope.ts";
 import { type Acts, Machine } from "../core/fsm.ts";
+import { allOf, contain } from "../core/scope.ts";
+import { inQuotes } from "../core/words.ts";
 import type { CallChannel, CallSpec } from "../dataplane/dataplane.ts";
 import type { CallConfig, CallKind } from "./api.ts";
-import { type CallAction, type CallEvent, type CallState, LAC_INCOMING, LAC_OUTGOING, LNS_INCOMING, LNS_OUTGOING, rules } from "./tables.ts";
-import { ERR, failure, RESULT, resultWords } from "./words.ts";
+import {
+  type CallAction,
+  type CallEvent,
+  type CallState,
+  LAC_INCOMING,
+  LAC_OUTGOING,
+  LNS_INCOMING,
+  LNS_OUTGOING,
+  rules,
+} from "./tables.ts";
 import type { Accm, Avps, CallErrors, Result } from "./wire/avps.ts";
 import type { MessageName } from "./wire/messages.ts";
+import { ERR, failure, RESULT, resultWords } from "./words.ts";
 
 export type CallRole = "lac-incoming" | "lns-incoming" | "lac-outgoing" | "lns-outgoing";
 const RULES = {
-  "lac-incoming": rules(LAC_INCOMING), "lns-incoming": rules(LNS_INCOMING), "lac-outgoing": rules(LAC_OUTGOING), "lns-outgoing": rules(LNS_OUTGOING),
+  "lac-incoming": rules(LAC_INCOMING),
+  "lns-incoming": rules(LNS_INCOMING),
+  "lac-outgoing": rules(LAC_OUTGOING),
+  "lns-outgoing": rules(LNS_OUTGOING),
 } as const;
 const MESSAGES: ReadonlySet<MessageName> = new Set(["ICRQ", "ICRP", "ICCN", "OCRQ", "OCRP", "OCCN"]);
 /** The other side has acknowledged but does not answer: give up after this long. */
@@ -73,10 +85,16 @@ export class Call {
     sendICRQ: (c) => c.#send("ICRQ", { assignedCallId: c.id, callSerialNumber: c.#serial }),
     sendICRP: (c) => c.#send("ICRP", { assignedCallId: c.id }),
     sendICCN: (c) => c.#send("ICCN", c.#connection()),
-    sendOCRQ: (c) => c.#send("OCRQ", {
-      assignedCallId: c.id, callSerialNumber: c.#serial, minimumBps: 300, maximumBps: SPEED, bearerType: DIGITAL, framingType: SYNC,
-      calledNumber: c.#cfg.calledNumber ?? "",
-    }),
+    sendOCRQ: (c) =>
+      c.#send("OCRQ", {
+        assignedCallId: c.id,
+        callSerialNumber: c.#serial,
+        minimumBps: 300,
+        maximumBps: SPEED,
+        bearerType: DIGITAL,
+        framingType: SYNC,
+        calledNumber: c.#cfg.calledNumber ?? "",
+      }),
     sendOCRP: (c) => c.#send("OCRP", { assignedCallId: c.id }),
     sendOCCN: (c) => c.#send("OCCN", c.#connection()),
     openBearer: (c) => c.#machine.on("bearer-answer", {}), // PPP ends here, so the bearer is there at once
@@ -93,10 +111,18 @@ export class Call {
     this.#role = role;
     this.#cfg = cfg;
     this.#owner = owner;
-    this.#timer = tunnel.clock.timer(`l2tp call ${id}`, () => this.contain(() => this.close(failure("call-timeout", "the peer does not go on with the call"))));
-    this.#machine = new Machine<CallState, CallEvent, CallAction, Avps, Call>(this, "idle", RULES[role], Call.#ACTS, (c, state, event) => {
-      if (event !== "local-close") c.tunnel.odd(`${event} in ${state}`);
-    });
+    this.#timer = tunnel.clock.timer(`l2tp call ${id}`, () =>
+      this.contain(() => this.close(failure("call-timeout", "the peer does not go on with the call"))),
+    );
+    this.#machine = new Machine<CallState, CallEvent, CallAction, Avps, Call>(
+      this,
+      "idle",
+      RULES[role],
+      Call.#ACTS,
+      (c, state, event) => {
+        if (event !== "local-close") c.tunnel.odd(`${event} in ${state}`);
+      },
+    );
   }
   /** From open() or the first message() on. */
   get channel(): CallChannel {
@@ -181,8 +207,13 @@ export class Call {
     switch (name) {
       case "CDN": {
         const words = avps.resultCode ? resultWords("CDN", avps.resultCode) : "no reason given";
-        const cause = avps.q931Cause ? `, Q.931 cause ${avps.q931Cause.cause}${avps.q931Cause.advisory === "" ? "" : ` ${inQuotes(avps.q931Cause.advisory)}`}` : "";
-        this.#why ??= failure("call-refused", `the peer ${this.state === "established" ? "ended" : "refused"} the call: ${words}${cause}`);
+        const cause = avps.q931Cause
+          ? `, Q.931 cause ${avps.q931Cause.cause}${avps.q931Cause.advisory === "" ? "" : ` ${inQuotes(avps.q931Cause.advisory)}`}`
+          : "";
+        this.#why ??= failure(
+          "call-refused",
+          `the peer ${this.state === "established" ? "ended" : "refused"} the call: ${words}${cause}`,
+        );
         this.#machine.on("CDN", avps);
         return;
       }
@@ -191,7 +222,14 @@ export class Call {
         return;
       case "WEN":
         if (!avps.callErrors) return;
-        this.tunnel.emit({ kind: "l2tp.wen", link: this.tunnel.link, call: this.id, errors: Object.entries(avps.callErrors).map(([k, v]) => `${k} ${v}`).join(", ") });
+        this.tunnel.emit({
+          kind: "l2tp.wen",
+          link: this.tunnel.link,
+          call: this.id,
+          errors: Object.entries(avps.callErrors)
+            .map(([k, v]) => `${k} ${v}`)
+            .join(", "),
+        });
         this.#owner.onWanErrors?.(this, avps.callErrors);
         return;
       default:
@@ -214,17 +252,32 @@ export class Call {
     this.#timer.disarm();
     if (avps.sequencingRequired) this.channel.setSequencing(true); // §4.4.4: both sides send Ns from now on
     this.#connected = avps;
-    this.tunnel.emit({ kind: "l2tp.call-up", link: this.tunnel.link, tunnel: this.tunnel.id, call: this.id, peerCall: this.#peerId });
-    this.tunnel.later(() => this.contain(() => {
-      if (!this.#gone) this.#owner.onUp(this);
-    }));
+    this.tunnel.emit({
+      kind: "l2tp.call-up",
+      link: this.tunnel.link,
+      tunnel: this.tunnel.id,
+      call: this.id,
+      peerCall: this.#peerId,
+    });
+    this.tunnel.later(() =>
+      this.contain(() => {
+        if (!this.#gone) this.#owner.onUp(this);
+      }),
+    );
   }
   #cleanUp(): void {
     if (this.#gone) return;
     this.#gone = true;
     this.#timer.disarm();
     const why = this.#why ?? this.#fallback;
-    this.tunnel.later(() => allOf((e) => this.#log(e), () => this.#channel?.close(), () => this.tunnel.forget(this, why), () => this.#owner.onDown(this, why)));
+    this.tunnel.later(() =>
+      allOf(
+        (e) => this.#log(e),
+        () => this.#channel?.close(),
+        () => this.tunnel.forget(this, why),
+        () => this.#owner.onDown(this, why),
+      ),
+    );
   }
   /** Rule 7: a CDN, if it can be sent, and the end. */
   #fault(e: unknown): void {

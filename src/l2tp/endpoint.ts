@@ -1,14 +1,15 @@
-// All tunnels of this process. RFC 2661: L2TPv2 as LAC and as LNS, over an L2tpPlane. Left out: nothing of the control protocol;
-// data messages are the plane's.
+// All tunnels of this process. RFC 2661: L2TPv2 as LAC and as LNS, over an L2tpPlane. Left out: nothing of the control
+// protocol; data messages are the plane's.
+
+import { Reader } from "../core/bytes.ts";
 import type { Clock } from "../core/clock.ts";
-import { Turns } from "../core/turns.ts";
 import { Counters } from "../core/counters.ts";
 import { DecodeError, type Failure } from "../core/errors.ts";
 import type { EventLog } from "../core/events.ts";
 import { faultEvent } from "../core/fault.ts";
-import { Reader } from "../core/bytes.ts";
 import type { Packet } from "../core/packet.ts";
 import { randomId16 } from "../core/rng.ts";
+import { Turns } from "../core/turns.ts";
 import { Waiting } from "../core/waiting.ts";
 import type { FlowId, L2tpPlane, L2tpRemote } from "../dataplane/dataplane.ts";
 import type { Crypto } from "../ports/ports.ts";
@@ -25,10 +26,25 @@ import { type MessageOf, missingAvps } from "./wire/messages.ts";
 import { ERR, failure, RESULT } from "./words.ts";
 
 export type L2tpDrop =
-  | "l2tp.unreadable" | "l2tp.unknown-tunnel" | "l2tp.wrong-remote" | "l2tp.not-sccrq" | "l2tp.refused" | "l2tp.unwanted" | "l2tp.too-many" | "l2tp.half-open" | "l2tp.unknown-call"
-  | "l2tp.quiet" | "l2tp.early" | "l2tp.idle";
+  | "l2tp.unreadable"
+  | "l2tp.unknown-tunnel"
+  | "l2tp.wrong-remote"
+  | "l2tp.not-sccrq"
+  | "l2tp.refused"
+  | "l2tp.unwanted"
+  | "l2tp.too-many"
+  | "l2tp.half-open"
+  | "l2tp.unknown-call"
+  | "l2tp.quiet"
+  | "l2tp.early"
+  | "l2tp.idle";
 const LIMITS: EndpointLimits = {
-  tunnels: 8192, flow: 8, address: 256, calls: 1024, idle: { peer: 64, network: 256, all: 1024 }, halfOpen: { peer: 64, network: 512, all: 4096 },
+  tunnels: 8192,
+  flow: 8,
+  address: 256,
+  calls: 1024,
+  idle: { peer: 64, network: 256, all: 1024 },
+  halfOpen: { peer: 64, network: 512, all: 4096 },
 };
 const LINGERING = 256; // ended tunnels that still acknowledge
 const UNWANTED = "nobody here serves L2TP for this peer";
@@ -151,7 +167,8 @@ export class L2tpEndpoint {
     const t = this.#tunnels.get(header.tunnelId) ?? this.#halfOpen.find(header.tunnelId);
     if (!t) return this.#drop("l2tp.unknown-tunnel", remote, "message for an unknown tunnel");
     // A tunnel belongs to one remote: ids can be guessed, an IPsec flow cannot.
-    if (t.remote.key !== remote.key) return this.#drop("l2tp.wrong-remote", remote, "message for somebody else's tunnel");
+    if (t.remote.key !== remote.key)
+      return this.#drop("l2tp.wrong-remote", remote, "message for somebody else's tunnel");
     if (t instanceof Tunnel) t.contain(() => t.receive(header, body.rest()));
     else this.#second(t, header, body.rest());
   }
@@ -167,7 +184,8 @@ export class L2tpEndpoint {
     if (m.name === "StopCCN") return this.#say(half, 1, new Uint8Array(0));
     const answer = this.#ask(remote, sccrq);
     if (answer === null) return this.#drop("l2tp.unwanted", remote, UNWANTED);
-    if ("refuse" in answer) return this.#refuse(remote, sccrq, { result: RESULT.notAuthorized, error: 0, message: answer.refuse }, half);
+    if ("refuse" in answer)
+      return this.#refuse(remote, sccrq, { result: RESULT.notAuthorized, error: 0, message: answer.refuse }, half);
     if (!this.#room(remote)) {
       this.#drop("l2tp.too-many", remote, NO_ROOM);
       return this.#refuse(remote, sccrq, { result: RESULT.generalError, error: ERR.resources, message: NO_ROOM }, half);
@@ -208,26 +226,44 @@ export class L2tpEndpoint {
     const bytes = body.rest();
     let m = decodeMessage(new Reader(bytes), { crypto: this.#deps.crypto, secret: null });
     // §5.8: Ns begins at 0.
-    if (m.name !== "SCCRQ" || header.Ns !== 0) return this.#drop("l2tp.not-sccrq", remote, "tunnel id 0 in something else than a first SCCRQ");
+    if (m.name !== "SCCRQ" || header.Ns !== 0)
+      return this.#drop("l2tp.not-sccrq", remote, "tunnel id 0 in something else than a first SCCRQ");
     let answer: TunnelAnswer | null | undefined;
     if (m.opaque) {
       // Hidden AVPs: who is asked for decides on the secret. The Host Name is never hidden (§4.4.3).
       answer = this.#ask(remote, m.avps);
       if (answer === null) return this.#drop("l2tp.unwanted", remote, UNWANTED);
-      if ("cfg" in answer) m = decodeMessage(new Reader(bytes), { crypto: this.#deps.crypto, secret: answer.cfg.secret });
+      if ("cfg" in answer)
+        m = decodeMessage(new Reader(bytes), { crypto: this.#deps.crypto, secret: answer.cfg.secret });
     }
-    if (missingAvps("SCCRQ", m.avps).fatal) return this.#drop("l2tp.unreadable", remote, m.opaque ? "SCCRQ with hidden AVPs that our tunnel_secret does not open" : "SCCRQ without an Assigned Tunnel ID");
+    if (missingAvps("SCCRQ", m.avps).fatal)
+      return this.#drop(
+        "l2tp.unreadable",
+        remote,
+        m.opaque
+          ? "SCCRQ with hidden AVPs that our tunnel_secret does not open"
+          : "SCCRQ without an Assigned Tunnel ID",
+      );
     const before = this.#answered.get(keyOf(remote, m.avps));
     // A repeat is acknowledged again. One that ended answers no more: its peer has begun anew with the same id.
     if (before && !before.over) return before.contain(() => before.receive(header, Uint8Array.of(0)));
     const ours = [...this.#opened].find((t) => t.state === "wait-ctl-reply" && t.remote.key === remote.key);
     if (ours && this.#tie(ours, m.avps)) return;
     answer ??= this.#ask(remote, m.avps);
-    if (answer !== null && m.unknown) return this.#refuse(remote, m.avps, { result: RESULT.generalError, error: ERR.unknownMandatory, message: m.unknown.what });
+    if (answer !== null && m.unknown)
+      return this.#refuse(remote, m.avps, {
+        result: RESULT.generalError,
+        error: ERR.unknownMandatory,
+        message: m.unknown.what,
+      });
     this.#serve(remote, m.avps, answer);
   }
   #ask(remote: L2tpRemote, sccrq: Avps): TunnelAnswer | null {
-    return this.acceptTunnel(remote, { hostName: sccrq.hostName ?? "", vendorName: sccrq.vendorName ?? "", firmware: sccrq.firmwareRevision ?? 0 });
+    return this.acceptTunnel(remote, {
+      hostName: sccrq.hostName ?? "",
+      vendorName: sccrq.vendorName ?? "",
+      firmware: sccrq.firmwareRevision ?? 0,
+    });
   }
   /** §4.4.3: true when the SCCRQ is dealt with: ours won, ours lost (it is queued again), or both lose. */
   #tie(ours: Tunnel, sccrq: Avps): boolean {
@@ -246,7 +282,8 @@ export class L2tpEndpoint {
   /** Answers an SCCRQ; the tunnel itself comes with the SCCCN. */
   #serve(remote: L2tpRemote, sccrq: Avps, answer: TunnelAnswer | null): void {
     if (answer === null) return this.#drop("l2tp.unwanted", remote, UNWANTED);
-    if ("refuse" in answer) return this.#refuse(remote, sccrq, { result: RESULT.notAuthorized, error: 0, message: answer.refuse });
+    if ("refuse" in answer)
+      return this.#refuse(remote, sccrq, { result: RESULT.notAuthorized, error: 0, message: answer.refuse });
     const { cfg } = answer;
     // Those whom we call, not those who call: a flood of callers must not cost a comparison with each other.
     const bad = unacceptable(cfg, sccrq, (challenge) => this.#asking(challenge));
@@ -255,18 +292,38 @@ export class L2tpEndpoint {
       return this.#refuse(remote, sccrq, bad.result);
     }
     const { crypto } = this.#deps;
-    const { id, challenge } = this.#halfOpen.repeated(remote, sccrq) ?? { id: this.#newId(), challenge: crypto.random(cfg.secret ? CHALLENGE_LENGTH : 0) };
+    const { id, challenge } = this.#halfOpen.repeated(remote, sccrq) ?? {
+      id: this.#newId(),
+      challenge: crypto.random(cfg.secret ? CHALLENGE_LENGTH : 0),
+    };
     const half: HalfOpen = { id, remote, challenge, sccrq };
     if (this.#halfOpen.put(half, originOfRemote(remote))) this.counters.bump("l2tp.half-open");
-    const hide = cfg.hideAvps === true && cfg.secret ? { hiding: { crypto, secret: cfg.secret }, rng: crypto } : undefined;
-    const body = encodeMessage("SCCRP", { ...greeting(cfg, this.#vendorName, id, challenge), ...answerTo(crypto, "SCCRP", cfg, sccrq) } as MessageOf<"SCCRP">, hide);
+    const hide =
+      cfg.hideAvps === true && cfg.secret ? { hiding: { crypto, secret: cfg.secret }, rng: crypto } : undefined;
+    const body = encodeMessage(
+      "SCCRP",
+      {
+        ...greeting(cfg, this.#vendorName, id, challenge),
+        ...answerTo(crypto, "SCCRP", cfg, sccrq),
+      } as MessageOf<"SCCRP">,
+      hide,
+    );
     this.#say(half, 0, body);
   }
-  /** Our message number `Ns` of a control connection without a tunnel: the peer has sent one more, and each is sent once. */
+  /**
+   * Our message number `Ns` of a control connection without a tunnel: the peer has sent one more, and each is sent
+   * once.
+   */
   #say({ remote, sccrq }: Pick<HalfOpen, "remote" | "sccrq">, Ns: number, body: Uint8Array): void {
-    this.#deps.plane.sendControl(remote, writeControl({ tunnelId: sccrq.assignedTunnelId ?? 0, callId: 0, Ns, Nr: Ns + 1 }, body));
+    this.#deps.plane.sendControl(
+      remote,
+      writeControl({ tunnelId: sccrq.assignedTunnelId ?? 0, callId: 0, Ns, Nr: Ns + 1 }, body),
+    );
   }
-  /** One answer to one datagram, and no state: a lost one is asked for again by the peer's repeat. After an SCCRP it is the second. */
+  /**
+   * One answer to one datagram, and no state: a lost one is asked for again by the peer's repeat. After an SCCRP it is
+   * the second.
+   */
   #refuse(remote: L2tpRemote, sccrq: Avps, resultCode: Result, half: HalfOpen | null = null): void {
     this.counters.bump("l2tp.refused");
     const body = encodeMessage("StopCCN", { assignedTunnelId: half?.id ?? this.#newId(), resultCode });

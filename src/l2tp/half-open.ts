@@ -1,6 +1,6 @@
-// Control connections whose SCCRQ was answered with an SCCRP, and whose SCCCN has not come: in the clear anybody's address may be
-// in them. So they are small, there is always room for the next one, and nothing is sent but one SCCRP for each SCCRQ: the peer's own
-// repeats replace a lost one (RFC 2661 §5.8), and a forged address is no amplifier.
+// Control connections whose SCCRQ was answered with an SCCRP, and whose SCCCN has not come: in the clear anybody's
+// address may be in them. So they are small, there is always room for the next one, and nothing is sent but one SCCRP
+// for each SCCRQ: the peer's own repeats replace a lost one (RFC 2661 §5.8), and a forged address is no amplifier.
 import type { Clock, Timer } from "../core/clock.ts";
 import { sameBytes } from "../core/text.ts";
 import { type Origin, Waiting, type WaitingLimits } from "../core/waiting.ts";

@@ -1,5 +1,5 @@
-// RFC 2661 §5.8 and Appendix A: control messages arrive in order and once. Sliding window with slow start and congestion
-// avoidance on the way out, reordering within our window on the way in.
+// RFC 2661 §5.8 and Appendix A: control messages arrive in order and once. Sliding window with slow start and
+// congestion avoidance on the way out, reordering within our window on the way in.
 import type { Clock, Timer } from "../core/clock.ts";
 import { add16, diff16 } from "../core/seq.ts";
 import { type ControlHeader, writeControl } from "./wire/header.ts";
@@ -155,7 +155,8 @@ export class Reliable {
   #fill(): void {
     let flying = 0;
     for (const m of this.#sent) if (!m.lost) flying++;
-    // After a loss the peer may have thrown away everything behind the gap: repeated as the window opens, not one a second.
+    // After a loss the peer may have thrown away everything behind the gap: repeated as the window opens, not one a
+    // second.
     for (const m of this.#sent) {
       if (!m.lost) continue;
       if (flying >= this.window) return;
@@ -181,7 +182,9 @@ export class Reliable {
   #sendZlb(): void {
     if (this.#closed) return;
     this.#ack.disarm();
-    this.#owner.transmit(writeControl({ tunnelId: this.peerId, callId: 0, Ns: this.#Ns, Nr: this.#Nr }, new Uint8Array(0)));
+    this.#owner.transmit(
+      writeControl({ tunnelId: this.peerId, callId: 0, Ns: this.#Ns, Nr: this.#Nr }, new Uint8Array(0)),
+    );
   }
   #timeout(): void {
     const first = this.#sent[0];

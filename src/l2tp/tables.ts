@@ -1,13 +1,34 @@
-// RFC 2661 §7.2.1, §7.4 and §7.5 as rows, in the RFC's order. "-bad" is the RFC's "not acceptable". A test compares these with
-// the RFC's text.
+// RFC 2661 §7.2.1, §7.4 and §7.5 as rows, in the RFC's order. "-bad" is the RFC's "not acceptable". A test compares
+// these with the RFC's text.
 import type { Rule } from "../core/fsm.ts";
 
-type Rows<S extends string, E extends string, A extends string> = readonly (readonly [states: readonly S[], events: readonly E[], actions: readonly A[], next: S])[];
+type Rows<S extends string, E extends string, A extends string> = readonly (readonly [
+  states: readonly S[],
+  events: readonly E[],
+  actions: readonly A[],
+  next: S,
+])[];
 
 export type TunnelState = "idle" | "wait-ctl-reply" | "wait-ctl-conn" | "established";
 export type TunnelEvent =
-  | "local-open" | "SCCRQ" | "SCCRQ-bad" | "SCCRQ-lost-tie" | "SCCRP" | "SCCRP-bad" | "SCCCN" | "SCCCN-bad" | "StopCCN" | "admin-close";
-export type TunnelAction = "sendSCCRQ" | "sendSCCRP" | "sendSCCCN" | "sendStopCCN" | "tunnelOpen" | "cleanUp" | "requeueSCCRQ";
+  | "local-open"
+  | "SCCRQ"
+  | "SCCRQ-bad"
+  | "SCCRQ-lost-tie"
+  | "SCCRP"
+  | "SCCRP-bad"
+  | "SCCCN"
+  | "SCCCN-bad"
+  | "StopCCN"
+  | "admin-close";
+export type TunnelAction =
+  | "sendSCCRQ"
+  | "sendSCCRP"
+  | "sendSCCCN"
+  | "sendStopCCN"
+  | "tunnelOpen"
+  | "cleanUp"
+  | "requeueSCCRQ";
 
 /** §7.2.1 control connection establishment. */
 export const TUNNEL: Rows<TunnelState, TunnelEvent, TunnelAction> = [
@@ -35,10 +56,35 @@ export const TUNNEL_MORE: Rows<TunnelState, TunnelEvent, TunnelAction> = [
 
 export type CallState = "idle" | "wait-tunnel" | "wait-reply" | "wait-connect" | "wait-cs-answer" | "established";
 export type CallEvent =
-  | "local-open" | "tunnel-open" | "bearer-answer" | "bearer-failure" | "local-close"
-  | "ICRQ" | "ICRQ-bad" | "ICRP" | "ICRP-bad" | "ICCN" | "ICCN-bad" | "OCRQ" | "OCRQ-bad" | "OCRP" | "OCRP-bad" | "OCCN" | "CDN";
+  | "local-open"
+  | "tunnel-open"
+  | "bearer-answer"
+  | "bearer-failure"
+  | "local-close"
+  | "ICRQ"
+  | "ICRQ-bad"
+  | "ICRP"
+  | "ICRP-bad"
+  | "ICCN"
+  | "ICCN-bad"
+  | "OCRQ"
+  | "OCRQ-bad"
+  | "OCRP"
+  | "OCRP-bad"
+  | "OCCN"
+  | "CDN";
 export type CallAction =
-  | "openTunnel" | "sendICRQ" | "sendICRP" | "sendICCN" | "sendOCRQ" | "sendOCRP" | "sendOCCN" | "openBearer" | "sendCDN" | "cleanUp" | "up";
+  | "openTunnel"
+  | "sendICRQ"
+  | "sendICRP"
+  | "sendICCN"
+  | "sendOCRQ"
+  | "sendOCRP"
+  | "sendOCCN"
+  | "openBearer"
+  | "sendCDN"
+  | "cleanUp"
+  | "up";
 type CallRows = Rows<CallState, CallEvent, CallAction>;
 
 /** §7.4.1 LAC incoming call. "up" (PPP may start) is ours: the RFC says no more than the state. */
@@ -98,14 +144,20 @@ export const LNS_OUTGOING: CallRows = [
   [["wait-tunnel"], ["local-close"], ["cleanUp"], "idle"],
 ];
 
-/** One rule for each pair of state and event; the RFC prints one of them twice (§7.5.2, idle and CDN), with the same result. */
-export function rules<S extends string, E extends string, A extends string>(...tables: readonly Rows<S, E, A>[]): Rule<S, E, A>[] {
+/**
+ * One rule for each pair of state and event; the RFC prints one of them twice (§7.5.2, idle and CDN), with the same
+ * result.
+ */
+export function rules<S extends string, E extends string, A extends string>(
+  ...tables: readonly Rows<S, E, A>[]
+): Rule<S, E, A>[] {
   const out = new Map<string, Rule<S, E, A>>();
   for (const [states, events, actions, next] of tables.flat()) {
     for (const s of states) {
       for (const e of events) {
         const before = out.get(`${s} ${e}`);
-        if (before && (before[3] !== next || before[2].join() !== actions.join())) throw new Error(`two rules for ${s} ${e}`);
+        if (before && (before[3] !== next || before[2].join() !== actions.join()))
+          throw new Error(`two rules for ${s} ${e}`);
         out.set(`${s} ${e}`, [s, e, actions, next]);
       }
     }

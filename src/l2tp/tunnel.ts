@@ -1,13 +1,14 @@
 // One control connection: RFC 2661 §7.2, over reliable.ts.
+
+import { Reader } from "../core/bytes.ts";
 import type { Timer } from "../core/clock.ts";
 import { DecodeError, type Failure } from "../core/errors.ts";
 import type { Event, EventLog } from "../core/events.ts";
 import { faultEvent, internal } from "../core/fault.ts";
-import { allOf, contain, Scope } from "../core/scope.ts";
-import type { Turns } from "../core/turns.ts";
 import { type Acts, Machine } from "../core/fsm.ts";
-import { Reader } from "../core/bytes.ts";
+import { allOf, contain, Scope } from "../core/scope.ts";
 import { sameBytes } from "../core/text.ts";
+import type { Turns } from "../core/turns.ts";
 import type { CallChannel, CallSpec, L2tpPlane, L2tpRemote, TunnelPath } from "../dataplane/dataplane.ts";
 import type { Crypto } from "../ports/ports.ts";
 import type { CallConfig, CallKind, CallRequest, TunnelConfig, TunnelInfo } from "./api.ts";
@@ -97,7 +98,11 @@ export class Tunnel implements CallHost {
   #serial: number;
 
   static readonly #ACTS: Acts<TunnelAction, Tunnel, Avps> = {
-    sendSCCRQ: (t) => t.sendMessage("SCCRQ", 0, { ...greeting(t.#cfg, t.#host.vendorName, t.id, t.#challenge), ...(t.tieBreaker ? { tieBreaker: t.tieBreaker } : {}) }),
+    sendSCCRQ: (t) =>
+      t.sendMessage("SCCRQ", 0, {
+        ...greeting(t.#cfg, t.#host.vendorName, t.id, t.#challenge),
+        ...(t.tieBreaker ? { tieBreaker: t.tieBreaker } : {}),
+      }),
     sendSCCRP: () => {}, // sent before there was a tunnel: half-open.ts
     sendSCCCN: (t, a) => t.sendMessage("SCCCN", 0, answerTo(t.#host.crypto, "SCCCN", t.#cfg, a)),
     sendStopCCN: (t) => t.#sendStop(),
@@ -132,7 +137,13 @@ export class Tunnel implements CallHost {
       this.#reliable.close();
       host.lingered(this);
     });
-    this.#machine = new Machine<TunnelState, TunnelEvent, TunnelAction, Avps, Tunnel>(this, half ? "wait-ctl-conn" : "idle", RULES, Tunnel.#ACTS, (t, state, event) => t.odd(`${event} in ${state}`));
+    this.#machine = new Machine<TunnelState, TunnelEvent, TunnelAction, Avps, Tunnel>(
+      this,
+      half ? "wait-ctl-conn" : "idle",
+      RULES,
+      Tunnel.#ACTS,
+      (t, state, event) => t.odd(`${event} in ${state}`),
+    );
     if (half) {
       this.#setPeer(half.sccrq);
       this.#reliable.resume();
@@ -162,7 +173,11 @@ export class Tunnel implements CallHost {
   }
   /** Control messages that wait for an acknowledgement, and how often any was repeated. */
   get transport(): { readonly unacknowledged: number; readonly retransmitted: number; readonly window: number } {
-    return { unacknowledged: this.#reliable.unacknowledged, retransmitted: this.#reliable.retransmitted, window: this.#reliable.window };
+    return {
+      unacknowledged: this.#reliable.unacknowledged,
+      retransmitted: this.#reliable.retransmitted,
+      window: this.#reliable.window,
+    };
   }
 
   /** Begins as the one who calls. */
@@ -219,7 +234,8 @@ export class Tunnel implements CallHost {
 
   /** A datagram for this tunnel, already bound to its remote by the endpoint. */
   receive(header: ControlHeader, body: Uint8Array): void {
-    if (this.#stage === "live" && this.#cfg.helloSeconds > 0 && this.state === "established") this.#hello.arm(this.#cfg.helloSeconds * 1000);
+    if (this.#stage === "live" && this.#cfg.helloSeconds > 0 && this.state === "established")
+      this.#hello.arm(this.#cfg.helloSeconds * 1000);
     this.#reliable.receive(header, body);
     if (this.#stage === "stopping" && this.#reliable.idle) this.#finish();
   }
@@ -231,7 +247,8 @@ export class Tunnel implements CallHost {
   }
   sendMessage(name: MessageName, callId: number, avps: Avps): void {
     if (this.#stage !== "live") return;
-    const hide = this.#cfg.hideAvps === true && this.#cfg.secret ? { hide: { hiding: this.#hiding, rng: this.#host.crypto } } : {};
+    const hide =
+      this.#cfg.hideAvps === true && this.#cfg.secret ? { hide: { hiding: this.#hiding, rng: this.#host.crypto } } : {};
     this.#reliable.send(callId, encodeMessage(name, avps as MessageOf<typeof name>, hide.hide));
   }
   /** After the present datagram is done with: owners are never called from within a machine. */
@@ -240,7 +257,14 @@ export class Tunnel implements CallHost {
   }
   forget(call: Call, why: Failure): void {
     if (this.calls.delete(call.id) && !this.initiator && this.calls.size === 0) this.#idle(true);
-    this.#host.log.emit({ kind: "l2tp.call-down", link: this.#cfg.link, tunnel: this.id, call: call.id, code: why.code, text: why.text });
+    this.#host.log.emit({
+      kind: "l2tp.call-down",
+      link: this.#cfg.link,
+      tunnel: this.id,
+      call: call.id,
+      code: why.code,
+      text: why.text,
+    });
   }
   emit(e: Event): void {
     this.#host.log.emit(e);
@@ -258,14 +282,21 @@ export class Tunnel implements CallHost {
     } catch (e) {
       if (!(e instanceof DecodeError)) throw e;
       this.odd(e.message);
-      return this.#refuse({ result: RESULT.generalError, error: ERR.length }, failure("unreadable", `the peer sent a control message that cannot be read: ${e.message}`));
+      return this.#refuse(
+        { result: RESULT.generalError, error: ERR.length },
+        failure("unreadable", `the peer sent a control message that cannot be read: ${e.message}`),
+      );
     }
     for (const n of m.misread) this.odd(`${n}: wrong length, ignored`);
     const call = callId === 0 ? undefined : this.calls.get(callId);
     if (m.name === undefined) {
       // §4.4.1: an unknown type with the M bit ends the tunnel, without it is ignored.
       this.odd(`unknown message type ${m.type}`);
-      if (m.mandatory) this.#refuse({ result: RESULT.generalError, error: ERR.unknownMandatory }, failure("unknown-message", `the peer sent message type ${m.type}, which is not known, and insists on it`));
+      if (m.mandatory)
+        this.#refuse(
+          { result: RESULT.generalError, error: ERR.unknownMandatory },
+          failure("unknown-message", `the peer sent message type ${m.type}, which is not known, and insists on it`),
+        );
       return;
     }
     if (m.unknown && m.name !== "StopCCN" && m.name !== "CDN") {
@@ -273,18 +304,30 @@ export class Tunnel implements CallHost {
       this.odd(m.unknown.message);
       const why = failure("unknown-mandatory", m.unknown.message);
       const { name } = m;
-      if (call) return call.contain(() => call.refuse(name, { result: RESULT.callError, error: ERR.unknownMandatory }, why));
-      if (m.name !== "ICRQ" && m.name !== "OCRQ") return this.#refuse({ result: RESULT.generalError, error: ERR.unknownMandatory }, why);
+      if (call)
+        return call.contain(() => call.refuse(name, { result: RESULT.callError, error: ERR.unknownMandatory }, why));
+      if (m.name !== "ICRQ" && m.name !== "OCRQ")
+        return this.#refuse({ result: RESULT.generalError, error: ERR.unknownMandatory }, why);
       return this.#refuseCall(m.avps, { result: RESULT.callError, error: ERR.unknownMandatory });
     }
     const { missing, fatal } = missingAvps(m.name, m.avps);
     if (missing.length > 0) this.odd(`${m.name} without ${missing.join(" ")}`);
-    if (fatal && m.name.startsWith("S")) return this.#refuse({ result: RESULT.generalError, error: ERR.range }, failure("incomplete", `the peer's ${m.name} has no ${missing.join(" ") || "Assigned Tunnel ID but 0"}`));
+    if (fatal && m.name.startsWith("S"))
+      return this.#refuse(
+        { result: RESULT.generalError, error: ERR.range },
+        failure("incomplete", `the peer's ${m.name} has no ${missing.join(" ") || "Assigned Tunnel ID but 0"}`),
+      );
     if (fatal) {
       const result = { result: RESULT.callError, error: ERR.range };
       if (!call) return this.#refuseCall(m.avps, result);
       const { name } = m;
-      return call.contain(() => call.refuse(name, result, failure("incomplete", `the peer's ${m.name} has no ${missing.join(" ") || "Assigned Call ID but 0"}`)));
+      return call.contain(() =>
+        call.refuse(
+          name,
+          result,
+          failure("incomplete", `the peer's ${m.name} has no ${missing.join(" ") || "Assigned Call ID but 0"}`),
+        ),
+      );
     }
     this.#dispatch(m.name, m.avps, call);
   }
@@ -314,9 +357,15 @@ export class Tunnel implements CallHost {
 
   #callRequest(name: "ICRQ" | "OCRQ", avps: Avps): void {
     if (this.state !== "established") return this.odd(`${name} before the tunnel is established`);
-    if (this.calls.size >= this.#host.maxCalls) return this.#refuseCall(avps, { result: RESULT.noResources, error: ERR.resources, message: "too many calls" });
+    if (this.calls.size >= this.#host.maxCalls)
+      return this.#refuseCall(avps, { result: RESULT.noResources, error: ERR.resources, message: "too many calls" });
     const kind: CallKind = name === "ICRQ" ? "incoming" : "outgoing";
-    const answer = this.#ask({ kind, serial: avps.callSerialNumber ?? 0, calledNumber: avps.calledNumber ?? "", callingNumber: avps.callingNumber ?? "" });
+    const answer = this.#ask({
+      kind,
+      serial: avps.callSerialNumber ?? 0,
+      calledNumber: avps.calledNumber ?? "",
+      callingNumber: avps.callingNumber ?? "",
+    });
     if ("refuse" in answer) return this.#refuseCall(avps, { result: RESULT.admin, error: 0, message: answer.refuse });
     const call = this.#newCall(kind === "incoming" ? "lns-incoming" : "lac-outgoing", answer.cfg, answer.owner);
     call.contain(() => {
@@ -358,7 +407,10 @@ export class Tunnel implements CallHost {
       case "StopCCN": {
         this.#setPeer(avps); // a refusal names the tunnel that our acknowledgement must be sent to
         const words = avps.resultCode ? resultWords("StopCCN", avps.resultCode) : "no reason given";
-        this.#why ??= failure(this.state === "established" ? "peer-closed" : "refused", `the peer ${this.state === "established" ? "closed" : "refused"} the control connection: ${words}`);
+        this.#why ??= failure(
+          this.state === "established" ? "peer-closed" : "refused",
+          `the peer ${this.state === "established" ? "closed" : "refused"} the control connection: ${words}`,
+        );
         this.#machine.on("StopCCN", avps);
         return this.#finish();
       }
@@ -386,10 +438,14 @@ export class Tunnel implements CallHost {
     return true;
   }
   #authentic(name: "SCCRP" | "SCCCN", avps: Avps): boolean {
-    if (!this.#cfg.secret || verify(this.#host.crypto, name, this.#cfg.secret, this.#challenge, avps.challengeResponse)) return true;
+    if (!this.#cfg.secret || verify(this.#host.crypto, name, this.#cfg.secret, this.#challenge, avps.challengeResponse))
+      return true;
     this.#result = { result: RESULT.notAuthorized };
     this.#why = failure(
-      "tunnel-auth", avps.challengeResponse ? "tunnel authentication failed: the two tunnel_secrets differ" : "tunnel authentication failed: the peer does not answer our challenge",
+      "tunnel-auth",
+      avps.challengeResponse
+        ? "tunnel authentication failed: the two tunnel_secrets differ"
+        : "tunnel authentication failed: the peer does not answer our challenge",
     );
     return false;
   }
@@ -399,7 +455,14 @@ export class Tunnel implements CallHost {
     this.#guard.disarm();
     if (!this.initiator) this.#idle(true);
     if (this.#cfg.helloSeconds > 0) this.#hello.arm(this.#cfg.helloSeconds * 1000);
-    this.#host.log.emit({ kind: "l2tp.tunnel-up", link: this.#cfg.link, tunnel: this.id, peerTunnel: this.#peerId, peerHost: this.#peerHost, peerVendor: this.#peerVendor });
+    this.#host.log.emit({
+      kind: "l2tp.tunnel-up",
+      link: this.#cfg.link,
+      tunnel: this.id,
+      peerTunnel: this.#peerId,
+      peerHost: this.#peerHost,
+      peerVendor: this.#peerVendor,
+    });
     this.later(() => {
       if (this.#stage === "live") this.#owner.onUp(this, { peerHost: this.#peerHost, peerVendor: this.#peerVendor });
     });
@@ -445,9 +508,18 @@ export class Tunnel implements CallHost {
     const path = this.#path;
     this.#path = null;
     allOf(
-      (e) => this.#log(e), () => path?.close(),
-      () => this.#host.log.emit({ kind: "l2tp.tunnel-down", link: this.#cfg.link, tunnel: this.id, code: why.code, text: why.text }),
-      () => this.#host.ended(this), () => this.#owner.onDown(this, why),
+      (e) => this.#log(e),
+      () => path?.close(),
+      () =>
+        this.#host.log.emit({
+          kind: "l2tp.tunnel-down",
+          link: this.#cfg.link,
+          tunnel: this.id,
+          code: why.code,
+          text: why.text,
+        }),
+      () => this.#host.ended(this),
+      () => this.#owner.onDown(this, why),
     );
   }
   /** Rule 7. In a state that nobody knows one StopCCN is all that is said, and nothing is heard any more. */
@@ -457,7 +529,12 @@ export class Tunnel implements CallHost {
     this.#why ??= internal("l2tp", e);
     this.#result = { result: RESULT.generalError, error: ERR.vendor };
     this.#stage = "over";
-    if (told) return allOf((again) => this.#log(again), () => this.destroy(), () => this.#host.lingered(this));
+    if (told)
+      return allOf(
+        (again) => this.#log(again),
+        () => this.destroy(),
+        () => this.#host.lingered(this),
+      );
     const why = this.#reason();
     allOf(
       (again) => this.#log(again),
@@ -465,7 +542,10 @@ export class Tunnel implements CallHost {
         for (const c of [...this.calls.values()]) c.contain(() => c.drop(why));
       },
       () => this.#reliable.send(0, encodeMessage("StopCCN", { assignedTunnelId: this.id, resultCode: this.#result })),
-      () => this.#hello.disarm(), () => this.#guard.disarm(), () => this.destroy(), () => this.#host.lingered(this),
+      () => this.#hello.disarm(),
+      () => this.#guard.disarm(),
+      () => this.destroy(),
+      () => this.#host.lingered(this),
       () => this.later(() => this.#tellDown(why)),
     );
   }
@@ -488,7 +568,13 @@ export class Tunnel implements CallHost {
   }
   #late(): void {
     if (this.#stage === "stopping") return this.#finish();
-    if (this.state === "established") return this.close(failure("no-call", `the L2TP peer ${this.remote.address} has a tunnel and no call in it`));
-    this.close(failure("no-reply", `the L2TP peer ${this.remote.address} acknowledges, but does not go on with the control connection`));
+    if (this.state === "established")
+      return this.close(failure("no-call", `the L2TP peer ${this.remote.address} has a tunnel and no call in it`));
+    this.close(
+      failure(
+        "no-reply",
+        `the L2TP peer ${this.remote.address} acknowledges, but does not go on with the control connection`,
+      ),
+    );
   }
 }

@@ -1,25 +1,26 @@
-// One try of a client link, up the ladder: name, route, IKE and ESP, L2TP, PPP, netdev; and down again in the opposite order.
-// It ends exactly once, whatever layer fails first.
-import type { EapTlsCredentials } from "../ppp/auth/eap-tls.ts";
-import { eapCredentials } from "./credentials.ts";
+// One try of a client link, up the ladder: name, route, IKE and ESP, L2TP, PPP, netdev; and down again in the opposite
+// order. It ends exactly once, whatever layer fails first.
+
+import { deviceName, guarded, needsIpsec } from "../config/cross.ts";
+import type { ClientConfig } from "../config/schema.ts";
+import { isIp6, linkLocal } from "../core/addr.ts";
 import type { Timer } from "../core/clock.ts";
 import { SystemError } from "../core/errors.ts";
-import { type Failure, failure } from "../core/failures.ts";
 import type { LinkState } from "../core/events.ts";
+import { type Failure, failure } from "../core/failures.ts";
 import { faultEvent, internal } from "../core/fault.ts";
+import { giveBack } from "../core/give-back.ts";
 import { allOf, Scope } from "../core/scope.ts";
-import type { ClientConfig } from "../config/schema.ts";
-import { deviceName, guarded, needsIpsec } from "../config/cross.ts";
 import type { L2tpRemote, NetInterface } from "../dataplane/dataplane.ts";
 import type { IkeManager } from "../ike/manager.ts";
 import type { IkeConnection, IkeInfo } from "../ike/types.ts";
 import type { Call } from "../l2tp/call.ts";
 import type { Tunnel } from "../l2tp/tunnel.ts";
 import type { PppUp } from "../ppp/api.ts";
+import type { EapTlsCredentials } from "../ppp/auth/eap-tls.ts";
 import { PppSession } from "../ppp/session.ts";
-import { isIp6, linkLocal } from "../core/addr.ts";
+import { eapCredentials } from "./credentials.ts";
 import { type LinkDeps, systemFailure } from "./deps.ts";
-import { giveBack } from "../core/give-back.ts";
 import { clientIke, clientRoutes, fittingMtu, pppClient, tunnelConfig } from "./settings.ts";
 import type { Stage } from "./status.ts";
 
@@ -81,17 +82,23 @@ export class Attempt {
     this.#stage({ name: "server", state: "busy", text: `looking up ${this.#cfg.server.host}` });
     this.#scope.settle(
       this.#resolve(),
-      (all) => this.#alive(() => {
-        try {
-          this.#eapTls = eapCredentials(this.#cfg, this.#deps.host);
-        } catch (e) {
-          return this.fail(systemFailure(e));
-        }
-        this.#resolved(all, nth);
-      }),
-      (e: unknown) => this.#alive(() => {
-        this.fail({ ...systemFailure(e), code: "name", text: `the server's name ${this.#cfg.server.host} does not resolve: ${(e as Error).message}` });
-      }),
+      (all) =>
+        this.#alive(() => {
+          try {
+            this.#eapTls = eapCredentials(this.#cfg, this.#deps.host);
+          } catch (e) {
+            return this.fail(systemFailure(e));
+          }
+          this.#resolved(all, nth);
+        }),
+      (e: unknown) =>
+        this.#alive(() => {
+          this.fail({
+            ...systemFailure(e),
+            code: "name",
+            text: `the server's name ${this.#cfg.server.host} does not resolve: ${(e as Error).message}`,
+          });
+        }),
     );
   }
 
@@ -128,7 +135,11 @@ export class Attempt {
     this.#undo.push(() => close.disarm());
     // First no more packets into a tunnel that goes; then the layers say goodbye, uppermost first.
     this.#dropNet();
-    this.#scope.settle(this.#detaching, () => this.#sayGoodbye(why), () => {});
+    this.#scope.settle(
+      this.#detaching,
+      () => this.#sayGoodbye(why),
+      () => {},
+    );
   }
   /** Rule 7: it fails like any other; what goes wrong on its way down ends that without courtesy. */
   #fault(e: unknown): void {
@@ -142,12 +153,14 @@ export class Attempt {
 
   #sayGoodbye(why: Failure): void {
     if (this.#ended) return;
-    if (this.ppp) this.ppp.stop(why); // its onDown goes on with the tunnel
+    if (this.ppp)
+      this.ppp.stop(why); // its onDown goes on with the tunnel
     else this.#closeTunnel(why);
   }
   #closeTunnel(why: Failure): void {
     if (this.#ended) return;
-    if (this.tunnel) this.tunnel.close(why); // its onDown goes on
+    if (this.tunnel)
+      this.tunnel.close(why); // its onDown goes on
     else this.#end();
   }
   #end(): void {
@@ -157,10 +170,17 @@ export class Attempt {
     const { tunnel } = this;
     const undone: Promise<void>[] = [];
     allOf(
-      (e) => this.#log(e), () => this.#guard.disarm(), () => this.ppp?.lowerDown(why), () => tunnel?.contain(() => tunnel.drop(why)),
-      () => this.ike?.close(why.text), ...this.#undo.reverse().map((f) => () => void undone.push(giveBack(f, (e) => this.#log(e)))),
+      (e) => this.#log(e),
+      () => this.#guard.disarm(),
+      () => this.ppp?.lowerDown(why),
+      () => tunnel?.contain(() => tunnel.drop(why)),
+      () => this.ike?.close(why.text),
+      ...this.#undo.reverse().map((f) => () => void undone.push(giveBack(f, (e) => this.#log(e)))),
     );
-    Promise.all([...undone, this.#detaching]).then(() => this.#owner.onEnd(why), (e: unknown) => this.#log(e));
+    Promise.all([...undone, this.#detaching]).then(
+      () => this.#owner.onEnd(why),
+      (e: unknown) => this.#log(e),
+    );
   }
   #alive(f: () => void): void {
     if (!this.#why) f();
@@ -180,14 +200,26 @@ export class Attempt {
 
   #resolved(all: readonly string[], nth: number): void {
     const address = all[nth % all.length];
-    if (address === undefined) return this.fail(failure("name", `the server's name ${this.#cfg.server.host} has no address`));
+    if (address === undefined)
+      return this.fail(failure("name", `the server's name ${this.#cfg.server.host} has no address`));
     this.server = address;
-    this.#stage({ name: "server", state: "ok", text: address === this.#cfg.server.host ? address : `${this.#cfg.server.host} is ${address}` });
+    this.#stage({
+      name: "server",
+      state: "ok",
+      text: address === this.#cfg.server.host ? address : `${this.#cfg.server.host} is ${address}`,
+    });
     this.#stage({ name: "route", state: "busy", text: `looking for a route to ${address}` });
     this.#scope.settle(
       this.#deps.plane.net.pathTo(address),
       (p) => this.#alive(() => this.#routed(p)),
-      (e: unknown) => this.#alive(() => this.fail({ ...systemFailure(e), code: "no-route", text: `there is no route to the server ${address}: ${(e as Error).message}` })),
+      (e: unknown) =>
+        this.#alive(() =>
+          this.fail({
+            ...systemFailure(e),
+            code: "no-route",
+            text: `there is no route to the server ${address}: ${(e as Error).message}`,
+          }),
+        ),
     );
   }
 
@@ -225,17 +257,19 @@ export class Attempt {
     const manager = this.#manager();
     if (!manager) return;
     this.ike = manager.connect(clientIke(this.#cfg, local, this.server, port), {
-      onUp: (_, info) => this.#alive(() => {
-        this.#ikeFacts(info);
-        this.#owner.onState("l2tp");
-        this.#connect(this.#deps.plane.l2tp.secureRemote(info.flow, port, this.#cfg.server.port));
-      }),
+      onUp: (_, info) =>
+        this.#alive(() => {
+          this.#ikeFacts(info);
+          this.#owner.onState("l2tp");
+          this.#connect(this.#deps.plane.l2tp.secureRemote(info.flow, port, this.#cfg.server.port));
+        }),
       onRekeyed: (_, info) => this.#alive(() => this.#ikeFacts(info)),
-      onDown: (_, why) => this.#scope.run(() => {
-        this.ike = null;
-        this.#deps.l2tp.dropFlow(this.ikeInfo?.flow ?? 0, why);
-        this.#alive(() => this.fail(why));
-      }),
+      onDown: (_, why) =>
+        this.#scope.run(() => {
+          this.ike = null;
+          this.#deps.l2tp.dropFlow(this.ikeInfo?.flow ?? 0, why);
+          this.#alive(() => this.fail(why));
+        }),
     });
   }
   #manager(): IkeManager | null {
@@ -250,7 +284,11 @@ export class Attempt {
     this.ikeInfo = info;
     const nat = info.nat === "none" ? "no NAT" : `NAT: ${info.nat}`;
     this.#stage({ name: "ike", state: "ok", text: `${info.proposal}, peer ${info.peerId}, ${nat}` });
-    this.#stage({ name: "esp", state: "ok", text: `${info.espProposal} in ${info.encap === "udp" ? "UDP 4500" : "IP protocol 50"}` });
+    this.#stage({
+      name: "esp",
+      state: "ok",
+      text: `${info.espProposal} in ${info.encap === "udp" ? "UDP 4500" : "IP protocol 50"}`,
+    });
   }
 
   #connect(remote: L2tpRemote): void {
@@ -260,24 +298,31 @@ export class Attempt {
     this.mtu = mtu;
     this.#stage({ name: "l2tp", state: "busy", text: "opening the control connection" });
     this.tunnel = this.#deps.l2tp.connect(remote, tunnelConfig(this.#cfg, this.#deps.host), {
-      onUp: (t, info) => this.#alive(() => {
-        this.peerHost = info.peerHost;
-        this.#stage({ name: "l2tp", state: "busy", text: "placing the call" });
-        this.call = t.placeCall(this.#cfg.call, { mru: mtu, sequencing: this.#cfg.sequencing }, {
-          onUp: (call) => this.#alive(() => this.#dialUp(call, mtu)),
-          onDown: (_, why) => this.#scope.run(() => {
-            this.call = null;
-            this.ppp?.lowerDown(why);
-            this.#alive(() => this.fail(why));
-          }),
-        });
-      }),
-      onDown: (_, why) => this.#scope.run(() => {
-        this.tunnel = null;
-        this.ppp?.lowerDown(why);
-        if (this.#why) this.#end();
-        else this.fail(why);
-      }),
+      onUp: (t, info) =>
+        this.#alive(() => {
+          this.peerHost = info.peerHost;
+          this.#stage({ name: "l2tp", state: "busy", text: "placing the call" });
+          this.call = t.placeCall(
+            this.#cfg.call,
+            { mru: mtu, sequencing: this.#cfg.sequencing },
+            {
+              onUp: (call) => this.#alive(() => this.#dialUp(call, mtu)),
+              onDown: (_, why) =>
+                this.#scope.run(() => {
+                  this.call = null;
+                  this.ppp?.lowerDown(why);
+                  this.#alive(() => this.fail(why));
+                }),
+            },
+          );
+        }),
+      onDown: (_, why) =>
+        this.#scope.run(() => {
+          this.tunnel = null;
+          this.ppp?.lowerDown(why);
+          if (this.#why) this.#end();
+          else this.fail(why);
+        }),
       onCallRequest: () => ({ refuse: "this side places the calls" }),
     });
   }
@@ -289,22 +334,24 @@ export class Attempt {
     this.ppp = new PppSession(this.#deps, call.channel, pppClient(this.#cfg, this.#deps.host, mtu, this.#eapTls), {
       secretOf: () => null,
       admit: () => failure("role", "a client admits nobody"),
-      onPhase: (phase) => this.#alive(() => {
-        // The peer negotiates anew: until PPP is up again no packet may pass.
-        this.#dropNet();
-        if (phase === "authenticate") this.#stage({ name: "ppp", state: "busy", text: "authenticating" });
-        if (phase === "network") this.#stage({ name: "ppp", state: "busy", text: "asking for an address" });
-      }),
+      onPhase: (phase) =>
+        this.#alive(() => {
+          // The peer negotiates anew: until PPP is up again no packet may pass.
+          this.#dropNet();
+          if (phase === "authenticate") this.#stage({ name: "ppp", state: "busy", text: "authenticating" });
+          if (phase === "network") this.#stage({ name: "ppp", state: "busy", text: "asking for an address" });
+        }),
       onUp: (info) => this.#alive(() => this.#addressed(call, info, mtu)),
       onIpv6: (ids) => {
         this.#agreed6 = ids && linkLocal(ids.local);
         this.#setIpv6();
       },
-      onDown: (why) => this.#scope.run(() => {
-        this.ppp = null;
-        if (this.#why) this.#closeTunnel(this.#why);
-        else this.fail(why);
-      }),
+      onDown: (why) =>
+        this.#scope.run(() => {
+          this.ppp = null;
+          if (this.#why) this.#closeTunnel(this.#why);
+          else this.fail(why);
+        }),
     });
     this.ppp.start();
   }
@@ -313,23 +360,45 @@ export class Attempt {
     const net = this.net;
     this.net = null;
     this.local6 = null;
-    if (net) this.#detaching = giveBack(() => net.detach(), (e) => this.#log(e));
+    if (net)
+      this.#detaching = giveBack(
+        () => net.detach(),
+        (e) => this.#log(e),
+      );
   }
   #addressed(call: Call, info: PppUp, mtu: number): void {
     this.pppInfo = info;
-    this.#stage({ name: "ppp", state: "ok", text: info.auth === "none" ? "no authentication asked" : `authenticated with ${info.auth}` });
+    this.#stage({
+      name: "ppp",
+      state: "ok",
+      text: info.auth === "none" ? "no authentication asked" : `authenticated with ${info.auth}`,
+    });
     this.#stage({ name: "ip", state: "busy", text: `setting up ${deviceName(this.#cfg)}` });
     this.mtu = Math.min(mtu, info.peerMru) - info.growth;
     this.#scope.settle(
-      this.#detaching.then(() => this.#deps.plane.net.attachClient(call.channel, {
-        ifname: deviceName(this.#cfg), mtu: this.mtu ?? mtu, local4: info.local, peer4: info.remote,
-        routes: clientRoutes(this.#cfg, this.#deps.routesElsewhere ?? false), clampMss: true,
-      })),
+      this.#detaching.then(() =>
+        this.#deps.plane.net.attachClient(call.channel, {
+          ifname: deviceName(this.#cfg),
+          mtu: this.mtu ?? mtu,
+          local4: info.local,
+          peer4: info.remote,
+          routes: clientRoutes(this.#cfg, this.#deps.routesElsewhere ?? false),
+          clampMss: true,
+        }),
+      ),
       (net) => {
-        if (this.#why) return void giveBack(() => net.detach(), (e) => this.#log(e));
+        if (this.#why)
+          return void giveBack(
+            () => net.detach(),
+            (e) => this.#log(e),
+          );
         this.net = net;
         this.#guard.disarm();
-        this.#stage({ name: "ip", state: "ok", text: `${info.local} to ${info.remote} on ${net.ifname}, MTU ${this.mtu}` });
+        this.#stage({
+          name: "ip",
+          state: "ok",
+          text: `${info.local} to ${info.remote} on ${net.ifname}, MTU ${this.mtu}`,
+        });
         this.#owner.onUp();
         this.#setIpv6();
       },
@@ -349,7 +418,11 @@ export class Attempt {
       },
       (e: unknown) => {
         if (this.net === net) this.local6 = null;
-        this.#deps.log.emit({ kind: "daemon.warning", link: this.#cfg.name, text: `no IPv6: ${systemFailure(e).text}` });
+        this.#deps.log.emit({
+          kind: "daemon.warning",
+          link: this.#cfg.name,
+          text: `no IPv6: ${systemFailure(e).text}`,
+        });
       },
     );
   }

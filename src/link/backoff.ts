@@ -1,6 +1,9 @@
 import { type Rng, uniform } from "../core/rng.ts";
 
-/** Seconds: the first and the longest pause after a failure that will hardly mend itself. Faster, a wrong password might lock an account. */
+/**
+ * Seconds: the first and the longest pause after a failure that will hardly mend itself. Faster, a wrong password might
+ * lock an account.
+ */
 export const LASTING_FIRST = 30;
 export const LASTING_MOST = 300;
 
@@ -28,7 +31,10 @@ class Doubling {
   }
 }
 
-/** Pauses between attempts, for ever: from `min` to `max` seconds, and longer ones after failures that are likely to last. */
+/**
+ * Pauses between attempts, for ever: from `min` to `max` seconds, and longer ones after failures that are likely to
+ * last.
+ */
 export class Backoff {
   readonly #ordinary: Doubling;
   readonly #lasting: Doubling;

@@ -1,5 +1,5 @@
-// What may leave by one link alone, by the link's name. It is blocked from the moment the link is wanted until it is not: while it
-// is down, while another takes its place, and while its section has a fault.
+// What may leave by one link alone, by the link's name. It is blocked from the moment the link is wanted until it is
+// not: while it is down, while another takes its place, and while its section has a fault.
 import type { NetPlane } from "../dataplane/dataplane.ts";
 
 export class Blocks {

@@ -1,15 +1,16 @@
 // A client link: it wants to be up, and tries for ever. The ladder itself is in attempt.ts.
-import type { Timer } from "../core/clock.ts";
-import { type Failure, failure } from "../core/failures.ts";
-import type { LinkState } from "../core/events.ts";
-import { faultEvent, internal } from "../core/fault.ts";
-import { allOf, Scope } from "../core/scope.ts";
+
 import { deviceName, guarded, needsIpsec } from "../config/cross.ts";
 import type { ClientConfig } from "../config/schema.ts";
+import type { Timer } from "../core/clock.ts";
+import type { LinkState } from "../core/events.ts";
+import { type Failure, failure } from "../core/failures.ts";
+import { faultEvent, internal } from "../core/fault.ts";
+import { giveBack } from "../core/give-back.ts";
+import { allOf, Scope } from "../core/scope.ts";
 import { Attempt } from "./attempt.ts";
 import { Backoff, LASTING_FIRST } from "./backoff.ts";
 import type { LinkDeps } from "./deps.ts";
-import { giveBack } from "../core/give-back.ts";
 import { type ClientStatus, isoTime, type Stage, spiText } from "./status.ts";
 import { type News, Watchers } from "./watchers.ts";
 
@@ -63,7 +64,10 @@ export class ClientLink {
   get local(): string | null {
     return this.#attempt?.local ?? null;
   }
-  /** The way out may be another one now: a pause between attempts ends, or after a failure that is likely to last becomes its shortest. */
+  /**
+   * The way out may be another one now: a pause between attempts ends, or after a failure that is likely to last
+   * becomes its shortest.
+   */
   hurry(): void {
     if (this.#retryAt === null) return;
     this.#backoff.anew();
@@ -100,8 +104,8 @@ export class ClientLink {
   }
 
   /**
-   * Takes the link down for good; `done` is called when nothing of it is left, within two seconds. `replaced`: what it blocks
-   * stays so, for another of its name.
+   * Takes the link down for good; `done` is called when nothing of it is left, within two seconds. `replaced`: what it
+   * blocks stays so, for another of its name.
    */
   stop(text: string, done: () => void, replaced = false): void {
     this.#wanted = false;
@@ -109,12 +113,26 @@ export class ClientLink {
     this.#retryAt = null;
     const finish = (): void => {
       if (replaced || this.#wanted) return done();
-      giveBack(() => this.#deps.blocks.release(this.cfg.name), (e) => this.#log(e)).then(done).catch((e: unknown) => this.#log(e));
+      giveBack(
+        () => this.#deps.blocks.release(this.cfg.name),
+        (e) => this.#log(e),
+      )
+        .then(done)
+        .catch((e: unknown) => this.#log(e));
     };
     const attempt = this.#attempt;
-    if (!attempt) return allOf((e) => this.#log(e), () => this.#enter("down"), finish);
+    if (!attempt)
+      return allOf(
+        (e) => this.#log(e),
+        () => this.#enter("down"),
+        finish,
+      );
     this.#stopped.push(finish);
-    allOf((e) => this.#log(e), () => this.#enter("stopping"), () => attempt.fail(failure("stopped", text)));
+    allOf(
+      (e) => this.#log(e),
+      () => this.#enter("stopping"),
+      () => attempt.fail(failure("stopped", text)),
+    );
   }
 
   /** Follows what happens from now on: stages, then "up" or a failure. Returns its end. */
@@ -128,7 +146,8 @@ export class ClientLink {
   #begin(): void {
     this.#retryAt = null;
     this.#stages = [];
-    // While the link is wanted, packets for the networks behind it go into it or nowhere: never out in the clear by another route.
+    // While the link is wanted, packets for the networks behind it go into it or nowhere: never out in the clear by
+    // another route.
     if (!this.#blocks) this.#deps.blocks.hold(this.cfg.name, guarded(this.cfg));
     this.#blocks = true;
     const attempt = new Attempt(this.#deps, this.cfg, {
@@ -140,7 +159,12 @@ export class ClientLink {
         this.#enter("up");
         this.#stable.arm(STABLE_MS);
         this.#deps.log.emit({
-          kind: "link.up", link: this.cfg.name, ifname: attempt.net?.ifname ?? "", local: info?.local ?? "", remote: info?.remote ?? "", dns: info?.dns ?? [],
+          kind: "link.up",
+          link: this.cfg.name,
+          ifname: attempt.net?.ifname ?? "",
+          local: info?.local ?? "",
+          remote: info?.remote ?? "",
+          dns: info?.dns ?? [],
         });
         this.#watchers.tell("up");
       },
@@ -163,9 +187,19 @@ export class ClientLink {
     this.#stages = this.#stages.map((s) => (s.state === "busy" ? { ...s, state: "failed", text: why.text } : s));
     this.#error = this.#wanted ? why : null;
     allOf(
-      (e) => this.#log(e), () => this.#enter("down"),
-      () => this.#deps.log.emit({ kind: "link.down", link: this.cfg.name, layer: why.layer, code: why.code, text: why.text }),
-      () => this.#wanted && this.#pause(why), ...this.#stopped.splice(0), () => this.#watchers.tell(why),
+      (e) => this.#log(e),
+      () => this.#enter("down"),
+      () =>
+        this.#deps.log.emit({
+          kind: "link.down",
+          link: this.cfg.name,
+          layer: why.layer,
+          code: why.code,
+          text: why.text,
+        }),
+      () => this.#wanted && this.#pause(why),
+      ...this.#stopped.splice(0),
+      () => this.#watchers.tell(why),
     );
   }
   #pause(why: Failure): void {
@@ -205,14 +239,31 @@ export class ClientLink {
       dataplane: this.#deps.plane.kind,
       ipsec: needsIpsec(this.cfg) ? "required" : "off",
       ike: ike && { version: 1, proposal: ike.proposal, nat: ike.nat, peer_id: ike.peerId },
-      esp: ike && { proposal: ike.espProposal, encap: ike.encap, spi_in: spiText(ike.spiIn), spi_out: spiText(ike.spiOut) },
-      l2tp: a?.tunnel ? { tunnel: a.tunnel.id, peer_tunnel: a.tunnel.peerId, call: a.call?.id ?? 0, peer_call: a.call?.peerId ?? 0, peer_host: a.peerHost } : null,
+      esp: ike && {
+        proposal: ike.espProposal,
+        encap: ike.encap,
+        spi_in: spiText(ike.spiIn),
+        spi_out: spiText(ike.spiOut),
+      },
+      l2tp: a?.tunnel
+        ? {
+            tunnel: a.tunnel.id,
+            peer_tunnel: a.tunnel.peerId,
+            call: a.call?.id ?? 0,
+            peer_call: a.call?.peerId ?? 0,
+            peer_host: a.peerHost,
+          }
+        : null,
       ppp: a?.pppInfo ? { auth: a.pppInfo.auth, mru: a.pppInfo.mru, peer_mru: a.pppInfo.peerMru } : null,
-      rx_bytes: t.rxBytes, tx_bytes: t.txBytes, rx_packets: t.rxPackets, tx_packets: t.txPackets,
+      rx_bytes: t.rxBytes,
+      tx_bytes: t.txBytes,
+      rx_packets: t.rxPackets,
+      tx_packets: t.txPackets,
       stages: this.#stages,
       drops: this.#deps.plane.drops(),
       error: this.#error,
-      retry_in: this.#retryAt === null ? null : Math.max(0, Math.round((this.#retryAt - this.#deps.clock.now()) / 1000)),
+      retry_in:
+        this.#retryAt === null ? null : Math.max(0, Math.round((this.#retryAt - this.#deps.clock.now()) / 1000)),
     };
   }
 }

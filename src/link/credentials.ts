@@ -29,5 +29,10 @@ export function eapCredentials(c: EapFiles, host: Pick<Host, "readFile">): EapTl
       throw new SystemError(e.errno, `${option}: ${e.what}`, e.advice);
     }
   };
-  return { ca: read("eap_ca", eap_ca), cert: read("eap_cert", eap_cert), key: new Secret(read("eap_key", eap_key)), serverName: c.eap_server_name === ANY_SERVER ? null : c.eap_server_name };
+  return {
+    ca: read("eap_ca", eap_ca),
+    cert: read("eap_cert", eap_cert),
+    key: new Secret(read("eap_key", eap_key)),
+    serverName: c.eap_server_name === ANY_SERVER ? null : c.eap_server_name,
+  };
 }

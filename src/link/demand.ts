@@ -1,4 +1,5 @@
-// A NAS leg's netdev that is there before the call is, and after it: its first packet asks for a call, and waits for it.
+// A NAS leg's netdev that is there before the call is, and after it: its first packet asks for a call, and waits for
+// it.
 import type { Clock } from "../core/clock.ts";
 import { Counters as Drops } from "../core/counters.ts";
 import { Packet } from "../core/packet.ts";
@@ -21,7 +22,9 @@ export interface DemandOwner {
 export class DemandNet implements PacketLine {
   readonly #deps: { readonly clock: Clock; readonly net: NetPlane };
   readonly #owner: DemandOwner;
-  readonly #drops = new Drops<"demand.full" | "demand.late" | "demand.old-address" | "demand.multicast" | "demand.held">();
+  readonly #drops = new Drops<
+    "demand.full" | "demand.late" | "demand.old-address" | "demand.multicast" | "demand.held"
+  >();
   #cfg: IpConfig;
   #net: LineInterface | null = null;
   /** Operations on the netdev, one after another. */
@@ -79,7 +82,8 @@ export class DemandNet implements PacketLine {
     this.#age();
     for (const { packet } of this.#waiting.splice(0)) {
       // An answer to another address than ours would never find the way.
-      if (sourceOf(packet) === PLACEHOLDER.local4 && this.#cfg.local4 !== PLACEHOLDER.local4) this.#drops.bump("demand.old-address");
+      if (sourceOf(packet) === PLACEHOLDER.local4 && this.#cfg.local4 !== PLACEHOLDER.local4)
+        this.#drops.bump("demand.old-address");
       else this.#line?.transmit(Packet.of(packet));
     }
   }
@@ -98,7 +102,8 @@ export class DemandNet implements PacketLine {
     if (this.held) return this.#drops.bump("demand.held");
     // Nobody pays for a call because a printer says hello.
     const six = (p.mem[p.start] as number) >>> 4 === 6;
-    if (six ? p.mem[p.start + 24] === 0xff : (p.mem[p.start + 16] as number) >= 224) return this.#drops.bump("demand.multicast");
+    if (six ? p.mem[p.start + 24] === 0xff : (p.mem[p.start + 16] as number) >= 224)
+      return this.#drops.bump("demand.multicast");
     this.#age();
     if (this.#waiting.length >= MAX_WAITING) return this.#drops.bump("demand.full");
     this.#waiting.push({ packet: p.view().slice(), since: this.#deps.clock.now() });
@@ -118,16 +123,22 @@ export class DemandNet implements PacketLine {
   #attach(cfg: IpConfig): Promise<void> {
     if (this.#net && JSON.stringify(cfg) === JSON.stringify(this.#cfg)) return Promise.resolve();
     const old = this.#net;
-    return (old ? old.detach() : Promise.resolve()).then(() => {
-      if (this.#net === old) this.#net = null;
-    }).then(() => this.#deps.net.attachLine(this, cfg)).then((net) => {
-      this.#net = net;
-      this.#cfg = cfg;
-    });
+    return (old ? old.detach() : Promise.resolve())
+      .then(() => {
+        if (this.#net === old) this.#net = null;
+      })
+      .then(() => this.#deps.net.attachLine(this, cfg))
+      .then((net) => {
+        this.#net = net;
+        this.#cfg = cfg;
+      });
   }
   #after<T>(f: () => Promise<T>): Promise<T> {
     const done = this.#turn.then(f);
-    this.#turn = done.then(() => {}, () => {});
+    this.#turn = done.then(
+      () => {},
+      () => {},
+    );
     return done;
   }
   #age(): void {

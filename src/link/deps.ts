@@ -1,8 +1,8 @@
 import type { Challenges } from "../core/challenges.ts";
 import type { Clock } from "../core/clock.ts";
 import { SystemError } from "../core/errors.ts";
-import { errnoCode, type Failure } from "../core/failures.ts";
 import type { EventLog } from "../core/events.ts";
+import { errnoCode, type Failure } from "../core/failures.ts";
 import type { DataPlane } from "../dataplane/dataplane.ts";
 import type { IkeManager } from "../ike/manager.ts";
 import type { L2tpEndpoint } from "../l2tp/endpoint.ts";
@@ -37,7 +37,9 @@ export interface LinkDeps {
   readonly routesElsewhere?: boolean;
 }
 
-/** The failure of a plane call, as a link reports it. Only SystemError is expected; anything else is a bug and goes on. */
+/**
+ * The failure of a plane call, as a link reports it. Only SystemError is expected; anything else is a bug and goes on.
+ */
 export function systemFailure(e: unknown): Failure {
   if (e instanceof SystemError) return { layer: "system", code: errnoCode(e.errno), text: e.message };
   throw e;

@@ -1,6 +1,6 @@
-// Who did not get in, and why: the last failures of a server, for `status`, `doctor` and the server page. Bounded, and fair: nobody's
-// failures push out more of another's than core/waiting.ts allows, and what anybody can cause with one datagram that bears a foreign
-// source address has a table of its own.
+// Who did not get in, and why: the last failures of a server, for `status`, `doctor` and the server page. Bounded, and
+// fair: nobody's failures push out more of another's than core/waiting.ts allows, and what anybody can cause with one
+// datagram that bears a foreign source address has a table of its own.
 import type { Failure } from "../core/errors.ts";
 import { originOf, Waiting } from "../core/waiting.ts";
 import { isoTime, type PeerFailure } from "./status.ts";
@@ -42,7 +42,13 @@ export class Failures {
   }
   /** The latest first. */
   list(): PeerFailure[] {
-    return [...this.#entries.values()].reverse()
-      .map(({ peer, count, at, why }) => ({ peer, at: isoTime(at), count, layer: why.layer, code: why.code, text: why.text }));
+    return [...this.#entries.values()].reverse().map(({ peer, count, at, why }) => ({
+      peer,
+      at: isoTime(at),
+      count,
+      layer: why.layer,
+      code: why.code,
+      text: why.text,
+    }));
   }
 }

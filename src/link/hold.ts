@@ -1,5 +1,6 @@
-// Daily times in which a NAS leg stays down. They are local wall-clock times, so the clock is looked at again every few minutes: it may
-// be set, and summer time begins. A clock that has not been set yet holds nothing back, or no call could ever set it.
+// Daily times in which a NAS leg stays down. They are local wall-clock times, so the clock is looked at again every few
+// minutes: it may be set, and summer time begins. A clock that has not been set yet holds nothing back, or no call
+// could ever set it.
 import type { Clock, Timer } from "../core/clock.ts";
 import { DAY, type DayTime, endOf, timeOfDay } from "../core/daytime.ts";
 import type { EventLog } from "../core/events.ts";
@@ -20,7 +21,12 @@ export class Hold {
   #warned = false;
 
   /** `changed` is called when a time begins or ends, between watch() and stop(). */
-  constructor(deps: { readonly clock: Clock; readonly host: Host; readonly log: EventLog }, link: string, times: readonly DayTime[], changed: () => void) {
+  constructor(
+    deps: { readonly clock: Clock; readonly host: Host; readonly log: EventLog },
+    link: string,
+    times: readonly DayTime[],
+    changed: () => void,
+  ) {
     this.#deps = deps;
     this.#link = link;
     this.#times = times;
@@ -32,14 +38,22 @@ export class Hold {
     if (this.#times.length === 0) return null;
     const wall = this.#deps.host.wallClock();
     if (wall < SET_MS) {
-      if (!this.#warned) this.#deps.log.emit({ kind: "daemon.warning", link: this.#link, text: "the clock is not set: the times of hold do not count until it is" });
+      if (!this.#warned)
+        this.#deps.log.emit({
+          kind: "daemon.warning",
+          link: this.#link,
+          text: "the clock is not set: the times of hold do not count until it is",
+        });
       this.#warned = true;
       return null;
     }
     const ms = this.#msOfDay(wall);
     const end = endOf(this.#times, Math.floor(ms / MINUTE_MS));
     if (end === null) return null;
-    return { until: timeOfDay(Math.max(0, end)), ms: (((end * MINUTE_MS - ms) % (DAY * MINUTE_MS)) + DAY * MINUTE_MS) % (DAY * MINUTE_MS) };
+    return {
+      until: timeOfDay(Math.max(0, end)),
+      ms: (((end * MINUTE_MS - ms) % (DAY * MINUTE_MS)) + DAY * MINUTE_MS) % (DAY * MINUTE_MS),
+    };
   }
   watch(): void {
     if (this.#times.length === 0) return;
@@ -60,7 +74,9 @@ export class Hold {
   /** To the next beginning or end, but no further than LOOK_MS. */
   #arm(): void {
     const ms = this.#msOfDay(this.#deps.host.wallClock());
-    const next = this.#times.flatMap((t) => [t.from, t.to % DAY]).map((m) => (m * MINUTE_MS - ms + DAY * MINUTE_MS) % (DAY * MINUTE_MS));
+    const next = this.#times
+      .flatMap((t) => [t.from, t.to % DAY])
+      .map((m) => (m * MINUTE_MS - ms + DAY * MINUTE_MS) % (DAY * MINUTE_MS));
     this.#look.arm(Math.min(LOOK_MS, ...next.filter((x) => x > 0)));
   }
   #msOfDay(wall: number): number {

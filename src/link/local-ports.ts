@@ -1,5 +1,5 @@
-// The UDP port that a link uses inside ESP. Two links to one server need different ones: their selectors would be the same
-// otherwise, and the server would take the second for a renewal of the first.
+// The UDP port that a link uses inside ESP. Two links to one server need different ones: their selectors would be the
+// same otherwise, and the server would take the second for a renewal of the first.
 import type { Rng } from "../core/rng.ts";
 import { uniform } from "../core/rng.ts";
 

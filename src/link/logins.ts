@@ -1,5 +1,6 @@
-// Wrong passwords cost time: after some of them nothing more is looked at for a while, and for longer each time. What counts is who
-// tries from where: an account is never closed to its owner elsewhere, and who has logged in here before waits for no neighbour.
+// Wrong passwords cost time: after some of them nothing more is looked at for a while, and for longer each time. What
+// counts is who tries from where: an account is never closed to its owner elsewhere, and who has logged in here before
+// waits for no neighbour.
 import type { Clock } from "../core/clock.ts";
 import { Counters } from "../core/counters.ts";
 import { originOf } from "../core/waiting.ts";
@@ -41,7 +42,9 @@ export class Logins {
   get size(): number {
     return this.#tallies.size;
   }
-  /** Milliseconds until `user` may try again from `address`, 0: now. `address` may be any name of a place, as of a line. */
+  /**
+   * Milliseconds until `user` may try again from `address`, 0: now. `address` may be any name of a place, as of a line.
+   */
   pause(user: string, address: string): number {
     const { peer, network } = originOf(address);
     const own = this.#of(keyOf(user, peer));
@@ -50,7 +53,9 @@ export class Logins {
     if (left > 0) this.counters.bump("login.paused");
     return left;
   }
-  /** A wrong password, outside of a pause. `exists`: there is such a user; names made up by a peer take no room here. */
+  /**
+   * A wrong password, outside of a pause. `exists`: there is such a user; names made up by a peer take no room here.
+   */
   wrong(user: string, address: string, exists: boolean): void {
     this.counters.bump("login.wrong");
     const { peer, network } = originOf(address);

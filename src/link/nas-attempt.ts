@@ -1,37 +1,51 @@
-// One call of the NAS leg, up the ladder: serial line, modem, PPP, netdev; and down again in the opposite order. It ends exactly
-// once, whatever fails first. As attempt.ts is for a tunnel.
-import type { EapTlsCredentials } from "../ppp/auth/eap-tls.ts";
-import { eapCredentials } from "./credentials.ts";
-import type { Timer } from "../core/clock.ts";
-import { type Failure, failure, failureOf } from "../core/failures.ts";
-import type { LinkState } from "../core/events.ts";
-import { linkLocal } from "../core/addr.ts";
-import { inQuotes } from "../core/words.ts";
-import { faultEvent, internal } from "../core/fault.ts";
-import { allOf, Scope } from "../core/scope.ts";
+// One call of the NAS leg, up the ladder: serial line, modem, PPP, netdev; and down again in the opposite order. It
+// ends exactly once, whatever fails first. As attempt.ts is for a tunnel.
+
 import { nasDevice } from "../config/cross.ts";
 import type { NasConfig } from "../config/nasdial.ts";
 import type { UserConfig } from "../config/schema.ts";
+import { linkLocal } from "../core/addr.ts";
+import type { Timer } from "../core/clock.ts";
+import type { LinkState } from "../core/events.ts";
+import { type Failure, failure, failureOf } from "../core/failures.ts";
+import { faultEvent, internal } from "../core/fault.ts";
+import { giveBack } from "../core/give-back.ts";
+import { allOf, Scope } from "../core/scope.ts";
+import { inQuotes } from "../core/words.ts";
 import type { IpConfig, LineInterface, PacketLine } from "../dataplane/dataplane.ts";
 import { Answerer } from "../modem/answerer.ts";
 import { CarrierWatch } from "../modem/carrier.ts";
 import { Dialer, type DialOwner } from "../modem/dialer.ts";
-import { type Network, signalPercent } from "../modem/network.ts";
 import { HangUp } from "../modem/hangup.ts";
+import { type Network, signalPercent } from "../modem/network.ts";
 import type { SerialPort } from "../ports/serial.ts";
 import type { PppUp } from "../ppp/api.ts";
+import type { EapTlsCredentials } from "../ppp/auth/eap-tls.ts";
 import { accountName } from "../ppp/auth/mschapv2.ts";
 import { PppSession } from "../ppp/session.ts";
+import { eapCredentials } from "./credentials.ts";
 import { type LinkDeps, systemFailure } from "./deps.ts";
-import { giveBack } from "../core/give-back.ts";
 import { answerSettings, dialSettings, netdevOf, pppCaller, pppNas } from "./nas-settings.ts";
-import type { Stage } from "./status.ts";
 import { SerialChannel } from "./serial-channel.ts";
+import type { Stage } from "./status.ts";
 
 /** PPP's goodbye, on a line that may be gone. */
 const CLOSE_MS = 1500;
 
-export type NasDeps = Pick<LinkDeps, "clock" | "crypto" | "host" | "log" | "plane" | "routesElsewhere" | "serial" | "zlib" | "tls" | "challenges" | "logins">;
+export type NasDeps = Pick<
+  LinkDeps,
+  | "clock"
+  | "crypto"
+  | "host"
+  | "log"
+  | "plane"
+  | "routesElsewhere"
+  | "serial"
+  | "zlib"
+  | "tls"
+  | "challenges"
+  | "logins"
+>;
 export interface NasOwner {
   onState(state: LinkState): void;
   onStage(stage: Stage): void;
@@ -123,10 +137,15 @@ export class NasAttempt {
     this.#talker?.stop();
     if (this.#connected) this.#owner.onState("stopping");
     this.#dropNet();
-    this.#scope.settle(this.#detaching, () => {
-      if (this.ppp) this.ppp.stop(why); // its onDown goes on
-      else this.#hangUpNow();
-    }, () => {});
+    this.#scope.settle(
+      this.#detaching,
+      () => {
+        if (this.ppp)
+          this.ppp.stop(why); // its onDown goes on
+        else this.#hangUpNow();
+      },
+      () => {},
+    );
   }
   /** Rule 7: it fails like any other; what goes wrong on its way down ends that without courtesy. */
   #fault(e: unknown): void {
@@ -147,9 +166,11 @@ export class NasAttempt {
     const cfg = this.#cfg;
     port.onData = (chunk) => this.#scope.run(() => this.#input(chunk));
     port.onGone = (why) => this.#scope.run(() => this.#gone(failure("device-gone", why)));
-    port.onCarrier = (on) => this.#scope.run(() => {
-      if (!on && this.#connected) this.#gone(failure("carrier-lost", "the other side hung up, or the line broke: the carrier is gone"));
-    });
+    port.onCarrier = (on) =>
+      this.#scope.run(() => {
+        if (!on && this.#connected)
+          this.#gone(failure("carrier-lost", "the other side hung up, or the line broke: the carrier is gone"));
+      });
     this.#owner.onStage({ name: "line", state: "ok", text: `${cfg.device} at ${cfg.baud} bit/s` });
     const owner: DialOwner = {
       onStep: (step, sent) => {
@@ -215,12 +236,15 @@ export class NasAttempt {
     this.#deps.log.emit({ kind: "modem.connected", link: cfg.name, phone: this.#phone ?? "", speed, answer });
     this.#owner.onState("ppp");
     this.#owner.onStage({ name: "ppp", state: "busy", text: "negotiating" });
-    this.channel = new SerialChannel(port, cfg.mtu, speed === 0 ? cfg.baud : Math.min(speed, cfg.baud), () => this.ppp?.activity());
+    this.channel = new SerialChannel(port, cfg.mtu, speed === 0 ? cfg.baud : Math.min(speed, cfg.baud), () =>
+      this.ppp?.activity(),
+    );
     const config = cfg.role === "answer" ? pppNas(cfg, this.#deps.host) : pppCaller(cfg, this.#deps.host, this.#eapTls);
     this.ppp = new PppSession(this.#deps, this.channel, config, {
       secretOf: (name) => this.#userOf(name)?.password ?? null,
       pause: (name) => this.#deps.logins.pause(name, this.#line),
-      wrong: (name) => this.#deps.logins.wrong(name, this.#line, (this.#userOf(name) ?? this.#userOf(accountName(name))) !== null),
+      wrong: (name) =>
+        this.#deps.logins.wrong(name, this.#line, (this.#userOf(name) ?? this.#userOf(accountName(name))) !== null),
       admit: (name) => this.#admit(name),
       onPhase: (phase) => {
         this.#dropNet(); // the peer negotiates anew: until PPP is up again no packet may pass
@@ -234,15 +258,18 @@ export class NasAttempt {
         this.#agreed6 = ids && linkLocal(ids.local);
         this.#setIpv6();
       },
-      onDown: (why) => this.#scope.run(() => {
-        this.ppp = null;
-        this.#dropNet();
-        if (!this.#why && this.#politely) this.#owner.onState("stopping");
-        // A modem that has left the call takes our frames for commands, and echoes them.
-        const left = why.code === "loop" && cfg.line === "modem";
-        this.#why ??= left ? failure("carrier-lost", "the modem has left the call: it returns what is sent to it") : why;
-        this.#hangUpNow();
-      }),
+      onDown: (why) =>
+        this.#scope.run(() => {
+          this.ppp = null;
+          this.#dropNet();
+          if (!this.#why && this.#politely) this.#owner.onState("stopping");
+          // A modem that has left the call takes our frames for commands, and echoes them.
+          const left = why.code === "loop" && cfg.line === "modem";
+          this.#why ??= left
+            ? failure("carrier-lost", "the modem has left the call: it returns what is sent to it")
+            : why;
+          this.#hangUpNow();
+        }),
     });
     this.ppp.start();
     if (cfg.line === "modem" && port.carrier === null) {
@@ -263,7 +290,8 @@ export class NasAttempt {
     const user = this.#userOf(name);
     if (!user) return failure("unknown-user", "there is no such user");
     const remote = user.ip ?? cfg.remote_ip;
-    if (cfg.local_ip === null || remote === null) return failureOf("config", "no-address", "there is no address for the caller: set local_ip and remote_ip", true);
+    if (cfg.local_ip === null || remote === null)
+      return failureOf("config", "no-address", "there is no address for the caller: set local_ip and remote_ip", true);
     this.#user = user;
     this.#deps.logins.right(name, this.#line);
     return { local: cfg.local_ip, remote, dns: cfg.dns ?? [], wins: [] };
@@ -275,18 +303,32 @@ export class NasAttempt {
     if (!channel) return;
     const ifname = nasDevice(cfg);
     this.pppInfo = info;
-    this.#owner.onStage({ name: "ppp", state: "ok", text: info.auth === "none" ? "no authentication asked" : `authenticated with ${info.auth}` });
+    this.#owner.onStage({
+      name: "ppp",
+      state: "ok",
+      text: info.auth === "none" ? "no authentication asked" : `authenticated with ${info.auth}`,
+    });
     this.#owner.onStage({ name: "ip", state: "busy", text: `setting up ${ifname}` });
     const mtu = Math.min(cfg.mtu, info.peerMru) - info.growth;
     this.mtu = mtu;
     const to = { mtu, local4: info.local, peer4: info.remote };
     this.#scope.settle(
-      this.#detaching.then(() => this.#owner.attach(channel, netdevOf(cfg, to, this.#deps.routesElsewhere ? null : (this.#user?.routes ?? [])))),
+      this.#detaching.then(() =>
+        this.#owner.attach(channel, netdevOf(cfg, to, this.#deps.routesElsewhere ? null : (this.#user?.routes ?? []))),
+      ),
       (net) => {
-        if (this.#why || this.pppInfo !== info) return void giveBack(() => net.detach(), (e) => this.#log(e));
+        if (this.#why || this.pppInfo !== info)
+          return void giveBack(
+            () => net.detach(),
+            (e) => this.#log(e),
+          );
         this.net = net;
         channel.attach(net);
-        this.#owner.onStage({ name: "ip", state: "ok", text: `${info.local} to ${info.remote} on ${net.ifname}, MTU ${mtu}` });
+        this.#owner.onStage({
+          name: "ip",
+          state: "ok",
+          text: `${info.local} to ${info.remote} on ${net.ifname}, MTU ${mtu}`,
+        });
         this.#owner.onUp();
         this.#setIpv6();
       },
@@ -298,7 +340,11 @@ export class NasAttempt {
     this.net = null;
     this.local6 = null;
     this.pppInfo = null;
-    if (net) this.#detaching = giveBack(() => net.detach(), (e) => this.#log(e));
+    if (net)
+      this.#detaching = giveBack(
+        () => net.detach(),
+        (e) => this.#log(e),
+      );
     this.channel?.attach(null);
     this.channel?.setIpv6(false);
   }
@@ -317,7 +363,11 @@ export class NasAttempt {
       },
       (e: unknown) => {
         if (this.net === net) this.local6 = null;
-        this.#deps.log.emit({ kind: "daemon.warning", link: this.#cfg.name, text: `no IPv6: ${systemFailure(e).text}` });
+        this.#deps.log.emit({
+          kind: "daemon.warning",
+          link: this.#cfg.name,
+          text: `no IPv6: ${systemFailure(e).text}`,
+        });
       },
     );
   }
@@ -339,8 +389,19 @@ export class NasAttempt {
     const why = this.#why ?? failure("ended", "the call ended");
     const port = this.#port;
     allOf(
-      (e) => this.#log(e), () => this.#close.disarm(), () => this.#talker?.stop(), () => this.#hangUp?.stop(), () => this.#carrier?.stop(),
-      () => this.ppp?.lowerDown(why), () => this.channel?.close(), () => port && void giveBack(() => port.close(), (e) => this.#log(e)),
+      (e) => this.#log(e),
+      () => this.#close.disarm(),
+      () => this.#talker?.stop(),
+      () => this.#hangUp?.stop(),
+      () => this.#carrier?.stop(),
+      () => this.ppp?.lowerDown(why),
+      () => this.channel?.close(),
+      () =>
+        port &&
+        void giveBack(
+          () => port.close(),
+          (e) => this.#log(e),
+        ),
     );
     if (this.#connected) this.#deps.log.emit({ kind: "modem.hung-up", link: this.#cfg.name });
     this.#detaching.then(() => this.#owner.onEnd(why)).catch((e: unknown) => this.#log(e));

@@ -3,19 +3,20 @@
 //   down -- start --> [on hold: until its time is over] --> dialling ... up --> ended
 //                     [demand: until there is a packet]        ^                  |
 //                                                              +---- pause <------+    idle without demand: down
-import type { Timer } from "../core/clock.ts";
-import { type Failure, type FailureCode, failure } from "../core/failures.ts";
-import type { LinkState } from "../core/events.ts";
-import { faultEvent, internal } from "../core/fault.ts";
-import { allOf, Scope } from "../core/scope.ts";
+
 import { nasDevice } from "../config/cross.ts";
 import type { NasConfig } from "../config/nasdial.ts";
 import type { UserConfig } from "../config/schema.ts";
+import type { Timer } from "../core/clock.ts";
+import type { LinkState } from "../core/events.ts";
+import { type Failure, type FailureCode, failure } from "../core/failures.ts";
+import { faultEvent, internal } from "../core/fault.ts";
+import { giveBack } from "../core/give-back.ts";
+import { allOf, Scope } from "../core/scope.ts";
 import { Redial } from "../modem/redial.ts";
 import { Backoff } from "./backoff.ts";
 import { DemandNet, PLACEHOLDER } from "./demand.ts";
 import { systemFailure } from "./deps.ts";
-import { giveBack } from "../core/give-back.ts";
 import { Hold } from "./hold.ts";
 import { NasAttempt, type NasDeps } from "./nas-attempt.ts";
 import { netdevOf } from "./nas-settings.ts";
@@ -69,12 +70,19 @@ export class NasLink {
     });
     this.#idle = this.#scope.timer(`${cfg.name} idle`, () => this.#lookForTraffic());
     this.#hold = new Hold({ ...deps, clock: this.#scope }, cfg.name, cfg.hold ?? [], () => this.#holdChanged());
-    this.#demand = cfg.demand ? new DemandNet({ clock: deps.clock, net: deps.plane.net }, netdevOf(cfg, { mtu: cfg.mtu, ...PLACEHOLDER }, deps.routesElsewhere ? null : []), {
-      onWanted: () => this.#scope.run(() => {
-        if (this.#retryAt === null) this.#next();
-      }),
-      onLost: (why) => this.#scope.run(() => this.#later(failure("netdev", why))),
-    }) : null;
+    this.#demand = cfg.demand
+      ? new DemandNet(
+          { clock: deps.clock, net: deps.plane.net },
+          netdevOf(cfg, { mtu: cfg.mtu, ...PLACEHOLDER }, deps.routesElsewhere ? null : []),
+          {
+            onWanted: () =>
+              this.#scope.run(() => {
+                if (this.#retryAt === null) this.#next();
+              }),
+            onLost: (why) => this.#scope.run(() => this.#later(failure("netdev", why))),
+          },
+        )
+      : null;
     this.#backoff = new Backoff(deps.crypto, cfg.reconnect_min, cfg.reconnect_max);
     this.#since = deps.host.wallClock();
   }
@@ -91,8 +99,8 @@ export class NasLink {
   }
 
   /**
-   * Dials now, even in a pause between attempts (then the number that is next); a number's own pause is kept by redialling alone.
-   * With demand the first start only makes the netdev. Never in the times of hold.
+   * Dials now, even in a pause between attempts (then the number that is next); a number's own pause is kept by
+   * redialling alone. With demand the first start only makes the netdev. Never in the times of hold.
    */
   start(): void {
     this.#scope.run(() => this.#start());
@@ -130,10 +138,18 @@ export class NasLink {
     const attempt = this.#attempt;
     if (!attempt) {
       this.#stages = [];
-      return allOf((e) => this.#log(e), () => this.#enter("down"), finish);
+      return allOf(
+        (e) => this.#log(e),
+        () => this.#enter("down"),
+        finish,
+      );
     }
     this.#stopped.push(finish);
-    allOf((e) => this.#log(e), () => this.#enter("stopping"), () => attempt.fail(failure("stopped", text), false));
+    allOf(
+      (e) => this.#log(e),
+      () => this.#enter("stopping"),
+      () => attempt.fail(failure("stopped", text), false),
+    );
   }
   /** Follows what happens from now on: stages, then "up" or a failure. Returns its end. */
   watch(f: (news: News) => void): () => void {
@@ -145,14 +161,26 @@ export class NasLink {
 
   #newRedial(): Redial {
     const c = this.cfg;
-    return new Redial({
-      phones: c.line === "modem" && c.role === "dial" ? (c.phone ?? []) : [], minSeconds: c.reconnect_min, maxSeconds: c.reconnect_max,
-      sameNumberSeconds: c.redial_pause, rounds: c.dial_attempts,
-    }, this.#deps.crypto);
+    return new Redial(
+      {
+        phones: c.line === "modem" && c.role === "dial" ? (c.phone ?? []) : [],
+        minSeconds: c.reconnect_min,
+        maxSeconds: c.reconnect_max,
+        sameNumberSeconds: c.redial_pause,
+        rounds: c.dial_attempts,
+      },
+      this.#deps.crypto,
+    );
   }
   #closeNet(done: () => void): void {
     const net = this.#demand;
-    if (net) giveBack(() => net.close(), (e) => this.#log(e)).then(done).catch((e: unknown) => this.#log(e));
+    if (net)
+      giveBack(
+        () => net.close(),
+        (e) => this.#log(e),
+      )
+        .then(done)
+        .catch((e: unknown) => this.#log(e));
     else done();
   }
 
@@ -163,13 +191,17 @@ export class NasLink {
     const net = this.#demand;
     if (net) net.held = held !== null;
     if (net && !net.isOpen) {
-      this.#scope.settle(net.open(), () => {
-        this.#backoff.reset();
-        this.#next();
-      }, (e) => {
-        const why = systemFailure(e);
-        if (!this.#attempt) this.#later(why);
-      });
+      this.#scope.settle(
+        net.open(),
+        () => {
+          this.#backoff.reset();
+          this.#next();
+        },
+        (e) => {
+          const why = systemFailure(e);
+          if (!this.#attempt) this.#later(why);
+        },
+      );
     } else if (held) this.#standBy(`on hold until ${held.until}`);
     else if (net && !this.#now && !net.wanted) this.#standBy(`waits for a packet on ${nasDevice(this.cfg)}`);
     else this.#begin();
@@ -194,11 +226,17 @@ export class NasLink {
         this.#watchTraffic();
         this.#demand?.release();
         this.#deps.log.emit({
-          kind: "link.up", link: this.cfg.name, ifname: attempt.net?.ifname ?? "", local: info?.local ?? "", remote: info?.remote ?? "", dns: info?.dns ?? [],
+          kind: "link.up",
+          link: this.cfg.name,
+          ifname: attempt.net?.ifname ?? "",
+          local: info?.local ?? "",
+          remote: info?.remote ?? "",
+          dns: info?.dns ?? [],
         });
         this.#watchers.tell("up");
       },
-      attach: (line, cfg) => (this.#demand ? this.#demand.connect(line, cfg) : this.#deps.plane.net.attachLine(line, cfg)),
+      attach: (line, cfg) =>
+        this.#demand ? this.#demand.connect(line, cfg) : this.#deps.plane.net.attachLine(line, cfg),
       onEnd: (why) => this.#scope.run(() => this.#onEnd(why)),
       users: () => this.#users(),
       onPin: (right) => {
@@ -219,8 +257,16 @@ export class NasLink {
     this.#attempt = null;
     this.#idle.disarm();
     const planned = why.code === "idle" || why.code === "hold";
-    this.#stages = planned ? [] : this.#stages.map((s) => (s.state === "busy" ? { ...s, state: "failed", text: why.text } : s));
-    allOf((e) => this.#log(e), () => this.#enter("down"), () => this.#after(why, planned), ...this.#stopped.splice(0), () => this.#watchers.tell(why));
+    this.#stages = planned
+      ? []
+      : this.#stages.map((s) => (s.state === "busy" ? { ...s, state: "failed", text: why.text } : s));
+    allOf(
+      (e) => this.#log(e),
+      () => this.#enter("down"),
+      () => this.#after(why, planned),
+      ...this.#stopped.splice(0),
+      () => this.#watchers.tell(why),
+    );
   }
   /** A call has ended: whether there is to be another, and when. */
   #after(why: Failure, planned: boolean): void {
@@ -246,7 +292,8 @@ export class NasLink {
       this.#retry.arm(ms);
     }
     this.#deps.log.emit({ kind: "link.down", link: this.cfg.name, layer: why.layer, code: why.code, text: why.text });
-    if (ms !== null) this.#deps.log.emit({ kind: "link.retry", link: this.cfg.name, inSeconds: Math.round(ms / 100) / 10 });
+    if (ms !== null)
+      this.#deps.log.emit({ kind: "link.retry", link: this.cfg.name, inSeconds: Math.round(ms / 100) / 10 });
   }
   #giveUp(): void {
     this.#wanted = false;
@@ -298,15 +345,34 @@ export class NasLink {
     const held = this.#wanted && !a ? this.#hold.now() : null;
     const wait = this.#retryAt === null ? 0 : this.#retryAt - this.#deps.clock.now();
     return {
-      kind: "nas", state: this.#state, since: isoTime(this.#since), role: this.cfg.role, device: this.cfg.device, baud: this.cfg.baud,
-      phone: (a && this.#redial.phone) ?? "", speed: a?.speed ?? 0,
-      signal: a?.network?.signal ?? null, operator: a?.network?.operator ?? null, user: up ? (a?.user ?? null) : null, ifname: nasDevice(this.cfg),
-      mtu: up ? (a?.mtu ?? null) : null, local_ip: info?.local ?? null, remote_ip: info?.remote ?? null, local_ip6: a?.local6 ?? null, dns: info?.dns ?? [],
+      kind: "nas",
+      state: this.#state,
+      since: isoTime(this.#since),
+      role: this.cfg.role,
+      device: this.cfg.device,
+      baud: this.cfg.baud,
+      phone: (a && this.#redial.phone) ?? "",
+      speed: a?.speed ?? 0,
+      signal: a?.network?.signal ?? null,
+      operator: a?.network?.operator ?? null,
+      user: up ? (a?.user ?? null) : null,
+      ifname: nasDevice(this.cfg),
+      mtu: up ? (a?.mtu ?? null) : null,
+      local_ip: info?.local ?? null,
+      remote_ip: info?.remote ?? null,
+      local_ip6: a?.local6 ?? null,
+      dns: info?.dns ?? [],
       standby: this.#wanted && !up && this.#demand?.isOpen ? this.#demand.addresses : null,
       ppp: info && { auth: info.auth, mru: info.mru, peer_mru: info.peerMru },
-      rx_bytes: t.rxBytes, tx_bytes: t.txBytes, rx_packets: t.rxPackets, tx_packets: t.txPackets,
-      stages: this.#stages, drops: { ...this.#demand?.drops(), ...a?.channel?.drops(), ...a?.ppp?.drops() }, error: this.#error,
-      retry_in: this.#retryAt === null && held === null ? null : Math.max(0, Math.round(Math.max(wait, held?.ms ?? 0) / 1000)),
+      rx_bytes: t.rxBytes,
+      tx_bytes: t.txBytes,
+      rx_packets: t.rxPackets,
+      tx_packets: t.txPackets,
+      stages: this.#stages,
+      drops: { ...this.#demand?.drops(), ...a?.channel?.drops(), ...a?.ppp?.drops() },
+      error: this.#error,
+      retry_in:
+        this.#retryAt === null && held === null ? null : Math.max(0, Math.round(Math.max(wait, held?.ms ?? 0) / 1000)),
     };
   }
 }

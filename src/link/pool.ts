@@ -1,4 +1,5 @@
-// A server's addresses. No address is ever with two sessions; a user who comes back gets the one from last time if it is free.
+// A server's addresses. No address is ever with two sessions; a user who comes back gets the one from last time if it
+// is free.
 import { ip4ToNumber, numberToIp4 } from "../core/addr.ts";
 
 export interface PoolRange {
@@ -30,7 +31,8 @@ export class AddressPool {
   /** A free address for `user`, or null when all are taken. The longest unused ones come first. */
   take(user: string): string | null {
     const last = this.#last.get(user);
-    if (last !== undefined && !this.#used.has(last) && this.#all.includes(ip4ToNumber(last))) return this.#give(user, last);
+    if (last !== undefined && !this.#used.has(last) && this.#all.includes(ip4ToNumber(last)))
+      return this.#give(user, last);
     for (let i = 0; i < this.#all.length; i++) {
       const at = (this.#next + i) % this.#all.length;
       const ip = numberToIp4(this.#all[at] as number);

@@ -23,7 +23,10 @@ export class Pressure {
     this.#log = log;
     this.#memory = memory;
   }
-  /** Whether something new (a main mode, a tunnel, a call) has to be refused; it is counted then, and said once a minute. */
+  /**
+   * Whether something new (a main mode, a tunnel, a call) has to be refused; it is counted then, and said once a
+   * minute.
+   */
   refuses(): boolean {
     if (!this.#memory) return false;
     const { used, limit } = this.#memory();

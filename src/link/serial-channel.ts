@@ -1,6 +1,7 @@
 // PPP over a serial line: HDLC-like framing between a serial port, a PPP session and the netdev's packets.
-import type { Packet } from "../core/packet.ts";
+
 import { Counters as Drops } from "../core/counters.ts";
+import type { Packet } from "../core/packet.ts";
 import type { Counters, LineInterface, PacketLine } from "../dataplane/dataplane.ts";
 import { HdlcDecoder } from "../hdlc/decode.ts";
 import { HdlcEncoder } from "../hdlc/encode.ts";
@@ -8,7 +9,10 @@ import type { DataCoding, FrameChannel, LineCounts, LinkOptions } from "../ports
 import type { SerialPort } from "../ports/serial.ts";
 import { FULL_HEADER, type HeaderOptions, PROTOCOL, pullProtocol, pushProtocol } from "../ppp/frame.ts";
 
-/** How much of the line's time may be waiting in it; what comes beyond is dropped, so that echo and interactive traffic live. */
+/**
+ * How much of the line's time may be waiting in it; what comes beyond is dropped, so that echo and interactive traffic
+ * live.
+ */
 const QUEUE_SECONDS = 0.25;
 const BITS_A_BYTE = 10; // start and stop bit
 const FLAG_OCTET = 1;
@@ -96,7 +100,11 @@ export class SerialChannel implements FrameChannel, PacketLine {
   }
   counts(): LineCounts {
     return {
-      inPackets: this.#inFrames, inOctets: this.#inOctets, inErrors: this.#decoder.bad, outPackets: this.#outFrames, outOctets: this.#outOctets,
+      inPackets: this.#inFrames,
+      inOctets: this.#inOctets,
+      inErrors: this.#decoder.bad,
+      outPackets: this.#outFrames,
+      outOctets: this.#outOctets,
     };
   }
   /** Named drops of framing and line. */

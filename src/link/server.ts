@@ -1,29 +1,30 @@
 // A server: answers IKE, L2TP and PPP for its users on one netdev.
-import type { Timer } from "../core/clock.ts";
-import { linkLocal } from "../core/addr.ts";
-import { SystemError } from "../core/errors.ts";
-import { type Failure, type FailureCode, failure } from "../core/failures.ts";
-import { sameBytes } from "../core/text.ts";
-import type { LinkState } from "../core/events.ts";
-import { faultEvent, internal } from "../core/fault.ts";
-import { allOf, Scope } from "../core/scope.ts";
+
 import { deviceName, needsIpsec } from "../config/cross.ts";
 import type { ServerConfig, UserConfig } from "../config/schema.ts";
+import { linkLocal } from "../core/addr.ts";
+import type { Timer } from "../core/clock.ts";
+import { SystemError } from "../core/errors.ts";
+import type { LinkState } from "../core/events.ts";
+import { type Failure, type FailureCode, failure } from "../core/failures.ts";
+import { faultEvent, internal } from "../core/fault.ts";
+import { giveBack } from "../core/give-back.ts";
+import { allOf, Scope } from "../core/scope.ts";
+import { sameBytes } from "../core/text.ts";
 import type { FlowId, L2tpRemote, ServerInterface } from "../dataplane/dataplane.ts";
 import type { IkeConnection, IkeInfo } from "../ike/types.ts";
 import type { TunnelAnswer } from "../l2tp/endpoint.ts";
 import { originOfRemote } from "../l2tp/origin.ts";
 import type { CallAnswer, Tunnel } from "../l2tp/tunnel.ts";
-import { type LinkDeps, systemFailure } from "./deps.ts";
-import { giveBack } from "../core/give-back.ts";
 import { MPPE_GROWTH } from "../ppp/api.ts";
 import { freshId, type SharedIds } from "../ppp/ipv6cp.ts";
+import { type LinkDeps, systemFailure } from "./deps.ts";
 import { Failures } from "./failures.ts";
 import { Session, type SessionHost } from "./session.ts";
 import { Sessions } from "./sessions.ts";
-import { userNamed } from "./users.ts";
 import { fittingMtu, serverIke, tunnelConfig } from "./settings.ts";
 import { isoTime, type ServerStatus } from "./status.ts";
+import { userNamed } from "./users.ts";
 
 const DEFAULT_MTU = 1400;
 const OUTER_MTU = 1500; // the way to a caller is not known before it calls
@@ -70,7 +71,10 @@ export class ServerLink {
     this.#scope = new Scope(deps.clock, (e) => this.#fault(e));
     this.#reopen = this.#scope.timer(`${cfg.name} reopen`, () => this.#open());
     this.#sessions = new Sessions(cfg, users());
-    this.#ids = { local: freshId(deps.crypto), taken: (id) => this.#sessions.some((s) => s.id6 !== null && sameBytes(s.id6, id)) };
+    this.#ids = {
+      local: freshId(deps.crypto),
+      taken: (id) => this.#sessions.some((s) => s.id6 !== null && sameBytes(s.id6, id)),
+    };
     this.#answer = {
       cfg: tunnelConfig(cfg, deps.host),
       owner: {
@@ -79,11 +83,13 @@ export class ServerLink {
           this.#tunnels.delete(t);
           if (this.#tunnels.size === 0) this.#quiet?.();
         },
-        onCallRequest: (t) => this.#acceptCall(t.remote), // of either kind: both end in PPP with us as the side that authenticates
+        // of either kind: both end in PPP with us as the side that authenticates
+        onCallRequest: (t) => this.#acceptCall(t.remote),
       },
     };
     this.#sessionHost = {
-      cfg, ids: cfg.ipv6 ? this.#ids : null,
+      cfg,
+      ids: cfg.ipv6 ? this.#ids : null,
       user: (name) => {
         const user = userNamed(this.#users(), name);
         return user && (user.server === null || user.server === cfg.name) ? user : null;
@@ -107,7 +113,10 @@ export class ServerLink {
     this.#wanted = true;
     this.#scope.run(() => this.#open());
   }
-  /** Rule 7. What belongs to a peer, a tunnel or a session ends those; what is left is opening and closing the server itself. */
+  /**
+   * Rule 7. What belongs to a peer, a tunnel or a session ends those; what is left is opening and closing the server
+   * itself.
+   */
   #fault(e: unknown): void {
     this.#log(e);
     void this.#shut();
@@ -130,13 +139,26 @@ export class ServerLink {
   #closeNet(): Promise<void> {
     const net = this.#net;
     this.#net = null;
-    return net ? giveBack(() => net.close(), (e) => this.#log(e)) : Promise.resolve();
+    return net
+      ? giveBack(
+          () => net.close(),
+          (e) => this.#log(e),
+        )
+      : Promise.resolve();
   }
   #open(): void {
     const cfg = this.cfg;
     const pool = (cfg.pool ?? []).map((r) => `${r.first}-${r.last}`);
     const opening = this.#deps.plane.net
-      .openServer({ ifname: deviceName(cfg), mtu: this.#mtu() - (cfg.mppe === "no" && !cfg.mppc ? 0 : MPPE_GROWTH), local4: cfg.local_ip, local6: cfg.ipv6 ? linkLocal(this.#ids.local) : null, pool, clampMss: true, lost: (why) => this.#scope.run(() => this.#lost(why)) })
+      .openServer({
+        ifname: deviceName(cfg),
+        mtu: this.#mtu() - (cfg.mppe === "no" && !cfg.mppc ? 0 : MPPE_GROWTH),
+        local4: cfg.local_ip,
+        local6: cfg.ipv6 ? linkLocal(this.#ids.local) : null,
+        pool,
+        clampMss: true,
+        lost: (why) => this.#scope.run(() => this.#lost(why)),
+      })
       .then(async (net) => {
         try {
           if (this.#closers.length > 0) return { net, close: null }; // only the netdev was lost
@@ -147,7 +169,10 @@ export class ServerLink {
           // In the clear on purpose: the configuration says ipsec = off.
           return { net, close: await this.#openClear() };
         } catch (e) {
-          await giveBack(() => net.close(), (again) => this.#log(again));
+          await giveBack(
+            () => net.close(),
+            (again) => this.#log(again),
+          );
           throw e;
         }
       });
@@ -160,7 +185,14 @@ export class ServerLink {
         if (this.#closers.length === 0) this.#answerIke();
         this.#error = null;
         this.#enter("up");
-        this.#deps.log.emit({ kind: "link.up", link: cfg.name, ifname: net.ifname, local: cfg.local_ip, remote: "", dns: cfg.dns ?? [] });
+        this.#deps.log.emit({
+          kind: "link.up",
+          link: cfg.name,
+          ifname: net.ifname,
+          local: cfg.local_ip,
+          remote: "",
+          dns: cfg.dns ?? [],
+        });
       },
       (e) => this.#failed(systemFailure(e)),
     );
@@ -208,7 +240,10 @@ export class ServerLink {
     this.#closers.push((until) => responder.close(until));
   }
 
-  /** Whether L2TP from `remote` is this server's to answer: from one of its flows, or in the clear where that was asked for. */
+  /**
+   * Whether L2TP from `remote` is this server's to answer: from one of its flows, or in the clear where that was asked
+   * for.
+   */
   owns(remote: L2tpRemote): boolean {
     if (this.#state !== "up") return false;
     if (needsIpsec(this.cfg)) return remote.flow !== 0 && this.#flows.has(remote.flow);
@@ -244,7 +279,9 @@ export class ServerLink {
     return s !== null;
   }
 
-  /** `until` (clock time) is for a process that ends: what of thousands of peers has had no goodbye by then gets none. */
+  /**
+   * `until` (clock time) is for a process that ends: what of thousands of peers has had no goodbye by then gets none.
+   */
   stop(text: string, done: () => void, until = Number.POSITIVE_INFINITY): void {
     const now = this.#deps.clock.now();
     const half = now + (until - now) / 2; // the other half is for IKE's deletes, which end a tunnel too
@@ -265,11 +302,21 @@ export class ServerLink {
       this.#quiet = null;
       // IKE deletes go out here, after L2TP has said goodbye
       allOf((e) => this.#log(e), ...this.#closers.splice(0).map((close) => () => close(until)));
-      closed.then(() => allOf((e) => this.#log(e), () => this.#enter("down"), done)).catch((e: unknown) => this.#log(e));
+      closed
+        .then(() =>
+          allOf(
+            (e) => this.#log(e),
+            () => this.#enter("down"),
+            done,
+          ),
+        )
+        .catch((e: unknown) => this.#log(e));
     };
     // A StopCCN ends every call of its tunnel, and PPP with it (RFC 2661 §6.4): one goodbye for each peer.
     allOf(
-      (e) => this.#log(e), () => this.#enter("stopping"), ...[...this.#tunnels].map((t) => inTime(() => t.contain(() => t.close(why)))),
+      (e) => this.#log(e),
+      () => this.#enter("stopping"),
+      ...[...this.#tunnels].map((t) => inTime(() => t.contain(() => t.close(why)))),
       ...[...this.#sessions.all()].map((s) => inTime(() => s.end(why))),
     );
     if (this.#tunnels.size === 0) finish();
@@ -299,10 +346,20 @@ export class ServerLink {
       dataplane: this.#deps.plane.kind,
       ipsec: needsIpsec(this.cfg) ? "required" : "off",
       peers: needsIpsec(this.cfg) ? this.#flows.size : this.#tunnels.size,
-      sessions, failures: this.#failures.list(),
-      rx_bytes: sum((s) => s.rx_bytes), tx_bytes: sum((s) => s.tx_bytes),
-      rx_packets: sum((s) => s.rx_packets), tx_packets: sum((s) => s.tx_packets),
-      drops: { ...this.#deps.plane.drops(), ...this.#ikeDrops(), ...this.#deps.pressure.drops(), ...this.#deps.l2tp.counters.snapshot(), ...this.#sessions.counters.snapshot(), ...this.#deps.logins.counters.snapshot() },
+      sessions,
+      failures: this.#failures.list(),
+      rx_bytes: sum((s) => s.rx_bytes),
+      tx_bytes: sum((s) => s.tx_bytes),
+      rx_packets: sum((s) => s.rx_packets),
+      tx_packets: sum((s) => s.tx_packets),
+      drops: {
+        ...this.#deps.plane.drops(),
+        ...this.#ikeDrops(),
+        ...this.#deps.pressure.drops(),
+        ...this.#deps.l2tp.counters.snapshot(),
+        ...this.#sessions.counters.snapshot(),
+        ...this.#deps.logins.counters.snapshot(),
+      },
       error: this.#error,
     };
   }

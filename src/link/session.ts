@@ -1,18 +1,19 @@
 // One user's session at a server: a call, PPP in it, an address and routes on the server's netdev.
+
+import type { ServerConfig, UserConfig } from "../config/schema.ts";
 import { linkLocal } from "../core/addr.ts";
 import type { Timer } from "../core/clock.ts";
 import { type Failure, failure, failureOf } from "../core/failures.ts";
 import { faultEvent, internal } from "../core/fault.ts";
+import { giveBack } from "../core/give-back.ts";
 import { allOf, Scope } from "../core/scope.ts";
-import type { ServerConfig, UserConfig } from "../config/schema.ts";
 import type { L2tpRemote, ServerInterface, UserInterface } from "../dataplane/dataplane.ts";
 import type { Call, CallOwner } from "../l2tp/call.ts";
 import type { PppUp } from "../ppp/api.ts";
-import type { SharedIds } from "../ppp/ipv6cp.ts";
 import { accountName } from "../ppp/auth/mschapv2.ts";
+import type { SharedIds } from "../ppp/ipv6cp.ts";
 import { PppSession } from "../ppp/session.ts";
 import { type LinkDeps, systemFailure } from "./deps.ts";
-import { giveBack } from "../core/give-back.ts";
 import { pppServer } from "./settings.ts";
 import { isoTime, type SessionStatus } from "./status.ts";
 
@@ -65,7 +66,11 @@ export class Session {
   #gone = false;
   #detaching: Promise<void> = Promise.resolve();
 
-  constructor(deps: LinkDeps, host: SessionHost, at: { readonly server: ServerInterface; readonly remote: L2tpRemote; readonly mtu: number }) {
+  constructor(
+    deps: LinkDeps,
+    host: SessionHost,
+    at: { readonly server: ServerInterface; readonly remote: L2tpRemote; readonly mtu: number },
+  ) {
     this.#scope = new Scope(deps.clock, (e) => this.#fault(e));
     this.#deps = { ...deps, clock: this.#scope };
     this.#host = host;
@@ -77,7 +82,8 @@ export class Session {
       onCall: (call) => {
         this.#call = call;
       },
-      onUp: (call) => this.#start(call), onDown: (_, why) => this.#callDown(why),
+      onUp: (call) => this.#start(call),
+      onDown: (_, why) => this.#callDown(why),
     };
   }
   get user(): string | null {
@@ -93,36 +99,47 @@ export class Session {
 
   #start(call: Call): void {
     this.#arm();
-    this.#ppp = new PppSession(this.#deps, call.channel, pppServer(this.#cfg, this.#deps.host, this.#mtu, this.#host.ids), {
-      secretOf: (name) => this.#host.user(name)?.password ?? null,
-      pause: (name) => this.#deps.logins.pause(name, this.#remote.address),
-      wrong: (name) => this.#deps.logins.wrong(name, this.#remote.address, (this.#host.user(name) ?? this.#host.user(accountName(name))) !== null),
-      admit: (name) => {
-        const user = this.#host.user(name);
-        if (!user) return failure("unknown-user", "there is no such user");
-        this.#deps.logins.right(name, this.#remote.address);
-        const ip = this.#host.admit(this, user);
-        if (typeof ip !== "string") return ip;
-        this.#config = user;
-        this.#ip = ip;
-        return { local: this.#cfg.local_ip, remote: ip, dns: this.#cfg.dns ?? [], wins: this.#cfg.wins ?? [] };
+    this.#ppp = new PppSession(
+      this.#deps,
+      call.channel,
+      pppServer(this.#cfg, this.#deps.host, this.#mtu, this.#host.ids),
+      {
+        secretOf: (name) => this.#host.user(name)?.password ?? null,
+        pause: (name) => this.#deps.logins.pause(name, this.#remote.address),
+        wrong: (name) =>
+          this.#deps.logins.wrong(
+            name,
+            this.#remote.address,
+            (this.#host.user(name) ?? this.#host.user(accountName(name))) !== null,
+          ),
+        admit: (name) => {
+          const user = this.#host.user(name);
+          if (!user) return failure("unknown-user", "there is no such user");
+          this.#deps.logins.right(name, this.#remote.address);
+          const ip = this.#host.admit(this, user);
+          if (typeof ip !== "string") return ip;
+          this.#config = user;
+          this.#ip = ip;
+          return { local: this.#cfg.local_ip, remote: ip, dns: this.#cfg.dns ?? [], wins: this.#cfg.wins ?? [] };
+        },
+        onPhase: (phase) => {
+          this.#dropNet(); // the peer negotiates anew: until PPP is up again no packet may pass
+          if (phase === "network") this.#disarm();
+          else if (!this.#deadline) this.#arm();
+        },
+        onUp: (info) => this.#up(call, info),
+        onIpv6: (ids) => {
+          this.#id6 = ids?.remote ?? null;
+          this.#setIpv6();
+        },
+        onDown: (why) =>
+          this.#scope.run(() => {
+            this.#ppp = null;
+            this.#leave(why);
+            this.#closeCall(why);
+          }),
       },
-      onPhase: (phase) => {
-        this.#dropNet(); // the peer negotiates anew: until PPP is up again no packet may pass
-        if (phase === "network") this.#disarm();
-        else if (!this.#deadline) this.#arm();
-      },
-      onUp: (info) => this.#up(call, info),
-      onIpv6: (ids) => {
-        this.#id6 = ids?.remote ?? null;
-        this.#setIpv6();
-      },
-      onDown: (why) => this.#scope.run(() => {
-        this.#ppp = null;
-        this.#leave(why);
-        this.#closeCall(why);
-      }),
-    });
+    );
     this.#ppp.start();
   }
 
@@ -132,15 +149,33 @@ export class Session {
     if (((call.connected.framingType ?? 0) & ASYNC) !== 0) call.setLinkInfo(info.link.sendAccm, info.link.recvAccm);
     const ip = this.#ip;
     const user = this.#config;
-    if (ip === null || user === null) return this.end(failureOf("ppp", "no-address", "PPP came up without an admitted user", false));
+    if (ip === null || user === null)
+      return this.end(failureOf("ppp", "no-address", "PPP came up without an admitted user", false));
     this.#scope.settle(
-      this.#detaching.then(() => this.#server.attach(call.channel, ip, (user.routes ?? []).map((prefix) => ({ prefix })))),
+      this.#detaching.then(() =>
+        this.#server.attach(
+          call.channel,
+          ip,
+          (user.routes ?? []).map((prefix) => ({ prefix })),
+        ),
+      ),
       (net) => {
-        if (this.#gone || this.#ip !== ip) return void giveBack(() => net.detach(), (e) => this.#log(e));
+        if (this.#gone || this.#ip !== ip)
+          return void giveBack(
+            () => net.detach(),
+            (e) => this.#log(e),
+          );
         this.#net = net;
         this.#since = this.#deps.host.wallClock();
         this.#announced = this.#told = true;
-        this.#deps.log.emit({ kind: "session.up", link: this.#cfg.name, user: user.name, ip, peer: this.#remote.address, session: this.id });
+        this.#deps.log.emit({
+          kind: "session.up",
+          link: this.#cfg.name,
+          user: user.name,
+          ip,
+          peer: this.#remote.address,
+          session: this.id,
+        });
         this.#setIpv6();
       },
       (e: unknown) => this.end(systemFailure(e)),
@@ -153,10 +188,18 @@ export class Session {
     const peer = this.#id6 && linkLocal(this.#id6);
     if (!net || this.#ip6 === peer) return;
     this.#ip6 = peer;
-    this.#scope.settle(net.setIpv6(peer), () => {}, (e) => {
-      if (this.#net === net) this.#ip6 = null;
-      this.#deps.log.emit({ kind: "daemon.warning", link: this.#cfg.name, text: `no IPv6 for user ${this.user ?? ""}: ${systemFailure(e).text}` });
-    });
+    this.#scope.settle(
+      net.setIpv6(peer),
+      () => {},
+      (e) => {
+        if (this.#net === net) this.#ip6 = null;
+        this.#deps.log.emit({
+          kind: "daemon.warning",
+          link: this.#cfg.name,
+          text: `no IPv6 for user ${this.user ?? ""}: ${systemFailure(e).text}`,
+        });
+      },
+    );
   }
 
   /** Ends the session politely: PPP, then the call. */
@@ -207,23 +250,46 @@ export class Session {
     this.#call = null;
     if (this.#gone) return;
     this.#gone = true;
-    allOf((e) => this.#log(e), () => this.#ppp?.lowerDown(why), () => this.#leave(why), () => this.#host.gone(this));
+    allOf(
+      (e) => this.#log(e),
+      () => this.#ppp?.lowerDown(why),
+      () => this.#leave(why),
+      () => this.#host.gone(this),
+    );
   }
   #leave(why: Failure): void {
     if (!this.#told && why.layer !== "config") this.#host.failed(this.#remote.address, why);
     this.#told = true;
     const announced = this.#announced;
     this.#announced = false;
-    allOf((e) => this.#log(e), () => this.#disarm(), () => this.#dropNet(), () => announced && this.#tellDown(why), () => this.#releaseIp());
+    allOf(
+      (e) => this.#log(e),
+      () => this.#disarm(),
+      () => this.#dropNet(),
+      () => announced && this.#tellDown(why),
+      () => this.#releaseIp(),
+    );
   }
   #tellDown(why: Failure): void {
-    this.#deps.log.emit({ kind: "session.down", link: this.#cfg.name, user: this.user ?? "", ip: this.#ip ?? "", session: this.id, code: why.code, text: why.text });
+    this.#deps.log.emit({
+      kind: "session.down",
+      link: this.#cfg.name,
+      user: this.user ?? "",
+      ip: this.#ip ?? "",
+      session: this.id,
+      code: why.code,
+      text: why.text,
+    });
   }
   #dropNet(): void {
     const net = this.#net;
     this.#net = null;
     this.#ip6 = null;
-    if (net) this.#detaching = giveBack(() => net.detach(), (e) => this.#log(e));
+    if (net)
+      this.#detaching = giveBack(
+        () => net.detach(),
+        (e) => this.#log(e),
+      );
   }
   #releaseIp(): void {
     const ip = this.#ip;
@@ -234,9 +300,19 @@ export class Session {
   status(): SessionStatus {
     const t = this.#net?.counters() ?? { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
     return {
-      session: this.id, user: this.user ?? "", ip: this.#ip ?? "", ip6: this.#ip6, since: isoTime(this.#since), peer: this.#remote.address, auth: this.#info?.auth ?? "",
-      tunnel: this.#call?.tunnel.id ?? 0, call: this.#call?.id ?? 0,
-      rx_bytes: t.rxBytes, tx_bytes: t.txBytes, rx_packets: t.rxPackets, tx_packets: t.txPackets,
+      session: this.id,
+      user: this.user ?? "",
+      ip: this.#ip ?? "",
+      ip6: this.#ip6,
+      since: isoTime(this.#since),
+      peer: this.#remote.address,
+      auth: this.#info?.auth ?? "",
+      tunnel: this.#call?.tunnel.id ?? 0,
+      call: this.#call?.id ?? 0,
+      rx_bytes: t.rxBytes,
+      tx_bytes: t.txBytes,
+      rx_packets: t.rxPackets,
+      tx_packets: t.txPackets,
     };
   }
 }

@@ -1,14 +1,18 @@
-// A server's sessions: those of its users, and callers who have not said who they are. Callers are few, and make room for one another
-// alone; users have an address, and networks, that are with nobody else.
+// A server's sessions: those of its users, and callers who have not said who they are. Callers are few, and make room
+// for one another alone; users have an address, and networks, that are with nobody else.
+
+import type { ServerConfig, UserConfig } from "../config/schema.ts";
 import { parsePrefix } from "../core/addr.ts";
 import { Counters } from "../core/counters.ts";
 import { type Failure, failure } from "../core/failures.ts";
 import { type Origin, Waiting, type WaitingLimits } from "../core/waiting.ts";
-import type { ServerConfig, UserConfig } from "../config/schema.ts";
 import { AddressPool } from "./pool.ts";
 import type { Session } from "./session.ts";
 
-/** A network may be a provider that has thousands behind one address: it gives way to others, and is not limited by itself. */
+/**
+ * A network may be a provider that has thousands behind one address: it gives way to others, and is not limited by
+ * itself.
+ */
 const CALLERS: WaitingLimits = { peer: 16, network: 256, all: 256 };
 const CROWDED: Failure = failure("crowded", "a caller who has not said who it is made room for another");
 
@@ -66,7 +70,9 @@ export class Sessions {
     this.#all.delete(s.id);
     this.#callers.delete(s);
   }
-  /** The address of a user who has authenticated himself, or why there is none; applies the policy for a second login. */
+  /**
+   * The address of a user who has authenticated himself, or why there is none; applies the policy for a second login.
+   */
   admit(s: Session, user: UserConfig): string | Failure {
     const other = this.#users.get(user.name);
     if (other && this.#cfg.second_login === "refuse") {
@@ -85,7 +91,10 @@ export class Sessions {
     if (taken !== undefined) {
       this.#pool.release(ip);
       const owner = this.#networks.get(taken)?.user ?? "another user";
-      return failure("network-taken", `${taken} of user ${user.name} is with user ${owner} already: two sessions cannot have the same network`);
+      return failure(
+        "network-taken",
+        `${taken} of user ${user.name} is with user ${owner} already: two sessions cannot have the same network`,
+      );
     }
     for (const n of networks) this.#networks.set(n, s);
     this.#admitted++;
@@ -95,7 +104,9 @@ export class Sessions {
   }
   #address(user: UserConfig): string | Failure {
     if (user.ip === null) {
-      return this.#pool.take(user.name) ?? failure("pool-empty", `every address of the pool is taken (${this.#pool.size})`);
+      return (
+        this.#pool.take(user.name) ?? failure("pool-empty", `every address of the pool is taken (${this.#pool.size})`)
+      );
     }
     return this.#pool.claim(user.ip) ? user.ip : failure("address-taken", `${user.ip} is still with another session`);
   }
@@ -118,8 +129,12 @@ export class Sessions {
 }
 
 function networksOf(ip: string, user: UserConfig): string[] {
-  return [...new Set([ip, ...(user.routes ?? [])].map((n) => {
-    const p = parsePrefix(n);
-    return p ? `${p.address}/${p.length}` : n;
-  }))];
+  return [
+    ...new Set(
+      [ip, ...(user.routes ?? [])].map((n) => {
+        const p = parsePrefix(n);
+        return p ? `${p.address}/${p.length}` : n;
+      }),
+    ),
+  ];
 }

@@ -1,9 +1,9 @@
 // From a section of configuration to what each layer wants to know. No state here.
-import { Secret } from "../core/secret.ts";
-import { ONLY_EAP } from "./credentials.ts";
+
 import { asksForPap, defaultRoutes, needsIpsec, papRefusal } from "../config/cross.ts";
 import type { NasConfig } from "../config/nasdial.ts";
 import type { ClientConfig, ServerConfig } from "../config/schema.ts";
+import { Secret } from "../core/secret.ts";
 import type { Route } from "../dataplane/dataplane.ts";
 import { innerMtu } from "../esp/overhead.ts";
 import { expand } from "../ike/choice.ts";
@@ -15,33 +15,64 @@ import type { PppConfig } from "../ppp/api.ts";
 import type { EapTlsCredentials } from "../ppp/auth/eap-tls.ts";
 import type { AuthMethod } from "../ppp/auth/methods.ts";
 import type { SharedIds } from "../ppp/ipv6cp.ts";
+import { ONLY_EAP } from "./credentials.ts";
 
 const MIB = 1024 * 1024;
 
-function lifetimes(c: ClientConfig | ServerConfig): { ikeLifetimeSeconds: number; espLifetimeSeconds: number; espLifetimeBytes: number; dpdSeconds: number } {
+function lifetimes(c: ClientConfig | ServerConfig): {
+  ikeLifetimeSeconds: number;
+  espLifetimeSeconds: number;
+  espLifetimeBytes: number;
+  dpdSeconds: number;
+} {
   return {
-    ikeLifetimeSeconds: c.ike_lifetime, espLifetimeSeconds: c.esp_lifetime,
-    espLifetimeBytes: c.esp_lifetime_mbytes * MIB, dpdSeconds: c.dpd,
+    ikeLifetimeSeconds: c.ike_lifetime,
+    espLifetimeSeconds: c.esp_lifetime,
+    espLifetimeBytes: c.esp_lifetime_mbytes * MIB,
+    dpdSeconds: c.dpd,
   };
 }
 
 export function clientIke(c: ClientConfig, local: string, remote: string, localPort: number): IkeConnectConfig {
   if (c.psk === null || !needsIpsec(c)) throw new RangeError(`${c.name}: IKE asked for a link without a key`);
   return {
-    link: c.name, local, remote, psk: c.psk, encap: c.encap, localPort, remotePort: c.server.port,
-    ikeProposals: expand(c.ike_proposals, IKE_INITIATOR), espProposals: expand(c.esp_proposals, ESP_DEFAULT), localId: c.local_id, remoteId: c.remote_id, ...lifetimes(c),
+    link: c.name,
+    local,
+    remote,
+    psk: c.psk,
+    encap: c.encap,
+    localPort,
+    remotePort: c.server.port,
+    ikeProposals: expand(c.ike_proposals, IKE_INITIATOR),
+    espProposals: expand(c.esp_proposals, ESP_DEFAULT),
+    localId: c.local_id,
+    remoteId: c.remote_id,
+    ...lifetimes(c),
   };
 }
 export function serverIke(c: ServerConfig): IkeResponderConfig {
   if (c.psk === null || !needsIpsec(c)) throw new RangeError(`${c.name}: IKE asked for a server without a key`);
   return {
-    link: c.name, local: c.listen, psk: c.psk, encap: c.encap,
-    ikeProposals: expand(c.ike_proposals, IKE_RESPONDER), espProposals: expand(c.esp_proposals, ESP_DEFAULT), localId: c.local_id, remoteId: c.remote_id, ...lifetimes(c),
+    link: c.name,
+    local: c.listen,
+    psk: c.psk,
+    encap: c.encap,
+    ikeProposals: expand(c.ike_proposals, IKE_RESPONDER),
+    espProposals: expand(c.esp_proposals, ESP_DEFAULT),
+    localId: c.local_id,
+    remoteId: c.remote_id,
+    ...lifetimes(c),
   };
 }
 
 export function tunnelConfig(c: ClientConfig | ServerConfig, host: Host): TunnelConfig {
-  return { link: c.name, secret: c.tunnel_secret, hostName: c.hostname ?? host.hostname(), helloSeconds: c.hello, hideAvps: c.hide_avps };
+  return {
+    link: c.name,
+    secret: c.tunnel_secret,
+    hostName: c.hostname ?? host.hostname(),
+    helloSeconds: c.hello,
+    hideAvps: c.hide_avps,
+  };
 }
 
 interface Coded {
@@ -55,7 +86,10 @@ const KEY_BITS = { no: null, 40: 40, 56: 56, 128: 128 } as const;
 /** What packets go through; a link that asks for nothing of it keeps the fast path. */
 export function coding(c: Coded): Pick<PppConfig, "compression" | "mppe"> {
   const any = c.vj || c.deflate || c.bsdcomp || c.mppc;
-  return { mppe: KEY_BITS[c.mppe], ...(any ? { compression: { vj: c.vj, deflate: c.deflate, bsd: c.bsdcomp, mppc: c.mppc } } : {}) };
+  return {
+    mppe: KEY_BITS[c.mppe],
+    ...(any ? { compression: { vj: c.vj, deflate: c.deflate, bsd: c.bsdcomp, mppc: c.mppc } } : {}),
+  };
 }
 /** What callers are asked for: with MPPE only what gives it keys, and PAP where that is allowed. */
 export function required(c: ServerConfig | NasConfig): readonly AuthMethod[] {
@@ -65,13 +99,19 @@ export function required(c: ServerConfig | NasConfig): readonly AuthMethod[] {
 }
 
 /** Who we are: with EAP-TLS a name is enough. */
-export function identityOf(c: { readonly username: string | null; readonly password: Secret | null }, eapTls: EapTlsCredentials | null): PppConfig["identity"] {
+export function identityOf(
+  c: { readonly username: string | null; readonly password: Secret | null },
+  eapTls: EapTlsCredentials | null,
+): PppConfig["identity"] {
   const password = c.password ?? (eapTls ? Secret.of("") : null);
   return c.username === null || password === null ? null : { user: c.username, password };
 }
 
 /** What a caller does not answer to. */
-export function refused(c: ClientConfig | NasConfig, eapTls: EapTlsCredentials | null): Pick<PppConfig, "refuse" | "papAdvice"> {
+export function refused(
+  c: ClientConfig | NasConfig,
+  eapTls: EapTlsCredentials | null,
+): Pick<PppConfig, "refuse" | "papAdvice"> {
   if (eapTls) return { refuse: ONLY_EAP };
   const refuse: AuthMethod[] = [];
   const pap = papRefusal(c);
@@ -89,27 +129,49 @@ export function refused(c: ClientConfig | NasConfig, eapTls: EapTlsCredentials |
 
 export function pppClient(c: ClientConfig, host: Host, mru: number, eapTls: EapTlsCredentials | null): PppConfig {
   return {
-    link: c.name, role: "client", mru, hostName: c.hostname ?? host.hostname(),
-    identity: identityOf(c, eapTls), eapTls,
-    ...refused(c, eapTls), require: [], echo: c.keepalive, ipv6: c.ipv6 !== "no",
-    ipcp: { local: null, remote: null, requestDns: c.peerdns, requestWins: c.peerdns }, ...coding(c),
+    link: c.name,
+    role: "client",
+    mru,
+    hostName: c.hostname ?? host.hostname(),
+    identity: identityOf(c, eapTls),
+    eapTls,
+    ...refused(c, eapTls),
+    require: [],
+    echo: c.keepalive,
+    ipv6: c.ipv6 !== "no",
+    ipcp: { local: null, remote: null, requestDns: c.peerdns, requestWins: c.peerdns },
+    ...coding(c),
   };
 }
 /** `ids`: of the server's netdev, where it has IPv6. */
 export function pppServer(c: ServerConfig, host: Host, mru: number, ids: SharedIds | null): PppConfig {
   return {
-    link: c.name, role: "server", mru, hostName: c.hostname ?? host.hostname(), identity: null, refuse: [], require: required(c), echo: c.keepalive && { ...c.keepalive, yields: true },
-    ipcp: { local: c.local_ip, remote: null, requestDns: false }, ...coding(c),
+    link: c.name,
+    role: "server",
+    mru,
+    hostName: c.hostname ?? host.hostname(),
+    identity: null,
+    refuse: [],
+    require: required(c),
+    echo: c.keepalive && { ...c.keepalive, yields: true },
+    ipcp: { local: c.local_ip, remote: null, requestDns: false },
+    ...coding(c),
     ...(ids ? { ipv6: true, ipv6Ids: ids } : {}),
   };
 }
 
-/** A link's metric; for a default route of IPv6 never 0, which the kernel takes for 1024, behind what it learnt from advertisements. */
+/**
+ * A link's metric; for a default route of IPv6 never 0, which the kernel takes for 1024, behind what it learnt from
+ * advertisements.
+ */
 export function withMetric(prefix: string, metric: number): Route {
   const m = metric === 0 && prefix === "::/0" ? 1 : metric;
   return m === 0 ? { prefix } : { prefix, metric: m };
 }
-/** What the plane routes into a client link. `elsewhere`: the others are netifd's; what takes the place of a block is always ours. */
+/**
+ * What the plane routes into a client link. `elsewhere`: the others are netifd's; what takes the place of a block is
+ * always ours.
+ */
 export function clientRoutes(c: ClientConfig, elsewhere: boolean): Route[] {
   const all = defaultRoutes(c).map((p) => withMetric(p, c.metric));
   const into: Route[] = elsewhere ? [] : (c.routes ?? []).map((p) => withMetric(p, c.metric));
@@ -125,5 +187,13 @@ export function fittingMtu(outerMtu: number, ipv6: boolean, ike: IkeInfo | null,
   const l2tpHeader = sequencing ? 12 : 8;
   const pppHeader = 4;
   if (!ike) return outerMtu - (ipv6 ? 40 : 20) - 8 - l2tpHeader - pppHeader;
-  return innerMtu({ outerMtu, ipv6, udpEncap: ike.encap === "udp", cipher: ike.cipher, integ: ike.integ, l2tpHeader, pppHeader });
+  return innerMtu({
+    outerMtu,
+    ipv6,
+    udpEncap: ike.encap === "udp",
+    cipher: ike.cipher,
+    integ: ike.integ,
+    l2tpHeader,
+    pppHeader,
+  });
 }

@@ -1,6 +1,7 @@
 // `status --json`: an object keyed by the name of the interface or server. Part of the public contract.
-import type { Failure, FailureCode, Layer } from "../core/failures.ts";
+
 import type { LinkState } from "../core/events.ts";
+import type { Failure, FailureCode, Layer } from "../core/failures.ts";
 
 export interface IkeStatus {
   readonly version: 1;

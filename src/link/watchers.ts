@@ -21,6 +21,10 @@ export class Watchers {
     return () => void this.#all.delete(f);
   }
   tell(news: News): void {
-    for (const f of this.#all) contain(() => f(news), (e) => this.#log.emit(faultEvent(this.#link, "a follower of the link", e)));
+    for (const f of this.#all)
+      contain(
+        () => f(news),
+        (e) => this.#log.emit(faultEvent(this.#link, "a follower of the link", e)),
+      );
   }
 }

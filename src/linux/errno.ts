@@ -21,6 +21,7 @@ export function attempt<T>(what: string, advice: Readonly<Record<string, string>
 /** Names of errno numbers, which differ between architectures: from the library's constants. */
 export function errnoNames(constants: Readonly<Record<string, number>>): ReadonlyMap<number, string> {
   const names = new Map<number, string>();
-  for (const [name, value] of Object.entries(constants)) if (/^E[A-Z0-9]+$/.test(name)) names.set(value, names.get(value) ?? name);
+  for (const [name, value] of Object.entries(constants))
+    if (/^E[A-Z0-9]+$/.test(name)) names.set(value, names.get(value) ?? name);
   return names;
 }

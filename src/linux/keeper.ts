@@ -1,8 +1,8 @@
-// Links, addresses, routes and rules that must be there: what is set through this class is kept until it is taken away through it.
-// Whoever changes it behind our back (another daemon, a person, a WAN that comes and goes) is noticed by rtnetlink's messages.
-import { parsePrefix } from "../core/addr.ts";
+// Links, addresses, routes and rules that must be there: what is set through this class is kept until it is taken away
+// through it. Whoever changes it behind our back (another daemon, a person, a WAN that comes and goes) is noticed by
+// rtnetlink's messages.
+import { isIp6, parsePrefix } from "../core/addr.ts";
 import type { Clock, Timer } from "../core/clock.ts";
-import { isIp6 } from "../core/addr.ts";
 import { errnoOf } from "./errno.ts";
 import { type Change, monitor } from "./monitor.ts";
 import type { NetlinkIo } from "./netlink.ts";
@@ -37,7 +37,10 @@ interface Route {
   readonly spec: RouteSpec;
   /** In the place of another of the same prefix and metric, rather than in front of it. */
   readonly replaces: boolean;
-  /** Set anew by its owner, who knows whether it is the right one still: what to say, or null when that cannot be done now. */
+  /**
+   * Set anew by its owner, who knows whether it is the right one still: what to say, or null when that cannot be done
+   * now.
+   */
   readonly lost: (() => string | null) | null;
 }
 interface Missing {
@@ -59,13 +62,19 @@ export class Keeper {
   /** Something could not be restored: any change may be the one that makes it possible. */
   #missing = false;
 
-  /** `tell` gets one sentence for each thing that was restored, and for the first failure to do so. Throws SystemError. */
+  /**
+   * `tell` gets one sentence for each thing that was restored, and for the first failure to do so. Throws SystemError.
+   */
   constructor(io: NetlinkIo, clock: Clock, tell: (text: string) => void) {
     this.rtnl = new Rtnl(io);
     this.#clock = clock;
     this.#tell = tell;
     this.#timer = clock.timer("network.changed", () => this.#look());
-    this.#monitor = monitor(io, () => this.rtnl.port, (c) => this.#changed(c));
+    this.#monitor = monitor(
+      io,
+      () => this.rtnl.port,
+      (c) => this.#changed(c),
+    );
   }
   close(): void {
     this.#timer.disarm();
@@ -138,7 +147,8 @@ export class Keeper {
     if (was >= IPV6_MTU) return;
     // Below that there was no IPv6; now the kernel begins anew, and gives the netdev an address by itself.
     this.#quiet(l);
-    for (const a of this.rtnl.addressesOf(l.index)) if (isIp6(a)) this.rtnl.removeAddress(l.ifname, l.index, a, LINK_LOCAL);
+    for (const a of this.rtnl.addressesOf(l.index))
+      if (isIp6(a)) this.rtnl.removeAddress(l.ifname, l.index, a, LINK_LOCAL);
   }
   #link(index: number): Link {
     const l = this.#links.get(index);
@@ -206,7 +216,8 @@ export class Keeper {
     if (d.rules) {
       const there = new Set(this.rtnl.ourRules().map(ruleKey));
       for (const [key, r] of this.#rules) {
-        if (!there.has(key)) out.push({ key, restore: () => this.#again("a routing rule", () => this.rtnl.addRule(r)) });
+        if (!there.has(key))
+          out.push({ key, restore: () => this.#again("a routing rule", () => this.rtnl.addRule(r)) });
       }
     }
     d.links.clear();
@@ -222,7 +233,11 @@ export class Keeper {
       out.push({ key: `mtu ${index}`, restore: () => this.#again(was, () => this.#setMtu(l, now.mtu)) });
     }
     if (l.up && !now.up) {
-      out.push({ key: `up ${index}`, restore: () => this.#again(`${l.ifname}, which was set down`, () => this.rtnl.setLink(l.ifname, index, { up: true })) });
+      out.push({
+        key: `up ${index}`,
+        restore: () =>
+          this.#again(`${l.ifname}, which was set down`, () => this.rtnl.setLink(l.ifname, index, { up: true })),
+      });
       this.#dirty.routes = true;
     }
     const there = new Set(this.rtnl.addressesOf(index));
@@ -230,7 +245,10 @@ export class Keeper {
       if (there.has(a.local)) continue;
       this.#dirty.routes = true;
       const add = (): void => this.rtnl.addAddress(l.ifname, index, a.local, a.peer, a.length);
-      out.push({ key: `address ${index} ${a.local}`, restore: () => this.#again(`the address ${a.local} of ${l.ifname}`, add) });
+      out.push({
+        key: `address ${index} ${a.local}`,
+        restore: () => this.#again(`the address ${a.local} of ${l.ifname}`, add),
+      });
     }
   }
   #absentRoutes(out: Missing[]): void {
@@ -238,7 +256,12 @@ export class Keeper {
     for (const [key, { spec, replaces, lost }] of this.#routes) {
       if (there.has(key)) continue;
       const what = `the ${spec.unreachable === true ? "unreachable " : ""}route to ${spec.prefix}`;
-      out.push({ key, restore: lost ?? ((): string => this.#again(what, () => (replaces ? this.rtnl.replaceRoute(spec) : this.rtnl.addRoute(spec)))) });
+      out.push({
+        key,
+        restore:
+          lost ??
+          ((): string => this.#again(what, () => (replaces ? this.rtnl.replaceRoute(spec) : this.rtnl.addRoute(spec)))),
+      });
     }
   }
   #again(what: string, set: () => void): string {
@@ -247,14 +270,21 @@ export class Keeper {
   }
 }
 
-function key(prefix: string, r: { dev: number; gateway: string | null; metric: number; table: number; unreachable: boolean }): string {
+function key(
+  prefix: string,
+  r: { dev: number; gateway: string | null; metric: number; table: number; unreachable: boolean },
+): string {
   const metric = r.metric === 0 && isIp6(prefix) ? KERNEL_METRIC_6 : r.metric;
   return `route ${prefix} ${r.table} ${metric} ${r.unreachable ? "unreachable" : `${r.dev} ${r.gateway ?? ""}`}`;
 }
 function keyOf(r: RouteSpec): string {
   const p = parsePrefix(r.prefix);
   return key(`${p?.address}/${p?.length}`, {
-    dev: r.dev ?? 0, gateway: r.gateway ?? null, metric: r.metric ?? 0, table: r.table ?? RT.RT_TABLE_MAIN, unreachable: r.unreachable === true,
+    dev: r.dev ?? 0,
+    gateway: r.gateway ?? null,
+    metric: r.metric ?? 0,
+    table: r.table ?? RT.RT_TABLE_MAIN,
+    unreachable: r.unreachable === true,
   });
 }
 function foundKey(r: FoundRoute): string {

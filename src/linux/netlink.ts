@@ -1,5 +1,5 @@
-// Netlink: messages, attributes, and a socket for questions that the kernel answers at once. Layouts: linux/netlink.h, in the
-// machine's byte order.
+// Netlink: messages, attributes, and a socket for questions that the kernel answers at once. Layouts: linux/netlink.h,
+// in the machine's byte order.
 import { SystemError } from "../core/errors.ts";
 import { fromUtf8, utf8 } from "../core/text.ts";
 import { attempt, errnoNames } from "./errno.ts";
@@ -46,7 +46,9 @@ export class NlWriter {
     return this;
   }
   attr(type: number, value: Uint8Array): this {
-    return this.u16(4 + value.length).u16(type).raw(value);
+    return this.u16(4 + value.length)
+      .u16(type)
+      .raw(value);
   }
   attr32(type: number, v: number): this {
     return this.attr(type, new NlWriter().u32(v).done());
@@ -98,7 +100,14 @@ export interface NlMessage {
 }
 
 export function encodeMessage(type: number, flags: number, seq: number, body: Uint8Array): Uint8Array {
-  return new NlWriter().u32(HEADER + body.length).u16(type).u16(flags).u32(seq).u32(0).raw(body).done();
+  return new NlWriter()
+    .u32(HEADER + body.length)
+    .u16(type)
+    .u16(flags)
+    .u32(seq)
+    .u32(0)
+    .raw(body)
+    .done();
 }
 
 /** The messages of one datagram. What the kernel would never send ends the list. Bodies are views. */
@@ -107,7 +116,13 @@ export function decodeMessages(b: Uint8Array): NlMessage[] {
   for (let at = 0; at + HEADER <= b.length; ) {
     const length = get32(b, at);
     if (length < HEADER || at + length > b.length) break;
-    out.push({ type: get16(b, at + 4), flags: get16(b, at + 6), seq: get32(b, at + 8), port: get32(b, at + 12), body: b.subarray(at + HEADER, at + length) });
+    out.push({
+      type: get16(b, at + 4),
+      flags: get16(b, at + 6),
+      seq: get32(b, at + 8),
+      port: get32(b, at + 12),
+      body: b.subarray(at + HEADER, at + length),
+    });
     at += align4(length);
   }
   return out;
@@ -153,7 +168,9 @@ export class NetlinkSocket {
   constructor(io: NetlinkIo, protocol: number) {
     this.#io = io;
     this.#names = errnoNames(io.constants);
-    this.#fd = attempt("cannot open a netlink socket", { EPERM: "the daemon needs to be root" }, () => io.netlinkOpen(protocol, 0));
+    this.#fd = attempt("cannot open a netlink socket", { EPERM: "the daemon needs to be root" }, () =>
+      io.netlinkOpen(protocol, 0),
+    );
     const on = new NlWriter().u32(1).done();
     for (const option of [NL.NETLINK_EXT_ACK, NL.NETLINK_CAP_ACK, NL.NETLINK_GET_STRICT_CHK]) {
       try {
@@ -166,27 +183,44 @@ export class NetlinkSocket {
   close(): void {
     this.#io.close(this.#fd);
   }
-  /** What the kernel calls this socket, in the messages about changes that it brings about; 0 before the first answer. */
+  /**
+   * What the kernel calls this socket, in the messages about changes that it brings about; 0 before the first answer.
+   */
   get port(): number {
     return this.#port;
   }
-  /** Asks for an acknowledgement and waits for it. `what` and `advice` go into the SystemError when the kernel refuses. */
+  /**
+   * Asks for an acknowledgement and waits for it. `what` and `advice` go into the SystemError when the kernel refuses.
+   */
   change(what: string, advice: Readonly<Record<string, string>>, type: number, flags: number, body: Uint8Array): void {
     this.#ask(what, advice, type, flags | NL.NLM_F_ACK, body);
   }
   /** What the kernel answers: one message, or all of a dump when `flags` has NLM_F_DUMP. */
-  ask(what: string, advice: Readonly<Record<string, string>>, type: number, flags: number, body: Uint8Array): NlMessage[] {
+  ask(
+    what: string,
+    advice: Readonly<Record<string, string>>,
+    type: number,
+    flags: number,
+    body: Uint8Array,
+  ): NlMessage[] {
     return this.#ask(what, advice, type, flags, body);
   }
 
-  #ask(what: string, advice: Readonly<Record<string, string>>, type: number, flags: number, body: Uint8Array): NlMessage[] {
+  #ask(
+    what: string,
+    advice: Readonly<Record<string, string>>,
+    type: number,
+    flags: number,
+    body: Uint8Array,
+  ): NlMessage[] {
     const seq = ++this.#seq;
     const request = encodeMessage(type, flags | NL.NLM_F_REQUEST, seq, body);
     attempt(what, advice, () => this.#io.send(this.#fd, request));
     const got: NlMessage[] = [];
     for (;;) {
       const n = attempt(what, advice, () => this.#io.recv(this.#fd, this.#buffer));
-      if (n < 0 || got.length > MAX_MESSAGES) throw new SystemError(n < 0 ? "ETIMEDOUT" : "EMSGSIZE", what, "the kernel gave no complete answer");
+      if (n < 0 || got.length > MAX_MESSAGES)
+        throw new SystemError(n < 0 ? "ETIMEDOUT" : "EMSGSIZE", what, "the kernel gave no complete answer");
       for (const m of decodeMessages(this.#buffer.subarray(0, n))) {
         if (m.seq !== seq) continue; // the rest of an answer that was given up
         this.#port = m.port;

@@ -1,18 +1,24 @@
 // Links, addresses and routes through rtnetlink(7). Every call is answered by the kernel before it returns.
 import { formatIp, isIp6, parseIp, parsePrefix } from "../core/addr.ts";
 import { SystemError } from "../core/errors.ts";
-import { NetlinkSocket, NlWriter, attrText, decodeAttrs, get32 } from "./netlink.ts";
-import type { NetlinkIo, NlMessage } from "./netlink.ts";
 import { errnoOf } from "./errno.ts";
-import { type FoundRule, type RuleSpec, decodeRule, encodeRule } from "./rules.ts";
+import type { NetlinkIo, NlMessage } from "./netlink.ts";
+import { attrText, decodeAttrs, get32, NetlinkSocket, NlWriter } from "./netlink.ts";
+import { decodeRule, encodeRule, type FoundRule, type RuleSpec } from "./rules.ts";
 import { AF_INET, AF_INET6, AF_UNSPEC, NL, RT } from "./uapi.ts";
 
 /** Our mark on every route we add (rtm_protocol): a start after a crash finds what a killed daemon left. */
 export const OUR_PROTOCOL = 0x4c;
 
 const ROOT = "the daemon needs to be root, or to have CAP_NET_ADMIN";
-const NO_IPV6 = { EOPNOTSUPP: "the kernel has no IPv6, or it is disabled (disable_ipv6)", EACCES: "IPv6 is disabled there (disable_ipv6)" };
-const NO_RULES = { EOPNOTSUPP: "the kernel has no policy routing", EAFNOSUPPORT: "the kernel has no policy routing for this family" };
+const NO_IPV6 = {
+  EOPNOTSUPP: "the kernel has no IPv6, or it is disabled (disable_ipv6)",
+  EACCES: "IPv6 is disabled there (disable_ipv6)",
+};
+const NO_RULES = {
+  EOPNOTSUPP: "the kernel has no policy routing",
+  EAFNOSUPPORT: "the kernel has no policy routing for this family",
+};
 const RTMSG = 12;
 
 export interface RouteSpec {
@@ -60,11 +66,19 @@ export function encodeRoute(r: RouteSpec, protocol: number): Uint8Array {
   const p = parsePrefix(r.prefix);
   if (!p) throw new RangeError(`not a prefix: ${r.prefix}`);
   const type = r.unreachable === true ? RT.RTN_UNREACHABLE : RT.RTN_UNICAST;
-  const scope = r.gateway === undefined && r.unreachable !== true && !isIp6(p.address) ? RT.RT_SCOPE_LINK : RT.RT_SCOPE_UNIVERSE;
+  const scope =
+    r.gateway === undefined && r.unreachable !== true && !isIp6(p.address) ? RT.RT_SCOPE_LINK : RT.RT_SCOPE_UNIVERSE;
   const table = r.table ?? RT.RT_TABLE_MAIN;
   const w = new NlWriter();
-  w.u8(isIp6(p.address) ? AF_INET6 : AF_INET).u8(p.length).u8(0).u8(0);
-  w.u8(table < 256 ? table : 0).u8(protocol).u8(scope).u8(type).u32(r.onlink === true ? RT.RTNH_F_ONLINK : 0);
+  w.u8(isIp6(p.address) ? AF_INET6 : AF_INET)
+    .u8(p.length)
+    .u8(0)
+    .u8(0);
+  w.u8(table < 256 ? table : 0)
+    .u8(protocol)
+    .u8(scope)
+    .u8(type)
+    .u32(r.onlink === true ? RT.RTNH_F_ONLINK : 0);
   w.attr(RT.RTA_DST, bytesOf(p.address));
   if (table >= 256) w.attr32(RT.RTA_TABLE, table);
   if (r.gateway !== undefined) w.attr(RT.RTA_GATEWAY, bytesOf(r.gateway));
@@ -88,16 +102,30 @@ export function decodeRoute(m: NlMessage): FoundRoute | null {
     return v && v.length >= 4 ? get32(v, 0) : 0;
   };
   return {
-    prefix: address(RT.RTA_DST) ?? (size === 4 ? "0.0.0.0" : "::"), length: length as number, protocol: protocol as number,
-    type: type as number, table: number(RT.RTA_TABLE) || (table as number), metric: number(RT.RTA_PRIORITY), dev: number(RT.RTA_OIF),
-    gateway: address(RT.RTA_GATEWAY), source: address(RT.RTA_PREFSRC),
+    prefix: address(RT.RTA_DST) ?? (size === 4 ? "0.0.0.0" : "::"),
+    length: length as number,
+    protocol: protocol as number,
+    type: type as number,
+    table: number(RT.RTA_TABLE) || (table as number),
+    metric: number(RT.RTA_PRIORITY),
+    dev: number(RT.RTA_OIF),
+    gateway: address(RT.RTA_GATEWAY),
+    source: address(RT.RTA_PREFSRC),
   };
 }
 
 /** struct ifaddrmsg and attributes. */
 export function encodeAddress(index: number, local: string, length: number, peer: string | null): Uint8Array {
-  const w = new NlWriter().u8(isIp6(local) ? AF_INET6 : AF_INET).u8(length).u8(0).u8(0).u32(index);
-  return w.attr(RT.IFA_LOCAL, bytesOf(local)).attr(RT.IFA_ADDRESS, bytesOf(peer ?? local)).done();
+  const w = new NlWriter()
+    .u8(isIp6(local) ? AF_INET6 : AF_INET)
+    .u8(length)
+    .u8(0)
+    .u8(0)
+    .u32(index);
+  return w
+    .attr(RT.IFA_LOCAL, bytesOf(local))
+    .attr(RT.IFA_ADDRESS, bytesOf(peer ?? local))
+    .done();
 }
 
 /** struct ifinfomsg and attributes. */
@@ -127,7 +155,9 @@ export class Rtnl {
   /** Interface index, or 0 when there is none of that name. */
   indexOf(name: string): number {
     try {
-      return this.#link(new NlWriter().u8(AF_UNSPEC).u8(0).u16(0).u32(0).u32(0).u32(0).attrText(RT.IFLA_IFNAME, name).done()).index;
+      return this.#link(
+        new NlWriter().u8(AF_UNSPEC).u8(0).u16(0).u32(0).u32(0).u32(0).attrText(RT.IFLA_IFNAME, name).done(),
+      ).index;
     } catch (e) {
       if (errnoOf(e) === "ENODEV") return 0;
       throw e;
@@ -143,44 +173,94 @@ export class Rtnl {
     }
   }
   setLink(name: string, index: number, c: LinkChange): void {
-    this.#nl.change(`cannot set up ${name}`, { EPERM: ROOT, EINVAL: "the MTU may be out of range" }, RT.RTM_NEWLINK, 0, encodeLink(index, c));
+    this.#nl.change(
+      `cannot set up ${name}`,
+      { EPERM: ROOT, EINVAL: "the MTU may be out of range" },
+      RT.RTM_NEWLINK,
+      0,
+      encodeLink(index, c),
+    );
   }
   /** Removes every interface of a group other than 0, for the price of one. */
   deleteGroup(group: number): void {
-    this.#nl.change(`cannot remove the interfaces of group ${group}`, { EPERM: ROOT }, RT.RTM_DELLINK, 0, encodeLink(0, { group }));
+    this.#nl.change(
+      `cannot remove the interfaces of group ${group}`,
+      { EPERM: ROOT },
+      RT.RTM_DELLINK,
+      0,
+      encodeLink(0, { group }),
+    );
   }
   /** Point to point when there is a peer, else a host address unless `length` says which network it is in. */
   addAddress(name: string, index: number, local: string, peer: string | null, length = isIp6(local) ? 128 : 32): void {
     const flags = NL.NLM_F_CREATE | NL.NLM_F_REPLACE;
     const body = encodeAddress(index, local, length, peer);
-    this.#nl.change(`cannot give ${name} the address ${local}`, { EPERM: ROOT, ...NO_IPV6 }, RT.RTM_NEWADDR, flags, body);
+    this.#nl.change(
+      `cannot give ${name} the address ${local}`,
+      { EPERM: ROOT, ...NO_IPV6 },
+      RT.RTM_NEWADDR,
+      flags,
+      body,
+    );
   }
   /** Nothing happens when it is gone. */
   removeAddress(name: string, index: number, local: string, length: number): void {
     try {
-      this.#nl.change(`cannot take the address ${local} from ${name}`, { EPERM: ROOT }, RT.RTM_DELADDR, 0, encodeAddress(index, local, length, null));
+      this.#nl.change(
+        `cannot take the address ${local} from ${name}`,
+        { EPERM: ROOT },
+        RT.RTM_DELADDR,
+        0,
+        encodeAddress(index, local, length, null),
+      );
     } catch (e) {
       if (!["EADDRNOTAVAIL", "ENODEV"].includes(errnoOf(e))) throw e;
     }
   }
   /** In front of others with the same prefix and metric, which stay; EEXIST when this very route is there. */
   addRoute(r: RouteSpec): void {
-    const advice = { EPERM: ROOT, EEXIST: "the route is there already", ENETUNREACH: "its gateway is not reachable", ENETDOWN: "the interface is down" };
-    this.#nl.change(`cannot add the route to ${r.prefix}`, advice, RT.RTM_NEWROUTE, NL.NLM_F_CREATE, encodeRoute(r, OUR_PROTOCOL));
+    const advice = {
+      EPERM: ROOT,
+      EEXIST: "the route is there already",
+      ENETUNREACH: "its gateway is not reachable",
+      ENETDOWN: "the interface is down",
+    };
+    this.#nl.change(
+      `cannot add the route to ${r.prefix}`,
+      advice,
+      RT.RTM_NEWROUTE,
+      NL.NLM_F_CREATE,
+      encodeRoute(r, OUR_PROTOCOL),
+    );
   }
   replaceRoute(r: RouteSpec): void {
     const flags = NL.NLM_F_CREATE | NL.NLM_F_REPLACE;
-    this.#nl.change(`cannot set the route to ${r.prefix}`, { EPERM: ROOT }, RT.RTM_NEWROUTE, flags, encodeRoute(r, OUR_PROTOCOL));
+    this.#nl.change(
+      `cannot set the route to ${r.prefix}`,
+      { EPERM: ROOT },
+      RT.RTM_NEWROUTE,
+      flags,
+      encodeRoute(r, OUR_PROTOCOL),
+    );
   }
   /** Ours only; nothing happens when it is gone. */
   deleteRoute(r: RouteSpec): void {
     try {
-      this.#nl.change(`cannot remove the route to ${r.prefix}`, { EPERM: ROOT }, RT.RTM_DELROUTE, 0, encodeRoute(r, OUR_PROTOCOL));
+      this.#nl.change(
+        `cannot remove the route to ${r.prefix}`,
+        { EPERM: ROOT },
+        RT.RTM_DELROUTE,
+        0,
+        encodeRoute(r, OUR_PROTOCOL),
+      );
     } catch (e) {
       if (!["ESRCH", "ENOENT", "ENODEV"].includes(errnoOf(e))) throw e;
     }
   }
-  /** The entry of the routing table that decides about `address`, of a packet with `mark`; its prefix is the entry's, not the address. */
+  /**
+   * The entry of the routing table that decides about `address`, of a packet with `mark`; its prefix is the entry's,
+   * not the address.
+   */
   routeTo(address: string, mark = 0): FoundRoute {
     return this.#route(address, RT.RTM_F_FIB_MATCH, mark);
   }
@@ -199,7 +279,13 @@ export class Rtnl {
   addRule(r: RuleSpec): void {
     const flags = NL.NLM_F_CREATE | NL.NLM_F_EXCL;
     try {
-      this.#nl.change("cannot add a routing rule", { EPERM: ROOT, ...NO_RULES }, RT.RTM_NEWRULE, flags, encodeRule(r, OUR_PROTOCOL));
+      this.#nl.change(
+        "cannot add a routing rule",
+        { EPERM: ROOT, ...NO_RULES },
+        RT.RTM_NEWRULE,
+        flags,
+        encodeRule(r, OUR_PROTOCOL),
+      );
     } catch (e) {
       if (errnoOf(e) !== "EEXIST") throw e;
     }
@@ -207,7 +293,13 @@ export class Rtnl {
   /** Ours only; nothing happens when it is gone. */
   deleteRule(r: RuleSpec): void {
     try {
-      this.#nl.change("cannot remove a routing rule", { EPERM: ROOT, ...NO_RULES }, RT.RTM_DELRULE, 0, encodeRule(r, OUR_PROTOCOL));
+      this.#nl.change(
+        "cannot remove a routing rule",
+        { EPERM: ROOT, ...NO_RULES },
+        RT.RTM_DELRULE,
+        0,
+        encodeRule(r, OUR_PROTOCOL),
+      );
     } catch (e) {
       if (errnoOf(e) !== "ENOENT") throw e;
     }
@@ -254,25 +346,43 @@ export class Rtnl {
     return this.#nl.port;
   }
 
-  #link(body: Uint8Array): { readonly index: number; readonly name: string; readonly up: boolean; readonly mtu: number } {
+  #link(body: Uint8Array): {
+    readonly index: number;
+    readonly name: string;
+    readonly up: boolean;
+    readonly mtu: number;
+  } {
     const [m] = this.#nl.ask("cannot look up an interface", {}, RT.RTM_GETLINK, 0, body);
     if (!m || m.body.length < 16) throw new SystemError("ENODEV", "cannot look up an interface");
     const a = decodeAttrs(m.body, 16);
     const [name, mtu] = [a.get(RT.IFLA_IFNAME), a.get(RT.IFLA_MTU)];
     return {
-      index: get32(m.body, 4), name: name ? attrText(name) : "", up: (get32(m.body, 8) & RT.IFF_UP) !== 0, mtu: mtu ? get32(mtu, 0) : 0,
+      index: get32(m.body, 4),
+      name: name ? attrText(name) : "",
+      up: (get32(m.body, 8) & RT.IFF_UP) !== 0,
+      mtu: mtu ? get32(mtu, 0) : 0,
     };
   }
   #route(address: string, flags: number, mark: number): FoundRoute {
     const v6 = isIp6(address);
-    const w = new NlWriter().u8(v6 ? AF_INET6 : AF_INET).u8(v6 ? 128 : 32).u8(0).u8(0).u8(0).u8(0).u8(0).u8(0).u32(flags);
+    const w = new NlWriter()
+      .u8(v6 ? AF_INET6 : AF_INET)
+      .u8(v6 ? 128 : 32)
+      .u8(0)
+      .u8(0)
+      .u8(0)
+      .u8(0)
+      .u8(0)
+      .u8(0)
+      .u32(flags);
     const none = "is the Internet connection up?";
     const what = `no route to ${address}`;
     w.attr(RT.RTA_DST, bytesOf(address));
     const body = (mark === 0 ? w : w.attr32(RT.RTA_MARK, mark)).done();
     const [m] = this.#nl.ask(what, { ENETUNREACH: none, EHOSTUNREACH: none }, RT.RTM_GETROUTE, 0, body);
     const found = m && decodeRoute(m);
-    if (!found || (found.type !== RT.RTN_UNICAST && found.type !== RT.RTN_LOCAL)) throw new SystemError("ENETUNREACH", what, none);
+    if (!found || (found.type !== RT.RTN_UNICAST && found.type !== RT.RTN_LOCAL))
+      throw new SystemError("ENETUNREACH", what, none);
     return found;
   }
 }

@@ -1,7 +1,8 @@
-// Rules of policy routing (linux/fib_rules.h): which table a packet's route is looked up in. The kernel takes them by priority.
+// Rules of policy routing (linux/fib_rules.h): which table a packet's route is looked up in. The kernel takes them by
+// priority.
 import { formatIp, isIp6, parseIp, parsePrefix } from "../core/addr.ts";
-import { attrText, get32, NlWriter, decodeAttrs } from "./netlink.ts";
 import type { NlMessage } from "./netlink.ts";
+import { attrText, decodeAttrs, get32, NlWriter } from "./netlink.ts";
 import { AF_INET, AF_INET6, RT } from "./uapi.ts";
 
 const RULE = 12; // struct fib_rule_hdr
@@ -30,8 +31,15 @@ export function encodeRule(r: RuleSpec, protocol: number): Uint8Array {
   const to = r.to === undefined ? null : parsePrefix(r.to);
   if (r.to !== undefined && !to) throw new RangeError(`not a prefix: ${r.to}`);
   const w = new NlWriter();
-  w.u8(r.family === 4 ? AF_INET : AF_INET6).u8(to?.length ?? 0).u8(0).u8(0);
-  w.u8(r.table < 256 ? r.table : 0).u8(0).u8(0).u8(r.table === 0 ? RT.FR_ACT_UNREACHABLE : RT.FR_ACT_TO_TBL).u32(0);
+  w.u8(r.family === 4 ? AF_INET : AF_INET6)
+    .u8(to?.length ?? 0)
+    .u8(0)
+    .u8(0);
+  w.u8(r.table < 256 ? r.table : 0)
+    .u8(0)
+    .u8(0)
+    .u8(r.table === 0 ? RT.FR_ACT_UNREACHABLE : RT.FR_ACT_TO_TBL)
+    .u32(0);
   if (to) w.attr(RT.FRA_DST, parseIp(to.address) as Uint8Array);
   w.attr32(RT.FRA_PRIORITY, r.priority);
   if (r.table !== 0) w.attr32(RT.FRA_TABLE, r.table);
@@ -71,8 +79,11 @@ export function decodeRule(m: NlMessage): FoundRule | null {
   return {
     protocol: a.get(RT.FRA_PROTOCOL)?.[0] ?? 0,
     spec: {
-      family: family === AF_INET ? 4 : 6, priority: number(RT.FRA_PRIORITY) ?? 0, table: number(RT.FRA_TABLE) ?? 0,
-      ...(to === undefined ? {} : { to }), ...(mark === undefined ? {} : { mark }),
+      family: family === AF_INET ? 4 : 6,
+      priority: number(RT.FRA_PRIORITY) ?? 0,
+      table: number(RT.FRA_TABLE) ?? 0,
+      ...(to === undefined ? {} : { to }),
+      ...(mark === undefined ? {} : { mark }),
       ...(suppress === undefined || suppress === 0xffff_ffff ? {} : { suppress }),
       ...(iif ? { iif: attrText(iif) } : {}),
       ...(a.has(RT.FRA_SPORT_RANGE) ? { udp: { from: port(RT.FRA_SPORT_RANGE), to: port(RT.FRA_DPORT_RANGE) } } : {}),

@@ -22,7 +22,15 @@ const ADVICE: Readonly<Record<string, string>> = {
 
 type Lib = Pick<
   Native,
-  "serialOpen" | "serialRead" | "serialWrite" | "serialLines" | "serialDtr" | "serialBreak" | "serialQueued" | "watch" | "close"
+  | "serialOpen"
+  | "serialRead"
+  | "serialWrite"
+  | "serialLines"
+  | "serialDtr"
+  | "serialBreak"
+  | "serialQueued"
+  | "watch"
+  | "close"
 >;
 
 function codeOf(e: unknown): string {
@@ -147,7 +155,9 @@ export function linuxSerial(lib: Lib, clock: Clock, lockOf: (device: string) => 
   return {
     open(device: string, o: SerialOptions): Promise<SerialPort> {
       try {
-        return Promise.resolve(new LinuxSerial(lib, clock, lib.serialOpen(device, lockOf(device), o.baud, o.flow), device, o.baud));
+        return Promise.resolve(
+          new LinuxSerial(lib, clock, lib.serialOpen(device, lockOf(device), o.baud, o.flow), device, o.baud),
+        );
       } catch (e) {
         if (e instanceof RangeError) throw e;
         const code = codeOf(e);

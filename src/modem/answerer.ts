@@ -1,4 +1,5 @@
-// The answering side of a line: a modem that rings and is told to answer, or a null modem on which somebody begins to speak PPP.
+// The answering side of a line: a modem that rings and is told to answer, or a null modem on which somebody begins to
+// speak PPP.
 import type { Clock } from "../core/clock.ts";
 import { COMMAND_ABORTS, connectSpeed, stepFailure } from "./answers.ts";
 import { bytes, Conversation, type Outcome, type Step } from "./conversation.ts";
@@ -80,7 +81,14 @@ export class Answerer {
     if (text === undefined) return this.#waitForRing(0);
     const name = nth < this.#cfg.init.length ? `init ${nth + 1}` : "answer mode";
     const ms = this.#cfg.commandMs;
-    const step: Step = { name, send: [bytes(`${text}\r`)], expect: ["OK"], abort: COMMAND_ABORTS, match: "lines", timeoutMs: ms };
+    const step: Step = {
+      name,
+      send: [bytes(`${text}\r`)],
+      expect: ["OK"],
+      abort: COMMAND_ABORTS,
+      match: "lines",
+      timeoutMs: ms,
+    };
     this.#owner.onStep(name, Conversation.shown(step.send));
     this.#step(step, (o) => {
       this.#owner.onAnswer(name, o.is === "silence" ? o.received : o.answer);
@@ -105,7 +113,14 @@ export class Answerer {
   #answer(): void {
     const ms = this.#cfg.connectMs;
     this.#owner.onStep("answer", "ATA");
-    const step: Step = { name: "answer", send: [bytes("ATA\r")], expect: ["CONNECT"], abort: ["NO CARRIER", "ERROR", "NO ANSWER", "VOICE"], match: "lines", timeoutMs: ms };
+    const step: Step = {
+      name: "answer",
+      send: [bytes("ATA\r")],
+      expect: ["CONNECT"],
+      abort: ["NO CARRIER", "ERROR", "NO ANSWER", "VOICE"],
+      match: "lines",
+      timeoutMs: ms,
+    };
     this.#step(step, (o) => {
       this.#owner.onAnswer("answer", o.is === "silence" ? o.received : o.answer);
       if (o.is === "found") return this.#connected(connectSpeed(o.answer), o.answer, this.#talk.rest());
@@ -115,20 +130,26 @@ export class Answerer {
     });
   }
   #waitForFlag(): void {
-    this.#step({ name: "wait", send: [], expect: [FLAG, CLIENT], abort: [], match: "text", timeoutMs: FOREVER_MS }, (o) => {
-      if (o.is === "found" && o.what === CLIENT) {
-        const now = this.#clock.now();
-        if (now - this.#lastHello < HELLO_MS) return this.#waitForFlag();
-        this.#lastHello = now;
-        this.#owner.onStep("hello", "CLIENTSERVER");
-        return this.#step({ name: "hello", send: [bytes("CLIENTSERVER")], expect: [""], abort: [], match: "text", timeoutMs: 0 }, () => this.#waitForFlag());
-      }
-      const rest = this.#talk.rest();
-      const all = new Uint8Array(rest.length + 1);
-      all[0] = FLAG.charCodeAt(0);
-      all.set(rest, 1);
-      this.#connected(0, "", all);
-    });
+    this.#step(
+      { name: "wait", send: [], expect: [FLAG, CLIENT], abort: [], match: "text", timeoutMs: FOREVER_MS },
+      (o) => {
+        if (o.is === "found" && o.what === CLIENT) {
+          const now = this.#clock.now();
+          if (now - this.#lastHello < HELLO_MS) return this.#waitForFlag();
+          this.#lastHello = now;
+          this.#owner.onStep("hello", "CLIENTSERVER");
+          return this.#step(
+            { name: "hello", send: [bytes("CLIENTSERVER")], expect: [""], abort: [], match: "text", timeoutMs: 0 },
+            () => this.#waitForFlag(),
+          );
+        }
+        const rest = this.#talk.rest();
+        const all = new Uint8Array(rest.length + 1);
+        all[0] = FLAG.charCodeAt(0);
+        all.set(rest, 1);
+        this.#connected(0, "", all);
+      },
+    );
   }
   #connected(speed: number, answer: string, rest: Uint8Array): void {
     this.stop();

@@ -1,5 +1,5 @@
 // What modems say instead of CONNECT, and what it means.
-import { type Failure, failuresOf, type FixedCode } from "../core/failures.ts";
+import { type Failure, type FixedCode, failuresOf } from "../core/failures.ts";
 import type { Outcome } from "./conversation.ts";
 
 interface Meaning {
@@ -32,7 +32,10 @@ export function stepFailure(step: string, o: Outcome, wanted: string, seconds: n
   const sent = o.sent === "" ? "sent nothing" : `sent ${words(o.sent)}`;
   if (o.is === "silence") {
     if (o.received === "") return failure("modem-silent", `${step}: ${sent}, nothing came back within ${seconds} s`);
-    return failure("modem-timeout", `${step}: ${sent}, within ${seconds} s came back ${words(o.received)}, but not ${words(wanted)}`);
+    return failure(
+      "modem-timeout",
+      `${step}: ${sent}, within ${seconds} s came back ${words(o.received)}, but not ${words(wanted)}`,
+    );
   }
   const m = MEANINGS.get(o.what.toUpperCase());
   const text = `${step}: ${sent}, came back ${words(o.answer)}`;

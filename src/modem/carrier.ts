@@ -1,6 +1,6 @@
-// Where a line has no carrier wire, a modem whose call is lost can only say so among the data: NO CARRIER on a line of its own.
-// It counts at once behind a frame's closing flag, where no payload can have put it (RFC 1662 §4.2 escapes flags within); in the
-// middle of a frame only when nothing follows.
+// Where a line has no carrier wire, a modem whose call is lost can only say so among the data: NO CARRIER on a line of
+// its own. It counts at once behind a frame's closing flag, where no payload can have put it (RFC 1662 §4.2 escapes
+// flags within); in the middle of a frame only when nothing follows.
 import type { Clock, Timer } from "../core/clock.ts";
 
 const WORDS = Uint8Array.from("\r\nNO CARRIER\r\n", (c) => c.charCodeAt(0));

@@ -1,12 +1,16 @@
-// Chat scripts as chat(8) of pppd takes them: expect-send pairs with sub-expects, ABORT, CLR_ABORT and TIMEOUT, and its escapes.
-// HANGUP, ECHO, SAY, REPORT and CLR_REPORT are understood and do nothing: events say all that is to be said. Files (@name) are refused.
+// Chat scripts as chat(8) of pppd takes them: expect-send pairs with sub-expects, ABORT, CLR_ABORT and TIMEOUT, and its
+// escapes. HANGUP, ECHO, SAY, REPORT and CLR_REPORT are understood and do nothing: events say all that is to be said.
+// Files (@name) are refused.
 import { Secret } from "../core/secret.ts";
 import { utf8 } from "../core/text.ts";
 import { bytes, type Piece } from "./conversation.ts";
 
 export type ChatItem =
   /** `then` answers a time-out, and is followed by another wait. */
-  | { readonly is: "expect"; readonly tries: readonly { readonly expect: string; readonly then: readonly Piece[] | null }[] }
+  | {
+      readonly is: "expect";
+      readonly tries: readonly { readonly expect: string; readonly then: readonly Piece[] | null }[];
+    }
   | { readonly is: "send"; readonly send: readonly Piece[] }
   | { readonly is: "abort" | "clear-abort"; readonly text: string }
   | { readonly is: "timeout"; readonly seconds: number };
@@ -108,7 +112,8 @@ const PLAIN: Readonly<Record<string, string>> = { b: "\b", n: "\n", N: "\0", r: 
 
 /** One escape at `at` (behind the backslash), or one ^C: the character it stands for and its length; null: neither. */
 function control(word: string, at: number): { c: string; length: number } | null {
-  if (word.charAt(at) === "^" && at + 1 < word.length) return { c: String.fromCharCode(word.charCodeAt(at + 1) & 0x1f), length: 2 };
+  if (word.charAt(at) === "^" && at + 1 < word.length)
+    return { c: String.fromCharCode(word.charCodeAt(at + 1) & 0x1f), length: 2 };
   if (word.charAt(at) !== "\\" || at + 1 >= word.length) return null;
   const octal = /^[0-7]{1,3}/.exec(word.slice(at + 1, at + 4));
   if (octal) return { c: String.fromCharCode(Number.parseInt(octal[0], 8) & 0xff), length: 1 + octal[0].length };

@@ -1,5 +1,5 @@
-// Send something, wait for one of several answers: the engine under every dialogue with a modem or a login prompt. It knows no
-// AT command. Peer's bytes are matched as they come, held only up to a bound, and shown with secrets starred.
+// Send something, wait for one of several answers: the engine under every dialogue with a modem or a login prompt. It
+// knows no AT command. Peer's bytes are matched as they come, held only up to a bound, and shown with secrets starred.
 import type { Clock, Timer } from "../core/clock.ts";
 import type { Secret } from "../core/secret.ts";
 import { printable } from "../core/words.ts";
@@ -17,14 +17,23 @@ export interface Step {
   /** The first of these ends the step. "" is found at once. */
   readonly expect: readonly string[];
   readonly abort: readonly string[];
-  /** lines: an answer is the beginning of a line, in any case of letters, and counts when its line ends. text: anywhere, as chat(8) does. */
+  /**
+   * lines: an answer is the beginning of a line, in any case of letters, and counts when its line ends. text: anywhere,
+   * as chat(8) does.
+   */
   readonly match: "lines" | "text";
   /** Counted from the last byte sent. */
   readonly timeoutMs: number;
 }
 /** `answer` is the line it came in, or the text up to it; `sent` and `received` are fit for people. */
 export type Outcome =
-  | { readonly is: "found" | "abort"; readonly what: string; readonly answer: string; readonly sent: string; readonly received: string }
+  | {
+      readonly is: "found" | "abort";
+      readonly what: string;
+      readonly answer: string;
+      readonly sent: string;
+      readonly received: string;
+    }
   | { readonly is: "silence"; readonly sent: string; readonly received: string };
 
 /** The part of a serial port that a dialogue needs. */
@@ -109,7 +118,13 @@ export class Conversation {
   }
   /** What a step sends, with secrets starred and pauses left out. */
   static shown(send: readonly Piece[]): string {
-    return printable(send.map((p) => (p.is === "bytes" ? latin1(p.bytes) : p.is === "secret" ? "***" : p.is === "break" ? "<break>" : "")).join(""));
+    return printable(
+      send
+        .map((p) =>
+          p.is === "bytes" ? latin1(p.bytes) : p.is === "secret" ? "***" : p.is === "break" ? "<break>" : "",
+        )
+        .join(""),
+    );
   }
 
   #send(): void {
@@ -175,7 +190,13 @@ export class Conversation {
     const done = this.#done;
     this.#timer.disarm();
     this.#step = null;
-    done({ is, what, answer: this.#star(answer), sent: Conversation.shown(step.send), received: this.#star(this.#all) });
+    done({
+      is,
+      what,
+      answer: this.#star(answer),
+      sent: Conversation.shown(step.send),
+      received: this.#star(this.#all),
+    });
   }
 
   /** How many bytes were used up; with an answer among them, up to its end. */

@@ -1,5 +1,5 @@
-// One dial-up: attention, init strings, PIN, APN, dial, CONNECT, login. It ends once, connected or with the step that failed.
-// Redialling is redial.ts's business, hanging up hangup.ts's.
+// One dial-up: attention, init strings, PIN, APN, dial, CONNECT, login. It ends once, connected or with the step that
+// failed. Redialling is redial.ts's business, hanging up hangup.ts's.
 import type { Clock, Timer } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import type { Secret } from "../core/secret.ts";
@@ -24,8 +24,9 @@ export interface DialConfig {
   /** Null: nothing to dial, a null modem. */
   readonly phone: string | null;
   /**
-   * What comes between CONNECT and PPP. auto: a login prompt is answered, PPP is recognised, silence means PPP. none: PPP at
-   * once (wvdial's stupid mode). windows: CLIENT, and CLIENTSERVER as the answer, on a null-modem cable. Or a chat script.
+   * What comes between CONNECT and PPP. auto: a login prompt is answered, PPP is recognised, silence means PPP. none:
+   * PPP at once (wvdial's stupid mode). windows: CLIENT, and CLIENTSERVER as the answer, on a null-modem cable. Or a
+   * chat script.
    */
   readonly login: "auto" | "none" | "windows" | readonly ChatItem[];
   readonly identity: { readonly user: string; readonly password: Secret } | null;
@@ -36,7 +37,13 @@ export interface DialConfig {
   readonly connectMs: number;
   readonly loginMs: number;
 }
-export const DIAL_DEFAULTS = { dialCommand: "ATDT", carrierCheck: true, commandMs: 5000, connectMs: 60_000, loginMs: 45_000 } as const;
+export const DIAL_DEFAULTS = {
+  dialCommand: "ATDT",
+  carrierCheck: true,
+  commandMs: 5000,
+  connectMs: 60_000,
+  loginMs: 45_000,
+} as const;
 
 export interface DialLine extends Talker, HangUpLine {}
 export interface DialOwner {
@@ -65,7 +72,8 @@ const HELLOS = 10;
 const HELLO_MS = 1000;
 const MAX_PROMPTS = 6;
 /** The third wrong one locks the card. */
-const SPENT = "pin: the SIM card did not accept this PIN, and a third wrong one would lock it: correct the option pin, or restart l2tpsec when it is the card's that was changed";
+const SPENT =
+  "pin: the SIM card did not accept this PIN, and a third wrong one would lock it: correct the option pin, or restart l2tpsec when it is the card's that was changed";
 /** How a PPP frame begins: with everything escaped, or nothing, or from the protocol on. */
 const PPP_START = ["~\xff}#", "~\xff\x03", "~\xc0!"];
 const USER_PROMPT = ["ogin:", "sername:", "ser name:", "ser Name:"];
@@ -109,13 +117,17 @@ export class Dialer {
     if (apn !== null) {
       this.#plan.push(() => this.#command("apn", `AT+CGDCONT=1,"IP","${apn}"`));
       let signal: number | null = null;
-      this.#plan.push(() => this.#ask("signal", "AT+CSQ", "+CSQ:", (answer) => {
-        signal = signalOf(answer);
-      }));
+      this.#plan.push(() =>
+        this.#ask("signal", "AT+CSQ", "+CSQ:", (answer) => {
+          signal = signalOf(answer);
+        }),
+      );
       let operator: string | null = null;
-      this.#plan.push(() => this.#ask("network", "AT+COPS?", "+COPS:", (answer) => {
-        operator = operatorOf(answer);
-      }));
+      this.#plan.push(() =>
+        this.#ask("network", "AT+COPS?", "+COPS:", (answer) => {
+          operator = operatorOf(answer);
+        }),
+      );
       this.#plan.push(() => {
         this.#owner.onNetwork({ signal, operator });
         this.#next();
@@ -180,14 +192,24 @@ export class Dialer {
 
   #command(name: string, text: string): void {
     const ms = this.#cfg.commandMs;
-    const step: Step = { name, send: [bytes(`${text}\r`)], expect: ["OK"], abort: COMMAND_ABORTS, match: "lines", timeoutMs: ms };
+    const step: Step = {
+      name,
+      send: [bytes(`${text}\r`)],
+      expect: ["OK"],
+      abort: COMMAND_ABORTS,
+      match: "lines",
+      timeoutMs: ms,
+    };
     this.#step(step, (o) => {
       if (o.is === "found") {
         this.#next();
       } else if (o.is === "silence" && !this.#woken) {
         // It may still be in a call, or half-way through a command: hang up once, and try again.
         this.#woken = true;
-        this.#plan.unshift(() => this.#clear(), () => this.#command(name, text));
+        this.#plan.unshift(
+          () => this.#clear(),
+          () => this.#command(name, text),
+        );
         this.#next();
       } else this.#fail(stepFailure(name, o, "OK", ms / 1000));
     });
@@ -195,7 +217,14 @@ export class Dialer {
 
   /** A modem that does not know the question is as good as any other. */
   #ask(name: string, text: string, prefix: string, use: (answer: string) => void): void {
-    const step: Step = { name, send: [bytes(`${text}\r`)], expect: [prefix, "OK"], abort: COMMAND_ABORTS, match: "lines", timeoutMs: ASK_MS };
+    const step: Step = {
+      name,
+      send: [bytes(`${text}\r`)],
+      expect: [prefix, "OK"],
+      abort: COMMAND_ABORTS,
+      match: "lines",
+      timeoutMs: ASK_MS,
+    };
     this.#step(step, (o) => {
       if (o.is !== "found" || o.what !== prefix) return this.#next();
       use(o.answer);
@@ -212,14 +241,22 @@ export class Dialer {
   #askPin(pin: Secret): void {
     const ms = this.#cfg.commandMs;
     const ask: Step = {
-      name: "pin", send: [bytes("AT+CPIN?\r")], expect: ["+CPIN: READY", "+CPIN: SIM PIN", "+CPIN: SIM PUK"], abort: COMMAND_ABORTS, match: "lines", timeoutMs: ms,
+      name: "pin",
+      send: [bytes("AT+CPIN?\r")],
+      expect: ["+CPIN: READY", "+CPIN: SIM PIN", "+CPIN: SIM PUK"],
+      abort: COMMAND_ABORTS,
+      match: "lines",
+      timeoutMs: ms,
     };
     this.#step(ask, (o) => {
       if (o.is !== "found") return this.#fail(stepFailure("pin", o, "+CPIN", ms / 1000));
       this.#ok("pin", () => {
         if (o.what === "+CPIN: SIM PIN") this.#givePin(pin);
         else if (o.what === "+CPIN: READY") this.#next();
-        else this.#fail(failure("sim-locked", "pin: the SIM card is locked and asks for its PUK; unlock it in a telephone"));
+        else
+          this.#fail(
+            failure("sim-locked", "pin: the SIM card is locked and asks for its PUK; unlock it in a telephone"),
+          );
       });
     });
   }
@@ -227,14 +264,20 @@ export class Dialer {
     if (this.#cfg.pinSpent) return this.#fail(failure("pin-refused", SPENT));
     const ms = 2 * this.#cfg.commandMs;
     const give: Step = {
-      name: "pin", send: [bytes("AT+CPIN="), { is: "secret", secret: pin }, bytes("\r")], expect: ["OK"], abort: COMMAND_ABORTS, match: "lines", timeoutMs: ms,
+      name: "pin",
+      send: [bytes("AT+CPIN="), { is: "secret", secret: pin }, bytes("\r")],
+      expect: ["OK"],
+      abort: COMMAND_ABORTS,
+      match: "lines",
+      timeoutMs: ms,
     };
     this.#owner.onPin(false);
     this.#step(give, (o) => {
       if (o.is === "found") {
         this.#owner.onPin(true);
         this.#next();
-      } else if (o.is === "abort") this.#fail({ ...stepFailure("pin", o, "OK", ms / 1000), code: "pin-refused", lasting: true });
+      } else if (o.is === "abort")
+        this.#fail({ ...stepFailure("pin", o, "OK", ms / 1000), code: "pin-refused", lasting: true });
       else this.#fail(stepFailure("pin", o, "OK", ms / 1000));
     });
   }
@@ -242,7 +285,12 @@ export class Dialer {
   #dial(phone: string): void {
     const ms = this.#cfg.connectMs;
     const step: Step = {
-      name: "dial", send: [bytes(`${this.#cfg.dialCommand}${phone}\r`)], expect: ["CONNECT"], abort: ABORTS, match: "lines", timeoutMs: ms,
+      name: "dial",
+      send: [bytes(`${this.#cfg.dialCommand}${phone}\r`)],
+      expect: ["CONNECT"],
+      abort: ABORTS,
+      match: "lines",
+      timeoutMs: ms,
     };
     this.#step(step, (o) => {
       if (o.is !== "found") return this.#fail(stepFailure("dial", o, "CONNECT", ms / 1000));
@@ -251,7 +299,13 @@ export class Dialer {
       if (!this.#cfg.carrierCheck || this.#line.carrier !== false) return this.#next();
       this.#after(CARRIER_GRACE_MS, () => {
         if (this.#line.carrier !== false) this.#next();
-        else this.#fail(failure("no-carrier", `dial: the modem said "${o.answer}", but its carrier wire is off (carrier_check = no where the cable has none)`));
+        else
+          this.#fail(
+            failure(
+              "no-carrier",
+              `dial: the modem said "${o.answer}", but its carrier wire is off (carrier_check = no where the cable has none)`,
+            ),
+          );
       });
     });
   }
@@ -259,7 +313,12 @@ export class Dialer {
   #autoLogin(left: number): void {
     const { identity } = this.#cfg;
     const step: Step = {
-      name: "login", send: [], expect: [...PPP_START, ...USER_PROMPT, ...PASSWORD_PROMPT], abort: REFUSED, match: "text", timeoutMs: AUTO_QUIET_MS,
+      name: "login",
+      send: [],
+      expect: [...PPP_START, ...USER_PROMPT, ...PASSWORD_PROMPT],
+      abort: REFUSED,
+      match: "text",
+      timeoutMs: AUTO_QUIET_MS,
     };
     this.#step(step, (o) => {
       if (o.is === "abort") {
@@ -271,16 +330,31 @@ export class Dialer {
         this.#seen = Uint8Array.from(o.what, (c) => c.charCodeAt(0));
         return this.#next();
       }
-      if (!identity) return this.#fail(failure("login-asked", `login: the server asks "${o.answer}", and there is no username to give`));
-      if (left === 0) return this.#fail(failure("login-refused", `login: the server asks again and again: "${o.answer}"`));
-      const piece: Piece = USER_PROMPT.includes(o.what) ? { is: "bytes", bytes: utf8(identity.user) } : { is: "secret", secret: identity.password };
+      if (!identity)
+        return this.#fail(
+          failure("login-asked", `login: the server asks "${o.answer}", and there is no username to give`),
+        );
+      if (left === 0)
+        return this.#fail(failure("login-refused", `login: the server asks again and again: "${o.answer}"`));
+      const piece: Piece = USER_PROMPT.includes(o.what)
+        ? { is: "bytes", bytes: utf8(identity.user) }
+        : { is: "secret", secret: identity.password };
       const name = USER_PROMPT.includes(o.what) ? "login" : "password";
-      this.#step({ name, send: [piece, bytes("\r")], expect: [""], abort: [], match: "text", timeoutMs: 0 }, () => this.#autoLogin(left - 1));
+      this.#step({ name, send: [piece, bytes("\r")], expect: [""], abort: [], match: "text", timeoutMs: 0 }, () =>
+        this.#autoLogin(left - 1),
+      );
     });
   }
 
   #hello(left: number): void {
-    const step: Step = { name: "hello", send: [bytes("CLIENT")], expect: ["CLIENTSERVER"], abort: [], match: "text", timeoutMs: HELLO_MS };
+    const step: Step = {
+      name: "hello",
+      send: [bytes("CLIENT")],
+      expect: ["CLIENTSERVER"],
+      abort: [],
+      match: "text",
+      timeoutMs: HELLO_MS,
+    };
     this.#step(step, (o) => {
       if (o.is === "found") this.#next();
       else if (left > 1) this.#hello(left - 1);
@@ -305,21 +379,31 @@ export class Dialer {
           timeoutMs = item.seconds * 1000;
           return run(i + 1);
         case "send":
-          return this.#step({ name: "chat", send: item.send, expect: [""], abort: [], match: "text", timeoutMs }, () => run(i + 1));
+          return this.#step({ name: "chat", send: item.send, expect: [""], abort: [], match: "text", timeoutMs }, () =>
+            run(i + 1),
+          );
         case "expect":
           return this.#expect(item.tries, 0, [...aborts], timeoutMs, () => run(i + 1));
       }
     };
     run(0);
   }
-  #expect(tries: Extract<ChatItem, { is: "expect" }>["tries"], at: number, abort: readonly string[], timeoutMs: number, done: () => void): void {
+  #expect(
+    tries: Extract<ChatItem, { is: "expect" }>["tries"],
+    at: number,
+    abort: readonly string[],
+    timeoutMs: number,
+    done: () => void,
+  ): void {
     const t = tries[at];
     if (!t) return done();
     const name = `chat, waiting for "${t.expect}"`;
     this.#step({ name, send: [], expect: [t.expect], abort, match: "text", timeoutMs }, (o) => {
       if (o.is === "found") return done();
       if (o.is === "abort" || t.then === null) return this.#fail(stepFailure(name, o, t.expect, timeoutMs / 1000));
-      this.#step({ name: "chat", send: t.then, expect: [""], abort: [], match: "text", timeoutMs }, () => this.#expect(tries, at + 1, abort, timeoutMs, done));
+      this.#step({ name: "chat", send: t.then, expect: [""], abort: [], match: "text", timeoutMs }, () =>
+        this.#expect(tries, at + 1, abort, timeoutMs, done),
+      );
     });
   }
 
@@ -331,6 +415,8 @@ export class Dialer {
 
 function scriptSecrets(login: DialConfig["login"]): Secret[] {
   if (typeof login === "string") return [];
-  const pieces = login.flatMap((i) => (i.is === "send" ? i.send : i.is === "expect" ? i.tries.flatMap((t) => t.then ?? []) : []));
+  const pieces = login.flatMap((i) =>
+    i.is === "send" ? i.send : i.is === "expect" ? i.tries.flatMap((t) => t.then ?? []) : [],
+  );
   return pieces.flatMap((p) => (p.is === "secret" ? [p.secret] : []));
 }

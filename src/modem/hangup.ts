@@ -1,4 +1,5 @@
-// Ends a call: DTR goes away; where nobody can tell whether that was enough, also "+++" between its guard times, and ATH.
+// Ends a call: DTR goes away; where nobody can tell whether that was enough, also "+++" between its guard times, and
+// ATH.
 import type { Clock, Timer } from "../core/clock.ts";
 import { bytes, Conversation, type Talker } from "./conversation.ts";
 
@@ -47,9 +48,29 @@ export class HangUp {
 
   #escape(): void {
     const abort = ["NO CARRIER"];
-    this.#talk.begin({ name: "hang up", send: [bytes("+++"), { is: "pause", ms: GUARD_MS }], expect: ["OK"], abort: [...abort, "ERROR"], match: "lines", timeoutMs: 200 }, () => {
-      this.#talk.begin({ name: "hang up", send: [bytes("ATH\r")], expect: ["OK"], abort: [...abort, "ERROR"], match: "lines", timeoutMs: ANSWER_MS }, () => this.#finish());
-    });
+    this.#talk.begin(
+      {
+        name: "hang up",
+        send: [bytes("+++"), { is: "pause", ms: GUARD_MS }],
+        expect: ["OK"],
+        abort: [...abort, "ERROR"],
+        match: "lines",
+        timeoutMs: 200,
+      },
+      () => {
+        this.#talk.begin(
+          {
+            name: "hang up",
+            send: [bytes("ATH\r")],
+            expect: ["OK"],
+            abort: [...abort, "ERROR"],
+            match: "lines",
+            timeoutMs: ANSWER_MS,
+          },
+          () => this.#finish(),
+        );
+      },
+    );
   }
   #finish(): void {
     if (this.#over) return;

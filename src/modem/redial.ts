@@ -1,5 +1,5 @@
-// Which number is dialled next, and when: all of them in turn, a growing pause after each round, and never one number again
-// before its own pause is over (some countries' networks insist on that, and some modems' black lists).
+// Which number is dialled next, and when: all of them in turn, a growing pause after each round, and never one number
+// again before its own pause is over (some countries' networks insist on that, and some modems' black lists).
 import { type Rng, uniform } from "../core/rng.ts";
 
 export interface RedialPolicy {
@@ -33,7 +33,9 @@ export class Redial {
   get phone(): string | null {
     return this.#policy.phones[this.#at] ?? null;
   }
-  /** The attempt under `phone` ended at `now` (ms). Milliseconds until the next one may begin, or null: it was the last. */
+  /**
+   * The attempt under `phone` ended at `now` (ms). Milliseconds until the next one may begin, or null: it was the last.
+   */
   failed(now: number): number | null {
     const { phones, maxSeconds, minSeconds, rounds, sameNumberSeconds } = this.#policy;
     if (this.phone !== null) this.#lastEnd.set(this.phone, now);

@@ -1,5 +1,5 @@
-// What the loaded library looks like: numbers, strings and typed arrays, so that a binding for another engine is a dull list.
-// A ring is one ArrayBuffer (types.ts describes its three parts); the library never keeps a pointer into it.
+// What the loaded library looks like: numbers, strings and typed arrays, so that a binding for another engine is a dull
+// list. A ring is one ArrayBuffer (types.ts describes its three parts); the library never keeps a pointer into it.
 
 export interface Flat {
   readonly version: string;
@@ -27,8 +27,10 @@ export interface Flat {
   setsockopt(fd: number, level: number, name: number, value: Uint8Array): void;
   ioctl(fd: number, request: number, data: Uint8Array): number;
   noDumps(): number;
-  lockOpen(prefix: string, path: Uint8Array, holder: Uint8Array): number; // path: 160 bytes, filled up to a zero; holder: BE u32
-  probePath(remote: Uint8Array, into: Uint8Array): number; // into: 16 bytes of address, interface index (BE u32); the MTU
+  // path: 160 bytes, filled up to a zero; holder: BE u32
+  lockOpen(prefix: string, path: Uint8Array, holder: Uint8Array): number;
+  // into: 16 bytes of address, interface index (BE u32); the MTU
+  probePath(remote: Uint8Array, into: Uint8Array): number;
 
   serialOpen(device: string, lockFile: string, baud: number, flow: number): number; // flow: none rtscts xonxoff; lockFile "": none
   serialRead(fd: number, into: Uint8Array): number; // 0: the line is gone, -1: nothing there
@@ -42,7 +44,13 @@ export interface Flat {
   cryptoHash(name: string, keyed: number, key: Uint8Array, data: Uint8Array, into: Uint8Array): void; // keyed: HMAC
   cryptoCbc(encrypt: number, cipher: string, key: Uint8Array, iv: Uint8Array, data: Uint8Array, into: Uint8Array): void;
   cryptoAead(
-    seal: number, cipher: string, key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, data: Uint8Array, into: Uint8Array,
+    seal: number,
+    cipher: string,
+    key: Uint8Array,
+    nonce: Uint8Array,
+    aad: Uint8Array,
+    data: Uint8Array,
+    into: Uint8Array,
   ): number; // 0: the tag does not fit
   cryptoDhNew(group: string, secret: Uint8Array, publicValue: Uint8Array): void; // both are filled
   cryptoDhShared(group: string, secret: Uint8Array, peer: Uint8Array, into: Uint8Array): number; // 0: not acceptable
@@ -66,17 +74,35 @@ export interface Flat {
   fpNew(): number; // 0: no libcrypto
   fpClose(fp: number): void;
   fpFlow(
-    fp: number, flow: number, local: Uint8Array, remote: Uint8Array, localPort: number, remotePort: number, encap: number,
+    fp: number,
+    flow: number,
+    local: Uint8Array,
+    remote: Uint8Array,
+    localPort: number,
+    remotePort: number,
+    encap: number,
   ): number; // flow 0: a new one
   fpRemoveFlow(fp: number, flow: number): void;
   fpAddSa(
-    fp: number, inbound: number, spi: number, cipher: string, integ: string, encr: Uint8Array, integKey: Uint8Array,
-    flow: number, hardBytes: number, hardPackets: number, window: number,
+    fp: number,
+    inbound: number,
+    spi: number,
+    cipher: string,
+    integ: string,
+    encr: Uint8Array,
+    integKey: Uint8Array,
+    flow: number,
+    hardBytes: number,
+    hardPackets: number,
+    window: number,
   ): number;
   fpSetFlowSa(fp: number, flow: number, sa: number): void;
   fpRemoveSa(fp: number, sa: number): void;
   fpSaCounters(fp: number, sa: number, into: Float64Array): void; // 3
-  /** values: flow dev localTunnel localCall peerTunnel peerCall innerLocalPort innerRemotePort ip ip6 sequencing allUp clampMss checkSource */
+  /**
+   * values: flow dev localTunnel localCall peerTunnel peerCall innerLocalPort innerRemotePort ip ip6 sequencing allUp
+   * clampMss checkSource
+   */
   fpCall(fp: number, call: number, values: Uint32Array, pppHeader: Uint8Array): number; // call 0: a new one
   fpRemoveCall(fp: number, call: number): void;
   fpCallCounters(fp: number, call: number, into: Float64Array): void; // 4

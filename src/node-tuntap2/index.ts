@@ -1,8 +1,9 @@
 // The nice face of the flat library. Pure TypeScript: the host loads the library and hands it in.
-import { tlsClient } from "./tls.ts";
+
 import type { Flat } from "./flat.ts";
-import { ADDR, DROPS, META, SLOT } from "./types.ts";
+import { tlsClient } from "./tls.ts";
 import type { CallParams, FastPath, FlowParams, Native, Ring, SaParams } from "./types.ts";
+import { ADDR, DROPS, META, SLOT } from "./types.ts";
 
 export type { Flat } from "./flat.ts";
 export * from "./types.ts";
@@ -63,7 +64,17 @@ class NativeFastPath implements FastPath {
   }
   #sa(inbound: number, p: SaParams): number {
     return this.#flat.fpAddSa(
-      this.#handle, inbound, p.spi, p.cipher, p.integ, p.encr, p.integKey, p.flow, p.hardBytes, p.hardPackets, p.window,
+      this.#handle,
+      inbound,
+      p.spi,
+      p.cipher,
+      p.integ,
+      p.encr,
+      p.integKey,
+      p.flow,
+      p.hardBytes,
+      p.hardPackets,
+      p.window,
     );
   }
   setFlowSa(flow: number, saOut: number): void {
@@ -84,12 +95,35 @@ class NativeFastPath implements FastPath {
     this.#call(existing("call", call), p);
   }
   #call(call: number, p: CallParams): number {
-    for (const n of [p.flow, p.dev, p.localTunnel, p.localCall, p.peerTunnel, p.peerCall, p.innerLocalPort, p.innerRemotePort, p.clampMss]) {
-      if (!Number.isInteger(n) || n < 0 || n > 0xffffffff) throw new RangeError("call: not a 32-bit number"); // would wrap below
+    for (const n of [
+      p.flow,
+      p.dev,
+      p.localTunnel,
+      p.localCall,
+      p.peerTunnel,
+      p.peerCall,
+      p.innerLocalPort,
+      p.innerRemotePort,
+      p.clampMss,
+    ]) {
+      // would wrap below
+      if (!Number.isInteger(n) || n < 0 || n > 0xffffffff) throw new RangeError("call: not a 32-bit number");
     }
     this.#values.set([
-      p.flow, p.dev, p.localTunnel, p.localCall, p.peerTunnel, p.peerCall, p.innerLocalPort, p.innerRemotePort,
-      Number(p.ip), Number(p.ip6), Number(p.sequencing), Number(p.allUp), p.clampMss, Number(p.checkSource),
+      p.flow,
+      p.dev,
+      p.localTunnel,
+      p.localCall,
+      p.peerTunnel,
+      p.peerCall,
+      p.innerLocalPort,
+      p.innerRemotePort,
+      Number(p.ip),
+      Number(p.ip6),
+      Number(p.sequencing),
+      Number(p.allUp),
+      p.clampMss,
+      Number(p.checkSource),
     ]);
     return this.#flat.fpCall(this.#handle, call, this.#values, p.pppHeader);
   }
@@ -154,7 +188,8 @@ function ifname(name: string): Uint8Array {
   if (name.length > 15) throw new RangeError("tunOpen: a name has at most 15 bytes");
   for (let i = 0; i < name.length; i++) {
     const c = name.charCodeAt(i);
-    if (c <= 32 || c > 126 || c === 47) throw new RangeError("tunOpen: a name is printable ASCII without spaces and slashes");
+    if (c <= 32 || c > 126 || c === 47)
+      throw new RangeError("tunOpen: a name is printable ASCII without spaces and slashes");
     out[i] = c;
   }
   return out;
@@ -162,7 +197,8 @@ function ifname(name: string): Uint8Array {
 
 /** The library as types.ts describes it, on top of what the host loaded. */
 export function native(flat: Flat): Native {
-  if (flat.dropCount !== DROPS.length) throw new Error("native library: built from other sources than this program; build both");
+  if (flat.dropCount !== DROPS.length)
+    throw new Error("native library: built from other sources than this program; build both");
   return {
     version: flat.version,
     crypto: flat.crypto,
@@ -177,7 +213,8 @@ export function native(flat: Flat): Native {
       const fd = flat.tunOpen(b, kind === "tap" ? 1 : 0);
       return { fd, name: String.fromCharCode(...b.subarray(0, b.indexOf(0))) };
     },
-    udpOpen: (address, port, options) => flat.udpOpen(address, port, options?.reuse === true ? 1 : 0, options?.buffer ?? 0),
+    udpOpen: (address, port, options) =>
+      flat.udpOpen(address, port, options?.reuse === true ? 1 : 0, options?.buffer ?? 0),
     rawOpen: (family, protocol, address) => flat.rawOpen(family, protocol, address),
     netlinkOpen: (protocol, groups) => flat.netlinkOpen(protocol, groups),
     socketPort: (fd) => flat.socketPort(fd),
@@ -207,20 +244,31 @@ export function native(flat: Flat): Native {
     serialWrite: (fd, data, from) => flat.serialWrite(fd, data, from),
     serialLines(fd) {
       const bits = flat.serialLines(fd);
-      return bits < 0 ? null : { carrier: (bits & 1) !== 0, dsr: (bits & 2) !== 0, cts: (bits & 4) !== 0, ring: (bits & 8) !== 0 };
+      return bits < 0
+        ? null
+        : { carrier: (bits & 1) !== 0, dsr: (bits & 2) !== 0, cts: (bits & 4) !== 0, ring: (bits & 8) !== 0 };
     },
     serialDtr: (fd, on) => flat.serialSet(fd, 0, on ? 1 : 0),
     serialBreak: (fd, on) => flat.serialSet(fd, 1, on ? 1 : 0),
     serialQueued: (fd) => flat.serialQueued(fd),
     deflater(window) {
       const z = flat.zNew(0, window);
-      return z === 0 ? null : { deflate: (data, into) => flat.zRun(z, data, into), reset: () => flat.zReset(z), close: () => flat.zClose(z) };
+      return z === 0
+        ? null
+        : {
+            deflate: (data, into) => flat.zRun(z, data, into),
+            reset: () => flat.zReset(z),
+            close: () => flat.zClose(z),
+          };
     },
     inflater(window) {
       const z = flat.zNew(1, window);
       if (z === 0) return null;
       return {
-        inflate: (data, into) => flat.zRun(z, data, into), take: (data) => flat.zTake(z, data) === 1, reset: () => flat.zReset(z), close: () => flat.zClose(z),
+        inflate: (data, into) => flat.zRun(z, data, into),
+        take: (data) => flat.zTake(z, data) === 1,
+        reset: () => flat.zReset(z),
+        close: () => flat.zClose(z),
       };
     },
     tlsClient: (params) => tlsClient(flat, params),
@@ -242,7 +290,12 @@ export function native(flat: Flat): Native {
     probePath(remote) {
       const into = new Uint8Array(20);
       const mtu = flat.probePath(remote, into);
-      const ifindex = (((into[16] as number) << 24) | ((into[17] as number) << 16) | ((into[18] as number) << 8) | (into[19] as number)) >>> 0;
+      const ifindex =
+        (((into[16] as number) << 24) |
+          ((into[17] as number) << 16) |
+          ((into[18] as number) << 8) |
+          (into[19] as number)) >>>
+        0;
       return { local: into.slice(0, remote.length), mtu, ifindex };
     },
   };

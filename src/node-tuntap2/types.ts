@@ -1,6 +1,6 @@
-// The native library as TypeScript sees it. One interface for every engine; the C behind it includes no engine's header.
-// Arguments are checked at the border: a wrong one is a RangeError, never memory. A failed system call throws an Error
-// with `code` ("EADDRINUSE"), `errno` and `syscall`.
+// The native library as TypeScript sees it. One interface for every engine; the C behind it includes no engine's
+// header. Arguments are checked at the border: a wrong one is a RangeError, never memory. A failed system call throws
+// an Error with `code` ("EADDRINUSE"), `errno` and `syscall`.
 
 export const SLOT = 2048; // bytes of one slot
 export const HEAD = 128; // where a packet that was read begins: headroom for ESP, UDP, L2TP and PPP headers
@@ -12,7 +12,8 @@ export const KIND = 2; // what became of it, see Kind
 export const REF = 3; // KIND tun: device id; KIND up-*: handle of the flow or call concerned (0: none)
 export const ADDR = 44; // bytes a slot in Ring.addr:
 //   0 family (4, 6, or 0: none)  1 unused  2..3 remote port, big endian  4..19 remote address (IPv4 in the first 4)
-//   20..35 local address (IP_PKTINFO; source to send from, or all zero)  36..39 interface index (LE u32)  40..41 local port BE
+// 20..35 local address (IP_PKTINFO; source to send from, or all zero) 36..39 interface index (LE u32) 40..41 local port
+// BE
 
 /** Where a slot goes next. 0 is dropped. */
 export const Kind = {
@@ -74,26 +75,53 @@ export interface CallParams {
   readonly peerCall: number; // 0: not known yet, nothing is sent
   readonly innerLocalPort: number; // UDP ports inside ESP; equal to the flow's in the clear
   readonly innerRemotePort: number;
-  readonly pppHeader: Uint8Array; // 0 to 4 bytes in front of an IPv4 packet, e.g. ff 03 00 21; with 57 at the end for IPv6
+  // 0 to 4 bytes in front of an IPv4 packet, e.g. ff 03 00 21; with 57 at the end for IPv6
+  readonly pppHeader: Uint8Array;
   readonly ip: boolean; // IPCP is open: IP packets pass; otherwise they are dropped by name
   readonly ip6: boolean; // IPV6CP is open: IPv6 packets pass; otherwise those of the peer go up whole
   readonly sequencing: boolean; // stamp Ns (starting at 0) on what we send
-  readonly allUp: boolean; // every packet visits TypeScript, both ways: data messages as they are (upData), IP packets of the host after clamping (upIp)
+  // every packet visits TypeScript, both ways: data messages as they are (upData), IP packets of the host after
+  // clamping (upIp)
+  readonly allUp: boolean;
   readonly clampMss: number; // largest TCP MSS for IPv4 let through in SYNs both ways (20 less for IPv6), 0 none
   readonly checkSource: boolean; // inbound IP sources must route back to this call (a server's users)
 }
 
 /** Names of the fast path's drops, in the order of FastPath.drops(). */
 export const DROPS = [
-  "esp.unknown-spi", "esp.short", "esp.auth", "esp.replay", "esp.padding", "esp.next-header", "esp.limit", "esp.outer-mismatch",
-  "esp.seq-exhausted", "udp.short", "udp.port", "l2tp.bad-header", "l2tp.unknown-call", "l2tp.wrong-flow", "ppp.short",
-  "ip.no-session", "ip.not-open", "ip.spoofed", "ip.bad", "ip.too-big", "tx.no-sa", "tx.no-peer", "tx.socket-full", "tx.error",
-  "tun.full", "tun.error", "rx.truncated", "nat.keepalive",
+  "esp.unknown-spi",
+  "esp.short",
+  "esp.auth",
+  "esp.replay",
+  "esp.padding",
+  "esp.next-header",
+  "esp.limit",
+  "esp.outer-mismatch",
+  "esp.seq-exhausted",
+  "udp.short",
+  "udp.port",
+  "l2tp.bad-header",
+  "l2tp.unknown-call",
+  "l2tp.wrong-flow",
+  "ppp.short",
+  "ip.no-session",
+  "ip.not-open",
+  "ip.spoofed",
+  "ip.bad",
+  "ip.too-big",
+  "tx.no-sa",
+  "tx.no-peer",
+  "tx.socket-full",
+  "tx.error",
+  "tun.full",
+  "tun.error",
+  "rx.truncated",
+  "nat.keepalive",
 ] as const;
 
 /**
- * The table of flows, SAs, calls and routes, and the batch work on it. Handles are small positive integers; a handle that was
- * removed is a RangeError. The TypeScript reference implements the same interface.
+ * The table of flows, SAs, calls and routes, and the batch work on it. Handles are small positive integers; a handle
+ * that was removed is a RangeError. The TypeScript reference implements the same interface.
  */
 export interface FastPath {
   addFlow(p: FlowParams): number;
@@ -111,11 +139,12 @@ export interface FastPath {
   /** [rx packets, rx bytes, tx packets, tx bytes] of IP packets. */
   callCounters(call: number): readonly [number, number, number, number];
   /** Outbound IP lookup of a device: longest prefix first. `length` in bits. Client links use 0.0.0.0/0 and ::/0. */
-  addRoute(dev: number, prefix: Uint8Array, length: number, call: number): void; // 4 or 16 bytes; host bits 0; RangeError when there already
+  // 4 or 16 bytes; host bits 0; RangeError when there already
+  addRoute(dev: number, prefix: Uint8Array, length: number, call: number): void;
   removeRoute(dev: number, prefix: Uint8Array, length: number): void;
   /**
-   * Slots 0..n-1 hold IP packets of `dev`. Each is looked up, clamped, stamped (PPP, L2TP, UDP), sealed; its KIND says by which
-   * socket it leaves, its addr entry where to. Returns how many are left, without those that go up (upIp).
+   * Slots 0..n-1 hold IP packets of `dev`. Each is looked up, clamped, stamped (PPP, L2TP, UDP), sealed; its KIND says
+   * by which socket it leaves, its addr entry where to. Returns how many are left, without those that go up (upIp).
    */
   tx(dev: number, ring: Ring, n: number): number;
   /** Slots hold whole PPP frames (from the PPP header on) for one call: L2TP header, UDP header, sealed. */
@@ -123,14 +152,14 @@ export interface FastPath {
   /** Slots hold UDP payloads (L2TP control messages) for a flow: UDP header with these inner ports, sealed. */
   txControl(flow: number, localPort: number, remotePort: number, ring: Ring, n: number): number;
   /**
-   * Slots hold datagrams as read from one socket; afterwards KIND and REF say where they go. `origin`: "udp4500" strips markers and
-   * keepalives, "raw50" expects ESP from its header on (readRaw has removed the IPv4 header), "udp1701" is L2TP in the clear.
-   * Returns how many want the control plane (KIND up*).
+   * Slots hold datagrams as read from one socket; afterwards KIND and REF say where they go. `origin`: "udp4500" strips
+   * markers and keepalives, "raw50" expects ESP from its header on (readRaw has removed the IPv4 header), "udp1701" is
+   * L2TP in the clear. Returns how many want the control plane (KIND up*).
    */
   rx(origin: "udp4500" | "raw50" | "udp1701", ring: Ring, n: number): number;
   /**
-   * The last authenticated packet of a flow whose outer address or port differed from the flow's: true once per change, and
-   * `into` (ADDR bytes) is filled. Poll after rx().
+   * The last authenticated packet of a flow whose outer address or port differed from the flow's: true once per change,
+   * and `into` (ADDR bytes) is filled. Poll after rx().
    */
   mapping(flow: number, into: Uint8Array): boolean;
   /** Flow handles for which mapping() has news, 0 when none; and the last unknown SPI with its sender, 0 when none. */
@@ -147,7 +176,10 @@ export interface Watcher {
 
 /** One packet after the other in one stream (RFC 1979). At most 65,535 bytes each. */
 export interface Deflater {
-  /** Bytes in `into`, without the 00 00 ff ff that ends each packet; -1: they do not fit, but the packet is in the history. */
+  /**
+   * Bytes in `into`, without the 00 00 ff ff that ends each packet; -1: they do not fit, but the packet is in the
+   * history.
+   */
   deflate(data: Uint8Array, into: Uint8Array): number;
   reset(): void;
   close(): void;
@@ -193,7 +225,10 @@ export interface Native {
   readonly version: string;
   /** OpenSSL's version text, or null when the library has no libcrypto: then fastPath() returns null. */
   readonly crypto: string | null;
-  /** Constants from the kernel's and libc's own headers: "SOL_SOCKET", "SO_MARK", "IP_MTU_DISCOVER", "TUNSETIFF", "RTM_NEWADDR" ... */
+  /**
+   * Constants from the kernel's and libc's own headers: "SOL_SOCKET", "SO_MARK", "IP_MTU_DISCOVER", "TUNSETIFF",
+   * "RTM_NEWADDR" ...
+   */
   readonly constants: Readonly<Record<string, number>>;
   ring(slots: number): Ring; // 1 to 256
   fastPath(): FastPath | null;
@@ -206,16 +241,19 @@ export interface Native {
   socketPort(fd: number): number;
   /** Of descriptors opened here; stops their watchers. */
   close(fd: number): void;
-  /** Level-triggered; one call into JavaScript per wake. The process stays alive while a watcher runs. EEXIST: one a descriptor. */
+  /**
+   * Level-triggered; one call into JavaScript per wake. The process stays alive while a watcher runs. EEXIST: one a
+   * descriptor.
+   */
   watch(fd: number, readable: () => void): Watcher;
   /** As many as fit, at most ring.slots; 0: nothing there. Fills OFF and LEN (KIND, REF = 0). */
   readTun(fd: number, ring: Ring): number;
   readUdp(fd: number, ring: Ring): number;
   readRaw(fd: number, ring: Ring): number;
   /**
-   * Writes the slots below n whose KIND is `kind` (and, for tun, whose REF is `ref`; for sockets, whose ADDR family is the
-   * socket's). Returns how many went; the rest is counted on the fast path's drops when one is given. ADDR's interface index
-   * only matters for IPv6 link-local addresses.
+   * Writes the slots below n whose KIND is `kind` (and, for tun, whose REF is `ref`; for sockets, whose ADDR family is
+   * the socket's). Returns how many went; the rest is counted on the fast path's drops when one is given. ADDR's
+   * interface index only matters for IPv6 link-local addresses.
    */
   writeTun(fd: number, ring: Ring, n: number, ref: number, fp: FastPath | null): number;
   writeUdp(fd: number, ring: Ring, n: number, kind: number, fp: FastPath | null): number;
@@ -225,12 +263,16 @@ export interface Native {
   recv(fd: number, into: Uint8Array): number;
   getsockopt(fd: number, level: number, name: number, into: Uint8Array): number;
   setsockopt(fd: number, level: number, name: number, value: Uint8Array): void;
-  /** Requests whose argument is a plain struct of at most 1024 bytes; `data` is read and written. Never one that holds pointers. */
+  /**
+   * Requests whose argument is a plain struct of at most 1024 bytes; `data` is read and written. Never one that holds
+   * pointers.
+   */
   ioctl(fd: number, request: number, data: Uint8Array): number;
   /**
-   * A serial line, for us alone: raw, 8N1, carrier not waited for. close() throws away what is queued, drops DTR, restores the
-   * settings and removes the lock file (`lockFile` "": none; LCK..NAME where `device` is a link to NAME; one whose process is gone is replaced). EBUSY: somebody holds it;
-   * ENOTTY: no serial line; EINVAL: a rate that the system does not have.
+   * A serial line, for us alone: raw, 8N1, carrier not waited for. close() throws away what is queued, drops DTR,
+   * restores the settings and removes the lock file (`lockFile` "": none; LCK..NAME where `device` is a link to NAME;
+   * one whose process is gone is replaced). EBUSY: somebody holds it; ENOTTY: no serial line; EINVAL: a rate that the
+   * system does not have.
    */
   serialOpen(device: string, lockFile: string, baud: number, flow: "none" | "rtscts" | "xonxoff"): number;
   /** 0: the line is gone (hang-up); -1: nothing there. */
@@ -238,7 +280,9 @@ export interface Native {
   /** How many bytes of data[from...] the kernel took. */
   serialWrite(fd: number, data: Uint8Array, from: number): number;
   /** Null where the line has no modem wires (ptys). */
-  serialLines(fd: number): { readonly carrier: boolean; readonly dsr: boolean; readonly cts: boolean; readonly ring: boolean } | null;
+  serialLines(
+    fd: number,
+  ): { readonly carrier: boolean; readonly dsr: boolean; readonly cts: boolean; readonly ring: boolean } | null;
   serialDtr(fd: number, on: boolean): void;
   serialBreak(fd: number, on: boolean): void;
   /** Bytes in the kernel that have not left. */
@@ -249,9 +293,10 @@ export interface Native {
   /** Null without libssl (libssl.so.3); a sentence where one of the PEM texts is no good. */
   tlsClient(params: TlsParams): TlsClient | string | null;
   /**
-   * Makes sure that this is the only process in its network namespace that asks for `prefix`, for as long as `fd` is open: a lock on
-   * the file PREFIX.NAMESPACE.lock, 0600, which ends with the process. `path`: the file; only its holder may remove it. With `fd` -1
-   * another process has it: `holder`, 0 when its number means nothing here. Throws EACCES, ENOENT, EPERM (not our file) ...
+   * Makes sure that this is the only process in its network namespace that asks for `prefix`, for as long as `fd` is
+   * open: a lock on the file PREFIX.NAMESPACE.lock, 0600, which ends with the process. `path`: the file; only its
+   * holder may remove it. With `fd` -1 another process has it: `holder`, 0 when its number means nothing here. Throws
+   * EACCES, ENOENT, EPERM (not our file) ...
    */
   lockOpen(prefix: string): { readonly fd: number; readonly path: string; readonly holder: number };
   /** No core files of this process, and no ptrace by its own user: its memory holds keys. */

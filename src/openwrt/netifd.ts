@@ -1,12 +1,13 @@
-// netifd's view of the links. netifd decides which interfaces are to be up; its handler (lib/netifd/proto/l2tpsec.sh) only passes
-// that on and ends. Everything else goes from here to `network.interface notify_proto`: no process and no shell for each link.
+// netifd's view of the links. netifd decides which interfaces are to be up; its handler (lib/netifd/proto/l2tpsec.sh)
+// only passes that on and ends. Everything else goes from here to `network.interface notify_proto`: no process and no
+// shell for each link.
 //
-// Who restarts does not matter: a netifd that is new sets its interfaces up again; when the bus is new, or this process is, the
-// interfaces that netifd wants are asked for and told anew.
+// Who restarts does not matter: a netifd that is new sets its interfaces up again; when the bus is new, or this process
+// is, the interfaces that netifd wants are asked for and told anew.
 import { type Table, type Ubus, UbusError, type Value } from "ubus-client";
-import { type DaemonApi, RequestRefused } from "../control/server.ts";
 import type { NasConfig } from "../config/nasdial.ts";
 import type { ClientConfig } from "../config/schema.ts";
+import { type DaemonApi, RequestRefused } from "../control/server.ts";
 import { isIp6, parsePrefix } from "../core/addr.ts";
 import type { Event, EventLog } from "../core/events.ts";
 import type { FailureCode } from "../core/failures.ts";
@@ -36,40 +37,71 @@ const PROTOS: readonly unknown[] = ["l2tpsec", "nasdial"];
 const NETIFD = "network.interface";
 
 /**
- * What netifd is told of a link that is up; addresses are on the netdev already (address-external). With metric 0 the default
- * route goes as two halves: netifd would put the whole one in the place of wan's, which then would not come back.
+ * What netifd is told of a link that is up; addresses are on the netdev already (address-external). With metric 0 the
+ * default route goes as two halves: netifd would put the whole one in the place of wan's, which then would not come
+ * back.
  */
 export function linkUpdate(name: string, cfg: ClientConfig, s: ClientStatus, keep: boolean): Table {
   const all = cfg.metric === 0 ? ["0.0.0.0/1", "128.0.0.0/1", "::/1", "8000::/1"] : ["0.0.0.0/0", "::/0"];
   return {
-    action: ACTION.update, ifname: s.ifname, "link-up": true, "address-external": true, keep, ipaddr: [ptp(s.local_ip, s.remote_ip)],
-    ...network(cfg, s.local_ip6, all), ...(s.dns.length > 0 ? { dns: s.dns } : {}),
+    action: ACTION.update,
+    ifname: s.ifname,
+    "link-up": true,
+    "address-external": true,
+    keep,
+    ipaddr: [ptp(s.local_ip, s.remote_ip)],
+    ...network(cfg, s.local_ip6, all),
+    ...(s.dns.length > 0 ? { dns: s.dns } : {}),
     data: { server: s.server, mtu: s.mtu, ...(s.wins.length > 0 ? { wins: s.wins } : {}) },
     interface: name,
   };
 }
 
-/** The same of a NAS leg: a way out as others of netifd's, with a default route as they have it. While it waits for a packet, of its netdev. */
+/**
+ * The same of a NAS leg: a way out as others of netifd's, with a default route as they have it. While it waits for a
+ * packet, of its netdev.
+ */
 export function legUpdate(name: string, cfg: NasConfig, s: NasStatus, keep: boolean): Table {
   const at = s.standby ?? s;
   return {
-    action: ACTION.update, ifname: s.ifname, "link-up": true, "address-external": true, keep, ipaddr: [ptp(at.local_ip, at.remote_ip)],
-    ...network(cfg, s.local_ip6, ["0.0.0.0/0", "::/0"]), ...(cfg.peerdns && s.dns.length > 0 ? { dns: s.dns } : {}),
-    data: { device: s.device, ...(s.phone === "" ? {} : { phone: s.phone }), ...(s.speed > 0 ? { speed: s.speed } : {}), ...(s.mtu === null ? {} : { mtu: s.mtu }) },
+    action: ACTION.update,
+    ifname: s.ifname,
+    "link-up": true,
+    "address-external": true,
+    keep,
+    ipaddr: [ptp(at.local_ip, at.remote_ip)],
+    ...network(cfg, s.local_ip6, ["0.0.0.0/0", "::/0"]),
+    ...(cfg.peerdns && s.dns.length > 0 ? { dns: s.dns } : {}),
+    data: {
+      device: s.device,
+      ...(s.phone === "" ? {} : { phone: s.phone }),
+      ...(s.speed > 0 ? { speed: s.speed } : {}),
+      ...(s.mtu === null ? {} : { mtu: s.mtu }),
+    },
     interface: name,
   };
 }
 
 function ptp(local: string | null, remote: string | null): Value {
-  return { ipaddr: local, mask: "32", ...(remote === null || remote === local || remote === "0.0.0.0" || remote === "" ? {} : { ptp: remote }) };
+  return {
+    ipaddr: local,
+    mask: "32",
+    ...(remote === null || remote === local || remote === "0.0.0.0" || remote === "" ? {} : { ptp: remote }),
+  };
 }
 /** Routes of both versions; those of IPv6, and its address, while it passes. `all`: what a default route is. */
-function network(cfg: Pick<ClientConfig | NasConfig, "routes" | "defaultroute">, local6: string | null, all: readonly string[]): Table {
+function network(
+  cfg: Pick<ClientConfig | NasConfig, "routes" | "defaultroute">,
+  local6: string | null,
+  all: readonly string[],
+): Table {
   const wanted = [...(cfg.routes ?? []), ...(cfg.defaultroute ? all : [])];
   const routes = wanted.filter((r) => !isIp6(r)).map(route);
   const routes6 = local6 === null ? [] : wanted.filter(isIp6).map(route);
   return {
-    ...(local6 === null ? {} : { ip6addr: [{ ipaddr: local6, mask: "64" }] }), ...(routes.length > 0 ? { routes } : {}), ...(routes6.length > 0 ? { routes6 } : {}),
+    ...(local6 === null ? {} : { ip6addr: [{ ipaddr: local6, mask: "64" }] }),
+    ...(routes.length > 0 ? { routes } : {}),
+    ...(routes6.length > 0 ? { routes6 } : {}),
   };
 }
 function route(prefix: string): Value {
@@ -91,7 +123,12 @@ export class Netifd {
   readonly #over = new Set<string>();
 
   /** `zoneOf`: an interface's firewall zone, or null. */
-  constructor(bus: Pick<Ubus, "call" | "listen">, links: Links, log: EventLog, zoneOf: (name: string) => string | null = () => null) {
+  constructor(
+    bus: Pick<Ubus, "call" | "listen">,
+    links: Links,
+    log: EventLog,
+    zoneOf: (name: string) => string | null = () => null,
+  ) {
     this.#bus = bus;
     this.#zoneOf = zoneOf;
     this.#links = links;
@@ -99,7 +136,10 @@ export class Netifd {
     links.subscribe((e) => this.#onEvent(e));
   }
 
-  /** From now on, also while the bus is away, for when it comes: netifd that comes later, and wan coming up, which ends every pause between attempts. */
+  /**
+   * From now on, also while the bus is away, for when it comes: netifd that comes later, and wan coming up, which ends
+   * every pause between attempts.
+   */
   async watch(): Promise<void> {
     await this.#bus.listen("ubus.object.add", (_, e) => {
       if (e["path"] === NETIFD) this.sync(true).catch((why: unknown) => this.#fault(NETIFD, why));
@@ -112,8 +152,8 @@ export class Netifd {
   }
 
   /**
-   * The bus is there, for the first time or again: what netifd wants, and what it knows, is set right. `starting`: netifd itself has
-   * come just now, and what it does not want yet it may want in a moment.
+   * The bus is there, for the first time or again: what netifd wants, and what it knows, is set right. `starting`:
+   * netifd itself has come just now, and what it does not want yet it may want in a moment.
    */
   async sync(starting = false): Promise<void> {
     const dump = await this.#ask("dump", {});
@@ -121,7 +161,10 @@ export class Netifd {
     for (const i of Array.isArray(list) ? (list as readonly Table[]) : []) {
       const name = i["interface"];
       if (!PROTOS.includes(i["proto"]) || typeof name !== "string") continue;
-      contain(() => this.#align(name, i, starting), (e) => this.#fault(name, e));
+      contain(
+        () => this.#align(name, i, starting),
+        (e) => this.#fault(name, e),
+      );
     }
   }
   #align(name: string, i: Table, starting: boolean): void {
@@ -131,10 +174,13 @@ export class Netifd {
     if (wanted) return this.#quietly(() => this.setup(name, true));
     if (starting) return;
     this.#wanted.delete(name);
-    if (state !== "down" || this.#place(name) !== null || this.#links.broken(name) !== null || this.#links.holds(name)) this.#quietly(() => this.#links.down(name));
+    if (state !== "down" || this.#place(name) !== null || this.#links.broken(name) !== null || this.#links.holds(name))
+      this.#quietly(() => this.#links.down(name));
   }
 
-  /** netifd sets the interface up. Throws RequestRefused; what is wrong with its configuration is told to netifd too. */
+  /**
+   * netifd sets the interface up. Throws RequestRefused; what is wrong with its configuration is told to netifd too.
+   */
   setup(name: string, keep = false): void {
     this.#wanted.add(name);
     this.#over.delete(name);
@@ -177,25 +223,32 @@ export class Netifd {
     };
   }
 
-  /** netifd's own way to the handler, or `direct` where that leads nowhere: it does not know the interface, or is trying already. */
+  /**
+   * netifd's own way to the handler, or `direct` where that leads nowhere: it does not know the interface, or is trying
+   * already.
+   */
   #person(name: string, what: "up" | "down", direct: () => void, done: () => void = () => {}): void {
-    this.#ask("status", { interface: name }).then(async (s) => {
-      const active = s?.["up"] === true || s?.["pending"] === true;
-      if (s === null || (what === "up") === active) this.#quietly(direct);
-      else {
-        await this.#ask(what, { interface: name });
-        done();
-      }
-    }).catch((e: unknown) => this.#fault(name, e));
+    this.#ask("status", { interface: name })
+      .then(async (s) => {
+        const active = s?.["up"] === true || s?.["pending"] === true;
+        if (s === null || (what === "up") === active) this.#quietly(direct);
+        else {
+          await this.#ask(what, { interface: name });
+          done();
+        }
+      })
+      .catch((e: unknown) => this.#fault(name, e));
   }
 
   #onEvent(e: Event): void {
     if (e.kind === "daemon.reloaded") {
-      for (const part of e.changed.split(", ")) if (part.startsWith("interface ")) this.#changed(part.slice("interface ".length));
+      for (const part of e.changed.split(", "))
+        if (part.startsWith("interface ")) this.#changed(part.slice("interface ".length));
       return;
     }
     // Also of a link whose section is gone by now.
-    if (e.kind === "link.state" && e.state !== "up" && this.#place(e.link) === null && this.#told.delete(e.link)) this.#lost(e.link);
+    if (e.kind === "link.state" && e.state !== "up" && this.#place(e.link) === null && this.#told.delete(e.link))
+      this.#lost(e.link);
     else if (e.kind === "link.up" || (e.kind === "link.standby" && !this.#told.has(e.link))) this.#up(e.link, false);
     else if (e.kind === "link.ipv6" && this.#told.has(e.link)) this.#ipv6(e.link, e.local !== "");
     else if (e.kind === "link.down") this.#failed(e.link);
@@ -212,7 +265,8 @@ export class Netifd {
     if (cfg.proto === "nasdial" && s.kind === "nas") this.#notify(legUpdate(name, cfg, s, keep));
     else if (cfg.proto === "l2tpsec" && s.kind === "client") this.#notify(linkUpdate(name, cfg, s, keep));
     else return;
-    if (cfg.ipv6 === "auto" && s.local_ip6 !== null) addAlias(this.#bus, name, this.#zoneOf(name)).catch((e: unknown) => this.#fault(name, e));
+    if (cfg.ipv6 === "auto" && s.local_ip6 !== null)
+      addAlias(this.#bus, name, this.#zoneOf(name)).catch((e: unknown) => this.#fault(name, e));
   }
   #ipv6(name: string, on: boolean): void {
     this.#up(name, false);
@@ -225,8 +279,8 @@ export class Netifd {
     const s = this.#status(name);
     const error = s?.error ?? null;
     if (error) this.#error(name, error.code, error.text);
-    // The interface stays pending, whatever the error: down, netifd would take it for one that nobody wants any more. A call that
-    // was idle, without demand, or the last one of dial_attempts, is over because its options say so.
+    // The interface stays pending, whatever the error: down, netifd would take it for one that nobody wants any more. A
+    // call that was idle, without demand, or the last one of dial_attempts, is over because its options say so.
     const over = s?.kind === "nas" && s.role === "dial" && s.standby === null && s.retry_in === null;
     if (over && this.#wanted.has(name)) this.#end(name);
   }
@@ -241,11 +295,13 @@ export class Netifd {
   /** Secrets are unknown to netifd, so it does not see when one changes. */
   #changed(name: string): void {
     const over = this.#over.delete(name);
-    this.#ask("status", { interface: name }).then((s) => {
-      if (s?.["up"] === true || s?.["pending"] === true) this.#quietly(() => this.#start(name));
-      else if (over && s !== null) return this.#ask("up", { interface: name });
-      return null;
-    }).catch((e: unknown) => this.#fault(name, e));
+    this.#ask("status", { interface: name })
+      .then((s) => {
+        if (s?.["up"] === true || s?.["pending"] === true) this.#quietly(() => this.#start(name));
+        else if (over && s !== null) return this.#ask("up", { interface: name });
+        return null;
+      })
+      .catch((e: unknown) => this.#fault(name, e));
   }
   #start(name: string): void {
     const why = this.#links.broken(name);
@@ -270,7 +326,8 @@ export class Netifd {
     }
   }
   #notify(t: Table): void {
-    // During a teardown netifd refuses, and while it is away it is not there: it asks again when it wants the interface.
+    // During a teardown netifd refuses, and while it is away it is not there: it asks again when it wants the
+    // interface.
     this.#ask("notify_proto", toTable(t)).catch((e: unknown) => this.#fault(String(t["interface"] ?? ""), e));
   }
   /** Every one of netifd's interfaces by itself. */

@@ -11,7 +11,12 @@ const DOCTOR_MS = 15_000;
 /** A message is at most 1 MiB, and one that is larger would cost the connection. */
 const MOST_SESSIONS = 1000;
 
-const CODES = { "bad-request": STATUS.INVALID_ARGUMENT, "not-found": STATUS.NOT_FOUND, failed: STATUS.UNKNOWN_ERROR, internal: STATUS.UNKNOWN_ERROR } as const;
+const CODES = {
+  "bad-request": STATUS.INVALID_ARGUMENT,
+  "not-found": STATUS.NOT_FOUND,
+  failed: STATUS.UNKNOWN_ERROR,
+  internal: STATUS.UNKNOWN_ERROR,
+} as const;
 
 /** Any data of ours as the bus takes it: texts may hold a peer's NUL, which blobmsg cannot. */
 export function toTable(x: object): Table {
@@ -25,8 +30,8 @@ function toValue(x: unknown): Value {
 }
 
 /**
- * Of the lists of sessions, taken together, a page: `count` of them (MOST_SESSIONS at most, what fits) behind the first `from`.
- * `sessions_left_out` says how many of a server's are not in it.
+ * Of the lists of sessions, taken together, a page: `count` of them (MOST_SESSIONS at most, what fits) behind the first
+ * `from`. `sessions_left_out` says how many of a server's are not in it.
  */
 function page(all: Readonly<Record<string, Status>>, from: number, count: number): Record<string, object> {
   let skip = Math.max(0, from);
@@ -52,47 +57,65 @@ export interface NetifdCalls {
 }
 
 /**
- * Registers the object, now and whenever the bus comes back. What is refused ends with a status and says why in `error`. Every
- * event is a notification `link` while anybody listens. Resolves with its end.
+ * Registers the object, now and whenever the bus comes back. What is refused ends with a status and says why in
+ * `error`. Every event is a notification `link` while anybody listens. Resolves with its end.
  */
 export async function serveUbus(
-  bus: Ubus, api: DaemonApi, deps: { readonly clock: Clock; readonly log: EventLog }, netifd: NetifdCalls | null = null,
+  bus: Ubus,
+  api: DaemonApi,
+  deps: { readonly clock: Clock; readonly log: EventLog },
+  netifd: NetifdCalls | null = null,
 ): Promise<() => void> {
   const named = (r: Request): string => r.args["name"] as string;
-  const answering = (call: (r: Request) => void) => (r: Request): void => {
-    try {
-      call(r);
-    } catch (e) {
-      refuse(r, e, deps.log);
-    }
-  };
+  const answering =
+    (call: (r: Request) => void) =>
+    (r: Request): void => {
+      try {
+        call(r);
+      } catch (e) {
+        refuse(r, e, deps.log);
+      }
+    };
   const name = { args: { name: TYPE.STRING }, required: ["name"] } as const;
   const handler = netifd && {
-    setup: { ...name, call: answering((r) => {
-      netifd.setup(named(r));
-      end(r);
-    }) },
+    setup: {
+      ...name,
+      call: answering((r) => {
+        netifd.setup(named(r));
+        end(r);
+      }),
+    },
     teardown: { ...name, call: answering((r) => netifd.teardown(named(r), () => end(r))) },
   };
   let followed = false;
   const object: Registered = await bus.add({
     path: "l2tpsec",
     methods: {
-      status: { args: { name: TYPE.STRING, from: TYPE.INT32, count: TYPE.INT32 }, call: answering((r) => {
-        const { name, from = 0, count = MOST_SESSIONS } = r.args as { name?: string; from?: number; count?: number };
-        end(r, page(api.status(name ?? null), from, count));
-      }) },
-      up: { ...name, call: answering((r) => {
-        api.up(named(r));
-        end(r);
-      }) },
+      status: {
+        args: { name: TYPE.STRING, from: TYPE.INT32, count: TYPE.INT32 },
+        call: answering((r) => {
+          const { name, from = 0, count = MOST_SESSIONS } = r.args as { name?: string; from?: number; count?: number };
+          end(r, page(api.status(name ?? null), from, count));
+        }),
+      },
+      up: {
+        ...name,
+        call: answering((r) => {
+          api.up(named(r));
+          end(r);
+        }),
+      },
       // Answered when nothing is left of the link, within two seconds: whoever starts it again then finds it down.
       down: { ...name, call: answering((r) => api.down(named(r), () => end(r))) },
       reload: { call: answering((r) => end(r, { changed: api.reload() })) },
-      disconnect: { args: { session: TYPE.INT32 }, required: ["session"], call: answering((r) => {
-        api.disconnect(r.args["session"] as number);
-        end(r);
-      }) },
+      disconnect: {
+        args: { session: TYPE.INT32 },
+        required: ["session"],
+        call: answering((r) => {
+          api.disconnect(r.args["session"] as number);
+          end(r);
+        }),
+      },
       doctor: { ...name, call: answering((r) => doctor(r, api, deps)) },
       ...handler,
     },
@@ -128,10 +151,12 @@ function doctor(r: Request, api: DaemonApi, deps: { readonly clock: Clock; reado
   const late = deps.clock.timer("ubus doctor", () => finish(false));
   late.arm(DOCTOR_MS);
   try {
-    api.doctor(r.args["name"] as string, (s) => void stages.set(s.name, s)).then(finish, (e: unknown) => {
-      late.disarm();
-      refuse(r, e, deps.log);
-    });
+    api
+      .doctor(r.args["name"] as string, (s) => void stages.set(s.name, s))
+      .then(finish, (e: unknown) => {
+        late.disarm();
+        refuse(r, e, deps.log);
+      });
   } catch (e) {
     late.disarm();
     throw e;

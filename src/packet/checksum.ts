@@ -1,7 +1,10 @@
 // The Internet checksum: RFC 1071, and its incremental update (RFC 1624).
 import { get16 } from "../core/bytes.ts";
 
-/** One's complement sum of `before` and the 16-bit words in [start, end), folded; an odd last byte counts as the high half of a word. */
+/**
+ * One's complement sum of `before` and the 16-bit words in [start, end), folded; an odd last byte counts as the high
+ * half of a word.
+ */
 export function sum16(b: Uint8Array, before = 0, start = 0, end = b.length): number {
   let sum = before;
   let at = start;

@@ -23,13 +23,23 @@ export function encodeDnsQuestion(id: number, name: string, type: number): Uint8
   return Uint8Array.of(...out, 0, type >> 8, type & 0xff, 0, IN);
 }
 
-/** The addresses that `b` gives for `name`, through its aliases; null: not an answer to this question, or an unreadable one. */
+/**
+ * The addresses that `b` gives for `name`, through its aliases; null: not an answer to this question, or an unreadable
+ * one.
+ */
 export function decodeDnsAnswer(b: Uint8Array, id: number, name: string, type: number): string[] | null {
   if (b.length < HEADER) return null;
   const flags = get16(b, 2);
   if (get16(b, 0) !== id || (flags & QR) === 0 || (flags & 0x7800) !== 0 || get16(b, 4) !== 1) return null;
   const question = nameAt(b, HEADER);
-  if (!question || question.end + 4 > b.length || question.name !== canonical(name) || get16(b, question.end) !== type || get16(b, question.end + 2) !== IN) return null;
+  if (
+    !question ||
+    question.end + 4 > b.length ||
+    question.name !== canonical(name) ||
+    get16(b, question.end) !== type ||
+    get16(b, question.end + 2) !== IN
+  )
+    return null;
   const addresses: { owner: string; address: string }[] = [];
   const aliases = new Map<string, string>();
   let at = question.end + 4;
@@ -50,7 +60,12 @@ export function decodeDnsAnswer(b: Uint8Array, id: number, name: string, type: n
     }
   }
   const known = new Set([question.name]);
-  for (let to = aliases.get(question.name); to !== undefined && !known.has(to) && known.size < MAX_CHAIN; to = aliases.get(to)) known.add(to);
+  for (
+    let to = aliases.get(question.name);
+    to !== undefined && !known.has(to) && known.size < MAX_CHAIN;
+    to = aliases.get(to)
+  )
+    known.add(to);
   return addresses.filter((a) => known.has(a.owner)).map((a) => a.address);
 }
 function canonical(name: string): string {

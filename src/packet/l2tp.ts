@@ -42,7 +42,13 @@ export function readData(mem: Uint8Array, start: number, end: number): DataHeade
   const frame = start + header + (o > 0 ? get16(mem, start + header - 2) : 0);
   if (frame > end) return null;
   const ids = start + 2 + l;
-  return { tunnel: get16(mem, ids), call: get16(mem, ids + 2), ns: s > 0 ? get16(mem, ids + 4) : NO_NS, start: frame, end };
+  return {
+    tunnel: get16(mem, ids),
+    call: get16(mem, ids + 2),
+    ns: s > 0 ? get16(mem, ids + 4) : NO_NS,
+    start: frame,
+    end,
+  };
 }
 
 /** Bytes that writeData will take. */

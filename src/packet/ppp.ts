@@ -11,8 +11,8 @@ export interface PppHeader {
 }
 
 /**
- * Null when the frame is too short. Both compressions are accepted whether or not they were negotiated: nothing else can be
- * meant (RFC 1661 §6.5, §6.6).
+ * Null when the frame is too short. Both compressions are accepted whether or not they were negotiated: nothing else
+ * can be meant (RFC 1661 §6.5, §6.6).
  */
 export function readPpp(mem: Uint8Array, start: number, end: number): PppHeader | null {
   let at = start;

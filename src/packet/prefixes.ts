@@ -1,5 +1,5 @@
 // Longest-prefix look-up, IPv4 and IPv6 in one table.
-import { parseIp, type Prefix } from "../core/addr.ts";
+import { type Prefix, parseIp } from "../core/addr.ts";
 
 /** Host bits are zero, as in Prefix. */
 function keyOf(address: Uint8Array, length: number): string {
@@ -18,7 +18,10 @@ function bytesOf(p: Prefix): Uint8Array {
 export class PrefixTable<T> {
   readonly #entries = new Map<string, T>();
   /** How many prefixes have each length, IPv4 and IPv6 apart; only these lengths are tried. */
-  readonly #lengths = new Map<number, Map<number, number>>([[4, new Map()], [16, new Map()]]);
+  readonly #lengths = new Map<number, Map<number, number>>([
+    [4, new Map()],
+    [16, new Map()],
+  ]);
 
   has(p: Prefix): boolean {
     return this.get(p) !== undefined;

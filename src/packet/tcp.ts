@@ -13,8 +13,8 @@ export function mssFor(mtu: number): number {
 }
 
 /**
- * Lowers the MSS of a TCP SYN to `mss`, and updates its checksum (RFC 1624). `mss` is meant for IPv4; over IPv6 it is 20 less.
- * The packet is `length` bytes from `start` on, as ipLength found it.
+ * Lowers the MSS of a TCP SYN to `mss`, and updates its checksum (RFC 1624). `mss` is meant for IPv4; over IPv6 it is
+ * 20 less. The packet is `length` bytes from `start` on, as ipLength found it.
  */
 export function clampMss(mem: Uint8Array, start: number, length: number, mss: number): void {
   const end = start + length;

@@ -21,7 +21,13 @@ export function readUdp(mem: Uint8Array, start: number, end: number): UdpHeader 
 }
 
 /** Writes the header of a datagram of `length` bytes, header included; the checksum is 0 (none, which IPv4 allows). */
-export function writeUdp(mem: Uint8Array, at: number, sourcePort: number, destinationPort: number, length: number): void {
+export function writeUdp(
+  mem: Uint8Array,
+  at: number,
+  sourcePort: number,
+  destinationPort: number,
+  length: number,
+): void {
   put16(mem, at, sourcePort);
   put16(mem, at + 2, destinationPort);
   put16(mem, at + 4, length);

@@ -13,13 +13,23 @@ export type BlockCipherName = "aes" | "3des";
 export type AeadName = "aes-gcm" | "chacha20-poly1305";
 /** Diffie-Hellman groups by their IKE names. */
 export type DhGroupName =
-  | "modp1024" | "modp1536" | "modp2048" | "modp3072" | "modp4096" | "ecp256" | "ecp384" | "x25519";
+  | "modp1024"
+  | "modp1536"
+  | "modp2048"
+  | "modp3072"
+  | "modp4096"
+  | "ecp256"
+  | "ecp384"
+  | "x25519";
 
 /** One half of a key exchange. The private half lives inside and dies with it. */
 export interface DhKey {
   /** As it goes on the wire: MODP left-padded to the modulus, ECP x|y without a prefix (RFC 5903), X25519 32 bytes. */
   readonly publicValue: Uint8Array;
-  /** The shared secret in wire form (ECP: x only), or null when the peer's value is not acceptable (0, 1, p-1, off the curve, wrong length). */
+  /**
+   * The shared secret in wire form (ECP: x only), or null when the peer's value is not acceptable (0, 1, p-1, off the
+   * curve, wrong length).
+   */
   shared(peer: Uint8Array): Uint8Array | null;
 }
 
@@ -27,10 +37,15 @@ export interface DhKey {
 export interface Crypto extends Rng {
   hash(name: HashName, parts: readonly Uint8Array[]): Uint8Array;
   hmac(name: HashName, key: Uint8Array, parts: readonly Uint8Array[]): Uint8Array;
-  /** CBC without padding: `data` must be a multiple of the block; key 16, 24 or 32 bytes (aes), 24 (3des). A new array. */
+  /**
+   * CBC without padding: `data` must be a multiple of the block; key 16, 24 or 32 bytes (aes), 24 (3des). A new array.
+   */
   cbcEncrypt(cipher: BlockCipherName, key: Uint8Array, iv: Uint8Array, data: Uint8Array): Uint8Array;
   cbcDecrypt(cipher: BlockCipherName, key: Uint8Array, iv: Uint8Array, data: Uint8Array): Uint8Array;
-  /** AEAD (RFC 5116): ciphertext with the 16-byte tag behind it. Nonce 12 bytes; key 16, 24, 32 (AES-GCM) or 32 (ChaCha20-Poly1305). */
+  /**
+   * AEAD (RFC 5116): ciphertext with the 16-byte tag behind it. Nonce 12 bytes; key 16, 24, 32 (AES-GCM) or 32
+   * (ChaCha20-Poly1305).
+   */
   aeadSeal(name: AeadName, key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, plain: Uint8Array): Uint8Array;
   /** Null when the tag does not fit. */
   aeadOpen(name: AeadName, key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array): Uint8Array | null;
@@ -50,8 +65,8 @@ export interface DatagramPort {
 }
 
 /**
- * PPP frames without flags or FCS, with or without address and control field. Over L2TP, HDLC serial, or a kernel channel.
- * The owner sets onFrame and onDown before the first frame can arrive.
+ * PPP frames without flags or FCS, with or without address and control field. Over L2TP, HDLC serial, or a kernel
+ * channel. The owner sets onFrame and onDown before the first frame can arrive.
  */
 export interface FrameChannel {
   readonly name: string;
@@ -65,13 +80,16 @@ export interface FrameChannel {
   /** What LCP agreed on; the HDLC framer, the fast path and the kernel channel need it. */
   configure(link: LinkOptions): void;
   /**
-   * What network packets go through on this channel; null: nothing, as before. Only where each of them visits TypeScript: a
-   * channel without it is never offered compression.
+   * What network packets go through on this channel; null: nothing, as before. Only where each of them visits
+   * TypeScript: a channel without it is never offered compression.
    */
   setCoding?(coding: DataCoding | null): void;
   /** All frames so far. A channel that does not count is no line: it gives no link quality reports and has no FCS. */
   counts?(): LineCounts;
-  /** Packets of the peer so far, those that pass beside us included: a number that grows is a sign of life. Absent: all visit us. */
+  /**
+   * Packets of the peer so far, those that pass beside us included: a number that grows is a sign of life. Absent: all
+   * visit us.
+   */
   received?(): number;
   close(): void;
 }
@@ -85,11 +103,14 @@ export interface LineCounts {
 }
 /** Header and data compression of a channel's network packets, both directions. */
 export interface DataCoding {
-  /** An IP packet on its way out, changed in place, with a byte of headroom or more; the protocol number that it goes under; 0: dropped. */
+  /**
+   * An IP packet on its way out, changed in place, with a byte of headroom or more; the protocol number that it goes
+   * under; 0: dropped.
+   */
   encode(packet: Packet): number;
   /**
-   * What came under `protocol`, without header but with HEADROOM in front: the protocol number of what is in `decoded` then, valid
-   * until the next call; 0: dropped.
+   * What came under `protocol`, without header but with HEADROOM in front: the protocol number of what is in `decoded`
+   * then, valid until the next call; 0: dropped.
    */
   decode(protocol: number, packet: Packet): number;
   readonly decoded: Packet;
@@ -98,8 +119,15 @@ export interface DataCoding {
 }
 /** zlib's raw streams for packets (RFC 1979); the words are those of node-tuntap2. */
 export interface Zlib {
-  deflater(window: number): { deflate(data: Uint8Array, into: Uint8Array): number; reset(): void; close(): void } | null;
-  inflater(window: number): { inflate(data: Uint8Array, into: Uint8Array): number; take(data: Uint8Array): boolean; reset(): void; close(): void } | null;
+  deflater(
+    window: number,
+  ): { deflate(data: Uint8Array, into: Uint8Array): number; reset(): void; close(): void } | null;
+  inflater(window: number): {
+    inflate(data: Uint8Array, into: Uint8Array): number;
+    take(data: Uint8Array): boolean;
+    reset(): void;
+    close(): void;
+  } | null;
 }
 export type TlsState = "going" | "done" | "confirmed" | "distrust" | "alert" | "broken";
 /** A TLS client over memory; the words are those of node-tuntap2. */
@@ -114,7 +142,10 @@ export interface TlsClient {
 export interface TlsClients {
   /** Null: this machine has no TLS library; a sentence: one of the texts (PEM) is no good. */
   tlsClient(params: {
-    readonly ca: Uint8Array; readonly cert: Uint8Array; readonly key: Uint8Array; readonly serverName: string | null;
+    readonly ca: Uint8Array;
+    readonly cert: Uint8Array;
+    readonly key: Uint8Array;
+    readonly serverName: string | null;
   }): TlsClient | string | null;
 }
 export interface LinkOptions {

@@ -47,15 +47,18 @@ export interface Runtime {
   readonly isRoot: boolean;
   /** Whether a person looks at stdout. */
   readonly terminal: boolean;
-  /** From now on no memory of this process reaches a core file or another process of its user. Without the native library nothing happens. */
+  /**
+   * From now on no memory of this process reaches a core file or another process of its user. Without the native
+   * library nothing happens.
+   */
   noDumps(): void;
   stdout(text: string): void;
   stderr(text: string): void;
   /** SIGTERM and SIGINT stop, SIGHUP reloads. Returns what takes the handlers away again. */
   onSignals(handlers: { stop(name: "SIGTERM" | "SIGINT"): void; reload(): void }): () => void;
   /**
-   * From now on `handler` gets what nobody caught: thrown by a callback, or a rejection without a handler. True: the process goes
-   * on; false: it ends with status 1.
+   * From now on `handler` gets what nobody caught: thrown by a callback, or a rejection without a handler. True: the
+   * process goes on; false: it ends with status 1.
    */
   onUncaught(handler: (e: unknown) => boolean): void;
   /** A stack of this engine with file and line of the sources, where those of the bundle stand. */

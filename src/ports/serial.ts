@@ -31,6 +31,9 @@ export interface SerialPort {
 }
 
 export interface SerialHost {
-  /** Exclusive, raw, 8N1. Rejects with SystemError: ENOENT, EBUSY (somebody holds it), EACCES, EINVAL (a rate it cannot do). */
+  /**
+   * Exclusive, raw, 8N1. Rejects with SystemError: ENOENT, EBUSY (somebody holds it), EACCES, EINVAL (a rate it cannot
+   * do).
+   */
   open(device: string, options: SerialOptions): Promise<SerialPort>;
 }

@@ -7,8 +7,8 @@ import type { Secret } from "../core/secret.ts";
 import type { Crypto, LinkOptions, TlsClients, Zlib } from "../ports/ports.ts";
 import type { EapTlsCredentials } from "./auth/eap-tls.ts";
 import type { AuthMethod } from "./auth/methods.ts";
-import type { Assignment } from "./ipcp.ts";
 import type { MppeBits } from "./compress/mppe.ts";
+import type { Assignment } from "./ipcp.ts";
 import type { Ipv6Ids, SharedIds } from "./ipv6cp.ts";
 import type { EchoPolicy } from "./lcp.ts";
 
@@ -44,7 +44,12 @@ export interface PppConfig {
     readonly requestWins?: boolean;
   };
   /** Offered and taken where the channel can do it (FrameChannel.setCoding); nothing unless given. */
-  readonly compression?: { readonly vj: boolean; readonly deflate: boolean; readonly bsd: boolean; readonly mppc?: boolean };
+  readonly compression?: {
+    readonly vj: boolean;
+    readonly deflate: boolean;
+    readonly bsd: boolean;
+    readonly mppc?: boolean;
+  };
   /** MPPE with so many key bits at least, where the channel can do it: without it the session fails. Needs MS-CHAP. */
   readonly mppe?: MppeBits | null;
   /** IPV6CP too, where the peer has it; false unless given: it is rejected. */

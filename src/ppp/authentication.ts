@@ -8,10 +8,10 @@ import type { Crypto, TlsClients } from "../ports/ports.ts";
 import { ChapAuthenticatee, ChapAuthenticator } from "./auth/chap.ts";
 import { EapAuthenticatee, EapAuthenticator, type EapMethod } from "./auth/eap.ts";
 import { EapTls, type EapTlsCredentials } from "./auth/eap-tls.ts";
-import type { MppeMaster } from "./compress/mppe.ts";
 import { type AuthMethod, methodProtocol, methodTitle } from "./auth/methods.ts";
 import { PapAuthenticatee, PapAuthenticator } from "./auth/pap.ts";
 import type { AuthSide } from "./auth/side.ts";
+import type { MppeMaster } from "./compress/mppe.ts";
 import { failure } from "./words.ts";
 
 export interface AuthenticationConfig {
@@ -46,7 +46,10 @@ export interface Users {
   wrong?(user: string): void;
 }
 /** EAP's types, best first, and what they are outside of EAP. */
-const EAP_METHODS: readonly (readonly [EapMethod, AuthMethod])[] = [["mschapv2", "mschapv2"], ["md5", "chap"]];
+const EAP_METHODS: readonly (readonly [EapMethod, AuthMethod])[] = [
+  ["mschapv2", "mschapv2"],
+  ["md5", "chap"],
+];
 
 export class Authentication<O> {
   readonly #deps: AuthenticationDeps;
@@ -65,7 +68,13 @@ export class Authentication<O> {
   /** The answer to what the peer tries now is no, whatever it is. */
   #paused: Failure | null = null;
 
-  constructor(deps: AuthenticationDeps, cfg: AuthenticationConfig, users: Users, owner: O, on: AuthenticationEvents<O>) {
+  constructor(
+    deps: AuthenticationDeps,
+    cfg: AuthenticationConfig,
+    users: Users,
+    owner: O,
+    on: AuthenticationEvents<O>,
+  ) {
     this.#owner = owner;
     this.#deps = deps;
     this.#cfg = cfg;
@@ -84,7 +93,10 @@ export class Authentication<O> {
     return this.#user;
   }
 
-  /** What MS-CHAP left for MPPE, and whether we are the server by it: by the caller's credentials, where there are two (RFC 3079 §3). */
+  /**
+   * What MS-CHAP left for MPPE, and whether we are the server by it: by the caller's credentials, where there are two
+   * (RFC 3079 §3).
+   */
   mppe(role: "client" | "server"): { readonly master: MppeMaster; readonly server: boolean } | null {
     for (const which of role === "client" ? (["ours", "peers"] as const) : (["peers", "ours"] as const)) {
       const master = this.#masters.get(which);
@@ -107,7 +119,10 @@ export class Authentication<O> {
     if (this.#ourMethod) {
       const side = this.#authenticatee(this.#ourMethod);
       if (!side) {
-        this.#on.failed(this.#owner, failure("auth-refused", "the peer asks who this side is, and there is no user to show", true));
+        this.#on.failed(
+          this.#owner,
+          failure("auth-refused", "the peer asks who this side is, and there is no user to show", true),
+        );
         return;
       }
       this.#ours = { method: this.#ourMethod, side };
@@ -147,7 +162,15 @@ export class Authentication<O> {
     const isOurs = (challenge: Uint8Array): boolean => this.#deps.challenges.has(challenge);
     if (method === "eap") {
       const { eapTls } = this.#cfg;
-      return new EapAuthenticatee(clock, crypto, identity, this.#eapMethods(), isOurs, on, eapTls ? new EapTls(this.#deps.tls, eapTls) : null);
+      return new EapAuthenticatee(
+        clock,
+        crypto,
+        identity,
+        this.#eapMethods(),
+        isOurs,
+        on,
+        eapTls ? new EapTls(this.#deps.tls, eapTls) : null,
+      );
     }
     return new ChapAuthenticatee(clock, crypto, method, identity, isOurs, on);
   }
@@ -163,7 +186,11 @@ export class Authentication<O> {
       failed: (user: string, why: Failure) => this.#failed(user, title, this.#paused ?? why),
       odd: () => this.#on.unexpected(this.#owner),
     };
-    const needs = { hostName: this.#cfg.hostName, secretOf: (user: string) => this.#secretOf(user), challenges: this.#deps.challenges };
+    const needs = {
+      hostName: this.#cfg.hostName,
+      secretOf: (user: string) => this.#secretOf(user),
+      challenges: this.#deps.challenges,
+    };
     if (method === "pap") return new PapAuthenticator(clock, crypto, needs.secretOf, on);
     if (method === "eap") return new EapAuthenticator(clock, crypto, this.#eapOffers(), needs, on);
     return new ChapAuthenticator(clock, crypto, method, needs, on);
@@ -173,7 +200,10 @@ export class Authentication<O> {
     const ms = this.#users.pause?.(user) ?? 0;
     this.#paused = null;
     if (ms === 0) return this.#users.secretOf(user);
-    this.#paused = failure("login-paused", `user "${printable(user)}" has to wait ${Math.ceil(ms / 1000)} s after wrong passwords`);
+    this.#paused = failure(
+      "login-paused",
+      `user "${printable(user)}" has to wait ${Math.ceil(ms / 1000)} s after wrong passwords`,
+    );
     return null;
   }
   #sender(method: AuthMethod): (packet: Uint8Array) => void {
@@ -193,7 +223,13 @@ export class Authentication<O> {
     if (!this.#open.delete(which)) return; // a repeated challenge, answered and accepted
     if (master) this.#masters.set(which, master);
     if (which === "peers" || this.#user === "") this.#user = user;
-    this.#on.event(this.#owner, user, method, true, which === "ours" ? "the peer accepts this side" : "the peer is who it says");
+    this.#on.event(
+      this.#owner,
+      user,
+      method,
+      true,
+      which === "ours" ? "the peer accepts this side" : "the peer is who it says",
+    );
     if (this.#open.size === 0) this.#on.done(this.#owner);
   }
   #failed(user: string, method: string, why: Failure): void {

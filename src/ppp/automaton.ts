@@ -1,8 +1,18 @@
-// RFC 1661 §4: the option negotiation automaton. The table is the RFC's, cell for cell; a test compares it with the RFC's text.
+// RFC 1661 §4: the option negotiation automaton. The table is the RFC's, cell for cell; a test compares it with the
+// RFC's text.
 import type { Clock, Timer } from "../core/clock.ts";
 
 export const STATES = [
-  "initial", "starting", "closed", "stopped", "closing", "stopping", "req-sent", "ack-rcvd", "ack-sent", "opened",
+  "initial",
+  "starting",
+  "closed",
+  "stopped",
+  "closing",
+  "stopping",
+  "req-sent",
+  "ack-rcvd",
+  "ack-sent",
+  "opened",
 ] as const;
 export type State = (typeof STATES)[number];
 
@@ -14,7 +24,7 @@ type Row = readonly [string, string, string, string, string, string, string, str
 
 // biome-ignore format: columns line up with the RFC
 export const TABLE = {
-//       0 initial 1 starting   2 closed     3 stopped        4 closing 5 stopping 6 req-sent   7 ack-rcvd   8 ack-sent   9 opened
+// 0 initial 1 starting 2 closed 3 stopped 4 closing 5 stopping 6 req-sent 7 ack-rcvd 8 ack-sent 9 opened
   "Up":    ["2",     "irc,scr/6", "-",         "-",             "-",      "-",       "-",         "-",         "-",         "-"],
   "Down":  ["-",     "-",         "0",         "tls/1",         "0",      "1",       "1",         "1",         "1",         "tld/1"],
   "Open":  ["tls/1", "1",         "irc,scr/6", "3r",            "5r",     "5r",      "6",         "7",         "8",         "9r"],
@@ -34,9 +44,17 @@ export const TABLE = {
 } as const satisfies Record<string, Row>;
 export type Event = keyof typeof TABLE;
 
-/** What the owner does, one table for all of a kind; irc, zrc and the Restart timer are the automaton's own. `input` is what came with the event. */
-export type Actions<Owner, In> = Readonly<Record<Exclude<Action, "irc" | "zrc">, (owner: Owner, input: In | undefined) => void>> & {
-  /** The table has a dash here. From a peer it means "discard" (RFC 1661 §4.4, e.g. packets before the lower layer is up). */
+/**
+ * What the owner does, one table for all of a kind; irc, zrc and the Restart timer are the automaton's own. `input` is
+ * what came with the event.
+ */
+export type Actions<Owner, In> = Readonly<
+  Record<Exclude<Action, "irc" | "zrc">, (owner: Owner, input: In | undefined) => void>
+> & {
+  /**
+   * The table has a dash here. From a peer it means "discard" (RFC 1661 §4.4, e.g. packets before the lower layer is
+   * up).
+   */
   illegal(owner: Owner, state: State, event: Event): void;
   /** Footnote x: an answer that crossed with another, "at the very least, this occurrence SHOULD be logged". */
   crossed(owner: Owner, state: State, event: Event): void;

@@ -1,5 +1,6 @@
-// CCP's options (RFC 1962): Deflate (RFC 1979), BSD-Compress (RFC 1977), MPPE (RFC 3078) and MPPC (RFC 2118). What an end asks for is what it can expand; what the
-// other end acknowledges is what it will do, and of several the first counts. Without a method in common the protocol opens empty.
+// CCP's options (RFC 1962): Deflate (RFC 1979), BSD-Compress (RFC 1977), MPPE (RFC 3078) and MPPC (RFC 2118). What an
+// end asks for is what it can expand; what the other end acknowledges is what it will do, and of several the first
+// counts. Without a method in common the protocol opens empty.
 import type { Failure } from "../core/errors.ts";
 import { sameBytes } from "../core/text.ts";
 import type { MppeBits, MppeMode } from "./compress/mppe.ts";
@@ -26,12 +27,18 @@ const MPPC = 0x01;
 const KEY_BITS = { 128: 0x40, 56: 0x80, 40: 0x20 } as const;
 const STRONGEST_FIRST: readonly MppeBits[] = [128, 56, 40];
 
-export type CcpMethod = ({ readonly kind: "mppe"; readonly bits: MppeBits } & MppeMode) | ({ readonly kind: "mppc" } & MppeMode) | { readonly kind: "deflate"; readonly window: number } | { readonly kind: "bsd"; readonly bits: number };
+export type CcpMethod =
+  | ({ readonly kind: "mppe"; readonly bits: MppeBits } & MppeMode)
+  | ({ readonly kind: "mppc" } & MppeMode)
+  | { readonly kind: "deflate"; readonly window: number }
+  | { readonly kind: "bsd"; readonly bits: number };
 export interface CcpWants {
   readonly deflate: boolean;
   readonly bsd: boolean;
   readonly mppc?: boolean;
-  /** The fewest key bits that will do. MPPE is not for choice: nothing else is done beside it, and nothing without it. */
+  /**
+   * The fewest key bits that will do. MPPE is not for choice: nothing else is done beside it, and nothing without it.
+   */
   readonly mppe?: MppeBits | null;
 }
 
@@ -52,7 +59,10 @@ export class CcpOptions implements OptionPolicy {
   reset(): void {
     this.#window = this.#wants.deflate && !this.#wants.mppe ? MAX_WINDOW : 0;
     this.#bits = this.#wants.bsd && !this.#wants.mppe ? OUR_BITS : 0;
-    this.#microsoft = this.#wants.mppe || this.#wants.mppc ? { bits: this.#wants.mppe ? 128 : null, stateful: !this.#wants.mppe, mppc: this.#wants.mppc ?? false } : null;
+    this.#microsoft =
+      this.#wants.mppe || this.#wants.mppc
+        ? { bits: this.#wants.mppe ? 128 : null, stateful: !this.#wants.mppe, mppc: this.#wants.mppc ?? false }
+        : null;
     this.#toldStateless = false;
     this.#sending = null;
   }
@@ -60,7 +70,14 @@ export class CcpOptions implements OptionPolicy {
   result(): { readonly sending: CcpMethod | null; readonly receiving: CcpMethod | null } {
     const ms = this.#microsoft && asMethod(this.#microsoft);
     if (this.#wants.mppe) return { sending: this.#sending, receiving: ms };
-    const receiving = this.#window > 0 ? { kind: "deflate", window: this.#window } as const : ms ? ms : this.#bits > 0 ? { kind: "bsd", bits: this.#bits } as const : null;
+    const receiving =
+      this.#window > 0
+        ? ({ kind: "deflate", window: this.#window } as const)
+        : ms
+          ? ms
+          : this.#bits > 0
+            ? ({ kind: "bsd", bits: this.#bits } as const)
+            : null;
     return { sending: this.#sending, receiving };
   }
 
@@ -75,7 +92,8 @@ export class CcpOptions implements OptionPolicy {
   naked(o: Option): Failure | null {
     if (o.type === MPPE && this.#microsoft) {
       const m = this.#best(o.data);
-      if (m === null && this.#wants.mppe) return this.#noMppe("the peer would encrypt in another way only (MPPE: with fewer bits)");
+      if (m === null && this.#wants.mppe)
+        return this.#noMppe("the peer would encrypt in another way only (MPPE: with fewer bits)");
       this.#microsoft = m;
     } else if (o.type === DEFLATE) {
       const window = readDeflate(o.data) ?? 0;
@@ -114,9 +132,11 @@ export class CcpOptions implements OptionPolicy {
     // One key for a packet is the better way (RFC 3078 §9); a peer that asks again has no other.
     const hint = best?.bits && best.stateful && !this.#toldStateless;
     if (best !== null && !hint && sameBytes(data, microsoftOption(best))) return ACK;
-    if (lastChance && this.#wants.mppe) return { is: "fail", why: this.#noMppe("the peer and this side do not come to one way to encrypt (MPPE)") };
+    if (lastChance && this.#wants.mppe)
+      return { is: "fail", why: this.#noMppe("the peer and this side do not come to one way to encrypt (MPPE)") };
     if (hint) this.#toldStateless = true;
-    if (best === null) return nak(microsoftOption({ bits: ours, stateful: ours === null, mppc: this.#wants.mppc ?? false }));
+    if (best === null)
+      return nak(microsoftOption({ bits: ours, stateful: ours === null, mppc: this.#wants.mppc ?? false }));
     return nak(microsoftOption(hint ? { ...best, stateful: false } : best));
   }
   /** The best of what the peer names, if it is good enough. */
@@ -134,14 +154,23 @@ export class CcpOptions implements OptionPolicy {
     return failure("no-encryption", text, true);
   }
   missing(seen: ReadonlySet<number>): Option[] {
-    return this.#wants.mppe && !seen.has(MPPE) ? [{ type: MPPE, data: microsoftOption({ bits: 128, stateful: false, mppc: this.#wants.mppc ?? false }) }] : [];
+    return this.#wants.mppe && !seen.has(MPPE)
+      ? [{ type: MPPE, data: microsoftOption({ bits: 128, stateful: false, mppc: this.#wants.mppc ?? false }) }]
+      : [];
   }
   accept(options: readonly Option[]): void {
     const [first] = options;
     const ms = first?.type === MPPE ? this.#best(first.data) : null;
     const window = first?.type === DEFLATE ? readDeflate(first.data) : null;
     const bits = first?.type === BSD ? readBsd(first.data) : null;
-    this.#sending = ms !== null ? asMethod(ms) : window !== null ? { kind: "deflate", window } : bits !== null ? { kind: "bsd", bits } : null;
+    this.#sending =
+      ms !== null
+        ? asMethod(ms)
+        : window !== null
+          ? { kind: "deflate", window }
+          : bits !== null
+            ? { kind: "bsd", bits }
+            : null;
   }
 }
 

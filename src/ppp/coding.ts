@@ -1,12 +1,20 @@
-// What network packets go through on a channel whose packets visit TypeScript: header compression inside (RFC 1332 §4), data
-// compression around it (RFC 1962). Neither knows of the other; the order is that of the protocol numbers on the line.
+// What network packets go through on a channel whose packets visit TypeScript: header compression inside (RFC 1332 §4),
+// data compression around it (RFC 1962). Neither knows of the other; the order is that of the protocol numbers on the
+// line.
 import { HEADROOM, Packet, TAILROOM } from "../core/packet.ts";
 import type { Crypto, DataCoding, Zlib } from "../ports/ports.ts";
 import type { CcpMethod } from "./ccp.ts";
 import { BsdCompressor, BsdDecompressor } from "./compress/bsd.ts";
 import { DeflateCompressor, DeflateDecompressor } from "./compress/deflate.ts";
 import type { Expander, Squeezer } from "./compress/method.ts";
-import { type MppeBits, MppeDecryptor, MppeEncryptor, type MppeMaster, SessionKeys, startKey } from "./compress/mppe.ts";
+import {
+  type MppeBits,
+  MppeDecryptor,
+  MppeEncryptor,
+  type MppeMaster,
+  SessionKeys,
+  startKey,
+} from "./compress/mppe.ts";
 import { VjCompressor, VjDecompressor } from "./compress/vj.ts";
 import { PROTOCOL } from "./frame.ts";
 
@@ -26,7 +34,14 @@ export interface MppeSource {
   readonly master: MppeMaster;
   readonly server: boolean;
 }
-export type CodingDrop = "ccp.in-clear" | "ccp.late" | "ccp.not-open" | "ccp.broken" | "ccp.out-of-step" | "vj.not-open" | "vj.tossed";
+export type CodingDrop =
+  | "ccp.in-clear"
+  | "ccp.late"
+  | "ccp.not-open"
+  | "ccp.broken"
+  | "ccp.out-of-step"
+  | "vj.not-open"
+  | "vj.tossed";
 
 export class Coding implements DataCoding {
   decoded: Packet = Packet.of(new Uint8Array(0));
@@ -102,10 +117,14 @@ export class Coding implements DataCoding {
     this.decoded = packet;
     if (this.#mppe && protocol <= MAX_COMPRESSED && protocol !== PROTOCOL.compressed) return this.#no("ccp.in-clear");
     const inner = protocol === PROTOCOL.compressed ? this.#expand(packet) : protocol;
-    if (protocol !== PROTOCOL.compressed && this.#in && !this.#waiting && protocol <= this.#inMost) this.#learn(protocol, packet);
+    if (protocol !== PROTOCOL.compressed && this.#in && !this.#waiting && protocol <= this.#inMost)
+      this.#learn(protocol, packet);
     if (inner !== PROTOCOL.vjCompressed && inner !== PROTOCOL.vjUncompressed) return inner;
     if (!this.#headersIn) return this.#no("vj.not-open");
-    const good = inner === PROTOCOL.vjCompressed ? this.#headersIn.compressed(this.decoded) : this.#headersIn.uncompressed(this.decoded);
+    const good =
+      inner === PROTOCOL.vjCompressed
+        ? this.#headersIn.compressed(this.decoded)
+        : this.#headersIn.uncompressed(this.decoded);
     return good ? PROTOCOL.ip : this.#no("vj.tossed");
   }
   lost(): void {

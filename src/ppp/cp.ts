@@ -1,4 +1,5 @@
-// Packets that every control protocol shares (RFC 1661 §5, §6): code, identifier, length, and options as type-length-value.
+// Packets that every control protocol shares (RFC 1661 §5, §6): code, identifier, length, and options as
+// type-length-value.
 import { Reader, Writer } from "../core/bytes.ts";
 import { DecodeError } from "../core/errors.ts";
 
@@ -51,7 +52,10 @@ export interface Option {
   readonly data: Uint8Array;
 }
 
-/** Throws DecodeError when a length is below 2 or goes beyond the packet: such a packet is discarded whole (RFC 1661 §6). */
+/**
+ * Throws DecodeError when a length is below 2 or goes beyond the packet: such a packet is discarded whole (RFC 1661
+ * §6).
+ */
 export function readOptions(body: Uint8Array): Option[] {
   const r = new Reader(body);
   const out: Option[] = [];

@@ -26,10 +26,24 @@ export const PROTOCOL = {
 } as const;
 
 const NAMES: ReadonlyMap<number, string> = new Map([
-  [PROTOCOL.ip, "IPv4"], [PROTOCOL.ipv6, "IPv6"],
-  [PROTOCOL.vjCompressed, "VJ-compressed TCP/IP"], [PROTOCOL.vjUncompressed, "VJ-uncompressed TCP/IP"], [PROTOCOL.compressed, "compressed data"], [PROTOCOL.ipcp, "IPCP"], [PROTOCOL.ipv6cp, "IPV6CP"], [PROTOCOL.ccp, "CCP"],
-  [PROTOCOL.ecp, "ECP"], [PROTOCOL.bcp, "BCP"], [PROTOCOL.mplscp, "MPLSCP"], [PROTOCOL.lcp, "LCP"], [PROTOCOL.pap, "PAP"],
-  [PROTOCOL.lqr, "LQR"], [PROTOCOL.spap, "SPAP"], [PROTOCOL.cbcp, "CBCP"], [PROTOCOL.bap, "BAP"], [PROTOCOL.chap, "CHAP"],
+  [PROTOCOL.ip, "IPv4"],
+  [PROTOCOL.ipv6, "IPv6"],
+  [PROTOCOL.vjCompressed, "VJ-compressed TCP/IP"],
+  [PROTOCOL.vjUncompressed, "VJ-uncompressed TCP/IP"],
+  [PROTOCOL.compressed, "compressed data"],
+  [PROTOCOL.ipcp, "IPCP"],
+  [PROTOCOL.ipv6cp, "IPV6CP"],
+  [PROTOCOL.ccp, "CCP"],
+  [PROTOCOL.ecp, "ECP"],
+  [PROTOCOL.bcp, "BCP"],
+  [PROTOCOL.mplscp, "MPLSCP"],
+  [PROTOCOL.lcp, "LCP"],
+  [PROTOCOL.pap, "PAP"],
+  [PROTOCOL.lqr, "LQR"],
+  [PROTOCOL.spap, "SPAP"],
+  [PROTOCOL.cbcp, "CBCP"],
+  [PROTOCOL.bap, "BAP"],
+  [PROTOCOL.chap, "CHAP"],
   [PROTOCOL.eap, "EAP"],
 ]);
 
@@ -39,8 +53,9 @@ export function protocolName(protocol: number): string {
 }
 
 /**
- * Takes address, control and protocol off the front and returns the protocol number, or 0 when there is none to be read.
- * Both compressions are accepted whether or not they were negotiated: nothing else can be meant (RFC 1661 §6.5, §6.6).
+ * Takes address, control and protocol off the front and returns the protocol number, or 0 when there is none to be
+ * read. Both compressions are accepted whether or not they were negotiated: nothing else can be meant (RFC 1661 §6.5,
+ * §6.6).
  */
 export function pullProtocol(p: Packet): number {
   const ppp = readPpp(p.mem, p.start, p.end);
@@ -56,7 +71,9 @@ export interface HeaderOptions {
 }
 export const FULL_HEADER: HeaderOptions = { pfc: false, acfc: false };
 
-/** Puts the header in front. LCP is always sent with FULL_HEADER (RFC 1661 §6.5, §6.6). Needs up to 4 bytes of headroom. */
+/**
+ * Puts the header in front. LCP is always sent with FULL_HEADER (RFC 1661 §6.5, §6.6). Needs up to 4 bytes of headroom.
+ */
 export function pushProtocol(p: Packet, protocol: number, o: HeaderOptions): void {
   if (o.pfc && protocol < 0x100) {
     p.mem[p.push(1)] = protocol;

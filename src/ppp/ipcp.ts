@@ -6,7 +6,15 @@ import type { Option } from "./cp.ts";
 import { ACK, nak, type OptionPolicy, REJECT, type Verdict } from "./negotiate.ts";
 import { failure } from "./words.ts";
 
-export const IPCP_OPTION = { addresses: 1, compression: 2, address: 3, dns1: 129, nbns1: 130, dns2: 131, nbns2: 132 } as const;
+export const IPCP_OPTION = {
+  addresses: 1,
+  compression: 2,
+  address: 3,
+  dns1: 129,
+  nbns1: 130,
+  dns2: 131,
+  nbns2: 132,
+} as const;
 const SERVERS = [IPCP_OPTION.dns1, IPCP_OPTION.nbns1, IPCP_OPTION.dns2, IPCP_OPTION.nbns2] as const;
 type ServerOption = (typeof SERVERS)[number];
 
@@ -24,14 +32,14 @@ export interface Assignment {
 export type IpcpWants =
   | ({ readonly role: "server" } & Assignment)
   | {
-    readonly role: "client";
-    /** Null: whatever the server gives. */
-    readonly local: string | null;
-    /** Null: whatever the server says it has, and 0.0.0.0 when it says nothing. */
-    readonly remote: string | null;
-    readonly requestDns: boolean;
-    readonly requestWins: boolean;
-  };
+      readonly role: "client";
+      /** Null: whatever the server gives. */
+      readonly local: string | null;
+      /** Null: whatever the server says it has, and 0.0.0.0 when it says nothing. */
+      readonly remote: string | null;
+      readonly requestDns: boolean;
+      readonly requestWins: boolean;
+    };
 
 const VJ = 0x002d; // RFC 1332 §4
 const OUR_SLOTS = 16;
@@ -76,8 +84,10 @@ export class IpcpOptions implements OptionPolicy {
     const local = this.#ours.get(IPCP_OPTION.address) ?? w.local ?? NONE;
     if (local === NONE) return failure("no-address", "the server gives no IP address", false);
     return {
-      local, remote: this.#remote,
-      dns: this.#servers(IPCP_OPTION.dns1, IPCP_OPTION.dns2), wins: this.#servers(IPCP_OPTION.nbns1, IPCP_OPTION.nbns2),
+      local,
+      remote: this.#remote,
+      dns: this.#servers(IPCP_OPTION.dns1, IPCP_OPTION.dns2),
+      wins: this.#servers(IPCP_OPTION.nbns1, IPCP_OPTION.nbns2),
     };
   }
   #servers(...types: readonly ServerOption[]): string[] {
@@ -106,8 +116,13 @@ export class IpcpOptions implements OptionPolicy {
         return null;
       }
       if (++this.#addressNaks < MAX_ADDRESS_NAKS) return null; // ask again
-      if (w.local === null) return failure("no-address", `the server offers ${address}, which is no host's address`, false);
-      return failure("no-address", `the peer insists that this side has address ${address}, the configuration says ${w.local}`, true);
+      if (w.local === null)
+        return failure("no-address", `the server offers ${address}, which is no host's address`, false);
+      return failure(
+        "no-address",
+        `the peer insists that this side has address ${address}, the configuration says ${w.local}`,
+        true,
+      );
     }
     // A hint at something we did not ask for changes nothing.
     if (!this.#ours.has(o.type)) return null;
@@ -125,7 +140,8 @@ export class IpcpOptions implements OptionPolicy {
 
   judge(o: Option, lastChance: boolean): Verdict {
     if (o.type === IPCP_OPTION.address) return this.#judgeAddress(o.data, lastChance);
-    if (o.type === IPCP_OPTION.compression && this.#vj) return readVj(o.data) ? ACK : nak(vjOption({ slots: OUR_SLOTS, compressSlotId: true }));
+    if (o.type === IPCP_OPTION.compression && this.#vj)
+      return readVj(o.data) ? ACK : nak(vjOption({ slots: OUR_SLOTS, compressSlotId: true }));
     const w = this.#wants;
     const server = SERVERS.find((t) => t === o.type);
     if (server === undefined || w.role === "client") return REJECT;

@@ -1,20 +1,36 @@
 // LCP's Configuration Options (RFC 1661 §6, RFC 1662 §7; 4: RFC 1989; 9, 13, 17 to 19: RFC 1570 §2, RFC 1990 §5.1).
 import { get16, get32 } from "../core/bytes.ts";
-import { type Rng, random32 } from "../core/rng.ts";
 import type { Failure } from "../core/errors.ts";
-import type { LinkOptions } from "../ports/ports.ts";
-import { type AuthMethod, authTitle, methodOf, methodOption, methodTitle, METHODS } from "./auth/methods.ts";
+import { type Rng, random32 } from "../core/rng.ts";
 import { concat } from "../core/text.ts";
+import type { LinkOptions } from "../ports/ports.ts";
+import { type AuthMethod, authTitle, METHODS, methodOf, methodOption, methodTitle } from "./auth/methods.ts";
 import { be16, be32, type Option } from "./cp.ts";
 import { ACK, nak, type OptionPolicy, REJECT, type Verdict } from "./negotiate.ts";
 import { failure } from "./words.ts";
 
 export const LCP_OPTION = {
-  mru: 1, accm: 2, auth: 3, quality: 4, magic: 5, pfc: 7, acfc: 8, fcs: 9, callback: 13, mrru: 17, shortSequence: 18, endpoint: 19,
+  mru: 1,
+  accm: 2,
+  auth: 3,
+  quality: 4,
+  magic: 5,
+  pfc: 7,
+  acfc: 8,
+  fcs: 9,
+  callback: 13,
+  mrru: 17,
+  shortSequence: 18,
+  endpoint: 19,
 } as const;
 const OPTION_NAMES: ReadonlyMap<number, string> = new Map<number, string>([
-  [LCP_OPTION.auth, "authentication"], [LCP_OPTION.quality, "link quality"], [LCP_OPTION.fcs, "frame check sequence"], [LCP_OPTION.callback, "callback"],
-  [LCP_OPTION.mrru, "multilink"], [LCP_OPTION.shortSequence, "multilink short sequence"], [LCP_OPTION.endpoint, "multilink endpoint"],
+  [LCP_OPTION.auth, "authentication"],
+  [LCP_OPTION.quality, "link quality"],
+  [LCP_OPTION.fcs, "frame check sequence"],
+  [LCP_OPTION.callback, "callback"],
+  [LCP_OPTION.mrru, "multilink"],
+  [LCP_OPTION.shortSequence, "multilink short sequence"],
+  [LCP_OPTION.endpoint, "multilink endpoint"],
 ]);
 
 export const DEFAULT_MRU = 1500;
@@ -30,7 +46,9 @@ const FCS_32 = 4;
 const MIN_PERIOD = 100;
 
 export interface LcpWants {
-  /** The channel is a line, which frames and counts: link quality reports (RFC 1989) and FCS-32 (RFC 1570) can be had. */
+  /**
+   * The channel is a line, which frames and counts: link quality reports (RFC 1989) and FCS-32 (RFC 1570) can be had.
+   */
   readonly line?: boolean;
   readonly mru: number;
   /** Largest information field the channel carries. */
@@ -91,7 +109,12 @@ export class LcpOptions implements OptionPolicy {
     this.#untried = [...w.requires];
     const auth = this.#untried.shift() ?? null;
     this.#ours = {
-      mru: w.mru === DEFAULT_MRU ? null : w.mru, accm: w.accm, auth, magic: this.#newMagic(), pfc: w.pfc, acfc: w.acfc,
+      mru: w.mru === DEFAULT_MRU ? null : w.mru,
+      accm: w.accm,
+      auth,
+      magic: this.#newMagic(),
+      pfc: w.pfc,
+      acfc: w.acfc,
     };
     this.#theirs = defaults();
     this.#loops = 0;
@@ -157,7 +180,8 @@ export class LcpOptions implements OptionPolicy {
         return null;
       }
       case LCP_OPTION.accm:
-        if (o.data.length === 4 && ours.accm !== null) ours.accm = (ours.accm | get32(o.data, 0)) >>> 0; // RFC 1662 §7.1: the union
+        // RFC 1662 §7.1: the union
+        if (o.data.length === 4 && ours.accm !== null) ours.accm = (ours.accm | get32(o.data, 0)) >>> 0;
         return null;
       case LCP_OPTION.auth:
         return ours.auth === null ? null : this.#nextMethod(o.data);
@@ -174,7 +198,10 @@ export class LcpOptions implements OptionPolicy {
     const next = this.#untried.splice(at, 1)[0];
     if (next === undefined) {
       const all = this.#wants.requires.map(methodTitle).join(", ");
-      return failure("no-common-auth", `the peer authenticates itself with ${authTitle(theirs)} only, this side asks for ${all}`);
+      return failure(
+        "no-common-auth",
+        `the peer authenticates itself with ${authTitle(theirs)} only, this side asks for ${all}`,
+      );
     }
     this.#ours.auth = next;
     return null;
@@ -283,7 +310,16 @@ export function answersTo(refuse: readonly AuthMethod[]): AuthMethod[] {
 }
 
 function defaults(): Theirs {
-  return { mru: DEFAULT_MRU, accm: DEFAULT_ACCM, auth: null, period: null, fcs32: false, magic: 0, pfc: false, acfc: false };
+  return {
+    mru: DEFAULT_MRU,
+    accm: DEFAULT_ACCM,
+    auth: null,
+    period: null,
+    fcs32: false,
+    magic: 0,
+    pfc: false,
+    acfc: false,
+  };
 }
 /** RFC 1989 §2.5; null for another protocol. */
 function readPeriod(data: Uint8Array): number | null {

@@ -1,9 +1,10 @@
-// LCP beyond its options: echo keepalive with loop detection, Identification, Protocol-Reject (RFC 1661 §5.7 to §5.9, RFC 1570).
+// LCP beyond its options: echo keepalive with loop detection, Identification, Protocol-Reject (RFC 1661 §5.7 to §5.9,
+// RFC 1570).
 import { Reader } from "../core/bytes.ts";
-import type { Packet } from "../core/packet.ts";
 import type { Clock, Timer } from "../core/clock.ts";
-import { concat } from "../core/text.ts";
+import type { Packet } from "../core/packet.ts";
 import type { Rng } from "../core/rng.ts";
+import { concat } from "../core/text.ts";
 import { printable } from "../core/words.ts";
 import { be16, be32, CODE, type ControlPacket, writePacket } from "./cp.ts";
 import { LcpOptions, type LcpWants, LOOPED } from "./lcp-options.ts";
@@ -15,10 +16,14 @@ export interface EchoPolicy {
   readonly failures: number;
   /** Of silence: a peer that sends anything, questions of its own above all, is not asked. */
   readonly intervalSeconds: number;
-  /** The peer may have the first turn: our first question waits a quarter longer, and the last one's answer that much less. */
+  /**
+   * The peer may have the first turn: our first question waits a quarter longer, and the last one's answer that much
+   * less.
+   */
   readonly yields?: boolean;
 }
-export interface LcpEvents<O> extends Pick<ProtocolEvents<O>, "send" | "up" | "down" | "finished" | "failed" | "terminated" | "odd"> {
+export interface LcpEvents<O>
+  extends Pick<ProtocolEvents<O>, "send" | "up" | "down" | "finished" | "failed" | "terminated" | "odd"> {
   /** The peer does not speak `protocol`. */
   protocolRejected(o: O, protocol: number): void;
   identified(o: O, text: string): void;
@@ -93,14 +98,18 @@ export class Lcp<O> {
     this.#lost = 0;
     this.#heardAt = this.#clock.now();
   }
-  /** An Echo-Request that nothing is wrong with becomes its answer where it lies; false: any other packet, and nothing is changed. */
+  /**
+   * An Echo-Request that nothing is wrong with becomes its answer where it lies; false: any other packet, and nothing
+   * is changed.
+   */
   answered(p: Packet): boolean {
     const { mem, start, end } = p;
     if (mem[start] !== CODE.echoRequest || end - start < ECHO || !this.protocol.opened) return false;
     const length = ((mem[start + 2] as number) << 8) | (mem[start + 3] as number);
     const { magic, peerMru } = this.options;
     const theirs = new DataView(mem.buffer, mem.byteOffset + start + 4, 4);
-    if (length < ECHO || length > end - start || length > peerMru || (magic !== 0 && theirs.getUint32(0) === magic)) return false;
+    if (length < ECHO || length > end - start || length > peerMru || (magic !== 0 && theirs.getUint32(0) === magic))
+      return false;
     mem[start] = CODE.echoReply;
     theirs.setUint32(0, magic);
     p.end = start + length;
@@ -135,13 +144,16 @@ export class Lcp<O> {
   #alive(echo: EchoPolicy): number | null {
     const intervalMs = echo.intervalSeconds * 1000;
     const received = this.#on.received(this.#owner);
-    if (received !== this.#received) { // some time since the last look: so that silence is not noticed late, the next one is early
+    if (received !== this.#received) {
+      // some time since the last look: so that silence is not noticed late, the next one is early
       this.#received = received;
       this.#lost = 0;
       return intervalMs / 2;
     }
     const silence = this.#clock.now() - this.#heardAt;
-    return silence < intervalMs * (1 - QUARTER) || (this.#peerAsks && silence < this.#patience(echo)) ? Math.ceil(this.#patience(echo) - silence) : null;
+    return silence < intervalMs * (1 - QUARTER) || (this.#peerAsks && silence < this.#patience(echo))
+      ? Math.ceil(this.#patience(echo) - silence)
+      : null;
   }
   #echoDue(): void {
     if (!this.#echo || !this.protocol.opened) return;
@@ -152,7 +164,10 @@ export class Lcp<O> {
     }
     if (this.#lost >= this.#echo.failures) {
       const { failures, intervalSeconds } = this.#echo;
-      this.#on.failed(this.#owner, failure("echo-timeout", `${failures} LCP echoes, one every ${intervalSeconds} s, were not answered`));
+      this.#on.failed(
+        this.#owner,
+        failure("echo-timeout", `${failures} LCP echoes, one every ${intervalSeconds} s, were not answered`),
+      );
       return;
     }
     if (this.#lost++ === 0) this.#late = this.#peerAsks;

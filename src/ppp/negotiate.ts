@@ -1,10 +1,10 @@
-// What LCP and every NCP share around the automaton: identifiers, our Configure-Request and the answers to it, our judgement of
-// the peer's, Terminate, Code-Reject (RFC 1661 §5). An OptionPolicy knows the options of one protocol.
+// What LCP and every NCP share around the automaton: identifiers, our Configure-Request and the answers to it, our
+// judgement of the peer's, Terminate, Code-Reject (RFC 1661 §5). An OptionPolicy knows the options of one protocol.
 import type { Clock } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import { sameBytes } from "../core/text.ts";
 import { printable } from "../core/words.ts";
-import { type Actions, Automaton, type Limits, LIMITS, type State } from "./automaton.ts";
+import { type Actions, Automaton, LIMITS, type Limits, type State } from "./automaton.ts";
 import { CODE, type ControlPacket, type Option, readOptions, readPacket, writeOptions, writePacket } from "./cp.ts";
 import { failure } from "./words.ts";
 
@@ -43,7 +43,10 @@ export interface OptionPolicy {
 
 export type Odd = "illegal" | "crossed" | "stale-answer" | "wrong-answer" | "not-converging";
 
-/** What a protocol tells its owner, O: one table for all of them, as a closure for each of a thousand sessions would be dear. */
+/**
+ * What a protocol tells its owner, O: one table for all of them, as a closure for each of a thousand sessions would be
+ * dear.
+ */
 export interface ProtocolEvents<O> {
   send(o: O, packet: Uint8Array): void;
   up(o: O): void;
@@ -112,11 +115,24 @@ export class ControlProtocol<O> {
     crossed: (p) => p.#on.odd(p.#owner, "crossed"),
   };
 
-  constructor(clock: Clock, name: string, policy: OptionPolicy, owner: O, on: ProtocolEvents<O>, limits: Limits = LIMITS) {
+  constructor(
+    clock: Clock,
+    name: string,
+    policy: OptionPolicy,
+    owner: O,
+    on: ProtocolEvents<O>,
+    limits: Limits = LIMITS,
+  ) {
     this.#policy = policy;
     this.#owner = owner;
     this.#on = on;
-    this.#fsm = new Automaton<ControlProtocol<unknown>, Input>(clock, name, this as ControlProtocol<unknown>, ControlProtocol.#ACTIONS, limits);
+    this.#fsm = new Automaton<ControlProtocol<unknown>, Input>(
+      clock,
+      name,
+      this as ControlProtocol<unknown>,
+      ControlProtocol.#ACTIONS,
+      limits,
+    );
   }
 
   get state(): State {
@@ -246,7 +262,8 @@ export class ControlProtocol<O> {
     }
     if (!lastChance) naks.push(...this.#policy.missing(seen));
     else if (naks.length + rejects.length > 0) this.#on.odd(this.#owner, "not-converging");
-    if (rejects.length > 0) return { code: CODE.configureReject, options: rejects }; // RFC 1661 §5.4: rejects go first, alone
+    // RFC 1661 §5.4: rejects go first, alone
+    if (rejects.length > 0) return { code: CODE.configureReject, options: rejects };
     if (naks.length > 0) return { code: CODE.configureNak, options: naks };
     return { code: CODE.configureAck, options };
   }

@@ -1,17 +1,17 @@
-// The network control protocols of a session (RFC 1661 §3.6): IPCP, which it stands and falls with, and those that come and go
-// beside it. They live as long as the session, however often LCP negotiates anew.
+// The network control protocols of a session (RFC 1661 §3.6): IPCP, which it stands and falls with, and those that come
+// and go beside it. They live as long as the session, however often LCP negotiates anew.
 import type { Clock, Timer } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import type { Rng } from "../core/rng.ts";
 import { said } from "../core/words.ts";
 import { CCP_CODE, CcpOptions, methodWords } from "./ccp.ts";
 import type { Coding, MppeSource } from "./coding.ts";
+import type { MppeBits } from "./compress/mppe.ts";
 import type { ControlPacket } from "./cp.ts";
 import { PROTOCOL } from "./frame.ts";
 import { type Assignment, IpcpOptions, type IpcpWants } from "./ipcp.ts";
 import { Ipv6cpOptions, type Ipv6Ids, type SharedIds } from "./ipv6cp.ts";
 import { ControlProtocol, type Odd, type ProtocolEvents } from "./negotiate.ts";
-import type { MppeBits } from "./compress/mppe.ts";
 import { failure } from "./words.ts";
 
 /** Between two Reset-Requests: longer than the slowest line's round trip. */
@@ -62,7 +62,10 @@ export class Network<O> {
   #encrypted = false;
   /** What may begin has begun: everything, or with encryption only CCP. */
   #begun = false;
-  /** By protocol, the last packet of a peer that began before there was encryption: its next one would come three seconds later. */
+  /**
+   * By protocol, the last packet of a peer that began before there was encryption: its next one would come three
+   * seconds later.
+   */
   readonly #early = new Map<number, Uint8Array>();
   /** Armed while a Reset-Ack is awaited. */
   #resetTimer: Timer | null = null;
@@ -150,14 +153,22 @@ export class Network<O> {
       this.#ipcp.protocol.open();
       this.#encrypted = more.mppe !== null;
       if (more.coding && (more.deflate || more.bsd || more.mppc || more.mppe)) {
-        const options = new CcpOptions({ deflate: more.deflate, bsd: more.bsd, mppc: more.mppc, mppe: more.mppe?.least ?? null });
+        const options = new CcpOptions({
+          deflate: more.deflate,
+          bsd: more.bsd,
+          mppc: more.mppc,
+          mppe: more.mppe?.least ?? null,
+        });
         this.#ccp = { options, protocol: new ControlProtocol(this.#clock, "ccp", options, self, Network.#CCP) };
         this.#ccp.protocol.open();
         this.#resetTimer = this.#clock.timer("ccp-reset", () => this.askReset());
       }
       if (more.ipv6) {
         const options = new Ipv6cpOptions(this.#rng, more.ipv6Ids);
-        this.#ipv6cp = { options, protocol: new ControlProtocol(this.#clock, "ipv6cp", options, self, Network.#IPV6CP) };
+        this.#ipv6cp = {
+          options,
+          protocol: new ControlProtocol(this.#clock, "ipv6cp", options, self, Network.#IPV6CP),
+        };
         this.#ipv6cp.protocol.open();
       }
     }
@@ -208,7 +219,8 @@ export class Network<O> {
     return p !== null;
   }
   protocolRejected(protocol: number): void {
-    if (protocol === PROTOCOL.ipcp) this.#on.failed(this.#owner, failure("ipcp-failed", "the peer does not speak IPCP", true));
+    if (protocol === PROTOCOL.ipcp)
+      this.#on.failed(this.#owner, failure("ipcp-failed", "the peer does not speak IPCP", true));
     else if (protocol === PROTOCOL.ccp && this.#encrypted) {
       this.#on.failed(this.#owner, failure("no-encryption", "the peer does not encrypt: it has no CCP", true));
     } else this.#find(protocol)?.protocolRejected();
@@ -217,7 +229,11 @@ export class Network<O> {
   /** What the peer sends compressed cannot be read: it is to begin anew, and is asked until it does (RFC 1979 §2). */
   askReset(): void {
     if (!this.#ccp?.protocol.opened || !this.#coding?.waiting) return;
-    if (!this.#coding.resettable) return this.#on.failed(this.#owner, failure("no-encryption", "what the peer sends cannot be decrypted (MPPE)", false));
+    if (!this.#coding.resettable)
+      return this.#on.failed(
+        this.#owner,
+        failure("no-encryption", "what the peer sends cannot be decrypted (MPPE)", false),
+      );
     this.#resetId = this.#ccp.protocol.send(CCP_CODE.resetRequest, new Uint8Array(0));
     this.#resetTimer?.arm(RESET_MS);
   }

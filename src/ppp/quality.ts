@@ -1,4 +1,5 @@
-// Link-Quality-Reports for a peer that asks for them (RFC 1989). Whether its line is good enough is its own question: we ask for none.
+// Link-Quality-Reports for a peer that asks for them (RFC 1989). Whether its line is good enough is its own question:
+// we ask for none.
 import { Reader, Writer } from "../core/bytes.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import type { LineCounts } from "../ports/ports.ts";
@@ -83,9 +84,19 @@ export class LinkQuality {
     const w = new Writer(new Uint8Array(REPORT));
     w.u32(this.#on.magic());
     for (const v of [
-      h?.outLqrs, h?.outPackets, h?.outOctets, h?.savedLqrs, h?.saved.inPackets, 0, h?.saved.inErrors, h?.saved.inOctets,
-      this.#outLqrs, now.outPackets + 1, now.outOctets + this.#on.overhead() + REPORT, // this one included (§2.6)
-    ]) w.u32((v ?? 0) >>> 0);
+      h?.outLqrs,
+      h?.outPackets,
+      h?.outOctets,
+      h?.savedLqrs,
+      h?.saved.inPackets,
+      0,
+      h?.saved.inErrors,
+      h?.saved.inOctets,
+      this.#outLqrs,
+      now.outPackets + 1,
+      now.outOctets + this.#on.overhead() + REPORT, // this one included (§2.6)
+    ])
+      w.u32((v ?? 0) >>> 0);
     this.#on.send(w.done());
   }
 }

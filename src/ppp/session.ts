@@ -1,21 +1,21 @@
 // One PPP session: the phases of RFC 1661 §3 around LCP, authentication and IPCP.
-// Implements RFC 1661, 1332, 1334, 1570 (Identification, Time-Remaining), 1877, 1994, 2433, 2759, 3748 (MD5, MS-CHAPv2), 5072; on
-// channels whose packets visit us 1144, 1962, 1977, 1979, 1989 (reports are given, not asked for), 2118, 3078. Left
-// out: SPAP (Nak'd with what we do), multilink, callback (rejected by the protocols' rules).
+// Implements RFC 1661, 1332, 1334, 1570 (Identification, Time-Remaining), 1877, 1994, 2433, 2759, 3748 (MD5,
+// MS-CHAPv2), 5072; on channels whose packets visit us 1144, 1962, 1977, 1979, 1989 (reports are given, not asked for),
+// 2118, 3078. Left out: SPAP (Nak'd with what we do), multilink, callback (rejected by the protocols' rules).
 import type { Clock, Timer } from "../core/clock.ts";
 import { Counters } from "../core/counters.ts";
 import { DecodeError, type Failure } from "../core/errors.ts";
 import { faultEvent, internal } from "../core/fault.ts";
-import { allOf } from "../core/scope.ts";
 import { Packet } from "../core/packet.ts";
+import { allOf } from "../core/scope.ts";
 import { utf8 } from "../core/text.ts";
 import { Turns } from "../core/turns.ts";
 import { printable, said } from "../core/words.ts";
 import type { FrameChannel, LineCounts } from "../ports/ports.ts";
 import { MPPE_GROWTH, type PppConfig, type PppDeps, type PppOwner, type PppUp } from "./api.ts";
+import { methodTitle } from "./auth/methods.ts";
 import { Authentication, type AuthenticationEvents } from "./authentication.ts";
 import { Coding, type CodingDrop } from "./coding.ts";
-import { methodTitle } from "./auth/methods.ts";
 import { FULL_HEADER, type HeaderOptions, PROTOCOL, protocolName, pullProtocol, pushProtocol } from "./frame.ts";
 import type { Assignment, IpcpWants } from "./ipcp.ts";
 import { Lcp, type LcpEvents } from "./lcp.ts";
@@ -25,9 +25,21 @@ import { LinkQuality } from "./quality.ts";
 import { failure } from "./words.ts";
 
 export type Phase = "dead" | "establish" | "authenticate" | "network" | "terminate" | "over";
-export type PppDrop = CodingDrop
-  | "ppp.malformed" | "ppp.no-protocol" | "ppp.before-start" | "ppp.before-auth" | "ppp.after-end" | "ppp.data" | "ppp.unknown-protocol"
-  | "ppp.illegal" | "ppp.crossed" | "ppp.stale-answer" | "ppp.wrong-answer" | "ppp.not-converging" | "ppp.unexpected-auth";
+export type PppDrop =
+  | CodingDrop
+  | "ppp.malformed"
+  | "ppp.no-protocol"
+  | "ppp.before-start"
+  | "ppp.before-auth"
+  | "ppp.after-end"
+  | "ppp.data"
+  | "ppp.unknown-protocol"
+  | "ppp.illegal"
+  | "ppp.crossed"
+  | "ppp.stale-answer"
+  | "ppp.wrong-answer"
+  | "ppp.not-converging"
+  | "ppp.unexpected-auth";
 
 /** A phase that lasts longer than this goes nowhere, however busily the peer answers. */
 const PHASE_MS = 60_000;
@@ -79,7 +91,8 @@ export class PppSession {
   static readonly #AUTH: AuthenticationEvents<PppSession> = {
     send: (s, protocol, p) => s.#send(protocol, p),
     unexpected: (s) => s.#drops.bump("ppp.unexpected-auth"),
-    event: (s, user, method, ok, text) => s.#deps.log.emit({ kind: "ppp.auth", link: s.#cfg.link, user: printable(user), method, ok, text }),
+    event: (s, user, method, ok, text) =>
+      s.#deps.log.emit({ kind: "ppp.auth", link: s.#cfg.link, user: printable(user), method, ok, text }),
     done: (s) => s.#network(),
     failed: (s, why) => s.#fail(why),
   };
@@ -93,7 +106,8 @@ export class PppSession {
       if (s.#phase === "network") s.#fail(why);
     },
     ipv6: (s, ids) => s.#turns.run(() => s.#owner.onIpv6?.(ids)),
-    compression: (s, sending, receiving) => s.#deps.log.emit({ kind: "ppp.ccp-up", link: s.#cfg.link, sending, receiving }),
+    compression: (s, sending, receiving) =>
+      s.#deps.log.emit({ kind: "ppp.ccp-up", link: s.#cfg.link, sending, receiving }),
     refused: (s, what) => s.#logReject(what),
     odd: (s, name) => s.#drops.bump(`ppp.${name}`),
     limit: (s) => s.#lcp.options.peerMru,
@@ -106,18 +120,31 @@ export class PppSession {
     this.#owner = owner;
     const turns = new Turns(deps.clock, (e) => this.#fault(e));
     this.#turns = turns;
-    this.#lcp = new Lcp(turns, deps.crypto, {
-      mru: Math.min(cfg.mru, channel.mru),
-      channelMru: channel.mru,
-      accm: cfg.accm ?? 0,
-      pfc: cfg.pfc ?? true,
-      acfc: cfg.acfc ?? true,
-      answers: cfg.identity ? answersTo(cfg.refuse) : [],
-      ...(cfg.papAdvice === undefined ? {} : { papAdvice: cfg.papAdvice }),
-      requires: cfg.require,
-      line: channel.counts !== undefined,
-    }, cfg.echo, this, PppSession.#LCP);
-    this.#auth = new Authentication({ clock: turns, crypto: deps.crypto, tls: deps.tls ?? null, challenges: deps.challenges }, cfg, owner, this, PppSession.#AUTH);
+    this.#lcp = new Lcp(
+      turns,
+      deps.crypto,
+      {
+        mru: Math.min(cfg.mru, channel.mru),
+        channelMru: channel.mru,
+        accm: cfg.accm ?? 0,
+        pfc: cfg.pfc ?? true,
+        acfc: cfg.acfc ?? true,
+        answers: cfg.identity ? answersTo(cfg.refuse) : [],
+        ...(cfg.papAdvice === undefined ? {} : { papAdvice: cfg.papAdvice }),
+        requires: cfg.require,
+        line: channel.counts !== undefined,
+      },
+      cfg.echo,
+      this,
+      PppSession.#LCP,
+    );
+    this.#auth = new Authentication(
+      { clock: turns, crypto: deps.crypto, tls: deps.tls ?? null, challenges: deps.challenges },
+      cfg,
+      owner,
+      this,
+      PppSession.#AUTH,
+    );
     this.#net = new Network(turns, deps.crypto, this, PppSession.#NET);
     const counts = channel.counts?.bind(channel);
     this.#quality = counts ? this.#makeQuality(turns, counts) : null;
@@ -343,7 +370,8 @@ export class PppSession {
         this.#fail(failure("auth-timeout", `authentication did not end within ${s} s`));
         return;
       case "network":
-        if (this.#net.missing === "CCP") this.#fail(failure("no-encryption", `MPPE came to no agreement within ${s} s`, false));
+        if (this.#net.missing === "CCP")
+          this.#fail(failure("no-encryption", `MPPE came to no agreement within ${s} s`, false));
         else this.#fail(failure("ipcp-failed", `IPCP came to no agreement within ${s} s`, false));
         return;
       default:
@@ -362,14 +390,26 @@ export class PppSession {
     const keys = mppe && this.#auth.mppe(this.#cfg.role);
     const coding = compression || mppe ? this.#makeCoding() : null;
     if (mppe && (!keys || !coding)) {
-      this.#fail(failure("no-encryption", coding ? "MPPE needs authentication by MS-CHAP or MS-CHAPv2 (also inside EAP)" : "this line cannot do MPPE", true));
+      this.#fail(
+        failure(
+          "no-encryption",
+          coding ? "MPPE needs authentication by MS-CHAP or MS-CHAPv2 (also inside EAP)" : "this line cannot do MPPE",
+          true,
+        ),
+      );
       return;
     }
     this.#net.open(wants, {
-      ipv6, ipv6Ids: this.#cfg.ipv6Ids ?? null, coding, vj: compression?.vj ?? false, bsd: compression?.bsd ?? false, mppc: compression?.mppc ?? false,
+      ipv6,
+      ipv6Ids: this.#cfg.ipv6Ids ?? null,
+      coding,
+      vj: compression?.vj ?? false,
+      bsd: compression?.bsd ?? false,
+      mppc: compression?.mppc ?? false,
       deflate: (compression?.deflate ?? false) && this.#hasZlib(),
       // After version 1 fewer bits would need the LAN Manager hash, which gives the password away.
-      mppe: mppe && keys && { least: keys.master.version === 1 ? 128 : mppe, source: { ...keys, crypto: this.#deps.crypto } },
+      mppe: mppe &&
+        keys && { least: keys.master.version === 1 ? 128 : mppe, source: { ...keys, crypto: this.#deps.crypto } },
     });
   }
   /** Asked for when it is wanted: looking for the library brings it into memory. */
@@ -383,14 +423,19 @@ export class PppSession {
     if (this.#coding || !this.#channel.setCoding) return this.#coding;
     const { mru } = this.#channel;
     // Packets come in outside of our turns: what they break is told in one.
-    const coding = new Coding(this.#deps.zlib ?? null, mru, this.#drops, () => this.#turns.run(() => this.#net.askReset()));
+    const coding = new Coding(this.#deps.zlib ?? null, mru, this.#drops, () =>
+      this.#turns.run(() => this.#net.askReset()),
+    );
     this.#channel.setCoding(coding);
     this.#coding = coding;
     return coding;
   }
   #makeQuality(clock: Clock, counts: () => LineCounts): LinkQuality {
     return new LinkQuality(clock, {
-      send: (p) => this.#send(PROTOCOL.lqr, p), counts, magic: () => this.#lcp.options.magic, overhead: () => (this.#header.acfc ? 2 : 4) + (this.#lcp.options.link().sendFcs32 ? 4 : 2) + 1,
+      send: (p) => this.#send(PROTOCOL.lqr, p),
+      counts,
+      magic: () => this.#lcp.options.magic,
+      overhead: () => (this.#header.acfc ? 2 : 4) + (this.#lcp.options.link().sendFcs32 ? 4 : 2) + 1,
     });
   }
   /** A user who renegotiates keeps the addresses; nobody turns into somebody else within a session. */
@@ -413,7 +458,13 @@ export class PppSession {
     const lcp = this.#lcp.options;
     this.#deps.log.emit({ kind: "ppp.ipcp-up", link: this.#cfg.link, local: a.local, remote: a.remote });
     const info: PppUp = {
-      ...a, mru: lcp.mru, peerMru: lcp.peerMru, auth: this.#authWords(), user: this.#auth.user, link: lcp.link(), growth: this.#cfg.mppe || this.#cfg.compression?.mppc ? MPPE_GROWTH : 0,
+      ...a,
+      mru: lcp.mru,
+      peerMru: lcp.peerMru,
+      auth: this.#authWords(),
+      user: this.#auth.user,
+      link: lcp.link(),
+      growth: this.#cfg.mppe || this.#cfg.compression?.mppc ? MPPE_GROWTH : 0,
     };
     this.#turns.run(() => {
       if (this.#net.opened(PROTOCOL.ipcp) && this.#phase === "network") this.#owner.onUp(info);
@@ -425,7 +476,10 @@ export class PppSession {
       this.#lcp.protocol.protocolRejected();
       return;
     }
-    if ((protocol === PROTOCOL.pap || protocol === PROTOCOL.chap || protocol === PROTOCOL.eap) && this.#phase === "authenticate") {
+    if (
+      (protocol === PROTOCOL.pap || protocol === PROTOCOL.chap || protocol === PROTOCOL.eap) &&
+      this.#phase === "authenticate"
+    ) {
       this.#fail(failure("auth-refused", `the peer rejects ${protocolName(protocol)} after it agreed on it`, false));
       return;
     }
@@ -451,8 +505,14 @@ export class PppSession {
     this.#turns.clear();
     const why = this.#why ?? failure("down", "the session ended");
     allOf(
-      (e) => this.#log(e), () => this.#deadline.disarm(), () => this.#auth.stop(), () => this.#lcp.stop(), () => this.#quality?.stop(), () => this.#net.stop(),
-      () => this.#channel.setCoding?.(null), () => this.#unconfigure(),
+      (e) => this.#log(e),
+      () => this.#deadline.disarm(),
+      () => this.#auth.stop(),
+      () => this.#lcp.stop(),
+      () => this.#quality?.stop(),
+      () => this.#net.stop(),
+      () => this.#channel.setCoding?.(null),
+      () => this.#unconfigure(),
     );
     this.#early = [];
     this.#turns.clear();

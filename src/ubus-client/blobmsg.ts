@@ -6,7 +6,18 @@ export const MAX_MESSAGE = 1024 * 1024;
 const MAX_DEPTH = 32;
 const EXTENDED = 0x80000000;
 
-export const TYPE = { UNSPEC: 0, ARRAY: 1, TABLE: 2, STRING: 3, INT64: 4, INT32: 5, INT16: 6, INT8: 7, BOOL: 7, DOUBLE: 8 } as const;
+export const TYPE = {
+  UNSPEC: 0,
+  ARRAY: 1,
+  TABLE: 2,
+  STRING: 3,
+  INT64: 4,
+  INT32: 5,
+  INT16: 6,
+  INT8: 7,
+  BOOL: 7,
+  DOUBLE: 8,
+} as const;
 export type Type = (typeof TYPE)[keyof typeof TYPE];
 
 /** One blobmsg attribute with its exact type on the wire; names inside an array are empty. */
@@ -15,7 +26,11 @@ export type Field =
   | { readonly type: typeof TYPE.ARRAY | typeof TYPE.TABLE; readonly name: string; readonly value: readonly Field[] }
   | { readonly type: typeof TYPE.STRING; readonly name: string; readonly value: string }
   | { readonly type: typeof TYPE.INT64; readonly name: string; readonly value: bigint }
-  | { readonly type: typeof TYPE.INT32 | typeof TYPE.INT16 | typeof TYPE.INT8 | typeof TYPE.DOUBLE; readonly name: string; readonly value: number };
+  | {
+      readonly type: typeof TYPE.INT32 | typeof TYPE.INT16 | typeof TYPE.INT8 | typeof TYPE.DOUBLE;
+      readonly name: string;
+      readonly value: number;
+    };
 
 export type Value = null | boolean | number | bigint | string | readonly Value[] | { readonly [name: string]: Value };
 export type Table = { readonly [name: string]: Value };
@@ -109,7 +124,8 @@ class Writer {
 
   name(s: string): void {
     const b = utf8(s);
-    if (b.length > 255 || b.includes(0)) throw new UbusError(STATUS.INVALID_ARGUMENT, "name too long or with a NUL in it");
+    if (b.length > 255 || b.includes(0))
+      throw new UbusError(STATUS.INVALID_ARGUMENT, "name too long or with a NUL in it");
     this.number(2, b.length);
     this.bytes(b);
     const pad = pad4(3 + b.length) - 2 - b.length;
@@ -234,8 +250,8 @@ export function writeFields(fields: readonly Field[]): Uint8Array {
 }
 
 /**
- * As the ubus tool writes JSON: an integer becomes INT32 when it fits, else INT64; a bigint is INT64 (modulo 2^64), another
- * number DOUBLE.
+ * As the ubus tool writes JSON: an integer becomes INT32 when it fits, else INT64; a bigint is INT64 (modulo 2^64),
+ * another number DOUBLE.
  */
 export function toField(name: string, value: Value): Field {
   if (value === null) return { type: TYPE.UNSPEC, name };
@@ -244,7 +260,9 @@ export function toField(name: string, value: Value): Field {
   if (typeof value === "bigint") return { type: TYPE.INT64, name, value: BigInt.asIntN(64, value) };
   if (typeof value === "number") {
     if ((value | 0) === value) return { type: TYPE.INT32, name, value };
-    return Number.isSafeInteger(value) ? { type: TYPE.INT64, name, value: BigInt(value) } : { type: TYPE.DOUBLE, name, value };
+    return Number.isSafeInteger(value)
+      ? { type: TYPE.INT64, name, value: BigInt(value) }
+      : { type: TYPE.DOUBLE, name, value };
   }
   if (isList(value)) return { type: TYPE.ARRAY, name, value: value.map((v) => toField("", v)) };
   return { type: TYPE.TABLE, name, value: toFields(value) };

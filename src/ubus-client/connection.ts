@@ -1,10 +1,35 @@
 // A client of ubusd that also provides objects, and comes back with all of them when ubusd does.
-import { type Field, fromFields, type ReadOptions, readFields, type Table, toFields, TYPE, writeFields } from "./blobmsg.ts";
-import { ATTR, encode, getBytes, getFlag, getText, getU32, type Message, MessageReader, MSG, text, u32, flag } from "./message.ts";
+import {
+  type Field,
+  fromFields,
+  type ReadOptions,
+  readFields,
+  type Table,
+  TYPE,
+  toFields,
+  writeFields,
+} from "./blobmsg.ts";
+import {
+  ATTR,
+  encode,
+  flag,
+  getBytes,
+  getFlag,
+  getText,
+  getU32,
+  type Message,
+  MessageReader,
+  MSG,
+  text,
+  u32,
+} from "./message.ts";
 import { checked, type Method } from "./method.ts";
 import { STATUS, UbusError } from "./status.ts";
 
-/** A connected UNIX stream. Chunks are valid during the call; send() takes over its data. Descriptors that ride along are not taken. */
+/**
+ * A connected UNIX stream. Chunks are valid during the call; send() takes over its data. Descriptors that ride along
+ * are not taken.
+ */
 export interface ByteStream {
   send(data: Uint8Array): void;
   close(): void;
@@ -123,13 +148,20 @@ export class Ubus {
 
   /** A path, a prefix with a final `*`, or everything. Rejects with NOT_FOUND when a path is not there. */
   async lookup(path?: string, o: CallOptions = {}): Promise<Found[]> {
-    const a = await this.#ask(MSG.LOOKUP, 0, path === undefined ? [] : [text(ATTR.OBJPATH, path)], `lookup ${path ?? "*"}`, o.timeout);
+    const a = await this.#ask(
+      MSG.LOOKUP,
+      0,
+      path === undefined ? [] : [text(ATTR.OBJPATH, path)],
+      `lookup ${path ?? "*"}`,
+      o.timeout,
+    );
     return a.data.flatMap((m) => {
       const id = getU32(m, ATTR.OBJID);
       const name = getText(m, ATTR.OBJPATH);
       if (id === null || name === null) return [];
       const methods = Object.create(null);
-      for (const f of readFields(getBytes(m, ATTR.SIGNATURE) ?? new Uint8Array(0))) if (f.type === TYPE.TABLE) methods[f.name] = fromFields(f.value);
+      for (const f of readFields(getBytes(m, ATTR.SIGNATURE) ?? new Uint8Array(0)))
+        if (f.type === TYPE.TABLE) methods[f.name] = fromFields(f.value);
       return [{ path: name, id, methods }];
     });
   }
@@ -157,9 +189,18 @@ export class Ubus {
     return {
       notify: async (method, data, o = {}) => {
         if (e.id === null) throw new UbusError(STATUS.NOT_FOUND, spec.path);
-        const attrs = [u32(ATTR.OBJID, e.id), text(ATTR.METHOD, method), { id: ATTR.DATA, payload: writeFields(toFields(data)) }];
+        const attrs = [
+          u32(ATTR.OBJID, e.id),
+          text(ATTR.METHOD, method),
+          { id: ATTR.DATA, payload: writeFields(toFields(data)) },
+        ];
         if (o.ack !== true) {
-          this.#send({ type: MSG.NOTIFY, seq: this.#nextSeq(), peer: e.id, attrs: [...attrs, flag(ATTR.NO_REPLY, true)] });
+          this.#send({
+            type: MSG.NOTIFY,
+            seq: this.#nextSeq(),
+            peer: e.id,
+            attrs: [...attrs, flag(ATTR.NO_REPLY, true)],
+          });
           return [];
         }
         return [...(await this.#ask(MSG.NOTIFY, e.id, attrs, `notify ${method}`, o.timeout)).statuses];
@@ -171,7 +212,9 @@ export class Ubus {
   /** Events whose name is `pattern`, or begins with what stands before its final `*`. Returns what ends it. */
   async listen(pattern: string, onEvent: (name: string, data: Table) => void): Promise<() => Promise<void>> {
     const e: Entry = {
-      spec: null, id: null, onLost: null,
+      spec: null,
+      id: null,
+      onLost: null,
       onInvoke: (name, data) => {
         onEvent(name, data);
         return STATUS.OK;
@@ -190,10 +233,13 @@ export class Ubus {
   }
 
   /**
-   * Notifications of the object at `path`, from whenever it is there: it is looked for again every 2 s. The handler's number is
-   * the answer's status. Returns what ends it.
+   * Notifications of the object at `path`, from whenever it is there: it is looked for again every 2 s. The handler's
+   * number is the answer's status. Returns what ends it.
    */
-  async subscribe(path: string, onNotify: (method: string, data: Table) => number | undefined): Promise<() => Promise<void>> {
+  async subscribe(
+    path: string,
+    onNotify: (method: string, data: Table) => number | undefined,
+  ): Promise<() => Promise<void>> {
     let target: number | null = null;
     const search = async (): Promise<void> => {
       target = null;
@@ -210,7 +256,8 @@ export class Ubus {
     };
     const again = this.#o.clock.timer("ubus-subscribe", () => void search());
     const e: Entry = {
-      spec: null, id: null,
+      spec: null,
+      id: null,
       onInvoke: (method, data) => onNotify(method, data) ?? STATUS.OK,
       onLost: () => again.arm(SEARCH_AGAIN),
       restore: async () => {
@@ -223,7 +270,8 @@ export class Ubus {
       again.disarm();
       this.#entries.delete(e);
       if (e.id === null) return;
-      if (target !== null) await this.#ask(MSG.UNSUBSCRIBE, 0, [u32(ATTR.OBJID, e.id), u32(ATTR.TARGET, target)], `unsubscribe ${path}`);
+      if (target !== null)
+        await this.#ask(MSG.UNSUBSCRIBE, 0, [u32(ATTR.OBJID, e.id), u32(ATTR.TARGET, target)], `unsubscribe ${path}`);
       await this.#drop(e);
     };
   }
@@ -353,7 +401,14 @@ export class Ubus {
     this.#stream?.send(encode(m));
   }
 
-  #ask(type: number, peer: number, attrs: Message["attrs"], what: string, timeout = CALL_TIMEOUT, onData?: (m: Message) => void): Promise<Answer> {
+  #ask(
+    type: number,
+    peer: number,
+    attrs: Message["attrs"],
+    what: string,
+    timeout = CALL_TIMEOUT,
+    onData?: (m: Message) => void,
+  ): Promise<Answer> {
     return new Promise((resolve, reject) => {
       if (this.#pending.size >= 0xffff) throw new UbusError(STATUS.NO_MEMORY, what);
       const seq = this.#nextSeq();
@@ -361,7 +416,12 @@ export class Ubus {
       const timer = this.#o.clock.timer("ubus-call", () => p.settle(new UbusError(STATUS.TIMEOUT, what)));
       const data: Message[] = [];
       const p: Pending = {
-        what, data, timer, onData: onData ?? ((m) => data.push(m)), awaited: null, notify: type === MSG.NOTIFY,
+        what,
+        data,
+        timer,
+        onData: onData ?? ((m) => data.push(m)),
+        awaited: null,
+        notify: type === MSG.NOTIFY,
         settle: (error) => {
           timer.disarm();
           this.#pending.delete(seq);
@@ -385,7 +445,9 @@ export class Ubus {
         return;
       case MSG.DATA:
         // The reader's memory is its own again when this returns.
-        this.#pending.get(m.seq)?.onData({ ...m, attrs: m.attrs.map((a) => ({ id: a.id, payload: a.payload.slice() })) });
+        this.#pending
+          .get(m.seq)
+          ?.onData({ ...m, attrs: m.attrs.map((a) => ({ id: a.id, payload: a.payload.slice() })) });
         return;
       case MSG.STATUS:
         return this.#onStatus(m);
@@ -444,7 +506,10 @@ export class Ubus {
       if (this.#requests.size >= MAX_OPEN_REQUESTS) return done(STATUS.NO_MEMORY);
       this.#requests.add(key);
       method.call({
-        method: name, args, user: getText(m, ATTR.USER) ?? "", group: getText(m, ATTR.GROUP) ?? "",
+        method: name,
+        args,
+        user: getText(m, ATTR.USER) ?? "",
+        group: getText(m, ATTR.GROUP) ?? "",
         reply: (d) => {
           if (!open) return;
           const fields = isFields(d) ? d : toFields(d);
@@ -454,7 +519,13 @@ export class Ubus {
       });
     } catch (err) {
       if (!(err instanceof UbusError)) this.#o.onError?.(err);
-      done(err instanceof UbusError ? (err.status === STATUS.PARSE_ERROR ? STATUS.INVALID_ARGUMENT : err.status) : STATUS.UNKNOWN_ERROR);
+      done(
+        err instanceof UbusError
+          ? err.status === STATUS.PARSE_ERROR
+            ? STATUS.INVALID_ARGUMENT
+            : err.status
+          : STATUS.UNKNOWN_ERROR,
+      );
     }
   }
 }

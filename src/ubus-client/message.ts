@@ -4,13 +4,34 @@ import { STATUS, UbusError } from "./status.ts";
 import { fromUtf8, utf8 } from "./text.ts";
 
 export const MSG = {
-  HELLO: 0, STATUS: 1, DATA: 2, PING: 3, LOOKUP: 4, INVOKE: 5, ADD_OBJECT: 6, REMOVE_OBJECT: 7, SUBSCRIBE: 8, UNSUBSCRIBE: 9,
-  NOTIFY: 10, MONITOR: 11,
+  HELLO: 0,
+  STATUS: 1,
+  DATA: 2,
+  PING: 3,
+  LOOKUP: 4,
+  INVOKE: 5,
+  ADD_OBJECT: 6,
+  REMOVE_OBJECT: 7,
+  SUBSCRIBE: 8,
+  UNSUBSCRIBE: 9,
+  NOTIFY: 10,
+  MONITOR: 11,
 } as const;
 
 export const ATTR = {
-  STATUS: 1, OBJPATH: 2, OBJID: 3, METHOD: 4, OBJTYPE: 5, SIGNATURE: 6, DATA: 7, TARGET: 8, ACTIVE: 9, NO_REPLY: 10, SUBSCRIBERS: 11,
-  USER: 12, GROUP: 13,
+  STATUS: 1,
+  OBJPATH: 2,
+  OBJID: 3,
+  METHOD: 4,
+  OBJTYPE: 5,
+  SIGNATURE: 6,
+  DATA: 7,
+  TARGET: 8,
+  ACTIVE: 9,
+  NO_REPLY: 10,
+  SUBSCRIBERS: 11,
+  USER: 12,
+  GROUP: 13,
 } as const;
 
 export interface Message {
@@ -84,8 +105,8 @@ export class MessageReader {
   #length = 0;
 
   /**
-   * `chunk` is not kept. Views in a message are valid during `on` only. Throws UbusError PARSE_ERROR when the peer no longer
-   * speaks ubus: the stream is of no use after that.
+   * `chunk` is not kept. Views in a message are valid during `on` only. Throws UbusError PARSE_ERROR when the peer no
+   * longer speaks ubus: the stream is of no use after that.
    */
   push(chunk: Uint8Array, on: (m: Message) => void): void {
     let b = chunk;
@@ -98,9 +119,15 @@ export class MessageReader {
       const v = new DataView(b.buffer, b.byteOffset + at, 12);
       const outer = v.getUint32(8);
       const len = outer & 0xffffff;
-      if (v.getUint8(0) !== 0 || outer >>> 24 !== 0 || len < 4 || len > MAX_MESSAGE) throw new UbusError(STATUS.PARSE_ERROR, "not a ubus message");
+      if (v.getUint8(0) !== 0 || outer >>> 24 !== 0 || len < 4 || len > MAX_MESSAGE)
+        throw new UbusError(STATUS.PARSE_ERROR, "not a ubus message");
       if (b.length - at < 8 + len) break;
-      const m = { type: v.getUint8(1), seq: v.getUint16(2), peer: v.getUint32(4), attrs: readAttrs(b.subarray(at + 12, at + 8 + len)) };
+      const m = {
+        type: v.getUint8(1),
+        seq: v.getUint16(2),
+        peer: v.getUint32(4),
+        attrs: readAttrs(b.subarray(at + 12, at + 8 + len)),
+      };
       at += 8 + len;
       on(m);
     }

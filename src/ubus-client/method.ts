@@ -25,17 +25,19 @@ export interface Method {
 const INTEGER: readonly number[] = [TYPE.INT8, TYPE.INT16, TYPE.INT32, TYPE.INT64];
 
 /**
- * Arguments that the policy does not name are left out, as libubus does: rpcd adds its session to every call. A narrower integer
- * passes for a wider one, since the ubus tool sends what fits.
+ * Arguments that the policy does not name are left out, as libubus does: rpcd adds its session to every call. A
+ * narrower integer passes for a wider one, since the ubus tool sends what fits.
  */
 export function checked(m: Method, fields: readonly Field[]): Table {
   const policy = m.args ?? {};
   const kept = fields.filter((f) => Object.hasOwn(policy, f.name));
   for (const f of kept) {
     const want = policy[f.name];
-    const widened = want !== undefined && INTEGER.includes(want) && want !== TYPE.INT8 && INTEGER.includes(f.type) && f.type >= want;
+    const widened =
+      want !== undefined && INTEGER.includes(want) && want !== TYPE.INT8 && INTEGER.includes(f.type) && f.type >= want;
     if (want !== TYPE.UNSPEC && want !== f.type && !widened) throw new UbusError(STATUS.INVALID_ARGUMENT, f.name);
   }
-  for (const r of m.required ?? []) if (!kept.some((f) => f.name === r)) throw new UbusError(STATUS.INVALID_ARGUMENT, r);
+  for (const r of m.required ?? [])
+    if (!kept.some((f) => f.name === r)) throw new UbusError(STATUS.INVALID_ARGUMENT, r);
   return fromFields(kept);
 }

@@ -1,6 +1,6 @@
-// The figures the project is held to. Two namespaces, one core a side, TCP by iperf3 both ways; peers and both runtimes in the
-// same run, since only ratios mean anything on another machine. About 9 min; `quick` as an argument leaves out the many sessions,
-// `crowd` all the rest; SESSIONS and RUNTIME bound that part.
+// The figures the project is held to. Two namespaces, one core a side, TCP by iperf3 both ways; peers and both runtimes
+// in the same run, since only ratios mean anything on another machine. About 9 min; `quick` as an argument leaves out
+// the many sessions, `crowd` all the rest; SESSIONS and RUNTIME bound that part.
 import { existsSync, statSync } from "node:fs";
 import { Daemon } from "../net/daemon.ts";
 import { fileOf, Lab, lacking, memory, type Ns, type RuntimeName, sleep } from "../net/harness.ts";
@@ -44,7 +44,20 @@ async function throughput(a: Ns, b: Ns, address: string): Promise<number> {
   await server.line(/listening/, 5000);
   const ways: number[] = [];
   for (const way of [[], ["-R"]]) {
-    const r = await a.must("taskset", "-c", CORE.a, "iperf3", "-c", address, "-t", String(SECONDS), "-O", "1", "-J", ...way);
+    const r = await a.must(
+      "taskset",
+      "-c",
+      CORE.a,
+      "iperf3",
+      "-c",
+      address,
+      "-t",
+      String(SECONDS),
+      "-O",
+      "1",
+      "-J",
+      ...way,
+    );
     const end = (JSON.parse(r) as { end: { sum_received: { bits_per_second: number } } }).end;
     ways.push(end.sum_received.bits_per_second / 1e6);
   }
@@ -55,9 +68,10 @@ async function throughput(a: Ns, b: Ns, address: string): Promise<number> {
 async function ours(lab: Lab, esp: string | null): Promise<{ a: Ns; b: Ns; client: Daemon; server: Daemon }> {
   const { a, b } = await two(lab);
   const off = { ipsec: "off" };
-  const client = esp === null
-    ? { "interface hq": without(clientConfig(off)["interface hq"] ?? {}, "psk") }
-    : clientConfig({ esp_proposals: esp, ike_proposals: "aes128-sha256-modp2048" });
+  const client =
+    esp === null
+      ? { "interface hq": without(clientConfig(off)["interface hq"] ?? {}, "psk") }
+      : clientConfig({ esp_proposals: esp, ike_proposals: "aes128-sha256-modp2048" });
   const config = serverConfig(esp === null ? off : { esp_proposals: esp });
   if (esp === null) config["server lns"] = without(config["server lns"] ?? {}, "psk");
   const d = { client: new Daemon(a, "client", client), server: new Daemon(b, "server", config) };
@@ -66,7 +80,11 @@ async function ours(lab: Lab, esp: string | null): Promise<{ a: Ns; b: Ns; clien
 }
 
 async function throughputs(): Promise<void> {
-  for (const [name, esp] of [["GCM", "aes128gcm16"], ["CBC-SHA1", "aes128-sha1"], ["plain", null]] as const) {
+  for (const [name, esp] of [
+    ["GCM", "aes128gcm16"],
+    ["CBC-SHA1", "aes128-sha1"],
+    ["plain", null],
+  ] as const) {
     for (const runtime of RUNTIMES) {
       await inLab(runtime, async (lab) => {
         const { a, b, client } = await ours(lab, esp);
@@ -82,8 +100,13 @@ async function throughputs(): Promise<void> {
         if (ping === null) return;
         const { rtt, sent, received } = await ping;
         keep(runtime, "ping under load", median(rtt));
-        const drops = Object.entries((await client.status("hq")).drops).map(([k, v]) => `${k} ${v}`).join(", ") || "none";
-        notes.push(`${runtime}, under load: worst ping ${Math.max(...rtt).toFixed(1)} ms, ${sent - received} of ${sent} lost; drops: ${drops}`);
+        const drops =
+          Object.entries((await client.status("hq")).drops)
+            .map(([k, v]) => `${k} ${v}`)
+            .join(", ") || "none";
+        notes.push(
+          `${runtime}, under load: worst ping ${Math.max(...rtt).toFixed(1)} ms, ${sent - received} of ${sent} lost; drops: ${drops}`,
+        );
       });
     }
   }
@@ -184,15 +207,22 @@ function both(title: string, what: string, unit: string, node: number | null, qj
   const bounds = RUNTIMES.map((r) => (r === "node" ? node : qjs));
   const held = bounds.flatMap((b, i) => (b === null ? [] : [(values[i] as number) <= b]));
   rows.push({
-    what: title, cells: values.map((v) => `${v.toFixed(digits)} ${unit}`),
-    target: held.length === 0 ? "" : `<= ${bounds.map((b) => (b === null ? "-" : String(b))).join(" / ")}`, ok: held.length === 0 ? null : held.every(Boolean),
+    what: title,
+    cells: values.map((v) => `${v.toFixed(digits)} ${unit}`),
+    target: held.length === 0 ? "" : `<= ${bounds.map((b) => (b === null ? "-" : String(b))).join(" / ")}`,
+    ok: held.length === 0 ? null : held.every(Boolean),
   });
 }
 /** What a runtime does as a part of what a rival does. */
 function ratio(title: string, rival: number | undefined, what: string, target: number): void {
   if (rival === undefined) return;
   const values = RUNTIMES.map((r) => of(r, what) / rival);
-  rows.push({ what: title, cells: values.map((v) => v.toFixed(2)), target: `>= ${target}`, ok: values.every((v) => v >= target) });
+  rows.push({
+    what: title,
+    cells: values.map((v) => v.toFixed(2)),
+    target: `>= ${target}`,
+    ok: values.every((v) => v >= target),
+  });
 }
 /** QuickJS as a multiple of Node. */
 function beside(title: string, what: string, good: (x: number) => boolean, target: string): void {
@@ -204,7 +234,8 @@ function beside(title: string, what: string, good: (x: number) => boolean, targe
 for (const name of ["plain", "GCM", "CBC-SHA1"]) both(`TCP, one core a side: ${name}`, name, "Mbit/s", null, null);
 for (const name of ["openvpn", "wireguard-go"]) {
   const v = figures.get(name);
-  if (v !== undefined) rows.push({ what: `TCP, one core a side: ${name}`, cells: [`${v.toFixed(0)} Mbit/s`], target: "", ok: null });
+  if (v !== undefined)
+    rows.push({ what: `TCP, one core a side: ${name}`, cells: [`${v.toFixed(0)} Mbit/s`], target: "", ok: null });
 }
 ratio("  GCM / openvpn AES-256-GCM", figures.get("openvpn"), "GCM", 1.2);
 ratio("  GCM / wireguard-go", figures.get("wireguard-go"), "GCM", 1.5);
@@ -231,12 +262,17 @@ both("  the end", "crowd stop", "ms", 2000, 2000);
 both("program", "program", "KB", 400, 1024);
 
 const head = ["", ...RUNTIMES.map((r) => (r === "node" ? "Node" : "QuickJS")), "target"];
-const table = [head, ...rows.map((r) => [r.what, r.cells[0] ?? "", ...(RUNTIMES.length > 1 ? [r.cells[1] ?? ""] : []), r.target])];
+const table = [
+  head,
+  ...rows.map((r) => [r.what, r.cells[0] ?? "", ...(RUNTIMES.length > 1 ? [r.cells[1] ?? ""] : []), r.target]),
+];
 const widths = head.map((_, i) => Math.max(...table.map((t) => (t[i] ?? "").length)));
 console.log();
 table.forEach((cells, i) => {
   const verdict = rows[i - 1]?.ok;
-  const line = cells.map((c, k) => (k === 0 || k === head.length - 1 ? c.padEnd(widths[k] ?? 0) : c.padStart(widths[k] ?? 0))).join("  ");
+  const line = cells
+    .map((c, k) => (k === 0 || k === head.length - 1 ? c.padEnd(widths[k] ?? 0) : c.padStart(widths[k] ?? 0)))
+    .join("  ");
   console.log(`${line}  ${verdict === true ? "ok" : verdict === false ? "MISS" : ""}`.trimEnd());
 });
 for (const n of notes) console.log(n);

@@ -1,8 +1,9 @@
-// Very many clients in one process, each with an address of its own, as a server meets them: real IKE, ESP, L2TP and PPP, and no
-// netdevs, whose making would cost more than the calls. A program of its own, so that server and clients can have a core each:
+// Very many clients in one process, each with an address of its own, as a server meets them: real IKE, ESP, L2TP and
+// PPP, and no netdevs, whose making would cost more than the calls. A program of its own, so that server and clients
+// can have a core each:
 //   callers SERVER COUNT AT_ONCE BASE
-// BASE is the first two octets of the clients' addresses ("10.50"). Users are u1 p1, u2 p2... Says on stdout, a JSON object a line,
-// when calls come up and end, and why one failed; ends with SIGTERM, all calls with it.
+// BASE is the first two octets of the clients' addresses ("10.50"). Users are u1 p1, u2 p2... Says on stdout, a JSON
+// object a line, when calls come up and end, and why one failed; ends with SIGTERM, all calls with it.
 import { compose } from "../../src/build.ts";
 import { load } from "../../src/config/load.ts";
 import { EventHub } from "../../src/control/log.ts";
@@ -28,8 +29,17 @@ export interface Told {
 }
 
 function configText(): string {
-  const options = ["proto = l2tpsec", `server = ${server}`, `psk = ${PSK}`, "encap = udp", "reconnect_min = 1", "reconnect_max = 2", ...more];
-  const section = (i: number): string => [`[interface l${i}]`, ...options, `username = u${i}`, `password = p${i}`].join("\n");
+  const options = [
+    "proto = l2tpsec",
+    `server = ${server}`,
+    `psk = ${PSK}`,
+    "encap = udp",
+    "reconnect_min = 1",
+    "reconnect_max = 2",
+    ...more,
+  ];
+  const section = (i: number): string =>
+    [`[interface l${i}]`, ...options, `username = u${i}`, `password = p${i}`].join("\n");
   return Array.from({ length: COUNT }, (_, i) => section(i + 1)).join("\n\n");
 }
 
@@ -72,7 +82,13 @@ const hub = new EventHub(rt.clock, "error", () => {});
 const below = await openUserspacePlane({ native, fastPath, clock: rt.clock, crypto: rt.crypto, log: hub });
 const net = new Addresses();
 const plane: DataPlane = {
-  kind: "userspace", ipsec: below.ipsec, l2tp: below.l2tp, net, ikePort: () => below.ikePort(), drops: () => below.drops(), close: () => below.close(),
+  kind: "userspace",
+  ipsec: below.ipsec,
+  l2tp: below.l2tp,
+  net,
+  ikePort: () => below.ikePort(),
+  drops: () => below.drops(),
+  close: () => below.close(),
 };
 const serial = { open: () => Promise.reject(new RangeError("no serial lines here")) };
 const daemon = compose({ ...rt, serial }, plane, hub, loaded.config, () => loaded.config, true);
@@ -117,7 +133,9 @@ daemon.start();
 process.stdout.write(`${JSON.stringify({ up: 0, ups: 0, downs: 0, failures: [] })}\n`);
 next();
 setInterval(tell, TELL_MS);
-process.on("SIGTERM", () => daemon.stop("SIGTERM", () => {
-  tell();
-  process.exit(0);
-}));
+process.on("SIGTERM", () =>
+  daemon.stop("SIGTERM", () => {
+    tell();
+    process.exit(0);
+  }),
+);

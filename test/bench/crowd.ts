@@ -1,5 +1,6 @@
-// One server and very many sessions: what each costs in memory and in the processor's time, at login and at rest, and how long
-// status and the end take. Server and clients have a core each; the server's own processor time says what it could do alone.
+// One server and very many sessions: what each costs in memory and in the processor's time, at login and at rest, and
+// how long status and the end take. Server and clients have a core each; the server's own processor time says what it
+// could do alone.
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { build } from "esbuild";
@@ -17,7 +18,9 @@ const REST_MS = 30_000;
 
 /** Seconds of processor time, user and system, of a process so far. */
 export function processorSeconds(pid: number): number {
-  const after = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /s, "").split(" ");
+  const after = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /s, "")
+    .split(" ");
   return (Number(after[11]) + Number(after[12])) / HERTZ;
 }
 
@@ -44,16 +47,40 @@ export class Callers {
     this.#proc = proc;
   }
   /** `options`: lines of configuration for each link. */
-  static async start(ns: Ns, count: number, atOnce: number, base = BASE, options: readonly string[] = []): Promise<Callers> {
+  static async start(
+    ns: Ns,
+    count: number,
+    atOnce: number,
+    base = BASE,
+    options: readonly string[] = [],
+  ): Promise<Callers> {
     await ns.must("ip", "route", "replace", "local", `${base}.0.0/16`, "dev", "lo");
     const program = `${ns.lab.dir}/callers.mjs`;
     await build({
-      entryPoints: ["test/bench/callers.ts"], outfile: program, bundle: true, platform: "node", target: "node20", format: "esm", sourcemap: "inline", logLevel: "warning",
+      entryPoints: ["test/bench/callers.ts"],
+      outfile: program,
+      bundle: true,
+      platform: "node",
+      target: "node20",
+      format: "esm",
+      sourcemap: "inline",
+      logLevel: "warning",
       alias: { "node-tuntap2": "./src/node-tuntap2/index.ts", "ubus-client": "./src/ubus-client/index.ts" },
       // the ini package is CommonJS
-      banner: { js: 'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);' },
+      banner: {
+        js: 'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);',
+      },
     });
-    const words = [process.execPath, "--enable-source-maps", program, B, String(count), String(atOnce), base, ...options];
+    const words = [
+      process.execPath,
+      "--enable-source-maps",
+      program,
+      B,
+      String(count),
+      String(atOnce),
+      base,
+      ...options,
+    ];
     const callers = new Callers(ns.spawn("taskset", "-c", CORE.a, ...words));
     await until("callers", 60_000, () => callers.told).catch((e: unknown) => {
       throw new Error(`${String(e)}: ${callers.output}`);
@@ -61,7 +88,10 @@ export class Callers {
     return callers;
   }
   get told(): Told | null {
-    const lines = this.#proc.stdout.trimEnd().split("\n").filter((l) => l.endsWith("}"));
+    const lines = this.#proc.stdout
+      .trimEnd()
+      .split("\n")
+      .filter((l) => l.endsWith("}"));
     const last = lines.at(-1);
     return last === undefined ? null : (JSON.parse(last) as Told);
   }
@@ -77,7 +107,11 @@ export class Callers {
 }
 
 /** A server in `b` for this many users; their addresses are by the thousand, and all lead to `a`. */
-export async function crowdOf(lab: Lab, sessions: number, more: Config = {}): Promise<{ a: Ns; b: Ns; server: Daemon }> {
+export async function crowdOf(
+  lab: Lab,
+  sessions: number,
+  more: Config = {},
+): Promise<{ a: Ns; b: Ns; server: Daemon }> {
   const { a, b } = await two(lab);
   await b.route(CLIENTS, "203.0.113.2");
   const users: Config = {};
@@ -112,7 +146,8 @@ export async function measureCrowd(lab: Lab, sessions: number, atOnce = 48): Pro
   await until(`${sessions} sessions`, 600_000, () => {
     const t = callers.told;
     if (!server.proc.running) throw new Error(`the server ended with ${t?.up} sessions: ${server.log.slice(-500)}`);
-    if (process.env["VERBOSE"] !== undefined) console.error(JSON.stringify(t), memory(pid, "Rss"), processorSeconds(pid));
+    if (process.env["VERBOSE"] !== undefined)
+      console.error(JSON.stringify(t), memory(pid, "Rss"), processorSeconds(pid));
     return (t?.up ?? 0) >= sessions;
   }).catch((e: unknown) => {
     throw new Error(`${String(e)}: ${JSON.stringify(callers.told)}`);
@@ -131,5 +166,14 @@ export async function measureCrowd(lab: Lab, sessions: number, atOnce = 48): Pro
   const ended = await server.stop(20_000);
   if (ended.code !== 0) throw new Error(`the server ended with ${ended.code}`);
   await callers.stop();
-  return { each: (rss - before) / sessions / 1024, rss, loginsPerSecond: sessions / seconds, loginMs, clientMs, idle, statusMs, stopMs: ended.ms };
+  return {
+    each: (rss - before) / sessions / 1024,
+    rss,
+    loginsPerSecond: sessions / seconds,
+    loginMs,
+    clientMs,
+    idle,
+    statusMs,
+    stopMs: ended.ms,
+  };
 }

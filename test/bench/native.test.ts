@@ -1,18 +1,22 @@
 // What one 1400-byte packet costs in the fast path: node scripts/test.mjs test/bench/native.test.ts
 import { test } from "node:test";
-import { META, SLOT } from "node-tuntap2";
 import type { FastPath } from "node-tuntap2";
+import { META, SLOT } from "node-tuntap2";
 import { referenceFastPath } from "../../src/dataplane/userspace/reference.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
 import { loadNative } from "../../src/runtime/node/native.ts";
-import { TRANSFORMS, end, ip4, pattern, put, wire } from "../esp/fixture.ts";
+import { end, ip4, pattern, put, TRANSFORMS, wire } from "../esp/fixture.ts";
 
 const lib = loadNative();
 const N = 64;
 const packet = ip4([10, 0, 0, 1], [10, 0, 0, 2], pattern(1380));
 
 /** Best microseconds a packet of several rounds: the machine may be busy. */
-function cost(rounds: number, makeFp: () => FastPath, [cipher, integ, key, mac]: (typeof TRANSFORMS)[number]): { tx: number; rx: number } {
+function cost(
+  rounds: number,
+  makeFp: () => FastPath,
+  [cipher, integ, key, mac]: (typeof TRANSFORMS)[number],
+): { tx: number; rx: number } {
   const left = end(makeFp(), true, { cipher, integ, key, mac });
   const right = end(makeFp(), false, { cipher, integ, key, mac });
   const a = lib.ring(N);
@@ -43,7 +47,9 @@ test("cost of a packet, seal and open, microseconds", (t) => {
     ["reference", 10, () => referenceFastPath(nodeCrypto)],
   ];
   for (const [name, rounds, make] of kinds) {
-    for (const transform of TRANSFORMS.filter(([c, i]) => i === "none" || (i === "sha1" && c !== "aes192") || (c === "aes256" && i !== "md5"))) {
+    for (const transform of TRANSFORMS.filter(
+      ([c, i]) => i === "none" || (i === "sha1" && c !== "aes192") || (c === "aes256" && i !== "md5"),
+    )) {
       const { tx, rx } = cost(rounds, () => make() ?? referenceFastPath(nodeCrypto), transform);
       t.diagnostic(`${name} ${transform[0]} ${transform[1]}: tx ${tx.toFixed(2)} rx ${rx.toFixed(2)}`);
     }

@@ -1,4 +1,5 @@
-// openvpn and wireguard-go between the same two namespaces, with keys made on the spot. Each answers with the address to measure to.
+// openvpn and wireguard-go between the same two namespaces, with keys made on the spot. Each answers with the address
+// to measure to.
 import { existsSync, readFileSync, rmdirSync } from "node:fs";
 import { type Ns, sh, until } from "../net/harness.ts";
 import { B } from "../net/sites.ts";
@@ -23,10 +24,44 @@ export async function openvpn(a: Ns, b: Ns): Promise<string> {
   const side = (ns: Ns, me: "a" | "b", peer: string, more: string[]) =>
     ns.spawn(
       "taskset",
-      ...["-c", CORE[me], "openvpn", "--dev", "tun", "--proto", "udp4", "--cert", `${dir}/ovpn-${me}.crt`, "--key", `${dir}/ovpn-${me}.key`],
-      ...["--peer-fingerprint", peer, "--data-ciphers", "AES-256-GCM", "--cipher", "AES-256-GCM", "--disable-dco", "--verb", "1", ...more],
+      ...[
+        "-c",
+        CORE[me],
+        "openvpn",
+        "--dev",
+        "tun",
+        "--proto",
+        "udp4",
+        "--cert",
+        `${dir}/ovpn-${me}.crt`,
+        "--key",
+        `${dir}/ovpn-${me}.key`,
+      ],
+      ...[
+        "--peer-fingerprint",
+        peer,
+        "--data-ciphers",
+        "AES-256-GCM",
+        "--cipher",
+        "AES-256-GCM",
+        "--disable-dco",
+        "--verb",
+        "1",
+        ...more,
+      ],
     );
-  side(b, "b", printA, ["--tls-server", "--dh", "none", "--local", B, "--port", "1194", "--ifconfig", "10.8.0.1", "10.8.0.2"]);
+  side(b, "b", printA, [
+    "--tls-server",
+    "--dh",
+    "none",
+    "--local",
+    B,
+    "--port",
+    "1194",
+    "--ifconfig",
+    "10.8.0.1",
+    "10.8.0.2",
+  ]);
   side(a, "a", printB, ["--tls-client", "--remote", B, "1194", "--nobind", "--ifconfig", "10.8.0.2", "10.8.0.1"]);
   await reaches(a, "10.8.0.1");
   return "10.8.0.1";
@@ -40,13 +75,23 @@ export async function wireguard(a: Ns, b: Ns): Promise<string> {
   const names = { a: `wga${process.pid}`, b: `wgb${process.pid}` };
   await sh(`cd '${dir}'; umask 077; for n in a b; do wg genkey >wg-$n.key; wg pubkey <wg-$n.key >wg-$n.pub; done`);
   const key = (n: string) => readFileSync(`${dir}/wg-${n}.pub`, "utf8").trim();
-  for (const [ns, me] of [[a, "a"], [b, "b"]] as const) {
+  for (const [ns, me] of [
+    [a, "a"],
+    [b, "b"],
+  ] as const) {
     const p = ns.spawn("taskset", "-c", CORE[me], "wireguard-go", "-f", names[me]);
     await until("wireguard-go", 5000, () => {
       if (!p.running) throw new Error(p.output);
       return existsSync(`${sockets}/${names[me]}.sock`);
     });
-    await ns.must("wg", "set", names[me], "private-key", `${dir}/wg-${me}.key`, ...(me === "b" ? ["listen-port", "51820"] : []));
+    await ns.must(
+      "wg",
+      "set",
+      names[me],
+      "private-key",
+      `${dir}/wg-${me}.key`,
+      ...(me === "b" ? ["listen-port", "51820"] : []),
+    );
     await ns.must("ip", "addr", "add", me === "a" ? "10.9.0.2/24" : "10.9.0.1/24", "dev", names[me]);
     await ns.must("ip", "link", "set", "dev", names[me], "up");
   }

@@ -3,9 +3,13 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { test, type TestContext } from "node:test";
+import { type TestContext, test } from "node:test";
 
-function rig(t: TestContext): { dir: string; run(env?: Record<string, string>): { code: number | null; out: string; said: string }; program(name: string, text: string): void } {
+function rig(t: TestContext): {
+  dir: string;
+  run(env?: Record<string, string>): { code: number | null; out: string; said: string };
+  program(name: string, text: string): void;
+} {
   const dir = mkdtempSync(`${tmpdir()}/l2tpsec-engine-`);
   t.after(() => rmSync(dir, { recursive: true }));
   mkdirSync(`${dir}/bin`);
@@ -13,7 +17,8 @@ function rig(t: TestContext): { dir: string; run(env?: Record<string, string>): 
     dir,
     run(env = {}) {
       const r = spawnSync("sh", ["scripts/quickjs"], {
-        encoding: "utf8", env: { PATH: `${dir}/bin:${process.env["PATH"] ?? ""}`, QUICKJS_CACHE: `${dir}/cache`, ...env },
+        encoding: "utf8",
+        env: { PATH: `${dir}/bin:${process.env["PATH"] ?? ""}`, QUICKJS_CACHE: `${dir}/cache`, ...env },
       });
       return { code: r.status, out: r.stdout.trim(), said: r.stderr.trim() };
     },
@@ -25,7 +30,12 @@ function rig(t: TestContext): { dir: string; run(env?: Record<string, string>): 
 }
 function release(dir: string, version: string): void {
   mkdirSync(dir, { recursive: true });
-  for (const [f, text] of [["quickjs.c", ""], ["quickjs.h", ""], ["VERSION", `${version}\n`]] as const) writeFileSync(`${dir}/${f}`, text);
+  for (const [f, text] of [
+    ["quickjs.c", ""],
+    ["quickjs.h", ""],
+    ["VERSION", `${version}\n`],
+  ] as const)
+    writeFileSync(`${dir}/${f}`, text);
 }
 const APT = (download: string): string => `case "$*" in
 indextargets*) echo http://mirror.example/debian/ ;;
@@ -41,7 +51,11 @@ test("QUICKJS_SRC: a release of the right age, or a sentence", (t) => {
   release(`${dir}/odd`, "1.2.3");
   assert.deepEqual(run({ QUICKJS_SRC: `${dir}/good` }), { code: 0, out: `${dir}/good`, said: "" });
   assert.equal(run({ QUICKJS_SRC: `${dir}/newer` }).code, 0);
-  for (const [name, why] of [["old", /is of 2024-01-13, too old: 2025-04-26 or newer is needed$/], ["odd", /is no release of QuickJS/], ["none", /holds no quickjs\.c/]] as const) {
+  for (const [name, why] of [
+    ["old", /is of 2024-01-13, too old: 2025-04-26 or newer is needed$/],
+    ["odd", /is no release of QuickJS/],
+    ["none", /holds no quickjs\.c/],
+  ] as const) {
     const r = run({ QUICKJS_SRC: `${dir}/${name}` });
     assert.equal(r.code, 1);
     assert.match(r.said, why);
@@ -51,9 +65,17 @@ test("QUICKJS_SRC: a release of the right age, or a sentence", (t) => {
 
 for (const [what, download, why] of [
   ["no list", "no-list", /apt cannot read Debian 13's list \(E: no route to the mirror\): set QUICKJS_SRC/],
-  ["no package", "echo 'E: Unable to find a source package'; exit 100", /apt cannot fetch .* \(E: Unable to find a source package\): set QUICKJS_SRC/],
+  [
+    "no package",
+    "echo 'E: Unable to find a source package'; exit 100",
+    /apt cannot fetch .* \(E: Unable to find a source package\): set QUICKJS_SRC/,
+  ],
   ["nothing downloaded", ":", /holds no release any more: set QUICKJS_SRC/],
-  ["a wrong checksum", "echo something else > quickjs_2025.04.26.orig.tar.xz", /has SHA-256 [0-9a-f]{64}, not [0-9a-f]{64}: it is not release 2025-04-26; set QUICKJS_SRC/],
+  [
+    "a wrong checksum",
+    "echo something else > quickjs_2025.04.26.orig.tar.xz",
+    /has SHA-256 [0-9a-f]{64}, not [0-9a-f]{64}: it is not release 2025-04-26; set QUICKJS_SRC/,
+  ],
 ] as const) {
   test(`by apt: ${what} is one sentence, and nothing stays behind`, (t) => {
     const { dir, run, program } = rig(t);

@@ -11,9 +11,22 @@ import { pack as untyped } from "../../src/runtime/quickjs/pack.mjs";
 const pack = untyped as (data: Uint8Array) => Uint8Array;
 const dir = mkdtempSync(`${tmpdir()}/l2tpsec-pack-`);
 after(() => rmSync(dir, { recursive: true }));
-const build = spawnSync("cc", [
-  "-O1", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined", "-fno-sanitize-recover", "-o", `${dir}/unpack`, "test/build/unpack-main.c", "src/runtime/quickjs/unpack.c",
-], { encoding: "utf8" });
+const build = spawnSync(
+  "cc",
+  [
+    "-O1",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover",
+    "-o",
+    `${dir}/unpack`,
+    "test/build/unpack-main.c",
+    "src/runtime/quickjs/unpack.c",
+  ],
+  { encoding: "utf8" },
+);
 const skip = build.error ? "no C compiler" : endianness() === "LE" ? false : "the test's own format is little-endian";
 
 /** What unpack.c makes of each block; null: no. */
@@ -24,7 +37,10 @@ function unpacked(blocks: readonly Uint8Array[]): (Buffer | null)[] {
     b.writeUInt32LE(n);
     return b;
   };
-  const r = spawnSync(`${dir}/unpack`, { input: Buffer.concat(blocks.flatMap((b) => [length(b.length), b])), maxBuffer: 1 << 26 });
+  const r = spawnSync(`${dir}/unpack`, {
+    input: Buffer.concat(blocks.flatMap((b) => [length(b.length), b])),
+    maxBuffer: 1 << 26,
+  });
   assert.equal(r.status, 0, String(r.stderr));
   const out: (Buffer | null)[] = [];
   for (let at = 0; at < r.stdout.length; ) {
@@ -38,23 +54,43 @@ function unpacked(blocks: readonly Uint8Array[]): (Buffer | null)[] {
 }
 
 /** Bytes with repetitions of every distance and length. */
-const data = fc.array(fc.oneof(
-  fc.uint8Array({ maxLength: 40 }).map((b) => [...b]), fc.tuple(fc.nat(255), fc.integer({ min: 1, max: 700 })).map(([x, n]) => new Array<number>(n).fill(x)),
-  fc.constant([1, 2, 3, 4, 5]), fc.constantFrom(300, 70_000).map((n) => Array.from({ length: n }, (_, i) => (i * i) >> 7)),
-), { minLength: 1, maxLength: 20 }).map((parts) => Buffer.from(parts.flat())).filter((b) => b.length > 0);
+const data = fc
+  .array(
+    fc.oneof(
+      fc.uint8Array({ maxLength: 40 }).map((b) => [...b]),
+      fc.tuple(fc.nat(255), fc.integer({ min: 1, max: 700 })).map(([x, n]) => new Array<number>(n).fill(x)),
+      fc.constant([1, 2, 3, 4, 5]),
+      fc.constantFrom(300, 70_000).map((n) => Array.from({ length: n }, (_, i) => (i * i) >> 7)),
+    ),
+    { minLength: 1, maxLength: 20 },
+  )
+  .map((parts) => Buffer.from(parts.flat()))
+  .filter((b) => b.length > 0);
 
 test("what was packed comes out again", { skip }, () => {
-  const all = [...Array.from({ length: 40 }, (_, n) => Buffer.alloc(n + 1, 7)), ...fc.sample(data, { numRuns: 80, seed: 7 })];
+  const all = [
+    ...Array.from({ length: 40 }, (_, n) => Buffer.alloc(n + 1, 7)),
+    ...fc.sample(data, { numRuns: 80, seed: 7 }),
+  ];
   const blocks = all.map((b) => pack(b));
   for (const [i, b] of unpacked(blocks).entries()) assert.ok(b?.equals(all[i] as Buffer), `block ${i}`);
   assert.ok(pack(Buffer.alloc(1 << 16, "abcdefgh")).length < 300);
 });
 
-test("what is cut, changed or any bytes is refused or is something else, and nothing outside is touched", { skip }, () => {
-  const whole = pack(Buffer.from("the quick brown fox jumps over the lazy dog, the quick brown fox jumps over the lazy dog, over and over and over"));
+test("what is cut, changed or any bytes is refused or is something else, and nothing outside is touched", {
+  skip,
+}, () => {
+  const whole = pack(
+    Buffer.from(
+      "the quick brown fox jumps over the lazy dog, the quick brown fox jumps over the lazy dog, over and over and over",
+    ),
+  );
   const cuts = Array.from({ length: whole.length }, (_, n) => whole.subarray(0, n));
   assert.ok(unpacked(cuts).every((b) => b === null));
   const changed = [...whole].flatMap((x, i) => [0, 1, 0x80, 0xff].map((by) => Buffer.from(whole.with(i, x ^ by))));
-  const any = fc.sample(fc.tuple(fc.nat(200), fc.uint8Array({ maxLength: 60 })).map(([n, b]) => Uint8Array.of(0, 0, 0, n, ...b)), { numRuns: 2000, seed: 3 });
+  const any = fc.sample(
+    fc.tuple(fc.nat(200), fc.uint8Array({ maxLength: 60 })).map(([n, b]) => Uint8Array.of(0, 0, 0, n, ...b)),
+    { numRuns: 2000, seed: 3 },
+  );
   unpacked([...changed, ...any]);
 });

@@ -7,7 +7,13 @@ import { eapCredentials } from "../../src/link/credentials.ts";
 import { pppClient } from "../../src/link/settings.ts";
 import type { Host } from "../../src/ports/ports.ts";
 
-const host: Host = { readFile: () => "", env: () => undefined, hostname: () => "lac", wallClock: () => 0, resolve: () => Promise.resolve([]) };
+const host: Host = {
+  readFile: () => "",
+  env: () => undefined,
+  hostname: () => "lac",
+  wallClock: () => 0,
+  resolve: () => Promise.resolve([]),
+};
 const FILES = "eap_ca = /c\neap_cert = /d\neap_key = /e\neap_server_name = any\n";
 const section = (more: string): string => `[interface hq]\nproto = l2tpsec\nserver = 192.0.2.1\npsk = x\n${more}`;
 function faults(more: string): string {
@@ -17,18 +23,35 @@ function faults(more: string): string {
 
 test("a name and three files, and no password; anything less is said", () => {
   assert.equal(faults(`username = alice\n${FILES}`), "");
-  assert.equal(faults(`username = alice\nrefuse_pap = yes\nrefuse_chap = yes\nrefuse_mschapv2 = yes\n${FILES}`), "", "there is a method left");
+  assert.equal(
+    faults(`username = alice\nrefuse_pap = yes\nrefuse_chap = yes\nrefuse_mschapv2 = yes\n${FILES}`),
+    "",
+    "there is a method left",
+  );
   assert.match(faults(FILES), /username: is missing/);
-  for (const o of ["eap_ca", "eap_cert", "eap_key", "eap_server_name"]) assert.match(faults(`username = alice\npassword = x\n${FILES.replace(new RegExp(`${o}.*\n`), "")}`), new RegExp(`${o}: is missing`));
+  for (const o of ["eap_ca", "eap_cert", "eap_key", "eap_server_name"])
+    assert.match(
+      faults(`username = alice\npassword = x\n${FILES.replace(new RegExp(`${o}.*\n`), "")}`),
+      new RegExp(`${o}: is missing`),
+    );
   assert.match(faults("username = alice\npassword = x\neap_server_name = nas\n"), /eap_ca: is missing/);
 });
 test("a server is known by its name, unless every one of the CA is wanted", () => {
-  for (const [name, serverName] of [["nas.example", "nas.example"], ["any", null]] as const) {
+  for (const [name, serverName] of [
+    ["nas.example", "nas.example"],
+    ["any", null],
+  ] as const) {
     const r = load(section(`username = alice\n${FILES.replace("= any", `= ${name}`)}`));
     assert.ok(r.ok);
-    assert.equal(eapCredentials(r.config.interfaces[0] ?? assert.fail("no interface"), { readFile: () => "" })?.serverName, serverName);
+    assert.equal(
+      eapCredentials(r.config.interfaces[0] ?? assert.fail("no interface"), { readFile: () => "" })?.serverName,
+      serverName,
+    );
   }
-  assert.match(faults(`username = alice\n${FILES.replace("= any", "= .example")}`), /eap_server_name: begins with a dot/);
+  assert.match(
+    faults(`username = alice\n${FILES.replace("= any", "= .example")}`),
+    /eap_server_name: begins with a dot/,
+  );
 });
 test("the link answers to EAP alone then, whatever refuse_eap says; an unreadable file is named", () => {
   const r = load(section(`username = alice\npassword = x\n${FILES}`));
@@ -38,10 +61,16 @@ test("the link answers to EAP alone then, whatever refuse_eap says; an unreadabl
   const credentials = eapCredentials(c, { readFile: (f) => String(read.push(f)) });
   assert.deepEqual(read, ["/c", "/d", "/e"]);
   const ppp = pppClient(c, host, 1400, credentials);
-  assert.deepEqual([ppp.refuse, ppp.eapTls, ppp.identity?.user], [["pap", "chap", "mschap", "mschapv2"], credentials, "alice"]);
+  assert.deepEqual(
+    [ppp.refuse, ppp.eapTls, ppp.identity?.user],
+    [["pap", "chap", "mschap", "mschapv2"], credentials, "alice"],
+  );
   assert.ok(pppClient(c, host, 1400, null).refuse.includes("eap"));
   const missing = (f: string): string => {
     throw new SystemError("ENOENT", `cannot read ${f}`, "is it there?");
   };
-  assert.throws(() => eapCredentials(c, { readFile: missing }), /^SystemError: eap_ca: cannot read \/c: ENOENT \(is it there\?\)/);
+  assert.throws(
+    () => eapCredentials(c, { readFile: missing }),
+    /^SystemError: eap_ca: cannot read \/c: ENOENT \(is it there\?\)/,
+  );
 });

@@ -3,9 +3,9 @@ import { describe, test } from "node:test";
 import { inspect } from "node:util";
 import fc from "fast-check";
 import { load } from "../../src/config/load.ts";
+import { SECTIONS } from "../../src/config/schema.ts";
 import { faultLine } from "../../src/config/section.ts";
 import { loadUci } from "../../src/config/uci-load.ts";
-import { SECTIONS } from "../../src/config/schema.ts";
 
 const GOOD = `
 [daemon]
@@ -45,11 +45,21 @@ describe("configuration file", () => {
     assert.ok(r.ok, JSON.stringify(r));
     const [hq] = r.config.interfaces;
     assert.ok(hq);
-    assert.deepEqual([hq.name, hq.server, hq.mtu, hq.source_port], ["hq", { host: "198.51.100.2", port: 1701 }, null, 1701]);
+    assert.deepEqual(
+      [hq.name, hq.server, hq.mtu, hq.source_port],
+      ["hq", { host: "198.51.100.2", port: 1701 }, null, 1701],
+    );
     assert.deepEqual(hq.routes, ["10.2.0.0/16", "10.3.0.0/16"]);
     assert.deepEqual(hq.keepalive, { failures: 5, intervalSeconds: 10 });
-    assert.equal(hq.password?.use((b) => Buffer.from(b).toString()), "se;cr#et ");
-    assert.equal(r.config.users[0]?.password.use((b) => Buffer.from(b).toString()), "true", "ini's own booleans stay text");
+    assert.equal(
+      hq.password?.use((b) => Buffer.from(b).toString()),
+      "se;cr#et ",
+    );
+    assert.equal(
+      r.config.users[0]?.password.use((b) => Buffer.from(b).toString()),
+      "true",
+      "ini's own booleans stay text",
+    );
     assert.deepEqual(r.config.servers[0]?.auth, ["mschapv2", "chap", "pap"]);
     assert.deepEqual([r.config.daemon.control, r.config.daemon.log], ["/tmp/x.sock", "debug"]);
     assert.doesNotMatch(inspect({ ...r.config, raw: null }, { depth: 9 }), /swordfish|se;cr/);
@@ -63,16 +73,32 @@ describe("configuration file", () => {
     ]);
   });
   test("IPsec is never off by omission", () => {
-    for (const more of ["", "ipsec = required"]) assert.match(faults(client(more)).join("\n"), /interface hq\.psk: is missing/);
+    for (const more of ["", "ipsec = required"])
+      assert.match(faults(client(more)).join("\n"), /interface hq\.psk: is missing/);
     const off = load(client("ipsec = off"));
     assert.ok(off.ok);
     assert.match(off.warnings.join(), /ipsec = off/);
   });
   test("a key and ipsec = off contradict each other, at a client and at a server", () => {
-    assert.deepEqual(faults(client("ipsec = off\npsk = abc")).map((f) => f.replace(/ \(allowed.*/, "")), ["f:4 interface hq.ipsec: is off, but there is a pre-shared key: the two contradict each other"]);
-    assert.match(faults("[server s]\npsk = x\nlocal_ip = 10.1.1.1\nipsec = off").join(), /^f:4 server s\.ipsec: is off, but/);
-    const uci = loadUci([{ name: "network", path: "n", text: "config interface hq\n option proto l2tpsec\n option server a\n option psk x\n option ipsec off\n" }]);
-    assert.deepEqual(uci.faults.map((f) => [f.where, f.line]), [["network.hq.ipsec", 5]]);
+    assert.deepEqual(
+      faults(client("ipsec = off\npsk = abc")).map((f) => f.replace(/ \(allowed.*/, "")),
+      ["f:4 interface hq.ipsec: is off, but there is a pre-shared key: the two contradict each other"],
+    );
+    assert.match(
+      faults("[server s]\npsk = x\nlocal_ip = 10.1.1.1\nipsec = off").join(),
+      /^f:4 server s\.ipsec: is off, but/,
+    );
+    const uci = loadUci([
+      {
+        name: "network",
+        path: "n",
+        text: "config interface hq\n option proto l2tpsec\n option server a\n option psk x\n option ipsec off\n",
+      },
+    ]);
+    assert.deepEqual(
+      uci.faults.map((f) => [f.where, f.line]),
+      [["network.hq.ipsec", 5]],
+    );
   });
   test("PAP outside ESP takes words of its own", () => {
     const warnings = (text: string): string => {
@@ -80,20 +106,39 @@ describe("configuration file", () => {
       return r.ok ? r.warnings.join("\n") : assert.fail(JSON.stringify(r));
     };
     const lns = (more: string): string => `[server s]\nlocal_ip = 10.1.1.1\n${more}`;
-    assert.match(faults(lns("ipsec = off\nauth = pap")).join(), /f:4 server s\.auth: has pap alone, and pap shows passwords/);
-    assert.match(warnings(lns("ipsec = off\nauth = mschapv2 pap")), /server s: auth: pap shows passwords .* not offered without allow_pap_in_clear = yes/);
+    assert.match(
+      faults(lns("ipsec = off\nauth = pap")).join(),
+      /f:4 server s\.auth: has pap alone, and pap shows passwords/,
+    );
+    assert.match(
+      warnings(lns("ipsec = off\nauth = mschapv2 pap")),
+      /server s: auth: pap shows passwords .* not offered without allow_pap_in_clear = yes/,
+    );
     assert.doesNotMatch(warnings(lns("ipsec = off\nauth = mschapv2 pap\nallow_pap_in_clear = yes")), /pap/);
     assert.equal(warnings(lns("psk = x\nauth = pap")), "");
-    const nas = "[interface m]\nproto = nasdial\ndevice = /dev/ttyS0\nrole = answer\nlocal_ip = 10.1.1.1\nremote_ip = 10.1.1.2\n";
+    const nas =
+      "[interface m]\nproto = nasdial\ndevice = /dev/ttyS0\nrole = answer\nlocal_ip = 10.1.1.1\nremote_ip = 10.1.1.2\n";
     assert.match(faults(`${nas}auth = pap`).join(), /interface m\.auth: has pap alone/);
     assert.match(warnings(`${nas}auth = chap pap`), /interface m: auth: pap shows/);
-    assert.match(faults(client("ipsec = off\nallow_pap_in_clear = yes")).join(), /interface hq\.allow_pap_in_clear: is yes, but refuse_pap is yes/);
+    assert.match(
+      faults(client("ipsec = off\nallow_pap_in_clear = yes")).join(),
+      /interface hq\.allow_pap_in_clear: is yes, but refuse_pap is yes/,
+    );
     assert.deepEqual(faults(client("ipsec = off\nallow_pap_in_clear = yes\nrefuse_pap = no")), []);
-    assert.match(faults(client("psk = x\nrefuse_chap = yes\nrefuse_mschapv2 = yes")).join(), /every authentication method is refused; leave one \(allowed: no, or refuse_pap = no for PAP\)/);
-    assert.match(faults(client("ipsec = off\nrefuse_chap = yes\nrefuse_mschapv2 = yes\nrefuse_pap = no")).join(), /every authentication method is refused; leave one \(allowed: no, or allow_pap_in_clear = yes for PAP\)/);
+    assert.match(
+      faults(client("psk = x\nrefuse_chap = yes\nrefuse_mschapv2 = yes")).join(),
+      /every authentication method is refused; leave one \(allowed: no, or refuse_pap = no for PAP\)/,
+    );
+    assert.match(
+      faults(client("ipsec = off\nrefuse_chap = yes\nrefuse_mschapv2 = yes\nrefuse_pap = no")).join(),
+      /every authentication method is refused; leave one \(allowed: no, or allow_pap_in_clear = yes for PAP\)/,
+    );
   });
   test("AVPs are hidden with a secret, or not at all", () => {
-    assert.match(faults(client("psk = abc\nhide_avps = yes")).join("\n"), /interface hq\.hide_avps: is yes, but there is no secret to hide with \(allowed: a tunnel_secret/);
+    assert.match(
+      faults(client("psk = abc\nhide_avps = yes")).join("\n"),
+      /interface hq\.hide_avps: is yes, but there is no secret to hide with \(allowed: a tunnel_secret/,
+    );
     assert.deepEqual(faults(client("psk = abc\nhide_avps = yes\ntunnel_secret = x")), []);
   });
   test("a password with a comment sign is refused rather than cut, and never printed", () => {
@@ -103,21 +148,31 @@ describe("configuration file", () => {
     assert.doesNotMatch(faults(`[user x]\npassword = ${"defsecret".repeat(40)}`).join("\n"), /defsecret/);
   });
   test("contradictions between sections", () => {
-    const two = "[server a]\npsk = x\nlocal_ip = 10.0.0.1\npool = 10.0.0.2-10.0.0.9\n[server b]\npsk = x\nlocal_ip = 10.0.0.1\n";
+    const two =
+      "[server a]\npsk = x\nlocal_ip = 10.0.0.1\npool = 10.0.0.2-10.0.0.9\n[server b]\npsk = x\nlocal_ip = 10.0.0.1\n";
     assert.match(faults(two).join("\n"), /f:5 server b\.listen: server a listens on the same address/);
     for (const [one, other, told] of [
-      ["192.0.2.1", "192.0.2.1", 1], ["", "192.0.2.1", 1], ["192.0.2.1", "", 1], ["192.0.2.1", "192.0.2.2", 0],
+      ["192.0.2.1", "192.0.2.1", 1],
+      ["", "192.0.2.1", 1],
+      ["192.0.2.1", "", 1],
+      ["192.0.2.1", "192.0.2.2", 0],
     ] as const) {
       const section = (listen: string, i: number): string =>
         `[server s${i}]\npsk = x\nlocal_ip = 10.0.${i}.1\nlisten = ${listen}\n`;
       const same = faults([one, other].map(section).join("")).filter((f) => f.includes("listens on the same address"));
       assert.equal(same.length, told, `${one} ${other}`);
     }
-    assert.match(faults(`${GOOD}[user b2]\npassword = x\nip = 10.99.0.10\n`).join(), /user b2\.ip: 10\.99\.0\.10 belongs to user branch1/);
+    assert.match(
+      faults(`${GOOD}[user b2]\npassword = x\nip = 10.99.0.10\n`).join(),
+      /user b2\.ip: 10\.99\.0\.10 belongs to user branch1/,
+    );
     assert.match(faults(`${GOOD}[user b2]\npassword = x\nserver = nope\n`).join(), /user b2\.server/);
     assert.match(faults(`${GOOD}[interface averylongname]\nproto=l2tpsec\nserver=a\npsk=x\n`).join(), /15 characters/);
     assert.match(faults(`${GOOD}[interface hq]\n`).join(), /there twice/);
-    assert.match(faults(client("psk = x\nroutes = 10.2.0.0/16 fd00:2::/48")).join(), /interface hq\.routes: fd00:2::\/48 is an IPv6 network, and ipv6 is no/);
+    assert.match(
+      faults(client("psk = x\nroutes = 10.2.0.0/16 fd00:2::/48")).join(),
+      /interface hq\.routes: fd00:2::\/48 is an IPv6 network, and ipv6 is no/,
+    );
     assert.deepEqual(faults(client("psk = x\nroutes = 10.2.0.0/16 fd00:2::/48\nipv6 = yes")), []);
     assert.match(faults(`${GOOD}[server hq]\nlisten=1.2.3.4\npsk=x\nlocal_ip=10.1.1.1\n`).join(), /same name/);
   });
@@ -130,8 +185,35 @@ describe("configuration file", () => {
     assert.deepEqual(faults(""), []);
   });
   test("any text: a configuration or faults, never an exception", () => {
-    const word = fc.constantFrom("[interface hq]", "[server s]", "[user u]", "[daemon]", "psk", "=", "\n", "x", "__proto__", "constructor", "[]", '"', "'", ";", "\\", "null", "true");
-    fc.assert(fc.property(fc.array(fc.oneof(word, fc.string({ maxLength: 8 })), { maxLength: 40 }), (a) => void load(a.join(" "))), { numRuns: 2000 });
-    fc.assert(fc.property(fc.array(word, { maxLength: 40 }), (a) => void load(a.join(""))), { numRuns: 2000 });
+    const word = fc.constantFrom(
+      "[interface hq]",
+      "[server s]",
+      "[user u]",
+      "[daemon]",
+      "psk",
+      "=",
+      "\n",
+      "x",
+      "__proto__",
+      "constructor",
+      "[]",
+      '"',
+      "'",
+      ";",
+      "\\",
+      "null",
+      "true",
+    );
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(word, fc.string({ maxLength: 8 })), { maxLength: 40 }),
+        (a) => void load(a.join(" ")),
+      ),
+      { numRuns: 2000 },
+    );
+    fc.assert(
+      fc.property(fc.array(word, { maxLength: 40 }), (a) => void load(a.join(""))),
+      { numRuns: 2000 },
+    );
   });
 });

@@ -13,7 +13,9 @@ test("the reference of options is the schema's (make generate)", () => {
   assert.equal(m?.[1], reference());
 });
 test("every example configuration is valid", () => {
-  const examples = ["README.md", "src/config/OPTIONS.md"].flatMap((f) => [...read(f).matchAll(/```ini\n([\s\S]*?)```/g)].map((m) => m[1] as string));
+  const examples = ["README.md", "src/config/OPTIONS.md"].flatMap((f) =>
+    [...read(f).matchAll(/```ini\n([\s\S]*?)```/g)].map((m) => m[1] as string),
+  );
   assert.ok(examples.length >= 3);
   for (const e of examples) {
     const r = load(e);

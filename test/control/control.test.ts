@@ -2,22 +2,44 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { ControlClient } from "../../src/control/client.ts";
-import { EventHub } from "../../src/control/log.ts";
 import { lines } from "../../src/control/lines.ts";
+import { EventHub } from "../../src/control/log.ts";
 import { parseRequest } from "../../src/control/protocol.ts";
 import { renderStatus } from "../../src/control/render.ts";
 import { type DaemonApi, RequestRefused, serveControl } from "../../src/control/server.ts";
 import type { Event } from "../../src/core/events.ts";
+import { concat, utf8 } from "../../src/core/text.ts";
 import type { ClientStatus, Status } from "../../src/link/status.ts";
 import type { ByteStream, StreamTransport } from "../../src/ports/runtime.ts";
-import { concat, utf8 } from "../../src/core/text.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
 
 const CLIENT: ClientStatus = {
-  kind: "client", state: "up", since: "2026-01-01T00:00:00Z", server: "198.51.100.2", via: null, ifname: "l2tps-hq", mtu: 1400, local_ip: "10.99.0.10",
-  local_ip6: null, remote_ip: "10.99.0.1", dns: [], wins: [], dataplane: "userspace", ipsec: "required", ike: null, esp: null, l2tp: null, ppp: null,
-  stages: [{ name: "l2tp", state: "failed", text: "the peer says \x1b[2Jboo" }], drops: {}, error: null, retry_in: null,
-  rx_bytes: 1, tx_bytes: 2, rx_packets: 3, tx_packets: 4,
+  kind: "client",
+  state: "up",
+  since: "2026-01-01T00:00:00Z",
+  server: "198.51.100.2",
+  via: null,
+  ifname: "l2tps-hq",
+  mtu: 1400,
+  local_ip: "10.99.0.10",
+  local_ip6: null,
+  remote_ip: "10.99.0.1",
+  dns: [],
+  wins: [],
+  dataplane: "userspace",
+  ipsec: "required",
+  ike: null,
+  esp: null,
+  l2tp: null,
+  ppp: null,
+  stages: [{ name: "l2tp", state: "failed", text: "the peer says \x1b[2Jboo" }],
+  drops: {},
+  error: null,
+  retry_in: null,
+  rx_bytes: 1,
+  tx_bytes: 2,
+  rx_packets: 3,
+  tx_packets: 4,
 };
 
 /** Both ends of a stream in memory; bytes arrive in a later microtask, as with a socket. */
@@ -53,7 +75,8 @@ function api(): DaemonApi & { said: string[]; listeners: Set<(e: Event) => void>
   const said: string[] = [];
   const listeners = new Set<(e: Event) => void>();
   return {
-    said, listeners,
+    said,
+    listeners,
     status: (name) => {
       if (name === "nope") throw new RequestRefused("not-found", "there is no interface or server");
       return { hq: CLIENT } as Record<string, Status>;
@@ -77,13 +100,22 @@ test("an error that nobody expected ends the request, not the daemon, and not th
   const t = transport();
   const a = api();
   const faults: Event[] = [];
-  const broken = { ...a, status: () => { throw new TypeError("no such thing"); }, doctor: () => Promise.reject(new RangeError("no pulse")) };
+  const broken = {
+    ...a,
+    status: () => {
+      throw new TypeError("no such thing");
+    },
+    doctor: () => Promise.reject(new RangeError("no pulse")),
+  };
   await serveControl("/x", t, broken, { emit: (e) => void faults.push(e) });
   const c = await ControlClient.open(t, "/x");
   const other = await ControlClient.open(t, "/x");
   await assert.rejects(c.call("status"), /an error of this program/);
   await assert.rejects(c.call("doctor", { name: "hq" }), /no pulse/);
-  assert.deepEqual(faults.map((e) => e.kind === "daemon.fault" && e.where), ["the request status", "the request doctor"]);
+  assert.deepEqual(
+    faults.map((e) => e.kind === "daemon.fault" && e.where),
+    ["the request status", "the request doctor"],
+  );
   assert.equal(await c.call("reload"), "nothing changed");
   assert.equal(await other.call("reload"), "nothing changed");
 });
@@ -115,9 +147,24 @@ describe("control API", () => {
     assert.equal(a.listeners.size, 0, "a follower that went is forgotten");
   });
   test("any line is a request or null", () => {
-    fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (s) => void parseRequest(s)), { numRuns: 2000 });
-    assert.deepEqual(parseRequest('{"id":1,"method":"status"}'), { id: 1, method: "status", name: null, session: null });
-    for (const bad of ["", "null", "[]", '{"id":"1","method":"status"}', '{"id":1,"method":"toString"}', '{"id":1,"method":"up","params":{"name":5}}']) {
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.json()), (s) => void parseRequest(s)),
+      { numRuns: 2000 },
+    );
+    assert.deepEqual(parseRequest('{"id":1,"method":"status"}'), {
+      id: 1,
+      method: "status",
+      name: null,
+      session: null,
+    });
+    for (const bad of [
+      "",
+      "null",
+      "[]",
+      '{"id":"1","method":"status"}',
+      '{"id":1,"method":"toString"}',
+      '{"id":1,"method":"up","params":{"name":5}}',
+    ]) {
       assert.equal(parseRequest(bad), null, bad);
     }
   });
@@ -153,7 +200,13 @@ test("what a sender can vary in a datagram makes no new kind of log line: one a 
   const lines: string[] = [];
   const hub = new EventHub(clock, "info", (l) => lines.push(l));
   for (let i = 0; i < 1000; i++) {
-    hub.emit({ kind: "peer.bad", link: "", layer: "ike", peer: `192.0.2.1:${i}`, what: `payload type: bad-value at byte ${i}` });
+    hub.emit({
+      kind: "peer.bad",
+      link: "",
+      layer: "ike",
+      peer: `192.0.2.1:${i}`,
+      what: `payload type: bad-value at byte ${i}`,
+    });
     hub.emit({ kind: "ike.failed", link: "lns", peer: `192.0.2.1:${i}`, code: "no-proposal", text: `${i}` });
   }
   assert.equal(lines.length, 2);
@@ -166,7 +219,8 @@ test("whatever words a peer finds: eight lines a second for a layer, and the oth
   const clock = new VirtualClock();
   const lines: string[] = [];
   const hub = new EventHub(clock, "info", (l) => lines.push(l));
-  const bad = (layer: string, i: number): void => hub.emit({ kind: "peer.bad", link: "", layer, peer: "192.0.2.1", what: "x".repeat(i) });
+  const bad = (layer: string, i: number): void =>
+    hub.emit({ kind: "peer.bad", link: "", layer, peer: "192.0.2.1", what: "x".repeat(i) });
   for (let i = 1; i <= 400; i++) bad("ike", i);
   bad("l2tp", 1);
   assert.equal(lines.length, 9);
@@ -181,24 +235,37 @@ describe("lines over bytes", () => {
   function cutOff(): { stream: ByteStream; got: string[]; closed: () => boolean } {
     const got: string[] = [];
     let closed = false;
-    const stream: ByteStream = { send: () => {}, close: () => { closed = true; }, onData: () => {}, onClose: () => {} };
+    const stream: ByteStream = {
+      send: () => {},
+      close: () => {
+        closed = true;
+      },
+      onData: () => {},
+      onClose: () => {},
+    };
     lines(stream).onLine = (l) => got.push(l);
     return { stream, got, closed: () => closed };
   }
   test("any text, cut anywhere, in a buffer that is used again", () => {
     const line = fc.string({ unit: "binary", maxLength: 20 }).map((s) => s.replaceAll("\n", ""));
-    fc.assert(fc.property(fc.array(line, { maxLength: 5 }), fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1 }), (texts, cuts) => {
-      const { stream, got } = cutOff();
-      const whole = concat(texts.map((t) => utf8(`${t}\n`)));
-      for (let i = 0, k = 0; i < whole.length; k++) {
-        const n = cuts[k % cuts.length] as number;
-        const lent = whole.slice(i, i + n);
-        stream.onData(lent);
-        lent.fill(0x2a);
-        i += n;
-      }
-      assert.deepEqual(got, texts);
-    }));
+    fc.assert(
+      fc.property(
+        fc.array(line, { maxLength: 5 }),
+        fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1 }),
+        (texts, cuts) => {
+          const { stream, got } = cutOff();
+          const whole = concat(texts.map((t) => utf8(`${t}\n`)));
+          for (let i = 0, k = 0; i < whole.length; k++) {
+            const n = cuts[k % cuts.length] as number;
+            const lent = whole.slice(i, i + n);
+            stream.onData(lent);
+            lent.fill(0x2a);
+            i += n;
+          }
+          assert.deepEqual(got, texts);
+        },
+      ),
+    );
   });
   test("a line without end is cut off, and nothing after it is heard", () => {
     const { stream, got, closed } = cutOff();

@@ -8,7 +8,10 @@ test("open challenges are known by their bytes until they are settled, and are b
   const same = Uint8Array.of(1, 2, 3);
   c.issue(ours);
   c.issue(Uint8Array.of(4));
-  assert.deepEqual([c.has(same), c.has(Uint8Array.of(4)), c.has(Uint8Array.of(1, 2)), c.has(new Uint8Array(0))], [true, true, false, false]);
+  assert.deepEqual(
+    [c.has(same), c.has(Uint8Array.of(4)), c.has(Uint8Array.of(1, 2)), c.has(new Uint8Array(0))],
+    [true, true, false, false],
+  );
   c.settle(same); // another array: not the one that was issued
   assert.equal(c.has(same), true);
   c.settle(ours);

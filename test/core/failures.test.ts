@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  errnoCode, type Failure, failure, failureCodes, failureOf, failuresOf, TITLES,
+  errnoCode,
+  type Failure,
+  failure,
+  failureCodes,
+  failureOf,
+  failuresOf,
+  TITLES,
 } from "../../src/core/failures.ts";
 
 test("a code says its layer and whether it is lasting; where it does not, the caller must", () => {

@@ -25,21 +25,24 @@ const JUMPS = [0, 1, 2, 31, 32, 33, 63, 64, 65, 1023, 1024, 1025, 1055, 1056, 10
 for (const size of [32, 64, 1024, 4096]) {
   test(`replay: window of ${size} agrees with a set of everything seen`, () => {
     const step = fc.tuple(fc.constantFrom(...JUMPS), fc.boolean());
-    fc.assert(fc.property(fc.constantFrom(0, 1, 0x7fffff00, 0xffff0000), fc.array(step, { maxLength: 80 }), (start, steps) => {
-      const w = new ReplayWindow(size);
-      const m = new Model(size);
-      let at: number = start;
-      for (const [jump, back] of steps) {
-        const seq = back ? Math.max(0, at - jump) : Math.min(0xffffffff, at + jump);
-        assert.equal(w.fresh(seq), m.fresh(seq), `seq ${seq}, top ${m.top}`);
-        if (m.fresh(seq)) {
-          w.mark(seq);
-          m.mark(seq);
+    fc.assert(
+      fc.property(fc.constantFrom(0, 1, 0x7fffff00, 0xffff0000), fc.array(step, { maxLength: 80 }), (start, steps) => {
+        const w = new ReplayWindow(size);
+        const m = new Model(size);
+        let at: number = start;
+        for (const [jump, back] of steps) {
+          const seq = back ? Math.max(0, at - jump) : Math.min(0xffffffff, at + jump);
+          assert.equal(w.fresh(seq), m.fresh(seq), `seq ${seq}, top ${m.top}`);
+          if (m.fresh(seq)) {
+            w.mark(seq);
+            m.mark(seq);
+          }
+          assert.equal(w.top, m.top);
+          at = Math.max(at, seq);
         }
-        assert.equal(w.top, m.top);
-        at = Math.max(at, seq);
-      }
-    }), { numRuns: 300 });
+      }),
+      { numRuns: 300 },
+    );
   });
 }
 

@@ -12,13 +12,19 @@ describe("those who have proved nothing yet", () => {
   });
   test("the oldest goes: of the peer, of the network, of all", () => {
     const w = new Waiting<string>({ peer: 2, network: 3, all: 5 });
-    assert.deepEqual(["a1", "a2", "b1"].map((x) => w.add(x, at(x.slice(0, 1), "n"))), [null, null, null]);
+    assert.deepEqual(
+      ["a1", "a2", "b1"].map((x) => w.add(x, at(x.slice(0, 1), "n"))),
+      [null, null, null],
+    );
     assert.equal(w.add("a3", at("a", "n")), "a1");
     assert.equal(w.add("c1", at("c", "n")), "a2");
     assert.deepEqual([w.add("x", at("x")), w.add("y", at("y"))], [null, null]);
     assert.equal(w.add("z", at("z")), "b1");
     assert.deepEqual([...w.values()], ["a3", "c1", "x", "y", "z"]);
-    assert.deepEqual([w.oldest("a"), w.oldest("b"), w.delete("a3"), w.delete("a3"), w.oldest("a"), w.size], ["a3", null, true, false, null, 4]);
+    assert.deepEqual(
+      [w.oldest("a"), w.oldest("b"), w.delete("a3"), w.delete("a3"), w.oldest("a"), w.size],
+      ["a3", null, true, false, null, 4],
+    );
   });
   test("who has many here does not push out who has few", () => {
     const w = new Waiting<string>({ peer: 50, network: 50, all: 10 });
@@ -30,24 +36,34 @@ describe("those who have proved nothing yet", () => {
     assert.ok(w.has("newcomer"));
   });
   test("whatever happens, the limits hold, and what was added last is there", () => {
-    fc.assert(fc.property(fc.array(fc.tuple(fc.nat(40), fc.nat(6), fc.nat(2), fc.boolean()), { maxLength: 200, size: "max" }), (steps) => {
-      const limits = { peer: 3, network: 6, all: 9 };
-      const w = new Waiting<number>(limits);
-      const where = new Map<number, string>();
-      for (const [item, peer, network, drop] of steps) {
-        if (drop) {
-          assert.equal(w.delete(item), where.delete(item));
-          continue;
-        }
-        const origin = at(`${network}.${peer}`, `${network}`);
-        where.delete(item);
-        const out = w.add(item, origin);
-        if (out !== null) assert.ok(where.delete(out));
-        where.set(item, `${network}.${peer}`);
-        assert.deepEqual(new Set(w.values()), new Set(where.keys()));
-        const of = (f: (p: string) => boolean): number => [...where.values()].filter(f).length;
-        assert.ok(w.size <= limits.all && of((p) => p === origin.peer) <= limits.peer && of((p) => p.startsWith(`${network}.`)) <= limits.network);
-      }
-    }), { numRuns: 300 });
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.nat(40), fc.nat(6), fc.nat(2), fc.boolean()), { maxLength: 200, size: "max" }),
+        (steps) => {
+          const limits = { peer: 3, network: 6, all: 9 };
+          const w = new Waiting<number>(limits);
+          const where = new Map<number, string>();
+          for (const [item, peer, network, drop] of steps) {
+            if (drop) {
+              assert.equal(w.delete(item), where.delete(item));
+              continue;
+            }
+            const origin = at(`${network}.${peer}`, `${network}`);
+            where.delete(item);
+            const out = w.add(item, origin);
+            if (out !== null) assert.ok(where.delete(out));
+            where.set(item, `${network}.${peer}`);
+            assert.deepEqual(new Set(w.values()), new Set(where.keys()));
+            const of = (f: (p: string) => boolean): number => [...where.values()].filter(f).length;
+            assert.ok(
+              w.size <= limits.all &&
+                of((p) => p === origin.peer) <= limits.peer &&
+                of((p) => p.startsWith(`${network}.`)) <= limits.network,
+            );
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
   });
 });

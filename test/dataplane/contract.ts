@@ -1,4 +1,5 @@
-// What every data plane promises, whatever is below it. Run on `none` in memory and on the userspace plane with real sockets.
+// What every data plane promises, whatever is below it. Run on `none` in memory and on the userspace plane with real
+// sockets.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Packet } from "../../src/core/packet.ts";
@@ -18,7 +19,9 @@ export interface Pair {
   settle(): Promise<void>;
   close(): Promise<void>;
 }
-export type SaOptions = Partial<Pick<SaSpec, "cipher" | "integ" | "keys" | "udpEncap" | "hardPackets" | "localPort" | "remotePort">>;
+export type SaOptions = Partial<
+  Pick<SaSpec, "cipher" | "integ" | "keys" | "udpEncap" | "hardPackets" | "localPort" | "remotePort">
+>;
 
 export const KEYS = {
   encr: Uint8Array.from({ length: 16 }, (_, i) => i + 1),
@@ -30,8 +33,18 @@ export function spec(spi: number, here: Side, there: Side, o: SaOptions = {}): S
   const udpEncap = o.udpEncap ?? true;
   const end = (s: Side): Endpoint => ({ address: s.address, port: udpEncap ? s.ports.nat : 0 });
   return {
-    spi, cipher: "aes128", integ: "sha1", keys: KEYS, local: end(here), remote: end(there), localPort: 0, remotePort: 0,
-    hardBytes: 0, hardPackets: 0, ...o, udpEncap,
+    spi,
+    cipher: "aes128",
+    integ: "sha1",
+    keys: KEYS,
+    local: end(here),
+    remote: end(there),
+    localPort: 0,
+    remotePort: 0,
+    hardBytes: 0,
+    hardPackets: 0,
+    ...o,
+    udpEncap,
   };
 }
 /** One SA from `from` to `to`; flows are 1 at both ends unless told. */
@@ -74,8 +87,16 @@ export function planeContract(name: string, make: () => Promise<Pair>, skip: str
     });
   };
   const open = (p: Pair, sequencing = false): [CallChannel, CallChannel] => {
-    const ta = p.a.plane.l2tp.openTunnel({ localId: 11, peerId: 22, remote: p.a.plane.l2tp.secureRemote(1, 1701, 1701) });
-    const tb = p.b.plane.l2tp.openTunnel({ localId: 22, peerId: 11, remote: p.b.plane.l2tp.secureRemote(1, 1701, 1701) });
+    const ta = p.a.plane.l2tp.openTunnel({
+      localId: 11,
+      peerId: 22,
+      remote: p.a.plane.l2tp.secureRemote(1, 1701, 1701),
+    });
+    const tb = p.b.plane.l2tp.openTunnel({
+      localId: 22,
+      peerId: 11,
+      remote: p.b.plane.l2tp.secureRemote(1, 1701, 1701),
+    });
     return [
       ta.openCall({ localId: 111, peerId: 222, sequencing, mru: 1400 }),
       tb.openCall({ localId: 222, peerId: 111, sequencing, mru: 1400 }),
@@ -93,7 +114,8 @@ export function planeContract(name: string, make: () => Promise<Pair>, skip: str
     }
     p.a.ike.keepalive({ address: p.a.address, port: p.a.ports.nat }, { address: p.b.address, port: p.b.ports.nat });
     await p.settle();
-    const line = (port: "ike" | "nat"): string => `hello ${p.b.address}:${p.b.ports[port]} ${p.a.address}:${p.a.ports[port]}`;
+    const line = (port: "ike" | "nat"): string =>
+      `hello ${p.b.address}:${p.b.ports[port]} ${p.a.address}:${p.a.ports[port]}`;
     assert.deepEqual(got.sort(), [line("ike"), line("nat")].sort());
     assert.equal(p.b.plane.drops()["nat.keepalive"], 1);
   });
@@ -102,7 +124,9 @@ export function planeContract(name: string, make: () => Promise<Pair>, skip: str
     const got = controls(p.b);
     const remote = p.a.plane.l2tp.secureRemote(1, 1701, 1701);
     assert.equal(p.a.plane.l2tp.sendControl(remote, control("x")), false);
-    const call = p.a.plane.l2tp.openTunnel({ localId: 1, peerId: 2, remote }).openCall({ localId: 3, peerId: 4, sequencing: false, mru: 1400 });
+    const call = p.a.plane.l2tp
+      .openTunnel({ localId: 1, peerId: 2, remote })
+      .openCall({ localId: 3, peerId: 4, sequencing: false, mru: 1400 });
     call.send(lcp("x"));
     await p.settle();
     assert.equal(p.a.plane.drops()["tx.no-sa"], 2);
@@ -178,7 +202,10 @@ export function planeContract(name: string, make: () => Promise<Pair>, skip: str
     p.a.plane.l2tp.sendControl(p.a.plane.l2tp.secureRemote(1, 1702, 1701), control("bad"));
     p.a.plane.l2tp.sendControl(p.a.plane.l2tp.secureRemote(1, 1701, 1701), control("good"));
     await p.settle();
-    assert.deepEqual(got.map((g) => g.text), ["good"]);
+    assert.deepEqual(
+      got.map((g) => g.text),
+      ["good"],
+    );
     assert.equal(p.b.plane.drops()["udp.port"], 1);
   });
 
@@ -200,7 +227,10 @@ export function planeContract(name: string, make: () => Promise<Pair>, skip: str
     await p.b.plane.ipsec.remove(1, "in", first);
     a.send(lcp("4"));
     await p.settle();
-    assert.deepEqual(got, ["1", "2", "3", "4"].map((x) => LCP + x));
+    assert.deepEqual(
+      got,
+      ["1", "2", "3", "4"].map((x) => LCP + x),
+    );
   });
 
   it("a hard limit ends the SA's use", async (p) => {
@@ -209,7 +239,10 @@ export function planeContract(name: string, make: () => Promise<Pair>, skip: str
     const remote = p.a.plane.l2tp.secureRemote(1, 1701, 1701);
     for (const text of ["1", "2", "3"]) p.a.plane.l2tp.sendControl(remote, control(text));
     await p.settle();
-    assert.deepEqual(got.map((g) => g.text), ["1", "2"]);
+    assert.deepEqual(
+      got.map((g) => g.text),
+      ["1", "2"],
+    );
     assert.equal(p.a.plane.drops()["esp.limit"], 1);
   });
 
@@ -219,7 +252,9 @@ export function planeContract(name: string, make: () => Promise<Pair>, skip: str
     const [, b] = open(p);
     const got = frames(b);
     const remote = p.a.plane.l2tp.secureRemote(1, 1701, 1701);
-    const early = p.a.plane.l2tp.openTunnel({ localId: 12, peerId: 22, remote }).openCall({ localId: 9, peerId: 0, sequencing: false, mru: 1400 });
+    const early = p.a.plane.l2tp
+      .openTunnel({ localId: 12, peerId: 22, remote })
+      .openCall({ localId: 9, peerId: 0, sequencing: false, mru: 1400 });
     early.send(lcp("early"));
     early.setPeer(222);
     early.send(lcp("now"));
@@ -239,7 +274,10 @@ export function planeContract(name: string, make: () => Promise<Pair>, skip: str
     a.setSequencing(false);
     a.send(lcp("4"));
     await p.settle();
-    assert.deepEqual(got, ["0", "1", "2", "3", "4"].map((x) => LCP + x));
+    assert.deepEqual(
+      got,
+      ["0", "1", "2", "3", "4"].map((x) => LCP + x),
+    );
   });
 
   it("in the clear only when asked; a shared socket stays until its last user closes it", async (p) => {
@@ -254,14 +292,21 @@ export function planeContract(name: string, make: () => Promise<Pair>, skip: str
     b1.close();
     p.a.plane.l2tp.sendControl(remote, control("2"));
     await p.settle();
-    assert.deepEqual(got.map((g) => g.text), ["1", "2"]);
+    assert.deepEqual(
+      got.map((g) => g.text),
+      ["1", "2"],
+    );
     assert.equal(got[0]?.remote.flow, 0);
     assert.equal(got[0]?.remote.key, b2.remote({ address: p.a.address, port: a1.local.port }).key);
     // and back, with calls
     const back = got[0]?.remote;
     assert.ok(back);
-    const ca = p.a.plane.l2tp.openTunnel({ localId: 11, peerId: 22, remote }).openCall({ localId: 1, peerId: 2, sequencing: false, mru: 1400 });
-    const cb = p.b.plane.l2tp.openTunnel({ localId: 22, peerId: 11, remote: back }).openCall({ localId: 2, peerId: 1, sequencing: false, mru: 1400 });
+    const ca = p.a.plane.l2tp
+      .openTunnel({ localId: 11, peerId: 22, remote })
+      .openCall({ localId: 1, peerId: 2, sequencing: false, mru: 1400 });
+    const cb = p.b.plane.l2tp
+      .openTunnel({ localId: 22, peerId: 11, remote: back })
+      .openCall({ localId: 2, peerId: 1, sequencing: false, mru: 1400 });
     const atA = frames(ca);
     const atB = frames(cb);
     ca.send(lcp("up"));
@@ -280,7 +325,9 @@ export function planeContract(name: string, make: () => Promise<Pair>, skip: str
     const evil = await p.a.plane.l2tp.openClear({ address: p.a.address, port: 0 });
     await p.b.plane.l2tp.openClear({ address: p.b.address, port: 17011 });
     const remote = evil.remote({ address: p.b.address, port: 17011 });
-    const call = p.a.plane.l2tp.openTunnel({ localId: 5, peerId: 22, remote }).openCall({ localId: 6, peerId: 222, sequencing: false, mru: 1400 });
+    const call = p.a.plane.l2tp
+      .openTunnel({ localId: 5, peerId: 22, remote })
+      .openCall({ localId: 6, peerId: 222, sequencing: false, mru: 1400 });
     call.send(lcp("forged"));
     await p.settle();
     assert.deepEqual(got, []);
@@ -293,18 +340,31 @@ export function planeContract(name: string, make: () => Promise<Pair>, skip: str
     await p.a.plane.ipsec.addOutbound(2, foreign);
     await assert.rejects(p.a.plane.ipsec.addOutbound(2, foreign), /EEXIST/, "twice within one flow");
     const got = controls(p.b);
-    const send = (flow: number, text: string): boolean => p.a.plane.l2tp.sendControl(p.a.plane.l2tp.secureRemote(flow, 1701, 1701), control(text));
-    assert.deepEqual([send(1, "x"), send(2, "of another key"), send(2, "again"), send(1, "y")], [true, true, true, true]);
+    const send = (flow: number, text: string): boolean =>
+      p.a.plane.l2tp.sendControl(p.a.plane.l2tp.secureRemote(flow, 1701, 1701), control(text));
+    assert.deepEqual(
+      [send(1, "x"), send(2, "of another key"), send(2, "again"), send(1, "y")],
+      [true, true, true, true],
+    );
     await p.settle();
-    assert.deepEqual(got.map((g) => g.text), ["x", "y"]);
+    assert.deepEqual(
+      got.map((g) => g.text),
+      ["x", "y"],
+    );
     const drops = p.b.plane.drops();
     assert.equal((drops["esp.auth"] ?? 0) + (drops["esp.replay"] ?? 0), 2, "the other flow's, numbered by its own SA");
-    assert.deepEqual([1, 2, 3].map((flow) => p.a.plane.ipsec.counters(flow, "out", spi).txPackets), [2, 2, 0]);
+    assert.deepEqual(
+      [1, 2, 3].map((flow) => p.a.plane.ipsec.counters(flow, "out", spi).txPackets),
+      [2, 2, 0],
+    );
     await p.b.plane.ipsec.remove(2, "in", spi);
     await p.a.plane.ipsec.remove(2, "out", spi);
     assert.deepEqual([send(1, "z"), send(2, "no SA")], [true, false]);
     await p.settle();
-    assert.deepEqual(got.map((g) => g.text), ["x", "y", "z"]);
+    assert.deepEqual(
+      got.map((g) => g.text),
+      ["x", "y", "z"],
+    );
   });
 
   it("one flow's data never reaches a call of another", async (p) => {
@@ -314,7 +374,9 @@ export function planeContract(name: string, make: () => Promise<Pair>, skip: str
     const got = frames(b);
     await install(p.a, p.b, {}, 2);
     const remote = p.a.plane.l2tp.secureRemote(2, 1701, 1701);
-    const call = p.a.plane.l2tp.openTunnel({ localId: 5, peerId: 22, remote }).openCall({ localId: 6, peerId: 222, sequencing: false, mru: 1400 });
+    const call = p.a.plane.l2tp
+      .openTunnel({ localId: 5, peerId: 22, remote })
+      .openCall({ localId: 6, peerId: 222, sequencing: false, mru: 1400 });
     call.send(lcp("forged"));
     await p.settle();
     assert.deepEqual(got, []);

@@ -1,15 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { NonePlane } from "../../src/dataplane/none.ts";
 import type { CallChannel } from "../../src/dataplane/dataplane.ts";
+import { NonePlane } from "../../src/dataplane/none.ts";
 import { SimNat, SimNet, seededRng } from "../sim/simnet.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
-import { control, install, lcp, planeContract, spec } from "./contract.ts";
 import type { Pair, Side } from "./contract.ts";
+import { control, install, lcp, planeContract, spec } from "./contract.ts";
 
 const PORTS = { ike: 500, nat: 4500 };
 
-function rig(nat: SimNat | null = null): { pair: Pair; a: Side & { plane: NonePlane }; b: Side & { plane: NonePlane }; net: SimNet; clock: VirtualClock } {
+function rig(nat: SimNat | null = null): {
+  pair: Pair;
+  a: Side & { plane: NonePlane };
+  b: Side & { plane: NonePlane };
+  net: SimNet;
+  clock: VirtualClock;
+} {
   const clock = new VirtualClock();
   const net = new SimNet(clock, 7);
   const side = (name: string, address: string, seed: number, behind: SimNat | null): Side & { plane: NonePlane } => {
@@ -19,7 +25,8 @@ function rig(nat: SimNat | null = null): { pair: Pair; a: Side & { plane: NonePl
   const a = side("a", nat ? "192.168.1.2" : "198.51.100.1", 1, nat);
   const b = side("b", "198.51.100.2", 2, null);
   const pair: Pair = {
-    a, b,
+    a,
+    b,
     settle: async () => clock.advance(200),
     close: async () => {
       await a.plane.close();
@@ -37,8 +44,12 @@ async function session(): Promise<ReturnType<typeof rig> & { ca: CallChannel; cb
   await install(r.b, r.a);
   const remoteA = r.a.plane.l2tp.secureRemote(1, 1701, 1701);
   const remoteB = r.b.plane.l2tp.secureRemote(1, 1701, 1701);
-  const ca = r.a.plane.l2tp.openTunnel({ localId: 1, peerId: 2, remote: remoteA }).openCall({ localId: 3, peerId: 4, sequencing: true, mru: 1400 });
-  const cb = r.b.plane.l2tp.openTunnel({ localId: 2, peerId: 1, remote: remoteB }).openCall({ localId: 4, peerId: 3, sequencing: true, mru: 1400 });
+  const ca = r.a.plane.l2tp
+    .openTunnel({ localId: 1, peerId: 2, remote: remoteA })
+    .openCall({ localId: 3, peerId: 4, sequencing: true, mru: 1400 });
+  const cb = r.b.plane.l2tp
+    .openTunnel({ localId: 2, peerId: 1, remote: remoteB })
+    .openCall({ localId: 4, peerId: 3, sequencing: true, mru: 1400 });
   return { ...r, ca, cb };
 }
 function ip(from: string, to: string): Uint8Array {
@@ -54,8 +65,22 @@ test("IP packets find their user by the longest prefix, and a forged source is d
   const seen: string[] = [];
   r.a.plane.net.onPacket = (ifname, p) => seen.push(`${ifname} ${p.subarray(16, 20).join(".")}`);
   r.b.plane.net.onPacket = (ifname, p) => seen.push(`${ifname} ${p.subarray(12, 16).join(".")}`);
-  await r.a.plane.net.attachClient(r.ca, { ifname: "c0", mtu: 1400, local4: "10.0.0.2", peer4: "10.0.0.1", routes: [], clampMss: true });
-  const server = await r.b.plane.net.openServer({ ifname: "s0", mtu: 1400, local4: "10.0.0.1", local6: null, pool: [], clampMss: true });
+  await r.a.plane.net.attachClient(r.ca, {
+    ifname: "c0",
+    mtu: 1400,
+    local4: "10.0.0.2",
+    peer4: "10.0.0.1",
+    routes: [],
+    clampMss: true,
+  });
+  const server = await r.b.plane.net.openServer({
+    ifname: "s0",
+    mtu: 1400,
+    local4: "10.0.0.1",
+    local6: null,
+    pool: [],
+    clampMss: true,
+  });
   const user = await server.attach(r.cb, "10.0.0.2", [{ prefix: "192.168.1.0/24" }]);
   r.b.plane.net.transmit("s0", ip("10.9.9.9", "10.0.0.2"));
   r.b.plane.net.transmit("s0", ip("10.9.9.9", "192.168.1.7"));
@@ -83,7 +108,10 @@ test("over a bad network sequenced frames arrive at most once and in order", asy
     r.clock.advance(2);
   }
   r.clock.advance(1000);
-  assert.deepEqual([...new Set(got)].sort((x, y) => x - y), got);
+  assert.deepEqual(
+    [...new Set(got)].sort((x, y) => x - y),
+    got,
+  );
   assert.ok(got.length > 420 && got.length < 480, `${got.length} of 500`);
   assert.ok((r.b.plane.drops()["esp.replay"] ?? 0) > 50);
 });

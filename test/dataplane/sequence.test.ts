@@ -10,7 +10,11 @@ function rig(): { clock: VirtualClock; seq: Sequence; got: number[]; drops: stri
   const clock = new VirtualClock();
   const got: number[] = [];
   const drops: string[] = [];
-  const seq = new Sequence(clock, (p) => got.push(((p.view()[0] as number) << 8) | (p.view()[1] as number)), (d) => drops.push(d));
+  const seq = new Sequence(
+    clock,
+    (p) => got.push(((p.view()[0] as number) << 8) | (p.view()[1] as number)),
+    (d) => drops.push(d),
+  );
   const scratch = Packet.of(new Uint8Array(2));
   const push = (n: number): void => {
     scratch.view().set([n >>> 8, n & 0xff]); // the same memory again and again: what is held must be a copy
@@ -77,18 +81,28 @@ test("a burst of old duplicates does not move the window back", () => {
 
 test("whatever the network does: no packet twice, none out of order, and all when none waits longer than the bound", () => {
   fc.assert(
-    fc.property(fc.array(fc.record({ shift: fc.integer({ min: 0, max: 12 }), copies: fc.integer({ min: 0, max: 2 }) }), { maxLength: 120 }), (plan) => {
-      const { push, got, clock } = rig();
-      const sent = plan.flatMap((p, i) => Array.from({ length: p.copies }, (_, c) => ({ n: i, at: i + p.shift + c })));
-      sent.sort((a, b) => a.at - b.at);
-      for (const s of sent) push(s.n);
-      clock.advance(1000);
-      const expected = new Set(sent.map((s) => s.n));
-      assert.deepEqual([...got].sort((a, b) => a - b), got);
-      assert.equal(new Set(got).size, got.length);
-      // With copies 0 nothing forces a give-up before the timer unless 32 are held; a shift of 12 never reaches that.
-      assert.deepEqual(new Set(got), expected);
-    }),
+    fc.property(
+      fc.array(fc.record({ shift: fc.integer({ min: 0, max: 12 }), copies: fc.integer({ min: 0, max: 2 }) }), {
+        maxLength: 120,
+      }),
+      (plan) => {
+        const { push, got, clock } = rig();
+        const sent = plan.flatMap((p, i) =>
+          Array.from({ length: p.copies }, (_, c) => ({ n: i, at: i + p.shift + c })),
+        );
+        sent.sort((a, b) => a.at - b.at);
+        for (const s of sent) push(s.n);
+        clock.advance(1000);
+        const expected = new Set(sent.map((s) => s.n));
+        assert.deepEqual(
+          [...got].sort((a, b) => a - b),
+          got,
+        );
+        assert.equal(new Set(got).size, got.length);
+        // With copies 0 nothing forces a give-up before the timer unless 32 are held; a shift of 12 never reaches that.
+        assert.deepEqual(new Set(got), expected);
+      },
+    ),
     { numRuns: 300 },
   );
 });

@@ -2,21 +2,21 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import fc from "fast-check";
-import { ADDR, DROPS, HEAD, Kind, LEN, META, SLOT } from "node-tuntap2";
 import type { FastPath, Ring } from "node-tuntap2";
+import { ADDR, DROPS, HEAD, Kind, LEN, META, SLOT } from "node-tuntap2";
 import { concat } from "../../src/core/text.ts";
 import type { EspCipher, EspInteg } from "../../src/dataplane/dataplane.ts";
 import { referenceFastPath } from "../../src/dataplane/userspace/reference.ts";
-import { sum16 } from "../../src/packet/checksum.ts";
 import { openEsp } from "../../src/esp/open.ts";
 import { innerMtu } from "../../src/esp/overhead.ts";
-import { espSa } from "../../src/esp/sa.ts";
 import type { EspSa } from "../../src/esp/sa.ts";
+import { espSa } from "../../src/esp/sa.ts";
 import { sealEsp } from "../../src/esp/seal.ts";
+import { sum16 } from "../../src/packet/checksum.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
 import { loadNative } from "../../src/runtime/node/native.ts";
-import { A6, B6, TRANSFORMS, end, get, ip4, ip6, pattern, put, turn, wire } from "./fixture.ts";
 import type { End, Options } from "./fixture.ts";
+import { A6, B6, end, get, ip4, ip6, pattern, put, TRANSFORMS, turn, wire } from "./fixture.ts";
 
 const lib = loadNative();
 const open: FastPath[] = [];
@@ -46,8 +46,24 @@ function drops(fp: FastPath): Record<string, number> {
 function verdict(e: End, ring: Ring, i: number): unknown {
   const { body, kind, ref } = get(ring, i);
   if (body.length === 0) return "dropped";
-  const name = kind === Kind.tun ? `dev ${ref}` : ref === 0 ? "none" : kind === Kind.upL2tp ? (ref === e.flow ? "flow" : "?") : ref === e.call ? "call" : "?";
-  return { kind, name, body: Buffer.from(body).toString("hex"), addr: Buffer.from(ring.addr.subarray(i * ADDR, (i + 1) * ADDR)).toString("hex") };
+  const name =
+    kind === Kind.tun
+      ? `dev ${ref}`
+      : ref === 0
+        ? "none"
+        : kind === Kind.upL2tp
+          ? ref === e.flow
+            ? "flow"
+            : "?"
+          : ref === e.call
+            ? "call"
+            : "?";
+  return {
+    kind,
+    name,
+    body: Buffer.from(body).toString("hex"),
+    addr: Buffer.from(ring.addr.subarray(i * ADDR, (i + 1) * ADDR)).toString("hex"),
+  };
 }
 
 for (const [cipher, integ, key, mac] of TRANSFORMS) {
@@ -56,12 +72,17 @@ for (const [cipher, integ, key, mac] of TRANSFORMS) {
     for (const encap of ["udp", "esp"] as const) {
       for (const v6 of [false, true]) {
         const o: Options = { cipher, integ, key, mac, encap, v6 };
-        for (const [left, right] of [[library(), reference()], [reference(), library()]] as const) {
+        for (const [left, right] of [
+          [library(), reference()],
+          [reference(), library()],
+        ] as const) {
           const l = end(left, true, o);
           const r = end(right, false, o);
           const a = lib.ring(sizes.length);
           const b = lib.ring(sizes.length);
-          sizes.forEach((n, i) => { put(a, i, ip4(SRC, DST, pattern(n))); });
+          sizes.forEach((n, i) => {
+            put(a, i, ip4(SRC, DST, pattern(n)));
+          });
           assert.equal(left.tx(1, a, sizes.length), sizes.length);
           wire(a, b, sizes.length);
           assert.equal(right.rx(ORIGIN[encap], b, sizes.length), 0);
@@ -77,7 +98,7 @@ for (const [cipher, integ, key, mac] of TRANSFORMS) {
   });
 }
 
-for (const [cipher, integ, key, mac] of TRANSFORMS.filter(([c, i]) => i === "none" || i === "sha1" || (c === "aes128"))) {
+for (const [cipher, integ, key, mac] of TRANSFORMS.filter(([c, i]) => i === "none" || i === "sha1" || c === "aes128")) {
   test(`${cipher} ${integ}: a packet with any byte changed, or cut anywhere, is dropped alike and the true one still passes`, () => {
     const o: Options = { cipher, integ, key, mac };
     const l = end(library(), true, o);
@@ -114,37 +135,78 @@ for (const [cipher, integ, key, mac] of TRANSFORMS.filter(([c, i]) => i === "non
 const u8 = (minLength: number, maxLength: number) => fc.uint8Array({ minLength, maxLength });
 
 /** L2TP data headers, most of them right, some not. */
-const l2tp = fc.record({
-  flags: fc.constantFrom(0x0002, 0x4002, 0x0802, 0x4802, 0x0202, 0x4a02, 0x0102, 0xc802, 0x0001, 0x0003, 0x8002),
-  ids: fc.constantFrom([70, 80], [70, 80], [70, 80], [70, 81], [71, 80], [7, 8], [0, 0]),
-  lengthOff: fc.constantFrom(0, 0, 0, 1, -1, -8, 4000),
-  offset: fc.constantFrom(0, 1, 5, 4000),
-  ppp: fc.constantFrom([0xff, 3, 0, 0x21], [0, 0x21], [0x21], [0xff, 3, 0x21], [0xff, 3, 0, 0x57], [0x57], [0xff, 3, 0xc0, 0x21], [0xc0, 0x21], [0x80], [], [0xff, 3], [0xff]),
-  ip: fc.oneof(u8(0, 30), u8(0, 60).map((p) => ip4(SRC, DST, p)), u8(0, 60).map((p) => ip4([10, 9, 9, 9], DST, p)), u8(0, 60).map((p) => ip6(SRC6, DST6, p))),
-  tail: u8(0, 9),
-}).map(({ flags, ids, lengthOff, offset, ppp, ip, tail }) => {
-  const head = [flags >> 8, flags & 255];
-  const mid: number[] = [ids[0] as number >> 8, ids[0] as number & 255, ids[1] as number >> 8, ids[1] as number & 255];
-  if (flags & 0x0800) mid.push(0, 9, 0, 0);
-  if (flags & 0x0200) mid.push(offset >> 8, offset & 255, ...new Array<number>(Math.min(offset, 5)).fill(0xaa));
-  const rest = concat([Uint8Array.from([...mid, ...ppp]), ip]);
-  const length = Math.max(0, 4 + rest.length + lengthOff) & 0xffff;
-  return concat([Uint8Array.from(flags & 0x4000 ? [...head, length >> 8, length & 255] : head), rest, tail]);
-});
+const l2tp = fc
+  .record({
+    flags: fc.constantFrom(0x0002, 0x4002, 0x0802, 0x4802, 0x0202, 0x4a02, 0x0102, 0xc802, 0x0001, 0x0003, 0x8002),
+    ids: fc.constantFrom([70, 80], [70, 80], [70, 80], [70, 81], [71, 80], [7, 8], [0, 0]),
+    lengthOff: fc.constantFrom(0, 0, 0, 1, -1, -8, 4000),
+    offset: fc.constantFrom(0, 1, 5, 4000),
+    ppp: fc.constantFrom(
+      [0xff, 3, 0, 0x21],
+      [0, 0x21],
+      [0x21],
+      [0xff, 3, 0x21],
+      [0xff, 3, 0, 0x57],
+      [0x57],
+      [0xff, 3, 0xc0, 0x21],
+      [0xc0, 0x21],
+      [0x80],
+      [],
+      [0xff, 3],
+      [0xff],
+    ),
+    ip: fc.oneof(
+      u8(0, 30),
+      u8(0, 60).map((p) => ip4(SRC, DST, p)),
+      u8(0, 60).map((p) => ip4([10, 9, 9, 9], DST, p)),
+      u8(0, 60).map((p) => ip6(SRC6, DST6, p)),
+    ),
+    tail: u8(0, 9),
+  })
+  .map(({ flags, ids, lengthOff, offset, ppp, ip, tail }) => {
+    const head = [flags >> 8, flags & 255];
+    const mid: number[] = [
+      (ids[0] as number) >> 8,
+      ids[0] as number & 255,
+      (ids[1] as number) >> 8,
+      ids[1] as number & 255,
+    ];
+    if (flags & 0x0800) mid.push(0, 9, 0, 0);
+    if (flags & 0x0200) mid.push(offset >> 8, offset & 255, ...new Array<number>(Math.min(offset, 5)).fill(0xaa));
+    const rest = concat([Uint8Array.from([...mid, ...ppp]), ip]);
+    const length = Math.max(0, 4 + rest.length + lengthOff) & 0xffff;
+    return concat([Uint8Array.from(flags & 0x4000 ? [...head, length >> 8, length & 255] : head), rest, tail]);
+  });
 /** The UDP datagram around it. */
-const udp = fc.record({
-  body: fc.oneof({ weight: 9, arbitrary: l2tp }, { weight: 1, arbitrary: u8(0, 40) }),
-  dport: fc.constantFrom(1701, 1701, 1701, 4000),
-  sport: fc.constantFrom(1701, 1701, 32000),
-  off: fc.constantFrom(0, 0, 0, 0, -3, 2, -100),
-}).map(({ body, dport, sport, off }) => {
-  const length = Math.max(0, 8 + body.length + off);
-  return concat([Uint8Array.of(sport >> 8, sport & 255, dport >> 8, dport & 255, length >> 8, length & 255, 1, 2), body]);
-});
-const CALLS: readonly Options["call"][] = [{}, { ip6: true }, { allUp: true }, { ip: false, ip6: true }, { checkSource: true, ip6: true, clampMss: 1200 }];
+const udp = fc
+  .record({
+    body: fc.oneof({ weight: 9, arbitrary: l2tp }, { weight: 1, arbitrary: u8(0, 40) }),
+    dport: fc.constantFrom(1701, 1701, 1701, 4000),
+    sport: fc.constantFrom(1701, 1701, 32000),
+    off: fc.constantFrom(0, 0, 0, 0, -3, 2, -100),
+  })
+  .map(({ body, dport, sport, off }) => {
+    const length = Math.max(0, 8 + body.length + off);
+    return concat([
+      Uint8Array.of(sport >> 8, sport & 255, dport >> 8, dport & 255, length >> 8, length & 255, 1, 2),
+      body,
+    ]);
+  });
+const CALLS: readonly Options["call"][] = [
+  {},
+  { ip6: true },
+  { allUp: true },
+  { ip: false, ip6: true },
+  { checkSource: true, ip6: true, clampMss: 1200 },
+];
 
 /** Both ends get the same slots; every verdict, counter and byte must agree. */
-function agree(ends: readonly End[], origin: "udp4500" | "raw50" | "udp1701", packets: readonly Uint8Array[], addr: (i: number) => Uint8Array): void {
+function agree(
+  ends: readonly End[],
+  origin: "udp4500" | "raw50" | "udp1701",
+  packets: readonly Uint8Array[],
+  addr: (i: number) => Uint8Array,
+): void {
   const seen = ends.map((e) => {
     const ring = lib.ring(packets.length);
     packets.forEach((p, i) => {
@@ -154,9 +216,16 @@ function agree(ends: readonly End[], origin: "udp4500" | "raw50" | "udp1701", pa
     const ups = e.fp.rx(origin, ring, packets.length);
     const into = new Uint8Array(ADDR);
     return {
-      ups, slots: packets.map((_, i) => verdict(e, ring, i)), drops: drops(e.fp), call: e.fp.callCounters(e.call),
-      sa: e.saIn === 0 ? null : e.fp.saCounters(e.saIn), news: e.fp.nextMapping() === e.flow, moved: e.fp.mapping(e.flow, into), into,
-      spi: e.fp.nextUnknownSpi(into), from: into.slice(),
+      ups,
+      slots: packets.map((_, i) => verdict(e, ring, i)),
+      drops: drops(e.fp),
+      call: e.fp.callCounters(e.call),
+      sa: e.saIn === 0 ? null : e.fp.saCounters(e.saIn),
+      news: e.fp.nextMapping() === e.flow,
+      moved: e.fp.mapping(e.flow, into),
+      into,
+      spi: e.fp.nextUnknownSpi(into),
+      from: into.slice(),
     };
   });
   assert.deepEqual(seen[0], seen[1]);
@@ -174,39 +243,74 @@ test("rx: authentic datagrams with anything inside, reordered, repeated, from mo
   const o: Options = { cipher: "aes128", integ: "sha256", key: 16, mac: 32 };
   const sa = espSa(0x1000, "aes128", "sha256", pattern(16, 0x1000), pattern(32, 0x1001));
   const item = fc.record({
-    udp, seq: fc.integer({ min: 0, max: 12 }), next: fc.constantFrom(17, 17, 17, 17, 17, 59, 4),
+    udp,
+    seq: fc.integer({ min: 0, max: 12 }),
+    next: fc.constantFrom(17, 17, 17, 17, 17, 59, 4),
     at: fc.constantFrom([192, 0, 2, 1, 4500], [192, 0, 2, 1, 4500], [192, 0, 2, 1, 4501], [192, 0, 2, 9, 4500]),
   });
-  fc.assert(fc.property(fc.constantFrom("udp", "esp" as const), fc.constantFrom(...CALLS), fc.array(item, { minLength: 1, maxLength: 12 }), (encap, call, items) => {
-    const options: Options = { ...o, encap, call: call ?? {} };
-    agree(
-      [end(library(), false, options), end(reference(), false, options)], ORIGIN[encap],
-      items.map((x) => sealEsp(nodeCrypto, sa, x.seq, x.next, x.udp)),
-      (i) => from((items[i]?.at ?? []).slice(0, 4), items[i]?.at[4] ?? 0),
-    );
-  }), { numRuns: 400 });
+  fc.assert(
+    fc.property(
+      fc.constantFrom("udp", "esp" as const),
+      fc.constantFrom(...CALLS),
+      fc.array(item, { minLength: 1, maxLength: 12 }),
+      (encap, call, items) => {
+        const options: Options = { ...o, encap, call: call ?? {} };
+        agree(
+          [end(library(), false, options), end(reference(), false, options)],
+          ORIGIN[encap],
+          items.map((x) => sealEsp(nodeCrypto, sa, x.seq, x.next, x.udp)),
+          (i) => from((items[i]?.at ?? []).slice(0, 4), items[i]?.at[4] ?? 0),
+        );
+      },
+    ),
+    { numRuns: 400 },
+  );
 });
 
 test("rx: L2TP in the clear with anything inside, from right and wrong senders", () => {
-  const item = fc.record({ body: fc.oneof(l2tp, l2tp, u8(1, 60)), at: fc.constantFrom([192, 0, 2, 1, 1701], [192, 0, 2, 1, 1701], [192, 0, 2, 1, 99], [192, 0, 2, 3, 1701]), port: fc.constantFrom(1701, 1701, 5) });
-  fc.assert(fc.property(fc.constantFrom(...CALLS), fc.array(item, { minLength: 1, maxLength: 12 }), (call, items) => {
-    const options: Options = { encap: "clear", call: call ?? {} };
-    agree([end(library(), false, options), end(reference(), false, options)], "udp1701", items.map((x) => x.body), (i) => {
-      const a = from((items[i]?.at ?? []).slice(0, 4), items[i]?.at[4] ?? 0);
-      a.set([(items[i]?.port ?? 0) >> 8, (items[i]?.port ?? 0) & 255], 40);
-      return a;
-    });
-  }), { numRuns: 400 });
+  const item = fc.record({
+    body: fc.oneof(l2tp, l2tp, u8(1, 60)),
+    at: fc.constantFrom([192, 0, 2, 1, 1701], [192, 0, 2, 1, 1701], [192, 0, 2, 1, 99], [192, 0, 2, 3, 1701]),
+    port: fc.constantFrom(1701, 1701, 5),
+  });
+  fc.assert(
+    fc.property(fc.constantFrom(...CALLS), fc.array(item, { minLength: 1, maxLength: 12 }), (call, items) => {
+      const options: Options = { encap: "clear", call: call ?? {} };
+      agree(
+        [end(library(), false, options), end(reference(), false, options)],
+        "udp1701",
+        items.map((x) => x.body),
+        (i) => {
+          const a = from((items[i]?.at ?? []).slice(0, 4), items[i]?.at[4] ?? 0);
+          a.set([(items[i]?.port ?? 0) >> 8, (items[i]?.port ?? 0) & 255], 40);
+          return a;
+        },
+      );
+    }),
+    { numRuns: 400 },
+  );
 });
 
 test("rx: any bytes, from every origin, with live SAs of every family of transforms", () => {
-  const known = fc.tuple(fc.constantFrom([0, 0, 0x10, 0], [0, 0, 0, 0], [0, 0, 0x20, 0]), u8(0, 90)).map(([spi, b]) => concat([Uint8Array.from(spi), b]));
+  const known = fc
+    .tuple(fc.constantFrom([0, 0, 0x10, 0], [0, 0, 0, 0], [0, 0, 0x20, 0]), u8(0, 90))
+    .map(([spi, b]) => concat([Uint8Array.from(spi), b]));
   const one = fc.oneof(u8(1, 80), known, fc.constant(Uint8Array.of(0xff)));
   const transform = fc.constantFrom(...TRANSFORMS.filter(([c, i]) => i === "none" || (i === "sha1" && c !== "aes192")));
-  fc.assert(fc.property(fc.constantFrom("udp", "esp", "clear" as const), transform, fc.array(one, { minLength: 1, maxLength: 16 }), (encap, [cipher, integ, key, mac], packets) => {
-    const options: Options = { cipher, integ, key, mac, encap };
-    agree([end(library(), false, options), end(reference(), false, options)], ORIGIN[encap], packets, () => from([192, 0, 2, 1], encap === "clear" ? 1701 : 4500));
-  }), { numRuns: 300 });
+  fc.assert(
+    fc.property(
+      fc.constantFrom("udp", "esp", "clear" as const),
+      transform,
+      fc.array(one, { minLength: 1, maxLength: 16 }),
+      (encap, [cipher, integ, key, mac], packets) => {
+        const options: Options = { cipher, integ, key, mac, encap };
+        agree([end(library(), false, options), end(reference(), false, options)], ORIGIN[encap], packets, () =>
+          from([192, 0, 2, 1], encap === "clear" ? 1701 : 4500),
+        );
+      },
+    ),
+    { numRuns: 300 },
+  );
 });
 
 /** What a sealed slot holds, so that random IVs do not matter. */
@@ -218,66 +322,156 @@ function unsealed(sa: EspSa | null, ring: Ring, i: number, call: number): unknow
   if (!sa) return { kind, addr, body };
   const opened = openEsp(nodeCrypto, sa, body);
   assert.ok("payload" in opened);
-  return { kind, addr, body: opened.payload, seq: Buffer.from(body.subarray(0, 8)).toString("hex"), length: body.length };
+  return {
+    kind,
+    addr,
+    body: opened.payload,
+    seq: Buffer.from(body.subarray(0, 8)).toString("hex"),
+    length: body.length,
+  };
 }
 
 test("tx: any IP packets and frames leave alike: headers, order, addresses, counters", () => {
-  const packet = fc.oneof(u8(1, 60), u8(0, 200).map((p) => ip4(SRC, DST, p)), u8(0, 40).map((p) => concat([ip4(SRC, [172, 16, 0, 9], p), Uint8Array.of(1, 2)])), u8(30, 90).map((p) => ip4(SRC, DST, p, 6)),
-    u8(0, 90).map((p) => ip6(SRC6, DST6, p, 6)), u8(0, 9).map((p) => concat([ip6(SRC6, DST6, p, 59), Uint8Array.of(1)])));
+  const packet = fc.oneof(
+    u8(1, 60),
+    u8(0, 200).map((p) => ip4(SRC, DST, p)),
+    u8(0, 40).map((p) => concat([ip4(SRC, [172, 16, 0, 9], p), Uint8Array.of(1, 2)])),
+    u8(30, 90).map((p) => ip4(SRC, DST, p, 6)),
+    u8(0, 90).map((p) => ip6(SRC6, DST6, p, 6)),
+    u8(0, 9).map((p) => concat([ip6(SRC6, DST6, p, 59), Uint8Array.of(1)])),
+  );
   const call = fc.record({
-    sequencing: fc.boolean(), allUp: fc.constantFrom(false, false, false, true), ip: fc.constantFrom(true, true, true, false), ip6: fc.boolean(), peerCall: fc.constantFrom(8, 8, 0), clampMss: fc.constantFrom(0, 100),
+    sequencing: fc.boolean(),
+    allUp: fc.constantFrom(false, false, false, true),
+    ip: fc.constantFrom(true, true, true, false),
+    ip6: fc.boolean(),
+    peerCall: fc.constantFrom(8, 8, 0),
+    clampMss: fc.constantFrom(0, 100),
     pppHeader: fc.constantFrom(Uint8Array.of(0xff, 3, 0, 0x21), Uint8Array.of(0x21), new Uint8Array(0)),
   });
   const limits = fc.constantFrom({}, {}, { hardPackets: 3 }, { hardBytes: 200 });
   const encap = fc.constantFrom("udp", "esp", "clear" as const);
   const transform = fc.constantFrom(...TRANSFORMS.filter(([, i]) => i === "none" || i === "sha1"));
-  fc.assert(fc.property(encap, fc.boolean(), call, limits, transform, fc.array(packet, { minLength: 1, maxLength: 8 }), (encap, v6, call, sa, [cipher, integ, key, mac], packets) => {
-    const o: Options = { encap, v6, call, sa, cipher, integ, key, mac };
-    const peer = encap === "clear" ? null : espSa(0x2000, cipher as EspCipher, integ as EspInteg, pattern(key, 0x2000), pattern(mac, 0x2001));
-    const seen = [library(), reference()].map((fp) => {
-      const e = end(fp, false, o);
-      const out: unknown[] = [];
-      const rings = [1, 2, 3].map(() => lib.ring(packets.length));
-      for (const [k, ring] of rings.entries()) {
-        packets.forEach((p, i) => { put(ring, i, p); });
-        out.push(k === 0 ? fp.tx(1, ring, packets.length) : k === 1 ? fp.txFrames(e.call, ring, packets.length) : fp.txControl(e.flow, 1701, 32000, ring, packets.length));
-        packets.forEach((_, i) => { out.push(unsealed(peer, ring, i, e.call)); });
-      }
-      const result = { out, drops: drops(fp), call: fp.callCounters(e.call), sa: e.saOut === 0 ? null : fp.saCounters(e.saOut) };
-      fp.close();
-      return result;
-    });
-    assert.deepEqual(seen[0], seen[1]);
-  }), { numRuns: 250 });
+  fc.assert(
+    fc.property(
+      encap,
+      fc.boolean(),
+      call,
+      limits,
+      transform,
+      fc.array(packet, { minLength: 1, maxLength: 8 }),
+      (encap, v6, call, sa, [cipher, integ, key, mac], packets) => {
+        const o: Options = { encap, v6, call, sa, cipher, integ, key, mac };
+        const peer =
+          encap === "clear"
+            ? null
+            : espSa(0x2000, cipher as EspCipher, integ as EspInteg, pattern(key, 0x2000), pattern(mac, 0x2001));
+        const seen = [library(), reference()].map((fp) => {
+          const e = end(fp, false, o);
+          const out: unknown[] = [];
+          const rings = [1, 2, 3].map(() => lib.ring(packets.length));
+          for (const [k, ring] of rings.entries()) {
+            packets.forEach((p, i) => {
+              put(ring, i, p);
+            });
+            out.push(
+              k === 0
+                ? fp.tx(1, ring, packets.length)
+                : k === 1
+                  ? fp.txFrames(e.call, ring, packets.length)
+                  : fp.txControl(e.flow, 1701, 32000, ring, packets.length),
+            );
+            packets.forEach((_, i) => {
+              out.push(unsealed(peer, ring, i, e.call));
+            });
+          }
+          const result = {
+            out,
+            drops: drops(fp),
+            call: fp.callCounters(e.call),
+            sa: e.saOut === 0 ? null : fp.saCounters(e.saOut),
+          };
+          fp.close();
+          return result;
+        });
+        assert.deepEqual(seen[0], seen[1]);
+      },
+    ),
+    { numRuns: 250 },
+  );
 });
 
 test("MSS clamp: both agree, only the MSS changes, and the TCP checksum still fits", () => {
-  const option = fc.oneof(fc.constant([1]), fc.tuple(fc.integer({ min: 0, max: 255 }), fc.integer({ min: 0, max: 255 })).map(([a, b]) => [2, 4, a, b]),
-    fc.constant([3, 3, 7]), fc.constant([4, 2]), fc.constant([0]), fc.constant([2, 3, 1]), fc.constant([8]));
-  fc.assert(fc.property(fc.array(option, { maxLength: 6 }), fc.constantFrom(2, 0x12, 0x10), u8(0, 5), fc.constantFrom(536, 1360), (options, flags, data, mss) => {
-    const o = options.flat().slice(0, 40);
-    while (o.length % 4 !== 0) o.push(0);
-    const tcp = concat([Uint8Array.of(1, 2, 3, 4, 0, 0, 0, 1, 0, 0, 0, 0, ((20 + o.length) / 4) << 4, flags, 0xff, 0xff, 0, 0, 0, 0, ...o), data]);
-    const pseudo = sum16(Uint8Array.of(...SRC, ...DST, 0, 6, 0, tcp.length));
-    const sum = ~sum16(tcp, pseudo) & 0xffff;
-    tcp.set([sum >> 8, sum & 255], 16);
-    const bodies = [library(), reference()].map((fp) => {
-      end(fp, true, { encap: "clear", call: { clampMss: mss, pppHeader: new Uint8Array(0) } });
-      const ring = lib.ring(1);
-      put(ring, 0, ip4(SRC, DST, tcp, 6));
-      assert.equal(fp.tx(1, ring, 1), 1);
-      fp.close();
-      return get(ring, 0).body.subarray(6 + 20);
-    });
-    assert.deepEqual(bodies[0], bodies[1]);
-    const out = bodies[0] ?? new Uint8Array(0);
-    assert.equal(sum16(out, pseudo), 0xffff);
-    if (flags === 0x10) assert.deepEqual(Buffer.from(out), Buffer.from(tcp));
-    const [first = [], ...rest] = options;
-    if (rest.length === 0 && first.length === 4 && flags !== 0x10) {
-      assert.equal(((out[22] as number) << 8) | (out[23] as number), Math.min(mss, ((first[2] as number) << 8) | (first[3] as number)));
-    }
-  }), { numRuns: 300 });
+  const option = fc.oneof(
+    fc.constant([1]),
+    fc.tuple(fc.integer({ min: 0, max: 255 }), fc.integer({ min: 0, max: 255 })).map(([a, b]) => [2, 4, a, b]),
+    fc.constant([3, 3, 7]),
+    fc.constant([4, 2]),
+    fc.constant([0]),
+    fc.constant([2, 3, 1]),
+    fc.constant([8]),
+  );
+  fc.assert(
+    fc.property(
+      fc.array(option, { maxLength: 6 }),
+      fc.constantFrom(2, 0x12, 0x10),
+      u8(0, 5),
+      fc.constantFrom(536, 1360),
+      (options, flags, data, mss) => {
+        const o = options.flat().slice(0, 40);
+        while (o.length % 4 !== 0) o.push(0);
+        const tcp = concat([
+          Uint8Array.of(
+            1,
+            2,
+            3,
+            4,
+            0,
+            0,
+            0,
+            1,
+            0,
+            0,
+            0,
+            0,
+            ((20 + o.length) / 4) << 4,
+            flags,
+            0xff,
+            0xff,
+            0,
+            0,
+            0,
+            0,
+            ...o,
+          ),
+          data,
+        ]);
+        const pseudo = sum16(Uint8Array.of(...SRC, ...DST, 0, 6, 0, tcp.length));
+        const sum = ~sum16(tcp, pseudo) & 0xffff;
+        tcp.set([sum >> 8, sum & 255], 16);
+        const bodies = [library(), reference()].map((fp) => {
+          end(fp, true, { encap: "clear", call: { clampMss: mss, pppHeader: new Uint8Array(0) } });
+          const ring = lib.ring(1);
+          put(ring, 0, ip4(SRC, DST, tcp, 6));
+          assert.equal(fp.tx(1, ring, 1), 1);
+          fp.close();
+          return get(ring, 0).body.subarray(6 + 20);
+        });
+        assert.deepEqual(bodies[0], bodies[1]);
+        const out = bodies[0] ?? new Uint8Array(0);
+        assert.equal(sum16(out, pseudo), 0xffff);
+        if (flags === 0x10) assert.deepEqual(Buffer.from(out), Buffer.from(tcp));
+        const [first = [], ...rest] = options;
+        if (rest.length === 0 && first.length === 4 && flags !== 0x10) {
+          assert.equal(
+            ((out[22] as number) << 8) | (out[23] as number),
+            Math.min(mss, ((first[2] as number) << 8) | (first[3] as number)),
+          );
+        }
+      },
+    ),
+    { numRuns: 300 },
+  );
 });
 
 test("IPv6 outside: the inner UDP checksum covers the outer addresses", () => {
@@ -298,20 +492,34 @@ test("IPv6 outside: the inner UDP checksum covers the outer addresses", () => {
 
 test("innerMtu: the largest packet fits the outer MTU exactly, one byte more does not, for every transform", () => {
   for (const [cipher, integ, key, mac] of TRANSFORMS) {
-    for (const v6 of [false, true]) for (const encap of ["udp", "esp"] as const) for (const sequencing of [false, true]) for (const outerMtu of [1280, 1492, 1500]) {
-      const ppp = sequencing ? 2 : 4;
-      const p = { outerMtu, ipv6: v6, udpEncap: encap === "udp", cipher: cipher as EspCipher, integ: integ as EspInteg, l2tpHeader: sequencing ? 10 : 6, pppHeader: ppp };
-      const mtu = innerMtu(p);
-      const fp = library();
-      end(fp, true, { cipher, integ, key, mac, encap, v6, call: { sequencing, pppHeader: new Uint8Array(ppp) } });
-      const ring = lib.ring(2);
-      put(ring, 0, ip4(SRC, DST, new Uint8Array(mtu - 20)));
-      put(ring, 1, ip4(SRC, DST, new Uint8Array(mtu - 19)));
-      assert.equal(fp.tx(1, ring, 2), 2);
-      const outer = [0, 1].map((i) => get(ring, i).body.length + (v6 ? 40 : 20) + (encap === "udp" ? 8 : 0));
-      assert.ok((outer[0] as number) <= outerMtu && (outer[1] as number) > outerMtu, `${cipher} ${integ} ${outer.join(" ")} of ${outerMtu}`);
-      fp.close();
-    }
+    for (const v6 of [false, true])
+      for (const encap of ["udp", "esp"] as const)
+        for (const sequencing of [false, true])
+          for (const outerMtu of [1280, 1492, 1500]) {
+            const ppp = sequencing ? 2 : 4;
+            const p = {
+              outerMtu,
+              ipv6: v6,
+              udpEncap: encap === "udp",
+              cipher: cipher as EspCipher,
+              integ: integ as EspInteg,
+              l2tpHeader: sequencing ? 10 : 6,
+              pppHeader: ppp,
+            };
+            const mtu = innerMtu(p);
+            const fp = library();
+            end(fp, true, { cipher, integ, key, mac, encap, v6, call: { sequencing, pppHeader: new Uint8Array(ppp) } });
+            const ring = lib.ring(2);
+            put(ring, 0, ip4(SRC, DST, new Uint8Array(mtu - 20)));
+            put(ring, 1, ip4(SRC, DST, new Uint8Array(mtu - 19)));
+            assert.equal(fp.tx(1, ring, 2), 2);
+            const outer = [0, 1].map((i) => get(ring, i).body.length + (v6 ? 40 : 20) + (encap === "udp" ? 8 : 0));
+            assert.ok(
+              (outer[0] as number) <= outerMtu && (outer[1] as number) > outerMtu,
+              `${cipher} ${integ} ${outer.join(" ")} of ${outerMtu}`,
+            );
+            fp.close();
+          }
   }
 });
 
@@ -322,7 +530,12 @@ test("room: what does not fit its slot is dropped by name, never written outside
     const canary = pattern(SLOT, 9);
     ring.mem.set(canary, 0);
     ring.mem.set(canary, 2 * SLOT);
-    for (const [at, n] of [[0, 100], [20, 100], [HEAD, SLOT - HEAD], [HEAD, SLOT - HEAD - 30]] as const) {
+    for (const [at, n] of [
+      [0, 100],
+      [20, 100],
+      [HEAD, SLOT - HEAD],
+      [HEAD, SLOT - HEAD - 30],
+    ] as const) {
       put(ring, 1, ip4(SRC, DST, new Uint8Array(n - 20)), at);
       ring.meta[LEN] = 0;
       ring.meta[2 * META + LEN] = 0;

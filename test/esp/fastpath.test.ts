@@ -2,16 +2,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { ADDR, DROPS, Kind, LEN, META } from "node-tuntap2";
 import type { FastPath } from "node-tuntap2";
+import { ADDR, DROPS, Kind, LEN, META } from "node-tuntap2";
 import { concat } from "../../src/core/text.ts";
+import { referenceFastPath } from "../../src/dataplane/userspace/reference.ts";
 import { espSa } from "../../src/esp/sa.ts";
 import { sealEsp } from "../../src/esp/seal.ts";
-import { referenceFastPath } from "../../src/dataplane/userspace/reference.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
 import { loadNative } from "../../src/runtime/node/native.ts";
-import { A4, B4, end, get, ip4, ip6, pattern, put, wire } from "./fixture.ts";
 import type { End } from "./fixture.ts";
+import { A4, B4, end, get, ip4, ip6, pattern, put, wire } from "./fixture.ts";
 
 const lib = loadNative();
 function library(): FastPath {
@@ -29,7 +29,12 @@ const SIX = [0xfe, 0x80, ...new Array<number>(14).fill(1)];
 const drop = (fp: FastPath, name: (typeof DROPS)[number]): number => fp.drops()[DROPS.indexOf(name)] as number;
 
 /** One packet from l to r; what r makes of it. `twist` changes the addr entry on its way. */
-function pass(l: End, r: End, twist: (addr: Uint8Array) => void = () => {}, origin: Parameters<FastPath["rx"]>[0] = "udp4500"): { kind: number; ref: number; body: Uint8Array } {
+function pass(
+  l: End,
+  r: End,
+  twist: (addr: Uint8Array) => void = () => {},
+  origin: Parameters<FastPath["rx"]>[0] = "udp4500",
+): { kind: number; ref: number; body: Uint8Array } {
   const a = lib.ring(1);
   const b = lib.ring(1);
   put(a, 0, ip4(SRC, DST, pattern(40)));
@@ -53,15 +58,26 @@ for (const [name, make] of KINDS) {
     const into = new Uint8Array(ADDR);
     for (const bad of [spare, 0, 12345, 0x7fffffff]) {
       for (const f of [
-        () => fp.setFlow(bad, e.flowParams), () => fp.removeFlow(bad), () => fp.setFlowSa(bad, 0), () => fp.mapping(bad, into),
-        () => fp.txControl(bad, 1, 1, ring, 1), () => fp.addCall({ ...e.callParams, flow: bad, localCall: 9 }),
-      ]) assert.throws(f, RangeError);
+        () => fp.setFlow(bad, e.flowParams),
+        () => fp.removeFlow(bad),
+        () => fp.setFlowSa(bad, 0),
+        () => fp.mapping(bad, into),
+        () => fp.txControl(bad, 1, 1, ring, 1),
+        () => fp.addCall({ ...e.callParams, flow: bad, localCall: 9 }),
+      ])
+        assert.throws(f, RangeError);
     }
     for (const bad of [0, 999, 0x10001]) {
       for (const f of [
-        () => fp.removeSa(bad), () => fp.saCounters(bad), () => fp.removeCall(bad), () => fp.callCounters(bad), () => fp.setCall(bad, e.callParams),
-        () => fp.addRoute(1, Uint8Array.of(1, 2, 3, 4), 32, bad), () => fp.txFrames(bad, ring, 1),
-      ]) assert.throws(f, RangeError);
+        () => fp.removeSa(bad),
+        () => fp.saCounters(bad),
+        () => fp.removeCall(bad),
+        () => fp.callCounters(bad),
+        () => fp.setCall(bad, e.callParams),
+        () => fp.addRoute(1, Uint8Array.of(1, 2, 3, 4), 32, bad),
+        () => fp.txFrames(bad, ring, 1),
+      ])
+        assert.throws(f, RangeError);
     }
     assert.throws(() => fp.setFlowSa(again, e.saOut), RangeError, "another flow's SA");
     assert.throws(() => fp.setFlowSa(e.flow, e.saIn), RangeError, "an inbound SA");
@@ -74,18 +90,53 @@ for (const [name, make] of KINDS) {
   test(`${name}: parameters that cannot be are refused`, () => {
     const fp = make();
     const e = end(fp, true);
-    const sa = { spi: 9, cipher: "aes128", integ: "sha1", encr: pattern(16), integKey: pattern(20), flow: e.flow, hardBytes: 0, hardPackets: 0, window: 0 };
+    const sa = {
+      spi: 9,
+      cipher: "aes128",
+      integ: "sha1",
+      encr: pattern(16),
+      integKey: pattern(20),
+      flow: e.flow,
+      hardBytes: 0,
+      hardPackets: 0,
+      window: 0,
+    };
     for (const p of [
-      { spi: 0 }, { spi: 0x2000 }, { spi: 2 ** 32 }, { cipher: "rot13" }, { cipher: "toString" }, { integ: "none" }, { integ: "crc" }, { encr: pattern(15) },
-      { integKey: pattern(19) }, { window: 33 }, { window: 1 << 20 }, { cipher: "aes128gcm16" }, { cipher: "null", encr: new Uint8Array(1) },
-    ]) assert.throws(() => fp.addSaIn({ ...sa, ...p }), RangeError, JSON.stringify(p));
+      { spi: 0 },
+      { spi: 0x2000 },
+      { spi: 2 ** 32 },
+      { cipher: "rot13" },
+      { cipher: "toString" },
+      { integ: "none" },
+      { integ: "crc" },
+      { encr: pattern(15) },
+      { integKey: pattern(19) },
+      { window: 33 },
+      { window: 1 << 20 },
+      { cipher: "aes128gcm16" },
+      { cipher: "null", encr: new Uint8Array(1) },
+    ])
+      assert.throws(() => fp.addSaIn({ ...sa, ...p }), RangeError, JSON.stringify(p));
     const clear = fp.addFlow({ ...e.flowParams, encap: "clear" });
     assert.throws(() => fp.addSaOut({ ...sa, flow: clear }), RangeError);
     assert.throws(() => fp.setFlow(e.flow, { ...e.flowParams, encap: "clear" }), RangeError);
-    for (const p of [{ local: new Uint8Array(5) }, { local: new Uint8Array(16) }, { localPort: 65536 }, { remotePort: -1 }, { remotePort: 1.5 }]) {
+    for (const p of [
+      { local: new Uint8Array(5) },
+      { local: new Uint8Array(16) },
+      { localPort: 65536 },
+      { remotePort: -1 },
+      { remotePort: 1.5 },
+    ]) {
       assert.throws(() => fp.addFlow({ ...e.flowParams, ...p }), RangeError, JSON.stringify(p));
     }
-    for (const p of [{ localTunnel: 0 }, { localCall: 0 }, { localCall: 65536 }, { pppHeader: new Uint8Array(5) }, { peerCall: -1 }, {}]) {
+    for (const p of [
+      { localTunnel: 0 },
+      { localCall: 0 },
+      { localCall: 65536 },
+      { pppHeader: new Uint8Array(5) },
+      { peerCall: -1 },
+      {},
+    ]) {
       assert.throws(() => fp.addCall({ ...e.callParams, ...p }), RangeError, JSON.stringify(p));
     }
     assert.throws(() => fp.addRoute(1, new Uint8Array(4), 0, e.call), RangeError, "there already");
@@ -101,7 +152,14 @@ for (const [name, make] of KINDS) {
     const fp = make();
     end(fp, true);
     const ring = lib.ring(2);
-    for (const [i, off, len] of [[0, 2000, 100], [1, 2047, 10], [1, 4096, 1], [0, 0xffffffff, 2], [0, 0, 0xffffffff], [1, 0, 20]] as const) {
+    for (const [i, off, len] of [
+      [0, 2000, 100],
+      [1, 2047, 10],
+      [1, 4096, 1],
+      [0, 0xffffffff, 2],
+      [0, 0, 0xffffffff],
+      [1, 0, 20],
+    ] as const) {
       ring.meta.fill(0);
       ring.meta.set([off, len], i * META);
       assert.throws(() => fp.tx(1, ring, 2), RangeError, `${i} ${off} ${len}`);
@@ -117,18 +175,35 @@ for (const [name, make] of KINDS) {
   test(`${name}: hard limits stop an SA at the packet, both ways`, () => {
     const l = end(make(), true, { sa: { hardPackets: 3 } });
     const r = end(make(), false);
-    assert.deepEqual([1, 2, 3, 4].map(() => pass(l, r).kind), [Kind.tun, Kind.tun, Kind.tun, 0]);
+    assert.deepEqual(
+      [1, 2, 3, 4].map(() => pass(l, r).kind),
+      [Kind.tun, Kind.tun, Kind.tun, 0],
+    );
     assert.equal(drop(l.fp, "esp.limit"), 1);
     const l2 = end(make(), true);
     const r2 = end(make(), false, { sa: { hardBytes: 100 } });
-    assert.deepEqual([1, 2, 3].map(() => pass(l2, r2).kind), [Kind.tun, Kind.tun, 0], "78 bytes each");
+    assert.deepEqual(
+      [1, 2, 3].map(() => pass(l2, r2).kind),
+      [Kind.tun, Kind.tun, 0],
+      "78 bytes each",
+    );
     assert.equal(drop(r2.fp, "esp.limit"), 1);
   });
 
   test(`${name}: rekey without a loss: the old inbound SA keeps receiving until removed`, () => {
     const l = end(make(), true);
     const r = end(make(), false);
-    const fresh = (e: End, spi: number) => ({ spi, cipher: "aes256", integ: "sha256", encr: pattern(32, spi), integKey: pattern(32, spi + 1), flow: e.flow, hardBytes: 0, hardPackets: 0, window: 64 });
+    const fresh = (e: End, spi: number) => ({
+      spi,
+      cipher: "aes256",
+      integ: "sha256",
+      encr: pattern(32, spi),
+      integKey: pattern(32, spi + 1),
+      flow: e.flow,
+      hardBytes: 0,
+      hardPackets: 0,
+      window: 64,
+    });
     assert.equal(pass(l, r).kind, Kind.tun);
     r.fp.addSaIn(fresh(r, 0x1111));
     const out = l.fp.addSaOut(fresh(l, 0x1111));
@@ -159,7 +234,11 @@ for (const [name, make] of KINDS) {
     const l = end(make(), true);
     const r = end(make(), false);
     const into = new Uint8Array(ADDR);
-    const port = (p: number) => (a: Uint8Array): void => { a.set([p >> 8, p & 255], 2); };
+    const port =
+      (p: number) =>
+      (a: Uint8Array): void => {
+        a.set([p >> 8, p & 255], 2);
+      };
     assert.equal(r.fp.nextMapping(), 0);
     assert.equal(pass(l, r, port(6000)).kind, Kind.tun, "the packet itself passes");
     assert.equal(r.fp.nextMapping(), r.flow);
@@ -194,7 +273,17 @@ for (const [name, make] of KINDS) {
     const l = end(make(), true, { encap: "esp" });
     const r = end(make(), false, { encap: "esp" });
     assert.equal(pass(l, r, () => {}, "raw50").kind, Kind.tun);
-    assert.equal(pass(l, r, (a) => { a[7] = 99; }, "raw50").kind, 0);
+    assert.equal(
+      pass(
+        l,
+        r,
+        (a) => {
+          a[7] = 99;
+        },
+        "raw50",
+      ).kind,
+      0,
+    );
     assert.equal(pass(l, r).kind, 0);
     assert.equal(drop(r.fp, "esp.outer-mismatch"), 2);
     assert.equal(r.fp.nextMapping(), 0);
@@ -221,23 +310,26 @@ for (const [name, make] of KINDS) {
     const sa = espSa(0x1000, "null", "sha1", new Uint8Array(0), pattern(20, 0x1001));
     const jump = fc.constantFrom(0, 1, 2, 31, 32, 33, 62, 63, 64, 65, 95, 96, 97, 127, 128, 200);
     const jumps = fc.array(fc.tuple(jump, fc.boolean()), { minLength: 1, maxLength: 30 });
-    fc.assert(fc.property(fc.constantFrom(0, 0xffffff00), jumps, (start, steps) => {
-      const r = end(make(), false, { cipher: "null", integ: "sha1", key: 0, mac: 20, sa: { window: 64 } });
-      const ring = lib.ring(1);
-      const seen = new Set<number>();
-      let top: number = start;
-      for (const [jump, back] of [[0, false] as const, ...steps]) {
-        const seq = back ? Math.max(0, top - jump) : Math.min(0xffffffff, top + jump);
-        put(ring, 0, sealEsp(nodeCrypto, sa, seq, 59, new Uint8Array(4)));
-        const before = drop(r.fp, "esp.next-header");
-        r.fp.rx("udp4500", ring, 1);
-        const fresh = seq > 0 && !seen.has(seq) && Math.max(top, seq) - seq < 64;
-        assert.equal(drop(r.fp, "esp.next-header") - before, fresh ? 1 : 0, `${seq}, the newest was ${top}`);
-        if (fresh) seen.add(seq);
-        top = Math.max(top, seq);
-      }
-      r.fp.close();
-    }), { numRuns: name === "library" ? 200 : 30 });
+    fc.assert(
+      fc.property(fc.constantFrom(0, 0xffffff00), jumps, (start, steps) => {
+        const r = end(make(), false, { cipher: "null", integ: "sha1", key: 0, mac: 20, sa: { window: 64 } });
+        const ring = lib.ring(1);
+        const seen = new Set<number>();
+        let top: number = start;
+        for (const [jump, back] of [[0, false] as const, ...steps]) {
+          const seq = back ? Math.max(0, top - jump) : Math.min(0xffffffff, top + jump);
+          put(ring, 0, sealEsp(nodeCrypto, sa, seq, 59, new Uint8Array(4)));
+          const before = drop(r.fp, "esp.next-header");
+          r.fp.rx("udp4500", ring, 1);
+          const fresh = seq > 0 && !seen.has(seq) && Math.max(top, seq) - seq < 64;
+          assert.equal(drop(r.fp, "esp.next-header") - before, fresh ? 1 : 0, `${seq}, the newest was ${top}`);
+          if (fresh) seen.add(seq);
+          top = Math.max(top, seq);
+        }
+        r.fp.close();
+      }),
+      { numRuns: name === "library" ? 200 : 30 },
+    );
   });
 
   test(`${name}: padding that is not 1, 2, 3 and so on, or too long, drops an authentic packet for good`, () => {
@@ -245,8 +337,13 @@ for (const [name, make] of KINDS) {
     const ring = lib.ring(1);
     const texts = [
       [2, 3, 4, 5, 6, 7, 7, 59], // the sequence number in front of it ends with the missing 1
-      [0, 0, 9, 1, 2, 9, 3, 59], [0, 0, 0, 0, 0, 0, 4, 59], [1, 2, 3, 4, 5, 6, 255, 59], [0, 0, 1, 59],
-      [0, 0, 1, 2, 3, 4, 4, 59], [1, 2, 3, 4, 5, 6, 6, 59], [5, 5, 0, 59], // these are right
+      [0, 0, 9, 1, 2, 9, 3, 59],
+      [0, 0, 0, 0, 0, 0, 4, 59],
+      [1, 2, 3, 4, 5, 6, 255, 59],
+      [0, 0, 1, 59],
+      [0, 0, 1, 2, 3, 4, 4, 59],
+      [1, 2, 3, 4, 5, 6, 6, 59],
+      [5, 5, 0, 59], // these are right
     ];
     for (const [i, text] of texts.entries()) {
       const whole = Uint8Array.from([0, 0, 0x10, 0, 0, 0, 0, i + 1, ...text]);
@@ -326,7 +423,13 @@ for (const [name, make] of KINDS) {
     assert.equal(send(packet), 1);
     assert.equal(receive(), 0);
     assert.deepEqual(get(b, 0), { body: packet, kind: Kind.tun, ref: 1 });
-    assert.deepEqual([l.fp.callCounters(l.call), r.fp.callCounters(r.call)], [[0, 0, 2, 98], [1, 49, 0, 0]]);
+    assert.deepEqual(
+      [l.fp.callCounters(l.call), r.fp.callCounters(r.call)],
+      [
+        [0, 0, 2, 98],
+        [1, 49, 0, 0],
+      ],
+    );
     for (let n = 0; n < 40; n++) assert.equal(send(packet.subarray(0, n)), 0);
     assert.equal(send(ip6(SIX, SIX, new Uint8Array(0), 0)), 0, "a jumbogram");
     assert.equal(drop(l.fp, "ip.bad"), 40); // nothing at all is no packet
@@ -375,80 +478,138 @@ for (const [name, make] of KINDS) {
 
 test("several hundred calls and routes: the library finds what a plain list finds", () => {
   const octet = fc.integer({ min: 0, max: 3 });
-  const route = fc.record({ a: octet, b: octet, c: octet, d: octet, length: fc.constantFrom(0, 8, 16, 22, 24, 30, 32), remove: fc.boolean() });
-  fc.assert(fc.property(fc.array(route, { maxLength: 60 }), fc.array(fc.tuple(octet, octet, octet, octet), { maxLength: 30 }), (routes, targets) => {
-    const fp = library();
-    const flow = fp.addFlow({ local: A4, remote: B4, localPort: 1701, remotePort: 1701, encap: "clear" });
-    const model = new Map<string, { n: number; length: number; call: number }>();
-    const mask = (n: number, length: number): number => (length === 0 ? 0 : (n & (-1 << (32 - length))) >>> 0);
-    const ip = (a: number, b: number, c: number, d: number): number => ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
-    const bytes = (n: number): Uint8Array => Uint8Array.of(n >>> 24, n >>> 16, n >>> 8, n);
-    routes.forEach((r, i) => {
-      const n = mask(ip(r.a, r.b, r.c, r.d), r.length);
-      const key = `${n}/${r.length}`;
-      const there = model.get(key);
-      if (there && r.remove) {
-        fp.removeRoute(5, bytes(n), r.length);
-        fp.removeCall(there.call);
-        model.delete(key);
-      } else if (!there) {
-        const call = fp.addCall({
-          flow, dev: 5, localTunnel: 1, localCall: i + 1, peerTunnel: 1, peerCall: 1000 + i, innerLocalPort: 1701, innerRemotePort: 1701,
-          pppHeader: new Uint8Array(0), ip: true, ip6: false, sequencing: false, allUp: false, clampMss: 0, checkSource: false,
+  const route = fc.record({
+    a: octet,
+    b: octet,
+    c: octet,
+    d: octet,
+    length: fc.constantFrom(0, 8, 16, 22, 24, 30, 32),
+    remove: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(
+      fc.array(route, { maxLength: 60 }),
+      fc.array(fc.tuple(octet, octet, octet, octet), { maxLength: 30 }),
+      (routes, targets) => {
+        const fp = library();
+        const flow = fp.addFlow({ local: A4, remote: B4, localPort: 1701, remotePort: 1701, encap: "clear" });
+        const model = new Map<string, { n: number; length: number; call: number }>();
+        const mask = (n: number, length: number): number => (length === 0 ? 0 : (n & (-1 << (32 - length))) >>> 0);
+        const ip = (a: number, b: number, c: number, d: number): number => ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
+        const bytes = (n: number): Uint8Array => Uint8Array.of(n >>> 24, n >>> 16, n >>> 8, n);
+        routes.forEach((r, i) => {
+          const n = mask(ip(r.a, r.b, r.c, r.d), r.length);
+          const key = `${n}/${r.length}`;
+          const there = model.get(key);
+          if (there && r.remove) {
+            fp.removeRoute(5, bytes(n), r.length);
+            fp.removeCall(there.call);
+            model.delete(key);
+          } else if (!there) {
+            const call = fp.addCall({
+              flow,
+              dev: 5,
+              localTunnel: 1,
+              localCall: i + 1,
+              peerTunnel: 1,
+              peerCall: 1000 + i,
+              innerLocalPort: 1701,
+              innerRemotePort: 1701,
+              pppHeader: new Uint8Array(0),
+              ip: true,
+              ip6: false,
+              sequencing: false,
+              allUp: false,
+              clampMss: 0,
+              checkSource: false,
+            });
+            fp.addRoute(5, bytes(n), r.length, call);
+            model.set(key, { n, length: r.length, call: call });
+          }
         });
-        fp.addRoute(5, bytes(n), r.length, call);
-        model.set(key, { n, length: r.length, call: call });
-      }
-    });
-    const ring = lib.ring(1);
-    for (const [a, b, c, d] of targets) {
-      put(ring, 0, ip4(SRC, [a, b, c, d], new Uint8Array(0)));
-      const best = [...model.values()].filter((m) => mask(ip(a, b, c, d), m.length) === m.n).sort((x, y) => y.length - x.length)[0];
-      const before = best ? fp.callCounters(best.call)[2] : 0;
-      assert.equal(fp.tx(5, ring, 1), best ? 1 : 0);
-      if (best) assert.equal(fp.callCounters(best.call)[2], before + 1);
-    }
-    fp.close();
-  }), { numRuns: 200 });
+        const ring = lib.ring(1);
+        for (const [a, b, c, d] of targets) {
+          put(ring, 0, ip4(SRC, [a, b, c, d], new Uint8Array(0)));
+          const best = [...model.values()]
+            .filter((m) => mask(ip(a, b, c, d), m.length) === m.n)
+            .sort((x, y) => y.length - x.length)[0];
+          const before = best ? fp.callCounters(best.call)[2] : 0;
+          assert.equal(fp.tx(5, ring, 1), best ? 1 : 0);
+          if (best) assert.equal(fp.callCounters(best.call)[2], before + 1);
+        }
+        fp.close();
+      },
+    ),
+    { numRuns: 200 },
+  );
 });
 
 test("IPv6 routes of several calls and devices: the library finds what a plain list finds", () => {
   const octet = fc.constantFrom(0, 1, 0x80);
-  const route = fc.record({ at: fc.tuple(octet, octet, octet), length: fc.constantFrom(0, 1, 8, 16, 48, 63, 64, 65, 127, 128), dev: fc.constantFrom(5, 6), remove: fc.boolean() });
-  const address = ([a, b, c]: readonly number[]): Uint8Array => Uint8Array.of(0x20, a ?? 0, 0, 0, 0, 0, 0, b ?? 0, 0, 0, 0, 0, 0, 0, 0, c ?? 0);
-  const masked = (ip: Uint8Array, length: number): Uint8Array => ip.map((x, i) => x & (0xff00 >> Math.max(0, Math.min(8, length - 8 * i))));
-  fc.assert(fc.property(fc.array(route, { maxLength: 40 }), fc.array(fc.tuple(octet, octet, octet), { maxLength: 20 }), (routes, targets) => {
-    const fp = library();
-    const flow = fp.addFlow({ local: A4, remote: B4, localPort: 1701, remotePort: 1701, encap: "clear" });
-    const model = new Map<string, { net: Uint8Array; length: number; dev: number; call: number }>();
-    routes.forEach((r, i) => {
-      const net = masked(address(r.at), r.length);
-      const key = `${r.dev} ${net}/${r.length}`;
-      const there = model.get(key);
-      if (there && r.remove) {
-        fp.removeRoute(r.dev, net, r.length);
-        fp.removeCall(there.call);
-        model.delete(key);
-      } else if (!there) {
-        const call = fp.addCall({
-          flow, dev: r.dev, localTunnel: 1, localCall: i + 1, peerTunnel: 1, peerCall: 1000 + i, innerLocalPort: 1701, innerRemotePort: 1701,
-          pppHeader: new Uint8Array(0), ip: false, ip6: true, sequencing: false, allUp: false, clampMss: 0, checkSource: false,
+  const route = fc.record({
+    at: fc.tuple(octet, octet, octet),
+    length: fc.constantFrom(0, 1, 8, 16, 48, 63, 64, 65, 127, 128),
+    dev: fc.constantFrom(5, 6),
+    remove: fc.boolean(),
+  });
+  const address = ([a, b, c]: readonly number[]): Uint8Array =>
+    Uint8Array.of(0x20, a ?? 0, 0, 0, 0, 0, 0, b ?? 0, 0, 0, 0, 0, 0, 0, 0, c ?? 0);
+  const masked = (ip: Uint8Array, length: number): Uint8Array =>
+    ip.map((x, i) => x & (0xff00 >> Math.max(0, Math.min(8, length - 8 * i))));
+  fc.assert(
+    fc.property(
+      fc.array(route, { maxLength: 40 }),
+      fc.array(fc.tuple(octet, octet, octet), { maxLength: 20 }),
+      (routes, targets) => {
+        const fp = library();
+        const flow = fp.addFlow({ local: A4, remote: B4, localPort: 1701, remotePort: 1701, encap: "clear" });
+        const model = new Map<string, { net: Uint8Array; length: number; dev: number; call: number }>();
+        routes.forEach((r, i) => {
+          const net = masked(address(r.at), r.length);
+          const key = `${r.dev} ${net}/${r.length}`;
+          const there = model.get(key);
+          if (there && r.remove) {
+            fp.removeRoute(r.dev, net, r.length);
+            fp.removeCall(there.call);
+            model.delete(key);
+          } else if (!there) {
+            const call = fp.addCall({
+              flow,
+              dev: r.dev,
+              localTunnel: 1,
+              localCall: i + 1,
+              peerTunnel: 1,
+              peerCall: 1000 + i,
+              innerLocalPort: 1701,
+              innerRemotePort: 1701,
+              pppHeader: new Uint8Array(0),
+              ip: false,
+              ip6: true,
+              sequencing: false,
+              allUp: false,
+              clampMss: 0,
+              checkSource: false,
+            });
+            fp.addRoute(r.dev, net, r.length, call);
+            model.set(key, { net, length: r.length, dev: r.dev, call });
+          }
         });
-        fp.addRoute(r.dev, net, r.length, call);
-        model.set(key, { net, length: r.length, dev: r.dev, call });
-      }
-    });
-    const ring = lib.ring(1);
-    for (const t of targets) {
-      const to = address(t);
-      put(ring, 0, ip6([...to], [...to], new Uint8Array(0), 59));
-      const best = [...model.values()].filter((m) => m.dev === 5 && masked(to, m.length).join() === m.net.join()).sort((x, y) => y.length - x.length)[0];
-      const before = best ? fp.callCounters(best.call)[2] : 0;
-      assert.equal(fp.tx(5, ring, 1), best ? 1 : 0);
-      if (best) assert.equal(fp.callCounters(best.call)[2], before + 1);
-    }
-    fp.close();
-  }), { numRuns: 200 });
+        const ring = lib.ring(1);
+        for (const t of targets) {
+          const to = address(t);
+          put(ring, 0, ip6([...to], [...to], new Uint8Array(0), 59));
+          const best = [...model.values()]
+            .filter((m) => m.dev === 5 && masked(to, m.length).join() === m.net.join())
+            .sort((x, y) => y.length - x.length)[0];
+          const before = best ? fp.callCounters(best.call)[2] : 0;
+          assert.equal(fp.tx(5, ring, 1), best ? 1 : 0);
+          if (best) assert.equal(fp.callCounters(best.call)[2], before + 1);
+        }
+        fp.close();
+      },
+    ),
+    { numRuns: 200 },
+  );
 });
 
 test("two thousand calls on as many flows come and go", () => {
@@ -456,10 +617,33 @@ test("two thousand calls on as many flows come and go", () => {
   for (let round = 0; round < 3; round++) {
     const made = Array.from({ length: 2000 }, (_, i) => {
       const flow = fp.addFlow({ local: A4, remote: B4, localPort: 4500, remotePort: 1024 + i, encap: "udp" });
-      const sa = fp.addSaIn({ spi: 256 + i, cipher: "aes128gcm16", integ: "none", encr: pattern(20), integKey: new Uint8Array(0), flow, hardBytes: 0, hardPackets: 0, window: 0 });
+      const sa = fp.addSaIn({
+        spi: 256 + i,
+        cipher: "aes128gcm16",
+        integ: "none",
+        encr: pattern(20),
+        integKey: new Uint8Array(0),
+        flow,
+        hardBytes: 0,
+        hardPackets: 0,
+        window: 0,
+      });
       const call = fp.addCall({
-        flow, dev: 5, localTunnel: i + 1, localCall: 65535 - i, peerTunnel: 1, peerCall: i + 1, innerLocalPort: 1701, innerRemotePort: 1701,
-        pppHeader: new Uint8Array(0), ip: true, ip6: false, sequencing: false, allUp: false, clampMss: 0, checkSource: false,
+        flow,
+        dev: 5,
+        localTunnel: i + 1,
+        localCall: 65535 - i,
+        peerTunnel: 1,
+        peerCall: i + 1,
+        innerLocalPort: 1701,
+        innerRemotePort: 1701,
+        pppHeader: new Uint8Array(0),
+        ip: true,
+        ip6: false,
+        sequencing: false,
+        allUp: false,
+        clampMss: 0,
+        checkSource: false,
       });
       fp.addRoute(5, Uint8Array.of(10, 9, i >> 8, i & 255), 32, call);
       return { flow, sa, call, i };

@@ -1,12 +1,25 @@
 // Two fast paths that talk to each other: what one sends, the other reads as if from the wire.
-import { ADDR, HEAD, KIND, LEN, META, OFF, REF, SLOT } from "node-tuntap2";
+
 import type { CallParams, FastPath, FlowParams, Ring, SaParams } from "node-tuntap2";
+import { ADDR, HEAD, KIND, LEN, META, OFF, REF, SLOT } from "node-tuntap2";
 
 export const TRANSFORMS: readonly (readonly [cipher: string, integ: string, key: number, mac: number])[] = [
   ...(["aes128", "aes192", "aes256", "3des", "null"] as const).flatMap((c) =>
-    ([["md5", 16], ["sha1", 20], ["sha256", 32], ["sha384", 48], ["sha512", 64], ["sha256_96", 32]] as const).map(
-      ([i, mac]) => [c, i, { aes128: 16, aes192: 24, aes256: 32, "3des": 24, null: 0 }[c], mac] as const)),
-  ["aes128gcm16", "none", 20, 0], ["aes192gcm16", "none", 28, 0], ["aes256gcm16", "none", 36, 0], ["chacha20poly1305", "none", 36, 0],
+    (
+      [
+        ["md5", 16],
+        ["sha1", 20],
+        ["sha256", 32],
+        ["sha384", 48],
+        ["sha512", 64],
+        ["sha256_96", 32],
+      ] as const
+    ).map(([i, mac]) => [c, i, { aes128: 16, aes192: 24, aes256: 32, "3des": 24, null: 0 }[c], mac] as const),
+  ),
+  ["aes128gcm16", "none", 20, 0],
+  ["aes192gcm16", "none", 28, 0],
+  ["aes256gcm16", "none", 36, 0],
+  ["chacha20poly1305", "none", 36, 0],
 ];
 
 export function pattern(n: number, seed = 1): Uint8Array {
@@ -40,28 +53,58 @@ export interface End {
   readonly callParams: CallParams;
 }
 
-/** `left` reaches `right` and back: SPI 0x1000 towards the right, 0x2000 towards the left; tunnel/call 7/8 left, 70/80 right. */
+/**
+ * `left` reaches `right` and back: SPI 0x1000 towards the right, 0x2000 towards the left; tunnel/call 7/8 left, 70/80
+ * right.
+ */
 export function end(fp: FastPath, left: boolean, o: Options = {}): End {
   const [l, r] = o.v6 === true ? [A6, B6] : [A4, B4];
   const encap = o.encap ?? "udp";
   const port = encap === "clear" ? 1701 : encap === "udp" ? 4500 : 0;
-  const flowParams: FlowParams = { local: left ? l : r, remote: left ? r : l, localPort: port, remotePort: port, encap };
+  const flowParams: FlowParams = {
+    local: left ? l : r,
+    remote: left ? r : l,
+    localPort: port,
+    remotePort: port,
+    encap,
+  };
   const flow = fp.addFlow(flowParams);
   let saIn = 0;
   let saOut = 0;
   if (encap !== "clear") {
     const sa = (spi: number): SaParams => ({
-      spi, cipher: o.cipher ?? "aes128gcm16", integ: o.integ ?? "none", encr: pattern(o.key ?? 20, spi), integKey: pattern(o.mac ?? 0, spi + 1),
-      flow, hardBytes: 0, hardPackets: 0, window: 0, ...o.sa,
+      spi,
+      cipher: o.cipher ?? "aes128gcm16",
+      integ: o.integ ?? "none",
+      encr: pattern(o.key ?? 20, spi),
+      integKey: pattern(o.mac ?? 0, spi + 1),
+      flow,
+      hardBytes: 0,
+      hardPackets: 0,
+      window: 0,
+      ...o.sa,
     });
     saIn = fp.addSaIn(sa(left ? 0x2000 : 0x1000));
     saOut = fp.addSaOut(sa(left ? 0x1000 : 0x2000));
     fp.setFlowSa(flow, saOut);
   }
   const callParams: CallParams = {
-    flow, dev: 1, localTunnel: left ? 7 : 70, localCall: left ? 8 : 80, peerTunnel: left ? 70 : 7, peerCall: left ? 80 : 8,
-    innerLocalPort: 1701, innerRemotePort: 1701, pppHeader: Uint8Array.of(0xff, 3, 0, 0x21), ip: true, ip6: false, sequencing: false,
-    allUp: false, clampMss: 0, checkSource: false, ...o.call,
+    flow,
+    dev: 1,
+    localTunnel: left ? 7 : 70,
+    localCall: left ? 8 : 80,
+    peerTunnel: left ? 70 : 7,
+    peerCall: left ? 80 : 8,
+    innerLocalPort: 1701,
+    innerRemotePort: 1701,
+    pppHeader: Uint8Array.of(0xff, 3, 0, 0x21),
+    ip: true,
+    ip6: false,
+    sequencing: false,
+    allUp: false,
+    clampMss: 0,
+    checkSource: false,
+    ...o.call,
   };
   const call = fp.addCall(callParams);
   fp.addRoute(1, new Uint8Array(4), 0, call);

@@ -1,8 +1,8 @@
 // Whose route is whose, when a user chooses a part of its own: for the library and the reference alike.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Kind } from "node-tuntap2";
 import type { FastPath } from "node-tuntap2";
+import { Kind } from "node-tuntap2";
 import { referenceFastPath } from "../../src/dataplane/userspace/reference.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
 import { loadNative } from "../../src/runtime/node/native.ts";
@@ -47,8 +47,21 @@ function users(fp: FastPath, nets: readonly Net[]): number[] {
   const flow = fp.addFlow({ local: A4, remote: B4, localPort: 1701, remotePort: 1701, encap: "clear" });
   return nets.map((n, i) => {
     const call = fp.addCall({
-      flow, dev: DEV, localTunnel: 7, localCall: 8 + i, peerTunnel: 70, peerCall: 80 + i, innerLocalPort: 1701, innerRemotePort: 1701,
-      pppHeader: Uint8Array.of(0, 0x21), ip: true, ip6: true, sequencing: false, allUp: false, clampMss: 0, checkSource: true,
+      flow,
+      dev: DEV,
+      localTunnel: 7,
+      localCall: 8 + i,
+      peerTunnel: 70,
+      peerCall: 80 + i,
+      innerLocalPort: 1701,
+      innerRemotePort: 1701,
+      pppHeader: Uint8Array.of(0, 0x21),
+      ip: true,
+      ip6: true,
+      sequencing: false,
+      allUp: false,
+      clampMss: 0,
+      checkSource: true,
     });
     fp.addRoute(DEV, n.prefix, n.length, call);
     return call;
@@ -57,7 +70,11 @@ function users(fp: FastPath, nets: readonly Net[]): number[] {
 /** Whether user `i` may send from an address of `from`. */
 function mayUse(fp: FastPath, i: number, from: Net): boolean {
   const ring = lib.ring(1);
-  put(ring, 0, Uint8Array.of(0, 2, 0, 7, 0, 8 + i, 0, 0x57, ...ip6([...from.prefix], [...new Uint8Array(16)], pattern(8))));
+  put(
+    ring,
+    0,
+    Uint8Array.of(0, 2, 0, 7, 0, 8 + i, 0, 0x57, ...ip6([...from.prefix], [...new Uint8Array(16)], pattern(8))),
+  );
   const out = new Uint8Array(44);
   out[0] = 4;
   out.set(B4, 4);
@@ -71,8 +88,16 @@ function mayUse(fp: FastPath, i: number, from: Net): boolean {
 
 const LINK = Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0);
 const PAIRS: readonly (readonly [string, Net, Net])[] = [
-  ["an interface identifier made for another user's network", net(48, 0x20, 1, 0xd, 0xb8, 0, 9), collides(net(48, 0x20, 1, 0xd, 0xb8, 0, 9), LINK)],
-  ["an interface identifier made for another user's host", net(128, 0x20, 1, 0xd, 0xb8, 0, 9), collides(net(128, 0x20, 1, 0xd, 0xb8, 0, 9), LINK)],
+  [
+    "an interface identifier made for another user's network",
+    net(48, 0x20, 1, 0xd, 0xb8, 0, 9),
+    collides(net(48, 0x20, 1, 0xd, 0xb8, 0, 9), LINK),
+  ],
+  [
+    "an interface identifier made for another user's host",
+    net(128, 0x20, 1, 0xd, 0xb8, 0, 9),
+    collides(net(128, 0x20, 1, 0xd, 0xb8, 0, 9), LINK),
+  ],
   ["two networks whose bits and lengths add up to the same", net(48, 0x20, 1, 0, 5), net(56, 0x28, 1, 0, 5)],
 ];
 
@@ -87,12 +112,26 @@ for (const [name, make] of KINDS) {
         const before = sent();
         put(ring, 0, ip6([...new Uint8Array(16)], [...n.prefix], pattern(8)));
         assert.equal(fp.tx(DEV, ring, 1), 1);
-        assert.deepEqual(sent(), before.map((x, k) => (k === i ? x + 1 : x)), `to user ${i}`);
+        assert.deepEqual(
+          sent(),
+          before.map((x, k) => (k === i ? x + 1 : x)),
+          `to user ${i}`,
+        );
       }
-      assert.deepEqual([0, 1].flatMap((i) => [one, two].map((n) => mayUse(fp, i, n))), [true, false, false, true]);
+      assert.deepEqual(
+        [0, 1].flatMap((i) => [one, two].map((n) => mayUse(fp, i, n))),
+        [true, false, false, true],
+      );
       fp.removeRoute(DEV, one.prefix, one.length);
-      assert.deepEqual([0, 1].flatMap((i) => [one, two].map((n) => mayUse(fp, i, n))), [false, false, false, true]);
-      assert.throws(() => fp.addRoute(DEV, two.prefix, two.length, calls[0] as number), RangeError, "the very same route");
+      assert.deepEqual(
+        [0, 1].flatMap((i) => [one, two].map((n) => mayUse(fp, i, n))),
+        [false, false, false, true],
+      );
+      assert.throws(
+        () => fp.addRoute(DEV, two.prefix, two.length, calls[0] as number),
+        RangeError,
+        "the very same route",
+      );
       fp.close();
     });
   }
@@ -102,8 +141,21 @@ test("library: identifiers that one user would choose to make the table slow are
   const fp = KINDS[0]?.[1]() ?? assert.fail();
   const flow = fp.addFlow({ local: A4, remote: B4, localPort: 1701, remotePort: 1701, encap: "clear" });
   const call = fp.addCall({
-    flow, dev: DEV, localTunnel: 7, localCall: 8, peerTunnel: 70, peerCall: 80, innerLocalPort: 1701, innerRemotePort: 1701,
-    pppHeader: new Uint8Array(0), ip: true, ip6: true, sequencing: false, allUp: false, clampMss: 0, checkSource: true,
+    flow,
+    dev: DEV,
+    localTunnel: 7,
+    localCall: 8,
+    peerTunnel: 70,
+    peerCall: 80,
+    innerLocalPort: 1701,
+    innerRemotePort: 1701,
+    pppHeader: new Uint8Array(0),
+    ip: true,
+    ip6: true,
+    sequencing: false,
+    allUp: false,
+    clampMss: 0,
+    checkSource: true,
   });
   const time = (first: (i: number) => Net): number => {
     const nets = Array.from({ length: 16_000 }, (_, i) => first(i));

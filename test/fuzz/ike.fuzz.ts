@@ -9,13 +9,33 @@ import { readChain, writeChain } from "../../src/ike/wire/payloads.ts";
 import { readSa, writeSa } from "../../src/ike/wire/sa.ts";
 import { Host, Net, server } from "../ike/double.ts";
 
-const sa = writeSa([{ number: 1, protocol: 1, spi: new Uint8Array(0), transforms: IKE_RESPONDER.map((p, i) => ikeTransform(p, i + 1, 3600)) }]);
-const header = { icookie: new Uint8Array(8).fill(7), rcookie: new Uint8Array(8), next: 1, exchange: 2, flags: 0, messageId: 0 };
+const sa = writeSa([
+  {
+    number: 1,
+    protocol: 1,
+    spi: new Uint8Array(0),
+    transforms: IKE_RESPONDER.map((p, i) => ikeTransform(p, i + 1, 3600)),
+  },
+]);
+const header = {
+  icookie: new Uint8Array(8).fill(7),
+  rcookie: new Uint8Array(8),
+  next: 1,
+  exchange: 2,
+  flags: 0,
+  messageId: 0,
+};
 const id = writeId({ id: parseIkeId("vpn.example") ?? { type: 2, text: "x" }, protocol: 17, port: 1701 });
 
 const decoders: readonly ((b: Uint8Array) => unknown)[] = [
-  readMessage, readSa, readNotify, readDelete, readId, readNatOa,
-  (b) => readChain(b[0] ?? 0, b.subarray(1), false), (b) => readChain(b[0] ?? 0, b.subarray(1), true),
+  readMessage,
+  readSa,
+  readNotify,
+  readDelete,
+  readId,
+  readNatOa,
+  (b) => readChain(b[0] ?? 0, b.subarray(1), false),
+  (b) => readChain(b[0] ?? 0, b.subarray(1), true),
 ];
 const net = new Net();
 net.fate = () => [];
@@ -25,9 +45,25 @@ host.ike.addResponder(server({ ikeProposals: IKE_RESPONDER }), host);
 export const target = {
   name: "ike",
   seeds: [
-    writeMessage(header, writeChain([{ type: 1, body: sa }, { type: 13, body: new Uint8Array(16) }])), sa, id, writeNatOa("192.0.2.1"),
+    writeMessage(
+      header,
+      writeChain([
+        { type: 1, body: sa },
+        { type: 13, body: new Uint8Array(16) },
+      ]),
+    ),
+    sa,
+    id,
+    writeNatOa("192.0.2.1"),
     writeNotify({ protocol: 1, type: 36136, spi: new Uint8Array(16), data: new Uint8Array(4) }),
-    writeDelete({ protocol: 3, spis: [new Uint8Array(4)] }), new Uint8Array([5, ...writeChain([{ type: 5, body: id }, { type: 8, body: new Uint8Array(20) }])]),
+    writeDelete({ protocol: 3, spis: [new Uint8Array(4)] }),
+    new Uint8Array([
+      5,
+      ...writeChain([
+        { type: 5, body: id },
+        { type: 8, body: new Uint8Array(20) },
+      ]),
+    ]),
   ],
   run(bytes: Uint8Array): void {
     for (const d of decoders) {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { concat, unhex } from "../../src/core/text.ts";
 import { PROTOCOL } from "../../src/ppp/frame.ts";
-import { CLIENT, type Script, scripted, SERVER, type Side } from "../ppp/pair.ts";
+import { CLIENT, type Script, SERVER, type Side, scripted } from "../ppp/pair.ts";
 import type { VirtualClock } from "../sim/virtual-clock.ts";
 
 type Rig = { clock: VirtualClock; side: Side; peer: Script };
@@ -57,7 +57,10 @@ const FRAMES = [
   "c22302 01003a 31".concat("00".repeat(49), "616c696365"),
   "c2230301002e533d343037413535383931313546443044363230394635313046453943303435363639333243444135362e",
   "c2270200000a01616c696365",
-  "c22702010016041000000000000000000000000000000000", "c227020100060304", "c22702020006031a", "c227020300061a03",
+  "c22702010016041000000000000000000000000000000000",
+  "c227020100060304",
+  "c22702020006031a",
+  "c227020300061a03",
   "80210101000a0306000000008106000000008306 00000000",
   "8021010100100206002d0f010306c0a80001",
   "80570101000e010a0211 22fffe334455",

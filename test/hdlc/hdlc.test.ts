@@ -2,22 +2,39 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { concat, hex, unhex, utf8 } from "../../src/core/text.ts";
 import { HEADROOM } from "../../src/core/packet.ts";
+import { concat, hex, unhex, utf8 } from "../../src/core/text.ts";
 import { HdlcDecoder } from "../../src/hdlc/decode.ts";
 import { HdlcEncoder } from "../../src/hdlc/encode.ts";
-import { FCS16_GOOD, FCS16_INIT, FCS16_TABLE, FCS32_GOOD, FCS32_INIT, FCS32_TABLE, fcs16, fcs32 } from "../../src/hdlc/fcs.ts";
+import {
+  FCS16_GOOD,
+  FCS16_INIT,
+  FCS16_TABLE,
+  FCS32_GOOD,
+  FCS32_INIT,
+  FCS32_TABLE,
+  fcs16,
+  fcs32,
+} from "../../src/hdlc/fcs.ts";
 import { slowDecode, slowEncode, slowFcs } from "./slow.ts";
 
 const h = (s: string): Uint8Array => unhex(s.replace(/\s/g, "")) ?? assert.fail("bad hex");
 const LIMIT = 1500 + 8;
 
-function receiver(o: { accm?: number; fcs?: 16 | 32; mru?: number } = {}): { frames: string[]; decoder: HdlcDecoder; drop(name: string): number } {
+function receiver(o: { accm?: number; fcs?: 16 | 32; mru?: number } = {}): {
+  frames: string[];
+  decoder: HdlcDecoder;
+  drop(name: string): number;
+} {
   const frames: string[] = [];
-  const decoder = new HdlcDecoder(o.mru ?? 1500, (p) => {
-    assert.equal(p.start, HEADROOM);
-    frames.push(hex(p.view()));
-  }, o.fcs);
+  const decoder = new HdlcDecoder(
+    o.mru ?? 1500,
+    (p) => {
+      assert.equal(p.start, HEADROOM);
+      frames.push(hex(p.view()));
+    },
+    o.fcs,
+  );
   if (o.accm !== undefined) decoder.configure(o.accm);
   return { frames, decoder, drop: (name) => decoder.drops()[`hdlc.${name}`] ?? 0 };
 }
@@ -32,14 +49,17 @@ describe("FCS", () => {
   const printed = (from: string, digits: number): number[] => {
     const at = rfc.lastIndexOf(from);
     const body = rfc.slice(at + from.length, rfc.indexOf("};", at));
-    return [...body.matchAll(new RegExp(`0x([0-9a-f]{${digits}})\\b`, "g"))].map((m) => Number.parseInt(m[1] ?? "", 16));
+    return [...body.matchAll(new RegExp(`0x([0-9a-f]{${digits}})\\b`, "g"))].map((m) =>
+      Number.parseInt(m[1] ?? "", 16),
+    );
   };
   test("the tables are those of RFC 1662 §C.2 and §C.3", () => {
     assert.deepEqual([...FCS16_TABLE], printed("static u16 fcstab[256] =", 4));
     assert.deepEqual([...FCS32_TABLE], printed("static u32 fcstab_32[256] =", 8));
   });
   test("the constants are those of the RFC", () => {
-    const constant = (name: string): number => Number.parseInt(new RegExp(`#define ${name}\\s+(0x[0-9a-f]+)`).exec(rfc)?.[1] ?? "", 16);
+    const constant = (name: string): number =>
+      Number.parseInt(new RegExp(`#define ${name}\\s+(0x[0-9a-f]+)`).exec(rfc)?.[1] ?? "", 16);
     assert.deepEqual([FCS16_INIT, FCS16_GOOD], [constant("PPPINITFCS16"), constant("PPPGOODFCS16")]);
     assert.deepEqual([FCS32_INIT, FCS32_GOOD], [constant("PPPINITFCS32"), constant("PPPGOODFCS32")]);
   });
@@ -69,7 +89,10 @@ describe("encoder", () => {
     for (const fcs of [16, 32] as const) {
       const e = new HdlcEncoder(fcs);
       e.configure(0);
-      assert.equal(hex(e.encode(h("ff03 c021 01 01 0004"))), "7eff7d23c0217d217d217d207d24d1b57e".replace("d1b5", tail("ff03c02101010004")));
+      assert.equal(
+        hex(e.encode(h("ff03 c021 01 01 0004"))),
+        "7eff7d23c0217d217d217d207d24d1b57e".replace("d1b5", tail("ff03c02101010004")),
+      );
       assert.ok(hex(e.encode(h("ff03 c021 09 01 0008 00000000"))).startsWith("7eff03c0210901000800000000"));
     }
     function tail(frame: string): string {
@@ -89,14 +112,23 @@ describe("encoder", () => {
     assert.throws(() => e.write(out, 88, h("0021aa"), true), RangeError);
   });
   test("any frame: as the slow version says, and within its bound", () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 60 }), fc.nat(0xffffffff), fc.constantFrom(16 as const, 32 as const), fc.boolean(), (b, accm, fcs, lcp) => {
-      const frame = lcp ? concat([h("ff03c021"), b]) : b;
-      const e = new HdlcEncoder(fcs);
-      e.configure(accm);
-      const line = e.encode(frame);
-      assert.equal(hex(line), hex(Uint8Array.from(slowEncode([...frame], accm, fcs))));
-      assert.ok(line.length <= e.bound(frame.length));
-    }), { numRuns: 2000 });
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 60 }),
+        fc.nat(0xffffffff),
+        fc.constantFrom(16 as const, 32 as const),
+        fc.boolean(),
+        (b, accm, fcs, lcp) => {
+          const frame = lcp ? concat([h("ff03c021"), b]) : b;
+          const e = new HdlcEncoder(fcs);
+          e.configure(accm);
+          const line = e.encode(frame);
+          assert.equal(hex(line), hex(Uint8Array.from(slowEncode([...frame], accm, fcs))));
+          assert.ok(line.length <= e.bound(frame.length));
+        },
+      ),
+      { numRuns: 2000 },
+    );
   });
 });
 
@@ -132,14 +164,20 @@ describe("decoder", () => {
     assert.deepEqual(r.decoder.drops(), { "hdlc.fcs": 1, "hdlc.runt": 3 });
   });
   test("a giant is counted once, costs no memory, and the next frame is read; one octet less is a frame", () => {
-    for (const [extra, giant] of [[0, 0], [1, 1]] as const) {
+    for (const [extra, giant] of [
+      [0, 0],
+      [1, 1],
+    ] as const) {
       const r = receiver({ accm: 0 });
       const e = new HdlcEncoder();
       e.configure(0);
       const long = new Uint8Array(LIMIT - 2 + extra).fill(0x41);
       r.decoder.push(e.encode(long));
       r.decoder.push(e.encode(h("0021dd")));
-      assert.deepEqual(r.frames.map((f) => f.length / 2), giant ? [3] : [LIMIT - 2, 3]);
+      assert.deepEqual(
+        r.frames.map((f) => f.length / 2),
+        giant ? [3] : [LIMIT - 2, 3],
+      );
       assert.equal(r.drop("giant"), giant);
     }
   });
@@ -194,31 +232,60 @@ describe("decoder", () => {
   });
   test("any frames, cut anywhere, come out whole and in order", () => {
     const frame = fc.uint8Array({ minLength: 2, maxLength: 40 });
-    fc.assert(fc.property(fc.array(frame, { maxLength: 5 }), fc.nat(0xffffffff), fc.constantFrom(16 as const, 32 as const), fc.array(fc.nat(500), { maxLength: 6 }),
-      (frames, accm, fcs, cuts) => {
-        const e = new HdlcEncoder(fcs);
-        e.configure(accm);
-        const r = receiver({ accm, fcs });
-        for (const p of pieces(concat(frames.map((f, i) => e.encode(f, i === 0))), cuts)) r.decoder.push(p);
-        assert.deepEqual(r.frames, frames.map(hex));
-        assert.deepEqual(r.decoder.drops(), {});
-      }), { numRuns: 2000 });
+    fc.assert(
+      fc.property(
+        fc.array(frame, { maxLength: 5 }),
+        fc.nat(0xffffffff),
+        fc.constantFrom(16 as const, 32 as const),
+        fc.array(fc.nat(500), { maxLength: 6 }),
+        (frames, accm, fcs, cuts) => {
+          const e = new HdlcEncoder(fcs);
+          e.configure(accm);
+          const r = receiver({ accm, fcs });
+          for (const p of pieces(concat(frames.map((f, i) => e.encode(f, i === 0))), cuts)) r.decoder.push(p);
+          assert.deepEqual(r.frames, frames.map(hex));
+          assert.deepEqual(r.decoder.drops(), {});
+        },
+      ),
+      { numRuns: 2000 },
+    );
   });
   test("any noise among frames: the same frames and counters as the slow version", () => {
     const octet = fc.oneof(fc.constantFrom(0x7e, 0x7d, 0x11, 0x03, 0xff, 0x21), fc.nat(255));
     const noise = fc.array(octet, { maxLength: 30 });
     const good = fc.uint8Array({ minLength: 0, maxLength: 20 }).map((b) => slowEncode([...b], 0xffffffff, 16));
-    const lcp = fc.uint8Array({ minLength: 1, maxLength: 9 }).map((b) => slowEncode([0xff, 3, 0xc0, 0x21, ...b], 0, 32));
+    const lcp = fc
+      .uint8Array({ minLength: 1, maxLength: 9 })
+      .map((b) => slowEncode([0xff, 3, 0xc0, 0x21, ...b], 0, 32));
     const long = fc.nat(20).map((n) => slowEncode(new Array<number>(LIMIT - 10 + n).fill(0x41), 0xffffffff, 16));
-    const part = fc.oneof({ arbitrary: noise, weight: 6 }, { arbitrary: good, weight: 6 }, { arbitrary: lcp, weight: 3 }, { arbitrary: long, weight: 1 });
-    fc.assert(fc.property(fc.array(part, { maxLength: 8 }), fc.constantFrom(0, 0xffffffff, 0x000a0000), fc.constantFrom(16 as const, 32 as const), fc.array(fc.nat(4000), { maxLength: 6 }),
-      (parts, accm, fcs, cuts) => {
-        const bytes = parts.flat();
-        const want = slowDecode(bytes, accm, fcs, LIMIT);
-        const r = receiver({ accm, fcs });
-        for (const p of pieces(Uint8Array.from(bytes), cuts)) r.decoder.push(p);
-        assert.deepEqual(r.frames, want.frames.map((f) => hex(Uint8Array.from(f))));
-        assert.deepEqual([r.drop("fcs"), r.drop("abort"), r.drop("runt"), r.drop("giant")], [want.fcs, want.abort, want.runt, want.giant]);
-      }), { numRuns: 1500 });
+    const part = fc.oneof(
+      { arbitrary: noise, weight: 6 },
+      { arbitrary: good, weight: 6 },
+      { arbitrary: lcp, weight: 3 },
+      { arbitrary: long, weight: 1 },
+    );
+    fc.assert(
+      fc.property(
+        fc.array(part, { maxLength: 8 }),
+        fc.constantFrom(0, 0xffffffff, 0x000a0000),
+        fc.constantFrom(16 as const, 32 as const),
+        fc.array(fc.nat(4000), { maxLength: 6 }),
+        (parts, accm, fcs, cuts) => {
+          const bytes = parts.flat();
+          const want = slowDecode(bytes, accm, fcs, LIMIT);
+          const r = receiver({ accm, fcs });
+          for (const p of pieces(Uint8Array.from(bytes), cuts)) r.decoder.push(p);
+          assert.deepEqual(
+            r.frames,
+            want.frames.map((f) => hex(Uint8Array.from(f))),
+          );
+          assert.deepEqual(
+            [r.drop("fcs"), r.drop("abort"), r.drop("runt"), r.drop("giant")],
+            [want.fcs, want.abort, want.runt, want.giant],
+          );
+        },
+      ),
+      { numRuns: 1500 },
+    );
   });
 });

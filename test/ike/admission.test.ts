@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { originOf } from "../../src/core/waiting.ts";
-import { Admission, ADMISSION, type HalfOpen } from "../../src/ike/admission.ts";
+import { ADMISSION, Admission, type HalfOpen } from "../../src/ike/admission.ts";
 import { parseIkeProposal } from "../../src/ike/proposals.ts";
 import { Turns } from "../../src/ike/turns.ts";
 import { readMessage } from "../../src/ike/wire/header.ts";
@@ -12,10 +12,17 @@ import { alone, at500, fifth, first, heard, say, third } from "./strangers.ts";
 
 const X25519 = parseIkeProposal("aes256-sha256-x25519");
 
-function turns(clock: VirtualClock, more = {}): { served: string[]; ask(address: string, known?: boolean): string | null; t: Turns<string> } {
+function turns(
+  clock: VirtualClock,
+  more = {},
+): { served: string[]; ask(address: string, known?: boolean): string | null; t: Turns<string> } {
   const served: string[] = [];
   let n = 0;
-  const t = new Turns<string>(clock, { share: 0.5, leastMs: 10, burstMs: 10, waiting: { peer: 50, network: 100, all: 200 }, ...more }, (x) => served.push(x));
+  const t = new Turns<string>(
+    clock,
+    { share: 0.5, leastMs: 10, burstMs: 10, waiting: { peer: 50, network: 100, all: 200 }, ...more },
+    (x) => served.push(x),
+  );
   return { served, t, ask: (address, known = false) => t.ask(`${address}#${n++}`, originOf(address), known) };
 }
 
@@ -45,8 +52,14 @@ test("turns: one network after another, one peer after another, every second one
   assert.ok(late("198.51.100.8") <= 8, "a newcomer from a network of its own");
   assert.ok(late("192.0.2.77") <= 20, "another peer of a crowded network");
   assert.equal(served.slice(1, 11).filter((x) => x.startsWith("203.0.113.1#")).length, 5);
-  assert.deepEqual(served.slice(1).filter((x) => x.startsWith("192.0.2.1#")), served.slice(1).filter((x) => x.startsWith("192.0.2.1#"))
-    .sort((a, b) => Number(a.split("#")[1]) - Number(b.split("#")[1])), "in order");
+  assert.deepEqual(
+    served.slice(1).filter((x) => x.startsWith("192.0.2.1#")),
+    served
+      .slice(1)
+      .filter((x) => x.startsWith("192.0.2.1#"))
+      .sort((a, b) => Number(a.split("#")[1]) - Number(b.split("#")[1])),
+    "in order",
+  );
 });
 
 test("turns: who is put off is of the crowd; who cancels is not served", () => {
@@ -68,7 +81,8 @@ test("turns: who is put off is of the crowd; who cancels is not served", () => {
 class Attack {
   readonly #net: Net;
   readonly #to: Host;
-  readonly #mine = (a: string): boolean => a.startsWith("203.0.113.") || a.startsWith("198.51.100.") || a.startsWith("2001:db8:bad:");
+  readonly #mine = (a: string): boolean =>
+    a.startsWith("203.0.113.") || a.startsWith("198.51.100.") || a.startsWith("2001:db8:bad:");
   readonly #spare = first(X25519);
   #n = 0;
   thirds = 0;
@@ -81,11 +95,13 @@ class Attack {
       const { exchange, rcookie } = readMessage(d.bytes).header;
       if (exchange !== 2 || rcookie.every((x) => x === 0)) return [];
       const answer = d.bytes.slice();
-      net.clock.timer("attack", () => {
-        if (readMessage(answer).header.next !== 1) return; // message 4: nothing more comes
-        this.thirds++;
-        say(this.#to, third(answer), d.to);
-      }).arm(10);
+      net.clock
+        .timer("attack", () => {
+          if (readMessage(answer).header.next !== 1) return; // message 4: nothing more comes
+          this.thirds++;
+          say(this.#to, third(answer), d.to);
+        })
+        .arm(10);
       return [];
     };
   }
@@ -98,7 +114,8 @@ class Attack {
   step(n: number): void {
     for (let i = 0; i < n; i++) {
       const k = this.#n;
-      if (k % 2 === 0) this.#send(`192.0.2.${(k >> 1) & 255}`, 1024 + (k & 0xfff)); // spoofed
+      if (k % 2 === 0)
+        this.#send(`192.0.2.${(k >> 1) & 255}`, 1024 + (k & 0xfff)); // spoofed
       else if (k % 4 === 1) this.#send(`2001:db8:bad:${((k >> 2) & 0xffff).toString(16)}::1`);
       else this.#send(`${k % 8 === 3 ? "203.0.113" : "198.51.100"}.${(k >> 3) & 127}`);
     }
@@ -107,7 +124,8 @@ class Attack {
 }
 
 test("under attack, spoofed and not, a newcomer gets in, and a running client renews phase 1", async () => {
-  const { net, a, b } = pair({ admission: { ...ADMISSION, turns: { ...ADMISSION.turns, leastMs: 20, burstMs: 200 } } }); // 25 a second
+  // 25 a second
+  const { net, a, b } = pair({ admission: { ...ADMISSION, turns: { ...ADMISSION.turns, leastMs: 20, burstMs: 200 } } });
   const c = new Host(net, "10.7.0.3");
   b.ike.addResponder(server(), b);
   const running = a.ike.connect(client(b.address, a.address, { ikeLifetimeSeconds: 60 }), a);
@@ -124,7 +142,10 @@ test("under attack, spoofed and not, a newcomer gets in, and a running client re
   assert.ok(b.ike.counters.get("ike.half-open-evicted") > 0);
   assert.equal(c.ups.length, 1, "the newcomer is up");
   assert.ok(up - 4000 < 10_000, `after ${up - 4000} ms`);
-  assert.ok(a.events.some((e) => e.kind === "ike.rekeyed" && e.what === "isakmp"), "phase 1 was renewed");
+  assert.ok(
+    a.events.some((e) => e.kind === "ike.rekeyed" && e.what === "isakmp"),
+    "phase 1 was renewed",
+  );
   assert.deepEqual([a.downs.length, running.stage()], [0, "up"]);
   const flow = b.ups.find((u) => u.info.remote.address === a.address)?.info.flow ?? 0;
   assert.ok(pass(a, running.flow, b) && pass(b, flow, a));
@@ -204,7 +225,9 @@ test("guesses at the key: three in one exchange, then a pause for the peer, for 
 test("one peer has its share of connections; a client of another network gets in, and so does a renewal", async () => {
   const { net, a, b } = pair({ connections: { peer: 8, network: 12, all: 100 } });
   b.ike.addResponder(server(), b);
-  const links = Array.from({ length: 12 }, (_, i) => a.ike.connect(client(b.address, a.address, { localPort: 20_000 + i, link: `l${i}`, ikeLifetimeSeconds: 60 }), a));
+  const links = Array.from({ length: 12 }, (_, i) =>
+    a.ike.connect(client(b.address, a.address, { localPort: 20_000 + i, link: `l${i}`, ikeLifetimeSeconds: 60 }), a),
+  );
   await net.run(3000);
   assert.equal(b.ike.sizes().connections, 8);
   assert.equal(links.filter((l) => l.stage() === "up").length, 8);
@@ -232,7 +255,10 @@ test("a peer that vanishes between the phases leaves nothing", async () => {
   assert.deepEqual(b.ike.sizes(), { connections: 0, sas: 0, halfOpen: 0 });
   assert.equal(b.downs[0]?.code, "no-quick-mode");
   sa.drop();
-  assert.deepEqual(net.clock.pending().filter((t) => t.startsWith("ike")), []);
+  assert.deepEqual(
+    net.clock.pending().filter((t) => t.startsWith("ike")),
+    [],
+  );
 });
 
 test("ISAKMP SAs without a quick mode: as many as one peer may have, and no connection of another is touched", async () => {
@@ -274,7 +300,8 @@ test("five hundred clients of a server that was started anew, all in the same se
   const b = new Host(net, "10.0.0.2");
   b.ike.addResponder(server(), b);
   const hosts = Array.from({ length: 500 }, (_, i) => new Host(net, `10.${1 + (i % 5)}.0.${1 + Math.floor(i / 5)}`));
-  for (const [i, h] of hosts.entries()) net.clock.timer("start", () => h.ike.connect(client(b.address, h.address, { dpdSeconds: 0 }), h)).arm(2 * i);
+  for (const [i, h] of hosts.entries())
+    net.clock.timer("start", () => h.ike.connect(client(b.address, h.address, { dpdSeconds: 0 }), h)).arm(2 * i);
   await net.run(8000, 20);
   for (let t = 0; t < 50_000 && hosts.some((h) => h.ups.length === 0); t += 1000) await net.run(1000, 50);
   assert.equal(hosts.filter((h) => h.ups.length === 1).length, 500);
@@ -286,8 +313,14 @@ test("sixty-four clients behind one NAT, ten logins a second", async () => {
   const b = new Host(net, "10.0.0.2");
   b.ike.addResponder(server(), b);
   const hosts = Array.from({ length: 64 }, (_, i) => new Host(net, `10.1.0.${1 + i}`));
-  net.nats.push(new Nat("192.0.2.9", hosts.map((h) => h.address)));
-  for (const [i, h] of hosts.entries()) net.clock.timer("start", () => h.ike.connect(client(b.address, h.address), h)).arm(100 * i);
+  net.nats.push(
+    new Nat(
+      "192.0.2.9",
+      hosts.map((h) => h.address),
+    ),
+  );
+  for (const [i, h] of hosts.entries())
+    net.clock.timer("start", () => h.ike.connect(client(b.address, h.address), h)).arm(100 * i);
   await net.run(8000, 10);
   assert.equal(hosts.filter((h) => h.ups.length === 1 && h.downs.length === 0).length, 64);
   assert.equal(b.downs.length, 0);
@@ -296,12 +329,21 @@ test("sixty-four clients behind one NAT, ten logins a second", async () => {
 test("what strangers begin does not push out the renewal of an address that has a connection", () => {
   const limits = { peer: 2, network: 3, all: 4 };
   const dropped: string[] = [];
-  const tables = new Admission(new VirtualClock(), { asked: limits, answered: limits, turns: ADMISSION.turns }, (a) => a === "203.0.113.1", () => {});
+  const tables = new Admission(
+    new VirtualClock(),
+    { asked: limits, answered: limits, turns: ADMISSION.turns },
+    (a) => a === "203.0.113.1",
+    () => {},
+  );
   const halfOpen = (address: string): HalfOpen => ({
-    began: { address }, exchangeKeys: () => {}, putOff: () => {}, drop: () => void dropped.push(address),
+    began: { address },
+    exchangeKeys: () => {},
+    putOff: () => {},
+    drop: () => void dropped.push(address),
   });
   tables.enter(halfOpen("203.0.113.1"));
-  for (let i = 2; i < 60; i++) tables.enter(halfOpen(i % 2 === 0 ? `203.0.113.${i}` : `198.51.${i}.1`)); // its own network among them
+  // its own network among them
+  for (let i = 2; i < 60; i++) tables.enter(halfOpen(i % 2 === 0 ? `203.0.113.${i}` : `198.51.${i}.1`));
   assert.ok(dropped.length > 50);
   assert.ok(!dropped.includes("203.0.113.1"));
 });

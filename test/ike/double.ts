@@ -1,13 +1,15 @@
-// Two IkeManagers in memory: a network with NATs, loss and duplication, and a plane that only remembers what it was told.
-import { IkeManager } from "../../src/ike/manager.ts";
-import type { IkeLimits } from "../../src/ike/manager.ts";
-import { parseEspProposal, parseIkeProposal } from "../../src/ike/proposals.ts";
-import type { IkeConnectConfig, IkeConnection, IkeInfo, IkeOwner, IkeResponderConfig } from "../../src/ike/types.ts";
+// Two IkeManagers in memory: a network with NATs, loss and duplication, and a plane that only remembers what it was
+// told.
+
+import { type Failure, SystemError } from "../../src/core/errors.ts";
+import type { Event } from "../../src/core/events.ts";
 import { Packet } from "../../src/core/packet.ts";
 import { Secret } from "../../src/core/secret.ts";
-import type { Event } from "../../src/core/events.ts";
-import { type Failure, SystemError } from "../../src/core/errors.ts";
 import type { Counters, FlowId, IkePort, IpsecPlane, SaSpec, Spi } from "../../src/dataplane/dataplane.ts";
+import type { IkeLimits } from "../../src/ike/manager.ts";
+import { IkeManager } from "../../src/ike/manager.ts";
+import { parseEspProposal, parseIkeProposal } from "../../src/ike/proposals.ts";
+import type { IkeConnectConfig, IkeConnection, IkeInfo, IkeOwner, IkeResponderConfig } from "../../src/ike/types.ts";
 import type { Endpoint } from "../../src/ports/ports.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
@@ -130,7 +132,12 @@ export class Plane implements IpsecPlane {
     return [...this.outbound.values()].filter((o) => o.flow === flow).at(-1)?.spec;
   }
 }
-const zero = (): { -readonly [K in keyof Counters]: number } => ({ rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 });
+const zero = (): { -readonly [K in keyof Counters]: number } => ({
+  rxPackets: 0,
+  rxBytes: 0,
+  txPackets: 0,
+  txBytes: 0,
+});
 
 /** One packet through the newest SA; whether the other plane takes it. */
 export function pass(from: Host, flow: FlowId, to: Host, bytes = 100): boolean {
@@ -166,7 +173,16 @@ export class Host implements IkeOwner {
       onMessage: () => {},
     };
     net.hosts.set(address, this);
-    this.ike = new IkeManager({ clock: net.clock, crypto: nodeCrypto, log: { emit: (e) => this.events.push(e) }, port: this.port, plane: this.plane }, limits);
+    this.ike = new IkeManager(
+      {
+        clock: net.clock,
+        crypto: nodeCrypto,
+        log: { emit: (e) => this.events.push(e) },
+        port: this.port,
+        plane: this.plane,
+      },
+      limits,
+    );
   }
   onUp(conn: IkeConnection, info: IkeInfo): void {
     this.ups.push({ conn, info });
@@ -183,8 +199,16 @@ export class Host implements IkeOwner {
 }
 
 const base = {
-  psk: Secret.of("s3cret"), ikeProposals: [parseIkeProposal("aes256-sha256-x25519")], espProposals: [parseEspProposal("aes256-sha256")],
-  localId: null, remoteId: null, encap: "auto", dpdSeconds: 30, ikeLifetimeSeconds: 28800, espLifetimeSeconds: 3600, espLifetimeBytes: 0,
+  psk: Secret.of("s3cret"),
+  ikeProposals: [parseIkeProposal("aes256-sha256-x25519")],
+  espProposals: [parseEspProposal("aes256-sha256")],
+  localId: null,
+  remoteId: null,
+  encap: "auto",
+  dpdSeconds: 30,
+  ikeLifetimeSeconds: 28800,
+  espLifetimeSeconds: 3600,
+  espLifetimeBytes: 0,
 } as const;
 export function client(remote: string, local: string, more: Partial<IkeConnectConfig> = {}): IkeConnectConfig {
   return { link: "c", ...base, local, remote, localPort: 1701, remotePort: 1701, ...more };

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseEspProposal, parseIkeProposal, IKE_INITIATOR, IKE_RESPONDER, ESP_DEFAULT } from "../../src/ike/proposals.ts";
-import { Nat, client, pair, pass, server } from "./double.ts";
+import {
+  ESP_DEFAULT,
+  IKE_INITIATOR,
+  IKE_RESPONDER,
+  parseEspProposal,
+  parseIkeProposal,
+} from "../../src/ike/proposals.ts";
+import { client, Nat, pair, pass, server } from "./double.ts";
 
 test("main mode and quick mode bring up one SA pair", async () => {
   const { net, a, b } = pair();
@@ -22,8 +28,18 @@ test("main mode and quick mode bring up one SA pair", async () => {
   assert.equal(conn.stage(), "up");
 });
 
-for (const p of ["aes256-sha256-modp2048", "aes128-sha1-ecp256", "aes256-sha1-ecp384", "3des-sha1-modp1024", "aes192-sha512-modp1536", "aes128-md5-x25519"]) {
-  for (const e of ["aes256-sha256", "3des-sha1", "aes128gcm16-modp1024"].slice(0, p.startsWith("aes256-sha256") ? 3 : 1)) {
+for (const p of [
+  "aes256-sha256-modp2048",
+  "aes128-sha1-ecp256",
+  "aes256-sha1-ecp384",
+  "3des-sha1-modp1024",
+  "aes192-sha512-modp1536",
+  "aes128-md5-x25519",
+]) {
+  for (const e of ["aes256-sha256", "3des-sha1", "aes128gcm16-modp1024"].slice(
+    0,
+    p.startsWith("aes256-sha256") ? 3 : 1,
+  )) {
     test(`${p} with ${e}`, async () => {
       const { net, a, b } = pair();
       const more = { ikeProposals: [parseIkeProposal(p)], espProposals: [parseEspProposal(e)] };

@@ -1,26 +1,33 @@
-// What is not authenticated ends nothing: notifies, impostors, other addresses. And replays are refused as long as an SA lives.
+// What is not authenticated ends nothing: notifies, impostors, other addresses. And replays are refused as long as an
+// SA lives.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Secret } from "../../src/core/secret.ts";
 import { Packet } from "../../src/core/packet.ts";
+import { Secret } from "../../src/core/secret.ts";
 import { MessageIds } from "../../src/ike/v1/ids.ts";
-import { parseIkeId } from "../../src/ike/wire/id.ts";
 import { readMessage, writeMessage } from "../../src/ike/wire/header.ts";
+import { parseIkeId } from "../../src/ike/wire/id.ts";
 import { NOTIFY, writeNotify } from "../../src/ike/wire/notify.ts";
 import { writeChain } from "../../src/ike/wire/payloads.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
-import { client, Host, Nat, pair, pass, server, type Net } from "./double.ts";
+import { client, Host, Nat, type Net, pair, pass, server } from "./double.ts";
 import { alone, at500, header } from "./strangers.ts";
 
 function forged(net: Net, type: number): Uint8Array {
   const last = net.seen.at(-1);
   assert.ok(last);
   const { icookie, rcookie } = readMessage(last.bytes).header;
-  const body = writeChain([{ type: 11, body: writeNotify({ protocol: 1, type, spi: new Uint8Array(0), data: new Uint8Array(0) }) }]);
+  const body = writeChain([
+    { type: 11, body: writeNotify({ protocol: 1, type, spi: new Uint8Array(0), data: new Uint8Array(0) }) },
+  ]);
   return writeMessage(header({ icookie, rcookie, exchange: 5, next: 11, messageId: 9 }), body);
 }
 
-for (const [lost, name, type] of [[1, "2", 14], [3, "4", 24], [5, "6", 24]] as const) {
+for (const [lost, name, type] of [
+  [1, "2", 14],
+  [3, "4", 24],
+  [5, "6", 24],
+] as const) {
   test(`a forged clear notify while message ${name} is lost three times: the exchange goes on, and comes up`, async () => {
     const { net, a, b } = pair();
     let losses = 0;
@@ -32,7 +39,8 @@ for (const [lost, name, type] of [[1, "2", 14], [3, "4", 24], [5, "6", 24]] as c
     b.ike.addResponder(server(), b);
     const conn = a.ike.connect(client(b.address, a.address), a);
     await net.run(50);
-    for (const from of [b.address, "192.0.2.66"]) a.port.onMessage(Packet.of(forged(net, type)), at500(a.address), at500(from));
+    for (const from of [b.address, "192.0.2.66"])
+      a.port.onMessage(Packet.of(forged(net, type)), at500(a.address), at500(from));
     assert.equal(a.ike.counters.get("ike.other-address"), 1);
     await net.run(22_000, 20);
     assert.deepEqual([losses, a.downs.length, conn.stage()], [3, 0, "up"]);
@@ -98,7 +106,7 @@ test("message ids: ours are known by two numbers, the peer's are all remembered,
   for (const id of ours) assert.ok(ids.used(id));
   assert.ok(!ids.used(3));
   const theirs = new Set<number>();
-  while (theirs.size < 4096) theirs.add(100 + ((theirs.size * 2_654_435_761) >>> 0) % 0xf000_0000);
+  while (theirs.size < 4096) theirs.add(100 + (((theirs.size * 2_654_435_761) >>> 0) % 0xf000_0000));
   for (const id of theirs) {
     assert.ok(!ids.used(id) && !ids.full);
     ids.heard(id);
@@ -119,13 +127,18 @@ test("spoofed unknown SPIs do not flush the memory of message ids, and are answe
     for (let k = 0; k < 3; k++) b.plane.onUnknownSpi({ address: a.address, port: 0 }, 0x7000_0000 + i);
     await net.run(20, 20);
   }
-  const deletes = net.seen.slice(before).filter((d) => d.from.address === b.address && readMessage(d.bytes).header.exchange === 5);
+  const deletes = net.seen
+    .slice(before)
+    .filter((d) => d.from.address === b.address && readMessage(d.bytes).header.exchange === 5);
   assert.ok(deletes.length <= 60 / 5 + 2 + 60, `${deletes.length} deletes and answers to R-U-THERE`);
   const replays = b.ike.counters.get("ike.replay");
   const answers = net.seen.length;
   for (const d of old) if (d.to.address === b.address) b.port.onMessage(Packet.of(d.bytes), d.to, d.from);
   assert.ok(b.ike.counters.get("ike.replay") > replays);
-  assert.ok(net.seen.slice(answers).every((d) => readMessage(d.bytes).header.exchange !== 5), "no R-U-THERE is answered twice");
+  assert.ok(
+    net.seen.slice(answers).every((d) => readMessage(d.bytes).header.exchange !== 5),
+    "no R-U-THERE is answered twice",
+  );
   assert.ok(pass(a, conn.flow, b));
 });
 
@@ -134,7 +147,9 @@ test("what we said comes back to us from the peer's address: not heard", async (
   b.ike.addResponder(server(), b);
   a.ike.connect(client(b.address, a.address, { dpdSeconds: 1 }), a);
   await net.run(3000, 20);
-  const said = net.seen.filter((d) => d.from.address === a.address && [5, 32].includes(readMessage(d.bytes).header.exchange));
+  const said = net.seen.filter(
+    (d) => d.from.address === a.address && [5, 32].includes(readMessage(d.bytes).header.exchange),
+  );
   assert.ok(said.length >= 3);
   const answers = net.seen.length;
   for (const d of said) a.port.onMessage(Packet.of(d.bytes), d.from, d.to);

@@ -1,21 +1,37 @@
-// What strangers and broken peers may send: never an exception, never a half state, never more than one answer to a datagram.
+// What strangers and broken peers may send: never an exception, never a half state, never more than one answer to a
+// datagram.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { Packet } from "../../src/core/packet.ts";
 import { ADMISSION } from "../../src/ike/admission.ts";
 import { ESP_DEFAULT, IKE_INITIATOR, IKE_RESPONDER, ikeTransform } from "../../src/ike/proposals.ts";
-import { readMessage, writeMessage, type IsakmpHeader } from "../../src/ike/wire/header.ts";
+import { type IsakmpHeader, readMessage, writeMessage } from "../../src/ike/wire/header.ts";
 import { writeNotify } from "../../src/ike/wire/notify.ts";
 import { writeChain } from "../../src/ike/wire/payloads.ts";
 import { writeSa } from "../../src/ike/wire/sa.ts";
-import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
 import type { Endpoint } from "../../src/ports/ports.ts";
-import { client, pair, pass, server, type Host, type Net } from "./double.ts";
+import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
+import { client, type Host, type Net, pair, pass, server } from "./double.ts";
 
-const sa1 = (): Uint8Array => writeSa([{ number: 1, protocol: 1, spi: new Uint8Array(0), transforms: IKE_INITIATOR.map((p, i) => ikeTransform(p, i + 1, 3600)) }]);
-const header = (more: Partial<IsakmpHeader> = {}): IsakmpHeader =>
-  ({ icookie: nodeCrypto.random(8), rcookie: new Uint8Array(8), next: 1, exchange: 2, flags: 0, messageId: 0, ...more });
+const sa1 = (): Uint8Array =>
+  writeSa([
+    {
+      number: 1,
+      protocol: 1,
+      spi: new Uint8Array(0),
+      transforms: IKE_INITIATOR.map((p, i) => ikeTransform(p, i + 1, 3600)),
+    },
+  ]);
+const header = (more: Partial<IsakmpHeader> = {}): IsakmpHeader => ({
+  icookie: nodeCrypto.random(8),
+  rcookie: new Uint8Array(8),
+  next: 1,
+  exchange: 2,
+  flags: 0,
+  messageId: 0,
+  ...more,
+});
 const message1 = (): Uint8Array => writeMessage(header(), writeChain([{ type: 1, body: sa1() }]));
 const at500 = (address: string): Endpoint => ({ address, port: 500 });
 
@@ -24,7 +40,7 @@ test("a flood of 10,000 first messages: bounded, no Diffie-Hellman, and a real c
   b.ike.addResponder(server({ ikeProposals: IKE_RESPONDER, espProposals: ESP_DEFAULT }), b);
   const before = net.seen.length;
   for (let i = 0; i < 10_000; i++) {
-    b.port.onMessage(Packet.of(message1()), at500(b.address), at500(`198.51.${i >> 8 & 255}.${i & 255}`));
+    b.port.onMessage(Packet.of(message1()), at500(b.address), at500(`198.51.${(i >> 8) & 255}.${i & 255}`));
   }
   assert.ok(b.ike.sizes().sas <= 512 && b.ike.sizes().halfOpen <= 512);
   assert.ok(net.seen.length - before <= 10_000, "one answer each at most");
@@ -38,7 +54,8 @@ test("a flood of 10,000 first messages: bounded, no Diffie-Hellman, and a real c
 test("one address gets its share of half-open exchanges and no more", () => {
   const { b } = pair({ admission: { ...ADMISSION, asked: { peer: 5, network: 10, all: 20 } } });
   b.ike.addResponder(server({ ikeProposals: IKE_RESPONDER }), b);
-  for (let i = 0; i < 50; i++) b.port.onMessage(Packet.of(message1()), at500(b.address), { address: "198.51.100.1", port: 1000 + i });
+  for (let i = 0; i < 50; i++)
+    b.port.onMessage(Packet.of(message1()), at500(b.address), { address: "198.51.100.1", port: 1000 + i });
   assert.equal(b.ike.sizes().sas, 5);
   assert.equal(b.ike.counters.get("ike.half-open-evicted"), 45);
 });
@@ -53,7 +70,18 @@ test("a repeated first message is answered three times with the same bytes, then
 test("the refusal is smaller than what it answers", () => {
   const { net, b } = pair();
   b.ike.addResponder(server(), b);
-  const m = writeMessage(header(), writeChain([{ type: 1, body: writeSa([{ number: 1, protocol: 1, spi: new Uint8Array(0), transforms: [{ number: 1, id: 1, attributes: [] }] }]) }, { type: 13, body: new Uint8Array(40) }]));
+  const m = writeMessage(
+    header(),
+    writeChain([
+      {
+        type: 1,
+        body: writeSa([
+          { number: 1, protocol: 1, spi: new Uint8Array(0), transforms: [{ number: 1, id: 1, attributes: [] }] },
+        ]),
+      },
+      { type: 13, body: new Uint8Array(40) },
+    ]),
+  );
   b.port.onMessage(Packet.of(m), at500(b.address), at500("198.51.100.1"));
   assert.equal(net.seen.length, 1);
   assert.ok((net.seen[0]?.bytes.length ?? 999) <= m.length);
@@ -63,7 +91,14 @@ test("unknown cookies, quick mode and aggressive mode of strangers: silence", ()
   const { net, b } = pair();
   b.ike.addResponder(server({ ikeProposals: IKE_RESPONDER }), b);
   const body = writeChain([{ type: 1, body: sa1() }]);
-  for (const h of [{ exchange: 4 }, { exchange: 32, flags: 1, messageId: 5 }, { rcookie: nodeCrypto.random(8) }, { exchange: 5 }, { exchange: 33 }, { flags: 1 }]) {
+  for (const h of [
+    { exchange: 4 },
+    { exchange: 32, flags: 1, messageId: 5 },
+    { rcookie: nodeCrypto.random(8) },
+    { exchange: 5 },
+    { exchange: 33 },
+    { flags: 1 },
+  ]) {
     b.port.onMessage(Packet.of(writeMessage(header(h), body)), at500(b.address), at500("198.51.100.1"));
   }
   assert.equal(net.seen.length, 0);
@@ -75,8 +110,18 @@ test("quick mode before phase 1 is authenticated is refused (CVE-2014-2338)", ()
   const m = message1();
   b.port.onMessage(Packet.of(m), at500(b.address), at500("198.51.100.1"));
   const { icookie, rcookie } = readMessage(net.seen[0]?.bytes ?? new Uint8Array(0)).header;
-  b.port.onMessage(Packet.of(writeMessage(header({ icookie, rcookie, exchange: 32, flags: 1, messageId: 7, next: 8 }), new Uint8Array(64))), at500(b.address), at500("198.51.100.1"));
-  b.port.onMessage(Packet.of(writeMessage(header({ icookie, rcookie, exchange: 2, flags: 1, next: 5 }), new Uint8Array(64))), at500(b.address), at500("198.51.100.1"));
+  b.port.onMessage(
+    Packet.of(
+      writeMessage(header({ icookie, rcookie, exchange: 32, flags: 1, messageId: 7, next: 8 }), new Uint8Array(64)),
+    ),
+    at500(b.address),
+    at500("198.51.100.1"),
+  );
+  b.port.onMessage(
+    Packet.of(writeMessage(header({ icookie, rcookie, exchange: 2, flags: 1, next: 5 }), new Uint8Array(64))),
+    at500(b.address),
+    at500("198.51.100.1"),
+  );
   assert.equal(net.seen.length, 1);
   assert.equal(b.ike.counters.get("ike.early-quick"), 1);
   assert.equal(b.ike.counters.get("ike.unexpected"), 1);
@@ -88,8 +133,15 @@ test("unauthenticated notifies and deletes tear nothing down", async () => {
   await net.run(300);
   const { icookie, rcookie } = readMessage(net.seen[8]?.bytes ?? new Uint8Array(0)).header;
   for (const type of [1, 4, 11, 14, 24, 24578]) {
-    const body = writeChain([{ type: 11, body: writeNotify({ protocol: 1, type, spi: new Uint8Array(16), data: new Uint8Array(0) }) }]);
-    for (const h of [a, b]) h.port.onMessage(Packet.of(writeMessage(header({ icookie, rcookie, exchange: 5, next: 11, messageId: 9 }), body)), at500(h.address), at500("198.51.100.1"));
+    const body = writeChain([
+      { type: 11, body: writeNotify({ protocol: 1, type, spi: new Uint8Array(16), data: new Uint8Array(0) }) },
+    ]);
+    for (const h of [a, b])
+      h.port.onMessage(
+        Packet.of(writeMessage(header({ icookie, rcookie, exchange: 5, next: 11, messageId: 9 }), body)),
+        at500(h.address),
+        at500("198.51.100.1"),
+      );
   }
   await net.run(5000, 100);
   assert.equal(conn.stage(), "up");
@@ -108,12 +160,22 @@ test("what was said before is not heard twice: every datagram again, later", asy
   await net.run(20);
   assert.deepEqual(state(), was);
   assert.ok(net.seen.length - answers <= old.length);
-  assert.ok(net.seen.slice(answers).every((d) => readMessage(d.bytes).header.exchange !== 5), "no R-U-THERE is answered twice");
+  assert.ok(
+    net.seen.slice(answers).every((d) => readMessage(d.bytes).header.exchange !== 5),
+    "no R-U-THERE is answered twice",
+  );
   assert.ok(a.ike.counters.get("ike.replay") > 0 && b.ike.counters.get("ike.replay") > 0);
   assert.ok(pass(a, conn.flow, b));
 });
-// Cipher text changed in any one block: message 5, 6, the three of quick mode. CBC lets much of it decrypt to something readable.
-for (const [n, name] of [[4, "5"], [5, "6"], [6, "quick 1"], [7, "quick 2"], [8, "quick 3"]] as const) {
+// Cipher text changed in any one block: message 5, 6, the three of quick mode. CBC lets much of it decrypt to something
+// readable.
+for (const [n, name] of [
+  [4, "5"],
+  [5, "6"],
+  [6, "quick 1"],
+  [7, "quick 2"],
+  [8, "quick 3"],
+] as const) {
   test(`message ${name} with one changed bit in any block is not believed`, async () => {
     for (let block = 0; block < 16; block++) {
       const { net, a, b } = pair();
@@ -128,14 +190,20 @@ for (const [n, name] of [[4, "5"], [5, "6"], [6, "quick 1"], [7, "quick 2"], [8,
       b.ike.addResponder(server(), b);
       a.ike.connect(client(b.address, a.address), a);
       await net.run(100);
-      // RFC 2409 §5: HASH_I covers the identity (its 12 bytes and HASH's 36 are here three blocks), not what comes behind
+      // RFC 2409 §5: HASH_I covers the identity (its 12 bytes and HASH's 36 are here three blocks), not what comes
+      // behind
       if (!changed || (n === 4 && block === 3)) break;
       const receiver = n % 2 === 0 ? b : a;
       assert.equal(receiver.ups.length, 0, `block ${block}`);
       if (n < 6) assert.equal(receiver.kinds("ike.up").length, 0, `block ${block}`);
       assert.equal(receiver.plane.outbound.size + receiver.plane.inbound.size, n === 8 ? 1 : 0, `block ${block}`);
       const c = receiver.ike.counters;
-      assert.ok(["ike.garbled", "ike.bad-hash", "ike.bad-value", "ike.trailing", "ike.short", "ike.bad-length"].some((x) => c.get(x) > 0), `block ${block}`);
+      assert.ok(
+        ["ike.garbled", "ike.bad-hash", "ike.bad-value", "ike.trailing", "ike.short", "ike.bad-length"].some(
+          (x) => c.get(x) > 0,
+        ),
+        `block ${block}`,
+      );
     }
   });
 }
@@ -154,29 +222,39 @@ for (let n = 0; n <= 9; n++) {
   test(`mutated and random datagrams after ${n} good ones never throw and leave no half state`, async () => {
     const { net, a, b } = await upTo(n);
     const seen = [...net.seen];
-    fc.assert(fc.property(fc.nat(), fc.nat(), fc.nat(255), fc.uint8Array({ maxLength: 80 }), (which, where, value, tail) => {
-      const d = seen[which % seen.length];
-      if (!d) return;
-      const m = d.bytes.slice();
-      m[where % m.length] = value;
-      const cut = where % 3 === 0 ? m.subarray(0, where % m.length) : m;
-      for (const h of [a, b]) {
-        const before = net.seen.length;
-        const from = at500(h === a ? b.address : a.address);
-        h.port.onMessage(Packet.of(cut), at500(h.address), from);
-        h.port.onMessage(Packet.of(new Uint8Array([...m.subarray(0, 28), ...tail])), at500(h.address), from);
-        h.port.onMessage(Packet.of(tail), at500(h.address), from);
-        assert.ok(net.seen.length - before <= 3);
-      }
-    }), { numRuns: 60 });
+    fc.assert(
+      fc.property(fc.nat(), fc.nat(), fc.nat(255), fc.uint8Array({ maxLength: 80 }), (which, where, value, tail) => {
+        const d = seen[which % seen.length];
+        if (!d) return;
+        const m = d.bytes.slice();
+        m[where % m.length] = value;
+        const cut = where % 3 === 0 ? m.subarray(0, where % m.length) : m;
+        for (const h of [a, b]) {
+          const before = net.seen.length;
+          const from = at500(h === a ? b.address : a.address);
+          h.port.onMessage(Packet.of(cut), at500(h.address), from);
+          h.port.onMessage(Packet.of(new Uint8Array([...m.subarray(0, 28), ...tail])), at500(h.address), from);
+          h.port.onMessage(Packet.of(tail), at500(h.address), from);
+          assert.ok(net.seen.length - before <= 3);
+        }
+      }),
+      { numRuns: 60 },
+    );
     await net.run(120_000, 1000);
     a.ike.close();
     b.ike.close();
     for (const h of [a, b]) {
       assert.deepEqual(h.ike.sizes(), { connections: 0, sas: 0, halfOpen: 0 });
       await net.run(10);
-      assert.equal(h.plane.inbound.size + h.plane.outbound.size + h.plane.reserved.size, 0, "nothing left in the plane");
+      assert.equal(
+        h.plane.inbound.size + h.plane.outbound.size + h.plane.reserved.size,
+        0,
+        "nothing left in the plane",
+      );
     }
-    assert.deepEqual(net.clock.pending().filter((t) => t.startsWith("ike")), []);
+    assert.deepEqual(
+      net.clock.pending().filter((t) => t.startsWith("ike")),
+      [],
+    );
   });
 }

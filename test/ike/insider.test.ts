@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseEspProposal } from "../../src/ike/proposals.ts";
+import type { IkeConnectConfig, IkeResponderConfig } from "../../src/ike/types.ts";
 import { u32 } from "../../src/ike/v1/keys.ts";
 import { addressId, type IkeId, writeId } from "../../src/ike/wire/id.ts";
 import { writeDelete } from "../../src/ike/wire/notify.ts";
 import { PAYLOAD } from "../../src/ike/wire/payloads.ts";
-import type { IkeConnectConfig, IkeResponderConfig } from "../../src/ike/types.ts";
 import { client, Host, Net, server } from "./double.ts";
 import { Insider, type Say } from "./insider.ts";
 
@@ -39,7 +39,11 @@ async function asServer(answer: Say, cfg: Partial<IkeConnectConfig> = {}): Promi
 
 test("selectors: UDP from the peer itself to our port 1701, or nothing said; all else is refused", async () => {
   const fine: readonly (readonly Uint8Array[])[] = [
-    good, [], [id(ME, 17, 0), id(IT, 17, 1701)], [id(ME, 17, 50000), id(IT, 17, 0)], [id(ME, 0, 0), id(IT, 0, 0)],
+    good,
+    [],
+    [id(ME, 17, 0), id(IT, 17, 1701)],
+    [id(ME, 17, 50000), id(IT, 17, 0)],
+    [id(ME, 0, 0), id(IT, 0, 0)],
   ];
   for (const [i, ids] of fine.entries()) {
     const { b, me } = await atServer();
@@ -48,12 +52,16 @@ test("selectors: UDP from the peer itself to our port 1701, or nothing said; all
   }
   const subnet: IkeId = { type: 4, text: "0a000000ff000000" };
   const bad: Readonly<Record<string, readonly Uint8Array[]>> = {
-    tcp: [id(ME, 6, 0), id(IT, 6, 0)], "tcp at our side": [id(ME, 17, 1701), id(IT, 6, 1701)],
+    tcp: [id(ME, 6, 0), id(IT, 6, 0)],
+    "tcp at our side": [id(ME, 17, 1701), id(IT, 6, 1701)],
     "a port of no protocol": [id(ME, 0, 1701), id(IT, 0, 1701)],
-    ssh: [id(ME, 17, 1701), id(IT, 17, 22)], "somebody else's address": [id("10.0.0.9", 17, 1701), id(IT, 17, 1701)],
-    "a network": [id(subnet, 17, 0), id(IT, 17, 1701)], "a network of ours": [id(ME, 17, 0), id(subnet, 17, 1701)],
+    ssh: [id(ME, 17, 1701), id(IT, 17, 22)],
+    "somebody else's address": [id("10.0.0.9", 17, 1701), id(IT, 17, 1701)],
+    "a network": [id(subnet, 17, 0), id(IT, 17, 1701)],
+    "a network of ours": [id(ME, 17, 0), id(subnet, 17, 1701)],
     "a name, without a NAT": [id({ type: 2, text: "x.example" }, 17, 1701), id(IT, 17, 1701)],
-    "one identity": [id(ME, 17, 1701)], three: [...good, id(IT, 17, 1701)],
+    "one identity": [id(ME, 17, 1701)],
+    three: [...good, id(IT, 17, 1701)],
   };
   for (const [name, ids] of Object.entries(bad)) {
     const { b, me } = await atServer();
@@ -113,8 +121,10 @@ test("a delete counts when it is authentic, encrypted, and names this very SA", 
   assert.equal(b.ups.length, 1);
   const theirs = [...b.plane.outbound.values()].map((x) => u32(x.spec.spi));
   const esp = { type: PAYLOAD.delete, body: writeDelete({ protocol: 3, spis: theirs }) };
-  const isakmp = (cookies: Uint8Array): typeof esp =>
-    ({ type: PAYLOAD.delete, body: writeDelete({ protocol: 1, spis: [cookies] }) });
+  const isakmp = (cookies: Uint8Array): typeof esp => ({
+    type: PAYLOAD.delete,
+    body: writeDelete({ protocol: 1, spis: [cookies] }),
+  });
   await me.say(me.inform(esp, new Uint8Array(32)));
   await me.say(me.inform(esp), (m) => void m.fill(0, 19, 20));
   await me.say(me.inform(isakmp(new Uint8Array(16).fill(7))));
@@ -163,7 +173,11 @@ test("a server's answer to quick mode: what was offered, for UDP, with its half 
   ];
   for (const [say, cfg, code] of cases) {
     const a = await asServer(say, cfg);
-    assert.deepEqual([a.downs[0]?.code, a.ups.length, a.plane.inbound.size + a.plane.outbound.size], [code, 0, 0], code);
+    assert.deepEqual(
+      [a.downs[0]?.code, a.ups.length, a.plane.inbound.size + a.plane.outbound.size],
+      [code, 0, 0],
+      code,
+    );
   }
 });
 test("a server's choice in main mode that was not offered is not taken", async () => {

@@ -1,17 +1,17 @@
 // A peer that has the key and does phase 1 by the book, and then says what it likes.
 import assert from "node:assert/strict";
-import { DecodeError, type Failure } from "../../src/core/errors.ts";
 import { Counters } from "../../src/core/counters.ts";
+import { DecodeError, type Failure } from "../../src/core/errors.ts";
 import { Packet } from "../../src/core/packet.ts";
 import { chooseIke } from "../../src/ike/choice.ts";
-import { espTransform, ENCAP, type EspProposal } from "../../src/ike/proposals.ts";
+import { ENCAP, type EspProposal, espTransform } from "../../src/ike/proposals.ts";
 import type { IkeEnv, IkePolicy } from "../../src/ike/types.ts";
 import { IkeSa } from "../../src/ike/v1/ikesa.ts";
 import { u32 } from "../../src/ike/v1/keys.ts";
 import type { Child } from "../../src/ike/v1/phase2.ts";
 import { QuickMode } from "../../src/ike/v1/quickmode.ts";
-import { EXCHANGE, readMessage, type IsakmpHeader } from "../../src/ike/wire/header.ts";
-import { type Chain, one, PAYLOAD, readChain, type Payload } from "../../src/ike/wire/payloads.ts";
+import { EXCHANGE, type IsakmpHeader, readMessage } from "../../src/ike/wire/header.ts";
+import { type Chain, one, PAYLOAD, type Payload, readChain } from "../../src/ike/wire/payloads.ts";
 import { PROTOCOL, writeSa } from "../../src/ike/wire/sa.ts";
 import type { Crypto, Endpoint } from "../../src/ports/ports.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
@@ -19,8 +19,13 @@ import { client, Host, type Net } from "./double.ts";
 
 const at500 = (address: string): Endpoint => ({ address, port: 500 });
 const quiet = {
-  established: () => {}, failed: () => {}, connectionFor: () => null,
-  initialContact: () => {}, deleted: () => {}, closed: () => {}, asksTurn: (sa: IkeSa) => sa.exchangeKeys(),
+  established: () => {},
+  failed: () => {},
+  connectionFor: () => null,
+  initialContact: () => {},
+  deleted: () => {},
+  closed: () => {},
+  asksTurn: (sa: IkeSa) => sa.exchangeKeys(),
 };
 
 /** What goes into a quick mode message in place of what the RFC wants. */
@@ -52,7 +57,14 @@ export class Insider {
     this.policy = policy;
     this.host = new Host(net, address);
     const { port, plane } = this.host;
-    this.env = { clock: net.clock, crypto: this.crypto, log: { emit: () => {} }, port, plane, counters: new Counters() };
+    this.env = {
+      clock: net.clock,
+      crypto: this.crypto,
+      log: { emit: () => {} },
+      port,
+      plane,
+      counters: new Counters(),
+    };
     port.onMessage = (p, local, remote) => {
       try {
         this.#receive(p.view().slice(), local, remote);
@@ -103,7 +115,8 @@ export class Insider {
   async quick(ports = { local: 1701, remote: 1701 }): Promise<void> {
     const id = this.#id();
     const owner = {
-      flow: 1, childUp: (c: Child) => void this.children.push(c),
+      flow: 1,
+      childUp: (c: Child) => void this.children.push(c),
       quickFailed: (_: QuickMode, why: Failure) => void this.failures.push(why),
     };
     const q = new QuickMode(this.env, this.up, "initiator", id, this.policy, owner);

@@ -1,16 +1,16 @@
 // What keeps a connection alive and what ends it.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { IkeConnectConfig, IkeResponderConfig } from "../../src/ike/types.ts";
-import { parseEspProposal, parseIkeProposal } from "../../src/ike/proposals.ts";
-import { Secret } from "../../src/core/secret.ts";
 import { Counters } from "../../src/core/counters.ts";
-import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
+import { Secret } from "../../src/core/secret.ts";
+import { parseEspProposal, parseIkeProposal } from "../../src/ike/proposals.ts";
+import type { IkeConnectConfig, IkeResponderConfig } from "../../src/ike/types.ts";
 import { Dpd } from "../../src/ike/v1/dpd.ts";
 import { IkeSa } from "../../src/ike/v1/ikesa.ts";
 import { readMessage } from "../../src/ike/wire/header.ts";
-import { NOTIFY } from "../../src/ike/wire/notify.ts";
 import { parseIkeId } from "../../src/ike/wire/id.ts";
+import { NOTIFY } from "../../src/ike/wire/notify.ts";
+import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
 import { client, Host, Nat, pair, pass, server } from "./double.ts";
 
@@ -164,7 +164,11 @@ test("an answer to an older question of DPD is no sign of life", () => {
   const clock = new VirtualClock();
   const asked: Uint8Array[] = [];
   let dead = 0;
-  const dpd = new Dpd(clock, nodeCrypto, 10, { alive: () => false, ask: (seq) => void asked.push(seq.slice()), dead: () => void dead++ });
+  const dpd = new Dpd(clock, nodeCrypto, 10, {
+    alive: () => false,
+    ask: (seq) => void asked.push(seq.slice()),
+    dead: () => void dead++,
+  });
   dpd.start(true);
   for (let s = 0; s < 60; s++) {
     clock.advance(1000);
@@ -203,7 +207,10 @@ test("no common phase 1 proposal: both sentences name what there is", async () =
   const ours = a.kinds("ike.failed")[0];
   assert.equal(ours?.kind === "ike.failed" ? ours.peer : "", `${b.address}:500`);
   const said = b.kinds("ike.failed")[0];
-  assert.match(said?.kind === "ike.failed" ? said.text : "", /we accept aes128-sha1-modp2048; the peer offers aes256-sha256-x25519/);
+  assert.match(
+    said?.kind === "ike.failed" ? said.text : "",
+    /we accept aes128-sha1-modp2048; the peer offers aes256-sha256-x25519/,
+  );
   assert.equal(b.ike.sizes().sas, 0);
 });
 
@@ -279,7 +286,9 @@ test("two links of one host to one server are two flows, through rekeys of both 
   const life = { ikeLifetimeSeconds: 300, espLifetimeSeconds: 120 };
   b.ike.addResponder(server(), b);
   const ports = [1701, 50_000];
-  const links = ports.map((localPort) => a.ike.connect(client(b.address, a.address, { ...life, localPort, link: `l${localPort}` }), a));
+  const links = ports.map((localPort) =>
+    a.ike.connect(client(b.address, a.address, { ...life, localPort, link: `l${localPort}` }), a),
+  );
   await net.run(300);
   const flows = ports.map((p) => b.ups.find((u) => u.info.remotePort === p)?.info.flow ?? 0);
   assert.equal(new Set(flows).size, 2);
@@ -300,12 +309,18 @@ test("many links of one host: an ESP SA is of its link's flow, also when the ser
   const life = { ikeLifetimeSeconds: 90, espLifetimeSeconds: 60 };
   b.ike.addResponder(server(), b);
   const ports = Array.from({ length: 40 }, (_, i) => 50_000 + i);
-  const links = ports.map((localPort) => a.ike.connect(client(b.address, a.address, { ...life, localPort, link: `l${localPort}` }), a));
+  const links = ports.map((localPort) =>
+    a.ike.connect(client(b.address, a.address, { ...life, localPort, link: `l${localPort}` }), a),
+  );
   await net.run(300);
   const flows = ports.map((p) => b.ups.find((u) => u.info.remotePort === p)?.info.flow);
   for (let t = 0; t < 400_000; t += 1000) {
     for (const [i, c] of links.entries()) {
-      assert.equal(b.plane.inbound.get(a.plane.current(c.flow)?.spi ?? 0)?.flow, flows[i], `link ${i} to the server at ${t}`);
+      assert.equal(
+        b.plane.inbound.get(a.plane.current(c.flow)?.spi ?? 0)?.flow,
+        flows[i],
+        `link ${i} to the server at ${t}`,
+      );
       const back = a.plane.inbound.get(b.plane.current(flows[i] ?? 0)?.spi ?? 0);
       assert.equal(back?.flow, c.flow, `the server to link ${i} at ${t}`);
       pass(a, c.flow, b);
@@ -406,15 +421,36 @@ test("INITIAL-CONTACT in an informational exchange after phase 1, as macOS sends
   const x = await connected();
   // the same host anew, by hand: phase 1 without the notify, which follows by itself
   const port = x.a.port;
-  const env = { clock: x.net.clock, crypto: nodeCrypto, log: { emit: () => {} }, port, plane: x.a.plane, counters: new Counters() };
+  const env = {
+    clock: x.net.clock,
+    crypto: nodeCrypto,
+    log: { emit: () => {} },
+    port,
+    plane: x.a.plane,
+    counters: new Counters(),
+  };
   const e = (address: string): { address: string; port: number } => ({ address, port: 500 });
   let up = false;
-  const sa = new IkeSa(env, client(x.b.address, x.a.address), "initiator", nodeCrypto.random(8), e(x.a.address), e(x.b.address), false, {
-    established: () => {
-      up = true;
+  const sa = new IkeSa(
+    env,
+    client(x.b.address, x.a.address),
+    "initiator",
+    nodeCrypto.random(8),
+    e(x.a.address),
+    e(x.b.address),
+    false,
+    {
+      established: () => {
+        up = true;
+      },
+      failed: () => {},
+      connectionFor: () => null,
+      initialContact: () => {},
+      deleted: () => {},
+      closed: () => {},
+      asksTurn: () => {},
     },
-    failed: () => {}, connectionFor: () => null, initialContact: () => {}, deleted: () => {}, closed: () => {}, asksTurn: () => {},
-  });
+  );
   port.onMessage = (p, local, remote) => {
     const datagram = p.view().slice();
     const { header, body } = readMessage(datagram);
@@ -446,7 +482,10 @@ test("a server whose ISAKMP SA is gone keeps the child SAs, and asks nobody whet
 });
 
 test("a process that ends leaves what it has no time for: a delete for nobody after `until`, for everybody before", async () => {
-  for (const [until, deletes] of [[0, 0], [undefined, 1]] as const) {
+  for (const [until, deletes] of [
+    [0, 0],
+    [undefined, 1],
+  ] as const) {
     const { net, a, b } = pair();
     const responder = b.ike.addResponder(server(), b);
     a.ike.connect(client(b.address, a.address), a);

@@ -1,11 +1,12 @@
 // Peers by hand, without a manager: what an attacker sends, and what a client that goes its own way does.
-import { DecodeError } from "../../src/core/errors.ts";
+
 import { Counters } from "../../src/core/counters.ts";
+import { DecodeError } from "../../src/core/errors.ts";
 import { Packet } from "../../src/core/packet.ts";
 import { Secret } from "../../src/core/secret.ts";
-import { ikeTransform, type IkeProposal } from "../../src/ike/proposals.ts";
+import { type IkeProposal, ikeTransform } from "../../src/ike/proposals.ts";
 import { IkeSa } from "../../src/ike/v1/ikesa.ts";
-import { readMessage, writeMessage, type IsakmpHeader } from "../../src/ike/wire/header.ts";
+import { type IsakmpHeader, readMessage, writeMessage } from "../../src/ike/wire/header.ts";
 import { writeChain } from "../../src/ike/wire/payloads.ts";
 import { writeSa } from "../../src/ike/wire/sa.ts";
 import type { Endpoint } from "../../src/ports/ports.ts";
@@ -13,8 +14,15 @@ import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
 import { client, type Host, type Net } from "./double.ts";
 
 export const at500 = (address: string): Endpoint => ({ address, port: 500 });
-export const header = (more: Partial<IsakmpHeader> = {}): IsakmpHeader =>
-  ({ icookie: nodeCrypto.random(8), rcookie: new Uint8Array(8), next: 1, exchange: 2, flags: 0, messageId: 0, ...more });
+export const header = (more: Partial<IsakmpHeader> = {}): IsakmpHeader => ({
+  icookie: nodeCrypto.random(8),
+  rcookie: new Uint8Array(8),
+  next: 1,
+  exchange: 2,
+  flags: 0,
+  messageId: 0,
+  ...more,
+});
 
 /** Message 1 offering one transform. */
 export function first(p: IkeProposal): Uint8Array {
@@ -26,7 +34,13 @@ export function third(answer: Uint8Array): Uint8Array {
   const { icookie, rcookie } = readMessage(answer).header;
   const ke = new Uint8Array(32);
   ke[0] = 9;
-  return writeMessage(header({ icookie, rcookie, next: 4 }), writeChain([{ type: 4, body: ke }, { type: 10, body: new Uint8Array(16) }]));
+  return writeMessage(
+    header({ icookie, rcookie, next: 4 }),
+    writeChain([
+      { type: 4, body: ke },
+      { type: 10, body: new Uint8Array(16) },
+    ]),
+  );
 }
 /** Something encrypted with a key that nobody has: a guess. */
 export function fifth(answer: Uint8Array, n: number): Uint8Array {
@@ -38,16 +52,32 @@ export function say(to: Host, bytes: Uint8Array, from: Endpoint): void {
 }
 /** What `to` got since the `n`th datagram. */
 export function heard(net: Net, n: number, to: string): Uint8Array[] {
-  return net.seen.slice(n).filter((d) => d.to.address === to).map((d) => d.bytes);
+  return net.seen
+    .slice(n)
+    .filter((d) => d.to.address === to)
+    .map((d) => d.bytes);
 }
 
 /** One ISAKMP SA of `host` with `server`, in place of its manager; up after some 100 ms. */
 export function alone(host: Host, server: Host, psk = "s3cret"): IkeSa {
   const { port } = host;
-  const env = { clock: host.net.clock, crypto: nodeCrypto, log: { emit: () => {} }, port, plane: host.plane, counters: new Counters() };
+  const env = {
+    clock: host.net.clock,
+    crypto: nodeCrypto,
+    log: { emit: () => {} },
+    port,
+    plane: host.plane,
+    counters: new Counters(),
+  };
   const cfg = client(server.address, host.address, { psk: Secret.of(psk) });
   const sa = new IkeSa(env, cfg, "initiator", nodeCrypto.random(8), at500(host.address), at500(server.address), false, {
-    established: () => {}, failed: () => {}, connectionFor: () => null, initialContact: () => {}, deleted: () => {}, closed: () => {}, asksTurn: () => {},
+    established: () => {},
+    failed: () => {},
+    connectionFor: () => null,
+    initialContact: () => {},
+    deleted: () => {},
+    closed: () => {},
+    asksTurn: () => {},
   });
   port.onMessage = (p, local, remote) => {
     const datagram = p.view().slice();

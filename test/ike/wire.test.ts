@@ -3,12 +3,25 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { DecodeError } from "../../src/core/errors.ts";
 import { hex, unhex } from "../../src/core/text.ts";
-import { describeEsp, describeIke, ENCAP, ESP_DEFAULT, espTransform, IKE_INITIATOR, IKE_RESPONDER, ikeTransform, matchesEsp, matchesIke, parseEspProposal, parseIkeProposal } from "../../src/ike/proposals.ts";
+import {
+  describeEsp,
+  describeIke,
+  ENCAP,
+  ESP_DEFAULT,
+  espTransform,
+  IKE_INITIATOR,
+  IKE_RESPONDER,
+  ikeTransform,
+  matchesEsp,
+  matchesIke,
+  parseEspProposal,
+  parseIkeProposal,
+} from "../../src/ike/proposals.ts";
 import { type Attribute, attributeNumber, lifetimes } from "../../src/ike/wire/attributes.ts";
 import { readMessage, writeMessage } from "../../src/ike/wire/header.ts";
 import { parseIkeId, readId, readNatOa, sameId, writeId, writeNatOa } from "../../src/ike/wire/id.ts";
 import { notifyName, readDelete, readNotify, writeDelete, writeNotify } from "../../src/ike/wire/notify.ts";
-import { one, readChain, writeChain, type Chain } from "../../src/ike/wire/payloads.ts";
+import { type Chain, one, readChain, writeChain } from "../../src/ike/wire/payloads.ts";
 import { readSa, writeSa } from "../../src/ike/wire/sa.ts";
 
 const bin = (s: string): Uint8Array => {
@@ -22,13 +35,16 @@ function cutEverywhere(b: Uint8Array, read: (b: Uint8Array) => unknown, least = 
   for (let n = least; n < b.length; n++) assert.throws(() => read(b.subarray(0, n)), DecodeError, `cut at ${n}`);
 }
 function anyBytes(read: (b: Uint8Array) => unknown): void {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 120 }), (b) => {
-    try {
-      read(b);
-    } catch (e) {
-      assert.ok(e instanceof DecodeError);
-    }
-  }), { numRuns: 500 });
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 120 }), (b) => {
+      try {
+        read(b);
+      } catch (e) {
+        assert.ok(e instanceof DecodeError);
+      }
+    }),
+    { numRuns: 500 },
+  );
 }
 
 // main mode message 1 with one transform, written out from RFC 2408 §3
@@ -59,7 +75,16 @@ test("sa payload: situation, proposal lists and transform counts are checked", (
     x[i] = v;
     return x;
   };
-  for (const [i, v] of [[3, 9], [7, 2], [8, 3], [15, 2], [16, 3], [16, 2], [11, 0x31], [19, 0x27]] as const) {
+  for (const [i, v] of [
+    [3, 9],
+    [7, 2],
+    [8, 3],
+    [15, 2],
+    [16, 3],
+    [16, 2],
+    [11, 0x31],
+    [19, 0x27],
+  ] as const) {
     assert.throws(() => readSa(at(i, v)), DecodeError, `byte ${i} = ${v}`);
   }
 });
@@ -81,7 +106,13 @@ test("header, golden both ways", () => {
 test("payload chain: unknown types refuse, private ones are kept, padding only when encrypted", () => {
   const b = bin("0b000005aa 00000006bbcc");
   const c = readChain(5, b, false);
-  assert.deepEqual(c.payloads.map((p) => [p.type, hex(p.body)]), [[5, "aa"], [11, "bbcc"]]);
+  assert.deepEqual(
+    c.payloads.map((p) => [p.type, hex(p.body)]),
+    [
+      [5, "aa"],
+      [11, "bbcc"],
+    ],
+  );
   assert.equal(hex(c.behindFirst), "00000006bbcc");
   assert.equal(hex(writeChain(c.payloads)), hex(b));
   cutEverywhere(b, (x) => readChain(5, x, false));
@@ -95,14 +126,17 @@ test("payload chain: unknown types refuse, private ones are kept, padding only w
   assert.throws(() => readChain(5, reserved, false), DecodeError);
   const many = writeChain(Array.from({ length: 65 }, () => ({ type: 13, body: new Uint8Array(0) })));
   assert.throws(() => readChain(13, many, false), DecodeError);
-  fc.assert(fc.property(fc.nat(255), fc.uint8Array({ maxLength: 60 }), fc.boolean(), (t, x, e) => {
-    try {
-      const r: Chain = readChain(t, x, e);
-      assert.ok(r.payloads.every((p) => p.body.length <= x.length));
-    } catch (err) {
-      assert.ok(err instanceof DecodeError);
-    }
-  }), { numRuns: 500 });
+  fc.assert(
+    fc.property(fc.nat(255), fc.uint8Array({ maxLength: 60 }), fc.boolean(), (t, x, e) => {
+      try {
+        const r: Chain = readChain(t, x, e);
+        assert.ok(r.payloads.every((p) => p.body.length <= x.length));
+      } catch (err) {
+        assert.ok(err instanceof DecodeError);
+      }
+    }),
+    { numRuns: 500 },
+  );
 });
 
 test("notify and delete, golden both ways", () => {
@@ -143,7 +177,19 @@ test("identities, golden both ways and as text", () => {
 
 test("attributes: long numbers are capped, units go with what precedes them", () => {
   assert.equal(attributeNumber([{ type: 12, value: bin("ffffffffffff") }], 12), 0xffff_ffff);
-  assert.deepEqual(lifetimes([{ type: 1, value: 2 }, { type: 2, value: bin("0003d090") }, { type: 1, value: 1 }, { type: 2, value: 3600 }], 1, 2), { seconds: 3600, kilobytes: 250000 });
+  assert.deepEqual(
+    lifetimes(
+      [
+        { type: 1, value: 2 },
+        { type: 2, value: bin("0003d090") },
+        { type: 1, value: 1 },
+        { type: 2, value: 3600 },
+      ],
+      1,
+      2,
+    ),
+    { seconds: 3600, kilobytes: 250000 },
+  );
 });
 
 test("proposals: readable both ways, and errors that list what is allowed", () => {
@@ -153,13 +199,25 @@ test("proposals: readable both ways, and errors that list what is allowed", () =
     assert.equal(describeIke(t), p.text);
     assert.equal([...IKE_RESPONDER].filter((x) => matchesIke(x, t)).length <= 1, true);
   }
-  for (const p of [...ESP_DEFAULT, parseEspProposal("aes256-sha512-modp3072"), parseEspProposal("chacha20poly1305"), parseEspProposal("null-md5")]) {
+  for (const p of [
+    ...ESP_DEFAULT,
+    parseEspProposal("aes256-sha512-modp3072"),
+    parseEspProposal("chacha20poly1305"),
+    parseEspProposal("null-md5"),
+  ]) {
     const t = espTransform(p, 1, ENCAP.transport, 3600, 0);
     assert.ok(matchesEsp(p, t, [ENCAP.transport]));
     assert.ok(!matchesEsp(p, t, [ENCAP.udpTransport]));
     assert.ok(describeEsp(t).startsWith(p.text), describeEsp(t));
   }
-  for (const bad of ["", "aes256", "aes256-sha256", "aes256-sha256-modp768", "aes256-sha256-modp2048-x", "constructor-sha1-modp1024"]) {
+  for (const bad of [
+    "",
+    "aes256",
+    "aes256-sha256",
+    "aes256-sha256-modp768",
+    "aes256-sha256-modp2048-x",
+    "constructor-sha1-modp1024",
+  ]) {
     assert.throws(() => parseIkeProposal(bad), /allowed: .*aes256.*modp2048/);
   }
   for (const bad of ["", "aes256", "aes128gcm16-sha1", "aes128-none", "aes128-sha1-modp9", "toString-sha1"]) {
@@ -170,7 +228,14 @@ test("another hash, group, key length or authentication make another transform, 
   const p = parseIkeProposal("aes256-sha256-modp2048");
   const t = ikeTransform(p, 1, 3600);
   // RFC 2409 appendix A: cipher 1, hash 2, authentication 3, group 4, key length 14
-  for (const [type, value] of [[1, 5], [2, 2], [3, 3], [3, 65001], [4, 2], [14, 128]] as const) {
+  for (const [type, value] of [
+    [1, 5],
+    [2, 2],
+    [3, 3],
+    [3, 65001],
+    [4, 2],
+    [14, 128],
+  ] as const) {
     const changed = t.attributes.map((a) => (a.type === type ? { type, value } : a));
     assert.ok(!matchesIke(p, { ...t, attributes: changed }), `${type} = ${value}`);
     assert.ok(!matchesIke(p, { ...t, attributes: t.attributes.filter((a) => a.type !== type) }), `no ${type}`);
@@ -179,7 +244,11 @@ test("another hash, group, key length or authentication make another transform, 
   const esp = parseEspProposal("aes256-sha256-modp2048");
   const with2048 = espTransform(esp, 1, ENCAP.transport, 3600, 0);
   for (const other of [
-    "aes256-sha256", "aes256-sha256-modp1024", "aes128-sha256-modp2048", "aes256-sha1-modp2048", "null-sha256-modp2048",
+    "aes256-sha256",
+    "aes256-sha256-modp1024",
+    "aes128-sha256-modp2048",
+    "aes256-sha1-modp2048",
+    "null-sha256-modp2048",
     "aes256gcm16-modp2048",
   ]) {
     const offered = espTransform(parseEspProposal(other), 1, ENCAP.transport, 3600, 0);
@@ -199,27 +268,44 @@ test("an identity is the same with the same type alone; a payload that is there 
   assert.throws(() => one(c, 5, "id"), DecodeError);
 });
 test("MD5, 3DES and MODP1024 are in no default", () => {
-  for (const p of [...IKE_INITIATOR, ...IKE_RESPONDER, ...ESP_DEFAULT]) assert.doesNotMatch(p.text, /md5|3des|modp1024/);
+  for (const p of [...IKE_INITIATOR, ...IKE_RESPONDER, ...ESP_DEFAULT])
+    assert.doesNotMatch(p.text, /md5|3des|modp1024/);
 });
 
 const n = (type: number, value: number): Attribute => ({ type, value });
 const phase1 = parseIkeProposal("aes256-sha256-modp2048");
 const phase2 = parseEspProposal("aes256-sha256");
 for (const [what, more] of [
-  ["a PRF", [n(13, 1)]], ["a group type", [n(5, 1)]], ["a field size", [n(15, 2048)]], ["an unknown attribute", [n(16_000, 1)]],
-  ["the hash twice", [n(2, 4)]], ["the seconds twice", [n(11, 1), n(12, 60)]], ["a life in fortnights", [n(11, 3), n(12, 60)]],
-  ["a life type without duration", [n(11, 2)]], ["a duration without type", [n(12, 60)]], ["a basic attribute in long form", [{ type: 14, value: Uint8Array.of(1, 0) }]],
+  ["a PRF", [n(13, 1)]],
+  ["a group type", [n(5, 1)]],
+  ["a field size", [n(15, 2048)]],
+  ["an unknown attribute", [n(16_000, 1)]],
+  ["the hash twice", [n(2, 4)]],
+  ["the seconds twice", [n(11, 1), n(12, 60)]],
+  ["a life in fortnights", [n(11, 3), n(12, 60)]],
+  ["a life type without duration", [n(11, 2)]],
+  ["a duration without type", [n(12, 60)]],
+  ["a basic attribute in long form", [{ type: 14, value: Uint8Array.of(1, 0) }]],
 ] as const) {
   test(`phase 1: a transform with ${what} is not ours`, () => {
     const t = ikeTransform(phase1, 1, 3600);
     assert.ok(matchesIke(phase1, t));
-    assert.ok(matchesIke(phase1, { ...t, attributes: [...t.attributes, n(11, 2), n(12, 60)] }), "kilobytes beside seconds are the RFC's");
+    assert.ok(
+      matchesIke(phase1, { ...t, attributes: [...t.attributes, n(11, 2), n(12, 60)] }),
+      "kilobytes beside seconds are the RFC's",
+    );
     assert.ok(!matchesIke(phase1, { ...t, attributes: [...t.attributes, ...more] }));
   });
 }
 for (const [what, more] of [
-  ["extended sequence numbers", [n(11, 1)]], ["key rounds", [n(7, 1)]], ["a compression dictionary", [n(8, 1)]], ["ECN", [n(10, 1)]], ["the encapsulation twice", [n(4, 2)]],
-  ["an unknown attribute", [n(32_001, 1)]], ["the seconds twice", [n(1, 1), n(2, 60)]], ["a duration without type", [n(2, 60)]],
+  ["extended sequence numbers", [n(11, 1)]],
+  ["key rounds", [n(7, 1)]],
+  ["a compression dictionary", [n(8, 1)]],
+  ["ECN", [n(10, 1)]],
+  ["the encapsulation twice", [n(4, 2)]],
+  ["an unknown attribute", [n(32_001, 1)]],
+  ["the seconds twice", [n(1, 1), n(2, 60)]],
+  ["a duration without type", [n(2, 60)]],
 ] as const) {
   test(`phase 2: a transform with ${what} is not ours`, () => {
     const t = espTransform(phase2, 1, ENCAP.transport, 3600, 1000);
@@ -233,5 +319,8 @@ test("ciphers with one key length have no key length attribute", () => {
   assert.ok(matchesIke(des, t) && !matchesIke(des, { ...t, attributes: [...t.attributes, n(14, 192)] }));
   const esp = parseEspProposal("3des-sha1");
   const e = espTransform(esp, 1, ENCAP.transport, 3600, 0);
-  assert.ok(matchesEsp(esp, e, [ENCAP.transport]) && !matchesEsp(esp, { ...e, attributes: [...e.attributes, n(6, 192)] }, [ENCAP.transport]));
+  assert.ok(
+    matchesEsp(esp, e, [ENCAP.transport]) &&
+      !matchesEsp(esp, { ...e, attributes: [...e.attributes, n(6, 192)] }, [ENCAP.transport]),
+  );
 });

@@ -25,7 +25,11 @@ function names(p: Pair): string[] {
 }
 const without = (list: string[], word: string): string[] => list.filter((x) => !x.includes(word));
 /** A message to b as from a peer that is not our endpoint. */
-function raw<N extends MessageName>(name: N, avps: MessageOf<N>, h: { tunnelId: number; callId?: number; Ns: number; Nr: number }): Uint8Array {
+function raw<N extends MessageName>(
+  name: N,
+  avps: MessageOf<N>,
+  h: { tunnelId: number; callId?: number; Ns: number; Nr: number },
+): Uint8Array {
   return writeControl({ callId: 0, ...h }, encodeMessage(name, avps));
 }
 
@@ -39,7 +43,17 @@ describe("tunnel and calls", () => {
     p.run(200);
     const out = t.placeCall("outgoing", CALL, p.a.callOwner());
     p.run(200);
-    assert.deepEqual(without(names(p), "ZLB"), ["a SCCRQ", "b SCCRP", "a SCCCN", "a ICRQ", "b ICRP", "a ICCN", "a OCRQ", "b OCRP", "b OCCN"]);
+    assert.deepEqual(without(names(p), "ZLB"), [
+      "a SCCRQ",
+      "b SCCRP",
+      "a SCCCN",
+      "a ICRQ",
+      "b ICRP",
+      "a ICCN",
+      "a OCRQ",
+      "b OCRP",
+      "b OCCN",
+    ]);
     assert.deepEqual(p.a.said.slice(1), ["call up incoming", "call up outgoing"]);
     assert.deepEqual(p.b.said.slice(1), ["call up incoming", "call up outgoing"]);
     const [bIn, bOut] = p.b.calls;
@@ -57,7 +71,11 @@ describe("tunnel and calls", () => {
     const before = names(p).length;
     t.close(STOP);
     p.run(200);
-    assert.deepEqual(without(names(p).slice(before), "ZLB"), ["a CDN", "a StopCCN"], "the call that is left says goodbye first");
+    assert.deepEqual(
+      without(names(p).slice(before), "ZLB"),
+      ["a CDN", "a StopCCN"],
+      "the call that is left says goodbye first",
+    );
     assert.match(p.a.said.at(-1) ?? "", /^down stopped/);
     assert.match(p.b.said.at(-1) ?? "", /^down peer-closed: the peer closed the control connection: result 6/);
     assert.equal(p.b.said.filter((s) => s.startsWith("call down")).length, 2);
@@ -101,7 +119,10 @@ describe("tunnel and calls", () => {
       t.placeCall("incoming", CALL, p.a.callOwner());
       p.run(200);
       assert.equal(p.a.said[1], "call up incoming");
-      assert.equal(p.log.some(({ message }) => (message[12 + 8] ?? 0) === 0x80 && (message[12 + 13] ?? 0) === 36), hideAvps);
+      assert.equal(
+        p.log.some(({ message }) => (message[12 + 8] ?? 0) === 0x80 && (message[12 + 13] ?? 0) === 36),
+        hideAvps,
+      );
     }
     const cases: [Secret | null, Secret | null, RegExp][] = [
       [Secret.of("one"), Secret.of("two"), /tunnel_secrets differ/],
@@ -124,11 +145,15 @@ describe("tunnel and calls", () => {
       const p = new Pair(config("lns", secret));
       const server = same ? p.a : p.b;
       p.a.endpoint.acceptTunnel = () => ({ cfg: config("lns", secret), owner: p.a.owner() });
-      p.a.send = (m, to) => void p.clock.timer("wire", () => {
-        if (to.key === "relay as server") server.plane.onControl(remote("relay as client"), Packet.of(m));
-        else p.a.plane.onControl(remote("relay as server"), Packet.of(m));
-      }).arm(10);
-      p.b.send = (m) => void p.clock.timer("wire", () => p.a.plane.onControl(remote("relay as server"), Packet.of(m))).arm(10);
+      p.a.send = (m, to) =>
+        void p.clock
+          .timer("wire", () => {
+            if (to.key === "relay as server") server.plane.onControl(remote("relay as client"), Packet.of(m));
+            else p.a.plane.onControl(remote("relay as server"), Packet.of(m));
+          })
+          .arm(10);
+      p.b.send = (m) =>
+        void p.clock.timer("wire", () => p.a.plane.onControl(remote("relay as server"), Packet.of(m))).arm(10);
       p.a.endpoint.connect(remote("relay as server"), config("lac", secret), p.a.owner());
       p.run(5000);
       if (same) assert.ok(!p.a.said.some((s) => s.startsWith("up")) && p.a.said.length > 0, p.a.said.join());
@@ -142,13 +167,34 @@ describe("tunnel and calls", () => {
     const asked: Uint8Array[] = [];
     p.a.endpoint.acceptTunnel = () => ({ cfg: config("lns", secret), owner: p.a.owner() });
     p.a.send = (m, to) => {
-      const { challenge, assignedTunnelId = 0 } = decodeMessage(readControl(new Reader(m)).body, { crypto: nodeCrypto, secret: null }).avps;
+      const { challenge, assignedTunnelId = 0 } = decodeMessage(readControl(new Reader(m)).body, {
+        crypto: nodeCrypto,
+        secret: null,
+      }).avps;
       if (to.key === "caller" && challenge) asked.push(challenge);
       if (to.key !== "server" || !challenge || !asked[0]) return;
-      const sccrp = { protocolVersion: 0x100, framingCapabilities: 3, hostName: "x", assignedTunnelId: 9, challenge: asked[0], challengeResponse: response(nodeCrypto, "SCCRP", secret, challenge) };
-      p.a.plane.onControl(remote("server"), Packet.of(raw("SCCRP", sccrp, { tunnelId: assignedTunnelId, Ns: 0, Nr: 1 })));
+      const sccrp = {
+        protocolVersion: 0x100,
+        framingCapabilities: 3,
+        hostName: "x",
+        assignedTunnelId: 9,
+        challenge: asked[0],
+        challengeResponse: response(nodeCrypto, "SCCRP", secret, challenge),
+      };
+      p.a.plane.onControl(
+        remote("server"),
+        Packet.of(raw("SCCRP", sccrp, { tunnelId: assignedTunnelId, Ns: 0, Nr: 1 })),
+      );
     };
-    p.inject("a", raw("SCCRQ", { protocolVersion: 0x100, hostName: "x", framingCapabilities: 3, assignedTunnelId: 7 }, { tunnelId: 0, Ns: 0, Nr: 0 }), "caller");
+    p.inject(
+      "a",
+      raw(
+        "SCCRQ",
+        { protocolVersion: 0x100, hostName: "x", framingCapabilities: 3, assignedTunnelId: 7 },
+        { tunnelId: 0, Ns: 0, Nr: 0 },
+      ),
+      "caller",
+    );
     assert.equal(asked.length, 1);
     p.a.endpoint.connect(remote("server"), config("lac", secret), p.a.owner());
     p.run(2000);
@@ -194,41 +240,59 @@ describe("tunnel and calls", () => {
 
 describe("reliable delivery", () => {
   test("whatever the network does, messages arrive in order and once", () => {
-    fc.assert(fc.property(fc.integer({ min: 1, max: 1e6 }), fc.nat(30), fc.nat(40), (seed, loss, count) => {
-      const clock = new VirtualClock();
-      const rng = seededRng(seed);
-      const got: { a: number[]; b: number[] } = { a: [], b: [] };
-      const ends: { a?: Reliable; b?: Reliable } = {};
-      const wire = (to: "a" | "b") => (m: Uint8Array): void => {
-        for (let i = 0; i < (rng.uniform() < 0.1 ? 2 : 1); i++) {
-          if (rng.uniform() * 100 < loss) continue;
-          clock.timer("wire", () => {
-            const { header, body } = readControl(new Reader(m));
-            ends[to]?.receive(header, body.rest());
-          }).arm(5 + rng.uniform() * 400);
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 1e6 }), fc.nat(30), fc.nat(40), (seed, loss, count) => {
+        const clock = new VirtualClock();
+        const rng = seededRng(seed);
+        const got: { a: number[]; b: number[] } = { a: [], b: [] };
+        const ends: { a?: Reliable; b?: Reliable } = {};
+        const wire =
+          (to: "a" | "b") =>
+          (m: Uint8Array): void => {
+            for (let i = 0; i < (rng.uniform() < 0.1 ? 2 : 1); i++) {
+              if (rng.uniform() * 100 < loss) continue;
+              clock
+                .timer("wire", () => {
+                  const { header, body } = readControl(new Reader(m));
+                  ends[to]?.receive(header, body.rest());
+                })
+                .arm(5 + rng.uniform() * 400);
+            }
+          };
+        for (const [me, other] of [
+          ["a", "b"],
+          ["b", "a"],
+        ] as const) {
+          ends[me] = new Reliable(clock, {
+            transmit: wire(other),
+            deliver: (_, b) => void got[me].push(b[0] as number),
+            silent: () => {},
+          });
+          ends[me].setPeerWindow(1 + Math.floor(rng.uniform() * 16));
         }
-      };
-      for (const [me, other] of [["a", "b"], ["b", "a"]] as const) {
-        ends[me] = new Reliable(clock, { transmit: wire(other), deliver: (_, b) => void got[me].push(b[0] as number), silent: () => {} });
-        ends[me].setPeerWindow(1 + Math.floor(rng.uniform() * 16));
-      }
-      for (let i = 0; i < count; i++) {
-        ends.a?.send(0, Uint8Array.of(i));
-        ends.b?.send(0, Uint8Array.of(i));
-      }
-      clock.advance(4_000_000);
-      const want = Array.from({ length: count }, (_, i) => i);
-      for (const me of ["a", "b"] as const) {
-        // With loss a sender may give up; what did arrive is a clean prefix.
-        assert.deepEqual(got[me], want.slice(0, got[me].length));
-        if (loss === 0) assert.equal(got[me].length, count);
-      }
-    }), { numRuns: 60 });
+        for (let i = 0; i < count; i++) {
+          ends.a?.send(0, Uint8Array.of(i));
+          ends.b?.send(0, Uint8Array.of(i));
+        }
+        clock.advance(4_000_000);
+        const want = Array.from({ length: count }, (_, i) => i);
+        for (const me of ["a", "b"] as const) {
+          // With loss a sender may give up; what did arrive is a clean prefix.
+          assert.deepEqual(got[me], want.slice(0, got[me].length));
+          if (loss === 0) assert.equal(got[me].length, count);
+        }
+      }),
+      { numRuns: 60 },
+    );
   });
   test("slow start to the threshold, then one more for each full window; a loss starts over (Appendix A)", () => {
     const clock = new VirtualClock();
     const sent: number[] = [];
-    const r = new Reliable(clock, { transmit: (m) => void sent.push(readControl(new Reader(m)).header.Ns), deliver: () => {}, silent: () => {} });
+    const r = new Reliable(clock, {
+      transmit: (m) => void sent.push(readControl(new Reader(m)).header.Ns),
+      deliver: () => {},
+      silent: () => {},
+    });
     r.setPeerWindow(8);
     for (let i = 0; i < 100; i++) r.send(0, Uint8Array.of(1));
     const ack = (Nr: number): void => r.receive({ tunnelId: 1, callId: 0, Ns: 0, Nr }, new Uint8Array(0));
@@ -255,23 +319,34 @@ describe("reliable delivery", () => {
       p.run(100);
       if (p.log.length > n) at.push(p.clock.now() / 1000);
     }
-    assert.deepEqual(at.map((x) => Math.round(x)), [1, 3, 7, 15, 23]);
+    assert.deepEqual(
+      at.map((x) => Math.round(x)),
+      [1, 3, 7, 15, 23],
+    );
     assert.match(p.a.said.at(-1) ?? "", /peer-silent/);
   });
   test("a tunnel and a call under loss, reordering and duplication", () => {
-    fc.assert(fc.property(fc.integer({ min: 1, max: 1e6 }), fc.constantFrom(0, 0.1, 0.25), fc.constantFrom<CallKind>("incoming", "outgoing"), (seed, loss, kind) => {
-      const p = new Pair(config("lns"), seed);
-      p.weather = { loss, duplicate: 0.2, jitter: 300 };
-      const t = p.connect();
-      p.run(120_000);
-      if (!p.a.said[0]?.startsWith("up")) return assert.ok(loss > 0); // five losses in a row do happen
-      if (t.state !== "established") return;
-      t.placeCall(kind, CALL, p.a.callOwner());
-      p.run(120_000);
-      const up = p.a.said.filter((s) => s.startsWith("call up")).length;
-      assert.ok(up === 1 || loss > 0, p.a.said.join("; "));
-      assert.ok(p.b.said.filter((s) => s.startsWith("up")).length <= 1, "one SCCRQ, one tunnel");
-    }), { numRuns: 40 });
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 1e6 }),
+        fc.constantFrom(0, 0.1, 0.25),
+        fc.constantFrom<CallKind>("incoming", "outgoing"),
+        (seed, loss, kind) => {
+          const p = new Pair(config("lns"), seed);
+          p.weather = { loss, duplicate: 0.2, jitter: 300 };
+          const t = p.connect();
+          p.run(120_000);
+          if (!p.a.said[0]?.startsWith("up")) return assert.ok(loss > 0); // five losses in a row do happen
+          if (t.state !== "established") return;
+          t.placeCall(kind, CALL, p.a.callOwner());
+          p.run(120_000);
+          const up = p.a.said.filter((s) => s.startsWith("call up")).length;
+          assert.ok(up === 1 || loss > 0, p.a.said.join("; "));
+          assert.ok(p.b.said.filter((s) => s.startsWith("up")).length <= 1, "one SCCRQ, one tunnel");
+        },
+      ),
+      { numRuns: 40 },
+    );
   });
 });
 
@@ -319,7 +394,11 @@ describe("hostile input", () => {
     }
   });
   const hello = (id: number, more: Partial<MessageOf<"SCCRQ">> = {}): Uint8Array =>
-    raw("SCCRQ", { protocolVersion: 0x100, hostName: "x", framingCapabilities: 3, assignedTunnelId: id, ...more }, { tunnelId: 0, Ns: 0, Nr: 0 });
+    raw(
+      "SCCRQ",
+      { protocolVersion: 0x100, hostName: "x", framingCapabilities: 3, assignedTunnelId: id, ...more },
+      { tunnelId: 0, Ns: 0, Nr: 0 },
+    );
   test("half-open tunnels: so many of one peer, so many in all, room for the next one, and gone after 40 s", () => {
     const clock = new VirtualClock();
     const side = new Side(clock);
@@ -360,12 +439,25 @@ describe("hostile input", () => {
     p.inject("b", raw("SCCCN", {}, to(1, 0))); // has not seen our SCCRP
     p.inject("b", raw("SCCCN", {}, to(1, 1)), "evil");
     p.inject("b", writeControl({ ...to(1, 1), callId: 0 }, new Uint8Array(0)));
-    assert.deepEqual([[...p.b.endpoint.tunnels()].length, sent.length, p.b.endpoint.counters.get("l2tp.early")], [0, 1, 2]);
+    assert.deepEqual(
+      [[...p.b.endpoint.tunnels()].length, sent.length, p.b.endpoint.counters.get("l2tp.early")],
+      [0, 1, 2],
+    );
     p.inject("b", raw("SCCCN", {}, to(1, 1)));
     assert.deepEqual(p.b.said, ["up x "]);
     p.inject("b", hello(8));
-    const second = decodeMessage(readControl(new Reader(sent.at(-1) ?? assert.fail("no SCCRP"))).body, { crypto: nodeCrypto, secret: null });
-    p.inject("b", raw("StopCCN", { assignedTunnelId: 8, resultCode: { result: 1 } }, { tunnelId: second.avps.assignedTunnelId ?? 0, Ns: 1, Nr: 1 }));
+    const second = decodeMessage(readControl(new Reader(sent.at(-1) ?? assert.fail("no SCCRP"))).body, {
+      crypto: nodeCrypto,
+      secret: null,
+    });
+    p.inject(
+      "b",
+      raw(
+        "StopCCN",
+        { assignedTunnelId: 8, resultCode: { result: 1 } },
+        { tunnelId: second.avps.assignedTunnelId ?? 0, Ns: 1, Nr: 1 },
+      ),
+    );
     assert.equal(sent.at(-1)?.length, 12, "a StopCCN is acknowledged");
     assert.equal([...p.b.endpoint.tunnels()].length, 1);
   });
@@ -390,35 +482,79 @@ describe("hostile input", () => {
     assert.ok(p.b.said.some((s) => s.startsWith("down no-call")));
   });
   test("a peer in the right place that says anything at all: no exception, no growth, order kept", () => {
-    const message = fc.tuple(fc.constantFrom<MessageName>("SCCRQ", "SCCRP", "SCCCN", "StopCCN", "HELLO", "OCRQ", "OCRP", "OCCN", "ICRQ", "ICRP", "ICCN", "CDN", "WEN", "SLI"), fc.nat(3), fc.uint8Array({ maxLength: 30 }), fc.integer({ min: -2, max: 3 }));
-    fc.assert(fc.property(fc.array(message, { maxLength: 12 }), fc.boolean(), (list, early) => {
-      const p = new Pair();
-      const t = p.connect();
-      if (!early) {
-        p.run(200);
-        if (t.state === "established") t.placeCall("incoming", CALL, p.a.callOwner());
-        p.run(200);
-      } else p.run(12);
-      let Ns = early ? 1 : 3;
-      for (const [name, which, extra, skip] of list) {
-        const target = [...p.b.endpoint.tunnels()][0];
-        if (!target) break;
-        const id = which === 0 ? 0 : which === 1 ? ([...target.calls.keys()][0] ?? 5) : which;
-        const body = Uint8Array.from([...encodeMessage(name, { assignedCallId: which * 7, assignedTunnelId: 9, callSerialNumber: 1, resultCode: { result: 2 }, accm: { send: 1, receive: 2 }, protocolVersion: 0x100, hostName: "h", framingCapabilities: 3 } as never), ...(skip === 3 ? extra : [])]);
-        p.inject("b", writeControl({ tunnelId: target.id, callId: id, Ns: (Ns + Math.min(skip, 0)) & 0xffff, Nr: 3 }, body));
-        if (skip >= 0) Ns++;
-        p.run(50);
-      }
-      p.run(60_000);
-      assert.ok(p.b.endpoint.size <= 2);
-      for (const s of [p.a, p.b]) assert.ok(s.said.filter((x) => x.startsWith("down")).length <= 1);
-    }), { numRuns: 300 });
+    const message = fc.tuple(
+      fc.constantFrom<MessageName>(
+        "SCCRQ",
+        "SCCRP",
+        "SCCCN",
+        "StopCCN",
+        "HELLO",
+        "OCRQ",
+        "OCRP",
+        "OCCN",
+        "ICRQ",
+        "ICRP",
+        "ICCN",
+        "CDN",
+        "WEN",
+        "SLI",
+      ),
+      fc.nat(3),
+      fc.uint8Array({ maxLength: 30 }),
+      fc.integer({ min: -2, max: 3 }),
+    );
+    fc.assert(
+      fc.property(fc.array(message, { maxLength: 12 }), fc.boolean(), (list, early) => {
+        const p = new Pair();
+        const t = p.connect();
+        if (!early) {
+          p.run(200);
+          if (t.state === "established") t.placeCall("incoming", CALL, p.a.callOwner());
+          p.run(200);
+        } else p.run(12);
+        let Ns = early ? 1 : 3;
+        for (const [name, which, extra, skip] of list) {
+          const target = [...p.b.endpoint.tunnels()][0];
+          if (!target) break;
+          const id = which === 0 ? 0 : which === 1 ? ([...target.calls.keys()][0] ?? 5) : which;
+          const body = Uint8Array.from([
+            ...encodeMessage(name, {
+              assignedCallId: which * 7,
+              assignedTunnelId: 9,
+              callSerialNumber: 1,
+              resultCode: { result: 2 },
+              accm: { send: 1, receive: 2 },
+              protocolVersion: 0x100,
+              hostName: "h",
+              framingCapabilities: 3,
+            } as never),
+            ...(skip === 3 ? extra : []),
+          ]);
+          p.inject(
+            "b",
+            writeControl({ tunnelId: target.id, callId: id, Ns: (Ns + Math.min(skip, 0)) & 0xffff, Nr: 3 }, body),
+          );
+          if (skip >= 0) Ns++;
+          p.run(50);
+        }
+        p.run(60_000);
+        assert.ok(p.b.endpoint.size <= 2);
+        for (const s of [p.a, p.b]) assert.ok(s.said.filter((x) => x.startsWith("down")).length <= 1);
+      }),
+      { numRuns: 300 },
+    );
   });
   test("an unknown mandatory AVP in a call ends the call, elsewhere the tunnel", () => {
     const { p, tunnel } = established();
     const unknown = Uint8Array.of(0x80, 6, 0, 9, 0, 1);
     const add = (b: Uint8Array): Uint8Array => Uint8Array.from([...b, ...unknown]);
-    p.inject("b", writeControl({ tunnelId: tunnel, callId: 0, Ns: 2, Nr: 1 }, add(encodeMessage("ICRQ", { assignedCallId: 5, callSerialNumber: 1 }))));
+    p.inject(
+      "b",
+      writeControl(
+        { tunnelId: tunnel, callId: 0, Ns: 2, Nr: 1 },
+        add(encodeMessage("ICRQ", { assignedCallId: 5, callSerialNumber: 1 })),
+      ),
+    );
     p.run(200);
     assert.ok(names(p).slice(-3).includes("b CDN"));
     p.inject("b", writeControl({ tunnelId: tunnel, callId: 0, Ns: 3, Nr: 2 }, add(encodeMessage("HELLO", {}))));

@@ -1,6 +1,7 @@
 // Two L2TP endpoints over an in-memory plane on one virtual clock.
-import type { Event } from "../../src/core/events.ts";
+
 import type { Failure } from "../../src/core/errors.ts";
+import type { Event } from "../../src/core/events.ts";
 import { Packet } from "../../src/core/packet.ts";
 import type { Secret } from "../../src/core/secret.ts";
 import type { CallChannel, CallSpec, L2tpPlane, L2tpRemote, TunnelPath } from "../../src/dataplane/dataplane.ts";
@@ -12,7 +13,14 @@ import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
 import { seededRng } from "../sim/simnet.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
 
-export const remote = (key: string, flow = 1): L2tpRemote => ({ key, flow, address: key, port: 1701, localAddress: "192.0.2.1", localPort: 1701 });
+export const remote = (key: string, flow = 1): L2tpRemote => ({
+  key,
+  flow,
+  address: key,
+  port: 1701,
+  localAddress: "192.0.2.1",
+  localPort: 1701,
+});
 
 export interface Channel extends CallChannel {
   readonly spec: CallSpec;
@@ -42,14 +50,30 @@ export class Side {
       onControl: () => {},
       openTunnel: () => this.#path(),
     };
-    this.endpoint = new L2tpEndpoint({ clock, crypto: { ...nodeCrypto, random: (n) => rng.random(n) }, log: { emit: (e) => void this.events.push(e) }, plane: this.plane }, { vendorName: "test" });
+    this.endpoint = new L2tpEndpoint(
+      {
+        clock,
+        crypto: { ...nodeCrypto, random: (n) => rng.random(n) },
+        log: { emit: (e) => void this.events.push(e) },
+        plane: this.plane,
+      },
+      { vendorName: "test" },
+    );
   }
   #path(): TunnelPath {
     return {
       openCall: (spec) => {
         const c: Channel = {
-          spec, name: "test", mru: spec.mru, peer: spec.peerId, sequenced: spec.sequencing, closed: false,
-          send: () => {}, onFrame: () => {}, onDown: () => {}, configure: () => {},
+          spec,
+          name: "test",
+          mru: spec.mru,
+          peer: spec.peerId,
+          sequenced: spec.sequencing,
+          closed: false,
+          send: () => {},
+          onFrame: () => {},
+          onDown: () => {},
+          configure: () => {},
           close: () => {
             c.closed = true;
           },
@@ -85,7 +109,10 @@ export class Side {
         this.said.push(`up ${info.peerHost} ${info.peerVendor}`);
       },
       onDown: (_, why: Failure) => void this.said.push(`down ${why.code}: ${why.text}`),
-      onCallRequest: () => (this.onCall === "refuse" ? { refuse: "not today" } : { cfg: { mru: 1400, sequencing: false }, owner: this.callOwner() }),
+      onCallRequest: () =>
+        this.onCall === "refuse"
+          ? { refuse: "not today" }
+          : { cfg: { mru: 1400, sequencing: false }, owner: this.callOwner() },
     };
   }
 }
@@ -118,7 +145,9 @@ export class Pair {
     const copies = this.#rng.uniform() < this.weather.duplicate ? 2 : 1;
     for (let i = 0; i < copies; i++) {
       if (this.dark || this.#rng.uniform() < this.weather.loss) continue;
-      this.clock.timer("wire", () => this.inject(from === "a" ? "b" : "a", message)).arm(10 + this.#rng.uniform() * this.weather.jitter);
+      this.clock
+        .timer("wire", () => this.inject(from === "a" ? "b" : "a", message))
+        .arm(10 + this.#rng.uniform() * this.weather.jitter);
     }
   }
   inject(to: "a" | "b", message: Uint8Array, from = "peer"): void {

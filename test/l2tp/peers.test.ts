@@ -73,11 +73,19 @@ class Hand {
     this.tunnel = 0;
   }
 }
-const sccrq = (id: number): Uint8Array => encodeMessage("SCCRQ", { protocolVersion: 0x100, hostName: "hand", framingCapabilities: 3, assignedTunnelId: id });
+const sccrq = (id: number): Uint8Array =>
+  encodeMessage("SCCRQ", { protocolVersion: 0x100, hostName: "hand", framingCapabilities: 3, assignedTunnelId: id });
 
 describe("xl2tpd's own bytes", () => {
-  const [plain = [], authenticated = []] = readFileSync("test/golden/l2tp-xl2tpd.txt", "utf8").split(/^##.*$/m).slice(1)
-    .map((part) => part.trim().split("\n").map((l) => bytes(l.slice(2))));
+  const [plain = [], authenticated = []] = readFileSync("test/golden/l2tp-xl2tpd.txt", "utf8")
+    .split(/^##.*$/m)
+    .slice(1)
+    .map((part) =>
+      part
+        .trim()
+        .split("\n")
+        .map((l) => bytes(l.slice(2))),
+    );
 
   test("every message is read, nothing in it is odd, and written again it is the same", () => {
     const all = [...plain, ...authenticated];
@@ -90,8 +98,10 @@ describe("xl2tpd's own bytes", () => {
       const again = see(writeControl(m.header, encodeMessage(m.name, m.avps as never)), GOLD);
       assert.deepEqual(again, m);
     }
-    assert.deepEqual(plain.map((d) => see(d).name ?? "ZLB"),
-      ["SCCRQ", "SCCRP", "SCCCN", "ICRQ", "ZLB", "ICRP", "ZLB", "ICCN", "ZLB", "CDN", "CDN", "ZLB", "ZLB"]);
+    assert.deepEqual(
+      plain.map((d) => see(d).name ?? "ZLB"),
+      ["SCCRQ", "SCCRP", "SCCCN", "ICRQ", "ZLB", "ICRP", "ZLB", "ICCN", "ZLB", "CDN", "CDN", "ZLB", "ZLB"],
+    );
   });
   test("its answers to challenges are ours", () => {
     const [q, p, c] = authenticated.map((d) => see(d).avps);
@@ -125,8 +135,18 @@ describe("hidden AVPs (§4.3)", () => {
   // Worked out apart from this code, from the RFC's formulas: secret gold-secret, random vector 00 01 .. 0f.
   const vector = "8016 0000 0024 000102030405060708090a0b0c0d0e0f";
   test("one block and two, against values worked out elsewhere", () => {
-    const m = decodeMessage(new Reader(bytes(`8008 0000 0000 000a ${vector} c00a 0000 000e 5d4a9454 c026 0000 0015 7efc4e2beb4493a595824da9c6e590b51a73d74f953299aed3d1c5983d5c40b8`)), { crypto: nodeCrypto, secret: GOLD });
-    assert.deepEqual([m.avps, m.unknown, m.opaque], [{ assignedCallId: 0x902b, calledNumber: "5551234567890123456789" }, null, false]);
+    const m = decodeMessage(
+      new Reader(
+        bytes(
+          `8008 0000 0000 000a ${vector} c00a 0000 000e 5d4a9454 c026 0000 0015 7efc4e2beb4493a595824da9c6e590b51a73d74f953299aed3d1c5983d5c40b8`,
+        ),
+      ),
+      { crypto: nodeCrypto, secret: GOLD },
+    );
+    assert.deepEqual(
+      [m.avps, m.unknown, m.opaque],
+      [{ assignedCallId: 0x902b, calledNumber: "5551234567890123456789" }, null, false],
+    );
   });
   test("from the first message on: the Host Name says whose secret it is", () => {
     const hidden = { hideAvps: true };
@@ -136,7 +156,11 @@ describe("hidden AVPs (§4.3)", () => {
     t.placeCall("incoming", CALL, p.a.callOwner());
     p.run(200);
     assert.deepEqual(p.a.said, ["up lns test", "call up incoming"]);
-    assert.equal(see(p.log[0]?.message ?? new Uint8Array(0)).avps.assignedTunnelId, undefined, "nobody else reads the id");
+    assert.equal(
+      see(p.log[0]?.message ?? new Uint8Array(0)).avps.assignedTunnelId,
+      undefined,
+      "nobody else reads the id",
+    );
   });
   test("with another secret, or none, no tunnel and no table entry", () => {
     for (const secret of [null, Secret.of("other")]) {
@@ -166,17 +190,26 @@ describe("beginnings", () => {
     assert.notEqual(answer?.avps.assignedTunnelId, old);
     // A repeat of that one gets the same answer, and once there is a tunnel it is only acknowledged.
     h.begin();
-    assert.deepEqual(h.say(sccrq(5)).map((m) => [m.name, m.avps.assignedTunnelId]), [["SCCRP", answer?.avps.assignedTunnelId]]);
+    assert.deepEqual(
+      h.say(sccrq(5)).map((m) => [m.name, m.avps.assignedTunnelId]),
+      [["SCCRP", answer?.avps.assignedTunnelId]],
+    );
     h.tunnel = answer?.avps.assignedTunnelId ?? 0;
     h.say(encodeMessage("SCCCN", {}));
     h.begin();
-    assert.deepEqual(h.say(sccrq(5)).map((m) => m.name), [undefined]);
+    assert.deepEqual(
+      h.say(sccrq(5)).map((m) => m.name),
+      [undefined],
+    );
     assert.equal([...h.side.endpoint.tunnels()].length, 1);
   });
   test("an unknown mandatory AVP in an SCCRQ is answered, where we would answer at all", () => {
     const h = new Hand();
     const [stop] = h.say(concat([sccrq(5), UNKNOWN]));
-    assert.deepEqual([stop?.name, stop?.header.tunnelId, stop?.avps.resultCode?.result, stop?.avps.resultCode?.error], ["StopCCN", 5, 2, 8]);
+    assert.deepEqual(
+      [stop?.name, stop?.header.tunnelId, stop?.avps.resultCode?.result, stop?.avps.resultCode?.error],
+      ["StopCCN", 5, 2, 8],
+    );
     assert.equal(h.side.endpoint.size, 0);
     h.side.endpoint.acceptTunnel = () => null;
     h.begin();
@@ -212,7 +245,10 @@ describe("calls that go wrong", () => {
     for (const id of [{}, { assignedCallId: 0 }]) {
       const { h, call } = asking();
       const cdn = h.say(encodeMessage("ICRP", id as { assignedCallId: number }), call).find((m) => m.name === "CDN");
-      assert.deepEqual([cdn?.avps.resultCode?.result, cdn?.avps.resultCode?.error, cdn?.avps.assignedCallId], [2, 3, call]);
+      assert.deepEqual(
+        [cdn?.avps.resultCode?.result, cdn?.avps.resultCode?.error, cdn?.avps.assignedCallId],
+        [2, 3, call],
+      );
       assert.match(h.side.said.at(-1) ?? "", /^call down incomplete/);
       assert.equal([...h.side.endpoint.tunnels()][0]?.state, "established");
       assert.ok(h.side.channels[0]?.closed);
@@ -220,20 +256,39 @@ describe("calls that go wrong", () => {
   });
   test("an unknown mandatory AVP in an ICRP is answered with error 8", () => {
     const { h, call } = asking();
-    const cdn = h.say(concat([encodeMessage("ICRP", { assignedCallId: 3 }), UNKNOWN]), call).find((m) => m.name === "CDN");
+    const cdn = h
+      .say(concat([encodeMessage("ICRP", { assignedCallId: 3 }), UNKNOWN]), call)
+      .find((m) => m.name === "CDN");
     assert.deepEqual([cdn?.avps.resultCode?.result, cdn?.avps.resultCode?.error], [2, 8]);
     assert.match(h.side.said.at(-1) ?? "", /^call down unknown-mandatory/);
   });
   test("what an ICCN says of the caller is kept: proxy LCP and authentication", () => {
     const h = new Hand().open();
-    const icrp = h.say(encodeMessage("ICRQ", { assignedCallId: 3, callSerialNumber: 1 })).find((m) => m.name === "ICRP");
-    const said = { txConnectSpeed: 56000, framingType: 2, proxyAuthenType: 3, proxyAuthenName: bytes("6a6f65"), lastSentConfreq: bytes("0104 05dc"), privateGroupId: bytes("01") };
+    const icrp = h
+      .say(encodeMessage("ICRQ", { assignedCallId: 3, callSerialNumber: 1 }))
+      .find((m) => m.name === "ICRP");
+    const said = {
+      txConnectSpeed: 56000,
+      framingType: 2,
+      proxyAuthenType: 3,
+      proxyAuthenName: bytes("6a6f65"),
+      lastSentConfreq: bytes("0104 05dc"),
+      privateGroupId: bytes("01"),
+    };
     h.say(encodeMessage("ICCN", said), icrp?.avps.assignedCallId);
     assert.deepEqual(h.side.calls[0]?.connected, said);
     assert.ok(h.side.events.some((e) => e.kind === "l2tp.call-up" && e.peerCall === 3));
-    h.say(encodeMessage("WEN", { callErrors: { crc: 1, framing: 2, hardwareOverruns: 3, bufferOverruns: 4, timeouts: 5, alignment: 6 } }), icrp?.avps.assignedCallId);
+    h.say(
+      encodeMessage("WEN", {
+        callErrors: { crc: 1, framing: 2, hardwareOverruns: 3, bufferOverruns: 4, timeouts: 5, alignment: 6 },
+      }),
+      icrp?.avps.assignedCallId,
+    );
     const wen = h.side.events.find((e) => e.kind === "l2tp.wen");
-    assert.equal(wen?.kind === "l2tp.wen" && wen.errors, "crc 1, framing 2, hardwareOverruns 3, bufferOverruns 4, timeouts 5, alignment 6");
+    assert.equal(
+      wen?.kind === "l2tp.wen" && wen.errors,
+      "crc 1, framing 2, hardwareOverruns 3, bufferOverruns 4, timeouts 5, alignment 6",
+    );
   });
   test("the flow is gone: calls and tunnel end without a packet, a timer or a table entry", () => {
     const h = new Hand().open();
@@ -242,7 +297,10 @@ describe("calls that go wrong", () => {
     h.side.endpoint.dropFlow(2, LOST);
     assert.equal(h.side.endpoint.size, 1);
     h.side.endpoint.dropFlow(1, LOST);
-    assert.deepEqual(h.side.said.slice(1).map((s) => s.split(":")[0]), ["call down expired", "down expired"]);
+    assert.deepEqual(
+      h.side.said.slice(1).map((s) => s.split(":")[0]),
+      ["call down expired", "down expired"],
+    );
     h.clock.advance(100_000);
     assert.deepEqual([h.said(), h.side.endpoint.size, h.clock.pending()], [[], 0, []]);
   });
@@ -257,7 +315,15 @@ describe("floods", () => {
   });
   test("a peer that is odd in a thousand ways is told of ten times a second", () => {
     const h = new Hand();
-    for (let i = 0; i < 1000; i++) h.raw(bytes(`c802 000c 00${(i % 100 + 16).toString(16).padStart(2, "0")} 0000 0000 0000`.slice(0, i % 2 === 0 ? 20 : 34)));
+    for (let i = 0; i < 1000; i++)
+      h.raw(
+        bytes(
+          `c802 000c 00${((i % 100) + 16).toString(16).padStart(2, "0")} 0000 0000 0000`.slice(
+            0,
+            i % 2 === 0 ? 20 : 34,
+          ),
+        ),
+      );
     assert.equal(h.side.events.filter((e) => e.kind === "peer.bad").length, 10);
     assert.equal(h.side.endpoint.counters.get("l2tp.quiet"), 990);
     h.clock.advance(1000);
@@ -337,7 +403,10 @@ describe("reliable delivery, the corners", () => {
     dark = false;
     clock.advance(1000); // the oldest is repeated
     for (let i = 0; i < 12; i++) step(); // and the rest without a timer
-    assert.deepEqual(heard, Array.from({ length: 40 }, (_, i) => i));
+    assert.deepEqual(
+      heard,
+      Array.from({ length: 40 }, (_, i) => i),
+    );
   });
   test("Ns and Nr go round at 65,536", () => {
     const clock = new VirtualClock();
@@ -354,16 +423,19 @@ describe("reliable delivery, the corners", () => {
     assert.deepEqual([b.got.length, a.r.idle, a.r.retransmitted, b.r.duplicates], [70_000, true, 0, 0]);
   });
   test("an acknowledgement of what was never sent, and whatever lies outside the window, changes nothing", () => {
-    fc.assert(fc.property(fc.integer({ min: 1, max: 1e6 }), (seed) => {
-      const rng = seededRng(seed);
-      const clock = new VirtualClock();
-      const e = end(clock);
-      e.r.send(0, HELLO_BODY);
-      e.r.receive(h(0, 2 + Math.floor(rng.uniform() * 30_000)), new Uint8Array(0));
-      assert.equal(e.r.unacknowledged, 1);
-      e.r.receive(h(16 + Math.floor(rng.uniform() * 32_000)), Uint8Array.of(1));
-      assert.deepEqual([e.got, e.r.beyondWindow], [[], 1]);
-    }), { numRuns: 50 });
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 1e6 }), (seed) => {
+        const rng = seededRng(seed);
+        const clock = new VirtualClock();
+        const e = end(clock);
+        e.r.send(0, HELLO_BODY);
+        e.r.receive(h(0, 2 + Math.floor(rng.uniform() * 30_000)), new Uint8Array(0));
+        assert.equal(e.r.unacknowledged, 1);
+        e.r.receive(h(16 + Math.floor(rng.uniform() * 32_000)), Uint8Array.of(1));
+        assert.deepEqual([e.got, e.r.beyondWindow], [[], 1]);
+      }),
+      { numRuns: 50 },
+    );
   });
 });
 
@@ -372,8 +444,20 @@ describe("RFC 2661 appendix B", () => {
     const p = new Pair();
     p.connect();
     p.run(200);
-    assert.deepEqual(p.log.map(({ from, message }) => [from, see(message).name ?? "ZLB", see(message).header.Nr, see(message).header.Ns]),
-      [["a", "SCCRQ", 0, 0], ["b", "SCCRP", 1, 0], ["a", "SCCCN", 1, 1], ["b", "ZLB", 2, 1]]);
+    assert.deepEqual(
+      p.log.map(({ from, message }) => [
+        from,
+        see(message).name ?? "ZLB",
+        see(message).header.Nr,
+        see(message).header.Ns,
+      ]),
+      [
+        ["a", "SCCRQ", 0, 0],
+        ["b", "SCCRP", 1, 0],
+        ["a", "SCCCN", 1, 1],
+        ["b", "ZLB", 2, 1],
+      ],
+    );
   });
   test("B.2: a lost ICRP", () => {
     const p = new Pair();
@@ -386,9 +470,17 @@ describe("RFC 2661 appendix B", () => {
     p.run(50);
     p.dark = false;
     p.run(3000);
-    const said = p.log.slice(from).map(({ from, message }) => [from, see(message).name ?? "ZLB", see(message).header.Nr, see(message).header.Ns]);
+    const said = p.log
+      .slice(from)
+      .map(({ from, message }) => [from, see(message).name ?? "ZLB", see(message).header.Nr, see(message).header.Ns]);
     assert.deepEqual(said, [
-      ["a", "ICRQ", 1, 2], ["b", "ICRP", 3, 1], ["a", "ICRQ", 1, 2], ["b", "ICRP", 3, 1], ["b", "ZLB", 3, 2], ["a", "ICCN", 2, 3], ["b", "ZLB", 4, 2],
+      ["a", "ICRQ", 1, 2],
+      ["b", "ICRP", 3, 1],
+      ["a", "ICRQ", 1, 2],
+      ["b", "ICRP", 3, 1],
+      ["b", "ZLB", 3, 2],
+      ["a", "ICCN", 2, 3],
+      ["b", "ZLB", 4, 2],
     ]);
     assert.equal(p.a.said.at(-1), "call up incoming");
   });

@@ -7,8 +7,8 @@ import { Secret } from "../../src/core/secret.ts";
 import { response } from "../../src/l2tp/auth.ts";
 import { Reliable } from "../../src/l2tp/reliable.ts";
 import { decodeMessage, encodeMessage } from "../../src/l2tp/wire/avp.ts";
-import { readControl, writeControl } from "../../src/l2tp/wire/header.ts";
 import type { Avps } from "../../src/l2tp/wire/avps.ts";
+import { readControl, writeControl } from "../../src/l2tp/wire/header.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
 import { config, Pair } from "./pair.ts";
@@ -51,10 +51,19 @@ function caller(secret: Secret | null): { p: Pair; sccrp: () => Avps; say: (Ns: 
 test("with a tunnel_secret: no response, an empty one, another secret's, one for another message: no tunnel", () => {
   const secret = Secret.of("swordfish");
   const wrong: readonly ((c: Uint8Array) => Avps)[] = [
-    () => ({}), () => ({ challengeResponse: new Uint8Array(0) }), () => ({ challengeResponse: new Uint8Array(16) }),
+    () => ({}),
+    () => ({ challengeResponse: new Uint8Array(0) }),
+    () => ({ challengeResponse: new Uint8Array(16) }),
     (c) => ({ challengeResponse: response(nodeCrypto, "SCCCN", Secret.of("marlin"), c) }),
     (c) => ({ challengeResponse: response(nodeCrypto, "SCCRP", secret, c) }),
-    (c) => ({ challengeResponse: response(nodeCrypto, "SCCCN", secret, c.map((b) => b ^ 1)) }),
+    (c) => ({
+      challengeResponse: response(
+        nodeCrypto,
+        "SCCCN",
+        secret,
+        c.map((b) => b ^ 1),
+      ),
+    }),
     (c) => ({ challengeResponse: response(nodeCrypto, "SCCCN", secret, c).map((b, i) => (i === 15 ? b ^ 1 : b)) }),
   ];
   const good = (c: Uint8Array): Avps => ({ challengeResponse: response(nodeCrypto, "SCCCN", secret, c) });
@@ -78,7 +87,8 @@ test("a tunnel has a thousand calls and no more, and a queue that nobody empties
 });
 test("a half-open tunnel opens with an SCCCN: nothing else in its place makes one", () => {
   for (const body of [
-    encodeMessage("ICRQ", { assignedCallId: 5, callSerialNumber: 1 }), encodeMessage("HELLO", {}),
+    encodeMessage("ICRQ", { assignedCallId: 5, callSerialNumber: 1 }),
+    encodeMessage("HELLO", {}),
     encodeMessage("SCCRP", { protocolVersion: 0x100, hostName: "x", framingCapabilities: 3, assignedTunnelId: 9 }),
   ]) {
     const { p, say } = caller(null);

@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { Backoff } from "../../src/link/backoff.ts";
 import { testCrypto } from "../ppp/pair.ts";
 
-const near = (ms: number, seconds: number): void => assert.ok(ms >= seconds * 750 && ms <= seconds * 1250, `${ms} is not about ${seconds} s`);
+const near = (ms: number, seconds: number): void =>
+  assert.ok(ms >= seconds * 750 && ms <= seconds * 1250, `${ms} is not about ${seconds} s`);
 
 test("ordinary failures: doubling between the options, with no end", () => {
   const b = new Backoff(testCrypto(), 2, 20);

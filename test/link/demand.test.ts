@@ -1,10 +1,19 @@
 // When the NAS leg dials and when it does not: on demand, after silence, at times of the day.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Exchange, serialHost, SimModem } from "../sim/modem.ts";
+import { Exchange, SimModem, serialHost } from "../sim/modem.ts";
 import { type Leg, NasWorld, packet } from "./nas-world.ts";
 
-const CALLER = { device: "/dev/modem111", phone: "222", username: "branch", password: "w0nderland", login: "none", routes: "10.8.0.0/16", redial_pause: "0", reconnect_min: "2" };
+const CALLER = {
+  device: "/dev/modem111",
+  phone: "222",
+  username: "branch",
+  password: "w0nderland",
+  login: "none",
+  routes: "10.8.0.0/16",
+  redial_pause: "0",
+  reconnect_min: "2",
+};
 const NAS = { device: "/dev/modem222", role: "answer", local_ip: "10.7.0.1", remote_ip: "10.7.0.2" };
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -21,7 +30,8 @@ function site(caller: Record<string, string>, nas: Record<string, string> = {}, 
   return { w, exchange, m, a, b };
 }
 const isUp = (l: Leg) => () => l.link.state === "up";
-const send = (l: Leg, from: string, to = "10.8.0.1", length = 100): void => l.plane.net.transmit("nas-leg1", packet(from, to, length));
+const send = (l: Leg, from: string, to = "10.8.0.1", length = 100): void =>
+  l.plane.net.transmit("nas-leg1", packet(from, to, length));
 const dials = (m: SimModem): number => m.commands.filter((c) => c.startsWith("ATD")).length;
 
 describe("on demand", () => {
@@ -29,13 +39,21 @@ describe("on demand", () => {
     const s = site({ demand: "yes" });
     s.a.link.start();
     await s.w.run(30_000);
-    assert.deepEqual([dials(s.m.a), s.m.a.port.closed, s.a.plane.net.devices.has("nas-leg1"), s.a.link.wanted], [0, true, true, true]);
-    assert.deepEqual(s.a.link.status().stages, [{ name: "line", state: "busy", text: "waits for a packet on nas-leg1" }]);
+    assert.deepEqual(
+      [dials(s.m.a), s.m.a.port.closed, s.a.plane.net.devices.has("nas-leg1"), s.a.link.wanted],
+      [0, true, true, true],
+    );
+    assert.deepEqual(s.a.link.status().stages, [
+      { name: "line", state: "busy", text: "waits for a packet on nas-leg1" },
+    ]);
     send(s.a, "192.168.1.5", "10.8.0.1", 120);
     send(s.a, "10.64.64.64", "10.8.0.1", 130); // from the placeholder: no answer could come back
     await s.w.until(isUp(s.a), 30_000, "up", s.a);
     await s.w.run(500);
-    assert.deepEqual(s.b.packets.map((p) => p.length), [120]);
+    assert.deepEqual(
+      s.b.packets.map((p) => p.length),
+      [120],
+    );
     assert.deepEqual(s.a.link.status().drops, { "demand.old-address": 1 });
     assert.equal(s.a.link.status().local_ip, "10.7.0.2");
     send(s.a, "10.7.0.2");
@@ -56,7 +74,10 @@ describe("on demand", () => {
     assert.equal(s.a.link.state, "up", "traffic keeps it up");
     const waited = await s.w.until(() => s.a.link.state === "down", 90_000, "hung up", s.a);
     assert.ok(waited >= 60_000 && waited <= 75_000, String(waited));
-    assert.deepEqual([s.a.link.status().error, s.a.plane.net.devices.size, s.m.a.online, s.m.a.port.closed], [null, 1, false, true]);
+    assert.deepEqual(
+      [s.a.link.status().error, s.a.plane.net.devices.size, s.m.a.online, s.m.a.port.closed],
+      [null, 1, false, true],
+    );
     assert.ok(s.a.lines.some((l) => /link\.down .*code="idle" text="no packet for 60 s: hung up"/.test(l)));
     await s.w.run(60_000);
     assert.equal(dials(s.m.a), 1);
@@ -84,7 +105,10 @@ describe("on demand", () => {
     send(s.a, "192.168.1.5", "10.8.0.1", 140); // waits for the end of the pause
     await s.w.until(isUp(s.a), 120_000, "up", s.a);
     await s.w.run(500);
-    assert.deepEqual(s.b.packets.map((p) => p.length), [140]);
+    assert.deepEqual(
+      s.b.packets.map((p) => p.length),
+      [140],
+    );
     assert.deepEqual(s.a.link.status().drops, { "demand.multicast": 2, "demand.full": 24, "demand.late": 16 });
   });
   test("`up` dials without a packet; down takes the netdev away, in every state", async () => {
@@ -98,7 +122,11 @@ describe("on demand", () => {
       let done = 0;
       s.a.link.stop("test", () => void done++);
       await s.w.run(2000);
-      assert.deepEqual([done, s.a.link.state, s.a.plane.net.devices.size, s.m.a.port.closed], [1, "down", 0, true], `after ${when} ms`);
+      assert.deepEqual(
+        [done, s.a.link.state, s.a.plane.net.devices.size, s.m.a.port.closed],
+        [1, "down", 0, true],
+        `after ${when} ms`,
+      );
       s.b.link.stop("test", () => {});
       await s.w.run(10_000);
       assert.deepEqual(s.w.clock.pending(), []);
@@ -106,15 +134,23 @@ describe("on demand", () => {
   });
   test("a netdev that cannot be made: said, tried again with growing pauses, and made when it can be", async () => {
     const s = site({ demand: "yes", reconnect_max: "60" });
-    await s.a.plane.net.attachLine({ transmit: () => {}, counters: () => ({ rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 }), lost: () => {} },
-      { ifname: "nas-leg1", mtu: 1500, local4: "10.1.1.1", peer4: "10.1.1.2", routes: [], clampMss: false }).then(async (other) => {
-      s.a.link.start();
-      await s.w.run(3 * MINUTE, 500);
-      assert.match(s.a.link.status().error?.text ?? "", /cannot create nas-leg1/);
-      const tries = s.a.lines.filter((l) => /link\.down .*code="ebusy"/.test(l)).length;
-      assert.ok(tries >= 4 && tries <= 9, String(tries));
-      await other.detach();
-    });
+    await s.a.plane.net
+      .attachLine(
+        {
+          transmit: () => {},
+          counters: () => ({ rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 }),
+          lost: () => {},
+        },
+        { ifname: "nas-leg1", mtu: 1500, local4: "10.1.1.1", peer4: "10.1.1.2", routes: [], clampMss: false },
+      )
+      .then(async (other) => {
+        s.a.link.start();
+        await s.w.run(3 * MINUTE, 500);
+        assert.match(s.a.link.status().error?.text ?? "", /cannot create nas-leg1/);
+        const tries = s.a.lines.filter((l) => /link\.down .*code="ebusy"/.test(l)).length;
+        assert.ok(tries >= 4 && tries <= 9, String(tries));
+        await other.detach();
+      });
     await s.w.until(() => s.a.plane.net.devices.has("nas-leg1"), 90_000, "the netdev", s.a);
     send(s.a, "192.168.1.5");
     await s.w.until(isUp(s.a), 30_000, "up", s.a);
@@ -159,7 +195,10 @@ describe("idle_timeout without demand", () => {
     await s.w.until(isUp(s.a), 30_000, "up", s.a);
     await s.w.until(() => s.a.link.state === "down", 60_000, "idle", s.a);
     await s.w.run(10 * MINUTE, 1000);
-    assert.deepEqual([s.a.link.wanted, dials(s.m.a), s.a.link.status().retry_in, s.a.plane.net.devices.size], [false, 1, null, 0]);
+    assert.deepEqual(
+      [s.a.link.wanted, dials(s.m.a), s.a.link.status().retry_in, s.a.plane.net.devices.size],
+      [false, 1, null, 0],
+    );
     s.a.link.start();
     await s.w.until(isUp(s.a), 30_000, "up", s.a);
   });
@@ -183,7 +222,10 @@ describe("times of hold", () => {
     assert.ok(s.w.clock.now() - NOON <= 10 * MINUTE + 15_000, "at 12:10");
     await s.w.run(5000);
     const st = s.a.link.status();
-    assert.deepEqual([st.stages, st.error, s.m.a.port.closed], [[{ name: "line", state: "busy", text: "on hold until 13:00" }], null, true]);
+    assert.deepEqual(
+      [st.stages, st.error, s.m.a.port.closed],
+      [[{ name: "line", state: "busy", text: "on hold until 13:00" }], null, true],
+    );
     assert.ok(Math.abs((st.retry_in ?? 0) - 50 * 60) < 60, String(st.retry_in));
     s.a.link.start(); // not even by hand
     await s.w.run(48 * MINUTE, 1000);

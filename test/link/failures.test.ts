@@ -14,7 +14,14 @@ test("the last failure of each peer and code, how often, and the latest first", 
   f.note("192.0.2.1", why("psk-mismatch", "again"));
   assert.deepEqual(f.list(), [
     { peer: "192.0.2.1", at: "1970-01-01T00:01:00Z", count: 2, layer: "ike", code: "psk-mismatch", text: "again" },
-    { peer: "192.0.2.2", at: "1970-01-01T00:01:00Z", count: 1, layer: "ike", code: "no-proposal", text: "they offer 3des" },
+    {
+      peer: "192.0.2.2",
+      at: "1970-01-01T00:01:00Z",
+      count: 1,
+      layer: "ike",
+      code: "no-proposal",
+      text: "they offer 3des",
+    },
   ]);
 });
 

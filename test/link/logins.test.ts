@@ -4,7 +4,14 @@ import { Logins } from "../../src/link/logins.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
 
 /** Tries for `ms`, as fast as it may; how many attempts were looked at. */
-function guess(l: Logins, clock: VirtualClock, ms: number, user: (n: number) => string, from: (n: number) => string, step = 500): number {
+function guess(
+  l: Logins,
+  clock: VirtualClock,
+  ms: number,
+  user: (n: number) => string,
+  from: (n: number) => string,
+  step = 500,
+): number {
   const end = clock.now() + ms;
   let looked = 0;
   for (let n = 0; clock.now() < end; n++) {
@@ -39,10 +46,19 @@ describe("wrong passwords", () => {
     const clock = new VirtualClock();
     const l = new Logins(clock);
     const names = ["alice", "CORP\\alice", "X\\Alice", "ALICE"];
-    const looked = guess(l, clock, HOUR, (n) => names[n % 4] ?? "", () => "192.0.2.1");
+    const looked = guess(
+      l,
+      clock,
+      HOUR,
+      (n) => names[n % 4] ?? "",
+      () => "192.0.2.1",
+    );
     assert.ok(looked < 25, `${looked} an hour`);
     assert.ok(l.pause("alice", "192.0.2.1") > 0);
-    assert.deepEqual([l.pause("alice", "192.0.2.2"), l.pause("alice", "2001:db8::1"), l.pause("alice", "line modem")], [0, 0, 0]);
+    assert.deepEqual(
+      [l.pause("alice", "192.0.2.2"), l.pause("alice", "2001:db8::1"), l.pause("alice", "line modem")],
+      [0, 0, 0],
+    );
   });
   test("a peer that tries one user after another waits too, and a /64 is one peer", () => {
     for (const from of [() => "192.0.2.1", (n: number) => `2001:db8:1:2::${n.toString(16)}`]) {
@@ -57,7 +73,14 @@ describe("wrong passwords", () => {
   test("a whole network is slower than its peers together", () => {
     const clock = new VirtualClock();
     const l = new Logins(clock);
-    const looked = guess(l, clock, HOUR, (n) => `u${n}`, (n) => `192.0.2.${n & 255}`, 100);
+    const looked = guess(
+      l,
+      clock,
+      HOUR,
+      (n) => `u${n}`,
+      (n) => `192.0.2.${n & 255}`,
+      100,
+    );
     assert.ok(looked < 800, `${looked} an hour`);
     assert.equal(l.pause("somebody", "192.0.3.1"), 0);
   });
@@ -65,7 +88,13 @@ describe("wrong passwords", () => {
     const clock = new VirtualClock();
     const l = new Logins(clock);
     l.right("bob", "192.0.2.1");
-    guess(l, clock, HOUR, (n) => `u${n}`, () => "192.0.2.1");
+    guess(
+      l,
+      clock,
+      HOUR,
+      (n) => `u${n}`,
+      () => "192.0.2.1",
+    );
     assert.equal(l.pause("bob", "192.0.2.1"), 0);
     assert.ok(l.pause("carol", "192.0.2.1") > 0);
     for (let i = 0; i < 3; i++) l.wrong("bob", "192.0.2.1", true);

@@ -1,14 +1,14 @@
 // NAS legs in memory: links over emulated modems and null-modem cables, planes without netdevs, one virtual clock.
 import assert from "node:assert/strict";
-import { Challenges } from "../../src/core/challenges.ts";
-import { Logins } from "../../src/link/logins.ts";
 import * as v from "valibot";
 import { NASDIAL, type NasConfig } from "../../src/config/nasdial.ts";
 import type { Options } from "../../src/config/option.ts";
 import type { UserConfig } from "../../src/config/schema.ts";
+import { Challenges } from "../../src/core/challenges.ts";
 import { type Event, line } from "../../src/core/events.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { NonePlane } from "../../src/dataplane/none.ts";
+import { Logins } from "../../src/link/logins.ts";
 import { NasLink } from "../../src/link/nasdial.ts";
 import type { Host } from "../../src/ports/ports.ts";
 import type { SerialHost } from "../../src/ports/serial.ts";
@@ -34,7 +34,14 @@ export function nasConfig(name: string, text: Record<string, string>): NasConfig
 }
 
 export const USERS: readonly UserConfig[] = [
-  { name: "branch", username: null, password: Secret.of("w0nderland"), ip: null, routes: ["192.168.10.0/24"], server: null },
+  {
+    name: "branch",
+    username: null,
+    password: Secret.of("w0nderland"),
+    ip: null,
+    routes: ["192.168.10.0/24"],
+    server: null,
+  },
   { name: "second", username: null, password: Secret.of("w0nderland"), ip: "10.7.0.9", routes: null, server: null },
 ];
 
@@ -63,14 +70,22 @@ export class NasWorld {
 
   leg(serial: SerialHost, text: Record<string, string>, users: readonly UserConfig[] = USERS): Leg {
     const nth = ++this.#n;
-    const plane = new NonePlane({ clock: this.clock, rng: testCrypto(nth), net: this.net.host(`h${nth}`, [`198.51.100.${nth}`]) });
+    const plane = new NonePlane({
+      clock: this.clock,
+      rng: testCrypto(nth),
+      net: this.net.host(`h${nth}`, [`198.51.100.${nth}`]),
+    });
     const events: Event[] = [];
     const lines: string[] = [];
     const packets: Uint8Array[] = [];
     plane.net.onPacket = (_, p) => void packets.push(p);
     const host: Host = {
-      readFile: () => "", env: () => undefined, hostname: () => `h${nth}`, wallClock: () => this.clock.now() + this.wallOffset,
-      localOffset: () => this.localOffset, resolve: () => Promise.reject(new Error("none")),
+      readFile: () => "",
+      env: () => undefined,
+      hostname: () => `h${nth}`,
+      wallClock: () => this.clock.now() + this.wallOffset,
+      localOffset: () => this.localOffset,
+      resolve: () => Promise.reject(new Error("none")),
     };
     const log = {
       emit: (e: Event) => {
@@ -78,7 +93,20 @@ export class NasWorld {
         lines.push(line(e));
       },
     };
-    const link = new NasLink({ clock: this.clock, crypto: testCrypto(nth), host, log, plane, serial, challenges: new Challenges(), logins: new Logins(this.clock) }, nasConfig(`leg${nth}`, text), () => users);
+    const link = new NasLink(
+      {
+        clock: this.clock,
+        crypto: testCrypto(nth),
+        host,
+        log,
+        plane,
+        serial,
+        challenges: new Challenges(),
+        logins: new Logins(this.clock),
+      },
+      nasConfig(`leg${nth}`, text),
+      () => users,
+    );
     return { link, plane, events, lines, packets };
   }
   async run(ms: number, step = 20): Promise<void> {
@@ -91,7 +119,8 @@ export class NasWorld {
   async until(done: () => boolean, ms: number, what: string, ...legs: Leg[]): Promise<number> {
     const start = this.clock.now();
     while (!done()) {
-      if (this.clock.now() - start > ms) assert.fail(`${what} did not happen in ${ms} ms\n${legs.map((l) => l.lines.join("\n")).join("\n---\n")}`);
+      if (this.clock.now() - start > ms)
+        assert.fail(`${what} did not happen in ${ms} ms\n${legs.map((l) => l.lines.join("\n")).join("\n---\n")}`);
       await this.run(20);
     }
     return this.clock.now() - start;

@@ -1,14 +1,25 @@
 // The NAS leg, both ends of it ours: serial line, modem, HDLC, PPP and netdev, back to back.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Exchange, nullModem, serialHost, SimModem } from "../sim/modem.ts";
 import { random } from "../ppp/pair.ts";
+import { Exchange, nullModem, SimModem, serialHost } from "../sim/modem.ts";
 import { type Leg, NasWorld, packet } from "./nas-world.ts";
 
-const CALLER = { device: "/dev/modem111", phone: "222", username: "branch", password: "w0nderland", login: "none", routes: "10.8.0.0/16" };
+const CALLER = {
+  device: "/dev/modem111",
+  phone: "222",
+  username: "branch",
+  password: "w0nderland",
+  login: "none",
+  routes: "10.8.0.0/16",
+};
 const NAS = { device: "/dev/modem222", role: "answer", local_ip: "10.7.0.1", remote_ip: "10.7.0.2", dns: "10.7.0.53" };
 
-function modems(caller: Record<string, string> = {}, nas: Record<string, string> = {}, wires: { carrierWire?: boolean; baud?: number } = {}) {
+function modems(
+  caller: Record<string, string> = {},
+  nas: Record<string, string> = {},
+  wires: { carrierWire?: boolean; baud?: number } = {},
+) {
   const w = new NasWorld();
   const exchange = new Exchange(w.clock);
   const m = { a: new SimModem(exchange, "111", wires), b: new SimModem(exchange, "222", wires) };
@@ -39,9 +50,15 @@ describe("modem to modem", () => {
     const s = modems();
     await up(s);
     const st = s.a.link.status();
-    assert.deepEqual([st.state, st.local_ip, st.remote_ip, st.dns, st.mtu, st.phone, st.speed, st.ifname], ["up", "10.7.0.2", "10.7.0.1", ["10.7.0.53"], 1500, "222", 33600, "nas-leg1"]);
+    assert.deepEqual(
+      [st.state, st.local_ip, st.remote_ip, st.dns, st.mtu, st.phone, st.speed, st.ifname],
+      ["up", "10.7.0.2", "10.7.0.1", ["10.7.0.53"], 1500, "222", 33600, "nas-leg1"],
+    );
     assert.deepEqual(st.ppp, { auth: "MS-CHAPv2", mru: 1500, peer_mru: 1500 });
-    assert.deepEqual(st.stages.map((g) => `${g.name} ${g.state}`), ["line ok", "modem ok", "ppp ok", "ip ok"]);
+    assert.deepEqual(
+      st.stages.map((g) => `${g.name} ${g.state}`),
+      ["line ok", "modem ok", "ppp ok", "ip ok"],
+    );
     assert.equal(s.b.link.status().user, "branch");
     assert.equal(await carried(s.w, s.a, s.b, 20, "10.8.0.1"), 20);
     assert.equal(await carried(s.w, s.b, s.a, 20, "192.168.10.1"), 20);
@@ -57,7 +74,10 @@ describe("modem to modem", () => {
     s.m.a.replies.set("AT+COPS?", '+COPS: 0,0,"Some Net",7\r\n\r\nOK');
     await up(s);
     const st = s.a.link.status();
-    assert.deepEqual([st.signal, st.operator, st.stages[1]?.text], [-67, "Some Net", '222: "CONNECT 33600", "Some Net", -67 dBm (74 %)']);
+    assert.deepEqual(
+      [st.signal, st.operator, st.stages[1]?.text],
+      [-67, "Some Net", '222: "CONNECT 33600", "Some Net", -67 dBm (74 %)'],
+    );
     assert.deepEqual([s.b.link.status().signal, s.b.link.status().operator], [null, null]);
   });
   test("within a second of CONNECT it is up", async () => {
@@ -66,7 +86,7 @@ describe("modem to modem", () => {
     await s.w.run(500);
     s.a.link.start();
     await s.w.until(() => s.m.a.online, 30_000, "CONNECT", s.a);
-    assert.ok(await s.w.until(() => s.a.link.state === "up", 5000, "up", s.a) <= 1000);
+    assert.ok((await s.w.until(() => s.a.link.state === "up", 5000, "up", s.a)) <= 1000);
   });
   test("a NAS that wants PAP and nothing else does not get the password without the option, and the sentence names that", async () => {
     const s = modems({}, { auth: "pap", allow_pap_in_clear: "yes" });
@@ -76,7 +96,10 @@ describe("modem to modem", () => {
     await s.w.until(() => s.a.link.status().error !== null, 60_000, "failure", s.a);
     const { code, text } = s.a.link.status().error ?? {};
     assert.equal(code, "no-common-auth");
-    assert.match(text ?? "", /the peer asks for PAP and nothing else, .*: PAP would show the password to everybody on its way, set allow_pap_in_clear = yes to allow that$/);
+    assert.match(
+      text ?? "",
+      /the peer asks for PAP and nothing else, .*: PAP would show the password to everybody on its way, set allow_pap_in_clear = yes to allow that$/,
+    );
   });
   for (const auth of ["pap", "chap", "mschap", "eap"]) {
     test(`with ${auth}`, async () => {
@@ -96,8 +119,16 @@ describe("modem to modem", () => {
       s.a.link.stop("again", () => {});
       await s.w.run(3000);
     }
-    assert.deepEqual(failed().slice(0, 3).map((t) => /unknown or gave a wrong password/.test(t)), [true, true, true]);
-    assert.ok(failed().some((t) => /user "branch" has to wait \d+ s after wrong passwords/.test(t)), failed().join("\n"));
+    assert.deepEqual(
+      failed()
+        .slice(0, 3)
+        .map((t) => /unknown or gave a wrong password/.test(t)),
+      [true, true, true],
+    );
+    assert.ok(
+      failed().some((t) => /user "branch" has to wait \d+ s after wrong passwords/.test(t)),
+      failed().join("\n"),
+    );
   });
   test("taken down: both sides let go of line and device, and nothing ticks any more", async () => {
     const s = modems();
@@ -105,7 +136,10 @@ describe("modem to modem", () => {
     let done = 0;
     s.a.link.stop("test", () => void done++);
     await s.w.run(2000);
-    assert.deepEqual([done, s.a.link.state, s.m.a.port.closed, s.m.a.port.dtr, s.m.a.online], [1, "down", true, false, false]);
+    assert.deepEqual(
+      [done, s.a.link.state, s.m.a.port.closed, s.m.a.port.dtr, s.m.a.online],
+      [1, "down", true, false, false],
+    );
     await s.w.run(8000);
     assert.deepEqual([s.b.link.state, s.b.link.wanted], ["dialing", true], "the NAS waits for the next call");
     s.b.link.stop("test", () => void done++);
@@ -114,7 +148,9 @@ describe("modem to modem", () => {
     assert.deepEqual([s.a.plane.net.devices.size, s.b.plane.net.devices.size], [0, 0]);
   });
   for (const [how, carrierWire, quiet, bound] of [
-    ["with a carrier wire: seen at once", true, true, 40], ["without one: the modem says so", false, false, 40], ["and nobody says so: seen by LCP echo", false, true, 20_100],
+    ["with a carrier wire: seen at once", true, true, 40],
+    ["without one: the modem says so", false, false, 40],
+    ["and nobody says so: seen by LCP echo", false, true, 20_100],
   ] as const) {
     test(`the line breaks ${how}; dialled again`, async () => {
       const s = modems({ keepalive: "3 5" }, { keepalive: "3 5" }, { carrierWire });
@@ -171,7 +207,8 @@ describe("modem to modem", () => {
   test("noise that spoils one frame in twenty: up all the same, and frames that arrive are whole", async () => {
     const s = modems();
     const next = random(4711);
-    const noise = (c: number): number | null => (next() < 0.0004 ? (next() < 0.3 ? null : c ^ (1 << Math.floor(next() * 8))) : c);
+    const noise = (c: number): number | null =>
+      next() < 0.0004 ? (next() < 0.3 ? null : c ^ (1 << Math.floor(next() * 8))) : c;
     s.b.link.start();
     await s.w.run(500);
     s.m.a.noise = noise;
@@ -204,11 +241,21 @@ describe("modem to modem", () => {
     s.a.link.start();
     await s.w.until(() => s.a.link.status().error !== null, 30_000, "failure", s.a);
     const st = s.a.link.status();
-    assert.deepEqual(st.error, { layer: "modem", code: "modem-error", text: 'init 2: sent "AT&BAD", came back "ERROR": the modem does not take the command' });
-    assert.deepEqual(st.stages.map((g) => `${g.name} ${g.state}`), ["line ok", "modem failed"]);
+    assert.deepEqual(st.error, {
+      layer: "modem",
+      code: "modem-error",
+      text: 'init 2: sent "AT&BAD", came back "ERROR": the modem does not take the command',
+    });
+    assert.deepEqual(
+      st.stages.map((g) => `${g.name} ${g.state}`),
+      ["line ok", "modem failed"],
+    );
     assert.equal(s.m.a.port.closed, true);
   });
-  for (const [what, reply] of [["refused", "+CME ERROR: incorrect password"], ["not answered", ""]] as const) {
+  for (const [what, reply] of [
+    ["refused", "+CME ERROR: incorrect password"],
+    ["not answered", ""],
+  ] as const) {
     test(`a PIN that is ${what} is not given again, however often it dials; a card that is unlocked meanwhile serves`, async () => {
       const s = modems({ pin: "4711" });
       s.m.a.replies.set("AT+CPIN?", "+CPIN: SIM PIN\r\n\r\nOK");
@@ -281,7 +328,11 @@ describe("the device", () => {
       s.a.link.stop("test", () => void done++);
       s.b.link.stop("test", () => void done++);
       await s.w.run(2000);
-      assert.deepEqual([done, s.a.link.state, s.b.link.state, s.m.a.port.closed, s.m.b.port.closed], [2, "down", "down", true, true], `after ${when} ms`);
+      assert.deepEqual(
+        [done, s.a.link.state, s.b.link.state, s.m.a.port.closed, s.m.b.port.closed],
+        [2, "down", "down", true, true],
+        `after ${when} ms`,
+      );
       await s.w.run(10_000);
       assert.deepEqual(s.w.clock.pending(), [], `after ${when} ms`);
     }
@@ -316,7 +367,13 @@ describe("a direct line", () => {
     const w = new NasWorld();
     const cable = nullModem(w.clock, { noise: (c) => (c === 0x11 || c === 0x13 ? null : c) });
     const serial = serialHost(cable.a, cable.b);
-    const a = w.leg(serial, { device: "/dev/ttyA", line: "direct", flow: "xonxoff", username: "second", password: "w0nderland" });
+    const a = w.leg(serial, {
+      device: "/dev/ttyA",
+      line: "direct",
+      flow: "xonxoff",
+      username: "second",
+      password: "w0nderland",
+    });
     const b = w.leg(serial, { ...NAS, device: "/dev/ttyB", line: "direct", flow: "xonxoff" });
     await up({ w, a, b });
     assert.equal(await carried(w, a, b, 5, "10.8.0.1"), 5);

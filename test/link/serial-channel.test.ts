@@ -1,23 +1,40 @@
 // A serial line's channel by itself: what it counts for link quality reports, on both ends of one wire.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Packet } from "../../src/core/packet.ts";
 import { hex } from "../../src/core/text.ts";
 import { HdlcDecoder } from "../../src/hdlc/decode.ts";
-import { Packet } from "../../src/core/packet.ts";
 import { SerialChannel } from "../../src/link/serial-channel.ts";
 import type { SerialPort } from "../../src/ports/serial.ts";
 
 function port(write: (data: Uint8Array) => void): SerialPort {
   return {
-    device: "/dev/test", write, queued: 0, carrier: null, onDrained: () => {}, onData: () => {}, onCarrier: () => {}, onGone: () => {},
-    setDtr: () => {}, sendBreak: () => {}, close: () => {},
+    device: "/dev/test",
+    write,
+    queued: 0,
+    carrier: null,
+    onDrained: () => {},
+    onData: () => {},
+    onCarrier: () => {},
+    onGone: () => {},
+    setDtr: () => {},
+    sendBreak: () => {},
+    close: () => {},
   };
 }
 
 test("RFC 1989 §2.3: header, body, FCS and one flag count, escapes and further flags do not; what is spoilt is an error", () => {
   const wire: Uint8Array[] = [];
-  const a: SerialChannel = new SerialChannel(port((d) => void wire.push(d.slice())), 1500, 115200);
-  const b: SerialChannel = new SerialChannel(port(() => {}), 1500, 115200);
+  const a: SerialChannel = new SerialChannel(
+    port((d) => void wire.push(d.slice())),
+    1500,
+    115200,
+  );
+  const b: SerialChannel = new SerialChannel(
+    port(() => {}),
+    1500,
+    115200,
+  );
   // an LQR header and seven octets, most of which are escaped on the line
   const frame = Uint8Array.of(0xff, 0x03, 0xc0, 0x25, 0x7e, 0x7d, 1, 2, 3, 4, 5);
   for (let i = 0; i < 3; i++) a.send(Packet.of(frame));

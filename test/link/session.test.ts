@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import { load } from "../../src/config/load.ts";
 import { Challenges } from "../../src/core/challenges.ts";
 import type { Event } from "../../src/core/events.ts";
+import { utf8 } from "../../src/core/text.ts";
 import type { ServerInterface } from "../../src/dataplane/dataplane.ts";
 import type { Call } from "../../src/l2tp/call.ts";
 import type { LinkDeps } from "../../src/link/deps.ts";
@@ -11,13 +12,13 @@ import { Logins } from "../../src/link/logins.ts";
 import { Session } from "../../src/link/session.ts";
 import { writePapRequest } from "../../src/ppp/auth/pap.ts";
 import { be32 } from "../../src/ppp/cp.ts";
-import { utf8 } from "../../src/core/text.ts";
 import { remote } from "../l2tp/pair.ts";
 import { End, PROTOCOL, Script, testCrypto } from "../ppp/pair.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
 
 const { lcp, pap, ipcp } = PROTOCOL;
-const TEXT = "[server lns]\npsk = x\nlocal_ip = 10.99.0.1\npool = 10.99.0.10-10.99.0.20\nauth = pap\nkeepalive = 0\n[user alice]\npassword = wonderland\n";
+const TEXT =
+  "[server lns]\npsk = x\nlocal_ip = 10.99.0.1\npool = 10.99.0.10-10.99.0.20\nauth = pap\nkeepalive = 0\n[user alice]\npassword = wonderland\n";
 
 function called() {
   const loaded = load(TEXT);
@@ -29,17 +30,37 @@ function called() {
   const channel = new End();
   const peer = new Script(channel);
   peer.agree(lcp, ipcp);
-  const server = { ifname: "test", attach: () => Promise.reject(new Error("not in this test")), close: () => Promise.resolve() } as ServerInterface;
-  const deps = { clock, crypto: testCrypto(), challenges: new Challenges(), logins: new Logins(clock), log: { emit: (e: Event) => void events.push(e) }, host: { hostname: () => "lns", wallClock: () => 0 } } as unknown as LinkDeps;
-  const session = new Session(deps, {
-    cfg, ids: null,
-    user: (name) => loaded.config.users.find((u) => u.name === name) ?? null,
-    admit: () => "10.99.0.10",
-    release: () => void said.push("released"),
-    gone: () => void said.push("gone"), failed: () => {},
-  }, { server, remote: remote("203.0.113.1"), mtu: 1400 });
+  const server = {
+    ifname: "test",
+    attach: () => Promise.reject(new Error("not in this test")),
+    close: () => Promise.resolve(),
+  } as ServerInterface;
+  const deps = {
+    clock,
+    crypto: testCrypto(),
+    challenges: new Challenges(),
+    logins: new Logins(clock),
+    log: { emit: (e: Event) => void events.push(e) },
+    host: { hostname: () => "lns", wallClock: () => 0 },
+  } as unknown as LinkDeps;
+  const session = new Session(
+    deps,
+    {
+      cfg,
+      ids: null,
+      user: (name) => loaded.config.users.find((u) => u.name === name) ?? null,
+      admit: () => "10.99.0.10",
+      release: () => void said.push("released"),
+      gone: () => void said.push("gone"),
+      failed: () => {},
+    },
+    { server, remote: remote("203.0.113.1"), mtu: 1400 },
+  );
   const call = {
-    channel, connected: {}, setLinkInfo: () => {}, contain: (f: () => void) => f(),
+    channel,
+    connected: {},
+    setLinkInfo: () => {},
+    contain: (f: () => void) => f(),
     close: (why: { code: string }) => {
       said.push(`closed ${why.code}`);
       session.callOwner.onDown(call, { layer: "l2tp", code: "closed", text: "closed" });
@@ -48,7 +69,8 @@ function called() {
   session.callOwner.onCall?.(call);
   session.callOwner.onUp(call);
   const begin = (id: number): void => peer.request(lcp, id, [{ type: 5, data: be32(0x11223344) }]);
-  const login = (password = "wonderland"): void => peer.say(pap, 1, 1, writePapRequest({ user: utf8("alice"), password: utf8(password) }));
+  const login = (password = "wonderland"): void =>
+    peer.say(pap, 1, 1, writePapRequest({ user: utf8("alice"), password: utf8(password) }));
   return { clock, session, peer, said, begin, login };
 }
 
@@ -70,7 +92,11 @@ describe("time to say who one is", () => {
     const { clock, session, said, begin, login } = called();
     clock.advance(8000);
     begin(1);
-    for (const [ms, password] of [[6000, "wrong"], [6000, "again"], [9000, "wonderland"]] as const) {
+    for (const [ms, password] of [
+      [6000, "wrong"],
+      [6000, "again"],
+      [9000, "wonderland"],
+    ] as const) {
       clock.advance(ms);
       login(password);
     }

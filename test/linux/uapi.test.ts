@@ -16,7 +16,12 @@ const skip = known ? false : "the native library is not built";
 
 test("numbers are those of the kernel's headers", { skip }, () => {
   let compared = 0;
-  for (const [name, value] of Object.entries({ ...uapi.NL, ...uapi.RT, AF_INET: uapi.AF_INET, AF_INET6: uapi.AF_INET6 })) {
+  for (const [name, value] of Object.entries({
+    ...uapi.NL,
+    ...uapi.RT,
+    AF_INET: uapi.AF_INET,
+    AF_INET6: uapi.AF_INET6,
+  })) {
     const real = known?.[name];
     if (real === undefined) continue;
     assert.equal(value, real, name);

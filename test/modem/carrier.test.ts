@@ -52,16 +52,19 @@ describe("NO CARRIER among the data", () => {
   });
   test("any bytes cut anywhere: the same answer as a look at the whole", () => {
     const piece = fc.constantFrom("~", "\r", "\n", SAID, "\r\nNO CAR", "x");
-    fc.assert(fc.property(fc.array(piece, { maxLength: 12 }), fc.array(fc.nat(60), { maxLength: 6 }), (pieces, cuts) => {
-      const all = pieces.join("");
-      const t = watch();
-      let at = 0;
-      for (const cut of [...cuts].sort((a, b) => a - b)) {
-        t.w.input(bytes(all.slice(at, cut)));
-        at = Math.max(at, cut);
-      }
-      t.w.input(bytes(all.slice(at)));
-      assert.equal(t.lost() > 0, all.includes(`~${SAID}`), JSON.stringify(all));
-    }), { numRuns: 300 });
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 12 }), fc.array(fc.nat(60), { maxLength: 6 }), (pieces, cuts) => {
+        const all = pieces.join("");
+        const t = watch();
+        let at = 0;
+        for (const cut of [...cuts].sort((a, b) => a - b)) {
+          t.w.input(bytes(all.slice(at, cut)));
+          at = Math.max(at, cut);
+        }
+        t.w.input(bytes(all.slice(at)));
+        assert.equal(t.lost() > 0, all.includes(`~${SAID}`), JSON.stringify(all));
+      }),
+      { numRuns: 300 },
+    );
   });
 });

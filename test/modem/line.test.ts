@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Failure } from "../../src/core/errors.ts";
-import { Answerer, type AnswerConfig } from "../../src/modem/answerer.ts";
+import { type AnswerConfig, Answerer } from "../../src/modem/answerer.ts";
 import { latin1 } from "../../src/modem/conversation.ts";
 import { Dialer } from "../../src/modem/dialer.ts";
 import { HangUp } from "../../src/modem/hangup.ts";
@@ -20,7 +20,8 @@ function watch(log: string[]) {
     onAnswer: () => {},
     onPin: () => {},
     onNetwork: () => {},
-    onConnected: (speed: number, _answer: string, rest: Uint8Array) => void log.push(`connected ${speed} ${JSON.stringify(latin1(rest).replace(/^\n/, ""))}`),
+    onConnected: (speed: number, _answer: string, rest: Uint8Array) =>
+      void log.push(`connected ${speed} ${JSON.stringify(latin1(rest).replace(/^\n/, ""))}`),
     onFailed: (why: Failure) => void log.push(`failed ${why.code}`),
     onRing: () => void log.push("ring"),
   };
@@ -48,8 +49,8 @@ describe("answering", () => {
       w.clock.advance(5000);
       w.dialer.start();
       w.clock.advance(20_000);
-      assert.deepEqual(w.logs.b, ["init 1: ATZ", "answer mode: ATS0=0", "ring", "answer: ATA", "connected 33600 \"\""]);
-      assert.deepEqual(w.logs.a.slice(-2), ["dial: ATDT222", "connected 33600 \"\""]);
+      assert.deepEqual(w.logs.b, ["init 1: ATZ", "answer mode: ATS0=0", "ring", "answer: ATA", 'connected 33600 ""']);
+      assert.deepEqual(w.logs.a.slice(-2), ["dial: ATDT222", 'connected 33600 ""']);
       assert.ok(w.a.port.carrier === true && w.b.port.carrier === true);
     });
   }
@@ -148,7 +149,10 @@ describe("answering", () => {
     const dialer = new Dialer(clock, a, { ...PLAIN, init: [], phone: null, login: "windows" }, watch(log));
     dialer.start();
     clock.advance(60_000);
-    assert.deepEqual([log.filter((l) => l === "hello: CLIENT").length, log.at(-1), clock.pending()], [10, "failed modem-silent", []]);
+    assert.deepEqual(
+      [log.filter((l) => l === "hello: CLIENT").length, log.at(-1), clock.pending()],
+      [10, "failed modem-silent", []],
+    );
   });
 });
 
@@ -194,7 +198,8 @@ describe("hanging up", () => {
 
 describe("redialling", () => {
   const policy = { phones: ["1", "2"], minSeconds: 10, maxSeconds: 60, sameNumberSeconds: 5, rounds: 0 };
-  const near = (ms: number | null, seconds: number): void => assert.ok(ms !== null && ms >= seconds * 750 && ms <= seconds * 1250, `${ms} is not about ${seconds} s`);
+  const near = (ms: number | null, seconds: number): void =>
+    assert.ok(ms !== null && ms >= seconds * 750 && ms <= seconds * 1250, `${ms} is not about ${seconds} s`);
   test("all numbers in turn, a growing pause after each round", () => {
     const r = new Redial(policy, testCrypto());
     let now = 0;

@@ -40,15 +40,29 @@ export interface RigOptions {
   readonly carrier?: boolean | null;
 }
 export const IDENTITY = { user: "alice", password: Secret.of("w0nderland") };
-export const PLAIN: DialConfig = { ...DIAL_DEFAULTS, init: ["ATZ"], pin: null, pinSpent: false, apn: null, phone: "5551234", login: "none", identity: IDENTITY };
+export const PLAIN: DialConfig = {
+  ...DIAL_DEFAULTS,
+  init: ["ATZ"],
+  pin: null,
+  pinSpent: false,
+  apn: null,
+  phone: "5551234",
+  login: "none",
+  identity: IDENTITY,
+};
 
 export function rig(cfg: Partial<DialConfig>, reply: (line: string) => string | undefined, o: RigOptions = {}) {
   const clock = new VirtualClock();
   const line = new FakeLine();
   line.carrier = o.carrier ?? null;
   const seen = {
-    steps: [] as string[], answers: [] as string[], failures: [] as Failure[], connected: [] as { speed: number; answer: string; rest: string }[], at: 0,
-    network: [] as Network[], pins: [] as boolean[],
+    steps: [] as string[],
+    answers: [] as string[],
+    failures: [] as Failure[],
+    connected: [] as { speed: number; answer: string; rest: string }[],
+    at: 0,
+    network: [] as Network[],
+    pins: [] as boolean[],
   };
   const owner: DialOwner = {
     onStep: (step, sent) => void seen.steps.push(`${step}: ${sent}`),

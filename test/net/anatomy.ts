@@ -1,7 +1,8 @@
-// What one packet becomes on its way down, in bytes. The outer layers are read from the line; what ESP hides is counted from the
-// headers' sizes, and must add up to what was seen.
-import { HdlcDecoder } from "../../src/hdlc/decode.ts";
+// What one packet becomes on its way down, in bytes. The outer layers are read from the line; what ESP hides is counted
+// from the headers' sizes, and must add up to what was seen.
+
 import { CIPHERS, icvLength } from "../../src/esp/transforms.ts";
+import { HdlcDecoder } from "../../src/hdlc/decode.ts";
 import { parseEspProposal } from "../../src/ike/proposals.ts";
 import { PROTOCOL, pullProtocol } from "../../src/ppp/frame.ts";
 
@@ -31,7 +32,9 @@ export class LineTap {
     const ports = [u16(20), u16(22)];
     const esp = b[9] === 50 || (udp && ports.includes(4500) && u16(28) + u16(30) > 0);
     this.frames.push({
-      raw: Uint8Array.from(this.#raw), ip: p.length, ppp: whole - p.length,
+      raw: Uint8Array.from(this.#raw),
+      ip: p.length,
+      ppp: whole - p.length,
       carries: esp ? "ESP" : udp && ports.includes(1701) ? "L2TP in the clear" : "other",
       summary: `${b.subarray(12, 16).join(".")} > ${b.subarray(16, 20).join(".")}, protocol ${b[9]}`,
     });
@@ -58,11 +61,13 @@ interface Names {
 export function anatomy(packet: number, proposal: string, frame: LineFrame, names: Names): string[] {
   const esp = parseEspProposal(proposal);
   const c = CIPHERS[esp.cipher];
-  const inner = [1, 2, 4].map((ppp) => {
-    const udp = packet + ppp + 6 + 8;
-    const padded = Math.ceil((udp + 2) / c.align) * c.align;
-    return { ppp, l2tp: packet + ppp + 6, udp, esp: 8 + c.iv + padded + icvLength(esp.cipher, esp.integ) };
-  }).find((x) => x.esp + 20 === frame.ip);
+  const inner = [1, 2, 4]
+    .map((ppp) => {
+      const udp = packet + ppp + 6 + 8;
+      const padded = Math.ceil((udp + 2) / c.align) * c.align;
+      return { ppp, l2tp: packet + ppp + 6, udp, esp: 8 + c.iv + padded + icvLength(esp.cipher, esp.integ) };
+    })
+    .find((x) => x.esp + 20 === frame.ip);
   if (!inner) throw new Error(`an ESP packet of ${frame.ip} bytes does not hold one of ${packet}`);
   const escapes = frame.raw.filter((x) => x === ESCAPE).length;
   const rows: [where: string, what: string, bytes: number, remark: string][] = [
@@ -73,8 +78,20 @@ export function anatomy(packet: number, proposal: string, frame: LineFrame, name
     ["", "+ ESP", inner.esp, `${proposal}: SPI, sequence, IV, padding, ICV`],
     ["", "+ IP header", frame.ip, `${frame.summary}: routed into ${names.line}`],
     ["", "+ PPP header", frame.ip + frame.ppp, "the second PPP, with the ISP"],
-    ["", "+ HDLC framing", frame.raw.length, `flags, FCS, ${escapes} escaped: ${[...frame.raw.subarray(0, 8)].map((x) => x.toString(16).padStart(2, "0")).join(" ")} ...`],
-    ["line", "start and stop bits", frame.raw.length, `${Math.round((frame.raw.length * 10_000) / names.speed)} ms at ${names.speed} bit/s`],
+    [
+      "",
+      "+ HDLC framing",
+      frame.raw.length,
+      `flags, FCS, ${escapes} escaped: ${[...frame.raw.subarray(0, 8)].map((x) => x.toString(16).padStart(2, "0")).join(" ")} ...`,
+    ],
+    [
+      "line",
+      "start and stop bits",
+      frame.raw.length,
+      `${Math.round((frame.raw.length * 10_000) / names.speed)} ms at ${names.speed} bit/s`,
+    ],
   ];
-  return rows.map(([where, what, n, remark]) => `${where.padEnd(9)} ${what.padEnd(20)} ${String(n).padStart(4)} bytes   ${remark}`.trimEnd());
+  return rows.map(([where, what, n, remark]) =>
+    `${where.padEnd(9)} ${what.padEnd(20)} ${String(n).padStart(4)} bytes   ${remark}`.trimEnd(),
+  );
 }

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { describe } from "node:test";
 import { Daemon } from "./daemon.ts";
 import { PROGRAM, run, scenario, sleep } from "./harness.ts";
-import { clientConfig, clientSection, PASSWORD, pair, PSK, serverConfig, two } from "./sites.ts";
+import { clientConfig, clientSection, PASSWORD, PSK, pair, serverConfig, two } from "./sites.ts";
 
 const l2tpsec = (...args: string[]) => run(PROGRAM[0], [...PROGRAM.slice(1), ...args]);
 
@@ -57,7 +57,10 @@ psk = ${PSK}
     assert.equal(out.includes(PSK), false, "a secret is repeated");
     const started = await l2tpsec("run", "--config", file, "--foreground");
     assert.equal(started.code, 2, "run refuses it as well");
-    const good = lab.write("good.conf", "[interface hq]\nproto = l2tpsec\nserver = 198.51.100.2\npsk = x\nusername = u\npassword = p\n");
+    const good = lab.write(
+      "good.conf",
+      "[interface hq]\nproto = l2tpsec\nserver = 198.51.100.2\npsk = x\nusername = u\npassword = p\n",
+    );
     assert.equal((await l2tpsec("check", "--config", good)).code, 0);
     const naked = lab.write("naked.conf", "[interface hq]\nproto = l2tpsec\nserver = 198.51.100.2\n");
     const n = await l2tpsec("check", "--config", naked);
@@ -70,7 +73,13 @@ psk = ${PSK}
     const { client, server } = await pair(a, b);
     await client.start();
     await client.waitUp("hq");
-    const events = lab.spawn("events", PROGRAM[0], [...PROGRAM.slice(1), "events", "--json", "--socket", client.socket]);
+    const events = lab.spawn("events", PROGRAM[0], [
+      ...PROGRAM.slice(1),
+      "events",
+      "--json",
+      "--socket",
+      client.socket,
+    ]);
     await sleep(400);
     const down = await client.cli("down", "hq");
     assert.equal(down.code, 0, down.stderr);
@@ -91,9 +100,15 @@ psk = ${PSK}
     const both = JSON.parse((await client.cli("status", "--json")).stdout) as Record<string, unknown>;
     assert.deepEqual(Object.keys(both), ["hq"]);
     await events.stop();
-    const seen = events.stdout.trim().split("\n").map((l) => JSON.parse(l) as { kind: string; link: string });
+    const seen = events.stdout
+      .trim()
+      .split("\n")
+      .map((l) => JSON.parse(l) as { kind: string; link: string });
     for (const kind of ["link.state", "link.up", "ike.up", "esp.up", "l2tp.tunnel-up", "ppp.auth"]) {
-      assert.ok(seen.some((e) => e.kind === kind && e.link === "hq"), `${kind} among ${seen.map((e) => e.kind).join(" ")}`);
+      assert.ok(
+        seen.some((e) => e.kind === kind && e.link === "hq"),
+        `${kind} among ${seen.map((e) => e.kind).join(" ")}`,
+      );
     }
 
     const doctor = await client.cli("doctor", "hq");
@@ -116,7 +131,10 @@ psk = ${PSK}
 
   scenario("SIGHUP: only changed links restart", {}, async (lab) => {
     const { a, b } = await two(lab);
-    const users = { "user branch2": { password: "other", ip: "10.99.0.11" }, "user branch3": { password: "third", ip: "10.99.0.12" } };
+    const users = {
+      "user branch2": { password: "other", ip: "10.99.0.11" },
+      "user branch3": { password: "third", ip: "10.99.0.12" },
+    };
     const one = clientSection();
     const two_ = clientSection({ username: "branch2", password: "other", source_port: 0 });
     const three_ = clientSection({ username: "branch3", password: "third", source_port: 0 });
@@ -132,7 +150,11 @@ psk = ${PSK}
     await client.waitUp("two", 20_000, mark);
     await client.waitUp("three", 20_000, mark);
     const after = await client.status("one");
-    assert.deepEqual([after.state, after.since, after.l2tp], ["up", before.since, before.l2tp], "the unchanged link was left alone");
+    assert.deepEqual(
+      [after.state, after.since, after.l2tp],
+      ["up", before.since, before.l2tp],
+      "the unchanged link was left alone",
+    );
     assert.match(await a.must("ip", "link", "show", "l2tps-two"), /mtu 1300/);
 
     const again = client.mark;
@@ -152,27 +174,31 @@ psk = ${PSK}
     assert.equal((await client.status("three")).state, "up");
   });
 
-  scenario("a second daemon in the same namespace ends with one sentence, and the first one's link, routes and block stay", {}, async (lab) => {
-    const { a, b } = await two(lab);
-    const { client } = await pair(a, b, clientConfig({ routes: "10.99.0.0/24 10.2.0.0/16" }));
-    await client.start();
-    await client.waitUp("hq");
-    const before = await a.routes();
-    assert.match(before, /^unreachable 10\.2\.0\.0\/16/m);
-    assert.match(before, /^10\.2\.0\.0\/16 dev l2tps-hq/m);
-    // Another configuration, another control socket: the host is the same.
-    const second = new Daemon(a, "second", clientConfig({ ifname: "other", source_port: 0 }));
-    assert.equal(await second.launch().exited, 1);
-    assert.match(second.log, new RegExp(`^l2tpsec: a daemon runs already .*process ${client.proc.pid}\\b.*\n$`));
-    assert.equal((await a.run(...PROGRAM, "check", "--config", second.file)).code, 0, "looking is free");
-    assert.equal((await a.run(...PROGRAM, "probe")).code, 0);
-    assert.equal(await a.routes(), before);
-    assert.equal((await a.ping("10.99.0.1", 2)).received, 2);
-    assert.doesNotMatch(client.log, /link\.down/);
-    await client.kill();
-    await second.start(); // what was killed holds nothing back
-    assert.equal((await second.stop()).code, 0);
-  });
+  scenario(
+    "a second daemon in the same namespace ends with one sentence, and the first one's link, routes and block stay",
+    {},
+    async (lab) => {
+      const { a, b } = await two(lab);
+      const { client } = await pair(a, b, clientConfig({ routes: "10.99.0.0/24 10.2.0.0/16" }));
+      await client.start();
+      await client.waitUp("hq");
+      const before = await a.routes();
+      assert.match(before, /^unreachable 10\.2\.0\.0\/16/m);
+      assert.match(before, /^10\.2\.0\.0\/16 dev l2tps-hq/m);
+      // Another configuration, another control socket: the host is the same.
+      const second = new Daemon(a, "second", clientConfig({ ifname: "other", source_port: 0 }));
+      assert.equal(await second.launch().exited, 1);
+      assert.match(second.log, new RegExp(`^l2tpsec: a daemon runs already .*process ${client.proc.pid}\\b.*\n$`));
+      assert.equal((await a.run(...PROGRAM, "check", "--config", second.file)).code, 0, "looking is free");
+      assert.equal((await a.run(...PROGRAM, "probe")).code, 0);
+      assert.equal(await a.routes(), before);
+      assert.equal((await a.ping("10.99.0.1", 2)).received, 2);
+      assert.doesNotMatch(client.log, /link\.down/);
+      await client.kill();
+      await second.start(); // what was killed holds nothing back
+      assert.equal((await second.stop()).code, 0);
+    },
+  );
 
   scenario("a port that another program has is named in one sentence", {}, async (lab) => {
     const { a } = await two(lab);

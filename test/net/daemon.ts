@@ -1,7 +1,7 @@
 // Our daemon as a black box: a configuration file in, status, events, log and exit code out.
 import { readFileSync } from "node:fs";
 import type { ClientStatus, NasStatus, ServerStatus, Status } from "../../src/link/status.ts";
-import { fileOf, PROGRAM, type Done, type Lab, type Ns, type Proc, run, until } from "./harness.ts";
+import { type Done, fileOf, type Lab, type Ns, PROGRAM, type Proc, run, until } from "./harness.ts";
 
 export type Section = Record<string, string | number>;
 export type Config = Record<string, Section>;
@@ -55,7 +55,9 @@ export class Daemon {
     this.#older += this.#proc?.output ?? "";
     const pin = cpus === undefined ? [] : ["taskset", "-c", cpus];
     const args = [...pin, ...wrap, fileOf(this.#lab.runtime), "run", "--config", this.#file, "--foreground"];
-    this.#proc = this.#lab.spawn(this.name, "ip", ["netns", "exec", this.ns.name, ...args], { env: { NODE: process.execPath } });
+    this.#proc = this.#lab.spawn(this.name, "ip", ["netns", "exec", this.ns.name, ...args], {
+      env: { NODE: process.execPath },
+    });
     return this.#proc;
   }
   get proc(): Proc {

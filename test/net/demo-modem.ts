@@ -1,4 +1,5 @@
-// The play of `make demo-modem`: a road warrior's router dials its ISP by modem, and its tunnel to the office rides on the call.
+// The play of `make demo-modem`: a road warrior's router dials its ISP by modem, and its tunnel to the office rides on
+// the call.
 //
 //   host A ── router A ── modem 111 ~~ exchange ~~ modem 222 ── NAS (the ISP) ── router B (the office) ── host B
 //   .10.10    .10.1       10.64.0.2                  10.64.0.1  203.0.113.1      203.0.113.2    .20.1     .20.10
@@ -142,7 +143,8 @@ async function play(d: Demo, exchange: Exchange): Promise<void> {
   const frame = tap.frames.find((f) => f.carries === "ESP");
   if (!frame) throw new Error("no ESP packet was seen on the line");
   exchange.onBytes = () => {};
-  for (const l of anatomy(84, hq.esp?.proposal ?? "", frame, { netdev: hq.ifname, line: leg.ifname, speed: SPEED })) d.say(`  ${l}`);
+  for (const l of anatomy(84, hq.esp?.proposal ?? "", frame, { netdev: hq.ifname, line: leg.ifname, speed: SPEED }))
+    d.say(`  ${l}`);
   const clear = tap.frames.filter((f) => f.carries === "L2TP in the clear").length;
   if (clear > 0) throw new Error(`${clear} L2TP packets were in the clear on the line`);
 
@@ -150,18 +152,27 @@ async function play(d: Demo, exchange: Exchange): Promise<void> {
   exchange.noise = 0.2;
   const came = await ping(d, 30, "-i", "0.3", "-s", "100");
   exchange.noise = 0;
-  const spoiled = async (c: ControlClient, name: string): Promise<number> => ((await c.call("status", { name })) as Record<string, NasStatus>)[name]?.drops["hdlc.fcs"] ?? 0;
-  d.say(`  30 pings sent, ${came} answered; spoiled frames dropped: ${await spoiled(a, "isp")} by router A, ${await spoiled(isp, "line")} by the NAS; both links are still up`);
+  const spoiled = async (c: ControlClient, name: string): Promise<number> =>
+    ((await c.call("status", { name })) as Record<string, NasStatus>)[name]?.drops["hdlc.fcs"] ?? 0;
+  d.say(
+    `  30 pings sent, ${came} answered; spoiled frames dropped: ${await spoiled(a, "isp")} by router A, ${await spoiled(isp, "line")} by the NAS; both links are still up`,
+  );
 
   heading(d, "The carrier is lost in the midst of the call");
   exchange.onTalk = (m, who, line) => {
     if (m === modemA) d.say(`    modem A ${who === "computer" ? "<" : ">"} ${line}`);
   };
   exchange.loseCarrier();
-  const state = async (name: string): Promise<string | undefined> => ((await a.call("status", { name })) as Record<string, ClientStatus>)[name]?.state;
+  const state = async (name: string): Promise<string | undefined> =>
+    ((await a.call("status", { name })) as Record<string, ClientStatus>)[name]?.state;
   await waitFor(d, "router A notices", 10, async () => (await state("isp")) !== "up");
   d.say("  router A has noticed; it dials again");
-  await waitFor(d, "both links are up again", 45, async () => (await state("isp")) === "up" && (await state("hq")) === "up");
+  await waitFor(
+    d,
+    "both links are up again",
+    45,
+    async () => (await state("isp")) === "up" && (await state("hq")) === "up",
+  );
   exchange.onTalk = () => {};
   if ((await ping(d, 3, "-i", "0.5")) !== 3) throw new Error("after redialling not every ping was answered");
   d.say("  call and tunnel are up again, 3 of 3 pings answered");
@@ -170,8 +181,11 @@ async function play(d: Demo, exchange: Exchange): Promise<void> {
   for (const c of [a, isp, b]) c.close();
   await d.stopDaemons();
   await waitFor(d, "the modems are free", 5, () => Promise.resolve(!modemA.held && !modemB.held && !modemA.online));
-  if (/(l2tps|nas)-/.test(await d.run("ip", "-n", d.ns("a"), "-o", "link"))) throw new Error("a netdev was left behind");
-  const locks = existsSync("/var/lock") ? readdirSync("/var/lock").filter((f) => f.startsWith("LCK..") && f.endsWith(modemA.device.slice(9))) : [];
+  if (/(l2tps|nas)-/.test(await d.run("ip", "-n", d.ns("a"), "-o", "link")))
+    throw new Error("a netdev was left behind");
+  const locks = existsSync("/var/lock")
+    ? readdirSync("/var/lock").filter((f) => f.startsWith("LCK..") && f.endsWith(modemA.device.slice(9)))
+    : [];
   if (locks.length > 0) throw new Error(`a lock file was left behind: ${locks.join(" ")}`);
   d.say("  daemons ended, line hung up, no netdev and no lock file left.");
 }
@@ -180,7 +194,14 @@ async function run(): Promise<number> {
   if (!rt.isRoot) return unprivileged(rt, NAME, FIRST, [process.execPath, resolve(process.argv[1] ?? "")]);
   const d = new Demo(rt);
   const exchange = new Exchange();
-  const offSignals = rt.onSignals({ stop: () => void d.clean().then(() => rt.exit(1), () => rt.exit(1)), reload: () => {} });
+  const offSignals = rt.onSignals({
+    stop: () =>
+      void d.clean().then(
+        () => rt.exit(1),
+        () => rt.exit(1),
+      ),
+    reload: () => {},
+  });
   try {
     await play(d, exchange);
     return 0;
@@ -194,7 +215,10 @@ async function run(): Promise<number> {
     offSignals();
   }
 }
-run().then((code) => rt.exit(code), (e: unknown) => {
-  rt.stderr(`${NAME}: ${String(e)}\n`);
-  rt.exit(1);
-});
+run().then(
+  (code) => rt.exit(code),
+  (e: unknown) => {
+    rt.stderr(`${NAME}: ${String(e)}\n`);
+    rt.exit(1);
+  },
+);

@@ -16,7 +16,10 @@ const skip = existsSync(fileOf("qjs")) ? false : "dist/l2tpsec is not built: no 
 
 describe("the host", { skip }, () => {
   /** Runs TypeScript on the host; `$DIR` in it is a folder of its own. */
-  async function onHost(source: string, limit = 20_000): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  async function onHost(
+    source: string,
+    limit = 20_000,
+  ): Promise<{ code: number | null; stdout: string; stderr: string }> {
     const build = (await import(`${process.cwd()}/src/runtime/quickjs/build.mjs`)) as Build;
     const dir = mkdtempSync(`${tmpdir()}/l2tpsec-host-`);
     try {
@@ -25,7 +28,12 @@ describe("the host", { skip }, () => {
       writeFileSync(`${dir}/positions.bin`, build.positionTable(script, map));
       await build.toBytecode(script, `${dir}/script.bin`);
       await build.buildExecutable(`${dir}/host`, { test: true });
-      return await run("timeout", [String(limit / 1000), "sh", "-c", `ulimit -n 4096; exec ${dir}/host ${dir}/script.bin`]);
+      return await run("timeout", [
+        String(limit / 1000),
+        "sh",
+        "-c",
+        `ulimit -n 4096; exec ${dir}/host ${dir}/script.bin`,
+      ]);
     } finally {
       rmSync(dir, { recursive: true });
     }
@@ -95,7 +103,14 @@ describe("the host", { skip }, () => {
       sys.alarm(sys.now() + 5);
     `);
     assert.equal(r.code, 0, r.stderr);
-    assert.deepEqual(r.stdout.split("\n"), ["descriptor", "rejection 1", "rejection 2", "timer 1", "timer 2", "timer 3"]);
+    assert.deepEqual(r.stdout.split("\n"), [
+      "descriptor",
+      "rejection 1",
+      "rejection 2",
+      "timer 1",
+      "timer 2",
+      "timer 3",
+    ]);
   });
   test("a program with nothing left to wait for has ended", async () => {
     assert.equal((await onHost("Promise.resolve().then(() => {});")).code, 0);
@@ -109,8 +124,13 @@ describe("the host", { skip }, () => {
       sys.out(1, said.join("\\n")); sys.exit(0);
     `);
     assert.deepEqual(r.stdout.split("\n"), [
-      "Error ENOENT -2 open", "Error ENOENT -2 connect", "Error ENAMETOOLONG -36 socket", "RangeError undefined undefined undefined",
-      "Error EBADF -9 epoll_ctl", "RangeError undefined undefined undefined", "Error ENOENT -2 spawn",
+      "Error ENOENT -2 open",
+      "Error ENOENT -2 connect",
+      "Error ENAMETOOLONG -36 socket",
+      "RangeError undefined undefined undefined",
+      "Error EBADF -9 epoll_ctl",
+      "RangeError undefined undefined undefined",
+      "Error ENOENT -2 spawn",
     ]);
   });
   test("names: addresses, or a code", async () => {

@@ -1,4 +1,5 @@
-// What goes wrong: the far side dies, the WAN goes dark, secrets or proposals differ. And nothing ever leaves in the clear.
+// What goes wrong: the far side dies, the WAN goes dark, secrets or proposals differ. And nothing ever leaves in the
+// clear.
 import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { Daemon } from "./daemon.ts";
@@ -29,17 +30,21 @@ describe("faults", { concurrency: 4 }, () => {
     assert.deepEqual(await wire.lines(NOT_PROTECTED), [], "boot, SIGKILL of either side, reconnect");
   });
 
-  scenario("the server is killed and back at once: the client notices and returns", { timeout: 150_000 }, async (lab) => {
-    const { a, b } = await two(lab);
-    const { client, server } = await pair(a, b, clientConfig(QUICK));
-    await client.start();
-    await client.waitUp("hq");
-    const mark = client.mark;
-    await server.kill();
-    await server.start();
-    await client.waitUp("hq", 45_000, mark);
-    assert.equal((await a.ping("10.99.0.1", 3)).received, 3);
-  });
+  scenario(
+    "the server is killed and back at once: the client notices and returns",
+    { timeout: 150_000 },
+    async (lab) => {
+      const { a, b } = await two(lab);
+      const { client, server } = await pair(a, b, clientConfig(QUICK));
+      await client.start();
+      await client.waitUp("hq");
+      const mark = client.mark;
+      await server.kill();
+      await server.start();
+      await client.waitUp("hq", 45_000, mark);
+      assert.equal((await a.ping("10.99.0.1", 3)).received, 3);
+    },
+  );
 
   scenario("the client is killed and comes back: the server takes it in again", {}, async (lab) => {
     const { a, b } = await two(lab);
@@ -90,10 +95,31 @@ describe("faults", { concurrency: 4 }, () => {
 
   const wrong: [string, string, Record<string, string>, Record<string, string>, string, RegExp][] = [
     ["wrong PSK", "ike", { psk: "not-the-key-1" }, {}, "psk|pre-shared|key", /not-the-key-1|swordfish-4711/],
-    ["wrong password", "ppp", { password: "not-the-password-2" }, {}, "password|authentication|refused|credential", /not-the-password-2|correct horse/],
+    [
+      "wrong password",
+      "ppp",
+      { password: "not-the-password-2" },
+      {},
+      "password|authentication|refused|credential",
+      /not-the-password-2|correct horse/,
+    ],
     ["unknown user", "ppp", { username: "nobody" }, {}, "user|password|authentication|refused", /correct horse/],
-    ["no common IKE proposal", "ike", { ike_proposals: "aes128-sha1-modp1536" }, { ike_proposals: "aes256-sha256-modp2048" }, "proposal", /swordfish/],
-    ["no common ESP proposal", "ike", { esp_proposals: "aes128-sha1" }, { esp_proposals: "aes256-sha256" }, "proposal", /swordfish/],
+    [
+      "no common IKE proposal",
+      "ike",
+      { ike_proposals: "aes128-sha1-modp1536" },
+      { ike_proposals: "aes256-sha256-modp2048" },
+      "proposal",
+      /swordfish/,
+    ],
+    [
+      "no common ESP proposal",
+      "ike",
+      { esp_proposals: "aes128-sha1" },
+      { esp_proposals: "aes256-sha256" },
+      "proposal",
+      /swordfish/,
+    ],
     ["the server's identity is another", "ike", { remote_id: "vpn.example.com" }, {}, "identi|\\bid\\b", /swordfish/],
   ];
   for (const [name, layer, client, server, words, secret] of wrong) {
@@ -172,7 +198,11 @@ describe("faults", { concurrency: 4 }, () => {
     await sleep(5000);
     assert.notEqual((await client.status("hq")).state, "up");
     await wire.stop();
-    assert.deepEqual(await wire.lines(`src host ${B} and ${CLEAR_L2TP}`), [], "the server that requires IPsec answered in the clear");
+    assert.deepEqual(
+      await wire.lines(`src host ${B} and ${CLEAR_L2TP}`),
+      [],
+      "the server that requires IPsec answered in the clear",
+    );
   });
 
   scenario("rekey of both phases under ping: nothing lost, nothing in the clear", { timeout: 150_000 }, async (lab) => {

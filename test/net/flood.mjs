@@ -1,5 +1,6 @@
 // flood.mjs TARGET COUNT [PCAP]: hostile datagrams to UDP 500, 4500 and 1701, at a pace that a kernel queue survives.
-// Random bytes, plausible heads with rubbish behind, and the payloads of a capture with bytes changed, cut and repeated.
+// Random bytes, plausible heads with rubbish behind, and the payloads of a capture with bytes changed, cut and
+// repeated.
 import { randomBytes, randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { readFileSync } from "node:fs";
@@ -81,20 +82,30 @@ function mutated() {
 }
 function next() {
   switch (randomInt(seeds.length === 0 ? 7 : 10)) {
-    case 0: return [[500, 4500, 1701][randomInt(3)], randomBytes(randomInt(0, 1400))];
-    case 1: return [500, isakmp(false)];
-    case 2: return [4500, isakmp(true)];
-    case 3: return [4500, Buffer.concat([randomBytes(4), randomBytes(randomInt(0, 200))])]; // ESP of an SPI nobody has
-    case 4: return [1701, l2tp()];
-    case 5: return [4500, Buffer.from([0xff])];
-    case 6: return [500, weak()];
-    default: return mutated();
+    case 0:
+      return [[500, 4500, 1701][randomInt(3)], randomBytes(randomInt(0, 1400))];
+    case 1:
+      return [500, isakmp(false)];
+    case 2:
+      return [4500, isakmp(true)];
+    case 3:
+      return [4500, Buffer.concat([randomBytes(4), randomBytes(randomInt(0, 200))])]; // ESP of an SPI nobody has
+    case 4:
+      return [1701, l2tp()];
+    case 5:
+      return [4500, Buffer.from([0xff])];
+    case 6:
+      return [500, weak()];
+    default:
+      return mutated();
   }
 }
 
 for (let sent = 0; sent < Number(count); sent++) {
   const [port, bytes] = next();
-  await new Promise((done) => sockets[sent % sockets.length].send(bytes, port === 500 || port === 1701 ? port : 4500, target, done));
+  await new Promise((done) =>
+    sockets[sent % sockets.length].send(bytes, port === 500 || port === 1701 ? port : 4500, target, done),
+  );
   if (sent % 64 === 63) await new Promise((done) => setTimeout(done, 4));
 }
 for (const s of sockets) s.close();

@@ -1,9 +1,9 @@
-// Network namespaces and processes for the system tests. A Lab owns everything a scenario makes and takes all of it away
-// again: when the scenario ends, however it ends; when this process is told to end; and, for a run that was killed, when
-// the next one starts. Namespaces carry the process id, so that runs side by side do not meet.
+// Network namespaces and processes for the system tests. A Lab owns everything a scenario makes and takes all of it
+// away again: when the scenario ends, however it ends; when this process is told to end; and, for a run that was
+// killed, when the next one starts. Namespaces carry the process id, so that runs side by side do not meet.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { test, type TestContext } from "node:test";
+import { type TestContext, test } from "node:test";
 
 const PREFIX = "l2tpsec";
 export const CACHE = `${process.cwd()}/.cache`;
@@ -51,7 +51,9 @@ function onPath(program: string): boolean {
   return false;
 }
 
-/** Why a scenario cannot run here, or undefined. Names beginning with "/" are files, others programs; "daemon" is ours. */
+/**
+ * Why a scenario cannot run here, or undefined. Names beginning with "/" are files, others programs; "daemon" is ours.
+ */
 export function lacking(...needs: string[]): string | undefined {
   if (process.getuid?.() !== 0) return "needs root (network namespaces)";
   if (!existsSync("/dev/net/tun")) return "needs /dev/net/tun";
@@ -59,7 +61,8 @@ export function lacking(...needs: string[]): string | undefined {
     n.startsWith("/") ? !existsSync(n) : !onPath(n),
   );
   if (gone.length > 0) return `not installed: ${gone.join(", ")} (sh scripts/setup --peers)`;
-  if (needs.includes("daemon") && !existsSync(DAEMON)) return `${DAEMON.slice(DAEMON.indexOf("dist/"))} is not built (make build)`;
+  if (needs.includes("daemon") && !existsSync(DAEMON))
+    return `${DAEMON.slice(DAEMON.indexOf("dist/"))} is not built (make build)`;
   return undefined;
 }
 
@@ -207,7 +210,12 @@ export class Ns {
   }
 
   /** Pings; the packets sent and received, and the round-trip times in ms (empty when none came back). */
-  async ping(to: string, count = 3, interval = 0.2, more: string[] = []): Promise<{ sent: number; received: number; rtt: number[] }> {
+  async ping(
+    to: string,
+    count = 3,
+    interval = 0.2,
+    more: string[] = [],
+  ): Promise<{ sent: number; received: number; rtt: number[] }> {
     const r = await this.run("ping", "-n", "-c", String(count), "-i", String(interval), "-W", "2", ...more, to);
     const m = r.stdout.match(/(\d+) packets transmitted, (\d+) received/);
     const rtt = [...r.stdout.matchAll(/time=([\d.]+) ms/g)].map((x) => Number(x[1]));
@@ -216,7 +224,21 @@ export class Ns {
 
   async capture(ifname: string, filter = ""): Promise<Capture> {
     const file = `${this.lab.dir}/${this.name}-${ifname}-${this.lab.serial()}.pcap`;
-    const proc = this.spawn("tcpdump", "-i", ifname, "-w", file, "-U", "-n", "-s", "0", "-Z", "root", "--immediate-mode", filter);
+    const proc = this.spawn(
+      "tcpdump",
+      "-i",
+      ifname,
+      "-w",
+      file,
+      "-U",
+      "-n",
+      "-s",
+      "0",
+      "-Z",
+      "root",
+      "--immediate-mode",
+      filter,
+    );
     await proc.line(/listening on/, 5000);
     return new Capture(file, proc);
   }
@@ -304,7 +326,12 @@ export class Lab {
     return new Ns(this, full);
   }
   /** With `group`, it leads a process group which ends with it. */
-  spawn(name: string, command: string, args: readonly string[], options: { env?: NodeJS.ProcessEnv; group?: boolean } = {}): Proc {
+  spawn(
+    name: string,
+    command: string,
+    args: readonly string[],
+    options: { env?: NodeJS.ProcessEnv; group?: boolean } = {},
+  ): Proc {
     const p = new Proc(name, command, args, { ...process.env, ...options.env }, options.group === true);
     this.#procs.push(p);
     if (options.group === true) this.#groups.add(p.pid);

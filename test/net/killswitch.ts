@@ -1,4 +1,5 @@
-// A router with a LAN and both address families, a server, and the Internet between them: where packets go while a link is down.
+// A router with a LAN and both address families, a server, and the Internet between them: where packets go while a link
+// is down.
 //
 //   host 10.10.0.2 -- a 198.51.100.2 -- mid -- b 203.0.113.1, behind it 10.20.0.1 and fd00:20::1
 //        fd00:10::2     2001:db8:1::2    "the Internet": 192.0.2.1, 2001:db8:f::1, a name server 192.0.2.53
@@ -31,7 +32,10 @@ s.on("message", (q, from) => {
 s.bind(53, ${JSON.stringify(NAMESERVER)}, () => console.log("answering"));`;
 
 export function serverSections(more: Section = {}): Config {
-  return serverConfig({ ipv6: "yes", ...more }, { "user branch1": { password: PASSWORD, ip: "10.99.0.10", routes: "10.10.0.0/24 fd00:10::/64" } });
+  return serverConfig(
+    { ipv6: "yes", ...more },
+    { "user branch1": { password: PASSWORD, ip: "10.99.0.10", routes: "10.10.0.0/24 fd00:10::/64" } },
+  );
 }
 
 export class Roads {
@@ -52,7 +56,12 @@ export class Roads {
   }
   /** Everything but the client is running, and the senders: what they send is seen on the WAN already. */
   static async make(lab: Lab, client: Section, server: Section = {}): Promise<Roads> {
-    const [a, b, mid, host] = await Promise.all(["a", "b", "mid", "host"].map((n) => lab.ns(n, { ipv6: true }))) as [Ns, Ns, Ns, Ns];
+    const [a, b, mid, host] = (await Promise.all(["a", "b", "mid", "host"].map((n) => lab.ns(n, { ipv6: true })))) as [
+      Ns,
+      Ns,
+      Ns,
+      Ns,
+    ];
     await a.link("wan", `${A}/24`, mid, "left", "198.51.100.1/24");
     await b.link("wan", `${B}/24`, mid, "right", "203.0.113.254/24");
     await a.link("lan", "10.10.0.1/24", host, "eth0", "10.10.0.2/24");
@@ -69,7 +78,9 @@ export class Roads {
       ip -n ${host.name} route add default via 10.10.0.1; ip -n ${host.name} -6 route add default via fd00:10::1`);
     const d = {
       server: new Daemon(b, "server", serverSections(server)),
-      client: new Daemon(a, "client", { "interface hq": clientSection({ routes: "10.20.0.0/24 fd00:20::/64", ipv6: "yes", ...client }) }),
+      client: new Daemon(a, "client", {
+        "interface hq": clientSection({ routes: "10.20.0.0/24 fd00:20::/64", ipv6: "yes", ...client }),
+      }),
     };
     await d.server.start();
     const before = await a.capture("wan", `${TO_BEHIND} or ${TO_INTERNET}`);
@@ -93,7 +104,10 @@ export class Roads {
   }
   /** Nothing of what the filter names has left by the WAN since start(). */
   async leaked(filter: string, why: string): Promise<void> {
-    assert.ok(this.#senders.every((s) => s.running), "it was sent all the time");
+    assert.ok(
+      this.#senders.every((s) => s.running),
+      "it was sent all the time",
+    );
     const wan = this.#wan;
     assert.ok(wan);
     await wan.stop();

@@ -1,5 +1,5 @@
-// A line's netdev with a real TUN, in a network namespace of its own: what the host sends comes to the line, what the line
-// receives comes to the host, routes are there and go.
+// A line's netdev with a real TUN, in a network namespace of its own: what the host sends comes to the line, what the
+// line receives comes to the host, routes are there and go.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { test } from "node:test";
@@ -12,14 +12,15 @@ import { loadNative } from "../../src/runtime/node/native.ts";
 
 const INSIDE = process.env["LINE_INSIDE"] === "1";
 const skip = process.getuid?.() === 0 ? false : "needs root: a TUN, a network namespace";
-const run = (...words: string[]): Promise<{ code: number | null; out: string }> => new Promise((resolve) => {
-  const p = spawn(words[0] as string, words.slice(1), { stdio: ["ignore", "pipe", "pipe"] });
-  let out = "";
-  p.stdout.on("data", (d) => {
-    out += d;
+const run = (...words: string[]): Promise<{ code: number | null; out: string }> =>
+  new Promise((resolve) => {
+    const p = spawn(words[0] as string, words.slice(1), { stdio: ["ignore", "pipe", "pipe"] });
+    let out = "";
+    p.stdout.on("data", (d) => {
+      out += d;
+    });
+    p.on("close", (code) => resolve({ code, out }));
   });
-  p.on("close", (code) => resolve({ code, out }));
-});
 
 /** An ICMP echo request becomes its own reply: addresses change places, type 8 becomes 0, the checksum follows. */
 function reply(request: Uint8Array): Uint8Array {
@@ -39,7 +40,13 @@ if (INSIDE) {
     const native = loadNative();
     const fastPath = native.fastPath();
     assert.ok(fastPath);
-    const plane = await openUserspacePlane({ native, fastPath, clock: nodeClock, crypto: nodeCrypto, log: { emit: () => {} } });
+    const plane = await openUserspacePlane({
+      native,
+      fastPath,
+      clock: nodeClock,
+      crypto: nodeCrypto,
+      log: { emit: () => {} },
+    });
     const seen: number[] = [];
     let net: LineInterface | null = null;
     const line = {
@@ -52,7 +59,12 @@ if (INSIDE) {
       lost: (why: string): void => assert.fail(why),
     };
     net = await plane.net.attachLine(line, {
-      ifname: "i5line0", mtu: 576, local4: "10.7.0.2", peer4: "10.7.0.1", routes: [{ prefix: "10.8.0.0/16" }], clampMss: true,
+      ifname: "i5line0",
+      mtu: 576,
+      local4: "10.7.0.2",
+      peer4: "10.7.0.1",
+      routes: [{ prefix: "10.8.0.0/16" }],
+      clampMss: true,
     });
     assert.equal((await run("ping", "-c", "3", "-i", "0.2", "-W", "2", "10.7.0.1")).code, 0);
     assert.equal((await run("ping", "-c", "1", "-s", "500", "-W", "2", "10.8.3.4")).code, 0);
@@ -64,7 +76,14 @@ if (INSIDE) {
     await net.detach();
     assert.notEqual((await run("ip", "link", "show", "i5line0")).code, 0);
     assert.equal((await run("ip", "route", "show", "10.8.0.0/16")).out, "");
-    const again = await plane.net.attachLine(line, { ifname: "i5line0", mtu: 1500, local4: "10.7.0.2", peer4: "10.7.0.1", routes: [], clampMss: true });
+    const again = await plane.net.attachLine(line, {
+      ifname: "i5line0",
+      mtu: 1500,
+      local4: "10.7.0.2",
+      peer4: "10.7.0.1",
+      routes: [],
+      clampMss: true,
+    });
     await again.detach();
     await plane.close();
   });
@@ -72,7 +91,9 @@ if (INSIDE) {
   test("a line's netdev", { skip }, () => {
     const { NODE_TEST_CONTEXT: _, ...env } = process.env;
     const r = spawnSync("unshare", ["-n", process.execPath, "--enable-source-maps", "--test", process.argv[1] ?? ""], {
-      encoding: "utf8", timeout: 60_000, env: { ...env, LINE_INSIDE: "1" },
+      encoding: "utf8",
+      timeout: 60_000,
+      env: { ...env, LINE_INSIDE: "1" },
     });
     assert.equal(r.status, 0, r.stdout + r.stderr);
     assert.match(r.stdout, /# pass 1/);

@@ -1,4 +1,5 @@
-// A null-modem cable between two programs: two ptys, and bytes that pass between them at the pace of a rate, with noise on request.
+// A null-modem cable between two programs: two ptys, and bytes that pass between them at the pace of a rate, with noise
+// on request.
 import type { Lab } from "./harness.ts";
 import { Pace, Pty, spoiled } from "./pty.ts";
 

@@ -7,7 +7,9 @@ export interface Many {
   readonly a: Ns;
   readonly server: Daemon;
   readonly client: Daemon;
-  /** What a session costs the server in KB: its growth since it had none, everything that came with the first included. */
+  /**
+   * What a session costs the server in KB: its growth since it had none, everything that came with the first included.
+   */
   readonly each: number;
   /** The start of the client until the last session was up. */
   readonly seconds: number;
@@ -22,9 +24,13 @@ export async function manySessions(lab: Lab, n: number): Promise<Many> {
     users[`user u${i}`] = { password: `p${i}` };
     links[`interface l${i}`] = clientSection({ username: `u${i}`, password: `p${i}`, ifname: `t${i}`, source_port: 0 });
   }
-  const server = new Daemon(b, "server", { daemon: { log: "notice" }, ...serverConfig({ pool: "10.99.1.1-10.99.1.250" }, users) });
+  const server = new Daemon(b, "server", {
+    daemon: { log: "notice" },
+    ...serverConfig({ pool: "10.99.1.1-10.99.1.250" }, users),
+  });
   await server.start();
-  const sessions = (): number => [...server.log.matchAll(/session\.up/g)].length - [...server.log.matchAll(/session\.down/g)].length;
+  const sessions = (): number =>
+    [...server.log.matchAll(/session\.up/g)].length - [...server.log.matchAll(/session\.down/g)].length;
   const reach = (count: number): Promise<unknown> =>
     until(`${count} sessions`, 150_000, () => sessions() >= count).catch((e: unknown) => {
       throw new Error(`${sessions()} sessions: ${String(e)}`);

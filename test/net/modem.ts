@@ -1,6 +1,6 @@
-// Modems on ptys, and the telephone exchange between them. What a modem does that a daemon can see: AT commands with echo, RING,
-// CONNECT, calls that carry bytes at a pace, noise, "+++", and calls that end. A pty has no carrier wire: a lost call is
-// NO CARRIER and silence. That nobody has the device open is the DTR wire.
+// Modems on ptys, and the telephone exchange between them. What a modem does that a daemon can see: AT commands with
+// echo, RING, CONNECT, calls that carry bytes at a pace, noise, "+++", and calls that end. A pty has no carrier wire: a
+// lost call is NO CARRIER and silence. That nobody has the device open is the DTR wire.
 import { Pace, Pty, spoiled } from "./pty.ts";
 
 const TICK_MS = 5;
@@ -70,7 +70,10 @@ export class Modem {
   readonly #exchange: Exchange;
   readonly #pty = new Pty();
   readonly #pace: Pace;
-  readonly #registers = new Map<number, number>([[0, 0], [12, 50]]);
+  readonly #registers = new Map<number, number>([
+    [0, 0],
+    [12, 50],
+  ]);
   #echo = true;
   #mode: Mode = "command";
   #peer: Modem | null = null;
@@ -110,9 +113,10 @@ export class Modem {
     if (this.#gone) return;
     this.#pty.flush();
     if (this.#mode === "data") this.#carry();
-    else this.#take(this.#pty.read(MAX_COMMAND), (data) => {
-      for (const c of data) this.#key(c);
-    });
+    else
+      this.#take(this.#pty.read(MAX_COMMAND), (data) => {
+        for (const c of data) this.#key(c);
+      });
     if (this.#mode === "data" && this.#escape > 0 && performance.now() - this.#escape >= GUARD_MS) {
       this.#escape = 0;
       this.#mode = "paused";
@@ -216,7 +220,9 @@ export class Modem {
     this.#exchange.later(300, () => {
       if (this.#mode !== "calling") return;
       const callee = this.#exchange.find(number);
-      const end = this.#exchange.ends.get(number) ?? (callee === undefined || callee === this ? "NO CARRIER" : callee.#mode === "command" ? null : "BUSY");
+      const end =
+        this.#exchange.ends.get(number) ??
+        (callee === undefined || callee === this ? "NO CARRIER" : callee.#mode === "command" ? null : "BUSY");
       if (end !== null) {
         this.#mode = "command";
         if (end !== "") this.say(end);

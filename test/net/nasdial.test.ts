@@ -1,4 +1,5 @@
-// The NAS leg with real daemons, netdevs and serial lines (ptys with socat between them), and a tunnel that rides on it.
+// The NAS leg with real daemons, netdevs and serial lines (ptys with socat between them), and a tunnel that rides on
+// it.
 //
 //   a: nas-modem 10.7.0.2 ==== pty, HDLC, PPP ==== b: nas-nas 10.7.0.1       and nothing else between the two
 //   a: l2tps-hq 10.99.0.10 --- L2TP in ESP over that --- b: l2tps-lns 10.99.0.1
@@ -9,9 +10,14 @@ import { type Lab, run, scenario, until } from "./harness.ts";
 import { clientSection, PASSWORD, PSK } from "./sites.ts";
 
 async function cable(lab: Lab): Promise<{ a: string; b: string }> {
-  const ends = { a: `${lab.dir}/ttyA${process.pid}`, b: `${lab.dir}/ttyB${process.pid}` }; // a lock file goes by the last part of the name
+  // a lock file goes by the last part of the name
+  const ends = { a: `${lab.dir}/ttyA${process.pid}`, b: `${lab.dir}/ttyB${process.pid}` };
   lab.spawn("cable", "socat", [`pty,raw,echo=0,link=${ends.a}`, `pty,raw,echo=0,link=${ends.b}`]);
-  await until("both ends of the cable", 5000, async () => (await run("test", ["-e", ends.b])).code === 0 && (await run("test", ["-e", ends.a])).code === 0);
+  await until(
+    "both ends of the cable",
+    5000,
+    async () => (await run("test", ["-e", ends.b])).code === 0 && (await run("test", ["-e", ends.a])).code === 0,
+  );
   return ends;
 }
 async function leg(d: Daemon, name: string): Promise<NasStatus> {
@@ -23,13 +29,27 @@ scenario("a null-modem cable carries PPP, and a tunnel on top of it", { needs: [
   const [a, b] = [await lab.ns("a"), await lab.ns("b")];
   const tty = await cable(lab);
   const nas = new Daemon(b, "nas", {
-    "interface nas": { proto: "nasdial", device: tty.b, line: "direct", role: "answer", local_ip: "10.7.0.1", remote_ip: "10.7.0.2" },
+    "interface nas": {
+      proto: "nasdial",
+      device: tty.b,
+      line: "direct",
+      role: "answer",
+      local_ip: "10.7.0.1",
+      remote_ip: "10.7.0.2",
+    },
     "server lns": { listen: "10.7.0.1", psk: PSK, pool: "10.99.0.100-10.99.0.200", local_ip: "10.99.0.1" },
     "user branch1": { password: PASSWORD, ip: "10.99.0.10", server: "lns" },
     "user dialin": { password: PASSWORD },
   });
   const caller = new Daemon(a, "caller", {
-    "interface modem": { proto: "nasdial", device: tty.a, line: "direct", username: "dialin", password: PASSWORD, reconnect_min: 1 },
+    "interface modem": {
+      proto: "nasdial",
+      device: tty.a,
+      line: "direct",
+      username: "dialin",
+      password: PASSWORD,
+      reconnect_min: 1,
+    },
     "interface hq": clientSection({ server: "10.7.0.1" }),
   });
   await nas.start();

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { test } from "node:test";
-import { ADDR, DROPS, HEAD, Kind, LEN, META, OFF, SLOT } from "node-tuntap2";
 import type { Native, Ring } from "node-tuntap2";
+import { ADDR, DROPS, HEAD, Kind, LEN, META, OFF, SLOT } from "node-tuntap2";
 import { loadNative } from "../../src/runtime/node/native.ts";
 
 const INSIDE = "L2TPSEC_TEST_NETNS";
@@ -11,10 +11,16 @@ const INSIDE = "L2TPSEC_TEST_NETNS";
 if (process.env[INSIDE] === undefined) {
   const root = process.getuid?.() === 0;
   const unshare = root && spawnSync("unshare", ["-n", "true"]).status === 0;
-  test("native library in a network namespace", { skip: !root ? "needs root" : !unshare && "unshare -n does not work here" }, () => {
+  test("native library in a network namespace", {
+    skip: !root ? "needs root" : !unshare && "unshare -n does not work here",
+  }, () => {
     const env: NodeJS.ProcessEnv = { ...process.env, [INSIDE]: "1" };
     delete env["NODE_TEST_CONTEXT"];
-    const r = spawnSync("unshare", ["-n", process.execPath, process.argv[1] as string], { encoding: "utf8", env, timeout: 30000 });
+    const r = spawnSync("unshare", ["-n", process.execPath, process.argv[1] as string], {
+      encoding: "utf8",
+      env,
+      timeout: 30000,
+    });
     assert.equal(r.status, 0, r.stdout + r.stderr);
   });
 } else {
@@ -49,7 +55,10 @@ function inside(lib: Native): void {
   test("tun: a ping answered through the rings, device by kernel's number", { skip }, async () => {
     const { fd, name } = lib.tunOpen("natt%d", "tun");
     assert.match(name, /^natt\d+$/);
-    assert.equal(code(() => lib.tunOpen(name, "tun")), "EBUSY");
+    assert.equal(
+      code(() => lib.tunOpen(name, "tun")),
+      "EBUSY",
+    );
     ip("addr", "add", "10.77.0.1/24", "dev", name);
     ip("link", "set", name, "up");
     const ring = lib.ring(64);
@@ -61,7 +70,8 @@ function inside(lib: Native): void {
         const at = ring.meta[i * META + OFF] as number;
         assert.equal(at, i * SLOT + HEAD);
         const p = ring.mem.subarray(at, at + (ring.meta[i * META + LEN] as number));
-        if (p[9] !== 1 || p[20] !== 8) continue; // an IPv4 echo request becomes its answer; the sum shifts with the type
+        // an IPv4 echo request becomes its answer; the sum shifts with the type
+        if (p[9] !== 1 || p[20] !== 8) continue;
         const [src, dst] = [p.slice(12, 16), p.slice(16, 20)];
         p.set(dst, 12);
         p.set(src, 16);
@@ -94,7 +104,11 @@ function inside(lib: Native): void {
     let calls = 0;
     await new Promise<void>((done) => {
       const v = lib.watch(fd, () => {
-        if (calls++ < 3) return assert.equal(code(() => lib.readTun(fd, ring)), "EBADFD");
+        if (calls++ < 3)
+          return assert.equal(
+            code(() => lib.readTun(fd, ring)),
+            "EBADFD",
+          );
         v.stop();
         done();
       });
@@ -112,7 +126,11 @@ function inside(lib: Native): void {
     assert.equal(spawnSync(process.execPath, ["-e", program]).status, 0);
     const n = lib.readTun(fd, into);
     assert.ok(n > 0);
-    assert.ok(Array.from({ length: n }, (_, i) => [into.meta[i * META + LEN], into.meta[i * META + 2]]).some(([len, kind]) => len === 0 && kind === Kind.truncated));
+    assert.ok(
+      Array.from({ length: n }, (_, i) => [into.meta[i * META + LEN], into.meta[i * META + 2]]).some(
+        ([len, kind]) => len === 0 && kind === Kind.truncated,
+      ),
+    );
     lib.close(fd);
   });
 
@@ -127,7 +145,9 @@ function inside(lib: Native): void {
     test(`raw ESP over IPv${v6 ? 6 : 4}: the header is off, both addresses are told, the source is ours to choose`, async () => {
       if (v6) ip("addr", "add", "fd00:77::3/128", "dev", "lo");
       const any = new Uint8Array(v6 ? 16 : 4);
-      const from = v6 ? Uint8Array.of(0xfd, 0, 0, 0x77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3) : Uint8Array.of(127, 0, 0, 3);
+      const from = v6
+        ? Uint8Array.of(0xfd, 0, 0, 0x77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3)
+        : Uint8Array.of(127, 0, 0, 3);
       const to = v6 ? Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1) : Uint8Array.of(127, 0, 0, 1);
       const fd = lib.rawOpen(v6 ? 6 : 4, 50, any);
       const ring = lib.ring(8);
@@ -151,7 +171,10 @@ function inside(lib: Native): void {
       for (let i = 0; i < 5; i++) {
         assert.deepEqual(body(into, i), new Uint8Array(20 + i).fill(i));
         const a = into.addr.subarray(i * ADDR, (i + 1) * ADDR);
-        assert.deepEqual([a[0], a.slice(2, 4), a.slice(4, 4 + from.length), a.slice(20, 20 + to.length)], [v6 ? 6 : 4, new Uint8Array(2), from, to]);
+        assert.deepEqual(
+          [a[0], a.slice(2, 4), a.slice(4, 4 + from.length), a.slice(20, 20 + to.length)],
+          [v6 ? 6 : 4, new Uint8Array(2), from, to],
+        );
       }
       lib.close(fd);
     });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { Daemon } from "./daemon.ts";
 import { type Ns, scenario, sh, until } from "./harness.ts";
-import { B, CLEAR_L2TP, clientConfig, lan, NOT_PROTECTED, pair, PASSWORD, serverConfig, three, two } from "./sites.ts";
+import { B, CLEAR_L2TP, clientConfig, lan, NOT_PROTECTED, PASSWORD, pair, serverConfig, three, two } from "./sites.ts";
 
 async function pingsAll(from: Ns, to: string, count = 5, ...more: string[]): Promise<void> {
   const p = await from.ping(to, count, 0.1, more);
@@ -11,83 +11,109 @@ async function pingsAll(from: Ns, to: string, count = 5, ...more: string[]): Pro
 }
 
 describe("paths", { concurrency: 3 }, () => {
-  scenario("site to site without NAT: only protocol 50 on the wire, LAN host to LAN host", { needs: ["daemon", "iperf3"] }, async (lab) => {
-    const { a, b } = await two(lab);
-    const [hostA, hostB] = [await lan(lab, a, 1), await lan(lab, b, 2)];
-    const wire = await b.capture("wan");
-    const { client, server } = await pair(
-      a,
-      b,
-      clientConfig({ routes: "10.2.0.0/16 10.3.0.0/16" }),
-      serverConfig({}, { "user branch1": { password: "correct horse 99", ip: "10.99.0.10", routes: "10.1.0.0/16" } }),
-    );
-    await client.start();
-    const s = await client.waitUp("hq");
-    assert.equal(s.state, "up");
-    assert.equal(s.local_ip, "10.99.0.10");
-    assert.equal(s.remote_ip, "10.99.0.1");
-    assert.equal(s.dns.join(" "), "10.99.0.1");
-    assert.equal(s.ifname, "l2tps-hq");
-    assert.equal(s.esp?.encap, "esp");
-    assert.equal(s.error, null);
-    await pingsAll(a, "10.99.0.1");
-    await pingsAll(hostA, "10.2.0.2");
-    await pingsAll(hostB, "10.1.0.2");
-    // what does not fit one packet on the WAN goes through in pieces
-    const big = await hostA.ping("10.2.0.2", 2, 0.2, ["-s", "3000"]);
-    assert.equal(big.received, 2, "ping with 3000 bytes");
-    // TCP between hosts that know nothing of the tunnel's MTU
-    const listener = hostB.spawn("iperf3", "-s", "--forceflush");
-    await listener.line(/listening/, 5000);
-    const tcp = await hostA.run("iperf3", "-c", "10.2.0.2", "-t", "1", "-J");
-    const bits = (JSON.parse(tcp.stdout) as { end?: { sum_received?: { bits_per_second: number } } }).end?.sum_received?.bits_per_second ?? 0;
-    assert.ok(bits > 20e6, `TCP: ${bits} bit/s`);
-    const session = (await server.serverStatus("lns")).sessions[0];
-    assert.deepEqual([session?.user, session?.ip], ["branch1", "10.99.0.10"]);
-    const after = await client.status("hq");
-    assert.ok(after.rx_packets >= 10 && after.tx_packets >= 10, "counters count");
+  scenario(
+    "site to site without NAT: only protocol 50 on the wire, LAN host to LAN host",
+    { needs: ["daemon", "iperf3"] },
+    async (lab) => {
+      const { a, b } = await two(lab);
+      const [hostA, hostB] = [await lan(lab, a, 1), await lan(lab, b, 2)];
+      const wire = await b.capture("wan");
+      const { client, server } = await pair(
+        a,
+        b,
+        clientConfig({ routes: "10.2.0.0/16 10.3.0.0/16" }),
+        serverConfig({}, { "user branch1": { password: "correct horse 99", ip: "10.99.0.10", routes: "10.1.0.0/16" } }),
+      );
+      await client.start();
+      const s = await client.waitUp("hq");
+      assert.equal(s.state, "up");
+      assert.equal(s.local_ip, "10.99.0.10");
+      assert.equal(s.remote_ip, "10.99.0.1");
+      assert.equal(s.dns.join(" "), "10.99.0.1");
+      assert.equal(s.ifname, "l2tps-hq");
+      assert.equal(s.esp?.encap, "esp");
+      assert.equal(s.error, null);
+      await pingsAll(a, "10.99.0.1");
+      await pingsAll(hostA, "10.2.0.2");
+      await pingsAll(hostB, "10.1.0.2");
+      // what does not fit one packet on the WAN goes through in pieces
+      const big = await hostA.ping("10.2.0.2", 2, 0.2, ["-s", "3000"]);
+      assert.equal(big.received, 2, "ping with 3000 bytes");
+      // TCP between hosts that know nothing of the tunnel's MTU
+      const listener = hostB.spawn("iperf3", "-s", "--forceflush");
+      await listener.line(/listening/, 5000);
+      const tcp = await hostA.run("iperf3", "-c", "10.2.0.2", "-t", "1", "-J");
+      const bits =
+        (JSON.parse(tcp.stdout) as { end?: { sum_received?: { bits_per_second: number } } }).end?.sum_received
+          ?.bits_per_second ?? 0;
+      assert.ok(bits > 20e6, `TCP: ${bits} bit/s`);
+      const session = (await server.serverStatus("lns")).sessions[0];
+      assert.deepEqual([session?.user, session?.ip], ["branch1", "10.99.0.10"]);
+      const after = await client.status("hq");
+      assert.ok(after.rx_packets >= 10 && after.tx_packets >= 10, "counters count");
 
-    const down = await client.stop();
-    assert.equal(down.code, 0, "client: exit code");
-    assert.equal((await server.stop()).code, 0, "server: exit code");
-    await wire.stop();
-    assert.ok((await wire.count("ip proto 50")) > 20, "raw ESP was seen");
-    assert.equal(await wire.count("udp port 4500"), 0, "no UDP 4500 without a NAT");
-    assert.deepEqual(await wire.lines(NOT_PROTECTED), []);
-    for (const ns of [a, b]) {
-      assert.equal((await ns.run("ip", "-o", "link")).stdout.includes("l2tps-"), false, "the netdev is gone");
-      assert.equal((await ns.routes()).includes("l2tps-"), false, "its routes are gone");
-    }
-    assert.equal((await a.routes()).includes("10.2.0.0/16"), false);
-  });
+      const down = await client.stop();
+      assert.equal(down.code, 0, "client: exit code");
+      assert.equal((await server.stop()).code, 0, "server: exit code");
+      await wire.stop();
+      assert.ok((await wire.count("ip proto 50")) > 20, "raw ESP was seen");
+      assert.equal(await wire.count("udp port 4500"), 0, "no UDP 4500 without a NAT");
+      assert.deepEqual(await wire.lines(NOT_PROTECTED), []);
+      for (const ns of [a, b]) {
+        assert.equal((await ns.run("ip", "-o", "link")).stdout.includes("l2tps-"), false, "the netdev is gone");
+        assert.equal((await ns.routes()).includes("l2tps-"), false, "its routes are gone");
+      }
+      assert.equal((await a.routes()).includes("10.2.0.0/16"), false);
+    },
+  );
 
   for (const more of [{}, { deflate: "yes" }, { sequencing: "yes" }]) {
-    scenario(`IPv6 between two sites${Object.keys(more).map((k) => `, with ${k}`).join("")}: our client, our server, and nothing in the clear`, {}, async (lab) => {
-      const { a, b } = await two(lab);
-      for (const ns of [a, b]) await sh(`ip netns exec ${ns.name} sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0 net.ipv6.conf.all.forwarding=1`);
-      await sh(`ip -n ${a.name} -6 addr add fd00:1::1/128 dev lo; ip -n ${b.name} -6 addr add fd00:2::1/128 dev lo`);
-      const wire = await b.capture("wan");
-      const users = { "user branch1": { password: PASSWORD, ip: "10.99.0.10", routes: "10.1.0.0/16 fd00:1::/48" } };
-      const { client, server } = await pair(a, b, clientConfig({ routes: "10.2.0.0/16 fd00:2::/48", ipv6: "yes", ...more }), serverConfig({ ipv6: "yes", ...more }, users));
-      await client.start();
-      await client.waitUp("hq");
-      const s = await client.statusWhere("hq", "has IPv6", 5000, (x) => x.local_ip6 !== null);
-      await until("the server's side of it", 5000, async () => (await server.serverStatus("lns")).sessions[0]?.ip6 === s.local_ip6);
-      await pingsAll(b, `${s.local_ip6}%l2tps-lns`);
-      await pingsAll(a, "fd00:2::1", 5, "-I", "fd00:1::1");
-      await pingsAll(b, "fd00:1::1", 5, "-I", "fd00:2::1");
-      const listener = b.spawn("iperf3", "-s", "--forceflush");
-      await listener.line(/listening/, 5000);
-      const tcp = await a.run("iperf3", "-c", "fd00:2::1", "-B", "fd00:1::1", "-t", "1", "-J");
-      const bits = (JSON.parse(tcp.stdout) as { end?: { sum_received?: { bits_per_second: number } } }).end?.sum_received?.bits_per_second ?? 0;
-      assert.ok(bits > 2e6, `TCP: ${bits} bit/s`);
-      assert.equal((await client.stop()).code, 0);
-      await until("the session is gone", 5000, async () => (await server.serverStatus("lns")).sessions.length === 0);
-      assert.doesNotMatch((await b.run("ip", "-6", "route")).stdout, /fd00:1::/, "its route is gone");
-      assert.equal((await server.stop()).code, 0);
-      await wire.stop();
-      assert.deepEqual(await wire.lines(`(${NOT_PROTECTED}) or ip6 net fd00::/16`), []);
-    });
+    scenario(
+      `IPv6 between two sites${Object.keys(more)
+        .map((k) => `, with ${k}`)
+        .join("")}: our client, our server, and nothing in the clear`,
+      {},
+      async (lab) => {
+        const { a, b } = await two(lab);
+        for (const ns of [a, b])
+          await sh(
+            `ip netns exec ${ns.name} sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0 net.ipv6.conf.all.forwarding=1`,
+          );
+        await sh(`ip -n ${a.name} -6 addr add fd00:1::1/128 dev lo; ip -n ${b.name} -6 addr add fd00:2::1/128 dev lo`);
+        const wire = await b.capture("wan");
+        const users = { "user branch1": { password: PASSWORD, ip: "10.99.0.10", routes: "10.1.0.0/16 fd00:1::/48" } };
+        const { client, server } = await pair(
+          a,
+          b,
+          clientConfig({ routes: "10.2.0.0/16 fd00:2::/48", ipv6: "yes", ...more }),
+          serverConfig({ ipv6: "yes", ...more }, users),
+        );
+        await client.start();
+        await client.waitUp("hq");
+        const s = await client.statusWhere("hq", "has IPv6", 5000, (x) => x.local_ip6 !== null);
+        await until(
+          "the server's side of it",
+          5000,
+          async () => (await server.serverStatus("lns")).sessions[0]?.ip6 === s.local_ip6,
+        );
+        await pingsAll(b, `${s.local_ip6}%l2tps-lns`);
+        await pingsAll(a, "fd00:2::1", 5, "-I", "fd00:1::1");
+        await pingsAll(b, "fd00:1::1", 5, "-I", "fd00:2::1");
+        const listener = b.spawn("iperf3", "-s", "--forceflush");
+        await listener.line(/listening/, 5000);
+        const tcp = await a.run("iperf3", "-c", "fd00:2::1", "-B", "fd00:1::1", "-t", "1", "-J");
+        const bits =
+          (JSON.parse(tcp.stdout) as { end?: { sum_received?: { bits_per_second: number } } }).end?.sum_received
+            ?.bits_per_second ?? 0;
+        assert.ok(bits > 2e6, `TCP: ${bits} bit/s`);
+        assert.equal((await client.stop()).code, 0);
+        await until("the session is gone", 5000, async () => (await server.serverStatus("lns")).sessions.length === 0);
+        assert.doesNotMatch((await b.run("ip", "-6", "route")).stdout, /fd00:1::/, "its route is gone");
+        assert.equal((await server.stop()).code, 0);
+        await wire.stop();
+        assert.deepEqual(await wire.lines(`(${NOT_PROTECTED}) or ip6 net fd00::/16`), []);
+      },
+    );
   }
 
   for (const options of [{ deflate: "yes", vj: "yes", sequencing: "yes" }, { bsdcomp: "yes" }, { mppe: "128" }]) {
@@ -97,7 +123,12 @@ describe("paths", { concurrency: 3 }, () => {
       const hostB = await lan(lab, b, 2);
       const users = { "user branch1": { password: PASSWORD, ip: "10.99.0.10", routes: "10.1.0.0/16" } };
       const wire = await b.capture("wan");
-      const { client, server } = await pair(a, b, clientConfig({ routes: "10.2.0.0/16", ...options }), serverConfig(options, users));
+      const { client, server } = await pair(
+        a,
+        b,
+        clientConfig({ routes: "10.2.0.0/16", ...options }),
+        serverConfig(options, users),
+      );
       await client.start();
       await client.waitUp("hq");
       for (const d of [client, server]) await d.event(d === client ? "hq" : "lns", "ppp.ccp-up", 5000);
@@ -107,13 +138,16 @@ describe("paths", { concurrency: 3 }, () => {
       await listener.line(/listening/, 5000);
       for (const way of [[], ["-R"]]) {
         const tcp = await hostA.run("iperf3", "-c", "10.2.0.2", "-t", "1", "-J", ...way);
-        const bits = (JSON.parse(tcp.stdout) as { end?: { sum_received?: { bits_per_second: number } } }).end?.sum_received?.bits_per_second ?? 0;
+        const bits =
+          (JSON.parse(tcp.stdout) as { end?: { sum_received?: { bits_per_second: number } } }).end?.sum_received
+            ?.bits_per_second ?? 0;
         console.log(`# ${JSON.stringify(options)} ${way.join("")}: ${(bits / 1e6).toFixed(0)} Mbit/s`);
         assert.ok(bits > 0.3e6, `TCP: ${bits} bit/s`);
       }
       const s = await client.status("hq");
       assert.ok(s.rx_packets > 100 && s.tx_packets > 100, "counters count");
-      for (const bad of ["ccp.broken", "ccp.out-of-step", "ccp.in-clear", "vj.tossed", "vj.not-open"]) assert.equal(s.drops[bad] ?? 0, 0, JSON.stringify(s.drops));
+      for (const bad of ["ccp.broken", "ccp.out-of-step", "ccp.in-clear", "vj.tossed", "vj.not-open"])
+        assert.equal(s.drops[bad] ?? 0, 0, JSON.stringify(s.drops));
       await client.stop();
       await wire.stop();
       assert.deepEqual(await wire.lines(NOT_PROTECTED), []);
@@ -139,7 +173,22 @@ describe("paths", { concurrency: 3 }, () => {
   scenario("server behind a NAT: ports 500 and 4500 forwarded", {}, async (lab) => {
     const { a, mid, b } = await three(lab);
     for (const port of ["500", "4500"]) {
-      await mid.iptables("-t", "nat", "-A", "PREROUTING", "-i", "left", "-p", "udp", "--dport", port, "-j", "DNAT", "--to-destination", B);
+      await mid.iptables(
+        "-t",
+        "nat",
+        "-A",
+        "PREROUTING",
+        "-i",
+        "left",
+        "-p",
+        "udp",
+        "--dport",
+        port,
+        "-j",
+        "DNAT",
+        "--to-destination",
+        B,
+      );
     }
     await mid.masquerade("left");
     const wire = await a.capture("wan");
@@ -165,7 +214,11 @@ describe("paths", { concurrency: 3 }, () => {
       clientConfig({ routes: "10.99.0.0/24" }),
       serverConfig({}, { "user branch2": { password: "other", ip: "10.99.0.11" } }),
     );
-    const other = new Daemon(second, "client2", clientConfig({ username: "branch2", password: "other", routes: "10.99.0.0/24" }));
+    const other = new Daemon(
+      second,
+      "client2",
+      clientConfig({ username: "branch2", password: "other", routes: "10.99.0.0/24" }),
+    );
     await Promise.all([client.start(), other.start()]);
     const [one, two] = await Promise.all([client.waitUp("hq"), other.waitUp("hq")]);
     assert.deepEqual([one.local_ip, two.local_ip], ["10.99.0.10", "10.99.0.11"]);
@@ -185,7 +238,12 @@ describe("paths", { concurrency: 3 }, () => {
       const [a, b] = await Promise.all([lab.ns("a", { ipv6: true }), lab.ns("b", { ipv6: true })]);
       await a.link("wan", "2001:db8::2/64", b, "wan", "2001:db8::1/64");
       const wire = await b.capture("wan");
-      const { client } = await pair(a, b, clientConfig({ server: "2001:db8::1", encap }), serverConfig({ listen: "2001:db8::1" }));
+      const { client } = await pair(
+        a,
+        b,
+        clientConfig({ server: "2001:db8::1", encap }),
+        serverConfig({ listen: "2001:db8::1" }),
+      );
       await client.start();
       const s = await client.waitUp("hq");
       assert.equal(s.esp?.encap, encap === "auto" ? "esp" : "udp");
@@ -219,18 +277,22 @@ describe("paths", { concurrency: 3 }, () => {
     await client.waitUp("hq", 60_000);
   });
 
-  scenario("everything into the tunnel, but the server's own address outside; and all of it taken back", {}, async (lab) => {
-    const { a, b } = await three(lab);
-    const before = await a.routes();
-    const { client } = await pair(a, b, clientConfig({ defaultroute: "yes" }));
-    await client.start();
-    await client.waitUp("hq");
-    await pingsAll(a, "10.99.0.1");
-    assert.match((await a.must("ip", "route", "get", "192.0.2.200")).trim(), /dev l2tps-hq/);
-    assert.match((await a.must("ip", "route", "get", B)).trim(), /dev wan/);
-    assert.equal((await client.stop()).code, 0);
-    assert.equal(await a.routes(), before);
-  });
+  scenario(
+    "everything into the tunnel, but the server's own address outside; and all of it taken back",
+    {},
+    async (lab) => {
+      const { a, b } = await three(lab);
+      const before = await a.routes();
+      const { client } = await pair(a, b, clientConfig({ defaultroute: "yes" }));
+      await client.start();
+      await client.waitUp("hq");
+      await pingsAll(a, "10.99.0.1");
+      assert.match((await a.must("ip", "route", "get", "192.0.2.200")).trim(), /dev l2tps-hq/);
+      assert.match((await a.must("ip", "route", "get", B)).trim(), /dev wan/);
+      assert.equal((await client.stop()).code, 0);
+      assert.equal(await a.routes(), before);
+    },
+  );
 
   scenario("source_port 0 and sequencing: an ephemeral L2TP port, numbered data", {}, async (lab) => {
     const { a, b } = await two(lab);

@@ -1,15 +1,21 @@
-// Two userspace planes in two network namespaces, SAs and addresses set by hand: IKE, L2TP and PPP control are not needed to
-// show that packets move, that they move only inside ESP, and that nothing stays behind.
+// Two userspace planes in two network namespaces, SAs and addresses set by hand: IKE, L2TP and PPP control are not
+// needed to show that packets move, that they move only inside ESP, and that nothing stays behind.
 //
 //   plane-a  [TUN pa0 10.7.0.2]  wa 198.51.100.1 ------ wb 198.51.100.2  [TUN pb0 10.7.0.1]  plane-b
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { after, before, test } from "node:test";
 import { unhex } from "../../src/core/text.ts";
-import type { CallChannel, NetInterface, SaSpec, ServerInterface, SessionInterface } from "../../src/dataplane/dataplane.ts";
-import { openUserspacePlane } from "../../src/dataplane/userspace/plane.ts";
+import type {
+  CallChannel,
+  NetInterface,
+  SaSpec,
+  ServerInterface,
+  SessionInterface,
+} from "../../src/dataplane/dataplane.ts";
 import type { UserspacePlane } from "../../src/dataplane/userspace/plane.ts";
+import { openUserspacePlane } from "../../src/dataplane/userspace/plane.ts";
 import { nodeClock } from "../../src/runtime/node/clock.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
 import { loadNative } from "../../src/runtime/node/native.ts";
@@ -111,26 +117,51 @@ class Helper {
       const port = s.encap === "udp" ? 4500 : 0;
       const aead = s.cipher === "aes128gcm16";
       const spec = (spi: number): SaSpec => ({
-        spi, cipher: s.cipher, integ: aead ? "none" : "sha1",
-        keys: { encr: new Uint8Array(aead ? 20 : 16).fill(spi >>> 8), integ: new Uint8Array(aead ? 0 : 20).fill(spi >>> 8) },
-        local: { address: s.local, port }, remote: { address: s.remote, port }, udpEncap: s.encap === "udp",
-        localPort: 1701, remotePort: 1701, hardBytes: 0, hardPackets: 0,
+        spi,
+        cipher: s.cipher,
+        integ: aead ? "none" : "sha1",
+        keys: {
+          encr: new Uint8Array(aead ? 20 : 16).fill(spi >>> 8),
+          integ: new Uint8Array(aead ? 0 : 20).fill(spi >>> 8),
+        },
+        local: { address: s.local, port },
+        remote: { address: s.remote, port },
+        udpEncap: s.encap === "udp",
+        localPort: 1701,
+        remotePort: 1701,
+        hardBytes: 0,
+        hardPackets: 0,
       });
       await plane.ipsec.addInbound(9, spec(mine));
       await plane.ipsec.addOutbound(9, spec(theirs));
     }
     const clear = s.encap === "clear" ? await plane.l2tp.openClear({ address: s.local, port: 1701 }) : null;
     const remote = clear ? clear.remote({ address: s.remote, port: 1701 }) : plane.l2tp.secureRemote(9, 1701, 1701);
-    const call = plane.l2tp.openTunnel({ localId: s.right ? 2 : 1, peerId: s.right ? 1 : 2, remote })
+    const call = plane.l2tp
+      .openTunnel({ localId: s.right ? 2 : 1, peerId: s.right ? 1 : 2, remote })
       .openCall({ localId: s.right ? 20 : 10, peerId: s.right ? 10 : 20, sequencing: s.sequencing, mru: 1400 });
     call.configure({ sendAccm: 0, recvAccm: 0, pfc: false, acfc: s.right, mtu: 1400 });
     this.#call = call;
     if (s.server) {
-      this.#server = await plane.net.openServer({ ifname: s.ifname, mtu: 1400, local4: "10.7.0.1", local6: null, pool: [], clampMss: true });
+      this.#server = await plane.net.openServer({
+        ifname: s.ifname,
+        mtu: 1400,
+        local4: "10.7.0.1",
+        local6: null,
+        pool: [],
+        clampMss: true,
+      });
       this.#net = await this.#server.attach(call, "10.7.0.2", [{ prefix: "192.168.7.0/24" }]);
     } else {
       const routes = [{ prefix: "10.9.0.0/16", metric: 50 }];
-      this.#client = await plane.net.attachClient(call, { ifname: s.ifname, mtu: 1400, local4: "10.7.0.2", peer4: "10.7.0.1", routes, clampMss: true });
+      this.#client = await plane.net.attachClient(call, {
+        ifname: s.ifname,
+        mtu: 1400,
+        local4: "10.7.0.2",
+        peer4: "10.7.0.1",
+        routes,
+        clampMss: true,
+      });
       this.#net = this.#client;
     }
   }
@@ -157,7 +188,10 @@ class Node {
   constructor(ns: string) {
     const argv = ["netns", "exec", ns, process.execPath, "--enable-source-maps", process.argv[1] ?? ""];
     const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-    this.#child = spawn("ip", argv, { stdio: ["ignore", "inherit", "inherit", "ipc"], env: { ...env, PLANE_HELPER: "1" } });
+    this.#child = spawn("ip", argv, {
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+      env: { ...env, PLANE_HELPER: "1" },
+    });
     this.exit = new Promise((done) => this.#child.on("exit", done));
   }
   /** One at a time. */
@@ -177,12 +211,16 @@ class Node {
 
 /** Packets of one kind that pass the wire while `during` runs, one line each. */
 async function wire(filter: string, during: () => Promise<void> | void): Promise<string[]> {
-  const dump = spawn("ip", ["netns", "exec", NS.b, "tcpdump", "-lnni", "wb", "-Q", "in", filter], { stdio: ["ignore", "pipe", "pipe"] });
+  const dump = spawn("ip", ["netns", "exec", NS.b, "tcpdump", "-lnni", "wb", "-Q", "in", filter], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let text = "";
   dump.stdout.on("data", (d: Buffer) => {
     text += d.toString();
   });
-  await new Promise<void>((ready) => dump.stderr.on("data", (d: Buffer) => d.toString().includes("listening") && ready()));
+  await new Promise<void>((ready) =>
+    dump.stderr.on("data", (d: Buffer) => d.toString().includes("listening") && ready()),
+  );
   await during();
   await new Promise((r) => setTimeout(r, 150));
   dump.kill("SIGINT");
@@ -190,7 +228,13 @@ async function wire(filter: string, during: () => Promise<void> | void): Promise
   return text.split("\n").filter((l) => l !== "");
 }
 
-async function both(encap: Encap, over: Partial<Setup>, run: (a: Node, b: Node) => Promise<void>, six = false, server = true): Promise<void> {
+async function both(
+  encap: Encap,
+  over: Partial<Setup>,
+  run: (a: Node, b: Node) => Promise<void>,
+  six = false,
+  server = true,
+): Promise<void> {
   const a = new Node(NS.a);
   const b = new Node(NS.b);
   const [left, right] = six ? ["fd00:99::1", "fd00:99::2"] : ["198.51.100.1", "198.51.100.2"];
@@ -202,7 +246,10 @@ async function both(encap: Encap, over: Partial<Setup>, run: (a: Node, b: Node) 
     await a.do("close", null);
     await b.do("close", null);
     assert.deepEqual(await Promise.all([a.exit, b.exit]), [0, 0]);
-    for (const [ns, dev] of [[NS.a, "pa0"], [NS.b, "pb0"]] as const) {
+    for (const [ns, dev] of [
+      [NS.a, "pa0"],
+      [NS.b, "pb0"],
+    ] as const) {
       assert.notEqual(inside(ns, `ip link show ${dev}`).status, 0, `${dev} is left`);
       assert.equal(inside(ns, "ip route show proto 76; ip -6 route show proto 76").out, "");
     }
@@ -235,7 +282,10 @@ if (process.env["PLANE_HELPER"] === "1") {
     for (const ns of Object.values(NS)) spawnSync("ip", ["netns", "del", ns]);
     sh(`ip netns add ${NS.a} && ip netns add ${NS.b}`);
     sh(`ip -n ${NS.a} link add wa type veth peer name wb netns ${NS.b}`);
-    for (const [ns, dev, n] of [[NS.a, "wa", 1], [NS.b, "wb", 2]] as const) {
+    for (const [ns, dev, n] of [
+      [NS.a, "wa", 1],
+      [NS.b, "wb", 2],
+    ] as const) {
       sh(`ip -n ${ns} link set lo up && ip -n ${ns} addr add 198.51.100.${n}/24 dev ${dev}`);
       sh(`ip -n ${ns} addr add fd00:99::${n}/64 dev ${dev} nodad && ip -n ${ns} link set ${dev} up`);
     }
@@ -250,25 +300,52 @@ if (process.env["PLANE_HELPER"] === "1") {
   };
   const CASES: readonly [string, Encap, Partial<Setup>, boolean, string, RegExp][] = [
     ["raw ESP", "esp", {}, false, "ip", /ESP\(spi=0x00002000/],
-    ["ESP in UDP", "udp", { cipher: "aes128gcm16" }, false, "ip", /\.4500 > 198.51.100.2.4500: UDP-encap: ESP\(spi=0x00002000/],
+    [
+      "ESP in UDP",
+      "udp",
+      { cipher: "aes128gcm16" },
+      false,
+      "ip",
+      /\.4500 > 198.51.100.2.4500: UDP-encap: ESP\(spi=0x00002000/,
+    ],
     ["the clear", "clear", {}, false, "udp", /1701 > .*1701: .*l2tp|l2tp/],
-    ["raw ESP over IPv6", "esp", {}, true, "ip6 and not icmp6 and not ip6 multicast", /IP6 fd00:99::1 > fd00:99::2: ESP\(spi=0x00002000/],
-    ["ESP in UDP over IPv6, with sequence numbers", "udp", { sequencing: true }, true, "ip6 and not icmp6 and not ip6 multicast", /UDP-encap: ESP/],
+    [
+      "raw ESP over IPv6",
+      "esp",
+      {},
+      true,
+      "ip6 and not icmp6 and not ip6 multicast",
+      /IP6 fd00:99::1 > fd00:99::2: ESP\(spi=0x00002000/,
+    ],
+    [
+      "ESP in UDP over IPv6, with sequence numbers",
+      "udp",
+      { sequencing: true },
+      true,
+      "ip6 and not icmp6 and not ip6 multicast",
+      /UDP-encap: ESP/,
+    ],
     ["ESP in UDP with sequence numbers", "udp", { sequencing: true }, false, "ip", /UDP-encap: ESP/],
   ];
   for (const [what, encap, over, six, filter, looks] of CASES) {
     it(`packets pass in ${what}, and nothing else is on the wire`, { skip }, async () => {
-      await both(encap, over, async (a, b) => {
-        const lines = await wire(filter, () => {
-          ping();
-          ping("-c 2 -i 0.02 -s 1372 -M do"); // as long as the TUN takes: the outer packet is fragmented rather than lost
-        });
-        const whole = lines.filter((l) => !/frag|\(ip-proto|ARP/.test(l));
-        assert.ok(whole.length >= 5, lines.join("\n"));
-        for (const l of whole) assert.match(l, looks);
-        assert.equal(await b.do("counters", null), 7);
-        assert.equal(await a.do("counters", null), 7);
-      }, six);
+      await both(
+        encap,
+        over,
+        async (a, b) => {
+          const lines = await wire(filter, () => {
+            ping();
+            // as long as the TUN takes: the outer packet is fragmented rather than lost
+            ping("-c 2 -i 0.02 -s 1372 -M do");
+          });
+          const whole = lines.filter((l) => !/frag|\(ip-proto|ARP/.test(l));
+          assert.ok(whole.length >= 5, lines.join("\n"));
+          for (const l of whole) assert.match(l, looks);
+          assert.equal(await b.do("counters", null), 7);
+          assert.equal(await a.do("counters", null), 7);
+        },
+        six,
+      );
     });
   }
 
@@ -285,10 +362,16 @@ if (process.env["PLANE_HELPER"] === "1") {
   });
 
   for (const sequencing of [false, true]) {
-    it(`a forged inner source is dropped by the server${sequencing ? ", with sequence numbers too" : ""}`, { skip }, async () => {
+    it(`a forged inner source is dropped by the server${sequencing ? ", with sequence numbers too" : ""}`, {
+      skip,
+    }, async () => {
       await both("udp", { sequencing }, async (a, b) => {
         sh(`ip -n ${NS.a} addr add 10.66.0.1/32 dev pa0 && ip -n ${NS.a} addr add 192.168.7.9/32 dev pa0`);
-        assert.equal(inside(NS.a, "ping -n -W 1 -c 2 -i 0.05 -I 192.168.7.9 10.7.0.1").status, 0, "a network behind the user");
+        assert.equal(
+          inside(NS.a, "ping -n -W 1 -c 2 -i 0.05 -I 192.168.7.9 10.7.0.1").status,
+          0,
+          "a network behind the user",
+        );
         assert.notEqual(inside(NS.a, "ping -n -W 1 -c 2 -i 0.05 -I 10.66.0.1 10.7.0.1").status, 0);
         assert.equal((await b.do("drops", null))["ip.spoofed"], 2);
         assert.equal(await a.do("counters", null), 2);
@@ -299,13 +382,20 @@ if (process.env["PLANE_HELPER"] === "1") {
   it("TCP passes, its MSS clamped to the tunnel", { skip }, async () => {
     await both("udp", {}, async () => {
       sh(`ip -n ${NS.a} link set pa0 mtu 1500`); // the netdev would allow more than the tunnel carries
-      const dump = spawn("ip", ["netns", "exec", NS.b, "tcpdump", "-lnni", "pb0", "-c", "1", "tcp[13] & 2 != 0"], { stdio: ["ignore", "pipe", "pipe"] });
+      const dump = spawn("ip", ["netns", "exec", NS.b, "tcpdump", "-lnni", "pb0", "-c", "1", "tcp[13] & 2 != 0"], {
+        stdio: ["ignore", "pipe", "pipe"],
+      });
       let text = "";
       dump.stdout.on("data", (d: Buffer) => {
         text += d.toString();
       });
-      await new Promise<void>((ready) => dump.stderr.on("data", (d: Buffer) => d.toString().includes("listening") && ready()));
-      inside(NS.a, "timeout 1 sh -c 'exec 3<>/dev/tcp/10.7.0.1/81' 2>/dev/null; timeout 1 bash -c 'exec 3<>/dev/tcp/10.7.0.1/81'");
+      await new Promise<void>((ready) =>
+        dump.stderr.on("data", (d: Buffer) => d.toString().includes("listening") && ready()),
+      );
+      inside(
+        NS.a,
+        "timeout 1 sh -c 'exec 3<>/dev/tcp/10.7.0.1/81' 2>/dev/null; timeout 1 bash -c 'exec 3<>/dev/tcp/10.7.0.1/81'",
+      );
       await new Promise((r) => dump.on("close", r));
       assert.match(text, /mss 1360/);
     });
@@ -324,20 +414,28 @@ if (process.env["PLANE_HELPER"] === "1") {
   });
 
   for (const sequencing of [false, true]) {
-    it(`IPv6 between two netdevs of their own, as long as it is open${sequencing ? ", with sequence numbers too" : ""}`, { skip }, async () => {
-      await both("udp", { sequencing }, async (a, b) => {
-        const ping6 = (): number | null => inside(NS.a, "ping -6 -n -W 1 -c 3 -i 0.05 fe80::b%pa0").status;
-        await a.do("ipv6", "fe80::a");
-        await b.do("ipv6", "fe80::b");
-        assert.equal(ping6(), 0, inside(NS.a, "ip -6 addr; ip -6 route").out);
-        assert.equal(inside(NS.a, "ping -6 -n -W 1 -c 2 -i 0.05 ff02::1%pa0").status, 0, "groups of the link too");
-        await a.do("ipv6", null);
-        assert.notEqual(ping6(), 0);
-        assert.doesNotMatch(inside(NS.a, "ip addr show pa0").out, /inet6/);
-        await a.do("ipv6", "fe80::1a");
-        assert.equal(ping6(), 0);
-        assert.match(inside(NS.a, "ip addr show pa0").out, /inet6 fe80::1a\/64 scope link/);
-      }, false, false);
+    it(`IPv6 between two netdevs of their own, as long as it is open${sequencing ? ", with sequence numbers too" : ""}`, {
+      skip,
+    }, async () => {
+      await both(
+        "udp",
+        { sequencing },
+        async (a, b) => {
+          const ping6 = (): number | null => inside(NS.a, "ping -6 -n -W 1 -c 3 -i 0.05 fe80::b%pa0").status;
+          await a.do("ipv6", "fe80::a");
+          await b.do("ipv6", "fe80::b");
+          assert.equal(ping6(), 0, inside(NS.a, "ip -6 addr; ip -6 route").out);
+          assert.equal(inside(NS.a, "ping -6 -n -W 1 -c 2 -i 0.05 ff02::1%pa0").status, 0, "groups of the link too");
+          await a.do("ipv6", null);
+          assert.notEqual(ping6(), 0);
+          assert.doesNotMatch(inside(NS.a, "ip addr show pa0").out, /inet6/);
+          await a.do("ipv6", "fe80::1a");
+          assert.equal(ping6(), 0);
+          assert.match(inside(NS.a, "ip addr show pa0").out, /inet6 fe80::1a\/64 scope link/);
+        },
+        false,
+        false,
+      );
     });
   }
 
@@ -385,8 +483,14 @@ if (process.env["PLANE_HELPER"] === "1") {
     const b = new Node(NS.a);
     try {
       assert.equal(await a.do("ike", null), "");
-      assert.match(await b.do("ike", null), /^UDP 500 on 0\.0\.0\.0 cannot be opened: EADDRINUSE \(another IPsec daemon .* stop it/);
-      await assert.rejects(b.do("path", "2001:db8::1"), /no route to 2001:db8::1: ENETUNREACH \(is the Internet connection up\?\)/);
+      assert.match(
+        await b.do("ike", null),
+        /^UDP 500 on 0\.0\.0\.0 cannot be opened: EADDRINUSE \(another IPsec daemon .* stop it/,
+      );
+      await assert.rejects(
+        b.do("path", "2001:db8::1"),
+        /no route to 2001:db8::1: ENETUNREACH \(is the Internet connection up\?\)/,
+      );
     } finally {
       a.kill();
       b.kill();

@@ -83,7 +83,10 @@ export class Pace {
   }
   get allowed(): number {
     const now = performance.now();
-    this.#credit = Math.min(this.#credit + (now - this.#at) * this.#bytesPerMs, Math.max(1, MAX_LATE_MS * this.#bytesPerMs));
+    this.#credit = Math.min(
+      this.#credit + (now - this.#at) * this.#bytesPerMs,
+      Math.max(1, MAX_LATE_MS * this.#bytesPerMs),
+    );
     this.#at = now;
     return Math.min(1 << 20, Math.floor(this.#credit));
   }

@@ -2,9 +2,10 @@
 //
 //   a (router, 203.0.113.2) ---------- b (server, 203.0.113.1)
 //
-// By default the bus and netifd are the doubles of test/openwrt. UBUSD=/path/to/ubusd (with its `ubus` in PATH, or in ../bin
-// beside it) puts a real bus in their place; NETIFD=/path/to/netifd (of a source tree: its scripts/ is used) a real netifd too.
-// RPCD=/path/to/sbin/rpcd as well: LuCI's way to the daemon, through rpcd's sessions and our ACL; UHTTPD=/path/to/uhttpd: over HTTP.
+// By default the bus and netifd are the doubles of test/openwrt. UBUSD=/path/to/ubusd (with its `ubus` in PATH, or in
+// ../bin beside it) puts a real bus in their place; NETIFD=/path/to/netifd (of a source tree: its scripts/ is used) a
+// real netifd too. RPCD=/path/to/sbin/rpcd as well: LuCI's way to the daemon, through rpcd's sessions and our ACL;
+// UHTTPD=/path/to/uhttpd: over HTTP.
 import assert from "node:assert/strict";
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
@@ -55,7 +56,10 @@ export class Router {
     mkdirSync(`${lab.dir}/config`);
     mkdirSync(`${lab.dir}/bin`);
     r.write("network", text);
-    r.write("l2tpsec", `config daemon\n\toption ubus '${r.bus}'\n\toption control '${lab.dir}/router.sock'\n\toption log debug\n`);
+    r.write(
+      "l2tpsec",
+      `config daemon\n\toption ubus '${r.bus}'\n\toption control '${lab.dir}/router.sock'\n\toption log debug\n`,
+    );
     await Promise.all([server.start(), r.startBus()]);
     await r.tools();
     lab.atEnd(async () => {
@@ -84,7 +88,14 @@ export class Router {
     };
     tool("resolveip", '#!/bin/sh\necho "$3"\n');
     if (UBUSD !== undefined) return tool("ubus", `#!/bin/sh\nexec '${PREFIX}/bin/ubus' -s '${this.bus}' "$@"\n`);
-    await build({ entryPoints: ["test/openwrt/standin/ubus.ts"], outfile: `${bin}/ubus.mjs`, bundle: true, platform: "node", format: "esm", logLevel: "error" });
+    await build({
+      entryPoints: ["test/openwrt/standin/ubus.ts"],
+      outfile: `${bin}/ubus.mjs`,
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      logLevel: "error",
+    });
     tool("ubus", `#!/bin/sh\nUBUS_SOCKET='${this.bus}' exec '${process.execPath}' '${bin}/ubus.mjs' "$@"\n`);
   }
   client(): Ubus {
@@ -104,13 +115,26 @@ export class Router {
     return p;
   }
   get env(): NodeJS.ProcessEnv {
-    return { ...(PREFIX === "" ? {} : { LD_LIBRARY_PATH: `${PREFIX}/lib` }), PATH: `${this.lab.dir}/bin:${PREFIX === "" ? "" : `${PREFIX}/bin:`}${process.env["PATH"]}` };
+    return {
+      ...(PREFIX === "" ? {} : { LD_LIBRARY_PATH: `${PREFIX}/lib` }),
+      PATH: `${this.lab.dir}/bin:${PREFIX === "" ? "" : `${PREFIX}/bin:`}${process.env["PATH"]}`,
+    };
   }
   /** A NAS at the other end of a cable; what the router's interface `modem` must say. */
   async nas(): Promise<string> {
     const line = new SerialLine(this.lab, 115200);
     const nas = new Daemon(await this.lab.ns("isp"), "nas", {
-      "interface nas": { proto: "nasdial", device: line.devices[1], line: "direct", flow: "none", role: "answer", local_ip: "10.7.0.1", remote_ip: "10.7.0.2", dns: "10.7.0.53", auth: "mschapv2" },
+      "interface nas": {
+        proto: "nasdial",
+        device: line.devices[1],
+        line: "direct",
+        flow: "none",
+        role: "answer",
+        local_ip: "10.7.0.1",
+        remote_ip: "10.7.0.2",
+        dns: "10.7.0.53",
+        auth: "mschapv2",
+      },
       "user isp": { password: PASSWORD },
     });
     await nas.start();
@@ -118,9 +142,14 @@ export class Router {
   }
   /** Runs the handler as netifd does. */
   async handler(command: string, name: string, proto = "l2tpsec"): Promise<void> {
-    const p = this.lab.spawn(`handler ${command}`, "busybox", ["sh", "test/openwrt/standin/netifd-proto.sh", proto, command, name], {
-      env: { ...this.env, HANDLER, LOG: `${this.lab.dir}/handler.log`, VALUE_server: B },
-    });
+    const p = this.lab.spawn(
+      `handler ${command}`,
+      "busybox",
+      ["sh", "test/openwrt/standin/netifd-proto.sh", proto, command, name],
+      {
+        env: { ...this.env, HANDLER, LOG: `${this.lab.dir}/handler.log`, VALUE_server: B },
+      },
+    );
     assert.equal(await p.exited, 0, p.output);
   }
 }
@@ -131,6 +160,9 @@ export async function netifdDouble(r: Router): Promise<NetifdDouble> {
   await netifd.serve(r.client());
   netifd.add("hq");
   const proto = (n: string): string => netifd.at(n).proto;
-  netifd.handler = { setup: (n) => r.handler("setup", n, proto(n)), teardown: (n) => r.handler("teardown", n, proto(n)) };
+  netifd.handler = {
+    setup: (n) => r.handler("setup", n, proto(n)),
+    teardown: (n) => r.handler("teardown", n, proto(n)),
+  };
   return netifd;
 }

@@ -1,9 +1,9 @@
 // The topologies of the tests, and the configurations that go with them.
 //
 //   two(lab):    a (203.0.113.2) ---------- b (203.0.113.1)
-//   three(lab):  a (198.51.100.2) -- mid -- b (203.0.113.1)       mid routes; it may lose packets, or be a NAT either way
+// three(lab): a (198.51.100.2) -- mid -- b (203.0.113.1) mid routes; it may lose packets, or be a NAT either way
 //   lan(...):    a LAN host 10.N.0.2 behind a router's 10.N.0.1
-import { Daemon, type Config, type Section } from "./daemon.ts";
+import { type Config, Daemon, type Section } from "./daemon.ts";
 import type { Lab, Ns } from "./harness.ts";
 
 export const PSK = "swordfish-4711";
@@ -51,7 +51,14 @@ export function clientConfig(more: Section = {}): Config {
 }
 export function serverConfig(more: Section = {}, users: Config = {}): Config {
   return {
-    "server lns": { listen: B, psk: PSK, pool: "10.99.0.100-10.99.0.200", local_ip: "10.99.0.1", dns: "10.99.0.1", ...more },
+    "server lns": {
+      listen: B,
+      psk: PSK,
+      pool: "10.99.0.100-10.99.0.200",
+      local_ip: "10.99.0.1",
+      dns: "10.99.0.1",
+      ...more,
+    },
     "user branch1": { password: PASSWORD, ip: "10.99.0.10" },
     ...users,
   };

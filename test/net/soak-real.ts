@@ -1,7 +1,7 @@
 // Two daemons in two namespaces, many client links to one server, both with the native library under the address and
-// undefined-behaviour sanitizers, in real time: packets on every link, both phases rekeyed again and again. At the end every
-// link carries packets, both daemons end by themselves, the sanitizers said nothing, and there are as many descriptors as at
-// the start. scripts/soak-real.mjs starts it.
+// undefined-behaviour sanitizers, in real time: packets on every link, both phases rekeyed again and again. At the end
+// every link carries packets, both daemons end by themselves, the sanitizers said nothing, and there are as many
+// descriptors as at the start. scripts/soak-real.mjs starts it.
 import { readdirSync, readFileSync } from "node:fs";
 import { type Config, Daemon } from "./daemon.ts";
 import { Lab, lacking, memory, type Ns, sleep, until } from "./harness.ts";
@@ -18,7 +18,10 @@ const LEAST = 0.99;
 /** A small quarantine: what was freed is poisoned for a while, and the memory of the process still says something. */
 const OPTIONS = "detect_leaks=0:quarantine_size_mb=16:abort_on_error=1";
 const WRAP = [
-  "env", `LD_PRELOAD=${PRELOAD}`, `L2TPSEC_NATIVE=${LIBRARY}`, `ASAN_OPTIONS=${OPTIONS}`,
+  "env",
+  `LD_PRELOAD=${PRELOAD}`,
+  `L2TPSEC_NATIVE=${LIBRARY}`,
+  `ASAN_OPTIONS=${OPTIONS}`,
   "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1",
 ];
 
@@ -37,7 +40,8 @@ const ups = (server: Daemon): number => count(server.log, /session\.up/g) - coun
 
 /** Within a quarter of a minute: while hundreds of links renew their keys at once, one thread answers late. */
 async function carries(a: Ns, i: number): Promise<boolean> {
-  for (let tries = 0; tries < 5; tries++) if ((await a.ping(SERVER, 3, 0.2, ["-I", `t${i}`, "-s", "1200"])).received > 0) return true;
+  for (let tries = 0; tries < 5; tries++)
+    if ((await a.ping(SERVER, 3, 0.2, ["-I", `t${i}`, "-s", "1200"])).received > 0) return true;
   return false;
 }
 
@@ -62,7 +66,12 @@ async function soak(lab: Lab): Promise<string[]> {
   for (let i = 1; i <= LINKS; i++) {
     users[`user u${i}`] = { password: `p${i}` };
     links[`interface l${i}`] = clientSection({
-      username: `u${i}`, password: `p${i}`, ifname: `t${i}`, source_port: 0, ike_lifetime: 300, esp_lifetime: 90,
+      username: `u${i}`,
+      password: `p${i}`,
+      ifname: `t${i}`,
+      source_port: 0,
+      ike_lifetime: 300,
+      esp_lifetime: 90,
       encap: i % 2 ? "udp" : "auto",
     });
   }
@@ -83,9 +92,13 @@ async function soak(lab: Lab): Promise<string[]> {
   const faults: string[] = [];
   const silent: number[] = [];
   const drops = [(await server.serverStatus("lns")).drops, (await client.status("l1")).drops];
-  console.log(`soak: drops of the server and the client: ${JSON.stringify(drops)}; links that went down: ${count(client.log, /link\.down/g)}`);
+  console.log(
+    `soak: drops of the server and the client: ${JSON.stringify(drops)}; links that went down: ${count(client.log, /link\.down/g)}`,
+  );
   // what one link's SA carried for another one
-  for (const d of drops) for (const name of ["l2tp.wrong-flow", "l2tp.wrong-remote", "udp.port"]) if (d[name]) faults.push(`${name}: ${d[name]}`);
+  for (const d of drops)
+    for (const name of ["l2tp.wrong-flow", "l2tp.wrong-remote", "udp.port"])
+      if (d[name]) faults.push(`${name}: ${d[name]}`);
   for (let i = 1; i <= LINKS; i++) if (!(await carries(a, i))) silent.push(i);
   if (silent.length > 0) faults.push(`links that carry nothing: ${silent.join(" ")}`);
   if (sum.received < sum.sent * LEAST) faults.push(`${sum.received} of ${sum.sent} packets came back`);
@@ -94,7 +107,9 @@ async function soak(lab: Lab): Promise<string[]> {
   for (const [i, d] of [server, client].entries()) {
     const [was, is] = [before[i] as Size, sizeOf(d)];
     const mb = (n: number): string => (n / 1e6).toFixed(1);
-    console.log(`soak: ${d.name}: RSS ${mb(was.rss)} MB, then ${mb(is.rss)} MB; descriptors ${was.fds}, then ${is.fds}`);
+    console.log(
+      `soak: ${d.name}: RSS ${mb(was.rss)} MB, then ${mb(is.rss)} MB; descriptors ${was.fds}, then ${is.fds}`,
+    );
     if (is.fds > was.fds) faults.push(`${d.name} has ${is.fds - was.fds} descriptors more`);
     if (is.rss > was.rss * 1.3 + 16e6) faults.push(`${d.name} has grown to ${mb(is.rss)} MB`);
   }
@@ -117,7 +132,10 @@ let faults: string[];
 try {
   faults = await soak(lab);
 } catch (e) {
-  faults = [e instanceof Error ? (e.stack ?? e.message) : String(e), ...lab.daemons.map((d) => `--- ${d.name}:\n${d.log.slice(-3000)}`)];
+  faults = [
+    e instanceof Error ? (e.stack ?? e.message) : String(e),
+    ...lab.daemons.map((d) => `--- ${d.name}:\n${d.log.slice(-3000)}`),
+  ];
 }
 await lab.close();
 for (const f of faults) console.log(`soak: FAIL: ${f}`);

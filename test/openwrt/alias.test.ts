@@ -10,7 +10,9 @@ import { zoneOf } from "../../src/openwrt/alias.ts";
 import { type Links, Netifd } from "../../src/openwrt/netifd.ts";
 
 function config(more: string): ClientConfig {
-  const r = load(`[interface hq]\nproto = l2tpsec\nserver = 198.51.100.2\nusername = u\npassword = p\npsk = k\nroutes = 10.2.0.0/16 fd00:2::/48\n${more}`);
+  const r = load(
+    `[interface hq]\nproto = l2tpsec\nserver = 198.51.100.2\nusername = u\npassword = p\npsk = k\nroutes = 10.2.0.0/16 fd00:2::/48\n${more}`,
+  );
   assert.ok(r.ok, JSON.stringify(r));
   return r.config.interfaces[0] as ClientConfig;
 }
@@ -25,13 +27,45 @@ class Scene {
   constructor(more: string) {
     const cfg = config(more);
     this.status = {
-      kind: "client", state: "up", since: "", server: "198.51.100.2", via: null, ifname: "l2tps-hq", mtu: 1400, local_ip: "10.9.0.2", remote_ip: "10.9.0.1", local_ip6: null,
-      dns: [], wins: [], dataplane: "none", ipsec: "required", ike: null, esp: null, l2tp: null, ppp: null, rx_bytes: 0, tx_bytes: 0, rx_packets: 0, tx_packets: 0,
-      stages: [], drops: {}, error: null, retry_in: null,
+      kind: "client",
+      state: "up",
+      since: "",
+      server: "198.51.100.2",
+      via: null,
+      ifname: "l2tps-hq",
+      mtu: 1400,
+      local_ip: "10.9.0.2",
+      remote_ip: "10.9.0.1",
+      local_ip6: null,
+      dns: [],
+      wins: [],
+      dataplane: "none",
+      ipsec: "required",
+      ike: null,
+      esp: null,
+      l2tp: null,
+      ppp: null,
+      rx_bytes: 0,
+      tx_bytes: 0,
+      rx_packets: 0,
+      tx_packets: 0,
+      stages: [],
+      drops: {},
+      error: null,
+      retry_in: null,
     };
     const links: Links = {
-      clientConfig: (name) => (name === "hq" ? cfg : null), broken: () => null, holds: () => false, refresh: () => {}, hurry: () => {}, reload: () => "", up: () => {}, down: (_, gone) => gone?.(),
-      status: (): Record<string, Status> => ({ hq: this.status }), doctor: async () => true, disconnect: () => {},
+      clientConfig: (name) => (name === "hq" ? cfg : null),
+      broken: () => null,
+      holds: () => false,
+      refresh: () => {},
+      hurry: () => {},
+      reload: () => "",
+      up: () => {},
+      down: (_, gone) => gone?.(),
+      status: (): Record<string, Status> => ({ hq: this.status }),
+      doctor: async () => true,
+      disconnect: () => {},
       subscribe: (f) => {
         this.emit = f;
         return () => {};
@@ -47,7 +81,12 @@ class Scene {
       },
       listen: async () => () => {},
     };
-    this.netifd = new Netifd(bus as unknown as ConstructorParameters<typeof Netifd>[0], links, { emit: () => {} }, (name) => (name === "hq" ? "vpn" : null));
+    this.netifd = new Netifd(
+      bus as unknown as ConstructorParameters<typeof Netifd>[0],
+      links,
+      { emit: () => {} },
+      (name) => (name === "hq" ? "vpn" : null),
+    );
     this.netifd.setup("hq");
     this.calls.length = 0;
   }
@@ -59,8 +98,15 @@ class Scene {
   }
 }
 const BASE = {
-  action: 0, ifname: "l2tps-hq", "link-up": true, "address-external": true, keep: false, ipaddr: [{ ipaddr: "10.9.0.2", mask: "32", ptp: "10.9.0.1" }],
-  routes: [{ target: "10.2.0.0", netmask: "16" }], data: { server: "198.51.100.2", mtu: 1400 }, interface: "hq",
+  action: 0,
+  ifname: "l2tps-hq",
+  "link-up": true,
+  "address-external": true,
+  keep: false,
+  ipaddr: [{ ipaddr: "10.9.0.2", mask: "32", ptp: "10.9.0.1" }],
+  routes: [{ target: "10.2.0.0", netmask: "16" }],
+  data: { server: "198.51.100.2", mtu: 1400 },
+  interface: "hq",
 };
 const SIX = { ...BASE, ip6addr: [{ ipaddr: "fe80::7", mask: "64" }], routes6: [{ target: "fd00:2::", netmask: "48" }] };
 
@@ -84,13 +130,23 @@ test("yes: no interface is made; and one that somebody has configured is left al
   assert.deepEqual(await s.six("fe80::7"), [["network.interface", "notify_proto", SIX]]);
   const own = new Scene("ipv6 = auto\n");
   own.exists.set("hq_6", { dynamic: false });
-  assert.deepEqual((await own.six("fe80::7")).map(([, method]) => method), ["notify_proto", "status"]);
-  assert.deepEqual((await own.six("")).map(([, method]) => method), ["notify_proto", "status"]);
+  assert.deepEqual(
+    (await own.six("fe80::7")).map(([, method]) => method),
+    ["notify_proto", "status"],
+  );
+  assert.deepEqual(
+    (await own.six("")).map(([, method]) => method),
+    ["notify_proto", "status"],
+  );
 });
 
 test("the zone of an interface", () => {
-  const text = "config defaults\n\toption input REJECT\nconfig zone\n\toption name lan\n\tlist network lan\n\nconfig zone\n\toption name 'vpn'\n\toption network 'a hq'\n";
+  const text =
+    "config defaults\n\toption input REJECT\nconfig zone\n\toption name lan\n\tlist network lan\n\nconfig zone\n\toption name 'vpn'\n\toption network 'a hq'\n";
   const host = { readFile: (path: string): string => (path === "/etc/config/firewall" ? text : "config 'broken") };
-  assert.deepEqual(["lan", "hq", "h"].map((n) => zoneOf(host, "/etc/config/", n)), ["lan", "vpn", null]);
+  assert.deepEqual(
+    ["lan", "hq", "h"].map((n) => zoneOf(host, "/etc/config/", n)),
+    ["lan", "vpn", null],
+  );
   assert.equal(zoneOf(host, "/tmp", "lan"), null);
 });

@@ -18,7 +18,9 @@ const exe = executable({ L2TPSEC: EXE, ARCH: "x86_64" }) as { data: Uint8Array; 
 function inDir(f: (dir: string, run: (program: string, ...args: string[]) => string) => void): void {
   const dir = mkdtempSync(`${tmpdir()}/ipk-`);
   try {
-    f(dir, (program, ...args) => execFileSync(program, args, { cwd: dir, encoding: "utf8", env: { ...process.env, TZ: "UTC" } }));
+    f(dir, (program, ...args) =>
+      execFileSync(program, args, { cwd: dir, encoding: "utf8", env: { ...process.env, TZ: "UTC" } }),
+    );
   } finally {
     rmSync(dir, { recursive: true });
   }
@@ -34,13 +36,17 @@ for (const [name, depends, file] of [
     const dir = mkdtempSync(`${tmpdir()}/ipk-`);
     try {
       writeFileSync(`${dir}/p.ipk`, bytes);
-      const run = (...args: string[]): string => execFileSync("tar", args, { cwd: dir, encoding: "utf8", env: { ...process.env, TZ: "UTC" } });
+      const run = (...args: string[]): string =>
+        execFileSync("tar", args, { cwd: dir, encoding: "utf8", env: { ...process.env, TZ: "UTC" } });
       assert.equal(run("-tzf", "p.ipk"), "./debian-binary\n./control.tar.gz\n./data.tar.gz\n");
       run("-xzf", "p.ipk");
       assert.equal(readFileSync(`${dir}/debian-binary`, "utf8"), "2.0\n");
       run("-xzf", "control.tar.gz");
       const control = readFileSync(`${dir}/control`, "utf8");
-      assert.ok(control.startsWith(`Package: ${name}\nVersion: 0.1.0-r1\nDepends: ${depends}\nLicense: MIT\n`), control);
+      assert.ok(
+        control.startsWith(`Package: ${name}\nVersion: 0.1.0-r1\nDepends: ${depends}\nLicense: MIT\n`),
+        control,
+      );
       assert.match(control, /^Architecture: all$/m);
       execFileSync("sh", ["-n", `${dir}/postinst`]);
       const list = run("-tvzf", "data.tar.gz").trim().split("\n");
@@ -67,15 +73,26 @@ test("l2tpsec.ipk: fields, files, modes, conffiles; two builds are the same byte
     writeFileSync(`${dir}/p.ipk`, bytes);
     run("tar", "-xzf", "p.ipk");
     run("tar", "-xzf", "control.tar.gz");
-    assert.match(readFileSync(`${dir}/control`, "utf8"), /^Package: l2tpsec\nVersion: 0\.1\.0-r1\nDepends: libc, libopenssl, libatomic, kmod-tun, resolveip\nLicense: MIT\nSection: net\nArchitecture: x86_64\n/);
+    assert.match(
+      readFileSync(`${dir}/control`, "utf8"),
+      /^Package: l2tpsec\nVersion: 0\.1\.0-r1\nDepends: libc, libopenssl, libatomic, kmod-tun, resolveip\nLicense: MIT\nSection: net\nArchitecture: x86_64\n/,
+    );
     assert.equal(readFileSync(`${dir}/conffiles`, "utf8"), "/etc/config/l2tpsec\n");
     for (const s of ["postinst", "postinst-pkg", "prerm", "prerm-pkg"]) {
       assert.equal(statSync(`${dir}/${s}`).mode & 0o777, 0o755);
       execFileSync("sh", ["-n", `${dir}/${s}`]);
     }
-    const list = run("tar", "-tvzf", "data.tar.gz").trim().split("\n").filter((l) => l.startsWith("-")).map((l) => `${l.slice(0, 10)} ${l.slice(l.indexOf("./"))}`);
+    const list = run("tar", "-tvzf", "data.tar.gz")
+      .trim()
+      .split("\n")
+      .filter((l) => l.startsWith("-"))
+      .map((l) => `${l.slice(0, 10)} ${l.slice(l.indexOf("./"))}`);
     assert.deepEqual(list, [
-      "-rw------- ./etc/config/l2tpsec", "-rw-r--r-- ./etc/hotplug.d/tty/60-l2tpsec", "-rwxr-xr-x ./etc/init.d/l2tpsec", "-rwxr-xr-x ./lib/netifd/proto/l2tpsec.sh", "-rwxr-xr-x ./usr/sbin/l2tpsec",
+      "-rw------- ./etc/config/l2tpsec",
+      "-rw-r--r-- ./etc/hotplug.d/tty/60-l2tpsec",
+      "-rwxr-xr-x ./etc/init.d/l2tpsec",
+      "-rwxr-xr-x ./lib/netifd/proto/l2tpsec.sh",
+      "-rwxr-xr-x ./usr/sbin/l2tpsec",
     ]);
     run("tar", "-xzf", "data.tar.gz");
     const out = run("./usr/sbin/l2tpsec", "--version");
@@ -105,13 +122,25 @@ test("what cannot become a package is told", () => {
   });
 });
 
-test("l2tpsec.apk and LuCI's: fields, owners, scripts; two builds are the same bytes", { skip: (noApk() as string | null) ?? false }, () => {
+test("l2tpsec.apk and LuCI's: fields, owners, scripts; two builds are the same bytes", {
+  skip: (noApk() as string | null) ?? false,
+}, () => {
   const bytes = daemonApk(exe, VERSION) as Uint8Array;
   assert.deepEqual(daemonApk(exe, VERSION), bytes);
   inDir((dir, run) => {
     writeFileSync(`${dir}/p.apk`, bytes);
     const dump = run(process.env["APK"] ?? "apk", "adbdump", "p.apk");
-    for (const want of [/^ {2}name: l2tpsec$/m, /^ {2}version: 0\.1\.0-r1$/m, /^ {2}arch: x86_64$/m, /- kmod-tun\n {4}- libatomic\n {4}- libc\n {4}- libopenssl\n {4}- resolveip\n/, /name: l2tpsec\.conffiles/, /post-install: \|/, /post-upgrade: \|/, /pre-deinstall: \|/, /default_prerm/]) {
+    for (const want of [
+      /^ {2}name: l2tpsec$/m,
+      /^ {2}version: 0\.1\.0-r1$/m,
+      /^ {2}arch: x86_64$/m,
+      /- kmod-tun\n {4}- libatomic\n {4}- libc\n {4}- libopenssl\n {4}- resolveip\n/,
+      /name: l2tpsec\.conffiles/,
+      /post-install: \|/,
+      /post-upgrade: \|/,
+      /pre-deinstall: \|/,
+      /default_prerm/,
+    ]) {
       assert.match(dump, want);
     }
     assert.doesNotMatch(dump, /user: (?!root)/);
@@ -129,25 +158,63 @@ for (const [name, words] of SHELLS) {
     const s = new Scene(words);
     try {
       const p = daemonPackage(VERSION) as { postinst: string; prerm: string };
-      const here = (text: string): string => text.replaceAll("/tmp/l2tpsec.down", `${s.dir}/down`).replace("/etc/init.d/network", "network").replace(". /lib/functions.sh", `. ${s.dir}/functions.sh`);
+      const here = (text: string): string =>
+        text
+          .replaceAll("/tmp/l2tpsec.down", `${s.dir}/down`)
+          .replace("/etc/init.d/network", "network")
+          .replace(". /lib/functions.sh", `. ${s.dir}/functions.sh`);
       writeFileSync(`${s.dir}/postinst`, here(p.postinst));
       writeFileSync(`${s.dir}/prerm`, here(p.prerm));
       // uci's interfaces: proto, then what netifd says.
-      writeFileSync(`${s.dir}/functions.sh`, 'config_load() { :; }\nconfig_get() { case $2 in lan) eval "$1=static" ;; modem) eval "$1=nasdial" ;; *) eval "$1=l2tpsec" ;; esac; }\nconfig_foreach() { for i in lan hq idle modem; do "$1" "$i"; done; }\n');
+      writeFileSync(
+        `${s.dir}/functions.sh`,
+        'config_load() { :; }\nconfig_get() { case $2 in lan) eval "$1=static" ;; modem) eval "$1=nasdial" ;; *) eval "$1=l2tpsec" ;; esac; }\nconfig_foreach() { for i in lan hq idle modem; do "$1" "$i"; done; }\n',
+      );
       for (const tool of ["network", "ifup", "ifdown"]) s.program(tool, "");
-      s.program("ubus", `case "$*" in *get_proto_handlers) echo '{ "static": {} }' ;; *hq*) echo '	"up": true,' ;; *) echo '	"up": false,' ;; esac`);
-      assert.deepEqual(s.run(`${s.dir}/postinst`, []), ["ubus call network get_proto_handlers", "network restart", "exit 0"], "new: netifd restarts");
-      assert.deepEqual(s.run(`${s.dir}/postinst`, [], { IPKG_INSTROOT: "/x" }), ["exit 0"], "an image is made, nothing runs");
-      assert.deepEqual(s.run(`${s.dir}/prerm`, []), ["ubus call network.interface.hq status", "ifdown hq", "ubus call network.interface.idle status", "ifdown idle", "ubus call network.interface.modem status", "ifdown modem", "exit 0"]);
+      s.program(
+        "ubus",
+        `case "$*" in *get_proto_handlers) echo '{ "static": {} }' ;; *hq*) echo '	"up": true,' ;; *) echo '	"up": false,' ;; esac`,
+      );
+      assert.deepEqual(
+        s.run(`${s.dir}/postinst`, []),
+        ["ubus call network get_proto_handlers", "network restart", "exit 0"],
+        "new: netifd restarts",
+      );
+      assert.deepEqual(
+        s.run(`${s.dir}/postinst`, [], { IPKG_INSTROOT: "/x" }),
+        ["exit 0"],
+        "an image is made, nothing runs",
+      );
+      assert.deepEqual(s.run(`${s.dir}/prerm`, []), [
+        "ubus call network.interface.hq status",
+        "ifdown hq",
+        "ubus call network.interface.idle status",
+        "ifdown idle",
+        "ubus call network.interface.modem status",
+        "ifdown modem",
+        "exit 0",
+      ]);
       const known = readFileSync(`${s.dir}/down`, "utf8");
       s.program("ubus", `echo '{ "static": {}, "l2tpsec": {} }'`);
-      assert.deepEqual(s.run(`${s.dir}/postinst`, []), ["ubus call network get_proto_handlers", "network restart", "ifup hq", "exit 0"], "a package before it knew one protocol less");
+      assert.deepEqual(
+        s.run(`${s.dir}/postinst`, []),
+        ["ubus call network get_proto_handlers", "network restart", "ifup hq", "exit 0"],
+        "a package before it knew one protocol less",
+      );
       writeFileSync(`${s.dir}/down`, known);
       s.program("ubus", `echo '{ "static": {}, "l2tpsec": {}, "nasdial": {} }'`);
-      assert.deepEqual(s.run(`${s.dir}/postinst`, []), ["ubus call network get_proto_handlers", "ifup hq", "exit 0"], "an upgrade: what was up comes up");
+      assert.deepEqual(
+        s.run(`${s.dir}/postinst`, []),
+        ["ubus call network get_proto_handlers", "ifup hq", "exit 0"],
+        "an upgrade: what was up comes up",
+      );
       assert.deepEqual(s.run(`${s.dir}/postinst`, []), ["ubus call network get_proto_handlers", "exit 0"]);
       s.program("ubus", "exit 4");
-      assert.deepEqual(s.run(`${s.dir}/postinst`, []), ["ubus call network get_proto_handlers", "exit 0"], "no netifd: nothing to restart");
+      assert.deepEqual(
+        s.run(`${s.dir}/postinst`, []),
+        ["ubus call network get_proto_handlers", "exit 0"],
+        "no netifd: nothing to restart",
+      );
     } finally {
       s.close();
     }

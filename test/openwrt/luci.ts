@@ -47,11 +47,24 @@ export class FormSection {
     if (this.tabs.includes(name)) throw new Error("Tab already declared");
     this.tabs.push(name);
   }
-  taboption(tab: string | null, type: string, name: string, title: string, help: string): Widget & { value(v: string): void; depends(on: Widget["on"]): void } {
+  taboption(
+    tab: string | null,
+    type: string,
+    name: string,
+    title: string,
+    help: string,
+  ): Widget & { value(v: string): void; depends(on: Widget["on"]): void } {
     if (tab !== null && !this.tabs.includes(tab)) throw new ReferenceError(`no tab ${tab}`);
     const values: string[] = [];
     const w = {
-      name, tab, type, title, help, values, on: {} as Widget["on"], judged: 0,
+      name,
+      tab,
+      type,
+      title,
+      help,
+      values,
+      on: {} as Widget["on"],
+      judged: 0,
       triggerValidation(): boolean {
         this.judged++;
         return true;
@@ -83,9 +96,17 @@ const format = (s: string, args: readonly unknown[]): string => {
 /** Runs one LuCI source file: `require` lines become its arguments, as LuCI's loader does it. */
 export function load(file: string, modules: Readonly<Record<string, unknown>>): unknown {
   const source = readFileSync(file, "utf8");
-  const needs = [...source.matchAll(/^'require ([\w.-]+)(?: as (\w+))?';$/gm)].map((m) => ({ module: m[1] as string, as: m[2] ?? (m[1] as string) }));
+  const needs = [...source.matchAll(/^'require ([\w.-]+)(?: as (\w+))?';$/gm)].map((m) => ({
+    module: m[1] as string,
+    as: m[2] ?? (m[1] as string),
+  }));
   for (const n of needs) if (!(n.module in modules)) throw new Error(`${file} requires ${n.module}`);
-  Object.defineProperty(String.prototype, "format", { value(this: string, ...args: unknown[]) { return format(this, args); }, configurable: true });
+  Object.defineProperty(String.prototype, "format", {
+    value(this: string, ...args: unknown[]) {
+      return format(this, args);
+    },
+    configurable: true,
+  });
   return new Function("_", ...needs.map((n) => n.as), source)((s: string) => s, ...needs.map((n) => modules[n.module]));
 }
 
@@ -106,7 +127,12 @@ export interface Protocol {
   getI18n(): string;
   getErrors(): string[] | null;
 }
-export function loadProtocol(): { protocol: Protocol; nasdial: Protocol; errors: Map<string, string>; virtual: RegExp[] } {
+export function loadProtocol(): {
+  protocol: Protocol;
+  nasdial: Protocol;
+  errors: Map<string, string>;
+  virtual: RegExp[];
+} {
   const errors = new Map<string, string>();
   const virtual: RegExp[] = [];
   const protocols = new Map<string, Protocol>();
@@ -115,7 +141,12 @@ export function loadProtocol(): { protocol: Protocol; nasdial: Protocol; errors:
     registerErrorCode: (code: string, text: string): void => void errors.set(code, text),
     registerProtocol: (name: string, p: Protocol): unknown => protocols.set(name, p) && p,
   };
-  load(`${PROTO}/protocol/l2tpsec.js`, { network, "l2tpsec.errors": load(`${PROTO}/l2tpsec/errors.js`, { baseclass }), "l2tpsec.options": loadOptions(), "l2tpsec.forms": loadForms() });
+  load(`${PROTO}/protocol/l2tpsec.js`, {
+    network,
+    "l2tpsec.errors": load(`${PROTO}/l2tpsec/errors.js`, { baseclass }),
+    "l2tpsec.options": loadOptions(),
+    "l2tpsec.forms": loadForms(),
+  });
   const [protocol, nasdial] = [protocols.get("l2tpsec"), protocols.get("nasdial")];
   if (!protocol || !nasdial) throw new Error("a protocol is not registered");
   return { protocol, nasdial, errors, virtual };

@@ -7,11 +7,12 @@ import { EventHub } from "../../src/control/log.ts";
 import { NonePlane } from "../../src/dataplane/none.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
 import { packet } from "../link/nas-world.ts";
-import { Exchange, serialHost, SimModem } from "../sim/modem.ts";
+import { Exchange, SimModem, serialHost } from "../sim/modem.ts";
 import { World } from "../sim/world.ts";
 import { Router } from "./router.ts";
 
-const NAS = "[interface nas]\nproto = nasdial\ndevice = /dev/modem222\nrole = answer\nlocal_ip = 10.7.0.1\nremote_ip = 10.7.0.2\ndns = 10.7.0.53\n[user branch]\npassword = w0nderland\n";
+const NAS =
+  "[interface nas]\nproto = nasdial\ndevice = /dev/modem222\nrole = answer\nlocal_ip = 10.7.0.1\nremote_ip = 10.7.0.2\ndns = 10.7.0.53\n[user branch]\npassword = w0nderland\n";
 const MODEM = `config interface 'modem'
 	option proto 'nasdial'
 	option device '/dev/modem111'
@@ -21,8 +22,16 @@ const MODEM = `config interface 'modem'
 	option login 'none'
 `;
 const UPDATE = {
-  action: 0, ifname: "nas-modem", "link-up": true, "address-external": true, keep: false, ipaddr: [{ ipaddr: "10.7.0.2", mask: "32", ptp: "10.7.0.1" }],
-  routes: [{ target: "0.0.0.0", netmask: "0" }], dns: ["10.7.0.53"], data: { device: "/dev/modem111", phone: "222", speed: 33600, mtu: 1500 }, interface: "modem",
+  action: 0,
+  ifname: "nas-modem",
+  "link-up": true,
+  "address-external": true,
+  keep: false,
+  ipaddr: [{ ipaddr: "10.7.0.2", mask: "32", ptp: "10.7.0.1" }],
+  routes: [{ target: "0.0.0.0", netmask: "0" }],
+  dns: ["10.7.0.53"],
+  data: { device: "/dev/modem111", phone: "222", speed: 33600, mtu: 1500 },
+  interface: "modem",
 };
 
 /** A router with a modem, and an ISP behind the number 222. */
@@ -34,8 +43,20 @@ function dialup(text: string): { r: Router; modems: readonly SimModem[] } {
   const isp = load(NAS);
   assert.ok(isp.ok);
   const plane = new NonePlane({ clock: w.clock, rng: nodeCrypto, net: w.net.host("isp", ["198.51.100.9"]) });
-  const host = { readFile: () => "", env: () => undefined, hostname: () => "isp", wallClock: () => w.clock.now(), resolve: () => Promise.reject(new Error("none")) };
-  compose({ clock: w.clock, crypto: nodeCrypto, host, serial }, plane, new EventHub(w.clock, "error", () => {}), isp.config, () => isp.config).start();
+  const host = {
+    readFile: () => "",
+    env: () => undefined,
+    hostname: () => "isp",
+    wallClock: () => w.clock.now(),
+    resolve: () => Promise.reject(new Error("none")),
+  };
+  compose(
+    { clock: w.clock, crypto: nodeCrypto, host, serial },
+    plane,
+    new EventHub(w.clock, "error", () => {}),
+    isp.config,
+    () => isp.config,
+  ).start();
   const r = new Router(text, w, serial);
   r.netifd.add("modem", "nasdial");
   return { r, modems };
@@ -75,7 +96,12 @@ test("a wrong option and a missing device are readable; the right option mends i
   await r.startDaemon();
   r.netifd.up("modem");
   await r.until("the error", 1000, () => r.netifd.at("modem").errors.length > 0);
-  assert.deepEqual(r.netifd.at("modem").errors, [["INVALID_CONFIG", 'network.modem.baud: "12" is not allowed (allowed: a whole number from 300 to 4000000 bits per second)']]);
+  assert.deepEqual(r.netifd.at("modem").errors, [
+    [
+      "INVALID_CONFIG",
+      'network.modem.baud: "12" is not allowed (allowed: a whole number from 300 to 4000000 bits per second)',
+    ],
+  ]);
   r.text = MODEM.replace("modem111", "modem999");
   assert.equal(r.daemon.reload(), "interface modem");
   await r.until("the other error", 5000, () => r.netifd.at("modem").errors[0]?.[0] !== "INVALID_CONFIG");
@@ -109,7 +135,11 @@ test("on demand: netifd has the netdev and its routes before the first call, whi
   await r.startDaemon();
   r.netifd.up("modem");
   await r.until("the netdev", 2000, () => r.netifd.at("modem").state === "up");
-  const standby = { ...UPDATE, ipaddr: [{ ipaddr: "10.64.64.64", mask: "32", ptp: "10.112.112.112" }], data: { device: "/dev/modem111" } };
+  const standby = {
+    ...UPDATE,
+    ipaddr: [{ ipaddr: "10.64.64.64", mask: "32", ptp: "10.112.112.112" }],
+    data: { device: "/dev/modem111" },
+  };
   const { dns, ...rest } = standby;
   assert.ok(dns);
   assert.deepEqual([r.netifd.at("modem").updates, modems[0]?.online], [[rest], false]);
@@ -117,10 +147,17 @@ test("on demand: netifd has the netdev and its routes before the first call, whi
   r.plane.net.transmit("nas-modem", packet("192.168.1.7", "8.8.8.8", 60));
   await r.until("the call", 60_000, () => r.daemon.status("modem")["modem"]?.state === "up");
   await r.run(50);
-  assert.deepEqual(r.netifd.at("modem").updates.slice(1), [{ action: 0, "link-up": false, interface: "modem" }, UPDATE]);
+  assert.deepEqual(r.netifd.at("modem").updates.slice(1), [
+    { action: 0, "link-up": false, interface: "modem" },
+    UPDATE,
+  ]);
   await r.until("idle", 60_000, () => r.daemon.status("modem")["modem"]?.state === "down");
   await r.run(2000);
-  assert.deepEqual([r.netifd.at("modem").updates.length, r.netifd.at("modem").state], [3, "up"], "nothing changes for netifd");
+  assert.deepEqual(
+    [r.netifd.at("modem").updates.length, r.netifd.at("modem").state],
+    [3, "up"],
+    "nothing changes for netifd",
+  );
   // Told again to a new netifd, it does not dial.
   r.netifd.at("modem").state = "down";
   r.netifd.up("modem");

@@ -1,5 +1,5 @@
-// netifd as the bus shows it: `network.interface`, with the states of its proto-ext.c for handlers without a task of their own.
-// The handler itself is a function here.
+// netifd as the bus shows it: `network.interface`, with the states of its proto-ext.c for handlers without a task of
+// their own. The handler itself is a function here.
 import { STATUS, type Table, TYPE, type Ubus } from "ubus-client";
 
 interface Iface {
@@ -58,34 +58,61 @@ export class NetifdDouble {
 
   async serve(bus: Ubus): Promise<void> {
     const name = { args: { interface: TYPE.STRING } } as const;
-    const shown = (n: string, i: Iface): Table => ({ interface: n, up: i.state === "up", pending: i.state === "setup", available: true, autostart: i.autostart, proto: i.proto });
+    const shown = (n: string, i: Iface): Table => ({
+      interface: n,
+      up: i.state === "up",
+      pending: i.state === "setup",
+      available: true,
+      autostart: i.autostart,
+      proto: i.proto,
+    });
     await bus.add({
       path: "network.interface",
       methods: {
-        dump: { call: (r) => {
-          r.reply({ interface: [...this.ifaces].map(([n, i]) => shown(n, i)) });
-          r.done();
-        } },
-        status: { ...name, call: (r) => {
-          const n = String(r.args["interface"]);
-          const i = this.ifaces.get(n);
-          if (!i) return r.done(STATUS.NOT_FOUND);
-          r.reply(shown(n, i));
-          r.done();
-        } },
-        up: { ...name, call: (r) => {
-          this.up(String(r.args["interface"]));
-          r.done();
-        } },
-        down: { ...name, call: (r) => {
-          this.down(String(r.args["interface"]));
-          r.done();
-        } },
+        dump: {
+          call: (r) => {
+            r.reply({ interface: [...this.ifaces].map(([n, i]) => shown(n, i)) });
+            r.done();
+          },
+        },
+        status: {
+          ...name,
+          call: (r) => {
+            const n = String(r.args["interface"]);
+            const i = this.ifaces.get(n);
+            if (!i) return r.done(STATUS.NOT_FOUND);
+            r.reply(shown(n, i));
+            r.done();
+          },
+        },
+        up: {
+          ...name,
+          call: (r) => {
+            this.up(String(r.args["interface"]));
+            r.done();
+          },
+        },
+        down: {
+          ...name,
+          call: (r) => {
+            this.down(String(r.args["interface"]));
+            r.done();
+          },
+        },
         notify_proto: {
           // As in netifd's notify_attr: another type is not seen at all.
           args: {
-            interface: TYPE.STRING, action: TYPE.INT32, error: TYPE.ARRAY, "link-up": TYPE.BOOL, ifname: TYPE.STRING, "address-external": TYPE.BOOL, keep: TYPE.BOOL,
-            ipaddr: TYPE.ARRAY, routes: TYPE.ARRAY, dns: TYPE.ARRAY, data: TYPE.TABLE,
+            interface: TYPE.STRING,
+            action: TYPE.INT32,
+            error: TYPE.ARRAY,
+            "link-up": TYPE.BOOL,
+            ifname: TYPE.STRING,
+            "address-external": TYPE.BOOL,
+            keep: TYPE.BOOL,
+            ipaddr: TYPE.ARRAY,
+            routes: TYPE.ARRAY,
+            dns: TYPE.ARRAY,
+            data: TYPE.TABLE,
           },
           required: ["interface", "action"],
           call: (r) => r.done(this.#notify(plain(r.args))),

@@ -18,8 +18,19 @@ const HQ = `config interface 'hq'
 
 const NETWORKS = ["192.168.20.0/24", "10.8.0.0/16"];
 const UPDATE = {
-  action: 0, ifname: "l2tps-hq", "link-up": true, "address-external": true, keep: false, ipaddr: [{ ipaddr: "10.99.0.100", mask: "32", ptp: "10.99.0.1" }],
-  routes: [{ target: "192.168.20.0", netmask: "24" }, { target: "10.8.0.0", netmask: "16" }], dns: ["10.99.0.53"], data: { server: "198.51.100.2", mtu: 1400 }, interface: "hq",
+  action: 0,
+  ifname: "l2tps-hq",
+  "link-up": true,
+  "address-external": true,
+  keep: false,
+  ipaddr: [{ ipaddr: "10.99.0.100", mask: "32", ptp: "10.99.0.1" }],
+  routes: [
+    { target: "192.168.20.0", netmask: "24" },
+    { target: "10.8.0.0", netmask: "16" },
+  ],
+  dns: ["10.99.0.53"],
+  data: { server: "198.51.100.2", mtu: 1400 },
+  interface: "hq",
 };
 
 test("ifup: the exact update; ifdown: nothing is left", async () => {
@@ -41,7 +52,10 @@ test("the default route with metric 0 goes in two halves, and whole with a metri
   for (const [more, routes] of [
     ["\toption defaultroute ''\n", halves], // as with every protocol of netifd's
     ["\toption defaultroute '1'\n", halves],
-    ["\toption defaultroute '1'\n\toption metric '5'\n\toption peerdns '0'\n", [...UPDATE.routes, { target: "0.0.0.0", netmask: "0" }]],
+    [
+      "\toption defaultroute '1'\n\toption metric '5'\n\toption peerdns '0'\n",
+      [...UPDATE.routes, { target: "0.0.0.0", netmask: "0" }],
+    ],
   ] as const) {
     const r = new Router(HQ + more);
     r.netifd.add("hq");
@@ -67,7 +81,10 @@ test("the link is lost and comes back without netifd's doing", async () => {
 });
 
 test("a wrong password or key: the error for LuCI at once, pending and blocked for ever; the right one brings the link up by itself", async () => {
-  for (const [from, to, code] of [["wonderland", "wrong", "AUTH_FAILED"], ["swordfish", "wrong", "PSK_MISMATCH"]] as const) {
+  for (const [from, to, code] of [
+    ["wonderland", "wrong", "AUTH_FAILED"],
+    ["swordfish", "wrong", "PSK_MISMATCH"],
+  ] as const) {
     const r = new Router(HQ.replace(from, to));
     r.netifd.add("hq");
     await r.startDaemon();
@@ -77,7 +94,10 @@ test("a wrong password or key: the error for LuCI at once, pending and blocked f
     assert.equal(r.netifd.at("hq").errors[0]?.[0], code);
     r.netifd.at("hq").errors.length = 0;
     await r.until("the next try", 50_000, () => r.netifd.at("hq").errors.length > 0);
-    assert.deepEqual([r.netifd.at("hq").state, r.netifd.at("hq").autostart, r.daemon.status("hq")["hq"]?.state], ["setup", true, "down"]);
+    assert.deepEqual(
+      [r.netifd.at("hq").state, r.netifd.at("hq").autostart, r.daemon.status("hq")["hq"]?.state],
+      ["setup", true, "down"],
+    );
     assert.deepEqual(r.plane.net.blocked, NETWORKS);
     // netifd does not know secrets, so a reload of the daemon is all that tells of a new one.
     r.text = HQ;
@@ -136,7 +156,9 @@ test("everything else is told and retried", async () => {
 });
 
 test("wan comes up: no pause is waited for; an interface of ours coming up means nothing", async () => {
-  const r = new Router(HQ.replace("198.51.100.2", "198.51.100.77") + HQ.replace("'hq'", "'hq2'").replace("198.51.100.2", "198.51.100.78"));
+  const r = new Router(
+    HQ.replace("198.51.100.2", "198.51.100.77") + HQ.replace("'hq'", "'hq2'").replace("198.51.100.2", "198.51.100.78"),
+  );
   for (const n of ["hq", "hq2"]) r.netifd.add(n);
   await r.startDaemon();
   for (const n of ["hq", "hq2"]) r.netifd.up(n);
@@ -166,7 +188,9 @@ test("a wrong option: the interface says which, others are untouched; the right 
   r.netifd.up("bad");
   await r.isUp();
   await r.until("the error", 1000, () => r.netifd.at("bad").errors.length > 0);
-  assert.deepEqual(r.netifd.at("bad").errors, [["INVALID_CONFIG", 'network.bad.mtu: "9" is not allowed (allowed: a whole number from 576 to 1500 bytes)']]);
+  assert.deepEqual(r.netifd.at("bad").errors, [
+    ["INVALID_CONFIG", 'network.bad.mtu: "9" is not allowed (allowed: a whole number from 576 to 1500 bytes)'],
+  ]);
   r.text = HQ + BAD.replace("'9'", "'1300'");
   assert.equal(r.daemon.reload(), "interface bad");
   await r.isUp("bad");
@@ -212,7 +236,13 @@ test("the daemon restarts: netifd hears of it, and the link comes back within se
   const before = r.netifd.at("hq").updates.length;
   await r.startDaemon();
   await r.isUp();
-  assert.deepEqual(r.netifd.at("hq").updates.slice(before).map((u) => u["link-up"]), [false, true]);
+  assert.deepEqual(
+    r.netifd
+      .at("hq")
+      .updates.slice(before)
+      .map((u) => u["link-up"]),
+    [false, true],
+  );
   assert.deepEqual(r.netifd.at("lan").updates, []);
 });
 
@@ -304,7 +334,13 @@ test("ubusd and the daemon are new, and netifd comes to the bus last, in the bel
   late.start();
   await r.run(100);
   await r.isUp();
-  assert.deepEqual(r.netifd.at("hq").updates.slice(before).map((u) => u["link-up"]), [false, true]);
+  assert.deepEqual(
+    r.netifd
+      .at("hq")
+      .updates.slice(before)
+      .map((u) => u["link-up"]),
+    [false, true],
+  );
 });
 
 test("a section that is none of ours, or of another interface, disturbs nothing", async () => {
@@ -353,9 +389,12 @@ test("doctor tries an interface that is down by netifd's own way", async () => {
   lua.start();
   await r.run(20);
   let answer: unknown = null;
-  lua.call("l2tpsec", "doctor", { name: "hq" }).then((a) => {
-    answer = a;
-  }, () => {});
+  lua.call("l2tpsec", "doctor", { name: "hq" }).then(
+    (a) => {
+      answer = a;
+    },
+    () => {},
+  );
   await r.isUp();
   await r.run(20);
   assert.equal((answer as { ok: boolean } | null)?.ok, true);
@@ -380,9 +419,12 @@ test("up and down by a person are netifd's", async () => {
   void lua.call("l2tpsec", "up", { name: "hq" });
   await r.isUp();
   let answered = false;
-  lua.call("l2tpsec", "down", { name: "hq" }).then(() => {
-    answered = true;
-  }, () => {});
+  lua.call("l2tpsec", "down", { name: "hq" }).then(
+    () => {
+      answered = true;
+    },
+    () => {},
+  );
   await r.until("down", 3000, () => r.netifd.at("hq").state === "down");
   assert.ok(answered);
   assert.equal(r.netifd.at("hq").autostart, false, "it stays down");
@@ -396,7 +438,8 @@ test("up and down by a person are netifd's", async () => {
 
 test("killswitch = all from boot, before netifd says a word; not for an interface that nobody wants", async () => {
   const all = `${HQ}\toption defaultroute '1'\n\toption killswitch 'all'\n`;
-  const where = (r: Router): (string | null)[] => ["192.168.20.5", "192.0.2.1", "2001:db8::1"].map((ip) => r.plane.net.leaves(ip));
+  const where = (r: Router): (string | null)[] =>
+    ["192.168.20.5", "192.0.2.1", "2001:db8::1"].map((ip) => r.plane.net.leaves(ip));
   const outside = ["wan", "wan", "wan"];
   const r = new Router(all);
   await r.startDaemon();
@@ -405,7 +448,11 @@ test("killswitch = all from boot, before netifd says a word; not for an interfac
   r.netifd.up("hq");
   await r.isUp();
   assert.deepEqual(where(r).slice(1), ["l2tps-hq", null]); // 192.168.20.0/24 is routed by netifd
-  assert.deepEqual(r.netifd.at("hq").updates.at(-1)?.["routes"], [...UPDATE.routes, { target: "0.0.0.0", netmask: "1" }, { target: "128.0.0.0", netmask: "1" }]);
+  assert.deepEqual(r.netifd.at("hq").updates.at(-1)?.["routes"], [
+    ...UPDATE.routes,
+    { target: "0.0.0.0", netmask: "1" },
+    { target: "128.0.0.0", netmask: "1" },
+  ]);
   r.netifd.down("hq");
   await r.until("down", 3000, () => r.netifd.at("hq").state === "down");
   assert.deepEqual(where(r), outside, "ifdown");

@@ -1,9 +1,10 @@
-// A router in memory: the daemon with a router's configuration, the double of ubusd, netifd's states, and a server to call.
+// A router in memory: the daemon with a router's configuration, the double of ubusd, netifd's states, and a server to
+// call.
 import assert from "node:assert/strict";
 import { Ubus } from "ubus-client";
 import { compose } from "../../src/build.ts";
-import { loadUci } from "../../src/config/uci-load.ts";
 import type { Config } from "../../src/config/schema.ts";
+import { loadUci } from "../../src/config/uci-load.ts";
 import { EventHub } from "../../src/control/log.ts";
 import type { Daemon } from "../../src/daemon.ts";
 import { NonePlane } from "../../src/dataplane/none.ts";
@@ -58,10 +59,27 @@ export class Router {
     const plane = new NonePlane({ clock: this.w.clock, rng: nodeCrypto, net: this.host });
     this.plane = plane;
     const hub = new EventHub(this.w.clock, "debug", (l) => void this.lines.push(l));
-    const env = { readFile: () => "", env: () => undefined, hostname: () => "router", wallClock: () => this.w.clock.now(), resolve: async (n: string) => [n] };
-    this.daemon = compose({ clock: this.w.clock, crypto: nodeCrypto, host: env, serial: this.#serial }, plane, hub, this.config(), () => this.config(), true);
+    const env = {
+      readFile: () => "",
+      env: () => undefined,
+      hostname: () => "router",
+      wallClock: () => this.w.clock.now(),
+      resolve: async (n: string) => [n],
+    };
+    this.daemon = compose(
+      { clock: this.w.clock, crypto: nodeCrypto, host: env, serial: this.#serial },
+      plane,
+      hub,
+      this.config(),
+      () => this.config(),
+      true,
+    );
     let netifd: Netifd | null = null;
-    this.bus = new Ubus({ connect: () => this.ubusd.connect(), clock: this.w.clock, onState: (up) => up && void netifd?.sync() });
+    this.bus = new Ubus({
+      connect: () => this.ubusd.connect(),
+      clock: this.w.clock,
+      onState: (up) => up && void netifd?.sync(),
+    });
     netifd = new Netifd(this.bus, this.daemon, hub);
     await serveUbus(this.bus, netifd.api(), { clock: this.w.clock, log: hub }, netifd);
     await netifd.watch();
@@ -88,11 +106,16 @@ export class Router {
   }
   async until(what: string, ms: number, done: () => boolean): Promise<void> {
     for (let t = 0; !done(); t += 20) {
-      if (t > ms) assert.fail(`${what} did not happen: ${JSON.stringify([...this.netifd.ifaces])}\n${this.lines.join("\n")}`);
+      if (t > ms)
+        assert.fail(`${what} did not happen: ${JSON.stringify([...this.netifd.ifaces])}\n${this.lines.join("\n")}`);
       await this.run(20);
     }
   }
   async isUp(name = "hq"): Promise<void> {
-    await this.until(`${name} up`, 60_000, () => this.netifd.at(name).state === "up" && this.daemon.status(name)[name]?.state === "up");
+    await this.until(
+      `${name} up`,
+      60_000,
+      () => this.netifd.at(name).state === "up" && this.daemon.status(name)[name]?.state === "up",
+    );
   }
 }

@@ -7,11 +7,16 @@ export const HANDLER = "openwrt/l2tpsec/files/lib/netifd/proto/l2tpsec.sh";
 export const HOTPLUG = "openwrt/l2tpsec/files/etc/hotplug.d/tty/60-l2tpsec";
 export const INIT = "openwrt/l2tpsec/files/etc/init.d/l2tpsec";
 
-export const SHELLS: readonly (readonly [name: string, words: readonly string[]])[] = [["busybox sh", ["busybox", "sh"]], ["dash", ["dash"]]];
+export const SHELLS: readonly (readonly [name: string, words: readonly string[]])[] = [
+  ["busybox sh", ["busybox", "sh"]],
+  ["dash", ["dash"]],
+];
 
 /** Null when the program is there, else why a test is skipped. */
 export function missing(program: string): string | null {
-  return spawnSync("sh", ["-c", `command -v ${program}`]).status === 0 ? null : `no ${program} here (sh scripts/setup --peers installs it)`;
+  return spawnSync("sh", ["-c", `command -v ${program}`]).status === 0
+    ? null
+    : `no ${program} here (sh scripts/setup --peers installs it)`;
 }
 
 export class Scene {
@@ -32,7 +37,8 @@ export class Scene {
     rmSync(log, { force: true });
     const [program, ...words] = this.#shell;
     const r = spawnSync(program ?? "sh", [...words, file, ...args], {
-      encoding: "utf8", env: { ...process.env, ...env, LOG: log, PATH: `${this.dir}/bin:${process.env["PATH"]}` },
+      encoding: "utf8",
+      env: { ...process.env, ...env, LOG: log, PATH: `${this.dir}/bin:${process.env["PATH"]}` },
     });
     if (r.stderr !== "") throw new Error(`${file} ${args.join(" ")}: ${r.stderr}`);
     return [...(existsSync(log) ? readFileSync(log, "utf8").trim().split("\n") : []), `exit ${r.status}`];

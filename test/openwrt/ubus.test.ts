@@ -11,7 +11,7 @@ import { serveUbus, toTable } from "../../src/openwrt/ubus.ts";
 import { nodeClock } from "../../src/runtime/node/clock.ts";
 import { FakeUbusd } from "../../src/ubus-client/test/ubusd.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
-import { clientConf, World, SERVER_CONF } from "../sim/world.ts";
+import { clientConf, SERVER_CONF, World } from "../sim/world.ts";
 import { listenUbusd } from "./bus.ts";
 
 /** A daemon that notes what it is asked. */
@@ -81,7 +81,12 @@ test("methods and their arguments", async () => {
   const { ubusd, lua } = await setUp();
   const found = (await now(ubusd, lua.lookup("l2tpsec"))) as Awaited<ReturnType<Ubus["lookup"]>>;
   assert.deepEqual(plain(found[0]?.methods), {
-    status: { name: 3, from: 5, count: 5 }, up: { name: 3 }, down: { name: 3 }, reload: {}, disconnect: { session: 5 }, doctor: { name: 3 },
+    status: { name: 3, from: 5, count: 5 },
+    up: { name: 3 },
+    down: { name: 3 },
+    reload: {},
+    disconnect: { session: 5 },
+    doctor: { name: 3 },
   });
 });
 
@@ -118,11 +123,18 @@ test("what is refused ends with a status, and says why", async () => {
 
 test("doctor: its stages, also when the page would not wait any longer", async () => {
   const { ubusd, api, clock, lua } = await setUp();
-  api.stages = [{ name: "server", state: "ok", text: "a" }, { name: "ike", state: "busy", text: "b" }, { name: "ike", state: "failed", text: "no answer" }];
+  api.stages = [
+    { name: "server", state: "ok", text: "a" },
+    { name: "ike", state: "busy", text: "b" },
+    { name: "ike", state: "failed", text: "no answer" },
+  ];
   const first = lua.call("l2tpsec", "doctor", { name: "hq" });
   await ubusd.flush();
   api.doctored?.(false);
-  const stages = [{ name: "server", state: "ok", text: "a" }, { name: "ike", state: "failed", text: "no answer" }];
+  const stages = [
+    { name: "server", state: "ok", text: "a" },
+    { name: "ike", state: "failed", text: "no answer" },
+  ];
   assert.deepEqual(plain(await now(ubusd, first)), { stages, ok: false });
   const second = lua.call("l2tpsec", "doctor", { name: "hq" });
   await ubusd.flush();
@@ -138,16 +150,31 @@ test("events are notifications while somebody listens; a peer's NUL does no harm
   const emit = (e: Event): void => {
     for (const f of api.listeners) f(e);
   };
-  const up: Event = { kind: "l2tp.tunnel-up", link: "hq", tunnel: 7, peerTunnel: 8, peerHost: "a\0<b>\u202e", peerVendor: "" };
+  const up: Event = {
+    kind: "l2tp.tunnel-up",
+    link: "hq",
+    tunnel: 7,
+    peerTunnel: 8,
+    peerHost: "a\0<b>\u202e",
+    peerVendor: "",
+  };
   emit(up);
-  const stop = (await now(ubusd, lua.subscribe("l2tpsec", (m, d) => {
-    seen.push([m, d]);
-    return 0;
-  }))) as () => Promise<void>;
+  const stop = (await now(
+    ubusd,
+    lua.subscribe("l2tpsec", (m, d) => {
+      seen.push([m, d]);
+      return 0;
+    }),
+  )) as () => Promise<void>;
   await ubusd.flush();
   emit(up);
   await ubusd.flush();
-  assert.deepEqual(plain(seen), [["link", { kind: "l2tp.tunnel-up", link: "hq", tunnel: 7, peerTunnel: 8, peerHost: "a\ufffd<b>\u202e", peerVendor: "" }]]);
+  assert.deepEqual(plain(seen), [
+    [
+      "link",
+      { kind: "l2tp.tunnel-up", link: "hq", tunnel: 7, peerTunnel: 8, peerHost: "a\ufffd<b>\u202e", peerVendor: "" },
+    ],
+  ]);
   await now(ubusd, stop());
   emit(up);
   await ubusd.flush();
@@ -157,10 +184,13 @@ test("events are notifications while somebody listens; a peer's NUL does no harm
 test("the object is there again after ubusd restarts, and events while it is away are no fault", async () => {
   const { ubusd, api, clock, lua } = await setUp();
   const seen: string[] = [];
-  await now(ubusd, lua.subscribe("l2tpsec", (_, d) => {
-    seen.push(String(d["why"]));
-    return 0;
-  }));
+  await now(
+    ubusd,
+    lua.subscribe("l2tpsec", (_, d) => {
+      seen.push(String(d["why"]));
+      return 0;
+    }),
+  );
   await ubusd.flush();
   const emit = (why: string): void => {
     for (const f of api.listeners) f({ kind: "daemon.stopping", link: "", why });
@@ -180,23 +210,82 @@ test("the object is there again after ubusd restarts, and events while it is awa
 
 test("a status with more sessions than a message holds is shortened, and says so", async () => {
   const { ubusd, api, lua } = await setUp();
-  const session = { session: 1, user: "u".repeat(64), ip: "10.99.0.10", ip6: "fe80::1234:5678:9abc:def0", since: "2026-01-01T00:00:00Z", peer: "[2001:db8::1]:4500", auth: "mschapv2", tunnel: 1, call: 1, rx_bytes: 2 ** 45, tx_bytes: 1, rx_packets: 1, tx_packets: 1 };
+  const session = {
+    session: 1,
+    user: "u".repeat(64),
+    ip: "10.99.0.10",
+    ip6: "fe80::1234:5678:9abc:def0",
+    since: "2026-01-01T00:00:00Z",
+    peer: "[2001:db8::1]:4500",
+    auth: "mschapv2",
+    tunnel: 1,
+    call: 1,
+    rx_bytes: 2 ** 45,
+    tx_bytes: 1,
+    rx_packets: 1,
+    tx_packets: 1,
+  };
   const server: ServerStatus = {
-    kind: "server", state: "up", since: "", listen: "", ifname: "l2tps-lns", local_ip: "10.99.0.1", dns: [], dataplane: "userspace", ipsec: "required", peers: 0,
-    sessions: Array.from({ length: 4096 }, (_, i) => ({ ...session, session: i })), failures: [], drops: {}, error: null, rx_bytes: 0, tx_bytes: 0, rx_packets: 0, tx_packets: 0,
+    kind: "server",
+    state: "up",
+    since: "",
+    listen: "",
+    ifname: "l2tps-lns",
+    local_ip: "10.99.0.1",
+    dns: [],
+    dataplane: "userspace",
+    ipsec: "required",
+    peers: 0,
+    sessions: Array.from({ length: 4096 }, (_, i) => ({ ...session, session: i })),
+    failures: [],
+    drops: {},
+    error: null,
+    rx_bytes: 0,
+    tx_bytes: 0,
+    rx_packets: 0,
+    tx_packets: 0,
   };
   api.answer = { lns: server, other: { ...server, sessions: server.sessions.slice(0, 3) } };
-  const r = (await now(ubusd, lua.call("l2tpsec", "status"))) as unknown as Record<string, { sessions: { rx_bytes: number }[]; sessions_left_out?: number }>;
-  assert.deepEqual([r["lns"]?.sessions.length, r["lns"]?.sessions_left_out, r["lns"]?.sessions[0]?.rx_bytes], [1000, 3096, 2 ** 45]);
+  const r = (await now(ubusd, lua.call("l2tpsec", "status"))) as unknown as Record<
+    string,
+    { sessions: { rx_bytes: number }[]; sessions_left_out?: number }
+  >;
+  assert.deepEqual(
+    [r["lns"]?.sessions.length, r["lns"]?.sessions_left_out, r["lns"]?.sessions[0]?.rx_bytes],
+    [1000, 3096, 2 ** 45],
+  );
   assert.deepEqual([r["other"]?.sessions.length, r["other"]?.sessions_left_out], [0, 3]);
   const page = async (from: number, count: number): Promise<unknown[]> => {
-    const all = (await now(ubusd, lua.call("l2tpsec", "status", { from, count }))) as unknown as Record<string, { sessions: { session: number }[]; sessions_left_out?: number }>;
+    const all = (await now(ubusd, lua.call("l2tpsec", "status", { from, count }))) as unknown as Record<
+      string,
+      { sessions: { session: number }[]; sessions_left_out?: number }
+    >;
     return [all["lns"], all["other"]].map((s) => [s?.sessions[0]?.session, s?.sessions.length, s?.sessions_left_out]);
   };
-  assert.deepEqual(await page(4000, 98), [[4000, 96, 4000], [0, 2, 1]], "a page goes from one server to the next");
-  assert.deepEqual(await page(0, 0), [[undefined, 0, 4096], [undefined, 0, 3]], "nothing but the numbers");
-  assert.deepEqual(await page(5000, 10), [[undefined, 0, 4096], [undefined, 0, 3]]);
-  assert.deepEqual(await page(-1, 5000), [[0, 1000, 3096], [undefined, 0, 3]]);
+  assert.deepEqual(
+    await page(4000, 98),
+    [
+      [4000, 96, 4000],
+      [0, 2, 1],
+    ],
+    "a page goes from one server to the next",
+  );
+  assert.deepEqual(
+    await page(0, 0),
+    [
+      [undefined, 0, 4096],
+      [undefined, 0, 3],
+    ],
+    "nothing but the numbers",
+  );
+  assert.deepEqual(await page(5000, 10), [
+    [undefined, 0, 4096],
+    [undefined, 0, 3],
+  ]);
+  assert.deepEqual(await page(-1, 5000), [
+    [0, 1000, 3096],
+    [undefined, 0, 3],
+  ]);
 });
 
 test("the status of real daemons goes over the bus unchanged", async () => {
@@ -211,7 +300,10 @@ test("the status of real daemons goes over the bus unchanged", async () => {
   await serveUbus(other, c.daemon, { clock: w.clock, log: { emit: () => {} } });
   other.start();
   await ubusd.flush();
-  assert.deepEqual(plain(await now(ubusd, lua.call("l2tpsec", "status"))), JSON.parse(JSON.stringify(c.daemon.status(null))));
+  assert.deepEqual(
+    plain(await now(ubusd, lua.call("l2tpsec", "status"))),
+    JSON.parse(JSON.stringify(c.daemon.status(null))),
+  );
   assert.deepEqual(toTable({ a: undefined, b: null }), { a: null, b: null });
 });
 

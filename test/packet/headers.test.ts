@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { unhex } from "../../src/core/text.ts";
-import { NO_NS, dataLength, readData, writeData } from "../../src/packet/l2tp.ts";
+import { dataLength, NO_NS, readData, writeData } from "../../src/packet/l2tp.ts";
 import { PPP_IPV4, pppHeader, readPpp } from "../../src/packet/ppp.ts";
 
 function bytes(s: string): Uint8Array {
@@ -33,19 +33,28 @@ test("cut anywhere: null, or the frame ends where the datagram does", () => {
 });
 
 test("control messages, other versions and lengths or offsets outside the datagram are refused", () => {
-  for (const s of ["8002 1234 5678 ff03", "0003 1234 5678 ff03", "4002 0007 1234 5678", "4002 000b 1234 5678 ff03", "0202 1234 5678 0003 0000"]) {
+  for (const s of [
+    "8002 1234 5678 ff03",
+    "0003 1234 5678 ff03",
+    "4002 0007 1234 5678",
+    "4002 000b 1234 5678 ff03",
+    "0202 1234 5678 0003 0000",
+  ]) {
     const b = bytes(s);
     assert.equal(readData(b, 0, b.length), null, s);
   }
 });
 
 test("any bytes: null or bounds inside the datagram", () => {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 40 }), (b) => {
-    const h = readData(b, 0, b.length);
-    if (h) assert.ok(h.start >= 6 && h.start <= h.end && h.end <= b.length);
-    const p = readPpp(b, 0, b.length);
-    if (p) assert.ok(p.info >= 1 && p.info <= b.length);
-  }), { numRuns: 2000 });
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 40 }), (b) => {
+      const h = readData(b, 0, b.length);
+      if (h) assert.ok(h.start >= 6 && h.start <= h.end && h.end <= b.length);
+      const p = readPpp(b, 0, b.length);
+      if (p) assert.ok(p.info >= 1 && p.info <= b.length);
+    }),
+    { numRuns: 2000 },
+  );
 });
 
 test("written and read again", () => {

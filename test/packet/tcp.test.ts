@@ -5,12 +5,18 @@ import { get16 } from "../../src/core/bytes.ts";
 import { ip4Length } from "../../src/packet/ip.ts";
 import { clampMss, mssFor } from "../../src/packet/tcp.ts";
 
-/** A TCP SYN with these options, padded, and a right checksum over its own bytes (the pseudo-header is constant, and left out). */
+/**
+ * A TCP SYN with these options, padded, and a right checksum over its own bytes (the pseudo-header is constant, and
+ * left out).
+ */
 function syn(options: readonly number[]): Uint8Array {
   const padded = [...options, ...new Array<number>((4 - (options.length % 4)) % 4).fill(0)];
   const p = new Uint8Array(40 + padded.length);
   p.set([0x45, 0, 0, p.length, 0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
-  p.set([0x12, 0x34, 0, 80, 1, 2, 3, 4, 0, 0, 0, 0, (5 + padded.length / 4) << 4, 2, 0xff, 0xff, 0, 0, 0, 0, ...padded], 20);
+  p.set(
+    [0x12, 0x34, 0, 80, 1, 2, 3, 4, 0, 0, 0, 0, (5 + padded.length / 4) << 4, 2, 0xff, 0xff, 0, 0, 0, 0, ...padded],
+    20,
+  );
   const sum = ~words(p) & 0xffff;
   p[36] = sum >>> 8;
   p[37] = sum;
@@ -47,13 +53,16 @@ test("what is small already, no SYN, a later fragment, or no TCP is left alone",
 });
 
 test("any options: only MSS and checksum change, nothing outside, no endless loop", () => {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 40 }), (options) => {
-    const p = syn([...options]);
-    const length = ip4Length(p, 0, p.length);
-    assert.equal(length, p.length);
-    clampMss(p, 0, length, 1000);
-    assert.equal(words(p) % 0xffff, 0);
-  }), { numRuns: 1000 });
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 40 }), (options) => {
+      const p = syn([...options]);
+      const length = ip4Length(p, 0, p.length);
+      assert.equal(length, p.length);
+      clampMss(p, 0, length, 1000);
+      assert.equal(words(p) % 0xffff, 0);
+    }),
+    { numRuns: 1000 },
+  );
 });
 
 test("lengths of IPv4 packets", () => {

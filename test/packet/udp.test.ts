@@ -19,15 +19,22 @@ test("cut anywhere, or with a length that does not fit: null", () => {
   }
 });
 test("RFC 8200 §8.1: the sum over pseudo-header and datagram is all ones, and a checksum of 0 is never sent", () => {
-  fc.assert(fc.property(fc.uint8Array({ minLength: 16, maxLength: 16 }), fc.uint8Array({ minLength: 16, maxLength: 16 }), fc.uint8Array({ maxLength: 40 }), (local, remote, body) => {
-    const udp = new Uint8Array(UDP_HEADER + body.length);
-    writeUdp(udp, 0, 1701, 1701, udp.length);
-    udp.set(body, UDP_HEADER);
-    const checksum = udp6Checksum(local, remote, udp);
-    assert.notEqual(checksum, 0);
-    udp.set([checksum >>> 8, checksum & 255], 6);
-    assert.equal(sum16(udp, sum16(local, sum16(remote, UDP + udp.length))), 0xffff);
-  }));
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ minLength: 16, maxLength: 16 }),
+      fc.uint8Array({ minLength: 16, maxLength: 16 }),
+      fc.uint8Array({ maxLength: 40 }),
+      (local, remote, body) => {
+        const udp = new Uint8Array(UDP_HEADER + body.length);
+        writeUdp(udp, 0, 1701, 1701, udp.length);
+        udp.set(body, UDP_HEADER);
+        const checksum = udp6Checksum(local, remote, udp);
+        assert.notEqual(checksum, 0);
+        udp.set([checksum >>> 8, checksum & 255], 6);
+        assert.equal(sum16(udp, sum16(local, sum16(remote, UDP + udp.length))), 0xffff);
+      },
+    ),
+  );
 });
 test("RFC 1071 §3's example, and RFC 1624 §4's, where the older formula gives the wrong zero", () => {
   assert.equal(sum16(Uint8Array.of(0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7)), 0xddf2);
@@ -35,11 +42,17 @@ test("RFC 1071 §3's example, and RFC 1624 §4's, where the older formula gives 
   assert.equal(updated(0xdd2f, 0x5555, 0x3285), 0x0000);
 });
 test("an updated checksum is the one that a full sum gives", () => {
-  fc.assert(fc.property(fc.uint8Array({ minLength: 8, maxLength: 8 }), fc.uint8Array({ minLength: 2, maxLength: 2 }), (b, word) => {
-    fc.pre(b.some((x) => x !== 0) && (b.subarray(2).some((x) => x !== 0) || word.some((x) => x !== 0)));
-    const before = ~sum16(b) & 0xffff;
-    const was = sum16(b, 0, 0, 2);
-    b.set(word);
-    assert.equal(updated(before, was, sum16(word)) % 0xffff, (~sum16(b) & 0xffff) % 0xffff);
-  }));
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ minLength: 8, maxLength: 8 }),
+      fc.uint8Array({ minLength: 2, maxLength: 2 }),
+      (b, word) => {
+        fc.pre(b.some((x) => x !== 0) && (b.subarray(2).some((x) => x !== 0) || word.some((x) => x !== 0)));
+        const before = ~sum16(b) & 0xffff;
+        const was = sum16(b, 0, 0, 2);
+        b.set(word);
+        assert.equal(updated(before, was, sum16(word)) % 0xffff, (~sum16(b) & 0xffff) % 0xffff);
+      },
+    ),
+  );
 });

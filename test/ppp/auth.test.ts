@@ -7,8 +7,18 @@ import { chapMd5 } from "../../src/ppp/auth/chap.ts";
 import { md4 } from "../../src/ppp/auth/md4.ts";
 import { authTitle, METHODS, methodOf, methodOption } from "../../src/ppp/auth/methods.ts";
 import {
-  accountName, authenticatorResponse, challengeHash, challengeResponse, desKey, failureMessage, ntPasswordHash, ntResponse,
-  provesItself, readRefusal, refusalInWords, successMessage,
+  accountName,
+  authenticatorResponse,
+  challengeHash,
+  challengeResponse,
+  desKey,
+  failureMessage,
+  ntPasswordHash,
+  ntResponse,
+  provesItself,
+  readRefusal,
+  refusalInWords,
+  successMessage,
 } from "../../src/ppp/auth/mschapv2.ts";
 import { nodeCrypto as crypto } from "../../src/runtime/node/crypto.ts";
 
@@ -18,19 +28,22 @@ function vector(rfc: string, label: string, bytes: number, from = 0): Uint8Array
   const text = readFileSync(`test/rfc/${rfc}.txt`, "utf8");
   const at = text.indexOf(label, from);
   assert.ok(at >= 0, label);
-  const digits = [...text.slice(at + label.length, at + label.length + 400).matchAll(/\b[0-9A-F]{2}\b/g)].map((m) => m[0]);
+  const digits = [...text.slice(at + label.length, at + label.length + 400).matchAll(/\b[0-9A-F]{2}\b/g)].map(
+    (m) => m[0],
+  );
   return h(digits.slice(0, bytes).join(""));
 }
 
 test("MD4: the test suite of RFC 1320 §A.5", () => {
   const suite: Readonly<Record<string, string>> = {
     "": "31d6cfe0d16ae931b73c59d7e0c089c0",
-    "a": "bde52cb31de33e46245e05fbdbd6fb24",
-    "abc": "a448017aaf21d8525fc10ae87aa6729d",
+    a: "bde52cb31de33e46245e05fbdbd6fb24",
+    abc: "a448017aaf21d8525fc10ae87aa6729d",
     "message digest": "d9130a8164549fe818874806e1c7014b",
-    "abcdefghijklmnopqrstuvwxyz": "d79e1c308aa5bbcdeea8ed63df412da9",
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789": "043f8582f241db351ce627e153e7f0e4",
-    "12345678901234567890123456789012345678901234567890123456789012345678901234567890": "e33b4ddc9c38f2199c3e7b164fcc0536",
+    abcdefghijklmnopqrstuvwxyz: "d79e1c308aa5bbcdeea8ed63df412da9",
+    ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789: "043f8582f241db351ce627e153e7f0e4",
+    "12345678901234567890123456789012345678901234567890123456789012345678901234567890":
+      "e33b4ddc9c38f2199c3e7b164fcc0536",
   };
   for (const [text, digest] of Object.entries(suite)) assert.equal(hex(md4(utf8(text))), digest, text);
 });
@@ -63,8 +76,14 @@ describe("MS-CHAPv2: RFC 2759 §9.2, from the RFC's text", () => {
     assert.equal(hex(h2), hex(vector("rfc2433", "16-octet NtPasswordHash:", 16)));
     const c = vector("rfc2433", "8-octet Challenge:", 8);
     assert.equal(hex(challengeResponse(crypto, c, h2)), hex(vector("rfc2433", "24-octet NtChallengeResponse:", 24)));
-    assert.equal(hex(desKey(h2.subarray(0, 7))), hex(vector("rfc2433", "First parity-corrected DES key (eight octets):", 8)));
-    assert.equal(hex(desKey(h2.subarray(7, 14))), hex(vector("rfc2433", "Second parity-corrected DES key (eight octets):", 8)));
+    assert.equal(
+      hex(desKey(h2.subarray(0, 7))),
+      hex(vector("rfc2433", "First parity-corrected DES key (eight octets):", 8)),
+    );
+    assert.equal(
+      hex(desKey(h2.subarray(7, 14))),
+      hex(vector("rfc2433", "Second parity-corrected DES key (eight octets):", 8)),
+    );
   });
   test("a password beyond ASCII is hashed as UTF-16", () => {
     assert.notEqual(hex(ntPasswordHash(utf8("pässwörd€😀"))), hex(ntPasswordHash(utf8("password"))));
@@ -96,7 +115,12 @@ describe("messages of MS-CHAPv2", () => {
     }
   });
   const refusals: readonly (readonly [string, string, RegExp, boolean])[] = [
-    ["E=691 R=1 C=00112233445566778899AABBCCDDEEFF V=3 M=go away", "auth-failed", /wrong user name or password.*go away/, true],
+    [
+      "E=691 R=1 C=00112233445566778899AABBCCDDEEFF V=3 M=go away",
+      "auth-failed",
+      /wrong user name or password.*go away/,
+      true,
+    ],
     ["E=648 R=0 C=00112233445566778899AABBCCDDEEFF V=3", "password-expired", /expired/, true],
     ["E=647 R=0 V=3", "account-disabled", /disabled/, true],
     ["E=646 R=0", "restricted-hours", /hour/, false],
@@ -118,21 +142,31 @@ describe("messages of MS-CHAPv2", () => {
   }
   test("our own refusal reads back", () => {
     const r = readRefusal(failureMessage(new Uint8Array(16).fill(0xab)));
-    assert.deepEqual([r.error, r.retry, r.version, r.message, hex(r.challenge ?? new Uint8Array(0))], [691, false, 3, "Access denied", "ab".repeat(16)]);
+    assert.deepEqual(
+      [r.error, r.retry, r.version, r.message, hex(r.challenge ?? new Uint8Array(0))],
+      [691, false, 3, "Access denied", "ab".repeat(16)],
+    );
   });
   test("any bytes are a refusal, bounded and printable", () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (b) => {
-      const f = refusalInWords("u", b);
-      assert.ok(f.text.length < 500 && !/\p{C}/u.test(f.text), f.text);
-    }), { numRuns: 500 });
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (b) => {
+        const f = refusalInWords("u", b);
+        assert.ok(f.text.length < 500 && !/\p{C}/u.test(f.text), f.text);
+      }),
+      { numRuns: 500 },
+    );
   });
 });
 
 test("methods by their option value, and names for what we do not do", () => {
   for (const m of METHODS) assert.equal(methodOf(methodOption(m)), m);
   for (const [option, name] of [
-    ["c027", "SPAP"], ["c22306", "CHAP with algorithm 6"], ["c223", "CHAP with algorithm missing"],
-    ["c12345", "protocol 0xc123"], ["c0", "an unreadable method"], ["", "an unreadable method"],
+    ["c027", "SPAP"],
+    ["c22306", "CHAP with algorithm 6"],
+    ["c223", "CHAP with algorithm missing"],
+    ["c12345", "protocol 0xc123"],
+    ["c0", "an unreadable method"],
+    ["", "an unreadable method"],
   ] as const) {
     assert.equal(methodOf(h(option)), null);
     assert.equal(authTitle(h(option)), name);

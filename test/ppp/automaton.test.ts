@@ -2,7 +2,16 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { type Action, type Actions, Automaton, type Event, LIMITS, type Limits, STATES, TABLE } from "../../src/ppp/automaton.ts";
+import {
+  type Action,
+  type Actions,
+  Automaton,
+  type Event,
+  LIMITS,
+  type Limits,
+  STATES,
+  TABLE,
+} from "../../src/ppp/automaton.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
 
 function rig(limits: Partial<Limits> = {}) {
@@ -10,8 +19,17 @@ function rig(limits: Partial<Limits> = {}) {
   const log: string[] = [];
   const say = (a: Exclude<Action, "irc" | "zrc">) => () => void log.push(a);
   const act: Actions<null, string> = {
-    tlu: say("tlu"), tld: say("tld"), tls: say("tls"), tlf: say("tlf"), scr: say("scr"), sca: say("sca"), scn: say("scn"),
-    str: say("str"), sta: say("sta"), scj: say("scj"), ser: say("ser"),
+    tlu: say("tlu"),
+    tld: say("tld"),
+    tls: say("tls"),
+    tlf: say("tlf"),
+    scr: say("scr"),
+    sca: say("sca"),
+    scn: say("scn"),
+    str: say("str"),
+    sta: say("sta"),
+    scj: say("scj"),
+    ser: say("ser"),
     illegal: () => void log.push("illegal"),
     crossed: () => void log.push("crossed"),
   };
@@ -25,9 +43,16 @@ function rig(limits: Partial<Limits> = {}) {
 
 /** A road to each state, so that every property starts from all ten. */
 const ROAD: Readonly<Record<(typeof STATES)[number], readonly Event[]>> = {
-  "initial": [], "starting": ["Open"], "closed": ["Up"], "stopped": ["Open", "Up", "RXJ-"], "closing": ["Open", "Up", "Close"],
-  "stopping": ["Open", "Up", "RCR+", "RCA", "RXJ-"], "req-sent": ["Open", "Up"], "ack-rcvd": ["Open", "Up", "RCA"],
-  "ack-sent": ["Open", "Up", "RCR+"], "opened": ["Open", "Up", "RCR+", "RCA"],
+  initial: [],
+  starting: ["Open"],
+  closed: ["Up"],
+  stopped: ["Open", "Up", "RXJ-"],
+  closing: ["Open", "Up", "Close"],
+  stopping: ["Open", "Up", "RCR+", "RCA", "RXJ-"],
+  "req-sent": ["Open", "Up"],
+  "ack-rcvd": ["Open", "Up", "RCA"],
+  "ack-sent": ["Open", "Up", "RCR+"],
+  opened: ["Open", "Up", "RCR+", "RCA"],
 };
 const EVENTS = Object.keys(TABLE) as Event[];
 
@@ -61,7 +86,7 @@ describe("RFC 1661 automaton", () => {
         if (cell === "-") {
           assert.deepEqual([log, fsm.state], [["illegal"], STATES[i]]);
         } else {
-          const [acts, next] = cell.includes("/") ? cell.split("/") as [string, string] : ["", cell];
+          const [acts, next] = cell.includes("/") ? (cell.split("/") as [string, string]) : ["", cell];
           const wanted = acts.split(",").filter((a) => a !== "" && a !== "irc" && a !== "zrc");
           assert.deepEqual(log, next.endsWith("x") ? ["crossed", ...wanted] : wanted, `${event} in ${STATES[i]}`);
           assert.equal(fsm.state, STATES[Number.parseInt(next, 10)], `${event} in ${STATES[i]}`);
@@ -127,23 +152,31 @@ describe("RFC 1661 automaton", () => {
   });
   test("the timer runs exactly in states 4 to 8, after any history from any state", () => {
     const step = fc.oneof(fc.constantFrom(...EVENTS.filter((e) => !e.startsWith("TO"))), fc.nat(9000));
-    fc.assert(fc.property(fc.constantFrom(...STATES), fc.array(step, { maxLength: 12 }), (from, steps) => {
-      const { clock, fsm, run } = rig();
-      run(...ROAD[from]);
-      assert.equal(fsm.state, from);
-      for (const s of steps) {
-        if (typeof s === "number") clock.advance(s);
-        else fsm.on(s);
-        const n = STATES.indexOf(fsm.state);
-        assert.equal(clock.pending().length === 1, n >= 4 && n <= 8, `${fsm.state} after ${s}`);
-      }
-    }), { numRuns: 1500 });
+    fc.assert(
+      fc.property(fc.constantFrom(...STATES), fc.array(step, { maxLength: 12 }), (from, steps) => {
+        const { clock, fsm, run } = rig();
+        run(...ROAD[from]);
+        assert.equal(fsm.state, from);
+        for (const s of steps) {
+          if (typeof s === "number") clock.advance(s);
+          else fsm.on(s);
+          const n = STATES.indexOf(fsm.state);
+          assert.equal(clock.pending().length === 1, n >= 4 && n <= 8, `${fsm.state} after ${s}`);
+        }
+      }),
+      { numRuns: 1500 },
+    );
   });
   test("tlu and tld alternate, whatever happens", () => {
-    fc.assert(fc.property(fc.array(fc.constantFrom(...EVENTS), { maxLength: 60 }), (events) => {
-      const { run } = rig();
-      const ups = run(...events).split(",").filter((a) => a === "tlu" || a === "tld");
-      for (const [i, a] of ups.entries()) assert.equal(a, i % 2 === 0 ? "tlu" : "tld");
-    }), { numRuns: 1000 });
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...EVENTS), { maxLength: 60 }), (events) => {
+        const { run } = rig();
+        const ups = run(...events)
+          .split(",")
+          .filter((a) => a === "tlu" || a === "tld");
+        for (const [i, a] of ups.entries()) assert.equal(a, i % 2 === 0 ? "tlu" : "tld");
+      }),
+      { numRuns: 1000 },
+    );
   });
 });

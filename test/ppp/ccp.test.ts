@@ -1,4 +1,5 @@
-// CCP and header compression between two sessions: what they agree on, packets through it, and how they find together again.
+// CCP and header compression between two sessions: what they agree on, packets through it, and how they find together
+// again.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
@@ -43,7 +44,8 @@ class Line extends End {
       return super.deliver(frame);
     }
     const protocol = this.coding?.decode(plain, p) ?? plain;
-    if (protocol === PROTOCOL.ip || protocol === PROTOCOL.ipv6) this.got.push((this.coding?.decoded ?? p).view().slice());
+    if (protocol === PROTOCOL.ip || protocol === PROTOCOL.ipv6)
+      this.got.push((this.coding?.decoded ?? p).view().slice());
   }
 }
 class Peer {
@@ -53,13 +55,26 @@ class Peer {
   ups = 0;
   downs: string[] = [];
   constructor(clock: VirtualClock, cfg: PppConfig, seed: number, deflate = true) {
-    const log = { emit: (e: { kind: string }): void => {
-      if (e.kind === "ppp.ccp-up") this.words.push(`${(e as unknown as { sending: string }).sending}/${(e as unknown as { receiving: string }).receiving}`);
-    } };
-    this.session = new PppSession({ clock, crypto: testCrypto(seed), log, challenges: new Challenges(), zlib: deflate ? zlib : null }, this.line, { ...cfg, mru: 1500 }, {
-      secretOf: () => null, admit: () => ({ local: "10.99.0.1", remote: "10.99.0.10", dns: [], wins: [] }), onPhase: () => {},
-      onUp: () => void this.ups++, onDown: (why) => void this.downs.push(why.code),
-    });
+    const log = {
+      emit: (e: { kind: string }): void => {
+        if (e.kind === "ppp.ccp-up")
+          this.words.push(
+            `${(e as unknown as { sending: string }).sending}/${(e as unknown as { receiving: string }).receiving}`,
+          );
+      },
+    };
+    this.session = new PppSession(
+      { clock, crypto: testCrypto(seed), log, challenges: new Challenges(), zlib: deflate ? zlib : null },
+      this.line,
+      { ...cfg, mru: 1500 },
+      {
+        secretOf: () => null,
+        admit: () => ({ local: "10.99.0.1", remote: "10.99.0.10", dns: [], wins: [] }),
+        onPhase: () => {},
+        onUp: () => void this.ups++,
+        onDown: (why) => void this.downs.push(why.code),
+      },
+    );
   }
 }
 function two(c: Wants | undefined, s: Wants | undefined, zlibs: readonly [boolean, boolean] = [true, true]) {
@@ -76,11 +91,41 @@ function two(c: Wants | undefined, s: Wants | undefined, zlibs: readonly [boolea
 }
 function udp(body: Uint8Array): Uint8Array {
   const p = new Uint8Array(28 + body.length);
-  p.set([0x45, 0, p.length >> 8, p.length & 255, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 1, 2, 3, 4, (8 + body.length) >> 8, (8 + body.length) & 255, 0, 0]);
+  p.set([
+    0x45,
+    0,
+    p.length >> 8,
+    p.length & 255,
+    0,
+    0,
+    0,
+    0,
+    64,
+    17,
+    0,
+    0,
+    10,
+    0,
+    0,
+    1,
+    10,
+    0,
+    0,
+    2,
+    1,
+    2,
+    3,
+    4,
+    (8 + body.length) >> 8,
+    (8 + body.length) & 255,
+    0,
+    0,
+  ]);
   p.set(body, 28);
   return p;
 }
-const text = (n: number): Uint8Array => udp(new Uint8Array(Buffer.from(`packet ${n} says the same as all the others, the same as all the others`)));
+const text = (n: number): Uint8Array =>
+  udp(new Uint8Array(Buffer.from(`packet ${n} says the same as all the others, the same as all the others`)));
 const noise = fc.uint8Array({ minLength: 1, maxLength: 600 }).map(udp);
 
 describe("what is agreed on", () => {
@@ -101,58 +146,79 @@ describe("what is agreed on", () => {
       assert.deepEqual([a.words, b.words, a.downs, b.downs], [words, words, [], []]);
       for (let n = 0; n < 9; n++) a.line.transmit(text(n));
       clock.advance(100);
-      assert.deepEqual(b.line.got, Array.from({ length: 9 }, (_, n) => text(n)));
+      assert.deepEqual(
+        b.line.got,
+        Array.from({ length: 9 }, (_, n) => text(n)),
+      );
     });
   }
 });
 
-for (const [name, wants] of [["Deflate", { vj: true, deflate: true, bsd: false }], ["BSD-Compress", { vj: true, deflate: false, bsd: true }]] as const) {
+for (const [name, wants] of [
+  ["Deflate", { vj: true, deflate: true, bsd: false }],
+  ["BSD-Compress", { vj: true, deflate: false, bsd: true }],
+] as const) {
   describe(name, () => {
     test("packets of every kind come out as they went in, both ways, and text is shorter", () => {
-      fc.assert(fc.property(fc.array(fc.tuple(fc.oneof(noise, fc.nat(50).map(text)), fc.boolean()), { minLength: 1, maxLength: 40 }), (packets) => {
-        const { clock, a, b } = two(wants, wants);
-        let [sent, bytes] = [0, 0];
-        a.line.out = ((out) => (f: Uint8Array) => {
-          bytes += f.length;
-          out(f);
-        })(a.line.out);
-        for (const [p, forth] of packets) (forth ? a : b).line.transmit(p);
-        bytes = 0;
-        for (let n = 0; n < 40; n++) {
-          sent += text(n).length;
-          a.line.transmit(text(n));
-        }
-        assert.ok(bytes < 0.6 * sent, `${bytes} of ${sent}`);
-        clock.advance(100);
-        assert.deepEqual(b.line.got, [...packets.filter(([, f]) => f).map(([p]) => p), ...Array.from({ length: 40 }, (_, n) => text(n))]);
-        assert.deepEqual(a.line.got, packets.filter(([, f]) => !f).map(([p]) => p));
-      }), { numRuns: 25 });
+      fc.assert(
+        fc.property(
+          fc.array(fc.tuple(fc.oneof(noise, fc.nat(50).map(text)), fc.boolean()), { minLength: 1, maxLength: 40 }),
+          (packets) => {
+            const { clock, a, b } = two(wants, wants);
+            let [sent, bytes] = [0, 0];
+            a.line.out = ((out) => (f: Uint8Array) => {
+              bytes += f.length;
+              out(f);
+            })(a.line.out);
+            for (const [p, forth] of packets) (forth ? a : b).line.transmit(p);
+            bytes = 0;
+            for (let n = 0; n < 40; n++) {
+              sent += text(n).length;
+              a.line.transmit(text(n));
+            }
+            assert.ok(bytes < 0.6 * sent, `${bytes} of ${sent}`);
+            clock.advance(100);
+            assert.deepEqual(b.line.got, [
+              ...packets.filter(([, f]) => f).map(([p]) => p),
+              ...Array.from({ length: 40 }, (_, n) => text(n)),
+            ]);
+            assert.deepEqual(
+              a.line.got,
+              packets.filter(([, f]) => !f).map(([p]) => p),
+            );
+          },
+        ),
+        { numRuns: 25 },
+      );
     });
     test("frames are lost: what arrives is right, the peer is asked to begin anew, and it goes on", () => {
-      fc.assert(fc.property(fc.integer({ min: 1, max: 1_000_000 }), (seed) => {
-        const { clock, a, b } = two(wants, wants);
-        const next = random(seed);
-        a.line.out = ((out) => (f: Uint8Array) => {
-          if (next() > 0.1) out(f);
-        })(a.line.out);
-        const sent = new Set<string>();
-        for (let n = 0; n < 200; n++) {
-          sent.add(hex(text(n)));
-          a.line.transmit(text(n));
-          clock.advance(500);
-        }
-        clock.advance(10_000);
-        for (const p of b.line.got) assert.ok(sent.has(hex(p)), "a packet that nobody sent");
-        assert.ok(b.line.got.length > 100, `${b.line.got.length} of 200`);
-        a.line.out = (f) => b.line.deliver(f);
-        const before = b.line.got.length;
-        for (let n = 0; n < 20; n++) {
-          a.line.transmit(text(n));
-          clock.advance(2000);
-        }
-        assert.ok(b.line.got.length >= before + 15, "it has found back");
-        assert.deepEqual([a.downs, b.downs], [[], []]);
-      }), { numRuns: 15 });
+      fc.assert(
+        fc.property(fc.integer({ min: 1, max: 1_000_000 }), (seed) => {
+          const { clock, a, b } = two(wants, wants);
+          const next = random(seed);
+          a.line.out = ((out) => (f: Uint8Array) => {
+            if (next() > 0.1) out(f);
+          })(a.line.out);
+          const sent = new Set<string>();
+          for (let n = 0; n < 200; n++) {
+            sent.add(hex(text(n)));
+            a.line.transmit(text(n));
+            clock.advance(500);
+          }
+          clock.advance(10_000);
+          for (const p of b.line.got) assert.ok(sent.has(hex(p)), "a packet that nobody sent");
+          assert.ok(b.line.got.length > 100, `${b.line.got.length} of 200`);
+          a.line.out = (f) => b.line.deliver(f);
+          const before = b.line.got.length;
+          for (let n = 0; n < 20; n++) {
+            a.line.transmit(text(n));
+            clock.advance(2000);
+          }
+          assert.ok(b.line.got.length >= before + 15, "it has found back");
+          assert.deepEqual([a.downs, b.downs], [[], []]);
+        }),
+        { numRuns: 15 },
+      );
     });
     test("CCP ends or begins anew in the middle: packets go on", () => {
       const { clock, a, b } = two(wants, wants);
@@ -171,12 +237,19 @@ for (const [name, wants] of [["Deflate", { vj: true, deflate: true, bsd: false }
     });
     test("any bytes for compressed ones: no error, no packet longer than the line takes", () => {
       const { clock, b } = two(wants, wants);
-      fc.assert(fc.property(fc.constantFrom(PROTOCOL.compressed, PROTOCOL.vjCompressed, PROTOCOL.vjUncompressed), fc.uint8Array({ maxLength: 200 }), (protocol, bytes) => {
-        const p = Packet.of(bytes);
-        pushProtocol(p, protocol, FULL_HEADER);
-        b.line.deliver(p.view().slice());
-        clock.advance(2000);
-      }), { numRuns: 300 });
+      fc.assert(
+        fc.property(
+          fc.constantFrom(PROTOCOL.compressed, PROTOCOL.vjCompressed, PROTOCOL.vjUncompressed),
+          fc.uint8Array({ maxLength: 200 }),
+          (protocol, bytes) => {
+            const p = Packet.of(bytes);
+            pushProtocol(p, protocol, FULL_HEADER);
+            b.line.deliver(p.view().slice());
+            clock.advance(2000);
+          },
+        ),
+        { numRuns: 300 },
+      );
       assert.ok(b.line.got.every((p) => p.length <= 1700));
       assert.deepEqual(b.downs, []);
     });
@@ -194,11 +267,14 @@ describe("a peer written by hand", () => {
     clock.advance(1);
     const ask = (id: number, options: string): string => {
       peer.say(ccp, CODE.configureRequest, id, h(options));
-      const last = peer.seen.filter((p) => p.protocol === ccp && p.id === id && p.code !== CODE.configureRequest).at(-1);
+      const last = peer.seen
+        .filter((p) => p.protocol === ccp && p.id === id && p.code !== CODE.configureRequest)
+        .at(-1);
       return `${last?.code ?? 0} ${hex(last?.body ?? h(""))}`;
     };
     const ours = (): string => hex(peer.last(ccp, CODE.configureRequest)?.body ?? h(""));
-    const answer = (code: number, body: string): void => peer.say(ccp, code, peer.last(ccp, CODE.configureRequest)?.id ?? 0, h(body));
+    const answer = (code: number, body: string): void =>
+      peer.say(ccp, code, peer.last(ccp, CODE.configureRequest)?.id ?? 0, h(body));
     return { clock, us, peer, ask, ours, answer };
   }
   test("requests: golden bytes, and every answer", () => {
@@ -253,7 +329,9 @@ describe("a peer written by hand", () => {
     assert.match(hex(s.peer.last(ipcp, CODE.configureRequest)?.body ?? h("")), /0206002d0f01/);
     const ask = (id: number, options: string): string => {
       s.peer.say(ipcp, CODE.configureRequest, id, h(options));
-      const last = s.peer.seen.filter((p) => p.protocol === ipcp && p.id === id && p.code !== CODE.configureRequest).at(-1);
+      const last = s.peer.seen
+        .filter((p) => p.protocol === ipcp && p.id === id && p.code !== CODE.configureRequest)
+        .at(-1);
       return `${last?.code ?? 0} ${hex(last?.body ?? h(""))}`;
     };
     assert.equal(ask(31, "0306 0a000001 0206 002d 0f 00"), "2 03060a0000010206002d0f00");

@@ -16,13 +16,16 @@ function cutEverywhere(whole: Uint8Array, read: (b: Uint8Array) => unknown): voi
   for (let n = 0; n < whole.length; n++) assert.throws(() => read(whole.slice(0, n)), DecodeError, `cut at ${n}`);
 }
 function anyBytes(read: (b: Uint8Array) => unknown): void {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 80 }), (b) => {
-    try {
-      read(b);
-    } catch (e) {
-      assert.ok(e instanceof DecodeError, String(e));
-    }
-  }), { numRuns: 2000 });
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 80 }), (b) => {
+      try {
+        read(b);
+      } catch (e) {
+        assert.ok(e instanceof DecodeError, String(e));
+      }
+    }),
+    { numRuns: 2000 },
+  );
 }
 
 describe("frame header", () => {
@@ -49,14 +52,17 @@ describe("frame header", () => {
     }
   });
   test("any bytes: a number in 0 to 0xffff, never past the end", () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 8 }), (b) => {
-      const p = Packet.of(b);
-      const end = p.end;
-      const protocol = pullProtocol(p);
-      assert.ok(protocol >= 0 && protocol <= 0xffff && p.start <= end && p.end === end);
-      assert.ok(protocol === 0 || (protocol & 1) === 1);
-      assert.ok(protocolName(protocol).length > 0);
-    }), { numRuns: 2000 });
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 8 }), (b) => {
+        const p = Packet.of(b);
+        const end = p.end;
+        const protocol = pullProtocol(p);
+        assert.ok(protocol >= 0 && protocol <= 0xffff && p.start <= end && p.end === end);
+        assert.ok(protocol === 0 || (protocol & 1) === 1);
+        assert.ok(protocolName(protocol).length > 0);
+      }),
+      { numRuns: 2000 },
+    );
   });
 });
 
@@ -68,7 +74,15 @@ describe("control packets", () => {
     const p = readPacket(h(PPPD));
     assert.deepEqual([p.code, p.id], [1, 1]);
     const options = readOptions(p.body);
-    assert.deepEqual(options.map((o) => [o.type, hex(o.data)]), [[2, "00000000"], [5, "8a2b3c4d"], [7, ""], [8, ""]]);
+    assert.deepEqual(
+      options.map((o) => [o.type, hex(o.data)]),
+      [
+        [2, "00000000"],
+        [5, "8a2b3c4d"],
+        [7, ""],
+        [8, ""],
+      ],
+    );
     assert.equal(hex(writePacket({ code: 1, id: 1, body: writeOptions(options) })), PPPD.replace(/ /g, ""));
   });
   test("cut at every byte", () => cutEverywhere(h(PPPD), readPacket));
@@ -76,13 +90,18 @@ describe("control packets", () => {
     assert.equal(hex(readPacket(h(`${PPPD}deadbeef`)).body), hex(readPacket(h(PPPD)).body));
   });
   test("lengths below the header and beyond the frame are refused", () => {
-    for (const bad of ["01010003", "01010000", "0101ffff", "01010005"]) assert.throws(() => readPacket(h(bad)), DecodeError, bad);
+    for (const bad of ["01010003", "01010000", "0101ffff", "01010005"])
+      assert.throws(() => readPacket(h(bad)), DecodeError, bad);
   });
   test("option lengths 0, 1 and beyond the packet are refused whole", () => {
-    for (const bad of ["0100", "0101", "0103", "01040500 02", "0506 8a2b3c", "0702 08"]) assert.throws(() => readOptions(h(bad)), DecodeError, bad);
+    for (const bad of ["0100", "0101", "0103", "01040500 02", "0506 8a2b3c", "0702 08"])
+      assert.throws(() => readOptions(h(bad)), DecodeError, bad);
   });
   test("an unknown option is stepped over whole", () => {
-    assert.deepEqual(readOptions(h("2a06 01020304 0702")).map((o) => o.type), [0x2a, 7]);
+    assert.deepEqual(
+      readOptions(h("2a06 01020304 0702")).map((o) => o.type),
+      [0x2a, 7],
+    );
   });
   test("any bytes: packet, options", () => {
     anyBytes(readPacket);
@@ -90,9 +109,15 @@ describe("control packets", () => {
   });
   test("round trip", () => {
     const option = fc.record({ type: fc.nat(255), data: fc.uint8Array({ maxLength: 20 }) });
-    fc.assert(fc.property(fc.array(option, { maxLength: 10 }), (options) => {
-      assert.deepEqual(readOptions(writeOptions(options)).map((o) => [o.type, [...o.data]]), options.map((o) => [o.type, [...o.data]]));
-    }), { numRuns: 500 });
+    fc.assert(
+      fc.property(fc.array(option, { maxLength: 10 }), (options) => {
+        assert.deepEqual(
+          readOptions(writeOptions(options)).map((o) => [o.type, [...o.data]]),
+          options.map((o) => [o.type, [...o.data]]),
+        );
+      }),
+      { numRuns: 500 },
+    );
   });
 });
 
@@ -128,8 +153,10 @@ describe("CHAP", () => {
     cutEverywhere(bytes.subarray(0, 17), readChapValue); // behind it the name is whatever is left
   });
   test("an empty value, a value past the end and a name over 256 bytes are refused (the class of CVE-2020-8597)", () => {
-    for (const bad of ["00", "00 6c6e73", "10 0001", "ff"]) assert.throws(() => readChapValue(h(bad)), DecodeError, bad);
-    const named = (n: number): Uint8Array => writeChapValue({ value: new Uint8Array(16), name: new Uint8Array(n).fill(97) });
+    for (const bad of ["00", "00 6c6e73", "10 0001", "ff"])
+      assert.throws(() => readChapValue(h(bad)), DecodeError, bad);
+    const named = (n: number): Uint8Array =>
+      writeChapValue({ value: new Uint8Array(16), name: new Uint8Array(n).fill(97) });
     assert.equal(readChapValue(named(256)).name.length, 256);
     for (const n of [257, 1000, 1400]) assert.throws(() => readChapValue(named(n)), DecodeError);
   });

@@ -19,7 +19,17 @@ interface Segment {
   readonly options: Uint8Array;
   readonly data: Uint8Array;
 }
-const BARE: Segment = { port: 1, seq: 1000, ack: 5000, window: 4096, id: 7, flags: 0x10, urgent: 0, options: new Uint8Array(0), data: new Uint8Array(0) };
+const BARE: Segment = {
+  port: 1,
+  seq: 1000,
+  ack: 5000,
+  window: 4096,
+  id: 7,
+  flags: 0x10,
+  urgent: 0,
+  options: new Uint8Array(0),
+  data: new Uint8Array(0),
+};
 
 function sum(b: Uint8Array): number {
   let s = 0;
@@ -31,7 +41,28 @@ function packet(over: Partial<Segment>): Uint8Array {
   const s = { ...BARE, ...over };
   const b = new Uint8Array(40 + s.options.length + s.data.length);
   const v = new DataView(b.buffer);
-  b.set([0x45, 0, b.length >> 8, b.length & 255, s.id >> 8, s.id & 255, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
+  b.set([
+    0x45,
+    0,
+    b.length >> 8,
+    b.length & 255,
+    s.id >> 8,
+    s.id & 255,
+    0x40,
+    0,
+    64,
+    6,
+    0,
+    0,
+    10,
+    0,
+    0,
+    1,
+    10,
+    0,
+    0,
+    2,
+  ]);
   v.setUint16(10, sum(b.subarray(0, 20)));
   v.setUint16(20, s.port);
   v.setUint16(22, 80);
@@ -60,7 +91,8 @@ class Wire {
   }
   receive(protocol: number, frame: Uint8Array): Uint8Array | null {
     const p = Packet.of(frame);
-    const good = protocol === PROTOCOL.ip || (protocol === PROTOCOL.vjCompressed ? this.d.compressed(p) : this.d.uncompressed(p));
+    const good =
+      protocol === PROTOCOL.ip || (protocol === PROTOCOL.vjCompressed ? this.d.compressed(p) : this.d.uncompressed(p));
     return good ? p.view().slice() : null;
   }
   pass(body: Uint8Array): number {
@@ -88,14 +120,29 @@ describe("Van Jacobson", () => {
     assert.equal(line({ data: ten }), `2f ${hex(onLine)}`);
     assert.equal(line({ id: 8, seq: 1010, data: ten }), `2d 0fabcd${hex(ten)}`, "one way: three bytes (§3.2.2)");
     assert.equal(line({ id: 9, seq: 1020, ack: 5010, data: ten }), `2d 0babcd${hex(ten)}`, "echoed");
-    assert.equal(line({ id: 10, seq: 1030, ack: 5010, flags: 0x18, data: Uint8Array.of(1) }), "2d 1fabcd01", "with PUSH");
+    assert.equal(
+      line({ id: 10, seq: 1030, ack: 5010, flags: 0x18, data: Uint8Array.of(1) }),
+      "2d 1fabcd01",
+      "with PUSH",
+    );
     assert.equal(line({ id: 12, seq: 1031, ack: 5010 }), "2d 2fabcd02", "an id that leaps");
     assert.equal(line({ id: 12, seq: 1031, ack: 5011 }), "2d 24abcd01000000", "an id that stays is a change of 0");
-    assert.equal(line({ id: 13, seq: 1031, ack: 5311, window: 4095 }), "2d 06abcd00ffff00012c", "three bytes for more than 255");
-    assert.equal(line({ id: 14, seq: 1031, ack: 5311, window: 4095, flags: 0x30, urgent: 5, data: ten }), `2d 01abcd05${hex(ten)}`);
+    assert.equal(
+      line({ id: 13, seq: 1031, ack: 5311, window: 4095 }),
+      "2d 06abcd00ffff00012c",
+      "three bytes for more than 255",
+    );
+    assert.equal(
+      line({ id: 14, seq: 1031, ack: 5311, window: 4095, flags: 0x30, urgent: 5, data: ten }),
+      `2d 01abcd05${hex(ten)}`,
+    );
     assert.equal(line({ id: 15, seq: 1041, ack: 5311, window: 4095, urgent: 5, data: ten }), `2d 0fabcd${hex(ten)}`);
     assert.match(line({ port: 2, data: ten }), /^2f/);
-    assert.equal(line({ id: 16, seq: 1051, ack: 5311, window: 4095, urgent: 5, data: ten }), `2d 4f00abcd${hex(ten)}`, "the slot's number when it was not the last");
+    assert.equal(
+      line({ id: 16, seq: 1051, ack: 5311, window: 4095, urgent: 5, data: ten }),
+      `2d 4f00abcd${hex(ten)}`,
+      "the slot's number when it was not the last",
+    );
   });
   test("what goes whole, or past it", () => {
     const w = new Wire(3, false);
@@ -104,10 +151,14 @@ describe("Van Jacobson", () => {
     assert.equal(w.pass(packet({ id: 8, data })), vjUncompressed, "a retransmission");
     assert.equal(w.pass(packet({ id: 9, seq: 900, data })), vjUncompressed, "backwards");
     assert.equal(w.pass(packet({ id: 10, seq: 900, ack: 900_000, data })), vjUncompressed, "too far");
-    for (const flags of [0x02, 0x12, 0x11, 0x14, 0x08]) assert.equal(w.pass(packet({ flags })), ip, "SYN, FIN, RST, or no ACK");
+    for (const flags of [0x02, 0x12, 0x11, 0x14, 0x08])
+      assert.equal(w.pass(packet({ flags })), ip, "SYN, FIN, RST, or no ACK");
     assert.equal(w.pass(packet({ id: 11, seq: 904, ack: 900_000, flags: 0x50, data })), vjUncompressed, "ECN");
     assert.equal(w.pass(packet({ id: 12, seq: 908, ack: 900_000, flags: 0x50, data })), vjCompressed);
-    assert.equal(w.pass(packet({ id: 13, seq: 912, ack: 900_000, flags: 0x50, data, options: new Uint8Array(12).fill(1) })), vjUncompressed);
+    assert.equal(
+      w.pass(packet({ id: 13, seq: 912, ack: 900_000, flags: 0x50, data, options: new Uint8Array(12).fill(1) })),
+      vjUncompressed,
+    );
     const fragment = packet({ data });
     fragment[6] = 0x20;
     assert.equal(w.pass(fragment), ip);
@@ -117,14 +168,26 @@ describe("Van Jacobson", () => {
     for (let n = 0; n < 44; n++) assert.equal(w.send(packet({ data }).subarray(0, n)).protocol, ip);
   });
   const step = fc.record({
-    port: fc.integer({ min: 1, max: 5 }), kind: fc.constantFrom("data", "data", "echo", "ack", "window", "again", "urgent", "leap"), size: fc.integer({ min: 0, max: 300 }),
-    push: fc.boolean(), hop: fc.constantFrom(1, 1, 1, 2, 300, 0), options: fc.constantFrom(0, 0, 12),
+    port: fc.integer({ min: 1, max: 5 }),
+    kind: fc.constantFrom("data", "data", "echo", "ack", "window", "again", "urgent", "leap"),
+    size: fc.integer({ min: 0, max: 300 }),
+    push: fc.boolean(),
+    hop: fc.constantFrom(1, 1, 1, 2, 300, 0),
+    options: fc.constantFrom(0, 0, 12),
   });
   /** Connections that live side by side, as hosts make them. */
-  function segments(steps: readonly { port: number; kind: string; size: number; push: boolean; hop: number; options: number }[]): Uint8Array[] {
+  function segments(
+    steps: readonly { port: number; kind: string; size: number; push: boolean; hop: number; options: number }[],
+  ): Uint8Array[] {
     const all = new Map<number, { seq: number; ack: number; window: number; id: number; last: Uint8Array }>();
     return steps.map((s) => {
-      const c = all.get(s.port) ?? { seq: 0xffff_ff00 + s.port, ack: s.port * 1000, window: 8000, id: 65_530, last: packet({ port: s.port }) };
+      const c = all.get(s.port) ?? {
+        seq: 0xffff_ff00 + s.port,
+        ack: s.port * 1000,
+        window: 8000,
+        id: 65_530,
+        last: packet({ port: s.port }),
+      };
       all.set(s.port, c);
       if (s.kind === "again") return c.last.slice();
       c.id = (c.id + s.hop) & 0xffff;
@@ -133,37 +196,57 @@ describe("Van Jacobson", () => {
       if (s.kind === "leap") c.seq += 100_000;
       const data = new Uint8Array(s.kind === "ack" || s.kind === "window" ? 0 : s.size).fill(s.size);
       c.last = packet({
-        port: s.port, seq: c.seq, ack: c.ack, window: c.window, id: c.id, flags: 0x10 | (s.push ? 8 : 0) | (s.kind === "urgent" ? 0x20 : 0), urgent: s.kind === "urgent" ? s.size : 0,
-        options: new Uint8Array(s.options).fill(1), data,
+        port: s.port,
+        seq: c.seq,
+        ack: c.ack,
+        window: c.window,
+        id: c.id,
+        flags: 0x10 | (s.push ? 8 : 0) | (s.kind === "urgent" ? 0x20 : 0),
+        urgent: s.kind === "urgent" ? s.size : 0,
+        options: new Uint8Array(s.options).fill(1),
+        data,
       });
       c.seq += data.length;
       return c.last.slice();
     });
   }
   test("connections side by side come out byte for byte, with few slots and many", () => {
-    fc.assert(fc.property(fc.array(step, { maxLength: 60 }), fc.constantFrom(3, 4, 16, 256), fc.boolean(), (steps, slots, short) => {
-      const w = new Wire(slots, short);
-      for (const p of segments(steps)) w.pass(p);
-    }), { numRuns: 200 });
+    fc.assert(
+      fc.property(
+        fc.array(step, { maxLength: 60 }),
+        fc.constantFrom(3, 4, 16, 256),
+        fc.boolean(),
+        (steps, slots, short) => {
+          const w = new Wire(slots, short);
+          for (const p of segments(steps)) w.pass(p);
+        },
+      ),
+      { numRuns: 200 },
+    );
   });
   test("a lost frame: nothing wrong is delivered up to the next packet that names its connection, and the rest is right", () => {
-    fc.assert(fc.property(fc.array(fc.tuple(step, fc.nat(9)), { minLength: 2, maxLength: 60 }), (steps) => {
-      const w = new Wire();
-      const sent = new Map<number, Set<string>>();
-      for (const [i, p] of segments(steps.map(([s]) => s)).entries()) {
-        const port = ((p[20] as number) << 8) | (p[21] as number);
-        const { protocol, frame } = w.send(p);
-        sent.set(port, (sent.get(port) ?? new Set()).add(hex(p)));
-        if ((steps[i] as [unknown, number])[1] === 0) {
-          w.d.lost();
-          continue;
+    fc.assert(
+      fc.property(fc.array(fc.tuple(step, fc.nat(9)), { minLength: 2, maxLength: 60 }), (steps) => {
+        const w = new Wire();
+        const sent = new Map<number, Set<string>>();
+        for (const [i, p] of segments(steps.map(([s]) => s)).entries()) {
+          const port = ((p[20] as number) << 8) | (p[21] as number);
+          const { protocol, frame } = w.send(p);
+          sent.set(port, (sent.get(port) ?? new Set()).add(hex(p)));
+          if ((steps[i] as [unknown, number])[1] === 0) {
+            w.d.lost();
+            continue;
+          }
+          const wasNamed = protocol !== vjCompressed || ((frame[0] as number) & 0x40) !== 0;
+          const got = w.receive(protocol, frame);
+          // A named one may still be off by what was lost before, which TCP's own checksum finds; an unnamed one is not
+          // delivered.
+          if (got && !wasNamed)
+            assert.equal(((got[20] as number) << 8) | (got[21] as number), port, "another connection's");
         }
-        const wasNamed = protocol !== vjCompressed || ((frame[0] as number) & 0x40) !== 0;
-        const got = w.receive(protocol, frame);
-        // A named one may still be off by what was lost before, which TCP's own checksum finds; an unnamed one is not delivered.
-        if (got && !wasNamed) assert.equal(((got[20] as number) << 8) | (got[21] as number), port, "another connection's");
-      }
-    }), { numRuns: 150 });
+      }),
+      { numRuns: 150 },
+    );
   });
   test("toss: after a loss unnamed packets are dropped", () => {
     const w = new Wire();
@@ -190,16 +273,24 @@ describe("Van Jacobson", () => {
       assert.ok(d.uncompressed(Packet.of(first)));
       assert.equal(d.compressed(Packet.of(frame.subarray(0, n))), false, `${n} bytes`);
     }
-    fc.assert(fc.property(fc.boolean(), fc.uint8Array({ maxLength: 150 }), (whole, b) => {
-      const p = Packet.of(b);
-      if (whole ? w.d.uncompressed(p) : w.d.compressed(p)) assert.ok(p.length >= 40 && p.length <= b.length + 120);
-    }), { numRuns: 3000 });
+    fc.assert(
+      fc.property(fc.boolean(), fc.uint8Array({ maxLength: 150 }), (whole, b) => {
+        const p = Packet.of(b);
+        if (whole ? w.d.uncompressed(p) : w.d.compressed(p)) assert.ok(p.length >= 40 && p.length <= b.length + 120);
+      }),
+      { numRuns: 3000 },
+    );
   });
 });
 
 describe("BSD-Compress", () => {
   const noise = fc.uint8Array({ minLength: 1, maxLength: 800 });
-  const words = fc.array(fc.constantFrom("the quick ", "brown fox ", "0123456789", "aaaaaaaaaa", "\0\0\0\0", "x"), { minLength: 1, maxLength: 80 }).map((w) => new Uint8Array(Buffer.from(w.join(""))));
+  const words = fc
+    .array(fc.constantFrom("the quick ", "brown fox ", "0123456789", "aaaaaaaaaa", "\0\0\0\0", "x"), {
+      minLength: 1,
+      maxLength: 80,
+    })
+    .map((w) => new Uint8Array(Buffer.from(w.join(""))));
   /** LZW as the book has it: the codes of a packet, and the strings known after it. */
   function slow(known: Map<string, number>, body: string, most: number): number[] {
     const out: number[] = [];
@@ -216,49 +307,68 @@ describe("BSD-Compress", () => {
     return [...out, known.get(s) as number];
   }
   test("codes are those of plain LZW, in bits from the top", () => {
-    fc.assert(fc.property(fc.array(words, { minLength: 1, maxLength: 5 }), (packets) => {
-      const c = new BsdCompressor(12);
-      const known = new Map(Array.from({ length: 256 }, (_, i) => [String.fromCharCode(i), i] as const));
-      let bits = 9;
-      for (const [n, p] of packets.entries()) {
-        const before = known.size + 0;
-        const codes = slow(known, Buffer.from(p).toString("latin1"), 4095);
-        let text = "";
-        let last = before; // the code given last: 256 is the clear code
-        codes.forEach((code, i) => {
-          text += code.toString(2).padStart(bits, "0");
-          if (i < codes.length - 1 && last < 4095) {
-            if (last >= 2 ** bits - 1) bits++;
-            last++;
-          }
-        });
-        if (last >= 2 ** bits - 1 && last < 4095) bits++;
-        const data = c.compress(p);
-        if (!data) continue;
-        text = text.padEnd(Math.ceil(text.length / 8) * 8, "1");
-        assert.equal(hex(data), hex(Uint8Array.from([n >> 8, n & 255, ...(text.match(/.{8}/g) ?? []).map((x) => Number.parseInt(x, 2))])));
-      }
-    }), { numRuns: 60 });
+    fc.assert(
+      fc.property(fc.array(words, { minLength: 1, maxLength: 5 }), (packets) => {
+        const c = new BsdCompressor(12);
+        const known = new Map(Array.from({ length: 256 }, (_, i) => [String.fromCharCode(i), i] as const));
+        let bits = 9;
+        for (const [n, p] of packets.entries()) {
+          const before = known.size + 0;
+          const codes = slow(known, Buffer.from(p).toString("latin1"), 4095);
+          let text = "";
+          let last = before; // the code given last: 256 is the clear code
+          codes.forEach((code, i) => {
+            text += code.toString(2).padStart(bits, "0");
+            if (i < codes.length - 1 && last < 4095) {
+              if (last >= 2 ** bits - 1) bits++;
+              last++;
+            }
+          });
+          if (last >= 2 ** bits - 1 && last < 4095) bits++;
+          const data = c.compress(p);
+          if (!data) continue;
+          text = text.padEnd(Math.ceil(text.length / 8) * 8, "1");
+          assert.equal(
+            hex(data),
+            hex(Uint8Array.from([n >> 8, n & 255, ...(text.match(/.{8}/g) ?? []).map((x) => Number.parseInt(x, 2))])),
+          );
+        }
+      }),
+      { numRuns: 60 },
+    );
   });
   test("packets come out as they went in, through growth, a full dictionary and its end, with what does not shrink among them", () => {
-    fc.assert(fc.property(fc.array(fc.oneof({ weight: 2, arbitrary: words }, { weight: 1, arbitrary: noise }), { minLength: 1, maxLength: 200, size: "max" }), fc.integer({ min: 9, max: 16 }), (packets, bits) => {
-      const [c, d] = [new BsdCompressor(bits), new BsdDecompressor(bits, 2000)];
-      for (const p of packets) {
-        const data = c.compress(p);
-        if (!data) d.incompressible(p);
-        else {
-          assert.ok(data.length < p.length);
-          assert.equal(hex(d.decompress(data) ?? new Uint8Array(0)), hex(p));
-        }
-      }
-    }), { numRuns: 30 });
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof({ weight: 2, arbitrary: words }, { weight: 1, arbitrary: noise }), {
+          minLength: 1,
+          maxLength: 200,
+          size: "max",
+        }),
+        fc.integer({ min: 9, max: 16 }),
+        (packets, bits) => {
+          const [c, d] = [new BsdCompressor(bits), new BsdDecompressor(bits, 2000)];
+          for (const p of packets) {
+            const data = c.compress(p);
+            if (!data) d.incompressible(p);
+            else {
+              assert.ok(data.length < p.length);
+              assert.equal(hex(d.decompress(data) ?? new Uint8Array(0)), hex(p));
+            }
+          }
+        },
+      ),
+      { numRuns: 30 },
+    );
   });
   test("a stream that changes its nature: the dictionary is cleared in the middle, on either side alike", () => {
     for (const bits of [9, 10, 12, 15]) {
       const [c, d] = [new BsdCompressor(bits), new BsdDecompressor(bits, 2000)];
       let [plain, packed] = [0, 0];
       for (let n = 0; n < 3000; n++) {
-        const p = Uint8Array.from({ length: 400 }, (_, i) => (n < 1000 ? (i * 7) % 31 : n < 2000 ? Math.imul(i + n * 400, 2654435761) >>> 21 : (i * 11) % 29));
+        const p = Uint8Array.from({ length: 400 }, (_, i) =>
+          n < 1000 ? (i * 7) % 31 : n < 2000 ? Math.imul(i + n * 400, 2654435761) >>> 21 : (i * 11) % 29,
+        );
         const data = c.compress(p)?.slice();
         plain += p.length;
         packed += data?.length ?? p.length;
@@ -280,12 +390,15 @@ describe("BSD-Compress", () => {
     c.reset();
     d.reset();
     assert.equal(hex(d.decompress(c.compress(text) ?? text) ?? new Uint8Array(0)), hex(text));
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 60 }), (b) => {
-      const x = new BsdDecompressor(9, 100);
-      assert.ok((x.decompress(Uint8Array.of(0, 0, ...b))?.length ?? 0) <= 100);
-      assert.ok((x.decompress(Uint8Array.of(0, 1, ...b))?.length ?? 0) <= 100);
-      x.incompressible(b);
-    }), { numRuns: 1500 });
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), (b) => {
+        const x = new BsdDecompressor(9, 100);
+        assert.ok((x.decompress(Uint8Array.of(0, 0, ...b))?.length ?? 0) <= 100);
+        assert.ok((x.decompress(Uint8Array.of(0, 1, ...b))?.length ?? 0) <= 100);
+        x.incompressible(b);
+      }),
+      { numRuns: 1500 },
+    );
     assert.equal(new BsdDecompressor(9, 100).decompress(unhex("0000") ?? new Uint8Array(0)), null);
   });
 });

@@ -1,21 +1,27 @@
 // EAP-TLS as authenticatee: its framing against a TLS client that is a script.
-import { type MppeMaster, startKey } from "../../src/ppp/compress/mppe.ts";
-import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
+
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import type { Failure } from "../../src/core/errors.ts";
 import { DecodeError } from "../../src/core/errors.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { concat, hex } from "../../src/core/text.ts";
-import { EapTls, type EapTlsCredentials } from "../../src/ppp/auth/eap-tls.ts";
-import { EapAuthenticatee } from "../../src/ppp/auth/eap.ts";
-import { readPacket, writePacket } from "../../src/ppp/cp.ts";
-import type { Failure } from "../../src/core/errors.ts";
 import type { TlsClient, TlsState } from "../../src/ports/ports.ts";
+import { EapAuthenticatee } from "../../src/ppp/auth/eap.ts";
+import { EapTls, type EapTlsCredentials } from "../../src/ppp/auth/eap-tls.ts";
+import { type MppeMaster, startKey } from "../../src/ppp/compress/mppe.ts";
+import { readPacket, writePacket } from "../../src/ppp/cp.ts";
+import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
 import { testCrypto } from "./pair.ts";
 
-const CREDENTIALS: EapTlsCredentials = { ca: Uint8Array.of(1), cert: Uint8Array.of(2), key: Secret.of("key"), serverName: null };
+const CREDENTIALS: EapTlsCredentials = {
+  ca: Uint8Array.of(1),
+  cert: Uint8Array.of(2),
+  key: Secret.of("key"),
+  serverName: null,
+};
 const NONE = new Uint8Array(0);
 const START = Uint8Array.of(0x20);
 type Turn = readonly [state: TlsState, out: Uint8Array];
@@ -60,13 +66,16 @@ class Fake implements TlsClient {
 }
 function make(turns: readonly Turn[], version: "1.2" | "1.3" = "1.2") {
   const made: Fake[] = [];
-  const eap = new EapTls({
-    tlsClient: () => {
-      const t = new Fake(turns, version);
-      made.push(t);
-      return t;
+  const eap = new EapTls(
+    {
+      tlsClient: () => {
+        const t = new Fake(turns, version);
+        made.push(t);
+        return t;
+      },
     },
-  }, CREDENTIALS);
+    CREDENTIALS,
+  );
   const say = (data: Uint8Array): { answer: Uint8Array; proved: boolean } => {
     const s = eap.input(data);
     assert.ok("answer" in s);
@@ -78,7 +87,11 @@ const be32 = (n: number): number[] => [n >>> 24, (n >>> 16) & 255, (n >>> 8) & 2
 
 describe("EAP-TLS", () => {
   test("a handshake of TLS 1.2: an empty answer to the server's Finished, and the MSK", () => {
-    const { eap, say, tls } = make([["going", hello], ["going", hello], ["done", NONE]]);
+    const { eap, say, tls } = make([
+      ["going", hello],
+      ["going", hello],
+      ["done", NONE],
+    ]);
     assert.equal(hex(say(START).answer), `00${hex(hello)}`);
     say(Uint8Array.of(0, 7, 7));
     assert.equal(eap.keyMaterial(), null);
@@ -93,38 +106,74 @@ describe("EAP-TLS", () => {
     assert.equal(eap.keyMaterial(), null);
   });
   test("TLS 1.3: done is not proved, the protected word is (RFC 9190 §2.5)", () => {
-    const { say, tls } = make([["going", hello], ["done", hello], ["done", NONE], ["confirmed", NONE]], "1.3");
+    const { say, tls } = make(
+      [
+        ["going", hello],
+        ["done", hello],
+        ["done", NONE],
+        ["confirmed", NONE],
+      ],
+      "1.3",
+    );
     say(START);
-    assert.deepEqual([1, 2, 3].map((n) => say(Uint8Array.of(0, n)).proved), [false, false, true]);
+    assert.deepEqual(
+      [1, 2, 3].map((n) => say(Uint8Array.of(0, n)).proved),
+      [false, false, true],
+    );
     assert.deepEqual(tls().labels, ["EXPORTER_EAP_TLS_Key_Material 0d 128"]);
   });
   test("whatever it sends arrives in fragments, the first with the length; whatever comes in pieces is joined", () => {
-    fc.assert(fc.property(fc.integer({ min: 0, max: 3000 }), fc.integer({ min: 1, max: 700 }), fc.uint8Array({ minLength: 1, maxLength: 2000 }), fc.boolean(), (size, cut, message, length) => {
-      const out = Uint8Array.from({ length: size }, (_, i) => i);
-      const { say, tls } = make([["going", out], ["going", NONE]]);
-      const parts: Uint8Array[] = [];
-      let answer = say(START).answer;
-      if (size > 500) assert.deepEqual([...answer.subarray(0, 5)], [0xc0, ...be32(size)]);
-      for (let first = true; ; first = false) {
-        assert.ok(answer.length <= 505);
-        parts.push(answer.subarray(first && size > 500 ? 5 : 1));
-        if (((answer[0] as number) & 0x40) === 0) break;
-        answer = say(Uint8Array.of(0)).answer;
-      }
-      assert.equal(hex(concat(parts)), hex(out));
-      for (let i = 0; i < message.length; i += cut) {
-        const more = i + cut < message.length;
-        const head = i === 0 && length ? [0x80 | (more ? 0x40 : 0), ...be32(message.length)] : [more ? 0x40 : 0];
-        assert.equal(hex(say(concat([Uint8Array.from(head), message.subarray(i, i + cut)])).answer), "00");
-      }
-      assert.equal(hex(tls().got[1] ?? NONE), hex(message));
-    }), { numRuns: 100 });
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 3000 }),
+        fc.integer({ min: 1, max: 700 }),
+        fc.uint8Array({ minLength: 1, maxLength: 2000 }),
+        fc.boolean(),
+        (size, cut, message, length) => {
+          const out = Uint8Array.from({ length: size }, (_, i) => i);
+          const { say, tls } = make([
+            ["going", out],
+            ["going", NONE],
+          ]);
+          const parts: Uint8Array[] = [];
+          let answer = say(START).answer;
+          if (size > 500) assert.deepEqual([...answer.subarray(0, 5)], [0xc0, ...be32(size)]);
+          for (let first = true; ; first = false) {
+            assert.ok(answer.length <= 505);
+            parts.push(answer.subarray(first && size > 500 ? 5 : 1));
+            if (((answer[0] as number) & 0x40) === 0) break;
+            answer = say(Uint8Array.of(0)).answer;
+          }
+          assert.equal(hex(concat(parts)), hex(out));
+          for (let i = 0; i < message.length; i += cut) {
+            const more = i + cut < message.length;
+            const head = i === 0 && length ? [0x80 | (more ? 0x40 : 0), ...be32(message.length)] : [more ? 0x40 : 0];
+            assert.equal(hex(say(concat([Uint8Array.from(head), message.subarray(i, i + cut)])).answer), "00");
+          }
+          assert.equal(hex(tls().got[1] ?? NONE), hex(message));
+        },
+      ),
+      { numRuns: 100 },
+    );
   });
   test("lengths that lie, data before a start, data instead of an acknowledgement: refused, and nothing changes", () => {
-    const { eap, say, tls } = make([["going", hello], ["going", new Uint8Array(900)]]);
+    const { eap, say, tls } = make([
+      ["going", hello],
+      ["going", new Uint8Array(900)],
+    ]);
     assert.throws(() => eap.input(Uint8Array.of(0, 1)), DecodeError);
     say(START);
-    const bad = [[], [0x80], [0x80, 0, 0, 0], [0x80, 0, 0, 0, 1, 9, 9], [0x80, 0, 0, 0, 3, 9, 9], [0xc0, 0, 0, 0, 2, 9, 9], [0xc0, 0, 1, 0, 1, 9], [0x80, 255, 255, 255, 255, 9], [0x40]];
+    const bad = [
+      [],
+      [0x80],
+      [0x80, 0, 0, 0],
+      [0x80, 0, 0, 0, 1, 9, 9],
+      [0x80, 0, 0, 0, 3, 9, 9],
+      [0xc0, 0, 0, 0, 2, 9, 9],
+      [0xc0, 0, 1, 0, 1, 9],
+      [0x80, 255, 255, 255, 255, 9],
+      [0x40],
+    ];
     for (const b of bad) assert.throws(() => eap.input(Uint8Array.from(b)), DecodeError, String(b));
     assert.equal(tls().got.length, 1);
     say(Uint8Array.of(0, 5)); // its answer takes two fragments
@@ -140,20 +189,27 @@ describe("EAP-TLS", () => {
     assert.equal(tls().got.length, 1);
   });
   test("any bytes: an answer or a DecodeError; a start begins anew and closes what was", () => {
-    fc.assert(fc.property(fc.array(fc.uint8Array({ maxLength: 20 }), { maxLength: 20 }), (packets) => {
-      const { eap, say, made } = make([["going", hello], ["going", hello], ["going", hello]]);
-      say(START);
-      for (const p of packets) {
-        try {
-          const s = eap.input(p);
-          assert.ok("answer" in s && !s.proved);
-        } catch (e) {
-          assert.ok(e instanceof DecodeError);
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 20 }), { maxLength: 20 }), (packets) => {
+        const { eap, say, made } = make([
+          ["going", hello],
+          ["going", hello],
+          ["going", hello],
+        ]);
+        say(START);
+        for (const p of packets) {
+          try {
+            const s = eap.input(p);
+            assert.ok("answer" in s && !s.proved);
+          } catch (e) {
+            assert.ok(e instanceof DecodeError);
+          }
         }
-      }
-      eap.stop();
-      assert.ok(made.every((t) => t.closed));
-    }), { numRuns: 300 });
+        eap.stop();
+        assert.ok(made.every((t) => t.closed));
+      }),
+      { numRuns: 300 },
+    );
   });
 });
 
@@ -166,23 +222,46 @@ function side(turns: readonly Turn[], version: "1.2" | "1.3" = "1.2") {
   let done = 0;
   let odd = 0;
   const masters: (MppeMaster | null | undefined)[] = [];
-  const peer = new EapAuthenticatee(clock, testCrypto(), { user: "alice", password: Secret.of("") }, ["mschapv2", "md5"], () => false, {
-    send: (p) => void sent.push(readPacket(p)), done: (m) => {
-      done++;
-      masters.push(m);
-    }, failed: (why) => void failed.push(why), odd: () => void odd++,
-  }, eap);
+  const peer = new EapAuthenticatee(
+    clock,
+    testCrypto(),
+    { user: "alice", password: Secret.of("") },
+    ["mschapv2", "md5"],
+    () => false,
+    {
+      send: (p) => void sent.push(readPacket(p)),
+      done: (m) => {
+        done++;
+        masters.push(m);
+      },
+      failed: (why) => void failed.push(why),
+      odd: () => void odd++,
+    },
+    eap,
+  );
   peer.start();
   const ask = (id: number, ...body: number[]): string => {
     peer.input(writePacket({ code: 1, id, body: Uint8Array.from(body) }));
     return hex(sent.at(-1)?.body ?? NONE);
   };
-  return { peer, clock, sent, failed, ask, masters, end: (code: number) => peer.input(writePacket({ code, id: 9, body: NONE })), counts: () => ({ done, odd }) };
+  return {
+    peer,
+    clock,
+    sent,
+    failed,
+    ask,
+    masters,
+    end: (code: number) => peer.input(writePacket({ code, id: 9, body: NONE })),
+    counts: () => ({ done, odd }),
+  };
 }
 
 describe("EAP-TLS inside EAP", () => {
   test("Identity, a Nak for every other type, repeated Requests, Success only at the end", () => {
-    const { ask, end, counts, failed, peer, masters } = side([["going", hello], ["done", NONE]]);
+    const { ask, end, counts, failed, peer, masters } = side([
+      ["going", hello],
+      ["done", NONE],
+    ]);
     assert.equal(ask(1, 1), "01616c696365");
     for (const type of [4, 26, 25]) assert.equal(ask(2, type, 1, 1), "030d");
     const first = ask(3, 13, 0x20);
@@ -195,14 +274,27 @@ describe("EAP-TLS inside EAP", () => {
     assert.deepEqual([counts().done, failed.length], [1, 0]);
     peer.stop(); // what was handed over is the session's own
     const [master] = masters;
-    assert.deepEqual([master?.version, master?.key.use((b) => b.length), master?.key.use((b) => b.some((x) => x !== 0))], ["eap", 64, true]);
+    assert.deepEqual(
+      [master?.version, master?.key.use((b) => b.length), master?.key.use((b) => b.some((x) => x !== 0))],
+      ["eap", 64, true],
+    );
     assert.ok(master);
     const msk = master.key.use((b) => b.slice());
-    assert.deepEqual([startKey(nodeCrypto, master, 128, false), startKey(nodeCrypto, master, 128, true)], [msk.slice(0, 16), msk.slice(32, 48)], "RFC 5216 §2.3: a half for each direction");
+    assert.deepEqual(
+      [startKey(nodeCrypto, master, 128, false), startKey(nodeCrypto, master, 128, true)],
+      [msk.slice(0, 16), msk.slice(32, 48)],
+      "RFC 5216 §2.3: a half for each direction",
+    );
     assert.deepEqual(startKey(nodeCrypto, master, 40, true), msk.slice(32, 40));
   });
   test("a Success before the server of TLS 1.3 took us is none, and the sentence says what to do", () => {
-    const { ask, end, counts, failed } = side([["going", hello], ["done", hello]], "1.3");
+    const { ask, end, counts, failed } = side(
+      [
+        ["going", hello],
+        ["done", hello],
+      ],
+      "1.3",
+    );
     ask(1, 13, 0x20);
     ask(2, 13, 0, 7);
     end(3);
@@ -210,9 +302,16 @@ describe("EAP-TLS inside EAP", () => {
     assert.match(failed[0]?.text ?? "", /limit it to TLS 1\.2/);
   });
   test("what goes wrong is said, by the Failure that follows and without one", () => {
-    for (const [state, code] of [["distrust", "server-certificate"], ["alert", "client-certificate"], ["broken", "tls-failed"]] as const) {
+    for (const [state, code] of [
+      ["distrust", "server-certificate"],
+      ["alert", "client-certificate"],
+      ["broken", "tls-failed"],
+    ] as const) {
       for (const answered of [true, false]) {
-        const { ask, end, failed, clock, counts } = side([["going", hello], [state, Uint8Array.of(0x15, 3, 3)]]);
+        const { ask, end, failed, clock, counts } = side([
+          ["going", hello],
+          [state, Uint8Array.of(0x15, 3, 3)],
+        ]);
         ask(1, 13, 0x20);
         assert.equal(ask(2, 13, 0, 7), "0d00150303");
         end(3);
@@ -223,7 +322,10 @@ describe("EAP-TLS inside EAP", () => {
     }
   });
   test("without libssl, and with a file that is none", () => {
-    for (const [made, code] of [[null, "no-tls"], ["key: is not that of the certificate", "bad-certificate"]] as const) {
+    for (const [made, code] of [
+      [null, "no-tls"],
+      ["key: is not that of the certificate", "bad-certificate"],
+    ] as const) {
       const s = new EapTls({ tlsClient: () => made }, CREDENTIALS).input(START);
       assert.ok("failed" in s && s.failed.code === code && s.failed.lasting);
     }

@@ -6,14 +6,14 @@ import fc from "fast-check";
 import { DecodeError } from "../../src/core/errors.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { concat, hex, unhex, utf8 } from "../../src/core/text.ts";
+import type { PppConfig } from "../../src/ppp/api.ts";
 import { chapMd5, readChapValue, writeChapValue } from "../../src/ppp/auth/chap.ts";
 import { readMschapv2, writeMschapv2 } from "../../src/ppp/auth/eap.ts";
+import type { AuthMethod } from "../../src/ppp/auth/methods.ts";
 import { authenticatorResponse, challengeResponse, ntPasswordHash, ntResponse } from "../../src/ppp/auth/mschapv2.ts";
 import { be32 } from "../../src/ppp/cp.ts";
-import type { PppConfig } from "../../src/ppp/api.ts";
-import type { AuthMethod } from "../../src/ppp/auth/methods.ts";
 import { nodeCrypto as crypto } from "../../src/runtime/node/crypto.ts";
-import { CLIENT, CODE, pair, PROTOCOL, type Script, scripted, SERVER } from "./pair.ts";
+import { CLIENT, CODE, PROTOCOL, pair, type Script, SERVER, scripted } from "./pair.ts";
 
 const h = (s: string): Uint8Array => unhex(s.replace(/\s/g, "")) ?? assert.fail("bad hex");
 const { lcp, chap, eap, ipcp } = PROTOCOL;
@@ -33,7 +33,10 @@ function client(option: string, cfg: Partial<PppConfig> = {}) {
   const r = scripted({ ...CLIENT, ...cfg });
   r.peer.agree(lcp);
   r.side.session.start();
-  r.peer.request(lcp, 1, [{ type: 3, data: h(option) }, { type: 5, data: be32(0x11223344) }]);
+  r.peer.request(lcp, 1, [
+    { type: 3, data: h(option) },
+    { type: 5, data: be32(0x11223344) },
+  ]);
   assert.equal(r.side.session.status().phase, "authenticate");
   return r;
 }
@@ -52,7 +55,10 @@ describe("EAP: our client", () => {
     peer.say(eap, REQUEST, 3, typed(13, h("20")));
     assert.equal(hex(answer(peer)), "031a04");
     peer.say(eap, REQUEST, 4, typed(4, writeChapValue({ value: CHALLENGE, name: utf8("nas") })));
-    assert.deepEqual(readChapValue(answer(peer).subarray(1)), { value: chapMd5(crypto, 4, utf8("wonderland"), CHALLENGE), name: utf8("alice") });
+    assert.deepEqual(readChapValue(answer(peer).subarray(1)), {
+      value: chapMd5(crypto, 4, utf8("wonderland"), CHALLENGE),
+      name: utf8("alice"),
+    });
     peer.say(eap, SUCCESS, 4);
     assert.equal(side.session.status().phase, "network");
   });
@@ -60,7 +66,12 @@ describe("EAP: our client", () => {
     for (const honest of [true, false]) {
       const { side, peer } = client("c227");
       peer.say(eap, REQUEST, 1, Uint8Array.of(1));
-      peer.say(eap, REQUEST, 2, typed(26, writeMschapv2({ op: 1, id: 9, data: writeChapValue({ value: CHALLENGE, name: utf8("nas") }) })));
+      peer.say(
+        eap,
+        REQUEST,
+        2,
+        typed(26, writeMschapv2({ op: 1, id: 9, data: writeChapValue({ value: CHALLENGE, name: utf8("nas") }) })),
+      );
       const p = readMschapv2(answer(peer).subarray(1));
       assert.deepEqual([p.op, p.id], [2, 9]);
       const { value } = readChapValue(p.data);
@@ -69,7 +80,12 @@ describe("EAP: our client", () => {
       assert.equal(hex(value.subarray(24, 48)), hex(nt));
       const proof = authenticatorResponse(crypto, CHALLENGE, value.subarray(0, 16), "alice", hash, nt);
       if (!honest) proof[3] = (proof[3] as number) ^ 1;
-      peer.say(eap, REQUEST, 3, typed(26, writeMschapv2({ op: 3, id: 9, data: utf8(`S=${hex(proof).toUpperCase()} M=hello`) })));
+      peer.say(
+        eap,
+        REQUEST,
+        3,
+        typed(26, writeMschapv2({ op: 3, id: 9, data: utf8(`S=${hex(proof).toUpperCase()} M=hello`) })),
+      );
       if (honest) {
         assert.equal(hex(answer(peer)), "1a03");
         peer.say(eap, SUCCESS, 3);
@@ -86,15 +102,30 @@ describe("EAP: our client", () => {
     peer.say(eap, SUCCESS, 0);
     peer.say(eap, REQUEST, 1, Uint8Array.of(1));
     peer.say(eap, SUCCESS, 1);
-    peer.say(eap, REQUEST, 2, typed(26, writeMschapv2({ op: 1, id: 9, data: writeChapValue({ value: CHALLENGE, name: utf8("nas") }) })));
+    peer.say(
+      eap,
+      REQUEST,
+      2,
+      typed(26, writeMschapv2({ op: 1, id: 9, data: writeChapValue({ value: CHALLENGE, name: utf8("nas") }) })),
+    );
     peer.say(eap, SUCCESS, 2);
     assert.equal(side.session.status().phase, "authenticate");
     assert.equal(side.session.drops()["ppp.unexpected-auth"], 3);
   });
   test("a refusal in MS-CHAPv2's words, and a plain Failure", () => {
     const { side, peer, clock } = client("c227");
-    peer.say(eap, REQUEST, 1, typed(26, writeMschapv2({ op: 1, id: 9, data: writeChapValue({ value: CHALLENGE, name: utf8("nas") }) })));
-    peer.say(eap, REQUEST, 2, typed(26, writeMschapv2({ op: 4, id: 9, data: utf8("E=648 R=0 C=00112233445566778899AABBCCDDEEFF V=3 M=old") })));
+    peer.say(
+      eap,
+      REQUEST,
+      1,
+      typed(26, writeMschapv2({ op: 1, id: 9, data: writeChapValue({ value: CHALLENGE, name: utf8("nas") }) })),
+    );
+    peer.say(
+      eap,
+      REQUEST,
+      2,
+      typed(26, writeMschapv2({ op: 4, id: 9, data: utf8("E=648 R=0 C=00112233445566778899AABBCCDDEEFF V=3 M=old") })),
+    );
     assert.equal(hex(answer(peer)), "1a04");
     peer.say(eap, FAILURE, 2);
     clock.advance(10_000);
@@ -107,7 +138,10 @@ describe("EAP: our client", () => {
   });
   test("a repeated Request gets the very same Response; requests without end come to one", () => {
     const { side, peer, clock } = client("c227");
-    const request = typed(26, writeMschapv2({ op: 1, id: 9, data: writeChapValue({ value: CHALLENGE, name: utf8("nas") }) }));
+    const request = typed(
+      26,
+      writeMschapv2({ op: 1, id: 9, data: writeChapValue({ value: CHALLENGE, name: utf8("nas") }) }),
+    );
     peer.say(eap, REQUEST, 1, request);
     const first = hex(answer(peer));
     peer.say(eap, REQUEST, 1, request);
@@ -138,16 +172,27 @@ describe("EAP: our client", () => {
 });
 
 describe("EAP: our server", () => {
-  const identify = (peer: Script, user = "alice"): void => peer.say(eap, RESPONSE, asked(peer).id, typed(1, utf8(user)));
+  const identify = (peer: Script, user = "alice"): void =>
+    peer.say(eap, RESPONSE, asked(peer).id, typed(1, utf8(user)));
   function md5(peer: Script, password: string): void {
     peer.say(eap, RESPONSE, asked(peer).id, Uint8Array.of(3, 4));
     const q = asked(peer);
     assert.equal(q.body[0], 4);
     const { value } = readChapValue(q.body.subarray(1));
-    peer.say(eap, RESPONSE, q.id, typed(4, writeChapValue({ value: chapMd5(crypto, q.id, utf8(password), value), name: utf8("whoever") })));
+    peer.say(
+      eap,
+      RESPONSE,
+      q.id,
+      typed(4, writeChapValue({ value: chapMd5(crypto, q.id, utf8(password), value), name: utf8("whoever") })),
+    );
   }
   test("a Nak for MD5 gets MD5; right, wrong, unknown", () => {
-    for (const [user, password, ok] of [["alice", "wonderland", true], ["alice", "wrong", false], ["nobody", "wonderland", false], ["CORP\\alice", "wonderland", true]] as const) {
+    for (const [user, password, ok] of [
+      ["alice", "wonderland", true],
+      ["alice", "wrong", false],
+      ["nobody", "wonderland", false],
+      ["CORP\\alice", "wonderland", true],
+    ] as const) {
       const { side, peer } = server("eap", "mschapv2", "chap");
       identify(peer, user);
       assert.equal(asked(peer).body[0], 26);
@@ -159,7 +204,11 @@ describe("EAP: our server", () => {
   });
   test("inside EAP only what is listed: MD5 where chap is, MS-CHAPv2 where mschapv2 is or nothing else", () => {
     for (const [require, first, other] of [
-      [["eap"], 26, 4], [["eap", "pap"], 26, 4], [["eap", "mschapv2"], 26, 4], [["eap", "mschap"], 26, 4], [["eap", "chap"], 4, 26],
+      [["eap"], 26, 4],
+      [["eap", "pap"], 26, 4],
+      [["eap", "mschapv2"], 26, 4],
+      [["eap", "mschap"], 26, 4],
+      [["eap", "chap"], 4, 26],
     ] as [AuthMethod[], number, number][]) {
       const { side, peer, clock } = server(...require);
       identify(peer);
@@ -171,7 +220,10 @@ describe("EAP: our server", () => {
     }
   });
   test("a Nak for nothing we do, or without a word, is refused in the end", () => {
-    for (const nak of [[3, 13], [3, 0]]) {
+    for (const nak of [
+      [3, 13],
+      [3, 0],
+    ]) {
       const { side, peer, clock } = server("eap");
       identify(peer);
       peer.say(eap, RESPONSE, asked(peer).id, Uint8Array.from(nak));
@@ -184,14 +236,23 @@ describe("EAP: our server", () => {
     const tries: ((peer: Script) => void)[] = [
       (p) => p.say(eap, RESPONSE, asked(p).id, h("1a03")), // MS-CHAPv2 success before anything
       (p) => p.say(eap, SUCCESS, asked(p).id),
-      (p) => p.say(eap, RESPONSE, asked(p).id, typed(4, writeChapValue({ value: new Uint8Array(16), name: utf8("alice") }))),
+      (p) =>
+        p.say(eap, RESPONSE, asked(p).id, typed(4, writeChapValue({ value: new Uint8Array(16), name: utf8("alice") }))),
       (p) => {
         identify(p);
         p.say(eap, RESPONSE, asked(p).id, h("1a03"));
       },
       (p) => {
         identify(p);
-        p.say(eap, RESPONSE, asked(p).id, typed(26, writeMschapv2({ op: 2, id: 1, data: writeChapValue({ value: new Uint8Array(49), name: utf8("alice") }) })));
+        p.say(
+          eap,
+          RESPONSE,
+          asked(p).id,
+          typed(
+            26,
+            writeMschapv2({ op: 2, id: 1, data: writeChapValue({ value: new Uint8Array(49), name: utf8("alice") }) }),
+          ),
+        );
         p.say(eap, RESPONSE, asked(p).id, h("1a03")); // "success", said to a failure
       },
     ];
@@ -209,7 +270,12 @@ describe("EAP: our server", () => {
     const peerChallenge = new Uint8Array(16).fill(3);
     const nt = ntResponse(crypto, challenge, peerChallenge, "bob", ntPasswordHash(utf8("wonderland")));
     const value = concat([peerChallenge, new Uint8Array(8), nt, new Uint8Array(1)]);
-    peer.say(eap, RESPONSE, asked(peer).id, typed(26, writeMschapv2({ op: 2, id: 1, data: writeChapValue({ value, name: utf8("bob") }) })));
+    peer.say(
+      eap,
+      RESPONSE,
+      asked(peer).id,
+      typed(26, writeMschapv2({ op: 2, id: 1, data: writeChapValue({ value, name: utf8("bob") }) })),
+    );
     peer.say(eap, RESPONSE, asked(peer).id, h("1a04"));
     assert.deepEqual(side.admitted, []);
   });
@@ -225,21 +291,29 @@ test("EAP on a wire that loses three frames in ten comes up all the same", () =>
   for (let seed = 1; seed <= 12; seed++) {
     const { clock, c, s } = pair({}, { require: ["eap"] }, { loss: 0.3, jitterMs: 20, seed });
     clock.advance(110_000);
-    assert.equal(c.ups.length > 0 && s.ups.length > 0, true, `seed ${seed}: ${JSON.stringify([c.downs, s.downs, c.session.status(), s.session.status(), c.ups.length, s.ups.length])}`);
+    assert.equal(
+      c.ups.length > 0 && s.ups.length > 0,
+      true,
+      `seed ${seed}: ${JSON.stringify([c.downs, s.downs, c.session.status(), s.session.status(), c.ups.length, s.ups.length])}`,
+    );
   }
 });
 test("type 26: golden, cut everywhere, any bytes", () => {
   const whole = h("01090009 0463616c6c".replace(/ /g, ""));
   assert.deepEqual(readMschapv2(whole), { op: 1, id: 9, data: h("0463616c6c") });
   assert.equal(hex(writeMschapv2({ op: 1, id: 9, data: h("0463616c6c") })), hex(whole));
-  for (let n = 2; n < whole.length; n++) assert.throws(() => readMschapv2(whole.subarray(0, n)), DecodeError, `cut at ${n}`);
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 40 }), (b) => {
-    try {
-      readMschapv2(b);
-    } catch (e) {
-      assert.ok(e instanceof DecodeError, String(e));
-    }
-  }), { numRuns: 1000 });
+  for (let n = 2; n < whole.length; n++)
+    assert.throws(() => readMschapv2(whole.subarray(0, n)), DecodeError, `cut at ${n}`);
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 40 }), (b) => {
+      try {
+        readMschapv2(b);
+      } catch (e) {
+        assert.ok(e instanceof DecodeError, String(e));
+      }
+    }),
+    { numRuns: 1000 },
+  );
 });
 
 describe("MS-CHAP v1 (RFC 2433)", () => {
@@ -247,7 +321,12 @@ describe("MS-CHAP v1 (RFC 2433)", () => {
     const rfc = readFileSync("test/rfc/rfc2433.txt", "utf8");
     const vector = (label: string, n: number): Uint8Array => {
       const at = rfc.indexOf(label);
-      return h([...rfc.slice(at + label.length, at + label.length + 400).matchAll(/\b[0-9A-F]{2}\b/g)].map((m) => m[0]).slice(0, n).join(""));
+      return h(
+        [...rfc.slice(at + label.length, at + label.length + 400).matchAll(/\b[0-9A-F]{2}\b/g)]
+          .map((m) => m[0])
+          .slice(0, n)
+          .join(""),
+      );
     };
 
     const { peer } = client("c22380", { identity: { user: "alice", password: Secret.of("MyPw") } });
@@ -269,7 +348,11 @@ describe("MS-CHAP v1 (RFC 2433)", () => {
     assert.match(side.downs[0]?.text ?? "", /refuses user "alice" with MS-CHAP: wrong user name or password/);
   });
   test("our server: the NT response counts, the LAN Manager response never does", () => {
-    for (const [flag, password, ok] of [[1, "wonderland", true], [0, "wonderland", false], [1, "wrong", false]] as const) {
+    for (const [flag, password, ok] of [
+      [1, "wonderland", true],
+      [0, "wonderland", false],
+      [1, "wrong", false],
+    ] as const) {
       const { side, peer } = server("mschap");
       const q = peer.last(chap, 1) ?? assert.fail("no challenge");
       const { value: challenge } = readChapValue(q.body);

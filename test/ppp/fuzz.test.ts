@@ -11,9 +11,12 @@ test("seeds, cut and changed, find nothing", () => {
     target.run(seed);
   }
   const seed = fc.constantFrom(...target.seeds);
-  fc.assert(fc.property(seed, fc.nat(), fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 8 }), (s, cut, changes) => {
-    const b = s.slice(0, 1 + (cut % s.length));
-    for (const [at, v] of changes) b[at % b.length] = v;
-    target.run(b);
-  }), { numRuns: 1000 });
+  fc.assert(
+    fc.property(seed, fc.nat(), fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 8 }), (s, cut, changes) => {
+      const b = s.slice(0, 1 + (cut % s.length));
+      for (const [at, v] of changes) b[at % b.length] = v;
+      target.run(b);
+    }),
+    { numRuns: 1000 },
+  );
 });

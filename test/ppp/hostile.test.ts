@@ -3,19 +3,25 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { concat, fromUtf8, hex, unhex, utf8 } from "../../src/core/text.ts";
+import type { PppConfig } from "../../src/ppp/api.ts";
 import { chapMd5, readChapValue, writeChapValue } from "../../src/ppp/auth/chap.ts";
 import type { AuthMethod } from "../../src/ppp/auth/methods.ts";
 import { authenticatorResponse, ntPasswordHash, ntResponse } from "../../src/ppp/auth/mschapv2.ts";
 import { writePapRequest } from "../../src/ppp/auth/pap.ts";
 import { be16, be32, readOptions, writePacket } from "../../src/ppp/cp.ts";
-import type { PppConfig } from "../../src/ppp/api.ts";
 import { nodeCrypto as crypto } from "../../src/runtime/node/crypto.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
-import { CLIENT, CODE, PROTOCOL, type Script, scripted, SERVER, Side } from "./pair.ts";
+import { CLIENT, CODE, PROTOCOL, type Script, SERVER, Side, scripted } from "./pair.ts";
 
 const h = (s: string): Uint8Array => unhex(s.replace(/\s/g, "")) ?? assert.fail("bad hex");
 const { lcp, pap, chap, ipcp } = PROTOCOL;
-const AUTH_OPTION: Readonly<Record<AuthMethod, Uint8Array>> = { pap: h("c023"), chap: h("c22305"), mschap: h("c22380"), eap: h("c227"), mschapv2: h("c22381") };
+const AUTH_OPTION: Readonly<Record<AuthMethod, Uint8Array>> = {
+  pap: h("c023"),
+  chap: h("c22305"),
+  mschap: h("c22380"),
+  eap: h("c227"),
+  mschapv2: h("c22381"),
+};
 
 /** LCP opened towards our server; the peer has not said who it is. */
 function server(method: AuthMethod, cfg: Partial<PppConfig> = {}) {
@@ -31,7 +37,10 @@ function client(auth: Uint8Array, cfg: Partial<PppConfig> = {}) {
   const r = scripted({ ...CLIENT, ...cfg });
   r.peer.agree(lcp);
   r.side.session.start();
-  r.peer.request(lcp, 1, [{ type: 3, data: auth }, { type: 5, data: be32(0x11223344) }]);
+  r.peer.request(lcp, 1, [
+    { type: 3, data: auth },
+    { type: 5, data: be32(0x11223344) },
+  ]);
   return r;
 }
 function login(peer: Script, password = "wonderland", user = "alice"): void {
@@ -112,7 +121,12 @@ describe("authentication cannot be walked around", () => {
     const asked = peer.last(chap, 1) ?? assert.fail("no challenge");
     const { value } = readChapValue(asked.body);
     const other = (asked.id + 1) & 255;
-    peer.say(chap, 2, other, writeChapValue({ value: chapMd5(crypto, other, utf8("wonderland"), value), name: utf8("alice") }));
+    peer.say(
+      chap,
+      2,
+      other,
+      writeChapValue({ value: chapMd5(crypto, other, utf8("wonderland"), value), name: utf8("alice") }),
+    );
     assert.deepEqual([side.admitted, peer.last(chap, 4)], [[], undefined]);
     login(peer);
     assert.deepEqual(side.admitted, ["alice chap"]);
@@ -128,7 +142,10 @@ describe("authentication cannot be walked around", () => {
     assert.deepEqual([side.downs[0]?.code, side.ups, side.admitted], ["auth-refused", [], []]);
   });
   test("LCP renegotiated in the network phase: authentication is asked again, and only the same user comes back", () => {
-    for (const [user, password, admitted] of [["alice", "wonderland", true], ["bob", "clientPass", false]] as const) {
+    for (const [user, password, admitted] of [
+      ["alice", "wonderland", true],
+      ["bob", "clientPass", false],
+    ] as const) {
       const { clock, side, peer } = up();
       peer.request(lcp, 9, [{ type: 5, data: be32(0x55667788) }]);
       assert.equal(side.session.status().phase, "authenticate");
@@ -138,7 +155,8 @@ describe("authentication cannot be walked around", () => {
       peer.request(ipcp, 9, [{ type: 3, data: h("0a63000a") }]);
       assert.deepEqual(side.admitted, ["alice chap"], "admitted once");
       assert.equal(side.ups.length, admitted ? 2 : 1);
-      if (admitted) assert.deepEqual(side.phases, ["establish", "authenticate", "network", "establish", "authenticate", "network"]);
+      if (admitted)
+        assert.deepEqual(side.phases, ["establish", "authenticate", "network", "establish", "authenticate", "network"]);
       clock.advance(10_000);
       assert.equal(side.downs.length, admitted ? 0 : 1);
     }
@@ -155,7 +173,8 @@ describe("authentication cannot be walked around", () => {
   });
   test("PAP: three attempts, then out", () => {
     const { clock, side, peer } = server("pap");
-    for (let id = 1; id <= 10; id++) peer.say(pap, 1, id, writePapRequest({ user: utf8("alice"), password: utf8(`guess${id}`) }));
+    for (let id = 1; id <= 10; id++)
+      peer.say(pap, 1, id, writePapRequest({ user: utf8("alice"), password: utf8(`guess${id}`) }));
     assert.equal(peer.seen.filter((p) => p.protocol === pap && p.code === 3).length, 3);
     peer.say(pap, 1, 11, writePapRequest({ user: utf8("alice"), password: utf8("wonderland") }));
     clock.advance(10_000);
@@ -172,7 +191,14 @@ describe("authentication cannot be walked around", () => {
     const { side, peer } = server("chap");
     const asked = peer.last(chap, 1) ?? assert.fail("no challenge");
     const before = peer.seen.length;
-    for (const body of [h(""), h("00"), h("ff"), h("10 0001"), concat([h("01 00"), new Uint8Array(257)]), concat([h("10"), new Uint8Array(1200)])]) {
+    for (const body of [
+      h(""),
+      h("00"),
+      h("ff"),
+      h("10 0001"),
+      concat([h("01 00"), new Uint8Array(257)]),
+      concat([h("10"), new Uint8Array(1200)]),
+    ]) {
       peer.say(chap, 2, asked.id, body);
     }
     assert.deepEqual([peer.seen.length, side.session.drops()["ppp.malformed"]], [before, 6]);
@@ -198,18 +224,30 @@ describe("answers that were lost are given again", () => {
     const seen = peer.seen.length;
     login(peer, "whatever");
     const again = peer.seen.at(-1);
-    assert.deepEqual([peer.seen.length, again?.code, again?.id, again && hex(again.body)], [seen + 1, 3, first.id, hex(first.body)]);
+    assert.deepEqual(
+      [peer.seen.length, again?.code, again?.id, again && hex(again.body)],
+      [seen + 1, 3, first.id, hex(first.body)],
+    );
     assert.deepEqual(side.admitted, ["alice chap"]);
   });
   test("PAP: a repeated request gets its Ack in the network phase", () => {
     const { side, peer } = server("pap");
-    for (const id of [1, 2, 3]) peer.say(pap, 1, id, writePapRequest({ user: utf8("alice"), password: utf8("wonderland") }));
-    assert.deepEqual(peer.seen.filter((p) => p.protocol === pap).map((p) => [p.code, p.id]), [[2, 1], [2, 2], [2, 3]]);
+    for (const id of [1, 2, 3])
+      peer.say(pap, 1, id, writePapRequest({ user: utf8("alice"), password: utf8("wonderland") }));
+    assert.deepEqual(
+      peer.seen.filter((p) => p.protocol === pap).map((p) => [p.code, p.id]),
+      [
+        [2, 1],
+        [2, 2],
+        [2, 3],
+      ],
+    );
     assert.deepEqual(side.admitted, ["alice pap"]);
   });
   test("client: a repeated challenge gets the same response, a new one in the network phase is answered too", () => {
     const { clock, side, peer } = client(AUTH_OPTION.chap);
-    const ask = (id: number, fill: number): void => peer.say(chap, 1, id, writeChapValue({ value: new Uint8Array(16).fill(fill), name: utf8("x") }));
+    const ask = (id: number, fill: number): void =>
+      peer.say(chap, 1, id, writeChapValue({ value: new Uint8Array(16).fill(fill), name: utf8("x") }));
     ask(5, 1);
     ask(5, 1);
     clock.advance(3000);
@@ -244,7 +282,9 @@ describe("what a server tells a client", () => {
     const hash = ntPasswordHash(utf8("wonderland"));
     const response = ntResponse(crypto, challenge, value.subarray(0, 16), "alice", hash);
     assert.equal(hex(value.subarray(24, 48)), hex(response));
-    const [code, body] = reply(authenticatorResponse(crypto, challenge, value.subarray(0, 16), "alice", hash, response));
+    const [code, body] = reply(
+      authenticatorResponse(crypto, challenge, value.subarray(0, 16), "alice", hash, response),
+    );
     r.peer.say(chap, code, 3, body);
     r.clock.advance(5000);
     return r;
@@ -260,14 +300,20 @@ describe("what a server tells a client", () => {
     }
   });
   test("E=648 and its sisters in words", () => {
-    const { clock, side } = mschap(() => [4, utf8("E=648 R=0 C=00112233445566778899AABBCCDDEEFF V=3 M=call\u202e the\r\nhelp desk")]);
+    const { clock, side } = mschap(() => [
+      4,
+      utf8("E=648 R=0 C=00112233445566778899AABBCCDDEEFF V=3 M=call\u202e the\r\nhelp desk"),
+    ]);
     clock.advance(10_000);
     assert.equal(side.downs[0]?.code, "password-expired");
     assert.equal(
       side.downs[0]?.text,
       'the server refuses user "alice" with MS-CHAPv2: the password has expired and must be changed at the server first (E=648): "call the help desk"',
     );
-    assert.deepEqual(side.events.filter((e) => e.kind === "ppp.auth").map((e) => e.ok), [false]);
+    assert.deepEqual(
+      side.events.filter((e) => e.kind === "ppp.auth").map((e) => e.ok),
+      [false],
+    );
   });
   test("PAP's words are bounded and printable", () => {
     const { clock, side, peer } = client(AUTH_OPTION.pap);
@@ -277,19 +323,32 @@ describe("what a server tells a client", () => {
     const text = side.downs[0]?.text ?? "";
     assert.ok(text.length < 220 && !/\p{C}/u.test(text), text);
   });
-  for (const [name, option] of [["SPAP", "c027"], ["CHAP with algorithm 6", "c22306"]] as const) {
+  for (const [name, option] of [
+    ["SPAP", "c027"],
+    ["CHAP with algorithm 6", "c22306"],
+  ] as const) {
     test(`${name} is Nak'd with our best; a server that insists is named`, () => {
       const r = scripted(CLIENT);
       r.peer.agree(lcp);
       r.side.session.start();
       for (let id = 1; id <= 6; id++) {
         r.peer.request(lcp, id, [{ type: 3, data: h(option) }]);
-        if (id <= 5) assert.deepEqual(r.peer.options(lcp, CODE.configureNak).map((o) => hex(o.data)), ["c22381"]);
+        if (id <= 5)
+          assert.deepEqual(
+            r.peer.options(lcp, CODE.configureNak).map((o) => hex(o.data)),
+            ["c22381"],
+          );
       }
       r.clock.advance(10_000);
       assert.deepEqual([r.side.downs[0]?.code, r.side.downs[0]?.lasting], ["no-common-auth", true]);
-      assert.match(r.side.downs[0]?.text ?? "", new RegExp(`asks for ${name} and nothing else, this side answers to MS-CHAPv2, CHAP-MD5, MS-CHAP, EAP, PAP`));
-      assert.deepEqual(r.side.events.filter((e) => e.kind === "ppp.rejected").map((e) => e.what), [`LCP option: ${name}`]);
+      assert.match(
+        r.side.downs[0]?.text ?? "",
+        new RegExp(`asks for ${name} and nothing else, this side answers to MS-CHAPv2, CHAP-MD5, MS-CHAP, EAP, PAP`),
+      );
+      assert.deepEqual(
+        r.side.events.filter((e) => e.kind === "ppp.rejected").map((e) => e.what),
+        [`LCP option: ${name}`],
+      );
     });
   }
   test("EAP first, then MS-CHAPv2; ACCM rejected; the second DNS rejected (SoftEther)", () => {
@@ -297,25 +356,47 @@ describe("what a server tells a client", () => {
     peer.react = (p) => {
       if (p.code !== 1) return;
       const options = readOptions(p.body);
-      const reject = options.filter((o) => (p.protocol === lcp && o.type === 2) || (p.protocol === ipcp && o.type === 131));
+      const reject = options.filter(
+        (o) => (p.protocol === lcp && o.type === 2) || (p.protocol === ipcp && o.type === 131),
+      );
       const zero = options.filter((o) => p.protocol === ipcp && hex(o.data) === "00000000");
-      const write = (list: typeof options): Uint8Array => concat(list.map((o) => concat([Uint8Array.of(o.type, o.data.length + 2), o.data])));
+      const write = (list: typeof options): Uint8Array =>
+        concat(list.map((o) => concat([Uint8Array.of(o.type, o.data.length + 2), o.data])));
       if (reject.length > 0) peer.say(p.protocol, 4, p.id, write(reject));
-      else if (zero.length > 0) peer.say(p.protocol, 3, p.id, write(zero.map((o) => ({ type: o.type, data: o.type === 3 ? h("c0a81e0a") : h("c0a81e01") }))));
+      else if (zero.length > 0)
+        peer.say(
+          p.protocol,
+          3,
+          p.id,
+          write(zero.map((o) => ({ type: o.type, data: o.type === 3 ? h("c0a81e0a") : h("c0a81e01") }))),
+        );
       else peer.say(p.protocol, 2, p.id, p.body);
     };
     side.session.start();
     peer.request(lcp, 1, [{ type: 3, data: h("c227") }]);
-    peer.request(lcp, 2, [{ type: 3, data: h("c22381") }, { type: 5, data: be32(5) }]);
+    peer.request(lcp, 2, [
+      { type: 3, data: h("c22381") },
+      { type: 5, data: be32(5) },
+    ]);
     assert.equal(side.session.status().phase, "authenticate");
     const challenge = new Uint8Array(16).fill(9);
     peer.say(chap, 1, 1, writeChapValue({ value: challenge, name: utf8("se") }));
     const { value } = readChapValue(peer.last(chap, 2)?.body ?? assert.fail("no response"));
-    const proof = authenticatorResponse(crypto, challenge, value.subarray(0, 16), "alice", ntPasswordHash(utf8("wonderland")), value.subarray(24, 48));
+    const proof = authenticatorResponse(
+      crypto,
+      challenge,
+      value.subarray(0, 16),
+      "alice",
+      ntPasswordHash(utf8("wonderland")),
+      value.subarray(24, 48),
+    );
     peer.say(chap, 3, 1, utf8(`S=${hex(proof).toUpperCase()}`));
     peer.request(ipcp, 1, [{ type: 3, data: h("c0a81e01") }]);
     const info = side.ups[0] ?? assert.fail("not up");
-    assert.deepEqual([info.local, info.remote, info.dns, info.link.recvAccm], ["192.168.30.10", "192.168.30.1", ["192.168.30.1"], 0xffffffff]);
+    assert.deepEqual(
+      [info.local, info.remote, info.dns, info.link.recvAccm],
+      ["192.168.30.10", "192.168.30.1", ["192.168.30.1"], 0xffffffff],
+    );
   });
 });
 
@@ -332,20 +413,38 @@ describe("LCP negotiation", () => {
   test("callback, multilink and unknown options: one Configure-Reject with exactly these, unchanged", () => {
     const { side, peer } = open();
     peer.say(lcp, 1, 4, h("0104 0578 0d03 06 1104 05dc 1305 03 0102 0506 01020304 1202 ee03 99"));
-    assert.deepEqual([peer.last(lcp, 4)?.id, hex(peer.last(lcp, 4)?.body ?? h(""))], [4, "0d03061104 05dc1305030102 1202 ee0399".replace(/ /g, "")]);
-    assert.deepEqual(side.events.filter((e) => e.kind === "ppp.rejected").map((e) => e.what), [
-      "LCP option: callback", "LCP option: multilink", "LCP option: multilink endpoint", "LCP option: multilink short sequence", "LCP option: unknown",
-    ]);
+    assert.deepEqual(
+      [peer.last(lcp, 4)?.id, hex(peer.last(lcp, 4)?.body ?? h(""))],
+      [4, "0d03061104 05dc1305030102 1202 ee0399".replace(/ /g, "")],
+    );
+    assert.deepEqual(
+      side.events.filter((e) => e.kind === "ppp.rejected").map((e) => e.what),
+      [
+        "LCP option: callback",
+        "LCP option: multilink",
+        "LCP option: multilink endpoint",
+        "LCP option: multilink short sequence",
+        "LCP option: unknown",
+      ],
+    );
   });
   test("wrong lengths and illegal values are Nak'd with what would do; after Max-Failure rejected", () => {
     const { peer } = open();
     for (let id = 1; id <= 6; id++) {
       peer.say(lcp, 1, id, h("0103 05 0203 00 0506 00000000 0703 01"));
       const naks = peer.options(lcp, CODE.configureNak).map((o) => [o.type, o.data.length]);
-      assert.deepEqual(naks, [[1, 2], [2, 4], [5, 4], [7, 0]]);
+      assert.deepEqual(naks, [
+        [1, 2],
+        [2, 4],
+        [5, 4],
+        [7, 0],
+      ]);
       assert.equal(peer.last(lcp, CODE.configureReject) === undefined, id <= 5, `request ${id}`);
     }
-    assert.equal(hex(peer.last(lcp, CODE.configureReject)?.body ?? h("")), "0103050203000506000000000703 01".replace(/ /g, ""));
+    assert.equal(
+      hex(peer.last(lcp, CODE.configureReject)?.body ?? h("")),
+      "0103050203000506000000000703 01".replace(/ /g, ""),
+    );
   });
   test("an option repeated in one request is rejected", () => {
     const { peer } = open();
@@ -371,7 +470,13 @@ describe("LCP negotiation", () => {
     peer.react(peer.seen[0] ?? assert.fail("nothing sent"));
     peer.say(lcp, 1, 1);
     assert.deepEqual([side.session.status().phase, side.session.status().mru], ["network", 1500]);
-    assert.deepEqual(side.channel.links.at(-1), { sendAccm: 0xffffffff, recvAccm: 0xffffffff, pfc: false, acfc: false, mtu: 1400 });
+    assert.deepEqual(side.channel.links.at(-1), {
+      sendAccm: 0xffffffff,
+      recvAccm: 0xffffffff,
+      pfc: false,
+      acfc: false,
+      mtu: 1400,
+    });
   });
   test("a peer that Naks forever is given up, after a bounded number of requests", () => {
     const { clock, side, peer } = open();
@@ -417,7 +522,10 @@ describe("LCP negotiation", () => {
     peer.say(lcp, CODE.terminateRequest, 1, utf8("no free\u0007 lines"));
     assert.equal(peer.last(lcp, CODE.terminateAck)?.id, 1);
     clock.advance(14_000);
-    assert.deepEqual([side.downs[0]?.code, side.downs[0]?.text], ["peer-terminated", 'the peer ended the PPP session: "no free lines"']);
+    assert.deepEqual(
+      [side.downs[0]?.code, side.downs[0]?.text],
+      ["peer-terminated", 'the peer ended the PPP session: "no free lines"'],
+    );
   });
   test("a peer that begins anew after our Terminate-Ack has seen it: no waiting for that any more", () => {
     const { clock, side, peer } = up();
@@ -425,13 +533,19 @@ describe("LCP negotiation", () => {
     clock.advance(200);
     assert.equal(side.downs.length, 0);
     peer.request(lcp, 2, []);
-    assert.deepEqual(side.downs.map((d) => d.code), ["peer-terminated"]);
+    assert.deepEqual(
+      side.downs.map((d) => d.code),
+      ["peer-terminated"],
+    );
   });
   test("a lower layer that goes after a Terminate-Request does not hide who ended the session", () => {
     const { side, peer } = up();
     peer.say(lcp, CODE.terminateRequest, 1, utf8("idle"));
     side.session.lowerDown({ layer: "l2tp", code: "call-refused", text: "call ended" });
-    assert.deepEqual(side.downs.map((d) => [d.code, d.text]), [["peer-terminated", 'the peer ended the PPP session: "idle"']]);
+    assert.deepEqual(
+      side.downs.map((d) => [d.code, d.text]),
+      [["peer-terminated", 'the peer ended the PPP session: "idle"']],
+    );
     const early = open();
     early.peer.say(lcp, CODE.terminateRequest, 1, utf8("busy"));
     early.side.session.lowerDown({ layer: "l2tp", code: "call-refused", text: "call ended" });
@@ -462,7 +576,10 @@ describe("LCP negotiation", () => {
     assert.equal(raw.at(-1), "ff03c021");
     assert.equal(side.channel.links.at(-1)?.acfc, true);
     peer.say(lcp, 1, 2, h(""));
-    assert.deepEqual(side.channel.links.map((l) => l.acfc), [true, false, false]);
+    assert.deepEqual(
+      side.channel.links.map((l) => l.acfc),
+      [true, false, false],
+    );
     assert.equal(raw.at(-1), "ff038021");
   });
   test("frames that overtake start are kept, a few of them", () => {
@@ -479,12 +596,18 @@ describe("LCP negotiation", () => {
     peer.say(lcp, CODE.echoRequest, 6, h("11223344 abcd"));
     const reply = peer.last(lcp, CODE.echoReply);
     assert.deepEqual([reply?.id, hex(reply?.body.subarray(4) ?? h(""))], [6, "abcd"]);
-    for (const [protocol, body] of [[PROTOCOL.ipv6cp, "01010004"], [PROTOCOL.ccp, "01010004"]] as const) {
+    for (const [protocol, body] of [
+      [PROTOCOL.ipv6cp, "01010004"],
+      [PROTOCOL.ccp, "01010004"],
+    ] as const) {
       peer.say(protocol, 1, 1);
       assert.equal(hex(peer.last(lcp, CODE.protocolReject)?.body ?? h("")), protocol.toString(16) + body);
     }
     for (let i = 0; i < 9; i++) peer.say(lcp, CODE.identification, i, concat([be32(1), utf8("MSRASV5.20\u0000")]));
-    assert.deepEqual(side.events.filter((e) => e.kind === "ppp.identification").map((e) => e.text), Array(4).fill("MSRASV5.20"));
+    assert.deepEqual(
+      side.events.filter((e) => e.kind === "ppp.identification").map((e) => e.text),
+      Array(4).fill("MSRASV5.20"),
+    );
     const seen = peer.seen.length;
     for (const code of [CODE.discardRequest, CODE.timeRemaining, CODE.echoReply]) peer.say(lcp, code, 9, be32(1));
     peer.say(lcp, CODE.echoRequest, 9, h("112233"));
@@ -498,7 +621,10 @@ describe("LCP negotiation", () => {
     peer.request(lcp, 1, [{ type: 1, data: be16(128) }]);
     peer.say(PROTOCOL.ipv6cp, 1, 1, new Uint8Array(1300));
     peer.say(lcp, 99, 1, new Uint8Array(1300));
-    assert.deepEqual([CODE.protocolReject, CODE.codeReject].map((c) => 4 + (peer.last(lcp, c)?.body.length ?? 0)), [128, 128]);
+    assert.deepEqual(
+      [CODE.protocolReject, CODE.codeReject].map((c) => 4 + (peer.last(lcp, c)?.body.length ?? 0)),
+      [128, 128],
+    );
     assert.equal(side.channel.links.at(-1)?.mtu, 128);
   });
   test("a peer without echo: no echoes any more, and no end", () => {
@@ -524,7 +650,13 @@ describe("LCP negotiation", () => {
 describe("IPCP", () => {
   test("server: 0.0.0.0, another address or none is Nak'd with the assigned one; insisting ends it", () => {
     const { clock, side, peer } = loggedIn();
-    for (const [id, options] of [[1, "0306 00000000"], [2, "0306 0a630063"], [3, ""], [4, "0303 00"], [5, "0306 08080808"]] as const) {
+    for (const [id, options] of [
+      [1, "0306 00000000"],
+      [2, "0306 0a630063"],
+      [3, ""],
+      [4, "0303 00"],
+      [5, "0306 08080808"],
+    ] as const) {
       peer.say(ipcp, 1, id, h(options));
       assert.equal(hex(peer.last(ipcp, 3)?.body ?? h("")), "03060a63000a", `request ${id}`);
     }
@@ -611,8 +743,12 @@ describe("IPCP", () => {
 describe("any frames at any phase", () => {
   const control = fc.record({
     protocol: fc.constantFrom<number>(lcp, pap, chap, ipcp, PROTOCOL.ip, PROTOCOL.ccp, PROTOCOL.eap),
-    code: fc.integer({ min: 0, max: 14 }), id: fc.integer({ min: 0, max: 8 }),
-    body: fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.constantFrom(h(""), h("0304c023"), h("0506 00000001"), h("0306 0a63000a"), h("0304c027"), h("00"))),
+    code: fc.integer({ min: 0, max: 14 }),
+    id: fc.integer({ min: 0, max: 8 }),
+    body: fc.oneof(
+      fc.uint8Array({ maxLength: 40 }),
+      fc.constantFrom(h(""), h("0304c023"), h("0506 00000001"), h("0306 0a63000a"), h("0304c027"), h("00")),
+    ),
   });
   const step = fc.oneof(
     { weight: 6, arbitrary: control },
@@ -627,31 +763,41 @@ describe("any frames at any phase", () => {
     client: () => client(AUTH_OPTION.mschapv2, { require: ["chap"] }),
   } as const;
   test("nothing throws, nobody gets in without a password, and the end comes once", () => {
-    fc.assert(fc.property(fc.constantFrom(...(Object.keys(roads) as (keyof typeof roads)[])), fc.array(step, { maxLength: 25 }), (road, steps) => {
-      const { clock, side, peer } = roads[road]();
-      if (road === "start") side.session.start();
-      for (const s of steps) {
-        const last = peer.seen.at(-1);
-        if (typeof s === "number") clock.advance(s);
-        else if (s instanceof Uint8Array) side.channel.deliver(s);
-        else if (s === "echo-back") last && peer.say(last.protocol, last.code, last.id, last.body);
-        else if (s === "ack") last && peer.say(last.protocol, 2, last.id, last.body);
-        else peer.say(s.protocol, s.code, s.id, s.body);
-      }
-      assert.deepEqual([side.ups.length, side.admitted.length], [0, 0]);
-      assert.ok(peer.seen.length < 200 + 60 * steps.length);
-      assert.ok(side.events.length < 40 + steps.length);
-      side.session.stop({ layer: "config", code: "stopped", text: "" });
-      clock.advance(120_000);
-      assert.deepEqual([side.downs.length, clock.pending()], [1, []]);
-    }), { numRuns: 1500 });
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...(Object.keys(roads) as (keyof typeof roads)[])),
+        fc.array(step, { maxLength: 25 }),
+        (road, steps) => {
+          const { clock, side, peer } = roads[road]();
+          if (road === "start") side.session.start();
+          for (const s of steps) {
+            const last = peer.seen.at(-1);
+            if (typeof s === "number") clock.advance(s);
+            else if (s instanceof Uint8Array) side.channel.deliver(s);
+            else if (s === "echo-back") last && peer.say(last.protocol, last.code, last.id, last.body);
+            else if (s === "ack") last && peer.say(last.protocol, 2, last.id, last.body);
+            else peer.say(s.protocol, s.code, s.id, s.body);
+          }
+          assert.deepEqual([side.ups.length, side.admitted.length], [0, 0]);
+          assert.ok(peer.seen.length < 200 + 60 * steps.length);
+          assert.ok(side.events.length < 40 + steps.length);
+          side.session.stop({ layer: "config", code: "stopped", text: "" });
+          clock.advance(120_000);
+          assert.deepEqual([side.downs.length, clock.pending()], [1, []]);
+        },
+      ),
+      { numRuns: 1500 },
+    );
   });
   test("an open link survives any packet that is not a reason to close it", () => {
-    fc.assert(fc.property(fc.array(fc.uint8Array({ maxLength: 60 }), { maxLength: 20 }), (frames) => {
-      const { side } = up();
-      for (const f of frames) side.channel.deliver(f);
-      assert.equal(side.downs.length, 0);
-    }), { numRuns: 300 });
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 60 }), { maxLength: 20 }), (frames) => {
+        const { side } = up();
+        for (const f of frames) side.channel.deliver(f);
+        assert.equal(side.downs.length, 0);
+      }),
+      { numRuns: 300 },
+    );
   });
   test("an owner may stop the session from inside every callback", () => {
     for (const where of ["onPhase", "onUp", "admit"] as const) {
@@ -673,7 +819,11 @@ describe("any frames at any phase", () => {
       other.session.start();
       side.session.start();
       clock.advance(60_000);
-      assert.deepEqual(side.downs.map((d) => d.code), ["stopped"], where);
+      assert.deepEqual(
+        side.downs.map((d) => d.code),
+        ["stopped"],
+        where,
+      );
       assert.equal(other.downs.length, where === "onUp" ? 0 : 1, where);
     }
   });

@@ -6,7 +6,7 @@ import { hex, unhex } from "../../src/core/text.ts";
 import type { PppConfig } from "../../src/ppp/api.ts";
 import { Ipv6cpOptions, type Ipv6Ids } from "../../src/ppp/ipv6cp.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
-import { CLIENT, CODE, End, join, PROTOCOL, scripted, SERVER, Side, testCrypto, type Trouble } from "./pair.ts";
+import { CLIENT, CODE, End, join, PROTOCOL, SERVER, Side, scripted, type Trouble, testCrypto } from "./pair.ts";
 
 const { lcp, ipcp, ipv6cp } = PROTOCOL;
 const h = (s: string): Uint8Array => unhex(s.replaceAll(" ", "")) ?? assert.fail(s);
@@ -15,14 +15,25 @@ type Told = (Ipv6Ids | null)[];
 const text = (told: Told): (string | null)[] => told.map((t) => t && `${hex(t.local)} ${hex(t.remote)}`);
 
 /** `same`: the first identifiers (which are what has 8 random bytes) are the same at both ends. */
-function two(six: readonly [boolean, boolean], trouble: Trouble = {}, seeds: readonly [number, number] = [3, 4], same = 0) {
+function two(
+  six: readonly [boolean, boolean],
+  trouble: Trouble = {},
+  seeds: readonly [number, number] = [3, 4],
+  same = 0,
+) {
   const clock = new VirtualClock();
   const make = (base: PppConfig, i: 0 | 1) => {
     const told: Told = [];
     const [own, shared] = [testCrypto(seeds[i]), testCrypto(same)];
     let ids = 0;
-    const crypto = { ...own, random: (n: number): Uint8Array => (n === 8 && same > 0 && ids++ === 0 ? shared : own).random(n) };
-    return { told, side: new Side(clock, { ...base, ipv6: six[i] }, { onIpv6: (ids) => void told.push(ids) }, new End(), crypto) };
+    const crypto = {
+      ...own,
+      random: (n: number): Uint8Array => (n === 8 && same > 0 && ids++ === 0 ? shared : own).random(n),
+    };
+    return {
+      told,
+      side: new Side(clock, { ...base, ipv6: six[i] }, { onIpv6: (ids) => void told.push(ids) }, new End(), crypto),
+    };
   };
   const [c, s] = [make(CLIENT, 0), make(SERVER, 1)];
   join(clock, c.side.channel, s.side.channel, trouble);
@@ -36,17 +47,31 @@ test("a server's identifier is one for all users, and theirs are never another's
   const others = new Set(["8888888888888888"]);
   const rng = testCrypto(5);
   let next = ["8888888888888888", "0011223344556677", "0000000000000000", "4242424242424242"];
-  const o = new Ipv6cpOptions({ random: (n) => (next.length > 0 ? h(next.shift() ?? "") : rng.random(n)) }, { local, taken: (id) => others.has(hex(id)) });
+  const o = new Ipv6cpOptions(
+    { random: (n) => (next.length > 0 ? h(next.shift() ?? "") : rng.random(n)) },
+    { local, taken: (id) => others.has(hex(id)) },
+  );
   o.reset();
-  assert.deepEqual(o.request().map((x) => hex(x.data)), [hex(local)]);
+  assert.deepEqual(
+    o.request().map((x) => hex(x.data)),
+    [hex(local)],
+  );
   const judge = (id: string): string => {
     const v = o.judge({ type: 1, data: h(id) });
     return v.is === "nak" ? `nak ${hex(v.instead)}` : v.is;
   };
   assert.equal(judge("0000000000000001"), "ack");
-  assert.equal(judge("8888888888888888"), "nak 4042424242424242", "without the bit that says unique in the world, and free");
+  assert.equal(
+    judge("8888888888888888"),
+    "nak 4042424242424242",
+    "without the bit that says unique in the world, and free",
+  );
   for (const bad of ["0000000000000000", "0011223344556677", "8888888888888888"]) assert.match(judge(bad), /^nak /);
-  assert.equal(o.naked({ type: 1, data: h("0000000000000009") })?.code, "no-ipv6", "it cannot be another one for one of them");
+  assert.equal(
+    o.naked({ type: 1, data: h("0000000000000009") })?.code,
+    "no-ipv6",
+    "it cannot be another one for one of them",
+  );
   next = [];
 });
 
@@ -62,7 +87,11 @@ describe("two of ours", () => {
     assert.equal(c.side.downs.length, 1);
   });
   test("when one of them does not want it, there is none, and the session is up", async () => {
-    for (const six of [[true, false], [false, true], [false, false]] as const) {
+    for (const six of [
+      [true, false],
+      [false, true],
+      [false, false],
+    ] as const) {
       const { clock, c, s } = two(six);
       await clock.advance(90_000);
       assert.deepEqual([c.told, s.told, c.side.ups.length, c.side.downs, s.side.downs], [[], [], 1, [], []]);
@@ -77,13 +106,17 @@ describe("two of ours", () => {
     }
   });
   test("over a wire that loses, repeats and reorders", async () => {
-    await fc.assert(fc.asyncProperty(fc.nat(10_000), async (seed) => {
-      const { clock, c, s } = two([true, true], { loss: 0.1, repeat: 0.1, jitterMs: 20, seed: seed + 1 });
-      await clock.advance(300_000);
-      for (const x of [c, s]) if (x.side.downs.length > 0) return; // IPCP or LCP gave up: not this protocol's business
-      const [a, b] = [c.told.at(-1), s.told.at(-1)];
-      if (a && b) assert.deepEqual([a.local, a.remote], [b.remote, b.local]);
-    }), { numRuns: 40 });
+    await fc.assert(
+      fc.asyncProperty(fc.nat(10_000), async (seed) => {
+        const { clock, c, s } = two([true, true], { loss: 0.1, repeat: 0.1, jitterMs: 20, seed: seed + 1 });
+        await clock.advance(300_000);
+        // IPCP or LCP gave up: not this protocol's business
+        for (const x of [c, s]) if (x.side.downs.length > 0) return;
+        const [a, b] = [c.told.at(-1), s.told.at(-1)];
+        if (a && b) assert.deepEqual([a.local, a.remote], [b.remote, b.local]);
+      }),
+      { numRuns: 40 },
+    );
   });
 });
 
@@ -98,13 +131,19 @@ async function up() {
   r.peer.request(ipcp, 1, [{ type: 3, data: h("0a630001") }]);
   const asked = r.peer.last(ipcp, CODE.configureRequest) ?? assert.fail("no IPCP");
   r.peer.say(ipcp, CODE.configureNak, asked.id, h("0306 0a63000a"));
-  r.peer.say(ipcp, CODE.configureReject, r.peer.last(ipcp, CODE.configureRequest)?.id ?? 0, h("8106 00000000 8306 00000000"));
+  r.peer.say(
+    ipcp,
+    CODE.configureReject,
+    r.peer.last(ipcp, CODE.configureRequest)?.id ?? 0,
+    h("8106 00000000 8306 00000000"),
+  );
   const again = r.peer.last(ipcp, CODE.configureRequest) ?? assert.fail("no IPCP");
   r.peer.say(ipcp, CODE.configureAck, again.id, again.body);
   await r.clock.advance(1);
   assert.equal(r.side.ups.length, 1);
   const id = (): string => hex(r.peer.options(ipv6cp, CODE.configureRequest)[0]?.data ?? h(""));
-  const answer = (code: number, body: string): void => r.peer.say(ipv6cp, code, r.peer.last(ipv6cp, CODE.configureRequest)?.id ?? 0, h(body));
+  const answer = (code: number, body: string): void =>
+    r.peer.say(ipv6cp, code, r.peer.last(ipv6cp, CODE.configureRequest)?.id ?? 0, h(body));
   return { ...r, told, id, answer };
 }
 
@@ -149,7 +188,8 @@ describe("a peer written by hand", () => {
       if (end === "reject") r.answer(CODE.configureReject, `010a ${r.id()}`);
       if (end === "protocol") r.peer.say(lcp, 8, 5, h("8057 01010004"));
       if (end === "bytes") {
-        for (const b of fc.sample(fc.uint8Array({ minLength: 0, maxLength: 30 }), { numRuns: 300, seed: 5 })) r.peer.say(ipv6cp, (b[0] ?? 0) % 14, b[1] ?? 0, b.subarray(2));
+        for (const b of fc.sample(fc.uint8Array({ minLength: 0, maxLength: 30 }), { numRuns: 300, seed: 5 }))
+          r.peer.say(ipv6cp, (b[0] ?? 0) % 14, b[1] ?? 0, b.subarray(2));
       }
       await r.clock.advance(120_000);
       assert.deepEqual([r.told.at(-1) ?? null, r.side.downs, r.side.session.status().ipcp], [null, [], "opened"], end);
@@ -161,7 +201,10 @@ describe("a peer written by hand", () => {
     r.answer(CODE.configureAck, `010a ${r.id()}`);
     r.peer.request(ipv6cp, 1, [{ type: 1, data: h("0000000000000001") }]);
     r.peer.say(ipv6cp, CODE.terminateRequest, 2);
-    assert.deepEqual(r.told.map((t) => t !== null), [true, false]);
+    assert.deepEqual(
+      r.told.map((t) => t !== null),
+      [true, false],
+    );
     assert.equal(r.peer.last(ipv6cp, CODE.terminateAck)?.id, 2);
     await r.clock.advance(10_000);
     r.peer.request(ipv6cp, 3, [{ type: 1, data: h("0000000000000002") }]);

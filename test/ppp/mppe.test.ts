@@ -7,19 +7,32 @@ import { concat, hex, unhex, utf8 } from "../../src/core/text.ts";
 import type { DataCoding } from "../../src/ports/ports.ts";
 import type { PppConfig } from "../../src/ppp/api.ts";
 import { mppeMaster, mppeMasterV1, ntPasswordHash, ntResponse } from "../../src/ppp/auth/mschapv2.ts";
-import { type MppeBits, MppeDecryptor, MppeEncryptor, Rc4, SessionKeys, startKey } from "../../src/ppp/compress/mppe.ts";
+import {
+  type MppeBits,
+  MppeDecryptor,
+  MppeEncryptor,
+  Rc4,
+  SessionKeys,
+  startKey,
+} from "../../src/ppp/compress/mppe.ts";
 import { be32, type Option } from "../../src/ppp/cp.ts";
 import { FULL_HEADER, pullProtocol, pushProtocol } from "../../src/ppp/frame.ts";
 import { nodeCrypto as crypto } from "../../src/runtime/node/crypto.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
-import { CLIENT, CODE, End, join, PROTOCOL, Script, SERVER, Side, testCrypto, type Trouble } from "./pair.ts";
+import { CLIENT, CODE, End, join, PROTOCOL, Script, SERVER, Side, type Trouble, testCrypto } from "./pair.ts";
 
 const h = (s: string): Uint8Array => unhex(s.replace(/\s/g, "")) ?? assert.fail(s);
 const HASH = ntPasswordHash(utf8("clientPass"));
 const { lcp, ccp, ipcp } = PROTOCOL;
 
 describe("RFC 3079", () => {
-  const response = ntResponse(crypto, h("5b5d7c7d7b3f2f3e3c2c602132262628"), h("21402324255e262a28295f2b3a337c7e"), "User", HASH);
+  const response = ntResponse(
+    crypto,
+    h("5b5d7c7d7b3f2f3e3c2c602132262628"),
+    h("21402324255e262a28295f2b3a337c7e"),
+    "User",
+    HASH,
+  );
   const master = mppeMaster(crypto, HASH, response);
   test("§3.5: master and start keys", () => {
     assert.equal(hex(response), hex(h("82309ecd8d708b5ea08faa3981cd83544233114a3d85d6df")));
@@ -29,7 +42,8 @@ describe("RFC 3079", () => {
     assert.notEqual(hex(startKey(crypto, master, 128, false)), hex(startKey(crypto, master, 128, true)));
   });
   for (const [bits, key, text] of [
-    [40, "d1269ec49fa62e3e", "929137917e5803d668d75898"], [128, "405cb2247a7956e6e211007ae27b22d4", "81848317df68846272fb5abe"],
+    [40, "d1269ec49fa62e3e", "929137917e5803d668d75898"],
+    [128, "405cb2247a7956e6e211007ae27b22d4", "81848317df68846272fb5abe"],
   ] as const) {
     test(`§3.5: ${bits} bits: the session key and a message`, () => {
       const keys = new SessionKeys(crypto, startKey(crypto, master, bits, true), bits);
@@ -41,9 +55,13 @@ describe("RFC 3079", () => {
   }
   test("§2.5.3: MS-CHAP v1", () => {
     const m = mppeMasterV1(crypto, HASH, h("102db5df085d3041"));
-    assert.equal(hex(startKey(crypto, m, 128, true)), "a8947850cfc0acc1d1789fb62ddcddb0"); // as its step 4 has it; step 3 has a misprint
+    // as its step 4 has it; step 3 has a misprint
+    assert.equal(hex(startKey(crypto, m, 128, true)), "a8947850cfc0acc1d1789fb62ddcddb0");
     assert.equal(hex(startKey(crypto, m, 128, false)), hex(startKey(crypto, m, 128, true)));
-    assert.equal(hex(new SessionKeys(crypto, startKey(crypto, m, 128, true), 128).key), "59d159bc09f76f1da2a86a28ffec0b1e");
+    assert.equal(
+      hex(new SessionKeys(crypto, startKey(crypto, m, 128, true), 128).key),
+      "59d159bc09f76f1da2a86a28ffec0b1e",
+    );
   });
   test("RC4 as everybody's: RFC 6229, and in pieces", () => {
     const zeros = new Uint8Array(32);
@@ -74,29 +92,40 @@ describe("MPPE packets", () => {
     assert.equal(hex(first.subarray(2)), hex(plain));
   });
   test("any packets with any of them lost arrive as they were, beyond the count's end too; none arrives twice or late", () => {
-    fc.assert(fc.property(fc.constantFrom<MppeBits>(40, 128), fc.array(fc.tuple(fc.uint8Array({ minLength: 1, maxLength: 60 }), fc.nat({ max: 200 })), { maxLength: 30 }), (bits, packets) => {
-      const { out, into } = two(bits);
-      for (const [body, lost] of packets) {
-        for (let i = 0; i < lost; i++) out.compress(body);
-        const wire = out.compress(body);
-        assert.equal(hex(into.decompress(wire) ?? assert.fail()), hex(concat([Uint8Array.of(0), body])));
-        assert.equal(into.decompress(wire)?.length, 0);
-      }
-    }), { numRuns: 30 });
+    fc.assert(
+      fc.property(
+        fc.constantFrom<MppeBits>(40, 128),
+        fc.array(fc.tuple(fc.uint8Array({ minLength: 1, maxLength: 60 }), fc.nat({ max: 200 })), { maxLength: 30 }),
+        (bits, packets) => {
+          const { out, into } = two(bits);
+          for (const [body, lost] of packets) {
+            for (let i = 0; i < lost; i++) out.compress(body);
+            const wire = out.compress(body);
+            assert.equal(hex(into.decompress(wire) ?? assert.fail()), hex(concat([Uint8Array.of(0), body])));
+            assert.equal(into.decompress(wire)?.length, 0);
+          }
+        },
+      ),
+      { numRuns: 30 },
+    );
     const { out, into } = two();
     const late = out.compress(h("21"));
     for (let i = 1; i < 5000; i++) assert.ok(into.decompress(out.compress(h("21"))) !== null);
     assert.ok(late.length > 0);
   });
   test("in the clear, not flushed, too short, too long, or too far ahead: broken", () => {
-    for (const bytes of ["", "90", "9000", "8000ff", "1000ff", `9000${"00".repeat(1503)}`, "910100"]) assert.equal(two().into.decompress(h(bytes)), null, bytes.slice(0, 8));
+    for (const bytes of ["", "90", "9000", "8000ff", "1000ff", `9000${"00".repeat(1503)}`, "910100"])
+      assert.equal(two().into.decompress(h(bytes)), null, bytes.slice(0, 8));
     assert.equal(two().into.decompress(h("9fff00"))?.length, 0, "late");
   });
   test("any bytes: nothing is thrown, nothing is longer than what came", () => {
     const { into } = two();
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 20 }), (b) => {
-      assert.ok((into.decompress(b)?.length ?? 0) <= b.length);
-    }), { numRuns: 500 });
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 20 }), (b) => {
+        assert.ok((into.decompress(b)?.length ?? 0) <= b.length);
+      }),
+      { numRuns: 500 },
+    );
   });
 });
 
@@ -152,7 +181,8 @@ class OtherReceiver {
         for (let c = this.#count & 0xf00; c !== (count & 0xf00); c = (c + 0x100) & 0xf00) this.keys.next();
         this.keys.next();
       } else {
-        for (; this.#count !== count; this.#count = (this.#count + 1) & 0xfff) if ((this.#count & 0xff) === 0xff) this.keys.next();
+        for (; this.#count !== count; this.#count = (this.#count + 1) & 0xfff)
+          if ((this.#count & 0xff) === 0xff) this.keys.next();
         if ((count & 0xff) === 0xff) this.keys.next();
         else this.keys.use();
       }
@@ -181,68 +211,88 @@ describe("stateful", () => {
       assert.equal(hex(key(bits).key.subarray(0, bits === 56 ? 1 : 3)), bits === 56 ? "d1" : "d1269e");
     }
   });
-  const trouble = fc.array(fc.record({ good: fc.nat({ max: 300 }), lost: fc.integer({ min: 1, max: 700 }), late: fc.nat({ max: 5 }) }), { maxLength: 8 });
+  const trouble = fc.array(
+    fc.record({ good: fc.nat({ max: 300 }), lost: fc.integer({ min: 1, max: 700 }), late: fc.nat({ max: 5 }) }),
+    { maxLength: 8 },
+  );
   for (const changes of [false, true]) {
     test(`from a sender that ${changes ? "changes its key" : "begins its key stream anew"} at a reset, whatever is lost`, () => {
-      fc.assert(fc.property(trouble, (all) => {
-        const other = new Other(changes);
-        const into = new MppeDecryptor(key(), 1500, mode);
-        for (const { good, lost, late } of all) {
-          for (let i = 0; i < good; i++) assert.equal(hex(into.decompress(other.send()) ?? h("")), WHOLE);
-          for (let i = 0; i < lost; i++) other.send();
-          // Until the request is there the sender goes on; a flag packet among those is an end of it too.
-          for (let i = 0; i < late; i++) {
-            const out = into.decompress(other.send());
-            if (out !== null) assert.equal(hex(out), WHOLE);
+      fc.assert(
+        fc.property(trouble, (all) => {
+          const other = new Other(changes);
+          const into = new MppeDecryptor(key(), 1500, mode);
+          for (const { good, lost, late } of all) {
+            for (let i = 0; i < good; i++) assert.equal(hex(into.decompress(other.send()) ?? h("")), WHOLE);
+            for (let i = 0; i < lost; i++) other.send();
+            // Until the request is there the sender goes on; a flag packet among those is an end of it too.
+            for (let i = 0; i < late; i++) {
+              const out = into.decompress(other.send());
+              if (out !== null) assert.equal(hex(out), WHOLE);
+            }
+            other.reset = true;
+            assert.equal(hex(into.decompress(other.send()) ?? h("")), WHOLE);
           }
-          other.reset = true;
-          assert.equal(hex(into.decompress(other.send()) ?? h("")), WHOLE);
-        }
-      }), { numRuns: 60 });
+        }),
+        { numRuns: 60 },
+      );
     });
     test(`to a receiver that ${changes ? "changes its key" : "begins its key stream anew"} at bit A`, () => {
-      fc.assert(fc.property(trouble, (all) => {
-        const out = new MppeEncryptor(key(), mode);
-        const other = new OtherReceiver(changes);
-        for (const { good, lost, late } of all) {
-          for (let i = 0; i < good; i++) assert.equal(other.receive(out.compress(BODY)), WHOLE);
-          for (let i = 0; i < lost; i++) out.compress(BODY);
-          for (let i = 0; i < late; i++) {
-            const got = other.receive(out.compress(BODY));
-            if (got !== null) assert.equal(got, WHOLE);
+      fc.assert(
+        fc.property(trouble, (all) => {
+          const out = new MppeEncryptor(key(), mode);
+          const other = new OtherReceiver(changes);
+          for (const { good, lost, late } of all) {
+            for (let i = 0; i < good; i++) assert.equal(other.receive(out.compress(BODY)), WHOLE);
+            for (let i = 0; i < lost; i++) out.compress(BODY);
+            for (let i = 0; i < late; i++) {
+              const got = other.receive(out.compress(BODY));
+              if (got !== null) assert.equal(got, WHOLE);
+            }
+            if (!other.lost && other.receive(out.compress(BODY)) !== null) continue;
+            out.reset();
+            assert.equal(other.receive(out.compress(BODY)), WHOLE);
           }
-          if (!other.lost && other.receive(out.compress(BODY)) !== null) continue;
-          out.reset();
-          assert.equal(other.receive(out.compress(BODY)), WHOLE);
-        }
-      }), { numRuns: 60 });
+        }),
+        { numRuns: 60 },
+      );
     });
   }
   test("whatever the key: no wrong one is taken for it, and a packet that cannot be judged is made up for by the next", () => {
-    fc.assert(fc.property(fc.uint8Array({ minLength: 16, maxLength: 16 }), fc.boolean(), fc.nat({ max: 3 }), (secret, changes, unjudged) => {
-      const make = (): SessionKeys => new SessionKeys(crypto, secret.slice(), 128);
-      const other = new Other(changes, make());
-      const into = new MppeDecryptor(make(), 1500, mode);
-      for (let i = 0; i < 4; i++) {
-        other.send();
-        assert.equal(into.decompress(other.send()), null);
-        for (let n = 0; n < unjudged; n++) {
-          other.reset = true;
-          assert.equal(into.decompress(other.send(h("002d0102030405"))), null);
-        }
-        for (let n = 0; n < 20; n++) {
-          other.reset = n === 0;
-          assert.equal(hex(into.decompress(other.send()) ?? h("")), WHOLE);
-        }
-      }
-    }), { numRuns: 100 });
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ minLength: 16, maxLength: 16 }),
+        fc.boolean(),
+        fc.nat({ max: 3 }),
+        (secret, changes, unjudged) => {
+          const make = (): SessionKeys => new SessionKeys(crypto, secret.slice(), 128);
+          const other = new Other(changes, make());
+          const into = new MppeDecryptor(make(), 1500, mode);
+          for (let i = 0; i < 4; i++) {
+            other.send();
+            assert.equal(into.decompress(other.send()), null);
+            for (let n = 0; n < unjudged; n++) {
+              other.reset = true;
+              assert.equal(into.decompress(other.send(h("002d0102030405"))), null);
+            }
+            for (let n = 0; n < 20; n++) {
+              other.reset = n === 0;
+              assert.equal(hex(into.decompress(other.send()) ?? h("")), WHOLE);
+            }
+          }
+        },
+      ),
+      { numRuns: 100 },
+    );
   });
   test("any bytes, and what is not flushed while something is lost: null or nothing, never thrown", () => {
     const into = new MppeDecryptor(key(), 1500, { stateful: true, mppc: true });
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 40 }), (b) => {
-      const out = into.decompress(b);
-      assert.ok(out === null || out.length <= 1502);
-    }), { numRuns: 1000 });
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 40 }), (b) => {
+        const out = into.decompress(b);
+        assert.ok(out === null || out.length <= 1502);
+      }),
+      { numRuns: 1000 },
+    );
   });
 });
 
@@ -272,7 +322,13 @@ function sessions(c: Partial<PppConfig>, s: Partial<PppConfig>, t: Trouble = {})
   const clock = new VirtualClock();
   const lines = [new Line(), new Line()] as const;
   const a = new Side(clock, { ...CLIENT, ...c }, {}, lines[0], testCrypto(2 * (t.seed ?? 1)));
-  const b = new Side(clock, { ...SERVER, require: ["mschapv2"], ...s }, {}, lines[1], testCrypto(2 * (t.seed ?? 1) + 1));
+  const b = new Side(
+    clock,
+    { ...SERVER, require: ["mschapv2"], ...s },
+    {},
+    lines[1],
+    testCrypto(2 * (t.seed ?? 1) + 1),
+  );
   join(clock, lines[0], lines[1], t);
   a.session.start();
   b.session.start();
@@ -287,16 +343,35 @@ describe("sessions that insist on encryption", () => {
     ["after MS-CHAP v1", { mppe: 128 }, { mppe: 128, require: ["mschap"] }, "MPPE 128"],
     ["after EAP-MSCHAPv2", { mppe: 128 }, { mppe: 128, require: ["eap"] }, "MPPE 128"],
     ["56 bits are more than 40", { mppe: 56 }, { mppe: 40 }, "MPPE 128"],
-    ["with MPPC", { mppe: 128, compression: { vj: false, deflate: false, bsd: false, mppc: true } }, { mppe: 128, compression: { vj: false, deflate: false, bsd: false, mppc: true } }, "MPPE 128 and MPPC"],
-    ["with MPPC at one end alone", { mppe: 128, compression: { vj: false, deflate: false, bsd: false, mppc: true } }, { mppe: 128 }, "MPPE 128"],
-    ["beside header compression, instead of data compression", { mppe: 40, compression: { vj: true, deflate: true, bsd: true } }, { mppe: 128, compression: { vj: true, deflate: false, bsd: true } }, "MPPE 128"],
+    [
+      "with MPPC",
+      { mppe: 128, compression: { vj: false, deflate: false, bsd: false, mppc: true } },
+      { mppe: 128, compression: { vj: false, deflate: false, bsd: false, mppc: true } },
+      "MPPE 128 and MPPC",
+    ],
+    [
+      "with MPPC at one end alone",
+      { mppe: 128, compression: { vj: false, deflate: false, bsd: false, mppc: true } },
+      { mppe: 128 },
+      "MPPE 128",
+    ],
+    [
+      "beside header compression, instead of data compression",
+      { mppe: 40, compression: { vj: true, deflate: true, bsd: true } },
+      { mppe: 128, compression: { vj: true, deflate: false, bsd: true } },
+      "MPPE 128",
+    ],
   ] as const satisfies readonly (readonly [string, Partial<PppConfig>, Partial<PppConfig>, string])[]) {
     test(`${name}: packets pass encrypted, both ways, and none in the clear`, () => {
       const { clock, a, b, lines } = sessions(c, s);
       clock.advance(8000);
       assert.deepEqual([a.ups.length, b.ups.length, a.downs, b.downs], [1, 1, [], []]);
       assert.equal(a.ups[0]?.growth, 4);
-      for (const side of [a, b]) assert.match(JSON.stringify(side.events.find((e) => e.kind === "ppp.ccp-up")), new RegExp(`sending":"${words}","receiving":"${words}`));
+      for (const side of [a, b])
+        assert.match(
+          JSON.stringify(side.events.find((e) => e.kind === "ppp.ccp-up")),
+          new RegExp(`sending":"${words}","receiving":"${words}`),
+        );
       const seen: string[] = [];
       for (const l of lines) {
         const out = l.out;
@@ -315,8 +390,11 @@ describe("sessions that insist on encryption", () => {
   }
   test("one side knows nothing of it, or cannot: the session ends, for good, and says why", () => {
     for (const [c, s, who] of [
-      [{ mppe: 128 }, {}, 0], [{}, { mppe: 128 }, 1], [{ mppe: 128 }, { compression: { vj: true, deflate: false, bsd: true } }, 0],
-      [{ mppe: 128 }, { mppe: 128, require: ["chap"] }, 0], [{ mppe: 128, identity: null }, { mppe: 128, require: [] }, 0],
+      [{ mppe: 128 }, {}, 0],
+      [{}, { mppe: 128 }, 1],
+      [{ mppe: 128 }, { compression: { vj: true, deflate: false, bsd: true } }, 0],
+      [{ mppe: 128 }, { mppe: 128, require: ["chap"] }, 0],
+      [{ mppe: 128, identity: null }, { mppe: 128, require: [] }, 0],
     ] as const satisfies readonly (readonly [Partial<PppConfig>, Partial<PppConfig>, 0 | 1])[]) {
       const { clock, a, b } = sessions(c, s);
       clock.advance(70_000);
@@ -360,7 +438,10 @@ describe("sessions that insist on encryption", () => {
     assert.equal(lines[1].transmit(PACKET), PROTOCOL.ip, "the coding is gone with the session");
   });
   test("LCP or CCP negotiated anew: down in between, nothing in the clear, up again with keys from the beginning", () => {
-    for (const [frame, waits] of [["ff03c021 01 63 0004", 8000], ["ff0380fd 01 63 000a 12060100 0040", 8000]] as const) {
+    for (const [frame, waits] of [
+      ["ff03c021 01 63 0004", 8000],
+      ["ff0380fd 01 63 000a 12060100 0040", 8000],
+    ] as const) {
       const { clock, a, b, lines } = sessions({ mppe: 128 }, { mppe: 128 });
       clock.advance(8000);
       lines[0].transmit(PACKET);
@@ -377,16 +458,27 @@ describe("sessions that insist on encryption", () => {
     }
   });
   test("loss: up on both sides, or down on both; never up without encryption", () => {
-    fc.assert(fc.property(fc.integer({ min: 1, max: 1e9 }), (seed) => {
-      const { clock, a, b, lines } = sessions({ mppe: 40 }, { mppe: 128 }, { loss: 0.15, repeat: 0.1, jitterMs: 30, seed });
-      clock.advance(120_000);
-      for (const [side, line] of [[a, lines[0]], [b, lines[1]]] as const) {
-        if (side.session.status().ipcp === "opened" && side.downs.length === 0) assert.ok([0, PROTOCOL.compressed].includes(line.transmit(PACKET)));
-      }
-      for (const side of [a, b]) side.session.stop({ layer: "config", code: "stopped", text: "" });
-      clock.advance(30_000);
-      assert.deepEqual([a.downs.length, b.downs.length, clock.pending()], [1, 1, []]);
-    }), { numRuns: 40 });
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 1e9 }), (seed) => {
+        const { clock, a, b, lines } = sessions(
+          { mppe: 40 },
+          { mppe: 128 },
+          { loss: 0.15, repeat: 0.1, jitterMs: 30, seed },
+        );
+        clock.advance(120_000);
+        for (const [side, line] of [
+          [a, lines[0]],
+          [b, lines[1]],
+        ] as const) {
+          if (side.session.status().ipcp === "opened" && side.downs.length === 0)
+            assert.ok([0, PROTOCOL.compressed].includes(line.transmit(PACKET)));
+        }
+        for (const side of [a, b]) side.session.stop({ layer: "config", code: "stopped", text: "" });
+        clock.advance(30_000);
+        assert.deepEqual([a.downs.length, b.downs.length, clock.pending()], [1, 1, []]);
+      }),
+      { numRuns: 40 },
+    );
   });
 });
 
@@ -396,13 +488,18 @@ describe("the option, word for word", () => {
   function begun(bits: MppeBits) {
     const clock = new VirtualClock();
     let peer: Script | null = null;
-    const side: Side = new Side(clock, { ...SERVER, require: ["mschapv2"], mppe: bits }, {
-      onPhase: (phase) => {
-        if (phase !== "network") return;
-        other.channel.out = () => {};
-        peer ??= new Script(side.channel);
+    const side: Side = new Side(
+      clock,
+      { ...SERVER, require: ["mschapv2"], mppe: bits },
+      {
+        onPhase: (phase) => {
+          if (phase !== "network") return;
+          other.channel.out = () => {};
+          peer ??= new Script(side.channel);
+        },
       },
-    }, new Line());
+      new Line(),
+    );
     const other: Side = new Side(clock, CLIENT, {}, new Line());
     join(clock, side.channel, other.channel);
     side.session.start();
@@ -412,17 +509,34 @@ describe("the option, word for word", () => {
   }
   test("asked for: stateless, 128 bits", () => {
     const { peer } = begun(40);
-    assert.deepEqual(peer.options(ccp, CODE.configureRequest).map((o) => [o.type, hex(o.data)]), [[18, "01000040"]]);
+    assert.deepEqual(
+      peer.options(ccp, CODE.configureRequest).map((o) => [o.type, hex(o.data)]),
+      [[18, "01000040"]],
+    );
     assert.equal(peer.last(ipcp, CODE.configureRequest), undefined, "IPCP waits");
   });
   test("answers: the strongest of what it names; stateless first; never MPPC unasked, or nothing", () => {
     for (const [bits, asked, answer] of [
-      [128, 0x0100_0040, "ack"], [128, 0x0100_00e1, "01000040"], [128, 0x0000_0040, "01000040"], [128, 0x0100_0020, "01000040"], [40, 0x0100_0020, "ack"],
-      [40, 0x0100_0021, "01000020"], [40, 0x0100_0060, "01000040"], [40, 0x0100_0080, "ack"], [40, 0x0100_00a0, "01000080"], [128, 0x0100_0080, "01000040"], [128, 1, "01000040"],
+      [128, 0x0100_0040, "ack"],
+      [128, 0x0100_00e1, "01000040"],
+      [128, 0x0000_0040, "01000040"],
+      [128, 0x0100_0020, "01000040"],
+      [40, 0x0100_0020, "ack"],
+      [40, 0x0100_0021, "01000020"],
+      [40, 0x0100_0060, "01000040"],
+      [40, 0x0100_0080, "ack"],
+      [40, 0x0100_00a0, "01000080"],
+      [128, 0x0100_0080, "01000040"],
+      [128, 1, "01000040"],
     ] as const) {
       const { peer } = begun(bits);
       peer.request(ccp, 5, [mppe(asked)]);
-      const got = peer.last(ccp, CODE.configureAck) ? "ack" : peer.options(ccp, CODE.configureNak).map((o) => hex(o.data)).join();
+      const got = peer.last(ccp, CODE.configureAck)
+        ? "ack"
+        : peer
+            .options(ccp, CODE.configureNak)
+            .map((o) => hex(o.data))
+            .join();
       assert.equal(got, answer, asked.toString(16));
     }
     const insists = begun(128).peer;
@@ -431,9 +545,15 @@ describe("the option, word for word", () => {
     assert.equal(insists.last(ccp, CODE.configureAck)?.id, 6, "a peer that has no other mode");
     const { peer } = begun(128);
     peer.request(ccp, 5, []);
-    assert.deepEqual(peer.options(ccp, CODE.configureNak).map((o) => [o.type, hex(o.data)]), [[18, "01000040"]]);
+    assert.deepEqual(
+      peer.options(ccp, CODE.configureNak).map((o) => [o.type, hex(o.data)]),
+      [[18, "01000040"]],
+    );
     peer.request(ccp, 6, [{ type: 21, data: h("2f") }, mppe(0x0100_0040)]);
-    assert.deepEqual(peer.options(ccp, CODE.configureReject).map((o) => o.type), [21]);
+    assert.deepEqual(
+      peer.options(ccp, CODE.configureReject).map((o) => o.type),
+      [21],
+    );
   });
   test("the peer would have it stateful: then so", () => {
     const { peer } = begun(128);
@@ -446,7 +566,8 @@ describe("the option, word for word", () => {
       (p: Script, id: number, body: Uint8Array) => p.say(ccp, CODE.configureReject, id, body),
       (p: Script, id: number) => p.say(ccp, CODE.configureNak, id, h("12 06 01000020")),
       (p: Script, id: number) => p.say(ccp, CODE.configureNak, id, h("12 06 00000040")),
-      (p: Script, id: number, body: Uint8Array) => p.say(lcp, CODE.protocolReject, 9, concat([h("80fd 01"), Uint8Array.of(id), body])),
+      (p: Script, id: number, body: Uint8Array) =>
+        p.say(lcp, CODE.protocolReject, 9, concat([h("80fd 01"), Uint8Array.of(id), body])),
       (p: Script) => p.say(ccp, CODE.terminateRequest, 9),
     ]) {
       const { peer, side, clock } = begun(128);
@@ -458,6 +579,9 @@ describe("the option, word for word", () => {
     const { peer, side } = begun(40);
     const ours = peer.last(ccp, CODE.configureRequest) ?? assert.fail();
     peer.say(ccp, CODE.configureNak, ours.id, h("12 06 01000020"));
-    assert.deepEqual([peer.options(ccp, CODE.configureRequest).map((o) => hex(o.data)), side.downs], [["01000020"], []]);
+    assert.deepEqual(
+      [peer.options(ccp, CODE.configureRequest).map((o) => hex(o.data)), side.downs],
+      [["01000020"], []],
+    );
   });
 });

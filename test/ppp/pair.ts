@@ -1,14 +1,14 @@
 // Two PPP ends in memory on one virtual clock, with a wire that loses, reorders and repeats on demand.
 import { Challenges } from "../../src/core/challenges.ts";
+import type { Failure } from "../../src/core/errors.ts";
 import type { Event } from "../../src/core/events.ts";
 import { line } from "../../src/core/events.ts";
 import { Packet } from "../../src/core/packet.ts";
 import { Secret } from "../../src/core/secret.ts";
-import type { Failure } from "../../src/core/errors.ts";
 import type { Crypto, FrameChannel, LinkOptions } from "../../src/ports/ports.ts";
-import { CODE, readOptions, readPacket, writeOptions, writePacket, type Option } from "../../src/ppp/cp.ts";
-import { FULL_HEADER, PROTOCOL, pullProtocol, pushProtocol } from "../../src/ppp/frame.ts";
 import type { PppConfig, PppOwner, PppUp } from "../../src/ppp/api.ts";
+import { CODE, type Option, readOptions, readPacket, writeOptions, writePacket } from "../../src/ppp/cp.ts";
+import { FULL_HEADER, PROTOCOL, pullProtocol, pushProtocol } from "../../src/ppp/frame.ts";
 import { PppSession } from "../../src/ppp/session.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
@@ -64,22 +64,39 @@ export class End implements FrameChannel {
 
 export function join(clock: VirtualClock, a: End, b: End, t: Trouble = {}): void {
   const next = random(t.seed ?? 1);
-  const carry = (to: End) => (frame: Uint8Array): void => {
-    const copies = next() < (t.loss ?? 0) ? 0 : next() < (t.repeat ?? 0) ? 2 : 1;
-    for (let i = 0; i < copies; i++) clock.timer("wire", () => to.deliver(frame)).arm(1 + Math.floor(next() * (t.jitterMs ?? 0)));
-  };
+  const carry =
+    (to: End) =>
+    (frame: Uint8Array): void => {
+      const copies = next() < (t.loss ?? 0) ? 0 : next() < (t.repeat ?? 0) ? 2 : 1;
+      for (let i = 0; i < copies; i++)
+        clock.timer("wire", () => to.deliver(frame)).arm(1 + Math.floor(next() * (t.jitterMs ?? 0)));
+    };
   a.out = carry(b);
   b.out = carry(a);
 }
 
 export const USERS: Readonly<Record<string, string>> = { alice: "wonderland", bob: "clientPass" };
 export const CLIENT: PppConfig = {
-  link: "hq", role: "client", mru: 1400, hostName: "lac", identity: { user: "alice", password: Secret.of("wonderland") }, refuse: [],
-  require: [], echo: null, ipcp: { local: null, remote: null, requestDns: true },
+  link: "hq",
+  role: "client",
+  mru: 1400,
+  hostName: "lac",
+  identity: { user: "alice", password: Secret.of("wonderland") },
+  refuse: [],
+  require: [],
+  echo: null,
+  ipcp: { local: null, remote: null, requestDns: true },
 };
 export const SERVER: PppConfig = {
-  link: "lns", role: "server", mru: 1400, hostName: "lns", identity: null, refuse: [], require: ["mschapv2", "chap", "pap"],
-  echo: null, ipcp: { local: null, remote: null, requestDns: false },
+  link: "lns",
+  role: "server",
+  mru: 1400,
+  hostName: "lns",
+  identity: null,
+  refuse: [],
+  require: ["mschapv2", "chap", "pap"],
+  echo: null,
+  ipcp: { local: null, remote: null, requestDns: false },
 };
 
 export class Side {
@@ -91,7 +108,11 @@ export class Side {
   readonly admitted: string[] = [];
   readonly events: Event[] = [];
   constructor(
-    clock: VirtualClock, cfg: PppConfig, over: Partial<PppOwner> = {}, channel = new End(), crypto = testCrypto(cfg.role === "client" ? 5 : 6),
+    clock: VirtualClock,
+    cfg: PppConfig,
+    over: Partial<PppOwner> = {},
+    channel = new End(),
+    crypto = testCrypto(cfg.role === "client" ? 5 : 6),
     challenges = new Challenges(),
   ) {
     this.channel = channel;
@@ -106,10 +127,12 @@ export class Side {
       onDown: (why) => void this.downs.push(why),
       ...over,
     };
-    const log = { emit: (e: Event) => {
-      line(e); // what cannot be rendered must not be emitted
-      this.events.push(e);
-    } };
+    const log = {
+      emit: (e: Event) => {
+        line(e); // what cannot be rendered must not be emitted
+        this.events.push(e);
+      },
+    };
     this.session = new PppSession({ clock, crypto, log, challenges }, channel, cfg, owner);
   }
 }
@@ -159,7 +182,8 @@ export class Script {
     const before = this.react;
     this.react = (p) => {
       before(p);
-      if (p.code === CODE.configureRequest && protocols.includes(p.protocol)) this.say(p.protocol, CODE.configureAck, p.id, p.body);
+      if (p.code === CODE.configureRequest && protocols.includes(p.protocol))
+        this.say(p.protocol, CODE.configureAck, p.id, p.body);
     };
   }
 }

@@ -1,9 +1,10 @@
-// Link-Quality-Reports: how they are agreed on, what is in them, when they are sent, and what a peer cannot make of them.
+// Link-Quality-Reports: how they are agreed on, what is in them, when they are sent, and what a peer cannot make of
+// them.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { concat, hex, unhex } from "../../src/core/text.ts";
 import { Packet } from "../../src/core/packet.ts";
+import { concat, hex, unhex } from "../../src/core/text.ts";
 import type { LineCounts } from "../../src/ports/ports.ts";
 import { be32, type Option } from "../../src/ppp/cp.ts";
 import { FULL_HEADER, pullProtocol, pushProtocol } from "../../src/ppp/frame.ts";
@@ -15,20 +16,32 @@ const { lcp, lqr } = PROTOCOL;
 const h = (s: string): Uint8Array => unhex(s.replace(/\s/g, "")) ?? assert.fail(s);
 const words = (...v: number[]): Uint8Array => concat(v.map(be32));
 /** As a report's twelve fields. */
-const fields = (b: Uint8Array): number[] => Array.from({ length: b.length / 4 }, (_, i) => new DataView(b.buffer, b.byteOffset).getUint32(4 * i));
+const fields = (b: Uint8Array): number[] =>
+  Array.from({ length: b.length / 4 }, (_, i) => new DataView(b.buffer, b.byteOffset).getUint32(4 * i));
 
 function reporter(periodMs: number) {
   const clock = new VirtualClock();
   let counts: LineCounts = { inPackets: 10, inOctets: 1000, inErrors: 1, outPackets: 20, outOctets: 2000 };
   const sent: Uint8Array[] = [];
-  const q = new LinkQuality(clock, { send: (p) => void sent.push(p.slice()), counts: () => counts, magic: () => 0xabcdef01, overhead: () => 7 });
+  const q = new LinkQuality(clock, {
+    send: (p) => void sent.push(p.slice()),
+    counts: () => counts,
+    magic: () => 0xabcdef01,
+    overhead: () => 7,
+  });
   q.start(periodMs);
-  return { clock, q, sent, set: (c: LineCounts): void => {
-    counts = c;
-  } };
+  return {
+    clock,
+    q,
+    sent,
+    set: (c: LineCounts): void => {
+      counts = c;
+    },
+  };
 }
 /** A peer's report that says it is its `n`th, after `seen` of ours. */
-const theirs = (n: number, seen: number, magic = 0x11223344): Uint8Array => words(magic, 0, 0, 0, seen, 0, 0, 0, 0, n, 7 * n, 100 * n);
+const theirs = (n: number, seen: number, magic = 0x11223344): Uint8Array =>
+  words(magic, 0, 0, 0, seen, 0, 0, 0, 0, n, 7 * n, 100 * n);
 
 describe("reports", () => {
   test("RFC 1989 §2.6: golden, before and after the peer's first; this one is counted in it", () => {
@@ -39,7 +52,20 @@ describe("reports", () => {
     set({ inPackets: 11, inOctets: 1100, inErrors: 2, outPackets: 21, outOctets: 2055 });
     clock.advance(2000);
     // LastOut*: what it said; PeerIn*: our counters when it came, not now; PeerOut*: now and this one
-    assert.deepEqual(fields(sent[1] ?? assert.fail()), [0xabcdef01, 3, 21, 300, 1, 10, 0, 1, 1000, 2, 22, 2055 + 4 + 48 + 3]);
+    assert.deepEqual(fields(sent[1] ?? assert.fail()), [
+      0xabcdef01,
+      3,
+      21,
+      300,
+      1,
+      10,
+      0,
+      1,
+      1000,
+      2,
+      22,
+      2055 + 4 + 48 + 3,
+    ]);
     q.stop();
     assert.deepEqual([clock.pending(), q.running], [[], false]);
   });
@@ -109,23 +135,58 @@ const quality = (hexData: string): Option => ({ type: 4, data: h(hexData) });
 describe("in a session", () => {
   test("a channel that counts takes the option; period and protocol are put right; another channel rejects it, by name", () => {
     for (const [data, answer] of [
-      ["c025 00000064", "ack"], ["c025 00000000", "ack"], ["c025 ffffffff", "ack"], ["c025 00000001", "c02500000064"], ["c027 00000064", "c02500000064"], ["c025", "c02500000064"],
+      ["c025 00000064", "ack"],
+      ["c025 00000000", "ack"],
+      ["c025 ffffffff", "ack"],
+      ["c025 00000001", "c02500000064"],
+      ["c027 00000064", "c02500000064"],
+      ["c025", "c02500000064"],
     ] as const) {
       const { peer } = asked(new Counting(), quality(data));
-      assert.equal(peer.last(lcp, CODE.configureAck) ? "ack" : peer.options(lcp, CODE.configureNak).map((o) => hex(o.data)).join(), answer, data);
+      assert.equal(
+        peer.last(lcp, CODE.configureAck)
+          ? "ack"
+          : peer
+              .options(lcp, CODE.configureNak)
+              .map((o) => hex(o.data))
+              .join(),
+        answer,
+        data,
+      );
     }
     const { peer, side } = asked(new End(), quality("c025 00000064"));
-    assert.deepEqual(peer.options(lcp, CODE.configureReject).map((o) => o.type), [4]);
+    assert.deepEqual(
+      peer.options(lcp, CODE.configureReject).map((o) => o.type),
+      [4],
+    );
     assert.ok(side.events.some((e) => e.kind === "ppp.rejected" && e.what === "LCP option: link quality"));
   });
   test("FCS-Alternatives (RFC 1570 §2.1): 16 or 32 bits on a line, one of them; elsewhere rejected, by name", () => {
-    for (const [data, answer, wide] of [["04", "ack", true], ["02", "ack", undefined], ["01", "04", undefined], ["06", "04", undefined], ["", "04", undefined]] as const) {
+    for (const [data, answer, wide] of [
+      ["04", "ack", true],
+      ["02", "ack", undefined],
+      ["01", "04", undefined],
+      ["06", "04", undefined],
+      ["", "04", undefined],
+    ] as const) {
       const { peer, side } = asked(new Counting(), { type: 9, data: h(data) });
-      assert.equal(peer.last(lcp, CODE.configureAck) ? "ack" : peer.options(lcp, CODE.configureNak).map((o) => hex(o.data)).join(), answer, data);
+      assert.equal(
+        peer.last(lcp, CODE.configureAck)
+          ? "ack"
+          : peer
+              .options(lcp, CODE.configureNak)
+              .map((o) => hex(o.data))
+              .join(),
+        answer,
+        data,
+      );
       if (answer === "ack") assert.equal(side.channel.links.at(-1)?.sendFcs32, wide);
     }
     const { peer, side } = asked(new End(), { type: 9, data: h("04") });
-    assert.deepEqual(peer.options(lcp, CODE.configureReject).map((o) => o.type), [9]);
+    assert.deepEqual(
+      peer.options(lcp, CODE.configureReject).map((o) => o.type),
+      [9],
+    );
     assert.ok(side.events.some((e) => e.kind === "ppp.rejected" && e.what === "LCP option: frame check sequence"));
   });
   test("its octets count with FCS-32, and the default is back when LCP begins anew", () => {
@@ -159,7 +220,10 @@ describe("in a session", () => {
   });
   test("any bytes: counted as malformed or read, and never more than one report a second", () => {
     const { clock, side, raw } = asked(new Counting(), quality("c025 00000000"));
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 60 }), (b) => say(side.channel, b)), { numRuns: 300 });
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), (b) => say(side.channel, b)),
+      { numRuns: 300 },
+    );
     assert.ok(raw.length <= 1 && side.downs.length === 0);
     const cut = side.session.drops()["ppp.malformed"] ?? 0;
     for (let n = 0; n < 48; n++) say(side.channel, theirs(1, 1).subarray(0, n));

@@ -1,14 +1,14 @@
-// A process that is client and server: what it asks callers must not be answered by its own client link (RFC 1994 §2.3), and what a
-// caller may not try is not looked at.
+// A process that is client and server: what it asks callers must not be answered by its own client link (RFC 1994
+// §2.3), and what a caller may not try is not looked at.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Challenges } from "../../src/core/challenges.ts";
 import { Packet } from "../../src/core/packet.ts";
+import { Secret } from "../../src/core/secret.ts";
 import type { AuthMethod } from "../../src/ppp/auth/methods.ts";
 import { pullProtocol } from "../../src/ppp/frame.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
 import { CLIENT, End, join, PROTOCOL, SERVER, Side, testCrypto, USERS } from "./pair.ts";
-import { Secret } from "../../src/core/secret.ts";
 
 /** A caller of our server, who is a server to our client, and hands each what the other says. */
 function relayed(method: AuthMethod, ours: Challenges, its: Challenges) {
@@ -39,7 +39,10 @@ describe("a relay between our client and our server", () => {
   test("a challenge is open no longer than somebody may answer it", () => {
     const both = new Challenges();
     const clock = new VirtualClock();
-    const [s, c] = [new Side(clock, { ...SERVER, require: ["chap"] }, {}, new End(), testCrypto(2), both), new Side(clock, CLIENT, {}, new End(), testCrypto(4))];
+    const [s, c] = [
+      new Side(clock, { ...SERVER, require: ["chap"] }, {}, new End(), testCrypto(2), both),
+      new Side(clock, CLIENT, {}, new End(), testCrypto(4)),
+    ];
     join(clock, c.channel, s.channel);
     let open = 0;
     const deliver = c.channel.deliver.bind(c.channel);
@@ -74,18 +77,23 @@ describe("a pause after wrong passwords", () => {
       let pause = 5000;
       const wrong: string[] = [];
       const call = (password: string): [string[], string | undefined] => {
-        const s = new Side(clock, { ...SERVER, require: [method] }, {
-          pause: () => pause,
-          wrong: (user) => void wrong.push(user),
-          secretOf: (user) => (pause > 0 ? assert.fail("looked at") : Secret.of(USERS[user] ?? "")),
-        });
+        const s = new Side(
+          clock,
+          { ...SERVER, require: [method] },
+          {
+            pause: () => pause,
+            wrong: (user) => void wrong.push(user),
+            secretOf: (user) => (pause > 0 ? assert.fail("looked at") : Secret.of(USERS[user] ?? "")),
+          },
+        );
         const c = new Side(clock, { ...CLIENT, identity: { user: "alice", password: Secret.of(password) } });
         join(clock, c.channel, s.channel);
         c.session.start();
         s.session.start();
         clock.advance(60_000);
         const auth = s.events.find((e) => e.kind === "ppp.auth");
-        if (pause > 0) assert.match(JSON.stringify(auth ?? ""), method === "pap" ? /""/ : /has to wait 5 s after wrong passwords/);
+        if (pause > 0)
+          assert.match(JSON.stringify(auth ?? ""), method === "pap" ? /""/ : /has to wait 5 s after wrong passwords/);
         return [s.admitted, s.downs[0]?.code];
       };
       // With PAP the peer says when it has had enough; it ends the session itself.

@@ -16,7 +16,10 @@ describe("two sessions on one wire", () => {
       assert.deepEqual(downs, []);
       const up = ups[0];
       assert.ok(up && ups.length === 1 && s.ups.length === 1);
-      assert.deepEqual([up.local, up.remote, up.dns, up.user], ["10.99.0.10", "10.99.0.1", ["10.99.0.53", "10.99.0.54"], "alice"]);
+      assert.deepEqual(
+        [up.local, up.remote, up.dns, up.user],
+        ["10.99.0.10", "10.99.0.1", ["10.99.0.53", "10.99.0.54"], "alice"],
+      );
       assert.deepEqual([s.ups[0]?.local, s.ups[0]?.remote, s.ups[0]?.user], ["10.99.0.1", "10.99.0.10", "alice"]);
       assert.deepEqual(s.admitted, [`alice ${method}`]);
       assert.deepEqual(c.phases, ["establish", "authenticate", "network"]);
@@ -27,7 +30,10 @@ describe("two sessions on one wire", () => {
       const identity = { user: "alice", password: Secret.of("wrong") };
       const { clock, c, s } = pair({ identity }, { require: [method] });
       clock.advance(20_000);
-      assert.deepEqual([c.downs.length, s.downs.length, c.ups.length, s.ups.length, s.admitted.length], [1, 1, 0, 0, 0]);
+      assert.deepEqual(
+        [c.downs.length, s.downs.length, c.ups.length, s.ups.length, s.admitted.length],
+        [1, 1, 0, 0, 0],
+      );
       assert.deepEqual([c.downs[0]?.code, c.downs[0]?.lasting, c.downs[0]?.layer], ["auth-failed", true, "ppp"]);
       assert.match(c.downs[0]?.text ?? "", /alice/);
       assert.ok(["auth-failed", "peer-terminated"].includes(s.downs[0]?.code ?? ""), s.downs[0]?.code);
@@ -147,7 +153,9 @@ describe("two sessions on one wire", () => {
   test("a server that cannot admit says why", () => {
     const clock = new VirtualClock();
     const c = new Side(clock, CLIENT);
-    const s = new Side(clock, SERVER, { admit: () => ({ layer: "ppp", code: "pool-empty", text: "no address is left" }) });
+    const s = new Side(clock, SERVER, {
+      admit: () => ({ layer: "ppp", code: "pool-empty", text: "no address is left" }),
+    });
     join(clock, c.channel, s.channel);
     c.session.start();
     s.session.start();
@@ -159,27 +167,36 @@ describe("two sessions on one wire", () => {
 
   test("up in spite of loss, repetition and reordering; and nothing half-open is left after stop", () => {
     const methods = fc.constantFrom<AuthMethod>("pap", "chap", "mschap", "mschapv2", "eap");
-    fc.assert(fc.property(fc.integer({ min: 1, max: 1e9 }), methods, fc.constantFrom(0.1, 0.3), (seed, method, loss) => {
-      const { clock, c, s } = pair({}, { require: [method] }, { loss, repeat: 0.2, jitterMs: 40, seed });
-      // RFC 1661's table lets a lost Ack throw the other side back to Req-Sent, so with three frames in ten lost the two may chase
-      // one another for minutes. They must come to rest within a quarter of an hour, and what is looked at is where they rest.
-      const settled = (): boolean => [c, s].every((x) => x.downs.length > 0) || [c, s].every((x) => x.session.status().ipcp === "opened");
-      for (let quiet = 0; quiet < 3 && clock.now() < 900_000; quiet = settled() ? quiet + 1 : 0) clock.advance(5000);
-      assert.ok(settled(), JSON.stringify([c.session.status(), s.session.status()]));
-      // Heavy loss may end an attempt; it must then end on both sides, with a reason, and never half-way.
-      assert.equal(c.downs.length === 0, c.session.status().ipcp === "opened", JSON.stringify([c.downs, c.session.status()]));
-      if (c.downs.length === 0) {
-        assert.deepEqual([c.ups.at(-1)?.local, c.ups.at(-1)?.remote], ["10.99.0.10", "10.99.0.1"]);
-        assert.equal(s.session.status().ipcp, "opened");
-      } else {
-        assert.equal(s.downs.length, 1, JSON.stringify([c.downs, s.session.status()]));
-      }
-      for (const side of [c, s]) {
-        side.session.stop({ layer: "config", code: "stopped", text: "" });
-      }
-      clock.advance(30_000);
-      assert.deepEqual([c.downs.length, s.downs.length, clock.pending()], [1, 1, []]);
-    }), { numRuns: 120 });
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 1e9 }), methods, fc.constantFrom(0.1, 0.3), (seed, method, loss) => {
+        const { clock, c, s } = pair({}, { require: [method] }, { loss, repeat: 0.2, jitterMs: 40, seed });
+        // RFC 1661's table lets a lost Ack throw the other side back to Req-Sent, so with three frames in ten lost the
+        // two may chase one another for minutes. They must come to rest within a quarter of an hour, and what is looked
+        // at is where they rest.
+        const settled = (): boolean =>
+          [c, s].every((x) => x.downs.length > 0) || [c, s].every((x) => x.session.status().ipcp === "opened");
+        for (let quiet = 0; quiet < 3 && clock.now() < 900_000; quiet = settled() ? quiet + 1 : 0) clock.advance(5000);
+        assert.ok(settled(), JSON.stringify([c.session.status(), s.session.status()]));
+        // Heavy loss may end an attempt; it must then end on both sides, with a reason, and never half-way.
+        assert.equal(
+          c.downs.length === 0,
+          c.session.status().ipcp === "opened",
+          JSON.stringify([c.downs, c.session.status()]),
+        );
+        if (c.downs.length === 0) {
+          assert.deepEqual([c.ups.at(-1)?.local, c.ups.at(-1)?.remote], ["10.99.0.10", "10.99.0.1"]);
+          assert.equal(s.session.status().ipcp, "opened");
+        } else {
+          assert.equal(s.downs.length, 1, JSON.stringify([c.downs, s.session.status()]));
+        }
+        for (const side of [c, s]) {
+          side.session.stop({ layer: "config", code: "stopped", text: "" });
+        }
+        clock.advance(30_000);
+        assert.deepEqual([c.downs.length, s.downs.length, clock.pending()], [1, 1, []]);
+      }),
+      { numRuns: 120 },
+    );
   });
   test("one frame in ten lost: nearly always up", () => {
     let up = 0;

@@ -3,16 +3,16 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Secret } from "../../src/core/secret.ts";
 import { concat, hex, utf8 } from "../../src/core/text.ts";
+import type { PppConfig } from "../../src/ppp/api.ts";
 import { chapMd5, readChapValue, writeChapValue } from "../../src/ppp/auth/chap.ts";
 import { writeMschapv2 } from "../../src/ppp/auth/eap.ts";
 import type { AuthMethod } from "../../src/ppp/auth/methods.ts";
 import { challengeResponse, ntPasswordHash, ntResponse } from "../../src/ppp/auth/mschapv2.ts";
 import { writePapRequest } from "../../src/ppp/auth/pap.ts";
-import type { PppConfig } from "../../src/ppp/api.ts";
 import { be32 } from "../../src/ppp/cp.ts";
 import { nodeCrypto as crypto } from "../../src/runtime/node/crypto.ts";
-import { CLIENT, pair, PROTOCOL, type Script, scripted, SERVER, Side, End, testCrypto } from "./pair.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
+import { CLIENT, End, PROTOCOL, pair, type Script, SERVER, Side, scripted, testCrypto } from "./pair.ts";
 
 const { lcp, pap, chap, eap } = PROTOCOL;
 
@@ -52,7 +52,11 @@ for (const method of ["chap", "mschap", "mschapv2"] as const) {
     test("the right password comes in, another does not, nor does somebody else's or an empty one", () => {
       assert.ok(inside(answer("alice", "wonderland")));
       for (const [user, password] of [
-        ["alice", "wonderlane"], ["alice", "clientPass"], ["alice", ""], ["nobody", "wonderland"], ["nobody", ""],
+        ["alice", "wonderlane"],
+        ["alice", "clientPass"],
+        ["alice", ""],
+        ["nobody", "wonderland"],
+        ["nobody", ""],
         ["", ""],
       ] as const) {
         assert.ok(!inside(answer(user, password)), `${user} ${password}`);
@@ -96,7 +100,11 @@ test("PAP: the right password comes in, nothing else does, and after three there
   good.peer.say(pap, 1, 1, request("alice", "wonderland"));
   assert.ok(inside(good.side));
   for (const [user, password] of [
-    ["alice", "wonderlane"], ["alice", ""], ["alice", "wonderland\0"], ["nobody", "wonderland"], ["nobody", ""],
+    ["alice", "wonderlane"],
+    ["alice", ""],
+    ["alice", "wonderland\0"],
+    ["nobody", "wonderland"],
+    ["nobody", ""],
     ["", ""],
   ] as const) {
     const { side, peer } = asked("pap");
@@ -125,7 +133,10 @@ test("EAP: a wrong password, an unknown user, and a name that is not the one tha
   for (const method of [4, 26] as const) {
     assert.ok(inside(answer(method, "alice", "alice", "wonderland")));
     for (const [who, user, password] of [
-      ["alice", "alice", "wrong"], ["alice", "alice", ""], ["nobody", "nobody", ""], ["alice", "bob", "clientPass"],
+      ["alice", "alice", "wrong"],
+      ["alice", "alice", ""],
+      ["nobody", "nobody", ""],
+      ["alice", "bob", "clientPass"],
       ["nobody", "alice", "wonderland"],
     ] as const) {
       assert.ok(!inside(answer(method, who, user, password)), `${method}: ${who} ${user} ${password}`);
@@ -152,8 +163,10 @@ test("a server that says Success to EAP-MSCHAPv2 without having asked anything i
 
 test("both sides ask: neither is in before both have answered", () => {
   for (const wrong of ["client", "server"] as const) {
-    const identity = (who: string): NonNullable<PppConfig["identity"]> =>
-      ({ user: wrong === who ? "bob" : "alice", password: Secret.of("wonderland") });
+    const identity = (who: string): NonNullable<PppConfig["identity"]> => ({
+      user: wrong === who ? "bob" : "alice",
+      password: Secret.of("wonderland"),
+    });
     const both = (who: string): Partial<PppConfig> => ({ identity: identity(who), require: ["chap"] });
     const { clock, c, s } = pair(both("client"), both("server"));
     clock.advance(30_000);

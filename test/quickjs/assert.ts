@@ -5,8 +5,18 @@ export class AssertionError extends Error {
 }
 
 function show(x: unknown): string {
-  const text = typeof x === "bigint" ? `${x}n` : x instanceof Uint8Array ? `bytes [${[...x].join(" ")}]` : x instanceof Error ? `${x.name}: ${x.message}`
-    : typeof x === "object" && x !== null ? JSON.stringify(x, (_, v: unknown) => (typeof v === "bigint" ? `${v}n` : v)) : typeof x === "string" ? JSON.stringify(x) : String(x);
+  const text =
+    typeof x === "bigint"
+      ? `${x}n`
+      : x instanceof Uint8Array
+        ? `bytes [${[...x].join(" ")}]`
+        : x instanceof Error
+          ? `${x.name}: ${x.message}`
+          : typeof x === "object" && x !== null
+            ? JSON.stringify(x, (_, v: unknown) => (typeof v === "bigint" ? `${v}n` : v))
+            : typeof x === "string"
+              ? JSON.stringify(x)
+              : String(x);
   return text.length > 800 ? `${text.slice(0, 800)}...` : text;
 }
 function refuse(message: string | Error | undefined, text: string): never {
@@ -47,7 +57,10 @@ function same(a: unknown, b: unknown, seen: Map<object, object>): boolean {
   if (Array.isArray(a) && Array.isArray(b) && a.length !== b.length) return false;
   const ka = keys(a);
   const at = (o: object, k: string | symbol): unknown => (o as Record<string | symbol, unknown>)[k];
-  return ka.length === keys(b).length && ka.every((k) => Object.prototype.propertyIsEnumerable.call(b, k) && same(at(a, k), at(b, k), seen));
+  return (
+    ka.length === keys(b).length &&
+    ka.every((k) => Object.prototype.propertyIsEnumerable.call(b, k) && same(at(a, k), at(b, k), seen))
+  );
 }
 
 type Expected = RegExp | (abstract new (...a: never[]) => unknown) | ((e: unknown) => boolean) | object;
@@ -58,8 +71,10 @@ function fits(e: unknown, expected: Expected | undefined): void {
     if (!expected.test(String(e))) throw new AssertionError(`${show(e)} does not match ${String(expected)}`);
   } else if (typeof expected === "function") {
     if (expected === Error || expected.prototype instanceof Error) {
-      if (!(e instanceof (expected as new () => unknown))) throw new AssertionError(`${show(e)} is no ${expected.name}`);
-    } else if ((expected as (e: unknown) => boolean)(e) !== true) throw new AssertionError(`${show(e)} is not what the test wants`);
+      if (!(e instanceof (expected as new () => unknown)))
+        throw new AssertionError(`${show(e)} is no ${expected.name}`);
+    } else if ((expected as (e: unknown) => boolean)(e) !== true)
+      throw new AssertionError(`${show(e)} is not what the test wants`);
   } else {
     for (const [k, want] of Object.entries(expected)) {
       const got: unknown = (e as Record<string, unknown>)[k];

@@ -6,5 +6,8 @@ const PART = Number(process.env["FC_PART"] ?? "10");
 
 type Property = Parameters<typeof fc.assert>[0];
 type Parameters2 = NonNullable<Parameters<typeof fc.assert>[1]>;
-const fewer = { ...fc, assert: (p: Property, o: Parameters2 = {}) => fc.assert(p, { ...o, numRuns: Math.ceil((o.numRuns ?? 100) / PART) }) };
+const fewer = {
+  ...fc,
+  assert: (p: Property, o: Parameters2 = {}) => fc.assert(p, { ...o, numRuns: Math.ceil((o.numRuns ?? 100) / PART) }),
+};
 export default fewer;

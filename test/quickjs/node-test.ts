@@ -28,7 +28,11 @@ export function describe(name: string, body: () => void): void {
 }
 export function test(name: string, options: Options | Body, body?: Body): void {
   const skip = typeof options === "function" ? false : (options.skip ?? false);
-  cases.push({ name: [...suites, name].join(" > "), body: typeof options === "function" ? options : (body ?? (() => {})), skip });
+  cases.push({
+    name: [...suites, name].join(" > "),
+    body: typeof options === "function" ? options : (body ?? (() => {})),
+    skip,
+  });
 }
 export function after(f: () => unknown): void {
   afterAll.push(f);
@@ -55,14 +59,23 @@ export async function runAll(where: (stack: string) => string): Promise<void> {
       }
     } catch (e) {
       say(`not ok ${number} - ${c.name}`);
-      say(`  ${e instanceof Error ? `${e.name}: ${e.message}\n${where(e.stack ?? "")}` : String(e)}`.replaceAll("\n", "\n  "));
+      say(
+        `  ${e instanceof Error ? `${e.name}: ${e.message}\n${where(e.stack ?? "")}` : String(e)}`.replaceAll(
+          "\n",
+          "\n  ",
+        ),
+      );
       continue;
     }
     if (skip === false) passed++;
     else skipped++;
-    say(`ok ${number} - ${c.name}${skip === false ? "" : ` # SKIP ${String(skip)}`}${sys.now() - t0 > 2000 ? ` (${((sys.now() - t0) / 1000).toFixed(1)} s)` : ""}`);
+    say(
+      `ok ${number} - ${c.name}${skip === false ? "" : ` # SKIP ${String(skip)}`}${sys.now() - t0 > 2000 ? ` (${((sys.now() - t0) / 1000).toFixed(1)} s)` : ""}`,
+    );
   }
   for (const f of afterAll) await f();
-  say(`# tests ${number}\n# pass ${passed}\n# fail ${number - passed - skipped}\n# skipped ${skipped}\n# duration_ms ${Math.round(sys.now() - started)}`);
+  say(
+    `# tests ${number}\n# pass ${passed}\n# fail ${number - passed - skipped}\n# skipped ${skipped}\n# duration_ms ${Math.round(sys.now() - started)}`,
+  );
   sys.exit(passed + skipped === number && number > 0 ? 0 : 1);
 }

@@ -1,10 +1,10 @@
 // What the unit tests use of Node beyond node:test and node:assert, on the host of the router's engine.
 import { Buffer } from "buffer/index.js";
-import { nativeCrypto } from "../../src/runtime/quickjs/crypto.ts";
-import { quickjsClock } from "../../src/runtime/quickjs/clock.ts";
+import { type Native, native } from "node-tuntap2";
 import type { Timer } from "../../src/core/clock.ts";
+import { quickjsClock } from "../../src/runtime/quickjs/clock.ts";
+import { nativeCrypto } from "../../src/runtime/quickjs/crypto.ts";
 import type { Sys } from "../../src/runtime/quickjs/sys.ts";
-import { native, type Native } from "node-tuntap2";
 
 const { host: sys } = globalThis as unknown as { host: Sys };
 /** Listings made at build time: the host has none. */
@@ -27,7 +27,12 @@ class TextEncoder {
   }
 }
 Object.assign(globalThis, {
-  Buffer, TextEncoder, TextDecoder, setImmediate: (f: () => void) => later(f), setTimeout: later, clearTimeout: (t: Timer | undefined) => t?.disarm(),
+  Buffer,
+  TextEncoder,
+  TextDecoder,
+  setImmediate: (f: () => void) => later(f),
+  setTimeout: later,
+  clearTimeout: (t: Timer | undefined) => t?.disarm(),
   process: { env: { FC_SEED: sys.env("FC_SEED"), FC_PART: sys.env("FC_PART") }, cwd: () => "." },
   console: { log: (...x: unknown[]) => sys.out(1, `# ${x.join(" ")}\n`) },
 });
@@ -48,5 +53,7 @@ export function readdirSync(path: string): readonly string[] {
 export function inspect(x: unknown, _?: object, seen: Set<unknown> = new Set()): string {
   if (typeof x !== "object" || x === null || seen.has(x)) return String(x);
   seen.add(x);
-  return `{${Reflect.ownKeys(x).map((k) => `${String(k)}: ${inspect((x as Record<string | symbol, unknown>)[k], _, seen)}`).join(", ")}}`;
+  return `{${Reflect.ownKeys(x)
+    .map((k) => `${String(k)}: ${inspect((x as Record<string | symbol, unknown>)[k], _, seen)}`)
+    .join(", ")}}`;
 }

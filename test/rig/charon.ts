@@ -1,5 +1,5 @@
-// strongSwan's charon as an IKEv1 peer for L2TP: its configuration, and the shell that starts it. On this host it runs in
-// namespaces of its own, in a guest as the system's.
+// strongSwan's charon as an IKEv1 peer for L2TP: its configuration, and the shell that starts it. On this host it runs
+// in namespaces of its own, in a guest as the system's.
 export const CHARON_BIN = "/usr/lib/ipsec/charon";
 
 export interface CharonOptions {
@@ -20,8 +20,14 @@ export interface CharonOptions {
 
 /** One connection "l2tp" in transport mode for UDP 1701. swanctl wants each closing brace on its own line. */
 export function swanctlConf(o: CharonOptions): string {
-  const ikeTimes = o.ikeRekey === undefined ? "" : `reauth_time = 0\n    rekey_time = ${o.ikeRekey}s\n    over_time = 60s\n    rand_time = 0s`;
-  const espTimes = o.espRekey === undefined ? "" : `rekey_time = ${o.espRekey}s\n        life_time = ${o.espRekey + 60}s\n        rand_time = 0s`;
+  const ikeTimes =
+    o.ikeRekey === undefined
+      ? ""
+      : `reauth_time = 0\n    rekey_time = ${o.ikeRekey}s\n    over_time = 60s\n    rand_time = 0s`;
+  const espTimes =
+    o.espRekey === undefined
+      ? ""
+      : `rekey_time = ${o.espRekey}s\n        life_time = ${o.espRekey + 60}s\n        rand_time = 0s`;
   return `connections {
   l2tp {
     version = 1

@@ -1,5 +1,5 @@
-// Peers that we did not write: a User-mode Linux guest (kernel ESP and L2TP, strongSwan, xl2tpd, pppd) on the far side of
-// a tap device, and SoftEther VPN server, which runs on the host itself because it needs nothing of the kernel.
+// Peers that we did not write: a User-mode Linux guest (kernel ESP and L2TP, strongSwan, xl2tpd, pppd) on the far side
+// of a tap device, and SoftEther VPN server, which runs on the host itself because it needs nothing of the kernel.
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { CACHE, type Lab, type Ns, type Proc, run, sh, sleep, until } from "../net/harness.ts";
@@ -9,7 +9,17 @@ const HERE = `${process.cwd()}/test/rig`;
 const UML = "/usr/bin/linux.uml";
 /** scripts/test.mjs says which lane of files this is. */
 const CPU = Number(process.env["LANE"] ?? 1) % availableParallelism();
-export const GUEST_NEEDS = ["daemon", UML, "/usr/lib/ipsec/charon", "swanctl", "xl2tpd", "pppd", "socat", "taskset", "cc"];
+export const GUEST_NEEDS = [
+  "daemon",
+  UML,
+  "/usr/lib/ipsec/charon",
+  "swanctl",
+  "xl2tpd",
+  "pppd",
+  "socat",
+  "taskset",
+  "cc",
+];
 export const SOFTETHER = "/usr/libexec/softether/vpnserver/vpnserver";
 export const SOFTETHER_NEEDS = ["daemon", SOFTETHER, "vpncmd", "unshare"];
 
@@ -23,7 +33,9 @@ async function buildShim(): Promise<string> {
   const source = `${HERE}/uml-xstate.c`;
   const built = `${CACHE}/uml-xstate.so`;
   if (!existsSync(built) || statSync(built).mtimeMs < statSync(source).mtimeMs) {
-    await sh(`cc -O2 -shared -fPIC -o '${built}.${process.pid}' '${source}' -ldl; mv '${built}.${process.pid}' '${built}'`);
+    await sh(
+      `cc -O2 -shared -fPIC -o '${built}.${process.pid}' '${source}' -ldl; mv '${built}.${process.pid}' '${built}'`,
+    );
   }
   return built;
 }
@@ -41,9 +53,9 @@ export class Guest {
   }
 
   /**
-   * Boots a guest whose only interface is the tap `tap`, made in `ns` with the address `ours`; `serial` is the pty behind its
-   * /dev/ttyS0. About 1.5 s. Pinned to one CPU, another one for each lane of files: unpinned, the ptrace ping-pong between CPUs makes each of its system calls
-   * eight times slower.
+   * Boots a guest whose only interface is the tap `tap`, made in `ns` with the address `ours`; `serial` is the pty
+   * behind its /dev/ttyS0. About 1.5 s. Pinned to one CPU, another one for each lane of files: unpinned, the ptrace
+   * ping-pong between CPUs makes each of its system calls eight times slower.
    */
   static async boot(ns: Ns, tap: string, ours: string, theirs: string, gateway = "", serial = ""): Promise<Guest> {
     const address = theirs.replace(/\/.*/, "");
@@ -54,7 +66,10 @@ export class Guest {
       ip -n ${ns.name} addr add ${ours} dev ${tap}
       ip -n ${ns.name} link set dev ${tap} up`);
     // a fixed address: with a new one after a restart, the neighbours' caches make the guest unreachable for 35 s
-    const mac = address.split(".").map((b) => Number(b).toString(16).padStart(2, "0")).join(":");
+    const mac = address
+      .split(".")
+      .map((b) => Number(b).toString(16).padStart(2, "0"))
+      .join(":");
     const proc = ns.lab.spawn(
       `guest ${tap}`,
       "ip",
@@ -96,14 +111,16 @@ export class Guest {
 }
 
 /**
- * SoftEther VPN server in a namespace: hub DEFAULT, SecureNAT (192.168.30.1, DHCP .10 to .200). Listening on every address
- * it does UDP encapsulation only; with `native` it listens on `address` alone, and only then opens raw protocol 50.
+ * SoftEther VPN server in a namespace: hub DEFAULT, SecureNAT (192.168.30.1, DHCP .10 to .200). Listening on every
+ * address it does UDP encapsulation only; with `native` it listens on `address` alone, and only then opens raw protocol
+ * 50.
  */
 export async function softether(lab: Lab, ns: Ns, address: string, native: boolean): Promise<void> {
   const dir = `${lab.dir}/softether`;
   mkdirSync(dir);
   const command = (...args: string[]) => ns.run("vpncmd", `${address}:5555`, "/SERVER", ...args);
-  // Its state, logs and sockets live in fixed places: a mount namespace gives it private ones. It likes to crash when told to end.
+  // Its state, logs and sockets live in fixed places: a mount namespace gives it private ones. It likes to crash when
+  // told to end.
   const launch = async (): Promise<Proc> => {
     const p = lab.spawn(
       "softether",
@@ -146,5 +163,8 @@ SecureNatEnable
   if (r.code !== 0) throw new Error(`SoftEther setup: ${r.stdout}${r.stderr}`);
   // both open at its listener's next round
   await until("SoftEther's IPsec ports", 10_000, async () => (await ns.run("ss", "-anu")).stdout.includes(":4500 "));
-  if (native) await until("SoftEther's raw socket", 10_000, async () => /:(50|esp|ipv6-crypt)\s/.test((await ns.run("ss", "-anw")).stdout));
+  if (native)
+    await until("SoftEther's raw socket", 10_000, async () =>
+      /:(50|esp|ipv6-crypt)\s/.test((await ns.run("ss", "-anw")).stdout),
+    );
 }

@@ -2,7 +2,8 @@
 //
 //   netns ikerig-a 10.88.1.1 [our manager, dgram sockets] --- veth --- 10.88.1.2 [charon] netns ikerig-b
 //
-// IKE only: no ESP passes. Skips without root or charon. Debian: strongswan-charon strongswan-swanctl libstrongswan-standard-plugins.
+// IKE only: no ESP passes. Skips without root or charon. Debian: strongswan-charon strongswan-swanctl
+// libstrongswan-standard-plugins.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import * as dgram from "node:dgram";
@@ -29,7 +30,10 @@ interface Scene {
   readonly esp: string;
   readonly psk: string;
   readonly encap: "auto" | "udp";
-  /** Who asks R-U-THERE, and how often. One side only: the question of one is a sign of life that keeps the other from asking. */
+  /**
+   * Who asks R-U-THERE, and how often. One side only: the question of one is a sign of life that keeps the other from
+   * asking.
+   */
   readonly dpd: { readonly us: number; readonly charon: number };
 }
 type Said = Record<string, unknown>;
@@ -76,14 +80,22 @@ async function inside(scene: Scene): Promise<void> {
     await new Promise<void>((ok) => s.bind(p, US, ok));
     s.on("message", (m, r) => {
       if (p === 4500 && (m.length < 4 || m.readUInt32BE(0) !== 0)) return;
-      port.onMessage(Packet.of(new Uint8Array(p === 4500 ? m.subarray(4) : m)), { address: US, port: p }, { address: r.address, port: r.port });
+      port.onMessage(
+        Packet.of(new Uint8Array(p === 4500 ? m.subarray(4) : m)),
+        { address: US, port: p },
+        { address: r.address, port: r.port },
+      );
     });
     sockets.set(p, s);
   }
   const plane = new Plane();
   const ike = new IkeManager({ clock: realClock, crypto: nodeCrypto, log: { emit: say }, port, plane });
   const more = {
-    psk: Secret.of(scene.psk), ikeProposals: [parseIkeProposal(scene.ike)], espProposals: [parseEspProposal(scene.esp)], encap: scene.encap, dpdSeconds: scene.dpd.us,
+    psk: Secret.of(scene.psk),
+    ikeProposals: [parseIkeProposal(scene.ike)],
+    espProposals: [parseEspProposal(scene.esp)],
+    encap: scene.encap,
+    dpdSeconds: scene.dpd.us,
   };
   const owner = {
     onUp: (_c: unknown, i: object) => say({ up: i }),
@@ -109,14 +121,27 @@ else {
     return r.stdout + r.stderr;
   };
   const dir = missing ? "" : mkdtempSync(`${tmpdir()}/ikerig-`);
-  /** Everything our side said, as parsed lines, and charon's log. It ends as soon as that is `enough`, or after PATIENCE_MS. */
-  const play = async (scene: Scene, enough: (said: Said[], log: string) => boolean): Promise<{ said: Said[]; log: string }> => {
+  /**
+   * Everything our side said, as parsed lines, and charon's log. It ends as soon as that is `enough`, or after
+   * PATIENCE_MS.
+   */
+  const play = async (
+    scene: Scene,
+    enough: (said: Said[], log: string) => boolean,
+  ): Promise<{ said: Said[]; log: string }> => {
     sh(`ip netns add ikerig-a; ip netns add ikerig-b; ip link add ikerig-va netns ikerig-a type veth peer name ikerig-vb netns ikerig-b
       ip -n ikerig-a addr add ${US}/24 dev ikerig-va; ip -n ikerig-a link set ikerig-va up; ip -n ikerig-a link set lo up
       ip -n ikerig-b addr add ${CHARON}/24 dev ikerig-vb; ip -n ikerig-b link set ikerig-vb up; ip -n ikerig-b link set lo up
       rm -rf ${dir}/run; mkdir ${dir}/run; : >${dir}/charon.log`);
     const remote = scene.role === "responder" ? { remote: US } : {};
-    const conf = swanctlConf({ ...scene, ...remote, psk: "s3cret", local: CHARON, forceUdp: scene.encap === "udp", dpdSeconds: scene.dpd.charon });
+    const conf = swanctlConf({
+      ...scene,
+      ...remote,
+      psk: "s3cret",
+      local: CHARON,
+      forceUdp: scene.encap === "udp",
+      dpdSeconds: scene.dpd.charon,
+    });
     writeFileSync(`${dir}/swanctl.conf`, conf);
     const plugins = `load_modular = yes
   install_routes = no
@@ -135,26 +160,38 @@ ${scene.role === "responder" ? "read go; swanctl --initiate --child l2tp --timeo
 cat >/dev/null
 kill $!
 wait`;
-    const charon = spawn("ip", ["netns", "exec", "ikerig-b", "unshare", "-m", "--propagation", "private", "sh", "-c", script], { stdio: ["pipe", "pipe", "inherit"] });
+    const charon = spawn(
+      "ip",
+      ["netns", "exec", "ikerig-b", "unshare", "-m", "--propagation", "private", "sh", "-c", script],
+      { stdio: ["pipe", "pipe", "inherit"] },
+    );
     const ended = new Promise((ok) => charon.on("close", ok));
     const log = (): string => readFileSync(`${dir}/charon.log`, "utf8");
     let text = "";
-    const said = (): Said[] => text.slice(0, text.lastIndexOf("\n") + 1).split("\n").filter((l) => l.startsWith("{")).map((l) => JSON.parse(l) as Said);
+    const said = (): Said[] =>
+      text
+        .slice(0, text.lastIndexOf("\n") + 1)
+        .split("\n")
+        .filter((l) => l.startsWith("{"))
+        .map((l) => JSON.parse(l) as Said);
     try {
       const words = await new Promise((ok) => {
         charon.stdout.once("data", (d: Buffer) => ok(d.toString()));
         charon.once("exit", () => ok("charon ended"));
       });
       assert.equal(words, "loaded\n");
-      const us = spawn("ip", ["netns", "exec", "ikerig-a", process.execPath, process.argv[1] as string],
-        { env: { ...process.env, IKE_RIG_SCENE: JSON.stringify(scene) }, stdio: ["pipe", "pipe", "inherit"] });
+      const us = spawn("ip", ["netns", "exec", "ikerig-a", process.execPath, process.argv[1] as string], {
+        env: { ...process.env, IKE_RIG_SCENE: JSON.stringify(scene) },
+        stdio: ["pipe", "pipe", "inherit"],
+      });
       us.stdout.on("data", (d: Buffer) => {
         if (text === "") charon.stdin.write("go\n");
         text += d.toString();
       });
       const gone = new Promise((ok) => us.on("close", ok));
       const end = Date.now() + PATIENCE_MS;
-      while (us.exitCode === null && Date.now() < end && !enough(said(), log())) await new Promise((ok) => setTimeout(ok, 50));
+      while (us.exitCode === null && Date.now() < end && !enough(said(), log()))
+        await new Promise((ok) => setTimeout(ok, 50));
       us.stdin.end();
       await gone;
       return { said: said(), log: log() };
@@ -164,21 +201,35 @@ wait`;
       sh("ip netns del ikerig-a; ip netns del ikerig-b");
     }
   };
-  const base: Scene = { role: "initiator", ike: "aes256-sha256-modp2048", esp: "aes256-sha256", psk: "s3cret", encap: "auto", dpd: { us: 0, charon: 0 } };
+  const base: Scene = {
+    role: "initiator",
+    ike: "aes256-sha256-modp2048",
+    esp: "aes256-sha256",
+    psk: "s3cret",
+    encap: "auto",
+    dpd: { us: 0, charon: 0 },
+  };
   const isUp = (said: Said[]): boolean => said.some((x) => "up" in x);
   const isDown = (said: Said[]): boolean => said.some((x) => "down" in x);
   const established = /IKE_SA l2tp\[\d+\] established/;
-  const all = (said: Said[], log: string): string => `${said.map((x) => JSON.stringify(x)).join("\n")}\n${log.split("\n").slice(-40).join("\n")}`;
+  const all = (said: Said[], log: string): string =>
+    `${said.map((x) => JSON.stringify(x)).join("\n")}\n${log.split("\n").slice(-40).join("\n")}`;
   const works = async (scene: Scene): Promise<void> => {
     // without ESP in this kernel charon takes back what it began, after it has agreed
     const agreed = /parsed QUICK_MODE response.*\n.*selected proposal: ESP:/;
-    const done = (said: Said[], log: string): boolean => established.test(log) && (scene.role === "initiator" ? isUp(said) : agreed.test(log));
+    const done = (said: Said[], log: string): boolean =>
+      established.test(log) && (scene.role === "initiator" ? isUp(said) : agreed.test(log));
     const { said, log } = await play(scene, (x, l) => done(x, l) || isDown(x));
     assert.ok(done(said, log), all(said, log));
   };
-  test("charon answers us: main mode and quick mode; it asks R-U-THERE, takes our answer, and hears the deletes", { skip: missing }, async () => {
+  test("charon answers us: main mode and quick mode; it asks R-U-THERE, takes our answer, and hears the deletes", {
+    skip: missing,
+  }, async () => {
     const asked = /sending DPD request[\s\S]*parsed INFORMATIONAL_V1 request \d+ \[ HASH N\(DPD_ACK\) \]/;
-    const { said, log } = await play({ ...base, dpd: { us: 0, charon: 1 } }, (x, l) => (isUp(x) && asked.test(l)) || isDown(x));
+    const { said, log } = await play(
+      { ...base, dpd: { us: 0, charon: 1 } },
+      (x, l) => (isUp(x) && asked.test(l)) || isDown(x),
+    );
     assert.ok(isUp(said) && !isDown(said.slice(0, -1)), all(said, log));
     assert.match(log, established);
     assert.match(log, asked);
@@ -190,15 +241,29 @@ wait`;
     const { said, log } = await play({ ...base, dpd: { us: 2, charon: 0 } }, (x, l) => two(l) || isDown(x));
     assert.ok(two(log), all(said, log));
     // a question without an answer is asked again after one second; the next of a row with answers comes after two
-    const [first, second] = said.slice(0, said.findIndex((x) => "closing" in x)).flatMap((x) => ("sent" in x ? [x["sent"] as number] : [])).slice(-2);
+    const [first, second] = said
+      .slice(
+        0,
+        said.findIndex((x) => "closing" in x),
+      )
+      .flatMap((x) => ("sent" in x ? [x["sent"] as number] : []))
+      .slice(-2);
     assert.ok(first !== undefined && second !== undefined && second - first > 1500, all(said, log));
   });
   test("charon answers us in UDP", { skip: missing }, () => works({ ...base, encap: "udp" }));
-  test("charon answers us: ECP and AES-GCM", { skip: missing }, () => works({ ...base, ike: "aes256-sha384-ecp384", esp: "aes128gcm16" }));
-  test("charon answers us: X25519", { skip: missing }, () => works({ ...base, ike: "aes128-sha256-x25519", esp: "aes128-sha1-x25519" }));
+  test("charon answers us: ECP and AES-GCM", { skip: missing }, () =>
+    works({ ...base, ike: "aes256-sha384-ecp384", esp: "aes128gcm16" }),
+  );
+  test("charon answers us: X25519", { skip: missing }, () =>
+    works({ ...base, ike: "aes128-sha256-x25519", esp: "aes128-sha1-x25519" }),
+  );
   test("charon begins", { skip: missing }, () => works({ ...base, role: "responder" }));
-  test("charon begins, 3DES", { skip: missing }, () => works({ ...base, role: "responder", ike: "3des-sha1-modp1024", esp: "3des-sha1" }));
-  test("charon begins, in UDP, with PFS", { skip: missing }, () => works({ ...base, role: "responder", encap: "udp", esp: "aes128-sha1-modp2048" }));
+  test("charon begins, 3DES", { skip: missing }, () =>
+    works({ ...base, role: "responder", ike: "3des-sha1-modp1024", esp: "3des-sha1" }),
+  );
+  test("charon begins, in UDP, with PFS", { skip: missing }, () =>
+    works({ ...base, role: "responder", encap: "udp", esp: "aes128-sha1-modp2048" }),
+  );
   test("a differing pre-shared key is named", { skip: missing }, async () => {
     const { said, log } = await play({ ...base, psk: "wrong" }, isDown);
     const down = said.find((x) => "down" in x) as { down: { code: string } } | undefined;

@@ -42,24 +42,42 @@ until grep -qs waiting /var/log/mgetty/mg_ttyS0.log; do
 done
 `;
 
-scenario("mgetty takes the call of a modem and starts pppd", { needs: [...GUEST_NEEDS, "mgetty"], timeout: 90_000 }, async (lab) => {
-  const ns = await lab.ns("a");
-  const exchange = new Exchange();
-  lab.atEnd(() => Promise.resolve(exchange.close()));
-  const modems = [exchange.modem("111", 115200), exchange.modem("222", 115200)] as const;
-  const guest = await Guest.boot(ns, "tap0", "192.168.55.1/24", "192.168.55.2/24", "", modems[1].device);
-  await guest.sh(MGETTY);
-  const d = new Daemon(ns, "caller", {
-    "interface isp": {
-      proto: "nasdial", device: modems[0].device, phone: "222", baud: 115200, flow: "none", login: "none", username: USER, password: PASSWORD, reconnect_min: 1, reconnect_max: 2, redial_pause: 0,
-    },
-  });
-  await d.start();
-  await d.event("isp", "link.up", 30_000);
-  const s = await d.nasStatus("isp");
-  assert.deepEqual([s.local_ip, s.remote_ip, s.ppp?.auth, s.speed], ["10.7.0.2", "10.7.0.1", "CHAP-MD5", 115200], guest.logs());
-  await until("the guest answers", 5000, async () => (await ns.ping("10.7.0.1", 1)).received === 1);
-  assert.equal((await ns.ping("10.7.0.1", 10, 0.1)).received, 10);
-  assert.equal((await d.stop()).code, 0);
-  await until("pppd heard the goodbye", 5000, () => /rcvd \[LCP TermReq/.test(guest.log("pppd.log")));
-});
+scenario(
+  "mgetty takes the call of a modem and starts pppd",
+  { needs: [...GUEST_NEEDS, "mgetty"], timeout: 90_000 },
+  async (lab) => {
+    const ns = await lab.ns("a");
+    const exchange = new Exchange();
+    lab.atEnd(() => Promise.resolve(exchange.close()));
+    const modems = [exchange.modem("111", 115200), exchange.modem("222", 115200)] as const;
+    const guest = await Guest.boot(ns, "tap0", "192.168.55.1/24", "192.168.55.2/24", "", modems[1].device);
+    await guest.sh(MGETTY);
+    const d = new Daemon(ns, "caller", {
+      "interface isp": {
+        proto: "nasdial",
+        device: modems[0].device,
+        phone: "222",
+        baud: 115200,
+        flow: "none",
+        login: "none",
+        username: USER,
+        password: PASSWORD,
+        reconnect_min: 1,
+        reconnect_max: 2,
+        redial_pause: 0,
+      },
+    });
+    await d.start();
+    await d.event("isp", "link.up", 30_000);
+    const s = await d.nasStatus("isp");
+    assert.deepEqual(
+      [s.local_ip, s.remote_ip, s.ppp?.auth, s.speed],
+      ["10.7.0.2", "10.7.0.1", "CHAP-MD5", 115200],
+      guest.logs(),
+    );
+    await until("the guest answers", 5000, async () => (await ns.ping("10.7.0.1", 1)).received === 1);
+    assert.equal((await ns.ping("10.7.0.1", 10, 0.1)).received, 10);
+    assert.equal((await d.stop()).code, 0);
+    await until("pppd heard the goodbye", 5000, () => /rcvd \[LCP TermReq/.test(guest.log("pppd.log")));
+  },
+);

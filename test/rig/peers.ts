@@ -24,7 +24,10 @@ const ONLY_IN_A_GUEST = '[ "$(hostname)" = guest ] && [ -d /rig ] || exit 99\n';
 /** strongSwan with one IKEv1 PSK connection in transport mode for UDP 1701. */
 export function ipsec(o: IpsecOptions = {}): string {
   const conf = swanctlConf({
-    ...o, ike: o.ike ?? "aes256-sha256-modp2048,aes128-sha1-modp2048", esp: o.esp ?? "aes256-sha256,aes128-sha1", psk: o.psk ?? PSK,
+    ...o,
+    ike: o.ike ?? "aes256-sha256-modp2048,aes128-sha1-modp2048",
+    esp: o.esp ?? "aes256-sha256,aes128-sha1",
+    psk: o.psk ?? PSK,
     ...(o.peer === undefined ? {} : { remote: o.peer, remotePort: 1701 }),
   });
   return `${ONLY_IN_A_GUEST}
@@ -56,7 +59,9 @@ until [ -p /run/xl2tpd/c ]; do
   sleep 0.1
 done`;
 
-/** xl2tpd and pppd as LNS: 10.99.0.1, clients from 10.99.0.10. `more`: options of pppd; `ccp`: those for compression. */
+/**
+ * xl2tpd and pppd as LNS: 10.99.0.1, clients from 10.99.0.10. `more`: options of pppd; `ccp`: those for compression.
+ */
 export function lns(auth: "pap" | "chap" | "mschap-v2", mtu = 1400, more = "", ccp = "noccp"): string {
   return `${ONLY_IN_A_GUEST}
 cat >/etc/xl2tpd/xl2tpd.conf <<END

@@ -4,7 +4,7 @@
 //   natted:   ours 203.0.113.1 -- veth -- NAT -- tap 192.168.77.254 -- guest 192.168.77.2
 import assert from "node:assert/strict";
 import { type Config, Daemon } from "../net/daemon.ts";
-import { type Capture, type Lab, type Ns, lacking, run, scenario, sh, until } from "../net/harness.ts";
+import { type Capture, type Lab, lacking, type Ns, run, scenario, sh, until } from "../net/harness.ts";
 import { CLEAR_L2TP, NOT_PROTECTED, without } from "../net/sites.ts";
 import { GUEST_NEEDS, Guest } from "./harness.ts";
 import { ipsec, lac, lns, PASSWORD, PSK, USER } from "./peers.ts";
@@ -48,7 +48,9 @@ async function tcp(ns: Ns, guest: Guest, to: string): Promise<void> {
   await guest.sh("iperf3 -s -D >/dev/null 2>&1");
   for (const way of [[], ["-R"]]) {
     const r = await ns.run("iperf3", "-c", to, "-t", "1", "--connect-timeout", "3000", "-J", ...way);
-    const bits = (JSON.parse(r.stdout) as { end?: { sum_received?: { bits_per_second: number } } }).end?.sum_received?.bits_per_second ?? 0;
+    const bits =
+      (JSON.parse(r.stdout) as { end?: { sum_received?: { bits_per_second: number } } }).end?.sum_received
+        ?.bits_per_second ?? 0;
     assert.ok(bits > 5e6, `TCP ${way.join("")}: ${bits} bit/s ${r.stdout.slice(-300)}`);
   }
 }
@@ -64,13 +66,30 @@ async function keys(guest: Guest): Promise<string[]> {
     return ["-o", `uat:esp_sa:${row.map((x) => `"${x}"`).join(",")}`];
   });
 }
-/** Nothing that Wireshark calls malformed, on the outside and, with the keys, inside. The number of L2TP packets it saw. */
+/**
+ * Nothing that Wireshark calls malformed, on the outside and, with the keys, inside. The number of L2TP packets it saw.
+ */
 async function wellFormed(wire: Capture, esp: string[] = []): Promise<number> {
   if (lacking("tshark") !== undefined) return Number.NaN;
-  const decode = esp.length === 0 ? [] : ["-o", "esp.enable_encryption_decode:TRUE", "-o", "esp.enable_authentication_check:TRUE", ...esp];
+  const decode =
+    esp.length === 0
+      ? []
+      : ["-o", "esp.enable_encryption_decode:TRUE", "-o", "esp.enable_authentication_check:TRUE", ...esp];
   const tshark = async (filter: string, ...fields: string[]): Promise<string[]> => {
     const show = fields.flatMap((f) => ["-e", f]);
-    const r = await run("tshark", ["-n", "-r", wire.file, ...decode, "-Y", filter, "-T", "fields", "-e", "frame.number", ...show]);
+    const r = await run("tshark", [
+      "-n",
+      "-r",
+      wire.file,
+      ...decode,
+      "-Y",
+      filter,
+      "-T",
+      "fields",
+      "-e",
+      "frame.number",
+      ...show,
+    ]);
     assert.equal(r.code, 0, r.stderr);
     return r.stdout.split("\n").filter((l) => l !== "");
   };
@@ -96,7 +115,8 @@ for (const esp of ["aes256-sha256", "aes128-sha1", "3des-sha1", "aes128gcm16"]) 
     await wire.stop();
     assert.deepEqual(await wire.lines(`${NOT_PROTECTED} and not tcp port 2323`), []);
     const inside = await wellFormed(wire, sas);
-    if (sas.length > 0 && !Number.isNaN(inside)) assert.ok(inside > 20, `Wireshark saw ${inside} L2TP packets inside ESP`);
+    if (sas.length > 0 && !Number.isNaN(inside))
+      assert.ok(inside > 20, `Wireshark saw ${inside} L2TP packets inside ESP`);
   });
 }
 
@@ -113,7 +133,9 @@ scenario("our client to strongSwan and xl2tpd: IPv6 between two sites", NEEDS, a
   assert.ok(far, "the guest's ppp0 has a link-local address");
   await pings(ns, `${far}%l2tps-hq`);
   assert.match((await ns.run("ip", "-6", "addr", "show", "l2tps-hq")).stdout, new RegExp(`${s.local_ip6}/64`));
-  await guest.sh("ip -6 addr add fd00:2::1/128 dev lo; ip -6 route add fd00:1::/48 dev ppp0; sysctl -qw net.ipv6.conf.all.forwarding=1");
+  await guest.sh(
+    "ip -6 addr add fd00:2::1/128 dev lo; ip -6 route add fd00:1::/48 dev ppp0; sysctl -qw net.ipv6.conf.all.forwarding=1",
+  );
   await sh(`ip -n ${ns.name} -6 addr add fd00:1::1/128 dev lo`);
   await pings(ns, "fd00:2::1");
   await tcp(ns, guest, "fd00:2::1");
@@ -153,23 +175,30 @@ scenario("strongSwan and xl2tpd as client to our server: Deflate inside the tunn
   const ip = (await d.serverStatus("lns")).sessions[0]?.ip ?? "";
   await pings(ns, ip);
   await tcp(ns, guest, ip);
-  assert.deepEqual(Object.keys((await d.serverStatus("lns")).drops).filter((n) => /^(ccp|vj)\./.test(n)), []);
+  assert.deepEqual(
+    Object.keys((await d.serverStatus("lns")).drops).filter((n) => /^(ccp|vj)\./.test(n)),
+    [],
+  );
 });
 
-scenario("our client behind a NAT to strongSwan and xl2tpd, over rekeys that either side starts", NEEDS, async (lab) => {
-  const { ns, guest, wire } = await natted(lab, "ours");
-  await guest.sh(ipsec({ ikeRekey: 25, espRekey: 15 }) + lns("mschap-v2"));
-  const c = client(ns, "192.168.77.2", { esp_lifetime: 30, ike_lifetime: 60 });
-  await c.start();
-  const s = await c.waitUp("hq", 20_000);
-  assert.equal(s.esp?.encap, "udp");
-  await pings(ns, "10.99.0.1", 700);
-  assert.match(c.log, /ike\.rekeyed .*what="?esp/);
-  assert.doesNotMatch(c.log, /link\.down/);
-  await wire.stop();
-  assert.equal(await wire.count(CLEAR_L2TP), 0);
-  await wellFormed(wire);
-});
+scenario(
+  "our client behind a NAT to strongSwan and xl2tpd, over rekeys that either side starts",
+  NEEDS,
+  async (lab) => {
+    const { ns, guest, wire } = await natted(lab, "ours");
+    await guest.sh(ipsec({ ikeRekey: 25, espRekey: 15 }) + lns("mschap-v2"));
+    const c = client(ns, "192.168.77.2", { esp_lifetime: 30, ike_lifetime: 60 });
+    await c.start();
+    const s = await c.waitUp("hq", 20_000);
+    assert.equal(s.esp?.encap, "udp");
+    await pings(ns, "10.99.0.1", 700);
+    assert.match(c.log, /ike\.rekeyed .*what="?esp/);
+    assert.doesNotMatch(c.log, /link\.down/);
+    await wire.stop();
+    assert.equal(await wire.count(CLEAR_L2TP), 0);
+    await wellFormed(wire);
+  },
+);
 
 scenario("our client to strongSwan and xl2tpd: CHAP over raw ESP, our rekey", NEEDS, async (lab) => {
   const { ns, guest, wire } = await direct(lab);
@@ -194,33 +223,43 @@ scenario("our client to strongSwan: wrong PSK is said", NEEDS, async (lab) => {
 });
 
 for (const nat of [false, true]) {
-  scenario(`strongSwan and xl2tpd as client to our server, ${nat ? "behind a NAT" : "raw ESP"}, over a rekey`, NEEDS, async (lab) => {
-    const { ns, guest, wire } = nat ? await natted(lab, "guest") : await direct(lab);
-    const listen = nat ? "203.0.113.1" : OURS;
-    const d = server(ns, listen, { auth: "mschapv2" });
-    await d.start();
-    await guest.sh(ipsec({ peer: listen, ikeRekey: 18, espRekey: 10 }));
-    await guest.sh(lac(listen));
-    const before = (await d.serverStatus("lns")).sessions;
-    assert.equal(before.length, 1);
-    assert.equal(before[0]?.user, USER);
-    const ip = before[0]?.ip ?? "";
-    await pings(ns, ip, 280);
-    await tcp(ns, guest, ip);
-    assert.ok([...guest.log("charon.log").matchAll(/CHILD_SA l2tp\{\d+\} established/g)].length >= 3, "the guest rekeyed");
-    assert.doesNotMatch(d.log, /session\.down/);
-    await wire.stop();
-    assert.ok((await wire.count(nat ? "udp port 4500" : "ip proto 50")) > 100);
-    assert.deepEqual(await wire.lines(`${NOT_PROTECTED} and not tcp port 2323`), []);
-    await wellFormed(wire);
-  });
+  scenario(
+    `strongSwan and xl2tpd as client to our server, ${nat ? "behind a NAT" : "raw ESP"}, over a rekey`,
+    NEEDS,
+    async (lab) => {
+      const { ns, guest, wire } = nat ? await natted(lab, "guest") : await direct(lab);
+      const listen = nat ? "203.0.113.1" : OURS;
+      const d = server(ns, listen, { auth: "mschapv2" });
+      await d.start();
+      await guest.sh(ipsec({ peer: listen, ikeRekey: 18, espRekey: 10 }));
+      await guest.sh(lac(listen));
+      const before = (await d.serverStatus("lns")).sessions;
+      assert.equal(before.length, 1);
+      assert.equal(before[0]?.user, USER);
+      const ip = before[0]?.ip ?? "";
+      await pings(ns, ip, 280);
+      await tcp(ns, guest, ip);
+      assert.ok(
+        [...guest.log("charon.log").matchAll(/CHILD_SA l2tp\{\d+\} established/g)].length >= 3,
+        "the guest rekeyed",
+      );
+      assert.doesNotMatch(d.log, /session\.down/);
+      await wire.stop();
+      assert.ok((await wire.count(nat ? "udp port 4500" : "ip proto 50")) > 100);
+      assert.deepEqual(await wire.lines(`${NOT_PROTECTED} and not tcp port 2323`), []);
+      await wellFormed(wire);
+    },
+  );
 }
 
 for (const auth of ["pap", "chap", "mschap-v2"] as const) {
   scenario(`plain L2TP to xl2tpd, ${auth}`, NEEDS, async (lab) => {
     const { ns, guest, wire } = await direct(lab);
     await guest.sh(lns(auth));
-    const c = client(ns, GUEST, { ipsec: "off", ...(auth === "pap" ? { refuse_pap: "no", allow_pap_in_clear: "yes" } : {}) });
+    const c = client(ns, GUEST, {
+      ipsec: "off",
+      ...(auth === "pap" ? { refuse_pap: "no", allow_pap_in_clear: "yes" } : {}),
+    });
     await c.start();
     const s = await c.waitUp("hq", 20_000);
     assert.equal(s.esp, null);

@@ -17,17 +17,38 @@ const library = nativeCrypto(flat);
 function vectors(c: Crypto): void {
   test("HMAC-MD5 and HMAC-SHA1, RFC 2202", () => {
     assert.equal(hex(c.hmac("md5", fill(0x0b, 16), [utf8("Hi There")])), "9294727a3638bb1c13f48ef8158bfc9d");
-    assert.equal(hex(c.hmac("md5", utf8("Jefe"), [utf8("what do ya want "), utf8("for nothing?")])), "750c783e6ab0b503eaa86e310a5db738");
+    assert.equal(
+      hex(c.hmac("md5", utf8("Jefe"), [utf8("what do ya want "), utf8("for nothing?")])),
+      "750c783e6ab0b503eaa86e310a5db738",
+    );
     assert.equal(hex(c.hmac("sha1", fill(0x0b, 20), [utf8("Hi There")])), "b617318655057264e28bc0b6fb378c8ef146be00");
-    assert.equal(hex(c.hmac("sha1", utf8("Jefe"), [utf8("what do ya want for nothing?")])), "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
-    assert.equal(hex(c.hmac("sha1", fill(0xaa, 80), [utf8("Test Using Larger Than Block-Size Key - Hash Key First")])), "aa4ae5e15272d00e95705637ce8a3b55ed402112");
+    assert.equal(
+      hex(c.hmac("sha1", utf8("Jefe"), [utf8("what do ya want for nothing?")])),
+      "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79",
+    );
+    assert.equal(
+      hex(c.hmac("sha1", fill(0xaa, 80), [utf8("Test Using Larger Than Block-Size Key - Hash Key First")])),
+      "aa4ae5e15272d00e95705637ce8a3b55ed402112",
+    );
   });
   test("HMAC-SHA2, RFC 4231 case 1 and 2", () => {
     const k = fill(0x0b, 20);
-    assert.equal(hex(c.hmac("sha256", k, [utf8("Hi There")])), "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
-    assert.equal(hex(c.hmac("sha384", k, [utf8("Hi There")])), "afd03944d84895626b0825f4ab46907f15f9dadbe4101ec682aa034c7cebc59cfaea9ea9076ede7f4af152e8b2fa9cb6");
-    assert.equal(hex(c.hmac("sha512", k, [utf8("Hi There")])), "87aa7cdea5ef619d4ff0b4241a1d6cb02379f4e2ce4ec2787ad0b30545e17cdedaa833b7d6b8a702038b274eaea3f4e4be9d914eeb61f1702e696c203a126854");
-    assert.equal(hex(c.hmac("sha256", utf8("Jefe"), [utf8("what do ya want for nothing?")])), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    assert.equal(
+      hex(c.hmac("sha256", k, [utf8("Hi There")])),
+      "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
+    );
+    assert.equal(
+      hex(c.hmac("sha384", k, [utf8("Hi There")])),
+      "afd03944d84895626b0825f4ab46907f15f9dadbe4101ec682aa034c7cebc59cfaea9ea9076ede7f4af152e8b2fa9cb6",
+    );
+    assert.equal(
+      hex(c.hmac("sha512", k, [utf8("Hi There")])),
+      "87aa7cdea5ef619d4ff0b4241a1d6cb02379f4e2ce4ec2787ad0b30545e17cdedaa833b7d6b8a702038b274eaea3f4e4be9d914eeb61f1702e696c203a126854",
+    );
+    assert.equal(
+      hex(c.hmac("sha256", utf8("Jefe"), [utf8("what do ya want for nothing?")])),
+      "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+    );
   });
   test("AES-CBC, RFC 3602 §4 case 1 and 2", () => {
     const key = bin("06a9214036b8a15b512e03d534120006");
@@ -35,7 +56,12 @@ function vectors(c: Crypto): void {
     const sealed = c.cbcEncrypt("aes", key, iv, utf8("Single block msg"));
     assert.equal(hex(sealed), "e353779c1079aeb82708942dbe77181a");
     assert.deepEqual(c.cbcDecrypt("aes", key, iv, sealed), utf8("Single block msg"));
-    const two = c.cbcEncrypt("aes", bin("c286696d887c9aa0611bbb3e2025a45a"), bin("562e17996d093d28ddb3ba695a2e6f58"), Uint8Array.from({ length: 32 }, (_, i) => i));
+    const two = c.cbcEncrypt(
+      "aes",
+      bin("c286696d887c9aa0611bbb3e2025a45a"),
+      bin("562e17996d093d28ddb3ba695a2e6f58"),
+      Uint8Array.from({ length: 32 }, (_, i) => i),
+    );
     assert.equal(hex(two), "d296cd94c2cccf8a3a863028b5e1dc0a7586602d253cfff91b8266bea6d61ab1");
   });
   test("CBC refuses half blocks and wrong keys as our own mistakes", () => {
@@ -48,7 +74,9 @@ function vectors(c: Crypto): void {
     const key = Uint8Array.from({ length: 32 }, (_, i) => 0x80 + i);
     const nonce = bin("070000004041424344454647");
     const aad = bin("50515253c0c1c2c3c4c5c6c7");
-    const text = utf8("Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be it.");
+    const text = utf8(
+      "Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be it.",
+    );
     const sealed = c.aeadSeal("chacha20-poly1305", key, nonce, aad, text);
     assert.equal(hex(sealed.subarray(-16)), "1ae10b594f09e26a7e902ecbd0600691");
     assert.deepEqual(c.aeadOpen("chacha20-poly1305", key, nonce, aad, sealed), text);
@@ -57,7 +85,8 @@ function vectors(c: Crypto): void {
   });
   test("AES-GCM: a tag that does not fit is null", () => {
     const sealed = c.aeadSeal("aes-gcm", fill(0, 16), fill(0, 12), fill(0, 0), fill(0, 16));
-    assert.equal(hex(sealed), "0388dace60b6a392f328c2b971b2fe78ab6e47d42cec13bdf53a67b21257bddf"); // GCM's own test case 2
+    // GCM's own test case 2
+    assert.equal(hex(sealed), "0388dace60b6a392f328c2b971b2fe78ab6e47d42cec13bdf53a67b21257bddf");
     for (let i = 0; i < sealed.length; i++) {
       const x = sealed.slice();
       x[i] = (x[i] ?? 0) ^ 0x80;
@@ -67,8 +96,14 @@ function vectors(c: Crypto): void {
   });
 
   const SIZES: Readonly<Record<DhGroupName, readonly [pub: number, secret: number]>> = {
-    modp1024: [128, 128], modp1536: [192, 192], modp2048: [256, 256], modp3072: [384, 384], modp4096: [512, 512],
-    ecp256: [64, 32], ecp384: [96, 48], x25519: [32, 32],
+    modp1024: [128, 128],
+    modp1536: [192, 192],
+    modp2048: [256, 256],
+    modp3072: [384, 384],
+    modp4096: [512, 512],
+    ecp256: [64, 32],
+    ecp384: [96, 48],
+    x25519: [32, 32],
   };
   for (const group of Object.keys(SIZES) as DhGroupName[]) {
     test(`${group}: both halves agree, values that fix the secret are refused`, () => {
@@ -96,7 +131,8 @@ function vectors(c: Crypto): void {
   }
   test("MODP1024: p-1 and p are refused (CVE-2015-3240)", () => {
     // RFC 2409 §6.2
-    const p = bin(`FFFFFFFF FFFFFFFF C90FDAA2 2168C234 C4C6628B 80DC1CD1 29024E08 8A67CC74 020BBEA6 3B139B22 514A0879 8E3404DD
+    const p =
+      bin(`FFFFFFFF FFFFFFFF C90FDAA2 2168C234 C4C6628B 80DC1CD1 29024E08 8A67CC74 020BBEA6 3B139B22 514A0879 8E3404DD
       EF9519B3 CD3A431B 302B0A6D F25F1437 4FE1356D 6D51C245 E485B576 625E7EC6 F44C42E9 A637ED6B 0BFF5CB6 F406B7ED EE386BFB
       5A899FA5 AE9F2411 7C4B1FE6 49286651 ECE65381 FFFFFFFF FFFFFFFF`);
     const less = p.slice();
@@ -121,34 +157,74 @@ describe("both agree", () => {
   const of = (n: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: n, maxLength: n });
   const aes = fc.constantFrom(16, 24, 32).chain(of);
   test("hashes and HMACs of any parts", () => {
-    fc.assert(fc.property(fc.constantFrom("md5", "sha1", "sha256", "sha384", "sha512"), data, fc.array(data, { maxLength: 3 }), (name, key, parts) => {
-      assert.deepEqual(library.hash(name, parts), nodeCrypto.hash(name, parts));
-      assert.deepEqual(library.hmac(name, key, parts), nodeCrypto.hmac(name, key, parts));
-    }), { numRuns: 200 });
+    fc.assert(
+      fc.property(
+        fc.constantFrom("md5", "sha1", "sha256", "sha384", "sha512"),
+        data,
+        fc.array(data, { maxLength: 3 }),
+        (name, key, parts) => {
+          assert.deepEqual(library.hash(name, parts), nodeCrypto.hash(name, parts));
+          assert.deepEqual(library.hmac(name, key, parts), nodeCrypto.hmac(name, key, parts));
+        },
+      ),
+      { numRuns: 200 },
+    );
   });
   test("block ciphers", () => {
-    fc.assert(fc.property(aes, of(24), of(16), fc.integer({ min: 0, max: 9 }).chain((n) => of(n * 16)), of(8), (key, three, iv, text, block) => {
-      for (const [cipher, k, v] of [["aes", key, iv], ["3des", three, iv.subarray(0, 8)]] as const) {
-        const sealed = library.cbcEncrypt(cipher, k, v, text);
-        assert.deepEqual(sealed, nodeCrypto.cbcEncrypt(cipher, k, v, text));
-        assert.deepEqual(library.cbcDecrypt(cipher, k, v, sealed), text);
-      }
-      assert.deepEqual(library.desBlock(block, iv.subarray(8)), nodeCrypto.desBlock(block, iv.subarray(8)));
-    }), { numRuns: 200 });
+    fc.assert(
+      fc.property(
+        aes,
+        of(24),
+        of(16),
+        fc.integer({ min: 0, max: 9 }).chain((n) => of(n * 16)),
+        of(8),
+        (key, three, iv, text, block) => {
+          for (const [cipher, k, v] of [
+            ["aes", key, iv],
+            ["3des", three, iv.subarray(0, 8)],
+          ] as const) {
+            const sealed = library.cbcEncrypt(cipher, k, v, text);
+            assert.deepEqual(sealed, nodeCrypto.cbcEncrypt(cipher, k, v, text));
+            assert.deepEqual(library.cbcDecrypt(cipher, k, v, sealed), text);
+          }
+          assert.deepEqual(library.desBlock(block, iv.subarray(8)), nodeCrypto.desBlock(block, iv.subarray(8)));
+        },
+      ),
+      { numRuns: 200 },
+    );
   });
   test("authenticated encryption", () => {
-    fc.assert(fc.property(aes, of(32), of(12), data, data, (key, long, nonce, aad, text) => {
-      for (const [name, k] of [["aes-gcm", key], ["chacha20-poly1305", long]] as const) {
-        const sealed = library.aeadSeal(name, k, nonce, aad, text);
-        assert.deepEqual(sealed, nodeCrypto.aeadSeal(name, k, nonce, aad, text));
-        assert.deepEqual(nodeCrypto.aeadOpen(name, k, nonce, aad, sealed), text);
-        assert.equal(library.aeadOpen(name, k, nonce, concat([aad, Uint8Array.of(0)]), sealed), null);
-      }
-    }), { numRuns: 200 });
+    fc.assert(
+      fc.property(aes, of(32), of(12), data, data, (key, long, nonce, aad, text) => {
+        for (const [name, k] of [
+          ["aes-gcm", key],
+          ["chacha20-poly1305", long],
+        ] as const) {
+          const sealed = library.aeadSeal(name, k, nonce, aad, text);
+          assert.deepEqual(sealed, nodeCrypto.aeadSeal(name, k, nonce, aad, text));
+          assert.deepEqual(nodeCrypto.aeadOpen(name, k, nonce, aad, sealed), text);
+          assert.equal(library.aeadOpen(name, k, nonce, concat([aad, Uint8Array.of(0)]), sealed), null);
+        }
+      }),
+      { numRuns: 200 },
+    );
   });
-  for (const group of ["modp1024", "modp1536", "modp2048", "modp3072", "modp4096", "ecp256", "ecp384", "x25519"] as const) {
+  for (const group of [
+    "modp1024",
+    "modp1536",
+    "modp2048",
+    "modp3072",
+    "modp4096",
+    "ecp256",
+    "ecp384",
+    "x25519",
+  ] as const) {
     test(`${group}: one of each side meets the other`, () => {
-      for (const [x, y] of [[library, nodeCrypto], [nodeCrypto, library], [library, library]] as const) {
+      for (const [x, y] of [
+        [library, nodeCrypto],
+        [nodeCrypto, library],
+        [library, library],
+      ] as const) {
         const a = x.dh(group);
         const b = y.dh(group);
         const secret = a.shared(b.publicValue);
@@ -159,9 +235,12 @@ describe("both agree", () => {
     test(`${group}: any bytes as the peer's value are a secret or a refusal, the same on both`, () => {
       const mine = library.dh(group);
       const other = nodeCrypto.dh(group);
-      fc.assert(fc.property(of(mine.publicValue.length), (peer) => {
-        assert.equal(mine.shared(peer) === null, other.shared(peer) === null);
-      }), { numRuns: 20 });
+      fc.assert(
+        fc.property(of(mine.publicValue.length), (peer) => {
+          assert.equal(mine.shared(peer) === null, other.shared(peer) === null);
+        }),
+        { numRuns: 20 },
+      );
     });
   }
 });
@@ -169,12 +248,20 @@ describe("both agree", () => {
 test("the flat primitives check names and lengths at the border", () => {
   const b = (n: number): Uint8Array => new Uint8Array(n);
   const wrong: (() => unknown)[] = [
-    () => flat.cryptoHash("md4", 0, b(0), b(0), b(16)), () => flat.cryptoHash("md5", 0, b(0), b(0), b(15)), () => flat.cryptoHash("md5", 2, b(0), b(0), b(16)),
-    () => flat.cryptoCbc(1, "aes-128-gcm", b(16), b(12), b(16), b(16)), () => flat.cryptoCbc(1, "aes-128-cbc", b(16), b(16), b(16), b(32)),
-    () => flat.cryptoAead(1, "aes-128-gcm", b(16), b(12), b(0), b(4), b(4)), () => flat.cryptoAead(0, "aes-128-gcm", b(16), b(12), b(0), b(4), b(0)),
-    () => flat.cryptoAead(1, "aes-128-cbc", b(16), b(16), b(0), b(4), b(20)), () => flat.cryptoDhNew("modp768", b(64), b(96)),
-    () => flat.cryptoDhNew("ecp256", b(31), b(64)), () => flat.cryptoDhShared("x25519", b(32), b(31), b(32)), () => flat.cryptoRandom(b((1 << 20) + 1)),
-    () => flat.cryptoHash("md5", 0, "key" as unknown as Uint8Array, b(0), b(16)), () => (flat.cryptoDhNew as () => void)(),
+    () => flat.cryptoHash("md4", 0, b(0), b(0), b(16)),
+    () => flat.cryptoHash("md5", 0, b(0), b(0), b(15)),
+    () => flat.cryptoHash("md5", 2, b(0), b(0), b(16)),
+    () => flat.cryptoCbc(1, "aes-128-gcm", b(16), b(12), b(16), b(16)),
+    () => flat.cryptoCbc(1, "aes-128-cbc", b(16), b(16), b(16), b(32)),
+    () => flat.cryptoAead(1, "aes-128-gcm", b(16), b(12), b(0), b(4), b(4)),
+    () => flat.cryptoAead(0, "aes-128-gcm", b(16), b(12), b(0), b(4), b(0)),
+    () => flat.cryptoAead(1, "aes-128-cbc", b(16), b(16), b(0), b(4), b(20)),
+    () => flat.cryptoDhNew("modp768", b(64), b(96)),
+    () => flat.cryptoDhNew("ecp256", b(31), b(64)),
+    () => flat.cryptoDhShared("x25519", b(32), b(31), b(32)),
+    () => flat.cryptoRandom(b((1 << 20) + 1)),
+    () => flat.cryptoHash("md5", 0, "key" as unknown as Uint8Array, b(0), b(16)),
+    () => (flat.cryptoDhNew as () => void)(),
   ];
   for (const f of wrong) assert.throws(f, RangeError, String(f));
 });

@@ -1,4 +1,5 @@
-// Node's last resort, in a process of its own: what nobody caught is told with file and line of the sources, and the process goes on.
+// Node's last resort, in a process of its own: what nobody caught is told with file and line of the sources, and the
+// process goes on.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -29,13 +30,23 @@ test("errors that nobody caught are told where they are, and the process goes on
   try {
     writeFileSync(`${dir}/program.ts`, PROGRAM);
     await build({
-      entryPoints: [`${dir}/program.ts`], outfile: `${dir}/program.cjs`, bundle: true, minify: true, platform: "node", format: "cjs",
-      sourcemap: "external", sourcesContent: false, logLevel: "silent",
+      entryPoints: [`${dir}/program.ts`],
+      outfile: `${dir}/program.cjs`,
+      bundle: true,
+      minify: true,
+      platform: "node",
+      format: "cjs",
+      sourcemap: "external",
+      sourcesContent: false,
+      logLevel: "silent",
     });
     const r = spawnSync(process.execPath, [`${dir}/program.cjs`], { encoding: "utf8" });
     assert.equal(r.status, 1, r.stderr);
     const lines = r.stdout.trim().split("\n");
-    assert.deepEqual(lines.map((l) => l.split(" @ ")[0]), ["Error: timer", "Error: rejection", "Error: last"]);
+    assert.deepEqual(
+      lines.map((l) => l.split(" @ ")[0]),
+      ["Error: timer", "Error: rejection", "Error: last"],
+    );
     for (const l of lines) assert.match(l, / @ .*program\.ts:(11|14)\b/, l);
   } finally {
     rmSync(dir, { recursive: true, force: true });

@@ -2,15 +2,23 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { utf8 } from "../../src/core/text.ts";
 import { quickjsClock } from "../../src/runtime/quickjs/clock.ts";
 import { inSources, positionOf } from "../../src/runtime/quickjs/positions.ts";
 import { quickjsStreams } from "../../src/runtime/quickjs/streams.ts";
 import type { Sys, Watch } from "../../src/runtime/quickjs/sys.ts";
-import { utf8 } from "../../src/core/text.ts";
 
 describe("clock", () => {
   function rig() {
-    const sys = { t: 0, at: Infinity, now: () => sys.t, alarm: (at: number) => { sys.at = at; }, onAlarm: undefined as (() => void) | undefined };
+    const sys = {
+      t: 0,
+      at: Infinity,
+      now: () => sys.t,
+      alarm: (at: number) => {
+        sys.at = at;
+      },
+      onAlarm: undefined as (() => void) | undefined,
+    };
     const clock = quickjsClock(sys);
     /** As the host does: the time comes to the alarm, and the alarm is off. */
     const turn = (): boolean => {
@@ -23,39 +31,48 @@ describe("clock", () => {
     return { sys, clock, turn };
   }
   test("any arming and disarming: what is armed fires once, in order of time, then of arming", () => {
-    const step = fc.record({ timer: fc.integer({ min: 0, max: 7 }), ms: fc.option(fc.integer({ min: 0, max: 20 }), { nil: null }), pass: fc.integer({ min: 0, max: 5 }) });
-    fc.assert(fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const { sys, clock, turn } = rig();
-      const fired: string[] = [];
-      const armed = new Map<number, { at: number; order: number }>(); // the obvious version
-      const expected: string[] = [];
-      const timers = Array.from({ length: 8 }, (_, i) => clock.timer(`t${i}`, () => fired.push(`${i}@${sys.t}`)));
-      let order = 0;
-      const pass = (until: number): void => {
-        const due = [...armed].filter(([, v]) => v.at <= until).sort(([, x], [, y]) => x.at - y.at || x.order - y.order);
-        for (const [i, v] of due) {
-          expected.push(`${i}@${v.at}`);
-          armed.delete(i);
+    const step = fc.record({
+      timer: fc.integer({ min: 0, max: 7 }),
+      ms: fc.option(fc.integer({ min: 0, max: 20 }), { nil: null }),
+      pass: fc.integer({ min: 0, max: 5 }),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const { sys, clock, turn } = rig();
+        const fired: string[] = [];
+        const armed = new Map<number, { at: number; order: number }>(); // the obvious version
+        const expected: string[] = [];
+        const timers = Array.from({ length: 8 }, (_, i) => clock.timer(`t${i}`, () => fired.push(`${i}@${sys.t}`)));
+        let order = 0;
+        const pass = (until: number): void => {
+          const due = [...armed]
+            .filter(([, v]) => v.at <= until)
+            .sort(([, x], [, y]) => x.at - y.at || x.order - y.order);
+          for (const [i, v] of due) {
+            expected.push(`${i}@${v.at}`);
+            armed.delete(i);
+          }
+          while (sys.at <= until) turn();
+          sys.t = until;
+        };
+        for (const s of steps) {
+          const t = timers[s.timer];
+          if (s.ms === null) {
+            t?.disarm();
+            armed.delete(s.timer);
+          } else {
+            t?.arm(s.ms);
+            armed.set(s.timer, { at: sys.t + s.ms, order: order++ });
+          }
+          assert.equal(t?.armed, s.ms !== null);
+          pass(sys.t + s.pass);
         }
-        while (sys.at <= until) turn();
-        sys.t = until;
-      };
-      for (const s of steps) {
-        const t = timers[s.timer];
-        if (s.ms === null) {
-          t?.disarm();
-          armed.delete(s.timer);
-        } else {
-          t?.arm(s.ms);
-          armed.set(s.timer, { at: sys.t + s.ms, order: order++ });
-        }
-        assert.equal(t?.armed, s.ms !== null);
-        pass(sys.t + s.pass);
-      }
-      pass(1e6);
-      assert.deepEqual(fired, expected);
-      assert.equal(sys.at, Infinity);
-    }), { numRuns: 300 });
+        pass(1e6);
+        assert.deepEqual(fired, expected);
+        assert.equal(sys.at, Infinity);
+      }),
+      { numRuns: 300 },
+    );
   });
   test("a timer that arms itself for now waits for the next turn", () => {
     const { clock, turn } = rig();
@@ -80,25 +97,34 @@ describe("clock", () => {
 });
 
 describe("positions", () => {
-  const table = Uint8Array.from([...utf8("src/a.ts\nsrc/b.ts\n\n"), 2, 20, 0, 4, 2, 0x85, 1, 3, 0]); // +1 +10, 0 +2, +1 -67, -2 0
+  // +1 +10, 0 +2, +1 -67, -2 0
+  const table = Uint8Array.from([...utf8("src/a.ts\nsrc/b.ts\n\n"), 2, 20, 0, 4, 2, 0x85, 1, 3, 0]);
   test("lines of the bundle and where they come from", () => {
     assert.deepEqual(positionOf(table, 1), { file: "src/a.ts", line: 10 });
     assert.deepEqual(positionOf(table, 2), { file: "src/a.ts", line: 12 });
     assert.deepEqual(positionOf(table, 3), { file: "src/b.ts", line: -55 });
     assert.equal(positionOf(table, 4), null);
     assert.equal(positionOf(table, 5), null);
-    assert.equal(inSources(table, "    at f (l2tpsec:2:7)\n    at g (l2tpsec:9)\n"), "    at f (src/a.ts:12)\n    at g (l2tpsec:9)\n");
+    assert.equal(
+      inSources(table, "    at f (l2tpsec:2:7)\n    at g (l2tpsec:9)\n"),
+      "    at f (src/a.ts:12)\n    at g (l2tpsec:9)\n",
+    );
   });
   test("a table cut anywhere, and any bytes: a position or none", () => {
     for (let n = 0; n < table.length; n++) positionOf(table.subarray(0, n), 3);
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 40 }), fc.integer({ min: 0, max: 30 }), (b, n) => void positionOf(b, n)));
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 40 }), fc.integer({ min: 0, max: 30 }), (b, n) => void positionOf(b, n)),
+    );
   });
 });
 
 describe("streams", () => {
   /** Two sockets of the kernel in memory: each direction holds `room` bytes. */
   function pair(room: number) {
-    const pipes = new Map<number, { data: number[]; peer: number; mask: number; ready: (mask: number) => void; gone: boolean }>();
+    const pipes = new Map<
+      number,
+      { data: number[]; peer: number; mask: number; ready: (mask: number) => void; gone: boolean }
+    >();
     let listening: ((mask: number) => void) | null = null;
     const backlog: number[] = [];
     let next = 10;
@@ -125,7 +151,9 @@ describe("streams", () => {
         else Object.assign(at(fd), { mask, ready });
         return fd as unknown as Watch;
       },
-      rewatch: (w: Watch, mask: number) => { at(w as unknown as number).mask = mask; },
+      rewatch: (w: Watch, mask: number) => {
+        at(w as unknown as number).mask = mask;
+      },
       unwatch: (w: Watch) => {
         const fd = w as unknown as number;
         if (fd === 3) listening = null;
@@ -167,27 +195,38 @@ describe("streams", () => {
         await Promise.resolve();
       }
     };
-    return { streams: quickjsStreams(sys as unknown as Sys), run, open: () => [...pipes.values()].filter((p) => !p.gone).length };
+    return {
+      streams: quickjsStreams(sys as unknown as Sys),
+      run,
+      open: () => [...pipes.values()].filter((p) => !p.gone).length,
+    };
   }
   test("any bytes through a narrow socket arrive whole and in order, and close comes after them", async () => {
-    await fc.assert(fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 60 }), { maxLength: 8 }), fc.integer({ min: 1, max: 33 }), async (parts, room) => {
-      const { streams, run, open } = pair(room);
-      const got: number[] = [];
-      let closed = 0;
-      await streams.listen("/s", (s) => {
-        s.onData = (c) => got.push(...c);
-        s.onClose = () => closed++;
-      });
-      const c = await streams.connect("/s");
-      for (const p of parts) c.send(p.slice());
-      c.send("é\n");
-      c.close();
-      c.send(Uint8Array.of(9)); // too late
-      await run();
-      assert.deepEqual(got, [...parts.flatMap((p) => [...p]), ...utf8("é\n")]);
-      assert.equal(closed, 1);
-      assert.equal(open(), 0);
-    }), { numRuns: 100 });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.uint8Array({ maxLength: 60 }), { maxLength: 8 }),
+        fc.integer({ min: 1, max: 33 }),
+        async (parts, room) => {
+          const { streams, run, open } = pair(room);
+          const got: number[] = [];
+          let closed = 0;
+          await streams.listen("/s", (s) => {
+            s.onData = (c) => got.push(...c);
+            s.onClose = () => closed++;
+          });
+          const c = await streams.connect("/s");
+          for (const p of parts) c.send(p.slice());
+          c.send("é\n");
+          c.close();
+          c.send(Uint8Array.of(9)); // too late
+          await run();
+          assert.deepEqual(got, [...parts.flatMap((p) => [...p]), ...utf8("é\n")]);
+          assert.equal(closed, 1);
+          assert.equal(open(), 0);
+        },
+      ),
+      { numRuns: 100 },
+    );
   });
   test("who never reads is cut off", async () => {
     const { streams, run } = pair(16);

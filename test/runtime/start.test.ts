@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from "no
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
+import { type TestContext, test } from "node:test";
 import { SystemError } from "../../src/core/errors.ts";
 import { main } from "../../src/main.ts";
 import type { Runtime } from "../../src/ports/runtime.ts";
@@ -15,7 +15,9 @@ const PROGRAMS: readonly (readonly [string, readonly string[]])[] = [
   ["node", [process.execPath, "dist/l2tpsec.cjs"]],
   ["quickjs", ["dist/l2tpsec"]],
 ];
-const here = ([command]: readonly string[]): { skip: string | false } => ({ skip: existsSync(command ?? "") ? false : `no ${command}` });
+const here = ([command]: readonly string[]): { skip: string | false } => ({
+  skip: existsSync(command ?? "") ? false : `no ${command}`,
+});
 function folder(t: TestContext): string {
   const dir = mkdtempSync(join(tmpdir(), "l2tpsec-start-"));
   t.after(() => rmSync(dir, { recursive: true, force: true }));
@@ -23,27 +25,45 @@ function folder(t: TestContext): string {
 }
 
 for (const [name, words] of PROGRAMS) {
-  test(`${name}: started without descriptors 0 to 2 it puts /dev/null there, and no socket of its own`, here(words), async (t) => {
-    const path = join(folder(t), "control.sock");
-    const server = createServer();
-    const connected = new Promise<void>((resolve) => server.once("connection", () => resolve()));
-    await new Promise<void>((resolve) => server.listen(path, resolve));
-    const child = spawn("sh", ["-c", 'exec "$@" 0<&- 1>&- 2>&-', "sh", ...words, "status", "--socket", path], { stdio: "ignore" });
-    try {
-      const late = new Promise<never>((_, reject) => setTimeout(() => reject(new Error("it did not connect within 20 s")), 20_000).unref());
-      await Promise.race([connected, late]);
-      assert.deepEqual([0, 1, 2].map((fd) => readlinkSync(`/proc/${child.pid}/fd/${fd}`)), ["/dev/null", "/dev/null", "/dev/null"]);
-    } finally {
-      child.kill("SIGKILL");
-      server.close();
-    }
-  });
+  test(
+    `${name}: started without descriptors 0 to 2 it puts /dev/null there, and no socket of its own`,
+    here(words),
+    async (t) => {
+      const path = join(folder(t), "control.sock");
+      const server = createServer();
+      const connected = new Promise<void>((resolve) => server.once("connection", () => resolve()));
+      await new Promise<void>((resolve) => server.listen(path, resolve));
+      const child = spawn("sh", ["-c", 'exec "$@" 0<&- 1>&- 2>&-', "sh", ...words, "status", "--socket", path], {
+        stdio: "ignore",
+      });
+      try {
+        const late = new Promise<never>((_, reject) =>
+          setTimeout(() => reject(new Error("it did not connect within 20 s")), 20_000).unref(),
+        );
+        await Promise.race([connected, late]);
+        assert.deepEqual(
+          [0, 1, 2].map((fd) => readlinkSync(`/proc/${child.pid}/fd/${fd}`)),
+          ["/dev/null", "/dev/null", "/dev/null"],
+        );
+      } finally {
+        child.kill("SIGKILL");
+        server.close();
+      }
+    },
+  );
 
   test(`${name}: a configuration that is a FIFO or a device is refused, not waited for`, here(words), (t) => {
     const dir = folder(t);
     execFileSync("mkfifo", [`${dir}/fifo`]);
-    for (const [path, why] of [[`${dir}/fifo`, /no regular file/], ["/dev/zero", /no regular file/], [dir, /directory/]] as const) {
-      const r = spawnSync(words[0] as string, [...words.slice(1), "check", "--config", path], { encoding: "utf8", timeout: 10_000 });
+    for (const [path, why] of [
+      [`${dir}/fifo`, /no regular file/],
+      ["/dev/zero", /no regular file/],
+      [dir, /directory/],
+    ] as const) {
+      const r = spawnSync(words[0] as string, [...words.slice(1), "check", "--config", path], {
+        encoding: "utf8",
+        timeout: 10_000,
+      });
       assert.match(r.stderr, why);
       assert.equal(r.status, 2);
     }
@@ -54,7 +74,10 @@ test("node: a fault of the configuration is exit 2 also where the native library
   const file = join(folder(t), "bad.conf");
   writeFileSync(file, "[interface hq]\nproto = nonsense\n");
   for (const command of ["run", "check"]) {
-    const r = spawnSync(process.execPath, ["dist/l2tpsec.cjs", command, "--config", file], { encoding: "utf8", env: { ...process.env, L2TPSEC_NATIVE: "/nonexistent.node" } });
+    const r = spawnSync(process.execPath, ["dist/l2tpsec.cjs", command, "--config", file], {
+      encoding: "utf8",
+      env: { ...process.env, L2TPSEC_NATIVE: "/nonexistent.node" },
+    });
     assert.equal(r.status, 2, r.stderr);
     assert.match(r.stderr, /bad\.conf:2 /);
   }
@@ -67,10 +90,13 @@ for (const command of ["run", "check"]) {
       ...nodeRuntime,
       argv: [command, "--config", "/some/file"],
       noDumps: () => void order.push("no dumps"),
-      host: { ...nodeRuntime.host, readFile: () => {
-        order.push("read");
-        throw new SystemError("ENOENT", "cannot read it", "");
-      } },
+      host: {
+        ...nodeRuntime.host,
+        readFile: () => {
+          order.push("read");
+          throw new SystemError("ENOENT", "cannot read it", "");
+        },
+      },
       stderr: () => {},
       exit: (code) => void order.push(`exit ${code}`),
     };

@@ -1,10 +1,10 @@
 // Servers between users and those who are none: what strangers do must not be felt.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { SimDatagram } from "../../src/dataplane/none/sim.ts";
 import { encodeMessage } from "../../src/l2tp/wire/avp.ts";
 import { writeControl } from "../../src/l2tp/wire/header.ts";
-import type { SimDatagram } from "../../src/dataplane/none/sim.ts";
-import { client, clientConf, SERVER_CONF, server, type Site, World } from "./world.ts";
+import { client, clientConf, SERVER_CONF, type Site, server, World } from "./world.ts";
 
 const SERVER_IP = "198.51.100.2";
 const inClear = (text: string): string => text.replaceAll("psk = swordfish", "ipsec = off");
@@ -25,9 +25,19 @@ describe("in the clear", () => {
     const flood = w.clock.timer("flood", () => {
       for (let i = 0; i < 60; i++) {
         const n = forged++;
-        const body = encodeMessage("SCCRQ", { protocolVersion: 0x100, hostName: "x", framingCapabilities: 3, assignedTunnelId: (n % 65_535) + 1 });
+        const body = encodeMessage("SCCRQ", {
+          protocolVersion: 0x100,
+          hostName: "x",
+          framingCapabilities: 3,
+          assignedTunnelId: (n % 65_535) + 1,
+        });
         const from = { address: `10.${(n >> 16) & 255}.${(n >> 8) & 255}.${n & 255}`, port: 1701 };
-        const d: SimDatagram = { proto: "udp", from, to: { address: SERVER_IP, port: 1701 }, bytes: writeControl({ tunnelId: 0, callId: 0, Ns: 0, Nr: 0 }, body) };
+        const d: SimDatagram = {
+          proto: "udp",
+          from,
+          to: { address: SERVER_IP, port: 1701 },
+          bytes: writeControl({ tunnelId: 0, callId: 0, Ns: 0, Nr: 0 }, body),
+        };
         evil.send(d);
       }
       flood.arm(20);
@@ -38,7 +48,10 @@ describe("in the clear", () => {
     const newcomer = w.site(w.net.host("new", ["203.0.113.2"]), second);
     await w.until(() => isUp(newcomer), 10_000, "the newcomer", newcomer, b);
     assert.equal(old.events.filter((e) => e.kind === "link.down").length, 0);
-    assert.deepEqual(server(b).sessions.map((s) => s.user), ["branch", "second"]);
+    assert.deepEqual(
+      server(b).sessions.map((s) => s.user),
+      ["branch", "second"],
+    );
     flood.disarm();
     await w.run(60_000);
     assert.ok(forged > 4500 && answers <= forged, `${answers} answers to ${forged}`);
@@ -47,25 +60,40 @@ describe("in the clear", () => {
     const w = new World();
     const b = w.site(w.net.host("b", [SERVER_IP, "2001:db8::2"]), inClear(SERVER_CONF.replace(/listen.*/, "")));
     const four = w.site(w.net.host("four", ["203.0.113.1"]), inClear(clientConf()));
-    const six = w.site(w.net.host("six", ["2001:db8:1::1"]), inClear(clientConf("", "2001:db8::2").replace("username = branch", "username = second")));
+    const six = w.site(
+      w.net.host("six", ["2001:db8:1::1"]),
+      inClear(clientConf("", "2001:db8::2").replace("username = branch", "username = second")),
+    );
     await w.until(() => isUp(four) && isUp(six), 5000, "both", four, six, b);
   });
 });
 
 describe("two servers", () => {
-  for (const [title, how] of [["with IPsec", (s: string) => s], ["in the clear", inClear]] as const) {
+  for (const [title, how] of [
+    ["with IPsec", (s: string) => s],
+    ["in the clear", inClear],
+  ] as const) {
     test(`${title}: each serves its own callers and its own users`, async () => {
       const w = new World();
       const one = SERVER_CONF.replace("[server lns]", "[server one]").replace(/\[user[\s\S]*/, "");
-      const two = one.replace("[server one]", "[server two]").replace(SERVER_IP, "198.51.100.3").replaceAll("10.99.", "10.98.");
+      const two = one
+        .replace("[server one]", "[server two]")
+        .replace(SERVER_IP, "198.51.100.3")
+        .replaceAll("10.99.", "10.98.");
       const users = ["one", "two"].map((s) => `[user for-${s}]\npassword = wonderland\nserver = ${s}\n`).join("");
       const b = w.site(w.net.host("b", [SERVER_IP, "198.51.100.3"]), how(one + two + users));
       const caller = (name: string, user: string, at: string): Site =>
-        w.site(w.net.host(name, [`203.0.113.${name.charCodeAt(0)}`]), how(clientConf("", at).replace("username = branch", `username = ${user}`)));
+        w.site(
+          w.net.host(name, [`203.0.113.${name.charCodeAt(0)}`]),
+          how(clientConf("", at).replace("username = branch", `username = ${user}`)),
+        );
       const second = caller("b2", "for-two", "198.51.100.3");
       const first = caller("a1", "for-one", SERVER_IP);
       await w.until(() => isUp(first) && isUp(second), 10_000, "both", first, second, b);
-      assert.deepEqual([server(b, "one").sessions.map((s) => s.user), server(b, "two").sessions.map((s) => s.user)], [["for-one"], ["for-two"]]);
+      assert.deepEqual(
+        [server(b, "one").sessions.map((s) => s.user), server(b, "two").sessions.map((s) => s.user)],
+        [["for-one"], ["for-two"]],
+      );
       const wrong = caller("c3", "for-one", "198.51.100.3");
       await w.until(() => client(wrong).error?.code === "auth-failed", 10_000, "a refusal", wrong, b);
       assert.ok(isUp(first));
@@ -82,7 +110,10 @@ describe("callers who never say who they are", () => {
       if (((d.bytes[0] ?? 0) & 0x80) !== 0) send(d);
     };
     const section = inClear(clientConf(`source_port = 0\n${more}`)).replace("routes = 192.168.20.0/24", "");
-    return w.site(host, Array.from({ length: links }, (_, i) => section.replace("[interface hq]", `[interface l${i}]`)).join(""));
+    return w.site(
+      host,
+      Array.from({ length: links }, (_, i) => section.replace("[interface hq]", `[interface l${i}]`)).join(""),
+    );
   }
   test("sixty of them take no user's place, and are gone after 30 s", async () => {
     const w = new World();
@@ -97,7 +128,10 @@ describe("callers who never say who they are", () => {
     assert.deepEqual([server(b).sessions.map((s) => s.user), calls("l2tp.call-down")], [["branch"], 60]);
     assert.equal(user.events.filter((e) => e.kind === "link.down").length, 0);
     evil.daemon.stop("done", () => {});
-    const second = w.site(w.net.host("c", ["203.0.113.2"]), inClear(clientConf().replace("username = branch", "username = second")));
+    const second = w.site(
+      w.net.host("c", ["203.0.113.2"]),
+      inClear(clientConf().replace("username = branch", "username = second")),
+    );
     await w.run(5000);
     assert.equal(isUp(second), false);
     assert.ok(b.lines.some((l) => l.includes("the server has its most sessions (1)")));
@@ -119,7 +153,10 @@ test("eighty users of one provider, all at once: nobody makes room for another",
 describe("what is with one user is with nobody else", () => {
   const conf = `${SERVER_CONF}[user third]\npassword = wonderland\nroutes = 192.168.10.0/24 172.16.0.0/12\n`;
   const caller = (w: World, user: string, n: number): Site =>
-    w.site(w.net.host(user, [`203.0.113.${n}`]), clientConf("reconnect_min = 5\nreconnect_max = 5").replace("username = branch", `username = ${user}`));
+    w.site(
+      w.net.host(user, [`203.0.113.${n}`]),
+      clientConf("reconnect_min = 5\nreconnect_max = 5").replace("username = branch", `username = ${user}`),
+    );
   test("a network that two users have goes to the first, and the second hears why until it is free", async () => {
     const w = new World();
     const b = w.site(w.net.host("b", [SERVER_IP]), conf);
@@ -127,8 +164,14 @@ describe("what is with one user is with nobody else", () => {
     await w.until(() => isUp(first), 5000, "the first", first, b);
     const third = caller(w, "third", 3);
     await w.run(5000);
-    assert.deepEqual(server(b).sessions.map((s) => s.user), ["branch"]);
-    assert.ok(b.lines.some((l) => l.includes("192.168.10.0/24 of user third is with user branch already")), b.lines.join("\n"));
+    assert.deepEqual(
+      server(b).sessions.map((s) => s.user),
+      ["branch"],
+    );
+    assert.ok(
+      b.lines.some((l) => l.includes("192.168.10.0/24 of user third is with user branch already")),
+      b.lines.join("\n"),
+    );
     first.daemon.down("hq");
     await w.until(() => isUp(third), 20_000, "the third", third, b);
   });
@@ -141,7 +184,10 @@ describe("what is with one user is with nobody else", () => {
     b.reload(conf.replace("10.99.0.100", "10.99.0.10"));
     const branch = caller(w, "branch", 1);
     await w.run(4000);
-    assert.deepEqual(server(b).sessions.map((s) => [s.user, s.ip]), [["second", "10.99.0.10"]]);
+    assert.deepEqual(
+      server(b).sessions.map((s) => [s.user, s.ip]),
+      [["second", "10.99.0.10"]],
+    );
     assert.ok(b.lines.some((l) => l.includes("10.99.0.10 is still with another session")));
     second.daemon.down("hq");
     await w.until(() => isUp(branch), 20_000, "the owner", branch, b);
@@ -158,7 +204,11 @@ describe("who proves what to whom", () => {
       evil.onDatagram = (d) => {
         const answer = d.from.address === SERVER_IP && d.from.port === 1701;
         if (!answer) caller = d.from;
-        evil.send({ ...d, from: { address: "198.51.100.9", port: 1701 }, to: answer ? caller : { address: SERVER_IP, port: 1701 } });
+        evil.send({
+          ...d,
+          from: { address: "198.51.100.9", port: 1701 },
+          to: answer ? caller : { address: SERVER_IP, port: 1701 },
+        });
       };
       const link = inClear(clientConf("source_port = 0", "198.51.100.9"));
       const b = w.site(w.net.host("b", [SERVER_IP]), inClear(SERVER_CONF) + (oneDaemon ? link : ""));
@@ -172,7 +222,10 @@ describe("who proves what to whom", () => {
   test("guessing a user's password from one place does not keep him out elsewhere, and there it is slow", async () => {
     const w = new World();
     const b = w.site(w.net.host("b", [SERVER_IP]), SERVER_CONF);
-    const guesser = w.site(w.net.host("evil", ["203.0.113.66"]), clientConf("reconnect_min = 1\nreconnect_max = 1").replace("password = wonderland", "password = guess"));
+    const guesser = w.site(
+      w.net.host("evil", ["203.0.113.66"]),
+      clientConf("reconnect_min = 1\nreconnect_max = 1").replace("password = wonderland", "password = guess"),
+    );
     const again = w.clock.timer("again", () => {
       if (client(guesser).state === "down") guesser.daemon.up("hq");
       again.arm(1000);

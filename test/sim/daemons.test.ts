@@ -2,16 +2,21 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { SimNat } from "./simnet.ts";
 import { formatIp, parseIp } from "../../src/core/addr.ts";
 import { concat, hex, unhex } from "../../src/core/text.ts";
 import type { Stage } from "../../src/link/status.ts";
+import { SimNat } from "./simnet.ts";
 import { client, clientConf, SERVER_CONF, type Site, server, World } from "./world.ts";
 
 const SERVER_IP = "198.51.100.2";
 
 /** A client and a server; no datagram between them may ever be L2TP in the clear. */
-function pair(w: World, more = "", serverConf = SERVER_CONF, nat: SimNat | null = null): { a: Site; b: Site; clear: () => number } {
+function pair(
+  w: World,
+  more = "",
+  serverConf = SERVER_CONF,
+  nat: SimNat | null = null,
+): { a: Site; b: Site; clear: () => number } {
   let clear = 0;
   w.net.onTrace = (d) => {
     if (d.proto === "udp" && (d.from.port === 1701 || d.to.port === 1701)) clear++;
@@ -29,10 +34,15 @@ function packet(from: string, to: string, n: number): Uint8Array {
   p.set([n >>> 24, n >>> 16, n >>> 8, n], 28);
   return p;
 }
-const numberOf = (p: Uint8Array): number => ((p[28] ?? 0) << 24) | ((p[29] ?? 0) << 16) | ((p[30] ?? 0) << 8) | (p[31] ?? 0);
+const numberOf = (p: Uint8Array): number =>
+  ((p[28] ?? 0) << 24) | ((p[29] ?? 0) << 16) | ((p[30] ?? 0) << 8) | (p[31] ?? 0);
 
 function packet6(from: string, to: string): Uint8Array {
-  return concat([Uint8Array.of(0x60, 0, 0, 0, 0, 0, 59, 64), parseIp(from) ?? assert.fail(from), parseIp(to) ?? assert.fail(to)]);
+  return concat([
+    Uint8Array.of(0x60, 0, 0, 0, 0, 0, 59, 64),
+    parseIp(from) ?? assert.fail(from),
+    parseIp(to) ?? assert.fail(to),
+  ]);
 }
 
 describe("two daemons", () => {
@@ -43,8 +53,14 @@ describe("two daemons", () => {
     assert.ok(ms < 2000, `took ${ms} virtual ms`);
     await w.run(100);
     const s = client(a);
-    assert.deepEqual([s.local_ip, s.remote_ip, s.dns, s.esp?.encap, s.ike?.nat, s.ppp?.auth], ["10.99.0.100", "10.99.0.1", ["10.99.0.53"], "esp", "none", "MS-CHAPv2"]);
-    assert.deepEqual(s.stages.map((x) => [x.name, x.state]), ["server", "route", "ike", "esp", "l2tp", "ppp", "ip"].map((n) => [n, "ok"]));
+    assert.deepEqual(
+      [s.local_ip, s.remote_ip, s.dns, s.esp?.encap, s.ike?.nat, s.ppp?.auth],
+      ["10.99.0.100", "10.99.0.1", ["10.99.0.53"], "esp", "none", "MS-CHAPv2"],
+    );
+    assert.deepEqual(
+      s.stages.map((x) => [x.name, x.state]),
+      ["server", "route", "ike", "esp", "l2tp", "ppp", "ip"].map((n) => [n, "ok"]),
+    );
     const [session] = server(b).sessions;
     assert.deepEqual([session?.user, session?.ip, session?.peer], ["branch", "10.99.0.100", "203.0.113.1"]);
     const got: string[] = [];
@@ -70,13 +86,34 @@ describe("two daemons", () => {
 
   test("IPv6 between two sites: link-local addresses, networks of either side, nobody else's sources, and two users apart", async () => {
     const w = new World();
-    const conf = SERVER_CONF.replace("listen", "ipv6 = yes\nlisten").replace("routes = 192.168.10.0/24", "routes = 192.168.10.0/24 fd00:1::/48");
+    const conf = SERVER_CONF.replace("listen", "ipv6 = yes\nlisten").replace(
+      "routes = 192.168.10.0/24",
+      "routes = 192.168.10.0/24 fd00:1::/48",
+    );
     const { a, b } = pair(w, "ipv6 = yes", conf);
     const c = w.site(w.net.host("c", ["203.0.113.9"]), clientConf("ipv6 = yes").replace("branch", "second"));
-    await w.until(() => isUp(a) && isUp(c) && server(b).sessions.every((s) => s.ip6 !== null) && server(b).sessions.length === 2, 5000, "up", a, b, c);
-    assert.deepEqual([client(a).local_ip6, client(c).local_ip6].sort(), server(b).sessions.map((s) => s.ip6).sort());
+    await w.until(
+      () => isUp(a) && isUp(c) && server(b).sessions.every((s) => s.ip6 !== null) && server(b).sessions.length === 2,
+      5000,
+      "up",
+      a,
+      b,
+      c,
+    );
+    assert.deepEqual(
+      [client(a).local_ip6, client(c).local_ip6].sort(),
+      server(b)
+        .sessions.map((s) => s.ip6)
+        .sort(),
+    );
     const got: string[] = [];
-    for (const [s, n] of [[a, "a"], [b, "b"], [c, "c"]] as const) s.plane.net.onPacket = (dev, p) => void got.push(`${n} ${dev} ${formatIp(p.subarray(8, 24))} > ${formatIp(p.subarray(24, 40))}`);
+    for (const [s, n] of [
+      [a, "a"],
+      [b, "b"],
+      [c, "c"],
+    ] as const)
+      s.plane.net.onPacket = (dev, p) =>
+        void got.push(`${n} ${dev} ${formatIp(p.subarray(8, 24))} > ${formatIp(p.subarray(24, 40))}`);
     const send = (s: Site, dev: string, from: string, to: string): void => s.plane.net.transmit(dev, packet6(from, to));
     const ll = (s: Site): string => client(s).local_ip6 ?? assert.fail();
     send(a, "l2tps-hq", "fd00:1::5", "fd00:2::5");
@@ -87,18 +124,43 @@ describe("two daemons", () => {
     send(b, "l2tps-lns", "fe80::1", ll(c));
     send(b, "l2tps-lns", "fd00:2::5", "fd00:3::5"); // nobody's
     await w.run(100);
-    assert.deepEqual(got.sort(), [
-      "a l2tps-hq fd00:2::5 > fd00:1::5", "b l2tps-lns fd00:1::5 > fd00:2::5", `b l2tps-lns ${ll(c)} > fe80::1`, `c l2tps-hq fe80::1 > ${ll(c)}`,
-    ].sort());
+    assert.deepEqual(
+      got.sort(),
+      [
+        "a l2tps-hq fd00:2::5 > fd00:1::5",
+        "b l2tps-lns fd00:1::5 > fd00:2::5",
+        `b l2tps-lns ${ll(c)} > fe80::1`,
+        `c l2tps-hq fe80::1 > ${ll(c)}`,
+      ].sort(),
+    );
     assert.equal(server(b).drops["ip.spoofed"], 2);
   });
 
   test("compression and MPPE inside the tunnel: every packet comes out as it went in, with loss and reordering too", async () => {
     const server = (more: string): string => SERVER_CONF.replace("listen", `${more}\nlisten`);
-    for (const [options, said] of [["deflate = yes", "Deflate 15"], ["bsdcomp = yes", "BSD-Compress 13"], ["mppe = 128", "MPPE 128"], ["mppc = yes", "MPPC"], ["mppe = 40\nmppc = yes", "MPPE 128 and MPPC"], ["vj = yes\nsequencing = yes", null], ["deflate = yes\nvj = yes", "Deflate 15"]] as const) {
+    for (const [options, said] of [
+      ["deflate = yes", "Deflate 15"],
+      ["bsdcomp = yes", "BSD-Compress 13"],
+      ["mppe = 128", "MPPE 128"],
+      ["mppc = yes", "MPPC"],
+      ["mppe = 40\nmppc = yes", "MPPE 128 and MPPC"],
+      ["vj = yes\nsequencing = yes", null],
+      ["deflate = yes\nvj = yes", "Deflate 15"],
+    ] as const) {
       const w = new World();
       const { a, b, clear } = pair(w, options, server(options));
-      await w.until(() => isUp(a) && (said === null || [a, b].every((s) => s.events.some((e) => e.kind === "ppp.ccp-up" && e.sending === said && e.receiving === said))), 5000, `up with ${options}`, a, b);
+      await w.until(
+        () =>
+          isUp(a) &&
+          (said === null ||
+            [a, b].every((s) =>
+              s.events.some((e) => e.kind === "ppp.ccp-up" && e.sending === said && e.receiving === said),
+            )),
+        5000,
+        `up with ${options}`,
+        a,
+        b,
+      );
       const got: string[] = [];
       a.plane.net.onPacket = (dev, p) => void got.push(`a ${dev} ${hex(p)}`);
       b.plane.net.onPacket = (dev, p) => void got.push(`b ${dev} ${hex(p)}`);
@@ -123,13 +185,17 @@ describe("two daemons", () => {
       };
       await exchange(30);
       assert.deepEqual(got.sort(), sent.sort(), options);
-      if (/deflate|bsd|mppc/.test(options)) assert.ok(wire < 30 * 2 * 940 * 0.5, `${options}: ${wire} bytes on the wire`);
+      if (/deflate|bsd|mppc/.test(options))
+        assert.ok(wire < 30 * 2 * 940 * 0.5, `${options}: ${wire} bytes on the wire`);
       got.length = 0;
       sent.length = 0;
       w.net.conditions({ loss: 0.1, duplicate: 0.05, reorder: 0.1, jitter: 5 });
       await exchange(60);
       const right = new Set(sent);
-      assert.ok(got.every((p) => right.has(p)), `${options}: nothing wrong is delivered`);
+      assert.ok(
+        got.every((p) => right.has(p)),
+        `${options}: nothing wrong is delivered`,
+      );
       assert.ok(got.length > 20, `${options}: ${got.length} of ${sent.length} arrived`);
       w.net.conditions({ loss: 0, duplicate: 0, reorder: 0, jitter: 0 });
       await w.run(8000);
@@ -145,13 +211,16 @@ describe("two daemons", () => {
   });
 
   test("with loss, reordering and duplication the link still comes up", async () => {
-    await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 1e6 }), fc.constantFrom(0.05, 0.15, 0.25), async (seed, loss) => {
-      const w = new World(seed);
-      w.net.conditions({ loss, duplicate: 0.1, reorder: 0.2, jitter: 15 });
-      const { a, b, clear } = pair(w, "reconnect_max = 5");
-      await w.until(() => isUp(a), 180_000, `up with seed ${seed}`, a, b);
-      assert.equal(clear(), 0);
-    }), { numRuns: 8 });
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 1e6 }), fc.constantFrom(0.05, 0.15, 0.25), async (seed, loss) => {
+        const w = new World(seed);
+        w.net.conditions({ loss, duplicate: 0.1, reorder: 0.2, jitter: 15 });
+        const { a, b, clear } = pair(w, "reconnect_max = 5");
+        await w.until(() => isUp(a), 180_000, `up with seed ${seed}`, a, b);
+        assert.equal(clear(), 0);
+      }),
+      { numRuns: 8 },
+    );
   });
 
   test("behind a NAT, and the mapping moves", async () => {
@@ -180,7 +249,10 @@ describe("two daemons", () => {
     const nat = new SimNat("203.0.113.77");
     const b = w.site(w.net.host("b", [SERVER_IP]), SERVER_CONF);
     const one = w.site(w.net.host("one", ["192.168.1.5"], nat), clientConf());
-    const two = w.site(w.net.host("two", ["192.168.1.6"], nat), clientConf().replace("username = branch", "username = second"));
+    const two = w.site(
+      w.net.host("two", ["192.168.1.6"], nat),
+      clientConf().replace("username = branch", "username = second"),
+    );
     await w.until(() => isUp(one) && isUp(two), 10_000, "both up", one, two, b);
     await w.run(100);
     assert.equal(server(b).sessions.length, 2);
@@ -218,7 +290,11 @@ describe("two daemons", () => {
 });
 
 describe("failures say what to do", () => {
-  const failure = async (more: string, serverConf = SERVER_CONF, conf = (s: string): string => s): Promise<[string, string, string]> => {
+  const failure = async (
+    more: string,
+    serverConf = SERVER_CONF,
+    conf = (s: string): string => s,
+  ): Promise<[string, string, string]> => {
     const w = new World();
     const b = w.site(w.net.host("b", [SERVER_IP]), serverConf);
     const a = w.site(w.net.host("a", ["203.0.113.1"]), conf(clientConf(more)));
@@ -239,7 +315,10 @@ describe("failures say what to do", () => {
     assert.match(text, /branch/);
   });
   test("no common proposal names ours", async () => {
-    const [layer, code, text] = await failure("ike_proposals = aes128-sha1-modp1536", SERVER_CONF.replace("psk =", "ike_proposals = aes256-sha256-modp2048\npsk ="));
+    const [layer, code, text] = await failure(
+      "ike_proposals = aes128-sha1-modp1536",
+      SERVER_CONF.replace("psk =", "ike_proposals = aes256-sha256-modp2048\npsk ="),
+    );
     assert.deepEqual([layer, code], ["ike", "no-proposal"]);
     assert.match(text, /aes128-sha1-modp1536/);
   });
@@ -249,24 +328,66 @@ describe("failures say what to do", () => {
     const wrong = ["ike_proposals = 3des-sha1-modp1024", "psk = marlin", "password = looking-glass"];
     const sites = wrong.map((more, i) => {
       const [option = ""] = more.split(" ");
-      const conf = clientConf().split("\n").filter((l) => !l.startsWith(option)).join("\n");
+      const conf = clientConf()
+        .split("\n")
+        .filter((l) => !l.startsWith(option))
+        .join("\n");
       return w.site(w.net.host(`a${i}`, [`203.0.113.${i + 1}`]), `${conf}\n${more}\n`);
     });
     await w.until(() => sites.every((s) => client(s).error !== null), 90_000, "failures", ...sites, b);
     const stranger = w.net.host("x", ["203.0.113.9"]);
-    for (const [version, exchange] of [[0x10, 4], [0x10, 4], [0x20, 34]] as const) {
-      const bytes = Uint8Array.from([1, 2, 3, 4, 5, 6, 7, 8, ...new Array<number>(8).fill(0), 1, version, exchange, 0, 0, 0, 0, 0, 0, 0, 0, 28]);
-      stranger.send({ proto: "udp", from: { address: "203.0.113.9", port: 500 }, to: { address: SERVER_IP, port: 500 }, bytes });
+    for (const [version, exchange] of [
+      [0x10, 4],
+      [0x10, 4],
+      [0x20, 34],
+    ] as const) {
+      const bytes = Uint8Array.from([
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+        7,
+        8,
+        ...new Array<number>(8).fill(0),
+        1,
+        version,
+        exchange,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        28,
+      ]);
+      stranger.send({
+        proto: "udp",
+        from: { address: "203.0.113.9", port: 500 },
+        to: { address: SERVER_IP, port: 500 },
+        bytes,
+      });
     }
     await w.run(1000);
     const { failures, drops } = server(b);
-    const of = (peer: string, code: string): string => failures.find((f) => f.peer === peer && f.code === code)?.text ?? "";
-    assert.match(of("203.0.113.1", "no-proposal"), /we accept aes256-sha256-x25519 .*; the peer offers 3des-sha1-modp1024; it offers only weak ones: to allow it set ike_proposals = default 3des-sha1-modp1024$/);
+    const of = (peer: string, code: string): string =>
+      failures.find((f) => f.peer === peer && f.code === code)?.text ?? "";
+    assert.match(
+      of("203.0.113.1", "no-proposal"),
+      /we accept aes256-sha256-x25519 .*; the peer offers 3des-sha1-modp1024; it offers only weak ones: to allow it set ike_proposals = default 3des-sha1-modp1024$/,
+    );
     assert.match(of("203.0.113.2", "psk-mismatch"), /pre-shared key differs/);
     assert.match(of("203.0.113.3", "auth-failed"), /branch/);
     assert.match(of("203.0.113.9", "mode"), /only IKEv1 main mode/);
     assert.deepEqual([drops["ike.aggressive"], drops["ike.version-2"]], [2, 1]);
-    assert.equal(b.events.filter((e) => e.kind === "ike.failed" && e.code === "mode").length, 1, "one line a minute for a peer");
+    assert.equal(
+      b.events.filter((e) => e.kind === "ike.failed" && e.code === "mode").length,
+      1,
+      "one line a minute for a peer",
+    );
     const told: Stage[] = [];
     assert.ok(await b.daemon.doctor("lns", (s) => void told.push(s)));
     assert.equal(told.filter((s) => s.state === "failed").length, failures.length);
@@ -364,7 +485,8 @@ describe("links come back", () => {
 });
 
 describe("a server's users", () => {
-  const other = (w: World, user: string, name: string, ip: string): Site => w.site(w.net.host(name, [ip]), clientConf("reconnect_min = 30").replace("username = branch", `username = ${user}`));
+  const other = (w: World, user: string, name: string, ip: string): Site =>
+    w.site(w.net.host(name, [ip]), clientConf("reconnect_min = 30").replace("username = branch", `username = ${user}`));
   test("a second login replaces the first, or is refused", async () => {
     for (const policy of ["replace", "refuse"]) {
       const w = new World();
@@ -375,7 +497,11 @@ describe("a server's users", () => {
       const two = other(w, "branch", "two", "203.0.113.2");
       await w.run(6000);
       assert.equal(server(b).sessions.length, 1, policy);
-      assert.deepEqual([client(one).state === "up", client(two).state === "up"], policy === "replace" ? [false, true] : [true, false], policy);
+      assert.deepEqual(
+        [client(one).state === "up", client(two).state === "up"],
+        policy === "replace" ? [false, true] : [true, false],
+        policy,
+      );
     }
   });
   test("a pool that is empty says so; an address that comes back is given again", async () => {

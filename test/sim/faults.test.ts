@@ -1,9 +1,9 @@
 // Rule 7: a throw at any call of a seam, at any event told and at any timer ends what it belongs to, and nothing else.
 //
-// Each scene has one daemon that is thrown in, with two links (as a client, as a server): whoever is not the victim stays up, the
-// victim comes back, the daemon stops within two seconds, and nothing is left of it. Points are found by running the scene without
-// a throw. FAULTS=all tries them all (50 s), a number so many of them a
-// scene; make test runs all.
+// Each scene has one daemon that is thrown in, with two links (as a client, as a server): whoever is not the victim
+// stays up, the victim comes back, the daemon stops within two seconds, and nothing is left of it. Points are found by
+// running the scene without a throw. FAULTS=all tries them all (50 s), a number so many of them a scene; make test runs
+// all.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Event } from "../../src/core/events.ts";
@@ -20,9 +20,11 @@ const LATER = 6;
 /** What status asks for, which is a request of ours here: test/control. */
 const STATUS = /^(plane\.drops|net\..*\.counters|l2tp\..*\.counters)$/;
 
-const FAST = "ike_proposals = aes128-sha1-x25519\nesp_proposals = aes128gcm16\nesp_lifetime = 30\nike_lifetime = 60\nreconnect_min = 1\nreconnect_max = 2\ndpd = 5\nhello = 10";
+const FAST =
+  "ike_proposals = aes128-sha1-x25519\nesp_proposals = aes128gcm16\nesp_lifetime = 30\nike_lifetime = 60\nreconnect_min = 1\nreconnect_max = 2\ndpd = 5\nhello = 10";
 const ONE = clientConf(FAST);
-const TWO = (server: string): string => clientConf(FAST, server).replace("interface hq", "interface two").replace("username = branch", "username = second");
+const TWO = (server: string): string =>
+  clientConf(FAST, server).replace("interface hq", "interface two").replace("username = branch", "username = second");
 
 interface Scene {
   readonly w: World;
@@ -41,7 +43,15 @@ const asClient: Make = (inject) => {
   const b1 = w.site(w.net.host("b1", ["198.51.100.2"]), conf, { crypto });
   const b2 = w.site(w.net.host("b2", ["198.51.100.3"]), conf.replace("198.51.100.2", "198.51.100.3"), { crypto });
   const a = w.site(w.net.host("a", ["203.0.113.1"]), ONE + TWO("198.51.100.3"), { inject, crypto });
-  return { w, victim: a, sites: [a, b1, b2], links: [{ site: a, name: "hq", server: b1 }, { site: a, name: "two", server: b2 }] };
+  return {
+    w,
+    victim: a,
+    sites: [a, b1, b2],
+    links: [
+      { site: a, name: "hq", server: b1 },
+      { site: a, name: "two", server: b2 },
+    ],
+  };
 };
 const asServer: Make = (inject) => {
   const w = new World(7);
@@ -50,11 +60,20 @@ const asServer: Make = (inject) => {
   const b = w.site(w.net.host("b", ["198.51.100.2"]), conf, { inject, crypto });
   const a1 = w.site(w.net.host("a1", ["203.0.113.1"]), ONE, { crypto });
   const a2 = w.site(w.net.host("a2", ["203.0.113.2"]), TWO("198.51.100.2"), { crypto });
-  return { w, victim: b, sites: [b, a1, a2], links: [{ site: a1, name: "hq", server: b }, { site: a2, name: "two", server: b }] };
+  return {
+    w,
+    victim: b,
+    sites: [b, a1, a2],
+    links: [
+      { site: a1, name: "hq", server: b },
+      { site: a2, name: "two", server: b },
+    ],
+  };
 };
 const SCENES: Readonly<Record<string, Make>> = { "a client": asClient, "a server": asServer };
 
-const up = (l: Scene["links"][number]): boolean => l.site.daemon.status(null)[l.name]?.state === "up" &&
+const up = (l: Scene["links"][number]): boolean =>
+  l.site.daemon.status(null)[l.name]?.state === "up" &&
   server(l.server).sessions.some((s) => s.ip === client(l.site, l.name).local_ip);
 
 /** An IPv4 packet. */
@@ -109,7 +128,8 @@ async function live(make: Make, target: Target | null): Promise<Injector> {
   for (const site of s.sites) {
     const keep = site.events.push.bind(site.events);
     site.events.push = (...all: Event[]) => {
-      for (const e of all) if (e.kind === "link.down" && standing.has(e.link) && site !== s.links[0]?.server) fell.add(e.link);
+      for (const e of all)
+        if (e.kind === "link.down" && standing.has(e.link) && site !== s.links[0]?.server) fell.add(e.link);
       return keep(...all);
     };
   }
@@ -141,7 +161,11 @@ async function live(make: Make, target: Target | null): Promise<Injector> {
     const tables = Object.entries(site.daemon.tables()).filter(([, n]) => n > 0);
     assert.deepEqual(tables, [], `left in the tables of ${site.host.name}\n${log()}`);
   }
-  if (target) assert.ok(s.victim.lines.some((l) => l.includes("daemon.fault") && l.includes("injected")), `not a word of it\n${log()}`);
+  if (target)
+    assert.ok(
+      s.victim.lines.some((l) => l.includes("daemon.fault") && l.includes("injected")),
+      `not a word of it\n${log()}`,
+    );
   return inject;
 }
 
@@ -173,7 +197,9 @@ describe("a throw", () => {
       const failed: string[] = [];
       for (const target of chosen) {
         await live(make, target).catch((e: unknown) => {
-          failed.push(`${target.point} ${target.nth} ${target.how}: ${(e as Error).message.slice(0, Number(process.env["FAULTS_CHARS"] ?? 300))}`);
+          failed.push(
+            `${target.point} ${target.nth} ${target.how}: ${(e as Error).message.slice(0, Number(process.env["FAULTS_CHARS"] ?? 300))}`,
+          );
         });
       }
       console.log(`# ${name}: ${chosen.length} of ${all.length} throws at ${points.size} points`);

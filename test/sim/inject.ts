@@ -1,10 +1,10 @@
-// Throws at a chosen call of a seam: every method of what is wrapped, and of whatever its methods return, is a point of its own.
+// Throws at a chosen call of a seam: every method of what is wrapped, and of whatever its methods return, is a point of
+// its own.
 import type { EventHub } from "../../src/control/log.ts";
 import type { Clock } from "../../src/core/clock.ts";
 import type { Event } from "../../src/core/events.ts";
 import type { Crypto, Host } from "../../src/ports/ports.ts";
 import type { SerialHost } from "../../src/ports/serial.ts";
-
 
 export type How = "throw" | "reject";
 export interface Target {
@@ -61,7 +61,14 @@ export class Injector {
         if (typeof value !== "function" || typeof key === "symbol" || /^on[A-Z]/.test(key)) return value;
         let m = methods.get(key);
         if (!m) {
-          m = (...args: unknown[]): unknown => this.#call(`${name}.${key}`, () => Reflect.apply(value, t, args.map((a) => this.#unwrapped(a))));
+          m = (...args: unknown[]): unknown =>
+            this.#call(`${name}.${key}`, () =>
+              Reflect.apply(
+                value,
+                t,
+                args.map((a) => this.#unwrapped(a)),
+              ),
+            );
           methods.set(key, m);
         }
         return m;
@@ -75,14 +82,24 @@ export class Injector {
   clock(clock: Clock): Clock {
     return {
       now: () => clock.now(),
-      timer: (name, fire, turns) => clock.timer(name, () => {
-        this.pass(`timer ${name.replace(/[0-9]+/g, "#")}`);
-        fire();
-      }, turns),
+      timer: (name, fire, turns) =>
+        clock.timer(
+          name,
+          () => {
+            this.pass(`timer ${name.replace(/[0-9]+/g, "#")}`);
+            fire();
+          },
+          turns,
+        ),
     };
   }
   outside<T extends { readonly crypto: Crypto; readonly host: Host; readonly serial: SerialHost }>(o: T): T {
-    return { ...o, crypto: this.wrap(o.crypto, "crypto"), host: this.wrap(o.host, "host"), serial: this.wrap(o.serial, "serial") };
+    return {
+      ...o,
+      crypto: this.wrap(o.crypto, "crypto"),
+      host: this.wrap(o.host, "host"),
+      serial: this.wrap(o.serial, "serial"),
+    };
   }
   /** Telling of an event is a call like any other; what tells of the throw itself is left out. */
   hub(hub: EventHub): EventHub {
@@ -110,11 +127,15 @@ export class Injector {
     return result.then((x: unknown) => this.#result(x, point));
   }
   #result(x: unknown, point: string): unknown {
-    if (typeof x === "function") return (...args: unknown[]): unknown => this.#call(`${point}()`, () => Reflect.apply(x, undefined, args));
+    if (typeof x === "function")
+      return (...args: unknown[]): unknown => this.#call(`${point}()`, () => Reflect.apply(x, undefined, args));
     if (typeof x !== "object" || x === null || Array.isArray(x) || ArrayBuffer.isView(x) || this.#raw.has(x)) return x;
     // An object with methods is a handle; one without is data.
     const methods = [...Object.values(x), ...Object.getOwnPropertyNames(Object.getPrototypeOf(x) ?? {})];
-    const isHandle = Object.getPrototypeOf(x) === Object.prototype ? Object.values(x).some((v) => typeof v === "function") : methods.length > 1;
+    const isHandle =
+      Object.getPrototypeOf(x) === Object.prototype
+        ? Object.values(x).some((v) => typeof v === "function")
+        : methods.length > 1;
     return isHandle ? this.wrap(x, point) : x;
   }
 }

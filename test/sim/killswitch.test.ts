@@ -1,9 +1,9 @@
 // Where a host sends its packets, by what the configuration says: before, while and after the link is up.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { guarded } from "../../src/config/cross.ts";
 import { load } from "../../src/config/load.ts";
 import { faultLine } from "../../src/config/section.ts";
-import { guarded } from "../../src/config/cross.ts";
 import { client, clientConf, SERVER_CONF, World } from "./world.ts";
 
 const BEHIND = "192.168.20.5";
@@ -17,7 +17,12 @@ test("killswitch: where packets go, down, up, down again, and after a person's d
     ["killswitch = off", ["wan", "wan", "wan"], ["l2tps-hq", "wan", "wan"], ["wan", "wan", "wan"]],
     ["defaultroute = yes", [null, "wan", "wan"], ["l2tps-hq", "l2tps-hq", "wan"], ["wan", "wan", "wan"]],
     ["defaultroute = yes\nkillswitch = all", [null, null, null], ["l2tps-hq", "l2tps-hq", null], ["wan", "wan", "wan"]],
-    ["defaultroute = yes\nkillswitch = all\nmetric = 7", [null, null, null], ["l2tps-hq", "l2tps-hq", null], ["wan", "wan", "wan"]],
+    [
+      "defaultroute = yes\nkillswitch = all\nmetric = 7",
+      [null, null, null],
+      ["l2tps-hq", "l2tps-hq", null],
+      ["wan", "wan", "wan"],
+    ],
   ];
   for (const [more, down, up, after] of cases) {
     const w = new World();
@@ -65,7 +70,9 @@ test("0.0.0.0/0 and ::/0 among the routes are the default route; what cannot be 
   assert.deepEqual(section("routes = ::/0\nipv6 = yes"), all);
   assert.deepEqual(section("defaultroute = yes"), all);
   assert.deepEqual(section("routes = 10.2.0.0/16 0.0.0.0/0 ::/0\nipv6 = yes\nkillswitch = all"), {
-    routes: ["10.2.0.0/16"], defaultroute: true, guarded: ["10.2.0.0/16", "0.0.0.0/0", "::/0"],
+    routes: ["10.2.0.0/16"],
+    defaultroute: true,
+    guarded: ["10.2.0.0/16", "0.0.0.0/0", "::/0"],
   });
   assert.deepEqual(section("routes = 10.2.0.0/16\nkillswitch = off").guarded, []);
   const fault = (more: string): string => {

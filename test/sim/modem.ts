@@ -1,5 +1,5 @@
-// Modems, a telephone exchange and null-modem cables in memory, on the virtual clock: bytes take their time, noise spoils them on
-// request, and calls end as they do in life.
+// Modems, a telephone exchange and null-modem cables in memory, on the virtual clock: bytes take their time, noise
+// spoils them on request, and calls end as they do in life.
 import { SystemError } from "../../src/core/errors.ts";
 import type { SerialHost, SerialPort } from "../../src/ports/serial.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
@@ -32,13 +32,15 @@ class Wire {
       const piece = data.slice(at, at + 64);
       const now = this.#clock.now();
       this.#freeAt = Math.max(now, this.#freeAt) + (piece.length * 10_000) / this.#baud;
-      this.#clock.timer("wire", () => {
-        if (epoch !== this.#epoch) return;
-        this.queued -= piece.length;
-        const heard = [...piece].map((c) => this.noise(c)).filter((c) => c !== null);
-        this.deliver(Uint8Array.from(heard));
-        if (this.queued === 0) this.onDrained();
-      }).arm(this.#freeAt - now);
+      this.#clock
+        .timer("wire", () => {
+          if (epoch !== this.#epoch) return;
+          this.queued -= piece.length;
+          const heard = [...piece].map((c) => this.noise(c)).filter((c) => c !== null);
+          this.deliver(Uint8Array.from(heard));
+          if (this.queued === 0) this.onDrained();
+        })
+        .arm(this.#freeAt - now);
     }
   }
   /** What is under way is lost. */

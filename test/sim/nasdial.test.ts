@@ -11,13 +11,20 @@ import { NonePlane } from "../../src/dataplane/none.ts";
 import type { NasStatus } from "../../src/link/status.ts";
 import type { SerialHost } from "../../src/ports/serial.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
-import { Exchange, serialHost, SimModem } from "./modem.ts";
+import { Exchange, SimModem, serialHost } from "./modem.ts";
 import { World } from "./world.ts";
 
-const CALLER = "[interface modem]\nproto = nasdial\ndevice = /dev/modem111\nphone = 222\nusername = branch\npassword = w0nderland\nlogin = none\n";
-const NAS = "[interface nas]\nproto = nasdial\ndevice = /dev/modem222\nrole = answer\nlocal_ip = 10.7.0.1\nremote_ip = 10.7.0.2\n[user branch]\npassword = w0nderland\n";
+const CALLER =
+  "[interface modem]\nproto = nasdial\ndevice = /dev/modem111\nphone = 222\nusername = branch\npassword = w0nderland\nlogin = none\n";
+const NAS =
+  "[interface nas]\nproto = nasdial\ndevice = /dev/modem222\nrole = answer\nlocal_ip = 10.7.0.1\nremote_ip = 10.7.0.2\n[user branch]\npassword = w0nderland\n";
 
-function site(w: World, name: string, serial: SerialHost, text: string): { daemon: Daemon; lines: string[]; reload(text: string): string } {
+function site(
+  w: World,
+  name: string,
+  serial: SerialHost,
+  text: string,
+): { daemon: Daemon; lines: string[]; reload(text: string): string } {
   const parsed = (t: string): Config => {
     const r = load(t);
     assert.ok(r.ok, JSON.stringify(r));
@@ -27,11 +34,18 @@ function site(w: World, name: string, serial: SerialHost, text: string): { daemo
   const lines: string[] = [];
   const hub = new EventHub(w.clock, "debug", (l) => void lines.push(l));
   const plane = new NonePlane({ clock: w.clock, rng: nodeCrypto, net: w.net.host(name, ["198.51.100.9"]) });
-  const host = { readFile: () => "", env: () => undefined, hostname: () => name, wallClock: () => w.clock.now(), resolve: () => Promise.reject(new Error("none")) };
+  const host = {
+    readFile: () => "",
+    env: () => undefined,
+    hostname: () => name,
+    wallClock: () => w.clock.now(),
+    resolve: () => Promise.reject(new Error("none")),
+  };
   const daemon = compose({ clock: w.clock, crypto: nodeCrypto, host, serial }, plane, hub, now, () => now);
   daemon.start();
   return {
-    daemon, lines,
+    daemon,
+    lines,
     reload: (t) => {
       now = parsed(t);
       return daemon.reload();
@@ -53,7 +67,10 @@ test("two daemons, one call: up, status as text, reload, down, stop", async () =
   const a = site(w, "a", serial, CALLER);
   await w.until(() => leg(a.daemon, "modem").state === "up" && leg(b.daemon, "nas").state === "up", 90_000, "up");
   const text = renderStatus(a.daemon.status(null), false);
-  assert.match(text, /modem: up since .*, dials on \/dev\/modem111\n {2}✓ line .*\n {2}✓ modem {2}222: "CONNECT 33600"\n {2}✓ ppp .*\n {2}✓ ip .*\n {2}nas-modem: 10\.7\.0\.2 to 10\.7\.0\.1, MTU 1500, 33600 bit\/s\n/);
+  assert.match(
+    text,
+    /modem: up since .*, dials on \/dev\/modem111\n {2}✓ line .*\n {2}✓ modem {2}222: "CONNECT 33600"\n {2}✓ ppp .*\n {2}✓ ip .*\n {2}nas-modem: 10\.7\.0\.2 to 10\.7\.0\.1, MTU 1500, 33600 bit\/s\n/,
+  );
   assert.match(renderStatus(b.daemon.status("nas"), false), /answers calls on .*\n(.*\n)+.*user "branch"/);
   const stages: string[] = [];
   assert.equal(await a.daemon.doctor("modem", (s) => void stages.push(s.name)), true);

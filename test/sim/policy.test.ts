@@ -40,12 +40,17 @@ test("a wrong key or password: tried for ever, ever slower, and what may only le
     const { w, a, b } = pair("", server);
     const tries: number[] = [];
     for (let n = 0; n < 7; n++) {
-      while (a.events.filter((e) => e.kind === "link.down").length <= n) await (Number(client(a).retry_in) > 2 ? w.run(1000) : w.run(100));
+      while (a.events.filter((e) => e.kind === "link.down").length <= n)
+        await (Number(client(a).retry_in) > 2 ? w.run(1000) : w.run(100));
       assert.equal(client(a).error?.code, code);
       assert.deepEqual(a.plane.net.blocked, ["192.168.20.0/24"]);
       tries.push(client(a).retry_in ?? 0);
     }
-    for (const [i, s] of pauses.entries()) assert.ok((tries[i] ?? 0) >= Math.floor(s * 0.74) && (tries[i] ?? 0) <= Math.ceil(s * 1.26), `${code}: ${tries.join(" ")}`);
+    for (const [i, s] of pauses.entries())
+      assert.ok(
+        (tries[i] ?? 0) >= Math.floor(s * 0.74) && (tries[i] ?? 0) <= Math.ceil(s * 1.26),
+        `${code}: ${tries.join(" ")}`,
+      );
     b.reload(SERVER_CONF);
     await w.until(() => client(a).state === "up", 420_000, "the server that came back", a);
   }
@@ -69,7 +74,12 @@ test("reload, another server, a shorter and a longer list of networks: no moment
   const { w, a } = pair();
   await w.until(() => client(a).state === "up", 10_000, "up", a);
   const seen = watched(a, "192.168.20.0/24");
-  for (const conf of [clientConf("mtu = 1300"), clientConf("", "198.51.100.77"), clientConf().replace("192.168.20.0/24", "192.168.20.0/24 10.9.0.0/16"), clientConf("auto = no")]) {
+  for (const conf of [
+    clientConf("mtu = 1300"),
+    clientConf("", "198.51.100.77"),
+    clientConf().replace("192.168.20.0/24", "192.168.20.0/24 10.9.0.0/16"),
+    clientConf("auto = no"),
+  ]) {
     a.reload(conf);
     await w.run(4000);
     assert.equal(seen.least, 1, conf);
@@ -117,28 +127,58 @@ test("PAP goes to nobody unless the configuration says so: inside ESP, and outsi
     const w = new World();
     const b = w.site(w.net.host("lns", ["198.51.100.2"]), server);
     const conf = clientConf(more);
-    const a = w.site(w.net.host("hq", ["203.0.113.2"]), more.includes("off") ? conf.replace("psk = swordfish", "") : conf);
+    const a = w.site(
+      w.net.host("hq", ["203.0.113.2"]),
+      more.includes("off") ? conf.replace("psk = swordfish", "") : conf,
+    );
     await w.until(() => client(a).state === "up" || client(a).error !== null, 60_000, "an end", a, b);
     if (want === null) assert.equal(client(a).ppp?.auth, "PAP");
-    else assert.match(client(a).error?.text ?? "", new RegExp(`^the peer asks for PAP and nothing else, this side answers to MS-CHAPv2, CHAP-MD5, MS-CHAP: ${want}$`));
+    else
+      assert.match(
+        client(a).error?.text ?? "",
+        new RegExp(
+          `^the peer asks for PAP and nothing else, this side answers to MS-CHAPv2, CHAP-MD5, MS-CHAP: ${want}$`,
+        ),
+      );
   }
 });
 
 test("a server in the clear does not ask for PAP only because it is listed", async () => {
   const w = new World();
   const b = w.site(w.net.host("lns", ["198.51.100.2"]), SERVER_CONF.replace("psk = swordfish", "ipsec = off"));
-  const willing = clientConf("ipsec = off\nrefuse_pap = no\nallow_pap_in_clear = yes\nrefuse_chap = yes\nrefuse_mschapv2 = yes").replace("psk = swordfish", "");
+  const willing = clientConf(
+    "ipsec = off\nrefuse_pap = no\nallow_pap_in_clear = yes\nrefuse_chap = yes\nrefuse_mschapv2 = yes",
+  ).replace("psk = swordfish", "");
   const a = w.site(w.net.host("hq", ["203.0.113.2"]), willing);
   await w.until(() => client(a).error !== null, 60_000, "a failure", a, b);
   assert.ok(!b.events.some((e) => e.kind === "ppp.auth" && e.ok));
 });
 
 test("no common proposal: the log and the status have both sides whole, and a terminal as well", async () => {
-  const all = ["aes128", "aes192", "aes256"].flatMap((c) => ["sha1", "sha256", "sha384", "sha512"].map((h) => `${c}-${h}-modp4096`)).join(" ");
-  const { w, a, b } = pair(`ike_proposals = ${all}`, SERVER_CONF.replace("psk = swordfish", "psk = swordfish\nike_proposals = aes256-sha256-ecp256"));
+  const all = ["aes128", "aes192", "aes256"]
+    .flatMap((c) => ["sha1", "sha256", "sha384", "sha512"].map((h) => `${c}-${h}-modp4096`))
+    .join(" ");
+  const { w, a, b } = pair(
+    `ike_proposals = ${all}`,
+    SERVER_CONF.replace("psk = swordfish", "psk = swordfish\nike_proposals = aes256-sha256-ecp256"),
+  );
   await w.until(() => client(a).error !== null, 60_000, "a failure", a, b);
-  assert.ok(b.lines.some((l) => l.includes("no-proposal") && l.includes(`we accept aes256-sha256-ecp256; the peer offers ${all}; to allow it set ike_proposals = aes256-sha256-ecp256 aes128-sha1-modp4096"`)), b.lines.join("\n"));
+  assert.ok(
+    b.lines.some(
+      (l) =>
+        l.includes("no-proposal") &&
+        l.includes(
+          `we accept aes256-sha256-ecp256; the peer offers ${all}; to allow it set ike_proposals = aes256-sha256-ecp256 aes128-sha1-modp4096"`,
+        ),
+    ),
+    b.lines.join("\n"),
+  );
   assert.ok(client(a).error?.text.includes(all), client(a).error?.text);
   assert.ok(a.lines.some((l) => l.includes("link.down") && l.includes(all)));
-  assert.ok(renderStatus({ hq: { ...client(a), stages: [{ name: "ike", state: "failed", text: `é ${all}` }] } }, false).includes(all));
+  assert.ok(
+    renderStatus(
+      { hq: { ...client(a), stages: [{ name: "ike", state: "failed", text: `é ${all}` }] } },
+      false,
+    ).includes(all),
+  );
 });

@@ -5,12 +5,18 @@ import { Packet } from "../../src/core/packet.ts";
 import type { CallChannel, L2tpRemote } from "../../src/dataplane/dataplane.ts";
 import { encodeMessage } from "../../src/l2tp/wire/avp.ts";
 import { writeControl } from "../../src/l2tp/wire/header.ts";
-import { client, clientConf, SERVER_CONF, server, type Site, World } from "./world.ts";
+import { client, clientConf, SERVER_CONF, type Site, server, World } from "./world.ts";
 
 const SERVER_IP = "198.51.100.2";
-const sccrq = writeControl({ tunnelId: 0, callId: 0, Ns: 0, Nr: 0 }, encodeMessage("SCCRQ", {
-  protocolVersion: 0x100, hostName: "x", framingCapabilities: 3, assignedTunnelId: 7,
-}));
+const sccrq = writeControl(
+  { tunnelId: 0, callId: 0, Ns: 0, Nr: 0 },
+  encodeMessage("SCCRQ", {
+    protocolVersion: 0x100,
+    hostName: "x",
+    framingCapabilities: 3,
+    assignedTunnelId: 7,
+  }),
+);
 
 /** How many answers an SCCRQ from `remote` gets. */
 async function answers(w: World, s: Site, remote: Partial<L2tpRemote>): Promise<number> {
@@ -19,8 +25,13 @@ async function answers(w: World, s: Site, remote: Partial<L2tpRemote>): Promise<
   const send = l2tp.sendControl.bind(l2tp);
   l2tp.sendControl = () => n++ >= 0;
   const whole = {
-    key: `test ${JSON.stringify(remote)}`, flow: 0, address: "203.0.113.9", port: 1701, localAddress: SERVER_IP,
-    localPort: 1701, ...remote,
+    key: `test ${JSON.stringify(remote)}`,
+    flow: 0,
+    address: "203.0.113.9",
+    port: 1701,
+    localAddress: SERVER_IP,
+    localPort: 1701,
+    ...remote,
   };
   l2tp.onControl(whole, Packet.of(sccrq));
   await w.run(50);
@@ -83,7 +94,10 @@ test("another configuration: who is not in it any more is out, and who stays kee
   const its = client(two).local_ip;
   b.reload(`${SERVER_CONF.replace("[user branch]", "[user other]")}\n[user third]\npassword = wonderland\n`);
   await w.until(() => client(one).state !== "up", 5000, "the session of the user who is gone", b, one);
-  assert.deepEqual(server(b).sessions.map((s) => s.user), ["second"]);
+  assert.deepEqual(
+    server(b).sessions.map((s) => s.user),
+    ["second"],
+  );
   const three = dial(w, "three", "203.0.113.3", as("third"));
   await up(w, b, three);
   assert.notEqual(client(three).local_ip, its);

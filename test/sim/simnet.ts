@@ -1,9 +1,10 @@
 // A network in memory on a virtual clock: hosts, NATs, and paths that lose, delay, reorder and duplicate.
-import type { Clock } from "../../src/core/clock.ts";
+
 import { formatEndpoint, isIp6 } from "../../src/core/addr.ts";
+import type { Clock } from "../../src/core/clock.ts";
 import type { Rng } from "../../src/core/rng.ts";
-import type { Endpoint } from "../../src/ports/ports.ts";
 import type { SimDatagram, SimNode } from "../../src/dataplane/none/sim.ts";
+import type { Endpoint } from "../../src/ports/ports.ts";
 
 /** Repeatable randomness for tests (xorshift128); never for keys of a real daemon. */
 export function seededRng(seed: number): Rng & { uniform(): number } {
@@ -32,7 +33,15 @@ export interface Conditions {
   readonly jitter: number;
   readonly dark: boolean;
 }
-export const PERFECT: Conditions = { loss: 0, duplicate: 0, reorder: 0, reorderBy: 30, latency: 10, jitter: 0, dark: false };
+export const PERFECT: Conditions = {
+  loss: 0,
+  duplicate: 0,
+  reorder: 0,
+  reorderBy: 30,
+  latency: 10,
+  jitter: 0,
+  dark: false,
+};
 
 export type Verdict = "sent" | "lost" | "dark" | "no-host" | "nat";
 
@@ -79,7 +88,10 @@ export class SimNat {
   forward(port: number, inside: Endpoint): void {
     this.#forward.set(port, inside);
   }
-  /** Every mapping is lost, as when the router restarts; new ones get other ports, and another address when one is given. */
+  /**
+   * Every mapping is lost, as when the router restarts; new ones get other ports, and another address when one is
+   * given.
+   */
   rebind(publicAddress = this.publicAddress): void {
     this.publicAddress = publicAddress;
     this.#out.clear();
@@ -88,7 +100,8 @@ export class SimNat {
   outbound(d: SimDatagram): SimDatagram | null {
     if (d.proto !== "udp") return null;
     for (const [port, inside] of this.#forward) {
-      if (formatEndpoint(inside) === formatEndpoint(d.from)) return { ...d, from: { address: this.publicAddress, port } };
+      if (formatEndpoint(inside) === formatEndpoint(d.from))
+        return { ...d, from: { address: this.publicAddress, port } };
     }
     const key = formatEndpoint(d.from);
     let m = this.#out.get(key);
@@ -168,7 +181,9 @@ export class SimNet {
     for (let i = 0; i < copies; i++) {
       const late = this.#rng.uniform() < c.reorder ? c.reorderBy : 0;
       const wait = c.latency + late + this.#rng.uniform() * c.jitter;
-      this.#clock.timer("simnet", () => target.host.onDatagram({ ...target.d, bytes: target.d.bytes.slice() })).arm(wait);
+      this.#clock
+        .timer("simnet", () => target.host.onDatagram({ ...target.d, bytes: target.d.bytes.slice() }))
+        .arm(wait);
     }
   }
   #target(d: SimDatagram): { host: SimHost; d: SimDatagram } | "nat" | null {

@@ -67,7 +67,10 @@ export class VirtualClock implements Clock {
     this.#now = until;
   }
   pending(): string[] {
-    return this.#heap.filter((a) => a.t.order === a.order).sort((a, b) => (before(a, b) ? -1 : 1)).map((a) => `${a.t.name}@${a.due}`);
+    return this.#heap
+      .filter((a) => a.t.order === a.order)
+      .sort((a, b) => (before(a, b) ? -1 : 1))
+      .map((a) => `${a.t.name}@${a.due}`);
   }
 
   #first(): Armed | undefined {

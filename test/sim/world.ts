@@ -93,23 +93,39 @@ export class World {
     const hub = new EventHub(own, o.forget ? "error" : "debug", (l) => void lines.push(l));
     if (!o.forget) hub.follow((e) => void events.push(e));
     const env: Host = {
-      readFile: () => "", env: () => undefined, hostname: () => host.name, wallClock: () => this.clock.now(),
-      resolve: (name) => (/^[\d.:a-f]+$/.test(name) ? Promise.resolve([name]) : this.names.has(name) ? Promise.resolve(this.names.get(name) ?? []) : Promise.reject(new SystemError("ENOTFOUND", `cannot resolve ${name}`, "the name has no address"))),
+      readFile: () => "",
+      env: () => undefined,
+      hostname: () => host.name,
+      wallClock: () => this.clock.now(),
+      resolve: (name) =>
+        /^[\d.:a-f]+$/.test(name)
+          ? Promise.resolve([name])
+          : this.names.has(name)
+            ? Promise.resolve(this.names.get(name) ?? [])
+            : Promise.reject(new SystemError("ENOTFOUND", `cannot resolve ${name}`, "the name has no address")),
     };
     let now = parsed(text);
     const outside = { clock, crypto, host: env, serial: o.serial ?? serialHost(), zlib };
-    const daemon = inject ? compose(inject.outside(outside), inject.wrap(plane, "plane"), inject.hub(hub), now, () => now)
+    const daemon = inject
+      ? compose(inject.outside(outside), inject.wrap(plane, "plane"), inject.hub(hub), now, () => now)
       : compose(outside, plane, hub, now, () => now);
     daemon.start();
     return {
-      host, plane, daemon, events, lines,
+      host,
+      plane,
+      daemon,
+      events,
+      lines,
       reload: (t) => {
         now = parsed(t);
         return daemon.reload();
       },
     };
   }
-  /** Virtual milliseconds, from one timer to the next; what promises bring comes in between. Steps are a thing of the past. */
+  /**
+   * Virtual milliseconds, from one timer to the next; what promises bring comes in between. Steps are a thing of the
+   * past.
+   */
   async run(ms: number, _step = 0): Promise<void> {
     const until = this.clock.now() + ms;
     for (;;) {
@@ -125,13 +141,18 @@ export class World {
   async until(done: () => boolean, ms: number, what: string, ...sites: Site[]): Promise<number> {
     const start = this.clock.now();
     while (!done()) {
-      if (this.clock.now() - start > ms) assert.fail(`${what} did not happen in ${ms} ms\n${sites.map((s) => `${s.host.name}:\n  ${s.lines.join("\n  ")}`).join("\n")}`);
+      if (this.clock.now() - start > ms)
+        assert.fail(
+          `${what} did not happen in ${ms} ms\n${sites.map((s) => `${s.host.name}:\n  ${s.lines.join("\n  ")}`).join("\n")}`,
+        );
       await this.run(20);
     }
     return this.clock.now() - start;
   }
 }
-/** All that promises bring, however long their chains. One turn of Node's loop, as node:test makes every promise dear. */
+/**
+ * All that promises bring, however long their chains. One turn of Node's loop, as node:test makes every promise dear.
+ */
 function settle(): Promise<void> {
   return new Promise((r) => setImmediate(r));
 }

@@ -1,6 +1,7 @@
-// A server and its users for days of virtual time, on a bad network: loss, jitter, duplicates, NATs that forget, renewals of both
-// phases, users who redial, reloads at either end, and a server that dies every hour. What may not grow is measured every hour, when
-// everybody is up: tables, timers, descriptors, and the heap. The same SOAK_SEED is the same story.
+// A server and its users for days of virtual time, on a bad network: loss, jitter, duplicates, NATs that forget,
+// renewals of both phases, users who redial, reloads at either end, and a server that dies every hour. What may not
+// grow is measured every hour, when everybody is up: tables, timers, descriptors, and the heap. The same SOAK_SEED is
+// the same story.
 import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
@@ -19,7 +20,8 @@ const [CALM, LOOK, DEATH] = [44, 50, 52];
 /** Hours until everything has its size. */
 const WARM = 2;
 const SERVER_IP = "198.51.100.2";
-const BOTH = "ike_proposals = aes128-sha1-x25519\nesp_proposals = aes128gcm16\nike_lifetime = 2400\nesp_lifetime = 900\nkeepalive = 5 60";
+const BOTH =
+  "ike_proposals = aes128-sha1-x25519\nesp_proposals = aes128gcm16\nike_lifetime = 2400\nesp_lifetime = 900\nkeepalive = 5 60";
 
 const rng = seededRng(SEED);
 const chance = (p: number): boolean => rng.uniform() < p;
@@ -101,7 +103,10 @@ class Soak {
   /** The state of the network and of every daemon, in one word: equal runs have equal words. */
   digest(): string {
     const states = this.#clients.map((c) => client(c.site)).map((s) => [s.state, s.local_ip, s.rx_packets]);
-    return createHash("sha256").update(JSON.stringify([this.#w.net.counts, this.counts, this.renewals(), states])).digest("hex").slice(0, 16);
+    return createHash("sha256")
+      .update(JSON.stringify([this.#w.net.counts, this.counts, this.renewals(), states]))
+      .digest("hex")
+      .slice(0, 16);
   }
   /** At the server's end. */
   renewals(): { readonly isakmp: number; readonly esp: number } {
@@ -152,7 +157,8 @@ class Soak {
     if (!back) this.counts.lost++;
   }
   async #look(hour: number): Promise<void> {
-    const everybody = (): boolean => this.#clients.every((c) => client(c.site).state === "up") && server(this.#server.site).sessions.length === USERS;
+    const everybody = (): boolean =>
+      this.#clients.every((c) => client(c.site).state === "up") && server(this.#server.site).sessions.length === USERS;
     await this.#w.until(everybody, 2 * MINUTE, `${USERS} users up in hour ${Math.floor(hour)}`);
     const tables: Record<string, number> = {};
     const add = (prefix: string, t: Record<string, number>): void => {
@@ -167,11 +173,18 @@ class Soak {
       await new Promise((r) => setImmediate(r));
       gc();
     }
-    const look = { hour: Math.floor(hour), heap: process.memoryUsage().heapUsed, descriptors: readdirSync("/proc/self/fd").length, tables };
+    const look = {
+      hour: Math.floor(hour),
+      heap: process.memoryUsage().heapUsed,
+      descriptors: readdirSync("/proc/self/fd").length,
+      tables,
+    };
     this.#looks.push(look);
     const t = (k: string): number => tables[k] ?? 0;
-    console.log(`hour ${look.hour}: heap ${(look.heap / 1e6).toFixed(1)} MB, ${look.descriptors} descriptors, ${this.#w.clock.size} timers, server: ` +
-      `${t("server connections")} connections, ${t("server sas")} ISAKMP SAs, ${t("server tunnels")} tunnels, ${t("server inbound")}+${t("server outbound")} ESP SAs`);
+    console.log(
+      `hour ${look.hour}: heap ${(look.heap / 1e6).toFixed(1)} MB, ${look.descriptors} descriptors, ${this.#w.clock.size} timers, server: ` +
+        `${t("server connections")} connections, ${t("server sas")} ISAKMP SAs, ${t("server tunnels")} tunnels, ${t("server inbound")}+${t("server outbound")} ESP SAs`,
+    );
   }
   #noFault(): void {
     for (const p of [this.#server, ...this.#clients]) {
@@ -205,7 +218,9 @@ const began = process.cpuUsage();
 const soak = new Soak();
 const looks = await soak.run();
 const cpu = process.cpuUsage(began);
-console.log(`${HOURS} hours of ${USERS} users: ${soak.datagrams} datagrams, ${JSON.stringify({ ...soak.counts, renewed: soak.renewals() })}, ${((cpu.user + cpu.system) / 1e6).toFixed(1)} s of CPU, seed ${SEED}: ${soak.digest()}`);
+console.log(
+  `${HOURS} hours of ${USERS} users: ${soak.datagrams} datagrams, ${JSON.stringify({ ...soak.counts, renewed: soak.renewals() })}, ${((cpu.user + cpu.system) / 1e6).toFixed(1)} s of CPU, seed ${SEED}: ${soak.digest()}`,
+);
 const bad = grown(looks);
 for (const b of bad) console.error(`grown: ${b}`);
 if (looks.length < Math.floor(HOURS)) bad.push("not every hour was looked at");

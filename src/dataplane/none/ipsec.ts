@@ -1,11 +1,11 @@
 // Symbolic ESP: SPI, sequence number and a fingerprint of the keys in front of the inner UDP datagram.
 import { formatEndpoint } from "../../core/addr.ts";
+import { get16, get32 } from "../../core/bytes.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
 import { SystemError } from "../../core/errors.ts";
 import { Packet } from "../../core/packet.ts";
 import type { Rng } from "../../core/rng.ts";
-import { get16, get32 } from "../../core/bytes.ts";
 import { concat, hex } from "../../core/text.ts";
 import { Spis } from "../../esp/spis.ts";
 import type { Endpoint } from "../../ports/ports.ts";
@@ -34,7 +34,9 @@ interface Flow {
 function u32(v: number): Uint8Array {
   return Uint8Array.of(v >>> 24, v >>> 16, v >>> 8, v);
 }
-/** A fingerprint of transform and keys (FNV-1a, two halves): no cryptography, but different keys never meet in a test. */
+/**
+ * A fingerprint of transform and keys (FNV-1a, two halves): no cryptography, but different keys never meet in a test.
+ */
 function tagOf(s: SaSpec): Uint8Array {
   const text = `${s.cipher} ${s.integ} ${hex(s.keys.encr)} ${hex(s.keys.integ)}`;
   const half = (h: number): Uint8Array => {
@@ -72,13 +74,15 @@ export class NoneIpsec implements IpsecPlane {
     this.#spis.release(spi);
   }
   async addInbound(flow: FlowId, spec: SaSpec): Promise<void> {
-    if (this.#in.has(spec.spi)) throw new SystemError("EEXIST", `cannot install inbound SPI ${spec.spi}`, "it is in use");
+    if (this.#in.has(spec.spi))
+      throw new SystemError("EEXIST", `cannot install inbound SPI ${spec.spi}`, "it is in use");
     this.#spis.release(spec.spi);
     this.#in.set(spec.spi, this.#sa(flow, spec));
     this.#flow(flow);
   }
   async addOutbound(flow: FlowId, spec: SaSpec): Promise<void> {
-    if (this.#find(flow, "out", spec.spi)) throw new SystemError("EEXIST", `cannot install outbound SPI ${spec.spi}`, "it is in use");
+    if (this.#find(flow, "out", spec.spi))
+      throw new SystemError("EEXIST", `cannot install outbound SPI ${spec.spi}`, "it is in use");
     const sa = this.#sa(flow, spec);
     const f = this.#flow(flow);
     f.out.push(sa);

@@ -1,16 +1,24 @@
 // L2TP's side of the simulated plane: real data headers, calls that split IP from the other PPP frames.
-import { formatEndpoint } from "../../core/addr.ts";
-import { isIp6 } from "../../core/addr.ts";
+import { formatEndpoint, isIp6 } from "../../core/addr.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
 import { Packet } from "../../core/packet.ts";
 import { concat } from "../../core/text.ts";
-import type { DataCoding, Endpoint, LinkOptions } from "../../ports/ports.ts";
-import type { CallChannel, CallSpec, Counters, FlowId, L2tpPlane, L2tpRemote, TunnelPath, TunnelSpec } from "../dataplane.ts";
 import { ipVersion } from "../../packet/ip.ts";
 import { dataLength, isControl, NO_NS, readData, writeData } from "../../packet/l2tp.ts";
 import { PPP_IPV4, PPP_IPV6, pppHeader, pppProtocolOf, readPpp } from "../../packet/ppp.ts";
+import type { DataCoding, Endpoint, LinkOptions } from "../../ports/ports.ts";
 import { decodeFrame, encodeFrame } from "../coded.ts";
+import type {
+  CallChannel,
+  CallSpec,
+  Counters,
+  FlowId,
+  L2tpPlane,
+  L2tpRemote,
+  TunnelPath,
+  TunnelSpec,
+} from "../dataplane.ts";
 import { Sequence } from "../sequence.ts";
 import type { NoneIpsec } from "./ipsec.ts";
 import type { SimDatagram, SimNode } from "./sim.ts";
@@ -44,7 +52,12 @@ export class NoneCall implements CallChannel {
     this.mru = spec.mru;
     this.#peer = spec.peerId;
     this.#sequencing = spec.sequencing;
-    this.#sequence = new Sequence(clock, (p) => this.#deliver(p), (name) => l2tp.drops.bump(name), () => this.#coding?.lost());
+    this.#sequence = new Sequence(
+      clock,
+      (p) => this.#deliver(p),
+      (name) => l2tp.drops.bump(name),
+      () => this.#coding?.lost(),
+    );
   }
   setPeer(peerCallId: number): void {
     this.#peer = peerCallId;
@@ -69,7 +82,8 @@ export class NoneCall implements CallChannel {
     const ns = this.#sequencing ? this.#ns : NO_NS;
     const head = new Uint8Array(dataLength(ns));
     writeData(head, 0, this.tunnel.peerId, this.#peer, ns);
-    if (this.#l2tp.transmit(this.tunnel.remote, concat([head, frame.view()])) && ns !== NO_NS) this.#ns = (ns + 1) & 0xffff;
+    if (this.#l2tp.transmit(this.tunnel.remote, concat([head, frame.view()])) && ns !== NO_NS)
+      this.#ns = (ns + 1) & 0xffff;
   }
   sendIp(packet: Uint8Array): void {
     this.#n.txPackets++;
@@ -77,7 +91,10 @@ export class NoneCall implements CallChannel {
     const p = Packet.of(packet);
     if (this.#coding) {
       if (encodeFrame(this.#coding, p, this.#link)) this.send(p);
-    } else this.send(Packet.of(concat([pppHeader(pppProtocolOf(ipVersion(packet, 0)), this.#link.acfc, this.#link.pfc), packet])));
+    } else
+      this.send(
+        Packet.of(concat([pppHeader(pppProtocolOf(ipVersion(packet, 0)), this.#link.acfc, this.#link.pfc), packet])),
+      );
   }
   close(): void {
     if (this.#closed) return;
@@ -132,8 +149,12 @@ export class NoneL2tp implements L2tpPlane {
     if (flow === 0) throw new RangeError("flow 0 is in the clear");
     const outer = this.#ipsec.outer(flow);
     return {
-      key: `flow ${flow} ${localPort} ${remotePort}`, flow, address: outer?.remote.address ?? "", port: remotePort,
-      localAddress: outer?.local.address ?? "", localPort,
+      key: `flow ${flow} ${localPort} ${remotePort}`,
+      flow,
+      address: outer?.remote.address ?? "",
+      port: remotePort,
+      localAddress: outer?.local.address ?? "",
+      localPort,
     };
   }
   async openClear(local: Endpoint): ReturnType<L2tpPlane["openClear"]> {
@@ -218,7 +239,14 @@ export class NoneL2tp implements L2tpPlane {
     call.receive(h.ns, new Packet(p.mem, h.start, h.end));
   }
   #clearRemote(localPort: number, localAddress: string, to: Endpoint): L2tpRemote {
-    return { key: `clear ${localPort} ${formatEndpoint(to)}`, flow: 0, address: to.address, port: to.port, localAddress, localPort };
+    return {
+      key: `clear ${localPort} ${formatEndpoint(to)}`,
+      flow: 0,
+      address: to.address,
+      port: to.port,
+      localAddress,
+      localPort,
+    };
   }
 }
 

@@ -1,12 +1,24 @@
 // Netdevs that exist only as names: a test sends packets in and sees packets come out.
-import { isIp6, parseIp, parsePrefix } from "../../core/addr.ts";
+
 import type { Prefix } from "../../core/addr.ts";
+import { isIp6, parseIp, parsePrefix } from "../../core/addr.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
 import { SystemError } from "../../core/errors.ts";
 import { Packet } from "../../core/packet.ts";
 import { ipDestination, ipSource, ipVersion } from "../../packet/ip.ts";
 import { PrefixTable } from "../../packet/prefixes.ts";
-import type { CallChannel, IpConfig, LineInterface, NetInterface, NetPlane, PacketLine, Route, ServerInterface, ServerNet, UserInterface } from "../dataplane.ts";
+import type {
+  CallChannel,
+  IpConfig,
+  LineInterface,
+  NetInterface,
+  NetPlane,
+  PacketLine,
+  Route,
+  ServerInterface,
+  ServerNet,
+  UserInterface,
+} from "../dataplane.ts";
 import { NoneCall } from "./l2tp.ts";
 import type { SimNode } from "./sim.ts";
 
@@ -43,7 +55,8 @@ export class NoneNet implements NetPlane {
   readonly blocked: string[] = [];
   readonly devices = new Map<string, Netdev>();
   /** What this machine's name servers say. */
-  outside: (name: string) => Promise<string[]> = (name) => Promise.reject(new SystemError("ENOTFOUND", `no name server knows ${name}`));
+  outside: (name: string) => Promise<string[]> = (name) =>
+    Promise.reject(new SystemError("ENOTFOUND", `no name server knows ${name}`));
   onPacket: (ifname: string, packet: Uint8Array) => void = () => {};
   readonly #net: SimNode;
   readonly #drops: Drops;
@@ -68,7 +81,10 @@ export class NoneNet implements NetPlane {
   }
   async attachLine(line: PacketLine, cfg: IpConfig): Promise<LineInterface> {
     const dev = this.#open(cfg.ifname, cfg.routes);
-    dev.sessions.add({ call: { sendIp: (p) => line.transmit(Packet.of(p)) }, prefixes: prefixes(["0.0.0.0/0", "::/0"]) });
+    dev.sessions.add({
+      call: { sendIp: (p) => line.transmit(Packet.of(p)) },
+      prefixes: prefixes(["0.0.0.0/0", "::/0"]),
+    });
     return {
       ifname: dev.ifname,
       counters: () => line.counters(),
@@ -115,7 +131,8 @@ export class NoneNet implements NetPlane {
     if (this.pinned.includes(address)) return "wan";
     const table = new PrefixTable<string>();
     const devices = [...this.devices.values()].filter((d) => !isIp6(address) || d.local6 !== null);
-    for (const d of devices) for (const r of d.routes) if (!r.prefix.endsWith("/0")) table.add(prefixOf(r.prefix), d.ifname);
+    for (const d of devices)
+      for (const r of d.routes) if (!r.prefix.endsWith("/0")) table.add(prefixOf(r.prefix), d.ifname);
     for (const b of this.blocked) if (!b.endsWith("/0")) table.add(prefixOf(b), REFUSED);
     const found = table.lookup(ipBytes(address));
     if (found !== undefined) return found === REFUSED ? null : found;
@@ -142,12 +159,19 @@ export class NoneNet implements NetPlane {
     best.call.sendIp(packet);
   }
   #open(ifname: string, routes: readonly Route[] = []): Netdev {
-    if (this.devices.has(ifname)) throw new SystemError("EBUSY", `cannot create ${ifname}`, "an interface of that name exists");
+    if (this.devices.has(ifname))
+      throw new SystemError("EBUSY", `cannot create ${ifname}`, "an interface of that name exists");
     const dev: Netdev = { ifname, sessions: new Set(), local6: null, routes };
     this.devices.set(ifname, dev);
     return dev;
   }
-  #join(dev: Netdev, channel: CallChannel, list: readonly string[], six: readonly string[], checkSource: boolean): Omit<UserInterface, "setIpv6"> & { setIpv6(on: string | null, peer?: string | null): Promise<void> } {
+  #join(
+    dev: Netdev,
+    channel: CallChannel,
+    list: readonly string[],
+    six: readonly string[],
+    checkSource: boolean,
+  ): Omit<UserInterface, "setIpv6"> & { setIpv6(on: string | null, peer?: string | null): Promise<void> } {
     if (!(channel instanceof NoneCall)) throw new RangeError("a channel of another plane");
     const session: Session = { call: channel, prefixes: prefixes(list) };
     dev.sessions.add(session);

@@ -1,17 +1,19 @@
-// One TUN netdev and the calls behind it: prefix lookup on the fast path and, for packets put in order here, in TypeScript.
-import { Kind } from "node-tuntap2";
+// One TUN netdev and the calls behind it: prefix lookup on the fast path and, for packets put in order here, in
+// TypeScript.
+
 import type { FastPath, Native, Ring, Watcher } from "node-tuntap2";
-import { parsePrefix } from "../../core/addr.ts";
+import { Kind } from "node-tuntap2";
 import type { Prefix } from "../../core/addr.ts";
+import { parsePrefix } from "../../core/addr.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
 import { SystemError } from "../../core/errors.ts";
 import type { Packet } from "../../core/packet.ts";
-import { ipLength, ipSource } from "../../packet/ip.ts";
-import { PrefixTable } from "../../packet/prefixes.ts";
-import { clampMss, mssFor } from "../../packet/tcp.ts";
 import { attempt } from "../../linux/errno.ts";
 import type { Keeper } from "../../linux/keeper.ts";
 import type { RouteSpec } from "../../linux/rtnl.ts";
+import { ipLength, ipSource } from "../../packet/ip.ts";
+import { PrefixTable } from "../../packet/prefixes.ts";
+import { clampMss, mssFor } from "../../packet/tcp.ts";
 import type { Route } from "../dataplane.ts";
 import { ipBytes } from "./address.ts";
 import type { Door, UserspaceCall } from "./l2tp.ts";
@@ -69,9 +71,15 @@ export class Device implements Door {
   /** Created, addressed and up, or nothing is left of it. Throws SystemError. */
   constructor(deps: DeviceDeps, id: number, s: DeviceSpec) {
     if (s.ifname.length === 0 || s.ifname.length > IFNAMSIZ || /[%/\s]/.test(s.ifname)) {
-      throw new SystemError("EINVAL", `cannot create the interface "${s.ifname}"`, `a name has 1 to ${IFNAMSIZ} characters, no % / or space`);
+      throw new SystemError(
+        "EINVAL",
+        `cannot create the interface "${s.ifname}"`,
+        `a name has 1 to ${IFNAMSIZ} characters, no % / or space`,
+      );
     }
-    const tun = attempt(`cannot create the interface ${s.ifname}`, TUN_ADVICE, () => deps.native.tunOpen(s.ifname, "tun"));
+    const tun = attempt(`cannot create the interface ${s.ifname}`, TUN_ADVICE, () =>
+      deps.native.tunOpen(s.ifname, "tun"),
+    );
     this.#deps = deps;
     this.ifname = tun.name;
     this.dev = id;
@@ -96,7 +104,12 @@ export class Device implements Door {
   }
   /** Packets to `p` go to `call`. Throws SystemError when another call has this prefix. */
   route(p: Prefix, call: UserspaceCall): void {
-    if (this.#routes.has(p)) throw new SystemError("EEXIST", `cannot route ${p.address}/${p.length} to a second user`, "another session has it");
+    if (this.#routes.has(p))
+      throw new SystemError(
+        "EEXIST",
+        `cannot route ${p.address}/${p.length} to a second user`,
+        "another session has it",
+      );
     this.#deps.fp.addRoute(this.dev, ipBytes(p.address), p.length, call.handle);
     this.#routes.add(p, call);
   }
@@ -120,7 +133,10 @@ export class Device implements Door {
     this.#deps.one.meta[3] = this.dev;
     return this.#deps.native.writeTun(this.fd, this.#deps.one, 1, this.dev, this.#deps.fp) > 0;
   }
-  /** The link-local address, with its network and the groups of the link, and `routes`; null: no IPv6 any more. Throws SystemError. */
+  /**
+   * The link-local address, with its network and the groups of the link, and `routes`; null: no IPv6 any more. Throws
+   * SystemError.
+   */
   setIpv6(local: string | null, routes: readonly Route[]): void {
     const { keeper } = this.#deps;
     for (const undo of this.#undo6.splice(0).reverse()) undo();

@@ -1,6 +1,7 @@
 // A packet's road in: socket > ESP > UDP > L2TP > PPP (all on the fast path) > TUN. What is no IP packet comes up here.
-import { ADDR, KIND, Kind, LEN, META, OFF, REF } from "node-tuntap2";
+
 import type { FastPath, Native, Ring } from "node-tuntap2";
+import { ADDR, KIND, Kind, LEN, META, OFF, REF } from "node-tuntap2";
 import type { Counters } from "../../core/counters.ts";
 import { Packet } from "../../core/packet.ts";
 import type { Endpoint } from "../../ports/ports.ts";
@@ -8,7 +9,11 @@ import { readLocal, readRemote } from "./address.ts";
 import type { Socket, Sockets, SocketUse } from "./sockets.ts";
 
 const TURNS = 4; // batches of one wake; then the other descriptors get theirs
-const ORIGIN: Readonly<Record<Exclude<SocketUse, "ike">, "udp4500" | "raw50" | "udp1701">> = { nat: "udp4500", esp: "raw50", clear: "udp1701" };
+const ORIGIN: Readonly<Record<Exclude<SocketUse, "ike">, "udp4500" | "raw50" | "udp1701">> = {
+  nat: "udp4500",
+  esp: "raw50",
+  clear: "udp1701",
+};
 
 /** Who takes what comes up. Packets are only valid during the call. */
 export interface Upstairs {
@@ -90,7 +95,11 @@ export class Inbound {
     const { ike, nat } = this.#ports;
     switch (kind) {
       case Kind.upIke:
-        this.#up.ike(p, { address: readLocal(addr, at).address, port: use === "ike" ? ike : nat }, readRemote(addr, at));
+        this.#up.ike(
+          p,
+          { address: readLocal(addr, at).address, port: use === "ike" ? ike : nat },
+          readRemote(addr, at),
+        );
         break;
       case Kind.upL2tp:
         if (ref === 0) this.#up.clear(readLocal(addr, at), readRemote(addr, at), p);

@@ -1,6 +1,8 @@
-// Flows and their SAs on the fast path. A flow sends under the SA that was installed last, and under none when there is none.
-import { ADDR } from "node-tuntap2";
+// Flows and their SAs on the fast path. A flow sends under the SA that was installed last, and under none when there is
+// none.
+
 import type { FastPath, SaParams } from "node-tuntap2";
+import { ADDR } from "node-tuntap2";
 import type { Clock } from "../../core/clock.ts";
 import { SystemError } from "../../core/errors.ts";
 import type { Rng } from "../../core/rng.ts";
@@ -62,7 +64,8 @@ export class UserspaceIpsec implements IpsecPlane {
     this.#spis.release(spi);
   }
   async addInbound(flow: FlowId, spec: SaSpec): Promise<void> {
-    if (this.#in.has(spec.spi)) throw new SystemError("EEXIST", `cannot install inbound SPI ${spec.spi}`, "it is in use");
+    if (this.#in.has(spec.spi))
+      throw new SystemError("EEXIST", `cannot install inbound SPI ${spec.spi}`, "it is in use");
     this.#needSockets();
     const f = this.hold(flow);
     if (f.out.length === 0) this.#lead(f, spec);
@@ -72,7 +75,8 @@ export class UserspaceIpsec implements IpsecPlane {
     this.#spis.release(spec.spi);
   }
   async addOutbound(flow: FlowId, spec: SaSpec): Promise<void> {
-    if (this.#find(flow, "out", spec.spi)) throw new SystemError("EEXIST", `cannot install outbound SPI ${spec.spi}`, "it is in use");
+    if (this.#find(flow, "out", spec.spi))
+      throw new SystemError("EEXIST", `cannot install outbound SPI ${spec.spi}`, "it is in use");
     this.#needSockets();
     const f = this.hold(flow);
     this.#lead(f, spec);
@@ -106,7 +110,9 @@ export class UserspaceIpsec implements IpsecPlane {
     const sa = this.#find(flow, direction, spi);
     if (!sa) return NOTHING;
     const { packets, bytes } = this.#fp.saCounters(sa.handle);
-    return direction === "in" ? { ...NOTHING, rxPackets: packets, rxBytes: bytes } : { ...NOTHING, txPackets: packets, txBytes: bytes };
+    return direction === "in"
+      ? { ...NOTHING, rxPackets: packets, rxBytes: bytes }
+      : { ...NOTHING, txPackets: packets, txBytes: bytes };
   }
 
   /** The flow, made when it is new: without an SA, so that nothing can leave by it. */
@@ -114,7 +120,13 @@ export class UserspaceIpsec implements IpsecPlane {
     if (id === 0) throw new RangeError("flow 0 is in the clear");
     let f = this.#flows.get(id);
     if (!f) {
-      const handle = this.#fp.addFlow({ local: new Uint8Array(4), remote: new Uint8Array(4), localPort: 0, remotePort: 0, encap: "udp" });
+      const handle = this.#fp.addFlow({
+        local: new Uint8Array(4),
+        remote: new Uint8Array(4),
+        localPort: 0,
+        remotePort: 0,
+        encap: "udp",
+      });
       f = { id, handle, local: NOWHERE, remote: NOWHERE, encap: "udp", out: [], in: new Set(), calls: 0, told: true };
       this.#flows.set(id, f);
       this.#byHandle.set(handle, f);
@@ -178,12 +190,28 @@ export class UserspaceIpsec implements IpsecPlane {
     f.local = local;
     f.remote = remote;
     f.encap = encap;
-    this.#fp.setFlow(f.handle, { local: ipBytes(local.address), remote: ipBytes(remote.address), localPort: local.port, remotePort: remote.port, encap });
+    this.#fp.setFlow(f.handle, {
+      local: ipBytes(local.address),
+      remote: ipBytes(remote.address),
+      localPort: local.port,
+      remotePort: remote.port,
+      encap,
+    });
   }
 }
 
 function params(f: Flow, s: SaSpec): SaParams {
   if (familyOf(s.local.address) !== familyOf(s.remote.address)) throw new RangeError("an SA between IPv4 and IPv6");
   const { spi, cipher, integ, keys, hardBytes, hardPackets } = s;
-  return { spi, cipher, integ, encr: keys.encr, integKey: keys.integ, flow: f.handle, hardBytes, hardPackets, window: 1024 };
+  return {
+    spi,
+    cipher,
+    integ,
+    encr: keys.encr,
+    integKey: keys.integ,
+    flow: f.handle,
+    hardBytes,
+    hardPackets,
+    window: 1024,
+  };
 }

@@ -5,15 +5,24 @@ import type { Clock } from "../../core/clock.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
 import { Packet } from "../../core/packet.ts";
 import { contain, Scope } from "../../core/scope.ts";
-import type { DataCoding, Endpoint, LinkOptions } from "../../ports/ports.ts";
-import type { CallChannel, CallSpec, Counters, FlowId, L2tpPlane, L2tpRemote, TunnelPath, TunnelSpec } from "../dataplane.ts";
-import { anyAddress, familyOf, ipBytes } from "./address.ts";
 import { NO_NS, readData } from "../../packet/l2tp.ts";
 import { PPP_IPV4, PPP_IPV6, pppHeader, readPpp } from "../../packet/ppp.ts";
+import type { DataCoding, Endpoint, LinkOptions } from "../../ports/ports.ts";
 import { decodeFrame, encodeFrame } from "../coded.ts";
+import type {
+  CallChannel,
+  CallSpec,
+  Counters,
+  FlowId,
+  L2tpPlane,
+  L2tpRemote,
+  TunnelPath,
+  TunnelSpec,
+} from "../dataplane.ts";
+import { Sequence } from "../sequence.ts";
+import { anyAddress, familyOf, ipBytes } from "./address.ts";
 import type { Flow, UserspaceIpsec } from "./ipsec.ts";
 import type { Outbound } from "./outbound.ts";
-import { Sequence } from "../sequence.ts";
 import type { Sockets } from "./sockets.ts";
 
 /** What a call belongs to on the fast path: an IPsec flow, or a remote in the clear. */
@@ -52,10 +61,16 @@ export class UserspaceCall implements CallChannel {
   #door: Door | null = null;
   #coding: DataCoding | null = null;
   #link = { acfc: false, pfc: false };
-  readonly #n = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 }; // of those that came by here; the fast path counts the others
+  // of those that came by here; the fast path counts the others
+  readonly #n = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
   #last: Counters | null = null;
 
-  constructor(deps: { fp: FastPath; out: Outbound; drops: Drops; clock: Clock }, spec: CallSpec, p: CallParams, hooks: CallHooks) {
+  constructor(
+    deps: { fp: FastPath; out: Outbound; drops: Drops; clock: Clock },
+    spec: CallSpec,
+    p: CallParams,
+    hooks: CallHooks,
+  ) {
     this.#fp = deps.fp;
     this.#out = deps.out;
     this.#drops = deps.drops;
@@ -64,7 +79,12 @@ export class UserspaceCall implements CallChannel {
     this.#params = p;
     this.#hooks = hooks;
     this.handle = deps.fp.addCall(p);
-    this.#sequence = new Sequence(new Scope(deps.clock, (e) => this.#fault(e)), (f) => this.#deliver(f), (name) => deps.drops.bump(name), () => this.#coding?.lost());
+    this.#sequence = new Sequence(
+      new Scope(deps.clock, (e) => this.#fault(e)),
+      (f) => this.#deliver(f),
+      (name) => deps.drops.bump(name),
+      () => this.#coding?.lost(),
+    );
   }
   get open(): boolean {
     return this.#last === null;
@@ -83,7 +103,13 @@ export class UserspaceCall implements CallChannel {
     if (!this.open) return;
     this.#coding = coding;
     this.#set({ allUp: coding !== null });
-    if (coding) this.#out.coded.set(this.handle, (p) => contain(() => this.#transmit(p, coding), (e) => this.#fault(e)));
+    if (coding)
+      this.#out.coded.set(this.handle, (p) =>
+        contain(
+          () => this.#transmit(p, coding),
+          (e) => this.#fault(e),
+        ),
+      );
     else this.#out.coded.delete(this.handle);
   }
   send(frame: Packet): void {
@@ -95,7 +121,10 @@ export class UserspaceCall implements CallChannel {
     const [rxPackets, rxBytes, txPackets, txBytes] = this.#fp.callCounters(this.handle);
     const n = this.#n;
     return {
-      rxPackets: rxPackets + n.rxPackets, rxBytes: rxBytes + n.rxBytes, txPackets: txPackets + n.txPackets, txBytes: txBytes + n.txBytes,
+      rxPackets: rxPackets + n.rxPackets,
+      rxBytes: rxBytes + n.rxBytes,
+      txPackets: txPackets + n.txPackets,
+      txBytes: txBytes + n.txBytes,
     };
   }
   received(): number {
@@ -114,7 +143,13 @@ export class UserspaceCall implements CallChannel {
   attach(door: Door | null): void {
     if (door && this.#door) throw new RangeError(`${this.name} is attached already`);
     this.#door = door;
-    this.#set({ ip: door !== null, ip6: false, dev: door?.dev ?? 0, clampMss: door?.clampMss ?? 0, checkSource: door?.checkSource ?? false });
+    this.#set({
+      ip: door !== null,
+      ip6: false,
+      dev: door?.dev ?? 0,
+      clampMss: door?.clampMss ?? 0,
+      checkSource: door?.checkSource ?? false,
+    });
   }
   /** IPV6CP is open: IPv6 packets pass too, while the call has a netdev. */
   setIpv6(on: boolean): void {
@@ -130,11 +165,17 @@ export class UserspaceCall implements CallChannel {
   }
   /** A PPP frame that is no IP packet. */
   frame(p: Packet): void {
-    contain(() => this.onFrame(p), (e) => this.#fault(e));
+    contain(
+      () => this.onFrame(p),
+      (e) => this.#fault(e),
+    );
   }
   /** An L2TP data message, from its header on. */
   data(p: Packet): void {
-    contain(() => this.#data(p), (e) => this.#fault(e));
+    contain(
+      () => this.#data(p),
+      (e) => this.#fault(e),
+    );
   }
   #data(p: Packet): void {
     const h = readData(p.mem, p.start, p.end);
@@ -192,7 +233,13 @@ export class UserspaceL2tp implements L2tpPlane {
   readonly #carriers = new Map<string, { readonly handle: number; calls: number }>();
 
   constructor(deps: {
-    fp: FastPath; clock: Clock; drops: Drops; sockets: Sockets; ipsec: UserspaceIpsec; out: Outbound; localTowards(remote: string): string;
+    fp: FastPath;
+    clock: Clock;
+    drops: Drops;
+    sockets: Sockets;
+    ipsec: UserspaceIpsec;
+    out: Outbound;
+    localTowards(remote: string): string;
     fault(e: unknown): void;
   }) {
     this.#fp = deps.fp;
@@ -209,8 +256,12 @@ export class UserspaceL2tp implements L2tpPlane {
     if (flow === 0) throw new RangeError("flow 0 is in the clear");
     const f = this.#ipsec.find(flow);
     return {
-      key: `flow ${flow} ${localPort} ${remotePort}`, flow, address: f?.remote.address ?? "", port: remotePort,
-      localAddress: f?.local.address ?? "", localPort,
+      key: `flow ${flow} ${localPort} ${remotePort}`,
+      flow,
+      address: f?.remote.address ?? "",
+      port: remotePort,
+      localAddress: f?.local.address ?? "",
+      localPort,
     };
   }
   async openClear(local: Endpoint): ReturnType<L2tpPlane["openClear"]> {
@@ -219,7 +270,8 @@ export class UserspaceL2tp implements L2tpPlane {
     return {
       local: { address: local.address, port: s.local.port },
       remote: (to) => {
-        const address = local.address === anyAddress(familyOf(local.address)) ? this.#localTowards(to.address) : local.address;
+        const address =
+          local.address === anyAddress(familyOf(local.address)) ? this.#localTowards(to.address) : local.address;
         return clearRemote({ address, port: s.local.port }, to);
       },
       close: () => {
@@ -229,7 +281,8 @@ export class UserspaceL2tp implements L2tpPlane {
     };
   }
   sendControl(remote: L2tpRemote, message: Uint8Array): boolean {
-    if (remote.flow !== 0) return this.#out.control(this.#ipsec.find(remote.flow), remote.localPort, remote.port, message);
+    if (remote.flow !== 0)
+      return this.#out.control(this.#ipsec.find(remote.flow), remote.localPort, remote.port, message);
     return this.#out.clear(localOf(remote), { address: remote.address, port: remote.port }, message);
   }
   openTunnel(spec: TunnelSpec): TunnelPath {
@@ -252,7 +305,8 @@ export class UserspaceL2tp implements L2tpPlane {
     if (!this.#ipsec.selects(flow, localPort, remotePort)) return this.#drops.bump("udp.port");
     const remote = this.secureRemote(flow.id, localPort, remotePort);
     if (flow.told) return this.onControl(remote, p);
-    // The peer's last words of quick mode and its first of L2TP came in one batch: IKE's owner has not heard yet that the flow is up.
+    // The peer's last words of quick mode and its first of L2TP came in one batch: IKE's owner has not heard yet that
+    // the flow is up.
     const copy = Packet.of(p.view());
     void Promise.resolve().then(() => this.onControl(remote, copy));
   }
@@ -270,9 +324,21 @@ export class UserspaceL2tp implements L2tpPlane {
   #openCall(spec: TunnelSpec, c: CallSpec, forget: () => void): UserspaceCall {
     const carrier = spec.remote.flow === 0 ? this.#clearCarrier(spec.remote) : this.#flowCarrier(spec.remote.flow);
     const params: CallParams = {
-      flow: carrier.handle, dev: 0, localTunnel: spec.localId, localCall: c.localId, peerTunnel: spec.peerId, peerCall: c.peerId,
-      innerLocalPort: spec.remote.localPort, innerRemotePort: spec.remote.port, pppHeader: pppHeader(PPP_IPV4, false, false), ip: false, ip6: false,
-      sequencing: c.sequencing, allUp: false, clampMss: 0, checkSource: false,
+      flow: carrier.handle,
+      dev: 0,
+      localTunnel: spec.localId,
+      localCall: c.localId,
+      peerTunnel: spec.peerId,
+      peerCall: c.peerId,
+      innerLocalPort: spec.remote.localPort,
+      innerRemotePort: spec.remote.port,
+      pppHeader: pppHeader(PPP_IPV4, false, false),
+      ip: false,
+      ip6: false,
+      sequencing: c.sequencing,
+      allUp: false,
+      clampMss: 0,
+      checkSource: false,
     };
     const deps = { fp: this.#fp, out: this.#out, drops: this.#drops, clock: this.#clock };
     try {
@@ -305,7 +371,11 @@ export class UserspaceL2tp implements L2tpPlane {
     let c = this.#carriers.get(key);
     if (!c) {
       const handle = this.#fp.addFlow({
-        local: ipBytes(remote.localAddress), remote: ipBytes(remote.address), localPort: remote.localPort, remotePort: remote.port, encap: "clear",
+        local: ipBytes(remote.localAddress),
+        remote: ipBytes(remote.address),
+        localPort: remote.localPort,
+        remotePort: remote.port,
+        encap: "clear",
       });
       c = { handle, calls: 0 };
       this.#carriers.set(key, c);
@@ -327,5 +397,12 @@ function localOf(r: L2tpRemote): Endpoint {
   return { address: r.localAddress, port: r.localPort };
 }
 function clearRemote(local: Endpoint, to: Endpoint): L2tpRemote {
-  return { key: `clear ${local.port} ${formatEndpoint(to)}`, flow: 0, address: to.address, port: to.port, localAddress: local.address, localPort: local.port };
+  return {
+    key: `clear ${local.port} ${formatEndpoint(to)}`,
+    flow: 0,
+    address: to.address,
+    port: to.port,
+    localAddress: local.address,
+    localPort: local.port,
+  };
 }

@@ -1,24 +1,36 @@
 // Netdevs, addresses and routes of links and servers.
-import { LEN, OFF } from "node-tuntap2";
+
 import type { FastPath, Native } from "node-tuntap2";
-import { formatIp, isIp6 } from "../../core/addr.ts";
+import { LEN, OFF } from "node-tuntap2";
 import type { Prefix } from "../../core/addr.ts";
+import { formatIp, isIp6 } from "../../core/addr.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
 import type { EventLog } from "../../core/events.ts";
-import type { Rng } from "../../core/rng.ts";
 import { faultEvent } from "../../core/fault.ts";
 import { Packet } from "../../core/packet.ts";
+import type { Rng } from "../../core/rng.ts";
 import { allOf } from "../../core/scope.ts";
-import { ipLength } from "../../packet/ip.ts";
-import { clampMss } from "../../packet/tcp.ts";
 import { attempt, errnoOf } from "../../linux/errno.ts";
 import { Keeper } from "../../linux/keeper.ts";
 import type { RouteSpec } from "../../linux/rtnl.ts";
-import type { CallChannel, IpConfig, LineInterface, NetInterface, NetPlane, PacketLine, Route, ServerInterface, ServerNet, UserInterface } from "../dataplane.ts";
+import { ipLength } from "../../packet/ip.ts";
+import { clampMss } from "../../packet/tcp.ts";
+import type {
+  CallChannel,
+  IpConfig,
+  LineInterface,
+  NetInterface,
+  NetPlane,
+  PacketLine,
+  Route,
+  ServerInterface,
+  ServerNet,
+  UserInterface,
+} from "../dataplane.ts";
 import { ipBytes } from "./address.ts";
-import { Device, network, routeTo } from "./device.ts";
 import type { DeviceSpec } from "./device.ts";
+import { Device, network, routeTo } from "./device.ts";
 import { UserspaceCall } from "./l2tp.ts";
 import type { Outbound } from "./outbound.ts";
 import { OutsideResolver } from "./resolver.ts";
@@ -61,9 +73,13 @@ export class UserspaceNet implements NetPlane {
   constructor(deps: NetDeps) {
     this.#deps = deps;
     this.#one = deps.native.ring(1);
-    this.#keeper = new Keeper(deps.native, deps.clock, (what) => deps.log.emit({ kind: "network.restored", link: "", what }));
+    this.#keeper = new Keeper(deps.native, deps.clock, (what) =>
+      deps.log.emit({ kind: "network.restored", link: "", what }),
+    );
     this.#resolver = new OutsideResolver({ ...deps, keeper: this.#keeper });
-    this.#routes = new OuterRoutes(this.#keeper, deps.clock, deps.log, (index) => [...this.devices.values()].some((d) => d.index === index && !this.#lines.has(d)));
+    this.#routes = new OuterRoutes(this.#keeper, deps.clock, deps.log, (index) =>
+      [...this.devices.values()].some((d) => d.index === index && !this.#lines.has(d)),
+    );
   }
 
   async attachClient(channel: CallChannel, cfg: IpConfig): Promise<NetInterface> {
@@ -71,7 +87,12 @@ export class UserspaceNet implements NetPlane {
     const peer4 = cfg.peer4 === cfg.local4 || cfg.peer4 === "0.0.0.0" || cfg.peer4 === "" ? null : cfg.peer4;
     const dev = this.#open({ ...cfg, peer4, checkSource: false });
     try {
-      this.#join(dev, call, [network("0.0.0.0/0"), network("::/0")], cfg.routes.filter((r) => !six(r)));
+      this.#join(
+        dev,
+        call,
+        [network("0.0.0.0/0"), network("::/0")],
+        cfg.routes.filter((r) => !six(r)),
+      );
     } catch (e) {
       this.#close(dev);
       throw e;
@@ -136,7 +157,13 @@ export class UserspaceNet implements NetPlane {
       call.setIpv6(false);
       allOf((e) => this.#fault(e), ...undo6.splice(0).reverse());
     };
-    this.#join(dev, call, all.map((r) => network(r.prefix)), all, no6);
+    this.#join(
+      dev,
+      call,
+      all.map((r) => network(r.prefix)),
+      all,
+      no6,
+    );
     return {
       ifname: dev.ifname,
       counters: () => call.counters(),
@@ -144,7 +171,13 @@ export class UserspaceNet implements NetPlane {
         no6();
         if (peer === null || !this.#joined.has(call)) return;
         try {
-          this.#enter(dev, call, [peer, ...routes.filter(six).map((r) => r.prefix)].map(network), routes.filter(six), undo6);
+          this.#enter(
+            dev,
+            call,
+            [peer, ...routes.filter(six).map((r) => r.prefix)].map(network),
+            routes.filter(six),
+            undo6,
+          );
           call.setIpv6(true);
         } catch (e) {
           no6();
@@ -219,7 +252,10 @@ export class UserspaceNet implements NetPlane {
     });
     return this.#left;
   }
-  /** The kernel waits 20 ms for its readers whenever netdevs go, be it one or all of a group: hundreds may not go one by one. */
+  /**
+   * The kernel waits 20 ms for its readers whenever netdevs go, be it one or all of a group: hundreds may not go one by
+   * one.
+   */
   #remove(all: readonly Device[]): void {
     if (all.length > 1) {
       try {
@@ -267,8 +303,17 @@ export class UserspaceNet implements NetPlane {
       dev.lost(why);
     }
   }
-  /** Packets to `prefixes` go to the call; `routes` go into the kernel. All of it, or nothing and a SystemError. `more`: undone first. */
-  #join(dev: Device, call: UserspaceCall, prefixes: readonly Prefix[], routes: readonly Route[], more = (): void => {}): void {
+  /**
+   * Packets to `prefixes` go to the call; `routes` go into the kernel. All of it, or nothing and a SystemError. `more`:
+   * undone first.
+   */
+  #join(
+    dev: Device,
+    call: UserspaceCall,
+    prefixes: readonly Prefix[],
+    routes: readonly Route[],
+    more = (): void => {},
+  ): void {
     if (this.#joined.has(call)) throw new RangeError(`${call.name} is attached already`);
     const undo: (() => void)[] = [];
     const leave = (): void => {
@@ -285,7 +330,13 @@ export class UserspaceNet implements NetPlane {
     }
     this.#joined.set(call, leave);
   }
-  #enter(dev: Device, call: UserspaceCall, prefixes: readonly Prefix[], routes: readonly Route[], undo: (() => void)[]): void {
+  #enter(
+    dev: Device,
+    call: UserspaceCall,
+    prefixes: readonly Prefix[],
+    routes: readonly Route[],
+    undo: (() => void)[],
+  ): void {
     for (const p of unique(prefixes)) {
       dev.route(p, call);
       undo.push(() => dev.unroute(p));

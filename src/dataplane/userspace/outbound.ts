@@ -1,13 +1,15 @@
-// A packet's road out: TUN > PPP > L2TP > UDP > ESP (all on the fast path) > socket. Control messages and frames join it.
-import { ADDR, KIND, Kind, LEN, META, OFF, REF } from "node-tuntap2";
+// A packet's road out: TUN > PPP > L2TP > UDP > ESP (all on the fast path) > socket. Control messages and frames join
+// it.
+
 import type { FastPath, Native, Ring } from "node-tuntap2";
+import { ADDR, KIND, Kind, LEN, META, OFF, REF } from "node-tuntap2";
 import type { Counters } from "../../core/counters.ts";
 import { Packet } from "../../core/packet.ts";
 import type { Endpoint } from "../../ports/ports.ts";
 import { familyOf, writeEnds } from "./address.ts";
 import type { Flow } from "./ipsec.ts";
-import { fill } from "./sockets.ts";
 import type { Socket, Sockets } from "./sockets.ts";
+import { fill } from "./sockets.ts";
 
 const TURNS = 4; // batches of one wake; then the other descriptors get theirs
 const MARKER = new Uint8Array(4); // RFC 3948 §2.2
@@ -67,7 +69,12 @@ export class Outbound {
   /** From 500 plainly, from 4500 behind the marker. */
   ike(local: Endpoint, remote: Endpoint, message: Uint8Array): void {
     const use = local.port === this.#sockets.ports.ike ? "ike" : "nat";
-    this.#datagram(this.#sockets.ipsec(use, familyOf(remote.address)), use === "ike" ? [message] : [MARKER, message], local, remote);
+    this.#datagram(
+      this.#sockets.ipsec(use, familyOf(remote.address)),
+      use === "ike" ? [message] : [MARKER, message],
+      local,
+      remote,
+    );
   }
   keepalive(local: Endpoint, remote: Endpoint): void {
     this.#datagram(this.#sockets.ipsec("nat", familyOf(remote.address)), [KEEPALIVE], local, remote);

@@ -1,16 +1,17 @@
-// The userspace data plane: everything between the netdevs and the Internet happens in this process, in batches, on the native
-// library's fast path. RFC 4303, 3948 (ESP), RFC 2661 §5 (L2TP data), RFC 1661 §2 (PPP framing). The road of a packet is
-// outbound.ts and inbound.ts; what they look things up in is ipsec.ts, l2tp.ts and net.ts.
-import { DROPS } from "node-tuntap2";
+// The userspace data plane: everything between the netdevs and the Internet happens in this process, in batches, on the
+// native library's fast path. RFC 4303, 3948 (ESP), RFC 2661 §5 (L2TP data), RFC 1661 §2 (PPP framing). The road of a
+// packet is outbound.ts and inbound.ts; what they look things up in is ipsec.ts, l2tp.ts and net.ts.
+
 import type { FastPath, Native } from "node-tuntap2";
+import { DROPS } from "node-tuntap2";
+import { formatIp } from "../../core/addr.ts";
 import type { Clock } from "../../core/clock.ts";
 import { Counters } from "../../core/counters.ts";
-import type { EventLog } from "../../core/events.ts";
 import { SystemError } from "../../core/errors.ts";
+import type { EventLog } from "../../core/events.ts";
 import { faultEvent } from "../../core/fault.ts";
 import type { Rng } from "../../core/rng.ts";
 import { allOf, contain, Scope } from "../../core/scope.ts";
-import { formatIp } from "../../core/addr.ts";
 import { errnoOf } from "../../linux/errno.ts";
 import type { DataPlane, IkePort } from "../dataplane.ts";
 import { anyAddress, familyOf, ipBytes } from "./address.ts";
@@ -77,8 +78,26 @@ export class UserspacePlane implements DataPlane {
     };
     this.#sockets = sockets;
     this.ipsec = new UserspaceIpsec(fp, deps.crypto, clock, () => sockets.openIpsec());
-    this.l2tp = new UserspaceL2tp({ fp, clock, drops: this.#drops, sockets, ipsec: this.ipsec, out, localTowards, fault });
-    this.net = new UserspaceNet({ native, fp, clock, drops: this.#drops, log, out, crypto: deps.crypto, readFile: deps.readFile ?? noFile });
+    this.l2tp = new UserspaceL2tp({
+      fp,
+      clock,
+      drops: this.#drops,
+      sockets,
+      ipsec: this.ipsec,
+      out,
+      localTowards,
+      fault,
+    });
+    this.net = new UserspaceNet({
+      native,
+      fp,
+      clock,
+      drops: this.#drops,
+      log,
+      out,
+      crypto: deps.crypto,
+      readFile: deps.readFile ?? noFile,
+    });
     this.l2tp.onCallClosed = (call) => this.net.leave(call);
     this.#ike = {
       send: (local, remote, message) => out.ike(local, remote, message),
@@ -112,8 +131,12 @@ export class UserspacePlane implements DataPlane {
     if (this.#closed) return;
     this.#closed = true;
     allOf(
-      (e) => this.#log.emit(faultEvent("", "the end of the data plane", e)), () => this.l2tp.close(), () => this.net.close(), () => this.ipsec.close(),
-      () => this.#sockets.close(), () => this.#fp.close(),
+      (e) => this.#log.emit(faultEvent("", "the end of the data plane", e)),
+      () => this.l2tp.close(),
+      () => this.net.close(),
+      () => this.ipsec.close(),
+      () => this.#sockets.close(),
+      () => this.#fp.close(),
     );
   }
 }

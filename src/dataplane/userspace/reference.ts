@@ -1,24 +1,24 @@
-// The fast path in TypeScript over the Crypto port: the fallback where the native library has no libcrypto, and the oracle
-// that the library is compared with. The meaning of every call is in node-tuntap2's types.ts.
-import { ADDR, DROPS, HEAD, Kind, META, SLOT } from "node-tuntap2";
+// The fast path in TypeScript over the Crypto port: the fallback where the native library has no libcrypto, and the
+// oracle that the library is compared with. The meaning of every call is in node-tuntap2's types.ts.
+
 import type { CallParams, FastPath, FlowParams, Ring, SaParams } from "node-tuntap2";
-import { ReplayWindow } from "../../core/replay.ts";
+import { ADDR, DROPS, HEAD, Kind, META, SLOT } from "node-tuntap2";
 import { formatIp, type Prefix } from "../../core/addr.ts";
 import { get16, get32, put16 } from "../../core/bytes.ts";
+import { ReplayWindow } from "../../core/replay.ts";
 import { sameBytes } from "../../core/text.ts";
+import { openEsp } from "../../esp/open.ts";
+import type { EspSa } from "../../esp/sa.ts";
+import { espSa, wipeSa } from "../../esp/sa.ts";
+import { sealEsp } from "../../esp/seal.ts";
 import { ip4Length, ip6Length, ipDestination, ipLength, ipSource, ipVersion } from "../../packet/ip.ts";
 import { dataLength, isControl, NO_NS, readData, writeData } from "../../packet/l2tp.ts";
 import { PPP_IPV4, PPP_IPV6, readPpp } from "../../packet/ppp.ts";
 import { masked, PrefixTable } from "../../packet/prefixes.ts";
 import { clampMss } from "../../packet/tcp.ts";
 import { readUdp, UDP, UDP_HEADER, udp6Checksum, writeUdp } from "../../packet/udp.ts";
-import { openEsp } from "../../esp/open.ts";
-import { espSa, wipeSa } from "../../esp/sa.ts";
-import type { EspSa } from "../../esp/sa.ts";
-import { sealEsp } from "../../esp/seal.ts";
 import type { Crypto } from "../../ports/ports.ts";
 import type { EspCipher, EspInteg } from "../dataplane.ts";
-
 
 type Drop = (typeof DROPS)[number];
 type Origin = Parameters<FastPath["rx"]>[0];
@@ -67,7 +67,8 @@ function whole(n: number, max: number, what: string): void {
   if (!Number.isInteger(n) || n < 0 || n > max) throw new RangeError(`${what}: 0 to ${max}`);
 }
 function checkFlow(p: FlowParams): FlowParams {
-  if (p.local.length !== p.remote.length || (p.local.length !== 4 && p.local.length !== 16)) throw new RangeError("address: must be 4 or 16 bytes");
+  if (p.local.length !== p.remote.length || (p.local.length !== 4 && p.local.length !== 16))
+    throw new RangeError("address: must be 4 or 16 bytes");
   whole(p.localPort, 65535, "localPort");
   whole(p.remotePort, 65535, "remotePort");
   return { ...p, local: p.local.slice(), remote: p.remote.slice() };
@@ -190,7 +191,8 @@ class Reference implements FastPath {
   }
   #checkCall(p: CallParams, self: number): void {
     must(this.#flows, p.flow, "flow");
-    for (const id of [p.localTunnel, p.localCall, p.peerTunnel, p.peerCall, p.innerLocalPort, p.innerRemotePort]) whole(id, 65535, "call: ids and ports");
+    for (const id of [p.localTunnel, p.localCall, p.peerTunnel, p.peerCall, p.innerLocalPort, p.innerRemotePort])
+      whole(id, 65535, "call: ids and ports");
     whole(p.dev, 0xffffffff, "dev");
     whole(p.clampMss, 0xffffffff, "clampMss");
     if (p.pppHeader.length > 4) throw new RangeError("pppHeader: at most 4 bytes");
@@ -244,7 +246,8 @@ class Reference implements FastPath {
       const addr = ring.addr.subarray(i * ADDR, (i + 1) * ADDR);
       const s: Slot = { ring, i, addr, body: new Uint8Array(0), flow: 0, sport: 0, dport: 0 };
       if (length > 0) {
-        if (off < i * SLOT || off + length > (i + 1) * SLOT) throw new RangeError("ring: a packet lies outside its slot");
+        if (off < i * SLOT || off + length > (i + 1) * SLOT)
+          throw new RangeError("ring: a packet lies outside its slot");
         s.body = ring.mem.subarray(off, off + length);
       } else if (kind === Kind.truncated) {
         this.#drop(s, "rx.truncated");
@@ -270,8 +273,10 @@ class Reference implements FastPath {
       if (!c) return this.#drop(s, "ip.no-session");
       if (six ? !c.p.ip6 : !c.p.ip) return this.#drop(s, "ip.not-open");
       if (c.p.clampMss > 0) clampMss(s.body, 0, length, c.p.clampMss);
-      if (c.p.allUp) return this.#place(s, s.body.byteOffset - s.ring.mem.byteOffset - s.i * SLOT, s.body, Kind.upIp, handle, 0);
-      const header = six && c.p.pppHeader.length > 0 ? Uint8Array.of(...c.p.pppHeader.subarray(0, -1), PPP_IPV6) : c.p.pppHeader;
+      if (c.p.allUp)
+        return this.#place(s, s.body.byteOffset - s.ring.mem.byteOffset - s.i * SLOT, s.body, Kind.upIp, handle, 0);
+      const header =
+        six && c.p.pppHeader.length > 0 ? Uint8Array.of(...c.p.pppHeader.subarray(0, -1), PPP_IPV6) : c.p.pppHeader;
       if (this.#txCall(s, c, header) === 0) return 0;
       c.n[2]++;
       c.n[3] += length;
@@ -345,7 +350,8 @@ class Reference implements FastPath {
         return this.#rxL2tp(s);
       }
       if (origin === "udp4500" && s.body.length === 1 && s.body[0] === 0xff) return this.#drop(s, "nat.keepalive");
-      if (origin === "udp4500" && s.body.length > 4 && get32(s.body, 0) === 0) return this.#deliver(s, s.body.subarray(4), Kind.upIke, 0);
+      if (origin === "udp4500" && s.body.length > 4 && get32(s.body, 0) === 0)
+        return this.#deliver(s, s.body.subarray(4), Kind.upIke, 0);
       return this.#rxEsp(s, origin);
     });
   }
@@ -357,7 +363,8 @@ class Reference implements FastPath {
     const handle = this.#spis.get(get32(s.body, 0));
     const sa = handle === undefined ? undefined : this.#sas.get(handle);
     if (!sa) {
-      if (get32(s.body, 0) !== 0) this.#unknown = { spi: get32(s.body, 0), from: s.addr.slice() }; // 0 is no SPI (RFC 4303 §2.1)
+      // 0 is no SPI (RFC 4303 §2.1)
+      if (get32(s.body, 0) !== 0) this.#unknown = { spi: get32(s.body, 0), from: s.addr.slice() };
       return this.#drop(s, "esp.unknown-spi");
     }
     const f = must(this.#flows, sa.p.flow, "flow");

@@ -1,7 +1,9 @@
-// The server's name while everything outside is blocked. The machine's own resolver (dnsmasq on a router) cannot ask then, and need
-// not: we ask its name servers ourselves, from one port that a routing rule lets out to theirs, for as long as the question takes.
-import { LEN, OFF } from "node-tuntap2";
+// The server's name while everything outside is blocked. The machine's own resolver (dnsmasq on a router) cannot ask
+// then, and need not: we ask its name servers ourselves, from one port that a routing rule lets out to theirs, for as
+// long as the question takes.
+
 import type { Native, Ring } from "node-tuntap2";
+import { LEN, OFF } from "node-tuntap2";
 import { canonicalIp } from "../../core/addr.ts";
 import type { Clock } from "../../core/clock.ts";
 import { SystemError } from "../../core/errors.ts";
@@ -11,12 +13,15 @@ import type { Keeper } from "../../linux/keeper.ts";
 import type { RuleSpec } from "../../linux/rules.ts";
 import { RT } from "../../linux/uapi.ts";
 import { DNS_TYPE, decodeDnsAnswer, encodeDnsQuestion } from "../../packet/dns.ts";
-import { anyAddress, familyOf, ipBytes, readRemote, writeEnds } from "./address.ts";
 import type { Family } from "./address.ts";
+import { anyAddress, familyOf, ipBytes, readRemote, writeEnds } from "./address.ts";
 import { EXCEPTION_RULE, MARK } from "./routes.ts";
 import { fill } from "./sockets.ts";
 
-/** Where name servers are written: netifd's of the uplinks, systemd-resolved's, everybody's. The first file that has some counts. */
+/**
+ * Where name servers are written: netifd's of the uplinks, systemd-resolved's, everybody's. The first file that has
+ * some counts.
+ */
 const FILES = ["/tmp/resolv.conf.d/resolv.conf.auto", "/run/systemd/resolve/resolv.conf", "/etc/resolv.conf"];
 const SERVERS = 3; // as libc does
 const DNS = 53;
@@ -96,7 +101,12 @@ class Question {
   readonly #sockets = new Map<Family, number>();
   #tries = 0;
 
-  constructor(deps: ResolverDeps, name: string, servers: readonly string[], end: (found: readonly string[] | string) => void) {
+  constructor(
+    deps: ResolverDeps,
+    name: string,
+    servers: readonly string[],
+    end: (found: readonly string[] | string) => void,
+  ) {
     this.#deps = deps;
     this.#name = name;
     this.#servers = servers;
@@ -104,7 +114,10 @@ class Question {
     this.#ring = deps.native.ring(1);
     this.#timer = deps.clock.timer(`resolve ${name}`, () => this.#next());
     const id = (): number => random32(deps.crypto) >>> 16;
-    this.#ids = new Map([[DNS_TYPE.A, id()], [DNS_TYPE.AAAA, id()]]);
+    this.#ids = new Map([
+      [DNS_TYPE.A, id()],
+      [DNS_TYPE.AAAA, id()],
+    ]);
   }
   start(): void {
     if (this.#servers.length === 0) return this.#finish("no name server of the uplink is known");
@@ -136,10 +149,13 @@ class Question {
       });
     }
     const [port, wan] = [native.socketPort(fd), keeper.rtnl.nameOf(keeper.rtnl.routeTo(server, MARK).dev)];
-    // The kernel looks for the way back of what comes in (rp_filter) as of a packet to the sender: from our port, or from its; of
-    // ours, or come in there. That differs between its versions.
+    // The kernel looks for the way back of what comes in (rp_filter) as of a packet to the sender: from our port, or
+    // from its; of ours, or come in there. That differs between its versions.
     for (const iif of ["lo", wan]) {
-      for (const udp of [{ from: port, to: DNS }, { from: DNS, to: port }]) {
+      for (const udp of [
+        { from: port, to: DNS },
+        { from: DNS, to: port },
+      ]) {
         this.#except({ family, priority: EXCEPTION_RULE, table: RT.RT_TABLE_MAIN, to: server, iif, udp });
       }
     }
@@ -183,7 +199,8 @@ class Question {
       while (this.#undo.length > 0 && this.#deps.native.readUdp(fd, ring) > 0) {
         const at = ring.meta[OFF] as number;
         const from = readRemote(ring.addr, 0);
-        if (from.port === DNS && this.#servers.includes(from.address)) this.#answer(ring.mem.subarray(at, at + (ring.meta[LEN] as number)));
+        if (from.port === DNS && this.#servers.includes(from.address))
+          this.#answer(ring.mem.subarray(at, at + (ring.meta[LEN] as number)));
       }
     } catch {
       // an ICMP error of one server: others may answer

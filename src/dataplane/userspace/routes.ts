@@ -1,7 +1,8 @@
-// Routes outside the tunnels: the host route that keeps a server reachable, and what refuses packets while a link is down.
+// Routes outside the tunnels: the host route that keeps a server reachable, and what refuses packets while a link is
+// down.
 import { isIp6, parsePrefix } from "../../core/addr.ts";
-import { SystemError } from "../../core/errors.ts";
 import type { Clock, Timer } from "../../core/clock.ts";
+import { SystemError } from "../../core/errors.ts";
 import type { EventLog } from "../../core/events.ts";
 import { errnoOf } from "../../linux/errno.ts";
 import type { Keeper } from "../../linux/keeper.ts";
@@ -13,11 +14,12 @@ const WORST = 0xffff_fffe; // metric: any other route wins
 const CLAIM_MS = 10_000; // after a start; then blocks that a former process left and nobody claimed go
 
 /**
- * A default route cannot be blocked by a route beside it: WAN's has the better metric. So packets go by these rules, before those of
- * anybody else but the kernel's own for this machine's addresses:
+ * A default route cannot be blocked by a route beside it: WAN's has the better metric. So packets go by these rules,
+ * before those of anybody else but the kernel's own for this machine's addresses:
  *
  *    200   what carries our mark (no packet does: it is how we ask for the way outside): table main
- *    201   table main, default routes left out: the LAN, what is on WAN's own network, host routes such as that to the server
+ * 201 table main, default routes left out: the LAN, what is on WAN's own network, host routes such as that to the
+ * server
  *    202   our table: the default into the link while that is up, "unreachable" behind it
  *    203   refused: IPv6 for a moment finds neither, while the first of the two goes with its netdev
  */
@@ -57,7 +59,8 @@ export class OuterRoutes {
       else this.#drop(spec(r));
     }
     const standing = new Set([...this.#left].flatMap((p) => blockOf(p).rules).map(ruleKey));
-    for (const r of keeper.rtnl.ourRules()) if (!standing.has(ruleKey(r))) this.#quietly(() => keeper.rtnl.deleteRule(r));
+    for (const r of keeper.rtnl.ourRules())
+      if (!standing.has(ruleKey(r))) this.#quietly(() => keeper.rtnl.deleteRule(r));
     if (this.#left.size > 0) this.#claim.arm(CLAIM_MS);
   }
   /** Throws SystemError when there is no route to it at all. */
@@ -108,7 +111,9 @@ export class OuterRoutes {
       }
     };
   }
-  /** Whether default routes are out of reach for `address`, so that what is outside can only be found by a host route. */
+  /**
+   * Whether default routes are out of reach for `address`, so that what is outside can only be found by a host route.
+   */
   hides(address: string): boolean {
     const all = isIp6(address) ? "::/0" : "0.0.0.0/0";
     return this.#blocks.has(all) || this.#left.has(all);
@@ -149,7 +154,8 @@ export class OuterRoutes {
       pin.route = old; // no better one today
     }
     if (pin.route) this.#keeper.replaceRoute(pin.route, () => this.#lost(server, pin));
-    if (old && !same(old, pin.route)) this.#log.emit({ kind: "daemon.warning", link: "", text: `the way to ${server} changed` });
+    if (old && !same(old, pin.route))
+      this.#log.emit({ kind: "daemon.warning", link: "", text: `the way to ${server} changed` });
   }
   /** Somebody took the route away, or the device that it led to: the way may be another one now. */
   #lost(server: string, pin: Pin): string | null {
@@ -171,10 +177,12 @@ export class OuterRoutes {
     const { rtnl } = this.#keeper;
     const entry = rtnl.routeTo(server, MARK);
     const host = entry.length === (server.includes(":") ? 128 : 32);
-    // Our own address; or a route to this very host, the user's or a line's: nothing to add to it, nor to take away later.
+    // Our own address; or a route to this very host, the user's or a line's: nothing to add to it, nor to take away
+    // later.
     if (entry.type !== RT.RTN_UNICAST || (host && !this.#isOurs(entry.dev))) return null;
     const path = rtnl.pathTo(server, MARK);
-    if (this.#isOurs(path.dev)) throw new SystemError("ENETUNREACH", `no route to ${server}`, "the only one leads into a tunnel");
+    if (this.#isOurs(path.dev))
+      throw new SystemError("ENETUNREACH", `no route to ${server}`, "the only one leads into a tunnel");
     return { prefix: server, dev: path.dev, ...(path.gateway === null ? {} : { gateway: path.gateway, onlink: true }) };
   }
   #unclaimed(): void {
@@ -196,7 +204,10 @@ export class OuterRoutes {
   }
 }
 
-/** What refuses packets to `prefix`, in the order of setting it: never is more refused than that, nor the way to the LAN lost. */
+/**
+ * What refuses packets to `prefix`, in the order of setting it: never is more refused than that, nor the way to the LAN
+ * lost.
+ */
 function blockOf(prefix: string): { readonly routes: readonly RouteSpec[]; readonly rules: readonly RuleSpec[] } {
   const route = { prefix, unreachable: true, metric: WORST };
   if (!prefix.endsWith("/0")) return { routes: [route], rules: [] };
@@ -213,6 +224,10 @@ function blockOf(prefix: string): { readonly routes: readonly RouteSpec[]; reado
 }
 function spec(r: FoundRoute): RouteSpec {
   return {
-    prefix: `${r.prefix}/${r.length}`, dev: r.dev, metric: r.metric, table: r.table, ...(r.gateway === null ? {} : { gateway: r.gateway }),
+    prefix: `${r.prefix}/${r.length}`,
+    dev: r.dev,
+    metric: r.metric,
+    table: r.table,
+    ...(r.gateway === null ? {} : { gateway: r.gateway }),
   };
 }

@@ -1,15 +1,17 @@
-// The plane's sockets: UDP 500 and 4500 and raw protocol 50, opened when the first IPsec link needs them, and L2TP in the clear,
-// opened only when asked for. A socket that could not be opened because the machine has no IPv6 is simply not there.
-import { ADDR, Kind, META, HEAD, OFF, LEN, KIND } from "node-tuntap2";
+// The plane's sockets: UDP 500 and 4500 and raw protocol 50, opened when the first IPsec link needs them, and L2TP in
+// the clear, opened only when asked for. A socket that could not be opened because the machine has no IPv6 is simply
+// not there.
+
 import type { FastPath, Native, Ring, Watcher } from "node-tuntap2";
+import { ADDR, HEAD, KIND, Kind, LEN, META, OFF } from "node-tuntap2";
 import { formatEndpoint } from "../../core/addr.ts";
 import { get16 } from "../../core/bytes.ts";
 import type { Counters } from "../../core/counters.ts";
 import { SystemError } from "../../core/errors.ts";
 import { attempt, errnoOf } from "../../linux/errno.ts";
 import type { Endpoint } from "../../ports/ports.ts";
-import { anyAddress, familyOf, ipBytes } from "./address.ts";
 import type { Family } from "./address.ts";
+import { anyAddress, familyOf, ipBytes } from "./address.ts";
 
 const BUFFER = 4 << 20;
 const ESP = 50;
@@ -20,7 +22,8 @@ const OWN_KIND = 100;
 export type SocketUse = "ike" | "nat" | "esp" | "clear";
 
 function portAdvice(port: number): string {
-  if (port === 1701) return "another L2TP daemon (xl2tpd, accel-ppp) runs on this machine; stop it, or let this link use another port";
+  if (port === 1701)
+    return "another L2TP daemon (xl2tpd, accel-ppp) runs on this machine; stop it, or let this link use another port";
   return "another IPsec daemon (strongSwan, libreswan) runs on this machine; stop it, or give one of them other ports";
 }
 
@@ -69,7 +72,13 @@ export class Sockets {
   #ipsec: Socket[] | null = null;
   readonly #clear: Socket[] = [];
 
-  constructor(native: Native, fp: FastPath, drops: Counters, ports: { ike: number; nat: number }, readable: (s: Socket) => void) {
+  constructor(
+    native: Native,
+    fp: FastPath,
+    drops: Counters,
+    ports: { ike: number; nat: number },
+    readable: (s: Socket) => void,
+  ) {
     this.#native = native;
     this.#fp = fp;
     this.#drops = drops;
@@ -94,9 +103,12 @@ export class Sockets {
     }
     this.#ipsec = open;
   }
-  /** A socket on `local` (port 0: an ephemeral one of its own); one that is open already is shared. Throws SystemError. */
+  /**
+   * A socket on `local` (port 0: an ephemeral one of its own); one that is open already is shared. Throws SystemError.
+   */
   openClear(local: Endpoint): Socket {
-    const shared = local.port === 0 ? undefined : this.#clear.find((s) => s.local.port === local.port && covers(s, local));
+    const shared =
+      local.port === 0 ? undefined : this.#clear.find((s) => s.local.port === local.port && covers(s, local));
     if (shared) {
       shared.users++;
       return shared;
@@ -118,14 +130,20 @@ export class Sockets {
   clear(local: Endpoint): Socket | null {
     return this.#clear.find((s) => s.local.port === local.port && covers(s, local)) ?? null;
   }
-  /** Writes slots 0..n-1 by the socket that each one's KIND and local end say: one call for each socket that has any. */
+  /**
+   * Writes slots 0..n-1 by the socket that each one's KIND and local end say: one call for each socket that has any.
+   */
   write(ring: Ring, n: number): void {
     let wanted = 0; // a bit for each kind and family, so that nobody asks the kernel about sockets with nothing to send
-    for (let i = 0; i < n; i++) if (ring.meta[i * META + LEN] !== 0) wanted |= bit(ring.meta[i * META + KIND] as number, ring.addr[i * ADDR] as number);
-    for (const s of this.#ipsec ?? []) if (s.use !== "ike" && (wanted & bit(s.kind, s.family)) !== 0) s.write(ring, n, this.#fp);
+    for (let i = 0; i < n; i++)
+      if (ring.meta[i * META + LEN] !== 0)
+        wanted |= bit(ring.meta[i * META + KIND] as number, ring.addr[i * ADDR] as number);
+    for (const s of this.#ipsec ?? [])
+      if (s.use !== "ike" && (wanted & bit(s.kind, s.family)) !== 0) s.write(ring, n, this.#fp);
     const clear = this.#clear.filter((s) => (wanted & bit(s.kind, s.family)) !== 0);
     const first = clear[0];
-    if (first && clear.length === 1 && (wanted & CLEAR) === bit(first.kind, first.family)) first.write(ring, n, this.#fp);
+    if (first && clear.length === 1 && (wanted & CLEAR) === bit(first.kind, first.family))
+      first.write(ring, n, this.#fp);
     else if ((wanted & CLEAR) !== 0) this.#writeClear(ring, n);
   }
   close(): void {
@@ -139,7 +157,9 @@ export class Sockets {
       if (ring.meta[i * META + KIND] !== Kind.udp1701) continue;
       const at = i * ADDR;
       const port = get16(ring.addr, at + 40);
-      const which = this.#clear.findIndex((s) => s.local.port === port && s.family === ring.addr[at] && matches(s, ring.addr, at));
+      const which = this.#clear.findIndex(
+        (s) => s.local.port === port && s.family === ring.addr[at] && matches(s, ring.addr, at),
+      );
       if (which < 0) this.#drops.bump("tx.no-socket");
       ring.meta[i * META + KIND] = OWN_KIND + which;
     }
@@ -147,7 +167,10 @@ export class Sockets {
   }
   #open(use: SocketUse, local: Endpoint): Socket | null {
     const family = familyOf(local.address);
-    const what = use === "esp" ? `cannot receive ESP (IP protocol ${ESP})` : `UDP ${local.port} on ${local.address} cannot be opened`;
+    const what =
+      use === "esp"
+        ? `cannot receive ESP (IP protocol ${ESP})`
+        : `UDP ${local.port} on ${local.address} cannot be opened`;
     const address = ipBytes(local.address);
     const advice = {
       EADDRINUSE: portAdvice(local.port),
@@ -156,7 +179,9 @@ export class Sockets {
       EPERM: "the daemon needs to be root, or to have CAP_NET_RAW",
     };
     const open = (): number =>
-      use === "esp" ? this.#native.rawOpen(family, ESP, address) : this.#native.udpOpen(address, local.port, { buffer: BUFFER });
+      use === "esp"
+        ? this.#native.rawOpen(family, ESP, address)
+        : this.#native.udpOpen(address, local.port, { buffer: BUFFER });
     try {
       const fd = attempt(what, advice, open);
       if (use !== "clear") this.#fragmentOutside(fd, family);
@@ -165,7 +190,8 @@ export class Sockets {
       return new Socket(this.#native, fd, use, { address: local.address, port }, this.#readable);
     } catch (e) {
       // A kernel without IPv6.
-      if (family === 6 && use !== "clear" && ["EAFNOSUPPORT", "EADDRNOTAVAIL", "EPROTONOSUPPORT"].includes(errnoOf(e))) return null;
+      if (family === 6 && use !== "clear" && ["EAFNOSUPPORT", "EADDRNOTAVAIL", "EPROTONOSUPPORT"].includes(errnoOf(e)))
+        return null;
       throw e;
     }
   }
@@ -178,7 +204,8 @@ export class Sockets {
   #buffers(fd: number): void {
     const c = this.#native.constants;
     for (const name of ["RCVBUF", "SNDBUF"]) {
-      if (!this.#try(fd, c["SOL_SOCKET"], c[`SO_${name}FORCE`], BUFFER)) this.#try(fd, c["SOL_SOCKET"], c[`SO_${name}`], BUFFER);
+      if (!this.#try(fd, c["SOL_SOCKET"], c[`SO_${name}FORCE`], BUFFER))
+        this.#try(fd, c["SOL_SOCKET"], c[`SO_${name}`], BUFFER);
     }
   }
   /** Options that make things better, but are no reason to fail. */
@@ -199,7 +226,10 @@ function bit(kind: number, family: number): number {
 const CLEAR = bit(Kind.udp1701, 4) | bit(Kind.udp1701, 6);
 
 function covers(s: Socket, local: Endpoint): boolean {
-  return s.local.address === local.address || (s.family === familyOf(local.address) && s.local.address === anyAddress(s.family));
+  return (
+    s.local.address === local.address ||
+    (s.family === familyOf(local.address) && s.local.address === anyAddress(s.family))
+  );
 }
 function matches(s: Socket, addr: Uint8Array, at: number): boolean {
   if (s.local.address === anyAddress(s.family)) return true;

@@ -1,12 +1,13 @@
-// One peer, one flow: its ISAKMP SAs, its child SAs, and what keeps them alive. Both phases are replaced before they expire.
+// One peer, one flow: its ISAKMP SAs, its child SAs, and what keeps them alive. Both phases are replaced before they
+// expire.
 import { formatEndpoint } from "../../core/addr.ts";
 import type { Timer } from "../../core/clock.ts";
 import { type Failure, SystemError } from "../../core/errors.ts";
 import { faultEvent, internal } from "../../core/fault.ts";
 import { giveBack } from "../../core/give-back.ts";
-import { allOf, contain, Scope } from "../../core/scope.ts";
 import { uniform } from "../../core/rng.ts";
-import type { Counters as SaCounters, FlowId } from "../../dataplane/dataplane.ts";
+import { allOf, contain, Scope } from "../../core/scope.ts";
+import type { FlowId, Counters as SaCounters } from "../../dataplane/dataplane.ts";
 import type { Endpoint } from "../../ports/ports.ts";
 import { failure, type IkeConnection, type IkeEnv, type IkeInfo, type IkeOwner, type IkePolicy } from "../types.ts";
 import { NOTIFY } from "../wire/notify.ts";
@@ -18,7 +19,9 @@ import type { QuickMode } from "./quickmode.ts";
 
 /** How often a connection is looked at while something of it is on its way. */
 const POLL_MS = 2000;
-/** And while all of it stands: sooner when a lifetime says so. Before the next look no SA comes near its last packet. */
+/**
+ * And while all of it stands: sooner when a lifetime says so. Before the next look no SA comes near its last packet.
+ */
 const CALM_MS = 60_000;
 /** RFC 3948 §4. */
 const KEEPALIVE_MS = 20_000;
@@ -29,7 +32,9 @@ const OLD_MOST_MS = 30_000;
 const SERVER_SHARE = 0.03;
 /** Of the soft byte limit; the plane's hard one is beyond. */
 const SERVER_BYTES = 1.5;
-/** SA pairs of one flow, those being made included; a peer that goes on replacing them is refused until some are gone. */
+/**
+ * SA pairs of one flow, those being made included; a peer that goes on replacing them is refused until some are gone.
+ */
 const MOST_CHILDREN = 8;
 /** ISAKMP SAs of one connection: the oldest goes. */
 const MOST_SAS = 4;
@@ -91,7 +96,15 @@ export class Connection implements IkeConnection, IkeSaUser {
   #rxSeen = -1;
   #peerId = "";
 
-  constructor(env: IkeEnv, flow: FlowId, policy: IkePolicy, owner: IkeOwner, manager: ConnectionOwner, client: boolean, ports: { local: number; remote: number }) {
+  constructor(
+    env: IkeEnv,
+    flow: FlowId,
+    policy: IkePolicy,
+    owner: IkeOwner,
+    manager: ConnectionOwner,
+    client: boolean,
+    ports: { local: number; remote: number },
+  ) {
     const clock = new Scope(env.clock, (e) => this.#fault(e));
     this.#env = env;
     this.flow = flow;
@@ -110,7 +123,10 @@ export class Connection implements IkeConnection, IkeSaUser {
         else this.#dpd.heard(); // nobody can be asked: the child SAs live until they expire
       },
       alive: () => this.#receives(),
-      dead: () => this.down(failure("dead-peer", `${this.remote?.address ?? "the peer"} has fallen silent (dead peer detection)`)),
+      dead: () =>
+        this.down(
+          failure("dead-peer", `${this.remote?.address ?? "the peer"} has fallen silent (dead peer detection)`),
+        ),
     });
   }
   get current(): IkeSa | null {
@@ -142,7 +158,9 @@ export class Connection implements IkeConnection, IkeSaUser {
   get serial(): number {
     return this.#sas[0]?.serial ?? 0;
   }
-  /** Whether a quick mode for the peer's UDP port `port` replaces a child SA of this one: the selectors are the same. */
+  /**
+   * Whether a quick mode for the peer's UDP port `port` replaces a child SA of this one: the selectors are the same.
+   */
   serves(port: number): boolean {
     return this.#children.some((c) => c.remotePort === port);
   }
@@ -152,11 +170,21 @@ export class Connection implements IkeConnection, IkeSaUser {
     const p = sa?.up ?? null;
     if (!child || !sa || this.#over) return null;
     return {
-      flow: this.flow, remote: sa.remote, local: sa.local, peerId: this.#peerId, proposal: p?.proposal.text ?? "",
-      espProposal: child.proposal.text, nat: sa.nat, encap: child.udp ? "udp" : "esp", spiIn: child.spiIn, spiOut: child.spiOut,
-      cipher: child.proposal.cipher, integ: child.proposal.integ,
+      flow: this.flow,
+      remote: sa.remote,
+      local: sa.local,
+      peerId: this.#peerId,
+      proposal: p?.proposal.text ?? "",
+      espProposal: child.proposal.text,
+      nat: sa.nat,
+      encap: child.udp ? "udp" : "esp",
+      spiIn: child.spiIn,
+      spiOut: child.spiOut,
+      cipher: child.proposal.cipher,
+      integ: child.proposal.integ,
       // a server that begins a quick mode itself may ask for any port: a client's own are the configured ones
-      localPort: this.client ? this.ports.local : child.localPort, remotePort: this.client ? this.ports.remote : child.remotePort,
+      localPort: this.client ? this.ports.local : child.localPort,
+      remotePort: this.client ? this.ports.remote : child.remotePort,
     };
   }
   stage(): string {
@@ -187,10 +215,20 @@ export class Connection implements IkeConnection, IkeSaUser {
     for (const old of this.#sas.splice(MOST_SAS)) old.close();
     this.#peerId = p.peerId.text;
     const now = this.#env.clock.now();
-    this.#rekeySaAt = this.client ? now + p.lifeSeconds * 1000 * (0.85 + 0.1 * uniform(this.#env.crypto)) : Number.POSITIVE_INFINITY;
+    this.#rekeySaAt = this.client
+      ? now + p.lifeSeconds * 1000 * (0.85 + 0.1 * uniform(this.#env.crypto))
+      : Number.POSITIVE_INFINITY;
     const peer = formatEndpoint(sa.remote);
     if (rekeyed) this.#env.log.emit({ kind: "ike.rekeyed", link: this.policy.link, peer, what: "isakmp" });
-    else this.#env.log.emit({ kind: "ike.up", link: this.policy.link, peer, peerId: this.#peerId, proposal: p.proposal.text, nat: p.nat });
+    else
+      this.#env.log.emit({
+        kind: "ike.up",
+        link: this.policy.link,
+        peer,
+        peerId: this.#peerId,
+        proposal: p.proposal.text,
+        nat: p.nat,
+      });
     this.#poll.arm(POLL_MS);
     if (p.nat === "us" || p.nat === "both") this.#keepalive.arm(KEEPALIVE_MS);
     this.#dpd.start(p.peerDpd);
@@ -225,7 +263,8 @@ export class Connection implements IkeConnection, IkeSaUser {
     if (this.#quick?.spiIn === c.spiIn) this.#quick = null;
     const life = c.lifeSeconds * 1000;
     // time for a quick mode with losses remains, also of a short life
-    const margin = this.client ? Math.min(life / 2, Math.max(20_000, life * (0.08 + 0.1 * uniform(this.#env.crypto))))
+    const margin = this.client
+      ? Math.min(life / 2, Math.max(20_000, life * (0.08 + 0.1 * uniform(this.#env.crypto))))
       : Math.min(life / 4, Math.max(10_000, life * SERVER_SHARE));
     const child: LiveChild = { ...c, upAt: now, rekeyAt: now + life - margin, expiresAt: now + life, retiredAt: null };
     const others = this.#children.filter((x) => x.retiredAt === null);
@@ -239,7 +278,15 @@ export class Connection implements IkeConnection, IkeSaUser {
     this.#rxSeen = -1;
     this.#poll.arm(POLL_MS);
     const peer = this.#peer();
-    this.#env.log.emit({ kind: "esp.up", link: this.policy.link, peer, proposal: c.proposal.text, encap: c.udp ? "udp" : "esp", spiIn: c.spiIn, spiOut: c.spiOut });
+    this.#env.log.emit({
+      kind: "esp.up",
+      link: this.policy.link,
+      peer,
+      proposal: c.proposal.text,
+      encap: c.udp ? "udp" : "esp",
+      spiIn: c.spiIn,
+      spiOut: c.spiOut,
+    });
     const info = this.info();
     if (!info) return;
     if (this.#announced) {
@@ -256,7 +303,13 @@ export class Connection implements IkeConnection, IkeSaUser {
     if (this.#inUse()) this.#nextQuickAt = this.#env.clock.now() + RETRY_MS;
     else if (q.role === "initiator") this.down(why);
     else {
-      this.#env.log.emit({ kind: "ike.failed", link: this.policy.link, peer: this.#peer(), code: why.code, text: why.text });
+      this.#env.log.emit({
+        kind: "ike.failed",
+        link: this.policy.link,
+        peer: this.#peer(),
+        code: why.code,
+        text: why.text,
+      });
       if (!this.client) this.#owner.onRefused?.(this.peer, why, true);
     }
   }
@@ -309,7 +362,12 @@ export class Connection implements IkeConnection, IkeSaUser {
     this.#manager.moved(this);
     if (now - this.#toldMoveAt >= TELL_MOVE_MS) {
       this.#toldMoveAt = now;
-      this.#env.log.emit({ kind: "ike.mapping", link: this.policy.link, peer: formatEndpoint(to), was: formatEndpoint(was) });
+      this.#env.log.emit({
+        kind: "ike.mapping",
+        link: this.policy.link,
+        peer: formatEndpoint(to),
+        was: formatEndpoint(was),
+      });
     }
     this.#env.plane.move(this.flow, local, to).catch((e: unknown) => this.#planeError(e));
   }
@@ -327,9 +385,13 @@ export class Connection implements IkeConnection, IkeSaUser {
     if (this.#over) return;
     const peer = this.#peer();
     // a peer that leaves is no failure: ike.down says it
-    if (why.code !== "peer-deleted") this.#env.log.emit({ kind: "ike.failed", link: this.policy.link, peer, code: why.code, text: why.text });
+    if (why.code !== "peer-deleted")
+      this.#env.log.emit({ kind: "ike.failed", link: this.policy.link, peer, code: why.code, text: why.text });
     this.#finish(why.text);
-    contain(() => this.#owner.onDown(this, why), (e) => this.#log(e));
+    contain(
+      () => this.#owner.onDown(this, why),
+      (e) => this.#log(e),
+    );
   }
   #fault(e: unknown): void {
     this.#log(e);
@@ -349,11 +411,15 @@ export class Connection implements IkeConnection, IkeSaUser {
     const peer = this.#peer();
     this.#over = true;
     allOf(
-      (e) => this.#log(e), () => this.#poll.disarm(), () => this.#keepalive.disarm(), () => this.#dpd.stop(),
+      (e) => this.#log(e),
+      () => this.#poll.disarm(),
+      () => this.#keepalive.disarm(),
+      () => this.#dpd.stop(),
       () => this.current?.deleteEsp(this.#children.map((c) => c.spiIn)),
       ...[...this.#children].map((c) => () => this.#forget(c, why)),
       () => this.#pendingSa?.drop(),
-      ...[...this.#sas].map((s) => () => s.close()), ...[...this.#sas].map((s) => () => s.drop()),
+      ...[...this.#sas].map((s) => () => s.close()),
+      ...[...this.#sas].map((s) => () => s.drop()),
       () => this.#env.log.emit({ kind: "ike.down", link: this.policy.link, peer, why }),
       () => this.#manager.gone(this),
     );
@@ -381,8 +447,16 @@ export class Connection implements IkeConnection, IkeSaUser {
   #pause(): number {
     const now = this.#env.clock.now();
     const [sa, child] = [this.#sas[0], this.#children[0]];
-    const calm = this.#sas.length === 1 && this.#children.length === 1 && sa?.up && child?.retiredAt === null && child.lifeBytes === 0 &&
-      !this.#pendingSa && !this.#quick && !this.#seenAt && !sa.ids.many;
+    const calm =
+      this.#sas.length === 1 &&
+      this.#children.length === 1 &&
+      sa?.up &&
+      child?.retiredAt === null &&
+      child.lifeBytes === 0 &&
+      !this.#pendingSa &&
+      !this.#quick &&
+      !this.#seenAt &&
+      !sa.ids.many;
     if (!calm || !sa.up) return POLL_MS;
     const most = sa.settle(now) ? REPEATED_MS : CALM_MS;
     const next = Math.min(child.rekeyAt, this.#rekeySaAt, sa.upAt + sa.up.lifeSeconds * 1000);
@@ -396,7 +470,12 @@ export class Connection implements IkeConnection, IkeSaUser {
     const now = this.#env.clock.now();
     if (this.#seenAt) this.moved(this.#seenAt.local, this.#seenAt.remote);
     if (!this.client && !this.#announced && now - this.#begunAt >= QUICK_MS) {
-      this.down(failure("no-quick-mode", `${this.remote?.address ?? "the peer"} finished phase 1 and began no phase 2 in ${QUICK_MS / 1000} s`));
+      this.down(
+        failure(
+          "no-quick-mode",
+          `${this.remote?.address ?? "the peer"} finished phase 1 and began no phase 2 in ${QUICK_MS / 1000} s`,
+        ),
+      );
       return;
     }
     this.#pollPhase1(now);
@@ -405,7 +484,8 @@ export class Connection implements IkeConnection, IkeSaUser {
     const rx = this.#rxSeen;
     for (const c of [...this.#children]) {
       const usedUp = now >= c.expiresAt;
-      const retired = c.retiredAt !== null && (now - c.retiredAt >= OLD_MOST_MS || (rx > 0 && now - c.retiredAt >= OLD_LEAST_MS));
+      const retired =
+        c.retiredAt !== null && (now - c.retiredAt >= OLD_MOST_MS || (rx > 0 && now - c.retiredAt >= OLD_LEAST_MS));
       if (!usedUp && !retired) continue;
       this.current?.deleteEsp([c.spiIn]);
       this.#forget(c, retired ? "replaced" : "expired");
@@ -422,7 +502,10 @@ export class Connection implements IkeConnection, IkeSaUser {
     const i = this.#counters("in", c.spiIn);
     const o = this.#counters("out", c.spiOut);
     const bytes = Math.max(i.rxBytes, o.txBytes);
-    return (c.lifeBytes > 0 && bytes >= c.lifeBytes * (this.client ? 0.85 : SERVER_BYTES)) || Math.max(i.rxPackets, o.txPackets) > 0xe000_0000;
+    return (
+      (c.lifeBytes > 0 && bytes >= c.lifeBytes * (this.client ? 0.85 : SERVER_BYTES)) ||
+      Math.max(i.rxPackets, o.txPackets) > 0xe000_0000
+    );
   }
   #pollPhase1(now: number): void {
     for (const s of [...this.#sas]) {
@@ -435,7 +518,8 @@ export class Connection implements IkeConnection, IkeSaUser {
       if (this.#sas.length > 1) this.#sas.splice(this.#sas.indexOf(s), 1);
     }
     if (!this.client && !this.current) this.#manager.bereft(this);
-    if (this.client && !this.#pendingSa && this.current?.ids.many && this.#rekeySaAt > now + RETRY_MS) this.#rekeySaAt = now;
+    if (this.client && !this.#pendingSa && this.current?.ids.many && this.#rekeySaAt > now + RETRY_MS)
+      this.#rekeySaAt = now;
     if (this.client && now >= this.#rekeySaAt && !this.#pendingSa) {
       this.#rekeySaAt = Number.POSITIVE_INFINITY;
       this.#manager.beginPhase1(this);
@@ -462,7 +546,11 @@ export class Connection implements IkeConnection, IkeSaUser {
   }
   #removeFromPlane(c: Child, what: "out" | "both"): void {
     const remove = (direction: "in" | "out", spi: number): void => {
-      void giveBack(() => this.#env.plane.remove(this.flow, direction, spi), (e) => this.#planeError(e), () => this.#env.counters.bump("ike.plane-error"));
+      void giveBack(
+        () => this.#env.plane.remove(this.flow, direction, spi),
+        (e) => this.#planeError(e),
+        () => this.#env.counters.bump("ike.plane-error"),
+      );
     };
     remove("out", c.spiOut);
     if (what === "both") remove("in", c.spiIn);

@@ -1,7 +1,8 @@
-// Dead peer detection, RFC 3706: after a time of silence ask R-U-THERE, and ask again; nobody answers: the peer is dead.
+// Dead peer detection, RFC 3706: after a time of silence ask R-U-THERE, and ask again; nobody answers: the peer is
+// dead.
 import type { Clock, Timer } from "../../core/clock.ts";
+import { type Rng, random32 } from "../../core/rng.ts";
 import { add32 } from "../../core/seq.ts";
-import { random32, type Rng } from "../../core/rng.ts";
 import { sameBytes } from "../../core/text.ts";
 import { u32 } from "./keys.ts";
 
@@ -53,7 +54,8 @@ export class Dpd {
   }
   #fire(): void {
     if (!this.#on) return;
-    if (this.#own.alive()) { // nobody counts packets one by one: the last may be as old as the last look
+    if (this.#own.alive()) {
+      // nobody counts packets one by one: the last may be as old as the last look
       this.#asked = 0;
       this.#timer.arm(this.#idleMs / 2);
       return;

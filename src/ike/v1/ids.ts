@@ -1,7 +1,7 @@
-// Message ids of one ISAKMP SA (RFC 2409 appendix B: each exchange has its own). Ours count up from a random start, so that all of
-// them are known by two numbers; the peer's are all remembered as long as the SA. A message with an id that was used, the peer's
-// again or one of ours sent back to us (HASH(1) is the same for both directions), is never heard.
-import { random32, type Rng } from "../../core/rng.ts";
+// Message ids of one ISAKMP SA (RFC 2409 appendix B: each exchange has its own). Ours count up from a random start, so
+// that all of them are known by two numbers; the peer's are all remembered as long as the SA. A message with an id that
+// was used, the peer's again or one of ours sent back to us (HASH(1) is the same for both directions), is never heard.
+import { type Rng, random32 } from "../../core/rng.ts";
 
 /** The peer's, until it must renew phase 1: with R-U-THERE and an answer every 15 s for 8 hours. */
 const MOST = 4096;

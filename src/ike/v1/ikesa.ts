@@ -1,14 +1,25 @@
-// One ISAKMP SA: main mode until it is up, then quick modes and informational exchanges under its keys (RFC 2409 §5.5, §5.7).
+// One ISAKMP SA: main mode until it is up, then quick modes and informational exchanges under its keys (RFC 2409 §5.5,
+// §5.7).
+
+import { formatEndpoint } from "../../core/addr.ts";
 import { DecodeError, type Failure } from "../../core/errors.ts";
 import { faultEvent, internal } from "../../core/fault.ts";
 import { allOf, contain, Scope } from "../../core/scope.ts";
-import { formatEndpoint } from "../../core/addr.ts";
 import { hex, sameBytes } from "../../core/text.ts";
 import type { Endpoint } from "../../ports/ports.ts";
 import { failure, type IkeEnv, type IkePolicy } from "../types.ts";
-import { EXCHANGE, FLAG, writeMessage, type IsakmpHeader } from "../wire/header.ts";
-import { isError, notifyName, NOTIFY, readDelete, readNotify, writeDelete, writeNotify, type Notify } from "../wire/notify.ts";
-import { all, PAYLOAD, readChain, writeChain, type Chain, type Payload } from "../wire/payloads.ts";
+import { EXCHANGE, FLAG, type IsakmpHeader, writeMessage } from "../wire/header.ts";
+import {
+  isError,
+  NOTIFY,
+  type Notify,
+  notifyName,
+  readDelete,
+  readNotify,
+  writeDelete,
+  writeNotify,
+} from "../wire/notify.ts";
+import { all, type Chain, PAYLOAD, type Payload, readChain, writeChain } from "../wire/payloads.ts";
 import { PROTOCOL } from "../wire/sa.ts";
 import { MessageIds } from "./ids.ts";
 import { lastBlock, u32 } from "./keys.ts";
@@ -79,7 +90,16 @@ export class IkeSa implements QuickModeSa {
   readonly #quick = new Map<number, QuickMode>();
   readonly ids: MessageIds;
 
-  constructor(env: IkeEnv, policy: IkePolicy, role: Role, icookie: Uint8Array, local: Endpoint, remote: Endpoint, initialContact: boolean, owner: IkeSaOwner) {
+  constructor(
+    env: IkeEnv,
+    policy: IkePolicy,
+    role: Role,
+    icookie: Uint8Array,
+    local: Endpoint,
+    remote: Endpoint,
+    initialContact: boolean,
+    owner: IkeSaOwner,
+  ) {
     this.scope = new Scope(env.clock, (e) => this.#fault(e));
     this.env = { ...env, clock: this.scope };
     this.policy = policy;
@@ -90,26 +110,30 @@ export class IkeSa implements QuickModeSa {
     this.began = remote;
     this.#own = owner;
     this.ids = new MessageIds(env.crypto);
-    const mainMode: MainMode = new MainMode(this.env, { role, policy, icookie, local, remote, initialContact }, {
-      send: (m) => env.port.send(mainMode.local, mainMode.remote, m),
-      rcookie: (c) => {
-        this.rcookie = c;
+    const mainMode: MainMode = new MainMode(
+      this.env,
+      { role, policy, icookie, local, remote, initialContact },
+      {
+        send: (m) => env.port.send(mainMode.local, mainMode.remote, m),
+        rcookie: (c) => {
+          this.rcookie = c;
+        },
+        done: (p) => {
+          this.#up = p;
+          this.upAt = env.clock.now();
+          this.local = mainMode.local;
+          this.remote = mainMode.remote;
+          owner.established(this, p.initialContact);
+        },
+        failed: (why) => {
+          if (this.#closed) return;
+          this.drop();
+          owner.failed(this, why);
+        },
+        bad: (counter, what) => this.bad(counter, what),
+        asksTurn: () => owner.asksTurn(this),
       },
-      done: (p) => {
-        this.#up = p;
-        this.upAt = env.clock.now();
-        this.local = mainMode.local;
-        this.remote = mainMode.remote;
-        owner.established(this, p.initialContact);
-      },
-      failed: (why) => {
-        if (this.#closed) return;
-        this.drop();
-        owner.failed(this, why);
-      },
-      bad: (counter, what) => this.bad(counter, what),
-      asksTurn: () => owner.asksTurn(this),
-    });
+    );
     this.mainMode = mainMode;
   }
   get up(): Phase1 | null {
@@ -156,7 +180,8 @@ export class IkeSa implements QuickModeSa {
         return;
       case EXCHANGE.quick:
         // CVE-2014-2338: nothing of phase 2 before phase 1 is authenticated
-        if (!this.#up || !(h.flags & FLAG.encrypted) || h.messageId === 0) this.bad("ike.early-quick", "quick mode before phase 1 is done");
+        if (!this.#up || !(h.flags & FLAG.encrypted) || h.messageId === 0)
+          this.bad("ike.early-quick", "quick mode before phase 1 is done");
         else this.#quickMode(h, body, local, remote);
         return;
       case EXCHANGE.informational:
@@ -267,7 +292,8 @@ export class IkeSa implements QuickModeSa {
   #notified(n: Notify): void {
     switch (n.type) {
       case NOTIFY.rUThere:
-        if (n.data.length === 4 && sameBytes(n.spi, this.cookies())) this.notify(NOTIFY.rUThereAck, PROTOCOL.isakmp, n.spi, n.data);
+        if (n.data.length === 4 && sameBytes(n.spi, this.cookies()))
+          this.notify(NOTIFY.rUThereAck, PROTOCOL.isakmp, n.spi, n.data);
         return;
       case NOTIFY.rUThereAck:
         if (n.data.length === 4) this.connection?.dpdAck(n.data);
@@ -285,15 +311,24 @@ export class IkeSa implements QuickModeSa {
   }
   #quickRefused(type: number): Failure {
     const esp = this.policy.espProposals.map((p) => p.text).join(" ");
-    if (type === NOTIFY.noProposalChosen) return failure("no-proposal", `${this.remote.address} accepts none of our ESP proposals (${esp}): ${notifyName(type)}`);
-    if (type === NOTIFY.invalidId) return failure("bad-selectors", `${this.remote.address} does not serve L2TP (UDP 1701) to us: ${notifyName(type)}`);
+    if (type === NOTIFY.noProposalChosen)
+      return failure(
+        "no-proposal",
+        `${this.remote.address} accepts none of our ESP proposals (${esp}): ${notifyName(type)}`,
+      );
+    if (type === NOTIFY.invalidId)
+      return failure(
+        "bad-selectors",
+        `${this.remote.address} does not serve L2TP (UDP 1701) to us: ${notifyName(type)}`,
+      );
     return failure("refused", `${this.remote.address} refuses quick mode: ${notifyName(type)}`);
   }
 
   /** RFC 3947 §4 and RFC 3948: a fresh authentic message shows where the peer is now. */
   #authentic(local: Endpoint, remote: Endpoint): void {
     this.connection?.heard();
-    if (local.port !== this.local.port || (remote.port === this.remote.port && remote.address === this.remote.address)) return;
+    if (local.port !== this.local.port || (remote.port === this.remote.port && remote.address === this.remote.address))
+      return;
     if (this.nat === "peer" || this.nat === "both") this.connection?.moved(local, remote);
   }
 
@@ -305,7 +340,14 @@ export class IkeSa implements QuickModeSa {
   hash(parts: readonly Uint8Array[]): Uint8Array {
     return this.#phase1().keys.hash(parts);
   }
-  keymat(bytes: number, gxy: Uint8Array | null, protocol: number, spi: number, ni: Uint8Array, nr: Uint8Array): Uint8Array {
+  keymat(
+    bytes: number,
+    gxy: Uint8Array | null,
+    protocol: number,
+    spi: number,
+    ni: Uint8Array,
+    nr: Uint8Array,
+  ): Uint8Array {
     return this.#phase1().keys.keymat(bytes, gxy, protocol, spi, ni, nr);
   }
   open(iv: Uint8Array, first: number, cipherText: Uint8Array): { chain: Chain; iv: Uint8Array } | null {
@@ -314,7 +356,13 @@ export class IkeSa implements QuickModeSa {
     if (!plain) throw new DecodeError("bad-length", "ciphertext", 28);
     return { chain: readChain(first, plain, true), iv: lastBlock(cipherText, keys.block) };
   }
-  sealHashed(messageId: number, kind: "quick" | "informational", iv: Uint8Array, prefix: readonly Uint8Array[], payloads: readonly Payload[]): { message: Uint8Array; iv: Uint8Array } {
+  sealHashed(
+    messageId: number,
+    kind: "quick" | "informational",
+    iv: Uint8Array,
+    prefix: readonly Uint8Array[],
+    payloads: readonly Payload[],
+  ): { message: Uint8Array; iv: Uint8Array } {
     const size = this.hash([]).length;
     const plain = writeChain([{ type: PAYLOAD.hash, body: new Uint8Array(size) }, ...payloads]);
     plain.set(this.hash([...prefix, plain.subarray(4 + size)]), 4);
@@ -330,7 +378,8 @@ export class IkeSa implements QuickModeSa {
     this.#inform({ type: PAYLOAD.notify, body: writeNotify({ protocol, type, spi, data }) });
   }
   deleteEsp(spis: readonly number[]): void {
-    if (spis.length > 0) this.#inform({ type: PAYLOAD.delete, body: writeDelete({ protocol: PROTOCOL.esp, spis: spis.map(u32) }) });
+    if (spis.length > 0)
+      this.#inform({ type: PAYLOAD.delete, body: writeDelete({ protocol: PROTOCOL.esp, spis: spis.map(u32) }) });
   }
   cookies(): Uint8Array {
     const b = new Uint8Array(16);
@@ -340,7 +389,8 @@ export class IkeSa implements QuickModeSa {
   }
   /** Tells the peer when there is somebody to tell. */
   close(): void {
-    if (this.up) this.#inform({ type: PAYLOAD.delete, body: writeDelete({ protocol: PROTOCOL.isakmp, spis: [this.cookies()] }) });
+    if (this.up)
+      this.#inform({ type: PAYLOAD.delete, body: writeDelete({ protocol: PROTOCOL.isakmp, spis: [this.cookies()] }) });
     this.drop();
   }
   /** Without a word to the peer. */
@@ -349,7 +399,12 @@ export class IkeSa implements QuickModeSa {
     this.#closed = true;
     const all = [...this.#quick.values()];
     this.#quick.clear();
-    allOf((e) => this.#log(e), () => this.#own.closed(this), () => this.mainMode?.close(), ...all.map((q) => () => q.close()));
+    allOf(
+      (e) => this.#log(e),
+      () => this.#own.closed(this),
+      () => this.mainMode?.close(),
+      ...all.map((q) => () => q.close()),
+    );
   }
   /** Rule 7. A renewal that fails leaves the connection what it has. */
   #fault(e: unknown): void {
@@ -376,7 +431,13 @@ export class IkeSa implements QuickModeSa {
   }
   bad(counter: string, what: string): void {
     this.env.counters.bump(counter);
-    this.env.log.emit({ kind: "peer.bad", link: this.policy.link, layer: "ike", peer: formatEndpoint(this.remote), what });
+    this.env.log.emit({
+      kind: "peer.bad",
+      link: this.policy.link,
+      layer: "ike",
+      peer: formatEndpoint(this.remote),
+      what,
+    });
   }
 
   #inform(p: Payload): void {
@@ -384,7 +445,13 @@ export class IkeSa implements QuickModeSa {
     const id = this.ids.next();
     this.transmit(this.sealHashed(id, "informational", this.phase2Iv(id), [u32(id)], [p]).message);
   }
-  #seal(messageId: number, exchange: number, iv: Uint8Array, next: number, plain: Uint8Array): { message: Uint8Array; iv: Uint8Array } {
+  #seal(
+    messageId: number,
+    exchange: number,
+    iv: Uint8Array,
+    next: number,
+    plain: Uint8Array,
+  ): { message: Uint8Array; iv: Uint8Array } {
     const { keys } = this.#phase1();
     const sealed = keys.encrypt(iv, plain);
     const h = { icookie: this.icookie, rcookie: this.rcookie, next, exchange, flags: FLAG.encrypted, messageId };

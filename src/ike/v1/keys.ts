@@ -1,6 +1,7 @@
 // Keys of IKEv1: RFC 2409 §5 (SKEYID), §5.5 (KEYMAT), appendix B (phase 1 key, IV chaining).
-import { concat } from "../../core/text.ts";
+
 import type { Secret } from "../../core/secret.ts";
+import { concat } from "../../core/text.ts";
 import type { Crypto } from "../../ports/ports.ts";
 import type { IkeProposal } from "../proposals.ts";
 
@@ -66,7 +67,14 @@ export class IkeKeys {
     return this.#c.cbcDecrypt(this.#p.cipher, this.#key, iv, data);
   }
   /** §5.5: `gxy` is the quick mode's own exchange (PFS) or null. */
-  keymat(bytes: number, gxy: Uint8Array | null, protocol: number, spi: number, ni: Uint8Array, nr: Uint8Array): Uint8Array {
+  keymat(
+    bytes: number,
+    gxy: Uint8Array | null,
+    protocol: number,
+    spi: number,
+    ni: Uint8Array,
+    nr: Uint8Array,
+  ): Uint8Array {
     const seed = [...(gxy ? [gxy] : []), Uint8Array.of(protocol), u32(spi), ni, nr];
     let k = this.prf(this.#d, seed);
     const out = [k];

@@ -2,27 +2,29 @@
 //   1 HDR, SA, VID.. -->            <-- 2 HDR, SA, VID..
 //   3 HDR, KE, Ni, NAT-D.. -->      <-- 4 HDR, KE, Nr, NAT-D..
 //   5 HDR*, IDii, HASH_I [, N] -->  <-- 6 HDR*, IDir, HASH_R
-// Nothing that is not authenticated ends it: it is counted, and at most a hint for the sentence when time runs out. Only a responder
-// that has seen three messages 5 that do not authenticate stops: each was a guess at the key. And it does no Diffie-Hellman before
-// message 3 has brought its cookie back from where message 1 came from, and before its owner says that it is this peer's turn.
+// Nothing that is not authenticated ends it: it is counted, and at most a hint for the sentence when time runs out.
+// Only a responder that has seen three messages 5 that do not authenticate stops: each was a guess at the key. And it
+// does no Diffie-Hellman before message 3 has brought its cookie back from where message 1 came from, and before its
+// owner says that it is this peer's turn.
+
+import type { Timer } from "../../core/clock.ts";
 import { DecodeError, type Failure } from "../../core/errors.ts";
 import { quote } from "../../core/events.ts";
 import { concat, sameBytes } from "../../core/text.ts";
-import type { Timer } from "../../core/clock.ts";
 import type { DhKey, Endpoint } from "../../ports/ports.ts";
-import { olderServer, type IkeChoice } from "../choice.ts";
-import { ikeTransform, keBytes, matchesIke, P1_LIFE, type IkeProposal } from "../proposals.ts";
-import { failure, NATT_PORT, RETRY, type IkeEnv } from "../types.ts";
+import { type IkeChoice, olderServer } from "../choice.ts";
+import { type IkeProposal, ikeTransform, keBytes, matchesIke, P1_LIFE } from "../proposals.ts";
+import { failure, type IkeEnv, NATT_PORT, RETRY } from "../types.ts";
 import { lifetimes } from "../wire/attributes.ts";
 import { clearNotify } from "../wire/clear.ts";
-import { EXCHANGE, FLAG, isZero, writeMessage, type IsakmpHeader } from "../wire/header.ts";
-import { addressId, readId, sameId, writeId, type IkeId } from "../wire/id.ts";
-import { notifyName, NOTIFY, readNotify, writeNotify } from "../wire/notify.ts";
-import { all, one, PAYLOAD, readChain, writeChain, type Chain, type Payload } from "../wire/payloads.ts";
-import { PROTOCOL, readSa, writeSa, type Transform } from "../wire/sa.ts";
+import { EXCHANGE, FLAG, type IsakmpHeader, isZero, writeMessage } from "../wire/header.ts";
+import { addressId, type IkeId, readId, sameId, writeId } from "../wire/id.ts";
+import { NOTIFY, notifyName, readNotify, writeNotify } from "../wire/notify.ts";
+import { all, type Chain, one, PAYLOAD, type Payload, readChain, writeChain } from "../wire/payloads.ts";
+import { PROTOCOL, readSa, type Transform, writeSa } from "../wire/sa.ts";
 import { IkeKeys, lastBlock } from "./keys.ts";
-import { answerVendorIds, NatDetection, natDType, ourVendorIds, readVendorIds, type NattVersion } from "./natt.ts";
-import { UNPROVED, type MainModeOwner, type MainModeStart, type Role } from "./phase1.ts";
+import { answerVendorIds, NatDetection, type NattVersion, natDType, ourVendorIds, readVendorIds } from "./natt.ts";
+import { type MainModeOwner, type MainModeStart, type Role, UNPROVED } from "./phase1.ts";
 
 const NONCE_BYTES = 32;
 const NOTHING = new Uint8Array(0);
@@ -83,14 +85,26 @@ export class MainMode {
   get proved(): boolean {
     return this.#waiting !== null || this.#expect !== 3;
   }
-  /** Before the peer is authenticated only its own address counts; and its port, until it may move to 4500 (RFC 3947 §4). */
+  /**
+   * Before the peer is authenticated only its own address counts; and its port, until it may move to 4500 (RFC 3947
+   * §4).
+   */
   comesFrom(local: Endpoint, remote: Endpoint): boolean {
     const start = this.#start;
-    return remote.address === start.remote.address && local.address === start.local.address &&
-      (this.#expect >= 5 || remote.port === start.remote.port);
+    return (
+      remote.address === start.remote.address &&
+      local.address === start.local.address &&
+      (this.#expect >= 5 || remote.port === start.remote.port)
+    );
   }
   stage(): string {
-    const what: Readonly<Record<number, string>> = { 2: "proposals", 3: "proposals", 4: "key exchange", 5: "authentication", 6: "authentication" };
+    const what: Readonly<Record<number, string>> = {
+      2: "proposals",
+      3: "proposals",
+      4: "key exchange",
+      5: "authentication",
+      6: "authentication",
+    };
     if (this.#expect === 0) return "phase 1 done";
     return `phase 1: ${what[this.#expect] ?? ""}${this.#hint ? ` (so far: ${this.#hint.text})` : ""}`;
   }
@@ -130,7 +144,10 @@ export class MainMode {
   hint(type: number): void {
     if (this.#expect === 0 || this.#start.role !== "initiator") return;
     if (type === NOTIFY.noProposalChosen && this.#expect === 2) {
-      this.#hint = failure("no-proposal", `${this.#peer()} accepts none of our phase 1 proposals (${this.#ours()}): ${notifyName(type)}${olderServer(this.#start.policy)}`);
+      this.#hint = failure(
+        "no-proposal",
+        `${this.#peer()} accepts none of our phase 1 proposals (${this.#ours()}): ${notifyName(type)}${olderServer(this.#start.policy)}`,
+      );
     } else if (this.#expect === 6) this.#hint = this.#pskMismatch(notifyName(type));
     else this.#hint = failure("refused", `${this.#peer()} refuses phase 1: ${notifyName(type)}`);
   }
@@ -165,7 +182,9 @@ export class MainMode {
     this.#vendors(c);
     this.#rcookie = this.#env.crypto.random(8);
     this.#own.rcookie(this.#rcookie);
-    const sa = writeSa([{ number: choice.number, protocol: PROTOCOL.isakmp, spi: new Uint8Array(0), transforms: [choice.transform] }]);
+    const sa = writeSa([
+      { number: choice.number, protocol: PROTOCOL.isakmp, spi: new Uint8Array(0), transforms: [choice.transform] },
+    ]);
     this.#say(3, [{ type: PAYLOAD.sa, body: sa }, ...answerVendorIds(this.#natt)]);
   }
   #message2(h: IsakmpHeader, c: Chain, datagram: Uint8Array): void {
@@ -231,7 +250,8 @@ export class MainMode {
     }
     this.#nat = nat;
     const refused = this.#natRefused();
-    if (refused) { // what says so is not authenticated
+    if (refused) {
+      // what says so is not authenticated
       this.#own.bad("ike.nat-refused", refused.text);
       this.#hint = refused;
       return;
@@ -241,16 +261,30 @@ export class MainMode {
     this.#peerNonce = nonce;
     this.#peerKe = ke.slice();
     const keys = this.#derive(gxy);
-    if (this.#natSeen() && this.#local.port !== NATT_PORT) { // RFC 3947 §4: float
+    if (this.#natSeen() && this.#local.port !== NATT_PORT) {
+      // RFC 3947 §4: float
       this.#local = { address: this.#local.address, port: NATT_PORT };
       this.#remote = { address: this.#remote.address, port: NATT_PORT };
     }
     const id = writeId({ id: this.#ourId(), protocol: 0, port: 0 });
-    const contact: Payload[] = !this.#start.initialContact ? [] : [{
-      type: PAYLOAD.notify,
-      body: writeNotify({ protocol: PROTOCOL.isakmp, type: NOTIFY.initialContact, spi: concat([this.#start.icookie, this.#rcookie]), data: new Uint8Array(0) }),
-    }];
-    this.#saySealed(6, keys, [{ type: PAYLOAD.id, body: id }, { type: PAYLOAD.hash, body: this.#authHash(keys, "initiator", id) }, ...contact]);
+    const contact: Payload[] = !this.#start.initialContact
+      ? []
+      : [
+          {
+            type: PAYLOAD.notify,
+            body: writeNotify({
+              protocol: PROTOCOL.isakmp,
+              type: NOTIFY.initialContact,
+              spi: concat([this.#start.icookie, this.#rcookie]),
+              data: new Uint8Array(0),
+            }),
+          },
+        ];
+    this.#saySealed(6, keys, [
+      { type: PAYLOAD.id, body: id },
+      { type: PAYLOAD.hash, body: this.#authHash(keys, "initiator", id) },
+      ...contact,
+    ]);
   }
 
   /** Messages 5 and 6. */
@@ -278,7 +312,12 @@ export class MainMode {
     this.#remote = remote;
     const want = this.#start.policy.remoteId;
     if (want && !sameId(want, peer.id)) {
-      this.#end(failure("id-mismatch", `${this.#peer()} identifies itself as ${quote(peer.id.text)}, but ${quote(want.text)} is configured`));
+      this.#end(
+        failure(
+          "id-mismatch",
+          `${this.#peer()} identifies itself as ${quote(peer.id.text)}, but ${quote(want.text)} is configured`,
+        ),
+      );
       return;
     }
     if (peerRole === "initiator") {
@@ -288,7 +327,10 @@ export class MainMode {
         return;
       }
       const id = writeId({ id: this.#ourId(), protocol: 0, port: 0 });
-      this.#saySealed(0, keys, [{ type: PAYLOAD.id, body: id }, { type: PAYLOAD.hash, body: this.#authHash(keys, "responder", id) }]);
+      this.#saySealed(0, keys, [
+        { type: PAYLOAD.id, body: id },
+        { type: PAYLOAD.hash, body: this.#authHash(keys, "responder", id) },
+      ]);
     }
     this.close();
     // the private half dies with the exchange, and what only its hashes needed
@@ -297,9 +339,15 @@ export class MainMode {
     if (peerRole === "responder") this.#lastOut = null;
     const { us, peer: them } = this.#nat;
     this.#own.done({
-      keys, lastBlock: this.#iv, proposal: this.#chosen(), natt: this.#natt, udp: this.#natSeen(),
+      keys,
+      lastBlock: this.#iv,
+      proposal: this.#chosen(),
+      natt: this.#natt,
+      udp: this.#natSeen(),
       nat: us ? (them ? "both" : "us") : them ? "peer" : "none",
-      peerDpd: this.#dpd, peerId: peer.id, lifeSeconds: this.#lifeSeconds,
+      peerDpd: this.#dpd,
+      peerId: peer.id,
+      lifeSeconds: this.#lifeSeconds,
       initialContact: all(c, PAYLOAD.notify).some((b) => readNotify(b).type === NOTIFY.initialContact),
     });
   }
@@ -329,8 +377,10 @@ export class MainMode {
     this.#dpd = v.dpd;
   }
   #keyExchange(dh: DhKey): Payload[] {
-    const natD = this.#natt === null ? []
-      : this.#detection().payloads(this.#natt, this.#local, this.#remote, this.#start.policy.encap === "udp");
+    const natD =
+      this.#natt === null
+        ? []
+        : this.#detection().payloads(this.#natt, this.#local, this.#remote, this.#start.policy.encap === "udp");
     return [{ type: PAYLOAD.ke, body: dh.publicValue }, { type: PAYLOAD.nonce, body: this.#nonce }, ...natD];
   }
   /** RFC 2409 §5: 8 to 256 bytes. */
@@ -341,7 +391,9 @@ export class MainMode {
   }
   #readNat(c: Chain): { us: boolean; peer: boolean } {
     if (this.#natt === null) return { us: false, peer: false };
-    return this.#detection().compare(all(c, natDType(this.#natt)), this.#local, this.#remote) ?? { us: false, peer: false };
+    return (
+      this.#detection().compare(all(c, natDType(this.#natt)), this.#local, this.#remote) ?? { us: false, peer: false }
+    );
   }
   #detection(): NatDetection {
     return new NatDetection(this.#env.crypto, this.#chosen().hash, this.#start.icookie, this.#rcookie);
@@ -363,9 +415,14 @@ export class MainMode {
     const mine = this.#dh?.publicValue ?? new Uint8Array(0);
     const we = this.#start.role === "initiator";
     const keys = new IkeKeys(this.#env.crypto, this.#chosen(), {
-      psk: this.#start.policy.psk, gxy, icookie: this.#start.icookie, rcookie: this.#rcookie,
-      ni: we ? this.#nonce : this.#peerNonce, nr: we ? this.#peerNonce : this.#nonce,
-      gxi: we ? mine : this.#peerKe, gxr: we ? this.#peerKe : mine,
+      psk: this.#start.policy.psk,
+      gxy,
+      icookie: this.#start.icookie,
+      rcookie: this.#rcookie,
+      ni: we ? this.#nonce : this.#peerNonce,
+      nr: we ? this.#peerNonce : this.#nonce,
+      gxi: we ? mine : this.#peerKe,
+      gxr: we ? this.#peerKe : mine,
     });
     this.#keys = keys;
     this.#iv = keys.firstIv;
@@ -397,7 +454,14 @@ export class MainMode {
     this.#transmit(expect, writeMessage(this.#header(payloads[0]?.type ?? 0, FLAG.encrypted), sealed));
   }
   #header(next: number, flags: number): IsakmpHeader {
-    return { icookie: this.#start.icookie, rcookie: this.#rcookie, next, exchange: EXCHANGE.identity, flags, messageId: 0 };
+    return {
+      icookie: this.#start.icookie,
+      rcookie: this.#rcookie,
+      next,
+      exchange: EXCHANGE.identity,
+      flags,
+      messageId: 0,
+    };
   }
   #transmit(expect: number, message: Uint8Array): void {
     this.#expect = expect;
@@ -414,7 +478,13 @@ export class MainMode {
   }
   #timeout(): void {
     if (this.#start.role === "responder") {
-      this.#end(this.#hint ?? failure(this.proved ? "no-answer" : UNPROVED, `${this.#peer()} began phase 1 and fell silent (${this.stage()})`));
+      this.#end(
+        this.#hint ??
+          failure(
+            this.proved ? "no-answer" : UNPROVED,
+            `${this.#peer()} began phase 1 and fell silent (${this.stage()})`,
+          ),
+      );
       return;
     }
     const wait = RETRY[this.#tries];
@@ -433,7 +503,10 @@ export class MainMode {
   }
   /** A guess at all times: who does not share the key cannot say so. */
   #pskMismatch(sign: string): Failure {
-    return failure("psk-mismatch", `phase 1 with ${this.#peer()} does not authenticate (${sign}): probably the pre-shared key differs`);
+    return failure(
+      "psk-mismatch",
+      `phase 1 with ${this.#peer()} does not authenticate (${sign}): probably the pre-shared key differs`,
+    );
   }
   #peer(): string {
     return this.#start.remote.address;

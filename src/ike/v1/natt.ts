@@ -5,7 +5,10 @@ import type { Crypto, Endpoint, HashName } from "../../ports/ports.ts";
 import { PAYLOAD, type Payload } from "../wire/payloads.ts";
 
 export type NattVersion = "rfc3947" | "draft-03" | "draft-02n" | "draft-02";
-/** MD5 of the documents' names, best first. "draft-02n" hashes the name with a newline behind it, as Windows and others do. */
+/**
+ * MD5 of the documents' names, best first. "draft-02n" hashes the name with a newline behind it, as Windows and others
+ * do.
+ */
 const NATT: readonly (readonly [NattVersion, string])[] = [
   ["rfc3947", "4a131c81070358455c5728f20e95452f"],
   ["draft-03", "7d9419a65310ca6f2c179d9215529d56"],
@@ -31,7 +34,10 @@ export function answerVendorIds(natt: NattVersion | null): Payload[] {
 /** Peers may send no vendor id at all: then there is no NAT-T and no DPD. */
 export function readVendorIds(bodies: readonly Uint8Array[]): { natt: NattVersion | null; dpd: boolean } {
   const seen = new Set(bodies.map(hex));
-  return { natt: NATT.find(([, h]) => seen.has(h))?.[0] ?? null, dpd: [...seen].some((s) => s.startsWith(DPD.slice(0, 28))) };
+  return {
+    natt: NATT.find(([, h]) => seen.has(h))?.[0] ?? null,
+    dpd: [...seen].some((s) => s.startsWith(DPD.slice(0, 28))),
+  };
 }
 
 export function natDType(v: NattVersion): number {
@@ -50,7 +56,10 @@ export class NatDetection {
     this.#hash = hash;
     this.#cookies = [icookie, rcookie];
   }
-  /** RFC 3947 §3.2: first the peer as we see it, then ourselves. `pretend` spoils our own, which makes both sides encapsulate. */
+  /**
+   * RFC 3947 §3.2: first the peer as we see it, then ourselves. `pretend` spoils our own, which makes both sides
+   * encapsulate.
+   */
   payloads(v: NattVersion, local: Endpoint, remote: Endpoint, pretend: boolean): Payload[] {
     const own = this.#of(local);
     return [
@@ -66,6 +75,10 @@ export class NatDetection {
     return { us: !sameBytes(first, this.#of(local)), peer: !theirs.some((b) => sameBytes(b, seen)) };
   }
   #of(e: Endpoint): Uint8Array {
-    return this.#c.hash(this.#hash, [...this.#cookies, parseIp(e.address) ?? new Uint8Array(4), Uint8Array.of(e.port >>> 8, e.port)]);
+    return this.#c.hash(this.#hash, [
+      ...this.#cookies,
+      parseIp(e.address) ?? new Uint8Array(4),
+      Uint8Array.of(e.port >>> 8, e.port),
+    ]);
   }
 }

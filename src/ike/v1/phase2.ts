@@ -45,12 +45,21 @@ export interface QuickModeSa {
   phase2Iv(messageId: number): Uint8Array;
   hash(parts: readonly Uint8Array[]): Uint8Array;
   keymat(
-    bytes: number, gxy: Uint8Array | null, protocol: number, spi: number, ni: Uint8Array, nr: Uint8Array,
+    bytes: number,
+    gxy: Uint8Array | null,
+    protocol: number,
+    spi: number,
+    ni: Uint8Array,
+    nr: Uint8Array,
   ): Uint8Array;
   /** Throws DecodeError. */
   open(iv: Uint8Array, first: number, cipherText: Uint8Array): { chain: Chain; iv: Uint8Array } | null;
   sealHashed(
-    messageId: number, kind: "quick", iv: Uint8Array, prefix: readonly Uint8Array[], payloads: readonly Payload[],
+    messageId: number,
+    kind: "quick",
+    iv: Uint8Array,
+    prefix: readonly Uint8Array[],
+    payloads: readonly Payload[],
   ): { message: Uint8Array; iv: Uint8Array };
   sealQuick(messageId: number, iv: Uint8Array, payloads: readonly Payload[]): { message: Uint8Array; iv: Uint8Array };
   transmit(message: Uint8Array): void;

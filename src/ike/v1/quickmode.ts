@@ -2,9 +2,11 @@
 //   1 HDR*, HASH(1), SA, Ni [, KE], IDci, IDcr [, NAT-OA..] -->
 //                        <-- 2 HDR*, HASH(2), SA, Nr [, KE], IDci, IDcr [, NAT-OA..]
 //   3 HDR*, HASH(3) -->
-// The responder receives under the new SA from message 2 on, the initiator sends under it from message 3 on: nothing is lost.
-import type { Timer } from "../../core/clock.ts";
+// The responder receives under the new SA from message 2 on, the initiator sends under it from message 3 on: nothing is
+// lost.
+
 import { Reader } from "../../core/bytes.ts";
+import type { Timer } from "../../core/clock.ts";
 import { DecodeError, SystemError } from "../../core/errors.ts";
 import { type Failure, failureOf } from "../../core/failures.ts";
 import { faultEvent } from "../../core/fault.ts";
@@ -15,14 +17,22 @@ import type { FlowId, SaSpec } from "../../dataplane/dataplane.ts";
 import type { DhKey } from "../../ports/ports.ts";
 import { noEsp } from "../choice.ts";
 import {
-  describeEsp, ENCAP, espEncap, espGroup, espTransform, keyBytes, matchesEsp, P2_LIFE, type EspProposal,
+  describeEsp,
+  ENCAP,
+  type EspProposal,
+  espEncap,
+  espGroup,
+  espTransform,
+  keyBytes,
+  matchesEsp,
+  P2_LIFE,
 } from "../proposals.ts";
-import { failure, RETRY, type IkeEnv, type IkePolicy } from "../types.ts";
+import { failure, type IkeEnv, type IkePolicy, RETRY } from "../types.ts";
 import { lifetimes, readAttributes } from "../wire/attributes.ts";
-import { addressId, ID, readId, readNatOa, writeId, writeNatOa, type Identification } from "../wire/id.ts";
+import { addressId, ID, type Identification, readId, readNatOa, writeId, writeNatOa } from "../wire/id.ts";
 import { NOTIFY, readNotify } from "../wire/notify.ts";
-import { all, one, optional, PAYLOAD, type Chain, type Payload } from "../wire/payloads.ts";
-import { PROTOCOL, readSa, writeSa, type Proposal, type Transform } from "../wire/sa.ts";
+import { all, type Chain, one, optional, PAYLOAD, type Payload } from "../wire/payloads.ts";
+import { PROTOCOL, type Proposal, readSa, type Transform, writeSa } from "../wire/sa.ts";
 import { u32 } from "./keys.ts";
 import { natOaType } from "./natt.ts";
 import type { Child, QuickModeOwner, QuickModeSa } from "./phase2.ts";
@@ -75,7 +85,14 @@ export class QuickMode {
   #made: Child | null = null;
   #over = false;
 
-  constructor(env: IkeEnv, sa: QuickModeSa, role: "initiator" | "responder", messageId: number, policy: IkePolicy, owner: QuickModeOwner | null) {
+  constructor(
+    env: IkeEnv,
+    sa: QuickModeSa,
+    role: "initiator" | "responder",
+    messageId: number,
+    policy: IkePolicy,
+    owner: QuickModeOwner | null,
+  ) {
     this.#env = env;
     this.#sa = sa;
     this.role = role;
@@ -102,21 +119,34 @@ export class QuickMode {
     this.#ni = this.#env.crypto.random(NONCE_BYTES);
     if (group) this.#dh = this.#env.crypto.dh(group);
     const kb = Math.ceil(this.#policy.espLifetimeBytes / KB);
-    const transforms = this.#offer.map((p, i) => espTransform(p, i + 1, this.#encaps()[0] as number, this.#policy.espLifetimeSeconds, kb));
-    this.#say([
-      { type: PAYLOAD.sa, body: writeSa([{ number: 1, protocol: PROTOCOL.esp, spi: u32(this.#spiIn), transforms }]) },
-      { type: PAYLOAD.nonce, body: this.#ni },
-      ...this.#ke(),
-      { type: PAYLOAD.id, body: writeId({ id: addressId(this.#sa.local.address), protocol: UDP, port: ports.local }) },
-      { type: PAYLOAD.id, body: writeId({ id: addressId(this.#sa.remote.address), protocol: UDP, port: ports.remote }) },
-      ...this.#natOa(),
-    ], [], 2);
+    const transforms = this.#offer.map((p, i) =>
+      espTransform(p, i + 1, this.#encaps()[0] as number, this.#policy.espLifetimeSeconds, kb),
+    );
+    this.#say(
+      [
+        { type: PAYLOAD.sa, body: writeSa([{ number: 1, protocol: PROTOCOL.esp, spi: u32(this.#spiIn), transforms }]) },
+        { type: PAYLOAD.nonce, body: this.#ni },
+        ...this.#ke(),
+        {
+          type: PAYLOAD.id,
+          body: writeId({ id: addressId(this.#sa.local.address), protocol: UDP, port: ports.local }),
+        },
+        {
+          type: PAYLOAD.id,
+          body: writeId({ id: addressId(this.#sa.remote.address), protocol: UDP, port: ports.remote }),
+        },
+        ...this.#natOa(),
+      ],
+      [],
+      2,
+    );
   }
 
   /** Throws DecodeError; nothing has changed then. True when the message was authentic and fresh. */
   receive(first: number, cipherText: Uint8Array): boolean {
     if (this.#lastIn && sameBytes(this.#lastIn, cipherText)) {
-      if (this.#lastOut && this.#replays++ < REPLAYS && (this.role === "responder" ? this.#expect === 3 : this.#child)) this.#sa.transmit(this.#lastOut);
+      if (this.#lastOut && this.#replays++ < REPLAYS && (this.role === "responder" ? this.#expect === 3 : this.#child))
+        this.#sa.transmit(this.#lastOut);
       return false;
     }
     if (this.#over || (this.role === "initiator" ? this.#expect !== 2 : this.#expect !== 3 && this.#lastIn !== null)) {
@@ -129,7 +159,9 @@ export class QuickMode {
     const extra = this.role === "initiator" ? [this.#ni] : [];
     const mid = u32(this.messageId);
     const third = this.role === "responder" && this.#expect === 3;
-    const hash = third ? this.#sa.hash([Uint8Array.of(0), mid, this.#ni, this.#nr]) : this.#sa.hash([mid, ...extra, chain.behindFirst]);
+    const hash = third
+      ? this.#sa.hash([Uint8Array.of(0), mid, this.#ni, this.#nr])
+      : this.#sa.hash([mid, ...extra, chain.behindFirst]);
     if (chain.payloads[0]?.type !== PAYLOAD.hash || !sameBytes(chain.payloads[0].body, hash)) {
       this.#sa.bad("ike.bad-hash", "quick mode message does not authenticate");
       return false;
@@ -183,7 +215,8 @@ export class QuickMode {
     }
     let gxy: Uint8Array | null = null;
     const group = espGroup(choice.transform);
-    if ((group !== null) !== (ke !== null)) throw new DecodeError("bad-value", "ke without group, or group without ke", 0);
+    if ((group !== null) !== (ke !== null))
+      throw new DecodeError("bad-value", "ke without group, or group without ke", 0);
     if (group && ke) {
       this.#dh = this.#env.crypto.dh(group);
       gxy = this.#dh.shared(ke);
@@ -196,7 +229,17 @@ export class QuickMode {
     this.#nr = this.#env.crypto.random(NONCE_BYTES);
     const spiOut = readSpi(choice.offer.spi);
     const answer: Payload[] = [
-      { type: PAYLOAD.sa, body: writeSa([{ number: choice.offer.number, protocol: PROTOCOL.esp, spi: u32(this.#spiIn), transforms: [choice.transform] }]) },
+      {
+        type: PAYLOAD.sa,
+        body: writeSa([
+          {
+            number: choice.offer.number,
+            protocol: PROTOCOL.esp,
+            spi: u32(this.#spiIn),
+            transforms: [choice.transform],
+          },
+        ]),
+      },
       { type: PAYLOAD.nonce, body: this.#nr },
       ...this.#ke(),
       ...ids.bodies.map((body) => ({ type: PAYLOAD.id, body })),
@@ -207,11 +250,13 @@ export class QuickMode {
     this.#out = this.#spec(child, "out", gxy);
     this.#inboundIn = true;
     this.#sa.scope.settle(
-      this.#env.plane.addInbound(own.flow, this.#spec(child, "in", gxy)), () => {
+      this.#env.plane.addInbound(own.flow, this.#spec(child, "in", gxy)),
+      () => {
         if (this.#over) return;
         this.#made = child;
         this.#say(answer, [this.#ni], 3);
-      }, (e) => this.fail(planeFailure(e)),
+      },
+      (e) => this.fail(planeFailure(e)),
     );
   }
   #message3(): void {
@@ -222,7 +267,11 @@ export class QuickMode {
     this.#expect = 0;
     this.#timer.disarm();
     this.#outboundIn = child.spiOut;
-    this.#sa.scope.settle(this.#env.plane.addOutbound(own.flow, out), () => this.#up(own, child), (e) => this.#outboundFailed(e));
+    this.#sa.scope.settle(
+      this.#env.plane.addOutbound(own.flow, out),
+      () => this.#up(own, child),
+      (e) => this.#outboundFailed(e),
+    );
   }
 
   #message2(c: Chain, iv: Uint8Array): void {
@@ -234,7 +283,9 @@ export class QuickMode {
     const t = p?.transforms[0];
     const proposal = t && this.#offer.find((x) => matchesEsp(x, t, this.#encaps()));
     if (!p || !t || !proposal || more.length > 0 || p.transforms.length !== 1 || p.protocol !== PROTOCOL.esp) {
-      this.fail(failure("no-proposal", `the peer chose an ESP proposal that we did not offer: ${t ? describeEsp(t) : "none"}`));
+      this.fail(
+        failure("no-proposal", `the peer chose an ESP proposal that we did not offer: ${t ? describeEsp(t) : "none"}`),
+      );
       return;
     }
     const ids = all(c, PAYLOAD.id).map(readId);
@@ -257,15 +308,23 @@ export class QuickMode {
     const child = this.#makeChild(proposal, t, readSpi(p.spi), life);
     const plane = this.#env.plane;
     this.#inboundIn = true;
-    this.#sa.scope.settle(plane.addInbound(own.flow, this.#spec(child, "in", gxy)), () => {
-      if (this.#over) return;
-      this.#outboundIn = child.spiOut;
-      this.#sa.scope.settle(plane.addOutbound(own.flow, this.#spec(child, "out", gxy)), () => {
+    this.#sa.scope.settle(
+      plane.addInbound(own.flow, this.#spec(child, "in", gxy)),
+      () => {
         if (this.#over) return;
-        this.#sendHash3();
-        this.#up(own, child);
-      }, (e) => this.#outboundFailed(e));
-    }, (e) => this.fail(planeFailure(e)));
+        this.#outboundIn = child.spiOut;
+        this.#sa.scope.settle(
+          plane.addOutbound(own.flow, this.#spec(child, "out", gxy)),
+          () => {
+            if (this.#over) return;
+            this.#sendHash3();
+            this.#up(own, child);
+          },
+          (e) => this.#outboundFailed(e),
+        );
+      },
+      (e) => this.fail(planeFailure(e)),
+    );
   }
   /** The SPI may be another child's of the flow: it is not ours to remove. */
   #outboundFailed(e: unknown): void {
@@ -292,7 +351,13 @@ export class QuickMode {
 
   #choose(offered: readonly Proposal[]): { proposal: EspProposal; transform: Transform; offer: Proposal } | null {
     // several proposals of one number are to be used together (AH with ESP, IPComp): not ours
-    const single = offered.filter((o) => o.protocol === PROTOCOL.esp && o.spi.length === 4 && readSpi(o.spi) >= 256 && offered.filter((x) => x.number === o.number).length === 1);
+    const single = offered.filter(
+      (o) =>
+        o.protocol === PROTOCOL.esp &&
+        o.spi.length === 4 &&
+        readSpi(o.spi) >= 256 &&
+        offered.filter((x) => x.number === o.number).length === 1,
+    );
     for (const proposal of this.#policy.espProposals) {
       for (const offer of single) {
         const transform = offer.transforms.find((t) => matchesEsp(proposal, t, this.#encaps()));
@@ -304,9 +369,13 @@ export class QuickMode {
   /** What we propose first, and everything that we accept. */
   #encaps(): readonly number[] {
     if (!this.#sa.udp) return [ENCAP.transport];
-    return this.#sa.natt === "rfc3947" ? [ENCAP.udpTransport, ENCAP.udpTransportDraft] : [ENCAP.udpTransportDraft, ENCAP.udpTransport];
+    return this.#sa.natt === "rfc3947"
+      ? [ENCAP.udpTransport, ENCAP.udpTransportDraft]
+      : [ENCAP.udpTransportDraft, ENCAP.udpTransport];
   }
-  /** RFC 3947 §5.2; a sentence when the selectors are not for L2TP. The initiator's IDs are its own view behind a NAT. */
+  /**
+   * RFC 3947 §5.2; a sentence when the selectors are not for L2TP. The initiator's IDs are its own view behind a NAT.
+   */
   #readIds(c: Chain): { ports: Ports; bodies: Uint8Array[] } | string {
     const bodies = all(c, PAYLOAD.id);
     if (bodies.length === 0) return { ports: { local: 0, remote: 0 }, bodies };
@@ -315,10 +384,13 @@ export class QuickMode {
     for (const i of [ci, cr]) {
       // behind a NAT some send their name: the address would say nothing
       const named = i.id.type === ID.fqdn && this.#sa.nat !== "none";
-      if (i.id.type !== ID.ip4 && i.id.type !== ID.ip6 && !named) return `quick mode for identity type ${i.id.type}: only hosts are served`;
-      if (i.protocol !== UDP && !(i.protocol === 0 && i.port === 0)) return `quick mode for protocol ${i.protocol}: only UDP is served`;
+      if (i.id.type !== ID.ip4 && i.id.type !== ID.ip6 && !named)
+        return `quick mode for identity type ${i.id.type}: only hosts are served`;
+      if (i.protocol !== UDP && !(i.protocol === 0 && i.port === 0))
+        return `quick mode for protocol ${i.protocol}: only UDP is served`;
     }
-    if (!this.#sa.weAreClient && cr.port !== L2TP && cr.port !== 0) return `quick mode for our UDP port ${cr.port}: only 1701 is served`;
+    if (!this.#sa.weAreClient && cr.port !== L2TP && cr.port !== 0)
+      return `quick mode for our UDP port ${cr.port}: only 1701 is served`;
     if (this.#sa.nat === "none" && !this.#sa.udp && !this.#sameAddress(ci, this.#sa.remote.address)) {
       return `quick mode for ${inQuotes(ci.id.text)}, but the peer is ${this.#sa.remote.address}`;
     }
@@ -342,10 +414,18 @@ export class QuickMode {
     const type = natOaType(natt);
     const [i, r] = this.role === "initiator" ? [local, remote] : [remote, local];
     if (natt !== "rfc3947") return [{ type, body: writeNatOa(local.address) }];
-    return [{ type, body: writeNatOa(i.address) }, { type, body: writeNatOa(r.address) }];
+    return [
+      { type, body: writeNatOa(i.address) },
+      { type, body: writeNatOa(r.address) },
+    ];
   }
 
-  #makeChild(proposal: EspProposal, t: Transform, spiOut: number, told: { seconds: number | null; kilobytes: number | null } = { seconds: null, kilobytes: null }): Child {
+  #makeChild(
+    proposal: EspProposal,
+    t: Transform,
+    spiOut: number,
+    told: { seconds: number | null; kilobytes: number | null } = { seconds: null, kilobytes: null },
+  ): Child {
     const said = lifetimes(t.attributes, ...P2_LIFE);
     const least = (...n: (number | null)[]): number => {
       const real = n.filter((x): x is number => x !== null && x > 0);
@@ -353,10 +433,21 @@ export class QuickMode {
     };
     const small = proposal.cipher === "3des" ? SMALL_BLOCK_BYTES : 0;
     return {
-      proposal, spiIn: this.#spiIn, spiOut, localPort: this.#ports.local, remotePort: this.#ports.remote,
-      udp: espEncap(t) !== ENCAP.transport, weAsked: this.role === "initiator", begunAt: this.begunAt,
+      proposal,
+      spiIn: this.#spiIn,
+      spiOut,
+      localPort: this.#ports.local,
+      remotePort: this.#ports.remote,
+      udp: espEncap(t) !== ENCAP.transport,
+      weAsked: this.role === "initiator",
+      begunAt: this.begunAt,
       lifeSeconds: Math.max(20, least(this.#policy.espLifetimeSeconds, said.seconds, told.seconds)),
-      lifeBytes: least(this.#policy.espLifetimeBytes, said.kilobytes && said.kilobytes * KB, told.kilobytes && told.kilobytes * KB, small),
+      lifeBytes: least(
+        this.#policy.espLifetimeBytes,
+        said.kilobytes && said.kilobytes * KB,
+        told.kilobytes && told.kilobytes * KB,
+        small,
+      ),
     };
   }
   #spec(child: Child, direction: "in" | "out", gxy: Uint8Array | null): SaSpec {
@@ -365,17 +456,28 @@ export class QuickMode {
     const keymat = this.#sa.keymat(n.encr + n.integ, gxy, PROTOCOL.esp, spi, this.#ni, this.#nr);
     const { local, remote } = this.#sa;
     return {
-      spi, cipher: child.proposal.cipher, integ: child.proposal.integ, udpEncap: child.udp,
+      spi,
+      cipher: child.proposal.cipher,
+      integ: child.proposal.integ,
+      udpEncap: child.udp,
       keys: { encr: keymat.slice(0, n.encr), integ: keymat.slice(n.encr) },
       local: child.udp ? local : { address: local.address, port: 0 },
       remote: child.udp ? remote : { address: remote.address, port: 0 },
-      localPort: child.localPort, remotePort: child.remotePort,
-      hardBytes: child.lifeBytes === 0 ? 0 : 2 * child.lifeBytes + SMALL_BLOCK_BYTES, hardPackets: HARD_PACKETS,
+      localPort: child.localPort,
+      remotePort: child.remotePort,
+      hardBytes: child.lifeBytes === 0 ? 0 : 2 * child.lifeBytes + SMALL_BLOCK_BYTES,
+      hardPackets: HARD_PACKETS,
     };
   }
 
   #say(payloads: readonly Payload[], extra: readonly Uint8Array[], expect: number): void {
-    const { message, iv } = this.#sa.sealHashed(this.messageId, "quick", this.#iv, [u32(this.messageId), ...extra], payloads);
+    const { message, iv } = this.#sa.sealHashed(
+      this.messageId,
+      "quick",
+      this.#iv,
+      [u32(this.messageId), ...extra],
+      payloads,
+    );
     this.#iv = iv;
     this.#expect = expect;
     this.#tries = 1;
@@ -390,7 +492,12 @@ export class QuickMode {
   #timeout(): void {
     const wait = RETRY[this.#tries];
     if (wait === undefined) {
-      this.fail(failure("no-answer", `${this.#sa.remote.address} does not answer quick mode (ESP proposals ${this.#policy.espProposals.map((p) => p.text).join(" ")})`));
+      this.fail(
+        failure(
+          "no-answer",
+          `${this.#sa.remote.address} does not answer quick mode (ESP proposals ${this.#policy.espProposals.map((p) => p.text).join(" ")})`,
+        ),
+      );
       return;
     }
     this.#tries++;
@@ -403,10 +510,14 @@ export class QuickMode {
   }
   #remove(flow: FlowId, direction: "in" | "out", spi: number): void {
     const failed = (): void => this.#env.counters.bump("ike.plane-error");
-    void giveBack(() => this.#env.plane.remove(flow, direction, spi), (e) => {
-      failed();
-      this.#env.log.emit(faultEvent(this.#policy.link, "the end of a quick mode", e));
-    }, failed);
+    void giveBack(
+      () => this.#env.plane.remove(flow, direction, spi),
+      (e) => {
+        failed();
+        this.#env.log.emit(faultEvent(this.#policy.link, "the end of a quick mode", e));
+      },
+      failed,
+    );
   }
 }
 
@@ -420,6 +531,8 @@ function planeFailure(e: unknown): Failure {
 }
 /** RFC 2407 §4.6.3.1: the responder's own limits, where they are shorter than ours. */
 function responderLifetime(c: Chain): { seconds: number | null; kilobytes: number | null } {
-  const n = all(c, PAYLOAD.notify).map(readNotify).find((x) => x.type === NOTIFY.responderLifetime);
+  const n = all(c, PAYLOAD.notify)
+    .map(readNotify)
+    .find((x) => x.type === NOTIFY.responderLifetime);
   return n ? lifetimes(readAttributes(new Reader(n.data)), ...P2_LIFE) : { seconds: null, kilobytes: null };
 }

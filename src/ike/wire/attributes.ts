@@ -31,7 +31,10 @@ export function writeAttributes(w: Writer, list: readonly Attribute[]): void {
   }
 }
 
-/** The value as a number, capped at 2^32-1; null when the attribute is absent. The last of several counts nowhere: the first does. */
+/**
+ * The value as a number, capped at 2^32-1; null when the attribute is absent. The last of several counts nowhere: the
+ * first does.
+ */
 export function attributeNumber(list: readonly Attribute[], type: number): number | null {
   const a = list.find((x) => x.type === type);
   return a === undefined ? null : toNumber(a.value);
@@ -41,7 +44,11 @@ export function attributeNumber(list: readonly Attribute[], type: number): numbe
  * Life type and life duration come in pairs (RFC 2407 §4.5, RFC 2409 appendix A): seconds (1) or kilobytes (2), each
  * duration governed by the type before it. Null where nothing was said.
  */
-export function lifetimes(list: readonly Attribute[], lifeType: number, duration: number): { seconds: number | null; kilobytes: number | null } {
+export function lifetimes(
+  list: readonly Attribute[],
+  lifeType: number,
+  duration: number,
+): { seconds: number | null; kilobytes: number | null } {
   let unit = 1;
   const out: { seconds: number | null; kilobytes: number | null } = { seconds: null, kilobytes: null };
   for (const a of list) {

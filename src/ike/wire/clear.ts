@@ -1,5 +1,5 @@
 // An informational exchange that nobody can authenticate, RFC 2408 §5.4: one notify, smaller than what it answers.
-import { random32, type Rng } from "../../core/rng.ts";
+import { type Rng, random32 } from "../../core/rng.ts";
 import { EXCHANGE, writeMessage } from "./header.ts";
 import { writeNotify } from "./notify.ts";
 import { PAYLOAD, writeChain } from "./payloads.ts";
@@ -11,6 +11,13 @@ export function clearNotify(rng: Rng, type: number, icookie: Uint8Array, rcookie
   spi.set(icookie);
   spi.set(rcookie, 8);
   const body = writeNotify({ protocol: PROTOCOL.isakmp, type, spi, data: new Uint8Array(0) });
-  const header = { icookie, rcookie, next: PAYLOAD.notify, exchange: EXCHANGE.informational, flags: 0, messageId: (random32(rng) | 1) >>> 0 };
+  const header = {
+    icookie,
+    rcookie,
+    next: PAYLOAD.notify,
+    exchange: EXCHANGE.informational,
+    flags: 0,
+    messageId: (random32(rng) | 1) >>> 0,
+  };
   return writeMessage(header, writeChain([{ type: PAYLOAD.notify, body }]));
 }

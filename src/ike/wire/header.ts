@@ -6,7 +6,15 @@ export const HEADER_BYTES = 28;
 export const VERSION_1 = 0x10;
 
 /** RFC 2408 §3.1, RFC 2409 §5. */
-export const EXCHANGE = { base: 1, identity: 2, authOnly: 3, aggressive: 4, informational: 5, quick: 32, newGroup: 33 } as const;
+export const EXCHANGE = {
+  base: 1,
+  identity: 2,
+  authOnly: 3,
+  aggressive: 4,
+  informational: 5,
+  quick: 32,
+  newGroup: 33,
+} as const;
 /** Bits of the flags field. */
 export const FLAG = { encrypted: 0x01, commit: 0x02, authOnly: 0x04 } as const;
 
@@ -25,7 +33,9 @@ export function isIkev2(datagram: Uint8Array): boolean {
   return datagram.length >= HEADER_BYTES && (datagram[17] as number) >> 4 === 2;
 }
 
-/** Reads one datagram; `body` is what the length field covers, a view. Bytes behind it are ignored, as every peer does. */
+/**
+ * Reads one datagram; `body` is what the length field covers, a view. Bytes behind it are ignored, as every peer does.
+ */
 export function readMessage(datagram: Uint8Array): { readonly header: IsakmpHeader; readonly body: Uint8Array } {
   const r = new Reader(datagram);
   const icookie = r.bytes(8, "icookie");

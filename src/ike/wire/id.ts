@@ -4,7 +4,17 @@ import { Reader, Writer } from "../../core/bytes.ts";
 import { DecodeError } from "../../core/errors.ts";
 import { fromUtf8, hex, unhex, utf8 } from "../../core/text.ts";
 
-export const ID = { ip4: 1, fqdn: 2, userFqdn: 3, ip4Subnet: 4, ip6: 5, ip6Subnet: 6, ip4Range: 7, ip6Range: 8, keyId: 11 } as const;
+export const ID = {
+  ip4: 1,
+  fqdn: 2,
+  userFqdn: 3,
+  ip4Subnet: 4,
+  ip6: 5,
+  ip6Subnet: 6,
+  ip4Range: 7,
+  ip6Range: 8,
+  keyId: 11,
+} as const;
 
 /** An identity as people write it. `type` is the RFC's number. */
 export interface IkeId {
@@ -51,9 +61,12 @@ export function readId(body: Uint8Array): Identification {
     throw new DecodeError("bad-length", "id address", 4);
   }
   if (type === 0 || data.length === 0) throw new DecodeError("bad-value", "id", 0);
-  const text = type === ID.ip4 || type === ID.ip6 ? formatIp(data)
-    : type === ID.fqdn || type === ID.userFqdn ? fromUtf8(data)
-    : hex(data);
+  const text =
+    type === ID.ip4 || type === ID.ip6
+      ? formatIp(data)
+      : type === ID.fqdn || type === ID.userFqdn
+        ? fromUtf8(data)
+        : hex(data);
   return { id: { type, text }, protocol, port };
 }
 export function writeId(i: Identification): Uint8Array {
@@ -76,7 +89,8 @@ export function readNatOa(body: Uint8Array): string {
   const type = r.u8("nat-oa type");
   r.bytes(3, "nat-oa reserved");
   const a = r.rest();
-  if (!(type === ID.ip4 && a.length === 4) && !(type === ID.ip6 && a.length === 16)) throw new DecodeError("bad-value", "nat-oa", 0);
+  if (!(type === ID.ip4 && a.length === 4) && !(type === ID.ip6 && a.length === 16))
+    throw new DecodeError("bad-value", "nat-oa", 0);
   return formatIp(a);
 }
 export function writeNatOa(address: string): Uint8Array {

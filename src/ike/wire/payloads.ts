@@ -3,8 +3,24 @@ import { Reader, Writer } from "../../core/bytes.ts";
 import { DecodeError } from "../../core/errors.ts";
 
 export const PAYLOAD = {
-  none: 0, sa: 1, proposal: 2, transform: 3, ke: 4, id: 5, cert: 6, certRequest: 7, hash: 8, sig: 9, nonce: 10,
-  notify: 11, delete: 12, vendorId: 13, natD: 20, natOa: 21, natDDraft: 130, natOaDraft: 131,
+  none: 0,
+  sa: 1,
+  proposal: 2,
+  transform: 3,
+  ke: 4,
+  id: 5,
+  cert: 6,
+  certRequest: 7,
+  hash: 8,
+  sig: 9,
+  nonce: 10,
+  notify: 11,
+  delete: 12,
+  vendorId: 13,
+  natD: 20,
+  natOa: 21,
+  natDDraft: 130,
+  natOaDraft: 131,
 } as const;
 const KNOWN = new Set<number>([1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 20, 21]);
 /** Windows and macOS send some twenty vendor ids; nobody sends this many payloads. */
@@ -22,8 +38,9 @@ export interface Chain {
 }
 
 /**
- * RFC 2408 §5.3: an unknown payload type refuses the message, as does a reserved field that is not zero; private types (128 and up)
- * are stepped over but kept in the list. Behind the chain there is nothing, or, once decrypted, less than 256 bytes of padding.
+ * RFC 2408 §5.3: an unknown payload type refuses the message, as does a reserved field that is not zero; private types
+ * (128 and up) are stepped over but kept in the list. Behind the chain there is nothing, or, once decrypted, less than
+ * 256 bytes of padding.
  */
 export function readChain(first: number, body: Uint8Array, encrypted: boolean): Chain {
   const r = new Reader(body);

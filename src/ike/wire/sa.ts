@@ -1,7 +1,7 @@
 // The SA payload with its proposals and transforms, RFC 2408 §3.4 to §3.6, RFC 2407 §4.6.1.
 import { Reader, Writer } from "../../core/bytes.ts";
 import { DecodeError } from "../../core/errors.ts";
-import { readAttributes, writeAttributes, type Attribute } from "./attributes.ts";
+import { type Attribute, readAttributes, writeAttributes } from "./attributes.ts";
 
 const DOI_IPSEC = 1;
 const SIT_IDENTITY_ONLY = 1;

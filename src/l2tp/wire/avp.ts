@@ -47,7 +47,8 @@ export interface Hiding {
 }
 
 /**
- * All AVPs of a control message. Unknown ones without the M bit are stepped over whole. Throws DecodeError when the list itself cannot be read.
+ * All AVPs of a control message. Unknown ones without the M bit are stepped over whole. Throws DecodeError when the
+ * list itself cannot be read.
  */
 export function decodeMessage(body: Reader, hiding: Hiding): Decoded {
   const out: Record<string, unknown> = {};
@@ -100,11 +101,23 @@ export function decodeMessage(body: Reader, hiding: Hiding): Decoded {
       misread.push(name);
     }
   }
-  return { type, name: type === undefined ? undefined : messageName(type), mandatory, avps: out as Avps, unknown, opaque, misread };
+  return {
+    type,
+    name: type === undefined ? undefined : messageName(type),
+    mandatory,
+    avps: out as Avps,
+    unknown,
+    opaque,
+    misread,
+  };
 }
 
 /** The AVPs of a message, Message Type first. With `hide`, those that may be hidden are, behind one Random Vector. */
-export function encodeMessage<N extends MessageName>(name: N, values: MessageOf<N>, hide?: { readonly hiding: Hiding; readonly rng: Rng }): Uint8Array {
+export function encodeMessage<N extends MessageName>(
+  name: N,
+  values: MessageOf<N>,
+  hide?: { readonly hiding: Hiding; readonly rng: Rng },
+): Uint8Array {
   const spec = MESSAGE[name];
   const w = new Writer();
   put(w, AVP.messageType, spec.code);
@@ -156,7 +169,13 @@ function unhide(type: number, hidden: Uint8Array, vector: Uint8Array | null, hid
 }
 
 /** §4.3: blocks of 16, each masked by an MD5 over the secret and what went before. Null without a secret. */
-function cipher(type: number, data: Uint8Array, vector: Uint8Array, hiding: Hiding, encrypt: boolean): Uint8Array | null {
+function cipher(
+  type: number,
+  data: Uint8Array,
+  vector: Uint8Array,
+  hiding: Hiding,
+  encrypt: boolean,
+): Uint8Array | null {
   if (!hiding.secret) return null;
   return hiding.secret.use((secret) => {
     const out = new Uint8Array(data.length);

@@ -1,4 +1,5 @@
-// RFC 2661 §4.4: every AVP, in the RFC's order. Types of messages derive from this table, so that reader, writer and type agree.
+// RFC 2661 §4.4: every AVP, in the RFC's order. Types of messages derive from this table, so that reader, writer and
+// type agree.
 import type { Reader, Writer } from "../../core/bytes.ts";
 import { fromUtf8, utf8 } from "../../core/text.ts";
 
@@ -55,7 +56,14 @@ export interface CallErrors {
 const callErrors: Value<CallErrors> = {
   read: (r, what) => {
     r.u16(what); // reserved
-    return { crc: r.u32(what), framing: r.u32(what), hardwareOverruns: r.u32(what), bufferOverruns: r.u32(what), timeouts: r.u32(what), alignment: r.u32(what) };
+    return {
+      crc: r.u32(what),
+      framing: r.u32(what),
+      hardwareOverruns: r.u32(what),
+      bufferOverruns: r.u32(what),
+      timeouts: r.u32(what),
+      alignment: r.u32(what),
+    };
   },
   write: (w, v) => {
     w.u16(0);
@@ -86,7 +94,12 @@ export interface Avp<T> {
   readonly hide: boolean;
   readonly value: Value<T>;
 }
-const avp = <T>(type: number, m: 0 | 1, hide: 0 | 1, value: Value<T>): Avp<T> => ({ type, m: m === 1, hide: hide === 1, value });
+const avp = <T>(type: number, m: 0 | 1, hide: 0 | 1, value: Value<T>): Avp<T> => ({
+  type,
+  m: m === 1,
+  hide: hide === 1,
+  value,
+});
 
 // biome-ignore format: columns
 export const AVP = {

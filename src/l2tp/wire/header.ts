@@ -24,7 +24,12 @@ export function readControl(r: Reader): { header: ControlHeader; body: Reader } 
   if ((flags & (T | L | S | O)) !== (T | L | S)) throw new DecodeError("bad-value", "control flags", 0);
   const length = r.u16("length");
   const body = r.sub(length - 4, "length"); // what follows Length is cut off, as by UDP padding
-  const header = { tunnelId: body.u16("tunnel id"), callId: body.u16("call id"), Ns: body.u16("Ns"), Nr: body.u16("Nr") };
+  const header = {
+    tunnelId: body.u16("tunnel id"),
+    callId: body.u16("call id"),
+    Ns: body.u16("Ns"),
+    Nr: body.u16("Nr"),
+  };
   return { header, body };
 }
 

@@ -3,15 +3,22 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { test } from "node:test";
-import { ADDR, HEAD, Kind, LEN, META, SLOT, TAIL } from "node-tuntap2";
 import type { Ring } from "node-tuntap2";
+import { ADDR, HEAD, Kind, LEN, META, SLOT, TAIL } from "node-tuntap2";
 import { loadNative } from "../../runtime/node/native.ts";
 
 const lib = loadNative();
 const LO4 = Uint8Array.of(127, 0, 0, 1);
 const LO6 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
 
-function send(fd: number, ring: Ring, bodies: readonly Uint8Array[], to: Uint8Array, port: number, from: Uint8Array): number {
+function send(
+  fd: number,
+  ring: Ring,
+  bodies: readonly Uint8Array[],
+  to: Uint8Array,
+  port: number,
+  from: Uint8Array,
+): number {
   bodies.forEach((b, i) => {
     ring.mem.set(b, i * SLOT + HEAD);
     ring.meta.set([i * SLOT + HEAD, b.length, Kind.udp4500, 0], i * META);
@@ -40,7 +47,10 @@ async function readable(fd: number): Promise<void> {
   });
 }
 
-for (const [name, lo] of [["IPv4", LO4], ["IPv6", LO6]] as const) {
+for (const [name, lo] of [
+  ["IPv4", LO4],
+  ["IPv6", LO6],
+] as const) {
   test(`udp ${name}: a batch arrives in order with sender, local address and port`, async (t) => {
     let a: number;
     try {
@@ -66,7 +76,10 @@ for (const [name, lo] of [["IPv4", LO4], ["IPv6", LO6]] as const) {
         const addr = into.addr.subarray(i * ADDR, (i + 1) * ADDR);
         assert.equal(((addr[2] as number) << 8) | (addr[3] as number), lib.socketPort(a));
         assert.equal(((addr[40] as number) << 8) | (addr[41] as number), lib.socketPort(b));
-        assert.deepEqual([addr[0], addr.slice(4, 4 + lo.length), addr.slice(20, 20 + lo.length)], [lo.length === 4 ? 4 : 6, lo, lo]);
+        assert.deepEqual(
+          [addr[0], addr.slice(4, 4 + lo.length), addr.slice(20, 20 + lo.length)],
+          [lo.length === 4 ? 4 : 6, lo, lo],
+        );
         assert.notEqual(addr[36], 0, "interface index");
         got.push(len);
       }
@@ -82,10 +95,27 @@ test("udp: a datagram that does not fit is marked, empty ones and other families
   const b = lib.udpOpen(LO4, 0);
   const out = lib.ring(4);
   const max = SLOT - HEAD - TAIL;
-  assert.equal(send(a, out, [new Uint8Array(max), new Uint8Array(max + 1), new Uint8Array(0), Uint8Array.of(1)], LO4, lib.socketPort(b), LO4), 3);
+  assert.equal(
+    send(
+      a,
+      out,
+      [new Uint8Array(max), new Uint8Array(max + 1), new Uint8Array(0), Uint8Array.of(1)],
+      LO4,
+      lib.socketPort(b),
+      LO4,
+    ),
+    3,
+  );
   await readable(b);
   assert.equal(lib.readUdp(b, out), 3);
-  assert.deepEqual([0, 1, 2].map((i) => [out.meta[i * META + LEN], out.meta[i * META + 2]]), [[max, 0], [0, Kind.truncated], [1, 0]]);
+  assert.deepEqual(
+    [0, 1, 2].map((i) => [out.meta[i * META + LEN], out.meta[i * META + 2]]),
+    [
+      [max, 0],
+      [0, Kind.truncated],
+      [1, 0],
+    ],
+  );
   out.addr[0] = 6;
   out.meta.set([0, 10, Kind.udp4500], 0);
   assert.equal(lib.writeUdp(a, out, 1, Kind.udp4500, null), 0, "an IPv4 socket leaves IPv6 packets to another");
@@ -102,7 +132,10 @@ test("udp: what cannot be sent is counted by name on the fast path", () => {
   ring.addr.set([4, 0, 1, 1, 127, 0, 0, 1]);
   ring.addr.set([192, 0, 2, 77], 20); // no address of this machine
   assert.equal(lib.writeUdp(a, ring, 1, Kind.udp4500, fp), 0);
-  assert.equal(fp.drops().reduce((x, y) => x + y), 1);
+  assert.equal(
+    fp.drops().reduce((x, y) => x + y),
+    1,
+  );
   lib.close(a);
   fp.close();
 });
@@ -117,17 +150,36 @@ test("errors: code, errno and syscall of a failed call; RangeError for a wrong a
     assert.deepEqual([code, syscall], ["EADDRINUSE", "bind"]);
     assert.ok(errno < 0 && message.startsWith("EADDRINUSE: "));
   }
-  assert.equal(code(() => lib.udpOpen(Uint8Array.of(192, 0, 2, 77), 0)), "EADDRNOTAVAIL");
+  assert.equal(
+    code(() => lib.udpOpen(Uint8Array.of(192, 0, 2, 77), 0)),
+    "EADDRNOTAVAIL",
+  );
   const ring = lib.ring(1);
   const bytes = (x: unknown): Uint8Array => x as Uint8Array;
   for (const f of [
-    () => lib.udpOpen(new Uint8Array(3), 0), () => lib.udpOpen(LO4, 65536), () => lib.udpOpen(LO4, -1), () => lib.udpOpen(LO4, Number.NaN),
-    () => lib.udpOpen(bytes("127.0.0.1"), 0), () => lib.udpOpen(bytes(new Uint32Array(4)), 0), () => lib.rawOpen(6, 50, LO4), () => lib.close(a + 1000),
-    () => lib.close(0), () => lib.ring(0), () => lib.ring(257), () => lib.ring(1.5), () => lib.watch(a, bytes(1) as unknown as () => void), () => lib.watch(-1, () => {}),
-    () => lib.readUdp(a, { ...ring, mem: new Uint8Array(100) }), () => lib.readUdp(a, { ...ring, mem: new Uint8Array(new SharedArrayBuffer(2108)) }),
-    () => lib.writeUdp(a, ring, 2, 1, null), () => lib.tunOpen("a/b", "tun"), () => lib.tunOpen("0123456789abcdef", "tun"),
-    () => lib.ioctl(a, 0, new Uint8Array(2000)), () => lib.probePath(new Uint8Array(2)),
-  ]) assert.throws(f, RangeError, f.toString());
+    () => lib.udpOpen(new Uint8Array(3), 0),
+    () => lib.udpOpen(LO4, 65536),
+    () => lib.udpOpen(LO4, -1),
+    () => lib.udpOpen(LO4, Number.NaN),
+    () => lib.udpOpen(bytes("127.0.0.1"), 0),
+    () => lib.udpOpen(bytes(new Uint32Array(4)), 0),
+    () => lib.rawOpen(6, 50, LO4),
+    () => lib.close(a + 1000),
+    () => lib.close(0),
+    () => lib.ring(0),
+    () => lib.ring(257),
+    () => lib.ring(1.5),
+    () => lib.watch(a, bytes(1) as unknown as () => void),
+    () => lib.watch(-1, () => {}),
+    () => lib.readUdp(a, { ...ring, mem: new Uint8Array(100) }),
+    () => lib.readUdp(a, { ...ring, mem: new Uint8Array(new SharedArrayBuffer(2108)) }),
+    () => lib.writeUdp(a, ring, 2, 1, null),
+    () => lib.tunOpen("a/b", "tun"),
+    () => lib.tunOpen("0123456789abcdef", "tun"),
+    () => lib.ioctl(a, 0, new Uint8Array(2000)),
+    () => lib.probePath(new Uint8Array(2)),
+  ])
+    assert.throws(f, RangeError, f.toString());
   structuredClone(ring.mem.buffer, { transfer: [ring.mem.buffer as ArrayBuffer] });
   assert.throws(() => lib.readUdp(a, ring), RangeError, "a detached ring");
   lib.close(a);
@@ -137,7 +189,12 @@ test("errors: code, errno and syscall of a failed call; RangeError for a wrong a
 test("constants, socket options, netlink and the path probe", () => {
   const c = (name: string): number => lib.constants[name] as number;
   const a = lib.udpOpen(LO4, 0);
-  lib.setsockopt(a, c("IPPROTO_IP"), c("IP_MTU_DISCOVER"), new Uint8Array(Uint32Array.of(c("IP_PMTUDISC_PROBE")).buffer));
+  lib.setsockopt(
+    a,
+    c("IPPROTO_IP"),
+    c("IP_MTU_DISCOVER"),
+    new Uint8Array(Uint32Array.of(c("IP_PMTUDISC_PROBE")).buffer),
+  );
   const value = new Uint8Array(4);
   assert.equal(lib.getsockopt(a, c("IPPROTO_IP"), c("IP_MTU_DISCOVER"), value), 4);
   assert.equal(new Uint32Array(value.buffer)[0], c("IP_PMTUDISC_PROBE"));
@@ -171,7 +228,10 @@ test("constants, socket options, netlink and the path probe", () => {
 test("watch: one a descriptor, stop and close inside the callback, close stops", async () => {
   const a = lib.udpOpen(LO4, 0);
   const w = lib.watch(a, () => assert.fail("nothing was sent"));
-  assert.equal(code(() => lib.watch(a, () => {})), "EEXIST");
+  assert.equal(
+    code(() => lib.watch(a, () => {})),
+    "EEXIST",
+  );
   w.stop();
   w.stop();
   const out = lib.ring(1);
@@ -198,7 +258,9 @@ function program(body: string): { status: number | null; ms: number; out: string
 }
 
 test("a process ends at once when its last watcher stops, and lives until then", () => {
-  const r = program(`const w = flat.watch(fd, () => { flat.readUdp(fd, ring); console.log("read"); flat.unwatch(w); }); poke();`);
+  const r = program(
+    `const w = flat.watch(fd, () => { flat.readUdp(fd, ring); console.log("read"); flat.unwatch(w); }); poke();`,
+  );
   assert.deepEqual([r.status, r.out], [0, "read\n"]);
   assert.ok(r.ms < 3000, `${r.ms} ms`);
 });
@@ -207,7 +269,9 @@ test("process.exit with watchers, rings and fast paths open ends cleanly", () =>
   assert.deepEqual([r.status, r.out], [7, ""]);
 });
 test("an exception in a callback is an uncaughtException", () => {
-  const r = program(`process.on("uncaughtException", (e) => { console.log(e.message); flat.close(fd); }); flat.watch(fd, () => { throw new Error("boom"); }); poke();`);
+  const r = program(
+    `process.on("uncaughtException", (e) => { console.log(e.message); flat.close(fd); }); flat.watch(fd, () => { throw new Error("boom"); }); poke();`,
+  );
   assert.deepEqual([r.status, r.out], [0, "boom\n"]);
   const fatal = program(`flat.watch(fd, () => { throw new Error("boom"); }); poke();`);
   assert.equal(fatal.status, 1);

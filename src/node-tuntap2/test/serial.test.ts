@@ -1,13 +1,27 @@
 // Serial lines on ptys: raw both ways, exclusive, restored, and no lock file left behind.
 import assert from "node:assert/strict";
-import { closeSync, constants, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, readSync, readdirSync, rmSync, symlinkSync, writeFileSync, writeSync } from "node:fs";
 import { execFileSync, spawnSync } from "node:child_process";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { describe, test, type TestContext } from "node:test";
-import { loadFlat, loadNative } from "../../runtime/node/native.ts";
-import { nodeClock } from "../../runtime/node/clock.ts";
+import { describe, type TestContext, test } from "node:test";
 import { linuxSerial, lockFile } from "../../linux/serial.ts";
 import type { SerialPort } from "../../ports/serial.ts";
+import { nodeClock } from "../../runtime/node/clock.ts";
+import { loadFlat, loadNative } from "../../runtime/node/native.ts";
 
 const flat = loadFlat();
 const native = loadNative();
@@ -83,7 +97,8 @@ describe("serial lines", () => {
     const lock = `${dir}/LCK..x`;
     const { device } = pty(t);
     const wrong: [string, () => number][] = [
-      ["ENOENT", () => native.serialOpen(`${dir}/none`, lock, 115200, "none")], ["ENOTTY", () => native.serialOpen("/dev/null", lock, 115200, "none")],
+      ["ENOENT", () => native.serialOpen(`${dir}/none`, lock, 115200, "none")],
+      ["ENOTTY", () => native.serialOpen("/dev/null", lock, 115200, "none")],
       ["EINVAL", () => native.serialOpen(device, lock, 12345, "none")],
     ];
     for (const [code, f] of wrong) {
@@ -159,7 +174,10 @@ describe("serial lines", () => {
     assert.equal(port.queued, 0);
   });
   test("a refusal says what to do", async () => {
-    await assert.rejects(linuxSerial(native, nodeClock).open("/dev/ttyNONE9", { baud: 9600, flow: "none" }), /open .*9600 baud.*(no such device|ENOENT)/);
+    await assert.rejects(
+      linuxSerial(native, nodeClock).open("/dev/ttyNONE9", { baud: 9600, flow: "none" }),
+      /open .*9600 baud.*(no such device|ENOENT)/,
+    );
     assert.equal(lockFile("/dev/ttyUSB0"), "/var/lock/LCK..ttyUSB0");
     assert.equal(lockFile("/dev/pts/3"), "");
   });

@@ -1,8 +1,8 @@
 // The TLS client against the TLS server of Node.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
 import { Duplex } from "node:stream";
-import { TLSSocket, createSecureContext, type SecureVersion } from "node:tls";
+import { after, before, describe, test } from "node:test";
+import { createSecureContext, type SecureVersion, TLSSocket } from "node:tls";
 import fc from "fast-check";
 import { Certs, noOpenssl } from "../../../test/certs.ts";
 import { loadFlat, loadNative } from "../../runtime/node/native.ts";
@@ -20,12 +20,22 @@ describe("tls", { skip: noOpenssl }, () => {
   after(() => certs.remove());
 
   function client(who = "client", serverName: string | null = null, ca = "ca"): TlsClient {
-    const t = native.tlsClient({ ca: certs.read(`${ca}.pem`), cert: certs.read(`${who}.pem`), key: certs.read(`${who}.key`), serverName });
+    const t = native.tlsClient({
+      ca: certs.read(`${ca}.pem`),
+      cert: certs.read(`${who}.pem`),
+      key: certs.read(`${who}.key`),
+      serverName,
+    });
     assert.ok(t !== null && typeof t !== "string", String(t));
     return t;
   }
   /** Until both have said all; the pieces that the client gets are `piece` bytes long. */
-  async function meet(t: TlsClient, version: SecureVersion, piece = 1 << 16, who = "server"): Promise<{ state: TlsState; server: TLSSocket; failed: string }> {
+  async function meet(
+    t: TlsClient,
+    version: SecureVersion,
+    piece = 1 << 16,
+    who = "server",
+  ): Promise<{ state: TlsState; server: TLSSocket; failed: string }> {
     let state: TlsState = "going";
     let failed = "";
     const wire = new Duplex({
@@ -37,8 +47,11 @@ describe("tls", { skip: noOpenssl }, () => {
       },
     });
     const secureContext = createSecureContext({
-      cert: Buffer.from(certs.read(`${who}.pem`)), key: Buffer.from(certs.read(`${who}.key`)), ca: Buffer.from(certs.read("ca.pem")),
-      minVersion: version, maxVersion: version,
+      cert: Buffer.from(certs.read(`${who}.pem`)),
+      key: Buffer.from(certs.read(`${who}.key`)),
+      ca: Buffer.from(certs.read("ca.pem")),
+      minVersion: version,
+      maxVersion: version,
     });
     const server = new TLSSocket(wire, { isServer: true, secureContext, requestCert: true, rejectUnauthorized: true });
     let secure = false;
@@ -57,7 +70,10 @@ describe("tls", { skip: noOpenssl }, () => {
     return { state, server, failed };
   }
 
-  for (const [version, words] of [["TLSv1.2", "1.2"], ["TLSv1.3", "1.3"]] as const) {
+  for (const [version, words] of [
+    ["TLSv1.2", "1.2"],
+    ["TLSv1.3", "1.3"],
+  ] as const) {
     test(`${version}: both ends have the same key material; byte by byte as well`, async () => {
       for (const piece of [1 << 16, 1]) {
         const t = client("client", "server.example");
@@ -65,7 +81,11 @@ describe("tls", { skip: noOpenssl }, () => {
         assert.equal(state, "done", t.why());
         assert.equal(t.version(), words);
         const context = version === "TLSv1.3" ? Uint8Array.of(13) : NONE;
-        const theirs = server.exportKeyingMaterial(128, MSK, ...(version === "TLSv1.3" ? [Buffer.from(context)] : []) as [Buffer]);
+        const theirs = server.exportKeyingMaterial(
+          128,
+          MSK,
+          ...((version === "TLSv1.3" ? [Buffer.from(context)] : []) as [Buffer]),
+        );
         assert.deepEqual(t.export(MSK, context, 128), new Uint8Array(theirs));
         t.close();
         server.destroy();
@@ -73,7 +93,8 @@ describe("tls", { skip: noOpenssl }, () => {
     });
     test(`${version}: a server of another CA, one of another name, one whose time is over`, async () => {
       for (const [ca, name, words_, who] of [
-        ["other-ca", null, /unable to get local issuer|self.signed|unable to verify/, "server"], ["ca", "nas.example", /[Hh]ostname mismatch/, "server"],
+        ["other-ca", null, /unable to get local issuer|self.signed|unable to verify/, "server"],
+        ["ca", "nas.example", /[Hh]ostname mismatch/, "server"],
         ["ca", null, /expired/, "late"],
       ] as const) {
         const t = client("client", name, ca);
@@ -88,11 +109,19 @@ describe("tls", { skip: noOpenssl }, () => {
   }
   test("what makes a certificate a server's, and a name in it: subjectAltName alone, whole labels, serverAuth or a name", async () => {
     for (const [who, name, why] of [
-      ["server", null, null], ["server", "server.example", null], ["server", "192.0.2.7", null], ["server", "192.0.2.8", /IP address mismatch/],
-      ["client", null, /purpose/], ["client", "client.example", /purpose/],
-      ["no-use", null, /purpose/], ["no-use", "no-use.example", null],
-      ["no-alt", "no-alt.example", /[Hh]ostname mismatch/], ["no-alt", null, null],
-      ["wild", "any.wild.example", null], ["wild", "two.labels.wild.example", /[Hh]ostname mismatch/], ["wild", "wild.example", /[Hh]ostname mismatch/],
+      ["server", null, null],
+      ["server", "server.example", null],
+      ["server", "192.0.2.7", null],
+      ["server", "192.0.2.8", /IP address mismatch/],
+      ["client", null, /purpose/],
+      ["client", "client.example", /purpose/],
+      ["no-use", null, /purpose/],
+      ["no-use", "no-use.example", null],
+      ["no-alt", "no-alt.example", /[Hh]ostname mismatch/],
+      ["no-alt", null, null],
+      ["wild", "any.wild.example", null],
+      ["wild", "two.labels.wild.example", /[Hh]ostname mismatch/],
+      ["wild", "wild.example", /[Hh]ostname mismatch/],
       ["part", "part.wild.example", /[Hh]ostname mismatch/],
     ] as const) {
       const t = client("client", name);
@@ -104,7 +133,11 @@ describe("tls", { skip: noOpenssl }, () => {
     }
   });
   test("the protected word of RFC 9190 confirms, anything else breaks", async () => {
-    for (const [said, want] of [[Uint8Array.of(0), "confirmed"], [Uint8Array.of(1), "broken"], [Uint8Array.of(0, 0), "broken"]] as const) {
+    for (const [said, want] of [
+      [Uint8Array.of(0), "confirmed"],
+      [Uint8Array.of(1), "broken"],
+      [Uint8Array.of(0, 0), "broken"],
+    ] as const) {
       const t = client();
       const { server } = await meet(t, "TLSv1.3");
       let last: TlsState = "done";
@@ -119,9 +152,14 @@ describe("tls", { skip: noOpenssl }, () => {
     }
   });
   test("what is no PEM, a key of another certificate, a name that is none: a sentence", () => {
-    const make = (p: Partial<Parameters<typeof native.tlsClient>[0]>) => native.tlsClient({
-      ca: certs.read("ca.pem"), cert: certs.read("client.pem"), key: certs.read("client.key"), serverName: null, ...p,
-    });
+    const make = (p: Partial<Parameters<typeof native.tlsClient>[0]>) =>
+      native.tlsClient({
+        ca: certs.read("ca.pem"),
+        cert: certs.read("client.pem"),
+        key: certs.read("client.key"),
+        serverName: null,
+        ...p,
+      });
     const junk = new Uint8Array(100).fill(65);
     assert.match(String(make({ ca: NONE })), /^ca: holds no certificate/);
     assert.match(String(make({ ca: junk })), /^ca: holds no certificate/);
@@ -130,19 +168,29 @@ describe("tls", { skip: noOpenssl }, () => {
     assert.match(String(make({ key: certs.read("stranger.key") })), /^key: .*not that of the certificate/);
   });
   test("any bytes break it, and nothing else", () => {
-    fc.assert(fc.property(fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 4 }), (parts) => {
-      const t = client();
-      t.step(NONE);
-      t.output();
-      for (const p of parts) assert.ok(["going", "broken", "alert"].includes(t.step(p)));
-      t.output();
-      assert.equal(t.export(MSK, NONE, 64), null);
-      t.close();
-    }), { numRuns: 100 });
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 4 }), (parts) => {
+        const t = client();
+        t.step(NONE);
+        t.output();
+        for (const p of parts) assert.ok(["going", "broken", "alert"].includes(t.step(p)));
+        t.output();
+        assert.equal(t.export(MSK, NONE, 64), null);
+        t.close();
+      }),
+      { numRuns: 100 },
+    );
   });
   test("the border: stale handles, lengths", () => {
     const flat = loadFlat();
-    for (const f of [() => flat.tlsStep(0, NONE), () => flat.tlsClose(77), () => flat.tlsNew(NONE, NONE, NONE, "x".repeat(300), new Uint8Array(200)), () => flat.tlsNew(NONE, NONE, NONE, "", new Uint8Array(199)), () => flat.tlsNew(new Uint8Array(300_000), NONE, NONE, "", new Uint8Array(200))]) assert.throws(f, RangeError);
+    for (const f of [
+      () => flat.tlsStep(0, NONE),
+      () => flat.tlsClose(77),
+      () => flat.tlsNew(NONE, NONE, NONE, "x".repeat(300), new Uint8Array(200)),
+      () => flat.tlsNew(NONE, NONE, NONE, "", new Uint8Array(199)),
+      () => flat.tlsNew(new Uint8Array(300_000), NONE, NONE, "", new Uint8Array(200)),
+    ])
+      assert.throws(f, RangeError);
     const t = client();
     assert.throws(() => t.export(MSK, NONE, 0), RangeError);
     assert.throws(() => t.export("x".repeat(64), NONE, 64), RangeError);

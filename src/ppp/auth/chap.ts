@@ -12,10 +12,27 @@ import { readPacket, writePacket } from "../cp.ts";
 import { failure } from "../words.ts";
 import { methodTitle } from "./methods.ts";
 import {
-  accountName, authenticatorResponse, challengeResponse, failureMessage, failureMessageV1, mppeMaster, mppeMasterV1, ntPasswordHash, ntResponse, provesItself, refusalInWords,
+  accountName,
+  authenticatorResponse,
+  challengeResponse,
+  failureMessage,
+  failureMessageV1,
+  mppeMaster,
+  mppeMasterV1,
+  ntPasswordHash,
+  ntResponse,
+  provesItself,
+  refusalInWords,
   successMessage,
 } from "./mschapv2.ts";
-import { type AuthenticateeEvents, type AuthenticatorEvents, type AuthenticatorNeeds, type AuthSide, MAX_TRIES, RETRY_MS } from "./side.ts";
+import {
+  type AuthenticateeEvents,
+  type AuthenticatorEvents,
+  type AuthenticatorNeeds,
+  type AuthSide,
+  MAX_TRIES,
+  RETRY_MS,
+} from "./side.ts";
 
 export const CHAP_CODE = { challenge: 1, response: 2, success: 3, failure: 4, changePassword: 7 } as const;
 export type ChapAlgorithm = "chap" | "mschap" | "mschapv2";
@@ -32,7 +49,9 @@ export interface ChapValue {
   readonly value: Uint8Array;
   readonly name: Uint8Array;
 }
-/** Views into `body`; the name is what is left. Throws DecodeError, also for an empty value or a name over 256 bytes. */
+/**
+ * Views into `body`; the name is what is left. Throws DecodeError, also for an empty value or a name over 256 bytes.
+ */
 export function readChapValue(body: Uint8Array): ChapValue {
   const r = new Reader(body);
   const size = r.u8("value size");
@@ -71,10 +90,16 @@ export class ChapAuthenticatee implements AuthSide {
   #proof: Uint8Array = new Uint8Array(0);
   #master: MppeMaster | null = null;
 
-  /** `isOurs` recognises challenges that this process sent: answering them would let the peer use us against ourselves. */
+  /**
+   * `isOurs` recognises challenges that this process sent: answering them would let the peer use us against ourselves.
+   */
   constructor(
-    clock: Clock, crypto: Crypto, algorithm: ChapAlgorithm, identity: { readonly user: string; readonly password: Secret },
-    isOurs: (challenge: Uint8Array) => boolean, on: AuthenticateeEvents,
+    clock: Clock,
+    crypto: Crypto,
+    algorithm: ChapAlgorithm,
+    identity: { readonly user: string; readonly password: Secret },
+    isOurs: (challenge: Uint8Array) => boolean,
+    on: AuthenticateeEvents,
   ) {
     this.#crypto = crypto;
     this.#algorithm = algorithm;
@@ -140,11 +165,16 @@ export class ChapAuthenticatee implements AuthSide {
     if (this.#algorithm === "mschapv2" && challenge.length !== CHALLENGE_SIZE) {
       throw new DecodeError("bad-value", "MS-CHAPv2 challenge size", 4);
     }
-    if (this.#algorithm === "mschap" && challenge.length !== MSCHAP_CHALLENGE) throw new DecodeError("bad-value", "MS-CHAP challenge size", 4);
+    if (this.#algorithm === "mschap" && challenge.length !== MSCHAP_CHALLENGE)
+      throw new DecodeError("bad-value", "MS-CHAP challenge size", 4);
     this.#id = id;
     this.#challenge = challenge.slice();
     const value = this.#value(id);
-    this.#response = writePacket({ code: CHAP_CODE.response, id, body: writeChapValue({ value, name: utf8(this.#user) }) });
+    this.#response = writePacket({
+      code: CHAP_CODE.response,
+      id,
+      body: writeChapValue({ value, name: utf8(this.#user) }),
+    });
     this.#tries = 0;
     this.#send();
   }
@@ -220,7 +250,13 @@ export class ChapAuthenticator implements AuthSide {
   #account = "";
   #master: MppeMaster | null = null;
 
-  constructor(clock: Clock, crypto: Crypto, algorithm: ChapAlgorithm, needs: AuthenticatorNeeds, on: AuthenticatorEvents) {
+  constructor(
+    clock: Clock,
+    crypto: Crypto,
+    algorithm: ChapAlgorithm,
+    needs: AuthenticatorNeeds,
+    on: AuthenticatorEvents,
+  ) {
     this.#crypto = crypto;
     this.#algorithm = algorithm;
     this.#hostName = utf8(needs.hostName).slice(0, MAX_NAME);
@@ -246,7 +282,10 @@ export class ChapAuthenticator implements AuthSide {
   #send(): void {
     if (this.#tries++ >= MAX_TRIES) {
       this.stop();
-      this.#on.failed("", failure("auth-timeout", `the peer does not answer the challenge (${methodTitle(this.#algorithm)})`));
+      this.#on.failed(
+        "",
+        failure("auth-timeout", `the peer does not answer the challenge (${methodTitle(this.#algorithm)})`),
+      );
       return;
     }
     const body = writeChapValue({ value: this.#challenge, name: this.#hostName });

@@ -1,5 +1,5 @@
-// EAP-TLS (RFC 5216; RFC 9190 with TLS 1.3) as authenticatee: fragments in and out, and what the end of a handshake means.
-// The handshake itself is done behind the port TlsClients. Left out: resumption, and the authenticator's side.
+// EAP-TLS (RFC 5216; RFC 9190 with TLS 1.3) as authenticatee: fragments in and out, and what the end of a handshake
+// means. The handshake itself is done behind the port TlsClients. Left out: resumption, and the authenticator's side.
 import { Reader } from "../../core/bytes.ts";
 import { DecodeError, type Failure } from "../../core/errors.ts";
 import { Secret } from "../../core/secret.ts";
@@ -49,7 +49,10 @@ export class EapTls {
     this.#clients = clients;
     this.#credentials = credentials;
   }
-  /** What went wrong while the exchange goes on: our alert, or the answer to the server's, leaves before its Failure comes. */
+  /**
+   * What went wrong while the exchange goes on: our alert, or the answer to the server's, leaves before its Failure
+   * comes.
+   */
   get refused(): Failure | null {
     return this.#refused;
   }
@@ -95,7 +98,8 @@ export class EapTls {
     const whole = this.#announced >= 0 ? this.#announced : length;
     const end = this.#inBytes + piece.length;
     const fits = whole < 0 || (more ? end < whole : end === whole);
-    if (end > MAX_MESSAGE || whole > MAX_MESSAGE || !fits || (more && piece.length === 0)) throw new DecodeError("bad-length", "EAP-TLS message", 1);
+    if (end > MAX_MESSAGE || whole > MAX_MESSAGE || !fits || (more && piece.length === 0))
+      throw new DecodeError("bad-length", "EAP-TLS message", 1);
     this.#announced = whole;
     this.#in.push(piece.slice());
     this.#inBytes = end;
@@ -109,8 +113,15 @@ export class EapTls {
     this.stop();
     const { ca, cert, key, serverName } = this.#credentials;
     const tls = key.use((bytes) => this.#clients?.tlsClient({ ca, cert, key: bytes, serverName }) ?? null);
-    if (tls === null) return { failed: failure("no-tls", "EAP-TLS needs libssl (libssl.so.3), which this machine has not: install OpenSSL's library") };
-    if (typeof tls === "string") return { failed: failure("bad-certificate", `EAP-TLS cannot begin: eap_${printable(tls)}`) };
+    if (tls === null)
+      return {
+        failed: failure(
+          "no-tls",
+          "EAP-TLS needs libssl (libssl.so.3), which this machine has not: install OpenSSL's library",
+        ),
+      };
+    if (typeof tls === "string")
+      return { failed: failure("bad-certificate", `EAP-TLS cannot begin: eap_${printable(tls)}`) };
     this.#tls = tls;
     return this.#step(tls, NOTHING);
   }
@@ -120,14 +131,16 @@ export class EapTls {
     this.#sent = 0;
     this.#done = state === "done";
     this.#refused ??= refusal(state, printable(tls.why()));
-    // With TLS 1.3 our part ends before the server has looked at our certificate: its protected word counts (RFC 9190 §2.5).
+    // With TLS 1.3 our part ends before the server has looked at our certificate: its protected word counts (RFC 9190
+    // §2.5).
     if (!this.#proved && (state === "confirmed" || (state === "done" && tls.version() === "1.2"))) this.#prove(tls);
     return this.#fragment();
   }
   #prove(tls: TlsClient): void {
-    const all = tls.version() === "1.3"
-      ? tls.export("EXPORTER_EAP_TLS_Key_Material", Uint8Array.of(13), 2 * MSK_BYTES) // RFC 9190 §2.3
-      : tls.export("client EAP encryption", NOTHING, 2 * MSK_BYTES);
+    const all =
+      tls.version() === "1.3"
+        ? tls.export("EXPORTER_EAP_TLS_Key_Material", Uint8Array.of(13), 2 * MSK_BYTES) // RFC 9190 §2.3
+        : tls.export("client EAP encryption", NOTHING, 2 * MSK_BYTES);
     if (!all) {
       this.#refused = failure("tls-failed", "the TLS session gives no keys (EAP-TLS)");
       return;
@@ -150,7 +163,10 @@ export class EapTls {
 function refusal(state: TlsState, words: string): Failure | null {
   switch (state) {
     case "distrust":
-      return failure("server-certificate", `the server's certificate is not accepted (EAP-TLS): ${words}; look at eap_ca, eap_server_name and the clock`);
+      return failure(
+        "server-certificate",
+        `the server's certificate is not accepted (EAP-TLS): ${words}; look at eap_ca, eap_server_name and the clock`,
+      );
     case "alert":
       return /certificate|unknown ca|access denied/i.test(words)
         ? failure("client-certificate", `the server refuses this side's certificate (EAP-TLS): ${words}`)

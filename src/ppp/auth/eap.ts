@@ -12,12 +12,27 @@ import type { Crypto } from "../../ports/ports.ts";
 import type { MppeMaster } from "../compress/mppe.ts";
 import { readPacket, writePacket } from "../cp.ts";
 import { failure } from "../words.ts";
-import type { EapTls } from "./eap-tls.ts";
 import { chapMd5, readChapValue, writeChapValue } from "./chap.ts";
+import type { EapTls } from "./eap-tls.ts";
 import {
-  accountName, authenticatorResponse, failureMessage, mppeMaster, ntPasswordHash, ntResponse, provesItself, refusalInWords, successMessage,
+  accountName,
+  authenticatorResponse,
+  failureMessage,
+  mppeMaster,
+  ntPasswordHash,
+  ntResponse,
+  provesItself,
+  refusalInWords,
+  successMessage,
 } from "./mschapv2.ts";
-import { type AuthenticateeEvents, type AuthenticatorEvents, type AuthenticatorNeeds, type AuthSide, MAX_TRIES, RETRY_MS } from "./side.ts";
+import {
+  type AuthenticateeEvents,
+  type AuthenticatorEvents,
+  type AuthenticatorNeeds,
+  type AuthSide,
+  MAX_TRIES,
+  RETRY_MS,
+} from "./side.ts";
 
 export const EAP_CODE = { request: 1, response: 2, success: 3, failure: 4 } as const;
 export const EAP_TYPE = { identity: 1, notification: 2, nak: 3, md5: 4, tls: 13, mschapv2: 26 } as const;
@@ -76,10 +91,18 @@ export class EapAuthenticatee implements AuthSide {
   #master: MppeMaster | null = null;
   #refused: ReturnType<typeof refusalInWords> | null = null;
 
-  /** `methods`: what we answer to, best first; with `tls` to that alone. `isOurs` recognises challenges that this process sent. */
+  /**
+   * `methods`: what we answer to, best first; with `tls` to that alone. `isOurs` recognises challenges that this
+   * process sent.
+   */
   constructor(
-    clock: Clock, crypto: Crypto, identity: { readonly user: string; readonly password: Secret }, methods: readonly EapMethod[],
-    isOurs: (challenge: Uint8Array) => boolean, on: AuthenticateeEvents, tls: EapTls | null = null,
+    clock: Clock,
+    crypto: Crypto,
+    identity: { readonly user: string; readonly password: Secret },
+    methods: readonly EapMethod[],
+    isOurs: (challenge: Uint8Array) => boolean,
+    on: AuthenticateeEvents,
+    tls: EapTls | null = null,
   ) {
     this.#crypto = crypto;
     this.#user = identity.user;
@@ -111,7 +134,14 @@ export class EapAuthenticatee implements AuthSide {
     const refused = this.#refused;
     this.stop();
     if (refused) return this.#on.failed(refused);
-    this.#on.failed(failure("auth-timeout", asked ? `the server does not come to an end with user "${this.#user}" (EAP)` : "the server does not ask who this side is (EAP)"));
+    this.#on.failed(
+      failure(
+        "auth-timeout",
+        asked
+          ? `the server does not come to an end with user "${this.#user}" (EAP)`
+          : "the server does not ask who this side is (EAP)",
+      ),
+    );
   }
 
   input(packet: Uint8Array): void {
@@ -140,9 +170,15 @@ export class EapAuthenticatee implements AuthSide {
   }
   #success(): void {
     // RFC 3748 §4.2: a Success before the method came to its end is no proof of anything.
-    if (this.#tls?.unconfirmed) { // RFC 9190 §2.5; pppd 2.4.9 to 2.5.3 is such a server
+    if (this.#tls?.unconfirmed) {
+      // RFC 9190 §2.5; pppd 2.4.9 to 2.5.3 is such a server
       this.stop();
-      return this.#on.failed(failure("server-not-authentic", "the server ends TLS 1.3 without the word that RFC 9190 asks for: limit it to TLS 1.2, or renew it (EAP-TLS)"));
+      return this.#on.failed(
+        failure(
+          "server-not-authentic",
+          "the server ends TLS 1.3 without the word that RFC 9190 asks for: limit it to TLS 1.2, or renew it (EAP-TLS)",
+        ),
+      );
     }
     if (this.#state !== "proved") {
       this.#on.odd("stale-answer");
@@ -155,7 +191,8 @@ export class EapAuthenticatee implements AuthSide {
   }
 
   #request(id: number, body: Uint8Array, whole: Uint8Array): void {
-    if (sameBytes(whole, this.#last)) { // RFC 3748 §4.1: our Response was lost
+    if (sameBytes(whole, this.#last)) {
+      // RFC 3748 §4.1: our Response was lost
       this.#on.send(this.#response);
       return;
     }
@@ -173,7 +210,8 @@ export class EapAuthenticatee implements AuthSide {
     this.#response = writePacket({ code: EAP_CODE.response, id, body: answer });
     if (this.#state === "expecting") this.#state = "answered";
     this.#repeats = 0;
-    if (this.#state !== "done") this.#timer.arm(this.#state === "proved" || this.#refused ? RETRY_MS : RETRY_MS * MAX_TRIES);
+    if (this.#state !== "done")
+      this.#timer.arm(this.#state === "proved" || this.#refused ? RETRY_MS : RETRY_MS * MAX_TRIES);
     this.#on.send(this.#response);
   }
   /** Null: nothing is to be said, or the exchange is over. */
@@ -196,7 +234,10 @@ export class EapAuthenticatee implements AuthSide {
     }
     // RFC 3748 §5.3.1: what we would rather do; 0: nothing.
     if (this.#tls) return Uint8Array.of(EAP_TYPE.nak, EAP_TYPE.tls);
-    return typed(EAP_TYPE.nak, Uint8Array.from(this.#methods.length === 0 ? [0] : this.#methods.map((m) => TYPE_OF[m])));
+    return typed(
+      EAP_TYPE.nak,
+      Uint8Array.from(this.#methods.length === 0 ? [0] : this.#methods.map((m) => TYPE_OF[m])),
+    );
   }
   #eapTls(tls: EapTls, data: Uint8Array): Uint8Array | null {
     const step = tls.input(data);
@@ -230,7 +271,10 @@ export class EapAuthenticatee implements AuthSide {
         const { value } = readChapValue(p.data);
         if (value.length !== CHALLENGE_SIZE) throw new DecodeError("bad-value", "MS-CHAPv2 challenge size", 0);
         if (this.#reflected(value)) return null;
-        return typed(EAP_TYPE.mschapv2, writeMschapv2({ op: OP.response, id: p.id, data: this.#mschapv2Response(value) }));
+        return typed(
+          EAP_TYPE.mschapv2,
+          writeMschapv2({ op: OP.response, id: p.id, data: this.#mschapv2Response(value) }),
+        );
       }
       case OP.success:
         if (this.#proof === null || !provesItself(p.data, this.#proof)) {
@@ -256,7 +300,10 @@ export class EapAuthenticatee implements AuthSide {
     this.#proof = authenticatorResponse(c, challenge, peerChallenge, this.#user, hash, response);
     this.#master = mppeMaster(c, hash, response);
     hash.fill(0);
-    return writeChapValue({ value: concat([peerChallenge, new Uint8Array(8), response, new Uint8Array(1)]), name: utf8(this.#user) });
+    return writeChapValue({
+      value: concat([peerChallenge, new Uint8Array(8), response, new Uint8Array(1)]),
+      name: utf8(this.#user),
+    });
   }
 }
 
@@ -287,7 +334,13 @@ export class EapAuthenticator implements AuthSide {
   #master: MppeMaster | null = null;
 
   /** `methods`: what is asked for, best first; at least one. */
-  constructor(clock: Clock, crypto: Crypto, methods: readonly EapMethod[], needs: AuthenticatorNeeds, on: AuthenticatorEvents) {
+  constructor(
+    clock: Clock,
+    crypto: Crypto,
+    methods: readonly EapMethod[],
+    needs: AuthenticatorNeeds,
+    on: AuthenticatorEvents,
+  ) {
     this.#crypto = crypto;
     this.#hostName = utf8(needs.hostName).slice(0, MAX_NAME);
     this.#methods = methods;
@@ -358,11 +411,20 @@ export class EapAuthenticator implements AuthSide {
   }
   /** `wanted`: types that the peer names instead. */
   #nextMethod(wanted: readonly number[]): void {
-    const at = Math.max(0, this.#untried.findIndex((m) => wanted.includes(TYPE_OF[m])));
+    const at = Math.max(
+      0,
+      this.#untried.findIndex((m) => wanted.includes(TYPE_OF[m])),
+    );
     const named = wanted.length === 0 || this.#untried.some((m) => wanted.includes(TYPE_OF[m]));
     const method = named ? this.#untried.splice(at, 1)[0] : undefined;
     if (method === undefined) {
-      this.#finish(false, failure("no-common-auth", `user "${printable(this.#user)}" has no EAP method in common with this side (${this.#methods.map((m) => (m === "md5" ? "MD5" : "MS-CHAPv2")).join(", ")})`));
+      this.#finish(
+        false,
+        failure(
+          "no-common-auth",
+          `user "${printable(this.#user)}" has no EAP method in common with this side (${this.#methods.map((m) => (m === "md5" ? "MD5" : "MS-CHAPv2")).join(", ")})`,
+        ),
+      );
       return;
     }
     this.#challenges.settle(this.#challenge);
@@ -371,7 +433,8 @@ export class EapAuthenticator implements AuthSide {
     this.#stage = { is: "challenge", method };
     const value = writeChapValue({ value: this.#challenge, name: this.#hostName });
     if (method === "md5") this.#ask(typed(EAP_TYPE.md5, value));
-    else this.#ask(typed(EAP_TYPE.mschapv2, writeMschapv2({ op: OP.challenge, id: (this.#id + 1) & 0xff, data: value })));
+    else
+      this.#ask(typed(EAP_TYPE.mschapv2, writeMschapv2({ op: OP.challenge, id: (this.#id + 1) & 0xff, data: value })));
   }
   /** An unknown user costs the same work as a known one. */
   #checkMd5(data: Uint8Array): void {
@@ -423,7 +486,11 @@ export class EapAuthenticator implements AuthSide {
   #finish(ok: boolean, why: ReturnType<typeof failure>): void {
     this.#stage = { is: "over" };
     this.#timer.disarm();
-    this.#verdict = writePacket({ code: ok ? EAP_CODE.success : EAP_CODE.failure, id: this.#id, body: new Uint8Array(0) });
+    this.#verdict = writePacket({
+      code: ok ? EAP_CODE.success : EAP_CODE.failure,
+      id: this.#id,
+      body: new Uint8Array(0),
+    });
     this.#on.send(this.#verdict);
     if (ok) this.#on.done(this.#account, this.#master);
     else this.#on.failed(this.#user, why);

@@ -60,7 +60,9 @@ const ROUNDS = [
 ] as const;
 
 function get32(b: Uint8Array, at: number): number {
-  return (b[at] as number) | ((b[at + 1] as number) << 8) | ((b[at + 2] as number) << 16) | ((b[at + 3] as number) << 24);
+  return (
+    (b[at] as number) | ((b[at + 1] as number) << 8) | ((b[at + 2] as number) << 16) | ((b[at + 3] as number) << 24)
+  );
 }
 function put32(b: Uint8Array, at: number, v: number): void {
   b[at] = v;

@@ -1,7 +1,9 @@
-// Computations and message texts of MS-CHAP, v2 (RFC 2759 §5, §6, §8) and v1 (RFC 2433). The exchange itself is CHAP's (chap.ts).
-import { concat, fromUtf8, hex, sameBytes, unhex, utf16le, utf8 } from "../../core/text.ts";
+// Computations and message texts of MS-CHAP, v2 (RFC 2759 §5, §6, §8) and v1 (RFC 2433). The exchange itself is CHAP's
+// (chap.ts).
+
 import type { Failure, FixedCode } from "../../core/failures.ts";
 import { Secret } from "../../core/secret.ts";
+import { concat, fromUtf8, hex, sameBytes, unhex, utf8, utf16le } from "../../core/text.ts";
 import { printable, said } from "../../core/words.ts";
 import type { Crypto } from "../../ports/ports.ts";
 import type { MppeMaster } from "../compress/mppe.ts";
@@ -19,7 +21,12 @@ export function accountName(name: string): string {
 }
 
 /** RFC 2759 §8.2: 8 bytes. `user` is the name as sent; its domain is taken off here. */
-export function challengeHash(crypto: Crypto, peerChallenge: Uint8Array, challenge: Uint8Array, user: string): Uint8Array {
+export function challengeHash(
+  crypto: Crypto,
+  peerChallenge: Uint8Array,
+  challenge: Uint8Array,
+  user: string,
+): Uint8Array {
   return crypto.hash("sha1", [peerChallenge, challenge, utf8(accountName(user))]).slice(0, 8);
 }
 
@@ -48,7 +55,11 @@ export function desKey(k: Uint8Array): Uint8Array {
 
 /** RFC 2759 §8.1. */
 export function ntResponse(
-  crypto: Crypto, challenge: Uint8Array, peerChallenge: Uint8Array, user: string, passwordHash: Uint8Array,
+  crypto: Crypto,
+  challenge: Uint8Array,
+  peerChallenge: Uint8Array,
+  user: string,
+  passwordHash: Uint8Array,
 ): Uint8Array {
   return challengeResponse(crypto, challengeHash(crypto, peerChallenge, challenge, user), passwordHash);
 }
@@ -69,7 +80,12 @@ const MAGIC2 = utf8("Pad to make it do more than one iteration");
 
 /** RFC 2759 §8.7: the 20 bytes behind "S=". */
 export function authenticatorResponse(
-  crypto: Crypto, challenge: Uint8Array, peerChallenge: Uint8Array, user: string, passwordHash: Uint8Array, response: Uint8Array,
+  crypto: Crypto,
+  challenge: Uint8Array,
+  peerChallenge: Uint8Array,
+  user: string,
+  passwordHash: Uint8Array,
+  response: Uint8Array,
 ): Uint8Array {
   const digest = crypto.hash("sha1", [md4(passwordHash), response, MAGIC1]);
   return crypto.hash("sha1", [digest, challengeHash(crypto, peerChallenge, challenge, user), MAGIC2]);
@@ -78,7 +94,9 @@ export function authenticatorResponse(
 export function successMessage(proof: Uint8Array): Uint8Array {
   return utf8(`S=${hex(proof).toUpperCase()} M=Access granted`);
 }
-/** Whether a Success message carries `proof` (RFC 2759 §8.8). What follows the 42 characters is free text, or missing. */
+/**
+ * Whether a Success message carries `proof` (RFC 2759 §8.8). What follows the 42 characters is free text, or missing.
+ */
 export function provesItself(message: Uint8Array, proof: Uint8Array): boolean {
   const text = fromUtf8(message.subarray(0, 42));
   const theirs = text.startsWith("S=") ? unhex(text.slice(2)) : null;
@@ -122,7 +140,8 @@ export function readRefusal(message: Uint8Array): Refusal {
   const text = printable(message.subarray(0, 512));
   const m = /(?:^| )M=(.*)$/.exec(text);
   const fields = m ? text.slice(0, m.index) : text;
-  const field = (name: string): string => new RegExp(`(?:^| )${name}=([0-9A-Fa-f]{1,32})(?= |$)`).exec(fields)?.[1] ?? "";
+  const field = (name: string): string =>
+    new RegExp(`(?:^| )${name}=([0-9A-Fa-f]{1,32})(?= |$)`).exec(fields)?.[1] ?? "";
   const c = field("C");
   return {
     error: decimal(field("E")),

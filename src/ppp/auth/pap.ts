@@ -162,7 +162,8 @@ export class PapAuthenticator implements AuthSide {
       this.#timer.disarm();
     }
     this.#reply(PAP_CODE.nak, p.id, "Access denied");
-    if (last) this.#on.failed(name, failure("auth-failed", `user "${user}" gave ${MAX_ATTEMPTS} wrong passwords (PAP)`));
+    if (last)
+      this.#on.failed(name, failure("auth-failed", `user "${user}" gave ${MAX_ATTEMPTS} wrong passwords (PAP)`));
   }
   /** Digests are compared, so that neither time nor length tells anything about the secret or the user's existence. */
   #verify(user: string, password: Uint8Array): boolean {

@@ -20,7 +20,10 @@ export interface AuthenticateeEvents {
 /** The peer shows who it is. */
 export interface AuthenticatorEvents {
   send(packet: Uint8Array): void;
-  /** One attempt with an unknown user or a wrong password; what follows from it is told by failed(), or another attempt may come. */
+  /**
+   * One attempt with an unknown user or a wrong password; what follows from it is told by failed(), or another attempt
+   * may come.
+   */
   wrong(user: string): void;
   done(user: string, master?: MppeMaster | null): void;
   /** `user` as far as it is known. */

@@ -1,5 +1,6 @@
-// BSD Compress (RFC 1977): LZW whose dictionary lives across packets, and is cleared when it does not help any more. A packet that
-// goes as it is runs through the very same steps on both sides, output aside, so that the dictionaries stay equal.
+// BSD Compress (RFC 1977): LZW whose dictionary lives across packets, and is cleared when it does not help any more. A
+// packet that goes as it is runs through the very same steps on both sides, output aside, so that the dictionaries stay
+// equal.
 import { get16 } from "../../core/bytes.ts";
 import type { Expander, Squeezer } from "./method.ts";
 
@@ -85,7 +86,10 @@ class Dictionary {
     into[--at] = c;
     return c;
   }
-  /** After a packet, `plain` bytes into `packed`: true when the dictionary is full, helps less than before, and has been cleared. */
+  /**
+   * After a packet, `plain` bytes into `packed`: true when the dictionary is full, helps less than before, and has been
+   * cleared.
+   */
   check(plain: number, packed: number): boolean {
     this.#in += plain;
     this.#out += packed;
@@ -126,7 +130,8 @@ class Bits {
     this.#count += bits;
     while (this.#count >= 8) {
       this.#count -= 8;
-      if (this.at < this.into.length) this.into[this.at] = this.#left >>> this.#count; // beyond the end it is lost, which the length tells
+      // beyond the end it is lost, which the length tells
+      if (this.at < this.into.length) this.into[this.at] = this.#left >>> this.#count;
       this.at++;
     }
     this.#left &= (1 << this.#count) - 1;
@@ -242,7 +247,8 @@ export class BsdDecompressor implements Expander {
       old = code;
     }
     if (length === 0) return null;
-    d.check(length, data.length - SEQUENCE); // a peer that does not clear now is odd, and its next packet cannot be read
+    // a peer that does not clear now is odd, and its next packet cannot be read
+    d.check(length, data.length - SEQUENCE);
     return this.#into.subarray(0, length);
   }
   incompressible(packet: Uint8Array): void {

@@ -1,4 +1,5 @@
-// MPPC (RFC 2118): tokens of literals and copies over a history of 8192 bytes, without the header, which mppe.ts has for both.
+// MPPC (RFC 2118): tokens of literals and copies over a history of 8192 bytes, without the header, which mppe.ts has
+// for both.
 
 const SIZE = 8192;
 const MIN_MATCH = 3;
@@ -60,7 +61,10 @@ export class MppcCompressor {
     this.#seen.fill(0);
     this.#at = 0;
   }
-  /** Null: it does not get shorter, or is longer than the history; then the history is not as the other side's. Valid until the next call. */
+  /**
+   * Null: it does not get shorter, or is longer than the history; then the history is not as the other side's. Valid
+   * until the next call.
+   */
   compress(packet: Uint8Array): Uint8Array | null {
     this.front = false;
     if (packet.length === 0 || packet.length > SIZE) return null;
@@ -74,7 +78,7 @@ export class MppcCompressor {
     const h = this.#history;
     const end = this.#at + packet.length;
     h.set(packet, this.#at);
-    for (let at = this.#at; at < end;) {
+    for (let at = this.#at; at < end; ) {
       const match = at + MIN_MATCH <= end ? this.#find(at) : -1;
       let length = 0;
       if (match >= 0) while (at + length < end && h[match + length] === h[at + length]) length++;
@@ -91,7 +95,10 @@ export class MppcCompressor {
   }
   #hash(at: number): number {
     const h = this.#history;
-    return Math.imul(((h[at] as number) << 16) | ((h[at + 1] as number) << 8) | (h[at + 2] as number), 0x9e3779b1) >>> (32 - HASH_BITS);
+    return (
+      Math.imul(((h[at] as number) << 16) | ((h[at + 1] as number) << 8) | (h[at + 2] as number), 0x9e3779b1) >>>
+      (32 - HASH_BITS)
+    );
   }
   #enter(at: number): void {
     this.#seen[this.#hash(at)] = at + 1;
@@ -127,7 +134,8 @@ export class MppcDecompressor {
       return (word >>> (8 - (bit & 7))) & 0xffff;
     };
     let at = from;
-    while (total - bit >= 8) { // what is shorter is padding: no token has less
+    while (total - bit >= 8) {
+      // what is shorter is padding: no token has less
       const next = peek();
       if (next < 0xc000) {
         const size = next < 0x8000 ? 8 : 9;

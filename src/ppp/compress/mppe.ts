@@ -1,15 +1,16 @@
-// MPPE (RFC 3078) with keys from MS-CHAP (RFC 3079), MPPC (RFC 2118), or both: one header, one option of CCP, for peers that insist on
-// them. RC4 protects nothing from anybody who means it.
-import { concat, utf8 } from "../../core/text.ts";
+// MPPE (RFC 3078) with keys from MS-CHAP (RFC 3079), MPPC (RFC 2118), or both: one header, one option of CCP, for peers
+// that insist on them. RC4 protects nothing from anybody who means it.
+
 import type { Secret } from "../../core/secret.ts";
+import { concat, utf8 } from "../../core/text.ts";
 import type { Crypto } from "../../ports/ports.ts";
 import type { Expander, Squeezer } from "./method.ts";
 import { MppcCompressor, MppcDecompressor } from "./mppc.ts";
 
 export type MppeBits = 40 | 56 | 128;
 /**
- * What authentication leaves behind. Of MS-CHAP: the same for both directions after version 1, to be told apart after version 2. Of an
- * EAP method: its 64-byte MSK, one half for each direction (RFC 5216 §2.3).
+ * What authentication leaves behind. Of MS-CHAP: the same for both directions after version 1, to be told apart after
+ * version 2. Of an EAP method: its 64-byte MSK, one half for each direction (RFC 5216 §2.3).
  */
 export interface MppeMaster {
   readonly version: 1 | 2 | "eap";
@@ -42,10 +43,15 @@ const PAD2 = new Uint8Array(40).fill(0xf2);
 const CLIENT_SENDS = utf8("On the client side, this is the send key; on the server side, it is the receive key.");
 const SERVER_SENDS = utf8("On the client side, this is the receive key; on the server side, it is the send key.");
 
-/** RFC 3079 §3.4, GetAsymmetricStartKey; after version 1 the master key itself (§2.3), after EAP-TLS a part of it (§4). The server is who asked. */
+/**
+ * RFC 3079 §3.4, GetAsymmetricStartKey; after version 1 the master key itself (§2.3), after EAP-TLS a part of it (§4).
+ * The server is who asked.
+ */
 export function startKey(crypto: Crypto, m: MppeMaster, bits: MppeBits, serverSends: boolean): Uint8Array {
   if (m.version === "eap") return m.key.use((key) => key.slice(serverSends ? 32 : 0).slice(0, bits === 128 ? 16 : 8));
-  const all = m.key.use((key) => (m.version === 1 ? key.slice() : crypto.hash("sha1", [key, PAD1, serverSends ? SERVER_SENDS : CLIENT_SENDS, PAD2])));
+  const all = m.key.use((key) =>
+    m.version === 1 ? key.slice() : crypto.hash("sha1", [key, PAD1, serverSends ? SERVER_SENDS : CLIENT_SENDS, PAD2]),
+  );
   return all.slice(0, bits / 8 === 16 ? 16 : 8);
 }
 
@@ -160,8 +166,9 @@ export class MppeEncryptor implements Squeezer {
     return out;
   }
   /**
-   * The count of the next packet, its key, and bit A. RFC 3078 §8.2 has the key stream begin anew with the same key when bit A is sent,
-   * which gives the key away; others change the key there. In a packet that changes it anyway both are the same: so it is one of those.
+   * The count of the next packet, its key, and bit A. RFC 3078 §8.2 has the key stream begin anew with the same key
+   * when bit A is sent, which gives the key away; others change the key there. In a packet that changes it anyway both
+   * are the same: so it is one of those.
    */
   #next(): number {
     this.#count = (this.#count + 1) % COUNTS;
@@ -238,8 +245,8 @@ export class MppeDecryptor implements Expander {
     for (let n = gap - 1; n >= 0; n--) if (!this.#stateful || ((count - n) & FLAG) === FLAG) keys.next();
   }
   /**
-   * The key may have changed for this packet, and for others of its kind that never came or could not be judged: the one that makes
-   * sense of it is it. The way that was right is the first to be tried the next time.
+   * The key may have changed for this packet, and for others of its kind that never came or could not be judged: the
+   * one that makes sense of it is it. The way that was right is the first to be tried the next time.
    */
   #fromFlush(a: number, data: Uint8Array): Uint8Array | null {
     const keys = this.#keys;

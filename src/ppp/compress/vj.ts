@@ -1,5 +1,6 @@
-// Van Jacobson's TCP/IP header compression (RFC 1144): of a connection's headers only what changed is sent. In place, on packets
-// in their slabs; what a peer sends wrongly is dropped, and nothing is believed until a packet names its connection again.
+// Van Jacobson's TCP/IP header compression (RFC 1144): of a connection's headers only what changed is sent. In place,
+// on packets in their slabs; what a peer sends wrongly is dropped, and nothing is believed until a packet names its
+// connection again.
 import { get16, get32, put16, put32 } from "../../core/bytes.ts";
 import type { Packet } from "../../core/packet.ts";
 import { PROTOCOL } from "../frame.ts";
@@ -57,9 +58,17 @@ export class VjCompressor {
   #last = -1;
   #clock = 0;
 
-  /** `slots`: connections kept, 3 to 256. `compressSlotId`: the slot may be left out when it is the last one (RFC 1332 §4). */
+  /**
+   * `slots`: connections kept, 3 to 256. `compressSlotId`: the slot may be left out when it is the last one (RFC 1332
+   * §4).
+   */
   constructor(slots: number, compressSlotId: boolean) {
-    this.#connections = Array.from({ length: slots }, (_, id) => ({ id, header: new Uint8Array(MAX_HEADER), length: 0, used: 0 }));
+    this.#connections = Array.from({ length: slots }, (_, id) => ({
+      id,
+      header: new Uint8Array(MAX_HEADER),
+      length: 0,
+      used: 0,
+    }));
     this.#compressSlotId = compressSlotId;
   }
   /** An IPv4 packet, changed in place; the protocol number that it goes under. */
@@ -103,7 +112,14 @@ export class VjCompressor {
   /** What must not change between two packets, options included. */
   #isNext(h: Uint8Array, b: Uint8Array, tcp: number, length: number): boolean {
     const flags = ((h[tcp + 13] as number) ^ (b[tcp + 13] as number)) & ~(PSH | URG); // ECN is younger than RFC 1144
-    return flags === 0 && same(h, b, 0, 2) && same(h, b, 6, 10) && same(h, b, 20, tcp) && h[tcp + 12] === b[tcp + 12] && same(h, b, tcp + 20, length);
+    return (
+      flags === 0 &&
+      same(h, b, 0, 2) &&
+      same(h, b, 6, 10) &&
+      same(h, b, 20, tcp) &&
+      h[tcp + 12] === b[tcp + 12] &&
+      same(h, b, tcp + 20, length)
+    );
   }
   /** The byte of changes, their values in #delta; -1: too much, or a retransmission that must go whole. */
   #changes(c: Connection, b: Uint8Array, tcp: number, length: number): number {

@@ -3,7 +3,11 @@ import * as nc from "node:crypto";
 import type { AeadName, BlockCipherName, Crypto, DhGroupName, DhKey, HashName } from "../../ports/ports.ts";
 
 const MODP: Readonly<Partial<Record<DhGroupName, string>>> = {
-  modp1024: "modp2", modp1536: "modp5", modp2048: "modp14", modp3072: "modp15", modp4096: "modp16",
+  modp1024: "modp2",
+  modp1536: "modp5",
+  modp2048: "modp14",
+  modp3072: "modp15",
+  modp4096: "modp16",
 };
 const ECP: Readonly<Partial<Record<DhGroupName, readonly [curve: string, bytes: number]>>> = {
   ecp256: ["prime256v1", 32],
@@ -16,7 +20,8 @@ function cbcName(cipher: BlockCipherName, key: Uint8Array): string {
     if (key.length !== 24) throw new RangeError("3des: key must be 24 bytes");
     return "des-ede3-cbc";
   }
-  if (key.length !== 16 && key.length !== 24 && key.length !== 32) throw new RangeError("aes: key must be 16, 24 or 32 bytes");
+  if (key.length !== 16 && key.length !== 24 && key.length !== 32)
+    throw new RangeError("aes: key must be 16, 24 or 32 bytes");
   return `aes-${key.length * 8}-cbc`;
 }
 

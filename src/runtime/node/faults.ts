@@ -19,7 +19,10 @@ export function inSources(stack: string): string {
   const at = `${BUNDLE}:`;
   if (BUNDLE === "" || !stack.includes(at)) return stack;
   map ??= readMap();
-  return stack.split(" < ").map((frame) => positionOf(frame, at)).join(" < ");
+  return stack
+    .split(" < ")
+    .map((frame) => positionOf(frame, at))
+    .join(" < ");
 }
 
 function positionOf(frame: string, at: string): string {

@@ -2,19 +2,23 @@
 import { existsSync, realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
-import { native } from "node-tuntap2";
 import type { Flat, Native } from "node-tuntap2";
+import { native } from "node-tuntap2";
 import { SystemError } from "../../core/errors.ts";
 
 const FILE = "tuntap2.node";
 
-/** Where the library may be: $L2TPSEC_NATIVE, beside the program, or in the dist/ of the tree above it; not where the caller happens to stand. */
+/**
+ * Where the library may be: $L2TPSEC_NATIVE, beside the program, or in the dist/ of the tree above it; not where the
+ * caller happens to stand.
+ */
 function candidates(): string[] {
   const forced = process.env["L2TPSEC_NATIVE"];
   if (forced !== undefined && forced !== "") return [resolve(forced)];
   const out: string[] = [];
   const main = process.argv[1];
-  const program = main !== undefined && existsSync(main) ? dirname(realpathSync(main)) : process.cwd(); // a link in a bin/ folder leads there
+  // a link in a bin/ folder leads there
+  const program = main !== undefined && existsSync(main) ? dirname(realpathSync(main)) : process.cwd();
   out.push(join(program, FILE));
   for (let dir = program; ; dir = dirname(dir)) {
     out.push(join(dir, "dist", FILE));
@@ -29,11 +33,20 @@ export function loadNative(): Native {
 /** Throws SystemError with what to do when the library is missing or does not load. */
 export function loadFlat(): Flat {
   const path = candidates().find((p) => existsSync(p));
-  if (path === undefined) throw new SystemError("ENOENT", `native library ${FILE} not found`, "run `make build`, or set L2TPSEC_NATIVE to its path");
+  if (path === undefined)
+    throw new SystemError(
+      "ENOENT",
+      `native library ${FILE} not found`,
+      "run `make build`, or set L2TPSEC_NATIVE to its path",
+    );
   try {
     return createRequire(path)(path) as Flat;
   } catch (e) {
     const why = e instanceof Error ? (e.message.split("\n")[0] as string) : String(e);
-    throw new SystemError("ENOEXEC", `native library ${path} does not load: ${why}`, "it was built for another system; run `make build` here");
+    throw new SystemError(
+      "ENOEXEC",
+      `native library ${path} does not load: ${why}`,
+      "it was built for another system; run `make build` here",
+    );
   }
 }

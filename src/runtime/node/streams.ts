@@ -10,7 +10,8 @@ const BACKLOG = 1 << 20; // bytes that a reader who does not read may leave in o
 function bytes(socket: net.Socket): ByteStream {
   const stream: ByteStream = {
     send(data) {
-      if (socket.writableLength > BACKLOG) socket.destroy(); // a follower that never reads must not fill our memory
+      if (socket.writableLength > BACKLOG)
+        socket.destroy(); // a follower that never reads must not fill our memory
       else socket.write(data);
     },
     close: () => void socket.end(),

@@ -1,5 +1,5 @@
-// Builds the executable: engine, host, native library and the bundle's bytecode in one file. Cross compilers: CC names the
-// target's, HOSTCC this machine's. Throws one sentence when it cannot.
+// Builds the executable: engine, host, native library and the bundle's bytecode in one file. Cross compilers: CC names
+// the target's, HOSTCC this machine's. Throws one sentence when it cannot.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -20,14 +20,19 @@ const NAME = "l2tpsec"; // of the script, in stack traces: positions.ts looks fo
 
 const WARN = ["-Wall", "-Wextra", "-Werror"];
 const HARD = ["-fPIE", "-fstack-protector-strong", "-D_FORTIFY_SOURCE=2"];
-// -Os makes calls even of JS_DupValue and JS_FreeValue, a sixth of the time of a login: 25 KB for what the engine itself calls inline.
+// -Os makes calls even of JS_DupValue and JS_FreeValue, a sixth of the time of a login: 25 KB for what the engine
+// itself calls inline.
 const INLINE = "-Dinline=inline __attribute__((always_inline))";
 const SECTIONS = ["-ffunction-sections", "-fdata-sections", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables"];
 const LINK = ["-pie", "-Wl,-z,relro,-z,now", "-Wl,--gc-sections", "-lm", "-ldl", "-lpthread"];
 
 /** The folder of the engine's source. */
 function engineSource() {
-  const r = spawnSync("sh", [join(ROOT, "scripts", "quickjs")], { cwd: ROOT, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  const r = spawnSync("sh", [join(ROOT, "scripts", "quickjs")], {
+    cwd: ROOT,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   if (r.status !== 0) throw new Error(r.stderr.trim() || "scripts/quickjs failed");
   return resolve(ROOT, r.stdout.trim());
 }
@@ -43,27 +48,39 @@ function run(command, args) {
     child.stderr.setEncoding("utf8").on("data", (d) => {
       text += d;
     });
-    child.on("error", () => reject(new Error(`no C compiler: ${command[0]} does not start (Debian: apt-get install gcc libc6-dev; or set CC)`)));
+    child.on("error", () =>
+      reject(
+        new Error(`no C compiler: ${command[0]} does not start (Debian: apt-get install gcc libc6-dev; or set CC)`),
+      ),
+    );
     child.on("close", (code) => (code === 0 ? done(text) : reject(new Error(`${command.join(" ")} failed:\n${text}`))));
   });
 }
 
 const newest = (files) => Math.max(...files.map((f) => statSync(f).mtimeMs));
-const headers = (dir) => readdirSync(dir).filter((f) => f.endsWith(".h")).map((f) => join(dir, f));
+const headers = (dir) =>
+  readdirSync(dir)
+    .filter((f) => f.endsWith(".h"))
+    .map((f) => join(dir, f));
 
 const digest = (list) => createHash("sha256").update(list.join(" ")).digest("hex").slice(0, 12);
 const made = new Map(); // what this process is compiling, or has
 
-/** Compiles what is out of date; the object files. They live by compiler and flags: another set of flags is another folder. */
+/**
+ * Compiles what is out of date; the object files. They live by compiler and flags: another set of flags is another
+ * folder.
+ */
 function objects(cc, { sources, flags, depends }) {
   const dir = join(ROOT, ".cache", `quickjs-${digest([...cc, ...flags])}`);
   mkdirSync(dir, { recursive: true });
   const since = newest(depends);
-  return Promise.all(sources.map((source) => {
-    const object = join(dir, `${basename(source).replace(/\.[cS]$/, "")}.o`);
-    if (!made.has(object)) made.set(object, one(cc, flags, source, object, since));
-    return made.get(object);
-  }));
+  return Promise.all(
+    sources.map((source) => {
+      const object = join(dir, `${basename(source).replace(/\.[cS]$/, "")}.o`);
+      if (!made.has(object)) made.set(object, one(cc, flags, source, object, since));
+      return made.get(object);
+    }),
+  );
 }
 
 async function one(cc, flags, source, object, since) {
@@ -78,7 +95,8 @@ function engineGroup(src) {
   return {
     version,
     group: {
-      sources: ENGINE.map((f) => join(src, f)).filter((f) => existsSync(f)), depends: headers(src),
+      sources: ENGINE.map((f) => join(src, f)).filter((f) => existsSync(f)),
+      depends: headers(src),
       // The engine's own flags; its code is not held to our warnings.
       flags: ["-Os", INLINE, "-w", "-fwrapv", "-D_GNU_SOURCE", `-DCONFIG_VERSION="${version}"`, ...HARD, ...SECTIONS],
     },
@@ -112,13 +130,27 @@ export function positionTable(script, mapText) {
 }
 
 /**
- * Bundles `entry` for the engine: one statement a line, so that lines are positions enough. A module, not a function around it
- * all: the engine searches the captured variables of a function one by one, which took half of the time to start.
+ * Bundles `entry` for the engine: one statement a line, so that lines are positions enough. A module, not a function
+ * around it all: the engine searches the captured variables of a function one by one, which took half of the time to
+ * start.
  */
 export async function bundle(entry, options = {}) {
   const r = await build({
-    entryPoints: [entry], bundle: true, write: false, outfile: "out.js", format: "esm", platform: "neutral", target: "es2022", mainFields: ["module", "main"],
-    minifyIdentifiers: true, sourcemap: "external", sourcesContent: false, legalComments: "none", logLevel: "warning", absWorkingDir: ROOT, ...options,
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    outfile: "out.js",
+    format: "esm",
+    platform: "neutral",
+    target: "es2022",
+    mainFields: ["module", "main"],
+    minifyIdentifiers: true,
+    sourcemap: "external",
+    sourcesContent: false,
+    legalComments: "none",
+    logLevel: "warning",
+    absWorkingDir: ROOT,
+    ...options,
   });
   const of = (end) => r.outputFiles.find((f) => f.path.endsWith(end)).text;
   return { script: of(".js"), map: of(".map") };
@@ -127,7 +159,11 @@ export async function bundle(entry, options = {}) {
 /** This machine's compiler of scripts. */
 async function compiler(src) {
   const cc = words("HOSTCC", "cc");
-  const own = { sources: [join(HERE, "compile.c"), join(HERE, "regexps.c")], depends: headers(src), flags: ["-std=gnu11", "-O1", ...WARN, "-fPIE", `-isystem${src}`] };
+  const own = {
+    sources: [join(HERE, "compile.c"), join(HERE, "regexps.c")],
+    depends: headers(src),
+    flags: ["-std=gnu11", "-O1", ...WARN, "-fPIE", `-isystem${src}`],
+  };
   const all = [...(await objects(cc, engineGroup(src).group)), ...(await objects(cc, own))];
   const tool = join(dirname(all.at(-1)), "compile");
   if (!existsSync(tool) || statSync(tool).mtimeMs < newest(all)) {
@@ -147,9 +183,14 @@ function preprocessed(text) {
 
 /** Whether the target's bytes stand the other way round than this machine's. */
 function otherOrder(src) {
-  const [mine, big] = preprocessed("__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__").split("==").map((x) => x.trim());
+  const [mine, big] = preprocessed("__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__")
+    .split("==")
+    .map((x) => x.trim());
   const other = big !== undefined && (mine === big ? "BE" : "LE") !== endianness();
-  if (other && engineGroup(src).version !== PINNED) throw new Error(`for a CPU of the other byte order the engine must be of ${PINNED}: its regular expressions are converted`);
+  if (other && engineGroup(src).version !== PINNED)
+    throw new Error(
+      `for a CPU of the other byte order the engine must be of ${PINNED}: its regular expressions are converted`,
+    );
   return other;
 }
 
@@ -162,8 +203,8 @@ export async function toBytecode(script, out) {
 }
 
 /**
- * `dist/l2tpsec`, or with `test` a host that runs the bytecode file it is given. `flags` (sanitizers, say) go to compiler and
- * linker. Returns the path.
+ * `dist/l2tpsec`, or with `test` a host that runs the bytecode file it is given. `flags` (sanitizers, say) go to
+ * compiler and linker. Returns the path.
  */
 export async function buildExecutable(out, { test = false, flags = [] } = {}) {
   const src = engineSource();
@@ -181,21 +222,39 @@ export async function buildExecutable(out, { test = false, flags = [] } = {}) {
     writeFileSync(program, pack(readFileSync(program)));
     writeFileSync(positions, positionTable(script, map));
   }
-  const own = ["-std=gnu11", ...WARN, ...HARD, ...SECTIONS, `-I${HERE}`, `-I${LIBRARY}`, `-isystem${src}`, ...(test ? ["-DHOST_TEST"] : [])];
-  const library = readdirSync(LIBRARY).filter((f) => f.endsWith(".c") && f !== "napi.c").map((f) => join(LIBRARY, f));
+  const own = [
+    "-std=gnu11",
+    ...WARN,
+    ...HARD,
+    ...SECTIONS,
+    `-I${HERE}`,
+    `-I${LIBRARY}`,
+    `-isystem${src}`,
+    ...(test ? ["-DHOST_TEST"] : []),
+  ];
+  const library = readdirSync(LIBRARY)
+    .filter((f) => f.endsWith(".c") && f !== "napi.c")
+    .map((f) => join(LIBRARY, f));
   const depends = [...headers(HERE), ...headers(LIBRARY), ...headers(src)];
   const extra = [...words("CFLAGS", ""), ...flags];
-  const all = (await Promise.all([
-    objects(cc, { ...group, flags: [...group.flags, ...extra] }),
-    objects(cc, { sources: HOST.map((f) => join(HERE, f)), depends, flags: ["-Os", "-D_GNU_SOURCE", `-DCONFIG_VERSION="${version}"`, ...own, ...extra] }),
-    objects(cc, { sources: library, depends, flags: ["-O2", ...own, ...extra] }),
-  ])).flat();
+  const all = (
+    await Promise.all([
+      objects(cc, { ...group, flags: [...group.flags, ...extra] }),
+      objects(cc, {
+        sources: HOST.map((f) => join(HERE, f)),
+        depends,
+        flags: ["-Os", "-D_GNU_SOURCE", `-DCONFIG_VERSION="${version}"`, ...own, ...extra],
+      }),
+      objects(cc, { sources: library, depends, flags: ["-O2", ...own, ...extra] }),
+    ])
+  ).flat();
   const embed = join(dir, "embed.o");
   await run(cc, [`-DPROGRAM="${program}"`, `-DPOSITIONS="${positions}"`, "-c", join(HERE, "embed.S"), "-o", embed]);
   const part = `${out}.${process.pid}`; // renamed when whole: a running process keeps the old one
-  const link = (...more) => run(cc, [...all, embed, ...flags, ...words("LDFLAGS", ""), ...(test ? [] : ["-s"]), "-o", part, ...LINK, ...more]);
-  // 45 KB less where linker and C library know the compact form (binutils 2.38, glibc 2.36, musl 1.2.4). musl does not tell its
-  // release, and an older one crashes: whoever knows it gives the option in LDFLAGS.
+  const link = (...more) =>
+    run(cc, [...all, embed, ...flags, ...words("LDFLAGS", ""), ...(test ? [] : ["-s"]), "-o", part, ...LINK, ...more]);
+  // 45 KB less where linker and C library know the compact form (binutils 2.38, glibc 2.36, musl 1.2.4). musl does not
+  // tell its release, and an older one crashes: whoever knows it gives the option in LDFLAGS.
   const glibc = Number(preprocessed("#include <features.h>\n__GLIBC_MINOR__").split("\n").at(-1));
   await (glibc >= 36 ? link("-Wl,-z,pack-relative-relocs").catch(() => link()) : link());
   renameSync(part, out);

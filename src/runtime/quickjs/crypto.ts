@@ -6,8 +6,14 @@ import type { AeadName, BlockCipherName, Crypto, DhGroupName, DhKey, HashName } 
 const HASH: Readonly<Record<HashName, number>> = { md5: 16, sha1: 20, sha256: 32, sha384: 48, sha512: 64 };
 /** Bytes of the private value, the public one, and the shared secret. */
 const GROUP: Readonly<Record<DhGroupName, readonly [secret: number, publicValue: number, shared: number]>> = {
-  modp1024: [64, 128, 128], modp1536: [64, 192, 192], modp2048: [64, 256, 256], modp3072: [64, 384, 384], modp4096: [64, 512, 512],
-  ecp256: [32, 64, 32], ecp384: [48, 96, 48], x25519: [32, 32, 32],
+  modp1024: [64, 128, 128],
+  modp1536: [64, 192, 192],
+  modp2048: [64, 256, 256],
+  modp3072: [64, 384, 384],
+  modp4096: [64, 512, 512],
+  ecp256: [32, 64, 32],
+  ecp384: [48, 96, 48],
+  x25519: [32, 32, 32],
 };
 const NOTHING = new Uint8Array(0);
 const POOL = 4096;
@@ -30,7 +36,13 @@ export function nativeCrypto(flat: Flat): Crypto {
     flat.cryptoHash(name, keyed, key, whole(parts), out);
     return out;
   };
-  const cbc = (encrypt: number, cipher: BlockCipherName, key: Uint8Array, iv: Uint8Array, data: Uint8Array): Uint8Array => {
+  const cbc = (
+    encrypt: number,
+    cipher: BlockCipherName,
+    key: Uint8Array,
+    iv: Uint8Array,
+    data: Uint8Array,
+  ): Uint8Array => {
     const out = new Uint8Array(data.length);
     flat.cryptoCbc(encrypt, cbcName(cipher, key), key, iv, data, out);
     return out;
@@ -69,7 +81,8 @@ export function nativeCrypto(flat: Flat): Crypto {
     },
     desBlock(key, block) {
       if (key.length !== 8 || block.length !== 8) throw new RangeError("des: key and block are 8 bytes");
-      // OpenSSL 3 keeps single DES in its legacy provider; EDE with one key three times, on one block, is the same function.
+      // OpenSSL 3 keeps single DES in its legacy provider; EDE with one key three times, on one block, is the same
+      // function.
       return cbc(1, "3des", concat([key, key, key]), new Uint8Array(8), block);
     },
     dh(group): DhKey {

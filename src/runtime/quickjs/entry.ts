@@ -9,14 +9,22 @@ import type { Sys } from "./sys.ts";
 
 const { host: sys } = globalThis as unknown as { host: Sys };
 sys.onUncaught = (e) => {
-  const text = e instanceof Error ? `${e.name}: ${e.message}\n${inSources(new Uint8Array(sys.positions), e.stack ?? "")}` : String(e);
+  const text =
+    e instanceof Error
+      ? `${e.name}: ${e.message}\n${inSources(new Uint8Array(sys.positions), e.stack ?? "")}`
+      : String(e);
   sys.out(2, `l2tpsec: ${text.trimEnd()}\n`);
   return false;
 };
 const open = (): DataEngine => {
   const library = native(sys.flat);
   const fastPath = library.fastPath();
-  if (fastPath === null) throw new SystemError("ENOENT", "libcrypto.so.3 not found", "install OpenSSL's library (OpenWrt: libopenssl3, Debian: libssl3)");
+  if (fastPath === null)
+    throw new SystemError(
+      "ENOENT",
+      "libcrypto.so.3 not found",
+      "install OpenSSL's library (OpenWrt: libopenssl3, Debian: libssl3)",
+    );
   return { native: library, fastPath };
 };
 main(quickjsRuntime(sys), open).catch((e: unknown) => {

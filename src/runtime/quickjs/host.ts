@@ -23,7 +23,8 @@ export function quickjsHost(sys: Sys): Host {
         sys.resolve(name, (code, all) => {
           const addresses = new Set(all.flatMap((a) => canonicalIp(a) ?? []));
           if (code !== null) reject(new SystemError(code, `cannot resolve ${name}`, NAME_ADVICE[code] ?? ""));
-          else if (addresses.size === 0) reject(new SystemError("ENOTFOUND", `cannot resolve ${name}`, "the name has no address"));
+          else if (addresses.size === 0)
+            reject(new SystemError("ENOTFOUND", `cannot resolve ${name}`, "the name has no address"));
           else resolve([...addresses]);
         });
       });

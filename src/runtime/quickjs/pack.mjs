@@ -2,7 +2,10 @@
 
 const MIN_MATCH = 4;
 const MAX_DISTANCE = 65535;
-/** The format's own rules: the last match begins 12 bytes before the end at the latest, and the last 5 bytes are literals. */
+/**
+ * The format's own rules: the last match begins 12 bytes before the end at the latest, and the last 5 bytes are
+ * literals.
+ */
 const LAST_MATCH = 12;
 const LAST_LITERALS = 5;
 const TRIES = 256;

@@ -1,5 +1,6 @@
-// Where a line of the bundle comes from. The table, made at build time (build.mjs): the names of the sources, one a line, an
-// empty line, then for every line of the bundle its source (index + 1; 0: none) and its line there, as LEB128 differences.
+// Where a line of the bundle comes from. The table, made at build time (build.mjs): the names of the sources, one a
+// line, an empty line, then for every line of the bundle its source (index + 1; 0: none) and its line there, as LEB128
+// differences.
 import { fromUtf8 } from "../../core/text.ts";
 
 export interface Position {

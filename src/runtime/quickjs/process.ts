@@ -15,7 +15,11 @@ export function quickjsSpawn(sys: Sys): (words: readonly string[]) => Process {
   return (words) => {
     let pid = -1;
     let fd: number;
-    const p = { onLine: (_: string): void => {}, exit: Promise.resolve(127), signal: (name: string) => void (pid > 0 && sys.kill(pid, name)) };
+    const p = {
+      onLine: (_: string): void => {},
+      exit: Promise.resolve(127),
+      signal: (name: string) => void (pid > 0 && sys.kill(pid, name)),
+    };
     try {
       [pid, fd] = sys.spawn(words);
     } catch (e) {

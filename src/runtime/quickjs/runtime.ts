@@ -1,7 +1,8 @@
 // The Runtime of QuickJS.
-import { nativeCrypto } from "./crypto.ts";
+
 import type { Runtime } from "../../ports/runtime.ts";
 import { quickjsClock } from "./clock.ts";
+import { nativeCrypto } from "./crypto.ts";
 import { quickjsHost } from "./host.ts";
 import { inSources } from "./positions.ts";
 import { quickjsSpawn } from "./process.ts";

@@ -96,7 +96,8 @@ export function quickjsStreams(sys: Sys): StreamTransport {
         return sys.listen(path);
       } catch (e) {
         const code = codeOf(e);
-        if (code !== "EADDRINUSE" || again) throw new SystemError(code, `open the control socket ${path}`, socketAdvice(code));
+        if (code !== "EADDRINUSE" || again)
+          throw new SystemError(code, `open the control socket ${path}`, socketAdvice(code));
         if (answers(path)) throw new SystemError(code, `open the control socket ${path}`, socketAdvice(code));
         sys.unlink(path); // its owner is gone
       }

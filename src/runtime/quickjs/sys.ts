@@ -1,4 +1,5 @@
-// What the host in C gives (host.c and its neighbours). A failed system call throws an Error with `code`, `errno`, `syscall`.
+// What the host in C gives (host.c and its neighbours). A failed system call throws an Error with `code`, `errno`,
+// `syscall`.
 import type { Flat } from "node-tuntap2";
 
 /** A descriptor in the event loop. */

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { VirtualClock } from "../../../test/sim/virtual-clock.ts";
-import { type Field, fromField, fromFields, readFields, toFields, TYPE, type Value, writeFields } from "../blobmsg.ts";
+import { type Field, fromField, fromFields, readFields, TYPE, toFields, type Value, writeFields } from "../blobmsg.ts";
 import { Ubus } from "../connection.ts";
-import type { Request } from "../method.ts";
 import { encode, MessageReader } from "../message.ts";
+import type { Request } from "../method.ts";
 import { STATUS, UbusError } from "../status.ts";
 import { FakeUbusd } from "./ubusd.ts";
 
@@ -33,15 +33,24 @@ const adder = (open: Request[] = []) => ({
   path: "test",
   methods: {
     add: {
-      args: { a: TYPE.INT32, b: TYPE.INT32 }, required: ["a", "b"],
+      args: { a: TYPE.INT32, b: TYPE.INT32 },
+      required: ["a", "b"],
       call: (r: Request) => {
         r.reply({ sum: Number(r.args["a"]) + Number(r.args["b"]) });
         r.done();
       },
     },
     later: { call: (r: Request) => void open.push(r) },
-    fail: { call: () => { throw new UbusError(STATUS.PERMISSION_DENIED, "fail"); } },
-    broken: { call: () => { throw new Error("defect"); } },
+    fail: {
+      call: () => {
+        throw new UbusError(STATUS.PERMISSION_DENIED, "fail");
+      },
+    },
+    broken: {
+      call: () => {
+        throw new Error("defect");
+      },
+    },
   },
 });
 
@@ -160,22 +169,39 @@ test("10,000 calls leave nothing behind", async () => {
   assert.equal(clock.pending().length, 0);
 });
 
-const leaf: fc.Arbitrary<Value> = fc.oneof(fc.constant(null), fc.boolean(), fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
-  fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), fc.string({ unit: "grapheme" }).map((s) => s.replaceAll("\0", "")), fc.constant(0.5));
+const leaf: fc.Arbitrary<Value> = fc.oneof(
+  fc.constant(null),
+  fc.boolean(),
+  fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
+  fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+  fc.string({ unit: "grapheme" }).map((s) => s.replaceAll("\0", "")),
+  fc.constant(0.5),
+);
 const value = fc.letrec<{ v: Value }>((tie) => ({
-  v: fc.oneof({ depthSize: "small", withCrossShrink: true }, leaf, fc.array(tie("v"), { maxLength: 4 }),
-    fc.dictionary(fc.stringMatching(/^[a-z]{1,9}$/), tie("v"), { maxKeys: 4, noNullPrototype: false })),
+  v: fc.oneof(
+    { depthSize: "small", withCrossShrink: true },
+    leaf,
+    fc.array(tie("v"), { maxLength: 4 }),
+    fc.dictionary(fc.stringMatching(/^[a-z]{1,9}$/), tie("v"), { maxKeys: 4, noNullPrototype: false }),
+  ),
 })).v;
 
 test("nested values round trip; 64-bit integers are bigint on request and numbers otherwise", () => {
-  const plain = (v: Value): unknown => (v !== null && typeof v === "object"
-    ? Array.isArray(v) ? v.map(plain) : Object.fromEntries(Object.entries(v).map(([k, x]) => [k, plain(x)])) : v);
-  fc.assert(fc.property(value, (v) => {
-    const bytes = writeFields(toFields({ v }));
-    const back = readFields(bytes);
-    assert.deepEqual(plain(fromFields(back, { bigint: true })["v"] ?? null), plain(v));
-    assert.deepEqual(writeFields(back), bytes);
-  }), { numRuns: 400 });
+  const plain = (v: Value): unknown =>
+    v !== null && typeof v === "object"
+      ? Array.isArray(v)
+        ? v.map(plain)
+        : Object.fromEntries(Object.entries(v).map(([k, x]) => [k, plain(x)]))
+      : v;
+  fc.assert(
+    fc.property(value, (v) => {
+      const bytes = writeFields(toFields({ v }));
+      const back = readFields(bytes);
+      assert.deepEqual(plain(fromFields(back, { bigint: true })["v"] ?? null), plain(v));
+      assert.deepEqual(writeFields(back), bytes);
+    }),
+    { numRuns: 400 },
+  );
   const big: Field = { type: TYPE.INT64, name: "", value: 4294967295n };
   assert.equal(fromField(big), 4294967295);
   assert.equal(fromField(big, { bigint: true }), 4294967295n);
@@ -189,14 +215,22 @@ test("any bytes: values or PARSE_ERROR, and never more than 32 levels", () => {
       assert.ok(e instanceof UbusError && e.status === STATUS.PARSE_ERROR, String(e));
     }
   };
-  const good = encode({ type: 5, seq: 1, peer: 2, attrs: [{ id: 7, payload: writeFields(toFields({ a: [1, { b: "c" }], d: 2n })) }] });
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 80 }), fc.nat(good.length - 1), fc.nat(255), (any, at, x) => {
-    tame(() => void readFields(any));
-    tame(() => new MessageReader().push(any, () => {}));
-    const bent = good.slice();
-    bent[at] = x;
-    tame(() => new MessageReader().push(bent, (m) => m.attrs.map((a) => readFields(a.payload))));
-  }), { numRuns: 1500 });
+  const good = encode({
+    type: 5,
+    seq: 1,
+    peer: 2,
+    attrs: [{ id: 7, payload: writeFields(toFields({ a: [1, { b: "c" }], d: 2n })) }],
+  });
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 80 }), fc.nat(good.length - 1), fc.nat(255), (any, at, x) => {
+      tame(() => void readFields(any));
+      tame(() => new MessageReader().push(any, () => {}));
+      const bent = good.slice();
+      bent[at] = x;
+      tame(() => new MessageReader().push(bent, (m) => m.attrs.map((a) => readFields(a.payload))));
+    }),
+    { numRuns: 1500 },
+  );
   let deep: Field = { type: TYPE.INT32, name: "x", value: 1 };
   for (let i = 0; i < 40; i++) deep = { type: TYPE.TABLE, name: "x", value: [deep] };
   assert.throws(() => writeFields([deep]), status(STATUS.INVALID_ARGUMENT));

@@ -6,8 +6,8 @@ import { VirtualClock } from "../../../test/sim/virtual-clock.ts";
 import { concat, hex, unhex } from "../../core/text.ts";
 import { fromFields, readFields, writeFields } from "../blobmsg.ts";
 import { type ByteStream, Ubus } from "../connection.ts";
-import type { Request } from "../method.ts";
 import { ATTR, encode, getBytes, getFlag, getText, getU32, type Message, MessageReader, MSG } from "../message.ts";
+import type { Request } from "../method.ts";
 import { UbusError } from "../status.ts";
 
 interface Line {
@@ -19,13 +19,21 @@ interface Line {
 }
 
 const DIR = "test/golden/ubus";
-const files = readdirSync(DIR).filter((f) => f.endsWith(".trace")).sort();
-const lines = (f: string): Line[] => readFileSync(`${DIR}/${f}`, "utf8").trim().split("\n").map((l) => JSON.parse(l));
+const files = readdirSync(DIR)
+  .filter((f) => f.endsWith(".trace"))
+  .sort();
+const lines = (f: string): Line[] =>
+  readFileSync(`${DIR}/${f}`, "utf8")
+    .trim()
+    .split("\n")
+    .map((l) => JSON.parse(l));
 const bytesOf = (l: Line): Uint8Array => unhex(l.hex ?? "") ?? new Uint8Array(0);
 
 function decode(b: Uint8Array): Message {
   const out: Message[] = [];
-  new MessageReader().push(b, (m) => out.push({ ...m, attrs: m.attrs.map((a) => ({ id: a.id, payload: a.payload.slice() })) }));
+  new MessageReader().push(b, (m) =>
+    out.push({ ...m, attrs: m.attrs.map((a) => ({ id: a.id, payload: a.payload.slice() })) }),
+  );
   assert.equal(out.length, 1);
   return out[0] as Message;
 }
@@ -56,7 +64,10 @@ test("a conversation cut at every byte gives the same messages", () => {
     const r = new MessageReader();
     r.push(whole.subarray(0, cut), (m) => got.push(hex(encode(m))));
     r.push(whole.subarray(cut), (m) => got.push(hex(encode(m))));
-    assert.deepEqual(got, all.map((l) => l.hex));
+    assert.deepEqual(
+      got,
+      all.map((l) => l.hex),
+    );
   }
 });
 
@@ -67,12 +78,23 @@ const settle = async (): Promise<void> => {
 /** Feeds what ubusd said, does what the recorded program did, and compares what goes out. */
 async function replay(ls: readonly Line[], where: string): Promise<number> {
   const sent: string[] = [];
-  const stream: ByteStream = { send: (d) => void sent.push(hex(d)), close: () => {}, onData: () => {}, onClose: () => {} };
+  const stream: ByteStream = {
+    send: (d) => void sent.push(hex(d)),
+    close: () => {},
+    onData: () => {},
+    onClose: () => {},
+  };
   const bus = new Ubus({ connect: async () => stream, clock: new VirtualClock() });
   const open = new Map<string, Request>();
-  const objects = new Map<number, { remove(): Promise<void>; notify: (m: string, d: never, o: object) => Promise<unknown> }>();
-  const subscriberAnswers = ls.filter((l) => l.hex && l.dir === "c2s").map((l) => decode(bytesOf(l)))
-    .filter((m) => m.type === MSG.STATUS).map((m) => getU32(m, ATTR.STATUS) ?? 0);
+  const objects = new Map<
+    number,
+    { remove(): Promise<void>; notify: (m: string, d: never, o: object) => Promise<unknown> }
+  >();
+  const subscriberAnswers = ls
+    .filter((l) => l.hex && l.dir === "c2s")
+    .map((l) => decode(bytesOf(l)))
+    .filter((m) => m.type === MSG.STATUS)
+    .map((m) => getU32(m, ATTR.STATUS) ?? 0);
   const invoked: string[] = [];
   let waiting: { promise: Promise<unknown>; id: number | null } | null = null;
   let stop: (() => Promise<void>) | null = null;
@@ -91,16 +113,26 @@ async function replay(ls: readonly Line[], where: string): Promise<number> {
       continue;
     }
     if (sent.length === 0) {
-      const quiet = (p: Promise<unknown>): void => void p.catch((e) => assert.ok(e instanceof UbusError, `${where}: ${e}`));
+      const quiet = (p: Promise<unknown>): void =>
+        void p.catch((e) => assert.ok(e instanceof UbusError, `${where}: ${e}`));
       const key = `${m.peer}/${m.seq}`;
       const path = getText(m, ATTR.OBJPATH);
       if (m.type === MSG.LOOKUP) quiet(bus.lookup(path ?? undefined));
-      else if (m.type === MSG.INVOKE) quiet(bus.invoke(m.peer, getText(m, ATTR.METHOD) ?? "", readFields(getBytes(m, ATTR.DATA) ?? new Uint8Array(0))));
+      else if (m.type === MSG.INVOKE)
+        quiet(
+          bus.invoke(m.peer, getText(m, ATTR.METHOD) ?? "", readFields(getBytes(m, ATTR.DATA) ?? new Uint8Array(0))),
+        );
       else if (m.type === MSG.ADD_OBJECT && path === null) {
         const next = ls.slice(i + 1).find((x) => x.hex && x.dir === "c2s");
         const after = next ? decode(bytesOf(next)) : null;
         if (after?.type === MSG.LOOKUP) {
-          quiet(bus.subscribe(getText(after, ATTR.OBJPATH) ?? "", (method) => (method === "lab.acked" ? subscriberAnswers.shift() : 0)).then((s) => (stop = s)));
+          quiet(
+            bus
+              .subscribe(getText(after, ATTR.OBJPATH) ?? "", (method) =>
+                method === "lab.acked" ? subscriberAnswers.shift() : 0,
+              )
+              .then((s) => (stop = s)),
+          );
         } else {
           const args = fromFields(readFields((after && getBytes(after, ATTR.DATA)) ?? new Uint8Array(0)));
           quiet(bus.listen(String(args["pattern"]), () => {}));
@@ -111,18 +143,30 @@ async function replay(ls: readonly Line[], where: string): Promise<number> {
           const first = ls.find((x) => x.hex && x.dir === "c2s" && getBytes(decode(bytesOf(x)), ATTR.SIGNATURE));
           signature = first ? getBytes(decode(bytesOf(first)), ATTR.SIGNATURE) : null;
         }
-        const methods = Object.fromEntries(Object.entries(fromFields(readFields(signature ?? new Uint8Array(0)))).map(
-          ([name, args]) => [name, { args: { ...(args as object) }, call: (r: Request) => void open.set(invoked.at(-1) ?? "", r) }]));
+        const methods = Object.fromEntries(
+          Object.entries(fromFields(readFields(signature ?? new Uint8Array(0)))).map(([name, args]) => [
+            name,
+            { args: { ...(args as object) }, call: (r: Request) => void open.set(invoked.at(-1) ?? "", r) },
+          ]),
+        );
         const id = { id: null as number | null };
         const promise = bus.add({ path: path ?? "", methods: methods as never });
         waiting = { promise, id: null };
         const w = waiting;
         quiet(promise.then((r) => objects.set(w.id ?? id.id ?? 0, r as never)));
-      } else if (m.type === MSG.REMOVE_OBJECT) quiet(objects.get(getU32(m, ATTR.OBJID) ?? 0)?.remove() ?? Promise.resolve());
+      } else if (m.type === MSG.REMOVE_OBJECT)
+        quiet(objects.get(getU32(m, ATTR.OBJID) ?? 0)?.remove() ?? Promise.resolve());
       else if (m.type === MSG.UNSUBSCRIBE) quiet((stop as (() => Promise<void>) | null)?.() ?? Promise.resolve());
       else if (m.type === MSG.NOTIFY) {
-        quiet(objects.get(m.peer)?.notify(getText(m, ATTR.METHOD) ?? "", fromFields(readFields(getBytes(m, ATTR.DATA) ?? new Uint8Array(0))) as never,
-          { ack: !getFlag(m, ATTR.NO_REPLY) }) ?? Promise.resolve());
+        quiet(
+          objects
+            .get(m.peer)
+            ?.notify(
+              getText(m, ATTR.METHOD) ?? "",
+              fromFields(readFields(getBytes(m, ATTR.DATA) ?? new Uint8Array(0))) as never,
+              { ack: !getFlag(m, ATTR.NO_REPLY) },
+            ) ?? Promise.resolve(),
+        );
       } else if (m.type === MSG.DATA) open.get(key)?.reply(readFields(getBytes(m, ATTR.DATA) ?? new Uint8Array(0)));
       else if (m.type === MSG.STATUS) open.get(key)?.done(getU32(m, ATTR.STATUS) ?? 0);
       await settle();
@@ -140,6 +184,8 @@ for (const f of files.filter((x) => !x.startsWith("16"))) {
     for (const l of lines(f)) conns.set(l.conn, [...(conns.get(l.conn) ?? []), l]);
     // The monitor itself asks with attributes that are no blobmsg: this client has no such call.
     const watches = (l: Line): boolean => l.hex !== undefined && decode(bytesOf(l)).type === MSG.MONITOR;
-    for (const [n, ls] of conns) if (!ls.some(watches) && ls.some((l) => l.hex && l.dir === "c2s")) assert.ok((await replay(ls, `${f} connection ${n}`)) > 0);
+    for (const [n, ls] of conns)
+      if (!ls.some(watches) && ls.some((l) => l.hex && l.dir === "c2s"))
+        assert.ok((await replay(ls, `${f} connection ${n}`)) > 0);
   });
 }

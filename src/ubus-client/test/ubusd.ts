@@ -1,7 +1,21 @@
 // A stand-in for ubusd, for tests: the same messages, ids counted up, no ACLs. Delivers when told (`flush`), in order.
-import type { ByteStream } from "../connection.ts";
+
 import { fromFields, readFields, toFields, writeFields } from "../blobmsg.ts";
-import { ATTR, encode, flag, getBytes, getFlag, getText, getU32, type Message, MessageReader, MSG, text, u32 } from "../message.ts";
+import type { ByteStream } from "../connection.ts";
+import {
+  ATTR,
+  encode,
+  flag,
+  getBytes,
+  getFlag,
+  getText,
+  getU32,
+  type Message,
+  MessageReader,
+  MSG,
+  text,
+  u32,
+} from "../message.ts";
 
 interface Client {
   readonly id: number;
@@ -32,11 +46,14 @@ export class FakeUbusd {
   async connect(): Promise<ByteStream> {
     if (!this.#up) throw new Error("ECONNREFUSED");
     const c: Client = {
-      id: this.#next++, reader: new MessageReader(), seq: 0,
+      id: this.#next++,
+      reader: new MessageReader(),
+      seq: 0,
       stream: {
         send: (data) => this.#later(() => this.#receive(c, data)),
         close: () => this.#later(() => this.#gone(c)),
-        onData: () => {}, onClose: () => {},
+        onData: () => {},
+        onClose: () => {},
       },
     };
     this.clients.set(c.id, c);
@@ -84,8 +101,10 @@ export class FakeUbusd {
 
   #remove(o: Obj): void {
     this.objects.delete(o.id);
-    for (const s of o.subscribers) this.#to(s.owner, MSG.UNSUBSCRIBE, ++s.owner.seq, 0, [u32(ATTR.OBJID, s.id), u32(ATTR.TARGET, o.id)]);
-    for (const t of this.objects.values()) if (t.subscribers.delete(o) && t.subscribers.size === 0) this.#active(t, false);
+    for (const s of o.subscribers)
+      this.#to(s.owner, MSG.UNSUBSCRIBE, ++s.owner.seq, 0, [u32(ATTR.OBJID, s.id), u32(ATTR.TARGET, o.id)]);
+    for (const t of this.objects.values())
+      if (t.subscribers.delete(o) && t.subscribers.size === 0) this.#active(t, false);
     if (o.path !== null) this.#event("ubus.object.remove", writeFields(toFields({ id: o.id, path: o.path })));
   }
 
@@ -96,7 +115,11 @@ export class FakeUbusd {
   #event(name: string, data: Uint8Array): void {
     for (const o of this.objects.values()) {
       if (![...o.patterns].some((p) => (p.endsWith("*") ? name.startsWith(p.slice(0, -1)) : name === p))) continue;
-      this.#to(o.owner, MSG.INVOKE, ++o.owner.seq, 0, [u32(ATTR.OBJID, o.id), text(ATTR.METHOD, name), { id: ATTR.DATA, payload: data }]);
+      this.#to(o.owner, MSG.INVOKE, ++o.owner.seq, 0, [
+        u32(ATTR.OBJID, o.id),
+        text(ATTR.METHOD, name),
+        { id: ATTR.DATA, payload: data },
+      ]);
     }
   }
 
@@ -113,11 +136,16 @@ export class FakeUbusd {
       case MSG.LOOKUP: {
         const path = getText(m, ATTR.OBJPATH);
         const found = [...this.objects.values()].filter(
-          (o) => o.path !== null && (path === null || (path.endsWith("*") ? o.path.startsWith(path.slice(0, -1)) : o.path === path)),
+          (o) =>
+            o.path !== null &&
+            (path === null || (path.endsWith("*") ? o.path.startsWith(path.slice(0, -1)) : o.path === path)),
         );
         for (const o of found) {
           this.#to(c, MSG.DATA, m.seq, m.peer, [
-            text(ATTR.OBJPATH, o.path ?? ""), u32(ATTR.OBJID, o.id), u32(ATTR.OBJTYPE, o.type), { id: ATTR.SIGNATURE, payload: o.signature },
+            text(ATTR.OBJPATH, o.path ?? ""),
+            u32(ATTR.OBJID, o.id),
+            u32(ATTR.OBJTYPE, o.type),
+            { id: ATTR.SIGNATURE, payload: o.signature },
           ]);
         }
         return status(found.length === 0 && path !== null ? 4 : 0);
@@ -129,11 +157,19 @@ export class FakeUbusd {
         const like = [...this.objects.values()].find((o) => o.type === type);
         if (type !== null && !like) return status(2);
         const o: Obj = {
-          id: this.#next++, path, owner: c, subscribers: new Set(), patterns: new Set(),
-          signature: like?.signature ?? bytes(ATTR.SIGNATURE), type: like?.type ?? this.#next++,
+          id: this.#next++,
+          path,
+          owner: c,
+          subscribers: new Set(),
+          patterns: new Set(),
+          signature: like?.signature ?? bytes(ATTR.SIGNATURE),
+          type: like?.type ?? this.#next++,
         };
         this.objects.set(o.id, o);
-        this.#to(c, MSG.DATA, m.seq, m.peer, [u32(ATTR.OBJID, o.id), ...(path !== null && !like ? [u32(ATTR.OBJTYPE, o.type)] : [])]);
+        this.#to(c, MSG.DATA, m.seq, m.peer, [
+          u32(ATTR.OBJID, o.id),
+          ...(path !== null && !like ? [u32(ATTR.OBJTYPE, o.type)] : []),
+        ]);
         if (path !== null) this.#event("ubus.object.add", writeFields(toFields({ id: o.id, path })));
         return status(0);
       }
@@ -155,13 +191,17 @@ export class FakeUbusd {
         const data = bytes(ATTR.DATA);
         if (getU32(m, ATTR.OBJID) === 1) {
           const args = fromFields(readFields(data));
-          if (getText(m, ATTR.METHOD) === "register") this.objects.get((args["object"] as number) >>> 0)?.patterns.add(args["pattern"] as string);
+          if (getText(m, ATTR.METHOD) === "register")
+            this.objects.get((args["object"] as number) >>> 0)?.patterns.add(args["pattern"] as string);
           else this.#event(args["id"] as string, writeFields(toFields(args["data"] as Record<string, never>)));
           return status(0);
         }
         if (!mine) return status(4);
         return this.#to(mine.owner, MSG.INVOKE, m.seq, c.id, [
-          u32(ATTR.OBJID, mine.id), text(ATTR.METHOD, getText(m, ATTR.METHOD) ?? ""), text(ATTR.USER, "root"), text(ATTR.GROUP, "root"),
+          u32(ATTR.OBJID, mine.id),
+          text(ATTR.METHOD, getText(m, ATTR.METHOD) ?? ""),
+          text(ATTR.USER, "root"),
+          text(ATTR.GROUP, "root"),
           { id: ATTR.DATA, payload: data },
         ]);
       }
@@ -174,11 +214,17 @@ export class FakeUbusd {
             new DataView(list.buffer).setUint32(i * 8, 8);
             new DataView(list.buffer).setUint32(i * 8 + 4, s.id);
           });
-          this.#to(c, MSG.STATUS, m.seq, m.peer, [u32(ATTR.OBJID, mine.id), { id: ATTR.SUBSCRIBERS, payload: list }, u32(ATTR.STATUS, 0)]);
+          this.#to(c, MSG.STATUS, m.seq, m.peer, [
+            u32(ATTR.OBJID, mine.id),
+            { id: ATTR.SUBSCRIBERS, payload: list },
+            u32(ATTR.STATUS, 0),
+          ]);
         }
         for (const s of mine.subscribers) {
           this.#to(s.owner, MSG.INVOKE, m.seq, c.id, [
-            ...(quiet ? [flag(ATTR.NO_REPLY, true)] : []), u32(ATTR.OBJID, s.id), text(ATTR.METHOD, getText(m, ATTR.METHOD) ?? ""),
+            ...(quiet ? [flag(ATTR.NO_REPLY, true)] : []),
+            u32(ATTR.OBJID, s.id),
+            text(ATTR.METHOD, getText(m, ATTR.METHOD) ?? ""),
             { id: ATTR.DATA, payload: bytes(ATTR.DATA) },
           ]);
         }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { ClientStatus, NasStatus, ServerStatus } from "../../../src/link/status.ts";
-import { type Browser, type Bus, launch, LUCI, Router, skip } from "./router.ts";
+import { type Browser, type Bus, LUCI, launch, Router, skip } from "./router.ts";
 
 let browser: Browser | null = null;
 before(async () => {
@@ -13,60 +13,258 @@ after(async () => browser?.close());
 const EVIL = "<script>window.hacked=1</script><img src=x onerror=window.hacked=1>";
 const traffic = { rx_bytes: 5_000_000, tx_bytes: 900_000, rx_packets: 5000, tx_packets: 900 };
 const hq: ClientStatus = {
-  ...traffic, kind: "client", state: "up", since: "2026-11-23T12:00:00Z", server: "vpn.example.org", via: null, ifname: "l2tps-hq", mtu: 1400, local_ip: "10.0.0.7", local_ip6: null, remote_ip: "10.0.0.1",
-  dns: ["10.0.0.53"], wins: [], dataplane: "userspace", ipsec: "required", ike: { version: 1, proposal: "aes256-sha256-modp2048", nat: "us", peer_id: EVIL },
-  esp: { proposal: "aes256gcm16", encap: "udp", spi_in: "0x00000001", spi_out: "0x00000002" }, l2tp: { tunnel: 1, peer_tunnel: 2, call: 3, peer_call: 4, peer_host: EVIL },
-  ppp: { auth: "mschapv2", mru: 1400, peer_mru: 1400 }, stages: [{ name: "server", state: "ok", text: "found" }], drops: { "esp.replay": 3, "esp.short": 0 }, error: null, retry_in: null,
+  ...traffic,
+  kind: "client",
+  state: "up",
+  since: "2026-11-23T12:00:00Z",
+  server: "vpn.example.org",
+  via: null,
+  ifname: "l2tps-hq",
+  mtu: 1400,
+  local_ip: "10.0.0.7",
+  local_ip6: null,
+  remote_ip: "10.0.0.1",
+  dns: ["10.0.0.53"],
+  wins: [],
+  dataplane: "userspace",
+  ipsec: "required",
+  ike: { version: 1, proposal: "aes256-sha256-modp2048", nat: "us", peer_id: EVIL },
+  esp: { proposal: "aes256gcm16", encap: "udp", spi_in: "0x00000001", spi_out: "0x00000002" },
+  l2tp: { tunnel: 1, peer_tunnel: 2, call: 3, peer_call: 4, peer_host: EVIL },
+  ppp: { auth: "mschapv2", mru: 1400, peer_mru: 1400 },
+  stages: [{ name: "server", state: "ok", text: "found" }],
+  drops: { "esp.replay": 3, "esp.short": 0 },
+  error: null,
+  retry_in: null,
 };
 const branch: ClientStatus = {
-  ...hq, state: "dialing", ike: null, esp: null, l2tp: null, ppp: null, local_ip: null, remote_ip: null, drops: {}, retry_in: 12,
-  stages: [{ name: "server", state: "ok", text: "vpn.example.org is 192.0.2.1" }, { name: "ike", state: "failed", text: `the pre-shared key differs ${EVIL}` }],
+  ...hq,
+  state: "dialing",
+  ike: null,
+  esp: null,
+  l2tp: null,
+  ppp: null,
+  local_ip: null,
+  remote_ip: null,
+  drops: {},
+  retry_in: 12,
+  stages: [
+    { name: "server", state: "ok", text: "vpn.example.org is 192.0.2.1" },
+    { name: "ike", state: "failed", text: `the pre-shared key differs ${EVIL}` },
+  ],
   error: { layer: "ike", code: "psk-mismatch", text: `probably the pre-shared key differs ${EVIL}` },
 };
 const lns: ServerStatus = {
-  ...traffic, kind: "server", state: "up", since: "2026-11-23T12:00:00Z", listen: "0.0.0.0", ifname: "l2tps-lns", local_ip: "10.9.0.1", dns: [], dataplane: "userspace", ipsec: "required", peers: 1,
-  sessions: [{ ...traffic, session: 7, user: EVIL, ip: "10.9.0.2", ip6: null, since: "2026-11-23T12:01:00Z", peer: "198.51.100.4:4500", auth: "mschapv2", tunnel: 1, call: 1 }], failures: [{ peer: "198.51.100.9", at: "2026-11-23T12:03:00Z", count: 3, layer: "ike", code: "no-proposal", text: `the peer offers ${EVIL}` }], drops: {}, error: null,
+  ...traffic,
+  kind: "server",
+  state: "up",
+  since: "2026-11-23T12:00:00Z",
+  listen: "0.0.0.0",
+  ifname: "l2tps-lns",
+  local_ip: "10.9.0.1",
+  dns: [],
+  dataplane: "userspace",
+  ipsec: "required",
+  peers: 1,
+  sessions: [
+    {
+      ...traffic,
+      session: 7,
+      user: EVIL,
+      ip: "10.9.0.2",
+      ip6: null,
+      since: "2026-11-23T12:01:00Z",
+      peer: "198.51.100.4:4500",
+      auth: "mschapv2",
+      tunnel: 1,
+      call: 1,
+    },
+  ],
+  failures: [
+    {
+      peer: "198.51.100.9",
+      at: "2026-11-23T12:03:00Z",
+      count: 3,
+      layer: "ike",
+      code: "no-proposal",
+      text: `the peer offers ${EVIL}`,
+    },
+  ],
+  drops: {},
+  error: null,
 };
 
 const modem: NasStatus = {
-  ...traffic, kind: "nas", state: "up", since: "2026-11-23T12:00:00Z", role: "dial", device: "/dev/ttyUSB2", baud: 460800, phone: "*99#", speed: 7_200_000, signal: -71, operator: EVIL, user: null, ifname: "nas-modem",
-  mtu: 1500, local_ip: "10.7.0.2", remote_ip: "10.7.0.1", local_ip6: null, dns: ["10.7.0.53"], standby: null, ppp: { auth: "CHAP", mru: 1500, peer_mru: 1500 },
-  stages: [{ name: "line", state: "ok", text: "/dev/ttyUSB2 at 460800 bit/s" }, { name: "modem", state: "ok", text: "*99#: CONNECT" }], drops: {}, error: null, retry_in: null,
+  ...traffic,
+  kind: "nas",
+  state: "up",
+  since: "2026-11-23T12:00:00Z",
+  role: "dial",
+  device: "/dev/ttyUSB2",
+  baud: 460800,
+  phone: "*99#",
+  speed: 7_200_000,
+  signal: -71,
+  operator: EVIL,
+  user: null,
+  ifname: "nas-modem",
+  mtu: 1500,
+  local_ip: "10.7.0.2",
+  remote_ip: "10.7.0.1",
+  local_ip6: null,
+  dns: ["10.7.0.53"],
+  standby: null,
+  ppp: { auth: "CHAP", mru: 1500, peer_mru: 1500 },
+  stages: [
+    { name: "line", state: "ok", text: "/dev/ttyUSB2 at 460800 bit/s" },
+    { name: "modem", state: "ok", text: "*99#: CONNECT" },
+  ],
+  drops: {},
+  error: null,
+  retry_in: null,
 };
 const dialling: NasStatus = {
-  ...modem, state: "dialing", device: "/dev/ttyS1", phone: "5551234", speed: 0, signal: null, operator: null, ifname: "nas-dialling", mtu: null, local_ip: null, remote_ip: null, dns: [], ppp: null,
-  stages: [{ name: "line", state: "ok", text: "/dev/ttyS1 at 115200 bit/s" }, { name: "modem", state: "busy", text: `dial: "ATDT5551234"` }], error: { layer: "modem", code: "busy", text: `dial: ATDT5551234, came back "BUSY": the number is busy` },
+  ...modem,
+  state: "dialing",
+  device: "/dev/ttyS1",
+  phone: "5551234",
+  speed: 0,
+  signal: null,
+  operator: null,
+  ifname: "nas-dialling",
+  mtu: null,
+  local_ip: null,
+  remote_ip: null,
+  dns: [],
+  ppp: null,
+  stages: [
+    { name: "line", state: "ok", text: "/dev/ttyS1 at 115200 bit/s" },
+    { name: "modem", state: "busy", text: `dial: "ATDT5551234"` },
+  ],
+  error: { layer: "modem", code: "busy", text: `dial: ATDT5551234, came back "BUSY": the number is busy` },
 };
 
 const UCI: Readonly<Record<string, unknown>> = {
   l2tpsec: {
     daemon: { ".name": "daemon", ".type": "daemon", ".index": 0, log: "debug" },
-    lns: { ".name": "lns", ".type": "server", ".index": 1, psk: "swordfish", local_ip: "10.9.0.1", pool: ["10.9.0.10-10.9.0.99"], auth: ["mschapv2", "pap"] },
-    branch1: { ".name": "branch1", ".type": "user", ".index": 2, password: "wonderland", routes: ["10.2.0.0/16", "10.3.0.0/16"] },
+    lns: {
+      ".name": "lns",
+      ".type": "server",
+      ".index": 1,
+      psk: "swordfish",
+      local_ip: "10.9.0.1",
+      pool: ["10.9.0.10-10.9.0.99"],
+      auth: ["mschapv2", "pap"],
+    },
+    branch1: {
+      ".name": "branch1",
+      ".type": "user",
+      ".index": 2,
+      password: "wonderland",
+      routes: ["10.2.0.0/16", "10.3.0.0/16"],
+    },
   },
   network: {
-    hq: { ".name": "hq", ".type": "interface", ".index": 0, proto: "l2tpsec", server: "vpn.example.org", username: "branch1", password: "wonderland", psk: "swordfish", routes: ["10.2.0.0/16"], mtu: "9" },
-    modem: { ".name": "modem", ".type": "interface", ".index": 1, proto: "nasdial", device: "/dev/ttyUSB2", phone: ["*99#"], apn: "internet", username: "isp", password: "wonderland" },
-    nas: { ".name": "nas", ".type": "interface", ".index": 2, proto: "nasdial", device: "/dev/ttyS1", line: "direct", role: "answer", local_ip: "10.7.0.1", pppname: "nas0" },
+    hq: {
+      ".name": "hq",
+      ".type": "interface",
+      ".index": 0,
+      proto: "l2tpsec",
+      server: "vpn.example.org",
+      username: "branch1",
+      password: "wonderland",
+      psk: "swordfish",
+      routes: ["10.2.0.0/16"],
+      mtu: "9",
+    },
+    modem: {
+      ".name": "modem",
+      ".type": "interface",
+      ".index": 1,
+      proto: "nasdial",
+      device: "/dev/ttyUSB2",
+      phone: ["*99#"],
+      apn: "internet",
+      username: "isp",
+      password: "wonderland",
+    },
+    nas: {
+      ".name": "nas",
+      ".type": "interface",
+      ".index": 2,
+      proto: "nasdial",
+      device: "/dev/ttyS1",
+      line: "direct",
+      role: "answer",
+      local_ip: "10.7.0.1",
+      pppname: "nas0",
+    },
   },
 };
 const PROTOS = { static: {}, l2tpsec: { no_device: true }, nasdial: { no_device: true }, none: {} };
 
 function bus(status: unknown = { hq, branch, lns }): Bus {
   return {
-    ...(status === null ? {} : { "l2tpsec status": status }), "l2tpsec up": {}, "l2tpsec down": {}, "l2tpsec disconnect": {}, "l2tpsec doctor": { stages: branch.stages },
-    "uci get": (a: { config: string }) => ({ values: UCI[a.config] ?? {} }), "uci changes": { changes: {} }, "luci getFeatures": { firewall: true }, "network get_proto_handlers": PROTOS,
-    "network.interface dump": { interface: [{ interface: "hq", proto: "l2tpsec", up: false, pending: true, available: true, autostart: true, dynamic: false, uptime: 0,
-      errors: [{ subsystem: "l2tpsec", code: "INVALID_CONFIG", data: [`network.hq.mtu: "9" is not allowed`] }] },
-    { interface: "modem", proto: "nasdial", up: true, pending: false, available: true, autostart: true, dynamic: false, uptime: 7, l3_device: "nas-modem" },
-    { interface: "nas", proto: "nasdial", up: false, pending: true, available: true, autostart: true, dynamic: false, errors: [{ subsystem: "nasdial", code: "NO_CARRIER", data: ["x"] }] }] },
-    "luci-rpc getBoardJSON": {}, "luci-rpc getNetworkDevices": {}, "luci-rpc getWirelessDevices": {}, "luci-rpc getHostHints": {}, "session access": { access: true },
+    ...(status === null ? {} : { "l2tpsec status": status }),
+    "l2tpsec up": {},
+    "l2tpsec down": {},
+    "l2tpsec disconnect": {},
+    "l2tpsec doctor": { stages: branch.stages },
+    "uci get": (a: { config: string }) => ({ values: UCI[a.config] ?? {} }),
+    "uci changes": { changes: {} },
+    "luci getFeatures": { firewall: true },
+    "network get_proto_handlers": PROTOS,
+    "network.interface dump": {
+      interface: [
+        {
+          interface: "hq",
+          proto: "l2tpsec",
+          up: false,
+          pending: true,
+          available: true,
+          autostart: true,
+          dynamic: false,
+          uptime: 0,
+          errors: [{ subsystem: "l2tpsec", code: "INVALID_CONFIG", data: [`network.hq.mtu: "9" is not allowed`] }],
+        },
+        {
+          interface: "modem",
+          proto: "nasdial",
+          up: true,
+          pending: false,
+          available: true,
+          autostart: true,
+          dynamic: false,
+          uptime: 7,
+          l3_device: "nas-modem",
+        },
+        {
+          interface: "nas",
+          proto: "nasdial",
+          up: false,
+          pending: true,
+          available: true,
+          autostart: true,
+          dynamic: false,
+          errors: [{ subsystem: "nasdial", code: "NO_CARRIER", data: ["x"] }],
+        },
+      ],
+    },
+    "luci-rpc getBoardJSON": {},
+    "luci-rpc getNetworkDevices": {},
+    "luci-rpc getWirelessDevices": {},
+    "luci-rpc getHostHints": {},
+    "session access": { access: true },
   };
 }
 const LOG = `notice hq: link.up\ninfo hq: ${EVIL}\n`;
 type Look = { name: string; width: number; dark: boolean };
-const LOOKS: readonly Look[] = [{ name: "wide", width: 1100, dark: false }, { name: "phone", width: 360, dark: true }];
-const open = (view: string, look: Look, b: Bus = bus()): Promise<Router> => Router.open(browser as Browser, view, look, b, LOG);
+const LOOKS: readonly Look[] = [
+  { name: "wide", width: 1100, dark: false },
+  { name: "phone", width: 360, dark: true },
+];
+const open = (view: string, look: Look, b: Bus = bus()): Promise<Router> =>
+  Router.open(browser as Browser, view, look, b, LOG);
 
 const harmless = async (r: Router): Promise<void> => {
   assert.equal(await r.page.evaluate("window.hacked ?? 0"), 0);
@@ -75,14 +273,23 @@ const harmless = async (r: Router): Promise<void> => {
   assert.deepEqual(r.errors, []);
 };
 const fits = async (r: Router): Promise<void> => {
-  const wide = await r.page.evaluate<string>(`[...document.querySelectorAll('#view *')].filter((x) => x.getBoundingClientRect().right > window.innerWidth + 1 && !x.closest('[style*=overflow], .cbi-tabmenu')).slice(0, 5).map((x) => x.outerHTML.slice(0, 120)).join('\\n')`);
-  assert.ok(await r.page.evaluate<boolean>("document.documentElement.scrollWidth <= window.innerWidth"), `wider than the screen:\n${wide}`);
+  const wide = await r.page.evaluate<string>(
+    `[...document.querySelectorAll('#view *')].filter((x) => x.getBoundingClientRect().right > window.innerWidth + 1 && !x.closest('[style*=overflow], .cbi-tabmenu')).slice(0, 5).map((x) => x.outerHTML.slice(0, 120)).join('\\n')`,
+  );
+  assert.ok(
+    await r.page.evaluate<boolean>("document.documentElement.scrollWidth <= window.innerWidth"),
+    `wider than the screen:\n${wide}`,
+  );
 };
 const rungs = (r: Router, link: string): Promise<string> =>
-  r.page.evaluate(`[...document.querySelectorAll('[data-link=${link}] .l2tpsec-rung')].map((r) => r.dataset.layer + ' ' + r.dataset.state).join(', ')`);
+  r.page.evaluate(
+    `[...document.querySelectorAll('[data-link=${link}] .l2tpsec-rung')].map((r) => r.dataset.layer + ' ' + r.dataset.state).join(', ')`,
+  );
 
 for (const look of LOOKS) {
-  test(`status page, ${look.name}: ladders, chart, drops, events; nothing a peer says becomes HTML`, { skip }, async () => {
+  test(`status page, ${look.name}: ladders, chart, drops, events; nothing a peer says becomes HTML`, {
+    skip,
+  }, async () => {
     const b = bus();
     const r = await open("l2tpsec/status", look, b);
     assert.equal(await rungs(r, "hq"), "wan ok, ike ok, esp ok, l2tp ok, ppp ok, ip ok");
@@ -90,10 +297,16 @@ for (const look of LOOKS) {
     assert.match((await r.page.textContent("[data-link=hq] .l2tpsec-drops")) ?? "", /^Dropped: esp\.replay 3$/);
     for (let i = 1; i <= 40; i++) {
       const was = (b["l2tpsec status"] as { hq: ClientStatus }).hq;
-      b["l2tpsec status"] = { hq: { ...was, rx_bytes: was.rx_bytes + 40_000 + 30_000 * Math.sin(i / 4), tx_bytes: was.tx_bytes + 500 * i }, branch, lns };
+      b["l2tpsec status"] = {
+        hq: { ...was, rx_bytes: was.rx_bytes + 40_000 + 30_000 * Math.sin(i / 4), tx_bytes: was.tx_bytes + 500 * i },
+        branch,
+        lns,
+      };
       await r.poll();
     }
-    const points = await r.page.evaluate<number>("document.querySelector('[data-link=hq] [data-line=rx]').getAttribute('points').split(' ').length");
+    const points = await r.page.evaluate<number>(
+      "document.querySelector('[data-link=hq] [data-line=rx]').getAttribute('points').split(' ').length",
+    );
     assert.ok(points >= 40 && points <= 42, `${points} points`); // LuCI polls once before it is stopped
     await harmless(r);
     await fits(r);
@@ -102,7 +315,11 @@ for (const look of LOOKS) {
     await r.page.click("[data-link=hq] .cbi-button-negative");
     await r.page.click("[data-link=branch] .cbi-button-neutral");
     await r.page.waitForSelector(".modal [data-state=failed]");
-    assert.deepEqual(await r.called(3), [["up", { name: "hq" }], ["down", { name: "hq" }], ["doctor", { name: "branch" }]]);
+    assert.deepEqual(await r.called(3), [
+      ["up", { name: "hq" }],
+      ["down", { name: "hq" }],
+      ["doctor", { name: "branch" }],
+    ]);
     await harmless(r);
     await r.shot(`doctor-${look.name}`);
     await r.page.close();
@@ -111,31 +328,51 @@ for (const look of LOOKS) {
   test(`server page, ${look.name}: options of the schema, sessions with disconnect`, { skip }, async () => {
     const r = await open("l2tpsec/server", look);
     await r.page.waitForSelector("#cbi-l2tpsec-lns-pool");
-    assert.ok(await r.page.evaluate<boolean>("!!document.querySelector('#cbi-l2tpsec-branch1-password') && !!document.querySelector('#cbi-l2tpsec-daemon-log')"));
+    assert.ok(
+      await r.page.evaluate<boolean>(
+        "!!document.querySelector('#cbi-l2tpsec-branch1-password') && !!document.querySelector('#cbi-l2tpsec-daemon-log')",
+      ),
+    );
     await harmless(r);
     await fits(r);
-    assert.ok((await r.page.evaluate<string>("document.querySelector(\"[data-peer='198.51.100.9']\").textContent")).includes(`ike no-proposal: the peer offers ${EVIL}`));
+    assert.ok(
+      (await r.page.evaluate<string>("document.querySelector(\"[data-peer='198.51.100.9']\").textContent")).includes(
+        `ike no-proposal: the peer offers ${EVIL}`,
+      ),
+    );
     await r.shot(`server-${look.name}`);
     await r.page.click("[data-session='7'] button");
     assert.deepEqual(await r.called(1), [["disconnect", { session: 7 }]]);
     await r.page.close();
   });
 
-  test(`interface form, ${look.name}: four fields first, tabs, the schema's own words for a wrong value`, { skip }, async () => {
+  test(`interface form, ${look.name}: four fields first, tabs, the schema's own words for a wrong value`, {
+    skip,
+  }, async () => {
     const r = await open("test/form#hq", look);
     await r.page.waitForSelector("#cbi-network-hq-server");
     assert.match((await r.page.textContent("#what")) ?? "", /^L2TP over IPsec l2tps-hq$/);
     assert.equal(await r.page.textContent("#errors"), `An option is not valid: network.hq.mtu: "9" is not allowed`);
-    const shown = await r.page.evaluate<string[]>("[...document.querySelectorAll('#cbi-network-hq .cbi-value')].filter((x) => !x.closest('[data-tab-active=false]')).map((x) => x.dataset.name)");
+    const shown = await r.page.evaluate<string[]>(
+      "[...document.querySelectorAll('#cbi-network-hq .cbi-value')].filter((x) => !x.closest('[data-tab-active=false]')).map((x) => x.dataset.name)",
+    );
     assert.deepEqual(shown, ["server", "username", "password", "psk"]);
-    assert.equal(await r.page.evaluate("document.querySelectorAll('#cbi-network-hq-psk input[type=password], #cbi-network-hq-password input[type=password]').length"), 2);
+    assert.equal(
+      await r.page.evaluate(
+        "document.querySelectorAll('#cbi-network-hq-psk input[type=password], #cbi-network-hq-password input[type=password]').length",
+      ),
+      2,
+    );
     await fits(r);
     await r.shot(`form-${look.name}`);
     await r.page.click(".cbi-tabmenu [data-tab=ppp] a");
     await r.page.waitForSelector("#cbi-network-hq-mtu input");
     await r.page.fill("#cbi-network-hq-mtu input", "99");
     await r.page.evaluate("document.querySelector('#cbi-network-hq-mtu input').dispatchEvent(new Event('blur'))");
-    assert.match(await r.page.evaluate("document.querySelector('#cbi-network-hq-mtu input.cbi-input-invalid').dataset.tooltip"), /Allowed: a whole number from 576 to 1500/);
+    assert.match(
+      await r.page.evaluate("document.querySelector('#cbi-network-hq-mtu input.cbi-input-invalid').dataset.tooltip"),
+      /Allowed: a whole number from 576 to 1500/,
+    );
     assert.deepEqual(r.errors, []);
     await fits(r);
     await r.shot(`form-ppp-${look.name}`);
@@ -148,8 +385,14 @@ for (const look of LOOKS) {
     const r = await open("l2tpsec/status", look, bus({ hq: { ...hq, via: "nas-modem" }, modem, dialling }));
     assert.equal(await rungs(r, "modem"), "line ok, modem ok, ppp ok, ip ok");
     assert.equal(await rungs(r, "dialling"), "line ok, modem busy, ppp idle, ip idle");
-    assert.match((await r.page.textContent("[data-link=modem] [data-layer=modem]")) ?? "", /\*99# · 7200000 bit\/s · <script>.* · signal -71 dBm$/);
-    assert.equal(await r.page.evaluate("document.querySelectorAll('[data-link=hq] [data-under=modem] .l2tpsec-rung').length"), 4);
+    assert.match(
+      (await r.page.textContent("[data-link=modem] [data-layer=modem]")) ?? "",
+      /\*99# · 7200000 bit\/s · <script>.* · signal -71 dBm$/,
+    );
+    assert.equal(
+      await r.page.evaluate("document.querySelectorAll('[data-link=hq] [data-under=modem] .l2tpsec-rung').length"),
+      4,
+    );
     assert.match((await r.page.textContent("[data-link=dialling] .l2tpsec-error")) ?? "", /the number is busy/);
     await harmless(r);
     await fits(r);
@@ -157,8 +400,11 @@ for (const look of LOOKS) {
     await r.page.close();
   });
 
-  test(`form of a NAS leg, ${look.name}: device and number first; what only a NAS needs is not there for a caller`, { skip }, async () => {
-    const shown = "[...document.querySelectorAll('.cbi-section-node .cbi-value')].filter((x) => !x.closest('[data-tab-active=false]') && getComputedStyle(x).display !== 'none').map((x) => x.dataset.name)";
+  test(`form of a NAS leg, ${look.name}: device and number first; what only a NAS needs is not there for a caller`, {
+    skip,
+  }, async () => {
+    const shown =
+      "[...document.querySelectorAll('.cbi-section-node .cbi-value')].filter((x) => !x.closest('[data-tab-active=false]') && getComputedStyle(x).display !== 'none').map((x) => x.dataset.name)";
     const r = await open("test/form#modem", look);
     await r.page.waitForSelector("#cbi-network-modem-device");
     assert.equal(await r.page.textContent("#what"), "Modem or null-modem cable (PPP) nas-modem");
@@ -191,7 +437,10 @@ test("a daemon that does not answer is said, and no links too", { skip }, async 
 });
 
 test("what the daemon refuses is shown in its own words", { skip }, async () => {
-  const r = await open("l2tpsec/status", LOOKS[0] as Look, { ...bus(), "l2tpsec up": [9, { error: { code: "failed", text: `network.hq.mtu: no ${EVIL}` } }] });
+  const r = await open("l2tpsec/status", LOOKS[0] as Look, {
+    ...bus(),
+    "l2tpsec up": [9, { error: { code: "failed", text: `network.hq.mtu: no ${EVIL}` } }],
+  });
   await r.page.click("[data-link=hq] .cbi-button-positive");
   await r.page.waitForSelector("#maincontent > .alert-message");
   assert.match((await r.page.textContent("#maincontent > .alert-message")) ?? "", /hq: network\.hq\.mtu: no <script>/);
@@ -199,12 +448,16 @@ test("what the daemon refuses is shown in its own words", { skip }, async () => 
   await r.page.close();
 });
 
-test("saving writes what was changed, and nothing else; what is not valid is not saved", { skip: skip === false && LUCI === undefined ? "LUCI_DIR is not given" : skip }, async () => {
+test("saving writes what was changed, and nothing else; what is not valid is not saved", {
+  skip: skip === false && LUCI === undefined ? "LUCI_DIR is not given" : skip,
+}, async () => {
   const written: unknown[] = [];
-  const note = (what: string) => (a: Record<string, unknown>): unknown => {
-    written.push([what, a["section"], a["values"] ?? a["options"]]);
-    return [0];
-  };
+  const note =
+    (what: string) =>
+    (a: Record<string, unknown>): unknown => {
+      written.push([what, a["section"], a["values"] ?? a["options"]]);
+      return [0];
+    };
   const recording: Bus = { ...bus(), "uci set": note("set"), "uci delete": note("delete"), "uci add": note("add") };
   const save = async (view: string, ready: string, edit: (r: Router) => Promise<void>): Promise<string> => {
     const r = await open(view, LOOKS[0] as Look, recording);
@@ -217,22 +470,40 @@ test("saving writes what was changed, and nothing else; what is not valid is not
     return r.errors.join() || JSON.stringify(written);
   };
   const nothing = async (): Promise<void> => {};
-  const fill = (selector: string, text: string) => async (r: Router): Promise<void> => {
-    const tab = await r.page.evaluate<string>(`document.querySelector('${selector}').closest('[data-tab]').dataset.tab`);
-    await r.page.click(`.cbi-tabmenu [data-tab=${tab}] a`);
-    await r.page.fill(`${selector} input`, text);
-  };
+  const fill =
+    (selector: string, text: string) =>
+    async (r: Router): Promise<void> => {
+      const tab = await r.page.evaluate<string>(
+        `document.querySelector('${selector}').closest('[data-tab]').dataset.tab`,
+      );
+      await r.page.click(`.cbi-tabmenu [data-tab=${tab}] a`);
+      await r.page.fill(`${selector} input`, text);
+    };
   assert.equal(await save("test/form#modem", "#cbi-network-modem-device", nothing), "[]");
   assert.equal(await save("test/form#nas", "#cbi-network-nas-device", nothing), "[]");
   assert.equal(await save("l2tpsec/server", "#cbi-l2tpsec-lns-pool", nothing), "[]");
-  assert.match(await save("test/form#hq", "#cbi-network-hq-server", nothing), /"MTU" contains an invalid input value\. Allowed: a whole number from 576 to 1500/);
+  assert.match(
+    await save("test/form#hq", "#cbi-network-hq-server", nothing),
+    /"MTU" contains an invalid input value\. Allowed: a whole number from 576 to 1500/,
+  );
   assert.deepEqual(written, []);
-  assert.equal(await save("test/form#hq", "#cbi-network-hq-server", fill("#cbi-network-hq-mtu", "1300")), '[["set","hq",{"mtu":"1300"}]]');
-  assert.equal(await save("test/form#hq", "#cbi-network-hq-server", fill("#cbi-network-hq-mtu", "")), '[["delete","hq",["mtu"]]]');
-  assert.equal(await save("test/form#modem", "#cbi-network-modem-device", fill("#cbi-network-modem-pppname", "umts0")), '[["set","modem",{"pppname":"umts0"}]]');
+  assert.equal(
+    await save("test/form#hq", "#cbi-network-hq-server", fill("#cbi-network-hq-mtu", "1300")),
+    '[["set","hq",{"mtu":"1300"}]]',
+  );
+  assert.equal(
+    await save("test/form#hq", "#cbi-network-hq-server", fill("#cbi-network-hq-mtu", "")),
+    '[["delete","hq",["mtu"]]]',
+  );
+  assert.equal(
+    await save("test/form#modem", "#cbi-network-modem-device", fill("#cbi-network-modem-pppname", "umts0")),
+    '[["set","modem",{"pppname":"umts0"}]]',
+  );
 });
 
-test("LuCI's own page of interfaces: the error in its row, our form in its dialog", { skip: skip === false && LUCI === undefined ? "LUCI_DIR is not given" : skip }, async () => {
+test("LuCI's own page of interfaces: the error in its row, our form in its dialog", {
+  skip: skip === false && LUCI === undefined ? "LUCI_DIR is not given" : skip,
+}, async () => {
   for (const look of LOOKS) {
     const r = await open("network/interfaces", look);
     await r.page.waitForSelector("#cbi-network-hq");

@@ -1,5 +1,5 @@
-// A router's web pages in headless Chromium: one address that serves LuCI's modules, ours, and ubus. LUCI_DIR=/path/to/luci (a
-// checkout) gives the real modules and theme, else the stand-in of this folder.
+// A router's web pages in headless Chromium: one address that serves LuCI's modules, ours, and ubus.
+// LUCI_DIR=/path/to/luci (a checkout) gives the real modules and theme, else the stand-in of this folder.
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 
 export interface Page {
@@ -27,26 +27,42 @@ export interface Browser {
 
 const CHROMIUM = "/usr/bin/chromium";
 const library: string = "playwright-core"; // not a literal: without the package the tests are skipped, not broken
-const playwright = (await import(library).catch(() => null)) as { chromium: { launch(o: object): Promise<Browser> } } | null;
-export const skip = playwright === null ? "playwright-core is not installed" : existsSync(CHROMIUM) ? false : `no ${CHROMIUM}`;
+const playwright = (await import(library).catch(() => null)) as {
+  chromium: { launch(o: object): Promise<Browser> };
+} | null;
+export const skip =
+  playwright === null ? "playwright-core is not installed" : existsSync(CHROMIUM) ? false : `no ${CHROMIUM}`;
 export const LUCI = process.env["LUCI_DIR"];
 /** Before the names of pictures. */
 export const KIND = LUCI === undefined ? "standin" : "luci";
 
 export async function launch(): Promise<Browser | null> {
   mkdirSync("test/out", { recursive: true });
-  return skip === false && playwright ? await playwright.chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox"] }) : null;
+  return skip === false && playwright
+    ? await playwright.chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox"] })
+    : null;
 }
 
-/** What answers on the bus: `object method` to data, to a whole result (status and data), or to a function of the arguments. */
+/**
+ * What answers on the bus: `object method` to data, to a whole result (status and data), or to a function of the
+ * arguments.
+ */
 export type Bus = Record<string, unknown>;
 
 const STANDIN = "test/openwrt/browser/standin";
 const WHERE = [
-  "openwrt/luci-app-l2tpsec/htdocs", "openwrt/luci-proto-l2tpsec/htdocs",
-  ...(LUCI === undefined ? [] : ["modules/luci-base", "modules/luci-mod-network", "themes/luci-theme-bootstrap"].map((d) => `${LUCI}/${d}/htdocs`)),
+  "openwrt/luci-app-l2tpsec/htdocs",
+  "openwrt/luci-proto-l2tpsec/htdocs",
+  ...(LUCI === undefined
+    ? []
+    : ["modules/luci-base", "modules/luci-mod-network", "themes/luci-theme-bootstrap"].map(
+        (d) => `${LUCI}/${d}/htdocs`,
+      )),
 ];
-/** The interface form as luci-mod-network draws it, of the interface named in the address, without the rest of its dialog. */
+/**
+ * The interface form as luci-mod-network draws it, of the interface named in the address, without the rest of its
+ * dialog.
+ */
 const FORM = `'use strict';
 'require view';
 'require form';
@@ -70,7 +86,12 @@ return view.extend({
 });
 `;
 const OWN: Readonly<Record<string, string>> = {
-  ...(LUCI === undefined ? { "/luci-static/resources/luci.js": `${STANDIN}/luci.js`, "/luci-static/bootstrap/cascade.css": `${STANDIN}/cascade.css` } : {}),
+  ...(LUCI === undefined
+    ? {
+        "/luci-static/resources/luci.js": `${STANDIN}/luci.js`,
+        "/luci-static/bootstrap/cascade.css": `${STANDIN}/cascade.css`,
+      }
+    : {}),
 };
 function file(path: string): string | Buffer | null {
   if (path === "/luci-static/resources/view/test/form.js") return FORM;
@@ -79,8 +100,24 @@ function file(path: string): string | Buffer | null {
 }
 /** As LuCI's header.ut, view.ut and the theme make it. */
 function html(view: string, dark: boolean): string {
-  const env = { media: "/luci-static/bootstrap", resource: "/luci-static/resources", scriptname: "/cgi-bin/luci", pathinfo: "", documentroot: "/www", requestpath: [], dispatchpath: [], pollinterval: 5,
-    ubuspath: "/ubus/", sessionid: "0".repeat(32), token: "t", nodespec: {}, apply_rollback: 90, apply_holdoff: 4, apply_timeout: 5, apply_display: 1.5 };
+  const env = {
+    media: "/luci-static/bootstrap",
+    resource: "/luci-static/resources",
+    scriptname: "/cgi-bin/luci",
+    pathinfo: "",
+    documentroot: "/www",
+    requestpath: [],
+    dispatchpath: [],
+    pollinterval: 5,
+    ubuspath: "/ubus/",
+    sessionid: "0".repeat(32),
+    token: "t",
+    nodespec: {},
+    apply_rollback: 90,
+    apply_holdoff: 4,
+    apply_timeout: 5,
+    apply_display: 1.5,
+  };
   return `<!DOCTYPE html><html lang="en" data-darkmode="${dark}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="stylesheet" href="/luci-static/bootstrap/cascade.css"><link rel="stylesheet" media="only screen and (max-device-width: 854px)" href="/luci-static/bootstrap/mobile.css">
 ${LUCI === undefined ? "" : '<script>window.TR = {}</script><script src="/luci-static/resources/cbi.js"></script>'}</head>
@@ -104,7 +141,13 @@ export class Router {
     this.page = page;
     this.bus = bus;
   }
-  static async open(browser: Browser, view: string, look: { width: number; dark: boolean }, bus: Bus, log = ""): Promise<Router> {
+  static async open(
+    browser: Browser,
+    view: string,
+    look: { width: number; dark: boolean },
+    bus: Bus,
+    log = "",
+  ): Promise<Router> {
     const page = await browser.newPage();
     const r = new Router(page, bus);
     r.log = log;
@@ -112,12 +155,17 @@ export class Router {
     await page.setViewportSize({ width: look.width, height: 800 });
     await page.route("http://router/**", async (route) => {
       const path = new URL(route.request().url()).pathname;
-      if (path.startsWith("/ubus")) return route.fulfill({ contentType: "application/json", body: r.#rpc(route.request().postData() ?? "") });
+      if (path.startsWith("/ubus"))
+        return route.fulfill({ contentType: "application/json", body: r.#rpc(route.request().postData() ?? "") });
       if (path.endsWith("cgi-exec")) return route.fulfill({ contentType: "text/plain", body: r.log });
-      if (path === "/") return route.fulfill({ contentType: "text/html", body: html(view.replace(/#.*/, ""), look.dark) });
+      if (path === "/")
+        return route.fulfill({ contentType: "text/html", body: html(view.replace(/#.*/, ""), look.dark) });
       const body = file(path);
       if (!body) return route.fulfill({ status: 404, body: "" });
-      return route.fulfill({ contentType: path.endsWith(".css") ? "text/css" : path.endsWith(".svg") ? "image/svg+xml" : "text/javascript", body });
+      return route.fulfill({
+        contentType: path.endsWith(".css") ? "text/css" : path.endsWith(".svg") ? "image/svg+xml" : "text/javascript",
+        body,
+      });
     });
     await page.goto(`http://router/${/#.*/.exec(view)?.[0] ?? ""}`);
     await page.waitForFunction("!document.querySelector('#view > .spinning')");
@@ -126,7 +174,9 @@ export class Router {
   }
   /** What the page does every few seconds. */
   async poll(): Promise<void> {
-    await this.page.evaluate("Promise.all(L.Poll.queue.map((e) => e.fn())).then(() => new Promise((r) => setTimeout(r, 20)))");
+    await this.page.evaluate(
+      "Promise.all(L.Poll.queue.map((e) => e.fn())).then(() => new Promise((r) => setTimeout(r, 20)))",
+    );
   }
   /** The calls, when there are `n` of them. */
   async called(n: number): Promise<Router["calls"]> {
@@ -144,9 +194,14 @@ export class Router {
       delete args["ubus_rpc_session"];
       if (object === "l2tpsec" && method !== "status") this.calls.push([method, args]);
       const answer = this.bus[`${object} ${method}`];
-      if (answer === undefined && object === "l2tpsec") return { jsonrpc: "2.0", id: q.id, error: { code: -32000, message: "Object not found" } };
+      if (answer === undefined && object === "l2tpsec")
+        return { jsonrpc: "2.0", id: q.id, error: { code: -32000, message: "Object not found" } };
       const value: unknown = typeof answer === "function" ? (answer as (a: unknown) => unknown)(args) : answer;
-      return { jsonrpc: "2.0", id: q.id, result: value === undefined ? [4] : Array.isArray(value) ? value : [0, value] };
+      return {
+        jsonrpc: "2.0",
+        id: q.id,
+        result: value === undefined ? [4] : Array.isArray(value) ? value : [0, value],
+      };
     };
     const q = JSON.parse(text) as Parameters<typeof one>[0] | Parameters<typeof one>[0][];
     return JSON.stringify(Array.isArray(q) ? q.map(one) : one(q));

@@ -7,7 +7,10 @@ const args = process.argv.slice(2);
 let timeout = 30_000;
 if (args[0] === "-t") timeout = Number(args.splice(0, 2)[1]) * 1000;
 const [command, path = "", method = "", text = "{}"] = args;
-const bus = new Ubus({ connect: () => nodeStreams.connect(process.env["UBUS_SOCKET"] ?? "/var/run/ubus/ubus.sock"), clock: nodeClock });
+const bus = new Ubus({
+  connect: () => nodeStreams.connect(process.env["UBUS_SOCKET"] ?? "/var/run/ubus/ubus.sock"),
+  clock: nodeClock,
+});
 bus.start();
 try {
   while (!bus.up) await new Promise((r) => setTimeout(r, 1));

@@ -2,54 +2,99 @@
 // run against the real ones with LUCI_DIR. What matters is kept: a bare string as content becomes HTML, an array's strings become
 // text nodes; calls are JSON-RPC to /ubus/; forms have the ids and attributes of LuCI's.
 (() => {
-  Object.defineProperty(String.prototype, "format", { value(...args) {
-    let i = 0;
-    return String(this).replace(/%(1024mB|\.\d+f|[sd])/g, (_m, f) => { const v = args[i++]; return f.endsWith("f") ? Number(v).toFixed(Number(f[1])) : f === "d" ? String(Math.trunc(Number(v))) : String(v); });
-  } });
+  Object.defineProperty(String.prototype, "format", {
+    value(...args) {
+      let i = 0;
+      return String(this).replace(/%(1024mB|\.\d+f|[sd])/g, (_m, f) => {
+        const v = args[i++];
+        return f.endsWith("f")
+          ? Number(v).toFixed(Number(f[1]))
+          : f === "d"
+            ? String(Math.trunc(Number(v)))
+            : String(v);
+      });
+    },
+  });
   const append = (node, c) => {
-    if (Array.isArray(c)) for (const x of c) x instanceof Node ? node.appendChild(x) : x != null && node.appendChild(document.createTextNode(String(x)));
+    if (Array.isArray(c))
+      for (const x of c)
+        x instanceof Node ? node.appendChild(x) : x != null && node.appendChild(document.createTextNode(String(x)));
     else if (c instanceof Node) node.appendChild(c);
     else if (c != null) node.innerHTML = String(c);
   };
   const E = (tag, attrs, children) => {
     const node = document.createElement(tag);
-    for (const k in attrs) typeof attrs[k] === "function" ? node.addEventListener(k, attrs[k]) : attrs[k] != null && node.setAttribute(k, attrs[k]);
+    for (const k in attrs)
+      typeof attrs[k] === "function"
+        ? node.addEventListener(k, attrs[k])
+        : attrs[k] != null && node.setAttribute(k, attrs[k]);
     append(node, children);
     return node;
   };
   let id = 0;
   const ubus = async (object, method, params) => {
-    const r = await fetch("/ubus/", { method: "POST", body: JSON.stringify({ jsonrpc: "2.0", id: ++id, method: "call", params: ["session", object, method, params] }) });
+    const r = await fetch("/ubus/", {
+      method: "POST",
+      body: JSON.stringify({ jsonrpc: "2.0", id: ++id, method: "call", params: ["session", object, method, params] }),
+    });
     const { result } = await r.json();
     return result.length > 1 ? result[1] : result[0];
   };
-  const rpc = { declare: (d) => async (...args) => {
-    const ret = await ubus(d.object, d.method, Object.fromEntries((d.params ?? []).map((p, i) => [p, args[i]])));
-    for (const key in d.expect ?? {}) {
-      const got = key === "" ? ret : ret?.[key];
-      return Object.prototype.toString.call(got) === Object.prototype.toString.call(d.expect[key]) ? got : d.expect[key];
-    }
-    return ret;
-  } };
+  const rpc = {
+    declare:
+      (d) =>
+      async (...args) => {
+        const ret = await ubus(d.object, d.method, Object.fromEntries((d.params ?? []).map((p, i) => [p, args[i]])));
+        for (const key in d.expect ?? {}) {
+          const got = key === "" ? ret : ret?.[key];
+          return Object.prototype.toString.call(got) === Object.prototype.toString.call(d.expect[key])
+            ? got
+            : d.expect[key];
+        }
+        return ret;
+      },
+  };
   const configs = {};
   const uci = {
-    async load(c) { configs[c] ??= (await ubus("uci", "get", { config: c }))?.values ?? {}; },
+    async load(c) {
+      configs[c] ??= (await ubus("uci", "get", { config: c }))?.values ?? {};
+    },
     get: (c, s, o) => configs[c]?.[s]?.[o] ?? null,
     sections: (c, type) => Object.values(configs[c] ?? {}).filter((s) => s[".type"] === type),
   };
 
   class Value {
     values = [];
-    constructor(config, name, title, help) { Object.assign(this, { config, option: name, title, help }); }
-    value(k) { this.values.push(k); }
-    depends(on) { this.on = on; }
-    cfgvalue(sid) { return uci.get(this.config, sid, this.option); }
-    input(value) { return E("input", { class: "cbi-input-text", type: this.password ? "password" : "text", placeholder: this.placeholder, value }); }
+    constructor(config, name, title, help) {
+      Object.assign(this, { config, option: name, title, help });
+    }
+    value(k) {
+      this.values.push(k);
+    }
+    depends(on) {
+      this.on = on;
+    }
+    cfgvalue(sid) {
+      return uci.get(this.config, sid, this.option);
+    }
+    input(value) {
+      return E("input", {
+        class: "cbi-input-text",
+        type: this.password ? "password" : "text",
+        placeholder: this.placeholder,
+        value,
+      });
+    }
     render(sid) {
       const input = this.input(this.cfgvalue(sid) ?? this.default ?? "");
-      const box = E("div", { class: "cbi-value", id: `cbi-${this.config}-${sid}-${this.option}`, "data-name": this.option }, [
-        E("label", { class: "cbi-value-title" }, [this.title]), E("div", { class: "cbi-value-field" }, [input, E("div", { class: "cbi-value-description" }, [this.help])]),
-      ]);
+      const box = E(
+        "div",
+        { class: "cbi-value", id: `cbi-${this.config}-${sid}-${this.option}`, "data-name": this.option },
+        [
+          E("label", { class: "cbi-value-title" }, [this.title]),
+          E("div", { class: "cbi-value-field" }, [input, E("div", { class: "cbi-value-description" }, [this.help])]),
+        ],
+      );
       const other = (o) => uci.get(this.config, sid, o) ?? this.section.options.find((x) => x.option === o)?.default;
       if (this.on && Object.entries(this.on).some(([o, v]) => other(o) !== v)) box.style.display = "none";
       input.addEventListener("blur", () => {
@@ -62,48 +107,130 @@
     }
   }
   class Flag extends Value {
-    input(value) { return E("input", { type: "checkbox", ...(value === this.enabled ? { checked: "" } : {}) }); }
+    input(value) {
+      return E("input", { type: "checkbox", ...(value === this.enabled ? { checked: "" } : {}) });
+    }
   }
   class DynamicList extends Value {
-    input(value) { return E("div", { class: "cbi-dynlist" }, [].concat(value).map((v) => E("input", { class: "cbi-input-text", value: v }))); }
+    input(value) {
+      return E(
+        "div",
+        { class: "cbi-dynlist" },
+        [].concat(value).map((v) => E("input", { class: "cbi-input-text", value: v })),
+      );
+    }
   }
   class ListValue extends Value {
-    input(value) { return E("select", { class: "cbi-input-select" }, this.values.map((v) => E("option", { value: v, ...(v === value ? { selected: "" } : {}) }, [v]))); }
+    input(value) {
+      return E(
+        "select",
+        { class: "cbi-input-select" },
+        this.values.map((v) => E("option", { value: v, ...(v === value ? { selected: "" } : {}) }, [v])),
+      );
+    }
   }
   class Section {
     tabs = [];
     options = [];
-    constructor(config, type, title) { Object.assign(this, { config, type, title }); }
-    tab(n, title, help) { if (this.tabs.some((t) => t.n === n)) throw new Error("Tab already declared"); this.tabs.push({ n, title, help }); }
+    constructor(config, type, title) {
+      Object.assign(this, { config, type, title });
+    }
+    tab(n, title, help) {
+      if (this.tabs.some((t) => t.n === n)) throw new Error("Tab already declared");
+      this.tabs.push({ n, title, help });
+    }
     taboption(tab, type, name, title, help) {
       if (!this.tabs.some((t) => t.n === tab)) throw new ReferenceError(`no tab ${tab}`);
       return Object.assign(this.option(type, name, title, help), { tab });
     }
-    option(Type, name, title, help) { const o = Object.assign(new Type(this.config, name, title, help), { section: this }); this.options.push(o); return o; }
+    option(Type, name, title, help) {
+      const o = Object.assign(new Type(this.config, name, title, help), { section: this });
+      this.options.push(o);
+      return o;
+    }
     one(sid) {
-      const show = (n) => { for (const p of box.querySelectorAll("[data-tab-title]")) { p.style.display = p.dataset.tab === n ? "" : "none"; p.dataset.tabActive = p.dataset.tab === n; } };
-      const panels = this.tabs.length ? this.tabs.map((t) => E("div", { "data-tab": t.n, "data-tab-title": t.title }, [E("p", {}, [t.help ?? ""]), ...this.options.filter((o) => o.tab === t.n).map((o) => o.render(sid))])) : this.options.map((o) => o.render(sid));
-      const menu = this.tabs.length ? [E("ul", { class: "cbi-tabmenu" }, this.tabs.map((t) => E("li", { "data-tab": t.n }, [E("a", { href: "#", click: (e) => { e.preventDefault(); show(t.n); } }, [t.title])])))] : [];
-      const box = E("div", { class: "cbi-section-node", id: `cbi-${this.config}-${sid}`, "data-section-id": sid }, [...menu, ...panels]);
+      const show = (n) => {
+        for (const p of box.querySelectorAll("[data-tab-title]")) {
+          p.style.display = p.dataset.tab === n ? "" : "none";
+          p.dataset.tabActive = p.dataset.tab === n;
+        }
+      };
+      const panels = this.tabs.length
+        ? this.tabs.map((t) =>
+            E("div", { "data-tab": t.n, "data-tab-title": t.title }, [
+              E("p", {}, [t.help ?? ""]),
+              ...this.options.filter((o) => o.tab === t.n).map((o) => o.render(sid)),
+            ]),
+          )
+        : this.options.map((o) => o.render(sid));
+      const menu = this.tabs.length
+        ? [
+            E(
+              "ul",
+              { class: "cbi-tabmenu" },
+              this.tabs.map((t) =>
+                E("li", { "data-tab": t.n }, [
+                  E(
+                    "a",
+                    {
+                      href: "#",
+                      click: (e) => {
+                        e.preventDefault();
+                        show(t.n);
+                      },
+                    },
+                    [t.title],
+                  ),
+                ]),
+              ),
+            ),
+          ]
+        : [];
+      const box = E("div", { class: "cbi-section-node", id: `cbi-${this.config}-${sid}`, "data-section-id": sid }, [
+        ...menu,
+        ...panels,
+      ]);
       if (this.tabs.length) show(this.tabs[0].n);
       return box;
     }
-    render() { return E("div", { class: "cbi-section", id: `cbi-${this.config}-${this.type}` }, [E("h3", {}, [this.title ?? ""]), ...this.ids().flatMap((s) => [E("h3", {}, [s]), this.one(s)])]); }
+    render() {
+      return E("div", { class: "cbi-section", id: `cbi-${this.config}-${this.type}` }, [
+        E("h3", {}, [this.title ?? ""]),
+        ...this.ids().flatMap((s) => [E("h3", {}, [s]), this.one(s)]),
+      ]);
+    }
   }
   class TypedSection extends Section {
-    ids() { return uci.sections(this.config, this.type).map((s) => s[".name"]); }
+    ids() {
+      return uci.sections(this.config, this.type).map((s) => s[".name"]);
+    }
   }
   class NamedSection extends Section {
-    constructor(config, name, type, title) { super(config, type, title); this.name = name; }
-    ids() { return uci.get(this.config, this.name, ".type") === null ? [] : [this.name]; }
+    constructor(config, name, type, title) {
+      super(config, type, title);
+      this.name = name;
+    }
+    ids() {
+      return uci.get(this.config, this.name, ".type") === null ? [] : [this.name];
+    }
   }
   class FormMap {
     sections = [];
-    constructor(config, title, help) { Object.assign(this, { config, title, help }); }
-    section(Type, ...args) { const s = new Type(this.config, ...args); this.sections.push(s); return s; }
+    constructor(config, title, help) {
+      Object.assign(this, { config, title, help });
+    }
+    section(Type, ...args) {
+      const s = new Type(this.config, ...args);
+      this.sections.push(s);
+      return s;
+    }
     async render() {
       await uci.load(this.config);
-      return E("div", { class: "cbi-map" }, [E("h2", {}, [this.title ?? ""]), E("div", {}, [this.help ?? ""]), ...this.sections.map((s) => s.render())]);
+      return E("div", { class: "cbi-map" }, [
+        E("h2", {}, [this.title ?? ""]),
+        E("div", {}, [this.help ?? ""]),
+        ...this.sections.map((s) => s.render()),
+      ]);
     }
   }
 
@@ -111,14 +238,21 @@
   const errors = {};
   const network = {
     registerPatternVirtual() {},
-    registerErrorCode: (code, text) => { errors[code] = text; },
+    registerErrorCode: (code, text) => {
+      errors[code] = text;
+    },
     instantiateDevice: (name) => ({ getName: () => name }),
-    registerProtocol: (name, p) => { protocols[name] = p; return p; },
+    registerProtocol: (name, p) => {
+      protocols[name] = p;
+      return p;
+    },
     async getNetwork(name) {
       await Promise.all([uci.load("network"), L.require("protocol.l2tpsec"), L.require("protocol.nasdial")]);
       const status = (await ubus("network.interface", "dump", {})).interface.find((i) => i.interface === name) ?? {};
       const base = {
-        sid: name, get: (o) => uci.get("network", name, o), _ubus: (k) => status[k] ?? null,
+        sid: name,
+        get: (o) => uci.get("network", name, o),
+        _ubus: (k) => status[k] ?? null,
         getErrors: () => (status.errors?.length ? status.errors.map((e) => errors[e.code] ?? e.code) : null),
       };
       return Object.assign({}, base, protocols[uci.get("network", name, "proto")], { super: (f, a) => base[f](...a) });
@@ -126,14 +260,45 @@
   };
 
   const classes = {
-    view: { extend: (x) => x }, baseclass: { extend: (x) => x }, rpc, uci, network, poll: { queue: [], add(fn) { this.queue.push({ fn }); }, start() {}, stop() {} },
+    view: { extend: (x) => x },
+    baseclass: { extend: (x) => x },
+    rpc,
+    uci,
+    network,
+    poll: {
+      queue: [],
+      add(fn) {
+        this.queue.push({ fn });
+      },
+      start() {},
+      stop() {},
+    },
     form: { Value, Flag, ListValue, DynamicList, TypedSection, NamedSection, Map: FormMap },
-    dom: { content(node, c) { node.replaceChildren(); append(node, c); } },
-    fs: { exec_direct: async (command, args) => (await fetch("/cgi-bin/cgi-exec", { method: "POST", body: new URLSearchParams({ command: [command, ...args].join(" ") }) })).text() },
+    dom: {
+      content(node, c) {
+        node.replaceChildren();
+        append(node, c);
+      },
+    },
+    fs: {
+      exec_direct: async (command, args) =>
+        (
+          await fetch("/cgi-bin/cgi-exec", {
+            method: "POST",
+            body: new URLSearchParams({ command: [command, ...args].join(" ") }),
+          })
+        ).text(),
+    },
     ui: {
-      createHandlerFn: (self, f) => () => f.call(self), hideModal: () => document.querySelector(".modal")?.remove(),
-      addNotification(_t, n) { document.querySelector("#maincontent").prepend(E("div", { class: "alert-message" }, [n])); },
-      showModal(title, c) { classes.ui.hideModal(); document.body.append(E("div", { class: "modal" }, [E("h4", {}, [title]), ...[].concat(c)])); },
+      createHandlerFn: (self, f) => () => f.call(self),
+      hideModal: () => document.querySelector(".modal")?.remove(),
+      addNotification(_t, n) {
+        document.querySelector("#maincontent").prepend(E("div", { class: "alert-message" }, [n]));
+      },
+      showModal(title, c) {
+        classes.ui.hideModal();
+        document.body.append(E("div", { class: "modal" }, [E("h4", {}, [title]), ...[].concat(c)]));
+      },
       async instantiateView(path) {
         const v = await L.require(`view.${path.replaceAll("/", ".")}`);
         classes.dom.content(document.querySelector("#view"), await v.render(await v.load()));
@@ -145,14 +310,23 @@
   window.LuCI = class {
     Poll = classes.poll;
     env = {};
-    resolveDefault(p, d) { return Promise.resolve(p).catch(() => d).then((x) => x ?? d); }
+    resolveDefault(p, d) {
+      return Promise.resolve(p)
+        .catch(() => d)
+        .then((x) => x ?? d);
+    }
     require(name) {
       classes[name] ??= (async () => {
         const source = await (await fetch(`/luci-static/resources/${name.replaceAll(".", "/")}.js`)).text();
         const needs = [...source.matchAll(/^'require ([\w.-]+)(?: as (\w+))?';$/gm)];
         const args = [];
         for (const m of needs) args.push(await this.require(m[1]));
-        classes[name] = new Function("_", "E", "L", ...needs.map((m) => m[2] ?? m[1].replaceAll(/\W/g, "_")), source)(window._, E, this, ...args);
+        classes[name] = new Function("_", "E", "L", ...needs.map((m) => m[2] ?? m[1].replaceAll(/\W/g, "_")), source)(
+          window._,
+          E,
+          this,
+          ...args,
+        );
         return classes[name];
       })();
       return Promise.resolve(classes[name]);

@@ -168,7 +168,15 @@ var grammar = (() => {
     "3des": [3, 0],
     null: [11, 0]
   };
-  var INTEGS = { md5: 1, sha1: 2, sha256: 5, sha384: 6, sha512: 7, sha256_96: 5, none: 0 };
+  var INTEGS = {
+    md5: 1,
+    sha1: 2,
+    sha256: 5,
+    sha384: 6,
+    sha512: 7,
+    sha256_96: 5,
+    none: 0
+  };
   var own = (table, key) => Object.hasOwn(table, key);
   var isAead = (c) => c.endsWith("gcm16") || c === "chacha20poly1305";
   function parseIkeProposal(s, where = "ike_proposals") {
@@ -203,7 +211,9 @@ var grammar = (() => {
   var IKE_RESPONDER = ike(
     "aes256-sha256-x25519 aes256-sha384-ecp384 aes256-sha1-ecp384 aes256-sha256-ecp256 aes128-sha256-ecp256 aes128-sha1-ecp256 aes256-sha512-modp4096 aes256-sha256-modp4096 aes256-sha256-modp3072 aes256-sha512-modp2048 aes256-sha384-modp2048 aes256-sha256-modp2048 aes256-sha1-modp2048 aes192-sha256-modp2048 aes192-sha1-modp2048 aes128-sha256-modp2048 aes128-sha1-modp2048 aes256-sha256-modp1536 aes256-sha1-modp1536 aes128-sha256-modp1536 aes128-sha1-modp1536"
   );
-  var ESP_DEFAULT = esp("aes256gcm16 aes128gcm16 aes256-sha256 aes128-sha256 aes256-sha1 aes192-sha1 aes128-sha1");
+  var ESP_DEFAULT = esp(
+    "aes256gcm16 aes128gcm16 aes256-sha256 aes128-sha256 aes256-sha1 aes192-sha1 aes128-sha1"
+  );
   var P1 = { cipher: 1, hash: 2, auth: 3, group: 4, lifeType: 11, duration: 12, keyLength: 14 };
   var P1_LIFE = [P1.lifeType, P1.duration];
   var P2 = { lifeType: 1, duration: 2, group: 3, encap: 4, auth: 5, keyLength: 6 };
@@ -221,7 +231,17 @@ var grammar = (() => {
     return out;
   }
 
-  var ID = { ip4: 1, fqdn: 2, userFqdn: 3, ip4Subnet: 4, ip6: 5, ip6Subnet: 6, ip4Range: 7, ip6Range: 8, keyId: 11 };
+  var ID = {
+    ip4: 1,
+    fqdn: 2,
+    userFqdn: 3,
+    ip4Subnet: 4,
+    ip6: 5,
+    ip6Subnet: 6,
+    ip4Range: 7,
+    ip6Range: 8,
+    keyId: 11
+  };
   function parseIkeId(s) {
     const ip = parseIp(s);
     if (ip) return { type: ip.length === 4 ? ID.ip4 : ID.ip6, text: formatIp(ip) };
