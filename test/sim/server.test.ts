@@ -8,6 +8,9 @@ import { writeControl } from "../../src/l2tp/wire/header.ts";
 import { client, clientConf, SERVER_CONF, type Site, server, World } from "./world.ts";
 
 const SERVER_IP = "198.51.100.2";
+/** Where the value of the first AVP ends (RFC 2661 §3.1, §4.1), and what it is in a StopCCN (§3.2). */
+const MESSAGE_TYPE = 19;
+const STOP_CCN = 4;
 const sccrq = writeControl(
   { tunnelId: 0, callId: 0, Ns: 0, Nr: 0 },
   encodeMessage("SCCRQ", {
@@ -128,4 +131,39 @@ test("while PPP negotiates anew no packet passes, at either end", async () => {
   }
   assert.deepEqual([server0, client0], [true, true]);
   await w.until(() => sessions() === 1 && a.plane.net.devices.has("l2tps-hq"), 5000, "up again", a, b);
+});
+
+test("a server that ends says goodbye to as many as time allows", async () => {
+  for (const [each, said] of [
+    [0, 5],
+    [300, 2],
+    [5000, 1],
+  ] as const) {
+    const w = new World();
+    const users = [1, 2, 3, 4, 5];
+    const conf = SERVER_CONF.replace("psk = swordfish", "ipsec = off").replace("10.99.0.12", "10.99.0.20");
+    const b = w.site(
+      w.net.host("b", [SERVER_IP]),
+      `${conf}${users.map((i) => `\n[user u${i}]\npassword = wonderland\n`).join("")}`,
+    );
+    const clear = (i: number): string => as(`u${i}`).replace("psk = swordfish", "ipsec = off");
+    const clients = users.map((i) => dial(w, `c${i}`, `203.0.113.${i}`, clear(i)));
+    await up(w, b, ...clients);
+    const { l2tp } = b.plane;
+    const send = l2tp.sendControl.bind(l2tp);
+    let goodbyes = 0;
+    l2tp.sendControl = (remote, message) => {
+      w.clock.busy(each);
+      if (message[MESSAGE_TYPE] === STOP_CCN) goodbyes++;
+      return send(remote, message);
+    };
+    let ended = false;
+    b.daemon.stop("the test ends", () => {
+      ended = true;
+    });
+    await w.run(5000);
+    assert.ok(ended);
+    // Half of 1.5 s is StopCCN's, the other half is for IKE's deletes.
+    assert.equal(goodbyes, said, `${each} ms each`);
+  }
 });

@@ -66,6 +66,10 @@ export class VirtualClock implements Clock {
     }
     this.#now = until;
   }
+  /** Time that code takes while it runs: no timer fires. */
+  busy(ms: number): void {
+    this.#now += ms;
+  }
   pending(): string[] {
     return this.#heap
       .filter((a) => a.t.order === a.order)
