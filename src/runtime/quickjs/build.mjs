@@ -14,7 +14,7 @@ const HERE = fileURLToPath(new URL(".", import.meta.url));
 const ROOT = join(HERE, "..", "..", "..");
 const LIBRARY = join(HERE, "..", "..", "node-tuntap2", "native");
 const ENGINE = ["quickjs.c", "cutils.c", "dtoa.c", "libregexp.c", "libunicode.c"];
-const HOST = ["host.c", "sys.c", "net.c", "proc.c", "memory.c", "unpack.c"];
+const HOST = ["host.c", "sys.c", "net.c", "proc.c", "memory.c", "slab.c", "unpack.c"];
 const PINNED = "2025-04-26"; // as in scripts/quickjs
 const NAME = "l2tpsec"; // of the script, in stack traces: positions.ts looks for it
 

@@ -1,6 +1,7 @@
 /* Engine, event loop, and the end of the process. */
 #include "host.h"
 #include "qjs.h"
+#include "slab.h"
 #include "tt.h"
 #include "unpack.h"
 #include <errno.h>
@@ -391,8 +392,9 @@ int main(int argc, char **argv)
 	if (JS_IsException(r))
 		host_unstarted(h);
 	JS_FreeValue(h->ctx, r);
+	slab_trim(); /* what reading the program left */
 #ifdef __GLIBC__
-	malloc_trim(0); /* what reading the program left; other C libraries give it back by themselves */
+	malloc_trim(0); /* other C libraries give it back by themselves */
 #endif
 	for (host_jobs(h); h->watches > 0 || h->alarm < INFINITY; )
 		turn(h);

@@ -1,5 +1,6 @@
 /* What TypeScript may hold: a share of what this machine has to give, so that a router is not starved and a server is not bounded by one. */
 #include "host.h"
+#include "slab.h"
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #define LEAST ((size_t)16 << 20)
 #define MOST ((size_t)1 << 30)
 #define SHARE 2 /* of what is to be had, TypeScript gets one part in so many: the kernel has its own for each session */
+#define SPACE ((size_t)256 << 20) /* of a 32-bit address space, for small blocks */
 #define OVERHEAD 8 /* bytes of malloc() itself, a block */
 
 #define TIGHT(n) ((n) / 8 * 7)
@@ -22,7 +24,25 @@ static double collected; /* when the last search for dead rings of objects ended
 
 static size_t usable(const void *p)
 {
-	return malloc_usable_size((void *)(uintptr_t)p);
+	return slab_owns(p) ? slab_size(p) : malloc_usable_size((void *)(uintptr_t)p);
+}
+/* What a block takes of the machine. */
+static size_t cost(const void *p)
+{
+	return slab_owns(p) ? slab_size(p) : usable(p) + OVERHEAD;
+}
+static void *block(size_t size)
+{
+	void *p = slab_alloc(size);
+
+	return p ? p : malloc(size);
+}
+static void release(void *p)
+{
+	if (slab_owns(p))
+		slab_free(p);
+	else
+		free(p);
 }
 static void *get(JSMallocState *s, size_t size)
 {
@@ -31,11 +51,11 @@ static void *get(JSMallocState *s, size_t size)
 	heap = s;
 	if (s->malloc_size + size > s->malloc_limit)
 		return NULL;
-	p = malloc(size);
+	p = block(size);
 	if (!p)
 		return NULL;
 	s->malloc_count++;
-	s->malloc_size += usable(p) + OVERHEAD;
+	s->malloc_size += cost(p);
 	return p;
 }
 static void put(JSMallocState *s, void *p)
@@ -43,12 +63,29 @@ static void put(JSMallocState *s, void *p)
 	if (!p)
 		return;
 	s->malloc_count--;
-	s->malloc_size -= usable(p) + OVERHEAD;
-	free(p);
+	s->malloc_size -= cost(p);
+	release(p);
+}
+/* The block with `size` bytes, at its place or at another; NULL: there is no memory, and it is as it was. */
+static void *resized(void *p, size_t size)
+{
+	size_t old = usable(p);
+	void *q;
+
+	if (slab_owns(p) && slab_fits(p, size))
+		return p;
+	if (!slab_owns(p) && size > SLAB_MOST)
+		return realloc(p, size);
+	q = block(size);
+	if (!q)
+		return size <= old ? p : NULL;
+	memcpy(q, p, size < old ? size : old);
+	release(p);
+	return q;
 }
 static void *resize(JSMallocState *s, void *p, size_t size)
 {
-	size_t old;
+	size_t old, was;
 
 	if (!p)
 		return size ? get(s, size) : NULL;
@@ -57,11 +94,12 @@ static void *resize(JSMallocState *s, void *p, size_t size)
 		return NULL;
 	}
 	old = usable(p);
+	was = cost(p);
 	if (size > old && s->malloc_size + size - old > s->malloc_limit)
 		return NULL;
-	p = realloc(p, size);
+	p = resized(p, size);
 	if (p)
-		s->malloc_size += usable(p) - old;
+		s->malloc_size += cost(p) - was;
 	return p;
 }
 static const JSMallocFunctions functions = { get, put, resize, usable };
@@ -159,9 +197,33 @@ static size_t share(void)
 	return there < LEAST ? LEAST : there > MOST ? MOST : there;
 }
 
+/* Sanitizers see only what malloc() gives. */
+#if defined(__SANITIZE_ADDRESS__) || defined(HOST_TEST)
+#define SLAB 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SLAB 0
+#endif
+#endif
+#ifndef SLAB
+#define SLAB 1
+#endif
+
+/* Address space for small blocks. Where it is scarce most of it is left to malloc(), which takes what finds no room. */
+static size_t region(void)
+{
+	size_t most = limit + limit / 4;
+
+	if (sizeof(void *) == 4)
+		most = lesser(most, (unsigned long long)SPACE);
+	return lesser(most, process_limit(RLIMIT_AS) / 4);
+}
+
 JSRuntime *memory_runtime(void)
 {
 	limit = share();
+	if (SLAB)
+		slab_reserve(region());
 	return JS_NewRuntime2(&functions, NULL);
 }
 
