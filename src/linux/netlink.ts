@@ -38,6 +38,17 @@ export class NlWriter {
   u32(v: number): this {
     return this.#number(4, v);
   }
+  /** A count of at most 2^53 - 1; Infinity: all ones. */
+  u64(v: number): this {
+    if (v === Number.POSITIVE_INFINITY) return this.u32(0xffff_ffff).u32(0xffff_ffff);
+    const [high, low] = [Math.floor(v / 0x1_0000_0000), v >>> 0];
+    return LITTLE_ENDIAN ? this.u32(low).u32(high) : this.u32(high).u32(low);
+  }
+  /** Zeros up to a multiple of `n` bytes. */
+  align(n: number): this {
+    while (this.#at % n !== 0) this.u8(0);
+    return this;
+  }
   /** Followed by zeros up to a multiple of 4. */
   raw(v: Uint8Array): this {
     const b = this.#room(align4(v.length));
@@ -88,6 +99,12 @@ export function get16(b: Uint8Array, at: number): number {
 export function get32(b: Uint8Array, at: number): number {
   const [hi, lo] = LITTLE_ENDIAN ? [get16(b, at + 2), get16(b, at)] : [get16(b, at), get16(b, at + 2)];
   return hi * 0x10000 + lo;
+}
+
+/** Exact up to 2^53 - 1. */
+export function get64(b: Uint8Array, at: number): number {
+  const [high, low] = LITTLE_ENDIAN ? [get32(b, at + 4), get32(b, at)] : [get32(b, at), get32(b, at + 4)];
+  return high * 0x1_0000_0000 + low;
 }
 
 export interface NlMessage {

@@ -19,6 +19,7 @@ test("numbers are those of the kernel's headers", { skip }, () => {
   for (const [name, value] of Object.entries({
     ...uapi.NL,
     ...uapi.RT,
+    ...uapi.XFRM,
     AF_INET: uapi.AF_INET,
     AF_INET6: uapi.AF_INET6,
   })) {

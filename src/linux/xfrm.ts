@@ -1,0 +1,420 @@
+// XFRM, the kernel's IPsec: SAs, policies, and what it tells of them (linux/xfrm.h). Transport mode and ESP alone, as L2TP
+// wants it (RFC 3193). An SA belongs to a policy by its reqid.
+//
+// Left out: ALLOCSPI. It reserves an SPI for one pair of addresses, and an SPI is promised to a peer before IKE knows
+// which these will be. An SPI that another program has for the same address is refused when the SA is installed.
+import { formatIp, isIp6, parseIp } from "../core/addr.ts";
+import { get16 as be16, get32 as be32 } from "../core/bytes.ts";
+import { utf8 } from "../core/text.ts";
+import { attempt, errnoOf } from "./errno.ts";
+import {
+  decodeMessages,
+  get16,
+  get32,
+  get64,
+  type NetlinkIo,
+  NetlinkSocket,
+  type NlMessage,
+  NlWriter,
+} from "./netlink.ts";
+import { AF_INET, AF_INET6, NL, XFRM } from "./uapi.ts";
+
+const ESP = 50;
+const UDP = 17;
+const ALG_NAME = 64;
+const SELECTOR = 56; // bytes of struct xfrm_selector
+const SA_INFO = 217; // of struct xfrm_usersa_info up to `flags`; padding follows
+const POLICY_INFO = 164; // of struct xfrm_userpolicy_info up to `share`
+const SA_ID = 24;
+const MAPPING = 64;
+const REPLAY_BITMAP = 32; // bits a word
+
+export type PolicyDirection = "in" | "out";
+
+/** How packets of an SA are encrypted, in the kernel's names. Either `aead`, or `crypt` and `auth`. */
+export interface XfrmTransform {
+  readonly aead?: { readonly name: string; readonly key: Uint8Array; readonly icvBits: number };
+  readonly crypt?: { readonly name: string; readonly key: Uint8Array };
+  readonly auth?: { readonly name: string; readonly key: Uint8Array; readonly icvBits: number };
+}
+export interface XfrmSa {
+  readonly source: string;
+  readonly destination: string;
+  readonly spi: number;
+  readonly reqid: number;
+  readonly transform: XfrmTransform;
+  /** ESP in UDP (RFC 3948); null: protocol 50. */
+  readonly encap: { readonly sourcePort: number; readonly destinationPort: number } | null;
+  /** Inner UDP ports that may pass, 0 any. */
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+  /** Anti-replay window in packets, without extended sequence numbers; 0: an outbound SA. */
+  readonly window: number;
+  /** What packets that were opened are marked with; null: nothing. */
+  readonly mark: { readonly value: number; readonly mask: number } | null;
+  /** 0: none. */
+  readonly hardBytes: number;
+  readonly hardPackets: number;
+}
+/** An SA as the kernel tells of it. */
+export interface FoundSa {
+  readonly source: string;
+  readonly destination: string;
+  readonly protocol: number;
+  readonly spi: number;
+  readonly reqid: number;
+  readonly bytes: number;
+  readonly packets: number;
+  readonly replays: number;
+  readonly integrityFailures: number;
+}
+export interface FoundPolicy {
+  readonly family: number;
+  readonly direction: number;
+  readonly action: number;
+  readonly priority: number;
+  readonly protocol: number;
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+  readonly index: number;
+}
+/** What the kernel tells unasked. */
+export type XfrmEvent =
+  /** hard: the SA is gone. */
+  | { readonly kind: "expired"; readonly sa: FoundSa; readonly hard: boolean }
+  /** Somebody removed it: a person, another daemon, or we. */
+  | { readonly kind: "deleted"; readonly destination: string; readonly spi: number }
+  /** All SAs of the machine went at once. */
+  | { readonly kind: "flushed" }
+  /** A valid packet of the SA came from elsewhere (RFC 3948 §4). */
+  | {
+      readonly kind: "mapping";
+      readonly reqid: number;
+      readonly spi: number;
+      readonly address: string;
+      readonly port: number;
+    }
+  /** More happened than the socket could hold. */
+  | { readonly kind: "lost" };
+
+/** What differs between architectures: how far structures with 64-bit members are padded. */
+export function alignment(constants: Readonly<Record<string, number>>): number {
+  return (constants["SIZEOF_XFRM_USERSA_INFO"] ?? 0) % 8 === 0 ? 8 : 4;
+}
+function familyOf(address: string): number {
+  return isIp6(address) ? AF_INET6 : AF_INET;
+}
+/** xfrm_address_t: 16 bytes for either family. */
+function address(w: NlWriter, a: string): void {
+  const b = parseIp(a);
+  if (!b) throw new RangeError(`not an address: ${a}`);
+  const whole = new Uint8Array(16);
+  whole.set(b);
+  w.raw(whole);
+}
+function addressAt(b: Uint8Array, at: number, family: number): string {
+  return formatIp(b.subarray(at, at + (family === AF_INET6 ? 16 : 4)));
+}
+/** Numbers that are big endian on every machine. */
+function net16(w: NlWriter, v: number): void {
+  w.u8(v >>> 8).u8(v & 0xff);
+}
+function net32(w: NlWriter, v: number): void {
+  net16(w, v >>> 16);
+  net16(w, v & 0xffff);
+}
+/** struct xfrm_selector of UDP between any addresses; a port 0 is any. */
+function selector(w: NlWriter, family: number, sourcePort: number, destinationPort: number): void {
+  w.raw(new Uint8Array(32));
+  net16(w, destinationPort);
+  net16(w, destinationPort === 0 ? 0 : 0xffff);
+  net16(w, sourcePort);
+  net16(w, sourcePort === 0 ? 0 : 0xffff);
+  w.u16(family)
+    .u8(0)
+    .u8(0)
+    .u8(sourcePort === 0 && destinationPort === 0 ? 0 : UDP);
+  w.align(4).u32(0).u32(0);
+}
+/** struct xfrm_lifetime_cfg. */
+function lifetime(w: NlWriter, hardBytes: number, hardPackets: number): void {
+  const limit = (n: number): number => (n === 0 ? Number.POSITIVE_INFINITY : n);
+  w.u64(Number.POSITIVE_INFINITY).u64(limit(hardBytes));
+  w.u64(Number.POSITIVE_INFINITY).u64(limit(hardPackets));
+  for (let i = 0; i < 4; i++) w.u64(0);
+}
+function algorithm(name: string, key: Uint8Array, icvBits: number | null): Uint8Array {
+  const w = new NlWriter();
+  const padded = new Uint8Array(ALG_NAME);
+  padded.set(utf8(name));
+  w.raw(padded).u32(key.length * 8);
+  if (icvBits !== null) w.u32(icvBits);
+  return new Uint8Array([...w.done(), ...key]);
+}
+
+/** struct xfrm_usersa_info and attributes, for XFRM_MSG_NEWSA. `align`: see alignment(). */
+export function encodeSa(sa: XfrmSa, align: number): Uint8Array {
+  const family = familyOf(sa.destination);
+  const w = new NlWriter();
+  selector(w, family, sa.sourcePort, sa.destinationPort);
+  address(w, sa.destination);
+  net32(w, sa.spi);
+  w.u8(ESP).align(4);
+  address(w, sa.source);
+  lifetime(w, sa.hardBytes, sa.hardPackets);
+  w.raw(new Uint8Array(32 + 12)); // what the kernel counts
+  w.u32(0).u32(sa.reqid).u16(family).u8(XFRM.XFRM_MODE_TRANSPORT).u8(0).u8(0).align(align);
+  const { aead, crypt, auth } = sa.transform;
+  if (aead) w.attr(XFRM.XFRMA_ALG_AEAD, algorithm(aead.name, aead.key, aead.icvBits));
+  if (crypt) w.attr(XFRM.XFRMA_ALG_CRYPT, algorithm(crypt.name, crypt.key, null));
+  if (auth) w.attr(XFRM.XFRMA_ALG_AUTH_TRUNC, algorithm(auth.name, auth.key, auth.icvBits));
+  if (sa.encap) {
+    const e = new NlWriter().u16(XFRM.UDP_ENCAP_ESPINUDP);
+    net16(e, sa.encap.sourcePort);
+    net16(e, sa.encap.destinationPort);
+    w.attr(XFRM.XFRMA_ENCAP, e.u16(0).raw(new Uint8Array(16)).done());
+  }
+  if (sa.window > 0) {
+    // struct xfrm_replay_state_esn: its bitmap may be longer than that of xfrm_usersa_info's window, which ends at 32
+    const words = Math.ceil(sa.window / REPLAY_BITMAP);
+    const r = new NlWriter().u32(words).u32(0).u32(0).u32(0).u32(0).u32(sa.window);
+    w.attr(XFRM.XFRMA_REPLAY_ESN_VAL, r.raw(new Uint8Array(4 * words)).done());
+  }
+  if (sa.mark) w.attr32(XFRM.XFRMA_SET_MARK, sa.mark.value).attr32(XFRM.XFRMA_SET_MARK_MASK, sa.mark.mask);
+  return w.done();
+}
+/** struct xfrm_usersa_id, for XFRM_MSG_DELSA and XFRM_MSG_GETSA. */
+export function encodeSaId(destination: string, spi: number): Uint8Array {
+  const w = new NlWriter();
+  address(w, destination);
+  net32(w, spi);
+  return w.u16(familyOf(destination)).u8(ESP).align(4).done();
+}
+/** Null for what is no struct xfrm_usersa_info. */
+export function decodeSa(b: Uint8Array, at = 0): FoundSa | null {
+  if (b.length < at + SA_INFO) return null;
+  const family = get16(b, at + 212);
+  return {
+    destination: addressAt(b, at + SELECTOR, family),
+    spi: be32(b, at + 72),
+    protocol: b[at + 76] as number,
+    source: addressAt(b, at + 80, family),
+    bytes: get64(b, at + 160),
+    packets: get64(b, at + 168),
+    replays: get32(b, at + 196),
+    integrityFailures: get32(b, at + 200),
+    reqid: get32(b, at + 208),
+  };
+}
+
+/** struct xfrm_userpolicy_info, without what follows it. */
+function policy(
+  w: NlWriter,
+  p: {
+    readonly family: number;
+    readonly direction: PolicyDirection;
+    readonly action: number;
+    readonly priority: number;
+    readonly sourcePort: number;
+    readonly destinationPort: number;
+  },
+  align: number,
+): void {
+  selector(w, p.family, p.sourcePort, p.destinationPort);
+  lifetime(w, 0, 0);
+  w.raw(new Uint8Array(32)).u32(p.priority).u32(0);
+  w.u8(p.direction === "in" ? XFRM.XFRM_POLICY_IN : XFRM.XFRM_POLICY_OUT)
+    .u8(p.action)
+    .u8(0)
+    .u8(0)
+    .align(align);
+}
+/** What refuses UDP packets from (out) or to (in) `port` of ours, for XFRM_MSG_NEWPOLICY. */
+export function encodeBlock(
+  family: number,
+  direction: PolicyDirection,
+  port: number,
+  priority: number,
+  align: number,
+): Uint8Array {
+  const w = new NlWriter();
+  const [sourcePort, destinationPort] = direction === "in" ? [0, port] : [port, 0];
+  policy(w, { family, direction, action: XFRM.XFRM_POLICY_BLOCK, priority, sourcePort, destinationPort }, align);
+  return w.done();
+}
+/** struct xfrm_userpolicy_id of that block, for XFRM_MSG_DELPOLICY. */
+export function encodeBlockId(family: number, direction: PolicyDirection, port: number): Uint8Array {
+  const w = new NlWriter();
+  selector(w, family, direction === "in" ? 0 : port, direction === "in" ? port : 0);
+  return w
+    .u32(0)
+    .u8(direction === "in" ? XFRM.XFRM_POLICY_IN : XFRM.XFRM_POLICY_OUT)
+    .align(4)
+    .done();
+}
+/**
+ * The value of the socket option IP_XFRM_POLICY or IPV6_XFRM_POLICY: packets of this socket go through an SA with
+ * `reqid` (0: any), or, with null, as they are. It goes before every policy of the machine.
+ */
+export function encodeSocketPolicy(
+  family: number,
+  direction: PolicyDirection,
+  reqid: number | null,
+  align: number,
+): Uint8Array {
+  const w = new NlWriter();
+  const any = { family, direction, action: XFRM.XFRM_POLICY_ALLOW, priority: 0, sourcePort: 0, destinationPort: 0 };
+  policy(w, any, align);
+  if (reqid === null) return w.done();
+  // struct xfrm_user_tmpl; in transport mode the addresses are the packet's
+  w.raw(new Uint8Array(16)).u32(0).u8(ESP).align(4).u16(family).u16(0).raw(new Uint8Array(16)).u32(reqid);
+  w.u8(XFRM.XFRM_MODE_TRANSPORT).u8(0).u8(0).align(4).u32(0xffff_ffff).u32(0xffff_ffff).u32(0xffff_ffff);
+  return w.done();
+}
+/** Null for what is no struct xfrm_userpolicy_info. */
+export function decodePolicy(b: Uint8Array): FoundPolicy | null {
+  if (b.length < POLICY_INFO) return null;
+  return {
+    destinationPort: be16(b, 32),
+    sourcePort: be16(b, 36),
+    family: get16(b, 40),
+    protocol: b[44] as number,
+    priority: get32(b, 152),
+    index: get32(b, 156),
+    direction: b[160] as number,
+    action: b[161] as number,
+  };
+}
+
+/** Null: nothing that we know. */
+export function decodeXfrmEvent(m: NlMessage, align: number): XfrmEvent | null {
+  const b = m.body;
+  switch (m.type) {
+    case XFRM.XFRM_MSG_EXPIRE: {
+      const sa = decodeSa(b);
+      const hard = b[Math.ceil(SA_INFO / align) * align];
+      return sa && hard !== undefined ? { kind: "expired", sa, hard: hard !== 0 } : null;
+    }
+    case XFRM.XFRM_MSG_DELSA: {
+      if (b.length < SA_ID) return null;
+      const family = get16(b, 20);
+      return { kind: "deleted", destination: addressAt(b, 0, family), spi: be32(b, 16) };
+    }
+    case XFRM.XFRM_MSG_FLUSHSA:
+      return { kind: "flushed" };
+    case XFRM.XFRM_MSG_MAPPING: {
+      if (b.length < MAPPING) return null;
+      const family = get16(b, 20);
+      const port = be16(b, 62);
+      return { kind: "mapping", reqid: get32(b, 24), spi: be32(b, 16), address: addressAt(b, 44, family), port };
+    }
+    default:
+      return null;
+  }
+}
+
+const ROOT = "the daemon needs to be root, or to have CAP_NET_ADMIN";
+const ADVICE: Readonly<Record<string, string>> = {
+  EPERM: ROOT,
+  EEXIST: "there is one already",
+  ENOSYS: "the kernel lacks this algorithm",
+  EPROTONOSUPPORT: "the kernel has no ESP: opkg install kmod-ipsec4 kmod-ipsec6",
+};
+const NO_XFRM = { EPROTONOSUPPORT: "the kernel has no IPsec: opkg install kmod-ipsec" };
+const TURN = 64; // datagrams
+const BUFFER = 32768;
+
+/** SAs and policies of this network namespace. */
+export class Xfrm {
+  readonly align: number;
+  readonly #io: NetlinkIo;
+  readonly #nl: NetlinkSocket;
+  /** Throws SystemError. */
+  constructor(io: NetlinkIo) {
+    this.#io = io;
+    this.align = alignment(io.constants);
+    this.#nl = attempt("cannot ask the kernel for IPsec", NO_XFRM, () => new NetlinkSocket(io, XFRM.NETLINK_XFRM));
+  }
+  close(): void {
+    this.#nl.close();
+  }
+  /** EEXIST: the destination has this SPI, whoever uses it. */
+  addSa(sa: XfrmSa): void {
+    const body = encodeSa(sa, this.align);
+    try {
+      const what = `cannot install the SA to ${sa.destination}`;
+      this.#nl.change(what, ADVICE, XFRM.XFRM_MSG_NEWSA, NL.NLM_F_CREATE | NL.NLM_F_EXCL, body);
+    } finally {
+      body.fill(0); // keys
+    }
+  }
+  /** Nothing happens when it is gone. */
+  deleteSa(destination: string, spi: number): void {
+    const body = encodeSaId(destination, spi);
+    this.#unlessGone(() => this.#nl.change("cannot remove an SA", ADVICE, XFRM.XFRM_MSG_DELSA, 0, body));
+  }
+  /** Null when it is gone. */
+  sa(destination: string, spi: number): FoundSa | null {
+    let found: FoundSa | null = null;
+    this.#unlessGone(() => {
+      const [m] = this.#nl.ask("cannot look up an SA", ADVICE, XFRM.XFRM_MSG_GETSA, 0, encodeSaId(destination, spi));
+      found = m ? decodeSa(m.body) : null;
+    });
+    return found;
+  }
+  allSas(): FoundSa[] {
+    const all = this.#nl.ask("cannot list the SAs", ADVICE, XFRM.XFRM_MSG_GETSA, NL.NLM_F_DUMP, new Uint8Array(0));
+    return all.flatMap((m) => decodeSa(m.body) ?? []);
+  }
+  /** EEXIST: there is a policy for the same packets. */
+  addBlock(family: number, direction: PolicyDirection, port: number, priority: number): void {
+    const body = encodeBlock(family, direction, port, priority, this.align);
+    const what = `cannot refuse clear packets of UDP port ${port}`;
+    this.#nl.change(what, ADVICE, XFRM.XFRM_MSG_NEWPOLICY, NL.NLM_F_CREATE | NL.NLM_F_EXCL, body);
+  }
+  /** Nothing happens when it is gone. */
+  deleteBlock(family: number, direction: PolicyDirection, port: number): void {
+    const body = encodeBlockId(family, direction, port);
+    this.#unlessGone(() => this.#nl.change("cannot remove a policy", ADVICE, XFRM.XFRM_MSG_DELPOLICY, 0, body));
+  }
+  allPolicies(): FoundPolicy[] {
+    const none = new Uint8Array(0);
+    const all = this.#nl.ask("cannot list the policies", ADVICE, XFRM.XFRM_MSG_GETPOLICY, NL.NLM_F_DUMP, none);
+    return all.flatMap((m) => decodePolicy(m.body) ?? []);
+  }
+  /** Tells what happens to SAs, by ourselves too. Throws SystemError. */
+  watch(happened: (e: XfrmEvent) => void): { stop(): void } {
+    const bit = (group: number): number => 1 << (group - 1);
+    const groups = bit(XFRM.XFRMNLGRP_EXPIRE) | bit(XFRM.XFRMNLGRP_SA) | bit(XFRM.XFRMNLGRP_MAPPING);
+    const fd = attempt("cannot watch the SAs", { EPERM: ROOT }, () => this.#io.netlinkOpen(XFRM.NETLINK_XFRM, groups));
+    const buffer = new Uint8Array(BUFFER);
+    const watcher = this.#io.watch(fd, () => {
+      try {
+        for (let i = 0; i < TURN; i++) {
+          const n = this.#io.recv(fd, buffer);
+          if (n < 0) return;
+          for (const m of decodeMessages(buffer.subarray(0, n))) {
+            const e = decodeXfrmEvent(m, this.align);
+            if (e) happened(e);
+          }
+        }
+      } catch {
+        happened({ kind: "lost" }); // ENOBUFS
+      }
+    });
+    return {
+      stop: () => {
+        watcher.stop();
+        this.#io.close(fd);
+      },
+    };
+  }
+
+  #unlessGone(f: () => void): void {
+    try {
+      f();
+    } catch (e) {
+      if (!["ESRCH", "ENOENT"].includes(errnoOf(e))) throw e;
+    }
+  }
+}
