@@ -39,6 +39,22 @@ export interface Flat {
   serialSet(fd: number, what: number, on: number): void; // what: 0 DTR, 1 break
   serialQueued(fd: number): number;
 
+  udpConnect(fd: number, address: Uint8Array, port: number): number;
+  udpRecv(fd: number, into: Uint8Array, from: Uint8Array): number; // from: 48 bytes, see FROM; -1: nothing there
+  l2tpOpen(
+    udp: number, // -1: a call of a tunnel that is there
+    address: Uint8Array,
+    port: number,
+    localTunnel: number,
+    localCall: number, // both calls 0: the tunnel
+    peerTunnel: number,
+    peerCall: number,
+  ): number;
+  pppChannel(call: number): number;
+  pppOpen(): number;
+  pppRead(fd: number, into: Uint8Array): number; // 0: what it was attached to is gone, -1: nothing there
+  pppWrite(fd: number, data: Uint8Array): number;
+
   // Primitives, from libcrypto: RangeError without it, for a wrong length, and for more than 1 MiB.
   cryptoRandom(into: Uint8Array): void;
   cryptoHash(name: string, keyed: number, key: Uint8Array, data: Uint8Array, into: Uint8Array): void; // keyed: HMAC

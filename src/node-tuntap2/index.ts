@@ -251,6 +251,20 @@ export function native(flat: Flat): Native {
     serialDtr: (fd, on) => flat.serialSet(fd, 0, on ? 1 : 0),
     serialBreak: (fd, on) => flat.serialSet(fd, 1, on ? 1 : 0),
     serialQueued: (fd) => flat.serialQueued(fd),
+    udpConnect(fd, address, port) {
+      flat.udpConnect(fd, address, port);
+    },
+    udpRecv: (fd, into, from) => flat.udpRecv(fd, into, from),
+    l2tpTunnel: (udp, address, port, localTunnel, peerTunnel) =>
+      flat.l2tpOpen(udp, address, port, localTunnel, 0, peerTunnel, 0),
+    l2tpCall: (address, port, i) =>
+      flat.l2tpOpen(-1, address, port, i.localTunnel, i.localCall, i.peerTunnel, i.peerCall),
+    pppChannel: (call) => flat.pppChannel(call),
+    pppOpen: () => flat.pppOpen(),
+    pppRead: (fd, into) => flat.pppRead(fd, into),
+    pppWrite(fd, data) {
+      flat.pppWrite(fd, data);
+    },
     deflater(window) {
       const z = flat.zNew(0, window);
       return z === 0

@@ -15,6 +15,10 @@ export const ADDR = 44; // bytes a slot in Ring.addr:
 // 20..35 local address (IP_PKTINFO; source to send from, or all zero) 36..39 interface index (LE u32) 40..41 local port
 // BE
 
+/** Where a datagram of udpRecv came from: an entry as in Ring.addr, and at MARK the packet's mark, big endian. */
+export const FROM = 48;
+export const MARK = 44;
+
 /** Where a slot goes next. 0 is dropped. */
 export const Kind = {
   none: 0,
@@ -221,6 +225,14 @@ export interface TlsClient {
   close(): void;
 }
 
+/** Ids of one L2TP call in its tunnel; none of them is 0. */
+export interface L2tpIds {
+  readonly localTunnel: number;
+  readonly localCall: number;
+  readonly peerTunnel: number;
+  readonly peerCall: number;
+}
+
 export interface Native {
   readonly version: string;
   /** OpenSSL's version text, or null when the library has no libcrypto: then fastPath() returns null. */
@@ -287,6 +299,27 @@ export interface Native {
   serialBreak(fd: number, on: boolean): void;
   /** Bytes in the kernel that have not left. */
   serialQueued(fd: number): number;
+  /** From now on the socket of udpOpen sends to this address, and receives from there alone. */
+  udpConnect(fd: number, address: Uint8Array, port: number): void;
+  /** One datagram; -1: nothing there. `from` has FROM bytes; the mark is only there after SO_RCVMARK. */
+  udpRecv(fd: number, into: Uint8Array, from: Uint8Array): number;
+  /**
+   * The kernel's own L2TP (RFC 2661) on a connected UDP socket, whose control messages stay on the socket. Ends with
+   * its descriptor. EAFNOSUPPORT, EPROTONOSUPPORT: the kernel has none.
+   */
+  l2tpTunnel(udp: number, address: Uint8Array, port: number, localTunnel: number, peerTunnel: number): number;
+  /** A call in that tunnel: a socket, whose options are PPPOL2TP_SO_*. ENOENT: no such tunnel. */
+  l2tpCall(address: Uint8Array, port: number, ids: L2tpIds): number;
+  /**
+   * The PPP channel of a call. pppRead and pppWrite carry whole frames from the protocol field on (two bytes): LCP and
+   * authentication, and everything while no unit is connected (PPPIOCCONNECT).
+   */
+  pppChannel(call: number): number;
+  /** /dev/ppp, attached to nothing: what rtnetlink makes a netdev of. */
+  pppOpen(): number;
+  /** 0: what it was attached to is gone; -1: nothing there. */
+  pppRead(fd: number, into: Uint8Array): number;
+  pppWrite(fd: number, data: Uint8Array): void;
   /** A raw deflate stream of 2^window bytes of history (9 to 15), for packets; null without zlib (libz.so.1). */
   deflater(window: number): Deflater | null;
   inflater(window: number): Inflater | null;

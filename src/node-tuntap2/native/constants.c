@@ -10,7 +10,9 @@
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
+#include <linux/if_pppox.h>
 #include <linux/netlink.h>
+#include <linux/ppp-ioctl.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <linux/xfrm.h>
@@ -63,11 +65,18 @@ const struct tt_constant tt_constants[] = {
 	C(XFRMNLGRP_POLICY) C(XFRM_MSG_GETPOLICY) C(XFRMA_SET_MARK) C(XFRMA_SET_MARK_MASK)
 	{ "SIZEOF_XFRM_USERSA_INFO", sizeof(struct xfrm_usersa_info) },
 	{ "SIZEOF_XFRM_USERPOLICY_INFO", sizeof(struct xfrm_userpolicy_info) },
+	{ "SOL_PPPOL2TP", 273 }, C(PPPOL2TP_SO_SENDSEQ) C(PPPOL2TP_SO_RECVSEQ) C(PPPOL2TP_SO_LNSMODE)
+	C(PPPOL2TP_SO_REORDERTO)
+	C(PPPIOCGUNIT) C(PPPIOCCONNECT) C(PPPIOCSMRU) C(PPPIOCGFLAGS) C(PPPIOCSFLAGS) C(PPPIOCSNPMODE) C(SC_COMP_PROT)
+	C(SC_COMP_AC)
 	/* what netlink answers with: the numbers differ per architecture */
 	C(EPERM) C(ENOENT) C(ESRCH) C(EINTR) C(EIO) C(ENXIO) C(EAGAIN) C(ENOMEM) C(EACCES) C(EBUSY) C(EEXIST) C(ENODEV)
 	C(EINVAL) C(ENOSPC) C(ERANGE) C(EMSGSIZE) C(EPROTONOSUPPORT) C(EOPNOTSUPP) C(EAFNOSUPPORT) C(EADDRINUSE)
 	C(EADDRNOTAVAIL) C(ENETDOWN) C(ENETUNREACH) C(ENOBUFS) C(ETIMEDOUT) C(EHOSTUNREACH)
 	/* newer than some of the headers we build with */
+#ifdef SO_RCVMARK
+	C(SO_RCVMARK)
+#endif
 #ifdef SO_BUSY_POLL
 	C(SO_BUSY_POLL)
 #endif

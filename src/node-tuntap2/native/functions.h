@@ -31,6 +31,13 @@
 	F(SerialLines, serialLines, 1) \
 	F(SerialSet, serialSet, 3) \
 	F(SerialQueued, serialQueued, 1) \
+	F(UdpConnect, udpConnect, 3) \
+	F(UdpRecv, udpRecv, 3) \
+	F(L2tpOpen, l2tpOpen, 7) \
+	F(PppChannel, pppChannel, 1) \
+	F(PppOpen, pppOpen, 0) \
+	F(PppRead, pppRead, 2) \
+	F(PppWrite, pppWrite, 2) \
 	F(CryptoRandom, cryptoRandom, 1) \
 	F(CryptoHash, cryptoHash, 5) \
 	F(CryptoCbc, cryptoCbc, 6) \
