@@ -1,8 +1,12 @@
 import { DecodeError } from "./errors.ts";
 
+/** The byte at `at`; the caller has checked the bounds. */
+export function get8(b: Uint8Array, at: number): number {
+  return b[at] as number;
+}
 /** Big-endian (network order) 16 bits at `at`; the caller has checked the bounds. */
 export function get16(b: Uint8Array, at: number): number {
-  return ((b[at] as number) << 8) | (b[at + 1] as number);
+  return (get8(b, at) << 8) | get8(b, at + 1);
 }
 /** Big-endian 32 bits, unsigned; the caller has checked the bounds. */
 export function get32(b: Uint8Array, at: number): number {
@@ -37,7 +41,7 @@ export class Reader {
     return this.#at;
   }
   u8(what: string): number {
-    return this.#b[this.#take(1, what)] as number;
+    return get8(this.#b, this.#take(1, what));
   }
   u16(what: string): number {
     const o = this.#take(2, what);

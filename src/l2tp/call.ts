@@ -3,7 +3,7 @@ import type { Clock, Timer } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import type { Event } from "../core/events.ts";
 import { faultEvent, internal } from "../core/fault.ts";
-import { type Acts, Machine } from "../core/fsm.ts";
+import { type Acts, Machine, type Table } from "../core/fsm.ts";
 import { allOf, contain } from "../core/scope.ts";
 import { inQuotes } from "../core/words.ts";
 import type { CallChannel, CallSpec } from "../dataplane/dataplane.ts";
@@ -11,6 +11,7 @@ import type { CallConfig, CallKind } from "./api.ts";
 import {
   type CallAction,
   type CallEvent,
+  type CallRows,
   type CallState,
   LAC_INCOMING,
   LAC_OUTGOING,
@@ -23,12 +24,6 @@ import type { MessageName } from "./wire/messages.ts";
 import { ERR, failure, RESULT, resultWords } from "./words.ts";
 
 export type CallRole = "lac-incoming" | "lns-incoming" | "lac-outgoing" | "lns-outgoing";
-const RULES = {
-  "lac-incoming": rules(LAC_INCOMING),
-  "lns-incoming": rules(LNS_INCOMING),
-  "lac-outgoing": rules(LAC_OUTGOING),
-  "lns-outgoing": rules(LNS_OUTGOING),
-} as const;
 const MESSAGES: ReadonlySet<MessageName> = new Set(["ICRQ", "ICRP", "ICCN", "OCRQ", "OCRP", "OCCN"]);
 /** The other side has acknowledged but does not answer: give up after this long. */
 const ESTABLISH_MS = 30_000;
@@ -60,7 +55,17 @@ export interface CallHost {
   /** The call is over: its id is free again. */
   forget(call: Call, why: Failure): void;
   emit(e: Event): void;
-  odd(what: string): void;
+  /** What the peer did wrong, for an event. */
+  noteBad(what: string): void;
+}
+
+export interface CallStart {
+  readonly id: number;
+  readonly serial: number;
+  /** Ours. */
+  readonly role: CallRole;
+  readonly cfg: CallConfig;
+  readonly owner: CallOwner;
 }
 
 export class Call {
@@ -103,8 +108,24 @@ export class Call {
     up: (c, avps) => c.#up(avps),
   };
 
-  /** `role` is ours. For an answering role follow with message(); for an asking one with open(). */
-  constructor(tunnel: CallHost, id: number, serial: number, role: CallRole, cfg: CallConfig, owner: CallOwner) {
+  static readonly #TABLES = {
+    "lac-incoming": Call.#table(LAC_INCOMING),
+    "lns-incoming": Call.#table(LNS_INCOMING),
+    "lac-outgoing": Call.#table(LAC_OUTGOING),
+    "lns-outgoing": Call.#table(LNS_OUTGOING),
+  } as const;
+  static #table(rows: CallRows): Table<CallState, CallEvent, CallAction, Avps, Call> {
+    return {
+      rules: rules(rows),
+      acts: Call.#ACTS,
+      unlisted: (c, state, event) => {
+        if (event !== "local-close") c.tunnel.noteBad(`${event} in ${state}`);
+      },
+    };
+  }
+
+  /** For an answering role message() follows, for an asking one open(). */
+  constructor(tunnel: CallHost, { id, serial, role, cfg, owner }: CallStart) {
     this.tunnel = tunnel;
     this.id = id;
     this.#serial = serial;
@@ -114,15 +135,7 @@ export class Call {
     this.#timer = tunnel.clock.timer(`l2tp call ${id}`, () =>
       this.contain(() => this.close(failure("call-timeout", "the peer does not go on with the call"))),
     );
-    this.#machine = new Machine<CallState, CallEvent, CallAction, Avps, Call>(
-      this,
-      "idle",
-      RULES[role],
-      Call.#ACTS,
-      (c, state, event) => {
-        if (event !== "local-close") c.tunnel.odd(`${event} in ${state}`);
-      },
-    );
+    this.#machine = new Machine<CallState, CallEvent, CallAction, Avps, Call>(this, "idle", Call.#TABLES[role]);
   }
   /** From open() or the first message() on. */
   get channel(): CallChannel {
@@ -233,7 +246,7 @@ export class Call {
         this.#owner.onWanErrors?.(this, avps.callErrors);
         return;
       default:
-        if (!MESSAGES.has(name)) return this.tunnel.odd(`${name} for a call`);
+        if (!MESSAGES.has(name)) return this.tunnel.noteBad(`${name} for a call`);
         this.#fallback = failure("call-order", `the peer sent ${name} out of order`);
         this.#result = { result: RESULT.callError, error: 1, message: `${name} in state ${this.state}` };
         if (this.#answers(name)) this.#timer.arm(ESTABLISH_MS);

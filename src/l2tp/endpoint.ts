@@ -49,7 +49,7 @@ const LIMITS: EndpointLimits = {
 const LINGERING = 256; // ended tunnels that still acknowledge
 const UNWANTED = "nobody here serves L2TP for this peer";
 const NO_ROOM = "so many tunnels of one peer";
-const ODD_PER_SECOND = 10; // events about bad input; a peer chooses what they say, so the sum is what must be bounded
+const BAD_PER_SECOND = 10; // events about bad input; a peer chooses what they say, so the sum is what must be bounded
 
 /** Serve it, refuse it with a sentence, or (null, from acceptTunnel) be silent. */
 export type TunnelAnswer = { readonly cfg: TunnelConfig; readonly owner: TunnelOwner } | { readonly refuse: string };
@@ -101,7 +101,7 @@ export class L2tpEndpoint {
       plane: deps.plane,
       vendorName: cfg.vendorName,
       maxCalls: this.#limits.calls,
-      odd: (remote, link, what) => this.#odd(remote, link, what),
+      noteBad: (remote, link, what) => this.#noteBad(remote, link, what),
       ended: (t) => this.#ended(t),
       lingered: (t) => this.#forget(t),
       requeue: (remote, sccrq) => this.#serve(remote, sccrq, this.#ask(remote, sccrq)),
@@ -288,7 +288,7 @@ export class L2tpEndpoint {
     // Those whom we call, not those who call: a flood of callers must not cost a comparison with each other.
     const bad = unacceptable(cfg, sccrq, (challenge) => this.#asking(challenge));
     if (bad) {
-      this.#odd(remote, cfg.link, bad.why.text);
+      this.#noteBad(remote, cfg.link, bad.why.text);
       return this.#refuse(remote, sccrq, bad.result);
     }
     const { crypto } = this.#deps;
@@ -368,15 +368,15 @@ export class L2tpEndpoint {
   }
   #drop(name: L2tpDrop, remote: L2tpRemote, what: string): void {
     this.counters.bump(name);
-    this.#odd(remote, "", what);
+    this.#noteBad(remote, "", what);
   }
-  #odd(remote: L2tpRemote, link: string, what: string): void {
+  #noteBad(remote: L2tpRemote, link: string, what: string): void {
     const second = Math.floor(this.#deps.clock.now() / 1000);
     if (second !== this.#oddSecond) {
       this.#oddSecond = second;
       this.#odds = 0;
     }
-    if (++this.#odds > ODD_PER_SECOND) return this.counters.bump("l2tp.quiet");
+    if (++this.#odds > BAD_PER_SECOND) return this.counters.bump("l2tp.quiet");
     this.#deps.log.emit({ kind: "peer.bad", link, layer: "l2tp", peer: remote.address, what });
   }
 }

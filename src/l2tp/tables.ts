@@ -85,7 +85,7 @@ export type CallAction =
   | "sendCDN"
   | "cleanUp"
   | "up";
-type CallRows = Rows<CallState, CallEvent, CallAction>;
+export type CallRows = Rows<CallState, CallEvent, CallAction>;
 
 /** §7.4.1 LAC incoming call. "up" (PPP may start) is ours: the RFC says no more than the state. */
 export const LAC_INCOMING: CallRows = [

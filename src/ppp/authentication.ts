@@ -6,7 +6,9 @@ import type { Secret } from "../core/secret.ts";
 import { printable } from "../core/words.ts";
 import type { Crypto, TlsClients } from "../ports/ports.ts";
 import { ChapAuthenticatee, ChapAuthenticator } from "./auth/chap.ts";
-import { EapAuthenticatee, EapAuthenticator, type EapMethod } from "./auth/eap.ts";
+import type { EapMethod } from "./auth/eap.ts";
+import { EapAuthenticatee } from "./auth/eap-authenticatee.ts";
+import { EapAuthenticator } from "./auth/eap-authenticator.ts";
 import { EapTls, type EapTlsCredentials } from "./auth/eap-tls.ts";
 import { type AuthMethod, methodProtocol, methodTitle } from "./auth/methods.ts";
 import { PapAuthenticatee, PapAuthenticator } from "./auth/pap.ts";
@@ -38,6 +40,7 @@ export interface AuthenticationDeps {
   readonly tls: TlsClients | null;
   /** Of the whole process: a peer may ask here what it was asked elsewhere. */
   readonly challenges: Challenges;
+  readonly users: Users;
 }
 /** As PppOwner has them. */
 export interface Users {
@@ -68,17 +71,11 @@ export class Authentication<O> {
   /** The answer to what the peer tries now is no, whatever it is. */
   #paused: Failure | null = null;
 
-  constructor(
-    deps: AuthenticationDeps,
-    cfg: AuthenticationConfig,
-    users: Users,
-    owner: O,
-    on: AuthenticationEvents<O>,
-  ) {
+  constructor(deps: AuthenticationDeps, cfg: AuthenticationConfig, owner: O, on: AuthenticationEvents<O>) {
     this.#owner = owner;
     this.#deps = deps;
     this.#cfg = cfg;
-    this.#users = users;
+    this.#users = deps.users;
     this.#on = on;
   }
   /** How we show who we are, null when nobody asked. */
@@ -159,20 +156,11 @@ export class Authentication<O> {
       odd: () => this.#on.unexpected(this.#owner),
     };
     if (method === "pap") return new PapAuthenticatee(clock, identity, on);
-    const isOurs = (challenge: Uint8Array): boolean => this.#deps.challenges.has(challenge);
-    if (method === "eap") {
-      const { eapTls } = this.#cfg;
-      return new EapAuthenticatee(
-        clock,
-        crypto,
-        identity,
-        this.#eapMethods(),
-        isOurs,
-        on,
-        eapTls ? new EapTls(this.#deps.tls, eapTls) : null,
-      );
-    }
-    return new ChapAuthenticatee(clock, crypto, method, identity, isOurs, on);
+    const needs = { clock, crypto, isOurs: (challenge: Uint8Array) => this.#deps.challenges.has(challenge) };
+    if (method !== "eap") return new ChapAuthenticatee(needs, method, identity, on);
+    const { eapTls } = this.#cfg;
+    const tls = eapTls ? new EapTls(this.#deps.tls, eapTls) : null;
+    return new EapAuthenticatee(needs, { identity, methods: this.#eapMethods(), tls }, on);
   }
   #authenticator(method: AuthMethod): AuthSide {
     const { clock, crypto } = this.#deps;
@@ -187,13 +175,15 @@ export class Authentication<O> {
       odd: () => this.#on.unexpected(this.#owner),
     };
     const needs = {
+      clock,
+      crypto,
       hostName: this.#cfg.hostName,
       secretOf: (user: string) => this.#secretOf(user),
       challenges: this.#deps.challenges,
     };
     if (method === "pap") return new PapAuthenticator(clock, crypto, needs.secretOf, on);
-    if (method === "eap") return new EapAuthenticator(clock, crypto, this.#eapOffers(), needs, on);
-    return new ChapAuthenticator(clock, crypto, method, needs, on);
+    if (method === "eap") return new EapAuthenticator(needs, this.#eapOffers(), on);
+    return new ChapAuthenticator(needs, method, on);
   }
   /** In a pause nothing is looked at, the right password neither. */
   #secretOf(user: string): Secret | null {

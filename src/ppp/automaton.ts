@@ -93,6 +93,13 @@ const STEPS: ReadonlyMap<string, readonly (Step | null)[]> = new Map(
   Object.entries(TABLE).map(([event, row]) => [event, row.map((cell, i) => compile(cell, `${event} in ${STATES[i]}`))]),
 );
 
+export interface AutomatonStart {
+  readonly clock: Clock;
+  /** For the timer's name. */
+  readonly name: string;
+  readonly limits?: Limits;
+}
+
 export class Automaton<Owner, In> {
   readonly #owner: Owner;
   #state = 0;
@@ -103,7 +110,7 @@ export class Automaton<Owner, In> {
   readonly #act: Actions<Owner, In>;
   readonly #limits: Limits;
 
-  constructor(clock: Clock, name: string, owner: Owner, act: Actions<Owner, In>, limits: Limits = LIMITS) {
+  constructor({ clock, name, limits = LIMITS }: AutomatonStart, owner: Owner, act: Actions<Owner, In>) {
     this.#owner = owner;
     this.#act = act;
     this.#limits = limits;

@@ -40,6 +40,14 @@ const QUARTER = 0.25;
 /** Identification packets that we pass on; RFC 1570 lets a peer send any number. */
 const MAX_IDENTIFICATIONS = 4;
 
+export interface LcpStart {
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly wants: LcpWants;
+  /** Null: the peer is never asked whether it is still there. */
+  readonly echo: EchoPolicy | null;
+}
+
 export class Lcp<O> {
   readonly options: LcpOptions;
   readonly protocol: ControlProtocol<Lcp<unknown>>;
@@ -83,14 +91,19 @@ export class Lcp<O> {
     limit: (l) => l.options.peerMru,
   };
 
-  constructor(clock: Clock, rng: Rng, wants: LcpWants, echo: EchoPolicy | null, owner: O, on: LcpEvents<O>) {
+  constructor({ clock, rng, wants, echo }: LcpStart, owner: O, on: LcpEvents<O>) {
     this.#owner = owner;
     this.#on = on;
     this.#echo = echo;
     this.#clock = clock;
     this.options = new LcpOptions(wants, rng, (name) => on.optionRefused(owner, name));
     this.#echoTimer = clock.timer("lcp-echo", () => this.#echoDue());
-    this.protocol = new ControlProtocol<Lcp<unknown>>(clock, "lcp", this.options, this as Lcp<unknown>, Lcp.#EVENTS);
+    this.protocol = new ControlProtocol<Lcp<unknown>>(
+      { clock, name: "lcp" },
+      this.options,
+      this as Lcp<unknown>,
+      Lcp.#EVENTS,
+    );
   }
 
   /** Anything from the peer shows that it lives. Cheap: the data path may call it for every batch. */

@@ -1,10 +1,9 @@
 // What LCP and every NCP share around the automaton: identifiers, our Configure-Request and the answers to it, our
 // judgement of the peer's, Terminate, Code-Reject (RFC 1661 §5). An OptionPolicy knows the options of one protocol.
-import type { Clock } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import { sameBytes } from "../core/text.ts";
 import { printable } from "../core/words.ts";
-import { type Actions, Automaton, LIMITS, type Limits, type State } from "./automaton.ts";
+import { type Actions, Automaton, type AutomatonStart, type State } from "./automaton.ts";
 import { CODE, type ControlPacket, type Option, readOptions, readPacket, writeOptions, writePacket } from "./cp.ts";
 import { failure } from "./words.ts";
 
@@ -115,23 +114,14 @@ export class ControlProtocol<O> {
     crossed: (p) => p.#on.odd(p.#owner, "crossed"),
   };
 
-  constructor(
-    clock: Clock,
-    name: string,
-    policy: OptionPolicy,
-    owner: O,
-    on: ProtocolEvents<O>,
-    limits: Limits = LIMITS,
-  ) {
+  constructor(start: AutomatonStart, policy: OptionPolicy, owner: O, on: ProtocolEvents<O>) {
     this.#policy = policy;
     this.#owner = owner;
     this.#on = on;
     this.#fsm = new Automaton<ControlProtocol<unknown>, Input>(
-      clock,
-      name,
+      start,
       this as ControlProtocol<unknown>,
       ControlProtocol.#ACTIONS,
-      limits,
     );
   }
 

@@ -149,7 +149,10 @@ export class Network<O> {
       const self = this as Network<unknown>;
       this.#coding = more.coding;
       const options = new IpcpOptions(wants, more.coding !== null && more.vj);
-      this.#ipcp = { options, protocol: new ControlProtocol(this.#clock, "ipcp", options, self, Network.#IPCP) };
+      this.#ipcp = {
+        options,
+        protocol: new ControlProtocol({ clock: this.#clock, name: "ipcp" }, options, self, Network.#IPCP),
+      };
       this.#ipcp.protocol.open();
       this.#encrypted = more.mppe !== null;
       if (more.coding && (more.deflate || more.bsd || more.mppc || more.mppe)) {
@@ -159,7 +162,10 @@ export class Network<O> {
           mppc: more.mppc,
           mppe: more.mppe?.least ?? null,
         });
-        this.#ccp = { options, protocol: new ControlProtocol(this.#clock, "ccp", options, self, Network.#CCP) };
+        this.#ccp = {
+          options,
+          protocol: new ControlProtocol({ clock: this.#clock, name: "ccp" }, options, self, Network.#CCP),
+        };
         this.#ccp.protocol.open();
         this.#resetTimer = this.#clock.timer("ccp-reset", () => this.askReset());
       }
@@ -167,7 +173,7 @@ export class Network<O> {
         const options = new Ipv6cpOptions(this.#rng, more.ipv6Ids);
         this.#ipv6cp = {
           options,
-          protocol: new ControlProtocol(this.#clock, "ipv6cp", options, self, Network.#IPV6CP),
+          protocol: new ControlProtocol({ clock: this.#clock, name: "ipv6cp" }, options, self, Network.#IPV6CP),
         };
         this.#ipv6cp.protocol.open();
       }

@@ -120,28 +120,21 @@ export class PppSession {
     this.#owner = owner;
     const turns = new Turns(deps.clock, (e) => this.#fault(e));
     this.#turns = turns;
-    this.#lcp = new Lcp(
-      turns,
-      deps.crypto,
-      {
-        mru: Math.min(cfg.mru, channel.mru),
-        channelMru: channel.mru,
-        accm: cfg.accm ?? 0,
-        pfc: cfg.pfc ?? true,
-        acfc: cfg.acfc ?? true,
-        answers: cfg.identity ? answersTo(cfg.refuse) : [],
-        ...(cfg.papAdvice === undefined ? {} : { papAdvice: cfg.papAdvice }),
-        requires: cfg.require,
-        line: channel.counts !== undefined,
-      },
-      cfg.echo,
-      this,
-      PppSession.#LCP,
-    );
+    const wants = {
+      mru: Math.min(cfg.mru, channel.mru),
+      channelMru: channel.mru,
+      accm: cfg.accm ?? 0,
+      pfc: cfg.pfc ?? true,
+      acfc: cfg.acfc ?? true,
+      answers: cfg.identity ? answersTo(cfg.refuse) : [],
+      ...(cfg.papAdvice === undefined ? {} : { papAdvice: cfg.papAdvice }),
+      requires: cfg.require,
+      line: channel.counts !== undefined,
+    };
+    this.#lcp = new Lcp({ clock: turns, rng: deps.crypto, wants, echo: cfg.echo }, this, PppSession.#LCP);
     this.#auth = new Authentication(
-      { clock: turns, crypto: deps.crypto, tls: deps.tls ?? null, challenges: deps.challenges },
+      { clock: turns, crypto: deps.crypto, tls: deps.tls ?? null, challenges: deps.challenges, users: owner },
       cfg,
-      owner,
       this,
       PppSession.#AUTH,
     );

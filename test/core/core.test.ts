@@ -260,31 +260,27 @@ test("counters", () => {
 });
 test("machine: rows, run to completion, unlisted pairs, duplicate rows", () => {
   const log: string[] = [];
-  const m: Machine<"x" | "y", "go" | "back", "say" | "raise", null, string[]> = new Machine(
-    log,
-    "x",
-    [
+  const m: Machine<"x" | "y", "go" | "back", "say" | "raise", null, string[]> = new Machine(log, "x", {
+    rules: [
       ["x", "go", ["raise", "say"], "y"],
       ["y", "back", ["say"], "x"],
     ],
-    { say: (l) => void l.push(m.state), raise: () => m.on("back", null) },
-    (l, s, e) => void l.push(`unlisted ${s} ${e}`),
-  );
+    acts: { say: (l) => void l.push(m.state), raise: () => m.on("back", null) },
+    unlisted: (l, s, e) => void l.push(`unlisted ${s} ${e}`),
+  });
   m.on("go", null);
   m.on("back", null);
   assert.deepEqual(log, ["y", "x", "unlisted x back"]);
   assert.throws(
     () =>
-      new Machine(
-        null,
-        "x",
-        [
+      new Machine(null, "x", {
+        rules: [
           ["x", "go", [], "x"],
           ["x", "go", [], "x"],
         ],
-        {},
-        () => {},
-      ),
+        acts: {},
+        unlisted: () => {},
+      }),
     /two rules/,
   );
 });

@@ -33,7 +33,7 @@ function rig(limits: Partial<Limits> = {}) {
     illegal: () => void log.push("illegal"),
     crossed: () => void log.push("crossed"),
   };
-  const fsm = new Automaton<null, string>(clock, "test", null, act, { ...LIMITS, ...limits });
+  const fsm = new Automaton<null, string>({ clock, name: "test", limits: { ...LIMITS, ...limits } }, null, act);
   const run = (...events: Event[]): string => {
     for (const e of events) fsm.on(e);
     return log.splice(0).join(",");

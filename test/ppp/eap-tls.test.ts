@@ -8,7 +8,7 @@ import { DecodeError } from "../../src/core/errors.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { concat, hex } from "../../src/core/text.ts";
 import type { TlsClient, TlsState } from "../../src/ports/ports.ts";
-import { EapAuthenticatee } from "../../src/ppp/auth/eap.ts";
+import { EapAuthenticatee } from "../../src/ppp/auth/eap-authenticatee.ts";
 import { EapTls, type EapTlsCredentials } from "../../src/ppp/auth/eap-tls.ts";
 import { type MppeMaster, startKey } from "../../src/ppp/compress/mppe.ts";
 import { readPacket, writePacket } from "../../src/ppp/cp.ts";
@@ -223,11 +223,8 @@ function side(turns: readonly Turn[], version: "1.2" | "1.3" = "1.2") {
   let odd = 0;
   const masters: (MppeMaster | null | undefined)[] = [];
   const peer = new EapAuthenticatee(
-    clock,
-    testCrypto(),
-    { user: "alice", password: Secret.of("") },
-    ["mschapv2", "md5"],
-    () => false,
+    { clock, crypto: testCrypto(), isOurs: () => false },
+    { identity: { user: "alice", password: Secret.of("") }, methods: ["mschapv2", "md5"], tls: eap },
     {
       send: (p) => void sent.push(readPacket(p)),
       done: (m) => {
@@ -237,7 +234,6 @@ function side(turns: readonly Turn[], version: "1.2" | "1.3" = "1.2") {
       failed: (why) => void failed.push(why),
       odd: () => void odd++,
     },
-    eap,
   );
   peer.start();
   const ask = (id: number, ...body: number[]): string => {

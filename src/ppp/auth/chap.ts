@@ -1,7 +1,7 @@
 // CHAP (RFC 1994) with MD5, and as MS-CHAP v1 (RFC 2433) and v2 (RFC 2759), both sides.
 import { Reader, Writer } from "../../core/bytes.ts";
 import type { Challenges } from "../../core/challenges.ts";
-import type { Clock, Timer } from "../../core/clock.ts";
+import type { Timer } from "../../core/clock.ts";
 import { DecodeError } from "../../core/errors.ts";
 import type { Secret } from "../../core/secret.ts";
 import { concat, fromUtf8, sameBytes, utf8 } from "../../core/text.ts";
@@ -26,10 +26,12 @@ import {
   successMessage,
 } from "./mschapv2.ts";
 import {
+  type AuthenticateeDeps,
   type AuthenticateeEvents,
   type AuthenticatorEvents,
   type AuthenticatorNeeds,
   type AuthSide,
+  type Identity,
   MAX_TRIES,
   RETRY_MS,
 } from "./side.ts";
@@ -90,24 +92,14 @@ export class ChapAuthenticatee implements AuthSide {
   #proof: Uint8Array = new Uint8Array(0);
   #master: MppeMaster | null = null;
 
-  /**
-   * `isOurs` recognises challenges that this process sent: answering them would let the peer use us against ourselves.
-   */
-  constructor(
-    clock: Clock,
-    crypto: Crypto,
-    algorithm: ChapAlgorithm,
-    identity: { readonly user: string; readonly password: Secret },
-    isOurs: (challenge: Uint8Array) => boolean,
-    on: AuthenticateeEvents,
-  ) {
-    this.#crypto = crypto;
+  constructor(deps: AuthenticateeDeps, algorithm: ChapAlgorithm, identity: Identity, on: AuthenticateeEvents) {
+    this.#crypto = deps.crypto;
     this.#algorithm = algorithm;
     this.#user = identity.user;
     this.#password = identity.password;
-    this.#isOurs = isOurs;
+    this.#isOurs = deps.isOurs;
     this.#on = on;
-    this.#timer = clock.timer("chap-response", () => this.#timeout());
+    this.#timer = deps.clock.timer("chap-response", () => this.#timeout());
   }
   start(): void {
     this.#state = "expecting";
@@ -250,20 +242,14 @@ export class ChapAuthenticator implements AuthSide {
   #account = "";
   #master: MppeMaster | null = null;
 
-  constructor(
-    clock: Clock,
-    crypto: Crypto,
-    algorithm: ChapAlgorithm,
-    needs: AuthenticatorNeeds,
-    on: AuthenticatorEvents,
-  ) {
-    this.#crypto = crypto;
+  constructor(needs: AuthenticatorNeeds, algorithm: ChapAlgorithm, on: AuthenticatorEvents) {
+    this.#crypto = needs.crypto;
     this.#algorithm = algorithm;
     this.#hostName = utf8(needs.hostName).slice(0, MAX_NAME);
     this.#secretOf = needs.secretOf;
     this.#challenges = needs.challenges;
     this.#on = on;
-    this.#timer = clock.timer("chap-challenge", () => this.#send());
+    this.#timer = needs.clock.timer("chap-challenge", () => this.#send());
   }
   start(): void {
     this.#challenges.settle(this.#challenge);

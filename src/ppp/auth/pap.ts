@@ -7,7 +7,14 @@ import { printable, said } from "../../core/words.ts";
 import type { Crypto } from "../../ports/ports.ts";
 import { readPacket, writePacket } from "../cp.ts";
 import { failure } from "../words.ts";
-import { type AuthenticateeEvents, type AuthenticatorEvents, type AuthSide, MAX_TRIES, RETRY_MS } from "./side.ts";
+import {
+  type AuthenticateeEvents,
+  type AuthenticatorEvents,
+  type AuthSide,
+  type Identity,
+  MAX_TRIES,
+  RETRY_MS,
+} from "./side.ts";
 
 export const PAP_CODE = { request: 1, ack: 2, nak: 3 } as const;
 /** Wrong passwords per session. RFC 1334 §2.2.1 leaves the rate to the peer; we do not. */
@@ -53,7 +60,7 @@ export class PapAuthenticatee implements AuthSide {
   #tries = 0;
   #waiting = false;
 
-  constructor(clock: Clock, identity: { readonly user: string; readonly password: Secret }, on: AuthenticateeEvents) {
+  constructor(clock: Clock, identity: Identity, on: AuthenticateeEvents) {
     this.#user = identity.user;
     this.#password = identity.password;
     this.#on = on;

@@ -1,7 +1,9 @@
 // What an authentication exchange tells its session, and the packet format that PAP and CHAP share with LCP.
 import type { Challenges } from "../../core/challenges.ts";
+import type { Clock } from "../../core/clock.ts";
 import type { Failure } from "../../core/errors.ts";
 import type { Secret } from "../../core/secret.ts";
+import type { Crypto } from "../../ports/ports.ts";
 import type { MppeMaster } from "../compress/mppe.ts";
 
 /** RFC 1994 §4.1 leaves the number of tries open; the same patience as LCP. */
@@ -31,10 +33,23 @@ export interface AuthenticatorEvents {
   odd(name: "stale-answer"): void;
 }
 
-/** Where an authenticator finds secrets, and tells what it asks with. */
+/** Who we are. */
+export interface Identity {
+  readonly user: string;
+  readonly password: Secret;
+}
+export interface AuthenticateeDeps {
+  readonly clock: Clock;
+  readonly crypto: Crypto;
+  /** Recognises challenges that this process sent. */
+  readonly isOurs: (challenge: Uint8Array) => boolean;
+}
 export interface AuthenticatorNeeds {
+  readonly clock: Clock;
+  readonly crypto: Crypto;
   readonly hostName: string;
   readonly secretOf: (user: string) => Secret | null;
+  /** Challenges that are issued are noted here. */
   readonly challenges: Challenges;
 }
 /** Either side of PAP or CHAP. Codes that belong to the other side are ignored. */
