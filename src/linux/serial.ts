@@ -63,7 +63,7 @@ class LinuxSerial implements SerialPort {
   onCarrier: (on: boolean) => void = () => {};
   onGone: (why: string) => void = () => {};
 
-  constructor(lib: Lib, clock: Clock, fd: number, device: string, baud: number) {
+  constructor(lib: Lib, clock: Clock, { fd, device, baud }: { fd: number; device: string; baud: number }) {
     this.#lib = lib;
     this.#fd = fd;
     this.device = device;
@@ -156,7 +156,11 @@ export function linuxSerial(lib: Lib, clock: Clock, lockOf: (device: string) => 
     open(device: string, o: SerialOptions): Promise<SerialPort> {
       try {
         return Promise.resolve(
-          new LinuxSerial(lib, clock, lib.serialOpen(device, lockOf(device), o.baud, o.flow), device, o.baud),
+          new LinuxSerial(lib, clock, {
+            fd: lib.serialOpen(device, lockOf(device), o.baud, o.flow),
+            device,
+            baud: o.baud,
+          }),
         );
       } catch (e) {
         if (e instanceof RangeError) throw e;

@@ -7,6 +7,7 @@ import type { Secret } from "../core/secret.ts";
 import type { Crypto, LinkOptions, TlsClients, Zlib } from "../ports/ports.ts";
 import type { EapTlsCredentials } from "./auth/eap-tls.ts";
 import type { AuthMethod } from "./auth/methods.ts";
+import type { CodingDrop } from "./coding.ts";
 import type { MppeBits } from "./compress/mppe.ts";
 import type { Assignment } from "./ipcp.ts";
 import type { Ipv6Ids, SharedIds } from "./ipv6cp.ts";
@@ -102,3 +103,20 @@ export interface PppDeps {
   /** Open ones of the whole process: none of them is answered. */
   readonly challenges: Challenges;
 }
+
+/** What the session and its data path ignored, by name. */
+export type PppDrop =
+  | CodingDrop
+  | "ppp.malformed"
+  | "ppp.no-protocol"
+  | "ppp.before-start"
+  | "ppp.before-auth"
+  | "ppp.after-end"
+  | "ppp.data"
+  | "ppp.unknown-protocol"
+  | "ppp.illegal"
+  | "ppp.crossed"
+  | "ppp.stale-answer"
+  | "ppp.wrong-answer"
+  | "ppp.not-converging"
+  | "ppp.unexpected-auth";

@@ -5,41 +5,28 @@
 import type { Clock, Timer } from "../core/clock.ts";
 import { Counters } from "../core/counters.ts";
 import { DecodeError, type Failure } from "../core/errors.ts";
-import { faultEvent, internal } from "../core/fault.ts";
+import { internal } from "../core/fault.ts";
 import { Packet } from "../core/packet.ts";
 import { allOf } from "../core/scope.ts";
 import { utf8 } from "../core/text.ts";
 import { Turns } from "../core/turns.ts";
-import { printable, said } from "../core/words.ts";
+import { printable } from "../core/words.ts";
 import type { FrameChannel, LineCounts } from "../ports/ports.ts";
-import { MPPE_GROWTH, type PppConfig, type PppDeps, type PppOwner, type PppUp } from "./api.ts";
+import { Admission } from "./admission.ts";
+import { MPPE_GROWTH, type PppConfig, type PppDeps, type PppDrop, type PppOwner, type PppUp } from "./api.ts";
 import { methodTitle } from "./auth/methods.ts";
 import { Authentication, type AuthenticationEvents } from "./authentication.ts";
-import { Coding, type CodingDrop } from "./coding.ts";
+import { Coding } from "./coding.ts";
 import { FULL_HEADER, type HeaderOptions, PROTOCOL, protocolName, pullProtocol, pushProtocol } from "./frame.ts";
-import type { Assignment, IpcpWants } from "./ipcp.ts";
+import type { Assignment } from "./ipcp.ts";
 import { Lcp, type LcpEvents } from "./lcp.ts";
-import { answersTo, DEFAULT_MRU } from "./lcp-options.ts";
+import { DEFAULT_MRU } from "./lcp-options.ts";
 import { Network, type NetworkEvents } from "./network.ts";
 import { LinkQuality } from "./quality.ts";
+import { endedByPeer, noAnswer, type Phase, tookTooLong } from "./reasons.ts";
+import { Report } from "./report.ts";
+import { lcpWants, networkWants } from "./wants.ts";
 import { failure } from "./words.ts";
-
-export type Phase = "dead" | "establish" | "authenticate" | "network" | "terminate" | "over";
-export type PppDrop =
-  | CodingDrop
-  | "ppp.malformed"
-  | "ppp.no-protocol"
-  | "ppp.before-start"
-  | "ppp.before-auth"
-  | "ppp.after-end"
-  | "ppp.data"
-  | "ppp.unknown-protocol"
-  | "ppp.illegal"
-  | "ppp.crossed"
-  | "ppp.stale-answer"
-  | "ppp.wrong-answer"
-  | "ppp.not-converging"
-  | "ppp.unexpected-auth";
 
 /** A phase that lasts longer than this goes nowhere, however busily the peer answers. */
 const PHASE_MS = 60_000;
@@ -48,9 +35,6 @@ const AFTER_TERMINATE_MS = 7000;
 /** Frames that overtook our own start: the peer's first Configure-Request, and little else. */
 const MAX_EARLY = 4;
 const MAX_EARLY_BYTES = 512;
-const BAD_LOG_MS = 1000;
-/** Distinct peer-chosen protocols and options that get a log line, per session. */
-const MAX_REJECT_LINES = 16;
 
 export class PppSession {
   readonly #deps: PppDeps;
@@ -61,16 +45,15 @@ export class PppSession {
   readonly #auth: Authentication<PppSession>;
   readonly #deadline: Timer;
   readonly #drops = new Counters<PppDrop>();
-  readonly #rejectLines = new Set<string>();
+  readonly #report: Report;
   readonly #net: Network<PppSession>;
   #phase: Phase = "dead";
   #why: Failure | null = null;
   #peerWords: string | null = null;
-  #admitted: { readonly user: string; readonly wants: IpcpWants } | null = null;
+  readonly #admission: Admission;
   #header: HeaderOptions = FULL_HEADER;
   #configured = false;
   #early: Uint8Array[] = [];
-  #lastBadLog = Number.NEGATIVE_INFINITY;
   readonly #turns: Turns;
   #coding: Coding | null = null;
   readonly #quality: LinkQuality | null;
@@ -84,15 +67,15 @@ export class PppSession {
     terminated: (s, text) => s.#lcpTerminated(text),
     odd: (s, name) => s.#drops.bump(`ppp.${name}`),
     protocolRejected: (s, protocol) => s.#protocolRejected(protocol),
-    identified: (s, text) => s.#deps.log.emit({ kind: "ppp.identification", link: s.#cfg.link, text }),
+    identified: (s, text) => s.#report.emit({ kind: "ppp.identification", link: s.#cfg.link, text }),
     received: (s) => s.#channel.received?.() ?? 0,
-    optionRefused: (s, name) => s.#logReject(`LCP option: ${name}`),
+    optionRefused: (s, name) => s.#report.rejected(`LCP option: ${name}`),
   };
   static readonly #AUTH: AuthenticationEvents<PppSession> = {
     send: (s, protocol, p) => s.#send(protocol, p),
     unexpected: (s) => s.#drops.bump("ppp.unexpected-auth"),
     event: (s, user, method, ok, text) =>
-      s.#deps.log.emit({ kind: "ppp.auth", link: s.#cfg.link, user: printable(user), method, ok, text }),
+      s.#report.emit({ kind: "ppp.auth", link: s.#cfg.link, user: printable(user), method, ok, text }),
     done: (s) => s.#network(),
     failed: (s, why) => s.#fail(why),
   };
@@ -107,30 +90,21 @@ export class PppSession {
     },
     ipv6: (s, ids) => s.#turns.run(() => s.#owner.onIpv6?.(ids)),
     compression: (s, sending, receiving) =>
-      s.#deps.log.emit({ kind: "ppp.ccp-up", link: s.#cfg.link, sending, receiving }),
-    refused: (s, what) => s.#logReject(what),
+      s.#report.emit({ kind: "ppp.ccp-up", link: s.#cfg.link, sending, receiving }),
+    refused: (s, what) => s.#report.rejected(what),
     odd: (s, name) => s.#drops.bump(`ppp.${name}`),
     limit: (s) => s.#lcp.options.peerMru,
   };
 
   constructor(deps: PppDeps, channel: FrameChannel, cfg: PppConfig, owner: PppOwner) {
     this.#deps = deps;
+    this.#report = new Report(deps.clock, deps.log, cfg.link);
     this.#channel = channel;
     this.#cfg = cfg;
     this.#owner = owner;
     const turns = new Turns(deps.clock, (e) => this.#fault(e));
     this.#turns = turns;
-    const wants = {
-      mru: Math.min(cfg.mru, channel.mru),
-      channelMru: channel.mru,
-      accm: cfg.accm ?? 0,
-      pfc: cfg.pfc ?? true,
-      acfc: cfg.acfc ?? true,
-      answers: cfg.identity ? answersTo(cfg.refuse) : [],
-      ...(cfg.papAdvice === undefined ? {} : { papAdvice: cfg.papAdvice }),
-      requires: cfg.require,
-      line: channel.counts !== undefined,
-    };
+    const wants = lcpWants(cfg, channel);
     this.#lcp = new Lcp({ clock: turns, rng: deps.crypto, wants, echo: cfg.echo }, this, PppSession.#LCP);
     this.#auth = new Authentication(
       { clock: turns, crypto: deps.crypto, tls: deps.tls ?? null, challenges: deps.challenges, users: owner },
@@ -138,6 +112,7 @@ export class PppSession {
       this,
       PppSession.#AUTH,
     );
+    this.#admission = new Admission(cfg, owner);
     this.#net = new Network(turns, deps.crypto, this, PppSession.#NET);
     const counts = channel.counts?.bind(channel);
     this.#quality = counts ? this.#makeQuality(turns, counts) : null;
@@ -245,7 +220,7 @@ export class PppSession {
     } catch (e) {
       if (!(e instanceof DecodeError)) throw e;
       this.#drops.bump("ppp.malformed");
-      this.#logBad(`${protocolName(protocol)}: ${e.message}`);
+      this.#report.bad(this.#channel.name, `${protocolName(protocol)}: ${e.message}`);
     }
   }
   /** RFC 1661 §3.4 to §3.6: which protocols are heard in which phase. */
@@ -273,7 +248,7 @@ export class PppSession {
       return;
     }
     this.#drops.bump("ppp.unknown-protocol");
-    this.#logReject(protocolName(protocol));
+    this.#report.rejected(protocolName(protocol));
     this.#lcp.sendProtocolReject(protocol, body);
   }
 
@@ -308,7 +283,7 @@ export class PppSession {
     }
     if (o.reportMs !== null) this.#quality?.start(o.reportMs);
     this.#auth.prepare(o.ourAuth, o.peerAuth);
-    this.#deps.log.emit({ kind: "ppp.lcp-up", link: name, mru: o.mru, peerMru: o.peerMru, auth: this.#authWords() });
+    this.#report.emit({ kind: "ppp.lcp-up", link: name, mru: o.mru, peerMru: o.peerMru, auth: this.#authWords() });
     if (o.ourAuth === null && o.peerAuth === null) {
       this.#network();
       return;
@@ -332,7 +307,7 @@ export class PppSession {
     this.#deadline.disarm();
   }
   #lcpFinished(): void {
-    this.#why ??= this.#peerEnded() ?? this.#noLcp();
+    this.#why ??= this.#peerEnded() ?? noAnswer(this.#lcp.options.turnedDown);
     this.#end();
   }
   #lcpTerminated(text: string): void {
@@ -341,75 +316,29 @@ export class PppSession {
     if (this.#phase === "establish" && !this.#lcp.protocol.opened) this.#deadline.arm(AFTER_TERMINATE_MS);
   }
   #peerEnded(): Failure | null {
-    const words = this.#peerWords;
-    if (words === null) return null;
-    const { turnedDown } = this.#lcp.options;
-    if (turnedDown !== "" && this.#phase === "establish") return failure("no-common-auth", turnedDown);
-    const during = this.#phase === "authenticate" ? " during authentication" : "";
-    return failure("peer-terminated", `the peer ended the PPP session${during}${said(words)}`);
-  }
-  #noLcp(): Failure {
-    const { turnedDown } = this.#lcp.options;
-    if (turnedDown !== "") return failure("no-common-auth", turnedDown);
-    return failure("lcp-timeout", "the peer does not answer LCP Configure-Requests");
+    if (this.#peerWords === null) return null;
+    return endedByPeer(this.#phase, this.#peerWords, this.#lcp.options.turnedDown);
   }
   #deadlinePassed(): void {
-    const s = PHASE_MS / 1000;
-    switch (this.#phase) {
-      case "establish":
-        this.#fail(this.#peerEnded() ?? failure("lcp-failed", `LCP came to no agreement within ${s} s`));
-        return;
-      case "authenticate":
-        this.#fail(failure("auth-timeout", `authentication did not end within ${s} s`));
-        return;
-      case "network":
-        if (this.#net.missing === "CCP")
-          this.#fail(failure("no-encryption", `MPPE came to no agreement within ${s} s`, false));
-        else this.#fail(failure("ipcp-failed", `IPCP came to no agreement within ${s} s`, false));
-        return;
-      default:
-    }
+    const phase = this.#phase;
+    if (phase !== "establish" && phase !== "authenticate" && phase !== "network") return;
+    const ended = phase === "establish" ? this.#peerEnded() : null;
+    this.#fail(ended ?? tookTooLong(phase, PHASE_MS / 1000, this.#net.missing));
   }
 
   #network(): void {
     if (this.#phase !== "establish" && this.#phase !== "authenticate") return;
-    const wants = this.#admission();
+    const wants = this.#admission.ask(this.#auth);
     if ("code" in wants) {
       this.#fail(wants);
       return;
     }
     this.#enter("network");
-    const { ipv6 = false, compression, mppe = null } = this.#cfg;
-    const keys = mppe && this.#auth.mppe(this.#cfg.role);
+    const { compression, mppe } = this.#cfg;
     const coding = compression || mppe ? this.#makeCoding() : null;
-    if (mppe && (!keys || !coding)) {
-      this.#fail(
-        failure(
-          "no-encryption",
-          coding ? "MPPE needs authentication by MS-CHAP or MS-CHAPv2 (also inside EAP)" : "this line cannot do MPPE",
-          true,
-        ),
-      );
-      return;
-    }
-    this.#net.open(wants, {
-      ipv6,
-      ipv6Ids: this.#cfg.ipv6Ids ?? null,
-      coding,
-      vj: compression?.vj ?? false,
-      bsd: compression?.bsd ?? false,
-      mppc: compression?.mppc ?? false,
-      deflate: (compression?.deflate ?? false) && this.#hasZlib(),
-      // After version 1 fewer bits would need the LAN Manager hash, which gives the password away.
-      mppe: mppe &&
-        keys && { least: keys.master.version === 1 ? 128 : mppe, source: { ...keys, crypto: this.#deps.crypto } },
-    });
-  }
-  /** Asked for when it is wanted: looking for the library brings it into memory. */
-  #hasZlib(): boolean {
-    const z = this.#deps.zlib?.inflater(15) ?? null;
-    z?.close();
-    return z !== null;
+    const more = networkWants(this.#cfg, this.#deps, coding, mppe ? this.#auth.mppe(this.#cfg.role) : null);
+    if ("code" in more) this.#fail(more);
+    else this.#net.open(wants, more);
   }
   /** One for the session: its parts come and go with IPCP and CCP. */
   #makeCoding(): Coding | null {
@@ -431,25 +360,10 @@ export class PppSession {
       overhead: () => (this.#header.acfc ? 2 : 4) + (this.#lcp.options.link().sendFcs32 ? 4 : 2) + 1,
     });
   }
-  /** A user who renegotiates keeps the addresses; nobody turns into somebody else within a session. */
-  #admission(): IpcpWants | Failure {
-    const { ipcp, role } = this.#cfg;
-    if (role === "client") return { role, ...ipcp, requestWins: ipcp.requestWins ?? false };
-    const { user } = this.#auth;
-    if (this.#admitted) {
-      if (this.#admitted.user === user) return this.#admitted.wants;
-      return failure("auth-failed", `user "${printable(user)}" tried to take over a session of another user`);
-    }
-    const a = this.#owner.admit(user, this.#auth.peerMethod ?? "none");
-    if ("code" in a) return a;
-    const wants: IpcpWants = { role, ...a };
-    this.#admitted = { user, wants };
-    return wants;
-  }
   #ipcpUp(a: Assignment): void {
     this.#deadline.disarm();
     const lcp = this.#lcp.options;
-    this.#deps.log.emit({ kind: "ppp.ipcp-up", link: this.#cfg.link, local: a.local, remote: a.remote });
+    this.#report.emit({ kind: "ppp.ipcp-up", link: this.#cfg.link, local: a.local, remote: a.remote });
     const info: PppUp = {
       ...a,
       mru: lcp.mru,
@@ -498,7 +412,7 @@ export class PppSession {
     this.#turns.clear();
     const why = this.#why ?? failure("down", "the session ended");
     allOf(
-      (e) => this.#log(e),
+      (e) => this.#report.fault(e),
       () => this.#deadline.disarm(),
       () => this.#auth.stop(),
       () => this.#lcp.stop(),
@@ -513,12 +427,9 @@ export class PppSession {
   }
   /** Rule 7. Nothing more is said in a state that nobody knows: the layer below says goodbye. */
   #fault(e: unknown): void {
-    this.#log(e);
+    this.#report.fault(e);
     this.#why ??= internal("ppp", e);
     this.#end();
-  }
-  #log(e: unknown): void {
-    this.#deps.log.emit(faultEvent(this.#cfg.link, "a PPP session", e));
   }
   /** RFC 1661 §6: defaults hold while LCP is not opened. */
   #unconfigure(): void {
@@ -532,16 +443,5 @@ export class PppSession {
   #authWords(): string {
     const methods = [this.#auth.ourMethod, this.#auth.peerMethod].filter((m) => m !== null);
     return [...new Set(methods)].map(methodTitle).join(" and ") || "none";
-  }
-  #logBad(what: string): void {
-    const now = this.#deps.clock.now();
-    if (now - this.#lastBadLog < BAD_LOG_MS) return;
-    this.#lastBadLog = now;
-    this.#deps.log.emit({ kind: "peer.bad", link: this.#cfg.link, layer: "ppp", peer: this.#channel.name, what });
-  }
-  #logReject(what: string): void {
-    if (this.#rejectLines.size >= MAX_REJECT_LINES || this.#rejectLines.has(what)) return;
-    this.#rejectLines.add(what);
-    this.#deps.log.emit({ kind: "ppp.rejected", link: this.#cfg.link, what });
   }
 }

@@ -1,14 +1,6 @@
 // A client of ubusd that also provides objects, and comes back with all of them when ubusd does.
-import {
-  type Field,
-  fromFields,
-  type ReadOptions,
-  readFields,
-  type Table,
-  TYPE,
-  toFields,
-  writeFields,
-} from "./blobmsg.ts";
+import type { ByteStream, CallOptions, Found, ObjectSpec, Registered, UbusOptions } from "./api.ts";
+import { type Field, fromFields, readFields, type Table, TYPE, toFields, writeFields } from "./blobmsg.ts";
 import {
   ATTR,
   encode,
@@ -23,73 +15,9 @@ import {
   text,
   u32,
 } from "./message.ts";
-import { checked, type Method } from "./method.ts";
+import { checked } from "./method.ts";
+import { PendingRequests } from "./pending.ts";
 import { STATUS, UbusError } from "./status.ts";
-
-/**
- * A connected UNIX stream. Chunks are valid during the call; send() takes over its data. Descriptors that ride along
- * are not taken.
- */
-export interface ByteStream {
-  send(data: Uint8Array): void;
-  close(): void;
-  onData: (chunk: Uint8Array) => void;
-  onClose: () => void;
-}
-
-export interface Clock {
-  timer(name: string, fire: () => void): { arm(ms: number): void; disarm(): void };
-}
-
-export interface UbusOptions {
-  connect(): Promise<ByteStream>;
-  readonly clock: Clock;
-  /** true: every object, listener and subscription is in place; false: the bus is gone and is tried again. */
-  onState?(up: boolean): void;
-  /** What a method, a listener or onState threw that is no UbusError: a mistake of theirs, which the bus survives. */
-  onError?(error: unknown): void;
-}
-
-export interface CallOptions extends ReadOptions {
-  /** Milliseconds until the call fails with TIMEOUT; ubusd says nothing when a provider dies. */
-  readonly timeout?: number;
-}
-
-export interface Found {
-  readonly path: string;
-  readonly id: number;
-  /** Per method its arguments' types. */
-  readonly methods: { readonly [method: string]: { readonly [argument: string]: number } };
-}
-
-export interface ObjectSpec {
-  readonly path: string;
-  readonly methods: { readonly [name: string]: Method };
-  /** The first subscriber came, or the last went. */
-  onSubscribers?(any: boolean): void;
-}
-
-export interface Registered {
-  /** Rejects with NOT_FOUND while the bus is away. With `ack`: each subscriber's status; resolves when all answered. */
-  notify(method: string, data: Table, options?: { ack?: boolean; timeout?: number }): Promise<number[]>;
-  remove(): Promise<void>;
-}
-
-interface Pending {
-  readonly what: string;
-  readonly data: readonly Message[];
-  onData(m: Message): void;
-  readonly timer: { arm(ms: number): void; disarm(): void };
-  /** Statuses still to come of a notification's subscribers. */
-  awaited: Map<number, number> | null;
-  readonly notify: boolean;
-  settle(error: UbusError | null): void;
-}
-
-interface Answer {
-  readonly data: readonly Message[];
-  readonly statuses: readonly number[];
-}
 
 /** What is registered anew on every connection; id is null while it is not. */
 interface Entry {
@@ -101,7 +29,6 @@ interface Entry {
 }
 
 const SYSTEM_EVENTS = 1;
-const CALL_TIMEOUT = 30_000;
 const FIRST_RETRY = 250;
 const LAST_RETRY = 8_000;
 const MAX_OPEN_REQUESTS = 1024;
@@ -110,7 +37,7 @@ const SEARCH_AGAIN = 2_000;
 export class Ubus {
   readonly #o: UbusOptions;
   readonly #retry: { arm(ms: number): void; disarm(): void };
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending: PendingRequests;
   readonly #entries = new Set<Entry>();
   readonly #byId = new Map<number, Entry>();
   /** Signature, as text, to the type id that ubusd gave it on this connection. */
@@ -119,12 +46,12 @@ export class Ubus {
   #stream: ByteStream | null = null;
   #ready = false;
   #closed = false;
-  #seq = 0;
   #generation = 0;
   #delay = FIRST_RETRY;
 
   constructor(o: UbusOptions) {
     this.#o = o;
+    this.#pending = new PendingRequests(o.clock, (m) => this.#send(m));
     this.#retry = o.clock.timer("ubus-reconnect", () => this.#connect());
   }
 
@@ -148,7 +75,7 @@ export class Ubus {
 
   /** A path, a prefix with a final `*`, or everything. Rejects with NOT_FOUND when a path is not there. */
   async lookup(path?: string, o: CallOptions = {}): Promise<Found[]> {
-    const a = await this.#ask(
+    const a = await this.#pending.ask(
       MSG.LOOKUP,
       0,
       path === undefined ? [] : [text(ATTR.OBJPATH, path)],
@@ -178,7 +105,7 @@ export class Ubus {
   /** Every data message of the answer. */
   async invoke(id: number, method: string, args: readonly Field[], o: CallOptions = {}): Promise<Field[][]> {
     const attrs = [u32(ATTR.OBJID, id), text(ATTR.METHOD, method), { id: ATTR.DATA, payload: writeFields(args) }];
-    const a = await this.#ask(MSG.INVOKE, id, attrs, method, o.timeout);
+    const a = await this.#pending.ask(MSG.INVOKE, id, attrs, method, o.timeout);
     return a.data.map((m) => readFields(getBytes(m, ATTR.DATA) ?? new Uint8Array(0)));
   }
 
@@ -197,13 +124,13 @@ export class Ubus {
         if (o.ack !== true) {
           this.#send({
             type: MSG.NOTIFY,
-            seq: this.#nextSeq(),
+            seq: this.#pending.nextSeq(),
             peer: e.id,
             attrs: [...attrs, flag(ATTR.NO_REPLY, true)],
           });
           return [];
         }
-        return [...(await this.#ask(MSG.NOTIFY, e.id, attrs, `notify ${method}`, o.timeout)).statuses];
+        return [...(await this.#pending.ask(MSG.NOTIFY, e.id, attrs, `notify ${method}`, o.timeout)).statuses];
       },
       remove: () => this.#drop(e),
     };
@@ -247,7 +174,12 @@ export class Ubus {
       try {
         const found = (await this.lookup(path))[0]?.id;
         if (found === undefined) throw new UbusError(STATUS.NOT_FOUND, path);
-        await this.#ask(MSG.SUBSCRIBE, 0, [u32(ATTR.OBJID, e.id), u32(ATTR.TARGET, found)], `subscribe ${path}`);
+        await this.#pending.ask(
+          MSG.SUBSCRIBE,
+          0,
+          [u32(ATTR.OBJID, e.id), u32(ATTR.TARGET, found)],
+          `subscribe ${path}`,
+        );
         target = found;
       } catch (err) {
         if (!(err instanceof UbusError)) throw err;
@@ -271,7 +203,12 @@ export class Ubus {
       this.#entries.delete(e);
       if (e.id === null) return;
       if (target !== null)
-        await this.#ask(MSG.UNSUBSCRIBE, 0, [u32(ATTR.OBJID, e.id), u32(ATTR.TARGET, target)], `unsubscribe ${path}`);
+        await this.#pending.ask(
+          MSG.UNSUBSCRIBE,
+          0,
+          [u32(ATTR.OBJID, e.id), u32(ATTR.TARGET, target)],
+          `unsubscribe ${path}`,
+        );
       await this.#drop(e);
     };
   }
@@ -317,7 +254,7 @@ export class Ubus {
     this.#types.clear();
     this.#requests.clear();
     for (const e of this.#entries) e.id = null;
-    for (const p of [...this.#pending.values()]) p.settle(new UbusError(STATUS.CONNECTION_FAILED, p.what));
+    this.#pending.fail();
     this.#again();
     if (was) this.#tell(false);
   }
@@ -375,7 +312,7 @@ export class Ubus {
       const type = getU32(m, ATTR.OBJTYPE);
       if (type !== null) this.#types.set(key, type);
     };
-    await this.#ask(MSG.ADD_OBJECT, 0, attrs, `add ${e.spec?.path ?? "object"}`, undefined, learn);
+    await this.#pending.ask(MSG.ADD_OBJECT, 0, attrs, `add ${e.spec?.path ?? "object"}`, undefined, learn);
   }
 
   async #drop(e: Entry): Promise<void> {
@@ -383,17 +320,11 @@ export class Ubus {
     const id = e.id;
     e.id = null;
     if (id === null) return;
-    const a = await this.#ask(MSG.REMOVE_OBJECT, 0, [u32(ATTR.OBJID, id)], "remove");
+    const a = await this.#pending.ask(MSG.REMOVE_OBJECT, 0, [u32(ATTR.OBJID, id)], "remove");
     this.#byId.delete(id);
     // ubusd names the type when its last object went.
     const type = a.data[0] ? getU32(a.data[0], ATTR.OBJTYPE) : null;
     for (const [k, t] of this.#types) if (t === type) this.#types.delete(k);
-  }
-
-  #nextSeq(): number {
-    do this.#seq = (this.#seq + 1) & 0xffff;
-    while (this.#pending.has(this.#seq));
-    return this.#seq;
   }
 
   #send(m: Message): void {
@@ -401,56 +332,21 @@ export class Ubus {
     this.#stream?.send(encode(m));
   }
 
-  #ask(
-    type: number,
-    peer: number,
-    attrs: Message["attrs"],
-    what: string,
-    timeout = CALL_TIMEOUT,
-    onData?: (m: Message) => void,
-  ): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      if (this.#pending.size >= 0xffff) throw new UbusError(STATUS.NO_MEMORY, what);
-      const seq = this.#nextSeq();
-      this.#send({ type, seq, peer, attrs });
-      const timer = this.#o.clock.timer("ubus-call", () => p.settle(new UbusError(STATUS.TIMEOUT, what)));
-      const data: Message[] = [];
-      const p: Pending = {
-        what,
-        data,
-        timer,
-        onData: onData ?? ((m) => data.push(m)),
-        awaited: null,
-        notify: type === MSG.NOTIFY,
-        settle: (error) => {
-          timer.disarm();
-          this.#pending.delete(seq);
-          if (error) reject(error);
-          else resolve({ data: p.data, statuses: p.awaited ? [...p.awaited.values()] : [] });
-        },
-      };
-      this.#pending.set(seq, p);
-      timer.arm(timeout);
-    });
-  }
-
   #onMessage(m: Message): void {
     switch (m.type) {
       case MSG.HELLO:
         if (this.#ready) return;
         this.#ready = true;
-        this.#seq = 0;
+        this.#pending.hello();
         this.#delay = FIRST_RETRY;
         void this.#restoreAll();
         return;
       case MSG.DATA:
-        // The reader's memory is its own again when this returns.
-        this.#pending
-          .get(m.seq)
-          ?.onData({ ...m, attrs: m.attrs.map((a) => ({ id: a.id, payload: a.payload.slice() })) });
+        this.#pending.data(m);
         return;
       case MSG.STATUS:
-        return this.#onStatus(m);
+        this.#pending.status(m);
+        return;
       case MSG.INVOKE:
         return this.#onInvoke(m);
       case MSG.NOTIFY:
@@ -460,22 +356,6 @@ export class Ubus {
         this.#byId.get(getU32(m, ATTR.OBJID) ?? 0)?.onLost?.();
         return;
     }
-  }
-
-  #onStatus(m: Message): void {
-    const p = this.#pending.get(m.seq);
-    if (!p) return;
-    const status = getU32(m, ATTR.STATUS) ?? STATUS.UNKNOWN_ERROR;
-    const subscribers = getBytes(m, ATTR.SUBSCRIBERS);
-    if (p.notify && p.awaited) {
-      if (p.awaited.get(m.peer) === -1) p.awaited.set(m.peer, status);
-      if (![...p.awaited.values()].includes(-1)) p.settle(null);
-    } else if (p.notify && status === STATUS.OK && subscribers) {
-      const v = new DataView(subscribers.buffer, subscribers.byteOffset, subscribers.byteLength);
-      p.awaited = new Map();
-      for (let i = 4; i + 4 <= v.byteLength; i += 8) p.awaited.set(v.getUint32(i), -1);
-      if (p.awaited.size === 0) p.settle(null);
-    } else p.settle(status === STATUS.OK ? null : new UbusError(status, p.what));
   }
 
   #onInvoke(m: Message): void {
@@ -519,17 +399,16 @@ export class Ubus {
       });
     } catch (err) {
       if (!(err instanceof UbusError)) this.#o.onError?.(err);
-      done(
-        err instanceof UbusError
-          ? err.status === STATUS.PARSE_ERROR
-            ? STATUS.INVALID_ARGUMENT
-            : err.status
-          : STATUS.UNKNOWN_ERROR,
-      );
+      done(statusOf(err));
     }
   }
 }
 
 function isFields(d: Table | readonly Field[]): d is readonly Field[] {
   return Array.isArray(d);
+}
+/** What ends a call whose method threw `e`. */
+function statusOf(e: unknown): number {
+  if (!(e instanceof UbusError)) return STATUS.UNKNOWN_ERROR;
+  return e.status === STATUS.PARSE_ERROR ? STATUS.INVALID_ARGUMENT : e.status;
 }

@@ -1,3 +1,4 @@
+export type { ByteStream, CallOptions, Clock, Found, ObjectSpec, Registered, UbusOptions } from "./api.ts";
 export {
   type Field,
   fromField,
@@ -12,15 +13,6 @@ export {
   type Value,
   writeFields,
 } from "./blobmsg.ts";
-export {
-  type ByteStream,
-  type CallOptions,
-  type Clock,
-  type Found,
-  type ObjectSpec,
-  type Registered,
-  Ubus,
-  type UbusOptions,
-} from "./connection.ts";
+export { Ubus } from "./connection.ts";
 export type { Method, Request } from "./method.ts";
 export { STATUS, UbusError } from "./status.ts";

@@ -20,19 +20,26 @@ const MIN = [0, 0, 0x80, 0x800, 0x10000];
 export function fromUtf8(b: Uint8Array): string {
   let s = "";
   for (let i = 0; i < b.length; ) {
-    const c = b[i] as number;
+    const c = b[i] ?? 0;
     if (c === 0) break;
-    const n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+    const n = sequenceLength(c);
     let v = n === 1 ? c : c & (0x7f >> n);
     let ok = n > 0 && i + n <= b.length;
     for (let j = 1; ok && j < n; j++) {
-      const d = b[i + j] as number;
+      const d = b[i + j] ?? 0;
       if ((d & 0xc0) !== 0x80) ok = false;
       v = (v << 6) | (d & 63);
     }
-    if (ok && (v < (MIN[n] as number) || v > 0x10ffff || (v >= 0xd800 && v <= 0xdfff))) ok = false;
+    if (ok && (v < (MIN[n] ?? 0) || v > 0x10ffff || (v >= 0xd800 && v <= 0xdfff))) ok = false;
     s += ok ? String.fromCodePoint(v) : "\ufffd";
     i += ok ? n : 1;
   }
   return s;
+}
+/** By its first byte; 0: no sequence begins with it. */
+function sequenceLength(first: number): number {
+  if (first < 0x80) return 1;
+  if (first >= 0xc2 && first < 0xe0) return 2;
+  if (first >= 0xe0 && first < 0xf0) return 3;
+  return first >= 0xf0 && first < 0xf5 ? 4 : 0;
 }

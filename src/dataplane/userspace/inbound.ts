@@ -1,12 +1,12 @@
-// A packet's road in: socket > ESP > UDP > L2TP > PPP (all on the fast path) > TUN. What is no IP packet comes up here.
+// The path of a packet in: socket > ESP > UDP > L2TP > PPP (all on the fast path) > TUN. Everything but IP packets is
+// handed over here.
 
 import type { FastPath, Native, Ring } from "node-tuntap2";
 import { ADDR, KIND, Kind, LEN, META, OFF, REF } from "node-tuntap2";
-import type { Counters } from "../../core/counters.ts";
 import { Packet } from "../../core/packet.ts";
 import type { Endpoint } from "../../ports/ports.ts";
 import { readLocal, readRemote } from "./address.ts";
-import type { Socket, Sockets, SocketUse } from "./sockets.ts";
+import type { PathParts, Socket, Sockets, SocketUse } from "./sockets.ts";
 
 const TURNS = 4; // batches of one wake; then the other descriptors get theirs
 const ORIGIN: Readonly<Record<Exclude<SocketUse, "ike">, "udp4500" | "raw50" | "udp1701">> = {
@@ -15,8 +15,8 @@ const ORIGIN: Readonly<Record<Exclude<SocketUse, "ike">, "udp4500" | "raw50" | "
   clear: "udp1701",
 };
 
-/** Who takes what comes up. Packets are only valid during the call. */
-export interface Upstairs {
+/** Who takes what is not an IP packet for a TUN. Packets are only valid during the call. */
+export interface InboundTakers {
   ike(p: Packet, local: Endpoint, remote: Endpoint): void;
   /** `flow` is the fast path's handle; ports are the inner ones. */
   secure(flow: number, localPort: number, remotePort: number, p: Packet): void;
@@ -33,21 +33,27 @@ export interface Upstairs {
   fault(e: unknown): void;
 }
 
+export interface InboundStart {
+  readonly ports: Sockets["ports"];
+  /** May be used by others between two wakes. */
+  readonly batch: Ring;
+  readonly takers: InboundTakers;
+}
+
 export class Inbound {
   readonly #native: Native;
   readonly #fp: FastPath;
   readonly #ports: Sockets["ports"];
-  readonly #drops: Counters;
-  readonly #up: Upstairs;
+  readonly #drops: PathParts["drops"];
+  readonly #takers: InboundTakers;
   readonly #ring: Ring;
 
-  /** `batch` may be used by others between two wakes. */
-  constructor(native: Native, fp: FastPath, ports: Sockets["ports"], drops: Counters, batch: Ring, up: Upstairs) {
+  constructor({ native, fp, drops }: PathParts, { ports, batch, takers }: InboundStart) {
     this.#native = native;
     this.#fp = fp;
     this.#ports = ports;
     this.#drops = drops;
-    this.#up = up;
+    this.#takers = takers;
     this.#ring = batch;
   }
 
@@ -70,24 +76,25 @@ export class Inbound {
     }
   }
   #batch(use: Exclude<SocketUse, "ike">, n: number): void {
-    const up = this.#fp.rx(ORIGIN[use], this.#ring, n);
-    if (up < n) for (const [id, dev] of this.#up.devices) this.#native.writeTun(dev.fd, this.#ring, n, id, this.#fp);
-    if (up > 0) this.#all(use, n);
-    this.#up.done();
+    const rest = this.#fp.rx(ORIGIN[use], this.#ring, n);
+    if (rest < n)
+      for (const [id, dev] of this.#takers.devices) this.#native.writeTun(dev.fd, this.#ring, n, id, this.#fp);
+    if (rest > 0) this.#all(use, n);
+    this.#takers.done();
   }
   #all(use: SocketUse, n: number): void {
     const { meta, mem, addr } = this.#ring;
     for (let i = 0; i < n; i++) {
       const at = i * META;
-      const length = meta[at + LEN] as number;
+      const length = meta[at + LEN] ?? 0;
       if (length === 0) continue;
-      const start = meta[at + OFF] as number;
+      const start = meta[at + OFF] ?? 0;
       const p = new Packet(mem, start, start + length);
-      const kind = use === "ike" ? Kind.upIke : (meta[at + KIND] as number);
+      const kind = use === "ike" ? Kind.upIke : (meta[at + KIND] ?? 0);
       try {
-        this.#hand(use, kind, meta[at + REF] as number, p, addr, i * ADDR);
+        this.#hand(use, kind, meta[at + REF] ?? 0, p, addr, i * ADDR);
       } catch (e) {
-        this.#up.fault(e); // no scope of its own had it
+        this.#takers.fault(e); // no scope of its own had it
       }
     }
   }
@@ -95,21 +102,21 @@ export class Inbound {
     const { ike, nat } = this.#ports;
     switch (kind) {
       case Kind.upIke:
-        this.#up.ike(
+        this.#takers.ike(
           p,
           { address: readLocal(addr, at).address, port: use === "ike" ? ike : nat },
           readRemote(addr, at),
         );
         break;
       case Kind.upL2tp:
-        if (ref === 0) this.#up.clear(readLocal(addr, at), readRemote(addr, at), p);
-        else this.#up.secure(ref, readLocal(addr, at).port, readRemote(addr, at).port, p);
+        if (ref === 0) this.#takers.clear(readLocal(addr, at), readRemote(addr, at), p);
+        else this.#takers.secure(ref, readLocal(addr, at).port, readRemote(addr, at).port, p);
         break;
       case Kind.upFrame:
-        this.#up.frame(ref, p);
+        this.#takers.frame(ref, p);
         break;
       case Kind.upData:
-        this.#up.data(ref, p);
+        this.#takers.data(ref, p);
         break;
       default: // written to a TUN, or dropped and counted by the fast path
     }

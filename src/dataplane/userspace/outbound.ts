@@ -1,5 +1,5 @@
-// A packet's road out: TUN > PPP > L2TP > UDP > ESP (all on the fast path) > socket. Control messages and frames join
-// it.
+// The path of a packet out: TUN > PPP > L2TP > UDP > ESP (all on the fast path) > socket. Control messages and frames
+// join it.
 
 import type { FastPath, Native, Ring } from "node-tuntap2";
 import { ADDR, KIND, Kind, LEN, META, OFF, REF } from "node-tuntap2";
@@ -8,7 +8,7 @@ import { Packet } from "../../core/packet.ts";
 import type { Endpoint } from "../../ports/ports.ts";
 import { familyOf, writeEnds } from "./address.ts";
 import type { Flow } from "./ipsec.ts";
-import type { Socket, Sockets } from "./sockets.ts";
+import type { PathParts, Socket, Sockets } from "./sockets.ts";
 import { fill } from "./sockets.ts";
 
 const TURNS = 4; // batches of one wake; then the other descriptors get theirs
@@ -28,7 +28,7 @@ export class Outbound {
   readonly coded = new Map<number, (p: Packet) => void>();
 
   /** `batch` may be used by others between two wakes. */
-  constructor(native: Native, fp: FastPath, sockets: Sockets, drops: Counters, batch: Ring) {
+  constructor({ native, fp, drops }: PathParts, sockets: Sockets, batch: Ring) {
     this.#native = native;
     this.#fp = fp;
     this.#sockets = sockets;
@@ -43,7 +43,7 @@ export class Outbound {
       const n = this.#native.readTun(fd, this.#batch);
       if (n === 0) return;
       if (this.#fp.tx(dev, this.#batch, n) > 0) this.#sockets.write(this.#batch, n);
-      if (this.coded.size > 0) this.#up(n);
+      if (this.coded.size > 0) this.#visit(n);
       if (n < this.#batch.slots) return;
     }
   }
@@ -80,12 +80,12 @@ export class Outbound {
     this.#datagram(this.#sockets.ipsec("nat", familyOf(remote.address)), [KEEPALIVE], local, remote);
   }
 
-  #up(n: number): void {
+  #visit(n: number): void {
     const { meta, mem } = this.#batch;
     for (let at = 0; at < n * META; at += META) {
       if (meta[at + KIND] !== Kind.upIp) continue;
-      const start = meta[at + OFF] as number;
-      this.coded.get(meta[at + REF] as number)?.(new Packet(mem, start, start + (meta[at + LEN] as number)));
+      const start = meta[at + OFF] ?? 0;
+      this.coded.get(meta[at + REF] ?? 0)?.(new Packet(mem, start, start + (meta[at + LEN] ?? 0)));
     }
   }
   #datagram(s: Socket | null, parts: readonly Uint8Array[], local: Endpoint, remote: Endpoint): boolean {

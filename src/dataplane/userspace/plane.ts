@@ -15,7 +15,7 @@ import { allOf, contain, Scope } from "../../core/scope.ts";
 import { errnoOf } from "../../linux/errno.ts";
 import type { DataPlane, IkePort } from "../dataplane.ts";
 import { anyAddress, familyOf, ipBytes } from "./address.ts";
-import { Inbound } from "./inbound.ts";
+import { Inbound, type InboundTakers } from "./inbound.ts";
 import { UserspaceIpsec } from "./ipsec.ts";
 import { UserspaceL2tp } from "./l2tp.ts";
 import { UserspaceNet } from "./net.ts";
@@ -64,10 +64,11 @@ export class UserspacePlane implements DataPlane {
     const ports = { ike: deps.options?.ikePort ?? 500, nat: deps.options?.natPort ?? 4500 };
     this.#log = log;
     this.#fp = fp;
-    const sockets = new Sockets(native, fp, this.#drops, ports, (s) => contain(() => inbound.readable(s), fault));
+    const parts = { native, fp, drops: this.#drops };
+    const sockets = new Sockets(parts, ports, (s) => contain(() => inbound.readable(s), fault));
     // One for both ways: each wake is for one of them, and 260 KB are much on a router.
     const batch = native.ring(BATCH);
-    const out = new Outbound(native, fp, sockets, this.#drops, batch);
+    const out = new Outbound(parts, sockets, batch);
     const localTowards = (remote: string): string => {
       try {
         return formatIp(native.probePath(ipBytes(remote)).local);
@@ -104,7 +105,7 @@ export class UserspacePlane implements DataPlane {
       keepalive: (local, remote) => out.keepalive(local, remote),
       onMessage: () => {},
     };
-    const inbound = new Inbound(native, fp, sockets.ports, this.#drops, batch, {
+    const takers: InboundTakers = {
       ike: (p, local, remote) => this.#ike.onMessage(p, local, remote),
       secure: (flow, localPort, remotePort, p) => this.l2tp.secure(this.ipsec.byHandle(flow), localPort, remotePort, p),
       clear: (local, remote, p) => this.l2tp.clear(local, remote, p),
@@ -113,7 +114,8 @@ export class UserspacePlane implements DataPlane {
       devices: this.net.devices,
       done: () => contain(() => this.ipsec.poll(), fault),
       fault,
-    });
+    };
+    const inbound = new Inbound(parts, { ports: sockets.ports, batch, takers });
   }
   /** Opens UDP 500 and 4500 and protocol 50 unless they are open. Throws SystemError with what to do. */
   ikePort(): IkePort {

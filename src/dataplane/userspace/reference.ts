@@ -3,88 +3,36 @@
 
 import type { CallParams, FastPath, FlowParams, Ring, SaParams } from "node-tuntap2";
 import { ADDR, DROPS, HEAD, Kind, META, SLOT } from "node-tuntap2";
-import { formatIp, type Prefix } from "../../core/addr.ts";
 import { get16, get32, put16 } from "../../core/bytes.ts";
 import { ReplayWindow } from "../../core/replay.ts";
 import { sameBytes } from "../../core/text.ts";
 import { openEsp } from "../../esp/open.ts";
-import type { EspSa } from "../../esp/sa.ts";
 import { espSa, wipeSa } from "../../esp/sa.ts";
 import { sealEsp } from "../../esp/seal.ts";
 import { ip4Length, ip6Length, ipDestination, ipLength, ipSource, ipVersion } from "../../packet/ip.ts";
 import { dataLength, isControl, NO_NS, readData, writeData } from "../../packet/l2tp.ts";
 import { PPP_IPV4, PPP_IPV6, readPpp } from "../../packet/ppp.ts";
-import { masked, PrefixTable } from "../../packet/prefixes.ts";
+import { PrefixTable } from "../../packet/prefixes.ts";
 import { clampMss } from "../../packet/tcp.ts";
 import { readUdp, UDP, UDP_HEADER, udp6Checksum, writeUdp } from "../../packet/udp.ts";
 import type { Crypto } from "../../ports/ports.ts";
 import type { EspCipher, EspInteg } from "../dataplane.ts";
+import {
+  type Call,
+  checkFlow,
+  checkPrefix,
+  comesFrom,
+  type Flow,
+  must,
+  type Sa,
+  type Slot,
+  spent,
+  whole,
+} from "./reference-entries.ts";
 
 type Drop = (typeof DROPS)[number];
 type Origin = Parameters<FastPath["rx"]>[0];
 const MAX_HANDLES = 65535;
-
-interface Flow {
-  p: FlowParams;
-  saOut: number;
-  sas: number;
-  calls: number;
-  news: boolean;
-  moved: Uint8Array | null; // what was reported last
-}
-interface Sa {
-  readonly p: SaParams;
-  readonly inbound: boolean;
-  readonly esp: EspSa;
-  readonly window: ReplayWindow;
-  seq: number;
-  packets: number;
-  bytes: number;
-}
-interface Call {
-  p: CallParams;
-  routes: number;
-  ns: number;
-  readonly n: [number, number, number, number];
-}
-/** One slot while it is worked on. */
-interface Slot {
-  readonly ring: Ring;
-  readonly i: number;
-  readonly addr: Uint8Array;
-  body: Uint8Array;
-  flow: number; // 0: in the clear
-  sport: number;
-  dport: number;
-}
-
-function must<T>(table: ReadonlyMap<number, T>, handle: number, what: string): T {
-  const x = table.get(handle);
-  if (x === undefined) throw new RangeError(`${what}: no such handle`);
-  return x;
-}
-function whole(n: number, max: number, what: string): void {
-  if (!Number.isInteger(n) || n < 0 || n > max) throw new RangeError(`${what}: 0 to ${max}`);
-}
-function checkFlow(p: FlowParams): FlowParams {
-  if (p.local.length !== p.remote.length || (p.local.length !== 4 && p.local.length !== 16))
-    throw new RangeError("address: must be 4 or 16 bytes");
-  whole(p.localPort, 65535, "localPort");
-  whole(p.remotePort, 65535, "remotePort");
-  return { ...p, local: p.local.slice(), remote: p.remote.slice() };
-}
-function checkPrefix(prefix: Uint8Array, length: number): Prefix {
-  if (prefix.length !== 4 && prefix.length !== 16) throw new RangeError("prefix: must be 4 or 16 bytes");
-  whole(length, prefix.length * 8, "route: length");
-  if (!sameBytes(masked(prefix, length), prefix)) throw new RangeError("route: host bits are not 0");
-  return { address: formatIp(prefix), length };
-}
-function comesFrom(f: FlowParams, addr: Uint8Array): boolean {
-  return addr[0] === (f.remote.length === 4 ? 4 : 6) && sameBytes(addr.subarray(4, 4 + f.remote.length), f.remote);
-}
-function spent(sa: Sa): boolean {
-  return (sa.p.hardPackets > 0 && sa.packets >= sa.p.hardPackets) || (sa.p.hardBytes > 0 && sa.bytes >= sa.p.hardBytes);
-}
 
 export function referenceFastPath(crypto: Crypto): FastPath {
   return new Reference(crypto);

@@ -5,7 +5,7 @@
 import type { FastPath, Native, Ring, Watcher } from "node-tuntap2";
 import { ADDR, HEAD, KIND, Kind, LEN, META, OFF } from "node-tuntap2";
 import { formatEndpoint } from "../../core/addr.ts";
-import { get16 } from "../../core/bytes.ts";
+import { get8, get16 } from "../../core/bytes.ts";
 import type { Counters } from "../../core/counters.ts";
 import { SystemError } from "../../core/errors.ts";
 import { attempt, errnoOf } from "../../linux/errno.ts";
@@ -27,6 +27,18 @@ function portAdvice(port: number): string {
   return "another IPsec daemon (strongSwan, libreswan) runs on this machine; stop it, or give one of them other ports";
 }
 
+/** What everything that moves packets needs. */
+export interface PathParts {
+  readonly native: Native;
+  readonly fp: FastPath;
+  readonly drops: Counters;
+}
+interface SocketStart {
+  readonly fd: number;
+  readonly use: SocketUse;
+  readonly local: Endpoint;
+}
+
 export class Socket {
   readonly use: SocketUse;
   readonly family: Family;
@@ -37,7 +49,7 @@ export class Socket {
   users = 1;
   open = true;
 
-  constructor(native: Native, fd: number, use: SocketUse, local: Endpoint, readable: (s: Socket) => void) {
+  constructor(native: Native, { fd, use, local }: SocketStart, readable: (s: Socket) => void) {
     this.#native = native;
     this.#fd = fd;
     this.use = use;
@@ -72,13 +84,7 @@ export class Sockets {
   #ipsec: Socket[] | null = null;
   readonly #clear: Socket[] = [];
 
-  constructor(
-    native: Native,
-    fp: FastPath,
-    drops: Counters,
-    ports: { ike: number; nat: number },
-    readable: (s: Socket) => void,
-  ) {
+  constructor({ native, fp, drops }: PathParts, ports: { ike: number; nat: number }, readable: (s: Socket) => void) {
     this.#native = native;
     this.#fp = fp;
     this.#drops = drops;
@@ -136,8 +142,7 @@ export class Sockets {
   write(ring: Ring, n: number): void {
     let wanted = 0; // a bit for each kind and family, so that nobody asks the kernel about sockets with nothing to send
     for (let i = 0; i < n; i++)
-      if (ring.meta[i * META + LEN] !== 0)
-        wanted |= bit(ring.meta[i * META + KIND] as number, ring.addr[i * ADDR] as number);
+      if (ring.meta[i * META + LEN] !== 0) wanted |= bit(ring.meta[i * META + KIND] ?? 0, get8(ring.addr, i * ADDR));
     for (const s of this.#ipsec ?? [])
       if (s.use !== "ike" && (wanted & bit(s.kind, s.family)) !== 0) s.write(ring, n, this.#fp);
     const clear = this.#clear.filter((s) => (wanted & bit(s.kind, s.family)) !== 0);
@@ -187,7 +192,7 @@ export class Sockets {
       if (use !== "clear") this.#fragmentOutside(fd, family);
       if (use === "esp") this.#buffers(fd);
       const port = use === "esp" ? 0 : local.port || this.#native.socketPort(fd);
-      return new Socket(this.#native, fd, use, { address: local.address, port }, this.#readable);
+      return new Socket(this.#native, { fd, use, local: { address: local.address, port } }, this.#readable);
     } catch (e) {
       // A kernel without IPv6.
       if (family === 6 && use !== "clear" && ["EAFNOSUPPORT", "EADDRNOTAVAIL", "EPROTONOSUPPORT"].includes(errnoOf(e)))

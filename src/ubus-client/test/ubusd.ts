@@ -1,7 +1,7 @@
 // A stand-in for ubusd, for tests: the same messages, ids counted up, no ACLs. Delivers when told (`flush`), in order.
 
+import type { ByteStream } from "../api.ts";
 import { fromFields, readFields, toFields, writeFields } from "../blobmsg.ts";
-import type { ByteStream } from "../connection.ts";
 import {
   ATTR,
   encode,

@@ -1,0 +1,74 @@
+// What the tables of the reference fast path hold, and the checks of what is put into them.
+import type { CallParams, FlowParams, Ring, SaParams } from "node-tuntap2";
+import { formatIp, type Prefix } from "../../core/addr.ts";
+import type { ReplayWindow } from "../../core/replay.ts";
+import { sameBytes } from "../../core/text.ts";
+import type { EspSa } from "../../esp/sa.ts";
+import { masked } from "../../packet/prefixes.ts";
+
+export interface Flow {
+  p: FlowParams;
+  saOut: number;
+  sas: number;
+  calls: number;
+  news: boolean;
+  moved: Uint8Array | null; // what was reported last
+}
+export interface Sa {
+  readonly p: SaParams;
+  readonly inbound: boolean;
+  readonly esp: EspSa;
+  readonly window: ReplayWindow;
+  seq: number;
+  packets: number;
+  bytes: number;
+}
+export interface Call {
+  p: CallParams;
+  routes: number;
+  ns: number;
+  readonly n: [number, number, number, number];
+}
+/** One slot while it is worked on. */
+export interface Slot {
+  readonly ring: Ring;
+  readonly i: number;
+  readonly addr: Uint8Array;
+  body: Uint8Array;
+  flow: number; // 0: in the clear
+  sport: number;
+  dport: number;
+}
+
+/** The entry of a handle; RangeError when there is none. */
+export function must<T>(table: ReadonlyMap<number, T>, handle: number, what: string): T {
+  const x = table.get(handle);
+  if (x === undefined) throw new RangeError(`${what}: no such handle`);
+  return x;
+}
+/** RangeError unless `n` is an integer of 0 to `max`. */
+export function whole(n: number, max: number, what: string): void {
+  if (!Number.isInteger(n) || n < 0 || n > max) throw new RangeError(`${what}: 0 to ${max}`);
+}
+/** A copy, or RangeError. */
+export function checkFlow(p: FlowParams): FlowParams {
+  if (p.local.length !== p.remote.length || (p.local.length !== 4 && p.local.length !== 16))
+    throw new RangeError("address: must be 4 or 16 bytes");
+  whole(p.localPort, 65535, "localPort");
+  whole(p.remotePort, 65535, "remotePort");
+  return { ...p, local: p.local.slice(), remote: p.remote.slice() };
+}
+export function checkPrefix(prefix: Uint8Array, length: number): Prefix {
+  if (prefix.length !== 4 && prefix.length !== 16) throw new RangeError("prefix: must be 4 or 16 bytes");
+  whole(length, prefix.length * 8, "route: length");
+  if (!sameBytes(masked(prefix, length), prefix)) throw new RangeError("route: host bits are not 0");
+  return { address: formatIp(prefix), length };
+}
+/** `addr`: of a ring's slot. */
+export function comesFrom(f: FlowParams, addr: Uint8Array): boolean {
+  return addr[0] === (f.remote.length === 4 ? 4 : 6) && sameBytes(addr.subarray(4, 4 + f.remote.length), f.remote);
+}
+/** Whether its lifetime in packets or bytes is over. */
+export function spent(sa: Sa): boolean {
+  return (sa.p.hardPackets > 0 && sa.packets >= sa.p.hardPackets) || (sa.p.hardBytes > 0 && sa.bytes >= sa.p.hardBytes);
+}

@@ -1,0 +1,53 @@
+// What a session asks LCP and the network control protocols for, by its configuration and its channel.
+import type { Failure } from "../core/errors.ts";
+import type { FrameChannel, Zlib } from "../ports/ports.ts";
+import type { PppConfig, PppDeps } from "./api.ts";
+import type { Authentication } from "./authentication.ts";
+import type { Coding } from "./coding.ts";
+import { answersTo, type LcpWants } from "./lcp-options.ts";
+import type { NetworkWants } from "./network.ts";
+import { failure } from "./words.ts";
+
+export function lcpWants(cfg: PppConfig, channel: FrameChannel): LcpWants {
+  return {
+    mru: Math.min(cfg.mru, channel.mru),
+    channelMru: channel.mru,
+    accm: cfg.accm ?? 0,
+    pfc: cfg.pfc ?? true,
+    acfc: cfg.acfc ?? true,
+    answers: cfg.identity ? answersTo(cfg.refuse) : [],
+    ...(cfg.papAdvice === undefined ? {} : { papAdvice: cfg.papAdvice }),
+    requires: cfg.require,
+    line: channel.counts !== undefined,
+  };
+}
+
+/** `keys`: what authentication left for MPPE. A Failure where MPPE is required and cannot be had. */
+export function networkWants(
+  cfg: PppConfig,
+  deps: PppDeps,
+  coding: Coding | null,
+  keys: ReturnType<Authentication<unknown>["mppe"]>,
+): NetworkWants | Failure {
+  const { compression, mppe = null } = cfg;
+  if (mppe && !coding) return failure("no-encryption", "this line cannot do MPPE", true);
+  if (mppe && !keys)
+    return failure("no-encryption", "MPPE needs authentication by MS-CHAP or MS-CHAPv2 (also inside EAP)", true);
+  return {
+    ipv6: cfg.ipv6 ?? false,
+    ipv6Ids: cfg.ipv6Ids ?? null,
+    coding,
+    vj: compression?.vj ?? false,
+    bsd: compression?.bsd ?? false,
+    mppc: compression?.mppc ?? false,
+    deflate: (compression?.deflate ?? false) && hasZlib(deps.zlib ?? null),
+    // After version 1 fewer bits would need the LAN Manager hash, which gives the password away.
+    mppe: mppe && keys && { least: keys.master.version === 1 ? 128 : mppe, source: { ...keys, crypto: deps.crypto } },
+  };
+}
+/** Asked for when it is wanted: looking for the library brings it into memory. */
+function hasZlib(zlib: Zlib | null): boolean {
+  const z = zlib?.inflater(15) ?? null;
+  z?.close();
+  return z !== null;
+}
