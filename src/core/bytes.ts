@@ -6,7 +6,7 @@ export function get8(b: Uint8Array, at: number): number {
 }
 /** Big-endian (network order) 16 bits at `at`; the caller has checked the bounds. */
 export function get16(b: Uint8Array, at: number): number {
-  return (get8(b, at) << 8) | get8(b, at + 1);
+  return ((b[at] as number) << 8) | (b[at + 1] as number);
 }
 /** Big-endian 32 bits, unsigned; the caller has checked the bounds. */
 export function get32(b: Uint8Array, at: number): number {
