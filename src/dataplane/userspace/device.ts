@@ -15,10 +15,9 @@ import { ipLength, ipSource } from "../../packet/ip.ts";
 import { PrefixTable } from "../../packet/prefixes.ts";
 import { clampMss, mssFor } from "../../packet/tcp.ts";
 import type { Route } from "../dataplane.ts";
-import { ipBytes } from "./address.ts";
+import { fill, ipBytes } from "../ring.ts";
 import type { Door, UserspaceCall } from "./l2tp.ts";
 import { TABLE } from "./routes.ts";
-import { fill } from "./sockets.ts";
 
 const IFNAMSIZ = 15;
 const LINK_LOCAL = 64; // bits of fe80::/64

@@ -5,7 +5,7 @@ import type { FastPath, Native, Ring } from "node-tuntap2";
 import { ADDR, KIND, Kind, LEN, META, OFF, REF } from "node-tuntap2";
 import { Packet } from "../../core/packet.ts";
 import type { Endpoint } from "../../ports/ports.ts";
-import { readLocal, readRemote } from "./address.ts";
+import { readLocal, readRemote } from "../ring.ts";
 import type { PathParts, Socket, Sockets, SocketUse } from "./sockets.ts";
 
 const TURNS = 4; // batches of one wake; then the other descriptors get theirs

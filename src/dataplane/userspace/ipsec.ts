@@ -9,7 +9,7 @@ import type { Rng } from "../../core/rng.ts";
 import { Spis } from "../../esp/spis.ts";
 import type { Endpoint } from "../../ports/ports.ts";
 import type { Counters, FlowId, IpsecPlane, SaSpec, Spi } from "../dataplane.ts";
-import { familyOf, ipBytes, readRemote } from "./address.ts";
+import { familyOf, ipBytes, readRemote } from "../ring.ts";
 
 const TELL_MS = 1000; // between two reports of unknown SPIs
 

@@ -19,8 +19,8 @@ import type {
   TunnelPath,
   TunnelSpec,
 } from "../dataplane.ts";
+import { anyAddress, familyOf, ipBytes } from "../ring.ts";
 import { Sequence } from "../sequence.ts";
-import { anyAddress, familyOf, ipBytes } from "./address.ts";
 import type { Flow, UserspaceIpsec } from "./ipsec.ts";
 import type { Outbound } from "./outbound.ts";
 import type { Sockets } from "./sockets.ts";

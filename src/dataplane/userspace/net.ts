@@ -28,7 +28,7 @@ import type {
   ServerNet,
   UserInterface,
 } from "../dataplane.ts";
-import { ipBytes } from "./address.ts";
+import { ipBytes } from "../ring.ts";
 import type { DeviceSpec } from "./device.ts";
 import { Device, network, routeTo } from "./device.ts";
 import { UserspaceCall } from "./l2tp.ts";

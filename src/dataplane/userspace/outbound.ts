@@ -6,10 +6,9 @@ import { ADDR, KIND, Kind, LEN, META, OFF, REF } from "node-tuntap2";
 import type { Counters } from "../../core/counters.ts";
 import { Packet } from "../../core/packet.ts";
 import type { Endpoint } from "../../ports/ports.ts";
-import { familyOf, writeEnds } from "./address.ts";
+import { familyOf, fill, writeEnds } from "../ring.ts";
 import type { Flow } from "./ipsec.ts";
 import type { PathParts, Socket, Sockets } from "./sockets.ts";
-import { fill } from "./sockets.ts";
 
 const TURNS = 4; // batches of one wake; then the other descriptors get theirs
 const MARKER = new Uint8Array(4); // RFC 3948 §2.2

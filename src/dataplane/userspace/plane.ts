@@ -14,7 +14,7 @@ import type { Rng } from "../../core/rng.ts";
 import { allOf, contain, Scope } from "../../core/scope.ts";
 import { errnoOf } from "../../linux/errno.ts";
 import type { DataPlane, IkePort } from "../dataplane.ts";
-import { anyAddress, familyOf, ipBytes } from "./address.ts";
+import { anyAddress, familyOf, ipBytes } from "../ring.ts";
 import { Inbound, type InboundTakers } from "./inbound.ts";
 import { UserspaceIpsec } from "./ipsec.ts";
 import { UserspaceL2tp } from "./l2tp.ts";

@@ -13,10 +13,9 @@ import type { Keeper } from "../../linux/keeper.ts";
 import type { RuleSpec } from "../../linux/rules.ts";
 import { RT } from "../../linux/uapi.ts";
 import { DNS_TYPE, decodeDnsAnswer, encodeDnsQuestion } from "../../packet/dns.ts";
-import type { Family } from "./address.ts";
-import { anyAddress, familyOf, ipBytes, readRemote, writeEnds } from "./address.ts";
+import type { Family } from "../ring.ts";
+import { anyAddress, familyOf, fill, ipBytes, readRemote, writeEnds } from "../ring.ts";
 import { EXCEPTION_RULE, MARK } from "./routes.ts";
-import { fill } from "./sockets.ts";
 
 /**
  * Where name servers are written: netifd's of the uplinks, systemd-resolved's, everybody's. The first file that has

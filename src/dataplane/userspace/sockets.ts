@@ -3,15 +3,15 @@
 // not there.
 
 import type { FastPath, Native, Ring, Watcher } from "node-tuntap2";
-import { ADDR, HEAD, KIND, Kind, LEN, META, OFF } from "node-tuntap2";
+import { ADDR, KIND, Kind, LEN, META } from "node-tuntap2";
 import { formatEndpoint } from "../../core/addr.ts";
 import { get8, get16 } from "../../core/bytes.ts";
 import type { Counters } from "../../core/counters.ts";
 import { SystemError } from "../../core/errors.ts";
 import { attempt, errnoOf } from "../../linux/errno.ts";
 import type { Endpoint } from "../../ports/ports.ts";
-import type { Family } from "./address.ts";
-import { anyAddress, familyOf, ipBytes } from "./address.ts";
+import type { Family } from "../ring.ts";
+import { anyAddress, familyOf, ipBytes } from "../ring.ts";
 
 const BUFFER = 4 << 20;
 const ESP = 50;
@@ -239,22 +239,4 @@ function covers(s: Socket, local: Endpoint): boolean {
 function matches(s: Socket, addr: Uint8Array, at: number): boolean {
   if (s.local.address === anyAddress(s.family)) return true;
   return ipBytes(s.local.address).every((b, i) => b === addr[at + 20 + i]);
-}
-
-/** Puts one message into slot `i`, behind the usual headroom; false: longer than a slot. */
-export function fill(ring: Ring, i: number, parts: readonly Uint8Array[], kind: number): boolean {
-  const slot = ring.mem.length / ring.slots;
-  let at = i * slot + HEAD;
-  let length = 0;
-  for (const p of parts) length += p.length;
-  if (length > slot - HEAD - 64) return false;
-  ring.meta[i * META + OFF] = at;
-  ring.meta[i * META + LEN] = length;
-  ring.meta[i * META + KIND] = kind;
-  ring.meta[i * META + 3] = 0;
-  for (const p of parts) {
-    ring.mem.set(p, at);
-    at += p.length;
-  }
-  return true;
 }

@@ -1,7 +1,9 @@
-// One entry of Ring.addr (see node-tuntap2): remote, local and their ports.
-import { formatIp, parseIp } from "../../core/addr.ts";
-import { get16, put16 } from "../../core/bytes.ts";
-import type { Endpoint } from "../../ports/ports.ts";
+// What is in a slot of a Ring (see node-tuntap2): a message, and an entry of Ring.addr: remote, local and their ports.
+import type { Ring } from "node-tuntap2";
+import { HEAD, KIND, LEN, META, OFF } from "node-tuntap2";
+import { formatIp, parseIp } from "../core/addr.ts";
+import { get16, put16 } from "../core/bytes.ts";
+import type { Endpoint } from "../ports/ports.ts";
 
 export type Family = 4 | 6;
 
@@ -38,4 +40,22 @@ export function writeEnds(addr: Uint8Array, at: number, local: Endpoint, remote:
   addr.set(ipBytes(remote.address), at + REMOTE);
   if (familyOf(local.address) === addr[at]) addr.set(ipBytes(local.address), at + LOCAL);
   put16(addr, at + 40, local.port);
+}
+
+/** Puts one message into slot `i`, behind the usual headroom; false: longer than a slot. */
+export function fill(ring: Ring, i: number, parts: readonly Uint8Array[], kind: number): boolean {
+  const slot = ring.mem.length / ring.slots;
+  let at = i * slot + HEAD;
+  let length = 0;
+  for (const p of parts) length += p.length;
+  if (length > slot - HEAD - 64) return false;
+  ring.meta[i * META + OFF] = at;
+  ring.meta[i * META + LEN] = length;
+  ring.meta[i * META + KIND] = kind;
+  ring.meta[i * META + 3] = 0;
+  for (const p of parts) {
+    ring.mem.set(p, at);
+    at += p.length;
+  }
+  return true;
 }
