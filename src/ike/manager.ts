@@ -27,7 +27,8 @@ import {
   ISAKMP_PORT,
 } from "./types.ts";
 import { Connection } from "./v1/connection.ts";
-import { IkeSa, type IkeSaOwner, type IkeSaUser } from "./v1/ikesa.ts";
+import type { Message } from "./v1/exchange.ts";
+import { IkeSa, type IkeSaOptions, type IkeSaOwner, type IkeSaUser } from "./v1/ikesa.ts";
 import { UNPROVED } from "./v1/phase1.ts";
 import { clearNotify } from "./wire/clear.ts";
 import { EXCHANGE, FLAG, type IsakmpHeader, isIkev2, isZero, readMessage } from "./wire/header.ts";
@@ -163,9 +164,10 @@ export class IkeManager {
             return;
           }
           const { header, body } = readMessage(datagram);
+          const m = { header, body, datagram, path: { local, remote } };
           const sa = this.#find(header);
-          if (sa) sa.contain(() => this.#decoding(remote, () => sa.receive(header, body, datagram, local, remote)));
-          else this.#stranger(header, body, datagram, local, remote);
+          if (sa) sa.contain(() => this.#decoding(remote, () => sa.receive(m)));
+          else this.#stranger(m);
         }),
       (e) => this.#env.log.emit(faultEvent("", "an IKE datagram", e)),
     );
@@ -186,7 +188,9 @@ export class IkeManager {
     // a repeated first message, or an error notify to ours, has no responder cookie
     return isZero(h.rcookie) && (sa.role === "responder" ? h.exchange === EXCHANGE.identity : !sa.up) ? sa : null;
   }
-  #stranger(h: IsakmpHeader, body: Uint8Array, datagram: Uint8Array, local: Endpoint, remote: Endpoint): void {
+  #stranger(m: Message): void {
+    const { local, remote } = m.path;
+    const h = m.header;
     const first = isZero(h.rcookie) && !(h.flags & FLAG.encrypted) && h.messageId === 0;
     if (
       !first ||
@@ -207,18 +211,16 @@ export class IkeManager {
       this.#refusals.unspoken(owner, cfg.link, remote, h.exchange);
       return;
     }
-    if (!this.#admits(datagram, remote)) return;
-    const chain = readChain(h.next, body, false);
-    const choice = chooseIke(cfg, one(chain, PAYLOAD.sa, "sa"));
+    if (!this.#admits(m.datagram, remote)) return;
+    const choice = chooseIke(cfg, one(readChain(h.next, m.body, false), PAYLOAD.sa, "sa"));
     if (typeof choice === "string") {
       this.#refusals.tell(owner, cfg.link, remote, failure("no-proposal", choice), false);
       this.#env.port.send(local, remote, clearNotify(this.#env.crypto, NOTIFY.noProposalChosen, h.icookie, h.rcookie));
       return;
     }
-    const sa = new IkeSa(this.#env, cfg, "responder", h.icookie.slice(), local, remote, false, this.#saOwner);
-    this.#enter(sa);
+    const sa = this.#newSa(cfg, { role: "responder", icookie: h.icookie.slice(), path: m.path, first: false });
     this.#admission.enter(sa);
-    sa.contain(() => sa.mainMode?.accept(chain, choice, datagram));
+    sa.contain(() => sa.accept(choice, m));
   }
   /** Before anything is read. What has a connection may renew it, whatever else is full. */
   #admits(datagram: Uint8Array, remote: Endpoint): boolean {
@@ -255,15 +257,17 @@ export class IkeManager {
     const remote = now?.remote ?? { address: cfg.remote, port: ISAKMP_PORT };
     // beside other links to the same peer it would end them
     const first = c.info() === null && ![...this.#clients].some(([x, y]) => x !== c && y.cfg.remote === cfg.remote);
-    const sa = new IkeSa(this.#env, cfg, "initiator", this.#cookie(), local, remote, first, this.#saOwner);
+    const path = { local, remote };
+    const sa = this.#newSa(cfg, { role: "initiator", icookie: this.#cookie(), path, first });
     sa.connection = c;
-    this.#enter(sa);
     c.pending(sa);
-    sa.mainMode?.begin();
+    sa.begin();
   }
-  #enter(sa: IkeSa): void {
+  #newSa(policy: IkePolicy, o: Pick<IkeSaOptions, "role" | "icookie" | "path" | "first">): IkeSa {
+    const sa = new IkeSa({ env: this.#env, owner: this.#saOwner, policy, ...o });
     sa.serial = this.#serial++;
     this.#sas.set(hex(sa.icookie), sa);
+    return sa;
   }
   #cookie(): Uint8Array {
     for (;;) {

@@ -6,8 +6,10 @@ import { Packet } from "../../src/core/packet.ts";
 import { chooseIke } from "../../src/ike/choice.ts";
 import { ENCAP, type EspProposal, espTransform } from "../../src/ike/proposals.ts";
 import type { IkeEnv, IkePolicy } from "../../src/ike/types.ts";
+import type { Message, Path } from "../../src/ike/v1/exchange.ts";
 import { IkeSa } from "../../src/ike/v1/ikesa.ts";
 import { u32 } from "../../src/ike/v1/keys.ts";
+import type { Role } from "../../src/ike/v1/phase1.ts";
 import type { Child } from "../../src/ike/v1/phase2.ts";
 import { QuickMode } from "../../src/ike/v1/quickmode.ts";
 import { EXCHANGE, type IsakmpHeader, readMessage } from "../../src/ike/wire/header.ts";
@@ -75,11 +77,12 @@ export class Insider {
   }
   #receive(datagram: Uint8Array, local: Endpoint, remote: Endpoint): void {
     const { header, body } = readMessage(datagram);
+    const m = { header, body, datagram, path: { local, remote } };
     const q = this.#quick.get(header.messageId);
-    if (q) q.receive(header.next, body);
-    else if (!this.sa) this.#accept(header, body, datagram, local, remote);
+    if (q) q.receive(m);
+    else if (!this.sa) this.#accept(m);
     else if (header.exchange === EXCHANGE.quick && this.sa.role === "responder") this.#answered(header, body);
-    else this.sa.receive(header, body, datagram, local, remote);
+    else this.sa.receive(m);
   }
   get up(): IkeSa {
     return this.sa?.up ? this.sa : assert.fail("phase 1 is not done");
@@ -88,55 +91,68 @@ export class Insider {
   async begin(): Promise<IkeSa> {
     const { address } = this.host;
     const [local, remote] = [at500(address), at500(this.#other)];
-    const sa = new IkeSa(this.env, this.policy, "initiator", nodeCrypto.random(8), local, remote, false, quiet);
+    const sa = this.#newSa("initiator", nodeCrypto.random(8), { local, remote });
     this.sa = sa;
-    sa.mainMode?.begin();
+    sa.begin();
     await this.#net.run(100);
     return sa;
   }
-  #accept(h: IsakmpHeader, body: Uint8Array, datagram: Uint8Array, local: Endpoint, remote: Endpoint): void {
-    const chain = readChain(h.next, body, false);
+  #newSa(role: Role, icookie: Uint8Array, path: Path): IkeSa {
+    return new IkeSa({ env: this.env, policy: this.policy, role, icookie, path, first: false, owner: quiet });
+  }
+  #accept(m: Message): void {
+    const chain = readChain(m.header.next, m.body, false);
     const choice = chooseIke(this.policy, one(chain, PAYLOAD.sa, "sa"));
     if (typeof choice === "string") assert.fail(choice);
-    this.sa = new IkeSa(this.env, this.policy, "responder", h.icookie.slice(), local, remote, false, quiet);
-    this.sa.mainMode?.accept(chain, choice, datagram);
+    this.sa = this.#newSa("responder", m.header.icookie.slice(), m.path);
+    this.sa.accept(choice, m);
   }
   #answered(h: IsakmpHeader, body: Uint8Array): void {
     const { up } = this;
-    const opened = up.open(up.phase2Iv(h.messageId), h.next, body); // of message 3 only noise
-    if (!opened) return;
-    const { chain, iv } = opened;
+    const { protection } = up;
+    const { chain, iv } = protection.open(protection.firstIv(h.messageId), h.next, body); // of message 3 only noise
     const ni = one(chain, PAYLOAD.nonce, "nonce");
-    const said = this.#payloads(this.answer(chain));
-    up.transmit(up.sealHashed(h.messageId, "quick", iv, [u32(h.messageId), ni], said).message);
+    const payloads = this.#payloads(this.answer(chain));
+    const { messageId } = h;
+    up.transmit(
+      protection.sealHashed({ messageId, kind: "quick", iv, prefix: [u32(messageId), ni], payloads }).message,
+    );
   }
 
   /** A quick mode as the RFC has it, to its end. */
   async quick(ports = { local: 1701, remote: 1701 }): Promise<void> {
-    const id = this.#id();
+    const messageId = this.#id();
     const owner = {
       flow: 1,
       childUp: (c: Child) => void this.children.push(c),
-      quickFailed: (_: QuickMode, why: Failure) => void this.failures.push(why),
+      quickFailed: (_: unknown, why: Failure) => void this.failures.push(why),
     };
-    const q = new QuickMode(this.env, this.up, "initiator", id, this.policy, owner);
-    this.#quick.set(id, q);
-    q.begin(ports);
+    const { env, policy, up: sa } = this;
+    const q = new QuickMode({ env, sa, policy, messageId, begins: { owner, ports } });
+    this.#quick.set(messageId, q);
+    q.begin();
     await this.#net.run(50);
   }
   /** Message 1 of a quick mode with what `say` has. */
   quick1(say: Say, id = this.#id()): Uint8Array {
-    const { up } = this;
-    return up.sealHashed(id, "quick", up.phase2Iv(id), [u32(id)], this.#payloads(say)).message;
+    return this.#seal(id, "quick", this.#payloads(say));
   }
   /** An informational message; with `hash` that instead of the right one. */
   inform(payload: Payload, hash?: Uint8Array): Uint8Array {
-    const { up } = this;
+    const { protection } = this.up;
     const id = this.#id();
-    if (hash === undefined) return up.sealHashed(id, "informational", up.phase2Iv(id), [u32(id)], [payload]).message;
-    const message = up.sealQuick(id, up.phase2Iv(id), [{ type: PAYLOAD.hash, body: hash }, payload]).message;
+    if (hash === undefined) return this.#seal(id, "informational", [payload]);
+    const message = protection.sealQuick(id, protection.firstIv(id), [
+      { type: PAYLOAD.hash, body: hash },
+      payload,
+    ]).message;
     message[18] = EXCHANGE.informational;
     return message;
+  }
+  #seal(messageId: number, kind: "quick" | "informational", payloads: readonly Payload[]): Uint8Array {
+    const { protection } = this.up;
+    const iv = protection.firstIv(messageId);
+    return protection.sealHashed({ messageId, kind, iv, prefix: [u32(messageId)], payloads }).message;
   }
   /** Hands it to the other side, `twist`ed on its way. */
   async say(message: Uint8Array, twist: (m: Uint8Array) => void = () => {}): Promise<void> {

@@ -55,8 +55,9 @@ for (const c of CASES) {
     assert.equal(hex(k.firstIv), c.iv);
     assert.equal(hex(k.phase2Iv(k.firstIv, 0x01020304)), c.iv2);
     assert.equal(hex(k.encrypt(k.firstIv, run(k.block))), c.sealed);
-    assert.equal(hex(k.keymat(52, null, 3, 0xaabbccdd, INPUT.ni, INPUT.nr)), c.keymat);
-    assert.equal(hex(k.keymat(36, INPUT.gxy, 3, 0xaabbccdd, INPUT.ni, INPUT.nr)), c.pfs);
+    const seed = { protocol: 3, spi: 0xaabbccdd, ni: INPUT.ni, nr: INPUT.nr };
+    assert.equal(hex(k.keymat(52, { ...seed, gxy: null })), c.keymat);
+    assert.equal(hex(k.keymat(36, { ...seed, gxy: INPUT.gxy })), c.pfs);
     const padded = k.encrypt(k.firstIv, run(k.block + 1));
     assert.equal(padded.length, 2 * k.block);
     assert.deepEqual(k.decrypt(k.firstIv, padded)?.subarray(0, k.block + 1), run(k.block + 1));

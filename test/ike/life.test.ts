@@ -431,15 +431,14 @@ test("INITIAL-CONTACT in an informational exchange after phase 1, as macOS sends
   };
   const e = (address: string): { address: string; port: number } => ({ address, port: 500 });
   let up = false;
-  const sa = new IkeSa(
+  const sa = new IkeSa({
     env,
-    client(x.b.address, x.a.address),
-    "initiator",
-    nodeCrypto.random(8),
-    e(x.a.address),
-    e(x.b.address),
-    false,
-    {
+    policy: client(x.b.address, x.a.address),
+    role: "initiator",
+    icookie: nodeCrypto.random(8),
+    path: { local: e(x.a.address), remote: e(x.b.address) },
+    first: false,
+    owner: {
       established: () => {
         up = true;
       },
@@ -450,13 +449,13 @@ test("INITIAL-CONTACT in an informational exchange after phase 1, as macOS sends
       closed: () => {},
       asksTurn: () => {},
     },
-  );
+  });
   port.onMessage = (p, local, remote) => {
     const datagram = p.view().slice();
     const { header, body } = readMessage(datagram);
-    sa.receive(header, body, datagram, local, remote);
+    sa.receive({ header, body, datagram, path: { local, remote } });
   };
-  sa.mainMode?.begin();
+  sa.begin();
   await x.net.run(100);
   assert.ok(up);
   assert.equal(x.b.downs.length, 0, "without the notify the flow goes on");

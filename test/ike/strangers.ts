@@ -69,25 +69,32 @@ export function alone(host: Host, server: Host, psk = "s3cret"): IkeSa {
     plane: host.plane,
     counters: new Counters(),
   };
-  const cfg = client(server.address, host.address, { psk: Secret.of(psk) });
-  const sa = new IkeSa(env, cfg, "initiator", nodeCrypto.random(8), at500(host.address), at500(server.address), false, {
-    established: () => {},
-    failed: () => {},
-    connectionFor: () => null,
-    initialContact: () => {},
-    deleted: () => {},
-    closed: () => {},
-    asksTurn: () => {},
+  const sa = new IkeSa({
+    env,
+    policy: client(server.address, host.address, { psk: Secret.of(psk) }),
+    role: "initiator",
+    icookie: nodeCrypto.random(8),
+    path: { local: at500(host.address), remote: at500(server.address) },
+    first: false,
+    owner: {
+      established: () => {},
+      failed: () => {},
+      connectionFor: () => null,
+      initialContact: () => {},
+      deleted: () => {},
+      closed: () => {},
+      asksTurn: () => {},
+    },
   });
   port.onMessage = (p, local, remote) => {
     const datagram = p.view().slice();
-    const { header: h, body } = readMessage(datagram);
+    const { header, body } = readMessage(datagram);
     try {
-      sa.receive(h, body, datagram, local, remote);
+      sa.receive({ header, body, datagram, path: { local, remote } });
     } catch (e) {
       if (!(e instanceof DecodeError)) throw e; // for another SA of this host
     }
   };
-  sa.mainMode?.begin();
+  sa.begin();
   return sa;
 }

@@ -192,7 +192,7 @@ export class Connection implements IkeConnection, IkeSaUser {
     if (this.#inUse()) return "up";
     if (this.#quick) return "phase 2: quick mode";
     if (this.current) return "phase 1 is up";
-    return this.#pendingSa?.mainMode?.stage() ?? "idle";
+    return this.#pendingSa?.stage() ?? "idle";
   }
   close(why: string): void {
     this.#finish(why);
@@ -428,7 +428,7 @@ export class Connection implements IkeConnection, IkeSaUser {
     if (this.#quick || this.#over || this.#env.clock.now() < this.#nextQuickAt) return;
     const old = this.#inUse();
     const ports = old && !this.client ? { local: old.localPort, remote: old.remotePort } : this.ports;
-    this.#quick = this.current?.startQuick(this, ports.local, ports.remote) ?? null;
+    this.#quick = this.current?.startQuick(this, ports) ?? null;
   }
   #inUse(): LiveChild | null {
     let best: LiveChild | null = null;

@@ -16,6 +16,16 @@ export interface KeyInput {
   readonly rcookie: Uint8Array;
 }
 
+/** What the keys of one ESP SA are made of, RFC 2409 §5.5. */
+export interface KeymatSeed {
+  /** The quick mode's own Diffie-Hellman secret (PFS), or null. */
+  readonly gxy: Uint8Array | null;
+  readonly protocol: number;
+  readonly spi: number;
+  readonly ni: Uint8Array;
+  readonly nr: Uint8Array;
+}
+
 /** SKEYID and its children, and the phase 1 cipher. */
 export class IkeKeys {
   readonly #c: Crypto;
@@ -66,15 +76,7 @@ export class IkeKeys {
     if (data.length === 0 || data.length % this.block !== 0) return null;
     return this.#c.cbcDecrypt(this.#p.cipher, this.#key, iv, data);
   }
-  /** §5.5: `gxy` is the quick mode's own exchange (PFS) or null. */
-  keymat(
-    bytes: number,
-    gxy: Uint8Array | null,
-    protocol: number,
-    spi: number,
-    ni: Uint8Array,
-    nr: Uint8Array,
-  ): Uint8Array {
+  keymat(bytes: number, { gxy, protocol, spi, ni, nr }: KeymatSeed): Uint8Array {
     const seed = [...(gxy ? [gxy] : []), Uint8Array.of(protocol), u32(spi), ni, nr];
     let k = this.prf(this.#d, seed);
     const out = [k];

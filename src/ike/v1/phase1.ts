@@ -1,19 +1,32 @@
-// What a phase 1 exchange is told, what it says to its owner, and what it makes.
-import type { Failure } from "../../core/errors.ts";
-import type { Endpoint } from "../../ports/ports.ts";
-import type { IkeProposal } from "../proposals.ts";
-import type { IkePolicy } from "../types.ts";
-import type { IkeId } from "../wire/id.ts";
-import type { IkeKeys } from "./keys.ts";
-import type { Nat, NattVersion } from "./natt.ts";
+// What the exchanges of phase 1 work on, what they make, and what their steps share: the agreed proposal, NAT
+// detection, keys and authentication with a pre-shared key (RFC 2409 §5, RFC 3947 §3).
+import { DecodeError, type Failure } from "../../core/errors.ts";
+import { quote } from "../../core/events.ts";
+import { sameBytes } from "../../core/text.ts";
+import type { DhKey, Endpoint } from "../../ports/ports.ts";
+import { type IkeProposal, P1_LIFE } from "../proposals.ts";
+import { failure, type IkeEnv, type IkePolicy } from "../types.ts";
+import { lifetimes } from "../wire/attributes.ts";
+import { EXCHANGE, FLAG, writeMessage } from "../wire/header.ts";
+import { addressId, type Identification, type IkeId, readId, sameId, writeId } from "../wire/id.ts";
+import { NOTIFY, readNotify } from "../wire/notify.ts";
+import { all, type Chain, one, PAYLOAD, type Payload, readChain, writeChain } from "../wire/payloads.ts";
+import type { Transform } from "../wire/sa.ts";
+import type { Message } from "./exchange.ts";
+import { IkeKeys, lastBlock } from "./keys.ts";
+import { type Nat, NatDetection, type NattVersion, natDType, readVendorIds } from "./natt.ts";
+import { Protection } from "./protection.ts";
 
-/** Code of the failure of a responder that never heard of message 3: the address of message 1 may be anybody's. */
+/** A responder that never saw message 3 fails with this code: the address of message 1 may be anybody's. */
 export const UNPROVED = "unproved";
+export const NONCE_BYTES = 32;
+const LEAST_LIFE_SECONDS = 60;
 
 export type Role = "initiator" | "responder";
+
+/** What phase 1 makes: an ISAKMP SA. */
 export interface Phase1 {
-  readonly keys: IkeKeys;
-  readonly lastBlock: Uint8Array;
+  readonly protection: Protection;
   readonly proposal: IkeProposal;
   readonly natt: NattVersion | null;
   readonly nat: Nat;
@@ -24,20 +37,209 @@ export interface Phase1 {
   readonly lifeSeconds: number;
   readonly initialContact: boolean;
 }
-export interface MainModeOwner {
-  send(message: Uint8Array): void;
-  rcookie(rcookie: Uint8Array): void;
-  done(p: Phase1): void;
-  failed(why: Failure): void;
-  bad(counter: string, what: string): void;
-  /** Responder: message 3 came. exchangeKeys() or putOff() is called, at once or later. */
-  asksTurn(): void;
-}
-export interface MainModeStart {
-  readonly role: Role;
+/** The ISAKMP SA in the making. */
+export interface Phase1Sa {
+  readonly env: IkeEnv;
   readonly policy: IkePolicy;
+  readonly role: Role;
   readonly icookie: Uint8Array;
+  /** Zero until the responder has chosen it. */
+  rcookie: Uint8Array;
+  /** Where the exchange began. */
   readonly local: Endpoint;
   readonly remote: Endpoint;
-  readonly initialContact: boolean;
+  /** An initiator says INITIAL-CONTACT. */
+  readonly first: boolean;
+}
+
+/** After the proposals. */
+export interface Agreed {
+  /** Body of the initiator's SA payload, which the hashes cover. */
+  readonly saBody: Uint8Array;
+  readonly proposal: IkeProposal;
+  readonly lifeSeconds: number;
+  readonly natt: NattVersion | null;
+  readonly dpd: boolean;
+}
+export interface Halves {
+  readonly gxi: Uint8Array;
+  readonly gxr: Uint8Array;
+}
+/** After the key exchange. */
+export interface Keyed extends Agreed, Halves {
+  readonly nat: NatSeen;
+  readonly keys: IkeKeys;
+  readonly iv: Uint8Array;
+}
+interface NatSeen {
+  readonly us: boolean;
+  readonly peer: boolean;
+}
+/** The peer's half of the key exchange. */
+export interface PeerKe {
+  readonly ke: Uint8Array;
+  readonly nonce: Uint8Array;
+  readonly nat: NatSeen;
+}
+
+export function agreed(x: Phase1Sa, c: Chain, saBody: Uint8Array, proposal: IkeProposal, t: Transform): Agreed {
+  const theirs = lifetimes(t.attributes, ...P1_LIFE).seconds;
+  const ours = x.policy.ikeLifetimeSeconds;
+  const lifeSeconds = theirs === null || theirs === 0 ? ours : Math.max(LEAST_LIFE_SECONDS, Math.min(ours, theirs));
+  return { saBody, proposal, lifeSeconds, ...readVendorIds(all(c, PAYLOAD.vendorId)) };
+}
+
+/** KE, nonce, NAT-D. */
+export function keyExchange(x: Phase1Sa, a: Agreed, dh: DhKey, nonce: Uint8Array): Payload[] {
+  const ours: Payload[] = [
+    { type: PAYLOAD.ke, body: dh.publicValue },
+    { type: PAYLOAD.nonce, body: nonce },
+  ];
+  if (a.natt === null) return ours;
+  return [...ours, ...detection(x, a).payloads(a.natt, x.local, x.remote, x.policy.encap === "udp")];
+}
+export function readKeyExchange(x: Phase1Sa, a: Agreed, c: Chain): PeerKe {
+  const ke = one(c, PAYLOAD.ke, "ke").slice();
+  const nonce = readNonce(c);
+  const none = { us: false, peer: false };
+  if (a.natt === null) return { ke, nonce, nat: none };
+  return { ke, nonce, nat: detection(x, a).compare(all(c, natDType(a.natt)), x.local, x.remote) ?? none };
+}
+/** RFC 2409 §5: 8 to 256 bytes. */
+export function readNonce(c: Chain): Uint8Array {
+  const n = one(c, PAYLOAD.nonce, "nonce");
+  if (n.length < 8 || n.length > 256) throw new DecodeError("bad-length", "nonce", 0);
+  return n.slice();
+}
+function detection(x: Phase1Sa, a: Agreed): NatDetection {
+  return new NatDetection(x.env.crypto, a.proposal.hash, x.icookie, x.rcookie);
+}
+type NatResult = Pick<Keyed, "nat" | "natt">;
+/** Whether ESP goes in UDP. */
+export function natSeen(x: Phase1Sa, k: NatResult): boolean {
+  return k.nat.us || k.nat.peer || (k.natt !== null && x.policy.encap === "udp");
+}
+export function natRefused(x: Phase1Sa, k: NatResult): Failure | null {
+  const { encap } = x.policy;
+  if (encap === "esp" && natSeen(x, k)) {
+    return failure("nat", `there is a NAT between us and ${x.remote.address}, but encap = esp allows only raw ESP`);
+  }
+  if (encap === "udp" && k.natt === null) {
+    return failure("no-natt", `${x.remote.address} does not support NAT traversal, but encap = udp requires it`);
+  }
+  return null;
+}
+
+/** Both halves of the key exchange and both nonces make the keys. */
+export function keyed(x: Phase1Sa, a: Agreed, peer: PeerKe, own: Own): Keyed {
+  const we = x.role === "initiator";
+  const mine = own.dh.publicValue;
+  const halves: Halves = we ? { gxi: mine, gxr: peer.ke } : { gxi: peer.ke, gxr: mine };
+  const keys = new IkeKeys(x.env.crypto, a.proposal, {
+    psk: x.policy.psk,
+    gxy: own.gxy,
+    icookie: x.icookie,
+    rcookie: x.rcookie,
+    ni: we ? own.nonce : peer.nonce,
+    nr: we ? peer.nonce : own.nonce,
+    ...halves,
+  });
+  return { ...a, ...halves, nat: peer.nat, keys, iv: keys.firstIv };
+}
+interface Own {
+  readonly dh: DhKey;
+  /** The shared secret. */
+  readonly gxy: Uint8Array;
+  readonly nonce: Uint8Array;
+}
+
+/** HASH_I or HASH_R, RFC 2409 §5. */
+export function authHash(x: Phase1Sa, k: Keyed, of: Role, id: Uint8Array): Uint8Array {
+  const { icookie, rcookie } = x;
+  const parts = of === "initiator" ? [k.gxi, k.gxr, icookie, rcookie] : [k.gxr, k.gxi, rcookie, icookie];
+  return k.keys.auth([...parts, k.saBody, id]);
+}
+/** Our ID and HASH payloads. */
+export function ourAuth(x: Phase1Sa, k: Keyed): Payload[] {
+  const id = writeId({ id: x.policy.localId ?? addressId(x.local.address), protocol: 0, port: 0 });
+  return [
+    { type: PAYLOAD.id, body: id },
+    { type: PAYLOAD.hash, body: authHash(x, k, x.role, id) },
+  ];
+}
+/** The peer's, or null when they do not authenticate. With another pre-shared key the message decrypts to garbage. */
+export function readAuth(x: Phase1Sa, k: Keyed, m: Message): { chain: Chain; peer: Identification } | null {
+  const plain = k.keys.decrypt(k.iv, m.body);
+  if (!plain) throw new DecodeError("bad-length", "ciphertext", 28);
+  let chain: Chain;
+  let id: Uint8Array;
+  try {
+    chain = readChain(m.header.next, plain, true);
+    id = one(chain, PAYLOAD.id, "id");
+    const hash = one(chain, PAYLOAD.hash, "hash");
+    if (!sameBytes(hash, authHash(x, k, x.role === "initiator" ? "responder" : "initiator", id))) return null;
+  } catch (e) {
+    if (e instanceof DecodeError) return null;
+    throw e;
+  }
+  return { chain, peer: readId(id) };
+}
+export function idRefused(x: Phase1Sa, peer: IkeId): Failure | null {
+  const want = x.policy.remoteId;
+  if (!want || sameId(want, peer)) return null;
+  const text = `${x.remote.address} identifies itself as ${quote(peer.text)}, but ${quote(want.text)} is configured`;
+  return failure("id-mismatch", text);
+}
+/** A guess at all times: a peer that does not have our key cannot say so. */
+export function pskMismatch(x: Phase1Sa, sign: string): Failure {
+  return failure(
+    "psk-mismatch",
+    `phase 1 with ${x.remote.address} does not authenticate (${sign}): probably the pre-shared key differs`,
+  );
+}
+export function badDh(x: Phase1Sa): Failure {
+  return failure("bad-key", `${x.remote.address} sends a Diffie-Hellman value that is not acceptable`);
+}
+
+/** The ISAKMP SA is up; `iv`: the last block of the last message. */
+export function established(
+  x: Phase1Sa,
+  k: Keyed,
+  iv: Uint8Array,
+  auth: { chain: Chain; peer: Identification },
+): Phase1 {
+  const notifications = all(auth.chain, PAYLOAD.notify).map(readNotify);
+  return {
+    protection: new Protection(x, k.keys, iv),
+    proposal: k.proposal,
+    natt: k.natt,
+    udp: natSeen(x, k),
+    nat: natName(k.nat),
+    peerDpd: k.dpd,
+    peerId: auth.peer.id,
+    lifeSeconds: k.lifeSeconds,
+    initialContact: notifications.some((n) => n.type === NOTIFY.initialContact),
+  };
+}
+function natName({ us, peer }: NatSeen): Nat {
+  if (us) return peer ? "both" : "us";
+  return peer ? "peer" : "none";
+}
+
+export function clearMessage(x: Phase1Sa, payloads: readonly Payload[]): Uint8Array {
+  return writeMessage(header(x, payloads, 0), writeChain(payloads));
+}
+/** `iv`: where the next message starts from. */
+export function sealedMessage(
+  x: Phase1Sa,
+  keys: IkeKeys,
+  iv: Uint8Array,
+  payloads: readonly Payload[],
+): { readonly message: Uint8Array; readonly iv: Uint8Array } {
+  const sealed = keys.encrypt(iv, writeChain(payloads));
+  return { message: writeMessage(header(x, payloads, FLAG.encrypted), sealed), iv: lastBlock(sealed, keys.block) };
+}
+function header(x: Phase1Sa, payloads: readonly Payload[], flags: number) {
+  const { icookie, rcookie } = x;
+  return { icookie, rcookie, next: payloads[0]?.type ?? 0, exchange: EXCHANGE.identity, flags, messageId: 0 };
 }

@@ -1,12 +1,31 @@
-// What a quick mode needs of the ISAKMP SA that protects it, what it says to its owner, and what it makes.
-import type { Failure } from "../../core/errors.ts";
+// What quick mode works on and what it makes: pairs of ESP SAs (RFC 2409 §5.5, RFC 2407 §4.5).
+import { Reader } from "../../core/bytes.ts";
+import { DecodeError, type Failure, SystemError } from "../../core/errors.ts";
+import { failureOf } from "../../core/failures.ts";
 import type { Scope } from "../../core/scope.ts";
-import type { FlowId } from "../../dataplane/dataplane.ts";
+import type { FlowId, SaSpec } from "../../dataplane/dataplane.ts";
 import type { Endpoint } from "../../ports/ports.ts";
-import type { EspProposal } from "../proposals.ts";
-import type { Chain, Payload } from "../wire/payloads.ts";
-import type { Nat, NattVersion } from "./natt.ts";
+import { ENCAP, type EspProposal, espEncap, keyBytes, matchesEsp, P2_LIFE } from "../proposals.ts";
+import type { IkeEnv, IkePolicy } from "../types.ts";
+import { lifetimes, readAttributes } from "../wire/attributes.ts";
+import { writeNatOa } from "../wire/id.ts";
+import { NOTIFY, readNotify } from "../wire/notify.ts";
+import { all, type Chain, PAYLOAD, type Payload } from "../wire/payloads.ts";
+import { PROTOCOL, type Proposal, type Transform } from "../wire/sa.ts";
+import type { KeymatSeed } from "./keys.ts";
+import { type Nat, type NattVersion, natOaType } from "./natt.ts";
+import type { Pair } from "./pair.ts";
 import type { Role } from "./phase1.ts";
+import type { Protection } from "./protection.ts";
+
+const KB = 1024;
+/** Sweet32 (CVE-2016-2183): a key with 64-bit blocks is replaced long before 2^32 of them. */
+const SMALL_BLOCK_BYTES = 1 << 30;
+/** Sequence numbers end at 2^32-1 (RFC 4303 §3.3.3). */
+const HARD_PACKETS = 0xffff_fff0;
+const LEAST_LIFE_SECONDS = 20;
+/** RFC 4303 §2.1: 1 to 255 are reserved. */
+const LEAST_SPI = 256;
 
 /** A pair of ESP SAs. */
 export interface Child {
@@ -29,7 +48,7 @@ export interface QuickModeOwner {
   childUp(child: Child): void;
   quickFailed(q: { readonly role: Role }, why: Failure): void;
 }
-/** What a quick mode needs of the ISAKMP SA that protects it. */
+/** What quick mode needs of the ISAKMP SA that protects it. */
 export interface QuickModeSa {
   readonly scope: Scope;
   readonly local: Endpoint;
@@ -42,27 +61,149 @@ export interface QuickModeSa {
   readonly weAreClient: boolean;
   /** Whom the peer's quick mode is for; `port` is the peer's UDP port inside. Null: it is refused. */
   connectionFor(port: number): QuickModeOwner | null;
-  phase2Iv(messageId: number): Uint8Array;
-  hash(parts: readonly Uint8Array[]): Uint8Array;
-  keymat(
-    bytes: number,
-    gxy: Uint8Array | null,
-    protocol: number,
-    spi: number,
-    ni: Uint8Array,
-    nr: Uint8Array,
-  ): Uint8Array;
-  /** Throws DecodeError. */
-  open(iv: Uint8Array, first: number, cipherText: Uint8Array): { chain: Chain; iv: Uint8Array } | null;
-  sealHashed(
-    messageId: number,
-    kind: "quick",
-    iv: Uint8Array,
-    prefix: readonly Uint8Array[],
-    payloads: readonly Payload[],
-  ): { message: Uint8Array; iv: Uint8Array };
-  sealQuick(messageId: number, iv: Uint8Array, payloads: readonly Payload[]): { message: Uint8Array; iv: Uint8Array };
+  readonly protection: Protection;
   transmit(message: Uint8Array): void;
   notify(type: number, protocol: number, spi: Uint8Array): void;
   bad(counter: string, what: string): void;
+}
+/** A quick mode, as its steps see it. */
+export interface Phase2 {
+  readonly env: IkeEnv;
+  readonly sa: QuickModeSa;
+  readonly policy: IkePolicy;
+  readonly role: Role;
+  readonly messageId: number;
+  /** Clock time. */
+  readonly begunAt: number;
+  readonly pair: Pair;
+  /** Whom it is for; a responder learns it from the selectors of message 1. */
+  owner: QuickModeOwner | null;
+}
+/** UDP ports of the selectors, 0 for any. */
+export interface Ports {
+  readonly local: number;
+  readonly remote: number;
+}
+/** Where one of our proposals and one of the peer's agree. */
+export interface EspChoice {
+  readonly proposal: EspProposal;
+  readonly transform: Transform;
+  readonly offer: Proposal;
+}
+interface Lifetimes {
+  readonly seconds: number | null;
+  readonly kilobytes: number | null;
+}
+
+/** The encapsulation mode that we propose, then the others that we accept. */
+export function encaps(sa: QuickModeSa): readonly [number, ...number[]] {
+  if (!sa.udp) return [ENCAP.transport];
+  return sa.natt === "rfc3947"
+    ? [ENCAP.udpTransport, ENCAP.udpTransportDraft]
+    : [ENCAP.udpTransportDraft, ENCAP.udpTransport];
+}
+export function chooseEsp({ policy, sa }: Phase2, offered: readonly Proposal[]): EspChoice | null {
+  // several proposals of one number are to be used together (AH with ESP, IPComp), which we do not
+  const single = offered.filter(
+    (o) =>
+      o.protocol === PROTOCOL.esp &&
+      o.spi.length === 4 &&
+      readSpi(o.spi) >= LEAST_SPI &&
+      offered.filter((other) => other.number === o.number).length === 1,
+  );
+  for (const proposal of policy.espProposals) {
+    for (const offer of single) {
+      const transform = offer.transforms.find((t) => matchesEsp(proposal, t, encaps(sa)));
+      if (transform) return { proposal, transform, offer };
+    }
+  }
+  return null;
+}
+export function readSpi(b: Uint8Array): number {
+  const r = new Reader(b);
+  const spi = r.u32("spi");
+  r.end("spi");
+  return spi;
+}
+/** RFC 3947 §5.2: both original addresses, as this side sees them; in the drafts only our own. */
+export function natOa({ sa, role }: Phase2): Payload[] {
+  const { natt, udp, local, remote } = sa;
+  if (!udp || natt === null) return [];
+  const type = natOaType(natt);
+  if (natt !== "rfc3947") return [{ type, body: writeNatOa(local.address) }];
+  const [initiator, responder] = role === "initiator" ? [local, remote] : [remote, local];
+  return [
+    { type, body: writeNatOa(initiator.address) },
+    { type, body: writeNatOa(responder.address) },
+  ];
+}
+/** RFC 2407 §4.6.3.1: the responder's own limits, where they are shorter than ours. */
+export function responderLifetime(c: Chain): Lifetimes {
+  const n = all(c, PAYLOAD.notify)
+    .map(readNotify)
+    .find((x) => x.type === NOTIFY.responderLifetime);
+  return n ? lifetimes(readAttributes(new Reader(n.data)), ...P2_LIFE) : { seconds: null, kilobytes: null };
+}
+
+/** `told`: what a RESPONDER-LIFETIME said. */
+export function makeChild(
+  x: Phase2,
+  ports: Ports,
+  { proposal, transform }: { readonly proposal: EspProposal; readonly transform: Transform },
+  spiOut: number,
+  told: Lifetimes = { seconds: null, kilobytes: null },
+): Child {
+  const said = lifetimes(transform.attributes, ...P2_LIFE);
+  const small = proposal.cipher === "3des" ? SMALL_BLOCK_BYTES : 0;
+  const { espLifetimeSeconds, espLifetimeBytes } = x.policy;
+  return {
+    proposal,
+    spiIn: x.pair.spiIn,
+    spiOut,
+    localPort: ports.local,
+    remotePort: ports.remote,
+    udp: espEncap(transform) !== ENCAP.transport,
+    weAsked: x.role === "initiator",
+    begunAt: x.begunAt,
+    lifeSeconds: Math.max(LEAST_LIFE_SECONDS, least(espLifetimeSeconds, said.seconds, told.seconds)),
+    lifeBytes: least(espLifetimeBytes, bytes(said.kilobytes), bytes(told.kilobytes), small),
+  };
+}
+function bytes(kilobytes: number | null): number | null {
+  return kilobytes === null ? null : kilobytes * KB;
+}
+/** The least of the limits that are set; 0 where none is. */
+function least(...limits: (number | null)[]): number {
+  const set = limits.filter((n): n is number => n !== null && n > 0);
+  return set.length === 0 ? 0 : Math.min(...set);
+}
+export function saSpec(
+  { sa }: Phase2,
+  child: Child,
+  direction: "in" | "out",
+  seed: Pick<KeymatSeed, "gxy" | "ni" | "nr">,
+): SaSpec {
+  const spi = direction === "in" ? child.spiIn : child.spiOut;
+  const n = keyBytes(child.proposal);
+  const keymat = sa.protection.keymat(n.encr + n.integ, { ...seed, protocol: PROTOCOL.esp, spi });
+  return {
+    spi,
+    cipher: child.proposal.cipher,
+    integ: child.proposal.integ,
+    udpEncap: child.udp,
+    keys: { encr: keymat.slice(0, n.encr), integ: keymat.slice(n.encr) },
+    local: child.udp ? sa.local : { address: sa.local.address, port: 0 },
+    remote: child.udp ? sa.remote : { address: sa.remote.address, port: 0 },
+    localPort: child.localPort,
+    remotePort: child.remotePort,
+    hardBytes: child.lifeBytes === 0 ? 0 : 2 * child.lifeBytes + SMALL_BLOCK_BYTES,
+    hardPackets: HARD_PACKETS,
+  };
+}
+export function planeFailure(e: unknown): Failure {
+  if (!(e instanceof SystemError)) throw e;
+  return failureOf("system", "plane", `the data plane refuses the SA: ${e.message}`);
+}
+export function groupWithoutKe(): DecodeError {
+  return new DecodeError("bad-value", "ke without group, or group without ke", 0);
 }
