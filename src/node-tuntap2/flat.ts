@@ -1,5 +1,11 @@
-// What the loaded library looks like: numbers, strings and typed arrays, so that a binding for another engine is a dull
-// list. A ring is one ArrayBuffer (types.ts describes its three parts); the library never keeps a pointer into it.
+// What the loaded library looks like: numbers, strings, typed arrays and objects of these, so that a binding for another
+// engine is a dull list. A ring is one ArrayBuffer (types.ts describes its three parts); the library never keeps a
+// pointer into it.
+import type { CallParams, FlowParams, SaParams } from "./types.ts";
+
+export interface FlatSa extends SaParams {
+  readonly inbound: boolean;
+}
 
 export interface Flat {
   readonly version: string;
@@ -7,8 +13,8 @@ export interface Flat {
   readonly constants: Readonly<Record<string, number>>;
   readonly dropCount: number;
 
-  tunOpen(name: Uint8Array, tap: number): number; // name: 16 bytes, in and out
-  udpOpen(address: Uint8Array, port: number, reuse: number, buffer: number): number;
+  tunOpen(name: Uint8Array, tap: boolean): number; // name: 16 bytes, in and out
+  udpOpen(address: Uint8Array, port: number, reuse: boolean, buffer: number): number;
   rawOpen(family: number, protocol: number, address: Uint8Array): number;
   netlinkOpen(protocol: number, groups: number): number;
   socketPort(fd: number): number;
@@ -32,11 +38,11 @@ export interface Flat {
   // into: 16 bytes of address, interface index (BE u32); the MTU
   probePath(remote: Uint8Array, into: Uint8Array): number;
 
-  serialOpen(device: string, lockFile: string, baud: number, flow: number): number; // flow: none rtscts xonxoff; lockFile "": none
+  serialOpen(device: string, lockFile: string, baud: number, flow: string): number; // flow: none, rtscts, xonxoff; lockFile "": none
   serialRead(fd: number, into: Uint8Array): number; // 0: the line is gone, -1: nothing there
   serialWrite(fd: number, data: Uint8Array, from: number): number; // how much of data[from...] the kernel took
   serialLines(fd: number): number; // bits: carrier 1, DSR 2, CTS 4, RING 8; -1: the line has none
-  serialSet(fd: number, what: number, on: number): void; // what: 0 DTR, 1 break
+  serialSet(fd: number, what: "dtr" | "break", on: boolean): void;
   serialQueued(fd: number): number;
 
   udpConnect(fd: number, address: Uint8Array, port: number): number;
@@ -57,10 +63,17 @@ export interface Flat {
 
   // Primitives, from libcrypto: RangeError without it, for a wrong length, and for more than 1 MiB.
   cryptoRandom(into: Uint8Array): void;
-  cryptoHash(name: string, keyed: number, key: Uint8Array, data: Uint8Array, into: Uint8Array): void; // keyed: HMAC
-  cryptoCbc(encrypt: number, cipher: string, key: Uint8Array, iv: Uint8Array, data: Uint8Array, into: Uint8Array): void;
+  cryptoHash(name: string, keyed: boolean, key: Uint8Array, data: Uint8Array, into: Uint8Array): void; // keyed: HMAC
+  cryptoCbc(
+    encrypt: boolean,
+    cipher: string,
+    key: Uint8Array,
+    iv: Uint8Array,
+    data: Uint8Array,
+    into: Uint8Array,
+  ): void;
   cryptoAead(
-    seal: number,
+    seal: boolean,
     cipher: string,
     key: Uint8Array,
     nonce: Uint8Array,
@@ -72,7 +85,7 @@ export interface Flat {
   cryptoDhShared(group: string, secret: Uint8Array, peer: Uint8Array, into: Uint8Array): number; // 0: not acceptable
 
   // zlib's raw streams, a packet at a time. At most 65,535 bytes each.
-  zNew(inflate: number, window: number): number; // window: 9 to 15; 0: no zlib
+  zNew(inflate: boolean, window: number): number; // window: 9 to 15; 0: no zlib
   zClose(stream: number): void;
   zReset(stream: number): void;
   zRun(stream: number, data: Uint8Array, into: Uint8Array): number; // -1: see native/deflate.h
@@ -89,37 +102,13 @@ export interface Flat {
 
   fpNew(): number; // 0: no libcrypto
   fpClose(fp: number): void;
-  fpFlow(
-    fp: number,
-    flow: number,
-    local: Uint8Array,
-    remote: Uint8Array,
-    localPort: number,
-    remotePort: number,
-    encap: number,
-  ): number; // flow 0: a new one
+  fpFlow(fp: number, flow: number, params: FlowParams): number; // flow 0: a new one
   fpRemoveFlow(fp: number, flow: number): void;
-  fpAddSa(
-    fp: number,
-    inbound: number,
-    spi: number,
-    cipher: string,
-    integ: string,
-    encr: Uint8Array,
-    integKey: Uint8Array,
-    flow: number,
-    hardBytes: number,
-    hardPackets: number,
-    window: number,
-  ): number;
+  fpAddSa(fp: number, params: FlatSa): number;
   fpSetFlowSa(fp: number, flow: number, sa: number): void;
   fpRemoveSa(fp: number, sa: number): void;
   fpSaCounters(fp: number, sa: number, into: Float64Array): void; // 3
-  /**
-   * values: flow dev localTunnel localCall peerTunnel peerCall innerLocalPort innerRemotePort ip ip6 sequencing allUp
-   * clampMss checkSource
-   */
-  fpCall(fp: number, call: number, values: Uint32Array, pppHeader: Uint8Array): number; // call 0: a new one
+  fpCall(fp: number, call: number, params: CallParams): number; // call 0: a new one
   fpRemoveCall(fp: number, call: number): void;
   fpCallCounters(fp: number, call: number, into: Float64Array): void; // 4
   fpRoute(fp: number, dev: number, prefix: Uint8Array, length: number, call: number): void; // call 0: remove

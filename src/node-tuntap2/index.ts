@@ -8,8 +8,6 @@ import { ADDR, DROPS, META, SLOT } from "./types.ts";
 export type { Flat } from "./flat.ts";
 export * from "./types.ts";
 
-const ENCAP = { udp: 0, esp: 1, clear: 2 } as const;
-const FLOW = { none: 0, rtscts: 1, xonxoff: 2 } as const;
 const ORIGIN = { udp4500: 0, raw50: 1, udp1701: 2 } as const;
 
 /** A ring of `slots` packets in memory of its own; the three views share one ArrayBuffer. */
@@ -30,7 +28,6 @@ function whole(ring: Ring): ArrayBuffer {
 
 class NativeFastPath implements FastPath {
   readonly #flat: Flat;
-  readonly #values = new Uint32Array(14);
   readonly #three = new Float64Array(3);
   readonly #four = new Float64Array(4);
   readonly #drops = new Float64Array(DROPS.length);
@@ -45,37 +42,19 @@ class NativeFastPath implements FastPath {
     return this.#handle;
   }
   addFlow(p: FlowParams): number {
-    return this.#flow(0, p);
+    return this.#flat.fpFlow(this.#handle, 0, p);
   }
   setFlow(flow: number, p: FlowParams): void {
-    this.#flow(existing("flow", flow), p);
-  }
-  #flow(flow: number, p: FlowParams): number {
-    return this.#flat.fpFlow(this.#handle, flow, p.local, p.remote, p.localPort, p.remotePort, ENCAP[p.encap]);
+    this.#flat.fpFlow(this.#handle, existing("flow", flow), p);
   }
   removeFlow(flow: number): void {
     this.#flat.fpRemoveFlow(this.#handle, flow);
   }
   addSaIn(p: SaParams): number {
-    return this.#sa(1, p);
+    return this.#flat.fpAddSa(this.#handle, { ...p, inbound: true });
   }
   addSaOut(p: SaParams): number {
-    return this.#sa(0, p);
-  }
-  #sa(inbound: number, p: SaParams): number {
-    return this.#flat.fpAddSa(
-      this.#handle,
-      inbound,
-      p.spi,
-      p.cipher,
-      p.integ,
-      p.encr,
-      p.integKey,
-      p.flow,
-      p.hardBytes,
-      p.hardPackets,
-      p.window,
-    );
+    return this.#flat.fpAddSa(this.#handle, { ...p, inbound: false });
   }
   setFlowSa(flow: number, saOut: number): void {
     this.#flat.fpSetFlowSa(this.#handle, flow, saOut);
@@ -89,43 +68,10 @@ class NativeFastPath implements FastPath {
     return { packets, bytes, seq };
   }
   addCall(p: CallParams): number {
-    return this.#call(0, p);
+    return this.#flat.fpCall(this.#handle, 0, p);
   }
   setCall(call: number, p: CallParams): void {
-    this.#call(existing("call", call), p);
-  }
-  #call(call: number, p: CallParams): number {
-    for (const n of [
-      p.flow,
-      p.dev,
-      p.localTunnel,
-      p.localCall,
-      p.peerTunnel,
-      p.peerCall,
-      p.innerLocalPort,
-      p.innerRemotePort,
-      p.clampMss,
-    ]) {
-      // would wrap below
-      if (!Number.isInteger(n) || n < 0 || n > 0xffffffff) throw new RangeError("call: not a 32-bit number");
-    }
-    this.#values.set([
-      p.flow,
-      p.dev,
-      p.localTunnel,
-      p.localCall,
-      p.peerTunnel,
-      p.peerCall,
-      p.innerLocalPort,
-      p.innerRemotePort,
-      Number(p.ip),
-      Number(p.ip6),
-      Number(p.sequencing),
-      Number(p.allUp),
-      p.clampMss,
-      Number(p.checkSource),
-    ]);
-    return this.#flat.fpCall(this.#handle, call, this.#values, p.pppHeader);
+    this.#flat.fpCall(this.#handle, existing("call", call), p);
   }
   removeCall(call: number): void {
     this.#flat.fpRemoveCall(this.#handle, call);
@@ -210,11 +156,10 @@ export function native(flat: Flat): Native {
     },
     tunOpen(name, kind) {
       const b = ifname(name);
-      const fd = flat.tunOpen(b, kind === "tap" ? 1 : 0);
+      const fd = flat.tunOpen(b, kind === "tap");
       return { fd, name: String.fromCharCode(...b.subarray(0, b.indexOf(0))) };
     },
-    udpOpen: (address, port, options) =>
-      flat.udpOpen(address, port, options?.reuse === true ? 1 : 0, options?.buffer ?? 0),
+    udpOpen: (address, port, options) => flat.udpOpen(address, port, options?.reuse ?? false, options?.buffer ?? 0),
     rawOpen: (family, protocol, address) => flat.rawOpen(family, protocol, address),
     netlinkOpen: (protocol, groups) => flat.netlinkOpen(protocol, groups),
     socketPort: (fd) => flat.socketPort(fd),
@@ -239,7 +184,7 @@ export function native(flat: Flat): Native {
     getsockopt: (fd, level, name, into) => flat.getsockopt(fd, level, name, into),
     setsockopt: (fd, level, name, value) => flat.setsockopt(fd, level, name, value),
     ioctl: (fd, request, data) => flat.ioctl(fd, request, data),
-    serialOpen: (device, lockFile, baud, flow) => flat.serialOpen(device, lockFile, baud, FLOW[flow]),
+    serialOpen: (device, lockFile, baud, flow) => flat.serialOpen(device, lockFile, baud, flow),
     serialRead: (fd, into) => flat.serialRead(fd, into),
     serialWrite: (fd, data, from) => flat.serialWrite(fd, data, from),
     serialLines(fd) {
@@ -248,8 +193,8 @@ export function native(flat: Flat): Native {
         ? null
         : { carrier: (bits & 1) !== 0, dsr: (bits & 2) !== 0, cts: (bits & 4) !== 0, ring: (bits & 8) !== 0 };
     },
-    serialDtr: (fd, on) => flat.serialSet(fd, 0, on ? 1 : 0),
-    serialBreak: (fd, on) => flat.serialSet(fd, 1, on ? 1 : 0),
+    serialDtr: (fd, on) => flat.serialSet(fd, "dtr", on),
+    serialBreak: (fd, on) => flat.serialSet(fd, "break", on),
     serialQueued: (fd) => flat.serialQueued(fd),
     udpConnect(fd, address, port) {
       flat.udpConnect(fd, address, port);
@@ -266,7 +211,7 @@ export function native(flat: Flat): Native {
       flat.pppWrite(fd, data);
     },
     deflater(window) {
-      const z = flat.zNew(0, window);
+      const z = flat.zNew(false, window);
       return z === 0
         ? null
         : {
@@ -276,7 +221,7 @@ export function native(flat: Flat): Native {
           };
     },
     inflater(window) {
-      const z = flat.zNew(1, window);
+      const z = flat.zNew(true, window);
       if (z === 0) return null;
       return {
         inflate: (data, into) => flat.zRun(z, data, into),

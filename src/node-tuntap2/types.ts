@@ -33,7 +33,6 @@ export const Kind = {
   upFrame: 13, // a PPP frame that is no IP packet: REF call; [OFF, LEN] from the PPP address/protocol field on
   upIp: 15, // an IP packet on its way out through a call that asks for everything: REF call
   upData: 14, // an L2TP data message with Ns, or of a call that asks for everything: REF call; from the L2TP header on
-  upMapping: 15, // as tun/up*, never set on its own: see FastPath.mapping
   truncated: 16, // after read*(): LEN is 0, the packet was longer than a slot; rx() and tx() count it
 } as const;
 

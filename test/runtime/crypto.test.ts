@@ -248,19 +248,19 @@ describe("both agree", () => {
 test("the flat primitives check names and lengths at the border", () => {
   const b = (n: number): Uint8Array => new Uint8Array(n);
   const wrong: (() => unknown)[] = [
-    () => flat.cryptoHash("md4", 0, b(0), b(0), b(16)),
-    () => flat.cryptoHash("md5", 0, b(0), b(0), b(15)),
-    () => flat.cryptoHash("md5", 2, b(0), b(0), b(16)),
-    () => flat.cryptoCbc(1, "aes-128-gcm", b(16), b(12), b(16), b(16)),
-    () => flat.cryptoCbc(1, "aes-128-cbc", b(16), b(16), b(16), b(32)),
-    () => flat.cryptoAead(1, "aes-128-gcm", b(16), b(12), b(0), b(4), b(4)),
-    () => flat.cryptoAead(0, "aes-128-gcm", b(16), b(12), b(0), b(4), b(0)),
-    () => flat.cryptoAead(1, "aes-128-cbc", b(16), b(16), b(0), b(4), b(20)),
+    () => flat.cryptoHash("md4", false, b(0), b(0), b(16)),
+    () => flat.cryptoHash("md5", false, b(0), b(0), b(15)),
+    () => flat.cryptoHash("md5", 2 as unknown as boolean, b(0), b(0), b(16)),
+    () => flat.cryptoCbc(true, "aes-128-gcm", b(16), b(12), b(16), b(16)),
+    () => flat.cryptoCbc(true, "aes-128-cbc", b(16), b(16), b(16), b(32)),
+    () => flat.cryptoAead(true, "aes-128-gcm", b(16), b(12), b(0), b(4), b(4)),
+    () => flat.cryptoAead(false, "aes-128-gcm", b(16), b(12), b(0), b(4), b(0)),
+    () => flat.cryptoAead(true, "aes-128-cbc", b(16), b(16), b(0), b(4), b(20)),
     () => flat.cryptoDhNew("modp768", b(64), b(96)),
     () => flat.cryptoDhNew("ecp256", b(31), b(64)),
     () => flat.cryptoDhShared("x25519", b(32), b(31), b(32)),
     () => flat.cryptoRandom(b((1 << 20) + 1)),
-    () => flat.cryptoHash("md5", 0, "key" as unknown as Uint8Array, b(0), b(16)),
+    () => flat.cryptoHash("md5", false, "key" as unknown as Uint8Array, b(0), b(16)),
     () => (flat.cryptoDhNew as () => void)(),
   ];
   for (const f of wrong) assert.throws(f, RangeError, String(f));

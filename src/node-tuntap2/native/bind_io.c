@@ -1,276 +1,359 @@
-/* The flat functions: sockets, TUN, netlink. */
-#include "bind.h"
-#include "functions.h"
+/* The flat functions of io.c, and descriptors in the engine's loop. */
+#include "bind_fp.h"
+#include "io.h"
 #include "serial.h"
 #include <errno.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-static double io_result(struct tt_args *a, int r, const struct tt_err *e)
+static double bind_tun_open(struct tt_args *a)
 {
-	return r < 0 ? fail_system(a, e->no, e->call) : r;
-}
-
-static double opened(struct tt_args *a, int fd, const struct tt_err *e)
-{
-	if (fd >= 0 && !map_set(&a->inst->fds, (uint64_t)fd, 1)) {
-		close(fd);
-		return fail_system(a, ENOMEM, "open");
-	}
-	return io_result(a, fd, e);
-}
-
-FN(TunOpen)
 	struct tt_err e = { 0, "" };
-	uint8_t *name = bytes_of(a, 0, 16, "name: must be 16 bytes, ended by zeros");
-	bool tap = number(a, 1, 0, 1, "tap: 0 or 1");
+	uint8_t *name = arg_bytes_of(a, 0, 16, "name: must be 16 bytes, ended by zeros");
+	bool tap = arg_bool(a, 1, "tap: true or false");
 
-	GOOD;
+	if (a->bad)
+		return NOTHING;
 	name[15] = 0;
-	return opened(a, tt_tun_open((char *)name, tap, &e), &e);
-END
-FN(UdpOpen)
-	struct tt_err e = { 0, "" };
-	size_t alen;
-	uint8_t *addr = address(a, 0, &alen);
-	uint16_t port = u16(a, 1, "port: 0 to 65535");
-	bool reuse = number(a, 2, 0, 1, "reuse: 0 or 1");
-	int buffer = (int)number(a, 3, 0, 1 << 30, "buffer: 0 to 2^30");
+	return give_fd(a, tt_tun_open((char *)name, tap, &e), &e);
+}
 
-	GOOD;
-	return opened(a, tt_udp_open(addr, alen, port, reuse, buffer, &e), &e);
-END
-FN(RawOpen)
+static double bind_udp_open(struct tt_args *a)
+{
 	struct tt_err e = { 0, "" };
-	int family = (int)number(a, 0, 4, 6, "family: 4 or 6");
-	int protocol = (int)number(a, 1, 0, 255, "protocol: 0 to 255");
 	size_t alen;
-	uint8_t *addr = address(a, 2, &alen);
+	uint8_t *addr = arg_address(a, 0, &alen);
+	uint16_t port = arg_u16(a, 1, "port: 0 to 65535");
+	bool reuse = arg_bool(a, 2, "reuse: true or false");
+	int buffer = (int)arg_integer(a, 3, 0, 1 << 30, "buffer: 0 to 2^30");
+
+	if (a->bad)
+		return NOTHING;
+	return give_fd(a, tt_udp_open(addr, alen, port, reuse, buffer, &e), &e);
+}
+
+static double bind_raw_open(struct tt_args *a)
+{
+	struct tt_err e = { 0, "" };
+	int family = (int)arg_integer(a, 0, 4, 6, "family: 4 or 6");
+	int protocol = (int)arg_integer(a, 1, 0, 255, "protocol: 0 to 255");
+	size_t alen;
+	uint8_t *addr = arg_address(a, 2, &alen);
 
 	if (alen != (family == 4 ? 4u : 16u) || family == 5)
-		fail_range(a, "family: does not fit the address");
-	GOOD;
-	return opened(a, tt_raw_open(family, protocol, addr, alen, &e), &e);
-END
-FN(NetlinkOpen)
+		throw_range(a, "family: does not fit the address");
+	if (a->bad)
+		return NOTHING;
+	return give_fd(a, tt_raw_open(family, protocol, addr, alen, &e), &e);
+}
+
+static double bind_netlink_open(struct tt_args *a)
+{
 	struct tt_err e = { 0, "" };
-	int protocol = (int)number(a, 0, 0, 255, "protocol: 0 to 255");
-	uint32_t groups = u32(a, 1, "groups: a 32-bit mask");
+	int protocol = (int)arg_integer(a, 0, 0, 255, "protocol: 0 to 255");
+	uint32_t groups = arg_u32(a, 1, "groups: a 32-bit mask");
 
-	GOOD;
-	return opened(a, tt_netlink_open(protocol, groups, &e), &e);
-END
-FN(SocketPort)
+	if (a->bad)
+		return NOTHING;
+	return give_fd(a, tt_netlink_open(protocol, groups, &e), &e);
+}
+
+static double bind_socket_port(struct tt_args *a)
+{
 	struct tt_err e = { 0, "" };
-	int fd = fd_of(a, 0);
+	int fd = arg_fd(a, 0);
 
-	GOOD;
-	return io_result(a, tt_socket_port(fd, &e), &e);
-END
+	if (a->bad)
+		return NOTHING;
+	return give_result(a, tt_socket_port(fd, &e), &e);
+}
 
-#define READER(name, call)                                  \
-	FN(name)                                            \
-		struct tt_err e = { 0, "" };                \
-		int fd = fd_of(a, 0);                       \
-		struct tt_ring r;                           \
-		ring_of(a, 1, -1, &r);                      \
-		GOOD;                                       \
-		return io_result(a, call(fd, &r, &e), &e);  \
-	END
-READER(ReadTun, tt_read_tun)
-READER(ReadUdp, tt_read_udp)
-READER(ReadRaw, tt_read_raw)
+static double read_into(struct tt_args *a, int (*reader)(int fd, struct tt_ring *r, struct tt_err *e))
+{
+	struct tt_err e = { 0, "" };
+	int fd = arg_fd(a, 0);
+	struct tt_ring r;
+
+	arg_ring(a, 1, -1, &r);
+	if (a->bad)
+		return NOTHING;
+	return give_result(a, reader(fd, &r, &e), &e);
+}
+
+static double bind_read_tun(struct tt_args *a)
+{
+	return read_into(a, tt_read_tun);
+}
+
+static double bind_read_udp(struct tt_args *a)
+{
+	return read_into(a, tt_read_udp);
+}
+
+static double bind_read_raw(struct tt_args *a)
+{
+	return read_into(a, tt_read_raw);
+}
 
 static uint64_t *drops_of(struct tt_args *a, int i)
 {
 	struct tt_fp *fp;
 
-	if (u32(a, i, "fast path: not a handle") == 0)
+	if (arg_u32(a, i, "fast path: not a handle") == 0)
 		return NULL;
-	fp = fp_of(a, i);
+	fp = arg_fp(a, i);
 	return fp ? fp->drops : NULL;
 }
-FN(WriteTun)
-	int fd = fd_of(a, 0);
+static double bind_write_tun(struct tt_args *a)
+{
+	int fd = arg_fd(a, 0);
 	struct tt_ring r;
-	uint32_t n = ring_of(a, 1, 2, &r), ref = u32(a, 3, "ref: not a device id");
+	uint32_t n = arg_ring(a, 1, 2, &r), ref = arg_u32(a, 3, "ref: not a device id");
 	uint64_t *drops = drops_of(a, 4);
 
-	GOOD;
+	if (a->bad)
+		return NOTHING;
 	return tt_write_tun(fd, &r, n, ref, drops);
-END
-#define WRITER(name, raw)                                                                       \
-	FN(name)                                                                                \
-		struct tt_err e = { 0, "" };                                                    \
-		int fd = fd_of(a, 0);                                                           \
-		struct tt_ring r;                                                               \
-		uint32_t n = ring_of(a, 1, 2, &r), kind = u32(a, 3, "kind: not a Kind");        \
-		uint64_t *drops = drops_of(a, 4);                                               \
-		GOOD;                                                                           \
-		return io_result(a, tt_write_socket(fd, &r, n, kind, raw, drops, &e), &e);      \
-	END
-WRITER(WriteUdp, false)
-WRITER(WriteRaw, true)
+}
 
-FN(Send)
-	int fd = fd_of(a, 0);
+static double write_from(struct tt_args *a, bool raw)
+{
+	struct tt_err e = { 0, "" };
+	int fd = arg_fd(a, 0);
+	struct tt_ring r;
+	uint32_t n = arg_ring(a, 1, 2, &r), kind = arg_u32(a, 3, "kind: not a Kind");
+	uint64_t *drops = drops_of(a, 4);
+
+	if (a->bad)
+		return NOTHING;
+	return give_result(a, tt_write_socket(fd, &r, n, kind, raw, drops, &e), &e);
+}
+
+static double bind_write_udp(struct tt_args *a)
+{
+	return write_from(a, false);
+}
+
+static double bind_write_raw(struct tt_args *a)
+{
+	return write_from(a, true);
+}
+
+static double bind_send(struct tt_args *a)
+{
+	int fd = arg_fd(a, 0);
 	size_t len;
-	uint8_t *p = bytes(a, 1, &len, "data: not a Uint8Array");
+	uint8_t *p = arg_bytes(a, 1, &len, "data: not a Uint8Array");
 	ssize_t r;
 
-	GOOD;
+	if (a->bad)
+		return NOTHING;
 	do
 		r = send(fd, p, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	while (r < 0 && errno == EINTR);
-	return r < 0 ? fail_system(a, errno, "send") : (double)r;
-END
-FN(Recv)
-	int fd = fd_of(a, 0);
+	return r < 0 ? throw_system(a, errno, "send") : (double)r;
+}
+
+static double bind_recv(struct tt_args *a)
+{
+	int fd = arg_fd(a, 0);
 	size_t len;
-	uint8_t *p = bytes(a, 1, &len, "into: not a Uint8Array");
+	uint8_t *p = arg_bytes(a, 1, &len, "into: not a Uint8Array");
 	ssize_t r;
 
-	GOOD;
+	if (a->bad)
+		return NOTHING;
 	do
 		r = recv(fd, p, len, MSG_DONTWAIT);
 	while (r < 0 && errno == EINTR);
-	return r < 0 && errno != EAGAIN ? fail_system(a, errno, "recv") : (double)r;
-END
-FN(Getsockopt)
-	int fd = fd_of(a, 0), level = s32(a, 1, "level: a number"), name = s32(a, 2, "name: a number");
+	return r < 0 && errno != EAGAIN ? throw_system(a, errno, "recv") : (double)r;
+}
+
+static double bind_getsockopt(struct tt_args *a)
+{
+	int fd = arg_fd(a, 0), level = arg_s32(a, 1, "level: a number"), name = arg_s32(a, 2, "name: a number");
 	size_t len;
-	uint8_t *p = bytes(a, 3, &len, "into: not a Uint8Array");
+	uint8_t *p = arg_bytes(a, 3, &len, "into: not a Uint8Array");
 	socklen_t n = (socklen_t)len;
 
 	if (len > 65536)
-		fail_range(a, "into: more than 65536 bytes");
-	GOOD;
-	return getsockopt(fd, level, name, p, &n) < 0 ? fail_system(a, errno, "getsockopt") : n;
-END
-FN(Setsockopt)
-	int fd = fd_of(a, 0), level = s32(a, 1, "level: a number"), name = s32(a, 2, "name: a number");
+		throw_range(a, "into: more than 65536 bytes");
+	if (a->bad)
+		return NOTHING;
+	return getsockopt(fd, level, name, p, &n) < 0 ? throw_system(a, errno, "getsockopt") : n;
+}
+
+static double bind_setsockopt(struct tt_args *a)
+{
+	int fd = arg_fd(a, 0), level = arg_s32(a, 1, "level: a number"), name = arg_s32(a, 2, "name: a number");
 	size_t len;
-	uint8_t *p = bytes(a, 3, &len, "value: not a Uint8Array");
+	uint8_t *p = arg_bytes(a, 3, &len, "value: not a Uint8Array");
 
 	if (len > 65536)
-		fail_range(a, "value: more than 65536 bytes");
-	GOOD;
-	return setsockopt(fd, level, name, p, (socklen_t)len) < 0 ? fail_system(a, errno, "setsockopt") : NOTHING;
-END
-FN(Ioctl)
-	int fd = fd_of(a, 0);
-	uint32_t request = u32(a, 1, "request: a number");
+		throw_range(a, "value: more than 65536 bytes");
+	if (a->bad)
+		return NOTHING;
+	return setsockopt(fd, level, name, p, (socklen_t)len) < 0 ? throw_system(a, errno, "setsockopt") : NOTHING;
+}
+
+static double bind_ioctl(struct tt_args *a)
+{
+	int fd = arg_fd(a, 0);
+	uint32_t request = arg_u32(a, 1, "request: a number");
 	size_t len;
-	uint8_t *p = bytes(a, 2, &len, "data: not a Uint8Array");
+	uint8_t *p = arg_bytes(a, 2, &len, "data: not a Uint8Array");
 	/* Numbers do not tell how much the kernel reads and writes: give it room. Requests that take pointers are not for us. */
 	uint8_t room[4096] __attribute__((aligned(16))) = { 0 };
 	int r;
 
 	if (len > 1024)
-		fail_range(a, "data: more than 1024 bytes");
-	GOOD;
+		throw_range(a, "data: more than 1024 bytes");
+	if (a->bad)
+		return NOTHING;
 	memcpy(room, p, len);
 	r = ioctl(fd, request, room);
 	if (r < 0)
-		return fail_system(a, errno, "ioctl");
+		return throw_system(a, errno, "ioctl");
 	memcpy(p, room, len);
 	return r;
-END
-FN(ProbePath)
+}
+
+static double bind_probe_path(struct tt_args *a)
+{
 	struct tt_err e = { 0, "" };
 	size_t alen;
-	uint8_t *remote = address(a, 0, &alen), *into = bytes_of(a, 1, 20, "into: must be 20 bytes");
+	uint8_t *remote = arg_address(a, 0, &alen), *into = arg_bytes_of(a, 1, 20, "into: must be 20 bytes");
 	uint32_t ifindex = 0;
 	int mtu;
 
-	GOOD;
+	if (a->bad)
+		return NOTHING;
 	mtu = tt_probe_path(remote, alen, into, &ifindex, &e);
 	wr32(into + 16, ifindex);
-	return io_result(a, mtu, &e);
-END
+	return give_result(a, mtu, &e);
+}
 
-FN(NoDumps)
+static double bind_no_dumps(struct tt_args *a)
+{
 	struct tt_err e = { 0, "" };
-	GOOD;
-	return io_result(a, tt_no_dumps(&e), &e);
-END
 
-FN(LockOpen)
-	struct tt_err e = { 0, "" };
-	char prefix[108];
-	int32_t holder = 0;
-	uint8_t *path, *pid;
+	if (a->bad)
+		return NOTHING;
+	return give_result(a, tt_no_dumps(&e), &e);
+}
+
+/* ---- descriptors in the loop ---- */
+
+struct watched {
+	struct tt_obj obj;
+	struct tt_watch *w;
 	int fd;
+};
 
-	string(a, 0, prefix, sizeof prefix, "prefix: at most 106 bytes");
-	path = bytes_of(a, 1, 160, "path: must be 160 bytes");
-	pid = bytes_of(a, 2, 4, "holder: must be 4 bytes");
-	GOOD;
-	fd = tt_lock_open(prefix, (char *)path, 160, &holder, &e);
-	wr32(pid, (uint32_t)holder);
-	return opened(a, fd, &e);
-END
+static double bind_watch(struct tt_args *a)
+{
+	int fd = arg_fd(a, 0);
+	struct watched *slot;
+	struct tt_watch *w;
 
-/* ---- serial lines ---- */
+	if (a->bad)
+		return NOTHING;
+	w = engine_watch(a, 1, fd);
+	if (!w)
+		return NOTHING;
+	slot = pool_add(&a->inst->watches);
+	if (!slot) {
+		engine_unwatch(w);
+		return throw_system(a, ENOMEM, "watch");
+	}
+	slot->w = w;
+	slot->fd = fd;
+	return slot->obj.handle;
+}
 
-FN(SerialOpen)
-	struct tt_err e = { 0, "" };
-	char path[108], lock[128];
-	uint32_t baud = u32(a, 2, "baud: not a number");
-	enum tt_handshake flow = (enum tt_handshake)number(a, 3, FLOW_NONE, FLOW_XONXOFF, "flow: not known");
+static double bind_unwatch(struct tt_args *a)
+{
+	uint32_t handle = arg_u32(a, 0, "watcher: not a handle");
+	struct watched *slot = pool_get(&a->inst->watches, handle);
 
-	string(a, 0, path, sizeof path, "device: at most 106 bytes");
-	string(a, 1, lock, sizeof lock, "lock: at most 126 bytes");
-	GOOD;
-	return opened(a, tt_serial_open(path, lock, baud, flow, &e), &e);
-END
-FN(SerialRead)
-	int fd = fd_of(a, 0);
-	size_t len;
-	uint8_t *p = bytes(a, 1, &len, "into: not a Uint8Array");
-	ssize_t r;
+	if (a->bad)
+		return NOTHING;
+	if (slot) {
+		engine_unwatch(slot->w);
+		pool_remove(&a->inst->watches, slot);
+	}
+	return NOTHING;
+}
 
-	GOOD;
-	do
-		r = read(fd, p, len);
-	while (r < 0 && errno == EINTR);
-	return r < 0 && errno != EAGAIN ? fail_system(a, errno, "read") : (double)r;
-END
-FN(SerialWrite)
-	int fd = fd_of(a, 0);
-	size_t len;
-	uint8_t *p = bytes(a, 1, &len, "data: not a Uint8Array");
-	uint32_t from = u32(a, 2, "from: not an index");
-	ssize_t r;
+static double bind_close(struct tt_args *a)
+{
+	int fd = arg_fd(a, 0);
 
-	if (from > len)
-		fail_range(a, "from: behind the end");
-	GOOD;
-	do
-		r = write(fd, p + from, len - from);
-	while (r < 0 && errno == EINTR);
-	return r < 0 && errno != EAGAIN ? fail_system(a, errno, "write") : r < 0 ? 0 : (double)r;
-END
-FN(SerialLines)
-	int fd = fd_of(a, 0);
+	if (!a->bad && !map_get(&a->inst->fds, (uint64_t)fd))
+		throw_range(a, "fd: not opened here, or closed already");
+	if (a->bad)
+		return NOTHING;
+	for (uint32_t i = 0; i < a->inst->watches.count; i++) {
+		struct watched *slot = pool_at(&a->inst->watches, i);
 
-	GOOD;
-	return tt_serial_lines(fd);
-END
-/* what: 0 DTR, 1 break */
-FN(SerialSet)
-	struct tt_err e = { 0, "" };
-	int fd = fd_of(a, 0);
-	bool brk = number(a, 1, 0, 1, "what: 0 or 1"), on = number(a, 2, 0, 1, "on: 0 or 1");
+		if (slot->obj.handle && slot->fd == fd) { /* a watch on a closed descriptor would spin, or serve the next owner */
+			engine_unwatch(slot->w);
+			pool_remove(&a->inst->watches, slot);
+		}
+	}
+	map_remove(&a->inst->fds, (uint64_t)fd);
+	tt_serial_release(fd); /* when it is a line */
+	close(fd);
+	return NOTHING;
+}
 
-	GOOD;
-	return io_result(a, brk ? tt_serial_break(fd, on, &e) : tt_serial_dtr(fd, on, &e), &e);
-END
-FN(SerialQueued)
-	struct tt_err e = { 0, "" };
-	int fd = fd_of(a, 0);
+static void begin(struct tt_inst *inst)
+{
+	pool_init(&inst->watches, sizeof(struct watched));
+}
 
-	GOOD;
-	return io_result(a, tt_serial_queued(fd, &e), &e);
-END
+static void end(struct tt_inst *inst)
+{
+	for (uint32_t i = 0; i < inst->watches.count; i++) {
+		struct watched *slot = pool_at(&inst->watches, i);
+
+		if (slot->obj.handle)
+			engine_unwatch(slot->w);
+	}
+	for (uint32_t i = 0; inst->fds.mask && i <= inst->fds.mask; i++) {
+		if (!inst->fds.values[i])
+			continue;
+		tt_serial_release((int)inst->fds.keys[i]);
+		close((int)inst->fds.keys[i]);
+	}
+	pool_free(&inst->watches);
+	map_free(&inst->fds);
+}
+
+static const struct tt_function functions[] = {
+	{ "tunOpen", bind_tun_open, 2 },
+	{ "udpOpen", bind_udp_open, 4 },
+	{ "rawOpen", bind_raw_open, 3 },
+	{ "netlinkOpen", bind_netlink_open, 2 },
+	{ "socketPort", bind_socket_port, 1 },
+	{ "readTun", bind_read_tun, 2 },
+	{ "readUdp", bind_read_udp, 2 },
+	{ "readRaw", bind_read_raw, 2 },
+	{ "writeTun", bind_write_tun, 5 },
+	{ "writeUdp", bind_write_udp, 5 },
+	{ "writeRaw", bind_write_raw, 5 },
+	{ "send", bind_send, 2 },
+	{ "recv", bind_recv, 2 },
+	{ "getsockopt", bind_getsockopt, 4 },
+	{ "setsockopt", bind_setsockopt, 4 },
+	{ "ioctl", bind_ioctl, 3 },
+	{ "probePath", bind_probe_path, 2 },
+	{ "noDumps", bind_no_dumps, 0 },
+	{ "watch", bind_watch, 2 },
+	{ "unwatch", bind_unwatch, 1 },
+	{ "close", bind_close, 1 },
+	{ NULL, NULL, 0 },
+};
+
+const struct tt_binding bind_io = { functions, begin, end };

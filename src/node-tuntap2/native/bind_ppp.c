@@ -1,92 +1,80 @@
-/* The flat functions: the kernel's own L2TP and PPP. */
+/* The flat functions of ppp.c. */
 #include "bind.h"
-#include "functions.h"
 #include "ppp.h"
 #include <errno.h>
 #include <unistd.h>
 
-static double opened(struct tt_args *a, int fd, const struct tt_err *e)
-{
-	if (fd < 0)
-		return fail_system(a, e->no, e->call);
-	if (!map_set(&a->inst->fds, (uint64_t)fd, 1)) {
-		close(fd);
-		return fail_system(a, ENOMEM, "open");
-	}
-	return fd;
-}
-
-double UdpConnect(struct tt_args *a)
+static double bind_udp_connect(struct tt_args *a)
 {
 	struct tt_err e = { 0, "" };
-	int fd = fd_of(a, 0);
+	int fd = arg_fd(a, 0);
 	size_t alen;
-	uint8_t *addr = address(a, 1, &alen);
-	uint16_t port = u16(a, 2, "port: 0 to 65535");
+	uint8_t *addr = arg_address(a, 1, &alen);
+	uint16_t port = arg_u16(a, 2, "port: 0 to 65535");
 
 	if (a->bad)
 		return NOTHING;
-	return tt_udp_connect(fd, addr, alen, port, &e) < 0 ? fail_system(a, e.no, e.call) : 0;
+	return give_result(a, tt_udp_connect(fd, addr, alen, port, &e), &e);
 }
 
-double UdpRecv(struct tt_args *a)
+static double bind_udp_recv(struct tt_args *a)
 {
 	struct tt_err e = { 0, "" };
-	int fd = fd_of(a, 0);
+	int fd = arg_fd(a, 0);
 	size_t len;
-	uint8_t *into = bytes(a, 1, &len, "into: not a Uint8Array");
-	uint8_t *from = bytes_of(a, 2, TT_FROM, "from: must be 48 bytes");
+	uint8_t *into = arg_bytes(a, 1, &len, "into: not a Uint8Array");
+	uint8_t *from = arg_bytes_of(a, 2, TT_FROM, "from: must be 48 bytes");
 	ssize_t n;
 
 	if (a->bad)
 		return NOTHING;
 	n = tt_udp_recv(fd, into, len, from, &e);
-	return n < 0 && e.no != EAGAIN ? fail_system(a, e.no, e.call) : (double)n;
+	return n < 0 && e.no != EAGAIN ? throw_system(a, e.no, e.call) : (double)n;
 }
 
-double L2tpOpen(struct tt_args *a)
+static double bind_l2tp_open(struct tt_args *a)
 {
 	struct tt_err e = { 0, "" };
-	int udp = (int)number(a, 0, -1, 2147483647.0, "udp: not a file descriptor");
+	int udp = (int)arg_integer(a, 0, -1, 2147483647.0, "udp: not a file descriptor");
 	size_t alen;
-	uint8_t *addr = address(a, 1, &alen);
-	uint16_t port = u16(a, 2, "port: 0 to 65535");
+	uint8_t *addr = arg_address(a, 1, &alen);
+	uint16_t port = arg_u16(a, 2, "port: 0 to 65535");
 	struct tt_l2tp ids = {
-		.local_tunnel = u16(a, 3, "tunnel: 0 to 65535"),
-		.local_call = u16(a, 4, "call: 0 to 65535"),
-		.peer_tunnel = u16(a, 5, "tunnel: 0 to 65535"),
-		.peer_call = u16(a, 6, "call: 0 to 65535"),
+		.local_tunnel = arg_u16(a, 3, "tunnel: 0 to 65535"),
+		.local_call = arg_u16(a, 4, "call: 0 to 65535"),
+		.peer_tunnel = arg_u16(a, 5, "tunnel: 0 to 65535"),
+		.peer_call = arg_u16(a, 6, "call: 0 to 65535"),
 	};
 
 	if (a->bad)
 		return NOTHING;
-	return opened(a, tt_l2tp_open(udp, addr, alen, port, &ids, &e), &e);
+	return give_fd(a, tt_l2tp_open(udp, addr, alen, port, &ids, &e), &e);
 }
 
-double PppChannel(struct tt_args *a)
+static double bind_ppp_channel(struct tt_args *a)
 {
 	struct tt_err e = { 0, "" };
-	int call = fd_of(a, 0);
+	int call = arg_fd(a, 0);
 
 	if (a->bad)
 		return NOTHING;
-	return opened(a, tt_ppp_channel(call, &e), &e);
+	return give_fd(a, tt_ppp_channel(call, &e), &e);
 }
 
-double PppOpen(struct tt_args *a)
+static double bind_ppp_open(struct tt_args *a)
 {
 	struct tt_err e = { 0, "" };
 
 	if (a->bad)
 		return NOTHING;
-	return opened(a, tt_ppp_open(&e), &e);
+	return give_fd(a, tt_ppp_open(&e), &e);
 }
 
-double PppRead(struct tt_args *a)
+static double bind_ppp_read(struct tt_args *a)
 {
-	int fd = fd_of(a, 0);
+	int fd = arg_fd(a, 0);
 	size_t len;
-	uint8_t *p = bytes(a, 1, &len, "into: not a Uint8Array");
+	uint8_t *p = arg_bytes(a, 1, &len, "into: not a Uint8Array");
 	ssize_t r;
 
 	if (a->bad)
@@ -94,14 +82,14 @@ double PppRead(struct tt_args *a)
 	do
 		r = read(fd, p, len);
 	while (r < 0 && errno == EINTR);
-	return r < 0 && errno != EAGAIN ? fail_system(a, errno, "read") : (double)r;
+	return r < 0 && errno != EAGAIN ? throw_system(a, errno, "read") : (double)r;
 }
 
-double PppWrite(struct tt_args *a)
+static double bind_ppp_write(struct tt_args *a)
 {
-	int fd = fd_of(a, 0);
+	int fd = arg_fd(a, 0);
 	size_t len;
-	uint8_t *p = bytes(a, 1, &len, "data: not a Uint8Array");
+	uint8_t *p = arg_bytes(a, 1, &len, "data: not a Uint8Array");
 	ssize_t r;
 
 	if (a->bad)
@@ -109,5 +97,18 @@ double PppWrite(struct tt_args *a)
 	do
 		r = write(fd, p, len);
 	while (r < 0 && errno == EINTR);
-	return r < 0 && errno != EAGAIN ? fail_system(a, errno, "write") : (double)r;
+	return r < 0 && errno != EAGAIN ? throw_system(a, errno, "write") : (double)r;
 }
+
+static const struct tt_function functions[] = {
+	{ "udpConnect", bind_udp_connect, 3 },
+	{ "udpRecv", bind_udp_recv, 3 },
+	{ "l2tpOpen", bind_l2tp_open, 7 },
+	{ "pppChannel", bind_ppp_channel, 1 },
+	{ "pppOpen", bind_ppp_open, 0 },
+	{ "pppRead", bind_ppp_read, 2 },
+	{ "pppWrite", bind_ppp_write, 2 },
+	{ NULL, NULL, 0 },
+};
+
+const struct tt_binding bind_ppp = { functions, NULL, NULL };

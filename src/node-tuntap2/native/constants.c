@@ -1,7 +1,8 @@
 /* Constants from the kernel's and libc's own headers: ioctl numbers and some others differ per CPU architecture. */
 #define _GNU_SOURCE
-#include "tt.h"
+#include "constants.h"
 #include <errno.h>
+#include <stddef.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <sys/ioctl.h>
@@ -139,21 +140,3 @@ const struct tt_constant tt_constants[] = {
 #endif
 	{ NULL, 0 },
 };
-
-#define E(name) case name: return #name;
-
-const char *tt_errno_name(int no)
-{
-	switch (no) {
-	E(EPERM) E(ENOENT) E(ESRCH) E(EINTR) E(EIO) E(ENXIO) E(E2BIG) E(EBADF) E(EAGAIN) E(ENOMEM) E(EACCES) E(EFAULT)
-	E(EBUSY) E(EEXIST) E(EXDEV) E(ENODEV) E(ENOTDIR) E(EISDIR) E(EINVAL) E(ENFILE) E(EMFILE) E(ENOTTY) E(EFBIG)
-	E(ENOSPC) E(ESPIPE) E(EROFS) E(EPIPE) E(EDOM) E(ERANGE) E(EDEADLK) E(ENAMETOOLONG) E(ENOSYS) E(ELOOP)
-	E(ENODATA) E(ETIME) E(EPROTO) E(EBADMSG) E(EOVERFLOW) E(EBADFD) E(EILSEQ) E(EUSERS) E(ENOTSOCK)
-	E(EDESTADDRREQ) E(EMSGSIZE) E(EPROTOTYPE) E(ENOPROTOOPT) E(EPROTONOSUPPORT) E(ESOCKTNOSUPPORT) E(EOPNOTSUPP)
-	E(EPFNOSUPPORT) E(EAFNOSUPPORT) E(EADDRINUSE) E(EADDRNOTAVAIL) E(ENETDOWN) E(ENETUNREACH) E(ENETRESET)
-	E(ECONNABORTED) E(ECONNRESET) E(ENOBUFS) E(EISCONN) E(ENOTCONN) E(ETIMEDOUT) E(ECONNREFUSED) E(EHOSTDOWN)
-	E(EHOSTUNREACH) E(EALREADY) E(EINPROGRESS) E(ESTALE) E(ECANCELED)
-	default:
-		return "E?";
-	}
-}

@@ -1,9 +1,8 @@
 #define _GNU_SOURCE
 #include "deflate.h"
-#include "bind.h"
-#include "functions.h"
 #include <dlfcn.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* zlib's ABI, which has not changed since 1.0: its header is not needed to build. */
 struct z_stream {
@@ -179,94 +178,3 @@ bool tt_z_take(struct tt_z *z, const uint8_t *in, size_t n)
 	}
 	return true;
 }
-
-/* ---- the flat functions ---- */
-
-#define MOST 65535
-
-struct held {
-	struct tt_obj obj;
-	struct tt_z *z;
-};
-
-void tt_z_inst_init(struct tt_pool *p)
-{
-	pool_init(p, sizeof(struct held));
-}
-void tt_z_inst_free(struct tt_pool *p)
-{
-	for (uint32_t i = 0; i < p->count; i++) {
-		struct held *h = pool_at(p, i);
-
-		if (h->obj.handle)
-			tt_z_free(h->z);
-	}
-	pool_free(p);
-}
-
-static struct held *held_of(struct tt_args *a, int want)
-{
-	uint32_t handle = u32(a, 0, "stream: not a handle");
-	struct held *h = a->bad ? NULL : pool_get(&a->inst->zs, handle);
-
-	if (!h)
-		fail_range(a, "stream: closed");
-	else if (want >= 0 && h->z->inflate != (want == 1))
-		fail_range(a, "stream: of the other direction");
-	return h;
-}
-
-FN(ZNew)
-	bool inflate = number(a, 0, 0, 1, "inflate: 0 or 1");
-	int window = (int)number(a, 1, 9, 15, "window: 9 to 15");
-	struct held *h;
-	struct tt_z *z;
-
-	GOOD;
-	z = tt_z_new(inflate, window);
-	if (!z)
-		return 0;
-	h = pool_add(&a->inst->zs);
-	if (!h) {
-		tt_z_free(z);
-		return 0;
-	}
-	h->z = z;
-	return h->obj.handle;
-END
-FN(ZClose)
-	struct held *h = held_of(a, -1);
-
-	GOOD;
-	tt_z_free(h->z);
-	pool_remove(&a->inst->zs, h);
-	return NOTHING;
-END
-FN(ZReset)
-	struct held *h = held_of(a, -1);
-
-	GOOD;
-	tt_z_reset(h->z);
-	return NOTHING;
-END
-/* deflate or inflate, as the stream is */
-FN(ZRun)
-	struct held *h = held_of(a, -1);
-	size_t n, room;
-	uint8_t *data = bytes(a, 1, &n, "data: not a Uint8Array"), *into = bytes(a, 2, &room, "into: not a Uint8Array");
-
-	if (n > MOST || room > MOST)
-		fail_range(a, "data: at most 65,535 bytes");
-	GOOD;
-	return h->z->inflate ? tt_z_inflate(h->z, data, n, into, room) : tt_z_deflate(h->z, data, n, into, room);
-END
-FN(ZTake)
-	struct held *h = held_of(a, 1);
-	size_t n;
-	uint8_t *data = bytes(a, 1, &n, "data: not a Uint8Array");
-
-	if (n > MOST)
-		fail_range(a, "data: at most 65,535 bytes");
-	GOOD;
-	return tt_z_take(h->z, data, n);
-END

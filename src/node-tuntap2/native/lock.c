@@ -1,5 +1,5 @@
 /* One daemon in a network namespace: a lock on a file whose name holds the namespace's number. */
-#include "tt.h"
+#include "lock.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,6 +1,7 @@
 /* Node-API: arguments, errors, and descriptors in libuv's loop. What the functions do is in bind*.c. */
 #define NAPI_VERSION 8
 #include "bind.h"
+#include "constants.h"
 #include "ossl.h"
 #include <errno.h>
 #include <node_api.h>
@@ -13,7 +14,7 @@
 struct call {
 	struct tt_args a;
 	napi_env env;
-	napi_value v[TT_MAX_ARGS];
+	napi_value v[TT_MAX_ARGS + TT_MAX_FIELDS];
 };
 struct tt_watch {
 	uv_poll_t poll;
@@ -30,14 +31,19 @@ static struct call *call_of(struct tt_args *a)
 	return (struct call *)a;
 }
 
-bool arg_number(struct tt_args *a, int i, double *to)
+bool engine_number(struct tt_args *a, int i, double *to)
 {
 	return napi_get_value_double(call_of(a)->env, call_of(a)->v[i], to) == napi_ok;
 }
 
-void *arg_typed(struct tt_args *a, int i, enum tt_typed want, size_t *len)
+bool engine_bool(struct tt_args *a, int i, bool *to)
 {
-	static const napi_typedarray_type types[] = { napi_uint8_array, napi_uint32_array, napi_float64_array };
+	return napi_get_value_bool(call_of(a)->env, call_of(a)->v[i], to) == napi_ok;
+}
+
+void *engine_array(struct tt_args *a, int i, enum tt_array want, size_t *len)
+{
+	static const napi_typedarray_type types[] = { napi_uint8_array, napi_float64_array };
 	static uint64_t empty;
 	napi_env env = call_of(a)->env;
 	napi_value v = call_of(a)->v[i];
@@ -56,21 +62,31 @@ void *arg_typed(struct tt_args *a, int i, enum tt_typed want, size_t *len)
 	return data ? data : &empty;
 }
 
-bool arg_string(struct tt_args *a, int i, char *into, size_t room)
+bool engine_string(struct tt_args *a, int i, char *into, size_t room)
 {
 	size_t n = 0;
 
 	return napi_get_value_string_utf8(call_of(a)->env, call_of(a)->v[i], into, room, &n) == napi_ok && n + 1 < room;
 }
 
-void fail_range(struct tt_args *a, const char *why)
+bool engine_fields(struct tt_args *a, int i, const char *const *names, int count)
+{
+	struct call *c = call_of(a);
+
+	for (int k = 0; k < count; k++)
+		if (napi_get_named_property(c->env, c->v[i], names[k], &c->v[TT_MAX_ARGS + k]) != napi_ok)
+			return false;
+	return true;
+}
+
+void throw_range(struct tt_args *a, const char *why)
 {
 	if (!a->bad)
 		napi_throw_range_error(call_of(a)->env, NULL, why);
 	a->bad = true;
 }
 
-double fail_system(struct tt_args *a, int no, const char *call)
+double throw_system(struct tt_args *a, int no, const char *call)
 {
 	napi_env env = call_of(a)->env;
 	napi_value code, message, error, number;
@@ -117,7 +133,7 @@ static void closed(uv_handle_t *handle)
 	free(w);
 }
 
-void watch_stop(struct tt_watch *w)
+void engine_unwatch(struct tt_watch *w)
 {
 	if (w->closing)
 		return;
@@ -132,7 +148,7 @@ void watch_stop(struct tt_watch *w)
 static void teardown(napi_async_cleanup_hook_handle hook, void *data)
 {
 	(void)hook;
-	watch_stop(data);
+	engine_unwatch(data);
 }
 
 static void readable(uv_poll_t *poll, int status, int events)
@@ -154,7 +170,7 @@ static void readable(uv_poll_t *poll, int status, int events)
 	napi_close_handle_scope(w->env, scope); /* w may be closing by now, but lives until `closed` */
 }
 
-struct tt_watch *watch_start(struct tt_args *a, int i, int fd)
+struct tt_watch *engine_watch(struct tt_args *a, int i, int fd)
 {
 	napi_env env = call_of(a)->env;
 	napi_valuetype type = napi_undefined;
@@ -165,14 +181,14 @@ struct tt_watch *watch_start(struct tt_args *a, int i, int fd)
 
 	napi_typeof(env, call_of(a)->v[i], &type);
 	if (type != napi_function) {
-		fail_range(a, "readable: not a function");
+		throw_range(a, "readable: not a function");
 		return NULL;
 	}
 	w = calloc(1, sizeof *w);
 	r = !w ? UV_ENOMEM : napi_get_uv_event_loop(env, &loop) == napi_ok ? uv_poll_init(loop, &w->poll, fd) : UV_EINVAL;
 	if (r < 0) {
 		free(w);
-		fail_system(a, -r, "watch");
+		throw_system(a, -r, "watch");
 		return NULL;
 	}
 	w->env = env;
@@ -206,6 +222,14 @@ static void text_in(napi_env env, napi_value object, const char *name, const cha
 	napi_set_named_property(env, object, name, v);
 }
 
+static void function_in(napi_env env, napi_value object, const struct tt_function *f)
+{
+	napi_value v;
+
+	napi_create_function(env, f->name, NAPI_AUTO_LENGTH, enter, (void *)(uintptr_t)f, &v);
+	napi_set_named_property(env, object, f->name, v);
+}
+
 /* Watchers are gone by now: their cleanup hooks run first. */
 static void finalize(napi_env env, void *data, void *hint)
 {
@@ -214,7 +238,7 @@ static void finalize(napi_env env, void *data, void *hint)
 	(void)env;
 	(void)hint;
 	inst->watches.count = 0;
-	tt_inst_free(inst);
+	tt_inst_end(inst);
 	free(inst);
 }
 
@@ -225,14 +249,11 @@ NAPI_MODULE_INIT(/* napi_env env, napi_value exports */)
 
 	if (!inst)
 		return NULL;
-	tt_inst_init(inst);
+	tt_inst_begin(inst);
 	napi_set_instance_data(env, inst, finalize, NULL);
-	for (const struct tt_function *f = tt_functions; f->name; f++) {
-		napi_value v;
-
-		napi_create_function(env, f->name, NAPI_AUTO_LENGTH, enter, (void *)(uintptr_t)f, &v);
-		napi_set_named_property(env, exports, f->name, v);
-	}
+	for (const struct tt_binding *const *b = tt_bindings; *b; b++)
+		for (const struct tt_function *f = (*b)->functions; f->name; f++)
+			function_in(env, exports, f);
 	napi_create_object(env, &constants);
 	for (const struct tt_constant *c = tt_constants; c->name; c++)
 		number_in(env, constants, c->name, (double)c->value);

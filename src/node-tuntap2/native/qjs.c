@@ -1,6 +1,7 @@
 /* QuickJS: arguments, errors, and descriptors in the host's loop. What the functions do is in bind*.c. */
 #include "qjs.h"
 #include "bind.h"
+#include "constants.h"
 #include "ossl.h"
 #include <errno.h>
 #include <stdio.h>
@@ -17,6 +18,8 @@ struct call {
 	struct tt_args a;
 	JSContext *ctx;
 	JSValueConst *v; /* tt_function.argc of them */
+	JSValue fields[TT_MAX_FIELDS];
+	int nfields;
 };
 struct tt_watch {
 	JSContext *ctx;
@@ -32,17 +35,30 @@ static struct call *call_of(struct tt_args *a)
 	return (struct call *)a;
 }
 
-bool arg_number(struct tt_args *a, int i, double *to)
+static JSValueConst value_of(struct tt_args *a, int i)
 {
-	JSValueConst v = call_of(a)->v[i];
+	return i < TT_MAX_ARGS ? call_of(a)->v[i] : call_of(a)->fields[i - TT_MAX_ARGS];
+}
+
+bool engine_number(struct tt_args *a, int i, double *to)
+{
+	JSValueConst v = value_of(a, i);
 
 	return JS_IsNumber(v) && JS_ToFloat64(call_of(a)->ctx, to, v) == 0;
 }
 
-/* The engine says no more of a view than the size of its elements; that keeps memory safe, and tests on Node see the rest. */
-void *arg_typed(struct tt_args *a, int i, enum tt_typed want, size_t *len)
+bool engine_bool(struct tt_args *a, int i, bool *to)
 {
-	static const size_t sizes[] = { 1, 4, 8 };
+	JSValueConst v = value_of(a, i);
+
+	*to = JS_VALUE_GET_TAG(v) == JS_TAG_BOOL && JS_VALUE_GET_BOOL(v);
+	return JS_VALUE_GET_TAG(v) == JS_TAG_BOOL;
+}
+
+/* The engine says no more of a view than the size of its elements; that keeps memory safe, and tests on Node see the rest. */
+void *engine_array(struct tt_args *a, int i, enum tt_array want, size_t *len)
+{
+	static const size_t sizes[] = { 1, 8 };
 	static uint64_t empty;
 	JSContext *ctx = call_of(a)->ctx;
 	size_t at = 0, size = 1, all = 0;
@@ -53,9 +69,9 @@ void *arg_typed(struct tt_args *a, int i, enum tt_typed want, size_t *len)
 	if (a->bad)
 		return NULL; /* its exception is pending, and below would be taken for ours */
 	if (want == TT_BUFFER) {
-		p = JS_GetArrayBuffer(ctx, len, call_of(a)->v[i]);
+		p = JS_GetArrayBuffer(ctx, len, value_of(a, i));
 	} else {
-		buffer = JS_GetTypedArrayBuffer(ctx, call_of(a)->v[i], &at, len, &size);
+		buffer = JS_GetTypedArrayBuffer(ctx, value_of(a, i), &at, len, &size);
 		p = JS_IsException(buffer) ? NULL : JS_GetArrayBuffer(ctx, &all, buffer);
 		if (!JS_IsException(buffer))
 			JS_FreeValue(ctx, buffer); /* the view holds on to it */
@@ -75,11 +91,11 @@ void *arg_typed(struct tt_args *a, int i, enum tt_typed want, size_t *len)
 	return p + at;
 }
 
-bool arg_string(struct tt_args *a, int i, char *into, size_t room)
+bool engine_string(struct tt_args *a, int i, char *into, size_t room)
 {
 	JSContext *ctx = call_of(a)->ctx;
 	size_t n = 0;
-	const char *s = JS_IsString(call_of(a)->v[i]) ? JS_ToCStringLen(ctx, &n, call_of(a)->v[i]) : NULL;
+	const char *s = JS_IsString(value_of(a, i)) ? JS_ToCStringLen(ctx, &n, value_of(a, i)) : NULL;
 	bool fits = s && n + 1 < room;
 
 	if (fits)
@@ -88,14 +104,27 @@ bool arg_string(struct tt_args *a, int i, char *into, size_t room)
 	return fits;
 }
 
-void fail_range(struct tt_args *a, const char *why)
+bool engine_fields(struct tt_args *a, int i, const char *const *names, int count)
+{
+	struct call *c = call_of(a);
+	bool object = JS_IsObject(value_of(a, i));
+
+	for (int k = 0; k < count; k++) {
+		c->fields[k] = object ? JS_GetPropertyStr(c->ctx, value_of(a, i), names[k]) : JS_UNDEFINED;
+		c->nfields = k + 1;
+		a->bad = a->bad || JS_IsException(c->fields[k]);
+	}
+	return object;
+}
+
+void throw_range(struct tt_args *a, const char *why)
 {
 	if (!a->bad)
 		JS_ThrowRangeError(call_of(a)->ctx, "%s", why);
 	a->bad = true;
 }
 
-double fail_system(struct tt_args *a, int no, const char *call)
+double throw_system(struct tt_args *a, int no, const char *call)
 {
 	JSContext *ctx = call_of(a)->ctx;
 	JSValue e = JS_NewError(ctx);
@@ -113,14 +142,16 @@ double fail_system(struct tt_args *a, int no, const char *call)
 	return NOTHING;
 }
 
-/* The engine fills up missing arguments with undefined, as each function says how many it wants. */
+/* `which`: the binding << 8 | the function in it. The engine fills up missing arguments with undefined, as each function says how many it wants. */
 static JSValue enter(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv, int which)
 {
 	struct state *state = JS_GetRuntimeOpaque(JS_GetRuntime(ctx));
 	struct call c = { .a.inst = &state->inst, .ctx = ctx, .v = argv };
-	double d = tt_functions[which].call(&c.a);
+	double d = tt_bindings[which >> 8]->functions[which & 0xff].call(&c.a);
 
 	(void)self, (void)argc;
+	for (int i = 0; i < c.nfields; i++)
+		JS_FreeValue(ctx, c.fields[i]);
 	if (c.a.bad)
 		return JS_EXCEPTION;
 	if (isnan(d))
@@ -138,7 +169,7 @@ static void release(struct tt_watch *w)
 	free(w);
 }
 
-void watch_stop(struct tt_watch *w)
+void engine_unwatch(struct tt_watch *w)
 {
 	if (w->closing)
 		return;
@@ -169,21 +200,21 @@ static void ready(void *opaque, uint32_t events)
 	}
 }
 
-struct tt_watch *watch_start(struct tt_args *a, int i, int fd)
+struct tt_watch *engine_watch(struct tt_args *a, int i, int fd)
 {
 	struct call *c = call_of(a);
 	struct state *state = JS_GetRuntimeOpaque(JS_GetRuntime(c->ctx));
 	struct tt_watch *w;
 
 	if (!JS_IsFunction(c->ctx, c->v[i])) {
-		fail_range(a, "readable: not a function");
+		throw_range(a, "readable: not a function");
 		return NULL;
 	}
 	w = calloc(1, sizeof *w);
 	if (w)
 		w->host = state->loop->watch(c->ctx, fd, EPOLLIN, ready, w);
 	if (!w || !w->host) {
-		fail_system(a, w ? errno : ENOMEM, "watch");
+		throw_system(a, w ? errno : ENOMEM, "watch");
 		free(w);
 		return NULL;
 	}
@@ -205,13 +236,16 @@ JSValue tt_qjs_new(JSContext *ctx, const struct tt_loop *loop)
 		free(state);
 		return JS_ThrowOutOfMemory(ctx);
 	}
-	tt_inst_init(&state->inst);
+	tt_inst_begin(&state->inst);
 	state->loop = loop;
 	JS_SetRuntimeOpaque(JS_GetRuntime(ctx), state);
-	for (int i = 0; tt_functions[i].name; i++) {
-		const struct tt_function *f = &tt_functions[i];
+	for (int b = 0; tt_bindings[b]; b++) {
+		const struct tt_function *all = tt_bindings[b]->functions;
 
-		JS_SetPropertyStr(ctx, flat, f->name, JS_NewCFunctionMagic(ctx, enter, f->name, f->argc, JS_CFUNC_generic_magic, i));
+		for (int i = 0; all[i].name; i++)
+			JS_SetPropertyStr(ctx, flat, all[i].name,
+					  JS_NewCFunctionMagic(ctx, enter, all[i].name, all[i].argc,
+							       JS_CFUNC_generic_magic, b << 8 | i));
 	}
 	for (const struct tt_constant *c = tt_constants; c->name; c++)
 		JS_SetPropertyStr(ctx, constants, c->name, JS_NewInt64(ctx, c->value));

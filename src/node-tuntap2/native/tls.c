@@ -1,10 +1,9 @@
 #define _GNU_SOURCE
 #include "tls.h"
-#include "bind.h"
-#include "functions.h"
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Of OpenSSL's headers, which are not needed to build: the same in 1.1.1 and 3. */
 enum {
@@ -353,126 +352,3 @@ bool tt_tls_export(struct tt_tls *t, const char *label, const uint8_t *context, 
 		return false;
 	return lib.ssl_export(t->ssl, into, n, label, strlen(label), context, context_len, context != NULL) == 1;
 }
-
-/* ---- the flat functions ---- */
-
-#define MOST (256u << 10) /* of one PEM text, and of what comes at once */
-
-struct held {
-	struct tt_obj obj;
-	struct tt_tls *t;
-};
-
-void tt_tls_inst_init(struct tt_pool *p)
-{
-	pool_init(p, sizeof(struct held));
-}
-void tt_tls_inst_free(struct tt_pool *p)
-{
-	for (uint32_t i = 0; i < p->count; i++) {
-		struct held *h = pool_at(p, i);
-
-		if (h->obj.handle)
-			tt_tls_free(h->t);
-	}
-	pool_free(p);
-}
-
-static struct held *held_of(struct tt_args *a)
-{
-	uint32_t handle = u32(a, 0, "tls: not a handle");
-	struct held *h = a->bad ? NULL : pool_get(&a->inst->tls, handle);
-
-	if (!h)
-		fail_range(a, "tls: closed");
-	return h;
-}
-static uint8_t *some(struct tt_args *a, int i, size_t *len)
-{
-	uint8_t *p = bytes(a, i, len, "tls: not a Uint8Array");
-
-	if (*len > MOST)
-		fail_range(a, "tls: more than 256 KiB");
-	return p;
-}
-
-/* A handle; 0: no libssl; below 0: so many bytes of words in `why`. */
-FN(TlsNew)
-	size_t ca_len, cert_len, key_len;
-	uint8_t *ca = some(a, 0, &ca_len), *cert = some(a, 1, &cert_len), *key = some(a, 2, &key_len);
-	uint8_t *into = bytes_of(a, 4, TT_TLS_WORDS, "why: wrong length");
-	char name[256], why[TT_TLS_WORDS];
-	struct held *h;
-	struct tt_tls *t;
-
-	string(a, 3, name, sizeof name, "server name: longer than 255 bytes");
-	GOOD;
-	if (!tt_tls_have())
-		return 0;
-	t = tt_tls_new(ca, ca_len, cert, cert_len, key, key_len, *name ? name : NULL, why);
-	if (!t) {
-		memcpy(into, why, strlen(why));
-		return -(double)strlen(why);
-	}
-	h = pool_add(&a->inst->tls);
-	if (!h) {
-		tt_tls_free(t);
-		return 0;
-	}
-	h->t = t;
-	return h->obj.handle;
-END
-FN(TlsClose)
-	struct held *h = held_of(a);
-
-	GOOD;
-	tt_tls_free(h->t);
-	pool_remove(&a->inst->tls, h);
-	return NOTHING;
-END
-FN(TlsStep)
-	struct held *h = held_of(a);
-	size_t n;
-	uint8_t *in = some(a, 1, &n);
-
-	GOOD;
-	return tt_tls_step(h->t, in, n);
-END
-FN(TlsOutput)
-	struct held *h = held_of(a);
-	size_t room;
-	uint8_t *into = some(a, 1, &room);
-
-	GOOD;
-	return (double)tt_tls_output(h->t, into, room);
-END
-FN(TlsWhy)
-	struct held *h = held_of(a);
-	uint8_t *into = bytes_of(a, 1, TT_TLS_WORDS, "why: wrong length");
-	const char *why;
-
-	GOOD;
-	why = tt_tls_why(h->t);
-	memcpy(into, why, strlen(why));
-	return (double)strlen(why);
-END
-FN(TlsVersion)
-	struct held *h = held_of(a);
-
-	GOOD;
-	return tt_tls_version(h->t);
-END
-/* An empty context is given as one with TLS 1.3, and is the same as none there. */
-FN(TlsExport)
-	struct held *h = held_of(a);
-	char label[64];
-	size_t context_len, n;
-	uint8_t *context, *into = bytes(a, 3, &n, "into: not a Uint8Array");
-
-	string(a, 1, label, sizeof label, "label: longer than 63 bytes");
-	context = some(a, 2, &context_len);
-	if (n < 1 || n > 1024)
-		fail_range(a, "into: 1 to 1,024 bytes");
-	GOOD;
-	return tt_tls_export(h->t, label, context_len ? context : NULL, context_len, into, n);
-END

@@ -43,12 +43,12 @@ struct tt_ring {
 };
 #define TT_RING_BYTES(slots) ((size_t)(slots) * (TT_SLOT + TT_META * 4 + TT_ADDR))
 
-/* False: `bytes` is no ring's size. */
+/* ring.c. False: `bytes` is no ring's size. */
 bool tt_ring_map(struct tt_ring *r, void *base, size_t bytes);
 /* NULL when every packet below n lies inside its own slot, otherwise why not. */
 const char *tt_ring_check(const struct tt_ring *r, uint32_t n);
 
-/* A failed system call. */
+/* A failed system call (error.c). */
 struct tt_err {
 	int no;
 	const char *call;
@@ -58,35 +58,6 @@ struct tt_err {
 int tt_fail(struct tt_err *e, const char *call, int fd);
 /* "EADDRINUSE"; "E?" for one that is not in the table. */
 const char *tt_errno_name(int no);
-
-struct tt_constant {
-	const char *name;
-	int64_t value;
-};
-extern const struct tt_constant tt_constants[]; /* ends with a NULL name */
-
-/* io.c: -1 and *e filled when the system says no. */
-int tt_tun_open(char name[16], bool tap, struct tt_err *e);
-int tt_udp_open(const uint8_t *addr, size_t alen, uint16_t port, bool reuse, int buffer, struct tt_err *e);
-int tt_raw_open(int family, int protocol, const uint8_t *addr, size_t alen, struct tt_err *e);
-int tt_netlink_open(int protocol, uint32_t groups, struct tt_err *e);
-int tt_socket_port(int fd, struct tt_err *e);
-int tt_read_tun(int fd, struct tt_ring *r, struct tt_err *e);
-int tt_read_udp(int fd, struct tt_ring *r, struct tt_err *e);
-int tt_read_raw(int fd, struct tt_ring *r, struct tt_err *e);
-/* `drops` may be NULL. The ring has been checked up to n. */
-int tt_write_tun(int fd, const struct tt_ring *r, uint32_t n, uint32_t ref, uint64_t *drops);
-int tt_write_socket(int fd, const struct tt_ring *r, uint32_t n, uint32_t kind, bool raw, uint64_t *drops,
-		    struct tt_err *e);
-/*
- * lock.c: a descriptor that holds PREFIX.NAMESPACE.lock for this process; `path` is its name then, which whoever holds it may remove.
- * EBUSY: `holder` has it; 0 when that process is in another process namespace.
- */
-int tt_lock_open(const char *prefix, char *path, size_t room, int32_t *holder, struct tt_err *e);
-/* The path's MTU; local gets 4 or 16 bytes as alen says. */
-/* Keys in memory must not reach a core file or another process of the same user. */
-int tt_no_dumps(struct tt_err *e);
-int tt_probe_path(const uint8_t *remote, size_t alen, uint8_t local[16], uint32_t *ifindex, struct tt_err *e);
 
 static inline uint16_t rd16(const uint8_t *p)
 {

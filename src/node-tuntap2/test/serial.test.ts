@@ -59,7 +59,7 @@ describe("serial lines", () => {
     mkdirSync(`${dir}/LCK..dir`);
     symlinkSync(`${dir}/LCK..fifo`, `${dir}/LCK..link`);
     for (const name of ["fifo", "dir", "link"]) {
-      const script = `const fd = require("./dist/tuntap2.node").serialOpen(${JSON.stringify(device)}, ${JSON.stringify(`${dir}/LCK..${name}`)}, 9600, 0); console.log(fd)`;
+      const script = `const fd = require("./dist/tuntap2.node").serialOpen(${JSON.stringify(device)}, ${JSON.stringify(`${dir}/LCK..${name}`)}, 9600, "none"); console.log(fd)`;
       const r = spawnSync(process.execPath, ["-e", script], { encoding: "utf8", timeout: 5000 });
       assert.match(r.stderr, /EBUSY/, name);
       assert.ok(existsSync(`${dir}/LCK..${name}`), name);
@@ -106,8 +106,8 @@ describe("serial lines", () => {
       assert.equal(existsSync(lock), false);
     }
     native.close(native.serialOpen(device, `${dir}/no/lock`, 9600, "none")); // no folder for locks: none is kept
-    assert.throws(() => flat.serialOpen(device, "", 9600, 3), RangeError);
-    assert.throws(() => flat.serialOpen("x".repeat(200), "", 9600, 0), RangeError);
+    assert.throws(() => flat.serialOpen(device, "", 9600, "xon"), RangeError);
+    assert.throws(() => flat.serialOpen("x".repeat(200), "", 9600, "none"), RangeError);
     assert.throws(() => flat.serialWrite(0, every, 257), RangeError);
   });
   test("one holder: by lock file, and by the kernel; a lock of a process that is gone is replaced", (t) => {

@@ -31,13 +31,13 @@ function whole(parts: readonly Uint8Array[]): Uint8Array {
 export function nativeCrypto(flat: Flat): Crypto {
   let pool = NOTHING;
   let used = 0;
-  const hash = (name: HashName, keyed: number, key: Uint8Array, parts: readonly Uint8Array[]): Uint8Array => {
+  const hash = (name: HashName, keyed: boolean, key: Uint8Array, parts: readonly Uint8Array[]): Uint8Array => {
     const out = new Uint8Array(HASH[name] ?? 0);
     flat.cryptoHash(name, keyed, key, whole(parts), out);
     return out;
   };
   const cbc = (
-    encrypt: number,
+    encrypt: boolean,
     cipher: BlockCipherName,
     key: Uint8Array,
     iv: Uint8Array,
@@ -65,25 +65,25 @@ export function nativeCrypto(flat: Flat): Crypto {
       used += n;
       return out;
     },
-    hash: (name, parts) => hash(name, 0, NOTHING, parts),
-    hmac: (name, key, parts) => hash(name, 1, key, parts),
-    cbcEncrypt: (cipher, key, iv, data) => cbc(1, cipher, key, iv, data),
-    cbcDecrypt: (cipher, key, iv, data) => cbc(0, cipher, key, iv, data),
+    hash: (name, parts) => hash(name, false, NOTHING, parts),
+    hmac: (name, key, parts) => hash(name, true, key, parts),
+    cbcEncrypt: (cipher, key, iv, data) => cbc(true, cipher, key, iv, data),
+    cbcDecrypt: (cipher, key, iv, data) => cbc(false, cipher, key, iv, data),
     aeadSeal(name, key, nonce, aad, plain) {
       const out = new Uint8Array(plain.length + 16);
-      flat.cryptoAead(1, aeadName(name, key), key, nonce, aad, plain, out);
+      flat.cryptoAead(true, aeadName(name, key), key, nonce, aad, plain, out);
       return out;
     },
     aeadOpen(name, key, nonce, aad, sealed) {
       if (sealed.length < 16) return null;
       const out = new Uint8Array(sealed.length - 16);
-      return flat.cryptoAead(0, aeadName(name, key), key, nonce, aad, sealed, out) === 1 ? out : null;
+      return flat.cryptoAead(false, aeadName(name, key), key, nonce, aad, sealed, out) === 1 ? out : null;
     },
     desBlock(key, block) {
       if (key.length !== 8 || block.length !== 8) throw new RangeError("des: key and block are 8 bytes");
       // OpenSSL 3 keeps single DES in its legacy provider; EDE with one key three times, on one block, is the same
       // function.
-      return cbc(1, "3des", concat([key, key, key]), new Uint8Array(8), block);
+      return cbc(true, "3des", concat([key, key, key]), new Uint8Array(8), block);
     },
     dh(group): DhKey {
       const [secretSize, publicSize, sharedSize] = GROUP[group];

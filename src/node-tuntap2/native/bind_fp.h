@@ -1,0 +1,10 @@
+/* A fast path among the arguments. */
+#ifndef TT_BIND_FP_H
+#define TT_BIND_FP_H
+#include "bind.h"
+#include "fastpath.h"
+
+/* NULL: thrown. */
+struct tt_fp *arg_fp(struct tt_args *a, int i);
+
+#endif
