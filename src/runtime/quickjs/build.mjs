@@ -14,7 +14,7 @@ const HERE = fileURLToPath(new URL(".", import.meta.url));
 const ROOT = join(HERE, "..", "..", "..");
 const LIBRARY = join(HERE, "..", "..", "node-tuntap2", "native");
 const ENGINE = ["quickjs.c", "cutils.c", "dtoa.c", "libregexp.c", "libunicode.c"];
-const HOST = ["host.c", "sys.c", "net.c", "proc.c", "memory.c", "slab.c", "unpack.c"];
+const HOST = ["main.c", "host.c", "sys.c", "net.c", "proc.c", "memory.c", "slab.c", "unpack.c"];
 const PINNED = "2025-04-26"; // as in scripts/quickjs
 const NAME = "l2tpsec"; // of the script, in stack traces: positions.ts looks for it
 
@@ -243,7 +243,8 @@ export async function buildExecutable(out, { test = false, flags = [] } = {}) {
       objects(cc, {
         sources: HOST.map((f) => join(HERE, f)),
         depends,
-        flags: ["-Os", "-D_GNU_SOURCE", `-DCONFIG_VERSION="${version}"`, ...own, ...extra],
+        // What the engine calls has one signature, whatever it uses of it.
+        flags: ["-Os", "-D_GNU_SOURCE", `-DCONFIG_VERSION="${version}"`, ...own, "-Wno-unused-parameter", ...extra],
       }),
       objects(cc, { sources: library, depends, flags: ["-O2", ...own, ...extra] }),
     ])

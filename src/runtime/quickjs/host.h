@@ -48,14 +48,9 @@ _Noreturn void host_die(const char *text);
 JSValue host_failed(JSContext *ctx, int no, const char *call);
 struct host *host_of(JSContext *ctx);
 
-void sys_add(struct host *h, JSValue sys); /* sys.c: files, clock, environment, output */
-void net_add(struct host *h, JSValue sys); /* net.c: descriptors, UNIX sockets, names */
-void proc_add(struct host *h, JSValue sys); /* proc.c: signals, children */
-void memory_add(struct host *h, JSValue sys); /* memory.c: how much is used, and how much may be */
-JSRuntime *memory_runtime(void);
-void memory_bound(JSRuntime *rt, bool on); /* whether an allocation beyond the limit fails */
-
-#define HOST_FN(name) static JSValue name(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
-void host_functions(JSContext *ctx, JSValue sys, const JSCFunctionListEntry *list, int n);
+/* The engine's: a promise has been rejected, or its rejection has found a handler. */
+void host_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason, JS_BOOL handled, void *opaque);
+/* Serves what is ready, or waits for it or the alarm. */
+void host_turn(struct host *h);
 
 #endif

@@ -1,5 +1,5 @@
 /* What TypeScript may hold: a share of what this machine has to give, so that a router is not starved and a server is not bounded by one. */
-#include "host.h"
+#include "memory.h"
 #include "slab.h"
 #include <malloc.h>
 #include <stdio.h>
@@ -13,12 +13,8 @@
 #define SPACE ((size_t)256 << 20) /* of a 32-bit address space, for small blocks */
 #define OVERHEAD 8 /* bytes of malloc() itself, a block */
 
-#define TIGHT(n) ((n) / 8 * 7)
-#define COLLECT_MS 10000.0
-
 static JSMallocState *heap; /* the engine's own account; where it lies changes once, while the engine starts */
 static size_t limit;
-static double collected; /* when the last search for dead rings of objects ended */
 
 /* ---- as the engine's own functions, which keep their account to themselves ---- */
 
@@ -237,27 +233,12 @@ void memory_bound(JSRuntime *rt, bool on)
 #endif
 }
 
-/* The engine looks for dead rings of objects only when its heap has grown by half: whoever asks when it is nearly full gets the truth. */
-HOST_FN(memory)
+size_t memory_used(void)
 {
-	JSValue pair;
-
-	(void)self, (void)argc, (void)argv;
-	if (heap && heap->malloc_size > TIGHT(limit) && host_now() - collected > COLLECT_MS) {
-		JS_RunGC(JS_GetRuntime(ctx));
-		collected = host_now();
-	}
-	pair = JS_NewArray(ctx);
-	if (JS_IsException(pair))
-		return pair;
-	JS_SetPropertyUint32(ctx, pair, 0, JS_NewFloat64(ctx, heap ? (double)heap->malloc_size : 0));
-	JS_SetPropertyUint32(ctx, pair, 1, JS_NewFloat64(ctx, (double)limit));
-	return pair;
+	return heap ? heap->malloc_size : 0;
 }
 
-static const JSCFunctionListEntry list[] = { JS_CFUNC_DEF("memory", 0, memory) };
-
-void memory_add(struct host *h, JSValue sys)
+size_t memory_limit(void)
 {
-	host_functions(h->ctx, sys, list, 1);
+	return limit;
 }

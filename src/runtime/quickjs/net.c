@@ -1,5 +1,5 @@
 /* Descriptors in the loop, UNIX stream sockets, host names. */
-#include "host.h"
+#include "net.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -39,14 +39,13 @@ static uint32_t interest(int32_t mask)
 }
 
 /* watch(fd, mask, ready): 1 readable, 2 writable. The watch holds on to `ready` until unwatch. */
-HOST_FN(watch)
+static JSValue net_watch(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
 	struct host *h = host_of(ctx);
 	struct fd_watch *w;
 	int32_t fd, mask;
 	JSValue object;
 
-	(void)self, (void)argc;
 	if (JS_ToInt32(ctx, &fd, argv[0]) < 0 || JS_ToInt32(ctx, &mask, argv[1]) < 0)
 		return JS_EXCEPTION;
 	if (!JS_IsFunction(ctx, argv[2]))
@@ -67,22 +66,20 @@ HOST_FN(watch)
 	return object;
 }
 
-HOST_FN(rewatch)
+static JSValue net_rewatch(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
 	struct fd_watch *w = JS_GetOpaque2(ctx, argv[0], watch_class);
 	int32_t mask;
 
-	(void)self, (void)argc;
 	if (!w || JS_ToInt32(ctx, &mask, argv[1]) < 0)
 		return JS_EXCEPTION;
 	return host_rewatch(w->host, w->watch, interest(mask)) < 0 ? host_failed(ctx, errno, "epoll_ctl") : JS_UNDEFINED;
 }
 
-HOST_FN(unwatch)
+static JSValue net_unwatch(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
 	struct fd_watch *w = JS_GetOpaque(argv[0], watch_class);
 
-	(void)self, (void)argc;
 	if (!w)
 		return JS_UNDEFINED;
 	JS_SetOpaque(argv[0], NULL);
@@ -120,13 +117,12 @@ static JSValue give_up(JSContext *ctx, int fd, const char *call)
 	return host_failed(ctx, no, call);
 }
 
-HOST_FN(unix_listen)
+static JSValue net_listen(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
 	struct sockaddr_un to;
 	int fd = unix_socket(ctx, argv[0], &to), r;
 	mode_t mask;
 
-	(void)self, (void)argc;
 	if (fd < 0)
 		return give_up(ctx, fd, "socket");
 	mask = umask(0177); /* born 0600: nobody else in between */
@@ -139,12 +135,11 @@ HOST_FN(unix_listen)
 	return JS_NewInt32(ctx, fd);
 }
 
-HOST_FN(unix_connect)
+static JSValue net_connect(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
 	struct sockaddr_un to;
 	int fd = unix_socket(ctx, argv[0], &to);
 
-	(void)self, (void)argc;
 	if (fd < 0)
 		return give_up(ctx, fd, "socket");
 	if (connect(fd, (struct sockaddr *)&to, sizeof to) < 0) /* at once or never: EAGAIN is a full queue */
@@ -153,11 +148,10 @@ HOST_FN(unix_connect)
 }
 
 /* Negative: nobody is there (any more). */
-HOST_FN(unix_accept)
+static JSValue net_accept(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
 	int32_t fd;
 
-	(void)self, (void)argc;
 	if (JS_ToInt32(ctx, &fd, argv[0]) < 0)
 		return JS_EXCEPTION;
 	fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -166,12 +160,11 @@ HOST_FN(unix_accept)
 	return JS_NewInt32(ctx, fd);
 }
 
-HOST_FN(unlink_path)
+static JSValue net_unlink_path(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
 	const char *path = JS_ToCString(ctx, argv[0]);
 	int r;
 
-	(void)self, (void)argc;
 	if (!path)
 		return JS_EXCEPTION;
 	r = unlink(path);
@@ -205,14 +198,13 @@ static uint8_t *bytes(JSContext *ctx, JSValueConst v, size_t *len)
 }
 
 /* read(fd, into): the number of bytes, 0 at the end, -1 when there is nothing now */
-HOST_FN(read_fd)
+static JSValue net_read_fd(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
 	int32_t fd;
 	size_t len;
 	uint8_t *p;
 	ssize_t n;
 
-	(void)self, (void)argc;
 	if (JS_ToInt32(ctx, &fd, argv[0]) < 0 || !(p = bytes(ctx, argv[1], &len)))
 		return JS_EXCEPTION;
 	do
@@ -224,7 +216,7 @@ HOST_FN(read_fd)
 }
 
 /* write(fd, data, from): the number of bytes of data[from...], -1 when none fits now */
-HOST_FN(write_fd)
+static JSValue net_write_fd(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
 	int32_t fd;
 	uint32_t from;
@@ -232,7 +224,6 @@ HOST_FN(write_fd)
 	uint8_t *p;
 	ssize_t n;
 
-	(void)self, (void)argc;
 	if (JS_ToInt32(ctx, &fd, argv[0]) < 0 || JS_ToUint32(ctx, &from, argv[2]) < 0 || !(p = bytes(ctx, argv[1], &len)))
 		return JS_EXCEPTION;
 	if (from > len)
@@ -245,13 +236,12 @@ HOST_FN(write_fd)
 	return JS_NewInt32(ctx, (int32_t)n);
 }
 
-HOST_FN(utf8)
+static JSValue net_utf8(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
 	size_t len;
 	const char *s = JS_ToCStringLen(ctx, &len, argv[0]);
 	JSValue r;
 
-	(void)self, (void)argc;
 	if (!s)
 		return JS_EXCEPTION;
 	r = JS_NewArrayBufferCopy(ctx, (const uint8_t *)s, len);
@@ -259,11 +249,10 @@ HOST_FN(utf8)
 	return r;
 }
 
-HOST_FN(close_fd)
+static JSValue net_close_fd(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
 	int32_t fd;
 
-	(void)self, (void)argc;
 	if (JS_ToInt32(ctx, &fd, argv[0]) < 0)
 		return JS_EXCEPTION;
 	close(fd);
@@ -315,7 +304,7 @@ static void answered(void *opaque, uint32_t events)
 }
 
 /* resolve(name, done(code or null, addresses)) */
-HOST_FN(resolve)
+static JSValue net_resolve(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
 	struct host *h = host_of(ctx);
 	const char *name = JS_ToCString(ctx, argv[0]);
@@ -324,7 +313,6 @@ HOST_FN(resolve)
 	pthread_t thread;
 	int no;
 
-	(void)self, (void)argc;
 	if (!name || !q || strlen(name) >= sizeof q->name) {
 		JS_FreeCString(ctx, name);
 		free(q);
@@ -356,11 +344,19 @@ HOST_FN(resolve)
 }
 
 static const JSCFunctionListEntry functions[] = {
-	JS_CFUNC_DEF("watch", 3, watch), JS_CFUNC_DEF("rewatch", 2, rewatch), JS_CFUNC_DEF("unwatch", 1, unwatch),
-	JS_CFUNC_DEF("listen", 1, unix_listen), JS_CFUNC_DEF("connect", 1, unix_connect), JS_CFUNC_DEF("accept", 1, unix_accept),
-	JS_CFUNC_DEF("unlink", 1, unlink_path), JS_CFUNC_DEF("read", 2, read_fd), JS_CFUNC_DEF("write", 3, write_fd),
-	JS_CFUNC_DEF("close", 1, close_fd), JS_CFUNC_DEF("utf8", 1, utf8), JS_CFUNC_DEF("resolve", 2, resolve),
-};
+	JS_CFUNC_DEF("watch", 3, net_watch),
+	JS_CFUNC_DEF("rewatch", 2, net_rewatch),
+	JS_CFUNC_DEF("unwatch", 1, net_unwatch),
+	JS_CFUNC_DEF("listen", 1, net_listen),
+	JS_CFUNC_DEF("connect", 1, net_connect),
+	JS_CFUNC_DEF("accept", 1, net_accept),
+	JS_CFUNC_DEF("unlink", 1, net_unlink_path),
+	JS_CFUNC_DEF("read", 2, net_read_fd),
+	JS_CFUNC_DEF("write", 3, net_write_fd),
+	JS_CFUNC_DEF("close", 1, net_close_fd),
+	JS_CFUNC_DEF("utf8", 1, net_utf8),
+	JS_CFUNC_DEF("resolve", 2, net_resolve),
+	};
 
 void net_add(struct host *h, JSValue sys)
 {
@@ -369,5 +365,5 @@ void net_add(struct host *h, JSValue sys)
 	JS_NewClassID(&watch_class);
 	if (JS_NewClass(JS_GetRuntime(h->ctx), watch_class, &def) < 0)
 		host_die("out of memory");
-	host_functions(h->ctx, sys, functions, sizeof functions / sizeof *functions);
+	JS_SetPropertyFunctionList(h->ctx, sys, functions, sizeof functions / sizeof *functions);
 }

@@ -1,5 +1,5 @@
 /* Signals, through a descriptor so that none is lost, and children. */
-#include "host.h"
+#include "proc.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -89,9 +89,8 @@ static int listen_to(struct host *h, bool three)
 	return host_watch(h, fd, EPOLLIN, signalled, h) ? 0 : -1;
 }
 
-HOST_FN(signals)
+static JSValue proc_signals(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
-	(void)self, (void)argc;
 	return listen_to(host_of(ctx), JS_ToBool(ctx, argv[0])) < 0 ? host_failed(ctx, errno, "signalfd") : JS_UNDEFINED;
 }
 
@@ -126,7 +125,7 @@ static char **words_of(JSContext *ctx, JSValueConst list)
 }
 
 /* spawn(words): [pid, fd of its stdout and stderr]; its stdin is empty. onChild tells its end. */
-HOST_FN(spawn)
+static JSValue proc_spawn(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
 	struct host *h = host_of(ctx);
 	char **words = words_of(ctx, argv[0]);
@@ -137,7 +136,6 @@ HOST_FN(spawn)
 	pid_t pid;
 	int fds[2], no;
 
-	(void)self, (void)argc;
 	if (!words)
 		return JS_EXCEPTION;
 	if ((h->signals < 0 && listen_to(h, false) < 0) || pipe2(fds, O_CLOEXEC) < 0) {
@@ -171,13 +169,12 @@ HOST_FN(spawn)
 	return r;
 }
 
-HOST_FN(kill_child)
+static JSValue proc_kill_child(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
 	const char *name = JS_ToCString(ctx, argv[1]);
 	int32_t pid;
 	int number = number_of(name);
 
-	(void)self, (void)argc;
 	JS_FreeCString(ctx, name);
 	if (JS_ToInt32(ctx, &pid, argv[0]) < 0)
 		return JS_EXCEPTION;
@@ -187,11 +184,13 @@ HOST_FN(kill_child)
 }
 
 static const JSCFunctionListEntry functions[] = {
-	JS_CFUNC_DEF("signals", 1, signals), JS_CFUNC_DEF("spawn", 1, spawn), JS_CFUNC_DEF("kill", 2, kill_child),
-};
+	JS_CFUNC_DEF("signals", 1, proc_signals),
+	JS_CFUNC_DEF("spawn", 1, proc_spawn),
+	JS_CFUNC_DEF("kill", 2, proc_kill_child),
+	};
 
 void proc_add(struct host *h, JSValue sys)
 {
 	signal(SIGPIPE, SIG_IGN); /* a write says so itself */
-	host_functions(h->ctx, sys, functions, sizeof functions / sizeof *functions);
+	JS_SetPropertyFunctionList(h->ctx, sys, functions, sizeof functions / sizeof *functions);
 }

@@ -1,5 +1,6 @@
 /* Clock, files, environment and output. */
-#include "host.h"
+#include "sys.h"
+#include "memory.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -13,29 +14,28 @@
 #include <unistd.h>
 
 #define LONGEST (16 << 20) /* of a file */
+#define TIGHT(limit) ((limit) / 8 * 7)
+#define COLLECT_MS 10000.0
 
-HOST_FN(now)
+static JSValue sys_now(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
-	(void)self, (void)argc, (void)argv;
 	return JS_NewFloat64(ctx, host_now());
 }
 
-HOST_FN(wall_clock)
+static JSValue sys_wall_clock(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
 	struct timespec t;
 
-	(void)self, (void)argc, (void)argv;
 	clock_gettime(CLOCK_REALTIME, &t);
 	return JS_NewFloat64(ctx, floor((double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6));
 }
 
-HOST_FN(alarm_at)
+static JSValue sys_alarm_at(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
-	(void)self, (void)argc;
 	return JS_ToFloat64(ctx, &host_of(ctx)->alarm, argv[0]) < 0 ? JS_EXCEPTION : JS_UNDEFINED;
 }
 
-HOST_FN(read_file)
+static JSValue sys_read_file(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
 	const char *path = JS_ToCString(ctx, argv[0]);
 	uint8_t *all = NULL;
@@ -45,7 +45,6 @@ HOST_FN(read_file)
 	ssize_t n = 0;
 	int fd;
 
-	(void)self, (void)argc;
 	if (!path)
 		return JS_EXCEPTION;
 	/* A FIFO or a device of that name must not stop the daemon: files alone, and none is waited for. */
@@ -103,14 +102,13 @@ static bool write_all(int fd, const char *p, size_t len)
 	return true;
 }
 
-HOST_FN(write_file)
+static JSValue sys_write_file(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
 	const char *path = JS_ToCString(ctx, argv[0]), *text;
 	int32_t mode;
 	size_t len;
 	int fd, no = 0;
 
-	(void)self, (void)argc;
 	if (!path)
 		return JS_EXCEPTION;
 	text = JS_ToCStringLen(ctx, &len, argv[1]);
@@ -129,13 +127,12 @@ HOST_FN(write_file)
 	return no ? host_failed(ctx, no, fd < 0 ? "open" : "write") : JS_UNDEFINED;
 }
 
-HOST_FN(temp_dir)
+static JSValue sys_temp_dir(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
 	const char *prefix = JS_ToCString(ctx, argv[0]), *tmp = getenv("TMPDIR");
 	char path[256];
 	int n;
 
-	(void)self, (void)argc;
 	if (!prefix)
 		return JS_EXCEPTION;
 	n = snprintf(path, sizeof path, "%s/%sXXXXXX", tmp && *tmp ? tmp : "/tmp", prefix);
@@ -151,12 +148,11 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return remove(path);
 }
 
-HOST_FN(remove_tree)
+static JSValue sys_remove_tree(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
 	const char *path = JS_ToCString(ctx, argv[0]);
 	int r;
 
-	(void)self, (void)argc;
 	if (!path)
 		return JS_EXCEPTION;
 	r = nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
@@ -164,32 +160,29 @@ HOST_FN(remove_tree)
 	return r < 0 && errno != ENOENT ? host_failed(ctx, errno, "remove") : JS_UNDEFINED;
 }
 
-HOST_FN(env)
+static JSValue sys_env(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
 	const char *name = JS_ToCString(ctx, argv[0]), *value = name ? getenv(name) : NULL;
 
-	(void)self, (void)argc;
 	JS_FreeCString(ctx, name);
 	return value ? JS_NewString(ctx, value) : JS_UNDEFINED;
 }
 
-HOST_FN(hostname)
+static JSValue sys_hostname(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
 	char name[256] = "";
 
-	(void)self, (void)argc, (void)argv;
 	return gethostname(name, sizeof name - 1) < 0 ? host_failed(ctx, errno, "gethostname") : JS_NewString(ctx, name);
 }
 
 /* Text on descriptor 1 or 2, all of it. False when nobody reads any more. */
-HOST_FN(out)
+static JSValue sys_out(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
 	int32_t fd;
 	size_t len;
 	const char *text;
 	bool ok;
 
-	(void)self, (void)argc;
 	if (JS_ToInt32(ctx, &fd, argv[0]) < 0 || !(text = JS_ToCStringLen(ctx, &len, argv[1])))
 		return JS_EXCEPTION;
 	ok = write_all(fd == 1 ? 1 : 2, text, len);
@@ -197,21 +190,49 @@ HOST_FN(out)
 	return JS_NewBool(ctx, ok);
 }
 
-HOST_FN(quit)
+static JSValue sys_quit(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
 	int32_t code = 1;
 
-	(void)self, (void)argc;
 	JS_ToInt32(ctx, &code, argv[0]);
 	_exit(code);
 }
 
+/*
+ * [used, limit] in bytes. The engine looks for dead rings of objects only when its heap has grown by half: whoever asks
+ * when it is nearly full gets the truth.
+ */
+static JSValue sys_memory(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
+{
+	static double collected; /* when the last search ended */
+	JSValue pair;
+
+	if (memory_used() > TIGHT(memory_limit()) && host_now() - collected > COLLECT_MS) {
+		JS_RunGC(JS_GetRuntime(ctx));
+		collected = host_now();
+	}
+	pair = JS_NewArray(ctx);
+	if (JS_IsException(pair))
+		return pair;
+	JS_SetPropertyUint32(ctx, pair, 0, JS_NewFloat64(ctx, (double)memory_used()));
+	JS_SetPropertyUint32(ctx, pair, 1, JS_NewFloat64(ctx, (double)memory_limit()));
+	return pair;
+}
+
 static const JSCFunctionListEntry functions[] = {
-	JS_CFUNC_DEF("now", 0, now), JS_CFUNC_DEF("wallClock", 0, wall_clock), JS_CFUNC_DEF("alarm", 1, alarm_at),
-	JS_CFUNC_DEF("readFile", 1, read_file), JS_CFUNC_DEF("writeFile", 3, write_file), JS_CFUNC_DEF("tempDir", 1, temp_dir),
-	JS_CFUNC_DEF("removeTree", 1, remove_tree), JS_CFUNC_DEF("env", 1, env), JS_CFUNC_DEF("hostname", 0, hostname),
-	JS_CFUNC_DEF("out", 2, out), JS_CFUNC_DEF("exit", 1, quit),
-};
+	JS_CFUNC_DEF("now", 0, sys_now),
+	JS_CFUNC_DEF("wallClock", 0, sys_wall_clock),
+	JS_CFUNC_DEF("alarm", 1, sys_alarm_at),
+	JS_CFUNC_DEF("readFile", 1, sys_read_file),
+	JS_CFUNC_DEF("writeFile", 3, sys_write_file),
+	JS_CFUNC_DEF("tempDir", 1, sys_temp_dir),
+	JS_CFUNC_DEF("removeTree", 1, sys_remove_tree),
+	JS_CFUNC_DEF("env", 1, sys_env),
+	JS_CFUNC_DEF("hostname", 0, sys_hostname),
+	JS_CFUNC_DEF("out", 2, sys_out),
+	JS_CFUNC_DEF("exit", 1, sys_quit),
+	JS_CFUNC_DEF("memory", 0, sys_memory),
+	};
 
 void sys_add(struct host *h, JSValue sys)
 {
@@ -220,7 +241,7 @@ void sys_add(struct host *h, JSValue sys)
 	char self[4096];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
 
-	host_functions(ctx, sys, functions, sizeof functions / sizeof *functions);
+	JS_SetPropertyFunctionList(ctx, sys, functions, sizeof functions / sizeof *functions);
 	for (int i = 1; i < h->argc; i++)
 		JS_SetPropertyUint32(ctx, words, (uint32_t)i - 1, JS_NewString(ctx, h->argv[i]));
 	JS_SetPropertyStr(ctx, sys, "argv", words);
