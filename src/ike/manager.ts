@@ -26,7 +26,7 @@ import {
   type IkeResponderConfig,
   ISAKMP_PORT,
 } from "./types.ts";
-import { Connection } from "./v1/connection.ts";
+import { Connection, type ConnectionOptions } from "./v1/connection.ts";
 import type { Message } from "./v1/exchange.ts";
 import { IkeSa, type IkeSaOptions, type IkeSaOwner, type IkeSaUser } from "./v1/ikesa.ts";
 import { UNPROVED } from "./v1/phase1.ts";
@@ -47,6 +47,8 @@ const SPARE: WaitingLimits = { peer: 64, network: 256, all: 512 };
  * take a quarter.
  */
 const LONGEST_FIRST = 4096;
+/** A server's UDP ports: the peer's may be any. */
+const SERVED = { local: 1701, remote: 0 };
 /** Exchange type of IKE_SA_INIT, RFC 7296 §3.1. */
 const IKE_SA_INIT = 34;
 
@@ -96,7 +98,7 @@ export class IkeManager {
     deps.port.onMessage = (p, local, remote) => this.#receive(p, local, remote);
     deps.plane.onMapping = (flow, from) => {
       const c = this.#connections.get(flow);
-      c?.contain(() => c.mapping(from));
+      c?.run(() => c.mapping(from));
     };
     deps.plane.onUnknownSpi = (from, spi) => this.#unknownSpi(from, spi);
   }
@@ -104,12 +106,8 @@ export class IkeManager {
   /** Main mode, then quick mode; rekeys until closed. Results come to `owner`, never before this returns. */
   connect(cfg: IkeConnectConfig, owner: IkeOwner): IkeConnection {
     if (this.#closed) throw new RangeError("ike: closed");
-    const c = new Connection(this.#env, this.#nextFlow++, cfg, owner, this.#connectionOwner, true, {
-      local: cfg.localPort,
-      remote: cfg.remotePort,
-    });
-    this.#connections.set(c.flow, c);
-    this.#peers.place(c, cfg.remote);
+    const ports = { local: cfg.localPort, remote: cfg.remotePort };
+    const c = this.#newConnection({ policy: cfg, owner, client: true, ports }, cfg.remote);
     this.#clients.set(c, { cfg, owner });
     this.#env.log.emit({ kind: "ike.started", link: cfg.link, peer: cfg.remote, role: "initiator" });
     try {
@@ -143,7 +141,7 @@ export class IkeManager {
   }
   #closeAll(ours: (policy: IkePolicy) => boolean, why: string, until = Number.POSITIVE_INFINITY): void {
     const late = (): boolean => this.#env.clock.now() >= until;
-    for (const c of [...this.#connections.values()]) if (ours(c.policy) && !late()) c.contain(() => c.close(why));
+    for (const c of [...this.#connections.values()]) if (ours(c.policy) && !late()) c.run(() => c.close(why));
     for (const s of [...this.#sas.values()]) if (ours(s.policy) && !late()) s.contain(() => s.close());
   }
   /** For status: what is being set up, and what stands. */
@@ -244,7 +242,7 @@ export class IkeManager {
   #unknownSpi(from: Endpoint, spi: number): void {
     this.counters.bump("ike.unknown-spi");
     for (const c of this.#peers.at(from.address))
-      if (from.port === 0 || c.remote?.port === from.port) c.contain(() => c.unknownSpi(spi));
+      if (from.port === 0 || c.remote?.port === from.port) c.run(() => c.unknownSpi(spi));
   }
 
   // Phase 1
@@ -346,18 +344,19 @@ export class IkeManager {
         this.#refusals.tell(owner, cfg.link, sa.remote, failure("full", text), true);
         return null;
       }
-      const c = new Connection(this.#env, this.#nextFlow++, cfg, owner, this.#connectionOwner, false, {
-        local: 1701,
-        remote: 0,
-      });
+      const c = this.#newConnection({ policy: cfg, owner, client: false, ports: SERVED }, sa.remote.address);
       this.#spare.delete(sa);
-      this.#connections.set(c.flow, c);
-      this.#peers.place(c, sa.remote.address);
       this.#env.log.emit({ kind: "ike.started", link: cfg.link, peer: formatEndpoint(sa.remote), role: "responder" });
       c.adopt(sa);
       return c;
     }
     return null;
+  }
+  #newConnection(o: Pick<ConnectionOptions, "policy" | "owner" | "client" | "ports">, address: string): Connection {
+    const c = new Connection({ env: this.#env, flow: this.#nextFlow++, manager: this.#connectionOwner, ...o });
+    this.#connections.set(c.flow, c);
+    this.#peers.place(c, address);
+    return c;
   }
   /** One of this peer's own that has no child SA yet makes room. */
   #roomFor(sa: IkeSa): boolean {

@@ -1,41 +1,27 @@
 // One peer, one flow: its ISAKMP SAs, its child SAs, and what keeps them alive. Both phases are replaced before they
 // expire.
 import { formatEndpoint } from "../../core/addr.ts";
-import type { Timer } from "../../core/clock.ts";
-import { type Failure, SystemError } from "../../core/errors.ts";
+import type { Failure } from "../../core/errors.ts";
 import { faultEvent, internal } from "../../core/fault.ts";
-import { giveBack } from "../../core/give-back.ts";
 import { uniform } from "../../core/rng.ts";
-import { allOf, contain, Scope } from "../../core/scope.ts";
-import type { FlowId, Counters as SaCounters } from "../../dataplane/dataplane.ts";
+import { allOf, contain } from "../../core/scope.ts";
+import type { FlowId } from "../../dataplane/dataplane.ts";
 import type { Endpoint } from "../../ports/ports.ts";
 import { failure, type IkeConnection, type IkeEnv, type IkeInfo, type IkeOwner, type IkePolicy } from "../types.ts";
 import { NOTIFY } from "../wire/notify.ts";
 import { PROTOCOL } from "../wire/sa.ts";
+import { Children, type LiveChild, MOST_CHILDREN, planeError } from "./children.ts";
 import { Dpd } from "./dpd.ts";
+import type { Path } from "./exchange.ts";
 import { type IkeSa, type IkeSaUser, REPEATED_MS } from "./ikesa.ts";
-import type { Child } from "./phase2.ts";
+import type { Child, Ports } from "./phase2.ts";
 import type { QuickMode } from "./quickmode.ts";
+import { CALM_MS, POLL_MS, Watch, type Watched } from "./watch.ts";
 
-/** How often a connection is looked at while something of it is on its way. */
-const POLL_MS = 2000;
-/**
- * And while all of it stands: sooner when a lifetime says so. Before the next look no SA comes near its last packet.
- */
-const CALM_MS = 60_000;
-/** RFC 3948 §4. */
-const KEEPALIVE_MS = 20_000;
-/** A replaced SA receives this long at least (packets under way), and at most until somebody speaks on the new one. */
-const OLD_LEAST_MS = 6000;
-const OLD_MOST_MS = 30_000;
-/** A server leaves rekeying to its client until only this share of the lifetime is left. */
-const SERVER_SHARE = 0.03;
-/** Of the soft byte limit; the plane's hard one is beyond. */
-const SERVER_BYTES = 1.5;
-/**
- * SA pairs of one flow, those being made included; a peer that goes on replacing them is refused until some are gone.
- */
-const MOST_CHILDREN = 8;
+/** A replaced ISAKMP SA lives on this long: messages are under way. */
+const OLD_SA_MS = 6000;
+/** A server's ISAKMP SA outlives its lifetime by this much: its client may be late. */
+const LATE_MS = 30_000;
 /** ISAKMP SAs of one connection: the oldest goes. */
 const MOST_SAS = 4;
 /** A server's client begins quick mode within this time after phase 1. */
@@ -47,14 +33,6 @@ const MOVE_MS = 1000;
 const TELL_MOVE_MS = 60_000;
 const RETRY_MS = 10_000;
 
-interface LiveChild extends Child {
-  readonly upAt: number;
-  readonly rekeyAt: number;
-  readonly expiresAt: number;
-  /** Clock time when another took its place; null while in use. */
-  retiredAt: number | null;
-}
-
 export interface ConnectionOwner {
   /** Starts a main mode for a client connection; the result comes by adopt() or phase1Failed(). */
   beginPhase1(c: Connection): void;
@@ -65,47 +43,46 @@ export interface ConnectionOwner {
   gone(c: Connection): void;
 }
 
-export class Connection implements IkeConnection, IkeSaUser {
+export interface ConnectionOptions {
+  readonly env: IkeEnv;
+  readonly flow: FlowId;
+  readonly policy: IkePolicy;
+  readonly owner: IkeOwner;
+  readonly manager: ConnectionOwner;
+  readonly client: boolean;
+  readonly ports: Ports;
+}
+
+export class Connection implements IkeConnection, IkeSaUser, Watched {
   readonly flow: FlowId;
   readonly policy: IkePolicy;
   readonly client: boolean;
-  readonly ports: { readonly local: number; readonly remote: number };
+  readonly ports: Ports;
   readonly #env: IkeEnv;
   readonly #owner: IkeOwner;
   readonly #manager: ConnectionOwner;
   /** The newest first: it carries what we say. */
   readonly #sas: IkeSa[] = [];
-  readonly #children: LiveChild[] = [];
-  readonly #poll: Timer;
-  readonly #keepalive: Timer;
+  readonly #children: Children;
   readonly #dpd: Dpd;
+  readonly #watch: Watch;
+  #rekeySaAt = Number.POSITIVE_INFINITY;
+  #nextQuickAt = 0;
+  readonly #begunAt: number;
   #pendingSa: IkeSa | null = null;
   /** Whom phase 1 was last tried with: a failure says so when nothing else is left of it. */
   #tried: Endpoint | null = null;
   #quick: QuickMode | null = null;
   #announced = false;
-  readonly #begunAt: number;
   #deletedAt = Number.NEGATIVE_INFINITY;
   #movedAt = Number.NEGATIVE_INFINITY;
   #toldMoveAt = Number.NEGATIVE_INFINITY;
   /** Where the peer was seen since it was last followed. */
-  #seenAt: { local: Endpoint; remote: Endpoint } | null = null;
+  #seenAt: Path | null = null;
   #over = false;
-  #rekeySaAt = Number.POSITIVE_INFINITY;
-  #nextQuickAt = 0;
-  #rxSeen = -1;
   #peerId = "";
 
-  constructor(
-    env: IkeEnv,
-    flow: FlowId,
-    policy: IkePolicy,
-    owner: IkeOwner,
-    manager: ConnectionOwner,
-    client: boolean,
-    ports: { local: number; remote: number },
-  ) {
-    const clock = new Scope(env.clock, (e) => this.#fault(e));
+  constructor({ env, flow, policy, owner, manager, client, ports }: ConnectionOptions) {
     this.#env = env;
     this.flow = flow;
     this.policy = policy;
@@ -113,21 +90,10 @@ export class Connection implements IkeConnection, IkeSaUser {
     this.ports = ports;
     this.#owner = owner;
     this.#manager = manager;
-    this.#begunAt = clock.now();
-    this.#poll = clock.timer("ike poll", () => this.#tick());
-    this.#keepalive = clock.timer("ike keepalive", () => this.#sendKeepalive());
-    this.#dpd = new Dpd(clock, env.crypto, policy.dpdSeconds, {
-      ask: (seq) => {
-        const sa = this.current;
-        if (sa) sa.notify(NOTIFY.rUThere, PROTOCOL.isakmp, sa.cookies(), seq);
-        else this.#dpd.heard(); // nobody can be asked: the child SAs live until they expire
-      },
-      alive: () => this.#receives(),
-      dead: () =>
-        this.down(
-          failure("dead-peer", `${this.remote?.address ?? "the peer"} has fallen silent (dead peer detection)`),
-        ),
-    });
+    this.#begunAt = env.clock.now();
+    this.#children = new Children(env, flow, policy.link, client);
+    this.#dpd = new Dpd(env.crypto, policy.dpdSeconds);
+    this.#watch = new Watch(env.clock, this.#dpd, this);
   }
   get current(): IkeSa | null {
     return this.#sas.find((s) => s.up) ?? null;
@@ -141,11 +107,15 @@ export class Connection implements IkeConnection, IkeSaUser {
   get peer(): string {
     return (this.remote ?? this.#tried)?.address ?? "";
   }
+  /** For sentences. */
+  #name(): string {
+    return this.remote?.address ?? "the peer";
+  }
   #peer(): string {
     return formatEndpoint(this.remote ?? this.#tried ?? { address: "", port: 0 });
   }
   get full(): boolean {
-    return this.#sas.reduce((n, s) => n + s.asked, this.#children.length) >= MOST_CHILDREN;
+    return this.#sas.reduce((n, s) => n + s.asked, this.#children.size) >= MOST_CHILDREN;
   }
   /** It has had a child SA. */
   get announced(): boolean {
@@ -158,14 +128,12 @@ export class Connection implements IkeConnection, IkeSaUser {
   get serial(): number {
     return this.#sas[0]?.serial ?? 0;
   }
-  /**
-   * Whether a quick mode for the peer's UDP port `port` replaces a child SA of this one: the selectors are the same.
-   */
+  /** Whether a quick mode for the peer's UDP port `port` replaces a child SA of this connection. */
   serves(port: number): boolean {
-    return this.#children.some((c) => c.remotePort === port);
+    return this.#children.serves(port);
   }
   info(): IkeInfo | null {
-    const child = this.#inUse();
+    const child = this.#children.inUse();
     const sa = this.#sas[0];
     const p = sa?.up ?? null;
     if (!child || !sa || this.#over) return null;
@@ -189,7 +157,7 @@ export class Connection implements IkeConnection, IkeSaUser {
   }
   stage(): string {
     if (this.#over) return "closed";
-    if (this.#inUse()) return "up";
+    if (this.#children.inUse()) return "up";
     if (this.#quick) return "phase 2: quick mode";
     if (this.current) return "phase 1 is up";
     return this.#pendingSa?.stage() ?? "idle";
@@ -229,14 +197,14 @@ export class Connection implements IkeConnection, IkeSaUser {
         proposal: p.proposal.text,
         nat: p.nat,
       });
-    this.#poll.arm(POLL_MS);
-    if (p.nat === "us" || p.nat === "both") this.#keepalive.arm(KEEPALIVE_MS);
-    this.#dpd.start(p.peerDpd);
-    if (this.client && !this.#inUse()) this.#beginQuick();
+    this.#dpd.start(p.peerDpd, now);
+    this.#watch.lookSoon();
+    if (p.nat === "us" || p.nat === "both") this.#watch.keepAlive();
+    if (this.client && !this.#children.inUse()) this.#beginQuick();
   }
   phase1Failed(sa: IkeSa, why: Failure): void {
     if (this.#pendingSa === sa) this.#pendingSa = null;
-    if (this.current && this.#inUse()) {
+    if (this.current && this.#children.inUse()) {
       this.#rekeySaAt = this.#env.clock.now() + RETRY_MS; // the old one still holds
       return;
     }
@@ -248,35 +216,20 @@ export class Connection implements IkeConnection, IkeSaUser {
     if (i < 0) return;
     if (this.#sas.length > 1) this.#sas.splice(i, 1);
     if (this.current) return;
-    if (!this.#inUse()) this.down(failure("peer-deleted", `${sa.remote.address} closed the connection`));
+    if (!this.#children.inUse()) this.down(failure("peer-deleted", `${sa.remote.address} closed the connection`));
     else if (!this.client) this.#manager.bereft(this);
     else if (!this.#pendingSa) this.#manager.beginPhase1(this);
   }
 
   // Child SAs
   childUp(c: Child): void {
-    const now = this.#env.clock.now();
     if (this.#over) {
-      this.#removeFromPlane(c, "both");
+      this.#children.remove(c);
       return;
     }
     if (this.#quick?.spiIn === c.spiIn) this.#quick = null;
-    const life = c.lifeSeconds * 1000;
-    // time for a quick mode with losses remains, also of a short life
-    const margin = this.client
-      ? Math.min(life / 2, Math.max(20_000, life * (0.08 + 0.1 * uniform(this.#env.crypto))))
-      : Math.min(life / 4, Math.max(10_000, life * SERVER_SHARE));
-    const child: LiveChild = { ...c, upAt: now, rekeyAt: now + life - margin, expiresAt: now + life, retiredAt: null };
-    const others = this.#children.filter((x) => x.retiredAt === null);
-    this.#children.push(child);
-    for (const old of others) {
-      // Both sides began at once: both pairs live, and both sides drop the one with the lower SPI.
-      const collision = old.weAsked !== child.weAsked && child.begunAt < old.upAt;
-      const loser = collision && lowest(old) > lowest(child) ? child : old;
-      loser.retiredAt ??= now;
-    }
-    this.#rxSeen = -1;
-    this.#poll.arm(POLL_MS);
+    this.#children.add(c);
+    this.#watch.lookSoon();
     const peer = this.#peer();
     this.#env.log.emit({
       kind: "esp.up",
@@ -300,7 +253,7 @@ export class Connection implements IkeConnection, IkeSaUser {
   quickFailed(q: Pick<QuickMode, "role">, why: Failure): void {
     if (this.#quick === q) this.#quick = null;
     if (this.#over) return;
-    if (this.#inUse()) this.#nextQuickAt = this.#env.clock.now() + RETRY_MS;
+    if (this.#children.inUse()) this.#nextQuickAt = this.#env.clock.now() + RETRY_MS;
     else if (q.role === "initiator") this.down(why);
     else {
       this.#env.log.emit({
@@ -317,15 +270,15 @@ export class Connection implements IkeConnection, IkeSaUser {
   peerDeleted(spis: readonly string[]): void {
     for (const s of spis) {
       const spi = Number.parseInt(s, 16);
-      const child = this.#children.find((c) => c.spiOut === spi);
+      const child = this.#children.bySpiOut(spi);
       if (child) this.#forget(child, "deleted by the peer");
     }
-    if (spis.length > 0 && this.#announced && !this.#over && this.#children.length === 0 && !this.#quick) {
-      this.down(failure("peer-deleted", `${this.remote?.address ?? "the peer"} closed the connection`));
+    if (spis.length > 0 && this.#announced && !this.#over && this.#children.size === 0 && !this.#quick) {
+      this.down(failure("peer-deleted", `${this.#name()} closed the connection`));
     }
   }
   ownsSpiIn(spi: number): boolean {
-    return this.#children.some((c) => c.spiIn === spi) || this.#quick?.spiIn === spi;
+    return this.#children.bySpiIn(spi) !== null || this.#quick?.spiIn === spi;
   }
   /** The peer sends under an SPI that is gone here. */
   unknownSpi(spi: number): void {
@@ -337,10 +290,10 @@ export class Connection implements IkeConnection, IkeSaUser {
 
   // Liveness and addresses
   heard(): void {
-    this.#dpd.heard();
+    this.#dpd.heard(this.#env.clock.now());
   }
   dpdAck(seq: Uint8Array): void {
-    this.#dpd.ack(seq);
+    this.#dpd.ack(seq, this.#env.clock.now());
   }
   /** The peer's NAT mapping moved, as an authentic message or ESP packet showed. */
   moved(local: Endpoint, to: Endpoint): void {
@@ -351,7 +304,7 @@ export class Connection implements IkeConnection, IkeSaUser {
     if (now - this.#movedAt < MOVE_MS) {
       this.#seenAt = { local, remote: to };
       this.#env.counters.bump("ike.moves-held");
-      this.#poll.arm(POLL_MS);
+      this.#watch.lookSoon();
       return;
     }
     this.#movedAt = now;
@@ -369,15 +322,15 @@ export class Connection implements IkeConnection, IkeSaUser {
         was: formatEndpoint(was),
       });
     }
-    this.#env.plane.move(this.flow, local, to).catch((e: unknown) => this.#planeError(e));
+    this.#env.plane.move(this.flow, local, to).catch((e: unknown) => planeError(this.#env, this.policy.link, e));
   }
   mapping(from: Endpoint): void {
     const sa = this.#sas[0];
-    if (sa && (sa.nat === "peer" || sa.nat === "both") && this.#inUse()?.udp) this.moved(sa.local, from);
+    if (sa && (sa.nat === "peer" || sa.nat === "both") && this.#children.inUse()?.udp) this.moved(sa.local, from);
   }
 
   /** What comes for this connection: an unexpected error in it ends the connection. */
-  contain(f: () => void): void {
+  run(f: () => void): void {
     contain(f, (e) => this.#fault(e));
   }
   /** The end by itself: tells the owner. */
@@ -403,7 +356,7 @@ export class Connection implements IkeConnection, IkeSaUser {
   /** Gone without deletes to the peer, who says it has forgotten us already (INITIAL-CONTACT). */
   superseded(): void {
     for (const s of this.#sas) s.drop();
-    this.down(failure("superseded", `${this.remote?.address ?? "the peer"} started anew`));
+    this.down(failure("superseded", `${this.#name()} started anew`));
   }
 
   #finish(why: string): void {
@@ -412,11 +365,9 @@ export class Connection implements IkeConnection, IkeSaUser {
     this.#over = true;
     allOf(
       (e) => this.#log(e),
-      () => this.#poll.disarm(),
-      () => this.#keepalive.disarm(),
-      () => this.#dpd.stop(),
-      () => this.current?.deleteEsp(this.#children.map((c) => c.spiIn)),
-      ...[...this.#children].map((c) => () => this.#forget(c, why)),
+      () => this.#watch.stop(),
+      () => this.current?.deleteEsp(this.#children.all().map((c) => c.spiIn)),
+      ...this.#children.all().map((c) => () => this.#forget(c, why)),
       () => this.#pendingSa?.drop(),
       ...[...this.#sas].map((s) => () => s.close()),
       ...[...this.#sas].map((s) => () => s.drop()),
@@ -426,94 +377,63 @@ export class Connection implements IkeConnection, IkeSaUser {
   }
   #beginQuick(): void {
     if (this.#quick || this.#over || this.#env.clock.now() < this.#nextQuickAt) return;
-    const old = this.#inUse();
+    const old = this.#children.inUse();
     const ports = old && !this.client ? { local: old.localPort, remote: old.remotePort } : this.ports;
     this.#quick = this.current?.startQuick(this, ports) ?? null;
   }
-  #inUse(): LiveChild | null {
-    let best: LiveChild | null = null;
-    for (const c of this.#children) if (c.retiredAt === null) best = c;
-    return best ?? this.#children.at(-1) ?? null;
-  }
-  /** Whether packets came in since the last time that anybody asked. */
-  #receives(): boolean {
-    const child = this.#inUse();
-    const rx = child ? this.#counters("in", child.spiIn).rxPackets : 0;
-    const news = child !== null && rx !== this.#rxSeen && (this.#rxSeen >= 0 || rx > 0);
-    this.#rxSeen = rx;
-    return news;
-  }
-  /** Thousands of connections stand still most of the time: each is looked at when there is something to be seen. */
-  #pause(): number {
-    const now = this.#env.clock.now();
-    const [sa, child] = [this.#sas[0], this.#children[0]];
-    const calm =
-      this.#sas.length === 1 &&
-      this.#children.length === 1 &&
-      sa?.up &&
-      child?.retiredAt === null &&
-      child.lifeBytes === 0 &&
-      !this.#pendingSa &&
-      !this.#quick &&
-      !this.#seenAt &&
-      !sa.ids.many;
+  /** Milliseconds until there is something to be seen. */
+  #pause(now: number): number {
+    const sa = this.#sas[0];
+    const calm = this.#sas.length === 1 && sa?.up && !this.#pendingSa && !this.#quick && !this.#seenAt && !sa.ids.many;
     if (!calm || !sa.up) return POLL_MS;
     const most = sa.settle(now) ? REPEATED_MS : CALM_MS;
-    const next = Math.min(child.rekeyAt, this.#rekeySaAt, sa.upAt + sa.up.lifeSeconds * 1000);
+    const next = Math.min(this.#children.lookAt(now), this.#rekeySaAt, sa.upAt + sa.up.lifeSeconds * 1000);
     return Math.max(POLL_MS, Math.min(most, next - now));
   }
-  #tick(): void {
-    this.#look();
-    if (!this.#over) this.#poll.arm(this.#pause());
+  look(now: number): number {
+    this.#look(now);
+    return this.#pause(now);
   }
-  #look(): void {
-    const now = this.#env.clock.now();
+  #look(now: number): void {
     if (this.#seenAt) this.moved(this.#seenAt.local, this.#seenAt.remote);
     if (!this.client && !this.#announced && now - this.#begunAt >= QUICK_MS) {
-      this.down(
-        failure(
-          "no-quick-mode",
-          `${this.remote?.address ?? "the peer"} finished phase 1 and began no phase 2 in ${QUICK_MS / 1000} s`,
-        ),
-      );
+      const text = `${this.#name()} finished phase 1 and began no phase 2 in ${QUICK_MS / 1000} s`;
+      this.down(failure("no-quick-mode", text));
       return;
     }
     this.#pollPhase1(now);
-    const newest = this.#inUse();
-    if (this.#receives()) this.#dpd.heard();
-    const rx = this.#rxSeen;
-    for (const c of [...this.#children]) {
-      const usedUp = now >= c.expiresAt;
-      const retired =
-        c.retiredAt !== null && (now - c.retiredAt >= OLD_MOST_MS || (rx > 0 && now - c.retiredAt >= OLD_LEAST_MS));
-      if (!usedUp && !retired) continue;
+    if (this.#children.heard()) this.#dpd.heard(now);
+    const had = this.#children.size;
+    for (const c of this.#children.due(now)) {
       this.current?.deleteEsp([c.spiIn]);
-      this.#forget(c, retired ? "replaced" : "expired");
+      this.#forget(c, now >= c.expiresAt ? "expired" : "replaced");
     }
     if (this.#over) return;
-    if (newest && !this.#inUse()) {
+    if (had > 0 && this.#children.size === 0) {
       this.down(failure("expired", "the ESP SAs expired and could not be replaced"));
       return;
     }
-    if (newest && newest.retiredAt === null && this.#wantsRekey(newest, now)) this.#beginQuick();
+    if (this.#children.wantsRekey(now)) this.#beginQuick();
   }
-  #wantsRekey(c: LiveChild, now: number): boolean {
-    if (now >= c.rekeyAt) return true;
-    const i = this.#counters("in", c.spiIn);
-    const o = this.#counters("out", c.spiOut);
-    const bytes = Math.max(i.rxBytes, o.txBytes);
-    return (
-      (c.lifeBytes > 0 && bytes >= c.lifeBytes * (this.client ? 0.85 : SERVER_BYTES)) ||
-      Math.max(i.rxPackets, o.txPackets) > 0xe000_0000
-    );
+  sendKeepalive(): void {
+    const sa = this.#sas[0];
+    if (sa) this.#env.port.keepalive(sa.local, sa.remote);
+  }
+  askPeer(now: number): void {
+    const seq = this.#dpd.fire(now, this.#children.heard());
+    if (seq === null) return;
+    const sa = this.current;
+    if (seq === "dead") this.down(failure("dead-peer", `${this.#name()} has fallen silent (dead peer detection)`));
+    else if (sa) sa.notify(NOTIFY.rUThere, PROTOCOL.isakmp, sa.cookies(), seq);
+    else this.#dpd.heard(now); // nobody can be asked: the child SAs live until they expire
   }
   #pollPhase1(now: number): void {
     for (const s of [...this.#sas]) {
       const p = s.up;
       if (!p) continue;
       const age = now - s.upAt;
-      const replaced = s !== this.current && this.current !== null && now - this.current.upAt >= OLD_LEAST_MS;
-      if (!replaced && !s.ids.full && age < p.lifeSeconds * 1000 + (this.client ? 0 : OLD_MOST_MS)) continue;
+      const replaced = s !== this.current && this.current !== null && now - this.current.upAt >= OLD_SA_MS;
+      if (!replaced && !s.ids.full && age < p.lifeSeconds * 1000 + (this.client ? 0 : LATE_MS)) continue;
       s.close();
       if (this.#sas.length > 1) this.#sas.splice(this.#sas.indexOf(s), 1);
     }
@@ -525,39 +445,9 @@ export class Connection implements IkeConnection, IkeSaUser {
       this.#manager.beginPhase1(this);
     }
   }
-  #counters(direction: "in" | "out", spi: number): SaCounters {
-    return this.#env.plane.counters(this.flow, direction, spi);
-  }
-  #sendKeepalive(): void {
-    const sa = this.#sas[0];
-    if (sa && !this.#over) this.#env.port.keepalive(sa.local, sa.remote);
-    this.#keepalive.arm(KEEPALIVE_MS);
-  }
   #forget(c: LiveChild, why: string): void {
-    const i = this.#children.indexOf(c);
-    if (i >= 0) this.#children.splice(i, 1);
-    this.#removeFromPlane(c, "both");
+    this.#children.remove(c);
     const peer = this.#peer();
     this.#env.log.emit({ kind: "esp.down", link: this.policy.link, peer, spiIn: c.spiIn, why });
   }
-  #planeError(e: unknown): void {
-    this.#env.counters.bump("ike.plane-error");
-    if (!(e instanceof SystemError)) this.#log(e);
-  }
-  #removeFromPlane(c: Child, what: "out" | "both"): void {
-    const remove = (direction: "in" | "out", spi: number): void => {
-      void giveBack(
-        () => this.#env.plane.remove(this.flow, direction, spi),
-        (e) => this.#planeError(e),
-        () => this.#env.counters.bump("ike.plane-error"),
-      );
-    };
-    remove("out", c.spiOut);
-    if (what === "both") remove("in", c.spiIn);
-  }
-}
-
-/** The same number on both sides. */
-function lowest(c: Child): number {
-  return Math.min(c.spiIn, c.spiOut);
 }

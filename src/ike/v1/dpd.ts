@@ -1,6 +1,5 @@
-// Dead peer detection, RFC 3706: after a time of silence ask R-U-THERE, and ask again; nobody answers: the peer is
-// dead.
-import type { Clock, Timer } from "../../core/clock.ts";
+// Dead peer detection, RFC 3706: after a time of silence ask R-U-THERE, and ask again; when nobody answers, the peer is
+// dead. It has no timer: the connection calls it when it is due.
 import { type Rng, random32 } from "../../core/rng.ts";
 import { add32 } from "../../core/seq.ts";
 import { sameBytes } from "../../core/text.ts";
@@ -9,65 +8,54 @@ import { u32 } from "./keys.ts";
 /** Unanswered questions until the peer is dead. */
 const TRIES = 5;
 
-export interface DpdOwner {
-  /** Whether packets of the peer came in since the last look. */
-  alive(): boolean;
-  ask(seq: Uint8Array): void;
-  dead(): void;
-}
-
 export class Dpd {
   readonly #idleMs: number;
-  readonly #own: DpdOwner;
-  readonly #timer: Timer;
   #seq: number;
   #asked = 0;
-  #on = false;
+  /** When fire() is to be called, clock time; infinite while it is off. */
+  #due = Number.POSITIVE_INFINITY;
 
   /** `idleSeconds` 0: off. */
-  constructor(clock: Clock, rng: Rng, idleSeconds: number, owner: DpdOwner) {
+  constructor(rng: Rng, idleSeconds: number) {
     this.#idleMs = idleSeconds * 1000;
-    this.#own = owner;
     this.#seq = random32(rng) >>> 1; // RFC 3706 §5.1: random, so that answers cannot be kept in stock
-    this.#timer = clock.timer("ike dpd", () => this.#fire());
+  }
+  get due(): number {
+    return this.#due;
   }
   /** Only a peer that announced DPD is asked. */
-  start(peerAnswers: boolean): void {
-    this.#on = peerAnswers && this.#idleMs > 0;
+  start(peerAnswers: boolean, now: number): void {
     this.#asked = 0;
-    if (this.#on) this.#timer.arm(this.#idleMs);
-    else this.#timer.disarm();
+    this.#due = peerAnswers && this.#idleMs > 0 ? now + this.#idleMs : Number.POSITIVE_INFINITY;
   }
   stop(): void {
-    this.#on = false;
-    this.#timer.disarm();
+    this.#due = Number.POSITIVE_INFINITY;
   }
   /** A sign of life: an authentic IKE message, or ESP that came in. */
-  heard(): void {
-    if (!this.#on) return;
+  heard(now: number): void {
+    if (this.#due === Number.POSITIVE_INFINITY) return;
     this.#asked = 0;
-    this.#timer.arm(this.#idleMs);
+    this.#due = now + this.#idleMs;
   }
-  /** An answer to an older question is a sign of life too, but only the last one's counts: replays must not. */
-  ack(seq: Uint8Array): void {
-    if (sameBytes(seq, u32(this.#seq))) this.heard();
+  /** Only an answer to the last question counts: replays must not. */
+  ack(seq: Uint8Array, now: number): void {
+    if (sameBytes(seq, u32(this.#seq))) this.heard(now);
   }
-  #fire(): void {
-    if (!this.#on) return;
-    if (this.#own.alive()) {
-      // nobody counts packets one by one: the last may be as old as the last look
+  /** It is due: the sequence number to ask with, "dead", or null. `alive`: packets came in since the last call. */
+  fire(now: number, alive: boolean): Uint8Array | "dead" | null {
+    if (alive) {
+      // packets are counted now and then: the last may be as old as the count before
       this.#asked = 0;
-      this.#timer.arm(this.#idleMs / 2);
-      return;
+      this.#due = now + this.#idleMs / 2;
+      return null;
     }
     if (this.#asked === TRIES) {
       this.stop();
-      this.#own.dead();
-      return;
+      return "dead";
     }
     this.#asked++;
     this.#seq = add32(this.#seq, 1);
-    this.#own.ask(u32(this.#seq));
-    this.#timer.arm(Math.max(1000, Math.min(5000, this.#idleMs / 3)));
+    this.#due = now + Math.max(1000, Math.min(5000, this.#idleMs / 3));
+    return u32(this.#seq);
   }
 }
