@@ -1,7 +1,7 @@
 // Owns the links: starts, stops, reloads them, and answers the control API.
 
-import { guarded, nasDevice } from "./config/cross.ts";
-import type { NasConfig } from "./config/nasdial.ts";
+import { guarded } from "./config/cross.ts";
+import type { SerialConfig } from "./config/nasdial.ts";
 import type { ClientConfig, Config, UserConfig } from "./config/schema.ts";
 import type { EventHub } from "./control/log.ts";
 import { type DaemonApi, RequestRefused } from "./control/server.ts";
@@ -13,9 +13,10 @@ import { allOf, contain } from "./core/scope.ts";
 import type { L2tpRemote } from "./dataplane/dataplane.ts";
 import type { IkeManager } from "./ike/manager.ts";
 import type { TunnelAnswer } from "./l2tp/endpoint.ts";
-import { ClientLink } from "./link/client.ts";
+import { ClientAccess } from "./link/client.ts";
 import type { LinkDeps } from "./link/deps.ts";
-import { NasLink } from "./link/nasdial.ts";
+import { Link } from "./link/link.ts";
+import { SerialAccess } from "./link/serial.ts";
 import { ServerLink } from "./link/server.ts";
 import type { Stage, Status } from "./link/status.ts";
 
@@ -35,7 +36,7 @@ export class Daemon implements DaemonApi {
   /** Clients on their way down because their section changed; whether each is to start again. */
   readonly #replaced = new Map<string, boolean>();
   #config: Config;
-  readonly #clients = new Map<string, ClientLink | NasLink>();
+  readonly #clients = new Map<string, Link>();
   readonly #servers = new Map<string, ServerLink>();
   #stopping = false;
 
@@ -99,7 +100,7 @@ export class Daemon implements DaemonApi {
     link.start();
   }
   /** Tunnels and NAS legs. */
-  #dialled(c: Config): readonly (ClientConfig | NasConfig)[] {
+  #dialled(c: Config): readonly (ClientConfig | SerialConfig)[] {
     return [...c.legs, ...c.interfaces];
   }
   #addClient(name: string): void {
@@ -113,32 +114,33 @@ export class Daemon implements DaemonApi {
     // What a link has blocked stays so for the next one of its name, and while its section has a fault.
     if (!tunnel && !(before && this.#config.broken.has(name))) this.#unblock(name);
     if (this.#stopping || !(tunnel ?? leg)) return void this.#replaced.delete(name);
-    const link = tunnel ? new ClientLink(this.#deps, tunnel) : this.#newLeg(leg as NasConfig);
+    const access = tunnel
+      ? new ClientAccess(this.#deps, tunnel)
+      : new SerialAccess(this.#deps, leg as SerialConfig, () => this.#config.users);
+    const link = new Link(this.#deps, access);
+    if (access.wayOut) this.#follow(link);
     this.#replaced.delete(name);
     this.#clients.set(name, link);
-    if (before ?? (this.#autostart && link.cfg.auto)) link.start();
+    if (before ?? (this.#autostart && access.cfg.auto)) link.start();
     else if (before === false) this.#unblock(name);
   }
   #unblock(name: string): void {
     this.#deps.blocks.release(name).catch(() => {}); // told by the plane
   }
-  #newLeg(cfg: NasConfig): NasLink {
-    const leg = new NasLink(this.#deps, cfg, () => this.#config.users);
-    const device = nasDevice(cfg);
-    leg.watch((s) => {
+  /** What runs over a link begins with it, and does not wait for silence to find out that it ended. */
+  #follow(below: Link): void {
+    below.watch((s) => {
       if (typeof s === "object" && "name" in s) return;
       for (const c of this.#clients.values()) {
-        if (!(c instanceof ClientLink) || !c.wanted) continue;
-        // What runs on the line begins with it, and does not wait for silence to find out that it ended: the next call
-        // may bring another address.
-        if (s !== "up" && c.via === device) c.lineDown(`the line ${cfg.name} that it ran on is down`);
-        else if (s === "up") c.hurry();
+        if (!c.wanted) continue;
+        const over = c.via === below.access.ifname;
+        if (s === "up") c.hurry();
+        if (!over) continue;
+        if (s !== "up") c.lineDown(`the line ${below.name} that it ran on is down`);
         // It began on a line on demand, before the call gave that another address.
-        if (s === "up" && c.via === device && c.local !== leg.local)
-          c.lineDown(`the line ${cfg.name} has another address now`);
+        else if (c.local !== below.address) c.lineDown(`the line ${below.name} has another address now`);
       }
     });
-    return leg;
   }
   #acceptTunnel(remote: L2tpRemote): TunnelAnswer | null {
     for (const s of this.#servers.values()) if (s.owns(remote)) return s.acceptTunnel();
@@ -178,8 +180,7 @@ export class Daemon implements DaemonApi {
         left.delete(name);
         end();
       };
-      if (link instanceof ServerLink) link.stop(why, gone, until);
-      else link.stop(why, gone);
+      link.stop(why, gone, { until });
     });
     end();
   }
@@ -225,7 +226,7 @@ export class Daemon implements DaemonApi {
   }
   /** There may be another way out now: no link waits for the end of its pause. */
   hurry(): void {
-    for (const c of this.#clients.values()) if (c instanceof ClientLink) c.hurry();
+    for (const c of this.#clients.values()) c.hurry();
   }
   /** How many entries the tables have that peers fill. */
   tables(): Record<string, number> {
@@ -237,7 +238,7 @@ export class Daemon implements DaemonApi {
     return this.#hub.follow(listener);
   }
 
-  clientConfig(name: string): ClientConfig | NasConfig | null {
+  clientConfig(name: string): ClientConfig | SerialConfig | null {
     return this.#dialled(this.#config).find((c) => c.name === name) ?? null;
   }
   /** Something may leave by this link alone, for now. */
@@ -274,8 +275,7 @@ export class Daemon implements DaemonApi {
           link.wanted || (this.#autostart && (this.#dialled(now).find((c) => c.name === name)?.auto ?? false)),
         );
         const again = (): void => this.#addClient(name);
-        if (link instanceof ClientLink) link.stop("the configuration changed", again, true);
-        else link.stop("the configuration changed", again);
+        link.stop("the configuration changed", again, { replaced: true });
       },
     );
     this.#each(this.#dialled(now), (c) => {

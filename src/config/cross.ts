@@ -2,18 +2,17 @@
 
 import { someFree } from "../core/daytime.ts";
 import { parseChat } from "../modem/chat.ts";
-import type { NasConfig } from "./nasdial.ts";
+import type { SerialConfig } from "./nasdial.ts";
 import type { ClientConfig, Config, ServerConfig } from "./schema.ts";
 import { type Fault, faultOf, type Section } from "./section.ts";
 
-/** The netdev of a link: `ifname`, or l2tps-NAME. */
-export function deviceName(c: { readonly name: string; readonly ifname: string | null }): string {
-  return c.ifname ?? `l2tps-${c.name}`;
-}
-
-/** The netdev of a NAS leg: `ifname`, or nas-NAME. */
-export function nasDevice(c: { readonly name: string; readonly ifname: string | null }): string {
-  return c.ifname ?? `nas-${c.name}`;
+/** The netdev of a link: `ifname`, or l2tps-NAME; of a serial line nas-NAME. */
+export function deviceName(c: {
+  readonly name: string;
+  readonly ifname: string | null;
+  readonly proto?: string;
+}): string {
+  return c.ifname ?? `${c.proto === "nasdial" ? "nas" : "l2tps"}-${c.name}`;
 }
 
 /** Whether a section's L2TP goes through IPsec; cross-checked, so that null cannot be mistaken for "off". */
@@ -28,7 +27,7 @@ export function needsIpsec(c: Pick<ClientConfig | ServerConfig, "psk" | "ipsec">
 export function papRefusal(
   c:
     | Pick<ClientConfig, "proto" | "psk" | "ipsec" | "refuse_pap" | "allow_pap_in_clear">
-    | Pick<NasConfig, "proto" | "refuse_pap" | "allow_pap_in_clear">,
+    | Pick<SerialConfig, "proto" | "refuse_pap" | "allow_pap_in_clear">,
 ): string | null {
   const missing = c.refuse_pap ? ["refuse_pap = no"] : [];
   const clear = c.proto === "nasdial" || !needsIpsec(c);
@@ -37,7 +36,7 @@ export function papRefusal(
 }
 
 /** What a default route into a link is. */
-export function defaultRoutes(c: Pick<ClientConfig | NasConfig, "defaultroute" | "ipv6">): readonly string[] {
+export function defaultRoutes(c: Pick<ClientConfig | SerialConfig, "defaultroute" | "ipv6">): readonly string[] {
   if (!c.defaultroute) return [];
   return c.ipv6 === "no" ? ["0.0.0.0/0"] : ["0.0.0.0/0", "::/0"];
 }
@@ -149,7 +148,7 @@ export function crossCheck(config: Config, sections: readonly Section[], faults:
         `an ${other} section has the same name; status and commands could not tell them apart`,
       );
     names.set(c.name, "interface");
-    const dev = nasDevice(c);
+    const dev = deviceName(c);
     if (dev.length > 15)
       fault(
         "interface",
@@ -175,7 +174,7 @@ export function crossCheck(config: Config, sections: readonly Section[], faults:
 }
 
 function crossRoutes(
-  c: Pick<ClientConfig | NasConfig, "routes" | "ipv6">,
+  c: Pick<ClientConfig | SerialConfig, "routes" | "ipv6">,
   fault: (option: string, why: string, allowed: string) => void,
 ): void {
   const six = c.routes?.find((r) => r.includes(":"));
@@ -184,7 +183,7 @@ function crossRoutes(
 }
 
 function crossEap(
-  c: Pick<ClientConfig | NasConfig, "username" | "eap_ca" | "eap_cert" | "eap_key" | "eap_server_name">,
+  c: Pick<ClientConfig | SerialConfig, "username" | "eap_ca" | "eap_cert" | "eap_key" | "eap_server_name">,
   fault: (option: string, why: string, allowed?: string) => void,
 ): void {
   if (c.eap_ca === null && c.eap_cert === null && c.eap_key === null && c.eap_server_name === null) return;
@@ -205,12 +204,12 @@ function crossEap(
 }
 
 /** Whether a server or NAS asks its callers for PAP: outside ESP that takes words of its own. */
-export function asksForPap(c: ServerConfig | NasConfig): boolean {
+export function asksForPap(c: ServerConfig | SerialConfig): boolean {
   const inside = "pool" in c && needsIpsec(c);
   return c.auth.includes("pap") && (inside || c.allow_pap_in_clear);
 }
 function crossPap(
-  c: ServerConfig | NasConfig,
+  c: ServerConfig | SerialConfig,
   fault: (option: string, why: string, allowed?: string) => void,
   warn: (text: string) => void,
 ): void {
@@ -220,7 +219,10 @@ function crossPap(
   else warn(`${why}: it is not offered without allow_pap_in_clear = yes`);
 }
 
-function crossAuth(c: ClientConfig | NasConfig, fault: (option: string, why: string, allowed?: string) => void): void {
+function crossAuth(
+  c: ClientConfig | SerialConfig,
+  fault: (option: string, why: string, allowed?: string) => void,
+): void {
   if (c.eap_cert !== null) return;
   const pap = papRefusal(c);
   const clear = c.proto === "nasdial" ? c.role === "dial" : !needsIpsec(c);
@@ -230,7 +232,11 @@ function crossAuth(c: ClientConfig | NasConfig, fault: (option: string, why: str
     fault("refuse_mschapv2", "every authentication method is refused; leave one", `no, or ${pap} for PAP`);
 }
 
-function crossLeg(c: NasConfig, config: Config, fault: (option: string, why: string, allowed?: string) => void): void {
+function crossLeg(
+  c: SerialConfig,
+  config: Config,
+  fault: (option: string, why: string, allowed?: string) => void,
+): void {
   const dials = c.role === "dial" && c.line === "modem";
   if (dials && c.phone === null)
     fault("phone", "is missing: there is nothing to dial", "a number, or line = direct for a null-modem cable");

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { crossCheck } from "./cross.ts";
 import { readValue } from "./ini-value.ts";
-import { NASDIAL, type NasConfig } from "./nasdial.ts";
+import { NASDIAL, type SerialConfig } from "./nasdial.ts";
 import { type Given, joined, type Option, type Options, optionNamed, repeats } from "./option.ts";
 import { isSecret } from "./options.ts";
 import type { Config } from "./schema.ts";
@@ -32,7 +32,7 @@ export function load(text: string): Loaded {
   const config: Config = {
     daemon: values(daemon, faults) as unknown as DaemonConfig,
     interfaces: of<ClientConfig>("interface", false),
-    legs: of<NasConfig>("interface", true),
+    legs: of<SerialConfig>("interface", true),
     servers: of<ServerConfig>("server"),
     users: of<UserConfig>("user"),
     broken: new Map(),

@@ -247,4 +247,4 @@ export const NASDIAL = {
   }),
 } as const;
 
-export type NasConfig = Named<ValuesOf<typeof NASDIAL>>;
+export type SerialConfig = Named<ValuesOf<typeof NASDIAL>>;

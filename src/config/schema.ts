@@ -1,7 +1,7 @@
 // Every option of every section, once: type, default, words. The configuration file, UCI, the reference and the forms
 // of a router all follow from these tables (scripts/generate.mjs).
 import { AUTH_METHODS, common, eapTls, ipsec, l2tp } from "./common.ts";
-import type { NasConfig } from "./nasdial.ts";
+import type { SerialConfig } from "./nasdial.ts";
 import { type Named, optional, required, type ValuesOf, withDefault } from "./option.ts";
 import * as k from "./options.ts";
 
@@ -209,7 +209,7 @@ export interface Config {
   readonly daemon: DaemonConfig;
   readonly interfaces: readonly ClientConfig[];
   /** Interfaces of proto nasdial. */
-  readonly legs: readonly NasConfig[];
+  readonly legs: readonly SerialConfig[];
   readonly servers: readonly ServerConfig[];
   readonly users: readonly UserConfig[];
   /** By name (UCI: one wrong section does not stop the others). */

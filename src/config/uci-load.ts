@@ -4,7 +4,7 @@
 import { parsePrefix } from "../core/addr.ts";
 import { crossCheck } from "./cross.ts";
 import { asWritten, byLogin, goodName, typed, unknownOption, values } from "./load.ts";
-import { NASDIAL, type NasConfig } from "./nasdial.ts";
+import { NASDIAL, type SerialConfig } from "./nasdial.ts";
 import { type Given, joined, type Option, type Options, optionNamed, uciNames } from "./option.ts";
 import { isList } from "./options.ts";
 import {
@@ -187,7 +187,7 @@ function assemble(all: readonly Section[], faults: Fault[], warnings: string[]):
     const config: Config = {
       daemon,
       interfaces: of<ClientConfig>("interface"),
-      legs: of<NasConfig>("interface", true),
+      legs: of<SerialConfig>("interface", true),
       servers: of<ServerConfig>("server"),
       users: of<UserConfig>("user"),
       broken: broken(faults, all, good),

@@ -1,6 +1,6 @@
 // Status, events and doctor's findings as text for a terminal. Peer-chosen text is quoted here, by quote().
 import { type Event, line, quote, SENTENCE_MOST } from "../core/events.ts";
-import type { ClientStatus, NasStatus, ServerStatus, Stage, Status } from "../link/status.ts";
+import type { ClientStatus, SerialStatus, ServerStatus, Stage, Status } from "../link/status.ts";
 
 type Paint = (colour: "green" | "yellow" | "red" | "dim" | "bold", text: string) => string;
 const CODES = { green: 32, yellow: 33, red: 31, dim: 2, bold: 1 } as const;
@@ -77,7 +77,7 @@ function client(name: string, s: ClientStatus, paint: Paint): string {
   return `${rows.join("\n")}\n`;
 }
 
-function leg(name: string, s: NasStatus, paint: Paint): string {
+function leg(name: string, s: SerialStatus, paint: Paint): string {
   const what = s.role === "answer" ? "answers calls on" : "dials on";
   const rows: string[] = [`${paint("bold", name)}: ${stateText(s.state, paint)} since ${s.since}, ${what} ${s.device}`];
   for (const g of s.stages)

@@ -3,7 +3,7 @@ import type { Clock, Timer } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import type { Event } from "../core/events.ts";
 import { faultEvent, internal } from "../core/fault.ts";
-import { type Acts, Machine, type Table } from "../core/fsm.ts";
+import { type Acts, Machine, rules, type Table } from "../core/fsm.ts";
 import { allOf, contain } from "../core/scope.ts";
 import { inQuotes } from "../core/words.ts";
 import type { CallChannel, CallSpec } from "../dataplane/dataplane.ts";
@@ -17,7 +17,6 @@ import {
   LAC_OUTGOING,
   LNS_INCOMING,
   LNS_OUTGOING,
-  rules,
 } from "./tables.ts";
 import type { Accm, Avps, CallErrors, Result } from "./wire/avps.ts";
 import type { MessageName } from "./wire/messages.ts";

@@ -1,13 +1,6 @@
 // RFC 2661 §7.2.1, §7.4 and §7.5 as rows, in the RFC's order. "-bad" is the RFC's "not acceptable". A test compares
 // these with the RFC's text.
-import type { Rule } from "../core/fsm.ts";
-
-type Rows<S extends string, E extends string, A extends string> = readonly (readonly [
-  states: readonly S[],
-  events: readonly E[],
-  actions: readonly A[],
-  next: S,
-])[];
+import type { Rows } from "../core/fsm.ts";
 
 export type TunnelState = "idle" | "wait-ctl-reply" | "wait-ctl-conn" | "established";
 export type TunnelEvent =
@@ -143,24 +136,3 @@ export const LNS_OUTGOING: CallRows = [
   [["wait-reply", "wait-connect", "established"], ["local-close"], ["sendCDN", "cleanUp"], "idle"],
   [["wait-tunnel"], ["local-close"], ["cleanUp"], "idle"],
 ];
-
-/**
- * One rule for each pair of state and event; the RFC prints one of them twice (§7.5.2, idle and CDN), with the same
- * result.
- */
-export function rules<S extends string, E extends string, A extends string>(
-  ...tables: readonly Rows<S, E, A>[]
-): Rule<S, E, A>[] {
-  const out = new Map<string, Rule<S, E, A>>();
-  for (const [states, events, actions, next] of tables.flat()) {
-    for (const s of states) {
-      for (const e of events) {
-        const before = out.get(`${s} ${e}`);
-        if (before && (before[3] !== next || before[2].join() !== actions.join()))
-          throw new Error(`two rules for ${s} ${e}`);
-        out.set(`${s} ${e}`, [s, e, actions, next]);
-      }
-    }
-  }
-  return [...out.values()];
-}

@@ -1,241 +1,62 @@
-// A client link: it wants to be up, and tries for ever. The ladder itself is in attempt.ts.
+// The access method of proto = l2tpsec: name, route, IKE and ESP (or in the clear), L2TP, PPP, netdev.
 
 import { deviceName, guarded, needsIpsec } from "../config/cross.ts";
 import type { ClientConfig } from "../config/schema.ts";
-import type { Timer } from "../core/clock.ts";
-import type { LinkState } from "../core/events.ts";
+import { linkLocal } from "../core/addr.ts";
 import { type Failure, failure } from "../core/failures.ts";
-import { faultEvent, internal } from "../core/fault.ts";
-import { giveBack } from "../core/give-back.ts";
-import { allOf, Scope } from "../core/scope.ts";
-import { Attempt } from "./attempt.ts";
+import type { Counters, NetInterface } from "../dataplane/dataplane.ts";
+import type { FrameChannel } from "../ports/ports.ts";
+import type { PppConfig, PppUp } from "../ppp/api.ts";
+import type { Ipv6Ids } from "../ppp/ipv6cp.ts";
+import type { Access, Climb, Pauses } from "./access.ts";
 import { Backoff, LASTING_FIRST } from "./backoff.ts";
 import type { LinkDeps } from "./deps.ts";
-import { type ClientStatus, isoTime, type Stage, spiText } from "./status.ts";
-import { type News, Watchers } from "./watchers.ts";
+import type { Ladder, Rung } from "./ladder.ts";
+import { ClearRung, IkeRung, type PeerRung } from "./rungs/ike.ts";
+import { L2tpRung } from "./rungs/l2tp.ts";
+import { NetdevRung, type NetdevUser } from "./rungs/netdev.ts";
+import { PppRung, type PppUser } from "./rungs/ppp.ts";
+import { NameRung, RouteRung } from "./rungs/route.ts";
+import { netdevOf, pppCaller } from "./settings.ts";
+import { type ClientStatus, type LinkStatus, spiText } from "./status.ts";
 
 const STABLE_MS = 60_000; // a link that was up this long starts its back-off anew
 
-export class ClientLink {
+export class ClientAccess implements Access<ClientClimb> {
   readonly cfg: ClientConfig;
-  readonly #scope: Scope;
   readonly #deps: LinkDeps;
-  readonly #backoff: Backoff;
-  readonly #retry: Timer;
-  readonly #stable: Timer;
-  #wanted = false;
-  #state: LinkState = "down";
-  #since: number;
-  #attempt: Attempt | null = null;
+  readonly ifname: string;
+  readonly pauses: Pauses;
+  readonly hold = [];
+  readonly idleSeconds = 0;
+  readonly guarded: readonly string[];
+  readonly wayOut = false;
+  readonly hurried = true;
+  readonly first = "server";
   #attempts = 0;
-  #stages: Stage[] = [];
-  #error: Failure | null = null;
-  #retryAt: number | null = null;
-  #failedAt = 0;
-  #stopped: (() => void)[] = [];
-  readonly #watchers: Watchers;
-  /** What it guards is blocked since the last start(). */
-  #blocks = false;
 
   constructor(deps: LinkDeps, cfg: ClientConfig) {
     this.#deps = deps;
     this.cfg = cfg;
-    this.#backoff = new Backoff(deps.crypto, cfg.reconnect_min, cfg.reconnect_max);
-    this.#watchers = new Watchers(cfg.name, deps.log);
-    this.#scope = new Scope(deps.clock, (e) => this.#fault(e));
-    this.#retry = this.#scope.timer(`${cfg.name} retry`, () => this.#begin());
-    this.#stable = this.#scope.timer(`${cfg.name} stable`, () => this.#backoff.reset());
-    this.#since = deps.host.wallClock();
+    this.ifname = deviceName(cfg);
+    this.guarded = guarded(cfg);
+    this.pauses = new ClientPauses(deps, cfg);
   }
-
-  get state(): LinkState {
-    return this.#state;
+  standby(): null {
+    return null;
   }
-  /** Up, or on its way: not taken down by anybody. */
-  get wanted(): boolean {
-    return this.#wanted;
+  climb(ladder: Ladder): ClientClimb {
+    return new ClientClimb(ladder, this.#deps, this.cfg, this.#attempts++);
   }
-
-  /** The netdev by which this attempt reaches the server, once that is known. */
-  get via(): string | null {
-    return this.#attempt?.via ?? null;
-  }
-  /** Our own address there. */
-  get local(): string | null {
-    return this.#attempt?.local ?? null;
-  }
-  /**
-   * The way out may be another one now: a pause between attempts ends, or after a failure that is likely to last
-   * becomes its shortest.
-   */
-  hurry(): void {
-    if (this.#retryAt === null) return;
-    this.#backoff.anew();
-    if (this.#error?.lasting !== true) {
-      this.#retry.disarm();
-      return this.#scope.run(() => this.#begin());
-    }
-    const now = this.#deps.clock.now();
-    this.#retryAt = Math.min(this.#retryAt, Math.max(now, this.#failedAt + LASTING_FIRST * 1000));
-    this.#retry.arm(this.#retryAt - now);
-  }
-  /** The line below is down: tries anew at once when that is back, rather than find out by silence. */
-  lineDown(text: string): void {
-    this.#attempt?.fail(failure("line-down", text));
-  }
-
-  /** Brings the link up, at once even in a pause between attempts. */
-  start(): void {
-    this.#wanted = true;
-    if (this.#attempt) return;
-    this.#retry.disarm();
-    this.#backoff.reset();
-    this.#blocks = false;
-    this.#scope.run(() => this.#begin());
-  }
-  /** Rule 7: the attempt ends, and the next one comes as ever. */
-  #fault(e: unknown): void {
-    this.#log(e);
-    if (this.#attempt) this.#attempt.fail(internal("system", e));
-    else if (this.#wanted && !this.#retry.armed) this.#onEnd(internal("system", e));
-  }
-  #log(e: unknown): void {
-    this.#deps.log.emit(faultEvent(this.cfg.name, "a link", e));
-  }
-
-  /**
-   * Takes the link down for good; `done` is called when nothing of it is left, within two seconds. `replaced`: what it
-   * blocks stays so, for another of its name.
-   */
-  stop(text: string, done: () => void, replaced = false): void {
-    this.#wanted = false;
-    this.#retry.disarm();
-    this.#retryAt = null;
-    const finish = (): void => {
-      if (replaced || this.#wanted) return done();
-      giveBack(
-        () => this.#deps.blocks.release(this.cfg.name),
-        (e) => this.#log(e),
-      )
-        .then(done)
-        .catch((e: unknown) => this.#log(e));
-    };
-    const attempt = this.#attempt;
-    if (!attempt)
-      return allOf(
-        (e) => this.#log(e),
-        () => this.#enter("down"),
-        finish,
-      );
-    this.#stopped.push(finish);
-    allOf(
-      (e) => this.#log(e),
-      () => this.#enter("stopping"),
-      () => attempt.fail(failure("stopped", text)),
-    );
-  }
-
-  /** Follows what happens from now on: stages, then "up" or a failure. Returns its end. */
-  watch(f: (news: News) => void): () => void {
-    return this.#watchers.add(f);
-  }
-  stages(): readonly Stage[] {
-    return this.#stages;
-  }
-
-  #begin(): void {
-    this.#retryAt = null;
-    this.#stages = [];
-    // While the link is wanted, packets for the networks behind it go into it or nowhere: never out in the clear by
-    // another route.
-    if (!this.#blocks) this.#deps.blocks.hold(this.cfg.name, guarded(this.cfg));
-    this.#blocks = true;
-    const attempt = new Attempt(this.#deps, this.cfg, {
-      onState: (s) => this.#enter(s),
-      onStage: (s) => this.#onStage(s),
-      onUp: () => {
-        const info = attempt.pppInfo;
-        this.#error = null;
-        this.#enter("up");
-        this.#stable.arm(STABLE_MS);
-        this.#deps.log.emit({
-          kind: "link.up",
-          link: this.cfg.name,
-          ifname: attempt.net?.ifname ?? "",
-          local: info?.local ?? "",
-          remote: info?.remote ?? "",
-          dns: info?.dns ?? [],
-        });
-        this.#watchers.tell("up");
-      },
-      onEnd: (why) => this.#scope.run(() => this.#onEnd(why)),
-    });
-    this.#attempt = attempt;
-    attempt.begin(this.#attempts++);
-  }
-
-  #onStage(s: Stage): void {
-    const at = this.#stages.findIndex((x) => x.name === s.name);
-    if (at < 0) this.#stages.push(s);
-    else this.#stages[at] = s;
-    this.#watchers.tell(s);
-  }
-
-  #onEnd(why: Failure): void {
-    this.#attempt = null;
-    this.#stable.disarm();
-    this.#stages = this.#stages.map((s) => (s.state === "busy" ? { ...s, state: "failed", text: why.text } : s));
-    this.#error = this.#wanted ? why : null;
-    allOf(
-      (e) => this.#log(e),
-      () => this.#enter("down"),
-      () =>
-        this.#deps.log.emit({
-          kind: "link.down",
-          link: this.cfg.name,
-          layer: why.layer,
-          code: why.code,
-          text: why.text,
-        }),
-      () => this.#wanted && this.#pause(why),
-      ...this.#stopped.splice(0),
-      () => this.#watchers.tell(why),
-    );
-  }
-  #pause(why: Failure): void {
-    const ms = this.#backoff.pause(why.lasting === true);
-    this.#failedAt = this.#deps.clock.now();
-    this.#retryAt = this.#failedAt + ms;
-    this.#retry.arm(ms);
-    this.#deps.log.emit({ kind: "link.retry", link: this.cfg.name, inSeconds: Math.round(ms / 100) / 10 });
-  }
-
-  #enter(state: LinkState): void {
-    if (this.#state === state) return;
-    if (this.#state === "stopping" && state !== "down") return; // layers may still speak while they end
-    this.#state = state;
-    this.#since = this.#deps.host.wallClock();
-    this.#deps.log.emit({ kind: "link.state", link: this.cfg.name, state });
-  }
-
-  status(): ClientStatus {
-    const a = this.#attempt;
-    const ike = a?.ikeInfo ?? null;
-    const up = this.#state === "up";
-    const t = a?.net?.counters() ?? { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
+  status(link: LinkStatus, c: ClientClimb | null): ClientStatus {
+    const ike = c?.peer.info ?? null;
+    const tunnel = c?.l2tp.tunnel;
     return {
       kind: "client",
-      state: this.#state,
-      since: isoTime(this.#since),
-      server: a?.server === undefined || a.server === "" ? this.cfg.server.host : a.server,
-      via: this.via,
-      ifname: deviceName(this.cfg),
-      mtu: up ? (a?.mtu ?? null) : null,
-      local_ip: up ? (a?.pppInfo?.local ?? null) : null,
-      local_ip6: a?.local6 ?? null,
-      remote_ip: up ? (a?.pppInfo?.remote ?? null) : null,
-      dns: up ? (a?.pppInfo?.dns ?? []) : [],
-      wins: up ? (a?.pppInfo?.wins ?? []) : [],
+      ...link,
+      server: c?.server.address || this.cfg.server.host,
+      via: c?.via ?? null,
+      wins: link.state === "up" ? (c?.ppp.info?.wins ?? []) : [],
       dataplane: this.#deps.plane.kind,
       ipsec: needsIpsec(this.cfg) ? "required" : "off",
       ike: ike && { version: 1, proposal: ike.proposal, nat: ike.nat, peer_id: ike.peerId },
@@ -245,25 +66,123 @@ export class ClientLink {
         spi_in: spiText(ike.spiIn),
         spi_out: spiText(ike.spiOut),
       },
-      l2tp: a?.tunnel
-        ? {
-            tunnel: a.tunnel.id,
-            peer_tunnel: a.tunnel.peerId,
-            call: a.call?.id ?? 0,
-            peer_call: a.call?.peerId ?? 0,
-            peer_host: a.peerHost,
-          }
-        : null,
-      ppp: a?.pppInfo ? { auth: a.pppInfo.auth, mru: a.pppInfo.mru, peer_mru: a.pppInfo.peerMru } : null,
-      rx_bytes: t.rxBytes,
-      tx_bytes: t.txBytes,
-      rx_packets: t.rxPackets,
-      tx_packets: t.txPackets,
-      stages: this.#stages,
+      l2tp:
+        c && tunnel
+          ? {
+              tunnel: tunnel.id,
+              peer_tunnel: tunnel.peerId,
+              call: c.l2tp.call?.id ?? 0,
+              peer_call: c.l2tp.call?.peerId ?? 0,
+              peer_host: c.l2tp.peerHost,
+            }
+          : null,
       drops: this.#deps.plane.drops(),
-      error: this.#error,
-      retry_in:
-        this.#retryAt === null ? null : Math.max(0, Math.round((this.#retryAt - this.#deps.clock.now()) / 1000)),
     };
+  }
+}
+
+class ClientClimb implements Climb, PppUser, NetdevUser {
+  readonly #deps: LinkDeps;
+  readonly #cfg: ClientConfig;
+  readonly server: NameRung;
+  readonly route: RouteRung;
+  readonly peer: PeerRung;
+  readonly l2tp: L2tpRung;
+  readonly ppp: PppRung;
+  readonly netdev: NetdevRung;
+  readonly rungs: readonly Rung[];
+  readonly callers = null;
+  readonly place = "";
+  readonly ifname: string;
+
+  constructor(ladder: Ladder, deps: LinkDeps, cfg: ClientConfig, nth: number) {
+    this.#deps = deps;
+    this.#cfg = cfg;
+    this.ifname = deviceName(cfg);
+    this.server = new NameRung(ladder, deps, cfg, nth);
+    this.route = new RouteRung(ladder, deps, this.server);
+    this.peer = needsIpsec(cfg)
+      ? new IkeRung(ladder, deps, cfg, { server: this.server, route: this.route })
+      : new ClearRung(ladder, deps, cfg, this.server);
+    this.l2tp = new L2tpRung(ladder, deps, cfg, this);
+    this.ppp = new PppRung(ladder, deps, this);
+    this.netdev = new NetdevRung(ladder, this);
+    this.rungs = [this.server, this.route, this.peer, this.l2tp, this.ppp, this.netdev];
+  }
+  get via(): string | null {
+    return this.route.path?.device ?? null;
+  }
+  get local(): string | null {
+    return this.route.path?.local ?? null;
+  }
+  get mtu(): number {
+    const { info } = this.ppp;
+    return info ? Math.min(this.l2tp.mtu, info.peerMru) - info.growth : this.l2tp.mtu;
+  }
+  counters(): Counters | null {
+    return this.netdev.net?.counters() ?? null;
+  }
+
+  get channel(): FrameChannel {
+    return this.#call.channel;
+  }
+  get #call(): NonNullable<L2tpRung["call"]> {
+    if (!this.l2tp.call) throw new RangeError("PPP without a call");
+    return this.l2tp.call;
+  }
+  pppConfig(): PppConfig {
+    return pppCaller(this.#cfg, this.#deps.host, this.l2tp.mtu, this.server.eapTls);
+  }
+  assign(): Failure {
+    return failure("role", "a client admits nobody");
+  }
+  onIpv6(): void {
+    this.netdev.setIpv6();
+  }
+
+  attach(info: PppUp): Promise<NetInterface> {
+    const to = { mtu: this.mtu, local4: info.local, peer4: info.remote };
+    const cfg = netdevOf(this.#cfg, to, this.#deps.routesElsewhere ?? false);
+    return this.#deps.plane.net.attachClient(this.#call.channel, cfg);
+  }
+  ip6Of(ids: Ipv6Ids): string {
+    return linkLocal(ids.local);
+  }
+  onIpv6Set(ip6: string | null): void {
+    this.#deps.log.emit({ kind: "link.ipv6", link: this.#cfg.name, local: ip6 ?? "" });
+  }
+  noIpv6(why: Failure): void {
+    this.#deps.log.emit({ kind: "daemon.warning", link: this.#cfg.name, text: `no IPv6: ${why.text}` });
+  }
+}
+
+class ClientPauses implements Pauses {
+  readonly #backoff: Backoff;
+  #upAt: number | null = null;
+  readonly over = "";
+
+  constructor(deps: Pick<LinkDeps, "crypto">, cfg: ClientConfig) {
+    this.#backoff = new Backoff(deps.crypto, cfg.reconnect_min, cfg.reconnect_max);
+  }
+  begin(): void {
+    this.#backoff.reset();
+  }
+  ask(): void {
+    this.#backoff.reset();
+  }
+  up(now: number): void {
+    this.#upAt ??= now;
+  }
+  after(why: Failure, now: number): number {
+    if (this.#upAt !== null && now - this.#upAt >= STABLE_MS) this.#backoff.reset();
+    this.#upAt = null;
+    return this.#backoff.pause(why.lasting === true);
+  }
+  outside(): number {
+    return this.#backoff.pause(false);
+  }
+  hurry(why: Failure | null, since: number): number {
+    this.#backoff.anew();
+    return why?.lasting === true ? Math.max(0, LASTING_FIRST * 1000 - since) : 0;
   }
 }

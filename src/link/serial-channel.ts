@@ -2,7 +2,7 @@
 
 import { Counters as Drops } from "../core/counters.ts";
 import type { Packet } from "../core/packet.ts";
-import type { Counters, LineInterface, PacketLine } from "../dataplane/dataplane.ts";
+import type { Counters, LineInterface, NetInterface, PacketLine } from "../dataplane/dataplane.ts";
 import { HdlcDecoder } from "../hdlc/decode.ts";
 import { HdlcEncoder } from "../hdlc/encode.ts";
 import type { DataCoding, FrameChannel, LineCounts, LinkOptions } from "../ports/ports.ts";
@@ -58,17 +58,26 @@ export class SerialChannel implements FrameChannel, PacketLine {
   setCoding(coding: DataCoding | null): void {
     this.#coding = coding;
   }
-  /** IPV6CP is open, or no longer: whether IPv6 packets leave. */
-  setIpv6(on: boolean): void {
-    this.#ipv6 = on;
-  }
   /** Bytes from the line; valid during the call. */
   input(chunk: Uint8Array): void {
     if (!this.#closed) this.#decoder.push(chunk);
   }
-  /** From now on IP packets of the peer go into the netdev; null: they go nowhere. */
-  attach(net: LineInterface | null): void {
+  /** `net` with this line as its other side: the peer's packets go into it, until it is detached. */
+  over(net: LineInterface): NetInterface {
     this.#net = net;
+    return {
+      ifname: net.ifname,
+      counters: () => this.counters(),
+      setIpv6: (local) => {
+        this.#ipv6 = local !== null;
+        return net.setIpv6(local);
+      },
+      detach: () => {
+        if (this.#net === net) this.#net = null;
+        this.#ipv6 = false;
+        return net.detach();
+      },
+    };
   }
   send(frame: Packet): void {
     if (this.#closed) return;

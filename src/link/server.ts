@@ -17,17 +17,17 @@ import type { CallAnswer } from "../l2tp/calls.ts";
 import type { TunnelAnswer } from "../l2tp/endpoint.ts";
 import { originOfRemote } from "../l2tp/origin.ts";
 import type { Tunnel } from "../l2tp/tunnel.ts";
-import { MPPE_GROWTH } from "../ppp/api.ts";
+import { MPPE_GROWTH, type PppConfig } from "../ppp/api.ts";
 import { freshId, type SharedIds } from "../ppp/ipv6cp.ts";
+import { Callers } from "./callers.ts";
 import { type LinkDeps, systemFailure } from "./deps.ts";
 import { Failures } from "./failures.ts";
+import type { StopOptions } from "./link.ts";
 import { Session, type SessionHost } from "./session.ts";
 import { Sessions } from "./sessions.ts";
-import { fittingMtu, serverIke, tunnelConfig } from "./settings.ts";
+import { DEFAULT_MTU, fittingMtu, pppAnswerer, serverIke, tunnelConfig } from "./settings.ts";
 import { isoTime, type ServerStatus } from "./status.ts";
-import { userNamed } from "./users.ts";
 
-const DEFAULT_MTU = 1400;
 const OUTER_MTU = 1500; // the way to a caller is not known before it calls
 /** Codes of ends that are nobody's failure. */
 const GOODBYES: readonly FailureCode[] = ["peer-deleted", "superseded"];
@@ -60,6 +60,8 @@ export class ServerLink {
   #wanted = false;
   #quiet: (() => void) | null = null; // called when the last tunnel is gone while stopping
 
+  /** Of the last session: most have the same. */
+  #ppp: PppConfig | null = null;
   /** The same for all tunnels: there may be thousands. */
   readonly #answer: TunnelAnswer;
 
@@ -88,12 +90,15 @@ export class ServerLink {
         onCallRequest: (t) => this.#acceptCall(t.remote),
       },
     };
+    const ids = cfg.ipv6 ? this.#ids : null;
     this.#sessionHost = {
       cfg,
-      ids: cfg.ipv6 ? this.#ids : null,
-      user: (name) => {
-        const user = userNamed(this.#users(), name);
-        return user && (user.server === null || user.server === cfg.name) ? user : null;
+      deps,
+      callers: new Callers(users, deps.logins, cfg.name),
+      ladder: { clock: deps.clock, log: deps.log, link: cfg.name, what: "a session", layer: "ppp", hurried: false },
+      pppConfig: (mru) => {
+        if (this.#ppp?.mru !== mru) this.#ppp = pppAnswerer(cfg, deps.host, mru, ids);
+        return this.#ppp;
       },
       admit: (s, user) => this.#sessions.admit(s, user),
       release: (s, ip, user) => this.#sessions.release(s, ip, user),
@@ -258,7 +263,7 @@ export class ServerLink {
   #acceptCall(remote: L2tpRemote): CallAnswer {
     if (this.#state !== "up" || !this.#net) return { refuse: "the server is stopping" };
     if (this.#deps.pressure.refuses()) return { refuse: "the server is short of memory" };
-    const session = new Session(this.#deps, this.#sessionHost, { server: this.#net, remote, mtu: this.#mtu(remote) });
+    const session = new Session(this.#sessionHost, { server: this.#net, remote, mtu: this.#mtu(remote) });
     this.#sessions.add(session, originOfRemote(remote));
     return { cfg: { mru: this.#mtu(remote), sequencing: this.cfg.sequencing }, owner: session.callOwner };
   }
@@ -283,7 +288,7 @@ export class ServerLink {
   /**
    * `until` (clock time) is for a process that ends: what of thousands of peers has had no goodbye by then gets none.
    */
-  stop(text: string, done: () => void, until = Number.POSITIVE_INFINITY): void {
+  stop(text: string, done: () => void, { until = Number.POSITIVE_INFINITY }: StopOptions = {}): void {
     const now = this.#deps.clock.now();
     const half = now + (until - now) / 2; // the other half is for IKE's deletes, which end a tunnel too
     const inTime = (f: () => void) => (): void => {

@@ -1,10 +1,10 @@
 // From a section of configuration to what each layer wants to know. No state here.
 
-import { asksForPap, defaultRoutes, needsIpsec, papRefusal } from "../config/cross.ts";
-import type { NasConfig } from "../config/nasdial.ts";
+import { asksForPap, defaultRoutes, deviceName, needsIpsec, papRefusal } from "../config/cross.ts";
+import type { SerialConfig } from "../config/nasdial.ts";
 import type { ClientConfig, ServerConfig } from "../config/schema.ts";
 import { Secret } from "../core/secret.ts";
-import type { Route } from "../dataplane/dataplane.ts";
+import type { IpConfig, Route } from "../dataplane/dataplane.ts";
 import { innerMtu } from "../esp/overhead.ts";
 import { expand } from "../ike/choice.ts";
 import { ESP_DEFAULT, IKE_INITIATOR, IKE_RESPONDER } from "../ike/proposals.ts";
@@ -17,7 +17,11 @@ import type { AuthMethod } from "../ppp/auth/methods.ts";
 import type { SharedIds } from "../ppp/ipv6cp.ts";
 import { ONLY_EAP } from "./credentials.ts";
 
+/** Fits every path seen in the field, and no peer objects. */
+export const DEFAULT_MTU = 1400;
 const MIB = 1024 * 1024;
+/** XON and XOFF, which a line takes for itself with software flow control. */
+const XONXOFF = 0x000a_0000;
 
 function lifetimes(c: ClientConfig | ServerConfig): {
   ikeLifetimeSeconds: number;
@@ -84,7 +88,7 @@ interface Coded {
 }
 const KEY_BITS = { no: null, 40: 40, 56: 56, 128: 128 } as const;
 /** What packets go through; a link that asks for nothing of it keeps the fast path. */
-export function coding(c: Coded): Pick<PppConfig, "compression" | "mppe"> {
+function coding(c: Coded): Pick<PppConfig, "compression" | "mppe"> {
   const any = c.vj || c.deflate || c.bsdcomp || c.mppc;
   return {
     mppe: KEY_BITS[c.mppe],
@@ -92,7 +96,7 @@ export function coding(c: Coded): Pick<PppConfig, "compression" | "mppe"> {
   };
 }
 /** What callers are asked for: with MPPE only what gives it keys, and PAP where that is allowed. */
-export function required(c: ServerConfig | NasConfig): readonly AuthMethod[] {
+function required(c: ServerConfig | SerialConfig): readonly AuthMethod[] {
   if (c.mppe === "no") return asksForPap(c) ? c.auth : c.auth.filter((m) => m !== "pap");
   const keyed = c.auth.filter((m) => m === "mschap" || m === "mschapv2");
   return keyed.length > 0 ? keyed : ["mschapv2"];
@@ -108,8 +112,8 @@ export function identityOf(
 }
 
 /** What a caller does not answer to. */
-export function refused(
-  c: ClientConfig | NasConfig,
+function refused(
+  c: ClientConfig | SerialConfig,
   eapTls: EapTlsCredentials | null,
 ): Pick<PppConfig, "refuse" | "papAdvice"> {
   if (eapTls) return { refuse: ONLY_EAP };
@@ -127,12 +131,28 @@ export function refused(
   return { refuse, papAdvice: `PAP would show the password to ${shown}, set ${pap} to allow that` };
 }
 
-export function pppClient(c: ClientConfig, host: Host, mru: number, eapTls: EapTlsCredentials | null): PppConfig {
+function pppCommon(
+  c: ClientConfig | SerialConfig | ServerConfig,
+  host: Host,
+  mru: number,
+): Pick<PppConfig, "link" | "mru" | "hostName" | "accm" | "compression" | "mppe"> {
   return {
     link: c.name,
-    role: "client",
     mru,
-    hostName: c.hostname ?? host.hostname(),
+    hostName: ("hostname" in c ? c.hostname : null) ?? host.hostname(),
+    accm: "flow" in c && c.flow === "xonxoff" ? XONXOFF : 0,
+    ...coding(c),
+  };
+}
+export function pppCaller(
+  c: ClientConfig | SerialConfig,
+  host: Host,
+  mru: number,
+  eapTls: EapTlsCredentials | null,
+): PppConfig {
+  return {
+    ...pppCommon(c, host, mru),
+    role: "client",
     identity: identityOf(c, eapTls),
     eapTls,
     ...refused(c, eapTls),
@@ -140,23 +160,26 @@ export function pppClient(c: ClientConfig, host: Host, mru: number, eapTls: EapT
     echo: c.keepalive,
     ipv6: c.ipv6 !== "no",
     ipcp: { local: null, remote: null, requestDns: c.peerdns, requestWins: c.peerdns },
-    ...coding(c),
   };
 }
-/** `ids`: of the server's netdev, where it has IPv6. */
-export function pppServer(c: ServerConfig, host: Host, mru: number, ids: SharedIds | null): PppConfig {
+/** `ids`: of the netdev that all sessions share, where it has IPv6. */
+export function pppAnswerer(
+  c: ServerConfig | SerialConfig,
+  host: Host,
+  mru: number,
+  ids: SharedIds | null = null,
+): PppConfig {
+  const shared = "pool" in c;
   return {
-    link: c.name,
+    ...pppCommon(c, host, mru),
     role: "server",
-    mru,
-    hostName: c.hostname ?? host.hostname(),
     identity: null,
     refuse: [],
     require: required(c),
-    echo: c.keepalive && { ...c.keepalive, yields: true },
+    echo: shared ? c.keepalive && { ...c.keepalive, yields: true } : c.keepalive,
     ipcp: { local: c.local_ip, remote: null, requestDns: false },
-    ...coding(c),
-    ...(ids ? { ipv6: true, ipv6Ids: ids } : {}),
+    ipv6: shared ? ids !== null : c.ipv6 !== "no",
+    ...(ids ? { ipv6Ids: ids } : {}),
   };
 }
 
@@ -164,19 +187,25 @@ export function pppServer(c: ServerConfig, host: Host, mru: number, ids: SharedI
  * A link's metric; for a default route of IPv6 never 0, which the kernel takes for 1024, behind what it learnt from
  * advertisements.
  */
-export function withMetric(prefix: string, metric: number): Route {
+function withMetric(prefix: string, metric: number): Route {
   const m = metric === 0 && prefix === "::/0" ? 1 : metric;
   return m === 0 ? { prefix } : { prefix, metric: m };
 }
 /**
- * What the plane routes into a client link. `elsewhere`: the others are netifd's; what takes the place of a block is
+ * The netdev of a link, with its routes and `more`. `elsewhere`: netifd sets routes; what takes the place of a block is
  * always ours.
  */
-export function clientRoutes(c: ClientConfig, elsewhere: boolean): Route[] {
+export function netdevOf(
+  c: ClientConfig | SerialConfig,
+  to: Pick<IpConfig, "mtu" | "local4" | "peer4">,
+  elsewhere: boolean,
+  more: readonly string[] = [],
+): IpConfig {
   const all = defaultRoutes(c).map((p) => withMetric(p, c.metric));
-  const into: Route[] = elsewhere ? [] : (c.routes ?? []).map((p) => withMetric(p, c.metric));
-  if (c.killswitch === "all") return [...into, ...all.map((r) => ({ ...r, instead: true as const }))];
-  return elsewhere ? [] : [...into, ...all];
+  const into = elsewhere ? [] : [...(c.routes ?? []), ...more].map((p) => withMetric(p, c.metric));
+  if ("killswitch" in c && c.killswitch === "all") into.push(...all.map((r) => ({ ...r, instead: true as const })));
+  else if (!elsewhere) into.push(...all);
+  return { ifname: deviceName(c), ...to, routes: into, clampMss: true };
 }
 
 /**

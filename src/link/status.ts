@@ -33,20 +33,17 @@ export interface Traffic {
   readonly rx_packets: number;
   readonly tx_packets: number;
 }
-/** What one stage of the road did in the current attempt: what `status` and `doctor` show. */
+/** How far one stage of the current attempt came: what `status` and `doctor` show. */
 export interface Stage {
   readonly name: "line" | "modem" | "server" | "route" | "ike" | "esp" | "l2tp" | "ppp" | "ip";
   readonly state: "ok" | "busy" | "failed";
   readonly text: string;
 }
-export interface ClientStatus extends Traffic {
-  readonly kind: "client";
+/** What every link has that this side brings up. */
+export interface LinkStatus extends Traffic {
   readonly state: LinkState;
   /** Wall clock, ISO 8601, when `state` was entered. */
   readonly since: string;
-  readonly server: string;
-  /** The netdev that leads to the server, once that is known. */
-  readonly via: string | null;
   readonly ifname: string;
   readonly mtu: number | null;
   readonly local_ip: string | null;
@@ -54,18 +51,24 @@ export interface ClientStatus extends Traffic {
   /** Link-local, while IPv6 passes. */
   readonly local_ip6: string | null;
   readonly dns: readonly string[];
+  readonly ppp: PppStatus | null;
+  readonly stages: readonly Stage[];
+  readonly error: Failure | null;
+  /** Seconds until the next attempt, or null. */
+  readonly retry_in: number | null;
+}
+export interface ClientStatus extends LinkStatus {
+  readonly kind: "client";
+  readonly server: string;
+  /** The netdev that leads to the server, once that is known. */
+  readonly via: string | null;
   readonly wins: readonly string[];
   readonly dataplane: string;
   readonly ipsec: "required" | "off";
   readonly ike: IkeStatus | null;
   readonly esp: EspStatus | null;
   readonly l2tp: L2tpStatus | null;
-  readonly ppp: PppStatus | null;
-  readonly stages: readonly Stage[];
   readonly drops: Readonly<Record<string, number>>;
-  readonly error: Failure | null;
-  /** Seconds until the next attempt, or null. */
-  readonly retry_in: number | null;
 }
 export interface SessionStatus extends Traffic {
   readonly session: number;
@@ -106,11 +109,8 @@ export interface ServerStatus extends Traffic {
   readonly drops: Readonly<Record<string, number>>;
   readonly error: Failure | null;
 }
-export interface NasStatus extends Traffic {
+export interface SerialStatus extends LinkStatus {
   readonly kind: "nas";
-  readonly state: LinkState;
-  /** Wall clock, ISO 8601, when `state` was entered. */
-  readonly since: string;
   readonly role: "dial" | "answer";
   readonly device: string;
   readonly baud: number;
@@ -123,24 +123,12 @@ export interface NasStatus extends Traffic {
   readonly operator: string | null;
   /** Who is on the line, role = answer. */
   readonly user: string | null;
-  readonly ifname: string;
-  readonly mtu: number | null;
-  readonly local_ip: string | null;
-  readonly remote_ip: string | null;
-  /** Link-local, while IPv6 passes. */
-  readonly local_ip6: string | null;
-  readonly dns: readonly string[];
   /** The netdev's addresses while it waits for a packet (demand), else null. */
   readonly standby: { readonly local_ip: string; readonly remote_ip: string } | null;
-  readonly ppp: PppStatus | null;
-  readonly stages: readonly Stage[];
   readonly drops: Readonly<Record<string, number>>;
-  readonly error: Failure | null;
-  /** Seconds until the next attempt, or null. */
-  readonly retry_in: number | null;
 }
 
-export type Status = ClientStatus | ServerStatus | NasStatus;
+export type Status = ClientStatus | ServerStatus | SerialStatus;
 
 export function spiText(spi: number): string {
   return `0x${spi.toString(16).padStart(8, "0")}`;

@@ -5,7 +5,7 @@
 // Who restarts does not matter: a netifd that is new sets its interfaces up again; when the bus is new, or this process
 // is, the interfaces that netifd wants are asked for and told anew.
 import { type Table, type Ubus, UbusError, type Value } from "ubus-client";
-import type { NasConfig } from "../config/nasdial.ts";
+import type { SerialConfig } from "../config/nasdial.ts";
 import type { ClientConfig } from "../config/schema.ts";
 import { type DaemonApi, RequestRefused } from "../control/server.ts";
 import { isIp6, parsePrefix } from "../core/addr.ts";
@@ -13,14 +13,14 @@ import type { Event, EventLog } from "../core/events.ts";
 import type { FailureCode } from "../core/failures.ts";
 import { faultEvent } from "../core/fault.ts";
 import { contain } from "../core/scope.ts";
-import type { ClientStatus, NasStatus } from "../link/status.ts";
+import type { ClientStatus, SerialStatus } from "../link/status.ts";
 import { addAlias, removeAlias } from "./alias.ts";
 import { toTable } from "./ubus.ts";
 
 /** The daemon, with what netifd must know of its tunnels (as a client) and NAS legs. */
 export interface Links extends DaemonApi {
   /** The configuration of such a link; null when there is none of this name, or it cannot run. */
-  clientConfig(name: string): ClientConfig | NasConfig | null;
+  clientConfig(name: string): ClientConfig | SerialConfig | null;
   /** Something is blocked for it. */
   holds(name: string): boolean;
   /** Why an interface that is configured cannot run. */
@@ -61,7 +61,7 @@ export function linkUpdate(name: string, cfg: ClientConfig, s: ClientStatus, kee
  * The same of a NAS leg: a way out as others of netifd's, with a default route as they have it. While it waits for a
  * packet, of its netdev.
  */
-export function legUpdate(name: string, cfg: NasConfig, s: NasStatus, keep: boolean): Table {
+export function legUpdate(name: string, cfg: SerialConfig, s: SerialStatus, keep: boolean): Table {
   const at = s.standby ?? s;
   return {
     action: ACTION.update,
@@ -91,7 +91,7 @@ function ptp(local: string | null, remote: string | null): Value {
 }
 /** Routes of both versions; those of IPv6, and its address, while it passes. `all`: what a default route is. */
 function network(
-  cfg: Pick<ClientConfig | NasConfig, "routes" | "defaultroute">,
+  cfg: Pick<ClientConfig | SerialConfig, "routes" | "defaultroute">,
   local6: string | null,
   all: readonly string[],
 ): Table {
@@ -315,7 +315,7 @@ export class Netifd {
     if (s?.state === "up") return s.local_ip;
     return s?.kind === "nas" ? (s.standby?.local_ip ?? null) : null;
   }
-  #status(name: string): ClientStatus | NasStatus | null {
+  #status(name: string): ClientStatus | SerialStatus | null {
     if (this.#links.clientConfig(name) === null) return null;
     try {
       const s = this.#links.status(name)[name];

@@ -181,7 +181,7 @@ describe("on demand", () => {
     await s.w.run(1000);
     send(s.a, "192.168.1.5");
     await s.w.until(isUp(s.a), 30_000, "up", s.a);
-    assert.deepEqual([s.a.link.local, s.a.plane.net.devices.size], ["10.7.0.77", 1]);
+    assert.deepEqual([s.a.link.address, s.a.plane.net.devices.size], ["10.7.0.77", 1]);
     await s.w.run(500);
     assert.equal(other.packets.length, 1);
   });

@@ -1,22 +1,25 @@
 // NAS legs in memory: links over emulated modems and null-modem cables, planes without netdevs, one virtual clock.
 import assert from "node:assert/strict";
 import * as v from "valibot";
-import { NASDIAL, type NasConfig } from "../../src/config/nasdial.ts";
+import { NASDIAL, type SerialConfig } from "../../src/config/nasdial.ts";
 import type { Options } from "../../src/config/option.ts";
 import type { UserConfig } from "../../src/config/schema.ts";
 import { Challenges } from "../../src/core/challenges.ts";
 import { type Event, line } from "../../src/core/events.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { NonePlane } from "../../src/dataplane/none.ts";
+import { Blocks } from "../../src/link/blocks.ts";
+import { Link } from "../../src/link/link.ts";
 import { Logins } from "../../src/link/logins.ts";
-import { NasLink } from "../../src/link/nasdial.ts";
+import { SerialAccess } from "../../src/link/serial.ts";
+import type { SerialStatus } from "../../src/link/status.ts";
 import type { Host } from "../../src/ports/ports.ts";
 import type { SerialHost } from "../../src/ports/serial.ts";
 import { testCrypto } from "../ppp/pair.ts";
 import { SimNet } from "../sim/simnet.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
 
-export function nasConfig(name: string, text: Record<string, string>): NasConfig {
+export function nasConfig(name: string, text: Record<string, string>): SerialConfig {
   const out: Record<string, unknown> = { name };
   for (const [key, o] of Object.entries(NASDIAL as Options)) {
     const given = { proto: "nasdial", ...text }[key] ?? o.def;
@@ -30,7 +33,7 @@ export function nasConfig(name: string, text: Record<string, string>): NasConfig
     out[key] = r.output;
   }
   for (const key of Object.keys(text)) assert.ok(key in NASDIAL, key);
-  return out as unknown as NasConfig;
+  return out as unknown as SerialConfig;
 }
 
 export const USERS: readonly UserConfig[] = [
@@ -46,7 +49,7 @@ export const USERS: readonly UserConfig[] = [
 ];
 
 export interface Leg {
-  readonly link: NasLink;
+  readonly link: Omit<Link, "status"> & { status(): SerialStatus };
   readonly plane: NonePlane;
   readonly events: Event[];
   readonly lines: string[];
@@ -93,20 +96,14 @@ export class NasWorld {
         lines.push(line(e));
       },
     };
-    const link = new NasLink(
-      {
-        clock: this.clock,
-        crypto: testCrypto(nth),
-        host,
-        log,
-        plane,
-        serial,
-        challenges: new Challenges(),
-        logins: new Logins(this.clock),
-      },
+    const clock = this.clock;
+    const deps = { clock, crypto: testCrypto(nth), host, log, plane, serial };
+    const access = new SerialAccess(
+      { ...deps, challenges: new Challenges(), logins: new Logins(clock) },
       nasConfig(`leg${nth}`, text),
       () => users,
     );
+    const link = new Link({ ...deps, blocks: new Blocks(plane.net) }, access) as Leg["link"];
     return { link, plane, events, lines, packets };
   }
   async run(ms: number, step = 20): Promise<void> {

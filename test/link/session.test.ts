@@ -7,9 +7,11 @@ import type { Event } from "../../src/core/events.ts";
 import { utf8 } from "../../src/core/text.ts";
 import type { ServerInterface } from "../../src/dataplane/dataplane.ts";
 import type { Call } from "../../src/l2tp/call.ts";
+import { Callers } from "../../src/link/callers.ts";
 import type { LinkDeps } from "../../src/link/deps.ts";
 import { Logins } from "../../src/link/logins.ts";
 import { Session } from "../../src/link/session.ts";
+import { pppAnswerer } from "../../src/link/settings.ts";
 import { writePapRequest } from "../../src/ppp/auth/pap.ts";
 import { be32 } from "../../src/ppp/cp.ts";
 import { remote } from "../l2tp/pair.ts";
@@ -44,11 +46,12 @@ function called() {
     host: { hostname: () => "lns", wallClock: () => 0 },
   } as unknown as LinkDeps;
   const session = new Session(
-    deps,
     {
       cfg,
-      ids: null,
-      user: (name) => loaded.config.users.find((u) => u.name === name) ?? null,
+      deps,
+      callers: new Callers(() => loaded.config.users, deps.logins, cfg.name),
+      ladder: { clock, log: deps.log, link: cfg.name, what: "a session", layer: "ppp", hurried: false },
+      pppConfig: (mru) => pppAnswerer(cfg, deps.host, mru),
       admit: () => "10.99.0.10",
       release: () => void said.push("released"),
       gone: () => void said.push("gone"),
@@ -66,8 +69,8 @@ function called() {
       session.callOwner.onDown(call, { layer: "l2tp", code: "closed", text: "closed" });
     },
   } as unknown as Call;
-  session.callOwner.onCall?.(call);
-  session.callOwner.onUp(call);
+  session.callOwner.onCall(call);
+  session.callOwner.onUp();
   const begin = (id: number): void => peer.request(lcp, id, [{ type: 5, data: be32(0x11223344) }]);
   const login = (password = "wonderland"): void =>
     peer.say(pap, 1, 1, writePapRequest({ user: utf8("alice"), password: utf8(password) }));

@@ -1,6 +1,6 @@
 // Our daemon as a black box: a configuration file in, status, events, log and exit code out.
 import { readFileSync } from "node:fs";
-import type { ClientStatus, NasStatus, ServerStatus, Status } from "../../src/link/status.ts";
+import type { ClientStatus, SerialStatus, ServerStatus, Status } from "../../src/link/status.ts";
 import { type Done, fileOf, type Lab, type Ns, PROGRAM, type Proc, run, until } from "./harness.ts";
 
 export type Section = Record<string, string | number>;
@@ -97,7 +97,7 @@ export class Daemon {
     if (s.kind !== "client") throw new Error(`${this.name}: ${link} is a ${s.kind}`);
     return s;
   }
-  async nasStatus(name: string): Promise<NasStatus> {
+  async nasStatus(name: string): Promise<SerialStatus> {
     const s = await this.#status(name);
     if (s.kind !== "nas") throw new Error(`${this.name}: ${name} is a ${s.kind}`);
     return s;

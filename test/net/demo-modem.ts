@@ -8,7 +8,7 @@ import { resolve } from "node:path";
 import type { ControlClient } from "../../src/control/client.ts";
 import { Demo, unprivileged } from "../../src/control/demo.ts";
 import { renderDoctor } from "../../src/control/render.ts";
-import type { ClientStatus, NasStatus } from "../../src/link/status.ts";
+import type { ClientStatus, SerialStatus } from "../../src/link/status.ts";
 import { nodeRuntime } from "../../src/runtime/node/runtime.ts";
 import { anatomy, LineTap } from "./anatomy.ts";
 import { Exchange } from "./modem.ts";
@@ -80,7 +80,7 @@ function heading(d: Demo, text: string): void {
 async function climb(d: Demo, client: ControlClient, name: string): Promise<void> {
   const shown = new Set<string>();
   await waitFor(d, `${name} is up`, 40, async () => {
-    const s = ((await client.call("status", { name })) as Record<string, ClientStatus | NasStatus>)[name];
+    const s = ((await client.call("status", { name })) as Record<string, ClientStatus | SerialStatus>)[name];
     for (const stage of s?.stages ?? []) {
       const text = renderDoctor(stage, rt.terminal);
       if (stage.state === "busy" || shown.has(text)) continue;
@@ -128,7 +128,7 @@ async function play(d: Demo, exchange: Exchange): Promise<void> {
   const a = await d.daemon("a", ROUTER_A(modemA.device));
   await climb(d, a, "isp");
   exchange.onTalk = () => {};
-  const leg = ((await a.call("status", { name: "isp" })) as Record<string, NasStatus>)["isp"];
+  const leg = ((await a.call("status", { name: "isp" })) as Record<string, SerialStatus>)["isp"];
   heading(d, "The tunnel to the office, over that call");
   await climb(d, a, "hq");
   const hq = ((await a.call("status", { name: "hq" })) as Record<string, ClientStatus>)["hq"];
@@ -153,7 +153,7 @@ async function play(d: Demo, exchange: Exchange): Promise<void> {
   const came = await ping(d, 30, "-i", "0.3", "-s", "100");
   exchange.noise = 0;
   const spoiled = async (c: ControlClient, name: string): Promise<number> =>
-    ((await c.call("status", { name })) as Record<string, NasStatus>)[name]?.drops["hdlc.fcs"] ?? 0;
+    ((await c.call("status", { name })) as Record<string, SerialStatus>)[name]?.drops["hdlc.fcs"] ?? 0;
   d.say(
     `  30 pings sent, ${came} answered; spoiled frames dropped: ${await spoiled(a, "isp")} by router A, ${await spoiled(isp, "line")} by the NAS; both links are still up`,
   );

@@ -4,7 +4,7 @@
 //   a: nas-modem 10.7.0.2 ==== pty, HDLC, PPP ==== b: nas-nas 10.7.0.1       and nothing else between the two
 //   a: l2tps-hq 10.99.0.10 --- L2TP in ESP over that --- b: l2tps-lns 10.99.0.1
 import assert from "node:assert/strict";
-import type { NasStatus } from "../../src/link/status.ts";
+import type { SerialStatus } from "../../src/link/status.ts";
 import { Daemon } from "./daemon.ts";
 import { type Lab, run, scenario, until } from "./harness.ts";
 import { clientSection, PASSWORD, PSK } from "./sites.ts";
@@ -20,8 +20,8 @@ async function cable(lab: Lab): Promise<{ a: string; b: string }> {
   );
   return ends;
 }
-async function leg(d: Daemon, name: string): Promise<NasStatus> {
-  const s = (JSON.parse((await d.cli("status", name, "--json")).stdout) as Record<string, NasStatus>)[name];
+async function leg(d: Daemon, name: string): Promise<SerialStatus> {
+  const s = (JSON.parse((await d.cli("status", name, "--json")).stdout) as Record<string, SerialStatus>)[name];
   return s ?? assert.fail(`no status of ${name}`);
 }
 

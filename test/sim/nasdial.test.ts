@@ -8,7 +8,7 @@ import { EventHub } from "../../src/control/log.ts";
 import { renderStatus } from "../../src/control/render.ts";
 import type { Daemon } from "../../src/daemon.ts";
 import { NonePlane } from "../../src/dataplane/none.ts";
-import type { NasStatus } from "../../src/link/status.ts";
+import type { SerialStatus } from "../../src/link/status.ts";
 import type { SerialHost } from "../../src/ports/serial.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
 import { Exchange, SimModem, serialHost } from "./modem.ts";
@@ -52,7 +52,7 @@ function site(
     },
   };
 }
-function leg(d: Daemon, name: string): NasStatus {
+function leg(d: Daemon, name: string): SerialStatus {
   const s = d.status(name)[name];
   assert.ok(s?.kind === "nas");
   return s;

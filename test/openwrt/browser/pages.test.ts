@@ -1,7 +1,7 @@
 // The router's pages in headless Chromium. Pictures land in test/out: *-standin-* or, with LUCI_DIR, *-luci-*.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import type { ClientStatus, NasStatus, ServerStatus } from "../../../src/link/status.ts";
+import type { ClientStatus, SerialStatus, ServerStatus } from "../../../src/link/status.ts";
 import { type Browser, type Bus, LUCI, launch, Router, skip } from "./router.ts";
 
 let browser: Browser | null = null;
@@ -94,7 +94,7 @@ const lns: ServerStatus = {
   error: null,
 };
 
-const modem: NasStatus = {
+const modem: SerialStatus = {
   ...traffic,
   kind: "nas",
   state: "up",
@@ -123,7 +123,7 @@ const modem: NasStatus = {
   error: null,
   retry_in: null,
 };
-const dialling: NasStatus = {
+const dialling: SerialStatus = {
   ...modem,
   state: "dialing",
   device: "/dev/ttyS1",

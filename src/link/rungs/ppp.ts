@@ -1,0 +1,109 @@
+// PPP on whatever carries its frames, in either role; it owns what was agreed on: addresses, MRU, IPv6 identifiers.
+import type { UserConfig } from "../../config/schema.ts";
+import { type Failure, failure } from "../../core/failures.ts";
+import type { Secret } from "../../core/secret.ts";
+import type { FrameChannel } from "../../ports/ports.ts";
+import type { PppConfig, PppDeps, PppOwner, PppUp } from "../../ppp/api.ts";
+import type { Assignment } from "../../ppp/ipcp.ts";
+import type { Ipv6Ids } from "../../ppp/ipv6cp.ts";
+import { PppSession } from "../../ppp/session.ts";
+import type { Callers } from "../callers.ts";
+import type { Ladder, Rung } from "../ladder.ts";
+
+/** What is below PPP, and who is admitted to it. */
+export interface PppUser {
+  /** While the rung below is up. */
+  readonly channel: FrameChannel;
+  pppConfig(): PppConfig;
+  /** Server: who may call, and where callers of this session are; null at a client. */
+  readonly callers: Callers | null;
+  readonly place: string;
+  /** Server: the addresses of a user who has authenticated himself, or why there are none. */
+  assign(user: UserConfig): Assignment | Failure;
+  onPhase?(phase: "establish" | "authenticate" | "network"): void;
+  /** IPv6 passes, or no longer. */
+  onIpv6(): void;
+  /** What an end of PPP means on this line. */
+  meaning?(why: Failure): Failure;
+}
+
+export class PppRung implements Rung, PppOwner {
+  readonly name = "ppp";
+  readonly #ladder: Ladder;
+  readonly #deps: PppDeps;
+  readonly #user: PppUser;
+  #session: PppSession | null = null;
+  /** While PPP is up. */
+  info: PppUp | null = null;
+  /** While IPV6CP is open. */
+  ids: Ipv6Ids | null = null;
+
+  /** `deps` may be shared: what its clock runs has turns of its own. */
+  constructor(ladder: Ladder, deps: PppDeps, user: PppUser) {
+    this.#ladder = ladder;
+    this.#deps = deps;
+    this.#user = user;
+  }
+  up(): void {
+    this.#ladder.state("ppp");
+    this.#ladder.stage("ppp", "busy", "negotiating");
+    this.#session = new PppSession(this.#deps, this.#user.channel, this.#user.pppConfig(), this);
+    this.#session.start();
+  }
+  down(why: Failure): void {
+    if (this.#session) this.#session.stop(why);
+    else this.#ladder.isDown(this);
+  }
+  drop(why: Failure): void {
+    this.#session?.lowerDown(why);
+  }
+  /** Data of any kind came from the peer. */
+  activity(): void {
+    this.#session?.activity();
+  }
+  drops(): Record<string, number> {
+    return this.#session?.drops() ?? {};
+  }
+
+  secretOf(name: string): Secret | null {
+    return this.#user.callers?.user(name)?.password ?? null;
+  }
+  pause(name: string): number {
+    return this.#user.callers?.pause(name, this.#user.place) ?? 0;
+  }
+  wrong(name: string): void {
+    this.#user.callers?.wrong(name, this.#user.place);
+  }
+  admit(name: string): Assignment | Failure {
+    const { callers, place } = this.#user;
+    if (!callers) return failure("role", "a client admits nobody");
+    const user = callers.user(name);
+    if (!user) return failure("unknown-user", "there is no such user");
+    callers.right(name, place);
+    return this.#user.assign(user);
+  }
+  onPhase(phase: "establish" | "authenticate" | "network"): void {
+    this.info = null;
+    this.#ladder.again(this); // the peer negotiates anew: until PPP is up again no packet may pass
+    if (phase === "authenticate") this.#ladder.stage("ppp", "busy", "authenticating");
+    if (phase === "network") this.#ladder.stage("ppp", "busy", "agreeing on addresses");
+    this.#user.onPhase?.(phase);
+  }
+  onUp(info: PppUp): void {
+    this.info = info;
+    const how = info.auth === "none" ? "no authentication asked" : `authenticated with ${info.auth}`;
+    this.#ladder.stage("ppp", "ok", how);
+    this.#ladder.isUp(this);
+  }
+  onIpv6(ids: Ipv6Ids | null): void {
+    this.ids = ids;
+    this.#user.onIpv6();
+  }
+  onDown(why: Failure): void {
+    this.#session = null;
+    this.info = null;
+    this.ids = null;
+    this.#ladder.lost(this, this.#user.meaning?.(why) ?? why);
+    this.#ladder.isDown(this);
+  }
+}

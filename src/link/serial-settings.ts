@@ -1,0 +1,49 @@
+// From a nasdial section to what a modem wants to know. No state here.
+import type { SerialConfig } from "../config/nasdial.ts";
+import { type Failure, failure } from "../core/failures.ts";
+import type { AnswerConfig } from "../modem/answerer.ts";
+import { parseChat } from "../modem/chat.ts";
+import type { DialConfig } from "../modem/dialer.ts";
+import { identityOf } from "./settings.ts";
+
+function inits(c: SerialConfig): readonly string[] {
+  return c.line === "direct" ? [] : c.init;
+}
+
+/** Or what is wrong with the chat script. */
+export function dialSettings(c: SerialConfig, phone: string | null, pinSpent: boolean): DialConfig | Failure {
+  let login: DialConfig["login"] = c.line === "direct" && c.login === "auto" ? "none" : c.login;
+  if (c.chat !== null) {
+    const script = parseChat(c.chat, {
+      phone: phone ?? "",
+      phone2: c.phone?.[1] ?? "",
+      username: c.username ?? "",
+      password: c.password,
+    });
+    if (typeof script === "string") return failure("chat", `the chat script ${script}`);
+    login = script;
+  }
+  return {
+    init: inits(c),
+    pin: c.line === "direct" ? null : c.pin,
+    pinSpent,
+    apn: c.line === "direct" ? null : c.apn,
+    dialCommand: c.dial_command,
+    phone: c.line === "direct" ? null : phone,
+    login,
+    identity: identityOf(c, null),
+    carrierCheck: c.carrier_check,
+    commandMs: c.command_timeout * 1000,
+    connectMs: c.connect_timeout * 1000,
+    loginMs: 45_000,
+  };
+}
+export function answerSettings(c: SerialConfig): AnswerConfig {
+  return {
+    modem: c.line === "modem",
+    init: inits(c),
+    rings: c.rings,
+    commandMs: c.command_timeout * 1000,
+    connectMs: c.connect_timeout * 1000,
+  };
+}
