@@ -13,7 +13,7 @@ import { NOTIFY, readNotify } from "../wire/notify.ts";
 import { all, type Chain, one, PAYLOAD, type Payload, readChain, writeChain } from "../wire/payloads.ts";
 import type { Transform } from "../wire/sa.ts";
 import type { Message } from "./exchange.ts";
-import { IkeKeys, lastBlock } from "./keys.ts";
+import { type IkeKeys, lastBlock, type Phase1Keys, phase1Keys } from "./keys.ts";
 import { type Nat, NatDetection, type NattVersion, natDType, readVendorIds } from "./natt.ts";
 import { Protection } from "./protection.ts";
 
@@ -66,10 +66,8 @@ export interface Halves {
   readonly gxr: Uint8Array;
 }
 /** After the key exchange. */
-export interface Keyed extends Agreed, Halves {
+export interface Keyed extends Agreed, Halves, Phase1Keys {
   readonly nat: NatSeen;
-  readonly keys: IkeKeys;
-  readonly iv: Uint8Array;
 }
 interface NatSeen {
   readonly us: boolean;
@@ -135,7 +133,7 @@ export function keyed(x: Phase1Sa, a: Agreed, peer: PeerKe, own: Own): Keyed {
   const we = x.role === "initiator";
   const mine = own.dh.publicValue;
   const halves: Halves = we ? { gxi: mine, gxr: peer.ke } : { gxi: peer.ke, gxr: mine };
-  const keys = new IkeKeys(x.env.crypto, a.proposal, {
+  const keys = phase1Keys(x.env.crypto, a.proposal, {
     psk: x.policy.psk,
     gxy: own.gxy,
     icookie: x.icookie,
@@ -144,7 +142,7 @@ export function keyed(x: Phase1Sa, a: Agreed, peer: PeerKe, own: Own): Keyed {
     nr: we ? peer.nonce : own.nonce,
     ...halves,
   });
-  return { ...a, ...halves, nat: peer.nat, keys, iv: keys.firstIv };
+  return { ...a, ...halves, nat: peer.nat, ...keys };
 }
 interface Own {
   readonly dh: DhKey;
@@ -157,7 +155,7 @@ interface Own {
 export function authHash(x: Phase1Sa, k: Keyed, of: Role, id: Uint8Array): Uint8Array {
   const { icookie, rcookie } = x;
   const parts = of === "initiator" ? [k.gxi, k.gxr, icookie, rcookie] : [k.gxr, k.gxi, rcookie, icookie];
-  return k.keys.auth([...parts, k.saBody, id]);
+  return x.env.crypto.hmac(k.proposal.hash, k.skeyid, [...parts, k.saBody, id]);
 }
 /** Our ID and HASH payloads. */
 export function ourAuth(x: Phase1Sa, k: Keyed): Payload[] {
@@ -208,9 +206,10 @@ export function established(
   iv: Uint8Array,
   auth: { chain: Chain; peer: Identification },
 ): Phase1 {
+  k.keys.endPhase1(iv);
   const notifications = all(auth.chain, PAYLOAD.notify).map(readNotify);
   return {
-    protection: new Protection(x, k.keys, iv),
+    protection: new Protection(x, k.keys),
     proposal: k.proposal,
     natt: k.natt,
     udp: natSeen(x, k),

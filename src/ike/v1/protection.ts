@@ -31,17 +31,14 @@ export interface Cookies {
 export class Protection {
   readonly #cookies: Cookies;
   readonly #keys: IkeKeys;
-  /** Of phase 1's last message. */
-  readonly #lastBlock: Uint8Array;
 
-  constructor(cookies: Cookies, keys: IkeKeys, last: Uint8Array) {
+  constructor(cookies: Cookies, keys: IkeKeys) {
     this.#cookies = cookies;
     this.#keys = keys;
-    this.#lastBlock = last;
   }
   /** Where an exchange's first message starts from. */
   firstIv(messageId: number): Uint8Array {
-    return this.#keys.phase2Iv(this.#lastBlock, messageId);
+    return this.#keys.phase2Iv(messageId);
   }
   hash(parts: readonly Uint8Array[]): Uint8Array {
     return this.#keys.hash(parts);
