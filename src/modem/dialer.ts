@@ -415,8 +415,9 @@ export class Dialer {
 
 function scriptSecrets(login: DialConfig["login"]): Secret[] {
   if (typeof login === "string") return [];
-  const pieces = login.flatMap((i) =>
-    i.is === "send" ? i.send : i.is === "expect" ? i.tries.flatMap((t) => t.then ?? []) : [],
-  );
+  const pieces = login.flatMap((i) => {
+    if (i.is === "send") return i.send;
+    return i.is === "expect" ? i.tries.flatMap((t) => t.then ?? []) : [];
+  });
   return pieces.flatMap((p) => (p.is === "secret" ? [p.secret] : []));
 }

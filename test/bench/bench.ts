@@ -273,7 +273,8 @@ table.forEach((cells, i) => {
   const line = cells
     .map((c, k) => (k === 0 || k === head.length - 1 ? c.padEnd(widths[k] ?? 0) : c.padStart(widths[k] ?? 0)))
     .join("  ");
-  console.log(`${line}  ${verdict === true ? "ok" : verdict === false ? "MISS" : ""}`.trimEnd());
+  const word = verdict ? "ok" : "MISS";
+  console.log(`${line}  ${verdict === undefined || verdict === null ? "" : word}`.trimEnd());
 });
 for (const n of notes) console.log(n);
 process.exit(rows.some((r) => r.ok === false) ? 1 : 0);

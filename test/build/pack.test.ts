@@ -27,7 +27,8 @@ const build = spawnSync(
   ],
   { encoding: "utf8" },
 );
-const skip = build.error ? "no C compiler" : endianness() === "LE" ? false : "the test's own format is little-endian";
+const bigEndian = endianness() === "LE" ? false : "the test's own format is little-endian";
+const skip = build.error ? "no C compiler" : bigEndian;
 
 /** What unpack.c makes of each block; null: no. */
 function unpacked(blocks: readonly Uint8Array[]): (Buffer | null)[] {

@@ -42,25 +42,19 @@ function drops(fp: FastPath): Record<string, number> {
   const n = fp.drops();
   return Object.fromEntries(DROPS.map((d, i) => [d, n[i] as number] as const).filter(([, v]) => v > 0));
 }
+function handleName(e: End, kind: number, ref: number): string {
+  if (kind === Kind.tun) return `dev ${ref}`;
+  if (ref === 0) return "none";
+  if (kind === Kind.upL2tp) return ref === e.flow ? "flow" : "?";
+  return ref === e.call ? "call" : "?";
+}
 /** What became of slot i, with handles by name. */
 function verdict(e: End, ring: Ring, i: number): unknown {
   const { body, kind, ref } = get(ring, i);
   if (body.length === 0) return "dropped";
-  const name =
-    kind === Kind.tun
-      ? `dev ${ref}`
-      : ref === 0
-        ? "none"
-        : kind === Kind.upL2tp
-          ? ref === e.flow
-            ? "flow"
-            : "?"
-          : ref === e.call
-            ? "call"
-            : "?";
   return {
     kind,
-    name,
+    name: handleName(e, kind, ref),
     body: Buffer.from(body).toString("hex"),
     addr: Buffer.from(ring.addr.subarray(i * ADDR, (i + 1) * ADDR)).toString("hex"),
   };
@@ -375,11 +369,11 @@ test("tx: any IP packets and frames leave alike: headers, order, addresses, coun
               put(ring, i, p);
             });
             out.push(
-              k === 0
-                ? fp.tx(1, ring, packets.length)
-                : k === 1
-                  ? fp.txFrames(e.call, ring, packets.length)
-                  : fp.txControl(e.flow, 1701, 32000, ring, packets.length),
+              [
+                () => fp.tx(1, ring, packets.length),
+                () => fp.txFrames(e.call, ring, packets.length),
+                () => fp.txControl(e.flow, 1701, 32000, ring, packets.length),
+              ][k]?.(),
             );
             packets.forEach((_, i) => {
               out.push(unsealed(peer, ring, i, e.call));

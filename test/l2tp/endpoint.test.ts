@@ -516,7 +516,7 @@ describe("hostile input", () => {
         for (const [name, which, extra, skip] of list) {
           const target = [...p.b.endpoint.tunnels()][0];
           if (!target) break;
-          const id = which === 0 ? 0 : which === 1 ? ([...target.calls.keys()][0] ?? 5) : which;
+          const id = which === 1 ? ([...target.calls.keys()][0] ?? 5) : which;
           const body = Uint8Array.from([
             ...encodeMessage(name, {
               assignedCallId: which * 7,

@@ -207,8 +207,10 @@ describe("modem to modem", () => {
   test("noise that spoils one frame in twenty: up all the same, and frames that arrive are whole", async () => {
     const s = modems();
     const next = random(4711);
-    const noise = (c: number): number | null =>
-      next() < 0.0004 ? (next() < 0.3 ? null : c ^ (1 << Math.floor(next() * 8))) : c;
+    const noise = (c: number): number | null => {
+      if (next() >= 0.0004) return c;
+      return next() < 0.3 ? null : c ^ (1 << Math.floor(next() * 8));
+    };
     s.b.link.start();
     await s.w.run(500);
     s.m.a.noise = noise;

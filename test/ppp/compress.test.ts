@@ -366,9 +366,10 @@ describe("BSD-Compress", () => {
       const [c, d] = [new BsdCompressor(bits), new BsdDecompressor(bits, 2000)];
       let [plain, packed] = [0, 0];
       for (let n = 0; n < 3000; n++) {
-        const p = Uint8Array.from({ length: 400 }, (_, i) =>
-          n < 1000 ? (i * 7) % 31 : n < 2000 ? Math.imul(i + n * 400, 2654435761) >>> 21 : (i * 11) % 29,
-        );
+        const p = Uint8Array.from({ length: 400 }, (_, i) => {
+          if (n < 1000) return (i * 7) % 31;
+          return n < 2000 ? Math.imul(i + n * 400, 2654435761) >>> 21 : (i * 11) % 29;
+        });
         const data = c.compress(p)?.slice();
         plain += p.length;
         packed += data?.length ?? p.length;

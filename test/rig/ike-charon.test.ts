@@ -115,7 +115,8 @@ async function inside(scene: Scene): Promise<void> {
 const child = process.env["IKE_RIG_SCENE"];
 if (child) await inside(JSON.parse(child) as Scene);
 else {
-  const missing = process.getuid?.() !== 0 ? "needs root" : !existsSync(CHARON_BIN) ? "needs strongswan-charon" : false;
+  const noCharon = existsSync(CHARON_BIN) ? false : "needs strongswan-charon";
+  const missing = process.getuid?.() !== 0 ? "needs root" : noCharon;
   const sh = (cmd: string): string => {
     const r = spawnSync("sh", ["-c", cmd], { encoding: "utf8" });
     return r.stdout + r.stderr;

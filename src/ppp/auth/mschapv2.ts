@@ -148,7 +148,7 @@ export function readRefusal(message: Uint8Array): Refusal {
     retry: field("R") === "1",
     challenge: c.length === 32 || c.length === 16 ? unhex(c) : null,
     version: decimal(field("V")),
-    message: m ? (m[1] as string) : field("E") === "" ? text : "",
+    message: m?.[1] ?? (field("E") === "" ? text : ""),
   };
 }
 function decimal(s: string): number {

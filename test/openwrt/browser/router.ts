@@ -30,8 +30,9 @@ const library: string = "playwright-core"; // not a literal: without the package
 const playwright = (await import(library).catch(() => null)) as {
   chromium: { launch(o: object): Promise<Browser> };
 } | null;
-export const skip =
-  playwright === null ? "playwright-core is not installed" : existsSync(CHROMIUM) ? false : `no ${CHROMIUM}`;
+const noBrowser = existsSync(CHROMIUM) ? false : `no ${CHROMIUM}`;
+export const skip = playwright === null ? "playwright-core is not installed" : noBrowser;
+const TYPES: Readonly<Record<string, string>> = { css: "text/css", svg: "image/svg+xml" };
 export const LUCI = process.env["LUCI_DIR"];
 /** Before the names of pictures. */
 export const KIND = LUCI === undefined ? "standin" : "luci";
@@ -163,7 +164,7 @@ export class Router {
       const body = file(path);
       if (!body) return route.fulfill({ status: 404, body: "" });
       return route.fulfill({
-        contentType: path.endsWith(".css") ? "text/css" : path.endsWith(".svg") ? "image/svg+xml" : "text/javascript",
+        contentType: TYPES[path.slice(path.lastIndexOf(".") + 1)] ?? "text/javascript",
         body,
       });
     });
@@ -197,10 +198,11 @@ export class Router {
       if (answer === undefined && object === "l2tpsec")
         return { jsonrpc: "2.0", id: q.id, error: { code: -32000, message: "Object not found" } };
       const value: unknown = typeof answer === "function" ? (answer as (a: unknown) => unknown)(args) : answer;
+      const answered = value === undefined ? [4] : [0, value];
       return {
         jsonrpc: "2.0",
         id: q.id,
-        result: value === undefined ? [4] : Array.isArray(value) ? value : [0, value],
+        result: Array.isArray(value) ? value : answered,
       };
     };
     const q = JSON.parse(text) as Parameters<typeof one>[0] | Parameters<typeof one>[0][];
