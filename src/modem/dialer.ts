@@ -73,7 +73,8 @@ const HELLO_MS = 1000;
 const MAX_PROMPTS = 6;
 /** The third wrong one locks the card. */
 const SPENT =
-  "pin: the SIM card did not accept this PIN, and a third wrong one would lock it: correct the option pin, or restart l2tpsec when it is the card's that was changed";
+  "pin: the SIM card did not accept this PIN, and a third wrong one would lock it: correct the option pin, " +
+  "or restart l2tpsec when it is the card's that was changed";
 /** How a PPP frame begins: with everything escaped, or nothing, or from the protocol on. */
 const PPP_START = ["~\xff}#", "~\xff\x03", "~\xc0!"];
 const USER_PROMPT = ["ogin:", "sername:", "ser name:", "ser Name:"];
@@ -303,7 +304,8 @@ export class Dialer {
           this.#fail(
             failure(
               "no-carrier",
-              `dial: the modem said "${o.answer}", but its carrier wire is off (carrier_check = no where the cable has none)`,
+              `dial: the modem said "${o.answer}", but its carrier wire is off (carrier_check = no where ` +
+                "the cable has none)",
             ),
           );
       });

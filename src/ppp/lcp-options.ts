@@ -258,7 +258,9 @@ export class LcpOptions implements OptionPolicy {
       return REJECT;
     }
     const advice = wanted === "pap" && this.#wants.papAdvice !== undefined ? `: ${this.#wants.papAdvice}` : "";
-    this.#turnedDown = `the peer asks for ${authTitle(data)} and nothing else, this side answers to ${answers.map(methodTitle).join(", ")}${advice}`;
+    this.#turnedDown =
+      `the peer asks for ${authTitle(data)} and nothing else, this side answers to ` +
+      `${answers.map(methodTitle).join(", ")}${advice}`;
     if (lastChance) return { is: "fail", why: failure("no-common-auth", this.#turnedDown) };
     this.#refused(authTitle(data));
     return nak(methodOption(best));

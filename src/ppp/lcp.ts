@@ -195,7 +195,8 @@ export class Lcp<O> {
       case CODE.echoRequest:
         this.#echoRequest(p);
         return true;
-      case CODE.echoReply: // any frame counts as life; a reply that carries our own magic number is no reply (RFC 1661 §6.4)
+      // Any frame counts as life; a reply that carries our own magic number is no reply (RFC 1661 §6.4).
+      case CODE.echoReply:
       case CODE.discardRequest:
       case CODE.timeRemaining:
         return true;

@@ -105,7 +105,8 @@ async function throughputs(): Promise<void> {
             .map(([k, v]) => `${k} ${v}`)
             .join(", ") || "none";
         notes.push(
-          `${runtime}, under load: worst ping ${Math.max(...rtt).toFixed(1)} ms, ${sent - received} of ${sent} lost; drops: ${drops}`,
+          `${runtime}, under load: worst ping ${Math.max(...rtt).toFixed(1)} ms, ${sent - received} of ` +
+            `${sent} lost; drops: ${drops}`,
         );
       });
     }

@@ -83,7 +83,8 @@ test("what is cut, changed or any bytes is refused or is something else, and not
 }, () => {
   const whole = pack(
     Buffer.from(
-      "the quick brown fox jumps over the lazy dog, the quick brown fox jumps over the lazy dog, over and over and over",
+      "the quick brown fox jumps over the lazy dog, the quick brown fox jumps over the lazy dog, over and " +
+        "over and over",
     ),
   );
   const cuts = Array.from({ length: whole.length }, (_, n) => whole.subarray(0, n));

@@ -20,7 +20,10 @@ const STOP = { layer: "config", code: "stopped", text: "stopped" } as const;
 function names(p: Pair): string[] {
   return p.log.map(({ from, message }) => {
     const { body } = readControl(new Reader(message));
-    return `${from} ${body.left === 0 ? "ZLB" : (decodeMessage(body, { crypto: nodeCrypto, secret: null }).name ?? "?")}`;
+    return (
+      `${from} ` +
+      `${body.left === 0 ? "ZLB" : (decodeMessage(body, { crypto: nodeCrypto, secret: null }).name ?? "?")}`
+    );
   });
 }
 const without = (list: string[], word: string): string[] => list.filter((x) => !x.includes(word));
@@ -138,7 +141,7 @@ describe("tunnel and calls", () => {
       assert.ok(!p.b.said.some((s) => s.startsWith("up")));
     }
   });
-  test("tunnel authentication through a relay to ourselves: our client does not answer for our server, nor our server for our client", () => {
+  test("tunnel authentication relayed to ourselves: our client does not answer for our server, nor the reverse", () => {
     const secret = Secret.of("both");
     for (const same of [true, false]) {
       // Each message goes out as if it came from the one in between.

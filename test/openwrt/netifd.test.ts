@@ -47,7 +47,7 @@ test("ifup: the exact update; ifdown: nothing is left", async () => {
   assert.deepEqual([r.netifd.refused, r.netifd.at("hq").errors], [[], []]);
 });
 
-test("the default route with metric 0 goes in two halves, and whole with a metric of its own; without peerdns no servers", async () => {
+test("the default route: in two halves with metric 0, whole with a metric; without peerdns no servers", async () => {
   const halves = [...UPDATE.routes, { target: "0.0.0.0", netmask: "1" }, { target: "128.0.0.0", netmask: "1" }];
   for (const [more, routes] of [
     ["\toption defaultroute ''\n", halves], // as with every protocol of netifd's
@@ -80,7 +80,7 @@ test("the link is lost and comes back without netifd's doing", async () => {
   assert.equal(r.netifd.at("hq").errors[0]?.[0], "PEER_TERMINATED");
 });
 
-test("a wrong password or key: the error for LuCI at once, pending and blocked for ever; the right one brings the link up by itself", async () => {
+test("a wrong password or key: an error for LuCI, pending, blocked; the right one brings the link up", async () => {
   for (const [from, to, code] of [
     ["wonderland", "wrong", "AUTH_FAILED"],
     ["swordfish", "wrong", "PSK_MISMATCH"],
@@ -315,7 +315,7 @@ test("ubusd, netifd and the daemon restart in any order: the link is up, and net
   }
 });
 
-test("ubusd and the daemon are new, and netifd comes to the bus last, in the belief that nothing happened", async () => {
+test("ubusd and the daemon are new, and netifd joins the bus last, unaware that anything happened", async () => {
   const r = new Router(HQ);
   r.netifd.add("hq");
   await r.startDaemon();
@@ -349,7 +349,9 @@ test("a section that is none of ours, or of another interface, disturbs nothing"
   await r.startDaemon();
   r.netifd.up("hq");
   await r.isUp();
-  r.text = `config interface 'guest'\n\toption proto 'static'\n\toption mtu '9'\n\n${HQ}\nconfig interface 'other'\n\toption proto 'l2tpsec'\n\toption server 'a'\n`;
+  r.text =
+    `config interface 'guest'\n\toption proto 'static'\n\toption mtu '9'\n\n${HQ}\nconfig interface 'other'\n` +
+    "\toption proto 'l2tpsec'\n\toption server 'a'\n";
   assert.equal(r.daemon.reload(), "interface other");
   await r.run(3000);
   assert.deepEqual([r.netifd.at("hq").updates, r.lines.filter((l) => /link\.down/.test(l))], [[UPDATE], []]);

@@ -224,7 +224,7 @@ describe("Van Jacobson", () => {
       { numRuns: 200 },
     );
   });
-  test("a lost frame: nothing wrong is delivered up to the next packet that names its connection, and the rest is right", () => {
+  test("a lost frame: nothing wrong is delivered, and all is right from the next packet with its slot id", () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(step, fc.nat(9)), { minLength: 2, maxLength: 60 }), (steps) => {
         const w = new Wire();
@@ -337,7 +337,7 @@ describe("BSD-Compress", () => {
       { numRuns: 60 },
     );
   });
-  test("packets come out as they went in, through growth, a full dictionary and its end, with what does not shrink among them", () => {
+  test("packets come out as they went in: code growth, a full dictionary, a clear, incompressible ones between", () => {
     fc.assert(
       fc.property(
         fc.array(fc.oneof({ weight: 2, arbitrary: words }, { weight: 1, arbitrary: noise }), {

@@ -141,7 +141,7 @@ describe("authentication cannot be walked around", () => {
     clock.advance(10_000);
     assert.deepEqual([side.downs[0]?.code, side.ups, side.admitted], ["auth-refused", [], []]);
   });
-  test("LCP renegotiated in the network phase: authentication is asked again, and only the same user comes back", () => {
+  test("LCP renegotiated in the network phase: authentication again, and only the same user gets in", () => {
     for (const [user, password, admitted] of [
       ["alice", "wonderland", true],
       ["bob", "clientPass", false],
@@ -308,7 +308,8 @@ describe("what a server tells a client", () => {
     assert.equal(side.downs[0]?.code, "password-expired");
     assert.equal(
       side.downs[0]?.text,
-      'the server refuses user "alice" with MS-CHAPv2: the password has expired and must be changed at the server first (E=648): "call the help desk"',
+      'the server refuses user "alice" with MS-CHAPv2: the password has expired and must be changed at the ' +
+        'server first (E=648): "call the help desk"',
     );
     assert.deepEqual(
       side.events.filter((e) => e.kind === "ppp.auth").map((e) => e.ok),

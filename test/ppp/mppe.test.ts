@@ -91,7 +91,7 @@ describe("MPPE packets", () => {
     keys.crypt(plain);
     assert.equal(hex(first.subarray(2)), hex(plain));
   });
-  test("any packets with any of them lost arrive as they were, beyond the count's end too; none arrives twice or late", () => {
+  test("any packets with any lost arrive unchanged, past the counter's end too; none twice, none late", () => {
     fc.assert(
       fc.property(
         fc.constantFrom<MppeBits>(40, 128),
@@ -216,7 +216,7 @@ describe("stateful", () => {
     { maxLength: 8 },
   );
   for (const changes of [false, true]) {
-    test(`from a sender that ${changes ? "changes its key" : "begins its key stream anew"} at a reset, whatever is lost`, () => {
+    test(`a sender that ${changes ? "changes its key" : "restarts its key stream"} at a reset, with loss`, () => {
       fc.assert(
         fc.property(trouble, (all) => {
           const other = new Other(changes);
@@ -257,7 +257,7 @@ describe("stateful", () => {
       );
     });
   }
-  test("whatever the key: no wrong one is taken for it, and a packet that cannot be judged is made up for by the next", () => {
+  test("whatever the key: no wrong one is taken for it, and the next packet settles an undecided one", () => {
     fc.assert(
       fc.property(
         fc.uint8Array({ minLength: 16, maxLength: 16 }),
@@ -437,7 +437,7 @@ describe("sessions that insist on encryption", () => {
     assert.equal(b.downs[0]?.code, "no-encryption");
     assert.equal(lines[1].transmit(PACKET), PROTOCOL.ip, "the coding is gone with the session");
   });
-  test("LCP or CCP negotiated anew: down in between, nothing in the clear, up again with keys from the beginning", () => {
+  test("LCP or CCP renegotiated: down in between, nothing in the clear, up again with fresh keys", () => {
     for (const [frame, waits] of [
       ["ff03c021 01 63 0004", 8000],
       ["ff0380fd 01 63 000a 12060100 0040", 8000],

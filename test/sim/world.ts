@@ -144,7 +144,8 @@ export class World {
     while (!done()) {
       if (this.clock.now() - start > ms)
         assert.fail(
-          `${what} did not happen in ${ms} ms\n${sites.map((s) => `${s.host.name}:\n  ${s.lines.join("\n  ")}`).join("\n")}`,
+          `${what} did not happen in ${ms} ms\n` +
+            `${sites.map((s) => `${s.host.name}:\n  ${s.lines.join("\n  ")}`).join("\n")}`,
         );
       await this.run(20);
     }

@@ -160,6 +160,8 @@ export function refusalInWords(user: string, message: Uint8Array, method = "MS-C
   const r = readRefusal(message);
   const reason = REASONS.get(r.error);
   const why = reason?.words ?? (r.error === 0 ? "no reason given" : `error ${r.error}`);
-  const text = `the server refuses user "${user}" with ${method}: ${why}${r.error === 0 ? "" : ` (E=${r.error})`}${said(r.message)}`;
+  const text =
+    `the server refuses user "${user}" with ${method}: ` +
+    `${why}${r.error === 0 ? "" : ` (E=${r.error})`}${said(r.message)}`;
   return failure(reason?.code ?? "auth-failed", text);
 }

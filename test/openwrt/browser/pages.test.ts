@@ -274,7 +274,9 @@ const harmless = async (r: Router): Promise<void> => {
 };
 const fits = async (r: Router): Promise<void> => {
   const wide = await r.page.evaluate<string>(
-    `[...document.querySelectorAll('#view *')].filter((x) => x.getBoundingClientRect().right > window.innerWidth + 1 && !x.closest('[style*=overflow], .cbi-tabmenu')).slice(0, 5).map((x) => x.outerHTML.slice(0, 120)).join('\\n')`,
+    "[...document.querySelectorAll('#view *')].filter((x) => x.getBoundingClientRect().right > " +
+      "window.innerWidth + 1 && !x.closest('[style*=overflow], .cbi-tabmenu')).slice(0, 5).map((x) => " +
+      "x.outerHTML.slice(0, 120)).join('\\n')",
   );
   assert.ok(
     await r.page.evaluate<boolean>("document.documentElement.scrollWidth <= window.innerWidth"),
@@ -283,7 +285,8 @@ const fits = async (r: Router): Promise<void> => {
 };
 const rungs = (r: Router, link: string): Promise<string> =>
   r.page.evaluate(
-    `[...document.querySelectorAll('[data-link=${link}] .l2tpsec-rung')].map((r) => r.dataset.layer + ' ' + r.dataset.state).join(', ')`,
+    `[...document.querySelectorAll('[data-link=${link}] .l2tpsec-rung')].map((r) => r.dataset.layer + ' ' ` +
+      "+ r.dataset.state).join(', ')",
   );
 
 for (const look of LOOKS) {
@@ -330,7 +333,8 @@ for (const look of LOOKS) {
     await r.page.waitForSelector("#cbi-l2tpsec-lns-pool");
     assert.ok(
       await r.page.evaluate<boolean>(
-        "!!document.querySelector('#cbi-l2tpsec-branch1-password') && !!document.querySelector('#cbi-l2tpsec-daemon-log')",
+        "!!document.querySelector('#cbi-l2tpsec-branch1-password') && " +
+          "!!document.querySelector('#cbi-l2tpsec-daemon-log')",
       ),
     );
     await harmless(r);
@@ -354,12 +358,14 @@ for (const look of LOOKS) {
     assert.match((await r.page.textContent("#what")) ?? "", /^L2TP over IPsec l2tps-hq$/);
     assert.equal(await r.page.textContent("#errors"), `An option is not valid: network.hq.mtu: "9" is not allowed`);
     const shown = await r.page.evaluate<string[]>(
-      "[...document.querySelectorAll('#cbi-network-hq .cbi-value')].filter((x) => !x.closest('[data-tab-active=false]')).map((x) => x.dataset.name)",
+      "[...document.querySelectorAll('#cbi-network-hq .cbi-value')].filter((x) => " +
+        "!x.closest('[data-tab-active=false]')).map((x) => x.dataset.name)",
     );
     assert.deepEqual(shown, ["server", "username", "password", "psk"]);
     assert.equal(
       await r.page.evaluate(
-        "document.querySelectorAll('#cbi-network-hq-psk input[type=password], #cbi-network-hq-password input[type=password]').length",
+        "document.querySelectorAll('#cbi-network-hq-psk input[type=password], #cbi-network-hq-password " +
+          "input[type=password]').length",
       ),
       2,
     );
@@ -404,7 +410,9 @@ for (const look of LOOKS) {
     skip,
   }, async () => {
     const shown =
-      "[...document.querySelectorAll('.cbi-section-node .cbi-value')].filter((x) => !x.closest('[data-tab-active=false]') && getComputedStyle(x).display !== 'none').map((x) => x.dataset.name)";
+      "[...document.querySelectorAll('.cbi-section-node .cbi-value')].filter((x) => " +
+      "!x.closest('[data-tab-active=false]') && getComputedStyle(x).display !== 'none').map((x) => " +
+      "x.dataset.name)";
     const r = await open("test/form#modem", look);
     await r.page.waitForSelector("#cbi-network-modem-device");
     assert.equal(await r.page.textContent("#what"), "Modem or null-modem cable (PPP) nas-modem");
