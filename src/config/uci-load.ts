@@ -24,7 +24,7 @@ export interface UciFile {
   readonly path: string;
   readonly text: string;
 }
-export interface UciLoaded {
+interface UciLoaded {
   readonly config: Config;
   readonly faults: readonly Fault[];
   readonly warnings: readonly string[];

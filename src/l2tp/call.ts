@@ -58,7 +58,7 @@ export interface CallHost {
   noteBad(what: string): void;
 }
 
-export interface CallStart {
+interface CallStart {
   readonly id: number;
   readonly serial: number;
   /** Ours. */

@@ -15,7 +15,7 @@ export interface AnswerConfig {
   readonly commandMs: number;
   readonly connectMs: number;
 }
-export interface AnswerOwner extends DialOwner {
+interface AnswerOwner extends DialOwner {
   /** The line rings; once a call. */
   onRing(): void;
 }

@@ -37,14 +37,6 @@ export interface DialConfig {
   readonly connectMs: number;
   readonly loginMs: number;
 }
-export const DIAL_DEFAULTS = {
-  dialCommand: "ATDT",
-  carrierCheck: true,
-  commandMs: 5000,
-  connectMs: 60_000,
-  loginMs: 45_000,
-} as const;
-
 export interface DialLine extends Talker, HangUpLine {}
 export interface DialOwner {
   /** A step begins, or has been answered; fit for people, secrets starred. */

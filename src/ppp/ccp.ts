@@ -32,7 +32,7 @@ export type CcpMethod =
   | ({ readonly kind: "mppc" } & MppeMode)
   | { readonly kind: "deflate"; readonly window: number }
   | { readonly kind: "bsd"; readonly bits: number };
-export interface CcpWants {
+interface CcpWants {
   readonly deflate: boolean;
   readonly bsd: boolean;
   readonly mppc?: boolean;

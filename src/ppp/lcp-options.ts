@@ -9,7 +9,7 @@ import { be16, be32, type Option } from "./cp.ts";
 import { ACK, nak, type OptionPolicy, REJECT, type Verdict } from "./negotiate.ts";
 import { failure } from "./words.ts";
 
-export const LCP_OPTION = {
+const LCP_OPTION = {
   mru: 1,
   accm: 2,
   auth: 3,

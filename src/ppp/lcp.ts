@@ -40,7 +40,7 @@ const QUARTER = 0.25;
 /** Identification packets that we pass on; RFC 1570 lets a peer send any number. */
 const MAX_IDENTIFICATIONS = 4;
 
-export interface LcpStart {
+interface LcpStart {
   readonly clock: Clock;
   readonly rng: Rng;
   readonly wants: LcpWants;

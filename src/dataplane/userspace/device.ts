@@ -33,7 +33,7 @@ export interface DeviceSpec {
   /** Sources must route back to the call they come from: a server's users. */
   readonly checkSource: boolean;
 }
-export interface DeviceDeps {
+interface DeviceDeps {
   readonly native: Native;
   readonly fp: FastPath;
   readonly drops: Drops;

@@ -22,7 +22,7 @@ import { UserspaceNet } from "./net.ts";
 import { Outbound } from "./outbound.ts";
 import { Sockets } from "./sockets.ts";
 
-export interface PlaneDeps {
+interface PlaneDeps {
   readonly native: Native;
   /** The plane owns it from now on and closes it. */
   readonly fastPath: FastPath;

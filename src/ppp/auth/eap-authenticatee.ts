@@ -45,7 +45,7 @@ const MAX_REQUESTS = 40;
 /** A chain of certificates in small fragments. */
 const MAX_TLS_REQUESTS = 400;
 
-export interface EapStart {
+interface EapStart {
   readonly identity: Identity;
   /** The methods that are answered, best first. */
   readonly methods: readonly EapMethod[];
