@@ -28,7 +28,6 @@ var grammar = (() => {
 
   var grammar_exports = {};
   __export(grammar_exports, {
-    DATATYPES: () => DATATYPES,
     read: () => read
   });
 
