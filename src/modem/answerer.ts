@@ -15,7 +15,7 @@ export interface AnswerConfig {
   readonly commandMs: number;
   readonly connectMs: number;
 }
-interface AnswerOwner extends DialOwner {
+export interface AnswerOwner extends DialOwner {
   /** The line rings; once a call. */
   onRing(): void;
 }
