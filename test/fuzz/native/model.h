@@ -5,6 +5,7 @@
 #ifndef FUZZ_MODEL_H
 #define FUZZ_MODEL_H
 #include "fastpath.h"
+#include "ip.h"
 #include "input.h"
 
 #define USERS 4
