@@ -12,11 +12,11 @@
 struct packet {
 	struct tt_fp *fp;
 	uint32_t *meta;
-	uint8_t *addr; /* entry */
+	uint8_t *addr;	     /* entry */
 	const uint8_t *slot; /* where it begins */
 	uint8_t *p;
 	size_t len;
-	uint32_t flow; /* handle, 0: in the clear */
+	uint32_t flow;	       /* handle, 0: in the clear */
 	uint16_t sport, dport; /* of the UDP datagram that holds L2TP */
 };
 
@@ -93,7 +93,8 @@ static int rx_esp(struct packet *pkt, enum tt_origin origin)
 		return drop(pkt, D_ESP_UNKNOWN_SPI);
 	}
 	f = pool_get(&fp->flows, s->flow);
-	if (origin == ORIGIN_RAW50 ? f->p.encap != ENCAP_ESP || !from_remote(&f->p, pkt->addr) : f->p.encap != ENCAP_UDP)
+	if (origin == ORIGIN_RAW50 ? f->p.encap != ENCAP_ESP || !from_remote(&f->p, pkt->addr) :
+				     f->p.encap != ENCAP_UDP)
 		return drop(pkt, D_ESP_OUTER_MISMATCH);
 	if ((s->hard_packets && s->packets >= s->hard_packets) || (s->hard_bytes && s->bytes >= s->hard_bytes))
 		return drop(pkt, D_ESP_LIMIT);
@@ -123,7 +124,10 @@ static int rx_esp(struct packet *pkt, enum tt_origin origin)
 	return rx_udp(pkt);
 }
 
-/* RFC 3948 3.2 and 4: the NAT's mapping moved. Only the newest packet tells: an old one may have been held back on purpose. */
+/*
+ * RFC 3948 3.2 and 4: the NAT's mapping moved. Only the newest packet tells: an old one may have been held back on
+ * purpose.
+ */
 static void note_mapping(struct tt_fp *fp, struct tt_flow *f, const uint8_t *a)
 {
 	if (from_remote(&f->p, a) && rd16(a + TT_A_RPORT) == f->p.rport) {
@@ -132,7 +136,8 @@ static void note_mapping(struct tt_fp *fp, struct tt_flow *f, const uint8_t *a)
 		f->news = f->reported = false;
 		return;
 	}
-	if (f->reported && f->moved[TT_A_FAMILY] == a[TT_A_FAMILY] && !memcmp(f->moved + TT_A_RPORT, a + TT_A_RPORT, 18))
+	if (f->reported && f->moved[TT_A_FAMILY] == a[TT_A_FAMILY] &&
+	    !memcmp(f->moved + TT_A_RPORT, a + TT_A_RPORT, 18))
 		return;
 	memcpy(f->moved, a, TT_ADDR);
 	f->reported = true;
@@ -141,7 +146,9 @@ static void note_mapping(struct tt_fp *fp, struct tt_flow *f, const uint8_t *a)
 	f->news = true;
 }
 
-/* Received checksums are ignored (RFC 3948 3.1.2): ESP has authenticated the datagram, a NAT has broken its checksum. */
+/*
+ * Received checksums are ignored (RFC 3948 3.1.2): ESP has authenticated the datagram, a NAT has broken its checksum.
+ */
 static int rx_udp(struct packet *pkt)
 {
 	size_t length;
@@ -190,7 +197,8 @@ static int rx_l2tp(struct packet *pkt)
 	if (!c)
 		return drop(pkt, D_L2TP_UNKNOWN_CALL);
 	f = pool_get(&fp->flows, c->p.flow);
-	if (pkt->flow ? c->p.flow != pkt->flow : f->p.encap != ENCAP_CLEAR || !from_remote(&f->p, pkt->addr) || f->p.rport != pkt->sport)
+	if (pkt->flow ? c->p.flow != pkt->flow :
+			f->p.encap != ENCAP_CLEAR || !from_remote(&f->p, pkt->addr) || f->p.rport != pkt->sport)
 		return drop(pkt, D_L2TP_WRONG_FLOW);
 	if (pkt->dport != c->p.lport)
 		return drop(pkt, D_UDP_PORT);
@@ -227,7 +235,8 @@ static int rx_ip(struct packet *pkt, struct tt_call *c, bool six)
 	if (!bytes)
 		return drop(pkt, D_IP_BAD);
 	pkt->len = bytes;
-	if (c->p.check_source && fp_lookup(pkt->fp, &pkt->fp->devs[c->dev], pkt->p + (six ? 8 : 12), six ? 16 : 4) != c->obj.handle)
+	if (c->p.check_source &&
+	    fp_lookup(pkt->fp, &pkt->fp->devs[c->dev], pkt->p + (six ? 8 : 12), six ? 16 : 4) != c->obj.handle)
 		return drop(pkt, D_IP_SPOOFED);
 	if (c->p.clamp)
 		(six ? ip6_clamp : ip4_clamp)(pkt->p, pkt->len, c->p.clamp);

@@ -176,7 +176,9 @@ static bool push_l2tp(struct packet *pkt, const struct tt_call *c)
 static bool tx_udp(struct packet *pkt, const struct tt_flow *f, uint16_t lport, uint16_t rport)
 {
 	static const uint32_t kinds[] = {
-		[ENCAP_UDP] = TT_K_UDP4500, [ENCAP_ESP] = TT_K_RAW50, [ENCAP_CLEAR] = TT_K_UDP1701,
+		[ENCAP_UDP] = TT_K_UDP4500,
+		[ENCAP_ESP] = TT_K_RAW50,
+		[ENCAP_CLEAR] = TT_K_UDP1701,
 	};
 
 	memset(pkt->addr, 0, TT_ADDR);

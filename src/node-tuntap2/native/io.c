@@ -95,8 +95,8 @@ int tt_udp_open(const uint8_t *addr, size_t alen, uint16_t port, bool reuse, int
 
 	if (fd < 0)
 		return tt_fail(e, "socket", -1);
-	if (alen == 4 ? on(fd, IPPROTO_IP, IP_PKTINFO)
-		      : on(fd, IPPROTO_IPV6, IPV6_V6ONLY) | on(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO))
+	if (alen == 4 ? on(fd, IPPROTO_IP, IP_PKTINFO) :
+			on(fd, IPPROTO_IPV6, IPV6_V6ONLY) | on(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO))
 		return tt_fail(e, "setsockopt", fd);
 	if (reuse && on(fd, SOL_SOCKET, SO_REUSEADDR))
 		return tt_fail(e, "setsockopt", fd);
@@ -142,8 +142,9 @@ static int own_address(int fd, union sa *s, struct tt_err *e)
 
 static uint16_t port_of(const union sa *s)
 {
-	return s->any.sa_family == AF_INET ? ntohs(s->in4.sin_port)
-	     : s->any.sa_family == AF_INET6 ? ntohs(s->in6.sin6_port) : 0;
+	return s->any.sa_family == AF_INET  ? ntohs(s->in4.sin_port) :
+	       s->any.sa_family == AF_INET6 ? ntohs(s->in6.sin6_port) :
+					      0;
 }
 
 int tt_socket_port(int fd, struct tt_err *e)
@@ -209,7 +210,8 @@ static void note_local(uint8_t *a, struct msghdr *h)
 			struct in_pktinfo p;
 
 			memcpy(&p, CMSG_DATA(c), sizeof p);
-			memcpy(a + TT_A_LOCAL, &p.ipi_spec_dst, 4); /* the address to answer from, even to a broadcast */
+			/* the address to answer from, even to a broadcast */
+			memcpy(a + TT_A_LOCAL, &p.ipi_spec_dst, 4);
 			ifindex = (uint32_t)p.ipi_ifindex;
 		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
 			struct in6_pktinfo p;
@@ -271,7 +273,9 @@ int tt_read_udp(int fd, struct tt_ring *r, struct tt_err *e)
 	return receive(fd, r, 0, m, e);
 }
 
-/* IPv4 raw sockets hand out the IP header; it is read into the headroom and taken off. IPv6 ones do not (RFC 3542 3). */
+/*
+ * IPv4 raw sockets hand out the IP header; it is read into the headroom and taken off. IPv6 ones do not (RFC 3542 3).
+ */
 int tt_read_raw(int fd, struct tt_ring *r, struct tt_err *e)
 {
 	struct mmsghdr m[TT_MAX_SLOTS];
@@ -420,8 +424,8 @@ static uint32_t ifindex_of(const uint8_t *local, size_t alen)
 
 		if (!s)
 			continue;
-		if (alen == 4 ? s->any.sa_family == AF_INET && !memcmp(&s->in4.sin_addr, local, 4)
-			      : s->any.sa_family == AF_INET6 && !memcmp(&s->in6.sin6_addr, local, 16))
+		if (alen == 4 ? s->any.sa_family == AF_INET && !memcmp(&s->in4.sin_addr, local, 4) :
+				s->any.sa_family == AF_INET6 && !memcmp(&s->in6.sin6_addr, local, 16))
 			found = if_nametoindex(i->ifa_name);
 	}
 	freeifaddrs(all);

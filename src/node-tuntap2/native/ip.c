@@ -50,7 +50,10 @@ static void tcp_clamp(uint8_t *tcp, size_t len, uint32_t mss)
 		if (at + 2 > end || (size = tcp[at + 1]) < 2 || at + size > end)
 			return;
 		if (kind == 2 && size == 4 && rd16(tcp + at + 2) > mss) {
-			/* At an odd offset the two bytes belong to different words of the sum: each word changes by itself. */
+			/*
+			 * At an odd offset the two bytes belong to different words of the sum: each word changes by
+			 * itself.
+			 */
 			uint32_t sum = (uint16_t)~rd16(tcp + 16);
 			size_t odd = at & 1, first = at + 2 - odd, last = at + 2 + odd;
 
