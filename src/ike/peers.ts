@@ -1,9 +1,9 @@
-// Connections by the addresses of their peers. Whoever has the key may have many, as a company behind one NAT does, but
-// not all that there are: a peer that has its share is refused, and nobody else is touched.
+// Connections by the addresses of their peers. A peer that has the key may have many, as an office behind one NAT does,
+// but not all: once it has its share it is refused, and no other peer is affected.
 import { originOf, type WaitingLimits } from "../core/waiting.ts";
 import type { Connection } from "./v1/connection.ts";
 
-/** A server's connections; the links that we begin ourselves are not counted. */
+/** Limits of a server's connections; links that we begin ourselves do not count. */
 export const CONNECTIONS: WaitingLimits = { peer: 256, network: 1024, all: 4096 };
 
 export class Peers {
@@ -11,7 +11,7 @@ export class Peers {
   /** Addresses. */
   readonly #places = new Map<Connection, string>();
   readonly #at = new Map<string, readonly Connection[]>();
-  /** Of servers' connections, by peer and by network. */
+  /** Servers' connections by peer and by network. */
   readonly #counts = new Map<string, number>();
   #served = 0;
 
@@ -24,7 +24,7 @@ export class Peers {
   at(address: string): readonly Connection[] {
     return (this.#at.get(address) ?? []).filter((c) => !c.over);
   }
-  /** Whether a server may have one more with this address. */
+  /** Whether a server may have one more connection with this address. */
   room(address: string): boolean {
     const o = originOf(address);
     return (
@@ -33,7 +33,7 @@ export class Peers {
       this.#count(o.network) < this.#limits.network
     );
   }
-  /** Its peer is at `address` from now on. */
+  /** Its peer is now at `address`. */
   place(c: Connection, address: string): void {
     if (this.#places.get(c) === address) return;
     this.delete(c);

@@ -1,13 +1,13 @@
 // Message ids of one ISAKMP SA (RFC 2409 appendix B: each exchange has its own). Ours count up from a random start, so
-// that all of them are known by two numbers; the peer's are all remembered as long as the SA. A message with an id that
-// was used, the peer's again or one of ours sent back to us (HASH(1) is the same for both directions), is never heard.
+// two numbers tell which we have used; the peer's are all remembered as long as the SA lives. A message whose id was
+// used is ignored, be it the peer's again or one of ours sent back to us: HASH(1) is the same for both directions.
 import { type Rng, random32 } from "../../core/rng.ts";
 
-/** The peer's, until it must renew phase 1: with R-U-THERE and an answer every 15 s for 8 hours. */
+/** Most ids of the peer until it must renew phase 1: R-U-THERE and an answer every 15 s for 8 hours. */
 const MOST = 4096;
-/** A client renews phase 1 when so many have been used. */
+/** A client renews phase 1 at this number. */
 const MANY = 3072;
-/** So many are kept in a list: most SAs see no more, and a list takes a quarter of a table's memory. */
+/** This many are kept in a list: most SAs see no more, and a list takes half of a table's memory. */
 const FEW = 8;
 const FIRST_SLOTS = 4 * FEW;
 
@@ -22,7 +22,7 @@ export class MessageIds {
   constructor(rng: Rng) {
     this.#first = random32(rng);
   }
-  /** The peer has used so many that the SA takes no more. */
+  /** The SA accepts no more of the peer's exchanges. */
   get full(): boolean {
     return this.#heard >= MOST;
   }

@@ -24,16 +24,16 @@ import type { Ports, QuickModeOwner, QuickModeSa } from "./phase2.ts";
 import type { Protection } from "./protection.ts";
 import { QuickMode } from "./quickmode.ts";
 
-/** Quick modes known at a time, finished ones (they answer repetitions) included. */
+/** Most quick modes at a time, finished ones included: they answer repetitions. */
 const EXCHANGES = 32;
-/** After this time nobody repeats the last message of an exchange: what answers repetitions goes. */
+/** After this time no peer repeats the last message of an exchange, and the exchange is dropped. */
 export const REPEATED_MS = 30_000;
 
-/** What an ISAKMP SA needs of the connection that it serves. */
+/** The connection that an ISAKMP SA serves. */
 export interface IkeSaUser extends QuickModeOwner {
   readonly client: boolean;
   readonly over: boolean;
-  /** It has as many SAs as it may. */
+  /** It has the most SAs that it may have. */
   readonly full: boolean;
   adopt(sa: IkeSa): void;
   phase1Failed(sa: IkeSa, why: Failure): void;
@@ -48,7 +48,7 @@ export interface IkeSaUser extends QuickModeOwner {
 }
 export interface IkeSaOwner {
   established(sa: IkeSa, initialContact: boolean): void;
-  /** Phase 1 came to nothing; the SA is closed. */
+  /** Phase 1 failed; the SA is closed. */
   failed(sa: IkeSa, why: Failure): void;
   /** The connection that a quick mode from the peer belongs to; `port` is the peer's UDP port inside, 0 for any. */
   connectionFor(sa: IkeSa, port: number): IkeSaUser | null;
@@ -56,7 +56,7 @@ export interface IkeSaOwner {
   initialContact(sa: IkeSa): void;
   /** The peer deleted this SA; it is closed. */
   deleted(sa: IkeSa): void;
-  /** Closed for whatever reason: out of the tables. */
+  /** It is closed, for whatever reason: remove it from the tables. */
   closed(sa: IkeSa): void;
   /** As in ExchangeOwner: exchangeKeys() or putOff() follows. */
   asksTurn(sa: IkeSa): void;
@@ -211,7 +211,7 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
     this.env.log.emit({ kind: "peer.bad", link: this.policy.link, layer: "ike", peer, what });
   }
 
-  /** What comes for this SA: an unexpected error in it ends the SA, or the connection that it serves. */
+  /** Rule 7: whatever arrives for this SA; an unexpected error ends the SA, or the connection that it serves. */
   contain(f: () => void): void {
     contain(f, (e) => this.#fault(e));
   }
@@ -277,7 +277,7 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
     q.begin();
     return q;
   }
-  /** Whom the peer's quick mode is for, or null when that connection has as many SAs as it may. */
+  /** The connection of the peer's quick mode; null when it has the most SAs that it may have. */
   connectionFor(port: number): IkeSaUser | null {
     const connection = this.#own.connectionFor(this, port);
     if (connection && !connection.full) return connection;
@@ -384,20 +384,20 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
     return this.#cookies;
   }
 
-  /** Lets go of finished exchanges that nobody repeats any more; whether some are left. */
+  /** Drops finished exchanges that no peer repeats any more. True when some are left. */
   settle(now: number): boolean {
     if (this.#up && now - this.upAt >= REPEATED_MS) this.#phase1 = null;
     const left = this.#quick.filter((q) => q.pending || now - q.begunAt < REPEATED_MS);
     this.#quick.splice(0, this.#quick.length, ...left);
     return this.#phase1 !== null || left.length > 0;
   }
-  /** Tells the peer when there is somebody to tell. */
+  /** With a delete to the peer, if phase 1 is done. */
   close(): void {
     if (this.up)
       this.#inform({ type: PAYLOAD.delete, body: writeDelete({ protocol: PROTOCOL.isakmp, spis: [this.cookies()] }) });
     this.drop();
   }
-  /** Without a word to the peer. */
+  /** Without a delete. */
   drop(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -409,7 +409,7 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
       ...quick.map((q) => () => q.close()),
     );
   }
-  /** Rule 7. A renewal that fails leaves the connection what it has. */
+  /** A failed renewal does not end the connection. */
   #fault(e: unknown): void {
     this.#log(e);
     const why = internal("ike", e);

@@ -5,7 +5,7 @@ import { concat } from "../../core/text.ts";
 import type { Crypto } from "../../ports/ports.ts";
 import type { IkeProposal } from "../proposals.ts";
 
-export interface KeyInput {
+interface KeyInput {
   readonly psk: Secret;
   readonly ni: Uint8Array;
   readonly nr: Uint8Array;

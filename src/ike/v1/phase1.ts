@@ -17,7 +17,7 @@ import { type IkeKeys, lastBlock, type Phase1Keys, phase1Keys } from "./keys.ts"
 import { type Nat, NatDetection, type NattVersion, natDType, readVendorIds } from "./natt.ts";
 import { Protection } from "./protection.ts";
 
-/** A responder that never saw message 3 fails with this code: the address of message 1 may be anybody's. */
+/** Code of a responder's failure before message 3: the source address of message 1 may be forged. */
 export const UNPROVED = "unproved";
 export const NONCE_BYTES = 32;
 const LEAST_LIFE_SECONDS = 60;
@@ -61,7 +61,7 @@ export interface Agreed {
   readonly natt: NattVersion | null;
   readonly dpd: boolean;
 }
-export interface Halves {
+interface Halves {
   readonly gxi: Uint8Array;
   readonly gxr: Uint8Array;
 }
@@ -74,7 +74,7 @@ interface NatSeen {
   readonly peer: boolean;
 }
 /** The peer's half of the key exchange. */
-export interface PeerKe {
+interface PeerKe {
   readonly ke: Uint8Array;
   readonly nonce: Uint8Array;
   readonly nat: NatSeen;
@@ -152,7 +152,7 @@ interface Own {
 }
 
 /** HASH_I or HASH_R, RFC 2409 §5. */
-export function authHash(x: Phase1Sa, k: Keyed, of: Role, id: Uint8Array): Uint8Array {
+function authHash(x: Phase1Sa, k: Keyed, of: Role, id: Uint8Array): Uint8Array {
   const { icookie, rcookie } = x;
   const parts = of === "initiator" ? [k.gxi, k.gxr, icookie, rcookie] : [k.gxr, k.gxi, rcookie, icookie];
   return x.env.crypto.hmac(k.proposal.hash, k.skeyid, [...parts, k.saBody, id]);
@@ -188,7 +188,7 @@ export function idRefused(x: Phase1Sa, peer: IkeId): Failure | null {
   const text = `${x.remote.address} identifies itself as ${quote(peer.text)}, but ${quote(want.text)} is configured`;
   return failure("id-mismatch", text);
 }
-/** A guess at all times: a peer that does not have our key cannot say so. */
+/** Only a guess: a peer that does not have our key cannot say so. */
 export function pskMismatch(x: Phase1Sa, sign: string): Failure {
   return failure(
     "psk-mismatch",
