@@ -15,10 +15,6 @@ export function noApk(env = process.env) {
   return null;
 }
 
-const STEPS = { postinst: "add_group_and_user\ndefault_postinst", prerm: "default_prerm" };
-/** A script without its first line. */
-const body = (script) => script.replace(/^#!.*\n/, "");
-
 /** As the SDK makes them: OpenWrt's own steps, then ours. */
 const standard = (what, name, upgrade, own) => `#!/bin/sh
 [ "\${IPKG_NO_SCRIPT}" = "1" ] && exit 0
@@ -26,8 +22,7 @@ const standard = (what, name, upgrade, own) => `#!/bin/sh
 . \${IPKG_INSTROOT}/lib/functions.sh
 export root="\${IPKG_INSTROOT}"
 export pkgname="${name}"
-${upgrade ? "export PKG_UPGRADE=1\n" : ""}${STEPS[what]}
-${body(own)}`;
+${upgrade ? "export PKG_UPGRADE=1\n" : ""}${what === "postinst" ? "add_group_and_user\ndefault_postinst\n" : "default_prerm\n"}${own.replace(/^#!.*\n/, "")}`;
 
 /**
  * p: name, version, depends, license, maintainer, title, files (path -> {data, mode}); scripts: by apk's names. Returns
@@ -84,7 +79,7 @@ export function daemonApk(exe, version, env = process.env) {
     {
       "post-install": standard("postinst", p.name, false, p.postinst),
       "post-upgrade": standard("postinst", p.name, true, p.postinst),
-      "pre-deinstall": `${p.prerm.replace(/^exit 0\n/m, "")}${body(standard("prerm", p.name, false, ""))}`,
+      "pre-deinstall": `${p.prerm.replace(/^exit 0\n/m, "")}${standard("prerm", p.name, false, "").replace(/^#!.*\n/, "")}`,
     },
     env,
   );

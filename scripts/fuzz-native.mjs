@@ -16,7 +16,7 @@ import {
 const SOURCES = "src/node-tuntap2/native";
 const TARGETS = "test/fuzz/native";
 const CACHE = ".cache/fuzz-native";
-const FAST_PATH = ["fpconf.c", "fproute.c", "fprx.c", "fptx.c", "ip.c", "table.c", "ossl.c", "ring.c"];
+const FAST_PATH = ["fpconf.c", "fproute.c", "fprx.c", "fptx.c", "table.c", "ossl.c", "ring.c"];
 const FLAGS = [
   "-std=gnu11",
   "-g",
@@ -106,6 +106,10 @@ const ALL = {
   fastpath: {
     files: [...["fastpath.c", "model.c", "packets.c"].map(target), ...FAST_PATH.map(library)],
     seeds: fastPathSeeds,
+  },
+  offload: {
+    files: [target("offload.c"), library("segment.c"), library("coalesce.c")],
+    seeds: () => [],
   },
   bindings: {
     files: [

@@ -50,9 +50,7 @@ async function group(files, i) {
   const entry = `${dir}/entry${i}.ts`;
   writeFileSync(
     entry,
-    `import ${JSON.stringify(node)};
-import "../../test/seed.ts";
-${files.map((f) => `import "../../${f}";`).join("\n")}
+    `import ${JSON.stringify(node)};\nimport "../../test/seed.ts";\n${files.map((f) => `import "../../${f}";`).join("\n")}
 import { runAll } from "../../test/quickjs/node-test.ts";
 import { inSources } from "../../src/runtime/quickjs/positions.ts";
 const sys = globalThis.host;

@@ -24,7 +24,7 @@ export interface UciFile {
   readonly path: string;
   readonly text: string;
 }
-interface UciLoaded {
+export interface UciLoaded {
   readonly config: Config;
   readonly faults: readonly Fault[];
   readonly warnings: readonly string[];
@@ -201,14 +201,11 @@ function assemble(all: readonly Section[], faults: Fault[], warnings: string[]):
       continue; // without the sections that do not fit: others may have depended on them
     }
     warnings.push(...told);
-    faults.sort(byPlace);
+    const order = (a: Fault, b: Fault): number =>
+      a.file === b.file ? a.line - b.line : (a.file ?? "") < (b.file ?? "") ? -1 : 1;
+    faults.sort(order);
     return { config: Object.freeze(config) };
   }
-}
-
-function byPlace(a: Fault, b: Fault): number {
-  if (a.file === b.file) return a.line - b.line;
-  return (a.file ?? "") < (b.file ?? "") ? -1 : 1;
 }
 
 /** The daemon runs in any case: what is wrong with an option of its own leaves the default. */

@@ -156,10 +156,11 @@ export function native(flat: Flat): Native {
     },
     tunOpen(name, kind) {
       const b = ifname(name);
-      const fd = flat.tunOpen(b, kind === "tap");
+      const fd = flat.tunOpen(b, kind === "tap", kind === "offload");
       return { fd, name: String.fromCharCode(...b.subarray(0, b.indexOf(0))) };
     },
-    udpOpen: (address, port, options) => flat.udpOpen(address, port, options?.reuse ?? false, options?.buffer ?? 0),
+    udpOpen: (address, port, options) =>
+      flat.udpOpen(address, port, options?.reuse ?? false, options?.offload ?? false, options?.buffer ?? 0),
     rawOpen: (family, protocol, address) => flat.rawOpen(family, protocol, address),
     netlinkOpen: (protocol, groups) => flat.netlinkOpen(protocol, groups),
     socketPort: (fd) => flat.socketPort(fd),
@@ -172,6 +173,10 @@ export function native(flat: Flat): Native {
           handle = 0;
         },
       };
+    },
+    offload(fd) {
+      const bits = flat.offload(fd);
+      return { held: (bits & 1) !== 0, refused: (bits & 2) !== 0 };
     },
     readTun: (fd, ring) => flat.readTun(fd, whole(ring)),
     readUdp: (fd, ring) => flat.readUdp(fd, whole(ring)),

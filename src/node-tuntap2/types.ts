@@ -44,6 +44,11 @@ export interface Ring {
   readonly addr: Uint8Array;
 }
 
+export interface UdpOptions {
+  readonly reuse?: boolean;
+  readonly offload?: boolean;
+  readonly buffer?: number; // bytes of each of the kernel's queues; 0 as it is
+}
 export interface SaParams {
   readonly spi: number;
   readonly cipher: string; // dataplane.ts EspCipher
@@ -243,10 +248,16 @@ export interface Native {
   readonly constants: Readonly<Record<string, number>>;
   ring(slots: number): Ring; // 1 to 256
   fastPath(): FastPath | null;
-  /** "%d" in the name as the kernel does. Returns the real name. Non-blocking, IFF_NO_PI. */
-  tunOpen(name: string, kind: "tun" | "tap"): { readonly fd: number; readonly name: string };
-  /** Bound, non-blocking, IP_PKTINFO on; address 4 or 16 bytes (all zero: any); IPv6 sockets are V6ONLY. */
-  udpOpen(address: Uint8Array, port: number, options?: { readonly reuse?: boolean; readonly buffer?: number }): number;
+  /**
+   * "%d" in the name as the kernel does. Returns the real name. Non-blocking, IFF_NO_PI. "offload": a TUN that takes and
+   * gives super-packets of TCP, and of UDP from Linux 6.2 on; readTun and writeTun show the packets one by one.
+   */
+  tunOpen(name: string, kind: "tun" | "tap" | "offload"): { readonly fd: number; readonly name: string };
+  /**
+   * Bound, non-blocking, IP_PKTINFO on; address 4 or 16 bytes (all zero: any); IPv6 sockets are V6ONLY. `offload`:
+   * datagrams of one flow go to the kernel and come from it together, where it can (UDP_SEGMENT, UDP_GRO).
+   */
+  udpOpen(address: Uint8Array, port: number, options?: UdpOptions): number;
   rawOpen(family: 4 | 6, protocol: number, address: Uint8Array): number;
   netlinkOpen(protocol: number, groups: number): number;
   socketPort(fd: number): number;
@@ -257,6 +268,12 @@ export interface Native {
    * descriptor.
    */
   watch(fd: number, readable: () => void): Watcher;
+  /**
+   * `held`: what was read last had no room in the ring, and the next read hands it out: ask when the ring was full, for
+   * the descriptor may not be readable. `refused`: since this was asked the kernel or the card would not segment a
+   * message (a path with a smaller MTU, a card without checksums); it went out one by one.
+   */
+  offload(fd: number): { readonly held: boolean; readonly refused: boolean };
   /** As many as fit, at most ring.slots; 0: nothing there. Fills OFF and LEN (KIND, REF = 0). */
   readTun(fd: number, ring: Ring): number;
   readUdp(fd: number, ring: Ring): number;
@@ -264,7 +281,7 @@ export interface Native {
   /**
    * Writes the slots below n whose KIND is `kind` (and, for tun, whose REF is `ref`; for sockets, whose ADDR family is
    * the socket's). Returns how many went; the rest is counted on the fast path's drops when one is given. ADDR's
-   * interface index only matters for IPv6 link-local addresses.
+   * interface index only matters for IPv6 link-local addresses. Headers in the ring may be changed by it.
    */
   writeTun(fd: number, ring: Ring, n: number, ref: number, fp: FastPath | null): number;
   writeUdp(fd: number, ring: Ring, n: number, kind: number, fp: FastPath | null): number;

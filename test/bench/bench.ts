@@ -105,8 +105,7 @@ async function throughputs(): Promise<void> {
             .map(([k, v]) => `${k} ${v}`)
             .join(", ") || "none";
         notes.push(
-          `${runtime}, under load: worst ping ${Math.max(...rtt).toFixed(1)} ms, ${sent - received} of ` +
-            `${sent} lost; drops: ${drops}`,
+          `${runtime}, under load: worst ping ${Math.max(...rtt).toFixed(1)} ms, ${sent - received} of ${sent} lost; drops: ${drops}`,
         );
       });
     }
@@ -274,8 +273,7 @@ table.forEach((cells, i) => {
   const line = cells
     .map((c, k) => (k === 0 || k === head.length - 1 ? c.padEnd(widths[k] ?? 0) : c.padStart(widths[k] ?? 0)))
     .join("  ");
-  const word = verdict ? "ok" : "MISS";
-  console.log(`${line}  ${verdict === undefined || verdict === null ? "" : word}`.trimEnd());
+  console.log(`${line}  ${verdict === true ? "ok" : verdict === false ? "MISS" : ""}`.trimEnd());
 });
 for (const n of notes) console.log(n);
 process.exit(rows.some((r) => r.ok === false) ? 1 : 0);

@@ -17,8 +17,7 @@ export async function openvpn(a: Ns, b: Ns): Promise<string> {
   const fingerprints = await sh(`
     cd '${dir}'
     for n in a b; do
-      openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=$n \\
-        -keyout ovpn-$n.key -out ovpn-$n.crt 2>/dev/null
+      openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=$n -keyout ovpn-$n.key -out ovpn-$n.crt 2>/dev/null
       openssl x509 -in ovpn-$n.crt -noout -fingerprint -sha256 | cut -d= -f2
     done`);
   const [printA = "", printB = ""] = fingerprints.trim().split("\n");

@@ -156,7 +156,7 @@ describe("EAP-TLS", () => {
       { numRuns: 100 },
     );
   });
-  test("false lengths, data before a start, data instead of an acknowledgement: refused without effect", () => {
+  test("lengths that lie, data before a start, data instead of an acknowledgement: refused, and nothing changes", () => {
     const { eap, say, tls } = make([
       ["going", hello],
       ["going", new Uint8Array(900)],

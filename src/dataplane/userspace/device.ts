@@ -32,8 +32,10 @@ export interface DeviceSpec {
   readonly lost?: (why: string) => void;
   /** Sources must route back to the call they come from: a server's users. */
   readonly checkSource: boolean;
+  /** Takes and gives super-packets. */
+  readonly offload: boolean;
 }
-interface DeviceDeps {
+export interface DeviceDeps {
   readonly native: Native;
   readonly fp: FastPath;
   readonly drops: Drops;
@@ -77,7 +79,7 @@ export class Device implements Door {
       );
     }
     const tun = attempt(`cannot create the interface ${s.ifname}`, TUN_ADVICE, () =>
-      deps.native.tunOpen(s.ifname, "tun"),
+      deps.native.tunOpen(s.ifname, s.offload ? "offload" : "tun"),
     );
     this.#deps = deps;
     this.ifname = tun.name;

@@ -33,7 +33,7 @@ export interface InboundTakers {
   fault(e: unknown): void;
 }
 
-interface InboundStart {
+export interface InboundStart {
   readonly ports: Sockets["ports"];
   /** May be used by others between two wakes. */
   readonly batch: Ring;
@@ -58,7 +58,7 @@ export class Inbound {
   }
 
   readable(s: Socket): void {
-    for (let turn = 0; turn < TURNS && s.open; turn++) {
+    for (let turn = 0; s.open && (turn < TURNS || s.held); turn++) {
       const n = this.#read(s);
       if (n === 0) return;
       if (s.use === "ike") this.#all(s.use, n);

@@ -39,7 +39,7 @@ import { OuterRoutes } from "./routes.ts";
 const LINE_TURN = 64;
 const LEAVING = 0x6c32_7470; // interface group of netdevs in their last moment
 
-interface NetDeps {
+export interface NetDeps {
   readonly native: Native;
   readonly fp: FastPath;
   readonly clock: Clock;
@@ -85,7 +85,7 @@ export class UserspaceNet implements NetPlane {
   async attachClient(channel: CallChannel, cfg: IpConfig): Promise<NetInterface> {
     const call = ours(channel);
     const peer4 = cfg.peer4 === cfg.local4 || cfg.peer4 === "0.0.0.0" || cfg.peer4 === "" ? null : cfg.peer4;
-    const dev = this.#open({ ...cfg, peer4, checkSource: false });
+    const dev = this.#open({ ...cfg, peer4, checkSource: false, offload: true });
     try {
       this.#join(
         dev,
@@ -114,7 +114,7 @@ export class UserspaceNet implements NetPlane {
   }
   async attachLine(line: PacketLine, cfg: IpConfig): Promise<LineInterface> {
     const peer4 = cfg.peer4 === cfg.local4 || cfg.peer4 === "0.0.0.0" || cfg.peer4 === "" ? null : cfg.peer4;
-    const dev = this.#open({ ...cfg, peer4, checkSource: false }, (d) => this.#lineReadable(d, line));
+    const dev = this.#open({ ...cfg, peer4, checkSource: false, offload: false }, (d) => this.#lineReadable(d, line));
     this.#lines.add(dev);
     try {
       for (const r of cfg.routes) if (!six(r)) this.#keeper.addRoute(routeTo(dev, r));
@@ -137,7 +137,7 @@ export class UserspaceNet implements NetPlane {
     };
   }
   async openServer(cfg: ServerNet): Promise<ServerInterface> {
-    const dev = this.#open({ ...cfg, peer4: null, checkSource: true });
+    const dev = this.#open({ ...cfg, peer4: null, checkSource: true, offload: true });
     try {
       dev.setIpv6(cfg.local6, []);
     } catch (e) {

@@ -38,7 +38,7 @@ export class Outbound {
 
   /** A TUN is readable. Throws when the netdev is gone. */
   tun(fd: number, dev: number): void {
-    for (let turn = 0; turn < TURNS; turn++) {
+    for (let turn = 0; turn < TURNS || this.#native.offload(fd).held; turn++) {
       const n = this.#native.readTun(fd, this.#batch);
       if (n === 0) return;
       if (this.#fp.tx(dev, this.#batch, n) > 0) this.#sockets.write(this.#batch, n);

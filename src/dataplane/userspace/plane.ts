@@ -4,7 +4,7 @@
 
 import type { FastPath, Native } from "node-tuntap2";
 import { DROPS } from "node-tuntap2";
-import { formatIp } from "../../core/addr.ts";
+import { formatEndpoint, formatIp } from "../../core/addr.ts";
 import type { Clock } from "../../core/clock.ts";
 import { Counters } from "../../core/counters.ts";
 import { SystemError } from "../../core/errors.ts";
@@ -22,7 +22,7 @@ import { UserspaceNet } from "./net.ts";
 import { Outbound } from "./outbound.ts";
 import { Sockets } from "./sockets.ts";
 
-interface PlaneDeps {
+export interface PlaneDeps {
   readonly native: Native;
   /** The plane owns it from now on and closes it. */
   readonly fastPath: FastPath;
@@ -38,7 +38,7 @@ interface PlaneDeps {
 function noFile(path: string): string {
   throw new SystemError("ENOENT", path);
 }
-const BATCH = 64; // packets a wake takes with one call
+const BATCH = 128; // packets that one call takes: several super-packets
 
 /** Throws SystemError when netlink is not to be had; sockets and netdevs are opened when they are needed. */
 export async function openUserspacePlane(deps: PlaneDeps): Promise<UserspacePlane> {
@@ -65,8 +65,14 @@ export class UserspacePlane implements DataPlane {
     this.#log = log;
     this.#fp = fp;
     const parts = { native, fp, drops: this.#drops };
-    const sockets = new Sockets(parts, ports, (s) => contain(() => inbound.readable(s), fault));
-    // One for both ways: each wake is for one of them, and 260 KB are much on a router.
+    const sockets = new Sockets(parts, ports, {
+      readable: (s) => contain(() => inbound.readable(s), fault),
+      refused: (s) => {
+        const text = `UDP ${formatEndpoint(s.local)}: the kernel or the network card does not cut long sends; packets leave one by one`;
+        log.emit({ kind: "daemon.warning", link: "", text });
+      },
+    });
+    // One for both ways: each wake is for one of them, and 270 KB are much on a router.
     const batch = native.ring(BATCH);
     const out = new Outbound(parts, sockets, batch);
     const localTowards = (remote: string): string => {

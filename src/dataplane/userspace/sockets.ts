@@ -18,6 +18,8 @@ const ESP = 50;
 const FAMILIES: readonly Family[] = [4, 6];
 /** KIND of packets for one of several clear sockets; above every Kind of the library. */
 const OWN_KIND = 100;
+/** Writes between two questions whether the kernel refuses something. */
+const LOOK = 16;
 
 export type SocketUse = "ike" | "nat" | "esp" | "clear";
 
@@ -33,6 +35,12 @@ export interface PathParts {
   readonly fp: FastPath;
   readonly drops: Counters;
 }
+/** Who is told what of the sockets. */
+export interface SocketOwner {
+  readable(s: Socket): void;
+  /** Once for each: the kernel or the card will not segment; packets leave one by one. */
+  refused(s: Socket): void;
+}
 interface SocketStart {
   readonly fd: number;
   readonly use: SocketUse;
@@ -46,20 +54,28 @@ export class Socket {
   readonly #native: Native;
   readonly #fd: number;
   readonly #watcher: Watcher;
+  readonly #owner: SocketOwner;
+  #writes = 0;
+  #refused = false;
   users = 1;
   open = true;
 
-  constructor(native: Native, { fd, use, local }: SocketStart, readable: (s: Socket) => void) {
+  constructor(native: Native, { fd, use, local }: SocketStart, owner: SocketOwner) {
     this.#native = native;
+    this.#owner = owner;
     this.#fd = fd;
     this.use = use;
     this.local = local;
     this.family = familyOf(local.address);
-    this.#watcher = native.watch(fd, () => readable(this));
+    this.#watcher = native.watch(fd, () => owner.readable(this));
   }
   get kind(): number {
     if (this.use === "esp") return Kind.raw50;
     return this.use === "clear" ? Kind.udp1701 : Kind.udp4500;
+  }
+  /** What was read last had no room in the ring. */
+  get held(): boolean {
+    return this.#native.offload(this.#fd).held;
   }
   read(ring: Ring): number {
     return this.use === "esp" ? this.#native.readRaw(this.#fd, ring) : this.#native.readUdp(this.#fd, ring);
@@ -67,6 +83,11 @@ export class Socket {
   write(ring: Ring, n: number, fp: FastPath, kind = this.kind): void {
     if (this.use === "esp") this.#native.writeRaw(this.#fd, ring, n, kind, fp);
     else this.#native.writeUdp(this.#fd, ring, n, kind, fp);
+    if (!this.#refused && ++this.#writes % LOOK === 0) this.#look();
+  }
+  #look(): void {
+    this.#refused = this.#native.offload(this.#fd).refused;
+    if (this.#refused) this.#owner.refused(this);
   }
   close(): void {
     this.open = false;
@@ -80,16 +101,16 @@ export class Sockets {
   readonly #native: Native;
   readonly #fp: FastPath;
   readonly #drops: Counters;
-  readonly #readable: (s: Socket) => void;
+  readonly #owner: SocketOwner;
   #ipsec: Socket[] | null = null;
   readonly #clear: Socket[] = [];
 
-  constructor({ native, fp, drops }: PathParts, ports: { ike: number; nat: number }, readable: (s: Socket) => void) {
+  constructor({ native, fp, drops }: PathParts, ports: { ike: number; nat: number }, owner: SocketOwner) {
     this.#native = native;
     this.#fp = fp;
     this.#drops = drops;
     this.ports = ports;
-    this.#readable = readable;
+    this.#owner = owner;
   }
 
   /** Opens UDP 500 and 4500 and protocol 50; nothing stays open when one of them fails. Throws SystemError. */
@@ -186,13 +207,13 @@ export class Sockets {
     const open = (): number =>
       use === "esp"
         ? this.#native.rawOpen(family, ESP, address)
-        : this.#native.udpOpen(address, local.port, { buffer: BUFFER });
+        : this.#native.udpOpen(address, local.port, { offload: use !== "ike", buffer: BUFFER });
     try {
       const fd = attempt(what, advice, open);
       if (use !== "clear") this.#fragmentOutside(fd, family);
       if (use === "esp") this.#buffers(fd);
       const port = use === "esp" ? 0 : local.port || this.#native.socketPort(fd);
-      return new Socket(this.#native, { fd, use, local: { address: local.address, port } }, this.#readable);
+      return new Socket(this.#native, { fd, use, local: { address: local.address, port } }, this.#owner);
     } catch (e) {
       // A kernel without IPv6.
       if (family === 6 && use !== "clear" && ["EAFNOSUPPORT", "EADDRNOTAVAIL", "EPROTONOSUPPORT"].includes(errnoOf(e)))

@@ -13,11 +13,11 @@ import { NOTIFY, readNotify } from "../wire/notify.ts";
 import { all, type Chain, one, PAYLOAD, type Payload, readChain, writeChain } from "../wire/payloads.ts";
 import type { Transform } from "../wire/sa.ts";
 import type { Message } from "./exchange.ts";
-import { type IkeKeys, lastBlock, type Phase1Keys, phase1Keys } from "./keys.ts";
+import { IkeKeys, lastBlock } from "./keys.ts";
 import { type Nat, NatDetection, type NattVersion, natDType, readVendorIds } from "./natt.ts";
 import { Protection } from "./protection.ts";
 
-/** Code of a responder's failure before message 3: the source address of message 1 may be forged. */
+/** A responder that never saw message 3 fails with this code: the address of message 1 may be anybody's. */
 export const UNPROVED = "unproved";
 export const NONCE_BYTES = 32;
 const LEAST_LIFE_SECONDS = 60;
@@ -61,20 +61,22 @@ export interface Agreed {
   readonly natt: NattVersion | null;
   readonly dpd: boolean;
 }
-interface Halves {
+export interface Halves {
   readonly gxi: Uint8Array;
   readonly gxr: Uint8Array;
 }
 /** After the key exchange. */
-export interface Keyed extends Agreed, Halves, Phase1Keys {
+export interface Keyed extends Agreed, Halves {
   readonly nat: NatSeen;
+  readonly keys: IkeKeys;
+  readonly iv: Uint8Array;
 }
 interface NatSeen {
   readonly us: boolean;
   readonly peer: boolean;
 }
 /** The peer's half of the key exchange. */
-interface PeerKe {
+export interface PeerKe {
   readonly ke: Uint8Array;
   readonly nonce: Uint8Array;
   readonly nat: NatSeen;
@@ -133,7 +135,7 @@ export function keyed(x: Phase1Sa, a: Agreed, peer: PeerKe, own: Own): Keyed {
   const we = x.role === "initiator";
   const mine = own.dh.publicValue;
   const halves: Halves = we ? { gxi: mine, gxr: peer.ke } : { gxi: peer.ke, gxr: mine };
-  const keys = phase1Keys(x.env.crypto, a.proposal, {
+  const keys = new IkeKeys(x.env.crypto, a.proposal, {
     psk: x.policy.psk,
     gxy: own.gxy,
     icookie: x.icookie,
@@ -142,7 +144,7 @@ export function keyed(x: Phase1Sa, a: Agreed, peer: PeerKe, own: Own): Keyed {
     nr: we ? peer.nonce : own.nonce,
     ...halves,
   });
-  return { ...a, ...halves, nat: peer.nat, ...keys };
+  return { ...a, ...halves, nat: peer.nat, keys, iv: keys.firstIv };
 }
 interface Own {
   readonly dh: DhKey;
@@ -152,10 +154,10 @@ interface Own {
 }
 
 /** HASH_I or HASH_R, RFC 2409 §5. */
-function authHash(x: Phase1Sa, k: Keyed, of: Role, id: Uint8Array): Uint8Array {
+export function authHash(x: Phase1Sa, k: Keyed, of: Role, id: Uint8Array): Uint8Array {
   const { icookie, rcookie } = x;
   const parts = of === "initiator" ? [k.gxi, k.gxr, icookie, rcookie] : [k.gxr, k.gxi, rcookie, icookie];
-  return x.env.crypto.hmac(k.proposal.hash, k.skeyid, [...parts, k.saBody, id]);
+  return k.keys.auth([...parts, k.saBody, id]);
 }
 /** Our ID and HASH payloads. */
 export function ourAuth(x: Phase1Sa, k: Keyed): Payload[] {
@@ -188,7 +190,7 @@ export function idRefused(x: Phase1Sa, peer: IkeId): Failure | null {
   const text = `${x.remote.address} identifies itself as ${quote(peer.text)}, but ${quote(want.text)} is configured`;
   return failure("id-mismatch", text);
 }
-/** Only a guess: a peer that does not have our key cannot say so. */
+/** A guess at all times: a peer that does not have our key cannot say so. */
 export function pskMismatch(x: Phase1Sa, sign: string): Failure {
   return failure(
     "psk-mismatch",
@@ -206,10 +208,9 @@ export function established(
   iv: Uint8Array,
   auth: { chain: Chain; peer: Identification },
 ): Phase1 {
-  k.keys.endPhase1(iv);
   const notifications = all(auth.chain, PAYLOAD.notify).map(readNotify);
   return {
-    protection: new Protection(x, k.keys),
+    protection: new Protection(x, k.keys, iv),
     proposal: k.proposal,
     natt: k.natt,
     udp: natSeen(x, k),

@@ -31,7 +31,10 @@ export function writeAttributes(w: Writer, list: readonly Attribute[]): void {
   }
 }
 
-/** The first attribute of `type` as a number, at most 2^32-1; null when there is none. */
+/**
+ * The value as a number, capped at 2^32-1; null when the attribute is absent. The last of several counts nowhere: the
+ * first does.
+ */
 export function attributeNumber(list: readonly Attribute[], type: number): number | null {
   const a = list.find((x) => x.type === type);
   return a === undefined ? null : toNumber(a.value);
@@ -39,7 +42,7 @@ export function attributeNumber(list: readonly Attribute[], type: number): numbe
 
 /**
  * Life type and life duration come in pairs (RFC 2407 §4.5, RFC 2409 appendix A): seconds (1) or kilobytes (2), each
- * duration has the unit that the type before it names. Null where there is none.
+ * duration governed by the type before it. Null where nothing was said.
  */
 export function lifetimes(
   list: readonly Attribute[],
@@ -65,7 +68,7 @@ function toNumber(v: number | Uint8Array): number {
   return n;
 }
 
-/** A duration as TLV of 4 bytes, which every peer understands. */
+/** A duration in TLV form, 4 bytes: what every peer understands. */
 export function u32Value(n: number): Uint8Array {
   return Uint8Array.of(n >>> 24, n >>> 16, n >>> 8, n);
 }

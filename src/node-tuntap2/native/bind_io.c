@@ -1,6 +1,7 @@
 /* The flat functions of io.c, and descriptors in the engine's loop. */
 #include "bind_fp.h"
 #include "io.h"
+#include "offload.h"
 #include "serial.h"
 #include <errno.h>
 #include <sys/ioctl.h>
@@ -11,12 +12,12 @@ static double bind_tun_open(struct tt_args *a)
 {
 	struct tt_err e = { 0, "" };
 	uint8_t *name = arg_bytes_of(a, 0, 16, "name: must be 16 bytes, ended by zeros");
-	bool tap = arg_bool(a, 1, "tap: true or false");
+	bool tap = arg_bool(a, 1, "tap: true or false"), offload = arg_bool(a, 2, "offload: true or false");
 
 	if (a->bad)
 		return NOTHING;
 	name[15] = 0;
-	return give_fd(a, tt_tun_open((char *)name, tap, &e), &e);
+	return give_fd(a, tt_tun_open((char *)name, tap ? TUN_TAP : offload ? TUN_OFFLOAD : TUN_PLAIN, &e), &e);
 }
 
 static double bind_udp_open(struct tt_args *a)
@@ -25,12 +26,12 @@ static double bind_udp_open(struct tt_args *a)
 	size_t alen;
 	uint8_t *addr = arg_address(a, 0, &alen);
 	uint16_t port = arg_u16(a, 1, "port: 0 to 65535");
-	bool reuse = arg_bool(a, 2, "reuse: true or false");
-	int buffer = (int)arg_integer(a, 3, 0, 1 << 30, "buffer: 0 to 2^30");
+	bool reuse = arg_bool(a, 2, "reuse: true or false"), offload = arg_bool(a, 3, "offload: true or false");
+	int buffer = (int)arg_integer(a, 4, 0, 1 << 30, "buffer: 0 to 2^30");
 
 	if (a->bad)
 		return NOTHING;
-	return give_fd(a, tt_udp_open(addr, alen, port, reuse, buffer, &e), &e);
+	return give_fd(a, tt_udp_open(addr, alen, port, reuse, offload, buffer, &e), &e);
 }
 
 static double bind_raw_open(struct tt_args *a)
@@ -67,6 +68,22 @@ static double bind_socket_port(struct tt_args *a)
 	if (a->bad)
 		return NOTHING;
 	return give_result(a, tt_socket_port(fd, &e), &e);
+}
+
+/* Bits: 1: what was read had no room and is held for the next call; 2: segments were refused since this was asked. */
+static double bind_offload(struct tt_args *a)
+{
+	int fd = arg_fd(a, 0), bits;
+	struct tt_offload *o;
+
+	if (a->bad)
+		return NOTHING;
+	o = tt_offload_of(fd);
+	if (!o)
+		return 0;
+	bits = (o->held ? 1 : 0) | (o->refused ? 2 : 0);
+	o->refused = false;
+	return bits;
 }
 
 static double read_into(struct tt_args *a, int (*reader)(int fd, struct tt_ring *r, struct tt_err *e))
@@ -203,10 +220,7 @@ static double bind_ioctl(struct tt_args *a)
 	uint32_t request = arg_u32(a, 1, "request: a number");
 	size_t len;
 	uint8_t *p = arg_bytes(a, 2, &len, "data: not a Uint8Array");
-	/*
-	 * Numbers do not tell how much the kernel reads and writes: give it room. Requests that take pointers are not
-	 * for us.
-	 */
+	/* Numbers do not tell how much the kernel reads and writes: give it room. Requests that take pointers are not for us. */
 	uint8_t room[4096] __attribute__((aligned(16))) = { 0 };
 	int r;
 
@@ -300,14 +314,14 @@ static double bind_close(struct tt_args *a)
 	for (uint32_t i = 0; i < a->inst->watches.count; i++) {
 		struct watched *slot = pool_at(&a->inst->watches, i);
 
-		/* a watch on a closed descriptor would spin, or serve the next owner */
-		if (slot->obj.handle && slot->fd == fd) {
+		if (slot->obj.handle && slot->fd == fd) { /* a watch on a closed descriptor would spin, or serve the next owner */
 			engine_unwatch(slot->w);
 			pool_remove(&a->inst->watches, slot);
 		}
 	}
 	map_remove(&a->inst->fds, (uint64_t)fd);
 	tt_serial_release(fd); /* when it is a line */
+	tt_offload_release(fd);
 	close(fd);
 	return NOTHING;
 }
@@ -329,6 +343,7 @@ static void end(struct tt_inst *inst)
 		if (!inst->fds.values[i])
 			continue;
 		tt_serial_release((int)inst->fds.keys[i]);
+		tt_offload_release((int)inst->fds.keys[i]);
 		close((int)inst->fds.keys[i]);
 	}
 	pool_free(&inst->watches);
@@ -336,11 +351,12 @@ static void end(struct tt_inst *inst)
 }
 
 static const struct tt_function functions[] = {
-	{ "tunOpen", bind_tun_open, 2 },
-	{ "udpOpen", bind_udp_open, 4 },
+	{ "tunOpen", bind_tun_open, 3 },
+	{ "udpOpen", bind_udp_open, 5 },
 	{ "rawOpen", bind_raw_open, 3 },
 	{ "netlinkOpen", bind_netlink_open, 2 },
 	{ "socketPort", bind_socket_port, 1 },
+	{ "offload", bind_offload, 1 },
 	{ "readTun", bind_read_tun, 2 },
 	{ "readUdp", bind_read_udp, 2 },
 	{ "readRaw", bind_read_raw, 2 },

@@ -18,7 +18,6 @@
 #include <linux/sockios.h>
 #include <linux/xfrm.h>
 
-/* clang-format off */
 #define C(name) { #name, (int64_t)name },
 
 const struct tt_constant tt_constants[] = {
@@ -141,4 +140,3 @@ const struct tt_constant tt_constants[] = {
 #endif
 	{ NULL, 0 },
 };
-/* clang-format on */

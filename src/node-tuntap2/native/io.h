@@ -3,17 +3,19 @@
 #define TT_IO_H
 #include "tt.h"
 
-/* `name`: in and out, ended by a zero. */
-int tt_tun_open(char name[16], bool tap, struct tt_err *e);
-int tt_udp_open(const uint8_t *addr, size_t alen, uint16_t port, bool reuse, int buffer, struct tt_err *e);
+enum tt_tun_mode { TUN_PLAIN, TUN_TAP, TUN_OFFLOAD };
+/* tun.c. `name`: in and out, ended by a zero. */
+int tt_tun_open(char name[16], enum tt_tun_mode mode, struct tt_err *e);
+/* inet.c. `offload`: what the kernel has of segmentation and coalescing is used. */
+int tt_udp_open(const uint8_t *addr, size_t alen, uint16_t port, bool reuse, bool offload, int buffer, struct tt_err *e);
 int tt_raw_open(int family, int protocol, const uint8_t *addr, size_t alen, struct tt_err *e);
 int tt_netlink_open(int protocol, uint32_t groups, struct tt_err *e);
 int tt_socket_port(int fd, struct tt_err *e);
 int tt_read_tun(int fd, struct tt_ring *r, struct tt_err *e);
 int tt_read_udp(int fd, struct tt_ring *r, struct tt_err *e);
 int tt_read_raw(int fd, struct tt_ring *r, struct tt_err *e);
-/* `drops` may be NULL. The ring has been checked up to n. */
-int tt_write_tun(int fd, const struct tt_ring *r, uint32_t n, uint32_t ref, uint64_t *drops);
+/* `drops` may be NULL. The ring has been checked up to n; tt_write_tun() changes headers in it. */
+int tt_write_tun(int fd, struct tt_ring *r, uint32_t n, uint32_t ref, uint64_t *drops);
 int tt_write_socket(int fd, const struct tt_ring *r, uint32_t n, uint32_t kind, bool raw, uint64_t *drops,
 		    struct tt_err *e);
 /* Keys in memory must not reach a core file or another process of the same user. */

@@ -27,3 +27,13 @@ const char *tt_ring_check(const struct tt_ring *r, uint32_t n)
 	}
 	return NULL;
 }
+
+void tt_place(struct tt_ring *r, uint32_t i, uint32_t at, uint32_t len, bool truncated)
+{
+	uint32_t *m = r->meta + i * TT_META;
+
+	m[TT_OFF] = i * TT_SLOT + at;
+	m[TT_LEN] = truncated ? 0 : len;
+	m[TT_KIND] = truncated ? TT_K_TRUNCATED : TT_K_NONE;
+	m[TT_REF] = 0;
+}

@@ -14,58 +14,21 @@
 enum { TT_OFF, TT_LEN, TT_KIND, TT_REF, TT_META };
 #define TT_ADDR 44
 enum { /* byte offsets in an addr entry */
-       TT_A_FAMILY = 0,
-       TT_A_RPORT = 2,
-       TT_A_REMOTE = 4,
-       TT_A_LOCAL = 20,
-       TT_A_IFINDEX = 36,
-       TT_A_LPORT = 40,
+	TT_A_FAMILY = 0, TT_A_RPORT = 2, TT_A_REMOTE = 4, TT_A_LOCAL = 20, TT_A_IFINDEX = 36, TT_A_LPORT = 40,
 };
 enum {
-	TT_K_NONE = 0,
-	TT_K_UDP4500 = 1,
-	TT_K_RAW50 = 2,
-	TT_K_UDP1701 = 3,
-	TT_K_TUN = 10,
-	TT_K_UP_IKE = 11,
-	TT_K_UP_L2TP = 12,
-	TT_K_UP_FRAME = 13,
-	TT_K_UP_DATA = 14,
-	TT_K_UP_IP = 15,
+	TT_K_NONE = 0, TT_K_UDP4500 = 1, TT_K_RAW50 = 2, TT_K_UDP1701 = 3,
+	TT_K_TUN = 10, TT_K_UP_IKE = 11, TT_K_UP_L2TP = 12, TT_K_UP_FRAME = 13, TT_K_UP_DATA = 14, TT_K_UP_IP = 15,
 	TT_K_TRUNCATED = 16,
 };
 
 /* In the order of DROPS in types.ts. */
 enum tt_drop {
-	D_ESP_UNKNOWN_SPI,
-	D_ESP_SHORT,
-	D_ESP_AUTH,
-	D_ESP_REPLAY,
-	D_ESP_PADDING,
-	D_ESP_NEXT_HEADER,
-	D_ESP_LIMIT,
-	D_ESP_OUTER_MISMATCH,
-	D_ESP_SEQ_EXHAUSTED,
-	D_UDP_SHORT,
-	D_UDP_PORT,
-	D_L2TP_BAD_HEADER,
-	D_L2TP_UNKNOWN_CALL,
-	D_L2TP_WRONG_FLOW,
-	D_PPP_SHORT,
-	D_IP_NO_SESSION,
-	D_IP_NOT_OPEN,
-	D_IP_SPOOFED,
-	D_IP_BAD,
-	D_IP_TOO_BIG,
-	D_TX_NO_SA,
-	D_TX_NO_PEER,
-	D_TX_SOCKET_FULL,
-	D_TX_ERROR,
-	D_TUN_FULL,
-	D_TUN_ERROR,
-	D_RX_TRUNCATED,
-	D_NAT_KEEPALIVE,
-	TT_DROPS,
+	D_ESP_UNKNOWN_SPI, D_ESP_SHORT, D_ESP_AUTH, D_ESP_REPLAY, D_ESP_PADDING, D_ESP_NEXT_HEADER, D_ESP_LIMIT,
+	D_ESP_OUTER_MISMATCH, D_ESP_SEQ_EXHAUSTED, D_UDP_SHORT, D_UDP_PORT, D_L2TP_BAD_HEADER, D_L2TP_UNKNOWN_CALL,
+	D_L2TP_WRONG_FLOW, D_PPP_SHORT, D_IP_NO_SESSION, D_IP_NOT_OPEN, D_IP_SPOOFED, D_IP_BAD, D_IP_TOO_BIG,
+	D_TX_NO_SA, D_TX_NO_PEER, D_TX_SOCKET_FULL, D_TX_ERROR, D_TUN_FULL, D_TUN_ERROR, D_RX_TRUNCATED,
+	D_NAT_KEEPALIVE, TT_DROPS,
 };
 
 /*
@@ -84,6 +47,8 @@ struct tt_ring {
 bool tt_ring_map(struct tt_ring *r, void *base, size_t bytes);
 /* NULL when every packet below n lies inside its own slot, otherwise why not. */
 const char *tt_ring_check(const struct tt_ring *r, uint32_t n);
+/* Slot i holds `len` bytes from `at` in it on, or something that did not fit. */
+void tt_place(struct tt_ring *r, uint32_t i, uint32_t at, uint32_t len, bool truncated);
 
 /* A failed system call (error.c). */
 struct tt_err {

@@ -1,6 +1,6 @@
 // The three signals a daemon listens to.
 
-interface SignalHandlers {
+export interface SignalHandlers {
   /** SIGTERM and SIGINT; a second one while the first is being served comes here too. */
   stop(name: "SIGTERM" | "SIGINT"): void;
   /** SIGHUP. */

@@ -42,8 +42,7 @@ void host_die(const char *text)
 
 /* ---- descriptors ---- */
 
-struct watch *host_watch(struct host *h, int fd, uint32_t events, void (*ready)(void *opaque, uint32_t events),
-			 void *opaque)
+struct watch *host_watch(struct host *h, int fd, uint32_t events, void (*ready)(void *opaque, uint32_t events), void *opaque)
 {
 	struct watch *w = calloc(1, sizeof *w);
 	struct epoll_event e = { .events = events, .data.ptr = w };
@@ -77,8 +76,7 @@ void host_unwatch(struct watch *w)
 
 	if (!w->ready)
 		return;
-	/* fails when the fd is closed already: then it is out as well */
-	epoll_ctl(h->epoll, EPOLL_CTL_DEL, w->fd, NULL);
+	epoll_ctl(h->epoll, EPOLL_CTL_DEL, w->fd, NULL); /* fails when the fd is closed already: then it is out as well */
 	h->watches--;
 	w->ready = NULL; /* an event for it may be in this turn's batch */
 	w->next = h->dead;
@@ -163,10 +161,7 @@ void host_callback(struct host *h, const char *name, int argc, JSValue *argv)
 	JS_FreeValue(h->ctx, f);
 }
 
-/*
- * TypeScript writes the report, as it can read the table of positions; when it cannot any more, the engine's own words
- * must do.
- */
+/* TypeScript writes the report, as it can read the table of positions; when it cannot any more, the engine's own words must do. */
 void host_uncaught(struct host *h)
 {
 	static bool again;
@@ -175,9 +170,8 @@ void host_uncaught(struct host *h)
 	const char *text;
 
 	memory_bound(JS_GetRuntime(ctx), false); /* the report needs some when it was memory that ran out */
-	if (JS_IsNull(error)) {			 /* the engine had none left for an error either */
-		JS_ThrowInternalError(
-			ctx, "out of memory: this machine has too little for what is configured and connected");
+	if (JS_IsNull(error)) { /* the engine had none left for an error either */
+		JS_ThrowInternalError(ctx, "out of memory: this machine has too little for what is configured and connected");
 		error = JS_GetException(ctx);
 	}
 	f = again ? JS_UNDEFINED : JS_GetPropertyStr(ctx, h->sys, "onUncaught");

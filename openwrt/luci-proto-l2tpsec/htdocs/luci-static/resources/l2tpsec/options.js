@@ -1,8 +1,8 @@
 'use strict';
 'require baseclass';
 
-/* Written by `make generate` from src/config, as a test checks: do not edit. Every option of the daemon with its
-   title, help, default and grammar, and the daemon's own reader of grammars. */
+/* Written by `make generate` from src/config, as a test checks: do not edit. Every option of the daemon with its title,
+   help, default and grammar, and the daemon's own reader of grammars. */
 
 "use strict";
 var grammar = (() => {
@@ -28,6 +28,7 @@ var grammar = (() => {
 
   var grammar_exports = {};
   __export(grammar_exports, {
+    DATATYPES: () => DATATYPES,
     read: () => read
   });
 
