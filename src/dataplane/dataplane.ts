@@ -63,7 +63,7 @@ export interface IpsecPlane {
   /**
    * From now on the flow's packets leave under this SA; the one used before stays known until removed. The peer chose
    * the SPI, and it is unique within its flow alone (RFC 4301 §4.1): another flow may have the same. Rejects with
-   * SystemError EEXIST when this flow has it.
+   * SystemError EEXIST when this flow has it; the kernel plane, when anybody has it at the peer's address.
    */
   addOutbound(flow: FlowId, spec: SaSpec): Promise<void>;
   /** Without the outbound SA in use the flow goes on with the newest that remains; an unknown SPI is no error. */
@@ -74,7 +74,10 @@ export interface IpsecPlane {
   counters(flow: FlowId, direction: "in" | "out", spi: Spi): Counters;
   /** A valid packet for the flow came from a new outer address and port (RFC 3948 §4): IKE decides whether to move. */
   onMapping: (flow: FlowId, from: Endpoint) => void;
-  /** Somebody sends under an SPI we do not know; at most one call a second. IKE may ask the peer to delete it. */
+  /**
+   * Somebody sends under an SPI we do not know; at most one call a second. IKE may ask the peer to delete it. The kernel
+   * plane is not told of them.
+   */
   onUnknownSpi: (from: Endpoint, spi: Spi) => void;
 }
 

@@ -3,7 +3,7 @@ import { formatIp, isIp6, parseIp, parsePrefix } from "../core/addr.ts";
 import { SystemError } from "../core/errors.ts";
 import { errnoOf } from "./errno.ts";
 import type { NetlinkIo, NlMessage } from "./netlink.ts";
-import { attrText, decodeAttrs, get32, NetlinkSocket, NlWriter } from "./netlink.ts";
+import { attrText, decodeAttrs, get32, get64, NetlinkSocket, NlWriter } from "./netlink.ts";
 import { decodeRule, encodeRule, type FoundRule, type RuleSpec } from "./rules.ts";
 import { AF_INET, AF_INET6, AF_UNSPEC, NL, RT } from "./uapi.ts";
 
@@ -53,6 +53,8 @@ export interface LinkChange {
   readonly quiet?: boolean;
   /** Interface group; the default is 0. */
   readonly group?: number;
+  /** IPv4 packets whose source would not be answered by this interface are dropped (RFC 3704 §2.2). */
+  readonly reversePath?: true;
 }
 
 function bytesOf(address: string): Uint8Array {
@@ -135,12 +137,28 @@ export function encodeLink(index: number, c: LinkChange): Uint8Array {
   if (c.mtu !== undefined) w.attr32(RT.IFLA_MTU, c.mtu);
   if (c.txqueuelen !== undefined) w.attr32(RT.IFLA_TXQLEN, c.txqueuelen);
   if (c.group !== undefined) w.attr32(RT.IFLA_GROUP, c.group);
+  if (c.reversePath === true) {
+    w.nest(RT.IFLA_AF_SPEC, (af) => {
+      af.nest(AF_INET, (v4) => v4.nest(RT.IFLA_INET_CONF, (conf) => conf.attr32(RT.IPV4_DEVCONF_RP_FILTER, 1)));
+    });
+  }
   if (c.quiet === true) {
     w.nest(RT.IFLA_AF_SPEC, (af) => {
       af.nest(AF_INET6, (v6) => v6.attr(RT.IFLA_INET6_ADDR_GEN_MODE, Uint8Array.of(RT.IN6_ADDR_GEN_MODE_NONE)));
     });
   }
   return w.done();
+}
+
+/** struct ifinfomsg and attributes of a new PPP netdev on a descriptor of /dev/ppp. */
+export function encodePpp(name: string, fd: number): Uint8Array {
+  const w = new NlWriter().u8(AF_UNSPEC).u8(0).u16(0).u32(0).u32(0).u32(0).attrText(RT.IFLA_IFNAME, name);
+  return w
+    .nest(RT.IFLA_LINKINFO, (info) => {
+      info.attrText(RT.IFLA_INFO_KIND, "ppp");
+      info.nest(RT.IFLA_INFO_DATA, (data) => data.attr32(RT.IFLA_PPP_DEV_FD, fd));
+    })
+    .done();
 }
 
 export class Rtnl {
@@ -180,6 +198,22 @@ export class Rtnl {
       0,
       encodeLink(index, c),
     );
+  }
+  /** A PPP netdev that lives as long as `fd`, an unused descriptor of /dev/ppp. EEXIST: the name is taken. */
+  addPpp(name: string, fd: number): void {
+    const flags = NL.NLM_F_CREATE | NL.NLM_F_EXCL;
+    const advice = { EPERM: ROOT, EEXIST: "an interface has that name" };
+    this.#nl.change(`cannot create the interface ${name}`, advice, RT.RTM_NEWLINK, flags, encodePpp(name, fd));
+  }
+  /** What went through an interface; all 0 when there is none. */
+  counters(index: number): { rxPackets: number; rxBytes: number; txPackets: number; txBytes: number } {
+    try {
+      const { stats } = this.#link(new NlWriter().u8(AF_UNSPEC).u8(0).u16(0).u32(index).u32(0).u32(0).done());
+      return stats;
+    } catch (e) {
+      if (errnoOf(e) !== "ENODEV") throw e;
+      return { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
+    }
   }
   /** Removes every interface of a group other than 0, for the price of one. */
   deleteGroup(group: number): void {
@@ -351,16 +385,19 @@ export class Rtnl {
     readonly name: string;
     readonly up: boolean;
     readonly mtu: number;
+    readonly stats: { rxPackets: number; rxBytes: number; txPackets: number; txBytes: number };
   } {
     const [m] = this.#nl.ask("cannot look up an interface", {}, RT.RTM_GETLINK, 0, body);
     if (!m || m.body.length < 16) throw new SystemError("ENODEV", "cannot look up an interface");
     const a = decodeAttrs(m.body, 16);
-    const [name, mtu] = [a.get(RT.IFLA_IFNAME), a.get(RT.IFLA_MTU)];
+    const [name, mtu, stats] = [a.get(RT.IFLA_IFNAME), a.get(RT.IFLA_MTU), a.get(RT.IFLA_STATS64)];
+    const count = (n: number): number => (stats && stats.length >= 8 * (n + 1) ? get64(stats, 8 * n) : 0);
     return {
       index: get32(m.body, 4),
       name: name ? attrText(name) : "",
       up: (get32(m.body, 8) & RT.IFF_UP) !== 0,
       mtu: mtu ? get32(mtu, 0) : 0,
+      stats: { rxPackets: count(0), txPackets: count(1), rxBytes: count(2), txBytes: count(3) }, // struct rtnl_link_stats64
     };
   }
   #route(address: string, flags: number, mark: number): FoundRoute {

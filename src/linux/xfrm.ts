@@ -8,6 +8,7 @@ import { get16 as be16, get32 as be32 } from "../core/bytes.ts";
 import { utf8 } from "../core/text.ts";
 import { attempt, errnoOf } from "./errno.ts";
 import {
+  decodeAttrs,
   decodeMessages,
   get16,
   get32,
@@ -168,12 +169,7 @@ export function encodeSa(sa: XfrmSa, align: number): Uint8Array {
   if (aead) w.attr(XFRM.XFRMA_ALG_AEAD, algorithm(aead.name, aead.key, aead.icvBits));
   if (crypt) w.attr(XFRM.XFRMA_ALG_CRYPT, algorithm(crypt.name, crypt.key, null));
   if (auth) w.attr(XFRM.XFRMA_ALG_AUTH_TRUNC, algorithm(auth.name, auth.key, auth.icvBits));
-  if (sa.encap) {
-    const e = new NlWriter().u16(XFRM.UDP_ENCAP_ESPINUDP);
-    net16(e, sa.encap.sourcePort);
-    net16(e, sa.encap.destinationPort);
-    w.attr(XFRM.XFRMA_ENCAP, e.u16(0).raw(new Uint8Array(16)).done());
-  }
+  if (sa.encap) w.attr(XFRM.XFRMA_ENCAP, encapTemplate(sa.encap));
   if (sa.window > 0) {
     // struct xfrm_replay_state_esn: its bitmap may be longer than that of xfrm_usersa_info's window, which ends at 32
     const words = Math.ceil(sa.window / REPLAY_BITMAP);
@@ -182,6 +178,45 @@ export function encodeSa(sa: XfrmSa, align: number): Uint8Array {
   }
   if (sa.mark) w.attr32(XFRM.XFRMA_SET_MARK, sa.mark.value).attr32(XFRM.XFRMA_SET_MARK_MASK, sa.mark.mask);
   return w.done();
+}
+export interface XfrmEnds {
+  readonly source: string;
+  readonly destination: string;
+  readonly encap: XfrmSa["encap"];
+}
+/**
+ * What XFRM_MSG_GETSA answered, as the same SA between other addresses: keys, sequence numbers, window and what it has
+ * counted stay. Null for what is no SA.
+ */
+export function movedSa(body: Uint8Array, to: XfrmEnds, align: number): Uint8Array | null {
+  const info = Math.ceil(SA_INFO / align) * align;
+  if (body.length < info) return null;
+  const w = new NlWriter();
+  w.raw(body.subarray(0, SELECTOR));
+  address(w, to.destination);
+  w.raw(body.subarray(72, 80));
+  address(w, to.source);
+  w.raw(body.subarray(96, info));
+  for (const [type, value] of decodeAttrs(body, info)) if (KEPT.has(type)) w.attr(type, value);
+  if (to.encap) w.attr(XFRM.XFRMA_ENCAP, encapTemplate(to.encap));
+  w.attr(XFRM.XFRMA_LTIME_VAL, body.subarray(160, 192));
+  return w.done();
+}
+/** Of an SA that moves. Others are what the kernel tells of itself, or not ours. */
+const KEPT = new Set<number>([
+  XFRM.XFRMA_ALG_AEAD,
+  XFRM.XFRMA_ALG_CRYPT,
+  XFRM.XFRMA_ALG_AUTH_TRUNC,
+  XFRM.XFRMA_REPLAY_VAL,
+  XFRM.XFRMA_REPLAY_ESN_VAL,
+  XFRM.XFRMA_SET_MARK,
+  XFRM.XFRMA_SET_MARK_MASK,
+]);
+function encapTemplate(e: NonNullable<XfrmSa["encap"]>): Uint8Array {
+  const w = new NlWriter().u16(XFRM.UDP_ENCAP_ESPINUDP);
+  net16(w, e.sourcePort);
+  net16(w, e.destinationPort);
+  return w.u16(0).raw(new Uint8Array(16)).done();
 }
 /** struct xfrm_usersa_id, for XFRM_MSG_DELSA and XFRM_MSG_GETSA. */
 export function encodeSaId(destination: string, spi: number): Uint8Array {
@@ -355,12 +390,19 @@ export class Xfrm {
   }
   /** Null when it is gone. */
   sa(destination: string, spi: number): FoundSa | null {
-    let found: FoundSa | null = null;
-    this.#unlessGone(() => {
-      const [m] = this.#nl.ask("cannot look up an SA", ADVICE, XFRM.XFRM_MSG_GETSA, 0, encodeSaId(destination, spi));
-      found = m ? decodeSa(m.body) : null;
-    });
-    return found;
+    return this.#answer(destination, spi, (body) => decodeSa(body));
+  }
+  /** Between other addresses from now on; nothing happens when it is gone. Packets of the moment in between are lost. */
+  moveSa(destination: string, spi: number, to: XfrmEnds): void {
+    const moved = this.#answer(destination, spi, (body) => movedSa(body, to, this.align));
+    if (!moved) return;
+    this.deleteSa(destination, spi);
+    try {
+      const what = `cannot install the SA to ${to.destination}`;
+      this.#nl.change(what, ADVICE, XFRM.XFRM_MSG_NEWSA, NL.NLM_F_CREATE | NL.NLM_F_EXCL, moved);
+    } finally {
+      moved.fill(0); // keys
+    }
   }
   allSas(): FoundSa[] {
     const all = this.#nl.ask("cannot list the SAs", ADVICE, XFRM.XFRM_MSG_GETSA, NL.NLM_F_DUMP, new Uint8Array(0));
@@ -410,11 +452,24 @@ export class Xfrm {
     };
   }
 
-  #unlessGone(f: () => void): void {
+  /** What `read` makes of the kernel's answer, which is wiped: it has the keys. Null: there is no such SA. */
+  #answer<T>(destination: string, spi: number, read: (body: Uint8Array) => T | null): T | null {
+    const id = encodeSaId(destination, spi);
+    const ask = (): NlMessage[] => this.#nl.ask("cannot look up an SA", ADVICE, XFRM.XFRM_MSG_GETSA, 0, id);
+    const [m] = this.#unlessGone(ask) ?? [];
+    if (!m) return null;
     try {
-      f();
+      return read(m.body);
+    } finally {
+      m.body.fill(0);
+    }
+  }
+  #unlessGone<T>(f: () => T): T | null {
+    try {
+      return f();
     } catch (e) {
-      if (!["ESRCH", "ENOENT"].includes(errnoOf(e))) throw e;
+      if (["ESRCH", "ENOENT"].includes(errnoOf(e))) return null;
+      throw e;
     }
   }
 }

@@ -102,7 +102,7 @@ test("over a bad network sequenced frames arrive at most once and in order", asy
   const r = await session();
   r.net.conditions({ loss: 0.1, duplicate: 0.2, reorder: 0.2, jitter: 5 });
   const got: number[] = [];
-  r.cb.onFrame = (p) => got.push(Number(Buffer.from(p.view().subarray(4)).toString()));
+  r.cb.onFrame = (p) => got.push(Number(Buffer.from(p.view().subarray(8)).toString()));
   for (let i = 0; i < 500; i++) {
     r.ca.send(lcp(String(i)));
     r.clock.advance(2);
@@ -152,7 +152,7 @@ test("a NAT hides the client; when its mapping moves the server is told once and
 test("a dark path loses everything, and only while it is dark", async () => {
   const r = await session();
   const got: string[] = [];
-  r.cb.onFrame = (p) => got.push(Buffer.from(p.view().subarray(4)).toString());
+  r.cb.onFrame = (p) => got.push(Buffer.from(p.view().subarray(8)).toString());
   const [a, b] = [r.net.host("x", []), r.net.host("y", [])];
   r.net.dark(a, b, true); // others are not touched
   r.ca.send(lcp("1"));

@@ -1,0 +1,223 @@
+// The kernel as the data plane: XFRM for ESP (RFC 4303, 3948), PPPoX for L2TP (RFC 2661 §5), /dev/ppp for PPP (RFC 1661). IKE,
+// L2TP control and PPP control stay where they are; packets do not visit this process.
+//
+// Not in a clear packet's way are the blocks of policies.ts, which stand before IKE's first packet and outlive this process.
+//
+// Left out: what net.ts and l2tp.ts name; and, from Linux 6.11 on, the binding of a call to its flow's mark: there the kernel
+// finds a call by its ids alone, whatever SA its data came under, so that one authenticated peer could inject into the call of
+// another (openKernelPlane refuses such a kernel).
+import type { Native } from "node-tuntap2";
+import { formatIp } from "../../core/addr.ts";
+import type { Clock } from "../../core/clock.ts";
+import { Counters } from "../../core/counters.ts";
+import { SystemError } from "../../core/errors.ts";
+import type { EventLog } from "../../core/events.ts";
+import { faultEvent } from "../../core/fault.ts";
+import type { Packet } from "../../core/packet.ts";
+import type { Rng } from "../../core/rng.ts";
+import { allOf, Scope } from "../../core/scope.ts";
+import { errnoOf } from "../../linux/errno.ts";
+import { Keeper } from "../../linux/keeper.ts";
+import { Xfrm } from "../../linux/xfrm.ts";
+import type { Endpoint } from "../../ports/ports.ts";
+import type { DataPlane, IkePort } from "../dataplane.ts";
+import { anyAddress, familyOf, ipBytes } from "../ring.ts";
+import { KernelIpsec } from "./ipsec.ts";
+import { KernelL2tp } from "./l2tp.ts";
+import { type HostNet, KernelNet } from "./net.ts";
+import { Policies } from "./policies.ts";
+import { newRoom, type Received, type SocketDeps, UdpSocket } from "./sockets.ts";
+import { dropsSince, parseXfrmStat, type XfrmStat } from "./stats.ts";
+
+const XFRM_STAT = "/proc/net/xfrm_stat";
+const OS_RELEASE = "/proc/sys/kernel/osrelease";
+const MARKER = new Uint8Array(4); // RFC 3948 §2.2
+const KEEPALIVE = Uint8Array.of(0xff); // §2.3
+
+export interface KernelPlaneDeps {
+  readonly native: Native;
+  readonly clock: Clock;
+  readonly crypto: Rng;
+  readonly log: EventLog;
+  readonly host: HostNet;
+  readonly readFile: (path: string) => string;
+  readonly options?: {
+    readonly ikePort?: number;
+    readonly natPort?: number;
+    /** Every UDP port that L2TP inside IPsec has with us; 1701 unless told. */
+    readonly l2tpPorts?: readonly number[];
+  };
+}
+
+/** Linux 6.11 finds L2TP calls by their ids alone ("l2tp: store l2tpv2 sessions in per-net IDR"). */
+export function findsCallsByIdAlone(release: string): boolean {
+  const [, major = "0", minor = "0"] = /^(\d+)\.(\d+)/.exec(release) ?? [];
+  return Number(major) > 6 || (Number(major) === 6 && Number(minor) >= 11);
+}
+
+/** Throws SystemError when the kernel cannot, or must not. What is missing of L2TP and PPP shows with the first call. */
+export async function openKernelPlane(deps: KernelPlaneDeps): Promise<KernelPlane> {
+  const release = deps.readFile(OS_RELEASE).trim();
+  if (findsCallsByIdAlone(release))
+    throw new SystemError(
+      "EOPNOTSUPP",
+      `the kernel plane cannot be used on Linux ${release}`,
+      "calls are not told apart",
+    );
+  return new KernelPlane(deps);
+}
+
+export class KernelPlane implements DataPlane {
+  readonly kind = "kernel";
+  readonly ipsec: KernelIpsec;
+  readonly l2tp: KernelL2tp;
+  readonly net: KernelNet;
+  readonly #deps: KernelPlaneDeps;
+  readonly #drops = new Counters();
+  readonly #before: XfrmStat;
+  readonly #xfrm: Xfrm;
+  readonly #policies: Policies;
+  readonly #sockets: SocketDeps;
+  readonly #ports: { readonly ike: number; readonly nat: number };
+  readonly #ike: IkePort;
+  #open: UdpSocket[] | null = null;
+  #closed = false;
+
+  constructor(deps: KernelPlaneDeps) {
+    const { native, log, crypto } = deps;
+    const drops = this.#drops;
+    const fault = (e: unknown): void => log.emit(faultEvent("", "a packet in the data plane", e));
+    const l2tpPorts = deps.options?.l2tpPorts ?? [1701];
+    this.#deps = deps;
+    this.#ports = { ike: deps.options?.ikePort ?? 500, nat: deps.options?.natPort ?? 4500 };
+    this.#before = this.#stat();
+    this.#xfrm = new Xfrm(native);
+    this.#policies = new Policies(this.#xfrm, l2tpPorts); // before any socket of L2TP
+    this.#sockets = { native, drops, room: newRoom(native), align: this.#xfrm.align, fault };
+    this.ipsec = new KernelIpsec({
+      xfrm: this.#xfrm,
+      rng: crypto,
+      bump: (name, by) => drops.bump(name, by),
+      needSockets: () => this.#openSockets(),
+      moved: (flow) => this.l2tp.moved(flow),
+      released: (flow) => this.l2tp.released(flow),
+    });
+    const localTowards = (remote: string): string => {
+      try {
+        return formatIp(native.probePath(ipBytes(remote)).local);
+      } catch (e) {
+        drops.bump(`path.${errnoOf(e).toLowerCase()}`);
+        return anyAddress(familyOf(remote)); // the kernel will choose, once there is a route
+      }
+    };
+    const { ipsec } = this;
+    this.l2tp = new KernelL2tp({
+      native,
+      drops,
+      sockets: this.#sockets,
+      ipsec,
+      ports: l2tpPorts,
+      localTowards,
+      fault,
+    });
+    const keeper = new Keeper(native, new Scope(deps.clock, fault), (what) =>
+      log.emit({ kind: "network.restored", link: "", what }),
+    );
+    this.net = new KernelNet({ native, keeper, host: deps.host, fault });
+    this.l2tp.onCallClosed = (call) => this.net.leave(call);
+    this.#ike = {
+      send: (local, remote, message) => this.#sendIke(local, remote, message),
+      keepalive: (local, remote) => this.#from(local, remote)?.sendTo(local, remote, [KEEPALIVE]),
+      onMessage: () => {},
+    };
+  }
+  /** Opens UDP 500 and 4500, and L2TP's ports, unless they are open. Throws SystemError with what to do. */
+  ikePort(): IkePort {
+    this.#openSockets();
+    return this.#ike;
+  }
+  drops(): Record<string, number> {
+    const all = new Counters();
+    const add = (list: readonly [string, number][]): void => {
+      for (const [name, n] of list) all.bump(name, n);
+    };
+    add(Object.entries(this.#drops.snapshot()));
+    add(this.ipsec.refused());
+    add(dropsSince(this.#before, this.#stat()));
+    return all.snapshot();
+  }
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    allOf(
+      (e) => this.#deps.log.emit(faultEvent("", "the end of the data plane", e)),
+      () => this.l2tp.close(),
+      () => this.net.close(),
+      () => this.ipsec.close(),
+      () => {
+        for (const s of this.#open ?? []) s.close();
+      },
+      () => this.#policies.close(), // last: nothing of ours can send any more
+      () => this.#xfrm.close(),
+    );
+  }
+
+  #openSockets(): void {
+    if (this.#open) return;
+    const open: UdpSocket[] = [];
+    try {
+      for (const family of [4, 6] as const) {
+        for (const port of [this.#ports.ike, this.#ports.nat]) {
+          const s = this.#openIke({ address: anyAddress(family), port });
+          if (s) open.push(s);
+        }
+      }
+      this.l2tp.listen();
+    } catch (e) {
+      for (const s of open) s.close();
+      throw e;
+    }
+    this.#open = open;
+  }
+  #openIke(local: Endpoint): UdpSocket | null {
+    const six = familyOf(local.address) === 6;
+    try {
+      const s = new UdpSocket(this.#sockets, local, { kind: "none" }, (p, from) => this.#received(p, from));
+      try {
+        if (local.port === this.#ports.nat) s.takeEsp();
+      } catch (e) {
+        s.close();
+        throw e;
+      }
+      return s;
+    } catch (e) {
+      if (six && ["EAFNOSUPPORT", "EADDRNOTAVAIL", "ENOPROTOOPT"].includes(errnoOf(e))) return null; // no IPv6, or < 5.8
+      throw e;
+    }
+  }
+  #received(p: Packet, from: Received): void {
+    if (from.local.port === this.#ports.nat) {
+      if (p.length <= MARKER.length || MARKER.some((b, i) => b !== p.mem[p.start + i]))
+        return this.#drops.bump("ike.no-marker");
+      p.pull(MARKER.length);
+    }
+    this.#ike.onMessage(p, from.local, from.remote);
+  }
+  #sendIke(local: Endpoint, remote: Endpoint, message: Uint8Array): void {
+    const parts = local.port === this.#ports.nat ? [MARKER, message] : [message];
+    this.#from(local, remote)?.sendTo(local, remote, parts);
+  }
+  #from(local: Endpoint, remote: Endpoint): UdpSocket | null {
+    const address = anyAddress(familyOf(remote.address));
+    const s = this.#open?.find((o) => o.local.port === local.port && o.local.address === address);
+    if (!s) this.#drops.bump("tx.no-socket");
+    return s ?? null;
+  }
+  #stat(): XfrmStat {
+    try {
+      return parseXfrmStat(this.#deps.readFile(XFRM_STAT));
+    } catch {
+      return new Map(); // a kernel without such statistics
+    }
+  }
+}

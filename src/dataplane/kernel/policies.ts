@@ -1,0 +1,69 @@
+// What keeps L2TP from leaving or coming in the clear: a block for each of our L2TP ports, there before the first IKE
+// packet and after a SIGKILL. Our own sockets have policies of their own, which go before it.
+import { SystemError } from "../../core/errors.ts";
+import { errnoOf } from "../../linux/errno.ts";
+import { AF_INET, AF_INET6, XFRM } from "../../linux/uapi.ts";
+import type { FoundPolicy, PolicyDirection, Xfrm } from "../../linux/xfrm.ts";
+
+/** The priority of our blocks, by which the next start knows them; anybody's own policies go before them. */
+const OURS = 0x6c32_7470;
+/** The upper half of our reqids. */
+const REQIDS = 0x6c32;
+const FAMILIES = [AF_INET, AF_INET6];
+const DIRECTIONS: readonly PolicyDirection[] = ["in", "out"];
+const UDP = 17;
+
+export function reqidOf(n: number): number {
+  return REQIDS * 0x1_0000 + n;
+}
+function directionOf(p: FoundPolicy): PolicyDirection | null {
+  if (p.direction === XFRM.XFRM_POLICY_IN) return "in";
+  return p.direction === XFRM.XFRM_POLICY_OUT ? "out" : null;
+}
+/** The port that a policy blocks, 0: it is none of our blocks. */
+function portOf(p: FoundPolicy): number {
+  if (p.priority !== OURS || p.action !== XFRM.XFRM_POLICY_BLOCK || p.protocol !== UDP) return 0;
+  return p.direction === XFRM.XFRM_POLICY_IN ? p.destinationPort : p.sourcePort;
+}
+
+export class Policies {
+  readonly #xfrm: Xfrm;
+  readonly #ports: readonly number[];
+
+  /**
+   * Removes the SAs that a killed process left, and blocks `ports`. The blocks it left stay where they are wanted: at no
+   * moment is there none. Throws SystemError.
+   */
+  constructor(xfrm: Xfrm, ports: readonly number[]) {
+    this.#xfrm = xfrm;
+    this.#ports = ports;
+    for (const sa of xfrm.allSas()) if (sa.reqid >>> 16 === REQIDS) xfrm.deleteSa(sa.destination, sa.spi);
+    for (const port of ports) for (const family of FAMILIES) for (const d of DIRECTIONS) this.#block(family, d, port);
+    for (const p of xfrm.allPolicies()) {
+      const [port, direction] = [portOf(p), directionOf(p)];
+      if (port !== 0 && direction && !ports.includes(port)) xfrm.deleteBlock(p.family, direction, port);
+    }
+  }
+  /** A clean end: nothing of ours stays. */
+  close(): void {
+    for (const port of this.#ports)
+      for (const family of FAMILIES) for (const d of DIRECTIONS) this.#xfrm.deleteBlock(family, d, port);
+  }
+
+  #block(family: number, direction: PolicyDirection, port: number): void {
+    try {
+      this.#xfrm.addBlock(family, direction, port, OURS);
+    } catch (e) {
+      if (errnoOf(e) !== "EEXIST") throw e;
+      const there = this.#xfrm
+        .allPolicies()
+        .find((p) => p.family === family && directionOf(p) === direction && portOf(p) === port);
+      if (there) return; // a killed process's
+      throw new SystemError(
+        "EEXIST",
+        `cannot refuse clear packets of UDP port ${port}`,
+        "another program has an IPsec policy for the same packets: ip xfrm policy shows it",
+      );
+    }
+  }
+}
