@@ -1,4 +1,5 @@
 // The unit and simulation tests inside QuickJS: the same files, on the router's host, library and engine.
+// With --build=DIR nothing runs: DIR gets `host` and `group0.bin` of the files named, for a test that runs them elsewhere.
 import { spawn } from "node:child_process";
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { buildExecutable, bundle, positionTable, toBytecode } from "../src/runtime/quickjs/build.mjs";
@@ -17,7 +18,8 @@ const NOT_HERE = [
 ];
 const APART = ["test/net", "test/rig", "test/bench", "test/fuzz"];
 
-const args = process.argv.slice(2);
+const args = process.argv.slice(2).filter((a) => !a.startsWith("--"));
+const only = process.argv.find((a) => a.startsWith("--build="))?.slice("--build=".length);
 const emulator = (process.env["RUN"] ?? "").split(" ").filter((w) => w !== ""); // for another kind of CPU
 const all = ["test", "src/node-tuntap2/test", "src/ubus-client/test"]
   .flatMap((d) =>
@@ -28,7 +30,7 @@ const all = ["test", "src/node-tuntap2/test", "src/ubus-client/test"]
   .filter((f) => ![...NOT_HERE, ...APART].some((d) => f.startsWith(d)))
   .filter((f) => args.length === 0 || args.some((a) => f.startsWith(a)))
   .sort();
-const dir = `.cache/test-quickjs-${process.pid}`;
+const dir = only ?? `.cache/test-quickjs-${process.pid}`;
 mkdirSync(dir, { recursive: true });
 const node = new URL("../test/quickjs/node.ts", import.meta.url).pathname;
 const stands = {
@@ -38,7 +40,7 @@ const stands = {
     b.onResolve({ filter: /^node:test$/ }, () => at("node-test"));
     b.onResolve({ filter: /^node:assert\/strict$/ }, () => at("assert"));
     b.onResolve({ filter: /^node:(fs|util)$/ }, () => at("node"));
-    b.onResolve({ filter: /runtime\/node\/(crypto|native)\.ts$/ }, () => at("node"));
+    b.onResolve({ filter: /runtime\/node\/(clock|crypto|native)\.ts$/ }, () => at("node"));
     b.onResolve({ filter: /^fast-check$/ }, (a) =>
       a.importer.endsWith("test/quickjs/fast-check.ts") ? undefined : at("fast-check"),
     );
@@ -46,7 +48,8 @@ const stands = {
 };
 const FOLDERS = { "test/golden/ubus": readdirSync("test/golden/ubus") };
 
-async function group(files, i) {
+/** The bytecode of these files' tests. */
+async function compile(files, i) {
   const entry = `${dir}/entry${i}.ts`;
   writeFileSync(
     entry,
@@ -66,6 +69,9 @@ runAll((stack) => inSources(table ??= new Uint8Array(sys.readFile("${dir}/positi
   });
   writeFileSync(`${dir}/positions${i}.bin`, positionTable(script, map));
   await toBytecode(script, `${dir}/group${i}.bin`);
+}
+async function group(files, i) {
+  await compile(files, i);
   return new Promise((resolve) => {
     const [command, ...words] = [...emulator, `${dir}/host`, `${dir}/group${i}.bin`];
     const child = spawn(command, words, { stdio: ["ignore", "pipe", "inherit"] });
@@ -81,6 +87,10 @@ runAll((stack) => inSources(table ??= new Uint8Array(sys.readFile("${dir}/positi
 let ok = false;
 try {
   await buildExecutable(`${dir}/host`, { test: true });
+  if (only !== undefined) {
+    await compile(args, 0);
+    process.exit(0);
+  }
   const halves = [all.filter((_, i) => i % 2 === 0), all.filter((_, i) => i % 2 === 1)].filter((h) => h.length > 0);
   const results = await Promise.all(halves.map(group));
   ok = results.every((r) => r.ok);

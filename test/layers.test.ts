@@ -47,6 +47,7 @@ test("the linter refuses what the rules forbid", () => {
     "l2tp/a.ts": ['import { x } from "../linux/x.ts";\nexport const y = x;\n', "rules 2 and 4"],
     "link/a.ts": ['import { x } from "../dataplane/userspace/x.ts";\nexport const y = x;\n', "rule 4"],
     "dataplane/userspace/a.ts": ['import { x } from "../../ike/x.ts";\nexport const y = x;\n', "rule 3"],
+    "dataplane/kernel/a.ts": ['import { x } from "../userspace/x.ts";\nexport const y = x;\n', "rule 3"],
     "esp/a.ts": ["export const y = (): unknown => setTimeout;\n", "noRestrictedGlobals"],
     "config/a.ts": ['import { x } from "../link/x.ts";\nexport const y = x;\n', "rule 10"],
     "config/b.ts": ['import { x } from "../ike/manager.ts";\nexport const y = x;\n', "rule 10"],

@@ -17,7 +17,7 @@ import {
   NetlinkSocket,
   NlWriter,
 } from "../../src/linux/netlink.ts";
-import { decodeRoute, encodeAddress, encodeLink, encodeRoute, OUR_PROTOCOL } from "../../src/linux/rtnl.ts";
+import { decodeRoute, encodeAddress, encodeLink, encodePpp, encodeRoute, OUR_PROTOCOL } from "../../src/linux/rtnl.ts";
 import { decodeRule, encodeRule, ruleKey } from "../../src/linux/rules.ts";
 import { NL, RT } from "../../src/linux/uapi.ts";
 
@@ -49,6 +49,18 @@ test("a route into a device has link scope; an unreachable one no device; tables
   assert.equal(
     hex(encodeRoute({ prefix: "2001:db8::/32", unreachable: true, table: 1000 }, 3)),
     golden("0a 20 00 00 00 03 00 07 00000000 1400 0100 20010db8000000000000000000000000 0800 0f00 e8030000"),
+  );
+});
+
+test("a PPP netdev on a descriptor, as iproute2 would ask for it, and the check of sources", { skip }, () => {
+  assert.equal(
+    hex(encodePpp("l2tps-t", 9)),
+    golden(`0000 0000 00000000 00000000 00000000 0c00 0300 6c327470732d7400
+    1800 1280  0800 0100 70707000  0c00 0280  0800 0100 09000000`),
+  );
+  assert.equal(
+    hex(encodeLink(7, { reversePath: true })),
+    golden("0000 0000 07000000 00000000 00000000 1400 1a80 1000 0280 0c00 0180 0800 0800 01000000"),
   );
 });
 

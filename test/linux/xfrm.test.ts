@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { hex, unhex, utf8 } from "../../src/core/text.ts";
-import { get64, LITTLE_ENDIAN, type NlMessage, NlWriter } from "../../src/linux/netlink.ts";
+import { decodeAttrs, get64, LITTLE_ENDIAN, type NlMessage, NlWriter } from "../../src/linux/netlink.ts";
 import { AF_INET, XFRM } from "../../src/linux/uapi.ts";
 import {
   alignment,
@@ -15,6 +15,7 @@ import {
   encodeSa,
   encodeSaId,
   encodeSocketPolicy,
+  movedSa,
   type XfrmSa,
 } from "../../src/linux/xfrm.ts";
 
@@ -134,6 +135,30 @@ test("an SA as the kernel tells of it: counters beyond 32 bits, and what it refu
     integrityFailures: 3,
   });
   assert.equal(get64(new NlWriter().u64(Number.MAX_SAFE_INTEGER).done(), 0), Number.MAX_SAFE_INTEGER);
+});
+
+test("an SA between other addresses keeps keys, window, mark, limits and what it has counted, and nothing else", {
+  skip,
+}, () => {
+  const was = encodeSa(SA, ALIGN);
+  was.set(new NlWriter().u64(1234).u64(5).u64(6).u64(7).done(), 160);
+  const lastUsed = new NlWriter().attr(26, new Uint8Array(8)).done();
+  const to = {
+    source: "10.9.0.3",
+    destination: "10.9.0.4",
+    encap: { sourcePort: 4500, destinationPort: 20001 },
+  };
+  const now = movedSa(new Uint8Array([...was, ...lastUsed]), to, ALIGN);
+  assert.ok(now);
+  const found = decodeSa(now);
+  assert.deepEqual([found?.source, found?.destination, found?.packets], ["10.9.0.3", "10.9.0.4", 5]);
+  const expected = decodeAttrs(encodeSa({ ...SA, ...to }, ALIGN), 224);
+  expected.set(9, was.subarray(160, 192)); // XFRMA_LTIME_VAL
+  const sorted = (m: ReadonlyMap<number, Uint8Array>): [number, string][] =>
+    [...m].map(([type, v]): [number, string] => [type, hex(v)]).sort(([a], [b]) => a - b);
+  assert.deepEqual(sorted(decodeAttrs(now, 224)), sorted(expected));
+  assert.equal(decodeAttrs(movedSa(was, { ...to, encap: null }, ALIGN) ?? was, 224).has(XFRM.XFRMA_ENCAP), false);
+  for (let n = 0; n < 224; n++) assert.equal(movedSa(was.subarray(0, n), to, ALIGN), null);
 });
 
 test("policies as the kernel tells of them", () => {

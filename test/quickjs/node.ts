@@ -37,6 +37,7 @@ Object.assign(globalThis, {
   console: { log: (...x: unknown[]) => sys.out(1, `# ${x.join(" ")}\n`) },
 });
 
+export const nodeClock = clock;
 export const nodeCrypto = nativeCrypto(sys.flat);
 export const loadFlat = (): typeof sys.flat => sys.flat;
 export const loadNative = (): Native => native(sys.flat);

@@ -23,15 +23,19 @@ export const GUEST_NEEDS = [
 export const SOFTETHER = "/usr/libexec/softether/vpnserver/vpnserver";
 export const SOFTETHER_NEEDS = ["daemon", SOFTETHER, "vpncmd", "unshare"];
 
-/** The shim that lets UML run on CPUs with AMX, built once. */
-let shimBuilt: Promise<string> | null = null;
-function shim(): Promise<string> {
-  shimBuilt ??= buildShim();
-  return shimBuilt;
+const shims = new Map<string, Promise<string>>();
+/**
+ * A library for LD_PRELOAD, built once: uml-xstate lets UML run on CPUs with AMX, enter-netns lets a process change its
+ * network namespace.
+ */
+export function shim(name: "uml-xstate" | "enter-netns"): Promise<string> {
+  const built = shims.get(name) ?? buildShim(name);
+  shims.set(name, built);
+  return built;
 }
-async function buildShim(): Promise<string> {
-  const source = `${HERE}/uml-xstate.c`;
-  const built = `${CACHE}/uml-xstate.so`;
+async function buildShim(name: string): Promise<string> {
+  const source = `${HERE}/${name}.c`;
+  const built = `${CACHE}/${name}.so`;
   if (!existsSync(built) || statSync(built).mtimeMs < statSync(source).mtimeMs) {
     await sh(
       `cc -O2 -shared -fPIC -o '${built}.${process.pid}' '${source}' -ldl; mv '${built}.${process.pid}' '${built}'`,
@@ -80,7 +84,7 @@ export class Guest {
         ...[`vec0:transport=hybrid,ifname=${tap},depth=128,gro=1,mac=02:52:${mac}`],
         ...[`rig_ip=${theirs}`, `rig_gw=${gateway}`, `rig_share=${dir}`],
       ],
-      { env: { LD_PRELOAD: await shim(), UML_DIR: "" }, group: true },
+      { env: { LD_PRELOAD: await shim("uml-xstate"), UML_DIR: "" }, group: true },
     );
     const guest = new Guest(ns, address, dir, proc);
     await until(`guest ${tap}: boot`, 30_000, () => {

@@ -8,6 +8,7 @@ import type { Counters as Drops } from "../../core/counters.ts";
 import { HEADROOM, Packet } from "../../core/packet.ts";
 import { contain } from "../../core/scope.ts";
 import { errnoOf } from "../../linux/errno.ts";
+import { get64 } from "../../linux/netlink.ts";
 import { PPP_IPV4, PPP_IPV6 } from "../../packet/ppp.ts";
 import type { LinkOptions } from "../../ports/ports.ts";
 import type { CallChannel, CallSpec, Counters } from "../dataplane.ts";
@@ -16,6 +17,7 @@ const TURN = 64; // frames
 const FRAME = 4096; // bytes: the longest that is read
 const REORDER_MS = 100; // what is missing then counts as lost
 const ADDRESS_CONTROL = 0xff03; // RFC 1661 §3.1: the kernel writes and strips it
+const STATS = 72; // struct pppol2tp_ioc_stats: tx_errors at 24, rx_seq_discards at 48
 const NOTHING: Counters = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
 
 /** What a call needs of its tunnel. */
@@ -129,6 +131,22 @@ export class KernelCall implements CallChannel {
     if (this.open) this.#begin();
   }
 
+  /** What the kernel has refused of this call, by our names. It tells nobody else when a packet finds no SA. */
+  refused(): [name: string, count: number][] {
+    if (!this.#session) return [];
+    const stats = new Uint8Array(STATS);
+    try {
+      this.#ioctl(this.#session.call, "PPPIOCGL2TPSTATS", stats);
+    } catch {
+      return []; // it is going
+    }
+    const all: [string, number][] = [
+      ["tx.error", get64(stats, 24)],
+      ["l2tp.late", get64(stats, 48)],
+    ];
+    return all.filter(([, n]) => n > 0);
+  }
+
   /** `unit`: a PPP unit, by its descriptor and number, takes this call's network packets. Throws SystemError. */
   connect(unit: number, number: Uint8Array, stats: () => Counters): void {
     if (!this.#session) throw new RangeError(`${this.name} has no channel`);
@@ -212,6 +230,7 @@ export class KernelCall implements CallChannel {
     }
   }
   #stop(): void {
+    for (const [name, n] of this.refused()) this.#drops.bump(name, n);
     const s = this.#session;
     this.#session = null;
     if (!s) return;

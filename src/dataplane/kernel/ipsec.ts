@@ -301,7 +301,7 @@ export class KernelIpsec implements IpsecPlane {
       }
       case "deleted": {
         const sa = this.#of(e);
-        if (sa && !sa.gone) this.#vanished(sa);
+        if (sa && !sa.gone && !this.#ask(sa)) this.#vanished(sa); // else it moved
         return;
       }
       case "flushed":

@@ -217,6 +217,10 @@ export class KernelL2tp implements L2tpPlane {
     return tunnel;
   }
 
+  /** What the kernel has refused of calls that are open, by our names. */
+  refused(): [name: string, count: number][] {
+    return [...this.#calls.values()].flatMap((c) => c.call.refused());
+  }
   /** Peers inside IPsec are heard from now on. Throws SystemError. */
   listen(): void {
     if (this.#heard) return;

@@ -143,6 +143,7 @@ export class KernelPlane implements DataPlane {
     };
     add(Object.entries(this.#drops.snapshot()));
     add(this.ipsec.refused());
+    add(this.l2tp.refused());
     add(dropsSince(this.#before, this.#stat()));
     return all.snapshot();
   }
