@@ -75,8 +75,8 @@ export interface IpsecPlane {
   /** A valid packet for the flow came from a new outer address and port (RFC 3948 §4): IKE decides whether to move. */
   onMapping: (flow: FlowId, from: Endpoint) => void;
   /**
-   * Somebody sends under an SPI we do not know; at most one call a second. IKE may ask the peer to delete it. The kernel
-   * plane is not told of them.
+   * Somebody sends under an SPI we do not know; at most one call a second. IKE may ask the peer to delete it. The
+   * kernel plane is not told of them.
    */
   onUnknownSpi: (from: Endpoint, spi: Spi) => void;
 }

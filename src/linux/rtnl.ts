@@ -397,7 +397,8 @@ export class Rtnl {
       name: name ? attrText(name) : "",
       up: (get32(m.body, 8) & RT.IFF_UP) !== 0,
       mtu: mtu ? get32(mtu, 0) : 0,
-      stats: { rxPackets: count(0), txPackets: count(1), rxBytes: count(2), txBytes: count(3) }, // struct rtnl_link_stats64
+      // struct rtnl_link_stats64
+      stats: { rxPackets: count(0), txPackets: count(1), rxBytes: count(2), txBytes: count(3) },
     };
   }
   #route(address: string, flags: number, mark: number): FoundRoute {

@@ -7,8 +7,8 @@ import type { CallChannel, DataPlane, IkePort, L2tpRemote, SaSpec } from "../../
 import type { Endpoint } from "../../src/ports/ports.ts";
 
 /**
- * What the kernel keeps to itself or cannot do, and a plane that leaves packets to it therefore not either: it takes NAT
- * keepalives without counting them, tells nobody of an unknown SPI, and has one SA for an address and SPI.
+ * What the kernel keeps to itself or cannot do, and a plane that leaves packets to it therefore not either: it takes
+ * NAT keepalives without counting them, tells nobody of an unknown SPI, and has one SA for an address and SPI.
  */
 export type Lack = "keepalives" | "unknown SPIs" | "same SPI";
 export interface Side {

@@ -17,7 +17,7 @@ import {
   encodeSocketPolicy,
   movedSa,
   type XfrmSa,
-} from "../../src/linux/xfrm.ts";
+} from "../../src/linux/xfrm-wire.ts";
 
 const skip = LITTLE_ENDIAN ? false : "golden bytes are of a little-endian machine";
 const ALIGN = 8;

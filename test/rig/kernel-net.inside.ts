@@ -1,5 +1,5 @@
-// Inside the guest of test/rig/kernel-plane.test.ts: netdevs, what must not leave or enter in the clear, NATs that forget, and
-// what a killed process leaves.
+// Inside the guest of test/rig/kernel-plane.test.ts: netdevs, what must not leave or enter in the clear, NATs that
+// forget, and what a killed process leaves.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
@@ -8,7 +8,8 @@ import { reqidOf } from "../../src/dataplane/kernel/policies.ts";
 import { NetlinkSocket } from "../../src/linux/netlink.ts";
 import { Rtnl } from "../../src/linux/rtnl.ts";
 import { AF_INET, XFRM } from "../../src/linux/uapi.ts";
-import { Xfrm, type XfrmSa } from "../../src/linux/xfrm.ts";
+import { Xfrm } from "../../src/linux/xfrm.ts";
+import type { XfrmSa } from "../../src/linux/xfrm-wire.ts";
 import { loadNative } from "../../src/runtime/node/native.ts";
 import { control, install, lcp, type Pair } from "../dataplane/contract.ts";
 import { enter, type Kind, openIn, pairOf } from "./kernel-planes.ts";
@@ -152,6 +153,7 @@ test("IPv6 packets pass while IPV6CP is open, and not before or after", async ()
     for (const [i, netns] of ["a", "b"].entries())
       inside(netns, (r) => r.addAddress("lo", r.indexOf("lo"), own[i] ?? "", null));
     await nets[0]?.setIpv6("fe80::1");
+    await p.settle(); // until then the new addresses cannot be bound
     const send = async (): Promise<number> => {
       const [a, b] = [udp("a", own[0], 7000, own[1]), udp("b", own[1], 7000, own[0])];
       native.send(a, Uint8Array.of(1));
@@ -225,7 +227,7 @@ test("what comes in the clear, with the right ids and from the right place, is r
   }
 });
 
-test("nothing leaves in the clear from our port, whoever sends, before any IKE and after SAs were flushed", async () => {
+test("nothing leaves in the clear from our port, before any IKE and after SAs were flushed", async () => {
   const plane = await openIn("a", read);
   enter(native, "a");
   const fd = native.udpOpen(bytes(OUTER[0]), 1701);

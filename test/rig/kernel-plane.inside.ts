@@ -1,5 +1,5 @@
-// What test/rig/kernel-plane.test.ts runs in its guest, on either runtime: the contract of every data plane on the kernel's,
-// and against the userspace one.
+// What test/rig/kernel-plane.test.ts runs in its guest, on either runtime: the contract of every data plane on the
+// kernel's, and against the userspace one.
 import { readFileSync } from "node:fs";
 import { planeContract } from "../dataplane/contract.ts";
 import { pairOf } from "./kernel-planes.ts";

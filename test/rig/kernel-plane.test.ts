@@ -1,7 +1,7 @@
-// The kernel as data plane, in a User-mode Linux guest that has its XFRM, L2TP and PPP: the contract of every data plane,
-// netdevs, and what must not leave or enter in the clear. On both runtimes.
+// The kernel as data plane, in a User-mode Linux guest that has its XFRM, L2TP and PPP: the contract of every data
+// plane, netdevs, and what must not leave or enter in the clear. On both runtimes.
 //
-//   guest:  netns a 10.9.0.1, fd00:9::1 -- veth -- netns b 10.9.0.2, fd00:9::2     one process with a plane in each
+// guest:  netns a 10.9.0.1, fd00:9::1 -- veth -- netns b 10.9.0.2, fd00:9::2     one process with a plane in each
 import assert from "node:assert/strict";
 import { mkdirSync, rmSync } from "node:fs";
 import { build } from "esbuild";
@@ -28,9 +28,8 @@ async function built(lab: Lab, runtime: RuntimeName): Promise<string[]> {
   lab.atEnd(async () => rmSync(dir, { recursive: true, force: true }));
   const files = FILES.map((f) => `test/rig/${f}.ts`);
   if (runtime === "qjs") {
-    await sh(
-      `'${process.execPath}' scripts/test-quickjs.mjs --build='${dir.slice(process.cwd().length + 1)}' ${files.join(" ")}`,
-    );
+    const inside = dir.slice(process.cwd().length + 1);
+    await sh(`'${process.execPath}' scripts/test-quickjs.mjs --build='${inside}' ${files.join(" ")}`);
     return [`${dir}/host ${dir}/group0.bin`];
   }
   await build({

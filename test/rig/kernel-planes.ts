@@ -20,7 +20,10 @@ export function enter(native: Native, netns: string): void {
   throw new Error("enter-netns.so is not loaded");
 }
 
-/** `x` with every call of it, and of what it gives, made in the namespace. Functions that are set on it stay as they are. */
+/**
+ * `x` with every call of it, and of what it gives, made in the namespace. Functions that are set on it stay as they
+ * are.
+ */
 function within<T extends object>(x: T, go: () => void): T {
   return new Proxy(x, {
     get(target, key) {

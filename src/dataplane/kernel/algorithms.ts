@@ -1,6 +1,6 @@
 // What ESP's transforms are called in the kernel's crypto API.
-import type { XfrmTransform } from "../../linux/xfrm.ts";
-import type { EspCipher, EspInteg, SaKeys } from "../dataplane.ts";
+import type { XfrmTransform } from "../../linux/xfrm-wire.ts";
+import type { EspCipher, EspInteg, SaSpec } from "../dataplane.ts";
 
 const AEAD: Partial<Record<EspCipher, string>> = {
   aes128gcm16: "rfc4106(gcm(aes))",
@@ -26,7 +26,7 @@ const INTEG: Partial<Record<EspInteg, readonly [name: string, icvBits: number]>>
 };
 
 /** Throws RangeError for a combination that no proposal has. */
-export function transformOf(cipher: EspCipher, integ: EspInteg, keys: SaKeys): XfrmTransform {
+export function transformOf(cipher: EspCipher, integ: EspInteg, keys: SaSpec["keys"]): XfrmTransform {
   const aead = AEAD[cipher];
   if (aead !== undefined) return { aead: { name: aead, key: keys.encr, icvBits: AEAD_ICV } };
   const crypt = CIPHER[cipher];

@@ -1,5 +1,6 @@
-// One L2TP call whose data messages the kernel carries: a PPPoX socket, and the PPP channel on it. LCP and authentication come
-// by the channel's descriptor, other control protocols by the unit's once there is one; IP packets pass beside us.
+// One L2TP call whose data messages the kernel carries: a PPPoX socket, and the PPP channel on it. LCP and
+// authentication come by the channel's descriptor, other control protocols by the unit's once there is one; IP packets
+// pass beside us.
 //
 // It has no setCoding(): compression and MPPE are never offered on such a call.
 import type { L2tpIds, Native, Watcher } from "node-tuntap2";
@@ -21,18 +22,20 @@ const STATS = 72; // struct pppol2tp_ioc_stats: tx_errors at 24, rx_seq_discards
 const NOTHING: Counters = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
 
 /** What a call needs of its tunnel. */
-export interface CallPath {
+interface CallPath {
   readonly name: string;
   /** Why nothing can leave now, by name; null: it can. */
   silent(): string | null;
-  /** The call's PPPoX socket, in the tunnel's socket; null while the peer's address is not known. Throws SystemError. */
+  /**
+   * The call's PPPoX socket, in the tunnel's socket; null while the peer's address is not known. Throws SystemError.
+   */
   open(ids: Pick<L2tpIds, "localCall" | "peerCall">): number | null;
   /** An unexpected error with a frame of the call, which it ends. */
   fault(e: unknown): void;
   closed(): void;
 }
 
-export interface CallDeps {
+interface CallDeps {
   readonly native: Native;
   readonly drops: Drops;
   /** HEADROOM and FRAME bytes: one for all calls, of which only one at a time has its turn. */

@@ -1,11 +1,12 @@
-// Flows and their SAs in the kernel. A flow is a reqid: the policies of its sockets name it, and the kernel sends under the
-// newest SA that has it. What an inbound SA opened carries the flow in its mark.
+// Flows and their SAs in the kernel. A flow is a reqid: the policies of its sockets name it, and the kernel sends under
+// the newest SA that has it. What an inbound SA opened carries the flow in its mark.
 //
 // The kernel does not tell of unknown SPIs: onUnknownSpi is never called, they are counted alone.
 import { SystemError } from "../../core/errors.ts";
 import type { Rng } from "../../core/rng.ts";
 import { Spis } from "../../esp/spis.ts";
-import type { FoundSa, Xfrm, XfrmEvent, XfrmSa } from "../../linux/xfrm.ts";
+import type { Xfrm } from "../../linux/xfrm.ts";
+import type { FoundSa, XfrmEvent, XfrmSa } from "../../linux/xfrm-wire.ts";
 import type { Endpoint } from "../../ports/ports.ts";
 import type { Counters, FlowId, IpsecPlane, SaSpec, Spi } from "../dataplane.ts";
 import { familyOf } from "../ring.ts";
@@ -50,7 +51,7 @@ export interface Flow {
 const NOWHERE: Endpoint = { address: "", port: 0 };
 const NOTHING: Counters = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
 
-export interface IpsecDeps {
+interface IpsecDeps {
   readonly xfrm: Xfrm;
   readonly rng: Rng;
   bump(name: string, by?: number): void;

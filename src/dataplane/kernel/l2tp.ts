@@ -1,9 +1,10 @@
-// L2TP's side of the kernel plane. Each remote that something is sent to has a UDP socket, connected and under its flow's
-// policy; a tunnel is the kernel's own on that socket, which takes the data of its calls and leaves control messages to us.
-// Peers that we do not know yet are heard on one socket a port, where a packet's mark says by whose SA it came.
+// L2TP's side of the kernel plane. Each remote that something is sent to has a UDP socket, connected and under its
+// flow's policy; a tunnel is the kernel's own on that socket, which takes the data of its calls and leaves control
+// messages to us. Peers that we do not know yet are heard on one socket a port, where a packet's mark says by whose SA
+// it came.
 //
-// Left out: two flows between the same ends (two clients behind one NAT, both from port 1701). The kernel cannot tell their
-// packets apart by their sockets; the second one is refused by its policy, and belongs into the userspace plane.
+// Left out: two flows between the same ends (two clients behind one NAT, both from port 1701). The kernel cannot tell
+// their packets apart by their sockets; the second one is refused by its policy, and belongs into the userspace plane.
 import type { Native } from "node-tuntap2";
 import { formatEndpoint } from "../../core/addr.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
@@ -33,7 +34,7 @@ interface ClearSocket {
   readonly socket: UdpSocket;
   users: number;
 }
-export interface L2tpDeps {
+interface L2tpDeps {
   readonly native: Native;
   readonly drops: Drops;
   readonly sockets: SocketDeps;

@@ -1,8 +1,8 @@
-// Netdevs of calls whose packets never visit us: a PPP unit each, made by rtnetlink with its name, and connected to the call's
-// channel. A server's users have one each, where the userspace plane has one for all.
+// Netdevs of calls whose packets never visit us: a PPP unit each, made by rtnetlink with its name, and connected to the
+// call's channel. A server's users have one each, where the userspace plane has one for all.
 //
-// Left out: the MSS is not clamped (a firewall's work here), and users of a server have no IPv6, because the kernel would not
-// check its source addresses.
+// Left out: the MSS is not clamped (a firewall's work here), and users of a server have no IPv6, because the kernel
+// would not check its source addresses.
 import type { Native, Watcher } from "node-tuntap2";
 import { isIp6 } from "../../core/addr.ts";
 import { SystemError } from "../../core/errors.ts";

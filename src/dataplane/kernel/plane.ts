@@ -1,11 +1,12 @@
-// The kernel as the data plane: XFRM for ESP (RFC 4303, 3948), PPPoX for L2TP (RFC 2661 §5), /dev/ppp for PPP (RFC 1661). IKE,
-// L2TP control and PPP control stay where they are; packets do not visit this process.
+// The kernel as the data plane: XFRM for ESP (RFC 4303, 3948), PPPoX for L2TP (RFC 2661 §5), /dev/ppp for PPP (RFC
+// 1661). IKE, L2TP control and PPP control stay where they are; packets do not visit this process.
 //
-// Not in a clear packet's way are the blocks of policies.ts, which stand before IKE's first packet and outlive this process.
+// Not in a clear packet's way are the blocks of policies.ts, which stand before IKE's first packet and outlive this
+// process.
 //
-// Left out: what net.ts and l2tp.ts name; and, from Linux 6.11 on, the binding of a call to its flow's mark: there the kernel
-// finds a call by its ids alone, whatever SA its data came under, so that one authenticated peer could inject into the call of
-// another (openKernelPlane refuses such a kernel).
+// Left out: what net.ts and l2tp.ts name; and, from Linux 6.11 on, the binding of a call to its flow's mark: there the
+// kernel finds a call by its ids alone, whatever SA its data came under, so that one authenticated peer could inject
+// into the call of another (openKernelPlane refuses such a kernel).
 import type { Native } from "node-tuntap2";
 import { formatIp } from "../../core/addr.ts";
 import type { Clock } from "../../core/clock.ts";
@@ -55,8 +56,10 @@ export function findsCallsByIdAlone(release: string): boolean {
   return Number(major) > 6 || (Number(major) === 6 && Number(minor) >= 11);
 }
 
-/** Throws SystemError when the kernel cannot, or must not. What is missing of L2TP and PPP shows with the first call. */
-export async function openKernelPlane(deps: KernelPlaneDeps): Promise<KernelPlane> {
+/**
+ * Throws SystemError when the kernel cannot, or must not. What is missing of L2TP and PPP shows with the first call.
+ */
+export async function openKernelPlane(deps: KernelPlaneDeps): Promise<DataPlane> {
   const release = deps.readFile(OS_RELEASE).trim();
   if (findsCallsByIdAlone(release))
     throw new SystemError(
@@ -67,7 +70,7 @@ export async function openKernelPlane(deps: KernelPlaneDeps): Promise<KernelPlan
   return new KernelPlane(deps);
 }
 
-export class KernelPlane implements DataPlane {
+class KernelPlane implements DataPlane {
   readonly kind = "kernel";
   readonly ipsec: KernelIpsec;
   readonly l2tp: KernelL2tp;
@@ -192,7 +195,8 @@ export class KernelPlane implements DataPlane {
       }
       return s;
     } catch (e) {
-      if (six && ["EAFNOSUPPORT", "EADDRNOTAVAIL", "ENOPROTOOPT"].includes(errnoOf(e))) return null; // no IPv6, or < 5.8
+      // A kernel without IPv6, or without ESP in UDP over it (before 5.8).
+      if (six && ["EAFNOSUPPORT", "EADDRNOTAVAIL", "ENOPROTOOPT"].includes(errnoOf(e))) return null;
       throw e;
     }
   }

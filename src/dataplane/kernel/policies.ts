@@ -3,7 +3,8 @@
 import { SystemError } from "../../core/errors.ts";
 import { errnoOf } from "../../linux/errno.ts";
 import { AF_INET, AF_INET6, XFRM } from "../../linux/uapi.ts";
-import type { FoundPolicy, PolicyDirection, Xfrm } from "../../linux/xfrm.ts";
+import type { Xfrm } from "../../linux/xfrm.ts";
+import type { FoundPolicy, PolicyDirection } from "../../linux/xfrm-wire.ts";
 
 /** The priority of our blocks, by which the next start knows them; anybody's own policies go before them. */
 const OURS = 0x6c32_7470;
@@ -31,8 +32,8 @@ export class Policies {
   readonly #ports: readonly number[];
 
   /**
-   * Removes the SAs that a killed process left, and blocks `ports`. The blocks it left stay where they are wanted: at no
-   * moment is there none. Throws SystemError.
+   * Removes the SAs that a killed process left, and blocks `ports`. The blocks it left stay where they are wanted: at
+   * no moment is there none. Throws SystemError.
    */
   constructor(xfrm: Xfrm, ports: readonly number[]) {
     this.#xfrm = xfrm;

@@ -1,5 +1,6 @@
-// UDP sockets with IPsec policies of their own: IKE's, which pass as they are, and L2TP's, which pass under one flow's SAs or,
-// where the configuration says so, in the clear. A socket's policy goes before the blocks of policies.ts and ends with it.
+// UDP sockets with IPsec policies of their own: IKE's, which pass as they are, and L2TP's, which pass under one flow's
+// SAs or, where the configuration says so, in the clear. A socket's policy goes before the blocks of policies.ts and
+// ends with it.
 import type { Native, Ring, Watcher } from "node-tuntap2";
 import { ADDR, FROM, Kind, MARK } from "node-tuntap2";
 import { formatEndpoint } from "../../core/addr.ts";
@@ -9,7 +10,7 @@ import { HEADROOM, Packet, TAILROOM } from "../../core/packet.ts";
 import { contain } from "../../core/scope.ts";
 import { attempt, errnoOf } from "../../linux/errno.ts";
 import { AF_INET, AF_INET6 } from "../../linux/uapi.ts";
-import { encodeSocketPolicy } from "../../linux/xfrm.ts";
+import { encodeSocketPolicy } from "../../linux/xfrm-wire.ts";
 import type { Endpoint } from "../../ports/ports.ts";
 import { familyOf, fill, ipBytes, readLocal, readRemote, writeEnds } from "../ring.ts";
 

@@ -1,6 +1,6 @@
-// What the kernel's IPsec dropped, by the names that the userspace plane counts under. /proc/net/xfrm_stat counts for the
-// whole network namespace and is missing in some kernels (OpenWrt's among them); what an SA or an event tells is counted
-// from there instead.
+// What the kernel's IPsec dropped, by the names that the userspace plane counts under. /proc/net/xfrm_stat counts for
+// the whole network namespace and is missing in some kernels (OpenWrt's among them); what an SA or an event tells is
+// counted from there instead.
 
 /** Lines of xfrm_stat; those not here are told by SAs (replays, wrong ICVs) and events (limits). */
 const NAMES: Readonly<Record<string, string>> = {
