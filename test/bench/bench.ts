@@ -1,15 +1,12 @@
 // The figures the project is held to. Two namespaces, one core a side, TCP by iperf3 both ways; peers and both runtimes
-// in the same run, since only ratios mean anything on another machine. About 9 min; `quick` as an argument leaves out
-// the many sessions, `crowd` all the rest; SESSIONS and RUNTIME bound that part.
+// in the same run, since only ratios mean anything on another machine. About 25 min; `quick` as an argument has one round
+// and no crowds, `crowd` nothing else; SESSIONS and RUNTIME bound that part.
 import { existsSync, statSync } from "node:fs";
-import { Daemon } from "../net/daemon.ts";
-import { fileOf, Lab, lacking, memory, type Ns, type RuntimeName, sleep } from "../net/harness.ts";
+import { fileOf, lacking, memory, type RuntimeName, sleep } from "../net/harness.ts";
 import { manySessions } from "../net/many.ts";
-import { clientConfig, serverConfig, two, without } from "../net/sites.ts";
 import { measureCrowd } from "./crowd.ts";
-import { CORE, openvpn, wireguard } from "./rivals.ts";
+import { contest, inLab, median, ours } from "./throughput.ts";
 
-const SECONDS = 4;
 const MB = 1e6;
 
 const why = lacking("daemon", "iperf3", "taskset");
@@ -23,113 +20,14 @@ if (BOTH.length === 1) console.error("bench: no dist/l2tpsec: figures for Node a
 
 const figures = new Map<string, number>(); // "node idle RSS"
 const notes: string[] = [];
+/** Of throughput, each contestant in turn. */
+const ROUNDS = 5;
 const keep = (runtime: string, what: string, value: number): void => void figures.set(`${runtime} ${what}`, value);
-const median = (xs: number[]): number => xs.toSorted((x, y) => x - y)[Math.floor(xs.length / 2)] ?? Number.NaN;
-
-async function inLab(runtime: RuntimeName, body: (lab: Lab) => Promise<void>): Promise<void> {
-  const lab = new Lab(runtime);
-  try {
-    await body(lab);
-  } catch (e) {
-    for (const d of lab.daemons) console.error(`--- ${d.name}\n${d.log.split("\n").slice(-20).join("\n")}`);
-    throw e;
-  } finally {
-    await lab.close();
-  }
-}
-
-/** Mbit/s, the mean of both directions. */
-async function throughput(a: Ns, b: Ns, address: string): Promise<number> {
-  const server = b.spawn("taskset", "-c", CORE.b, "iperf3", "-s", "--forceflush", "-B", address);
-  await server.line(/listening/, 5000);
-  const ways: number[] = [];
-  for (const way of [[], ["-R"]]) {
-    const r = await a.must(
-      "taskset",
-      "-c",
-      CORE.a,
-      "iperf3",
-      "-c",
-      address,
-      "-t",
-      String(SECONDS),
-      "-O",
-      "1",
-      "-J",
-      ...way,
-    );
-    const end = (JSON.parse(r) as { end: { sum_received: { bits_per_second: number } } }).end;
-    ways.push(end.sum_received.bits_per_second / 1e6);
-  }
-  await server.stop();
-  return ways.reduce((x, y) => x + y) / ways.length;
-}
-
-async function ours(lab: Lab, esp: string | null): Promise<{ a: Ns; b: Ns; client: Daemon; server: Daemon }> {
-  const { a, b } = await two(lab);
-  const off = { ipsec: "off" };
-  const client =
-    esp === null
-      ? { "interface hq": without(clientConfig(off)["interface hq"] ?? {}, "psk") }
-      : clientConfig({ esp_proposals: esp, ike_proposals: "aes128-sha256-modp2048" });
-  const config = serverConfig(esp === null ? off : { esp_proposals: esp });
-  if (esp === null) config["server lns"] = without(config["server lns"] ?? {}, "psk");
-  const d = { client: new Daemon(a, "client", client), server: new Daemon(b, "server", config) };
-  await d.server.start(CORE.b);
-  return { a, b, ...d };
-}
-
-async function throughputs(): Promise<void> {
-  for (const [name, esp] of [
-    ["GCM", "aes128gcm16"],
-    ["CBC-SHA1", "aes128-sha1"],
-    ["plain", null],
-  ] as const) {
-    for (const runtime of RUNTIMES) {
-      await inLab(runtime, async (lab) => {
-        const { a, b, client } = await ours(lab, esp);
-        await client.start(CORE.a);
-        await client.waitUp("hq");
-        if (esp === "aes128gcm16") {
-          await sleep(1500);
-          keep(runtime, "idle RSS", memory(client.proc.pid, "Rss") / MB);
-          keep(runtime, "idle anonymous", memory(client.proc.pid, "Anonymous") / MB);
-        }
-        const ping = esp === "aes128gcm16" ? a.ping("10.99.0.1", 80, 0.1) : null;
-        keep(runtime, name, await throughput(a, b, "10.99.0.1"));
-        if (ping === null) return;
-        const { rtt, sent, received } = await ping;
-        keep(runtime, "ping under load", median(rtt));
-        const drops =
-          Object.entries((await client.status("hq")).drops)
-            .map(([k, v]) => `${k} ${v}`)
-            .join(", ") || "none";
-        notes.push(
-          `${runtime}, under load: worst ping ${Math.max(...rtt).toFixed(1)} ms, ${sent - received} of ${sent} lost; drops: ${drops}`,
-        );
-      });
-    }
-  }
-  for (const [name, needs, start] of [
-    ["openvpn", ["openvpn", "openssl"], openvpn],
-    ["wireguard-go", ["wireguard-go", "wg"], wireguard],
-  ] as const) {
-    const gone = lacking(...needs);
-    if (gone !== undefined) {
-      console.error(`bench: no ${name}: ${gone}`);
-      continue;
-    }
-    await inLab("node", async (lab) => {
-      const { a, b } = await two(lab);
-      figures.set(name, await throughput(a, b, await start(a, b)));
-    });
-  }
-}
 
 async function starts(): Promise<void> {
   for (const runtime of RUNTIMES) {
     await inLab(runtime, async (lab) => {
-      const { client } = await ours(lab, "aes128gcm16");
+      const { client } = await ours(lab, { esp: "aes128gcm16" });
       const [ready, up]: [number[], number[]] = [[], []];
       for (let i = 0; i < 7; i++) {
         const start = performance.now();
@@ -182,7 +80,14 @@ async function crowds(): Promise<void> {
 
 const asked = (word: string): boolean => process.argv.includes(word);
 if (!asked("crowd")) {
-  await throughputs();
+  const rounds = asked("quick") ? 1 : ROUNDS;
+  const all = new Map<string, number[]>();
+  const add = (who: string, what: string, value: number): void => {
+    const key = `${who}: ${what}`;
+    all.set(key, [...(all.get(key) ?? []), value]);
+  };
+  await contest({ rounds, runtimes: RUNTIMES, keep: add, note: (text) => void notes.push(text) });
+  for (const [key, values] of all) figures.set(key, median(values));
   await starts();
 }
 if (!asked("quick") && !asked("crowd")) await twoHundred();
@@ -213,17 +118,6 @@ function both(title: string, what: string, unit: string, node: number | null, qj
     ok: held.length === 0 ? null : held.every(Boolean),
   });
 }
-/** What a runtime does as a part of what a rival does. */
-function ratio(title: string, rival: number | undefined, what: string, target: number): void {
-  if (rival === undefined) return;
-  const values = RUNTIMES.map((r) => of(r, what) / rival);
-  rows.push({
-    what: title,
-    cells: values.map((v) => v.toFixed(2)),
-    target: `>= ${target}`,
-    ok: values.every((v) => v >= target),
-  });
-}
 /** QuickJS as a multiple of Node. */
 function beside(title: string, what: string, good: (x: number) => boolean, target: string): void {
   if (RUNTIMES.length < 2 || Number.isNaN(of("qjs", what))) return;
@@ -231,20 +125,52 @@ function beside(title: string, what: string, good: (x: number) => boolean, targe
   rows.push({ what: title, cells: ["1", x.toFixed(2)], target, ok: good(x) });
 }
 
-for (const name of ["plain", "GCM", "CBC-SHA1"]) both(`TCP, one core a side: ${name}`, name, "Mbit/s", null, null);
-for (const name of ["openvpn", "wireguard-go"]) {
-  const v = figures.get(name);
-  if (v !== undefined)
-    rows.push({ what: `TCP, one core a side: ${name}`, cells: [`${v.toFixed(0)} Mbit/s`], target: "", ok: null });
+/** A figure of each runtime with one transform. */
+function ofOurs(name: string, what: string): number[] {
+  return RUNTIMES.map((r) => figures.get(`${r} ${name}: ${what}`) ?? Number.NaN);
 }
-ratio("  GCM / openvpn AES-256-GCM", figures.get("openvpn"), "GCM", 1.2);
-ratio("  GCM / wireguard-go", figures.get("wireguard-go"), "GCM", 1.5);
-ratio("  CBC-SHA1 / openvpn AES-256-GCM", figures.get("openvpn"), "CBC-SHA1", 1);
-for (const name of ["GCM", "CBC-SHA1"]) beside(`  ${name} / Node's`, name, (x) => x >= 0.95, ">= 0.95");
-both("ping under load, median", "ping under load", "ms", null, null, 2);
-beside("  / Node's", "ping under load", (x) => x <= 1.3, "<= 1.3");
-both("idle memory, one tunnel up (RSS)", "idle RSS", "MB", 52, 10, 1);
-both("  of it anonymous", "idle anonymous", "MB", 12.6, 4, 1);
+function shown(title: string, values: readonly number[], unit: string, digits = 0): void {
+  if (values.every(Number.isNaN)) return;
+  rows.push({ what: title, cells: values.map((v) => `${v.toFixed(digits)} ${unit}`), target: "", ok: null });
+}
+function against(name: string, rival: string, target: number, what = "TCP"): void {
+  const theirs = figures.get(`${rival}: ${what}`);
+  if (theirs === undefined) return;
+  const values = ofOurs(name, what).map((v) => v / theirs);
+  const cells = values.map((v) => v.toFixed(2));
+  rows.push({ what: `  ${name} / ${rival}`, cells, target: `>= ${target}`, ok: values.every((v) => v >= target) });
+}
+/** QuickJS as a multiple of Node. */
+function runtimes(name: string, what: string, good: (x: number) => boolean, target: string): void {
+  const [node = Number.NaN, qjs = Number.NaN] = ofOurs(name, what);
+  if (RUNTIMES.length < 2 || Number.isNaN(qjs)) return;
+  rows.push({ what: `  ${name} / Node's`, cells: ["1", (qjs / node).toFixed(2)], target, ok: good(qjs / node) });
+}
+const TRANSFORMS = ["GCM", "GCM, raw ESP", "CBC-SHA1", "plain", "ChaCha20, old CPU"];
+for (const name of TRANSFORMS) shown(`TCP, one core a side: ${name}`, ofOurs(name, "TCP"), "Mbit/s");
+for (const name of ["openvpn", "openvpn, old CPU", "wireguard-go"])
+  shown(`TCP, one core a side: ${name}`, [figures.get(`${name}: TCP`) ?? Number.NaN], "Mbit/s");
+against("GCM", "wireguard-go", 1.2);
+against("GCM", "openvpn", 4);
+against("CBC-SHA1", "openvpn", 2.2);
+against("GCM, raw ESP", "wireguard-go", 0.8);
+against("plain", "wireguard-go", 1.5);
+against("ChaCha20, old CPU", "openvpn, old CPU", 1.5);
+for (const name of TRANSFORMS) runtimes(name, "TCP", (x) => x >= 0.95, ">= 0.95");
+shown("UDP of 64 bytes, GCM: thousands a second", ofOurs("GCM", "64 bytes"), "");
+shown("UDP of 64 bytes, wireguard-go", [figures.get("wireguard-go: 64 bytes") ?? Number.NaN], "");
+against("GCM", "wireguard-go", 1, "64 bytes");
+shown("ping under load, median: GCM", ofOurs("GCM", "ping under load"), "ms", 2);
+shown("ping under load, median: wireguard-go", [figures.get("wireguard-go: ping under load") ?? Number.NaN], "ms", 2);
+runtimes("GCM", "ping under load", (x) => x <= 1.3, "<= 1.3");
+for (const [title, what, most, digits] of [
+  ["idle memory, one tunnel up (RSS)", "idle RSS", { node: 52, qjs: 10 }, 1],
+  ["  of it anonymous", "idle anonymous", { node: 12.6, qjs: 4 }, 1],
+  ["memory under load (RSS)", "RSS under load", { node: 60, qjs: 12 }, 1],
+] as const) {
+  for (const r of RUNTIMES) keep(r, what, figures.get(`${r} GCM: ${what}`) ?? Number.NaN);
+  both(title, what, "MB", most.node, most.qjs, digits);
+}
 both("ready after start (median of 7)", "ready", "ms", 150, 30);
 both("client start to `up`, MODP2048 (median of 7)", "up", "ms", 400, null);
 beside("  / Node's", "up", (x) => x <= 1.3, "<= 1.3");
@@ -259,7 +185,7 @@ both("  logins a second, clients on the other core", "crowd logins", "", null, n
 both("  idle, share of a core", "crowd idle", "%", 2, 2, 2);
 both("  status", "crowd status", "ms", 300, 300);
 both("  the end", "crowd stop", "ms", 2000, 2000);
-both("program", "program", "KB", 400, 1024);
+both("program", "program", "KB", 480, 1024);
 
 const head = ["", ...RUNTIMES.map((r) => (r === "node" ? "Node" : "QuickJS")), "target"];
 const table = [

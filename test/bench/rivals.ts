@@ -1,5 +1,6 @@
 // openvpn and wireguard-go between the same two namespaces, with keys made on the spot. Each answers with the address
 // to measure to.
+import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmdirSync } from "node:fs";
 import { type Ns, sh, until } from "../net/harness.ts";
 import { B } from "../net/sites.ts";
@@ -11,8 +12,8 @@ async function reaches(a: Ns, address: string): Promise<void> {
   await until(`ping ${address}`, 15_000, async () => (await a.ping(address, 1)).received === 1);
 }
 
-/** TLS with self-signed certificates that know each other's fingerprint, AES-256-GCM, UDP, no kernel offload. */
-export async function openvpn(a: Ns, b: Ns): Promise<string> {
+/** TLS with self-signed certificates that know each other's fingerprint, UDP, no kernel offload. `wrap`: what starts it. */
+export async function openvpn(a: Ns, b: Ns, cipher = "AES-256-GCM", wrap: readonly string[] = []): Promise<string> {
   const dir = a.lab.dir;
   const fingerprints = await sh(`
     cd '${dir}'
@@ -27,6 +28,7 @@ export async function openvpn(a: Ns, b: Ns): Promise<string> {
       ...[
         "-c",
         CORE[me],
+        ...wrap,
         "openvpn",
         "--dev",
         "tun",
@@ -41,9 +43,9 @@ export async function openvpn(a: Ns, b: Ns): Promise<string> {
         "--peer-fingerprint",
         peer,
         "--data-ciphers",
-        "AES-256-GCM",
+        cipher,
         "--cipher",
-        "AES-256-GCM",
+        cipher,
         "--disable-dco",
         "--verb",
         "1",
@@ -67,7 +69,14 @@ export async function openvpn(a: Ns, b: Ns): Promise<string> {
   return "10.8.0.1";
 }
 
+/** Today's, where it can be had; else the machine's. */
+function wireguardGo(): string {
+  const r = spawnSync("sh", ["scripts/rivals"], { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+  return r.status === 0 ? r.stdout.trim() : "wireguard-go";
+}
+
 export async function wireguard(a: Ns, b: Ns): Promise<string> {
+  const program = wireguardGo();
   const dir = a.lab.dir;
   const sockets = "/var/run/wireguard";
   const had = existsSync(sockets);
@@ -79,7 +88,7 @@ export async function wireguard(a: Ns, b: Ns): Promise<string> {
     [a, "a"],
     [b, "b"],
   ] as const) {
-    const p = ns.spawn("taskset", "-c", CORE[me], "wireguard-go", "-f", names[me]);
+    const p = ns.spawn("taskset", "-c", CORE[me], program, "-f", names[me]);
     await until("wireguard-go", 5000, () => {
       if (!p.running) throw new Error(p.output);
       return existsSync(`${sockets}/${names[me]}.sock`);
