@@ -1,0 +1,166 @@
+// Our daemon in the kernel plane against peers that we did not write, all in one User-mode Linux guest: strongSwan,
+// xl2tpd and pppd in its own namespace, the daemon in `ours`.
+//
+// ours 10.77.0.9 -- veth -- 10.77.0.1 strongSwan, xl2tpd, pppd
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { build } from "esbuild";
+import { CACHE, type Lab, scenario, until } from "../net/harness.ts";
+import { GUEST_NEEDS, Guest } from "./harness.ts";
+import { ipsec, lac, lns, PASSWORD, PSK, USER } from "./peers.ts";
+
+const NEEDS = { needs: GUEST_NEEDS, timeout: 150_000 };
+const OURS = "10.77.0.9";
+const PEER = "10.77.0.1";
+const NETWORK = `modprobe -a veth esp6 tun
+ip netns add ours
+ip link add peer type veth peer name wan netns ours
+ip addr add ${PEER}/24 dev peer
+ip link set peer up
+ip -n ours addr add ${OURS}/24 dev wan
+ip -n ours link set wan up
+ip -n ours link set lo up
+tcpdump -U -l -nni peer 'udp port 1701' >/rig/clear.log 2>/dev/null &
+`;
+const CLIENT = { server: PEER, username: USER, password: PASSWORD, psk: PSK, reconnect_max: 2 };
+
+/** The daemon in the guest. */
+class Ours {
+  readonly #guest: Guest;
+  readonly #command: string;
+  readonly #cli: string;
+  constructor(guest: Guest, file: string) {
+    this.#guest = guest;
+    this.#command = `ip netns exec ours '${process.execPath}' --enable-source-maps '${file}' /tmp/ours.conf`;
+    this.#cli = `'${process.execPath}' '${process.cwd()}/dist/l2tpsec.cjs' status --json --socket /tmp/ours.sock`;
+  }
+  async start(section: string, options: Readonly<Record<string, string | number>>, more = ""): Promise<void> {
+    const lines = Object.entries(options).map(([k, v]) => `${k} = ${v}`);
+    const text = ["[daemon]", "control = /tmp/ours.sock", section, ...lines, more].join("\n");
+    await this.#guest.sh(`cat >/tmp/ours.conf <<'END'\n${text}\nEND`);
+    await this.again();
+  }
+  async again(): Promise<void> {
+    await this.#guest.sh(`cd '${process.cwd()}'; ${this.#command} >>/rig/ours.log 2>&1 & echo $! >/tmp/ours.pid`);
+  }
+  /** The first user of `name`, or the link itself, once it is up. */
+  async up(name: string): Promise<{ ifname: string; text: string }> {
+    return await until(`${name} is up`, 30_000, async () => {
+      const text = await this.#guest.sh(`${this.#cli} 2>/dev/null || :`);
+      if (text === "") return null;
+      const s = (JSON.parse(text) as Record<string, { state?: string; ifname?: string; sessions?: { ip: string }[] }>)[
+        name
+      ];
+      return s?.state === "up" || (s?.sessions?.length ?? 0) > 0 ? { ifname: s?.ifname ?? "", text } : null;
+    });
+  }
+  async end(signal: "TERM" | "KILL"): Promise<void> {
+    await this.#guest.sh(`kill -${signal} $(cat /tmp/ours.pid)
+      for i in $(seq 50); do [ -d /proc/$(cat /tmp/ours.pid) ] || exit 0; sleep 0.1; done; exit 1`);
+  }
+  get log(): string {
+    return readFileSync(`${this.#guest.dir}/ours.log`, "utf8");
+  }
+}
+
+async function bed(lab: Lab): Promise<{ guest: Guest; ours: Ours }> {
+  const dir = `${CACHE}/daemon-${process.pid}-${lab.serial()}`;
+  mkdirSync(dir);
+  lab.atEnd(async () => rmSync(dir, { recursive: true, force: true }));
+  await build({
+    entryPoints: ["test/rig/kernel-daemon.ts"],
+    outfile: `${dir}/daemon.mjs`,
+    bundle: true,
+    packages: "external",
+    external: ["*.node"],
+    alias: { "node-tuntap2": "./src/node-tuntap2/index.ts", "ubus-client": "./src/ubus-client/index.ts" },
+    platform: "node",
+    target: "node20",
+    format: "esm",
+    sourcemap: "inline",
+  });
+  const guest = await Guest.boot(await lab.ns("host"), "tap0", "192.168.55.1/24", "192.168.55.2/24");
+  await guest.sh(NETWORK);
+  return { guest, ours: new Ours(guest, `${dir}/daemon.mjs`) };
+}
+/** Pings from `ours`, one each tenth of a second, none of them lost. */
+async function pings(guest: Guest, to: string, count = 10): Promise<void> {
+  const out = await guest.sh(`ip netns exec ours ping -i 0.1 -W 2 -c ${count} -s 1300 ${to} | tail -3`);
+  assert.match(out, / 0% packet loss/, out);
+}
+/** Nothing of L2TP was to be seen on the wire, and nothing of ours is left in the kernel. */
+async function clean(guest: Guest): Promise<void> {
+  assert.equal(guest.log("clear.log"), "");
+  const left = await guest.sh("ip -n ours xfrm policy; ip -n ours xfrm state; ip -n ours link show type ppp");
+  assert.equal(left, "");
+}
+
+for (const encap of ["esp", "udp"] as const) {
+  scenario(
+    `kernel plane, our client to strongSwan and xl2tpd, ${encap}: up, killed, back, down`,
+    NEEDS,
+    async (lab) => {
+      const { guest, ours } = await bed(lab);
+      await guest.sh(ipsec({ forceUdp: encap === "udp" }) + lns("mschap-v2"));
+      await ours.start("[interface hq]\nproto = l2tpsec", { ...CLIENT, encap });
+      const { ifname } = await ours.up("hq");
+      await pings(guest, "10.99.0.1");
+      assert.match(await guest.sh(`ip -n ours -d link show ${ifname}`), /mtu 1400.*\n.*\n +ppp /);
+      await ours.end("KILL");
+      // nothing that speaks for our port leaves now
+      assert.match(await guest.sh("ip -n ours xfrm policy"), /sport 1701\b[\s\S]*action block/);
+      const lost = await guest.sh("ip netns exec ours ping -c 1 -W 1 10.99.0.1 2>&1 || :");
+      assert.match(lost, /100% packet loss|unreachable/);
+      // xl2tpd keeps the dead tunnel's socket for a minute, and its kernel gives it what is for the next one between
+      // the same ends
+      await guest.sh(`pkill xl2tpd; rm -f /run/xl2tpd/c; sleep 0.5\n${lns("mschap-v2")}`);
+      await ours.again();
+      await ours.up("hq");
+      await pings(guest, "10.99.0.1");
+      await ours.end("TERM");
+      await clean(guest);
+    },
+  );
+}
+
+scenario("kernel plane, strongSwan and xl2tpd as client to our server", NEEDS, async (lab) => {
+  const { guest, ours } = await bed(lab);
+  const user = `[user ${USER}]\npassword = ${PASSWORD}`;
+  const pool = { pool: "10.99.0.10-10.99.0.99", local_ip: "10.99.0.1", auth: "mschapv2" };
+  await ours.start("[server lns]", { listen: OURS, psk: PSK, ...pool }, user);
+  await until("our server listens", 10_000, async () =>
+    (await guest.sh("ip netns exec ours ss -anu")).includes(":500 "),
+  );
+  await guest.sh(ipsec({ peer: OURS }));
+  await guest.sh(lac(OURS));
+  await ours.up("lns");
+  await pings(guest, "10.99.0.10");
+  assert.match(await guest.sh("ip -n ours link show type ppp"), /l2tps-lns-1/);
+  await ours.end("TERM");
+  await clean(guest);
+});
+
+scenario("kernel plane, over rekeys of both phases that either side starts: nothing is lost", NEEDS, async (lab) => {
+  const { guest, ours } = await bed(lab);
+  await guest.sh(ipsec({ ikeRekey: 20, espRekey: 12 }) + lns("mschap-v2"));
+  await ours.start("[interface hq]\nproto = l2tpsec", { ...CLIENT, esp_lifetime: 30, ike_lifetime: 60 });
+  await ours.up("hq");
+  await pings(guest, "10.99.0.1", 350);
+  assert.match(ours.log, /ike\.rekeyed .*what="?esp/);
+  assert.doesNotMatch(ours.log, /link\.down/);
+  await ours.end("TERM");
+  await clean(guest);
+});
+
+scenario("kernel plane, plain L2TP to xl2tpd", NEEDS, async (lab) => {
+  const { guest, ours } = await bed(lab);
+  await guest.sh(lns("mschap-v2"));
+  const { psk: _, ...plain } = CLIENT;
+  await ours.start("[interface hq]\nproto = l2tpsec", { ...plain, ipsec: "off" });
+  await ours.up("hq");
+  await pings(guest, "10.99.0.1");
+  await ours.end("TERM");
+  const left = await guest.sh(`ip -n ours xfrm policy; ip -n ours link show type ppp
+    ip netns exec ours grep sess/ /proc/net/pppol2tp || :`);
+  assert.equal(left, "");
+});
