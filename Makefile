@@ -31,10 +31,12 @@ types: node_modules/.package-lock.json
 
 lint: node_modules/.package-lock.json
 	$(BIN)/biome check --config-path=scripts/lint.json --error-on-warnings src test scripts
+	@sh scripts/clang-format --check
 
 # The layout that `make lint` asks for.
 format: node_modules/.package-lock.json
 	$(BIN)/biome check --config-path=scripts/lint.json --linter-enabled=false --write src test scripts
+	@sh scripts/clang-format
 
 unit: build
 	$(NODE) scripts/test.mjs

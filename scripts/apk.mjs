@@ -15,6 +15,10 @@ export function noApk(env = process.env) {
   return null;
 }
 
+const STEPS = { postinst: "add_group_and_user\ndefault_postinst", prerm: "default_prerm" };
+/** A script without its first line. */
+const body = (script) => script.replace(/^#!.*\n/, "");
+
 /** As the SDK makes them: OpenWrt's own steps, then ours. */
 const standard = (what, name, upgrade, own) => `#!/bin/sh
 [ "\${IPKG_NO_SCRIPT}" = "1" ] && exit 0
@@ -22,7 +26,8 @@ const standard = (what, name, upgrade, own) => `#!/bin/sh
 . \${IPKG_INSTROOT}/lib/functions.sh
 export root="\${IPKG_INSTROOT}"
 export pkgname="${name}"
-${upgrade ? "export PKG_UPGRADE=1\n" : ""}${what === "postinst" ? "add_group_and_user\ndefault_postinst\n" : "default_prerm\n"}${own.replace(/^#!.*\n/, "")}`;
+${upgrade ? "export PKG_UPGRADE=1\n" : ""}${STEPS[what]}
+${body(own)}`;
 
 /**
  * p: name, version, depends, license, maintainer, title, files (path -> {data, mode}); scripts: by apk's names. Returns
@@ -79,7 +84,7 @@ export function daemonApk(exe, version, env = process.env) {
     {
       "post-install": standard("postinst", p.name, false, p.postinst),
       "post-upgrade": standard("postinst", p.name, true, p.postinst),
-      "pre-deinstall": `${p.prerm.replace(/^exit 0\n/m, "")}${standard("prerm", p.name, false, "").replace(/^#!.*\n/, "")}`,
+      "pre-deinstall": `${p.prerm.replace(/^exit 0\n/m, "")}${body(standard("prerm", p.name, false, ""))}`,
     },
     env,
   );

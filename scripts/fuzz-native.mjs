@@ -16,7 +16,7 @@ import {
 const SOURCES = "src/node-tuntap2/native";
 const TARGETS = "test/fuzz/native";
 const CACHE = ".cache/fuzz-native";
-const FAST_PATH = ["fpconf.c", "fproute.c", "fprx.c", "fptx.c", "table.c", "ossl.c", "ring.c"];
+const FAST_PATH = ["fpconf.c", "fproute.c", "fprx.c", "fptx.c", "ip.c", "table.c", "ossl.c", "ring.c"];
 const FLAGS = [
   "-std=gnu11",
   "-g",

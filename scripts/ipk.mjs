@@ -100,7 +100,9 @@ export function executable(env = process.env) {
   const path = env.L2TPSEC ?? "dist/l2tpsec";
   if (!existsSync(path))
     return {
-      why: `there is no ${path}: the package of the daemon needs the executable for the router (build it, or name it with L2TPSEC=)`,
+      why:
+        `there is no ${path}: the package of the daemon needs the executable for the router (build it, or ` +
+        "name it with L2TPSEC=)",
     };
   const data = readFileSync(path);
   const elf = data.length > 64 && data.toString("latin1", 0, 4) === "\x7fELF";
@@ -108,7 +110,9 @@ export function executable(env = process.env) {
   const arch = env.ARCH ?? (data.readUInt16LE(18) === 62 ? "x86_64" : null);
   if (arch === null)
     return {
-      why: `${path} is not for x86_64: name the architecture with ARCH=, as \`opkg print-architecture\` or \`apk --print-arch\` does on the router`,
+      why:
+        `${path} is not for x86_64: name the architecture with ARCH=, as \`opkg print-architecture\` or ` +
+        `\`apk --print-arch\` does on the router`,
     };
   const foreign = /\/ld-linux[\w.-]*/.exec(data.toString("latin1", 0, 4096))?.[0];
   return {
@@ -117,7 +121,8 @@ export function executable(env = process.env) {
     warning:
       foreign === undefined
         ? null
-        : `${path} is linked with this machine's C library (${foreign.slice(1)}), which OpenWrt does not have: for trying the package only`,
+        : `${path} is linked with this machine's C library (${foreign.slice(1)}), which OpenWrt does not ` +
+          "have: for trying the package only",
   };
 }
 
@@ -213,7 +218,8 @@ export function luciParts(name, version) {
     files: tree(`${dir}/root`, "", tree(`${dir}/htdocs`, "www/", new Map())),
     // LuCI keeps an index of its menu and modules, and rpcd reads its access lists at start only.
     postinst:
-      '#!/bin/sh\n[ -n "$IPKG_INSTROOT" ] && exit 0\nrm -f /tmp/luci-indexcache*\nrm -rf /tmp/luci-modulecache/\n[ -x /etc/init.d/rpcd ] && /etc/init.d/rpcd reload\nexit 0\n',
+      '#!/bin/sh\n[ -n "$IPKG_INSTROOT" ] && exit 0\nrm -f /tmp/luci-indexcache*\n' +
+      "rm -rf /tmp/luci-modulecache/\n[ -x /etc/init.d/rpcd ] && /etc/init.d/rpcd reload\nexit 0\n",
   };
 }
 export function luciPackage(name, version) {

@@ -1,5 +1,5 @@
 // The unit and simulation tests inside QuickJS: the same files, on the router's host, library and engine.
-// With --build=DIR nothing runs: DIR gets `host` and `group0.bin` of the files named, for a test that runs them elsewhere.
+// With --build=DIR nothing runs: DIR gets `host` and `group0.bin` of the files named, for a test to run elsewhere.
 import { spawn } from "node:child_process";
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { buildExecutable, bundle, positionTable, toBytecode } from "../src/runtime/quickjs/build.mjs";
@@ -53,7 +53,9 @@ async function compile(files, i) {
   const entry = `${dir}/entry${i}.ts`;
   writeFileSync(
     entry,
-    `import ${JSON.stringify(node)};\nimport "../../test/seed.ts";\n${files.map((f) => `import "../../${f}";`).join("\n")}
+    `import ${JSON.stringify(node)};
+import "../../test/seed.ts";
+${files.map((f) => `import "../../${f}";`).join("\n")}
 import { runAll } from "../../test/quickjs/node-test.ts";
 import { inSources } from "../../src/runtime/quickjs/positions.ts";
 const sys = globalThis.host;

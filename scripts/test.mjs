@@ -70,7 +70,8 @@ if (system.length === 0) {
   ({ ok } = await run(wanted));
   if (!ok) {
     console.log(
-      "\nsecond try of the unit tests: a failure above that does not come back depends on chance, and is a defect to find",
+      "\nsecond try of the unit tests: a failure above that does not come back depends on chance, and is a " +
+        "defect to find",
     );
     ({ ok } = await run(wanted));
   }
@@ -114,7 +115,8 @@ async function systems() {
     ok = false;
   }
   console.log(
-    `\n${[...notes].map((n) => `${n}\n`).join("")}${count.pass} passed, ${count.fail} failed at first, ${count.skipped} skipped`,
+    `\n${[...notes].map((n) => `${n}\n`).join("")}${count.pass} passed, ${count.fail} failed at first, ` +
+      `${count.skipped} skipped`,
   );
   return ok;
 }

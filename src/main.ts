@@ -93,7 +93,8 @@ export async function main(rt: Runtime, openEngine: () => DataEngine): Promise<v
     const want = command === "up" || command === "down" || command === "doctor" || command === "disconnect" ? 1 : 0;
     if (rest.length < want)
       throw new Usage(
-        `${command} needs ${command === "disconnect" ? "the number of a session" : "the name of an interface or server"}`,
+        `${command} needs ` +
+          `${command === "disconnect" ? "the number of a session" : "the name of an interface or server"}`,
       );
     if (rest.length > Math.max(want, command === "status" ? 1 : 0))
       throw new Usage(`${command}: too many words: ${rest.join(" ")}`);
@@ -131,7 +132,8 @@ function check(rt: Runtime, source: ConfigSource): void {
   if (config === null || faults.length > 0) return rt.exit(2);
   for (const w of warnings) rt.stderr(`${source.name}: warning: ${w}\n`);
   rt.stdout(
-    `${source.name}: good: ${config.interfaces.length + config.legs.length} interfaces, ${config.servers.length} servers, ${config.users.length} users\n`,
+    `${source.name}: good: ${config.interfaces.length + config.legs.length} interfaces, ` +
+      `${config.servers.length} servers, ${config.users.length} users\n`,
   );
   rt.exit(0);
 }

@@ -65,7 +65,7 @@ function readList(g: Extract<Grammar, { form: "list" }>, s: string): readonly un
 }
 
 /** Values that no pattern can describe. Each gives the value, or undefined. */
-export const DATATYPES = {
+const DATATYPES = {
   address: (s: string): string | undefined => canonicalIp(s) ?? undefined,
   address4,
   server,

@@ -9,7 +9,7 @@ import type { Config } from "./schema.ts";
 import { type ClientConfig, type DaemonConfig, SECTIONS, type ServerConfig, type UserConfig } from "./schema.ts";
 import { type Fault, faultOf, isLeg, type Section, type Type, title } from "./section.ts";
 
-export type Loaded =
+type Loaded =
   | { readonly ok: true; readonly config: Config; readonly warnings: readonly string[] }
   | { readonly ok: false; readonly faults: readonly Fault[] };
 

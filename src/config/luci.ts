@@ -72,8 +72,8 @@ export function luciOptions(reader: string): string {
   return `'use strict';
 'require baseclass';
 
-/* Written by \`make generate\` from src/config, as a test checks: do not edit. Every option of the daemon with its title,
-   help, default and grammar, and the daemon's own reader of grammars. */
+/* Written by \`make generate\` from src/config, as a test checks: do not edit. Every option of the daemon with its
+   title, help, default and grammar, and the daemon's own reader of grammars. */
 
 ${reader.trim()}
 

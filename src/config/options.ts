@@ -147,7 +147,8 @@ export const ikeProposals: Kind<readonly (IkeProposal | "default")[]> = kind(
 );
 export const espProposals: Kind<readonly (EspProposal | "default")[]> = kind(
   { form: "list", item: { form: "datatype", name: "esp_proposal" }, separator: "comma" },
-  "CIPHER-HASH or aes128gcm16 aes192gcm16 aes256gcm16 chacha20poly1305, each with -GROUP behind it for perfect forward secrecy, " +
+  "CIPHER-HASH or aes128gcm16 aes192gcm16 aes256gcm16 chacha20poly1305, each with -GROUP behind it for " +
+    "perfect forward secrecy, " +
     "space separated; ciphers aes128 aes192 aes256 3des null; default: the default list",
   "holds something that is not a proposal",
 );

@@ -21,7 +21,7 @@ const LASTING = new Map<boolean | null, string>([
 ]);
 
 /** Markdown: every code of a failure. */
-export function failureTable(): string {
+function failureTable(): string {
   return [
     "### Failures: why a link is down",
     "",

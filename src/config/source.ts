@@ -5,7 +5,7 @@ import type { Config } from "./schema.ts";
 import { faultLine } from "./section.ts";
 import { loadUci, type UciFile } from "./uci-load.ts";
 
-export interface Reading {
+interface Reading {
   /** Null: nothing of it can be used. */
   readonly config: Config | null;
   /** One line each. */

@@ -24,7 +24,7 @@ export interface UciFile {
   readonly path: string;
   readonly text: string;
 }
-export interface UciLoaded {
+interface UciLoaded {
   readonly config: Config;
   readonly faults: readonly Fault[];
   readonly warnings: readonly string[];
@@ -201,11 +201,14 @@ function assemble(all: readonly Section[], faults: Fault[], warnings: string[]):
       continue; // without the sections that do not fit: others may have depended on them
     }
     warnings.push(...told);
-    const order = (a: Fault, b: Fault): number =>
-      a.file === b.file ? a.line - b.line : (a.file ?? "") < (b.file ?? "") ? -1 : 1;
-    faults.sort(order);
+    faults.sort(byPlace);
     return { config: Object.freeze(config) };
   }
+}
+
+function byPlace(a: Fault, b: Fault): number {
+  if (a.file === b.file) return a.line - b.line;
+  return (a.file ?? "") < (b.file ?? "") ? -1 : 1;
 }
 
 /** The daemon runs in any case: what is wrong with an option of its own leaves the default. */

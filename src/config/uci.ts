@@ -1,6 +1,6 @@
 // UCI's text format, as libuci reads it: package, config, option and list, with its quoting; nothing of what they mean.
 
-export interface UciOption {
+interface UciOption {
   /** One value, or those of a list in its order. */
   readonly values: readonly string[];
   readonly list: boolean;

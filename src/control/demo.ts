@@ -302,7 +302,8 @@ export async function unprivileged(
   const code = await again.exit;
   if (!ran)
     rt.stderr(
-      `${name}: it makes network namespaces: run it as root, or where the kernel lets users have namespaces of their own\n`,
+      `${name}: it makes network namespaces: run it as root, or where the kernel lets users have ` +
+        "namespaces of their own\n",
     );
   return code;
 }

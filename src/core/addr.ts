@@ -107,18 +107,6 @@ export function parsePrefix(s: string): Prefix | null {
   return { address: formatIp(b), length };
 }
 
-export function inPrefix(ip: string, p: Prefix): boolean {
-  const a = parseIp(ip);
-  const b = parseIp(p.address);
-  if (!a || !b || a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) {
-    const keep = Math.max(0, Math.min(8, p.length - 8 * i));
-    const mask = (0xff00 >> keep) & 0xff;
-    if (((a[i] as number) & mask) !== ((b[i] as number) & mask)) return false;
-  }
-  return true;
-}
-
 /** IPv4 as an unsigned 32-bit number; the caller has made sure that it is one. */
 export function ip4ToNumber(s: string): number {
   const b = parse4(s);

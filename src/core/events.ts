@@ -132,8 +132,8 @@ export function line(e: Event): string {
   const { kind, link, ...rest } = e;
   const fields = Object.entries(rest).map(([k, v]) => {
     const most = SENTENCES.has(k) ? SENTENCE_MOST : PEER_MOST;
-    const text = typeof v === "string" ? quote(v, most) : Array.isArray(v) ? quote(v.join(" ")) : String(v);
-    return `${k}=${text}`;
+    if (typeof v === "string") return `${k}=${quote(v, most)}`;
+    return `${k}=${Array.isArray(v) ? quote(v.join(" ")) : String(v)}`;
   });
   const whole = [`${LEVEL[kind]} ${link === "" ? "daemon" : link}: ${kind}`, ...fields].join(" ");
   return whole.length <= LINE_MOST ? whole : `${whole.slice(0, LINE_MOST - 3)}...`;

@@ -175,7 +175,7 @@ export interface Failure {
 
 type Table = typeof FAILURES;
 /** The codes of one layer. */
-export type CodeOf<L extends Layer> = {
+type CodeOf<L extends Layer> = {
   [C in FailureCode]: L extends Table[C]["layers"][number] ? C : never;
 }[FailureCode];
 /** Those of them that are lasting always, or never. */

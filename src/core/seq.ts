@@ -7,9 +7,6 @@ export function diff16(a: number, b: number): number {
 export function add16(a: number, n: number): number {
   return (a + n) & 0xffff;
 }
-export function diff32(a: number, b: number): number {
-  return (a - b) | 0;
-}
 export function add32(a: number, n: number): number {
   return (a + n) >>> 0;
 }

@@ -11,7 +11,7 @@ export type Spi = number;
  */
 export type FlowId = number;
 
-export interface SaKeys {
+interface SaKeys {
   /** Cipher key; for AES-GCM and ChaCha20-Poly1305 with the 4-byte salt behind it (RFC 4106 §8.1, RFC 7634 §2). */
   readonly encr: Uint8Array;
   /** HMAC key; empty for AEAD. */

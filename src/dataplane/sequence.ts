@@ -9,7 +9,7 @@ const PATIENCE_MS = 100; // then what is missing counts as lost
 const FAR = 128; // farther behind than any reordering: the peer may have restarted its counter,
 const RESTART = 8; // which this many packets in a row make certain
 
-export type SequenceDrop = "l2tp.late" | "l2tp.duplicate";
+type SequenceDrop = "l2tp.late" | "l2tp.duplicate";
 
 export class Sequence {
   readonly #timer: Timer;

@@ -24,8 +24,3 @@ export function innerMtu(p: Path): number {
   const room = p.outerMtu - (p.ipv6 ? 40 : 20) - (p.udpEncap ? UDP : 0) - ESP - c.iv - icvLength(p.cipher, p.integ);
   return Math.max(0, room - (((room % c.align) + c.align) % c.align) - TRAILER - UDP - p.l2tpHeader - p.pppHeader);
 }
-
-/** The same for L2TP in the clear. */
-export function clearMtu(p: Pick<Path, "outerMtu" | "ipv6" | "l2tpHeader" | "pppHeader">): number {
-  return Math.max(0, p.outerMtu - (p.ipv6 ? 40 : 20) - UDP - p.l2tpHeader - p.pppHeader);
-}

@@ -6,7 +6,7 @@ import { HEADROOM, Packet, TAILROOM } from "../core/packet.ts";
 import { DEFAULT_ACCM, ESCAPE, type FcsBits, FLAG, isDefaultFramed } from "./encode.ts";
 import { FCS16_GOOD, FCS16_INIT, FCS32_GOOD, FCS32_INIT, fcs16, fcs32 } from "./fcs.ts";
 
-export type HdlcDrop = "hdlc.fcs" | "hdlc.abort" | "hdlc.runt" | "hdlc.giant";
+type HdlcDrop = "hdlc.fcs" | "hdlc.abort" | "hdlc.runt" | "hdlc.giant";
 
 /** Address, control and protocol field (4), FCS-32 (4). */
 const FRAME_OVERHEAD = 8;

@@ -1,15 +1,12 @@
-// Main modes that strangers begin here, until they are authenticated. Three things must hold whatever anybody sends:
-// - The tables are never closed to a newcomer. Where there is no room the oldest makes it, first of the same peer (an
-// IPv4 address, an
-// IPv6 /64), then of the same network (/24, /48), and of others only when they have more than the newcomer
-// (core/waiting.ts).
-//    Addresses that have a connection have tables of their own: what strangers do cannot touch a renewal of phase 1.
-// - Whoever has not shown that he hears us at his address (message 3 brings our cookie back) costs a table entry, no
-// Diffie-Hellman;
-//    whoever has waits for his turn (turns.ts).
-// - Guesses at the key: an exchange takes three (mainmode.ts), a peer and a network get so many exchanges that end that
-// way. The
-//    pause that follows does not touch an address that has a connection.
+// Main modes that peers begin here, until they are authenticated. Three things hold whatever arrives:
+// - The tables never refuse a newcomer. When one is full, its oldest entry makes room: first one of the same peer (an
+//   IPv4 address, an IPv6 /64), then one of the same network (/24, /48), then one of a network that has more entries
+//   than the newcomer's (core/waiting.ts). Addresses that have a connection have tables of their own: strangers cannot
+//   disturb a renewal of phase 1.
+// - A peer that has not shown that it receives at its address (message 3 brings our cookie back) costs a table entry,
+//   but no Diffie-Hellman computation; one that has shown it waits for its turn (turns.ts).
+// - Guesses at the key: an exchange takes three (exchange.ts), and each peer and network may end only so many exchanges
+//   that way. The pause that follows does not affect an address that has a connection.
 import type { Clock } from "../core/clock.ts";
 import { type Origin, originOf, Waiting, type WaitingLimits } from "../core/waiting.ts";
 import { type TurnLimits, Turns } from "./turns.ts";
@@ -21,7 +18,7 @@ export interface AdmissionLimits {
   readonly answered: WaitingLimits;
   readonly turns: TurnLimits;
 }
-/** A company behind one address may call all at once. */
+/** All hosts behind one address may begin at the same time. */
 export const ADMISSION: AdmissionLimits = {
   asked: { peer: 64, network: 256, all: 512 },
   answered: { peer: 64, network: 128, all: 256 },
@@ -33,16 +30,16 @@ export interface HalfOpen {
   readonly began: { readonly address: string };
   /** Its turn has come. */
   exchangeKeys(): void;
-  /** Not now: the next message 3 asks again. */
+  /** Not now: the peer's next message 3 asks again. */
   putOff(): void;
   /** Ends it without a word; leave() follows. */
   drop(): void;
 }
 
-/** Exchanges that ended with wrong guesses: so many at once, then one every so many milliseconds. */
+/** Exchanges that may end in wrong guesses: a burst, then one in every `everyMs` milliseconds. */
 const PEER_GUESSES = { burst: 8, everyMs: 5000 } as const;
 const NETWORK_GUESSES = { burst: 32, everyMs: 1000 } as const;
-/** Peers and networks remembered for that. */
+/** Number of peers, and of networks, that are remembered. */
 const GUESSERS = 1024;
 
 interface Entry {
@@ -64,7 +61,7 @@ export class Admission {
   readonly #isKnown: (address: string) => boolean;
   readonly #count: (counter: string) => void;
 
-  /** `isKnown`: an address that has a connection. `count` bumps a counter. */
+  /** `isKnown`: whether an address has a connection. `count` bumps a counter. */
   constructor(
     clock: Clock,
     limits: AdmissionLimits,
@@ -83,19 +80,19 @@ export class Admission {
   get size(): number {
     return this.#entries.size;
   }
-  /** Whether `address` may begin: it may not for a while after too many guesses at the key. */
+  /** Whether `address` must wait, after too many guesses at the key, before it may begin again. */
   pauses(address: string): boolean {
     if (this.#isKnown(address)) return false;
     const origin = originOf(address);
     return this.#peers.spent(origin.peer) || this.#networks.spent(origin.network);
   }
-  /** Message 1 came, and will be answered. */
+  /** Message 1 arrived and will be answered. */
   enter(x: HalfOpen): void {
     const entry: Entry = { origin: originOf(x.began.address), known: this.#isKnown(x.began.address) };
     this.#entries.set(x, entry);
     this.#evict(this.#tables(entry).asked.add(x, entry.origin));
   }
-  /** Message 3 came: exchangeKeys() follows, at once or when its turn comes, or putOff(). */
+  /** Message 3 arrived: exchangeKeys() follows, at once or when its turn comes, or putOff(). */
   ask(x: HalfOpen): void {
     const entry = this.#entries.get(x);
     if (!entry) return;
@@ -139,11 +136,11 @@ export class Admission {
   }
 }
 
-/** A token bucket for each of the last keys. */
+/** A token bucket for each of the last GUESSERS keys. */
 class Guesses {
   readonly #clock: Clock;
   readonly #rate: { readonly burst: number; readonly everyMs: number };
-  /** When the bucket is full again, in clock time; the longest untouched first. */
+  /** Clock time when each bucket is full again; the longest unused first. */
   readonly #fullAt = new Map<string, number>();
   constructor(clock: Clock, rate: { readonly burst: number; readonly everyMs: number }) {
     this.#clock = clock;

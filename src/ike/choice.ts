@@ -1,5 +1,5 @@
-// Which of a peer's proposals we take; and where it is none, what was offered, what we accept, and the very line of
-// configuration that would let the best of the peer's in.
+// Which of a peer's proposals we accept. When there is none: what the peer offers, what we accept, and the line of
+// configuration that would accept the best of the peer's.
 import { ConfigError } from "../core/errors.ts";
 import {
   describeEsp,
@@ -25,7 +25,7 @@ interface Named {
   readonly text: string;
 }
 
-/** The first of our proposals that the peer offers too, or the sentence why there is none. */
+/** The first of our proposals that the peer offers too, or a sentence that says why there is none. */
 export function chooseIke(policy: IkePolicy, body: Uint8Array): IkeChoice | string {
   const offered = readSa(body).filter((p) => p.protocol === PROTOCOL.isakmp);
   for (const proposal of policy.ikeProposals) {
@@ -42,11 +42,12 @@ export function chooseIke(policy: IkePolicy, body: Uint8Array): IkeChoice | stri
     ),
   );
   return (
-    `no common phase 1 proposal: we accept ${list(policy.ikeProposals)}; the peer offers ${transforms.map(describeIke).join(" ") || "none"}` +
+    `no common phase 1 proposal: we accept ${list(policy.ikeProposals)}; ` +
+    `the peer offers ${transforms.map(describeIke).join(" ") || "none"}` +
     advice("ike_proposals", policy.ikeProposals, IKE_RESPONDER, possible)
   );
 }
-/** Why no ESP proposal of `offered` is taken. */
+/** Why we accept no ESP proposal of `offered`. */
 export function noEsp(policy: IkePolicy, offered: readonly Proposal[], encaps: readonly number[]): string {
   const transforms = offered.flatMap((p) => (p.protocol === PROTOCOL.esp ? p.transforms : []));
   const possible = transforms.flatMap((t) =>
@@ -61,14 +62,14 @@ export function noEsp(policy: IkePolicy, offered: readonly Proposal[], encaps: r
     advice("esp_proposals", policy.espProposals, ESP_DEFAULT, possible)
   );
 }
-/** For a client whose server takes nothing of what we offered, and does not say what it would take. */
+/** For a client whose server accepts none of our proposals and does not say what it would accept. */
 export function olderServer(policy: IkePolicy): string {
   return policy.ikeProposals === IKE_INITIATOR
     ? "; an old server may want ike_proposals = default aes256-sha1-modp1024 3des-sha1-modp1024"
     : "";
 }
 
-/** Single DES, MODP1024 and MD5 are broken or nearly so; 64-bit blocks must be rekeyed by bytes (CVE-2016-2183). */
+/** MD5 and MODP1024 are broken or nearly so; ciphers with 64-bit blocks must rekey by bytes (CVE-2016-2183). */
 function weak(p: Named): boolean {
   return /3des|md5|modp1024/.test(p.text);
 }
@@ -84,7 +85,7 @@ function known<P extends Named>(parse: () => P, fits: (p: P) => boolean): P[] {
     return [];
   }
 }
-/** The peer's own order is its preference; what is not weak goes first. */
+/** The peer lists its proposals in order of preference; those that are not weak go first. */
 function advice(
   option: string,
   ours: readonly Named[],
@@ -101,7 +102,7 @@ function advice(
   ];
   return `; ${weak(best) ? "it offers only weak ones: " : ""}to allow it set ${option} = ${value.join(" ")}`;
 }
-/** What a list of the configuration stands for: "default" in it is the list that holds without it. */
+/** A configured list with "default" replaced by the default list. */
 export function expand<P>(configured: readonly (P | "default")[] | null, defaults: readonly P[]): readonly P[] {
   return configured === null ? defaults : configured.flatMap((p) => (p === "default" ? defaults : [p]));
 }

@@ -1,6 +1,6 @@
 // IKE for one daemon: RFC 2407 (IPsec DOI), 2408 (ISAKMP), 2409 (IKEv1), 3947/3948 (NAT traversal), 3706 (DPD).
-// Main mode with pre-shared keys and quick mode in transport mode for UDP 1701, both roles. Left out: aggressive mode,
-// certificates, Mode Config and XAUTH, IKEv2 (its folder would be v2/, beside v1/).
+// Main mode with pre-shared keys and quick mode in transport mode for UDP 1701, both roles. Not here: aggressive mode,
+// certificates, Mode Config, XAUTH, and IKEv2 (it would be v2/, beside v1/).
 import { formatEndpoint } from "../core/addr.ts";
 import { Counters } from "../core/counters.ts";
 import { DecodeError, type Failure } from "../core/errors.ts";
@@ -37,15 +37,12 @@ import { one, PAYLOAD, readChain } from "./wire/payloads.ts";
 
 export interface IkeLimits {
   readonly admission?: AdmissionLimits;
-  /** Of servers. */
+  /** Of servers' connections. */
   readonly connections?: WaitingLimits;
 }
-/** ISAKMP SAs that serve no connection yet. */
+/** Limits of ISAKMP SAs that do not serve a connection yet. */
 const SPARE: WaitingLimits = { peer: 64, network: 256, all: 512 };
-/**
- * Bytes of a first message: what is kept of it until phase 1 is done. The longest lists of proposals and vendor ids
- * take a quarter.
- */
+/** Most bytes of a first message, which is kept until phase 1 is done. The longest known peers send a quarter. */
 const LONGEST_FIRST = 4096;
 /** A server's UDP ports: the peer's may be any. */
 const SERVED = { local: 1701, remote: 0 };
@@ -62,7 +59,7 @@ interface Client {
 }
 interface Served {
   readonly cfg: IkePolicy;
-  /** Null: a client's, which hears of its own exchanges alone. */
+  /** Null: a client's. It only hears of the exchanges that it began. */
   readonly owner: IkeOwner | null;
 }
 
@@ -72,13 +69,13 @@ export class IkeManager {
   readonly #responders = new Set<Responder>();
   readonly #clients = new Map<Connection, Client>();
   readonly #connections = new Map<FlowId, Connection>();
-  /** All ISAKMP SAs by initiator cookie (what the first answer can be found by) and our side. */
+  /** All ISAKMP SAs by initiator cookie, in hexadecimal: the first answer has no other key. */
   readonly #sas = new Map<string, IkeSa>();
   readonly #peers: Peers;
-  /** Main modes that others began and that are not authenticated. */
+  /** Main modes that peers began and that are not authenticated yet. */
   readonly #admission: Admission;
   readonly #refusals: Refusals;
-  /** SAs of peers that have a connection by the same path already: whom they serve, their first quick mode says. */
+  /** SAs of peers that already have a connection on the same path: their first quick mode says which one they serve. */
   readonly #spare = new Waiting<IkeSa>(SPARE);
   #serial = 1;
   #nextFlow = 1;
@@ -95,7 +92,7 @@ export class IkeManager {
       (address) => this.#peers.has(address),
       (name) => this.counters.bump(name),
     );
-    deps.port.onMessage = (p, local, remote) => this.#receive(p, local, remote);
+    deps.port.onMessage = (packet, local, remote) => this.#receive(packet, local, remote);
     deps.plane.onMapping = (flow, from) => {
       const c = this.#connections.get(flow);
       c?.run(() => c.mapping(from));
@@ -103,7 +100,7 @@ export class IkeManager {
     deps.plane.onUnknownSpi = (from, spi) => this.#unknownSpi(from, spi);
   }
 
-  /** Main mode, then quick mode; rekeys until closed. Results come to `owner`, never before this returns. */
+  /** Main mode, then quick mode; rekeys until closed. Results go to `owner`, never before this returns. */
   connect(cfg: IkeConnectConfig, owner: IkeOwner): IkeConnection {
     if (this.#closed) throw new RangeError("ike: closed");
     const ports = { local: cfg.localPort, remote: cfg.remotePort };
@@ -118,7 +115,7 @@ export class IkeManager {
     }
     return c;
   }
-  /** Answers peers; closing it closes its connections, with deletes to the peers. `until`: as of close(). */
+  /** Answers peers. Closing it closes its connections, with deletes to the peers; `until` as in close(). */
   addResponder(cfg: IkeResponderConfig, owner: IkeOwner): { close(until?: number): void } {
     const r: Responder = { cfg, owner };
     this.#responders.add(r);
@@ -130,8 +127,8 @@ export class IkeManager {
     };
   }
   /**
-   * Deletes to all peers, each sent once, then nothing more is sent or heard. `until` (clock time): what of thousands
-   * is not closed by then is left as it is, by a process that ends; such a peer notices by DPD.
+   * Sends deletes to all peers, each once; then sends and receives nothing more. `until` (clock time): of thousands of
+   * connections, those not closed by then are left as they are. The process ends, and their peers notice by DPD.
    */
   close(until?: number): void {
     if (this.#closed) return;
@@ -144,15 +141,15 @@ export class IkeManager {
     for (const c of [...this.#connections.values()]) if (ours(c.policy) && !late()) c.run(() => c.close(why));
     for (const s of [...this.#sas.values()]) if (ours(s.policy) && !late()) s.contain(() => s.close());
   }
-  /** For status: what is being set up, and what stands. */
+  /** For status. */
   sizes(): { readonly connections: number; readonly sas: number; readonly halfOpen: number } {
     return { connections: this.#connections.size, sas: this.#sas.size, halfOpen: this.#admission.size };
   }
 
   // Datagrams
-  #receive(p: Packet, local: Endpoint, remote: Endpoint): void {
+  #receive(packet: Packet, local: Endpoint, remote: Endpoint): void {
     if (this.#closed) return;
-    const datagram = p.view().slice();
+    const datagram = packet.view().slice();
     contain(
       () =>
         this.#decoding(remote, () => {
@@ -183,7 +180,7 @@ export class IkeManager {
     const sa = this.#sas.get(hex(h.icookie));
     if (!sa) return null;
     if (isZero(sa.rcookie) || hex(sa.rcookie) === hex(h.rcookie)) return sa;
-    // a repeated first message, or an error notify to ours, has no responder cookie
+    // a repeated first message has no responder cookie, nor has an error notification to ours
     return isZero(h.rcookie) && (sa.role === "responder" ? h.exchange === EXCHANGE.identity : !sa.up) ? sa : null;
   }
   #stranger(m: Message): void {
@@ -220,7 +217,7 @@ export class IkeManager {
     this.#admission.enter(sa);
     sa.contain(() => sa.accept(choice, m));
   }
-  /** Before anything is read. What has a connection may renew it, whatever else is full. */
+  /** Before anything is read. An address that has a connection may renew it, whatever is full. */
   #admits(datagram: Uint8Array, remote: Endpoint): boolean {
     if (datagram.length > LONGEST_FIRST) this.counters.bump("ike.too-long");
     else if (this.#admission.pauses(remote.address)) this.counters.bump("ike.pause");
@@ -230,7 +227,7 @@ export class IkeManager {
     else return true;
     return false;
   }
-  /** A client's server may start a main mode itself when it rekeys. */
+  /** A client's server may begin main mode itself when it rekeys. */
   #served(local: Endpoint, remote: Endpoint): Served | null {
     for (const c of this.#peers.at(remote.address)) {
       const cfg = this.#clients.get(c)?.cfg;
@@ -250,10 +247,10 @@ export class IkeManager {
     const client = this.#clients.get(c);
     if (!client) return;
     const { cfg } = client;
-    const now = c.current; // a rekey goes the road that stands, on 4500 behind a NAT
+    const now = c.current; // a rekey uses the established path: port 4500 behind a NAT
     const local = now?.local ?? { address: cfg.local, port: ISAKMP_PORT };
     const remote = now?.remote ?? { address: cfg.remote, port: ISAKMP_PORT };
-    // beside other links to the same peer it would end them
+    // INITIAL-CONTACT would end other links to the same peer
     const first = c.info() === null && ![...this.#clients].some(([x, y]) => x !== c && y.cfg.remote === cfg.remote);
     const path = { local, remote };
     const sa = this.#newSa(cfg, { role: "initiator", icookie: this.#cookie(), path, first });
@@ -295,33 +292,33 @@ export class IkeManager {
       return;
     }
     if (initialContact) this.#supersede(sa, p.peerId.text);
-    const roads = this.#sameRoad(sa);
-    const client = roads.find((c) => c.client);
+    const found = this.#samePath(sa);
+    const client = found.find((c) => c.client);
     if (client) client.adopt(sa);
-    else if (roads.length > 0) this.#keepSpare(sa);
+    else if (found.length > 0) this.#keepSpare(sa);
     else if (!this.#newServerConnection(sa)) sa.close();
   }
-  /** A renewed phase 1, or another link of the same peer: both look alike until a quick mode names a port. */
+  /** A renewed phase 1 and another link of the same peer look alike until a quick mode names a port. */
   #keepSpare(sa: IkeSa): void {
     for (const s of [...this.#spare.values()])
       if (this.#env.clock.now() - s.upAt >= (s.up?.lifeSeconds ?? 0) * 1000) s.close();
     this.#spare.add(sa, originOf(sa.remote.address))?.close();
   }
-  /** What a quick mode from the peer belongs to; `port` is the peer's L2TP port. */
+  /** The connection of a quick mode from the peer; `port` is the peer's L2TP port. */
   #connectionFor(sa: IkeSa, port: number): IkeSaUser | null {
     if (sa.connection && !sa.connection.over) return sa.connection;
-    const known = this.#sameRoad(sa).find((c) => c.serves(port));
+    const known = this.#samePath(sa).find((c) => c.serves(port));
     if (!known) return this.#newServerConnection(sa);
     this.#spare.delete(sa);
     known.adopt(sa);
     return known;
   }
-  /** Raw ESP has no ports to tell clients apart by; IKE's own always do. */
-  #sameRoad(sa: IkeSa): Connection[] {
+  /** Raw ESP has no ports to tell clients apart; IKE's own ports do. */
+  #samePath(sa: IkeSa): Connection[] {
     const p = sa.up;
     return p ? this.#samePeer(sa, p.peerId.text).filter((c) => c.client || c.remote?.port === sa.remote.port) : [];
   }
-  /** The peer had forgotten what it had before it began this SA. */
+  /** The peer has forgotten everything that it had before this SA. */
   #supersede(sa: IkeSa, peerId: string): void {
     for (const c of this.#samePeer(sa, peerId)) if (!c.client && c.serial < sa.serial) c.superseded();
     for (const s of [...this.#spare.values()])
@@ -334,13 +331,13 @@ export class IkeManager {
     const p = sa.up;
     if (!p || sa.role !== "responder" || sa.connection?.client) return;
     this.#supersede(sa, p.peerId.text);
-    if (this.#spare.has(sa) && this.#sameRoad(sa).length === 0) this.#newServerConnection(sa);
+    if (this.#spare.has(sa) && this.#samePath(sa).length === 0) this.#newServerConnection(sa);
   }
   #newServerConnection(sa: IkeSa): Connection | null {
     for (const { cfg, owner } of this.#responders) {
       if (cfg !== sa.policy) continue;
       if (!this.#roomFor(sa)) {
-        const text = `${sa.remote.address} has as many connections as one peer may have`;
+        const text = `${sa.remote.address} already has the most connections that one peer may have`;
         this.#refusals.tell(owner, cfg.link, sa.remote, failure("full", text), true);
         return null;
       }
@@ -358,7 +355,7 @@ export class IkeManager {
     this.#peers.place(c, address);
     return c;
   }
-  /** One of this peer's own that has no child SA yet makes room. */
+  /** A connection of the same peer that has no child SA yet makes room. */
   #roomFor(sa: IkeSa): boolean {
     const { address } = sa.remote;
     if (this.#peers.room(address)) return true;
@@ -379,10 +376,10 @@ export class IkeManager {
   }
   readonly #connectionOwner = {
     beginPhase1: (c: Connection): void => this.#beginPhase1(c),
-    bereft: (c: Connection): void => {
+    saLost: (c: Connection): void => {
       for (const s of this.#spare.values()) {
-        const roads = this.#sameRoad(s);
-        if (roads.length !== 1 || roads[0] !== c) continue; // of several links a quick mode's port says which
+        const found = this.#samePath(s);
+        if (found.length !== 1 || found[0] !== c) continue; // of several links a quick mode's port says which
         this.#spare.delete(s);
         c.adopt(s);
         return;

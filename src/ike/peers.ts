@@ -1,21 +1,17 @@
-// Connections by the addresses of their peers. Whoever has the key may have many, as a company behind one NAT does, but
-// not all that there are: a peer that has its share is refused, and nobody else is touched.
-import { type Origin, originOf, type WaitingLimits } from "../core/waiting.ts";
+// Connections by the addresses of their peers. A peer that has the key may have many, as an office behind one NAT does,
+// but not all: once it has its share it is refused, and no other peer is affected.
+import { originOf, type WaitingLimits } from "../core/waiting.ts";
 import type { Connection } from "./v1/connection.ts";
 
-/** A server's connections; the links that we begin ourselves are not counted. */
+/** Limits of a server's connections; links that we begin ourselves do not count. */
 export const CONNECTIONS: WaitingLimits = { peer: 256, network: 1024, all: 4096 };
-
-interface Place {
-  readonly address: string;
-  readonly origin: Origin;
-}
 
 export class Peers {
   readonly #limits: WaitingLimits;
-  readonly #places = new Map<Connection, Place>();
-  readonly #at = new Map<string, Set<Connection>>();
-  /** Of servers' connections, by peer and by network. */
+  /** Addresses. */
+  readonly #places = new Map<Connection, string>();
+  readonly #at = new Map<string, readonly Connection[]>();
+  /** Servers' connections by peer and by network. */
   readonly #counts = new Map<string, number>();
   #served = 0;
 
@@ -26,9 +22,9 @@ export class Peers {
     return this.#at.has(address);
   }
   at(address: string): readonly Connection[] {
-    return [...(this.#at.get(address) ?? [])].filter((c) => !c.over);
+    return (this.#at.get(address) ?? []).filter((c) => !c.over);
   }
-  /** Whether a server may have one more with this address. */
+  /** Whether a server may have one more connection with this address. */
   room(address: string): boolean {
     const o = originOf(address);
     return (
@@ -37,29 +33,28 @@ export class Peers {
       this.#count(o.network) < this.#limits.network
     );
   }
-  /** Its peer is at `address` from now on. */
+  /** Its peer is now at `address`. */
   place(c: Connection, address: string): void {
-    if (this.#places.get(c)?.address === address) return;
+    if (this.#places.get(c) === address) return;
     this.delete(c);
-    const place = { address, origin: originOf(address) };
-    this.#places.set(c, place);
-    const here = this.#at.get(address) ?? new Set();
-    this.#at.set(address, here.add(c));
-    this.#add(c, place, 1);
+    this.#places.set(c, address);
+    this.#at.set(address, [...(this.#at.get(address) ?? []), c]);
+    this.#add(c, address, 1);
   }
   delete(c: Connection): void {
-    const place = this.#places.get(c);
-    if (!place) return;
+    const address = this.#places.get(c);
+    if (address === undefined) return;
     this.#places.delete(c);
-    const here = this.#at.get(place.address);
-    here?.delete(c);
-    if (here?.size === 0) this.#at.delete(place.address);
-    this.#add(c, place, -1);
+    const others = (this.#at.get(address) ?? []).filter((x) => x !== c);
+    if (others.length > 0) this.#at.set(address, others);
+    else this.#at.delete(address);
+    this.#add(c, address, -1);
   }
-  #add(c: Connection, { origin }: Place, n: number): void {
+  #add(c: Connection, address: string, n: number): void {
     if (c.client) return;
     this.#served += n;
-    for (const key of [origin.peer, origin.network]) {
+    const { peer, network } = originOf(address);
+    for (const key of [peer, network]) {
       const left = this.#count(key) + n;
       if (left > 0) this.#counts.set(key, left);
       else this.#counts.delete(key);

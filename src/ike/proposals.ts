@@ -1,5 +1,5 @@
-// Proposals as people write them, and their numbers on the wire: RFC 2409 appendix A, RFC 2407 §4.4.4 and §4.5, IANA's
-// ipsec-registry. Our order is the preference, strongest first.
+// Proposals as they are configured, and their numbers on the wire: RFC 2409 appendix A, RFC 2407 §4.4.4 and §4.5, and
+// IANA's ipsec-registry. Our lists are in order of preference, the strongest first.
 import { ConfigError } from "../core/errors.ts";
 import type { EspCipher, EspInteg } from "../dataplane/dataplane.ts";
 import type { BlockCipherName, DhGroupName, HashName } from "../ports/ports.ts";
@@ -18,7 +18,7 @@ export interface EspProposal {
   readonly text: string;
   readonly cipher: EspCipher;
   readonly integ: EspInteg;
-  /** Perfect forward secrecy; null: we ask for none, and accept what the peer asks for. */
+  /** Perfect forward secrecy; null: we ask for none and accept any that the peer asks for. */
   readonly group: DhGroupName | null;
 }
 
@@ -33,10 +33,7 @@ const GROUPS: Readonly<Record<DhGroupName, number>> = {
   ecp384: 20,
   x25519: 31,
 };
-/**
- * Length of the key exchange payload's body: the modulus (RFC 2409 §6), x and y (RFC 5903 §7), or 32 bytes (RFC 8031
- * §3.1).
- */
+/** Bytes of the KE payload's body: the modulus (RFC 2409 §6), x and y (RFC 5903 §7), or 32 (RFC 8031 §3.1). */
 const KE_BYTES: Readonly<Record<DhGroupName, number>> = {
   modp1024: 128,
   modp1536: 192,
@@ -58,8 +55,8 @@ const IKE_CIPHERS: Readonly<Record<string, readonly [cipher: BlockCipherName, bi
   "3des": ["3des", 192, 5],
 };
 /**
- * Transform id and key length attribute. The v1 registry has no ChaCha20-Poly1305: 28 is its IKEv2 number, so only our
- * own kind agrees.
+ * Transform id and key length attribute. The v1 registry has no ChaCha20-Poly1305: 28 is its IKEv2 number, which only
+ * this program accepts.
  */
 const ESP_CIPHERS: Readonly<Record<EspCipher, readonly [id: number, bits: number]>> = {
   aes256gcm16: [20, 256],
@@ -83,12 +80,13 @@ const INTEGS: Readonly<Record<EspInteg, number>> = {
 };
 
 const own = <K extends string>(table: Readonly<Record<K, unknown>>, key: string): key is K => Object.hasOwn(table, key);
+const keys = (table: object): string => Object.keys(table).join(" ");
 const isAead = (c: EspCipher): boolean => c.endsWith("gcm16") || c === "chacha20poly1305";
 
-/** Throws ConfigError that lists what is allowed; `where` is the option's name. */
+/** Throws a ConfigError that lists what is allowed; `where` is the option's name. */
 export function parseIkeProposal(s: string, where = "ike_proposals"): IkeProposal {
   const [cipher = "", hash = "", group = "", ...rest] = s.toLowerCase().split("-");
-  const allowed = `allowed: CIPHER-HASH-GROUP of ${Object.keys(IKE_CIPHERS).join(" ")} - ${Object.keys(HASHES).join(" ")} - ${Object.keys(GROUPS).join(" ")}`;
+  const allowed = `allowed: CIPHER-HASH-GROUP of ${keys(IKE_CIPHERS)} - ${keys(HASHES)} - ${keys(GROUPS)}`;
   const c = own(IKE_CIPHERS, cipher) ? IKE_CIPHERS[cipher] : undefined;
   if (!c || !own(HASHES, hash) || !own(GROUPS, group) || rest.length > 0) {
     throw new ConfigError(where, `not a phase 1 proposal: ${JSON.stringify(s)} (${allowed})`);
@@ -97,10 +95,10 @@ export function parseIkeProposal(s: string, where = "ike_proposals"): IkeProposa
 }
 export function parseEspProposal(s: string, where = "esp_proposals"): EspProposal {
   const parts = s.toLowerCase().split("-");
+  const integs = keys(INTEGS).replace(" none", "");
   const allowed =
-    `allowed: CIPHER-HASH[-GROUP] of ${Object.keys(ESP_CIPHERS).join(" ")} - ${Object.keys(INTEGS)
-      .filter((x) => x !== "none")
-      .join(" ")}` + ` - ${Object.keys(GROUPS).join(" ")}; no HASH with gcm16 and poly1305`;
+    `allowed: CIPHER-HASH[-GROUP] of ${keys(ESP_CIPHERS)} - ${integs} - ${keys(GROUPS)}; ` +
+    "no HASH with gcm16 and poly1305";
   const fault = new ConfigError(where, `not an ESP proposal: ${JSON.stringify(s)} (${allowed})`);
   const cipher = parts.shift() ?? "";
   if (!own(ESP_CIPHERS, cipher)) throw fault;
@@ -117,20 +115,18 @@ const espText = (c: EspCipher, i: EspInteg, g: string | null): string =>
 const ike = (list: string): readonly IkeProposal[] => list.split(" ").map((s) => parseIkeProposal(s));
 const esp = (list: string): readonly EspProposal[] => list.split(" ").map((s) => parseEspProposal(s));
 
-/** What an initiator offers unless told. MODP2048 first: every peer of today has it, and routers compute it once. */
+/** What an initiator offers by default. MODP2048 first: every current peer has it, and a router computes it once. */
 export const IKE_INITIATOR = ike(
-  "aes256-sha256-modp2048 aes256-sha1-modp2048 aes128-sha256-modp2048 aes128-sha1-modp2048 aes256-sha256-x25519 aes256-sha256-ecp256 " +
-    "aes256-sha384-ecp384 aes256-sha512-modp4096 aes256-sha256-modp3072 aes256-sha1-modp1536",
+  "aes256-sha256-modp2048 aes256-sha1-modp2048 aes128-sha256-modp2048 aes128-sha1-modp2048 aes256-sha256-x25519 " +
+    "aes256-sha256-ecp256 aes256-sha384-ecp384 aes256-sha512-modp4096 aes256-sha256-modp3072 aes256-sha1-modp1536",
 );
-/**
- * What a responder accepts unless told: also Windows' ECP forms. Nothing with 3DES or MODP1024: whoever needs them says
- * so.
- */
+/** What a responder accepts by default, Windows' ECP proposals included; 3DES and MODP1024 must be configured. */
 export const IKE_RESPONDER = ike(
-  "aes256-sha256-x25519 aes256-sha384-ecp384 aes256-sha1-ecp384 aes256-sha256-ecp256 aes128-sha256-ecp256 aes128-sha1-ecp256 " +
-    "aes256-sha512-modp4096 aes256-sha256-modp4096 aes256-sha256-modp3072 aes256-sha512-modp2048 aes256-sha384-modp2048 " +
-    "aes256-sha256-modp2048 aes256-sha1-modp2048 aes192-sha256-modp2048 aes192-sha1-modp2048 aes128-sha256-modp2048 aes128-sha1-modp2048 " +
-    "aes256-sha256-modp1536 aes256-sha1-modp1536 aes128-sha256-modp1536 aes128-sha1-modp1536",
+  "aes256-sha256-x25519 aes256-sha384-ecp384 aes256-sha1-ecp384 aes256-sha256-ecp256 aes128-sha256-ecp256 " +
+    "aes128-sha1-ecp256 aes256-sha512-modp4096 aes256-sha256-modp4096 aes256-sha256-modp3072 aes256-sha512-modp2048 " +
+    "aes256-sha384-modp2048 aes256-sha256-modp2048 aes256-sha1-modp2048 aes192-sha256-modp2048 aes192-sha1-modp2048 " +
+    "aes128-sha256-modp2048 aes128-sha1-modp2048 aes256-sha256-modp1536 aes256-sha1-modp1536 aes128-sha256-modp1536 " +
+    "aes128-sha1-modp1536",
 );
 /** Both roles: AES-GCM, AES-CBC. */
 export const ESP_DEFAULT = esp(
@@ -139,19 +135,19 @@ export const ESP_DEFAULT = esp(
 
 /**
  * Whether every attribute is one of `known`, none comes twice, and basic ones are in basic form (RFC 2409 appendix A);
- * life types and durations come in pairs, one for seconds and one for kilobytes at most. Whoever agrees to an attribute
- * that it does not know agrees to something else than it does: another PRF, extended sequence numbers.
+ * life types and durations come in pairs, at most one for seconds and one for kilobytes. To accept an unknown attribute
+ * would be to agree to something that we do not do: another PRF, extended sequence numbers.
  */
 function plain(t: Transform, known: Readonly<Record<string, number>>): boolean {
   const { lifeType, duration, ...single } = known;
   const allowed = Object.values(single);
   const seen = new Set<string>();
-  for (let i = 0; i < t.attributes.length; i++) {
-    const a = t.attributes[i] as Attribute;
+  const rest = t.attributes.values();
+  for (const a of rest) {
     const basic = typeof a.value === "number";
     const life = a.type === lifeType;
     if (!basic || (life ? a.value !== 1 && a.value !== 2 : !allowed.includes(a.type))) return false;
-    if (life && t.attributes[++i]?.type !== duration) return false;
+    if (life && rest.next().value?.type !== duration) return false;
     const what = life ? `life ${a.value}` : `${a.type}`;
     if (seen.has(what)) return false;
     seen.add(what);
@@ -190,13 +186,14 @@ export function matchesIke(p: IkeProposal, t: Transform): boolean {
       : n(P1.cipher) === 7 && n(P1.keyLength) === p.keyBits)
   );
 }
-/** What a peer offered, in our syntax where there is one. */
+/** What a peer offers, in our syntax where it has one. */
 export function describeIke(t: Transform): string {
   const n = (type: number): number | null => attributeNumber(t.attributes, type);
   const c = n(P1.cipher);
-  const cipher = c === 7 ? `aes${n(P1.keyLength) ?? "?"}` : c === 5 ? "3des" : c === 1 ? "des" : `cipher${c}`;
+  const cipher = c === 7 ? `aes${n(P1.keyLength) ?? "?"}` : named({ "3des": 5, des: 1 }, c, "cipher");
   const auth = n(P1.auth);
-  return `${cipher}-${named(HASHES, n(P1.hash), "hash")}-${named(GROUPS, n(P1.group), "group")}${auth === AUTH_PSK ? "" : `(auth ${auth}, not a pre-shared key)`}${others(t, P1)}`;
+  const proposal = [cipher, named(HASHES, n(P1.hash), "hash"), named(GROUPS, n(P1.group), "group")].join("-");
+  return proposal + (auth === AUTH_PSK ? "" : `(auth ${auth}, not a pre-shared key)`) + others(t, P1);
 }
 function others(t: Transform, known: Readonly<Record<string, number>>): string {
   const types = t.attributes.map((a) => a.type).filter((x) => !Object.values(known).includes(x));
@@ -236,9 +233,7 @@ export function espTransform(
   ];
   return { number, id, attributes };
 }
-/**
- * Cipher, integrity and encapsulation agree; a group of ours is a must, without one the peer's choice is `espGroup`.
- */
+/** Cipher, integrity and encapsulation agree, and so does our group; when we have none, the peer's is `espGroup`. */
 export function matchesEsp(p: EspProposal, t: Transform, encaps: readonly number[]): boolean {
   const n = (type: number): number | null => attributeNumber(t.attributes, type);
   const [id, bits] = ESP_CIPHERS[p.cipher];
@@ -255,7 +250,7 @@ export function matchesEsp(p: EspProposal, t: Transform, encaps: readonly number
 export function espEncap(t: Transform): number {
   return attributeNumber(t.attributes, P2.encap) ?? 0;
 }
-/** The group asked for, or null for none and for one we do not have. */
+/** The group that the peer asks for; null for none, and for one that we do not have. */
 export function espGroup(t: Transform): DhGroupName | null {
   const v = attributeNumber(t.attributes, P2.group);
   for (const g of Object.keys(GROUPS)) if (own(GROUPS, g) && GROUPS[g] === v) return g;

@@ -1,5 +1,6 @@
-// What is said of peers that a server refuses. The owner counts all of it; the log names each peer once a minute, and
-// all together every ten seconds, as a refusal of message 1 costs its sender one datagram with any source address.
+// What is reported of peers that a server refuses. The owner counts all of them. The log names each peer once a minute,
+// and unproved peers at most once in ten seconds: a refused message 1 costs its sender one datagram, with any source
+// address.
 
 import { formatEndpoint } from "../core/addr.ts";
 import type { Clock } from "../core/clock.ts";
@@ -16,7 +17,7 @@ const BURST = 8;
 /** Peers remembered. */
 const PEERS = 64;
 
-/** RFC 2408 §3.1, RFC 2409 §5, and the mode configuration that XAUTH needs. */
+/** RFC 2408 §3.1, RFC 2409 §5; 6 is mode configuration, which XAUTH uses, and 34 is IKEv2's IKE_SA_INIT. */
 const MODES: Readonly<Record<number, string>> = {
   [EXCHANGE.base]: "the base exchange",
   [EXCHANGE.authOnly]: "the authentication only exchange",
@@ -24,7 +25,7 @@ const MODES: Readonly<Record<number, string>> = {
   6: "mode configuration (XAUTH)",
   34: "IKEv2",
 };
-/** In counters, by exchange type. */
+/** Counters by exchange type. */
 const COUNTERS: Readonly<Record<number, string>> = {
   [EXCHANGE.base]: "ike.base",
   [EXCHANGE.aggressive]: "ike.aggressive",
@@ -35,7 +36,7 @@ export class Refusals {
   readonly #clock: Clock;
   readonly #log: EventLog;
   readonly #counters: Counters;
-  /** Peer and code, and when they may be named again. */
+  /** Clock time when a peer and code may be named again. */
   readonly #quiet = new Map<string, number>();
   #fullAt = 0;
 
@@ -52,10 +53,7 @@ export class Refusals {
       this.#log.emit({ kind: "ike.failed", link, peer: formatEndpoint(remote), code: why.code, text: why.text });
     }
   }
-  /**
-   * Someone begins an exchange that is not spoken here; `exchange` is its type. No answer: it could be anybody's
-   * address.
-   */
+  /** A peer begins an exchange of a type that we do not support. No answer: the source address may be forged. */
   unspoken(owner: IkeOwner | null, link: string, remote: Endpoint, exchange: number): void {
     this.#counters.bump(COUNTERS[exchange] ?? "ike.exchange");
     const mode = MODES[exchange] ?? `exchange type ${exchange}`;
@@ -63,7 +61,7 @@ export class Refusals {
       owner,
       link,
       remote,
-      failure("mode", `${remote.address} asks for ${mode}: only IKEv1 main mode with a pre-shared key is spoken here`),
+      failure("mode", `${remote.address} asks for ${mode}: only IKEv1 main mode with a pre-shared key is supported`),
       false,
     );
   }

@@ -1,22 +1,22 @@
-// Whose Diffie-Hellman is next. It is the one costly thing that a stranger can make us do, so all of it together gets a
-// share of the processor, and that share goes round: one network after another, in each one peer after another, and
-// every second time to somebody whom we know. However many ask from elsewhere, a newcomer waits for as many turns as
-// there are networks asking, not askers.
+// Whose Diffie-Hellman computation is next. It is the one expensive thing that a stranger can make us do, so all of it
+// together gets a share of the processor, and that share is dealt out in turn: one network after another, in each
+// network one peer after another, and every second turn to a known peer. However many others ask, a newcomer waits for
+// as many turns as there are networks that ask, not as there are peers.
 import type { Clock, Timer } from "../core/clock.ts";
 import { type Origin, Waiting, type WaitingLimits } from "../core/waiting.ts";
 
 export interface TurnLimits {
   /** Of one processor, more than 0, at most 1. */
   readonly share: number;
-  /** Milliseconds that one turn costs at least, whatever the clock says. */
+  /** Least cost of one turn in milliseconds, whatever the clock says. */
   readonly leastMs: number;
-  /** Milliseconds of work that idle times save up. */
+  /** Milliseconds of work that can be saved up while idle. */
   readonly burstMs: number;
-  /** Those who wait; beyond that somebody is put off, and asks again. */
+  /** How many may wait; one more puts another off, whose peer asks again. */
   readonly waiting: WaitingLimits;
 }
 
-/** Those who wait, by network and peer; Maps keep the order of whose turn it is. */
+/** The queue, by network and peer; the order of the Maps is the order of turns. */
 class Line<T> {
   readonly #origins = new Map<T, Origin>();
   readonly #networks = new Map<string, Map<string, T[]>>();
@@ -27,7 +27,7 @@ class Line<T> {
   get size(): number {
     return this.#origins.size;
   }
-  /** Who is put off for it, or null. */
+  /** The item that is put off to make room, or null. */
   add(item: T, origin: Origin): T | null {
     const out = this.#limits.add(item, origin);
     if (out !== null) this.delete(out);
@@ -50,7 +50,7 @@ class Line<T> {
     if (own.length === 0) peers.delete(origin.peer);
     if (peers.size === 0) this.#networks.delete(origin.network);
   }
-  /** Whose turn it is; its peer and network go to the end. */
+  /** The next item; its peer and network go to the end of the queue. */
   next(): T | null {
     for (const [network, peers] of this.#networks) {
       for (const [peer, own] of peers) {
@@ -75,7 +75,7 @@ export class Turns<T> {
   readonly #known: Line<T>;
   readonly #strangers: Line<T>;
   readonly #timer: Timer;
-  /** Milliseconds of work that may be done now; what is below 0 was done ahead of time. */
+  /** Milliseconds of work that may be done now; negative after a turn that cost more. */
   #credit: number;
   #at: number;
   #knownLast = false;
@@ -93,7 +93,7 @@ export class Turns<T> {
   get size(): number {
     return this.#known.size + this.#strangers.size;
   }
-  /** Serves `item`, at once or when its turn comes. Whoever is put off for that, never `item` itself, or null. */
+  /** Serves `item`, at once or when its turn comes. Returns the item that is put off for it, never itself, or null. */
   ask(item: T, origin: Origin, known: boolean): T | null {
     this.#refill();
     if (this.size === 0 && this.#credit > 0) {
@@ -104,7 +104,7 @@ export class Turns<T> {
     this.#wake();
     return out;
   }
-  /** It does not want its turn any more. */
+  /** It no longer wants its turn. */
   cancel(item: T): void {
     this.#known.delete(item);
     this.#strangers.delete(item);

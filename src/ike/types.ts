@@ -1,4 +1,4 @@
-// What the layers above say to IKE and hear from it.
+// The interface between IKE and the layers above.
 import type { Clock } from "../core/clock.ts";
 import type { Counters } from "../core/counters.ts";
 import type { Failure } from "../core/errors.ts";
@@ -16,31 +16,31 @@ export interface IkeDeps {
   readonly log: EventLog;
   readonly port: IkePort;
   readonly plane: IpsecPlane;
-  /** Memory is short: a stranger's main mode is left unanswered. */
+  /** Memory is short: main modes of unknown peers are not answered. */
   readonly noRoom?: () => boolean;
 }
 export interface IkeEnv extends IkeDeps {
   readonly counters: Counters;
 }
 
-/** What both roles have to say. Proposals are in the order of preference. */
+/** What both roles are configured with. Proposals are in order of preference. */
 export interface IkePolicy {
   readonly link: string;
   readonly psk: Secret;
   readonly ikeProposals: readonly IkeProposal[];
-  /** An initiator offers those whose group is the first one's: a quick mode has one key exchange (RFC 2409 §5.5). */
+  /** An initiator offers those that have the first one's group: a quick mode has one key exchange (RFC 2409 §5.5). */
   readonly espProposals: readonly EspProposal[];
   /** Null: our address. */
   readonly localId: IkeId | null;
   /** Null: any peer that has the key. */
   readonly remoteId: IkeId | null;
-  /** auto: UDP when a NAT is seen; udp: always; esp: raw protocol 50, a NAT is an error. */
+  /** auto: UDP when a NAT is detected; udp: always; esp: raw protocol 50, a NAT is an error. */
   readonly encap: "auto" | "udp" | "esp";
-  /** Seconds of silence before the peer is asked whether it lives (RFC 3706); 0: never. */
+  /** Seconds of silence before we ask the peer for a sign of life (RFC 3706); 0: never. */
   readonly dpdSeconds: number;
   readonly ikeLifetimeSeconds: number;
   readonly espLifetimeSeconds: number;
-  /** Bytes through one SA before it is replaced; 0: no limit but the cipher's own. */
+  /** Bytes through one SA before it is replaced; 0: only the cipher's own limit. */
   readonly espLifetimeBytes: number;
 }
 export interface IkeConnectConfig extends IkePolicy {
@@ -52,7 +52,7 @@ export interface IkeConnectConfig extends IkePolicy {
   readonly remotePort: number;
 }
 export interface IkeResponderConfig extends IkePolicy {
-  /** The address listened on; null: all. */
+  /** The address to listen on; null: all. */
   readonly local: string | null;
 }
 
@@ -78,29 +78,29 @@ export interface IkeConnection {
   readonly flow: FlowId;
   /** The peer's address, also after the end. */
   readonly peer: string;
-  /** Null until the first child SA works, and after the end. */
+  /** Null until the first child SA is up, and after the end. */
   info(): IkeInfo | null;
-  /** Deletes to the peer, SAs out of the plane; no onDown follows. */
+  /** Sends deletes to the peer and removes the SAs from the plane; onDown does not follow. */
   close(why: string): void;
-  /** One of a few sentences for status and doctor. */
+  /** For status and doctor. */
   stage(): string;
 }
 export interface IkeOwner {
-  /** A child SA pair works both ways; the first of its flow. */
+  /** The flow's first pair of child SAs is up. */
   onUp(conn: IkeConnection, info: IkeInfo): void;
   onRekeyed(conn: IkeConnection, info: IkeInfo): void;
-  /** Everything of the flow is gone; the connection is over. */
+  /** The connection is over, and nothing of its flow is left. */
   onDown(conn: IkeConnection, why: Failure): void;
   /**
    * Responders: `peer`, an address, did not become a connection, or one of its quick modes failed. `proved` is false
-   * where anybody may have sent the datagram with that source address.
+   * when its source address may be forged.
    */
   onRefused?(peer: string, why: Failure, proved: boolean): void;
 }
 
 export const ISAKMP_PORT = 500;
 export const NATT_PORT = 4500;
-/** Waits between the tries of one message, in milliseconds: five tries in 23 s. */
+/** Milliseconds to wait after each try of one message: five tries in 23 s. */
 export const RETRY: readonly number[] = [1000, 2000, 4000, 6000, 10000];
 
 export const failure = failuresOf("ike");

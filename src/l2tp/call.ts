@@ -58,7 +58,7 @@ export interface CallHost {
   noteBad(what: string): void;
 }
 
-export interface CallStart {
+interface CallStart {
   readonly id: number;
   readonly serial: number;
   /** Ours. */
@@ -220,7 +220,8 @@ export class Call {
       case "CDN": {
         const words = avps.resultCode ? resultWords("CDN", avps.resultCode) : "no reason given";
         const cause = avps.q931Cause
-          ? `, Q.931 cause ${avps.q931Cause.cause}${avps.q931Cause.advisory === "" ? "" : ` ${inQuotes(avps.q931Cause.advisory)}`}`
+          ? `, Q.931 cause ${avps.q931Cause.cause}` +
+            `${avps.q931Cause.advisory === "" ? "" : ` ${inQuotes(avps.q931Cause.advisory)}`}`
           : "";
         this.#why ??= failure(
           "call-refused",

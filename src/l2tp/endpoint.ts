@@ -25,7 +25,7 @@ import { type ControlHeader, readControl, writeControl } from "./wire/header.ts"
 import { type MessageOf, missingAvps } from "./wire/messages.ts";
 import { ERR, failure, RESULT } from "./words.ts";
 
-export type L2tpDrop =
+type L2tpDrop =
   | "l2tp.unreadable"
   | "l2tp.unknown-tunnel"
   | "l2tp.wrong-remote"
@@ -53,7 +53,7 @@ const BAD_PER_SECOND = 10; // events about bad input; a peer chooses what they s
 
 /** Serve it, refuse it with a sentence, or (null, from acceptTunnel) be silent. */
 export type TunnelAnswer = { readonly cfg: TunnelConfig; readonly owner: TunnelOwner } | { readonly refuse: string };
-export type AcceptTunnel = (remote: L2tpRemote, request: TunnelRequest) => TunnelAnswer | null;
+type AcceptTunnel = (remote: L2tpRemote, request: TunnelRequest) => TunnelAnswer | null;
 
 interface Deps {
   readonly clock: Clock;

@@ -11,7 +11,7 @@ const MAX_TRIES = 6; // 1+2+4+8+8+8 seconds of silence
 const ACK_DELAY_MS = 50; // time for an answer to carry the acknowledgement
 const MAX_QUEUED = 256; // messages waiting to be sent; more is a peer that stopped acknowledging
 
-export interface ReliableOwner {
+interface ReliableOwner {
   /** A whole message from its header on; the array is not touched again. */
   transmit(message: Uint8Array): void;
   /** The next message in order: body of AVPs. */

@@ -60,7 +60,7 @@ export interface TunnelHost {
   /** Of a tunnel that the peer opened: it has its first call, or lost its last one. */
   busy(t: Tunnel, busy: boolean): void;
 }
-export interface TunnelStart {
+interface TunnelStart {
   readonly id: number;
   readonly remote: L2tpRemote;
   readonly cfg: TunnelConfig;

@@ -6,7 +6,7 @@ import type { Avps, Result } from "./wire/avps.ts";
 import { type MessageName, missingAvps } from "./wire/messages.ts";
 import { ERR, failure, RESULT } from "./words.ts";
 
-export type Validated =
+type Validated =
   | { readonly is: "message"; readonly name: MessageName; readonly avps: Avps }
   | { readonly is: "ignored" }
   | { readonly is: "tunnel-error"; readonly result: Result; readonly why: Failure }

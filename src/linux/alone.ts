@@ -5,7 +5,7 @@ import { attempt } from "./errno.ts";
 /** In front of the namespace's number and ".lock". */
 const PREFIX = "/var/run/l2tpsec";
 
-export interface Locks {
+interface Locks {
   lockOpen(prefix: string): { readonly fd: number; readonly path: string; readonly holder: number };
 }
 

@@ -19,7 +19,7 @@ const IPV6_MTU = 1280; // RFC 8200 §5
 const LINK_LOCAL = 64; // bits of fe80::/64
 const KERNEL_METRIC_6 = 1024; // what IPv6 makes of none
 
-export interface KeptLink {
+interface KeptLink {
   readonly ifname: string;
   readonly index: number;
   readonly mtu: number;

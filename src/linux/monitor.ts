@@ -17,7 +17,7 @@ export type Change =
   | { readonly kind: "lost" };
 
 /** Null: nothing that we know. */
-export function decodeChange(m: NlMessage): Change | null {
+function decodeChange(m: NlMessage): Change | null {
   switch (m.type) {
     case RT.RTM_NEWLINK:
     case RT.RTM_DELLINK:

@@ -45,7 +45,7 @@ export interface FoundRoute {
   readonly gateway: string | null;
   readonly source: string | null;
 }
-export interface LinkChange {
+interface LinkChange {
   readonly up?: boolean;
   readonly mtu?: number;
   readonly txqueuelen?: number;

@@ -93,5 +93,8 @@ export function decodeRule(m: NlMessage): FoundRule | null {
 /** The same text for the same rule. */
 export function ruleKey(r: RuleSpec): string {
   const to = r.to === undefined || r.to.includes("/") ? r.to : `${r.to}/${isIp6(r.to) ? 128 : 32}`;
-  return `rule ${r.family} ${r.priority} ${r.table} ${to ?? ""} ${r.mark ?? ""} ${r.suppress ?? ""} ${r.iif ?? ""} ${r.udp ? `${r.udp.from}:${r.udp.to}` : ""}`;
+  return (
+    `rule ${r.family} ${r.priority} ${r.table} ${to ?? ""} ${r.mark ?? ""} ${r.suppress ?? ""} ` +
+    `${r.iif ?? ""} ${r.udp ? `${r.udp.from}:${r.udp.to}` : ""}`
+  );
 }

@@ -1,5 +1,5 @@
-// XFRM, the kernel's IPsec: SAs, policies, and what it tells of them (linux/xfrm.h). Transport mode and ESP alone, as L2TP
-// wants it (RFC 3193). An SA belongs to a policy by its reqid.
+// XFRM, the kernel's IPsec: SAs, policies, and what it tells of them (linux/xfrm.h). Transport mode and ESP alone, as
+// L2TP wants it (RFC 3193). An SA belongs to a policy by its reqid.
 //
 // Left out: ALLOCSPI. It reserves an SPI for one pair of addresses, and an SPI is promised to a peer before IKE knows
 // which these will be. An SPI that another program has for the same address is refused when the SA is installed.

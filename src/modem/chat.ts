@@ -16,7 +16,7 @@ export type ChatItem =
   | { readonly is: "timeout"; readonly seconds: number };
 
 /** What a script may name instead of spelling it out: \T and \U, ${username} and ${password}. */
-export interface ChatNames {
+interface ChatNames {
   readonly phone: string;
   readonly phone2: string;
   readonly username: string;

@@ -118,13 +118,7 @@ export class Conversation {
   }
   /** What a step sends, with secrets starred and pauses left out. */
   static shown(send: readonly Piece[]): string {
-    return printable(
-      send
-        .map((p) =>
-          p.is === "bytes" ? latin1(p.bytes) : p.is === "secret" ? "***" : p.is === "break" ? "<break>" : "",
-        )
-        .join(""),
-    );
+    return printable(send.map(shownPiece).join(""));
   }
 
   #send(): void {
@@ -243,5 +237,18 @@ export class Conversation {
       if (plain !== "") out = out.replaceAll(plain, "***");
     }
     return printable(out);
+  }
+}
+
+function shownPiece(p: Piece): string {
+  switch (p.is) {
+    case "bytes":
+      return latin1(p.bytes);
+    case "secret":
+      return "***";
+    case "break":
+      return "<break>";
+    default:
+      return "";
   }
 }

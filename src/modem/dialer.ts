@@ -37,14 +37,6 @@ export interface DialConfig {
   readonly connectMs: number;
   readonly loginMs: number;
 }
-export const DIAL_DEFAULTS = {
-  dialCommand: "ATDT",
-  carrierCheck: true,
-  commandMs: 5000,
-  connectMs: 60_000,
-  loginMs: 45_000,
-} as const;
-
 export interface DialLine extends Talker, HangUpLine {}
 export interface DialOwner {
   /** A step begins, or has been answered; fit for people, secrets starred. */
@@ -73,7 +65,8 @@ const HELLO_MS = 1000;
 const MAX_PROMPTS = 6;
 /** The third wrong one locks the card. */
 const SPENT =
-  "pin: the SIM card did not accept this PIN, and a third wrong one would lock it: correct the option pin, or restart l2tpsec when it is the card's that was changed";
+  "pin: the SIM card did not accept this PIN, and a third wrong one would lock it: correct the option pin, " +
+  "or restart l2tpsec when it is the card's that was changed";
 /** How a PPP frame begins: with everything escaped, or nothing, or from the protocol on. */
 const PPP_START = ["~\xff}#", "~\xff\x03", "~\xc0!"];
 const USER_PROMPT = ["ogin:", "sername:", "ser name:", "ser Name:"];
@@ -303,7 +296,8 @@ export class Dialer {
           this.#fail(
             failure(
               "no-carrier",
-              `dial: the modem said "${o.answer}", but its carrier wire is off (carrier_check = no where the cable has none)`,
+              `dial: the modem said "${o.answer}", but its carrier wire is off (carrier_check = no where ` +
+                "the cable has none)",
             ),
           );
       });
@@ -415,8 +409,9 @@ export class Dialer {
 
 function scriptSecrets(login: DialConfig["login"]): Secret[] {
   if (typeof login === "string") return [];
-  const pieces = login.flatMap((i) =>
-    i.is === "send" ? i.send : i.is === "expect" ? i.tries.flatMap((t) => t.then ?? []) : [],
-  );
+  const pieces = login.flatMap((i) => {
+    if (i.is === "send") return i.send;
+    return i.is === "expect" ? i.tries.flatMap((t) => t.then ?? []) : [];
+  });
   return pieces.flatMap((p) => (p.is === "secret" ? [p.secret] : []));
 }

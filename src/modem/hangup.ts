@@ -4,7 +4,7 @@ import type { Clock, Timer } from "../core/clock.ts";
 import { bytes, Conversation, type Talker } from "./conversation.ts";
 
 /** How long DTR is down: modems look for a drop of S25 hundredths of a second, 0.05 by default. */
-export const DTR_MS = 1000;
+const DTR_MS = 1000;
 /** Silence before and after "+++" (S12 is one second by default), and a little more. */
 const GUARD_MS = 1200;
 const ANSWER_MS = 2000;

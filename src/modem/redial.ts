@@ -2,7 +2,7 @@
 // again before its own pause is over (some countries' networks insist on that, and some modems' black lists).
 import { type Rng, uniform } from "../core/rng.ts";
 
-export interface RedialPolicy {
+interface RedialPolicy {
   readonly phones: readonly string[];
   /** Seconds: after the first round, and at most. */
   readonly minSeconds: number;

@@ -22,7 +22,8 @@ function nodeHeaders() {
   );
   if (api === undefined || uv === undefined) {
     throw new Error(
-      `node_api.h or uv.h is not in ${places.join(", ")}: install Node's headers (Debian: libnode-dev), or set NODE_INCLUDE`,
+      `node_api.h or uv.h is not in ${places.join(", ")}: install Node's headers (Debian: libnode-dev), or ` +
+        "set NODE_INCLUDE",
     );
   }
   return [...new Set([api, uv])];

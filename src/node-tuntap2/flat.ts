@@ -1,6 +1,5 @@
-// What the loaded library looks like: numbers, strings, typed arrays and objects of these, so that a binding for another
-// engine is a dull list. A ring is one ArrayBuffer (types.ts describes its three parts); the library never keeps a
-// pointer into it.
+// The loaded library: numbers, strings, typed arrays and objects of these, so that a binding for another engine is a
+// plain list. A ring is one ArrayBuffer (types.ts describes its three parts), into which the library keeps no pointer.
 import type { CallParams, FlowParams, SaParams } from "./types.ts";
 
 export interface FlatSa extends SaParams {
@@ -39,7 +38,8 @@ export interface Flat {
   // into: 16 bytes of address, interface index (BE u32); the MTU
   probePath(remote: Uint8Array, into: Uint8Array): number;
 
-  serialOpen(device: string, lockFile: string, baud: number, flow: string): number; // flow: none, rtscts, xonxoff; lockFile "": none
+  /** `flow`: none, rtscts, xonxoff; `lockFile` "": none. */
+  serialOpen(device: string, lockFile: string, baud: number, flow: string): number;
   serialRead(fd: number, into: Uint8Array): number; // 0: the line is gone, -1: nothing there
   serialWrite(fd: number, data: Uint8Array, from: number): number; // how much of data[from...] the kernel took
   serialLines(fd: number): number; // bits: carrier 1, DSR 2, CTS 4, RING 8; -1: the line has none
@@ -93,7 +93,8 @@ export interface Flat {
   zTake(stream: number, data: Uint8Array): number; // of an inflating one; 0: broken
 
   // A TLS client in memory, from libssl. At most 256 KiB each.
-  tlsNew(ca: Uint8Array, cert: Uint8Array, key: Uint8Array, serverName: string, why: Uint8Array): number; // 0: no libssl; -n: bytes in `why`, of 200
+  /** 0: no libssl; -n: n bytes of an explanation in `why`, which has room for 200. */
+  tlsNew(ca: Uint8Array, cert: Uint8Array, key: Uint8Array, serverName: string, why: Uint8Array): number;
   tlsClose(tls: number): void;
   tlsStep(tls: number, data: Uint8Array): number; // native/tls.h: enum tt_tls_state
   tlsOutput(tls: number, into: Uint8Array): number;

@@ -249,8 +249,8 @@ export interface Native {
   ring(slots: number): Ring; // 1 to 256
   fastPath(): FastPath | null;
   /**
-   * "%d" in the name as the kernel does. Returns the real name. Non-blocking, IFF_NO_PI. "offload": a TUN that takes and
-   * gives super-packets of TCP, and of UDP from Linux 6.2 on; readTun and writeTun show the packets one by one.
+   * "%d" in the name as the kernel does. Returns the real name. Non-blocking, IFF_NO_PI. "offload": a TUN that takes
+   * and gives super-packets of TCP, and of UDP from Linux 6.2 on; readTun and writeTun show the packets one by one.
    */
   tunOpen(name: string, kind: "tun" | "tap" | "offload"): { readonly fd: number; readonly name: string };
   /**

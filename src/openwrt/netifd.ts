@@ -41,7 +41,7 @@ const NETIFD = "network.interface";
  * default route goes as two halves: netifd would put the whole one in the place of wan's, which then would not come
  * back.
  */
-export function linkUpdate(name: string, cfg: ClientConfig, s: ClientStatus, keep: boolean): Table {
+function linkUpdate(name: string, cfg: ClientConfig, s: ClientStatus, keep: boolean): Table {
   const all = cfg.metric === 0 ? ["0.0.0.0/1", "128.0.0.0/1", "::/1", "8000::/1"] : ["0.0.0.0/0", "::/0"];
   return {
     action: ACTION.update,
@@ -61,7 +61,7 @@ export function linkUpdate(name: string, cfg: ClientConfig, s: ClientStatus, kee
  * The same of a NAS leg: a way out as others of netifd's, with a default route as they have it. While it waits for a
  * packet, of its netdev.
  */
-export function legUpdate(name: string, cfg: SerialConfig, s: SerialStatus, keep: boolean): Table {
+function legUpdate(name: string, cfg: SerialConfig, s: SerialStatus, keep: boolean): Table {
   const at = s.standby ?? s;
   return {
     action: ACTION.update,

@@ -51,7 +51,7 @@ function page(all: Readonly<Record<string, Status>>, from: number, count: number
 }
 
 /** What netifd's handler calls. */
-export interface NetifdCalls {
+interface NetifdCalls {
   setup(name: string): void;
   teardown(name: string, gone: () => void): void;
 }

@@ -9,7 +9,7 @@ const VERSION = 2;
 /** The message has no Ns and Nr. */
 export const NO_NS = -1;
 
-export interface DataHeader {
+interface DataHeader {
   readonly tunnel: number;
   readonly call: number;
   /** 16 bits, or NO_NS. */

@@ -4,7 +4,7 @@ import { get16 } from "../core/bytes.ts";
 export const PPP_IPV4 = 0x0021;
 export const PPP_IPV6 = 0x0057;
 
-export interface PppHeader {
+interface PppHeader {
   readonly protocol: number;
   /** Where the information field begins in the same memory. */
   readonly info: number;

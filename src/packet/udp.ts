@@ -5,7 +5,7 @@ import { sum16 } from "./checksum.ts";
 export const UDP = 17;
 export const UDP_HEADER = 8;
 
-export interface UdpHeader {
+interface UdpHeader {
   readonly sourcePort: number;
   readonly destinationPort: number;
   /** Where the payload ends in the same memory; padding may follow (RFC 4303 §2.7). */

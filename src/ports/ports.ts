@@ -54,16 +54,6 @@ export interface Crypto extends Rng {
   dh(group: DhGroupName): DhKey;
 }
 
-/** UDP, or anything that carries whole datagrams. Parts go out as one datagram without being joined first. */
-export interface DatagramPort {
-  readonly local: Endpoint;
-  /** Fire and forget: a full socket buffer is a counted drop, retransmission is the protocol's business. */
-  send(parts: readonly Uint8Array[], to: Endpoint): void;
-  /** `p` is only valid during the call. */
-  onDatagram: (p: Packet, from: Endpoint, to: Endpoint) => void;
-  close(): void;
-}
-
 /**
  * PPP frames without flags or FCS, with or without address and control field. Over L2TP, HDLC serial, or a kernel
  * channel. The owner sets onFrame and onDown before the first frame can arrive.

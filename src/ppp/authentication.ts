@@ -16,7 +16,7 @@ import type { AuthSide } from "./auth/side.ts";
 import type { MppeMaster } from "./compress/mppe.ts";
 import { failure } from "./words.ts";
 
-export interface AuthenticationConfig {
+interface AuthenticationConfig {
   readonly hostName: string;
   readonly identity: { readonly user: string; readonly password: Secret } | null;
   readonly eapTls?: EapTlsCredentials | null;
@@ -34,7 +34,7 @@ export interface AuthenticationEvents<O> {
   failed(o: O, why: Failure): void;
 }
 
-export interface AuthenticationDeps {
+interface AuthenticationDeps {
   readonly clock: Clock;
   readonly crypto: Crypto;
   readonly tls: TlsClients | null;

@@ -32,7 +32,7 @@ export type CcpMethod =
   | ({ readonly kind: "mppc" } & MppeMode)
   | { readonly kind: "deflate"; readonly window: number }
   | { readonly kind: "bsd"; readonly bits: number };
-export interface CcpWants {
+interface CcpWants {
   readonly deflate: boolean;
   readonly bsd: boolean;
   readonly mppc?: boolean;
@@ -70,15 +70,7 @@ export class CcpOptions implements OptionPolicy {
   result(): { readonly sending: CcpMethod | null; readonly receiving: CcpMethod | null } {
     const ms = this.#microsoft && asMethod(this.#microsoft);
     if (this.#wants.mppe) return { sending: this.#sending, receiving: ms };
-    const receiving =
-      this.#window > 0
-        ? ({ kind: "deflate", window: this.#window } as const)
-        : ms
-          ? ms
-          : this.#bits > 0
-            ? ({ kind: "bsd", bits: this.#bits } as const)
-            : null;
-    return { sending: this.#sending, receiving };
+    return { sending: this.#sending, receiving: deflate(this.#window || null) ?? ms ?? bsd(this.#bits || null) };
   }
 
   request(): Option[] {
@@ -163,15 +155,15 @@ export class CcpOptions implements OptionPolicy {
     const ms = first?.type === MPPE ? this.#best(first.data) : null;
     const window = first?.type === DEFLATE ? readDeflate(first.data) : null;
     const bits = first?.type === BSD ? readBsd(first.data) : null;
-    this.#sending =
-      ms !== null
-        ? asMethod(ms)
-        : window !== null
-          ? { kind: "deflate", window }
-          : bits !== null
-            ? { kind: "bsd", bits }
-            : null;
+    this.#sending = (ms && asMethod(ms)) ?? deflate(window) ?? bsd(bits);
   }
+}
+
+function deflate(window: number | null): CcpMethod | null {
+  return window === null ? null : { kind: "deflate", window };
+}
+function bsd(bits: number | null): CcpMethod | null {
+  return bits === null ? null : { kind: "bsd", bits };
 }
 
 interface Microsoft extends MppeMode {

@@ -1,6 +1,7 @@
 // What network packets go through on a channel whose packets visit TypeScript: header compression inside (RFC 1332 §4),
 // data compression around it (RFC 1962). Neither knows of the other; the order is that of the protocol numbers on the
 // line.
+import { get8 } from "../core/bytes.ts";
 import { HEADROOM, Packet, TAILROOM } from "../core/packet.ts";
 import type { Crypto, DataCoding, Zlib } from "../ports/ports.ts";
 import type { CcpMethod } from "./ccp.ts";
@@ -102,8 +103,9 @@ export class Coding implements DataCoding {
   }
 
   encode(packet: Packet): number {
-    const six = (packet.mem[packet.start] as number) >> 4 === 6;
-    const protocol = six ? PROTOCOL.ipv6 : this.#headersOut ? this.#headersOut.compress(packet) : PROTOCOL.ip;
+    const six = get8(packet.mem, packet.start) >> 4 === 6;
+    const ip = this.#headersOut && !six ? this.#headersOut.compress(packet) : PROTOCOL.ip;
+    const protocol = six ? PROTOCOL.ipv6 : ip;
     if (!this.#out) return this.#mppe ? this.#no("ccp.in-clear") : protocol;
     packet.mem[packet.push(1)] = protocol;
     const data = this.#out.compress(packet.view());

@@ -6,7 +6,7 @@ import type { Option } from "./cp.ts";
 import { ACK, nak, type OptionPolicy, REJECT, type Verdict } from "./negotiate.ts";
 import { failure } from "./words.ts";
 
-export const IPCP_OPTION = {
+const IPCP_OPTION = {
   addresses: 1,
   compression: 2,
   address: 3,

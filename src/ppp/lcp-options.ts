@@ -9,7 +9,7 @@ import { be16, be32, type Option } from "./cp.ts";
 import { ACK, nak, type OptionPolicy, REJECT, type Verdict } from "./negotiate.ts";
 import { failure } from "./words.ts";
 
-export const LCP_OPTION = {
+const LCP_OPTION = {
   mru: 1,
   accm: 2,
   auth: 3,
@@ -258,7 +258,9 @@ export class LcpOptions implements OptionPolicy {
       return REJECT;
     }
     const advice = wanted === "pap" && this.#wants.papAdvice !== undefined ? `: ${this.#wants.papAdvice}` : "";
-    this.#turnedDown = `the peer asks for ${authTitle(data)} and nothing else, this side answers to ${answers.map(methodTitle).join(", ")}${advice}`;
+    this.#turnedDown =
+      `the peer asks for ${authTitle(data)} and nothing else, this side answers to ` +
+      `${answers.map(methodTitle).join(", ")}${advice}`;
     if (lastChance) return { is: "fail", why: failure("no-common-auth", this.#turnedDown) };
     this.#refused(authTitle(data));
     return nak(methodOption(best));

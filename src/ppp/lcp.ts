@@ -40,7 +40,7 @@ const QUARTER = 0.25;
 /** Identification packets that we pass on; RFC 1570 lets a peer send any number. */
 const MAX_IDENTIFICATIONS = 4;
 
-export interface LcpStart {
+interface LcpStart {
   readonly clock: Clock;
   readonly rng: Rng;
   readonly wants: LcpWants;
@@ -195,7 +195,8 @@ export class Lcp<O> {
       case CODE.echoRequest:
         this.#echoRequest(p);
         return true;
-      case CODE.echoReply: // any frame counts as life; a reply that carries our own magic number is no reply (RFC 1661 §6.4)
+      // Any frame counts as life; a reply that carries our own magic number is no reply (RFC 1661 §6.4).
+      case CODE.echoReply:
       case CODE.discardRequest:
       case CODE.timeRemaining:
         return true;

@@ -8,7 +8,7 @@ import { CODE, type ControlPacket, type Option, readOptions, readPacket, writeOp
 import { failure } from "./words.ts";
 
 /** RFC 1661 §4.6: Naks without an Ack in between before Nak turns into Reject. */
-export const MAX_FAILURE = 5;
+const MAX_FAILURE = 5;
 /** Naks and Rejects of our own request before we call it hopeless; any peer that converges needs a handful. */
 const MAX_REFUSED = 20;
 

@@ -21,7 +21,7 @@ interface Heard {
   readonly savedLqrs: number;
 }
 
-export interface QualityEvents {
+interface QualityEvents {
   send(report: Uint8Array): void;
   counts(): LineCounts;
   magic(): number;

@@ -1,6 +1,6 @@
-// The figures the project is held to. Two namespaces, one core a side, TCP by iperf3 both ways; peers and both runtimes
-// in the same run, since only ratios mean anything on another machine. About 25 min; `quick` as an argument has one round
-// and no crowds, `crowd` nothing else; SESSIONS and RUNTIME bound that part.
+// The figures the project is held to. Two namespaces, one core a side, TCP by iperf3 both ways; peers and both
+// runtimes in the same run, since only ratios mean anything on another machine. About 25 min; `quick` as an argument
+// has one round and no crowds, `crowd` nothing else; SESSIONS and RUNTIME bound that part.
 import { existsSync, statSync } from "node:fs";
 import { fileOf, lacking, memory, type RuntimeName, sleep } from "../net/harness.ts";
 import { manySessions } from "../net/many.ts";
@@ -199,7 +199,8 @@ table.forEach((cells, i) => {
   const line = cells
     .map((c, k) => (k === 0 || k === head.length - 1 ? c.padEnd(widths[k] ?? 0) : c.padStart(widths[k] ?? 0)))
     .join("  ");
-  console.log(`${line}  ${verdict === true ? "ok" : verdict === false ? "MISS" : ""}`.trimEnd());
+  const word = verdict ? "ok" : "MISS";
+  console.log(`${line}  ${verdict === undefined || verdict === null ? "" : word}`.trimEnd());
 });
 for (const n of notes) console.log(n);
 process.exit(rows.some((r) => r.ok === false) ? 1 : 0);

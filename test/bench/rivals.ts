@@ -12,13 +12,14 @@ async function reaches(a: Ns, address: string): Promise<void> {
   await until(`ping ${address}`, 15_000, async () => (await a.ping(address, 1)).received === 1);
 }
 
-/** TLS with self-signed certificates that know each other's fingerprint, UDP, no kernel offload. `wrap`: what starts it. */
+/** TLS with self-signed certificates that know each other's fingerprint; UDP, no kernel offload. `wrap` starts it. */
 export async function openvpn(a: Ns, b: Ns, cipher = "AES-256-GCM", wrap: readonly string[] = []): Promise<string> {
   const dir = a.lab.dir;
   const fingerprints = await sh(`
     cd '${dir}'
     for n in a b; do
-      openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=$n -keyout ovpn-$n.key -out ovpn-$n.crt 2>/dev/null
+      openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=$n \\
+        -keyout ovpn-$n.key -out ovpn-$n.crt 2>/dev/null
       openssl x509 -in ovpn-$n.crt -noout -fingerprint -sha256 | cut -d= -f2
     done`);
   const [printA = "", printB = ""] = fingerprints.trim().split("\n");

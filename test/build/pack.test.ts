@@ -27,7 +27,8 @@ const build = spawnSync(
   ],
   { encoding: "utf8" },
 );
-const skip = build.error ? "no C compiler" : endianness() === "LE" ? false : "the test's own format is little-endian";
+const bigEndian = endianness() === "LE" ? false : "the test's own format is little-endian";
+const skip = build.error ? "no C compiler" : bigEndian;
 
 /** What unpack.c makes of each block; null: no. */
 function unpacked(blocks: readonly Uint8Array[]): (Buffer | null)[] {
@@ -82,7 +83,8 @@ test("what is cut, changed or any bytes is refused or is something else, and not
 }, () => {
   const whole = pack(
     Buffer.from(
-      "the quick brown fox jumps over the lazy dog, the quick brown fox jumps over the lazy dog, over and over and over",
+      "the quick brown fox jumps over the lazy dog, the quick brown fox jumps over the lazy dog, over and " +
+        "over and over",
     ),
   );
   const cuts = Array.from({ length: whole.length }, (_, n) => whole.subarray(0, n));

@@ -1,6 +1,6 @@
 /*
- * For slab.test.ts: commands on the input, a line each, and a line with the answer to each. Blocks have numbers, and are
- * filled with them as long as they live.
+ * For slab.test.ts: commands on the input, a line each, and a line with the answer to each. Blocks have numbers, and
+ * are filled with them as long as they live.
  */
 #define _GNU_SOURCE /* mincore */
 #include "../../src/runtime/quickjs/slab.h"
@@ -92,7 +92,8 @@ int main(int argc, char **argv)
 			puts(slab_fits(blocks[n].at, size) ? "fits" : "moves");
 			break;
 		case 'o':
-			puts(slab_owns(&what) || slab_owns(NULL) || (lowest && slab_owns(lowest - 4097)) ? "ours" : "foreign");
+			puts(slab_owns(&what) || slab_owns(NULL) || (lowest && slab_owns(lowest - 4097)) ? "ours" :
+													   "foreign");
 			break;
 		case 't':
 			slab_trim();

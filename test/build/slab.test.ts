@@ -42,7 +42,7 @@ const free = (n: number): string => `f ${n} 0`;
 const many = (n: number, command: (i: number) => string): string[] => Array.from({ length: n }, (_, i) => command(i));
 const pages = (n: number): string => `r 0 ${n}`;
 
-/** Plays `steps` (block, size): a block that lives is freed, one that does not is taken. All claims of slab.h are checked. */
+/** Plays `steps` (block, size): a block that lives is freed, another is taken. All claims of slab.h are checked. */
 function compare(steps: readonly (readonly [number, number])[]): void {
   const live = new Set<number>();
   const commands = steps.map(([n, size]) => {

@@ -1,4 +1,7 @@
-/* For pack.test.ts: blocks on the input, each behind its length, least significant byte first; for each "no" or what it holds, likewise. */
+/*
+ * For pack.test.ts: blocks on the input, each behind its length, least significant byte first; for each "no" or what it
+ * holds, likewise.
+ */
 #include "../../src/runtime/quickjs/unpack.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -69,7 +69,8 @@ describe("configuration file", () => {
       'f:4 interface hq.mtu: "99999" is not allowed (allowed: a whole number from 576 to 1500 bytes)',
       'f:5 interface hq.encap: "maybe" is not allowed (allowed: auto | udp | esp)',
       `f:6 interface hq.foo: unknown option (allowed: ${Object.keys(SECTIONS.interface).join(" ")})`,
-      'f:7 interface hq.routes: "10.2.0.1/16" is not a list of networks (host bits must be zero) (allowed: networks such as 10.2.0.0/16 or fd00:2::/48, space separated)',
+      'f:7 interface hq.routes: "10.2.0.1/16" is not a list of networks (host bits must be zero) (allowed: ' +
+        "networks such as 10.2.0.0/16 or fd00:2::/48, space separated)",
     ]);
   });
   test("IPsec is never off by omission", () => {

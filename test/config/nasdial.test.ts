@@ -4,7 +4,8 @@ import { load } from "../../src/config/load.ts";
 import { loadUci } from "../../src/config/uci-load.ts";
 
 const GOOD =
-  "[interface modem]\nproto = nasdial\ndevice = /dev/ttyUSB0\nphone = 5551234 5554321\nusername = alice\npassword = w0nderland\n";
+  "[interface modem]\nproto = nasdial\ndevice = /dev/ttyUSB0\nphone = 5551234 5554321\nusername = alice\n" +
+  "password = w0nderland\n";
 function faults(text: string): string[] {
   const r = load(text);
   return r.ok ? [] : r.faults.map((f) => `${f.line} ${f.where}: ${f.why}`);
@@ -60,7 +61,8 @@ describe("proto = nasdial", () => {
     ["Windows' hello to a modem", `${GOOD}login = windows\n`, /login: windows is for line = direct/],
     [
       "a NAS that dials",
-      "[interface nas]\nproto = nasdial\ndevice = /dev/ttyS0\nrole = answer\ndemand = yes\nlocal_ip = 10.0.0.1\nremote_ip = 10.0.0.2\n",
+      "[interface nas]\nproto = nasdial\ndevice = /dev/ttyS0\nrole = answer\ndemand = yes\n" +
+        "local_ip = 10.0.0.1\nremote_ip = 10.0.0.2\n",
       /demand: is yes, but role = answer/,
     ],
     ["a day without a free minute", `${GOOD}hold = 00:00-12:00 12:00-00:00\n`, /hold: leaves no minute/],

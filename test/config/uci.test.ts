@@ -58,7 +58,8 @@ describe("the format", () => {
   test("quotes, escapes, comments, lists, several commands on a line, as libuci reads them", () => {
     assert.deepEqual(
       values(
-        "config t 'n' # why\n option a 1#2\n\toption b 'x y' z\n option c \"a\\\"b\\\\c\" ; option d '#;'\n option e a'b c'\"d\"e\n",
+        "config t 'n' # why\n option a 1#2\n\toption b 'x y' z\n option c \"a\\\"b\\\\c\" ; option d '#;'\n" +
+          " option e a'b c'\"d\"e\n",
       ),
       {
         a: ["1"],
@@ -161,9 +162,24 @@ describe("a router's files", () => {
   test("the same configuration as an INI file with the same values", () => {
     const r = loadUci(files(NETWORK));
     assert.deepEqual([r.faults, r.warnings, r.whole], [[], [], true]);
-    const ini =
-      load(`[daemon]\nlog=debug\n[interface hq]\nproto=l2tpsec\nserver=vpn.example.org\nusername=branch1\npassword="it's; #1 "\npsk='sword"fish'\nroutes=10.2.0.0/16 10.3.0.0/16\ndefaultroute=yes
-[server lns]\npsk=swordfish\nlocal_ip=10.99.0.1\npool=10.99.0.10-10.99.0.200\nauth=mschapv2 pap\n[user branch1]\npassword=wonderland\n`);
+    const ini = load(`[daemon]
+log=debug
+[interface hq]
+proto=l2tpsec
+server=vpn.example.org
+username=branch1
+password="it's; #1 "
+psk='sword"fish'
+routes=10.2.0.0/16 10.3.0.0/16
+defaultroute=yes
+[server lns]
+psk=swordfish
+local_ip=10.99.0.1
+pool=10.99.0.10-10.99.0.200
+auth=mschapv2 pap
+[user branch1]
+password=wonderland
+`);
     assert.ok(ini.ok, JSON.stringify(ini));
     const plain = (x: unknown): unknown => JSON.parse(JSON.stringify({ ...(x as object), raw: null, broken: null }));
     assert.deepEqual(plain(r.config), plain(ini.config));
@@ -179,7 +195,8 @@ describe("a router's files", () => {
   });
   test("every fault with file, line, UCI path, why and what is allowed", () => {
     const text =
-      "config interface hq\n option proto l2tpsec\n option server vpn.example.org\n option mtu 99999\n option local-id x\n";
+      "config interface hq\n option proto l2tpsec\n option server vpn.example.org\n option mtu 99999\n" +
+      " option local-id x\n";
     assert.deepEqual(faults(text), ["/etc/config/network:5 network: option: no good name: UCI refuses the whole file"]);
     assert.deepEqual(
       faults(text.replace("local-id", "localid").replace("99999", "99999\n list username a\n list username b")),
@@ -190,7 +207,8 @@ describe("a router's files", () => {
       ],
     );
     assert.deepEqual(faults("config interface hq\n option proto l2tpsec\n option server a\n option psk ''\n"), [
-      "/etc/config/network:1 network.hq.psk: is missing: without a key there is no IPsec (allowed: a pre-shared key, or ipsec = off to carry L2TP in the clear on purpose)",
+      "/etc/config/network:1 network.hq.psk: is missing: without a key there is no IPsec (allowed: a " +
+        "pre-shared key, or ipsec = off to carry L2TP in the clear on purpose)",
     ]);
     assert.match(
       faults("", "config server\n option psk x\n option local_ip 10.0.0.1\n").join(),
@@ -213,7 +231,8 @@ describe("a router's files", () => {
   });
   test("one wrong section does not disturb the others", () => {
     const bad =
-      "config interface 'bad'\n option proto 'l2tpsec'\n option server 'a'\n option psk 'x'\n option mtu '1'\n option encap 'no'\n";
+      "config interface 'bad'\n option proto 'l2tpsec'\n option server 'a'\n option psk 'x'\n" +
+      " option mtu '1'\n option encap 'no'\n";
     const r = loadUci(files(NETWORK + bad));
     assert.deepEqual(
       r.config.interfaces.map((c) => c.name),
@@ -225,7 +244,8 @@ describe("a router's files", () => {
     // Also when sections contradict one another: the later one goes.
     const twin = loadUci(
       files(
-        `${NETWORK}config interface 'hq2'\n option proto l2tpsec\n option server a\n option psk x\n option pppname l2tps-hq\n`,
+        `${NETWORK}config interface 'hq2'\n option proto l2tpsec\n option server a\n option psk x\n` +
+          " option pppname l2tps-hq\n",
         `${OWN}config server 'hq'\n option psk x\n option local_ip 10.1.1.1\n option listen 10.1.1.2\n`,
       ),
     );
@@ -247,7 +267,8 @@ describe("a router's files", () => {
   });
   test("a user logs in with the name of the section, or with another one; each name once", () => {
     const users =
-      "config user 'branch1'\n option password a\nconfig user\n option username 'bob@example.org'\n option password b\nconfig user 'carol'\n option username 'DOMAIN\\\\carol'\n option password c\n";
+      "config user 'branch1'\n option password a\nconfig user\n option username 'bob@example.org'\n" +
+      " option password b\nconfig user 'carol'\n option username 'DOMAIN\\\\carol'\n option password c\n";
     const r = loadUci(files("", users));
     assert.deepEqual(
       [r.faults, r.config.users.map((u) => u.name)],
@@ -267,7 +288,7 @@ describe("a router's files", () => {
     assert.equal(ini.config.users[0]?.name, "bob@example.org");
     assert.ok(!load("[user x]\nusername = y\npassword = b\n[user y]\npassword = c\n").ok);
   });
-  test("what netifd and LuCI have a name for goes by another: ifname is pppname; and a default route is there unless it is refused", () => {
+  test("netifd's and LuCI's names: ifname is pppname, and there is a default route unless it is refused", () => {
     const hq = "config interface hq\n option proto l2tpsec\n option server a\n option psk x\n";
     const legs = (text: string): ReturnType<typeof loadUci>["config"] =>
       loadUci(files(text, "config user u\n option password x\n")).config;
@@ -275,7 +296,8 @@ describe("a router's files", () => {
       "/etc/config/network:5 network.hq.ifname: is netifd's old name of device: pppname is meant",
     ]);
     assert.deepEqual(faults(`${hq} option pppname 'a b'\n`), [
-      '/etc/config/network:5 network.hq.pppname: "a b" is not a device name (allowed: a device name: 1 to 15 letters, digits, - _ .)',
+      '/etc/config/network:5 network.hq.pppname: "a b" is not a device name (allowed: a device name: 1 to ' +
+        "15 letters, digits, - _ .)",
     ]);
     const c = legs(`${hq} option pppname tun0\n`).interfaces[0];
     assert.deepEqual(
@@ -283,7 +305,9 @@ describe("a router's files", () => {
       ["tun0", true, false],
     );
     const nas = "config interface nas\n option proto nasdial\n option device /dev/ttyS0\n";
-    const dial = `${nas} list phone 5551234\n list phone 5554321\n option dns 2001:db8::1\n option username u\n option password hunter2\n`;
+    const dial =
+      `${nas} list phone 5551234\n list phone 5554321\n option dns 2001:db8::1\n option username u\n` +
+      " option password hunter2\n";
     assert.deepEqual(faults(dial), []);
     const leg = legs(dial).legs[0];
     assert.deepEqual(
@@ -298,10 +322,12 @@ describe("a router's files", () => {
   });
   test("every fault of a NAS leg with its UCI path", () => {
     const text =
-      "config interface 'modem'\n option proto nasdial\n option baud 12\n option idletimeout 5\n option psk x\n list pin 1\n list pin 2\n option password w0nderland\n";
+      "config interface 'modem'\n option proto nasdial\n option baud 12\n option idletimeout 5\n" +
+      " option psk x\n list pin 1\n list pin 2\n option password w0nderland\n";
     assert.deepEqual(faults(text), [
       "/etc/config/network:1 network.modem.device: is missing (allowed: a path such as /dev/ttyUSB0)",
-      '/etc/config/network:3 network.modem.baud: "12" is not allowed (allowed: a whole number from 300 to 4000000 bits per second)',
+      '/etc/config/network:3 network.modem.baud: "12" is not allowed (allowed: a whole number from 300 to ' +
+        "4000000 bits per second)",
       "/etc/config/network:4 network.modem.idletimeout: unknown option, did you mean idle_timeout?",
       "/etc/config/network:7 network.modem.pin: takes one value, not a list (allowed: 1 to 255 characters)",
     ]);
@@ -310,7 +336,8 @@ describe("a router's files", () => {
         "config interface 'modem'\n option proto nasdial\n option device /dev/ttyS0\n option password w0nderland\n",
       ),
       [
-        "/etc/config/network:1 network.modem.phone: is missing: there is nothing to dial (allowed: a number, or line = direct for a null-modem cable)",
+        "/etc/config/network:1 network.modem.phone: is missing: there is nothing to dial (allowed: a " +
+          "number, or line = direct for a null-modem cable)",
         "/etc/config/network:1 network.modem.username: is missing: there is a password but no user",
       ],
     );
@@ -322,7 +349,8 @@ describe("a router's files", () => {
   test("disabled interfaces and other protocols are not looked at", () => {
     assert.deepEqual(
       faults(
-        "config interface a\n option proto l2tpsec\n option disabled 1\n option mtu no\nconfig interface b\n option proto pppoe\n option mtu no\nconfig interface\n",
+        "config interface a\n option proto l2tpsec\n option disabled 1\n option mtu no\n" +
+          "config interface b\n option proto pppoe\n option mtu no\nconfig interface\n",
       ),
       [],
     );

@@ -2,15 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { inspect } from "node:util";
 import fc from "fast-check";
-import {
-  canonicalIp,
-  formatIp,
-  inPrefix,
-  ip4ToNumber,
-  numberToIp4,
-  parseIp,
-  parsePrefix,
-} from "../../src/core/addr.ts";
+import { canonicalIp, formatIp, ip4ToNumber, numberToIp4, parseIp, parsePrefix } from "../../src/core/addr.ts";
 import { Reader, Writer } from "../../src/core/bytes.ts";
 import { Counters } from "../../src/core/counters.ts";
 import { DecodeError } from "../../src/core/errors.ts";
@@ -19,7 +11,7 @@ import { Machine } from "../../src/core/fsm.ts";
 import { Packet } from "../../src/core/packet.ts";
 import { randomId16 } from "../../src/core/rng.ts";
 import { Secret } from "../../src/core/secret.ts";
-import { add16, add32, diff16, diff32 } from "../../src/core/seq.ts";
+import { add16, add32, diff16 } from "../../src/core/seq.ts";
 import { concat, fromUtf8, hex, sameBytes, unhex, utf8, utf16le } from "../../src/core/text.ts";
 import { inQuotes, listed } from "../../src/core/words.ts";
 
@@ -105,9 +97,6 @@ describe("addresses", () => {
     assert.deepEqual(parsePrefix("10.0.0.1"), { address: "10.0.0.1", length: 32 });
     for (const bad of ["10.0.0.0/33", "::/129", "10.0.0.0/", "/8", "10.0.0.0/-1"])
       assert.equal(parsePrefix(bad), null, bad);
-    assert.ok(inPrefix("10.3.255.255", { address: "10.2.0.0", length: 15 }));
-    assert.ok(!inPrefix("10.4.0.0", { address: "10.2.0.0", length: 15 }));
-    assert.ok(!inPrefix("::1", { address: "0.0.0.0", length: 0 }));
   });
 });
 
@@ -161,7 +150,7 @@ describe("bytes", () => {
 
 test("serial numbers wrap", () => {
   assert.deepEqual([diff16(1, 0xffff), diff16(0xffff, 1), diff16(0x8000, 0), add16(0xffff, 2)], [2, -2, -0x8000, 1]);
-  assert.deepEqual([diff32(1, 0xffffffff), diff32(0xffffffff, 1), add32(0xffffffff, 2)], [2, -2, 1]);
+  assert.equal(add32(0xffffffff, 2), 1);
 });
 test("random ids are never zero and never taken", () => {
   const bytes = [0, 0, 0, 5, 0, 6];

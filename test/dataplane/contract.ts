@@ -357,7 +357,7 @@ export function planeContract(name: string, make: () => Promise<Pair>, skip: str
     assert.equal(p.b.plane.drops()["l2tp.wrong-flow"], 1);
   });
 
-  it("two peers may choose the same SPI (RFC 4301 §4.1): each flow sends under its own SA, and losing one leaves the other", async (p) => {
+  it("two peers may choose the same SPI (RFC 4301 §4.1): each flow sends under its own SA, and keeps it", async (p) => {
     const spi = await install(p.a, p.b);
     const foreign = spec(spi, p.a, p.b, { keys: { ...KEYS, integ: new Uint8Array(20) } });
     if (lacks(p.a, "same SPI")) return refusesSameSpi(p, foreign);

@@ -79,7 +79,7 @@ test("a burst of old duplicates does not move the window back", () => {
   assert.equal(got.length, 101);
 });
 
-test("whatever the network does: no packet twice, none out of order, and all when none waits longer than the bound", () => {
+test("whatever the network does: no packet twice, none out of order, all when none is later than the bound", () => {
   fc.assert(
     fc.property(
       fc.array(fc.record({ shift: fc.integer({ min: 0, max: 12 }), copies: fc.integer({ min: 0, max: 2 }) }), {

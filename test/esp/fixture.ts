@@ -60,7 +60,7 @@ export interface End {
 export function end(fp: FastPath, left: boolean, o: Options = {}): End {
   const [l, r] = o.v6 === true ? [A6, B6] : [A4, B4];
   const encap = o.encap ?? "udp";
-  const port = encap === "clear" ? 1701 : encap === "udp" ? 4500 : 0;
+  const port = { clear: 1701, udp: 4500, esp: 0 }[encap];
   const flowParams: FlowParams = {
     local: left ? l : r,
     remote: left ? r : l,

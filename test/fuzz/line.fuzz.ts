@@ -33,7 +33,8 @@ const scripts = ["ABORT BUSY TIMEOUT 3 ogin:--ogin: me word: \\qpw", "'' ppp"].m
 /** The first byte: how to log in. Then answers, each behind its length, to one line after the other. */
 function answers(bytes: Uint8Array): void {
   const script = scripts[(bytes[0] ?? 0) & 1] ?? [];
-  const login = (bytes[0] ?? 0) & 2 ? "auto" : typeof script === "string" ? "none" : script;
+  const own = typeof script === "string" ? "none" : script;
+  const login = (bytes[0] ?? 0) & 2 ? "auto" : own;
   let at = 1;
   const next = (): string => {
     const n = bytes[at] ?? 0;

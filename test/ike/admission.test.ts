@@ -261,7 +261,7 @@ test("a peer that vanishes between the phases leaves nothing", async () => {
   );
 });
 
-test("ISAKMP SAs without a quick mode: as many as one peer may have, and no connection of another is touched", async () => {
+test("ISAKMP SAs without a quick mode: limited for each peer, and no connection of another is touched", async () => {
   const { net, a, b } = pair();
   b.ike.addResponder(server(), b);
   const other = new Host(net, "10.0.7.7");
@@ -278,7 +278,7 @@ test("ISAKMP SAs without a quick mode: as many as one peer may have, and no conn
   assert.equal(b.ike.sizes().connections, 2);
 });
 
-test("a peer behind NAT that alternates between two ports: one move a second, one line a minute, and it ends where it was seen last", async () => {
+test("a peer behind NAT that alternates between two ports: one move a second, one line a minute", async () => {
   const { net, a, b } = pair();
   net.nats.push(new Nat("192.0.2.9", [a.address]));
   b.ike.addResponder(server(), b);

@@ -28,7 +28,7 @@ for (const [lost, name, type] of [
   [3, "4", 24],
   [5, "6", 24],
 ] as const) {
-  test(`a forged clear notify while message ${name} is lost three times: the exchange goes on, and comes up`, async () => {
+  test(`a forged clear notify while message ${name} is lost three times: the exchange completes`, async () => {
     const { net, a, b } = pair();
     let losses = 0;
     net.fate = (d) => {
@@ -47,7 +47,7 @@ for (const [lost, name, type] of [
   });
 }
 
-test("an impostor who answers once with another key ends nothing for good: after all tries a failure that is not lasting", async () => {
+test("an impostor who answers once with another key: after all tries a failure that is not lasting", async () => {
   const { net, a, b } = pair();
   const impostor = new Host(net, "10.0.0.66");
   impostor.ike.addResponder(server({ psk: Secret.of("guess") }), impostor);
@@ -99,7 +99,7 @@ test("before authentication nobody else's datagrams count: neither side answers 
   b.ike.close();
 });
 
-test("message ids: ours are known by two numbers, the peer's are all remembered, ours sent back to us are refused", () => {
+test("message ids: all of the peer's are remembered, and ours sent back to us are refused", () => {
   const ids = new MessageIds({ random: (n) => new Uint8Array(n).fill(0xff) }); // ours wrap at once, over 0
   const ours = [ids.next(), ids.next(), ids.next()];
   assert.deepEqual(ours, [0xffff_ffff, 1, 2]);
@@ -116,7 +116,7 @@ test("message ids: ours are known by two numbers, the peer's are all remembered,
   assert.ok(ids.full && ids.many);
 });
 
-test("spoofed unknown SPIs do not flush the memory of message ids, and are answered at most once in five seconds", async () => {
+test("spoofed unknown SPIs do not flush the memory of message ids; one answer in five seconds at most", async () => {
   const { net, a, b } = pair();
   b.ike.addResponder(server(), b);
   const conn = a.ike.connect(client(b.address, a.address, { dpdSeconds: 1 }), a);

@@ -299,7 +299,7 @@ test("INITIAL-CONTACT: a client that starts anew replaces its old self", async (
   assert.ok(pass(again, again.ups[0]?.conn.flow ?? 0, x.b));
 });
 
-test("two links of one host to one server are two flows, through rekeys of both phases, told apart by their ports", async () => {
+test("two links of one host to one server are two flows, by their ports, through rekeys of both phases", async () => {
   const { net, a, b } = pair();
   const life = { ikeLifetimeSeconds: 300, espLifetimeSeconds: 120 };
   b.ike.addResponder(server(), b);
@@ -322,7 +322,7 @@ test("two links of one host to one server are two flows, through rekeys of both 
   assert.deepEqual(b.ike.sizes(), { connections: 2, sas: 2, halfOpen: 0 }, "no ISAKMP SA is left over");
 });
 
-test("many links of one host: an ESP SA is of its link's flow, also when the server's ISAKMP SAs end before the next quick mode", async () => {
+test("many links of one host: ESP SAs stay in their flow when ISAKMP SAs end before the next quick mode", async () => {
   const { net, a, b } = pair();
   const life = { ikeLifetimeSeconds: 90, espLifetimeSeconds: 60 };
   b.ike.addResponder(server(), b);
@@ -365,7 +365,7 @@ test("two clients behind one NAT are two flows", async () => {
   assert.notEqual(one?.remote.port, two?.remote.port);
 });
 
-test("two peers that choose the same SPI both carry packets, and the one that leaves takes nothing of the other", async () => {
+test("two peers that choose the same SPI both carry packets, and one survives the other", async () => {
   const { net, a, b } = pair();
   const c = new Host(net, "10.0.0.3");
   for (const h of [a, c]) h.plane.allocateSpi = () => 0x1234_5678;
@@ -416,7 +416,7 @@ test("an SPI that is unknown here is deleted at the peer that uses it", async ()
 });
 
 /** Two daemons, each client of the other: what a server that begins exchanges itself looks like. */
-test("a server that begins main mode and quick mode itself, as SoftEther and strongSwan do, serves the same flow", async () => {
+test("a server that begins main mode and quick mode itself (SoftEther, strongSwan) serves the same flow", async () => {
   const { net, a, b } = pair();
   const listening = b.ike.addResponder(server({ ikeLifetimeSeconds: 7200, espLifetimeSeconds: 60 }), b);
   // the server's limit is not told to the client here: it begins at 97 % of 60 s, the client's own is 3600 s
@@ -498,7 +498,7 @@ test("a server whose ISAKMP SA is gone keeps the child SAs, and asks nobody whet
   assert.ok(pass(x.a, x.conn.flow, x.b));
 });
 
-test("a process that ends leaves what it has no time for: a delete for nobody after `until`, for everybody before", async () => {
+test("a process that ends: a delete for everybody before `until`, for nobody after it", async () => {
   for (const [until, deletes] of [
     [0, 0],
     [undefined, 1],

@@ -27,7 +27,7 @@ for (const [name, initiator, responder, first] of [
   ["main mode", main.INITIATOR, main.RESPONDER, 1],
   ["quick mode", quick.INITIATOR, quick.RESPONDER, 1],
 ] as const) {
-  test(`${name}: what one role's step sends, the other's next step reads, encrypted on both sides or on neither`, () => {
+  test(`${name}: what one role's step sends, the other's next step reads, encrypted on both sides or neither`, () => {
     type Any = Pick<Step<never, never, never>, "reads" | "sends" | "encrypted">;
     const steps: readonly Any[] = [...initiator.all, ...responder.all];
     const reader = new Map(steps.map((s) => [s.reads, s]));

@@ -2,79 +2,16 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
-import fc from "fast-check";
 import { Reader } from "../../src/core/bytes.ts";
 import { DecodeError } from "../../src/core/errors.ts";
-import { Packet } from "../../src/core/packet.ts";
 import { Secret } from "../../src/core/secret.ts";
-import { concat, hex, unhex } from "../../src/core/text.ts";
+import { concat, hex } from "../../src/core/text.ts";
 import { response } from "../../src/l2tp/auth.ts";
-import { Reliable } from "../../src/l2tp/reliable.ts";
-import { type Decoded, decodeMessage, encodeMessage } from "../../src/l2tp/wire/avp.ts";
-import { type ControlHeader, readControl, writeControl } from "../../src/l2tp/wire/header.ts";
+import { decodeMessage, encodeMessage } from "../../src/l2tp/wire/avp.ts";
+import { readControl, writeControl } from "../../src/l2tp/wire/header.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
-import { seededRng } from "../sim/simnet.ts";
-import { VirtualClock } from "../sim/virtual-clock.ts";
-import { config, Pair, remote, Side } from "./pair.ts";
-
-const bytes = (s: string): Uint8Array => unhex(s.replace(/\s/g, "")) ?? assert.fail("hex");
-const GOLD = Secret.of("gold-secret");
-const CALL = { mru: 1400, sequencing: false };
-const LOST = { layer: "ike", code: "expired", text: "the SA is gone" } as const;
-const UNKNOWN = bytes("8006 0009 0063");
-const HELLO_BODY = encodeMessage("HELLO", {});
-
-interface Seen extends Decoded {
-  readonly header: ControlHeader;
-}
-function see(datagram: Uint8Array, secret: Secret | null = null): Seen {
-  const { header, body } = readControl(new Reader(datagram));
-  return { header, ...decodeMessage(body, { crypto: nodeCrypto, secret }) };
-}
-/** One side and a peer played by hand; `said()` is what went to the peer since the last time. */
-class Hand {
-  readonly clock = new VirtualClock();
-  readonly side = new Side(this.clock);
-  #sent: Uint8Array[] = [];
-  #Ns = 0;
-  #Nr = 0;
-  tunnel = 0;
-
-  constructor() {
-    this.side.send = (m) => void this.#sent.push(m.slice());
-    this.side.endpoint.acceptTunnel = () => ({ cfg: config("lns"), owner: this.side.owner() });
-  }
-  raw(datagram: Uint8Array, from = "peer", flow = 1): Seen[] {
-    this.side.plane.onControl(remote(from, flow), Packet.of(datagram));
-    return this.said();
-  }
-  /** The next message in order, into the tunnel, or with tunnel id 0. */
-  say(body: Uint8Array, callId = 0): Seen[] {
-    return this.raw(writeControl({ tunnelId: this.tunnel, callId, Ns: this.#Ns++, Nr: this.#Nr }, body));
-  }
-  said(): Seen[] {
-    const out = this.#sent.map((m) => see(m));
-    this.#sent = [];
-    for (const m of out) if (m.type !== undefined) this.#Nr = m.header.Ns + 1;
-    return out;
-  }
-  /** Our side answers; the tunnel is up. */
-  open(peerId = 77): this {
-    const [sccrp] = this.say(sccrq(peerId));
-    this.tunnel = sccrp?.avps.assignedTunnelId ?? 0;
-    this.say(encodeMessage("SCCCN", {}));
-    this.clock.advance(100);
-    this.#sent = [];
-    return this;
-  }
-  begin(): void {
-    this.#Ns = 0;
-    this.#Nr = 0;
-    this.tunnel = 0;
-  }
-}
-const sccrq = (id: number): Uint8Array =>
-  encodeMessage("SCCRQ", { protocolVersion: 0x100, hostName: "hand", framingCapabilities: 3, assignedTunnelId: id });
+import { bytes, CALL, GOLD, Hand, LOST, sccrq, see, UNKNOWN } from "./hand.ts";
+import { config, Pair } from "./pair.ts";
 
 describe("xl2tpd's own bytes", () => {
   const [plain = [], authenticated = []] = readFileSync("test/golden/l2tp-xl2tpd.txt", "utf8")
@@ -138,7 +75,8 @@ describe("hidden AVPs (§4.3)", () => {
     const m = decodeMessage(
       new Reader(
         bytes(
-          `8008 0000 0000 000a ${vector} c00a 0000 000e 5d4a9454 c026 0000 0015 7efc4e2beb4493a595824da9c6e590b51a73d74f953299aed3d1c5983d5c40b8`,
+          `8008 0000 0000 000a ${vector} c00a 0000 000e 5d4a9454 c026 0000 0015 ` +
+            "7efc4e2beb4493a595824da9c6e590b51a73d74f953299aed3d1c5983d5c40b8",
         ),
       ),
       { crypto: nodeCrypto, secret: GOLD },
@@ -329,113 +267,6 @@ describe("floods", () => {
     h.clock.advance(1000);
     h.raw(bytes("c802"));
     assert.equal(h.side.events.filter((e) => e.kind === "peer.bad").length, 11);
-  });
-});
-
-describe("reliable delivery, the corners", () => {
-  interface End {
-    readonly r: Reliable;
-    readonly out: { Ns: number; Nr: number; zlb: boolean }[];
-    readonly got: number[];
-  }
-  function end(clock: VirtualClock, onMessage: (r: Reliable, b: number) => void = () => {}): End {
-    const out: End["out"] = [];
-    const got: number[] = [];
-    const r: Reliable = new Reliable(clock, {
-      transmit: (m) => {
-        const { header, body } = readControl(new Reader(m));
-        out.push({ Ns: header.Ns, Nr: header.Nr, zlb: body.left === 0 });
-      },
-      deliver: (_, b) => {
-        got.push(b[0] as number);
-        onMessage(r, b[0] as number);
-      },
-      silent: () => {},
-    });
-    return { r, out, got };
-  }
-  const h = (Ns: number, Nr = 0): ControlHeader => ({ tunnelId: 1, callId: 0, Ns, Nr });
-
-  test("a gap that closes: what comes behind the answer is acknowledged too", () => {
-    const clock = new VirtualClock();
-    const e = end(clock, (r, b) => {
-      if (b === 0) r.send(0, HELLO_BODY);
-    });
-    e.r.receive(h(1), Uint8Array.of(1));
-    e.r.receive(h(0), Uint8Array.of(0));
-    clock.advance(100);
-    assert.deepEqual(e.got, [0, 1]);
-    assert.equal(e.out.at(-1)?.Nr, 2);
-  });
-  test("acknowledgements wait for an answer to ride on, and for no longer than 50 ms", () => {
-    const clock = new VirtualClock();
-    const e = end(clock);
-    e.r.receive(h(0), Uint8Array.of(0));
-    assert.equal(e.out.length, 0);
-    e.r.send(0, HELLO_BODY);
-    clock.advance(500);
-    assert.deepEqual(e.out, [{ Ns: 0, Nr: 1, zlb: false }]);
-    e.r.receive(h(1, 1), Uint8Array.of(0));
-    clock.advance(50);
-    assert.deepEqual(e.out.at(-1), { Ns: 1, Nr: 2, zlb: true });
-    e.r.receive(h(1, 1), Uint8Array.of(0)); // a duplicate: at once
-    assert.deepEqual([e.out.length, e.got.length, e.r.duplicates], [3, 2, 1]);
-  });
-  test("a peer that keeps nothing out of order gets all of it in a few round trips after a loss, not one a second", () => {
-    const clock = new VirtualClock();
-    const e = end(clock);
-    e.r.setPeerWindow(8);
-    let expected = 0;
-    let dark = false;
-    const heard: number[] = [];
-    let read = 0;
-    const step = (): void => {
-      for (; read < e.out.length; read++) {
-        if (dark || e.out[read]?.Ns !== expected) continue;
-        heard.push(expected++);
-      }
-      e.r.receive(h(0, expected), new Uint8Array(0));
-    };
-    for (let i = 0; i < 40; i++) e.r.send(0, HELLO_BODY);
-    for (let i = 0; i < 3; i++) step();
-    dark = true;
-    step();
-    dark = false;
-    clock.advance(1000); // the oldest is repeated
-    for (let i = 0; i < 12; i++) step(); // and the rest without a timer
-    assert.deepEqual(
-      heard,
-      Array.from({ length: 40 }, (_, i) => i),
-    );
-  });
-  test("Ns and Nr go round at 65,536", () => {
-    const clock = new VirtualClock();
-    const a = end(clock);
-    const b = end(clock);
-    let at = 0;
-    let back = 0;
-    for (let i = 0; i < 70_000; i++) {
-      a.r.send(0, Uint8Array.of(i & 255));
-      for (; at < a.out.length; at++) b.r.receive(h(a.out[at]?.Ns ?? 0, a.out[at]?.Nr), Uint8Array.of(i & 255));
-      clock.advance(50);
-      for (; back < b.out.length; back++) a.r.receive(h(b.out[back]?.Ns ?? 0, b.out[back]?.Nr), new Uint8Array(0));
-    }
-    assert.deepEqual([b.got.length, a.r.idle, a.r.retransmitted, b.r.duplicates], [70_000, true, 0, 0]);
-  });
-  test("an acknowledgement of what was never sent, and whatever lies outside the window, changes nothing", () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 1e6 }), (seed) => {
-        const rng = seededRng(seed);
-        const clock = new VirtualClock();
-        const e = end(clock);
-        e.r.send(0, HELLO_BODY);
-        e.r.receive(h(0, 2 + Math.floor(rng.uniform() * 30_000)), new Uint8Array(0));
-        assert.equal(e.r.unacknowledged, 1);
-        e.r.receive(h(16 + Math.floor(rng.uniform() * 32_000)), Uint8Array.of(1));
-        assert.deepEqual([e.got, e.r.beyondWindow], [[], 1]);
-      }),
-      { numRuns: 50 },
-    );
   });
 });
 

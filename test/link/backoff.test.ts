@@ -13,7 +13,7 @@ test("ordinary failures: doubling between the options, with no end", () => {
   near(b.pause(false), 2);
 });
 
-test("failures that are likely to last: from half a minute to five, whatever is shorter in the options; a new way out does not shorten them", () => {
+test("failures that are likely to last: half a minute to five, whatever the options and a new route say", () => {
   const b = new Backoff(testCrypto(), 2, 20);
   for (const s of [30, 60, 120, 240, 300, 300]) near(b.pause(true), s);
   near(b.pause(false), 2);

@@ -25,7 +25,7 @@ test("the last failure of each peer and code, how often, and the latest first", 
   ]);
 });
 
-test("bounded: a flood with foreign addresses touches nothing that a peer caused, one peer and one network their own only", () => {
+test("bounded: a flood from foreign addresses, one peer, one network displace only their own entries", () => {
   const f = new Failures(() => 0);
   for (let i = 0; i < 8; i++) f.note(`10.0.${i}.1`, why("psk-mismatch"));
   for (let i = 0; i < 5000; i++) f.note(`198.51.${i >> 8}.${i & 255}`, why("no-proposal", "x".repeat(5000)), false);

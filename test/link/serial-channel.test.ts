@@ -23,7 +23,7 @@ function port(write: (data: Uint8Array) => void): SerialPort {
   };
 }
 
-test("RFC 1989 §2.3: header, body, FCS and one flag count, escapes and further flags do not; what is spoilt is an error", () => {
+test("RFC 1989 §2.3: header, body, FCS and one flag count, escapes and more flags do not; errors do", () => {
   const wire: Uint8Array[] = [];
   const a: SerialChannel = new SerialChannel(
     port((d) => void wire.push(d.slice())),

@@ -20,7 +20,8 @@ import { VirtualClock } from "../sim/virtual-clock.ts";
 
 const { lcp, pap, ipcp } = PROTOCOL;
 const TEXT =
-  "[server lns]\npsk = x\nlocal_ip = 10.99.0.1\npool = 10.99.0.10-10.99.0.20\nauth = pap\nkeepalive = 0\n[user alice]\npassword = wonderland\n";
+  "[server lns]\npsk = x\nlocal_ip = 10.99.0.1\npool = 10.99.0.10-10.99.0.20\nauth = pap\nkeepalive = 0\n" +
+  "[user alice]\npassword = wonderland\n";
 
 function called() {
   const loaded = load(TEXT);

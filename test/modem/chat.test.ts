@@ -14,15 +14,11 @@ const parse = (s: string): readonly ChatItem[] => {
 };
 const plain = (send: readonly Piece[]): string =>
   send
-    .map((p) =>
-      p.is === "bytes"
-        ? latin1(p.bytes)
-        : p.is === "secret"
-          ? `{${p.secret.use(latin1)}}`
-          : p.is === "pause"
-            ? `<${p.ms}>`
-            : "<break>",
-    )
+    .map((p) => {
+      if (p.is === "bytes") return latin1(p.bytes);
+      if (p.is === "secret") return `{${p.secret.use(latin1)}}`;
+      return p.is === "pause" ? `<${p.ms}>` : "<break>";
+    })
     .join("");
 const sends = (s: string): string => {
   const item = parse(`'' ${s}`)[1];

@@ -16,8 +16,15 @@ function script(text: string): DialConfig["login"] {
   return typeof s === "string" ? assert.fail(s) : s;
 }
 /** A modem that does everything right. */
-const good = (line: string): string | undefined =>
-  /^ATD/.test(line) ? "\r\nCONNECT 33600/ARQ/V34/LAPM\r\n" : /^AT/.test(line) ? "\r\nOK\r\n" : undefined;
+const good = (line: string): string | undefined => {
+  if (line.startsWith("ATD")) return "\r\nCONNECT 33600/ARQ/V34/LAPM\r\n";
+  return line.startsWith("AT") ? "\r\nOK\r\n" : undefined;
+};
+/** A modem whose SIM card says `query`, and takes no PIN. */
+const pinned = (query: string) => (line: string) => {
+  if (line === "AT+CPIN?") return query;
+  return line.startsWith("AT+CPIN=") ? "\r\n+CME ERROR: incorrect password\r\n" : good(line);
+};
 
 describe("dialling", () => {
   for (const o of [{}, { echo: true }, { byteMs: 40 }, { echo: true, byteMs: 7 }] as const) {
@@ -251,13 +258,7 @@ describe("mobile networks", () => {
       ["+CPIN: SIM PUK", "sim-locked"],
       ["+CPIN: SIM PIN", "pin-refused"],
     ] as const) {
-      const r = rig(cfg, (l) =>
-        l === "AT+CPIN?"
-          ? `\r\n${said}\r\n`
-          : l.startsWith("AT+CPIN=")
-            ? "\r\n+CME ERROR: incorrect password\r\n"
-            : good(l),
-      );
+      const r = rig(cfg, pinned(`\r\n${said}\r\n`));
       r.dialer.start();
       r.clock.advance(60_000);
       assert.deepEqual(
@@ -269,13 +270,7 @@ describe("mobile networks", () => {
     }
   });
   test("an OK of the PIN query that comes late is no answer to the PIN", () => {
-    const r = rig({ ...cfg, init: [], apn: null }, (l) =>
-      l === "AT+CPIN?"
-        ? "\r\n+CPIN: SIM PIN\r\n\r\nOK\r\n"
-        : l.startsWith("AT+CPIN=")
-          ? "\r\n+CME ERROR: incorrect password\r\n"
-          : good(l),
-    );
+    const r = rig({ ...cfg, init: [], apn: null }, pinned("\r\n+CPIN: SIM PIN\r\n\r\nOK\r\n"));
     r.dialer.start();
     r.clock.advance(60_000);
     assert.deepEqual(
@@ -311,8 +306,10 @@ describe("login", () => {
     assert.equal(r.seen.connected.length, 1);
   });
   test("auto: refused, asked without an identity, asked for ever, carrier lost", () => {
-    const nas = (after: string) => (l: string) =>
-      l.startsWith("ATD") ? `CONNECT\r\nlogin: ` : l.startsWith("AT") ? "OK\r\n" : after;
+    const nas = (after: string) => (l: string) => {
+      if (l.startsWith("ATD")) return "CONNECT\r\nlogin: ";
+      return l.startsWith("AT") ? "OK\r\n" : after;
+    };
     for (const [over, after, code] of [
       [{}, "\r\nLogin incorrect\r\n", "login-refused"],
       [{ identity: null }, "", "login-asked"],

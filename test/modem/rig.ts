@@ -2,7 +2,7 @@
 import type { Failure } from "../../src/core/errors.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { latin1 } from "../../src/modem/conversation.ts";
-import { DIAL_DEFAULTS, type DialConfig, Dialer, type DialLine, type DialOwner } from "../../src/modem/dialer.ts";
+import { type DialConfig, Dialer, type DialLine, type DialOwner } from "../../src/modem/dialer.ts";
 import type { Network } from "../../src/modem/network.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
 
@@ -41,7 +41,11 @@ export interface RigOptions {
 }
 export const IDENTITY = { user: "alice", password: Secret.of("w0nderland") };
 export const PLAIN: DialConfig = {
-  ...DIAL_DEFAULTS,
+  dialCommand: "ATDT",
+  carrierCheck: true,
+  commandMs: 5000,
+  connectMs: 60_000,
+  loginMs: 45_000,
   init: ["ATZ"],
   pin: null,
   pinSpent: false,

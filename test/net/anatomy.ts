@@ -31,11 +31,12 @@ export class LineTap {
     const udp = b[9] === 17;
     const ports = [u16(20), u16(22)];
     const esp = b[9] === 50 || (udp && ports.includes(4500) && u16(28) + u16(30) > 0);
+    const clear = udp && ports.includes(1701) ? "L2TP in the clear" : "other";
     this.frames.push({
       raw: Uint8Array.from(this.#raw),
       ip: p.length,
       ppp: whole - p.length,
-      carries: esp ? "ESP" : udp && ports.includes(1701) ? "L2TP in the clear" : "other",
+      carries: esp ? "ESP" : clear,
       summary: `${b.subarray(12, 16).join(".")} > ${b.subarray(16, 20).join(".")}, protocol ${b[9]}`,
     });
   });
@@ -82,7 +83,8 @@ export function anatomy(packet: number, proposal: string, frame: LineFrame, name
       "",
       "+ HDLC framing",
       frame.raw.length,
-      `flags, FCS, ${escapes} escaped: ${[...frame.raw.subarray(0, 8)].map((x) => x.toString(16).padStart(2, "0")).join(" ")} ...`,
+      `flags, FCS, ${escapes} escaped: ` +
+        `${[...frame.raw.subarray(0, 8)].map((x) => x.toString(16).padStart(2, "0")).join(" ")} ...`,
     ],
     [
       "line",

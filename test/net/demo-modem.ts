@@ -155,7 +155,8 @@ async function play(d: Demo, exchange: Exchange): Promise<void> {
   const spoiled = async (c: ControlClient, name: string): Promise<number> =>
     ((await c.call("status", { name })) as Record<string, SerialStatus>)[name]?.drops["hdlc.fcs"] ?? 0;
   d.say(
-    `  30 pings sent, ${came} answered; spoiled frames dropped: ${await spoiled(a, "isp")} by router A, ${await spoiled(isp, "line")} by the NAS; both links are still up`,
+    `  30 pings sent, ${came} answered; spoiled frames dropped: ${await spoiled(a, "isp")} by router A, ` +
+      `${await spoiled(isp, "line")} by the NAS; both links are still up`,
   );
 
   heading(d, "The carrier is lost in the midst of the call");

@@ -44,7 +44,9 @@ describe("the host", { skip }, () => {
       const sys = globalThis.host, counts = [0, 0, 0];
       sys.listen("$DIR/s");
       counts.forEach((_, i) => sys.watch(sys.connect("$DIR/s"), 2, () => {
-        if (++counts[i] === 20000 || counts.reduce((a, b) => a + b) === 60000) { sys.out(1, JSON.stringify({ counts, ticks }) + "\\n"); sys.exit(0); }
+        if (++counts[i] === 20000 || counts.reduce((a, b) => a + b) === 60000) {
+          sys.out(1, JSON.stringify({ counts, ticks }) + "\\n"); sys.exit(0);
+        }
       }));
       let ticks = 0;
       sys.onAlarm = () => { ticks++; sys.alarm(0); };
@@ -59,8 +61,11 @@ describe("the host", { skip }, () => {
     const r = await onHost(`
       const sys = globalThis.host, l = sys.listen("$DIR/s");
       let fd = 0;
-      for (let i = 0; i < 1100; i++) { fd = sys.connect("$DIR/s"); const peer = sys.accept(l); if (i === 1099) sys.write(peer, Uint8Array.of(7), 0); }
-      sys.watch(fd, 1, () => { const b = new Uint8Array(4); sys.out(1, fd + " " + sys.read(fd, b) + " " + b[0]); sys.exit(0); });
+      for (let i = 0; i < 1100; i++) {
+        fd = sys.connect("$DIR/s"); const peer = sys.accept(l); if (i === 1099) sys.write(peer, Uint8Array.of(7), 0);
+      }
+      sys.watch(fd, 1, () => {
+        const b = new Uint8Array(4); sys.out(1, fd + " " + sys.read(fd, b) + " " + b[0]); sys.exit(0); });
     `);
     assert.match(r.stdout, /^(1[1-9]|2)\d\d\d? 1 7$/);
   });
@@ -72,7 +77,8 @@ describe("the host", { skip }, () => {
     test(`${what} ends the process with file and line`, async () => {
       const r = await onHost(`import { inSources } from "$SRC/runtime/quickjs/positions.ts";
         const sys = globalThis.host;
-        sys.onUncaught = (e) => void sys.out(2, e.message + "\\n" + inSources(new Uint8Array(sys.readFile("$DIR/positions.bin")), e.stack));
+        sys.onUncaught = (e) => void sys.out(2, e.message + "\\n" + 
+          inSources(new Uint8Array(sys.readFile("$DIR/positions.bin")), e.stack));
         // a line that is not in the bundle
         function boom() {
           throw new Error("boom");
@@ -118,8 +124,10 @@ describe("the host", { skip }, () => {
   test("system failures have code, errno and syscall; wrong arguments are refused", async () => {
     const r = await onHost(`
       const sys = globalThis.host, said = [];
-      const t = (f) => { try { f(); said.push("nothing"); } catch (e) { said.push(e.name + " " + e.code + " " + e.errno + " " + e.syscall); } };
-      t(() => sys.readFile("/nonexistent")); t(() => sys.connect("$DIR/none")); t(() => sys.connect("x".repeat(200))); t(() => sys.write(1, new Uint8Array(2), 3));
+      const t = (f) => { 
+        try { f(); said.push("nothing"); } catch (e) { said.push([e.name, e.code, e.errno, e.syscall].join(" ")); } };
+      t(() => sys.readFile("/nonexistent")); t(() => sys.connect("$DIR/none")); 
+      t(() => sys.connect("x".repeat(200))); t(() => sys.write(1, new Uint8Array(2), 3));
       t(() => sys.watch(999, 1, () => {})); t(() => sys.spawn([])); t(() => sys.spawn(["/nonexistent"]));
       sys.out(1, said.join("\\n")); sys.exit(0);
     `);
@@ -136,7 +144,8 @@ describe("the host", { skip }, () => {
   test("names: addresses, or a code", async () => {
     const r = await onHost(`
       const sys = globalThis.host;
-      sys.resolve("localhost", (code, all) => sys.resolve("no.such.name.invalid", (c2, none) => { sys.out(1, code + " " + all.join() + " " + (c2 !== null) + none.length); sys.exit(0); }));
+      sys.resolve("localhost", (code, all) => sys.resolve("no.such.name.invalid", (c2, none) => {
+        sys.out(1, code + " " + all.join() + " " + (c2 !== null) + none.length); sys.exit(0); }));
     `);
     assert.match(r.stdout, /^null \S*127\.0\.0\.1\S* true0$/);
   });

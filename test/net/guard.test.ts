@@ -16,15 +16,16 @@ describe("behind the daemon's back", { concurrency: 3 }, () => {
       await r.throughTunnel();
       const a = r.a.name;
       const state = (): Promise<string> =>
-        sh(`ip -n ${a} rule; ip -n ${a} -6 rule; ip -n ${a} route show proto 76 table all; ip -n ${a} -6 route show proto 76 table all
-      ip -n ${a} -o addr show dev l2tps-hq; ip -n ${a} -o link show dev l2tps-hq | grep -o 'mtu [0-9]* \\|,UP[,>]'`).then(
-          (s) =>
-            s
-              .replaceAll(/(stable-privacy )?proto kernel_ll|\\\\?\s+valid_lft.*/g, "")
-              .split("\n")
-              .map((l) => l.trim())
-              .sort()
-              .join("\n"),
+        sh(`ip -n ${a} rule; ip -n ${a} -6 rule; ip -n ${a} route show proto 76 table all
+      ip -n ${a} -6 route show proto 76 table all
+      ip -n ${a} -o addr show dev l2tps-hq
+      ip -n ${a} -o link show dev l2tps-hq | grep -o 'mtu [0-9]* \\|,UP[,>]'`).then((s) =>
+          s
+            .replaceAll(/(stable-privacy )?proto kernel_ll|\\\\?\s+valid_lft.*/g, "")
+            .split("\n")
+            .map((l) => l.trim())
+            .sort()
+            .join("\n"),
         );
       const before = await state();
       const changes: [string, string, RegExp][] = [
@@ -87,7 +88,9 @@ describe("behind the daemon's back", { concurrency: 3 }, () => {
       const r = await Roads.make(lab, { defaultroute: "yes", killswitch: "all", dpd: 30 });
       await r.start();
       const mark = r.client.mark;
-      const loop = `while ip -n ${r.a.name} route show | grep -q .; do ip -n ${r.a.name} route del unreachable 10.20.0.0/24 metric 4294967294 2>/dev/null; sleep 0.1; done`;
+      const loop =
+        `while ip -n ${r.a.name} route show | grep -q .; do ip -n ${r.a.name} route del unreachable ` +
+        "10.20.0.0/24 metric 4294967294 2>/dev/null; sleep 0.1; done";
       const other = lab.spawn("other", "sh", ["-c", loop], { group: true });
       await sleep(9000);
       await other.stop("SIGKILL");

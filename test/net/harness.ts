@@ -321,8 +321,10 @@ export class Lab {
     await sh(`
       ip netns add ${full}
       ip -n ${full} link set lo up
-      ip netns exec ${full} sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 \
-        net.ipv6.conf.all.disable_ipv6=${options.ipv6 ? 0 : 1} net.ipv6.conf.default.disable_ipv6=${options.ipv6 ? 0 : 1}`);
+      ip netns exec ${full} sysctl -qw net.ipv4.ip_forward=1 \
+        net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 \
+        net.ipv6.conf.all.disable_ipv6=${options.ipv6 ? 0 : 1} \
+        net.ipv6.conf.default.disable_ipv6=${options.ipv6 ? 0 : 1}`);
     return new Ns(this, full);
   }
   /** With `group`, it leads a process group which ends with it. */

@@ -10,7 +10,9 @@ const QUICK = { dpd: 2, hello: 5, keepalive: "3 2" };
 const ALL = { defaultroute: "yes", killswitch: "all", ...QUICK };
 const EITHER = `(${TO_BEHIND}) or (${TO_INTERNET})`;
 /** What may be seen on the WAN beside the tunnel: neighbours, and routers that introduce themselves. */
-const FOREIGN = `not (host ${B} and (ip proto 50 or udp port 500 or udp port 4500)) and not arp and not icmp6 and not (ip6 and ip6[6] == 0) and not dst net 198.51.100.0/24`;
+const FOREIGN =
+  `not (host ${B} and (ip proto 50 or udp port 500 or udp port 4500)) and not arp and not icmp6 and not (ip6 ` +
+  "and ip6[6] == 0) and not dst net 198.51.100.0/24";
 
 describe("nothing leaves in the clear", { concurrency: 3 }, () => {
   scenario(
@@ -56,7 +58,8 @@ describe("nothing leaves in the clear", { concurrency: 3 }, () => {
       await r.a.must("ip", "link", "set", "wan", "down");
       await sleep(500);
       await sh(`ip -n ${r.a.name} link set wan up; ip -n ${r.a.name} route add default via 198.51.100.1
-      ip -n ${r.a.name} -6 addr add 2001:db8:1::2/64 dev wan nodad; ip -n ${r.a.name} -6 route add default via 2001:db8:1::1`);
+      ip -n ${r.a.name} -6 addr add 2001:db8:1::2/64 dev wan nodad
+      ip -n ${r.a.name} -6 route add default via 2001:db8:1::1`);
       mark = r.client.mark;
       await r.server.start();
       await r.client.waitUp("hq", 30_000, mark);

@@ -20,14 +20,18 @@ export const TO_INTERNET = `host ${INTERNET[0]} or host ${INTERNET[1]}`;
 const SENDER = `const d = require("node:dgram"); const s = { 4: d.createSocket("udp4"), 6: d.createSocket("udp6") };
 for (const x of Object.values(s)) x.on("error", () => {});
 let n = 0;
-setInterval(() => { for (const to of process.argv.slice(1)) s[to.includes(":") ? 6 : 4].send("in the clear", 7, to, () => {}); if (++n === 1) console.log("sending"); }, 10);`;
+setInterval(() => {
+  for (const to of process.argv.slice(1)) s[to.includes(":") ? 6 : 4].send("in the clear", 7, to, () => {});
+  if (++n === 1) console.log("sending"); }, 10);`;
 
 /** A name server that knows one name, with the address that was last written to its file. */
 const NAMES = `const fs = require("node:fs"); const s = require("node:dgram").createSocket("udp4");
 s.on("message", (q, from) => {
-  const type = q.readUInt16BE(q.length - 4), ip = fs.readFileSync(process.argv[1], "utf8").trim().split(".").map(Number);
+  const type = q.readUInt16BE(q.length - 4);
+  const ip = fs.readFileSync(process.argv[1], "utf8").trim().split(".").map(Number);
   const rr = type === 1 ? Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, ...ip]) : Buffer.alloc(0);
-  const a = Buffer.concat([q, rr]); a.writeUInt16BE(0x8180, 2); a.writeUInt16BE(type === 1 ? 1 : 0, 6); s.send(a, from.port, from.address);
+  const a = Buffer.concat([q, rr]); a.writeUInt16BE(0x8180, 2); a.writeUInt16BE(type === 1 ? 1 : 0, 6);
+  s.send(a, from.port, from.address);
 });
 s.bind(53, ${JSON.stringify(NAMESERVER)}, () => console.log("answering"));`;
 
@@ -67,9 +71,11 @@ export class Roads {
     await a.link("lan", "10.10.0.1/24", host, "eth0", "10.10.0.2/24");
     await sh(`
       for n in ${a.name} ${b.name} ${mid.name} ${host.name}; do
-        ip netns exec $n sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv6.conf.default.accept_dad=0 net.ipv4.conf.all.rp_filter=1
+        ip netns exec $n sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv6.conf.default.accept_dad=0 \\
+          net.ipv4.conf.all.rp_filter=1
       done
-      ip -n ${a.name} addr add 2001:db8:1::2/64 dev wan nodad; ip -n ${mid.name} addr add 2001:db8:1::1/64 dev left nodad
+      ip -n ${a.name} addr add 2001:db8:1::2/64 dev wan nodad
+      ip -n ${mid.name} addr add 2001:db8:1::1/64 dev left nodad
       ip -n ${a.name} addr add fd00:10::1/64 dev lan nodad; ip -n ${host.name} addr add fd00:10::2/64 dev eth0 nodad
       for ip in ${INTERNET[0]}/32 ${NAMESERVER}/32 ${INTERNET[1]}/128; do ip -n ${mid.name} addr add $ip dev lo; done
       for ip in ${BEHIND[0]}/32 ${BEHIND[1]}/128; do ip -n ${b.name} addr add $ip dev lo; done

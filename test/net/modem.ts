@@ -220,9 +220,8 @@ export class Modem {
     this.#exchange.later(300, () => {
       if (this.#mode !== "calling") return;
       const callee = this.#exchange.find(number);
-      const end =
-        this.#exchange.ends.get(number) ??
-        (callee === undefined || callee === this ? "NO CARRIER" : callee.#mode === "command" ? null : "BUSY");
+      const free = callee !== undefined && callee.#mode === "command" ? null : "BUSY";
+      const end = this.#exchange.ends.get(number) ?? (callee === undefined || callee === this ? "NO CARRIER" : free);
       if (end !== null) {
         this.#mode = "command";
         if (end !== "") this.say(end);

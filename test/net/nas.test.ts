@@ -170,7 +170,9 @@ describe("over a serial line", () => {
       const server = b.spawn(
         process.execPath,
         "-e",
-        `require("net").createServer((s) => { let n = 0; s.on("data", (d) => { n += d.length; }); s.on("end", () => { console.log("got " + n); process.exit(); }); }).listen(5001, "${B}", () => console.log("listening"))`,
+        `require("net").createServer((s) => { let n = 0; s.on("data", (d) => { n += d.length; }); ` +
+          `s.on("end", () => { console.log("got " + n); process.exit(); }); }).listen(5001, "${B}", () => ` +
+          `console.log("listening"))`,
       );
       await server.line(/listening/, 5000);
       const tap = new LineTap();
@@ -193,7 +195,9 @@ describe("over a serial line", () => {
       const capacity = 11_520 * seconds;
       // What nobody can do without: IP and TCP with time stamps (52), PPP, FCS, flags and escapes of every frame.
       const counted = tap.frames.reduce((n, f) => n + f.raw.length - Math.max(0, f.ip - 52), 0);
-      const words = `${payload} bytes of payload and ${counted} of headers, framing and escapes in ${tap.frames.length} packets; room for ${capacity.toFixed(0)} in ${seconds.toFixed(1)} s`;
+      const words =
+        `${payload} bytes of payload and ${counted} of headers, framing and escapes in ${tap.frames.length} ` +
+        `packets; room for ${capacity.toFixed(0)} in ${seconds.toFixed(1)} s`;
       console.log(`115200 baud: ${((100 * payload) / (capacity - counted)).toFixed(1)} %: ${words}`);
       assert.ok(payload >= 0.95 * (capacity - counted), words);
     },

@@ -122,7 +122,9 @@ function inside(lib: Native): void {
     ip("addr", "add", "10.78.0.1/24", "dev", name);
     ip("link", "set", name, "mtu", "4000", "up");
     const into = lib.ring(16);
-    const program = `const s = require("dgram").createSocket("udp4"); s.send(new Uint8Array(3000), 9, "10.78.0.2", () => s.close())`;
+    const program =
+      `const s = require("dgram").createSocket("udp4"); s.send(new Uint8Array(3000), 9, "10.78.0.2", () => ` +
+      "s.close())";
     assert.equal(spawnSync(process.execPath, ["-e", program]).status, 0);
     const n = lib.readTun(fd, into);
     assert.ok(n > 0);
@@ -142,7 +144,7 @@ function inside(lib: Native): void {
   });
 
   for (const v6 of [false, true]) {
-    test(`raw ESP over IPv${v6 ? 6 : 4}: the header is off, both addresses are told, the source is ours to choose`, async () => {
+    test(`raw ESP over IPv${v6 ? 6 : 4}: no header, both addresses are told, the source can be chosen`, async () => {
       if (v6) ip("addr", "add", "fd00:77::3/128", "dev", "lo");
       const any = new Uint8Array(v6 ? 16 : 4);
       const from = v6

@@ -1,4 +1,4 @@
-// Super-packets on the way through the userspace plane: what comes out is what went in, bit by bit, in the fewest reads.
+// Super-packets on the way through the userspace plane: what comes out is what went in, bit by bit, in few reads.
 import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { type Ns, scenario, sh, until } from "./harness.ts";

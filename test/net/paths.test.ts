@@ -77,7 +77,8 @@ describe("paths", { concurrency: 3 }, () => {
         const { a, b } = await two(lab);
         for (const ns of [a, b])
           await sh(
-            `ip netns exec ${ns.name} sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0 net.ipv6.conf.all.forwarding=1`,
+            `ip netns exec ${ns.name} sysctl -qw net.ipv6.conf.all.disable_ipv6=0 ` +
+              "net.ipv6.conf.default.disable_ipv6=0 net.ipv6.conf.all.forwarding=1",
           );
         await sh(`ip -n ${a.name} -6 addr add fd00:1::1/128 dev lo; ip -n ${b.name} -6 addr add fd00:2::1/128 dev lo`);
         const wire = await b.capture("wan");

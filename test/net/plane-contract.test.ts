@@ -49,7 +49,8 @@ if (INSIDE) {
 } else {
   test("the plane contract holds on the userspace plane", { skip }, () => {
     const script =
-      'ip link set lo up && ip addr add fd00::1/128 dev lo && ip addr add fd00::2/128 dev lo && exec "$0" --enable-source-maps --test "$1"';
+      'ip link set lo up && ip addr add fd00::1/128 dev lo && ip addr add fd00::2/128 dev lo && exec "$0" ' +
+      '--enable-source-maps --test "$1"';
     const { NODE_TEST_CONTEXT: _, ...env } = process.env;
     const r = spawnSync("unshare", ["-n", "sh", "-c", script, process.execPath, process.argv[1] ?? ""], {
       encoding: "utf8",

@@ -28,9 +28,13 @@ export const UHTTPD = process.env["UHTTPD"];
 export const PREFIX = UBUSD === undefined ? "" : dirname(dirname(UBUSD));
 
 export function network(more = "", password = PASSWORD): string {
-  return `config interface 'loopback'\n\toption device 'lo'\n\toption proto 'static'\n\toption ipaddr '127.0.0.1'\n\toption netmask '255.0.0.0'\n
-config interface 'wan'\n\toption device 'wan'\n\toption proto 'static'\n\toption ipaddr '203.0.113.2'\n\toption netmask '255.255.255.0'\n\toption gateway '${B}'\n
-config interface 'hq'\n\toption proto 'l2tpsec'\n\toption server '${B}'\n\toption username 'branch1'\n\toption password '${password}'\n\toption psk '${PSK}'\n\tlist routes '10.2.0.0/16'\n\toption defaultroute '0'\n${more}`;
+  return `config interface 'loopback'\n\toption device 'lo'\n\toption proto 'static'
+	option ipaddr '127.0.0.1'\n\toption netmask '255.0.0.0'\n
+config interface 'wan'\n\toption device 'wan'\n\toption proto 'static'\n\toption ipaddr '203.0.113.2'
+	option netmask '255.255.255.0'\n\toption gateway '${B}'\n
+config interface 'hq'\n\toption proto 'l2tpsec'\n\toption server '${B}'\n\toption username 'branch1'
+	option password '${password}'\n\toption psk '${PSK}'
+	list routes '10.2.0.0/16'\n\toption defaultroute '0'\n${more}`;
 }
 
 export class Router {
@@ -138,7 +142,11 @@ export class Router {
       "user isp": { password: PASSWORD },
     });
     await nas.start();
-    return `config interface 'modem'\n\toption proto 'nasdial'\n\toption device '${line.devices[0]}'\n\toption line 'direct'\n\toption flow 'none'\n\toption username 'isp'\n\toption password '${PASSWORD}'\n`;
+    return (
+      `config interface 'modem'\n\toption proto 'nasdial'\n\toption device '${line.devices[0]}'\n` +
+      "\toption line 'direct'\n\toption flow 'none'\n\toption username 'isp'\n" +
+      `\toption password '${PASSWORD}'\n`
+    );
   }
   /** Runs the handler as netifd does. */
   async handler(command: string, name: string, proto = "l2tpsec"): Promise<void> {

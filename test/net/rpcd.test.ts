@@ -43,7 +43,9 @@ describe("with a real rpcd", {
         .map((w) => `config login\n\toption username '${w}'\n\toption password '${HASH}'\n\tlist ${w} 'luci-*'\n`)
         .join("\n"),
     );
-    const script = `mount --bind '${dir}/etc' /etc && mkdir -p '${acls}' && mount --bind '${dir}/acl' '${acls}' && exec '${RPCD}' -s '${r.bus}'`;
+    const script =
+      `mount --bind '${dir}/etc' /etc && mkdir -p '${acls}' && mount --bind '${dir}/acl' '${acls}' && exec ` +
+      `'${RPCD}' -s '${r.bus}'`;
     r.lab.spawn("rpcd", "unshare", ["-m", "sh", "-c", script], { env: r.env });
     const bus = r.client();
     await until("rpcd", 5000, async () => (await bus.lookup("session").catch(() => [])).length > 0);

@@ -93,7 +93,8 @@ async function soak(lab: Lab): Promise<string[]> {
   const silent: number[] = [];
   const drops = [(await server.serverStatus("lns")).drops, (await client.status("l1")).drops];
   console.log(
-    `soak: drops of the server and the client: ${JSON.stringify(drops)}; links that went down: ${count(client.log, /link\.down/g)}`,
+    `soak: drops of the server and the client: ${JSON.stringify(drops)}; links that went down: ` +
+      `${count(client.log, /link\.down/g)}`,
   );
   // what one link's SA carried for another one
   for (const d of drops)

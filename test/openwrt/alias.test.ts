@@ -11,7 +11,8 @@ import { type Links, Netifd } from "../../src/openwrt/netifd.ts";
 
 function config(more: string): ClientConfig {
   const r = load(
-    `[interface hq]\nproto = l2tpsec\nserver = 198.51.100.2\nusername = u\npassword = p\npsk = k\nroutes = 10.2.0.0/16 fd00:2::/48\n${more}`,
+    "[interface hq]\nproto = l2tpsec\nserver = 198.51.100.2\nusername = u\npassword = p\npsk = k\n" +
+      `routes = 10.2.0.0/16 fd00:2::/48\n${more}`,
   );
   assert.ok(r.ok, JSON.stringify(r));
   return r.config.interfaces[0] as ClientConfig;
@@ -110,7 +111,7 @@ const BASE = {
 };
 const SIX = { ...BASE, ip6addr: [{ ipaddr: "fe80::7", mask: "64" }], routes6: [{ target: "fd00:2::", netmask: "48" }] };
 
-test("auto: the update has the address and the IPv6 routes, and NAME_6 asks by DHCPv6 in the zone of NAME; all of it goes with IPv6", async () => {
+test("auto: the update has address and IPv6 routes, NAME_6 runs DHCPv6 in NAME's zone, while IPv6 is up", async () => {
   const s = new Scene("ipv6 = auto\n");
   assert.deepEqual(await s.six("fe80::7"), [
     ["network.interface", "notify_proto", SIX],
@@ -142,7 +143,8 @@ test("yes: no interface is made; and one that somebody has configured is left al
 
 test("the zone of an interface", () => {
   const text =
-    "config defaults\n\toption input REJECT\nconfig zone\n\toption name lan\n\tlist network lan\n\nconfig zone\n\toption name 'vpn'\n\toption network 'a hq'\n";
+    "config defaults\n\toption input REJECT\nconfig zone\n\toption name lan\n\tlist network lan\n\n" +
+    "config zone\n\toption name 'vpn'\n\toption network 'a hq'\n";
   const host = { readFile: (path: string): string => (path === "/etc/config/firewall" ? text : "config 'broken") };
   assert.deepEqual(
     ["lan", "hq", "h"].map((n) => zoneOf(host, "/etc/config/", n)),

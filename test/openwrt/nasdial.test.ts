@@ -12,7 +12,8 @@ import { World } from "../sim/world.ts";
 import { Router } from "./router.ts";
 
 const NAS =
-  "[interface nas]\nproto = nasdial\ndevice = /dev/modem222\nrole = answer\nlocal_ip = 10.7.0.1\nremote_ip = 10.7.0.2\ndns = 10.7.0.53\n[user branch]\npassword = w0nderland\n";
+  "[interface nas]\nproto = nasdial\ndevice = /dev/modem222\nrole = answer\nlocal_ip = 10.7.0.1\n" +
+  "remote_ip = 10.7.0.2\ndns = 10.7.0.53\n[user branch]\npassword = w0nderland\n";
 const MODEM = `config interface 'modem'
 	option proto 'nasdial'
 	option device '/dev/modem111'
@@ -130,7 +131,7 @@ test("the daemon, netifd and ubusd restart: the leg is told again, or comes back
   await r.isUp("modem");
 });
 
-test("on demand: netifd has the netdev and its routes before the first call, which brings the real addresses; an idle line stands by again", async () => {
+test("on demand: netifd has netdev and routes before the first call, real addresses with it", async () => {
   const { r, modems } = dialup(`${MODEM}\toption demand '1'\n\toption idle_timeout '20'\n`);
   await r.startDaemon();
   r.netifd.up("modem");

@@ -335,7 +335,7 @@ test("the interface form: four fields first, the rest in tabs, secrets hidden; i
   protocol.renderFormOptions(s);
 });
 
-test("IPsec off and a pre-shared key: the form of an interface and of a server says so, and looks again when the key goes", () => {
+test("IPsec off and a pre-shared key: both forms say so, and check again when the key is removed", () => {
   for (const type of ["interface", "server"] as const) {
     const s = new FormSection();
     for (const t of ["ipsec", "l2tp", "ppp", "routing"]) s.tab(t);

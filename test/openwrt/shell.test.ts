@@ -48,7 +48,11 @@ test("what is executable, and what not", () => {
   assert.deepEqual([mode(HANDLER), mode(INIT), mode(`${FILES}/etc/config/l2tpsec`) & 0o111], [0o755, 0o755, 0]);
   assert.match(
     readFileSync(HANDLER, "utf8"),
-    /^\[ -n "\$INCLUDE_ONLY" \] \|\| \{\n\t\. \/lib\/functions\.sh\n\t\. \.\.\/netifd-proto\.sh\n\tinit_proto "\$@"\n\}$/m,
+    new RegExp(
+      '^\\[ -n "\\$INCLUDE_ONLY" \\] \\|\\| \\{\n\t\\. /lib/functions\\.sh\n\t\\. \\.\\./netifd-proto\\.sh\n' +
+        '\tinit_proto "\\$@"\n\\}$',
+      "m",
+    ),
   );
   assert.match(
     readFileSync(HANDLER, "utf8"),
@@ -183,7 +187,9 @@ for (const [name, words] of SHELLS) {
       scene((s) => {
         writeFileSync(
           `${s.dir}/functions.sh`,
-          'config_load() { :; }\nconfig_get() { case $2.$3 in modem.*|other.*|down.*) case $3 in proto) eval "$1=nasdial" ;; *) eval "$1=\\$DEV_$2" ;; esac ;; *) eval "$1=x" ;; esac; }\nconfig_foreach() { for i in lan modem other down; do "$1" "$i"; done; }\n',
+          "config_load() { :; }\nconfig_get() { case $2.$3 in modem.*|other.*|down.*) case $3 in proto) " +
+            'eval "$1=nasdial" ;; *) eval "$1=\\$DEV_$2" ;; esac ;; *) eval "$1=x" ;; esac; }\n' +
+            'config_foreach() { for i in lan modem other down; do "$1" "$i"; done; }\n',
         );
         writeFileSync(
           `${s.dir}/hotplug`,
@@ -228,7 +234,8 @@ for (const [name, words] of SHELLS) {
         assert.deepEqual(s.init("reload"), ["signal l2tpsec", "exit 0"]);
         assert.deepEqual(s.init("triggers"), [
           "trigger l2tpsec network",
-          'validate l2tpsec daemon   control:string:/var/run/l2tpsec.sock log:or("error","warn","notice","info","debug"):info ubus:string:auto',
+          "validate l2tpsec daemon   control:string:/var/run/l2tpsec.sock " +
+            'log:or("error","warn","notice","info","debug"):info ubus:string:auto',
           "exit 0",
         ]);
       }),
@@ -245,11 +252,13 @@ for (const [name, words] of SHELLS) {
         ]);
         writeFileSync(
           program,
-          "#!/bin/sh\necho 'Error loading shared library libcrypto.so.3: No such file or directory' >&2\necho more >&2\nexit 127\n",
+          "#!/bin/sh\necho 'Error loading shared library libcrypto.so.3: No such file or directory' >&2\n" +
+            "echo more >&2\nexit 127\n",
         );
         chmodSync(program, 0o755);
         assert.deepEqual(s.init("start", program), [
-          `logger -t l2tpsec -p daemon.err not started: ${program} does not run here: Error loading shared library libcrypto.so.3: No such file or directory`,
+          `logger -t l2tpsec -p daemon.err not started: ${program} does not run here: Error loading shared ` +
+            "library libcrypto.so.3: No such file or directory",
           "exit 1",
         ]);
         // This machine's own busybox, made out to be a MIPS.

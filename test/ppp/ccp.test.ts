@@ -301,7 +301,7 @@ describe("a peer written by hand", () => {
     s.answer(CODE.configureReject, "1503 2c");
     assert.equal(s.ours(), "");
   });
-  test("Reset-Request is answered under its own number; a late Reset-Ack, and either before CCP is open, mean nothing", () => {
+  test("Reset-Request is answered under its number; late Reset-Acks, and both before CCP opens, are ignored", () => {
     const s = scene();
     s.peer.say(ccp, 14, 77);
     assert.equal(s.peer.last(ccp, 15), undefined);

@@ -152,7 +152,7 @@ describe("CHAP", () => {
     assert.equal(hex(writeChapValue(v)), hex(bytes));
     cutEverywhere(bytes.subarray(0, 17), readChapValue); // behind it the name is whatever is left
   });
-  test("an empty value, a value past the end and a name over 256 bytes are refused (the class of CVE-2020-8597)", () => {
+  test("an empty value, one past the end and a name over 256 bytes are refused (class of CVE-2020-8597)", () => {
     for (const bad of ["00", "00 6c6e73", "10 0001", "ff"])
       assert.throws(() => readChapValue(h(bad)), DecodeError, bad);
     const named = (n: number): Uint8Array =>

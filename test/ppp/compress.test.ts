@@ -224,7 +224,7 @@ describe("Van Jacobson", () => {
       { numRuns: 200 },
     );
   });
-  test("a lost frame: nothing wrong is delivered up to the next packet that names its connection, and the rest is right", () => {
+  test("a lost frame: nothing wrong is delivered, and all is right from the next packet with its slot id", () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(step, fc.nat(9)), { minLength: 2, maxLength: 60 }), (steps) => {
         const w = new Wire();
@@ -337,7 +337,7 @@ describe("BSD-Compress", () => {
       { numRuns: 60 },
     );
   });
-  test("packets come out as they went in, through growth, a full dictionary and its end, with what does not shrink among them", () => {
+  test("packets come out as they went in: code growth, a full dictionary, a clear, incompressible ones between", () => {
     fc.assert(
       fc.property(
         fc.array(fc.oneof({ weight: 2, arbitrary: words }, { weight: 1, arbitrary: noise }), {
@@ -366,9 +366,10 @@ describe("BSD-Compress", () => {
       const [c, d] = [new BsdCompressor(bits), new BsdDecompressor(bits, 2000)];
       let [plain, packed] = [0, 0];
       for (let n = 0; n < 3000; n++) {
-        const p = Uint8Array.from({ length: 400 }, (_, i) =>
-          n < 1000 ? (i * 7) % 31 : n < 2000 ? Math.imul(i + n * 400, 2654435761) >>> 21 : (i * 11) % 29,
-        );
+        const p = Uint8Array.from({ length: 400 }, (_, i) => {
+          if (n < 1000) return (i * 7) % 31;
+          return n < 2000 ? Math.imul(i + n * 400, 2654435761) >>> 21 : (i * 11) % 29;
+        });
         const data = c.compress(p)?.slice();
         plain += p.length;
         packed += data?.length ?? p.length;

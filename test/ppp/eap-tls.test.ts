@@ -156,7 +156,7 @@ describe("EAP-TLS", () => {
       { numRuns: 100 },
     );
   });
-  test("lengths that lie, data before a start, data instead of an acknowledgement: refused, and nothing changes", () => {
+  test("false lengths, data before a start, data instead of an acknowledgement: refused without effect", () => {
     const { eap, say, tls } = make([
       ["going", hello],
       ["going", new Uint8Array(900)],

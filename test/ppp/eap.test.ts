@@ -294,7 +294,8 @@ test("EAP on a wire that loses three frames in ten comes up all the same", () =>
     assert.equal(
       c.ups.length > 0 && s.ups.length > 0,
       true,
-      `seed ${seed}: ${JSON.stringify([c.downs, s.downs, c.session.status(), s.session.status(), c.ups.length, s.ups.length])}`,
+      `seed ${seed}: ` +
+        `${JSON.stringify([c.downs, s.downs, c.session.status(), s.session.status(), c.ups.length, s.ups.length])}`,
     );
   }
 });

@@ -148,7 +148,7 @@ async function up() {
 }
 
 describe("a peer written by hand", () => {
-  test("what is judged: zero and our own are answered with another one, compression and wrong lengths are rejected", async () => {
+  test("zero and our own identifier are Nak'd with another, compression and wrong lengths are rejected", async () => {
     const r = await up();
     const own = r.id();
     const ask = (id: number, body: string): { code: number; body: string } => {

@@ -25,11 +25,8 @@ function slowly(data: Uint8Array, history: number[]): number[] {
     if (bits.startsWith("0")) history.push(take(8));
     else if (bits.startsWith("10")) history.push(0x80 | (take(9) & 0x7f));
     else {
-      const offset = bits.startsWith("1111")
-        ? take(10) & 63
-        : bits.startsWith("1110")
-          ? (take(12) & 255) + 64
-          : (take(16) & 0x1fff) + 320;
+      const far = bits.startsWith("1110") ? () => (take(12) & 255) + 64 : () => (take(16) & 0x1fff) + 320;
+      const offset = bits.startsWith("1111") ? take(10) & 63 : far();
       const ones = bits.indexOf("0");
       take(ones + 1);
       const length = ones === 0 ? 3 : 2 ** (ones + 1) + take(ones + 1);

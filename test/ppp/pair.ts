@@ -67,7 +67,8 @@ export function join(clock: VirtualClock, a: End, b: End, t: Trouble = {}): void
   const carry =
     (to: End) =>
     (frame: Uint8Array): void => {
-      const copies = next() < (t.loss ?? 0) ? 0 : next() < (t.repeat ?? 0) ? 2 : 1;
+      if (next() < (t.loss ?? 0)) return;
+      const copies = next() < (t.repeat ?? 0) ? 2 : 1;
       for (let i = 0; i < copies; i++)
         clock.timer("wire", () => to.deliver(frame)).arm(1 + Math.floor(next() * (t.jitterMs ?? 0)));
     };

@@ -133,7 +133,7 @@ function say(channel: End, body: Uint8Array): void {
 const quality = (hexData: string): Option => ({ type: 4, data: h(hexData) });
 
 describe("in a session", () => {
-  test("a channel that counts takes the option; period and protocol are put right; another channel rejects it, by name", () => {
+  test("a channel that counts takes the option, with period and protocol corrected; another one rejects it", () => {
     for (const [data, answer] of [
       ["c025 00000064", "ack"],
       ["c025 00000000", "ack"],

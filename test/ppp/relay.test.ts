@@ -72,7 +72,7 @@ describe("a relay between our client and our server", () => {
 
 describe("a pause after wrong passwords", () => {
   for (const method of ["pap", "chap", "mschap", "mschapv2", "eap"] as const satisfies readonly AuthMethod[]) {
-    test(`${method}: the right password is not looked at either, and what was wrong is counted once for each attempt`, () => {
+    test(`${method}: not even the right password is checked, and each attempt counts once`, () => {
       const clock = new VirtualClock();
       let pause = 5000;
       const wrong: string[] = [];

@@ -115,7 +115,7 @@ describe("two sessions on one wire", () => {
     assert.equal(c.downs[0]?.code, "echo-timeout");
     assert.match(c.downs[0]?.text ?? "", /3 LCP echoes/);
   });
-  test("echo: who is asked does not ask; packets beside us are life; silence ends both sides in the time that the options say", () => {
+  test("echo: who is asked does not ask; data counts as life; silence ends both sides in the configured time", () => {
     const echo = { failures: 5, intervalSeconds: 10 };
     const clock = new VirtualClock();
     const c = new Side(clock, { ...CLIENT, echo });

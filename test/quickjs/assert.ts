@@ -4,19 +4,16 @@ export class AssertionError extends Error {
   override readonly name = "AssertionError";
 }
 
+function whole(x: unknown): string {
+  if (typeof x === "bigint") return `${x}n`;
+  if (x instanceof Uint8Array) return `bytes [${[...x].join(" ")}]`;
+  if (x instanceof Error) return `${x.name}: ${x.message}`;
+  if (typeof x === "object" && x !== null)
+    return JSON.stringify(x, (_, v: unknown) => (typeof v === "bigint" ? `${v}n` : v));
+  return typeof x === "string" ? JSON.stringify(x) : String(x);
+}
 function show(x: unknown): string {
-  const text =
-    typeof x === "bigint"
-      ? `${x}n`
-      : x instanceof Uint8Array
-        ? `bytes [${[...x].join(" ")}]`
-        : x instanceof Error
-          ? `${x.name}: ${x.message}`
-          : typeof x === "object" && x !== null
-            ? JSON.stringify(x, (_, v: unknown) => (typeof v === "bigint" ? `${v}n` : v))
-            : typeof x === "string"
-              ? JSON.stringify(x)
-              : String(x);
+  const text = whole(x);
   return text.length > 800 ? `${text.slice(0, 800)}...` : text;
 }
 function refuse(message: string | Error | undefined, text: string): never {

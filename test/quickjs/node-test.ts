@@ -70,12 +70,14 @@ export async function runAll(where: (stack: string) => string): Promise<void> {
     if (skip === false) passed++;
     else skipped++;
     say(
-      `ok ${number} - ${c.name}${skip === false ? "" : ` # SKIP ${String(skip)}`}${sys.now() - t0 > 2000 ? ` (${((sys.now() - t0) / 1000).toFixed(1)} s)` : ""}`,
+      `ok ${number} - ${c.name}${skip === false ? "" : ` # SKIP ${String(skip)}`}` +
+        `${sys.now() - t0 > 2000 ? ` (${((sys.now() - t0) / 1000).toFixed(1)} s)` : ""}`,
     );
   }
   for (const f of afterAll) await f();
   say(
-    `# tests ${number}\n# pass ${passed}\n# fail ${number - passed - skipped}\n# skipped ${skipped}\n# duration_ms ${Math.round(sys.now() - started)}`,
+    `# tests ${number}\n# pass ${passed}\n# fail ${number - passed - skipped}\n# skipped ${skipped}\n` +
+      `# duration_ms ${Math.round(sys.now() - started)}`,
   );
   sys.exit(passed + skipped === number && number > 0 ? 0 : 1);
 }

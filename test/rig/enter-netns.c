@@ -28,7 +28,8 @@ int open(const char *path, int flags, ...)
 		real = (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, "open");
 	if (strncmp(path, PREFIX, strlen(PREFIX)) != 0)
 		return real(path, flags, mode);
-	snprintf(name, sizeof name, "/var/run/netns/%.*s", (int)strcspn(path + strlen(PREFIX), "."), path + strlen(PREFIX));
+	snprintf(name, sizeof name, "/var/run/netns/%.*s", (int)strcspn(path + strlen(PREFIX), "."),
+		 path + strlen(PREFIX));
 	fd = real(name, O_RDONLY | O_CLOEXEC);
 	r = fd < 0 ? -1 : setns(fd, CLONE_NEWNET);
 	if (fd >= 0)

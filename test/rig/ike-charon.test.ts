@@ -115,7 +115,8 @@ async function inside(scene: Scene): Promise<void> {
 const child = process.env["IKE_RIG_SCENE"];
 if (child) await inside(JSON.parse(child) as Scene);
 else {
-  const missing = process.getuid?.() !== 0 ? "needs root" : !existsSync(CHARON_BIN) ? "needs strongswan-charon" : false;
+  const noCharon = existsSync(CHARON_BIN) ? false : "needs strongswan-charon";
+  const missing = process.getuid?.() !== 0 ? "needs root" : noCharon;
   const sh = (cmd: string): string => {
     const r = spawnSync("sh", ["-c", cmd], { encoding: "utf8" });
     return r.stdout + r.stderr;
@@ -129,9 +130,12 @@ else {
     scene: Scene,
     enough: (said: Said[], log: string) => boolean,
   ): Promise<{ said: Said[]; log: string }> => {
-    sh(`ip netns add ikerig-a; ip netns add ikerig-b; ip link add ikerig-va netns ikerig-a type veth peer name ikerig-vb netns ikerig-b
-      ip -n ikerig-a addr add ${US}/24 dev ikerig-va; ip -n ikerig-a link set ikerig-va up; ip -n ikerig-a link set lo up
-      ip -n ikerig-b addr add ${CHARON}/24 dev ikerig-vb; ip -n ikerig-b link set ikerig-vb up; ip -n ikerig-b link set lo up
+    sh(`ip netns add ikerig-a; ip netns add ikerig-b
+      ip link add ikerig-va netns ikerig-a type veth peer name ikerig-vb netns ikerig-b
+      ip -n ikerig-a addr add ${US}/24 dev ikerig-va
+      ip -n ikerig-a link set ikerig-va up; ip -n ikerig-a link set lo up
+      ip -n ikerig-b addr add ${CHARON}/24 dev ikerig-vb
+      ip -n ikerig-b link set ikerig-vb up; ip -n ikerig-b link set lo up
       rm -rf ${dir}/run; mkdir ${dir}/run; : >${dir}/charon.log`);
     const remote = scene.role === "responder" ? { remote: US } : {};
     const conf = swanctlConf({

@@ -24,7 +24,8 @@ describe("EAP-TLS with pppd", { skip }, () => {
 echo '* * - /rig/server.pem /rig/${ca}.pem /rig/server.key *' >/etc/ppp/eaptls-server
 chmod 600 /etc/ppp/eaptls-server
 stty -F /dev/ttyS0 raw -echo 115200
-pppd /dev/ttyS0 115200 local nocrtscts nodetach debug logfile /rig/pppd.log nodefaultroute auth require-eap novj passive silent ${options} 10.7.0.1:10.7.0.2 >/rig/pppd.out 2>&1 &
+pppd /dev/ttyS0 115200 local nocrtscts nodetach debug logfile /rig/pppd.log \\
+  nodefaultroute auth require-eap novj passive silent ${options} 10.7.0.1:10.7.0.2 >/rig/pppd.out 2>&1 &
 `);
     const d = new Daemon(ns, "caller", {
       "interface isp": {

@@ -20,7 +20,8 @@ function pppd(options: string): string {
   return `[ "$(hostname)" = guest ] && [ -d /rig ] || exit 99
 echo '${USER} * ${PASSWORD} *' | tee /etc/ppp/chap-secrets >/etc/ppp/pap-secrets
 stty -F /dev/ttyS0 raw -echo 115200
-pppd /dev/ttyS0 115200 local nocrtscts nodetach debug logfile /rig/pppd.log nodefaultroute lcp-echo-interval 1 lcp-echo-failure 4 ${options} >/rig/pppd.out 2>&1 &
+pppd /dev/ttyS0 115200 local nocrtscts nodetach debug logfile /rig/pppd.log \\
+  nodefaultroute lcp-echo-interval 1 lcp-echo-failure 4 ${options} >/rig/pppd.out 2>&1 &
 `;
 }
 

@@ -11,7 +11,8 @@ const NEEDS = { needs: SOFTETHER_NEEDS, timeout: 120_000 };
 
 for (const native of [false, true]) {
   scenario(
-    `our client to SoftEther, ${native ? "listening on one address" : "listening everywhere"}: PAP, MS-CHAPv2, wrong password`,
+    `our client to SoftEther, ${native ? "listening on one address" : "listening everywhere"}: PAP, ` +
+      "MS-CHAPv2, wrong password",
     NEEDS,
     async (lab) => {
       const [ours, theirs] = [await lab.ns("ours"), await lab.ns("se")];
@@ -34,7 +35,8 @@ for (const native of [false, true]) {
         await c.start();
         const s = await c.waitUp("hq", 30_000);
         console.log(
-          `SoftEther ${native ? "native" : "default"} ${method}: encap ${s.esp?.encap}, ${s.ike?.proposal}, ${s.esp?.proposal}`,
+          `SoftEther ${native ? "native" : "default"} ${method}: encap ${s.esp?.encap}, ` +
+            `${s.ike?.proposal}, ${s.esp?.proposal}`,
         );
         assert.match((s.ppp?.auth ?? "").toLowerCase().replaceAll("-", ""), new RegExp(method));
         assert.match(s.local_ip ?? "", /^192\.168\.30\./);

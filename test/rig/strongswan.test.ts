@@ -134,7 +134,8 @@ scenario("our client to strongSwan and xl2tpd: IPv6 between two sites", NEEDS, a
   await pings(ns, `${far}%l2tps-hq`);
   assert.match((await ns.run("ip", "-6", "addr", "show", "l2tps-hq")).stdout, new RegExp(`${s.local_ip6}/64`));
   await guest.sh(
-    "ip -6 addr add fd00:2::1/128 dev lo; ip -6 route add fd00:1::/48 dev ppp0; sysctl -qw net.ipv6.conf.all.forwarding=1",
+    "ip -6 addr add fd00:2::1/128 dev lo; ip -6 route add fd00:1::/48 dev ppp0; sysctl -qw " +
+      "net.ipv6.conf.all.forwarding=1",
   );
   await sh(`ip -n ${ns.name} -6 addr add fd00:1::1/128 dev lo`);
   await pings(ns, "fd00:2::1");

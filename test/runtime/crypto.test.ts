@@ -43,7 +43,8 @@ function vectors(c: Crypto): void {
     );
     assert.equal(
       hex(c.hmac("sha512", k, [utf8("Hi There")])),
-      "87aa7cdea5ef619d4ff0b4241a1d6cb02379f4e2ce4ec2787ad0b30545e17cdedaa833b7d6b8a702038b274eaea3f4e4be9d914eeb61f1702e696c203a126854",
+      "87aa7cdea5ef619d4ff0b4241a1d6cb02379f4e2ce4ec2787ad0b30545e17cdedaa833b7d6b8a702038b274eaea3f4e4" +
+        "be9d914eeb61f1702e696c203a126854",
     );
     assert.equal(
       hex(c.hmac("sha256", utf8("Jefe"), [utf8("what do ya want for nothing?")])),
@@ -75,7 +76,8 @@ function vectors(c: Crypto): void {
     const nonce = bin("070000004041424344454647");
     const aad = bin("50515253c0c1c2c3c4c5c6c7");
     const text = utf8(
-      "Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be it.",
+      "Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, " +
+        "sunscreen would be it.",
     );
     const sealed = c.aeadSeal("chacha20-poly1305", key, nonce, aad, text);
     assert.equal(hex(sealed.subarray(-16)), "1ae10b594f09e26a7e902ecbd0600691");
@@ -133,7 +135,8 @@ function vectors(c: Crypto): void {
     // RFC 2409 §6.2
     const p =
       bin(`FFFFFFFF FFFFFFFF C90FDAA2 2168C234 C4C6628B 80DC1CD1 29024E08 8A67CC74 020BBEA6 3B139B22 514A0879 8E3404DD
-      EF9519B3 CD3A431B 302B0A6D F25F1437 4FE1356D 6D51C245 E485B576 625E7EC6 F44C42E9 A637ED6B 0BFF5CB6 F406B7ED EE386BFB
+      EF9519B3 CD3A431B 302B0A6D F25F1437 4FE1356D 6D51C245 E485B576 625E7EC6 F44C42E9
+      A637ED6B 0BFF5CB6 F406B7ED EE386BFB
       5A899FA5 AE9F2411 7C4B1FE6 49286651 ECE65381 FFFFFFFF FFFFFFFF`);
     const less = p.slice();
     less[127] = 0xfe;

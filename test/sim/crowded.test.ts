@@ -11,7 +11,7 @@ const inClear = (text: string): string => text.replaceAll("psk = swordfish", "ip
 const isUp = (s: Site): boolean => client(s).state === "up";
 
 describe("in the clear", () => {
-  test("3,000 forged SCCRQs a second: a newcomer gets in, what runs goes on, and nobody is sent more than was sent in his name", async () => {
+  test("3,000 forged SCCRQs a second: newcomers get in, tunnels stay, and nobody gets more than he sent", async () => {
     const w = new World();
     const b = w.site(w.net.host("b", [SERVER_IP]), inClear(SERVER_CONF));
     const old = w.site(w.net.host("old", ["203.0.113.1"]), inClear(clientConf()));

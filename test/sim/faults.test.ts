@@ -21,7 +21,8 @@ const LATER = 6;
 const STATUS = /^(plane\.drops|net\..*\.counters|l2tp\..*\.counters)$/;
 
 const FAST =
-  "ike_proposals = aes128-sha1-x25519\nesp_proposals = aes128gcm16\nesp_lifetime = 30\nike_lifetime = 60\nreconnect_min = 1\nreconnect_max = 2\ndpd = 5\nhello = 10";
+  "ike_proposals = aes128-sha1-x25519\nesp_proposals = aes128gcm16\nesp_lifetime = 30\nike_lifetime = 60\n" +
+  "reconnect_min = 1\nreconnect_max = 2\ndpd = 5\nhello = 10";
 const ONE = clientConf(FAST);
 const TWO = (server: string): string =>
   clientConf(FAST, server).replace("interface hq", "interface two").replace("username = branch", "username = second");
@@ -198,7 +199,8 @@ describe("a throw", () => {
       for (const target of chosen) {
         await live(make, target).catch((e: unknown) => {
           failed.push(
-            `${target.point} ${target.nth} ${target.how}: ${(e as Error).message.slice(0, Number(process.env["FAULTS_CHARS"] ?? 300))}`,
+            `${target.point} ${target.nth} ${target.how}: ` +
+              `${(e as Error).message.slice(0, Number(process.env["FAULTS_CHARS"] ?? 300))}`,
           );
         });
       }

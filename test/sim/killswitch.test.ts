@@ -46,7 +46,7 @@ test("killswitch: where packets go, down, up, down again, and after a person's d
   }
 });
 
-test("killswitch = all: the server's name is asked for outside when the machine's own resolver has no way", async () => {
+test("killswitch = all: the server's name is resolved outside when the machine's resolver has no route", async () => {
   const w = new World();
   const b = w.site(w.net.host("b", [SERVER]), SERVER_CONF);
   const text = clientConf("defaultroute = yes\nkillswitch = all").replace(SERVER, "vpn.example.org");

@@ -15,9 +15,11 @@ import { Exchange, SimModem, serialHost } from "./modem.ts";
 import { World } from "./world.ts";
 
 const CALLER =
-  "[interface modem]\nproto = nasdial\ndevice = /dev/modem111\nphone = 222\nusername = branch\npassword = w0nderland\nlogin = none\n";
+  "[interface modem]\nproto = nasdial\ndevice = /dev/modem111\nphone = 222\nusername = branch\n" +
+  "password = w0nderland\nlogin = none\n";
 const NAS =
-  "[interface nas]\nproto = nasdial\ndevice = /dev/modem222\nrole = answer\nlocal_ip = 10.7.0.1\nremote_ip = 10.7.0.2\n[user branch]\npassword = w0nderland\n";
+  "[interface nas]\nproto = nasdial\ndevice = /dev/modem222\nrole = answer\nlocal_ip = 10.7.0.1\n" +
+  "remote_ip = 10.7.0.2\n[user branch]\npassword = w0nderland\n";
 
 function site(
   w: World,
@@ -69,7 +71,10 @@ test("two daemons, one call: up, status as text, reload, down, stop", async () =
   const text = renderStatus(a.daemon.status(null), false);
   assert.match(
     text,
-    /modem: up since .*, dials on \/dev\/modem111\n {2}✓ line .*\n {2}✓ modem {2}222: "CONNECT 33600"\n {2}✓ ppp .*\n {2}✓ ip .*\n {2}nas-modem: 10\.7\.0\.2 to 10\.7\.0\.1, MTU 1500, 33600 bit\/s\n/,
+    new RegExp(
+      'modem: up since .*, dials on /dev/modem111\n  ✓ line .*\n  ✓ modem  222: "CONNECT 33600"\n' +
+        "  ✓ ppp .*\n  ✓ ip .*\n  nas-modem: 10\\.7\\.0\\.2 to 10\\.7\\.0\\.1, MTU 1500, 33600 bit/s\n",
+    ),
   );
   assert.match(renderStatus(b.daemon.status("nas"), false), /answers calls on .*\n(.*\n)+.*user "branch"/);
   const stages: string[] = [];

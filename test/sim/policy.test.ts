@@ -31,7 +31,7 @@ function watched(s: Site, prefix: string): { least: number } {
   return seen;
 }
 
-test("a wrong key or password: tried for ever, ever slower, and what may only leave by the link is blocked all the time", async () => {
+test("a wrong key or password: retried for ever, ever slower, and what must leave by the link is blocked", async () => {
   // That the key is wrong can only be guessed (anybody may have answered): the ordinary pauses.
   for (const [server, code, pauses] of [
     [SERVER_CONF.replace("swordfish", "other"), "psk-mismatch", [2, 4, 8, 16, 32, 64, 120]],
@@ -168,7 +168,8 @@ test("no common proposal: the log and the status have both sides whole, and a te
       (l) =>
         l.includes("no-proposal") &&
         l.includes(
-          `we accept aes256-sha256-ecp256; the peer offers ${all}; to allow it set ike_proposals = aes256-sha256-ecp256 aes128-sha1-modp4096"`,
+          `we accept aes256-sha256-ecp256; the peer offers ${all}; to allow it set ike_proposals = ` +
+            `aes256-sha256-ecp256 aes128-sha1-modp4096"`,
         ),
     ),
     b.lines.join("\n"),

@@ -97,12 +97,13 @@ export class World {
       env: () => undefined,
       hostname: () => host.name,
       wallClock: () => this.clock.now(),
-      resolve: (name) =>
-        /^[\d.:a-f]+$/.test(name)
-          ? Promise.resolve([name])
-          : this.names.has(name)
-            ? Promise.resolve(this.names.get(name) ?? [])
-            : Promise.reject(new SystemError("ENOTFOUND", `cannot resolve ${name}`, "the name has no address")),
+      resolve: async (name) => {
+        if (/^[\d.:a-f]+$/.test(name)) return [name];
+        const known = this.names.get(name);
+        if (known === undefined)
+          throw new SystemError("ENOTFOUND", `cannot resolve ${name}`, "the name has no address");
+        return known;
+      },
     };
     let now = parsed(text);
     const outside = { clock, crypto, host: env, serial: o.serial ?? serialHost(), zlib };
@@ -143,7 +144,8 @@ export class World {
     while (!done()) {
       if (this.clock.now() - start > ms)
         assert.fail(
-          `${what} did not happen in ${ms} ms\n${sites.map((s) => `${s.host.name}:\n  ${s.lines.join("\n  ")}`).join("\n")}`,
+          `${what} did not happen in ${ms} ms\n` +
+            `${sites.map((s) => `${s.host.name}:\n  ${s.lines.join("\n  ")}`).join("\n")}`,
         );
       await this.run(20);
     }

@@ -21,7 +21,8 @@ const [CALM, LOOK, DEATH] = [44, 50, 52];
 const WARM = 2;
 const SERVER_IP = "198.51.100.2";
 const BOTH =
-  "ike_proposals = aes128-sha1-x25519\nesp_proposals = aes128gcm16\nike_lifetime = 2400\nesp_lifetime = 900\nkeepalive = 5 60";
+  "ike_proposals = aes128-sha1-x25519\nesp_proposals = aes128gcm16\nike_lifetime = 2400\n" +
+  "esp_lifetime = 900\nkeepalive = 5 60";
 
 const rng = seededRng(SEED);
 const chance = (p: number): boolean => rng.uniform() < p;
@@ -182,8 +183,10 @@ class Soak {
     this.#looks.push(look);
     const t = (k: string): number => tables[k] ?? 0;
     console.log(
-      `hour ${look.hour}: heap ${(look.heap / 1e6).toFixed(1)} MB, ${look.descriptors} descriptors, ${this.#w.clock.size} timers, server: ` +
-        `${t("server connections")} connections, ${t("server sas")} ISAKMP SAs, ${t("server tunnels")} tunnels, ${t("server inbound")}+${t("server outbound")} ESP SAs`,
+      `hour ${look.hour}: heap ${(look.heap / 1e6).toFixed(1)} MB, ${look.descriptors} descriptors, ` +
+        `${this.#w.clock.size} timers, server: ` +
+        `${t("server connections")} connections, ${t("server sas")} ISAKMP SAs, ${t("server tunnels")} ` +
+        `tunnels, ${t("server inbound")}+${t("server outbound")} ESP SAs`,
     );
   }
   #noFault(): void {
@@ -219,7 +222,9 @@ const soak = new Soak();
 const looks = await soak.run();
 const cpu = process.cpuUsage(began);
 console.log(
-  `${HOURS} hours of ${USERS} users: ${soak.datagrams} datagrams, ${JSON.stringify({ ...soak.counts, renewed: soak.renewals() })}, ${((cpu.user + cpu.system) / 1e6).toFixed(1)} s of CPU, seed ${SEED}: ${soak.digest()}`,
+  `${HOURS} hours of ${USERS} users: ${soak.datagrams} datagrams, ` +
+    `${JSON.stringify({ ...soak.counts, renewed: soak.renewals() })}, ` +
+    `${((cpu.user + cpu.system) / 1e6).toFixed(1)} s of CPU, seed ${SEED}: ${soak.digest()}`,
 );
 const bad = grown(looks);
 for (const b of bad) console.error(`grown: ${b}`);

@@ -35,7 +35,7 @@ export interface DeviceSpec {
   /** Takes and gives super-packets. */
   readonly offload: boolean;
 }
-export interface DeviceDeps {
+interface DeviceDeps {
   readonly native: Native;
   readonly fp: FastPath;
   readonly drops: Drops;

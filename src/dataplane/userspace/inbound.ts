@@ -33,7 +33,7 @@ export interface InboundTakers {
   fault(e: unknown): void;
 }
 
-export interface InboundStart {
+interface InboundStart {
   readonly ports: Sockets["ports"];
   /** May be used by others between two wakes. */
   readonly batch: Ring;

@@ -39,7 +39,7 @@ import { OuterRoutes } from "./routes.ts";
 const LINE_TURN = 64;
 const LEAVING = 0x6c32_7470; // interface group of netdevs in their last moment
 
-export interface NetDeps {
+interface NetDeps {
   readonly native: Native;
   readonly fp: FastPath;
   readonly clock: Clock;

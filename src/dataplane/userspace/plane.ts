@@ -22,7 +22,7 @@ import { UserspaceNet } from "./net.ts";
 import { Outbound } from "./outbound.ts";
 import { Sockets } from "./sockets.ts";
 
-export interface PlaneDeps {
+interface PlaneDeps {
   readonly native: Native;
   /** The plane owns it from now on and closes it. */
   readonly fastPath: FastPath;
@@ -68,7 +68,8 @@ export class UserspacePlane implements DataPlane {
     const sockets = new Sockets(parts, ports, {
       readable: (s) => contain(() => inbound.readable(s), fault),
       refused: (s) => {
-        const text = `UDP ${formatEndpoint(s.local)}: the kernel or the network card does not cut long sends; packets leave one by one`;
+        const where = `UDP ${formatEndpoint(s.local)}`;
+        const text = `${where}: the kernel or the network card does not cut long sends; packets leave one by one`;
         log.emit({ kind: "daemon.warning", link: "", text });
       },
     });

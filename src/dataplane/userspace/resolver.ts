@@ -30,7 +30,7 @@ const OTHER_MS = 500;
 const KIND_DNS = 1;
 const REMEMBERED = 64; // names
 
-export interface ResolverDeps {
+interface ResolverDeps {
   readonly native: Native;
   readonly keeper: Keeper;
   readonly clock: Clock;

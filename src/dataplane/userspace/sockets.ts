@@ -36,7 +36,7 @@ export interface PathParts {
   readonly drops: Counters;
 }
 /** Who is told what of the sockets. */
-export interface SocketOwner {
+interface SocketOwner {
   readable(s: Socket): void;
   /** Once for each: the kernel or the card will not segment; packets leave one by one. */
   refused(s: Socket): void;

@@ -1,5 +1,4 @@
-// One peer, one flow: its ISAKMP SAs, its child SAs, and what keeps them alive. Both phases are replaced before they
-// expire.
+// One peer, one flow: its ISAKMP SAs, its child SAs, and what keeps them alive. Both are replaced before they expire.
 import { formatEndpoint } from "../../core/addr.ts";
 import type { Failure } from "../../core/errors.ts";
 import { faultEvent, internal } from "../../core/fault.ts";
@@ -28,18 +27,18 @@ const MOST_SAS = 4;
 const QUICK_MS = 30_000;
 /** Between two answers to packets under SPIs that are gone. */
 const DELETE_MS = 5000;
-/** A peer is followed to another address or port so often, and the log says so so often. */
+/** Least time between two moves of a peer to another address or port, and between two log lines about them. */
 const MOVE_MS = 1000;
 const TELL_MOVE_MS = 60_000;
 const RETRY_MS = 10_000;
 
 export interface ConnectionOwner {
-  /** Starts a main mode for a client connection; the result comes by adopt() or phase1Failed(). */
+  /** Begins main mode for a client's connection; adopt() or phase1Failed() follows. */
   beginPhase1(c: Connection): void;
-  /** Its peer may be at another address now. */
+  /** Its peer may have another address now. */
   moved(c: Connection): void;
-  /** A server's connection has lost its ISAKMP SA: another of the peer's may serve it. */
-  bereft(c: Connection): void;
+  /** A server's connection has no ISAKMP SA any more: another one of the peer may serve it. */
+  saLost(c: Connection): void;
   gone(c: Connection): void;
 }
 
@@ -61,7 +60,7 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
   readonly #env: IkeEnv;
   readonly #owner: IkeOwner;
   readonly #manager: ConnectionOwner;
-  /** The newest first: it carries what we say. */
+  /** The newest first: we send under it. */
   readonly #sas: IkeSa[] = [];
   readonly #children: Children;
   readonly #dpd: Dpd;
@@ -70,14 +69,14 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
   #nextQuickAt = 0;
   readonly #begunAt: number;
   #pendingSa: IkeSa | null = null;
-  /** Whom phase 1 was last tried with: a failure says so when nothing else is left of it. */
+  /** The last peer of phase 1, for the sentence of a failure that leaves nothing else. */
   #tried: Endpoint | null = null;
   #quick: QuickMode | null = null;
   #announced = false;
   #deletedAt = Number.NEGATIVE_INFINITY;
   #movedAt = Number.NEGATIVE_INFINITY;
   #toldMoveAt = Number.NEGATIVE_INFINITY;
-  /** Where the peer was seen since it was last followed. */
+  /** Where the peer was seen since its last move. */
   #seenAt: Path | null = null;
   #over = false;
   #peerId = "";
@@ -150,7 +149,7 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
       spiOut: child.spiOut,
       cipher: child.proposal.cipher,
       integ: child.proposal.integ,
-      // a server that begins a quick mode itself may ask for any port: a client's own are the configured ones
+      // a server that begins quick mode may ask for any port; a client's are the configured ones
       localPort: this.client ? this.ports.local : child.localPort,
       remotePort: this.client ? this.ports.remote : child.remotePort,
     };
@@ -167,7 +166,7 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
   }
 
   // Phase 1
-  /** A main mode that is to serve this connection is under way. */
+  /** Phase 1 for this connection is under way. */
   pending(sa: IkeSa): void {
     this.#pendingSa = sa;
     this.#tried = sa.remote;
@@ -210,14 +209,14 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
     }
     this.down(why);
   }
-  /** The peer deleted one of our ISAKMP SAs. Child SAs outlive it (RFC 2409 §3.3); a client gets itself a new one. */
+  /** The peer deleted one of our ISAKMP SAs. Child SAs outlive it (RFC 2409 §3.3); a client begins a new one. */
   saDeleted(sa: IkeSa): void {
     const i = this.#sas.indexOf(sa);
     if (i < 0) return;
     if (this.#sas.length > 1) this.#sas.splice(i, 1);
     if (this.current) return;
     if (!this.#children.inUse()) this.down(failure("peer-deleted", `${sa.remote.address} closed the connection`));
-    else if (!this.client) this.#manager.bereft(this);
+    else if (!this.client) this.#manager.saLost(this);
     else if (!this.#pendingSa) this.#manager.beginPhase1(this);
   }
 
@@ -266,7 +265,7 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
       if (!this.client) this.#owner.onRefused?.(this.peer, why, true);
     }
   }
-  /** `spis` in hex: the peer's inbound ones, our outbound. */
+  /** `spis` in hexadecimal: the peer's inbound, our outbound ones. */
   peerDeleted(spis: readonly string[]): void {
     for (const s of spis) {
       const spi = Number.parseInt(s, 16);
@@ -280,7 +279,7 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
   ownsSpiIn(spi: number): boolean {
     return this.#children.bySpiIn(spi) !== null || this.#quick?.spiIn === spi;
   }
-  /** The peer sends under an SPI that is gone here. */
+  /** The peer sends under an SPI that we no longer have. */
   unknownSpi(spi: number): void {
     const now = this.#env.clock.now();
     if (this.ownsSpiIn(spi) || now - this.#deletedAt < DELETE_MS) return;
@@ -295,7 +294,7 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
   dpdAck(seq: Uint8Array): void {
     this.#dpd.ack(seq, this.#env.clock.now());
   }
-  /** The peer's NAT mapping moved, as an authentic message or ESP packet showed. */
+  /** The peer's NAT mapping changed, as an authentic message or ESP packet shows. */
   moved(local: Endpoint, to: Endpoint): void {
     const was = this.remote;
     const now = this.#env.clock.now();
@@ -329,15 +328,15 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
     if (sa && (sa.nat === "peer" || sa.nat === "both") && this.#children.inUse()?.udp) this.moved(sa.local, from);
   }
 
-  /** What comes for this connection: an unexpected error in it ends the connection. */
+  /** Rule 7: whatever arrives for this connection; an unexpected error ends it. */
   run(f: () => void): void {
     contain(f, (e) => this.#fault(e));
   }
-  /** The end by itself: tells the owner. */
+  /** Ends it and tells the owner. */
   down(why: Failure): void {
     if (this.#over) return;
     const peer = this.#peer();
-    // a peer that leaves is no failure: ike.down says it
+    // a peer that leaves is not a failure: ike.down reports it
     if (why.code !== "peer-deleted")
       this.#env.log.emit({ kind: "ike.failed", link: this.policy.link, peer, code: why.code, text: why.text });
     this.#finish(why.text);
@@ -353,7 +352,7 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
   #log(e: unknown): void {
     this.#env.log.emit(faultEvent(this.policy.link, "an IKE connection", e));
   }
-  /** Gone without deletes to the peer, who says it has forgotten us already (INITIAL-CONTACT). */
+  /** Ends it without deletes: the peer says that it has forgotten us (INITIAL-CONTACT). */
   superseded(): void {
     for (const s of this.#sas) s.drop();
     this.down(failure("superseded", `${this.#name()} started anew`));
@@ -425,7 +424,7 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
     const sa = this.current;
     if (seq === "dead") this.down(failure("dead-peer", `${this.#name()} has fallen silent (dead peer detection)`));
     else if (sa) sa.notify(NOTIFY.rUThere, PROTOCOL.isakmp, sa.cookies(), seq);
-    else this.#dpd.heard(now); // nobody can be asked: the child SAs live until they expire
+    else this.#dpd.heard(now); // without an ISAKMP SA we cannot ask: the child SAs live until they expire
   }
   #pollPhase1(now: number): void {
     for (const s of [...this.#sas]) {
@@ -437,7 +436,7 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
       s.close();
       if (this.#sas.length > 1) this.#sas.splice(this.#sas.indexOf(s), 1);
     }
-    if (!this.client && !this.current) this.#manager.bereft(this);
+    if (!this.client && !this.current) this.#manager.saLost(this);
     if (this.client && !this.#pendingSa && this.current?.ids.many && this.#rekeySaAt > now + RETRY_MS)
       this.#rekeySaAt = now;
     if (this.client && now >= this.#rekeySaAt && !this.#pendingSa) {

@@ -1,6 +1,6 @@
-// One exchange (RFC 2408 §4.1): messages in a fixed order, each read by a named step. What every exchange does alike is
-// here: it sends again until the peer answers, answers what the peer sends again, gives up at a deadline, and waits for
-// the data plane or for its turn to compute a Diffie-Hellman secret.
+// One exchange (RFC 2408 §4.1): messages in a fixed order, each read by a named step. Everything that exchanges have in
+// common is here: they retransmit until the peer answers, answer the peer's retransmissions, give up at a deadline, and
+// wait for the data plane or for a turn to compute a Diffie-Hellman secret.
 import type { Timer } from "../../core/clock.ts";
 import type { Failure } from "../../core/errors.ts";
 import type { Scope } from "../../core/scope.ts";
@@ -152,7 +152,7 @@ export interface ExchangeOwner<Done> {
   /** A step waits for its turn: takeTurn() or putOff() follows, at once or later. */
   asksTurn(): void;
 }
-export interface ExchangeOptions<X, Done> {
+interface ExchangeOptions<X, Done> {
   readonly rules: Rules;
   readonly script: Script<X, Done>;
   readonly x: X;

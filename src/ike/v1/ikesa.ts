@@ -5,7 +5,7 @@ import { formatEndpoint } from "../../core/addr.ts";
 import type { Failure } from "../../core/errors.ts";
 import { faultEvent, internal } from "../../core/fault.ts";
 import { allOf, contain, Scope } from "../../core/scope.ts";
-import { concat, hex, sameBytes } from "../../core/text.ts";
+import { hex, sameBytes } from "../../core/text.ts";
 import type { Endpoint } from "../../ports/ports.ts";
 import type { IkeChoice } from "../choice.ts";
 import type { IkeEnv, IkePolicy } from "../types.ts";
@@ -24,16 +24,16 @@ import type { Ports, QuickModeOwner, QuickModeSa } from "./phase2.ts";
 import type { Protection } from "./protection.ts";
 import { QuickMode } from "./quickmode.ts";
 
-/** Quick modes known at a time, finished ones (they answer repetitions) included. */
+/** Most quick modes at a time, finished ones included: they answer repetitions. */
 const EXCHANGES = 32;
-/** After this time nobody repeats the last message of an exchange: what answers repetitions goes. */
+/** After this time no peer repeats the last message of an exchange, and the exchange is dropped. */
 export const REPEATED_MS = 30_000;
 
-/** What an ISAKMP SA needs of the connection that it serves. */
+/** The connection that an ISAKMP SA serves. */
 export interface IkeSaUser extends QuickModeOwner {
   readonly client: boolean;
   readonly over: boolean;
-  /** It has as many SAs as it may. */
+  /** It has the most SAs that it may have. */
   readonly full: boolean;
   adopt(sa: IkeSa): void;
   phase1Failed(sa: IkeSa, why: Failure): void;
@@ -48,7 +48,7 @@ export interface IkeSaUser extends QuickModeOwner {
 }
 export interface IkeSaOwner {
   established(sa: IkeSa, initialContact: boolean): void;
-  /** Phase 1 came to nothing; the SA is closed. */
+  /** Phase 1 failed; the SA is closed. */
   failed(sa: IkeSa, why: Failure): void;
   /** The connection that a quick mode from the peer belongs to; `port` is the peer's UDP port inside, 0 for any. */
   connectionFor(sa: IkeSa, port: number): IkeSaUser | null;
@@ -56,7 +56,7 @@ export interface IkeSaOwner {
   initialContact(sa: IkeSa): void;
   /** The peer deleted this SA; it is closed. */
   deleted(sa: IkeSa): void;
-  /** Closed for whatever reason: out of the tables. */
+  /** It is closed, for whatever reason: remove it from the tables. */
   closed(sa: IkeSa): void;
   /** As in ExchangeOwner: exchangeKeys() or putOff() follows. */
   asksTurn(sa: IkeSa): void;
@@ -75,11 +75,8 @@ export interface IkeSaOptions {
 
 export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
   readonly env: IkeEnv;
-  readonly scope: Scope;
   readonly policy: IkePolicy;
   readonly role: Role;
-  readonly icookie: Uint8Array;
-  rcookie: Uint8Array = new Uint8Array(8);
   local: Endpoint;
   remote: Endpoint;
   readonly began: Endpoint;
@@ -91,24 +88,39 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
   upAt = 0;
   readonly ids: MessageIds;
   readonly #own: IkeSaOwner;
+  /** Both, the initiator's first: one array, as small engines take 400 bytes for each. */
+  readonly #cookies = new Uint8Array(16);
   /** Main mode; null some time after it is done. */
   #phase1: Exchange<Phase1Sa, Phase1> | null = null;
   #up: Phase1 | null = null;
   #closed = false;
-  readonly #quick = new Map<number, QuickMode>();
+  /** The oldest first. */
+  readonly #quick: QuickMode[] = [];
 
   constructor({ env, policy, role, icookie, path, first, owner }: IkeSaOptions) {
-    this.scope = new Scope(env.clock, (e) => this.#fault(e));
     this.env = env;
     this.policy = policy;
     this.role = role;
-    this.icookie = icookie;
+    this.#cookies.set(icookie);
     this.local = path.local;
     this.remote = path.remote;
     this.began = path.remote;
     this.first = first;
     this.#own = owner;
     this.ids = new MessageIds(env.crypto);
+  }
+  get icookie(): Uint8Array {
+    return this.#cookies.subarray(0, 8);
+  }
+  get rcookie(): Uint8Array {
+    return this.#cookies.subarray(8);
+  }
+  set rcookie(c: Uint8Array) {
+    this.#cookies.set(c, 8);
+  }
+  /** A new one for each exchange: it goes with it. */
+  get scope(): Scope {
+    return new Scope(this.env.clock, (e) => this.#fault(e));
   }
   /** What phase 1 made; null before, and once the SA is closed. */
   get up(): Phase1 | null {
@@ -199,7 +211,7 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
     this.env.log.emit({ kind: "peer.bad", link: this.policy.link, layer: "ike", peer, what });
   }
 
-  /** What comes for this SA: an unexpected error in it ends the SA, or the connection that it serves. */
+  /** Rule 7: whatever arrives for this SA; an unexpected error ends the SA, or the connection that it serves. */
   contain(f: () => void): void {
     contain(f, (e) => this.#fault(e));
   }
@@ -233,7 +245,7 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
   // Quick modes
   #quickMode(m: Message): void {
     const { messageId } = m.header;
-    const known = this.#quick.get(messageId);
+    const known = this.#quick.find((q) => q.messageId === messageId);
     if (known) {
       if (known.receive(m)) this.#authentic(m.path);
       return;
@@ -250,7 +262,7 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
       fresh = q.receive(m);
     } finally {
       if (fresh) {
-        this.#quick.set(q.messageId, q);
+        this.#quick.push(q);
         this.ids.heard(q.messageId);
         this.#authentic(m.path);
       } else q.close();
@@ -261,11 +273,11 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
     if (!this.up || !this.#room()) return null;
     const { env, policy } = this;
     const q = new QuickMode({ env, sa: this, policy, messageId: this.ids.next(), begins: { owner, ports } });
-    this.#quick.set(q.messageId, q);
+    this.#quick.push(q);
     q.begin();
     return q;
   }
-  /** Whom the peer's quick mode is for, or null when that connection has as many SAs as it may. */
+  /** The connection of the peer's quick mode; null when it has the most SAs that it may have. */
   connectionFor(port: number): IkeSaUser | null {
     const connection = this.#own.connectionFor(this, port);
     if (connection && !connection.full) return connection;
@@ -274,19 +286,14 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
   }
   /** Quick modes under way that the peer began. */
   get asked(): number {
-    let n = 0;
-    for (const q of this.#quick.values()) if (q.role === "responder" && q.pending) n++;
-    return n;
+    return this.#quick.filter((q) => q.role === "responder" && q.pending).length;
   }
   /** The oldest finished exchange makes room. */
   #room(): boolean {
-    if (this.#quick.size < EXCHANGES) return true;
-    for (const [id, q] of this.#quick) {
-      if (q.pending) continue;
-      this.#quick.delete(id);
-      return true;
-    }
-    return false;
+    if (this.#quick.length < EXCHANGES) return true;
+    const i = this.#quick.findIndex((q) => !q.pending);
+    if (i >= 0) this.#quick.splice(i, 1);
+    return i >= 0;
   }
   /** Whether the peer may begin an exchange with `id`. */
   #fresh(id: number): boolean {
@@ -337,12 +344,12 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
         if (n.data.length === 4) this.connection?.dpdAck(n.data);
         return;
       case NOTIFY.initialContact: // macOS says it here, not in message 5; after a quick mode it could only do harm
-        if (this.#quick.size === 0) this.#own.initialContact(this);
+        if (this.#quick.length === 0) this.#own.initialContact(this);
         return;
       default:
         if (!isError(n.type)) return;
         this.bad("ike.error-notify", notifyName(n.type));
-        for (const q of this.#quick.values())
+        for (const q of [...this.#quick])
           if (q.role === "initiator" && q.pending) q.fail(quickRefused(this.policy, this.remote.address, n.type));
     }
   }
@@ -372,28 +379,29 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
     const prefix = [u32(messageId)];
     this.transmit(protection.sealHashed({ messageId, kind: "informational", iv, prefix, payloads: [payload] }).message);
   }
+  /** A view. */
   cookies(): Uint8Array {
-    return concat([this.icookie, this.rcookie]);
+    return this.#cookies;
   }
 
-  /** Lets go of finished exchanges that nobody repeats any more; whether some are left. */
+  /** Drops finished exchanges that no peer repeats any more. True when some are left. */
   settle(now: number): boolean {
     if (this.#up && now - this.upAt >= REPEATED_MS) this.#phase1 = null;
-    for (const [id, q] of this.#quick) if (!q.pending && now - q.begunAt >= REPEATED_MS) this.#quick.delete(id);
-    return this.#phase1 !== null || this.#quick.size > 0;
+    const left = this.#quick.filter((q) => q.pending || now - q.begunAt < REPEATED_MS);
+    this.#quick.splice(0, this.#quick.length, ...left);
+    return this.#phase1 !== null || left.length > 0;
   }
-  /** Tells the peer when there is somebody to tell. */
+  /** With a delete to the peer, if phase 1 is done. */
   close(): void {
     if (this.up)
       this.#inform({ type: PAYLOAD.delete, body: writeDelete({ protocol: PROTOCOL.isakmp, spis: [this.cookies()] }) });
     this.drop();
   }
-  /** Without a word to the peer. */
+  /** Without a delete. */
   drop(): void {
     if (this.#closed) return;
     this.#closed = true;
-    const quick = [...this.#quick.values()];
-    this.#quick.clear();
+    const quick = this.#quick.splice(0);
     allOf(
       (e) => this.#log(e),
       () => this.#own.closed(this),
@@ -401,7 +409,7 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
       ...quick.map((q) => () => q.close()),
     );
   }
-  /** Rule 7. A renewal that fails leaves the connection what it has. */
+  /** A failed renewal does not end the connection. */
   #fault(e: unknown): void {
     this.#log(e);
     const why = internal("ike", e);

@@ -5,7 +5,7 @@ import { concat } from "../../core/text.ts";
 import type { Crypto } from "../../ports/ports.ts";
 import type { IkeProposal } from "../proposals.ts";
 
-export interface KeyInput {
+interface KeyInput {
   readonly psk: Secret;
   readonly ni: Uint8Array;
   readonly nr: Uint8Array;
@@ -26,77 +26,93 @@ export interface KeymatSeed {
   readonly nr: Uint8Array;
 }
 
-/** SKEYID and its children, and the phase 1 cipher. */
+/** What the steps of phase 1 need besides the keys that live on. */
+export interface Phase1Keys {
+  readonly keys: IkeKeys;
+  /** HASH_I and HASH_R are its prf. */
+  readonly skeyid: Uint8Array;
+  /** IV of the first encrypted phase 1 message. */
+  readonly iv: Uint8Array;
+}
+/** RFC 2409 §5, with a pre-shared key. */
+export function phase1Keys(crypto: Crypto, p: IkeProposal, k: KeyInput): Phase1Keys {
+  const prf = (key: Uint8Array, parts: readonly Uint8Array[]): Uint8Array => crypto.hmac(p.hash, key, parts);
+  const skeyid = k.psk.use((psk) => prf(psk, [k.ni, k.nr]));
+  const tail = [k.gxy, k.icookie, k.rcookie];
+  const d = prf(skeyid, [...tail, Uint8Array.of(0)]);
+  const a = prf(skeyid, [d, ...tail, Uint8Array.of(1)]);
+  const e = prf(skeyid, [a, ...tail, Uint8Array.of(2)]);
+  const block = p.cipher === "aes" ? 16 : 8;
+  const key = cipherKey(prf, e, p.keyBits / 8);
+  const iv = crypto.hash(p.hash, [k.gxi, k.gxr]).slice(0, block);
+  return { keys: new IkeKeys(crypto, p, concat([new Uint8Array(block), d, a, key])), skeyid, iv };
+}
+type Prf = (key: Uint8Array, parts: readonly Uint8Array[]) => Uint8Array;
+/** Appendix B: Ka = K1 | K2 | ..., K1 = prf(SKEYID_e, 0), when SKEYID_e is too short for the cipher. */
+function cipherKey(prf: Prf, e: Uint8Array, bytes: number): Uint8Array {
+  return e.length >= bytes ? e.slice(0, bytes) : expand((k) => prf(e, [k]), Uint8Array.of(0), bytes);
+}
+/** `bytes` bytes of next(first) | next(next(first)) | ... */
+function expand(next: (k: Uint8Array) => Uint8Array, first: Uint8Array, bytes: number): Uint8Array {
+  const out: Uint8Array[] = [];
+  for (let k = next(first), n = 0; ; k = next(k)) {
+    out.push(k);
+    n += k.length;
+    if (n >= bytes) return concat(out).slice(0, bytes);
+  }
+}
+
+/** SKEYID_d, SKEYID_a and the cipher of an ISAKMP SA. */
 export class IkeKeys {
   readonly #c: Crypto;
   readonly #p: IkeProposal;
-  readonly #skeyid: Uint8Array;
-  readonly #d: Uint8Array;
-  readonly #a: Uint8Array;
-  readonly #key: Uint8Array;
+  /** Phase 1's last block, SKEYID_d, SKEYID_a, key: one array, as small engines take 400 bytes for each. */
+  readonly #all: Uint8Array;
   readonly block: number;
-  /** IV of the first encrypted phase 1 message. */
-  readonly firstIv: Uint8Array;
 
-  constructor(crypto: Crypto, p: IkeProposal, k: KeyInput) {
+  constructor(crypto: Crypto, p: IkeProposal, all: Uint8Array) {
     this.#c = crypto;
     this.#p = p;
+    this.#all = all;
     this.block = p.cipher === "aes" ? 16 : 8;
-    this.#skeyid = k.psk.use((psk) => this.prf(psk, [k.ni, k.nr]));
-    const tail = [k.gxy, k.icookie, k.rcookie];
-    this.#d = this.prf(this.#skeyid, [...tail, Uint8Array.of(0)]);
-    this.#a = this.prf(this.#skeyid, [this.#d, ...tail, Uint8Array.of(1)]);
-    const e = this.prf(this.#skeyid, [this.#a, ...tail, Uint8Array.of(2)]);
-    this.#key = this.#cipherKey(e);
-    this.firstIv = this.#c.hash(p.hash, [k.gxi, k.gxr]).slice(0, this.block);
   }
-  prf(key: Uint8Array, parts: readonly Uint8Array[]): Uint8Array {
-    return this.#c.hmac(this.#p.hash, key, parts);
-  }
-  /** HASH_I and HASH_R: SKEYID over what the caller lists. */
-  auth(parts: readonly Uint8Array[]): Uint8Array {
-    return this.prf(this.#skeyid, parts);
+  /** Phase 1 is over; `last`: the last block of its last message. */
+  endPhase1(last: Uint8Array): void {
+    this.#all.set(last);
   }
   /** HASH(1), HASH(2), HASH(3) of phase 2: SKEYID_a over what the caller lists. */
   hash(parts: readonly Uint8Array[]): Uint8Array {
-    return this.prf(this.#a, parts);
+    return this.#c.hmac(this.#p.hash, this.#skeyid(1), parts);
   }
   /** Appendix B: a phase 2 exchange starts from the last block of phase 1 and its message id. */
-  phase2Iv(lastBlock: Uint8Array, messageId: number): Uint8Array {
-    return this.#c.hash(this.#p.hash, [lastBlock, u32(messageId)]).slice(0, this.block);
+  phase2Iv(messageId: number): Uint8Array {
+    const last = this.#all.subarray(0, this.block);
+    return this.#c.hash(this.#p.hash, [last, u32(messageId)]).slice(0, this.block);
   }
   /** Pads with zeros; the next IV is the last block of the result. */
   encrypt(iv: Uint8Array, plain: Uint8Array): Uint8Array {
     const padded = new Uint8Array(Math.ceil(plain.length / this.block) * this.block);
     padded.set(plain);
-    return this.#c.cbcEncrypt(this.#p.cipher, this.#key, iv, padded);
+    return this.#c.cbcEncrypt(this.#p.cipher, this.#key(), iv, padded);
   }
   /** Null when it is no whole number of blocks. */
   decrypt(iv: Uint8Array, data: Uint8Array): Uint8Array | null {
     if (data.length === 0 || data.length % this.block !== 0) return null;
-    return this.#c.cbcDecrypt(this.#p.cipher, this.#key, iv, data);
+    return this.#c.cbcDecrypt(this.#p.cipher, this.#key(), iv, data);
   }
+  /** RFC 2409 §5.5. */
   keymat(bytes: number, { gxy, protocol, spi, ni, nr }: KeymatSeed): Uint8Array {
     const seed = [...(gxy ? [gxy] : []), Uint8Array.of(protocol), u32(spi), ni, nr];
-    let k = this.prf(this.#d, seed);
-    const out = [k];
-    for (let n = k.length; n < bytes; n += k.length) {
-      k = this.prf(this.#d, [k, ...seed]);
-      out.push(k);
-    }
-    return concat(out).slice(0, bytes);
+    const d = this.#skeyid(0);
+    return expand((k) => this.#c.hmac(this.#p.hash, d, [k, ...seed]), new Uint8Array(0), bytes);
   }
-  /** Appendix B: Ka = K1 | K2 | ..., K1 = prf(SKEYID_e, 0), when SKEYID_e is too short for the cipher. */
-  #cipherKey(e: Uint8Array): Uint8Array {
-    const want = this.#p.keyBits / 8;
-    if (e.length >= want) return e.slice(0, want);
-    let k = this.prf(e, [Uint8Array.of(0)]);
-    const out = [k];
-    for (let n = k.length; n < want; n += k.length) {
-      k = this.prf(e, [k]);
-      out.push(k);
-    }
-    return concat(out).slice(0, want);
+  /** SKEYID_d is 0, SKEYID_a 1: each as long as the hash. */
+  #skeyid(n: number): Uint8Array {
+    const bytes = (this.#all.length - this.block - this.#p.keyBits / 8) / 2;
+    return this.#all.subarray(this.block + n * bytes, this.block + (n + 1) * bytes);
+  }
+  #key(): Uint8Array {
+    return this.#all.subarray(-this.#p.keyBits / 8);
   }
 }
 

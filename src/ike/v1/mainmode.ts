@@ -96,10 +96,8 @@ const proposals: Step<Phase1Sa, Offered, Exchanging> = {
   hint(x, notify) {
     if (notify !== NOTIFY.noProposalChosen) return refusedBy(x, notify);
     const ours = x.policy.ikeProposals.map((p) => p.text).join(" ");
-    return failure(
-      "no-proposal",
-      `${x.remote.address} accepts none of our phase 1 proposals (${ours}): ${notifyName(notify)}${olderServer(x.policy)}`,
-    );
+    const said = notifyName(notify) + olderServer(x.policy);
+    return failure("no-proposal", `${x.remote.address} accepts none of our phase 1 proposals (${ours}): ${said}`);
   },
   silence: (x, { remote }) => failure("no-answer", `no answer from ${x.remote.address} on UDP ${remote.port}`),
 };

@@ -1,4 +1,4 @@
-// NAT traversal in phase 1: RFC 3947, and draft-ietf-ipsec-nat-t-ike-02 and -03, which many peers still speak alone.
+// NAT traversal in phase 1: RFC 3947, and draft-ietf-ipsec-nat-t-ike-02 and -03, which is all that many peers support.
 import { parseIp } from "../../core/addr.ts";
 import { hex, sameBytes, unhex } from "../../core/text.ts";
 import type { Crypto, Endpoint, HashName } from "../../ports/ports.ts";
@@ -22,16 +22,16 @@ export type Nat = "none" | "us" | "peer" | "both";
 
 const vid = (h: string): Payload => ({ type: PAYLOAD.vendorId, body: unhex(h) ?? new Uint8Array(0) });
 
-/** What an initiator announces: all of NAT-T that it speaks, and DPD. */
+/** What an initiator announces: all versions of NAT-T that it supports, and DPD. */
 export function ourVendorIds(): Payload[] {
   return [...NATT.map(([, h]) => vid(h)), vid(DPD)];
 }
-/** What a responder answers: the one NAT-T version that was chosen, and DPD. */
+/** What a responder answers: the NAT-T version that it chose, and DPD. */
 export function answerVendorIds(natt: NattVersion | null): Payload[] {
   const chosen = NATT.find(([v]) => v === natt);
   return [...(chosen ? [vid(chosen[1])] : []), vid(DPD)];
 }
-/** Peers may send no vendor id at all: then there is no NAT-T and no DPD. */
+/** Without vendor ids there is neither NAT-T nor DPD. */
 export function readVendorIds(bodies: readonly Uint8Array[]): { natt: NattVersion | null; dpd: boolean } {
   const seen = new Set(bodies.map(hex));
   return {
@@ -57,7 +57,7 @@ export class NatDetection {
     this.#cookies = [icookie, rcookie];
   }
   /**
-   * RFC 3947 §3.2: first the peer as we see it, then ourselves. `pretend` spoils our own, which makes both sides
+   * RFC 3947 §3.2: first the peer as we see it, then ourselves. `pretend` falsifies our own, so that both sides
    * encapsulate.
    */
   payloads(v: NattVersion, local: Endpoint, remote: Endpoint, pretend: boolean): Payload[] {

@@ -13,11 +13,11 @@ import { NOTIFY, readNotify } from "../wire/notify.ts";
 import { all, type Chain, one, PAYLOAD, type Payload, readChain, writeChain } from "../wire/payloads.ts";
 import type { Transform } from "../wire/sa.ts";
 import type { Message } from "./exchange.ts";
-import { IkeKeys, lastBlock } from "./keys.ts";
+import { type IkeKeys, lastBlock, type Phase1Keys, phase1Keys } from "./keys.ts";
 import { type Nat, NatDetection, type NattVersion, natDType, readVendorIds } from "./natt.ts";
 import { Protection } from "./protection.ts";
 
-/** A responder that never saw message 3 fails with this code: the address of message 1 may be anybody's. */
+/** Code of a responder's failure before message 3: the source address of message 1 may be forged. */
 export const UNPROVED = "unproved";
 export const NONCE_BYTES = 32;
 const LEAST_LIFE_SECONDS = 60;
@@ -61,22 +61,20 @@ export interface Agreed {
   readonly natt: NattVersion | null;
   readonly dpd: boolean;
 }
-export interface Halves {
+interface Halves {
   readonly gxi: Uint8Array;
   readonly gxr: Uint8Array;
 }
 /** After the key exchange. */
-export interface Keyed extends Agreed, Halves {
+export interface Keyed extends Agreed, Halves, Phase1Keys {
   readonly nat: NatSeen;
-  readonly keys: IkeKeys;
-  readonly iv: Uint8Array;
 }
 interface NatSeen {
   readonly us: boolean;
   readonly peer: boolean;
 }
 /** The peer's half of the key exchange. */
-export interface PeerKe {
+interface PeerKe {
   readonly ke: Uint8Array;
   readonly nonce: Uint8Array;
   readonly nat: NatSeen;
@@ -135,7 +133,7 @@ export function keyed(x: Phase1Sa, a: Agreed, peer: PeerKe, own: Own): Keyed {
   const we = x.role === "initiator";
   const mine = own.dh.publicValue;
   const halves: Halves = we ? { gxi: mine, gxr: peer.ke } : { gxi: peer.ke, gxr: mine };
-  const keys = new IkeKeys(x.env.crypto, a.proposal, {
+  const keys = phase1Keys(x.env.crypto, a.proposal, {
     psk: x.policy.psk,
     gxy: own.gxy,
     icookie: x.icookie,
@@ -144,7 +142,7 @@ export function keyed(x: Phase1Sa, a: Agreed, peer: PeerKe, own: Own): Keyed {
     nr: we ? peer.nonce : own.nonce,
     ...halves,
   });
-  return { ...a, ...halves, nat: peer.nat, keys, iv: keys.firstIv };
+  return { ...a, ...halves, nat: peer.nat, ...keys };
 }
 interface Own {
   readonly dh: DhKey;
@@ -154,10 +152,10 @@ interface Own {
 }
 
 /** HASH_I or HASH_R, RFC 2409 §5. */
-export function authHash(x: Phase1Sa, k: Keyed, of: Role, id: Uint8Array): Uint8Array {
+function authHash(x: Phase1Sa, k: Keyed, of: Role, id: Uint8Array): Uint8Array {
   const { icookie, rcookie } = x;
   const parts = of === "initiator" ? [k.gxi, k.gxr, icookie, rcookie] : [k.gxr, k.gxi, rcookie, icookie];
-  return k.keys.auth([...parts, k.saBody, id]);
+  return x.env.crypto.hmac(k.proposal.hash, k.skeyid, [...parts, k.saBody, id]);
 }
 /** Our ID and HASH payloads. */
 export function ourAuth(x: Phase1Sa, k: Keyed): Payload[] {
@@ -190,7 +188,7 @@ export function idRefused(x: Phase1Sa, peer: IkeId): Failure | null {
   const text = `${x.remote.address} identifies itself as ${quote(peer.text)}, but ${quote(want.text)} is configured`;
   return failure("id-mismatch", text);
 }
-/** A guess at all times: a peer that does not have our key cannot say so. */
+/** Only a guess: a peer that does not have our key cannot say so. */
 export function pskMismatch(x: Phase1Sa, sign: string): Failure {
   return failure(
     "psk-mismatch",
@@ -208,9 +206,10 @@ export function established(
   iv: Uint8Array,
   auth: { chain: Chain; peer: Identification },
 ): Phase1 {
+  k.keys.endPhase1(iv);
   const notifications = all(auth.chain, PAYLOAD.notify).map(readNotify);
   return {
-    protection: new Protection(x, k.keys, iv),
+    protection: new Protection(x, k.keys),
     proposal: k.proposal,
     natt: k.natt,
     udp: natSeen(x, k),

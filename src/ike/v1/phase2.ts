@@ -59,7 +59,7 @@ export interface QuickModeSa {
   readonly nat: Nat;
   /** This side began the connection, so the L2TP server's port is the peer's. */
   readonly weAreClient: boolean;
-  /** Whom the peer's quick mode is for; `port` is the peer's UDP port inside. Null: it is refused. */
+  /** The connection of the peer's quick mode; `port` is the peer's inner UDP port. Null: it is refused. */
   connectionFor(port: number): QuickModeOwner | null;
   readonly protection: Protection;
   transmit(message: Uint8Array): void;
@@ -76,7 +76,7 @@ export interface Phase2 {
   /** Clock time. */
   readonly begunAt: number;
   readonly pair: Pair;
-  /** Whom it is for; a responder learns it from the selectors of message 1. */
+  /** The connection; a responder learns it from the selectors of message 1. */
   owner: QuickModeOwner | null;
 }
 /** UDP ports of the selectors, 0 for any. */
@@ -85,7 +85,7 @@ export interface Ports {
   readonly remote: number;
 }
 /** Where one of our proposals and one of the peer's agree. */
-export interface EspChoice {
+interface EspChoice {
   readonly proposal: EspProposal;
   readonly transform: Transform;
   readonly offer: Proposal;

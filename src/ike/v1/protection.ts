@@ -5,7 +5,7 @@ import { EXCHANGE, FLAG, writeMessage } from "../wire/header.ts";
 import { type Chain, PAYLOAD, type Payload, readChain, writeChain } from "../wire/payloads.ts";
 import { type IkeKeys, type KeymatSeed, lastBlock } from "./keys.ts";
 
-export interface Sealed {
+interface Sealed {
   readonly message: Uint8Array;
   /** Where the exchange's next message starts from. */
   readonly iv: Uint8Array;
@@ -15,7 +15,7 @@ export interface Opened {
   readonly iv: Uint8Array;
 }
 /** A message that begins with a HASH payload. */
-export interface HashedMessage {
+interface HashedMessage {
   readonly messageId: number;
   readonly kind: "quick" | "informational";
   readonly iv: Uint8Array;
@@ -23,7 +23,7 @@ export interface HashedMessage {
   readonly prefix: readonly Uint8Array[];
   readonly payloads: readonly Payload[];
 }
-export interface Cookies {
+interface Cookies {
   readonly icookie: Uint8Array;
   readonly rcookie: Uint8Array;
 }
@@ -31,17 +31,14 @@ export interface Cookies {
 export class Protection {
   readonly #cookies: Cookies;
   readonly #keys: IkeKeys;
-  /** Of phase 1's last message. */
-  readonly #lastBlock: Uint8Array;
 
-  constructor(cookies: Cookies, keys: IkeKeys, last: Uint8Array) {
+  constructor(cookies: Cookies, keys: IkeKeys) {
     this.#cookies = cookies;
     this.#keys = keys;
-    this.#lastBlock = last;
   }
   /** Where an exchange's first message starts from. */
   firstIv(messageId: number): Uint8Array {
-    return this.#keys.phase2Iv(this.#lastBlock, messageId);
+    return this.#keys.phase2Iv(messageId);
   }
   hash(parts: readonly Uint8Array[]): Uint8Array {
     return this.#keys.hash(parts);

@@ -16,7 +16,7 @@ import { INITIATOR, offer, RESPONDER } from "./quicksteps.ts";
 
 const RULES: Rules = { name: "quick mode", waits: RETRY, replays: 5, guesses: Number.POSITIVE_INFINITY };
 
-export interface QuickModeOptions {
+interface QuickModeOptions {
   readonly env: IkeEnv;
   readonly sa: QuickModeSa;
   readonly policy: IkePolicy;

@@ -7,7 +7,7 @@ import type { Ports, QuickModeSa } from "./phase2.ts";
 export const UDP = 17;
 const L2TP = 1701;
 
-export interface Selectors {
+interface Selectors {
   readonly ports: Ports;
   /** The payloads as they came: a responder sends them back. */
   readonly bodies: readonly Uint8Array[];

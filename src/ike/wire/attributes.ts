@@ -31,10 +31,7 @@ export function writeAttributes(w: Writer, list: readonly Attribute[]): void {
   }
 }
 
-/**
- * The value as a number, capped at 2^32-1; null when the attribute is absent. The last of several counts nowhere: the
- * first does.
- */
+/** The first attribute of `type` as a number, at most 2^32-1; null when there is none. */
 export function attributeNumber(list: readonly Attribute[], type: number): number | null {
   const a = list.find((x) => x.type === type);
   return a === undefined ? null : toNumber(a.value);
@@ -42,7 +39,7 @@ export function attributeNumber(list: readonly Attribute[], type: number): numbe
 
 /**
  * Life type and life duration come in pairs (RFC 2407 §4.5, RFC 2409 appendix A): seconds (1) or kilobytes (2), each
- * duration governed by the type before it. Null where nothing was said.
+ * duration has the unit that the type before it names. Null where there is none.
  */
 export function lifetimes(
   list: readonly Attribute[],
@@ -68,7 +65,7 @@ function toNumber(v: number | Uint8Array): number {
   return n;
 }
 
-/** A duration in TLV form, 4 bytes: what every peer understands. */
+/** A duration as TLV of 4 bytes, which every peer understands. */
 export function u32Value(n: number): Uint8Array {
   return Uint8Array.of(n >>> 24, n >>> 16, n >>> 8, n);
 }

@@ -1,11 +1,11 @@
-// An informational exchange that nobody can authenticate, RFC 2408 §5.4: one notify, smaller than what it answers.
+// An unauthenticated informational exchange, RFC 2408 §5.4: one notification, smaller than the message it answers.
 import { type Rng, random32 } from "../../core/rng.ts";
 import { EXCHANGE, writeMessage } from "./header.ts";
 import { writeNotify } from "./notify.ts";
 import { PAYLOAD, writeChain } from "./payloads.ts";
 import { PROTOCOL } from "./sa.ts";
 
-/** `rcookie` is zero where no SA has been made. */
+/** `rcookie` is zero when there is no SA. */
 export function clearNotify(rng: Rng, type: number, icookie: Uint8Array, rcookie: Uint8Array): Uint8Array {
   const spi = new Uint8Array(16);
   spi.set(icookie);

@@ -1,9 +1,9 @@
-// The ISAKMP header, RFC 2408 §3.1. Version 1.0 only; IKEv2 (2.0) has the same header and will get its own folder.
-import { Reader, Writer } from "../../core/bytes.ts";
+// The ISAKMP header, RFC 2408 §3.1. Version 1.0 only; IKEv2 (2.0) has the same header and will have its own folder.
+import { get16, Reader, Writer } from "../../core/bytes.ts";
 import { DecodeError } from "../../core/errors.ts";
 
-export const HEADER_BYTES = 28;
-export const VERSION_1 = 0x10;
+const HEADER_BYTES = 28;
+const VERSION_1 = 0x10;
 
 /** RFC 2408 §3.1, RFC 2409 §5. */
 export const EXCHANGE = {
@@ -15,8 +15,8 @@ export const EXCHANGE = {
   quick: 32,
   newGroup: 33,
 } as const;
-/** Bits of the flags field. */
-export const FLAG = { encrypted: 0x01, commit: 0x02, authOnly: 0x04 } as const;
+/** Bits of the flags field that we know. */
+export const FLAG = { encrypted: 0x01 } as const;
 
 export interface IsakmpHeader {
   /** 8 bytes each; the responder's is all zero in the first message. */
@@ -30,12 +30,10 @@ export interface IsakmpHeader {
 
 /** RFC 7296 §3.1 has the same header with major version 2. */
 export function isIkev2(datagram: Uint8Array): boolean {
-  return datagram.length >= HEADER_BYTES && (datagram[17] as number) >> 4 === 2;
+  return datagram.length >= HEADER_BYTES && (get16(datagram, 16) & 0xf0) === 0x20;
 }
 
-/**
- * Reads one datagram; `body` is what the length field covers, a view. Bytes behind it are ignored, as every peer does.
- */
+/** Reads one datagram. `body` is a view of what the length field covers; bytes behind it are ignored, as peers do. */
 export function readMessage(datagram: Uint8Array): { readonly header: IsakmpHeader; readonly body: Uint8Array } {
   const r = new Reader(datagram);
   const icookie = r.bytes(8, "icookie");

@@ -8,15 +8,11 @@ export const ID = {
   ip4: 1,
   fqdn: 2,
   userFqdn: 3,
-  ip4Subnet: 4,
   ip6: 5,
-  ip6Subnet: 6,
-  ip4Range: 7,
-  ip6Range: 8,
   keyId: 11,
 } as const;
 
-/** An identity as people write it. `type` is the RFC's number. */
+/** An identity as it is configured. `type` is the RFC's number. */
 export interface IkeId {
   readonly type: number;
   /** Address, name, or hex for types without a text form. Peer-chosen: quote before showing. */
@@ -61,13 +57,11 @@ export function readId(body: Uint8Array): Identification {
     throw new DecodeError("bad-length", "id address", 4);
   }
   if (type === 0 || data.length === 0) throw new DecodeError("bad-value", "id", 0);
-  const text =
-    type === ID.ip4 || type === ID.ip6
-      ? formatIp(data)
-      : type === ID.fqdn || type === ID.userFqdn
-        ? fromUtf8(data)
-        : hex(data);
-  return { id: { type, text }, protocol, port };
+  return { id: { type, text: idText(type, data) }, protocol, port };
+}
+function idText(type: number, data: Uint8Array): string {
+  if (type === ID.ip4 || type === ID.ip6) return formatIp(data);
+  return type === ID.fqdn || type === ID.userFqdn ? fromUtf8(data) : hex(data);
 }
 export function writeId(i: Identification): Uint8Array {
   const w = new Writer();

@@ -43,13 +43,9 @@ const WORDS: Readonly<Record<number, string>> = {
   36137: "R-U-THERE-ACK",
 };
 export const NOTIFY = {
-  invalidPayloadType: 1,
-  invalidExchangeType: 7,
   noProposalChosen: 14,
-  payloadMalformed: 16,
   invalidKey: 17,
   invalidId: 18,
-  invalidHash: 23,
   authenticationFailed: 24,
   responderLifetime: 24576,
   initialContact: 24578,
@@ -57,7 +53,7 @@ export const NOTIFY = {
   rUThereAck: 36137,
 } as const;
 
-/** The RFC's word for a notify message type, or its number. */
+/** The RFC's name of a notification type, or its number. */
 export function notifyName(type: number): string {
   return WORDS[type] ?? `notify ${type}`;
 }

@@ -5,14 +5,9 @@ import { DecodeError } from "../../core/errors.ts";
 export const PAYLOAD = {
   none: 0,
   sa: 1,
-  proposal: 2,
-  transform: 3,
   ke: 4,
   id: 5,
-  cert: 6,
-  certRequest: 7,
   hash: 8,
-  sig: 9,
   nonce: 10,
   notify: 11,
   delete: 12,
@@ -22,8 +17,9 @@ export const PAYLOAD = {
   natDDraft: 130,
   natOaDraft: 131,
 } as const;
+/** Also certificates (6, 7) and signatures (9), which we do not read. */
 const KNOWN = new Set<number>([1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 20, 21]);
-/** Windows and macOS send some twenty vendor ids; nobody sends this many payloads. */
+/** Windows and macOS send about twenty vendor ids; no peer sends this many payloads. */
 const MOST = 64;
 
 export interface Payload {
@@ -38,9 +34,9 @@ export interface Chain {
 }
 
 /**
- * RFC 2408 §5.3: an unknown payload type refuses the message, as does a reserved field that is not zero; private types
- * (128 and up) are stepped over but kept in the list. Behind the chain there is nothing, or, once decrypted, less than
- * 256 bytes of padding.
+ * RFC 2408 §5.3: an unknown payload type and a reserved field that is not zero refuse the message; private types (128
+ * and up) are kept in the list. Nothing follows the chain except, in an encrypted message, less than 256 bytes of
+ * padding.
  */
 export function readChain(first: number, body: Uint8Array, encrypted: boolean): Chain {
   const r = new Reader(body);
@@ -62,7 +58,7 @@ export function readChain(first: number, body: Uint8Array, encrypted: boolean): 
   return { payloads, behindFirst: body.subarray(afterFirst, end) };
 }
 
-/** The first type belongs into the header of whatever carries the chain. */
+/** The type of the first payload goes into the header in front of the chain. */
 export function writeChain(payloads: readonly Payload[]): Uint8Array {
   const w = new Writer();
   for (const [i, p] of payloads.entries()) {

@@ -5,7 +5,7 @@ import { type Attribute, readAttributes, writeAttributes } from "./attributes.ts
 
 const DOI_IPSEC = 1;
 const SIT_IDENTITY_ONLY = 1;
-export const PROTOCOL = { isakmp: 1, ah: 2, esp: 3, ipcomp: 4 } as const;
+export const PROTOCOL = { isakmp: 1, esp: 3 } as const;
 
 export interface Transform {
   readonly number: number;

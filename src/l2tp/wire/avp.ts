@@ -17,7 +17,7 @@ const LONGEST = 1017; // 1023 less the header
 const BY_TYPE = new Map<number, AvpName>((Object.keys(AVP) as AvpName[]).map((n) => [AVP[n].type, n]));
 
 /** A message that is read but cannot be served: §4.1 says what ends because of it. */
-export class UnknownMandatory extends Error {
+class UnknownMandatory extends Error {
   override readonly name = "UnknownMandatory";
   readonly what: string;
   constructor(what: string) {

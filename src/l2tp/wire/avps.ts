@@ -32,7 +32,7 @@ const resultCode: Value<Result> = {
     if (v.message !== undefined) w.bytes(utf8(v.message));
   },
 };
-export interface Q931 {
+interface Q931 {
   readonly cause: number;
   readonly message: number;
   readonly advisory: string;

@@ -7,7 +7,7 @@ const L = 0x4000;
 const S = 0x0800;
 const O = 0x0200;
 const VERSION = 0x000f;
-export const CONTROL_HEADER = 12;
+const CONTROL_HEADER = 12;
 
 export interface ControlHeader {
   readonly tunnelId: number;

@@ -1,7 +1,7 @@
 // RFC 2661 §6: what each control message must and may carry.
 import type { AvpName, Avps, ValueOf } from "./avps.ts";
 
-export interface Spec<R extends AvpName, O extends AvpName> {
+interface Spec<R extends AvpName, O extends AvpName> {
   readonly code: number;
   readonly must: readonly R[];
   readonly may: readonly O[];

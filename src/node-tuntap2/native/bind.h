@@ -1,6 +1,6 @@
 /*
- * The flat functions of flat.ts, written once for every engine. A bind_*.c file, one for each file of the library, knows
- * arguments and results by what is here; a file for an engine (napi.c, qjs.c) gives what is declared under "the
+ * The flat functions of flat.ts, written once for every engine. A bind_*.c file, one for each file of the library,
+ * knows arguments and results by what is here; a file for an engine (napi.c, qjs.c) gives what is declared under "the
  * engine's", and registers tt_bindings.
  */
 #ifndef TT_BIND_H
@@ -69,7 +69,10 @@ struct tt_watch *engine_watch(struct tt_args *a, int i, int fd);
 /* Also from inside the function that it calls. */
 void engine_unwatch(struct tt_watch *w);
 
-/* ---- arguments (bind.c): whatever is wrong with one is thrown, and what is returned can be used until a->bad is looked at ---- */
+/*
+ * ---- arguments (bind.c): whatever is wrong with one is thrown, and what is returned can be used until a->bad is
+ * looked at ----
+ */
 
 double arg_integer(struct tt_args *a, int i, double min, double max, const char *why);
 uint32_t arg_u32(struct tt_args *a, int i, const char *why);

@@ -96,7 +96,8 @@ static double bind_crypto_cbc(struct tt_args *a)
 {
 	bool encrypt = arg_bool(a, 0, "encrypt: true or false");
 	const struct crypto_cipher *c = arg_cipher(a, 1, true);
-	uint8_t *key = arg_bytes_of(a, 2, c->key, "key: wrong length"), *iv = arg_bytes_of(a, 3, c->iv, "iv: wrong length");
+	uint8_t *key = arg_bytes_of(a, 2, c->key, "key: wrong length"),
+		*iv = arg_bytes_of(a, 3, c->iv, "iv: wrong length");
 	size_t len, room;
 	uint8_t *data = arg_message(a, 4, &len, "data: not a Uint8Array");
 	uint8_t *into = arg_bytes(a, 5, &room, "into: not a Uint8Array");

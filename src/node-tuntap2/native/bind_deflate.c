@@ -70,7 +70,8 @@ static double bind_z_run(struct tt_args *a)
 {
 	struct held *h = held_of(a, -1);
 	size_t n, room;
-	uint8_t *data = arg_bytes(a, 1, &n, "data: not a Uint8Array"), *into = arg_bytes(a, 2, &room, "into: not a Uint8Array");
+	uint8_t *data = arg_bytes(a, 1, &n, "data: not a Uint8Array"),
+		*into = arg_bytes(a, 2, &room, "into: not a Uint8Array");
 
 	if (n > MOST || room > MOST)
 		throw_range(a, "data: at most 65,535 bytes");
@@ -109,12 +110,8 @@ static void end(struct tt_inst *inst)
 }
 
 static const struct tt_function functions[] = {
-	{ "zNew", bind_z_new, 2 },
-	{ "zClose", bind_z_close, 1 },
-	{ "zReset", bind_z_reset, 1 },
-	{ "zRun", bind_z_run, 3 },
-	{ "zTake", bind_z_take, 2 },
-	{ NULL, NULL, 0 },
+	{ "zNew", bind_z_new, 2 }, { "zClose", bind_z_close, 1 }, { "zReset", bind_z_reset, 1 },
+	{ "zRun", bind_z_run, 3 }, { "zTake", bind_z_take, 2 },	  { NULL, NULL, 0 },
 };
 
 const struct tt_binding bind_deflate = { functions, begin, end };

@@ -63,10 +63,7 @@ static double bind_fp_close(struct tt_args *a)
 enum { F_LOCAL, F_REMOTE, F_LOCAL_PORT, F_REMOTE_PORT, F_ENCAP, FLOW_FIELDS };
 
 static const char *const flow_fields[] = {
-	[F_LOCAL] = "local",
-	[F_REMOTE] = "remote",
-	[F_LOCAL_PORT] = "localPort",
-	[F_REMOTE_PORT] = "remotePort",
+	[F_LOCAL] = "local", [F_REMOTE] = "remote", [F_LOCAL_PORT] = "localPort", [F_REMOTE_PORT] = "remotePort",
 	[F_ENCAP] = "encap",
 };
 static const char *const encaps[] = { [ENCAP_UDP] = "udp", [ENCAP_ESP] = "esp", [ENCAP_CLEAR] = "clear", NULL };
@@ -147,7 +144,8 @@ static double bind_fp_add_sa(struct tt_args *a)
 	p.mac_key = arg_bytes(a, f + S_INTEG_KEY, &p.mac_key_len, "integKey: not a Uint8Array");
 	p.flow = arg_u32(a, f + S_FLOW, "flow: not a handle");
 	p.hard_bytes = (uint64_t)arg_integer(a, f + S_HARD_BYTES, 0, 9007199254740991.0, "hardBytes: not a count");
-	p.hard_packets = (uint64_t)arg_integer(a, f + S_HARD_PACKETS, 0, 9007199254740991.0, "hardPackets: not a count");
+	p.hard_packets =
+		(uint64_t)arg_integer(a, f + S_HARD_PACKETS, 0, 9007199254740991.0, "hardPackets: not a count");
 	p.window = arg_u32(a, f + S_WINDOW, "window: not a count");
 	if (a->bad)
 		return NOTHING;
@@ -301,7 +299,9 @@ static double bind_fp_route(struct tt_args *a)
 		throw_range(a, "prefix: must be 4 or 16 bytes");
 	if (a->bad)
 		return NOTHING;
-	return fp_result(a, fp, call ? fp_add_route(fp, dev, prefix, size, length, call) : fp_remove_route(fp, dev, prefix, size, length));
+	return fp_result(a, fp,
+			 call ? fp_add_route(fp, dev, prefix, size, length, call) :
+				fp_remove_route(fp, dev, prefix, size, length));
 }
 
 /* ---- packets ---- */

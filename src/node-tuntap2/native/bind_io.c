@@ -220,7 +220,10 @@ static double bind_ioctl(struct tt_args *a)
 	uint32_t request = arg_u32(a, 1, "request: a number");
 	size_t len;
 	uint8_t *p = arg_bytes(a, 2, &len, "data: not a Uint8Array");
-	/* Numbers do not tell how much the kernel reads and writes: give it room. Requests that take pointers are not for us. */
+	/*
+	 * Numbers do not tell how much the kernel reads and writes: give it room. Requests that take pointers are not
+	 * for us.
+	 */
 	uint8_t room[4096] __attribute__((aligned(16))) = { 0 };
 	int r;
 
@@ -314,7 +317,8 @@ static double bind_close(struct tt_args *a)
 	for (uint32_t i = 0; i < a->inst->watches.count; i++) {
 		struct watched *slot = pool_at(&a->inst->watches, i);
 
-		if (slot->obj.handle && slot->fd == fd) { /* a watch on a closed descriptor would spin, or serve the next owner */
+		/* a watch on a closed descriptor would spin, or serve the next owner */
+		if (slot->obj.handle && slot->fd == fd) {
 			engine_unwatch(slot->w);
 			pool_remove(&a->inst->watches, slot);
 		}

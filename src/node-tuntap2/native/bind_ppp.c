@@ -101,14 +101,10 @@ static double bind_ppp_write(struct tt_args *a)
 }
 
 static const struct tt_function functions[] = {
-	{ "udpConnect", bind_udp_connect, 3 },
-	{ "udpRecv", bind_udp_recv, 3 },
-	{ "l2tpOpen", bind_l2tp_open, 7 },
-	{ "pppChannel", bind_ppp_channel, 1 },
-	{ "pppOpen", bind_ppp_open, 0 },
-	{ "pppRead", bind_ppp_read, 2 },
-	{ "pppWrite", bind_ppp_write, 2 },
-	{ NULL, NULL, 0 },
+	{ "udpConnect", bind_udp_connect, 3 }, { "udpRecv", bind_udp_recv, 3 },
+	{ "l2tpOpen", bind_l2tp_open, 7 },     { "pppChannel", bind_ppp_channel, 1 },
+	{ "pppOpen", bind_ppp_open, 0 },       { "pppRead", bind_ppp_read, 2 },
+	{ "pppWrite", bind_ppp_write, 2 },     { NULL, NULL, 0 },
 };
 
 const struct tt_binding bind_ppp = { functions, NULL, NULL };

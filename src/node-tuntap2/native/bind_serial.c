@@ -5,7 +5,10 @@
 #include <unistd.h>
 
 static const char *const handshakes[] = {
-	[FLOW_NONE] = "none", [FLOW_RTSCTS] = "rtscts", [FLOW_XONXOFF] = "xonxoff", NULL,
+	[FLOW_NONE] = "none",
+	[FLOW_RTSCTS] = "rtscts",
+	[FLOW_XONXOFF] = "xonxoff",
+	NULL,
 };
 
 static double bind_serial_open(struct tt_args *a)

@@ -146,14 +146,10 @@ static void end(struct tt_inst *inst)
 }
 
 static const struct tt_function functions[] = {
-	{ "tlsNew", bind_tls_new, 5 },
-	{ "tlsClose", bind_tls_close, 1 },
-	{ "tlsStep", bind_tls_step, 2 },
-	{ "tlsOutput", bind_tls_output, 2 },
-	{ "tlsWhy", bind_tls_why, 2 },
-	{ "tlsVersion", bind_tls_version, 1 },
-	{ "tlsExport", bind_tls_export, 4 },
-	{ NULL, NULL, 0 },
+	{ "tlsNew", bind_tls_new, 5 },	     { "tlsClose", bind_tls_close, 1 },
+	{ "tlsStep", bind_tls_step, 2 },     { "tlsOutput", bind_tls_output, 2 },
+	{ "tlsWhy", bind_tls_why, 2 },	     { "tlsVersion", bind_tls_version, 1 },
+	{ "tlsExport", bind_tls_export, 4 }, { NULL, NULL, 0 },
 };
 
 const struct tt_binding bind_tls = { functions, begin, end };

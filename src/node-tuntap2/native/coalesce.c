@@ -49,7 +49,8 @@ uint32_t tt_coalesce(struct tt_ring *r, uint32_t n, uint32_t ref, bool udp, stru
 			g->count++;
 			g->total += (uint32_t)(s.len - s.headers);
 			if (s.tcp)
-				r->mem[r->meta[g->first * TT_META + TT_OFF] + g->transport + 13] |= s.p[s.transport + 13] & PSH;
+				r->mem[r->meta[g->first * TT_META + TT_OFF] + g->transport + 13] |=
+					s.p[s.transport + 13] & PSH;
 			g->open = !s.last && s.len - s.headers == g->size && g->count < MOST;
 			continue;
 		}
@@ -95,11 +96,13 @@ static bool look(struct seen *s, uint8_t *p, size_t len, bool udp)
 		return false;
 	}
 	/* Options and fragments are left alone; the first fragment has the ports, and closes its flow's group. */
-	if (p[0] >> 4 == 4 ? p[0] != 0x45 || rd16(p + 6) & FRAGMENT || rd16(p + 2) != len : rd16(p + 4) != len - IP6_HEADER)
+	if (p[0] >> 4 == 4 ? p[0] != 0x45 || rd16(p + 6) & FRAGMENT || rd16(p + 2) != len :
+			     rd16(p + 4) != len - IP6_HEADER)
 		return false;
 	if (!s->tcp) {
 		s->headers = s->transport + UDP_HEADER;
-		return udp && rd16(p + s->transport + 4) == len - s->transport && rd16(p + s->transport + 6) && len > s->headers;
+		return udp && rd16(p + s->transport + 4) == len - s->transport && rd16(p + s->transport + 6) &&
+		       len > s->headers;
 	}
 	s->headers = s->transport + (p[s->transport + 12] >> 4) * 4u;
 	if (s->headers < s->transport + 20 || s->headers >= len) {
@@ -145,8 +148,7 @@ static struct tt_group *same_flow(const struct tt_ring *r, struct tt_group *grou
 		const uint8_t *p = r->mem + r->meta[g->first * TT_META + TT_OFF];
 
 		if (g->open && p[0] >> 4 == s->p[0] >> 4 && p[p[0] >> 4 == 6 ? 6 : 9] == (s->tcp ? TCP : UDP) &&
-		    !memcmp(p + addresses, s->p + addresses, size) &&
-		    !memcmp(p + g->transport, s->p + s->transport, 4))
+		    !memcmp(p + addresses, s->p + addresses, size) && !memcmp(p + g->transport, s->p + s->transport, 4))
 			return g;
 	}
 	return NULL;
@@ -170,7 +172,8 @@ static bool follows(const struct tt_ring *r, const struct tt_group *g, const str
 	if (!s->tcp)
 		return true;
 	return rd32(q + t + 4) == rd32(p + t + 4) + (g->total - g->headers) && /* sequence */
-	       rd32(q + t + 8) == rd32(p + t + 8) && rd16(q + t + 14) == rd16(p + t + 14) && /* acknowledgement, window */
+	       rd32(q + t + 8) == rd32(p + t + 8) &&
+	       rd16(q + t + 14) == rd16(p + t + 14) && /* acknowledgement, window */
 	       rd16(q + t + 18) == rd16(p + t + 18) && !memcmp(q + t + 20, p + t + 20, s->headers - t - 20);
 }
 
@@ -196,7 +199,9 @@ static void finish(struct tt_ring *r, struct tt_group *g)
 	}
 	g->vnet = (struct tt_vnet){
 		.flags = TT_VNET_NEEDS_CSUM,
-		.gso_type = !tcp ? TT_GSO_UDP : six ? TT_GSO_TCP6 : TT_GSO_TCP4,
+		.gso_type = !tcp ? TT_GSO_UDP :
+			    six	 ? TT_GSO_TCP6 :
+				   TT_GSO_TCP4,
 		.hdr_len = g->headers,
 		.gso_size = g->size,
 		.csum_start = g->transport,

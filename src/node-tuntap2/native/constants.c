@@ -18,6 +18,7 @@
 #include <linux/sockios.h>
 #include <linux/xfrm.h>
 
+/* clang-format off */
 #define C(name) { #name, (int64_t)name },
 
 const struct tt_constant tt_constants[] = {
@@ -140,3 +141,4 @@ const struct tt_constant tt_constants[] = {
 #endif
 	{ NULL, 0 },
 };
+/* clang-format on */

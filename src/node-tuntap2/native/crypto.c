@@ -12,18 +12,15 @@ const struct crypto_hash crypto_hashes[] = {
 };
 
 const struct crypto_cipher crypto_ciphers[] = {
-	{ "aes-128-cbc", 16, 16, 16 },
-	{ "aes-192-cbc", 24, 16, 16 },
-	{ "aes-256-cbc", 32, 16, 16 },
-	{ "des-ede3-cbc", 24, 8, 8 },
-	{ "aes-128-gcm", 16, 12, 0 },
-	{ "aes-192-gcm", 24, 12, 0 },
-	{ "aes-256-gcm", 32, 12, 0 },
-	{ "chacha20-poly1305", 32, 12, 0 },
-	{ NULL, 0, 0, 0 },
+	{ "aes-128-cbc", 16, 16, 16 }, { "aes-192-cbc", 24, 16, 16 },	   { "aes-256-cbc", 32, 16, 16 },
+	{ "des-ede3-cbc", 24, 8, 8 },  { "aes-128-gcm", 16, 12, 0 },	   { "aes-192-gcm", 24, 12, 0 },
+	{ "aes-256-gcm", 32, 12, 0 },  { "chacha20-poly1305", 32, 12, 0 }, { NULL, 0, 0, 0 },
 };
 
-#define MODP(bits) { "modp" #bits, EXPONENT, bits / 8, bits / 8, offsetof(struct ossl, prime##bits), 0 }
+#define MODP(bits)                                                                                \
+	{                                                                                         \
+		"modp" #bits, EXPONENT, bits / 8, bits / 8, offsetof(struct ossl, prime##bits), 0 \
+	}
 const struct crypto_group crypto_groups[] = {
 	MODP(1024),
 	MODP(1536),
@@ -84,7 +81,8 @@ int crypto_cbc(const struct crypto_cipher *c, bool encrypt, const uint8_t *key, 
 }
 
 /* Everything but the end, at which a tag is checked or made. */
-static bool aead_body(const struct ossl *o, void *ctx, const struct crypto_message *m, size_t body, uint8_t *into, int *n)
+static bool aead_body(const struct ossl *o, void *ctx, const struct crypto_message *m, size_t body, uint8_t *into,
+		      int *n)
 {
 	if (m->aad_len && o->cipher_update(ctx, NULL, n, m->aad, (int)m->aad_len) != 1)
 		return false;
@@ -140,10 +138,15 @@ static void *prime_of(const struct ossl *o, const struct crypto_group *g)
 	return get(NULL);
 }
 
-/* into = base^secret mod p. False when the base is none that a peer may send: 0, 1, p-1 or more (RFC 2631 section 2.1.5). */
-static bool modp(const struct ossl *o, const struct crypto_group *g, const uint8_t *base, const uint8_t *secret, uint8_t *into)
+/*
+ * into = base^secret mod p. False when the base is none that a peer may send: 0, 1, p-1 or more (RFC 2631 section
+ * 2.1.5).
+ */
+static bool modp(const struct ossl *o, const struct crypto_group *g, const uint8_t *base, const uint8_t *secret,
+		 uint8_t *into)
 {
-	void *ctx = o->bn_ctx_new(), *p = prime_of(o, g), *r = o->bn_new(), *y = o->bn_new(), *x = o->bn_bin2bn(secret, EXPONENT, NULL);
+	void *ctx = o->bn_ctx_new(), *p = prime_of(o, g), *r = o->bn_new(), *y = o->bn_new(),
+	     *x = o->bn_bin2bn(secret, EXPONENT, NULL);
 	void *top = o->bn_new();
 	bool ok = ctx && p && r && y && x && top;
 
@@ -163,7 +166,8 @@ static bool modp(const struct ossl *o, const struct crypto_group *g, const uint8
 }
 
 /* into = secret * peer (x|y), or times the generator. False for a point that is not on the curve, or at infinity. */
-static bool ecp(const struct ossl *o, const struct crypto_group *g, const uint8_t *peer, const uint8_t *secret, uint8_t *into)
+static bool ecp(const struct ossl *o, const struct crypto_group *g, const uint8_t *peer, const uint8_t *secret,
+		uint8_t *into)
 {
 	void *ctx = o->bn_ctx_new(), *curve = o->ec_group(g->curve), *x = o->bn_bin2bn(secret, (int)g->secret, NULL);
 	void *q = curve ? o->ec_point_new(curve) : NULL, *r = curve ? o->ec_point_new(curve) : NULL;
@@ -177,7 +181,8 @@ static bool ecp(const struct ossl *o, const struct crypto_group *g, const uint8_
 	ok = ok && (peer ? o->ec_mul(curve, r, NULL, q, x, ctx) : o->ec_mul(curve, r, x, NULL, NULL, ctx)) == 1;
 	ok = ok && o->ec_point2oct(curve, r, 4, wire, g->public + 1, ctx) == g->public + 1;
 	if (ok)
-		memcpy(into, wire + 1, peer ? g->public / 2 : g->public); /* the secret is x alone (RFC 5903 section 7) */
+		/* the secret is x alone (RFC 5903 section 7) */
+		memcpy(into, wire + 1, peer ? g->public / 2 : g->public);
 	o->cleanse(wire, sizeof wire);
 	o->bn_clear_free(x);
 	if (q)
@@ -202,7 +207,8 @@ static bool x25519(const struct ossl *o, const uint8_t *peer, const uint8_t *sec
 	} else if (ok) {
 		theirs = o->pkey_public(NID_X25519, NULL, peer, 32);
 		ctx = o->pkey_ctx_new(mine, NULL);
-		ok = theirs && ctx && o->derive_init(ctx) == 1 && o->derive_peer(ctx, theirs) == 1 && o->derive(ctx, into, &len) == 1;
+		ok = theirs && ctx && o->derive_init(ctx) == 1 && o->derive_peer(ctx, theirs) == 1 &&
+		     o->derive(ctx, into, &len) == 1;
 		for (size_t i = 0; ok && i < 32; i++)
 			any |= into[i];
 		ok = ok && any != 0; /* RFC 7748 section 6.1 */
@@ -213,7 +219,8 @@ static bool x25519(const struct ossl *o, const uint8_t *peer, const uint8_t *sec
 	return ok && len == 32;
 }
 
-static bool power(const struct ossl *o, const struct crypto_group *g, const uint8_t *peer, const uint8_t *secret, uint8_t *into)
+static bool power(const struct ossl *o, const struct crypto_group *g, const uint8_t *peer, const uint8_t *secret,
+		  uint8_t *into)
 {
 	if (g->prime)
 		return modp(o, g, peer, secret, into);

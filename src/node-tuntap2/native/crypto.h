@@ -12,13 +12,13 @@ struct crypto_hash {
 struct crypto_cipher {
 	const char *name;
 	size_t key, iv; /* bytes */
-	size_t block; /* 0: AEAD, with a tag of CRYPTO_TAG bytes behind the ciphertext */
+	size_t block;	/* 0: AEAD, with a tag of CRYPTO_TAG bytes behind the ciphertext */
 };
 struct crypto_group {
 	const char *name;
 	size_t secret, public, shared; /* bytes */
-	size_t prime; /* place of its function in struct ossl; 0: none */
-	int curve; /* NID; 0: none */
+	size_t prime;		       /* place of its function in struct ossl; 0: none */
+	int curve;		       /* NID; 0: none */
 };
 #define CRYPTO_TAG 16
 
@@ -42,7 +42,9 @@ struct crypto_message {
 	const uint8_t *aad, *data;
 	size_t aad_len, len;
 };
-/* `into`: CRYPTO_TAG bytes more than the data to seal, less to open. EBADMSG: not authentic, and `into` holds nothing. */
+/*
+ * `into`: CRYPTO_TAG bytes more than the data to seal, less to open. EBADMSG: not authentic, and `into` holds nothing.
+ */
 int crypto_aead(const struct crypto_cipher *c, bool seal, const uint8_t *key, const uint8_t *nonce,
 		const struct crypto_message *m, uint8_t *into);
 /* A private value, and what the peer gets. */

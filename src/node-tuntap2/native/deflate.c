@@ -22,7 +22,8 @@ enum { Z_OK = 0, Z_BUF_ERROR = -5, Z_SYNC_FLUSH = 2, Z_DEFLATED = 8 };
 #define MEMORY 7 /* of 9: a packet needs no more */
 
 static struct {
-	int (*deflate_init)(struct z_stream *, int level, int method, int window, int memory, int strategy, const char *version, int size);
+	int (*deflate_init)(struct z_stream *, int level, int method, int window, int memory, int strategy,
+			    const char *version, int size);
 	int (*deflate)(struct z_stream *, int flush);
 	int (*deflate_reset)(struct z_stream *);
 	int (*deflate_end)(struct z_stream *);
@@ -35,7 +36,8 @@ static struct {
 static bool load(void *from)
 {
 	static const char *const names[] = {
-		"deflateInit2_", "deflate", "deflateReset", "deflateEnd", "inflateInit2_", "inflate", "inflateReset", "inflateEnd",
+		"deflateInit2_", "deflate", "deflateReset", "deflateEnd",
+		"inflateInit2_", "inflate", "inflateReset", "inflateEnd",
 	};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -52,7 +54,8 @@ static bool have_zlib(void)
 {
 	static int found = -1;
 
-	if (found < 0 && !(found = load(RTLD_DEFAULT))) { /* Node exports its own, and another one beside it would call that */
+	/* Node exports its own, and another one beside it would call that */
+	if (found < 0 && !(found = load(RTLD_DEFAULT))) {
 		void *so = dlopen("libz.so.1", RTLD_NOW | RTLD_LOCAL);
 
 		found = so && load(so);
@@ -76,8 +79,8 @@ struct tt_z *tt_z_new(bool inflate, int window)
 		return NULL;
 	z->inflate = inflate;
 	/* A negative window: no zlib header, no checksum. */
-	r = inflate ? lib.inflate_init(&z->s, -window, "1", (int)sizeof z->s)
-		    : lib.deflate_init(&z->s, LEVEL, Z_DEFLATED, -window, MEMORY, 0, "1", (int)sizeof z->s);
+	r = inflate ? lib.inflate_init(&z->s, -window, "1", (int)sizeof z->s) :
+		      lib.deflate_init(&z->s, LEVEL, Z_DEFLATED, -window, MEMORY, 0, "1", (int)sizeof z->s);
 	if (r != Z_OK) {
 		free(z);
 		return NULL;
@@ -160,7 +163,8 @@ int tt_z_inflate(struct tt_z *z, const uint8_t *in, size_t n, uint8_t *out, size
 
 bool tt_z_take(struct tt_z *z, const uint8_t *in, size_t n)
 {
-	uint8_t sink[512], head[5] = { 0, (uint8_t)n, (uint8_t)(n >> 8), (uint8_t)~n, (uint8_t)(~n >> 8) }; /* a stored block */
+	/* a stored block */
+	uint8_t sink[512], head[5] = { 0, (uint8_t)n, (uint8_t)(n >> 8), (uint8_t)~n, (uint8_t)(~n >> 8) };
 
 	z->s.next_out = sink;
 	z->s.avail_out = sizeof sink;

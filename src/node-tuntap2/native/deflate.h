@@ -1,4 +1,6 @@
-/* zlib's raw streams, packet by packet as PPP Deflate wants them (RFC 1979); looked up when first used, like libcrypto. */
+/*
+ * zlib's raw streams, packet by packet as PPP Deflate wants them (RFC 1979); looked up when first used, like libcrypto.
+ */
 #ifndef TT_DEFLATE_H
 #define TT_DEFLATE_H
 #include <stdbool.h>
@@ -11,7 +13,10 @@ struct tt_z *tt_z_new(bool inflate, int window);
 void tt_z_free(struct tt_z *z);
 /* As if new. */
 void tt_z_reset(struct tt_z *z);
-/* One packet, without the four bytes that end every one of them. -1: it needs more than `room`; it is in the history all the same. */
+/*
+ * One packet, without the four bytes that end every one of them. -1: it needs more than `room`; it is in the history
+ * all the same.
+ */
 int tt_z_deflate(struct tt_z *z, const uint8_t *in, size_t n, uint8_t *out, size_t room);
 /* -1: broken, or longer than `room`: nothing that follows makes sense before a reset. */
 int tt_z_inflate(struct tt_z *z, const uint8_t *in, size_t n, uint8_t *out, size_t room);

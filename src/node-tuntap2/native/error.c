@@ -12,11 +12,13 @@ int tt_fail(struct tt_err *e, const char *call, int fd)
 	return -1;
 }
 
-#define E(name) case name: return #name;
+/* clang-format off */
+#define E(name) { name, #name },
 
-const char *tt_errno_name(int no)
-{
-	switch (no) {
+static const struct {
+	int no;
+	const char *name;
+} names[] = {
 	E(EPERM) E(ENOENT) E(ESRCH) E(EINTR) E(EIO) E(ENXIO) E(E2BIG) E(EBADF) E(EAGAIN) E(ENOMEM) E(EACCES) E(EFAULT)
 	E(EBUSY) E(EEXIST) E(EXDEV) E(ENODEV) E(ENOTDIR) E(EISDIR) E(EINVAL) E(ENFILE) E(EMFILE) E(ENOTTY) E(EFBIG)
 	E(ENOSPC) E(ESPIPE) E(EROFS) E(EPIPE) E(EDOM) E(ERANGE) E(EDEADLK) E(ENAMETOOLONG) E(ENOSYS) E(ELOOP)
@@ -25,7 +27,13 @@ const char *tt_errno_name(int no)
 	E(EPFNOSUPPORT) E(EAFNOSUPPORT) E(EADDRINUSE) E(EADDRNOTAVAIL) E(ENETDOWN) E(ENETUNREACH) E(ENETRESET)
 	E(ECONNABORTED) E(ECONNRESET) E(ENOBUFS) E(EISCONN) E(ENOTCONN) E(ETIMEDOUT) E(ECONNREFUSED) E(EHOSTDOWN)
 	E(EHOSTUNREACH) E(EALREADY) E(EINPROGRESS) E(ESTALE) E(ECANCELED)
-	default:
-		return "E?";
-	}
+};
+/* clang-format on */
+
+const char *tt_errno_name(int no)
+{
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (names[i].no == no)
+			return names[i].name;
+	return "E?";
 }

@@ -9,8 +9,8 @@ static const struct {
 	{ "aes128", "aes-128-cbc", 16, 16, 16, false }, /* RFC 3602 */
 	{ "aes192", "aes-192-cbc", 24, 16, 16, false },
 	{ "aes256", "aes-256-cbc", 32, 16, 16, false },
-	{ "3des", "des-ede3-cbc", 24, 8, 8, false }, /* RFC 2451 */
-	{ "null", NULL, 0, 0, 4, false },	     /* RFC 2410; 4: RFC 4303 2.4 */
+	{ "3des", "des-ede3-cbc", 24, 8, 8, false },	  /* RFC 2451 */
+	{ "null", NULL, 0, 0, 4, false },		  /* RFC 2410; 4: RFC 4303 2.4 */
 	{ "aes128gcm16", "aes-128-gcm", 16, 8, 4, true }, /* RFC 4106 */
 	{ "aes192gcm16", "aes-192-gcm", 24, 8, 4, true },
 	{ "aes256gcm16", "aes-256-gcm", 32, 8, 4, true },
@@ -19,12 +19,12 @@ static const struct {
 static const struct {
 	const char *name, *ossl;
 	uint8_t key, icv, block;
-} MACS[] = { /* the key is as long as the digest */
-	{ "md5", "md5", 16, 12, 64 },	     /* RFC 2403 */
-	{ "sha1", "sha1", 20, 12, 64 },	     /* RFC 2404 */
-	{ "sha256", "sha256", 32, 16, 64 },  /* RFC 4868 */
-	{ "sha384", "sha384", 48, 24, 128 },
-	{ "sha512", "sha512", 64, 32, 128 },
+} MACS[] = {
+	/* the key is as long as the digest */
+	{ "md5", "md5", 16, 12, 64 },	    /* RFC 2403 */
+	{ "sha1", "sha1", 20, 12, 64 },	    /* RFC 2404 */
+	{ "sha256", "sha256", 32, 16, 64 }, /* RFC 4868 */
+	{ "sha384", "sha384", 48, 24, 128 },   { "sha512", "sha512", 64, 32, 128 },
 	{ "sha256_96", "sha256", 32, 12, 64 }, /* a draft of RFC 4868, as Android 6 and 7 still do it */
 };
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -59,13 +59,13 @@ static bool mac_run(const struct esp *e, const uint8_t *p, size_t n, uint8_t *ou
 	const struct ossl *o = e->o;
 	const struct esp_mac *m = &e->mac;
 
-	return o->md_copy(m->work, m->inner) > 0 && o->md_update(m->work, p, n) > 0 && o->md_final(m->work, out, NULL) > 0 &&
-	       o->md_copy(m->work, m->outer) > 0 && o->md_update(m->work, out, m->size) > 0 &&
-	       o->md_final(m->work, out, NULL) > 0;
+	return o->md_copy(m->work, m->inner) > 0 && o->md_update(m->work, p, n) > 0 &&
+	       o->md_final(m->work, out, NULL) > 0 && o->md_copy(m->work, m->outer) > 0 &&
+	       o->md_update(m->work, out, m->size) > 0 && o->md_final(m->work, out, NULL) > 0;
 }
 
-const char *esp_init(struct esp *e, bool seal, const char *cipher, const char *integ, const uint8_t *key, size_t key_len,
-		     const uint8_t *mac_key, size_t mac_key_len)
+const char *esp_init(struct esp *e, bool seal, const char *cipher, const char *integ, const uint8_t *key,
+		     size_t key_len, const uint8_t *mac_key, size_t mac_key_len)
 {
 	size_t c = 0, m = 0;
 
@@ -152,7 +152,8 @@ static void nonce(const struct esp *e, const uint8_t *iv, uint8_t out[12])
 	memcpy(out + 4, iv, 8);
 }
 
-uint8_t *esp_seal(struct esp *e, uint32_t spi, uint32_t seq, uint8_t next, uint8_t *p, size_t *len, size_t head, size_t tail)
+uint8_t *esp_seal(struct esp *e, uint32_t spi, uint32_t seq, uint8_t next, uint8_t *p, size_t *len, size_t head,
+		  size_t tail)
 {
 	const struct ossl *o = e->o;
 	size_t before = 8u + e->iv;
@@ -178,10 +179,12 @@ uint8_t *esp_seal(struct esp *e, uint32_t spi, uint32_t seq, uint8_t next, uint8
 		wr32(h + 12, seq); /* never repeats under one key: the SA ends with its sequence numbers */
 		nonce(e, h + 8, n12);
 		return o->cipher_init(e->cipher, NULL, NULL, NULL, n12, 1) > 0 &&
-		       o->cipher_update(e->cipher, NULL, &got, h, 8) > 0 &&
-		       o->cipher_update(e->cipher, p, &got, p, (int)text) > 0 &&
-		       o->cipher_final(e->cipher, icv, &got) > 0 &&
-		       o->cipher_ctrl(e->cipher, OSSL_GET_TAG, AEAD_ICV, icv) > 0 ? h : NULL;
+				       o->cipher_update(e->cipher, NULL, &got, h, 8) > 0 &&
+				       o->cipher_update(e->cipher, p, &got, p, (int)text) > 0 &&
+				       o->cipher_final(e->cipher, icv, &got) > 0 &&
+				       o->cipher_ctrl(e->cipher, OSSL_GET_TAG, AEAD_ICV, icv) > 0 ?
+			       h :
+			       NULL;
 	}
 	if (e->cipher && (!random_iv(e, h + 8) || o->cipher_init(e->cipher, NULL, NULL, NULL, h + 8, 1) <= 0 ||
 			  o->cipher_update(e->cipher, p, &got, p, (int)text) <= 0))

@@ -1,6 +1,6 @@
 /*
- * Flows, SAs, calls and routes, and the batch work on them; the semantics are in types.ts (FastPath). No function keeps a
- * pointer to an argument. Where a function can be misused it returns less than 0 and fp->why says how.
+ * Flows, SAs, calls and routes, and the batch work on them; the semantics are in types.ts (FastPath). No function keeps
+ * a pointer to an argument. Where a function can be misused it returns less than 0 and fp->why says how.
  */
 #ifndef TT_FASTPATH_H
 #define TT_FASTPATH_H
@@ -21,10 +21,10 @@ struct tt_flow_params {
 struct tt_flow {
 	struct tt_obj obj;
 	struct tt_flow_params p;
-	uint32_t sa_out; /* handle, 0: none */
+	uint32_t sa_out;     /* handle, 0: none */
 	uint32_t sas, calls; /* that point here */
-	bool news;	 /* `moved` has not been fetched */
-	bool reported;	 /* moved's remote is what was reported last */
+	bool news;	     /* `moved` has not been fetched */
+	bool reported;	     /* moved's remote is what was reported last */
 	uint8_t moved[TT_ADDR];
 };
 struct tt_sa {
@@ -66,7 +66,8 @@ struct tt_route {
 };
 struct tt_fp {
 	struct tt_pool flows, sas, calls, routes;
-	struct tt_map spis, ids; /* spi and tunnel << 16 | call to handles: we choose both, so nobody chooses collisions */
+	/* spi and tunnel << 16 | call to handles: we choose both, so nobody chooses collisions */
+	struct tt_map spis, ids;
 	uint32_t *chains, chain_mask; /* of routes, place + 1 */
 	uint64_t route_seed[ROUTE_KEY + 1];
 	struct tt_dev *devs;
@@ -120,10 +121,4 @@ int fp_tx_frames(struct tt_fp *fp, uint32_t call, struct tt_ring *r, uint32_t n)
 int fp_tx_control(struct tt_fp *fp, uint32_t flow, uint16_t lport, uint16_t rport, struct tt_ring *r, uint32_t n);
 int fp_rx(struct tt_fp *fp, enum tt_origin origin, struct tt_ring *r, uint32_t n);
 
-/* Length of the IP packet at p, 0 when it is none of that version (version, header and length; a jumbogram is none). */
-size_t ip4_length(const uint8_t *p, size_t len);
-size_t ip6_length(const uint8_t *p, size_t len);
-/* Lowers the MSS of a TCP SYN in the IP packet at p and mends its checksum (RFC 1624); `mss` is the one for IPv4 in both. */
-void ip4_clamp(uint8_t *p, size_t len, uint32_t mss);
-void ip6_clamp(uint8_t *p, size_t len, uint32_t mss);
 #endif

@@ -65,8 +65,8 @@ static void mask_key(uint32_t key[ROUTE_KEY], uint32_t length)
 }
 
 /*
- * A peer chooses parts of its prefix, so it must not be able to choose which chain it is in: with secret factors any two keys meet
- * once in 2^32 (multiply-shift of vectors; Thorup, "High speed hashing for integers and strings", 3.4).
+ * A peer chooses parts of its prefix, so it must not be able to choose which chain it is in: with secret factors any
+ * two keys meet once in 2^32 (multiply-shift of vectors; Thorup, "High speed hashing for integers and strings", 3.4).
  */
 static uint32_t hash_of(const struct tt_fp *fp, const uint32_t key[ROUTE_KEY])
 {

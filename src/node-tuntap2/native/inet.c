@@ -12,9 +12,9 @@
 #define UDP_GRO 104
 #endif
 #define ROOM (TT_SLOT - TT_HEAD - TT_TAIL)
-#define SEGMENTS 64u /* of one datagram that is sent: UDP_MAX_SEGMENTS of older kernels */
+#define SEGMENTS 64u   /* of one datagram that is sent: UDP_MAX_SEGMENTS of older kernels */
 #define LONGEST 65000u /* of all segments together */
-#define MESSAGES 8u /* that one call reads, when each may be a super-packet */
+#define MESSAGES 8u    /* that one call reads, when each may be a super-packet */
 
 union control { /* aligned room for PKTINFO and a segment's size */
 	struct cmsghdr align;
@@ -71,8 +71,8 @@ int tt_udp_open(const uint8_t *addr, size_t alen, uint16_t port, bool reuse, boo
 
 	if (fd < 0)
 		return tt_fail(e, "socket", -1);
-	if (alen == 4 ? on(fd, IPPROTO_IP, IP_PKTINFO)
-		      : on(fd, IPPROTO_IPV6, IPV6_V6ONLY) | on(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO))
+	if (alen == 4 ? on(fd, IPPROTO_IP, IP_PKTINFO) :
+			on(fd, IPPROTO_IPV6, IPV6_V6ONLY) | on(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO))
 		return tt_fail(e, "setsockopt", fd);
 	if (reuse && on(fd, SOL_SOCKET, SO_REUSEADDR))
 		return tt_fail(e, "setsockopt", fd);
@@ -88,7 +88,8 @@ int tt_udp_open(const uint8_t *addr, size_t alen, uint16_t port, bool reuse, boo
 static void udp_offloads(int fd)
 {
 	int off = 0;
-	bool segment = setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &off, sizeof off) == 0; /* a size comes with each message */
+	bool segment = setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &off, sizeof off) ==
+		       0; /* a size comes with each message */
 	struct tt_offload *o = segment || on(fd, IPPROTO_UDP, UDP_GRO) == 0 ? tt_offload_new(fd) : NULL;
 
 	if (!o)
@@ -135,7 +136,8 @@ static void note_local(uint8_t *a, struct msghdr *h)
 			struct in_pktinfo p;
 
 			memcpy(&p, CMSG_DATA(c), sizeof p);
-			memcpy(a + TT_A_LOCAL, &p.ipi_spec_dst, 4); /* the address to answer from, even to a broadcast */
+			memcpy(a + TT_A_LOCAL, &p.ipi_spec_dst,
+			       4); /* the address to answer from, even to a broadcast */
 			ifindex = (uint32_t)p.ipi_ifindex;
 		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
 			struct in6_pktinfo p;

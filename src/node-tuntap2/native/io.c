@@ -60,8 +60,9 @@ int sa_own(int fd, union sa *s, struct tt_err *e)
 
 uint16_t sa_port(const union sa *s)
 {
-	return s->any.sa_family == AF_INET ? ntohs(s->in4.sin_port)
-	     : s->any.sa_family == AF_INET6 ? ntohs(s->in6.sin6_port) : 0;
+	return s->any.sa_family == AF_INET  ? ntohs(s->in4.sin_port) :
+	       s->any.sa_family == AF_INET6 ? ntohs(s->in6.sin6_port) :
+					      0;
 }
 
 int tt_socket_port(int fd, struct tt_err *e)
@@ -83,8 +84,8 @@ static uint32_t ifindex_of(const uint8_t *local, size_t alen)
 
 		if (!s)
 			continue;
-		if (alen == 4 ? s->any.sa_family == AF_INET && !memcmp(&s->in4.sin_addr, local, 4)
-			      : s->any.sa_family == AF_INET6 && !memcmp(&s->in6.sin6_addr, local, 16))
+		if (alen == 4 ? s->any.sa_family == AF_INET && !memcmp(&s->in4.sin_addr, local, 4) :
+				s->any.sa_family == AF_INET6 && !memcmp(&s->in6.sin6_addr, local, 16))
 			found = if_nametoindex(i->ifa_name);
 	}
 	freeifaddrs(all);

@@ -160,10 +160,12 @@ static void readable(uv_poll_t *poll, int status, int events)
 	(void)events;
 	w->stuck = status < 0 ? w->stuck + 1 : 0;
 	if (status < 0 && w->stuck < STUCK)
-		uv_poll_start(poll, UV_READABLE, readable); /* libuv stops on POLLERR; the next read takes the error away */
+		/* libuv stops on POLLERR; the next read takes the error away */
+		uv_poll_start(poll, UV_READABLE, readable);
 	if (napi_open_handle_scope(w->env, &scope) != napi_ok)
 		return;
-	if (napi_get_reference_value(w->env, w->callback, &f) == napi_ok && f && napi_get_global(w->env, &global) == napi_ok &&
+	if (napi_get_reference_value(w->env, w->callback, &f) == napi_ok && f &&
+	    napi_get_global(w->env, &global) == napi_ok &&
 	    napi_make_callback(w->env, w->context, global, f, 0, NULL, NULL) == napi_pending_exception &&
 	    napi_get_and_clear_last_exception(w->env, &error) == napi_ok)
 		napi_fatal_exception(w->env, error);
@@ -185,7 +187,9 @@ struct tt_watch *engine_watch(struct tt_args *a, int i, int fd)
 		return NULL;
 	}
 	w = calloc(1, sizeof *w);
-	r = !w ? UV_ENOMEM : napi_get_uv_event_loop(env, &loop) == napi_ok ? uv_poll_init(loop, &w->poll, fd) : UV_EINVAL;
+	r = !w						  ? UV_ENOMEM :
+	    napi_get_uv_event_loop(env, &loop) == napi_ok ? uv_poll_init(loop, &w->poll, fd) :
+							    UV_EINVAL;
 	if (r < 0) {
 		free(w);
 		throw_system(a, -r, "watch");

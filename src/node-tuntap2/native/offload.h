@@ -23,7 +23,7 @@ uint16_t tt_fold(uint64_t sum);
 /* ---- segment.c: one super-packet, taken apart ---- */
 
 struct tt_super {
-	uint8_t *p; /* the packet; must stay where it is until the last segment is out */
+	uint8_t *p;	/* the packet; must stay where it is until the last segment is out */
 	size_t len, at; /* at: of the payload that comes next; len == at: all is out */
 	size_t transport, headers, size;
 	uint64_t pseudo; /* of the pseudo-header, without its length */
@@ -39,9 +39,9 @@ size_t tt_super_next(struct tt_super *s, uint8_t *into, size_t room);
 /* ---- coalesce.c: packets of a flow, put together ---- */
 
 struct tt_group {
-	struct tt_vnet vnet; /* of what is written; whole once tt_coalesce() returns */
-	uint32_t first, last; /* slots */
-	uint32_t count, total; /* packets; bytes of the first one's headers and all payloads */
+	struct tt_vnet vnet;	/* of what is written; whole once tt_coalesce() returns */
+	uint32_t first, last;	/* slots */
+	uint32_t count, total;	/* packets; bytes of the first one's headers and all payloads */
 	uint16_t headers, size; /* bytes; size: payload of the first packet */
 	uint8_t transport;
 	bool open; /* takes more */
@@ -57,17 +57,17 @@ uint32_t tt_coalesce(struct tt_ring *r, uint32_t n, uint32_t ref, bool udp, stru
 /* ---- held.c: what a descriptor with offloads keeps between two calls ---- */
 
 struct tt_offload {
-	bool tun; /* with a vnet header */
-	bool udp; /* the TUN takes super-packets of UDP too */
-	bool gro; /* the socket hands over several datagrams as one */
-	bool big; /* and has just done so */
-	bool refused; /* segments were refused since somebody asked */
+	bool tun;	  /* with a vnet header */
+	bool udp;	  /* the TUN takes super-packets of UDP too */
+	bool gro;	  /* the socket hands over several datagrams as one */
+	bool big;	  /* and has just done so */
+	bool refused;	  /* segments were refused since somebody asked */
 	uint32_t segment; /* longest segment that the socket cuts from a message; 0: none */
-	uint8_t *held; /* what was read and found no room in the ring; NULL: nothing */
+	uint8_t *held;	  /* what was read and found no room in the ring; NULL: nothing */
 	size_t length, at;
 	struct tt_super super; /* of a TUN: what is held */
 };
-struct tt_offload *tt_offload_of(int fd); /* NULL: it has none */
+struct tt_offload *tt_offload_of(int fd);  /* NULL: it has none */
 struct tt_offload *tt_offload_new(int fd); /* NULL: no memory */
 void tt_offload_release(int fd);
 /* A copy of p[0..n). False: no memory. */

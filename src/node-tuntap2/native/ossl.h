@@ -1,6 +1,6 @@
 /*
- * The few functions of libcrypto that we need, looked up at run time: in the process (Node exports its own OpenSSL) or in
- * libcrypto.so. So the library builds without OpenSSL's headers and loads where there is none.
+ * The few functions of libcrypto that we need, looked up at run time: in the process (Node exports its own OpenSSL) or
+ * in libcrypto.so. So the library builds without OpenSSL's headers and loads where there is none.
  */
 #ifndef TT_OSSL_H
 #define TT_OSSL_H
@@ -31,7 +31,8 @@ struct ossl {
 	int (*md_update)(void *, const void *, size_t);
 	int (*md_final)(void *, unsigned char *, unsigned *);
 	int (*digest)(const void *, size_t, unsigned char *, unsigned *, const void *, void *);
-	unsigned char *(*hmac)(const void *, const void *, int, const unsigned char *, size_t, unsigned char *, unsigned *);
+	unsigned char *(*hmac)(const void *, const void *, int, const unsigned char *, size_t, unsigned char *,
+			       unsigned *);
 	/* numbers */
 	void *(*bn_ctx_new)(void);
 	void (*bn_ctx_free)(void *);

@@ -82,8 +82,12 @@ ssize_t tt_udp_recv(int fd, uint8_t *into, size_t room, uint8_t from[TT_FROM], s
 	union control control;
 	struct iovec io = { into, room };
 	struct msghdr h = {
-		.msg_name = &s, .msg_namelen = sizeof s, .msg_iov = &io, .msg_iovlen = 1,
-		.msg_control = &control, .msg_controllen = sizeof control,
+		.msg_name = &s,
+		.msg_namelen = sizeof s,
+		.msg_iov = &io,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof control,
 	};
 	ssize_t n;
 

@@ -17,8 +17,9 @@ struct tt_l2tp {
 };
 
 /*
- * A PPPoX socket of L2TP (RFC 2661). With both calls 0 it is the tunnel over the connected UDP socket `udp`: the kernel takes the
- * data messages of its calls from there, everything else stays on it. Otherwise a call of that tunnel, and `udp` is -1.
+ * A PPPoX socket of L2TP (RFC 2661). With both calls 0 it is the tunnel over the connected UDP socket `udp`: the kernel
+ * takes the data messages of its calls from there, everything else stays on it. Otherwise a call of that tunnel, and
+ * `udp` is -1.
  */
 int tt_l2tp_open(int udp, const uint8_t *addr, size_t alen, uint16_t port, const struct tt_l2tp *ids, struct tt_err *e);
 /* The PPP channel of a call: LCP and authentication, and all there is while no unit is connected to it. */

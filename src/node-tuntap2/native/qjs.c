@@ -55,7 +55,10 @@ bool engine_bool(struct tt_args *a, int i, bool *to)
 	return JS_VALUE_GET_TAG(v) == JS_TAG_BOOL;
 }
 
-/* The engine says no more of a view than the size of its elements; that keeps memory safe, and tests on Node see the rest. */
+/*
+ * The engine says no more of a view than the size of its elements; that keeps memory safe, and tests on Node see the
+ * rest.
+ */
 void *engine_array(struct tt_args *a, int i, enum tt_array want, size_t *len)
 {
 	static const size_t sizes[] = { 1, 8 };
@@ -142,7 +145,10 @@ double throw_system(struct tt_args *a, int no, const char *call)
 	return NOTHING;
 }
 
-/* `which`: the binding << 8 | the function in it. The engine fills up missing arguments with undefined, as each function says how many it wants. */
+/*
+ * `which`: the binding << 8 | the function in it. The engine fills up missing arguments with undefined, as each
+ * function says how many it wants.
+ */
 static JSValue enter(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv, int which)
 {
 	struct state *state = JS_GetRuntimeOpaque(JS_GetRuntime(ctx));

@@ -7,7 +7,8 @@
 /* What the library needs of the host's loop. */
 struct tt_loop {
 	/* Level triggered, epoll's events; NULL with errno. */
-	void *(*watch)(JSContext *ctx, int fd, uint32_t events, void (*ready)(void *opaque, uint32_t events), void *opaque);
+	void *(*watch)(JSContext *ctx, int fd, uint32_t events, void (*ready)(void *opaque, uint32_t events),
+		       void *opaque);
 	/* Also from inside `ready`, which is not called again. */
 	void (*unwatch)(void *watch);
 	/* The exception that is pending has nobody to catch it. */

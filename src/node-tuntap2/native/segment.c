@@ -118,7 +118,8 @@ static bool begin_segments(struct tt_super *s, const struct tt_vnet *h, uint8_t 
 		if (s->transport < IP6_HEADER || (s->transport == IP6_HEADER && s->p[6] != protocol))
 			return false;
 	} else {
-		if (s->p[0] >> 4 != 4 || s->transport < 20 || s->transport != (s->p[0] & 15) * 4u || s->p[9] != protocol)
+		if (s->p[0] >> 4 != 4 || s->transport < 20 || s->transport != (s->p[0] & 15) * 4u ||
+		    s->p[9] != protocol)
 			return false;
 		s->id = rd16(s->p + 4);
 	}
@@ -160,7 +161,7 @@ static void stamp_tcp(const struct tt_super *s, uint8_t *tcp, size_t from, bool 
 {
 	wr32(tcp + 4, s->seq + (uint32_t)from);
 	if (!last)
-		tcp[13] &= (uint8_t)~(FIN | PSH);
+		tcp[13] &= (uint8_t) ~(FIN | PSH);
 	if (from > 0)
 		tcp[13] &= (uint8_t)~CWR;
 }

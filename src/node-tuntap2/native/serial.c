@@ -24,8 +24,9 @@ static const struct {
 	uint32_t baud;
 	speed_t speed;
 } rates[] = {
-	{ 300, B300 }, { 600, B600 }, { 1200, B1200 }, { 2400, B2400 }, { 4800, B4800 }, { 9600, B9600 }, { 19200, B19200 },
-	{ 38400, B38400 }, { 57600, B57600 }, { 115200, B115200 }, { 230400, B230400 },
+	{ 300, B300 },	       { 600, B600 },	    { 1200, B1200 },	 { 2400, B2400 },
+	{ 4800, B4800 },       { 9600, B9600 },	    { 19200, B19200 },	 { 38400, B38400 },
+	{ 57600, B57600 },     { 115200, B115200 }, { 230400, B230400 },
 #ifdef B460800
 	{ 460800, B460800 },
 #endif
@@ -53,7 +54,10 @@ static int fail(struct tt_err *e, const char *call)
 	return -1;
 }
 
-/* The process that a lock file names (ten characters and a newline in the usual form), 0 when nobody can tell, -1 when it is gone. */
+/*
+ * The process that a lock file names (ten characters and a newline in the usual form), 0 when nobody can tell, -1 when
+ * it is gone.
+ */
 static long owner(const char *path)
 {
 	char text[32] = "";
@@ -197,8 +201,8 @@ int tt_serial_lines(int fd)
 
 	if (ioctl(fd, TIOCMGET, &bits) < 0)
 		return -1;
-	return (bits & TIOCM_CAR ? SERIAL_CARRIER : 0) | (bits & TIOCM_DSR ? SERIAL_DSR : 0) | (bits & TIOCM_CTS ? SERIAL_CTS : 0) |
-	       (bits & TIOCM_RNG ? SERIAL_RING : 0);
+	return (bits & TIOCM_CAR ? SERIAL_CARRIER : 0) | (bits & TIOCM_DSR ? SERIAL_DSR : 0) |
+	       (bits & TIOCM_CTS ? SERIAL_CTS : 0) | (bits & TIOCM_RNG ? SERIAL_RING : 0);
 }
 
 int tt_serial_dtr(int fd, bool on, struct tt_err *e)

@@ -5,7 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* First member of everything in a pool. A handle is 15 bits of generation and 16 of place + 1, so a stale one is noticed. */
+/*
+ * First member of everything in a pool. A handle is 15 bits of generation and 16 of place + 1, so a stale one is
+ * noticed.
+ */
 struct tt_obj {
 	uint32_t handle; /* 0: free */
 	uint32_t generation;
@@ -17,7 +20,9 @@ struct tt_pool {
 };
 void pool_init(struct tt_pool *p, size_t size);
 void pool_free(struct tt_pool *p);
-/* Zeroed but for its tt_obj; NULL without memory or after 65,535. Moves the pool: pointers into it are void afterwards. */
+/*
+ * Zeroed but for its tt_obj; NULL without memory or after 65,535. Moves the pool: pointers into it are void afterwards.
+ */
 void *pool_add(struct tt_pool *p);
 void pool_remove(struct tt_pool *p, void *item);
 

@@ -7,8 +7,16 @@
 
 /* Of OpenSSL's headers, which are not needed to build: the same in 1.1.1 and 3. */
 enum {
-	CTRL_EXTRA_CHAIN_CERT = 14, CTRL_SESS_CACHE_MODE = 44, CTRL_MIN_PROTO_VERSION = 123, TLS1_2 = 0x0303, VERIFY_PEER = 1,
-	ERROR_WANT_READ = 2, ERROR_ZERO_RETURN = 6, ALERT_REASONS = 1000, V_OK = 0, V_INVALID_PURPOSE = 26,
+	CTRL_EXTRA_CHAIN_CERT = 14,
+	CTRL_SESS_CACHE_MODE = 44,
+	CTRL_MIN_PROTO_VERSION = 123,
+	TLS1_2 = 0x0303,
+	VERIFY_PEER = 1,
+	ERROR_WANT_READ = 2,
+	ERROR_ZERO_RETURN = 6,
+	ALERT_REASONS = 1000,
+	V_OK = 0,
+	V_INVALID_PURPOSE = 26,
 };
 #define XKU_SSL_SERVER 1u
 #define XKU_NONE UINT32_MAX /* the certificate has no Extended Key Usage */
@@ -41,7 +49,8 @@ static struct {
 	void *(*ssl_param)(void *);
 	long (*ssl_verify_result)(const void *);
 	int (*ssl_version)(const void *);
-	int (*ssl_export)(void *, uint8_t *out, size_t n, const char *label, size_t len, const uint8_t *context, size_t context_len, int use);
+	int (*ssl_export)(void *, uint8_t *out, size_t n, const char *label, size_t len, const uint8_t *context,
+			  size_t context_len, int use);
 	void *(*bio_new)(const void *method);
 	const void *(*bio_mem)(void);
 	void *(*bio_of)(const void *data, int n);
@@ -69,15 +78,50 @@ static struct {
 static bool load(void *from)
 {
 	static const char *const names[] = {
-		"OpenSSL_version_num", "TLS_client_method", "SSL_CTX_new", "SSL_CTX_free", "SSL_CTX_ctrl", "SSL_CTX_set_options",
-		"SSL_CTX_set_verify", "SSL_CTX_get_cert_store", "SSL_CTX_use_certificate", "SSL_CTX_use_PrivateKey",
-		"SSL_CTX_check_private_key", "SSL_new", "SSL_free", "SSL_set_bio", "SSL_set_connect_state", "SSL_do_handshake",
-		"SSL_read", "SSL_get_error", "SSL_get0_param", "SSL_get_verify_result", "SSL_version", "SSL_export_keying_material",
-		"BIO_new", "BIO_s_mem", "BIO_new_mem_buf", "BIO_free", "BIO_read", "BIO_write", "PEM_read_bio_X509",
-		"PEM_read_bio_PrivateKey", "X509_free", "EVP_PKEY_free", "X509_STORE_add_cert", "X509_VERIFY_PARAM_set1_host",
-		"X509_VERIFY_PARAM_set1_ip_asc", "X509_VERIFY_PARAM_set_hostflags", "X509_STORE_CTX_get_error_depth",
-		"X509_STORE_CTX_get_current_cert", "X509_STORE_CTX_set_error", "X509_get_extended_key_usage",
-		"X509_verify_cert_error_string", "ERR_peek_last_error", "ERR_clear_error", "ERR_reason_error_string",
+		"OpenSSL_version_num",
+		"TLS_client_method",
+		"SSL_CTX_new",
+		"SSL_CTX_free",
+		"SSL_CTX_ctrl",
+		"SSL_CTX_set_options",
+		"SSL_CTX_set_verify",
+		"SSL_CTX_get_cert_store",
+		"SSL_CTX_use_certificate",
+		"SSL_CTX_use_PrivateKey",
+		"SSL_CTX_check_private_key",
+		"SSL_new",
+		"SSL_free",
+		"SSL_set_bio",
+		"SSL_set_connect_state",
+		"SSL_do_handshake",
+		"SSL_read",
+		"SSL_get_error",
+		"SSL_get0_param",
+		"SSL_get_verify_result",
+		"SSL_version",
+		"SSL_export_keying_material",
+		"BIO_new",
+		"BIO_s_mem",
+		"BIO_new_mem_buf",
+		"BIO_free",
+		"BIO_read",
+		"BIO_write",
+		"PEM_read_bio_X509",
+		"PEM_read_bio_PrivateKey",
+		"X509_free",
+		"EVP_PKEY_free",
+		"X509_STORE_add_cert",
+		"X509_VERIFY_PARAM_set1_host",
+		"X509_VERIFY_PARAM_set1_ip_asc",
+		"X509_VERIFY_PARAM_set_hostflags",
+		"X509_STORE_CTX_get_error_depth",
+		"X509_STORE_CTX_get_current_cert",
+		"X509_STORE_CTX_set_error",
+		"X509_get_extended_key_usage",
+		"X509_verify_cert_error_string",
+		"ERR_peek_last_error",
+		"ERR_clear_error",
+		"ERR_reason_error_string",
 	};
 
 	_Static_assert(sizeof names / sizeof *names == sizeof lib / sizeof(void *), "a name for every function");
@@ -99,7 +143,8 @@ bool tt_tls_have(void)
 	if (found < 0) {
 		found = load(RTLD_DEFAULT);
 		/* A process with an OpenSSL of its own gets no second one: that would call the first. */
-		for (size_t i = 0; !found && !dlsym(RTLD_DEFAULT, "OpenSSL_version_num") && i < sizeof names / sizeof *names; i++) {
+		for (size_t i = 0;
+		     !found && !dlsym(RTLD_DEFAULT, "OpenSSL_version_num") && i < sizeof names / sizeof *names; i++) {
 			void *so = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
 
 			found = so && load(so);
@@ -184,8 +229,9 @@ static bool use_key(void *ctx, const uint8_t *pem, size_t n)
 }
 
 /*
- * The server's own certificate must be for a server: where it says what it is for, TLS server authentication (RFC 5280 §4.2.1.12)
- * is in the list. One that says nothing may be any client's, so that is enough only when the name is checked as well.
+ * The server's own certificate must be for a server: where it says what it is for, TLS server authentication (RFC 5280
+ * §4.2.1.12) is in the list. One that says nothing may be any client's, so that is enough only when the name is checked
+ * as well.
  */
 static int for_server(int ok, void *store_ctx, bool named)
 {
@@ -234,8 +280,8 @@ static const char *configure(struct tt_tls *t, const char *name)
 	return NULL;
 }
 
-static const char *prepare(struct tt_tls *t, const uint8_t *ca, size_t ca_len, const uint8_t *cert, size_t cert_len, const uint8_t *key,
-			   size_t key_len, const char *name)
+static const char *prepare(struct tt_tls *t, const uint8_t *ca, size_t ca_len, const uint8_t *cert, size_t cert_len,
+			   const uint8_t *key, size_t key_len, const char *name)
 {
 	t->ctx = lib.ctx_new(lib.method());
 	if (!t->ctx || lib.ctx_ctrl(t->ctx, CTRL_MIN_PROTO_VERSION, TLS1_2, NULL) != 1)
@@ -254,8 +300,8 @@ static const char *prepare(struct tt_tls *t, const uint8_t *ca, size_t ca_len, c
 	return configure(t, name);
 }
 
-struct tt_tls *tt_tls_new(const uint8_t *ca, size_t ca_len, const uint8_t *cert, size_t cert_len, const uint8_t *key, size_t key_len,
-			  const char *name, char why[TT_TLS_WORDS])
+struct tt_tls *tt_tls_new(const uint8_t *ca, size_t ca_len, const uint8_t *cert, size_t cert_len, const uint8_t *key,
+			  size_t key_len, const char *name, char why[TT_TLS_WORDS])
 {
 	struct tt_tls *t = calloc(1, sizeof *t);
 	const char *wrong = "no memory";
@@ -346,7 +392,8 @@ int tt_tls_version(const struct tt_tls *t)
 	return lib.ssl_version(t->ssl);
 }
 
-bool tt_tls_export(struct tt_tls *t, const char *label, const uint8_t *context, size_t context_len, uint8_t *into, size_t n)
+bool tt_tls_export(struct tt_tls *t, const char *label, const uint8_t *context, size_t context_len, uint8_t *into,
+		   size_t n)
 {
 	if (t->state != TT_TLS_DONE && t->state != TT_TLS_CONFIRMED)
 		return false;

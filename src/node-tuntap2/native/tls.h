@@ -19,8 +19,8 @@ enum tt_tls_state {
 struct tt_tls;
 bool tt_tls_have(void);
 /* PEM texts; `name`: what the server's certificate must be for, NULL: any name. NULL with `why` filled. */
-struct tt_tls *tt_tls_new(const uint8_t *ca, size_t ca_len, const uint8_t *cert, size_t cert_len, const uint8_t *key, size_t key_len,
-			  const char *name, char why[TT_TLS_WORDS]);
+struct tt_tls *tt_tls_new(const uint8_t *ca, size_t ca_len, const uint8_t *cert, size_t cert_len, const uint8_t *key,
+			  size_t key_len, const char *name, char why[TT_TLS_WORDS]);
 void tt_tls_free(struct tt_tls *t);
 enum tt_tls_state tt_tls_step(struct tt_tls *t, const uint8_t *in, size_t n);
 /* What is to be sent, as much as fits. */
@@ -29,5 +29,6 @@ const char *tt_tls_why(const struct tt_tls *t);
 /* 0x0303, 0x0304 */
 int tt_tls_version(const struct tt_tls *t);
 /* RFC 5705, 8446 section 7.5. `context` NULL: none. */
-bool tt_tls_export(struct tt_tls *t, const char *label, const uint8_t *context, size_t context_len, uint8_t *into, size_t n);
+bool tt_tls_export(struct tt_tls *t, const char *label, const uint8_t *context, size_t context_len, uint8_t *into,
+		   size_t n);
 #endif

@@ -25,7 +25,8 @@ static int read_plain(int fd, struct tt_ring *r, struct tt_err *e);
 static int read_super(int fd, struct tt_offload *o, struct tt_ring *r, struct tt_err *e);
 static uint32_t segments(struct tt_super *s, struct tt_ring *r, uint32_t n);
 static int write_plain(int fd, const struct tt_ring *r, uint32_t n, uint32_t ref, uint64_t *drops);
-static int write_super(int fd, const struct tt_offload *o, struct tt_ring *r, uint32_t n, uint32_t ref, uint64_t *drops);
+static int write_super(int fd, const struct tt_offload *o, struct tt_ring *r, uint32_t n, uint32_t ref,
+		       uint64_t *drops);
 static ssize_t write_group(int fd, const struct tt_ring *r, struct tt_group *g, const uint32_t *next);
 
 int tt_tun_open(char name[16], enum tt_tun_mode mode, struct tt_err *e)
@@ -36,7 +37,8 @@ int tt_tun_open(char name[16], enum tt_tun_mode mode, struct tt_err *e)
 	if (fd < 0)
 		return tt_fail(e, "open /dev/net/tun", -1);
 	memset(&r, 0, sizeof r);
-	r.ifr_flags = (short)((mode == TUN_TAP ? IFF_TAP : IFF_TUN) | IFF_NO_PI | (mode == TUN_OFFLOAD ? IFF_VNET_HDR : 0));
+	r.ifr_flags =
+		(short)((mode == TUN_TAP ? IFF_TAP : IFF_TUN) | IFF_NO_PI | (mode == TUN_OFFLOAD ? IFF_VNET_HDR : 0));
 	memcpy(r.ifr_name, name, IFNAMSIZ - 1);
 	if (ioctl(fd, TUNSETIFF, &r) < 0)
 		return tt_fail(e, "TUNSETIFF", fd);

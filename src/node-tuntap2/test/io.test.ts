@@ -251,7 +251,9 @@ function program(body: string): { status: number | null; ms: number; out: string
   const file = join(process.cwd(), "dist/tuntap2.node");
   const head = `const flat = require(${JSON.stringify(file)}); const lo = Uint8Array.of(127,0,0,1);
     const fd = flat.udpOpen(lo, 0, false, false, 0); const ring = new ArrayBuffer(2108);
-    const poke = () => { const s = require("node:dgram").createSocket("udp4"); s.send("x", flat.socketPort(fd), "127.0.0.1", () => s.close()); };`;
+    const poke = () => {
+      const s = require("node:dgram").createSocket("udp4");
+      s.send("x", flat.socketPort(fd), "127.0.0.1", () => s.close()); };`;
   const began = process.hrtime.bigint();
   const r = spawnSync(process.execPath, ["-e", head + body], { encoding: "utf8", timeout: 10000 });
   return { status: r.status, ms: Number(process.hrtime.bigint() - began) / 1e6, out: r.stdout + r.stderr };
@@ -270,7 +272,8 @@ test("process.exit with watchers, rings and fast paths open ends cleanly", () =>
 });
 test("an exception in a callback is an uncaughtException", () => {
   const r = program(
-    `process.on("uncaughtException", (e) => { console.log(e.message); flat.close(fd); }); flat.watch(fd, () => { throw new Error("boom"); }); poke();`,
+    `process.on("uncaughtException", (e) => { console.log(e.message); flat.close(fd); }); flat.watch(fd, ` +
+      `() => { throw new Error("boom"); }); poke();`,
   );
   assert.deepEqual([r.status, r.out], [0, "boom\n"]);
   const fatal = program(`flat.watch(fd, () => { throw new Error("boom"); }); poke();`);
@@ -279,8 +282,15 @@ test("an exception in a callback is an uncaughtException", () => {
 });
 test("a worker with an open watcher is torn down without a trace", () => {
   const file = join(process.cwd(), "dist/tuntap2.node");
-  const worker = `const flat = require(${JSON.stringify(file)}); const fd = flat.udpOpen(Uint8Array.of(127,0,0,1), 0, false, false, 0); flat.watch(fd, () => {}); flat.fpNew(); require("node:worker_threads").parentPort.postMessage(1);`;
+  const worker =
+    `const flat = require(${JSON.stringify(file)}); const fd = flat.udpOpen(Uint8Array.of(127,0,0,1), 0, ` +
+    "false, false, 0); flat.watch(fd, () => {}); flat.fpNew(); " +
+    `require("node:worker_threads").parentPort.postMessage(1);`;
   const r = program(`flat.close(fd); const { Worker } = require("node:worker_threads"); let n = 0;
-    (function next() { if (n++ === 5) return; const w = new Worker(${JSON.stringify(worker)}, { eval: true }); w.on("message", () => w.terminate()); w.on("exit", next); })();`);
+    (function next() {
+      if (n++ === 5) return;
+      const w = new Worker(${JSON.stringify(worker)}, { eval: true });
+      w.on("message", () => w.terminate()); w.on("exit", next);
+    })();`);
   assert.deepEqual([r.status, r.out], [0, ""]);
 });

@@ -12,7 +12,9 @@ test("one process holds the lock of its network namespace; it ends with the proc
   const prefix = join(dir, "l2tpsec");
   const native = loadNative();
   try {
-    const script = `process.stdout.write(String(require("./dist/tuntap2.node").lockOpen(${JSON.stringify(prefix)}, new Uint8Array(160), new Uint8Array(4)) >= 0)); setInterval(() => {}, 1000);`;
+    const script =
+      `process.stdout.write(String(require("./dist/tuntap2.node").lockOpen(${JSON.stringify(prefix)}, new ` +
+      "Uint8Array(160), new Uint8Array(4)) >= 0)); setInterval(() => {}, 1000);";
     const other = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
     assert.equal(String((await once(other.stdout, "data"))[0]), "true");
     const name = `l2tpsec.${statSync("/proc/self/ns/net").ino}.lock`;

@@ -93,7 +93,8 @@ static void coalesce(void)
 		tell_number(g[i].total);
 		tell(r.mem + r.meta[g[i].first * TT_META + TT_OFF], r.meta[g[i].first * TT_META + TT_LEN]);
 		for (uint32_t k = next[g[i].first]; k != UINT32_MAX; k = next[k], count++)
-			tell(r.mem + r.meta[k * TT_META + TT_OFF] + g[i].headers, r.meta[k * TT_META + TT_LEN] - g[i].headers);
+			tell(r.mem + r.meta[k * TT_META + TT_OFF] + g[i].headers,
+			     r.meta[k * TT_META + TT_LEN] - g[i].headers);
 		if (count != g[i].count)
 			exit(1);
 	}

@@ -59,7 +59,9 @@ describe("serial lines", () => {
     mkdirSync(`${dir}/LCK..dir`);
     symlinkSync(`${dir}/LCK..fifo`, `${dir}/LCK..link`);
     for (const name of ["fifo", "dir", "link"]) {
-      const script = `const fd = require("./dist/tuntap2.node").serialOpen(${JSON.stringify(device)}, ${JSON.stringify(`${dir}/LCK..${name}`)}, 9600, "none"); console.log(fd)`;
+      const script =
+        `const fd = require("./dist/tuntap2.node").serialOpen(${JSON.stringify(device)}, ` +
+        `${JSON.stringify(`${dir}/LCK..${name}`)}, 9600, "none"); console.log(fd)`;
       const r = spawnSync(process.execPath, ["-e", script], { encoding: "utf8", timeout: 5000 });
       assert.match(r.stderr, /EBUSY/, name);
       assert.ok(existsSync(`${dir}/LCK..${name}`), name);

@@ -107,7 +107,7 @@ describe("tls", { skip: noOpenssl }, () => {
       }
     });
   }
-  test("what makes a certificate a server's, and a name in it: subjectAltName alone, whole labels, serverAuth or a name", async () => {
+  test("which certificates are a server's: subjectAltName alone, whole labels, serverAuth or a name", async () => {
     for (const [who, name, why] of [
       ["server", null, null],
       ["server", "server.example", null],

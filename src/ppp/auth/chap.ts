@@ -36,8 +36,8 @@ import {
   RETRY_MS,
 } from "./side.ts";
 
-export const CHAP_CODE = { challenge: 1, response: 2, success: 3, failure: 4, changePassword: 7 } as const;
-export type ChapAlgorithm = "chap" | "mschap" | "mschapv2";
+const CHAP_CODE = { challenge: 1, response: 2, success: 3, failure: 4, changePassword: 7 } as const;
+type ChapAlgorithm = "chap" | "mschap" | "mschapv2";
 /** RFC 2759 §4 and §8.1 allow names of 256 bytes; nobody needs longer ones. */
 const MAX_NAME = 256;
 const CHALLENGE_SIZE = 16;
@@ -47,7 +47,7 @@ const MSCHAP_SIZE = 49; // LAN Manager response 24, NT response 24, "use NT" 1 (
 const MSCHAP_CHALLENGE = 8;
 
 /** Challenge and Response have one format (RFC 1994 §4.1). */
-export interface ChapValue {
+interface ChapValue {
   readonly value: Uint8Array;
   readonly name: Uint8Array;
 }

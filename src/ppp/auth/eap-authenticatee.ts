@@ -1,5 +1,5 @@
-// The authenticatee of EAP (RFC 3748): Identity, Notification, Nak, MD5-Challenge, MS-CHAPv2, and EAP-TLS by eap-tls.ts.
-// Left out: other types (a Nak names what we do).
+// The authenticatee of EAP (RFC 3748): Identity, Notification, Nak, MD5-Challenge, MS-CHAPv2, and EAP-TLS by
+// eap-tls.ts. Left out: other types (a Nak names what we do).
 import { Reader } from "../../core/bytes.ts";
 import type { Timer } from "../../core/clock.ts";
 import { DecodeError } from "../../core/errors.ts";
@@ -45,7 +45,7 @@ const MAX_REQUESTS = 40;
 /** A chain of certificates in small fragments. */
 const MAX_TLS_REQUESTS = 400;
 
-export interface EapStart {
+interface EapStart {
   readonly identity: Identity;
   /** The methods that are answered, best first. */
   readonly methods: readonly EapMethod[];
@@ -248,7 +248,8 @@ export class EapAuthenticatee implements AuthSide {
       case OP.success:
         if (this.#proof === null || !provesItself(p.data, this.#proof)) {
           this.stop();
-          const text = `the server accepts user "${this.#user}" but does not prove that it knows the password (EAP-MSCHAPv2)`;
+          const user = `user "${this.#user}"`;
+          const text = `the server accepts ${user} but does not prove that it knows the password (EAP-MSCHAPv2)`;
           this.#on.failed(failure("server-not-authentic", text));
           return null;
         }

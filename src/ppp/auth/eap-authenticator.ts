@@ -145,7 +145,8 @@ export class EapAuthenticator implements AuthSide {
         false,
         failure(
           "no-common-auth",
-          `user "${printable(this.#user)}" has no EAP method in common with this side (${this.#methods.map((m) => (m === "md5" ? "MD5" : "MS-CHAPv2")).join(", ")})`,
+          `user "${printable(this.#user)}" has no EAP method in common with this side ` +
+            `(${this.#methods.map((m) => (m === "md5" ? "MD5" : "MS-CHAPv2")).join(", ")})`,
         ),
       );
       return;

@@ -28,7 +28,7 @@ const MSK_BYTES = 64;
 const NOTHING = new Uint8Array(0);
 
 /** An answer is the type's data of our Response; `proved`: the server has shown who it is, and takes us. */
-export type EapTlsStep = { readonly answer: Uint8Array; readonly proved: boolean } | { readonly failed: Failure };
+type EapTlsStep = { readonly answer: Uint8Array; readonly proved: boolean } | { readonly failed: Failure };
 
 export class EapTls {
   readonly #clients: TlsClients | null;

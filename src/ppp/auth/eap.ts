@@ -12,7 +12,7 @@ export const TYPE_OF: Readonly<Record<EapMethod, number>> = { mschapv2: EAP_TYPE
 export const OP = { challenge: 1, response: 2, success: 3, failure: 4 } as const;
 export const CHALLENGE_SIZE = 16;
 
-export interface Mschapv2Packet {
+interface Mschapv2Packet {
   readonly op: number;
   readonly id: number;
   readonly data: Uint8Array;

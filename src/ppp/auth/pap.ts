@@ -16,11 +16,11 @@ import {
   RETRY_MS,
 } from "./side.ts";
 
-export const PAP_CODE = { request: 1, ack: 2, nak: 3 } as const;
+const PAP_CODE = { request: 1, ack: 2, nak: 3 } as const;
 /** Wrong passwords per session. RFC 1334 §2.2.1 leaves the rate to the peer; we do not. */
 const MAX_ATTEMPTS = 3;
 
-export interface PapRequest {
+interface PapRequest {
   readonly user: Uint8Array;
   readonly password: Uint8Array;
 }

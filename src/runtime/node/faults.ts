@@ -31,7 +31,10 @@ function positionOf(frame: string, at: string): string {
   if (!m || from < 0 || !map) return frame;
   const entry = map.findEntry(Number(m[1]) - 1, Number(m[2]) - 1);
   if (!("originalSource" in entry)) return frame;
-  return `${frame.slice(0, from)}${entry.originalSource.replace(/^(\.\.\/)+/, "")}:${entry.originalLine + 1}${frame.endsWith(")") ? ")" : ""}`;
+  return (
+    `${frame.slice(0, from)}${entry.originalSource.replace(/^(\.\.\/)+/, "")}:${entry.originalLine + 1}` +
+    `${frame.endsWith(")") ? ")" : ""}`
+  );
 }
 
 function readMap(): SourceMap | null {

@@ -1,6 +1,6 @@
 // The three signals a daemon listens to.
 
-export interface SignalHandlers {
+interface SignalHandlers {
   /** SIGTERM and SIGINT; a second one while the first is being served comes here too. */
   stop(name: "SIGTERM" | "SIGINT"): void;
   /** SIGHUP. */

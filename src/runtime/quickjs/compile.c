@@ -1,4 +1,7 @@
-/* At build time: compile SCRIPT NAME OUT [swap]. A module becomes the engine's bytecode, with positions and without its text; swap: for a CPU of the other byte order. */
+/*
+ * At build time: compile SCRIPT NAME OUT [swap]. A module becomes the engine's bytecode, with positions and without its
+ * text; swap: for a CPU of the other byte order.
+ */
 #include <quickjs.h>
 #include <stdbool.h>
 #include <stdio.h>

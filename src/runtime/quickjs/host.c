@@ -42,7 +42,8 @@ void host_die(const char *text)
 
 /* ---- descriptors ---- */
 
-struct watch *host_watch(struct host *h, int fd, uint32_t events, void (*ready)(void *opaque, uint32_t events), void *opaque)
+struct watch *host_watch(struct host *h, int fd, uint32_t events, void (*ready)(void *opaque, uint32_t events),
+			 void *opaque)
 {
 	struct watch *w = calloc(1, sizeof *w);
 	struct epoll_event e = { .events = events, .data.ptr = w };
@@ -76,7 +77,8 @@ void host_unwatch(struct watch *w)
 
 	if (!w->ready)
 		return;
-	epoll_ctl(h->epoll, EPOLL_CTL_DEL, w->fd, NULL); /* fails when the fd is closed already: then it is out as well */
+	/* fails when the fd is closed already: then it is out as well */
+	epoll_ctl(h->epoll, EPOLL_CTL_DEL, w->fd, NULL);
 	h->watches--;
 	w->ready = NULL; /* an event for it may be in this turn's batch */
 	w->next = h->dead;
@@ -161,7 +163,10 @@ void host_callback(struct host *h, const char *name, int argc, JSValue *argv)
 	JS_FreeValue(h->ctx, f);
 }
 
-/* TypeScript writes the report, as it can read the table of positions; when it cannot any more, the engine's own words must do. */
+/*
+ * TypeScript writes the report, as it can read the table of positions; when it cannot any more, the engine's own words
+ * must do.
+ */
 void host_uncaught(struct host *h)
 {
 	static bool again;
@@ -170,8 +175,9 @@ void host_uncaught(struct host *h)
 	const char *text;
 
 	memory_bound(JS_GetRuntime(ctx), false); /* the report needs some when it was memory that ran out */
-	if (JS_IsNull(error)) { /* the engine had none left for an error either */
-		JS_ThrowInternalError(ctx, "out of memory: this machine has too little for what is configured and connected");
+	if (JS_IsNull(error)) {			 /* the engine had none left for an error either */
+		JS_ThrowInternalError(
+			ctx, "out of memory: this machine has too little for what is configured and connected");
 		error = JS_GetException(ctx);
 	}
 	f = again ? JS_UNDEFINED : JS_GetPropertyStr(ctx, h->sys, "onUncaught");

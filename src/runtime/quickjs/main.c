@@ -25,7 +25,8 @@ extern const uint32_t bytecode_size, positions_size;
 
 /* ---- the library's view of the loop ---- */
 
-static void *loop_watch(JSContext *ctx, int fd, uint32_t events, void (*ready)(void *opaque, uint32_t events), void *opaque)
+static void *loop_watch(JSContext *ctx, int fd, uint32_t events, void (*ready)(void *opaque, uint32_t events),
+			void *opaque)
 {
 	return host_watch(host_of(ctx), fd, events, ready, opaque);
 }
@@ -141,7 +142,8 @@ int main(int argc, char **argv)
 	if (JS_IsException(flat))
 		host_unstarted(h);
 	JS_SetPropertyStr(h->ctx, h->sys, "flat", flat);
-	JS_SetPropertyStr(h->ctx, h->sys, "positions", JS_NewArrayBuffer(h->ctx, (uint8_t *)(uintptr_t)positions, positions_size, NULL, NULL, 0));
+	JS_SetPropertyStr(h->ctx, h->sys, "positions",
+			  JS_NewArrayBuffer(h->ctx, (uint8_t *)(uintptr_t)positions, positions_size, NULL, NULL, 0));
 	global = JS_GetGlobalObject(h->ctx);
 	JS_SetPropertyStr(h->ctx, global, "host", JS_DupValue(h->ctx, h->sys));
 	JS_FreeValue(h->ctx, global);
@@ -162,7 +164,7 @@ int main(int argc, char **argv)
 #ifdef __GLIBC__
 	malloc_trim(0); /* other C libraries give it back by themselves */
 #endif
-	for (host_jobs(h); h->watches > 0 || h->alarm < INFINITY; )
+	for (host_jobs(h); h->watches > 0 || h->alarm < INFINITY;)
 		host_turn(h);
 	return 0;
 }

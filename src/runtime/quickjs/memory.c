@@ -1,4 +1,7 @@
-/* What TypeScript may hold: a share of what this machine has to give, so that a router is not starved and a server is not bounded by one. */
+/*
+ * What TypeScript may hold: a share of what this machine has to give, so that a router is not starved and a server is
+ * not bounded by one.
+ */
 #include "memory.h"
 #include "slab.h"
 #include <malloc.h>
@@ -11,7 +14,7 @@
 #define MOST ((size_t)1 << 30)
 #define SHARE 2 /* of what is to be had, TypeScript gets one part in so many: the kernel has its own for each session */
 #define SPACE ((size_t)256 << 20) /* of a 32-bit address space, for small blocks */
-#define OVERHEAD 8 /* bytes of malloc() itself, a block */
+#define OVERHEAD 8		  /* bytes of malloc() itself, a block */
 
 static JSMallocState *heap; /* the engine's own account; where it lies changes once, while the engine starts */
 static size_t limit;

@@ -27,7 +27,8 @@ static void fd_ready(void *opaque, uint32_t events)
 {
 	struct fd_watch *w = opaque;
 	/* an error is for whoever reads or writes next */
-	int readable = (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0, writable = (events & (EPOLLOUT | EPOLLERR)) != 0;
+	int readable = (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0,
+	    writable = (events & (EPOLLOUT | EPOLLERR)) != 0;
 	JSValue arg = JS_NewInt32(w->host->ctx, readable | writable << 1);
 
 	host_call(w->host, w->ready, 1, &arg);
@@ -73,7 +74,8 @@ static JSValue net_rewatch(JSContext *ctx, JSValueConst self, int argc, JSValueC
 
 	if (!w || JS_ToInt32(ctx, &mask, argv[1]) < 0)
 		return JS_EXCEPTION;
-	return host_rewatch(w->host, w->watch, interest(mask)) < 0 ? host_failed(ctx, errno, "epoll_ctl") : JS_UNDEFINED;
+	return host_rewatch(w->host, w->watch, interest(mask)) < 0 ? host_failed(ctx, errno, "epoll_ctl") :
+								     JS_UNDEFINED;
 }
 
 static JSValue net_unwatch(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
@@ -173,8 +175,8 @@ static JSValue net_unlink_path(JSContext *ctx, JSValueConst self, int argc, JSVa
 }
 
 /*
- * The bytes of a view, and void after anything that may run JavaScript: convert other arguments first. NULL: an exception is
- * pending.
+ * The bytes of a view, and void after anything that may run JavaScript: convert other arguments first. NULL: an
+ * exception is pending.
  */
 static uint8_t *bytes(JSContext *ctx, JSValueConst v, size_t *len)
 {
@@ -224,7 +226,8 @@ static JSValue net_write_fd(JSContext *ctx, JSValueConst self, int argc, JSValue
 	uint8_t *p;
 	ssize_t n;
 
-	if (JS_ToInt32(ctx, &fd, argv[0]) < 0 || JS_ToUint32(ctx, &from, argv[2]) < 0 || !(p = bytes(ctx, argv[1], &len)))
+	if (JS_ToInt32(ctx, &fd, argv[0]) < 0 || JS_ToUint32(ctx, &from, argv[2]) < 0 ||
+	    !(p = bytes(ctx, argv[1], &len)))
 		return JS_EXCEPTION;
 	if (from > len)
 		return JS_ThrowRangeError(ctx, "write: from is behind the end");
@@ -276,7 +279,8 @@ static void *ask(void *opaque)
 
 	q->error = getaddrinfo(q->name, NULL, &want, &all);
 	for (struct addrinfo *a = all; a && !q->error && q->count < ANSWERS; a = a->ai_next)
-		if (getnameinfo(a->ai_addr, a->ai_addrlen, q->answers[q->count], sizeof *q->answers, NULL, 0, NI_NUMERICHOST) == 0)
+		if (getnameinfo(a->ai_addr, a->ai_addrlen, q->answers[q->count], sizeof *q->answers, NULL, 0,
+				NI_NUMERICHOST) == 0)
 			q->count++;
 	if (all)
 		freeaddrinfo(all);
@@ -294,7 +298,10 @@ static void answered(void *opaque, uint32_t events)
 	(void)events;
 	host_unwatch(q->watch);
 	close(q->pipe[0]);
-	argv[0] = q->error == 0 ? JS_NULL : JS_NewString(ctx, q->error == EAI_NONAME ? "ENOTFOUND" : q->error == EAI_AGAIN ? "EAI_AGAIN" : "EIO");
+	argv[0] = q->error == 0 ? JS_NULL :
+				  JS_NewString(ctx, q->error == EAI_NONAME ? "ENOTFOUND" :
+						    q->error == EAI_AGAIN  ? "EAI_AGAIN" :
+									     "EIO");
 	argv[1] = JS_NewArray(ctx);
 	for (int i = 0; i < q->count; i++)
 		JS_SetPropertyUint32(ctx, argv[1], (uint32_t)i, JS_NewString(ctx, q->answers[i]));
@@ -344,19 +351,13 @@ static JSValue net_resolve(JSContext *ctx, JSValueConst self, int argc, JSValueC
 }
 
 static const JSCFunctionListEntry functions[] = {
-	JS_CFUNC_DEF("watch", 3, net_watch),
-	JS_CFUNC_DEF("rewatch", 2, net_rewatch),
-	JS_CFUNC_DEF("unwatch", 1, net_unwatch),
-	JS_CFUNC_DEF("listen", 1, net_listen),
-	JS_CFUNC_DEF("connect", 1, net_connect),
-	JS_CFUNC_DEF("accept", 1, net_accept),
-	JS_CFUNC_DEF("unlink", 1, net_unlink_path),
-	JS_CFUNC_DEF("read", 2, net_read_fd),
-	JS_CFUNC_DEF("write", 3, net_write_fd),
-	JS_CFUNC_DEF("close", 1, net_close_fd),
-	JS_CFUNC_DEF("utf8", 1, net_utf8),
-	JS_CFUNC_DEF("resolve", 2, net_resolve),
-	};
+	JS_CFUNC_DEF("watch", 3, net_watch),	    JS_CFUNC_DEF("rewatch", 2, net_rewatch),
+	JS_CFUNC_DEF("unwatch", 1, net_unwatch),    JS_CFUNC_DEF("listen", 1, net_listen),
+	JS_CFUNC_DEF("connect", 1, net_connect),    JS_CFUNC_DEF("accept", 1, net_accept),
+	JS_CFUNC_DEF("unlink", 1, net_unlink_path), JS_CFUNC_DEF("read", 2, net_read_fd),
+	JS_CFUNC_DEF("write", 3, net_write_fd),	    JS_CFUNC_DEF("close", 1, net_close_fd),
+	JS_CFUNC_DEF("utf8", 1, net_utf8),	    JS_CFUNC_DEF("resolve", 2, net_resolve),
+};
 
 void net_add(struct host *h, JSValue sys)
 {

@@ -3,7 +3,7 @@
 // differences.
 import { fromUtf8 } from "../../core/text.ts";
 
-export interface Position {
+interface Position {
   readonly file: string;
   readonly line: number;
 }

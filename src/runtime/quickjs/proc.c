@@ -91,7 +91,8 @@ static int listen_to(struct host *h, bool three)
 
 static JSValue proc_signals(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
-	return listen_to(host_of(ctx), JS_ToBool(ctx, argv[0])) < 0 ? host_failed(ctx, errno, "signalfd") : JS_UNDEFINED;
+	return listen_to(host_of(ctx), JS_ToBool(ctx, argv[0])) < 0 ? host_failed(ctx, errno, "signalfd") :
+								      JS_UNDEFINED;
 }
 
 static void let_go(JSContext *ctx, char **words)
@@ -187,7 +188,7 @@ static const JSCFunctionListEntry functions[] = {
 	JS_CFUNC_DEF("signals", 1, proc_signals),
 	JS_CFUNC_DEF("spawn", 1, proc_spawn),
 	JS_CFUNC_DEF("kill", 2, proc_kill_child),
-	};
+};
 
 void proc_add(struct host *h, JSValue sys)
 {

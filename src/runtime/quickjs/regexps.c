@@ -1,7 +1,7 @@
 /*
- * At build time: the engine writes its bytecode in one byte order for every CPU, but the programs of regular expressions as
- * they are in memory. Compiling for a CPU of the other order, they are turned round here: the linker puts this in front of the
- * engine's own lre_compile (--wrap). Operands as in libregexp.c of release 2025-04-26.
+ * At build time: the engine writes its bytecode in one byte order for every CPU, but the programs of regular
+ * expressions as they are in memory. Compiling for a CPU of the other order, they are turned round here: the linker
+ * puts this in front of the engine's own lre_compile (--wrap). Operands as in libregexp.c of release 2025-04-26.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -62,8 +62,10 @@ static void swap(uint8_t *all)
 	}
 }
 
-uint8_t *__real_lre_compile(int *len, char *error, int room, const char *text, size_t text_len, int flags, void *opaque);
-uint8_t *__wrap_lre_compile(int *len, char *error, int room, const char *text, size_t text_len, int flags, void *opaque);
+uint8_t *__real_lre_compile(int *len, char *error, int room, const char *text, size_t text_len, int flags,
+			    void *opaque);
+uint8_t *__wrap_lre_compile(int *len, char *error, int room, const char *text, size_t text_len, int flags,
+			    void *opaque);
 
 uint8_t *__wrap_lre_compile(int *len, char *error, int room, const char *text, size_t text_len, int flags, void *opaque)
 {

@@ -1,7 +1,7 @@
 /*
  * Pages of 4 KB, each cut into blocks of one size. The region grows upwards: what lies above `top` is PROT_NONE, and so
- * costs nothing, not even where the kernel does not overcommit. Every 256th page, from the first on, holds what is known
- * of the 255 behind it: a block's address tells its page, and the page its size.
+ * costs nothing, not even where the kernel does not overcommit. Every 256th page, from the first on, holds what is
+ * known of the 255 behind it: a block's address tells its page, and the page its size.
  */
 #include "slab.h"
 #include <stdint.h>
@@ -12,8 +12,8 @@
 
 #define PAGE 4096u
 #define SPAN 256u /* pages: one of `struct page`, and those it is about */
-#define STEP 64u /* pages made usable at a time; a multiple of any kernel's own */
-#define UNIT 8u /* bytes; places in a page, and sizes, are counted in them */
+#define STEP 64u  /* pages made usable at a time; a multiple of any kernel's own */
+#define UNIT 8u	  /* bytes; places in a page, and sizes, are counted in them */
 #define UNITS (PAGE / UNIT)
 #define NONE UINT16_MAX
 #define LEAST ((size_t)STEP * PAGE)
@@ -24,21 +24,21 @@
 
 struct page {
 	uint32_t next, prev; /* in its list; page 0, which holds no blocks, ends it */
-	uint16_t free; /* the block given back last, which begins with the place of the one before; NONE */
-	uint16_t fresh; /* from here on nothing was ever handed out */
-	uint16_t used; /* blocks */
-	uint16_t units; /* a block's size; 0: an empty page */
+	uint16_t free;	     /* the block given back last, which begins with the place of the one before; NONE */
+	uint16_t fresh;	     /* from here on nothing was ever handed out */
+	uint16_t used;	     /* blocks */
+	uint16_t units;	     /* a block's size; 0: an empty page */
 };
 _Static_assert(sizeof(struct page) * SPAN == PAGE, "the first page of a span holds them all");
 
 static uint8_t *base;
-static size_t reserved; /* bytes */
-static uint32_t top; /* the first page that cannot be used yet */
-static uint32_t next; /* the first that never was */
+static size_t reserved;				 /* bytes */
+static uint32_t top;				 /* the first page that cannot be used yet */
+static uint32_t next;				 /* the first that never was */
 static uint32_t with_room[SLAB_MOST / UNIT + 1]; /* by their blocks' size */
-static uint32_t empty, bare; /* pages without blocks: the kernel has taken back what was in the bare ones */
+static uint32_t empty, bare;	 /* pages without blocks: the kernel has taken back what was in the bare ones */
 static uint32_t empties, in_use; /* how many pages */
-static bool gives_back; /* the kernel's pages are no larger than ours */
+static bool gives_back;		 /* the kernel's pages are no larger than ours */
 
 void slab_reserve(size_t size)
 {

@@ -1,6 +1,6 @@
 /*
- * Small blocks without a header each: most of what TypeScript holds is objects and properties of 16 to 80 bytes, to each
- * of which malloc() adds 8 bytes, and rounds up to 16. One allocator a process; not for threads.
+ * Small blocks without a header each: most of what TypeScript holds is objects and properties of 16 to 80 bytes, to
+ * each of which malloc() adds 8 bytes, and rounds up to 16. One allocator a process; not for threads.
  */
 #ifndef SLAB_H
 #define SLAB_H

@@ -172,7 +172,8 @@ static JSValue sys_hostname(JSContext *ctx, JSValueConst self, int argc, JSValue
 {
 	char name[256] = "";
 
-	return gethostname(name, sizeof name - 1) < 0 ? host_failed(ctx, errno, "gethostname") : JS_NewString(ctx, name);
+	return gethostname(name, sizeof name - 1) < 0 ? host_failed(ctx, errno, "gethostname") :
+							JS_NewString(ctx, name);
 }
 
 /* Text on descriptor 1 or 2, all of it. False when nobody reads any more. */
@@ -232,7 +233,7 @@ static const JSCFunctionListEntry functions[] = {
 	JS_CFUNC_DEF("out", 2, sys_out),
 	JS_CFUNC_DEF("exit", 1, sys_quit),
 	JS_CFUNC_DEF("memory", 0, sys_memory),
-	};
+};
 
 void sys_add(struct host *h, JSValue sys)
 {

@@ -1,6 +1,7 @@
 /*
- * libFuzzer's target for the flat functions: an engine whose caller passes anything. Each call is a result or an exception, never more
- * than the arrays hold. Only what neither opens nor waits is called: fast path, streams, cryptography.
+ * libFuzzer's target for the flat functions: an engine whose caller passes anything. Each call is a result or an
+ * exception, never more than the arrays hold. Only what neither opens nor waits is called: fast path, streams,
+ * cryptography.
  */
 #include "bind.h"
 #include "fastpath.h"
@@ -72,11 +73,34 @@ static const struct {
 	const char *name;
 	char what;
 } FIELDS[] = {
-	{ "local", 'a' }, { "remote", 'a' }, { "localPort", 'n' }, { "remotePort", 'n' }, { "encap", 't' }, { "inbound", 'o' },
-	{ "spi", 'n' }, { "cipher", 't' }, { "integ", 't' }, { "encr", 'b' }, { "integKey", 'b' }, { "flow", 'f' },
-	{ "hardBytes", 'n' }, { "hardPackets", 'n' }, { "window", 'n' }, { "dev", 'n' }, { "localTunnel", 'n' },
-	{ "localCall", 'n' }, { "peerTunnel", 'n' }, { "peerCall", 'n' }, { "innerLocalPort", 'n' }, { "innerRemotePort", 'n' },
-	{ "pppHeader", 'b' }, { "ip", 'o' }, { "ip6", 'o' }, { "sequencing", 'o' }, { "allUp", 'o' }, { "clampMss", 'n' },
+	{ "local", 'a' },
+	{ "remote", 'a' },
+	{ "localPort", 'n' },
+	{ "remotePort", 'n' },
+	{ "encap", 't' },
+	{ "inbound", 'o' },
+	{ "spi", 'n' },
+	{ "cipher", 't' },
+	{ "integ", 't' },
+	{ "encr", 'b' },
+	{ "integKey", 'b' },
+	{ "flow", 'f' },
+	{ "hardBytes", 'n' },
+	{ "hardPackets", 'n' },
+	{ "window", 'n' },
+	{ "dev", 'n' },
+	{ "localTunnel", 'n' },
+	{ "localCall", 'n' },
+	{ "peerTunnel", 'n' },
+	{ "peerCall", 'n' },
+	{ "innerLocalPort", 'n' },
+	{ "innerRemotePort", 'n' },
+	{ "pppHeader", 'b' },
+	{ "ip", 'o' },
+	{ "ip6", 'o' },
+	{ "sequencing", 'o' },
+	{ "allUp", 'o' },
+	{ "clampMss", 'n' },
 	{ "checkSource", 'o' },
 };
 bool engine_fields(struct tt_args *a, int i, const char *const *names, int count)
@@ -120,27 +144,84 @@ void engine_unwatch(struct tt_watch *w)
 
 /* ---- the caller ---- */
 
-/* n number  h,f,s,c,z handles of the fast path, a flow, an SA, a call, a stream  a address  b bytes  d doubles  o true or false  w an object  r ring  t text */
+/*
+ * n number  h,f,s,c,z handles of the fast path, a flow, an SA, a call, a stream  a address  b bytes  d doubles  o true
+ * or false  w an object  r ring  t text
+ */
 static const struct {
 	const char *name, *arguments;
 	char gives;
 } CALLS[] = {
-	{ "fpNew", "", 'h' }, { "fpClose", "h", 0 }, { "fpFlow", "hfw", 'f' }, { "fpFlow", "hnw", 'f' }, { "fpRemoveFlow", "hf", 0 },
-	{ "fpAddSa", "hw", 's' }, { "fpSetFlowSa", "hfs", 0 }, { "fpRemoveSa", "hs", 0 }, { "fpSaCounters", "hsd", 0 },
-	{ "fpCall", "hcw", 'c' }, { "fpCall", "hnw", 'c' }, { "fpRemoveCall", "hc", 0 }, { "fpCallCounters", "hcd", 0 }, { "fpRoute", "hnanc", 0 },
-	{ "fpRoute", "hnann", 0 }, { "fpTx", "hnrn", 0 }, { "fpTxFrames", "hcrn", 0 }, { "fpTxControl", "hfnnrn", 0 }, { "fpRx", "hnrn", 0 },
-	{ "fpMapping", "hfb", 0 }, { "fpNextMapping", "h", 0 }, { "fpNextUnknownSpi", "hb", 0 }, { "fpDrops", "hd", 0 }, { "zNew", "on", 'z' },
-	{ "zClose", "z", 0 }, { "zReset", "z", 0 }, { "zRun", "zbb", 0 }, { "zTake", "zb", 0 }, { "cryptoRandom", "b", 0 },
-	{ "cryptoHash", "tobbb", 0 }, { "cryptoCbc", "otbbbb", 0 }, { "cryptoAead", "otbbbbb", 0 }, { "cryptoDhShared", "tbbb", 0 },
-	{ "tlsClose", "n", 0 }, { "tlsStep", "nb", 0 }, { "tlsOutput", "nb", 0 }, { "tlsWhy", "nb", 0 }, { "tlsExport", "nbbb", 0 },
-	{ "unwatch", "n", 0 }, { "close", "n", 0 },
+	{ "fpNew", "", 'h' },
+	{ "fpClose", "h", 0 },
+	{ "fpFlow", "hfw", 'f' },
+	{ "fpFlow", "hnw", 'f' },
+	{ "fpRemoveFlow", "hf", 0 },
+	{ "fpAddSa", "hw", 's' },
+	{ "fpSetFlowSa", "hfs", 0 },
+	{ "fpRemoveSa", "hs", 0 },
+	{ "fpSaCounters", "hsd", 0 },
+	{ "fpCall", "hcw", 'c' },
+	{ "fpCall", "hnw", 'c' },
+	{ "fpRemoveCall", "hc", 0 },
+	{ "fpCallCounters", "hcd", 0 },
+	{ "fpRoute", "hnanc", 0 },
+	{ "fpRoute", "hnann", 0 },
+	{ "fpTx", "hnrn", 0 },
+	{ "fpTxFrames", "hcrn", 0 },
+	{ "fpTxControl", "hfnnrn", 0 },
+	{ "fpRx", "hnrn", 0 },
+	{ "fpMapping", "hfb", 0 },
+	{ "fpNextMapping", "h", 0 },
+	{ "fpNextUnknownSpi", "hb", 0 },
+	{ "fpDrops", "hd", 0 },
+	{ "zNew", "on", 'z' },
+	{ "zClose", "z", 0 },
+	{ "zReset", "z", 0 },
+	{ "zRun", "zbb", 0 },
+	{ "zTake", "zb", 0 },
+	{ "cryptoRandom", "b", 0 },
+	{ "cryptoHash", "tobbb", 0 },
+	{ "cryptoCbc", "otbbbb", 0 },
+	{ "cryptoAead", "otbbbbb", 0 },
+	{ "cryptoDhShared", "tbbb", 0 },
+	{ "tlsClose", "n", 0 },
+	{ "tlsStep", "nb", 0 },
+	{ "tlsOutput", "nb", 0 },
+	{ "tlsWhy", "nb", 0 },
+	{ "tlsExport", "nbbb", 0 },
+	{ "unwatch", "n", 0 },
+	{ "close", "n", 0 },
 };
 static const char *const WORDS[] = {
-	"null", "aes128", "3des", "aes128gcm16", "chacha20poly1305", "none", "sha1", "md5", "sha256_96", "sha512", "sha256", "aes-128-cbc", "des-ede3-cbc",
-	"aes-256-gcm", "chacha20-poly1305", "modp1024", "ecp256", "x25519", "udp", "esp", "clear", "", "a word that is longer than any",
+	"null",
+	"aes128",
+	"3des",
+	"aes128gcm16",
+	"chacha20poly1305",
+	"none",
+	"sha1",
+	"md5",
+	"sha256_96",
+	"sha512",
+	"sha256",
+	"aes-128-cbc",
+	"des-ede3-cbc",
+	"aes-256-gcm",
+	"chacha20-poly1305",
+	"modp1024",
+	"ecp256",
+	"x25519",
+	"udp",
+	"esp",
+	"clear",
+	"",
+	"a word that is longer than any",
 };
-static const double NUMBERS[] = { -1, 0.5, 4294967295.0, 4294967296.0, 65535, 65536, 1e300, 9007199254740991.0, -2147483649.0, 256 };
-static const uint16_t LENGTHS[] = { 0, 1, 2, 3, 4, 8, 12, 14, 16, 17, 20, 24, 28, 32, 36, 44, 64, 96, 128, 255, 500, 1500, 4096, 65535 };
+static const double NUMBERS[] = { -1,	 0.5,	4294967295.0,	    4294967296.0,  65535,
+				  65536, 1e300, 9007199254740991.0, -2147483649.0, 256 };
+static const uint16_t LENGTHS[] = { 0,	1,  2,	3,  4,	8,  12,	 14,  16,  17,	 20,   24,
+				    28, 32, 36, 44, 64, 96, 128, 255, 500, 1500, 4096, 65535 };
 
 static void array(struct value *v, enum kind kind, size_t size, size_t len, struct input *in)
 {
@@ -183,7 +264,10 @@ static void argument(struct caller *c, struct value *v, char what, struct input 
 		what = 'x';
 	switch (what) {
 	case 'n':
-		*v = (struct value){ .kind = NUMBER, .number = b & 0x80 ? NUMBERS[b % 10] : b & 0x40 ? take32(in) : b & 0x3f };
+		*v = (struct value){ .kind = NUMBER,
+				     .number = b & 0x80 ? NUMBERS[b % 10] :
+					       b & 0x40 ? take32(in) :
+							  b & 0x3f };
 		break;
 	case 'a':
 		array(v, U8, 1, b & 1 ? 16 : 4, in);

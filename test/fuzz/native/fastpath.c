@@ -1,8 +1,9 @@
 /*
- * libFuzzer's target for the fast path: configuration in any order, packets of both directions, sealed with the right keys so that what
- * is inside is hostile too. Promises that are looked at after every packet: it lies in its slot; a sequence number is taken once and
- * inside the window; what does not authenticate goes nowhere; a packet reaches the TUN by a call of its own flow, from a source that is
- * this call's; what leaves carries what came in, to the peer of the call that has the destination.
+ * libFuzzer's target for the fast path: configuration in any order, packets of both directions, sealed with the right
+ * keys so that what is inside is hostile too. Promises that are looked at after every packet: it lies in its slot; a
+ * sequence number is taken once and inside the window; what does not authenticate goes nowhere; a packet reaches the
+ * TUN by a call of its own flow, from a source that is this call's; what leaves carries what came in, to the peer of
+ * the call that has the destination.
  */
 #include "packets.h"
 #include <sanitizer/asan_interface.h>
@@ -34,7 +35,10 @@ static struct m_call *call_of(struct world *w, uint32_t handle)
 	return NULL;
 }
 
-/* What came out of fp_rx. `text`: what was inside, `from_slot` where it began; NULL: it did not authenticate. `user` -1: in the clear. */
+/*
+ * What came out of fp_rx. `text`: what was inside, `from_slot` where it began; NULL: it did not authenticate. `user`
+ * -1: in the clear.
+ */
 static void verdict(struct world *w, int user, const uint8_t *text, size_t n, size_t from_slot, const uint8_t *a)
 {
 	const uint32_t *m = w->ring.meta;
@@ -50,7 +54,8 @@ static void verdict(struct world *w, int user, const uint8_t *text, size_t n, si
 	CHECK(text); /* nobody else reaches anything */
 	CHECK(m[TT_OFF] >= from_slot && at + m[TT_LEN] <= n);
 	if (m[TT_KIND] == TT_K_UP_L2TP) {
-		CHECK(m[TT_REF] == (user < 0 ? 0 : w->users[user].flow) && p[0] & 0x80 && !memcmp(p, text + at, m[TT_LEN]));
+		CHECK(m[TT_REF] == (user < 0 ? 0 : w->users[user].flow) && p[0] & 0x80 &&
+		      !memcmp(p, text + at, m[TT_LEN]));
 		return;
 	}
 	if (m[TT_KIND] != TT_K_TUN) {
@@ -85,7 +90,8 @@ static void verdict(struct world *w, int user, const uint8_t *text, size_t n, si
 	} else {
 		const struct tt_flow_params *f = &w->users[c->user].p;
 
-		CHECK(f->encap == ENCAP_CLEAR && !memcmp(a + TT_A_REMOTE, f->remote, f->alen) && rd16(a + TT_A_RPORT) == f->rport);
+		CHECK(f->encap == ENCAP_CLEAR && !memcmp(a + TT_A_REMOTE, f->remote, f->alen) &&
+		      rd16(a + TT_A_RPORT) == f->rport);
 	}
 }
 
@@ -163,7 +169,10 @@ static void rx_sealed(struct world *w, struct input *in)
 	if (twist & 0x80 && !(s->peer.cipher && !s->peer.aead))
 		n = take8(in) % (n + 1); /* no whole blocks, or nothing */
 	memcpy(text, p, n);
-	seq = b & 1 ? s->top + 1 + take8(in) : b & 2 ? s->top - take8(in) : b & 4 ? take32(in) : s->top + s->window - take8(in);
+	seq = b & 1 ? s->top + 1 + take8(in) :
+	      b & 2 ? s->top - take8(in) :
+	      b & 4 ? take32(in) :
+		      s->top + s->window - take8(in);
 	p = seal_text(&s->peer, s->spi, seq, p, n, &len);
 	known = true;
 	if (!authentic) {
@@ -178,7 +187,8 @@ static void rx_sealed(struct world *w, struct input *in)
 		origin ^= 1;
 	from(w->ring.addr, f, twist & 3 ? twist : 0);
 	memcpy(a, w->ring.addr, sizeof a);
-	fits = origin == ORIGIN_RAW50 ? f->encap == ENCAP_ESP && !memcmp(a + TT_A_REMOTE, f->remote, f->alen) : f->encap == ENCAP_UDP;
+	fits = origin == ORIGIN_RAW50 ? f->encap == ENCAP_ESP && !memcmp(a + TT_A_REMOTE, f->remote, f->alen) :
+					f->encap == ENCAP_UDP;
 	shaped = n >= 2 && n % s->peer.align == 0;
 	slot(w, (size_t)(p - w->mem), len);
 	real = pool_get(&w->fp->sas, s->handle);
@@ -259,7 +269,8 @@ static uint8_t *l2tp_opened(struct world *w, const struct m_call *c, size_t *n)
 	uint8_t *p = opened(w, c->user, c->p.lport, c->p.rport, n);
 	size_t header = c->p.sequencing ? 10 : 6;
 
-	CHECK(*n >= header && rd16(p) == (c->p.sequencing ? 0x0802 : 2) && rd16(p + 2) == c->p.ptunnel && rd16(p + 4) == c->p.pcall);
+	CHECK(*n >= header && rd16(p) == (c->p.sequencing ? 0x0802 : 2) && rd16(p + 2) == c->p.ptunnel &&
+	      rd16(p + 4) == c->p.pcall);
 	*n -= header;
 	return p + header;
 }
@@ -268,7 +279,8 @@ static void tx_ip_packet(struct world *w, struct input *in)
 {
 	uint32_t dev = 1 + (take8(in) & 1), b = take8(in);
 	/* anywhere in its slot, so that room ends at either side */
-	size_t at = b & 1 ? TT_HEAD : take16(in) % (TT_SLOT - TEXT_MOST), n = ip_packet(in, w->mem + at, TEXT_MOST), len;
+	size_t at = b & 1 ? TT_HEAD : take16(in) % (TT_SLOT - TEXT_MOST), n = ip_packet(in, w->mem + at, TEXT_MOST),
+	       len;
 	uint8_t before[TT_SLOT], *p;
 	struct m_call *c;
 	bool six;
@@ -296,7 +308,8 @@ static void tx_ip_packet(struct world *w, struct input *in)
 	} else {
 		CHECK(!c->p.all_up);
 		p = l2tp_opened(w, c, &len);
-		CHECK(len >= c->p.ppp_len && p[c->p.ppp_len - 1] == (six ? PPP_IP6 : PPP_IP) && !memcmp(p, c->p.ppp, c->p.ppp_len - 1));
+		CHECK(len >= c->p.ppp_len && p[c->p.ppp_len - 1] == (six ? PPP_IP6 : PPP_IP) &&
+		      !memcmp(p, c->p.ppp, c->p.ppp_len - 1));
 		p += c->p.ppp_len;
 		len -= c->p.ppp_len;
 	}

@@ -12,12 +12,12 @@ struct input {
 };
 
 /* A broken promise: libFuzzer keeps the input that leads here. */
-#define CHECK(cond)                                                                 \
-	do {                                                                        \
-		if (!(cond)) {                                                      \
+#define CHECK(cond)                                                                        \
+	do {                                                                               \
+		if (!(cond)) {                                                             \
 			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #cond); \
-			abort();                                                    \
-		}                                                                   \
+			abort();                                                           \
+		}                                                                          \
 	} while (0)
 
 static inline uint32_t take8(struct input *in)

@@ -2,8 +2,10 @@
 #include "esp.c" /* for its tables, and to seal what esp_seal() never would */
 
 static const uint8_t ADDRESSES[4][16] = {
-	{ 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1 }, { 0x20, 1, 0xd, 0xb8, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2 },
-	{ 0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3 }, { 10, 0, 0, 1, 0xff },
+	{ 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1 },
+	{ 0x20, 1, 0xd, 0xb8, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2 },
+	{ 0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3 },
+	{ 10, 0, 0, 1, 0xff },
 };
 
 uint8_t *seal_text(struct esp *e, uint32_t spi, uint32_t seq, uint8_t *p, size_t n, size_t *len)
@@ -23,7 +25,8 @@ uint8_t *seal_text(struct esp *e, uint32_t spi, uint32_t seq, uint8_t *p, size_t
 		CHECK(o->cipher_init(e->cipher, NULL, NULL, NULL, n12, 1) > 0);
 		CHECK(o->cipher_update(e->cipher, NULL, &got, h, 8) > 0);
 		CHECK(!n || o->cipher_update(e->cipher, p, &got, p, (int)n) > 0);
-		CHECK(o->cipher_final(e->cipher, digest, &got) > 0 && o->cipher_ctrl(e->cipher, OSSL_GET_TAG, AEAD_ICV, p + n) > 0);
+		CHECK(o->cipher_final(e->cipher, digest, &got) > 0 &&
+		      o->cipher_ctrl(e->cipher, OSSL_GET_TAG, AEAD_ICV, p + n) > 0);
 		return h;
 	}
 	if (e->cipher && n) {
@@ -140,10 +143,18 @@ static void add_sa(struct world *w, int user, bool inbound, struct input *in)
 	size_t c = which < 30 ? which / 6 : 5 + which - 30, m = which < 30 ? which % 6 : COUNT(MACS);
 	uint8_t key[36], mac[64];
 	struct tt_sa_params p = {
-		.inbound = inbound, .spi = 0x1000 + take8(in) % 16, .flow = w->users[user].flow, .window = 32u << (b & 3), .cipher = CIPHERS[c].name,
-		.integ = m < COUNT(MACS) ? MACS[m].name : "none", .key = key, .mac_key = mac,
-		.key_len = CIPHERS[c].key + (CIPHERS[c].aead ? 4u : 0u), .mac_key_len = m < COUNT(MACS) ? MACS[m].key : 0,
-		.hard_packets = b & 0x10 ? 1 + (b >> 5) : 0, .hard_bytes = b & 8 ? 200 * (1 + (b >> 5)) : 0,
+		.inbound = inbound,
+		.spi = 0x1000 + take8(in) % 16,
+		.flow = w->users[user].flow,
+		.window = 32u << (b & 3),
+		.cipher = CIPHERS[c].name,
+		.integ = m < COUNT(MACS) ? MACS[m].name : "none",
+		.key = key,
+		.mac_key = mac,
+		.key_len = CIPHERS[c].key + (CIPHERS[c].aead ? 4u : 0u),
+		.mac_key_len = m < COUNT(MACS) ? MACS[m].key : 0,
+		.hard_packets = b & 0x10 ? 1 + (b >> 5) : 0,
+		.hard_bytes = b & 8 ? 200 * (1 + (b >> 5)) : 0,
 	};
 	struct m_sa *s = NULL;
 	int64_t handle;
@@ -163,7 +174,12 @@ static void add_sa(struct world *w, int user, bool inbound, struct input *in)
 	if (handle <= 0)
 		return;
 	*s = (struct m_sa){
-		.handle = (uint32_t)handle, .user = user, .inbound = inbound, .spi = p.spi, .window = p.window, .hard_packets = p.hard_packets,
+		.handle = (uint32_t)handle,
+		.user = user,
+		.inbound = inbound,
+		.spi = p.spi,
+		.window = p.window,
+		.hard_packets = p.hard_packets,
 		.hard_bytes = p.hard_bytes,
 	};
 	CHECK(!esp_init(&s->peer, inbound, p.cipher, p.integ, key, p.key_len, mac, p.mac_key_len));
@@ -191,9 +207,21 @@ static void add_call(struct world *w, int at, int user, struct input *in)
 	struct m_call *c = &w->calls[at];
 	uint32_t b = take16(in);
 	struct tt_call_params p = {
-		.flow = w->users[user].flow, .dev = 1 + (b & 1), .clamp = b & 2 ? 500 + take8(in) : 0, .ltunnel = 7, .lcall = (uint16_t)(b >> 12 & 7),
-		.ptunnel = b & 0x8000 ? 0 : 70, .pcall = (uint16_t)(80 + at), .lport = 1701, .rport = 1701, .ip = !(b & 4), .ip6 = b & 8,
-		.sequencing = (b & 0x30) == 0x30, .all_up = (b & 0x380) == 0x380, .check_source = b & 0x400, .ppp_len = sizes[b >> 11 & 3],
+		.flow = w->users[user].flow,
+		.dev = 1 + (b & 1),
+		.clamp = b & 2 ? 500 + take8(in) : 0,
+		.ltunnel = 7,
+		.lcall = (uint16_t)(b >> 12 & 7),
+		.ptunnel = b & 0x8000 ? 0 : 70,
+		.pcall = (uint16_t)(80 + at),
+		.lport = 1701,
+		.rport = 1701,
+		.ip = !(b & 4),
+		.ip6 = b & 8,
+		.sequencing = (b & 0x30) == 0x30,
+		.all_up = (b & 0x380) == 0x380,
+		.check_source = b & 0x400,
+		.ppp_len = sizes[b >> 11 & 3],
 	};
 	bool taken = false;
 	int64_t r;
@@ -233,7 +261,7 @@ static void route(struct world *w, struct input *in)
 	memcpy(prefix, ADDRESSES[take8(in) & 3], 16);
 	prefix[size - 1] ^= (uint8_t)take8(in);
 	for (uint32_t i = length; b & 0x40 && i < size * 8; i++)
-		prefix[i / 8] &= (uint8_t)~(0x80 >> i % 8);
+		prefix[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
 	for (uint32_t i = length; i < size * 8; i++)
 		net &= !(prefix[i / 8] >> (7 - i % 8) & 1);
 	for (int i = 0; i < ROUTES; i++) {
@@ -264,8 +292,16 @@ static void refused_sa(struct world *w, uint32_t which)
 {
 	static const uint8_t key[64];
 	struct tt_sa_params p = {
-		.inbound = which & 8, .spi = 0x9999, .flow = w->users[0].flow, .window = 64, .cipher = "aes128", .integ = "sha1", .key = key, .key_len = 16,
-		.mac_key = key, .mac_key_len = 20,
+		.inbound = which & 8,
+		.spi = 0x9999,
+		.flow = w->users[0].flow,
+		.window = 64,
+		.cipher = "aes128",
+		.integ = "sha1",
+		.key = key,
+		.key_len = 16,
+		.mac_key = key,
+		.mac_key_len = 20,
 	};
 
 	switch (which & 7) {
@@ -329,7 +365,8 @@ void world_configure(struct world *w, struct input *in)
 		break;
 	case 9: /* handles that are none, and what only reads */
 		refused_sa(w, at);
-		if (w->sas[at % SAS].handle && !w->sas[at % SAS].inbound && at & 0x80) { /* as after four thousand million packets */
+		/* as after four thousand million packets */
+		if (w->sas[at % SAS].handle && !w->sas[at % SAS].inbound && at & 0x80) {
 			w->sas[at % SAS].seq = 0xfffffffeu;
 			((struct tt_sa *)pool_get(&w->fp->sas, w->sas[at % SAS].handle))->seq = 0xfffffffeu;
 		}

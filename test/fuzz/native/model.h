@@ -1,10 +1,11 @@
 /*
- * What the fast path ought to hold, kept the obvious way: lists that are searched from end to end. The targets change the
- * fast path and this model alike and compare.
+ * What the fast path ought to hold, kept the obvious way: lists that are searched from end to end. The targets change
+ * the fast path and this model alike and compare.
  */
 #ifndef FUZZ_MODEL_H
 #define FUZZ_MODEL_H
 #include "fastpath.h"
+#include "ip.h"
 #include "input.h"
 
 #define USERS 4
@@ -13,7 +14,7 @@
 #define ROUTES 48
 #define SEEN 256 /* packets under one SA in one input */
 
-struct m_user { /* a flow */
+struct m_user {	       /* a flow */
 	uint32_t flow; /* handle, 0: none */
 	struct tt_flow_params p;
 	int out; /* the SA that sends, -1: none */
@@ -63,8 +64,8 @@ void model_mark(struct m_sa *s, uint32_t seq);
 bool model_spent(const struct m_sa *s); /* a hard limit is reached */
 
 /*
- * Seals `n` bytes of text, trailer and all: unlike esp_seal() it makes whatever the fuzzer wants out of it. Text lies at p, with room in
- * front and behind. Returns where the packet begins, and its length.
+ * Seals `n` bytes of text, trailer and all: unlike esp_seal() it makes whatever the fuzzer wants out of it. Text lies
+ * at p, with room in front and behind. Returns where the packet begins, and its length.
  */
 uint8_t *seal_text(struct esp *e, uint32_t spi, uint32_t seq, uint8_t *p, size_t n, size_t *len);
 enum esp_result open_packet(struct esp *e, uint8_t *p, size_t len, uint8_t **out, size_t *out_len, uint8_t *next);

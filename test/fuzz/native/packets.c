@@ -52,7 +52,8 @@ size_t ip_packet(struct input *in, uint8_t *p, size_t most)
 static size_t ppp_frame(struct input *in, uint8_t *p, size_t most)
 {
 	static const uint8_t headers[8][4] = {
-		{ 0xff, 3, 0, 0x21 }, { 0xff, 3, 0x21 }, { 0, 0x21 }, { 0x21 }, { 0x57 }, { 0, 0x57 }, { 0xff, 3, 0xc0, 0x21 }, { 0xff, 3 },
+		{ 0xff, 3, 0, 0x21 }, { 0xff, 3, 0x21 },       { 0, 0x21 }, { 0x21 }, { 0x57 },
+		{ 0, 0x57 },	      { 0xff, 3, 0xc0, 0x21 }, { 0xff, 3 },
 	};
 	static const uint8_t sizes[8] = { 4, 3, 2, 1, 1, 2, 4, 2 };
 	uint32_t which = take8(in) & 7;

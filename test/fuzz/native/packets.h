@@ -1,4 +1,7 @@
-/* Packets out of the fuzzer's bytes: sound ones with faults in them. Each is at most `most` bytes long; the length is returned. */
+/*
+ * Packets out of the fuzzer's bytes: sound ones with faults in them. Each is at most `most` bytes long; the length is
+ * returned.
+ */
 #ifndef FUZZ_PACKETS_H
 #define FUZZ_PACKETS_H
 #include "model.h"

@@ -1,7 +1,8 @@
 // The router's pages in headless Chromium. Pictures land in test/out: *-standin-* or, with LUCI_DIR, *-luci-*.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import type { ClientStatus, SerialStatus, ServerStatus } from "../../../src/link/status.ts";
+import type { ClientStatus } from "../../../src/link/status.ts";
+import { branch, bus, dialling, EVIL, fits, harmless, hq, LOG, LOOKS, type Look, lns, modem, rungs } from "./data.ts";
 import { type Browser, type Bus, LUCI, launch, Router, skip } from "./router.ts";
 
 let browser: Browser | null = null;
@@ -9,282 +10,8 @@ before(async () => {
   browser = await launch();
 });
 after(async () => browser?.close());
-
-const EVIL = "<script>window.hacked=1</script><img src=x onerror=window.hacked=1>";
-const traffic = { rx_bytes: 5_000_000, tx_bytes: 900_000, rx_packets: 5000, tx_packets: 900 };
-const hq: ClientStatus = {
-  ...traffic,
-  kind: "client",
-  state: "up",
-  since: "2026-11-23T12:00:00Z",
-  server: "vpn.example.org",
-  via: null,
-  ifname: "l2tps-hq",
-  mtu: 1400,
-  local_ip: "10.0.0.7",
-  local_ip6: null,
-  remote_ip: "10.0.0.1",
-  dns: ["10.0.0.53"],
-  wins: [],
-  dataplane: "userspace",
-  ipsec: "required",
-  ike: { version: 1, proposal: "aes256-sha256-modp2048", nat: "us", peer_id: EVIL },
-  esp: { proposal: "aes256gcm16", encap: "udp", spi_in: "0x00000001", spi_out: "0x00000002" },
-  l2tp: { tunnel: 1, peer_tunnel: 2, call: 3, peer_call: 4, peer_host: EVIL },
-  ppp: { auth: "mschapv2", mru: 1400, peer_mru: 1400 },
-  stages: [{ name: "server", state: "ok", text: "found" }],
-  drops: { "esp.replay": 3, "esp.short": 0 },
-  error: null,
-  retry_in: null,
-};
-const branch: ClientStatus = {
-  ...hq,
-  state: "dialing",
-  ike: null,
-  esp: null,
-  l2tp: null,
-  ppp: null,
-  local_ip: null,
-  remote_ip: null,
-  drops: {},
-  retry_in: 12,
-  stages: [
-    { name: "server", state: "ok", text: "vpn.example.org is 192.0.2.1" },
-    { name: "ike", state: "failed", text: `the pre-shared key differs ${EVIL}` },
-  ],
-  error: { layer: "ike", code: "psk-mismatch", text: `probably the pre-shared key differs ${EVIL}` },
-};
-const lns: ServerStatus = {
-  ...traffic,
-  kind: "server",
-  state: "up",
-  since: "2026-11-23T12:00:00Z",
-  listen: "0.0.0.0",
-  ifname: "l2tps-lns",
-  local_ip: "10.9.0.1",
-  dns: [],
-  dataplane: "userspace",
-  ipsec: "required",
-  peers: 1,
-  sessions: [
-    {
-      ...traffic,
-      session: 7,
-      user: EVIL,
-      ip: "10.9.0.2",
-      ip6: null,
-      since: "2026-11-23T12:01:00Z",
-      peer: "198.51.100.4:4500",
-      auth: "mschapv2",
-      tunnel: 1,
-      call: 1,
-    },
-  ],
-  failures: [
-    {
-      peer: "198.51.100.9",
-      at: "2026-11-23T12:03:00Z",
-      count: 3,
-      layer: "ike",
-      code: "no-proposal",
-      text: `the peer offers ${EVIL}`,
-    },
-  ],
-  drops: {},
-  error: null,
-};
-
-const modem: SerialStatus = {
-  ...traffic,
-  kind: "nas",
-  state: "up",
-  since: "2026-11-23T12:00:00Z",
-  role: "dial",
-  device: "/dev/ttyUSB2",
-  baud: 460800,
-  phone: "*99#",
-  speed: 7_200_000,
-  signal: -71,
-  operator: EVIL,
-  user: null,
-  ifname: "nas-modem",
-  mtu: 1500,
-  local_ip: "10.7.0.2",
-  remote_ip: "10.7.0.1",
-  local_ip6: null,
-  dns: ["10.7.0.53"],
-  standby: null,
-  ppp: { auth: "CHAP", mru: 1500, peer_mru: 1500 },
-  stages: [
-    { name: "line", state: "ok", text: "/dev/ttyUSB2 at 460800 bit/s" },
-    { name: "modem", state: "ok", text: "*99#: CONNECT" },
-  ],
-  drops: {},
-  error: null,
-  retry_in: null,
-};
-const dialling: SerialStatus = {
-  ...modem,
-  state: "dialing",
-  device: "/dev/ttyS1",
-  phone: "5551234",
-  speed: 0,
-  signal: null,
-  operator: null,
-  ifname: "nas-dialling",
-  mtu: null,
-  local_ip: null,
-  remote_ip: null,
-  dns: [],
-  ppp: null,
-  stages: [
-    { name: "line", state: "ok", text: "/dev/ttyS1 at 115200 bit/s" },
-    { name: "modem", state: "busy", text: `dial: "ATDT5551234"` },
-  ],
-  error: { layer: "modem", code: "busy", text: `dial: ATDT5551234, came back "BUSY": the number is busy` },
-};
-
-const UCI: Readonly<Record<string, unknown>> = {
-  l2tpsec: {
-    daemon: { ".name": "daemon", ".type": "daemon", ".index": 0, log: "debug" },
-    lns: {
-      ".name": "lns",
-      ".type": "server",
-      ".index": 1,
-      psk: "swordfish",
-      local_ip: "10.9.0.1",
-      pool: ["10.9.0.10-10.9.0.99"],
-      auth: ["mschapv2", "pap"],
-    },
-    branch1: {
-      ".name": "branch1",
-      ".type": "user",
-      ".index": 2,
-      password: "wonderland",
-      routes: ["10.2.0.0/16", "10.3.0.0/16"],
-    },
-  },
-  network: {
-    hq: {
-      ".name": "hq",
-      ".type": "interface",
-      ".index": 0,
-      proto: "l2tpsec",
-      server: "vpn.example.org",
-      username: "branch1",
-      password: "wonderland",
-      psk: "swordfish",
-      routes: ["10.2.0.0/16"],
-      mtu: "9",
-    },
-    modem: {
-      ".name": "modem",
-      ".type": "interface",
-      ".index": 1,
-      proto: "nasdial",
-      device: "/dev/ttyUSB2",
-      phone: ["*99#"],
-      apn: "internet",
-      username: "isp",
-      password: "wonderland",
-    },
-    nas: {
-      ".name": "nas",
-      ".type": "interface",
-      ".index": 2,
-      proto: "nasdial",
-      device: "/dev/ttyS1",
-      line: "direct",
-      role: "answer",
-      local_ip: "10.7.0.1",
-      pppname: "nas0",
-    },
-  },
-};
-const PROTOS = { static: {}, l2tpsec: { no_device: true }, nasdial: { no_device: true }, none: {} };
-
-function bus(status: unknown = { hq, branch, lns }): Bus {
-  return {
-    ...(status === null ? {} : { "l2tpsec status": status }),
-    "l2tpsec up": {},
-    "l2tpsec down": {},
-    "l2tpsec disconnect": {},
-    "l2tpsec doctor": { stages: branch.stages },
-    "uci get": (a: { config: string }) => ({ values: UCI[a.config] ?? {} }),
-    "uci changes": { changes: {} },
-    "luci getFeatures": { firewall: true },
-    "network get_proto_handlers": PROTOS,
-    "network.interface dump": {
-      interface: [
-        {
-          interface: "hq",
-          proto: "l2tpsec",
-          up: false,
-          pending: true,
-          available: true,
-          autostart: true,
-          dynamic: false,
-          uptime: 0,
-          errors: [{ subsystem: "l2tpsec", code: "INVALID_CONFIG", data: [`network.hq.mtu: "9" is not allowed`] }],
-        },
-        {
-          interface: "modem",
-          proto: "nasdial",
-          up: true,
-          pending: false,
-          available: true,
-          autostart: true,
-          dynamic: false,
-          uptime: 7,
-          l3_device: "nas-modem",
-        },
-        {
-          interface: "nas",
-          proto: "nasdial",
-          up: false,
-          pending: true,
-          available: true,
-          autostart: true,
-          dynamic: false,
-          errors: [{ subsystem: "nasdial", code: "NO_CARRIER", data: ["x"] }],
-        },
-      ],
-    },
-    "luci-rpc getBoardJSON": {},
-    "luci-rpc getNetworkDevices": {},
-    "luci-rpc getWirelessDevices": {},
-    "luci-rpc getHostHints": {},
-    "session access": { access: true },
-  };
-}
-const LOG = `notice hq: link.up\ninfo hq: ${EVIL}\n`;
-type Look = { name: string; width: number; dark: boolean };
-const LOOKS: readonly Look[] = [
-  { name: "wide", width: 1100, dark: false },
-  { name: "phone", width: 360, dark: true },
-];
 const open = (view: string, look: Look, b: Bus = bus()): Promise<Router> =>
   Router.open(browser as Browser, view, look, b, LOG);
-
-const harmless = async (r: Router): Promise<void> => {
-  assert.equal(await r.page.evaluate("window.hacked ?? 0"), 0);
-  assert.equal(await r.page.evaluate("document.querySelectorAll('#view img, #view script, .modal img').length"), 0);
-  assert.ok((await r.page.evaluate<string>("document.body.textContent")).includes(EVIL));
-  assert.deepEqual(r.errors, []);
-};
-const fits = async (r: Router): Promise<void> => {
-  const wide = await r.page.evaluate<string>(
-    `[...document.querySelectorAll('#view *')].filter((x) => x.getBoundingClientRect().right > window.innerWidth + 1 && !x.closest('[style*=overflow], .cbi-tabmenu')).slice(0, 5).map((x) => x.outerHTML.slice(0, 120)).join('\\n')`,
-  );
-  assert.ok(
-    await r.page.evaluate<boolean>("document.documentElement.scrollWidth <= window.innerWidth"),
-    `wider than the screen:\n${wide}`,
-  );
-};
-const rungs = (r: Router, link: string): Promise<string> =>
-  r.page.evaluate(
-    `[...document.querySelectorAll('[data-link=${link}] .l2tpsec-rung')].map((r) => r.dataset.layer + ' ' + r.dataset.state).join(', ')`,
-  );
 
 for (const look of LOOKS) {
   test(`status page, ${look.name}: ladders, chart, drops, events; nothing a peer says becomes HTML`, {
@@ -330,7 +57,8 @@ for (const look of LOOKS) {
     await r.page.waitForSelector("#cbi-l2tpsec-lns-pool");
     assert.ok(
       await r.page.evaluate<boolean>(
-        "!!document.querySelector('#cbi-l2tpsec-branch1-password') && !!document.querySelector('#cbi-l2tpsec-daemon-log')",
+        "!!document.querySelector('#cbi-l2tpsec-branch1-password') && " +
+          "!!document.querySelector('#cbi-l2tpsec-daemon-log')",
       ),
     );
     await harmless(r);
@@ -354,12 +82,14 @@ for (const look of LOOKS) {
     assert.match((await r.page.textContent("#what")) ?? "", /^L2TP over IPsec l2tps-hq$/);
     assert.equal(await r.page.textContent("#errors"), `An option is not valid: network.hq.mtu: "9" is not allowed`);
     const shown = await r.page.evaluate<string[]>(
-      "[...document.querySelectorAll('#cbi-network-hq .cbi-value')].filter((x) => !x.closest('[data-tab-active=false]')).map((x) => x.dataset.name)",
+      "[...document.querySelectorAll('#cbi-network-hq .cbi-value')].filter((x) => " +
+        "!x.closest('[data-tab-active=false]')).map((x) => x.dataset.name)",
     );
     assert.deepEqual(shown, ["server", "username", "password", "psk"]);
     assert.equal(
       await r.page.evaluate(
-        "document.querySelectorAll('#cbi-network-hq-psk input[type=password], #cbi-network-hq-password input[type=password]').length",
+        "document.querySelectorAll('#cbi-network-hq-psk input[type=password], #cbi-network-hq-password " +
+          "input[type=password]').length",
       ),
       2,
     );
@@ -404,7 +134,9 @@ for (const look of LOOKS) {
     skip,
   }, async () => {
     const shown =
-      "[...document.querySelectorAll('.cbi-section-node .cbi-value')].filter((x) => !x.closest('[data-tab-active=false]') && getComputedStyle(x).display !== 'none').map((x) => x.dataset.name)";
+      "[...document.querySelectorAll('.cbi-section-node .cbi-value')].filter((x) => " +
+      "!x.closest('[data-tab-active=false]') && getComputedStyle(x).display !== 'none').map((x) => " +
+      "x.dataset.name)";
     const r = await open("test/form#modem", look);
     await r.page.waitForSelector("#cbi-network-modem-device");
     assert.equal(await r.page.textContent("#what"), "Modem or null-modem cable (PPP) nas-modem");

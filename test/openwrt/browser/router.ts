@@ -30,8 +30,10 @@ const library: string = "playwright-core"; // not a literal: without the package
 const playwright = (await import(library).catch(() => null)) as {
   chromium: { launch(o: object): Promise<Browser> };
 } | null;
-export const skip =
-  playwright === null ? "playwright-core is not installed" : existsSync(CHROMIUM) ? false : `no ${CHROMIUM}`;
+const noBrowser = existsSync(CHROMIUM) ? false : `no ${CHROMIUM}`;
+export const skip = playwright === null ? "playwright-core is not installed" : noBrowser;
+const SCRIPTS = '<script>window.TR = {}</script><script src="/luci-static/resources/cbi.js"></script>';
+const TYPES: Readonly<Record<string, string>> = { css: "text/css", svg: "image/svg+xml" };
 export const LUCI = process.env["LUCI_DIR"];
 /** Before the names of pictures. */
 export const KIND = LUCI === undefined ? "standin" : "luci";
@@ -80,7 +82,8 @@ return view.extend({
 		s.tab('advanced', 'Advanced');
 		net.renderFormOptions(s);
 		return m.render().then((node) => E('div', {}, [
-			E('p', { 'id': 'what' }, [ net.getI18n() + ' ' + net.getIfname() ]), E('p', { 'id': 'errors' }, [ (net.getErrors() || []).join('; ') ]), node
+			E('p', { 'id': 'what' }, [ net.getI18n() + ' ' + net.getIfname() ]),
+			E('p', { 'id': 'errors' }, [ (net.getErrors() || []).join('; ') ]), node
 		]));
 	}
 });
@@ -118,10 +121,14 @@ function html(view: string, dark: boolean): string {
     apply_timeout: 5,
     apply_display: 1.5,
   };
-  return `<!DOCTYPE html><html lang="en" data-darkmode="${dark}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="stylesheet" href="/luci-static/bootstrap/cascade.css"><link rel="stylesheet" media="only screen and (max-device-width: 854px)" href="/luci-static/bootstrap/mobile.css">
-${LUCI === undefined ? "" : '<script>window.TR = {}</script><script src="/luci-static/resources/cbi.js"></script>'}</head>
-<body class="lang_en" data-page=""><header><a class="brand" href="/">router</a><ul class="nav" id="topmenu" style="display:none"></ul><div id="indicators" class="pull-right"></div></header>
+  return `<!DOCTYPE html><html lang="en" data-darkmode="${dark}"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="stylesheet" href="/luci-static/bootstrap/cascade.css">
+<link rel="stylesheet" media="only screen and (max-device-width: 854px)"
+  href="/luci-static/bootstrap/mobile.css">
+${LUCI === undefined ? "" : SCRIPTS}</head>
+<body class="lang_en" data-page=""><header><a class="brand" href="/">router</a>
+<ul class="nav" id="topmenu" style="display:none"></ul><div id="indicators" class="pull-right"></div></header>
 <div id="maincontent" class="container"><div id="tabmenu" style="display:none"></div>
 <script src="/luci-static/resources/luci.js"></script><script>L = new LuCI(${JSON.stringify(env)})</script>
 <div id="view"><div class="spinning">Loading view</div></div></div></body></html>
@@ -163,7 +170,7 @@ export class Router {
       const body = file(path);
       if (!body) return route.fulfill({ status: 404, body: "" });
       return route.fulfill({
-        contentType: path.endsWith(".css") ? "text/css" : path.endsWith(".svg") ? "image/svg+xml" : "text/javascript",
+        contentType: TYPES[path.slice(path.lastIndexOf(".") + 1)] ?? "text/javascript",
         body,
       });
     });
@@ -197,10 +204,11 @@ export class Router {
       if (answer === undefined && object === "l2tpsec")
         return { jsonrpc: "2.0", id: q.id, error: { code: -32000, message: "Object not found" } };
       const value: unknown = typeof answer === "function" ? (answer as (a: unknown) => unknown)(args) : answer;
+      const answered = value === undefined ? [4] : [0, value];
       return {
         jsonrpc: "2.0",
         id: q.id,
-        result: value === undefined ? [4] : Array.isArray(value) ? value : [0, value],
+        result: Array.isArray(value) ? value : answered,
       };
     };
     const q = JSON.parse(text) as Parameters<typeof one>[0] | Parameters<typeof one>[0][];

@@ -7,11 +7,8 @@
       let i = 0;
       return String(this).replace(/%(1024mB|\.\d+f|[sd])/g, (_m, f) => {
         const v = args[i++];
-        return f.endsWith("f")
-          ? Number(v).toFixed(Number(f[1]))
-          : f === "d"
-            ? String(Math.trunc(Number(v)))
-            : String(v);
+        if (f.endsWith("f")) return Number(v).toFixed(Number(f[1]));
+        return f === "d" ? String(Math.trunc(Number(v))) : String(v);
       });
     },
   });

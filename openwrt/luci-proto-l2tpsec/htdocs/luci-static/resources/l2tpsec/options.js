@@ -1,8 +1,8 @@
 'use strict';
 'require baseclass';
 
-/* Written by `make generate` from src/config, as a test checks: do not edit. Every option of the daemon with its title,
-   help, default and grammar, and the daemon's own reader of grammars. */
+/* Written by `make generate` from src/config, as a test checks: do not edit. Every option of the daemon with its
+   title, help, default and grammar, and the daemon's own reader of grammars. */
 
 "use strict";
 var grammar = (() => {
@@ -28,7 +28,6 @@ var grammar = (() => {
 
   var grammar_exports = {};
   __export(grammar_exports, {
-    DATATYPES: () => DATATYPES,
     read: () => read
   });
 
@@ -178,10 +177,11 @@ var grammar = (() => {
     none: 0
   };
   var own = (table, key) => Object.hasOwn(table, key);
+  var keys = (table) => Object.keys(table).join(" ");
   var isAead = (c) => c.endsWith("gcm16") || c === "chacha20poly1305";
   function parseIkeProposal(s, where = "ike_proposals") {
     const [cipher = "", hash = "", group = "", ...rest] = s.toLowerCase().split("-");
-    const allowed = "allowed: CIPHER-HASH-GROUP of ".concat(Object.keys(IKE_CIPHERS).join(" "), " - ").concat(Object.keys(HASHES).join(" "), " - ").concat(Object.keys(GROUPS).join(" "));
+    const allowed = "allowed: CIPHER-HASH-GROUP of ".concat(keys(IKE_CIPHERS), " - ").concat(keys(HASHES), " - ").concat(keys(GROUPS));
     const c = own(IKE_CIPHERS, cipher) ? IKE_CIPHERS[cipher] : void 0;
     if (!c || !own(HASHES, hash) || !own(GROUPS, group) || rest.length > 0) {
       throw new ConfigError(where, "not a phase 1 proposal: ".concat(JSON.stringify(s), " (").concat(allowed, ")"));
@@ -191,7 +191,8 @@ var grammar = (() => {
   function parseEspProposal(s, where = "esp_proposals") {
     var _a, _b;
     const parts = s.toLowerCase().split("-");
-    const allowed = "allowed: CIPHER-HASH[-GROUP] of ".concat(Object.keys(ESP_CIPHERS).join(" "), " - ").concat(Object.keys(INTEGS).filter((x) => x !== "none").join(" ")) + " - ".concat(Object.keys(GROUPS).join(" "), "; no HASH with gcm16 and poly1305");
+    const integs = keys(INTEGS).replace(" none", "");
+    const allowed = "allowed: CIPHER-HASH[-GROUP] of ".concat(keys(ESP_CIPHERS), " - ").concat(integs, " - ").concat(keys(GROUPS), "; ") + "no HASH with gcm16 and poly1305";
     const fault = new ConfigError(where, "not an ESP proposal: ".concat(JSON.stringify(s), " (").concat(allowed, ")"));
     const cipher = (_a = parts.shift()) != null ? _a : "";
     if (!own(ESP_CIPHERS, cipher)) throw fault;
@@ -235,11 +236,7 @@ var grammar = (() => {
     ip4: 1,
     fqdn: 2,
     userFqdn: 3,
-    ip4Subnet: 4,
     ip6: 5,
-    ip6Subnet: 6,
-    ip4Range: 7,
-    ip6Range: 8,
     keyId: 11
   };
   function parseIkeId(s) {
