@@ -23,6 +23,11 @@ export function put32(b: Uint8Array, at: number, v: number): void {
   put16(b, at + 2, v);
 }
 
+/** The low 32 bits of `v` as four bytes, big-endian. */
+export function u32(v: number): Uint8Array {
+  return Uint8Array.of(v >>> 24, v >>> 16, v >>> 8, v);
+}
+
 /** Cursor over untrusted bytes. Every read is bounded by `end`; nothing ever reads past a parent. */
 export class Reader {
   readonly #b: Uint8Array;

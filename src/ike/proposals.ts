@@ -1,9 +1,10 @@
 // Proposals as they are configured, and their numbers on the wire: RFC 2409 appendix A, RFC 2407 §4.4.4 and §4.5, and
 // IANA's ipsec-registry. Our lists are in order of preference, the strongest first.
+import { u32 } from "../core/bytes.ts";
 import { ConfigError } from "../core/errors.ts";
 import type { EspCipher, EspInteg } from "../dataplane/dataplane.ts";
 import type { BlockCipherName, DhGroupName, HashName } from "../ports/ports.ts";
-import { type Attribute, attributeNumber, u32Value } from "./wire/attributes.ts";
+import { type Attribute, attributeNumber } from "./wire/attributes.ts";
 import type { Transform } from "./wire/sa.ts";
 
 export interface IkeProposal {
@@ -22,30 +23,22 @@ export interface EspProposal {
   readonly group: DhGroupName | null;
 }
 
-/** RFC 2409 §6, RFC 3526, RFC 5903; 31 is Curve25519 in IANA's registry. */
-const GROUPS: Readonly<Record<DhGroupName, number>> = {
-  modp1024: 2,
-  modp1536: 5,
-  modp2048: 14,
-  modp3072: 15,
-  modp4096: 16,
-  ecp256: 19,
-  ecp384: 20,
-  x25519: 31,
-};
-/** Bytes of the KE payload's body: the modulus (RFC 2409 §6), x and y (RFC 5903 §7), or 32 (RFC 8031 §3.1). */
-const KE_BYTES: Readonly<Record<DhGroupName, number>> = {
-  modp1024: 128,
-  modp1536: 192,
-  modp2048: 256,
-  modp3072: 384,
-  modp4096: 512,
-  ecp256: 64,
-  ecp384: 96,
-  x25519: 32,
+/**
+ * RFC 2409 §6, RFC 3526, RFC 5903; 31 is Curve25519 in IANA's registry. The KE payload's body holds the modulus (RFC
+ * 2409 §6), x and y (RFC 5903 §7), or 32 bytes (RFC 8031 §3.1).
+ */
+const GROUPS: Readonly<Record<DhGroupName, readonly [number: number, keBytes: number]>> = {
+  modp1024: [2, 128],
+  modp1536: [5, 192],
+  modp2048: [14, 256],
+  modp3072: [15, 384],
+  modp4096: [16, 512],
+  ecp256: [19, 64],
+  ecp384: [20, 96],
+  x25519: [31, 32],
 };
 export function keBytes(group: DhGroupName): number {
-  return KE_BYTES[group];
+  return GROUPS[group][1];
 }
 const HASHES: Readonly<Record<HashName, number>> = { md5: 1, sha1: 2, sha256: 4, sha384: 5, sha512: 6 };
 const IKE_CIPHERS: Readonly<Record<string, readonly [cipher: BlockCipherName, bits: number, id: number]>> = {
@@ -55,28 +48,29 @@ const IKE_CIPHERS: Readonly<Record<string, readonly [cipher: BlockCipherName, bi
   "3des": ["3des", 192, 5],
 };
 /**
- * Transform id and key length attribute. The v1 registry has no ChaCha20-Poly1305: 28 is its IKEv2 number, which only
- * this program accepts.
+ * Transform id, key length attribute, bytes of KEYMAT with salt (RFC 4106 §8.1). The v1 registry has no
+ * ChaCha20-Poly1305: 28 is its IKEv2 number, which only this program accepts.
  */
-const ESP_CIPHERS: Readonly<Record<EspCipher, readonly [id: number, bits: number]>> = {
-  aes256gcm16: [20, 256],
-  aes192gcm16: [20, 192],
-  aes128gcm16: [20, 128],
-  chacha20poly1305: [28, 0],
-  aes256: [12, 256],
-  aes192: [12, 192],
-  aes128: [12, 128],
-  "3des": [3, 0],
-  null: [11, 0],
+const ESP_CIPHERS: Readonly<Record<EspCipher, readonly [id: number, bits: number, keyBytes: number]>> = {
+  aes256gcm16: [20, 256, 36],
+  aes192gcm16: [20, 192, 28],
+  aes128gcm16: [20, 128, 20],
+  chacha20poly1305: [28, 0, 36],
+  aes256: [12, 256, 32],
+  aes192: [12, 192, 24],
+  aes128: [12, 128, 16],
+  "3des": [3, 0, 24],
+  null: [11, 0, 0],
 };
-const INTEGS: Readonly<Record<EspInteg, number>> = {
-  md5: 1,
-  sha1: 2,
-  sha256: 5,
-  sha384: 6,
-  sha512: 7,
-  sha256_96: 5,
-  none: 0,
+/** Authentication algorithm and bytes of KEYMAT. */
+const INTEGS: Readonly<Record<EspInteg, readonly [id: number, keyBytes: number]>> = {
+  md5: [1, 16],
+  sha1: [2, 20],
+  sha256: [5, 32],
+  sha384: [6, 48],
+  sha512: [7, 64],
+  sha256_96: [5, 32],
+  none: [0, 0],
 };
 
 const own = <K extends string>(table: Readonly<Record<K, unknown>>, key: string): key is K => Object.hasOwn(table, key);
@@ -167,9 +161,9 @@ export function ikeTransform(p: IkeProposal, number: number, lifeSeconds: number
     ...(p.cipher === "aes" ? [{ type: P1.keyLength, value: p.keyBits }] : []),
     { type: P1.hash, value: HASHES[p.hash] },
     { type: P1.auth, value: AUTH_PSK },
-    { type: P1.group, value: GROUPS[p.group] },
+    { type: P1.group, value: GROUPS[p.group][0] },
     { type: P1.lifeType, value: 1 },
-    { type: P1.duration, value: u32Value(lifeSeconds) },
+    { type: P1.duration, value: u32(lifeSeconds) },
   ];
   return { number, id: KEY_IKE, attributes };
 }
@@ -180,7 +174,7 @@ export function matchesIke(p: IkeProposal, t: Transform): boolean {
     t.id === KEY_IKE &&
     n(P1.auth) === AUTH_PSK &&
     n(P1.hash) === HASHES[p.hash] &&
-    n(P1.group) === GROUPS[p.group] &&
+    n(P1.group) === GROUPS[p.group][0] &&
     (p.cipher === "3des"
       ? n(P1.cipher) === 5 && n(P1.keyLength) === null
       : n(P1.cipher) === 7 && n(P1.keyLength) === p.keyBits)
@@ -199,8 +193,11 @@ function others(t: Transform, known: Readonly<Record<string, number>>): string {
   const types = t.attributes.map((a) => a.type).filter((x) => !Object.values(known).includes(x));
   return types.length === 0 ? "" : `(attribute ${types.join(" ")})`;
 }
-function named(table: Readonly<Record<string, number>>, v: number | null, what: string): string {
-  return Object.entries(table).find(([, n]) => n === v)?.[0] ?? `${what}${v ?? "?"}`;
+/** `table`: names and numbers; the number is the first of several. */
+function named(table: Readonly<Record<string, number | readonly number[]>>, v: number | null, what: string): string {
+  return (
+    Object.entries(table).find(([, n]) => n === v || (typeof n === "object" && n[0] === v))?.[0] ?? `${what}${v ?? "?"}`
+  );
 }
 
 // Phase 2: attributes of RFC 2407 §4.5
@@ -219,17 +216,17 @@ export function espTransform(
   const [id, bits] = ESP_CIPHERS[p.cipher];
   const attributes: Attribute[] = [
     { type: P2.lifeType, value: 1 },
-    { type: P2.duration, value: u32Value(lifeSeconds) },
+    { type: P2.duration, value: u32(lifeSeconds) },
     ...(lifeKilobytes > 0
       ? [
           { type: P2.lifeType, value: 2 },
-          { type: P2.duration, value: u32Value(lifeKilobytes) },
+          { type: P2.duration, value: u32(lifeKilobytes) },
         ]
       : []),
     { type: P2.encap, value: encap },
-    ...(p.integ === "none" ? [] : [{ type: P2.auth, value: INTEGS[p.integ] }]),
+    ...(p.integ === "none" ? [] : [{ type: P2.auth, value: INTEGS[p.integ][0] }]),
     ...(bits === 0 ? [] : [{ type: P2.keyLength, value: bits }]),
-    ...(p.group === null ? [] : [{ type: P2.group, value: GROUPS[p.group] }]),
+    ...(p.group === null ? [] : [{ type: P2.group, value: GROUPS[p.group][0] }]),
   ];
   return { number, id, attributes };
 }
@@ -242,9 +239,9 @@ export function matchesEsp(p: EspProposal, t: Transform, encaps: readonly number
     plain(t, P2) &&
     t.id === id &&
     encaps.includes(n(P2.encap) ?? -1) &&
-    (n(P2.auth) ?? 0) === INTEGS[p.integ] &&
+    (n(P2.auth) ?? 0) === INTEGS[p.integ][0] &&
     (bits === 0 ? n(P2.keyLength) === null : (n(P2.keyLength) ?? 128) === bits) &&
-    (p.group === null ? group === null || espGroup(t) !== null : group === GROUPS[p.group])
+    (p.group === null ? group === null || espGroup(t) !== null : group === GROUPS[p.group][0])
   );
 }
 export function espEncap(t: Transform): number {
@@ -253,7 +250,7 @@ export function espEncap(t: Transform): number {
 /** The group that the peer asks for; null for none, and for one that we do not have. */
 export function espGroup(t: Transform): DhGroupName | null {
   const v = attributeNumber(t.attributes, P2.group);
-  for (const g of Object.keys(GROUPS)) if (own(GROUPS, g) && GROUPS[g] === v) return g;
+  for (const g of Object.keys(GROUPS)) if (own(GROUPS, g) && GROUPS[g][0] === v) return g;
   return null;
 }
 export function describeEsp(t: Transform): string {
@@ -272,27 +269,7 @@ export function describeEsp(t: Transform): string {
   );
 }
 
-const KEY_BYTES: Readonly<Record<EspCipher, number>> = {
-  aes128: 16,
-  aes192: 24,
-  aes256: 32,
-  "3des": 24,
-  null: 0,
-  aes128gcm16: 20,
-  aes192gcm16: 28,
-  aes256gcm16: 36,
-  chacha20poly1305: 36,
-};
-const INTEG_BYTES: Readonly<Record<EspInteg, number>> = {
-  md5: 16,
-  sha1: 20,
-  sha256: 32,
-  sha384: 48,
-  sha512: 64,
-  sha256_96: 32,
-  none: 0,
-};
 /** Bytes of KEYMAT, salt included (RFC 4106 §8.1). */
 export function keyBytes(p: { readonly cipher: EspCipher; readonly integ: EspInteg }): { encr: number; integ: number } {
-  return { encr: KEY_BYTES[p.cipher], integ: INTEG_BYTES[p.integ] };
+  return { encr: ESP_CIPHERS[p.cipher][2], integ: INTEGS[p.integ][1] };
 }

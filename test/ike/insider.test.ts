@@ -1,9 +1,10 @@
 // What a peer that has the key still may not do.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { u32 } from "../../src/core/bytes.ts";
 import { parseEspProposal } from "../../src/ike/proposals.ts";
 import type { IkeConnectConfig, IkeResponderConfig } from "../../src/ike/types.ts";
-import { u32 } from "../../src/ike/v1/keys.ts";
 import { addressId, type IkeId, writeId } from "../../src/ike/wire/id.ts";
 import { writeDelete } from "../../src/ike/wire/notify.ts";
 import { PAYLOAD } from "../../src/ike/wire/payloads.ts";

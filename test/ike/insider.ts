@@ -1,5 +1,7 @@
 // A peer that has the key and does phase 1 by the book, and then says what it likes.
+
 import assert from "node:assert/strict";
+import { u32 } from "../../src/core/bytes.ts";
 import { Counters } from "../../src/core/counters.ts";
 import { DecodeError, type Failure } from "../../src/core/errors.ts";
 import { Packet } from "../../src/core/packet.ts";
@@ -8,7 +10,6 @@ import { ENCAP, type EspProposal, espTransform } from "../../src/ike/proposals.t
 import type { IkeEnv, IkePolicy } from "../../src/ike/types.ts";
 import type { Message, Path } from "../../src/ike/v1/exchange.ts";
 import { IkeSa } from "../../src/ike/v1/ikesa.ts";
-import { u32 } from "../../src/ike/v1/keys.ts";
 import type { Role } from "../../src/ike/v1/phase1.ts";
 import type { Child } from "../../src/ike/v1/phase2.ts";
 import { QuickMode } from "../../src/ike/v1/quickmode.ts";

@@ -1,6 +1,7 @@
 // One peer, one flow: its ISAKMP SAs, its child SAs, and what keeps them alive. Both are replaced before they expire.
 import { formatEndpoint } from "../../core/addr.ts";
 import type { Failure } from "../../core/errors.ts";
+import type { Event } from "../../core/events.ts";
 import { faultEvent, internal } from "../../core/fault.ts";
 import { uniform } from "../../core/rng.ts";
 import { allOf, contain } from "../../core/scope.ts";
@@ -10,7 +11,7 @@ import { failure, type IkeConnection, type IkeEnv, type IkeInfo, type IkeOwner, 
 import { NOTIFY } from "../wire/notify.ts";
 import { PROTOCOL } from "../wire/sa.ts";
 import { Children, type LiveChild, MOST_CHILDREN, planeError } from "./children.ts";
-import { Dpd } from "./dpd.ts";
+import { Dpd, NEVER } from "./dpd.ts";
 import type { Path } from "./exchange.ts";
 import { type IkeSa, type IkeSaUser, REPEATED_MS } from "./ikesa.ts";
 import type { Child, Ports } from "./phase2.ts";
@@ -31,6 +32,13 @@ const DELETE_MS = 5000;
 const MOVE_MS = 1000;
 const TELL_MOVE_MS = 60_000;
 const RETRY_MS = 10_000;
+
+/** What is told of a connection, but for its link and its peer. */
+type Told = Event extends infer E
+  ? E extends { link: string; peer: string }
+    ? Omit<E, "link" | "peer">
+    : never
+  : never;
 
 export interface ConnectionOwner {
   /** Begins main mode for a client's connection; adopt() or phase1Failed() follows. */
@@ -65,7 +73,7 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
   readonly #children: Children;
   readonly #dpd: Dpd;
   readonly #watch: Watch;
-  #rekeySaAt = Number.POSITIVE_INFINITY;
+  #rekeySaAt = NEVER;
   #nextQuickAt = 0;
   readonly #begunAt: number;
   #pendingSa: IkeSa | null = null;
@@ -73,9 +81,9 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
   #tried: Endpoint | null = null;
   #quick: QuickMode | null = null;
   #announced = false;
-  #deletedAt = Number.NEGATIVE_INFINITY;
-  #movedAt = Number.NEGATIVE_INFINITY;
-  #toldMoveAt = Number.NEGATIVE_INFINITY;
+  #deletedAt = -NEVER;
+  #movedAt = -NEVER;
+  #toldMoveAt = -NEVER;
   /** Where the peer was seen since its last move. */
   #seenAt: Path | null = null;
   #over = false;
@@ -105,6 +113,9 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
   }
   get peer(): string {
     return (this.remote ?? this.#tried)?.address ?? "";
+  }
+  #now(): number {
+    return this.#env.clock.now();
   }
   /** For sentences. */
   #name(): string {
@@ -181,21 +192,10 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
     this.#sas.splice(0, this.#sas.length, sa, ...open);
     for (const old of this.#sas.splice(MOST_SAS)) old.close();
     this.#peerId = p.peerId.text;
-    const now = this.#env.clock.now();
-    this.#rekeySaAt = this.client
-      ? now + p.lifeSeconds * 1000 * (0.85 + 0.1 * uniform(this.#env.crypto))
-      : Number.POSITIVE_INFINITY;
-    const peer = formatEndpoint(sa.remote);
-    if (rekeyed) this.#env.log.emit({ kind: "ike.rekeyed", link: this.policy.link, peer, what: "isakmp" });
-    else
-      this.#env.log.emit({
-        kind: "ike.up",
-        link: this.policy.link,
-        peer,
-        peerId: this.#peerId,
-        proposal: p.proposal.text,
-        nat: p.nat,
-      });
+    const now = this.#now();
+    this.#rekeySaAt = this.client ? now + p.lifeSeconds * 1000 * (0.85 + 0.1 * uniform(this.#env.crypto)) : NEVER;
+    if (rekeyed) this.#tell({ kind: "ike.rekeyed", what: "isakmp" });
+    else this.#tell({ kind: "ike.up", peerId: this.#peerId, proposal: p.proposal.text, nat: p.nat });
     this.#dpd.start(p.peerDpd, now);
     this.#watch.lookSoon();
     if (p.nat === "us" || p.nat === "both") this.#watch.keepAlive();
@@ -204,7 +204,7 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
   phase1Failed(sa: IkeSa, why: Failure): void {
     if (this.#pendingSa === sa) this.#pendingSa = null;
     if (this.current && this.#children.inUse()) {
-      this.#rekeySaAt = this.#env.clock.now() + RETRY_MS; // the old one still holds
+      this.#rekeySaAt = this.#now() + RETRY_MS; // the old one still holds
       return;
     }
     this.down(why);
@@ -229,11 +229,8 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
     if (this.#quick?.spiIn === c.spiIn) this.#quick = null;
     this.#children.add(c);
     this.#watch.lookSoon();
-    const peer = this.#peer();
-    this.#env.log.emit({
+    this.#tell({
       kind: "esp.up",
-      link: this.policy.link,
-      peer,
       proposal: c.proposal.text,
       encap: c.udp ? "udp" : "esp",
       spiIn: c.spiIn,
@@ -242,7 +239,7 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
     const info = this.info();
     if (!info) return;
     if (this.#announced) {
-      this.#env.log.emit({ kind: "ike.rekeyed", link: this.policy.link, peer, what: "esp" });
+      this.#tell({ kind: "ike.rekeyed", what: "esp" });
       this.#owner.onRekeyed(this, info);
     } else {
       this.#announced = true;
@@ -252,16 +249,10 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
   quickFailed(q: Pick<QuickMode, "role">, why: Failure): void {
     if (this.#quick === q) this.#quick = null;
     if (this.#over) return;
-    if (this.#children.inUse()) this.#nextQuickAt = this.#env.clock.now() + RETRY_MS;
+    if (this.#children.inUse()) this.#nextQuickAt = this.#now() + RETRY_MS;
     else if (q.role === "initiator") this.down(why);
     else {
-      this.#env.log.emit({
-        kind: "ike.failed",
-        link: this.policy.link,
-        peer: this.#peer(),
-        code: why.code,
-        text: why.text,
-      });
+      this.#tell({ kind: "ike.failed", code: why.code, text: why.text });
       if (!this.client) this.#owner.onRefused?.(this.peer, why, true);
     }
   }
@@ -281,7 +272,7 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
   }
   /** The peer sends under an SPI that we no longer have. */
   unknownSpi(spi: number): void {
-    const now = this.#env.clock.now();
+    const now = this.#now();
     if (this.ownsSpiIn(spi) || now - this.#deletedAt < DELETE_MS) return;
     this.#deletedAt = now;
     this.current?.deleteEsp([spi]);
@@ -289,15 +280,15 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
 
   // Liveness and addresses
   heard(): void {
-    this.#dpd.heard(this.#env.clock.now());
+    this.#dpd.heard(this.#now());
   }
   dpdAck(seq: Uint8Array): void {
-    this.#dpd.ack(seq, this.#env.clock.now());
+    this.#dpd.ack(seq, this.#now());
   }
   /** The peer's NAT mapping changed, as an authentic message or ESP packet shows. */
   moved(local: Endpoint, to: Endpoint): void {
     const was = this.remote;
-    const now = this.#env.clock.now();
+    const now = this.#now();
     this.#seenAt = null;
     if (this.#over || !was || (was.port === to.port && was.address === to.address)) return;
     if (now - this.#movedAt < MOVE_MS) {
@@ -314,12 +305,7 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
     this.#manager.moved(this);
     if (now - this.#toldMoveAt >= TELL_MOVE_MS) {
       this.#toldMoveAt = now;
-      this.#env.log.emit({
-        kind: "ike.mapping",
-        link: this.policy.link,
-        peer: formatEndpoint(to),
-        was: formatEndpoint(was),
-      });
+      this.#tell({ kind: "ike.mapping", was: formatEndpoint(was) });
     }
     this.#env.plane.move(this.flow, local, to).catch((e: unknown) => planeError(this.#env, this.policy.link, e));
   }
@@ -335,15 +321,16 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
   /** Ends it and tells the owner. */
   down(why: Failure): void {
     if (this.#over) return;
-    const peer = this.#peer();
     // a peer that leaves is not a failure: ike.down reports it
-    if (why.code !== "peer-deleted")
-      this.#env.log.emit({ kind: "ike.failed", link: this.policy.link, peer, code: why.code, text: why.text });
+    if (why.code !== "peer-deleted") this.#tell({ kind: "ike.failed", code: why.code, text: why.text });
     this.#finish(why.text);
     contain(
       () => this.#owner.onDown(this, why),
       (e) => this.#log(e),
     );
+  }
+  #tell(e: Told): void {
+    this.#env.log.emit({ link: this.policy.link, peer: this.#peer(), ...e } as Event);
   }
   #fault(e: unknown): void {
     this.#log(e);
@@ -360,7 +347,6 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
 
   #finish(why: string): void {
     if (this.#over) return;
-    const peer = this.#peer();
     this.#over = true;
     allOf(
       (e) => this.#log(e),
@@ -370,12 +356,12 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
       () => this.#pendingSa?.drop(),
       ...[...this.#sas].map((s) => () => s.close()),
       ...[...this.#sas].map((s) => () => s.drop()),
-      () => this.#env.log.emit({ kind: "ike.down", link: this.policy.link, peer, why }),
+      () => this.#tell({ kind: "ike.down", why }),
       () => this.#manager.gone(this),
     );
   }
   #beginQuick(): void {
-    if (this.#quick || this.#over || this.#env.clock.now() < this.#nextQuickAt) return;
+    if (this.#quick || this.#over || this.#now() < this.#nextQuickAt) return;
     const old = this.#children.inUse();
     const ports = old && !this.client ? { local: old.localPort, remote: old.remotePort } : this.ports;
     this.#quick = this.current?.startQuick(this, ports) ?? null;
@@ -440,13 +426,12 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
     if (this.client && !this.#pendingSa && this.current?.ids.many && this.#rekeySaAt > now + RETRY_MS)
       this.#rekeySaAt = now;
     if (this.client && now >= this.#rekeySaAt && !this.#pendingSa) {
-      this.#rekeySaAt = Number.POSITIVE_INFINITY;
+      this.#rekeySaAt = NEVER;
       this.#manager.beginPhase1(this);
     }
   }
   #forget(c: LiveChild, why: string): void {
     this.#children.remove(c);
-    const peer = this.#peer();
-    this.#env.log.emit({ kind: "esp.down", link: this.policy.link, peer, spiIn: c.spiIn, why });
+    this.#tell({ kind: "esp.down", spiIn: c.spiIn, why });
   }
 }

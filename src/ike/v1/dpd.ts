@@ -1,10 +1,12 @@
 // Dead peer detection, RFC 3706: after a time of silence ask R-U-THERE, and ask again; when nobody answers, the peer is
 // dead. It has no timer: the connection calls it when it is due.
+import { u32 } from "../../core/bytes.ts";
 import { type Rng, random32 } from "../../core/rng.ts";
 import { add32 } from "../../core/seq.ts";
 import { sameBytes } from "../../core/text.ts";
-import { u32 } from "./keys.ts";
 
+/** A clock time. */
+export const NEVER = Number.POSITIVE_INFINITY;
 /** Unanswered questions until the peer is dead. */
 const TRIES = 5;
 
@@ -13,7 +15,7 @@ export class Dpd {
   #seq: number;
   #asked = 0;
   /** When fire() is to be called, clock time; infinite while it is off. */
-  #due = Number.POSITIVE_INFINITY;
+  #due = NEVER;
 
   /** `idleSeconds` 0: off. */
   constructor(rng: Rng, idleSeconds: number) {
@@ -26,14 +28,14 @@ export class Dpd {
   /** Only a peer that announced DPD is asked. */
   start(peerAnswers: boolean, now: number): void {
     this.#asked = 0;
-    this.#due = peerAnswers && this.#idleMs > 0 ? now + this.#idleMs : Number.POSITIVE_INFINITY;
+    this.#due = peerAnswers && this.#idleMs > 0 ? now + this.#idleMs : NEVER;
   }
   stop(): void {
-    this.#due = Number.POSITIVE_INFINITY;
+    this.#due = NEVER;
   }
   /** A sign of life: an authentic IKE message, or ESP that came in. */
   heard(now: number): void {
-    if (this.#due === Number.POSITIVE_INFINITY) return;
+    if (this.#due === NEVER) return;
     this.#asked = 0;
     this.#due = now + this.#idleMs;
   }

@@ -39,8 +39,6 @@ interface Refused {
   readonly why: Failure | null;
   /** Type of the notification that tells the peer; 0: none. */
   readonly notify: number;
-  /** Counts it as a message that breaks the rules; "": it does not. */
-  readonly counter: string;
 }
 /** The message is accepted, and the data plane has work to do first. */
 interface Waits<To> {
@@ -58,34 +56,32 @@ interface Ignored {
   readonly what: string;
   /** Why the exchange may be about to fail: said when time runs out. */
   readonly hint: Failure | null;
-}
-/** It does not authenticate, so it may be a guess at the key. */
-interface Guess {
-  readonly kind: "guess";
-  readonly counter: string;
-  readonly what: string;
-  readonly hint: Failure;
-  /** Tells the peer, once. */
-  readonly answer: Uint8Array;
+  /** It may be a guess at the key: tells the peer, once. Null: it is none. */
+  readonly guess: Uint8Array | null;
 }
 /** The message is good and asks for a Diffie-Hellman computation: `after` when it is this peer's turn. */
 interface Turn<To> {
   readonly kind: "turn";
   after(): Verdict<To>;
 }
-export type Outcome<To> = Verdict<To> | Ignored | Guess | Turn<To>;
+export type Outcome<To> = Verdict<To> | Ignored | Turn<To>;
 
 export function next<To>(state: To, say: Uint8Array | null, path: Path | null = null): Next<To> {
   return { kind: "next", state, say, path };
 }
-export function refused(why: Failure | null, { notify = 0, counter = "" } = {}): Refused {
-  return { kind: "refused", why, notify, counter };
+export function refused(why: Failure | null, notify = 0): Refused {
+  return { kind: "refused", why, notify };
 }
 export function waits<To>(until: Promise<void>, after: () => Verdict<To>, failed: (e: unknown) => Failure): Waits<To> {
   return { kind: "waits", until, after, failed };
 }
-export function ignored(counter: string, what: string, hint: Failure | null = null): Ignored {
-  return { kind: "ignored", counter, what, hint };
+export function ignored(
+  counter: string,
+  what: string,
+  hint: Failure | null = null,
+  guess: Uint8Array | null = null,
+): Ignored {
+  return { kind: "ignored", counter, what, hint, guess };
 }
 
 /** One message read and, mostly, one sent. `X` is what the exchange works on; no step keeps anything but its state. */
@@ -233,11 +229,7 @@ export class Exchange<X, Done> {
     const o = step.take(this.#x, this.#state, m);
     switch (o.kind) {
       case "ignored":
-        this.#hint = o.hint ?? this.#hint;
-        this.#owner.bad(o.counter, o.what);
-        return false;
-      case "guess":
-        this.#guessed(o);
+        this.#ignore(o);
         return false;
       case "turn":
         this.#turn = { m, outcome: o };
@@ -287,7 +279,6 @@ export class Exchange<X, Done> {
         this.#proceed(v);
         return;
       case "refused":
-        if (v.counter !== "") this.#owner.bad(v.counter, v.why?.text ?? "");
         this.fail(v.why, v.notify);
         return;
       case "waits":
@@ -304,7 +295,7 @@ export class Exchange<X, Done> {
   }
   #proceed(v: Next<unknown>): void {
     if ((v.say === null) !== (this.#script.steps[this.#at]?.sends === 0))
-      throw new RangeError(`${this.#rules.name}: a step sends what it does not announce`);
+      throw new RangeError("exchange: a step does not send what it says");
     this.#busy = false;
     this.#path = v.path ?? this.#path;
     this.#state = v.state;
@@ -335,13 +326,11 @@ export class Exchange<X, Done> {
     if (this.#replays++ < this.#rules.replays) this.#owner.send(this.#said, this.#path);
     else this.#owner.bad("ike.replays", "too many repetitions of one message");
   }
-  #guessed(o: Guess): void {
-    this.#owner.bad(o.counter, o.what);
-    if (!this.#hint) {
-      this.#hint = o.hint;
-      this.#owner.send(o.answer, this.#path);
-    }
-    if (++this.#guesses === this.#rules.guesses) this.fail(this.#hint);
+  #ignore({ counter, what, hint, guess }: Ignored): void {
+    this.#owner.bad(counter, what);
+    if (guess && !this.#hint) this.#owner.send(guess, this.#path);
+    this.#hint = hint ?? this.#hint;
+    if (guess && ++this.#guesses === this.#rules.guesses) this.fail(this.#hint);
   }
   #timeout(): void {
     const { step } = this;

@@ -2,6 +2,7 @@
 // §5.7).
 
 import { formatEndpoint } from "../../core/addr.ts";
+import { u32 } from "../../core/bytes.ts";
 import type { Failure } from "../../core/errors.ts";
 import { faultEvent, internal } from "../../core/fault.ts";
 import { allOf, contain, Scope } from "../../core/scope.ts";
@@ -11,12 +12,11 @@ import type { IkeChoice } from "../choice.ts";
 import type { IkeEnv, IkePolicy } from "../types.ts";
 import { EXCHANGE, FLAG } from "../wire/header.ts";
 import { isError, NOTIFY, type Notify, notifyName, writeDelete, writeNotify } from "../wire/notify.ts";
-import { PAYLOAD, type Payload } from "../wire/payloads.ts";
+import { PAYLOAD, type Payload, payload } from "../wire/payloads.ts";
 import { PROTOCOL } from "../wire/sa.ts";
 import { Exchange, type ExchangeOwner, type Message, type Path, type Rules, type Script } from "./exchange.ts";
 import { MessageIds } from "./ids.ts";
 import { clearNotifications, quickRefused, readInformational } from "./informational.ts";
-import { u32 } from "./keys.ts";
 import { INITIATOR_RULES, initiator, RESPONDER_RULES, responder } from "./mainmode.ts";
 import type { Nat, NattVersion } from "./natt.ts";
 import type { Phase1, Phase1Sa, Role } from "./phase1.ts";
@@ -365,11 +365,11 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
     if (!this.#closed) this.send(message, this);
   }
   notify(type: number, protocol: number, spi: Uint8Array, data: Uint8Array = new Uint8Array(0)): void {
-    this.#inform({ type: PAYLOAD.notify, body: writeNotify({ protocol, type, spi, data }) });
+    this.#inform(payload(PAYLOAD.notify, writeNotify({ protocol, type, spi, data })));
   }
   deleteEsp(spis: readonly number[]): void {
     if (spis.length > 0)
-      this.#inform({ type: PAYLOAD.delete, body: writeDelete({ protocol: PROTOCOL.esp, spis: spis.map(u32) }) });
+      this.#inform(payload(PAYLOAD.delete, writeDelete({ protocol: PROTOCOL.esp, spis: spis.map(u32) })));
   }
   #inform(payload: Payload): void {
     if (!this.up) return;
@@ -394,7 +394,7 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
   /** With a delete to the peer, if phase 1 is done. */
   close(): void {
     if (this.up)
-      this.#inform({ type: PAYLOAD.delete, body: writeDelete({ protocol: PROTOCOL.isakmp, spis: [this.cookies()] }) });
+      this.#inform(payload(PAYLOAD.delete, writeDelete({ protocol: PROTOCOL.isakmp, spis: [this.cookies()] })));
     this.drop();
   }
   /** Without a delete. */

@@ -1,10 +1,10 @@
 // Informational exchanges under an ISAKMP SA, RFC 2409 §5.7: notifications and deletes.
+import { u32 } from "../../core/bytes.ts";
 import type { Failure } from "../../core/errors.ts";
 import { failure, type IkePolicy } from "../types.ts";
 import { type Delete, NOTIFY, type Notify, notifyName, readDelete, readNotify } from "../wire/notify.ts";
 import { all, PAYLOAD, readChain } from "../wire/payloads.ts";
 import type { Message } from "./exchange.ts";
-import { u32 } from "./keys.ts";
 import type { Protection } from "./protection.ts";
 
 export interface Informational {

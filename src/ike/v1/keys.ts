@@ -1,5 +1,6 @@
 // Keys of IKEv1: RFC 2409 §5 (SKEYID), §5.5 (KEYMAT), appendix B (phase 1 key, IV chaining).
 
+import { u32 } from "../../core/bytes.ts";
 import type { Secret } from "../../core/secret.ts";
 import { concat } from "../../core/text.ts";
 import type { Crypto } from "../../ports/ports.ts";
@@ -116,9 +117,6 @@ export class IkeKeys {
   }
 }
 
-export function u32(n: number): Uint8Array {
-  return Uint8Array.of(n >>> 24, n >>> 16, n >>> 8, n);
-}
 export function lastBlock(cipherText: Uint8Array, block: number): Uint8Array {
   return cipherText.slice(cipherText.length - block);
 }

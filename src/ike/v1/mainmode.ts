@@ -15,7 +15,7 @@ import { failure, NATT_PORT, RETRY } from "../types.ts";
 import { clearNotify } from "../wire/clear.ts";
 import { isZero } from "../wire/header.ts";
 import { NOTIFY, notifyName, writeNotify } from "../wire/notify.ts";
-import { one, PAYLOAD, type Payload, readChain } from "../wire/payloads.ts";
+import { one, PAYLOAD, type Payload, payload, readChain } from "../wire/payloads.ts";
 import { PROTOCOL, readSa, writeSa } from "../wire/sa.ts";
 import { ignored, inOrder, type Next, next, type Rules, refused, type Script, type Step, script } from "./exchange.ts";
 import { lastBlock } from "./keys.ts";
@@ -70,7 +70,7 @@ interface Exchanging extends Agreed {
 function offer(x: Phase1Sa): Next<Offered> {
   const transforms = x.policy.ikeProposals.map((p, i) => ikeTransform(p, i + 1, x.policy.ikeLifetimeSeconds));
   const saBody = writeSa([{ number: 1, protocol: PROTOCOL.isakmp, spi: NO_BYTES, transforms }]);
-  return next({ saBody }, clearMessage(x, [{ type: PAYLOAD.sa, body: saBody }, ...ourVendorIds()]));
+  return next({ saBody }, clearMessage(x, [payload(PAYLOAD.sa, saBody), ...ourVendorIds()]));
 }
 
 const proposals: Step<Phase1Sa, Offered, Exchanging> = {
@@ -110,7 +110,7 @@ const keys: Step<Phase1Sa, Exchanging, Keyed> = {
   take(x, { dh, nonce, ...a }, { header, body }) {
     const peer = readKeyExchange(x, a, readChain(header.next, body, false));
     const gxy = dh.shared(peer.ke);
-    if (!gxy) return ignored("ike.bad-dh", "Diffie-Hellman value refused", badDh(x));
+    if (!gxy) return ignored("ike.bad-dh", BAD_DH, badDh(x));
     const nat = { ...a, nat: peer.nat };
     const why = natRefused(x, nat); // nothing authenticates what says so
     if (why) return ignored("ike.nat-refused", why.text, why);
@@ -127,7 +127,7 @@ function initialContact(x: Phase1Sa): Payload[] {
   if (!x.first) return [];
   const { isakmp: protocol } = PROTOCOL;
   const spi = concat([x.icookie, x.rcookie]);
-  return [{ type: PAYLOAD.notify, body: writeNotify({ protocol, type: NOTIFY.initialContact, spi, data: NO_BYTES }) }];
+  return [payload(PAYLOAD.notify, writeNotify({ protocol, type: NOTIFY.initialContact, spi, data: NO_BYTES }))];
 }
 function refusedBy(x: Phase1Sa, notify: number | null) {
   return notify === null ? null : failure("refused", `${x.remote.address} refuses phase 1: ${notifyName(notify)}`);
@@ -148,6 +148,7 @@ const authentication: Step<Phase1Sa, Keyed, Phase1> = {
   hint: (x, notify) => pskMismatch(x, notify === null ? "its answer cannot be decrypted" : notifyName(notify)),
   silence: (x, { remote }) => pskMismatch(x, `no answer to our authentication on UDP ${remote.port}`),
 };
+const BAD_DH = "Diffie-Hellman value refused";
 const GARBLED = "phase 1 message does not authenticate: probably the pre-shared key differs";
 
 export const INITIATOR = inOrder(proposals, keys, authentication);
@@ -166,7 +167,7 @@ const choice: Step<Phase1Sa, IkeChoice, Agreed> = {
     const a = agreed(x, c, one(c, PAYLOAD.sa, "sa"), proposal, transform);
     x.rcookie = x.env.crypto.random(8);
     const sa = writeSa([{ number, protocol: PROTOCOL.isakmp, spi: NO_BYTES, transforms: [transform] }]);
-    return next(a, clearMessage(x, [{ type: PAYLOAD.sa, body: sa }, ...answerVendorIds(a.natt)]));
+    return next(a, clearMessage(x, [payload(PAYLOAD.sa, sa), ...answerVendorIds(a.natt)]));
   },
   silence: (x) => fellSilent(x, UNPROVED, "proposals"),
 };
@@ -185,7 +186,10 @@ const peerKeys: Step<Phase1Sa, Agreed, Keyed> = {
       after: () => {
         const dh = x.env.crypto.dh(group);
         const gxy = dh.shared(peer.ke);
-        if (!gxy) return refused(badDh(x), { counter: "ike.bad-dh" });
+        if (!gxy) {
+          x.bad("ike.bad-dh", BAD_DH);
+          return refused(badDh(x));
+        }
         const nonce = x.env.crypto.random(NONCE_BYTES);
         const message = clearMessage(x, keyExchange(x, a, dh, nonce));
         return next(keyed(x, a, peer, { dh, gxy, nonce }), message);
@@ -205,7 +209,7 @@ const peerAuthentication: Step<Phase1Sa, Keyed, Phase1> = {
     if (!auth) {
       const answer = clearNotify(x.env.crypto, NOTIFY.authenticationFailed, x.icookie, x.rcookie);
       const hint = pskMismatch(x, "its authentication cannot be verified");
-      return { kind: "guess", counter: "ike.garbled", what: GARBLED, hint, answer };
+      return ignored("ike.garbled", GARBLED, hint, answer);
     }
     const why = idRefused(x, auth.peer.id) ?? natRefused(x, k);
     if (why) return refused(why);

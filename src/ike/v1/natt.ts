@@ -2,7 +2,7 @@
 import { parseIp } from "../../core/addr.ts";
 import { hex, sameBytes, unhex } from "../../core/text.ts";
 import type { Crypto, Endpoint, HashName } from "../../ports/ports.ts";
-import { PAYLOAD, type Payload } from "../wire/payloads.ts";
+import { PAYLOAD, type Payload, payload } from "../wire/payloads.ts";
 
 export type NattVersion = "rfc3947" | "draft-03" | "draft-02n" | "draft-02";
 /**
@@ -20,7 +20,7 @@ const DPD = "afcad71368a1f1c96b8696fc77570100";
 
 export type Nat = "none" | "us" | "peer" | "both";
 
-const vid = (h: string): Payload => ({ type: PAYLOAD.vendorId, body: unhex(h) ?? new Uint8Array(0) });
+const vid = (h: string): Payload => payload(PAYLOAD.vendorId, unhex(h) ?? new Uint8Array(0));
 
 /** What an initiator announces: all versions of NAT-T that it supports, and DPD. */
 export function ourVendorIds(): Payload[] {
@@ -62,10 +62,7 @@ export class NatDetection {
    */
   payloads(v: NattVersion, local: Endpoint, remote: Endpoint, pretend: boolean): Payload[] {
     const own = this.#of(local);
-    return [
-      { type: natDType(v), body: this.#of(remote) },
-      { type: natDType(v), body: pretend ? this.#c.random(own.length) : own },
-    ];
+    return [payload(natDType(v), this.#of(remote)), payload(natDType(v), pretend ? this.#c.random(own.length) : own)];
   }
   /** Null when there are too few payloads to tell. */
   compare(bodies: readonly Uint8Array[], local: Endpoint, remote: Endpoint): { us: boolean; peer: boolean } | null {

@@ -10,7 +10,7 @@ import { lifetimes } from "../wire/attributes.ts";
 import { EXCHANGE, FLAG, writeMessage } from "../wire/header.ts";
 import { addressId, type Identification, type IkeId, readId, sameId, writeId } from "../wire/id.ts";
 import { NOTIFY, readNotify } from "../wire/notify.ts";
-import { all, type Chain, one, PAYLOAD, type Payload, readChain, writeChain } from "../wire/payloads.ts";
+import { all, type Chain, one, PAYLOAD, type Payload, payload, readChain, writeChain } from "../wire/payloads.ts";
 import type { Transform } from "../wire/sa.ts";
 import type { Message } from "./exchange.ts";
 import { type IkeKeys, lastBlock, type Phase1Keys, phase1Keys } from "./keys.ts";
@@ -50,6 +50,7 @@ export interface Phase1Sa {
   readonly remote: Endpoint;
   /** An initiator says INITIAL-CONTACT. */
   readonly first: boolean;
+  bad(counter: string, what: string): void;
 }
 
 /** After the proposals. */
@@ -89,10 +90,7 @@ export function agreed(x: Phase1Sa, c: Chain, saBody: Uint8Array, proposal: IkeP
 
 /** KE, nonce, NAT-D. */
 export function keyExchange(x: Phase1Sa, a: Agreed, dh: DhKey, nonce: Uint8Array): Payload[] {
-  const ours: Payload[] = [
-    { type: PAYLOAD.ke, body: dh.publicValue },
-    { type: PAYLOAD.nonce, body: nonce },
-  ];
+  const ours: Payload[] = [payload(PAYLOAD.ke, dh.publicValue), payload(PAYLOAD.nonce, nonce)];
   if (a.natt === null) return ours;
   return [...ours, ...detection(x, a).payloads(a.natt, x.local, x.remote, x.policy.encap === "udp")];
 }
@@ -160,10 +158,7 @@ function authHash(x: Phase1Sa, k: Keyed, of: Role, id: Uint8Array): Uint8Array {
 /** Our ID and HASH payloads. */
 export function ourAuth(x: Phase1Sa, k: Keyed): Payload[] {
   const id = writeId({ id: x.policy.localId ?? addressId(x.local.address), protocol: 0, port: 0 });
-  return [
-    { type: PAYLOAD.id, body: id },
-    { type: PAYLOAD.hash, body: authHash(x, k, x.role, id) },
-  ];
+  return [payload(PAYLOAD.id, id), payload(PAYLOAD.hash, authHash(x, k, x.role, id))];
 }
 /** The peer's, or null when they do not authenticate. With another pre-shared key the message decrypts to garbage. */
 export function readAuth(x: Phase1Sa, k: Keyed, m: Message): { chain: Chain; peer: Identification } | null {

@@ -10,7 +10,7 @@ import type { IkeEnv, IkePolicy } from "../types.ts";
 import { lifetimes, readAttributes } from "../wire/attributes.ts";
 import { writeNatOa } from "../wire/id.ts";
 import { NOTIFY, readNotify } from "../wire/notify.ts";
-import { all, type Chain, PAYLOAD, type Payload } from "../wire/payloads.ts";
+import { all, type Chain, PAYLOAD, type Payload, payload } from "../wire/payloads.ts";
 import { PROTOCOL, type Proposal, type Transform } from "../wire/sa.ts";
 import type { KeymatSeed } from "./keys.ts";
 import { type Nat, type NattVersion, natOaType } from "./natt.ts";
@@ -130,12 +130,9 @@ export function natOa({ sa, role }: Phase2): Payload[] {
   const { natt, udp, local, remote } = sa;
   if (!udp || natt === null) return [];
   const type = natOaType(natt);
-  if (natt !== "rfc3947") return [{ type, body: writeNatOa(local.address) }];
+  if (natt !== "rfc3947") return [payload(type, writeNatOa(local.address))];
   const [initiator, responder] = role === "initiator" ? [local, remote] : [remote, local];
-  return [
-    { type, body: writeNatOa(initiator.address) },
-    { type, body: writeNatOa(responder.address) },
-  ];
+  return [payload(type, writeNatOa(initiator.address)), payload(type, writeNatOa(responder.address))];
 }
 /** RFC 2407 §4.6.3.1: the responder's own limits, where they are shorter than ours. */
 export function responderLifetime(c: Chain): Lifetimes {

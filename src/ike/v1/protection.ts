@@ -2,7 +2,7 @@
 import { DecodeError } from "../../core/errors.ts";
 import { sameBytes } from "../../core/text.ts";
 import { EXCHANGE, FLAG, writeMessage } from "../wire/header.ts";
-import { type Chain, PAYLOAD, type Payload, readChain, writeChain } from "../wire/payloads.ts";
+import { type Chain, PAYLOAD, type Payload, payload, readChain, writeChain } from "../wire/payloads.ts";
 import { type IkeKeys, type KeymatSeed, lastBlock } from "./keys.ts";
 
 interface Sealed {
@@ -59,7 +59,7 @@ export class Protection {
   }
   sealHashed({ messageId, kind, iv, prefix, payloads }: HashedMessage): Sealed {
     const size = this.hash([]).length;
-    const plain = writeChain([{ type: PAYLOAD.hash, body: new Uint8Array(size) }, ...payloads]);
+    const plain = writeChain([payload(PAYLOAD.hash, new Uint8Array(size)), ...payloads]);
     plain.set(this.hash([...prefix, plain.subarray(4 + size)]), 4);
     return this.#seal(messageId, EXCHANGE[kind], iv, PAYLOAD.hash, plain);
   }

@@ -4,11 +4,11 @@
 //   3 HDR*, HASH(3) -->
 // The responder receives under the new SA from message 2 on, the initiator sends under it from message 3 on: nothing is
 // lost.
+import { u32 } from "../../core/bytes.ts";
 import type { Failure } from "../../core/errors.ts";
 import { type IkeEnv, type IkePolicy, RETRY } from "../types.ts";
 import { PROTOCOL } from "../wire/sa.ts";
 import { Exchange, type ExchangeOwner, type Message, next, type Rules, script } from "./exchange.ts";
-import { u32 } from "./keys.ts";
 import { Pair } from "./pair.ts";
 import type { Role } from "./phase1.ts";
 import type { Child, Phase2, Ports, QuickModeOwner, QuickModeSa } from "./phase2.ts";

@@ -1,4 +1,5 @@
 // The steps of quick mode; the messages are in quickmode.ts.
+import { u32 } from "../../core/bytes.ts";
 import type { SaSpec } from "../../dataplane/dataplane.ts";
 import type { DhKey } from "../../ports/ports.ts";
 import { noEsp } from "../choice.ts";
@@ -6,10 +7,9 @@ import { describeEsp, type EspProposal, espGroup, espTransform, matchesEsp } fro
 import { failure } from "../types.ts";
 import { addressId, readId, readNatOa, writeId } from "../wire/id.ts";
 import { NOTIFY } from "../wire/notify.ts";
-import { all, type Chain, one, optional, PAYLOAD, type Payload } from "../wire/payloads.ts";
+import { all, type Chain, one, optional, PAYLOAD, type Payload, payload } from "../wire/payloads.ts";
 import { PROTOCOL, readSa, type Transform, writeSa } from "../wire/sa.ts";
 import { ignored, inOrder, type Message, type Next, next, refused, type Step, waits } from "./exchange.ts";
-import { u32 } from "./keys.ts";
 import { NONCE_BYTES, readNonce } from "./phase1.ts";
 import {
   type Child,
@@ -71,7 +71,7 @@ export function offer(x: Phase2, owner: QuickModeOwner, ports: Ports): Next<Offe
     prefix: [u32(x.messageId)],
     payloads: [
       saPayload(x, 1, transforms),
-      { type: PAYLOAD.nonce, body: ni },
+      payload(PAYLOAD.nonce, ni),
       ...kePayload(dh),
       id(sa.local.address, ports.local),
       id(sa.remote.address, ports.remote),
@@ -109,7 +109,7 @@ const answer: Step<Phase2, Offered, Child> = {
     const seed = { gxy, ni, nr };
     const message3 = (): Next<Child> => {
       const body = x.sa.protection.hash(hash3(x, ni, nr));
-      return next(child, x.sa.protection.sealQuick(x.messageId, opened.iv, [{ type: PAYLOAD.hash, body }]).message);
+      return next(child, x.sa.protection.sealQuick(x.messageId, opened.iv, [payload(PAYLOAD.hash, body)]).message);
     };
     return waits(
       x.pair.addInbound(owner.flow, saSpec(x, child, "in", seed)),
@@ -137,7 +137,7 @@ const offered: Step<Phase2, null, Answered> = {
     const selectors = readSelectors(sa, c);
     for (const b of all(c, PAYLOAD.natOa, PAYLOAD.natOaDraft)) readNatOa(b);
     if (typeof selectors === "string") {
-      return refused(failure("bad-selectors", selectors), { notify: NOTIFY.invalidId });
+      return refused(failure("bad-selectors", selectors), NOTIFY.invalidId);
     }
     const owner = sa.connectionFor(selectors.ports.remote);
     if (!owner) return refused(null);
@@ -145,13 +145,13 @@ const offered: Step<Phase2, null, Answered> = {
     const choice = chooseEsp(x, proposals);
     if (!choice) {
       const why = failure("no-proposal", noEsp(x.policy, proposals, encaps(sa)));
-      return refused(why, { notify: NOTIFY.noProposalChosen });
+      return refused(why, NOTIFY.noProposalChosen);
     }
     const group = espGroup(choice.transform);
     if ((group !== null) !== (ke !== null)) throw groupWithoutKe();
     const dh = group && env.crypto.dh(group);
     const gxy = dh && ke && dh.shared(ke);
-    if (dh && !gxy) return refused(badDh(), { notify: NOTIFY.invalidKey });
+    if (dh && !gxy) return refused(badDh(), NOTIFY.invalidKey);
     const nr = env.crypto.random(NONCE_BYTES);
     const child = makeChild(x, selectors.ports, choice, readSpi(choice.offer.spi));
     const seed = { gxy, ni, nr };
@@ -164,9 +164,9 @@ const offered: Step<Phase2, null, Answered> = {
         prefix: [u32(x.messageId), ni],
         payloads: [
           saPayload(x, choice.offer.number, [choice.transform]),
-          { type: PAYLOAD.nonce, body: nr },
+          payload(PAYLOAD.nonce, nr),
           ...kePayload(dh),
-          ...selectors.bodies.map((body) => ({ type: PAYLOAD.id, body })),
+          ...selectors.bodies.map((body) => payload(PAYLOAD.id, body)),
           ...natOa(x),
         ],
       });
@@ -202,10 +202,10 @@ function hash3(x: Phase2, ni: Uint8Array, nr: Uint8Array): Uint8Array[] {
 }
 function saPayload(x: Phase2, number: number, transforms: readonly Transform[]): Payload {
   const proposal = { number, protocol: PROTOCOL.esp, spi: u32(x.pair.spiIn), transforms };
-  return { type: PAYLOAD.sa, body: writeSa([proposal]) };
+  return payload(PAYLOAD.sa, writeSa([proposal]));
 }
 function kePayload(dh: DhKey | null): Payload[] {
-  return dh ? [{ type: PAYLOAD.ke, body: dh.publicValue }] : [];
+  return dh ? [payload(PAYLOAD.ke, dh.publicValue)] : [];
 }
 function badDh() {
   return failure("bad-key", "the peer's Diffie-Hellman value is not acceptable");

@@ -1,7 +1,7 @@
 // When a connection is looked at, sends a keepalive, or asks its peer whether it lives: one timer for all of it, as a
 // server has thousands of connections that stand still most of the time.
 import type { Clock, Timer } from "../../core/clock.ts";
-import type { Dpd } from "./dpd.ts";
+import { type Dpd, NEVER } from "./dpd.ts";
 
 /** Between two looks while something is under way. */
 export const POLL_MS = 2000;
@@ -9,7 +9,6 @@ export const POLL_MS = 2000;
 export const CALM_MS = 60_000;
 /** RFC 3948 §4. */
 const KEEPALIVE_MS = 20_000;
-const NEVER = Number.POSITIVE_INFINITY;
 
 export interface Watched {
   readonly over: boolean;

@@ -64,8 +64,3 @@ function toNumber(v: number | Uint8Array): number {
   for (const b of v) n = Math.min(n * 256 + b, 0xffff_ffff);
   return n;
 }
-
-/** A duration as TLV of 4 bytes, which every peer understands. */
-export function u32Value(n: number): Uint8Array {
-  return Uint8Array.of(n >>> 24, n >>> 16, n >>> 8, n);
-}

@@ -2,7 +2,7 @@
 import { type Rng, random32 } from "../../core/rng.ts";
 import { EXCHANGE, writeMessage } from "./header.ts";
 import { writeNotify } from "./notify.ts";
-import { PAYLOAD, writeChain } from "./payloads.ts";
+import { PAYLOAD, payload, writeChain } from "./payloads.ts";
 import { PROTOCOL } from "./sa.ts";
 
 /** `rcookie` is zero when there is no SA. */
@@ -19,5 +19,5 @@ export function clearNotify(rng: Rng, type: number, icookie: Uint8Array, rcookie
     flags: 0,
     messageId: (random32(rng) | 1) >>> 0,
   };
-  return writeMessage(header, writeChain([{ type: PAYLOAD.notify, body }]));
+  return writeMessage(header, writeChain([payload(PAYLOAD.notify, body)]));
 }

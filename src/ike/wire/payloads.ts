@@ -27,6 +27,9 @@ export interface Payload {
   /** Without the generic header; a view. */
   readonly body: Uint8Array;
 }
+export function payload(type: number, body: Uint8Array): Payload {
+  return { type, body };
+}
 export interface Chain {
   readonly payloads: readonly Payload[];
   /** The bytes of all payloads but the first: what the HASH in front of them covers (RFC 2409 §5.5). A view. */
