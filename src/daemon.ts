@@ -1,11 +1,9 @@
 // Owns the links: starts, stops, reloads them, and answers the control API.
 
 import { guarded } from "./config/cross.ts";
-import type { SerialConfig } from "./config/nasdial.ts";
-import type { ClientConfig, Config, UserConfig } from "./config/schema.ts";
+import type { Config, InterfaceConfig, ServerConfig } from "./config/schema.ts";
 import type { EventHub } from "./control/log.ts";
 import { type DaemonApi, RequestRefused } from "./control/server.ts";
-import type { Failure } from "./core/errors.ts";
 import type { Event } from "./core/events.ts";
 import { faultEvent } from "./core/fault.ts";
 import { giveBack } from "./core/give-back.ts";
@@ -13,6 +11,7 @@ import { allOf, contain } from "./core/scope.ts";
 import type { L2tpRemote } from "./dataplane/dataplane.ts";
 import type { IkeManager } from "./ike/manager.ts";
 import type { TunnelAnswer } from "./l2tp/endpoint.ts";
+import type { AnyLink } from "./link/api.ts";
 import { ClientAccess } from "./link/client.ts";
 import type { LinkDeps } from "./link/deps.ts";
 import { Link } from "./link/link.ts";
@@ -33,11 +32,10 @@ export class Daemon implements DaemonApi {
   readonly #hub: EventHub;
   readonly #read: () => Config;
   readonly #autostart: boolean;
-  /** Clients on their way down because their section changed; whether each is to start again. */
+  /** Links on their way down because their section changed; whether each is to start again. */
   readonly #replaced = new Map<string, boolean>();
   #config: Config;
-  readonly #clients = new Map<string, Link>();
-  readonly #servers = new Map<string, ServerLink>();
+  readonly #links = new Map<string, AnyLink>();
   #stopping = false;
 
   /**
@@ -67,8 +65,7 @@ export class Daemon implements DaemonApi {
       for (const c of this.#config.interfaces) if (c.auto) this.#deps.blocks.hold(c.name, guarded(c));
       for (const [name, b] of this.#config.broken) this.#deps.blocks.hold(name, b.guarded);
     }
-    for (const c of this.#config.servers) this.#addServer(c.name);
-    for (const c of this.#dialled(this.#config)) this.#addClient(c.name);
+    for (const c of sections(this.#config)) this.#add(c.name);
   }
   /** Links do not answer for one another: what one of them throws is logged, and the others have their turn. */
   #each<T extends { readonly name: string }>(all: Iterable<T>, f: (x: T) => void): void {
@@ -88,41 +85,36 @@ export class Daemon implements DaemonApi {
       },
     );
   }
-  #addServer(name: string): void {
-    this.#make(name, () => this.#newServer(name));
+  #add(name: string): void {
+    this.#make(name, () => this.#newLink(name));
   }
-  #newServer(name: string): void {
-    if (this.#stopping || this.#servers.has(name)) return;
-    const cfg = this.#config.servers.find((c) => c.name === name);
-    if (!cfg) return;
-    const link = new ServerLink(this.#deps, cfg, () => this.#config.users);
-    this.#servers.set(name, link);
-    link.start();
-  }
-  /** Tunnels and NAS legs. */
-  #dialled(c: Config): readonly (ClientConfig | SerialConfig)[] {
-    return [...c.legs, ...c.interfaces];
-  }
-  #addClient(name: string): void {
-    this.#make(name, () => this.#newClient(name));
-  }
-  #newClient(name: string): void {
-    if (this.#clients.has(name)) return;
-    const tunnel = this.#config.interfaces.find((c) => c.name === name);
-    const leg = this.#config.legs.find((c) => c.name === name);
+  #newLink(name: string): void {
+    if (this.#links.has(name)) return;
+    const cfg = sections(this.#config).find((c) => c.name === name);
     const before = this.#replaced.get(name);
     // What a link has blocked stays so for the next one of its name, and while its section has a fault.
-    if (!tunnel && !(before && this.#config.broken.has(name))) this.#unblock(name);
-    if (this.#stopping || !(tunnel ?? leg)) return void this.#replaced.delete(name);
-    const access = tunnel
-      ? new ClientAccess(this.#deps, tunnel)
-      : new SerialAccess(this.#deps, leg as SerialConfig, () => this.#config.users);
+    const guards = cfg !== undefined && "killswitch" in cfg;
+    if (!guards && !(before && this.#config.broken.has(name))) this.#unblock(name);
+    if (this.#stopping || !cfg) return void this.#replaced.delete(name);
+    const link = this.#linkOf(cfg);
+    this.#replaced.delete(name);
+    this.#links.set(name, link);
+    if (before ?? this.#starts(cfg)) link.start();
+    else if (before === false) this.#unblock(name);
+  }
+  /** The one place that knows every kind of link. */
+  #linkOf(cfg: InterfaceConfig | ServerConfig): AnyLink {
+    const users = (): Config["users"] => this.#config.users;
+    if ("pool" in cfg) return new ServerLink(this.#deps, cfg, users);
+    const serial = cfg.proto === "nasdial";
+    const access = serial ? new SerialAccess(this.#deps, cfg, users) : new ClientAccess(this.#deps, cfg);
     const link = new Link(this.#deps, access);
     if (access.wayOut) this.#follow(link);
-    this.#replaced.delete(name);
-    this.#clients.set(name, link);
-    if (before ?? (this.#autostart && access.cfg.auto)) link.start();
-    else if (before === false) this.#unblock(name);
+    return link;
+  }
+  /** By itself: what is an interface may be netifd's to start. */
+  #starts(cfg: InterfaceConfig | ServerConfig): boolean {
+    return "pool" in cfg || (this.#autostart && cfg.auto);
   }
   #unblock(name: string): void {
     this.#deps.blocks.release(name).catch(() => {}); // told by the plane
@@ -131,19 +123,22 @@ export class Daemon implements DaemonApi {
   #follow(below: Link): void {
     below.watch((s) => {
       if (typeof s === "object" && "name" in s) return;
-      for (const c of this.#clients.values()) {
+      for (const c of this.#links.values()) {
         if (!c.wanted) continue;
-        const over = c.via === below.access.ifname;
-        if (s === "up") c.hurry();
+        const over = c.path?.device === below.access.ifname;
+        if (s === "up") c.hurry?.();
         if (!over) continue;
-        if (s !== "up") c.lineDown(`the line ${below.name} that it ran on is down`);
+        if (s !== "up") c.lineDown?.(`the line ${below.name} that it ran on is down`);
         // It began on a line on demand, before the call gave that another address.
-        else if (c.local !== below.address) c.lineDown(`the line ${below.name} has another address now`);
+        else if (c.path?.local !== below.address) c.lineDown?.(`the line ${below.name} has another address now`);
       }
     });
   }
   #acceptTunnel(remote: L2tpRemote): TunnelAnswer | null {
-    for (const s of this.#servers.values()) if (s.owns(remote)) return s.acceptTunnel();
+    for (const link of this.#links.values()) {
+      const answer = link.accept?.(remote);
+      if (answer) return answer;
+    }
     return null; // nobody asked for it: silence
   }
 
@@ -154,7 +149,7 @@ export class Daemon implements DaemonApi {
     const told = (e: unknown): void => this.#hub.emit(faultEvent("", "the end of the daemon", e));
     contain(() => this.#hub.emit({ kind: "daemon.stopping", link: "", why }), told);
     const until = this.#deps.clock.now() + GOODBYE_MS;
-    const left = new Set<string>([...this.#clients.keys(), ...this.#servers.keys()]);
+    const left = new Set<string>(this.#links.keys());
     const end = (): void => {
       if (left.size > 0 || over) return;
       over = true;
@@ -174,72 +169,59 @@ export class Daemon implements DaemonApi {
       end();
     });
     guard.arm(STOP_MS);
-    const links = [...this.#clients, ...this.#servers].map(([name, link]) => ({ name, link }));
-    this.#each(links, ({ name, link }) => {
-      const gone = (): void => {
-        left.delete(name);
-        end();
-      };
-      link.stop(why, gone, { until });
-    });
+    this.#each(this.#links.values(), (link) =>
+      link.stop(
+        why,
+        () => {
+          left.delete(link.name);
+          end();
+        },
+        { until },
+      ),
+    );
     end();
   }
 
   status(name: string | null): Record<string, Status> {
-    if (name !== null) {
-      const link = this.#clients.get(name) ?? this.#servers.get(name);
-      if (!link) throw this.#unknown(name);
-      return { [name]: link.status() };
-    }
-    const out: Record<string, Status> = {};
-    for (const [n, l] of this.#servers) out[n] = l.status();
-    for (const [n, l] of this.#clients) out[n] = l.status();
-    return out;
+    if (name !== null) return { [name]: this.#named(name).status() };
+    return Object.fromEntries([...this.#links].map(([n, l]) => [n, l.status()]));
   }
   up(name: string): void {
-    const client = this.#clients.get(name);
-    if (client) client.start();
-    else if (this.#replaced.has(name)) this.#replaced.set(name, true);
-    else if (this.#servers.has(name)) this.#servers.get(name)?.start();
-    else {
-      const broken = this.#config.broken.get(name);
-      if (broken && !this.#deps.blocks.holds(name)) this.#deps.blocks.hold(name, broken.guarded);
-      throw this.#unknown(name);
-    }
+    const link = this.#links.get(name);
+    if (link) return link.start();
+    if (this.#replaced.has(name)) return void this.#replaced.set(name, true);
+    const broken = this.#config.broken.get(name);
+    if (broken && !this.#deps.blocks.holds(name)) this.#deps.blocks.hold(name, broken.guarded);
+    throw this.#unknown(name);
   }
   down(name: string, gone: () => void = () => {}): void {
-    const link = this.#clients.get(name) ?? this.#servers.get(name);
-    if (!link && this.#replaced.has(name)) {
-      this.#replaced.set(name, false);
-      return gone();
-    }
-    if (!link && this.#config.broken.has(name)) {
-      this.#unblock(name);
-      return gone();
-    }
-    if (!link) throw this.#unknown(name);
-    link.stop("taken down by hand", gone);
+    const link = this.#links.get(name);
+    if (link) return link.stop("taken down by hand", gone);
+    if (this.#replaced.has(name)) this.#replaced.set(name, false);
+    else if (this.#config.broken.has(name)) this.#unblock(name);
+    else throw this.#unknown(name);
+    gone();
   }
   disconnect(session: number): void {
-    for (const s of this.#servers.values()) if (s.disconnect(session)) return;
+    for (const link of this.#links.values()) if (link.disconnect?.(session)) return;
     throw new RequestRefused("not-found", `there is no session ${session}`);
   }
   /** There may be another way out now: no link waits for the end of its pause. */
   hurry(): void {
-    for (const c of this.#clients.values()) c.hurry();
+    for (const link of this.#links.values()) link.hurry?.();
   }
   /** How many entries the tables have that peers fill. */
   tables(): Record<string, number> {
     let sessions = 0;
-    for (const s of this.#servers.values()) sessions += s.size;
+    for (const link of this.#links.values()) sessions += link.size ?? 0;
     return { ...this.#ike()?.sizes(), tunnels: this.#deps.l2tp.size, sessions };
   }
   subscribe(listener: (e: Event) => void): () => void {
     return this.#hub.follow(listener);
   }
 
-  clientConfig(name: string): ClientConfig | SerialConfig | null {
-    return this.#dialled(this.#config).find((c) => c.name === name) ?? null;
+  clientConfig(name: string): InterfaceConfig | null {
+    return this.#config.interfaces.find((c) => c.name === name) ?? null;
   }
   /** Something may leave by this link alone, for now. */
   holds(name: string): boolean {
@@ -264,49 +246,28 @@ export class Daemon implements DaemonApi {
     this.#hub.level = now.daemon.log;
     const changed = (title: string): boolean => was.raw.get(title) !== now.raw.get(title);
     const report: string[] = [];
-    this.#each(
-      [...this.#clients].map(([name, link]) => ({ name, link })),
-      ({ name, link }) => {
-        if (!changed(`interface ${name}`)) return;
-        report.push(`interface ${name}`);
-        this.#clients.delete(name);
-        this.#replaced.set(
-          name,
-          link.wanted || (this.#autostart && (this.#dialled(now).find((c) => c.name === name)?.auto ?? false)),
-        );
-        const again = (): void => this.#addClient(name);
-        link.stop("the configuration changed", again, { replaced: true });
-      },
-    );
-    this.#each(this.#dialled(now), (c) => {
-      if (was.raw.has(`interface ${c.name}`)) return;
-      report.push(`interface ${c.name}`);
-      if (!this.#replaced.has(c.name)) this.#addClient(c.name);
+    const before = sections(was);
+    const after = sections(now);
+    this.#each(before, (c) => {
+      const link = this.#links.get(c.name);
+      if (!link || !changed(title(c))) return;
+      report.push(title(c));
+      const next = after.find((x) => x.name === c.name);
+      this.#links.delete(c.name);
+      this.#replaced.set(c.name, link.wanted || (next !== undefined && this.#starts(next)));
+      link.stop("the configuration changed", () => this.#add(c.name), { replaced: true });
     });
-    this.#each(
-      [...this.#servers].map(([name, link]) => ({ name, link })),
-      ({ name, link }) => {
-        if (!changed(`server ${name}`)) return;
-        report.push(`server ${name}`);
-        this.#servers.delete(name);
-        link.stop("the configuration changed", () => this.#addServer(name));
-      },
-    );
-    this.#each(now.servers, (c) => {
-      if (was.raw.has(`server ${c.name}`)) return;
-      report.push(`server ${c.name}`);
-      this.#addServer(c.name);
+    this.#each(after, (c) => {
+      if (was.raw.has(title(c))) return;
+      report.push(title(c));
+      if (!this.#replaced.has(c.name)) this.#add(c.name);
     });
     const users = new Set<string>();
-    for (const u of [...was.users, ...now.users] as UserConfig[]) if (changed(`user ${u.name}`)) users.add(u.name);
-    if (users.size > 0)
-      this.#each(
-        [...this.#servers].map(([name, link]) => ({ name, link })),
-        ({ link }) => link.usersChanged(users),
-      );
+    for (const u of [...was.users, ...now.users]) if (changed(`user ${u.name}`)) users.add(u.name);
+    if (users.size > 0) this.#each(this.#links.values(), (link) => link.usersChanged?.(users));
     report.push(...[...users].map((u) => `user ${u}`));
     for (const name of new Set([...was.broken.keys(), ...now.broken.keys()])) {
-      if (!now.broken.has(name) && !this.#dialled(now).some((c) => c.name === name)) this.#unblock(name);
+      if (!now.broken.has(name) && !now.interfaces.some((c) => c.name === name)) this.#unblock(name);
       if (was.broken.get(name)?.why !== now.broken.get(name)?.why && !report.includes(`interface ${name}`))
         report.push(`interface ${name}`);
     }
@@ -316,14 +277,10 @@ export class Daemon implements DaemonApi {
   }
 
   doctor(name: string, stage: (s: Stage) => void): Promise<boolean> {
-    const server = this.#servers.get(name);
-    if (server) return Promise.resolve(this.#doctorServer(server, stage));
-    const link = this.#clients.get(name);
-    if (!link) throw this.#unknown(name);
-    if (link.state === "up") {
-      for (const s of link.stages()) stage(s);
-      return Promise.resolve(true);
-    }
+    const link = this.#named(name);
+    for (const s of link.stages()) stage(s);
+    const follow = link.watch?.bind(link);
+    if (link.state === "up" || !follow) return Promise.resolve(link.state === "up");
     return new Promise((resolve) => {
       const end = (ok: boolean): void => {
         unwatch();
@@ -332,8 +289,7 @@ export class Daemon implements DaemonApi {
       };
       const timer = this.#deps.clock.timer(`doctor ${name}`, () => end(false));
       timer.arm(DOCTOR_MS);
-      for (const s of link.stages()) stage(s);
-      const unwatch = link.watch((s: Stage | Failure | "up") => {
+      const unwatch = follow((s) => {
         if (s === "up") return end(true);
         if ("name" in s) return stage(s);
         const failed = link.stages().filter((x) => x.state === "failed");
@@ -344,40 +300,26 @@ export class Daemon implements DaemonApi {
       link.start();
     });
   }
-  #doctorServer(server: ServerLink, stage: (s: Stage) => void): boolean {
-    const s = server.status();
-    const ok = s.state === "up";
-    stage({
-      name: "ip",
-      state: ok ? "ok" : "failed",
-      text: s.error?.text ?? (ok ? `${s.ifname} with ${s.local_ip}` : `the server is ${s.state}`),
-    });
-    if (ok)
-      stage({
-        name: "ike",
-        state: "ok",
-        text:
-          s.ipsec === "off"
-            ? "IPsec is off: L2TP in the clear"
-            : `listening on ${s.listen}, ${s.peers} peers with IPsec`,
-      });
-    if (ok) stage({ name: "ppp", state: "ok", text: `${s.sessions.length} sessions` });
-    for (const f of s.failures) {
-      stage({
-        name: f.layer === "ike" || f.layer === "l2tp" || f.layer === "ppp" ? f.layer : "ip",
-        state: "failed",
-        text: `${f.peer}, last at ${f.at}, ${f.count} in all: ${f.text}`,
-      });
-    }
-    return ok;
+  #named(name: string): AnyLink {
+    const link = this.#links.get(name);
+    if (!link) throw this.#unknown(name);
+    return link;
   }
   #unknown(name: string): RequestRefused {
     const broken = this.#config.broken.get(name);
     if (broken) return new RequestRefused("failed", broken.why);
-    const names = [...this.#servers.keys(), ...this.#clients.keys()];
+    const names = [...this.#links.keys()];
     return new RequestRefused(
       "not-found",
       `there is no interface or server ${JSON.stringify(name.slice(0, 64))}; there is: ${names.join(" ") || "none"}`,
     );
   }
+}
+
+/** Every link that is configured. */
+function sections(c: Config): readonly (InterfaceConfig | ServerConfig)[] {
+  return [...c.servers, ...c.interfaces];
+}
+function title(c: InterfaceConfig | ServerConfig): string {
+  return `${"pool" in c ? "server" : "interface"} ${c.name}`;
 }

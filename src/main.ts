@@ -132,7 +132,7 @@ function check(rt: Runtime, source: ConfigSource): void {
   if (config === null || faults.length > 0) return rt.exit(2);
   for (const w of warnings) rt.stderr(`${source.name}: warning: ${w}\n`);
   rt.stdout(
-    `${source.name}: good: ${config.interfaces.length + config.legs.length} interfaces, ` +
+    `${source.name}: good: ${config.interfaces.length} interfaces, ` +
       `${config.servers.length} servers, ${config.users.length} users\n`,
   );
   rt.exit(0);

@@ -53,7 +53,7 @@ test("no file over 450 lines, no line over 120 characters", () => {
   };
   /** The RFC's table of states, as wide as the RFC has it. */
   const WIDE = "src/ppp/automaton.ts";
-  const LATER = /^src\/(ike|link)\/|^src\/control\/render\.ts$|^test\/ike\//;
+  const LATER = /^src\/ike\/|^test\/ike\//;
   for (const f of code) {
     const lines = read(f).split("\n");
     if (f.endsWith(".ts")) assert.ok(lines.length <= (LONG[f] ?? 451), `${f} is ${lines.length - 1} lines long`);

@@ -3,7 +3,7 @@
 import { someFree } from "../core/daytime.ts";
 import { parseChat } from "../modem/chat.ts";
 import type { SerialConfig } from "./nasdial.ts";
-import type { ClientConfig, Config, ServerConfig } from "./schema.ts";
+import type { ClientConfig, Config, InterfaceConfig, ServerConfig } from "./schema.ts";
 import { type Fault, faultOf, type Section } from "./section.ts";
 
 /** The netdev of a link: `ifname`, or l2tps-NAME; of a serial line nas-NAME. */
@@ -36,7 +36,7 @@ export function papRefusal(
 }
 
 /** What a default route into a link is. */
-export function defaultRoutes(c: Pick<ClientConfig | SerialConfig, "defaultroute" | "ipv6">): readonly string[] {
+export function defaultRoutes(c: Pick<InterfaceConfig, "defaultroute" | "ipv6">): readonly string[] {
   if (!c.defaultroute) return [];
   return c.ipv6 === "no" ? ["0.0.0.0/0"] : ["0.0.0.0/0", "::/0"];
 }
@@ -44,10 +44,15 @@ export function defaultRoutes(c: Pick<ClientConfig | SerialConfig, "defaultroute
  * The networks that may be reached through the link alone: never in the clear, also while it is down. /0: all that a
  * default route carries.
  */
-export function guarded(c: Pick<ClientConfig, "psk" | "ipsec" | "routes" | "killswitch">): readonly string[] {
-  if (!needsIpsec(c) || c.killswitch === "off") return [];
+export function guarded(
+  c: Pick<ClientConfig, "proto" | "psk" | "ipsec" | "routes" | "killswitch"> | Pick<SerialConfig, "proto">,
+): readonly string[] {
+  if (c.proto === "nasdial" || !needsIpsec(c) || c.killswitch === "off") return [];
   return [...(c.routes ?? []), ...(c.killswitch === "all" ? ["0.0.0.0/0", "::/0"] : [])];
 }
+
+/** Says what is wrong with an option of one section. */
+type Fail = (option: string, why: string, allowed?: string) => void;
 
 export function crossCheck(config: Config, sections: readonly Section[], faults: Fault[], warnings: string[]): void {
   const fault = (type: string, name: string, option: string, why: string, allowed?: string): void => {
@@ -57,134 +62,85 @@ export function crossCheck(config: Config, sections: readonly Section[], faults:
   const warn = (type: string, name: string, text: string): void => {
     warnings.push(`${sections.find((x) => x.type === type && x.name === name)?.path ?? `${type} ${name}`}: ${text}`);
   };
-  const links: readonly (readonly [type: "interface" | "server", c: ClientConfig | ServerConfig])[] = [
+  const names = new Map<string, string>();
+  const devices = new Map<string, string>();
+  const links = [
     ...config.interfaces.map((c) => ["interface", c] as const),
     ...config.servers.map((c) => ["server", c] as const),
   ];
-  const names = new Map<string, string>();
-  const devices = new Map<string, string>();
   for (const [type, c] of links) {
+    const fail: Fail = (option, why, allowed) => fault(type, c.name, option, why, allowed);
+    const told = (text: string): void => warn(type, c.name, text);
     const other = names.get(c.name);
     if (other !== undefined)
-      fault(type, c.name, "", `an ${other} section has the same name; status and commands could not tell them apart`);
+      fail("", `an ${other} section has the same name; status and commands could not tell them apart`);
     names.set(c.name, type);
-    const dev = deviceName(c);
-    if (dev.length > 15)
-      fault(
-        type,
-        c.name,
-        "ifname",
-        `the netdev would be called ${dev}, longer than the kernel's 15 characters: give it a shorter ifname`,
-      );
-    const owner = devices.get(dev);
-    if (owner !== undefined) fault(type, c.name, "ifname", `${dev} is the netdev of ${owner} already`);
-    devices.set(dev, c.name);
-
-    if (c.psk === null && c.ipsec !== "off") {
-      fault(
-        type,
-        c.name,
-        "psk",
-        "is missing: without a key there is no IPsec",
-        "a pre-shared key, or ipsec = off to carry L2TP in the clear on purpose",
-      );
-    }
-    if (c.psk !== null && c.ipsec === "off") {
-      fault(
-        type,
-        c.name,
-        "ipsec",
-        "is off, but there is a pre-shared key: the two contradict each other",
-        "a psk for IPsec, or ipsec = off without one to carry L2TP in the clear on purpose",
-      );
-    }
-    if (c.ipsec === "off")
-      warn(type, c.name, "ipsec = off: everything in this tunnel can be read and changed on its way");
-    if (c.hide_avps && c.tunnel_secret === null)
-      fault(
-        type,
-        c.name,
-        "hide_avps",
-        "is yes, but there is no secret to hide with",
-        "a tunnel_secret, or hide_avps = no",
-      );
-    if (c.dataplane === "kernel")
-      fault(type, c.name, "dataplane", "this version moves packets in userspace only", "auto | userspace");
+    crossDevice(c, devices, fail);
+    if ("server" in c) crossClient(c, fail);
+    else if ("device" in c) crossSerial(c, config, fail);
+    if ("psk" in c) crossTunnel(c, fail, told);
+    if (!("server" in c) && !("role" in c && c.role === "dial")) crossPap(c, fail, (text) => told(`auth: ${text}`));
   }
-  for (const c of config.interfaces) {
-    if (c.reconnect_min > c.reconnect_max)
-      fault("interface", c.name, "reconnect_min", `is longer than reconnect_max (${c.reconnect_max})`);
-    if (c.username === null && c.password !== null)
-      fault("interface", c.name, "username", "is missing: there is a password but no user");
-    if (c.username !== null && c.password === null && c.eap_cert === null)
-      fault("interface", c.name, "password", "is missing: there is a user but no password");
-    crossEap(c, (option, why, allowed) => fault("interface", c.name, option, why, allowed));
-    crossRoutes(c, (option, why, allowed) => fault("interface", c.name, option, why, allowed));
-    crossAuth(c, (option, why, allowed) => fault("interface", c.name, option, why, allowed));
-    if (c.killswitch === "all" && !c.defaultroute)
-      fault(
-        "interface",
-        c.name,
-        "killswitch",
-        "is all, but the link has no default route: nothing could leave at all",
-        "defaultroute = yes, or killswitch = routes",
-      );
-    if (c.killswitch === "all" && c.ipsec === "off")
-      fault(
-        "interface",
-        c.name,
-        "killswitch",
-        "is all, but with ipsec = off the link protects nothing",
-        "routes | off",
-      );
-  }
-  for (const c of config.legs) {
-    const other = names.get(c.name);
-    if (other !== undefined)
-      fault(
-        "interface",
-        c.name,
-        "",
-        `an ${other} section has the same name; status and commands could not tell them apart`,
-      );
-    names.set(c.name, "interface");
-    const dev = deviceName(c);
-    if (dev.length > 15)
-      fault(
-        "interface",
-        c.name,
-        "ifname",
-        `the netdev would be called ${dev}, longer than the kernel's 15 characters: give it a shorter ifname`,
-      );
-    const owner = devices.get(dev);
-    if (owner !== undefined) fault("interface", c.name, "ifname", `${dev} is the netdev of ${owner} already`);
-    devices.set(dev, c.name);
-    const legFault = (option: string, why: string, allowed?: string): void =>
-      fault("interface", c.name, option, why, allowed);
-    crossLeg(c, config, legFault);
-    if (c.role === "answer") crossPap(c, legFault, (text) => warn("interface", c.name, `auth: ${text}`));
-  }
-  for (const c of config.servers)
-    crossPap(
-      c,
-      (option, why, allowed) => fault("server", c.name, option, why, allowed),
-      (text) => warn("server", c.name, `auth: ${text}`),
-    );
   crossServers(config, fault);
 }
 
-function crossRoutes(
-  c: Pick<ClientConfig | SerialConfig, "routes" | "ipv6">,
-  fault: (option: string, why: string, allowed: string) => void,
-): void {
+function crossDevice(c: Parameters<typeof deviceName>[0], devices: Map<string, string>, fail: Fail): void {
+  const dev = deviceName(c);
+  const owner = devices.get(dev);
+  if (dev.length > 15)
+    fail(
+      "ifname",
+      `the netdev would be called ${dev}, longer than the kernel's 15 characters: give it a shorter ifname`,
+    );
+  if (owner !== undefined) fail("ifname", `${dev} is the netdev of ${owner} already`);
+  devices.set(dev, c.name);
+}
+
+/** What tunnels have, at either end. */
+function crossTunnel(c: ClientConfig | ServerConfig, fail: Fail, warn: (text: string) => void): void {
+  if (c.psk === null && c.ipsec !== "off") {
+    const allowed = "a pre-shared key, or ipsec = off to carry L2TP in the clear on purpose";
+    fail("psk", "is missing: without a key there is no IPsec", allowed);
+  }
+  if (c.psk !== null && c.ipsec === "off") {
+    const allowed = "a psk for IPsec, or ipsec = off without one to carry L2TP in the clear on purpose";
+    fail("ipsec", "is off, but there is a pre-shared key: the two contradict each other", allowed);
+  }
+  if (c.ipsec === "off") warn("ipsec = off: everything in this tunnel can be read and changed on its way");
+  if (c.hide_avps && c.tunnel_secret === null)
+    fail("hide_avps", "is yes, but there is no secret to hide with", "a tunnel_secret, or hide_avps = no");
+  if (c.dataplane === "kernel") fail("dataplane", "this version moves packets in userspace only", "auto | userspace");
+}
+
+/** What links have that this side brings up. */
+function crossInterface(c: InterfaceConfig, fail: Fail): void {
+  if (c.reconnect_min > c.reconnect_max) fail("reconnect_min", `is longer than reconnect_max (${c.reconnect_max})`);
+  if (c.username === null && c.password !== null) fail("username", "is missing: there is a password but no user");
+  if (c.username !== null && c.password === null && c.eap_cert === null)
+    fail("password", "is missing: there is a user but no password");
+  crossEap(c, fail);
+  crossRoutes(c, fail);
+  crossAuth(c, fail);
+}
+function crossClient(c: ClientConfig, fail: Fail): void {
+  crossInterface(c, fail);
+  if (c.killswitch !== "all") return;
+  if (!c.defaultroute) {
+    const allowed = "defaultroute = yes, or killswitch = routes";
+    fail("killswitch", "is all, but the link has no default route: nothing could leave at all", allowed);
+  }
+  if (c.ipsec === "off") fail("killswitch", "is all, but with ipsec = off the link protects nothing", "routes | off");
+}
+
+function crossRoutes(c: Pick<InterfaceConfig, "routes" | "ipv6">, fault: Fail): void {
   const six = c.routes?.find((r) => r.includes(":"));
   if (six !== undefined && c.ipv6 === "no")
     fault("routes", `${six} is an IPv6 network, and ipv6 is no`, "ipv6 = yes, or IPv4 networks alone");
 }
 
 function crossEap(
-  c: Pick<ClientConfig | SerialConfig, "username" | "eap_ca" | "eap_cert" | "eap_key" | "eap_server_name">,
-  fault: (option: string, why: string, allowed?: string) => void,
+  c: Pick<InterfaceConfig, "username" | "eap_ca" | "eap_cert" | "eap_key" | "eap_server_name">,
+  fault: Fail,
 ): void {
   if (c.eap_ca === null && c.eap_cert === null && c.eap_key === null && c.eap_server_name === null) return;
   for (const option of ["eap_ca", "eap_cert", "eap_key"] as const) {
@@ -203,26 +159,19 @@ function crossEap(
   if (c.username === null) fault("username", "is missing: EAP-TLS needs a name to begin with");
 }
 
-/** Whether a server or NAS asks its callers for PAP: outside ESP that takes words of its own. */
+/** Whether a server, or a line that answers, asks its callers for PAP: outside ESP that takes words of its own. */
 export function asksForPap(c: ServerConfig | SerialConfig): boolean {
   const inside = "pool" in c && needsIpsec(c);
   return c.auth.includes("pap") && (inside || c.allow_pap_in_clear);
 }
-function crossPap(
-  c: ServerConfig | SerialConfig,
-  fault: (option: string, why: string, allowed?: string) => void,
-  warn: (text: string) => void,
-): void {
+function crossPap(c: ServerConfig | SerialConfig, fault: Fail, warn: (text: string) => void): void {
   if (!c.auth.includes("pap") || asksForPap(c)) return;
   const why = "pap shows passwords to everybody on the way";
   if (c.auth.length === 1) fault("auth", `has pap alone, and ${why}`, "allow_pap_in_clear = yes, or another method");
   else warn(`${why}: it is not offered without allow_pap_in_clear = yes`);
 }
 
-function crossAuth(
-  c: ClientConfig | SerialConfig,
-  fault: (option: string, why: string, allowed?: string) => void,
-): void {
+function crossAuth(c: InterfaceConfig, fault: Fail): void {
   if (c.eap_cert !== null) return;
   const pap = papRefusal(c);
   const clear = c.proto === "nasdial" ? c.role === "dial" : !needsIpsec(c);
@@ -232,39 +181,28 @@ function crossAuth(
     fault("refuse_mschapv2", "every authentication method is refused; leave one", `no, or ${pap} for PAP`);
 }
 
-function crossLeg(
-  c: SerialConfig,
-  config: Config,
-  fault: (option: string, why: string, allowed?: string) => void,
-): void {
-  const dials = c.role === "dial" && c.line === "modem";
+function crossSerial(c: SerialConfig, config: Config, fault: Fail): void {
+  const answers = c.role === "answer";
+  const dials = !answers && c.line === "modem";
   if (dials && c.phone === null)
     fault("phone", "is missing: there is nothing to dial", "a number, or line = direct for a null-modem cable");
   if (!dials && c.phone !== null)
-    fault("phone", `is given, but ${c.role === "answer" ? "role = answer" : "line = direct"} dials nothing`);
-  if (c.login === "windows" && (c.line !== "direct" || c.role === "answer"))
+    fault("phone", `is given, but ${answers ? "role = answer" : "line = direct"} dials nothing`);
+  if (c.login === "windows" && (c.line !== "direct" || answers))
     fault("login", "windows is for line = direct with role = dial", "auto | none");
-  if (c.role === "answer" && c.demand) fault("demand", "is yes, but role = answer dials nothing");
+  if (answers && c.demand) fault("demand", "is yes, but role = answer dials nothing");
   if (c.hold && !someFree(c.hold)) fault("hold", "leaves no minute of the day");
-  if (c.role === "answer" && c.local_ip === null)
-    fault("local_ip", "is missing: the caller must be told an address of ours");
-  if (c.role === "answer" && config.users.some((u) => u.ip === null) && c.remote_ip === null)
+  if (answers && c.local_ip === null) fault("local_ip", "is missing: the caller must be told an address of ours");
+  if (answers && config.users.some((u) => u.ip === null) && c.remote_ip === null)
     fault("remote_ip", "is missing: some users have no address of their own");
-  crossRoutes(c, fault);
-  if (c.reconnect_min > c.reconnect_max) fault("reconnect_min", `is longer than reconnect_max (${c.reconnect_max})`);
-  if (c.username === null && c.password !== null) fault("username", "is missing: there is a password but no user");
-  if (c.username !== null && c.password === null && c.eap_cert === null)
-    fault("password", "is missing: there is a user but no password");
-  crossEap(c, fault);
-  if (c.eap_cert !== null && c.role === "answer") fault("eap_cert", "is given, but role = answer shows no certificate");
-  crossAuth(c, fault);
-  const script =
-    c.chat === null
-      ? []
-      : parseChat(c.chat, { phone: "", phone2: "", username: c.username ?? "", password: c.password });
+  crossInterface(c, fault);
+  if (c.eap_cert !== null && answers) fault("eap_cert", "is given, but role = answer shows no certificate");
+  const names = { phone: "", phone2: "", username: c.username ?? "", password: c.password };
+  const script = c.chat === null ? [] : parseChat(c.chat, names);
   if (typeof script === "string") fault("chat", script);
-  for (const d of config.legs)
-    if (d !== c && d.device === c.device && d.name < c.name) fault("device", `interface ${d.name} has the same device`);
+  for (const d of config.interfaces)
+    if (d !== c && "device" in d && d.device === c.device && d.name < c.name)
+      fault("device", `interface ${d.name} has the same device`);
 }
 
 function crossServers(
@@ -302,7 +240,7 @@ function crossServers(
     const six = u.routes?.find((r) => r.includes(":"));
     const calls = [
       ...config.servers.filter((s) => (u.server ?? s.name) === s.name).map((s) => s.ipv6),
-      ...config.legs.filter((l) => l.role === "answer").map((l) => l.ipv6 !== "no"),
+      ...config.interfaces.filter((l) => "role" in l && l.role === "answer").map((l) => l.ipv6 !== "no"),
     ];
     if (six !== undefined && calls.length > 0 && !calls.includes(true))
       fault(

@@ -2,12 +2,12 @@
 import * as v from "valibot";
 import { crossCheck } from "./cross.ts";
 import { readValue } from "./ini-value.ts";
-import { NASDIAL, type SerialConfig } from "./nasdial.ts";
+import { NASDIAL } from "./nasdial.ts";
 import { type Given, joined, type Option, type Options, optionNamed, repeats } from "./option.ts";
 import { isSecret } from "./options.ts";
 import type { Config } from "./schema.ts";
-import { type ClientConfig, type DaemonConfig, SECTIONS, type ServerConfig, type UserConfig } from "./schema.ts";
-import { type Fault, faultOf, isLeg, type Section, type Type, title } from "./section.ts";
+import { type DaemonConfig, type InterfaceConfig, SECTIONS, type ServerConfig, type UserConfig } from "./schema.ts";
+import { type Fault, faultOf, isSerial, type Section, type Type, title } from "./section.ts";
 
 type Loaded =
   | { readonly ok: true; readonly config: Config; readonly warnings: readonly string[] }
@@ -27,12 +27,10 @@ export function load(text: string): Loaded {
   const raw = new Map<string, string>();
   let daemon = sections.find((s) => s.type === "daemon");
   daemon ??= { type: "daemon", name: "", line: 1, values: new Map() };
-  const of = <T>(type: Type, leg = false): T[] =>
-    sections.filter((s) => s.type === type && isLeg(s) === leg).map((s) => typed<T>(s, faults));
+  const of = <T>(type: Type): T[] => sections.filter((s) => s.type === type).map((s) => typed<T>(s, faults));
   const config: Config = {
     daemon: values(daemon, faults) as unknown as DaemonConfig,
-    interfaces: of<ClientConfig>("interface", false),
-    legs: of<SerialConfig>("interface", true),
+    interfaces: of<InterfaceConfig>("interface"),
     servers: of<ServerConfig>("server"),
     users: of<UserConfig>("user"),
     broken: new Map(),
@@ -165,9 +163,9 @@ function read(
   faults: Fault[],
 ): Section["values"] {
   const all = new Map<string, Given[]>();
-  const leg =
+  const serial =
     body.type === "interface" && body.lines.some((l) => l.key === "proto" && readValue(l.raw, false) === "nasdial");
-  const options: Options = leg ? NASDIAL : SECTIONS[body.type];
+  const options: Options = serial ? NASDIAL : SECTIONS[body.type];
   for (const { key, raw, line } of body.lines) {
     const where = `${title(body)}.${key.slice(0, 40)}`;
     const known = optionNamed(options, key);
@@ -211,7 +209,7 @@ function wholeNetworks(v: Record<string, unknown>): Record<string, unknown> {
 }
 export function values(s: Section, faults: Fault[]): Record<string, unknown> {
   const out: Record<string, unknown> = {};
-  for (const [key, o] of Object.entries(isLeg(s) ? (NASDIAL as Options) : (SECTIONS[s.type] as Options))) {
+  for (const [key, o] of Object.entries(isSerial(s) ? (NASDIAL as Options) : (SECTIONS[s.type] as Options))) {
     const given = s.values.get(key);
     const text = given?.text ?? o.def;
     if (text === undefined) {

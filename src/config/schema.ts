@@ -197,6 +197,8 @@ export const SECTIONS = { daemon: DAEMON, interface: CLIENT, server: SERVER, use
 export type DaemonConfig = ValuesOf<typeof DAEMON>;
 export type ClientConfig = Named<ValuesOf<typeof CLIENT>>;
 export type ServerConfig = Named<ValuesOf<typeof SERVER>>;
+/** A link that this side brings up, told apart by `proto`. */
+export type InterfaceConfig = ClientConfig | SerialConfig;
 export type UserConfig = Named<ValuesOf<typeof USER>>;
 
 /** An interface or server that is configured but cannot run. */
@@ -207,9 +209,7 @@ export interface Broken {
 }
 export interface Config {
   readonly daemon: DaemonConfig;
-  readonly interfaces: readonly ClientConfig[];
-  /** Interfaces of proto nasdial. */
-  readonly legs: readonly SerialConfig[];
+  readonly interfaces: readonly InterfaceConfig[];
   readonly servers: readonly ServerConfig[];
   readonly users: readonly UserConfig[];
   /** By name (UCI: one wrong section does not stop the others). */

@@ -34,7 +34,7 @@ export interface Section {
 }
 
 /** An interface of proto nasdial has options of its own. */
-export function isLeg(s: Section): boolean {
+export function isSerial(s: Section): boolean {
   return s.type === "interface" && s.values.get("proto")?.text === "nasdial";
 }
 export function title(s: { readonly type: string; readonly name: string }): string {

@@ -4,19 +4,19 @@
 import { parsePrefix } from "../core/addr.ts";
 import { crossCheck } from "./cross.ts";
 import { asWritten, byLogin, goodName, typed, unknownOption, values } from "./load.ts";
-import { NASDIAL, type SerialConfig } from "./nasdial.ts";
+import { NASDIAL } from "./nasdial.ts";
 import { type Given, joined, type Option, type Options, optionNamed, uciNames } from "./option.ts";
 import { isList } from "./options.ts";
 import {
   type Broken,
-  type ClientConfig,
   type Config,
   type DaemonConfig,
+  type InterfaceConfig,
   SECTIONS,
   type ServerConfig,
   type UserConfig,
 } from "./schema.ts";
-import { type Fault, faultOf, isLeg, type Section, type Type, title } from "./section.ts";
+import { type Fault, faultOf, isSerial, type Section, type Type, title } from "./section.ts";
 import { parseUci, type UciSection, UciSyntaxError } from "./uci.ts";
 
 export interface UciFile {
@@ -182,12 +182,10 @@ function assemble(all: readonly Section[], faults: Fault[], warnings: string[]):
   for (;;) {
     const bad = new Set(faults.map((f) => f.section));
     good = good.filter((s) => !bad.has(title(s)));
-    const of = <T>(type: Type, leg = false): T[] =>
-      good.filter((s) => s.type === type && isLeg(s) === leg).map((s) => typed<T>(s, []));
+    const of = <T>(type: Type): T[] => good.filter((s) => s.type === type).map((s) => typed<T>(s, []));
     const config: Config = {
       daemon,
-      interfaces: of<ClientConfig>("interface"),
-      legs: of<SerialConfig>("interface", true),
+      interfaces: of<InterfaceConfig>("interface"),
       servers: of<ServerConfig>("server"),
       users: of<UserConfig>("user"),
       broken: broken(faults, all, good),
@@ -244,7 +242,7 @@ function broken(faults: readonly Fault[], all: readonly Section[], good: readonl
 /** The networks that a section with faults means to guard. */
 function readable(s: Section | undefined): readonly string[] {
   const killswitch = s?.values.get("killswitch")?.text;
-  if (!s || isLeg(s) || s.values.get("ipsec")?.text === "off" || killswitch === "off") return [];
+  if (!s || isSerial(s) || s.values.get("ipsec")?.text === "off" || killswitch === "off") return [];
   const routes = (s.values.get("routes")?.text ?? "").split(/\s+/).filter((r) => (parsePrefix(r)?.length ?? 0) > 0);
   return killswitch === "all" ? [...routes, "0.0.0.0/0", "::/0"] : routes;
 }

@@ -1,5 +1,6 @@
 // Status, events and doctor's findings as text for a terminal. Peer-chosen text is quoted here, by quote().
 import { type Event, line, quote, SENTENCE_MOST } from "../core/events.ts";
+import type { Failure } from "../core/failures.ts";
 import type { ClientStatus, SerialStatus, ServerStatus, Stage, Status } from "../link/status.ts";
 
 type Paint = (colour: "green" | "yellow" | "red" | "dim" | "bold", text: string) => string;
@@ -34,9 +35,7 @@ export function renderStatus(status: Readonly<Record<string, Status>>, terminal:
   const paint = painter(terminal);
   const out: string[] = [];
   for (const [name, s] of Object.entries(status))
-    out.push(
-      s.kind === "client" ? client(name, s, paint) : s.kind === "nas" ? leg(name, s, paint) : server(name, s, paint),
-    );
+    out.push(s.kind === "server" ? server(name, s, paint) : link(name, s, paint));
   return out.length === 0 ? "no interface and no server is configured\n" : out.join("\n");
 }
 
@@ -57,62 +56,51 @@ function dropText(drops: Readonly<Record<string, number>>): string {
     .join(", ");
 }
 
-function client(name: string, s: ClientStatus, paint: Paint): string {
-  const rows: string[] = [
-    `${paint("bold", name)}: ${stateText(s.state, paint)} since ${s.since}, client of ${s.server}`,
-  ];
+/** A link that this side brings up. */
+function link(name: string, s: ClientStatus | SerialStatus, paint: Paint): string {
+  const rows: string[] = [`${paint("bold", name)}: ${stateText(s.state, paint)} since ${s.since}, ${what(s)}`];
   for (const g of s.stages)
     rows.push(`  ${paint(COLOUR[g.state], MARK[g.state])} ${g.name.padEnd(6)} ${plain(g.text)}`);
   if (s.state === "up") {
-    rows.push(
-      `  ${s.ifname}: ${s.local_ip} to ${s.remote_ip}, MTU ${s.mtu}${s.dns.length > 0 ? `, DNS ${s.dns.join(" ")}` : ""}`,
-    );
+    const speed = "speed" in s && s.speed > 0 ? `, ${s.speed} bit/s` : "";
+    const user = "user" in s && s.user !== null ? `, user ${quote(s.user)}` : "";
+    const dns = s.dns.length > 0 ? `, DNS ${s.dns.join(" ")}` : "";
+    rows.push(`  ${s.ifname}: ${s.local_ip} to ${s.remote_ip}, MTU ${s.mtu}${speed}${user}${dns}`);
     rows.push(`  ${traffic(s)}`);
   }
-  if (s.ipsec === "off") rows.push(`  ${paint("red", "IPsec is off: this tunnel is in the clear")}`);
-  if (s.error) rows.push(`  ${paint("red", `${s.error.layer} ${s.error.code}`)}: ${plain(s.error.text)}`);
+  if ("ipsec" in s && s.ipsec === "off") rows.push(`  ${paint("red", "IPsec is off: this tunnel is in the clear")}`);
+  if (s.error) rows.push(errorRow(s.error, paint));
   if (s.retry_in !== null) rows.push(`  next attempt in ${s.retry_in} s`);
-  const d = dropText(s.drops);
-  if (d !== "") rows.push(paint("dim", `  drops: ${d}`));
-  return `${rows.join("\n")}\n`;
+  return whole(rows, s.drops, paint);
 }
-
-function leg(name: string, s: SerialStatus, paint: Paint): string {
-  const what = s.role === "answer" ? "answers calls on" : "dials on";
-  const rows: string[] = [`${paint("bold", name)}: ${stateText(s.state, paint)} since ${s.since}, ${what} ${s.device}`];
-  for (const g of s.stages)
-    rows.push(`  ${paint(COLOUR[g.state], MARK[g.state])} ${g.name.padEnd(6)} ${plain(g.text)}`);
-  if (s.state === "up") {
-    const speed = s.speed === 0 ? "" : `, ${s.speed} bit/s`;
-    rows.push(
-      `  ${s.ifname}: ${s.local_ip} to ${s.remote_ip}, MTU ${s.mtu}${speed}${s.user === null ? "" : `, user ${quote(s.user)}`}${s.dns.length > 0 ? `, DNS ${s.dns.join(" ")}` : ""}`,
-    );
-    rows.push(`  ${traffic(s)}`);
-  }
-  if (s.error) rows.push(`  ${paint("red", `${s.error.layer} ${s.error.code}`)}: ${plain(s.error.text)}`);
-  if (s.retry_in !== null) rows.push(`  next attempt in ${s.retry_in} s`);
-  const d = dropText(s.drops);
-  if (d !== "") rows.push(paint("dim", `  drops: ${d}`));
-  return `${rows.join("\n")}\n`;
+function what(s: ClientStatus | SerialStatus): string {
+  if (s.kind === "client") return `client of ${s.server}`;
+  return `${s.role === "answer" ? "answers calls on" : "dials on"} ${s.device}`;
+}
+function errorRow(e: Failure, paint: Paint): string {
+  return `  ${paint("red", `${e.layer} ${e.code}`)}: ${plain(e.text)}`;
+}
+function whole(rows: readonly string[], drops: Readonly<Record<string, number>>, paint: Paint): string {
+  const d = dropText(drops);
+  return `${[...rows, ...(d === "" ? [] : [paint("dim", `  drops: ${d}`)])].join("\n")}\n`;
 }
 
 function times(f: { readonly count: number; readonly at: string }): string {
   return f.count === 1 ? ` at ${f.at}` : ` ${f.count} times, last at ${f.at}`;
 }
 function server(name: string, s: ServerStatus, paint: Paint): string {
+  const where = `server on ${s.listen}, ${s.sessions.length} sessions`;
   const rows: string[] = [
-    `${paint("bold", name)}: ${stateText(s.state, paint)} since ${s.since}, server on ${s.listen}, ${s.sessions.length} sessions`,
+    `${paint("bold", name)}: ${stateText(s.state, paint)} since ${s.since}, ${where}`,
     `  ${s.ifname}: ${s.local_ip}, ${traffic(s)}`,
   ];
   if (s.ipsec === "off") rows.push(`  ${paint("red", "IPsec is off: these tunnels are in the clear")}`);
   for (const f of s.failures)
     rows.push(`  ${paint("red", `${f.layer} ${f.code}`)} ${f.peer}${times(f)}: ${plain(f.text)}`);
-  for (const x of s.sessions)
-    rows.push(
-      `  #${x.session} ${quote(x.user)} ${x.ip} from ${x.peer} (${x.auth}) since ${x.since}, in ${bytes(x.rx_bytes)}, out ${bytes(x.tx_bytes)}`,
-    );
-  if (s.error) rows.push(`  ${paint("red", `${s.error.layer} ${s.error.code}`)}: ${plain(s.error.text)}`);
-  const d = dropText(s.drops);
-  if (d !== "") rows.push(paint("dim", `  drops: ${d}`));
-  return `${rows.join("\n")}\n`;
+  for (const x of s.sessions) {
+    const who = `#${x.session} ${quote(x.user)} ${x.ip} from ${x.peer} (${x.auth})`;
+    rows.push(`  ${who} since ${x.since}, in ${bytes(x.rx_bytes)}, out ${bytes(x.tx_bytes)}`);
+  }
+  if (s.error) rows.push(errorRow(s.error, paint));
+  return whole(rows, s.drops, paint);
 }

@@ -2,7 +2,15 @@
 import type { UserConfig } from "../config/schema.ts";
 import { accountName } from "../ppp/auth/mschapv2.ts";
 import type { Logins } from "./logins.ts";
-import { userNamed } from "./users.ts";
+
+/** By list: that never changes (a reload makes another), so that its index is made once. */
+const indexes = new WeakMap<readonly UserConfig[], ReadonlyMap<string, UserConfig>>();
+
+function userNamed(users: readonly UserConfig[], name: string): UserConfig | null {
+  const index = indexes.get(users) ?? new Map(users.map((u) => [u.name, u]));
+  indexes.set(users, index);
+  return index.get(name) ?? null;
+}
 
 /** One for all sessions of a server, or for a serial line that answers. */
 export class Callers {

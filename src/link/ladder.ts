@@ -5,7 +5,7 @@
 //   down:  the top's down() ... isDown() -> drop() -> the next lower one ... -> owner.onEnd()
 
 import type { Clock, Timer } from "../core/clock.ts";
-import type { EventLog, LinkState } from "../core/events.ts";
+import type { Event, EventLog, LinkState } from "../core/events.ts";
 import { type Failure, failure } from "../core/failures.ts";
 import { faultEvent, internal } from "../core/fault.ts";
 import { giveBack } from "../core/give-back.ts";
@@ -23,12 +23,12 @@ export interface Rung {
   /** Everything below is up. isUp() or a failure follows, now or later. */
   up(): void;
   /** Says goodbye to the peer. isDown() follows, now or later, and drop() after it. */
-  down(why: Failure): void;
+  down?(why: Failure): void;
   /**
    * Lets go of everything at once; what it still waited for no longer counts. Also called without down(), and again.
    * The promise is for what the host takes back; it never rejects.
    */
-  drop(why: Failure): void | Promise<void>;
+  drop?(why: Failure): void | Promise<void>;
   /** Its goodbye takes longer than CLOSE_MS, and ends by itself. */
   readonly patient?: boolean;
 }
@@ -109,7 +109,7 @@ export class Ladder {
   again(rung: Rung): void {
     if (this.alive) this.#dropAbove(this.#rungs.indexOf(rung), failure("line-down", `${rung.name} began anew`));
   }
-  /** `rung` broke: what stands on it goes at once, and the ladder ends; for `why`, unless something above knew better. */
+  /** `rung` broke: what stands on it goes at once, and the ladder ends; for `why`, unless that knew better. */
   lost(rung: Rung, why: Failure): void {
     this.scope.run(() => {
       this.#dropAbove(this.#rungs.indexOf(rung), why);
@@ -163,17 +163,25 @@ export class Ladder {
     this.#undo ??= [];
     this.#undo.push(undo);
   }
-  /** What `f` gives; a SystemError ends the ladder, and gives null. */
-  attempt<T>(f: () => T): T | null {
+  /** Whether `f` went well; a SystemError ends the ladder. */
+  attempt(f: () => void): boolean {
     try {
-      return f();
+      f();
+      return true;
     } catch (e) {
       this.fail(systemFailure(e));
-      return null;
+      return false;
     }
   }
+  /** For events. */
+  get link(): string {
+    return this.#o.link;
+  }
+  emit(e: Event): void {
+    this.#o.log.emit(e);
+  }
   log(e: unknown): void {
-    this.#o.log.emit(faultEvent(this.#o.link, this.#o.what, e));
+    this.emit(faultEvent(this.link, this.#o.what, e));
   }
   state(state: LinkState): void {
     this.#owner.onState?.(state);
@@ -227,9 +235,9 @@ export class Ladder {
       const time = !this.#late || (rung.patient === true && !this.#quick);
       if (time && this.#asked !== rung) {
         this.#asked = rung;
-        rung.down(why);
+        rung.down?.(why);
       }
-      if (time && this.#left !== rung) return; // isDown() goes on
+      if (time && rung.down && this.#left !== rung) return; // isDown() goes on
       this.#dropAbove(this.#at - 1, why);
     }
     this.#end();
@@ -239,7 +247,7 @@ export class Ladder {
     while (this.#at > index && this.#at >= 0) {
       const rung = this.#rungs[this.#at--] as Rung;
       contain(
-        () => void rung.drop(why),
+        () => void rung.drop?.(why),
         (e) => this.log(e),
       );
     }
@@ -253,7 +261,7 @@ export class Ladder {
     allOf(
       (e) => this.log(e),
       ...this.#rungs.map((r) => () => {
-        const leaving = r.drop(why);
+        const leaving = r.drop?.(why);
         if (leaving) undone.push(leaving);
       }),
       () => this.#guard?.disarm(),

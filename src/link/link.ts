@@ -7,16 +7,19 @@ import { type Failure, failure } from "../core/failures.ts";
 import { faultEvent, internal } from "../core/fault.ts";
 import { type Acts, Machine, type Table } from "../core/fsm.ts";
 import { giveBack } from "../core/give-back.ts";
-import { allOf, contain, Scope } from "../core/scope.ts";
+import { contain, Scope } from "../core/scope.ts";
 import type { Access, Climb } from "./access.ts";
+import type { AnyLink, News, StopOptions } from "./api.ts";
+import { Backoff, LASTING_FIRST } from "./backoff.ts";
 import type { DemandNet } from "./demand.ts";
 import { type LinkDeps, systemFailure } from "./deps.ts";
 import { Hold } from "./hold.ts";
 import { Ladder, type LadderOwner } from "./ladder.ts";
 import { type Phase, POLICY, type PolicyAction, type PolicyEvent } from "./policy.ts";
 import { type ClientStatus, isoTime, type SerialStatus, type Stage } from "./status.ts";
-import { type News, Watchers } from "./watchers.ts";
 
+/** A link that was up this long starts its back-off anew. */
+const STABLE_MS = 60_000;
 /** How often an idle link is looked at, while its time passes. */
 const IDLE_LOOKS = 10;
 const REARM_MS = 10_000;
@@ -29,24 +32,19 @@ interface Input {
   readonly ms?: number;
   readonly text?: string;
 }
-export type LinkNeeds = Pick<LinkDeps, "clock" | "host" | "log" | "blocks">;
-export interface StopOptions {
-  /** Another of its name follows: what it blocks stays so. */
-  readonly replaced?: boolean;
-  /** Clock time; of a process that ends: a server's goodbyes take no longer. */
-  readonly until?: number;
-}
+export type LinkNeeds = Pick<LinkDeps, "clock" | "crypto" | "host" | "log" | "blocks">;
 
-export class Link implements LadderOwner {
+export class Link implements AnyLink, LadderOwner {
   readonly access: Access;
   readonly #deps: LinkNeeds;
   readonly #scope: Scope;
   readonly #machine: Machine<Phase, PolicyEvent, PolicyAction, Input, Link>;
+  readonly #backoff: Backoff;
   readonly #retry: Timer;
   readonly #idle: Timer;
   readonly #hold: Hold;
   readonly #demand: DemandNet | null;
-  readonly #watchers: Watchers;
+  readonly #followers = new Set<(news: News) => void>();
   /** Somebody asked for it, so that no packet is waited for. */
   #now = false;
   /** What it guards is blocked since it was last asked for. */
@@ -59,58 +57,110 @@ export class Link implements LadderOwner {
   #stages: Stage[] = [];
   #error: Failure | null = null;
   #retryAt: number | null = null;
+  #upAt: number | null = null;
   #endedAt = 0;
   #stopped: { readonly done: () => void; readonly replaced: boolean }[] = [];
 
-  static readonly #ACTS: Acts<PolicyAction, Link, Input> = contained({
-    want: (l) => l.#want(),
-    ask: (l) => l.#ask(),
-    now: (l) => {
-      l.#now = true;
-    },
-    unwant: (l) => l.#unwant(),
-    choose: (l) => l.#choose(),
-    open: (l) => l.#open(),
-    standBy: (l, i) => l.#standBy(i.text ?? ""),
-    begin: (l) => l.#begin(),
-    tellUp: (l) => l.#tellUp(),
-    fail: (l, i) => l.#fail(whyOf(i)),
-    stop: (l, i) => l.#stop(whyOf(i)),
-    fallen: (l, i) => l.#fallen(whyOf(i)),
-    decide: (l, i) => l.#decide(whyOf(i)),
-    note: (l, i) => {
-      l.#error = whyOf(i);
-    },
-    tellDown: (l, i) => l.#tellDown(whyOf(i)),
-    pause: (l, i) => l.#pause(i.ms ?? l.access.pauses.outside()),
-    tellPause: (l) => l.#tellPause(),
-    hurry: (l) => l.#hurry(),
-    rearm: (l) => l.#rearm(),
-    giveUp: (l) => l.#giveUp(),
-    finish: (l) => l.#finish(),
-    tellEnd: (l, i) => l.#watchers.tell(whyOf(i)),
-  });
-
   static readonly #TABLE: Table<Phase, PolicyEvent, PolicyAction, Input, Link> = {
     rules: POLICY,
-    acts: Link.#ACTS,
     unlisted: () => {},
+    acts: contained({
+      want: (l) => {
+        l.#now = l.#demand === null;
+        l.#blocks = false;
+        l.#backoff.reset();
+        l.access.begin?.();
+        l.#hold.watch();
+      },
+      ask: (l) => {
+        l.#now = true;
+        l.#blocks = false;
+        l.#backoff.reset();
+      },
+      now: (l) => {
+        l.#now = true;
+      },
+      choose: (l) => l.#choose(),
+      open: (l) =>
+        l.#scope.settle(
+          l.#demand?.open() ?? Promise.resolve(),
+          () => l.#on("opened"),
+          (e) => l.#on("failed", { why: systemFailure(e) }),
+        ),
+      standBy: (l, { text = "" }) => {
+        const { first, ifname } = l.access;
+        l.#backoff.reset();
+        l.#stages = [];
+        l.onStage({ name: first, state: "busy", text });
+        if (l.#demand) l.#deps.log.emit({ kind: "link.standby", link: l.name, ifname });
+      },
+      begin: (l) => l.#begin(),
+      tellUp: (l) => l.#tellUp(),
+      fail: (l, i) => l.#fail(whyOf(i)),
+      fallen: (l, i) => l.#fallen(whyOf(i)),
+      decide: (l, i) => l.#decide(whyOf(i)),
+      note: (l, i) => {
+        l.#error = whyOf(i);
+      },
+      tellDown: (l, i) => {
+        const { layer, code, text } = whyOf(i);
+        l.#deps.log.emit({ kind: "link.down", link: l.name, layer, code, text });
+      },
+      pause: (l, i) => {
+        const ms = i.ms ?? l.#backoff.pause(false);
+        l.#retryAt = l.#deps.clock.now() + ms;
+        l.#retry.arm(ms);
+      },
+      tellPause: (l) => {
+        const ms = (l.#retryAt ?? 0) - l.#deps.clock.now();
+        l.#deps.log.emit({ kind: "link.retry", link: l.name, inSeconds: Math.round(ms / 100) / 10 });
+      },
+      hurry: (l) => l.#hurry(),
+      rearm: (l) => {
+        if (!l.#retry.armed) l.#retry.arm(REARM_MS);
+      },
+      giveUp: (l) => {
+        l.#hold.stop();
+        void l.#closeNet();
+      },
+      unwant: (l) => {
+        l.#clearRetry();
+        l.#hold.stop();
+        if (l.#ladder) return;
+        l.#stages = [];
+        l.#enter("down");
+      },
+      stop: (l, i) => {
+        contain(
+          () => l.#enter("stopping"),
+          (e) => l.#log(e),
+        );
+        l.#fail(whyOf(i), true);
+      },
+      finish: (l) => {
+        for (const { done, replaced } of l.#stopped.splice(0))
+          contain(
+            () => l.#release(replaced, done),
+            (e) => l.#log(e),
+          );
+      },
+      tellEnd: (l, i) => l.#tell(whyOf(i)),
+    }),
   };
 
   constructor(deps: LinkNeeds, access: Access) {
-    const { name } = access.cfg;
+    const { name, reconnect_min, reconnect_max } = access.cfg;
     this.#deps = deps;
     this.access = access;
     this.#scope = new Scope(deps.clock, (e) => this.fault(e));
     this.#machine = new Machine<Phase, PolicyEvent, PolicyAction, Input, Link>(this, "idle", Link.#TABLE);
-    this.#watchers = new Watchers(name, deps.log);
+    this.#backoff = new Backoff(deps.crypto, reconnect_min, reconnect_max);
     this.#retry = this.#scope.timer(`${name} retry`, () => this.#on("retry"));
     this.#idle = this.#scope.timer(`${name} idle`, () => this.#lookForTraffic());
     this.#hold = new Hold({ ...deps, clock: this.#scope }, name, access.hold, () => this.#holdChanged());
-    this.#demand = access.standby({
-      onWanted: () => this.#on("packet"),
-      onLost: (why) => this.#on("failed", { why: failure("netdev", why) }),
-    });
+    const onWanted = (): void => this.#on("packet");
+    const onLost = (why: string): void => this.#on("failed", { why: failure("netdev", why) });
+    this.#demand = access.standby?.({ onWanted, onLost }) ?? null;
     this.#since = deps.host.wallClock();
   }
   get name(): string {
@@ -119,43 +169,35 @@ export class Link implements LadderOwner {
   get state(): LinkState {
     return this.#state;
   }
-  /** Up, or on its way, or waiting: not taken down by anybody, and not at the end of its attempts. */
   get wanted(): boolean {
     const { state } = this.#machine;
     return state !== "idle" && state !== "stopping";
   }
-  /** The netdev by which this attempt reaches its peer, and our own address there, once that is known. */
-  get via(): string | null {
-    return this.#climb?.via ?? null;
-  }
-  get local(): string | null {
-    return this.#climb?.local ?? null;
+  get path(): Climb["path"] {
+    return this.#climb?.path;
   }
   /** Our address on the link itself, while it is up. */
   get address(): string | null {
     return this.#state === "up" ? (this.#climb?.ppp.info?.local ?? null) : null;
   }
 
-  /** Brings the link up, at once even in a pause between attempts; never in the times of hold. */
+  /** Never in the times of hold. */
   start(): void {
     this.#on("start");
   }
-  /** Takes the link down for good; `done` is called when nothing of it is left, within two seconds. */
   stop(text: string, done: () => void, o: StopOptions = {}): void {
     this.#stopped.push({ done, replaced: o.replaced ?? false });
     this.#on("stop", { why: failure("stopped", text) });
   }
-  /** There may be another way out now. */
   hurry(): void {
-    this.#on("hurry");
+    if (!this.access.wayOut) this.#on("hurry");
   }
-  /** What the link runs on is down: tries anew at once when that is back, rather than find out by silence. */
   lineDown(text: string): void {
     this.#on("fail", { why: failure("line-down", text) });
   }
-  /** Follows what happens from now on: stages, then "up" or a failure. Returns its end. */
   watch(f: (news: News) => void): () => void {
-    return this.#watchers.add(f);
+    this.#followers.add(f);
+    return () => void this.#followers.delete(f);
   }
   stages(): readonly Stage[] {
     return this.#stages;
@@ -172,51 +214,29 @@ export class Link implements LadderOwner {
   #log(e: unknown): void {
     this.#deps.log.emit(faultEvent(this.name, "a link", e));
   }
+  /** What goes wrong at a follower is its own. */
+  #tell(news: News): void {
+    for (const f of this.#followers)
+      contain(
+        () => f(news),
+        (e) => this.#deps.log.emit(faultEvent(this.name, "a follower of the link", e)),
+      );
+  }
 
-  #want(): void {
-    this.#now = this.#demand === null;
-    this.#blocks = false;
-    this.access.pauses.begin();
-    this.#hold.watch();
-  }
-  #ask(): void {
-    this.#now = true;
-    this.#blocks = false;
-    this.access.pauses.ask();
-  }
-  #unwant(): void {
-    this.#clearRetry();
-    this.#hold.stop();
-    if (this.#ladder) return;
-    this.#stages = [];
-    this.#enter("down");
-  }
-  #clearRetry(): void {
-    this.#retry.disarm();
-    this.#retryAt = null;
-  }
   #choose(): void {
+    const { ifname } = this.access;
     this.#clearRetry();
     const held = this.#hold.now();
     const net = this.#demand;
     if (net) net.held = held !== null;
-    if (net && !net.isOpen) return this.#on("open");
-    if (held) return this.#on("wait", { text: `on hold until ${held.until}` });
-    if (net && !this.#now && !net.wanted)
-      return this.#on("wait", { text: `waits for a packet on ${this.access.ifname}` });
-    this.#on("go");
+    if (net && !net.isOpen) this.#on("open");
+    else if (held) this.#on("wait", { text: `on hold until ${held.until}` });
+    else if (net && !this.#now && !net.wanted) this.#on("wait", { text: `waits for a packet on ${ifname}` });
+    else this.#on("go");
   }
-  #open(): void {
-    this.#scope.settle(
-      this.#demand?.open() ?? Promise.resolve(),
-      () => this.#on("opened"),
-      (e) => this.#on("failed", { why: systemFailure(e) }),
-    );
-  }
-  #standBy(text: string): void {
-    this.#stages = [];
-    this.onStage({ name: this.access.first, state: "busy", text });
-    if (this.#demand) this.#deps.log.emit({ kind: "link.standby", link: this.name, ifname: this.access.ifname });
+  #clearRetry(): void {
+    this.#retry.disarm();
+    this.#retryAt = null;
   }
   #begin(): void {
     this.#now = false;
@@ -226,13 +246,12 @@ export class Link implements LadderOwner {
     if (!this.#blocks) this.#deps.blocks.hold(this.name, this.access.guarded);
     this.#blocks = true;
     const { clock, log } = this.#deps;
-    const { hurried } = this.access;
+    const hurried = !this.access.wayOut;
     const what = "an attempt of the link";
     const ladder = new Ladder({ clock, log, link: this.name, what, layer: "system", hurried }, this);
-    const climb = this.access.climb(ladder);
+    this.#climb = this.access.climb(ladder);
     this.#ladder = ladder;
-    this.#climb = climb;
-    ladder.climb(climb.rungs);
+    ladder.climb(this.#climb.rungs);
   }
 
   onState(state: LinkState): void {
@@ -242,7 +261,7 @@ export class Link implements LadderOwner {
     const at = this.#stages.findIndex((x) => x.name === s.name);
     if (at < 0) this.#stages.push(s);
     else this.#stages[at] = s;
-    this.#watchers.tell(s);
+    this.#tell(s);
   }
   onUp(): void {
     this.#on("up");
@@ -252,33 +271,20 @@ export class Link implements LadderOwner {
   }
 
   #tellUp(): void {
-    const info = this.#climb?.ppp.info;
+    const { local = "", remote = "", dns = [] } = this.#climb?.ppp.info ?? {};
     const ifname = this.#climb?.netdev.net?.ifname ?? "";
     this.#error = null;
-    this.access.pauses.up(this.#deps.clock.now());
+    this.#upAt ??= this.#deps.clock.now();
+    this.access.succeeded?.();
     this.#enter("up");
     this.#watchTraffic();
     this.#demand?.release();
-    this.#deps.log.emit({
-      kind: "link.up",
-      link: this.name,
-      ifname,
-      local: info?.local ?? "",
-      remote: info?.remote ?? "",
-      dns: info?.dns ?? [],
-    });
-    this.#watchers.tell("up");
+    this.#deps.log.emit({ kind: "link.up", link: this.name, ifname, local, remote, dns });
+    this.#tell("up");
   }
-  #fail(why: Failure): void {
-    if (this.#ladder) this.#ladder.fail(why);
+  #fail(why: Failure, quick = false): void {
+    if (this.#ladder) this.#ladder.fail(why, quick);
     else this.#on("ended", { why });
-  }
-  #stop(why: Failure): void {
-    allOf(
-      (e) => this.#log(e),
-      () => this.#enter("stopping"),
-      () => (this.#ladder ? this.#ladder.fail(why, true) : this.#on("ended", { why })),
-    );
   }
   #fallen(why: Failure): void {
     this.#ladder = null;
@@ -286,45 +292,28 @@ export class Link implements LadderOwner {
     this.#idle.disarm();
     this.#endedAt = this.#deps.clock.now();
     this.#error = null;
-    this.#stages = PLANNED.includes(why.code)
-      ? []
-      : this.#stages.map((s) => (s.state === "busy" ? { ...s, state: "failed", text: why.text } : s));
+    if (this.#upAt !== null && this.#endedAt - this.#upAt >= STABLE_MS) this.#backoff.reset();
+    this.#upAt = null;
+    if (PLANNED.includes(why.code)) this.#stages = [];
+    this.#stages = this.#stages.map((s) => (s.state === "busy" ? { ...s, state: "failed", text: why.text } : s));
     this.#enter("down");
   }
   /** Whether there is to be another attempt, and when. */
   #decide(why: Failure): void {
-    const planned = PLANNED.includes(why.code);
-    const ms = this.access.pauses.after(why, this.#endedAt);
-    const words = ms === null ? `${why.text}; ${this.access.pauses.over}` : why.text;
-    if (!planned) this.#error = { ...why, text: words };
+    const ms = this.access.pause(why, this.#backoff, this.#endedAt);
+    const text = ms === null ? `${why.text}; ${this.access.over}` : why.text;
+    if (!PLANNED.includes(why.code)) this.#error = { ...why, text };
     if (ms === null) this.#on("never", { why });
     else this.#on("later", { why, ms });
   }
-  #tellDown(why: Failure): void {
-    this.#deps.log.emit({ kind: "link.down", link: this.name, layer: why.layer, code: why.code, text: why.text });
-  }
-  #pause(ms: number): void {
-    this.#retryAt = this.#deps.clock.now() + ms;
-    this.#retry.arm(ms);
-  }
-  #tellPause(): void {
-    const ms = (this.#retryAt ?? 0) - this.#deps.clock.now();
-    this.#deps.log.emit({ kind: "link.retry", link: this.name, inSeconds: Math.round(ms / 100) / 10 });
-  }
+  /** A pause ends; after a failure that is likely to last it becomes its shortest. */
   #hurry(): void {
+    if (this.#retryAt === null) return;
+    this.#backoff.anew();
+    if (this.#error?.lasting !== true) return this.#on("retry");
     const now = this.#deps.clock.now();
-    const ms = this.access.pauses.hurry(this.#error, now - this.#endedAt);
-    if (ms === null || this.#retryAt === null) return;
-    this.#retryAt = Math.min(this.#retryAt, now + ms);
-    if (ms <= 0) this.#on("retry");
-    else this.#retry.arm(this.#retryAt - now);
-  }
-  #rearm(): void {
-    if (!this.#retry.armed) this.#retry.arm(REARM_MS);
-  }
-  #giveUp(): void {
-    this.#hold.stop();
-    void this.#closeNet();
+    this.#retryAt = Math.min(this.#retryAt, Math.max(now, this.#endedAt + LASTING_FIRST * 1000));
+    this.#retry.arm(this.#retryAt - now);
   }
   #closeNet(): Promise<void> {
     const net = this.#demand;
@@ -334,24 +323,18 @@ export class Link implements LadderOwner {
       (e) => this.#log(e),
     );
   }
-  /** Whoever stopped it is told, when nothing is left; unless somebody wants it again. */
-  #finish(): void {
-    for (const { done, replaced } of this.#stopped.splice(0))
-      contain(
-        () => this.#release(replaced, done),
-        (e) => this.#log(e),
-      );
-  }
+  /** Nothing is left of it, unless somebody wants it again. */
   #release(replaced: boolean, done: () => void): void {
     if (this.wanted) return done();
-    const blocks = (): Promise<void> =>
-      replaced
-        ? Promise.resolve()
-        : giveBack(
-            () => this.#deps.blocks.release(this.name),
-            (e) => this.#log(e),
-          );
-    Promise.all([this.#closeNet(), blocks()])
+    const all = [this.#closeNet()];
+    if (!replaced)
+      all.push(
+        giveBack(
+          () => this.#deps.blocks.release(this.name),
+          (e) => this.#log(e),
+        ),
+      );
+    Promise.all(all)
       .then(done)
       .catch((e: unknown) => this.#log(e));
   }
@@ -369,7 +352,7 @@ export class Link implements LadderOwner {
     else this.#on("freed");
   }
   #packets(): number {
-    const t = this.#climb?.counters();
+    const t = this.#climb?.netdev.net?.counters();
     return t ? t.rxPackets + t.txPackets : 0;
   }
   #watchTraffic(): void {
@@ -381,41 +364,39 @@ export class Link implements LadderOwner {
   #lookForTraffic(): void {
     if (this.#packets() !== this.#traffic.packets) return this.#watchTraffic();
     const seconds = this.access.idleSeconds;
-    if (this.#deps.clock.now() - this.#traffic.since >= seconds * 1000)
-      this.#on("fail", { why: failure("idle", `no packet for ${seconds} s: hung up`) });
-    else this.#idle.arm((seconds * 1000) / IDLE_LOOKS);
+    if (this.#deps.clock.now() - this.#traffic.since < seconds * 1000)
+      return this.#idle.arm((seconds * 1000) / IDLE_LOOKS);
+    this.#on("fail", { why: failure("idle", `no packet for ${seconds} s: hung up`) });
   }
 
   status(): ClientStatus | SerialStatus {
     const c = this.#climb;
     const up = this.#state === "up";
     const info = (up && c?.ppp.info) || null;
-    const t = c?.counters() ?? { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
+    const t = c?.netdev.net?.counters() ?? { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
     const held = this.wanted && !c ? this.#hold.now() : null;
     const wait = this.#retryAt === null ? 0 : this.#retryAt - this.#deps.clock.now();
     const waits = this.#retryAt !== null || held !== null;
-    return this.access.status(
-      {
-        state: this.#state,
-        since: isoTime(this.#since),
-        ifname: this.access.ifname,
-        mtu: up ? (c?.mtu ?? null) : null,
-        local_ip: info?.local ?? null,
-        remote_ip: info?.remote ?? null,
-        local_ip6: c?.netdev.ip6 ?? null,
-        dns: info?.dns ?? [],
-        ppp: info && { auth: info.auth, mru: info.mru, peer_mru: info.peerMru },
-        rx_bytes: t.rxBytes,
-        tx_bytes: t.txBytes,
-        rx_packets: t.rxPackets,
-        tx_packets: t.txPackets,
-        stages: this.#stages,
-        error: this.#error,
-        retry_in: waits ? Math.max(0, Math.round(Math.max(wait, held?.ms ?? 0) / 1000)) : null,
-      },
-      c,
-      this.wanted && !up && this.#demand?.isOpen ? this.#demand.addresses : null,
-    );
+    const link = {
+      state: this.#state,
+      since: isoTime(this.#since),
+      ifname: this.access.ifname,
+      mtu: up ? (c?.netdev.mtu ?? null) : null,
+      local_ip: info?.local ?? null,
+      remote_ip: info?.remote ?? null,
+      local_ip6: c?.netdev.ip6 ?? null,
+      dns: info?.dns ?? [],
+      ppp: info && { auth: info.auth, mru: info.mru, peer_mru: info.peerMru },
+      rx_bytes: t.rxBytes,
+      tx_bytes: t.txBytes,
+      rx_packets: t.rxPackets,
+      tx_packets: t.txPackets,
+      stages: this.#stages,
+      error: this.#error,
+      retry_in: waits ? Math.max(0, Math.round(Math.max(wait, held?.ms ?? 0) / 1000)) : null,
+    };
+    const standby = this.wanted && !up && this.#demand?.isOpen ? this.#demand.addresses : null;
+    return this.access.status(link, c, standby);
   }
 }
 

@@ -1,4 +1,4 @@
-// When a link tries, waits and ends, as rows: state, event, actions, next state. Whatever pair is not here changes
+// When a link tries, waits and ends, as rows: states, events, actions, next state. A pair that is not here changes
 // nothing. As in netifd's interface.c, one machine serves every kind of link; kinds differ in their rungs and pauses.
 //
 //                 start          go                 up
@@ -11,63 +11,7 @@
 
 import { rules } from "../core/fsm.ts";
 
-export type Phase =
-  | "idle"
-  | "choosing"
-  | "opening"
-  | "standby"
-  | "trying"
-  | "up"
-  | "ending"
-  | "stopping"
-  | "ended"
-  | "pause";
-export type PolicyEvent =
-  | "start"
-  | "stop"
-  /** choose: make the netdev that waits for packets, wait, or try. */
-  | "open"
-  | "wait"
-  | "go"
-  | "opened"
-  | "failed"
-  | "packet"
-  | "up"
-  /** To be ended: idle, hold, line-down. */
-  | "fail"
-  | "ended"
-  /** decide: in a while, or not again. */
-  | "later"
-  | "never"
-  | "retry"
-  | "hurry"
-  | "freed"
-  | "fault";
-export type PolicyAction =
-  | "want"
-  | "ask"
-  | "now"
-  | "unwant"
-  | "choose"
-  | "open"
-  | "standBy"
-  | "begin"
-  | "tellUp"
-  | "fail"
-  | "stop"
-  | "fallen"
-  | "decide"
-  | "note"
-  | "tellDown"
-  | "pause"
-  | "hurry"
-  | "rearm"
-  | "giveUp"
-  | "finish"
-  | "tellPause"
-  | "tellEnd";
-
-export const POLICY = rules<Phase, PolicyEvent, PolicyAction>([
+const ROWS = [
   // A person, the configuration or netifd wants it.
   [["idle"], ["start"], ["want", "choose"], "choosing"],
   [["pause", "standby"], ["start"], ["ask", "choose"], "choosing"],
@@ -77,7 +21,7 @@ export const POLICY = rules<Phase, PolicyEvent, PolicyAction>([
   [["ending"], ["start"], ["now"], "ending"],
   [["stopping"], ["start"], ["want"], "ending"],
 
-  // Nothing stands: what now?
+  // Nothing stands. choose says: open the netdev that waits for packets; wait for one, or for the end of hold; or go.
   [["choosing"], ["open"], ["open"], "opening"],
   [["choosing"], ["wait"], ["standBy"], "standby"],
   [["choosing"], ["go"], ["begin"], "trying"],
@@ -85,7 +29,7 @@ export const POLICY = rules<Phase, PolicyEvent, PolicyAction>([
   [["opening", "standby", "choosing"], ["failed", "fault"], ["note", "pause", "tellDown", "tellPause"], "pause"],
   [["standby"], ["packet", "fail", "freed"], ["choose"], "choosing"],
 
-  // An attempt, up and down its ladder.
+  // An attempt, up its ladder and down. fail: it is to end (hold, idle, line-down). decide says: later, or never.
   [["trying", "up"], ["up"], ["tellUp"], "up"],
   [["trying", "up"], ["fail", "fault"], ["fail"], "ending"],
   [["trying", "up", "ending"], ["ended"], ["fallen", "decide"], "ended"],
@@ -93,7 +37,7 @@ export const POLICY = rules<Phase, PolicyEvent, PolicyAction>([
   [["ended"], ["never"], ["giveUp", "tellDown", "finish", "tellEnd"], "idle"],
   [["ended"], ["fault"], ["note", "pause", "tellDown", "tellPause", "finish", "tellEnd"], "pause"],
 
-  // Between attempts.
+  // Between attempts. hurry: there may be another way out.
   [["pause"], ["retry"], ["choose"], "choosing"],
   [["pause"], ["hurry"], ["hurry"], "pause"],
   [["pause"], ["fault"], ["rearm"], "pause"],
@@ -102,4 +46,10 @@ export const POLICY = rules<Phase, PolicyEvent, PolicyAction>([
   [["idle", "choosing", "opening", "standby", "ended", "pause"], ["stop"], ["unwant", "finish"], "idle"],
   [["trying", "up", "ending"], ["stop"], ["unwant", "stop"], "stopping"],
   [["stopping"], ["ended"], ["fallen", "tellDown", "finish", "tellEnd"], "idle"],
-]);
+] as const;
+
+type Row = (typeof ROWS)[number];
+export type Phase = Row[0][number] | Row[3];
+export type PolicyEvent = Row[1][number];
+export type PolicyAction = Row[2][number];
+export const POLICY = rules<Phase, PolicyEvent, PolicyAction>(ROWS);

@@ -35,7 +35,8 @@ export class Pressure {
     const now = this.#clock.now();
     if (now - this.#toldAt < TELL_MS) return true;
     this.#toldAt = now;
-    const text = `memory is short: ${Math.round(used / MB)} MB of ${Math.round(limit / MB)} MB are in use; new peers and sessions are refused, what is up stays up`;
+    const share = `${Math.round(used / MB)} MB of ${Math.round(limit / MB)} MB are in use`;
+    const text = `memory is short: ${share}; new peers and sessions are refused, what is up stays up`;
     this.#log.emit({ kind: "daemon.warning", link: "", text });
     return true;
   }

@@ -19,14 +19,14 @@ import { originOfRemote } from "../l2tp/origin.ts";
 import type { Tunnel } from "../l2tp/tunnel.ts";
 import { MPPE_GROWTH, type PppConfig } from "../ppp/api.ts";
 import { freshId, type SharedIds } from "../ppp/ipv6cp.ts";
+import type { AnyLink, StopOptions } from "./api.ts";
 import { Callers } from "./callers.ts";
 import { type LinkDeps, systemFailure } from "./deps.ts";
 import { Failures } from "./failures.ts";
-import type { StopOptions } from "./link.ts";
 import { Session, type SessionHost } from "./session.ts";
 import { Sessions } from "./sessions.ts";
 import { DEFAULT_MTU, fittingMtu, pppAnswerer, serverIke, tunnelConfig } from "./settings.ts";
-import { isoTime, type ServerStatus } from "./status.ts";
+import { isoTime, type ServerStatus, type Stage } from "./status.ts";
 
 const OUTER_MTU = 1500; // the way to a caller is not known before it calls
 /** Codes of ends that are nobody's failure. */
@@ -38,7 +38,7 @@ const L2TP_PORT = 1701;
 const NO_IPV6: readonly string[] = ["EAFNOSUPPORT", "EADDRNOTAVAIL"];
 const CLOSE_MS = 1500;
 
-export class ServerLink {
+export class ServerLink implements AnyLink {
   readonly cfg: ServerConfig;
   readonly #scope: Scope;
   readonly #deps: LinkDeps;
@@ -109,7 +109,12 @@ export class ServerLink {
   get state(): LinkState {
     return this.#state;
   }
-  /** Sessions, those that nobody has logged in to included. */
+  get name(): string {
+    return this.cfg.name;
+  }
+  get wanted(): boolean {
+    return this.#wanted;
+  }
   get size(): number {
     return this.#sessions.size;
   }
@@ -250,13 +255,13 @@ export class ServerLink {
    * Whether L2TP from `remote` is this server's to answer: from one of its flows, or in the clear where that was asked
    * for.
    */
-  owns(remote: L2tpRemote): boolean {
+  #owns(remote: L2tpRemote): boolean {
     if (this.#state !== "up") return false;
     if (needsIpsec(this.cfg)) return remote.flow !== 0 && this.#flows.has(remote.flow);
     return remote.flow === 0 && (this.cfg.listen === null || this.cfg.listen === remote.localAddress);
   }
-  /** Called for an SCCRQ that this server owns. */
-  acceptTunnel(): TunnelAnswer {
+  accept(remote: L2tpRemote): TunnelAnswer | null {
+    if (!this.#owns(remote)) return null;
     if (this.#deps.pressure.refuses()) return { refuse: "the server is short of memory" };
     return this.#answer;
   }
@@ -274,11 +279,9 @@ export class ServerLink {
     return Math.min(this.cfg.mtu ?? DEFAULT_MTU, fits);
   }
 
-  /** New sessions see new users at once; a session whose user is gone or changed ends. */
   usersChanged(changed: ReadonlySet<string>): void {
     this.#sessions.usersChanged(changed, this.#users());
   }
-  /** True when the session was one of ours. */
   disconnect(session: number): boolean {
     const s = this.#sessions.get(session);
     s?.end(failure("disconnected", "disconnected by hand"));
@@ -337,6 +340,21 @@ export class ServerLink {
     this.#state = state;
     this.#since = this.#deps.host.wallClock();
     this.#deps.log.emit({ kind: "link.state", link: this.cfg.name, state });
+  }
+  stages(): Stage[] {
+    const { state, error, failures, ifname, local_ip, ipsec, listen, peers, sessions } = this.status();
+    const clear = "IPsec is off: L2TP in the clear";
+    const ike = ipsec === "off" ? clear : `listening on ${listen}, ${peers} peers with IPsec`;
+    const up = state === "up";
+    const words = up ? `${ifname} with ${local_ip}` : `the server is ${state}`;
+    const out: Stage[] = [{ name: "ip", state: up ? "ok" : "failed", text: error?.text ?? words }];
+    if (up) out.push({ name: "ike", state: "ok", text: ike });
+    if (up) out.push({ name: "ppp", state: "ok", text: `${sessions.length} sessions` });
+    for (const f of failures) {
+      const name = f.layer === "ike" || f.layer === "l2tp" || f.layer === "ppp" ? f.layer : "ip";
+      out.push({ name, state: "failed", text: `${f.peer}, last at ${f.at}, ${f.count} in all: ${f.text}` });
+    }
+    return out;
   }
   status(): ServerStatus {
     const sessions = [...this.#sessions.all()].filter((s) => s.ip !== null).map((s) => s.status());

@@ -1,7 +1,6 @@
 // One user's session at a server: a call, PPP in it, an address and routes on the server's netdev.
 
 import type { ServerConfig, UserConfig } from "../config/schema.ts";
-import { linkLocal } from "../core/addr.ts";
 import type { Timer } from "../core/clock.ts";
 import { type Failure, failure } from "../core/failures.ts";
 import type { L2tpRemote, ServerInterface, UserInterface } from "../dataplane/dataplane.ts";
@@ -9,7 +8,6 @@ import type { Call } from "../l2tp/call.ts";
 import type { FrameChannel } from "../ports/ports.ts";
 import type { PppConfig, PppUp } from "../ppp/api.ts";
 import type { Assignment } from "../ppp/ipcp.ts";
-import type { Ipv6Ids } from "../ppp/ipv6cp.ts";
 import type { Callers } from "./callers.ts";
 import type { LinkDeps } from "./deps.ts";
 import { Ladder, type LadderOptions, type LadderOwner } from "./ladder.ts";
@@ -68,7 +66,7 @@ export class Session implements LadderOwner, PppUser, NetdevUser {
     this.#ladder = new Ladder(host.ladder, this);
     this.callOwner = new CallRung(this.#ladder);
     this.ppp = new PppRung(this.#ladder, host.deps, this);
-    this.#netdev = new NetdevRung(this.#ladder, this);
+    this.#netdev = new NetdevRung(this.#ladder, this.ppp, this);
     this.#ladder.climb([this.callOwner, this.ppp, this.#netdev]);
   }
   get user(): string | null {
@@ -119,9 +117,6 @@ export class Session implements LadderOwner, PppUser, NetdevUser {
     if (phase === "network") this.#disarm();
     else if (!this.#deadline) this.#arm();
   }
-  onIpv6(): void {
-    this.#netdev.setIpv6();
-  }
 
   get ifname(): string {
     return this.#at.server.ifname;
@@ -137,12 +132,8 @@ export class Session implements LadderOwner, PppUser, NetdevUser {
     const routes = (this.#config?.routes ?? []).map((prefix) => ({ prefix }));
     return this.#at.server.attach(call.channel, this.#ip, routes);
   }
-  ip6Of(ids: Ipv6Ids): string {
-    return linkLocal(ids.remote);
-  }
-  noIpv6(why: Failure): void {
-    const text = `no IPv6 for user ${this.user ?? ""}: ${why.text}`;
-    this.#host.deps.log.emit({ kind: "daemon.warning", link: this.#host.cfg.name, text });
+  get sharer(): string {
+    return this.user ?? "";
   }
 
   onUp(): void {

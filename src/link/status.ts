@@ -149,5 +149,6 @@ export function isoTime(ms: number): string {
   const year = yoe + era * 400 + (month <= 2 ? 1 : 0);
   const two = (n: number): string => String(n).padStart(2, "0");
   const t = s - days * 86400;
-  return `${year}-${two(month)}-${two(day)}T${two(Math.floor(t / 3600))}:${two(Math.floor(t / 60) % 60)}:${two(t % 60)}Z`;
+  const time = `${two(Math.floor(t / 3600))}:${two(Math.floor(t / 60) % 60)}:${two(t % 60)}`;
+  return `${year}-${two(month)}-${two(day)}T${time}Z`;
 }

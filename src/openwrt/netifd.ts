@@ -5,8 +5,7 @@
 // Who restarts does not matter: a netifd that is new sets its interfaces up again; when the bus is new, or this process
 // is, the interfaces that netifd wants are asked for and told anew.
 import { type Table, type Ubus, UbusError, type Value } from "ubus-client";
-import type { SerialConfig } from "../config/nasdial.ts";
-import type { ClientConfig } from "../config/schema.ts";
+import type { InterfaceConfig } from "../config/schema.ts";
 import { type DaemonApi, RequestRefused } from "../control/server.ts";
 import { isIp6, parsePrefix } from "../core/addr.ts";
 import type { Event, EventLog } from "../core/events.ts";
@@ -17,10 +16,10 @@ import type { ClientStatus, SerialStatus } from "../link/status.ts";
 import { addAlias, removeAlias } from "./alias.ts";
 import { toTable } from "./ubus.ts";
 
-/** The daemon, with what netifd must know of its tunnels (as a client) and NAS legs. */
+/** The daemon, with what netifd must know of the links that this side brings up. */
 export interface Links extends DaemonApi {
   /** The configuration of such a link; null when there is none of this name, or it cannot run. */
-  clientConfig(name: string): ClientConfig | SerialConfig | null;
+  clientConfig(name: string): InterfaceConfig | null;
   /** Something is blocked for it. */
   holds(name: string): boolean;
   /** Why an interface that is configured cannot run. */
@@ -37,32 +36,11 @@ const PROTOS: readonly unknown[] = ["l2tpsec", "nasdial"];
 const NETIFD = "network.interface";
 
 /**
- * What netifd is told of a link that is up; addresses are on the netdev already (address-external). With metric 0 the
- * default route goes as two halves: netifd would put the whole one in the place of wan's, which then would not come
- * back.
+ * What netifd is told of a link that is up, or waits for a packet; addresses are on the netdev already
+ * (address-external).
  */
-function linkUpdate(name: string, cfg: ClientConfig, s: ClientStatus, keep: boolean): Table {
-  const all = cfg.metric === 0 ? ["0.0.0.0/1", "128.0.0.0/1", "::/1", "8000::/1"] : ["0.0.0.0/0", "::/0"];
-  return {
-    action: ACTION.update,
-    ifname: s.ifname,
-    "link-up": true,
-    "address-external": true,
-    keep,
-    ipaddr: [ptp(s.local_ip, s.remote_ip)],
-    ...network(cfg, s.local_ip6, all),
-    ...(s.dns.length > 0 ? { dns: s.dns } : {}),
-    data: { server: s.server, mtu: s.mtu, ...(s.wins.length > 0 ? { wins: s.wins } : {}) },
-    interface: name,
-  };
-}
-
-/**
- * The same of a NAS leg: a way out as others of netifd's, with a default route as they have it. While it waits for a
- * packet, of its netdev.
- */
-function legUpdate(name: string, cfg: SerialConfig, s: SerialStatus, keep: boolean): Table {
-  const at = s.standby ?? s;
+function linkUpdate(name: string, cfg: InterfaceConfig, s: ClientStatus | SerialStatus, keep: boolean): Table {
+  const at = "standby" in s && s.standby ? s.standby : s;
   return {
     action: ACTION.update,
     ifname: s.ifname,
@@ -70,15 +48,21 @@ function legUpdate(name: string, cfg: SerialConfig, s: SerialStatus, keep: boole
     "address-external": true,
     keep,
     ipaddr: [ptp(at.local_ip, at.remote_ip)],
-    ...network(cfg, s.local_ip6, ["0.0.0.0/0", "::/0"]),
+    ...network(cfg, s.local_ip6),
     ...(cfg.peerdns && s.dns.length > 0 ? { dns: s.dns } : {}),
-    data: {
-      device: s.device,
-      ...(s.phone === "" ? {} : { phone: s.phone }),
-      ...(s.speed > 0 ? { speed: s.speed } : {}),
-      ...(s.mtu === null ? {} : { mtu: s.mtu }),
-    },
+    data: details(s),
     interface: name,
+  };
+}
+/** For whoever asks netifd. */
+function details(s: ClientStatus | SerialStatus): Table {
+  const mtu = s.mtu === null ? {} : { mtu: s.mtu };
+  if (s.kind === "client") return { server: s.server, ...mtu, ...(s.wins.length > 0 ? { wins: s.wins } : {}) };
+  return {
+    device: s.device,
+    ...(s.phone === "" ? {} : { phone: s.phone }),
+    ...(s.speed > 0 ? { speed: s.speed } : {}),
+    ...mtu,
   };
 }
 
@@ -89,12 +73,13 @@ function ptp(local: string | null, remote: string | null): Value {
     ...(remote === null || remote === local || remote === "0.0.0.0" || remote === "" ? {} : { ptp: remote }),
   };
 }
-/** Routes of both versions; those of IPv6, and its address, while it passes. `all`: what a default route is. */
-function network(
-  cfg: Pick<ClientConfig | SerialConfig, "routes" | "defaultroute">,
-  local6: string | null,
-  all: readonly string[],
-): Table {
+/**
+ * Routes of both versions; those of IPv6, and its address, while it passes. The default route of a tunnel with metric 0
+ * goes as two halves: netifd would put the whole one in the place of wan's, which then would not come back.
+ */
+function network(cfg: InterfaceConfig, local6: string | null): Table {
+  const halves = cfg.proto === "l2tpsec" && cfg.metric === 0;
+  const all = halves ? ["0.0.0.0/1", "128.0.0.0/1", "::/1", "8000::/1"] : ["0.0.0.0/0", "::/0"];
   const wanted = [...(cfg.routes ?? []), ...(cfg.defaultroute ? all : [])];
   const routes = wanted.filter((r) => !isIp6(r)).map(route);
   const routes6 = local6 === null ? [] : wanted.filter(isIp6).map(route);
@@ -260,11 +245,9 @@ export class Netifd {
     if (cfg === null || s === null || place === null || !this.#wanted.has(name)) return;
     // A netdev that was made anew has lost what netifd put there.
     const before = this.#told.get(name);
-    if (cfg.proto === "nasdial" && before !== undefined && before !== place) this.#lost(name);
+    if ("standby" in s && before !== undefined && before !== place) this.#lost(name);
     this.#told.set(name, place);
-    if (cfg.proto === "nasdial" && s.kind === "nas") this.#notify(legUpdate(name, cfg, s, keep));
-    else if (cfg.proto === "l2tpsec" && s.kind === "client") this.#notify(linkUpdate(name, cfg, s, keep));
-    else return;
+    this.#notify(linkUpdate(name, cfg, s, keep));
     if (cfg.ipv6 === "auto" && s.local_ip6 !== null)
       addAlias(this.#bus, name, this.#zoneOf(name)).catch((e: unknown) => this.#fault(name, e));
   }

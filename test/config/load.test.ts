@@ -6,6 +6,7 @@ import { load } from "../../src/config/load.ts";
 import { SECTIONS } from "../../src/config/schema.ts";
 import { faultLine } from "../../src/config/section.ts";
 import { loadUci } from "../../src/config/uci-load.ts";
+import { tunnel } from "./interfaces.ts";
 
 const GOOD = `
 [daemon]
@@ -43,8 +44,7 @@ describe("configuration file", () => {
   test("a good file", () => {
     const r = load(GOOD);
     assert.ok(r.ok, JSON.stringify(r));
-    const [hq] = r.config.interfaces;
-    assert.ok(hq);
+    const hq = tunnel(r.config);
     assert.deepEqual(
       [hq.name, hq.server, hq.mtu, hq.source_port],
       ["hq", { host: "198.51.100.2", port: 1701 }, null, 1701],

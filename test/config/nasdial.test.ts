@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { load } from "../../src/config/load.ts";
 import { loadUci } from "../../src/config/uci-load.ts";
+import { serialLines, tunnels } from "./interfaces.ts";
 
 const GOOD =
   "[interface modem]\nproto = nasdial\ndevice = /dev/ttyUSB0\nphone = 5551234 5554321\nusername = alice\n" +
@@ -15,9 +16,9 @@ describe("proto = nasdial", () => {
   test("a leg beside a tunnel", () => {
     const r = load(`${GOOD}[interface hq]\nproto = l2tpsec\nserver = vpn.example\npsk = x\n`);
     assert.ok(r.ok, JSON.stringify(r));
-    const [leg] = r.config.legs;
+    const [leg] = serialLines(r.config);
     assert.deepEqual(
-      [r.config.legs.length, r.config.interfaces.length, leg?.name, leg?.baud, leg?.phone, leg?.init, leg?.login],
+      [serialLines(r.config).length, tunnels(r.config).length, leg?.name, leg?.baud, leg?.phone, leg?.init, leg?.login],
       [1, 1, "modem", 115200, ["5551234", "5554321"], ["ATZ"], "auto"],
     );
     assert.ok(!JSON.stringify(r.config).includes("w0nderland"));
@@ -26,7 +27,7 @@ describe("proto = nasdial", () => {
     const inits = (more: string): readonly string[] | undefined => {
       const r = load(`${GOOD}${more}`);
       assert.ok(r.ok, JSON.stringify(r));
-      return r.config.legs[0]?.init;
+      return serialLines(r.config)[0]?.init;
     };
     assert.deepEqual(inits("init = ATZ\ninit = ATE0 V1\ninit = AT&F\n"), ["ATZ", "ATE0 V1", "AT&F"]);
     assert.deepEqual(inits("init9 = AT9\ninit2 = AT2\n"), ["ATZ", "AT2", "AT9"]);
@@ -36,13 +37,15 @@ describe("proto = nasdial", () => {
     ]);
     assert.match(faults(`${GOOD}init = ${"A".repeat(121)}\n`)[0] ?? "", /init: .* is empty or too long/);
     const uci = (lines: string): readonly string[] | undefined =>
-      loadUci([
-        {
-          name: "network",
-          path: "network",
-          text: `config interface modem\n option proto nasdial\n option device /dev/ttyS0\n option phone 1\n${lines}`,
-        },
-      ]).config.legs[0]?.init;
+      serialLines(
+        loadUci([
+          {
+            name: "network",
+            path: "network",
+            text: `config interface modem\n option proto nasdial\n option device /dev/ttyS0\n option phone 1\n${lines}`,
+          },
+        ]).config,
+      )[0]?.init;
     assert.deepEqual(uci(" list init ATZ\n list init 'ATE0 V1'\n"), ["ATZ", "ATE0 V1"]);
     assert.deepEqual(uci(" option init3 AT3\n option init2 AT2\n"), ["ATZ", "AT2", "AT3"]);
   });
@@ -74,7 +77,7 @@ describe("proto = nasdial", () => {
     ],
     ["a password without a user", GOOD.replace(/username.*\n/, ""), /username: is missing/],
     [
-      "two legs on one device",
+      "two lines on one device",
       `${GOOD}${GOOD.replace("interface modem", "interface other")}`,
       /interface other\.device: interface modem has the same device/,
     ],

@@ -8,6 +8,7 @@ import { faultLine } from "../../src/config/section.ts";
 import { iniSource, uciSource } from "../../src/config/source.ts";
 import { parseUci, UciSyntaxError } from "../../src/config/uci.ts";
 import { loadUci } from "../../src/config/uci-load.ts";
+import { serialLines, tunnel } from "./interfaces.ts";
 
 const values = (text: string): Record<string, readonly string[]> =>
   Object.fromEntries([...(parseUci(text)[0]?.options ?? [])].map(([k, o]) => [k, o.values]));
@@ -188,7 +189,7 @@ password=wonderland
       "it's; #1 ",
     );
     assert.equal(
-      r.config.interfaces[0]?.psk?.use((b) => Buffer.from(b).toString()),
+      tunnel(r.config).psk?.use((b) => Buffer.from(b).toString()),
       'sword"fish',
     );
     assert.doesNotMatch(inspect({ ...r.config, raw: null }, { depth: 9 }), /swordfish|sword"|it's/);
@@ -290,7 +291,7 @@ password=wonderland
   });
   test("netifd's and LuCI's names: ifname is pppname, and there is a default route unless it is refused", () => {
     const hq = "config interface hq\n option proto l2tpsec\n option server a\n option psk x\n";
-    const legs = (text: string): ReturnType<typeof loadUci>["config"] =>
+    const config = (text: string): ReturnType<typeof loadUci>["config"] =>
       loadUci(files(text, "config user u\n option password x\n")).config;
     assert.deepEqual(faults(`${hq} option ifname tun0\n`), [
       "/etc/config/network:5 network.hq.ifname: is netifd's old name of device: pppname is meant",
@@ -299,9 +300,9 @@ password=wonderland
       '/etc/config/network:5 network.hq.pppname: "a b" is not a device name (allowed: a device name: 1 to ' +
         "15 letters, digits, - _ .)",
     ]);
-    const c = legs(`${hq} option pppname tun0\n`).interfaces[0];
+    const c = config(`${hq} option pppname tun0\n`).interfaces[0];
     assert.deepEqual(
-      [c?.ifname, c?.defaultroute, legs(`${hq} option defaultroute 0\n`).interfaces[0]?.defaultroute],
+      [c?.ifname, c?.defaultroute, config(`${hq} option defaultroute 0\n`).interfaces[0]?.defaultroute],
       ["tun0", true, false],
     );
     const nas = "config interface nas\n option proto nasdial\n option device /dev/ttyS0\n";
@@ -309,15 +310,17 @@ password=wonderland
       `${nas} list phone 5551234\n list phone 5554321\n option dns 2001:db8::1\n option username u\n` +
       " option password hunter2\n";
     assert.deepEqual(faults(dial), []);
-    const leg = legs(dial).legs[0];
+    const [line] = serialLines(config(dial));
     assert.deepEqual(
-      [leg?.name, leg?.phone, leg?.dns, leg?.defaultroute, legs(dial).interfaces.length],
-      ["nas", ["5551234", "5554321"], null, true, 0],
+      [line?.name, line?.phone, line?.dns, line?.defaultroute, config(dial).interfaces.length],
+      ["nas", ["5551234", "5554321"], null, true, 1],
     );
-    assert.doesNotMatch(inspect({ ...legs(dial), raw: null }, { depth: 9 }), /hunter2/);
-    const answer = legs(
-      `${nas} option role answer\n option local_ip 10.0.0.1\n option remote_ip 10.0.0.2\n list ms_dns 10.0.0.1\n`,
-    ).legs[0];
+    assert.doesNotMatch(inspect({ ...config(dial), raw: null }, { depth: 9 }), /hunter2/);
+    const [answer] = serialLines(
+      config(
+        `${nas} option role answer\n option local_ip 10.0.0.1\n option remote_ip 10.0.0.2\n list ms_dns 10.0.0.1\n`,
+      ),
+    );
     assert.deepEqual([answer?.dns, answer?.defaultroute], [["10.0.0.1"], false]);
   });
   test("every fault of a NAS leg with its UCI path", () => {

@@ -23,7 +23,6 @@ export class LineRung implements Rung {
   readonly #deps: LineDeps;
   readonly #cfg: SerialConfig;
   port: SerialPort | null = null;
-  eapTls: EapTlsCredentials | null = null;
 
   constructor(ladder: Ladder, deps: LineDeps, cfg: SerialConfig) {
     this.#ladder = ladder;
@@ -44,10 +43,6 @@ export class LineRung implements Rung {
       },
     );
   }
-  down(_why: Failure): void {
-    this.#ladder.isDown(this);
-  }
-  drop(_why: Failure): void {}
 }
 
 /** What a modem's rung needs to know beyond one call. */
@@ -110,9 +105,10 @@ export class ModemRung implements Rung, AnswerOwner {
     return new Answerer(this.#ladder.scope, port, answerSettings(this.#cfg), this);
   }
   #dialer(port: SerialPort): Dialer | null {
-    const credentials = this.#ladder.attempt(() => ({ eapTls: eapCredentials(this.#cfg, this.#deps.host) }));
-    if (!credentials) return null;
-    this.eapTls = credentials.eapTls;
+    const read = this.#ladder.attempt(() => {
+      this.eapTls = eapCredentials(this.#cfg, this.#deps.host);
+    });
+    if (!read) return null;
     const settings = dialSettings(this.#cfg, this.#user.phone, this.#user.pinSpent);
     if (!("code" in settings)) return new Dialer(this.#ladder.scope, port, settings, this);
     this.#ladder.fail(settings);

@@ -1,60 +1,58 @@
 // The netdev, or a session's part in one: addresses, routes and MTU as PPP agreed on them, and IPv6 while IPV6CP is
 // open.
+import { linkLocal } from "../../core/addr.ts";
 import type { Failure } from "../../core/failures.ts";
 import { giveBack } from "../../core/give-back.ts";
 import type { NetInterface, UserInterface } from "../../dataplane/dataplane.ts";
 import type { PppUp } from "../../ppp/api.ts";
-import type { Ipv6Ids } from "../../ppp/ipv6cp.ts";
 import { systemFailure } from "../deps.ts";
 import type { Ladder, Rung } from "../ladder.ts";
 import type { PppRung } from "./ppp.ts";
 
 export interface NetdevUser {
-  readonly ppp: PppRung;
   readonly ifname: string;
-  /** Of the netdev while PPP is up. */
+  /** The largest packet that the call carries. */
   readonly mtu: number;
   /** Rejects with SystemError. */
-  attach(info: PppUp): Promise<NetInterface | UserInterface>;
-  /** What setIpv6() of the netdev takes. */
-  ip6Of(ids: Ipv6Ids): string;
-  /** IPv6 passes with this address, or no longer. */
-  onIpv6Set?(ip6: string | null): void;
-  /** IPv6 comes and goes by itself; without it a link is a link. */
-  noIpv6(why: Failure): void;
+  attach(info: PppUp, mtu: number): Promise<NetInterface | UserInterface>;
+  /** Whose part of a shared netdev it is; undefined: it is a netdev of its own. */
+  readonly sharer?: string;
 }
 
 export class NetdevRung implements Rung {
   readonly name = "netdev";
   readonly #ladder: Ladder;
+  readonly #ppp: PppRung;
   readonly #user: NetdevUser;
   net: NetInterface | UserInterface | null = null;
-  /** While IPv6 passes. */
+  /** The link-local address (ours, or a sharer's) while IPv6 passes. */
   ip6: string | null = null;
   /** What was agreed on when the netdev that is being made was asked for; null: nobody waits for it. */
   #wanted: PppUp | null = null;
   /** Netdevs come and go one after another; null: nothing is going on. Never rejects. */
   #turn: Promise<void> | null = null;
 
-  constructor(ladder: Ladder, user: NetdevUser) {
+  constructor(ladder: Ladder, ppp: PppRung, user: NetdevUser) {
     this.#ladder = ladder;
+    this.#ppp = ppp;
     this.#user = user;
+    ppp.above = this;
+  }
+  /** Of the netdev, as far as is known. */
+  get mtu(): number {
+    const { info } = this.#ppp;
+    return info ? Math.min(this.#user.mtu, info.peerMru) - info.growth : this.#user.mtu;
   }
   up(): void {
-    const { info } = this.#user.ppp;
+    const { info } = this.#ppp;
     if (!info) return; // PPP began anew in the same breath
     this.#wanted = info;
     this.#ladder.stage("ip", "busy", `setting up ${this.#user.ifname}`);
     const made = (this.#turn ?? Promise.resolve()).then(() => this.#make(info));
-    this.#wait(
-      made.then(
-        () => {},
-        () => {},
-      ),
-    );
+    this.#wait(made.catch(() => {}));
     this.#ladder.settle(made, () => {
       if (!this.net) return;
-      const text = `${info.local} to ${info.remote} on ${this.net.ifname}, MTU ${this.#user.mtu}`;
+      const text = `${info.local} to ${info.remote} on ${this.net.ifname}, MTU ${this.mtu}`;
       this.#ladder.stage("ip", "ok", text);
       this.#ladder.isUp(this);
       this.setIpv6();
@@ -62,20 +60,18 @@ export class NetdevRung implements Rung {
   }
   async #make(info: PppUp): Promise<void> {
     if (this.#wanted !== info) return;
-    const net = await this.#user.attach(info);
+    const net = await this.#user.attach(info, this.mtu);
     if (this.#wanted !== info) return this.#giveBack(net);
     this.#wanted = null;
     this.net = net;
   }
   down(why: Failure): void {
     const leaving = this.drop(why);
-    if (leaving)
-      this.#ladder.scope.settle(
-        leaving,
-        () => this.#ladder.isDown(this),
-        () => {},
-      );
-    else this.#ladder.isDown(this);
+    if (!leaving) return this.#ladder.isDown(this);
+    leaving.then(
+      () => this.#ladder.isDown(this),
+      () => {},
+    );
   }
   drop(_why: Failure): Promise<void> | undefined {
     const { net } = this;
@@ -98,21 +94,25 @@ export class NetdevRung implements Rung {
     this.#turn = turn;
   }
 
-  /** Sets right what IPV6CP agreed on. */
+  /** As IPV6CP agreed. IPv6 comes and goes by itself; a link without it is a link. */
   setIpv6(): void {
     const { net } = this;
-    const { ids } = this.#user.ppp;
-    const ip6 = ids && this.#user.ip6Of(ids);
+    const { sharer } = this.#user;
+    const { ids } = this.#ppp;
+    const ip6 = ids && linkLocal(sharer === undefined ? ids.local : ids.remote);
     if (!net || this.ip6 === ip6) return;
+    const { link } = this.#ladder;
     this.ip6 = ip6;
     this.#ladder.scope.settle(
       net.setIpv6(ip6),
       () => {
-        if (this.net === net) this.#user.onIpv6Set?.(ip6);
+        if (this.net === net && sharer === undefined) this.#ladder.emit({ kind: "link.ipv6", link, local: ip6 ?? "" });
       },
       (e) => {
         if (this.net === net) this.ip6 = null;
-        this.#user.noIpv6(systemFailure(e));
+        const whose = sharer === undefined ? "" : ` for user ${sharer}`;
+        const text = `no IPv6${whose}: ${systemFailure(e).text}`;
+        this.#ladder.emit({ kind: "daemon.warning", link, text });
       },
     );
   }

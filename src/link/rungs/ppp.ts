@@ -15,14 +15,12 @@ export interface PppUser {
   /** While the rung below is up. */
   readonly channel: FrameChannel;
   pppConfig(): PppConfig;
-  /** Server: who may call, and where callers of this session are; null at a client. */
-  readonly callers: Callers | null;
-  readonly place: string;
-  /** Server: the addresses of a user who has authenticated himself, or why there are none. */
-  assign(user: UserConfig): Assignment | Failure;
+  /** Of a server: who may call, and where this caller is; null at a client. */
+  readonly callers?: Callers | null;
+  readonly place?: string;
+  /** Of a server: the addresses of a user who has authenticated himself, or why there are none. */
+  assign?(user: UserConfig): Assignment | Failure;
   onPhase?(phase: "establish" | "authenticate" | "network"): void;
-  /** IPv6 passes, or no longer. */
-  onIpv6(): void;
   /** What an end of PPP means on this line. */
   meaning?(why: Failure): Failure;
 }
@@ -33,6 +31,8 @@ export class PppRung implements Rung, PppOwner {
   readonly #deps: PppDeps;
   readonly #user: PppUser;
   #session: PppSession | null = null;
+  /** What stands on PPP, and sets IPv6 as `ids` say. */
+  above: { setIpv6(): void } | null = null;
   /** While PPP is up. */
   info: PppUp | null = null;
   /** While IPV6CP is open. */
@@ -69,15 +69,15 @@ export class PppRung implements Rung, PppOwner {
     return this.#user.callers?.user(name)?.password ?? null;
   }
   pause(name: string): number {
-    return this.#user.callers?.pause(name, this.#user.place) ?? 0;
+    return this.#user.callers?.pause(name, this.#user.place ?? "") ?? 0;
   }
   wrong(name: string): void {
-    this.#user.callers?.wrong(name, this.#user.place);
+    this.#user.callers?.wrong(name, this.#user.place ?? "");
   }
   admit(name: string): Assignment | Failure {
-    const { callers, place } = this.#user;
-    if (!callers) return failure("role", "a client admits nobody");
-    const user = callers.user(name);
+    const { callers, place = "" } = this.#user;
+    const user = callers?.user(name);
+    if (!callers || !this.#user.assign) return failure("role", "a client admits nobody");
     if (!user) return failure("unknown-user", "there is no such user");
     callers.right(name, place);
     return this.#user.assign(user);
@@ -97,7 +97,7 @@ export class PppRung implements Rung, PppOwner {
   }
   onIpv6(ids: Ipv6Ids | null): void {
     this.ids = ids;
-    this.#user.onIpv6();
+    this.above?.setIpv6();
   }
   onDown(why: Failure): void {
     this.#session = null;

@@ -140,14 +140,14 @@ var grammar = (() => {
   var DAY = 1440;
 
   var GROUPS = {
-    modp1024: 2,
-    modp1536: 5,
-    modp2048: 14,
-    modp3072: 15,
-    modp4096: 16,
-    ecp256: 19,
-    ecp384: 20,
-    x25519: 31
+    modp1024: [2, 128],
+    modp1536: [5, 192],
+    modp2048: [14, 256],
+    modp3072: [15, 384],
+    modp4096: [16, 512],
+    ecp256: [19, 64],
+    ecp384: [20, 96],
+    x25519: [31, 32]
   };
   var HASHES = { md5: 1, sha1: 2, sha256: 4, sha384: 5, sha512: 6 };
   var IKE_CIPHERS = {
@@ -157,24 +157,24 @@ var grammar = (() => {
     "3des": ["3des", 192, 5]
   };
   var ESP_CIPHERS = {
-    aes256gcm16: [20, 256],
-    aes192gcm16: [20, 192],
-    aes128gcm16: [20, 128],
-    chacha20poly1305: [28, 0],
-    aes256: [12, 256],
-    aes192: [12, 192],
-    aes128: [12, 128],
-    "3des": [3, 0],
-    null: [11, 0]
+    aes256gcm16: [20, 256, 36],
+    aes192gcm16: [20, 192, 28],
+    aes128gcm16: [20, 128, 20],
+    chacha20poly1305: [28, 0, 36],
+    aes256: [12, 256, 32],
+    aes192: [12, 192, 24],
+    aes128: [12, 128, 16],
+    "3des": [3, 0, 24],
+    null: [11, 0, 0]
   };
   var INTEGS = {
-    md5: 1,
-    sha1: 2,
-    sha256: 5,
-    sha384: 6,
-    sha512: 7,
-    sha256_96: 5,
-    none: 0
+    md5: [1, 16],
+    sha1: [2, 20],
+    sha256: [5, 32],
+    sha384: [6, 48],
+    sha512: [7, 64],
+    sha256_96: [5, 32],
+    none: [0, 0]
   };
   var own = (table, key) => Object.hasOwn(table, key);
   var keys = (table) => Object.keys(table).join(" ");

@@ -1,0 +1,256 @@
+// The rungs below PPP of a client link: the server's address, the route there, IPsec (or a socket in the clear), and a
+// call in an L2TP tunnel.
+import { guarded } from "../../config/cross.ts";
+import type { ClientConfig } from "../../config/schema.ts";
+import { isIp6 } from "../../core/addr.ts";
+import { SystemError } from "../../core/errors.ts";
+import { type Failure, failure } from "../../core/failures.ts";
+import type { L2tpRemote } from "../../dataplane/dataplane.ts";
+import type { IkeConnection, IkeInfo, IkeOwner } from "../../ike/types.ts";
+import type { TunnelInfo } from "../../l2tp/api.ts";
+import type { Call, CallOwner } from "../../l2tp/call.ts";
+import type { CallAnswer } from "../../l2tp/calls.ts";
+import type { Tunnel, TunnelOwner } from "../../l2tp/tunnel.ts";
+import type { EapTlsCredentials } from "../../ppp/auth/eap-tls.ts";
+import { eapCredentials } from "../credentials.ts";
+import { type LinkDeps, systemFailure } from "../deps.ts";
+import type { Ladder, Rung } from "../ladder.ts";
+import { clientIke, DEFAULT_MTU, fittingMtu, tunnelConfig } from "../settings.ts";
+
+/** One attempt, as each of its rungs sees it. */
+export interface Client {
+  readonly ladder: Ladder;
+  readonly deps: LinkDeps;
+  readonly cfg: ClientConfig;
+  /** So many attempts came before this one. */
+  readonly nth: number;
+  readonly server: NameRung;
+  readonly route: RouteRung;
+  readonly peer: PeerRung;
+}
+/** A rung that leads to an L2TP peer. */
+interface PeerRung extends Rung {
+  readonly remote: L2tpRemote | null;
+  /** Of the SAs in use; null in the clear. */
+  readonly info: IkeInfo | null;
+}
+
+export class NameRung implements Rung {
+  readonly name = "name";
+  readonly #c: Client;
+  /** Of the server, "" until it is known. */
+  address = "";
+  eapTls: EapTlsCredentials | null = null;
+
+  constructor(client: Client) {
+    this.#c = client;
+  }
+  up(): void {
+    const { ladder } = this.#c;
+    const { host } = this.#c.cfg.server;
+    ladder.state("dialing");
+    ladder.stage("server", "busy", `looking up ${host}`);
+    ladder.settle(
+      this.#resolve(host),
+      (all) => this.#resolved(host, all),
+      (e) => {
+        const text = `the server's name ${host} does not resolve: ${(e as Error).message}`;
+        return { ...systemFailure(e), code: "name", text };
+      },
+    );
+  }
+  /** A server with several addresses gets another one each time. */
+  #resolved(host: string, all: readonly string[]): void {
+    const { ladder, cfg, deps, nth } = this.#c;
+    const read = ladder.attempt(() => {
+      this.eapTls = eapCredentials(cfg, deps.host);
+    });
+    const address = all[nth % all.length];
+    if (!read) return;
+    if (address === undefined) return ladder.fail(failure("name", `the server's name ${host} has no address`));
+    this.address = address;
+    ladder.stage("server", "ok", address === host ? address : `${host} is ${address}`);
+    ladder.isUp(this);
+  }
+  /** While everything outside is blocked the machine's own resolver may have no way out. */
+  #resolve(host: string): Promise<string[]> {
+    const { cfg, deps } = this.#c;
+    const own = deps.host.resolve(host);
+    if (!guarded(cfg).includes("0.0.0.0/0")) return own;
+    return Promise.any([own, deps.plane.net.resolveOutside(host)]).catch((e: AggregateError) => {
+      const [mine, outside] = e.errors as [unknown, unknown];
+      if (!(mine instanceof SystemError)) throw mine;
+      if (!(outside instanceof SystemError)) throw outside;
+      throw new SystemError(mine.errno, mine.what, `${mine.advice}; ${outside.message}`);
+    });
+  }
+}
+
+export class RouteRung implements Rung {
+  readonly name = "route";
+  readonly #c: Client;
+  /** Our address on the way to the server, its MTU and netdev. */
+  path: { readonly local: string; readonly mtu: number; readonly device: string } | null = null;
+
+  constructor(client: Client) {
+    this.#c = client;
+  }
+  up(): void {
+    const { ladder } = this.#c;
+    const { net } = this.#c.deps.plane;
+    const { address } = this.#c.server;
+    ladder.stage("route", "busy", `looking for a route to ${address}`);
+    ladder.settle(
+      net.pathTo(address),
+      (path) => {
+        this.path = path;
+        ladder.stage("route", "ok", `from ${path.local} by ${path.device}, MTU ${path.mtu}`);
+        // Before anything can route into the link: the server itself stays outside of it.
+        const pinned = net.pinHostRoute(address);
+        ladder.take(
+          pinned,
+          (unpin) => unpin(),
+          () => ladder.isUp(this),
+        );
+      },
+      (e) => {
+        const text = `there is no route to the server ${address}: ${(e as Error).message}`;
+        return { ...systemFailure(e), code: "no-route", text };
+      },
+    );
+  }
+}
+
+export class IkeRung implements PeerRung, IkeOwner {
+  readonly name = "ike";
+  readonly #c: Client;
+  #connection: IkeConnection | null = null;
+  #port = 0;
+  remote: L2tpRemote | null = null;
+  info: IkeInfo | null = null;
+
+  constructor(client: Client) {
+    this.#c = client;
+  }
+  up(): void {
+    const { ladder, deps, cfg } = this.#c;
+    const { address } = this.#c.server;
+    ladder.state("ike");
+    ladder.stage("ike", "busy", `main mode with ${address}`);
+    const { port, release } = deps.ports.take(address, cfg.source_port);
+    ladder.took(release);
+    this.#port = port;
+    const local = this.#c.route.path?.local ?? "";
+    ladder.attempt(() => {
+      this.#connection = deps.ike().connect(clientIke(cfg, local, address, port), this);
+    });
+  }
+  onUp(_: IkeConnection, info: IkeInfo): void {
+    const { ladder, deps, cfg } = this.#c;
+    if (!ladder.alive) return;
+    this.#told(info);
+    this.remote = deps.plane.l2tp.secureRemote(info.flow, this.#port, cfg.server.port);
+    ladder.isUp(this);
+  }
+  onRekeyed(_: IkeConnection, info: IkeInfo): void {
+    if (this.#c.ladder.alive) this.#told(info);
+  }
+  #told(info: IkeInfo): void {
+    this.info = info;
+    const nat = info.nat === "none" ? "no NAT" : `NAT: ${info.nat}`;
+    const how = info.encap === "udp" ? "UDP 4500" : "IP protocol 50";
+    this.#c.ladder.stage("ike", "ok", `${info.proposal}, peer ${info.peerId}, ${nat}`);
+    this.#c.ladder.stage("esp", "ok", `${info.espProposal} in ${how}`);
+  }
+  onDown(_: IkeConnection, why: Failure): void {
+    const { ladder, deps } = this.#c;
+    this.#connection = null;
+    ladder.scope.run(() => deps.l2tp.dropFlow(this.info?.flow ?? 0, why));
+    ladder.lost(this, why);
+  }
+  drop(why: Failure): void {
+    this.#connection?.close(why.text);
+    this.#connection = null;
+  }
+}
+
+/** With ipsec = off. */
+export class ClearRung implements PeerRung {
+  readonly name = "clear";
+  readonly #c: Client;
+  readonly info = null;
+  remote: L2tpRemote | null = null;
+
+  constructor(client: Client) {
+    this.#c = client;
+  }
+  up(): void {
+    const { ladder, deps, cfg } = this.#c;
+    const { address } = this.#c.server;
+    const local = { address: isIp6(address) ? "::" : "0.0.0.0", port: cfg.source_port };
+    ladder.take(
+      deps.plane.l2tp.openClear(local),
+      (clear) => clear.close(),
+      (clear) => {
+        this.remote = clear.remote({ address, port: cfg.server.port });
+        ladder.isUp(this);
+      },
+    );
+  }
+}
+
+export class L2tpRung implements Rung, TunnelOwner {
+  readonly name = "l2tp";
+  readonly #c: Client;
+  tunnel: Tunnel | null = null;
+  call: Call | null = null;
+  peerHost = "";
+  /** The largest IP packet that a call carries. */
+  mtu = DEFAULT_MTU;
+
+  constructor(client: Client) {
+    this.#c = client;
+  }
+  up(): void {
+    const { ladder, deps, cfg, server, route, peer } = this.#c;
+    if (!peer.remote || !route.path) throw new RangeError("L2TP without a peer");
+    const fits = fittingMtu(route.path.mtu, isIp6(server.address), peer.info, cfg.sequencing);
+    this.mtu = Math.min(cfg.mtu ?? DEFAULT_MTU, fits);
+    ladder.state("l2tp");
+    ladder.stage("l2tp", "busy", "opening the control connection");
+    this.tunnel = deps.l2tp.connect(peer.remote, tunnelConfig(cfg, deps.host), this);
+  }
+  onUp(tunnel: Tunnel, info: TunnelInfo): void {
+    const { ladder, cfg } = this.#c;
+    if (!ladder.alive) return;
+    this.peerHost = info.peerHost;
+    ladder.stage("l2tp", "busy", "placing the call");
+    const owner: CallOwner = {
+      onUp: (call) => {
+        ladder.stage("l2tp", "ok", `tunnel ${tunnel.id}, call ${call.id}`);
+        ladder.isUp(this);
+      },
+      onDown: (_, why) => {
+        this.call = null;
+        ladder.lost(this, why);
+      },
+    };
+    this.call = tunnel.placeCall(cfg.call, { mru: this.mtu, sequencing: cfg.sequencing }, owner);
+  }
+  onDown(_: Tunnel, why: Failure): void {
+    this.tunnel = null;
+    this.#c.ladder.lost(this, why);
+    this.#c.ladder.isDown(this);
+  }
+  onCallRequest(): CallAnswer {
+    return { refuse: "this side places the calls" };
+  }
+  down(why: Failure): void {
+    if (this.tunnel) this.tunnel.close(why);
+    else this.#c.ladder.isDown(this);
+  }
+  drop(why: Failure): void {
+    const { tunnel } = this;
+    tunnel?.contain(() => tunnel.drop(why));
+  }
+}
