@@ -1,7 +1,7 @@
 // Netlink: messages, attributes, and a socket for questions that the kernel answers at once. Layouts: linux/netlink.h,
 // in the machine's byte order.
 import { SystemError } from "../core/errors.ts";
-import { fromUtf8, utf8 } from "../core/text.ts";
+import { concat, fromUtf8, utf8 } from "../core/text.ts";
 import { attempt, errnoNames } from "./errno.ts";
 import { NL } from "./uapi.ts";
 
@@ -211,6 +211,30 @@ export class NetlinkSocket {
    */
   change(what: string, advice: Readonly<Record<string, string>>, type: number, flags: number, body: Uint8Array): void {
     this.#ask(what, advice, type, flags | NL.NLM_F_ACK, body);
+  }
+  /**
+   * Messages that take effect together or not at all (nfnetlink), in one datagram; the last one but one, and those that
+   * are to say why not, ask for an acknowledgement.
+   */
+  batch(
+    what: string,
+    advice: Readonly<Record<string, string>>,
+    messages: readonly (readonly [type: number, flags: number, body: Uint8Array])[],
+  ): void {
+    const first = this.#seq + 1;
+    const all = messages.map(([type, flags, body]) => {
+      return encodeMessage(type, flags | NL.NLM_F_REQUEST, ++this.#seq, body);
+    });
+    attempt(what, advice, () => this.#io.send(this.#fd, concat(all)));
+    for (const last = this.#seq - 1; ; ) {
+      const n = attempt(what, advice, () => this.#io.recv(this.#fd, this.#buffer));
+      if (n < 0) throw new SystemError("ETIMEDOUT", what, "the kernel gave no complete answer");
+      for (const m of decodeMessages(this.#buffer.subarray(0, n))) {
+        if (m.type !== NL.NLMSG_ERROR || m.seq < first) continue;
+        this.#check(m, what, advice);
+        if (m.seq === last) return;
+      }
+    }
   }
   /** What the kernel answers: one message, or all of a dump when `flags` has NLM_F_DUMP. */
   ask(

@@ -2,6 +2,7 @@
 // of a tap device, and SoftEther VPN server, which runs on the host itself because it needs nothing of the kernel.
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { build } from "esbuild";
 import { CACHE, type Lab, type Ns, type Proc, run, sh, sleep, until } from "../net/harness.ts";
 import { PASSWORD, PSK, USER } from "./peers.ts";
 
@@ -171,4 +172,25 @@ SecureNatEnable
     await until("SoftEther's raw socket", 10_000, async () =>
       /:(50|esp|ipv6-crypt)\s/.test((await ns.run("ss", "-anw")).stdout),
     );
+}
+
+/**
+ * Bundles TypeScript for Node, to be run elsewhere than in this process: the .mjs files in `dir`, in the same order.
+ */
+export async function bundled(dir: string, files: readonly string[]): Promise<string[]> {
+  await build({
+    entryPoints: [...files],
+    outdir: dir,
+    outbase: ".",
+    outExtension: { ".js": ".mjs" },
+    bundle: true,
+    packages: "external",
+    external: ["*.node"],
+    alias: { "node-tuntap2": "./src/node-tuntap2/index.ts", "ubus-client": "./src/ubus-client/index.ts" },
+    platform: "node",
+    target: "node20",
+    format: "esm",
+    sourcemap: "inline",
+  });
+  return files.map((f) => `${dir}/${f.replace(/\.ts$/, ".mjs")}`);
 }

@@ -4,9 +4,8 @@
 // ours 10.77.0.9 -- veth -- 10.77.0.1 strongSwan, xl2tpd, pppd
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
-import { build } from "esbuild";
 import { CACHE, type Lab, scenario, until } from "../net/harness.ts";
-import { GUEST_NEEDS, Guest } from "./harness.ts";
+import { bundled, GUEST_NEEDS, Guest } from "./harness.ts";
 import { ipsec, lac, lns, PASSWORD, PSK, USER } from "./peers.ts";
 
 const NEEDS = { needs: GUEST_NEEDS, timeout: 150_000 };
@@ -67,21 +66,10 @@ async function bed(lab: Lab): Promise<{ guest: Guest; ours: Ours }> {
   const dir = `${CACHE}/daemon-${process.pid}-${lab.serial()}`;
   mkdirSync(dir);
   lab.atEnd(async () => rmSync(dir, { recursive: true, force: true }));
-  await build({
-    entryPoints: ["test/rig/kernel-daemon.ts"],
-    outfile: `${dir}/daemon.mjs`,
-    bundle: true,
-    packages: "external",
-    external: ["*.node"],
-    alias: { "node-tuntap2": "./src/node-tuntap2/index.ts", "ubus-client": "./src/ubus-client/index.ts" },
-    platform: "node",
-    target: "node20",
-    format: "esm",
-    sourcemap: "inline",
-  });
+  const [program = ""] = await bundled(dir, ["test/rig/kernel-daemon.ts"]);
   const guest = await Guest.boot(await lab.ns("host"), "tap0", "192.168.55.1/24", "192.168.55.2/24");
   await guest.sh(NETWORK);
-  return { guest, ours: new Ours(guest, `${dir}/daemon.mjs`) };
+  return { guest, ours: new Ours(guest, program) };
 }
 /** Pings from `ours`, one each tenth of a second, none of them lost. */
 async function pings(guest: Guest, to: string, count = 10): Promise<void> {

@@ -12,7 +12,8 @@ import { Xfrm } from "../../src/linux/xfrm.ts";
 import type { XfrmSa } from "../../src/linux/xfrm-wire.ts";
 import { loadNative } from "../../src/runtime/node/native.ts";
 import { control, install, lcp, type Pair } from "../dataplane/contract.ts";
-import { enter, type Kind, openIn, pairOf } from "./kernel-planes.ts";
+import { enter } from "./enter.ts";
+import { type Kind, openIn, pairOf } from "./kernel-planes.ts";
 
 const read = (path: string): string => readFileSync(path, "utf8");
 const native = loadNative();
@@ -173,6 +174,18 @@ test("IPv6 packets pass while IPV6CP is open, and not before or after", async ()
     for (const fd of [a, b]) native.close(fd);
     await nets[1]?.setIpv6("fe80::2");
     assert.equal(await send(), 1);
+  } finally {
+    await p.close();
+  }
+});
+
+test("where the MSS cannot be clamped the netdev is there all the same", async () => {
+  const { p, calls } = await session(); // User-mode Linux has no nftables
+  try {
+    const net = { ...NET, clampMss: true, ifname: "l2tps-t", local4: CLIENT, peer4: SERVER, routes: [] };
+    const client = await p.a.plane.net.attachClient(calls[0], net);
+    assert.ok(inside("a", (r) => r.indexOf(client.ifname)) > 0);
+    await client.detach();
   } finally {
     await p.close();
   }

@@ -4,9 +4,8 @@
 // guest:  netns a 10.9.0.1, fd00:9::1 -- veth -- netns b 10.9.0.2, fd00:9::2     one process with a plane in each
 import assert from "node:assert/strict";
 import { mkdirSync, rmSync } from "node:fs";
-import { build } from "esbuild";
 import { CACHE, type Lab, type RuntimeName, scenario, sh } from "../net/harness.ts";
-import { GUEST_NEEDS, Guest, shim } from "./harness.ts";
+import { bundled, GUEST_NEEDS, Guest, shim } from "./harness.ts";
 
 const FILES = ["kernel-plane.inside", "kernel-net.inside"];
 const NETWORK = `modprobe -a veth esp6 tun
@@ -32,20 +31,8 @@ async function built(lab: Lab, runtime: RuntimeName): Promise<string[]> {
     await sh(`'${process.execPath}' scripts/test-quickjs.mjs --build='${inside}' ${files.join(" ")}`);
     return [`${dir}/host ${dir}/group0.bin`];
   }
-  await build({
-    entryPoints: files,
-    outdir: dir,
-    outExtension: { ".js": ".mjs" },
-    bundle: true,
-    packages: "external",
-    external: ["*.node"],
-    alias: { "node-tuntap2": "./src/node-tuntap2/index.ts" },
-    platform: "node",
-    target: "node20",
-    format: "esm",
-    sourcemap: "inline",
-  });
-  return FILES.map((f) => `'${process.execPath}' --enable-source-maps --test '${dir}/${f}.mjs'`);
+  const programs = await bundled(dir, files);
+  return programs.map((f) => `'${process.execPath}' --enable-source-maps --test '${f}'`);
 }
 
 for (const runtime of ["node", "qjs"] as const) {
@@ -64,7 +51,7 @@ for (const runtime of ["node", "qjs"] as const) {
         assert.match(text, /^# fail 0$/m, text);
         passed += Number(/^# pass (\d+)$/m.exec(text)?.[1] ?? 0);
       }
-      assert.equal(passed, 73);
+      assert.equal(passed, 74);
       // nothing of ours is left, in either namespace
       const left = await guest.sh(
         "for n in a b; do ip -n $n xfrm policy; ip -n $n xfrm state; ip -n $n link show type ppp; done",

@@ -1,5 +1,5 @@
 // Two kernel planes in one process, each in a network namespace of its own (enter-netns.c), joined by a veth pair.
-import type { Native } from "node-tuntap2";
+import type { EventLog } from "../../src/core/events.ts";
 import type { DataPlane, NetPlane } from "../../src/dataplane/dataplane.ts";
 import type { HostNet } from "../../src/dataplane/kernel/net.ts";
 import { type KernelPlaneDeps, openKernelPlane } from "../../src/dataplane/kernel/plane.ts";
@@ -8,17 +8,7 @@ import { nodeClock } from "../../src/runtime/node/clock.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
 import { loadNative } from "../../src/runtime/node/native.ts";
 import type { Lack, Pair, Side } from "../dataplane/contract.ts";
-
-/** Moves this process into a namespace that `ip netns add` made. Throws when there is none, or no shim. */
-export function enter(native: Native, netns: string): void {
-  try {
-    native.lockOpen(`/run/enter-netns/${netns}`);
-  } catch (e) {
-    if (e instanceof Error && "code" in e && e.code === "ENOENT") return;
-    throw e;
-  }
-  throw new Error("enter-netns.so is not loaded");
-}
+import { enter } from "./enter.ts";
 
 /**
  * `x` with every call of it, and of what it gives, made in the namespace. Functions that are set on it stay as they
@@ -47,6 +37,12 @@ function wrapped(result: object, go: () => void): object {
   return plain ? result : within(result, go);
 }
 
+/** A test that fails says what was warned of. */
+const log: EventLog = {
+  emit: (e) => {
+    if (e.kind === "daemon.warning" || e.kind === "daemon.fault") console.log(JSON.stringify(e));
+  },
+};
 const none = (): never => {
   throw new Error("not in this test");
 };
@@ -56,6 +52,7 @@ const HOST: HostNet = {
   blockRoutes: none,
   resolveOutside: none,
   pathTo: none as NetPlane["pathTo"],
+  insteadTable: 27698,
 };
 
 export async function openIn(
@@ -65,7 +62,6 @@ export async function openIn(
 ): Promise<DataPlane> {
   const native = loadNative();
   enter(native, netns);
-  const log = { emit: () => {} };
   const deps = { native, clock: nodeClock, crypto: nodeCrypto, log, host: HOST, readFile };
   const plane = await openKernelPlane(options ? { ...deps, options } : deps);
   return within<DataPlane>(plane, () => enter(native, netns));
@@ -76,7 +72,6 @@ async function openUserspace(netns: string): Promise<DataPlane> {
   const fastPath = native.fastPath();
   if (!fastPath) throw new Error("the library has no libcrypto");
   enter(native, netns);
-  const log = { emit: () => {} };
   const plane = await openUserspacePlane({ native, fastPath, clock: nodeClock, crypto: nodeCrypto, log });
   return within<DataPlane>(plane, () => enter(native, netns));
 }

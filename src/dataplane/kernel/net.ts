@@ -8,7 +8,10 @@ import { isIp6 } from "../../core/addr.ts";
 import { SystemError } from "../../core/errors.ts";
 import { attempt } from "../../linux/errno.ts";
 import type { Keeper } from "../../linux/keeper.ts";
+import { MssClamp } from "../../linux/nft.ts";
+import type { RouteSpec } from "../../linux/rtnl.ts";
 import { PPP_IPV4, PPP_IPV6 } from "../../packet/ppp.ts";
+import { mssFor } from "../../packet/tcp.ts";
 import type {
   CallChannel,
   Counters,
@@ -28,12 +31,16 @@ const LINK_LOCAL = 64; // bits of fe80::/64
 const NPMODE = { pass: 0, drop: 1 } as const;
 
 /** What has nothing to do with where packets of calls move: the host's own routes, serial lines, name servers. */
-export type HostNet = Pick<NetPlane, "attachLine" | "pinHostRoute" | "blockRoutes" | "resolveOutside" | "pathTo">;
+export type HostNet = Pick<NetPlane, "attachLine" | "pinHostRoute" | "blockRoutes" | "resolveOutside" | "pathTo"> & {
+  /** The routing table of routes that take the place of a block (Route.instead). */
+  readonly insteadTable: number;
+};
 export interface NetDeps {
   readonly native: Native;
   readonly keeper: Keeper;
   readonly host: HostNet;
-  fault(e: unknown): void;
+  /** Something is not as it should be, and things go on. */
+  warn(e: unknown): void;
 }
 interface UnitSpec {
   readonly ifname: string;
@@ -41,6 +48,7 @@ interface UnitSpec {
   readonly local4: string;
   readonly peer4: string | null;
   readonly routes: readonly Route[];
+  readonly clampMss: boolean;
   /** Packets whose source does not route back here are dropped (RFC 3704 §2.2). */
   readonly checkSource: boolean;
 }
@@ -66,6 +74,8 @@ class Unit {
   readonly #watcher: Watcher;
   readonly #routes: readonly Route[];
   readonly #undo6: (() => void)[] = [];
+  /** What ends with it. */
+  atEnd: () => void = () => {};
   #open = true;
 
   /** Created, addressed, connected and up, or nothing is left of it. Throws SystemError. */
@@ -127,6 +137,7 @@ class Unit {
     if (!this.#open) return;
     this.#open = false;
     this.#watcher.stop();
+    this.atEnd();
     this.call.disconnect();
     this.#deps.keeper.forgetLink(this.#index);
     this.#deps.native.close(this.#fd);
@@ -137,10 +148,9 @@ class Unit {
     this.close();
     this.call.lost(`the interface ${this.ifname} is gone`);
   }
-  #route(r: Route, dev: number): { prefix: string; dev: number; metric?: number } {
-    if (r.instead === true)
-      throw new SystemError("EOPNOTSUPP", `cannot route ${r.prefix} into ${this.ifname}`, "not in the kernel plane");
-    return { prefix: r.prefix, dev, ...(r.metric === undefined ? {} : { metric: r.metric }) };
+  #route(r: Route, dev: number): RouteSpec {
+    const table = r.instead === true ? { table: this.#deps.host.insteadTable } : {};
+    return { prefix: r.prefix, dev, ...(r.metric === undefined ? {} : { metric: r.metric }), ...table };
   }
   #mode(protocol: number, mode: number): void {
     this.#ioctl("PPPIOCSNPMODE", int32(protocol, mode)); // struct npioctl
@@ -161,6 +171,9 @@ export class KernelNet implements NetPlane {
   readonly pathTo: NetPlane["pathTo"];
   readonly #deps: NetDeps;
   readonly #units = new Map<KernelCall, Unit>();
+  /** Null before the first netdev that wants it, and where the kernel cannot. */
+  #clamp: MssClamp | null = null;
+  #clampTold = false;
 
   constructor(deps: NetDeps) {
     const { host } = deps;
@@ -198,9 +211,9 @@ export class KernelNet implements NetPlane {
           for (const p of prefixes) if (taken.get(p) === call) taken.delete(p);
           this.leave(call);
         };
-        const { mtu, local4 } = cfg;
+        const { mtu, local4, clampMss } = cfg;
         const unit = this.#attach(call, {
-          ...{ ifname: this.#userName(cfg.ifname), mtu, local4, peer4: ip, routes, checkSource: true },
+          ...{ ifname: this.#userName(cfg.ifname), mtu, local4, clampMss, peer4: ip, routes, checkSource: true },
         });
         users.add(call);
         for (const p of prefixes) taken.set(p, call);
@@ -221,6 +234,7 @@ export class KernelNet implements NetPlane {
   }
   close(): void {
     for (const call of [...this.#units.keys()]) this.leave(call);
+    this.#clamp?.close();
     this.#deps.keeper.close();
   }
 
@@ -228,7 +242,27 @@ export class KernelNet implements NetPlane {
     if (this.#units.has(call)) throw new RangeError(`${call.name} is attached already`);
     const unit = new Unit(this.#deps, call, spec);
     this.#units.set(call, unit);
+    if (spec.clampMss) unit.atEnd = this.#clampMss(unit.ifname, mssFor(spec.mtu));
     return unit;
+  }
+  /** Returns its undo. A kernel that cannot is no reason to have no link: fw4 clamps in zones that are told to. */
+  #clampMss(ifname: string, mss: number): () => void {
+    try {
+      this.#clamp ??= new MssClamp(this.#deps.native);
+      this.#clamp.add(ifname, mss);
+      this.#clampTold = false;
+    } catch (e) {
+      if (!this.#clampTold) this.#deps.warn(e);
+      this.#clampTold = true;
+      return () => {};
+    }
+    return () => {
+      try {
+        this.#clamp?.remove(ifname);
+      } catch (e) {
+        this.#deps.warn(e);
+      }
+    };
   }
   #user(unit: Unit, leave: () => void): UserInterface {
     return {

@@ -126,7 +126,9 @@ class KernelPlane implements DataPlane {
     const keeper = new Keeper(native, new Scope(deps.clock, fault), (what) =>
       log.emit({ kind: "network.restored", link: "", what }),
     );
-    this.net = new KernelNet({ native, keeper, host: deps.host, fault });
+    const warn = (e: unknown): void =>
+      log.emit({ kind: "daemon.warning", link: "", text: e instanceof Error ? e.message : errnoOf(e) });
+    this.net = new KernelNet({ native, keeper, host: deps.host, warn });
     this.l2tp.onCallClosed = (call) => this.net.leave(call);
     this.#ike = {
       send: (local, remote, message) => this.#sendIke(local, remote, message),

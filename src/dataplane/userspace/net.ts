@@ -34,7 +34,7 @@ import { Device, network, routeTo } from "./device.ts";
 import { UserspaceCall } from "./l2tp.ts";
 import type { Outbound } from "./outbound.ts";
 import { OutsideResolver } from "./resolver.ts";
-import { OuterRoutes } from "./routes.ts";
+import { OuterRoutes, TABLE } from "./routes.ts";
 
 const LINE_TURN = 64;
 const LEAVING = 0x6c32_7470; // interface group of netdevs in their last moment
@@ -57,6 +57,7 @@ function ours(channel: CallChannel): UserspaceCall {
 
 export class UserspaceNet implements NetPlane {
   readonly devices = new Map<number, Device>();
+  readonly insteadTable = TABLE;
   readonly #deps: NetDeps;
   readonly #keeper: Keeper;
   readonly #routes: OuterRoutes;
