@@ -21,6 +21,14 @@ export interface Flat {
   watch(fd: number, readable: () => void): number;
   unwatch(watcher: number): void;
   offload(fd: number): number; // bits: 1 something is held, 2 segments were refused since this was asked
+  receive(fp: number, fd: number, origin: number, ring: ArrayBuffer): number; // types.ts Received
+  watchReceived(
+    fp: number,
+    fd: number,
+    origin: number,
+    ring: ArrayBuffer,
+    readable: (received: number) => void,
+  ): number;
   readTun(fd: number, ring: ArrayBuffer): number;
   readUdp(fd: number, ring: ArrayBuffer): number;
   readRaw(fd: number, ring: ArrayBuffer): number;
@@ -113,6 +121,7 @@ export interface Flat {
   fpCall(fp: number, call: number, params: CallParams): number; // call 0: a new one
   fpRemoveCall(fp: number, call: number): void;
   fpCallCounters(fp: number, call: number, into: Float64Array): void; // 4
+  fpCallEchoes(fp: number, call: number, into: Float64Array): void; // 2
   fpRoute(fp: number, dev: number, prefix: Uint8Array, length: number, call: number): void; // call 0: remove
   fpTx(fp: number, dev: number, ring: ArrayBuffer, n: number): number;
   fpTxFrames(fp: number, call: number, ring: ArrayBuffer, n: number): number;

@@ -2,13 +2,14 @@
 
 import type { Flat } from "./flat.ts";
 import { tlsClient } from "./tls.ts";
-import type { CallParams, FastPath, FlowParams, Native, Ring, SaParams } from "./types.ts";
-import { ADDR, DROPS, META, SLOT } from "./types.ts";
+import type { CallParams, FastPath, FlowParams, Native, Origin, Ring, SaParams, Watcher } from "./types.ts";
+import { ADDR, DROPS, KIND, Kind, LEN, META, SLOT } from "./types.ts";
 
 export type { Flat } from "./flat.ts";
 export * from "./types.ts";
 
 const ORIGIN = { udp4500: 0, raw50: 1, udp1701: 2 } as const;
+const ANSWERS = { udp4500: Kind.udp4500, raw50: Kind.raw50, udp1701: Kind.udp1701 } as const;
 
 /** A ring of `slots` packets in memory of its own; the three views share one ArrayBuffer. */
 export function newRing(slots: number): Ring {
@@ -28,6 +29,7 @@ function whole(ring: Ring): ArrayBuffer {
 
 class NativeFastPath implements FastPath {
   readonly #flat: Flat;
+  readonly #two = new Float64Array(2);
   readonly #three = new Float64Array(3);
   readonly #four = new Float64Array(4);
   readonly #drops = new Float64Array(DROPS.length);
@@ -81,6 +83,11 @@ class NativeFastPath implements FastPath {
     const [rxPackets = 0, rxBytes = 0, txPackets = 0, txBytes = 0] = this.#four;
     return [rxPackets, rxBytes, txPackets, txBytes];
   }
+  callEchoes(call: number): { answered: number; agoMs: number } {
+    this.#flat.fpCallEchoes(this.#handle, call, this.#two);
+    const [answered = 0, agoMs = 0] = this.#two;
+    return { answered, agoMs };
+  }
   addRoute(dev: number, prefix: Uint8Array, length: number, call: number): void {
     this.#flat.fpRoute(this.#handle, dev, prefix, length, existing("call", call));
   }
@@ -96,7 +103,7 @@ class NativeFastPath implements FastPath {
   txControl(flow: number, localPort: number, remotePort: number, ring: Ring, n: number): number {
     return this.#flat.fpTxControl(this.#handle, flow, localPort, remotePort, whole(ring), n);
   }
-  rx(origin: keyof typeof ORIGIN, ring: Ring, n: number): number {
+  rx(origin: Origin, ring: Ring, n: number): number {
     return this.#flat.fpRx(this.#handle, ORIGIN[origin], whole(ring), n);
   }
   mapping(flow: number, into: Uint8Array): boolean {
@@ -127,6 +134,31 @@ function existing(what: string, handle: number): number {
 /** A fast path that is not the library's own (the reference) has no drops to count on here. */
 function handleOf(fp: FastPath | null): number {
   return fp instanceof NativeFastPath ? fp.handle : 0;
+}
+
+/** receive() with a fast path that is not the library's own. */
+function receiveWith(flat: Flat, fd: number, origin: Origin, ring: Ring, fp: FastPath): number {
+  const raw = origin === "raw50";
+  const n = raw ? flat.readRaw(fd, whole(ring)) : flat.readUdp(fd, whole(ring));
+  const wanted = fp.rx(origin, ring, n);
+  const answers = ANSWERS[origin];
+  for (let i = 0; i < n; i++) {
+    if (ring.meta[i * META + LEN] === 0 || ring.meta[i * META + KIND] !== answers) continue;
+    if (raw) flat.writeRaw(fd, whole(ring), n, answers, 0);
+    else flat.writeUdp(fd, whole(ring), n, answers, 0);
+    break;
+  }
+  return n | (wanted << 16);
+}
+
+function watcher(flat: Flat, started: number): Watcher {
+  let handle = started;
+  return {
+    stop() {
+      if (handle !== 0) flat.unwatch(handle);
+      handle = 0;
+    },
+  };
 }
 
 function ifname(name: string): Uint8Array {
@@ -165,14 +197,26 @@ export function native(flat: Flat): Native {
     netlinkOpen: (protocol, groups) => flat.netlinkOpen(protocol, groups),
     socketPort: (fd) => flat.socketPort(fd),
     close: (fd) => flat.close(fd),
-    watch(fd, readable) {
-      let handle = flat.watch(fd, readable);
-      return {
-        stop() {
-          if (handle !== 0) flat.unwatch(handle);
-          handle = 0;
-        },
+    watch: (fd, readable) => watcher(flat, flat.watch(fd, readable)),
+    receive(fd, origin, ring, fp) {
+      const handle = handleOf(fp);
+      if (handle === 0) return receiveWith(flat, fd, origin, ring, fp);
+      return flat.receive(handle, fd, ORIGIN[origin], whole(ring));
+    },
+    watchReceived(fd, origin, ring, fp, readable) {
+      const handle = handleOf(fp);
+      if (handle !== 0) return watcher(flat, flat.watchReceived(handle, fd, ORIGIN[origin], whole(ring), readable));
+      const once = (): number => {
+        try {
+          return receiveWith(flat, fd, origin, ring, fp);
+        } catch {
+          return -1;
+        }
       };
+      return watcher(
+        flat,
+        flat.watch(fd, () => readable(once())),
+      );
     },
     offload(fd) {
       const bits = flat.offload(fd);

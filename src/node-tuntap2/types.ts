@@ -93,6 +93,10 @@ export interface CallParams {
   readonly allUp: boolean;
   readonly clampMss: number; // largest TCP MSS for IPv4 let through in SYNs both ways (20 less for IPv6), 0 none
   readonly checkSource: boolean; // inbound IP sources must route back to this call (a server's users)
+  // LCP Echo-Requests up to this length in bytes are answered by rx(), with this magic number (RFC 1661 §5.8); 0: none.
+  // One that carries our own magic number, 0 excepted, goes up, and so does all else of LCP.
+  readonly echoLongest: number;
+  readonly echoMagic: number;
 }
 
 /** Names of the fast path's drops, in the order of FastPath.drops(). */
@@ -146,6 +150,8 @@ export interface FastPath {
   removeCall(call: number): void; // its routes must be gone
   /** [rx packets, rx bytes, tx packets, tx bytes] of IP packets. */
   callCounters(call: number): readonly [number, number, number, number];
+  /** Echo-Requests that were answered; and how many milliseconds ago the last one was, 0 when there was none. */
+  callEchoes(call: number): { readonly answered: number; readonly agoMs: number };
   /** Outbound IP lookup of a device: longest prefix first. `length` in bits. Client links use 0.0.0.0/0 and ::/0. */
   // 4 or 16 bytes; host bits 0; RangeError when there already
   addRoute(dev: number, prefix: Uint8Array, length: number, call: number): void;
@@ -162,9 +168,10 @@ export interface FastPath {
   /**
    * Slots hold datagrams as read from one socket; afterwards KIND and REF say where they go. `origin`: "udp4500" strips
    * markers and keepalives, "raw50" expects ESP from its header on (readRaw has removed the IPv4 header), "udp1701" is
-   * L2TP in the clear. Returns how many want the control plane (KIND up*).
+   * L2TP in the clear. Returns how many want the control plane (KIND up*). An LCP Echo-Request that was answered has
+   * become its answer, as after txFrames(), for the socket that it came from.
    */
-  rx(origin: "udp4500" | "raw50" | "udp1701", ring: Ring, n: number): number;
+  rx(origin: Origin, ring: Ring, n: number): number;
   /**
    * The last authenticated packet of a flow whose outer address or port differed from the flow's: true once per change,
    * and `into` (ADDR bytes) is filled. Poll after rx().
@@ -177,6 +184,13 @@ export interface FastPath {
   drops(): readonly number[];
   close(): void;
 }
+
+/** What receive() returns: in the lower 16 bits the slots that were filled, above how many want the control plane. */
+export const Received = {
+  slots: (received: number): number => received & 0xffff,
+  wanted: (received: number): number => received >>> 16,
+} as const;
+export type Origin = "udp4500" | "raw50" | "udp1701";
 
 export interface Watcher {
   stop(): void;
@@ -274,6 +288,16 @@ export interface Native {
    * message (a path with a smaller MTU, a card without checksums); it went out one by one.
    */
   offload(fd: number): { readonly held: boolean; readonly refused: boolean };
+  /**
+   * readUdp() or readRaw(), rx() of what came, and what that answered leaves by the same socket: see Received. Throws
+   * what reading throws.
+   */
+  receive(fd: number, origin: Origin, ring: Ring, fp: FastPath): number;
+  /**
+   * As watch(), and receive() comes first: `readable` is called with its result (-1: reading failed, and the error is
+   * gone), and not at all where nothing is left to do: only Echo-Requests, keepalives and drops came. The ring is kept.
+   */
+  watchReceived(fd: number, origin: Origin, ring: Ring, fp: FastPath, readable: (received: number) => void): Watcher;
   /** As many as fit, at most ring.slots; 0: nothing there. Fills OFF and LEN (KIND, REF = 0). */
   readTun(fd: number, ring: Ring): number;
   readUdp(fd: number, ring: Ring): number;

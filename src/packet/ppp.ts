@@ -3,6 +3,7 @@ import { get16 } from "../core/bytes.ts";
 
 export const PPP_IPV4 = 0x0021;
 export const PPP_IPV6 = 0x0057;
+export const PPP_LCP = 0xc021;
 
 interface PppHeader {
   readonly protocol: number;

@@ -81,6 +81,11 @@ export interface FrameChannel {
    * visit us.
    */
   received?(): number;
+  /**
+   * LCP Echo-Requests of the peer that the channel answered by itself, as LinkOptions.echo allows, and how long ago the
+   * last one was. Absent: none, they visit us.
+   */
+  echoes?(): { readonly answered: number; readonly agoMs: number };
   close(): void;
 }
 /** As RFC 1989 §2.3 counts: whole frames with FCS and one flag each, without escapes. */
@@ -149,6 +154,11 @@ export interface LinkOptions {
   readonly sendFcs32?: boolean;
   /** The peer's MRU: the largest information field we may send. */
   readonly mtu: number;
+  /**
+   * LCP is open: the channel may answer Echo-Requests of at most `longest` bytes with our magic number, but for those
+   * that carry it (RFC 1661 §5.8). Absent: it may not.
+   */
+  readonly echo?: { readonly magic: number; readonly longest: number };
 }
 
 /** Files, names and the environment, as the layers above the protocols need them. */

@@ -154,6 +154,7 @@ export class LcpOptions implements OptionPolicy {
       acfc: t.acfc && this.#wants.acfc,
       ...(t.fcs32 ? { sendFcs32: true } : {}),
       mtu: Math.min(t.mru, this.#wants.channelMru),
+      echo: { magic: this.magic, longest: this.peerMru },
     };
   }
 

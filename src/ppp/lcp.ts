@@ -30,6 +30,8 @@ export interface LcpEvents<O>
   optionRefused(o: O, name: string): void;
   /** As FrameChannel's received(); 0 where all frames visit us. */
   received(o: O): number;
+  /** As FrameChannel's echoes(); none where all frames visit us. */
+  echoes(o: O): { readonly answered: number; readonly agoMs: number };
 }
 /** Echo-Requests with our own magic number before we believe in a loop. */
 const MAX_ECHO_LOOPS = 3;
@@ -60,6 +62,7 @@ export class Lcp<O> {
   #heardAt = 0;
   /** As the channel counted when it was last looked at. */
   #received = 0;
+  #answered = 0;
   /** Whose turn it is to ask; and whether the first question without an answer waited for that. */
   #peerAsks = false;
   #late = false;
@@ -146,6 +149,7 @@ export class Lcp<O> {
     this.#echoLoops = 0;
     this.#heardAt = this.#clock.now();
     this.#received = this.#on.received(this.#owner);
+    this.#answered = this.#on.echoes(this.#owner).answered;
     this.#peerAsks = this.#echo?.yields === true;
     if (this.#echo && !this.#echoUnknown) this.#echoTimer.arm(this.#patience(this.#echo));
   }
@@ -153,8 +157,18 @@ export class Lcp<O> {
   #patience({ intervalSeconds }: EchoPolicy): number {
     return intervalSeconds * 1000 * (this.#peerAsks ? 1 + QUARTER : 1);
   }
+  /** Those that the channel answered count as if they had come by here. */
+  #hearEchoes(): void {
+    const { answered, agoMs } = this.#on.echoes(this.#owner);
+    if (answered === this.#answered) return;
+    this.#answered = answered;
+    this.#peerAsks = true;
+    this.#lost = 0;
+    this.#heardAt = Math.max(this.#heardAt, this.#clock.now() - agoMs);
+  }
   /** The time until the next look when the peer was heard meanwhile; null: it was not. */
   #alive(echo: EchoPolicy): number | null {
+    this.#hearEchoes();
     const intervalMs = echo.intervalSeconds * 1000;
     const received = this.#on.received(this.#owner);
     if (received !== this.#received) {

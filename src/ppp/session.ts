@@ -28,6 +28,7 @@ import { Report } from "./report.ts";
 import { lcpWants, networkWants } from "./wants.ts";
 import { failure } from "./words.ts";
 
+const NO_ECHOES = { answered: 0, agoMs: 0 } as const;
 /** A phase that lasts longer than this goes nowhere, however busily the peer answers. */
 const PHASE_MS = 60_000;
 /** After a Terminate-Request in the middle of negotiation: time for the peer to begin anew. */
@@ -68,6 +69,7 @@ export class PppSession {
     odd: (s, name) => s.#drops.bump(`ppp.${name}`),
     protocolRejected: (s, protocol) => s.#protocolRejected(protocol),
     identified: (s, text) => s.#report.emit({ kind: "ppp.identification", link: s.#cfg.link, text }),
+    echoes: (s) => s.#channel.echoes?.() ?? NO_ECHOES,
     received: (s) => s.#channel.received?.() ?? 0,
     optionRefused: (s, name) => s.#report.rejected(`LCP option: ${name}`),
   };

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { Ring } from "node-tuntap2";
-import { ADDR, Kind, LEN } from "node-tuntap2";
+import { ADDR, KIND, Kind, LEN, META } from "node-tuntap2";
 import { concat } from "../../src/core/text.ts";
 import type { EspCipher, EspInteg } from "../../src/dataplane/dataplane.ts";
 import { openEsp } from "../../src/esp/open.ts";
@@ -83,6 +83,23 @@ for (const [cipher, integ, key, mac] of TRANSFORMS.filter(([c, i]) => i === "non
 
 const u8 = (minLength: number, maxLength: number) => fc.uint8Array({ minLength, maxLength });
 
+const MAGIC = [0xa1, 0xb2, 0xc3, 0xd4];
+/** LCP Echo-Requests, and what is not quite one: the wrong code, magic number or length. */
+const echo = fc
+  .record({
+    code: fc.constantFrom(9, 9, 9, 9, 10, 11, 1),
+    magic: fc.constantFrom([0, 0, 0, 0], [1, 2, 3, 4], MAGIC),
+    data: u8(0, 40),
+    off: fc.constantFrom(0, 0, 0, 0, -1, 1, -9, 4000),
+    cut: fc.constantFrom(0, 0, 0, 3, 30),
+  })
+  .map(({ code, magic, data, off, cut }) => {
+    const length = Math.max(0, 8 + data.length + off);
+    const whole = Uint8Array.from([code, 7, length >> 8, length & 255, ...magic, ...data]);
+    return whole.subarray(0, Math.max(0, whole.length - cut));
+  });
+const lcp = fc.constantFrom([0xff, 3, 0xc0, 0x21], [0xc0, 0x21]);
+
 /** L2TP data headers, most of them right, some not. */
 const l2tp = fc
   .record({
@@ -106,13 +123,16 @@ const l2tp = fc
     ),
     ip: fc.oneof(
       u8(0, 30),
+      echo,
       u8(0, 60).map((p) => ip4(SRC, DST, p)),
       u8(0, 60).map((p) => ip4([10, 9, 9, 9], DST, p)),
       u8(0, 60).map((p) => ip6(SRC6, DST6, p)),
     ),
+    lcp: fc.option(fc.tuple(lcp, echo), { freq: 2 }),
     tail: u8(0, 9),
   })
-  .map(({ flags, ids, lengthOff, offset, ppp, ip, tail }) => {
+  .map(({ flags, ids, lengthOff, offset, lcp, tail, ...data }) => {
+    const { ppp, ip } = lcp === null ? data : { ppp: lcp[0], ip: lcp[1] };
     const head = [flags >> 8, flags & 255];
     const mid: number[] = [
       (ids[0] as number) >> 8,
@@ -147,7 +167,16 @@ const CALLS: readonly Options["call"][] = [
   { allUp: true },
   { ip: false, ip6: true },
   { checkSource: true, ip6: true, clampMss: 1200 },
+  { echoLongest: 1500, echoMagic: 0xa1b2c3d4 },
+  { echoLongest: 20, ip: false, sequencing: true },
+  { echoLongest: 1500, peerCall: 0 },
 ];
+
+/** Whether rx() made an answer of what was in the slot. */
+function answered(ring: Ring, i: number): boolean {
+  const kind = ring.meta[i * META + KIND];
+  return kind === Kind.udp4500 || kind === Kind.raw50 || kind === Kind.udp1701;
+}
 
 /** Both ends get the same slots; every verdict, counter and byte must agree. */
 function agree(
@@ -155,6 +184,7 @@ function agree(
   origin: "udp4500" | "raw50" | "udp1701",
   packets: readonly Uint8Array[],
   addr: (i: number) => Uint8Array,
+  peer: EspSa | null = null,
 ): void {
   const seen = ends.map((e) => {
     const ring = lib.ring(packets.length);
@@ -166,9 +196,11 @@ function agree(
     const into = new Uint8Array(ADDR);
     return {
       ups,
-      slots: packets.map((_, i) => verdict(e, ring, i)),
+      slots: packets.map((_, i) => (answered(ring, i) ? unsealed(peer, ring, i, e.call) : verdict(e, ring, i))),
       drops: drops(e.fp),
       call: e.fp.callCounters(e.call),
+      echoes: e.fp.callEchoes(e.call).answered,
+      sent: e.saOut === 0 ? null : e.fp.saCounters(e.saOut),
       sa: e.saIn === 0 ? null : e.fp.saCounters(e.saIn),
       news: e.fp.nextMapping() === e.flow,
       moved: e.fp.mapping(e.flow, into),
@@ -191,6 +223,7 @@ function from(remote: readonly number[], port: number): Uint8Array {
 test("rx: authentic datagrams with anything inside, reordered, repeated, from moving addresses", () => {
   const o: Options = { cipher: "aes128", integ: "sha256", key: 16, mac: 32 };
   const sa = espSa(0x1000, "aes128", "sha256", pattern(16, 0x1000), pattern(32, 0x1001));
+  const back = espSa(0x2000, "aes128", "sha256", pattern(16, 0x2000), pattern(32, 0x2001));
   const item = fc.record({
     udp,
     seq: fc.integer({ min: 0, max: 12 }),
@@ -209,6 +242,7 @@ test("rx: authentic datagrams with anything inside, reordered, repeated, from mo
           ORIGIN[encap],
           items.map((x) => sealEsp(nodeCrypto, sa, x.seq, x.next, x.udp)),
           (i) => from((items[i]?.at ?? []).slice(0, 4), items[i]?.at[4] ?? 0),
+          back,
         );
       },
     ),

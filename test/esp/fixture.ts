@@ -104,6 +104,8 @@ export function end(fp: FastPath, left: boolean, o: Options = {}): End {
     allUp: false,
     clampMss: 0,
     checkSource: false,
+    echoMagic: 0,
+    echoLongest: 0,
     ...o.call,
   };
   const call = fp.addCall(callParams);

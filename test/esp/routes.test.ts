@@ -62,6 +62,8 @@ function users(fp: FastPath, nets: readonly Net[]): number[] {
       allUp: false,
       clampMss: 0,
       checkSource: true,
+      echoMagic: 0,
+      echoLongest: 0,
     });
     fp.addRoute(DEV, n.prefix, n.length, call);
     return call;
@@ -156,6 +158,8 @@ test("library: identifiers that one user would choose to make the table slow are
     allUp: false,
     clampMss: 0,
     checkSource: true,
+    echoMagic: 0,
+    echoLongest: 0,
   });
   const time = (first: (i: number) => Net): number => {
     const nets = Array.from({ length: 16_000 }, (_, i) => first(i));

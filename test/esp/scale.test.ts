@@ -51,6 +51,8 @@ test("several hundred calls and routes: the library finds what a plain list find
               allUp: false,
               clampMss: 0,
               checkSource: false,
+              echoMagic: 0,
+              echoLongest: 0,
             });
             fp.addRoute(5, bytes(n), r.length, call);
             model.set(key, { n, length: r.length, call: call });
@@ -118,6 +120,8 @@ test("IPv6 routes of several calls and devices: the library finds what a plain l
               allUp: false,
               clampMss: 0,
               checkSource: false,
+              echoMagic: 0,
+              echoLongest: 0,
             });
             fp.addRoute(r.dev, net, r.length, call);
             model.set(key, { net, length: r.length, dev: r.dev, call });
@@ -173,6 +177,8 @@ test("two thousand calls on as many flows come and go", () => {
         allUp: false,
         clampMss: 0,
         checkSource: false,
+        echoMagic: 0,
+        echoLongest: 0,
       });
       fp.addRoute(5, Uint8Array.of(10, 9, i >> 8, i & 255), 32, call);
       return { flow, sa, call, i };

@@ -84,6 +84,7 @@ describe("LCP negotiation", () => {
       pfc: false,
       acfc: false,
       mtu: 1400,
+      echo: { magic: 0, longest: 1500 },
     });
   });
   test("a peer that Naks forever is given up, after a bounded number of requests", () => {

@@ -46,6 +46,7 @@ export class End implements FrameChannel {
   onFrame: (frame: Packet) => void = () => {};
   onDown: (why: string) => void = () => {};
   received?: () => number;
+  echoes?: () => { readonly answered: number; readonly agoMs: number };
   out: (frame: Uint8Array) => void = () => {};
   constructor(mru = 1400) {
     this.mru = mru;

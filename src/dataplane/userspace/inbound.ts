@@ -2,18 +2,13 @@
 // handed over here.
 
 import type { FastPath, Native, Ring } from "node-tuntap2";
-import { ADDR, KIND, Kind, LEN, META, OFF, REF } from "node-tuntap2";
+import { ADDR, KIND, Kind, LEN, META, OFF, REF, Received } from "node-tuntap2";
 import { Packet } from "../../core/packet.ts";
 import type { Endpoint } from "../../ports/ports.ts";
 import { readLocal, readRemote } from "../ring.ts";
 import type { PathParts, Socket, Sockets, SocketUse } from "./sockets.ts";
 
 const TURNS = 4; // batches of one wake; then the other descriptors get theirs
-const ORIGIN: Readonly<Record<Exclude<SocketUse, "ike">, "udp4500" | "raw50" | "udp1701">> = {
-  nat: "udp4500",
-  esp: "raw50",
-  clear: "udp1701",
-};
 
 /** Who takes what is not an IP packet for a TUN. Packets are only valid during the call. */
 export interface InboundTakers {
@@ -57,29 +52,30 @@ export class Inbound {
     this.#ring = batch;
   }
 
-  readable(s: Socket): void {
+  /** `first`: what receive() made of the first batch, see Native.watchReceived. */
+  readable(s: Socket, first?: number): void {
     for (let turn = 0; s.open && (turn < TURNS || s.held); turn++) {
-      const n = this.#read(s);
-      if (n === 0) return;
+      const received = turn === 0 && first !== undefined ? first : this.#receive(s);
+      if (received < 0) this.#drops.bump("rx.error"); // one queued on the socket, or no memory: the socket stays good
+      if (received <= 0) return;
+      const n = Received.slots(received);
       if (s.use === "ike") this.#all(s.use, n);
-      else this.#batch(s.use, n);
+      else this.#batch(s.use, n, Received.wanted(received));
       if (n < this.#ring.slots) return;
     }
   }
 
-  #read(s: Socket): number {
+  #receive(s: Socket): number {
     try {
-      return s.read(this.#ring);
+      return s.receive();
     } catch {
-      this.#drops.bump("rx.error"); // an error queued on the socket, or no memory: the socket itself stays good
-      return 0;
+      return -1;
     }
   }
-  #batch(use: Exclude<SocketUse, "ike">, n: number): void {
-    const rest = this.#fp.rx(ORIGIN[use], this.#ring, n);
-    if (rest < n)
+  #batch(use: Exclude<SocketUse, "ike">, n: number, wanted: number): void {
+    if (wanted < n)
       for (const [id, dev] of this.#takers.devices) this.#native.writeTun(dev.fd, this.#ring, n, id, this.#fp);
-    if (rest > 0) this.#all(use, n);
+    if (wanted > 0) this.#all(use, n);
     this.#takers.done();
   }
   #all(use: SocketUse, n: number): void {

@@ -97,7 +97,11 @@ export class UserspaceCall implements CallChannel {
   }
   configure(link: LinkOptions): void {
     this.#link = link;
-    this.#set({ pppHeader: pppHeader(PPP_IPV4, link.acfc, link.pfc) });
+    this.#set({
+      pppHeader: pppHeader(PPP_IPV4, link.acfc, link.pfc),
+      echoMagic: link.echo?.magic ?? 0,
+      echoLongest: link.echo?.longest ?? 0,
+    });
   }
   setCoding(coding: DataCoding | null): void {
     if (!this.open) return;
@@ -129,6 +133,9 @@ export class UserspaceCall implements CallChannel {
   }
   received(): number {
     return this.counters().rxPackets;
+  }
+  echoes(): { readonly answered: number; readonly agoMs: number } {
+    return this.open ? this.#fp.callEchoes(this.handle) : { answered: 0, agoMs: 0 };
   }
   close(): void {
     if (!this.open) return;
@@ -339,6 +346,8 @@ export class UserspaceL2tp implements L2tpPlane {
       allUp: false,
       clampMss: 0,
       checkSource: false,
+      echoMagic: 0,
+      echoLongest: 0,
     };
     const deps = { fp: this.#fp, out: this.#out, drops: this.#drops, clock: this.#clock };
     try {

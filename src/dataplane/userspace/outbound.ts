@@ -91,7 +91,7 @@ export class Outbound {
     if (!s) return this.#no("tx.no-socket");
     if (!fill(this.#one, 0, parts, s.kind)) return this.#no("tx.too-big");
     writeEnds(this.#one.addr.subarray(0, ADDR), 0, local, remote);
-    s.write(this.#one, 1, this.#fp);
+    s.write(this.#one, 1);
     return true;
   }
   #no(name: string): false {

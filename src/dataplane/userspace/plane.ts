@@ -65,16 +65,16 @@ export class UserspacePlane implements DataPlane {
     this.#log = log;
     this.#fp = fp;
     const parts = { native, fp, drops: this.#drops };
-    const sockets = new Sockets(parts, ports, {
-      readable: (s) => contain(() => inbound.readable(s), fault),
+    // One for both ways: each wake is for one of them, and 270 KB are much on a router.
+    const batch = native.ring(BATCH);
+    const sockets = new Sockets(parts, ports, batch, {
+      readable: (s, first) => contain(() => inbound.readable(s, first), fault),
       refused: (s) => {
         const where = `UDP ${formatEndpoint(s.local)}`;
         const text = `${where}: the kernel or the network card does not cut long sends; packets leave one by one`;
         log.emit({ kind: "daemon.warning", link: "", text });
       },
     });
-    // One for both ways: each wake is for one of them, and 270 KB are much on a router.
-    const batch = native.ring(BATCH);
     const out = new Outbound(parts, sockets, batch);
     const localTowards = (remote: string): string => {
       try {

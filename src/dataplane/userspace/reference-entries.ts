@@ -1,6 +1,7 @@
 // What the tables of the reference fast path hold, and the checks of what is put into them.
 import type { CallParams, FlowParams, Ring, SaParams } from "node-tuntap2";
 import { formatIp, type Prefix } from "../../core/addr.ts";
+import { get16, get32, put32 } from "../../core/bytes.ts";
 import type { ReplayWindow } from "../../core/replay.ts";
 import { sameBytes } from "../../core/text.ts";
 import type { EspSa } from "../../esp/sa.ts";
@@ -28,6 +29,8 @@ export interface Call {
   routes: number;
   ns: number;
   readonly n: [number, number, number, number];
+  echoes: number; // Echo-Requests answered
+  echoAt: number; // when the last one was
 }
 /** One slot while it is worked on. */
 export interface Slot {
@@ -38,6 +41,24 @@ export interface Slot {
   flow: number; // 0: in the clear
   sport: number;
   dport: number;
+}
+
+const ECHO_REQUEST = 9;
+const ECHO_REPLY = 10;
+const ECHO_HEADER = 8;
+/** With all of the PPP header: LCP comes before anything was agreed on. */
+const LCP_HEADER = [0xff, 0x03, 0xc0, 0x21];
+
+/** The frame that answers an LCP packet; null: it is no Echo-Request that is answered here (RFC 1661 §5.8). */
+export function echoReply({ echoMagic, echoLongest }: CallParams, lcp: Uint8Array): Uint8Array | null {
+  if (lcp.length < ECHO_HEADER || lcp[0] !== ECHO_REQUEST) return null;
+  const length = get16(lcp, 2);
+  if (length < ECHO_HEADER || length > lcp.length || length > echoLongest) return null;
+  if (echoMagic !== 0 && get32(lcp, 4) === echoMagic) return null;
+  const out = Uint8Array.of(...LCP_HEADER, ...lcp.subarray(0, length));
+  out[LCP_HEADER.length] = ECHO_REPLY;
+  put32(out, LCP_HEADER.length + 4, echoMagic);
+  return out;
 }
 
 /** The entry of a handle; RangeError when there is none. */

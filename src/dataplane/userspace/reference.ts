@@ -11,7 +11,7 @@ import { espSa, wipeSa } from "../../esp/sa.ts";
 import { sealEsp } from "../../esp/seal.ts";
 import { ip4Length, ip6Length, ipDestination, ipLength, ipSource, ipVersion } from "../../packet/ip.ts";
 import { dataLength, isControl, NO_NS, readData, writeData } from "../../packet/l2tp.ts";
-import { PPP_IPV4, PPP_IPV6, readPpp } from "../../packet/ppp.ts";
+import { PPP_IPV4, PPP_IPV6, PPP_LCP, readPpp } from "../../packet/ppp.ts";
 import { PrefixTable } from "../../packet/prefixes.ts";
 import { clampMss } from "../../packet/tcp.ts";
 import { readUdp, UDP, UDP_HEADER, udp6Checksum, writeUdp } from "../../packet/udp.ts";
@@ -22,6 +22,7 @@ import {
   checkFlow,
   checkPrefix,
   comesFrom,
+  echoReply,
   type Flow,
   must,
   type Sa,
@@ -34,12 +35,14 @@ type Drop = (typeof DROPS)[number];
 type Origin = Parameters<FastPath["rx"]>[0];
 const MAX_HANDLES = 65535;
 
-export function referenceFastPath(crypto: Crypto): FastPath {
-  return new Reference(crypto);
+/** `now`: milliseconds, for callEchoes(). */
+export function referenceFastPath(crypto: Crypto, now: () => number = () => 0): FastPath {
+  return new Reference(crypto, now);
 }
 
 class Reference implements FastPath {
   readonly #crypto: Crypto;
+  readonly #now: () => number;
   readonly #flows = new Map<number, Flow>();
   readonly #sas = new Map<number, Sa>();
   readonly #calls = new Map<number, Call>();
@@ -51,8 +54,9 @@ class Reference implements FastPath {
   #next = 1;
   #closed = false;
 
-  constructor(crypto: Crypto) {
+  constructor(crypto: Crypto, now: () => number) {
     this.#crypto = crypto;
+    this.#now = now;
   }
   #handle(table: ReadonlyMap<number, unknown>, what: string): number {
     if (this.#closed) throw new RangeError("fast path: closed");
@@ -123,7 +127,14 @@ class Reference implements FastPath {
   addCall(p: CallParams): number {
     this.#checkCall(p, 0);
     const handle = this.#handle(this.#calls, "call");
-    this.#calls.set(handle, { p: { ...p, pppHeader: p.pppHeader.slice() }, routes: 0, ns: 0, n: [0, 0, 0, 0] });
+    this.#calls.set(handle, {
+      p: { ...p, pppHeader: p.pppHeader.slice() },
+      routes: 0,
+      ns: 0,
+      n: [0, 0, 0, 0],
+      echoes: 0,
+      echoAt: 0,
+    });
     this.#ids.set(p.localTunnel * 65536 + p.localCall, handle);
     must(this.#flows, p.flow, "flow").calls++;
     return handle;
@@ -143,6 +154,8 @@ class Reference implements FastPath {
       whole(id, 65535, "call: ids and ports");
     whole(p.dev, 0xffffffff, "dev");
     whole(p.clampMss, 0xffffffff, "clampMss");
+    whole(p.echoMagic, 0xffffffff, "echoMagic");
+    whole(p.echoLongest, 65535, "echoLongest");
     if (p.pppHeader.length > 4) throw new RangeError("pppHeader: at most 4 bytes");
     if (p.localTunnel === 0 || p.localCall === 0) throw new RangeError("call: tunnel and call ids are not 0");
     const other = this.#ids.get(p.localTunnel * 65536 + p.localCall);
@@ -157,6 +170,11 @@ class Reference implements FastPath {
   }
   callCounters(call: number): readonly [number, number, number, number] {
     return [...must(this.#calls, call, "call").n];
+  }
+
+  callEchoes(call: number): { answered: number; agoMs: number } {
+    const c = must(this.#calls, call, "call");
+    return { answered: c.echoes, agoMs: c.echoes > 0 ? this.#now() - c.echoAt : 0 };
   }
 
   addRoute(dev: number, prefix: Uint8Array, length: number, call: number): void {
@@ -369,9 +387,22 @@ class Reference implements FastPath {
     const frame = s.body.subarray(m.start, m.end);
     const ppp = readPpp(frame, 0, frame.length);
     if (!ppp) return this.#drop(s, "ppp.short");
+    if (ppp.protocol === PPP_LCP) {
+      const answer = echoReply(c.p, frame.subarray(ppp.info));
+      if (answer) return this.#answer(s, c, answer);
+    }
     const open = ppp.protocol === PPP_IPV4 || (ppp.protocol === PPP_IPV6 && c.p.ip6);
     if (!open) return this.#deliver(s, frame, Kind.upFrame, handle);
     return this.#rxIp(s, c, handle, ppp.protocol, frame.subarray(ppp.info));
+  }
+  /** Where it lay; nothing is left to do for the control plane. */
+  #answer(s: Slot, c: Call, frame: Uint8Array): number {
+    c.echoes++;
+    c.echoAt = this.#now();
+    this.#place(s, HEAD, frame, Kind.none, 0, 0);
+    s.body = s.ring.mem.subarray(s.i * SLOT + HEAD, s.i * SLOT + HEAD + frame.length);
+    this.#txCall(s, c, new Uint8Array(0));
+    return 0;
   }
   #rxIp(s: Slot, c: Call, handle: number, protocol: number, body: Uint8Array): number {
     if (protocol === PPP_IPV4 && !c.p.ip) return this.#drop(s, "ip.not-open");

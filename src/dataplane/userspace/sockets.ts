@@ -2,7 +2,7 @@
 // the clear, opened only when asked for. A socket that could not be opened because the machine has no IPv6 is simply
 // not there.
 
-import type { FastPath, Native, Ring, Watcher } from "node-tuntap2";
+import type { FastPath, Native, Origin, Ring, Watcher } from "node-tuntap2";
 import { ADDR, KIND, Kind, LEN, META } from "node-tuntap2";
 import { formatEndpoint } from "../../core/addr.ts";
 import { get8, get16 } from "../../core/bytes.ts";
@@ -22,6 +22,7 @@ const OWN_KIND = 100;
 const LOOK = 16;
 
 export type SocketUse = "ike" | "nat" | "esp" | "clear";
+const ORIGIN: Readonly<Record<Exclude<SocketUse, "ike">, Origin>> = { nat: "udp4500", esp: "raw50", clear: "udp1701" };
 
 function portAdvice(port: number): string {
   if (port === 1701)
@@ -37,11 +38,14 @@ export interface PathParts {
 }
 /** Who is told what of the sockets. */
 interface SocketOwner {
-  readable(s: Socket): void;
+  /** `received`: Native.watchReceived; undefined on a socket of IKE. */
+  readable(s: Socket, received?: number): void;
   /** Once for each: the kernel or the card will not segment; packets leave one by one. */
   refused(s: Socket): void;
 }
 interface SocketStart {
+  /** What came is put there. */
+  readonly batch: Ring;
   readonly fd: number;
   readonly use: SocketUse;
   readonly local: Endpoint;
@@ -53,6 +57,8 @@ export class Socket {
   readonly local: Endpoint;
   readonly #native: Native;
   readonly #fd: number;
+  readonly #fp: FastPath;
+  readonly #batch: Ring;
   readonly #watcher: Watcher;
   readonly #owner: SocketOwner;
   #writes = 0;
@@ -60,14 +66,19 @@ export class Socket {
   users = 1;
   open = true;
 
-  constructor(native: Native, { fd, use, local }: SocketStart, owner: SocketOwner) {
+  constructor({ native, fp }: PathParts, { fd, use, local, batch }: SocketStart, owner: SocketOwner) {
     this.#native = native;
+    this.#fp = fp;
+    this.#batch = batch;
     this.#owner = owner;
     this.#fd = fd;
     this.use = use;
     this.local = local;
     this.family = familyOf(local.address);
-    this.#watcher = native.watch(fd, () => owner.readable(this));
+    this.#watcher =
+      use === "ike"
+        ? native.watch(fd, () => owner.readable(this))
+        : native.watchReceived(fd, ORIGIN[use], batch, fp, (received) => owner.readable(this, received));
   }
   get kind(): number {
     if (this.use === "esp") return Kind.raw50;
@@ -77,12 +88,14 @@ export class Socket {
   get held(): boolean {
     return this.#native.offload(this.#fd).held;
   }
-  read(ring: Ring): number {
-    return this.use === "esp" ? this.#native.readRaw(this.#fd, ring) : this.#native.readUdp(this.#fd, ring);
+  /** Into the batch; as Native.receive, and on a socket of IKE nobody but IKE wants it. */
+  receive(): number {
+    if (this.use === "ike") return this.#native.readUdp(this.#fd, this.#batch);
+    return this.#native.receive(this.#fd, ORIGIN[this.use], this.#batch, this.#fp);
   }
-  write(ring: Ring, n: number, fp: FastPath, kind = this.kind): void {
-    if (this.use === "esp") this.#native.writeRaw(this.#fd, ring, n, kind, fp);
-    else this.#native.writeUdp(this.#fd, ring, n, kind, fp);
+  write(ring: Ring, n: number, kind = this.kind): void {
+    if (this.use === "esp") this.#native.writeRaw(this.#fd, ring, n, kind, this.#fp);
+    else this.#native.writeUdp(this.#fd, ring, n, kind, this.#fp);
     if (!this.#refused && ++this.#writes % LOOK === 0) this.#look();
   }
   #look(): void {
@@ -98,18 +111,20 @@ export class Socket {
 
 export class Sockets {
   readonly ports: { readonly ike: number; readonly nat: number };
+  readonly #parts: PathParts;
   readonly #native: Native;
-  readonly #fp: FastPath;
   readonly #drops: Counters;
+  readonly #batch: Ring;
   readonly #owner: SocketOwner;
   #ipsec: Socket[] | null = null;
   readonly #clear: Socket[] = [];
 
-  constructor({ native, fp, drops }: PathParts, ports: { ike: number; nat: number }, owner: SocketOwner) {
-    this.#native = native;
-    this.#fp = fp;
-    this.#drops = drops;
+  constructor(parts: PathParts, ports: { ike: number; nat: number }, batch: Ring, owner: SocketOwner) {
+    this.#parts = parts;
+    this.#native = parts.native;
+    this.#drops = parts.drops;
     this.ports = ports;
+    this.#batch = batch;
     this.#owner = owner;
   }
 
@@ -164,12 +179,10 @@ export class Sockets {
     let wanted = 0; // a bit for each kind and family, so that nobody asks the kernel about sockets with nothing to send
     for (let i = 0; i < n; i++)
       if (ring.meta[i * META + LEN] !== 0) wanted |= bit(ring.meta[i * META + KIND] ?? 0, get8(ring.addr, i * ADDR));
-    for (const s of this.#ipsec ?? [])
-      if (s.use !== "ike" && (wanted & bit(s.kind, s.family)) !== 0) s.write(ring, n, this.#fp);
+    for (const s of this.#ipsec ?? []) if (s.use !== "ike" && (wanted & bit(s.kind, s.family)) !== 0) s.write(ring, n);
     const clear = this.#clear.filter((s) => (wanted & bit(s.kind, s.family)) !== 0);
     const first = clear[0];
-    if (first && clear.length === 1 && (wanted & CLEAR) === bit(first.kind, first.family))
-      first.write(ring, n, this.#fp);
+    if (first && clear.length === 1 && (wanted & CLEAR) === bit(first.kind, first.family)) first.write(ring, n);
     else if ((wanted & CLEAR) !== 0) this.#writeClear(ring, n);
   }
   close(): void {
@@ -189,7 +202,7 @@ export class Sockets {
       if (which < 0) this.#drops.bump("tx.no-socket");
       ring.meta[i * META + KIND] = OWN_KIND + which;
     }
-    for (const [i, s] of this.#clear.entries()) s.write(ring, n, this.#fp, OWN_KIND + i);
+    for (const [i, s] of this.#clear.entries()) s.write(ring, n, OWN_KIND + i);
   }
   #open(use: SocketUse, local: Endpoint): Socket | null {
     const family = familyOf(local.address);
@@ -213,7 +226,11 @@ export class Sockets {
       if (use !== "clear") this.#fragmentOutside(fd, family);
       if (use === "esp") this.#buffers(fd);
       const port = use === "esp" ? 0 : local.port || this.#native.socketPort(fd);
-      return new Socket(this.#native, { fd, use, local: { address: local.address, port } }, this.#owner);
+      return new Socket(
+        this.#parts,
+        { fd, use, local: { address: local.address, port }, batch: this.#batch },
+        this.#owner,
+      );
     } catch (e) {
       // A kernel without IPv6.
       if (family === 6 && use !== "clear" && ["EAFNOSUPPORT", "EADDRNOTAVAIL", "EPROTONOSUPPORT"].includes(errnoOf(e)))

@@ -11,7 +11,7 @@
 
 #define TT_VERSION "0.1.0"
 #define TT_MAX_ARGS 8
-#define TT_MAX_FIELDS 16 /* of one object */
+#define TT_MAX_FIELDS 20 /* of one object */
 
 struct tt_watch; /* the engine's: a descriptor in its loop */
 
@@ -64,8 +64,18 @@ bool engine_fields(struct tt_args *a, int i, const char *const *names, int count
 void throw_range(struct tt_args *a, const char *why);
 /* An Error with code, errno and syscall. Returns NOTHING. */
 double throw_system(struct tt_args *a, int no, const char *call);
-/* Calls the function at argument i whenever fd is readable. NULL: thrown. */
-struct tt_watch *engine_watch(struct tt_args *a, int i, int fd);
+/* What is done first when a descriptor is readable, and may make it needless to call JavaScript. */
+struct tt_first {
+	/* `memory`: `len` bytes of the ArrayBuffer at argument `buffer`, valid during the call. NOTHING: no need. */
+	double (*ready)(void *opaque, void *memory, size_t len);
+	void *opaque; /* malloc's, and the engine's once it watches */
+	int buffer;
+};
+/*
+ * Calls the function at argument i whenever fd is readable, with what `first` made of it when there is one (copied, and
+ * its ArrayBuffer kept). NULL: thrown.
+ */
+struct tt_watch *engine_watch(struct tt_args *a, int i, int fd, const struct tt_first *first);
 /* Also from inside the function that it calls. */
 void engine_unwatch(struct tt_watch *w);
 

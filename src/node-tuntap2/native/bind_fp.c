@@ -23,6 +23,13 @@ struct tt_fp *arg_fp(struct tt_args *a, int i)
 	return h ? h->fp : NULL;
 }
 
+struct tt_fp *held_fp(const struct tt_inst *inst, uint32_t handle)
+{
+	struct held *h = pool_get(&inst->fps, handle);
+
+	return h ? h->fp : NULL;
+}
+
 static double fp_result(struct tt_args *a, const struct tt_fp *fp, int64_t r)
 {
 	if (r >= 0)
@@ -206,6 +213,8 @@ enum {
 	C_ALL_UP,
 	C_CLAMP_MSS,
 	C_CHECK_SOURCE,
+	C_ECHO_MAGIC,
+	C_ECHO_LONGEST,
 	CALL_FIELDS,
 };
 
@@ -225,6 +234,8 @@ static const char *const call_fields[] = {
 	[C_ALL_UP] = "allUp",
 	[C_CLAMP_MSS] = "clampMss",
 	[C_CHECK_SOURCE] = "checkSource",
+	[C_ECHO_MAGIC] = "echoMagic",
+	[C_ECHO_LONGEST] = "echoLongest",
 };
 
 static double bind_fp_call(struct tt_args *a)
@@ -250,6 +261,8 @@ static double bind_fp_call(struct tt_args *a)
 	p.sequencing = arg_bool(a, f + C_SEQUENCING, not_bool);
 	p.all_up = arg_bool(a, f + C_ALL_UP, not_bool);
 	p.check_source = arg_bool(a, f + C_CHECK_SOURCE, not_bool);
+	p.echo_magic = arg_u32(a, f + C_ECHO_MAGIC, "echoMagic: 32 bits");
+	p.echo_longest = arg_u16(a, f + C_ECHO_LONGEST, "echoLongest: 0 to 65535");
 	clamp = arg_u32(a, f + C_CLAMP_MSS, "clampMss: not a number of bytes");
 	p.clamp = clamp > 65535 ? 65535 : clamp;
 	if (ppp_len > sizeof p.ppp)
@@ -283,6 +296,22 @@ static double bind_fp_call_counters(struct tt_args *a)
 		return NOTHING;
 	r = fp_call_counters(fp, call, c);
 	for (int i = 0; i < 4; i++)
+		into[i] = (double)c[i];
+	return fp_result(a, fp, r);
+}
+
+static double bind_fp_call_echoes(struct tt_args *a)
+{
+	struct tt_fp *fp = arg_fp(a, 0);
+	uint32_t call = arg_u32(a, 1, "call: not a handle");
+	double *into = arg_doubles(a, 2, 2, "into: must be 2 doubles");
+	uint64_t c[2] = { 0 };
+	int r;
+
+	if (a->bad)
+		return NOTHING;
+	r = fp_call_echoes(fp, call, c);
+	for (int i = 0; i < 2; i++)
 		into[i] = (double)c[i];
 	return fp_result(a, fp, r);
 }
@@ -425,6 +454,7 @@ static const struct tt_function functions[] = {
 	{ "fpCall", bind_fp_call, 3 },
 	{ "fpRemoveCall", bind_fp_remove_call, 2 },
 	{ "fpCallCounters", bind_fp_call_counters, 3 },
+	{ "fpCallEchoes", bind_fp_call_echoes, 3 },
 	{ "fpRoute", bind_fp_route, 5 },
 	{ "fpTx", bind_fp_tx, 4 },
 	{ "fpTxFrames", bind_fp_tx_frames, 4 },

@@ -6,5 +6,7 @@
 
 /* NULL: thrown. */
 struct tt_fp *arg_fp(struct tt_args *a, int i);
+/* NULL: no such fast path. */
+struct tt_fp *held_fp(const struct tt_inst *inst, uint32_t handle);
 
 #endif

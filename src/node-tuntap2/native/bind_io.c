@@ -1,9 +1,11 @@
 /* The flat functions of io.c, and descriptors in the engine's loop. */
 #include "bind_fp.h"
+#include "fpio.h"
 #include "io.h"
 #include "offload.h"
 #include "serial.h"
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -265,23 +267,34 @@ static double bind_no_dumps(struct tt_args *a)
 
 /* ---- descriptors in the loop ---- */
 
+struct receiver { /* what the fast path does first */
+	struct tt_inst *inst;
+	uint32_t fp; /* handle */
+	int fd;
+	enum tt_origin origin;
+};
+
 struct watched {
 	struct tt_obj obj;
 	struct tt_watch *w;
 	int fd;
 };
 
-static double bind_watch(struct tt_args *a)
+static void unwatch(struct tt_inst *inst, struct watched *slot)
 {
-	int fd = arg_fd(a, 0);
-	struct watched *slot;
-	struct tt_watch *w;
+	engine_unwatch(slot->w);
+	pool_remove(&inst->watches, slot);
+}
 
-	if (a->bad)
+static double watch(struct tt_args *a, int i, int fd, const struct tt_first *first)
+{
+	struct tt_watch *w = engine_watch(a, i, fd, first);
+	struct watched *slot;
+
+	if (!w) {
+		free(first ? first->opaque : NULL);
 		return NOTHING;
-	w = engine_watch(a, 1, fd);
-	if (!w)
-		return NOTHING;
+	}
 	slot = pool_add(&a->inst->watches);
 	if (!slot) {
 		engine_unwatch(w);
@@ -292,6 +305,83 @@ static double bind_watch(struct tt_args *a)
 	return slot->obj.handle;
 }
 
+static double bind_watch(struct tt_args *a)
+{
+	int fd = arg_fd(a, 0);
+
+	if (a->bad)
+		return NOTHING;
+	return watch(a, 1, fd, NULL);
+}
+
+/* flat.ts Received: the slots that were filled, and how many of them the control plane wants. */
+static double received(int n, int up)
+{
+	return n < 0 ? -1 : n | up << 16;
+}
+
+static double bind_receive(struct tt_args *a)
+{
+	struct tt_err e = { 0, "" };
+	struct tt_fp *fp = arg_fp(a, 0);
+	int fd = arg_fd(a, 1), n, up;
+	enum tt_origin origin = (enum tt_origin)arg_integer(a, 2, ORIGIN_UDP4500, ORIGIN_UDP1701, "origin: not known");
+	struct tt_ring r;
+
+	arg_ring(a, 3, -1, &r);
+	if (a->bad)
+		return NOTHING;
+	n = fp_receive(fp, origin, fd, &r, &up, &e);
+	return n < 0 ? throw_system(a, e.no, e.call) : received(n, up);
+}
+
+/* Whether nothing is left for JavaScript to do with these slots. */
+static bool quiet(const struct tt_fp *fp, const struct tt_ring *r, int n)
+{
+	if (fp->news || fp->unknown_spi || n == (int)r->slots) /* a full ring: more may be held back */
+		return false;
+	for (int i = 0; i < n; i++) {
+		const uint32_t *m = r->meta + i * TT_META;
+
+		if (m[TT_LEN] && m[TT_KIND] == TT_K_TUN)
+			return false;
+	}
+	return true;
+}
+
+static double receive_first(void *opaque, void *memory, size_t len)
+{
+	const struct receiver *v = opaque;
+	struct tt_fp *fp = held_fp(v->inst, v->fp);
+	struct tt_err e;
+	struct tt_ring r;
+	int n, up;
+
+	if (!fp || !tt_ring_map(&r, memory, len))
+		return NOTHING;
+	n = fp_receive(fp, v->origin, v->fd, &r, &up, &e);
+	return n >= 0 && up == 0 && quiet(fp, &r, n) ? NOTHING : received(n, up);
+}
+
+static double bind_watch_received(struct tt_args *a)
+{
+	uint32_t handle = arg_u32(a, 0, "fast path: not a handle");
+	int fd = arg_fd(a, 1);
+	enum tt_origin origin = (enum tt_origin)arg_integer(a, 2, ORIGIN_UDP4500, ORIGIN_UDP1701, "origin: not known");
+	struct receiver *v;
+	struct tt_ring r;
+
+	arg_fp(a, 0);
+	arg_ring(a, 3, -1, &r);
+	if (a->bad)
+		return NOTHING;
+	v = malloc(sizeof *v);
+	if (!v)
+		return throw_system(a, ENOMEM, "watch");
+	*v = (struct receiver){ a->inst, handle, fd, origin };
+	return watch(a, 4, fd, &(struct tt_first){ receive_first, v, 3 });
+}
+
 static double bind_unwatch(struct tt_args *a)
 {
 	uint32_t handle = arg_u32(a, 0, "watcher: not a handle");
@@ -300,8 +390,7 @@ static double bind_unwatch(struct tt_args *a)
 	if (a->bad)
 		return NOTHING;
 	if (slot) {
-		engine_unwatch(slot->w);
-		pool_remove(&a->inst->watches, slot);
+		unwatch(a->inst, slot);
 	}
 	return NOTHING;
 }
@@ -319,8 +408,7 @@ static double bind_close(struct tt_args *a)
 
 		/* a watch on a closed descriptor would spin, or serve the next owner */
 		if (slot->obj.handle && slot->fd == fd) {
-			engine_unwatch(slot->w);
-			pool_remove(&a->inst->watches, slot);
+			unwatch(a->inst, slot);
 		}
 	}
 	map_remove(&a->inst->fds, (uint64_t)fd);
@@ -341,7 +429,7 @@ static void end(struct tt_inst *inst)
 		struct watched *slot = pool_at(&inst->watches, i);
 
 		if (slot->obj.handle)
-			engine_unwatch(slot->w);
+			unwatch(inst, slot);
 	}
 	for (uint32_t i = 0; inst->fds.mask && i <= inst->fds.mask; i++) {
 		if (!inst->fds.values[i])
@@ -374,7 +462,9 @@ static const struct tt_function functions[] = {
 	{ "ioctl", bind_ioctl, 3 },
 	{ "probePath", bind_probe_path, 2 },
 	{ "noDumps", bind_no_dumps, 0 },
+	{ "receive", bind_receive, 4 },
 	{ "watch", bind_watch, 2 },
+	{ "watchReceived", bind_watch_received, 5 },
 	{ "unwatch", bind_unwatch, 1 },
 	{ "close", bind_close, 1 },
 	{ NULL, NULL, 0 },

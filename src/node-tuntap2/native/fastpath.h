@@ -9,7 +9,7 @@
 #include "tt.h"
 
 enum tt_encap { ENCAP_UDP, ENCAP_ESP, ENCAP_CLEAR };
-enum { PPP_IP = 0x21, PPP_IP6 = 0x57 };
+enum { PPP_IP = 0x21, PPP_IP6 = 0x57, PPP_LCP = 0xc021 };
 enum tt_origin { ORIGIN_UDP4500, ORIGIN_RAW50, ORIGIN_UDP1701 };
 
 struct tt_flow_params {
@@ -40,6 +40,8 @@ struct tt_call_params {
 	uint16_t ltunnel, lcall, ptunnel, pcall, lport, rport;
 	bool ip, ip6, sequencing, all_up, check_source;
 	uint8_t ppp[4], ppp_len;
+	uint16_t echo_longest; /* LCP Echo-Requests up to this length are answered here; 0: none */
+	uint32_t echo_magic;
 };
 struct tt_call {
 	struct tt_obj obj;
@@ -48,6 +50,8 @@ struct tt_call {
 	uint32_t routes;
 	uint16_t ns;
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+	uint64_t echoes; /* answered */
+	int64_t echo_ms; /* when the last one was, as fp_now() */
 };
 struct tt_lengths { /* what prefix lengths one family has on a device */
 	uint32_t routes[129];
@@ -72,7 +76,8 @@ struct tt_fp {
 	uint64_t route_seed[ROUTE_KEY + 1];
 	struct tt_dev *devs;
 	uint32_t ndevs;
-	uint32_t news; /* flows with news */
+	uint32_t news;	   /* flows with news */
+	uint32_t answered; /* Echo-Requests of this fp_rx() */
 	uint32_t unknown_spi;
 	uint8_t unknown_from[TT_ADDR];
 	uint64_t drops[TT_DROPS];
@@ -102,6 +107,10 @@ int64_t fp_add_call(struct tt_fp *fp, const struct tt_call_params *p);
 int fp_set_call(struct tt_fp *fp, uint32_t call, const struct tt_call_params *p);
 int fp_remove_call(struct tt_fp *fp, uint32_t call);
 int fp_call_counters(struct tt_fp *fp, uint32_t call, uint64_t out[4]);
+/* How many Echo-Requests were answered; and how many milliseconds ago the last one, 0 when there was none. */
+int fp_call_echoes(struct tt_fp *fp, uint32_t call, uint64_t out[2]);
+/* Milliseconds, monotonic, to a few of them. */
+int64_t fp_now(void);
 /* Place + 1 of the device in fp->devs, which has one user more; 0: no memory. */
 uint32_t fp_dev_hold(struct tt_fp *fp, uint32_t id);
 /* fproute.c; `size` 4: IPv4; 16: IPv6. */
@@ -119,6 +128,9 @@ const struct tt_dev *fp_dev(const struct tt_fp *fp, uint32_t id);
 int fp_tx(struct tt_fp *fp, uint32_t dev, struct tt_ring *r, uint32_t n);
 int fp_tx_frames(struct tt_fp *fp, uint32_t call, struct tt_ring *r, uint32_t n);
 int fp_tx_control(struct tt_fp *fp, uint32_t flow, uint16_t lport, uint16_t rport, struct tt_ring *r, uint32_t n);
+/* A PPP frame for the call in slot i; false: dropped, and counted. */
+bool fp_tx_frame(struct tt_fp *fp, struct tt_call *c, struct tt_ring *r, uint32_t i);
+/* Returns how many the control plane wants. Answers of our own (fp->answered) are left as by fp_tx(). */
 int fp_rx(struct tt_fp *fp, enum tt_origin origin, struct tt_ring *r, uint32_t n);
 
 #endif

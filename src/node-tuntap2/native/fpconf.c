@@ -1,6 +1,7 @@
 /* The tables of the fast path: what may be added, changed and removed. */
 #include "fastpath.h"
 #include <stdlib.h>
+#include <time.h>
 
 #define WINDOW 1024
 #define WINDOW_MAX 65536
@@ -318,4 +319,23 @@ uint32_t fp_next_unknown_spi(struct tt_fp *fp, uint8_t into[TT_ADDR])
 		memcpy(into, fp->unknown_from, TT_ADDR);
 	fp->unknown_spi = 0;
 	return spi;
+}
+
+int64_t fp_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int fp_call_echoes(struct tt_fp *fp, uint32_t call, uint64_t out[2])
+{
+	const struct tt_call *c = pool_get(&fp->calls, call);
+
+	if (!c)
+		return no(fp, "call: no such handle");
+	out[0] = c->echoes;
+	out[1] = c->echoes ? (uint64_t)(fp_now() - c->echo_ms) : 0;
+	return 0;
 }

@@ -8,9 +8,14 @@
 #define L2TP_S 0x0800
 #define L2TP_O 0x0200
 #define L2TP_VERSION 0x000f
+#define LCP_ECHO_REQUEST 9
+#define LCP_ECHO_REPLY 10
+#define LCP_ECHO 8 /* bytes: code, identifier, length, magic number */
 
 struct packet {
 	struct tt_fp *fp;
+	struct tt_ring *ring;
+	uint32_t i; /* slot */
 	uint32_t *meta;
 	uint8_t *addr;	     /* entry */
 	const uint8_t *slot; /* where it begins */
@@ -27,6 +32,8 @@ static void note_mapping(struct tt_fp *fp, struct tt_flow *f, const uint8_t *add
 static int rx_udp(struct packet *pkt);
 static int rx_l2tp(struct packet *pkt);
 static int rx_ppp(struct packet *pkt, struct tt_call *c);
+static bool is_echo_request(const struct packet *pkt, const struct tt_call *c, size_t at);
+static int answer_echo(struct packet *pkt, struct tt_call *c, size_t at);
 static int rx_ip(struct packet *pkt, struct tt_call *c, bool six);
 static bool from_remote(const struct tt_flow_params *f, const uint8_t *addr);
 static int deliver(struct packet *pkt, uint32_t kind, uint32_t ref);
@@ -36,10 +43,13 @@ int fp_rx(struct tt_fp *fp, enum tt_origin origin, struct tt_ring *r, uint32_t n
 {
 	int up = 0;
 
+	fp->answered = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t *meta = r->meta + i * TT_META;
 		struct packet pkt = {
 			.fp = fp,
+			.ring = r,
+			.i = i,
 			.meta = meta,
 			.addr = r->addr + (size_t)i * TT_ADDR,
 			.slot = r->mem + (size_t)i * TT_SLOT,
@@ -217,13 +227,47 @@ static int rx_ppp(struct packet *pkt, struct tt_call *c)
 	if (pkt->len < at + 1 || (!(pkt->p[at] & 1) && pkt->len < at + 2))
 		return drop(pkt, D_PPP_SHORT);
 	number = pkt->p[at] & 1 ? pkt->p[at] : rd16(pkt->p + at); /* RFC 1661 6.5 */
+	at += pkt->p[at] & 1 ? 1 : 2;
+	if (number == PPP_LCP && is_echo_request(pkt, c, at))
+		return answer_echo(pkt, c, at);
 	/* Before IPV6CP is open the peer is told so (Protocol-Reject), and that is for TypeScript to do. */
 	if (number != PPP_IP && !(number == PPP_IP6 && c->p.ip6))
 		return deliver(pkt, TT_K_UP_FRAME, c->obj.handle);
-	at += pkt->p[at] & 1 ? 1 : 2;
 	pkt->p += at;
 	pkt->len -= at;
 	return rx_ip(pkt, c, number == PPP_IP6);
+}
+
+/* RFC 1661 5.8: one that nothing is wrong with. Of all else, and of a loop above all, TypeScript must hear. */
+static bool is_echo_request(const struct packet *pkt, const struct tt_call *c, size_t at)
+{
+	const uint8_t *lcp = pkt->p + at;
+	size_t len = pkt->len - at, length;
+
+	if (len < LCP_ECHO || lcp[0] != LCP_ECHO_REQUEST)
+		return false;
+	length = rd16(lcp + 2);
+	if (length < LCP_ECHO || length > len || length > c->p.echo_longest)
+		return false;
+	return !c->p.echo_magic || rd32(lcp + 4) != c->p.echo_magic;
+}
+
+/* Where it lies, and as long as it was: in front of it were headers of the same length or more. */
+static int answer_echo(struct packet *pkt, struct tt_call *c, size_t at)
+{
+	static const uint8_t header[] = { 0xff, 0x03, PPP_LCP >> 8, PPP_LCP & 0xff };
+	uint8_t *lcp = pkt->p + at;
+
+	lcp[0] = LCP_ECHO_REPLY;
+	wr32(lcp + 4, c->p.echo_magic);
+	pkt->p = lcp - sizeof header;
+	pkt->len = sizeof header + rd16(lcp + 2);
+	memcpy(pkt->p, header, sizeof header);
+	deliver(pkt, TT_K_NONE, 0);
+	c->echoes++;
+	c->echo_ms = fp_now();
+	pkt->fp->answered += fp_tx_frame(pkt->fp, c, pkt->ring, pkt->i);
+	return 0;
 }
 
 static int rx_ip(struct packet *pkt, struct tt_call *c, bool six)

@@ -41,7 +41,6 @@ int fp_tx(struct tt_fp *fp, uint32_t dev, struct tt_ring *r, uint32_t n)
 int fp_tx_frames(struct tt_fp *fp, uint32_t call, struct tt_ring *r, uint32_t n)
 {
 	struct tt_call *c = pool_get(&fp->calls, call);
-	struct packet pkt;
 	int left = 0;
 
 	if (!c) {
@@ -49,9 +48,15 @@ int fp_tx_frames(struct tt_fp *fp, uint32_t call, struct tt_ring *r, uint32_t n)
 		return -1;
 	}
 	for (uint32_t i = 0; i < n; i++)
-		if (open_slot(fp, r, i, &pkt))
-			left += tx_call(&pkt, c);
+		left += fp_tx_frame(fp, c, r, i);
 	return left;
+}
+
+bool fp_tx_frame(struct tt_fp *fp, struct tt_call *c, struct tt_ring *r, uint32_t i)
+{
+	struct packet pkt;
+
+	return open_slot(fp, r, i, &pkt) && tx_call(&pkt, c);
 }
 
 int fp_tx_control(struct tt_fp *fp, uint32_t flow, uint16_t lport, uint16_t rport, struct tt_ring *r, uint32_t n)

@@ -19,7 +19,8 @@ struct call {
 struct tt_watch {
 	uv_poll_t poll;
 	napi_env env;
-	napi_ref callback;
+	napi_ref callback, buffer; /* NULL: nothing is done first */
+	struct tt_first first;
 	napi_async_context context;
 	napi_async_cleanup_hook_handle hook;
 	int stuck;
@@ -130,6 +131,7 @@ static void closed(uv_handle_t *handle)
 	struct tt_watch *w = handle->data;
 
 	napi_remove_async_cleanup_hook(w->hook);
+	free(w->first.opaque);
 	free(w);
 }
 
@@ -140,6 +142,8 @@ void engine_unwatch(struct tt_watch *w)
 	w->closing = true;
 	uv_poll_stop(&w->poll);
 	napi_delete_reference(w->env, w->callback);
+	if (w->buffer)
+		napi_delete_reference(w->env, w->buffer);
 	napi_async_destroy(w->env, w->context);
 	uv_close((uv_handle_t *)&w->poll, closed);
 }
@@ -151,28 +155,54 @@ static void teardown(napi_async_cleanup_hook_handle hook, void *data)
 	engine_unwatch(data);
 }
 
+/* What the function is called with; NOTHING: it is not called. */
+static double do_first(struct tt_watch *w)
+{
+	napi_value buffer;
+	void *memory = NULL;
+	size_t len = 0;
+
+	if (napi_get_reference_value(w->env, w->buffer, &buffer) != napi_ok ||
+	    napi_get_arraybuffer_info(w->env, buffer, &memory, &len) != napi_ok)
+		return NOTHING;
+	return w->first.ready(w->first.opaque, memory, len);
+}
+
+static void call_back(struct tt_watch *w)
+{
+	napi_value f, global, error, arg = NULL;
+	double d = 0;
+
+	if (w->buffer) {
+		d = do_first(w);
+		if (isnan(d))
+			return;
+	}
+	if (napi_create_double(w->env, d, &arg) == napi_ok &&
+	    napi_get_reference_value(w->env, w->callback, &f) == napi_ok && f &&
+	    napi_get_global(w->env, &global) == napi_ok &&
+	    napi_make_callback(w->env, w->context, global, f, 1, &arg, NULL) == napi_pending_exception &&
+	    napi_get_and_clear_last_exception(w->env, &error) == napi_ok)
+		napi_fatal_exception(w->env, error);
+}
+
 static void readable(uv_poll_t *poll, int status, int events)
 {
 	struct tt_watch *w = poll->data;
 	napi_handle_scope scope;
-	napi_value f, global, error;
 
 	(void)events;
 	w->stuck = status < 0 ? w->stuck + 1 : 0;
 	if (status < 0 && w->stuck < STUCK)
-		/* libuv stops on POLLERR; the next read takes the error away */
-		uv_poll_start(poll, UV_READABLE, readable);
+		uv_poll_start(poll, UV_READABLE,
+			      readable); /* libuv stops on POLLERR; the next read takes the error away */
 	if (napi_open_handle_scope(w->env, &scope) != napi_ok)
 		return;
-	if (napi_get_reference_value(w->env, w->callback, &f) == napi_ok && f &&
-	    napi_get_global(w->env, &global) == napi_ok &&
-	    napi_make_callback(w->env, w->context, global, f, 0, NULL, NULL) == napi_pending_exception &&
-	    napi_get_and_clear_last_exception(w->env, &error) == napi_ok)
-		napi_fatal_exception(w->env, error);
+	call_back(w);
 	napi_close_handle_scope(w->env, scope); /* w may be closing by now, but lives until `closed` */
 }
 
-struct tt_watch *engine_watch(struct tt_args *a, int i, int fd)
+struct tt_watch *engine_watch(struct tt_args *a, int i, int fd, const struct tt_first *first)
 {
 	napi_env env = call_of(a)->env;
 	napi_valuetype type = napi_undefined;
@@ -199,6 +229,10 @@ struct tt_watch *engine_watch(struct tt_args *a, int i, int fd)
 	w->poll.data = w; /* libuv keeps its address until the close callback */
 	napi_create_string_utf8(env, "tuntap2.watch", NAPI_AUTO_LENGTH, &name);
 	napi_create_reference(env, call_of(a)->v[i], 1, &w->callback);
+	if (first) {
+		w->first = *first;
+		napi_create_reference(env, call_of(a)->v[first->buffer], 1, &w->buffer);
+	}
 	napi_async_init(env, NULL, name, &w->context);
 	napi_add_async_cleanup_hook(env, teardown, w, &w->hook);
 	uv_poll_start(&w->poll, UV_READABLE, readable);

@@ -24,7 +24,8 @@ struct call {
 struct tt_watch {
 	JSContext *ctx;
 	const struct tt_loop *loop;
-	JSValue callback;
+	JSValue callback, buffer; /* undefined: nothing is done first */
+	struct tt_first first;
 	void *host;
 	int fd, stuck, running;
 	bool closing;
@@ -172,6 +173,8 @@ static void release(struct tt_watch *w)
 	if (w->running)
 		return;
 	JS_FreeValue(w->ctx, w->callback);
+	JS_FreeValue(w->ctx, w->buffer);
+	free(w->first.opaque);
 	free(w);
 }
 
@@ -188,12 +191,21 @@ void engine_unwatch(struct tt_watch *w)
 static void ready(void *opaque, uint32_t events)
 {
 	struct tt_watch *w = opaque;
-	JSValue r;
+	JSValue r, arg = JS_UNDEFINED;
 
 	/* An error that no read takes away must not spin. */
 	w->stuck = (events & EPOLLERR) && !(events & EPOLLIN) ? w->stuck + 1 : 0;
+	if (w->first.ready) {
+		size_t len = 0;
+		uint8_t *memory = JS_GetArrayBuffer(w->ctx, &len, w->buffer);
+		double d = w->first.ready(w->first.opaque, memory, len);
+
+		if (isnan(d))
+			return;
+		arg = JS_NewInt32(w->ctx, (int32_t)d);
+	}
 	w->running++;
-	r = JS_Call(w->ctx, w->callback, JS_UNDEFINED, 0, NULL);
+	r = JS_Call(w->ctx, w->callback, JS_UNDEFINED, 1, &arg);
 	if (JS_IsException(r))
 		w->loop->uncaught(w->ctx);
 	JS_FreeValue(w->ctx, r);
@@ -206,7 +218,7 @@ static void ready(void *opaque, uint32_t events)
 	}
 }
 
-struct tt_watch *engine_watch(struct tt_args *a, int i, int fd)
+struct tt_watch *engine_watch(struct tt_args *a, int i, int fd, const struct tt_first *first)
 {
 	struct call *c = call_of(a);
 	struct state *state = JS_GetRuntimeOpaque(JS_GetRuntime(c->ctx));
@@ -228,6 +240,9 @@ struct tt_watch *engine_watch(struct tt_args *a, int i, int fd)
 	w->loop = state->loop;
 	w->fd = fd;
 	w->callback = JS_DupValue(c->ctx, c->v[i]);
+	w->buffer = first ? JS_DupValue(c->ctx, c->v[first->buffer]) : JS_UNDEFINED;
+	if (first)
+		w->first = *first;
 	return w;
 }
 

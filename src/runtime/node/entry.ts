@@ -12,7 +12,10 @@ process.stdout.on("error", (e: NodeJS.ErrnoException) => {
 const open = (): DataEngine => {
   const native = loadNative();
   // Without libcrypto in the process the reference in TypeScript does the same, slowly.
-  return { native, fastPath: native.fastPath() ?? referenceFastPath(nodeRuntime.crypto) };
+  return {
+    native,
+    fastPath: native.fastPath() ?? referenceFastPath(nodeRuntime.crypto, () => nodeRuntime.clock.now()),
+  };
 };
 main(nodeRuntime, open).catch((e: unknown) => {
   process.stderr.write(`l2tpsec: ${e instanceof Error ? (e.stack ?? e.message) : String(e)}\n`);

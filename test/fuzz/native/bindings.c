@@ -102,6 +102,8 @@ static const struct {
 	{ "allUp", 'o' },
 	{ "clampMss", 'n' },
 	{ "checkSource", 'o' },
+	{ "echoMagic", 'n' },
+	{ "echoLongest", 'n' },
 };
 bool engine_fields(struct tt_args *a, int i, const char *const *names, int count)
 {
@@ -131,9 +133,9 @@ double throw_system(struct tt_args *a, int no, const char *call)
 	a->bad = true;
 	return NOTHING;
 }
-struct tt_watch *engine_watch(struct tt_args *a, int i, int fd)
+struct tt_watch *engine_watch(struct tt_args *a, int i, int fd, const struct tt_first *first)
 {
-	(void)i, (void)fd;
+	(void)i, (void)fd, (void)first;
 	throw_range(a, "no loop here");
 	return NULL;
 }
@@ -165,6 +167,7 @@ static const struct {
 	{ "fpCall", "hnw", 'c' },
 	{ "fpRemoveCall", "hc", 0 },
 	{ "fpCallCounters", "hcd", 0 },
+	{ "fpCallEchoes", "hcd", 0 },
 	{ "fpRoute", "hnanc", 0 },
 	{ "fpRoute", "hnann", 0 },
 	{ "fpTx", "hnrn", 0 },

@@ -1,0 +1,121 @@
+// A socket that the fast path reads: what it answers leaves by it, and JavaScript is called for the rest alone.
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { CallParams, FastPath } from "node-tuntap2";
+import { Kind, LEN, META, Received } from "node-tuntap2";
+import { referenceFastPath } from "../../dataplane/userspace/reference.ts";
+import { nodeCrypto } from "../../runtime/node/crypto.ts";
+import { loadNative } from "../../runtime/node/native.ts";
+
+const lib = loadNative();
+const LO = Uint8Array.of(127, 0, 0, 1);
+const ECHO = Uint8Array.of(0x00, 0x02, 0, 7, 0, 8, 0xff, 3, 0xc0, 0x21, 9, 1, 0, 10, 1, 2, 3, 4, 5, 6);
+const REPLY = Uint8Array.of(0x00, 0x02, 0, 70, 0, 80, 0xff, 3, 0xc0, 0x21, 10, 1, 0, 10, 0, 0, 0, 9, 5, 6);
+const CONTROL = Uint8Array.of(0xc8, 0x02, 0, 12, 0, 7, 0, 0, 0, 0, 0, 0);
+
+const KINDS: readonly (readonly [string, () => FastPath | null])[] = [
+  ["library", () => lib.fastPath()],
+  ["reference", () => referenceFastPath(nodeCrypto)],
+];
+/** A peer's socket, and ours with one call in the clear to it. */
+function ends(t: TestContext, make: () => FastPath | null): { peer: number; ours: number; fp: FastPath; port: number } {
+  const fp = make();
+  assert.ok(fp);
+  const peer = lib.udpOpen(LO, 0);
+  const ours = lib.udpOpen(LO, 0);
+  t.after(() => {
+    lib.close(peer);
+    lib.close(ours);
+    fp.close();
+  });
+  const [localPort, remotePort] = [lib.socketPort(ours), lib.socketPort(peer)];
+  const flow = fp.addFlow({ local: LO, remote: LO, localPort, remotePort, encap: "clear" });
+  const call: CallParams = {
+    flow,
+    dev: 1,
+    localTunnel: 7,
+    localCall: 8,
+    peerTunnel: 70,
+    peerCall: 80,
+    innerLocalPort: localPort,
+    innerRemotePort: remotePort,
+    pppHeader: Uint8Array.of(0xff, 3, 0, 0x21),
+    ip: true,
+    ip6: false,
+    sequencing: false,
+    allUp: false,
+    clampMss: 0,
+    checkSource: false,
+    echoMagic: 9,
+    echoLongest: 1500,
+  };
+  fp.addCall(call);
+  return { peer, ours, fp, port: localPort };
+}
+function send(fd: number, port: number, ...bodies: readonly Uint8Array[]): void {
+  for (const body of bodies) {
+    const ring = lib.ring(1);
+    ring.mem.set(body, 200);
+    ring.meta.set([200, body.length, Kind.udp1701, 0]);
+    ring.addr.set([4, 0, port >> 8, port & 255, ...LO]);
+    assert.equal(lib.writeUdp(fd, ring, 1, Kind.udp1701, null), 1);
+  }
+}
+function heard(fd: number): Uint8Array[] {
+  const ring = lib.ring(8);
+  const n = lib.readUdp(fd, ring);
+  return Array.from({ length: n }, (_, i) => {
+    const at = ring.meta[i * META] as number;
+    return ring.mem.slice(at, at + (ring.meta[i * META + LEN] as number));
+  });
+}
+
+for (const [kind, make] of KINDS) {
+  test(`${kind}: receive: what is answered has left, the rest is in the ring`, (t) => {
+    const { peer, ours, fp, port } = ends(t, make);
+    const ring = lib.ring(4);
+    assert.equal(lib.receive(ours, "udp1701", ring, fp), 0, "nothing there");
+    send(peer, port, ECHO, CONTROL, ECHO);
+    const received = lib.receive(ours, "udp1701", ring, fp);
+    assert.deepEqual([Received.slots(received), Received.wanted(received)], [3, 1]);
+    assert.deepEqual(heard(peer), [REPLY, REPLY]);
+    assert.equal(ring.meta[META + 2], Kind.upL2tp);
+    assert.throws(() => lib.receive(99_999, "udp1701", ring, fp));
+  });
+
+  test(`${kind}: watchReceived: who is watched`, async (t) => {
+    const { peer, ours, fp, port } = ends(t, make);
+    const ring = lib.ring(4);
+    const calls: number[] = [];
+    const w = lib.watchReceived(ours, "udp1701", ring, fp, (received) => void calls.push(received));
+    t.after(() => w.stop());
+    send(peer, port, ECHO, ECHO);
+    await sleep(60);
+    assert.deepEqual(heard(peer), [REPLY, REPLY]);
+    if (kind === "library") assert.deepEqual(calls, [], "nothing was left to do");
+    calls.length = 0;
+    send(peer, port, CONTROL, ECHO);
+    await sleep(60);
+    assert.deepEqual(heard(peer), [REPLY]);
+    const wanted = calls.reduce((n, c) => n + Received.wanted(c), 0);
+    assert.equal(wanted, 1);
+    w.stop();
+    w.stop();
+    const before = calls.length;
+    send(peer, port, CONTROL);
+    await sleep(60);
+    assert.equal(calls.length, before);
+  });
+}
+
+test("watchReceived: wrong arguments are a RangeError, and watch nothing", (t) => {
+  const { ours, fp } = ends(t, () => lib.fastPath());
+  const ring = lib.ring(1);
+  const nothing = (): void => {};
+  assert.throws(() => lib.watchReceived(ours, "udp1701", ring, fp, 7 as unknown as () => void), RangeError);
+  assert.throws(() => lib.watchReceived(-1, "udp1701", ring, fp, nothing), RangeError);
+  const w = lib.watchReceived(ours, "udp1701", ring, fp, nothing);
+  assert.throws(() => lib.watchReceived(ours, "udp1701", ring, fp, nothing), { code: "EEXIST" });
+  w.stop();
+});
