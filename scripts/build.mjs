@@ -1,6 +1,7 @@
 // dist/l2tpsec.cjs: the bundle for Node. dist/*.node: its native library. dist/l2tpsec: the executable for a router.
 import { chmodSync, existsSync, mkdirSync } from "node:fs";
 import { build } from "esbuild";
+import { withoutForms } from "./forms.mjs";
 
 // A shell's first lines and JavaScript's at once: V8 takes the size of its heap's young part from the command line
 // alone. One MiB instead of sixteen keeps the daemon's memory at half under load; the worker threads of its collector
@@ -25,6 +26,7 @@ if (existsSync("src/runtime/node/entry.ts")) {
     banner: { js: HEAD },
     logLevel: "warning",
     legalComments: "none",
+    plugins: [withoutForms],
     // Beside the bundle, for the stacks of errors that nobody expected.
     sourcemap: "external",
     sourcesContent: false,

@@ -8,6 +8,7 @@ import { endianness } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { withoutForms } from "../../../scripts/forms.mjs";
 import { pack } from "./pack.mjs";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
@@ -217,7 +218,7 @@ export async function buildExecutable(out, { test = false, flags = [] } = {}) {
     writeFileSync(program, "");
     writeFileSync(positions, "");
   } else {
-    const { script, map } = await bundle(join(HERE, "entry.ts"));
+    const { script, map } = await bundle(join(HERE, "entry.ts"), { plugins: [withoutForms] });
     await toBytecode(script, program);
     writeFileSync(program, pack(readFileSync(program)));
     writeFileSync(positions, positionTable(script, map));

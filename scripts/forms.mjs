@@ -1,0 +1,19 @@
+// What only forms and the reference show of an option stays out of the program: titles, help, and notes of the form.
+import { readFileSync } from "node:fs";
+
+const TEXT = /(?:"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`)/.source;
+const WORDS = new RegExp(`\\b(title|help|form|why): *\\n? *(${TEXT}(?:\\s*\\+\\s*${TEXT})*)`, "g");
+
+/** For esbuild. Lines stay where they are, so that stacks name the right ones. */
+export const withoutForms = {
+  name: "without the words of forms",
+  setup(b) {
+    b.onLoad({ filter: /src\/config\/(common|schema|nasdial)\.ts$/ }, ({ path }) => ({
+      contents: readFileSync(path, "utf8").replace(
+        WORDS,
+        (all, name) => `${name}: ""${"\n".repeat(all.split("\n").length - 1)}`,
+      ),
+      loader: "ts",
+    }));
+  },
+};
