@@ -39,7 +39,7 @@ format: node_modules/.package-lock.json
 	@sh scripts/clang-format
 
 unit: build
-	$(NODE) scripts/test.mjs
+	COVERAGE=1 $(NODE) scripts/test.mjs
 
 # Quick, and needs neither root nor peers.
 check: types lint unit
@@ -62,7 +62,7 @@ rig: build
 
 # Everything, with what is installed; a test that lacks something says so and is skipped.
 prove:
-	$(MAKE) check
+	RUNS=all $(MAKE) check
 	FAULTS=all $(NODE) scripts/test.mjs test/sim/faults.test.ts
 	SOAK_HOURS=6 $(NODE) scripts/soak.mjs
 	$(NODE) scripts/test-quickjs.mjs

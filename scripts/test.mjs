@@ -2,9 +2,18 @@
 // globs nor TypeScript). Arguments name folders or files under test/ to run; none: the unit and simulation tests.
 // Tests that need root, a package or a peer live in test/net and test/rig: name those folders to run them; RUNTIME="qjs
 // node" runs those that start the daemon on both. Two files at a time: they sleep more than they work.
+// COVERAGE=1 prints how many lines of src the unit tests ran, and fails below the floor; COVERAGE=all: file by file.
+// RUNS=all tries every property as often as it says; without it the costly ones are tried less often (test/runs.ts).
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { build } from "esbuild";
+import { coverage } from "./coverage.mjs";
+
+/** Percent of the lines of src that the unit tests run: raise it with the tests, never lower it. */
+const FLOOR = 83;
+/** Folders whose files run in one process each: starting one costs more than most of their tests. */
+const TOGETHER = /^(test\/(config|core|dataplane|esp|hdlc|ike|l2tp|link|modem|packet|ppp)|src\/ubus-client\/test)\//;
 
 const APART = ["test/net", "test/rig", "test/bench", "test/fuzz", "test/openwrt/browser"];
 const args = process.argv.slice(2).filter((a) => !a.startsWith("--"));
@@ -26,8 +35,10 @@ if (wanted.length === 0) {
   process.exit(1);
 }
 const outdir = `.cache/test-${process.pid}`;
+/** What runs: a file, or a folder of them by way of a file that imports them all. */
+const entries = wanted.some((f) => APART.some((d) => f.startsWith(`${d}/`))) ? wanted : grouped(wanted);
 await build({
-  entryPoints: wanted,
+  entryPoints: entries,
   outdir,
   outbase: ".",
   outExtension: { ".js": ".mjs" },
@@ -42,13 +53,29 @@ await build({
   sourcemap: "inline",
   logLevel: "warning",
 });
+function grouped(files) {
+  const groups = new Map();
+  for (const f of files) {
+    const key = TOGETHER.exec(f)?.[0] ?? f;
+    groups.set(key, [...(groups.get(key) ?? []), f]);
+  }
+  return [...groups].map(([key, members]) => {
+    if (members.length === 1) return members[0];
+    mkdirSync(outdir, { recursive: true });
+    const entry = `${outdir}/${key.replaceAll("/", "-")}all.ts`;
+    writeFileSync(entry, members.map((f) => `import "../../${f}";\n`).join(""));
+    return entry;
+  });
+}
 const built = (f) => `${outdir}/${f.replace(/\.ts$/, ".mjs")}`;
 
 /** Runs files under node --test; with `runtime` what they print is shown in one piece, when they are done. */
 function run(files, runtime, lane = 0, more = []) {
   return new Promise((resolve) => {
-    const env = runtime === undefined ? process.env : { ...process.env, RUNTIME: runtime, LANE: String(lane) };
-    const child = spawn(process.execPath, ["--enable-source-maps", "--test", ...flags, ...more, ...files.map(built)], {
+    const env = runtime === undefined ? unitEnv() : { ...process.env, RUNTIME: runtime, LANE: String(lane) };
+    const many = `--test-concurrency=${availableParallelism()}`;
+    const argv = ["--enable-source-maps", "--test", many, ...flags, ...more, ...files.map(built)];
+    const child = spawn(process.execPath, argv, {
       stdio: ["ignore", "pipe", "inherit"],
       env,
     });
@@ -64,17 +91,36 @@ function run(files, runtime, lane = 0, more = []) {
   });
 }
 
+const counted = process.env["COVERAGE"] !== undefined && args.length === 0;
+const coverageDir = `${outdir}/coverage`;
+function unitEnv() {
+  return counted ? { ...process.env, NODE_V8_COVERAGE: coverageDir } : process.env;
+}
+async function judgeCoverage() {
+  const sources = readdirSync("src", { recursive: true })
+    .map((f) => `src/${f}`)
+    .filter((f) => f.endsWith(".ts") && !f.includes("/test/") && !f.includes("/quickjs/"))
+    .sort();
+  const { covered, all: lines, files } = await coverage(coverageDir, outdir, sources);
+  const share = Math.floor((1000 * covered) / lines) / 10;
+  if (process.env["COVERAGE"] === "all")
+    for (const f of files) if (f.covered < f.all) console.log(`# ${f.file}: ${f.covered} of ${f.all}`);
+  console.log(`# coverage: ${share} % of ${lines} lines of src, at least ${FLOOR}`);
+  return share >= FLOOR;
+}
+
 let ok = true;
 const system = wanted.filter((f) => APART.some((d) => f.startsWith(`${d}/`)));
 if (system.length === 0) {
-  ({ ok } = await run(wanted));
+  ({ ok } = await run(entries));
   if (!ok) {
     console.log(
       "\nsecond try of the unit tests: a failure above that does not come back depends on chance, and is a " +
         "defect to find",
     );
-    ({ ok } = await run(wanted));
+    ({ ok } = await run(entries));
   }
+  if (counted && !(await judgeCoverage())) ok = false;
 } else ok = await systems();
 rmSync(outdir, { recursive: true, force: true });
 process.exit(ok ? 0 : 1);

@@ -6,6 +6,7 @@ import { load } from "../../src/config/load.ts";
 import { faultLine } from "../../src/config/section.ts";
 import { loadUci } from "../../src/config/uci-load.ts";
 import { tunnel } from "./interfaces.ts";
+import { runs } from "../runs.ts";
 
 const FILE = (raw: string): string => `[interface hq]\nproto = l2tpsec\nserver = a\npsk = ${raw}\n`;
 /** The key as it was read, or its fault. */
@@ -91,7 +92,7 @@ describe("values of the INI file", () => {
         if (!s.includes("'")) assert.equal(read(`'${s}'`), `=${s}`);
         if (s.trim() === s && !/^["']/.test(s)) assert.equal(read(s.replace(/[\\;#]/g, "\\$&")), `=${s}`);
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
   });
   test("any value at all: what the rules say, or a fault", () => {
@@ -103,7 +104,7 @@ describe("values of the INI file", () => {
         const t = s.replace(/^ +| +$/g, "");
         assert.equal(r, `=${body(t)}`);
       }),
-      { numRuns: 3000 },
+      { numRuns: runs(3000) },
     );
   });
 });
@@ -201,7 +202,7 @@ test("UCI: any text is a configuration or faults; any secret in its quotes is re
         );
       }
     }),
-    { numRuns: 1000 },
+    { numRuns: runs(1000) },
   );
   const word = fc.constantFrom(
     "config",
@@ -232,6 +233,6 @@ test("UCI: any text is a configuration or faults; any secret in its quotes is re
           { name: "l2tpsec", path: "l", text: a.join(" ") },
         ]),
     ),
-    { numRuns: 2000 },
+    { numRuns: runs(2000) },
   );
 });

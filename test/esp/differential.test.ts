@@ -11,6 +11,7 @@ import type { EspSa } from "../../src/esp/sa.ts";
 import { espSa } from "../../src/esp/sa.ts";
 import { sealEsp } from "../../src/esp/seal.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
+import { runs } from "../runs.ts";
 import { DST, DST6, drops, lib, library, ORIGIN, reference, SRC, SRC6, verdict } from "./both.ts";
 import type { End, Options } from "./fixture.ts";
 import { end, get, ip4, ip6, pattern, put, TRANSFORMS, turn, wire } from "./fixture.ts";
@@ -246,7 +247,7 @@ test("rx: authentic datagrams with anything inside, reordered, repeated, from mo
         );
       },
     ),
-    { numRuns: 400 },
+    { numRuns: runs(400) },
   );
 });
 
@@ -270,7 +271,7 @@ test("rx: L2TP in the clear with anything inside, from right and wrong senders",
         },
       );
     }),
-    { numRuns: 400 },
+    { numRuns: runs(400) },
   );
 });
 
@@ -292,7 +293,7 @@ test("rx: any bytes, from every origin, with live SAs of every family of transfo
         );
       },
     ),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });
 
@@ -380,6 +381,6 @@ test("tx: any IP packets and frames leave alike: headers, order, addresses, coun
         assert.deepEqual(seen[0], seen[1]);
       },
     ),
-    { numRuns: 250 },
+    { numRuns: runs(250) },
   );
 });

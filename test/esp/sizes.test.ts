@@ -10,6 +10,7 @@ import { innerMtu } from "../../src/esp/overhead.ts";
 import { espSa } from "../../src/esp/sa.ts";
 import { sum16 } from "../../src/packet/checksum.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
+import { runs } from "../runs.ts";
 import { DST, drops, lib, library, reference, SRC } from "./both.ts";
 import { A6, B6, end, get, ip4, pattern, put, TRANSFORMS } from "./fixture.ts";
 
@@ -84,7 +85,7 @@ test("MSS clamp: both agree, only the MSS changes, and the TCP checksum still fi
         }
       },
     ),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });
 

@@ -16,6 +16,7 @@ import {
   fcs16,
   fcs32,
 } from "../../src/hdlc/fcs.ts";
+import { runs } from "../runs.ts";
 import { slowDecode, slowEncode, slowFcs } from "./slow.ts";
 
 const h = (s: string): Uint8Array => unhex(s.replace(/\s/g, "")) ?? assert.fail("bad hex");
@@ -127,7 +128,7 @@ describe("encoder", () => {
           assert.ok(line.length <= e.bound(frame.length));
         },
       ),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
   });
 });
@@ -247,7 +248,7 @@ describe("decoder", () => {
           assert.deepEqual(r.decoder.drops(), {});
         },
       ),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
   });
   test("any noise among frames: the same frames and counters as the slow version", () => {
@@ -285,7 +286,7 @@ describe("decoder", () => {
           );
         },
       ),
-      { numRuns: 1500 },
+      { numRuns: runs(1500) },
     );
   });
 });

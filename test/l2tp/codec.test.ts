@@ -11,6 +11,7 @@ import { readControl, writeControl } from "../../src/l2tp/wire/header.ts";
 import { MESSAGE, type MessageName, type MessageOf } from "../../src/l2tp/wire/messages.ts";
 import { resultWords } from "../../src/l2tp/words.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
+import { runs } from "../runs.ts";
 
 const bytes = (s: string): Uint8Array => unhex(s.replace(/\s/g, "")) ?? assert.fail("hex");
 const OPEN: Hiding = { crypto: nodeCrypto, secret: null };
@@ -176,14 +177,14 @@ describe("control messages", () => {
         if (!(e instanceof DecodeError)) throw e;
       }
     };
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 120 }), survive), { numRuns: 3000 });
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 120 }), survive), { numRuns: runs(3000) });
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.nat(SCCRQ.length - 1), fc.nat(255)), { maxLength: 4 }), (changes) => {
         const b = SCCRQ.slice();
         for (const [at, v] of changes) b[at] = v;
         survive(b);
       }),
-      { numRuns: 3000 },
+      { numRuns: runs(3000) },
     );
   });
   test("AVP lengths below the header or beyond the message (CVE-2002-0873, 2004-0649, 2020-15173)", () => {

@@ -8,6 +8,7 @@ import { decodeMessage, encodeMessage } from "../../src/l2tp/wire/avp.ts";
 import { readControl, writeControl } from "../../src/l2tp/wire/header.ts";
 import type { MessageName, MessageOf } from "../../src/l2tp/wire/messages.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
+import { runs } from "../runs.ts";
 import { seededRng } from "../sim/simnet.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
 import { CALL, names, raw, STOP } from "./messages.ts";
@@ -204,7 +205,7 @@ describe("hostile input", () => {
         assert.ok(p.b.endpoint.size <= 2);
         for (const s of [p.a, p.b]) assert.ok(s.said.filter((x) => x.startsWith("down")).length <= 1);
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
   test("an unknown mandatory AVP in a call ends the call, elsewhere the tunnel", () => {

@@ -12,6 +12,7 @@ import {
   STATES,
   TABLE,
 } from "../../src/ppp/automaton.ts";
+import { runs } from "../runs.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
 
 function rig(limits: Partial<Limits> = {}) {
@@ -164,7 +165,7 @@ describe("RFC 1661 automaton", () => {
           assert.equal(clock.pending().length === 1, n >= 4 && n <= 8, `${fsm.state} after ${s}`);
         }
       }),
-      { numRuns: 1500 },
+      { numRuns: runs(1500) },
     );
   });
   test("tlu and tld alternate, whatever happens", () => {
@@ -176,7 +177,7 @@ describe("RFC 1661 automaton", () => {
           .filter((a) => a === "tlu" || a === "tld");
         for (const [i, a] of ups.entries()) assert.equal(a, i % 2 === 0 ? "tlu" : "tld");
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     );
   });
 });

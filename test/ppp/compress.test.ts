@@ -7,6 +7,7 @@ import { hex, unhex } from "../../src/core/text.ts";
 import { BsdCompressor, BsdDecompressor } from "../../src/ppp/compress/bsd.ts";
 import { VjCompressor, VjDecompressor } from "../../src/ppp/compress/vj.ts";
 import { PROTOCOL } from "../../src/ppp/frame.ts";
+import { runs } from "../runs.ts";
 
 interface Segment {
   readonly port: number;
@@ -278,7 +279,7 @@ describe("Van Jacobson", () => {
         const p = Packet.of(b);
         if (whole ? w.d.uncompressed(p) : w.d.compressed(p)) assert.ok(p.length >= 40 && p.length <= b.length + 120);
       }),
-      { numRuns: 3000 },
+      { numRuns: runs(3000) },
     );
   });
 });
@@ -398,7 +399,7 @@ describe("BSD-Compress", () => {
         assert.ok((x.decompress(Uint8Array.of(0, 1, ...b))?.length ?? 0) <= 100);
         x.incompressible(b);
       }),
-      { numRuns: 1500 },
+      { numRuns: runs(1500) },
     );
     assert.equal(new BsdDecompressor(9, 100).decompress(unhex("0000") ?? new Uint8Array(0)), null);
   });

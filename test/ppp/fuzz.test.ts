@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { target } from "../fuzz/ppp.fuzz.ts";
+import { runs } from "../runs.ts";
 
 test("seeds, cut and changed, find nothing", () => {
   assert.ok(target.seeds.length >= 7);
@@ -17,6 +18,6 @@ test("seeds, cut and changed, find nothing", () => {
       for (const [at, v] of changes) b[at % b.length] = v;
       target.run(b);
     }),
-    { numRuns: 1000 },
+    { numRuns: runs(1000) },
   );
 });

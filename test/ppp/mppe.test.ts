@@ -13,6 +13,7 @@ import {
   startKey,
 } from "../../src/ppp/compress/mppe.ts";
 import { nodeCrypto as crypto } from "../../src/runtime/node/crypto.ts";
+import { runs } from "../runs.ts";
 import { HASH, h, start, two } from "./mppe-keys.ts";
 
 describe("RFC 3079", () => {
@@ -108,7 +109,7 @@ describe("MPPE packets", () => {
       fc.property(fc.uint8Array({ maxLength: 20 }), (b) => {
         assert.ok((into.decompress(b)?.length ?? 0) <= b.length);
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 });
@@ -265,7 +266,7 @@ describe("stateful", () => {
           }
         },
       ),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     );
   });
   test("any bytes, and what is not flushed while something is lost: null or nothing, never thrown", () => {
@@ -275,7 +276,7 @@ describe("stateful", () => {
         const out = into.decompress(b);
         assert.ok(out === null || out.length <= 1502);
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     );
   });
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { runs } from "../../../test/runs.ts";
 import { VirtualClock } from "../../../test/sim/virtual-clock.ts";
 import { type Field, fromField, fromFields, readFields, TYPE, toFields, type Value, writeFields } from "../blobmsg.ts";
 import { Ubus } from "../connection.ts";
@@ -227,7 +228,7 @@ test("any bytes: values or PARSE_ERROR, and never more than 32 levels", () => {
       bent[at] = x;
       tame(() => new MessageReader().push(bent, (m) => m.attrs.map((a) => readFields(a.payload))));
     }),
-    { numRuns: 1500 },
+    { numRuns: runs(1500) },
   );
   let deep: Field = { type: TYPE.INT32, name: "x", value: 1 };
   for (let i = 0; i < 40; i++) deep = { type: TYPE.TABLE, name: "x", value: [deep] };
