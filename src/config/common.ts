@@ -15,27 +15,27 @@ export const ipsec = {
       why: "IPsec is off, but there is a pre-shared key: remove it, or leave IPsec on",
     },
     help:
-      "required: no L2TP packet ever leaves or is accepted outside ESP; the default as soon as there is a " +
-      "psk. off: L2TP in the clear, for troubleshooting only, warned about at every start.",
+      "required: L2TP packets are sent and accepted inside ESP only; the default when there is a psk. off: " +
+      "L2TP in the clear, for troubleshooting only, with a warning at every start.",
   }),
   encap: withDefault(k.oneOf("auto", "udp", "esp"), "auto", {
     tab: "ipsec",
     title: "Encapsulation",
-    help:
-      "auto: raw ESP, or UDP 4500 when there is a NAT. udp: always UDP 4500. esp: always raw ESP, refuse a " + "NAT.",
+    help: "auto: raw ESP, or UDP 4500 behind a NAT. udp: always UDP 4500. esp: always raw ESP; a NAT is an error.",
   }),
   ike_proposals: optional(k.ikeProposals, {
     tab: "ipsec",
     title: "IKE proposals",
     help:
-      "Phase 1 proposals, best first. Default: strong ones that current peers know, without 3DES and " +
-      "MODP1024; default 3des-sha1-modp1024 takes an old peer as well.",
+      "Phase 1 proposals, in order of preference. Default: strong ones that current peers support, without " +
+      "3DES and MODP1024; use default 3des-sha1-modp1024 to accept an old peer as well.",
   }),
   esp_proposals: optional(k.espProposals, {
     tab: "ipsec",
     title: "ESP proposals",
     help:
-      "ESP proposals, best first. Default: AES-GCM, then AES-CBC; default 3des-sha1 takes an old peer as " + "well.",
+      "ESP proposals, in order of preference. Default: AES-GCM, then AES-CBC; use default 3des-sha1 to accept " +
+      "an old peer as well.",
   }),
   local_id: optional(k.ikeId, {
     tab: "ipsec",
@@ -45,27 +45,27 @@ export const ipsec = {
   remote_id: optional(k.ikeId, {
     tab: "ipsec",
     title: "Remote identity",
-    help: "The IKE identity that the peer must show. Default: any, the key decides.",
+    help: "The IKE identity that the peer must present. Default: any identity; the key authenticates the peer.",
   }),
   ike_lifetime: withDefault(k.integer(60, 604800, "seconds"), "28800", {
     tab: "ipsec",
     title: "IKE lifetime",
-    help: "Life of the ISAKMP SA; it is renewed before.",
+    help: "Lifetime of the ISAKMP SA. It is renewed before it expires.",
   }),
   esp_lifetime: withDefault(k.integer(30, 86400, "seconds"), "3600", {
     tab: "ipsec",
     title: "ESP lifetime",
-    help: "Life of the ESP SAs; they are renewed before.",
+    help: "Lifetime of the ESP SAs. They are renewed before they expire.",
   }),
   esp_lifetime_mbytes: withDefault(k.integer(0, 1048576, "MiB"), "0", {
     tab: "ipsec",
     title: "ESP lifetime in MiB",
-    help: "Renew the ESP SAs after so many MiB as well; 0: only where the cipher asks for it (3DES).",
+    help: "Also renew the ESP SAs after this much data; 0: only when the cipher requires it (3DES).",
   }),
   dpd: withDefault(k.integer(0, 3600, "seconds"), "30", {
     tab: "ipsec",
     title: "Dead peer detection",
-    help: "Dead peer detection: ask after so much silence; 0: off.",
+    help: "Probe the IKE peer after this period of silence; 0: off.",
   }),
 } as const;
 
@@ -73,37 +73,39 @@ export const l2tp = {
   tunnel_secret: optional(k.secret, {
     tab: "l2tp",
     title: "Tunnel secret",
-    help: "L2TP tunnel authentication: the shared secret of the challenge.",
+    help: "Shared secret for L2TP tunnel authentication.",
   }),
   hide_avps: withDefault(k.yesNo, "no", {
     tab: "l2tp",
     title: "Hide AVPs",
-    help: "Hide what the tunnel's AVPs say (RFC 2661 4.3) with tunnel_secret. IPsec hides it already.",
+    help: "Hide AVP values with tunnel_secret (RFC 2661 4.3). IPsec already encrypts them.",
   }),
   hostname: optional(k.text(64), {
     tab: "l2tp",
     title: "Host name",
-    help: "Host Name that we tell the L2TP peer. Default: this machine's.",
+    help: "Host Name sent to the L2TP peer. Default: the name of this machine.",
   }),
   hello: withDefault(k.integer(0, 3600, "seconds"), "60", {
     tab: "l2tp",
     title: "Hello interval",
-    help: "L2TP Hello after so much silence; 0: off.",
+    help: "Send an L2TP Hello after this period of silence; 0: off.",
   }),
   sequencing: withDefault(k.yesNo, "no", {
     tab: "l2tp",
     title: "Sequence numbers",
-    help: "Sequence numbers on data packets; those that arrive out of order are put in order.",
+    help: "Use sequence numbers on data packets. Packets that arrive out of order are reordered.",
   }),
   keepalive: withDefault(k.keepalive, "5 10", {
     tab: "ppp",
     title: "Keepalive",
-    help: "LCP echo: give up after so many lost ones, one every so many seconds of silence.",
+    help:
+      "LCP echo: the number of unanswered requests that end the link, and the interval between requests in " +
+      "seconds. Received data postpones the next request.",
   }),
   mtu: optional(k.integer(576, 1500, "bytes"), {
     tab: "ppp",
     title: "MTU",
-    help: "MTU of the netdev. Default: what fits the path unfragmented, 1400 at most.",
+    help: "MTU of the netdev. Default: the largest that fits the path without fragmentation, at most 1400.",
   }),
   dataplane: withDefault(k.oneOf("auto", "kernel", "userspace"), "auto", {
     tab: "l2tp",
@@ -114,33 +116,34 @@ export const l2tp = {
     tab: "ppp",
     title: "Header compression",
     help:
-      "Van Jacobson header compression (RFC 1144), where the other side has it; with sequencing, so that a " +
-      "lost packet is noticed.",
+      "Van Jacobson header compression (RFC 1144), if the peer supports it. Turn sequencing on too, so that " +
+      "lost packets are noticed.",
   }),
   deflate: withDefault(k.yesNo, "no", {
     tab: "ppp",
     title: "Deflate",
     help:
-      "Compress packets with Deflate (RFC 1979), where the other side and this machine (zlib) have it: for " +
-      "a tunnel on a slow line. With any compression each packet visits the control process, so a fast link gets " +
-      "slower.",
+      "Compress packets with Deflate (RFC 1979), if the peer supports it and zlib is installed. For slow " +
+      "lines: any compression makes every packet pass through the control process, which slows a fast link " +
+      "down.",
   }),
   bsdcomp: withDefault(k.yesNo, "no", {
     tab: "ppp",
     title: "BSD-Compress",
-    help: "Compress packets with BSD-Compress (RFC 1977), where Deflate is not to be had.",
+    help: "Compress packets with BSD-Compress (RFC 1977) if Deflate is not available.",
   }),
   mppc: withDefault(k.yesNo, "no", {
     tab: "ppp",
     title: "MPPC",
-    help: "Compress packets with MPPC (RFC 2118), for a peer that has nothing else; alone or together with " + "MPPE.",
+    help: "Compress packets with MPPC (RFC 2118), for a peer that supports nothing else; alone or with MPPE.",
   }),
   mppe: withDefault(k.oneOf("no", "128", "56", "40"), "no", {
     tab: "ppp",
     title: "MPPE encryption",
     help:
-      "Encrypt with MPPE (RFC 3078, keys from MS-CHAP) for a peer that insists on it: with so many bits at " +
-      "least, 128 where the peer has them; the session ends without it. RC4 is weak: IPsec is what protects.",
+      "Require MPPE (RFC 3078, keys from MS-CHAP), for a peer that insists on it. The value is the minimum key " +
+      "length; 128 bits are used if the peer supports them. The session fails without MPPE. RC4 is weak: rely " +
+      "on IPsec for protection.",
   }),
 } as const;
 
@@ -150,13 +153,13 @@ export const eapTls = {
     tab: "ppp",
     title: "CA certificate",
     help:
-      "EAP-TLS: file with the certificate (PEM) of the CA that the server's must come from. With these " +
-      "files EAP-TLS is the only proof that is given, and no password is needed.",
+      "EAP-TLS: file with the certificate (PEM) of the CA that issues the server's certificate. With these " +
+      "files, EAP-TLS is the only authentication method in use, and no password is needed.",
   }),
   eap_cert: optional(k.text(), {
     tab: "ppp",
     title: "Certificate",
-    help: "EAP-TLS: file with our certificate (PEM), and those between it and its CA.",
+    help: "EAP-TLS: file with our certificate (PEM), followed by any intermediate certificates.",
   }),
   eap_key: optional(k.text(), {
     tab: "ppp",
@@ -167,8 +170,8 @@ export const eapTls = {
     tab: "ppp",
     title: "Server name",
     help:
-      "EAP-TLS: the host name or address that must be among the subjectAltNames of the server's " +
-      "certificate; any: every server of that CA will do.",
+      "EAP-TLS: the host name or address that the server's certificate must contain as a subjectAltName. any: " +
+      "accept every server certificate of the CA.",
   }),
 } as const;
 
@@ -182,32 +185,36 @@ export const common = {
   routes: optional(k.networks, {
     tab: "routing",
     title: "Networks behind the peer",
-    help: "Networks behind the peer, routed into the link. 0.0.0.0/0 or ::/0 is the same as defaultroute = yes.",
+    help: "Networks behind the peer, which are routed into the link. 0.0.0.0/0 and ::/0 mean defaultroute = yes.",
   }),
   metric: withDefault(k.integer(0, 4294967295), "0", {
     tab: "routing",
     title: "Route metric",
     help: "Metric of the link's routes.",
     form:
-      "With 0 a default route is set as two halves, so that it comes before that of wan and leaves it in " +
-      "place; with another metric the lower one wins.",
+      "With metric 0, the default route is set as two halves: it takes precedence over the route of wan, which " +
+      "stays in place. Otherwise the route with the lower metric wins.",
   }),
   peerdns: withDefault(k.yesNo, "yes", {
     tab: "routing",
     title: "Use the peer's DNS servers",
-    help: "Ask the server for DNS servers: netifd uses them, and the status shows them.",
+    help: "Ask the server for DNS servers. netifd uses them, and the status shows them.",
   }),
   ipv6: withDefault(k.oneOf("no", "yes", "auto"), "no", {
     tab: "routing",
     title: "IPv6",
     help:
-      "yes: IPv6 as well, where the peer has it (IPV6CP). auto: that, and netifd gets an interface NAME_6 " +
-      "that asks the peer for addresses by DHCPv6.",
+      "yes: also use IPv6, if the peer supports it (IPV6CP). auto: the same, and netifd gets an interface " +
+      "NAME_6 that requests addresses from the peer by DHCPv6.",
   }),
-  refuse_chap: withDefault(k.yesNo, "no", { tab: "ppp", title: "Refuse CHAP", help: "Do not answer to CHAP-MD5." }),
+  refuse_chap: withDefault(k.yesNo, "no", {
+    tab: "ppp",
+    title: "Refuse CHAP",
+    help: "Do not authenticate with CHAP-MD5.",
+  }),
   refuse_mschapv2: withDefault(k.yesNo, "no", {
     tab: "ppp",
     title: "Refuse MS-CHAPv2",
-    help: "Do not answer to MS-CHAPv2.",
+    help: "Do not authenticate with MS-CHAPv2.",
   }),
 } as const;

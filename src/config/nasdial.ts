@@ -12,7 +12,7 @@ export const NASDIAL = {
   }),
   baud: withDefault(k.integer(300, 4000000, "bits per second"), "115200", {
     tab: "modem",
-    title: "Speed of the line",
+    title: "Line speed",
     help: "Speed of the serial line.",
   }),
   flow: withDefault(k.oneOf("rtscts", "xonxoff", "none"), "rtscts", {
@@ -23,23 +23,25 @@ export const NASDIAL = {
   line: withDefault(k.oneOf("modem", "direct"), "modem", {
     tab: "general",
     title: "Line",
-    help: "modem: one that takes AT commands. direct: a null-modem cable, nothing is dialled.",
+    help: "modem: a modem with AT commands. direct: a null-modem cable, without dialling.",
   }),
   role: withDefault(k.oneOf("dial", "answer"), "dial", {
     tab: "general",
     title: "Role",
-    help: "dial: call the NAS. answer: be one, for a caller from the user sections.",
+    help: "dial: call a NAS. answer: be the NAS, for callers listed in the user sections.",
   }),
   phone: optional(k.phones, {
     tab: "general",
     title: "Telephone numbers",
     when: { role: "dial", line: "modem" },
-    help: "Numbers of the NAS, tried in turn; commas are pauses. *99# for mobile networks.",
+    help: "Telephone numbers of the NAS, tried in turn. A comma is a pause. Mobile networks use *99#.",
   }),
   init: withDefault(k.lines(120), "ATZ", {
     tab: "modem",
     title: "Init strings",
-    help: "Init strings, each answered with OK before anything is dialled; the option once for each.",
+    help:
+      "Init strings, sent before dialling; the modem must answer each with OK. Repeat the option for several " +
+      "strings.",
     mayHoldSecret: true,
     formerly: ["init2", "init3", "init4", "init5", "init6", "init7", "init8", "init9"],
   }),
@@ -47,7 +49,7 @@ export const NASDIAL = {
     tab: "modem",
     title: "Dial command",
     when: { role: "dial", line: "modem" },
-    help: "What stands before the number: ATDT for tones, ATDP for pulses.",
+    help: "Command before the number: ATDT for tone dialling, ATDP for pulse dialling.",
   }),
   apn: optional(k.apn, {
     tab: "general",
@@ -58,7 +60,7 @@ export const NASDIAL = {
   pin: optional(k.secret, {
     tab: "general",
     title: "PIN",
-    help: "PIN of the SIM card. It is given once and never tried again by itself.",
+    help: "PIN of the SIM card. It is sent once; a rejected PIN is not retried automatically.",
   }),
   username: optional(k.text(), {
     tab: "general",
@@ -71,55 +73,55 @@ export const NASDIAL = {
     tab: "modem",
     title: "Login prompt",
     help:
-      "Between CONNECT and PPP. auto: answer a login prompt, if there is one. none: PPP at once. windows: " +
-      "say CLIENT and wait for CLIENTSERVER, with line = direct.",
+      "What happens between CONNECT and PPP. auto: answer a login prompt, if there is one. none: start PPP at " +
+      "once. windows: send CLIENT and wait for CLIENTSERVER, with line = direct.",
   }),
   chat: optional(k.text(4096), {
     tab: "modem",
     title: "Chat script",
     help:
-      `A script of chat(8) instead: expect and send in turn, with its escapes; \${username} and \${password} ` +
-      "stand for the options.",
+      "A chat(8) script instead of login: expect and send strings in turn, with chat's escapes; " +
+      `\${username} and \${password} stand for the options.`,
     mayHoldSecret: true,
   }),
   carrier_check: withDefault(k.yesNo, "yes", {
     tab: "modem",
     title: "Check the carrier",
-    help: "After CONNECT the carrier wire must be on, where there is one.",
+    help: "Require the carrier signal after CONNECT, if the device reports it.",
   }),
   command_timeout: withDefault(k.integer(1, 60, "seconds"), "5", {
     tab: "modem",
-    title: "Time for a command",
-    help: "For the answer to an AT command.",
+    title: "Command timeout",
+    help: "How long to wait for the answer to an AT command.",
   }),
   connect_timeout: withDefault(k.integer(5, 300, "seconds"), "60", {
     tab: "modem",
-    title: "Time to connect",
+    title: "Connect timeout",
     when: { role: "dial", line: "modem" },
-    help: "From dialling to CONNECT.",
+    help: "How long to wait for CONNECT after dialling.",
   }),
   rings: withDefault(k.integer(1, 20), "1", {
     tab: "answer",
     title: "Rings",
     when: { role: "answer" },
-    help: "role = answer: how often it rings.",
+    help: "role = answer: number of rings before the modem answers.",
   }),
   dial_attempts: withDefault(k.integer(0, 1000), "0", {
     tab: "dialling",
-    title: "Rounds of dialling",
+    title: "Dialling rounds",
     when: { role: "dial", line: "modem" },
-    help: "Rounds through all numbers before the link gives up; 0: it never does.",
+    help: "Number of rounds through all telephone numbers before the link gives up; 0: never give up.",
   }),
   redial_pause: withDefault(k.integer(0, 3600, "seconds"), "10", {
     tab: "dialling",
-    title: "Pause of a number",
+    title: "Redial pause",
     when: { role: "dial", line: "modem" },
-    help: "No number is called again before, whatever else is due.",
+    help: "Minimum time before the same number is dialled again.",
   }),
   reconnect_min: withDefault(k.integer(1, 3600, "seconds"), "5", {
     tab: "dialling",
     title: "Shortest pause",
-    help: "First pause after a round.",
+    help: "Pause after the first round. Later pauses are longer.",
   }),
   reconnect_max: withDefault(k.integer(1, 86400, "seconds"), "300", {
     tab: "dialling",
@@ -128,29 +130,29 @@ export const NASDIAL = {
   }),
   idle_timeout: withDefault(k.integer(0, 86400, "seconds"), "0", {
     tab: "dialling",
-    title: "Idle time",
+    title: "Idle timeout",
     help:
-      "Hang up after so long without an IP packet either way; 0: never. With demand the next packet dials " +
-      "again, without it the link waits for `up`.",
+      "Hang up after this long without an IP packet in either direction; 0: never. With demand, the next " +
+      "packet dials again; without it, the link stays down until `up`.",
   }),
   demand: withDefault(k.yesNo, "no", {
     tab: "dialling",
     title: "Dial on demand",
     when: { role: "dial" },
-    help: "Dial when there is a packet for the link: its netdev and routes are there from the start.",
+    help: "Dial when there is a packet for the link. The netdev and its routes exist from the start.",
   }),
   hold: optional(k.dayTimes, {
     tab: "dialling",
     title: "Hold",
     help:
-      "Daily times in which the link stays down, by the local clock; a call is ended. While the clock is " +
-      "not set they do not count.",
+      "Daily periods, in local time, during which the link stays down; a call in progress is ended. They are " +
+      "ignored while the clock is not set.",
   }),
   keepalive: l2tp.keepalive,
   mtu: withDefault(k.integer(576, 1500, "bytes"), "1500", {
     tab: "ppp",
     title: "MTU",
-    help: "MTU of the netdev, and what PPP asks for.",
+    help: "MTU of the netdev, and the MRU that PPP requests.",
   }),
   auto: common.auto,
   ifname: optional(k.ifname, {
@@ -163,7 +165,7 @@ export const NASDIAL = {
   defaultroute: withDefault(k.yesNo, "no", {
     tab: "routing",
     title: "Default route",
-    help: "Route everything into the link, with ipv6 IPv6 too.",
+    help: "Route all traffic into the link, with ipv6 also IPv6.",
   }),
   metric: common.metric,
   peerdns: common.peerdns,
@@ -176,15 +178,15 @@ export const NASDIAL = {
     tab: "ppp",
     title: "PAP in the clear",
     help:
-      "PAP may send the password on the line, where nothing hides it; with role = answer: callers may be " +
-      "asked for it.",
+      "Allow PAP, which sends the password over the line unencrypted; with role = answer, callers may be asked " +
+      "to use it.",
   }),
   refuse_chap: common.refuse_chap,
   refuse_mschapv2: common.refuse_mschapv2,
   refuse_eap: withDefault(k.yesNo, "no", {
     tab: "ppp",
     title: "Refuse EAP",
-    help: "Do not answer to EAP (MD5 and MS-CHAPv2 inside of it).",
+    help: "Do not authenticate with EAP (EAP-MD5 and EAP-MSCHAPv2).",
   }),
   eap_ca: eapTls.eap_ca,
   eap_cert: eapTls.eap_cert,
@@ -194,37 +196,38 @@ export const NASDIAL = {
   vj: withDefault(k.yesNo, "yes", {
     tab: "ppp",
     title: "Header compression",
-    help: "Van Jacobson header compression (RFC 1144), where the other side has it.",
+    help: "Van Jacobson header compression (RFC 1144), if the peer supports it.",
   }),
   deflate: withDefault(k.yesNo, "yes", {
     tab: "ppp",
     title: "Deflate",
-    help: "Compress packets with Deflate (RFC 1979), where the other side and this machine (zlib) have it.",
+    help: "Compress packets with Deflate (RFC 1979), if the peer supports it and zlib is installed.",
   }),
   bsdcomp: withDefault(k.yesNo, "yes", {
     tab: "ppp",
     title: "BSD-Compress",
-    help: "Compress packets with BSD-Compress (RFC 1977), where Deflate is not to be had.",
+    help: "Compress packets with BSD-Compress (RFC 1977) if Deflate is not available.",
   }),
   mppc: withDefault(k.yesNo, "no", {
     tab: "ppp",
     title: "MPPC",
-    help: "Compress packets with MPPC (RFC 2118), for a peer that has nothing else; alone or together with " + "MPPE.",
+    help: "Compress packets with MPPC (RFC 2118), for a peer that supports nothing else; alone or with MPPE.",
   }),
   mppe: withDefault(k.oneOf("no", "128", "56", "40"), "no", {
     tab: "ppp",
     title: "MPPE encryption",
     help:
-      "Encrypt with MPPE (RFC 3078, keys from MS-CHAP) for a peer that insists on it: with so many bits at " +
-      "least, 128 where the peer has them; the call ends without it. RC4 is weak: a tunnel with IPsec needs none.",
+      "Require MPPE (RFC 3078, keys from MS-CHAP), for a peer that insists on it. The value is the minimum key " +
+      "length; 128 bits are used if the peer supports them. The call fails without MPPE. RC4 is weak, and a " +
+      "tunnel with IPsec does not need it.",
   }),
   auth: withDefault(k.someOf(...AUTH_METHODS), "mschapv2 chap", {
     tab: "answer",
     title: "Authentication",
     when: { role: "answer" },
     help:
-      "role = answer: PPP authentication that is offered, best first. Inside EAP the same holds: MS-CHAPv2 " +
-      "if mschapv2 is listed, MD5 if chap is; eap without either is with MS-CHAPv2.",
+      "role = answer: PPP authentication methods that are offered, in order of preference. EAP uses MS-CHAPv2 " +
+      "if mschapv2 is listed, and MD5 if chap is; eap without either of them uses MS-CHAPv2.",
   }),
   local_ip: optional(k.address4, {
     tab: "answer",
@@ -236,14 +239,14 @@ export const NASDIAL = {
     tab: "answer",
     title: "Address of the caller",
     when: { role: "answer" },
-    help: "role = answer: the caller's address, where its user section gives none.",
+    help: "role = answer: the caller's address, unless its user section has one.",
   }),
   dns: optional(k.addresses4, {
     tab: "answer",
     title: "DNS servers of the caller",
     uci: "ms_dns",
     when: { role: "answer" },
-    help: "role = answer: DNS servers told to the caller.",
+    help: "role = answer: DNS servers for the caller.",
   }),
 } as const;
 

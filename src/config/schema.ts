@@ -14,14 +14,14 @@ export const DAEMON = {
   log: withDefault(k.oneOf("error", "warn", "notice", "info", "debug"), "info", {
     tab: "general",
     title: "Log level",
-    help: "The least important events that are logged.",
+    help: "Log events of this level and above.",
   }),
   ubus: withDefault(k.ubus, "auto", {
     tab: "general",
     title: "ubus",
     help:
-      "OpenWrt's bus: the object l2tpsec, and netifd's view of the links. auto: /var/run/ubus/ubus.sock, " +
-      "with --config FILE only where that is at the start.",
+      "OpenWrt's bus, for the object l2tpsec and for netifd. auto: /var/run/ubus/ubus.sock; with --config " +
+      "FILE, only if the socket exists at the start.",
   }),
 } as const;
 
@@ -30,7 +30,7 @@ export const CLIENT = {
   server: required(k.server, {
     tab: "general",
     title: "Server",
-    help: "Name or address of the server, with :port where L2TP does not listen on 1701.",
+    help: "Host name or address of the server; add :port if L2TP does not listen on 1701.",
   }),
   username: optional(k.text(), { tab: "general", title: "User name", help: "PPP user name." }),
   password: optional(k.secret, { tab: "general", title: "Password", help: "PPP password." }),
@@ -47,15 +47,15 @@ export const CLIENT = {
   defaultroute: withDefault(k.yesNo, "no", {
     tab: "routing",
     title: "Default route",
-    help: "Route everything into the link, with ipv6 IPv6 too; the server itself stays outside.",
+    help: "Route all traffic into the link, with ipv6 also IPv6. The route to the server itself stays outside.",
   }),
   killswitch: withDefault(k.oneOf("routes", "all", "off"), "routes", {
     tab: "advanced",
     title: "Kill switch",
     help:
-      "What is refused here while the link is wanted and not up, instead of leaving in the clear. routes: " +
-      "packets to its routes. all: everything that a default route would carry, of IPv4 and IPv6 (IPv6 as long as " +
-      "the link does not carry it). off: nothing.",
+      "What is blocked, so that it does not leave in the clear, while the link should be up but is not. " +
+      "routes: traffic to the networks in routes. all: all traffic of default routes, IPv4 and IPv6 (IPv6 " +
+      "whenever the link does not carry it). off: nothing.",
   }),
   metric: common.metric,
   peerdns: common.peerdns,
@@ -63,14 +63,13 @@ export const CLIENT = {
   refuse_pap: withDefault(k.yesNo, "yes", {
     tab: "ppp",
     title: "Refuse PAP",
-    help: "Never send the password with PAP, which shows it to whoever holds the pre-shared key.",
+    help: "Never send the password with PAP: anybody who knows the pre-shared key could read it.",
   }),
   allow_pap_in_clear: withDefault(k.yesNo, "no", {
     tab: "ppp",
     title: "PAP in the clear",
     when: { ipsec: "off" },
-    help:
-      "With ipsec = off and refuse_pap = no: PAP may send the password where everybody on its way can read " + "it.",
+    help: "With ipsec = off and refuse_pap = no: allow PAP, although everybody on the path can read the password.",
   }),
   refuse_chap: common.refuse_chap,
   refuse_mschapv2: common.refuse_mschapv2,
@@ -78,33 +77,31 @@ export const CLIENT = {
     tab: "ppp",
     title: "Refuse EAP",
     help:
-      "Do not answer to EAP (MD5 and MS-CHAPv2 inside of it): servers that ask for it first take MS-CHAPv2 " +
-      "as well.",
+      "Do not authenticate with EAP (EAP-MD5 and EAP-MSCHAPv2). Servers that request EAP first accept " +
+      "MS-CHAPv2 as well.",
   }),
   ...eapTls,
   source_port: withDefault(k.integer(0, 65535), "1701", {
     tab: "l2tp",
     title: "Source port",
-    help: "Our L2TP UDP port; 0: an ephemeral one.",
+    help: "Local UDP port for L2TP; 0: an ephemeral port.",
   }),
   call: withDefault(k.oneOf("incoming", "outgoing"), "incoming", {
     tab: "l2tp",
     title: "Call direction",
     help:
-      "incoming: we announce a call (ICRQ), as all L2TP clients do. outgoing: we ask the peer to place one " +
-      "(OCRQ).",
+      "incoming: announce a call to the peer (ICRQ), as L2TP clients normally do. outgoing: ask the peer to " +
+      "place a call (OCRQ).",
   }),
   reconnect_min: withDefault(k.integer(1, 3600, "seconds"), "2", {
     tab: "l2tp",
     title: "Shortest pause",
-    help: "First pause before a new attempt.",
+    help: "Pause before the first new attempt. Later pauses are longer.",
   }),
   reconnect_max: withDefault(k.integer(1, 86400, "seconds"), "120", {
     tab: "l2tp",
     title: "Longest pause",
-    help:
-      "Longest pause between attempts, but 300 after a wrong password where that is longer. There is no " +
-      "last attempt.",
+    help: "Longest pause between attempts; after a wrong password at least 300 seconds. Attempts never end.",
   }),
 } as const;
 
@@ -112,14 +109,14 @@ export const SERVER = {
   listen: optional(k.address, {
     tab: "general",
     title: "Listen address",
-    help: "Our address that clients call. Default: every address.",
+    help: "Local address to listen on. Default: every address.",
   }),
   ...ipsec,
   ...l2tp,
   ifname: optional(k.ifname, {
     tab: "routing",
     title: "Device name",
-    help: "Name of the netdev of all sessions. Default: l2tps-NAME.",
+    help: "Name of the netdev that all sessions share. Default: l2tps-NAME.",
   }),
   local_ip: required(k.address4, {
     tab: "general",
@@ -130,45 +127,44 @@ export const SERVER = {
   dns: optional(k.addresses4, {
     tab: "general",
     title: "DNS servers",
-    help: "DNS servers told to clients; the first two count.",
+    help: "DNS servers for clients; the first two are used.",
   }),
   wins: optional(k.addresses4, {
     tab: "general",
     title: "WINS servers",
-    help: "WINS servers told to clients; the first two count.",
+    help: "WINS servers for clients; the first two are used.",
   }),
   ipv6: withDefault(k.yesNo, "no", {
     tab: "general",
     title: "IPv6",
-    help:
-      "IPv6 for users who ask for it (IPV6CP): link-local addresses, and the IPv6 networks among their " + "routes.",
+    help: "IPv6 for users who request it (IPV6CP): link-local addresses, and the IPv6 networks in their routes.",
   }),
   auth: withDefault(k.someOf(...AUTH_METHODS), "mschapv2 chap", {
     tab: "ppp",
     title: "Authentication",
     help:
-      "PPP authentication that is offered, best first. Inside EAP the same holds: MS-CHAPv2 if mschapv2 is " +
-      "listed, MD5 if chap is; eap without either is with MS-CHAPv2.",
+      "PPP authentication methods that are offered, in order of preference. EAP uses MS-CHAPv2 if mschapv2 is " +
+      "listed, and MD5 if chap is; eap without either of them uses MS-CHAPv2.",
   }),
   allow_pap_in_clear: withDefault(k.yesNo, "no", {
     tab: "ppp",
     title: "PAP in the clear",
     when: { ipsec: "off" },
     help:
-      "With ipsec = off: callers may be asked for PAP, although everybody on the way can read the passwords " +
-      "then; otherwise pap in auth counts for nothing.",
+      "With ipsec = off: allow PAP, although everybody on the path can read the passwords. Without this, pap " +
+      "in auth is ignored.",
   }),
   second_login: withDefault(k.oneOf("replace", "refuse"), "replace", {
     tab: "ppp",
     title: "Second login",
-    help: "A user who is connected calls again: the new session replaces the old one, or is refused.",
+    help: "When a connected user logs in again: replace the old session, or refuse the new one.",
   }),
   max_sessions: withDefault(k.integer(1, 4096), "1000", {
     tab: "general",
-    title: "Most sessions",
+    title: "Maximum sessions",
     help:
-      "Most users connected at one time. Callers who have not said who they are do not count: they have 30 " +
-      "s, and are 16 of one peer and 256 in all at the most.",
+      "Maximum number of users connected at the same time. Callers that are not authenticated yet do not " +
+      "count: they have 30 seconds, with limits of 16 callers per peer and 256 in total.",
   }),
 } as const;
 
@@ -176,19 +172,19 @@ export const USER = {
   username: optional(k.text(), {
     tab: "general",
     title: "User name",
-    help: "Name to log in with. Default: the name of the section.",
+    help: "Login name. Default: the name of the section.",
   }),
   password: required(k.secret, { tab: "general", title: "Password", help: "PPP password." }),
   ip: optional(k.address4, { tab: "general", title: "Fixed address", help: "Fixed address of this user." }),
   routes: optional(k.networks, {
     tab: "general",
     title: "Networks behind the peer",
-    help: "Networks behind this user (site to site); those of IPv6 where the server has ipv6 = yes.",
+    help: "Networks behind this user (site to site). IPv6 networks require ipv6 = yes in the server section.",
   }),
   server: optional(k.text(64), {
     tab: "general",
     title: "Server",
-    help: "The server section this user may call. Default: all.",
+    help: "Server section that this user may log in to. Default: all.",
   }),
 } as const;
 
