@@ -6,6 +6,7 @@
 //
 //   host A ── router A ── NAT ───── WAN ──────────── router B ── host B      then: ESP in UDP 4500
 //                100.64.0.2  203.0.113.1
+import { get8 } from "../core/bytes.ts";
 import type { ClientStatus, Stage } from "../link/status.ts";
 import type { Process, Runtime } from "../ports/runtime.ts";
 import { ControlClient } from "./client.ts";
@@ -27,7 +28,7 @@ export class Demo {
   constructor(rt: Runtime) {
     this.#rt = rt;
     this.#dir = rt.tempDir("l2tpsec-demo-");
-    this.#id = `l2d${(rt.crypto.random(1)[0] as number).toString(16)}`;
+    this.#id = `l2d${get8(rt.crypto.random(1), 0).toString(16)}`;
   }
   say(text: string): void {
     this.#rt.stdout(`${text}\n`);

@@ -1,6 +1,6 @@
 // Addresses as canonical text (IPv4 dotted, IPv6 per RFC 5952) outside the data path, as bytes where they meet the
 // wire.
-import { get16, get32, put16 } from "./bytes.ts";
+import { get8, get16, get32, put16 } from "./bytes.ts";
 
 /** 4 or 16 bytes, or null when `s` is no address. No zone, no brackets, no leading zeros in IPv4. */
 export function parseIp(s: string): Uint8Array | null {
@@ -102,7 +102,7 @@ export function parsePrefix(s: string): Prefix | null {
   if (length > b.length * 8) return null;
   for (let i = 0; i < b.length; i++) {
     const keep = Math.max(0, Math.min(8, length - 8 * i));
-    b[i] = (b[i] as number) & (0xff00 >> keep);
+    b[i] = get8(b, i) & (0xff00 >> keep);
   }
   return { address: formatIp(b), length };
 }

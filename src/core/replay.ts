@@ -25,7 +25,7 @@ export class ReplayWindow {
   fresh(seq: number): boolean {
     if (seq === 0) return false;
     if (seq > this.#top) return true;
-    return this.#top - seq < this.size && (((this.#bits[(seq >>> 5) & this.#mask] as number) >>> (seq & 31)) & 1) === 0;
+    return this.#top - seq < this.size && (((this.#bits[(seq >>> 5) & this.#mask] ?? 0) >>> (seq & 31)) & 1) === 0;
   }
   /** After the packet proved authentic, and only after fresh(). */
   mark(seq: number): void {
@@ -36,6 +36,6 @@ export class ReplayWindow {
       this.#top = seq;
     }
     const w = (seq >>> 5) & this.#mask;
-    this.#bits[w] = (this.#bits[w] as number) | (1 << (seq & 31));
+    this.#bits[w] = (this.#bits[w] ?? 0) | (1 << (seq & 31));
   }
 }

@@ -1,3 +1,4 @@
+import { get8 } from "../core/bytes.ts";
 import { sameBytes } from "../core/text.ts";
 import type { Crypto } from "../ports/ports.ts";
 import type { EspSa } from "./sa.ts";
@@ -33,9 +34,9 @@ export function openEsp(crypto: Crypto, sa: EspSa, packet: Uint8Array): Opened {
       cipher.kind === "null" ? body : crypto.cbcDecrypt(cipher.kind === "aes-cbc" ? "aes" : "3des", sa.key, iv, body);
   }
   if (!text) return { drop: "esp.auth" };
-  const pad = text[text.length - 2] as number;
+  const pad = get8(text, text.length - 2);
   const length = text.length - 2 - pad;
   if (length < 0) return { drop: "esp.padding" };
   for (let i = 0; i < pad; i++) if (text[length + i] !== i + 1) return { drop: "esp.padding" };
-  return { payload: text.subarray(0, length), next: text[text.length - 1] as number };
+  return { payload: text.subarray(0, length), next: get8(text, text.length - 1) };
 }

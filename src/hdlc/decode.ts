@@ -91,15 +91,15 @@ export class HdlcDecoder {
     let at = this.#at;
     let escaped = this.#escaped;
     for (; i < length; i++) {
-      const c = chunk[i] as number;
-      const k = kind[c] as number;
-      if (k === PLAIN || (k === ESC && escaped)) {
+      const c = chunk[i] ?? 0;
+      const meaning = kind[c] ?? 0;
+      if (meaning === PLAIN || (meaning === ESC && escaped)) {
         if (at === limit) break;
         mem[at++] = escaped ? c ^ 0x20 : c;
         escaped = false;
-      } else if (k === ESC) {
+      } else if (meaning === ESC) {
         escaped = true;
-      } else if (k === END) {
+      } else if (meaning === END) {
         this.#at = HEADROOM;
         this.#escaped = false;
         this.#frame(at, escaped);

@@ -1,6 +1,6 @@
 // PPP in HDLC-like framing on an asynchronous line, sending side (RFC 1662). FCS-16, or FCS-32 where both ends are set
 // to it.
-import { get16 } from "../core/bytes.ts";
+import { get8, get16 } from "../core/bytes.ts";
 import { FCS16_INIT, FCS32_INIT, fcs16, fcs32 } from "./fcs.ts";
 
 export const FLAG = 0x7e;
@@ -17,7 +17,7 @@ const LCP = 0xc021;
  */
 export function isDefaultFramed(frame: Uint8Array): boolean {
   if (frame.length < 5 || frame[0] !== 0xff || frame[1] !== 0x03) return false;
-  const code = frame[4] as number;
+  const code = get8(frame, 4);
   return get16(frame, 2) === LCP && code >= 1 && code <= 7;
 }
 
@@ -79,7 +79,7 @@ export class HdlcEncoder {
 
 function put(out: Uint8Array, n: number, b: Uint8Array, length: number, esc: Uint8Array): number {
   for (let i = 0; i < length; i++) {
-    const c = b[i] as number;
+    const c = b[i] ?? 0;
     if (esc[c] === 0) {
       out[n++] = c;
     } else {

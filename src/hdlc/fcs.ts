@@ -23,12 +23,12 @@ export const FCS32_GOOD = 0xdebb20e3;
 /** The running FCS-16 over b[at, end); its complement goes out, low octet first. */
 export function fcs16(fcs: number, b: Uint8Array, at: number, end: number): number {
   const t = FCS16_TABLE;
-  for (let i = at; i < end; i++) fcs = (fcs >>> 8) ^ (t[(fcs ^ (b[i] as number)) & 0xff] as number);
+  for (let i = at; i < end; i++) fcs = (fcs >>> 8) ^ (t[(fcs ^ (b[i] ?? 0)) & 0xff] ?? 0);
   return fcs;
 }
 /** The running FCS-32, as fcs16. Unsigned. */
 export function fcs32(fcs: number, b: Uint8Array, at: number, end: number): number {
   const t = FCS32_TABLE;
-  for (let i = at; i < end; i++) fcs = (fcs >>> 8) ^ (t[(fcs ^ (b[i] as number)) & 0xff] as number);
+  for (let i = at; i < end; i++) fcs = (fcs >>> 8) ^ (t[(fcs ^ (b[i] ?? 0)) & 0xff] ?? 0);
   return fcs >>> 0;
 }

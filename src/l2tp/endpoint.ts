@@ -1,7 +1,7 @@
 // All tunnels of this process. RFC 2661: L2TPv2 as LAC and as LNS, over an L2tpPlane. Left out: nothing of the control
 // protocol; data messages are the plane's.
 
-import { Reader } from "../core/bytes.ts";
+import { get8, Reader } from "../core/bytes.ts";
 import type { Clock } from "../core/clock.ts";
 import { Counters } from "../core/counters.ts";
 import { DecodeError, type Failure } from "../core/errors.ts";
@@ -154,7 +154,7 @@ export class L2tpEndpoint {
   #datagram(remote: L2tpRemote, p: Packet): void {
     try {
       // Data of a call that has just ended comes in numbers: no exception for it.
-      if (p.length > 0 && ((p.mem[p.start] as number) & 0x80) === 0) return this.counters.bump("l2tp.unknown-call");
+      if (p.length > 0 && (get8(p.mem, p.start) & 0x80) === 0) return this.counters.bump("l2tp.unknown-call");
       const { header, body } = readControl(new Reader(p.view()));
       if (header.tunnelId === 0) this.#first(remote, header, body);
       else this.#known(remote, header, body);

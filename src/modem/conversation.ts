@@ -197,7 +197,7 @@ export class Conversation {
   #look(chunk: Uint8Array): number {
     const step = this.#step as Step;
     for (let i = 0; i < chunk.length; i++) {
-      const c = String.fromCharCode(chunk[i] as number);
+      const c = String.fromCharCode(chunk[i] ?? 0);
       this.#all = (this.#all + c).slice(-KEPT);
       if (step.match === "text") this.#text(step, c);
       else this.#lines(step, c);

@@ -1,5 +1,5 @@
 // The Internet checksum: RFC 1071, and its incremental update (RFC 1624).
-import { get16 } from "../core/bytes.ts";
+import { get8, get16 } from "../core/bytes.ts";
 
 /**
  * One's complement sum of `before` and the 16-bit words in [start, end), folded; an odd last byte counts as the high
@@ -9,7 +9,7 @@ export function sum16(b: Uint8Array, before = 0, start = 0, end = b.length): num
   let sum = before;
   let at = start;
   for (; at + 1 < end; at += 2) sum += get16(b, at);
-  if (at < end) sum += (b[at] as number) << 8;
+  if (at < end) sum += get8(b, at) << 8;
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
   return sum;
 }

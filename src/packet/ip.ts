@@ -1,11 +1,11 @@
 // IP headers as the planes need them: RFC 791, RFC 8200. Data path: nothing here throws.
-import { get16 } from "../core/bytes.ts";
+import { get8, get16 } from "../core/bytes.ts";
 
 const NO_NEXT_HEADER = 59;
 
 /** 4 or 6, by the first half byte; anything else is no IP packet. Bounds are not checked. */
 export function ipVersion(mem: Uint8Array, start: number): number {
-  return (mem[start] as number) >> 4;
+  return get8(mem, start) >> 4;
 }
 
 /** Length of the IPv4 packet in [start, end), 0 when it is none. Bytes behind it are padding. */
@@ -17,7 +17,7 @@ export function ip4Length(mem: Uint8Array, start = 0, end = mem.length): number 
 }
 /** Bytes of the IPv4 header, options included. */
 export function ip4HeaderLength(mem: Uint8Array, start: number): number {
-  return ((mem[start] as number) & 15) * 4;
+  return (get8(mem, start) & 15) * 4;
 }
 
 /** Length of the IPv6 packet in [start, end), 0 when it is none, or a jumbogram (RFC 2675). */

@@ -1,5 +1,5 @@
 // The PPP header: address, control and protocol field (RFC 1661 §2, §6.5, §6.6). Data path: nothing here throws.
-import { get16 } from "../core/bytes.ts";
+import { get8, get16 } from "../core/bytes.ts";
 
 export const PPP_IPV4 = 0x0021;
 export const PPP_IPV6 = 0x0057;
@@ -19,7 +19,7 @@ export function readPpp(mem: Uint8Array, start: number, end: number): PppHeader 
   let at = start;
   if (end - at >= 2 && mem[at] === 0xff && mem[at + 1] === 0x03) at += 2;
   if (end - at < 1) return null;
-  const first = mem[at] as number;
+  const first = get8(mem, at);
   if ((first & 1) === 1) return { protocol: first, info: at + 1 }; // §6.5
   if (end - at < 2) return null;
   return { protocol: get16(mem, at), info: at + 2 };

@@ -1,5 +1,5 @@
 // The MSS option of a TCP SYN (RFC 9293 §3.7.1): lowered to what the tunnel carries. Data path: nothing here throws.
-import { get16, put16 } from "../core/bytes.ts";
+import { get8, get16, put16 } from "../core/bytes.ts";
 import { sum16, updated } from "./checksum.ts";
 import { ip4HeaderLength, ipVersion } from "./ip.ts";
 
@@ -27,17 +27,17 @@ export function clampMss(mem: Uint8Array, start: number, length: number, mss: nu
 }
 
 function clampSegment(mem: Uint8Array, tcp: number, end: number, mss: number): void {
-  if (end - tcp < 20 || ((mem[tcp + 13] as number) & SYN) === 0) return;
-  const options = tcp + ((mem[tcp + 12] as number) >> 4) * 4;
+  if (end - tcp < 20 || (get8(mem, tcp + 13) & SYN) === 0) return;
+  const options = tcp + (get8(mem, tcp + 12) >> 4) * 4;
   if (options > end) return;
   for (let at = tcp + 20; at < options; ) {
-    const kind = mem[at] as number;
+    const kind = get8(mem, at);
     if (kind === OPTION.end) return;
     if (kind === OPTION.nop) {
       at++;
       continue;
     }
-    const size = at + 1 < options ? (mem[at + 1] as number) : 0;
+    const size = at + 1 < options ? get8(mem, at + 1) : 0;
     if (size < 2 || at + size > options) return;
     if (kind === OPTION.mss && size === 4 && get16(mem, at + 2) > mss) setMss(mem, tcp, at + 2, mss);
     at += size;

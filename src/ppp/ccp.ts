@@ -1,6 +1,7 @@
 // CCP's options (RFC 1962): Deflate (RFC 1979), BSD-Compress (RFC 1977), MPPE (RFC 3078) and MPPC (RFC 2118). What an
 // end asks for is what it can expand; what the other end acknowledges is what it will do, and of several the first
 // counts. Without a method in common the protocol opens empty.
+import { get8 } from "../core/bytes.ts";
 import type { Failure } from "../core/errors.ts";
 import { sameBytes } from "../core/text.ts";
 import type { MppeBits, MppeMode } from "./compress/mppe.ts";
@@ -134,8 +135,8 @@ export class CcpOptions implements OptionPolicy {
   /** The best of what the peer names, if it is good enough. */
   #best(data: Uint8Array): Microsoft | null {
     if (data.length !== 4) return null;
-    const stateful = ((data[0] as number) & 1) === 0;
-    const all = data[3] as number;
+    const stateful = (get8(data, 0) & 1) === 0;
+    const all = get8(data, 3);
     const mppc = (this.#wants.mppc ?? false) && (all & MPPC) !== 0;
     const { mppe } = this.#wants;
     if (!mppe) return mppc ? { bits: null, stateful, mppc } : null;

@@ -1,4 +1,5 @@
 // IPV6CP's one option, the interface identifier (RFC 5072 §4.1). IPv6-Compression-Protocol is rejected.
+import { get8 } from "../core/bytes.ts";
 import type { Failure } from "../core/errors.ts";
 import type { Rng } from "../core/rng.ts";
 import { sameBytes } from "../core/text.ts";
@@ -78,7 +79,7 @@ export class Ipv6cpOptions implements OptionPolicy {
 /** Nobody else's: random, without the bit that says "unique in the world" (RFC 4291 §2.5.1). */
 export function freshId(rng: Rng): Uint8Array<ArrayBuffer> {
   const id = Uint8Array.from(rng.random(SIZE));
-  id[0] = (id[0] as number) & ~2;
+  id[0] = get8(id, 0) & ~2;
   return id;
 }
 /** Zero is the question for one. */

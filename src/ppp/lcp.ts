@@ -1,6 +1,6 @@
 // LCP beyond its options: echo keepalive with loop detection, Identification, Protocol-Reject (RFC 1661 §5.7 to §5.9,
 // RFC 1570).
-import { Reader } from "../core/bytes.ts";
+import { get16, Reader } from "../core/bytes.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import type { Packet } from "../core/packet.ts";
 import type { Rng } from "../core/rng.ts";
@@ -121,7 +121,7 @@ export class Lcp<O> {
   answered(p: Packet): boolean {
     const { mem, start, end } = p;
     if (mem[start] !== CODE.echoRequest || end - start < ECHO || !this.protocol.opened) return false;
-    const length = ((mem[start + 2] as number) << 8) | (mem[start + 3] as number);
+    const length = get16(mem, start + 2);
     const { magic, peerMru } = this.options;
     const theirs = new DataView(mem.buffer, mem.byteOffset + start + 4, 4);
     if (length < ECHO || length > end - start || length > peerMru || (magic !== 0 && theirs.getUint32(0) === magic))

@@ -273,8 +273,8 @@ export class UserspaceNet implements NetPlane {
     const ring = this.#one;
     try {
       for (let i = 0; i < LINE_TURN && this.#deps.native.readTun(dev.fd, ring) > 0; i++) {
-        const at = ring.meta[OFF] as number;
-        const p = new Packet(ring.mem, at, at + (ring.meta[LEN] as number));
+        const at = ring.meta[OFF] ?? 0;
+        const p = new Packet(ring.mem, at, at + (ring.meta[LEN] ?? 0));
         const length = ipLength(p.mem, p.start, p.end);
         if (length === 0) {
           this.#deps.drops.bump("ip.bad");

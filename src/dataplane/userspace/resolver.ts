@@ -196,10 +196,10 @@ class Question {
     const ring = this.#ring;
     try {
       while (this.#undo.length > 0 && this.#deps.native.readUdp(fd, ring) > 0) {
-        const at = ring.meta[OFF] as number;
+        const at = ring.meta[OFF] ?? 0;
         const from = readRemote(ring.addr, 0);
         if (from.port === DNS && this.#servers.includes(from.address))
-          this.#answer(ring.mem.subarray(at, at + (ring.meta[LEN] as number)));
+          this.#answer(ring.mem.subarray(at, at + (ring.meta[LEN] ?? 0)));
       }
     } catch {
       // an ICMP error of one server: others may answer

@@ -181,7 +181,7 @@ function cipher(
     const out = new Uint8Array(data.length);
     let mask = hiding.crypto.hash("md5", [Uint8Array.of(type >>> 8, type), secret, vector]);
     for (let at = 0; at < data.length; at += 16) {
-      for (let i = at; i < Math.min(at + 16, data.length); i++) out[i] = (data[i] as number) ^ (mask[i - at] as number);
+      for (let i = at; i < Math.min(at + 16, data.length); i++) out[i] = (data[i] ?? 0) ^ (mask[i - at] ?? 0);
       const masked = (encrypt ? out : data).subarray(at, at + 16);
       mask = hiding.crypto.hash("md5", [secret, masked]);
     }

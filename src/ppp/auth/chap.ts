@@ -1,5 +1,5 @@
 // CHAP (RFC 1994) with MD5, and as MS-CHAP v1 (RFC 2433) and v2 (RFC 2759), both sides.
-import { Reader, Writer } from "../../core/bytes.ts";
+import { get8, Reader, Writer } from "../../core/bytes.ts";
 import type { Challenges } from "../../core/challenges.ts";
 import type { Timer } from "../../core/clock.ts";
 import { DecodeError } from "../../core/errors.ts";
@@ -255,7 +255,7 @@ export class ChapAuthenticator implements AuthSide {
     this.#challenges.settle(this.#challenge);
     this.#state = "asked";
     this.#tries = 0;
-    this.#id = (this.#crypto.random(1)[0] as number) & 0xff;
+    this.#id = get8(this.#crypto.random(1), 0);
     this.#challenge = this.#crypto.random(this.#algorithm === "mschap" ? MSCHAP_CHALLENGE : CHALLENGE_SIZE);
     this.#challenges.issue(this.#challenge);
     this.#send();

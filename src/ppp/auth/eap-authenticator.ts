@@ -1,5 +1,5 @@
 // The authenticator of EAP (RFC 3748): Identity, Nak, MD5-Challenge and MS-CHAPv2. Left out: EAP-TLS, and other types.
-import { Reader } from "../../core/bytes.ts";
+import { get8, Reader } from "../../core/bytes.ts";
 import type { Challenges } from "../../core/challenges.ts";
 import type { Timer } from "../../core/clock.ts";
 import { DecodeError } from "../../core/errors.ts";
@@ -74,7 +74,7 @@ export class EapAuthenticator implements AuthSide {
   }
   start(): void {
     this.#untried = [...this.#methods];
-    this.#id = this.#crypto.random(1)[0] as number;
+    this.#id = get8(this.#crypto.random(1), 0);
     this.#stage = { is: "identity" };
     this.#ask(Uint8Array.of(EAP_TYPE.identity));
   }

@@ -19,8 +19,8 @@ export function md4(message: Uint8Array): Uint8Array {
     const [aa, bb, cc, dd] = [a, b, c, d];
     for (const round of ROUNDS) {
       for (let i = 0; i < 16; i++) {
-        const t = (a + round.f(b, c, d) + (x[round.order[i] as number] as number) + round.add) | 0;
-        const s = round.shift[i & 3] as number;
+        const t = (a + round.f(b, c, d) + (x[round.order[i] ?? 0] ?? 0) + round.add) | 0;
+        const s = round.shift[i & 3] ?? 0;
         a = d;
         d = c;
         c = b;
@@ -60,9 +60,7 @@ const ROUNDS = [
 ] as const;
 
 function get32(b: Uint8Array, at: number): number {
-  return (
-    (b[at] as number) | ((b[at + 1] as number) << 8) | ((b[at + 2] as number) << 16) | ((b[at + 3] as number) << 24)
-  );
+  return (b[at] ?? 0) | ((b[at + 1] ?? 0) << 8) | ((b[at + 2] ?? 0) << 16) | ((b[at + 3] ?? 0) << 24);
 }
 function put32(b: Uint8Array, at: number, v: number): void {
   b[at] = v;

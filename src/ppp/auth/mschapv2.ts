@@ -1,6 +1,7 @@
 // Computations and message texts of MS-CHAP, v2 (RFC 2759 §5, §6, §8) and v1 (RFC 2433). The exchange itself is CHAP's
 // (chap.ts).
 
+import { get8 } from "../../core/bytes.ts";
 import type { Failure, FixedCode } from "../../core/failures.ts";
 import { Secret } from "../../core/secret.ts";
 import { concat, fromUtf8, hex, sameBytes, unhex, utf8, utf16le } from "../../core/text.ts";
@@ -41,8 +42,8 @@ export function challengeResponse(crypto: Crypto, challenge: Uint8Array, passwor
 export function desKey(k: Uint8Array): Uint8Array {
   const out = new Uint8Array(8);
   for (let i = 0; i < 8; i++) {
-    const high = i === 0 ? 0 : (k[i - 1] as number) << (8 - i);
-    const low = i === 7 ? 0 : (k[i] as number) >>> i;
+    const high = i === 0 ? 0 : get8(k, i - 1) << (8 - i);
+    const low = i === 7 ? 0 : get8(k, i) >>> i;
     const seven = (high | low) & 0xfe;
     let ones = seven;
     ones ^= ones >>> 4;

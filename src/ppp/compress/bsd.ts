@@ -1,7 +1,7 @@
 // BSD Compress (RFC 1977): LZW whose dictionary lives across packets, and is cleared when it does not help any more. A
 // packet that goes as it is runs through the very same steps on both sides, output aside, so that the dictionaries stay
 // equal.
-import { get16 } from "../../core/bytes.ts";
+import { get8, get16 } from "../../core/bytes.ts";
 import type { Expander, Squeezer } from "./method.ts";
 
 const CLEAR = 256;
@@ -57,7 +57,7 @@ class Dictionary {
   /** The code of a string and one more byte, 0 when there is none. */
   find(prefix: number, byte: number): number {
     for (let at = this.#hash(prefix, byte); ; at = (at + 1) & this.#mask) {
-      const code = this.#table[at] as number;
+      const code = this.#table[at] ?? 0;
       if (code === 0 || (this.#prefix[code] === prefix && this.#suffix[code] === byte)) return code;
     }
   }
@@ -66,7 +66,7 @@ class Dictionary {
     const code = ++this.last;
     this.#prefix[code] = prefix;
     this.#suffix[code] = byte;
-    this.#lengths[code] = (this.#lengths[prefix] as number) + 1;
+    this.#lengths[code] = (this.#lengths[prefix] ?? 0) + 1;
     let at = this.#hash(prefix, byte);
     while (this.#table[at] !== 0) at = (at + 1) & this.#mask;
     this.#table[at] = code;
@@ -76,13 +76,13 @@ class Dictionary {
     if (this.last >= (1 << this.bits) - 1 && !this.full) this.bits++;
   }
   lengthOf(code: number): number {
-    return this.#lengths[code] as number;
+    return this.#lengths[code] ?? 0;
   }
   /** Writes the string of `code` so that it ends at `end`; returns its first byte. */
   write(code: number, into: Uint8Array, end: number): number {
     let at = end;
     let c = code;
-    for (; c > CLEAR; c = this.#prefix[c] as number) into[--at] = this.#suffix[c] as number;
+    for (; c > CLEAR; c = this.#prefix[c] ?? 0) into[--at] = this.#suffix[c] ?? 0;
     into[--at] = c;
     return c;
   }
@@ -151,9 +151,9 @@ const SEQUENCE = 2;
 /** One packet through the dictionary; its codes go to `out`. */
 function squeeze(d: Dictionary, packet: Uint8Array, out: Bits): void {
   const from = out.at;
-  let code = packet[0] as number;
+  let code = get8(packet, 0);
   for (let i = 1; i < packet.length; i++) {
-    const byte = packet[i] as number;
+    const byte = packet[i] ?? 0;
     const longer = d.find(code, byte);
     if (longer !== 0) {
       code = longer;
@@ -221,7 +221,7 @@ export class BsdDecompressor implements Expander {
     let left = 0;
     let count = 0;
     for (let i = SEQUENCE; i < data.length; i++) {
-      left = (left << 8) | (data[i] as number);
+      left = (left << 8) | (data[i] ?? 0);
       count += 8;
       if (count < d.bits) continue;
       count -= d.bits;

@@ -83,7 +83,7 @@ export class MppcCompressor {
       let length = 0;
       if (match >= 0) while (at + length < end && h[match + length] === h[at + length]) length++;
       if (length < MIN_MATCH) {
-        literal(out, h[at++] as number);
+        literal(out, h[at++] ?? 0);
         continue;
       }
       copy(out, at - match, length);
@@ -96,8 +96,7 @@ export class MppcCompressor {
   #hash(at: number): number {
     const h = this.#history;
     return (
-      Math.imul(((h[at] as number) << 16) | ((h[at + 1] as number) << 8) | (h[at + 2] as number), 0x9e3779b1) >>>
-      (32 - HASH_BITS)
+      Math.imul(((h[at] ?? 0) << 16) | ((h[at + 1] ?? 0) << 8) | (h[at + 2] ?? 0), 0x9e3779b1) >>> (32 - HASH_BITS)
     );
   }
   #enter(at: number): void {
@@ -105,7 +104,7 @@ export class MppcCompressor {
   }
   #find(at: number): number {
     const hash = this.#hash(at);
-    const match = (this.#seen[hash] as number) - 1;
+    const match = (this.#seen[hash] ?? 0) - 1;
     this.#seen[hash] = at + 1;
     return match;
   }
@@ -157,7 +156,7 @@ export class MppcDecompressor {
         bit += ones + 1;
       }
       if (bit > total || offset === 0 || offset >= SIZE || at + length > most) return null;
-      for (const end = at + length; at < end; at++) h[at] = h[(at - offset) & (SIZE - 1)] as number;
+      for (const end = at + length; at < end; at++) h[at] = h[(at - offset) & (SIZE - 1)] ?? 0;
     }
     this.#at = at;
     return at === from ? null : h.subarray(from, at);

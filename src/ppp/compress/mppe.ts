@@ -1,6 +1,7 @@
 // MPPE (RFC 3078) with keys from MS-CHAP (RFC 3079), MPPC (RFC 2118), or both: one header, one option of CCP, for peers
 // that insist on them. RC4 protects nothing from anybody who means it.
 
+import { get8 } from "../../core/bytes.ts";
 import type { Secret } from "../../core/secret.ts";
 import { concat, utf8 } from "../../core/text.ts";
 import type { Crypto } from "../../ports/ports.ts";
@@ -63,9 +64,9 @@ export class Rc4 {
   constructor(key: Uint8Array) {
     const s = this.#s;
     for (let i = 0, j = 0; i < 256; i++) {
-      const t = s[i] as number;
-      j = (j + t + (key[i % key.length] as number)) & 255;
-      s[i] = s[j] as number;
+      const t = s[i] ?? 0;
+      j = (j + t + (key[i % key.length] ?? 0)) & 255;
+      s[i] = s[j] ?? 0;
       s[j] = t;
     }
   }
@@ -76,12 +77,12 @@ export class Rc4 {
     let j = this.#j;
     for (let n = 0; n < data.length; n++) {
       i = (i + 1) & 255;
-      const t = s[i] as number;
+      const t = s[i] ?? 0;
       j = (j + t) & 255;
-      const u = s[j] as number;
+      const u = s[j] ?? 0;
       s[i] = u;
       s[j] = t;
-      data[n] = (data[n] as number) ^ (s[(t + u) & 255] as number);
+      data[n] = (data[n] ?? 0) ^ (s[(t + u) & 255] ?? 0);
     }
     this.#i = i;
     this.#j = j;
@@ -160,7 +161,7 @@ export class MppeEncryptor implements Squeezer {
     } else if (this.#mppc) this.reset(); // what goes as it is does not enter the other side's history
     const out = concat([Uint8Array.of(flags | (this.#count >> 8), this.#count), data]);
     if (this.#keys) {
-      out[0] = (out[0] as number) | ENCRYPTED;
+      out[0] = get8(out, 0) | ENCRYPTED;
       this.#keys.crypt(out.subarray(HEADER));
     }
     return out;
@@ -282,7 +283,7 @@ export class MppeDecryptor implements Expander {
 
 /** An IP packet of exactly this length: no wrong key makes one. */
 function isWhole(packet: Uint8Array): boolean {
-  const at = (packet[0] as number) & 1 ? 1 : 2;
+  const at = get8(packet, 0) & 1 ? 1 : 2;
   const protocol = packet[at - 1];
   const word = (i: number): number => ((packet[at + i] ?? 0) << 8) | (packet[at + i + 1] ?? 0);
   if (at === 2 && packet[0] !== 0) return false;

@@ -1,7 +1,7 @@
 // Van Jacobson's TCP/IP header compression (RFC 1144): of a connection's headers only what changed is sent. In place,
 // on packets in their slabs; what a peer sends wrongly is dropped, and nothing is believed until a packet names its
 // connection again.
-import { get16, get32, put16, put32 } from "../../core/bytes.ts";
+import { get8, get16, get32, put16, put32 } from "../../core/bytes.ts";
 import type { Packet } from "../../core/packet.ts";
 import { PROTOCOL } from "../frame.ts";
 
@@ -34,10 +34,10 @@ function same(a: Uint8Array, b: Uint8Array, from: number, to: number): boolean {
 
 /** Length of both headers of a whole TCP/IPv4 packet at the start of `b`, 0 when it is none. */
 function headers(b: Uint8Array): number {
-  if (b.length < 40 || (b[0] as number) >> 4 !== 4) return 0;
-  const ip = ((b[0] as number) & 15) * 4;
+  if (b.length < 40 || get8(b, 0) >> 4 !== 4) return 0;
+  const ip = (get8(b, 0) & 15) * 4;
   if (ip < 20 || b.length < ip + 20) return 0;
-  const tcp = ((b[ip + 12] as number) >> 4) * 4;
+  const tcp = (get8(b, ip + 12) >> 4) * 4;
   return tcp < 20 || b.length < ip + tcp ? 0 : ip + tcp;
 }
 
@@ -78,8 +78,8 @@ export class VjCompressor {
     if (b.length < 40 || b[9] !== TCP || (get16(b, 6) & 0x3fff) !== 0 || get16(b, 2) !== b.length) return PROTOCOL.ip;
     const length = headers(b);
     if (length === 0) return PROTOCOL.ip;
-    const tcp = ((b[0] as number) & 15) * 4;
-    if (((b[tcp + 13] as number) & (SYN | FIN | RST | ACK)) !== ACK) return PROTOCOL.ip;
+    const tcp = (get8(b, 0) & 15) * 4;
+    if ((get8(b, tcp + 13) & (SYN | FIN | RST | ACK)) !== ACK) return PROTOCOL.ip;
     const c = this.#find(b, tcp);
     c.used = ++this.#clock;
     if (c.length !== length || !this.#isNext(c.header, b, tcp, length)) return this.#whole(c, b, length);
@@ -103,7 +103,7 @@ export class VjCompressor {
     let oldest = this.#connections[0] as Connection;
     for (const c of this.#connections) {
       const h = c.header;
-      if (c.length > 0 && same(h, b, 12, 20) && get32(h, ((h[0] as number) & 15) * 4) === get32(b, tcp)) return c;
+      if (c.length > 0 && same(h, b, 12, 20) && get32(h, (get8(h, 0) & 15) * 4) === get32(b, tcp)) return c;
       if (c.used < oldest.used) oldest = c;
     }
     oldest.length = 0; // somebody else's
@@ -111,7 +111,7 @@ export class VjCompressor {
   }
   /** What must not change between two packets, options included. */
   #isNext(h: Uint8Array, b: Uint8Array, tcp: number, length: number): boolean {
-    const flags = ((h[tcp + 13] as number) ^ (b[tcp + 13] as number)) & ~(PSH | URG); // ECN is younger than RFC 1144
+    const flags = (get8(h, tcp + 13) ^ get8(b, tcp + 13)) & ~(PSH | URG); // ECN is younger than RFC 1144
     return (
       flags === 0 &&
       same(h, b, 0, 2) &&
@@ -127,7 +127,7 @@ export class VjCompressor {
     const before = get16(h, 2) - length; // data of the packet before
     this.#at = 0;
     let changes = 0;
-    if ((b[tcp + 13] as number) & URG) {
+    if (get8(b, tcp + 13) & URG) {
       this.#put(get16(b, tcp + 18), true);
       changes |= NEW_U;
     } else if (get16(b, tcp + 18) !== get16(h, tcp + 18)) return -1;
@@ -174,7 +174,7 @@ export class VjCompressor {
       this.#put(id, true);
       changes |= NEW_I;
     }
-    return (b[tcp + 13] as number) & PSH ? changes | PUSH_BIT : changes;
+    return get8(b, tcp + 13) & PSH ? changes | PUSH_BIT : changes;
   }
   /** One byte, or three; `zero`: 0 is a value too. */
   #put(n: number, zero: boolean): void {
@@ -224,7 +224,7 @@ export class VjDecompressor {
   compressed(p: Packet): boolean {
     const { mem, end } = p;
     let at = p.start;
-    const byte = (): number => (at < end ? (mem[at++] as number) : bad());
+    const byte = (): number => (at < end ? get8(mem, at++) : bad());
     let short = false;
     const bad = (): number => {
       short = true;
@@ -244,10 +244,10 @@ export class VjDecompressor {
     const slot = this.#toss ? undefined : this.#slots[this.#last];
     if (!slot) return this.#no();
     const { header: h, length } = slot;
-    const tcp = ((h[0] as number) & 15) * 4;
+    const tcp = (get8(h, 0) & 15) * 4;
     const checksum = (byte() << 8) | byte();
     const before = get16(h, 2) - length;
-    let flags = (h[tcp + 13] as number) & ~(PSH | URG);
+    let flags = get8(h, tcp + 13) & ~(PSH | URG);
     if (changes & PUSH_BIT) flags |= PSH;
     let urgent = get16(h, tcp + 18);
     let window = get16(h, tcp + 14);
