@@ -5,8 +5,8 @@ import fc from "fast-check";
 import { load } from "../../src/config/load.ts";
 import { faultLine } from "../../src/config/section.ts";
 import { loadUci } from "../../src/config/uci-load.ts";
-import { tunnel } from "./interfaces.ts";
 import { runs } from "../runs.ts";
+import { tunnel } from "./interfaces.ts";
 
 const FILE = (raw: string): string => `[interface hq]\nproto = l2tpsec\nserver = a\npsk = ${raw}\n`;
 /** The key as it was read, or its fault. */
