@@ -7,7 +7,7 @@ import { SECTIONS } from "./schema.ts";
 const INTRO = {
   daemon: "`[daemon]`: the process",
   interface: "`[interface NAME]`: a client link (LAC)",
-  nasdial: "`[interface NAME]` with `proto = nasdial`: the NAS leg, a modem or a null-modem cable",
+  nasdial: "`[interface NAME]` with `proto = nasdial`: a serial line, with a modem or a null-modem cable",
   server: "`[server NAME]`: a server (LNS)",
   user: "`[user NAME]`: someone who may call a server",
 } as const;

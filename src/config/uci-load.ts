@@ -105,7 +105,7 @@ function networkSection(file: UciFile, s: UciSection, faults: Fault[], warnings:
       return !near;
     },
   );
-  // As for all of netifd's protocols, and as LuCI's own field for it has it. A NAS is nobody's way out.
+  // As for all of netifd's protocols, and as LuCI's own field for it has it. A line that answers is nobody's way out.
   if (!section.values.has("defaultroute") && one("role") !== "answer")
     section.values.set("defaultroute", { text: "1", line: s.line });
   return section;

@@ -1,5 +1,5 @@
-// A NAS leg's netdev that is there before the call is, and after it: its first packet asks for a call, and waits for
-// it.
+// The netdev of a serial line on demand, there before the call is, and after it: its first packet asks for a call, and
+// waits for it.
 import type { Clock } from "../core/clock.ts";
 import { Counters as Drops } from "../core/counters.ts";
 import { Packet } from "../core/packet.ts";

@@ -1,4 +1,4 @@
-// Daily times in which a NAS leg stays down. They are local wall-clock times, so the clock is looked at again every few
+// Daily times in which a link stays down. They are local wall-clock times, so the clock is looked at again every few
 // minutes: it may be set, and summer time begins. A clock that has not been set yet holds nothing back, or no call
 // could ever set it.
 import type { Clock, Timer } from "../core/clock.ts";

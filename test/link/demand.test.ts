@@ -1,8 +1,8 @@
-// When the NAS leg dials and when it does not: on demand, after silence, at times of the day.
+// When a serial line dials and when not: on demand, after silence, at times of the day.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Exchange, SimModem, serialHost } from "../sim/modem.ts";
-import { type Leg, NasWorld, packet } from "./nas-world.ts";
+import { type Line, packet, SerialWorld } from "./serial-world.ts";
 
 const CALLER = {
   device: "/dev/modem111",
@@ -20,17 +20,17 @@ const HOUR = 60 * MINUTE;
 const NOON = Date.UTC(2026, 10, 23, 12);
 
 function site(caller: Record<string, string>, nas: Record<string, string> = {}, start = 0) {
-  const w = new NasWorld(start);
+  const w = new SerialWorld(start);
   const exchange = new Exchange(w.clock);
   const m = { a: new SimModem(exchange, "111"), b: new SimModem(exchange, "222") };
   const serial = serialHost(m.a.port, m.b.port);
-  const a = w.leg(serial, { ...CALLER, ...caller });
-  const b = w.leg(serial, { ...NAS, ...nas });
+  const a = w.line(serial, { ...CALLER, ...caller });
+  const b = w.line(serial, { ...NAS, ...nas });
   b.link.start();
   return { w, exchange, m, a, b };
 }
-const isUp = (l: Leg) => () => l.link.state === "up";
-const send = (l: Leg, from: string, to = "10.8.0.1", length = 100): void =>
+const isUp = (l: Line) => () => l.link.state === "up";
+const send = (l: Line, from: string, to = "10.8.0.1", length = 100): void =>
   l.plane.net.transmit("nas-leg1", packet(from, to, length));
 const dials = (m: SimModem): number => m.commands.filter((c) => c.startsWith("ATD")).length;
 
@@ -176,7 +176,7 @@ describe("on demand", () => {
     await s.w.until(() => s.a.link.state === "down", 60_000, "idle", s.a);
     s.b.link.stop("test", () => {});
     await s.w.run(3000);
-    const other = s.w.leg(serialHost(s.m.b.port), { ...NAS, remote_ip: "10.7.0.77" });
+    const other = s.w.line(serialHost(s.m.b.port), { ...NAS, remote_ip: "10.7.0.77" });
     other.link.start();
     await s.w.run(1000);
     send(s.a, "192.168.1.5");

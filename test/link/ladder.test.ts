@@ -9,7 +9,7 @@ import { NetdevRung } from "../../src/link/rungs/netdev.ts";
 import type { PppRung } from "../../src/link/rungs/ppp.ts";
 import type { PppUp } from "../../src/ppp/api.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
-import { settle } from "./nas-world.ts";
+import { settle } from "./serial-world.ts";
 
 const STOPPED = failure("stopped", "test");
 const BROKEN = failure("timeout", "it broke");

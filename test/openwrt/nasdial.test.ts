@@ -1,4 +1,4 @@
-// NAS legs under netifd: a modem that dials another daemon's over one telephone exchange.
+// Serial lines under netifd: a modem that dials another daemon's over one telephone exchange.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compose } from "../../src/build.ts";
@@ -6,7 +6,7 @@ import { load } from "../../src/config/load.ts";
 import { EventHub } from "../../src/control/log.ts";
 import { NonePlane } from "../../src/dataplane/none.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
-import { packet } from "../link/nas-world.ts";
+import { packet } from "../link/serial-world.ts";
 import { Exchange, SimModem, serialHost } from "../sim/modem.ts";
 import { World } from "../sim/world.ts";
 import { Router } from "./router.ts";
@@ -112,7 +112,7 @@ test("a wrong option and a missing device are readable; the right option mends i
   await r.isUp("modem");
 });
 
-test("the daemon, netifd and ubusd restart: the leg is told again, or comes back", async () => {
+test("the daemon, netifd and ubusd restart: the line is told again, or comes back", async () => {
   const { r } = dialup(MODEM);
   await r.startDaemon();
   r.netifd.up("modem");

@@ -1,4 +1,4 @@
-// The NAS leg inside whole daemons: configuration file in, control API out, two of them over one telephone exchange.
+// A serial line inside whole daemons: configuration file in, control API out, two of them over one telephone exchange.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compose } from "../../src/build.ts";
@@ -54,7 +54,7 @@ function site(
     },
   };
 }
-function leg(d: Daemon, name: string): SerialStatus {
+function line(d: Daemon, name: string): SerialStatus {
   const s = d.status(name)[name];
   assert.ok(s?.kind === "nas");
   return s;
@@ -67,7 +67,7 @@ test("two daemons, one call: up, status as text, reload, down, stop", async () =
   const serial = serialHost(...modems.map((m) => m.port));
   const b = site(w, "b", serial, NAS);
   const a = site(w, "a", serial, CALLER);
-  await w.until(() => leg(a.daemon, "modem").state === "up" && leg(b.daemon, "nas").state === "up", 90_000, "up");
+  await w.until(() => line(a.daemon, "modem").state === "up" && line(b.daemon, "nas").state === "up", 90_000, "up");
   const text = renderStatus(a.daemon.status(null), false);
   assert.match(
     text,
@@ -84,14 +84,14 @@ test("two daemons, one call: up, status as text, reload, down, stop", async () =
   assert.equal(a.reload(CALLER), "nothing changed");
   assert.equal(a.reload(`${CALLER}mtu = 1000\n`), "interface modem");
   await w.run(3000); // the old one hangs up
-  await w.until(() => leg(a.daemon, "modem").mtu === 1000, 90_000, "up with the other MTU");
+  await w.until(() => line(a.daemon, "modem").mtu === 1000, 90_000, "up with the other MTU");
   assert.ok(a.lines.some((l) => /modem\.connected phone="222" speed=33600/.test(l)));
 
   a.daemon.down("modem");
   await w.run(2000);
-  assert.deepEqual([leg(a.daemon, "modem").state, modems[0].port.closed, modems[1].online], ["down", true, false]);
+  assert.deepEqual([line(a.daemon, "modem").state, modems[0].port.closed, modems[1].online], ["down", true, false]);
   a.daemon.up("modem");
-  await w.until(() => leg(a.daemon, "modem").state === "up", 90_000, "up again");
+  await w.until(() => line(a.daemon, "modem").state === "up", 90_000, "up again");
   let done = 0;
   for (const s of [a, b]) s.daemon.stop("SIGTERM", () => void done++);
   await w.run(2000);

@@ -1,4 +1,4 @@
-// NAS legs in memory: links over emulated modems and null-modem cables, planes without netdevs, one virtual clock.
+// Serial lines in memory: links over emulated modems and null-modem cables, planes without netdevs, one virtual clock.
 import assert from "node:assert/strict";
 import * as v from "valibot";
 import { NASDIAL, type SerialConfig } from "../../src/config/nasdial.ts";
@@ -19,7 +19,7 @@ import { testCrypto } from "../ppp/pair.ts";
 import { SimNet } from "../sim/simnet.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
 
-export function nasConfig(name: string, text: Record<string, string>): SerialConfig {
+export function serialConfig(name: string, text: Record<string, string>): SerialConfig {
   const out: Record<string, unknown> = { name };
   for (const [key, o] of Object.entries(NASDIAL as Options)) {
     const given = { proto: "nasdial", ...text }[key] ?? o.def;
@@ -48,7 +48,7 @@ export const USERS: readonly UserConfig[] = [
   { name: "second", username: null, password: Secret.of("w0nderland"), ip: "10.7.0.9", routes: null, server: null },
 ];
 
-export interface Leg {
+export interface Line {
   readonly link: Omit<Link, "status"> & { status(): SerialStatus };
   readonly plane: NonePlane;
   readonly events: Event[];
@@ -57,7 +57,7 @@ export interface Leg {
   readonly packets: Uint8Array[];
 }
 
-export class NasWorld {
+export class SerialWorld {
   readonly clock = new VirtualClock();
   readonly net: SimNet;
   /** Of the wall clock, beside the virtual one. */
@@ -71,7 +71,7 @@ export class NasWorld {
     this.net = new SimNet(this.clock, 1);
   }
 
-  leg(serial: SerialHost, text: Record<string, string>, users: readonly UserConfig[] = USERS): Leg {
+  line(serial: SerialHost, text: Record<string, string>, users: readonly UserConfig[] = USERS): Line {
     const nth = ++this.#n;
     const plane = new NonePlane({
       clock: this.clock,
@@ -100,10 +100,10 @@ export class NasWorld {
     const deps = { clock, crypto: testCrypto(nth), host, log, plane, serial };
     const access = new SerialAccess(
       { ...deps, challenges: new Challenges(), logins: new Logins(clock) },
-      nasConfig(`leg${nth}`, text),
+      serialConfig(`leg${nth}`, text),
       () => users,
     );
-    const link = new Link({ ...deps, blocks: new Blocks(plane.net) }, access) as Leg["link"];
+    const link = new Link({ ...deps, blocks: new Blocks(plane.net) }, access) as Line["link"];
     return { link, plane, events, lines, packets };
   }
   async run(ms: number, step = 20): Promise<void> {
@@ -113,11 +113,11 @@ export class NasWorld {
     }
     await settle();
   }
-  async until(done: () => boolean, ms: number, what: string, ...legs: Leg[]): Promise<number> {
+  async until(done: () => boolean, ms: number, what: string, ...lines: Line[]): Promise<number> {
     const start = this.clock.now();
     while (!done()) {
       if (this.clock.now() - start > ms)
-        assert.fail(`${what} did not happen in ${ms} ms\n${legs.map((l) => l.lines.join("\n")).join("\n---\n")}`);
+        assert.fail(`${what} did not happen in ${ms} ms\n${lines.map((l) => l.lines.join("\n")).join("\n---\n")}`);
       await this.run(20);
     }
     return this.clock.now() - start;

@@ -1,9 +1,9 @@
-// The NAS leg, both ends of it ours: serial line, modem, HDLC, PPP and netdev, back to back.
+// A serial line, both ends of it ours: serial line, modem, HDLC, PPP and netdev, back to back.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { random } from "../ppp/pair.ts";
 import { Exchange, nullModem, SimModem, serialHost } from "../sim/modem.ts";
-import { type Leg, NasWorld, packet } from "./nas-world.ts";
+import { type Line, packet, SerialWorld } from "./serial-world.ts";
 
 const CALLER = {
   device: "/dev/modem111",
@@ -20,22 +20,22 @@ function modems(
   nas: Record<string, string> = {},
   wires: { carrierWire?: boolean; baud?: number } = {},
 ) {
-  const w = new NasWorld();
+  const w = new SerialWorld();
   const exchange = new Exchange(w.clock);
   const m = { a: new SimModem(exchange, "111", wires), b: new SimModem(exchange, "222", wires) };
   const serial = serialHost(m.a.port, m.b.port);
-  const a = w.leg(serial, { ...CALLER, ...caller });
-  const b = w.leg(serial, { ...NAS, ...nas });
+  const a = w.line(serial, { ...CALLER, ...caller });
+  const b = w.line(serial, { ...NAS, ...nas });
   return { w, exchange, m, a, b, serial };
 }
-async function up(s: { w: NasWorld; a: Leg; b: Leg }): Promise<void> {
+async function up(s: { w: SerialWorld; a: Line; b: Line }): Promise<void> {
   s.b.link.start();
   await s.w.run(500);
   s.a.link.start();
   await s.w.until(() => s.a.link.state === "up" && s.b.link.state === "up", 30_000, "up", s.a, s.b);
 }
 /** Packets that arrive at `to` of `n` sent from `from`. */
-async function carried(w: NasWorld, from: Leg, to: Leg, n: number, address: string): Promise<number> {
+async function carried(w: SerialWorld, from: Line, to: Line, n: number, address: string): Promise<number> {
   const before = to.packets.length;
   const ifname = from.link.status().ifname;
   for (let i = 0; i < n; i++) {
@@ -346,11 +346,11 @@ describe("the device", () => {
 
 describe("a direct line", () => {
   function direct(noise?: (c: number) => number | null) {
-    const w = new NasWorld();
+    const w = new SerialWorld();
     const cable = nullModem(w.clock, noise ? { noise } : {});
     const serial = serialHost(cable.a, cable.b);
-    const a = w.leg(serial, { device: "/dev/ttyA", line: "direct", username: "second", password: "w0nderland" });
-    const b = w.leg(serial, { ...NAS, device: "/dev/ttyB", line: "direct" });
+    const a = w.line(serial, { device: "/dev/ttyA", line: "direct", username: "second", password: "w0nderland" });
+    const b = w.line(serial, { ...NAS, device: "/dev/ttyB", line: "direct" });
     return { w, a, b, cable };
   }
   test("two routers on a null-modem cable; the user's own address", async () => {
@@ -369,17 +369,17 @@ describe("a direct line", () => {
     assert.equal(await carried(s.w, s.b, s.a, 5, "10.8.0.1"), 5);
   });
   test("a line that eats XON and XOFF: software flow control asks the peer to escape them", async () => {
-    const w = new NasWorld();
+    const w = new SerialWorld();
     const cable = nullModem(w.clock, { noise: (c) => (c === 0x11 || c === 0x13 ? null : c) });
     const serial = serialHost(cable.a, cable.b);
-    const a = w.leg(serial, {
+    const a = w.line(serial, {
       device: "/dev/ttyA",
       line: "direct",
       flow: "xonxoff",
       username: "second",
       password: "w0nderland",
     });
-    const b = w.leg(serial, { ...NAS, device: "/dev/ttyB", line: "direct", flow: "xonxoff" });
+    const b = w.line(serial, { ...NAS, device: "/dev/ttyB", line: "direct", flow: "xonxoff" });
     await up({ w, a, b });
     assert.equal(await carried(w, a, b, 5, "10.8.0.1"), 5);
     assert.equal(await carried(w, b, a, 5, "10.7.0.9"), 5);
