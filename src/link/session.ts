@@ -40,6 +40,7 @@ export interface SessionPlace {
 /** Time to say who one is: from the call to the first address, and again whenever PPP begins anew. */
 const AUTHENTICATE_MS = 30_000;
 const ASYNC = 2; // framing type, RFC 2661 §4.4.4
+const NONE: readonly string[] = []; // of all sessions
 let lastId = 0; // for people and the control API; not a secret, never on the wire
 
 export class Session implements LadderOwner, PppUser, NetdevUser {
@@ -111,7 +112,7 @@ export class Session implements LadderOwner, PppUser, NetdevUser {
     this.#config = user;
     this.#ip = ip;
     const { local_ip: local, dns, wins } = this.#host.cfg;
-    return { local, remote: ip, dns: dns ?? [], wins: wins ?? [] };
+    return { local, remote: ip, dns: dns ?? NONE, wins: wins ?? NONE };
   }
   onPhase(phase: "establish" | "authenticate" | "network"): void {
     if (phase === "network") this.#disarm();
@@ -129,7 +130,7 @@ export class Session implements LadderOwner, PppUser, NetdevUser {
     if (this.#ip === null) throw new RangeError("PPP came up without an admitted user");
     // A LAC with an asynchronous line does the framing: it must know what LCP agreed on (RFC 2661 §6.14).
     if (((call.connected.framingType ?? 0) & ASYNC) !== 0) call.setLinkInfo(info.link.sendAccm, info.link.recvAccm);
-    const routes = (this.#config?.routes ?? []).map((prefix) => ({ prefix }));
+    const routes = (this.#config?.routes ?? NONE).map((prefix) => ({ prefix }));
     return this.#at.server.attach(call.channel, this.#ip, routes);
   }
   get sharer(): string {
