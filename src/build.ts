@@ -13,6 +13,7 @@ import { allOf, contain, Scope } from "./core/scope.ts";
 import { Daemon } from "./daemon.ts";
 import type { DataPlane } from "./dataplane/dataplane.ts";
 import { openUserspacePlane } from "./dataplane/userspace/plane.ts";
+import { describeSpeeds, fasterCipher, measureCiphers } from "./esp/speed.ts";
 import { IkeManager } from "./ike/manager.ts";
 import { L2tpEndpoint } from "./l2tp/endpoint.ts";
 import { Blocks } from "./link/blocks.ts";
@@ -33,7 +34,10 @@ import { VERSION } from "./version.ts";
  * and sets their routes.
  */
 export function compose(
-  common: Pick<LinkDeps, "clock" | "crypto" | "host" | "serial" | "zlib" | "tls"> & { readonly memory?: Memory },
+  common: Pick<LinkDeps, "clock" | "crypto" | "host" | "serial" | "zlib" | "tls"> & {
+    readonly memory?: Memory;
+    readonly faster?: LinkDeps["faster"];
+  },
   plane: DataPlane,
   hub: EventHub,
   config: Config,
@@ -60,6 +64,7 @@ export function compose(
     challenges: new Challenges(),
     logins: new Logins(common.clock),
     serial: common.serial,
+    faster: common.faster ?? "aes",
     zlib: common.zlib ?? null,
     tls: common.tls ?? null,
     routesElsewhere: netifd,
@@ -156,8 +161,9 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: (
       },
       fault("the bus"),
     );
+    const speeds = measureCiphers(rt.crypto, () => rt.clock.now());
     const daemon = compose(
-      { ...rt, serial: linuxSerial(native, rt.clock), zlib: native, tls: native },
+      { ...rt, faster: fasterCipher(speeds), serial: linuxSerial(native, rt.clock), zlib: native, tls: native },
       plane,
       hub,
       first.config,
@@ -204,7 +210,8 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: (
     });
     for (const f of first.faults) rt.stderr(`error config: ${f}\n`); // of UCI: the other sections run
     for (const w of first.warnings) warn(w);
-    hub.emit({ kind: "daemon.ready", link: "", version: VERSION, runtime: rt.name });
+    const ciphers = describeSpeeds(speeds);
+    hub.emit({ kind: "daemon.ready", link: "", version: VERSION, runtime: rt.name, ciphers });
     daemon.start();
   } catch (e) {
     if (!(e instanceof SystemError)) throw e;

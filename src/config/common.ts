@@ -34,8 +34,8 @@ export const ipsec = {
     tab: "ipsec",
     title: "ESP proposals",
     help:
-      "ESP proposals, in order of preference. Default: AES-GCM, then AES-CBC; use default 3des-sha1 to accept " +
-      "an old peer as well.",
+      "ESP proposals, in order of preference. Default: AES-GCM, then AES-CBC; on a CPU without AES instructions " +
+      "ChaCha20-Poly1305 first. Use default 3des-sha1 to accept an old peer as well.",
   }),
   local_id: optional(k.ikeId, {
     tab: "ipsec",

@@ -8,7 +8,7 @@ export type LinkState = "down" | "dialing" | "ike" | "l2tp" | "ppp" | "up" | "st
  * end of IPv6.
  */
 export type Event =
-  | { kind: "daemon.ready"; link: ""; version: string; runtime: string }
+  | { kind: "daemon.ready"; link: ""; version: string; runtime: string; ciphers: string }
   | { kind: "daemon.stopping"; link: ""; why: string }
   | { kind: "daemon.warning"; link: string; text: string }
   | { kind: "daemon.reloaded"; link: ""; changed: string }

@@ -4,7 +4,7 @@ import { ConfigError } from "../core/errors.ts";
 import {
   describeEsp,
   describeIke,
-  ESP_DEFAULT,
+  ESP_DEFAULTS,
   IKE_INITIATOR,
   IKE_RESPONDER,
   type IkeProposal,
@@ -44,7 +44,7 @@ export function chooseIke(policy: IkePolicy, body: Uint8Array): IkeChoice | stri
   return (
     `no common phase 1 proposal: we accept ${list(policy.ikeProposals)}; ` +
     `the peer offers ${transforms.map(describeIke).join(" ") || "none"}` +
-    advice("ike_proposals", policy.ikeProposals, IKE_RESPONDER, possible)
+    advice("ike_proposals", policy.ikeProposals, [IKE_RESPONDER], possible)
   );
 }
 /** Why we accept no ESP proposal of `offered`. */
@@ -59,7 +59,7 @@ export function noEsp(policy: IkePolicy, offered: readonly Proposal[], encaps: r
   return (
     `no common ESP proposal: we accept ${list(policy.espProposals)} (encapsulation ${encaps.join(" or ")}); ` +
     `the peer offers ${transforms.map(describeEsp).join(" ") || "none"}` +
-    advice("esp_proposals", policy.espProposals, ESP_DEFAULT, possible)
+    advice("esp_proposals", policy.espProposals, ESP_DEFAULTS, possible)
   );
 }
 /** For a client whose server accepts none of our proposals and does not say what it would accept. */
@@ -89,17 +89,13 @@ function known<P extends Named>(parse: () => P, fits: (p: P) => boolean): P[] {
 function advice(
   option: string,
   ours: readonly Named[],
-  defaults: readonly Named[],
+  defaults: readonly (readonly Named[])[],
   possible: readonly Named[],
 ): string {
   const best = possible.find((p) => !weak(p)) ?? possible[0];
   if (!best) return "";
-  const standard = defaults.every((d, i) => ours[i]?.text === d.text);
-  const value = [
-    ...(standard ? ["default"] : []),
-    ...(standard ? ours.slice(defaults.length) : ours).map((p) => p.text),
-    best.text,
-  ];
+  const standard = defaults.find((list) => list.every((d, i) => ours[i]?.text === d.text));
+  const value = [...(standard ? ["default"] : []), ...ours.slice(standard?.length ?? 0).map((p) => p.text), best.text];
   return `; ${weak(best) ? "it offers only weak ones: " : ""}to allow it set ${option} = ${value.join(" ")}`;
 }
 /** A configured list with "default" replaced by the default list. */

@@ -122,10 +122,24 @@ export const IKE_RESPONDER = ike(
     "aes128-sha256-modp2048 aes128-sha1-modp2048 aes256-sha256-modp1536 aes256-sha1-modp1536 aes128-sha256-modp1536 " +
     "aes128-sha1-modp1536",
 );
-/** Both roles: AES-GCM, AES-CBC. */
-export const ESP_DEFAULT = esp(
-  "aes256gcm16 aes128gcm16 aes256-sha256 aes128-sha256 aes256-sha1 aes192-sha1 aes128-sha1",
+/** An initiator's on a CPU that is fast with AES, and every responder's last. */
+const ESP_DEFAULT = esp("aes256gcm16 aes128gcm16 aes256-sha256 aes128-sha256 aes256-sha1 aes192-sha1 aes128-sha1");
+const CHACHA20 = esp("chacha20poly1305");
+/** Without AES instructions GCM costs more than CBC with SHA-1, and 256 bits more than 128. */
+const ESP_SLOW_AES = esp(
+  "chacha20poly1305 aes128-sha1 aes128-sha256 aes128gcm16 aes256-sha1 aes256-sha256 aes256gcm16 aes192-sha1",
 );
+/**
+ * What is offered, and what is accepted, by default, in the order of preference. By default nobody but a peer whose AES is
+ * slow offers ChaCha20-Poly1305: so a responder, whatever its own CPU, takes it first.
+ */
+export function espDefaults(faster: "aes" | "chacha20", role: "initiator" | "responder"): readonly EspProposal[] {
+  if (faster === "chacha20") return ESP_SLOW_AES;
+  return role === "initiator" ? ESP_DEFAULT : ESP_RESPONDER;
+}
+const ESP_RESPONDER: readonly EspProposal[] = [...CHACHA20, ...ESP_DEFAULT];
+/** Every list that `default` may stand for. */
+export const ESP_DEFAULTS: readonly (readonly EspProposal[])[] = [ESP_DEFAULT, ESP_RESPONDER, ESP_SLOW_AES];
 
 /**
  * Whether every attribute is one of `known`, none comes twice, and basic ones are in basic form (RFC 2409 appendix A);

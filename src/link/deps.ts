@@ -12,6 +12,7 @@ import type { Blocks } from "./blocks.ts";
 import type { LocalPorts } from "./local-ports.ts";
 import type { Logins } from "./logins.ts";
 import type { Pressure } from "./pressure.ts";
+import type { FasterCipher } from "./settings.ts";
 
 /** What every link shares: one IKE, one L2TP endpoint and one data plane serve the whole process. */
 export interface LinkDeps {
@@ -29,6 +30,8 @@ export interface LinkDeps {
   readonly serial: SerialHost;
   readonly challenges: Challenges;
   readonly logins: Logins;
+  /** Which cipher this CPU is faster with: proposals by default begin with it. */
+  readonly faster: FasterCipher;
   /** For Deflate on serial lines. */
   readonly zlib?: Zlib | null;
   /** For EAP-TLS. */

@@ -237,7 +237,7 @@ export class ServerLink implements AnyLink {
   }
   #answerIke(): void {
     const ike = this.#deps.ike();
-    const responder = ike.addResponder(serverIke(this.cfg), {
+    const responder = ike.addResponder(serverIke(this.cfg, this.#deps.faster), {
       onUp: (_: IkeConnection, info: IkeInfo) => void this.#flows.set(info.flow, info),
       onRekeyed: (_: IkeConnection, info: IkeInfo) => void this.#flows.set(info.flow, info),
       onDown: (conn: IkeConnection, why: Failure) => {

@@ -7,7 +7,7 @@ import { Secret } from "../core/secret.ts";
 import type { IpConfig, Route } from "../dataplane/dataplane.ts";
 import { innerMtu } from "../esp/overhead.ts";
 import { expand } from "../ike/choice.ts";
-import { ESP_DEFAULT, IKE_INITIATOR, IKE_RESPONDER } from "../ike/proposals.ts";
+import { espDefaults, IKE_INITIATOR, IKE_RESPONDER } from "../ike/proposals.ts";
 import type { IkeConnectConfig, IkeInfo, IkeResponderConfig } from "../ike/types.ts";
 import type { TunnelConfig } from "../l2tp/api.ts";
 import type { Host } from "../ports/ports.ts";
@@ -23,6 +23,14 @@ const MIB = 1024 * 1024;
 /** XON and XOFF, which a line takes for itself with software flow control. */
 const XONXOFF = 0x000a_0000;
 
+/** Which of AES-GCM and ChaCha20-Poly1305 this CPU seals faster with. */
+export type FasterCipher = "aes" | "chacha20";
+export interface OwnSide {
+  readonly local: string;
+  readonly localPort: number;
+  readonly faster: FasterCipher;
+}
+
 function lifetimes(c: ClientConfig | ServerConfig): {
   ikeLifetimeSeconds: number;
   espLifetimeSeconds: number;
@@ -37,7 +45,9 @@ function lifetimes(c: ClientConfig | ServerConfig): {
   };
 }
 
-export function clientIke(c: ClientConfig, local: string, remote: string, localPort: number): IkeConnectConfig {
+/** `own`: what is this side's of the connection. */
+export function clientIke(c: ClientConfig, remote: string, own: OwnSide): IkeConnectConfig {
+  const { local, localPort } = own;
   if (c.psk === null || !needsIpsec(c)) throw new RangeError(`${c.name}: IKE asked for a link without a key`);
   return {
     link: c.name,
@@ -48,13 +58,13 @@ export function clientIke(c: ClientConfig, local: string, remote: string, localP
     localPort,
     remotePort: c.server.port,
     ikeProposals: expand(c.ike_proposals, IKE_INITIATOR),
-    espProposals: expand(c.esp_proposals, ESP_DEFAULT),
+    espProposals: expand(c.esp_proposals, espDefaults(own.faster, "initiator")),
     localId: c.local_id,
     remoteId: c.remote_id,
     ...lifetimes(c),
   };
 }
-export function serverIke(c: ServerConfig): IkeResponderConfig {
+export function serverIke(c: ServerConfig, faster: FasterCipher): IkeResponderConfig {
   if (c.psk === null || !needsIpsec(c)) throw new RangeError(`${c.name}: IKE asked for a server without a key`);
   return {
     link: c.name,
@@ -62,7 +72,7 @@ export function serverIke(c: ServerConfig): IkeResponderConfig {
     psk: c.psk,
     encap: c.encap,
     ikeProposals: expand(c.ike_proposals, IKE_RESPONDER),
-    espProposals: expand(c.esp_proposals, ESP_DEFAULT),
+    espProposals: expand(c.esp_proposals, espDefaults(faster, "responder")),
     localId: c.local_id,
     remoteId: c.remote_id,
     ...lifetimes(c),

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { chooseIke, expand, noEsp } from "../../src/ike/choice.ts";
 import {
   ENCAP,
-  ESP_DEFAULT,
+  espDefaults,
   espTransform,
   IKE_INITIATOR,
   IKE_RESPONDER,
@@ -104,7 +104,7 @@ test("ESP: the line to write", () => {
     espTransform(parseEspProposal(s), i + 1, ENCAP.transport, 3600, 0),
   );
   const text = noEsp(
-    server({ espProposals: ESP_DEFAULT }),
+    server({ espProposals: espDefaults("aes", "initiator") }),
     [{ number: 1, protocol: 3, spi: new Uint8Array(4), transforms }],
     [ENCAP.transport],
   );

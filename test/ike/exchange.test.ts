@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  ESP_DEFAULT,
+  espDefaults,
   IKE_INITIATOR,
   IKE_RESPONDER,
   parseEspProposal,
@@ -55,8 +55,11 @@ for (const p of [
 
 test("the defaults of both roles agree", async () => {
   const { net, a, b } = pair();
-  b.ike.addResponder(server({ ikeProposals: IKE_RESPONDER, espProposals: ESP_DEFAULT }), b);
-  a.ike.connect(client(b.address, a.address, { ikeProposals: IKE_INITIATOR, espProposals: ESP_DEFAULT }), a);
+  b.ike.addResponder(server({ ikeProposals: IKE_RESPONDER, espProposals: espDefaults("aes", "initiator") }), b);
+  a.ike.connect(
+    client(b.address, a.address, { ikeProposals: IKE_INITIATOR, espProposals: espDefaults("aes", "initiator") }),
+    a,
+  );
   await net.run(200);
   assert.equal(a.ups[0]?.info.proposal, "aes256-sha256-x25519");
   assert.equal(a.ups[0]?.info.espProposal, "aes256gcm16");

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { Packet } from "../../src/core/packet.ts";
 import { ADMISSION } from "../../src/ike/admission.ts";
-import { ESP_DEFAULT, IKE_INITIATOR, IKE_RESPONDER, ikeTransform } from "../../src/ike/proposals.ts";
+import { espDefaults, IKE_INITIATOR, IKE_RESPONDER, ikeTransform } from "../../src/ike/proposals.ts";
 import { type IsakmpHeader, readMessage, writeMessage } from "../../src/ike/wire/header.ts";
 import { writeNotify } from "../../src/ike/wire/notify.ts";
 import { writeChain } from "../../src/ike/wire/payloads.ts";
@@ -37,7 +37,7 @@ const at500 = (address: string): Endpoint => ({ address, port: 500 });
 
 test("a flood of 10,000 first messages: bounded, no Diffie-Hellman, and a real client still gets in", async () => {
   const { net, a, b } = pair();
-  b.ike.addResponder(server({ ikeProposals: IKE_RESPONDER, espProposals: ESP_DEFAULT }), b);
+  b.ike.addResponder(server({ ikeProposals: IKE_RESPONDER, espProposals: espDefaults("aes", "initiator") }), b);
   const before = net.seen.length;
   for (let i = 0; i < 10_000; i++) {
     b.port.onMessage(Packet.of(message1()), at500(b.address), at500(`198.51.${(i >> 8) & 255}.${i & 255}`));

@@ -133,6 +133,19 @@ test("while PPP negotiates anew no packet passes, at either end", async () => {
   await w.until(() => sessions() === 1 && a.plane.net.devices.has("l2tps-hq"), 5000, "up again", a, b);
 });
 
+test("a router without AES instructions gets ChaCha20-Poly1305, others get AES-GCM", async () => {
+  for (const [own, theirs, cipher] of [
+    ["aes", "aes", "aes256gcm16"],
+    ["chacha20", "aes", "chacha20poly1305"],
+    ["chacha20", "chacha20", "chacha20poly1305"],
+  ] as const) {
+    const w = new World();
+    const b = w.site(w.net.host("b", [SERVER_IP]), SERVER_CONF, { faster: theirs });
+    const a = w.site(w.net.host("a", ["203.0.113.1"]), clientConf(), { faster: own });
+    await up(w, b, a);
+    assert.equal(client(a).esp?.proposal, cipher, `${own} to ${theirs}`);
+  }
+});
 test("a server that ends says goodbye to as many as time allows", async () => {
   for (const [each, said] of [
     [0, 5],

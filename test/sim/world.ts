@@ -59,6 +59,8 @@ export interface Site {
 }
 
 export interface SiteOptions {
+  /** Which cipher its CPU is faster with. */
+  readonly faster?: "aes" | "chacha20";
   /** Throws inside this daemon. */
   readonly inject?: Injector;
   readonly crypto?: Crypto;
@@ -106,7 +108,8 @@ export class World {
       },
     };
     let now = parsed(text);
-    const outside = { clock, crypto, host: env, serial: o.serial ?? serialHost(), zlib };
+    const faster = o.faster ?? "aes";
+    const outside = { clock, crypto, host: env, serial: o.serial ?? serialHost(), zlib, faster };
     const daemon = inject
       ? compose(inject.outside(outside), inject.wrap(plane, "plane"), inject.hub(hub), now, () => now)
       : compose(outside, plane, hub, now, () => now);

@@ -142,7 +142,8 @@ export class IkeRung implements PeerRung, IkeOwner {
     this.#port = port;
     const local = this.#c.route.path?.local ?? "";
     ladder.attempt(() => {
-      this.#connection = deps.ike().connect(clientIke(cfg, local, address, port), this);
+      const own = { local, localPort: port, faster: deps.faster };
+      this.#connection = deps.ike().connect(clientIke(cfg, address, own), this);
     });
   }
   onUp(_: IkeConnection, info: IkeInfo): void {

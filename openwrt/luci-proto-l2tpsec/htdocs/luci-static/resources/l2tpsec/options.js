@@ -215,9 +215,12 @@ var grammar = (() => {
   var IKE_RESPONDER = ike(
     "aes256-sha256-x25519 aes256-sha384-ecp384 aes256-sha1-ecp384 aes256-sha256-ecp256 aes128-sha256-ecp256 aes128-sha1-ecp256 aes256-sha512-modp4096 aes256-sha256-modp4096 aes256-sha256-modp3072 aes256-sha512-modp2048 aes256-sha384-modp2048 aes256-sha256-modp2048 aes256-sha1-modp2048 aes192-sha256-modp2048 aes192-sha1-modp2048 aes128-sha256-modp2048 aes128-sha1-modp2048 aes256-sha256-modp1536 aes256-sha1-modp1536 aes128-sha256-modp1536 aes128-sha1-modp1536"
   );
-  var ESP_DEFAULT = esp(
-    "aes256gcm16 aes128gcm16 aes256-sha256 aes128-sha256 aes256-sha1 aes192-sha1 aes128-sha1"
+  var ESP_DEFAULT = esp("aes256gcm16 aes128gcm16 aes256-sha256 aes128-sha256 aes256-sha1 aes192-sha1 aes128-sha1");
+  var CHACHA20 = esp("chacha20poly1305");
+  var ESP_SLOW_AES = esp(
+    "chacha20poly1305 aes128-sha1 aes128-sha256 aes128gcm16 aes256-sha1 aes256-sha256 aes256gcm16 aes192-sha1"
   );
+  var ESP_RESPONDER = [...CHACHA20, ...ESP_DEFAULT];
   var P1 = { cipher: 1, hash: 2, auth: 3, group: 4, lifeType: 11, duration: 12, keyLength: 14 };
   var P1_LIFE = [P1.lifeType, P1.duration];
   var P2 = { lifeType: 1, duration: 2, group: 3, encap: 4, auth: 5, keyLength: 6 };
@@ -420,7 +423,7 @@ const SECTIONS = {
 		{ name: 'esp_proposals', tab: 'ipsec', title: _('ESP proposals'),
 		  grammar: {"form":"list","item":{"form":"datatype","name":"esp_proposal"},"separator":"comma"},
 		  allowed: _('CIPHER-HASH or aes128gcm16 aes192gcm16 aes256gcm16 chacha20poly1305, each with -GROUP behind it for perfect forward secrecy, space separated; ciphers aes128 aes192 aes256 3des null; default: the default list'),
-		  help: _('ESP proposals, in order of preference. Default: AES-GCM, then AES-CBC; use default 3des-sha1 to accept an old peer as well.') },
+		  help: _('ESP proposals, in order of preference. Default: AES-GCM, then AES-CBC; on a CPU without AES instructions ChaCha20-Poly1305 first. Use default 3des-sha1 to accept an old peer as well.') },
 		{ name: 'local_id', tab: 'ipsec', title: _('Local identity'),
 		  grammar: {"form":"datatype","name":"ike_id"},
 		  allowed: _('an address, a host name, user@name or keyid:HEX'),
@@ -816,7 +819,7 @@ const SECTIONS = {
 		{ name: 'esp_proposals', tab: 'ipsec', title: _('ESP proposals'),
 		  grammar: {"form":"list","item":{"form":"datatype","name":"esp_proposal"},"separator":"comma"},
 		  allowed: _('CIPHER-HASH or aes128gcm16 aes192gcm16 aes256gcm16 chacha20poly1305, each with -GROUP behind it for perfect forward secrecy, space separated; ciphers aes128 aes192 aes256 3des null; default: the default list'),
-		  help: _('ESP proposals, in order of preference. Default: AES-GCM, then AES-CBC; use default 3des-sha1 to accept an old peer as well.') },
+		  help: _('ESP proposals, in order of preference. Default: AES-GCM, then AES-CBC; on a CPU without AES instructions ChaCha20-Poly1305 first. Use default 3des-sha1 to accept an old peer as well.') },
 		{ name: 'local_id', tab: 'ipsec', title: _('Local identity'),
 		  grammar: {"form":"datatype","name":"ike_id"},
 		  allowed: _('an address, a host name, user@name or keyid:HEX'),
