@@ -69,7 +69,7 @@ export function compose(
     tls: common.tls ?? null,
     routesElsewhere: netifd,
   };
-  return new Daemon(links, () => ike, hub, config, read, !netifd);
+  return new Daemon(links, { ike: () => ike, hub, config, read, autostart: !netifd });
 }
 
 const UBUS = "/var/run/ubus/ubus.sock";

@@ -26,6 +26,17 @@ const STOP_MS = 1900;
 const GOODBYE_MS = 1500;
 const AGAIN_MS = 10_000;
 
+interface DaemonOptions {
+  /** Null: nobody has needed it yet. */
+  readonly ike: () => IkeManager | null;
+  readonly hub: EventHub;
+  readonly config: Config;
+  /** The configuration of today. Throws RequestRefused with every fault when that is not valid. */
+  readonly read: () => Config;
+  /** Without it interfaces wait until somebody (netifd) says up. */
+  readonly autostart: boolean;
+}
+
 export class Daemon implements DaemonApi {
   readonly #deps: LinkDeps;
   readonly #ike: () => IkeManager | null;
@@ -38,24 +49,13 @@ export class Daemon implements DaemonApi {
   readonly #links = new Map<string, AnyLink>();
   #stopping = false;
 
-  /**
-   * `read` gives the configuration of today; it throws RequestRefused with every fault when that is not valid. Without
-   * `autostart` client links wait until somebody (netifd) says up.
-   */
-  constructor(
-    deps: LinkDeps,
-    ike: () => IkeManager | null,
-    hub: EventHub,
-    config: Config,
-    read: () => Config,
-    autostart = true,
-  ) {
+  constructor(deps: LinkDeps, o: DaemonOptions) {
     this.#deps = deps;
-    this.#ike = ike;
-    this.#hub = hub;
-    this.#config = config;
-    this.#read = read;
-    this.#autostart = autostart;
+    this.#ike = o.ike;
+    this.#hub = o.hub;
+    this.#config = o.config;
+    this.#read = o.read;
+    this.#autostart = o.autostart;
     deps.l2tp.acceptTunnel = (remote) => this.#acceptTunnel(remote);
   }
 

@@ -151,7 +151,7 @@ class SerialClimb implements Climb, PppUser, NetdevUser, ModemUser {
     this.phone = access.phone;
     this.place = `line ${cfg.name}`;
     this.line = new LineRung(ladder, deps, cfg);
-    this.modem = new ModemRung(ladder, deps, cfg, this.line, this);
+    this.modem = new ModemRung(ladder, deps, cfg, this);
     this.ppp = new PppRung(ladder, deps, this);
     this.netdev = new NetdevRung(ladder, this.ppp, this);
     this.rungs = [this.line, this.modem, this.ppp, this.netdev];

@@ -47,6 +47,7 @@ export class LineRung implements Rung {
 
 /** What a modem's rung needs to know beyond one call. */
 export interface ModemUser {
+  readonly line: LineRung;
   /** The number to dial; null: none is dialled. */
   readonly phone: string | null;
   /** As in DialOwner and DialConfig. */
@@ -61,7 +62,6 @@ export class ModemRung implements Rung, AnswerOwner {
   readonly #ladder: Ladder;
   readonly #deps: LineDeps;
   readonly #cfg: SerialConfig;
-  readonly #line: LineRung;
   readonly #user: ModemUser;
   #talker: Dialer | Answerer | null = null;
   #hangUp: HangUp | null = null;
@@ -75,11 +75,10 @@ export class ModemRung implements Rung, AnswerOwner {
   channel: SerialChannel | null = null;
   eapTls: EapTlsCredentials | null = null;
 
-  constructor(ladder: Ladder, deps: LineDeps, cfg: SerialConfig, line: LineRung, user: ModemUser) {
+  constructor(ladder: Ladder, deps: LineDeps, cfg: SerialConfig, user: ModemUser) {
     this.#ladder = ladder;
     this.#deps = deps;
     this.#cfg = cfg;
-    this.#line = line;
     this.#user = user;
   }
   /** Hanging up by command takes seconds. */
@@ -87,7 +86,7 @@ export class ModemRung implements Rung, AnswerOwner {
     return this.#connected && !this.#gone;
   }
   up(): void {
-    const { port } = this.#line;
+    const { port } = this.#user.line;
     if (!port) throw new RangeError("a modem without its line");
     const { scope } = this.#ladder;
     port.onData = (chunk) => scope.run(() => this.#input(chunk));
@@ -151,7 +150,7 @@ export class ModemRung implements Rung, AnswerOwner {
   }
   onConnected(speed: number, answer: string, rest: Uint8Array): void {
     const cfg = this.#cfg;
-    const { port } = this.#line;
+    const { port } = this.#user.line;
     if (!port) return;
     this.#talker = null;
     this.#connected = true;
@@ -181,7 +180,7 @@ export class ModemRung implements Rung, AnswerOwner {
   down(_why: Failure): void {
     this.#talker?.stop();
     this.channel?.close();
-    const { port } = this.#line;
+    const { port } = this.#user.line;
     const hangsUp = this.patient && !this.#ladder.quick && this.#cfg.line === "modem";
     if (!hangsUp || !port || port.carrier === false) return this.#ladder.isDown(this);
     this.#hangUp = new HangUp(this.#ladder.scope, port, () => this.#ladder.isDown(this));
