@@ -30,6 +30,31 @@ describe("clock", () => {
     };
     return { sys, clock, turn };
   }
+  test("long timers share their wakes, a little late and never early; short ones are exact", () => {
+    const { sys, clock, turn } = rig();
+    const late: number[] = [];
+    const wait = (ms: number): void => {
+      const from = sys.t;
+      clock.timer("t", () => void late.push(sys.t - from - ms)).arm(ms);
+    };
+    for (let i = 0; i < 1000; i++) {
+      sys.t = i * 0.7;
+      wait(10_000 + (i % 7));
+    }
+    let wakes = 0;
+    while (turn()) wakes++;
+    assert.equal(late.length, 1000);
+    assert.ok(wakes <= 16, `${wakes} wakes for 1000 timers of 0.7 s`);
+    assert.ok(
+      late.every((ms) => ms >= -1e-6 && ms <= 50),
+      `${Math.min(...late)} to ${Math.max(...late)} ms late`,
+    );
+    late.length = 0;
+    sys.t = 123.4;
+    wait(1999);
+    while (turn());
+    assert.ok(Math.abs(late[0] ?? Number.NaN) < 1e-6);
+  });
   test("any arming and disarming: what is armed fires once, in order of time, then of arming", () => {
     const step = fc.record({
       timer: fc.integer({ min: 0, max: 7 }),

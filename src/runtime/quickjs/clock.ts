@@ -2,6 +2,10 @@
 import type { Clock, Timer } from "../../core/clock.ts";
 import type { Sys } from "./sys.ts";
 
+/** A timer of LONG_MS or more may be late by SHARED_MS: so thousands of idle sessions share their wakes. */
+const LONG_MS = 2000;
+const SHARED_MS = 50;
+
 type Turns = Parameters<Clock["timer"]>[2];
 
 /** A class rather than closures: a session has a score of timers, and each closure costs the engine 200 bytes. */
@@ -106,7 +110,8 @@ class QuickjsClock implements Clock {
   }
   arm(t: QuickjsTimer, ms: number): void {
     if (t.index >= 0) this.#heap.remove(t);
-    t.at = this.#sys.now() + Math.max(0, ms);
+    const at = this.#sys.now() + Math.max(0, ms);
+    t.at = ms < LONG_MS ? at : Math.ceil(at / SHARED_MS) * SHARED_MS;
     t.order = this.#order++;
     this.#heap.add(t);
     this.#wake();
