@@ -153,7 +153,7 @@ export class Authentication<O> {
       send: this.#sender(method),
       done: (master?: MppeMaster | null) => this.#succeeded("ours", identity.user, title, master ?? null),
       failed: (why: Failure) => this.#failed(identity.user, title, why),
-      odd: () => this.#on.unexpected(this.#owner),
+      ignored: () => this.#on.unexpected(this.#owner),
     };
     if (method === "pap") return new PapAuthenticatee(clock, identity, on);
     const needs = { clock, crypto, isOurs: (challenge: Uint8Array) => this.#deps.challenges.has(challenge) };
@@ -172,7 +172,7 @@ export class Authentication<O> {
       },
       done: (user: string, master?: MppeMaster | null) => this.#succeeded("peers", user, title, master ?? null),
       failed: (user: string, why: Failure) => this.#failed(user, title, this.#paused ?? why),
-      odd: () => this.#on.unexpected(this.#owner),
+      ignored: () => this.#on.unexpected(this.#owner),
     };
     const needs = {
       clock,

@@ -23,7 +23,7 @@ export interface EchoPolicy {
   readonly yields?: boolean;
 }
 export interface LcpEvents<O>
-  extends Pick<ProtocolEvents<O>, "send" | "up" | "down" | "finished" | "failed" | "terminated" | "odd"> {
+  extends Pick<ProtocolEvents<O>, "send" | "up" | "down" | "finished" | "failed" | "terminated" | "ignored"> {
   /** The peer does not speak `protocol`. */
   protocolRejected(o: O, protocol: number): void;
   identified(o: O, text: string): void;
@@ -90,7 +90,7 @@ export class Lcp<O> {
       l.#echoUnknown = true;
       l.#echoTimer.disarm();
     },
-    odd: (l, name) => l.#on.odd(l.#owner, name),
+    ignored: (l, name) => l.#on.ignored(l.#owner, name),
     limit: (l) => l.options.peerMru,
   };
 

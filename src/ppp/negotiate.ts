@@ -40,7 +40,7 @@ export interface OptionPolicy {
   accept(options: readonly Option[]): void;
 }
 
-export type Odd = "illegal" | "crossed" | "stale-answer" | "wrong-answer" | "not-converging";
+export type Ignored = "illegal" | "crossed" | "stale-answer" | "wrong-answer" | "not-converging";
 
 /**
  * What a protocol tells its owner, O: one table for all of them, as a closure for each of a thousand sessions would be
@@ -62,8 +62,8 @@ export interface ProtocolEvents<O> {
   extra(o: O, p: ControlPacket): boolean;
   /** The peer does not know a code that we can live without. */
   codeRejected(o: O, code: number): void;
-  /** Odd but harmless, by name. */
-  odd(o: O, name: Odd): void;
+  /** Harmless and ignored, by name. */
+  ignored(o: O, name: Ignored): void;
   /** Largest packet the peer takes, for Code-Reject. */
   limit(o: O): number;
 }
@@ -110,8 +110,8 @@ export class ControlProtocol<O> {
     },
     scj: (p, it) => it && p.#sendCodeReject(it.packet),
     ser: (p, it) => it && p.#on.extra(p.#owner, it.packet),
-    illegal: (p) => p.#on.odd(p.#owner, "illegal"),
-    crossed: (p) => p.#on.odd(p.#owner, "crossed"),
+    illegal: (p) => p.#on.ignored(p.#owner, "illegal"),
+    crossed: (p) => p.#on.ignored(p.#owner, "crossed"),
   };
 
   constructor(start: AutomatonStart, policy: OptionPolicy, owner: O, on: ProtocolEvents<O>) {
@@ -168,7 +168,7 @@ export class ControlProtocol<O> {
   input(frame: Uint8Array): void {
     const packet = readPacket(frame);
     if (this.state === "initial" || this.state === "starting") {
-      this.#on.odd(this.#owner, "illegal");
+      this.#on.ignored(this.#owner, "illegal");
       return;
     }
     switch (packet.code) {
@@ -251,7 +251,7 @@ export class ControlProtocol<O> {
       }
     }
     if (!lastChance) naks.push(...this.#policy.missing(seen));
-    else if (naks.length + rejects.length > 0) this.#on.odd(this.#owner, "not-converging");
+    else if (naks.length + rejects.length > 0) this.#on.ignored(this.#owner, "not-converging");
     // RFC 1661 §5.4: rejects go first, alone
     if (rejects.length > 0) return { code: CODE.configureReject, options: rejects };
     if (naks.length > 0) return { code: CODE.configureNak, options: naks };
@@ -280,12 +280,12 @@ export class ControlProtocol<O> {
     }
     // RFC 1661 §4.3: what is out of sequence or otherwise invalid is silently discarded.
     if (!this.#waiting || packet.id !== this.#requestId) {
-      this.#on.odd(this.#owner, "stale-answer");
+      this.#on.ignored(this.#owner, "stale-answer");
       return;
     }
     if (packet.code === CODE.configureAck) {
       if (!sameBytes(packet.body, this.#request)) {
-        this.#on.odd(this.#owner, "wrong-answer");
+        this.#on.ignored(this.#owner, "wrong-answer");
         return;
       }
       this.#waiting = false;
@@ -295,7 +295,7 @@ export class ControlProtocol<O> {
     const options = readOptions(packet.body);
     const rejects = packet.code === CODE.configureReject;
     if (rejects && !isSubset(options, readOptions(this.#request))) {
-      this.#on.odd(this.#owner, "wrong-answer");
+      this.#on.ignored(this.#owner, "wrong-answer");
       return;
     }
     this.#waiting = false;

@@ -11,7 +11,7 @@ import type { ControlPacket } from "./cp.ts";
 import { PROTOCOL } from "./frame.ts";
 import { type Assignment, IpcpOptions, type IpcpWants } from "./ipcp.ts";
 import { Ipv6cpOptions, type Ipv6Ids, type SharedIds } from "./ipv6cp.ts";
-import { ControlProtocol, type Odd, type ProtocolEvents } from "./negotiate.ts";
+import { ControlProtocol, type Ignored, type ProtocolEvents } from "./negotiate.ts";
 import { failure } from "./words.ts";
 
 /** Between two Reset-Requests: longer than the slowest line's round trip. */
@@ -35,7 +35,7 @@ interface Ncp<P> {
   readonly protocol: ControlProtocol<Network<unknown>>;
 }
 
-export interface NetworkEvents<O> extends Pick<ProtocolEvents<O>, "odd" | "limit"> {
+export interface NetworkEvents<O> extends Pick<ProtocolEvents<O>, "ignored" | "limit"> {
   send(o: O, protocol: number, packet: Uint8Array): void;
   /** IPCP is open. */
   up(o: O, assignment: Assignment): void;
@@ -78,7 +78,7 @@ export class Network<O> {
     lcp: false,
     extra: (): boolean => false,
     codeRejected: (): void => {},
-    odd: (n: Network<unknown>, name: Odd): void => n.#on.odd(n.#owner, name),
+    ignored: (n: Network<unknown>, name: Ignored): void => n.#on.ignored(n.#owner, name),
     limit: (n: Network<unknown>): number => n.#on.limit(n.#owner),
   };
   static readonly #IPCP: ProtocolEvents<Network<unknown>> = {

@@ -66,7 +66,7 @@ export class PppSession {
     finished: (s) => s.#lcpFinished(),
     failed: (s, why) => s.#fail(why),
     terminated: (s, text) => s.#lcpTerminated(text),
-    odd: (s, name) => s.#drops.bump(`ppp.${name}`),
+    ignored: (s, name) => s.#drops.bump(`ppp.${name}`),
     protocolRejected: (s, protocol) => s.#protocolRejected(protocol),
     identified: (s, text) => s.#report.emit({ kind: "ppp.identification", link: s.#cfg.link, text }),
     echoes: (s) => s.#channel.echoes?.() ?? NO_ECHOES,
@@ -94,7 +94,7 @@ export class PppSession {
     compression: (s, sending, receiving) =>
       s.#report.emit({ kind: "ppp.ccp-up", link: s.#cfg.link, sending, receiving }),
     refused: (s, what) => s.#report.rejected(what),
-    odd: (s, name) => s.#drops.bump(`ppp.${name}`),
+    ignored: (s, name) => s.#drops.bump(`ppp.${name}`),
     limit: (s) => s.#lcp.options.peerMru,
   };
 

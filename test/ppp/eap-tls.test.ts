@@ -220,7 +220,7 @@ function side(turns: readonly Turn[], version: "1.2" | "1.3" = "1.2") {
   const sent: { code: number; id: number; body: Uint8Array }[] = [];
   const failed: Failure[] = [];
   let done = 0;
-  let odd = 0;
+  let ignored = 0;
   const masters: (MppeMaster | null | undefined)[] = [];
   const peer = new EapAuthenticatee(
     { clock, crypto: testCrypto(), isOurs: () => false },
@@ -232,7 +232,7 @@ function side(turns: readonly Turn[], version: "1.2" | "1.3" = "1.2") {
         masters.push(m);
       },
       failed: (why) => void failed.push(why),
-      odd: () => void odd++,
+      ignored: () => void ignored++,
     },
   );
   peer.start();
@@ -248,7 +248,7 @@ function side(turns: readonly Turn[], version: "1.2" | "1.3" = "1.2") {
     ask,
     masters,
     end: (code: number) => peer.input(writePacket({ code, id: 9, body: NONE })),
-    counts: () => ({ done, odd }),
+    counts: () => ({ done, ignored }),
   };
 }
 
@@ -264,7 +264,7 @@ describe("EAP-TLS inside EAP", () => {
     assert.equal(first, `0d00${hex(hello)}`);
     assert.equal(ask(3, 13, 0x20), first); // the very same: TLS does not see it
     end(3);
-    assert.deepEqual(counts(), { done: 0, odd: 1 });
+    assert.deepEqual(counts(), { done: 0, ignored: 1 });
     assert.equal(ask(4, 13, 0, 7), "0d00");
     end(3);
     assert.deepEqual([counts().done, failed.length], [1, 0]);

@@ -16,7 +16,7 @@ import { PrefixTable } from "../../packet/prefixes.ts";
 import { clampMss, mssFor } from "../../packet/tcp.ts";
 import type { Route } from "../dataplane.ts";
 import { fill, ipBytes } from "../ring.ts";
-import type { Door, UserspaceCall } from "./l2tp.ts";
+import type { CallNetdev, UserspaceCall } from "./l2tp.ts";
 import { TABLE } from "./routes.ts";
 
 const IFNAMSIZ = 15;
@@ -55,7 +55,7 @@ export function network(text: string): Prefix {
   return p;
 }
 
-export class Device implements Door {
+export class Device implements CallNetdev {
   readonly ifname: string;
   readonly dev: number;
   readonly fd: number;

@@ -31,7 +31,7 @@ interface Carrier {
   release(): void;
 }
 /** Where a call's IP packets go once IPCP is open. */
-export interface Door {
+export interface CallNetdev {
   readonly dev: number;
   readonly clampMss: number;
   readonly checkSource: boolean;
@@ -58,7 +58,7 @@ export class UserspaceCall implements CallChannel {
   readonly #sequence: Sequence;
   readonly #hooks: CallHooks;
   #params: CallParams;
-  #door: Door | null = null;
+  #netdev: CallNetdev | null = null;
   #coding: DataCoding | null = null;
   #link = { acfc: false, pfc: false };
   // of those that came by here; the fast path counts the others
@@ -146,21 +146,21 @@ export class UserspaceCall implements CallChannel {
     this.#fp.removeCall(this.handle);
     this.#hooks.closed();
   }
-  /** IP packets pass from now on, through `door`; null: not any more. */
-  attach(door: Door | null): void {
-    if (door && this.#door) throw new RangeError(`${this.name} is attached already`);
-    this.#door = door;
+  /** IP packets pass from now on, through `netdev`; null: not any more. */
+  attach(netdev: CallNetdev | null): void {
+    if (netdev && this.#netdev) throw new RangeError(`${this.name} is attached already`);
+    this.#netdev = netdev;
     this.#set({
-      ip: door !== null,
+      ip: netdev !== null,
       ip6: false,
-      dev: door?.dev ?? 0,
-      clampMss: door?.clampMss ?? 0,
-      checkSource: door?.checkSource ?? false,
+      dev: netdev?.dev ?? 0,
+      clampMss: netdev?.clampMss ?? 0,
+      checkSource: netdev?.checkSource ?? false,
     });
   }
   /** IPV6CP is open: IPv6 packets pass too, while the call has a netdev. */
   setIpv6(on: boolean): void {
-    this.#set({ ip6: on && this.#door !== null });
+    this.#set({ ip6: on && this.#netdev !== null });
   }
   /** Tells the owner that the netdev went away under its feet. */
   lost(why: string): void {
@@ -208,11 +208,11 @@ export class UserspaceCall implements CallChannel {
       this.#drops.bump("ppp.short");
     } else if (ppp.protocol !== PPP_IPV4 && !(ppp.protocol === PPP_IPV6 && this.#params.ip6)) {
       this.onFrame(frame);
-    } else if (!this.#door) {
+    } else if (!this.#netdev) {
       this.#drops.bump("ip.not-open");
     } else {
       const p = new Packet(frame.mem, ppp.info, frame.end);
-      if (!this.#door.receive(this, p)) return;
+      if (!this.#netdev.receive(this, p)) return;
       this.#n.rxPackets++;
       this.#n.rxBytes += p.length;
     }

@@ -1,5 +1,5 @@
 // The userspace data plane: everything between the netdevs and the Internet happens in this process, in batches, on the
-// native library's fast path. RFC 4303, 3948 (ESP), RFC 2661 §5 (L2TP data), RFC 1661 §2 (PPP framing). The road of a
+// native library's fast path. RFC 4303, 3948 (ESP), RFC 2661 §5 (L2TP data), RFC 1661 §2 (PPP framing). The path of a
 // packet is outbound.ts and inbound.ts; what they look things up in is ipsec.ts, l2tp.ts and net.ts.
 
 import type { FastPath, Native } from "node-tuntap2";

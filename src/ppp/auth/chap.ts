@@ -123,7 +123,7 @@ export class ChapAuthenticatee implements AuthSide {
   input(packet: Uint8Array): void {
     const p = readPacket(packet);
     if (this.#state === "idle") {
-      if (p.code !== CHAP_CODE.response) this.#on.odd("stale-answer");
+      if (p.code !== CHAP_CODE.response) this.#on.ignored("stale-answer");
       return;
     }
     switch (p.code) {
@@ -134,7 +134,7 @@ export class ChapAuthenticatee implements AuthSide {
       case CHAP_CODE.failure: {
         // Nothing asked, or another Response than ours: no proof of anything (RFC 1994 §4.2).
         if (this.#state !== "answered" || p.id !== this.#id) {
-          this.#on.odd("stale-answer");
+          this.#on.ignored("stale-answer");
           return;
         }
         this.#timer.disarm();
@@ -284,7 +284,7 @@ export class ChapAuthenticator implements AuthSide {
     if (p.code !== CHAP_CODE.response) return; // Change-Password only answers E=648, which we never send
     const { value, name } = readChapValue(p.body);
     if (this.#state === "idle" || p.id !== this.#id) {
-      this.#on.odd("stale-answer");
+      this.#on.ignored("stale-answer");
       return;
     }
     // RFC 1994 §4.2: our reply was lost; the same one again, nothing is checked twice.

@@ -117,7 +117,7 @@ export class EapAuthenticatee implements AuthSide {
     const p = readPacket(packet);
     if (p.code === EAP_CODE.response) return; // for the other side
     if (this.#state === "idle") {
-      this.#on.odd("stale-answer");
+      this.#on.ignored("stale-answer");
       return;
     }
     switch (p.code) {
@@ -128,7 +128,7 @@ export class EapAuthenticatee implements AuthSide {
         this.#success();
         return;
       case EAP_CODE.failure: {
-        if (this.#state === "done") return this.#on.odd("stale-answer");
+        if (this.#state === "done") return this.#on.ignored("stale-answer");
         const why = this.#refused ?? failure("auth-failed", `the server refuses user "${this.#user}" (EAP)`);
         this.stop();
         this.#on.failed(why);
@@ -150,7 +150,7 @@ export class EapAuthenticatee implements AuthSide {
       );
     }
     if (this.#state !== "proved") {
-      this.#on.odd("stale-answer");
+      this.#on.ignored("stale-answer");
       return;
     }
     this.#state = "done";

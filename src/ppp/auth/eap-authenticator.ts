@@ -104,7 +104,7 @@ export class EapAuthenticator implements AuthSide {
     const p = readPacket(packet);
     if (p.code !== EAP_CODE.response) return;
     if (this.#stage.is === "idle" || p.id !== this.#id) {
-      this.#on.odd("stale-answer");
+      this.#on.ignored("stale-answer");
       return;
     }
     const r = new Reader(p.body);
@@ -115,7 +115,7 @@ export class EapAuthenticator implements AuthSide {
         this.#on.send(this.#verdict);
         return;
       case "identity":
-        if (type !== EAP_TYPE.identity) return this.#on.odd("stale-answer");
+        if (type !== EAP_TYPE.identity) return this.#on.ignored("stale-answer");
         if (data.length > MAX_NAME) throw new DecodeError("bad-length", "identity", 1);
         this.#user = fromUtf8(data);
         this.#account = this.#user;
@@ -123,12 +123,12 @@ export class EapAuthenticator implements AuthSide {
         return;
       case "challenge":
         if (type === EAP_TYPE.nak) return this.#nextMethod([...data]);
-        if (type !== TYPE_OF[this.#stage.method]) return this.#on.odd("stale-answer");
+        if (type !== TYPE_OF[this.#stage.method]) return this.#on.ignored("stale-answer");
         if (this.#stage.method === "md5") this.#checkMd5(data);
         else this.#checkMschapv2(data);
         return;
       case "verdict":
-        if (type !== EAP_TYPE.mschapv2) return this.#on.odd("stale-answer");
+        if (type !== EAP_TYPE.mschapv2) return this.#on.ignored("stale-answer");
         this.#conclude(this.#stage.ok, "EAP-MSCHAPv2");
     }
   }
@@ -172,7 +172,7 @@ export class EapAuthenticator implements AuthSide {
   }
   #checkMschapv2(data: Uint8Array): void {
     const p = readMschapv2(data);
-    if (p.op !== OP.response) return this.#on.odd("stale-answer");
+    if (p.op !== OP.response) return this.#on.ignored("stale-answer");
     const { value, name } = readChapValue(p.data);
     const fits = value.length === MSCHAPV2_SIZE;
     const v = fits ? value : new Uint8Array(MSCHAPV2_SIZE);

@@ -98,7 +98,7 @@ export class PapAuthenticatee implements AuthSide {
     // Identifiers of earlier tries are as good: the answer to each is the same.
     const age = (this.#id - p.id) & 0xff;
     if (!this.#waiting || age >= this.#tries) {
-      this.#on.odd("stale-answer");
+      this.#on.ignored("stale-answer");
       return;
     }
     const message = printable(readPapMessage(p.body));
@@ -142,7 +142,7 @@ export class PapAuthenticator implements AuthSide {
     const q = readPapRequest(p.body);
     switch (this.#state) {
       case "idle":
-        this.#on.odd("stale-answer");
+        this.#on.ignored("stale-answer");
         return;
       case "done": // RFC 1334 §2.2.1: our Ack was lost; the same reply, nothing is checked again
         this.#reply(PAP_CODE.ack, p.id, "");

@@ -16,7 +16,7 @@ export interface AuthenticateeEvents {
   /** `master`: of MS-CHAP. */
   done(master?: MppeMaster | null): void;
   failed(why: Failure): void;
-  odd(name: "stale-answer"): void;
+  ignored(name: "stale-answer"): void;
 }
 
 /** The peer shows who it is. */
@@ -30,7 +30,7 @@ export interface AuthenticatorEvents {
   done(user: string, master?: MppeMaster | null): void;
   /** `user` as far as it is known. */
   failed(user: string, why: Failure): void;
-  odd(name: "stale-answer"): void;
+  ignored(name: "stale-answer"): void;
 }
 
 /** Who we are. */
