@@ -5,7 +5,7 @@ import { type Rng, uniform } from "../core/rng.ts";
  * lock an account.
  */
 export const LASTING_FIRST = 30;
-export const LASTING_MOST = 300;
+const LASTING_MOST = 300;
 
 /** A pause that doubles from `first` to `most` seconds, each a quarter up or down at random, for ever. */
 class Doubling {

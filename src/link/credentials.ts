@@ -6,7 +6,7 @@ import type { Host } from "../ports/ports.ts";
 import type { EapTlsCredentials } from "../ppp/auth/eap-tls.ts";
 import type { AuthMethod } from "../ppp/auth/methods.ts";
 
-export interface EapFiles {
+interface EapFiles {
   readonly eap_ca: string | null;
   readonly eap_cert: string | null;
   readonly eap_key: string | null;

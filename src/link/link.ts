@@ -32,7 +32,7 @@ interface Input {
   readonly ms?: number;
   readonly text?: string;
 }
-export type LinkNeeds = Pick<LinkDeps, "clock" | "crypto" | "host" | "log" | "blocks">;
+type LinkNeeds = Pick<LinkDeps, "clock" | "crypto" | "host" | "log" | "blocks">;
 
 export class Link implements AnyLink, LadderOwner {
   readonly access: Access;

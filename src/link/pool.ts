@@ -2,7 +2,7 @@
 // is free.
 import { ip4ToNumber, numberToIp4 } from "../core/addr.ts";
 
-export interface PoolRange {
+interface PoolRange {
   readonly first: string;
   readonly last: string;
 }

@@ -27,7 +27,7 @@ const ANSWER_AGAIN_MS = 1000;
 /** Ends of a call that are no fault of the line. */
 const AFTER_CALL: readonly FailureCode[] = ["carrier-lost", "idle", "hold"];
 
-export type SerialDeps = Pick<
+type SerialDeps = Pick<
   LinkDeps,
   | "clock"
   | "crypto"

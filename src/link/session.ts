@@ -32,7 +32,7 @@ export interface SessionHost {
   /** A call from `peer` ended before it was a session. */
   failed(peer: string, why: Failure): void;
 }
-export interface SessionPlace {
+interface SessionPlace {
   readonly server: ServerInterface;
   readonly remote: L2tpRemote;
   readonly mtu: number;

@@ -25,7 +25,7 @@ const XONXOFF = 0x000a_0000;
 
 /** Which of AES-GCM and ChaCha20-Poly1305 this CPU seals faster with. */
 export type FasterCipher = "aes" | "chacha20";
-export interface OwnSide {
+interface OwnSide {
   readonly local: string;
   readonly localPort: number;
   readonly faster: FasterCipher;

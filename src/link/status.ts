@@ -3,31 +3,31 @@
 import type { LinkState } from "../core/events.ts";
 import type { Failure, FailureCode, Layer } from "../core/failures.ts";
 
-export interface IkeStatus {
+interface IkeStatus {
   readonly version: 1;
   readonly proposal: string;
   readonly nat: string;
   readonly peer_id: string;
 }
-export interface EspStatus {
+interface EspStatus {
   readonly proposal: string;
   readonly encap: "udp" | "esp";
   readonly spi_in: string;
   readonly spi_out: string;
 }
-export interface L2tpStatus {
+interface L2tpStatus {
   readonly tunnel: number;
   readonly peer_tunnel: number;
   readonly call: number;
   readonly peer_call: number;
   readonly peer_host: string;
 }
-export interface PppStatus {
+interface PppStatus {
   readonly auth: string;
   readonly mru: number;
   readonly peer_mru: number;
 }
-export interface Traffic {
+interface Traffic {
   readonly rx_bytes: number;
   readonly tx_bytes: number;
   readonly rx_packets: number;

@@ -15,7 +15,7 @@ import type { Ladder, Rung } from "../ladder.ts";
 import { SerialChannel } from "../serial-channel.ts";
 import { answerSettings, dialSettings } from "../serial-settings.ts";
 
-export type LineDeps = Pick<LinkDeps, "host" | "log" | "serial">;
+type LineDeps = Pick<LinkDeps, "host" | "log" | "serial">;
 
 export class LineRung implements Rung {
   readonly name = "line";
