@@ -11,7 +11,7 @@ import { build } from "esbuild";
 import { coverage } from "./coverage.mjs";
 
 /** Percent of the lines of src that the unit tests run: raise it with the tests, never lower it. */
-const FLOOR = 78;
+const FLOOR = 83;
 /** Folders whose files run in one process each: starting one costs more than most of their tests. */
 const TOGETHER = /^(test\/(config|core|dataplane|esp|hdlc|ike|l2tp|link|modem|packet|ppp)|src\/ubus-client\/test)\//;
 

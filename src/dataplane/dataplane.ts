@@ -46,7 +46,7 @@ export interface SaSpec {
   readonly hardBytes: number;
   readonly hardPackets: number;
 }
-export interface Counters {
+export interface TrafficCounters {
   readonly rxPackets: number;
   readonly rxBytes: number;
   readonly txPackets: number;
@@ -71,7 +71,7 @@ export interface IpsecPlane {
   /** The NAT mapping moved: every SA of the flow now sends to `to`. */
   move(flow: FlowId, local: Endpoint, to: Endpoint): Promise<void>;
   /** Bytes and packets that went through one SA so far; IKE polls these for rekeying. */
-  counters(flow: FlowId, direction: "in" | "out", spi: Spi): Counters;
+  counters(flow: FlowId, direction: "in" | "out", spi: Spi): TrafficCounters;
   /** A valid packet for the flow came from a new outer address and port (RFC 3948 §4): IKE decides whether to move. */
   onMapping: (flow: FlowId, from: Endpoint) => void;
   /**
@@ -130,7 +130,7 @@ export interface TunnelPath {
 export interface CallChannel extends FrameChannel {
   setPeer(peerCallId: number): void;
   setSequencing(on: boolean): void;
-  counters(): Counters;
+  counters(): TrafficCounters;
 }
 
 export interface Route {
@@ -196,7 +196,7 @@ export interface ServerNet {
 }
 export interface SessionInterface {
   readonly ifname: string;
-  counters(): Counters;
+  counters(): TrafficCounters;
   detach(): Promise<void>;
 }
 /** A netdev of its own: what a client link has, and a line. */
@@ -214,7 +214,7 @@ export interface PacketLine {
    * call.
    */
   transmit(packet: Packet): void;
-  counters(): Counters;
+  counters(): TrafficCounters;
   /** The netdev is gone, and not by detach(). */
   lost(why: string): void;
 }

@@ -3,14 +3,14 @@
 import type { Clock } from "../core/clock.ts";
 import { Counters as Drops } from "../core/counters.ts";
 import { Packet } from "../core/packet.ts";
-import type { Counters, IpConfig, LineInterface, NetPlane, PacketLine } from "../dataplane/dataplane.ts";
+import type { IpConfig, LineInterface, NetPlane, PacketLine, TrafficCounters } from "../dataplane/dataplane.ts";
 
 /** As pppd has them: what the netdev is called by until the first call tells better. */
 export const PLACEHOLDER = { local4: "10.64.64.64", peer4: "10.112.112.112" } as const;
 const MAX_WAITING = 16;
 /** What waited longer has been given up, or sent anew, by who sent it. */
 const MAX_AGE_MS = 60_000;
-const NONE: Counters = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
+const NONE: TrafficCounters = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
 
 export interface DemandOwner {
   /** A packet waits for a call. */
@@ -109,7 +109,7 @@ export class DemandNet implements PacketLine {
     this.#waiting.push({ packet: p.view().slice(), since: this.#deps.clock.now() });
     this.#owner.onWanted();
   }
-  counters(): Counters {
+  counters(): TrafficCounters {
     return this.#line?.counters() ?? NONE;
   }
   lost(why: string): void {

@@ -2,7 +2,7 @@
 
 import { Counters as Drops } from "../core/counters.ts";
 import type { Packet } from "../core/packet.ts";
-import type { Counters, LineInterface, NetInterface, PacketLine } from "../dataplane/dataplane.ts";
+import type { LineInterface, NetInterface, PacketLine, TrafficCounters } from "../dataplane/dataplane.ts";
 import { HdlcDecoder } from "../hdlc/decode.ts";
 import { HdlcEncoder } from "../hdlc/encode.ts";
 import type { DataCoding, FrameChannel, LineCounts, LinkOptions } from "../ports/ports.ts";
@@ -104,7 +104,7 @@ export class SerialChannel implements FrameChannel, PacketLine {
     this.#decoder.configure(link.recvAccm);
     this.#header = { pfc: link.pfc, acfc: link.acfc };
   }
-  counters(): Counters {
+  counters(): TrafficCounters {
     return { rxPackets: this.#rxPackets, rxBytes: this.#rxBytes, txPackets: this.#txPackets, txBytes: this.#txBytes };
   }
   counts(): LineCounts {

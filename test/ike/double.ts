@@ -5,7 +5,7 @@ import { type Failure, SystemError } from "../../src/core/errors.ts";
 import type { Event } from "../../src/core/events.ts";
 import { Packet } from "../../src/core/packet.ts";
 import { Secret } from "../../src/core/secret.ts";
-import type { Counters, FlowId, IkePort, IpsecPlane, SaSpec, Spi } from "../../src/dataplane/dataplane.ts";
+import type { FlowId, IkePort, IpsecPlane, SaSpec, Spi, TrafficCounters } from "../../src/dataplane/dataplane.ts";
 import type { IkeLimits } from "../../src/ike/manager.ts";
 import { IkeManager } from "../../src/ike/manager.ts";
 import { parseEspProposal, parseIkeProposal } from "../../src/ike/proposals.ts";
@@ -93,8 +93,8 @@ export class Nat {
 }
 
 export class Plane implements IpsecPlane {
-  readonly inbound = new Map<Spi, { flow: FlowId; spec: SaSpec; n: Counters }>();
-  readonly outbound = new Map<string, { flow: FlowId; spec: SaSpec; n: Counters }>();
+  readonly inbound = new Map<Spi, { flow: FlowId; spec: SaSpec; n: TrafficCounters }>();
+  readonly outbound = new Map<string, { flow: FlowId; spec: SaSpec; n: TrafficCounters }>();
   readonly reserved = new Set<Spi>();
   readonly moves: Endpoint[] = [];
   fail = false;
@@ -124,7 +124,7 @@ export class Plane implements IpsecPlane {
     this.moves.push(to);
     for (const o of this.outbound.values()) if (o.flow === flow) o.spec = { ...o.spec, remote: to };
   }
-  counters(flow: FlowId, direction: "in" | "out", spi: Spi): Counters {
+  counters(flow: FlowId, direction: "in" | "out", spi: Spi): TrafficCounters {
     return (direction === "in" ? this.inbound.get(spi) : this.outbound.get(`${flow}/${spi}`))?.n ?? zero();
   }
   /** The SA that a flow's packets leave under: the newest. */
@@ -132,7 +132,7 @@ export class Plane implements IpsecPlane {
     return [...this.outbound.values()].filter((o) => o.flow === flow).at(-1)?.spec;
   }
 }
-const zero = (): { -readonly [K in keyof Counters]: number } => ({
+const zero = (): { -readonly [K in keyof TrafficCounters]: number } => ({
   rxPackets: 0,
   rxBytes: 0,
   txPackets: 0,

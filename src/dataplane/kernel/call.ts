@@ -12,14 +12,14 @@ import { errnoOf } from "../../linux/errno.ts";
 import { get64 } from "../../linux/netlink.ts";
 import { PPP_IPV4, PPP_IPV6 } from "../../packet/ppp.ts";
 import type { LinkOptions } from "../../ports/ports.ts";
-import type { CallChannel, CallSpec, Counters } from "../dataplane.ts";
+import type { CallChannel, CallSpec, TrafficCounters } from "../dataplane.ts";
 
 const TURN = 64; // frames
 const FRAME = 4096; // bytes: the longest that is read
 const REORDER_MS = 100; // what is missing then counts as lost
 const ADDRESS_CONTROL = 0xff03; // RFC 1661 §3.1: the kernel writes and strips it
 const STATS = 72; // struct pppol2tp_ioc_stats: tx_errors at 24, rx_seq_discards at 48
-const NOTHING: Counters = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
+const NOTHING: TrafficCounters = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
 
 /** What a call needs of its tunnel. */
 interface CallPath {
@@ -59,10 +59,10 @@ export class KernelCall implements CallChannel {
   #sequencing: boolean;
   #pfc = false;
   #session: { readonly call: number; readonly channel: number; readonly watcher: Watcher } | null = null;
-  #stats: (() => Counters) | null = null;
+  #stats: (() => TrafficCounters) | null = null;
   #unit: { readonly fd: number; readonly number: Uint8Array } | null = null;
   #frames = 0;
-  #last: Counters | null = null;
+  #last: TrafficCounters | null = null;
 
   /** Throws SystemError when the kernel has no L2TP, or other ids are in its way. */
   constructor(deps: CallDeps, spec: CallSpec, path: CallPath) {
@@ -110,7 +110,7 @@ export class KernelCall implements CallChannel {
       this.#drops.bump("tx.error");
     }
   }
-  counters(): Counters {
+  counters(): TrafficCounters {
     return this.#last ?? this.#stats?.() ?? NOTHING;
   }
   received(): number {
@@ -151,7 +151,7 @@ export class KernelCall implements CallChannel {
   }
 
   /** `unit`: a PPP unit, by its descriptor and number, takes this call's network packets. Throws SystemError. */
-  connect(unit: number, number: Uint8Array, stats: () => Counters): void {
+  connect(unit: number, number: Uint8Array, stats: () => TrafficCounters): void {
     if (!this.#session) throw new RangeError(`${this.name} has no channel`);
     this.#ioctl(this.#session.channel, "PPPIOCCONNECT", number);
     this.#unit = { fd: unit, number };

@@ -8,7 +8,7 @@ import { Spis } from "../../esp/spis.ts";
 import type { Xfrm } from "../../linux/xfrm.ts";
 import type { FoundSa, XfrmEvent, XfrmSa } from "../../linux/xfrm-wire.ts";
 import type { Endpoint } from "../../ports/ports.ts";
-import type { Counters, FlowId, IpsecPlane, SaSpec, Spi } from "../dataplane.ts";
+import type { FlowId, IpsecPlane, SaSpec, Spi, TrafficCounters } from "../dataplane.ts";
 import { familyOf } from "../ring.ts";
 import { transformOf } from "./algorithms.ts";
 import { reqidOf } from "./policies.ts";
@@ -49,7 +49,7 @@ export interface Flow {
 }
 
 const NOWHERE: Endpoint = { address: "", port: 0 };
-const NOTHING: Counters = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
+const NOTHING: TrafficCounters = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
 
 interface IpsecDeps {
   readonly xfrm: Xfrm;
@@ -162,7 +162,7 @@ export class KernelIpsec implements IpsecPlane {
     flow.mapped = "";
     this.#deps.moved(flow);
   }
-  counters(id: FlowId, direction: Direction, spi: Spi): Counters {
+  counters(id: FlowId, direction: Direction, spi: Spi): TrafficCounters {
     const sa = this.#find(id, direction, spi);
     const found = sa && this.#ask(sa);
     if (!found) return NOTHING;

@@ -14,13 +14,13 @@ import { PPP_IPV4, PPP_IPV6 } from "../../packet/ppp.ts";
 import { mssFor } from "../../packet/tcp.ts";
 import type {
   CallChannel,
-  Counters,
   IpConfig,
   NetInterface,
   NetPlane,
   Route,
   ServerInterface,
   ServerNet,
+  TrafficCounters,
   UserInterface,
 } from "../dataplane.ts";
 import { KernelCall } from "./call.ts";
@@ -113,7 +113,7 @@ class Unit {
     this.#index = index;
     this.#watcher = native.watch(this.#fd, () => this.#readable());
   }
-  stats(): Counters {
+  stats(): TrafficCounters {
     return this.#deps.keeper.rtnl.counters(this.#index);
   }
   /** The link-local address, with its network, and IPv6 routes; null: IPv6 packets are dropped. Throws SystemError. */

@@ -9,7 +9,7 @@ import type { Rng } from "../../core/rng.ts";
 import { concat, hex } from "../../core/text.ts";
 import { Spis } from "../../esp/spis.ts";
 import type { Endpoint } from "../../ports/ports.ts";
-import type { Counters, FlowId, IpsecPlane, SaSpec, Spi } from "../dataplane.ts";
+import type { FlowId, IpsecPlane, SaSpec, Spi, TrafficCounters } from "../dataplane.ts";
 import type { SimDatagram, SimNode } from "./sim.ts";
 
 const ESP_HEAD = 16; // SPI, sequence number, tag of the keys
@@ -103,7 +103,7 @@ export class NoneIpsec implements IpsecPlane {
     for (const sa of this.#in.values()) if (sa.flow === flow) sa.spec = { ...sa.spec, local, remote: to };
     f.mapping = formatEndpoint(to);
   }
-  counters(flow: FlowId, direction: "in" | "out", spi: Spi): Counters {
+  counters(flow: FlowId, direction: "in" | "out", spi: Spi): TrafficCounters {
     const sa = this.#find(flow, direction, spi);
     const packets = sa?.packets ?? 0;
     const bytes = sa?.bytes ?? 0;

@@ -12,10 +12,10 @@ import { decodeFrame, encodeFrame } from "../coded.ts";
 import type {
   CallChannel,
   CallSpec,
-  Counters,
   FlowId,
   L2tpPlane,
   L2tpRemote,
+  TrafficCounters,
   TunnelPath,
   TunnelSpec,
 } from "../dataplane.ts";
@@ -65,7 +65,7 @@ export class NoneCall implements CallChannel {
   setSequencing(on: boolean): void {
     this.#sequencing = on;
   }
-  counters(): Counters {
+  counters(): TrafficCounters {
     return { ...this.#n };
   }
   configure(link: LinkOptions): void {

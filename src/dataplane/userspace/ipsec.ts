@@ -8,7 +8,7 @@ import { SystemError } from "../../core/errors.ts";
 import type { Rng } from "../../core/rng.ts";
 import { Spis } from "../../esp/spis.ts";
 import type { Endpoint } from "../../ports/ports.ts";
-import type { Counters, FlowId, IpsecPlane, SaSpec, Spi } from "../dataplane.ts";
+import type { FlowId, IpsecPlane, SaSpec, Spi, TrafficCounters } from "../dataplane.ts";
 import { familyOf, ipBytes, readRemote } from "../ring.ts";
 
 const TELL_MS = 1000; // between two reports of unknown SPIs
@@ -35,7 +35,7 @@ export interface Flow {
 }
 
 const NOWHERE: Endpoint = { address: "0.0.0.0", port: 0 };
-const NOTHING: Counters = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
+const NOTHING: TrafficCounters = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
 
 export class UserspaceIpsec implements IpsecPlane {
   onMapping: IpsecPlane["onMapping"] = () => {};
@@ -106,7 +106,7 @@ export class UserspaceIpsec implements IpsecPlane {
     const f = this.#flows.get(flow);
     if (f) this.#point(f, local, to, f.encap);
   }
-  counters(flow: FlowId, direction: "in" | "out", spi: Spi): Counters {
+  counters(flow: FlowId, direction: "in" | "out", spi: Spi): TrafficCounters {
     const sa = this.#find(flow, direction, spi);
     if (!sa) return NOTHING;
     const { packets, bytes } = this.#fp.saCounters(sa.handle);

@@ -12,10 +12,10 @@ import { decodeFrame, encodeFrame } from "../coded.ts";
 import type {
   CallChannel,
   CallSpec,
-  Counters,
   FlowId,
   L2tpPlane,
   L2tpRemote,
+  TrafficCounters,
   TunnelPath,
   TunnelSpec,
 } from "../dataplane.ts";
@@ -63,7 +63,7 @@ export class UserspaceCall implements CallChannel {
   #link = { acfc: false, pfc: false };
   // of those that came by here; the fast path counts the others
   readonly #n = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
-  #last: Counters | null = null;
+  #last: TrafficCounters | null = null;
 
   constructor(
     deps: { fp: FastPath; out: Outbound; drops: Drops; clock: Clock },
@@ -120,7 +120,7 @@ export class UserspaceCall implements CallChannel {
     if (this.open) this.#out.frame(this.handle, frame);
     else this.#drops.bump("l2tp.unknown-call");
   }
-  counters(): Counters {
+  counters(): TrafficCounters {
     if (this.#last) return this.#last;
     const [rxPackets, rxBytes, txPackets, txBytes] = this.#fp.callCounters(this.handle);
     const n = this.#n;

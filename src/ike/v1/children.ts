@@ -6,7 +6,7 @@ import { SystemError } from "../../core/errors.ts";
 import { faultEvent } from "../../core/fault.ts";
 import { giveBack } from "../../core/give-back.ts";
 import { uniform } from "../../core/rng.ts";
-import type { FlowId, Counters as SaCounters } from "../../dataplane/dataplane.ts";
+import type { FlowId, TrafficCounters } from "../../dataplane/dataplane.ts";
 import type { IkeEnv } from "../types.ts";
 import type { Child } from "./phase2.ts";
 
@@ -122,7 +122,7 @@ export class Children {
       (c.lifeBytes > 0 && Math.max(i.rxBytes, o.txBytes) >= most) || Math.max(i.rxPackets, o.txPackets) > MANY_PACKETS
     );
   }
-  #counters(direction: "in" | "out", spi: number): SaCounters {
+  #counters(direction: "in" | "out", spi: number): TrafficCounters {
     return this.#env.plane.counters(this.#flow, direction, spi);
   }
   #giveBack(direction: "in" | "out", spi: number): void {
