@@ -5,6 +5,7 @@ import { ControlClient } from "./control/client.ts";
 import { runDemo } from "./control/demo.ts";
 import { renderDoctor, renderEvent, renderStatus } from "./control/render.ts";
 import { SystemError } from "./core/errors.ts";
+import { describeSpeeds, measureCiphers } from "./esp/speed.ts";
 import type { Stage, Status } from "./link/status.ts";
 import type { Runtime } from "./ports/runtime.ts";
 import { VERSION } from "./version.ts";
@@ -20,7 +21,7 @@ const USAGE = `usage: l2tpsec COMMAND
   disconnect SESSION                 end one session of a server
   events [--json]                    follow what happens
   doctor NAME                        why does this link not come up: every stage, one sentence each
-  probe                              can this machine run the daemon: exit 0, or 1 and one sentence
+  probe                              can this machine run the daemon: exit 0 and its best cipher, or 1 and why not
   demo                               two sites in network namespaces, a real tunnel between them
   --version | --help
 options: --socket PATH               control socket of the daemon (default ${DEFAULT_SOCKET})
@@ -118,6 +119,7 @@ export async function main(rt: Runtime, openEngine: () => DataEngine): Promise<v
 function probe(rt: Runtime, openEngine: () => DataEngine): void {
   try {
     openEngine();
+    rt.stdout(`${describeSpeeds(measureCiphers(rt.crypto, () => rt.clock.now()))}\n`);
     rt.exit(0);
   } catch (e) {
     if (!(e instanceof SystemError)) throw e;

@@ -190,7 +190,12 @@ psk = ${PSK}
       assert.equal(await second.launch().exited, 1);
       assert.match(second.log, new RegExp(`^l2tpsec: a daemon runs already .*process ${client.proc.pid}\\b.*\n$`));
       assert.equal((await a.run(...PROGRAM, "check", "--config", second.file)).code, 0, "looking is free");
-      assert.equal((await a.run(...PROGRAM, "probe")).code, 0);
+      const probe = await a.run(...PROGRAM, "probe");
+      assert.equal(probe.code, 0);
+      assert.match(
+        probe.stdout,
+        /^(AES-GCM|ChaCha20-Poly1305) first: AES-GCM \d+ MB\/s, ChaCha20-Poly1305 \d+ MB\/s\n$/,
+      );
       assert.equal(await a.routes(), before);
       assert.equal((await a.ping("10.99.0.1", 2)).received, 2);
       assert.doesNotMatch(client.log, /link\.down/);
