@@ -86,7 +86,7 @@ describe("the host", { skip }, () => {
         ${code}
       `);
       assert.equal(r.code, 1);
-      assert.match(r.stderr, /^boom\n\s+at \w+ \(.*script\.ts:6\)/);
+      assert.match(r.stderr, /^boom\n\s+at \w+ \(.*script\.ts:7\)/);
     });
   }
   test("and all of them together do not, where the program says so", async () => {
@@ -124,8 +124,8 @@ describe("the host", { skip }, () => {
   test("system failures have code, errno and syscall; wrong arguments are refused", async () => {
     const r = await onHost(`
       const sys = globalThis.host, said = [];
-      const t = (f) => { 
-        try { f(); said.push("nothing"); } catch (e) { said.push([e.name, e.code, e.errno, e.syscall].join(" ")); } };
+      const words = (e) => [e.name, e.code, e.errno, e.syscall].map(String).join(" ");
+      const t = (f) => { try { f(); said.push("nothing"); } catch (e) { said.push(words(e)); } };
       t(() => sys.readFile("/nonexistent")); t(() => sys.connect("$DIR/none")); 
       t(() => sys.connect("x".repeat(200))); t(() => sys.write(1, new Uint8Array(2), 3));
       t(() => sys.watch(999, 1, () => {})); t(() => sys.spawn([])); t(() => sys.spawn(["/nonexistent"]));
