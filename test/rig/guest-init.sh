@@ -18,7 +18,11 @@ fi
 
 exec </dev/null 2>&1
 mount -t sysfs sys /sys
+project=${0%/test/rig/*} # stays in sight, even where one of these hides it
+mkdir -p /project
+mount --bind "$project" /project
 for d in /run /tmp /var/log; do mount -t tmpfs tmp $d; done
+[ -d "$project" ] || { mkdir -p "$project" && mount --bind /project "$project"; }
 mkdir -p /dev/pts /dev/net /run/xl2tpd /lib/modules /rig /run/lock
 mount -t devpts devpts /dev/pts
 mount -t hostfs -o "$rig_share" none /rig # the one place shared with the host: logs
