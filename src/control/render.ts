@@ -40,7 +40,8 @@ export function renderStatus(status: Readonly<Record<string, Status>>, terminal:
 }
 
 function stateText(state: string, paint: Paint): string {
-  return paint(state === "up" ? "green" : state === "down" ? "red" : "yellow", state);
+  if (state === "up") return paint("green", state);
+  return paint(state === "down" ? "red" : "yellow", state);
 }
 function traffic(s: Status): string {
   return `in ${bytes(s.rx_bytes)} (${s.rx_packets} packets), out ${bytes(s.tx_bytes)} (${s.tx_packets} packets)`;

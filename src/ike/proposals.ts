@@ -130,8 +130,8 @@ const ESP_SLOW_AES = esp(
   "chacha20poly1305 aes128-sha1 aes128-sha256 aes128gcm16 aes256-sha1 aes256-sha256 aes256gcm16 aes192-sha1",
 );
 /**
- * What is offered, and what is accepted, by default, in the order of preference. By default nobody but a peer whose AES is
- * slow offers ChaCha20-Poly1305: so a responder, whatever its own CPU, takes it first.
+ * Offered and accepted by default, in order of preference. By default only a peer with slow AES offers
+ * ChaCha20-Poly1305, so a responder prefers it whatever its own CPU.
  */
 export function espDefaults(faster: "aes" | "chacha20", role: "initiator" | "responder"): readonly EspProposal[] {
   if (faster === "chacha20") return ESP_SLOW_AES;

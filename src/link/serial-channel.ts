@@ -91,8 +91,9 @@ export class SerialChannel implements FrameChannel, PacketLine {
     if (this.#port.queued > this.#queueBytes) return this.#drops.bump("line.full");
     this.#txPackets++;
     this.#txBytes += packet.length;
-    const protocol = this.#coding ? this.#coding.encode(packet) : six ? PROTOCOL.ipv6 : PROTOCOL.ip;
-    if (protocol === 0) return; // counted there
+    const plain = six ? PROTOCOL.ipv6 : PROTOCOL.ip;
+    const protocol = this.#coding ? this.#coding.encode(packet) : plain;
+    if (protocol === 0) return; // dropped, and counted there
     pushProtocol(packet, protocol, this.#header);
     this.send(packet);
   }

@@ -1,5 +1,4 @@
-// One TUN netdev and the calls behind it: prefix lookup on the fast path and, for packets put in order here, in
-// TypeScript.
+// One TUN netdev and its calls: prefix lookup on the fast path and, for packets reordered here, in TypeScript.
 
 import type { FastPath, Native, Ring, Watcher } from "node-tuntap2";
 import { Kind } from "node-tuntap2";
@@ -30,9 +29,9 @@ export interface DeviceSpec {
   readonly peer4: string | null;
   readonly clampMss: boolean;
   readonly lost?: (why: string) => void;
-  /** Sources must route back to the call they come from: a server's users. */
+  /** Drop packets whose source does not route back to their call (a server's users). */
   readonly checkSource: boolean;
-  /** Takes and gives super-packets. */
+  /** The TUN reads and writes GSO super-packets. */
   readonly offload: boolean;
 }
 interface DeviceDeps {
@@ -41,7 +40,7 @@ interface DeviceDeps {
   readonly drops: Drops;
   readonly keeper: Keeper;
   readonly one: Ring;
-  /** The TUN has packets. */
+  /** The TUN is readable. */
   readable(d: Device): void;
 }
 
@@ -69,7 +68,7 @@ export class Device implements CallNetdev {
   readonly #undo6: (() => void)[] = [];
   #open = true;
 
-  /** Created, addressed and up, or nothing is left of it. Throws SystemError. */
+  /** Created, addressed and up. Throws SystemError, and then leaves no netdev behind. */
   constructor(deps: DeviceDeps, id: number, s: DeviceSpec) {
     if (s.ifname.length === 0 || s.ifname.length > IFNAMSIZ || /[%/\s]/.test(s.ifname)) {
       throw new SystemError(
@@ -103,7 +102,7 @@ export class Device implements CallNetdev {
     }
     this.#watcher = deps.native.watch(this.fd, () => deps.readable(this));
   }
-  /** Packets to `p` go to `call`. Throws SystemError when another call has this prefix. */
+  /** Routes `p` to `call`. Throws SystemError when another call has this prefix. */
   route(p: Prefix, call: UserspaceCall): void {
     if (this.#routes.has(p))
       throw new SystemError(
@@ -126,7 +125,7 @@ export class Device implements CallNetdev {
     if (this.checkSource && this.#routes.lookup(ipSource(p.mem, p.start)) !== call) return this.#no("ip.spoofed");
     return this.deliver(p, length);
   }
-  /** An IP packet of `length` bytes for the host. */
+  /** Counts an IP packet of `length` bytes delivered to the host. */
   deliver(p: Packet, length: number): boolean {
     p.end = p.start + length;
     if (this.clampMss > 0) clampMss(p.mem, p.start, length, this.clampMss);
@@ -150,7 +149,7 @@ export class Device implements CallNetdev {
       this.#undo6.push(() => keeper.deleteRoute(spec));
     }
   }
-  /** Nothing is read any more, and nothing kept. */
+  /** Stops reading and drops what is held. */
   stop(): void {
     this.#watcher.stop();
     this.#deps.keeper.forgetLink(this.index);
@@ -159,7 +158,7 @@ export class Device implements CallNetdev {
     if (!this.#open) return;
     this.#open = false;
     this.#watcher.stop();
-    this.#deps.native.close(this.fd); // the kernel takes the netdev, its addresses and its routes with it
+    this.#deps.native.close(this.fd); // the kernel removes the netdev, its addresses and its routes
   }
 
   #no(name: string): false {

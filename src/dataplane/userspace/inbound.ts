@@ -1,5 +1,5 @@
-// The path of a packet in: socket > ESP > UDP > L2TP > PPP (all on the fast path) > TUN. Everything but IP packets is
-// handed over here.
+// The inbound path: socket > ESP > UDP > L2TP > PPP (all on the fast path) > TUN. Everything but IP packets is passed
+// to the control plane here.
 
 import type { FastPath, Native, Ring } from "node-tuntap2";
 import { ADDR, KIND, Kind, LEN, META, OFF, REF, Received } from "node-tuntap2";
@@ -8,9 +8,9 @@ import type { Endpoint } from "../../ports/ports.ts";
 import { readLocal, readRemote } from "../ring.ts";
 import type { PathParts, Socket, Sockets, SocketUse } from "./sockets.ts";
 
-const TURNS = 4; // batches of one wake; then the other descriptors get theirs
+const TURNS = 4; // batches per wake, so that other descriptors get their turn
 
-/** Who takes what is not an IP packet for a TUN. Packets are only valid during the call. */
+/** Receivers of everything but IP packets for a TUN. Packets are valid only during the call. */
 export interface InboundTakers {
   ike(p: Packet, local: Endpoint, remote: Endpoint): void;
   /** `flow` is the fast path's handle; ports are the inner ones. */
@@ -20,17 +20,17 @@ export interface InboundTakers {
   frame(call: number, p: Packet): void;
   /** An L2TP data message with Ns. */
   data(call: number, p: Packet): void;
-  /** Where IP packets go. */
+  /** The TUN for IP packets. */
   readonly devices: ReadonlyMap<number, { readonly fd: number }>;
   /** After each batch. */
   done(): void;
-  /** An unexpected error with one packet, which is dropped. */
+  /** An unexpected error in one packet, which is dropped. */
   fault(e: unknown): void;
 }
 
 interface InboundStart {
   readonly ports: Sockets["ports"];
-  /** May be used by others between two wakes. */
+  /** Shared: others use it between two wakes. */
   readonly batch: Ring;
   readonly takers: InboundTakers;
 }
@@ -56,7 +56,7 @@ export class Inbound {
   readable(s: Socket, first?: number): void {
     for (let turn = 0; s.open && (turn < TURNS || s.held); turn++) {
       const received = turn === 0 && first !== undefined ? first : this.#receive(s);
-      if (received < 0) this.#drops.bump("rx.error"); // one queued on the socket, or no memory: the socket stays good
+      if (received < 0) this.#drops.bump("rx.error"); // a queued socket error, or no memory: the socket stays usable
       if (received <= 0) return;
       const n = Received.slots(received);
       if (s.use === "ike") this.#all(s.use, n);
@@ -90,7 +90,7 @@ export class Inbound {
       try {
         this.#hand(use, kind, meta[at + REF] ?? 0, p, addr, i * ADDR);
       } catch (e) {
-        this.#takers.fault(e); // no scope of its own had it
+        this.#takers.fault(e); // not contained in a narrower scope
       }
     }
   }

@@ -1,5 +1,4 @@
-// Flows and their SAs on the fast path. A flow sends under the SA that was installed last, and under none when there is
-// none.
+// Flows and their SAs on the fast path. A flow sends under the SA installed last; without one its packets are dropped.
 
 import type { FastPath, SaParams } from "node-tuntap2";
 import { ADDR } from "node-tuntap2";
@@ -11,7 +10,7 @@ import type { Endpoint } from "../../ports/ports.ts";
 import type { FlowId, IpsecPlane, SaSpec, Spi, TrafficCounters } from "../dataplane.ts";
 import { familyOf, ipBytes, readRemote } from "../ring.ts";
 
-const TELL_MS = 1000; // between two reports of unknown SPIs
+const TELL_MS = 1000; // between reports of unknown SPIs
 
 interface Sa {
   readonly spi: Spi;
@@ -26,11 +25,11 @@ export interface Flow {
   local: Endpoint;
   remote: Endpoint;
   encap: "udp" | "esp";
-  /** In the order of installation; the last one sends. */
+  /** In order of installation; the last one is used. */
   readonly out: Sa[];
   readonly in: Set<Sa>;
   calls: number;
-  /** Whoever asked for the SA that sends knows that it is there: not yet in the turn in which it was installed. */
+  /** The caller that installed the outbound SA has been notified; false until the turn after its installation. */
   told: boolean;
 }
 
@@ -115,7 +114,7 @@ export class UserspaceIpsec implements IpsecPlane {
       : { ...NOTHING, txPackets: packets, txBytes: bytes };
   }
 
-  /** The flow, made when it is new: without an SA, so that nothing can leave by it. */
+  /** The flow, created when it is new: without an SA, so that nothing can be sent in it. */
   hold(id: FlowId): Flow {
     if (id === 0) throw new RangeError("flow 0 is in the clear");
     let f = this.#flows.get(id);
@@ -133,7 +132,7 @@ export class UserspaceIpsec implements IpsecPlane {
     }
     return f;
   }
-  /** Forgets a flow that nobody needs any more. */
+  /** Removes a flow that has neither SAs nor calls. */
   release(f: Flow): void {
     if (f.in.size > 0 || f.out.length > 0 || f.calls > 0 || this.#flows.get(f.id) !== f) return;
     this.#flows.delete(f.id);
@@ -153,7 +152,7 @@ export class UserspaceIpsec implements IpsecPlane {
     }
     return false;
   }
-  /** After every batch that was read from the network. */
+  /** Called after every batch read from the network. */
   poll(): void {
     for (let h = this.#fp.nextMapping(); h !== 0; h = this.#fp.nextMapping()) {
       if (!this.#fp.mapping(h, this.#addr)) break;

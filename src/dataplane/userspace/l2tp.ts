@@ -1,4 +1,4 @@
-// L2TP's side of the plane: remotes, control messages, and calls on the fast path.
+// The plane's L2TP part: remotes, control messages, and calls on the fast path.
 import type { CallParams, FastPath } from "node-tuntap2";
 import { formatEndpoint } from "../../core/addr.ts";
 import type { Clock } from "../../core/clock.ts";
@@ -25,7 +25,7 @@ import type { Flow, UserspaceIpsec } from "./ipsec.ts";
 import type { Outbound } from "./outbound.ts";
 import type { Sockets } from "./sockets.ts";
 
-/** What a call belongs to on the fast path: an IPsec flow, or a remote in the clear. */
+/** What carries a call on the fast path: an IPsec flow, or a remote in the clear. */
 interface Carrier {
   readonly handle: number;
   release(): void;
@@ -35,14 +35,14 @@ export interface CallNetdev {
   readonly dev: number;
   readonly clampMss: number;
   readonly checkSource: boolean;
-  /** An IP packet that TypeScript put in order; true when it was taken. */
+  /** An IP packet that was reordered or decoded in TypeScript; true when it was accepted. */
   receive(call: UserspaceCall, p: Packet): boolean;
 }
 
 interface CallHooks {
   closing(call: UserspaceCall): void;
   closed(): void;
-  /** An unexpected error with a packet of the call, which it ends. */
+  /** An unexpected error in a packet of the call; it ends the call. */
   fault(e: unknown): void;
 }
 
@@ -61,7 +61,7 @@ export class UserspaceCall implements CallChannel {
   #netdev: CallNetdev | null = null;
   #coding: DataCoding | null = null;
   #link = { acfc: false, pfc: false };
-  // of those that came by here; the fast path counts the others
+  // packets handled in TypeScript; the fast path counts the others
   readonly #n = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
   #last: TrafficCounters | null = null;
 
@@ -141,12 +141,12 @@ export class UserspaceCall implements CallChannel {
     if (!this.open) return;
     this.setCoding(null);
     this.#sequence.close();
-    this.#hooks.closing(this); // its netdev lets go of it: a call on the fast path has no routes when it is removed
+    this.#hooks.closing(this); // detaches it from its netdev: the fast path removes only calls without routes
     this.#last = this.counters();
     this.#fp.removeCall(this.handle);
     this.#hooks.closed();
   }
-  /** IP packets pass from now on, through `netdev`; null: not any more. */
+  /** Lets IP packets pass through `netdev`; null: stops them. */
   attach(netdev: CallNetdev | null): void {
     if (netdev && this.#netdev) throw new RangeError(`${this.name} is attached already`);
     this.#netdev = netdev;
@@ -158,11 +158,11 @@ export class UserspaceCall implements CallChannel {
       checkSource: netdev?.checkSource ?? false,
     });
   }
-  /** IPV6CP is open: IPv6 packets pass too, while the call has a netdev. */
+  /** IPV6CP opened or closed: IPv6 packets pass while it is open and the call has a netdev. */
   setIpv6(on: boolean): void {
     this.#set({ ip6: on && this.#netdev !== null });
   }
-  /** Tells the owner that the netdev went away under its feet. */
+  /** Tells the owner that the netdev disappeared. */
   lost(why: string): void {
     this.onDown(why);
   }
@@ -170,14 +170,14 @@ export class UserspaceCall implements CallChannel {
     this.#hooks.fault(e);
     this.lost("an error of this program (daemon.fault in the log says where)");
   }
-  /** A PPP frame that is no IP packet. */
+  /** A received PPP frame that carries no IP packet. */
   frame(p: Packet): void {
     contain(
       () => this.onFrame(p),
       (e) => this.#fault(e),
     );
   }
-  /** An L2TP data message, from its header on. */
+  /** A received L2TP data message, from its header on. */
   data(p: Packet): void {
     contain(
       () => this.#data(p),
@@ -226,7 +226,7 @@ export class UserspaceCall implements CallChannel {
 
 export class UserspaceL2tp implements L2tpPlane {
   onControl: L2tpPlane["onControl"] = () => {};
-  /** Set by the network side, which holds routes to calls. */
+  /** Set by UserspaceNet, which holds routes to calls. */
   onCallClosed: (call: UserspaceCall) => void = () => {};
   readonly #fp: FastPath;
   readonly #clock: Clock;
@@ -306,18 +306,18 @@ export class UserspaceL2tp implements L2tpPlane {
     };
   }
 
-  /** From inside a flow: control messages. */
+  /** A control message received inside a flow. */
   secure(flow: Flow | null, localPort: number, remotePort: number, p: Packet): void {
     if (!flow) return;
     if (!this.#ipsec.selects(flow, localPort, remotePort)) return this.#drops.bump("udp.port");
     const remote = this.secureRemote(flow.id, localPort, remotePort);
     if (flow.told) return this.onControl(remote, p);
-    // The peer's last words of quick mode and its first of L2TP came in one batch: IKE's owner has not heard yet that
+    // The peer's last quick mode message and its first of L2TP came in one batch: IKE's owner does not know yet that
     // the flow is up.
     const copy = Packet.of(p.view());
     void Promise.resolve().then(() => this.onControl(remote, copy));
   }
-  /** In the clear: control messages. */
+  /** A control message received in the clear. */
   clear(local: Endpoint, remote: Endpoint, p: Packet): void {
     this.onControl(clearRemote(local, remote), p);
   }

@@ -37,7 +37,7 @@ import { OutsideResolver } from "./resolver.ts";
 import { OuterRoutes, TABLE } from "./routes.ts";
 
 const LINE_TURN = 64;
-const LEAVING = 0x6c32_7470; // interface group of netdevs in their last moment
+const LEAVING = 0x6c32_7470; // interface group of netdevs about to be deleted
 
 interface NetDeps {
   readonly native: Native;
@@ -63,9 +63,9 @@ export class UserspaceNet implements NetPlane {
   readonly #routes: OuterRoutes;
   readonly #resolver: OutsideResolver;
   readonly #one;
-  /** What undoes a call's part in a netdev. */
+  /** Detaches a call from its netdev. */
   readonly #joined = new Map<UserspaceCall, () => void>();
-  /** Netdevs of lines: a tunnel may run on them. */
+  /** Netdevs of serial lines: a tunnel may run over them. */
   readonly #lines = new WeakSet<Device>();
   readonly #leaving: Device[] = [];
   #left: Promise<void> | null = null;
@@ -237,14 +237,14 @@ export class UserspaceNet implements NetPlane {
   #close(dev: Device): void {
     this.#part(dev).close();
   }
-  /** No packet passes any more; the netdev is still there. */
+  /** Stops packets, but leaves the netdev. */
   #part(dev: Device): Device {
     this.devices.delete(dev.dev);
     for (const call of dev.calls()) this.leave(call);
     dev.stop();
     return dev;
   }
-  /** Netdevs that go in one turn go together. */
+  /** Netdevs removed in one turn are deleted together. */
   #retire(dev: Device): Promise<void> {
     if (this.devices.get(dev.dev) === dev) this.#leaving.push(this.#part(dev));
     this.#left ??= Promise.resolve().then(() => {
@@ -254,8 +254,8 @@ export class UserspaceNet implements NetPlane {
     return this.#left;
   }
   /**
-   * The kernel waits 20 ms for its readers whenever netdevs go, be it one or all of a group: hundreds may not go one by
-   * one.
+   * Each deletion waits some 20 ms for RCU readers, for one netdev or a whole group: hundreds must not be deleted one
+   * by one.
    */
   #remove(all: readonly Device[]): void {
     if (all.length > 1) {
@@ -268,7 +268,7 @@ export class UserspaceNet implements NetPlane {
     }
     allOf((e) => this.#fault(e), ...all.map((d) => () => d.close()));
   }
-  /** One packet at a time, and as many as there are: the line drops what it cannot carry. */
+  /** Reads until the TUN is empty, one packet at a time: the line drops what it cannot carry. */
   #lineReadable(dev: Device, line: PacketLine): void {
     const ring = this.#one;
     try {

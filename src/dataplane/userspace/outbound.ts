@@ -1,5 +1,5 @@
-// The path of a packet out: TUN > PPP > L2TP > UDP > ESP (all on the fast path) > socket. Control messages and frames
-// join it.
+// The outbound path: TUN > PPP > L2TP > UDP > ESP (all on the fast path) > socket. Control messages and PPP frames join
+// it.
 
 import type { FastPath, Native, Ring } from "node-tuntap2";
 import { ADDR, KIND, Kind, LEN, META, OFF, REF } from "node-tuntap2";
@@ -10,7 +10,7 @@ import { familyOf, fill, writeEnds } from "../ring.ts";
 import type { Flow } from "./ipsec.ts";
 import type { PathParts, Socket, Sockets } from "./sockets.ts";
 
-const TURNS = 4; // batches of one wake; then the other descriptors get theirs
+const TURNS = 4; // batches per wake, so that other descriptors get their turn
 const MARKER = new Uint8Array(4); // RFC 3948 §2.2
 const KEEPALIVE = Uint8Array.of(0xff);
 
@@ -20,10 +20,10 @@ export class Outbound {
   readonly #sockets: Sockets;
   readonly #drops: Counters;
   readonly #batch: Ring;
-  /** Its own, so that a message sent from within a batch does not disturb it. */
+  /** A separate ring: a message sent while a batch is processed must not overwrite it. */
   readonly #one: Ring;
 
-  /** Calls whose packets visit TypeScript on their way out, by handle; a packet is only valid during the call. */
+  /** Calls whose outbound packets are coded in TypeScript, by handle; a packet is valid only during the call. */
   readonly coded = new Map<number, (p: Packet) => void>();
 
   /** `batch` may be used by others between two wakes. */
@@ -51,7 +51,7 @@ export class Outbound {
     if (!fill(this.#one, 0, [frame.view()], Kind.none)) this.#drops.bump("ip.too-big");
     else if (this.#fp.txFrames(call, this.#one, 1) > 0) this.#sockets.write(this.#one, 1);
   }
-  /** One L2TP control message inside a flow. False: nothing left. */
+  /** Sends one L2TP control message inside a flow. False: nothing was sent. */
   control(flow: Flow | null, localPort: number, remotePort: number, message: Uint8Array): boolean {
     if (!flow) return this.#no("tx.no-sa");
     if (!fill(this.#one, 0, [message], Kind.none)) return this.#no("ip.too-big");
@@ -59,13 +59,13 @@ export class Outbound {
     this.#sockets.write(this.#one, 1);
     return true;
   }
-  /** One L2TP control message in the clear. False: no socket was opened for that. */
+  /** Sends one L2TP control message in the clear. False: no socket is open for it. */
   clear(local: Endpoint, remote: Endpoint, message: Uint8Array): boolean {
     const s = this.#sockets.clear(local);
     if (!s) return this.#no("tx.no-socket");
     return this.#datagram(s, [message], local, remote);
   }
-  /** From 500 plainly, from 4500 behind the marker. */
+  /** From 500 as it is, from 4500 behind the non-ESP marker. */
   ike(local: Endpoint, remote: Endpoint, message: Uint8Array): void {
     const use = local.port === this.#sockets.ports.ike ? "ike" : "nat";
     this.#datagram(

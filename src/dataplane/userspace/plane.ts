@@ -31,16 +31,16 @@ interface PlaneDeps {
   readonly log: EventLog;
   /** For the name servers of this machine. */
   readonly readFile?: (path: string) => string;
-  /** UDP ports of our side: 500 and 4500 unless told. */
+  /** Our UDP ports, 500 and 4500 by default. */
   readonly options?: { readonly ikePort?: number; readonly natPort?: number };
 }
 
 function noFile(path: string): string {
   throw new SystemError("ENOENT", path);
 }
-const BATCH = 128; // packets that one call takes: several super-packets
+const BATCH = 128; // packets per call: several super-packets
 
-/** Throws SystemError when netlink is not to be had; sockets and netdevs are opened when they are needed. */
+/** Throws SystemError without netlink; sockets and netdevs are opened when needed. */
 export async function openUserspacePlane(deps: PlaneDeps): Promise<UserspacePlane> {
   return new UserspacePlane(deps);
 }
@@ -65,7 +65,7 @@ export class UserspacePlane implements DataPlane {
     this.#log = log;
     this.#fp = fp;
     const parts = { native, fp, drops: this.#drops };
-    // One for both ways: each wake is for one of them, and 270 KB are much on a router.
+    // One ring for both directions: a wake serves one of them, and each ring costs a router 270 KB.
     const batch = native.ring(BATCH);
     const sockets = new Sockets(parts, ports, batch, {
       readable: (s, first) => contain(() => inbound.readable(s, first), fault),
@@ -124,7 +124,7 @@ export class UserspacePlane implements DataPlane {
     };
     const inbound = new Inbound(parts, { ports: sockets.ports, batch, takers });
   }
-  /** Opens UDP 500 and 4500 and protocol 50 unless they are open. Throws SystemError with what to do. */
+  /** Opens UDP 500 and 4500 and protocol 50 unless they are open. Throws SystemError with a remedy in its text. */
   ikePort(): IkePort {
     this.#sockets.openIpsec();
     return this.#ike;

@@ -1,6 +1,6 @@
-// The server's name while everything outside is blocked. The machine's own resolver (dnsmasq on a router) cannot ask
-// then, and need not: we ask its name servers ourselves, from one port that a routing rule lets out to theirs, for as
-// long as the question takes.
+// Resolves the server's name while default routes are blocked. The machine's own resolver (dnsmasq on a router) cannot
+// send queries then, so we query its name servers ourselves, from one port that a routing rule exempts while the query
+// runs.
 
 import type { Native, Ring } from "node-tuntap2";
 import { LEN, OFF } from "node-tuntap2";
@@ -18,14 +18,13 @@ import { anyAddress, familyOf, fill, ipBytes, readRemote, writeEnds } from "../r
 import { EXCEPTION_RULE, MARK } from "./routes.ts";
 
 /**
- * Where name servers are written: netifd's of the uplinks, systemd-resolved's, everybody's. The first file that has
- * some counts.
+ * Files that list name servers: netifd's for the uplinks, systemd-resolved's, libc's. The first that lists any is used.
  */
 const FILES = ["/tmp/resolv.conf.d/resolv.conf.auto", "/run/systemd/resolve/resolv.conf", "/etc/resolv.conf"];
 const SERVERS = 3; // as libc does
 const DNS = 53;
 const TRIES_MS = [1000, 2000, 4000];
-/** The other family's answer is waited for so long. */
+/** How long to wait for the other family's answer. */
 const OTHER_MS = 500;
 const KIND_DNS = 1;
 const REMEMBERED = 64; // names
@@ -86,7 +85,7 @@ export class OutsideResolver {
   }
 }
 
-/** One name, asked for from all servers at once. Ends once. */
+/** One name, queried from all servers at once. Completes once. */
 class Question {
   readonly #deps: ResolverDeps;
   readonly #name: string;
@@ -132,7 +131,7 @@ class Question {
     for (const undo of this.#undo.splice(0).reverse()) undo();
   }
 
-  /** Our questions pass to this server, and its answers are believed to come from there (rp_filter). */
+  /** Exempts our queries to this server, and makes its answers pass rp_filter. */
   #let(server: string): void {
     const { native, keeper } = this.#deps;
     const family = familyOf(server);
@@ -202,14 +201,14 @@ class Question {
           this.#answer(ring.mem.subarray(at, at + (ring.meta[LEN] ?? 0)));
       }
     } catch {
-      // an ICMP error of one server: others may answer
+      // an ICMP error for one server: others may answer
     }
   }
   #answer(b: Uint8Array): void {
     for (const [type, id] of this.#ids) {
       const found = this.#answers.has(type) ? null : decodeDnsAnswer(b, id, this.#name, type);
       if (!found) continue;
-      // An empty answer of one server is no answer: another may know more.
+      // An empty answer is not final: another server may have addresses.
       if (found.length === 0) continue;
       this.#answers.set(type, found);
       if (this.#answers.size === this.#ids.size) this.#finish([...this.#answers.values()].flat());

@@ -1,5 +1,4 @@
-// Routes outside the tunnels: the host route that keeps a server reachable, and what refuses packets while a link is
-// down.
+// Routes outside the tunnels: the host route that keeps a server reachable, and the blocks while a link is down.
 import { isIp6, parsePrefix } from "../../core/addr.ts";
 import type { Clock, Timer } from "../../core/clock.ts";
 import { SystemError } from "../../core/errors.ts";
@@ -10,8 +9,8 @@ import type { FoundRoute, RouteSpec } from "../../linux/rtnl.ts";
 import { type RuleSpec, ruleKey } from "../../linux/rules.ts";
 import { RT } from "../../linux/uapi.ts";
 
-const WORST = 0xffff_fffe; // metric: any other route wins
-const CLAIM_MS = 10_000; // after a start; then blocks that a former process left and nobody claimed go
+const WORST = 0xffff_fffe; // metric: any other route is preferred
+const CLAIM_MS = 10_000; // after the start; then unclaimed blocks of an earlier process are removed
 
 /**
  * A default route cannot be blocked by a route beside it: WAN's has the better metric. So packets go by these rules,
@@ -31,7 +30,7 @@ export const EXCEPTION_RULE = FIRST_RULE - 1;
 
 interface Pin {
   users: number;
-  /** Null: nothing of ours was needed. */
+  /** Null: no route of ours was needed. */
   route: RouteSpec | null;
 }
 
@@ -48,7 +47,7 @@ export class OuterRoutes {
   readonly #left = new Set<string>();
   readonly #claim: Timer;
 
-  /** Removes what a killed process left behind, except for blocks, which wait for their link to take them over. */
+  /** Removes what a killed process left behind, except blocks, which stay until their link takes them over. */
   constructor(keeper: Keeper, clock: Clock, log: EventLog, isOurs: (index: number) => boolean) {
     this.#keeper = keeper;
     this.#log = log;
@@ -87,7 +86,7 @@ export class OuterRoutes {
       if (mine.route) this.#drop(mine.route);
     };
   }
-  /** Never throws: what cannot be set is told. A network of length 0 is all that default routes of its family carry. */
+  /** Never throws: failures are logged. A prefix of length 0 stands for all that default routes of its family carry. */
   block(prefixes: readonly string[]): () => void {
     const mine: string[] = [];
     for (const text of prefixes) {
@@ -111,9 +110,7 @@ export class OuterRoutes {
       }
     };
   }
-  /**
-   * Whether default routes are out of reach for `address`, so that what is outside can only be found by a host route.
-   */
+  /** Whether default routes of `address`'s family are blocked, so that only a host route leads outside. */
   hides(address: string): boolean {
     const all = isIp6(address) ? "::/0" : "0.0.0.0/0";
     return this.#blocks.has(all) || this.#left.has(all);
@@ -157,7 +154,7 @@ export class OuterRoutes {
     if (old && !same(old, pin.route))
       this.#log.emit({ kind: "daemon.warning", link: "", text: `the way to ${server} changed` });
   }
-  /** Somebody took the route away, or the device that it led to: the way may be another one now. */
+  /** The route or its device was deleted: the path may have changed. */
   #lost(server: string, pin: Pin): string | null {
     const old = pin.route;
     if (!old || this.#pins.get(server) !== pin) return null;
@@ -205,8 +202,8 @@ export class OuterRoutes {
 }
 
 /**
- * What refuses packets to `prefix`, in the order of setting it: never is more refused than that, nor the way to the LAN
- * lost.
+ * The rules and routes that block `prefix`, in the order to install them: no intermediate step blocks more, or cuts off
+ * the LAN.
  */
 function blockOf(prefix: string): { readonly routes: readonly RouteSpec[]; readonly rules: readonly RuleSpec[] } {
   const route = { prefix, unreachable: true, metric: WORST };

@@ -16,9 +16,9 @@ import { anyAddress, familyOf, ipBytes } from "../ring.ts";
 const BUFFER = 4 << 20;
 const ESP = 50;
 const FAMILIES: readonly Family[] = [4, 6];
-/** KIND of packets for one of several clear sockets; above every Kind of the library. */
+/** KIND of packets for a clear socket when there are several; above every Kind of the library. */
 const OWN_KIND = 100;
-/** Writes between two questions whether the kernel refuses something. */
+/** Writes between two checks whether the kernel refused to segment. */
 const LOOK = 16;
 
 export type SocketUse = "ike" | "nat" | "esp" | "clear";
@@ -30,21 +30,21 @@ function portAdvice(port: number): string {
   return "another IPsec daemon (strongSwan, libreswan) runs on this machine; stop it, or give one of them other ports";
 }
 
-/** What everything that moves packets needs. */
+/** Common dependencies of the packet path. */
 export interface PathParts {
   readonly native: Native;
   readonly fp: FastPath;
   readonly drops: Counters;
 }
-/** Who is told what of the sockets. */
+/** Callbacks of the sockets. */
 interface SocketOwner {
   /** `received`: Native.watchReceived; undefined on a socket of IKE. */
   readable(s: Socket, received?: number): void;
-  /** Once for each: the kernel or the card will not segment; packets leave one by one. */
+  /** Once per socket: the kernel or the network card does not segment; packets are sent one by one. */
   refused(s: Socket): void;
 }
 interface SocketStart {
-  /** What came is put there. */
+  /** The ring that received packets are put into. */
   readonly batch: Ring;
   readonly fd: number;
   readonly use: SocketUse;
@@ -84,11 +84,11 @@ export class Socket {
     if (this.use === "esp") return Kind.raw50;
     return this.use === "clear" ? Kind.udp1701 : Kind.udp4500;
   }
-  /** What was read last had no room in the ring. */
+  /** The last read left packets that did not fit the ring. */
   get held(): boolean {
     return this.#native.offload(this.#fd).held;
   }
-  /** Into the batch; as Native.receive, and on a socket of IKE nobody but IKE wants it. */
+  /** Reads into the batch; as Native.receive, except that everything on an IKE socket is IKE's. */
   receive(): number {
     if (this.use === "ike") return this.#native.readUdp(this.#fd, this.#batch);
     return this.#native.receive(this.#fd, ORIGIN[this.use], this.#batch, this.#fp);
@@ -168,15 +168,13 @@ export class Sockets {
   ipsec(use: "ike" | "nat" | "esp", family: Family): Socket | null {
     return this.#ipsec?.find((s) => s.use === use && s.family === family) ?? null;
   }
-  /** The open clear socket that a datagram from `local` leaves by. */
+  /** The open clear socket that sends datagrams from `local`. */
   clear(local: Endpoint): Socket | null {
     return this.#clear.find((s) => s.local.port === local.port && covers(s, local)) ?? null;
   }
-  /**
-   * Writes slots 0..n-1 by the socket that each one's KIND and local end say: one call for each socket that has any.
-   */
+  /** Writes slots 0..n-1 to the sockets that their KIND and local endpoint select: one call per socket. */
   write(ring: Ring, n: number): void {
-    let wanted = 0; // a bit for each kind and family, so that nobody asks the kernel about sockets with nothing to send
+    let wanted = 0; // a bit per kind and family, to skip the call for sockets with nothing to send
     for (let i = 0; i < n; i++)
       if (ring.meta[i * META + LEN] !== 0) wanted |= bit(ring.meta[i * META + KIND] ?? 0, get8(ring.addr, i * ADDR));
     for (const s of this.#ipsec ?? []) if (s.use !== "ike" && (wanted & bit(s.kind, s.family)) !== 0) s.write(ring, n);
@@ -238,7 +236,7 @@ export class Sockets {
       throw e;
     }
   }
-  /** An outer packet that is too long for the path arrives in fragments instead of not at all. */
+  /** Lets an outer packet that exceeds the path MTU be fragmented instead of dropped. */
   #fragmentOutside(fd: number, family: Family): void {
     const c = this.#native.constants;
     if (family === 4) this.#try(fd, c["IPPROTO_IP"], c["IP_MTU_DISCOVER"], c["IP_PMTUDISC_DONT"]);
@@ -251,7 +249,7 @@ export class Sockets {
         this.#try(fd, c["SOL_SOCKET"], c[`SO_${name}`], BUFFER);
     }
   }
-  /** Options that make things better, but are no reason to fail. */
+  /** Sets an option whose absence costs performance only. */
   #try(fd: number, level: number | undefined, name: number | undefined, value: number | undefined): boolean {
     if (level === undefined || name === undefined || value === undefined) return false;
     try {

@@ -176,7 +176,7 @@ static int read_each(int fd, struct tt_ring *r, uint32_t before, struct tt_err *
 	return n;
 }
 
-/* What the ring has no room for is held back, with its addresses in front. */
+/* Holds what does not fit the ring, prefixed with its addresses. */
 static int read_super(int fd, struct tt_offload *o, struct tt_ring *r, struct tt_err *e)
 {
 	uint32_t n = 0;
@@ -276,7 +276,10 @@ static int receive(int fd, unsigned most, struct message *into, struct tt_err *e
 	return n;
 }
 
-/* Datagrams of one message into slots from n on, as far as they go; *at: bytes that went. Returns the next free slot. */
+/*
+ * Copies the datagrams of one message into slots n onwards while slots remain; *at: bytes copied. Returns the next free
+ * slot.
+ */
 static uint32_t split(const struct message *m, struct tt_ring *r, uint32_t n, uint32_t *at)
 {
 	do {
@@ -293,7 +296,7 @@ static uint32_t split(const struct message *m, struct tt_ring *r, uint32_t n, ui
 	return n;
 }
 
-/* IPv4 raw sockets hand out the IP header; it is read into the headroom and taken off. IPv6 ones do not (RFC 3542 3). */
+/* IPv4 raw sockets deliver the IP header: read it into the headroom and strip it. IPv6 ones do not (RFC 3542 3). */
 int tt_read_raw(int fd, struct tt_ring *r, struct tt_err *e)
 {
 	int domain = 0;

@@ -16,7 +16,7 @@ struct tt_vnet {
 enum { TT_VNET_NEEDS_CSUM = 1 };
 enum { TT_GSO_NONE = 0, TT_GSO_TCP4 = 1, TT_GSO_TCP6 = 4, TT_GSO_UDP = 5, TT_GSO_ECN = 0x80 };
 
-/* One's complement sum of p[0..n) in the machine's byte order, not folded (RFC 1071 2); `sum` is one that went before. */
+/* Adds p[0..n) to the one's complement sum `sum`, in host byte order, not folded (RFC 1071 2). */
 uint64_t tt_sum(const uint8_t *p, size_t n, uint64_t sum);
 uint16_t tt_fold(uint64_t sum);
 
@@ -33,7 +33,7 @@ struct tt_super {
 };
 /* Ready for tt_super_next(). False: the header does not belong to this packet; nothing has been read outside of it. */
 bool tt_super_begin(struct tt_super *s, const struct tt_vnet *h, uint8_t *p, size_t len);
-/* Writes the next packet, checksums whole, and returns its length; 0: it has no room, and so has none that follows. */
+/* Writes the next packet with complete checksums and returns its length; 0: it does not fit, nor will any later one. */
 size_t tt_super_next(struct tt_super *s, uint8_t *into, size_t room);
 
 /* ---- coalesce.c: packets of a flow, put together ---- */
@@ -72,7 +72,7 @@ struct tt_offload *tt_offload_new(int fd); /* NULL: no memory */
 void tt_offload_release(int fd);
 /* A copy of p[0..n). False: no memory. */
 bool tt_offload_hold(struct tt_offload *o, const uint8_t *p, size_t n);
-/* Both, behind what is held already; without memory they are lost, as on a wire. */
+/* Appends both to what is held; without memory they are dropped. */
 void tt_offload_hold_more(struct tt_offload *o, const void *head, size_t nhead, const uint8_t *p, size_t n);
 void tt_offload_drop_held(struct tt_offload *o);
 #endif

@@ -134,7 +134,7 @@ static int read_super(int fd, struct tt_offload *o, struct tt_ring *r, struct tt
 		}
 		n = segments(&s, r, n);
 		if (s.at < s.len && !tt_offload_hold(o, scratch, len))
-			s.at = s.len; /* no memory: the rest is lost, as on a wire */
+			s.at = s.len; /* no memory: drop the rest */
 		if (s.at < s.len) {
 			o->super = s;
 			o->super.p = o->held;
@@ -144,7 +144,7 @@ static int read_super(int fd, struct tt_offload *o, struct tt_ring *r, struct tt
 	return (int)n;
 }
 
-/* As many as there is room for; the next free slot. */
+/* Fills slots while any are free. Returns the next free slot. */
 static uint32_t segments(struct tt_super *s, struct tt_ring *r, uint32_t n)
 {
 	for (; n < r->slots && s->at < s->len; n++) {
