@@ -13,16 +13,16 @@ import { VERSION } from "./version.ts";
 const DEFAULT_SOCKET = "/var/run/l2tpsec.sock";
 const DEFAULT_UCI = "/etc/config";
 const USAGE = `usage: l2tpsec COMMAND
-  run --config FILE [--foreground]   the daemon; logs to stderr, one line an event
-  check --config FILE                validate the configuration only
+  run --config FILE [--foreground]   the daemon; logs to stderr, one line per event
+  check --config FILE                check the configuration only
   run --uci [DIR] | check --uci [DIR]   the same with a router's files network and l2tpsec (default ${DEFAULT_UCI})
-  status [NAME] [--json] [--watch]   what is up, per layer, with counters
+  status [NAME] [--json] [--watch]   state of each layer, with counters
   up NAME | down NAME | reload       bring a link up or down; read the configuration again
   disconnect SESSION                 end one session of a server
   events [--json]                    follow what happens
-  doctor NAME                        why does this link not come up: every stage, one sentence each
-  probe                              can this machine run the daemon: exit 0 and its best cipher, or 1 and why not
-  demo                               two sites in network namespaces, a real tunnel between them
+  doctor NAME                        why a link does not come up, stage by stage
+  probe                              check this machine: exit 0 and its best cipher, or 1 and why not
+  demo                               a real tunnel between two sites in network namespaces
   --version | --help
 options: --socket PATH               control socket of the daemon (default ${DEFAULT_SOCKET})
 exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 daemon not reachable
@@ -146,7 +146,7 @@ async function remote(rt: Runtime, command: string, name: string | null, args: A
     client = await ControlClient.open(rt.streams, args.socket);
   } catch (e) {
     if (!(e instanceof SystemError)) throw e;
-    const why = e.errno === "EACCES" ? "you may not use it (run as root?)" : "no daemon listens there";
+    const why = e.errno === "EACCES" ? "permission denied (run as root?)" : "no daemon listens there";
     rt.stderr(`l2tpsec: ${args.socket}: ${why}: ${e.errno}\n`);
     return rt.exit(3);
   }

@@ -90,34 +90,35 @@ function crossDevice(c: Parameters<typeof deviceName>[0], devices: Map<string, s
   if (dev.length > 15)
     fail(
       "ifname",
-      `the netdev would be called ${dev}, longer than the kernel's 15 characters: give it a shorter ifname`,
+      `the netdev would be called ${dev}, longer than the kernel's limit of 15 characters: set a shorter ifname`,
     );
-  if (owner !== undefined) fail("ifname", `${dev} is the netdev of ${owner} already`);
+  if (owner !== undefined) fail("ifname", `${dev} is already the netdev of ${owner}`);
   devices.set(dev, c.name);
 }
 
 /** What tunnels have, at either end. */
 function crossTunnel(c: ClientConfig | ServerConfig, fail: Fail, warn: (text: string) => void): void {
   if (c.psk === null && c.ipsec !== "off") {
-    const allowed = "a pre-shared key, or ipsec = off to carry L2TP in the clear on purpose";
+    const allowed = "a pre-shared key, or ipsec = off to send L2TP in the clear on purpose";
     fail("psk", "is missing: without a key there is no IPsec", allowed);
   }
   if (c.psk !== null && c.ipsec === "off") {
-    const allowed = "a psk for IPsec, or ipsec = off without one to carry L2TP in the clear on purpose";
-    fail("ipsec", "is off, but there is a pre-shared key: the two contradict each other", allowed);
+    const allowed = "a psk for IPsec, or ipsec = off without one to send L2TP in the clear on purpose";
+    fail("ipsec", "is off, but psk is set: the two contradict each other", allowed);
   }
-  if (c.ipsec === "off") warn("ipsec = off: everything in this tunnel can be read and changed on its way");
+  if (c.ipsec === "off") warn("ipsec = off: anybody on the path can read and change the traffic of this tunnel");
   if (c.hide_avps && c.tunnel_secret === null)
-    fail("hide_avps", "is yes, but there is no secret to hide with", "a tunnel_secret, or hide_avps = no");
-  if (c.dataplane === "kernel") fail("dataplane", "this version moves packets in userspace only", "auto | userspace");
+    fail("hide_avps", "is yes, but there is no secret to hide AVPs with", "a tunnel_secret, or hide_avps = no");
+  if (c.dataplane === "kernel")
+    fail("dataplane", "this version supports the userspace data plane only", "auto | userspace");
 }
 
 /** What links have that this side brings up. */
 function crossInterface(c: InterfaceConfig, fail: Fail): void {
   if (c.reconnect_min > c.reconnect_max) fail("reconnect_min", `is longer than reconnect_max (${c.reconnect_max})`);
-  if (c.username === null && c.password !== null) fail("username", "is missing: there is a password but no user");
+  if (c.username === null && c.password !== null) fail("username", "is missing: password is set, but there is no user");
   if (c.username !== null && c.password === null && c.eap_cert === null)
-    fail("password", "is missing: there is a user but no password");
+    fail("password", "is missing: username is set, but there is no password");
   crossEap(c, fail);
   crossRoutes(c, fail);
   crossAuth(c, fail);
@@ -127,7 +128,7 @@ function crossClient(c: ClientConfig, fail: Fail): void {
   if (c.killswitch !== "all") return;
   if (!c.defaultroute) {
     const allowed = "defaultroute = yes, or killswitch = routes";
-    fail("killswitch", "is all, but the link has no default route: nothing could leave at all", allowed);
+    fail("killswitch", "is all, but the link has no default route: all traffic would be blocked for good", allowed);
   }
   if (c.ipsec === "off") fail("killswitch", "is all, but with ipsec = off the link protects nothing", "routes | off");
 }
@@ -135,7 +136,7 @@ function crossClient(c: ClientConfig, fail: Fail): void {
 function crossRoutes(c: Pick<InterfaceConfig, "routes" | "ipv6">, fault: Fail): void {
   const six = c.routes?.find((r) => r.includes(":"));
   if (six !== undefined && c.ipv6 === "no")
-    fault("routes", `${six} is an IPv6 network, and ipv6 is no`, "ipv6 = yes, or IPv4 networks alone");
+    fault("routes", `${six} is an IPv6 network, and ipv6 is no`, "ipv6 = yes, or IPv4 networks only");
 }
 
 function crossEap(
@@ -146,17 +147,17 @@ function crossEap(
   for (const option of ["eap_ca", "eap_cert", "eap_key"] as const) {
     if (c[option] === null) fault(option, "is missing: EAP-TLS needs eap_ca, eap_cert and eap_key", "a file in PEM");
   }
-  const allowed = "the name or address in the server's certificate, or any to take every server of that CA";
+  const allowed = "the name or address in the server's certificate, or any to accept every server of that CA";
   if (c.eap_server_name === null)
     fault(
       "eap_server_name",
-      "is missing: without it, whoever has a server's certificate of that CA is the server",
+      "is missing: without it, anybody with a server certificate of that CA could pose as the server",
       allowed,
     );
   // To OpenSSL that is every host below it.
   else if (c.eap_server_name.startsWith("."))
-    fault("eap_server_name", "begins with a dot, and is no name of a server", allowed);
-  if (c.username === null) fault("username", "is missing: EAP-TLS needs a name to begin with");
+    fault("eap_server_name", "begins with a dot and is not the name of a server", allowed);
+  if (c.username === null) fault("username", "is missing: EAP-TLS needs a user name as its identity");
 }
 
 /** Whether a server, or a line that answers, asks its callers for PAP: outside ESP that takes words of its own. */
@@ -166,8 +167,8 @@ export function asksForPap(c: ServerConfig | SerialConfig): boolean {
 }
 function crossPap(c: ServerConfig | SerialConfig, fault: Fail, warn: (text: string) => void): void {
   if (!c.auth.includes("pap") || asksForPap(c)) return;
-  const why = "pap shows passwords to everybody on the way";
-  if (c.auth.length === 1) fault("auth", `has pap alone, and ${why}`, "allow_pap_in_clear = yes, or another method");
+  const why = "pap shows passwords to everybody on the path";
+  if (c.auth.length === 1) fault("auth", `has only pap, and ${why}`, "allow_pap_in_clear = yes, or another method");
   else warn(`${why}: it is not offered without allow_pap_in_clear = yes`);
 }
 
@@ -178,7 +179,7 @@ function crossAuth(c: InterfaceConfig, fault: Fail): void {
   if (clear && c.allow_pap_in_clear && c.refuse_pap)
     fault("allow_pap_in_clear", "is yes, but refuse_pap is yes", "refuse_pap = no as well");
   if (pap !== null && c.refuse_chap && c.refuse_mschapv2)
-    fault("refuse_mschapv2", "every authentication method is refused; leave one", `no, or ${pap} for PAP`);
+    fault("refuse_mschapv2", "every authentication method is refused: allow one", `no, or ${pap} for PAP`);
 }
 
 function crossSerial(c: SerialConfig, config: Config, fault: Fail): void {
@@ -187,16 +188,16 @@ function crossSerial(c: SerialConfig, config: Config, fault: Fail): void {
   if (dials && c.phone === null)
     fault("phone", "is missing: there is nothing to dial", "a number, or line = direct for a null-modem cable");
   if (!dials && c.phone !== null)
-    fault("phone", `is given, but ${answers ? "role = answer" : "line = direct"} dials nothing`);
+    fault("phone", `is set, but ${answers ? "role = answer" : "line = direct"} dials nothing`);
   if (c.login === "windows" && (c.line !== "direct" || answers))
     fault("login", "windows is for line = direct with role = dial", "auto | none");
   if (answers && c.demand) fault("demand", "is yes, but role = answer dials nothing");
-  if (c.hold && !someFree(c.hold)) fault("hold", "leaves no minute of the day");
-  if (answers && c.local_ip === null) fault("local_ip", "is missing: the caller must be told an address of ours");
+  if (c.hold && !someFree(c.hold)) fault("hold", "leaves no time of the day to connect");
+  if (answers && c.local_ip === null) fault("local_ip", "is missing: the caller needs to know this side's address");
   if (answers && config.users.some((u) => u.ip === null) && c.remote_ip === null)
-    fault("remote_ip", "is missing: some users have no address of their own");
+    fault("remote_ip", "is missing: some users have no ip of their own");
   crossInterface(c, fault);
-  if (c.eap_cert !== null && answers) fault("eap_cert", "is given, but role = answer shows no certificate");
+  if (c.eap_cert !== null && answers) fault("eap_cert", "is set, but role = answer presents no certificate");
   const names = { phone: "", phone2: "", username: c.username ?? "", password: c.password };
   const script = c.chat === null ? [] : parseChat(c.chat, names);
   if (typeof script === "string") fault("chat", script);
@@ -216,7 +217,7 @@ function crossServers(
           "server",
           b.name,
           "listen",
-          `server ${a.name} listens on the same address: the two could not be told apart`,
+          `server ${a.name} listens on the same address: their clients could not be told apart`,
           "one address each",
         );
       }
@@ -229,7 +230,7 @@ function crossServers(
         "user",
         u.name,
         "server",
-        "there is no server section of this name",
+        "there is no server section with this name",
         config.servers.map((s) => s.name).join(" | "),
       );
     if (u.ip !== null) {
@@ -248,7 +249,7 @@ function crossServers(
         u.name,
         "routes",
         `${six} is an IPv6 network, and the server has ipv6 = no`,
-        "ipv6 = yes in the server section, or IPv4 networks alone",
+        "ipv6 = yes in the server section, or IPv4 networks only",
       );
     for (const s of config.servers) {
       if (u.ip === null && s.pool === null && (u.server ?? s.name) === s.name)

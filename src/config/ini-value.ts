@@ -19,21 +19,21 @@ export function readValue(raw: string, secret: boolean): string | Pick<Fault, "w
   const kept = /^(?:[^\\;#]|\\.|\\$)*/.exec(raw)?.[0] ?? "";
   const comment = raw.slice(kept.length);
   const mistakable = comment !== "" && (!/[ \t]$/.test(kept) || (secret && !/^.[ \t]/.test(comment)));
-  if (mistakable) return { why: "holds ; or #, which would end the value here", allowed: `such a value ${QUOTE}` };
+  if (mistakable) return { why: "contains ; or #, which would end the value here", allowed: `such a value ${QUOTE}` };
   const text = kept.replace(/[ \t]+$/, "");
   if (text !== text.trim())
-    return { why: "begins or ends with a space of another kind", allowed: `such a value ${QUOTE}` };
+    return { why: "begins or ends with white space other than a blank", allowed: `such a value ${QUOTE}` };
   return unsafe(text);
 }
 
 function quoted(raw: string): string | Pick<Fault, "why" | "allowed"> {
   const m = QUOTED.exec(raw);
-  if (!m) return { why: "begins with a quote that does not end it", allowed: `such a value ${QUOTE}` };
+  if (!m) return { why: "begins with a quote, but does not end with it", allowed: `such a value ${QUOTE}` };
   if (m[2] !== undefined) return m[2];
   const string = m[1] ?? "";
   if (STRING.test(string) && ![...string].some((c) => c < " ")) return JSON.parse(`"${string}"`) as string;
   return {
-    why: "holds a control character, or a backslash that means nothing in double quotes",
+    why: "contains a control character, or an escape that double quotes do not have",
     allowed: '\\\\ for a backslash, \\" for a quote; or the value in single quotes, where nothing has a meaning',
   };
 }

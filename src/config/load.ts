@@ -57,7 +57,7 @@ export function byLogin(sections: readonly Section[], faults: Fault[]): Section[
         ...faultOf(
           s,
           login === undefined ? "" : "username",
-          `the section is there twice, first in line ${first.line}, which counts`,
+          `the section appears twice; the first one, in line ${first.line}, is used`,
         ),
         section: "",
       });
@@ -122,11 +122,11 @@ function split(text: string, faults: Fault[]): Section[] {
           allowed: type === "daemon" ? "[daemon]" : `[${type} NAME]`,
         });
       } else if (type !== "daemon" && type !== "user" && !goodName(name)) {
-        faults.push({ line, where, why: "not a good name", allowed: "1 to 64 letters, digits, _ and -" });
+        faults.push({ line, where, why: "invalid name", allowed: "1 to 64 letters, digits, _ and -" });
       } else if (name.length > 255 || NOT_UTF8.test(name)) {
         faults.push({ line, where: type, why: "the name is too long, or not UTF-8", allowed: "255 characters" });
       } else if (seen.has(where)) {
-        faults.push({ line, where, why: "the section is there twice" });
+        faults.push({ line, where, why: "the section appears twice" });
       } else {
         seen.add(where);
         skipping = false;
@@ -148,7 +148,7 @@ function split(text: string, faults: Fault[]): Section[] {
     const eq = t.indexOf("=");
     const key = trimmed(eq < 0 ? t : t.slice(0, eq));
     if (body) body.lines.push({ key, raw: eq < 0 ? "" : trimmed(t.slice(eq + 1)), line });
-    else if (!skipping) faults.push({ line, where: key.slice(0, 40), why: "stands before the first section" });
+    else if (!skipping) faults.push({ line, where: key.slice(0, 40), why: "appears before the first section" });
   }
   close();
   return out;
@@ -177,7 +177,7 @@ function read(
     const { name, option, nth } = known;
     const before = all.get(name)?.find((g) => g.nth === nth);
     if (before && !(nth === 0 && repeats(option))) {
-      faults.push({ line, where, why: `given twice, first in line ${before.line}` });
+      faults.push({ line, where, why: `set twice, first in line ${before.line}` });
       continue;
     }
     const text = readValue(raw, isSecret(option.kind));
@@ -219,7 +219,7 @@ export function values(s: Section, faults: Fault[]): Record<string, unknown> {
     }
     if (NOT_UTF8.test(text)) {
       out[key] = null;
-      faults.push(faultOf(s, key, "holds bytes that are not UTF-8"));
+      faults.push(faultOf(s, key, "contains bytes that are not UTF-8"));
       continue;
     }
     const r = v.safeParse(o.kind.schema, text);

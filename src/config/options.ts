@@ -143,14 +143,14 @@ export const ikeProposals: Kind<readonly (IkeProposal | "default")[]> = kind(
   "CIPHER-HASH-GROUP such as aes256-sha256-modp2048, space separated; ciphers aes128 aes192 aes256 3des; " +
     "hashes md5 sha1 sha256 sha384 sha512; groups modp1024 modp1536 modp2048 modp3072 modp4096 ecp256 ecp384 x25519; " +
     "default: the default list",
-  "holds something that is not a proposal",
+  "contains something that is not a proposal",
 );
 export const espProposals: Kind<readonly (EspProposal | "default")[]> = kind(
   { form: "list", item: { form: "datatype", name: "esp_proposal" }, separator: "comma" },
   "CIPHER-HASH or aes128gcm16 aes192gcm16 aes256gcm16 chacha20poly1305, each with -GROUP behind it for " +
     "perfect forward secrecy, " +
     "space separated; ciphers aes128 aes192 aes256 3des null; default: the default list",
-  "holds something that is not a proposal",
+  "contains something that is not a proposal",
 );
 export const ikeId: Kind<IkeId> = kind(
   { form: "datatype", name: "ike_id" },

@@ -79,7 +79,7 @@ export function loadUci(files: readonly UciFile[]): UciLoaded {
     } catch (e) {
       if (!(e instanceof UciSyntaxError)) throw e;
       whole = false;
-      faults.push({ line: e.line, where: file.name, file: file.path, why: `${e.message}: UCI refuses the whole file` });
+      faults.push({ line: e.line, where: file.name, file: file.path, why: `${e.message}: UCI rejects the whole file` });
     }
   }
   return { ...assemble(sections, faults, warnings), faults, warnings, whole };
@@ -101,7 +101,7 @@ function networkSection(file: UciFile, s: UciSection, faults: Fault[], warnings:
       // This file is not ours alone: what others may have put there is told, and only what looks like one of ours
       // counts.
       const { why, near } = unknownOption("interface", option, names);
-      if (!near) warnings.push(`network.${s.id}.${option}: ${why}; it is not looked at`);
+      if (!near) warnings.push(`network.${s.id}.${option}: ${why}; it is ignored`);
       return !near;
     },
   );
@@ -145,8 +145,7 @@ function checked(
   const section = { type, name, line: s.line, values: out, path: `${file.name}.${s.id}`, file: file.path, called };
   if (type !== "daemon" && s.anonymous && !(type === "user" && s.options.has("username")))
     faults.push(faultOf(section, "", "the section has no name", `config ${s.type} 'NAME'`));
-  else if (type !== "daemon" && type !== "user" && !goodName(name))
-    faults.push(faultOf(section, "", "not a good name"));
+  else if (type !== "daemon" && type !== "user" && !goodName(name)) faults.push(faultOf(section, "", "invalid name"));
   const names: Options = Object.fromEntries(Object.entries(options).map(([n, o]) => [called[n] ?? n, o]));
   for (const [key, { values: list, line }] of s.options) {
     const known = optionNamed(names, key);
@@ -156,7 +155,7 @@ function checked(
       const { why, allowed } =
         meant === undefined
           ? unknownOption(type, key, names)
-          : { why: `is netifd's old name of device: ${meant} is meant`, allowed: undefined };
+          : { why: `is netifd's old name for device: use ${meant}`, allowed: undefined };
       faults.push({ ...faultOf({ ...section, called: {} }, key, why, allowed), line });
       continue;
     }

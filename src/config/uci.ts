@@ -73,7 +73,7 @@ class Words {
     const opened = this.line;
     for (let out = ""; ; ) {
       const c = this.#take();
-      if (c === "") throw new UciSyntaxError(opened, `a quote ${quote} is opened here and never closed`);
+      if (c === "") throw new UciSyntaxError(opened, `a quote ${quote} is opened here and not closed`);
       if (c === quote) return out;
       out += c === "\\" && quote === '"' ? this.#escaped() : c;
     }
@@ -118,7 +118,7 @@ export function parseUci(text: string): UciSection[] {
     // What stands in the file is not repeated: behind a wrong quote it may be a secret.
     const named = (what: string, rule: RegExp): string => {
       if (a === undefined || a === "") throw new UciSyntaxError(line, `${command} without ${what}`);
-      if (!rule.test(a)) throw new UciSyntaxError(line, `${command}: no good ${what}`);
+      if (!rule.test(a)) throw new UciSyntaxError(line, `${command}: invalid ${what}`);
       return a;
     };
     switch (command) {
@@ -130,7 +130,7 @@ export function parseUci(text: string): UciSection[] {
       case "c": {
         const type = named("type", TYPE);
         if (b !== "" && !NAME.test(b))
-          throw new UciSyntaxError(line, "config: no good name (letters, digits and _ only)");
+          throw new UciSyntaxError(line, "config: invalid name (letters, digits and _ only)");
         const nth = counts.get(type) ?? 0;
         counts.set(type, nth + 1);
         const known = b === "" ? undefined : out.find((x) => x.id === b);
@@ -157,7 +157,7 @@ export function parseUci(text: string): UciSection[] {
         break;
       }
       default:
-        throw new UciSyntaxError(line, "neither config nor option nor list");
+        throw new UciSyntaxError(line, "expected config, option or list");
     }
   }
   return out;

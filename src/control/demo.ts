@@ -193,7 +193,7 @@ function watchWire(d: Demo, rt: Runtime): () => Promise<string> {
   };
   return async () => {
     p.signal("SIGINT");
-    if ((await p.exit) === 127) return "tcpdump is not installed: what is on the wire was not looked at";
+    if ((await p.exit) === 127) return "tcpdump is not installed: the traffic on the WAN was not checked";
     return Object.entries(seen)
       .map(([k, n]) => `${n} ${k}`)
       .join(", ");

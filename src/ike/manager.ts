@@ -362,7 +362,7 @@ export class IkeManager {
     this.#peers
       .at(address)
       .find((c) => !c.client && !c.announced)
-      ?.down(failure("superseded", `${address} began another connection`));
+      ?.down(failure("superseded", `${address} started a new connection`));
     return this.#peers.room(address);
   }
   #failed(sa: IkeSa, why: Failure): void {

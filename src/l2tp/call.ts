@@ -132,7 +132,7 @@ export class Call {
     this.#cfg = cfg;
     this.#owner = owner;
     this.#timer = tunnel.clock.timer(`l2tp call ${id}`, () =>
-      this.contain(() => this.close(failure("call-timeout", "the peer does not go on with the call"))),
+      this.contain(() => this.close(failure("call-timeout", "the peer did not complete the call in time"))),
     );
     this.#machine = new Machine<CallState, CallEvent, CallAction, Avps, Call>(this, "idle", Call.#TABLES[role]);
   }

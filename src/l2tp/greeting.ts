@@ -45,14 +45,11 @@ export function unacceptable(
     return { result: { result: RESULT.badVersion, error: VERSION_1_0 }, why };
   }
   if (theirs.challenge && !cfg.secret) {
-    const why = failure(
-      "no-tunnel-secret",
-      "the peer asks for tunnel authentication, and there is no tunnel_secret here",
-    );
+    const why = failure("no-tunnel-secret", "the peer asks for tunnel authentication, but no tunnel_secret is set");
     return { result: { result: RESULT.notAuthorized }, why };
   }
   if (theirs.challenge && theirs.challenge.length > 0 && isOurs(theirs.challenge)) {
-    const why = failure("auth-reflected", "the peer asks with this process's own challenge");
+    const why = failure("auth-reflected", "the peer sends this daemon's own challenge back");
     return { result: { result: RESULT.notAuthorized }, why };
   }
   return null;

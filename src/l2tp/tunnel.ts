@@ -436,11 +436,11 @@ export class Tunnel implements CallTableHost {
   #late(): void {
     if (this.#stage === "stopping") return this.#finish();
     if (this.state === "established")
-      return this.close(failure("no-call", `the L2TP peer ${this.remote.address} has a tunnel and no call in it`));
+      return this.close(failure("no-call", `the L2TP peer ${this.remote.address} keeps a tunnel without a call`));
     this.close(
       failure(
         "no-reply",
-        `the L2TP peer ${this.remote.address} acknowledges, but does not go on with the control connection`,
+        `the L2TP peer ${this.remote.address} acknowledges, but does not complete the control connection`,
       ),
     );
   }

@@ -34,7 +34,7 @@ export function validate(body: Uint8Array, hiding: Hiding, note: (what: string) 
     return {
       is: "tunnel-error",
       result: { result: RESULT.generalError, error: ERR.length },
-      why: failure("unreadable", `the peer sent a control message that cannot be read: ${e.message}`),
+      why: failure("unreadable", `the peer sent a control message that cannot be decoded: ${e.message}`),
     };
   }
   for (const n of m.misread) note(`${n}: wrong length, ignored`);
@@ -58,7 +58,7 @@ function unknownType(m: Decoded, note: (what: string) => void): Validated {
   return {
     is: "tunnel-error",
     result: { result: RESULT.generalError, error: ERR.unknownMandatory },
-    why: failure("unknown-message", `the peer sent the unknown message type ${m.type} and marks it as mandatory`),
+    why: failure("unknown-message", `the peer sent a mandatory message of unknown type ${m.type}`),
   };
 }
 function refused(name: MessageName, avps: Avps, error: number, why: Failure): Validated {

@@ -42,7 +42,7 @@ export class Hold {
         this.#deps.log.emit({
           kind: "daemon.warning",
           link: this.#link,
-          text: "the clock is not set: the times of hold do not count until it is",
+          text: "the clock is not set: hold is ignored until it is",
         });
       this.#warned = true;
       return null;

@@ -107,7 +107,7 @@ export class Ladder {
   }
   /** `rung` begins anew: what stands on it goes, and isUp() follows once more. */
   again(rung: Rung): void {
-    if (this.alive) this.#dropAbove(this.#rungs.indexOf(rung), failure("line-down", `${rung.name} began anew`));
+    if (this.alive) this.#dropAbove(this.#rungs.indexOf(rung), failure("line-down", `${rung.name} restarted`));
   }
   /** `rung` broke: what stands on it goes at once, and the ladder ends; for `why`, unless that knew better. */
   lost(rung: Rung, why: Failure): void {
@@ -192,7 +192,7 @@ export class Ladder {
   }
   #hurry(): void {
     this.#guard ??= this.scope.timer(`${this.#o.link} stage`, () =>
-      this.#fail(failure("timeout", `nothing happened for ${STAGE_MS / 1000} seconds`)),
+      this.#fail(failure("timeout", `no progress for ${STAGE_MS / 1000} seconds`)),
     );
     this.#guard.arm(STAGE_MS);
   }

@@ -366,7 +366,7 @@ export class Link implements AnyLink, LadderOwner {
     const seconds = this.access.idleSeconds;
     if (this.#deps.clock.now() - this.#traffic.since < seconds * 1000)
       return this.#idle.arm((seconds * 1000) / IDLE_LOOKS);
-    this.#on("fail", { why: failure("idle", `no packet for ${seconds} s: hung up`) });
+    this.#on("fail", { why: failure("idle", `hung up after ${seconds} s without a packet`) });
   }
 
   status(): ClientStatus | SerialStatus {

@@ -196,7 +196,7 @@ class SerialClimb implements Climb, PppUser, NetdevUser, ModemUser {
   /** A modem that has left the call takes our frames for commands, and echoes them. */
   meaning(why: Failure): Failure {
     if (why.code !== "loop" || this.#access.cfg.line !== "modem") return why;
-    return failure("carrier-lost", "the modem has left the call: it returns what is sent to it");
+    return failure("carrier-lost", "the modem left the call: it echoes what is sent to it");
   }
 
   async attach(info: PppUp, mtu: number): Promise<NetInterface> {

@@ -181,7 +181,7 @@ export class Session implements LadderOwner, PppUser, NetdevUser {
 
   #arm(): void {
     this.#deadline = this.#ladder.scope.timer("session", () => {
-      this.end(failure("auth-timeout", `the caller did not say who it is within ${AUTHENTICATE_MS / 1000} s`));
+      this.end(failure("auth-timeout", `the caller did not authenticate within ${AUTHENTICATE_MS / 1000} s`));
     });
     this.#deadline.arm(AUTHENTICATE_MS);
   }

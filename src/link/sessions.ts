@@ -14,7 +14,7 @@ import type { Session } from "./session.ts";
  * itself.
  */
 const CALLERS: WaitingLimits = { peer: 16, network: 256, all: 256 };
-const CROWDED: Failure = failure("crowded", "a caller who has not said who it is made room for another");
+const CROWDED: Failure = failure("crowded", "an unauthenticated caller made room for another");
 
 type Rules = Pick<ServerConfig, "local_ip" | "pool" | "max_sessions" | "second_login">;
 
@@ -76,13 +76,13 @@ export class Sessions {
   admit(s: Session, user: UserConfig): string | Failure {
     const other = this.#users.get(user.name);
     if (other && this.#cfg.second_login === "refuse") {
-      return failure("second-login", `user ${user.name} is connected already, and second_login = refuse`);
+      return failure("second-login", `user ${user.name} is already connected, and second_login = refuse`);
     }
     other?.end(failure("replaced", `user ${user.name} called again`));
     const most = this.#cfg.max_sessions;
     if (this.#admitted >= most) {
       this.counters.bump("server.full");
-      return failure("server-full", `the server has its most sessions (${most})`);
+      return failure("server-full", `the server has reached its limit of sessions (${most})`);
     }
     const ip = this.#address(user);
     if (typeof ip !== "string") return ip;
@@ -91,10 +91,7 @@ export class Sessions {
     if (taken !== undefined) {
       this.#pool.release(ip);
       const owner = this.#networks.get(taken)?.user ?? "another user";
-      return failure(
-        "network-taken",
-        `${taken} of user ${user.name} is with user ${owner} already: two sessions cannot have the same network`,
-      );
+      return failure("network-taken", `${taken} of user ${user.name} already belongs to the session of user ${owner}`);
     }
     for (const n of networks) this.#networks.set(n, s);
     this.#admitted++;
@@ -104,11 +101,9 @@ export class Sessions {
   }
   #address(user: UserConfig): string | Failure {
     if (user.ip === null) {
-      return (
-        this.#pool.take(user.name) ?? failure("pool-empty", `every address of the pool is taken (${this.#pool.size})`)
-      );
+      return this.#pool.take(user.name) ?? failure("pool-empty", `the address pool is exhausted (${this.#pool.size})`);
     }
-    return this.#pool.claim(user.ip) ? user.ip : failure("address-taken", `${user.ip} is still with another session`);
+    return this.#pool.claim(user.ip) ? user.ip : failure("address-taken", `another session still uses ${user.ip}`);
   }
   /** What admit() gave is free again: the same user may be calling anew, and must not wait for our goodbye. */
   release(s: Session, ip: string, user: UserConfig): void {

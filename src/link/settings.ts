@@ -137,8 +137,8 @@ function refused(
   if (c.mppe !== "no") refuse.push("pap", "chap"); // its keys come from MS-CHAP, inside EAP or not
   if (c.refuse_eap || (refuse.includes("chap") && refuse.includes("mschapv2"))) refuse.push("eap");
   if (pap === null || c.mppe !== "no") return { refuse };
-  const shown = c.proto === "l2tpsec" && needsIpsec(c) ? "whoever holds the pre-shared key" : "everybody on its way";
-  return { refuse, papAdvice: `PAP would show the password to ${shown}, set ${pap} to allow that` };
+  const shown = c.proto === "l2tpsec" && needsIpsec(c) ? "anybody with the pre-shared key" : "everybody on the path";
+  return { refuse, papAdvice: `PAP would show the password to ${shown}; set ${pap} to allow it` };
 }
 
 function pppCommon(

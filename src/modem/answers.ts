@@ -9,7 +9,7 @@ interface Meaning {
 /** Longer words stand before their own beginnings. */
 const MEANINGS: ReadonlyMap<string, Meaning> = new Map([
   ["BUSY", { code: "busy", text: "the number is busy" }],
-  ["NO CARRIER", { code: "no-carrier", text: "no modem answered, or the two did not agree" }],
+  ["NO CARRIER", { code: "no-carrier", text: "no modem answered, or the modems did not agree" }],
   ["NO DIALTONE", { code: "no-dialtone", text: "there is no dial tone: is the telephone line plugged in?" }],
   ["NO DIAL TONE", { code: "no-dialtone", text: "there is no dial tone: is the telephone line plugged in?" }],
   ["NO ANSWER", { code: "no-answer", text: "nobody answers" }],
@@ -31,7 +31,7 @@ const words = (text: string): string => `"${text.replaceAll('"', "'")}"`;
 export function stepFailure(step: string, o: Outcome, wanted: string, seconds: number): Failure {
   const sent = o.sent === "" ? "sent nothing" : `sent ${words(o.sent)}`;
   if (o.is === "silence") {
-    if (o.received === "") return failure("modem-silent", `${step}: ${sent}, nothing came back within ${seconds} s`);
+    if (o.received === "") return failure("modem-silent", `${step}: ${sent}, no answer within ${seconds} s`);
     return failure(
       "modem-timeout",
       `${step}: ${sent}, within ${seconds} s came back ${words(o.received)}, but not ${words(wanted)}`,

@@ -247,9 +247,7 @@ export class Dialer {
         if (o.what === "+CPIN: SIM PIN") this.#givePin(pin);
         else if (o.what === "+CPIN: READY") this.#next();
         else
-          this.#fail(
-            failure("sim-locked", "pin: the SIM card is locked and asks for its PUK; unlock it in a telephone"),
-          );
+          this.#fail(failure("sim-locked", "pin: the SIM card is locked and asks for its PUK; unlock it in a phone"));
       });
     });
   }
@@ -296,7 +294,7 @@ export class Dialer {
           this.#fail(
             failure(
               "no-carrier",
-              `dial: the modem said "${o.answer}", but its carrier wire is off (carrier_check = no where ` +
+              `dial: the modem said "${o.answer}", but its carrier wire is off (set carrier_check = no if ` +
                 "the cable has none)",
             ),
           );
@@ -325,11 +323,8 @@ export class Dialer {
         return this.#next();
       }
       if (!identity)
-        return this.#fail(
-          failure("login-asked", `login: the server asks "${o.answer}", and there is no username to give`),
-        );
-      if (left === 0)
-        return this.#fail(failure("login-refused", `login: the server asks again and again: "${o.answer}"`));
+        return this.#fail(failure("login-asked", `login: the server asks "${o.answer}", and no username is set`));
+      if (left === 0) return this.#fail(failure("login-refused", `login: the server keeps asking: "${o.answer}"`));
       const piece: Piece = USER_PROMPT.includes(o.what)
         ? { is: "bytes", bytes: utf8(identity.user) }
         : { is: "secret", secret: identity.password };

@@ -118,7 +118,7 @@ export class Authentication<O> {
       if (!side) {
         this.#on.failed(
           this.#owner,
-          failure("auth-refused", "the peer asks who this side is, and there is no user to show", true),
+          failure("auth-refused", "the peer asks this side to authenticate, but no username is set", true),
         );
         return;
       }
@@ -192,7 +192,7 @@ export class Authentication<O> {
     if (ms === 0) return this.#users.secretOf(user);
     this.#paused = failure(
       "login-paused",
-      `user "${printable(user)}" has to wait ${Math.ceil(ms / 1000)} s after wrong passwords`,
+      `user "${printable(user)}" must wait ${Math.ceil(ms / 1000)} s after wrong passwords`,
     );
     return null;
   }

@@ -82,7 +82,7 @@ export class IpcpOptions implements OptionPolicy {
     const w = this.#wants;
     if (w.role === "server") return { local: w.local, remote: w.remote, dns: w.dns, wins: w.wins };
     const local = this.#ours.get(IPCP_OPTION.address) ?? w.local ?? NONE;
-    if (local === NONE) return failure("no-address", "the server gives no IP address", false);
+    if (local === NONE) return failure("no-address", "the server assigns no IP address", false);
     return {
       local,
       remote: this.#remote,
@@ -117,10 +117,10 @@ export class IpcpOptions implements OptionPolicy {
       }
       if (++this.#addressNaks < MAX_ADDRESS_NAKS) return null; // ask again
       if (w.local === null)
-        return failure("no-address", `the server offers ${address}, which is no host's address`, false);
+        return failure("no-address", `the server offers ${address}, which is not a host address`, false);
       return failure(
         "no-address",
-        `the peer insists that this side has address ${address}, the configuration says ${w.local}`,
+        `the peer insists on address ${address} for this side, but the configuration has ${w.local}`,
         true,
       );
     }
@@ -135,7 +135,7 @@ export class IpcpOptions implements OptionPolicy {
     const had = this.#ours.get(type);
     this.#ours.delete(type);
     if (type !== IPCP_OPTION.address || this.#wants.local !== null || had !== NONE) return null;
-    return failure("no-address", "the server gives no IP address: it rejects the option", true);
+    return failure("no-address", "the server assigns no IP address: it rejects the option", true);
   }
 
   judge(o: Option, lastChance: boolean): Verdict {

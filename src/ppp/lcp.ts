@@ -193,7 +193,7 @@ export class Lcp<O> {
       const { failures, intervalSeconds } = this.#echo;
       this.#on.failed(
         this.#owner,
-        failure("echo-timeout", `${failures} LCP echoes, one every ${intervalSeconds} s, were not answered`),
+        failure("echo-timeout", `${failures} LCP echo requests, ${intervalSeconds} s apart, were not answered`),
       );
       return;
     }

@@ -300,7 +300,7 @@ export class ControlProtocol<O> {
     }
     this.#waiting = false;
     if (++this.#refusals > MAX_REFUSED) {
-      this.#on.failed(this.#owner, failure("not-converging", "the peer refuses whatever we propose"));
+      this.#on.failed(this.#owner, failure("not-converging", "the peer rejects every proposal"));
       return;
     }
     for (const o of options) {

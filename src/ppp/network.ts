@@ -226,7 +226,7 @@ export class Network<O> {
   }
   protocolRejected(protocol: number): void {
     if (protocol === PROTOCOL.ipcp)
-      this.#on.failed(this.#owner, failure("ipcp-failed", "the peer does not speak IPCP", true));
+      this.#on.failed(this.#owner, failure("ipcp-failed", "the peer does not support IPCP", true));
     else if (protocol === PROTOCOL.ccp && this.#encrypted) {
       this.#on.failed(this.#owner, failure("no-encryption", "the peer does not encrypt: it has no CCP", true));
     } else this.#find(protocol)?.protocolRejected();
@@ -238,7 +238,7 @@ export class Network<O> {
     if (!this.#coding.resettable)
       return this.#on.failed(
         this.#owner,
-        failure("no-encryption", "what the peer sends cannot be decrypted (MPPE)", false),
+        failure("no-encryption", "packets from the peer cannot be decrypted (MPPE)", false),
       );
     this.#resetId = this.#ccp.protocol.send(CCP_CODE.resetRequest, new Uint8Array(0));
     this.#resetTimer?.arm(RESET_MS);

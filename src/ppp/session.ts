@@ -389,7 +389,7 @@ export class PppSession {
       (protocol === PROTOCOL.pap || protocol === PROTOCOL.chap || protocol === PROTOCOL.eap) &&
       this.#phase === "authenticate"
     ) {
-      this.#fail(failure("auth-refused", `the peer rejects ${protocolName(protocol)} after it agreed on it`, false));
+      this.#fail(failure("auth-refused", `the peer rejects ${protocolName(protocol)} after agreeing to it`, false));
       return;
     }
     if (protocol === PROTOCOL.lqr) this.#quality?.stop();

@@ -2,9 +2,9 @@
 
 export const FILE_ADVICE: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file",
-  EACCES: "the daemon may not read it",
+  EACCES: "the daemon is not allowed to read it",
   EISDIR: "it is a directory",
-  EINVAL: "it is no regular file",
+  EINVAL: "it is not a regular file",
   EFBIG: "it is longer than 16 MiB",
 };
 export const NAME_ADVICE: Readonly<Record<string, string>> = {
@@ -13,9 +13,9 @@ export const NAME_ADVICE: Readonly<Record<string, string>> = {
 };
 
 const SOCKET_ADVICE: Readonly<Record<string, string>> = {
-  ENOENT: "the folder must exist and be writable: see daemon.control",
-  EACCES: "the folder must exist and be writable: see daemon.control",
-  EADDRINUSE: "a daemon answers there already: stop it, or give this one another daemon.control",
+  ENOENT: "the directory must exist and be writable: see daemon.control",
+  EACCES: "the directory must exist and be writable: see daemon.control",
+  EADDRINUSE: "another daemon already listens there: stop it, or set another daemon.control",
 };
 export function socketAdvice(code: string): string {
   return SOCKET_ADVICE[code] ?? "";

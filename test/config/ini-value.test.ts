@@ -176,11 +176,11 @@ describe("names that objects have by themselves", () => {
     ]);
     assert.deepEqual(
       faults("network", "config interface '__proto__'\n option proto l2tpsec\n option server a\n option psk x\n"),
-      ["network.__proto__: not a good name"],
+      ["network.__proto__: invalid name"],
     );
     assert.equal(({} as Record<string, unknown>)["polluted"], undefined);
   });
-  test("a leg's options are those of a leg, however its proto is written", () => {
+  test("a serial line has its own options, however its proto is written", () => {
     for (const proto of ["nasdial", "'nasdial'", '"nasdial"', "nasdial ; a modem"]) {
       const r = load(`[interface m]\nproto = ${proto}\ndevice = /dev/ttyUSB0\nphone = 1\n`);
       assert.ok(r.ok && r.config.interfaces[0]?.proto === "nasdial", `${proto}: ${JSON.stringify(r)}`);

@@ -83,7 +83,7 @@ describe("configuration file", () => {
   test("a key and ipsec = off contradict each other, at a client and at a server", () => {
     assert.deepEqual(
       faults(client("ipsec = off\npsk = abc")).map((f) => f.replace(/ \(allowed.*/, "")),
-      ["f:4 interface hq.ipsec: is off, but there is a pre-shared key: the two contradict each other"],
+      ["f:4 interface hq.ipsec: is off, but psk is set: the two contradict each other"],
     );
     assert.match(
       faults("[server s]\npsk = x\nlocal_ip = 10.1.1.1\nipsec = off").join(),
@@ -109,7 +109,7 @@ describe("configuration file", () => {
     const lns = (more: string): string => `[server s]\nlocal_ip = 10.1.1.1\n${more}`;
     assert.match(
       faults(lns("ipsec = off\nauth = pap")).join(),
-      /f:4 server s\.auth: has pap alone, and pap shows passwords/,
+      /f:4 server s\.auth: has only pap, and pap shows passwords/,
     );
     assert.match(
       warnings(lns("ipsec = off\nauth = mschapv2 pap")),
@@ -119,7 +119,7 @@ describe("configuration file", () => {
     assert.equal(warnings(lns("psk = x\nauth = pap")), "");
     const nas =
       "[interface m]\nproto = nasdial\ndevice = /dev/ttyS0\nrole = answer\nlocal_ip = 10.1.1.1\nremote_ip = 10.1.1.2\n";
-    assert.match(faults(`${nas}auth = pap`).join(), /interface m\.auth: has pap alone/);
+    assert.match(faults(`${nas}auth = pap`).join(), /interface m\.auth: has only pap/);
     assert.match(warnings(`${nas}auth = chap pap`), /interface m: auth: pap shows/);
     assert.match(
       faults(client("ipsec = off\nallow_pap_in_clear = yes")).join(),
@@ -128,23 +128,23 @@ describe("configuration file", () => {
     assert.deepEqual(faults(client("ipsec = off\nallow_pap_in_clear = yes\nrefuse_pap = no")), []);
     assert.match(
       faults(client("psk = x\nrefuse_chap = yes\nrefuse_mschapv2 = yes")).join(),
-      /every authentication method is refused; leave one \(allowed: no, or refuse_pap = no for PAP\)/,
+      /every authentication method is refused: allow one \(allowed: no, or refuse_pap = no for PAP\)/,
     );
     assert.match(
       faults(client("ipsec = off\nrefuse_chap = yes\nrefuse_mschapv2 = yes\nrefuse_pap = no")).join(),
-      /every authentication method is refused; leave one \(allowed: no, or allow_pap_in_clear = yes for PAP\)/,
+      /every authentication method is refused: allow one \(allowed: no, or allow_pap_in_clear = yes for PAP\)/,
     );
   });
   test("AVPs are hidden with a secret, or not at all", () => {
     assert.match(
       faults(client("psk = abc\nhide_avps = yes")).join("\n"),
-      /interface hq\.hide_avps: is yes, but there is no secret to hide with \(allowed: a tunnel_secret/,
+      /interface hq\.hide_avps: is yes, but there is no secret to hide AVPs with \(allowed: a tunnel_secret/,
     );
     assert.deepEqual(faults(client("psk = abc\nhide_avps = yes\ntunnel_secret = x")), []);
   });
   test("a password with a comment sign is refused rather than cut, and never printed", () => {
     const f = faults(client("psk = abc;defsecret")).join("\n");
-    assert.match(f, /interface hq\.psk: holds ; or #/);
+    assert.match(f, /interface hq\.psk: contains ; or #/);
     assert.doesNotMatch(f, /defsecret/);
     assert.doesNotMatch(faults(`[user x]\npassword = ${"defsecret".repeat(40)}`).join("\n"), /defsecret/);
   });
@@ -169,7 +169,7 @@ describe("configuration file", () => {
     );
     assert.match(faults(`${GOOD}[user b2]\npassword = x\nserver = nope\n`).join(), /user b2\.server/);
     assert.match(faults(`${GOOD}[interface averylongname]\nproto=l2tpsec\nserver=a\npsk=x\n`).join(), /15 characters/);
-    assert.match(faults(`${GOOD}[interface hq]\n`).join(), /there twice/);
+    assert.match(faults(`${GOOD}[interface hq]\n`).join(), /appears twice/);
     assert.match(
       faults(client("psk = x\nroutes = 10.2.0.0/16 fd00:2::/48")).join(),
       /interface hq\.routes: fd00:2::\/48 is an IPv6 network, and ipv6 is no/,
@@ -178,10 +178,10 @@ describe("configuration file", () => {
     assert.match(faults(`${GOOD}[server hq]\nlisten=1.2.3.4\npsk=x\nlocal_ip=10.1.1.1\n`).join(), /same name/);
   });
   test("misspelt and misplaced things", () => {
-    assert.match(faults("psk = x").join(), /f:1 psk: stands before the first section/);
+    assert.match(faults("psk = x").join(), /f:1 psk: appears before the first section/);
     assert.match(faults("[interfaces hq]").join(), /unknown kind of section/);
     assert.match(faults(client("psk = x\nlocal-id = y")).join(), /did you mean local_id/);
-    assert.match(faults(client("psk = x\npsk = y")).join(), /given twice, first in line 4/);
+    assert.match(faults(client("psk = x\npsk = y")).join(), /set twice, first in line 4/);
     assert.match(faults("[interface hq").join(), /not a section header/);
     assert.deepEqual(faults(""), []);
   });

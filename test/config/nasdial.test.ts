@@ -13,12 +13,20 @@ function faults(text: string): string[] {
 }
 
 describe("proto = nasdial", () => {
-  test("a leg beside a tunnel", () => {
+  test("a serial line beside a tunnel", () => {
     const r = load(`${GOOD}[interface hq]\nproto = l2tpsec\nserver = vpn.example\npsk = x\n`);
     assert.ok(r.ok, JSON.stringify(r));
-    const [leg] = serialLines(r.config);
+    const [line] = serialLines(r.config);
     assert.deepEqual(
-      [serialLines(r.config).length, tunnels(r.config).length, leg?.name, leg?.baud, leg?.phone, leg?.init, leg?.login],
+      [
+        serialLines(r.config).length,
+        tunnels(r.config).length,
+        line?.name,
+        line?.baud,
+        line?.phone,
+        line?.init,
+        line?.login,
+      ],
       [1, 1, "modem", 115200, ["5551234", "5554321"], ["ATZ"], "auto"],
     );
     assert.ok(!JSON.stringify(r.config).includes("w0nderland"));
@@ -33,7 +41,7 @@ describe("proto = nasdial", () => {
     assert.deepEqual(inits("init9 = AT9\ninit2 = AT2\n"), ["ATZ", "AT2", "AT9"]);
     assert.deepEqual(inits("init2 = AT2\ninit = AT&F\n"), ["AT&F", "AT2"]);
     assert.deepEqual(faults(`${GOOD}init2 = AT2\ninit2 = AT3\n`), [
-      "8 interface modem.init2: given twice, first in line 7",
+      "8 interface modem.init2: set twice, first in line 7",
     ]);
     assert.match(faults(`${GOOD}init = ${"A".repeat(121)}\n`)[0] ?? "", /init: .* is empty or too long/);
     const uci = (lines: string): readonly string[] | undefined =>
@@ -53,7 +61,7 @@ describe("proto = nasdial", () => {
     ["an option of the other proto", `${GOOD}psk = x\n`, /^7 interface modem\.psk: unknown option/],
     ["no device", GOOD.replace(/device.*\n/, ""), /^1 interface modem\.device: is missing/],
     ["nothing to dial", GOOD.replace(/phone.*\n/, ""), /phone: is missing: there is nothing to dial/],
-    ["a number for a cable", `${GOOD}line = direct\n`, /^4 interface modem\.phone: is given, but line = direct/],
+    ["a number for a cable", `${GOOD}line = direct\n`, /^4 interface modem\.phone: is set, but line = direct/],
     [
       "a number that would end the command",
       GOOD.replace("5551234 5554321", '"5551234;ATH"'),
@@ -68,7 +76,7 @@ describe("proto = nasdial", () => {
         "local_ip = 10.0.0.1\nremote_ip = 10.0.0.2\n",
       /demand: is yes, but role = answer/,
     ],
-    ["a day without a free minute", `${GOOD}hold = 00:00-12:00 12:00-00:00\n`, /hold: leaves no minute/],
+    ["a day without a free minute", `${GOOD}hold = 00:00-12:00 12:00-00:00\n`, /hold: leaves no time/],
     ["a time that is none", `${GOOD}hold = 25:00-06:00\n`, /hold: .* is not a list of daily times/],
     [
       "a NAS without addresses",

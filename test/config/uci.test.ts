@@ -198,7 +198,7 @@ password=wonderland
     const text =
       "config interface hq\n option proto l2tpsec\n option server vpn.example.org\n option mtu 99999\n" +
       " option local-id x\n";
-    assert.deepEqual(faults(text), ["/etc/config/network:5 network: option: no good name: UCI refuses the whole file"]);
+    assert.deepEqual(faults(text), ["/etc/config/network:5 network: option: invalid name: UCI rejects the whole file"]);
     assert.deepEqual(
       faults(text.replace("local-id", "localid").replace("99999", "99999\n list username a\n list username b")),
       [
@@ -209,7 +209,7 @@ password=wonderland
     );
     assert.deepEqual(faults("config interface hq\n option proto l2tpsec\n option server a\n option psk ''\n"), [
       "/etc/config/network:1 network.hq.psk: is missing: without a key there is no IPsec (allowed: a " +
-        "pre-shared key, or ipsec = off to carry L2TP in the clear on purpose)",
+        "pre-shared key, or ipsec = off to send L2TP in the clear on purpose)",
     ]);
     assert.match(
       faults("", "config server\n option psk x\n option local_ip 10.0.0.1\n").join(),
@@ -224,7 +224,7 @@ password=wonderland
   test("an option that nobody knows is told in network, which is not ours alone, and refused in l2tpsec", () => {
     const r = loadUci(files(`${NETWORK}\toption shiny 1\n`));
     assert.deepEqual([r.faults, r.config.interfaces.length], [[], 1]);
-    assert.match(r.warnings.join(), /^network\.hq\.shiny: unknown option; it is not looked at$/);
+    assert.match(r.warnings.join(), /^network\.hq\.shiny: unknown option; it is ignored$/);
     assert.match(
       faults(NETWORK, `${OWN}\toption shiny 1\n`).join(),
       /l2tpsec\.branch1\.shiny: unknown option \(allowed: username password/,
@@ -256,7 +256,7 @@ password=wonderland
     );
     assert.deepEqual(
       [...twin.config.broken],
-      [["hq2", { why: "network.hq2.pppname: l2tps-hq is the netdev of hq already", guarded: [] }]],
+      [["hq2", { why: "network.hq2.pppname: l2tps-hq is already the netdev of hq", guarded: [] }]],
       "the interface hq runs, whatever a server of its name says",
     );
     // A daemon section with a wrong option still counts for the rest of it.
@@ -278,7 +278,7 @@ password=wonderland
     assert.deepEqual([...r.config.raw.keys()], ["user branch1", "user bob@example.org", "user DOMAIN\\\\carol"]);
     assert.match(
       faults("", `${users}config user 'dave'\n option username 'branch1'\n option password d\n`).join(),
-      /^\/etc\/config\/l2tpsec:10 l2tpsec\.dave\.username: the section is there twice, first in line 1, which counts$/,
+      /^\/etc\/config\/l2tpsec:10 l2tpsec\.dave\.username: the section appears twice; the first one.* is used$/,
     );
     assert.match(
       faults("", "config user\n option password b\n").join(),
@@ -294,7 +294,7 @@ password=wonderland
     const config = (text: string): ReturnType<typeof loadUci>["config"] =>
       loadUci(files(text, "config user u\n option password x\n")).config;
     assert.deepEqual(faults(`${hq} option ifname tun0\n`), [
-      "/etc/config/network:5 network.hq.ifname: is netifd's old name of device: pppname is meant",
+      "/etc/config/network:5 network.hq.ifname: is netifd's old name for device: use pppname",
     ]);
     assert.deepEqual(faults(`${hq} option pppname 'a b'\n`), [
       '/etc/config/network:5 network.hq.pppname: "a b" is not a device name (allowed: a device name: 1 to ' +
@@ -323,7 +323,7 @@ password=wonderland
     );
     assert.deepEqual([answer?.dns, answer?.defaultroute], [["10.0.0.1"], false]);
   });
-  test("every fault of a NAS leg with its UCI path", () => {
+  test("every fault of a serial line with its UCI path", () => {
     const text =
       "config interface 'modem'\n option proto nasdial\n option baud 12\n option idletimeout 5\n" +
       " option psk x\n list pin 1\n list pin 2\n option password w0nderland\n";
@@ -341,7 +341,7 @@ password=wonderland
       [
         "/etc/config/network:1 network.modem.phone: is missing: there is nothing to dial (allowed: a " +
           "number, or line = direct for a null-modem cable)",
-        "/etc/config/network:1 network.modem.username: is missing: there is a password but no user",
+        "/etc/config/network:1 network.modem.username: is missing: password is set, but there is no user",
       ],
     );
     const twice = "config interface a\n option proto nasdial\n option device /dev/ttyS0\n option line direct\n";

@@ -108,7 +108,7 @@ describe("tunnel and calls", () => {
     }
     const cases: [Secret | null, Secret | null, RegExp][] = [
       [Secret.of("one"), Secret.of("two"), /tunnel_secrets differ/],
-      [null, Secret.of("two"), /no tunnel_secret here/],
+      [null, Secret.of("two"), /no tunnel_secret is set/],
       [Secret.of("one"), null, /refused/],
     ];
     for (const [a, b, why] of cases) {
@@ -140,7 +140,7 @@ describe("tunnel and calls", () => {
       p.run(5000);
       if (same) assert.ok(!p.a.said.some((s) => s.startsWith("up")) && p.a.said.length > 0, p.a.said.join());
       else assert.deepEqual([p.a.said, p.b.said], [["up lns test"], ["up lac test"]]);
-      if (same) assert.ok(p.a.events.some((e) => e.kind === "peer.bad" && /this process's own challenge/.test(e.what)));
+      if (same) assert.ok(p.a.events.some((e) => e.kind === "peer.bad" && /this daemon's own challenge/.test(e.what)));
     }
   });
   test("an SCCRP with a challenge that a half-open tunnel of ours was asked with is refused", () => {

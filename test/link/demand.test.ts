@@ -31,7 +31,7 @@ function site(caller: Record<string, string>, nas: Record<string, string> = {}, 
 }
 const isUp = (l: Line) => () => l.link.state === "up";
 const send = (l: Line, from: string, to = "10.8.0.1", length = 100): void =>
-  l.plane.net.transmit("nas-leg1", packet(from, to, length));
+  l.plane.net.transmit("nas-line1", packet(from, to, length));
 const dials = (m: SimModem): number => m.commands.filter((c) => c.startsWith("ATD")).length;
 
 describe("on demand", () => {
@@ -40,11 +40,11 @@ describe("on demand", () => {
     s.a.link.start();
     await s.w.run(30_000);
     assert.deepEqual(
-      [dials(s.m.a), s.m.a.port.closed, s.a.plane.net.devices.has("nas-leg1"), s.a.link.wanted],
+      [dials(s.m.a), s.m.a.port.closed, s.a.plane.net.devices.has("nas-line1"), s.a.link.wanted],
       [0, true, true, true],
     );
     assert.deepEqual(s.a.link.status().stages, [
-      { name: "line", state: "busy", text: "waits for a packet on nas-leg1" },
+      { name: "line", state: "busy", text: "waits for a packet on nas-line1" },
     ]);
     send(s.a, "192.168.1.5", "10.8.0.1", 120);
     send(s.a, "10.64.64.64", "10.8.0.1", 130); // from the placeholder: no answer could come back
@@ -57,7 +57,7 @@ describe("on demand", () => {
     assert.deepEqual(s.a.link.status().drops, { "demand.old-address": 1 });
     assert.equal(s.a.link.status().local_ip, "10.7.0.2");
     send(s.a, "10.7.0.2");
-    s.b.plane.net.transmit("nas-leg2", packet("10.8.0.1", "10.7.0.2", 77));
+    s.b.plane.net.transmit("nas-line2", packet("10.8.0.1", "10.7.0.2", 77));
     await s.w.run(500);
     assert.deepEqual([s.b.packets.length, s.a.packets.map((p) => p.length)], [2, [77]]);
   });
@@ -78,7 +78,7 @@ describe("on demand", () => {
       [s.a.link.status().error, s.a.plane.net.devices.size, s.m.a.online, s.m.a.port.closed],
       [null, 1, false, true],
     );
-    assert.ok(s.a.lines.some((l) => /link\.down .*code="idle" text="no packet for 60 s: hung up"/.test(l)));
+    assert.ok(s.a.lines.some((l) => /link\.down .*code="idle" text="hung up after 60 s without a packet"/.test(l)));
     await s.w.run(60_000);
     assert.equal(dials(s.m.a), 1);
     send(s.a, "10.7.0.2", "10.8.0.1", 222);
@@ -141,17 +141,17 @@ describe("on demand", () => {
           counters: () => ({ rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 }),
           lost: () => {},
         },
-        { ifname: "nas-leg1", mtu: 1500, local4: "10.1.1.1", peer4: "10.1.1.2", routes: [], clampMss: false },
+        { ifname: "nas-line1", mtu: 1500, local4: "10.1.1.1", peer4: "10.1.1.2", routes: [], clampMss: false },
       )
       .then(async (other) => {
         s.a.link.start();
         await s.w.run(3 * MINUTE, 500);
-        assert.match(s.a.link.status().error?.text ?? "", /cannot create nas-leg1/);
+        assert.match(s.a.link.status().error?.text ?? "", /cannot create nas-line1/);
         const tries = s.a.lines.filter((l) => /link\.down .*code="ebusy"/.test(l)).length;
         assert.ok(tries >= 4 && tries <= 9, String(tries));
         await other.detach();
       });
-    await s.w.until(() => s.a.plane.net.devices.has("nas-leg1"), 90_000, "the netdev", s.a);
+    await s.w.until(() => s.a.plane.net.devices.has("nas-line1"), 90_000, "the netdev", s.a);
     send(s.a, "192.168.1.5");
     await s.w.until(isUp(s.a), 30_000, "up", s.a);
   });

@@ -100,7 +100,7 @@ export class SerialWorld {
     const deps = { clock, crypto: testCrypto(nth), host, log, plane, serial };
     const access = new SerialAccess(
       { ...deps, challenges: new Challenges(), logins: new Logins(clock) },
-      serialConfig(`leg${nth}`, text),
+      serialConfig(`line${nth}`, text),
       () => users,
     );
     const link = new Link({ ...deps, blocks: new Blocks(plane.net) }, access) as Line["link"];

@@ -52,7 +52,7 @@ describe("modem to modem", () => {
     const st = s.a.link.status();
     assert.deepEqual(
       [st.state, st.local_ip, st.remote_ip, st.dns, st.mtu, st.phone, st.speed, st.ifname],
-      ["up", "10.7.0.2", "10.7.0.1", ["10.7.0.53"], 1500, "222", 33600, "nas-leg1"],
+      ["up", "10.7.0.2", "10.7.0.1", ["10.7.0.53"], 1500, "222", 33600, "nas-line1"],
     );
     assert.deepEqual(st.ppp, { auth: "MS-CHAPv2", mru: 1500, peer_mru: 1500 });
     assert.deepEqual(
@@ -99,8 +99,8 @@ describe("modem to modem", () => {
     assert.match(
       text ?? "",
       new RegExp(
-        "the peer asks for PAP and nothing else, .*: PAP would show the password to everybody on its way, " +
-          "set allow_pap_in_clear = yes to allow that$",
+        "the peer asks for PAP and nothing else, .*: PAP would show the password to everybody on the path; " +
+          "set allow_pap_in_clear = yes to allow it$",
       ),
     );
   });
@@ -129,7 +129,7 @@ describe("modem to modem", () => {
       [true, true, true],
     );
     assert.ok(
-      failed().some((t) => /user "branch" has to wait \d+ s after wrong passwords/.test(t)),
+      failed().some((t) => /user "branch" must wait \d+ s after wrong passwords/.test(t)),
       failed().join("\n"),
     );
   });
@@ -191,7 +191,7 @@ describe("modem to modem", () => {
     const downs = s.a.events.filter((e) => e.kind === "link.down").map((e) => (e.kind === "link.down" ? e.text : ""));
     assert.deepEqual(downs, [
       'dial: sent "ATDT999", came back "BUSY": the number is busy',
-      'dial: sent "ATDT333", came back "NO CARRIER": no modem answered, or the two did not agree',
+      'dial: sent "ATDT333", came back "NO CARRIER": no modem answered, or the modems did not agree',
     ]);
   });
   test("so many rounds, and then it rests until somebody says up", async () => {
@@ -230,7 +230,7 @@ describe("modem to modem", () => {
     const s = modems({ keepalive: "3 5", bsdcomp: "no" }, { keepalive: "3 5" }, { baud: 33600 });
     await up(s);
     for (let t = 0; t < 60; t++) {
-      for (let i = 0; i < 10; i++) s.a.plane.net.transmit("nas-leg1", packet("10.1.1.1", "10.8.0.1", 1500));
+      for (let i = 0; i < 10; i++) s.a.plane.net.transmit("nas-line1", packet("10.1.1.1", "10.8.0.1", 1500));
       await s.w.run(500);
     }
     assert.deepEqual([s.a.link.state, s.b.link.state], ["up", "up"]);

@@ -97,7 +97,7 @@ describe("dialling", () => {
     r.clock.advance(60_000);
     assert.deepEqual(
       r.seen.failures.map((f) => f.text),
-      ['init 1: sent "ATZ", nothing came back within 5 s'],
+      ['init 1: sent "ATZ", no answer within 5 s'],
     );
     assert.equal(r.seen.failures[0]?.code, "modem-silent");
     assert.deepEqual(r.line.sent, ["ATZ\r", "+++", "ATH\r", "ATZ\r"]);

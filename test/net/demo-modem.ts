@@ -128,11 +128,11 @@ async function play(d: Demo, exchange: Exchange): Promise<void> {
   const a = await d.daemon("a", ROUTER_A(modemA.device));
   await climb(d, a, "isp");
   exchange.onTalk = () => {};
-  const leg = ((await a.call("status", { name: "isp" })) as Record<string, SerialStatus>)["isp"];
+  const ispStatus = ((await a.call("status", { name: "isp" })) as Record<string, SerialStatus>)["isp"];
   heading(d, "The tunnel to the office, over that call");
   await climb(d, a, "hq");
   const hq = ((await a.call("status", { name: "hq" })) as Record<string, ClientStatus>)["hq"];
-  if (!leg || !hq) throw new Error("no status");
+  if (!ispStatus || !hq) throw new Error("no status");
 
   heading(d, "One packet on its way: an echo request of 84 bytes from host A to host B");
   const tap = new LineTap();
@@ -143,7 +143,11 @@ async function play(d: Demo, exchange: Exchange): Promise<void> {
   const frame = tap.frames.find((f) => f.carries === "ESP");
   if (!frame) throw new Error("no ESP packet was seen on the line");
   exchange.onBytes = () => {};
-  for (const l of anatomy(84, hq.esp?.proposal ?? "", frame, { netdev: hq.ifname, line: leg.ifname, speed: SPEED }))
+  for (const l of anatomy(84, hq.esp?.proposal ?? "", frame, {
+    netdev: hq.ifname,
+    line: ispStatus.ifname,
+    speed: SPEED,
+  }))
     d.say(`  ${l}`);
   const clear = tap.frames.filter((f) => f.carries === "L2TP in the clear").length;
   if (clear > 0) throw new Error(`${clear} L2TP packets were in the clear on the line`);

@@ -175,7 +175,7 @@ describe("over modems", () => {
       const mark = caller.mark;
       assert.match(
         (await caller.event("isp", "link.down", 15_000, mark))[0],
-        /code="idle" text="no packet for 4 s: hung up"/,
+        /code="idle" text="hung up after 4 s without a packet"/,
       );
       assert.equal(await a.hasDevice("nas-isp"), true);
       assert.deepEqual(

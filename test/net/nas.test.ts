@@ -1,4 +1,4 @@
-// The NAS leg: PPP over a serial line between two routers, and the tunnel that runs on it.
+// A serial line: PPP between two routers, and the tunnel that runs on it.
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { describe } from "node:test";
@@ -19,7 +19,7 @@ interface Site {
 }
 
 /** Router a calls router b over a null-modem cable; b is NAS and LNS, with its address on no wire but this one. */
-async function legs(lab: Lab, baud: number, more: Record<string, string | number> = {}): Promise<Site> {
+async function sites(lab: Lab, baud: number, more: Record<string, string | number> = {}): Promise<Site> {
   const [a, b] = await Promise.all([lab.ns("a"), lab.ns("b")]);
   await b.must("ip", "addr", "add", `${B}/32`, "dev", "lo");
   const line = new SerialLine(lab, baud);
@@ -64,7 +64,7 @@ async function legs(lab: Lab, baud: number, more: Record<string, string | number
 
 describe("over a serial line", () => {
   scenario("LAN to LAN: ESP over PPP over HDLC at 115200 baud", { needs: ["daemon"], timeout: 90_000 }, async (lab) => {
-    const { a, b, caller, nas } = await legs(lab, 115200);
+    const { a, b, caller, nas } = await sites(lab, 115200);
     const [left, right] = await Promise.all([lan(lab, a, 10), lan(lab, b, 20)]);
     await nas.start();
     await caller.start();
@@ -87,7 +87,7 @@ describe("over a serial line", () => {
     "the cable is cut: the tunnel on the line ends with it, and both come back",
     { needs: ["daemon"], timeout: 120_000 },
     async (lab) => {
-      const { caller, nas, line } = await legs(lab, 0, { keepalive: "2 1" });
+      const { caller, nas, line } = await sites(lab, 0, { keepalive: "2 1" });
       await nas.start();
       await caller.start();
       await caller.event("hq", "link.up", 20_000);
@@ -106,7 +106,7 @@ describe("over a serial line", () => {
     "noise: what is spoiled is dropped and counted, and the link stays",
     { needs: ["daemon"], timeout: 120_000 },
     async (lab) => {
-      const { a, b, caller, nas, line } = await legs(lab, 115200, { keepalive: "10 2" });
+      const { a, b, caller, nas, line } = await sites(lab, 115200, { keepalive: "10 2" });
       const [left] = await Promise.all([lan(lab, a, 10), lan(lab, b, 20)]);
       await nas.start();
       await caller.start();
@@ -154,7 +154,7 @@ describe("over a serial line", () => {
     "TCP fills the line: 95 % of 115200 baud, less headers, framing and escapes",
     { timeout: 60_000 },
     async (lab) => {
-      const { a, b, caller, nas, line } = await legs(lab, 115200);
+      const { a, b, caller, nas, line } = await sites(lab, 115200);
       await nas.start();
       await caller.start();
       await caller.event("isp", "link.up", 15_000);
@@ -208,10 +208,10 @@ describe("over a serial line", () => {
     [1500, 1400],
   ] as const) {
     scenario(
-      `a leg of MTU ${outer}: the tunnel's packets fit it, none is broken up`,
+      `a serial line of MTU ${outer}: the tunnel's packets fit it, none is fragmented`,
       { timeout: 60_000 },
       async (lab) => {
-        const { a, caller, nas } = await legs(lab, 0, { mtu: outer });
+        const { a, caller, nas } = await sites(lab, 0, { mtu: outer });
         await nas.start();
         await caller.start();
         const hq = await caller.waitUp("hq", 20_000);
@@ -227,7 +227,7 @@ describe("over a serial line", () => {
   }
 
   scenario("a line that carries nothing costs nothing", { timeout: 60_000 }, async (lab) => {
-    const { caller, nas } = await legs(lab, 0);
+    const { caller, nas } = await sites(lab, 0);
     await nas.start();
     await caller.start();
     await caller.event("hq", "link.up", 20_000);

@@ -1,4 +1,4 @@
-// The NAS leg with real daemons, netdevs and serial lines (ptys with socat between them), and a tunnel that rides on
+// A serial line with real daemons, netdevs and serial lines (ptys with socat between them), and a tunnel that rides on
 // it.
 //
 //   a: nas-modem 10.7.0.2 ==== pty, HDLC, PPP ==== b: nas-nas 10.7.0.1       and nothing else between the two
@@ -20,7 +20,7 @@ async function cable(lab: Lab): Promise<{ a: string; b: string }> {
   );
   return ends;
 }
-async function leg(d: Daemon, name: string): Promise<SerialStatus> {
+async function serialStatus(d: Daemon, name: string): Promise<SerialStatus> {
   const s = (JSON.parse((await d.cli("status", name, "--json")).stdout) as Record<string, SerialStatus>)[name];
   return s ?? assert.fail(`no status of ${name}`);
 }
@@ -55,14 +55,14 @@ scenario("a null-modem cable carries PPP, and a tunnel on top of it", { needs: [
   await nas.start();
   await caller.start();
   await caller.event("modem", "link.up", 15_000);
-  const up = await leg(caller, "modem");
+  const up = await serialStatus(caller, "modem");
   assert.deepEqual([up.local_ip, up.remote_ip, up.mtu, up.ppp?.auth], ["10.7.0.2", "10.7.0.1", 1500, "MS-CHAPv2"]);
   await a.must("ping", "-c", "2", "-i", "0.2", "-W", "2", "-s", "1400", "10.7.0.1");
 
   const tunnel = await caller.waitUp("hq", 20_000);
   assert.equal(tunnel.local_ip, "10.99.0.10");
   await a.must("ping", "-c", "2", "-i", "0.2", "-W", "2", "-s", "1300", "10.99.0.1");
-  const carried = await leg(caller, "modem");
+  const carried = await serialStatus(caller, "modem");
   assert.ok(carried.tx_packets > up.tx_packets && (carried.drops["hdlc.fcs"] ?? 0) === 0);
   assert.match((await caller.cli("status")).stdout, /modem: up since .*\n {2}✓ line /);
 

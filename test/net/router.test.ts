@@ -206,7 +206,7 @@ describe("with a real netifd", {
     },
   );
 
-  scenario("a NAS leg: address, route, DNS, ifdown", { needs: ["daemon", "busybox"] }, async (lab) => {
+  scenario("a serial line: address, route, DNS, ifdown", { needs: ["daemon", "busybox"] }, async (lab) => {
     const r = await Router.make(lab);
     r.write("network", `${network()}${await r.nas()}\toption metric '7'\n`);
     await r.startDaemon();
@@ -227,7 +227,7 @@ describe("with a real netifd", {
   });
 
   scenario(
-    "a tunnel over a NAS leg: it waits for the line, rides on it, ends with it and comes back",
+    "a tunnel over a serial line: it waits for the line, runs on it, ends with it and comes back",
     { needs: ["daemon", "busybox"], timeout: 90_000 },
     async (lab) => {
       const r = await Router.make(lab);

@@ -280,7 +280,7 @@ function formOptions(type: "interface" | "nasdial"): [string, Options[string]][]
     .map(([n, o]) => [called[n] ?? n, o]);
 }
 
-test("the form of a NAS leg: what a caller needs first; a NAS's own options only for a NAS", () => {
+test("the form of a serial line: what a caller needs first; a NAS's own options only for a NAS", () => {
   const { nasdial } = loadProtocol();
   const s = new FormSection();
   nasdial.renderFormOptions(s);
@@ -383,7 +383,7 @@ test("an invalid option is named where LuCI shows an interface's error", () => {
     "An option is not valid: network.hq.mtu: no",
   ]);
   assert.deepEqual(shown([{ subsystem: "l2tpsec", code: "NO_COMMON_AUTH", data: ["set refuse_pap = no"] }]), [
-    "No authentication method in common: set refuse_pap = no",
+    "No common authentication method: set refuse_pap = no",
   ]);
   for (const e of [undefined, null, [], [null], [{ code: "AUTH_FAILED", data: ["x"] }], [{ code: "INVALID_CONFIG" }]])
     assert.equal(shown(e), "LuCI's own");

@@ -32,7 +32,7 @@ describe("a relay between our client and our server", () => {
       const { server, client } = relayed(method, both, both);
       assert.deepEqual([server.admitted, server.ups.length, client.ups.length], [[], 0, 0]);
       assert.equal(client.downs[0]?.code, "auth-reflected");
-      assert.match(client.downs[0]?.text ?? "", /this process's own challenge/);
+      assert.match(client.downs[0]?.text ?? "", /this daemon's own challenge/);
       assert.equal(both.size, 0, "nothing is left open");
     });
   }
@@ -93,7 +93,7 @@ describe("a pause after wrong passwords", () => {
         clock.advance(60_000);
         const auth = s.events.find((e) => e.kind === "ppp.auth");
         if (pause > 0)
-          assert.match(JSON.stringify(auth ?? ""), method === "pap" ? /""/ : /has to wait 5 s after wrong passwords/);
+          assert.match(JSON.stringify(auth ?? ""), method === "pap" ? /""/ : /must wait 5 s after wrong passwords/);
         return [s.admitted, s.downs[0]?.code];
       };
       // With PAP the peer says when it has had enough; it ends the session itself.

@@ -113,7 +113,7 @@ describe("two sessions on one wire", () => {
     clock.advance(30_000);
     clock.advance(20_000);
     assert.equal(c.downs[0]?.code, "echo-timeout");
-    assert.match(c.downs[0]?.text ?? "", /3 LCP echoes/);
+    assert.match(c.downs[0]?.text ?? "", /3 LCP echo requests/);
   });
   test("echo: who is asked does not ask; data counts as life; silence ends both sides in the configured time", () => {
     const echo = { failures: 5, intervalSeconds: 10 };

@@ -91,7 +91,7 @@ pppd /dev/ttyS0 115200 local nocrtscts nodetach debug logfile /rig/pppd.log \\
       /limit it to TLS 1\.2/,
       "noccp max-tls-version 1.3",
     ],
-    ["our certificate is of a CA that it does not know", {}, "other-ca", /server refuses this side's certificate/],
+    ["our certificate is of a CA that it does not know", {}, "other-ca", /server rejects this side's certificate/],
   ] as const) {
     scenario(title, { needs: GUEST_NEEDS, timeout: 60_000 }, async (lab) => {
       const { guest, d } = await call(lab, ours, options, theirs);

@@ -134,7 +134,7 @@ describe("callers who never say who they are", () => {
     );
     await w.run(5000);
     assert.equal(isUp(second), false);
-    assert.ok(b.lines.some((l) => l.includes("the server has its most sessions (1)")));
+    assert.ok(b.lines.some((l) => l.includes("the server has reached its limit of sessions (1)")));
   });
 });
 
@@ -169,7 +169,7 @@ describe("what is with one user is with nobody else", () => {
       ["branch"],
     );
     assert.ok(
-      b.lines.some((l) => l.includes("192.168.10.0/24 of user third is with user branch already")),
+      b.lines.some((l) => l.includes("192.168.10.0/24 of user third already belongs to the session of user branch")),
       b.lines.join("\n"),
     );
     first.daemon.down("hq");
@@ -188,7 +188,7 @@ describe("what is with one user is with nobody else", () => {
       server(b).sessions.map((s) => [s.user, s.ip]),
       [["second", "10.99.0.10"]],
     );
-    assert.ok(b.lines.some((l) => l.includes("10.99.0.10 is still with another session")));
+    assert.ok(b.lines.some((l) => l.includes("another session still uses 10.99.0.10")));
     second.daemon.down("hq");
     await w.until(() => isUp(branch), 20_000, "the owner", branch, b);
     assert.equal(client(branch).local_ip, "10.99.0.10");

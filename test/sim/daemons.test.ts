@@ -329,7 +329,7 @@ describe("a server's users", () => {
     const up = sites.filter(isUp);
     assert.equal(up.length, 3);
     assert.equal(new Set(up.map((s) => client(s).local_ip)).size, 3);
-    assert.ok(b.lines.some((l) => l.includes("every address of the pool is taken")));
+    assert.ok(b.lines.some((l) => l.includes("the address pool is exhausted")));
     up[0]?.daemon.down("hq");
     await w.until(() => sites.filter(isUp).length === 3, 60_000, "the fourth", ...sites);
   });

@@ -115,13 +115,13 @@ test("taken down by hand it guards nothing; down and up in one breath, it does",
 test("PAP goes to nobody unless the configuration says so: inside ESP, and outside", async () => {
   const PAP = SERVER_CONF.replace("mschapv2 chap pap", "pap");
   const CLEAR = PAP.replace("psk = swordfish", "ipsec = off\nallow_pap_in_clear = yes");
-  const holder = "PAP would show the password to whoever holds the pre-shared key, set refuse_pap = no to allow that";
-  const everybody = "PAP would show the password to everybody on its way, set";
+  const holder = "PAP would show the password to anybody with the pre-shared key; set refuse_pap = no to allow it";
+  const everybody = "PAP would show the password to everybody on the path; set";
   for (const [more, server, want] of [
     ["", PAP, holder],
     ["refuse_pap = no", PAP, null],
-    ["ipsec = off", CLEAR, `${everybody} refuse_pap = no and allow_pap_in_clear = yes to allow that`],
-    ["ipsec = off\nrefuse_pap = no", CLEAR, `${everybody} allow_pap_in_clear = yes to allow that`],
+    ["ipsec = off", CLEAR, `${everybody} refuse_pap = no and allow_pap_in_clear = yes to allow it`],
+    ["ipsec = off\nrefuse_pap = no", CLEAR, `${everybody} allow_pap_in_clear = yes to allow it`],
     ["ipsec = off\nrefuse_pap = no\nallow_pap_in_clear = yes", CLEAR, null],
   ] as const) {
     const w = new World();

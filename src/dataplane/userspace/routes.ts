@@ -152,7 +152,7 @@ export class OuterRoutes {
     }
     if (pin.route) this.#keeper.replaceRoute(pin.route, () => this.#lost(server, pin));
     if (old && !same(old, pin.route))
-      this.#log.emit({ kind: "daemon.warning", link: "", text: `the way to ${server} changed` });
+      this.#log.emit({ kind: "daemon.warning", link: "", text: `the route to ${server} changed` });
   }
   /** The route or its device was deleted: the path may have changed. */
   #lost(server: string, pin: Pin): string | null {
@@ -165,7 +165,7 @@ export class OuterRoutes {
       if (now) this.#keeper.replaceRoute(now, () => this.#lost(server, pin));
       this.#drop(old);
       pin.route = now;
-      return `the way to ${server} changed`;
+      return `the route to ${server} changed`;
     } catch {
       return null; // no way today
     }

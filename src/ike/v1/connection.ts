@@ -342,7 +342,7 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
   /** Ends it without deletes: the peer says that it has forgotten us (INITIAL-CONTACT). */
   superseded(): void {
     for (const s of this.#sas) s.drop();
-    this.down(failure("superseded", `${this.#name()} started anew`));
+    this.down(failure("superseded", `${this.#name()} started a new connection`));
   }
 
   #finish(why: string): void {
@@ -408,7 +408,7 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
     const seq = this.#dpd.fire(now, this.#children.heard());
     if (seq === null) return;
     const sa = this.current;
-    if (seq === "dead") this.down(failure("dead-peer", `${this.#name()} has fallen silent (dead peer detection)`));
+    if (seq === "dead") this.down(failure("dead-peer", `${this.#name()} stopped answering (dead peer detection)`));
     else if (sa) sa.notify(NOTIFY.rUThere, PROTOCOL.isakmp, sa.cookies(), seq);
     else this.#dpd.heard(now); // without an ISAKMP SA we cannot ask: the child SAs live until they expire
   }

@@ -226,7 +226,7 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
     switch (h.exchange) {
       case EXCHANGE.identity:
         if (this.#phase1) this.#phase1.receive(m);
-        else this.bad("ike.unexpected", "main mode message long after its end");
+        else this.bad("ike.unexpected", "late main mode message");
         return;
       case EXCHANGE.quick:
         // CVE-2014-2338: nothing of phase 2 before phase 1 is authenticated
@@ -238,7 +238,7 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
         this.#informational(m);
         return;
       default:
-        this.bad("ike.exchange", `exchange type ${h.exchange} is not served`);
+        this.bad("ike.exchange", `exchange type ${h.exchange} is not supported`);
     }
   }
 
@@ -252,7 +252,7 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
     }
     if (!this.#fresh(messageId)) return;
     if (!this.#room()) {
-      this.bad("ike.exchanges", "too many quick modes at a time");
+      this.bad("ike.exchanges", "too many quick modes at once");
       return;
     }
     const { env, policy } = this;
@@ -281,7 +281,7 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
   connectionFor(port: number): IkeSaUser | null {
     const connection = this.#own.connectionFor(this, port);
     if (connection && !connection.full) return connection;
-    this.bad("ike.exchanges", "too many quick modes at a time");
+    this.bad("ike.exchanges", "too many quick modes at once");
     return null;
   }
   /** Quick modes under way that the peer began. */
@@ -298,7 +298,7 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
   /** Whether the peer may begin an exchange with `id`. */
   #fresh(id: number): boolean {
     if (this.ids.used(id)) this.bad("ike.replay", "message id used before");
-    else if (this.ids.full) this.bad("ike.ids-used-up", "the ISAKMP SA has served as many exchanges as it may");
+    else if (this.ids.full) this.bad("ike.ids-used-up", "the ISAKMP SA has reached its limit of exchanges");
     else return true;
     return false;
   }
@@ -319,7 +319,7 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
     if (!this.#fresh(messageId)) return;
     const said = readInformational(this.protection, m);
     if (!said) {
-      this.bad("ike.bad-hash", "informational message does not authenticate");
+      this.bad("ike.bad-hash", "informational message fails authentication");
       return;
     }
     this.ids.heard(messageId);

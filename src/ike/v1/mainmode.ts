@@ -149,7 +149,7 @@ const authentication: Step<Phase1Sa, Keyed, Phase1> = {
   silence: (x, { remote }) => pskMismatch(x, `no answer to our authentication on UDP ${remote.port}`),
 };
 const BAD_DH = "Diffie-Hellman value refused";
-const GARBLED = "phase 1 message does not authenticate: probably the pre-shared key differs";
+const GARBLED = "phase 1 message does not authenticate: the pre-shared key probably differs";
 
 export const INITIATOR = inOrder(proposals, keys, authentication);
 export function initiator(x: Phase1Sa): Script<Phase1Sa, Phase1> {

@@ -187,11 +187,11 @@ export function idRefused(x: Phase1Sa, peer: IkeId): Failure | null {
 export function pskMismatch(x: Phase1Sa, sign: string): Failure {
   return failure(
     "psk-mismatch",
-    `phase 1 with ${x.remote.address} does not authenticate (${sign}): probably the pre-shared key differs`,
+    `phase 1 with ${x.remote.address} failed to authenticate (${sign}): the pre-shared key probably differs`,
   );
 }
 export function badDh(x: Phase1Sa): Failure {
-  return failure("bad-key", `${x.remote.address} sends a Diffie-Hellman value that is not acceptable`);
+  return failure("bad-key", `${x.remote.address} sent a Diffie-Hellman value that is not acceptable`);
 }
 
 /** The ISAKMP SA is up; `iv`: the last block of the last message. */

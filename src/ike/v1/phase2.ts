@@ -199,7 +199,7 @@ export function saSpec(
 }
 export function planeFailure(e: unknown): Failure {
   if (!(e instanceof SystemError)) throw e;
-  return failureOf("system", "plane", `the data plane refuses the SA: ${e.message}`);
+  return failureOf("system", "plane", `the data plane rejects the SA: ${e.message}`);
 }
 export function groupWithoutKe(): DecodeError {
   return new DecodeError("bad-value", "ke without group, or group without ke", 0);

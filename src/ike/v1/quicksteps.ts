@@ -97,7 +97,7 @@ const answer: Step<Phase2, Offered, Child> = {
     const proposal = transform && offer.find((ours) => matchesEsp(ours, transform, encaps(x.sa)));
     if (!proposal || more.length > 0 || p.transforms.length !== 1 || p.protocol !== PROTOCOL.esp) {
       const chosen = transform ? describeEsp(transform) : "none";
-      return refused(failure("no-proposal", `the peer chose an ESP proposal that we did not offer: ${chosen}`));
+      return refused(failure("no-proposal", `the peer chose an ESP proposal that was not offered: ${chosen}`));
     }
     const ids = all(c, PAYLOAD.id).map(readId);
     if (ids.some((i) => i.protocol !== UDP && i.protocol !== 0)) {

@@ -94,7 +94,7 @@ export class ModemRung implements Rung, AnswerOwner {
     port.onCarrier = (on) =>
       scope.run(() => {
         if (!on && this.#connected)
-          this.#lost(failure("carrier-lost", "the other side hung up, or the line broke: the carrier is gone"));
+          this.#lost(failure("carrier-lost", "carrier lost: the other side hung up, or the line broke"));
       });
     this.#talker = this.#cfg.role === "answer" ? this.#answerer(port) : this.#dialer(port);
     this.#talker?.start();

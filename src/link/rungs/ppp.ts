@@ -77,8 +77,8 @@ export class PppRung implements Rung, PppOwner {
   admit(name: string): Assignment | Failure {
     const { callers, place = "" } = this.#user;
     const user = callers?.user(name);
-    if (!callers || !this.#user.assign) return failure("role", "a client admits nobody");
-    if (!user) return failure("unknown-user", "there is no such user");
+    if (!callers || !this.#user.assign) return failure("role", "this side is a client and admits no callers");
+    if (!user) return failure("unknown-user", "no such user");
     callers.right(name, place);
     return this.#user.assign(user);
   }

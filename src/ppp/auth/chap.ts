@@ -151,7 +151,7 @@ export class ChapAuthenticatee implements AuthSide {
     }
     if (this.#isOurs(challenge)) {
       this.stop();
-      this.#on.failed(failure("auth-reflected", "the peer asks with this process's own challenge"));
+      this.#on.failed(failure("auth-reflected", "the peer sends this daemon's own challenge back"));
       return;
     }
     if (this.#algorithm === "mschapv2" && challenge.length !== CHALLENGE_SIZE) {

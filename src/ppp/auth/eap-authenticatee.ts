@@ -107,8 +107,8 @@ export class EapAuthenticatee implements AuthSide {
       failure(
         "auth-timeout",
         asked
-          ? `the server does not come to an end with user "${this.#user}" (EAP)`
-          : "the server does not ask who this side is (EAP)",
+          ? `the server does not finish EAP for user "${this.#user}"`
+          : "the server does not send an EAP request for the identity",
       ),
     );
   }
@@ -145,7 +145,7 @@ export class EapAuthenticatee implements AuthSide {
       return this.#on.failed(
         failure(
           "server-not-authentic",
-          "the server ends TLS 1.3 without the word that RFC 9190 asks for: limit it to TLS 1.2, or renew it (EAP-TLS)",
+          "the server ends TLS 1.3 without RFC 9190's indication: limit it to TLS 1.2, or update it (EAP-TLS)",
         ),
       );
     }
@@ -170,7 +170,7 @@ export class EapAuthenticatee implements AuthSide {
     const data = r.rest();
     if (++this.#requests > (this.#tls ? MAX_TLS_REQUESTS : MAX_REQUESTS)) {
       this.stop();
-      this.#on.failed(failure("auth-timeout", `the server does not come to an end with user "${this.#user}" (EAP)`));
+      this.#on.failed(failure("auth-timeout", `the server does not finish EAP for user "${this.#user}"`));
       return;
     }
     const answer = this.#answer(id, type, data);
@@ -222,7 +222,7 @@ export class EapAuthenticatee implements AuthSide {
   #reflected(challenge: Uint8Array): boolean {
     if (!this.#isOurs(challenge)) return false;
     this.stop();
-    this.#on.failed(failure("auth-reflected", "the peer asks with this process's own challenge"));
+    this.#on.failed(failure("auth-reflected", "the peer sends this daemon's own challenge back"));
     return true;
   }
   #md5(id: number, data: Uint8Array): Uint8Array | null {

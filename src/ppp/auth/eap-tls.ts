@@ -117,11 +117,11 @@ export class EapTls {
       return {
         failed: failure(
           "no-tls",
-          "EAP-TLS needs libssl (libssl.so.3), which this machine has not: install OpenSSL's library",
+          "EAP-TLS needs libssl (libssl.so.3), which is not installed: install OpenSSL's library",
         ),
       };
     if (typeof tls === "string")
-      return { failed: failure("bad-certificate", `EAP-TLS cannot begin: eap_${printable(tls)}`) };
+      return { failed: failure("bad-certificate", `EAP-TLS cannot start: eap_${printable(tls)}`) };
     this.#tls = tls;
     return this.#step(tls, NOTHING);
   }
@@ -142,7 +142,7 @@ export class EapTls {
         ? tls.export("EXPORTER_EAP_TLS_Key_Material", Uint8Array.of(13), 2 * MSK_BYTES) // RFC 9190 §2.3
         : tls.export("client EAP encryption", NOTHING, 2 * MSK_BYTES);
     if (!all) {
-      this.#refused = failure("tls-failed", "the TLS session gives no keys (EAP-TLS)");
+      this.#refused = failure("tls-failed", "the TLS session yields no keys (EAP-TLS)");
       return;
     }
     this.#msk = new Secret(all.slice(0, MSK_BYTES));
@@ -165,11 +165,11 @@ function refusal(state: TlsState, words: string): Failure | null {
     case "distrust":
       return failure(
         "server-certificate",
-        `the server's certificate is not accepted (EAP-TLS): ${words}; look at eap_ca, eap_server_name and the clock`,
+        `the server's certificate is not accepted (EAP-TLS): ${words}; check eap_ca, eap_server_name and the clock`,
       );
     case "alert":
       return /certificate|unknown ca|access denied/i.test(words)
-        ? failure("client-certificate", `the server refuses this side's certificate (EAP-TLS): ${words}`)
+        ? failure("client-certificate", `the server rejects this side's certificate (EAP-TLS): ${words}`)
         : failure("tls-failed", `the server ends the TLS handshake (EAP-TLS): ${words}`);
     case "broken":
       return failure("tls-failed", `the TLS handshake fails (EAP-TLS): ${words}`);

@@ -43,9 +43,9 @@ export const branch: ClientStatus = {
   retry_in: 12,
   stages: [
     { name: "server", state: "ok", text: "vpn.example.org is 192.0.2.1" },
-    { name: "ike", state: "failed", text: `the pre-shared key differs ${EVIL}` },
+    { name: "ike", state: "failed", text: `the pre-shared key probably differs ${EVIL}` },
   ],
-  error: { layer: "ike", code: "psk-mismatch", text: `probably the pre-shared key differs ${EVIL}` },
+  error: { layer: "ike", code: "psk-mismatch", text: `the pre-shared key probably differs ${EVIL}` },
 };
 export const lns: ServerStatus = {
   ...traffic,

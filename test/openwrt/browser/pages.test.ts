@@ -111,7 +111,9 @@ for (const look of LOOKS) {
 }
 
 for (const look of LOOKS) {
-  test(`NAS legs, ${look.name}: a ladder of their own, and under the tunnel that rides on one`, { skip }, async () => {
+  test(`serial lines, ${look.name}: a ladder of their own, and under the tunnel that runs on one`, {
+    skip,
+  }, async () => {
     const r = await open("l2tpsec/status", look, bus({ hq: { ...hq, via: "nas-modem" }, modem, dialling }));
     assert.equal(await rungs(r, "modem"), "line ok, modem ok, ppp ok, ip ok");
     assert.equal(await rungs(r, "dialling"), "line ok, modem busy, ppp idle, ip idle");
@@ -130,7 +132,7 @@ for (const look of LOOKS) {
     await r.page.close();
   });
 
-  test(`form of a NAS leg, ${look.name}: device and number first; what only a NAS needs is not there for a caller`, {
+  test(`form of a serial line, ${look.name}: device and number first; a NAS's options only for a NAS`, {
     skip,
   }, async () => {
     const shown =
@@ -147,7 +149,7 @@ for (const look of LOOKS) {
     const nas = await open("test/form#nas", look);
     await nas.page.waitForSelector("#cbi-network-nas-device");
     assert.equal(await nas.page.textContent("#what"), "Modem or null-modem cable (PPP) nas0");
-    assert.equal(await nas.page.textContent("#errors"), "No modem answered, or the two did not agree");
+    assert.equal(await nas.page.textContent("#errors"), "No modem answered, or the modems did not agree");
     assert.deepEqual(await nas.page.evaluate<string[]>(shown), ["device", "line", "role", "pin"]);
     await nas.page.click(".cbi-tabmenu [data-tab=answer] a");
     assert.deepEqual(await nas.page.evaluate<string[]>(shown), ["rings", "auth", "local_ip", "remote_ip", "ms_dns"]);

@@ -39,7 +39,7 @@ function svg(tag, attributes, children) {
 	return node;
 }
 
-/* The layers of a tunnel or of a NAS leg, lowest first: each with a state and its facts. */
+/* The layers of a tunnel or of a serial line, lowest first: each with a state and its facts. */
 function ladder(s) {
 	const up = s.state === 'up';
 	const ppp = s.ppp ? [ s.ppp.auth, _('MRU %d, of the peer %d').format(s.ppp.mru, s.ppp.peer_mru) ] : [];
@@ -156,8 +156,8 @@ return view.extend({
 
 	/* The line that a tunnel rides on, under its own ladder. */
 	drawUnder: function(s, all) {
-		const leg = s.via ? Object.keys(all).find((n) => all[n].kind === 'nas' && all[n].ifname === s.via) : null;
-		return leg ? [ E('div', { 'class': 'l2tpsec-under', 'data-under': leg }, [ E('p', {}, [ _('over %s: %s').format(leg, all[leg].state) ]), drawLadder(ladder(all[leg])) ]) ] : [];
+		const line = s.via ? Object.keys(all).find((n) => all[n].kind === 'nas' && all[n].ifname === s.via) : null;
+		return line ? [ E('div', { 'class': 'l2tpsec-under', 'data-under': line }, [ E('p', {}, [ _('over %s: %s').format(line, all[line].state) ]), drawLadder(ladder(all[line])) ]) ] : [];
 	},
 
 	drawLink: function(name, s, all) {
