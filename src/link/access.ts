@@ -1,4 +1,4 @@
-// What a kind of link brings along: its rungs, its pauses, and its part of the status. Everything else is link.ts.
+// What differs between kinds of links: rungs, pauses, and part of the status. The rest is in link.ts.
 import type { DayTime } from "../core/daytime.ts";
 import type { Failure } from "../core/failures.ts";
 import type { Backoff } from "./backoff.ts";
@@ -8,12 +8,12 @@ import type { NetdevRung } from "./rungs/netdev.ts";
 import type { PppRung } from "./rungs/ppp.ts";
 import type { ClientStatus, LinkStatus, SerialStatus, Stage } from "./status.ts";
 
-/** The rungs of one attempt, and what a link must know of them. */
+/** The rungs of one attempt, and what a link needs to know about them. */
 export interface Climb {
   readonly rungs: readonly Rung[];
   readonly ppp: PppRung;
   readonly netdev: NetdevRung;
-  /** The netdev that leads to the peer, and our address there, once they are known. */
+  /** The netdev towards the peer and our address on it, once known. */
   readonly path?: { readonly device: string; readonly local: string } | null;
 }
 
@@ -25,26 +25,26 @@ export interface Access<C extends Climb = Climb> {
     readonly reconnect_max: number;
   };
   readonly ifname: string;
-  /** Daily times in which it stays down. */
+  /** Daily periods in which the link stays down. */
   readonly hold: readonly DayTime[];
-  /** Seconds without a packet that end it; 0: none do. */
+  /** Idle timeout in seconds; 0: none. */
   readonly idleSeconds: number;
-  /** May leave by this link alone, while it is wanted. */
+  /** Networks that may be reached only through this link while it is wanted. */
   readonly guarded: readonly string[];
-  /** Other links run over it, and are told when it comes and goes; it waits for none of them, but may for a caller. */
+  /** Other links run over it and are notified when it goes up or down. */
   readonly wayOut: boolean;
-  /** The stage that says what a link waits for. */
+  /** The stage shown while the link waits. */
   readonly first: Stage["name"];
-  /** Why there is no attempt after the last one, in words. */
+  /** Why there are no more attempts, as a sentence. */
   readonly over: string;
-  /** The netdev that is there before an attempt, and after it. Called once. */
+  /** The netdev that exists between attempts. Called once. */
   standby?(owner: DemandOwner): DemandNet | null;
-  /** It is wanted, after nobody wanted it. */
+  /** The link is wanted again. */
   begin?(): void;
   climb(ladder: Ladder): C;
-  /** An attempt came through. */
+  /** An attempt succeeded. */
   succeeded?(): void;
-  /** An attempt has ended, at `now`: milliseconds until the next one, or null: it was the last. */
+  /** An attempt ended at `now`: milliseconds until the next one; null: there is none. */
   pause(why: Failure, backoff: Backoff, now: number): number | null;
   /** `standby`: the netdev's addresses while it waits for a packet. */
   status(link: LinkStatus, climb: C | null, standby: SerialStatus["standby"]): ClientStatus | SerialStatus;

@@ -1,4 +1,4 @@
-// A link as the daemon has it: a client link, a serial line, or a server.
+// A link as the daemon sees it: a client link, a serial line, or a server.
 import type { LinkState } from "../core/events.ts";
 import type { Failure } from "../core/failures.ts";
 import type { L2tpRemote } from "../dataplane/dataplane.ts";
@@ -6,46 +6,46 @@ import type { TunnelAnswer } from "../l2tp/endpoint.ts";
 import type { Stage, Status } from "./status.ts";
 
 export interface StopOptions {
-  /** Another of its name follows: what it blocks stays so. */
+  /** Another link of the same name replaces it: its blocks stay. */
   readonly replaced?: boolean;
-  /** Clock time, of a process that ends: a server's goodbyes take no longer. */
+  /** Clock time, set when the process ends: a server's goodbyes end by then. */
   readonly until?: number;
 }
-/** What a follower of a link hears. */
+/** Callbacks of a follower of a link. */
 export type News = Stage | Failure | "up";
 
 export interface AnyLink {
   readonly name: string;
   readonly state: LinkState;
-  /** Up, or on its way, or waiting: not taken down by anybody, and not at the end of its attempts. */
+  /** Up, trying or waiting: neither taken down nor out of attempts. */
   readonly wanted: boolean;
-  /** Brings it up, at once even in a pause between attempts. */
+  /** Brings the link up, cutting short any pause between attempts. */
   start(): void;
-  /** Takes it down for good; `done` is called when nothing of it is left, within two seconds. */
+  /** Takes the link down for good; `done` is called when everything is released, within two seconds. */
   stop(text: string, done: () => void, o?: StopOptions): void;
   status(): Status;
-  /** What doctor says of it as it is now. */
+  /** Findings for `doctor`, in its present state. */
   stages(): readonly Stage[];
 
-  // Of links that this side brings up.
+  // For links that this side brings up.
 
-  /** Follows what happens from now on: stages, then "up" or a failure. Returns its end. */
+  /** Follows the link from now on: stages, then "up" or a failure. Returns a function that stops following. */
   watch?(f: (news: News) => void): () => void;
-  /** There may be another way out now. */
+  /** The route to the peer may have changed. */
   hurry?(): void;
-  /** The netdev by which it reaches its peer, and our own address there, once that is known. */
+  /** The netdev towards its peer and our address on it, once known. */
   readonly path?: { readonly device: string; readonly local: string } | null | undefined;
-  /** What it runs on is down: tries anew at once when that is back, rather than find out by silence. */
+  /** The link below is down: ends the attempt now, instead of by timeout, and retries as soon as that link is back. */
   lineDown?(text: string): void;
 
-  // Of servers.
+  // For servers.
 
-  /** How an SCCRQ from `remote` is answered; null: it is not this server's. */
+  /** How to answer an SCCRQ from `remote`; null: not this server's. */
   accept?(remote: L2tpRemote): TunnelAnswer | null;
-  /** New sessions see new users at once; a session whose user is gone or changed ends. */
+  /** Applies to new sessions at once; sessions of removed or changed users end. */
   usersChanged?(changed: ReadonlySet<string>): void;
-  /** True when the session was one of its own. */
+  /** True when the session was this server's. */
   disconnect?(session: number): boolean;
-  /** Sessions, those that nobody has logged in to included. */
+  /** Sessions, unauthenticated ones included. */
   readonly size?: number;
 }

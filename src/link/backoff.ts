@@ -43,15 +43,15 @@ export class Backoff {
     this.#ordinary = new Doubling(rng, minSeconds, maxSeconds);
     this.#lasting = new Doubling(rng, Math.max(minSeconds, LASTING_FIRST), Math.max(maxSeconds, LASTING_MOST));
   }
-  /** Milliseconds until the next attempt. `lasting`: as a Failure has it. */
+  /** Milliseconds until the next attempt. `lasting`: as in Failure. */
   pause(lasting: boolean): number {
     return lasting ? this.#lasting.pause() : this.#ordinary.pause();
   }
-  /** The way to the peer is another one: start small again, but not with what will hardly mend itself. */
+  /** The route to the peer changed: restart the back-off, except after lasting failures. */
   anew(): void {
     this.#ordinary.reset();
   }
-  /** The link was up for a good while, or a person wants it now: start small again. */
+  /** The link was up long enough, or a person asked for it: restart the back-off. */
   reset(): void {
     this.#ordinary.reset();
     this.#lasting.reset();

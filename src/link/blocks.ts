@@ -1,5 +1,5 @@
-// What may leave by one link alone, by the link's name. It is blocked from the moment the link is wanted until it is
-// not: while it is down, while another takes its place, and while its section has a fault.
+// Networks that may be reached only through one link, by the link's name. They are blocked for as long as the link is
+// wanted: also while it is down, being replaced, or its section is invalid.
 import type { NetPlane } from "../dataplane/dataplane.ts";
 
 export class Blocks {
@@ -9,7 +9,7 @@ export class Blocks {
   constructor(net: Pick<NetPlane, "blockRoutes">) {
     this.#net = net;
   }
-  /** Instead of what was held for `link`, without a moment between; none: nothing is blocked. */
+  /** Replaces the blocks of `link` without a gap; an empty list removes them. */
   hold(link: string, prefixes: readonly string[]): void {
     const former = this.#held.get(link);
     if (prefixes.length > 0) this.#held.set(link, this.#net.blockRoutes(prefixes));
@@ -21,7 +21,7 @@ export class Blocks {
   }
   async release(link: string): Promise<void> {
     const undo = this.#held.get(link);
-    await undo?.(); // what fails may be tried again
+    await undo?.(); // a failed removal may be retried
     if (this.#held.get(link) === undo) this.#held.delete(link);
   }
 }

@@ -3,7 +3,7 @@ import type { UserConfig } from "../config/schema.ts";
 import { accountName } from "../ppp/auth/mschapv2.ts";
 import type { Logins } from "./logins.ts";
 
-/** By list: that never changes (a reload makes another), so that its index is made once. */
+/** Indexes by list: a list never changes (a reload makes a new one), so each is indexed once. */
 const indexes = new WeakMap<readonly UserConfig[], ReadonlyMap<string, UserConfig>>();
 
 function userNamed(users: readonly UserConfig[], name: string): UserConfig | null {
@@ -12,7 +12,7 @@ function userNamed(users: readonly UserConfig[], name: string): UserConfig | nul
   return index.get(name) ?? null;
 }
 
-/** One for all sessions of a server, or for a serial line that answers. */
+/** Shared by all sessions of a server; a serial line that answers has its own. */
 export class Callers {
   readonly #users: () => readonly UserConfig[];
   readonly #logins: Logins;

@@ -5,17 +5,17 @@ import { Counters as Drops } from "../core/counters.ts";
 import { Packet } from "../core/packet.ts";
 import type { IpConfig, LineInterface, NetPlane, PacketLine, TrafficCounters } from "../dataplane/dataplane.ts";
 
-/** As pppd has them: what the netdev is called by until the first call tells better. */
+/** Placeholder addresses, as pppd's, until the first call negotiates real ones. */
 export const PLACEHOLDER = { local4: "10.64.64.64", peer4: "10.112.112.112" } as const;
 const MAX_WAITING = 16;
-/** What waited longer has been given up, or sent anew, by who sent it. */
+/** A sender has given up or retransmitted an older packet. */
 const MAX_AGE_MS = 60_000;
 const NONE: TrafficCounters = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
 
 export interface DemandOwner {
   /** A packet waits for a call. */
   onWanted(): void;
-  /** The netdev is gone, and not by close(). */
+  /** The netdev disappeared without close(). */
   onLost(why: string): void;
 }
 
@@ -27,11 +27,11 @@ export class DemandNet implements PacketLine {
   >();
   #cfg: IpConfig;
   #net: LineInterface | null = null;
-  /** Operations on the netdev, one after another. */
+  /** Serializes operations on the netdev. */
   #turn: Promise<void> = Promise.resolve();
   #line: PacketLine | null = null;
   #waiting: { readonly packet: Uint8Array; readonly since: number }[] = [];
-  /** Nothing is dialled now: packets do not wait. */
+  /** No call will be placed: packets are not queued. */
   held = false;
 
   /** `cfg`: with addresses of no meaning, until the first call. */
@@ -43,11 +43,11 @@ export class DemandNet implements PacketLine {
   get isOpen(): boolean {
     return this.#net !== null;
   }
-  /** What the netdev is called by. */
+  /** The netdev's addresses. */
   get addresses(): { readonly local_ip: string; readonly remote_ip: string } {
     return { local_ip: this.#cfg.local4, remote_ip: this.#cfg.peer4 ?? this.#cfg.local4 };
   }
-  /** A packet waits that somebody may still want to arrive. */
+  /** A queued packet is still recent enough to be useful. */
   get wanted(): boolean {
     this.#age();
     return this.#waiting.length > 0;
@@ -60,7 +60,7 @@ export class DemandNet implements PacketLine {
   open(): Promise<void> {
     return this.#after(() => this.#attach(this.#cfg));
   }
-  /** A call for the netdev: with other addresses than before it is made anew. Rejects with SystemError. */
+  /** Attaches a call; recreates the netdev when the addresses differ. Rejects with SystemError. */
   connect(line: PacketLine, cfg: IpConfig): Promise<LineInterface> {
     return this.#after(() => this.#attach(cfg)).then(() => {
       this.#line = line;
@@ -77,11 +77,11 @@ export class DemandNet implements PacketLine {
       };
     });
   }
-  /** What waited goes out; the line is ready for it. */
+  /** Sends the queued packets; the line is ready. */
   release(): void {
     this.#age();
     for (const { packet } of this.#waiting.splice(0)) {
-      // An answer to another address than ours would never find the way.
+      // An answer to any address but ours would not be routed back.
       if (sourceOf(packet) === PLACEHOLDER.local4 && this.#cfg.local4 !== PLACEHOLDER.local4)
         this.#drops.bump("demand.old-address");
       else this.#line?.transmit(Packet.of(packet));
@@ -92,7 +92,7 @@ export class DemandNet implements PacketLine {
     this.#line = null;
     return this.#after(async () => {
       const net = this.#net;
-      await net?.detach(); // what fails is tried again
+      await net?.detach(); // a failed removal is retried
       if (this.#net === net) this.#net = null;
     });
   }
@@ -100,7 +100,7 @@ export class DemandNet implements PacketLine {
   transmit(p: Packet): void {
     if (this.#line) return this.#line.transmit(p);
     if (this.held) return this.#drops.bump("demand.held");
-    // Nobody pays for a call because a printer says hello.
+    // Multicast and broadcast do not place a call, which may cost money.
     const six = (p.mem[p.start] as number) >>> 4 === 6;
     if (six ? p.mem[p.start + 24] === 0xff : (p.mem[p.start + 16] as number) >= 224)
       return this.#drops.bump("demand.multicast");

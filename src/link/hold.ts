@@ -20,7 +20,7 @@ export class Hold {
   #was = false;
   #warned = false;
 
-  /** `changed` is called when a time begins or ends, between watch() and stop(). */
+  /** `changed` is called when a period starts or ends, between watch() and stop(). */
   constructor(
     deps: { readonly clock: Clock; readonly host: Host; readonly log: EventLog },
     link: string,
@@ -71,7 +71,7 @@ export class Hold {
     this.#arm();
     if (turned) this.#changed();
   }
-  /** To the next beginning or end, but no further than LOOK_MS. */
+  /** Milliseconds to the next start or end of a period, at most LOOK_MS. */
   #arm(): void {
     const ms = this.#msOfDay(this.#deps.host.wallClock());
     const next = this.#times

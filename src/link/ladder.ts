@@ -13,34 +13,34 @@ import { allOf, contain, Scope } from "../core/scope.ts";
 import { systemFailure } from "./deps.ts";
 import type { Stage } from "./status.ts";
 
-/** All goodbyes to the peer together, in milliseconds; the daemon promises two seconds for the whole end. */
+/** Time for all goodbyes to the peer, in milliseconds; the daemon promises two seconds for the whole shutdown. */
 const CLOSE_MS = 1500;
-/** Every layer has its own, shorter patience; this one is for those that hang between layers. */
+/** Every layer has its own shorter timeout; this one catches a hang between layers. */
 const STAGE_MS = 60_000;
 
 export interface Rung {
   readonly name: string;
-  /** Everything below is up. isUp() or a failure follows, now or later. */
+  /** Everything below is up. Answered by isUp() or a failure, now or later. */
   up(): void;
-  /** Says goodbye to the peer. isDown() follows, now or later, and drop() after it. */
+  /** Says goodbye to the peer. Answered by isDown(), now or later; drop() follows. */
   down?(why: Failure): void;
   /**
    * Lets go of everything at once; what it still waited for no longer counts. Also called without down(), and again.
    * The promise is for what the host takes back; it never rejects.
    */
   drop?(why: Failure): void | Promise<void>;
-  /** Its goodbye takes longer than CLOSE_MS, and ends by itself. */
+  /** Its goodbye may take longer than CLOSE_MS, and has a limit of its own. */
   readonly patient?: boolean;
 }
 
 export interface LadderOwner {
   onState?(state: LinkState): void;
   onStage?(stage: Stage): void;
-  /** Every rung is up. Again after PPP has negotiated anew. */
+  /** Every rung is up. Called again after PPP renegotiates. */
   onUp(): void;
-  /** Once: the end begins. */
+  /** Called once: the ladder starts to go down. */
   onEnding?(why: Failure): void;
-  /** Once, last: nothing is left of it. */
+  /** Called once, last: everything is released. */
   onEnd(why: Failure): void;
 }
 export interface LadderOptions {
@@ -51,24 +51,24 @@ export interface LadderOptions {
   /** What a fault in it ends, in words; and the layer that its failure names. */
   readonly what: string;
   readonly layer: "system" | "ppp";
-  /** A stage that stays busy for STAGE_MS ends it. */
+  /** Ends the ladder when a stage stays busy for STAGE_MS. */
   readonly hurried: boolean;
 }
 
 export class Ladder {
-  /** Whatever comes from outside enters here; an unexpected error ends the ladder (rule 7). */
+  /** All input enters here; an unexpected error ends the ladder (rule 7). */
   readonly scope: Scope;
   readonly #o: LadderOptions;
   readonly #owner: LadderOwner;
   #rungs: readonly Rung[] = [];
-  /** The highest rung that stands, or is on its way up. */
+  /** The highest rung that is up or coming up. */
   #at = -1;
   #why: Failure | null = null;
-  /** Whose down() was called, and who has answered it. */
+  /** Rungs whose down() was called, and those that answered it. */
   #asked: Rung | null = null;
   #left: Rung | null = null;
   #descending = false;
-  /** No time for goodbyes any more; and none for patient ones from the start. */
+  /** Out of time for goodbyes; and, from the start, none for patient ones. */
   #late = false;
   #quick = false;
   #ended = false;
@@ -82,7 +82,7 @@ export class Ladder {
     this.#owner = owner;
     this.scope = new Scope(o.clock, (e) => this.#fault(e));
   }
-  /** It stands, or is being climbed. */
+  /** Up or coming up. */
   get alive(): boolean {
     return this.#why === null;
   }
@@ -98,25 +98,25 @@ export class Ladder {
   #next(): void {
     this.#rungs[++this.#at]?.up();
   }
-  /** `rung` is up: the next one has its turn. */
+  /** `rung` is up: start the next one. */
   isUp(rung: Rung): void {
     if (!this.alive || this.#rungs[this.#at] !== rung) return;
     if (this.#at + 1 < this.#rungs.length) return this.#next();
     this.#guard?.disarm();
     this.#owner.onUp();
   }
-  /** `rung` begins anew: what stands on it goes, and isUp() follows once more. */
+  /** `rung` restarts: drop what stands on it; isUp() follows again. */
   again(rung: Rung): void {
     if (this.alive) this.#dropAbove(this.#rungs.indexOf(rung), failure("line-down", `${rung.name} restarted`));
   }
-  /** `rung` broke: what stands on it goes at once, and the ladder ends; for `why`, unless that knew better. */
+  /** `rung` failed: drop what stands on it and end the ladder, for `why` unless a rung above gave a better reason. */
   lost(rung: Rung, why: Failure): void {
     this.scope.run(() => {
       this.#dropAbove(this.#rungs.indexOf(rung), why);
       this.#fail(why);
     });
   }
-  /** `rung` has nothing to say to its peer any more. */
+  /** `rung` has finished its goodbye. */
   isDown(rung: Rung): void {
     this.scope.run(() => {
       this.#left = rung;
@@ -137,7 +137,7 @@ export class Ladder {
     });
   }
 
-  /** What a promise brings, while the ladder stands. */
+  /** Handles a promise's result while the ladder is up or coming up. */
   settle<T>(p: Promise<T>, ok: (x: T) => void, failed: (e: unknown) => Failure = systemFailure): void {
     this.scope.settle(
       p,
@@ -197,7 +197,7 @@ export class Ladder {
     this.#guard.arm(STAGE_MS);
   }
 
-  /** It fails like any other; what goes wrong on its way down ends that without courtesy. */
+  /** A fault is a failure like any other; a fault on the way down skips the remaining goodbyes. */
   #fault(e: unknown): void {
     this.log(e);
     if (this.alive) this.#fail(internal(this.#o.layer, e));

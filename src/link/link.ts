@@ -1,5 +1,5 @@
-// A link, of whatever kind: when it tries, waits and ends (policy.ts), and what it tells of itself. What is climbed is
-// the business of its access.
+// A link of any kind: when it tries, waits and ends (policy.ts), and its status and events. Its Access supplies the
+// rungs.
 
 import type { Timer } from "../core/clock.ts";
 import type { LinkState } from "../core/events.ts";
@@ -18,9 +18,9 @@ import { Ladder, type LadderOwner } from "./ladder.ts";
 import { type Phase, POLICY, type PolicyAction, type PolicyEvent } from "./policy.ts";
 import { type ClientStatus, isoTime, type SerialStatus, type Stage } from "./status.ts";
 
-/** A link that was up this long starts its back-off anew. */
+/** A link that was up this long restarts its back-off. */
 const STABLE_MS = 60_000;
-/** How often an idle link is looked at, while its time passes. */
+/** Checks per idle timeout. */
 const IDLE_LOOKS = 10;
 const REARM_MS = 10_000;
 /** Ends as the configuration wants them. */
@@ -45,9 +45,9 @@ export class Link implements AnyLink, LadderOwner {
   readonly #hold: Hold;
   readonly #demand: DemandNet | null;
   readonly #followers = new Set<(news: News) => void>();
-  /** Somebody asked for it, so that no packet is waited for. */
+  /** Requested explicitly: does not wait for a packet. */
   #now = false;
-  /** What it guards is blocked since it was last asked for. */
+  /** Its networks are blocked since it was last wanted. */
   #blocks = false;
   #state: LinkState = "down";
   #since: number;
@@ -176,12 +176,12 @@ export class Link implements AnyLink, LadderOwner {
   get path(): Climb["path"] {
     return this.#climb?.path;
   }
-  /** Our address on the link itself, while it is up. */
+  /** Our address on the link, while it is up. */
   get address(): string | null {
     return this.#state === "up" ? (this.#climb?.ppp.info?.local ?? null) : null;
   }
 
-  /** Never in the times of hold. */
+  /** Never during a hold period. */
   start(): void {
     this.#on("start");
   }
@@ -206,7 +206,7 @@ export class Link implements AnyLink, LadderOwner {
   #on(event: PolicyEvent, input: Input = {}): void {
     this.#scope.run(() => this.#machine.on(event, input));
   }
-  /** Rule 7: the attempt ends, and the next one comes as ever. */
+  /** Rule 7: ends the attempt; the next one follows as usual. */
   fault(e: unknown): void {
     this.#log(e);
     this.#machine.on("fault", { why: internal("system", e) });
@@ -214,7 +214,7 @@ export class Link implements AnyLink, LadderOwner {
   #log(e: unknown): void {
     this.#deps.log.emit(faultEvent(this.name, "a link", e));
   }
-  /** What goes wrong at a follower is its own. */
+  /** A follower's error must not affect the link. */
   #tell(news: News): void {
     for (const f of this.#followers)
       contain(
@@ -241,8 +241,7 @@ export class Link implements AnyLink, LadderOwner {
   #begin(): void {
     this.#now = false;
     this.#stages = [];
-    // While the link is wanted, packets for the networks behind it go into it or nowhere: never out in the clear by
-    // another route.
+    // While the link is wanted, packets to the networks behind it never leave in the clear by another route.
     if (!this.#blocks) this.#deps.blocks.hold(this.name, this.access.guarded);
     this.#blocks = true;
     const { clock, log } = this.#deps;
@@ -298,7 +297,7 @@ export class Link implements AnyLink, LadderOwner {
     this.#stages = this.#stages.map((s) => (s.state === "busy" ? { ...s, state: "failed", text: why.text } : s));
     this.#enter("down");
   }
-  /** Whether there is to be another attempt, and when. */
+  /** Decides whether there is another attempt, and when. */
   #decide(why: Failure): void {
     const ms = this.access.pause(why, this.#backoff, this.#endedAt);
     const text = ms === null ? `${why.text}; ${this.access.over}` : why.text;
@@ -306,7 +305,7 @@ export class Link implements AnyLink, LadderOwner {
     if (ms === null) this.#on("never", { why });
     else this.#on("later", { why, ms });
   }
-  /** A pause ends; after a failure that is likely to last it becomes its shortest. */
+  /** Ends a pause; after a lasting failure it shortens it to the minimum. */
   #hurry(): void {
     if (this.#retryAt === null) return;
     this.#backoff.anew();
@@ -323,7 +322,7 @@ export class Link implements AnyLink, LadderOwner {
       (e) => this.#log(e),
     );
   }
-  /** Nothing is left of it, unless somebody wants it again. */
+  /** Everything is released; starts over when the link is wanted again. */
   #release(replaced: boolean, done: () => void): void {
     if (this.wanted) return done();
     const all = [this.#closeNet()];
@@ -340,7 +339,7 @@ export class Link implements AnyLink, LadderOwner {
   }
   #enter(state: LinkState): void {
     if (this.#state === state) return;
-    if (this.#state === "stopping" && state !== "down") return; // layers may still speak while they end
+    if (this.#state === "stopping" && state !== "down") return; // layers may still call back while they shut down
     this.#state = state;
     this.#since = this.#deps.host.wallClock();
     this.#deps.log.emit({ kind: "link.state", link: this.name, state });
@@ -360,7 +359,7 @@ export class Link implements AnyLink, LadderOwner {
     this.#traffic = { packets: this.#packets(), since: this.#deps.clock.now() };
     this.#idle.arm((this.access.idleSeconds * 1000) / IDLE_LOOKS);
   }
-  /** Ends an idle link at the latest a tenth of the time late. */
+  /** Ends an idle link, at most a tenth of the timeout late. */
   #lookForTraffic(): void {
     if (this.#packets() !== this.#traffic.packets) return this.#watchTraffic();
     const seconds = this.access.idleSeconds;
@@ -404,7 +403,7 @@ function whyOf(i: Input): Failure {
   if (!i.why) throw new RangeError("an event of a link's policy without its reason");
   return i.why;
 }
-/** What one action throws does not keep the others from being done. */
+/** Runs every action, even when one throws. */
 function contained(acts: Acts<PolicyAction, Link, Input>): Acts<PolicyAction, Link, Input> {
   const entries = Object.entries(acts).map(([name, act]) => [
     name,

@@ -1,5 +1,5 @@
-// The UDP port that a link uses inside ESP. Two links to one server need different ones: their selectors would be the
-// same otherwise, and the server would take the second for a renewal of the first.
+// The UDP port that a link uses inside ESP. Two links to one server need different ports: with equal selectors the
+// server would take the second for a rekey of the first.
 import type { Rng } from "../core/rng.ts";
 import { uniform } from "../core/rng.ts";
 
@@ -15,7 +15,7 @@ export class LocalPorts {
   /** `wanted`, unless it is 0 or another link to `server` has it: then an ephemeral one. */
   take(server: string, wanted: number): { readonly port: number; release(): void } {
     let port = wanted;
-    // far fewer links than ports: this ends
+    // terminates: there are far fewer links than ports
     while (port === 0 || this.#taken.has(`${server} ${port}`)) port = FIRST + Math.floor(uniform(this.#rng) * MANY);
     const key = `${server} ${port}`;
     this.#taken.add(key);

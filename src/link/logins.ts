@@ -25,7 +25,7 @@ interface Tally {
   readonly wrong: number;
   readonly since: number;
   readonly until: number;
-  /** This user has logged in from here. */
+  /** This user has logged in from this place. */
   readonly known: boolean;
 }
 const NONE: Tally = { wrong: 0, since: 0, until: 0, known: false };
@@ -38,7 +38,7 @@ export class Logins {
   constructor(clock: Clock) {
     this.#clock = clock;
   }
-  /** Tallies in memory. */
+  /** Number of tallies kept. */
   get size(): number {
     return this.#tallies.size;
   }
@@ -53,9 +53,7 @@ export class Logins {
     if (left > 0) this.counters.bump("login.paused");
     return left;
   }
-  /**
-   * A wrong password, outside of a pause. `exists`: there is such a user; names made up by a peer take no room here.
-   */
+  /** Records a wrong password, outside of a pause. `exists`: the user exists; invented names take up no memory. */
   wrong(user: string, address: string, exists: boolean): void {
     this.counters.bump("login.wrong");
     const { peer, network } = originOf(address);
@@ -88,7 +86,7 @@ export class Logins {
   }
 }
 
-/** The same account with and without a Windows domain, in capitals or not. */
+/** Maps an account to one key, with or without a Windows domain, in any case. */
 function keyOf(user: string, peer: string): string {
   return `${peer} ${accountName(user).toLowerCase()}`;
 }

@@ -42,7 +42,7 @@ const ROWS = [
   [["pause"], ["hurry"], ["hurry"], "pause"],
   [["pause"], ["fault"], ["rearm"], "pause"],
 
-  // Nobody wants it any more.
+  // No longer wanted.
   [["idle", "choosing", "opening", "standby", "ended", "pause"], ["stop"], ["unwant", "finish"], "idle"],
   [["trying", "up", "ending"], ["stop"], ["unwant", "stop"], "stopping"],
   [["stopping"], ["ended"], ["fallen", "tellDown", "finish", "tellEnd"], "idle"],

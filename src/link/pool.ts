@@ -1,12 +1,12 @@
-// A server's addresses. No address is ever with two sessions; a user who comes back gets the one from last time if it
-// is free.
+// A server's address pool. An address belongs to at most one session; a returning user gets the previous address when
+// it is free.
 import { ip4ToNumber, numberToIp4 } from "../core/addr.ts";
 
 interface PoolRange {
   readonly first: string;
   readonly last: string;
 }
-const REMEMBERED = 4096; // users whose last address is kept
+const REMEMBERED = 4096; // users whose last address is remembered
 
 export class AddressPool {
   readonly #all: readonly number[];
@@ -14,7 +14,7 @@ export class AddressPool {
   readonly #last = new Map<string, string>();
   #next = 0;
 
-  /** `reserved` are addresses that belong to somebody: the server itself, users with a fixed one. */
+  /** `reserved`: the server's own address and users' fixed addresses. */
   constructor(ranges: readonly PoolRange[], reserved: ReadonlySet<string>) {
     const all = new Set<number>();
     for (const r of ranges) {

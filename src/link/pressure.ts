@@ -1,4 +1,4 @@
-// When memory runs out: what is new is refused in time, so that what is up stays up.
+// Memory pressure: refuses new peers early enough to keep existing sessions up.
 import type { Clock } from "../core/clock.ts";
 import type { EventLog } from "../core/events.ts";
 
@@ -17,7 +17,7 @@ export class Pressure {
   #refused = 0;
   #toldAt = Number.NEGATIVE_INFINITY;
 
-  /** `memory` null: there is always room. */
+  /** `memory` null: never refuses. */
   constructor(clock: Clock, log: EventLog, memory: Memory | null) {
     this.#clock = clock;
     this.#log = log;

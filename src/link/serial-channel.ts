@@ -9,14 +9,11 @@ import type { DataCoding, FrameChannel, LineCounts, LinkOptions } from "../ports
 import type { SerialPort } from "../ports/serial.ts";
 import { FULL_HEADER, type HeaderOptions, PROTOCOL, pullProtocol, pushProtocol } from "../ppp/frame.ts";
 
-/**
- * How much of the line's time may be waiting in it; what comes beyond is dropped, so that echo and interactive traffic
- * live.
- */
+/** Queue limit in seconds of line time; more is dropped, to keep LCP echo and interactive traffic responsive. */
 const QUEUE_SECONDS = 0.25;
 const BITS_A_BYTE = 10; // start and stop bit
 const FLAG_OCTET = 1;
-const FCS_OCTETS = 2; // of what comes in: no other is asked for
+const FCS_OCTETS = 2; // received frames: we negotiate no other
 const MIN_QUEUE = 3200; // two full frames
 
 export class SerialChannel implements FrameChannel, PacketLine {
@@ -29,7 +26,7 @@ export class SerialChannel implements FrameChannel, PacketLine {
   readonly #decoder: HdlcDecoder;
   readonly #drops = new Drops<"line.full" | "line.not-open">();
   readonly #queueBytes: number;
-  /** What the host sent that awaits the line is in the port; this is who takes what the peer sends. */
+  /** The netdev that takes the peer's packets; packets towards the peer queue in the port. */
   #net: LineInterface | null = null;
   #header: HeaderOptions = FULL_HEADER;
   #coding: DataCoding | null = null;
@@ -46,7 +43,7 @@ export class SerialChannel implements FrameChannel, PacketLine {
   #txBytes = 0;
   readonly #heard: () => void;
 
-  /** `bitsPerSecond`: of the slowest part of the line. `heard`: an IP packet came, so the peer is there. */
+  /** `bitsPerSecond`: of the slowest part of the line. `heard`: an IP packet arrived, so the peer is alive. */
   constructor(port: SerialPort, mru: number, bitsPerSecond: number, heard: () => void = () => {}) {
     this.#port = port;
     this.name = port.device;
@@ -62,7 +59,7 @@ export class SerialChannel implements FrameChannel, PacketLine {
   input(chunk: Uint8Array): void {
     if (!this.#closed) this.#decoder.push(chunk);
   }
-  /** `net` with this line as its other side: the peer's packets go into it, until it is detached. */
+  /** Attaches the netdev `net`: it receives the peer's packets until detached. */
   over(net: LineInterface): NetInterface {
     this.#net = net;
     return {

@@ -1,4 +1,4 @@
-// From a nasdial section to what a modem wants to know. No state here.
+// Maps a nasdial section to the modem's settings. Stateless.
 import type { SerialConfig } from "../config/nasdial.ts";
 import { type Failure, failure } from "../core/failures.ts";
 import type { AnswerConfig } from "../modem/answerer.ts";

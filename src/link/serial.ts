@@ -22,7 +22,7 @@ import type { SerialChannel } from "./serial-channel.ts";
 import { netdevOf, pppAnswerer, pppCaller } from "./settings.ts";
 import type { LinkStatus, SerialStatus } from "./status.ts";
 
-/** Whoever answers is ready for the next caller at once, but not in a circle. */
+/** Role answer is ready for the next caller at once, but never loops without a pause. */
 const ANSWER_AGAIN_MS = 1000;
 /** Ends of a call that are no fault of the line. */
 const AFTER_CALL: readonly FailureCode[] = ["carrier-lost", "idle", "hold"];

@@ -28,8 +28,8 @@ import { Sessions } from "./sessions.ts";
 import { DEFAULT_MTU, fittingMtu, pppAnswerer, serverIke, tunnelConfig } from "./settings.ts";
 import { isoTime, type ServerStatus, type Stage } from "./status.ts";
 
-const OUTER_MTU = 1500; // the way to a caller is not known before it calls
-/** Codes of ends that are nobody's failure. */
+const OUTER_MTU = 1500; // the path to a caller is unknown before it calls
+/** Codes of normal ends. */
 const GOODBYES: readonly FailureCode[] = ["peer-deleted", "superseded"];
 const REOPEN_MS = 10_000;
 const LOST_MS = 500;
@@ -142,7 +142,7 @@ export class ServerLink implements AnyLink {
     this.#deps.log.emit({ kind: "link.down", link: this.cfg.name, layer: why.layer, code: why.code, text: why.text });
     if (this.#wanted) this.#reopen.arm(pause);
   }
-  /** Gives back the netdev and whatever listens: IKE deletes go out here, after L2TP has said goodbye. */
+  /** Releases the netdev and the listeners: IKE deletes are sent here, after L2TP's StopCCNs. */
   #shut(): Promise<void> {
     allOf((e) => this.#log(e), ...this.#closers.splice(0).map((close) => () => close()));
     return this.#closeNet();
@@ -228,7 +228,7 @@ export class ServerLink implements AnyLink {
       throw e;
     }
   }
-  /** Somebody deleted the netdev: the sessions go with it, and the server is soon open again. */
+  /** The netdev was deleted from outside: its sessions end, and the server reopens soon. */
   #lost(text: string): void {
     const why: Failure = failure("netdev", text);
     this.#net = null;
@@ -301,7 +301,7 @@ export class ServerLink implements AnyLink {
     this.#reopen.disarm();
     const why: Failure = failure("stopped", text);
     let finished = false;
-    // First no more packets into tunnels that go; and thousands of routes go with the netdev at once.
+    // The netdev first: no packet enters a closing tunnel, and thousands of routes are removed with it at once.
     const closed = this.#closeNet();
     const guard = this.#deps.clock.timer(`${this.cfg.name} close`, () => finish());
     const finish = (): void => {
@@ -309,7 +309,7 @@ export class ServerLink implements AnyLink {
       finished = true;
       guard.disarm();
       this.#quiet = null;
-      // IKE deletes go out here, after L2TP has said goodbye
+      // IKE deletes are sent here, after L2TP's StopCCNs
       allOf((e) => this.#log(e), ...this.#closers.splice(0).map((close) => () => close(until)));
       closed
         .then(() =>

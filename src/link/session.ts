@@ -27,7 +27,7 @@ export interface SessionHost {
   admit(s: Session, user: UserConfig): string | Failure;
   /** What admit() gave is not needed any more. */
   release(s: Session, ip: string, user: UserConfig): void;
-  /** Once, last. */
+  /** Called once, last. */
   gone(s: Session): void;
   /** A call from `peer` ended before it was a session. */
   failed(peer: string, why: Failure): void;
@@ -37,7 +37,7 @@ interface SessionPlace {
   readonly remote: L2tpRemote;
   readonly mtu: number;
 }
-/** Time to say who one is: from the call to the first address, and again whenever PPP begins anew. */
+/** Time to authenticate: from the call to the first address, and again whenever PPP renegotiates. */
 const AUTHENTICATE_MS = 30_000;
 const ASYNC = 2; // framing type, RFC 2661 §4.4.4
 const NONE: readonly string[] = []; // of all sessions
@@ -51,14 +51,14 @@ export class Session implements LadderOwner, PppUser, NetdevUser {
   readonly #ladder: Ladder;
   readonly #host: SessionHost;
   readonly #at: SessionPlace;
-  /** While the caller has to say who it is. */
+  /** Runs until the caller has authenticated. */
   #deadline: Timer | null = null;
   #config: UserConfig | null = null;
   #ip: string | null = null;
   #since = 0;
-  /** session.up was told, and session.down was not. */
+  /** session.up was emitted, session.down was not. */
   #announced = false;
-  /** It has been a session, or its failure was told. */
+  /** It became a session, or its failure was reported. */
   #told = false;
 
   constructor(host: SessionHost, at: SessionPlace) {
@@ -84,7 +84,7 @@ export class Session implements LadderOwner, PppUser, NetdevUser {
   end(why: Failure): void {
     this.#ladder.fail(why);
   }
-  /** Ends the session at once: the call, and no goodbye in PPP. */
+  /** Ends the session at once: closes the call without an LCP Terminate-Request. */
   drop(why: Failure): void {
     this.#ladder.lost(this.callOwner, why);
   }

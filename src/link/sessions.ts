@@ -38,7 +38,7 @@ export class Sessions {
     const reserved = new Set([this.#cfg.local_ip, ...users.flatMap((u) => (u.ip === null ? [] : [u.ip]))]);
     return new AddressPool(this.#cfg.pool ?? [], reserved);
   }
-  /** All of them, those that are about to end too. */
+  /** All sessions, closing ones included. */
   all(): Iterable<Session> {
     return this.#all.values();
   }
@@ -57,7 +57,7 @@ export class Sessions {
     return this.#admitted;
   }
 
-  /** A call begins. Another caller may have to go for it. */
+  /** A call begins; it may evict another caller. */
   add(s: Session, from: Origin): void {
     this.#all.set(s.id, s);
     const out = this.#callers.add(s, from);
@@ -65,7 +65,7 @@ export class Sessions {
     this.counters.bump("server.crowded");
     out.drop(CROWDED);
   }
-  /** Nothing more comes of it. */
+  /** The call or session has ended. */
   remove(s: Session): void {
     this.#all.delete(s.id);
     this.#callers.delete(s);

@@ -1,4 +1,4 @@
-// From a section of configuration to what each layer wants to know. No state here.
+// Maps a configuration section to each layer's settings. Stateless.
 
 import { asksForPap, defaultRoutes, deviceName, needsIpsec, papRefusal } from "../config/cross.ts";
 import type { SerialConfig } from "../config/nasdial.ts";
@@ -105,14 +105,16 @@ function coding(c: Coded): Pick<PppConfig, "compression" | "mppe"> {
     ...(any ? { compression: { vj: c.vj, deflate: c.deflate, bsd: c.bsdcomp, mppc: c.mppc } } : {}),
   };
 }
-/** What callers are asked for: with MPPE only what gives it keys, and PAP where that is allowed. */
+/**
+ * Protocols that callers may authenticate with: with MPPE only those that derive its keys, and PAP only where allowed.
+ */
 function required(c: ServerConfig | SerialConfig): readonly AuthMethod[] {
   if (c.mppe === "no") return asksForPap(c) ? c.auth : c.auth.filter((m) => m !== "pap");
   const keyed = c.auth.filter((m) => m === "mschap" || m === "mschapv2");
   return keyed.length > 0 ? keyed : ["mschapv2"];
 }
 
-/** Who we are: with EAP-TLS a name is enough. */
+/** Our identity: EAP-TLS needs only a name. */
 export function identityOf(
   c: { readonly username: string | null; readonly password: Secret | null },
   eapTls: EapTlsCredentials | null,
@@ -121,7 +123,7 @@ export function identityOf(
   return c.username === null || password === null ? null : { user: c.username, password };
 }
 
-/** What a caller does not answer to. */
+/** Protocols that a caller refuses. */
 function refused(
   c: ClientConfig | SerialConfig,
   eapTls: EapTlsCredentials | null,

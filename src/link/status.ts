@@ -33,13 +33,13 @@ interface Traffic {
   readonly rx_packets: number;
   readonly tx_packets: number;
 }
-/** How far one stage of the current attempt came: what `status` and `doctor` show. */
+/** Progress of one stage of the current attempt, as `status` and `doctor` show it. */
 export interface Stage {
   readonly name: "line" | "modem" | "server" | "route" | "ike" | "esp" | "l2tp" | "ppp" | "ip";
   readonly state: "ok" | "busy" | "failed";
   readonly text: string;
 }
-/** What every link has that this side brings up. */
+/** Common to all links that this side brings up. */
 export interface LinkStatus extends Traffic {
   readonly state: LinkState;
   /** Wall clock, ISO 8601, when `state` was entered. */
@@ -82,7 +82,7 @@ export interface SessionStatus extends Traffic {
   readonly tunnel: number;
   readonly call: number;
 }
-/** A peer that did not get in: of each code the last time, and how often. */
+/** Refused peers: for each code the last time, and how often. */
 export interface PeerFailure {
   readonly peer: string;
   /** Wall clock, ISO 8601. */

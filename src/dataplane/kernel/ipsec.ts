@@ -42,7 +42,7 @@ export interface Flow {
   readonly in: Map<Spi, Sa>;
   /** Tunnels and the like that need it. */
   users: number;
-  /** Whoever asked for the SA that sends knows that it is there: not yet in the turn in which it was installed. */
+  /** The caller that installed the outbound SA has been notified; false until the turn after its installation. */
   told: boolean;
   /** Where the peer was said to be last, by a packet that came from elsewhere. */
   mapped: string;

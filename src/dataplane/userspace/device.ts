@@ -125,7 +125,7 @@ export class Device implements CallNetdev {
     if (this.checkSource && this.#routes.lookup(ipSource(p.mem, p.start)) !== call) return this.#no("ip.spoofed");
     return this.deliver(p, length);
   }
-  /** Counts an IP packet of `length` bytes delivered to the host. */
+  /** Clamps an IP packet of `length` bytes and writes it to the TUN; false: counted and dropped. */
   deliver(p: Packet, length: number): boolean {
     p.end = p.start + length;
     if (this.clampMss > 0) clampMss(p.mem, p.start, length, this.clampMss);
@@ -133,10 +133,7 @@ export class Device implements CallNetdev {
     this.#deps.one.meta[3] = this.dev;
     return this.#deps.native.writeTun(this.fd, this.#deps.one, 1, this.dev, this.#deps.fp) > 0;
   }
-  /**
-   * The link-local address, with its network and the groups of the link, and `routes`; null: no IPv6 any more. Throws
-   * SystemError.
-   */
+  /** Sets the link-local address with its prefix and `routes`; null: removes them. Throws SystemError. */
   setIpv6(local: string | null, routes: readonly Route[]): void {
     const { keeper } = this.#deps;
     for (const undo of this.#undo6.splice(0).reverse()) undo();
@@ -149,7 +146,7 @@ export class Device implements CallNetdev {
       this.#undo6.push(() => keeper.deleteRoute(spec));
     }
   }
-  /** Stops reading and drops what is held. */
+  /** Stops reading; the keeper no longer restores the netdev. */
   stop(): void {
     this.#watcher.stop();
     this.#deps.keeper.forgetLink(this.index);

@@ -48,7 +48,7 @@ export class LineRung implements Rung {
 /** What a modem's rung needs to know beyond one call. */
 export interface ModemUser {
   readonly line: LineRung;
-  /** The number to dial; null: none is dialled. */
+  /** The number to dial; null: do not dial. */
   readonly phone: string | null;
   /** As in DialOwner and DialConfig. */
   onPin(right: boolean): void;
@@ -67,7 +67,7 @@ export class ModemRung implements Rung, AnswerOwner {
   #hangUp: HangUp | null = null;
   #carrier: CarrierWatch | null = null;
   #connected = false;
-  /** The line or its carrier is gone: nothing can be said any more. */
+  /** The line or its carrier is lost: no goodbye is possible. */
   #gone = false;
   /** Bits per second, 0: not known. */
   speed = 0;
@@ -120,7 +120,7 @@ export class ModemRung implements Rung, AnswerOwner {
       this.#carrier?.input(chunk);
     } else this.#talker?.input(chunk);
   }
-  /** PPP may know better why: a peer that refuses us hangs up in the same breath. */
+  /** PPP may know the reason: a peer that refuses us hangs up right afterwards. */
   #lost(why: Failure): void {
     this.#gone = true;
     this.#talker?.stop();

@@ -38,14 +38,14 @@ export class NetdevRung implements Rung {
     this.#user = user;
     ppp.above = this;
   }
-  /** Of the netdev, as far as is known. */
+  /** Counters of the netdev, as far as known. */
   get mtu(): number {
     const { info } = this.#ppp;
     return info ? Math.min(this.#user.mtu, info.peerMru) - info.growth : this.#user.mtu;
   }
   up(): void {
     const { info } = this.#ppp;
-    if (!info) return; // PPP began anew in the same breath
+    if (!info) return; // PPP renegotiated in the same turn
     this.#wanted = info;
     this.#ladder.stage("ip", "busy", `setting up ${this.#user.ifname}`);
     const made = (this.#turn ?? Promise.resolve()).then(() => this.#make(info));

@@ -1,4 +1,4 @@
-// PPP on whatever carries its frames, in either role; it owns what was agreed on: addresses, MRU, IPv6 identifiers.
+// PPP over any frame channel, in either role; owns the negotiated addresses, MRU and IPv6 interface identifiers.
 import type { UserConfig } from "../../config/schema.ts";
 import { type Failure, failure } from "../../core/failures.ts";
 import type { Secret } from "../../core/secret.ts";
@@ -21,7 +21,7 @@ export interface PppUser {
   /** Of a server: the addresses of a user who has authenticated himself, or why there are none. */
   assign?(user: UserConfig): Assignment | Failure;
   onPhase?(phase: "establish" | "authenticate" | "network"): void;
-  /** What an end of PPP means on this line. */
+  /** Maps the end of PPP to this line's failure. */
   meaning?(why: Failure): Failure;
 }
 
@@ -84,7 +84,7 @@ export class PppRung implements Rung, PppOwner {
   }
   onPhase(phase: "establish" | "authenticate" | "network"): void {
     this.info = null;
-    this.#ladder.again(this); // the peer negotiates anew: until PPP is up again no packet may pass
+    this.#ladder.again(this); // the peer renegotiates: no packet may pass until PPP is up again
     if (phase === "authenticate") this.#ladder.stage("ppp", "busy", "authenticating");
     if (phase === "network") this.#ladder.stage("ppp", "busy", "agreeing on addresses");
     this.#user.onPhase?.(phase);
