@@ -64,13 +64,13 @@ return view.extend({
 		for (const name of Object.keys(all || {}).sort())
 			for (const f of all[name].failures || [])
 				rows.push(E('tr', { 'class': 'tr', 'data-peer': f.peer }, [
-					[ _('Server'), name ], [ _('Peer'), f.peer ], [ _('Last time'), new Date(f.at).toLocaleString() ], [ _('How often'), f.count ],
+					[ _('Server'), name ], [ _('Peer'), f.peer ], [ _('Last time'), new Date(f.at).toLocaleString() ], [ _('Count'), f.count ],
 					[ _('Why'), f.layer + ' ' + f.code + ': ' + f.text ]
 				].map(([ title, value ]) => E('td', { 'class': 'td', 'data-title': title }, [ String(value) ]))));
-		const titles = [ _('Server'), _('Peer'), _('Last time'), _('How often'), _('Why') ];
+		const titles = [ _('Server'), _('Peer'), _('Last time'), _('Count'), _('Why') ];
 		dom.content(this.failures, rows.length
 			? [ E('table', { 'class': 'table' }, [ E('tr', { 'class': 'tr table-titles' }, titles.map((t) => E('th', { 'class': 'th' }, [ t ]))) ].concat(rows)) ]
-			: [ E('p', {}, [ _('Nobody was refused.') ]) ]);
+			: [ E('p', {}, [ _('No caller has failed.') ]) ]);
 	},
 
 	refresh: function() {
@@ -99,7 +99,7 @@ return view.extend({
 			s.tab(name, title);
 		forms.add(s, options.SECTIONS.server, true);
 
-		s = m.section(form.TypedSection, 'user', _('Users'), _('The name of a section is the name of the user, unless the user name says another one: a@b, say.'));
+		s = m.section(form.TypedSection, 'user', _('Users'), _('The name of a section is the name of the user, unless the option User name gives another, such as a@b.'));
 		s.addremove = true;
 		s.anonymous = false;
 		forms.add(s, options.SECTIONS.user, false);
@@ -109,6 +109,6 @@ return view.extend({
 		forms.add(s, options.SECTIONS.daemon, false);
 
 		return m.render().then((node) => E('div', {}, [ E('h2', {}, [ _('L2TP over IPsec: server') ]), E('div', { 'class': 'cbi-section' }, [ E('h3', {}, [ _('Connected sessions') ]), this.sessions ]),
-			E('div', { 'class': 'cbi-section' }, [ E('h3', {}, [ _('Who did not get in') ]), this.failures ]), node ]));
+			E('div', { 'class': 'cbi-section' }, [ E('h3', {}, [ _('Failed callers') ]), this.failures ]), node ]));
 	}
 });

@@ -42,7 +42,7 @@ function svg(tag, attributes, children) {
 /* The layers of a tunnel or of a serial line, lowest first: each with a state and its facts. */
 function ladder(s) {
 	const up = s.state === 'up';
-	const ppp = s.ppp ? [ s.ppp.auth, _('MRU %d, of the peer %d').format(s.ppp.mru, s.ppp.peer_mru) ] : [];
+	const ppp = s.ppp ? [ s.ppp.auth, _('MRU %d, peer %d').format(s.ppp.mru, s.ppp.peer_mru) ] : [];
 	const ip = up ? [ '%s → %s'.format(s.local_ip, s.remote_ip), s.local_ip6, s.ifname, _('MTU %d').format(s.mtu), s.user ].concat(s.dns.length ? [ 'DNS ' + s.dns.join(' ') ] : []) : [];
 	const rows = s.kind === 'nas' ? [
 		[ 'line', _('Line'), [ 'line' ], up ? [ s.device, _('%d bit/s').format(s.baud) ] : [] ],
@@ -136,7 +136,7 @@ return view.extend({
 			if (r && r.error)
 				throw new Error(r.error.text);
 			if (typeof r === 'number' && r !== 0)
-				throw new Error(_('the daemon refuses (ubus status %d)').format(r));
+				throw new Error(_('the daemon rejects the request (ubus status %d)').format(r));
 			return this.refresh();
 		}).catch((e) => ui.addNotification(null, E('p', {}, [ '%s: %s'.format(name, e.message) ]), 'danger'));
 	},
@@ -154,7 +154,7 @@ return view.extend({
 		]));
 	},
 
-	/* The line that a tunnel rides on, under its own ladder. */
+	/* The serial line that a tunnel runs on, under its own ladder. */
 	drawUnder: function(s, all) {
 		const line = s.via ? Object.keys(all).find((n) => all[n].kind === 'nas' && all[n].ifname === s.via) : null;
 		return line ? [ E('div', { 'class': 'l2tpsec-under', 'data-under': line }, [ E('p', {}, [ _('over %s: %s').format(line, all[line].state) ]), drawLadder(ladder(all[line])) ]) ] : [];
@@ -172,7 +172,7 @@ return view.extend({
 			E('p', {}, [ _('since %s').format(new Date(s.since).toLocaleString()) ])
 		].concat(error, body, [
 			drawChart(this.history[name]),
-			E('div', { 'class': 'l2tpsec-legend' }, [ _('In all: %s received, %s sent').format(bytes(Number(s.rx_bytes)), bytes(Number(s.tx_bytes))) ]),
+			E('div', { 'class': 'l2tpsec-legend' }, [ _('Total: %s received, %s sent').format(bytes(Number(s.rx_bytes)), bytes(Number(s.tx_bytes))) ]),
 			E('div', { 'class': 'l2tpsec-drops' }, [ drops.length ? _('Dropped: %s').format(drops.map((k) => '%s %d'.format(k, s.drops[k])).join(', ')) : _('Nothing was dropped.') ])
 		], s.kind === 'server' ? [] : [
 			E('div', { 'class': 'l2tpsec-buttons' }, [
