@@ -5,7 +5,7 @@ import type { ByteStream } from "../ports/runtime.ts";
 const LONGEST = 1 << 20; // bytes of one line
 const NEWLINE = 0x0a;
 
-/** A line has no newline in it and at most 1 MiB; whoever sends a longer one is cut off. */
+/** A line is at most 1 MiB, without its newline; a client that sends a longer one is disconnected. */
 export interface LineStream {
   send(line: string): void;
   /** After what was sent has left. */

@@ -30,7 +30,7 @@ export class EventHub implements EventLog {
     this.#write = write;
     this.#inSources = inSources;
   }
-  /** Never throws: whoever tells what happened does not answer for those who listen. */
+  /** Never throws: a listener's error must not reach the emitter. */
   emit(told: Event): void {
     const kind = limited(told);
     const held = kind === null ? 0 : this.#limit(kind);

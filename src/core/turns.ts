@@ -8,7 +8,7 @@ export class Turns implements Clock {
   readonly #fault: (e: unknown) => void;
   #waiting: (() => void)[] = [];
   #busy = false;
-  /** `fault` gets what a turn throws; the others still have theirs. */
+  /** `fault` receives what a turn throws; the other turns still run. */
   constructor(clock: Clock, fault: (e: unknown) => void) {
     this.#clock = clock;
     this.#fault = fault;
@@ -16,7 +16,7 @@ export class Turns implements Clock {
   get busy(): boolean {
     return this.#busy;
   }
-  /** Now, or after what is running and what waits already. */
+  /** Runs `f` now, or after the running turn and those queued. */
   run(f: () => void): void {
     this.#waiting.push(f);
     if (this.#busy) return;
@@ -27,7 +27,7 @@ export class Turns implements Clock {
       this.#busy = false;
     }
   }
-  /** Forgets what waits. */
+  /** Drops the queued turns. */
   clear(): void {
     this.#waiting.length = 0;
   }

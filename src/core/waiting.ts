@@ -48,12 +48,12 @@ export class Waiting<T> {
   values(): IterableIterator<T> {
     return this.#entries.keys();
   }
-  /** The peer's that has waited longest, or null. */
+  /** The oldest entry of the peer, or null. */
   oldest(peer: string): T | null {
     const set = this.#peers.get(peer);
     return set ? first(set) : null;
   }
-  /** `item` waits from now on. The entry that had to go for it, removed already, or null. */
+  /** Adds `item`. Returns the entry evicted for it, or null. */
   add(item: T, origin: Origin): T | null {
     this.delete(item);
     const out = this.#surplus(origin);
@@ -63,7 +63,7 @@ export class Waiting<T> {
     join(this.#networks, origin.network, item);
     return out;
   }
-  /** False when it was not here. */
+  /** False when it was not in the table. */
   delete(item: T): boolean {
     const origin = this.#entries.get(item);
     if (!origin) return false;

@@ -1,4 +1,4 @@
-// What a peer says, made fit for a sentence that people read. Quoting for the log is events.ts's business.
+// Makes peer-chosen text safe to embed in a sentence. events.ts quotes it for the log.
 import { fromUtf8 } from "./text.ts";
 
 /** One line, no control or formatting characters, at most 128 characters. */

@@ -35,7 +35,7 @@ export interface CallOwner {
   onCall?(call: Call): void;
   /** Established: PPP may start over `call.channel`. */
   onUp(call: Call): void;
-  /** Once, last. */
+  /** Called once, last. */
   onDown(call: Call, why: Failure): void;
   /** Set-Link-Info (§6.14) and WAN-Error-Notify (§6.13) from the peer. */
   onLinkInfo?(call: Call, accm: Accm): void;
@@ -51,7 +51,7 @@ export interface CallHost {
   sendMessage(name: MessageName, callId: number, avps: Avps): void;
   /** After the present datagram is done with. */
   later(f: () => void): void;
-  /** The call is over: its id is free again. */
+  /** The call has ended: its id may be reused. */
   forget(call: Call, why: Failure): void;
   emit(e: Event): void;
   /** What the peer did wrong, for an event. */
@@ -141,7 +141,10 @@ export class Call {
     if (!this.#channel) throw new RangeError("call: no channel yet");
     return this.#channel;
   }
-  /** Before any message that lets the peer talk: its first LCP frame may overtake our acknowledgement. */
+  /**
+   * Opens the channel before the message that establishes the call: the peer's first LCP frame may overtake our
+   * acknowledgement.
+   */
   #openChannel(): void {
     const { sequencing, mru } = this.#cfg;
     this.#channel ??= this.tunnel.openChannel({ localId: this.id, peerId: 0, sequencing, mru });
@@ -166,7 +169,7 @@ export class Call {
     return this.#serial;
   }
 
-  /** In this turn: an unexpected error in it ends this call, and the others of the tunnel go on. */
+  /** Runs now: an unexpected error ends this call only. */
   contain(f: () => void): void {
     contain(f, (e) => this.#fault(e));
   }
@@ -194,7 +197,7 @@ export class Call {
     else if (name === "ICCN" && this.state === "wait-connect") this.#machine.on("ICCN-bad", {});
     else this.close(why);
   }
-  /** The tunnel is gone: nothing is sent. */
+  /** The tunnel is gone: ends without a message. */
   drop(why: Failure): void {
     this.#why ??= why;
     this.#cleanUp();

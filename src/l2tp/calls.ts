@@ -74,7 +74,7 @@ export class CallTable {
   forget(call: Call): void {
     if (this.byId.delete(call.id) && this.byId.size === 0) this.#tunnel.busy(false);
   }
-  /** CDN for every call. */
+  /** Sends a CDN for every call. */
   close(why: Failure): void {
     for (const c of [...this.byId.values()]) c.contain(() => c.close(why));
   }

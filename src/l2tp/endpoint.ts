@@ -64,21 +64,21 @@ interface Deps {
 
 export class L2tpEndpoint {
   readonly counters = new Counters<L2tpDrop>();
-  /** Asked for each new SCCRQ; null is silence. */
+  /** Called for each new SCCRQ; null: no answer. */
   acceptTunnel: AcceptTunnel = () => null;
   readonly #deps: Deps;
   readonly #vendorName: string;
   readonly #limits: EndpointLimits;
   readonly #tunnels = new Map<number, Tunnel>();
   readonly #flows = new Map<FlowId, Set<Tunnel>>();
-  /** Those that we opened. */
+  /** Tunnels that we opened. */
   readonly #opened = new Set<Tunnel>();
-  /** Those that peers opened, by remote and the peer's tunnel id. */
+  /** Tunnels that peers opened, by remote and the peer's Tunnel ID. */
   readonly #answered = new Map<string, Tunnel>();
   readonly #halfOpen: HalfOpenTable;
   /** Of those that peers opened, the ones without a call. */
   readonly #idle: Waiting<Tunnel>;
-  /** How many each peer has open. */
+  /** Number of tunnels per peer. */
   readonly #peers = new Map<string, number>();
   readonly #lingering = new Set<Tunnel>();
   readonly #host: TunnelHost;
@@ -111,7 +111,7 @@ export class L2tpEndpoint {
     deps.plane.onControl = (remote, p) => this.#turns.run(() => this.#datagram(remote, p));
   }
 
-  /** Opens a control connection as the one who calls. */
+  /** Opens a control connection as its initiator. */
   connect(remote: L2tpRemote, cfg: TunnelConfig, owner: TunnelOwner): Tunnel {
     const t = new Tunnel(this.#host, { id: this.#newId(), remote, cfg, owner, half: null });
     this.#enter(t);
@@ -340,7 +340,7 @@ export class L2tpEndpoint {
       this.#forget(oldest.value);
     }
   }
-  /** It counts against nobody any more. */
+  /** Removes it from its peer's count. */
   #leave(t: Tunnel): void {
     this.#idle.delete(t);
     if (this.#opened.delete(t) || this.#lingering.has(t)) return;

@@ -34,7 +34,7 @@ const NO_CALL_MS = 60_000;
 
 export interface TunnelOwner {
   onUp(t: Tunnel, info: TunnelInfo): void;
-  /** Once, last; every call has had its own onDown before. */
+  /** Called once, last, after every call's onDown. */
   onDown(t: Tunnel, why: Failure): void;
   /** The peer announces a call (ICRQ: "incoming") or asks us to place one (OCRQ: "outgoing"). */
   onCallRequest(t: Tunnel, request: CallRequest): CallAnswer;
@@ -51,7 +51,7 @@ export interface TunnelHost {
   noteBad(remote: L2tpRemote, link: string, what: string): void;
   /** onDown was said; acknowledgements go on. */
   ended(t: Tunnel): void;
-  /** Nothing more will come of it. */
+  /** The tunnel is finished and may be forgotten. */
   lingered(t: Tunnel): void;
   /** The peer's SCCRQ won over ours: it is to be served now. */
   requeue(remote: L2tpRemote, sccrq: Avps): void;
@@ -171,7 +171,7 @@ export class Tunnel implements CallTableHost {
     return this.state === "wait-ctl-reply" && this.#handshake.asked(challenge);
   }
 
-  /** Begins as the one who calls. */
+  /** Starts as the initiator. */
   open(): void {
     this.#guard.arm(ESTABLISH_MS);
     this.#machine.on("local-open", {});
@@ -191,7 +191,7 @@ export class Tunnel implements CallTableHost {
     if (this.state === "idle") this.#cleanUp();
     else this.#machine.on("admin-close", {});
   }
-  /** The path to the peer is gone: nothing is sent. */
+  /** The path to the peer is gone: ends without a message. */
   drop(why: Failure): void {
     if (this.#stage === "over") return;
     this.#why ??= why;
@@ -419,7 +419,7 @@ export class Tunnel implements CallTableHost {
   #log(e: unknown): void {
     this.#host.log.emit(faultEvent(this.#cfg.link, "an L2TP tunnel", e));
   }
-  /** Forgets at once, lingering included. */
+  /** Releases it at once, without lingering. */
   destroy(): void {
     this.#linger.disarm();
     this.#reliable.close();

@@ -1,4 +1,4 @@
-// One daemon in a network namespace: two would take each other's routes, ports and netdevs.
+// One daemon per network namespace: two would take each other's routes, ports and netdevs.
 import { SystemError } from "../core/errors.ts";
 import { attempt } from "./errno.ts";
 

@@ -10,10 +10,10 @@ import { type FoundRoute, type RouteSpec, Rtnl } from "./rtnl.ts";
 import { type RuleSpec, ruleKey } from "./rules.ts";
 import { RT } from "./uapi.ts";
 
-const CALM_MS = 500; // changes come in rows
+const CALM_MS = 500; // changes come in bursts
 const FIGHT_MS = 1000; // the first pause before the same thing is restored once more; it doubles
 const FIGHT_MAX_MS = 60_000;
-const PEACE_MS = 120_000; // left alone for so long, it is restored at once again
+const PEACE_MS = 120_000; // when unchanged for this long, it is restored without a pause again
 const TELL = 8; // lines a look
 const IPV6_MTU = 1280; // RFC 8200 §5
 const LINK_LOCAL = 64; // bits of fe80::/64
@@ -106,7 +106,7 @@ export class Keeper {
     l.addresses.delete(local);
     this.rtnl.removeAddress(l.ifname, index, local, a.length);
   }
-  /** The netdev goes, and with it all that is on it. */
+  /** Forgets the netdev, its addresses and its routes. */
   forgetLink(index: number): void {
     this.#links.delete(index);
     for (const [key, r] of this.#routes) if (r.spec.dev === index) this.#routes.delete(key);
@@ -134,7 +134,7 @@ export class Keeper {
     this.rtnl.deleteRule(r);
   }
 
-  /** A kernel without IPv6 needs no such thing. */
+  /** Not needed on a kernel without IPv6. */
   #quiet(l: KeptLink): void {
     try {
       this.rtnl.setLink(l.ifname, l.index, { quiet: true });
@@ -163,7 +163,7 @@ export class Keeper {
     } else if ("index" in c) {
       const mine = this.#links.has(c.index);
       if (mine) d.links.add(c.index);
-      // Routes of IPv4 go with their way out, and nobody is told.
+      // The kernel removes IPv4 routes with their device without a notification.
       if (c.gone || !c.up || this.#missing) d.routes = true;
     } else if (c.kind === "route") d.routes ||= c.ours || this.#missing;
     else d.rules ||= c.ours && c.gone;
@@ -227,7 +227,7 @@ export class Keeper {
   #absentOf(index: number, out: Missing[]): void {
     const l = this.#links.get(index);
     const now = l ? this.rtnl.linkState(index) : null;
-    if (!l || !now) return; // whoever reads from the netdev finds out that it is gone
+    if (!l || !now) return; // the netdev's reader notices that it is gone
     if (now.mtu !== l.mtu) {
       const was = `the MTU of ${l.ifname}, ${now.mtu} instead of ${l.mtu}`;
       out.push({ key: `mtu ${index}`, restore: () => this.#again(was, () => this.#setMtu(l, now.mtu)) });

@@ -30,7 +30,7 @@ export interface RouteSpec {
   readonly metric?: number;
   readonly table?: number;
   readonly onlink?: boolean;
-  /** Packets to it are refused here. */
+  /** Packets to it are rejected here. */
   readonly unreachable?: boolean;
 }
 export interface FoundRoute {
@@ -237,7 +237,7 @@ export class Rtnl {
       body,
     );
   }
-  /** Nothing happens when it is gone. */
+  /** Does nothing when it is gone. */
   removeAddress(name: string, index: number, local: string, length: number): void {
     try {
       this.#nl.change(

@@ -117,7 +117,7 @@ class LinuxSerial implements SerialPort {
     this.close();
     this.onGone(`${this.device} is gone: ${code}`);
   }
-  /** Gives the kernel what it takes, and comes back when that should have left. */
+  /** Writes what the kernel accepts, and rearms for when that should have been sent. */
   #pump(): void {
     for (let first = this.#queue[0]; this.#open && first; first = this.#queue[0]) {
       const data = first;

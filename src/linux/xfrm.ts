@@ -49,7 +49,7 @@ export class Xfrm {
   close(): void {
     this.#nl.close();
   }
-  /** EEXIST: the destination has this SPI, whoever uses it. */
+  /** EEXIST: an SA to this destination has this SPI, ours or another program's. */
   addSa(sa: XfrmSa): void {
     const body = encodeSa(sa, this.align);
     try {
@@ -68,9 +68,7 @@ export class Xfrm {
   sa(destination: string, spi: number): FoundSa | null {
     return this.#answer(destination, spi, (body) => decodeSa(body));
   }
-  /**
-   * Between other addresses from now on; nothing happens when it is gone. Packets of the moment in between are lost.
-   */
+  /** Moves an SA to other addresses; does nothing when it is gone. Packets in between are lost. */
   moveSa(destination: string, spi: number, to: XfrmEnds): void {
     const moved = this.#answer(destination, spi, (body) => movedSa(body, to, this.align));
     if (!moved) return;

@@ -4,7 +4,7 @@ import { printable } from "../core/words.ts";
 export interface Network {
   /** dBm; null: the modem does not say. */
   readonly signal: number | null;
-  /** As the modem calls it: whoever runs the cell chose these words. */
+  /** As the modem reports it: text chosen by the cell's operator. */
   readonly operator: string | null;
 }
 

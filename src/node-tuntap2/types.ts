@@ -8,7 +8,7 @@ export const TAIL = 64; // kept free behind it for padding, trailer and ICV: the
 export const META = 4; // 32-bit words a slot in Ring.meta
 export const OFF = 0; // byte offset of the packet in Ring.mem
 export const LEN = 1; // its length; 0: dropped, every later stage skips the slot
-export const KIND = 2; // what became of it, see Kind
+export const KIND = 2; // its disposition, see Kind
 export const REF = 3; // KIND tun: device id; KIND up-*: handle of the flow or call concerned (0: none)
 export const ADDR = 44; // bytes a slot in Ring.addr:
 //   0 family (4, 6, or 0: none)  1 unused  2..3 remote port, big endian  4..19 remote address (IPv4 in the first 4)
@@ -19,7 +19,7 @@ export const ADDR = 44; // bytes a slot in Ring.addr:
 export const FROM = 48;
 export const MARK = 44;
 
-/** Where a slot goes next. 0 is dropped. */
+/** The next hop of a slot. 0: dropped. */
 export const Kind = {
   none: 0,
   // after tx(): which socket it leaves by
@@ -36,7 +36,7 @@ export const Kind = {
   truncated: 16, // after read*(): LEN is 0, the packet was longer than a slot; rx() and tx() count it
 } as const;
 
-/** n packets in one slab: one ArrayBuffer with mem, meta and addr behind one another. Make rings with Native.ring. */
+/** n packets in one ArrayBuffer: mem, then meta, then addr. Make rings with Native.ring. */
 export interface Ring {
   readonly slots: number;
   readonly mem: Uint8Array;
@@ -93,8 +93,8 @@ export interface CallParams {
   readonly allUp: boolean;
   readonly clampMss: number; // largest TCP MSS for IPv4 let through in SYNs both ways (20 less for IPv6), 0 none
   readonly checkSource: boolean; // inbound IP sources must route back to this call (a server's users)
-  // LCP Echo-Requests up to this length in bytes are answered by rx(), with this magic number (RFC 1661 §5.8); 0: none.
-  // One that carries our own magic number, 0 excepted, goes up, and so does all else of LCP.
+  // rx() answers LCP Echo-Requests of up to this many bytes with this magic number (RFC 1661 §5.8); 0: none. All other
+  // LCP goes to the control plane, and so does a request with our own non-zero magic number.
   readonly echoLongest: number;
   readonly echoMagic: number;
 }
@@ -138,19 +138,19 @@ export const DROPS = [
 export interface FastPath {
   addFlow(p: FlowParams): number;
   setFlow(flow: number, p: FlowParams): void;
-  removeFlow(flow: number): void; // its SAs and calls must be gone
+  removeFlow(flow: number): void; // remove its SAs and calls first
   addSaIn(p: SaParams): number;
   addSaOut(p: SaParams): number;
-  /** The outbound SA that a flow uses from now on; 0: none, its packets are dropped (tx.no-sa). */
+  /** Selects the flow's outbound SA; 0: none, its packets are dropped (tx.no-sa). */
   setFlowSa(flow: number, saOut: number): void;
   removeSa(sa: number): void; // wipes the keys
   saCounters(sa: number): SaCounters;
   addCall(p: CallParams): number;
   setCall(call: number, p: CallParams): void; // keeps counters and sequence numbers
-  removeCall(call: number): void; // its routes must be gone
+  removeCall(call: number): void; // remove its routes first
   /** [rx packets, rx bytes, tx packets, tx bytes] of IP packets. */
   callCounters(call: number): readonly [number, number, number, number];
-  /** Echo-Requests that were answered; and how many milliseconds ago the last one was, 0 when there was none. */
+  /** Number of Echo-Requests answered, and milliseconds since the last one, 0 when there was none. */
   callEchoes(call: number): { readonly answered: number; readonly agoMs: number };
   /** Outbound IP lookup of a device: longest prefix first. `length` in bits. Client links use 0.0.0.0/0 and ::/0. */
   // 4 or 16 bytes; host bits 0; RangeError when there already
@@ -209,7 +209,7 @@ export interface Deflater {
 export interface Inflater {
   /** -1: broken, or longer than `into`: nothing that follows makes sense before a reset. */
   inflate(data: Uint8Array, into: Uint8Array): number;
-  /** A packet that came as it is, for the history; false: broken. */
+  /** Adds a packet received uncompressed to the history; false: the stream is broken. */
   take(data: Uint8Array): boolean;
   reset(): void;
   close(): void;
@@ -230,20 +230,20 @@ export interface TlsParams {
 export type TlsState = "going" | "done" | "confirmed" | "distrust" | "alert" | "broken";
 /** A TLS client, 1.2 or 1.3, in memory. */
 export interface TlsClient {
-  /** What came, whole or in parts; an empty array begins. */
+  /** Feeds received bytes, whole records or parts; an empty array starts the handshake. */
   step(data: Uint8Array): TlsState;
-  /** What is to be sent since the last call; an alert, too. */
+  /** Bytes to send since the last call, alerts included. */
   output(): Uint8Array;
-  /** Of the last three states, in OpenSSL's words. */
+  /** Reason for one of the last three states, in OpenSSL's words. */
   why(): string;
   version(): "1.2" | "1.3";
   /** Keying material of the session (RFC 5705), null before it is done. An empty context is none. */
   export(label: string, context: Uint8Array, length: number): Uint8Array | null;
-  /** Keys are wiped. Nothing else may be called afterwards. */
+  /** Wipes the keys. No other method may be called afterwards. */
   close(): void;
 }
 
-/** Ids of one L2TP call in its tunnel; none of them is 0. */
+/** Tunnel and Call IDs of one L2TP call, all non-zero. */
 export interface L2tpIds {
   readonly localTunnel: number;
   readonly localCall: number;
@@ -275,7 +275,7 @@ export interface Native {
   rawOpen(family: 4 | 6, protocol: number, address: Uint8Array): number;
   netlinkOpen(protocol: number, groups: number): number;
   socketPort(fd: number): number;
-  /** Of descriptors opened here; stops their watchers. */
+  /** Closes a descriptor opened here, and stops its watcher. */
   close(fd: number): void;
   /**
    * Level-triggered; one call into JavaScript per wake. The process stays alive while a watcher runs. EEXIST: one a
@@ -310,7 +310,7 @@ export interface Native {
   writeTun(fd: number, ring: Ring, n: number, ref: number, fp: FastPath | null): number;
   writeUdp(fd: number, ring: Ring, n: number, kind: number, fp: FastPath | null): number;
   writeRaw(fd: number, ring: Ring, n: number, kind: number, fp: FastPath | null): number;
-  /** Plain send and receive for netlink and other datagram sockets. recv: bytes read, -1 when nothing is there. */
+  /** send(2) and recv(2) for netlink and other datagram sockets. recv: bytes read, -1 when nothing is queued. */
   send(fd: number, data: Uint8Array): number;
   recv(fd: number, into: Uint8Array): number;
   getsockopt(fd: number, level: number, name: number, into: Uint8Array): number;
@@ -331,15 +331,15 @@ export interface Native {
   serialRead(fd: number, into: Uint8Array): number;
   /** How many bytes of data[from...] the kernel took. */
   serialWrite(fd: number, data: Uint8Array, from: number): number;
-  /** Null where the line has no modem wires (ptys). */
+  /** Null on a line without modem control signals (ptys). */
   serialLines(
     fd: number,
   ): { readonly carrier: boolean; readonly dsr: boolean; readonly cts: boolean; readonly ring: boolean } | null;
   serialDtr(fd: number, on: boolean): void;
   serialBreak(fd: number, on: boolean): void;
-  /** Bytes in the kernel that have not left. */
+  /** Bytes still in the kernel's output queue. */
   serialQueued(fd: number): number;
-  /** From now on the socket of udpOpen sends to this address, and receives from there alone. */
+  /** Connects a socket of udpOpen: it sends to this address and receives only from there. */
   udpConnect(fd: number, address: Uint8Array, port: number): void;
   /** One datagram; -1: nothing there. `from` has FROM bytes; the mark is only there after SO_RCVMARK. */
   udpRecv(fd: number, into: Uint8Array, from: Uint8Array): number;
@@ -355,7 +355,7 @@ export interface Native {
    * authentication, and everything while no unit is connected (PPPIOCCONNECT).
    */
   pppChannel(call: number): number;
-  /** /dev/ppp, attached to nothing: what rtnetlink makes a netdev of. */
+  /** An unattached /dev/ppp descriptor, from which rtnetlink creates a netdev. */
   pppOpen(): number;
   /** 0: what it was attached to is gone; -1: nothing there. */
   pppRead(fd: number, into: Uint8Array): number;

@@ -54,7 +54,7 @@ function linkUpdate(name: string, cfg: InterfaceConfig, s: ClientStatus | Serial
     interface: name,
   };
 }
-/** For whoever asks netifd. */
+/** Shown in netifd's status. */
 function details(s: ClientStatus | SerialStatus): Table {
   const mtu = s.mtu === null ? {} : { mtu: s.mtu };
   if (s.kind === "client") return { server: s.server, ...mtu, ...(s.wins.length > 0 ? { wins: s.wins } : {}) };

@@ -19,7 +19,7 @@ struct tt_inst { /* one a JavaScript environment: main thread and workers share 
 	struct tt_pool fps, watches, zs, tls;
 	struct tt_map fds; /* opened here */
 };
-/* What one call got. The engine's own struct begins with it. */
+/* Arguments and state of one call; first member of the engine's own struct. */
 struct tt_args {
 	struct tt_inst *inst;
 	bool bad; /* an exception is pending */
@@ -64,7 +64,7 @@ bool engine_fields(struct tt_args *a, int i, const char *const *names, int count
 void throw_range(struct tt_args *a, const char *why);
 /* An Error with code, errno and syscall. Returns NOTHING. */
 double throw_system(struct tt_args *a, int no, const char *call);
-/* What is done first when a descriptor is readable, and may make it needless to call JavaScript. */
+/* Runs first when a descriptor is readable, and may make a call into JavaScript unnecessary. */
 struct tt_first {
 	/* `memory`: `len` bytes of the ArrayBuffer at argument `buffer`, valid during the call. NOTHING: no need. */
 	double (*ready)(void *opaque, void *memory, size_t len);
@@ -76,7 +76,7 @@ struct tt_first {
  * its ArrayBuffer kept). NULL: thrown.
  */
 struct tt_watch *engine_watch(struct tt_args *a, int i, int fd, const struct tt_first *first);
-/* Also from inside the function that it calls. */
+/* May be called from inside the watcher's own function. */
 void engine_unwatch(struct tt_watch *w);
 
 /*
@@ -98,16 +98,16 @@ uint8_t *arg_address(struct tt_args *a, int i, size_t *len);
 void arg_text(struct tt_args *a, int i, char *into, size_t room, const char *why);
 /* The place of the string at argument i among `words`, which end with NULL. */
 int arg_word(struct tt_args *a, int i, const char *const *words, const char *why);
-/* Where the first of an object's fields is an argument. */
+/* Argument index of an object's first field. */
 int arg_fields(struct tt_args *a, int i, const char *const *names, int count, const char *why);
 /* The ring at argument i and, when in >= 0, how many slots of it argument `in` says are in use. */
 uint32_t arg_ring(struct tt_args *a, int i, int in, struct tt_ring *r);
 
 /* ---- results (bind.c) ---- */
 
-/* r, or what the system said when it is less than 0. */
+/* r; when negative, throws the system's error. */
 double give_result(struct tt_args *a, int r, const struct tt_err *e);
-/* A descriptor that is closed with the environment. */
+/* Registers a descriptor that is closed with the environment. */
 double give_fd(struct tt_args *a, int fd, const struct tt_err *e);
 
 #endif

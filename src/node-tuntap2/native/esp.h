@@ -25,7 +25,7 @@ struct esp {
 	struct esp_mac mac;
 };
 
-/* NULL when done, otherwise which argument is wrong; nothing is left to free then. */
+/* NULL on success, otherwise names the wrong argument; nothing to free then. */
 const char *esp_init(struct esp *e, bool seal, const char *cipher, const char *integ, const uint8_t *key,
 		     size_t key_len, const uint8_t *mac_key, size_t mac_key_len);
 /* Wipes the keys. */

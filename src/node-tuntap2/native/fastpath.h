@@ -107,7 +107,7 @@ int64_t fp_add_call(struct tt_fp *fp, const struct tt_call_params *p);
 int fp_set_call(struct tt_fp *fp, uint32_t call, const struct tt_call_params *p);
 int fp_remove_call(struct tt_fp *fp, uint32_t call);
 int fp_call_counters(struct tt_fp *fp, uint32_t call, uint64_t out[4]);
-/* How many Echo-Requests were answered; and how many milliseconds ago the last one, 0 when there was none. */
+/* Number of Echo-Requests answered, and milliseconds since the last one, 0 when there was none. */
 int fp_call_echoes(struct tt_fp *fp, uint32_t call, uint64_t out[2]);
 /* Milliseconds, monotonic, to a few of them. */
 int64_t fp_now(void);
@@ -130,7 +130,7 @@ int fp_tx_frames(struct tt_fp *fp, uint32_t call, struct tt_ring *r, uint32_t n)
 int fp_tx_control(struct tt_fp *fp, uint32_t flow, uint16_t lport, uint16_t rport, struct tt_ring *r, uint32_t n);
 /* A PPP frame for the call in slot i; false: dropped, and counted. */
 bool fp_tx_frame(struct tt_fp *fp, struct tt_call *c, struct tt_ring *r, uint32_t i);
-/* Returns how many the control plane wants. Answers of our own (fp->answered) are left as by fp_tx(). */
+/* Returns how many go to the control plane. Slots with our own answers (fp->answered) are as fp_tx() leaves them. */
 int fp_rx(struct tt_fp *fp, enum tt_origin origin, struct tt_ring *r, uint32_t n);
 
 #endif

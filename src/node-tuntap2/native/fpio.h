@@ -1,4 +1,4 @@
-/* The fast path on a socket. */
+/* The fast path directly on a socket. */
 #ifndef TT_FPIO_H
 #define TT_FPIO_H
 #include "fastpath.h"

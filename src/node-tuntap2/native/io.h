@@ -1,4 +1,4 @@
-/* TUN, UDP, raw and netlink sockets. -1 and *e where the system says no. */
+/* TUN, UDP, raw and netlink sockets. On a system error they return -1 and fill *e. */
 #ifndef TT_IO_H
 #define TT_IO_H
 #include "tt.h"

@@ -1,4 +1,4 @@
-/* Headers of IP and TCP, as far as they are looked at. */
+/* IP and TCP headers: validation, and MSS clamping. */
 #ifndef TT_IP_H
 #define TT_IP_H
 #include <stddef.h>

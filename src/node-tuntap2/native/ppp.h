@@ -1,4 +1,4 @@
-/* The kernel's own L2TP and PPP: PPPoX sockets and /dev/ppp. -1 and *e filled when the system says no. */
+/* The kernel's own L2TP and PPP: PPPoX sockets and /dev/ppp. On a system error they return -1 and fill *e. */
 #ifndef TT_PPP_H
 #define TT_PPP_H
 #include "tt.h"
@@ -7,7 +7,7 @@
 #define TT_FROM 48 /* an addr entry, and the packet's mark, big endian */
 enum { TT_F_MARK = 44 };
 
-/* From now on the UDP socket sends to this address and receives from there alone. */
+/* Connects the UDP socket: it sends to this address and receives only from there. */
 int tt_udp_connect(int fd, const uint8_t *addr, size_t alen, uint16_t port, struct tt_err *e);
 /* One datagram with its addresses and, after SO_RCVMARK, its mark. -1 with e->no == EAGAIN: nothing there. */
 ssize_t tt_udp_recv(int fd, uint8_t *into, size_t room, uint8_t from[TT_FROM], struct tt_err *e);
@@ -24,7 +24,7 @@ struct tt_l2tp {
 int tt_l2tp_open(int udp, const uint8_t *addr, size_t alen, uint16_t port, const struct tt_l2tp *ids, struct tt_err *e);
 /* The PPP channel of a call: LCP and authentication, and all there is while no unit is connected to it. */
 int tt_ppp_channel(int call, struct tt_err *e);
-/* /dev/ppp, attached to nothing. */
+/* An unattached /dev/ppp descriptor. */
 int tt_ppp_open(struct tt_err *e);
 
 #endif

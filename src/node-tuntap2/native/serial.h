@@ -16,7 +16,7 @@ int tt_serial_open(const char *path, const char *lock, uint32_t baud, enum tt_ha
 int tt_serial_lines(int fd);
 int tt_serial_dtr(int fd, bool on, struct tt_err *e);
 int tt_serial_break(int fd, bool on, struct tt_err *e);
-/* Bytes in the kernel that have not left. */
+/* Bytes still in the kernel's output queue. */
 int tt_serial_queued(int fd, struct tt_err *e);
 /*
  * What is in either queue is thrown away, DTR drops, the settings are as before, the lock file is gone. Not the

@@ -247,7 +247,7 @@ export class BsdDecompressor implements Expander {
       old = code;
     }
     if (length === 0) return null;
-    // a peer that does not clear now is odd, and its next packet cannot be read
+    // a peer that does not clear now deviates from RFC 1977, and its next packet cannot be read
     d.check(length, data.length - SEQUENCE);
     return this.#into.subarray(0, length);
   }

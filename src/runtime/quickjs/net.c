@@ -26,7 +26,7 @@ struct fd_watch {
 static void fd_ready(void *opaque, uint32_t events)
 {
 	struct fd_watch *w = opaque;
-	/* an error is for whoever reads or writes next */
+	/* the next read or write reports the error */
 	int readable = (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0,
 	    writable = (events & (EPOLLOUT | EPOLLERR)) != 0;
 	JSValue arg = JS_NewInt32(w->host->ctx, readable | writable << 1);
