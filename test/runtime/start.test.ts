@@ -56,8 +56,8 @@ for (const [name, words] of PROGRAMS) {
     const dir = folder(t);
     execFileSync("mkfifo", [`${dir}/fifo`]);
     for (const [path, why] of [
-      [`${dir}/fifo`, /no regular file/],
-      ["/dev/zero", /no regular file/],
+      [`${dir}/fifo`, /not a regular file/],
+      ["/dev/zero", /not a regular file/],
       [dir, /directory/],
     ] as const) {
       const r = spawnSync(words[0] as string, [...words.slice(1), "check", "--config", path], {
