@@ -147,7 +147,7 @@ export const l2tp = {
   }),
 } as const;
 
-/** EAP-TLS as the side that shows a certificate. */
+/** EAP-TLS as the peer (RFC 5216), which authenticates with a certificate. */
 export const eapTls = {
   eap_ca: optional(k.text(), {
     tab: "ppp",
@@ -175,7 +175,7 @@ export const eapTls = {
   }),
 } as const;
 
-/** Of tunnels and serial lines. */
+/** Options of both tunnels and serial lines. */
 export const common = {
   auto: withDefault(k.yesNo, "yes", {
     tab: "routing",

@@ -1,4 +1,4 @@
-// What no single option can say: options that contradict one another, and sections that do.
+// Checks across options and sections: combinations that contradict one another.
 
 import { someFree } from "../core/daytime.ts";
 import { parseChat } from "../modem/chat.ts";
@@ -6,7 +6,7 @@ import type { SerialConfig } from "./nasdial.ts";
 import type { ClientConfig, Config, InterfaceConfig, ServerConfig } from "./schema.ts";
 import { type Fault, faultOf, type Section } from "./section.ts";
 
-/** The netdev of a link: `ifname`, or l2tps-NAME; of a serial line nas-NAME. */
+/** The netdev of a link: `ifname`, else l2tps-NAME (tunnel) or nas-NAME (serial line). */
 export function deviceName(c: {
   readonly name: string;
   readonly ifname: string | null;
@@ -21,8 +21,8 @@ export function needsIpsec(c: Pick<ClientConfig | ServerConfig, "psk" | "ipsec">
 }
 
 /**
- * What stands against PAP, as an assignment that would not; null: it may be used. Outside ESP that takes words of its
- * own.
+ * The option settings that would permit PAP, as text; null: PAP is permitted. Outside ESP it also needs
+  * allow_pap_in_clear.
  */
 export function papRefusal(
   c:
@@ -35,14 +35,14 @@ export function papRefusal(
   return missing.length === 0 ? null : missing.join(" and ");
 }
 
-/** What a default route into a link is. */
+/** The prefixes of a link's default route. */
 export function defaultRoutes(c: Pick<InterfaceConfig, "defaultroute" | "ipv6">): readonly string[] {
   if (!c.defaultroute) return [];
   return c.ipv6 === "no" ? ["0.0.0.0/0"] : ["0.0.0.0/0", "::/0"];
 }
 /**
- * The networks that may be reached through the link alone: never in the clear, also while it is down. /0: all that a
- * default route carries.
+ * Networks that may be reached only through the link, even while it is down, and never in the clear. /0: everything a
+  * default route carries.
  */
 export function guarded(
   c: Pick<ClientConfig, "proto" | "psk" | "ipsec" | "routes" | "killswitch"> | Pick<SerialConfig, "proto">,
@@ -51,7 +51,7 @@ export function guarded(
   return [...(c.routes ?? []), ...(c.killswitch === "all" ? ["0.0.0.0/0", "::/0"] : [])];
 }
 
-/** Says what is wrong with an option of one section. */
+/** Reports a fault in an option of one section. */
 type Fail = (option: string, why: string, allowed?: string) => void;
 
 export function crossCheck(config: Config, sections: readonly Section[], faults: Fault[], warnings: string[]): void {
@@ -96,7 +96,7 @@ function crossDevice(c: Parameters<typeof deviceName>[0], devices: Map<string, s
   devices.set(dev, c.name);
 }
 
-/** What tunnels have, at either end. */
+/** Options of tunnels, client or server. */
 function crossTunnel(c: ClientConfig | ServerConfig, fail: Fail, warn: (text: string) => void): void {
   if (c.psk === null && c.ipsec !== "off") {
     const allowed = "a pre-shared key, or ipsec = off to send L2TP in the clear on purpose";
@@ -113,7 +113,7 @@ function crossTunnel(c: ClientConfig | ServerConfig, fail: Fail, warn: (text: st
     fail("dataplane", "this version supports the userspace data plane only", "auto | userspace");
 }
 
-/** What links have that this side brings up. */
+/** Options of links that this side initiates. */
 function crossInterface(c: InterfaceConfig, fail: Fail): void {
   if (c.reconnect_min > c.reconnect_max) fail("reconnect_min", `is longer than reconnect_max (${c.reconnect_max})`);
   if (c.username === null && c.password !== null) fail("username", "is missing: password is set, but there is no user");
@@ -154,13 +154,13 @@ function crossEap(
       "is missing: without it, anybody with a server certificate of that CA could pose as the server",
       allowed,
     );
-  // To OpenSSL that is every host below it.
+  // OpenSSL would accept every host below it.
   else if (c.eap_server_name.startsWith("."))
     fault("eap_server_name", "begins with a dot and is not the name of a server", allowed);
   if (c.username === null) fault("username", "is missing: EAP-TLS needs a user name as its identity");
 }
 
-/** Whether a server, or a line that answers, asks its callers for PAP: outside ESP that takes words of its own. */
+/** Whether a server or an answering line offers PAP to its callers: outside ESP that needs allow_pap_in_clear. */
 export function asksForPap(c: ServerConfig | SerialConfig): boolean {
   const inside = "pool" in c && needsIpsec(c);
   return c.auth.includes("pap") && (inside || c.allow_pap_in_clear);

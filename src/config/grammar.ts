@@ -1,6 +1,5 @@
-// How the value of an option is written. A grammar is plain data, so that it can be written out for others (LuCI's
-// forms, the shell's lists, the reference), and `read` is the one reader of all of them: LuCI runs this very file,
-// compiled.
+// The syntax of option values. A grammar is plain data, so that it can be exported (to LuCI's forms, the shell's lists,
+// the reference), and `read` is the only parser: LuCI runs this file, compiled.
 import { canonicalIp, ip4ToNumber, parsePrefix } from "../core/addr.ts";
 import { DAY, type DayTime } from "../core/daytime.ts";
 import { ConfigError } from "../core/errors.ts";
@@ -11,9 +10,9 @@ export type Grammar =
   | { readonly form: "flag" }
   | { readonly form: "choice"; readonly words: readonly string[] }
   | { readonly form: "integer"; readonly min: number; readonly max: number; readonly unit?: string }
-  /** `max` characters, never none, no control characters. */
+  /** 1 to `max` characters, no control characters. */
   | { readonly form: "text"; readonly max: number }
-  /** As text, with any characters; it is never shown. */
+  /** As text, but any characters; never shown. */
   | { readonly form: "secret"; readonly max: number }
   /** A regular expression for the whole value. */
   | { readonly form: "pattern"; readonly pattern: string }
@@ -21,10 +20,10 @@ export type Grammar =
   | {
       readonly form: "list";
       readonly item: Grammar;
-      /** Between the items: white space; white space and commas; or they stand one by one, and may hold spaces. */
+      /** Items are separated by white space; by white space or commas; or one per line, where they may hold spaces. */
       readonly separator: "space" | "comma" | "line";
       readonly most?: number;
-      /** An item that is there twice counts once. */
+      /** Duplicates count once. */
       readonly unique?: true;
     };
 
@@ -32,7 +31,7 @@ const SEPARATOR = { space: /\s+/, comma: /[\s,]+/, line: /\n/ } as const;
 const YES: readonly string[] = ["yes", "1", "on", "true"];
 const NO: readonly string[] = ["no", "0", "off", "false"];
 
-/** The value that `s` stands for, or undefined when the grammar does not allow it. */
+/** The parsed value of `s`, or undefined when the grammar does not allow it. */
 export function read(g: Grammar, s: string): unknown {
   switch (g.form) {
     case "flag":
@@ -64,7 +63,7 @@ function readList(g: Extract<Grammar, { form: "list" }>, s: string): readonly un
   return g.most === undefined || out.length <= g.most ? out : undefined;
 }
 
-/** Values that no pattern can describe. Each gives the value, or undefined. */
+/** Values that no pattern can describe. Each parser returns the value, or undefined. */
 const DATATYPES = {
   address: (s: string): string | undefined => canonicalIp(s) ?? undefined,
   address4,
@@ -153,7 +152,7 @@ function keepalive(s: string): Keepalive | null | undefined {
   return good ? { failures, intervalSeconds } : undefined;
 }
 
-/** "default" stands for the list that holds without the option. */
+/** "default": the list used when the option is absent. */
 function proposal<T>(s: string, parse: (s: string) => T): T | "default" | undefined {
   if (s.toLowerCase() === "default") return "default";
   try {

@@ -1,5 +1,5 @@
-// The option lists of netifd's handler, from the schema: what netifd compares to see a change. scripts/generate.mjs
-// writes them.
+// The option lists of netifd's handler, from the schema: netifd compares these options to detect a change.
+// scripts/generate.mjs writes them.
 
 import { NASDIAL } from "./nasdial.ts";
 import type { Option, Options } from "./option.ts";
@@ -39,7 +39,7 @@ function list(options: Options): string {
     .join("\n");
 }
 
-/** The handler with its lists written anew, between their markers. */
+/** The handler with the lists between its markers regenerated. */
 export function handlerWithLists(handler: string): string {
   const lists = { l2tpsec: CLIENT, nasdial: NASDIAL };
   return handler.replace(

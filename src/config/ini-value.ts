@@ -1,9 +1,8 @@
-// One value of the INI file: what stands behind the "=". Whatever these three rules do not cover is a fault, as half a
-// secret, or another one, would be taken for it:
+// One value of the INI file: the text after "=". Anything else than these three forms is a fault, because a truncated or
+// altered secret could pass for the right one:
 //
-// abc ; why the text without the blanks around it; a comment begins with a blank and ; or #; \; \# and \\ stand for ; #
-// and \
-//   "a;b \"c\""   a string as JSON has it
+//   abc ; why     the text without surrounding blanks; a comment begins with a blank and ; or #; \; \# \\ mean ; # \
+//   "a;b \"c\""   a JSON string
 //   'a;b "c" \d'  the text between the quotes
 import { unsafe } from "ini";
 import type { Fault } from "./section.ts";
@@ -13,7 +12,7 @@ const QUOTED = /^(?:"((?:[^"\\]|\\.)*)"|'([^']*)')(?:[ \t]+[;#].*)?$/;
 const STRING = /^(?:[^"\\]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*$/;
 const QUOTE = 'in double quotes, with \\" for a quote and \\\\ for a backslash: "..."';
 
-/** `raw` is one line without the blanks around it. A secret has no comment behind it that could be the rest of it. */
+/** `raw` is one line without surrounding blanks. A secret takes no comment, which could be the rest of the secret. */
 export function readValue(raw: string, secret: boolean): string | Pick<Fault, "why" | "allowed"> {
   if (/^["']/.test(raw)) return quoted(raw);
   const kept = /^(?:[^\\;#]|\\.|\\$)*/.exec(raw)?.[0] ?? "";

@@ -13,9 +13,9 @@ type Loaded =
   | { readonly ok: true; readonly config: Config; readonly warnings: readonly string[] }
   | { readonly ok: false; readonly faults: readonly Fault[] };
 
-/** Of interfaces and servers; __proto__ is no name that an object of the control API could have. */
+/** Of interfaces and servers; __proto__ cannot be a key in an object of the control API. */
 const NAME = /^(?!__proto__$)[A-Za-z0-9_-]{1,64}$/;
-/** What a text is left with of bytes that are not UTF-8, or of half a character. */
+/** U+FFFD, which decoding puts for invalid UTF-8, or a lone surrogate. */
 const NOT_UTF8 = /[\ufffd\ud800-\udfff]/u;
 export function goodName(name: string): boolean {
   return NAME.test(name);
@@ -44,7 +44,7 @@ export function load(text: string): Loaded {
 }
 
 /**
- * A user's section goes by the name to log in with, if it gives one: UCI's own names hold letters, digits and _ only.
+ * A user's section is named by its login name, if it gives one: UCI section names hold only letters, digits and _.
  */
 export function byLogin(sections: readonly Section[], faults: Fault[]): Section[] {
   const out = new Map<string, Section>();
@@ -65,11 +65,11 @@ export function byLogin(sections: readonly Section[], faults: Fault[]): Section[
   }
   return [...out.values()];
 }
-/** Options in one order, for telling what changed. Holds secrets. */
+/** Options in a fixed order, to detect changes. Holds secrets. */
 export function asWritten(s: Section): string {
   return JSON.stringify([...s.values].map(([k, x]) => [k, x.text]).sort());
 }
-/** Why an option of this name is none, with the one that was probably meant. */
+/** The fault text for an unknown option, with the closest known name. */
 export function unknownOption(
   type: Type,
   key: string,
@@ -82,7 +82,7 @@ export function unknownOption(
     : { why: `unknown option, did you mean ${near}?`, near: true };
 }
 
-/** Cuts the text into sections, and these into values with their lines. */
+/** Splits the text into sections, and these into values with their line numbers. */
 function split(text: string, faults: Fault[]): Section[] {
   const out: Section[] = [];
   const seen = new Set<string>();
@@ -196,12 +196,12 @@ function read(
   );
 }
 
-/** A section's options by the schema; for what is wrong a fault is added, and null stands in its place. */
+/** Parses a section's options by the schema; an invalid one adds a fault and becomes null. */
 export function typed<T>(s: Section, faults: Fault[]): T {
   const v = values(s, faults);
   return Object.freeze({ ...v, ...(s.type === "interface" ? wholeNetworks(v) : {}), name: s.name }) as unknown as T;
 }
-/** 0.0.0.0/0 and ::/0 among an interface's routes are its default route. (::/0 without ipv6 is left for crossCheck.) */
+/** 0.0.0.0/0 and ::/0 in an interface's routes are its default route. (crossCheck handles ::/0 without ipv6.) */
 function wholeNetworks(v: Record<string, unknown>): Record<string, unknown> {
   const routes = (v["routes"] as readonly string[] | null) ?? [];
   const rest = routes.filter((r) => r !== "0.0.0.0/0" && (r !== "::/0" || v["ipv6"] === "no"));

@@ -1,12 +1,12 @@
-// The option tables of LuCI's forms, from the schema, and the words for failures. scripts/generate.mjs writes them,
-// with the reader of grammars compiled in.
+// The option tables of LuCI's forms, from the schema, and the titles of failures. scripts/generate.mjs writes them,
+// with the grammar parser compiled in.
 import { failureCodes, TITLES } from "../core/failures.ts";
 import { NASDIAL } from "./nasdial.ts";
 import type { Option, Options } from "./option.ts";
 import type { Kind } from "./options.ts";
 import { SECTIONS } from "./schema.ts";
 
-/** By the name that forms know them by. */
+/** By their names in the forms. */
 const TABLES: Readonly<Record<string, Options>> = {
   daemon: SECTIONS.daemon,
   interface: SECTIONS.interface,
@@ -18,7 +18,7 @@ const TABLES: Readonly<Record<string, Options>> = {
 const quoted = (s: string): string => `'${s.replace(/[\\']/g, "\\$&")}'`;
 const translated = (s: string): string => `_(${quoted(s)})`;
 
-/** JavaScript that gives the words behind "Allowed:", in the reader's language. */
+/** A JavaScript expression for the text after "Allowed:", translated. */
 function allowed({ grammar: g, allowed: text }: Kind<unknown>): string {
   switch (g.form) {
     case "flag":
@@ -90,7 +90,7 @@ return baseclass.extend({
 `;
 }
 
-/** The file with the words for every failure code. */
+/** The file with the title of every failure code. */
 export function luciErrors(): string {
   const entries = failureCodes().map((c) => `\t${quoted(c)}: ${translated(TITLES[c])}`);
   return `'use strict';

@@ -1,29 +1,29 @@
-// What is known of an option, once: kind of value, default, help, and where a router's form shows it.
+// The definition of an option: kind of value, default, help text, and its place in a router's form.
 import { joinerOf, type Kind } from "./options.ts";
 
-/** The words of an option. None of them holds < > or &: LuCI draws them as HTML. */
+/** The texts of an option. None may hold < > or &: LuCI renders them as HTML. */
 export interface Words {
-  /** The tab of LuCI's form; null: no form has it. */
+  /** The tab of LuCI's form; null: in no form. */
   readonly tab: string | null;
   /** Its name on the form. */
   readonly title: string;
   readonly help: string;
-  /** What the form says besides. */
+  /** Additional help, shown only in the form. */
   readonly form?: string;
-  /** The name in /etc/config/network, where netifd and LuCI take this one for their own. */
+  /** The name in /etc/config/network, where netifd and LuCI reserve the schema's name. */
   readonly uci?: string;
   /** The form shows it only while these options have these values. */
   readonly when?: Readonly<Record<string, string>>;
   /** The form refuses `value` while the option `other` has any. */
   readonly against?: { readonly value: string; readonly other: string; readonly why: string };
-  /** Not handed to netifd, which writes what it knows into its handler's arguments. */
+  /** Not passed to netifd, which puts its options on its handler's command line. */
   readonly mayHoldSecret?: true;
-  /** Names that older configurations have for it; of a list: for its further items, in this order. */
+  /** Former names; for a list: former names of its further items, in this order. */
   readonly formerly?: readonly string[];
 }
 export interface Option<T> extends Words {
   readonly kind: Kind<T>;
-  /** As it would be written in the file. Without one the option is required, or null when `optional`. */
+  /** As written in the file. Without a default the option is required, or null when `optional`. */
   readonly def?: string;
   readonly optional?: true;
 }
@@ -39,21 +39,21 @@ export type Options = Readonly<Record<string, Option<unknown>>>;
 export type ValuesOf<S> = { readonly [K in keyof S]: S[K] extends Option<infer T> ? T : never };
 export type Named<T> = T & { readonly name: string };
 
-/** What options are called in /etc/config/network, where that is another name. */
+/** The names in /etc/config/network that differ from the schema's. */
 export function uciNames(options: Options): Readonly<Record<string, string>> {
   return Object.fromEntries(
     Object.entries(options).flatMap(([name, o]) => (o.uci === undefined ? [] : [[name, o.uci]])),
   );
 }
 
-/** One value as it stands in a file. */
+/** One value as written in a file. */
 export interface Given {
-  /** 0 for the option's own name, 1 and so on for its former ones. */
+  /** 0: the option's own name; 1 and up: its former names. */
   readonly nth: number;
   readonly text: string;
   readonly line: number;
 }
-/** The option that a name in a file means, and by which of its names; null: none. */
+/** The option that a name in a file refers to, and which of its names that is; null: unknown. */
 export function optionNamed(
   options: Options,
   key: string,
@@ -69,8 +69,7 @@ export function repeats(o: Option<unknown>): boolean {
   return joinerOf(o.kind) === "\n";
 }
 /**
- * The values of one option as one text. Former names of a list stood for its further items, so its default comes before
- * them.
+ * The values of one option as one text. Former names of a list were its further items, so its default precedes them.
  */
 export function joined(o: Option<unknown>, given: readonly Given[]): string {
   const sorted = [...given].sort((a, b) => a.nth - b.nth);

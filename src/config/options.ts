@@ -1,5 +1,5 @@
-// The kinds of values that options take: a grammar, with the type that it is read into and the words of an error
-// message ("allowed: ..."). Shared by the schema of sections, the reference, and the forms of a router.
+// The kinds of option values: a grammar, the type it parses to, and the text of the error message ("allowed: ...").
+// Shared by the schema of sections, the reference, and a router's forms.
 import * as v from "valibot";
 import type { DayTime } from "../core/daytime.ts";
 import { Secret } from "../core/secret.ts";
@@ -14,7 +14,7 @@ export interface Kind<T> {
   readonly allowed: string;
 }
 
-/** `T` is what the grammar is read into. */
+/** `T`: the type the grammar parses to. */
 function kind<T>(grammar: Grammar, allowed: string, why = "is not allowed", to = (x: unknown): T => x as T): Kind<T> {
   const schema = v.pipe(
     v.string(),
@@ -32,11 +32,11 @@ function kind<T>(grammar: Grammar, allowed: string, why = "is not allowed", to =
 export function isSecret(k: Kind<unknown>): boolean {
   return k.grammar.form === "secret";
 }
-/** A list of UCI may give the items one by one. */
+/** A UCI list may give the items one by one. */
 export function isList(k: Kind<unknown>): boolean {
   return k.grammar.form === "list" || (k.grammar.form === "datatype" && k.grammar.name === "pool");
 }
-/** Between the items of a list, as one text. */
+/** The separator of a list's items in one text. */
 export function joinerOf(k: Kind<unknown>): " " | "\n" {
   return k.grammar.form === "list" && k.grammar.separator === "line" ? "\n" : " ";
 }
@@ -60,7 +60,7 @@ export function integer(min: number, max: number, unit = ""): Kind<number> {
 export function text(max = 255): Kind<string> {
   return kind({ form: "text", max }, `1 to ${max} characters`, "is empty or too long, or holds control characters");
 }
-/** Texts that may hold spaces: one to a line of UCI's list, or the option once for each. */
+/** Texts that may hold spaces: one per item of a UCI list, or the option repeated. */
 export function lines(max: number): Kind<readonly string[]> {
   const item: Grammar = { form: "text", max };
   const allowed = `1 to ${max} characters; several: the option once for each`;
@@ -114,7 +114,7 @@ export const device: Kind<string> = kind(
   "a path such as /dev/ttyUSB0",
   "is not a path",
 );
-/** Telephone numbers as modems take them; never what would end the command or begin another. */
+/** Telephone numbers as modems accept them; no character that would end the command or begin another. */
 export const phones: Kind<readonly string[]> = kind(
   { form: "list", item: { form: "pattern", pattern: "[0-9*#+,().\\-W@!PTwpt]{1,60}" }, separator: "space" },
   "numbers of 1 to 60 digits and * # + , ( ) - . W @ ! P T, space separated",
@@ -130,14 +130,14 @@ export const dayTimes: Kind<readonly DayTime[]> = kind(
   "daily times such as 22:00-06:00, space separated",
   "is not a list of daily times",
 );
-/** A netdev name as the kernel takes it (IFNAMSIZ). */
+/** A netdev name as the kernel accepts it (IFNAMSIZ). */
 export const ifname: Kind<string> = kind(
   { form: "pattern", pattern: "(?!\\.{1,2}$)[A-Za-z0-9_.-]{1,15}" },
   "a device name: 1 to 15 letters, digits, - _ .",
   "is not a device name",
 );
 
-/** "default" stands for the list that holds without the option. */
+/** "default": the list used when the option is absent. */
 export const ikeProposals: Kind<readonly (IkeProposal | "default")[]> = kind(
   { form: "list", item: { form: "datatype", name: "ike_proposal" }, separator: "comma" },
   "CIPHER-HASH-GROUP such as aes256-sha256-modp2048, space separated; ciphers aes128 aes192 aes256 3des; " +

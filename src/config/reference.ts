@@ -51,7 +51,7 @@ export function reference(): string {
   return [...out, failureTable()].join("\n");
 }
 
-/** The text with the tables written anew, between their markers. */
+/** The text with the tables between its markers regenerated. */
 export function withReference(text: string): string {
   return text.replace(
     /(<!-- reference -->\n)[\s\S]*?(\n<!-- \/reference -->)/,

@@ -1,5 +1,5 @@
-// Every option of every section, once: type, default, words. The configuration file, UCI, the reference and the forms
-// of a router all follow from these tables (scripts/generate.mjs).
+// Every option of every section: type, default, texts. The configuration file, UCI, the reference and a router's forms
+// are all derived from these tables (scripts/generate.mjs).
 import { AUTH_METHODS, common, eapTls, ipsec, l2tp } from "./common.ts";
 import type { SerialConfig } from "./nasdial.ts";
 import { type Named, optional, required, type ValuesOf, withDefault } from "./option.ts";
@@ -193,14 +193,14 @@ export const SECTIONS = { daemon: DAEMON, interface: CLIENT, server: SERVER, use
 export type DaemonConfig = ValuesOf<typeof DAEMON>;
 export type ClientConfig = Named<ValuesOf<typeof CLIENT>>;
 export type ServerConfig = Named<ValuesOf<typeof SERVER>>;
-/** A link that this side brings up, told apart by `proto`. */
+/** A link that this side initiates, distinguished by `proto`. */
 export type InterfaceConfig = ClientConfig | SerialConfig;
 export type UserConfig = Named<ValuesOf<typeof USER>>;
 
 /** An interface or server that is configured but cannot run. */
 export interface Broken {
   readonly why: string;
-  /** What would be blocked while it is wanted, as far as its section can be read. */
+  /** Networks to block while it is wanted, as far as its section is readable. */
   readonly guarded: readonly string[];
 }
 export interface Config {
@@ -208,8 +208,8 @@ export interface Config {
   readonly interfaces: readonly InterfaceConfig[];
   readonly servers: readonly ServerConfig[];
   readonly users: readonly UserConfig[];
-  /** By name (UCI: one wrong section does not stop the others). */
+  /** By name (UCI: one invalid section does not stop the others). */
   readonly broken: ReadonlyMap<string, Broken>;
-  /** Sections as they were written, for telling what a reload changes. Holds secrets: never print it. */
+  /** Sections as written, to detect what a reload changes. Holds secrets: never print it. */
   readonly raw: ReadonlyMap<string, string>;
 }

@@ -1,16 +1,16 @@
-// A section as it was written, and what is said of one that is wrong.
+// A section as written, and the faults found in it.
 import type { SECTIONS } from "./schema.ts";
 
-/** One thing wrong with the configuration: where, why, and what would be right. */
+/** One fault of the configuration: where, why, and what is allowed. */
 export interface Fault {
   readonly line: number;
   /** "interface hq.mtu". */
   readonly where: string;
   readonly why: string;
   readonly allowed?: string;
-  /** Of several files, the one it stands in. */
+  /** The file, when there are several. */
   readonly file?: string;
-  /** The section that cannot be used, as `title` names it. */
+  /** The unusable section, as `title` names it. */
   readonly section?: string;
 }
 
@@ -29,18 +29,18 @@ export interface Section {
   /** UCI: "network.hq", and the file. */
   readonly path?: string;
   readonly file?: string;
-  /** UCI: what an option is called there, where that is not the schema's name. */
+  /** UCI: option names that differ from the schema's. */
   readonly called?: Readonly<Record<string, string>>;
 }
 
-/** An interface of proto nasdial has options of its own. */
+/** Whether it is an interface of proto nasdial, which has its own options. */
 export function isSerial(s: Section): boolean {
   return s.type === "interface" && s.values.get("proto")?.text === "nasdial";
 }
 export function title(s: { readonly type: string; readonly name: string }): string {
   return s.name === "" ? s.type : `${s.type} ${s.name}`;
 }
-/** One thing wrong with `s`; with an option, at its line where it has one. */
+/** A fault of `s`, or of one of its options, at the option's line where it has one. */
 export function faultOf(s: Section, option: string, why: string, allowed?: string): Fault {
   const called = s.called && Object.hasOwn(s.called, option) ? s.called[option] : option;
   const behind = option === "" && s.path !== undefined ? "" : `.${called}`;

@@ -6,19 +6,19 @@ import { faultLine } from "./section.ts";
 import { loadUci, type UciFile } from "./uci-load.ts";
 
 interface Reading {
-  /** Null: nothing of it can be used. */
+  /** Null: nothing in it is usable. */
   readonly config: Config | null;
-  /** One line each. */
+  /** One line per fault. */
   readonly faults: readonly string[];
   readonly warnings: readonly string[];
-  /** False: so much is missing that a running daemon keeps what it has. */
+  /** False: incomplete, so a running daemon keeps its configuration. */
   readonly whole: boolean;
 }
 
 export interface ConfigSource {
-  /** For people: the file, or the folder. */
+  /** For messages: the file or the folder. */
   readonly name: string;
-  /** UCI: netifd says which interfaces are to be up. */
+  /** UCI: netifd decides which interfaces are up. */
   readonly uci: boolean;
   read(): Reading;
 }

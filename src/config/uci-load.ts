@@ -1,5 +1,5 @@
 // A router's configuration: interfaces of proto l2tpsec and nasdial in /etc/config/network; servers, users and the
-// daemon in /etc/config/l2tpsec. What is wrong with one section keeps that section down, and nothing else.
+// daemon in /etc/config/l2tpsec. A fault in one section affects only that section.
 
 import { parsePrefix } from "../core/addr.ts";
 import { crossCheck } from "./cross.ts";
@@ -28,11 +28,11 @@ interface UciLoaded {
   readonly config: Config;
   readonly faults: readonly Fault[];
   readonly warnings: readonly string[];
-  /** Every file could be read as UCI; otherwise its sections are missing from `config`. */
+  /** Every file parsed as UCI; otherwise its sections are missing from `config`. */
   readonly whole: boolean;
 }
 
-/** Options of `config interface` that netifd takes for itself, whatever the protocol. */
+/** Options of `config interface` that netifd itself uses, whatever the protocol. */
 const NETIFD = new Set([
   "disabled",
   "device",
@@ -98,14 +98,14 @@ function networkSection(file: UciFile, s: UciSection, faults: Fault[], warnings:
     faults,
     (option, names) => {
       if (NETIFD.has(option)) return true;
-      // This file is not ours alone: what others may have put there is told, and only what looks like one of ours
-      // counts.
+      // We share this file: an option that others may have put there is a warning, and only one that resembles
+      // ours is a fault.
       const { why, near } = unknownOption("interface", option, names);
       if (!near) warnings.push(`network.${s.id}.${option}: ${why}; it is ignored`);
       return !near;
     },
   );
-  // As for all of netifd's protocols, and as LuCI's own field for it has it. A line that answers is nobody's way out.
+  // On by default, as for all netifd protocols and in LuCI's own field. An answering line carries no default route.
   if (!section.values.has("defaultroute") && one("role") !== "answer")
     section.values.set("defaultroute", { text: "1", line: s.line });
   return section;
@@ -131,7 +131,7 @@ interface Shape {
 }
 type Values = Map<string, { text: string; line: number }>;
 
-/** The section with its values as text. `foreign`: whether an option that the schema does not have may stand there. */
+/** The section with its values as text. `foreign`: whether an option unknown to the schema is acceptable. */
 function checked(
   file: UciFile,
   s: UciSection,
@@ -195,7 +195,7 @@ function assemble(all: readonly Section[], faults: Fault[], warnings: string[]):
     crossCheck(config, good, found, told);
     if (found.length > 0) {
       faults.push(...found);
-      continue; // without the sections that do not fit: others may have depended on them
+      continue; // again without the invalid sections: others may depend on them
     }
     warnings.push(...told);
     faults.sort(byPlace);
@@ -208,7 +208,7 @@ function byPlace(a: Fault, b: Fault): number {
   return (a.file ?? "") < (b.file ?? "") ? -1 : 1;
 }
 
-/** The daemon runs in any case: what is wrong with an option of its own leaves the default. */
+/** The daemon always runs: an invalid daemon option keeps its default. */
 function daemonOptions(sections: readonly Section[], faults: Fault[]): DaemonConfig {
   const none: Section = { type: "daemon", name: "", line: 1, values: new Map() };
   const given = sections.find((s) => s.type === "daemon") ?? none;
@@ -238,7 +238,7 @@ function broken(faults: readonly Fault[], all: readonly Section[], good: readonl
   }
   return out;
 }
-/** The networks that a section with faults means to guard. */
+/** The networks that a faulty section intends to guard. */
 function readable(s: Section | undefined): readonly string[] {
   const killswitch = s?.values.get("killswitch")?.text;
   if (!s || isSerial(s) || s.values.get("ipsec")?.text === "off" || killswitch === "off") return [];

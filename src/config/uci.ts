@@ -1,7 +1,7 @@
-// UCI's text format, as libuci reads it: package, config, option and list, with its quoting; nothing of what they mean.
+// UCI's text format, as libuci reads it: package, config, option and list, with its quoting; syntax only.
 
 interface UciOption {
-  /** One value, or those of a list in its order. */
+  /** One value, or the items of a list in order. */
   readonly values: readonly string[];
   readonly list: boolean;
   readonly line: number;
@@ -29,7 +29,7 @@ const NAME = /^[A-Za-z0-9_]+$/;
 const TYPE = /^[\x21-\x7e]+$/;
 const SPACE = /[ \t\r\v\f]/;
 
-/** Cuts text into statements of words; quotes may span lines, and may stand in the midst of a word. */
+/** Splits text into statements of words; quotes may span lines, and may begin inside a word. */
 class Words {
   readonly #text: string;
   #at = 0;
@@ -37,7 +37,7 @@ class Words {
   constructor(text: string) {
     this.#text = text;
   }
-  /** The words of the next statement that has any, and its line; null at the end. */
+  /** The words of the next non-empty statement, and its line; null at the end. */
   next(): { words: string[]; line: number } | null {
     while (this.#at < this.#text.length) {
       const line = this.line;
@@ -78,7 +78,7 @@ class Words {
       out += c === "\\" && quote === '"' ? this.#escaped() : c;
     }
   }
-  /** What a backslash stands before; at the end of a line the next line goes on. */
+  /** The character after a backslash; a backslash at the end of a line continues it. */
   #escaped(): string {
     if (this.#peek() === "\r" && this.#text[this.#at + 1] === "\n") this.#take();
     const c = this.#take();
@@ -106,7 +106,7 @@ interface Open {
   readonly options: Map<string, UciOption>;
 }
 
-/** The sections of one file, in order. A name that comes again goes on with its section. Throws UciSyntaxError. */
+/** The sections of one file, in order. A repeated name continues its section. Throws UciSyntaxError. */
 export function parseUci(text: string): UciSection[] {
   const out: Open[] = [];
   const counts = new Map<string, number>();
@@ -115,7 +115,7 @@ export function parseUci(text: string): UciSection[] {
   for (let s = input.next(); s !== null; s = input.next()) {
     const line = s.line;
     const [command, a, b = ""] = s.words as [string, string | undefined, string | undefined];
-    // What stands in the file is not repeated: behind a wrong quote it may be a secret.
+    // The file's text is not repeated: after a misplaced quote it may be a secret.
     const named = (what: string, rule: RegExp): string => {
       if (a === undefined || a === "") throw new UciSyntaxError(line, `${command} without ${what}`);
       if (!rule.test(a)) throw new UciSyntaxError(line, `${command}: invalid ${what}`);

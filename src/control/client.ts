@@ -1,4 +1,4 @@
-// The CLI's end of the control API.
+// The CLI's side of the control API.
 import type { Event } from "../core/events.ts";
 import type { Stage } from "../link/status.ts";
 import type { StreamTransport } from "../ports/runtime.ts";
@@ -33,7 +33,7 @@ export class ControlClient {
   static async open(transport: StreamTransport, path: string): Promise<ControlClient> {
     return new ControlClient(lines(await transport.connect(path)));
   }
-  /** Rejects with an Error whose message is the daemon's sentence. */
+  /** Rejects with an Error that has the daemon's message. */
   call(
     method: Method,
     params: { name?: string; session?: number } = {},

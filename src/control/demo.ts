@@ -16,7 +16,7 @@ const HOST_A = "192.168.10.10";
 const HOST_B = "192.168.20.10";
 const WAN_B = "203.0.113.2";
 
-/** Namespaces, cables and daemons of a play; clean() takes all of it away. */
+/** The demo's namespaces, veth pairs and daemons; clean() removes them all. */
 export class Demo {
   readonly #rt: Runtime;
   readonly #id: string;
@@ -33,7 +33,7 @@ export class Demo {
   say(text: string): void {
     this.#rt.stdout(`${text}\n`);
   }
-  /** Runs a command to its end; its output as text. A failure is an Error with what it said. */
+  /** Runs a command to completion; returns its output. A failure throws an Error with the command's message. */
   async run(...words: string[]): Promise<string> {
     const p = this.#rt.spawn(words);
     let out = "";
@@ -45,7 +45,7 @@ export class Demo {
     if (code !== 0) throw new Error(`${words.join(" ")}: exit ${code}: ${out.trim()}`);
     return out;
   }
-  /** Says early what a daemon would say late. */
+  /** Checks for TUN now, rather than when a daemon needs it. */
   async needTun(): Promise<void> {
     await this.run("test", "-r", "/dev/net/tun", "-a", "-w", "/dev/net/tun").catch(() => {
       throw new Error("/dev/net/tun is missing, or this user may not open it: run it as root, with the module tun");
@@ -63,7 +63,7 @@ export class Demo {
     await this.run("ip", "-n", this.ns(name), "link", "set", "lo", "up");
     await this.run(...this.in(name, "sysctl", "-qw", "net.ipv4.ip_forward=1"));
   }
-  /** A cable: `a`.`ifA` with an address to `b`.`ifB`, with one or without. */
+  /** A veth pair: `a`.`ifA` with an address, `b`.`ifB` with or without one. */
   async cable(a: string, ifA: string, ipA: string, b: string, ifB: string, ipB: string | null): Promise<void> {
     await this.run(
       "ip",
@@ -127,7 +127,7 @@ export class Demo {
     this.#daemons.length = 0;
     if (codes.some((c) => c !== 0)) throw new Error(`a daemon ended with ${codes.join(", ")} after SIGTERM`);
   }
-  /** Takes everything away, whatever state it is in; further calls wait for the first. */
+  /** Removes everything, in any state; further calls wait for the first. */
   clean(): Promise<void> {
     this.#cleaned ??= (async () => {
       for (const d of this.#daemons) d.signal("SIGKILL");
@@ -164,7 +164,7 @@ psk      = an example of a key, no more
 routes   = 192.168.20.0/24
 `;
 
-/** Hosts, routers, and a bridge for the WAN; with `nat`, a router that masquerades stands before router A. */
+/** Hosts, routers, and a bridge as the WAN; with `nat`, a masquerading router in front of router A. */
 async function build(d: Demo, nat: boolean): Promise<void> {
   for (const n of ["hosta", "a", "wan", "b", "hostb", ...(nat ? ["nat"] : [])]) await d.namespace(n);
   await d.run("ip", "-n", d.ns("wan"), "link", "add", "br0", "type", "bridge");
@@ -182,7 +182,7 @@ async function build(d: Demo, nat: boolean): Promise<void> {
   await d.run(...d.in("nat", "iptables", "-t", "nat", "-A", "POSTROUTING", "-o", "out0", "-j", "MASQUERADE"));
 }
 
-/** What passes router B's WAN port, counted by kind until the returned function is called. */
+/** Counts the packets on router B's WAN port by kind until the returned function is called. */
 function watchWire(d: Demo, rt: Runtime): () => Promise<string> {
   const seen = { "ESP packets": 0, "UDP 4500 packets": 0, "L2TP packets in the clear": 0 };
   const p = rt.spawn(d.in("b", "tcpdump", "-nnlqt", "-i", "wan0", "esp or udp port 4500 or udp port 1701"));
@@ -206,7 +206,7 @@ async function act(d: Demo, rt: Runtime, nat: boolean): Promise<boolean> {
   await build(d, nat);
   const b = await d.daemon("b", SERVER);
   const endWire = watchWire(d, rt);
-  await d.pause(300); // tcpdump opens its eyes
+  await d.pause(300); // tcpdump starts
   const a = await d.daemon("a", CLIENT);
   const up = await a.call("doctor", { name: "hq" }, (s: Stage) => {
     if (s.state !== "busy") rt.stdout(`  ${renderDoctor(s, rt.terminal)}`);
@@ -275,8 +275,8 @@ export async function runDemo(rt: Runtime): Promise<number> {
 }
 
 /**
- * Not root: `words` again inside a user namespace of our own, where the kernel allows that. `first`: how its output
- * begins.
+ * Not root: runs `words` again in a new user namespace, where the kernel allows that. `first`: the start of its
+  * output.
  */
 export async function unprivileged(
   rt: Runtime,

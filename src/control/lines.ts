@@ -1,22 +1,22 @@
-// Text lines over a stream of bytes: the framing of the control API.
+// Text lines over a byte stream: the framing of the control API.
 import { concat, fromUtf8 } from "../core/text.ts";
 import type { ByteStream } from "../ports/runtime.ts";
 
-const LONGEST = 1 << 20; // bytes of one line
+const LONGEST = 1 << 20; // bytes per line
 const NEWLINE = 0x0a;
 
-/** A line is at most 1 MiB, without its newline; a client that sends a longer one is disconnected. */
+/** A line is at most 1 MiB without its newline; a client that sends a longer one is disconnected. */
 export interface LineStream {
   send(line: string): void;
-  /** After what was sent has left. */
+  /** Closes once everything sent has left. */
   close(): void;
   onLine: (line: string) => void;
-  /** Once, whichever side ended it. */
+  /** Called once, whichever side closed. */
   onClose: () => void;
 }
 
 export function lines(stream: ByteStream): LineStream {
-  let parts: Uint8Array[] = []; // of the line that is not whole yet: each byte is looked at once, however it was cut
+  let parts: Uint8Array[] = []; // of the incomplete line: each byte is scanned once, however it was chunked
   let held = 0;
   let closed = false;
   const out: LineStream = {
@@ -43,7 +43,7 @@ export function lines(stream: ByteStream): LineStream {
       out.onLine(line);
     }
     if (closed) return;
-    keep(chunk.slice(from)); // the chunk is lent
+    keep(chunk.slice(from)); // the chunk is valid only during the call
     if (held > LONGEST) out.close();
   };
   stream.onClose = () => out.onClose();

@@ -1,5 +1,5 @@
-// Events to lines and to followers. Nothing a peer does may flood the log: one line a second for each kind of bad
-// input, and eight a second for each layer, whatever words a peer finds.
+// Events to log lines and to followers. A peer cannot flood the log: one line a second for each kind of bad input, and
+// eight a second for each layer, whatever text a peer sends.
 import type { Clock } from "../core/clock.ts";
 import { type Event, type EventLog, LEVELS, type Level, levelOf, line } from "../core/events.ts";
 import { faultEvent } from "../core/fault.ts";
@@ -14,11 +14,11 @@ export class EventHub implements EventLog {
   readonly #inSources: (stack: string) => string;
   readonly #followers = new Set<(e: Event) => void>();
   readonly #last = new Map<string, { at: number; held: number }>();
-  /** By our own names of layers. */
+  /** By layer, in our own names. */
   readonly #layers = new Map<string, { since: number; shown: number }>();
   level: Level;
 
-  /** `inSources`: the positions of a stack, which are of the bundle, as those of its sources. */
+  /** `inSources`: maps a stack's positions from the bundle to its sources. */
   constructor(
     clock: Clock,
     level: Level,
@@ -47,7 +47,7 @@ export class EventHub implements EventLog {
         broken.push(why);
       }
     }
-    // A follower that fails at faults too has been told of once.
+    // A follower that throws on fault events too was reported once.
     if (e.kind !== "daemon.fault")
       for (const why of broken) this.emit(faultEvent(e.link, `a follower of events, at ${e.kind}`, why));
   }
@@ -55,7 +55,7 @@ export class EventHub implements EventLog {
     this.#followers.add(f);
     return () => void this.#followers.delete(f);
   }
-  /** How many of this kind were held back since the last one shown; null: hold this one back too. */
+  /** How many of this kind were suppressed since the last one shown; null: suppress this one too. */
   #limit(what: string): number | null {
     const now = this.#clock.now();
     const last = this.#last.get(what);
@@ -69,7 +69,7 @@ export class EventHub implements EventLog {
     if (this.#last.size > KINDS && !oldest.done) this.#last.delete(oldest.value);
     return last?.held ?? 0;
   }
-  /** Whether a layer has had its lines of this second. */
+  /** Whether a layer has used up its lines of this second. */
   #crowded(layer: string): boolean {
     const now = this.#clock.now();
     const l = this.#layers.get(layer);
@@ -80,8 +80,8 @@ export class EventHub implements EventLog {
 }
 
 /**
- * What anybody may be able to cause with one datagram, by its kind; null for the rest. Numbers are the sender's choice:
- * no part of a kind.
+ * The kind of an event that anybody can cause with one datagram; null for the rest. A kind holds no numbers: the sender
+  * chooses those.
  */
 function limited(e: Event): string | null {
   if (e.kind === "daemon.fault") return `fault ${e.where} ${e.text}`;

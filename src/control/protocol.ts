@@ -13,12 +13,12 @@ export interface Request {
   readonly session: number | null;
 }
 export interface ApiError {
-  /** internal: an error of the daemon, which its log tells of. */
+  /** internal: an error in the daemon, which it logs. */
   readonly code: "bad-request" | "not-found" | "failed" | "internal";
   readonly text: string;
 }
 
-/** What a client sent, or null when it is no request. */
+/** The parsed request, or null when it is not a request. */
 export function parseRequest(line: string): Request | null {
   let x: unknown;
   try {

@@ -1,4 +1,4 @@
-// Status, events and doctor's findings as text for a terminal. Peer-chosen text is quoted here, by quote().
+// Status, events and doctor's findings as terminal text. Peer-chosen text is quoted here, by quote().
 import { type Event, line, quote, SENTENCE_MOST } from "../core/events.ts";
 import type { Failure } from "../core/failures.ts";
 import type { ClientStatus, SerialStatus, ServerStatus, Stage, Status } from "../link/status.ts";
@@ -19,7 +19,7 @@ export function renderDoctor(s: Stage, terminal: boolean): string {
   return `${paint(COLOUR[s.state], MARK[s.state])} ${s.name.padEnd(6)} ${plain(s.text)}\n`;
 }
 
-/** Bytes for people: 1,234,567 is "1.2 MB". */
+/** Human-readable bytes: 1,234,567 is "1.2 MB". */
 export function bytes(n: number): string {
   if (n < 1000) return `${n} B`;
   for (const [unit, size] of [
@@ -46,7 +46,7 @@ function stateText(state: string, paint: Paint): string {
 function traffic(s: Status): string {
   return `in ${bytes(s.rx_bytes)} (${s.rx_packets} packets), out ${bytes(s.tx_bytes)} (${s.tx_packets} packets)`;
 }
-/** Texts of ours may carry a peer's words: one line, no escape sequences. */
+/** Our texts may contain a peer's: reduced to one line without escape sequences. */
 function plain(text: string): string {
   return /^[\x20-\x7e]*$/.test(text) ? text : quote(text, SENTENCE_MOST);
 }
@@ -57,7 +57,7 @@ function dropText(drops: Readonly<Record<string, number>>): string {
     .join(", ");
 }
 
-/** A link that this side brings up. */
+/** A link that this side initiates. */
 function link(name: string, s: ClientStatus | SerialStatus, paint: Paint): string {
   const rows: string[] = [`${paint("bold", name)}: ${stateText(s.state, paint)} since ${s.since}, ${what(s)}`];
   for (const g of s.stages)

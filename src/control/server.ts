@@ -1,4 +1,4 @@
-// The daemon's end of the control API.
+// The daemon's side of the control API.
 import type { Event, EventLog } from "../core/events.ts";
 import { faultEvent, internal } from "../core/fault.ts";
 import { contain } from "../core/scope.ts";
@@ -7,15 +7,15 @@ import type { StreamTransport } from "../ports/runtime.ts";
 import { type LineStream, lines } from "./lines.ts";
 import { type ApiError, parseRequest, type Request } from "./protocol.ts";
 
-/** What the control API and ubus can ask of the daemon. Throws RequestRefused. */
+/** The daemon's operations for the control API and ubus. Throws RequestRefused. */
 export interface DaemonApi {
   status(name: string | null): Record<string, Status>;
   up(name: string): void;
-  /** `gone` when nothing of it is left, within two seconds. */
+  /** `gone` is called when the link is fully released, within two seconds. */
   down(name: string, gone?: () => void): void;
-  /** Reads the configuration again; the answer names the sections that changed. */
+  /** Rereads the configuration; the result names the changed sections. */
   reload(): string;
-  /** Walks the stages of a link; `stage` is called as each is known. Resolves with true when the link is up. */
+  /** Checks the stages of a link; `stage` is called with each result. Resolves with true when the link is up. */
   doctor(name: string, stage: (s: Stage) => void): Promise<boolean>;
   /** Ends one session of a server. */
   disconnect(session: number): void;
@@ -31,14 +31,14 @@ export class RequestRefused extends Error {
   }
 }
 
-/** What a request threw, as its answer: a refusal, or an error of ours, which goes to the log. */
+/** The error answer for what a request threw: a refusal, or an internal error, which is logged. */
 export function refusal(e: unknown, what: string, log: EventLog): ApiError {
   if (e instanceof RequestRefused) return { code: e.code, text: e.message };
   log.emit(faultEvent("", what, e));
   return { code: "internal", text: internal("system", e).text };
 }
 
-/** Each request, and each stream, by itself: an unexpected error ends it and nothing else. */
+/** Requests and streams are isolated: an unexpected error ends only the one it occurs in. */
 export async function serveControl(
   path: string,
   transport: StreamTransport,

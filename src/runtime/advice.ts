@@ -1,4 +1,4 @@
-// What to do about a failure of the operating system, the same words on every engine.
+// Advice for operating system errors, the same text on every engine.
 
 export const FILE_ADVICE: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file",

@@ -18,7 +18,7 @@ class NodeTimer implements Timer {
   }
   arm(ms: number): void {
     this.disarm();
-    // Beyond 2^31-1 ms Node would fire at once.
+    // Node fires a timer beyond 2^31-1 ms at once.
     const wait = Math.min(Math.max(0, ms), 0x7fff_ffff);
     this.#handle = setTimeout(() => {
       this.#handle = null;

@@ -1,4 +1,4 @@
-// The Crypto port on node:crypto. Reference for the native library's primitives, and what Node runs with.
+// The Crypto port on node:crypto, used on Node, and the reference for the native library's primitives.
 import * as nc from "node:crypto";
 import type { AeadName, BlockCipherName, Crypto, DhGroupName, DhKey, HashName } from "../../ports/ports.ts";
 
@@ -34,7 +34,7 @@ function cbc(encrypt: boolean, cipher: BlockCipherName, key: Uint8Array, iv: Uin
 }
 
 function aeadCipher(name: AeadName, key: Uint8Array): nc.CipherGCMTypes {
-  // Node types ChaCha20-Poly1305 apart from GCM; both take authTagLength and setAAD.
+  // Node types ChaCha20-Poly1305 separately from GCM; both take authTagLength and setAAD.
   return (name === "aes-gcm" ? `aes-${key.length * 8}-gcm` : "chacha20-poly1305") as nc.CipherGCMTypes;
 }
 
@@ -53,7 +53,7 @@ function modpKey(name: string): DhKey {
     shared(peer) {
       if (peer.length !== size) return null;
       const y = BigInt(`0x${Buffer.from(peer).toString("hex")}`);
-      if (y <= 1n || y >= p - 1n) return null; // a value that would fix the secret
+      if (y <= 1n || y >= p - 1n) return null; // would make the secret predictable
       try {
         return pad(dh.computeSecret(peer));
       } catch {
@@ -71,7 +71,7 @@ function ecpKey(curve: string, bytes: number): DhKey {
     shared(peer) {
       if (peer.length !== 2 * bytes) return null;
       try {
-        return new Uint8Array(dh.computeSecret(Buffer.concat([Buffer.of(4), peer]))); // refuses points off the curve
+        return new Uint8Array(dh.computeSecret(Buffer.concat([Buffer.of(4), peer]))); // throws for points off the curve
       } catch {
         return null;
       }
@@ -145,7 +145,7 @@ export const nodeCrypto: Crypto = {
   },
   desBlock(key, block) {
     if (key.length !== 8 || block.length !== 8) throw new RangeError("des: key and block are 8 bytes");
-    // OpenSSL 3 keeps single DES in its legacy provider; EDE with one key three times is the same function.
+    // OpenSSL 3 has single DES only in its legacy provider; EDE with one key three times is the same function.
     const c = nc.createCipheriv("des-ede3", Buffer.concat([key, key, key]), null).setAutoPadding(false);
     return new Uint8Array(Buffer.concat([c.update(block), c.final()]));
   },

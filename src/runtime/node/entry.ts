@@ -1,4 +1,4 @@
-// Where the bundle begins on Node.
+// The bundle's entry point on Node.
 import type { DataEngine } from "../../build.ts";
 import { referenceFastPath } from "../../dataplane/userspace/reference.ts";
 import { main } from "../../main.ts";
@@ -11,7 +11,7 @@ process.stdout.on("error", (e: NodeJS.ErrnoException) => {
 });
 const open = (): DataEngine => {
   const native = loadNative();
-  // Without libcrypto in the process the reference in TypeScript does the same, slowly.
+  // Without libcrypto in the process, the TypeScript reference does the same, more slowly.
   return {
     native,
     fastPath: native.fastPath() ?? referenceFastPath(nodeRuntime.crypto, () => nodeRuntime.clock.now()),

@@ -1,9 +1,9 @@
-// What nobody caught, and where in the sources it was thrown.
+// Uncaught errors, and where in the sources they were thrown.
 import { readFileSync } from "node:fs";
 import { SourceMap } from "node:module";
 
 const BUNDLE = process.argv[1] ?? "";
-/** Null: there is none beside the bundle. Read when it is needed: it is larger than the program. */
+/** Null: none beside the bundle. Loaded when first needed: it is larger than the program. */
 let map: SourceMap | null | undefined;
 
 export function onUncaught(handler: (e: unknown) => boolean): void {
@@ -12,7 +12,7 @@ export function onUncaught(handler: (e: unknown) => boolean): void {
   };
   process.on("uncaughtException", take);
   process.on("unhandledRejection", take);
-  process.stderr.on("error", () => {}); // nobody reads the log: that is no reason to end
+  process.stderr.on("error", () => {}); // the log has no reader: not a reason to exit
 }
 
 export function inSources(stack: string): string {

@@ -14,7 +14,7 @@ function codeOf(e: unknown): string {
 const READ = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 const LONGEST = 16 << 20;
 
-/** A FIFO or a device of that name must not stop the daemon: files alone, and none is waited for. */
+/** Regular files only, opened non-blocking: a FIFO or a device of that name must not stall the daemon. */
 function readText(path: string): string {
   const fd = openSync(path, READ);
   try {

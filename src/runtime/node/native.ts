@@ -1,4 +1,4 @@
-// Loads the native library: beside the bundle when installed, in dist/ when run from the tree.
+// Loads the native library: from beside the bundle when installed, from dist/ when run from the tree.
 import { existsSync, realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
@@ -9,15 +9,15 @@ import { SystemError } from "../../core/errors.ts";
 const FILE = "tuntap2.node";
 
 /**
- * Where the library may be: $L2TPSEC_NATIVE, beside the program, or in the dist/ of the tree above it; not where the
- * caller happens to stand.
+ * Where the library may be: $L2TPSEC_NATIVE, beside the program, or in dist/ of the tree above it; never relative to the
+  * working directory.
  */
 function candidates(): string[] {
   const forced = process.env["L2TPSEC_NATIVE"];
   if (forced !== undefined && forced !== "") return [resolve(forced)];
   const out: string[] = [];
   const main = process.argv[1];
-  // a link in a bin/ folder leads there
+  // resolves a symlink in a bin/ folder
   const program = main !== undefined && existsSync(main) ? dirname(realpathSync(main)) : process.cwd();
   out.push(join(program, FILE));
   for (let dir = program; ; dir = dirname(dir)) {
@@ -30,7 +30,7 @@ export function loadNative(): Native {
   return native(loadFlat());
 }
 
-/** Throws SystemError with what to do when the library is missing or does not load. */
+/** Throws SystemError, with advice, when the library is missing or does not load. */
 export function loadFlat(): Flat {
   const path = candidates().find((p) => existsSync(p));
   if (path === undefined)

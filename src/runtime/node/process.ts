@@ -1,4 +1,4 @@
-// Child processes, for the demo alone: the daemon itself starts none, and does not pay the 600 KB for being able to.
+// Child processes, for the demo only: the daemon starts none, and so does not pay the module's 600 KB.
 import { createRequire } from "node:module";
 import { constants } from "node:os";
 import type { Process } from "../../ports/runtime.ts";

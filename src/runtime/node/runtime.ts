@@ -32,7 +32,7 @@ export const nodeRuntime: Runtime = {
     try {
       loadNative().noDumps();
     } catch (e) {
-      if (!(e instanceof SystemError)) throw e; // no library: who needs it says so
+      if (!(e instanceof SystemError)) throw e; // no library: code that needs it reports that
     }
   },
   stdout: (text) => void process.stdout.write(text),
@@ -46,7 +46,7 @@ export const nodeRuntime: Runtime = {
   removeTree: (path) => rmSync(path, { recursive: true, force: true }),
   exit(code) {
     process.exitCode = code;
-    // What was printed must arrive, also through a pipe; then nothing may keep the process.
+    // Flush the output, even through a pipe; then exit whatever is still open.
     process.stdout.write("", () => process.stderr.write("", () => process.exit(code)));
   },
 };

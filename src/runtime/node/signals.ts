@@ -1,13 +1,13 @@
-// The three signals a daemon listens to.
+// The three signals the daemon handles.
 
 interface SignalHandlers {
-  /** SIGTERM and SIGINT; a second one while the first is being served comes here too. */
+  /** SIGTERM and SIGINT; also called for a second signal while the first is handled. */
   stop(name: "SIGTERM" | "SIGINT"): void;
   /** SIGHUP. */
   reload(): void;
 }
 
-/** Returns what takes the handlers away again. */
+/** Returns a function that removes the handlers. */
 export function onSignals(handlers: SignalHandlers): () => void {
   const term = (): void => handlers.stop("SIGTERM");
   const int = (): void => handlers.stop("SIGINT");

@@ -5,13 +5,13 @@ import { SystemError } from "../../core/errors.ts";
 import type { ByteStream, StreamTransport } from "../../ports/runtime.ts";
 import { socketAdvice } from "../advice.ts";
 
-const BACKLOG = 1 << 20; // bytes that a reader who does not read may leave in our buffer
+const BACKLOG = 1 << 20; // bytes that a slow reader may leave in our buffer
 
 function bytes(socket: net.Socket): ByteStream {
   const stream: ByteStream = {
     send(data) {
       if (socket.writableLength > BACKLOG)
-        socket.destroy(); // a follower that never reads must not fill our memory
+        socket.destroy(); // a follower that does not read must not fill our memory
       else socket.write(data);
     },
     close: () => void socket.end(),
@@ -44,7 +44,7 @@ function tryListen(path: string, onStream: (s: ByteStream) => void): Promise<net
     const server = net.createServer((socket) => onStream(bytes(socket)));
     server.maxConnections = 32;
     server.once("error", reject);
-    const mask = process.umask(0o177); // born 0600: nobody else in between
+    const mask = process.umask(0o177); // created with mode 0600, so without a race
     server.listen(path, () => {
       process.umask(mask);
       chmodSync(path, 0o600);
