@@ -22,7 +22,7 @@ export function needsIpsec(c: Pick<ClientConfig | ServerConfig, "psk" | "ipsec">
 
 /**
  * The option settings that would permit PAP, as text; null: PAP is permitted. Outside ESP it also needs
-  * allow_pap_in_clear.
+ * allow_pap_in_clear.
  */
 export function papRefusal(
   c:
@@ -42,7 +42,7 @@ export function defaultRoutes(c: Pick<InterfaceConfig, "defaultroute" | "ipv6">)
 }
 /**
  * Networks that may be reached only through the link, even while it is down, and never in the clear. /0: everything a
-  * default route carries.
+ * default route carries.
  */
 export function guarded(
   c: Pick<ClientConfig, "proto" | "psk" | "ipsec" | "routes" | "killswitch"> | Pick<SerialConfig, "proto">,

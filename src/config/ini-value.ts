@@ -1,4 +1,4 @@
-// One value of the INI file: the text after "=". Anything else than these three forms is a fault, because a truncated or
+// One value of the INI file: the text after "=". Anything but these three forms is a fault, because a truncated or
 // altered secret could pass for the right one:
 //
 //   abc ; why     the text without surrounding blanks; a comment begins with a blank and ; or #; \; \# \\ mean ; # \

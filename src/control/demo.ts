@@ -276,7 +276,7 @@ export async function runDemo(rt: Runtime): Promise<number> {
 
 /**
  * Not root: runs `words` again in a new user namespace, where the kernel allows that. `first`: the start of its
-  * output.
+ * output.
  */
 export async function unprivileged(
   rt: Runtime,

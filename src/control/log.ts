@@ -81,7 +81,7 @@ export class EventHub implements EventLog {
 
 /**
  * The kind of an event that anybody can cause with one datagram; null for the rest. A kind holds no numbers: the sender
-  * chooses those.
+ * chooses those.
  */
 function limited(e: Event): string | null {
   if (e.kind === "daemon.fault") return `fault ${e.where} ${e.text}`;

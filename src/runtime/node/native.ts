@@ -9,8 +9,8 @@ import { SystemError } from "../../core/errors.ts";
 const FILE = "tuntap2.node";
 
 /**
- * Where the library may be: $L2TPSEC_NATIVE, beside the program, or in dist/ of the tree above it; never relative to the
-  * working directory.
+ * Where the library may be: $L2TPSEC_NATIVE, beside the program, or in dist/ of the tree above it; never relative to
+ * the working directory.
  */
 function candidates(): string[] {
   const forced = process.env["L2TPSEC_NATIVE"];
