@@ -1,4 +1,4 @@
-// What only forms and the reference show of an option stays out of the program: titles, help, and notes of the form.
+// Leaves out of the program the texts that only forms and the reference show: titles, help, and notes of the form.
 import { readFileSync } from "node:fs";
 
 const TEXT = /(?:"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`)/.source;

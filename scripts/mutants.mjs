@@ -10,9 +10,8 @@
 // start or crashes, is an error of the list.
 //   mutants.mjs            all        mutants.mjs WORD...    those whose sentence, file or list has one of the words
 //   mutants.mjs --some N   N of them, chosen by the commit   mutants.mjs --fit       only: does each still fit?
-// Why a list of our own: StrykerJS cannot change C, and its thousands of mechanical faults have no names, many of them
-// change nothing, and hours pass before the survivors are read. What has to be known is that no promise is without a
-// test.
+// Why our own list: StrykerJS cannot mutate C, and its thousands of mechanical mutants have no names, many of them are
+// equivalent, and reading the survivors takes hours. What matters is that every promise has a test.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

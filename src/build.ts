@@ -109,13 +109,13 @@ export interface DataEngine {
 }
 
 /**
- * This many errors that nobody owns, within this time, and nothing works any more: whoever watches the process starts
- * it anew.
+ * This many errors outside any scope, within this time, mean that the daemon no longer works: it exits, and its
+ * supervisor restarts it.
  */
 const STORM = 100;
 const STORM_MS = 10_000;
 
-/** What no scope caught is logged, and the daemon goes on. */
+/** Logs an error that no scope caught; the daemon goes on. */
 function lastResort(rt: Runtime, hub: EventHub): void {
   const storm = { since: rt.clock.now(), errors: 0 };
   rt.onUncaught((e) => {

@@ -31,7 +31,7 @@ interface DaemonOptions {
   readonly ike: () => IkeManager | null;
   readonly hub: EventHub;
   readonly config: Config;
-  /** The configuration of today. Throws RequestRefused with every fault when that is not valid. */
+  /** The current configuration. Throws RequestRefused with every fault when it is invalid. */
   readonly read: () => Config;
   /** Without it interfaces wait until somebody (netifd) says up. */
   readonly autostart: boolean;
@@ -60,14 +60,14 @@ export class Daemon implements DaemonApi {
   }
 
   start(): void {
-    // netifd says later which links are to be up, and the way out may be there before.
+    // netifd says later which links are to be up; the WAN may be up before that.
     if (!this.#autostart) {
       for (const c of this.#config.interfaces) if (c.auto) this.#deps.blocks.hold(c.name, guarded(c));
       for (const [name, b] of this.#config.broken) this.#deps.blocks.hold(name, b.guarded);
     }
     for (const c of sections(this.#config)) this.#add(c.name);
   }
-  /** Links do not answer for one another: what one of them throws is logged, and the others have their turn. */
+  /** Links are isolated: what one of them throws is logged, and the others still run. */
   #each<T extends { readonly name: string }>(all: Iterable<T>, f: (x: T) => void): void {
     for (const x of [...all])
       contain(
@@ -75,7 +75,7 @@ export class Daemon implements DaemonApi {
         (e) => this.#hub.emit(faultEvent(x.name, "starting, changing or stopping a link", e)),
       );
   }
-  /** A link that cannot even be made is made later. */
+  /** A link that cannot be created is created later. */
   #make(name: string, make: (name: string) => void): void {
     contain(
       () => make(name),
@@ -139,7 +139,7 @@ export class Daemon implements DaemonApi {
       const answer = link.accept?.(remote);
       if (answer) return answer;
     }
-    return null; // nobody asked for it: silence
+    return null; // unsolicited: no answer
   }
 
   /** Everything down, politely; `done` within two seconds, even when no peer answers. */
@@ -206,11 +206,11 @@ export class Daemon implements DaemonApi {
     for (const link of this.#links.values()) if (link.disconnect?.(session)) return;
     throw new RequestRefused("not-found", `there is no session ${session}`);
   }
-  /** There may be another way out now: no link waits for the end of its pause. */
+  /** The default route may have changed: links retry at once. */
   hurry(): void {
     for (const link of this.#links.values()) link.hurry?.();
   }
-  /** How many entries the tables have that peers fill. */
+  /** Sizes of the tables that peers can fill. */
   tables(): Record<string, number> {
     let sessions = 0;
     for (const link of this.#links.values()) sessions += link.size ?? 0;
@@ -235,7 +235,7 @@ export class Daemon implements DaemonApi {
   reload(): string {
     return this.#reload(true);
   }
-  /** The same, and not a word when nothing changed. */
+  /** As reload(), silent when nothing changed. */
   refresh(): void {
     this.#reload(false);
   }

@@ -1,5 +1,5 @@
-// Challenges that this process has sent and that are not answered yet. Who asks us with one of them would have us prove
-// to ourselves that he is us: the reflection of RFC 1994 §2.3, in one session or by way of another one.
+// Challenges that this process has sent and that are not answered yet. A peer that challenges us with one of them would
+// replay our response to authenticate as us: the reflection of RFC 1994 §2.3, within one session or across two.
 import { sameBytes } from "./text.ts";
 
 /** More than there are callers who may be asked at one time. */
@@ -20,7 +20,7 @@ export class Challenges {
       return;
     }
   }
-  /** It was answered, or nobody waits for an answer any more. */
+  /** It was answered, or no longer awaits an answer. */
   settle(challenge: Uint8Array): void {
     this.#open.delete(challenge);
   }

@@ -1,5 +1,5 @@
 /**
- * Drops and other oddities by name: `ike.bad-cookie`, `esp.replay`. Bounded: names come from our code, never from a
+ * Drops and other anomalies by name: `ike.bad-cookie`, `esp.replay`. Bounded: names come from our code, never from a
  * peer.
  */
 export class Counters<N extends string = string> {

@@ -1,4 +1,4 @@
-// Everything the outside may learn. One union feeds the log, the control socket, ubus, netifd and the tests.
+// Everything the daemon reports. One union feeds the log, the control socket, ubus, netifd and the tests.
 import type { Layer } from "./errors.ts";
 
 export type LinkState = "down" | "dialing" | "ike" | "l2tp" | "ppp" | "up" | "stopping";

@@ -1,4 +1,4 @@
-// What people learn of an error that nobody expected.
+// How an unexpected error is reported.
 import type { Failure, Layer } from "./errors.ts";
 import type { Event } from "./events.ts";
 

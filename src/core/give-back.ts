@@ -1,4 +1,4 @@
-// What was taken of the host goes back whatever else goes wrong.
+// Releases host resources whatever else fails.
 import { SystemError } from "./errors.ts";
 
 /**

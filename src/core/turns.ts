@@ -1,5 +1,5 @@
-// Run to completion: a layer below may answer while we still send, and an owner may stop us in its own callback. What
-// comes up while something runs therefore waits for its turn.
+// Run to completion: a layer below may answer while we still send, and an owner may stop us in its own callback, so
+// input that arrives while a turn runs is queued.
 import type { Clock, Timer } from "./clock.ts";
 import { contain } from "./scope.ts";
 

@@ -1,6 +1,5 @@
-// A bounded table of those who have proved nothing yet. It is never closed to a newcomer: whoever has waited longest
-// goes, first of the same peer, then of the same network, and of strangers only when the newcomer's network has fewer
-// here than theirs.
+// A bounded table of unauthenticated peers. It always admits a newcomer and evicts the oldest entry: first of the same
+// peer, then of the same network, and of another network only when that has more entries than the newcomer's.
 import { isIp6, parsePrefix } from "./addr.ts";
 
 /** Whose an entry is. `peer` shares one line, house or NAT; `network` one site or provider. */

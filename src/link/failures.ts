@@ -1,6 +1,6 @@
-// Who did not get in, and why: the last failures of a server, for `status`, `doctor` and the server page. Bounded, and
-// fair: nobody's failures push out more of another's than core/waiting.ts allows, and what anybody can cause with one
-// datagram that bears a foreign source address has a table of its own.
+// The last failures of a server's peers, for `status`, `doctor` and the server page. Bounded and fair: one peer's
+// failures evict no more of another's than core/waiting.ts allows, and failures that one datagram with a spoofed source
+// address can cause have a separate table.
 import type { Failure } from "../core/errors.ts";
 import { originOf, Waiting } from "../core/waiting.ts";
 import { isoTime, type PeerFailure } from "./status.ts";

@@ -150,7 +150,7 @@ export class Ladder {
       },
     );
   }
-  /** The same, of something of the host's, which goes back at the end or, when that has been, at once. */
+  /** The same for a host resource: released at the end, or at once when the ladder has already ended. */
   take<T>(p: Promise<T>, undo: (x: T) => void | Promise<void>, ok: (x: T) => void): void {
     const taken = p.then((x) => {
       this.took(() => undo(x));

@@ -1,6 +1,6 @@
-// Links, addresses, routes and rules that must be there: what is set through this class is kept until it is taken away
-// through it. Whoever changes it behind our back (another daemon, a person, a WAN that comes and goes) is noticed by
-// rtnetlink's messages.
+// Keeps links, addresses, routes and rules in place: what is set through this class is restored until it is removed
+// through it. rtnetlink notifications reveal changes by others (another daemon, an administrator, a WAN that comes and
+// goes).
 import { isIp6, parsePrefix } from "../core/addr.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import { errnoOf } from "./errno.ts";
@@ -11,13 +11,13 @@ import { type RuleSpec, ruleKey } from "./rules.ts";
 import { RT } from "./uapi.ts";
 
 const CALM_MS = 500; // changes come in bursts
-const FIGHT_MS = 1000; // the first pause before the same thing is restored once more; it doubles
+const FIGHT_MS = 1000; // the first pause before restoring the same object again; it doubles
 const FIGHT_MAX_MS = 60_000;
-const PEACE_MS = 120_000; // when unchanged for this long, it is restored without a pause again
-const TELL = 8; // lines a look
+const PEACE_MS = 120_000; // when unchanged for this long, it is again restored without a pause
+const TELL = 8; // log lines per check
 const IPV6_MTU = 1280; // RFC 8200 §5
 const LINK_LOCAL = 64; // bits of fe80::/64
-const KERNEL_METRIC_6 = 1024; // what IPv6 makes of none
+const KERNEL_METRIC_6 = 1024; // IPv6's default metric
 
 interface KeptLink {
   readonly ifname: string;
@@ -35,7 +35,7 @@ interface Link extends KeptLink {
 }
 interface Route {
   readonly spec: RouteSpec;
-  /** In the place of another of the same prefix and metric, rather than in front of it. */
+  /** Replaces a route of the same prefix and metric, rather than preceding it. */
   readonly replaces: boolean;
   /**
    * Set anew by its owner, who knows whether it is the right one still: what to say, or null when that cannot be done
@@ -59,7 +59,7 @@ export class Keeper {
   readonly #rules = new Map<string, RuleSpec>();
   readonly #fights = new Map<string, { pause: number; at: number }>();
   readonly #dirty = { links: new Set<number>(), routes: false, rules: false };
-  /** Something could not be restored: any change may be the one that makes it possible. */
+  /** Something could not be restored; any change may make it possible. */
   #missing = false;
 
   /**
@@ -145,7 +145,7 @@ export class Keeper {
   #setMtu(l: KeptLink, was: number): void {
     this.rtnl.setLink(l.ifname, l.index, { mtu: l.mtu });
     if (was >= IPV6_MTU) return;
-    // Below that there was no IPv6; now the kernel begins anew, and gives the netdev an address by itself.
+    // Below IPV6_MTU the netdev had no IPv6; now the kernel starts it again, and assigns an address.
     this.#quiet(l);
     for (const a of this.rtnl.addressesOf(l.index))
       if (isIp6(a)) this.rtnl.removeAddress(l.ifname, l.index, a, LINK_LOCAL);
@@ -207,7 +207,7 @@ export class Keeper {
       this.#timer.arm(next);
     }
   }
-  /** What must be there and is not, links first: all else needs them. */
+  /** What is missing, links first: everything else depends on them. */
   #absent(): Missing[] {
     const d = this.#dirty;
     const out: Missing[] = [];

@@ -1,5 +1,4 @@
-// What others change in the kernel's network: links, addresses, routes and rules, as they happen (rtnetlink's multicast
-// groups).
+// Changes to links, addresses, routes and rules by other programs, as they happen (rtnetlink's multicast groups).
 import { attempt } from "./errno.ts";
 import type { NetlinkIo, NlMessage } from "./netlink.ts";
 import { decodeMessages, get32 } from "./netlink.ts";
@@ -16,7 +15,7 @@ export type Change =
   /** More happened than the socket could hold. */
   | { readonly kind: "lost" };
 
-/** Null: nothing that we know. */
+/** Null: an unknown message. */
 function decodeChange(m: NlMessage): Change | null {
   switch (m.type) {
     case RT.RTM_NEWLINK:

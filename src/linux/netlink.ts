@@ -1,5 +1,5 @@
-// Netlink: messages, attributes, and a socket for questions that the kernel answers at once. Layouts: linux/netlink.h,
-// in the machine's byte order.
+// Netlink: messages, attributes, and a socket for requests that the kernel answers synchronously. Layouts:
+// linux/netlink.h, in host byte order.
 import { SystemError } from "../core/errors.ts";
 import { concat, fromUtf8, utf8 } from "../core/text.ts";
 import { attempt, errnoNames } from "./errno.ts";
@@ -111,7 +111,7 @@ export interface NlMessage {
   readonly type: number;
   readonly flags: number;
   readonly seq: number;
-  /** The socket that asked for it, or that brought the change about; 0: the kernel by itself, or nobody knows. */
+  /** The port of the socket that requested it or caused the change; 0: the kernel itself, or unknown. */
   readonly port: number;
   readonly body: Uint8Array;
 }
@@ -127,7 +127,7 @@ export function encodeMessage(type: number, flags: number, seq: number, body: Ui
     .done();
 }
 
-/** The messages of one datagram. What the kernel would never send ends the list. Bodies are views. */
+/** The messages of one datagram, up to the first malformed one. Bodies are views. */
 export function decodeMessages(b: Uint8Array): NlMessage[] {
   const out: NlMessage[] = [];
   for (let at = 0; at + HEADER <= b.length; ) {
@@ -173,7 +173,7 @@ export function decodeError(m: NlMessage): { readonly errno: number; readonly wo
   return { errno, words: words ? attrText(words) : "" };
 }
 
-/** Questions to the kernel, one at a time; it has answered by the time that `send` returns. */
+/** Requests to the kernel, one at a time; it has answered by the time that `send` returns. */
 export class NetlinkSocket {
   readonly #io: NetlinkIo;
   readonly #fd: number;
@@ -193,7 +193,7 @@ export class NetlinkSocket {
       try {
         io.setsockopt(this.#fd, NL.SOL_NETLINK, option, on);
       } catch {
-        // Kernels before 4.12 (and 4.20) have none of them: errors come without words, dumps are filtered here.
+        // Kernels before 4.12 (and 4.20) lack these options: errors come without text, dumps are filtered here.
       }
     }
   }

@@ -49,7 +49,7 @@ interface LinkChange {
   readonly up?: boolean;
   readonly mtu?: number;
   readonly txqueuelen?: number;
-  /** No link-local address, no router solicitation: a tunnel speaks to nobody by itself. */
+  /** No link-local address, no router solicitation: a tunnel sends nothing on its own. */
   readonly quiet?: boolean;
   /** Interface group; the default is 0. */
   readonly group?: number;
@@ -89,7 +89,7 @@ export function encodeRoute(r: RouteSpec, protocol: number): Uint8Array {
   return w.done();
 }
 
-/** Null for a body that is no route. */
+/** Null when the body is not a route. */
 export function decodeRoute(m: NlMessage): FoundRoute | null {
   if ((m.type !== RT.RTM_NEWROUTE && m.type !== RT.RTM_DELROUTE) || m.body.length < RTMSG) return null;
   const [family, length, , , table, protocol, , type] = m.body as unknown as readonly number[];
@@ -251,7 +251,7 @@ export class Rtnl {
       if (!["EADDRNOTAVAIL", "ENODEV"].includes(errnoOf(e))) throw e;
     }
   }
-  /** In front of others with the same prefix and metric, which stay; EEXIST when this very route is there. */
+  /** Precedes others with the same prefix and metric, which stay; EEXIST when this exact route exists. */
   addRoute(r: RouteSpec): void {
     const advice = {
       EPERM: ROOT,

@@ -7,12 +7,12 @@ import { AF_INET, AF_INET6, RT } from "./uapi.ts";
 
 const RULE = 12; // struct fib_rule_hdr
 
-/** "Packets like this: by that table". What is absent fits every packet. */
+/** Which packets use which table. An absent field matches every packet. */
 export interface RuleSpec {
   readonly family: 4 | 6;
   /** Lower ones come first; the kernel's own are 0 (local) and 32766 (main). */
   readonly priority: number;
-  /** 0: by none, they are refused. */
+  /** 0: none, the packets are refused. */
   readonly table: number;
   /** A network or an address. */
   readonly to?: string;
@@ -60,7 +60,7 @@ export interface FoundRule {
   readonly spec: RuleSpec;
   readonly protocol: number;
 }
-/** Null for a body that is no rule, or one of a kind that we never make. */
+/** Null when the body is not a rule, or is of a kind that we never make. */
 export function decodeRule(m: NlMessage): FoundRule | null {
   if (m.type !== RT.RTM_NEWRULE && m.type !== RT.RTM_DELRULE) return null;
   const [family, length = 0] = m.body as unknown as readonly number[];

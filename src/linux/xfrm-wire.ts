@@ -69,7 +69,7 @@ export interface FoundPolicy {
 export type XfrmEvent =
   /** hard: the SA is gone. */
   | { readonly kind: "expired"; readonly sa: FoundSa; readonly hard: boolean }
-  /** Somebody removed it: a person, another daemon, or we. */
+  /** Removed: by an administrator, another daemon, or us. */
   | { readonly kind: "deleted"; readonly destination: string; readonly spi: number }
   /** All SAs of the machine went at once. */
   | { readonly kind: "flushed" }
@@ -211,7 +211,7 @@ export function encodeSaId(destination: string, spi: number): Uint8Array {
   net32(w, spi);
   return w.u16(familyOf(destination)).u8(ESP).align(4).done();
 }
-/** Null for what is no struct xfrm_usersa_info. */
+/** Null when it is not a struct xfrm_usersa_info. */
 export function decodeSa(b: Uint8Array, at = 0): FoundSa | null {
   if (b.length < at + SA_INFO) return null;
   const family = get16(b, at + 212);
@@ -292,7 +292,7 @@ export function encodeSocketPolicy(
   w.u8(XFRM.XFRM_MODE_TRANSPORT).u8(0).u8(0).align(4).u32(0xffff_ffff).u32(0xffff_ffff).u32(0xffff_ffff);
   return w.done();
 }
-/** Null for what is no struct xfrm_userpolicy_info. */
+/** Null when it is not a struct xfrm_userpolicy_info. */
 export function decodePolicy(b: Uint8Array): FoundPolicy | null {
   if (b.length < POLICY_INFO) return null;
   return {
@@ -307,7 +307,7 @@ export function decodePolicy(b: Uint8Array): FoundPolicy | null {
   };
 }
 
-/** Null: nothing that we know. */
+/** Null: an unknown message. */
 export function decodeXfrmEvent(m: NlMessage, align: number): XfrmEvent | null {
   const b = m.body;
   switch (m.type) {

@@ -327,7 +327,7 @@ export interface Native {
    * system does not have.
    */
   serialOpen(device: string, lockFile: string, baud: number, flow: "none" | "rtscts" | "xonxoff"): number;
-  /** 0: the line is gone (hang-up); -1: nothing there. */
+  /** 0: the line is gone (hang-up); -1: nothing to read. */
   serialRead(fd: number, into: Uint8Array): number;
   /** How many bytes of data[from...] the kernel took. */
   serialWrite(fd: number, data: Uint8Array, from: number): number;
@@ -357,7 +357,7 @@ export interface Native {
   pppChannel(call: number): number;
   /** An unattached /dev/ppp descriptor, from which rtnetlink creates a netdev. */
   pppOpen(): number;
-  /** 0: what it was attached to is gone; -1: nothing there. */
+  /** 0: the channel or unit it was attached to is gone; -1: nothing to read. */
   pppRead(fd: number, into: Uint8Array): number;
   pppWrite(fd: number, data: Uint8Array): void;
   /** A raw deflate stream of 2^window bytes of history (9 to 15), for packets; null without zlib (libz.so.1). */

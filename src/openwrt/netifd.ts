@@ -2,8 +2,8 @@
 // only passes that on and ends. Everything else goes from here to `network.interface notify_proto`: no process and no
 // shell for each link.
 //
-// Who restarts does not matter: a netifd that is new sets its interfaces up again; when the bus is new, or this process
-// is, the interfaces that netifd wants are asked for and told anew.
+// Either side may restart: a new netifd sets its interfaces up again; after a restart of ubusd or of this process, we
+// query the interfaces that netifd wants and report their state again.
 import { type Table, type Ubus, UbusError, type Value } from "ubus-client";
 import type { InterfaceConfig } from "../config/schema.ts";
 import { type DaemonApi, RequestRefused } from "../control/server.ts";
@@ -16,17 +16,17 @@ import type { ClientStatus, SerialStatus } from "../link/status.ts";
 import { addAlias, removeAlias } from "./alias.ts";
 import { toTable } from "./ubus.ts";
 
-/** The daemon, with what netifd must know of the links that this side brings up. */
+/** The daemon, with what netifd needs to know of the links that this side initiates. */
 export interface Links extends DaemonApi {
   /** The configuration of such a link; null when there is none of this name, or it cannot run. */
   clientConfig(name: string): InterfaceConfig | null;
-  /** Something is blocked for it. */
+  /** Whether it blocks networks. */
   holds(name: string): boolean;
   /** Why an interface that is configured cannot run. */
   broken(name: string): string | null;
   /** reload(), silent when nothing changed. */
   refresh(): void;
-  /** There may be another way out now: no link waits for the end of its pause. */
+  /** The default route may have changed: links retry at once. */
   hurry(): void;
 }
 
@@ -36,7 +36,7 @@ const PROTOS: readonly unknown[] = ["l2tpsec", "nasdial"];
 const NETIFD = "network.interface";
 
 /**
- * What netifd is told of a link that is up, or waits for a packet; addresses are on the netdev already
+ * The update to netifd for a link that is up, or waits for a packet; addresses are already on the netdev
  * (address-external).
  */
 function linkUpdate(name: string, cfg: InterfaceConfig, s: ClientStatus | SerialStatus, keep: boolean): Table {
@@ -100,11 +100,11 @@ export class Netifd {
   readonly #links: Links;
   readonly #log: EventLog;
   readonly #zoneOf: (name: string) => string | null;
-  /** Interfaces that netifd has set up and not torn down: it takes no news of others. */
+  /** Interfaces that netifd has set up and not torn down: it ignores updates of others. */
   readonly #wanted = new Set<string>();
   /** Interfaces that netifd believes up, with the address that it knows. */
   readonly #told = new Map<string, string>();
-  /** Interfaces that ended as their options say, until somebody says ifup or changes these. */
+  /** Interfaces that ended as their options require, until an ifup or a change of these options. */
   readonly #over = new Set<string>();
 
   /** `zoneOf`: an interface's firewall zone, or null. */
@@ -173,7 +173,7 @@ export class Netifd {
     this.#quietly(() => this.#links.refresh());
     const why = this.#links.broken(name);
     if (why !== null) this.#error(name, "invalid-config", why);
-    // A line on demand that stands by would dial.
+    // up() would make an on-demand line on standby dial.
     if (this.#place(name) === null) this.#links.up(name);
     if (this.#place(name) !== null) this.#up(name, keep);
   }
@@ -231,7 +231,7 @@ export class Netifd {
         if (part.startsWith("interface ")) this.#changed(part.slice("interface ".length));
       return;
     }
-    // Also of a link whose section is gone by now.
+    // Also for a link whose section is already gone.
     if (e.kind === "link.state" && e.state !== "up" && this.#place(e.link) === null && this.#told.delete(e.link))
       this.#lost(e.link);
     else if (e.kind === "link.up" || (e.kind === "link.standby" && !this.#told.has(e.link))) this.#up(e.link, false);
@@ -243,7 +243,7 @@ export class Netifd {
     const s = this.#status(name);
     const place = this.#place(name);
     if (cfg === null || s === null || place === null || !this.#wanted.has(name)) return;
-    // A netdev that was made anew has lost what netifd put there.
+    // A recreated netdev has lost what netifd configured on it.
     const before = this.#told.get(name);
     if ("standby" in s && before !== undefined && before !== place) this.#lost(name);
     this.#told.set(name, place);
@@ -313,7 +313,7 @@ export class Netifd {
     // interface.
     this.#ask("notify_proto", toTable(t)).catch((e: unknown) => this.#fault(String(t["interface"] ?? ""), e));
   }
-  /** Every one of netifd's interfaces by itself. */
+  /** Interfaces are isolated: a fault affects only its own. */
   #fault(name: string, e: unknown): void {
     this.#log.emit(faultEvent(name, "an interface of netifd's", e));
   }

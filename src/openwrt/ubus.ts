@@ -18,7 +18,7 @@ const CODES = {
   internal: STATUS.UNKNOWN_ERROR,
 } as const;
 
-/** Any data of ours as the bus takes it: texts may hold a peer's NUL, which blobmsg cannot. */
+/** Any of our data as a blobmsg table: texts may hold a peer's NUL, which blobmsg cannot. */
 export function toTable(x: object): Table {
   return Object.fromEntries(Object.entries(x).map(([k, v]) => [k, toValue(v)]));
 }
@@ -105,7 +105,7 @@ export async function serveUbus(
           end(r);
         }),
       },
-      // Answered when nothing is left of the link, within two seconds: whoever starts it again then finds it down.
+      // Answered when the link is fully released, within two seconds: a caller that restarts it then finds it down.
       down: { ...name, call: answering((r) => api.down(named(r), () => end(r))) },
       reload: { call: answering((r) => end(r, { changed: api.reload() })) },
       disconnect: {
@@ -126,7 +126,7 @@ export async function serveUbus(
   return api.subscribe((e) => {
     if (!followed) return;
     object.notify("link", toTable(e)).catch((why: unknown) => {
-      // Else the bus is away: whoever listened is too.
+      // Otherwise the bus is down, and so are the subscriptions.
       if (!(why instanceof UbusError)) deps.log.emit(faultEvent("", "a notification on the bus", why));
     });
   });

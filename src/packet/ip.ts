@@ -3,12 +3,12 @@ import { get8, get16 } from "../core/bytes.ts";
 
 const NO_NEXT_HEADER = 59;
 
-/** 4 or 6, by the first half byte; anything else is no IP packet. Bounds are not checked. */
+/** The version nibble: 4 or 6; anything else is not an IP packet. Bounds are not checked. */
 export function ipVersion(mem: Uint8Array, start: number): number {
   return get8(mem, start) >> 4;
 }
 
-/** Length of the IPv4 packet in [start, end), 0 when it is none. Bytes behind it are padding. */
+/** Length of the IPv4 packet in [start, end), 0 when it is not one. Bytes after it are padding. */
 export function ip4Length(mem: Uint8Array, start = 0, end = mem.length): number {
   if (end - start < 20 || ipVersion(mem, start) !== 4) return 0;
   const header = ip4HeaderLength(mem, start);
@@ -20,7 +20,7 @@ export function ip4HeaderLength(mem: Uint8Array, start: number): number {
   return (get8(mem, start) & 15) * 4;
 }
 
-/** Length of the IPv6 packet in [start, end), 0 when it is none, or a jumbogram (RFC 2675). */
+/** Length of the IPv6 packet in [start, end), 0 when it is not one, or is a jumbogram (RFC 2675). */
 export function ip6Length(mem: Uint8Array, start = 0, end = mem.length): number {
   if (end - start < 40 || ipVersion(mem, start) !== 6) return 0;
   const payload = get16(mem, start + 4);
@@ -28,7 +28,7 @@ export function ip6Length(mem: Uint8Array, start = 0, end = mem.length): number 
   return 40 + payload <= end - start ? 40 + payload : 0;
 }
 
-/** Length of the IP packet of either version, 0 when it is none. */
+/** Length of the IP packet of either version, 0 when it is not one. */
 export function ipLength(mem: Uint8Array, start = 0, end = mem.length): number {
   if (end <= start) return 0;
   return ipVersion(mem, start) === 6 ? ip6Length(mem, start, end) : ip4Length(mem, start, end);

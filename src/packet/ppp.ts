@@ -30,7 +30,7 @@ export function pppHeader(protocol: number, acfc: boolean, pfc: boolean): Uint8A
   return Uint8Array.from([...(acfc ? [] : [0xff, 0x03]), ...(pfc ? [] : [0x00]), protocol]);
 }
 
-/** The PPP protocol of an IP packet by its version, 0 for what is no IP packet. */
+/** The PPP protocol number for an IP version, 0 when it is neither 4 nor 6. */
 export function pppProtocolOf(ipVersion: number): number {
   if (ipVersion === 4) return PPP_IPV4;
   return ipVersion === 6 ? PPP_IPV6 : 0;

@@ -1,4 +1,4 @@
-// What the protocols need from the outside, and nothing that says how it is done. Types only.
+// What the protocols need from their environment, without any implementation. Types only.
 import type { Packet } from "../core/packet.ts";
 import type { Rng } from "../core/rng.ts";
 
@@ -74,7 +74,7 @@ export interface FrameChannel {
    * TypeScript: a channel without it is never offered compression.
    */
   setCoding?(coding: DataCoding | null): void;
-  /** All frames so far. A channel that does not count is no line: it gives no link quality reports and has no FCS. */
+  /** All frames so far. Absent: not a serial line, so no link quality reports and no FCS. */
   counts?(): LineCounts;
   /**
    * Packets of the peer so far, those that pass beside us included: a number that grows is a sign of life. Absent: all

@@ -42,10 +42,10 @@ export interface Runtime {
   readonly host: Host;
   /** UNIX stream sockets. */
   readonly streams: StreamTransport;
-  /** Bytes that the program holds, and may hold. Cheap enough for every call that is placed. */
+  /** Bytes in use, and the limit. Cheap enough for every call attempt. */
   memory(): { readonly used: number; readonly limit: number };
   readonly isRoot: boolean;
-  /** Whether a person looks at stdout. */
+  /** Whether stdout is a terminal. */
   readonly terminal: boolean;
   /**
    * From now on no memory of this process reaches a core file or another process of its user. Without the native
@@ -61,7 +61,7 @@ export interface Runtime {
    * process goes on; false: it ends with status 1.
    */
   onUncaught(handler: (e: unknown) => boolean): void;
-  /** A stack of this engine with file and line of the sources, where those of the bundle stand. */
+  /** A stack trace of this engine with the bundle's positions replaced by source files and lines. */
   inSources(stack: string): string;
   /** stdout and stderr of the child come as lines; its stdin is empty. */
   spawn(words: readonly string[]): Process;

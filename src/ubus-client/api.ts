@@ -3,8 +3,8 @@ import type { ReadOptions, Table } from "./blobmsg.ts";
 import type { Method } from "./method.ts";
 
 /**
- * A connected UNIX stream. Chunks are valid during the call; send() takes over its data. Descriptors that ride along
- * are not taken.
+ * A connected UNIX stream. Chunks are valid during the call; send() takes over its data. Passed descriptors
+ * (SCM_RIGHTS) are not received.
  */
 export interface ByteStream {
   send(data: Uint8Array): void;

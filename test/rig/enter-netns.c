@@ -1,4 +1,4 @@
-/* LD_PRELOAD shim: opening /run/enter-netns/NAME... moves the calling thread into the network namespace NAME, and fails.
+/* LD_PRELOAD shim: opening /run/enter-netns/NAME... moves the calling thread into network namespace NAME, and fails.
  *
  * So one process of either runtime can hold two planes, each in a namespace of its own: the kernel's SAs, policies and
  * L2TP tunnels are per namespace, and a plane's sockets stay in the one they were opened in. */

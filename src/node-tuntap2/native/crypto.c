@@ -124,7 +124,7 @@ int crypto_aead(const struct crypto_cipher *c, bool seal, const uint8_t *key, co
 	o->cipher_free(ctx);
 	if (ok)
 		return 0;
-	o->cleanse(into, seal ? m->len + CRYPTO_TAG : body); /* what was not authentic is nobody's */
+	o->cleanse(into, seal ? m->len + CRYPTO_TAG : body); /* never release unauthenticated plaintext */
 	return EBADMSG;
 }
 

@@ -1,7 +1,7 @@
 /*
- * For offload.test.ts. Input, numbers least significant byte first: "S", a vnet header, a packet behind its length: it is
- * taken apart. "C", whether UDP too, a count, so many packets: they are put together. Answer: a count, or all ones for no;
- * then a vnet header and a packet behind its length each.
+ * For offload.test.ts. Input, integers little endian: "S", a vnet header, a packet prefixed with its length: segments
+  * it. "C", whether UDP too, a count, that many packets: coalesces them. Answer: a count, or all ones for no; then for
+  * each a vnet header and a packet prefixed with its length.
  */
 #include "../native/offload.h"
 #include <stdio.h>

@@ -134,7 +134,7 @@ class QuickjsClock implements Clock {
         t.fire();
       }
     } finally {
-      // What one throws is nobody's; the others are still due.
+      // An error of one is uncaught; the others are still due.
       this.#firing = false;
       this.#wake();
     }

@@ -81,8 +81,8 @@ export function nativeCrypto(flat: Flat): Crypto {
     },
     desBlock(key, block) {
       if (key.length !== 8 || block.length !== 8) throw new RangeError("des: key and block are 8 bytes");
-      // OpenSSL 3 keeps single DES in its legacy provider; EDE with one key three times, on one block, is the same
-      // function.
+      // OpenSSL 3 has single DES only in its legacy provider; EDE with one key three times, on one block, is the
+      // same function.
       return cbc(true, "3des", concat([key, key, key]), new Uint8Array(8), block);
     },
     dh(group): DhKey {

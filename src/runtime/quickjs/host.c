@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BATCH 64 /* descriptors served a turn; the kernel puts those it gave behind those it did not */
+#define BATCH 64 /* descriptors served per turn; the kernel queues those it returned behind the others */
 
 struct watch {
 	struct host *host;
@@ -139,7 +139,7 @@ void host_jobs(struct host *h)
 
 void host_call(struct host *h, JSValueConst f, int argc, JSValue *argv)
 {
-	JSValue keep = JS_DupValue(h->ctx, f), r; /* the callee may let go of itself */
+	JSValue keep = JS_DupValue(h->ctx, f), r; /* the callee may release itself */
 
 	r = JS_Call(h->ctx, keep, JS_UNDEFINED, argc, argv);
 	JS_FreeValue(h->ctx, keep);
@@ -175,7 +175,7 @@ void host_uncaught(struct host *h)
 	const char *text;
 
 	memory_bound(JS_GetRuntime(ctx), false); /* the report needs some when it was memory that ran out */
-	if (JS_IsNull(error)) {			 /* the engine had none left for an error either */
+	if (JS_IsNull(error)) {			 /* the engine had no memory left for an error either */
 		JS_ThrowInternalError(
 			ctx, "out of memory: this machine has too little for what is configured and connected");
 		error = JS_GetException(ctx);

@@ -4,7 +4,7 @@ import type { ByteStream, StreamTransport } from "../../ports/runtime.ts";
 import { socketAdvice } from "../advice.ts";
 import { codeOf, READABLE, type Sys, type Watch, WRITABLE } from "./sys.ts";
 
-const BACKLOG = 1 << 20; // bytes that a reader who does not read may leave in our memory
+const BACKLOG = 1 << 20; // bytes that a slow reader may leave in our memory
 const AT_ONCE = 32; // streams of one listener
 const CHUNK = 16384;
 
@@ -31,7 +31,7 @@ class SocketStream implements ByteStream {
   send(what: Uint8Array | string): void {
     if (!this.#open || this.#ending) return;
     const data = typeof what === "string" ? new Uint8Array(this.#sys.utf8(what)) : what;
-    if (this.#queued > BACKLOG) return this.#end(); // a follower that never reads must not fill our memory
+    if (this.#queued > BACKLOG) return this.#end(); // a follower that does not read must not fill our memory
     this.#queue.push(data);
     this.#queued += data.length;
     if (this.#queue.length === 1) this.#flush();

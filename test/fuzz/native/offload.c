@@ -1,7 +1,7 @@
 /*
- * libFuzzer's target for super-packets. One half: any vnet header in front of any bytes is refused, or taken apart within
- * its bounds. The other half: packets of a few flows, some of them spoilt, are put together; taken apart again they are
- * the same packets, each flow in its order, and none that was wrong has become right.
+ * libFuzzer's target for super-packets. One half: any vnet header before any bytes is refused, or segmented within its
+  * bounds. The other half: packets of a few flows, some corrupted, are coalesced; segmented again they are the same
+  * packets, each flow in order, and no invalid packet has become valid.
  */
 #include "input.h"
 #include "offload.h"
