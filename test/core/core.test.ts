@@ -107,14 +107,16 @@ describe("bytes", () => {
         fc.uint8Array({ maxLength: 30 }),
         fc.array(fc.tuple(fc.constantFrom("u8", "u16", "u32", "bytes", "sub"), fc.integer({ min: -3, max: 12 }))),
         (b, ops) => {
-          const r = new Reader(b);
+          const around = new Uint8Array(b.length + 40); // its neighbours' bytes are there to be read
+          around.set(b, 20);
+          const r = new Reader(around, 20, 20 + b.length);
           for (const [op, n] of ops) {
             const left = r.left;
             try {
               if (op === "bytes") r.bytes(n, "x");
               else if (op === "sub") assert.equal(r.sub(n, "x").left, n);
               else r[op as "u8" | "u16" | "u32"]("x");
-              assert.ok(r.left <= left);
+              assert.ok(r.left <= left && r.left >= 0);
             } catch (e) {
               assert.ok(e instanceof DecodeError);
               assert.equal(r.left, left, "a failed read takes nothing");
