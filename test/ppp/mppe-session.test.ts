@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { Packet } from "../../src/core/packet.ts";
+import { Secret } from "../../src/core/secret.ts";
 import { concat, hex } from "../../src/core/text.ts";
 import type { DataCoding } from "../../src/ports/ports.ts";
 import type { PppConfig } from "../../src/ppp/api.ts";
@@ -153,6 +154,25 @@ describe("sessions that insist on encryption", () => {
     clock.advance(5000);
     assert.equal(b.downs[0]?.code, "no-encryption");
     assert.equal(lines[1].transmit(PACKET), PROTOCOL.ip, "the coding is gone with the session");
+  });
+  test("the master keys are wiped with the session", () => {
+    const { wipe } = Secret.prototype;
+    const wiped: string[] = [];
+    Secret.prototype.wipe = function (this: Secret) {
+      wiped.push(this.use(hex));
+      wipe.call(this);
+    };
+    try {
+      const { clock, a } = sessions({ mppe: 128 }, { mppe: 128 });
+      clock.advance(8000);
+      assert.deepEqual(wiped, []);
+      a.session.stop({ layer: "config", code: "stopped", text: "" });
+      clock.advance(8000);
+    } finally {
+      Secret.prototype.wipe = wipe;
+    }
+    assert.equal(wiped.length, 2, "one at each side");
+    assert.equal(new Set(wiped).size, 1, "the same key");
   });
   test("LCP or CCP renegotiated: down in between, nothing in the clear, up again with fresh keys", () => {
     for (const [frame, waits] of [

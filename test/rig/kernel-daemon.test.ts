@@ -77,7 +77,7 @@ async function pings(guest: Guest, to: string, count = 10): Promise<void> {
   assert.match(out, / 0% packet loss/, out);
 }
 /**
- * We sent no L2TP in the clear, and nothing of ours is left in the kernel. (A pppd may say goodbye once its SA is gone.)
+ * We sent no L2TP in the clear, and nothing of ours is left in the kernel. (Their pppd may speak once its SA is gone.)
  */
 async function clean(guest: Guest): Promise<void> {
   assert.equal(guest.log("clear.log"), "");
