@@ -263,9 +263,20 @@ export function espEncap(t: Transform): number {
 }
 /** The group that the peer asks for; null for none, and for one that we do not have. */
 export function espGroup(t: Transform): DhGroupName | null {
-  const v = attributeNumber(t.attributes, P2.group);
-  for (const g of Object.keys(GROUPS)) if (own(GROUPS, g) && GROUPS[g][0] === v) return g;
+  return groupOf(attributeNumber(t.attributes, P2.group));
+}
+/** By its number, the same in both versions of IKE. */
+export function groupOf(number: number | null): DhGroupName | null {
+  for (const g of Object.keys(GROUPS)) if (own(GROUPS, g) && GROUPS[g][0] === number) return g;
   return null;
+}
+export function groupNumber(group: DhGroupName): number {
+  return GROUPS[group][0];
+}
+/** Transform id and key length attribute (0: none), the same in both versions of IKE. */
+export function espCipher(c: EspCipher): { readonly id: number; readonly bits: number } {
+  const [id, bits] = ESP_CIPHERS[c];
+  return { id, bits };
 }
 export function describeEsp(t: Transform): string {
   const n = (type: number): number | null => attributeNumber(t.attributes, type);

@@ -7,14 +7,14 @@ import { uniform } from "../../core/rng.ts";
 import { allOf, contain } from "../../core/scope.ts";
 import type { FlowId } from "../../dataplane/dataplane.ts";
 import type { Endpoint } from "../../ports/ports.ts";
+import type { Child, Ports } from "../child.ts";
+import { Children, type LiveChild, MOST_CHILDREN, planeError } from "../children.ts";
 import { failure, type IkeConnection, type IkeEnv, type IkeInfo, type IkeOwner, type IkePolicy } from "../types.ts";
 import { NOTIFY } from "../wire/notify.ts";
 import { PROTOCOL } from "../wire/sa.ts";
-import { Children, type LiveChild, MOST_CHILDREN, planeError } from "./children.ts";
 import { Dpd, NEVER } from "./dpd.ts";
 import type { Path } from "./exchange.ts";
 import { type IkeSa, type IkeSaUser, REPEATED_MS } from "./ikesa.ts";
-import type { Child, Ports } from "./phase2.ts";
 import type { QuickMode } from "./quickmode.ts";
 import { CALM_MS, POLL_MS, Watch, type Watched } from "./watch.ts";
 

@@ -8,6 +8,7 @@ import { faultEvent, internal } from "../../core/fault.ts";
 import { allOf, contain, Scope } from "../../core/scope.ts";
 import { hex, sameBytes } from "../../core/text.ts";
 import type { Endpoint } from "../../ports/ports.ts";
+import type { Ports } from "../child.ts";
 import type { IkeChoice } from "../choice.ts";
 import type { IkeEnv, IkePolicy } from "../types.ts";
 import { EXCHANGE, FLAG } from "../wire/header.ts";
@@ -20,7 +21,7 @@ import { clearNotifications, quickRefused, readInformational } from "./informati
 import { INITIATOR_RULES, initiator, RESPONDER_RULES, responder } from "./mainmode.ts";
 import type { Nat, NattVersion } from "./natt.ts";
 import type { Phase1, Phase1Sa, Role } from "./phase1.ts";
-import type { Ports, QuickModeOwner, QuickModeSa } from "./phase2.ts";
+import type { QuickModeOwner, QuickModeSa } from "./phase2.ts";
 import type { Protection } from "./protection.ts";
 import { QuickMode } from "./quickmode.ts";
 

@@ -1,10 +1,11 @@
 // What quick mode works on and what it makes: pairs of ESP SAs (RFC 2409 §5.5, RFC 2407 §4.5).
 import { Reader } from "../../core/bytes.ts";
-import { DecodeError, type Failure, SystemError } from "../../core/errors.ts";
-import { failureOf } from "../../core/failures.ts";
+import { DecodeError, type Failure } from "../../core/errors.ts";
 import type { Scope } from "../../core/scope.ts";
 import type { FlowId, SaSpec } from "../../dataplane/dataplane.ts";
 import type { Endpoint } from "../../ports/ports.ts";
+import { type Child, espSpec, LEAST_SPI, type Life, lifeOf, type Ports, readSpi } from "../child.ts";
+import type { Pair } from "../pair.ts";
 import { ENCAP, type EspProposal, espEncap, keyBytes, matchesEsp, P2_LIFE } from "../proposals.ts";
 import type { IkeEnv, IkePolicy } from "../types.ts";
 import { lifetimes, readAttributes } from "../wire/attributes.ts";
@@ -14,34 +15,11 @@ import { all, type Chain, PAYLOAD, type Payload, payload } from "../wire/payload
 import { PROTOCOL, type Proposal, type Transform } from "../wire/sa.ts";
 import type { KeymatSeed } from "./keys.ts";
 import { type Nat, type NattVersion, natOaType } from "./natt.ts";
-import type { Pair } from "./pair.ts";
 import type { Role } from "./phase1.ts";
 import type { Protection } from "./protection.ts";
 
 const KB = 1024;
-/** Sweet32 (CVE-2016-2183): a key with 64-bit blocks is replaced long before 2^32 of them. */
-const SMALL_BLOCK_BYTES = 1 << 30;
-/** Sequence numbers end at 2^32-1 (RFC 4303 §3.3.3). */
-const HARD_PACKETS = 0xffff_fff0;
-const LEAST_LIFE_SECONDS = 20;
-/** RFC 4303 §2.1: 1 to 255 are reserved. */
-const LEAST_SPI = 256;
 
-/** A pair of ESP SAs. */
-export interface Child {
-  readonly proposal: EspProposal;
-  readonly spiIn: number;
-  readonly spiOut: number;
-  readonly localPort: number;
-  readonly remotePort: number;
-  readonly udp: boolean;
-  readonly lifeSeconds: number;
-  /** Soft limit, 0 for none. */
-  readonly lifeBytes: number;
-  readonly weAsked: boolean;
-  /** Clock time when its quick mode began. */
-  readonly begunAt: number;
-}
 export interface QuickModeOwner {
   readonly flow: FlowId;
   /** Both directions are in the plane. */
@@ -79,11 +57,6 @@ export interface Phase2 {
   /** The connection; a responder learns it from the selectors of message 1. */
   owner: QuickModeOwner | null;
 }
-/** UDP ports of the selectors, 0 for any. */
-export interface Ports {
-  readonly local: number;
-  readonly remote: number;
-}
 /** Where one of our proposals and one of the peer's agree. */
 interface EspChoice {
   readonly proposal: EspProposal;
@@ -119,12 +92,6 @@ export function chooseEsp({ policy, sa }: Phase2, offered: readonly Proposal[]):
   }
   return null;
 }
-export function readSpi(b: Uint8Array): number {
-  const r = new Reader(b);
-  const spi = r.u32("spi");
-  r.end("spi");
-  return spi;
-}
 /** RFC 3947 §5.2: both original addresses, as this side sees them; in the drafts only our own. */
 export function natOa({ sa, role }: Phase2): Payload[] {
   const { natt, udp, local, remote } = sa;
@@ -151,8 +118,6 @@ export function makeChild(
   told: Lifetimes = { seconds: null, kilobytes: null },
 ): Child {
   const said = lifetimes(transform.attributes, ...P2_LIFE);
-  const small = proposal.cipher === "3des" ? SMALL_BLOCK_BYTES : 0;
-  const { espLifetimeSeconds, espLifetimeBytes } = x.policy;
   return {
     proposal,
     spiIn: x.pair.spiIn,
@@ -162,17 +127,11 @@ export function makeChild(
     udp: espEncap(transform) !== ENCAP.transport,
     weAsked: x.role === "initiator",
     begunAt: x.begunAt,
-    lifeSeconds: Math.max(LEAST_LIFE_SECONDS, least(espLifetimeSeconds, said.seconds, told.seconds)),
-    lifeBytes: least(espLifetimeBytes, bytes(said.kilobytes), bytes(told.kilobytes), small),
+    ...lifeOf(x.policy, proposal, life(said), life(told)),
   };
 }
-function bytes(kilobytes: number | null): number | null {
-  return kilobytes === null ? null : kilobytes * KB;
-}
-/** The least of the limits that are set; 0 where none is. */
-function least(...limits: (number | null)[]): number {
-  const set = limits.filter((n): n is number => n !== null && n > 0);
-  return set.length === 0 ? 0 : Math.min(...set);
+function life({ seconds, kilobytes }: Lifetimes): Life {
+  return { seconds, bytes: kilobytes === null ? null : kilobytes * KB };
 }
 export function saSpec(
   { sa }: Phase2,
@@ -183,23 +142,7 @@ export function saSpec(
   const spi = direction === "in" ? child.spiIn : child.spiOut;
   const n = keyBytes(child.proposal);
   const keymat = sa.protection.keymat(n.encr + n.integ, { ...seed, protocol: PROTOCOL.esp, spi });
-  return {
-    spi,
-    cipher: child.proposal.cipher,
-    integ: child.proposal.integ,
-    udpEncap: child.udp,
-    keys: { encr: keymat.slice(0, n.encr), integ: keymat.slice(n.encr) },
-    local: child.udp ? sa.local : { address: sa.local.address, port: 0 },
-    remote: child.udp ? sa.remote : { address: sa.remote.address, port: 0 },
-    localPort: child.localPort,
-    remotePort: child.remotePort,
-    hardBytes: child.lifeBytes === 0 ? 0 : 2 * child.lifeBytes + SMALL_BLOCK_BYTES,
-    hardPackets: HARD_PACKETS,
-  };
-}
-export function planeFailure(e: unknown): Failure {
-  if (!(e instanceof SystemError)) throw e;
-  return failureOf("system", "plane", `the data plane rejects the SA: ${e.message}`);
+  return espSpec(child, direction, keymat, sa);
 }
 export function groupWithoutKe(): DecodeError {
   return new DecodeError("bad-value", "ke without group, or group without ke", 0);

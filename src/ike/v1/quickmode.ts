@@ -6,12 +6,13 @@
 // lost.
 import { u32 } from "../../core/bytes.ts";
 import type { Failure } from "../../core/errors.ts";
+import type { Child, Ports } from "../child.ts";
+import { Pair } from "../pair.ts";
 import { type IkeEnv, type IkePolicy, RETRY } from "../types.ts";
 import { PROTOCOL } from "../wire/sa.ts";
 import { Exchange, type ExchangeOwner, type Message, next, type Rules, script } from "./exchange.ts";
-import { Pair } from "./pair.ts";
 import type { Role } from "./phase1.ts";
-import type { Child, Phase2, Ports, QuickModeOwner, QuickModeSa } from "./phase2.ts";
+import type { Phase2, QuickModeOwner, QuickModeSa } from "./phase2.ts";
 import { INITIATOR, offer, RESPONDER } from "./quicksteps.ts";
 
 const RULES: Rules = { name: "quick mode", waits: RETRY, replays: 5, guesses: Number.POSITIVE_INFINITY };

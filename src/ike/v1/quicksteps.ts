@@ -2,6 +2,7 @@
 import { u32 } from "../../core/bytes.ts";
 import type { SaSpec } from "../../dataplane/dataplane.ts";
 import type { DhKey } from "../../ports/ports.ts";
+import { type Child, type Ports, planeFailure, readSpi } from "../child.ts";
 import { noEsp } from "../choice.ts";
 import { describeEsp, type EspProposal, espGroup, espTransform, matchesEsp } from "../proposals.ts";
 import { failure } from "../types.ts";
@@ -12,17 +13,13 @@ import { PROTOCOL, readSa, type Transform, writeSa } from "../wire/sa.ts";
 import { ignored, inOrder, type Message, type Next, next, refused, type Step, waits } from "./exchange.ts";
 import { NONCE_BYTES, readNonce } from "./phase1.ts";
 import {
-  type Child,
   chooseEsp,
   encaps,
   groupWithoutKe,
   makeChild,
   natOa,
   type Phase2,
-  type Ports,
-  planeFailure,
   type QuickModeOwner,
-  readSpi,
   responderLifetime,
   saSpec,
 } from "./phase2.ts";

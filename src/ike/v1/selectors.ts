@@ -1,8 +1,9 @@
 // The identities of quick mode, which are its selectors: RFC 2409 §5.5, RFC 3947 §5.2. Only UDP between the two hosts.
 import { inQuotes } from "../../core/words.ts";
+import type { Ports } from "../child.ts";
 import { ID, type Identification, readId } from "../wire/id.ts";
 import { all, type Chain, PAYLOAD } from "../wire/payloads.ts";
-import type { Ports, QuickModeSa } from "./phase2.ts";
+import type { QuickModeSa } from "./phase2.ts";
 
 export const UDP = 17;
 const L2TP = 1701;

@@ -74,16 +74,16 @@ export function writeChain(payloads: readonly Payload[]): Uint8Array {
 }
 
 /** The body of the one payload of `type`; none or several refuse the message. */
-export function one(c: Chain, type: number, what: string): Uint8Array {
+export function one(c: Pick<Chain, "payloads">, type: number, what: string): Uint8Array {
   const p = optional(c, type, what);
   if (!p) throw new DecodeError("bad-value", `${what} missing`, 0);
   return p;
 }
-export function optional(c: Chain, type: number, what: string): Uint8Array | null {
+export function optional(c: Pick<Chain, "payloads">, type: number, what: string): Uint8Array | null {
   const found = c.payloads.filter((p) => p.type === type);
   if (found.length > 1) throw new DecodeError("bad-value", `${what} twice`, 0);
   return found[0]?.body ?? null;
 }
-export function all(c: Chain, ...types: number[]): Uint8Array[] {
+export function all(c: Pick<Chain, "payloads">, ...types: number[]): Uint8Array[] {
   return c.payloads.filter((p) => types.includes(p.type)).map((p) => p.body);
 }

@@ -1,9 +1,9 @@
 // A pair of ESP SAs in the making: an SPI that is reserved, then an SA of each direction in the data plane. Until a
 // child SA owns them they are the quick mode's, which gives them back when it fails.
-import { faultEvent } from "../../core/fault.ts";
-import { giveBack } from "../../core/give-back.ts";
-import type { FlowId, SaSpec } from "../../dataplane/dataplane.ts";
-import type { IkeEnv } from "../types.ts";
+import { faultEvent } from "../core/fault.ts";
+import { giveBack } from "../core/give-back.ts";
+import type { FlowId, SaSpec } from "../dataplane/dataplane.ts";
+import type { IkeEnv } from "./types.ts";
 
 export class Pair {
   readonly spiIn: number;

@@ -2,13 +2,13 @@
 // RFC 2409 does not say what becomes of a pair that another has replaced, nor what happens when both sides replace it
 // at the same moment: each side may go on sending under either pair, strongSwan under the one that it installed last.
 // So we send under our newest pair, and receive under every pair until its own lifetime ends or the peer deletes it.
-import { SystemError } from "../../core/errors.ts";
-import { faultEvent } from "../../core/fault.ts";
-import { giveBack } from "../../core/give-back.ts";
-import { uniform } from "../../core/rng.ts";
-import type { FlowId, TrafficCounters } from "../../dataplane/dataplane.ts";
-import type { IkeEnv } from "../types.ts";
-import type { Child } from "./phase2.ts";
+import { SystemError } from "../core/errors.ts";
+import { faultEvent } from "../core/fault.ts";
+import { giveBack } from "../core/give-back.ts";
+import { uniform } from "../core/rng.ts";
+import type { FlowId, TrafficCounters } from "../dataplane/dataplane.ts";
+import type { Child } from "./child.ts";
+import type { IkeEnv } from "./types.ts";
 
 /** Pairs of one flow, those being made included; a peer that goes on replacing them is refused until some are gone. */
 export const MOST_CHILDREN = 8;
