@@ -29,6 +29,8 @@ export interface Flat {
     ring: ArrayBuffer,
     readable: (received: number) => void,
   ): number;
+  transmit(fp: number, fd: number, dev: number, ring: ArrayBuffer): number; // types.ts Received
+  watchTransmitted(fp: number, fd: number, dev: number, ring: ArrayBuffer, readable: (sent: number) => void): number;
   readTun(fd: number, ring: ArrayBuffer): number;
   readUdp(fd: number, ring: ArrayBuffer): number;
   readRaw(fd: number, ring: ArrayBuffer): number;
@@ -123,6 +125,8 @@ export interface Flat {
   fpCallCounters(fp: number, call: number, into: Float64Array): void; // 4
   fpCallEchoes(fp: number, call: number, into: Float64Array): void; // 2
   fpRoute(fp: number, dev: number, prefix: Uint8Array, length: number, call: number): void; // call 0: remove
+  fpSetExit(fp: number, kind: number, ref: number, fd: number): void; // fd -1: none
+  fpExit(fp: number, kind: number, ref: number): number;
   fpTx(fp: number, dev: number, ring: ArrayBuffer, n: number): number;
   fpTxFrames(fp: number, call: number, ring: ArrayBuffer, n: number): number;
   fpTxControl(fp: number, flow: number, localPort: number, remotePort: number, ring: ArrayBuffer, n: number): number;

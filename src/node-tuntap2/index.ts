@@ -1,15 +1,15 @@
 // The nice face of the flat library. Pure TypeScript: the host loads the library and hands it in.
 
 import type { Flat } from "./flat.ts";
+import { orLess, receiveWith, transmitWith, whole } from "./reference-io.ts";
 import { tlsClient } from "./tls.ts";
 import type { CallParams, FastPath, FlowParams, Native, Origin, Ring, SaParams, Watcher } from "./types.ts";
-import { ADDR, DROPS, KIND, Kind, LEN, META, SLOT } from "./types.ts";
+import { ADDR, DROPS, META, SLOT } from "./types.ts";
 
 export type { Flat } from "./flat.ts";
 export * from "./types.ts";
 
 const ORIGIN = { udp4500: 0, raw50: 1, udp1701: 2 } as const;
-const ANSWERS = { udp4500: Kind.udp4500, raw50: Kind.raw50, udp1701: Kind.udp1701 } as const;
 
 /** A ring of `slots` packets in memory of its own; the three views share one ArrayBuffer. */
 export function newRing(slots: number): Ring {
@@ -21,10 +21,6 @@ export function newRing(slots: number): Ring {
     meta: new Uint32Array(all, slots * SLOT, slots * META),
     addr: new Uint8Array(all, slots * (SLOT + META * 4), slots * ADDR),
   };
-}
-
-function whole(ring: Ring): ArrayBuffer {
-  return ring.mem.buffer as ArrayBuffer; // the library checks that it is a ring's
 }
 
 class NativeFastPath implements FastPath {
@@ -94,6 +90,13 @@ class NativeFastPath implements FastPath {
   removeRoute(dev: number, prefix: Uint8Array, length: number): void {
     this.#flat.fpRoute(this.#handle, dev, prefix, length, 0);
   }
+  setExit(kind: number, ref: number, fd: number | null): void {
+    this.#flat.fpSetExit(this.#handle, kind, ref, fd ?? -1);
+  }
+  exit(kind: number, ref: number): number | null {
+    const fd = this.#flat.fpExit(this.#handle, kind, ref);
+    return fd < 0 ? null : fd;
+  }
   tx(dev: number, ring: Ring, n: number): number {
     return this.#flat.fpTx(this.#handle, dev, whole(ring), n);
   }
@@ -134,21 +137,6 @@ function existing(what: string, handle: number): number {
 /** A fast path that is not the library's own (the reference) has no drops to count on here. */
 function handleOf(fp: FastPath | null): number {
   return fp instanceof NativeFastPath ? fp.handle : 0;
-}
-
-/** receive() with a fast path that is not the library's own. */
-function receiveWith(flat: Flat, fd: number, origin: Origin, ring: Ring, fp: FastPath): number {
-  const raw = origin === "raw50";
-  const n = raw ? flat.readRaw(fd, whole(ring)) : flat.readUdp(fd, whole(ring));
-  const wanted = fp.rx(origin, ring, n);
-  const answers = ANSWERS[origin];
-  for (let i = 0; i < n; i++) {
-    if (ring.meta[i * META + LEN] === 0 || ring.meta[i * META + KIND] !== answers) continue;
-    if (raw) flat.writeRaw(fd, whole(ring), n, answers, 0);
-    else flat.writeUdp(fd, whole(ring), n, answers, 0);
-    break;
-  }
-  return n | (wanted << 16);
 }
 
 function watcher(flat: Flat, started: number): Watcher {
@@ -206,16 +194,22 @@ export function native(flat: Flat): Native {
     watchReceived(fd, origin, ring, fp, readable) {
       const handle = handleOf(fp);
       if (handle !== 0) return watcher(flat, flat.watchReceived(handle, fd, ORIGIN[origin], whole(ring), readable));
-      const once = (): number => {
-        try {
-          return receiveWith(flat, fd, origin, ring, fp);
-        } catch {
-          return -1;
-        }
-      };
       return watcher(
         flat,
-        flat.watch(fd, () => readable(once())),
+        flat.watch(fd, () => readable(orLess(() => receiveWith(flat, fd, origin, ring, fp)))),
+      );
+    },
+    transmit(fd, dev, ring, fp) {
+      const handle = handleOf(fp);
+      if (handle === 0) return transmitWith(flat, fd, dev, ring, fp);
+      return flat.transmit(handle, fd, dev, whole(ring));
+    },
+    watchTransmitted(fd, dev, ring, fp, readable) {
+      const handle = handleOf(fp);
+      if (handle !== 0) return watcher(flat, flat.watchTransmitted(handle, fd, dev, whole(ring), readable));
+      return watcher(
+        flat,
+        flat.watch(fd, () => readable(orLess(() => transmitWith(flat, fd, dev, ring, fp)))),
       );
     },
     offload(fd) {

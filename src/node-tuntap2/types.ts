@@ -157,6 +157,12 @@ export interface FastPath {
   addRoute(dev: number, prefix: Uint8Array, length: number, call: number): void;
   removeRoute(dev: number, prefix: Uint8Array, length: number): void;
   /**
+   * Names the descriptor that packets of a Kind leave by, null: none. `ref`: the device id for Kind.tun; a socket's
+   * family, 4 or 6, for Kind.udp4500, raw50 and udp1701. Closing the descriptor takes it back.
+   */
+  setExit(kind: number, ref: number, fd: number | null): void;
+  exit(kind: number, ref: number): number | null;
+  /**
    * Slots 0..n-1 hold IP packets of `dev`. Each is looked up, clamped, stamped (PPP, L2TP, UDP), sealed; its KIND says
    * by which socket it leaves, its addr entry where to. Returns how many are left, without those that go up (upIp).
    */
@@ -185,7 +191,10 @@ export interface FastPath {
   close(): void;
 }
 
-/** What receive() returns: in the lower 16 bits the slots that were filled, above how many want the control plane. */
+/**
+ * What receive() and transmit() return: in the lower 16 bits the slots that were filled, above how many are left to the
+ * caller.
+ */
 export const Received = {
   slots: (received: number): number => received & 0xffff,
   wanted: (received: number): number => received >>> 16,
@@ -289,8 +298,8 @@ export interface Native {
    */
   offload(fd: number): { readonly held: boolean; readonly refused: boolean };
   /**
-   * readUdp() or readRaw(), rx() of what came, and what that answered leaves by the same socket: see Received. Throws
-   * what reading throws.
+   * readUdp() or readRaw(), rx() of what came; what that answered leaves by the same socket, and IP packets by the
+   * exits of their TUNs (without one: dropped, tun.error). See Received. Throws what reading throws.
    */
   receive(fd: number, origin: Origin, ring: Ring, fp: FastPath): number;
   /**
@@ -298,6 +307,14 @@ export interface Native {
    * gone), and not at all where nothing is left to do: only Echo-Requests, keepalives and drops came. The ring is kept.
    */
   watchReceived(fd: number, origin: Origin, ring: Ring, fp: FastPath, readable: (received: number) => void): Watcher;
+  /**
+   * readTun(), tx() of what came, and that leaves by the sockets' exits: see Received. Left to the caller are the
+   * packets that go up (Kind.upIp) and, where a socket has no exit, all that tx() made, for writeUdp() and writeRaw().
+   * One is left more than there is when offload().refused wants to be asked. Throws what reading throws.
+   */
+  transmit(fd: number, dev: number, ring: Ring, fp: FastPath): number;
+  /** As watch(), and transmit() comes first: `readable` is called with its result as in watchReceived(). */
+  watchTransmitted(fd: number, dev: number, ring: Ring, fp: FastPath, readable: (sent: number) => void): Watcher;
   /** As many as fit, at most ring.slots; 0: nothing there. Fills OFF and LEN (KIND, REF = 0). */
   readTun(fd: number, ring: Ring): number;
   readUdp(fd: number, ring: Ring): number;

@@ -40,8 +40,8 @@ interface DeviceDeps {
   readonly drops: Drops;
   readonly keeper: Keeper;
   readonly one: Ring;
-  /** The TUN is readable. */
-  readable(d: Device): void;
+  /** Calls back when the TUN is readable, after the fast path has sent what it could (Native.watchTransmitted). */
+  watch(d: Device): Watcher;
 }
 
 export function routeTo(dev: Device, r: Route): RouteSpec {
@@ -100,7 +100,8 @@ export class Device implements CallNetdev {
       deps.native.close(tun.fd);
       throw e;
     }
-    this.#watcher = deps.native.watch(this.fd, () => deps.readable(this));
+    this.#watcher = deps.watch(this);
+    deps.fp.setExit(Kind.tun, this.dev, this.fd);
   }
   /** Routes `p` to `call`. Throws SystemError when another call has this prefix. */
   route(p: Prefix, call: UserspaceCall): void {
@@ -149,6 +150,7 @@ export class Device implements CallNetdev {
   /** Stops reading; the keeper no longer restores the netdev. */
   stop(): void {
     this.#watcher.stop();
+    this.#deps.fp.setExit(Kind.tun, this.dev, null);
     this.#deps.keeper.forgetLink(this.index);
   }
   close(): void {

@@ -1,7 +1,7 @@
 // The inbound path: socket > ESP > UDP > L2TP > PPP (all on the fast path) > TUN. Everything but IP packets is passed
 // to the control plane here.
 
-import type { FastPath, Native, Ring } from "node-tuntap2";
+import type { Ring } from "node-tuntap2";
 import { ADDR, KIND, Kind, LEN, META, OFF, REF, Received } from "node-tuntap2";
 import { Packet } from "../../core/packet.ts";
 import type { Endpoint } from "../../ports/ports.ts";
@@ -20,8 +20,6 @@ export interface InboundTakers {
   frame(call: number, p: Packet): void;
   /** An L2TP data message with Ns. */
   data(call: number, p: Packet): void;
-  /** The TUN for IP packets. */
-  readonly devices: ReadonlyMap<number, { readonly fd: number }>;
   /** After each batch. */
   done(): void;
   /** An unexpected error in one packet, which is dropped. */
@@ -36,16 +34,12 @@ interface InboundStart {
 }
 
 export class Inbound {
-  readonly #native: Native;
-  readonly #fp: FastPath;
   readonly #ports: Sockets["ports"];
   readonly #drops: PathParts["drops"];
   readonly #takers: InboundTakers;
   readonly #ring: Ring;
 
-  constructor({ native, fp, drops }: PathParts, { ports, batch, takers }: InboundStart) {
-    this.#native = native;
-    this.#fp = fp;
+  constructor({ drops }: Pick<PathParts, "drops">, { ports, batch, takers }: InboundStart) {
     this.#ports = ports;
     this.#drops = drops;
     this.#takers = takers;
@@ -73,8 +67,6 @@ export class Inbound {
     }
   }
   #batch(use: Exclude<SocketUse, "ike">, n: number, wanted: number): void {
-    if (wanted < n)
-      for (const [id, dev] of this.#takers.devices) this.#native.writeTun(dev.fd, this.#ring, n, id, this.#fp);
     if (wanted > 0) this.#all(use, n);
     this.#takers.done();
   }

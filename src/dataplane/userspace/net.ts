@@ -1,6 +1,6 @@
 // Netdevs, addresses and routes of links and servers.
 
-import type { FastPath, Native } from "node-tuntap2";
+import type { FastPath, Native, Watcher } from "node-tuntap2";
 import { LEN, OFF } from "node-tuntap2";
 import type { Prefix } from "../../core/addr.ts";
 import { formatIp, isIp6 } from "../../core/addr.ts";
@@ -227,9 +227,13 @@ export class UserspaceNet implements NetPlane {
     this.#keeper.close();
   }
 
-  #open(s: DeviceSpec, readable = (d: Device): void => this.#readable(d)): Device {
-    const { native, fp, drops } = this.#deps;
-    const deps = { native, fp, drops, keeper: this.#keeper, one: this.#one, readable };
+  #open(s: DeviceSpec, line: ((d: Device) => void) | null = null): Device {
+    const { native, fp, drops, out } = this.#deps;
+    const watch = (d: Device): Watcher =>
+      line
+        ? native.watch(d.fd, () => line(d))
+        : native.watchTransmitted(d.fd, d.dev, out.batch, fp, (sent) => this.#readable(d, sent));
+    const deps = { native, fp, drops, keeper: this.#keeper, one: this.#one, watch };
     const dev = new Device(deps, ++this.#ids, s);
     this.devices.set(dev.dev, dev);
     return dev;
@@ -291,9 +295,9 @@ export class UserspaceNet implements NetPlane {
       line.lost(why);
     }
   }
-  #readable(dev: Device): void {
+  #readable(dev: Device, sent: number): void {
     try {
-      this.#deps.out.tun(dev.fd, dev.dev);
+      this.#deps.out.tun(dev.fd, dev.dev, sent);
     } catch (e) {
       const why = `the interface ${dev.ifname} is gone`;
       this.#deps.log.emit({ kind: "daemon.warning", link: "", text: `${why}: ${e instanceof Error ? e.message : ""}` });

@@ -2,7 +2,7 @@
 // it.
 
 import type { FastPath, Native, Ring } from "node-tuntap2";
-import { ADDR, KIND, Kind, LEN, META, OFF, REF } from "node-tuntap2";
+import { ADDR, KIND, Kind, LEN, META, OFF, REF, Received } from "node-tuntap2";
 import type { Counters } from "../../core/counters.ts";
 import { Packet } from "../../core/packet.ts";
 import type { Endpoint } from "../../ports/ports.ts";
@@ -19,31 +19,38 @@ export class Outbound {
   readonly #fp: FastPath;
   readonly #sockets: Sockets;
   readonly #drops: Counters;
-  readonly #batch: Ring;
+  /** Shared: others use it between two wakes. */
+  readonly batch: Ring;
   /** A separate ring: a message sent while a batch is processed must not overwrite it. */
   readonly #one: Ring;
 
   /** Calls whose outbound packets are coded in TypeScript, by handle; a packet is valid only during the call. */
   readonly coded = new Map<number, (p: Packet) => void>();
 
-  /** `batch` may be used by others between two wakes. */
   constructor({ native, fp, drops }: PathParts, sockets: Sockets, batch: Ring) {
     this.#native = native;
     this.#fp = fp;
     this.#sockets = sockets;
     this.#drops = drops;
-    this.#batch = batch;
+    this.batch = batch;
     this.#one = native.ring(1);
   }
 
-  /** A TUN is readable. Throws when the netdev is gone. */
-  tun(fd: number, dev: number): void {
+  /**
+   * A TUN is readable; `first`: what transmit() left of the first batch, see Native.watchTransmitted. Throws when the
+   * netdev is gone.
+   */
+  tun(fd: number, dev: number, first: number): void {
     for (let turn = 0; turn < TURNS || this.#native.offload(fd).held; turn++) {
-      const n = this.#native.readTun(fd, this.#batch);
-      if (n === 0) return;
-      if (this.#fp.tx(dev, this.#batch, n) > 0) this.#sockets.write(this.#batch, n);
-      if (this.coded.size > 0) this.#visit(n);
-      if (n < this.#batch.slots) return;
+      // after -1 the error comes again
+      const sent = turn === 0 && first >= 0 ? first : this.#native.transmit(fd, dev, this.batch, this.#fp);
+      const n = Received.slots(sent);
+      if (Received.wanted(sent) > 0) {
+        this.#sockets.write(this.batch, n);
+        this.#sockets.look();
+        if (this.coded.size > 0) this.#visit(n);
+      }
+      if (n < this.batch.slots) return;
     }
   }
   /** One PPP frame of a call. */
@@ -80,7 +87,7 @@ export class Outbound {
   }
 
   #visit(n: number): void {
-    const { meta, mem } = this.#batch;
+    const { meta, mem } = this.batch;
     for (let at = 0; at < n * META; at += META) {
       if (meta[at + KIND] !== Kind.upIp) continue;
       const start = meta[at + OFF] ?? 0;

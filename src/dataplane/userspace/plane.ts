@@ -118,7 +118,6 @@ export class UserspacePlane implements DataPlane {
       clear: (local, remote, p) => this.l2tp.clear(local, remote, p),
       frame: (call, p) => this.l2tp.call(call)?.frame(p),
       data: (call, p) => this.l2tp.call(call)?.data(p),
-      devices: this.net.devices,
       done: () => contain(() => this.ipsec.poll(), fault),
       fault,
     };

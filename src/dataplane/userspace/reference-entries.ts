@@ -1,5 +1,5 @@
 // What the tables of the reference fast path hold, and the checks of what is put into them.
-import type { CallParams, FlowParams, Ring, SaParams } from "node-tuntap2";
+import { ADDR, type CallParams, type FlowParams, Kind, META, type Ring, type SaParams, SLOT } from "node-tuntap2";
 import { formatIp, type Prefix } from "../../core/addr.ts";
 import { get16, get32, put32 } from "../../core/bytes.ts";
 import type { ReplayWindow } from "../../core/replay.ts";
@@ -92,4 +92,34 @@ export function comesFrom(f: FlowParams, addr: Uint8Array): boolean {
 /** Whether its lifetime in packets or bytes is over. */
 export function spent(sa: Sa): boolean {
   return (sa.p.hardPackets > 0 && sa.packets >= sa.p.hardPackets) || (sa.p.hardBytes > 0 && sa.bytes >= sa.p.hardBytes);
+}
+
+/** FastPath.setExit() and exit(). */
+export class Exits {
+  readonly #fds = new Map<string, number>();
+  set(kind: number, ref: number, fd: number | null): void {
+    const socket = kind === Kind.udp4500 || kind === Kind.raw50 || kind === Kind.udp1701;
+    if (kind !== Kind.tun && !(socket && (ref === 4 || ref === 6))) throw new RangeError("exit: no such kind");
+    if (fd === null) this.#fds.delete(`${kind} ${ref}`);
+    else this.#fds.set(`${kind} ${ref}`, fd);
+  }
+  get(kind: number, ref: number): number | null {
+    return this.#fds.get(`${kind} ${ref}`) ?? null;
+  }
+}
+
+/** Slots with a packet in them, as the library sees them. */
+export function slotsOf(ring: Ring, n: number, truncated: (s: Slot) => void): Slot[] {
+  const slots: Slot[] = [];
+  for (let i = 0; i < n; i++) {
+    const [off = 0, length = 0, kind = 0] = ring.meta.subarray(i * META, i * META + META);
+    const addr = ring.addr.subarray(i * ADDR, (i + 1) * ADDR);
+    const s: Slot = { ring, i, addr, body: new Uint8Array(0), flow: 0, sport: 0, dport: 0 };
+    if (length > 0) {
+      if (off < i * SLOT || off + length > (i + 1) * SLOT) throw new RangeError("ring: a packet lies outside its slot");
+      s.body = ring.mem.subarray(off, off + length);
+      slots.push(s);
+    } else if (kind === Kind.truncated) truncated(s);
+  }
+  return slots;
 }

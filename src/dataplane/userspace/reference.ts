@@ -22,11 +22,13 @@ import {
   checkFlow,
   checkPrefix,
   comesFrom,
+  Exits,
   echoReply,
   type Flow,
   must,
   type Sa,
   type Slot,
+  slotsOf,
   spent,
   whole,
 } from "./reference-entries.ts";
@@ -49,6 +51,7 @@ class Reference implements FastPath {
   readonly #spis = new Map<number, number>();
   readonly #ids = new Map<number, number>(); // tunnel * 65536 + call
   readonly #routes = new Map<number, PrefixTable<number>>(); // by device
+  readonly #exits = new Exits();
   readonly #drops = new Map<Drop, number>();
   #unknown: { spi: number; from: Uint8Array } | null = null;
   #next = 1;
@@ -206,23 +209,7 @@ class Reference implements FastPath {
   #each(ring: Ring, n: number, work: (s: Slot) => number): number {
     if (this.#closed) throw new RangeError("fast path: closed");
     whole(n, ring.slots, "ring");
-    const slots: Slot[] = [];
-    for (let i = 0; i < n; i++) {
-      const [off = 0, length = 0, kind = 0] = ring.meta.subarray(i * META, i * META + META);
-      const addr = ring.addr.subarray(i * ADDR, (i + 1) * ADDR);
-      const s: Slot = { ring, i, addr, body: new Uint8Array(0), flow: 0, sport: 0, dport: 0 };
-      if (length > 0) {
-        if (off < i * SLOT || off + length > (i + 1) * SLOT)
-          throw new RangeError("ring: a packet lies outside its slot");
-        s.body = ring.mem.subarray(off, off + length);
-      } else if (kind === Kind.truncated) {
-        this.#drop(s, "rx.truncated");
-        continue;
-      } else {
-        continue;
-      }
-      slots.push(s);
-    }
+    const slots = slotsOf(ring, n, (cut) => this.#drop(cut, "rx.truncated"));
     let sum = 0;
     for (const s of slots) sum += work(s);
     return sum;
@@ -306,6 +293,13 @@ class Reference implements FastPath {
     s.ring.mem.set(body, s.i * SLOT + at);
     s.ring.meta.set([s.i * SLOT + at, body.length, kind, ref], s.i * META);
     return result;
+  }
+
+  setExit(kind: number, ref: number, fd: number | null): void {
+    this.#exits.set(kind, ref, fd);
+  }
+  exit(kind: number, ref: number): number | null {
+    return this.#exits.get(kind, ref);
   }
 
   rx(origin: Origin, ring: Ring, n: number): number {

@@ -18,8 +18,6 @@ const ESP = 50;
 const FAMILIES: readonly Family[] = [4, 6];
 /** KIND of packets for a clear socket when there are several; above every Kind of the library. */
 const OWN_KIND = 100;
-/** Writes between two checks whether the kernel refused to segment. */
-const LOOK = 16;
 
 export type SocketUse = "ike" | "nat" | "esp" | "clear";
 const ORIGIN: Readonly<Record<Exclude<SocketUse, "ike">, Origin>> = { nat: "udp4500", esp: "raw50", clear: "udp1701" };
@@ -61,7 +59,6 @@ export class Socket {
   readonly #batch: Ring;
   readonly #watcher: Watcher;
   readonly #owner: SocketOwner;
-  #writes = 0;
   #refused = false;
   users = 1;
   open = true;
@@ -96,13 +93,19 @@ export class Socket {
   write(ring: Ring, n: number, kind = this.kind): void {
     if (this.use === "esp") this.#native.writeRaw(this.#fd, ring, n, kind, this.#fp);
     else this.#native.writeUdp(this.#fd, ring, n, kind, this.#fp);
-    if (!this.#refused && ++this.#writes % LOOK === 0) this.#look();
   }
-  #look(): void {
-    this.#refused = this.#native.offload(this.#fd).refused;
-    if (this.#refused) this.#owner.refused(this);
+  /** Says once that the kernel refused to segment. */
+  look(): void {
+    if (!this.#native.offload(this.#fd).refused || this.#refused) return;
+    this.#refused = true;
+    this.#owner.refused(this);
+  }
+  /** Packets of its kind leave by it without a visit here. */
+  exit(on: boolean): void {
+    this.#fp.setExit(this.kind, this.family, on ? this.#fd : null);
   }
   close(): void {
+    if (this.#fp.exit(this.kind, this.family) === this.#fd) this.exit(false);
     this.open = false;
     this.#watcher.stop();
     this.#native.close(this.#fd);
@@ -143,6 +146,7 @@ export class Sockets {
       for (const s of open) s.close();
       throw e;
     }
+    for (const s of open) if (s.use !== "ike") s.exit(true);
     this.#ipsec = open;
   }
   /**
@@ -158,12 +162,19 @@ export class Sockets {
     const s = this.#open("clear", local);
     if (!s) throw new SystemError("EAFNOSUPPORT", `cannot open UDP ${formatEndpoint(local)}`, "the kernel has no IPv6");
     this.#clear.push(s);
+    this.#clearExit(s.family);
     return s;
   }
   closeClear(s: Socket): void {
     if (--s.users > 0) return;
     s.close();
     this.#clear.splice(this.#clear.indexOf(s), 1);
+    this.#clearExit(s.family);
+  }
+  /** Only among several of a family has write() to choose. */
+  #clearExit(family: Family): void {
+    const all = this.#clear.filter((s) => s.family === family);
+    for (const s of all) s.exit(all.length === 1);
   }
   ipsec(use: "ike" | "nat" | "esp", family: Family): Socket | null {
     return this.#ipsec?.find((s) => s.use === use && s.family === family) ?? null;
@@ -182,6 +193,11 @@ export class Sockets {
     const first = clear[0];
     if (first && clear.length === 1 && (wanted & CLEAR) === bit(first.kind, first.family)) first.write(ring, n);
     else if ((wanted & CLEAR) !== 0) this.#writeClear(ring, n);
+  }
+  /** After a wake that left something of a TUN's packets. */
+  look(): void {
+    for (const s of this.#ipsec ?? []) if (s.use === "nat") s.look();
+    for (const s of this.#clear) s.look();
   }
   close(): void {
     for (const s of [...(this.#ipsec ?? []), ...this.#clear]) s.close();

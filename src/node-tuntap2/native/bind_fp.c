@@ -30,6 +30,16 @@ struct tt_fp *held_fp(const struct tt_inst *inst, uint32_t handle)
 	return h ? h->fp : NULL;
 }
 
+void forget_exits(const struct tt_inst *inst, int fd)
+{
+	for (uint32_t i = 0; i < inst->fps.count; i++) {
+		struct held *h = pool_at(&inst->fps, i);
+
+		if (h->obj.handle)
+			fp_forget(h->fp, fd);
+	}
+}
+
 static double fp_result(struct tt_args *a, const struct tt_fp *fp, int64_t r)
 {
 	if (r >= 0)
@@ -333,6 +343,27 @@ static double bind_fp_route(struct tt_args *a)
 				fp_remove_route(fp, dev, prefix, size, length));
 }
 
+static double bind_fp_exit(struct tt_args *a)
+{
+	struct tt_fp *fp = arg_fp(a, 0);
+	uint32_t kind = arg_u32(a, 1, "kind: not a Kind"), ref = arg_u32(a, 2, "ref: not a device id or family");
+
+	if (a->bad)
+		return NOTHING;
+	return fp_exit(fp, kind, ref);
+}
+
+static double bind_fp_set_exit(struct tt_args *a)
+{
+	struct tt_fp *fp = arg_fp(a, 0);
+	uint32_t kind = arg_u32(a, 1, "kind: not a Kind"), ref = arg_u32(a, 2, "ref: not a device id or family");
+	int fd = (int)arg_integer(a, 3, -1, 1 << 30, "fd: not a descriptor");
+
+	if (a->bad)
+		return NOTHING;
+	return fp_result(a, fp, fp_set_exit(fp, kind, ref, fd));
+}
+
 /* ---- packets ---- */
 
 static double bind_fp_tx(struct tt_args *a)
@@ -456,6 +487,8 @@ static const struct tt_function functions[] = {
 	{ "fpCallCounters", bind_fp_call_counters, 3 },
 	{ "fpCallEchoes", bind_fp_call_echoes, 3 },
 	{ "fpRoute", bind_fp_route, 5 },
+	{ "fpExit", bind_fp_exit, 3 },
+	{ "fpSetExit", bind_fp_set_exit, 4 },
 	{ "fpTx", bind_fp_tx, 4 },
 	{ "fpTxFrames", bind_fp_tx_frames, 4 },
 	{ "fpTxControl", bind_fp_tx_control, 6 },

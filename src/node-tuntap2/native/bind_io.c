@@ -267,11 +267,12 @@ static double bind_no_dumps(struct tt_args *a)
 
 /* ---- descriptors in the loop ---- */
 
-struct receiver { /* what the fast path does first */
+struct watched_path { /* what the fast path does first */
 	struct tt_inst *inst;
 	uint32_t fp; /* handle */
 	int fd;
-	enum tt_origin origin;
+	enum tt_origin origin; /* of a socket */
+	uint32_t dev;	       /* of a TUN */
 };
 
 struct watched {
@@ -335,23 +336,19 @@ static double bind_receive(struct tt_args *a)
 	return n < 0 ? throw_system(a, e.no, e.call) : received(n, up);
 }
 
-/* Whether nothing is left for JavaScript to do with these slots. */
-static bool quiet(const struct tt_fp *fp, const struct tt_ring *r, int n)
-{
-	if (fp->news || fp->unknown_spi || n == (int)r->slots) /* a full ring: more may be held back */
-		return false;
-	for (int i = 0; i < n; i++) {
-		const uint32_t *m = r->meta + i * TT_META;
+enum { TURNS = 4 }; /* batches a wake, so that other descriptors get their turn */
 
-		if (m[TT_LEN] && m[TT_KIND] == TT_K_TUN)
-			return false;
-	}
-	return true;
+static bool holds(int fd)
+{
+	const struct tt_offload *o = tt_offload_of(fd);
+
+	return o && o->held;
 }
 
+/* NOTHING: nothing is left for JavaScript to do. */
 static double receive_first(void *opaque, void *memory, size_t len)
 {
-	const struct receiver *v = opaque;
+	const struct watched_path *v = opaque;
 	struct tt_fp *fp = held_fp(v->inst, v->fp);
 	struct tt_err e;
 	struct tt_ring r;
@@ -359,16 +356,40 @@ static double receive_first(void *opaque, void *memory, size_t len)
 
 	if (!fp || !tt_ring_map(&r, memory, len))
 		return NOTHING;
-	n = fp_receive(fp, v->origin, v->fd, &r, &up, &e);
-	return n >= 0 && up == 0 && quiet(fp, &r, n) ? NOTHING : received(n, up);
+	for (int turn = 0; turn < TURNS || holds(v->fd); turn++) {
+		n = fp_receive(fp, v->origin, v->fd, &r, &up, &e);
+		if (n < 0 || up || fp->news || fp->unknown_spi)
+			return received(n, up);
+		if (n < (int)r.slots)
+			break;
+	}
+	return NOTHING;
 }
 
-static double bind_watch_received(struct tt_args *a)
+static double transmit_first(void *opaque, void *memory, size_t len)
 {
-	uint32_t handle = arg_u32(a, 0, "fast path: not a handle");
-	int fd = arg_fd(a, 1);
-	enum tt_origin origin = (enum tt_origin)arg_integer(a, 2, ORIGIN_UDP4500, ORIGIN_UDP1701, "origin: not known");
-	struct receiver *v;
+	const struct watched_path *v = opaque;
+	struct tt_fp *fp = held_fp(v->inst, v->fp);
+	struct tt_err e;
+	struct tt_ring r;
+	int n, up;
+
+	if (!fp || !tt_ring_map(&r, memory, len))
+		return NOTHING;
+	for (int turn = 0; turn < TURNS || holds(v->fd); turn++) {
+		n = fp_transmit(fp, v->dev, v->fd, &r, &up, &e);
+		if (n < 0 || up)
+			return received(n, up);
+		if (n < (int)r.slots)
+			break;
+	}
+	return NOTHING;
+}
+
+static double watch_path(struct tt_args *a, struct watched_path p,
+			 double (*ready)(void *opaque, void *memory, size_t len))
+{
+	struct watched_path *v;
 	struct tt_ring r;
 
 	arg_fp(a, 0);
@@ -378,8 +399,43 @@ static double bind_watch_received(struct tt_args *a)
 	v = malloc(sizeof *v);
 	if (!v)
 		return throw_system(a, ENOMEM, "watch");
-	*v = (struct receiver){ a->inst, handle, fd, origin };
-	return watch(a, 4, fd, &(struct tt_first){ receive_first, v, 3 });
+	*v = p;
+	return watch(a, 4, p.fd, &(struct tt_first){ ready, v, 3 });
+}
+
+static double bind_watch_received(struct tt_args *a)
+{
+	struct watched_path p = { .inst = a->inst };
+
+	p.fp = arg_u32(a, 0, "fast path: not a handle");
+	p.fd = arg_fd(a, 1);
+	p.origin = (enum tt_origin)arg_integer(a, 2, ORIGIN_UDP4500, ORIGIN_UDP1701, "origin: not known");
+	return watch_path(a, p, receive_first);
+}
+
+static double bind_transmit(struct tt_args *a)
+{
+	struct tt_err e = { 0, "" };
+	struct tt_fp *fp = arg_fp(a, 0);
+	int fd = arg_fd(a, 1), n, up;
+	uint32_t dev = arg_u32(a, 2, "dev: not a device id");
+	struct tt_ring r;
+
+	arg_ring(a, 3, -1, &r);
+	if (a->bad)
+		return NOTHING;
+	n = fp_transmit(fp, dev, fd, &r, &up, &e);
+	return n < 0 ? throw_system(a, e.no, e.call) : received(n, up);
+}
+
+static double bind_watch_transmitted(struct tt_args *a)
+{
+	struct watched_path p = { .inst = a->inst };
+
+	p.fp = arg_u32(a, 0, "fast path: not a handle");
+	p.fd = arg_fd(a, 1);
+	p.dev = arg_u32(a, 2, "dev: not a device id");
+	return watch_path(a, p, transmit_first);
 }
 
 static double bind_unwatch(struct tt_args *a)
@@ -412,6 +468,7 @@ static double bind_close(struct tt_args *a)
 		}
 	}
 	map_remove(&a->inst->fds, (uint64_t)fd);
+	forget_exits(a->inst, fd);
 	tt_serial_release(fd); /* when it is a line */
 	tt_offload_release(fd);
 	close(fd);
@@ -465,6 +522,8 @@ static const struct tt_function functions[] = {
 	{ "receive", bind_receive, 4 },
 	{ "watch", bind_watch, 2 },
 	{ "watchReceived", bind_watch_received, 5 },
+	{ "transmit", bind_transmit, 4 },
+	{ "watchTransmitted", bind_watch_transmitted, 5 },
 	{ "unwatch", bind_unwatch, 1 },
 	{ "close", bind_close, 1 },
 	{ NULL, NULL, 0 },

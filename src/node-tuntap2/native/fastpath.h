@@ -72,6 +72,7 @@ struct tt_fp {
 	struct tt_pool flows, sas, calls, routes;
 	/* spi and tunnel << 16 | call to handles: we choose both, so nobody chooses collisions */
 	struct tt_map spis, ids;
+	struct tt_map exits;	      /* kind << 32 | REF of a TUN, or family of a socket, to fd + 1 */
 	uint32_t *chains, chain_mask; /* of routes, place + 1 */
 	uint64_t route_seed[ROUTE_KEY + 1];
 	struct tt_dev *devs;
@@ -109,6 +110,11 @@ int fp_remove_call(struct tt_fp *fp, uint32_t call);
 int fp_call_counters(struct tt_fp *fp, uint32_t call, uint64_t out[4]);
 /* Number of Echo-Requests answered, and milliseconds since the last one, 0 when there was none. */
 int fp_call_echoes(struct tt_fp *fp, uint32_t call, uint64_t out[2]);
+/* Where packets of a kind leave: fd; -1: nowhere. `ref`: of a TUN, or the family of a socket, 4 or 6. */
+int fp_set_exit(struct tt_fp *fp, uint32_t kind, uint32_t ref, int fd);
+int fp_exit(const struct tt_fp *fp, uint32_t kind, uint32_t ref);
+/* The descriptor is going to be closed. */
+void fp_forget(struct tt_fp *fp, int fd);
 /* Milliseconds, monotonic, to a few of them. */
 int64_t fp_now(void);
 /* Place + 1 of the device in fp->devs, which has one user more; 0: no memory. */

@@ -52,6 +52,7 @@ void fp_free(struct tt_fp *fp)
 	pool_free(&fp->routes);
 	map_free(&fp->spis);
 	map_free(&fp->ids);
+	map_free(&fp->exits);
 	free(fp->chains);
 	free(fp->devs);
 	free(fp);
@@ -338,4 +339,37 @@ int fp_call_echoes(struct tt_fp *fp, uint32_t call, uint64_t out[2])
 	out[0] = c->echoes;
 	out[1] = c->echoes ? (uint64_t)(fp_now() - c->echo_ms) : 0;
 	return 0;
+}
+
+static uint64_t exit_key(uint32_t kind, uint32_t ref)
+{
+	return (uint64_t)kind << 32 | ref;
+}
+
+int fp_set_exit(struct tt_fp *fp, uint32_t kind, uint32_t ref, int fd)
+{
+	bool socket = kind == TT_K_UDP4500 || kind == TT_K_RAW50 || kind == TT_K_UDP1701;
+
+	if (kind != TT_K_TUN && !(socket && (ref == 4 || ref == 6)))
+		return no(fp, "exit: no such kind");
+	if (fd < 0)
+		map_remove(&fp->exits, exit_key(kind, ref));
+	else if (!map_set(&fp->exits, exit_key(kind, ref), (uint32_t)fd + 1))
+		return no(fp, "exit: no memory");
+	return 0;
+}
+
+int fp_exit(const struct tt_fp *fp, uint32_t kind, uint32_t ref)
+{
+	return (int)map_get(&fp->exits, exit_key(kind, ref)) - 1;
+}
+
+void fp_forget(struct tt_fp *fp, int fd)
+{
+	for (uint32_t i = 0; fp->exits.mask && i <= fp->exits.mask; i++) {
+		if (fp->exits.values[i] != (uint32_t)fd + 1)
+			continue;
+		map_remove(&fp->exits, fp->exits.keys[i]);
+		i = UINT32_MAX; /* removal moves others */
+	}
 }
