@@ -1,18 +1,20 @@
-// Leaves out of the program the texts that only forms and the reference show: titles, help, and notes of the form.
+// Leaves out of the program the texts that only forms and the reference show: titles, help, notes and labels.
 import { readFileSync } from "node:fs";
 
 const TEXT = /(?:"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`)/.source;
 const WORDS = new RegExp(`\\b(title|help|form|why): *\\n? *(${TEXT}(?:\\s*\\+\\s*${TEXT})*)`, "g");
+
+const LABELS = /(?<=\blabels: |\bTRAFFIC = )\{[^}]*\}/g;
+const lines = (text) => "\n".repeat(text.split("\n").length - 1);
 
 /** For esbuild. Lines stay where they are, so that stacks name the right ones. */
 export const withoutForms = {
   name: "without the words of forms",
   setup(b) {
     b.onLoad({ filter: /src\/config\/(common|schema|nasdial)\.ts$/ }, ({ path }) => ({
-      contents: readFileSync(path, "utf8").replace(
-        WORDS,
-        (all, name) => `${name}: ""${"\n".repeat(all.split("\n").length - 1)}`,
-      ),
+      contents: readFileSync(path, "utf8")
+        .replace(WORDS, (all, name) => `${name}: ""${lines(all)}`)
+        .replace(LABELS, (all) => `{${lines(all)}}`),
       loader: "ts",
     }));
   },

@@ -7,7 +7,7 @@ export const AUTH_METHODS = ["mschapv2", "chap", "mschap", "eap", "pap"] as cons
 export const ipsec = {
   psk: optional(k.secret, { tab: "general", title: "Pre-shared key", help: "Pre-shared key. Turns IPsec on." }),
   ipsec: optional(k.oneOf("required", "off"), {
-    tab: "ipsec",
+    tab: "security",
     title: "IPsec",
     against: {
       value: "off",
@@ -19,51 +19,51 @@ export const ipsec = {
       "L2TP in the clear, for troubleshooting only, with a warning at every start.",
   }),
   encap: withDefault(k.oneOf("auto", "udp", "esp"), "auto", {
-    tab: "ipsec",
+    tab: "advanced",
     title: "Encapsulation",
     help: "auto: raw ESP, or UDP 4500 behind a NAT. udp: always UDP 4500. esp: always raw ESP; a NAT is an error.",
   }),
   ike_proposals: optional(k.ikeProposals, {
-    tab: "ipsec",
+    tab: "security",
     title: "IKE proposals",
     help:
       "Phase 1 proposals, in order of preference. Default: strong ones that current peers support, without " +
       "3DES and MODP1024; use default 3des-sha1-modp1024 to accept an old peer as well.",
   }),
   esp_proposals: optional(k.espProposals, {
-    tab: "ipsec",
+    tab: "security",
     title: "ESP proposals",
     help:
       "ESP proposals, in order of preference. Default: AES-GCM, then AES-CBC; on a CPU without AES instructions " +
       "ChaCha20-Poly1305 first. Use default 3des-sha1 to accept an old peer as well.",
   }),
   local_id: optional(k.ikeId, {
-    tab: "ipsec",
+    tab: "security",
     title: "Local identity",
     help: "Our IKE identity: an address, a host name or user@name. Default: our address.",
   }),
   remote_id: optional(k.ikeId, {
-    tab: "ipsec",
+    tab: "security",
     title: "Remote identity",
     help: "The IKE identity that the peer must present. Default: any identity; the key authenticates the peer.",
   }),
   ike_lifetime: withDefault(k.integer(60, 604800, "seconds"), "28800", {
-    tab: "ipsec",
+    tab: "expert",
     title: "IKE lifetime",
     help: "Lifetime of the ISAKMP SA. It is renewed before it expires.",
   }),
   esp_lifetime: withDefault(k.integer(30, 86400, "seconds"), "3600", {
-    tab: "ipsec",
+    tab: "expert",
     title: "ESP lifetime",
     help: "Lifetime of the ESP SAs. They are renewed before they expire.",
   }),
   esp_lifetime_mbytes: withDefault(k.integer(0, 1048576, "MiB"), "0", {
-    tab: "ipsec",
+    tab: "expert",
     title: "ESP lifetime in MiB",
     help: "Also renew the ESP SAs after this much data; 0: only when the cipher requires it (3DES).",
   }),
   dpd: withDefault(k.integer(0, 3600, "seconds"), "30", {
-    tab: "ipsec",
+    tab: "advanced",
     title: "Dead peer detection",
     help: "Probe the IKE peer after this period of silence; 0: off.",
   }),
@@ -71,56 +71,56 @@ export const ipsec = {
 
 export const l2tp = {
   tunnel_secret: optional(k.secret, {
-    tab: "l2tp",
+    tab: "security",
     title: "Tunnel secret",
     help: "Shared secret for L2TP tunnel authentication.",
   }),
   hide_avps: withDefault(k.yesNo, "no", {
-    tab: "l2tp",
+    tab: "expert",
     title: "Hide AVPs",
     help: "Hide AVP values with tunnel_secret (RFC 2661 4.3). IPsec already encrypts them.",
   }),
   hostname: optional(k.text(64), {
-    tab: "l2tp",
+    tab: "advanced",
     title: "Host name",
     help: "Host Name sent to the L2TP peer. Default: the name of this machine.",
   }),
   hello: withDefault(k.integer(0, 3600, "seconds"), "60", {
-    tab: "l2tp",
+    tab: "advanced",
     title: "Hello interval",
     help: "Send an L2TP Hello after this period of silence; 0: off.",
   }),
   sequencing: withDefault(k.yesNo, "no", {
-    tab: "l2tp",
+    tab: "expert",
     title: "Sequence numbers",
     help: "Use sequence numbers on data packets. Packets that arrive out of order are reordered.",
   }),
   keepalive: withDefault(k.keepalive, "5 10", {
-    tab: "ppp",
+    tab: "advanced",
     title: "Keepalive",
     help:
       "LCP echo: the number of unanswered requests that end the link, and the interval between requests in " +
       "seconds. Received data postpones the next request.",
   }),
   mtu: optional(k.integer(576, 1500, "bytes"), {
-    tab: "ppp",
+    tab: "advanced",
     title: "MTU",
     help: "MTU of the netdev. Default: the largest that fits the path without fragmentation, at most 1400.",
   }),
   dataplane: withDefault(k.oneOf("auto", "kernel", "userspace"), "auto", {
-    tab: "l2tp",
+    tab: "expert",
     title: "Data plane",
     help: "Where packets move. This version has userspace only.",
   }),
   vj: withDefault(k.yesNo, "no", {
-    tab: "ppp",
+    tab: "expert",
     title: "Header compression",
     help:
       "Van Jacobson header compression (RFC 1144), if the peer supports it. Turn sequencing on too, so that " +
       "lost packets are noticed.",
   }),
   deflate: withDefault(k.yesNo, "no", {
-    tab: "ppp",
+    tab: "expert",
     title: "Deflate",
     help:
       "Compress packets with Deflate (RFC 1979), if the peer supports it and zlib is installed. For slow " +
@@ -128,17 +128,17 @@ export const l2tp = {
       "down.",
   }),
   bsdcomp: withDefault(k.yesNo, "no", {
-    tab: "ppp",
+    tab: "expert",
     title: "BSD-Compress",
     help: "Compress packets with BSD-Compress (RFC 1977) if Deflate is not available.",
   }),
   mppc: withDefault(k.yesNo, "no", {
-    tab: "ppp",
+    tab: "expert",
     title: "MPPC",
     help: "Compress packets with MPPC (RFC 2118), for a peer that supports nothing else; alone or with MPPE.",
   }),
   mppe: withDefault(k.oneOf("no", "128", "56", "40"), "no", {
-    tab: "ppp",
+    tab: "expert",
     title: "MPPE encryption",
     help:
       "Require MPPE (RFC 3078, keys from MS-CHAP), for a peer that insists on it. The value is the minimum key " +
@@ -150,24 +150,27 @@ export const l2tp = {
 /** EAP-TLS as the peer (RFC 5216), which authenticates with a certificate. */
 export const eapTls = {
   eap_ca: optional(k.text(), {
-    tab: "ppp",
+    tab: "security",
     title: "CA certificate",
+    offer: "upload",
     help:
       "EAP-TLS: file with the certificate (PEM) of the CA that issues the server's certificate. With these " +
       "files, EAP-TLS is the only authentication method in use, and no password is needed.",
   }),
   eap_cert: optional(k.text(), {
-    tab: "ppp",
+    tab: "security",
     title: "Certificate",
+    offer: "upload",
     help: "EAP-TLS: file with our certificate (PEM), followed by any intermediate certificates.",
   }),
   eap_key: optional(k.text(), {
-    tab: "ppp",
+    tab: "security",
     title: "Private key",
+    offer: "upload",
     help: "EAP-TLS: file with the private key (PEM) of our certificate, without a passphrase.",
   }),
   eap_server_name: optional(k.text(), {
-    tab: "ppp",
+    tab: "security",
     title: "Server name",
     help:
       "EAP-TLS: the host name or address that the server's certificate must contain as a subjectAltName. any: " +
@@ -175,20 +178,26 @@ export const eapTls = {
   }),
 } as const;
 
+/** Of defaultroute, as both forms show it. */
+export const TRAFFIC = {
+  "0": "Only to the networks behind the peer",
+  "1": "Everything",
+} as const;
+
 /** Options of both tunnels and serial lines. */
 export const common = {
   auto: withDefault(k.yesNo, "yes", {
-    tab: "routing",
+    tab: "advanced",
     title: "Start automatically",
     help: "Bring the link up when the daemon starts.",
   }),
   routes: optional(k.networks, {
-    tab: "routing",
+    tab: "general",
     title: "Networks behind the peer",
     help: "Networks behind the peer, which are routed into the link. 0.0.0.0/0 and ::/0 mean defaultroute = yes.",
   }),
   metric: withDefault(k.integer(0, 4294967295), "0", {
-    tab: "routing",
+    tab: "advanced",
     title: "Route metric",
     help: "Metric of the link's routes.",
     form:
@@ -196,24 +205,24 @@ export const common = {
       "stays in place. Otherwise the route with the lower metric wins.",
   }),
   peerdns: withDefault(k.yesNo, "yes", {
-    tab: "routing",
+    tab: "advanced",
     title: "Use the peer's DNS servers",
     help: "Ask the server for DNS servers. netifd uses them, and the status shows them.",
   }),
   ipv6: withDefault(k.oneOf("no", "yes", "auto"), "no", {
-    tab: "routing",
+    tab: "advanced",
     title: "IPv6",
     help:
       "yes: also use IPv6, if the peer supports it (IPV6CP). auto: the same, and netifd gets an interface " +
       "NAME_6 that requests addresses from the peer by DHCPv6.",
   }),
   refuse_chap: withDefault(k.yesNo, "no", {
-    tab: "ppp",
+    tab: "security",
     title: "Refuse CHAP",
     help: "Do not authenticate with CHAP-MD5.",
   }),
   refuse_mschapv2: withDefault(k.yesNo, "no", {
-    tab: "ppp",
+    tab: "security",
     title: "Refuse MS-CHAPv2",
     help: "Do not authenticate with MS-CHAPv2.",
   }),

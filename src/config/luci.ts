@@ -41,6 +41,11 @@ function against(a: NonNullable<Option<unknown>["against"]>): string {
   return `against: { value: ${quoted(a.value)}, other: ${quoted(a.other)}, why: ${translated(a.why)} }`;
 }
 
+function labels(all: Readonly<Record<string, string>>): string {
+  const each = Object.entries(all).map(([value, text]) => `${quoted(value)}: ${translated(text)}`);
+  return `labels: { ${each.join(", ")} }`;
+}
+
 function entry(name: string, o: Option<unknown>): string {
   const help = o.form === undefined ? o.help : `${o.help} ${o.form}`;
   const fields = [
@@ -50,6 +55,8 @@ function entry(name: string, o: Option<unknown>): string {
     ...(o.def === undefined ? [] : [`def: ${quoted(o.def)}`]),
     ...(o.def === undefined && !o.optional ? ["required: true"] : []),
     ...(o.uci === undefined ? [] : [`uci: ${quoted(o.uci)}`]),
+    ...(o.labels === undefined ? [] : [labels(o.labels)]),
+    ...(o.offer === undefined ? [] : [`offer: ${quoted(o.offer)}`]),
     ...(o.against === undefined ? [] : [against(o.against)]),
     ...(o.when === undefined ? [] : [`depends: ${JSON.stringify(o.when)}`]),
   ];

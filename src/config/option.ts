@@ -1,10 +1,16 @@
 // The definition of an option: kind of value, default, help text, and its place in a router's form.
 import { joinerOf, type Kind } from "./options.ts";
 
+/**
+ * The tabs of a form: what everybody needs; keys and who proves what to whom; what is changed for a reason; what
+ * hardly anybody changes.
+ */
+export type Tab = "general" | "security" | "advanced" | "expert";
+
 /** The texts of an option. None may hold < > or &: LuCI renders them as HTML. */
 export interface Words {
   /** The tab of LuCI's form; null: in no form. */
-  readonly tab: string | null;
+  readonly tab: Tab | null;
   /** Its name on the form. */
   readonly title: string;
   readonly help: string;
@@ -14,6 +20,10 @@ export interface Words {
   readonly uci?: string;
   /** The form shows it only while these options have these values. */
   readonly when?: Readonly<Record<string, string>>;
+  /** The values in words, for the form; a yes or no with these (by "1" and "0") becomes a choice there. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** What the form offers to choose from: serial devices, uploaded files, or the server sections. */
+  readonly offer?: "serial" | "upload" | "server";
   /** The form refuses `value` while the option `other` has any. */
   readonly against?: { readonly value: string; readonly other: string; readonly why: string };
   /** Not passed to netifd, which puts its options on its handler's command line. */

@@ -1,13 +1,13 @@
 // Every option of every section: type, default, texts. The configuration file, UCI, the reference and a router's forms
 // are all derived from these tables (scripts/generate.mjs).
-import { AUTH_METHODS, common, eapTls, ipsec, l2tp } from "./common.ts";
+import { AUTH_METHODS, common, eapTls, ipsec, l2tp, TRAFFIC } from "./common.ts";
 import type { SerialConfig } from "./nasdial.ts";
 import { type Named, optional, required, type ValuesOf, withDefault } from "./option.ts";
 import * as k from "./options.ts";
 
 export const DAEMON = {
   control: withDefault(k.text(107), "/var/run/l2tpsec.sock", {
-    tab: "general",
+    tab: "expert",
     title: "Control socket",
     help: "UNIX socket of the control API.",
   }),
@@ -17,7 +17,7 @@ export const DAEMON = {
     help: "Log events of this level and above.",
   }),
   ubus: withDefault(k.ubus, "auto", {
-    tab: "general",
+    tab: "expert",
     title: "ubus",
     help:
       "OpenWrt's bus, for the object l2tpsec and for netifd. auto: /var/run/ubus/ubus.sock; with --config " +
@@ -38,20 +38,27 @@ export const CLIENT = {
   ...l2tp,
   auto: common.auto,
   ifname: optional(k.ifname, {
-    tab: "routing",
+    tab: "advanced",
     title: "Device name",
     uci: "pppname",
     help: "Name of the netdev. Default: l2tps-NAME.",
   }),
-  routes: common.routes,
   defaultroute: withDefault(k.yesNo, "no", {
-    tab: "routing",
-    title: "Default route",
+    tab: "general",
+    title: "Traffic into the link",
+    labels: TRAFFIC,
     help: "Route all traffic into the link, with ipv6 also IPv6. The route to the server itself stays outside.",
   }),
+  routes: common.routes,
   killswitch: withDefault(k.oneOf("routes", "all", "off"), "routes", {
-    tab: "advanced",
-    title: "Kill switch",
+    tab: "general",
+    title: "While the link is down",
+    when: { defaultroute: "1" },
+    labels: {
+      routes: "Block only the networks behind the peer",
+      all: "Block everything",
+      off: "Block nothing",
+    },
     help:
       "What is blocked, so that it does not leave in the clear, while the link should be up but is not. " +
       "routes: traffic to the networks in routes. all: all traffic of default routes, IPv4 and IPv6 (IPv6 " +
@@ -61,12 +68,12 @@ export const CLIENT = {
   peerdns: common.peerdns,
   ipv6: common.ipv6,
   refuse_pap: withDefault(k.yesNo, "yes", {
-    tab: "ppp",
+    tab: "security",
     title: "Refuse PAP",
     help: "Never send the password with PAP: anybody who knows the pre-shared key could read it.",
   }),
   allow_pap_in_clear: withDefault(k.yesNo, "no", {
-    tab: "ppp",
+    tab: "security",
     title: "PAP in the clear",
     when: { ipsec: "off" },
     help: "With ipsec = off and refuse_pap = no: allow PAP, although everybody on the path can read the password.",
@@ -74,7 +81,7 @@ export const CLIENT = {
   refuse_chap: common.refuse_chap,
   refuse_mschapv2: common.refuse_mschapv2,
   refuse_eap: withDefault(k.yesNo, "yes", {
-    tab: "ppp",
+    tab: "security",
     title: "Refuse EAP",
     help:
       "Do not authenticate with EAP (EAP-MD5 and EAP-MSCHAPv2). Servers that request EAP first accept " +
@@ -82,24 +89,24 @@ export const CLIENT = {
   }),
   ...eapTls,
   source_port: withDefault(k.integer(0, 65535), "1701", {
-    tab: "l2tp",
+    tab: "expert",
     title: "Source port",
     help: "Local UDP port for L2TP; 0: an ephemeral port.",
   }),
   call: withDefault(k.oneOf("incoming", "outgoing"), "incoming", {
-    tab: "l2tp",
+    tab: "expert",
     title: "Call direction",
     help:
       "incoming: announce a call to the peer (ICRQ), as L2TP clients normally do. outgoing: ask the peer to " +
       "place a call (OCRQ).",
   }),
   reconnect_min: withDefault(k.integer(1, 3600, "seconds"), "2", {
-    tab: "l2tp",
+    tab: "advanced",
     title: "Shortest pause",
     help: "Pause before the first new attempt. Later pauses are longer.",
   }),
   reconnect_max: withDefault(k.integer(1, 86400, "seconds"), "120", {
-    tab: "l2tp",
+    tab: "advanced",
     title: "Longest pause",
     help: "Longest pause between attempts; after a wrong password at least 300 seconds. Attempts never end.",
   }),
@@ -107,14 +114,14 @@ export const CLIENT = {
 
 export const SERVER = {
   listen: optional(k.address, {
-    tab: "general",
+    tab: "advanced",
     title: "Listen address",
     help: "Local address to listen on. Default: every address.",
   }),
   ...ipsec,
   ...l2tp,
   ifname: optional(k.ifname, {
-    tab: "routing",
+    tab: "advanced",
     title: "Device name",
     help: "Name of the netdev that all sessions share. Default: l2tps-NAME.",
   }),
@@ -130,24 +137,24 @@ export const SERVER = {
     help: "DNS servers for clients; the first two are used.",
   }),
   wins: optional(k.addresses4, {
-    tab: "general",
+    tab: "advanced",
     title: "WINS servers",
     help: "WINS servers for clients; the first two are used.",
   }),
   ipv6: withDefault(k.yesNo, "no", {
-    tab: "general",
+    tab: "advanced",
     title: "IPv6",
     help: "IPv6 for users who request it (IPV6CP): link-local addresses, and the IPv6 networks in their routes.",
   }),
   auth: withDefault(k.someOf(...AUTH_METHODS), "mschapv2 chap", {
-    tab: "ppp",
+    tab: "security",
     title: "Authentication",
     help:
       "PPP authentication methods that are offered, in order of preference. EAP uses MS-CHAPv2 if mschapv2 is " +
       "listed, and MD5 if chap is; eap without either of them uses MS-CHAPv2.",
   }),
   allow_pap_in_clear: withDefault(k.yesNo, "no", {
-    tab: "ppp",
+    tab: "security",
     title: "PAP in the clear",
     when: { ipsec: "off" },
     help:
@@ -155,12 +162,12 @@ export const SERVER = {
       "in auth is ignored.",
   }),
   second_login: withDefault(k.oneOf("replace", "refuse"), "replace", {
-    tab: "ppp",
+    tab: "security",
     title: "Second login",
     help: "When a connected user logs in again: replace the old session, or refuse the new one.",
   }),
   max_sessions: withDefault(k.integer(1, 4096), "1000", {
-    tab: "general",
+    tab: "advanced",
     title: "Maximum sessions",
     help:
       "Maximum number of users connected at the same time. Callers that are not authenticated yet do not " +
@@ -184,6 +191,7 @@ export const USER = {
   server: optional(k.text(64), {
     tab: "general",
     title: "Server",
+    offer: "server",
     help: "Server section that this user may log in to. Default: all.",
   }),
 } as const;

@@ -37,7 +37,8 @@ export interface OptionTable {
 }
 export interface Forms {
   check(o: LuciOption, value: string): true | string;
-  add(s: FormSection, list: readonly LuciOption[], tabs: boolean): void;
+  add(s: FormSection, list: readonly LuciOption[], tabs: boolean, generate?: boolean): void;
+  secret(): string;
 }
 
 export class FormSection {
@@ -111,7 +112,13 @@ export function load(file: string, modules: Readonly<Record<string, unknown>>): 
 }
 
 const PROTO = "openwrt/luci-proto-l2tpsec/htdocs/luci-static/resources";
-const form = { Flag: "Flag", ListValue: "ListValue", DynamicList: "DynamicList", Value: "Value" };
+const form = {
+  Flag: "Flag",
+  ListValue: "ListValue",
+  DynamicList: "DynamicList",
+  Value: "Value",
+  FileUpload: "FileUpload",
+};
 
 const baseclass = { extend: (x: unknown): unknown => x };
 
@@ -119,7 +126,11 @@ export function loadOptions(): OptionTable {
   return load(`${PROTO}/l2tpsec/options.js`, { baseclass }) as OptionTable;
 }
 export function loadForms(): Forms {
-  return load(`${PROTO}/l2tpsec/forms.js`, { baseclass, form, "l2tpsec.options": loadOptions() }) as Forms;
+  const modules = { baseclass, form, fs: {}, uci: {}, "l2tpsec.options": loadOptions() };
+  return load(`${PROTO}/l2tpsec/forms.js`, modules) as Forms;
+}
+export function loadWords(): { state(s: object): string; step(state: string): string } {
+  return load(`${PROTO}/l2tpsec/words.js`, { baseclass }) as ReturnType<typeof loadWords>;
 }
 
 export interface Protocol {
@@ -146,6 +157,9 @@ export function loadProtocol(): {
     "l2tpsec.errors": load(`${PROTO}/l2tpsec/errors.js`, { baseclass }),
     "l2tpsec.options": loadOptions(),
     "l2tpsec.forms": loadForms(),
+    "l2tpsec.words": loadWords(),
+    form,
+    uci: {},
   });
   const [protocol, nasdial] = [protocols.get("l2tpsec"), protocols.get("nasdial")];
   if (!protocol || !nasdial) throw new Error("a protocol is not registered");

@@ -270,6 +270,8 @@ test("a form accepts what the daemon accepts, and nothing else", () => {
   }
 });
 
+/** LuCI's own, and ours. */
+const TABS = ["general", "advanced", "security", "expert"];
 const secretOf = (o: Options[string] | undefined): boolean => o !== undefined && isSecret(o.kind);
 const listOf = (o: Options[string] | undefined): boolean => o !== undefined && isList(o.kind);
 /** As they are in /etc/config/network, without those that LuCI's own dialog has. */
@@ -284,12 +286,15 @@ test("the form of a serial line: what a caller needs first; a NAS's own options 
   const { nasdial } = loadProtocol();
   const s = new FormSection();
   nasdial.renderFormOptions(s);
-  assert.deepEqual(s.tabs, ["general", "advanced", "dialling", "modem", "ppp", "routing", "answer"]);
+  assert.deepEqual(s.tabs, TABS);
   const ours = new Map(formOptions("nasdial"));
-  assert.deepEqual(s.widgets.map((w) => w.name).sort(), [...ours.keys()].sort());
+  assert.deepEqual(s.widgets.map((w) => w.name).sort(), ["_traffic", ...ours.keys()].sort());
   assert.deepEqual(
     s.widgets.filter((w) => w.tab === "general").map((w) => w.name),
-    ["device", "line", "role", "phone", "apn", "pin", "username", "password"],
+    [
+      ...["device", "line", "role", "phone", "apn", "pin", "username", "password", "_traffic", "routes"],
+      ...["local_ip", "remote_ip", "ms_dns"],
+    ],
   );
   for (const w of s.widgets) {
     assert.equal(w.password ?? false, secretOf(ours.get(w.name)), w.name);
@@ -308,18 +313,19 @@ test("the form of a serial line: what a caller needs first; a NAS's own options 
     if (ours.get(w.name)?.help.startsWith("role = answer")) assert.deepEqual(w.on, { role: "answer" }, w.name);
 });
 
-test("the interface form: four fields first, the rest in tabs, secrets hidden; it can be drawn twice", () => {
+test("the interface form: what everybody needs first, the rest in tabs, secrets hidden; it can be drawn twice", () => {
   const { protocol } = loadProtocol();
   const s = new FormSection();
   protocol.renderFormOptions(s);
   assert.deepEqual(
     s.widgets.filter((w) => w.tab === "general").map((w) => w.name),
-    ["server", "username", "password", "psk"],
+    ["server", "username", "password", "psk", "_traffic", "routes", "killswitch"],
   );
-  assert.deepEqual(s.tabs, ["general", "advanced", "ipsec", "l2tp", "ppp", "routing"]);
+  assert.deepEqual(s.widgets.find((w) => w.name === "killswitch")?.on, { _traffic: "1" });
+  assert.deepEqual(s.tabs, TABS);
   const ours = new Map(formOptions("interface"));
-  assert.deepEqual(s.widgets.map((w) => w.name).sort(), [...ours.keys()].sort());
-  for (const w of s.widgets) {
+  assert.deepEqual(s.widgets.map((w) => w.name).sort(), ["_traffic", ...ours.keys()].sort());
+  for (const w of s.widgets.filter((x) => x.name !== "_traffic")) {
     const o = ours.get(w.name);
     assert.equal(w.password ?? false, secretOf(o), w.name);
     assert.ok(w.help.length > 0 && w.title.length > 0);
@@ -338,7 +344,7 @@ test("the interface form: four fields first, the rest in tabs, secrets hidden; i
 test("IPsec off and a pre-shared key: both forms say so, and check again when the key is removed", () => {
   for (const type of ["interface", "server"] as const) {
     const s = new FormSection();
-    for (const t of ["ipsec", "l2tp", "ppp", "routing"]) s.tab(t);
+    for (const t of ["security", "expert"]) s.tab(t);
     forms.add(s, options.SECTIONS[type] ?? [], true);
     const [ipsec, psk] = [s.getOption("ipsec"), s.getOption("psk")];
     assert.ok(ipsec && psk);

@@ -74,7 +74,7 @@ for (const look of LOOKS) {
     await r.page.close();
   });
 
-  test(`interface form, ${look.name}: four fields first, tabs, the schema's own words for a wrong value`, {
+  test(`interface form, ${look.name}: what everybody needs first, tabs, the schema's own words for a wrong value`, {
     skip,
   }, async () => {
     const r = await open("test/form#hq", look);
@@ -85,7 +85,7 @@ for (const look of LOOKS) {
       "[...document.querySelectorAll('#cbi-network-hq .cbi-value')].filter((x) => " +
         "!x.closest('[data-tab-active=false]')).map((x) => x.dataset.name)",
     );
-    assert.deepEqual(shown, ["server", "username", "password", "psk"]);
+    assert.deepEqual(shown, ["server", "username", "password", "psk", "_traffic", "routes", "killswitch"]);
     assert.equal(
       await r.page.evaluate(
         "document.querySelectorAll('#cbi-network-hq-psk input[type=password], #cbi-network-hq-password " +
@@ -95,7 +95,7 @@ for (const look of LOOKS) {
     );
     await fits(r);
     await r.shot(`form-${look.name}`);
-    await r.page.click(".cbi-tabmenu [data-tab=ppp] a");
+    await r.page.click(".cbi-tabmenu [data-tab=advanced] a");
     await r.page.waitForSelector("#cbi-network-hq-mtu input");
     await r.page.fill("#cbi-network-hq-mtu input", "99");
     await r.page.evaluate("document.querySelector('#cbi-network-hq-mtu input').dispatchEvent(new Event('blur'))");
@@ -105,7 +105,7 @@ for (const look of LOOKS) {
     );
     assert.deepEqual(r.errors, []);
     await fits(r);
-    await r.shot(`form-ppp-${look.name}`);
+    await r.shot(`form-advanced-${look.name}`);
     await r.page.close();
   });
 }
@@ -143,16 +143,18 @@ for (const look of LOOKS) {
     await r.page.waitForSelector("#cbi-network-modem-device");
     assert.equal(await r.page.textContent("#what"), "Modem or null-modem cable (PPP) nas-modem");
     const first = await r.page.evaluate<string[]>(shown);
-    assert.deepEqual(first, ["device", "line", "role", "phone", "apn", "pin", "username", "password"]);
+    assert.deepEqual(first, [
+      ...["device", "line", "role", "phone", "apn", "pin", "username", "password", "_traffic", "routes"],
+    ]);
     await r.shot(`form-nas-${look.name}`);
     await r.page.close();
     const nas = await open("test/form#nas", look);
     await nas.page.waitForSelector("#cbi-network-nas-device");
     assert.equal(await nas.page.textContent("#what"), "Modem or null-modem cable (PPP) nas0");
     assert.equal(await nas.page.textContent("#errors"), "No modem answered, or the modems did not agree");
-    assert.deepEqual(await nas.page.evaluate<string[]>(shown), ["device", "line", "role", "pin"]);
-    await nas.page.click(".cbi-tabmenu [data-tab=answer] a");
-    assert.deepEqual(await nas.page.evaluate<string[]>(shown), ["rings", "auth", "local_ip", "remote_ip", "ms_dns"]);
+    assert.deepEqual(await nas.page.evaluate<string[]>(shown), [
+      ...["device", "line", "role", "pin", "routes", "local_ip", "remote_ip", "ms_dns"],
+    ]);
     assert.deepEqual(nas.errors, []);
     await nas.shot(`form-answer-${look.name}`);
     await nas.page.close();

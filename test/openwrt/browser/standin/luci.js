@@ -62,17 +62,25 @@
 
   class Value {
     values = [];
+    labels = {};
     constructor(config, name, title, help) {
       Object.assign(this, { config, option: name, title, help });
     }
-    value(k) {
+    value(k, label) {
       this.values.push(k);
+      this.labels[k] = label ?? k;
     }
     depends(on) {
       this.on = on;
     }
     cfgvalue(sid) {
-      return uci.get(this.config, sid, this.option);
+      return uci.get(this.config, sid, this.ucioption ?? this.option);
+    }
+    renderWidget(_sid, _index, value) {
+      return this.input(value);
+    }
+    getUIElement() {
+      return { setValue: (v) => Object.assign(this.field, { value: v }), getValue: () => this.field.value };
     }
     input(value) {
       return E("input", {
@@ -83,16 +91,19 @@
       });
     }
     render(sid) {
-      const input = this.input(this.cfgvalue(sid) ?? this.default ?? "");
+      const widget = this.renderWidget(sid, 0, this.cfgvalue(sid) ?? this.default ?? "");
+      const input = widget.matches("input, select") ? widget : (widget.querySelector("input, select") ?? widget);
+      this.field = input;
       const box = E(
         "div",
         { class: "cbi-value", id: `cbi-${this.config}-${sid}-${this.option}`, "data-name": this.option },
         [
           E("label", { class: "cbi-value-title" }, [this.title]),
-          E("div", { class: "cbi-value-field" }, [input, E("div", { class: "cbi-value-description" }, [this.help])]),
+          E("div", { class: "cbi-value-field" }, [widget, E("div", { class: "cbi-value-description" }, [this.help])]),
         ],
       );
-      const other = (o) => uci.get(this.config, sid, o) ?? this.section.options.find((x) => x.option === o)?.default;
+      const of = (o) => this.section.options.find((x) => x.option === o);
+      const other = (o) => of(o)?.cfgvalue(sid) ?? of(o)?.default;
       if (this.on && Object.entries(this.on).some(([o, v]) => other(o) !== v)) box.style.display = "none";
       input.addEventListener("blur", () => {
         const verdict = this.validate ? this.validate(sid, input.value) : true;
@@ -122,10 +133,11 @@
       return E(
         "select",
         { class: "cbi-input-select" },
-        this.values.map((v) => E("option", { value: v, ...(v === value ? { selected: "" } : {}) }, [v])),
+        this.values.map((v) => E("option", { value: v, ...(v === value ? { selected: "" } : {}) }, [this.labels[v]])),
       );
     }
   }
+  class FileUpload extends Value {}
   class Section {
     tabs = [];
     options = [];
@@ -139,6 +151,9 @@
     taboption(tab, type, name, title, help) {
       if (!this.tabs.some((t) => t.n === tab)) throw new ReferenceError(`no tab ${tab}`);
       return Object.assign(this.option(type, name, title, help), { tab });
+    }
+    getOption(name) {
+      return this.options.find((o) => o.option === name) ?? null;
     }
     option(Type, name, title, help) {
       const o = Object.assign(new Type(this.config, name, title, help), { section: this });
@@ -270,7 +285,7 @@
       start() {},
       stop() {},
     },
-    form: { Value, Flag, ListValue, DynamicList, TypedSection, NamedSection, Map: FormMap },
+    form: { Value, Flag, ListValue, DynamicList, FileUpload, TypedSection, NamedSection, Map: FormMap },
     dom: {
       content(node, c) {
         node.replaceChildren();

@@ -3,6 +3,9 @@
 'require l2tpsec.errors as errors';
 'require l2tpsec.forms as forms';
 'require l2tpsec.options as options';
+'require l2tpsec.words as words';
+'require form';
+'require uci';
 
 network.registerPatternVirtual(/^(l2tps|nas)-.+$/);
 
@@ -12,11 +15,60 @@ for (const code in errors.ERRORS) {
 	network.registerErrorCode(code.toUpperCase().replace(/-/g, '_'), errors.ERRORS[code]);
 }
 
+/* The daemon says each step of a first attempt as if it were an error: netifd keeps the last one, until the link is up. */
+const STEP = 'CONNECTING';
+
+/* In words, while it connects and nothing has failed yet; else null. */
+function connecting(net) {
+	if (net._ubus('up') || !net._ubus('pending'))
+		return null;
+	const all = net._ubus('errors');
+	if (!Array.isArray(all) || all.length === 0)
+		return words.step('dialing');
+	const last = all[all.length - 1];
+	return last.code === STEP && Array.isArray(last.data) ? words.step(last.data[0]) : null;
+}
+
+/* LuCI's dialog has a flag of its own for the default route, among the advanced settings. Ours is the same choice in words,
+   where everybody looks; LuCI's flag writes it, and each follows the other. */
+function traffic(s, o) {
+	const w = s.taboption('general', form.ListValue, '_traffic', o.title, o.help);
+	for (const x in o.labels)
+		w.value(x, o.labels[x]);
+	w.ucioption = 'defaultroute';
+	w.default = '1'; /* netifd's */
+	w.retain = true;
+	if (o.depends)
+		w.depends(o.depends);
+	w.write = w.remove = function(section_id, value) {
+		if (!s.getOption('defaultroute') && value != null && value !== (this.cfgvalue(section_id) || '1'))
+			return form.ListValue.prototype.write.apply(this, arguments);
+	};
+	const follow = (of, to) => {
+		const before = of.onchange;
+		of.onchange = function(ev, section_id, value) {
+			const field = to.getUIElement(section_id);
+			if (field && field.getValue() !== value)
+				field.setValue(value);
+			return before ? before.apply(this, arguments) : undefined;
+		};
+	};
+	w.renderWidget = function() {
+		const flag = s.getOption('defaultroute');
+		if (flag) {
+			follow(w, flag);
+			follow(flag, w);
+		}
+		return form.ListValue.prototype.renderWidget.apply(this, arguments);
+	};
+}
+
 /* What both protocols have in common. */
-function protocol(title, prefix, list, tabs) {
+function protocol(title, prefix, list) {
 	return {
 		getI18n: function() {
-			return title;
+			const step = connecting(this);
+			return step ? '%s: %s'.format(title, step) : title;
 		},
 
 		getIfname: function() {
@@ -50,15 +102,18 @@ function protocol(title, prefix, list, tabs) {
 
 		/* Which option is not valid, or would help, in the daemon's own words: none of the peer's are among these. */
 		getErrors: function() {
-			const all = this._ubus('errors');
+			const got = this._ubus('errors');
+			const all = Array.isArray(got) ? got.filter((e) => e) : [];
+			if (all.some((e) => e.code === STEP))
+				return null;
 			const told = { INVALID_CONFIG: _('An option is not valid'), NO_COMMON_AUTH: errors.ERRORS['no-common-auth'] };
-			const bad = Array.isArray(all) ? all.find((e) => e && told[e.code] && Array.isArray(e.data) && e.data.length) : null;
+			const bad = all.find((e) => told[e.code] && Array.isArray(e.data) && e.data.length);
 			return bad ? [ '%s: %s'.format(told[bad.code], bad.data[0]) ] : this.super('getErrors', []);
 		},
 
 		renderFormOptions: function(s) {
 			/* The dialog is drawn again after the protocol changes: the tabs may be there already. */
-			for (const [ name, title, help ] of tabs) {
+			for (const [ name, title, help ] of [ [ 'security', _('Security') ], [ 'expert', _('Expert'), _('For peers that need it. Hardly anybody changes these.') ] ]) {
 				try {
 					s.tab(name, title, help);
 				}
@@ -66,19 +121,18 @@ function protocol(title, prefix, list, tabs) {
 			}
 
 			/* LuCI's dialog has its own of these. */
-			forms.add(s, list.filter((o) => ![ 'auto', 'defaultroute', 'metric' ].includes(o.name)), true);
+			const own = [ 'auto', 'defaultroute', 'metric' ];
+			const front = list.findIndex((o) => o.name === 'defaultroute');
+			/* What depends on the default route depends on our choice, which stands for it. */
+			const rename = (o) => o.depends && o.depends.defaultroute ? Object.assign({}, o, { depends: { _traffic: o.depends.defaultroute } }) : o;
+			const ours = (part) => part.filter((o) => !own.includes(o.name)).map(rename);
+			forms.add(s, ours(list.slice(0, front)), true);
+			traffic(s, list[front]);
+			forms.add(s, ours(list.slice(front)), true);
 		}
 	};
 }
 
-const NAS = protocol(_('Modem or null-modem cable (PPP)'), 'nas-', options.SECTIONS.nasdial, [
-	[ 'dialling', _('Dialling') ], [ 'modem', _('Modem') ], [ 'ppp', _('PPP') ],
-	[ 'routing', _('Routing'), _('Default route and metric are under Advanced Settings.') ], [ 'answer', _('Answering') ]
-]);
+network.registerProtocol('nasdial', protocol(_('Modem or null-modem cable (PPP)'), 'nas-', options.SECTIONS.nasdial));
 
-network.registerProtocol('nasdial', NAS);
-
-return network.registerProtocol('l2tpsec', protocol(_('L2TP over IPsec'), 'l2tps-', options.SECTIONS.interface, [
-	[ 'ipsec', _('IPsec') ], [ 'l2tp', _('L2TP') ], [ 'ppp', _('PPP') ],
-	[ 'routing', _('Routing'), _('Default route and metric are under Advanced Settings. With metric 0 a default route is set as two halves, so that it comes before that of wan and leaves it in place; with another metric the lower one wins.') ]
-]));
+return network.registerProtocol('l2tpsec', protocol(_('L2TP over IPsec'), 'l2tps-', options.SECTIONS.interface));

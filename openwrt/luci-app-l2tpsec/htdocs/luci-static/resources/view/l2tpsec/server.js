@@ -95,14 +95,14 @@ return view.extend({
 		let s = m.section(form.TypedSection, 'server', _('Servers'));
 		s.addremove = true;
 		s.anonymous = false;
-		for (const [ name, title ] of [ [ 'general', _('General') ], [ 'ipsec', _('IPsec') ], [ 'l2tp', _('L2TP') ], [ 'ppp', _('PPP') ], [ 'routing', _('Routing') ] ])
+		for (const [ name, title ] of [ [ 'general', _('General') ], [ 'security', _('Security') ], [ 'advanced', _('Advanced') ], [ 'expert', _('Expert') ] ])
 			s.tab(name, title);
-		forms.add(s, options.SECTIONS.server, true);
+		forms.add(s, options.SECTIONS.server, true, true);
 
 		s = m.section(form.TypedSection, 'user', _('Users'), _('The name of a section is the name of the user, unless the option User name gives another, such as a@b.'));
 		s.addremove = true;
 		s.anonymous = false;
-		forms.add(s, options.SECTIONS.user, false);
+		forms.add(s, options.SECTIONS.user, false, true);
 
 		s = m.section(form.NamedSection, 'daemon', 'daemon', _('Daemon'));
 		s.addremove = true;
