@@ -1,10 +1,12 @@
 // The figures the project is held to. Two namespaces, one core a side, TCP by iperf3 both ways; peers and both
 // runtimes in the same run, since only ratios mean anything on another machine. About 25 min; `quick` as an argument
-// has one round and no crowds, `crowd` nothing else; SESSIONS and RUNTIME bound that part.
+// has one round and no crowds, `crowd` nothing else, `spread` only what threads could bring; SESSIONS and RUNTIME
+// bound the crowd.
 import { existsSync, statSync } from "node:fs";
 import { fileOf, lacking, memory, type RuntimeName, sleep } from "../net/harness.ts";
 import { manySessions } from "../net/many.ts";
 import { measureCrowd } from "./crowd.ts";
+import { spreads } from "./spread.ts";
 import { contest, inLab, median, ours } from "./throughput.ts";
 
 const MB = 1e6;
@@ -79,7 +81,8 @@ async function crowds(): Promise<void> {
 }
 
 const asked = (word: string): boolean => process.argv.includes(word);
-if (!asked("crowd")) {
+const measured = (word: string): boolean => asked(word) || !["crowd", "spread"].some(asked);
+if (measured("throughput")) {
   const rounds = asked("quick") ? 1 : ROUNDS;
   const all = new Map<string, number[]>();
   const add = (who: string, what: string, value: number): void => {
@@ -90,8 +93,13 @@ if (!asked("crowd")) {
   for (const [key, values] of all) figures.set(key, median(values));
   await starts();
 }
-if (!asked("quick") && !asked("crowd")) await twoHundred();
-if (!asked("quick")) await crowds();
+if (!asked("quick") && measured("spread") && RUNTIMES.includes("qjs")) {
+  const sums = new Map<string, number[]>();
+  await spreads(3, (who, _what, value) => void sums.set(who, [...(sums.get(who) ?? []), value]));
+  for (const [who, values] of sums) figures.set(who, median(values));
+}
+if (!asked("quick") && measured("sessions")) await twoHundred();
+if (!asked("quick") && measured("crowd")) await crowds();
 for (const runtime of RUNTIMES) keep(runtime, "program", statSync(fileOf(runtime)).size / 1024);
 
 // ---- the table ------------------------------------------------------------------------------------------------------
@@ -131,7 +139,12 @@ function ofOurs(name: string, what: string): number[] {
 }
 function shown(title: string, values: readonly number[], unit: string, digits = 0): void {
   if (values.every(Number.isNaN)) return;
-  rows.push({ what: title, cells: values.map((v) => `${v.toFixed(digits)} ${unit}`), target: "", ok: null });
+  rows.push({
+    what: title,
+    cells: values.map((v) => (Number.isNaN(v) ? "" : `${v.toFixed(digits)} ${unit}`)),
+    target: "",
+    ok: null,
+  });
 }
 function against(name: string, rival: string, target: number, what = "TCP"): void {
   const theirs = figures.get(`${rival}: ${what}`);
@@ -163,6 +176,16 @@ against("GCM", "wireguard-go", 1, "64 bytes");
 shown("ping under load, median: GCM", ofOurs("GCM", "ping under load"), "ms", 2);
 shown("ping under load, median: wireguard-go", [figures.get("wireguard-go: ping under load") ?? Number.NaN], "ms", 2);
 runtimes("GCM", "ping under load", (x) => x <= 1.3, "<= 1.3");
+for (const [who, title] of [
+  ["two flows, 1 server", "TCP, all cores: two flows of one server"],
+  ["two flows, 2 servers", "  of two servers: the most that threads could bring"],
+] as const)
+  if (figures.has(who))
+    shown(
+      title,
+      RUNTIMES.map((r) => (r === "qjs" ? (figures.get(who) ?? Number.NaN) : Number.NaN)),
+      "Mbit/s",
+    );
 for (const [title, what, most, digits] of [
   ["idle memory, one tunnel up (RSS)", "idle RSS", { node: 52, qjs: 10 }, 1],
   ["  of it anonymous", "idle anonymous", { node: 12.6, qjs: 4 }, 1],
@@ -185,7 +208,7 @@ both("  logins a second, clients on the other core", "crowd logins", "", null, n
 both("  idle, share of a core", "crowd idle", "%", 2, 2, 2);
 both("  status", "crowd status", "ms", 300, 300);
 both("  the end", "crowd stop", "ms", 2000, 2000);
-both("program", "program", "KB", 480, 1024);
+both("program", "program", "KB", 560, 1126);
 
 const head = ["", ...RUNTIMES.map((r) => (r === "node" ? "Node" : "QuickJS")), "target"];
 const table = [

@@ -76,6 +76,8 @@ async function iperf(
   return ways.reduce((x, y) => x + y) / ways.length;
 }
 const mbits = (r: Iperf): number => (r.end.sum_received?.bits_per_second ?? Number.NaN) / 1e6;
+/** Of what iperf3 -J printed. */
+export const mbitsOf = (json: string): number => mbits(JSON.parse(json) as Iperf);
 /** Thousand datagrams a second that arrived. */
 const kpps = ({ end: { sum } }: Iperf): number => (sum.packets - sum.lost_packets) / sum.seconds / 1000;
 
