@@ -12,6 +12,7 @@ import { faultEvent } from "./core/fault.ts";
 import { allOf, contain, Scope } from "./core/scope.ts";
 import { Daemon } from "./daemon.ts";
 import type { DataPlane } from "./dataplane/dataplane.ts";
+import { KernelProbe } from "./dataplane/kernel/probe.ts";
 import { openUserspacePlane } from "./dataplane/userspace/plane.ts";
 import { describeSpeeds, fasterCipher, measureCiphers } from "./esp/speed.ts";
 import { IkeManager } from "./ike/manager.ts";
@@ -20,6 +21,7 @@ import { Blocks } from "./link/blocks.ts";
 import type { LinkDeps } from "./link/deps.ts";
 import { LocalPorts } from "./link/local-ports.ts";
 import { Logins } from "./link/logins.ts";
+import type { KernelSide } from "./link/placing.ts";
 import { type Memory, Pressure } from "./link/pressure.ts";
 import { runAlone } from "./linux/alone.ts";
 import { linuxSerial } from "./linux/serial.ts";
@@ -37,6 +39,7 @@ export function compose(
   common: Pick<LinkDeps, "clock" | "crypto" | "host" | "serial" | "zlib" | "tls"> & {
     readonly memory?: Memory;
     readonly faster?: LinkDeps["faster"];
+    readonly kernel?: KernelSide;
   },
   plane: DataPlane,
   hub: EventHub,
@@ -56,6 +59,7 @@ export function compose(
     ...deps,
     host: common.host,
     plane,
+    kernel: common.kernel ?? null,
     ike: openIke,
     l2tp,
     ports: new LocalPorts(common.crypto),
@@ -106,6 +110,11 @@ async function openBus(
 export interface DataEngine {
   readonly native: Native;
   readonly fastPath: FastPath;
+}
+
+/** What this machine's kernel can do. */
+export function kernelProbe(rt: Runtime, native: Native): KernelProbe {
+  return new KernelProbe({ native, rng: rt.crypto, readFile: (path) => rt.host.readFile(path) });
 }
 
 /**
@@ -162,8 +171,13 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: (
       fault("the bus"),
     );
     const speeds = measureCiphers(rt.crypto, () => rt.clock.now());
+    const probe = kernelProbe(rt, native);
+    const kernel: KernelSide = {
+      why: () => probe.why() ?? "this version does not run it beside userspace yet",
+      has: (cipher, integ) => probe.has(cipher, integ),
+    };
     const daemon = compose(
-      { ...rt, faster: fasterCipher(speeds), serial: linuxSerial(native, rt.clock), zlib: native, tls: native },
+      { ...rt, kernel, faster: fasterCipher(speeds), serial: linuxSerial(native, rt.clock), zlib: native, tls: native },
       plane,
       hub,
       first.config,

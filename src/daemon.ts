@@ -105,9 +105,10 @@ export class Daemon implements DaemonApi {
   /** The one place that knows every kind of link. */
   #linkOf(cfg: InterfaceConfig | ServerConfig): AnyLink {
     const users = (): Config["users"] => this.#config.users;
-    if ("pool" in cfg) return new ServerLink(this.#deps, cfg, users);
+    const all = (): ReturnType<typeof sections> => sections(this.#config);
+    if ("pool" in cfg) return new ServerLink(this.#deps, cfg, users, all);
     const serial = cfg.proto === "nasdial";
-    const access = serial ? new SerialAccess(this.#deps, cfg, users) : new ClientAccess(this.#deps, cfg);
+    const access = serial ? new SerialAccess(this.#deps, cfg, users) : new ClientAccess(this.#deps, cfg, all);
     const link = new Link(this.#deps, access);
     if (access.wayOut) this.#follow(link);
     return link;

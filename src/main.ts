@@ -1,5 +1,5 @@
 // argv and exit codes. 0 done, 1 failed, 2 wrong usage or configuration, 3 daemon not reachable.
-import { type DataEngine, runDaemon } from "./build.ts";
+import { type DataEngine, kernelProbe, runDaemon } from "./build.ts";
 import { type ConfigSource, iniSource, uciSource } from "./config/source.ts";
 import { ControlClient } from "./control/client.ts";
 import { runDemo } from "./control/demo.ts";
@@ -21,7 +21,7 @@ const USAGE = `usage: l2tpsec COMMAND
   disconnect SESSION                 end one session of a server
   events [--json]                    follow what happens
   doctor NAME                        why a link does not come up, stage by stage
-  probe                              check this machine: exit 0 and its best cipher, or 1 and why not
+  probe                              check this machine: exit 0, its best cipher and its data planes, or 1 and why not
   demo                               a real tunnel between two sites in network namespaces
   --version | --help
 options: --socket PATH               control socket of the daemon (default ${DEFAULT_SOCKET})
@@ -118,8 +118,10 @@ export async function main(rt: Runtime, openEngine: () => DataEngine): Promise<v
 
 function probe(rt: Runtime, openEngine: () => DataEngine): void {
   try {
-    openEngine();
+    const { native } = openEngine();
+    const why = kernelProbe(rt, native).why();
     rt.stdout(`${describeSpeeds(measureCiphers(rt.crypto, () => rt.clock.now()))}\n`);
+    rt.stdout(`userspace: yes\nkernel: ${why === null ? "yes" : `no, ${why}`}\n`);
     rt.exit(0);
   } catch (e) {
     if (!(e instanceof SystemError)) throw e;

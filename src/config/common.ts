@@ -16,7 +16,7 @@ export const ipsec = {
     },
     help:
       "required: L2TP packets are sent and accepted inside ESP only; the default when there is a psk. off: " +
-      "L2TP in the clear, for troubleshooting only, with a warning at every start.",
+      "L2TP in the clear, for a provider whose own network carries it, and for troubleshooting.",
   }),
   encap: withDefault(k.oneOf("auto", "udp", "esp"), "auto", {
     tab: "advanced",
@@ -106,11 +106,6 @@ export const l2tp = {
     tab: "advanced",
     title: "MTU",
     help: "MTU of the netdev. Default: the largest that fits the path without fragmentation, at most 1400.",
-  }),
-  dataplane: withDefault(k.oneOf("auto", "kernel", "userspace"), "auto", {
-    tab: "expert",
-    title: "Data plane",
-    help: "Where packets move. This version has userspace only.",
   }),
   vj: withDefault(k.yesNo, "no", {
     tab: "expert",

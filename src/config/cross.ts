@@ -106,11 +106,9 @@ function crossTunnel(c: ClientConfig | ServerConfig, fail: Fail, warn: (text: st
     const allowed = "a psk for IPsec, or ipsec = off without one to send L2TP in the clear on purpose";
     fail("ipsec", "is off, but psk is set: the two contradict each other", allowed);
   }
-  if (c.ipsec === "off") warn("ipsec = off: anybody on the path can read and change the traffic of this tunnel");
+  if (c.ipsec === "off") warn("ipsec = off: the provider's network carries this tunnel in the clear");
   if (c.hide_avps && c.tunnel_secret === null)
     fail("hide_avps", "is yes, but there is no secret to hide AVPs with", "a tunnel_secret, or hide_avps = no");
-  if (c.dataplane === "kernel")
-    fail("dataplane", "this version supports the userspace data plane only", "auto | userspace");
 }
 
 /** Options of links that this side initiates. */

@@ -5,6 +5,12 @@ import type { SerialConfig } from "./nasdial.ts";
 import { type Named, optional, required, type ValuesOf, withDefault } from "./option.ts";
 import * as k from "./options.ts";
 
+const DATAPLANE =
+  "Where packets move. kernel: in the kernel, which needs its L2TP, PPP and IPsec modules (kmod-pppol2tp, " +
+  "kmod-ipsec4; kmod-crypto-gcm for AES-GCM); refused where it cannot. userspace: in this process, on every kernel. " +
+  "auto: the kernel where it can carry what the section asks for, else userspace; status says why. Compression and " +
+  "MPPE are userspace's.";
+
 export const DAEMON = {
   control: withDefault(k.text(107), "/var/run/l2tpsec.sock", {
     tab: "expert",
@@ -36,6 +42,11 @@ export const CLIENT = {
   password: optional(k.secret, { tab: "general", title: "Password", help: "PPP password." }),
   ...ipsec,
   ...l2tp,
+  dataplane: withDefault(k.oneOf("auto", "kernel", "userspace"), "userspace", {
+    tab: "expert",
+    title: "Data plane",
+    help: DATAPLANE,
+  }),
   auto: common.auto,
   ifname: optional(k.ifname, {
     tab: "advanced",
@@ -120,6 +131,13 @@ export const SERVER = {
   }),
   ...ipsec,
   ...l2tp,
+  dataplane: withDefault(k.oneOf("auto", "kernel", "userspace"), "userspace", {
+    tab: "expert",
+    title: "Data plane",
+    help:
+      `${DATAPLANE} In the kernel every user has a netdev of his own, DEVICE-1, DEVICE-2 ...: the firewall zone must ` +
+      "name them too (l2tps-lns*).",
+  }),
   ifname: optional(k.ifname, {
     tab: "advanced",
     title: "Device name",

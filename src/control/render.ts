@@ -95,6 +95,7 @@ function server(name: string, s: ServerStatus, paint: Paint): string {
     `${paint("bold", name)}: ${stateText(s.state, paint)} since ${s.since}, ${where}`,
     `  ${s.ifname}: ${s.local_ip}, ${traffic(s)}`,
   ];
+  if (s.dataplane_why !== "") rows.push(`  ${s.dataplane}; ${plain(s.dataplane_why)}`);
   if (s.ipsec === "off") rows.push(`  ${paint("red", "IPsec is off: these tunnels are in the clear")}`);
   for (const f of s.failures)
     rows.push(`  ${paint("red", `${f.layer} ${f.code}`)} ${f.peer}${times(f)}: ${plain(f.text)}`);

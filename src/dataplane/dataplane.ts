@@ -4,6 +4,8 @@
 import type { Packet } from "../core/packet.ts";
 import type { Endpoint, FrameChannel } from "../ports/ports.ts";
 
+/** Where packets move. */
+export type PlaneKind = "userspace" | "kernel";
 export type Spi = number;
 /**
  * One IPsec peer as IKE authenticated it. It survives rekeying, and L2TP tunnels are bound to it. Two clients behind
@@ -251,7 +253,7 @@ export interface ServerInterface {
 }
 
 export interface DataPlane {
-  readonly kind: "userspace" | "kernel" | "none";
+  readonly kind: PlaneKind | "none";
   readonly ipsec: IpsecPlane;
   readonly l2tp: L2tpPlane;
   readonly net: NetPlane;

@@ -1,7 +1,7 @@
 // The access method of proto = l2tpsec: name, route, IKE and ESP (or in the clear), L2TP, PPP, netdev.
 
 import { deviceName, guarded, needsIpsec } from "../config/cross.ts";
-import type { ClientConfig } from "../config/schema.ts";
+import type { ClientConfig, InterfaceConfig, ServerConfig } from "../config/schema.ts";
 import type { Failure } from "../core/failures.ts";
 import type { NetInterface } from "../dataplane/dataplane.ts";
 import type { Call } from "../l2tp/call.ts";
@@ -11,7 +11,9 @@ import type { Access, Climb } from "./access.ts";
 import type { Backoff } from "./backoff.ts";
 import type { LinkDeps } from "./deps.ts";
 import type { Ladder, Rung } from "./ladder.ts";
+import { type Placement, place } from "./placing.ts";
 import { NetdevRung, type NetdevUser } from "./rungs/netdev.ts";
+import { PlaneRung } from "./rungs/plane.ts";
 import { PppRung, type PppUser } from "./rungs/ppp.ts";
 import { ClearRung, type Client, IkeRung, L2tpRung, NameRung, RouteRung } from "./rungs/tunnel.ts";
 import { netdevOf, pppCaller } from "./settings.ts";
@@ -20,6 +22,7 @@ import { type ClientStatus, type LinkStatus, spiText } from "./status.ts";
 export class ClientAccess implements Access<ClientClimb> {
   readonly cfg: ClientConfig;
   readonly #deps: LinkDeps;
+  readonly #all: () => readonly (InterfaceConfig | ServerConfig)[];
   readonly ifname: string;
   readonly hold = [];
   readonly idleSeconds = 0;
@@ -28,15 +31,25 @@ export class ClientAccess implements Access<ClientClimb> {
   readonly first = "server";
   readonly over = "";
   #attempts = 0;
+  /** Of the last attempt. */
+  #placed: Placement | null = null;
 
-  constructor(deps: LinkDeps, cfg: ClientConfig) {
+  /** `all`: every section, this one among them. */
+  constructor(deps: LinkDeps, cfg: ClientConfig, all: () => readonly (InterfaceConfig | ServerConfig)[]) {
     this.#deps = deps;
+    this.#all = all;
     this.cfg = cfg;
     this.ifname = deviceName(cfg);
     this.guarded = guarded(cfg);
   }
   climb(ladder: Ladder): ClientClimb {
-    return new ClientClimb(ladder, this.#deps, this.cfg, this.#attempts++);
+    return new ClientClimb(ladder, this.#deps, this.cfg, { nth: this.#attempts++, choose: () => this.#place() });
+  }
+  #place(): Placement | Failure {
+    const { kernel, faster } = this.#deps;
+    const choice = place(this.cfg, { all: this.#all(), kernel, faster });
+    this.#placed = "at" in choice ? choice : null;
+    return choice;
   }
   pause(why: Failure, backoff: Backoff): number {
     return backoff.pause(why.lasting === true);
@@ -49,7 +62,8 @@ export class ClientAccess implements Access<ClientClimb> {
       server: c?.server.address || this.cfg.server.host,
       via: c?.path?.device ?? null,
       wins: link.state === "up" ? (c?.ppp.info?.wins ?? []) : [],
-      dataplane: this.#deps.plane.kind,
+      dataplane: this.#deps.kernel && this.#placed ? this.#placed.at : this.#deps.plane.kind,
+      dataplane_why: this.#placed?.why ?? "",
       ipsec: needsIpsec(this.cfg) ? "required" : "off",
       ike: ike && { version: 1, proposal: ike.proposal, nat: ike.nat, peer_id: ike.peerId },
       esp: ike && {
@@ -64,12 +78,17 @@ export class ClientAccess implements Access<ClientClimb> {
   }
 }
 
+interface Attempt {
+  readonly nth: number;
+  choose(): Placement | Failure;
+}
 class ClientClimb implements Climb, Client, PppUser, NetdevUser {
   readonly ladder: Ladder;
   readonly deps: LinkDeps;
   readonly cfg: ClientConfig;
   readonly nth: number;
   readonly ifname: string;
+  readonly plane: PlaneRung;
   readonly server = new NameRung(this);
   readonly route = new RouteRung(this);
   readonly peer: IkeRung | ClearRung;
@@ -78,16 +97,21 @@ class ClientClimb implements Climb, Client, PppUser, NetdevUser {
   readonly netdev: NetdevRung;
   readonly rungs: readonly Rung[];
 
-  constructor(ladder: Ladder, deps: LinkDeps, cfg: ClientConfig, nth: number) {
+  constructor(ladder: Ladder, deps: LinkDeps, cfg: ClientConfig, { nth, choose }: Attempt) {
     this.ladder = ladder;
     this.deps = deps;
     this.cfg = cfg;
     this.nth = nth;
     this.ifname = deviceName(cfg);
+    this.plane = new PlaneRung(ladder, choose, deps.kernel !== null);
     this.peer = needsIpsec(cfg) ? new IkeRung(this) : new ClearRung(this);
     this.ppp = new PppRung(ladder, deps, this);
     this.netdev = new NetdevRung(ladder, this.ppp, this);
-    this.rungs = [this.server, this.route, this.peer, this.#l2tp, this.ppp, this.netdev];
+    this.rungs = [this.plane, this.server, this.route, this.peer, this.#l2tp, this.ppp, this.netdev];
+  }
+  get placement(): Placement {
+    if (!this.plane.placement) throw new RangeError("a peer without a data plane");
+    return this.plane.placement;
   }
   get path(): RouteRung["path"] {
     return this.route.path;

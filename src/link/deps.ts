@@ -11,8 +11,8 @@ import type { SerialHost } from "../ports/serial.ts";
 import type { Blocks } from "./blocks.ts";
 import type { LocalPorts } from "./local-ports.ts";
 import type { Logins } from "./logins.ts";
+import type { FasterCipher, KernelSide } from "./placing.ts";
 import type { Pressure } from "./pressure.ts";
-import type { FasterCipher } from "./settings.ts";
 
 /** What every link shares: one IKE, one L2TP endpoint and one data plane serve the whole process. */
 export interface LinkDeps {
@@ -21,6 +21,8 @@ export interface LinkDeps {
   readonly host: Host;
   readonly log: EventLog;
   readonly plane: DataPlane;
+  /** The kernel as a second one; null: there is but one. */
+  readonly kernel: KernelSide | null;
   /** Opens IKE's sockets when the first link needs them. Throws SystemError. */
   ike(): IkeManager;
   readonly l2tp: L2tpEndpoint;

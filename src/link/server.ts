@@ -1,7 +1,7 @@
 // A server: answers IKE, L2TP and PPP for its users on one netdev.
 
 import { deviceName, needsIpsec } from "../config/cross.ts";
-import type { ServerConfig, UserConfig } from "../config/schema.ts";
+import type { InterfaceConfig, ServerConfig, UserConfig } from "../config/schema.ts";
 import { linkLocal } from "../core/addr.ts";
 import type { Timer } from "../core/clock.ts";
 import { SystemError } from "../core/errors.ts";
@@ -23,6 +23,8 @@ import type { AnyLink, StopOptions } from "./api.ts";
 import { Callers } from "./callers.ts";
 import { type LinkDeps, systemFailure } from "./deps.ts";
 import { Failures } from "./failures.ts";
+import { type Placement, place } from "./placing.ts";
+import { placementText } from "./rungs/plane.ts";
 import { Session, type SessionHost } from "./session.ts";
 import { Sessions } from "./sessions.ts";
 import { DEFAULT_MTU, fittingMtu, pppAnswerer, serverIke, tunnelConfig } from "./settings.ts";
@@ -64,9 +66,19 @@ export class ServerLink implements AnyLink {
   #ppp: PppConfig | null = null;
   /** The same for all tunnels: there may be thousands. */
   readonly #answer: TunnelAnswer;
+  readonly #all: () => readonly (InterfaceConfig | ServerConfig)[];
+  /** Null until it is open. */
+  #placed: Placement | null = null;
 
-  constructor(deps: LinkDeps, cfg: ServerConfig, users: () => readonly UserConfig[]) {
+  /** `all`: every section, this one among them. */
+  constructor(
+    deps: LinkDeps,
+    cfg: ServerConfig,
+    users: () => readonly UserConfig[],
+    all: () => readonly (InterfaceConfig | ServerConfig)[],
+  ) {
     this.#deps = deps;
+    this.#all = all;
     this.cfg = cfg;
     this.#users = users;
     this.#since = deps.host.wallClock();
@@ -159,6 +171,10 @@ export class ServerLink implements AnyLink {
   }
   #open(): void {
     const cfg = this.cfg;
+    const { kernel, faster } = this.#deps;
+    const placed = place(cfg, { all: this.#all(), kernel, faster });
+    if ("code" in placed) return this.#failed(placed);
+    this.#placed = placed;
     const pool = (cfg.pool ?? []).map((r) => `${r.first}-${r.last}`);
     const opening = this.#deps.plane.net
       .openServer({
@@ -193,7 +209,7 @@ export class ServerLink implements AnyLink {
         this.#net = net;
         if (close) this.#closers.push(close);
         if (!this.#wanted) return void this.#shut();
-        if (this.#closers.length === 0) this.#answerIke();
+        if (this.#closers.length === 0) this.#answerIke(placed);
         this.#error = null;
         this.#enter("up");
         this.#deps.log.emit({
@@ -235,9 +251,9 @@ export class ServerLink implements AnyLink {
     for (const s of this.#sessions.all()) s.end(why);
     if (this.#wanted) this.#failed(why, LOST_MS);
   }
-  #answerIke(): void {
+  #answerIke(placed: Placement): void {
     const ike = this.#deps.ike();
-    const responder = ike.addResponder(serverIke(this.cfg, this.#deps.faster), {
+    const responder = ike.addResponder(serverIke(this.cfg, placed), {
       onUp: (_: IkeConnection, info: IkeInfo) => void this.#flows.set(info.flow, info),
       onRekeyed: (_: IkeConnection, info: IkeInfo) => void this.#flows.set(info.flow, info),
       onDown: (conn: IkeConnection, why: Failure) => {
@@ -348,6 +364,8 @@ export class ServerLink implements AnyLink {
     const up = state === "up";
     const words = up ? `${ifname} with ${local_ip}` : `the server is ${state}`;
     const out: Stage[] = [{ name: "ip", state: up ? "ok" : "failed", text: error?.text ?? words }];
+    if (this.#deps.kernel && this.#placed)
+      out.unshift({ name: "plane", state: "ok", text: placementText(this.#placed) });
     if (up) out.push({ name: "ike", state: "ok", text: ike });
     if (up) out.push({ name: "ppp", state: "ok", text: `${sessions.length} sessions` });
     for (const f of failures) {
@@ -367,7 +385,8 @@ export class ServerLink implements AnyLink {
       ifname: deviceName(this.cfg),
       local_ip: this.cfg.local_ip,
       dns: this.cfg.dns ?? [],
-      dataplane: this.#deps.plane.kind,
+      dataplane: this.#deps.kernel && this.#placed ? this.#placed.at : this.#deps.plane.kind,
+      dataplane_why: this.#placed?.why ?? "",
       ipsec: needsIpsec(this.cfg) ? "required" : "off",
       peers: needsIpsec(this.cfg) ? this.#flows.size : this.#tunnels.size,
       sessions,

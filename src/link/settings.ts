@@ -7,7 +7,7 @@ import { Secret } from "../core/secret.ts";
 import type { IpConfig, Route } from "../dataplane/dataplane.ts";
 import { innerMtu } from "../esp/overhead.ts";
 import { expand } from "../ike/choice.ts";
-import { espDefaults, IKE_INITIATOR, IKE_RESPONDER } from "../ike/proposals.ts";
+import { IKE_INITIATOR, IKE_RESPONDER } from "../ike/proposals.ts";
 import type { IkeConnectConfig, IkeInfo, IkeResponderConfig } from "../ike/types.ts";
 import type { TunnelConfig } from "../l2tp/api.ts";
 import type { Host } from "../ports/ports.ts";
@@ -16,6 +16,7 @@ import type { EapTlsCredentials } from "../ppp/auth/eap-tls.ts";
 import type { AuthMethod } from "../ppp/auth/methods.ts";
 import type { SharedIds } from "../ppp/ipv6cp.ts";
 import { ONLY_EAP } from "./credentials.ts";
+import type { Placement } from "./placing.ts";
 
 /** Fits every path seen in the field, and no peer objects. */
 export const DEFAULT_MTU = 1400;
@@ -23,12 +24,10 @@ const MIB = 1024 * 1024;
 /** XON and XOFF, which a line takes for itself with software flow control. */
 const XONXOFF = 0x000a_0000;
 
-/** Which of AES-GCM and ChaCha20-Poly1305 this CPU seals faster with. */
-export type FasterCipher = "aes" | "chacha20";
 interface OwnSide {
   readonly local: string;
   readonly localPort: number;
-  readonly faster: FasterCipher;
+  readonly placement: Placement;
 }
 
 function lifetimes(c: ClientConfig | ServerConfig): {
@@ -47,7 +46,7 @@ function lifetimes(c: ClientConfig | ServerConfig): {
 
 /** `own`: what is this side's of the connection. */
 export function clientIke(c: ClientConfig, remote: string, own: OwnSide): IkeConnectConfig {
-  const { local, localPort } = own;
+  const { local, localPort, placement } = own;
   if (c.psk === null || !needsIpsec(c)) throw new RangeError(`${c.name}: IKE asked for a link without a key`);
   return {
     link: c.name,
@@ -58,13 +57,13 @@ export function clientIke(c: ClientConfig, remote: string, own: OwnSide): IkeCon
     localPort,
     remotePort: c.server.port,
     ikeProposals: expand(c.ike_proposals, IKE_INITIATOR),
-    espProposals: expand(c.esp_proposals, espDefaults(own.faster, "initiator")),
+    espProposals: placement.esp,
     localId: c.local_id,
     remoteId: c.remote_id,
     ...lifetimes(c),
   };
 }
-export function serverIke(c: ServerConfig, faster: FasterCipher): IkeResponderConfig {
+export function serverIke(c: ServerConfig, placement: Placement): IkeResponderConfig {
   if (c.psk === null || !needsIpsec(c)) throw new RangeError(`${c.name}: IKE asked for a server without a key`);
   return {
     link: c.name,
@@ -72,7 +71,7 @@ export function serverIke(c: ServerConfig, faster: FasterCipher): IkeResponderCo
     psk: c.psk,
     encap: c.encap,
     ikeProposals: expand(c.ike_proposals, IKE_RESPONDER),
-    espProposals: expand(c.esp_proposals, espDefaults(faster, "responder")),
+    espProposals: placement.esp,
     localId: c.local_id,
     remoteId: c.remote_id,
     ...lifetimes(c),

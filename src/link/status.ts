@@ -35,7 +35,7 @@ interface Traffic {
 }
 /** Progress of one stage of the current attempt, as `status` and `doctor` show it. */
 export interface Stage {
-  readonly name: "line" | "modem" | "server" | "route" | "ike" | "esp" | "l2tp" | "ppp" | "ip";
+  readonly name: "plane" | "line" | "modem" | "server" | "route" | "ike" | "esp" | "l2tp" | "ppp" | "ip";
   readonly state: "ok" | "busy" | "failed";
   readonly text: string;
 }
@@ -64,6 +64,8 @@ export interface ClientStatus extends LinkStatus {
   readonly via: string | null;
   readonly wins: readonly string[];
   readonly dataplane: string;
+  /** Why the kernel does not carry the packets, with what to do; "": it does, or was not asked. */
+  readonly dataplane_why: string;
   readonly ipsec: "required" | "off";
   readonly ike: IkeStatus | null;
   readonly esp: EspStatus | null;
@@ -101,6 +103,8 @@ export interface ServerStatus extends Traffic {
   readonly local_ip: string;
   readonly dns: readonly string[];
   readonly dataplane: string;
+  /** Why the kernel does not carry the packets, with what to do; "": it does, or was not asked. */
+  readonly dataplane_why: string;
   readonly ipsec: "required" | "off";
   readonly peers: number;
   readonly sessions: readonly SessionStatus[];

@@ -27,6 +27,7 @@ const CLIENT: ClientStatus = {
   dns: [],
   wins: [],
   dataplane: "userspace",
+  dataplane_why: "",
   ipsec: "required",
   ike: null,
   esp: null,

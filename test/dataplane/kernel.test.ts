@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { EspCipher, EspInteg } from "../../src/dataplane/dataplane.ts";
 import { transformOf } from "../../src/dataplane/kernel/algorithms.ts";
-import { findsCallsByIdAlone } from "../../src/dataplane/kernel/plane.ts";
+import { findsCallsByIdAlone } from "../../src/dataplane/kernel/probe.ts";
 import { dropsSince, parseXfrmStat } from "../../src/dataplane/kernel/stats.ts";
 
 const keys = { encr: new Uint8Array(20), integ: new Uint8Array(32) };

@@ -41,6 +41,7 @@ class Scene {
       dns: [],
       wins: [],
       dataplane: "none",
+      dataplane_why: "",
       ipsec: "required",
       ike: null,
       esp: null,

@@ -234,6 +234,7 @@ test("a status with more sessions than a message holds is shortened, and says so
     local_ip: "10.99.0.1",
     dns: [],
     dataplane: "userspace",
+    dataplane_why: "",
     ipsec: "required",
     peers: 0,
     sessions: Array.from({ length: 4096 }, (_, i) => ({ ...session, session: i })),

@@ -27,6 +27,7 @@ import { KernelIpsec } from "./ipsec.ts";
 import { KernelL2tp } from "./l2tp.ts";
 import { type HostNet, KernelNet } from "./net.ts";
 import { Policies } from "./policies.ts";
+import { findsCallsByIdAlone } from "./probe.ts";
 import { newRoom, type Received, type SocketDeps, UdpSocket } from "./sockets.ts";
 import { dropsSince, parseXfrmStat, type XfrmStat } from "./stats.ts";
 
@@ -48,12 +49,6 @@ export interface KernelPlaneDeps {
     /** Every UDP port that L2TP inside IPsec has with us; 1701 unless told. */
     readonly l2tpPorts?: readonly number[];
   };
-}
-
-/** Linux 6.11 finds L2TP calls by their ids alone ("l2tp: store l2tpv2 sessions in per-net IDR"). */
-export function findsCallsByIdAlone(release: string): boolean {
-  const [, major = "0", minor = "0"] = /^(\d+)\.(\d+)/.exec(release) ?? [];
-  return Number(major) > 6 || (Number(major) === 6 && Number(minor) >= 11);
 }
 
 /**

@@ -15,6 +15,7 @@ import type { EapTlsCredentials } from "../../ppp/auth/eap-tls.ts";
 import { eapCredentials } from "../credentials.ts";
 import { type LinkDeps, systemFailure } from "../deps.ts";
 import type { Ladder, Rung } from "../ladder.ts";
+import type { Placement } from "../placing.ts";
 import { clientIke, DEFAULT_MTU, fittingMtu, tunnelConfig } from "../settings.ts";
 
 /** One attempt, as each of its rungs sees it. */
@@ -24,6 +25,8 @@ export interface Client {
   readonly cfg: ClientConfig;
   /** So many attempts came before this one. */
   readonly nth: number;
+  /** Where its packets move, once that is chosen. */
+  readonly placement: Placement;
   readonly server: NameRung;
   readonly route: RouteRung;
   readonly peer: PeerRung;
@@ -142,7 +145,7 @@ export class IkeRung implements PeerRung, IkeOwner {
     this.#port = port;
     const local = this.#c.route.path?.local ?? "";
     ladder.attempt(() => {
-      const own = { local, localPort: port, faster: deps.faster };
+      const own = { local, localPort: port, placement: this.#c.placement };
       this.#connection = deps.ike().connect(clientIke(cfg, address, own), this);
     });
   }

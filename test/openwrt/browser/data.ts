@@ -20,6 +20,7 @@ export const hq: ClientStatus = {
   dns: ["10.0.0.53"],
   wins: [],
   dataplane: "userspace",
+  dataplane_why: "",
   ipsec: "required",
   ike: { version: 1, proposal: "aes256-sha256-modp2048", nat: "us", peer_id: EVIL },
   esp: { proposal: "aes256gcm16", encap: "udp", spi_in: "0x00000001", spi_out: "0x00000002" },
@@ -57,6 +58,7 @@ export const lns: ServerStatus = {
   local_ip: "10.9.0.1",
   dns: [],
   dataplane: "userspace",
+  dataplane_why: "",
   ipsec: "required",
   peers: 1,
   sessions: [

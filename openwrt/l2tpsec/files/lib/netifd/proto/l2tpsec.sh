@@ -37,7 +37,7 @@ proto_l2tpsec_init_config() {
 	# arguments, for everybody to read; the daemon sees by itself when one of them changes.
 	# <options l2tpsec> by make generate
 	proto_config_add_string server username ipsec encap local_id remote_id ike_lifetime esp_lifetime esp_lifetime_mbytes
-	proto_config_add_string dpd hide_avps hostname hello sequencing keepalive mtu dataplane vj deflate bsdcomp mppc mppe
+	proto_config_add_string dpd hide_avps hostname hello sequencing keepalive mtu vj deflate bsdcomp mppc mppe dataplane
 	proto_config_add_string pppname killswitch ipv6 refuse_pap allow_pap_in_clear refuse_chap refuse_mschapv2 refuse_eap
 	proto_config_add_string eap_ca eap_cert eap_key eap_server_name source_port call reconnect_min reconnect_max
 	proto_config_add_array 'ike_proposals:list(string)' 'esp_proposals:list(string)' 'routes:list(string)'

@@ -47,7 +47,7 @@ function ladder(s) {
 	const rows = s.kind === 'nas' ? [
 		[ 'line', _('Line'), [ 'line' ], up ? [ s.device, _('%d bit/s').format(s.baud) ] : [] ],
 		[ 'modem', _('Modem'), [ 'modem' ], up && (s.phone || s.speed) ? [ s.phone, s.speed ? _('%d bit/s').format(s.speed) : '', s.operator, s.signal != null ? _('signal %d dBm').format(s.signal) : '' ] : [] ]
-	] : [ [ 'wan', 'WAN', [ 'server', 'route' ], [ s.server ] ] ].concat(s.ipsec === 'off' ? [] : [
+	] : [ [ 'wan', 'WAN', [ 'plane', 'server', 'route' ], [ s.server, s.dataplane_why ] ] ].concat(s.ipsec === 'off' ? [] : [
 		[ 'ike', 'IKE', [ 'ike' ], s.ike ? [ s.ike.proposal, s.ike.peer_id, _('NAT: %s').format(s.ike.nat) ] : [] ],
 		[ 'esp', 'ESP', [ 'esp' ], s.esp ? [ s.esp.proposal, s.esp.encap === 'udp' ? _('inside UDP 4500') : _('raw ESP'), '%s / %s'.format(s.esp.spi_in, s.esp.spi_out) ] : [] ]
 	], [

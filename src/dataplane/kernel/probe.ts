@@ -1,0 +1,142 @@
+// Whether this kernel can carry our packets. Each part is tried once, which also loads its module where the kernel may
+// do so, and the answer is kept.
+import type { Native } from "node-tuntap2";
+import { type Rng, random32 } from "../../core/rng.ts";
+import { KERNEL_SPIS } from "../../esp/spis.ts";
+import { CIPHERS, INTEGS } from "../../esp/transforms.ts";
+import { errnoOf } from "../../linux/errno.ts";
+import { XFRM } from "../../linux/uapi.ts";
+import { Xfrm } from "../../linux/xfrm.ts";
+import type { EspCipher, EspInteg } from "../dataplane.ts";
+import { transformOf } from "./algorithms.ts";
+import { reqidOf } from "./policies.ts";
+
+const OS_RELEASE = "/proc/sys/kernel/osrelease";
+const LOOPBACK = "127.0.0.1";
+const ROOT = "the daemon needs to be root, or to have CAP_NET_ADMIN";
+/** What says by which command a router installs packages. */
+const INSTALLERS: readonly (readonly [file: string, command: string])[] = [
+  ["/etc/apk/world", "apk add"],
+  ["/etc/opkg.conf", "opkg install"],
+];
+
+interface ProbeDeps {
+  readonly native: Native;
+  readonly rng: Rng;
+  readonly readFile: (path: string) => string;
+}
+
+/** Linux 6.11 finds L2TP calls by their ids alone ("l2tp: store l2tpv2 sessions in per-net IDR"). */
+export function findsCallsByIdAlone(release: string): boolean {
+  const [, major = "0", minor = "0"] = /^(\d+)\.(\d+)/.exec(release) ?? [];
+  return Number(major) > 6 || (Number(major) === 6 && Number(minor) >= 11);
+}
+
+/** How `module` comes onto this machine: by its package on OpenWrt, elsewhere by its name. */
+function missing(deps: ProbeDeps, module: string, kmod: string): string {
+  const remedy = INSTALLERS.find(([file]) => readable(deps, file));
+  return `module ${module} is missing: ${remedy ? `${remedy[1]} ${kmod}` : `modprobe ${module}`}`;
+}
+function readable(deps: ProbeDeps, path: string): boolean {
+  try {
+    deps.readFile(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+/** The errno that `f` fails with, "": it does not. */
+function errnoFrom(f: () => void): string {
+  try {
+    f();
+    return "";
+  } catch (e) {
+    return errnoOf(e);
+  }
+}
+
+type Check = (deps: ProbeDeps) => string | null;
+
+/** Why calls of this kernel cannot be used, whatever is loaded. */
+function release(deps: ProbeDeps): string | null {
+  const text = deps.readFile(OS_RELEASE).trim();
+  return findsCallsByIdAlone(text) ? `Linux ${text} does not tell the calls of two L2TP peers apart` : null;
+}
+function xfrm(deps: ProbeDeps): string | null {
+  const { native } = deps;
+  const errno = errnoFrom(() => native.close(native.netlinkOpen(XFRM.NETLINK_XFRM, 0)));
+  return errno === "" ? null : missing(deps, "xfrm_user", "kmod-ipsec");
+}
+function esp(deps: ProbeDeps): string | null {
+  const errno = trial(deps, "aes128", "sha1");
+  if (errno === "EPERM") return ROOT;
+  return errno === "EPROTONOSUPPORT" ? missing(deps, "esp4", "kmod-ipsec4") : null;
+}
+function l2tp(deps: ProbeDeps): string | null {
+  const { native } = deps;
+  // A tunnel on no socket: what can be had of it is the error.
+  const errno = errnoFrom(() => native.close(native.l2tpTunnel(-1, Uint8Array.of(127, 0, 0, 1), 1701, 1, 1)));
+  if (errno === "EAFNOSUPPORT") return missing(deps, "pppox", "kmod-pppox kmod-pppol2tp");
+  return errno === "EPROTONOSUPPORT" ? missing(deps, "l2tp_ppp", "kmod-pppol2tp") : null;
+}
+function ppp(deps: ProbeDeps): string | null {
+  const { native } = deps;
+  const errno = errnoFrom(() => native.close(native.pppOpen()));
+  if (errno === "EPERM" || errno === "EACCES") return ROOT;
+  return errno === "" ? null : missing(deps, "ppp_generic", "kmod-ppp");
+}
+const CHECKS: readonly Check[] = [release, xfrm, esp, l2tp, ppp];
+
+/** Installs an SA to ourselves and removes it: the errno of that. It is under a reqid of ours, in case we die here. */
+function trial(deps: ProbeDeps, cipher: EspCipher, integ: EspInteg): string {
+  const { key, salt } = CIPHERS[cipher];
+  const integKey = integ === "none" ? 0 : INTEGS[integ].key;
+  const keys = { encr: deps.rng.random(key + salt), integ: deps.rng.random(integKey) };
+  const spi = (random32(deps.rng) | KERNEL_SPIS) >>> 0;
+  return errnoFrom(() => {
+    const x = new Xfrm(deps.native);
+    try {
+      x.addSa({
+        ...{ spi, reqid: reqidOf(0), transform: transformOf(cipher, integ, keys), source: LOOPBACK },
+        ...{ destination: LOOPBACK, encap: null, sourcePort: 0, destinationPort: 0, window: 0, mark: null },
+        ...{ hardBytes: 0, hardPackets: 0 },
+      });
+      x.deleteSa(LOOPBACK, spi);
+    } finally {
+      x.close();
+    }
+  });
+}
+
+/** What this machine's kernel can do, tried when it is asked for the first time. */
+export class KernelProbe {
+  readonly #deps: ProbeDeps;
+  readonly #transforms = new Map<string, boolean>();
+  #why: string | null | undefined;
+
+  constructor(deps: ProbeDeps) {
+    this.#deps = deps;
+  }
+  /** Why the kernel cannot carry packets, one sentence with what to do; null: it can. */
+  why(): string | null {
+    if (this.#why === undefined) this.#why = this.#ask();
+    return this.#why;
+  }
+  #ask(): string | null {
+    for (const check of CHECKS) {
+      const why = check(this.#deps);
+      if (why !== null) return why;
+    }
+    return null;
+  }
+  /** Whether it has this ESP transform. */
+  has(cipher: EspCipher, integ: EspInteg): boolean {
+    const name = `${cipher} ${integ}`;
+    let known = this.#transforms.get(name);
+    if (known === undefined) {
+      known = trial(this.#deps, cipher, integ) === "";
+      this.#transforms.set(name, known);
+    }
+    return known;
+  }
+}

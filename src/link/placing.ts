@@ -1,0 +1,94 @@
+// Where the packets of a link move: in the kernel's data plane, or in this process. What a link asks for, what its
+// neighbours have, and what the kernel can do decide; the answer says why.
+import { needsIpsec } from "../config/cross.ts";
+import type { ClientConfig, InterfaceConfig, ServerConfig } from "../config/schema.ts";
+import { type Failure, failure } from "../core/failures.ts";
+import type { EspCipher, EspInteg, PlaneKind } from "../dataplane/dataplane.ts";
+import { expand } from "../ike/choice.ts";
+import { type EspProposal, espDefaults } from "../ike/proposals.ts";
+
+/** Which of AES-GCM and ChaCha20-Poly1305 this CPU seals faster with. */
+export type FasterCipher = "aes" | "chacha20";
+/** The kernel as a data plane. */
+export interface KernelSide {
+  /** Why it cannot carry packets, one sentence with what to do; null: it can, and is open from now on. */
+  why(): string | null;
+  /** Whether it has this ESP transform. */
+  has(cipher: EspCipher, integ: EspInteg): boolean;
+}
+export interface Placement {
+  readonly at: PlaneKind;
+  /** Why the kernel does not carry them, "": it does, or was not asked. */
+  readonly why: string;
+  /** ESP proposals that the plane can do. */
+  readonly esp: readonly EspProposal[];
+}
+type Tunnel = ClientConfig | ServerConfig;
+
+const L2TP_PORT = 1701;
+/** Only userspace has them: packets pass through them one by one. */
+const CODINGS = ["vj", "deflate", "bsdcomp", "mppc"] as const;
+
+function portOf(c: Tunnel): number {
+  return "pool" in c ? L2TP_PORT : c.source_port;
+}
+function isTunnel(c: InterfaceConfig | ServerConfig): c is Tunnel {
+  return "pool" in c || c.proto === "l2tpsec";
+}
+function titleOf(c: Tunnel): string {
+  return `${"pool" in c ? "server" : "interface"} ${c.name}`;
+}
+/** Proposals of the configuration, the kernel's or not. */
+function proposals(c: Tunnel, faster: FasterCipher): readonly EspProposal[] {
+  return expand(c.esp_proposals, espDefaults(faster, "pool" in c ? "responder" : "initiator"));
+}
+
+/** What the link asks for that the kernel does not have, whatever kernel it is. */
+function asks(c: Tunnel): string | null {
+  const coding = CODINGS.find((o) => c[o]) ?? (c.mppe === "no" ? null : "mppe");
+  if (coding !== null) return `${coding} is userspace's alone`;
+  return "pool" in c && c.ipv6 ? "IPv6 of a server's users is userspace's alone" : null;
+}
+/** One UDP port, or one pair of addresses, belongs to one data plane. */
+function neighbour(c: Tunnel, all: readonly (InterfaceConfig | ServerConfig)[]): string | null {
+  const others = all.filter(isTunnel).filter((o) => o.name !== c.name);
+  const port = portOf(c);
+  const clash = others.find((o) => portOf(o) === port && port !== 0 && !(needsIpsec(o) && needsIpsec(c)));
+  if (clash) return `${titleOf(clash)} has UDP port ${port} too, and one of the two is in the clear`;
+  if ("pool" in c) return null;
+  const elsewhere = (o: Tunnel): boolean => o.dataplane === "userspace" || asks(o) !== null;
+  const other = others.find((o) => "server" in o && o.server.host === c.server.host && elsewhere(o));
+  return other ? `${titleOf(other)} goes to the same server through userspace` : null;
+}
+
+interface PlaceOptions {
+  readonly all: readonly (InterfaceConfig | ServerConfig)[];
+  /** Null: there is but one data plane. */
+  readonly kernel: KernelSide | null;
+  readonly faster: FasterCipher;
+  /** Why the kernel was given up for this link, "": it was not. */
+  readonly fallback?: string;
+}
+export function place(c: Tunnel, { all, kernel, faster, fallback = "" }: PlaceOptions): Placement | Failure {
+  const esp = needsIpsec(c) ? proposals(c, faster) : [];
+  if (c.dataplane === "userspace" || !kernel) return { at: "userspace", why: "", esp };
+  const no = whyNot(c, all, kernel, esp) ?? (c.dataplane === "auto" && fallback !== "" ? fallback : null);
+  if (no === null) return { at: "kernel", why: "", esp: esp.filter((p) => kernel.has(p.cipher, p.integ)) };
+  const why = `kernel: no, ${no}`;
+  return c.dataplane === "kernel" ? failure("no-kernel-plane", why) : { at: "userspace", why, esp };
+}
+function whyNot(
+  c: Tunnel,
+  all: readonly (InterfaceConfig | ServerConfig)[],
+  kernel: KernelSide,
+  esp: readonly EspProposal[],
+): string | null {
+  const own = asks(c) ?? neighbour(c, all) ?? kernel.why();
+  if (own !== null) return own;
+  const lacks = esp.filter((p) => !kernel.has(p.cipher, p.integ));
+  // A client offers what is left of the list; a server must not refuse in the kernel what userspace would accept.
+  const enough = "pool" in c ? lacks.length === 0 : lacks.length < esp.length;
+  return esp.length === 0 || enough
+    ? null
+    : `it lacks ESP with ${lacks.map((p) => p.text).join(", ")}: install its crypto modules, or set esp_proposals`;
+}
