@@ -11,6 +11,7 @@ const NOT_HERE = [
   "test/runtime/start.test.ts",
   "test/runtime/node-faults.test.ts",
   "test/ike/wipe.test.ts",
+  "test/x509/node.test.ts",
   "test/control/socket.test.ts",
   "test/build/",
   "test/openwrt/",

@@ -28,15 +28,17 @@ import { linuxSerial } from "./linux/serial.ts";
 import { zoneOf } from "./openwrt/alias.ts";
 import { Netifd } from "./openwrt/netifd.ts";
 import { serveUbus } from "./openwrt/ubus.ts";
+import type { Pki } from "./ports/pki.ts";
 import type { Runtime } from "./ports/runtime.ts";
 import { VERSION } from "./version.ts";
+import { openPki } from "./x509/pki.ts";
 
 /**
  * One daemon over a data plane; simulations join two of these in memory. `netifd`: it says which client links are up,
  * and sets their routes.
  */
 export function compose(
-  common: Pick<LinkDeps, "clock" | "crypto" | "host" | "serial" | "zlib" | "tls"> & {
+  common: Pick<LinkDeps, "clock" | "crypto" | "host" | "serial" | "zlib" | "pki" | "tls"> & {
     readonly memory?: Memory;
     readonly faster?: LinkDeps["faster"];
     readonly kernel?: KernelSide;
@@ -70,6 +72,7 @@ export function compose(
     serial: common.serial,
     faster: common.faster ?? "aes",
     zlib: common.zlib ?? null,
+    pki: common.pki ?? null,
     tls: common.tls ?? null,
     routesElsewhere: netifd,
   };
@@ -135,6 +138,11 @@ function lastResort(rt: Runtime, hub: EventHub): void {
   });
 }
 
+function pkiOf(rt: Runtime, native: Native): Pki | null {
+  const library = native.pki();
+  return library && openPki({ library, sha1: (data) => rt.crypto.hash("sha1", [data]) });
+}
+
 /** The daemon, until a signal ends it. */
 export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: () => DataEngine): Promise<void> {
   const first = source.read();
@@ -177,7 +185,15 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: (
       has: (cipher, integ) => probe.has(cipher, integ),
     };
     const daemon = compose(
-      { ...rt, kernel, faster: fasterCipher(speeds), serial: linuxSerial(native, rt.clock), zlib: native, tls: native },
+      {
+        ...rt,
+        kernel,
+        faster: fasterCipher(speeds),
+        serial: linuxSerial(native, rt.clock),
+        zlib: native,
+        pki: pkiOf(rt, native),
+        tls: native,
+      },
       plane,
       hub,
       first.config,

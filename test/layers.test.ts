@@ -81,7 +81,7 @@ function parameters(list: string): number {
 }
 test("every export is used by another file, and by another one than a test", () => {
   const words = new Map(code.map((f) => [f, new Set(read(f).match(/\w+/g))]));
-  const LATER = /^src\/(ike|linux\/xfrm|node-tuntap2\/|ports\/pki)/;
+  const LATER = /^src\/(ike|linux\/xfrm|node-tuntap2\/|ports\/pki|x509\/)/;
   const idle: string[] = [];
   for (const f of sources.filter((s) => !LATER.test(s) && !s.includes("/test/"))) {
     const text = read(f);
@@ -102,6 +102,7 @@ test("the linter refuses what the rules forbid", () => {
   const files: Record<string, [text: string, rule: string]> = {
     "core/a.ts": ['import { x } from "../ppp/x.ts";\nexport const y = x;\n', "rule 1"],
     "packet/a.ts": ['import { x } from "../esp/x.ts";\nexport const y = x;\n', "rule 1"],
+    "x509/a.ts": ['import { x } from "../ike/x.ts";\nexport const y = x;\n', "rule 1"],
     "ppp/a.ts": ['import { x } from "../l2tp/x.ts";\nexport const y = x;\n', "rule 2"],
     "l2tp/a.ts": ['import { x } from "../linux/x.ts";\nexport const y = x;\n', "rules 2 and 4"],
     "link/a.ts": ['import { x } from "../dataplane/userspace/x.ts";\nexport const y = x;\n', "rule 4"],

@@ -6,6 +6,7 @@ import { errnoCode, type Failure } from "../core/failures.ts";
 import type { DataPlane } from "../dataplane/dataplane.ts";
 import type { IkeManager } from "../ike/manager.ts";
 import type { L2tpEndpoint } from "../l2tp/endpoint.ts";
+import type { Pki } from "../ports/pki.ts";
 import type { Crypto, Host, TlsClients, Zlib } from "../ports/ports.ts";
 import type { SerialHost } from "../ports/serial.ts";
 import type { Blocks } from "./blocks.ts";
@@ -36,6 +37,8 @@ export interface LinkDeps {
   readonly faster: FasterCipher;
   /** For Deflate on serial lines. */
   readonly zlib?: Zlib | null;
+  /** For IKE by certificates. */
+  readonly pki?: Pki | null;
   /** For EAP-TLS. */
   readonly tls?: TlsClients | null;
   /** Client links' routes are set by somebody else (netifd). */

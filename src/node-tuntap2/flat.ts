@@ -112,6 +112,23 @@ export interface Flat {
   tlsVersion(tls: number): number;
   tlsExport(tls: number, label: string, context: Uint8Array, into: Uint8Array): number; // 0: too early
 
+  // Certificates, from libcrypto; native/pki.h. At most 4 MiB each. Certificates are DER.
+  pkiHave(): number; // 0: no libcrypto, and nothing below may be called
+  pkiKey(pem: Uint8Array, cert: Uint8Array, why: Uint8Array): number; // below 0: as with tlsNew
+  pkiKeyClose(key: number): void;
+  pkiSign(key: number, form: string, hash: string, data: Uint8Array, into: Uint8Array): number; // into: 2,048 bytes
+  pkiVerify(cert: Uint8Array, form: string, hash: string, data: Uint8Array, signature: Uint8Array): number;
+  pkiTrust(): number; // 0: no memory
+  pkiTrustClose(trust: number): void;
+  pkiTrustAdd(trust: number, cert: Uint8Array): number;
+  pkiTrustCrls(trust: number, pem: Uint8Array): number; // how many; -1: one cannot be read
+  // Bytes written; 0: failed, or no room.
+  pkiGenerate(kind: string, into: Uint8Array): number; // PEM
+  pkiPublic(pem: Uint8Array, into: Uint8Array): number; // DER
+  pkiPkcs12(password: string, name: string, pem: Uint8Array, certs: Uint8Array, into: Uint8Array): number;
+  pkiOfPkcs12(file: Uint8Array, password: string, into: Uint8Array): number; // PEM
+  pkiValidate(trust: number, chain: Uint8Array, seconds: number, level: number): number; // 0: trusted
+
   fpNew(): number; // 0: no libcrypto
   fpClose(fp: number): void;
   fpFlow(fp: number, flow: number, params: FlowParams): number; // flow 0: a new one

@@ -1,6 +1,7 @@
 // The nice face of the flat library. Pure TypeScript: the host loads the library and hands it in.
 
 import type { Flat } from "./flat.ts";
+import { pkiLibrary } from "./pki.ts";
 import { orLess, receiveWith, transmitWith, whole } from "./reference-io.ts";
 import { tlsClient } from "./tls.ts";
 import type { CallParams, FastPath, FlowParams, Native, Origin, Ring, SaParams, Watcher } from "./types.ts";
@@ -274,6 +275,7 @@ export function native(flat: Flat): Native {
       };
     },
     tlsClient: (params) => tlsClient(flat, params),
+    pki: () => pkiLibrary(flat),
     noDumps() {
       flat.noDumps();
     },

@@ -6,7 +6,7 @@ const STATES: readonly TlsState[] = ["going", "done", "confirmed", "distrust", "
 const WORDS = 200;
 const CHUNK = 4096;
 
-function ascii(b: Uint8Array): string {
+export function ascii(b: Uint8Array): string {
   let s = "";
   for (const c of b) s += c >= 0x20 && c < 0x7f ? String.fromCharCode(c) : "?";
   return s;

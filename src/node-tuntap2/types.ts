@@ -260,6 +260,48 @@ export interface L2tpIds {
   readonly peerCall: number;
 }
 
+/** How libcrypto makes a signature; an ECDSA signature is DER. */
+export type PkiForm = "pkcs1" | "pss" | "ecdsa" | "eddsa";
+/** A private key in libcrypto. */
+export interface PkiKey {
+  /** `hash`: "sha256" and the like, "": the data is signed as it is. Null: the key does not fit. */
+  sign(form: PkiForm, hash: string, data: Uint8Array): Uint8Array | null;
+  close(): void;
+}
+/** CAs and their CRLs in libcrypto. */
+export interface PkiStore {
+  /** DER. False: libcrypto cannot read it. */
+  add(cert: Uint8Array): boolean;
+  /** How many CRLs the text (PEM) has; -1: one of them cannot be read. */
+  addCrls(pem: Uint8Array): number;
+  /**
+   * `chain`: DER. `seconds` since 1970; -1: no date is looked at. `level`: OpenSSL's security level (2: RSA keys from
+   * 2048 bits). Null: trusted. `error`: an X509_V_ERR_*, or NOT_CA; `depth`: which certificate, 0 is the peer's own.
+   */
+  validate(
+    chain: readonly Uint8Array[],
+    seconds: number,
+    level: number,
+  ): { readonly error: number; readonly depth: number } | null;
+  close(): void;
+}
+export interface PkiLibrary {
+  /** A sentence where the key (PEM) is no good or not that of the certificate (DER; empty: of any). */
+  key(pem: Uint8Array, cert: Uint8Array): PkiKey | string;
+  /** With the public key of a certificate (DER). */
+  verify(cert: Uint8Array, form: PkiForm, hash: string, data: Uint8Array, signature: Uint8Array): boolean;
+  /** Null: no memory. */
+  store(): PkiStore | null;
+  /** A new private key (PKCS #8 in PEM): rsa2048, rsa3072, rsa4096, ecp256, ecp384, ecp521, ed25519, ed448. */
+  generate(kind: string): Uint8Array | null;
+  /** The SubjectPublicKeyInfo (DER) of a private key (PEM). */
+  publicKey(pem: Uint8Array): Uint8Array | null;
+  /** Key (PEM) and certificates (DER, its own first) in one file under a password. */
+  pkcs12(password: string, name: string, pem: Uint8Array, certs: readonly Uint8Array[]): Uint8Array | null;
+  /** PEM of the key, its certificate and the others; null: wrong password, or no such file. */
+  fromPkcs12(file: Uint8Array, password: string): Uint8Array | null;
+}
+
 export interface Native {
   readonly version: string;
   /** OpenSSL's version text, or null when the library has no libcrypto: then fastPath() returns null. */
@@ -382,6 +424,8 @@ export interface Native {
   inflater(window: number): Inflater | null;
   /** Null without libssl (libssl.so.3); a sentence where one of the PEM texts is no good. */
   tlsClient(params: TlsParams): TlsClient | string | null;
+  /** Null without libcrypto. */
+  pki(): PkiLibrary | null;
   /**
    * Makes sure that this is the only process in its network namespace that asks for `prefix`, for as long as `fd` is
    * open: a lock on the file PREFIX.NAMESPACE.lock, 0600, which ends with the process. `path`: the file; only its

@@ -110,3 +110,31 @@ export interface Certificates {
 }
 /** Our clock is not set before this time (2020-01-01), in milliseconds since 1970: a router without a battery. */
 export const CLOCK_SET = 1_577_836_800_000;
+
+/** libcrypto's part of it; the words are those of node-tuntap2. */
+export interface PkiLibrary {
+  key(
+    pem: Uint8Array,
+    cert: Uint8Array,
+  ): { sign(form: PkiForm, hash: string, data: Uint8Array): Uint8Array | null; close(): void } | string;
+  verify(cert: Uint8Array, form: PkiForm, hash: string, data: Uint8Array, signature: Uint8Array): boolean;
+  store(): PkiStore | null;
+}
+export type PkiForm = "pkcs1" | "pss" | "ecdsa" | "eddsa";
+export interface PkiStore {
+  add(cert: Uint8Array): boolean;
+  addCrls(pem: Uint8Array): number;
+  validate(
+    chain: readonly Uint8Array[],
+    seconds: number,
+    level: number,
+  ): { readonly error: number; readonly depth: number } | null;
+  close(): void;
+}
+/** For who has no CA: makes keys and files. */
+export interface PkiMaker extends PkiLibrary {
+  generate(kind: string): Uint8Array | null;
+  publicKey(pem: Uint8Array): Uint8Array | null;
+  pkcs12(password: string, name: string, pem: Uint8Array, certs: readonly Uint8Array[]): Uint8Array | null;
+  fromPkcs12(file: Uint8Array, password: string): Uint8Array | null;
+}

@@ -16,7 +16,7 @@
 struct tt_watch; /* the engine's: a descriptor in its loop */
 
 struct tt_inst { /* one a JavaScript environment: main thread and workers share nothing */
-	struct tt_pool fps, watches, zs, tls;
+	struct tt_pool fps, watches, zs, tls, keys, trusts;
 	struct tt_map fds; /* opened here */
 };
 /* Arguments and state of one call; first member of the engine's own struct. */
@@ -37,7 +37,8 @@ struct tt_binding {
 	void (*begin)(struct tt_inst *inst); /* NULL: nothing to do */
 	void (*end)(struct tt_inst *inst);
 };
-extern const struct tt_binding bind_io, bind_lock, bind_serial, bind_ppp, bind_crypto, bind_deflate, bind_tls, bind_fp;
+extern const struct tt_binding bind_io, bind_lock, bind_serial, bind_ppp, bind_crypto, bind_deflate, bind_tls, bind_pki,
+	bind_pki_make, bind_fp;
 
 /* bindings.c */
 extern const struct tt_binding *const tt_bindings[]; /* ends with NULL */

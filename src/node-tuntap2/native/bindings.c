@@ -2,7 +2,8 @@
 #include "bind.h"
 
 const struct tt_binding *const tt_bindings[] = {
-	&bind_io, &bind_lock, &bind_serial, &bind_ppp, &bind_crypto, &bind_deflate, &bind_tls, &bind_fp, NULL,
+	&bind_io,  &bind_lock, &bind_serial,   &bind_ppp, &bind_crypto, &bind_deflate,
+	&bind_tls, &bind_pki,  &bind_pki_make, &bind_fp,  NULL,
 };
 
 void tt_inst_begin(struct tt_inst *inst)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 static struct ossl table;
+static void *library = RTLD_DEFAULT;
 
 /* POSIX promises that a function pointer fits an object pointer; ISO C wants it copied. */
 static bool get(void *lib, const char *name, void *slot)
@@ -95,7 +96,17 @@ const struct ossl *ossl(void)
 
 			if (lib && !(found = load(lib)))
 				dlclose(lib);
+			else if (lib)
+				library = lib;
 		}
 	}
 	return found ? &table : NULL;
+}
+
+bool ossl_more(const char *const *names, size_t count, void *slots)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!get(library, names[i], (char *)slots + i * sizeof(void *)))
+			return false;
+	return true;
 }

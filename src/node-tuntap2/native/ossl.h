@@ -73,4 +73,6 @@ struct ossl {
 
 /* NULL when this process has no libcrypto. The answer is found once. */
 const struct ossl *ossl(void);
+/* Fills `count` function pointers, which lie one behind the other, from where ossl() found libcrypto. */
+bool ossl_more(const char *const *names, size_t count, void *slots);
 #endif
