@@ -9,6 +9,7 @@
 //   that way. The pause that follows does not affect an address that has a connection.
 import type { Clock } from "../core/clock.ts";
 import { type Origin, originOf, Waiting, type WaitingLimits } from "../core/waiting.ts";
+import { Buckets } from "./buckets.ts";
 import { type TurnLimits, Turns } from "./turns.ts";
 
 export interface AdmissionLimits {
@@ -39,9 +40,6 @@ export interface HalfOpen {
 /** Exchanges that may end in wrong guesses: a burst, then one in every `everyMs` milliseconds. */
 const PEER_GUESSES = { burst: 8, everyMs: 5000 } as const;
 const NETWORK_GUESSES = { burst: 32, everyMs: 1000 } as const;
-/** Number of peers, and of networks, that are remembered. */
-const GUESSERS = 1024;
-
 interface Entry {
   readonly origin: Origin;
   readonly known: boolean;
@@ -56,8 +54,8 @@ export class Admission {
   readonly #known: Tables;
   readonly #strangers: Tables;
   readonly #turns: Turns<HalfOpen>;
-  readonly #peers: Guesses;
-  readonly #networks: Guesses;
+  readonly #peers: Buckets;
+  readonly #networks: Buckets;
   readonly #isKnown: (address: string) => boolean;
   readonly #count: (counter: string) => void;
 
@@ -72,8 +70,8 @@ export class Admission {
     this.#known = tables();
     this.#strangers = tables();
     this.#turns = new Turns(clock, limits.turns, (x) => this.#exchangeKeys(x));
-    this.#peers = new Guesses(clock, PEER_GUESSES);
-    this.#networks = new Guesses(clock, NETWORK_GUESSES);
+    this.#peers = new Buckets(clock, PEER_GUESSES);
+    this.#networks = new Buckets(clock, NETWORK_GUESSES);
     this.#isKnown = isKnown;
     this.#count = count;
   }
@@ -133,28 +131,5 @@ export class Admission {
     if (!x) return;
     this.#count("ike.half-open-evicted");
     x.drop();
-  }
-}
-
-/** A token bucket for each of the last GUESSERS keys. */
-class Guesses {
-  readonly #clock: Clock;
-  readonly #rate: { readonly burst: number; readonly everyMs: number };
-  /** Clock time when each bucket is full again; the longest unused first. */
-  readonly #fullAt = new Map<string, number>();
-  constructor(clock: Clock, rate: { readonly burst: number; readonly everyMs: number }) {
-    this.#clock = clock;
-    this.#rate = rate;
-  }
-  spent(key: string): boolean {
-    const { burst, everyMs } = this.#rate;
-    return (this.#fullAt.get(key) ?? 0) - this.#clock.now() > (burst - 1) * everyMs;
-  }
-  spend(key: string): void {
-    const at = Math.max(this.#fullAt.get(key) ?? 0, this.#clock.now()) + this.#rate.everyMs;
-    this.#fullAt.delete(key);
-    this.#fullAt.set(key, at);
-    const oldest = this.#fullAt.keys().next();
-    if (this.#fullAt.size > GUESSERS && !oldest.done) this.#fullAt.delete(oldest.value);
   }
 }

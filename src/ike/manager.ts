@@ -13,6 +13,7 @@ import type { FlowId } from "../dataplane/dataplane.ts";
 import type { Endpoint } from "../ports/ports.ts";
 import { ADMISSION, Admission, type AdmissionLimits } from "./admission.ts";
 import { chooseIke } from "./choice.ts";
+import { Complaints } from "./complaints.ts";
 import { CONNECTIONS, Peers } from "./peers.ts";
 import { Refusals } from "./refusals.ts";
 import {
@@ -27,7 +28,8 @@ import {
   ISAKMP_PORT,
 } from "./types.ts";
 import { Connection, type ConnectionOptions } from "./v1/connection.ts";
-import type { Message } from "./v1/exchange.ts";
+import type { Message, Path } from "./v1/exchange.ts";
+import { FRAGMENTED } from "./v1/fragments.ts";
 import { IkeSa, type IkeSaOptions, type IkeSaOwner, type IkeSaUser } from "./v1/ikesa.ts";
 import { UNPROVED } from "./v1/phase1.ts";
 import { clearNotify } from "./wire/clear.ts";
@@ -75,6 +77,9 @@ export class IkeManager {
   /** Main modes that peers began and that are not authenticated yet. */
   readonly #admission: Admission;
   readonly #refusals: Refusals;
+  readonly #complaints: Complaints;
+  /** SAs that keep fragments of a message, of unauthenticated peers and of the others. */
+  readonly #fragmented = { strangers: new Waiting<IkeSa>(FRAGMENTED), known: new Waiting<IkeSa>(FRAGMENTED) };
   /** SAs of peers that already have a connection on the same path: their first quick mode says which one they serve. */
   readonly #spare = new Waiting<IkeSa>(SPARE);
   #serial = 1;
@@ -85,6 +90,7 @@ export class IkeManager {
     this.#env = { ...deps, counters: this.counters };
     this.#peers = new Peers(limits.connections ?? CONNECTIONS);
     this.#refusals = new Refusals(this.#env);
+    this.#complaints = new Complaints(this.#env);
     const clock = new Scope(deps.clock, (e) => deps.log.emit(faultEvent("", "the admission of main modes", e)));
     this.#admission = new Admission(
       clock,
@@ -146,6 +152,11 @@ export class IkeManager {
     return { connections: this.#connections.size, sas: this.#sas.size, halfOpen: this.#admission.size };
   }
 
+  /** ISAKMP SAs that keep fragments. */
+  get fragmented(): number {
+    return this.#fragmented.strangers.size + this.#fragmented.known.size;
+  }
+
   // Datagrams
   #receive(packet: Packet, local: Endpoint, remote: Endpoint): void {
     if (this.#closed) return;
@@ -161,19 +172,21 @@ export class IkeManager {
           const { header, body } = readMessage(datagram);
           const m = { header, body, datagram, path: { local, remote } };
           const sa = this.#find(header);
-          if (sa) sa.contain(() => this.#decoding(remote, () => sa.receive(m)));
-          else this.#stranger(m);
+          if (sa) sa.contain(() => this.#decoding(remote, () => sa.receive(m), m));
+          else this.#decoding(remote, () => this.#stranger(m), m);
         }),
       (e) => this.#env.log.emit(faultEvent("", "an IKE datagram", e)),
     );
   }
-  #decoding(remote: Endpoint, f: () => void): void {
+  /** `m`: the message in question, when its header could be read. */
+  #decoding(remote: Endpoint, f: () => void, m: Message | null = null): void {
     try {
       f();
     } catch (e) {
       if (!(e instanceof DecodeError)) throw e;
       this.counters.bump(`ike.${e.code}`);
       this.#env.log.emit({ kind: "peer.bad", link: "", layer: "ike", peer: formatEndpoint(remote), what: e.message });
+      if (m && !(m.header.flags & FLAG.encrypted)) this.#complaints.about(m, NOTIFY.malformed);
     }
   }
   #find(h: IsakmpHeader): IkeSa | null {
@@ -194,6 +207,7 @@ export class IkeManager {
       h.exchange === EXCHANGE.newGroup
     ) {
       this.counters.bump("ike.bad-cookie");
+      if (!isZero(h.rcookie)) this.#complaints.about(m, NOTIFY.invalidCookie);
       return;
     }
     const served = this.#served(local, remote);
@@ -204,6 +218,7 @@ export class IkeManager {
     const { cfg, owner } = served;
     if (h.exchange !== EXCHANGE.identity) {
       this.#refusals.unspoken(owner, cfg.link, remote, h.exchange);
+      this.#complaints.about(m, NOTIFY.invalidExchange);
       return;
     }
     if (!this.#admits(m.datagram, remote)) return;
@@ -244,19 +259,21 @@ export class IkeManager {
 
   // Phase 1
   #beginPhase1(c: Connection): void {
-    const client = this.#clients.get(c);
-    if (!client) return;
-    const { cfg } = client;
-    const now = c.current; // a rekey uses the established path: port 4500 behind a NAT
-    const local = now?.local ?? { address: cfg.local, port: ISAKMP_PORT };
-    const remote = now?.remote ?? { address: cfg.remote, port: ISAKMP_PORT };
+    const cfg = this.#clients.get(c)?.cfg ?? null;
+    // a rekey uses the established path: port 4500 behind a NAT
+    const path = (cfg ? c.current : c.path) ?? (cfg && firstPath(cfg));
+    if (!path) return;
+    const { local, remote } = path;
     // INITIAL-CONTACT would end other links to the same peer
-    const first = c.info() === null && ![...this.#clients].some(([x, y]) => x !== c && y.cfg.remote === cfg.remote);
-    const path = { local, remote };
-    const sa = this.#newSa(cfg, { role: "initiator", icookie: this.#cookie(), path, first });
+    const first = cfg !== null && c.info() === null && !this.#others(c, cfg.remote);
+    const icookie = this.#cookie();
+    const sa = this.#newSa(c.policy, { role: "initiator", icookie, path: { local, remote }, first });
     sa.connection = c;
     c.pending(sa);
     sa.begin();
+  }
+  #others(c: Connection, remote: string): boolean {
+    return [...this.#clients].some(([x, y]) => x !== c && y.cfg.remote === remote);
   }
   #newSa(policy: IkePolicy, o: Pick<IkeSaOptions, "role" | "icookie" | "path" | "first">): IkeSa {
     const sa = new IkeSa({ env: this.#env, owner: this.#saOwner, policy, ...o });
@@ -278,11 +295,21 @@ export class IkeManager {
     closed: (sa) => {
       this.#admission.leave(sa);
       this.#spare.delete(sa);
+      this.#fragmented.strangers.delete(sa);
+      this.#fragmented.known.delete(sa);
       if (this.#sas.get(hex(sa.icookie)) === sa) this.#sas.delete(hex(sa.icookie));
     },
     connectionFor: (sa, port) => this.#connectionFor(sa, port),
     asksTurn: (sa) => this.#admission.ask(sa),
+    fragments: (sa, some) => this.#fragments(sa, some),
+    unspoken: (m) => this.#complaints.about(m, NOTIFY.invalidExchange),
   };
+  #fragments(sa: IkeSa, some: boolean): void {
+    const { strangers, known } = this.#fragmented;
+    const table = sa.up || sa.role === "initiator" ? known : strangers;
+    if (!some) for (const t of [strangers, known]) t.delete(sa);
+    else if (!table.has(sa)) table.add(sa, originOf(sa.began.address))?.forgetFragments();
+  }
   #established(sa: IkeSa, initialContact: boolean): void {
     this.#admission.leave(sa);
     const p = sa.up;
@@ -393,5 +420,11 @@ export class IkeManager {
       this.#peers.delete(c);
       this.#clients.delete(c);
     },
+  };
+}
+function firstPath(cfg: IkeConnectConfig): Path {
+  return {
+    local: { address: cfg.local, port: ISAKMP_PORT },
+    remote: { address: cfg.remote, port: ISAKMP_PORT },
   };
 }

@@ -359,8 +359,10 @@ test("message 3 with another responder cookie than ours computes nothing", async
   guess.set([(guess[8] ?? 0) ^ 1], 8); // one byte of the cookie
   say(b, guess, stranger);
   await net.run(1000);
-  assert.equal(heard(net, 0, stranger.address).length, 1, "no message 4, so no Diffie-Hellman");
+  const mains = (): number =>
+    heard(net, 0, stranger.address).filter((m) => readMessage(m).header.exchange === 2).length;
+  assert.equal(mains(), 1, "no message 4, so no Diffie-Hellman");
   say(b, third(answer), stranger);
   await net.run(1000);
-  assert.equal(heard(net, 0, stranger.address).length, 2);
+  assert.equal(mains(), 2);
 });

@@ -7,8 +7,8 @@ import { Packet } from "../../src/core/packet.ts";
 import { ADMISSION } from "../../src/ike/admission.ts";
 import { espDefaults, IKE_INITIATOR, IKE_RESPONDER, ikeTransform } from "../../src/ike/proposals.ts";
 import { type IsakmpHeader, readMessage, writeMessage } from "../../src/ike/wire/header.ts";
-import { writeNotify } from "../../src/ike/wire/notify.ts";
-import { writeChain } from "../../src/ike/wire/payloads.ts";
+import { NOTIFY, readNotify, writeNotify } from "../../src/ike/wire/notify.ts";
+import { readChain, writeChain } from "../../src/ike/wire/payloads.ts";
 import { writeSa } from "../../src/ike/wire/sa.ts";
 import type { Endpoint } from "../../src/ports/ports.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
@@ -87,22 +87,54 @@ test("the refusal is smaller than what it answers", () => {
   assert.ok((net.seen[0]?.bytes.length ?? 999) <= m.length);
   assert.equal(b.ike.sizes().sas, 0);
 });
-test("unknown cookies, quick mode and aggressive mode of strangers: silence", () => {
+test("unknown cookies, and exchanges that are not for strangers: silence, or one small complaint", () => {
   const { net, b } = pair();
   b.ike.addResponder(server({ ikeProposals: IKE_RESPONDER }), b);
   const body = writeChain([{ type: 1, body: sa1() }]);
-  for (const h of [
-    { exchange: 4 },
+  const answers = (more: Partial<IsakmpHeader>, from: string, bytes = body): number[] => {
+    const n = net.seen.length;
+    const question = writeMessage(header(more), bytes);
+    b.port.onMessage(Packet.of(question), at500(b.address), at500(from));
+    return net.seen.slice(n).map((d) => {
+      assert.ok(d.bytes.length <= question.length);
+      const m = readMessage(d.bytes);
+      assert.deepEqual([m.header.exchange, m.header.flags], [5, 0]);
+      return readNotify(readChain(m.header.next, m.body, false).payloads[0]?.body ?? new Uint8Array(0)).type;
+    });
+  };
+  const rcookie = nodeCrypto.random(8);
+  assert.deepEqual(answers({ exchange: 4 }, "198.51.100.1"), [NOTIFY.invalidExchange]);
+  assert.deepEqual(answers({ rcookie }, "198.51.100.2"), [NOTIFY.invalidCookie]);
+  assert.deepEqual(
+    answers({ rcookie, exchange: 5, flags: 1, messageId: 7 }, "198.51.100.3"),
+    [NOTIFY.invalidCookie],
+    "R-U-THERE",
+  );
+  assert.deepEqual(answers({ next: 5 }, "198.51.100.4"), [NOTIFY.malformed]);
+  const none: Partial<IsakmpHeader>[] = [
     { exchange: 32, flags: 1, messageId: 5 },
-    { rcookie: nodeCrypto.random(8) },
     { exchange: 5 },
+    { exchange: 5, rcookie },
     { exchange: 33 },
     { flags: 1 },
-  ]) {
-    b.port.onMessage(Packet.of(writeMessage(header(h), body)), at500(b.address), at500("198.51.100.1"));
-  }
-  assert.equal(net.seen.length, 0);
+  ];
+  for (const more of none) assert.deepEqual(answers(more, "198.51.100.5"), [], JSON.stringify(more));
+  assert.deepEqual(answers({ rcookie }, "198.51.100.6", new Uint8Array(20)), [], "a question smaller than the answer");
   assert.equal(b.ike.sizes().sas, 0);
+});
+test("complaints are few, for one peer and for all; two daemons do not complain of each other's complaints", async () => {
+  const { net, a, b } = pair();
+  b.ike.addResponder(server(), b);
+  a.ike.addResponder(server(), a);
+  const junk = (): Uint8Array => writeMessage(header({ rcookie: nodeCrypto.random(8) }), new Uint8Array(64));
+  for (let i = 0; i < 500; i++) b.port.onMessage(Packet.of(junk()), at500(b.address), at500(a.address));
+  assert.equal(net.seen.length, 4);
+  await net.run(1000);
+  assert.equal(net.seen.length, 4, "nobody answers an answer");
+  for (let i = 0; i < 5000; i++)
+    b.port.onMessage(Packet.of(junk()), at500(b.address), at500(`198.${51 + (i >> 8)}.100.${i & 255}`));
+  assert.ok(net.seen.length <= 4 + 20, `${net.seen.length}`);
+  assert.ok(b.ike.counters.get("ike.complaints-held") > 5000);
 });
 test("quick mode before phase 1 is authenticated is refused (CVE-2014-2338)", () => {
   const { net, b } = pair();

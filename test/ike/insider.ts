@@ -29,6 +29,8 @@ const quiet = {
   deleted: () => {},
   closed: () => {},
   asksTurn: (sa: IkeSa) => sa.exchangeKeys(),
+  fragments: () => {},
+  unspoken: () => {},
 };
 
 /** What goes into a quick mode message in place of what the RFC wants. */

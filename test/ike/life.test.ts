@@ -419,9 +419,15 @@ test("an SPI that is unknown here is deleted at the peer that uses it", async ()
 test("a server that begins main mode and quick mode itself (SoftEther, strongSwan) serves the same flow", async () => {
   const { net, a, b } = pair();
   const listening = b.ike.addResponder(server({ ikeLifetimeSeconds: 7200, espLifetimeSeconds: 60 }), b);
-  // the server's limit is not told to the client here: it begins at 97 % of 60 s, the client's own is 3600 s
   const conn = a.ike.connect(client(b.address, a.address), a);
   await net.run(300);
+  // the server told the client its limit; what the client begins by itself gets lost
+  const begun = new Set<number>();
+  net.fate = (d) => {
+    const { exchange, messageId } = readMessage(d.bytes).header;
+    if (exchange === 32 && d.from.address === b.address) begun.add(messageId);
+    return exchange === 32 && !begun.has(messageId) ? [] : [5];
+  };
   await net.run(62_000, 100);
   assert.ok(b.rekeys.length >= 1, "the server began a quick mode");
   assert.equal(a.ups.length, 1);
@@ -466,6 +472,8 @@ test("INITIAL-CONTACT in an informational exchange after phase 1, as macOS sends
       deleted: () => {},
       closed: () => {},
       asksTurn: () => {},
+      fragments: () => {},
+      unspoken: () => {},
     },
   });
   port.onMessage = (p, local, remote) => {
@@ -482,6 +490,49 @@ test("INITIAL-CONTACT in an informational exchange after phase 1, as macOS sends
   assert.equal(x.b.downs[0]?.code, "superseded");
   assert.equal(x.b.plane.inbound.size + x.b.plane.outbound.size, 0);
   assert.deepEqual(x.b.ike.sizes(), { connections: 1, sas: 1, halfOpen: 0 });
+});
+
+test("a server whose ISAKMP SA is gone begins phase 1 with the client that it knows, to ask whether it lives", async () => {
+  const x = await connected({ dpdSeconds: 0 }, { ikeLifetimeSeconds: 60, dpdSeconds: 5 });
+  await x.net.run(88_000, 500);
+  x.net.fate = (d) => (d.from.address === x.b.address && readMessage(d.bytes).header.exchange === 5 ? [] : [5]);
+  for (let t = 0; t < 8; t++) {
+    pass(x.a, x.conn.flow, x.b);
+    await x.net.run(1000, 500); // the delete got lost: the client knows nothing of the end
+  }
+  assert.equal(x.b.ike.sizes().sas, 0);
+  x.net.fate = () => [5];
+  await x.net.run(10_000, 500);
+  assert.ok(x.b.kinds("ike.rekeyed").some((e) => e.kind === "ike.rekeyed" && e.what === "isakmp"));
+  assert.ok(x.b.ike.sizes().sas >= 1);
+  assert.deepEqual([x.a.downs, x.b.downs, x.a.ups.length], [[], [], 1]);
+  assert.ok(pass(x.a, x.conn.flow, x.b));
+  x.net.fate = () => [];
+  await x.net.run(60_000, 500);
+  assert.equal(x.b.downs[0]?.code, "dead-peer", "it asks under the new SA");
+});
+
+test("somebody else where a server's client was does not take its connection", async () => {
+  const x = await connected({ dpdSeconds: 0 }, { ikeLifetimeSeconds: 60, dpdSeconds: 5 });
+  x.net.fate = () => [];
+  await x.net.run(91_000, 500);
+  x.net.fate = () => [5];
+  const other = new Host(x.net, x.a.address);
+  other.ike.addResponder(server({ localId: parseIkeId("@other.example") }), other);
+  await x.net.run(100_000, 500);
+  assert.equal(x.b.ike.sizes().sas, 0);
+  assert.deepEqual(x.b.kinds("ike.rekeyed"), []);
+});
+
+test("RESPONDER-LIFETIME: a server says its shorter limits, and the client replaces the SAs in time", async () => {
+  const x = await connected({ espLifetimeSeconds: 3600 }, { espLifetimeSeconds: 100 });
+  await traffic(x, 95_000);
+  assert.ok(x.a.rekeys.length >= 1 && x.b.rekeys.length >= 1);
+  assert.deepEqual([x.a.downs, x.b.downs], [[], []]);
+  const bytes = await connected({}, { espLifetimeBytes: 1_000_000 });
+  for (let i = 0; i < 10; i++) pass(bytes.a, bytes.conn.flow, bytes.b, 90_000);
+  await bytes.net.run(10_000, 50);
+  assert.equal(bytes.a.rekeys.length, 1, "at 85 % of the server's kilobytes");
 });
 
 test("a server whose ISAKMP SA is gone keeps the child SAs, and asks nobody whether he lives", async () => {

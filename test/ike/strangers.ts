@@ -84,6 +84,8 @@ export function alone(host: Host, server: Host, psk = "s3cret"): IkeSa {
       deleted: () => {},
       closed: () => {},
       asksTurn: () => {},
+      fragments: () => {},
+      unspoken: () => {},
     },
   });
   port.onMessage = (p, local, remote) => {

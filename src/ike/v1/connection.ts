@@ -32,6 +32,8 @@ const DELETE_MS = 5000;
 const MOVE_MS = 1000;
 const TELL_MOVE_MS = 60_000;
 const RETRY_MS = 10_000;
+/** Between two tries of a server to begin phase 1 with a client that may not answer such a thing. */
+const SERVER_RETRY_MS = 60_000;
 
 /** What is told of a connection, but for its link and its peer. */
 type Told = Event extends infer E
@@ -41,7 +43,7 @@ type Told = Event extends infer E
   : never;
 
 export interface ConnectionOwner {
-  /** Begins main mode for a client's connection; adopt() or phase1Failed() follows. */
+  /** Begins phase 1 for a connection; adopt() or phase1Failed() follows. */
   beginPhase1(c: Connection): void;
   /** Its peer may have another address now. */
   moved(c: Connection): void;
@@ -75,6 +77,7 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
   readonly #watch: Watch;
   #rekeySaAt = NEVER;
   #nextQuickAt = 0;
+  #nextPhase1At = 0;
   readonly #begunAt: number;
   #pendingSa: IkeSa | null = null;
   /** The last peer of phase 1, for the sentence of a failure that leaves nothing else. */
@@ -110,6 +113,10 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
   }
   get remote(): Endpoint | null {
     return this.#sas[0]?.remote ?? this.#pendingSa?.remote ?? null;
+  }
+  /** Of its newest ISAKMP SA, be it gone. */
+  get path(): Path | null {
+    return this.#sas[0] ?? null;
   }
   get peer(): string {
     return (this.remote ?? this.#tried)?.address ?? "";
@@ -186,6 +193,10 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
     const p = sa.up;
     if (!p) return;
     if (this.#pendingSa === sa) this.#pendingSa = null;
+    if (!this.client && this.#peerId !== "" && p.peerId.text !== this.#peerId) {
+      sa.close(); // somebody else is where our client was
+      return;
+    }
     sa.connection = this;
     const rekeyed = this.#sas.length > 0;
     const open = this.#sas.filter((s) => s.up);
@@ -203,7 +214,7 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
   }
   phase1Failed(sa: IkeSa, why: Failure): void {
     if (this.#pendingSa === sa) this.#pendingSa = null;
-    if (this.current && this.#children.inUse()) {
+    if (this.#children.inUse() && (this.current || !this.client)) {
       this.#rekeySaAt = this.#now() + RETRY_MS; // the old one still holds
       return;
     }
@@ -275,7 +286,8 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
     const now = this.#now();
     if (this.ownsSpiIn(spi) || now - this.#deletedAt < DELETE_MS) return;
     this.#deletedAt = now;
-    this.current?.deleteEsp([spi]);
+    if (this.current) this.current.deleteEsp([spi]);
+    else this.#beginPhase1(now);
   }
 
   // Liveness and addresses
@@ -398,7 +410,9 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
       this.down(failure("expired", "the ESP SAs expired and could not be replaced"));
       return;
     }
-    if (this.#children.wantsRekey(now)) this.#beginQuick();
+    if (!this.#children.wantsRekey(now)) return;
+    if (!this.current) this.#beginPhase1(now);
+    this.#beginQuick();
   }
   sendKeepalive(): void {
     const sa = this.#sas[0];
@@ -410,7 +424,16 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
     const sa = this.current;
     if (seq === "dead") this.down(failure("dead-peer", `${this.#name()} stopped answering (dead peer detection)`));
     else if (sa) sa.notify(NOTIFY.rUThere, PROTOCOL.isakmp, sa.cookies(), seq);
-    else this.#dpd.heard(now); // without an ISAKMP SA we cannot ask: the child SAs live until they expire
+    else {
+      this.#dpd.heard(now); // without an ISAKMP SA we cannot ask: the child SAs live until they expire
+      this.#beginPhase1(now);
+    }
+  }
+  /** A server whose ISAKMP SA is gone needs one; not every client answers. */
+  #beginPhase1(now: number): void {
+    if (this.client || this.#pendingSa || !this.#announced || now < this.#nextPhase1At) return;
+    this.#nextPhase1At = now + SERVER_RETRY_MS;
+    this.#manager.beginPhase1(this);
   }
   #pollPhase1(now: number): void {
     for (const s of [...this.#sas]) {

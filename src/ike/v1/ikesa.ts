@@ -11,11 +11,13 @@ import type { Endpoint } from "../../ports/ports.ts";
 import type { Ports } from "../child.ts";
 import type { IkeChoice } from "../choice.ts";
 import type { IkeEnv, IkePolicy } from "../types.ts";
+import { MOST_UNCUT } from "../wire/fragment.ts";
 import { EXCHANGE, FLAG } from "../wire/header.ts";
 import { isError, NOTIFY, type Notify, notifyName, writeDelete, writeNotify } from "../wire/notify.ts";
 import { PAYLOAD, type Payload, payload } from "../wire/payloads.ts";
 import { PROTOCOL } from "../wire/sa.ts";
 import { Exchange, type ExchangeOwner, type Message, type Path, type Rules, type Script } from "./exchange.ts";
+import { Fragmentation } from "./fragments.ts";
 import { MessageIds } from "./ids.ts";
 import { clearNotifications, quickRefused, readInformational } from "./informational.ts";
 import { INITIATOR_RULES, initiator, RESPONDER_RULES, responder } from "./mainmode.ts";
@@ -61,6 +63,10 @@ export interface IkeSaOwner {
   closed(sa: IkeSa): void;
   /** As in ExchangeOwner: exchangeKeys() or putOff() follows. */
   asksTurn(sa: IkeSa): void;
+  /** It keeps fragments of a message, or does so no more. forgetFragments() may follow, now or later. */
+  fragments(sa: IkeSa, some: boolean): void;
+  /** A message of an exchange that we do not have. */
+  unspoken(m: Message): void;
 }
 
 export interface IkeSaOptions {
@@ -88,6 +94,10 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
   /** Clock time of the end of phase 1. */
   upAt = 0;
   readonly ids: MessageIds;
+  /** The peer puts fragments together. */
+  fragments = false;
+  /** Null until a message is too long. */
+  #cutting: Fragmentation | null = null;
   readonly #own: IkeSaOwner;
   /** Both, the initiator's first: one array, as small engines take 400 bytes for each. */
   readonly #cookies = new Uint8Array(16);
@@ -189,7 +199,12 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
 
   // The owner of main mode
   send(message: Uint8Array, { local, remote }: Path): void {
-    this.env.port.send(local, remote, message);
+    const cut = this.fragments && message.length > MOST_UNCUT;
+    for (const m of cut ? this.#fragmentation().cut(message) : [message]) this.env.port.send(local, remote, m);
+  }
+  #fragmentation(): Fragmentation {
+    this.#cutting ??= new Fragmentation(this, (some) => this.#own.fragments(this, some));
+    return this.#cutting;
   }
   done(p: Phase1, { local, remote }: Path): void {
     this.#up = p;
@@ -224,6 +239,11 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
       return;
     }
     const h = m.header;
+    if (h.next === PAYLOAD.fragment && !(h.flags & FLAG.encrypted)) {
+      const whole = this.#fragmentation().take(m);
+      if (whole) this.receive(whole);
+      return;
+    }
     switch (h.exchange) {
       case EXCHANGE.identity:
         if (this.#phase1) this.#phase1.receive(m);
@@ -240,7 +260,13 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
         return;
       default:
         this.bad("ike.exchange", `exchange type ${h.exchange} is not supported`);
+        this.#own.unspoken(m);
     }
+  }
+  /** Others need the memory; the peer sends them again. */
+  forgetFragments(): void {
+    this.#cutting?.forget();
+    this.env.counters.bump("ike.fragments-evicted");
   }
 
   // Quick modes
@@ -387,7 +413,10 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
 
   /** Drops finished exchanges that no peer repeats any more. True when some are left. */
   settle(now: number): boolean {
-    if (this.#up && now - this.upAt >= REPEATED_MS) this.#phase1 = null;
+    if (this.#up && now - this.upAt >= REPEATED_MS) {
+      this.#phase1 = null;
+      this.#cutting?.settle();
+    }
     const left = this.#quick.filter((q) => q.pending || now - q.begunAt < REPEATED_MS);
     this.#quick.splice(0, this.#quick.length, ...left);
     return this.#phase1 !== null || left.length > 0;
@@ -402,6 +431,7 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
   drop(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#cutting = null;
     const quick = this.#quick.splice(0);
     allOf(
       (e) => this.#log(e),

@@ -167,7 +167,7 @@ const choice: Step<Phase1Sa, IkeChoice, Agreed> = {
     const a = agreed(x, c, one(c, PAYLOAD.sa, "sa"), proposal, transform);
     x.rcookie = x.env.crypto.random(8);
     const sa = writeSa([{ number, protocol: PROTOCOL.isakmp, spi: NO_BYTES, transforms: [transform] }]);
-    return next(a, clearMessage(x, [payload(PAYLOAD.sa, sa), ...answerVendorIds(a.natt)]));
+    return next(a, clearMessage(x, [payload(PAYLOAD.sa, sa), ...answerVendorIds(a.natt, x.fragments)]));
   },
   silence: (x) => fellSilent(x, UNPROVED, "proposals"),
 };

@@ -1,10 +1,11 @@
 // NAT traversal in phase 1: RFC 3947, and draft-ietf-ipsec-nat-t-ike-02 and -03, which is all that many peers support.
+// Drafts 00 and 01 put ESP into IKE's own port, which we do not: with them a NAT is found, and named.
 import { parseIp } from "../../core/addr.ts";
 import { hex, sameBytes, unhex } from "../../core/text.ts";
 import type { Crypto, Endpoint, HashName } from "../../ports/ports.ts";
 import { PAYLOAD, type Payload, payload } from "../wire/payloads.ts";
 
-export type NattVersion = "rfc3947" | "draft-03" | "draft-02n" | "draft-02";
+export type NattVersion = "rfc3947" | "draft-03" | "draft-02n" | "draft-02" | "draft-01" | "draft-00";
 /**
  * MD5 of the documents' names, best first. "draft-02n" hashes the name with a newline behind it, as Windows and others
  * do.
@@ -14,30 +15,46 @@ const NATT: readonly (readonly [NattVersion, string])[] = [
   ["draft-03", "7d9419a65310ca6f2c179d9215529d56"],
   ["draft-02n", "90cb80913ebb696e086381b5ec427b1f"],
   ["draft-02", "cd60464335df21f87cfdb2fc68b6a448"],
+  ["draft-01", "16f6ca16e4a4066d83821a0f0aeaa862"],
+  ["draft-00", "4485152d18b6bbcd0be8a8469579ddcc"],
 ];
 /** RFC 3706 §5.1, version 1.0. */
 const DPD = "afcad71368a1f1c96b8696fc77570100";
+/** MD5 of "FRAGMENTATION", and the exchange that it is for: main mode and what follows. */
+const FRAGMENTATION = "4048b7d56ebce88525e7de7f00d6c2d3";
+const FRAGMENTS = `${FRAGMENTATION}80000000`;
 
 export type Nat = "none" | "us" | "peer" | "both";
 
 const vid = (h: string): Payload => payload(PAYLOAD.vendorId, unhex(h) ?? new Uint8Array(0));
 
-/** What an initiator announces: all versions of NAT-T that it supports, and DPD. */
+/** What an initiator announces: all versions of NAT-T that it supports, DPD and fragmentation. */
 export function ourVendorIds(): Payload[] {
-  return [...NATT.map(([, h]) => vid(h)), vid(DPD)];
+  return [...NATT.map(([, h]) => vid(h)), vid(DPD), vid(FRAGMENTS)];
 }
-/** What a responder answers: the NAT-T version that it chose, and DPD. */
-export function answerVendorIds(natt: NattVersion | null): Payload[] {
+/** What a responder answers: the NAT-T version that it chose, DPD, and fragmentation to a peer that has it. */
+export function answerVendorIds(natt: NattVersion | null, fragments: boolean): Payload[] {
   const chosen = NATT.find(([v]) => v === natt);
-  return [...(chosen ? [vid(chosen[1])] : []), vid(DPD)];
+  return [...(chosen ? [vid(chosen[1])] : []), vid(DPD), ...(fragments ? [vid(FRAGMENTS)] : [])];
+}
+export interface Announced {
+  readonly natt: NattVersion | null;
+  readonly dpd: boolean;
+  readonly fragments: boolean;
 }
 /** Without vendor ids there is neither NAT-T nor DPD. */
-export function readVendorIds(bodies: readonly Uint8Array[]): { natt: NattVersion | null; dpd: boolean } {
+export function readVendorIds(bodies: readonly Uint8Array[]): Announced {
   const seen = new Set(bodies.map(hex));
+  const begins = (known: string): boolean => [...seen].some((s) => s.startsWith(known));
   return {
     natt: NATT.find(([, h]) => seen.has(h))?.[0] ?? null,
-    dpd: [...seen].some((s) => s.startsWith(DPD.slice(0, 28))),
+    dpd: begins(DPD.slice(0, 28)),
+    fragments: begins(FRAGMENTATION),
   };
+}
+/** ESP behind a NAT, as this version has it, is not for us. */
+export function isOnPort500(v: NattVersion | null): boolean {
+  return v === "draft-00" || v === "draft-01";
 }
 
 export function natDType(v: NattVersion): number {

@@ -14,7 +14,7 @@ import { all, type Chain, one, PAYLOAD, type Payload, payload, readChain, writeC
 import type { Transform } from "../wire/sa.ts";
 import type { Message } from "./exchange.ts";
 import { type IkeKeys, lastBlock, type Phase1Keys, phase1Keys } from "./keys.ts";
-import { type Nat, NatDetection, type NattVersion, natDType, readVendorIds } from "./natt.ts";
+import { isOnPort500, type Nat, NatDetection, type NattVersion, natDType, readVendorIds } from "./natt.ts";
 import { Protection } from "./protection.ts";
 
 /** Code of a responder's failure before message 3: the source address of message 1 may be forged. */
@@ -50,6 +50,8 @@ export interface Phase1Sa {
   readonly remote: Endpoint;
   /** An initiator says INITIAL-CONTACT. */
   readonly first: boolean;
+  /** The peer puts fragments together. */
+  fragments: boolean;
   bad(counter: string, what: string): void;
 }
 
@@ -85,7 +87,9 @@ export function agreed(x: Phase1Sa, c: Chain, saBody: Uint8Array, proposal: IkeP
   const theirs = lifetimes(t.attributes, ...P1_LIFE).seconds;
   const ours = x.policy.ikeLifetimeSeconds;
   const lifeSeconds = theirs === null || theirs === 0 ? ours : Math.max(LEAST_LIFE_SECONDS, Math.min(ours, theirs));
-  return { saBody, proposal, lifeSeconds, ...readVendorIds(all(c, PAYLOAD.vendorId)) };
+  const { natt, dpd, fragments } = readVendorIds(all(c, PAYLOAD.vendorId));
+  x.fragments = fragments;
+  return { saBody, proposal, lifeSeconds, natt, dpd };
 }
 
 /** KE, nonce, NAT-D. */
@@ -119,6 +123,10 @@ export function natRefused(x: Phase1Sa, k: NatResult): Failure | null {
   const { encap } = x.policy;
   if (encap === "esp" && natSeen(x, k)) {
     return failure("nat", `there is a NAT between us and ${x.remote.address}, but encap = esp allows only raw ESP`);
+  }
+  if (isOnPort500(k.natt) && natSeen(x, k)) {
+    const text = `${x.remote.address} knows NAT traversal only as drafts 00 and 01 had it: behind a NAT no ESP gets through`;
+    return failure("no-natt", text);
   }
   if (encap === "udp" && k.natt === null) {
     return failure("no-natt", `${x.remote.address} does not support NAT traversal, but encap = udp requires it`);

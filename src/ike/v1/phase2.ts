@@ -1,5 +1,5 @@
 // What quick mode works on and what it makes: pairs of ESP SAs (RFC 2409 §5.5, RFC 2407 §4.5).
-import { Reader } from "../../core/bytes.ts";
+import { Reader, u32, Writer } from "../../core/bytes.ts";
 import { DecodeError, type Failure } from "../../core/errors.ts";
 import type { Scope } from "../../core/scope.ts";
 import type { FlowId, SaSpec } from "../../dataplane/dataplane.ts";
@@ -8,9 +8,9 @@ import { type Child, espSpec, LEAST_SPI, type Life, lifeOf, type Ports, readSpi 
 import type { Pair } from "../pair.ts";
 import { ENCAP, type EspProposal, espEncap, keyBytes, matchesEsp, P2_LIFE } from "../proposals.ts";
 import type { IkeEnv, IkePolicy } from "../types.ts";
-import { lifetimes, readAttributes } from "../wire/attributes.ts";
+import { type Attribute, lifetimes, readAttributes, writeAttributes } from "../wire/attributes.ts";
 import { writeNatOa } from "../wire/id.ts";
-import { NOTIFY, readNotify } from "../wire/notify.ts";
+import { NOTIFY, readNotify, writeNotify } from "../wire/notify.ts";
 import { all, type Chain, PAYLOAD, type Payload, payload } from "../wire/payloads.ts";
 import { PROTOCOL, type Proposal, type Transform } from "../wire/sa.ts";
 import type { KeymatSeed } from "./keys.ts";
@@ -19,6 +19,8 @@ import type { Role } from "./phase1.ts";
 import type { Protection } from "./protection.ts";
 
 const KB = 1024;
+/** RFC 2407 §4.5: what is meant where no life is given. */
+const DEFAULT_LIFE_SECONDS = 28_800;
 
 export interface QuickModeOwner {
   readonly flow: FlowId;
@@ -107,6 +109,24 @@ export function responderLifetime(c: Chain): Lifetimes {
     .map(readNotify)
     .find((x) => x.type === NOTIFY.responderLifetime);
   return n ? lifetimes(readAttributes(new Reader(n.data)), ...P2_LIFE) : { seconds: null, kilobytes: null };
+}
+
+/** The same from us: what of `child`'s limits is shorter than `asked`, the initiator's transform, has it. */
+export function ourLifetime(child: Child, asked: Transform): Payload[] {
+  const said = lifetimes(asked.attributes, ...P2_LIFE);
+  const [lifeType, duration] = P2_LIFE;
+  const limits: Attribute[] = [];
+  const limit = (unit: number, ours: number, theirs: number | null): void => {
+    if (ours > 0 && (theirs === null || theirs === 0 || ours < theirs))
+      limits.push({ type: lifeType, value: unit }, { type: duration, value: u32(ours) });
+  };
+  limit(1, child.lifeSeconds, said.seconds ?? DEFAULT_LIFE_SECONDS);
+  limit(2, Math.floor(child.lifeBytes / KB), said.kilobytes);
+  if (limits.length === 0) return [];
+  const w = new Writer();
+  writeAttributes(w, limits);
+  const notify = { protocol: PROTOCOL.esp, type: NOTIFY.responderLifetime, spi: u32(child.spiIn), data: w.done() };
+  return [payload(PAYLOAD.notify, writeNotify(notify))];
 }
 
 /** `told`: what a RESPONDER-LIFETIME said. */

@@ -18,6 +18,7 @@ import {
   groupWithoutKe,
   makeChild,
   natOa,
+  ourLifetime,
   type Phase2,
   type QuickModeOwner,
   responderLifetime,
@@ -165,6 +166,7 @@ const offered: Step<Phase2, null, Answered> = {
           ...kePayload(dh),
           ...selectors.bodies.map((body) => payload(PAYLOAD.id, body)),
           ...natOa(x),
+          ...ourLifetime(child, choice.transform),
         ],
       });
       return next({ owner, child, out, ni, nr, iv }, message);

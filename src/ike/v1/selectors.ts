@@ -1,7 +1,7 @@
 // The identities of quick mode, which are its selectors: RFC 2409 §5.5, RFC 3947 §5.2. Only UDP between the two hosts.
 import { inQuotes } from "../../core/words.ts";
 import type { Ports } from "../child.ts";
-import { ID, type Identification, readId } from "../wire/id.ts";
+import { hostOf, ID, type Identification, readId } from "../wire/id.ts";
 import { all, type Chain, PAYLOAD } from "../wire/payloads.ts";
 import type { QuickModeSa } from "./phase2.ts";
 
@@ -22,8 +22,7 @@ export function readSelectors(sa: QuickModeSa, c: Chain): Selectors | string {
   for (const i of [ci, cr]) {
     // behind a NAT some peers send their name, as their address would say nothing
     const named = i.id.type === ID.fqdn && sa.nat !== "none";
-    if (i.id.type !== ID.ip4 && i.id.type !== ID.ip6 && !named)
-      return `quick mode for identity type ${i.id.type}: only hosts are served`;
+    if (hostOf(i.id) === null && !named) return `quick mode for identity type ${i.id.type}: only hosts are served`;
     if (i.protocol !== UDP && !(i.protocol === 0 && i.port === 0))
       return `quick mode for protocol ${i.protocol}: only UDP is served`;
   }
@@ -35,5 +34,6 @@ export function readSelectors(sa: QuickModeSa, c: Chain): Selectors | string {
   return { ports: { local: cr.port, remote: ci.port }, bodies };
 }
 function sameAddress(i: Identification, address: string): boolean {
-  return i.id.text === address || i.id.text === "0.0.0.0" || i.id.text === "::";
+  const host = hostOf(i.id);
+  return host === address || host === "0.0.0.0" || host === "::";
 }

@@ -8,7 +8,9 @@ export const ID = {
   ip4: 1,
   fqdn: 2,
   userFqdn: 3,
+  ip4Subnet: 4,
   ip6: 5,
+  ip6Subnet: 6,
   keyId: 11,
 } as const;
 
@@ -45,6 +47,15 @@ export function addressId(address: string): IkeId {
 export function sameId(a: IkeId, b: IkeId): boolean {
   const fold = a.type === ID.fqdn || a.type === ID.userFqdn;
   return a.type === b.type && (fold ? a.text.toLowerCase() === b.text.toLowerCase() : a.text === b.text);
+}
+
+/** The address of a host, or of a subnet that has no other; null for whatever else an identity is. */
+export function hostOf(id: IkeId): string | null {
+  if (id.type === ID.ip4 || id.type === ID.ip6) return id.text;
+  const bytes = (id.type === ID.ip4Subnet && 4) || (id.type === ID.ip6Subnet && 16) || 0;
+  const b = unhex(id.text);
+  if (!b || bytes === 0 || b.length !== 2 * bytes || b.subarray(bytes).some((x) => x !== 0xff)) return null;
+  return formatIp(b.subarray(0, bytes));
 }
 
 export function readId(body: Uint8Array): Identification {

@@ -23,7 +23,10 @@ const STATUS: Readonly<Record<number, string>> = {
   36137: "R-U-THERE-ACK",
 };
 export const NOTIFY = {
+  invalidCookie: 4,
+  invalidExchange: 7,
   noProposalChosen: 14,
+  malformed: 16,
   invalidKey: 17,
   invalidId: 18,
   authenticationFailed: 24,

@@ -16,9 +16,8 @@ export const PAYLOAD = {
   natOa: 21,
   natDDraft: 130,
   natOaDraft: 131,
+  fragment: 132,
 } as const;
-/** Also certificates (6, 7) and signatures (9), which we do not read. */
-const KNOWN = new Set<number>([1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 20, 21]);
 /** Windows and macOS send about twenty vendor ids; no peer sends this many payloads. */
 const MOST = 64;
 
@@ -37,8 +36,8 @@ export interface Chain {
 }
 
 /**
- * RFC 2408 §5.3: an unknown payload type and a reserved field that is not zero refuse the message; private types (128
- * and up) are kept in the list. Nothing follows the chain except, in an encrypted message, less than 256 bytes of
+ * A reserved field that is not zero refuses the message (RFC 2408 §5.3). Payloads of unknown types are kept in the list,
+ * where nobody looks at them: IKEv1 has none that is critical, and what they hold is covered by the hashes. Nothing follows the chain except, in an encrypted message, less than 256 bytes of
  * padding.
  */
 export function readChain(first: number, body: Uint8Array, encrypted: boolean): Chain {
@@ -46,7 +45,6 @@ export function readChain(first: number, body: Uint8Array, encrypted: boolean): 
   const payloads: Payload[] = [];
   let afterFirst = 0;
   for (let type = first; type !== PAYLOAD.none; ) {
-    if (type < 128 && !KNOWN.has(type)) throw new DecodeError("bad-value", "payload type", r.at);
     if (payloads.length === MOST) throw new DecodeError("bad-value", "payload count", r.at);
     const next = r.u8("next payload");
     const reserved = r.u8("reserved");
