@@ -40,6 +40,18 @@ const GROUPS: Readonly<Record<DhGroupName, readonly [number: number, keBytes: nu
 export function keBytes(group: DhGroupName): number {
   return GROUPS[group][1];
 }
+/**
+ * A peer's public value as Diffie-Hellman takes it, or null when it cannot be one. Some send a MODP value without its
+ * leading zeros, SoftEther for one; what the hashes of phase 1 cover is what was sent.
+ */
+export function wholeKe(group: DhGroupName, ke: Uint8Array): Uint8Array | null {
+  const size = keBytes(group);
+  if (ke.length === size) return ke;
+  if (!group.startsWith("modp") || ke.length === 0 || ke.length > size) return null;
+  const out = new Uint8Array(size);
+  out.set(ke, size - ke.length);
+  return out;
+}
 const HASHES: Readonly<Record<HashName, number>> = { md5: 1, sha1: 2, sha256: 4, sha384: 5, sha512: 6 };
 const IKE_CIPHERS: Readonly<Record<string, readonly [cipher: BlockCipherName, bits: number, id: number]>> = {
   aes256: ["aes", 256, 7],

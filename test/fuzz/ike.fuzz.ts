@@ -2,6 +2,8 @@
 import { DecodeError } from "../../src/core/errors.ts";
 import { Packet } from "../../src/core/packet.ts";
 import { IKE_RESPONDER, ikeTransform } from "../../src/ike/proposals.ts";
+import { Fragments, LONGEST } from "../../src/ike/v1/fragments.ts";
+import { cut, readFragment } from "../../src/ike/wire/fragment.ts";
 import { readMessage, writeMessage } from "../../src/ike/wire/header.ts";
 import { parseIkeId, readId, readNatOa, writeId, writeNatOa } from "../../src/ike/wire/id.ts";
 import { readDelete, readNotify, writeDelete, writeNotify } from "../../src/ike/wire/notify.ts";
@@ -34,9 +36,19 @@ const decoders: readonly ((b: Uint8Array) => unknown)[] = [
   readDelete,
   readId,
   readNatOa,
+  readFragment,
+  fragments,
   (b) => readChain(b[0] ?? 0, b.subarray(1), false),
   (b) => readChain(b[0] ?? 0, b.subarray(1), true),
 ];
+/** The input as fragments, each behind its length: nothing but whole messages comes of them, none too long. */
+function fragments(b: Uint8Array): void {
+  const into = new Fragments();
+  for (let at = 0; at < b.length; at += 1 + (b[at] ?? 0)) {
+    const whole = into.add(readFragment(b.subarray(at + 1, at + 1 + (b[at] ?? 0))));
+    if (whole instanceof Uint8Array && whole.length > LONGEST) throw new Error("a message of fragments is too long");
+  }
+}
 const net = new Net();
 net.fate = () => [];
 const host = new Host(net, "10.0.0.2");
@@ -57,6 +69,8 @@ export const target = {
     writeNatOa("192.0.2.1"),
     writeNotify({ protocol: 1, type: 36136, spi: new Uint8Array(16), data: new Uint8Array(4) }),
     writeDelete({ protocol: 3, spis: [new Uint8Array(4)] }),
+    ...cut(new Uint8Array(3000), header, 1),
+    new Uint8Array([11, 0, 0, 0, 11, 0, 1, 1, 0, 7, 7, 7, 11, 0, 0, 0, 11, 0, 1, 2, 1, 8, 8, 8]),
     new Uint8Array([
       5,
       ...writeChain([

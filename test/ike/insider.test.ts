@@ -45,6 +45,7 @@ test("selectors: UDP from the peer itself to our port 1701, or nothing said; all
     [id(ME, 17, 0), id(IT, 17, 1701)],
     [id(ME, 17, 50000), id(IT, 17, 0)],
     [id(ME, 0, 0), id(IT, 0, 0)],
+    [id({ type: 4, text: "0a000001ffffffff" }, 17, 1701), id({ type: 4, text: "0a000002ffffffff" }, 17, 1701)],
   ];
   for (const [i, ids] of fine.entries()) {
     const { b, me } = await atServer();
@@ -52,7 +53,10 @@ test("selectors: UDP from the peer itself to our port 1701, or nothing said; all
     assert.equal(b.plane.inbound.size, 1, `fine ${i}`);
   }
   const subnet: IkeId = { type: 4, text: "0a000000ff000000" };
+  const neighbour: IkeId = { type: 4, text: "0a000009ffffffff" };
   const bad: Readonly<Record<string, readonly Uint8Array[]>> = {
+    "a subnet of somebody else alone": [id(neighbour, 17, 1701), id(IT, 17, 1701)],
+    "a subnet without all of its mask": [id({ type: 4, text: "0a000001ff" }, 17, 1701), id(IT, 17, 1701)],
     tcp: [id(ME, 6, 0), id(IT, 6, 0)],
     "tcp at our side": [id(ME, 17, 1701), id(IT, 6, 1701)],
     "a port of no protocol": [id(ME, 0, 1701), id(IT, 0, 1701)],

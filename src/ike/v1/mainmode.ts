@@ -10,7 +10,7 @@ import { DecodeError } from "../../core/errors.ts";
 import { concat } from "../../core/text.ts";
 import type { DhKey } from "../../ports/ports.ts";
 import { type IkeChoice, olderServer } from "../choice.ts";
-import { ikeTransform, keBytes, matchesIke } from "../proposals.ts";
+import { ikeTransform, matchesIke, wholeKe } from "../proposals.ts";
 import { failure, NATT_PORT, RETRY } from "../types.ts";
 import { clearNotify } from "../wire/clear.ts";
 import { isZero } from "../wire/header.ts";
@@ -109,7 +109,8 @@ const keys: Step<Phase1Sa, Exchanging, Keyed> = {
   encrypted: false,
   take(x, { dh, nonce, ...a }, { header, body }) {
     const peer = readKeyExchange(x, a, readChain(header.next, body, false));
-    const gxy = dh.shared(peer.ke);
+    const ke = wholeKe(a.proposal.group, peer.ke);
+    const gxy = ke && dh.shared(ke);
     if (!gxy) return ignored("ike.bad-dh", BAD_DH, badDh(x));
     const nat = { ...a, nat: peer.nat };
     const why = natRefused(x, nat); // nothing authenticates what says so
@@ -180,12 +181,13 @@ const peerKeys: Step<Phase1Sa, Agreed, Keyed> = {
   take(x, a, { header, body }) {
     const peer = readKeyExchange(x, a, readChain(header.next, body, false));
     const { group } = a.proposal;
-    if (peer.ke.length !== keBytes(group)) throw new DecodeError("bad-length", "ke", 0);
+    const ke = wholeKe(group, peer.ke);
+    if (!ke) throw new DecodeError("bad-length", "ke", 0);
     return {
       kind: "turn",
       after: () => {
         const dh = x.env.crypto.dh(group);
-        const gxy = dh.shared(peer.ke);
+        const gxy = dh.shared(ke);
         if (!gxy) {
           x.bad("ike.bad-dh", BAD_DH);
           return refused(badDh(x));

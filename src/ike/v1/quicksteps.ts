@@ -1,10 +1,10 @@
 // The steps of quick mode; the messages are in quickmode.ts.
 import { u32 } from "../../core/bytes.ts";
 import type { SaSpec } from "../../dataplane/dataplane.ts";
-import type { DhKey } from "../../ports/ports.ts";
+import type { DhGroupName, DhKey } from "../../ports/ports.ts";
 import { type Child, type Ports, planeFailure, readSpi } from "../child.ts";
 import { noEsp } from "../choice.ts";
-import { describeEsp, type EspProposal, espGroup, espTransform, matchesEsp } from "../proposals.ts";
+import { describeEsp, type EspProposal, espGroup, espTransform, matchesEsp, wholeKe } from "../proposals.ts";
 import { failure } from "../types.ts";
 import { addressId, readId, readNatOa, writeId } from "../wire/id.ts";
 import { NOTIFY } from "../wire/notify.ts";
@@ -101,7 +101,7 @@ const answer: Step<Phase2, Offered, Child> = {
     if (ids.some((i) => i.protocol !== UDP && i.protocol !== 0)) {
       return refused(failure("bad-selectors", "the peer's quick mode answer is not for UDP"));
     }
-    const gxy = dh && ke && dh.shared(ke);
+    const gxy = dh && shared(proposal.group, dh, ke);
     if (dh && !gxy) return refused(badDh());
     const child = makeChild(x, ports, { proposal, transform }, readSpi(p.spi), responderLifetime(c));
     const seed = { gxy, ni, nr };
@@ -148,7 +148,7 @@ const offered: Step<Phase2, null, Answered> = {
     const group = espGroup(choice.transform);
     if ((group !== null) !== (ke !== null)) throw groupWithoutKe();
     const dh = group && env.crypto.dh(group);
-    const gxy = dh && ke && dh.shared(ke);
+    const gxy = dh && shared(group, dh, ke);
     if (dh && !gxy) return refused(badDh(), NOTIFY.invalidKey);
     const nr = env.crypto.random(NONCE_BYTES);
     const child = makeChild(x, selectors.ports, choice, readSpi(choice.offer.spi));
@@ -205,6 +205,10 @@ function saPayload(x: Phase2, number: number, transforms: readonly Transform[]):
 }
 function kePayload(dh: DhKey | null): Payload[] {
   return dh ? [payload(PAYLOAD.ke, dh.publicValue)] : [];
+}
+function shared(group: DhGroupName | null, dh: DhKey, ke: Uint8Array | null): Uint8Array | null {
+  const whole = group && ke && wholeKe(group, ke);
+  return whole && dh.shared(whole);
 }
 function badDh() {
   return failure("bad-key", "the peer's Diffie-Hellman value is not acceptable");
