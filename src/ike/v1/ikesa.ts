@@ -23,51 +23,18 @@ import { clearNotifications, quickRefused, readInformational } from "./informati
 import { INITIATOR_RULES, initiator, RESPONDER_RULES, responder } from "./mainmode.ts";
 import type { Nat, NattVersion } from "./natt.ts";
 import type { Phase1, Phase1Sa, Role } from "./phase1.ts";
-import type { QuickModeOwner, QuickModeSa } from "./phase2.ts";
+import type { QuickModeSa } from "./phase2.ts";
 import type { Protection } from "./protection.ts";
 import { QuickMode } from "./quickmode.ts";
+import type { SaOwner, SaUser } from "./sa-owner.ts";
 
 /** Most quick modes at a time, finished ones included: they answer repetitions. */
 const EXCHANGES = 32;
 /** After this time no peer repeats the last message of an exchange, and the exchange is dropped. */
 export const REPEATED_MS = 30_000;
 
-/** The connection that an ISAKMP SA serves. */
-export interface IkeSaUser extends QuickModeOwner {
-  readonly client: boolean;
-  readonly over: boolean;
-  /** It has the most SAs that it may have. */
-  readonly full: boolean;
-  adopt(sa: IkeSa): void;
-  phase1Failed(sa: IkeSa, why: Failure): void;
-  saDeleted(sa: IkeSa): void;
-  /** The peer deleted ESP SAs; SPIs in hexadecimal. */
-  peerDeleted(spis: readonly string[]): void;
-  dpdAck(seq: Uint8Array): void;
-  /** An authentic message came. */
-  heard(): void;
-  moved(local: Endpoint, to: Endpoint): void;
-  down(why: Failure): void;
-}
-export interface IkeSaOwner {
-  established(sa: IkeSa, initialContact: boolean): void;
-  /** Phase 1 failed; the SA is closed. */
-  failed(sa: IkeSa, why: Failure): void;
-  /** The connection that a quick mode from the peer belongs to; `port` is the peer's UDP port inside, 0 for any. */
-  connectionFor(sa: IkeSa, port: number): IkeSaUser | null;
-  /** RFC 2407 §4.6.3.3, in an informational exchange right after phase 1. */
-  initialContact(sa: IkeSa): void;
-  /** The peer deleted this SA; it is closed. */
-  deleted(sa: IkeSa): void;
-  /** It is closed, for whatever reason: remove it from the tables. */
-  closed(sa: IkeSa): void;
-  /** As in ExchangeOwner: exchangeKeys() or putOff() follows. */
-  asksTurn(sa: IkeSa): void;
-  /** It keeps fragments of a message, or does so no more. forgetFragments() may follow, now or later. */
-  fragments(sa: IkeSa, some: boolean): void;
-  /** A message of an exchange that we do not have. */
-  unspoken(m: Message): void;
-}
+export type IkeSaUser = SaUser<IkeSa>;
+export type IkeSaOwner = SaOwner<IkeSa>;
 
 export interface IkeSaOptions {
   readonly env: IkeEnv;
