@@ -53,7 +53,13 @@ export function compose(
   const pressure = new Pressure(common.clock, hub, common.memory ?? null);
   let ike: IkeManager | null = null;
   const openIke = (): IkeManager => {
-    ike ??= new IkeManager({ ...deps, port: plane.ikePort(), plane: plane.ipsec, noRoom: () => pressure.refuses() });
+    ike ??= new IkeManager({
+      ...deps,
+      port: plane.ikePort(),
+      plane: plane.ipsec,
+      wallClock: () => common.host.wallClock(),
+      noRoom: () => pressure.refuses(),
+    });
     return ike;
   };
   const l2tp = new L2tpEndpoint({ ...deps, plane: plane.l2tp }, { vendorName: "l2tpsec" });

@@ -6,6 +6,7 @@ import type { EventLog } from "../core/events.ts";
 import { failuresOf } from "../core/failures.ts";
 import type { Secret } from "../core/secret.ts";
 import type { EspCipher, EspInteg, FlowId, IkePort, IpsecPlane } from "../dataplane/dataplane.ts";
+import type { Certificates } from "../ports/pki.ts";
 import type { Crypto, Endpoint } from "../ports/ports.ts";
 import type { EspProposal, IkeProposal } from "./proposals.ts";
 import type { IkeId } from "./wire/id.ts";
@@ -16,6 +17,8 @@ export interface IkeDeps {
   readonly log: EventLog;
   readonly port: IkePort;
   readonly plane: IpsecPlane;
+  /** Milliseconds since 1970, for the dates of certificates; a router without a clock begins before 2020. */
+  readonly wallClock: () => number;
   /** Memory is short: main modes of unknown peers are not answered. */
   readonly noRoom?: () => boolean;
 }
@@ -26,13 +29,18 @@ export interface IkeEnv extends IkeDeps {
 /** What both roles are configured with. Proposals are in order of preference. */
 export interface IkePolicy {
   readonly link: string;
-  readonly psk: Secret;
+  /** Null: certificates only. */
+  readonly psk: Secret | null;
+  /** Null: the pre-shared key only. A responder may have both; an initiator has one of them. */
+  readonly certificates: Certificates | null;
+  /** What the peer is, which its certificate must be for. */
+  readonly peer: "server" | "client";
   readonly ikeProposals: readonly IkeProposal[];
   /** An initiator offers those that have the first one's group: a quick mode has one key exchange (RFC 2409 §5.5). */
   readonly espProposals: readonly EspProposal[];
-  /** Null: our address. */
+  /** Null: our address, or with certificates the subject of ours. */
   readonly localId: IkeId | null;
-  /** Null: any peer that has the key. */
+  /** Null: any peer that has the key, or a certificate of our CA. */
   readonly remoteId: IkeId | null;
   /** auto: UDP when a NAT is detected; udp: always; esp: raw protocol 50, a NAT is an error. */
   readonly encap: "auto" | "udp" | "esp";

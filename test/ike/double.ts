@@ -27,6 +27,8 @@ export class Net {
   readonly nats: Nat[] = [];
   readonly seen: Datagram[] = [];
   keepalives = 0;
+  /** Of every host, milliseconds since 1970: it stands still. */
+  wallClock = Date.UTC(2026, 5, 1);
   /** What happens to one datagram: how many copies arrive, after how many milliseconds each. */
   fate: (d: Datagram, n: number) => readonly number[] = () => [5];
   /** What a man in the middle makes of it. */
@@ -180,6 +182,7 @@ export class Host implements IkeOwner {
         log: { emit: (e) => this.events.push(e) },
         port: this.port,
         plane: this.plane,
+        wallClock: () => net.wallClock,
       },
       limits,
     );
@@ -200,6 +203,7 @@ export class Host implements IkeOwner {
 
 const base = {
   psk: Secret.of("s3cret"),
+  certificates: null,
   ikeProposals: [parseIkeProposal("aes256-sha256-x25519")],
   espProposals: [parseEspProposal("aes256-sha256")],
   localId: null,
@@ -211,10 +215,10 @@ const base = {
   espLifetimeBytes: 0,
 } as const;
 export function client(remote: string, local: string, more: Partial<IkeConnectConfig> = {}): IkeConnectConfig {
-  return { link: "c", ...base, local, remote, localPort: 1701, remotePort: 1701, ...more };
+  return { link: "c", peer: "server", ...base, local, remote, localPort: 1701, remotePort: 1701, ...more };
 }
 export function server(more: Partial<IkeResponderConfig> = {}): IkeResponderConfig {
-  return { link: "s", ...base, local: null, ...more };
+  return { link: "s", peer: "client", ...base, local: null, ...more };
 }
 /** A client at 10.0.0.1 and a server at 10.0.0.2, not yet connected. */
 export function pair(limits?: IkeLimits): { net: Net; a: Host; b: Host } {

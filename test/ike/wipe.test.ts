@@ -25,7 +25,9 @@ test("after both phases with perfect forward secrecy no Diffie-Hellman key is le
   const net = new Net();
   const [a, b] = [new Host(net, "10.0.0.1"), new Host(net, "10.0.0.2")];
   const log = { emit: (): void => {} };
-  const [ia, ib] = [a, b].map(({ port, plane }) => new IkeManager({ clock: net.clock, crypto, log, port, plane }));
+  const { clock } = net;
+  const wallClock = (): number => 0;
+  const [ia, ib] = [a, b].map(({ port, plane }) => new IkeManager({ clock, crypto, log, port, plane, wallClock }));
   const pfs = { espProposals: [parseEspProposal("aes256-sha256-x25519")] };
   ib?.addResponder(server(pfs), b);
   ia?.connect(client(b.address, a.address, pfs), a);

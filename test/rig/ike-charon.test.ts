@@ -89,7 +89,8 @@ async function inside(scene: Scene): Promise<void> {
     sockets.set(p, s);
   }
   const plane = new Plane();
-  const ike = new IkeManager({ clock: realClock, crypto: nodeCrypto, log: { emit: say }, port, plane });
+  const wallClock = (): number => Date.now();
+  const ike = new IkeManager({ clock: realClock, crypto: nodeCrypto, log: { emit: say }, port, plane, wallClock });
   const more = {
     psk: Secret.of(scene.psk),
     ikeProposals: [parseIkeProposal(scene.ike)],

@@ -139,8 +139,10 @@ export function keyed(x: Phase1Sa, a: Agreed, peer: PeerKe, own: Own): Keyed {
   const we = x.role === "initiator";
   const mine = own.dh.publicValue;
   const halves: Halves = we ? { gxi: mine, gxr: peer.ke } : { gxi: peer.ke, gxr: mine };
+  const { psk } = x.policy;
+  if (psk === null) throw new RangeError("phase 1 without a pre-shared key");
   const keys = phase1Keys(x.env.crypto, a.proposal, {
-    psk: x.policy.psk,
+    psk,
     gxy: own.gxy,
     icookie: x.icookie,
     rcookie: x.rcookie,
