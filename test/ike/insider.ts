@@ -69,6 +69,7 @@ export class Insider {
       port,
       plane,
       counters: new Counters(),
+      wallClock: () => 0,
     };
     port.onMessage = (p, local, remote) => {
       try {

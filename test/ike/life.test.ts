@@ -452,6 +452,7 @@ test("INITIAL-CONTACT in an informational exchange after phase 1, as macOS sends
     port,
     plane: x.a.plane,
     counters: new Counters(),
+    wallClock: () => 0,
   };
   const e = (address: string): { address: string; port: number } => ({ address, port: 500 });
   let up = false;

@@ -68,6 +68,7 @@ export function alone(host: Host, server: Host, psk = "s3cret"): IkeSa {
     port,
     plane: host.plane,
     counters: new Counters(),
+    wallClock: () => 0,
   };
   const sa = new IkeSa({
     env,
