@@ -242,7 +242,9 @@ var grammar = (() => {
     ip4: 1,
     fqdn: 2,
     userFqdn: 3,
+    ip4Subnet: 4,
     ip6: 5,
+    ip6Subnet: 6,
     keyId: 11
   };
   function parseIkeId(s) {
