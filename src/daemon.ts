@@ -5,6 +5,7 @@ import type { Config, InterfaceConfig, ServerConfig } from "./config/schema.ts";
 import type { EventHub } from "./control/log.ts";
 import { type DaemonApi, RequestRefused } from "./control/server.ts";
 import type { Event } from "./core/events.ts";
+import { failure } from "./core/failures.ts";
 import { faultEvent } from "./core/fault.ts";
 import { giveBack } from "./core/give-back.ts";
 import { allOf, contain } from "./core/scope.ts";
@@ -185,7 +186,16 @@ export class Daemon implements DaemonApi {
 
   status(name: string | null): Record<string, Status> {
     if (name !== null) return { [name]: this.#named(name).status() };
-    return Object.fromEntries([...this.#links].map(([n, l]) => [n, l.status()]));
+    return { ...this.#unused(), ...Object.fromEntries([...this.#links].map(([n, l]) => [n, l.status()])) };
+  }
+  /** What is configured but does not run. */
+  #unused(): Record<string, Status> {
+    const out: Record<string, Status> = {};
+    for (const name of this.#config.disabled)
+      out[name] = { kind: "disabled", section: "interface", state: "down", error: null };
+    for (const [name, { section, why }] of this.#config.broken)
+      out[name] = { kind: "invalid", section, state: "down", error: failure("invalid-config", why) };
+    return out;
   }
   up(name: string): void {
     const link = this.#links.get(name);

@@ -34,6 +34,7 @@ export function load(text: string): Loaded {
     servers: of<ServerConfig>("server"),
     users: of<UserConfig>("user"),
     broken: new Map(),
+    disabled: [],
     raw,
   };
   for (const s of sections) raw.set(title(s), asWritten(s));

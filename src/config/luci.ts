@@ -57,6 +57,7 @@ function entry(name: string, o: Option<unknown>): string {
     ...(o.uci === undefined ? [] : [`uci: ${quoted(o.uci)}`]),
     ...(o.labels === undefined ? [] : [labels(o.labels)]),
     ...(o.offer === undefined ? [] : [`offer: ${quoted(o.offer)}`]),
+    ...(o.mayHoldSecret ? ["private: true"] : []),
     ...(o.against === undefined ? [] : [against(o.against)]),
     ...(o.when === undefined ? [] : [`depends: ${JSON.stringify(o.when)}`]),
   ];

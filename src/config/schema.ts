@@ -225,6 +225,7 @@ export type UserConfig = Named<ValuesOf<typeof USER>>;
 
 /** An interface or server that is configured but cannot run. */
 export interface Broken {
+  readonly section: "interface" | "server";
   readonly why: string;
   /** Networks to block while it is wanted, as far as its section is readable. */
   readonly guarded: readonly string[];
@@ -236,6 +237,8 @@ export interface Config {
   readonly users: readonly UserConfig[];
   /** By name (UCI: one invalid section does not stop the others). */
   readonly broken: ReadonlyMap<string, Broken>;
+  /** Interfaces that netifd's own option `disabled` turns off. */
+  readonly disabled: readonly string[];
   /** Sections as written, to detect what a reload changes. Holds secrets: never print it. */
   readonly raw: ReadonlyMap<string, string>;
 }

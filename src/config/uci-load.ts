@@ -68,10 +68,15 @@ export function loadUci(files: readonly UciFile[]): UciLoaded {
   const faults: Fault[] = [];
   const warnings: string[] = [];
   const sections: Section[] = [];
+  const disabled: string[] = [];
   let whole = true;
   for (const file of files) {
     try {
       for (const s of parseUci(file.text)) {
+        if (isDisabled(file, s)) {
+          disabled.push(s.id);
+          continue;
+        }
         const section =
           file.name === "network" ? networkSection(file, s, faults, warnings) : ownSection(file, s, faults);
         if (section) sections.push(section);
@@ -82,15 +87,22 @@ export function loadUci(files: readonly UciFile[]): UciLoaded {
       faults.push({ line: e.line, where: file.name, file: file.path, why: `${e.message}: UCI rejects the whole file` });
     }
   }
-  return { ...assemble(sections, faults, warnings), faults, warnings, whole };
+  return { ...assemble({ sections, disabled }, faults, warnings), faults, warnings, whole };
+}
+
+function isOurs(s: UciSection): boolean {
+  const proto = s.options.get("proto")?.values[0];
+  return s.type === "interface" && (proto === "l2tpsec" || proto === "nasdial");
+}
+/** As netifd reads it. */
+function isDisabled(file: UciFile, s: UciSection): boolean {
+  return file.name === "network" && isOurs(s) && TRUE.includes(s.options.get("disabled")?.values[0] ?? "");
 }
 
 function networkSection(file: UciFile, s: UciSection, faults: Fault[], warnings: string[]): Section | null {
+  if (!isOurs(s)) return null;
   const one = (option: string): string => s.options.get(option)?.values[0] ?? "";
-  const proto = one("proto");
-  if (s.type !== "interface" || (proto !== "l2tpsec" && proto !== "nasdial") || TRUE.includes(one("disabled")))
-    return null;
-  const options: Options = proto === "nasdial" ? NASDIAL : SECTIONS.interface;
+  const options: Options = one("proto") === "nasdial" ? NASDIAL : SECTIONS.interface;
   const section = checked(
     file,
     s,
@@ -174,7 +186,11 @@ function checked(
   return section;
 }
 
-function assemble(all: readonly Section[], faults: Fault[], warnings: string[]): { config: Config } {
+interface Read {
+  readonly sections: readonly Section[];
+  readonly disabled: readonly string[];
+}
+function assemble({ sections: all, disabled }: Read, faults: Fault[], warnings: string[]): { config: Config } {
   let good = byLogin(all, faults);
   for (const s of good) if (s.type !== "daemon") values(s, faults);
   const daemon = daemonOptions(good, faults);
@@ -188,6 +204,7 @@ function assemble(all: readonly Section[], faults: Fault[], warnings: string[]):
       servers: of<ServerConfig>("server"),
       users: of<UserConfig>("user"),
       broken: broken(faults, all, good),
+      disabled,
       raw: new Map(good.map((s) => [title(s), asWritten(s)])),
     };
     const found: Fault[] = [];
@@ -225,7 +242,7 @@ function broken(faults: readonly Fault[], all: readonly Section[], good: readonl
   const runs = new Set(good.filter((s) => s.type === "interface" || s.type === "server").map((s) => s.name));
   const out = new Map<string, Broken>();
   for (const f of faults) {
-    const name = /^(?:interface|server) (.*)$/.exec(f.section ?? "")?.[1];
+    const [, kind, name] = /^(interface|server) (.*)$/.exec(f.section ?? "") ?? [];
     if (name === undefined || runs.has(name)) continue;
     const text = `${f.where}: ${f.why}${f.allowed === undefined ? "" : ` (allowed: ${f.allowed})`}`;
     const known = out.get(name);
@@ -233,7 +250,11 @@ function broken(faults: readonly Fault[], all: readonly Section[], good: readonl
       name,
       known
         ? { ...known, why: `${known.why}; ${text}` }
-        : { why: text, guarded: readable(all.find((s) => title(s) === `interface ${name}`)) },
+        : {
+            section: kind === "server" ? kind : "interface",
+            why: text,
+            guarded: readable(all.find((s) => title(s) === `interface ${name}`)),
+          },
     );
   }
   return out;

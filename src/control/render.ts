@@ -1,7 +1,7 @@
 // Status, events and doctor's findings as terminal text. Peer-chosen text is quoted here, by quote().
 import { type Event, line, quote, SENTENCE_MOST } from "../core/events.ts";
 import type { Failure } from "../core/failures.ts";
-import type { ClientStatus, SerialStatus, ServerStatus, Stage, Status } from "../link/status.ts";
+import type { ClientStatus, SerialStatus, ServerStatus, Stage, Status, UnusedStatus } from "../link/status.ts";
 
 type Paint = (colour: "green" | "yellow" | "red" | "dim" | "bold", text: string) => string;
 const CODES = { green: 32, yellow: 33, red: 31, dim: 2, bold: 1 } as const;
@@ -34,8 +34,10 @@ export function bytes(n: number): string {
 export function renderStatus(status: Readonly<Record<string, Status>>, terminal: boolean): string {
   const paint = painter(terminal);
   const out: string[] = [];
-  for (const [name, s] of Object.entries(status))
-    out.push(s.kind === "server" ? server(name, s, paint) : link(name, s, paint));
+  for (const [name, s] of Object.entries(status)) {
+    if ("section" in s) out.push(unused(name, s, paint));
+    else out.push(s.kind === "server" ? server(name, s, paint) : link(name, s, paint));
+  }
   return out.length === 0 ? "no interface and no server is configured\n" : out.join("\n");
 }
 
@@ -43,7 +45,11 @@ function stateText(state: string, paint: Paint): string {
   if (state === "up") return paint("green", state);
   return paint(state === "down" ? "red" : "yellow", state);
 }
-function traffic(s: Status): string {
+function unused(name: string, s: UnusedStatus, paint: Paint): string {
+  const rows = [`${paint("bold", name)}: ${paint("red", s.kind)} (${s.section})`];
+  return `${[...rows, ...(s.error ? [errorRow(s.error, paint)] : [])].join("\n")}\n`;
+}
+function traffic(s: Pick<ClientStatus, "rx_bytes" | "rx_packets" | "tx_bytes" | "tx_packets">): string {
   return `in ${bytes(s.rx_bytes)} (${s.rx_packets} packets), out ${bytes(s.tx_bytes)} (${s.tx_packets} packets)`;
 }
 /** Our texts may contain a peer's: reduced to one line without escape sequences. */
@@ -71,6 +77,7 @@ function link(name: string, s: ClientStatus | SerialStatus, paint: Paint): strin
   }
   if ("ipsec" in s && s.ipsec === "off") rows.push(`  ${paint("red", "IPsec is off: this tunnel is in the clear")}`);
   if (s.error) rows.push(errorRow(s.error, paint));
+  if (s.stopped !== null && !s.error) rows.push(`  ${s.stopped}`);
   if (s.retry_in !== null) rows.push(`  next attempt in ${s.retry_in} s`);
   return whole(rows, s.drops, paint);
 }

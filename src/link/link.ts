@@ -56,6 +56,8 @@ export class Link implements AnyLink, LadderOwner {
   #traffic = { packets: 0, since: 0 };
   #stages: Stage[] = [];
   #error: Failure | null = null;
+  /** Why nobody wants it; null while somebody does. */
+  #because: string | null = "nobody has started it yet";
   #retryAt: number | null = null;
   #upAt: number | null = null;
   #endedAt = 0;
@@ -66,6 +68,7 @@ export class Link implements AnyLink, LadderOwner {
     unlisted: () => {},
     acts: contained({
       want: (l) => {
+        l.#because = null;
         l.#now = l.#demand === null;
         l.#blocks = false;
         l.#backoff.reset();
@@ -119,11 +122,13 @@ export class Link implements AnyLink, LadderOwner {
       rearm: (l) => {
         if (!l.#retry.armed) l.#retry.arm(REARM_MS);
       },
-      giveUp: (l) => {
+      giveUp: (l, i) => {
+        l.#because = whyOf(i).text;
         l.#hold.stop();
         void l.#closeNet();
       },
-      unwant: (l) => {
+      unwant: (l, i) => {
+        l.#because = whyOf(i).text;
         l.#clearRetry();
         l.#hold.stop();
         if (l.#ladder) return;
@@ -294,7 +299,7 @@ export class Link implements AnyLink, LadderOwner {
     if (this.#upAt !== null && this.#endedAt - this.#upAt >= STABLE_MS) this.#backoff.reset();
     this.#upAt = null;
     if (PLANNED.includes(why.code)) this.#stages = [];
-    this.#stages = this.#stages.map((s) => (s.state === "busy" ? { ...s, state: "failed", text: why.text } : s));
+    this.#stages = ended(this.#stages, why);
     this.#enter("down");
   }
   /** Decides whether there is another attempt, and when. */
@@ -392,6 +397,7 @@ export class Link implements AnyLink, LadderOwner {
       tx_packets: t.txPackets,
       stages: this.#stages,
       error: this.#error,
+      stopped: this.#because,
       retry_in: waits ? Math.max(0, Math.round(Math.max(wait, held?.ms ?? 0) / 1000)) : null,
     };
     const standby = this.wanted && !up && this.#demand?.isOpen ? this.#demand.addresses : null;
@@ -399,6 +405,14 @@ export class Link implements AnyLink, LadderOwner {
   }
 }
 
+/** What is left to show of an attempt: the stage that failed, and how far it came below that one. */
+function ended(stages: readonly Stage[], why: Failure): Stage[] {
+  if (why.code === "stopped") return [];
+  const fail = (s: Stage): Stage => ({ ...s, state: "failed", text: why.text });
+  if (stages.some((s) => s.state === "busy")) return stages.map((s) => (s.state === "busy" ? fail(s) : s));
+  const at = stages.findIndex((s) => s.name === why.layer);
+  return stages.slice(0, at + 1).map((s, i) => (i === at ? fail(s) : s));
+}
 function whyOf(i: Input): Failure {
   if (!i.why) throw new RangeError("an event of a link's policy without its reason");
   return i.why;

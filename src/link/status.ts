@@ -56,6 +56,8 @@ export interface LinkStatus extends Traffic {
   readonly error: Failure | null;
   /** Seconds until the next attempt, or null. */
   readonly retry_in: number | null;
+  /** Why nothing is tried, in words; null while the link is wanted. */
+  readonly stopped: string | null;
 }
 export interface ClientStatus extends LinkStatus {
   readonly kind: "client";
@@ -132,7 +134,15 @@ export interface SerialStatus extends LinkStatus {
   readonly drops: Readonly<Record<string, number>>;
 }
 
-export type Status = ClientStatus | ServerStatus | SerialStatus;
+/** A section that is configured but does not run: disabled by an option of its own, or with a fault (`error`). */
+export interface UnusedStatus {
+  readonly kind: "disabled" | "invalid";
+  readonly section: "interface" | "server";
+  readonly state: "down";
+  readonly error: Failure | null;
+}
+
+export type Status = ClientStatus | ServerStatus | SerialStatus | UnusedStatus;
 
 export function spiText(spi: number): string {
   return `0x${spi.toString(16).padStart(8, "0")}`;

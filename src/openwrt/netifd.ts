@@ -8,7 +8,7 @@ import { type Table, type Ubus, UbusError, type Value } from "ubus-client";
 import type { InterfaceConfig } from "../config/schema.ts";
 import { type DaemonApi, RequestRefused } from "../control/server.ts";
 import { isIp6, parsePrefix } from "../core/addr.ts";
-import type { Event, EventLog } from "../core/events.ts";
+import type { Event, EventLog, LinkState } from "../core/events.ts";
 import type { FailureCode } from "../core/failures.ts";
 import { faultEvent } from "../core/fault.ts";
 import { contain } from "../core/scope.ts";
@@ -29,6 +29,13 @@ export interface Links extends DaemonApi {
   /** The default route may have changed: links retry at once. */
   hurry(): void;
 }
+
+/**
+ * The error that is none: netifd keeps the last one until the interface is up, and shows it while it is pending, so the
+ * steps of a first attempt go there.
+ */
+const STEP = "CONNECTING";
+const STEPS: readonly LinkState[] = ["dialing", "ike", "l2tp", "ppp"];
 
 /** proto_*() of netifd-proto.sh, as numbers on the bus. */
 const ACTION = { update: 0, error: 3, blockRestart: 4, setupFailed: 7 } as const;
@@ -235,6 +242,7 @@ export class Netifd {
     if (e.kind === "link.state" && e.state !== "up" && this.#place(e.link) === null && this.#told.delete(e.link))
       this.#lost(e.link);
     else if (e.kind === "link.up" || (e.kind === "link.standby" && !this.#told.has(e.link))) this.#up(e.link, false);
+    else if (e.kind === "link.state") this.#step(e.link, e.state);
     else if (e.kind === "link.ipv6" && this.#told.has(e.link)) this.#ipv6(e.link, e.local !== "");
     else if (e.kind === "link.down") this.#failed(e.link);
   }
@@ -266,6 +274,11 @@ export class Netifd {
     // call that was idle, without demand, or the last one of dial_attempts, is over because its options say so.
     const over = s?.kind === "nas" && s.role === "dial" && s.standby === null && s.retry_in === null;
     if (over && this.#wanted.has(name)) this.#end(name);
+  }
+  /** What failed before stays to be read while the link tries again. */
+  #step(name: string, state: LinkState): void {
+    if (!this.#wanted.has(name) || !STEPS.includes(state) || this.#status(name)?.error) return;
+    this.#notify({ action: ACTION.error, error: [STEP, state], interface: name });
   }
   #end(name: string): void {
     this.#over.add(name);

@@ -182,7 +182,8 @@ auth=mschapv2 pap
 password=wonderland
 `);
     assert.ok(ini.ok, JSON.stringify(ini));
-    const plain = (x: unknown): unknown => JSON.parse(JSON.stringify({ ...(x as object), raw: null, broken: null }));
+    const plain = (x: unknown): unknown =>
+      JSON.parse(JSON.stringify({ ...(x as object), raw: null, broken: null, disabled: null }));
     assert.deepEqual(plain(r.config), plain(ini.config));
     assert.equal(
       r.config.interfaces[0]?.password?.use((b) => Buffer.from(b).toString()),
@@ -256,7 +257,12 @@ password=wonderland
     );
     assert.deepEqual(
       [...twin.config.broken],
-      [["hq2", { why: "network.hq2.pppname: l2tps-hq is already the netdev of hq", guarded: [] }]],
+      [
+        [
+          "hq2",
+          { section: "interface", why: "network.hq2.pppname: l2tps-hq is already the netdev of hq", guarded: [] },
+        ],
+      ],
       "the interface hq runs, whatever a server of its name says",
     );
     // A daemon section with a wrong option still counts for the rest of it.

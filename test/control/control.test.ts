@@ -37,6 +37,7 @@ const CLIENT: ClientStatus = {
   drops: {},
   error: null,
   retry_in: null,
+  stopped: null,
   rx_bytes: 1,
   tx_bytes: 2,
   rx_packets: 3,

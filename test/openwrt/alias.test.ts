@@ -55,6 +55,7 @@ class Scene {
       drops: {},
       error: null,
       retry_in: null,
+      stopped: null,
     };
     const links: Links = {
       clientConfig: (name) => (name === "hq" ? cfg : null),

@@ -94,7 +94,9 @@ test("l2tpsec.ipk: fields, files, modes, conffiles; two builds are the same byte
       "-rw------- ./etc/config/l2tpsec",
       "-rw-r--r-- ./etc/hotplug.d/tty/60-l2tpsec",
       "-rwxr-xr-x ./etc/init.d/l2tpsec",
+      "-rw-r--r-- ./etc/l2tpsec/README",
       "-rwxr-xr-x ./lib/netifd/proto/l2tpsec.sh",
+      "-rw-r--r-- ./lib/upgrade/keep.d/l2tpsec",
       "-rwxr-xr-x ./usr/sbin/l2tpsec",
     ]);
     run("tar", "-xzf", "data.tar.gz");

@@ -1,4 +1,5 @@
 // LuCI's modules as far as an option table and a form need them, to run the sources in Node.
+import { webcrypto } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Grammar } from "../../src/config/grammar.ts";
 
@@ -108,7 +109,11 @@ export function load(file: string, modules: Readonly<Record<string, unknown>>): 
     },
     configurable: true,
   });
-  return new Function("_", ...needs.map((n) => n.as), source)((s: string) => s, ...needs.map((n) => modules[n.module]));
+  return new Function("_", "window", ...needs.map((n) => n.as), source)(
+    (s: string) => s,
+    { crypto: webcrypto },
+    ...needs.map((n) => modules[n.module]),
+  );
 }
 
 const PROTO = "openwrt/luci-proto-l2tpsec/htdocs/luci-static/resources";

@@ -6,6 +6,8 @@ interface Iface {
   state: "down" | "setup" | "up" | "teardown";
   autostart: boolean;
   readonly errors: (readonly string[])[];
+  /** Of first attempts, told as errors that are none. */
+  readonly steps: string[];
   /** Every update that was taken, in order. */
   readonly updates: Table[];
   keptUp: number;
@@ -25,7 +27,7 @@ export class NetifdDouble {
   handler: Handler = { setup: async () => {}, teardown: async () => {} };
 
   add(name: string, proto = name === "lan" ? "static" : "l2tpsec"): Iface {
-    const i: Iface = { proto, state: "down", autostart: true, errors: [], updates: [], keptUp: 0 };
+    const i: Iface = { proto, state: "down", autostart: true, errors: [], steps: [], updates: [], keptUp: 0 };
     this.ifaces.set(name, i);
     return i;
   }
@@ -124,7 +126,11 @@ export class NetifdDouble {
     const name = String(t["interface"]);
     const i = this.ifaces.get(name);
     if (!i) return STATUS.NOT_FOUND;
-    if (t["action"] === 3) i.errors.splice(0, 9, t["error"] as string[]);
+    if (t["action"] === 3) {
+      const [code = "", step = ""] = t["error"] as string[];
+      if (code === "CONNECTING") i.steps.push(step);
+      else i.errors.splice(0, 9, t["error"] as string[]);
+    }
     if (t["action"] === 4) i.autostart = false;
     if (t["action"] === 7) this.teardown(name);
     if (t["action"] !== 0) return STATUS.OK;

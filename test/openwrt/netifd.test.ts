@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Ubus, UbusError } from "ubus-client";
+import { renderStatus } from "../../src/control/render.ts";
+import type { ClientStatus, UnusedStatus } from "../../src/link/status.ts";
 import { server } from "../sim/world.ts";
 import { HQ, NETWORKS, UPDATE } from "./hq.ts";
 import { Router } from "./router.ts";
@@ -14,9 +16,12 @@ test("ifup: the exact update; ifdown: nothing is left", async () => {
   r.netifd.up("hq");
   await r.isUp();
   assert.deepEqual(r.netifd.at("hq").updates, [UPDATE]);
+  assert.deepEqual(r.netifd.at("hq").steps, ["dialing", "ike", "l2tp", "ppp"], "each step, before it is up");
   r.netifd.down("hq");
   await r.until("down", 3000, () => r.netifd.at("hq").state === "down");
-  assert.equal(r.daemon.status("hq")["hq"]?.state, "down", "netifd's teardown ends when the link has");
+  const { state, stages, stopped, ike, error } = r.daemon.status("hq")["hq"] as ClientStatus;
+  assert.equal(state, "down", "netifd's teardown ends when the link has");
+  assert.deepEqual([stages, stopped, ike, error], [[], "taken down by hand", null, null], "no old facts");
   assert.deepEqual([r.netifd.refused, r.netifd.at("hq").errors], [[], []]);
 });
 
@@ -51,6 +56,22 @@ test("the link is lost and comes back without netifd's doing", async () => {
   await r.isUp();
   assert.deepEqual(r.netifd.at("hq").updates, [UPDATE, { action: 0, "link-up": false, interface: "hq" }, UPDATE]);
   assert.equal(r.netifd.at("hq").errors[0]?.[0], "PEER_TERMINATED");
+});
+
+test("what is configured but does not run is in the status, each with why", async () => {
+  const off = HQ.replace("'hq'", "'off'").replace("server", "disabled '1'\n\toption server");
+  const r = new Router(HQ + off + HQ.replace("'hq'", "'bad'").replace("'branch'", "'b'\n\toption mtu '9'"));
+  await r.startDaemon();
+  const all = r.daemon.status(null);
+  assert.deepEqual(Object.keys(all).sort(), ["bad", "hq", "off"]);
+  assert.deepEqual(all["off"], { kind: "disabled", section: "interface", state: "down", error: null });
+  const { kind, error } = all["bad"] as UnusedStatus;
+  assert.deepEqual([kind, error?.code], ["invalid", "invalid-config"]);
+  assert.match(error?.text ?? "", /^network\.bad\.mtu: "9" is not allowed/);
+  const text = renderStatus(all, false);
+  assert.match(text, /^bad: invalid \(interface\)\n {2}config invalid-config: network\.bad\.mtu: /m);
+  assert.match(text, /^off: disabled \(interface\)$/m);
+  assert.match(text, /^ {2}nobody has started it yet$/m);
 });
 
 test("a wrong password or key: an error for LuCI, pending, blocked; the right one brings the link up", async () => {

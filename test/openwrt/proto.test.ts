@@ -15,7 +15,7 @@ import { type Options, uciNames } from "../../src/config/option.ts";
 import { isList, isSecret } from "../../src/config/options.ts";
 import { SECTIONS } from "../../src/config/schema.ts";
 import { failureCodes, TITLES } from "../../src/core/failures.ts";
-import { FormSection, type LuciOption, loadForms, loadOptions, loadProtocol, type Widget } from "./luci.ts";
+import { FormSection, type LuciOption, loadForms, loadOptions, loadProtocol, loadWords, type Widget } from "./luci.ts";
 
 const options = loadOptions();
 const forms = loadForms();
@@ -393,6 +393,46 @@ test("an invalid option is named where LuCI shows an interface's error", () => {
   ]);
   for (const e of [undefined, null, [], [null], [{ code: "AUTH_FAILED", data: ["x"] }], [{ code: "INVALID_CONFIG" }]])
     assert.equal(shown(e), "LuCI's own");
+});
+
+test("the list of interfaces says each step of a first attempt, as no error; then what failed", () => {
+  const { protocol, nasdial } = loadProtocol();
+  const net = (state: Record<string, unknown>): typeof protocol =>
+    ({ _ubus: (k: string) => state[k], super: () => "LuCI's own" }) as unknown as typeof protocol;
+  const step = { subsystem: "l2tpsec", code: "CONNECTING", data: ["ike"] };
+  const failed = { subsystem: "l2tpsec", code: "NO_ANSWER", data: ["x"] };
+  for (const [state, title] of [
+    [{ up: false, pending: true, errors: [step] }, "L2TP over IPsec: connecting (IKE)"],
+    [{ up: false, pending: true }, "L2TP over IPsec: connecting"],
+    [{ up: false, pending: true, errors: [failed] }, "L2TP over IPsec"],
+    [{ up: true, pending: false, errors: [step] }, "L2TP over IPsec"],
+    [{ up: false, pending: false }, "L2TP over IPsec"],
+    [{}, "L2TP over IPsec"],
+  ] as const)
+    assert.equal(protocol.getI18n.call(net(state)), title, JSON.stringify(state));
+  assert.equal(protocol.getErrors.call(net({ errors: [step] })), null);
+  assert.equal(protocol.getErrors.call(net({ errors: [failed] })), "LuCI's own");
+  assert.match(nasdial.getI18n.call(net({ pending: true })), /: connecting$/);
+});
+
+test("the words of a state, for every kind of link", () => {
+  const { state } = loadWords();
+  for (const [s, said] of [
+    [{ kind: "client", state: "down", retry_in: 7 }, "not connected, waits before the next attempt"],
+    [{ kind: "client", state: "stopping", retry_in: null }, "disconnecting"],
+    [{ kind: "nas", state: "dialing", role: "dial" }, "dialling"],
+    [{ kind: "nas", state: "dialing", role: "answer" }, "waits for a call"],
+    [{ kind: "nas", state: "down", standby: {} }, "waits for a packet"],
+    [{ kind: "server", state: "up" }, "listening"],
+    [{ kind: "client", state: "newer" }, "newer"],
+  ] as const)
+    assert.equal(state.call(loadWords(), s), said);
+});
+
+test("generated secrets: long, of letters and digits that do not look alike, never the same", () => {
+  const many = Array.from({ length: 50 }, () => forms.secret());
+  for (const s of many) assert.match(s, /^[a-km-zA-HJ-NP-Z2-9]{24}$/);
+  assert.equal(new Set(many).size, 50);
 });
 
 test("the templates for translators are as new as the sources", () => {

@@ -1,6 +1,7 @@
 // What the pages of LuCI are shown: links, a server, serial lines, a configuration, and the bus that has them.
 import assert from "node:assert/strict";
-import type { ClientStatus, SerialStatus, ServerStatus } from "../../../src/link/status.ts";
+import { readFileSync } from "node:fs";
+import type { ClientStatus, SerialStatus, ServerStatus, UnusedStatus } from "../../../src/link/status.ts";
 import type { Bus, Router } from "./router.ts";
 
 export const EVIL = "<script>window.hacked=1</script><img src=x onerror=window.hacked=1>";
@@ -30,6 +31,7 @@ export const hq: ClientStatus = {
   drops: { "esp.replay": 3, "esp.short": 0 },
   error: null,
   retry_in: null,
+  stopped: null,
 };
 export const branch: ClientStatus = {
   ...hq,
@@ -117,6 +119,7 @@ export const modem: SerialStatus = {
   drops: {},
   error: null,
   retry_in: null,
+  stopped: null,
 };
 export const dialling: SerialStatus = {
   ...modem,
@@ -139,6 +142,24 @@ export const dialling: SerialStatus = {
   error: { layer: "modem", code: "busy", text: `dial: ATDT5551234, came back "BUSY": the number is busy` },
 };
 
+/** Configured, but not running. */
+export const off: UnusedStatus = { kind: "disabled", section: "interface", state: "down", error: null };
+export const invalid: UnusedStatus = {
+  kind: "invalid",
+  section: "interface",
+  state: "down",
+  error: { layer: "config", code: "invalid-config", text: `network.invalid.mtu: ${EVIL}` },
+};
+/** Taken down by hand after it was up. */
+export const taken: ClientStatus = {
+  ...branch,
+  state: "down",
+  stages: [],
+  error: null,
+  retry_in: null,
+  stopped: "taken down by hand",
+};
+
 export const UCI: Readonly<Record<string, unknown>> = {
   l2tpsec: {
     daemon: { ".name": "daemon", ".type": "daemon", ".index": 0, log: "debug" },
@@ -158,6 +179,10 @@ export const UCI: Readonly<Record<string, unknown>> = {
       password: "wonderland",
       routes: ["10.2.0.0/16", "10.3.0.0/16"],
     },
+  },
+  firewall: {
+    lan: { ".name": "lan", ".type": "zone", ".index": 0, name: "lan", network: ["lan"] },
+    wan: { ".name": "wan", ".type": "zone", ".index": 1, name: "wan", network: ["wan", "wan6"] },
   },
   network: {
     hq: {
@@ -212,6 +237,18 @@ export function bus(status: unknown = { hq, branch, lns }): Bus {
     "network.interface dump": {
       interface: [
         {
+          interface: "wan",
+          proto: "pppoe",
+          up: true,
+          pending: false,
+          available: true,
+          autostart: true,
+          dynamic: false,
+          uptime: 77,
+          l3_device: "pppoe-wan",
+          route: [{ target: "0.0.0.0", mask: 0, nexthop: "203.0.113.1" }],
+        },
+        {
           interface: "hq",
           proto: "l2tpsec",
           up: false,
@@ -252,11 +289,34 @@ export function bus(status: unknown = { hq, branch, lns }): Bus {
     "session access": { access: true },
   };
 }
-export const LOG = `notice hq: link.up\ninfo hq: ${EVIL}\n`;
+const AT = "Thu Nov 26 12:00:01 2026 daemon.err l2tpsec[77]:";
+export const LOG = `${AT} notice hq: link.up\n${AT} info hq: ${EVIL}\n`;
+/** The firewall of a router as it comes: nothing of ours is let in, our devices are in no zone. */
+export const CLOSED = JSON.parse(readFileSync("test/openwrt/browser/ruleset.json", "utf8")) as {
+  nftables: Record<string, unknown>[];
+};
+const rule = (chain: string, ...expr: object[]): Record<string, unknown> => ({
+  rule: { family: "inet", table: "fw4", chain, expr },
+});
+const iif = (right: string): object => ({ match: { op: "==", left: { meta: { key: "iifname" } }, right } });
+const l4 = (right: string): object => ({ match: { op: "==", left: { meta: { key: "l4proto" } }, right } });
+const dport = (...set: number[]): object => ({
+  match: { op: "==", left: { payload: { protocol: "udp", field: "dport" } }, right: { set } },
+});
+/** The same with what the buttons write. */
+export const OPEN = {
+  nftables: [
+    ...CLOSED.nftables.filter((x) => (x["rule"] as { chain?: string } | undefined)?.chain !== "input_wan"),
+    rule("input_wan", dport(500, 4500), { counter: {} }, { accept: null }),
+    rule("input_wan", l4("esp"), { accept: null }),
+    rule("input_wan", { jump: { target: "reject_from_wan" } }),
+    rule("forward", iif("l2tps-*"), { jump: { target: "forward_lan" } }),
+  ],
+};
 export type Look = { name: string; width: number; dark: boolean };
 export const LOOKS: readonly Look[] = [
   { name: "wide", width: 1100, dark: false },
-  { name: "phone", width: 360, dark: true },
+  { name: "phone", width: 390, dark: true },
 ];
 export const harmless = async (r: Router): Promise<void> => {
   assert.equal(await r.page.evaluate("window.hacked ?? 0"), 0);

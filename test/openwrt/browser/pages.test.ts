@@ -2,7 +2,22 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { ClientStatus } from "../../../src/link/status.ts";
-import { branch, bus, dialling, EVIL, fits, harmless, hq, LOG, LOOKS, type Look, lns, modem, rungs } from "./data.ts";
+import {
+  branch,
+  bus,
+  dialling,
+  EVIL,
+  fits,
+  harmless,
+  hq,
+  LOG,
+  LOOKS,
+  type Look,
+  lns,
+  modem,
+  OPEN,
+  rungs,
+} from "./data.ts";
 import { type Browser, type Bus, LUCI, launch, Router, skip } from "./router.ts";
 
 let browser: Browser | null = null;
@@ -10,8 +25,8 @@ before(async () => {
   browser = await launch();
 });
 after(async () => browser?.close());
-const open = (view: string, look: Look, b: Bus = bus()): Promise<Router> =>
-  Router.open(browser as Browser, view, look, b, LOG);
+const open = (view: string, look: Look, b: Bus = bus(), ruleset: unknown = OPEN): Promise<Router> =>
+  Router.open(browser as Browser, view, look, b, LOG, ruleset);
 
 for (const look of LOOKS) {
   test(`status page, ${look.name}: ladders, chart, drops, events; nothing a peer says becomes HTML`, {
@@ -162,7 +177,7 @@ for (const look of LOOKS) {
 }
 
 test("a daemon that does not answer is said, and no links too", { skip }, async () => {
-  const look = { name: "phone", width: 360, dark: false };
+  const look = { name: "phone", width: 390, dark: false };
   const silent = await open("l2tpsec/status", look, bus(null));
   assert.match((await silent.page.textContent(".alert-message")) ?? "", /does not answer/);
   await silent.shot("status-silent");

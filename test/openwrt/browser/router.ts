@@ -143,6 +143,8 @@ export class Router {
   /** Scripts that ended with an error. */
   readonly errors: string[] = [];
   log = "";
+  /** Of the running firewall, as nft lists it. */
+  ruleset: unknown = null;
 
   private constructor(page: Page, bus: Bus) {
     this.page = page;
@@ -154,17 +156,22 @@ export class Router {
     look: { width: number; dark: boolean },
     bus: Bus,
     log = "",
+    ruleset: unknown = null,
   ): Promise<Router> {
     const page = await browser.newPage();
     const r = new Router(page, bus);
     r.log = log;
+    r.ruleset = ruleset;
     page.on("pageerror", (e) => void r.errors.push(String(e)));
     await page.setViewportSize({ width: look.width, height: 800 });
     await page.route("http://router/**", async (route) => {
       const path = new URL(route.request().url()).pathname;
       if (path.startsWith("/ubus"))
         return route.fulfill({ contentType: "application/json", body: r.#rpc(route.request().postData() ?? "") });
-      if (path.endsWith("cgi-exec")) return route.fulfill({ contentType: "text/plain", body: r.log });
+      if (path.endsWith("cgi-exec")) {
+        const nft = decodeURIComponent(route.request().postData() ?? "").includes("/usr/sbin/nft ");
+        return route.fulfill({ contentType: "text/plain", body: nft ? JSON.stringify(r.ruleset) : r.log });
+      }
       if (path === "/")
         return route.fulfill({ contentType: "text/html", body: html(view.replace(/#.*/, ""), look.dark) });
       const body = file(path);

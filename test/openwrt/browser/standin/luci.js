@@ -52,11 +52,31 @@
       },
   };
   const configs = {};
+  const changes = [];
   const uci = {
-    async load(c) {
-      configs[c] ??= (await ubus("uci", "get", { config: c }))?.values ?? {};
+    async load(list) {
+      for (const c of [].concat(list)) configs[c] ??= (await ubus("uci", "get", { config: c }))?.values ?? {};
     },
     get: (c, s, o) => configs[c]?.[s]?.[o] ?? null,
+    add(c, type) {
+      const name = `new${changes.length}`;
+      configs[c] ??= {};
+      configs[c][name] = { ".name": name, ".type": type };
+      changes.push(["add", { config: c, type, values: {} }, name]);
+      return name;
+    },
+    set(c, s, o, v) {
+      configs[c][s][o] = v;
+      let change = changes.find(([, a, name]) => a.config === c && (name === s || a.section === s));
+      if (!change) {
+        change = ["set", { config: c, section: s, values: {} }];
+        changes.push(change);
+      }
+      change[1].values[o] = v;
+    },
+    async save() {
+      for (const [method, args] of changes.splice(0)) await ubus("uci", method, args);
+    },
     sections: (c, type) => Object.values(configs[c] ?? {}).filter((s) => s[".type"] === type),
   };
 
@@ -293,15 +313,17 @@
       },
     },
     fs: {
-      exec_direct: async (command, args) =>
+      exec_direct: async (command, args, type = "text") =>
         (
           await fetch("/cgi-bin/cgi-exec", {
             method: "POST",
-            body: new URLSearchParams({ command: [command, ...args].join(" ") }),
+            body: `command=${encodeURIComponent([command, ...args].join(" "))}`,
           })
-        ).text(),
+        )[type](),
+      list: async (path) => (await ubus("file", "list", { path }))?.entries ?? [],
     },
     ui: {
+      changes: { init: async () => {}, apply: async () => {} },
       createHandlerFn: (self, f) => () => f.call(self),
       hideModal: () => document.querySelector(".modal")?.remove(),
       addNotification(_t, n) {
@@ -322,6 +344,11 @@
   window.LuCI = class {
     Poll = classes.poll;
     env = {};
+    url = (...parts) => `/cgi-bin/luci/${parts.join("/")}`;
+    toArray(x) {
+      if (Array.isArray(x)) return x;
+      return x == null || x === "" ? [] : String(x).split(/\s+/);
+    }
     resolveDefault(p, d) {
       return Promise.resolve(p)
         .catch(() => d)

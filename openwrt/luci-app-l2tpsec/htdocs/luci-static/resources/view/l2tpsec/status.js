@@ -3,11 +3,13 @@
 'require poll';
 'require rpc';
 'require ui';
+'require uci';
 'require fs';
-'require dom';
-
-/* Names and words that peers chose are only ever put into arrays of children: LuCI makes text nodes of those, while a
-   bare string would become HTML. */
+'require l2tpsec.draw as draw';
+'require l2tpsec.errors as errors';
+'require l2tpsec.firewall as firewall';
+'require l2tpsec.report as report';
+'require l2tpsec.words as words';
 
 const callStatus = rpc.declare({ object: 'l2tpsec', method: 'status', params: [ 'count' ], expect: { '': {} } });
 const callUp = rpc.declare({ object: 'l2tpsec', method: 'up', params: [ 'name' ] });
@@ -15,98 +17,18 @@ const callDown = rpc.declare({ object: 'l2tpsec', method: 'down', params: [ 'nam
 const callDoctor = rpc.declare({ object: 'l2tpsec', method: 'doctor', params: [ 'name' ] });
 
 const SECONDS = 3;
-const SAMPLES = 100;
-/* Readable on LuCI's light and dark backgrounds; the sign says it without colour. */
-const COLOURS = { ok: '#2e9e4f', busy: '#d98200', failed: '#d9363e', idle: '#8a8a8a' };
-const SIGNS = { ok: '✓', busy: '…', failed: '✗', idle: '–' };
+/* The firewall changes seldom, and its ruleset is long. */
+const FIREWALL_SECONDS = 30;
+const LINES = 200, SHOWN = 20;
 
-function bytes(n) {
-	const units = [ 'B', 'KiB', 'MiB', 'GiB', 'TiB' ];
-	let i = 0;
-	while (n >= 1024 && i < units.length - 1) {
-		n /= 1024;
-		i++;
-	}
-	return (i ? n.toFixed(1) : String(Math.round(n))) + ' ' + units[i];
+/* What a refused call answers, thrown. */
+function refused(r) {
+	if (r && r.error)
+		throw new Error(r.error.text);
+	if (typeof r === 'number' && r !== 0)
+		throw new Error(_('the daemon rejects the request (ubus status %d)').format(r));
+	return r;
 }
-
-function svg(tag, attributes, children) {
-	const node = document.createElementNS('http://www.w3.org/2000/svg', tag);
-	for (const k in attributes)
-		node.setAttribute(k, attributes[k]);
-	for (const c of children || [])
-		node.appendChild(c);
-	return node;
-}
-
-/* The layers of a tunnel or of a serial line, lowest first: each with a state and its facts. */
-function ladder(s) {
-	const up = s.state === 'up';
-	const ppp = s.ppp ? [ s.ppp.auth, _('MRU %d, peer %d').format(s.ppp.mru, s.ppp.peer_mru) ] : [];
-	const ip = up ? [ '%s → %s'.format(s.local_ip, s.remote_ip), s.local_ip6, s.ifname, _('MTU %d').format(s.mtu), s.user ].concat(s.dns.length ? [ 'DNS ' + s.dns.join(' ') ] : []) : [];
-	const rows = s.kind === 'nas' ? [
-		[ 'line', _('Line'), [ 'line' ], up ? [ s.device, _('%d bit/s').format(s.baud) ] : [] ],
-		[ 'modem', _('Modem'), [ 'modem' ], up && (s.phone || s.speed) ? [ s.phone, s.speed ? _('%d bit/s').format(s.speed) : '', s.operator, s.signal != null ? _('signal %d dBm').format(s.signal) : '' ] : [] ]
-	] : [ [ 'wan', 'WAN', [ 'plane', 'server', 'route' ], [ s.server, s.dataplane_why ] ] ].concat(s.ipsec === 'off' ? [] : [
-		[ 'ike', 'IKE', [ 'ike' ], s.ike ? [ s.ike.proposal, s.ike.peer_id, _('NAT: %s').format(s.ike.nat) ] : [] ],
-		[ 'esp', 'ESP', [ 'esp' ], s.esp ? [ s.esp.proposal, s.esp.encap === 'udp' ? _('inside UDP 4500') : _('raw ESP'), '%s / %s'.format(s.esp.spi_in, s.esp.spi_out) ] : [] ]
-	], [
-		[ 'l2tp', 'L2TP', [ 'l2tp' ], s.l2tp ? [ s.l2tp.peer_host, _('tunnel %d/%d, call %d/%d').format(s.l2tp.tunnel, s.l2tp.peer_tunnel, s.l2tp.call, s.l2tp.peer_call) ] : [] ]
-	]);
-	return rows.concat([ [ 'ppp', 'PPP', [ 'ppp' ], ppp ], [ 'ip', 'IP', [ 'ip' ], ip ] ]).map(([ name, title, stages, facts ]) => {
-		const mine = (s.stages || []).filter((x) => stages.includes(x.name));
-		const worst = mine.find((x) => x.state === 'failed') || mine.find((x) => x.state === 'busy');
-		const state = worst ? worst.state : ((mine.length || up) ? 'ok' : 'idle');
-		const said = worst ? [ worst.text ] : (facts.length ? facts : mine.map((x) => x.text));
-		return { name: name, title: title, state: state, text: said.filter((x) => x != null && x !== '').join(' · ') };
-	});
-}
-
-function drawLadder(rows) {
-	return E('div', { 'class': 'l2tpsec-ladder' }, rows.map((r) => E('div', { 'class': 'l2tpsec-rung', 'data-layer': r.name, 'data-state': r.state }, [
-		E('span', { 'class': 'l2tpsec-lamp', 'style': 'background:' + COLOURS[r.state] }, [ SIGNS[r.state] ]),
-		E('strong', {}, [ r.title ]),
-		E('span', { 'class': 'l2tpsec-facts' }, [ r.text ])
-	])));
-}
-
-/* Bytes a second from counters; a counter that went back belongs to a new session. */
-function rates(history) {
-	const out = [];
-	for (let i = 1; i < history.length; i++) {
-		const a = history[i - 1], b = history[i], dt = (b.at - a.at) / 1000;
-		const rate = (k) => dt > 0 && b[k] >= a[k] ? (b[k] - a[k]) / dt : 0;
-		out.push({ rx: rate('rx'), tx: rate('tx') });
-	}
-	return out;
-}
-
-function drawChart(history) {
-	const W = 600, H = 110, list = rates(history);
-	const top = Math.max(1024, ...list.map((r) => Math.max(r.rx, r.tx)));
-	const x = (i) => W - (list.length - 1 - i) * W / (SAMPLES - 1);
-	const points = (k) => list.map((r, i) => '%.1f,%.1f'.format(x(i), H - 4 - r[k] / top * (H - 8))).join(' ');
-	const line = (k, colour) => svg('polyline', { points: points(k), fill: 'none', stroke: colour, 'stroke-width': 2, 'vector-effect': 'non-scaling-stroke', 'data-line': k });
-	const grid = [ 0.25, 0.5, 0.75 ].map((f) => svg('line', { x1: 0, x2: W, y1: H * f, y2: H * f, stroke: 'currentColor', 'stroke-opacity': 0.15 }));
-	const now = list.length ? list[list.length - 1] : { rx: 0, tx: 0 };
-	return E('div', {}, [
-		svg('svg', { viewBox: '0 0 %d %d'.format(W, H), preserveAspectRatio: 'none', 'class': 'l2tpsec-chart', role: 'img' }, grid.concat([ line('rx', '#2f81d6'), line('tx', '#d98200') ])),
-		E('div', { 'class': 'l2tpsec-legend' }, [
-			E('span', { 'style': 'color:#2f81d6' }, [ '■ ' + _('received %s/s').format(bytes(now.rx)) ]), ' ',
-			E('span', { 'style': 'color:#d98200' }, [ '■ ' + _('sent %s/s').format(bytes(now.tx)) ]), ' ',
-			E('span', {}, [ _('top of the chart: %s/s').format(bytes(top)) ])
-		])
-	]);
-}
-
-const CSS = '.l2tpsec-rung{display:flex;gap:.6em;align-items:baseline;padding:.25em 0;border-bottom:1px solid rgba(128,128,128,.25)}' +
-	'.l2tpsec-lamp{flex:none;width:1.5em;height:1.5em;line-height:1.5em;border-radius:50%;color:#fff;text-align:center}' +
-	'.l2tpsec-rung strong{flex:none;min-width:4.2em}.l2tpsec-facts{overflow-wrap:anywhere;min-width:0}' +
-	'.l2tpsec-under{margin:.6em 0 0 1em;padding-left:.8em;border-left:3px solid rgba(128,128,128,.35)}.l2tpsec-under p{margin:0 0 .2em}' +
-	'.l2tpsec-chart{display:block;width:100%;height:110px;margin-top:.6em;border:1px solid rgba(128,128,128,.35)}' +
-	'.l2tpsec-legend,.l2tpsec-drops{font-size:90%;overflow-wrap:anywhere}.l2tpsec-error{color:#d9363e;overflow-wrap:anywhere}' +
-	'.l2tpsec-log{white-space:pre-wrap;overflow-wrap:anywhere;max-height:20em;overflow-y:auto;background:transparent;color:inherit}' +
-	'.l2tpsec-buttons{display:flex;flex-wrap:wrap;gap:.4em;margin:.6em 0}';
 
 return view.extend({
 	handleSaveApply: null,
@@ -114,7 +36,11 @@ return view.extend({
 	handleReset: null,
 
 	load: function() {
-		return this.fetch();
+		return Promise.all([
+			this.fetch(),
+			firewall.load(),
+			L.resolveDefault(uci.load([ 'network', 'l2tpsec' ]), null)
+		]);
 	},
 
 	fetch: function() {
@@ -127,29 +53,24 @@ return view.extend({
 	note: function(name, s) {
 		const list = this.history[name] || (this.history[name] = []);
 		list.push({ at: Date.now(), rx: Number(s.rx_bytes), tx: Number(s.tx_bytes) });
-		if (list.length > SAMPLES)
+		if (list.length > draw.SAMPLES)
 			list.shift();
 	},
 
 	act: function(call, name) {
-		return call(name).then((r) => {
-			if (r && r.error)
-				throw new Error(r.error.text);
-			if (typeof r === 'number' && r !== 0)
-				throw new Error(_('the daemon rejects the request (ubus status %d)').format(r));
-			return this.refresh();
-		}).catch((e) => ui.addNotification(null, E('p', {}, [ '%s: %s'.format(name, e.message) ]), 'danger'));
+		return call(name).then(refused).then(() => this.refresh())
+			.catch((e) => ui.addNotification(null, E('p', {}, [ '%s: %s'.format(name, e.message) ]), 'danger'));
 	},
 
-	doctor: function(name) {
+	doctor: function(name, s) {
 		ui.showModal(_('Doctor'), [ E('p', { 'class': 'spinning' }, [ _('Trying the link %s, layer by layer …').format(name) ]) ]);
-		return callDoctor(name).then((r) => {
+		return callDoctor(name).then(refused).then((r) => {
 			const stages = r && Array.isArray(r.stages) ? r.stages : [];
 			return stages.length ? stages : callStatus(0).then((all) => ((all || {})[name] || {}).stages || []);
-		}).then((stages) => stages.map((s) => ({ name: s.name, title: String(s.name).toUpperCase(), state: COLOURS[s.state] ? s.state : 'idle', text: s.text })),
+		}).then((stages) => stages.map((x) => ({ name: x.name, title: String(x.name).toUpperCase(), state: draw.COLOURS[x.state] ? x.state : 'idle', text: x.text })),
 			(e) => [ { name: 'error', title: '', state: 'failed', text: e.message } ]
 		).then((rows) => ui.showModal(_('Doctor'), [
-			drawLadder(rows),
+			draw.drawLadder(rows.concat(firewall.findings(name, s, this.wall).map((f) => ({ name: 'firewall', title: _('Firewall'), state: 'failed', text: f.text })))),
 			E('div', { 'class': 'right' }, [ E('button', { 'class': 'btn', 'click': ui.hideModal }, [ _('Close') ]) ])
 		]));
 	},
@@ -157,55 +78,78 @@ return view.extend({
 	/* The serial line that a tunnel runs on, under its own ladder. */
 	drawUnder: function(s, all) {
 		const line = s.via ? Object.keys(all).find((n) => all[n].kind === 'nas' && all[n].ifname === s.via) : null;
-		return line ? [ E('div', { 'class': 'l2tpsec-under', 'data-under': line }, [ E('p', {}, [ _('over %s: %s').format(line, all[line].state) ]), drawLadder(ladder(all[line])) ]) ] : [];
+		return line ? [ E('div', { 'class': 'l2tpsec-under', 'data-under': line }, [ E('p', {}, [ _('over %s: %s').format(line, words.state(all[line])) ]), draw.drawLadder(draw.ladder(all[line])) ]) ] : [];
 	},
 
-	drawLink: function(name, s, all) {
-		const error = s.error ? [ E('p', { 'class': 'l2tpsec-error' }, [ s.error.text + (s.retry_in != null ? ' ' + _('(next attempt in %d s)').format(s.retry_in) : '') ]) ] : [];
+	/* Why it is not up: what failed, or that nobody wants it. */
+	drawReason: function(s) {
+		if (s.error)
+			return [ E('p', { 'class': 'l2tpsec-error' }, [ s.error.text + (s.retry_in != null ? ' ' + _('(next attempt in %d s)').format(s.retry_in) : '') ]) ];
+		return s.stopped ? [ E('p', { 'class': 'l2tpsec-reason' }, [ s.stopped ]) ] : [];
+	},
+
+	drawTraffic: function(name, s) {
 		const drops = Object.keys(s.drops || {}).filter((k) => s.drops[k] > 0);
-		const button = (label, style, run) => E('button', { 'class': 'btn cbi-button ' + style, 'data-name': name, 'click': ui.createHandlerFn(this, run) }, [ label ]);
-		const body = s.kind === 'server'
-			? [ E('p', {}, [ _('Server on %s, %d sessions, %d peers').format(s.listen, s.sessions.length + (s.sessions_left_out || 0), s.peers) ]) ]
-			: [ drawLadder(ladder(s)) ].concat(this.drawUnder(s, all));
-		return E('div', { 'class': 'cbi-section', 'data-link': name }, [
-			E('h3', {}, [ '%s: %s'.format(name, s.standby ? _('waits for a packet') : s.state) ]),
-			E('p', {}, [ _('since %s').format(new Date(s.since).toLocaleString()) ])
-		].concat(error, body, [
-			drawChart(this.history[name]),
-			E('div', { 'class': 'l2tpsec-legend' }, [ _('Total: %s received, %s sent').format(bytes(Number(s.rx_bytes)), bytes(Number(s.tx_bytes))) ]),
+		return [
+			draw.drawChart(this.history[name]),
+			E('div', { 'class': 'l2tpsec-legend' }, [ _('Total: %s received, %s sent').format(draw.bytes(Number(s.rx_bytes)), draw.bytes(Number(s.tx_bytes))) ]),
 			E('div', { 'class': 'l2tpsec-drops' }, [ drops.length ? _('Dropped: %s').format(drops.map((k) => '%s %d'.format(k, s.drops[k])).join(', ')) : _('Nothing was dropped.') ])
-		], s.kind === 'server' ? [] : [
-			E('div', { 'class': 'l2tpsec-buttons' }, [
-				button(_('Up'), 'cbi-button-positive', () => this.act(callUp, name)),
-				button(_('Down'), 'cbi-button-negative', () => this.act(callDown, name)),
-				button(_('Doctor'), 'cbi-button-neutral', () => this.doctor(name))
-			])
+		];
+	},
+
+	drawButtons: function(name, s, findings) {
+		const button = (label, style, run) => E('button', { 'class': 'btn cbi-button ' + style, 'data-name': name, 'data-key': name + ' ' + label, 'click': ui.createHandlerFn(this, run) }, [ label ]);
+		const server = s.kind === 'server' || s.section === 'server';
+		const edit = E('a', { 'class': 'btn cbi-button l2tpsec-edit', 'data-key': name + ' edit', 'href': server ? L.url('admin/vpn/l2tpsec/server') : L.url('admin/network/network') }, [ _('Edit') ]);
+		return E('div', { 'class': 'l2tpsec-buttons' }, (server || s.section ? [] : [
+			button(_('Up'), 'cbi-button-positive', () => this.act(callUp, name)),
+			button(_('Down'), 'cbi-button-negative', () => this.act(callDown, name))
+		]).concat(s.kind === 'disabled' || server ? [] : [
+			button(_('Doctor'), 'cbi-button-neutral', () => this.doctor(name, s))
+		], [
+			edit,
+			button(_('Copy a report'), 'cbi-button-neutral l2tpsec-copy', () => report.copy(report.text(name, s, this.lines, findings)))
 		]));
 	},
 
+	drawLink: function(name, s, all) {
+		const findings = firewall.findings(name, s, this.wall);
+		const since = s.since ? [ E('p', {}, [ _('since %s').format(new Date(s.since).toLocaleString()) ]) ] : [];
+		const body = s.section ? [] : (s.kind === 'server'
+			? [ E('p', {}, [ _('Server on %s, %d sessions, %d peers').format(s.listen, s.sessions.length + (s.sessions_left_out || 0), s.peers) ]) ]
+			: [ draw.drawLadder(draw.ladder(s)) ].concat(this.drawUnder(s, all)));
+		return E('div', { 'class': 'cbi-section', 'data-link': name }, [
+			E('h3', {}, [ '%s: %s'.format(name, words.state(s)) ])
+		].concat(since, this.drawReason(s), firewall.draw(name, findings), body, s.section ? [] : this.drawTraffic(name, s), [ this.drawButtons(name, s, findings) ]));
+	},
+
 	draw: function([ all, log ]) {
-		const lines = String(log || '').trim().split('\n').filter((x) => x !== '').slice(-20).reverse();
+		this.lines = String(log || '').trim().split('\n').filter((x) => x !== '').slice(-LINES).map(report.logLine);
 		const names = Object.keys(all || {}).sort();
 		for (const name of names)
-			this.note(name, all[name]);
-		dom.content(this.links, all === null ? [ E('p', { 'class': 'alert-message warning' }, [ _('The daemon l2tpsec does not answer on the bus: is it running?') ]) ]
+			if (!all[name].section)
+				this.note(name, all[name]);
+		draw.redraw(this.links, all === null ? [ E('p', { 'class': 'alert-message warning' }, [ _('The daemon l2tpsec does not answer on the bus: is it running?') ]) ]
 			: names.length ? names.map((n) => this.drawLink(n, all[n], all))
 			: [ E('p', {}, [ _('No link is configured. Add an interface of protocol "L2TP over IPsec" under Network.') ]) ]);
-		dom.content(this.events, lines.length ? [ E('pre', { 'class': 'l2tpsec-log' }, [ lines.join('\n') ]) ] : [ E('p', {}, [ _('Nothing happened yet.') ]) ]);
+		const last = this.lines.slice(-SHOWN).reverse();
+		draw.redraw(this.events, last.length ? [ E('pre', { 'class': 'l2tpsec-log' }, [ last.join('\n') ]) ] : [ E('p', {}, [ _('Nothing happened yet.') ]) ]);
 	},
 
 	refresh: function() {
 		return this.fetch().then((data) => this.draw(data));
 	},
 
-	render: function(data) {
+	render: function([ data, wall ]) {
 		this.history = {};
+		this.wall = wall;
 		this.links = E('div', {});
 		this.events = E('div', {});
 		this.draw(data);
 		poll.add(() => this.refresh(), SECONDS);
+		poll.add(() => firewall.load().then((now) => { this.wall = now; }), FIREWALL_SECONDS);
 		return E('div', {}, [
-			E('style', {}, [ CSS ]),
+			E('style', {}, [ draw.CSS ]),
 			E('h2', {}, [ _('L2TP over IPsec') ]),
 			this.links,
 			E('div', { 'class': 'cbi-section' }, [ E('h3', {}, [ _('Last events') ]), this.events ])
