@@ -2,6 +2,8 @@
 // configuration that would accept the best of the peer's.
 import { ConfigError } from "../core/errors.ts";
 import {
+  authOf,
+  authText,
   describeEsp,
   describeIke,
   ESP_DEFAULTS,
@@ -14,6 +16,7 @@ import {
   parseIkeProposal,
 } from "./proposals.ts";
 import type { IkePolicy } from "./types.ts";
+import { authMethods } from "./v1/auth.ts";
 import { PROTOCOL, type Proposal, readSa, type Transform } from "./wire/sa.ts";
 
 export interface IkeChoice {
@@ -25,20 +28,31 @@ interface Named {
   readonly text: string;
 }
 
-/** The first of our proposals that the peer offers too, or a sentence that says why there is none. */
+/**
+ * The first of our proposals that the peer offers too, for the first of our methods of authentication that it offers; or
+ * a sentence that says why there is none.
+ */
 export function chooseIke(policy: IkePolicy, body: Uint8Array): IkeChoice | string {
   const offered = readSa(body).filter((p) => p.protocol === PROTOCOL.isakmp);
-  for (const proposal of policy.ikeProposals) {
-    for (const p of offered) {
-      const transform = p.transforms.find((t) => matchesIke(proposal, t));
-      if (transform) return { proposal, transform, number: p.number };
+  const auths = authMethods(policy);
+  for (const auth of auths) {
+    for (const proposal of policy.ikeProposals) {
+      for (const p of offered) {
+        const transform = p.transforms.find((t) => matchesIke(proposal, t, [auth]));
+        if (transform) return { proposal, transform, number: p.number };
+      }
     }
   }
   const transforms = offered.flatMap((p) => p.transforms);
+  const theirs = [...new Set(transforms.map(authOf))];
+  if (!theirs.some((a) => auths.includes(a))) {
+    const ours = auths.map(authText).join(" or ") || "nothing that IKEv1 has";
+    return `the peer authenticates by ${theirs.map(authText).join(" or ") || "nothing"}, this side by ${ours}`;
+  }
   const possible = transforms.flatMap((t) =>
     known(
       () => parseIkeProposal(describeIke(t)),
-      (p) => matchesIke(p, t),
+      (p) => matchesIke(p, t, auths),
     ),
   );
   return (

@@ -179,26 +179,42 @@ function plain(t: Transform, known: Readonly<Record<string, number>>): boolean {
 const P1 = { cipher: 1, hash: 2, auth: 3, group: 4, lifeType: 11, duration: 12, keyLength: 14 } as const;
 export const P1_LIFE = [P1.lifeType, P1.duration] as const;
 const KEY_IKE = 1;
-const AUTH_PSK = 1;
+/** Methods of authentication, RFC 2409 appendix A and RFC 4754. */
+export const AUTH = { psk: 1, rsa: 3, ecdsa256: 9, ecdsa384: 10, ecdsa521: 11 } as const;
+const AUTH_TEXT: Readonly<Record<number, string>> = {
+  [AUTH.psk]: "a pre-shared key",
+  [AUTH.rsa]: "RSA certificates",
+  [AUTH.ecdsa256]: "ECDSA P-256 certificates",
+  [AUTH.ecdsa384]: "ECDSA P-384 certificates",
+  [AUTH.ecdsa521]: "ECDSA P-521 certificates",
+};
+export function authText(auth: number): string {
+  return AUTH_TEXT[auth] ?? `method ${auth}`;
+}
+/** The method of authentication of a transform; 0: it has none. */
+export function authOf(t: Transform): number {
+  return attributeNumber(t.attributes, P1.auth) ?? 0;
+}
 
-export function ikeTransform(p: IkeProposal, number: number, lifeSeconds: number): Transform {
+export function ikeTransform(p: IkeProposal, number: number, lifeSeconds: number, auth: number = AUTH.psk): Transform {
   const attributes: Attribute[] = [
     { type: P1.cipher, value: p.cipher === "aes" ? 7 : 5 },
     ...(p.cipher === "aes" ? [{ type: P1.keyLength, value: p.keyBits }] : []),
     { type: P1.hash, value: HASHES[p.hash] },
-    { type: P1.auth, value: AUTH_PSK },
+    { type: P1.auth, value: auth },
     { type: P1.group, value: GROUPS[p.group][0] },
     { type: P1.lifeType, value: 1 },
     { type: P1.duration, value: u32(lifeSeconds) },
   ];
   return { number, id: KEY_IKE, attributes };
 }
-export function matchesIke(p: IkeProposal, t: Transform): boolean {
+/** `auths`: methods of authentication. */
+export function matchesIke(p: IkeProposal, t: Transform, auths: readonly number[] = [AUTH.psk]): boolean {
   const n = (type: number): number | null => attributeNumber(t.attributes, type);
   return (
     plain(t, P1) &&
     t.id === KEY_IKE &&
-    n(P1.auth) === AUTH_PSK &&
+    auths.includes(authOf(t)) &&
     n(P1.hash) === HASHES[p.hash] &&
     n(P1.group) === GROUPS[p.group][0] &&
     (p.cipher === "3des"
@@ -211,9 +227,8 @@ export function describeIke(t: Transform): string {
   const n = (type: number): number | null => attributeNumber(t.attributes, type);
   const c = n(P1.cipher);
   const cipher = c === 7 ? `aes${n(P1.keyLength) ?? "?"}` : named({ "3des": 5, des: 1 }, c, "cipher");
-  const auth = n(P1.auth);
   const proposal = [cipher, named(HASHES, n(P1.hash), "hash"), named(GROUPS, n(P1.group), "group")].join("-");
-  return proposal + (auth === AUTH_PSK ? "" : `(auth ${auth}, not a pre-shared key)`) + others(t, P1);
+  return proposal + (authOf(t) === AUTH.psk ? "" : `(${authText(authOf(t))})`) + others(t, P1);
 }
 function others(t: Transform, known: Readonly<Record<string, number>>): string {
   const types = t.attributes.map((a) => a.type).filter((x) => !Object.values(known).includes(x));

@@ -50,7 +50,14 @@ const CASES = [
 for (const c of CASES) {
   test(c.p, () => {
     const p = parseIkeProposal(c.p);
-    const { keys: k, skeyid, iv } = phase1Keys(nodeCrypto, p, INPUT);
+    const {
+      keys: k,
+      skeyid,
+      iv,
+    } = phase1Keys(nodeCrypto, p, {
+      ...INPUT,
+      skeyid: (prf) => INPUT.psk.use((psk) => prf(psk, [INPUT.ni, INPUT.nr])),
+    });
     assert.equal(hex(nodeCrypto.hmac(p.hash, skeyid, [utf8("x")])), c.auth);
     assert.equal(hex(k.hash([utf8("y")])), c.hash);
     assert.equal(hex(iv), c.iv);

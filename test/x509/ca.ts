@@ -23,6 +23,7 @@ export interface Held {
   readonly pem: string;
   readonly key: Uint8Array;
   readonly serial: Uint8Array;
+  readonly notAfter: number;
 }
 type Kind = "rsa2048" | Exclude<KeyKind, "rsa">;
 type Options = Partial<Wish> & { readonly kind?: Kind; readonly key?: Uint8Array };
@@ -46,7 +47,7 @@ function held(o: Options, by: Issuer | null): Held {
     keyId: o.keyId ?? certificateKeyId(publicKeyInfo, sha1),
   };
   const der = issue(wish, by ?? openIssuer(library, key, wish.subject, publicKeyInfo, sha1));
-  return { der, pem: toPem("CERTIFICATE", der), key, serial };
+  return { der, pem: toPem("CERTIFICATE", der), key, serial, notAfter: wish.notAfter };
 }
 export class TestCa {
   readonly name: string;

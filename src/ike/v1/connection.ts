@@ -399,6 +399,8 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
       return;
     }
     this.#pollPhase1(now);
+    const distrusted = this.current?.recheck();
+    if (distrusted) return this.down(distrusted);
     if (this.#children.heard()) this.#dpd.heard(now);
     const had = this.#children.size;
     for (const c of this.#children.due(now)) {

@@ -7,15 +7,18 @@ import type { Failure } from "../../core/errors.ts";
 import { faultEvent, internal } from "../../core/fault.ts";
 import { allOf, contain, Scope } from "../../core/scope.ts";
 import { hex, sameBytes } from "../../core/text.ts";
+import { CLOCK_SET } from "../../ports/pki.ts";
 import type { Endpoint } from "../../ports/ports.ts";
 import type { Ports } from "../child.ts";
 import type { IkeChoice } from "../choice.ts";
 import type { IkeEnv, IkePolicy } from "../types.ts";
+import { clearNotify } from "../wire/clear.ts";
 import { MOST_UNCUT } from "../wire/fragment.ts";
 import { EXCHANGE, FLAG } from "../wire/header.ts";
 import { isError, NOTIFY, type Notify, notifyName, writeDelete, writeNotify } from "../wire/notify.ts";
 import { PAYLOAD, type Payload, payload } from "../wire/payloads.ts";
 import { PROTOCOL } from "../wire/sa.ts";
+import { recheck } from "./auth.ts";
 import { Exchange, type ExchangeOwner, type Message, type Path, type Rules, type Script } from "./exchange.ts";
 import { Fragmentation } from "./fragments.ts";
 import { MessageIds } from "./ids.ts";
@@ -180,8 +183,12 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
     this.remote = remote;
     this.#own.established(this, p.initialContact);
   }
-  failed(why: Failure | null): void {
+  failed(why: Failure | null, notify: number): void {
     if (this.#closed || !why) return;
+    if (notify !== 0) {
+      const { local, began: remote, icookie, rcookie } = this;
+      this.send(clearNotify(this.env.crypto, notify, icookie, rcookie), { local, remote });
+    }
     this.drop();
     this.#own.failed(this, why);
   }
@@ -387,6 +394,13 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
     const left = this.#quick.filter((q) => q.pending || now - q.begunAt < REPEATED_MS);
     this.#quick.splice(0, this.#quick.length, ...left);
     return this.#phase1 !== null || left.length > 0;
+  }
+  /** What is wrong with certificates whose dates nobody could look at, as our clock was not set: once it is. */
+  recheck(): Failure | null {
+    const up = this.#up;
+    if (!up?.unchecked || this.env.wallClock() < CLOCK_SET) return null;
+    this.#up = { ...up, unchecked: null };
+    return recheck(this, up.unchecked);
   }
   /** With a delete to the peer, if phase 1 is done. */
   close(): void {

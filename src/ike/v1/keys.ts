@@ -1,15 +1,13 @@
 // Keys of IKEv1: RFC 2409 §5 (SKEYID), §5.5 (KEYMAT), appendix B (phase 1 key, IV chaining).
 
 import { u32 } from "../../core/bytes.ts";
-import type { Secret } from "../../core/secret.ts";
 import { concat } from "../../core/text.ts";
 import type { Crypto } from "../../ports/ports.ts";
 import type { IkeProposal } from "../proposals.ts";
 
 interface KeyInput {
-  readonly psk: Secret;
-  readonly ni: Uint8Array;
-  readonly nr: Uint8Array;
+  /** Of the method of authentication. */
+  skeyid(prf: Prf): Uint8Array;
   readonly gxy: Uint8Array;
   readonly gxi: Uint8Array;
   readonly gxr: Uint8Array;
@@ -35,10 +33,10 @@ export interface Phase1Keys {
   /** IV of the first encrypted phase 1 message. */
   readonly iv: Uint8Array;
 }
-/** RFC 2409 §5, with a pre-shared key. */
+/** RFC 2409 §5. */
 export function phase1Keys(crypto: Crypto, p: IkeProposal, k: KeyInput): Phase1Keys {
-  const prf = (key: Uint8Array, parts: readonly Uint8Array[]): Uint8Array => crypto.hmac(p.hash, key, parts);
-  const skeyid = k.psk.use((psk) => prf(psk, [k.ni, k.nr]));
+  const prf: Prf = (key, parts) => crypto.hmac(p.hash, key, parts);
+  const skeyid = k.skeyid(prf);
   const tail = [k.gxy, k.icookie, k.rcookie];
   const d = prf(skeyid, [...tail, Uint8Array.of(0)]);
   const a = prf(skeyid, [d, ...tail, Uint8Array.of(1)]);
@@ -48,7 +46,7 @@ export function phase1Keys(crypto: Crypto, p: IkeProposal, k: KeyInput): Phase1K
   const iv = crypto.hash(p.hash, [k.gxi, k.gxr]).slice(0, block);
   return { keys: new IkeKeys(crypto, p, concat([new Uint8Array(block), d, a, key])), skeyid, iv };
 }
-type Prf = (key: Uint8Array, parts: readonly Uint8Array[]) => Uint8Array;
+export type Prf = (key: Uint8Array, parts: readonly Uint8Array[]) => Uint8Array;
 /** Appendix B: Ka = K1 | K2 | ..., K1 = prf(SKEYID_e, 0), when SKEYID_e is too short for the cipher. */
 function cipherKey(prf: Prf, e: Uint8Array, bytes: number): Uint8Array {
   return e.length >= bytes ? e.slice(0, bytes) : expand((k) => prf(e, [k]), Uint8Array.of(0), bytes);

@@ -1,8 +1,10 @@
-// Main mode with a pre-shared key, RFC 2409 §5.4, both roles, with NAT-T (RFC 3947 §3). The messages:
-//   1 HDR, SA, VID.. -->            <-- 2 HDR, SA, VID..
-//   3 HDR, KE, Ni, NAT-D.. -->      <-- 4 HDR, KE, Nr, NAT-D..
-//   5 HDR*, IDii, HASH_I [, N] -->  <-- 6 HDR*, IDir, HASH_R
-// No message ends the exchange unless it authenticates: it is counted, and at most gives a hint at the reason for when
+// Main mode with a pre-shared key (RFC 2409 §5.4) or signatures (§5.1), both roles, with NAT-T (RFC 3947 §3). The
+// messages, where CERT and SIG stand in place of HASH with signatures, and CR is a certificate request:
+//   1 HDR, SA, VID.. -->                          <-- 2 HDR, SA, VID..
+//   3 HDR, KE, Ni [, CR], NAT-D.. -->             <-- 4 HDR, KE, Nr [, CR], NAT-D..
+//   5 HDR*, IDii, HASH_I | CERT, SIG_I [, N] -->  <-- 6 HDR*, IDir, HASH_R | CERT, SIG_R
+// No message ends the exchange unless it authenticates (or, with signatures, is one that the peer's
+// keys made): it is counted, and at most gives a hint at the reason for when
 // time runs out. But a responder stops after three messages 5 that do not authenticate: each was a guess at the key.
 // And it computes no Diffie-Hellman secret before message 3 has brought its cookie back from where message 1 came from,
 // and before it is this peer's turn.
@@ -17,6 +19,7 @@ import { isZero } from "../wire/header.ts";
 import { NOTIFY, notifyName, writeNotify } from "../wire/notify.ts";
 import { one, PAYLOAD, type Payload, payload, readChain } from "../wire/payloads.ts";
 import { PROTOCOL, readSa, writeSa } from "../wire/sa.ts";
+import { authMethods, ourAuth, readAuth, unauthenticated } from "./auth.ts";
 import { ignored, inOrder, type Next, next, type Rules, refused, type Script, type Step, script } from "./exchange.ts";
 import { lastBlock } from "./keys.ts";
 import { answerVendorIds, ourVendorIds } from "./natt.ts";
@@ -26,18 +29,14 @@ import {
   badDh,
   clearMessage,
   established,
-  idRefused,
   type Keyed,
   keyExchange,
   keyed,
   NONCE_BYTES,
   natRefused,
   natSeen,
-  ourAuth,
   type Phase1,
   type Phase1Sa,
-  pskMismatch,
-  readAuth,
   readKeyExchange,
   sealedMessage,
   UNPROVED,
@@ -68,7 +67,8 @@ interface Exchanging extends Agreed {
 
 /** Initiator: message 1. */
 function offer(x: Phase1Sa): Next<Offered> {
-  const transforms = x.policy.ikeProposals.map((p, i) => ikeTransform(p, i + 1, x.policy.ikeLifetimeSeconds));
+  const offers = authMethods(x.policy).flatMap((auth) => x.policy.ikeProposals.map((p) => [p, auth] as const));
+  const transforms = offers.map(([p, auth], i) => ikeTransform(p, i + 1, x.policy.ikeLifetimeSeconds, auth));
   const saBody = writeSa([{ number: 1, protocol: PROTOCOL.isakmp, spi: NO_BYTES, transforms }]);
   return next({ saBody }, clearMessage(x, [payload(PAYLOAD.sa, saBody), ...ourVendorIds()]));
 }
@@ -83,7 +83,8 @@ const proposals: Step<Phase1Sa, Offered, Exchanging> = {
     const c = readChain(header.next, body, false);
     const [p, ...others] = readSa(one(c, PAYLOAD.sa, "sa"));
     const t = p?.transforms[0];
-    const proposal = t && x.policy.ikeProposals.find((ours) => matchesIke(ours, t));
+    const auths = authMethods(x.policy);
+    const proposal = t && x.policy.ikeProposals.find((ours) => matchesIke(ours, t, auths));
     if (!proposal || others.length > 0 || p.transforms.length !== 1) {
       return ignored("ike.bad-choice", "message 2 chooses what we did not offer");
     }
@@ -141,13 +142,16 @@ const authentication: Step<Phase1Sa, Keyed, Phase1> = {
   encrypted: true,
   take(x, k, m) {
     const auth = readAuth(x, k, m);
-    if (!auth) return ignored("ike.garbled", GARBLED, pskMismatch(x, "its answer cannot be decrypted"));
-    const why = idRefused(x, auth.peer.id);
-    if (why) return refused(why);
+    if (auth.kind === "garbled")
+      return ignored("ike.garbled", GARBLED, unauthenticated(x, "its answer cannot be decrypted"));
+    if (auth.kind === "refused") return refused(auth.why);
     return next(established(x, k, lastBlock(m.body, k.keys.block), auth), null, m.path);
   },
-  hint: (x, notify) => pskMismatch(x, notify === null ? "its answer cannot be decrypted" : notifyName(notify)),
-  silence: (x, { remote }) => pskMismatch(x, `no answer to our authentication on UDP ${remote.port}`),
+  hint(x, notify) {
+    if (notify === NOTIFY.invalidCookie) return null; // it has ended the exchange, and said before why
+    return unauthenticated(x, notify === null ? "its answer cannot be decrypted" : notifyName(notify));
+  },
+  silence: (x, { remote }) => unauthenticated(x, `no answer to our authentication on UDP ${remote.port}`),
 };
 const BAD_DH = "Diffie-Hellman value refused";
 const GARBLED = "phase 1 message does not authenticate: the pre-shared key probably differs";
@@ -208,12 +212,13 @@ const peerAuthentication: Step<Phase1Sa, Keyed, Phase1> = {
   encrypted: true,
   take(x, k, m) {
     const auth = readAuth(x, k, m);
-    if (!auth) {
+    if (auth.kind === "garbled") {
       const answer = clearNotify(x.env.crypto, NOTIFY.authenticationFailed, x.icookie, x.rcookie);
-      const hint = pskMismatch(x, "its authentication cannot be verified");
+      const hint = unauthenticated(x, "its authentication cannot be verified", k.auth);
       return ignored("ike.garbled", GARBLED, hint, answer);
     }
-    const why = idRefused(x, auth.peer.id) ?? natRefused(x, k);
+    if (auth.kind === "refused") return refused(auth.why, NOTIFY.authenticationFailed);
+    const why = natRefused(x, k);
     if (why) return refused(why);
     const { message, iv } = sealedMessage(x, k.keys, lastBlock(m.body, k.keys.block), ourAuth(x, k));
     return next(established(x, k, iv, auth), message, m.path);

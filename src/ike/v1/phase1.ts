@@ -1,18 +1,16 @@
 // What the exchanges of phase 1 work on, what they make, and what their steps share: the agreed proposal, NAT
-// detection, keys and authentication with a pre-shared key (RFC 2409 §5, RFC 3947 §3).
+// detection and keys (RFC 2409 §5, RFC 3947 §3).
 import { DecodeError, type Failure } from "../../core/errors.ts";
-import { quote } from "../../core/events.ts";
-import { sameBytes } from "../../core/text.ts";
-import type { DhKey, Endpoint } from "../../ports/ports.ts";
-import { type IkeProposal, P1_LIFE } from "../proposals.ts";
-import { failure, type IkeEnv, type IkePolicy } from "../types.ts";
+import type { DhKey } from "../../ports/ports.ts";
+import { authOf, type IkeProposal, P1_LIFE } from "../proposals.ts";
+import { failure } from "../types.ts";
 import { lifetimes } from "../wire/attributes.ts";
 import { EXCHANGE, FLAG, writeMessage } from "../wire/header.ts";
-import { addressId, type Identification, type IkeId, readId, sameId, writeId } from "../wire/id.ts";
+import type { IkeId } from "../wire/id.ts";
 import { NOTIFY, readNotify } from "../wire/notify.ts";
-import { all, type Chain, one, PAYLOAD, type Payload, payload, readChain, writeChain } from "../wire/payloads.ts";
+import { all, type Chain, one, PAYLOAD, type Payload, payload, writeChain } from "../wire/payloads.ts";
 import type { Transform } from "../wire/sa.ts";
-import type { Message } from "./exchange.ts";
+import { type Authentic, type AuthSa, certificateRequests, skeyidOf } from "./auth.ts";
 import { type IkeKeys, lastBlock, type Phase1Keys, phase1Keys } from "./keys.ts";
 import { isOnPort500, type Nat, NatDetection, type NattVersion, natDType, readVendorIds } from "./natt.ts";
 import { Protection } from "./protection.ts";
@@ -34,20 +32,15 @@ export interface Phase1 {
   readonly udp: boolean;
   readonly peerDpd: boolean;
   readonly peerId: IkeId;
+  /** The peer's certificates, while nobody has looked at their dates: our clock is not set. */
+  readonly unchecked: readonly Uint8Array[] | null;
   readonly lifeSeconds: number;
   readonly initialContact: boolean;
 }
 /** The ISAKMP SA in the making. */
-export interface Phase1Sa {
-  readonly env: IkeEnv;
-  readonly policy: IkePolicy;
-  readonly role: Role;
-  readonly icookie: Uint8Array;
+export interface Phase1Sa extends AuthSa {
   /** Zero until the responder has chosen it. */
   rcookie: Uint8Array;
-  /** Where the exchange began. */
-  readonly local: Endpoint;
-  readonly remote: Endpoint;
   /** An initiator says INITIAL-CONTACT. */
   readonly first: boolean;
   /** The peer puts fragments together. */
@@ -60,6 +53,8 @@ export interface Agreed {
   /** Body of the initiator's SA payload, which the hashes cover. */
   readonly saBody: Uint8Array;
   readonly proposal: IkeProposal;
+  /** Method of authentication (RFC 2409 appendix A). */
+  readonly auth: number;
   readonly lifeSeconds: number;
   readonly natt: NattVersion | null;
   readonly dpd: boolean;
@@ -89,12 +84,16 @@ export function agreed(x: Phase1Sa, c: Chain, saBody: Uint8Array, proposal: IkeP
   const lifeSeconds = theirs === null || theirs === 0 ? ours : Math.max(LEAST_LIFE_SECONDS, Math.min(ours, theirs));
   const { natt, dpd, fragments } = readVendorIds(all(c, PAYLOAD.vendorId));
   x.fragments = fragments;
-  return { saBody, proposal, lifeSeconds, natt, dpd };
+  return { saBody, proposal, auth: authOf(t), lifeSeconds, natt, dpd };
 }
 
-/** KE, nonce, NAT-D. */
+/** KE, nonce, certificate requests, NAT-D. */
 export function keyExchange(x: Phase1Sa, a: Agreed, dh: DhKey, nonce: Uint8Array): Payload[] {
-  const ours: Payload[] = [payload(PAYLOAD.ke, dh.publicValue), payload(PAYLOAD.nonce, nonce)];
+  const ours: Payload[] = [
+    payload(PAYLOAD.ke, dh.publicValue),
+    payload(PAYLOAD.nonce, nonce),
+    ...certificateRequests(x, a.auth),
+  ];
   if (a.natt === null) return ours;
   return [...ours, ...detection(x, a).payloads(a.natt, x.local, x.remote, x.policy.encap === "udp")];
 }
@@ -139,15 +138,13 @@ export function keyed(x: Phase1Sa, a: Agreed, peer: PeerKe, own: Own): Keyed {
   const we = x.role === "initiator";
   const mine = own.dh.publicValue;
   const halves: Halves = we ? { gxi: mine, gxr: peer.ke } : { gxi: peer.ke, gxr: mine };
-  const { psk } = x.policy;
-  if (psk === null) throw new RangeError("phase 1 without a pre-shared key");
+  const { gxy } = own;
+  const nonces = we ? { ni: own.nonce, nr: peer.nonce } : { ni: peer.nonce, nr: own.nonce };
   const keys = phase1Keys(x.env.crypto, a.proposal, {
-    psk,
-    gxy: own.gxy,
+    skeyid: (prf) => skeyidOf(x, a.auth, prf, { ...nonces, gxy }),
+    gxy,
     icookie: x.icookie,
     rcookie: x.rcookie,
-    ni: we ? own.nonce : peer.nonce,
-    nr: we ? peer.nonce : own.nonce,
     ...halves,
   });
   return { ...a, ...halves, nat: peer.nat, ...keys };
@@ -159,58 +156,12 @@ interface Own {
   readonly nonce: Uint8Array;
 }
 
-/** HASH_I or HASH_R, RFC 2409 §5. */
-function authHash(x: Phase1Sa, k: Keyed, of: Role, id: Uint8Array): Uint8Array {
-  const { icookie, rcookie } = x;
-  const parts = of === "initiator" ? [k.gxi, k.gxr, icookie, rcookie] : [k.gxr, k.gxi, rcookie, icookie];
-  return x.env.crypto.hmac(k.proposal.hash, k.skeyid, [...parts, k.saBody, id]);
-}
-/** Our ID and HASH payloads. */
-export function ourAuth(x: Phase1Sa, k: Keyed): Payload[] {
-  const id = writeId({ id: x.policy.localId ?? addressId(x.local.address), protocol: 0, port: 0 });
-  return [payload(PAYLOAD.id, id), payload(PAYLOAD.hash, authHash(x, k, x.role, id))];
-}
-/** The peer's, or null when they do not authenticate. With another pre-shared key the message decrypts to garbage. */
-export function readAuth(x: Phase1Sa, k: Keyed, m: Message): { chain: Chain; peer: Identification } | null {
-  const plain = k.keys.decrypt(k.iv, m.body);
-  if (!plain) throw new DecodeError("bad-length", "ciphertext", 28);
-  let chain: Chain;
-  let id: Uint8Array;
-  try {
-    chain = readChain(m.header.next, plain, true);
-    id = one(chain, PAYLOAD.id, "id");
-    const hash = one(chain, PAYLOAD.hash, "hash");
-    if (!sameBytes(hash, authHash(x, k, x.role === "initiator" ? "responder" : "initiator", id))) return null;
-  } catch (e) {
-    if (e instanceof DecodeError) return null;
-    throw e;
-  }
-  return { chain, peer: readId(id) };
-}
-export function idRefused(x: Phase1Sa, peer: IkeId): Failure | null {
-  const want = x.policy.remoteId;
-  if (!want || sameId(want, peer)) return null;
-  const text = `${x.remote.address} identifies itself as ${quote(peer.text)}, but ${quote(want.text)} is configured`;
-  return failure("id-mismatch", text);
-}
-/** Only a guess: a peer that does not have our key cannot say so. */
-export function pskMismatch(x: Phase1Sa, sign: string): Failure {
-  return failure(
-    "psk-mismatch",
-    `phase 1 with ${x.remote.address} failed to authenticate (${sign}): the pre-shared key probably differs`,
-  );
-}
 export function badDh(x: Phase1Sa): Failure {
   return failure("bad-key", `${x.remote.address} sent a Diffie-Hellman value that is not acceptable`);
 }
 
 /** The ISAKMP SA is up; `iv`: the last block of the last message. */
-export function established(
-  x: Phase1Sa,
-  k: Keyed,
-  iv: Uint8Array,
-  auth: { chain: Chain; peer: Identification },
-): Phase1 {
+export function established(x: Phase1Sa, k: Keyed, iv: Uint8Array, auth: Authentic): Phase1 {
   k.keys.endPhase1(iv);
   const notifications = all(auth.chain, PAYLOAD.notify).map(readNotify);
   return {
@@ -220,7 +171,8 @@ export function established(
     udp: natSeen(x, k),
     nat: natName(k.nat),
     peerDpd: k.dpd,
-    peerId: auth.peer.id,
+    peerId: auth.peerId,
+    unchecked: auth.unchecked,
     lifeSeconds: k.lifeSeconds,
     initialContact: notifications.some((n) => n.type === NOTIFY.initialContact),
   };

@@ -3,6 +3,7 @@ import { formatIp, parseIp } from "../../core/addr.ts";
 import { Reader, Writer } from "../../core/bytes.ts";
 import { DecodeError } from "../../core/errors.ts";
 import { fromUtf8, hex, unhex, utf8 } from "../../core/text.ts";
+import { nameDer, nameText, parseName, sameName } from "../../x509/name.ts";
 
 export const ID = {
   ip4: 1,
@@ -11,13 +12,14 @@ export const ID = {
   ip4Subnet: 4,
   ip6: 5,
   ip6Subnet: 6,
+  dn: 9,
   keyId: 11,
 } as const;
 
 /** An identity as it is configured. `type` is the RFC's number. */
 export interface IkeId {
   readonly type: number;
-  /** Address, name, or hex for types without a text form. Peer-chosen: quote before showing. */
+  /** Address, name, distinguished name ("C=CH, O=Example, CN=gate"), or hex for types without a text form. Peer-chosen: quote before showing. */
   readonly text: string;
 }
 export interface Identification {
@@ -27,7 +29,10 @@ export interface Identification {
   readonly port: number;
 }
 
-/** "192.0.2.1", "2001:db8::1", "@vpn.example" or "vpn.example" (a name), "me@example" (user name), "keyid:0a0b". */
+/**
+ * "192.0.2.1", "2001:db8::1", "@vpn.example" or "vpn.example" (a name), "me@example" (user name), "O=Example, CN=gate"
+ * (a distinguished name), "keyid:0a0b".
+ */
 export function parseIkeId(s: string): IkeId | null {
   const ip = parseIp(s);
   if (ip) return { type: ip.length === 4 ? ID.ip4 : ID.ip6, text: formatIp(ip) };
@@ -37,6 +42,10 @@ export function parseIkeId(s: string): IkeId | null {
   }
   if (s.startsWith("@")) return s.length > 1 ? { type: ID.fqdn, text: s.slice(1) } : null;
   if (s === "") return null;
+  if (s.includes("=")) {
+    const text = parseName(s);
+    return text === null ? null : { type: ID.dn, text };
+  }
   return { type: s.includes("@") ? ID.userFqdn : ID.fqdn, text: s };
 }
 export function addressId(address: string): IkeId {
@@ -45,6 +54,7 @@ export function addressId(address: string): IkeId {
   return { type: b.length === 4 ? ID.ip4 : ID.ip6, text: formatIp(b) };
 }
 export function sameId(a: IkeId, b: IkeId): boolean {
+  if (a.type === ID.dn) return a.type === b.type && sameName(a.text, b.text);
   const fold = a.type === ID.fqdn || a.type === ID.userFqdn;
   return a.type === b.type && (fold ? a.text.toLowerCase() === b.text.toLowerCase() : a.text === b.text);
 }
@@ -72,6 +82,7 @@ export function readId(body: Uint8Array): Identification {
 }
 function idText(type: number, data: Uint8Array): string {
   if (type === ID.ip4 || type === ID.ip6) return formatIp(data);
+  if (type === ID.dn) return nameText(data);
   return type === ID.fqdn || type === ID.userFqdn ? fromUtf8(data) : hex(data);
 }
 export function writeId(i: Identification): Uint8Array {
@@ -85,7 +96,7 @@ export function writeId(i: Identification): Uint8Array {
 function idBytes(id: IkeId): Uint8Array {
   if (id.type === ID.ip4 || id.type === ID.ip6) return parseIp(id.text) ?? new Uint8Array(0);
   if (id.type === ID.fqdn || id.type === ID.userFqdn) return utf8(id.text);
-  return unhex(id.text) ?? new Uint8Array(0);
+  return id.type === ID.dn ? nameDer(id.text) : (unhex(id.text) ?? new Uint8Array(0));
 }
 
 /** RFC 3947 §5.2: ID type, three reserved bytes, the address. */

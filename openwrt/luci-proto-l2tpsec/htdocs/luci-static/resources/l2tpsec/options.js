@@ -223,6 +223,14 @@ var grammar = (() => {
   var ESP_RESPONDER = [...CHACHA20, ...ESP_DEFAULT];
   var P1 = { cipher: 1, hash: 2, auth: 3, group: 4, lifeType: 11, duration: 12, keyLength: 14 };
   var P1_LIFE = [P1.lifeType, P1.duration];
+  var AUTH = { psk: 1, rsa: 3, ecdsa256: 9, ecdsa384: 10, ecdsa521: 11 };
+  var AUTH_TEXT = {
+    [AUTH.psk]: "a pre-shared key",
+    [AUTH.rsa]: "RSA certificates",
+    [AUTH.ecdsa256]: "ECDSA P-256 certificates",
+    [AUTH.ecdsa384]: "ECDSA P-384 certificates",
+    [AUTH.ecdsa521]: "ECDSA P-521 certificates"
+  };
   var P2 = { lifeType: 1, duration: 2, group: 3, encap: 4, auth: 5, keyLength: 6 };
   var P2_LIFE = [P2.lifeType, P2.duration];
 
@@ -238,6 +246,49 @@ var grammar = (() => {
     return out;
   }
 
+  var ATTRIBUTES = {
+    "2.5.4.3": "CN",
+    "2.5.4.4": "SN",
+    "2.5.4.5": "serialNumber",
+    "2.5.4.6": "C",
+    "2.5.4.7": "L",
+    "2.5.4.8": "ST",
+    "2.5.4.10": "O",
+    "2.5.4.11": "OU",
+    "2.5.4.12": "title",
+    "2.5.4.42": "GN",
+    "0.9.2342.19200300.100.1.1": "UID",
+    "0.9.2342.19200300.100.1.25": "DC",
+    "1.2.840.113549.1.9.1": "emailAddress"
+  };
+  var ALIASES = {
+    ...Object.fromEntries(Object.entries(ATTRIBUTES).map(([id, name]) => [name.toLowerCase(), id])),
+    e: "1.2.840.113549.1.9.1",
+    email: "1.2.840.113549.1.9.1",
+    s: "2.5.4.8"
+  };
+  function parseName(text) {
+    var _a;
+    const all = attributes(text);
+    return (_a = all == null ? void 0 : all.map(([type, value]) => "".concat(ATTRIBUTES[type], "=").concat(value)).join(", ")) != null ? _a : null;
+  }
+  function attributes(text) {
+    const t = text.trim();
+    const parts = t.startsWith("/") ? t.slice(1).split("/") : pieces(t);
+    const out = [];
+    for (const part of parts) {
+      const m = /^\s*([A-Za-z]+)\s*=\s*([^\s].*)$/s.exec(part);
+      const type = m && ALIASES[m[1].toLowerCase()];
+      if (!m || type === null || type === void 0) return null;
+      out.push([type, m[2].trim()]);
+    }
+    return out.length === 0 ? null : out;
+  }
+  function pieces(t) {
+    var _a;
+    return (_a = t.match(/(?:\\.|[^,\\])+/gs)) != null ? _a : [];
+  }
+
   var ID = {
     ip4: 1,
     fqdn: 2,
@@ -245,6 +296,7 @@ var grammar = (() => {
     ip4Subnet: 4,
     ip6: 5,
     ip6Subnet: 6,
+    dn: 9,
     keyId: 11
   };
   function parseIkeId(s) {
@@ -256,6 +308,10 @@ var grammar = (() => {
     }
     if (s.startsWith("@")) return s.length > 1 ? { type: ID.fqdn, text: s.slice(1) } : null;
     if (s === "") return null;
+    if (s.includes("=")) {
+      const text = parseName(s);
+      return text === null ? null : { type: ID.dn, text };
+    }
     return { type: s.includes("@") ? ID.userFqdn : ID.fqdn, text: s };
   }
 
