@@ -1,21 +1,20 @@
-// IKE for one daemon: RFC 2407 (IPsec DOI), 2408 (ISAKMP), 2409 (IKEv1), 3947/3948 (NAT traversal), 3706 (DPD).
+// IKE for one daemon, both versions: who may begin, which connections there are, and whom a datagram is for. IKEv1 is
+// RFC 2407 (IPsec DOI), 2408 (ISAKMP), 2409, 3947/3948 (NAT traversal), 3706 (DPD); IKEv2 is in v2/.
 // Main mode with pre-shared keys and quick mode in transport mode for UDP 1701, both roles. Not here: aggressive mode,
-// certificates, Mode Config, XAUTH, and IKEv2 (it would be v2/, beside v1/).
+// certificates, Mode Config, XAUTH.
 import { formatEndpoint } from "../core/addr.ts";
-import { Counters } from "../core/counters.ts";
+import type { Counters } from "../core/counters.ts";
 import { DecodeError, type Failure } from "../core/errors.ts";
 import { faultEvent } from "../core/fault.ts";
 import type { Packet } from "../core/packet.ts";
-import { contain, Scope } from "../core/scope.ts";
+import { contain } from "../core/scope.ts";
 import { hex } from "../core/text.ts";
 import { originOf, Waiting, type WaitingLimits } from "../core/waiting.ts";
-import type { FlowId } from "../dataplane/dataplane.ts";
 import type { Endpoint } from "../ports/ports.ts";
-import { ADMISSION, Admission, type AdmissionLimits } from "./admission.ts";
+import { connect, Spoken } from "./auto.ts";
 import { chooseIke } from "./choice.ts";
 import { Complaints } from "./complaints.ts";
-import { CONNECTIONS, Peers } from "./peers.ts";
-import { Refusals } from "./refusals.ts";
+import { House, type IkeLimits, type Server } from "./house.ts";
 import {
   failure,
   type IkeConnectConfig,
@@ -26,35 +25,35 @@ import {
   type IkePolicy,
   type IkeResponderConfig,
   ISAKMP_PORT,
+  type PeerConnection,
 } from "./types.ts";
 import { Connection, type ConnectionOptions } from "./v1/connection.ts";
 import type { Message, Path } from "./v1/exchange.ts";
 import { FRAGMENTED } from "./v1/fragments.ts";
 import { IkeSa, type IkeSaOptions, type IkeSaOwner, type IkeSaUser } from "./v1/ikesa.ts";
 import { UNPROVED } from "./v1/phase1.ts";
+import { Ikev2 } from "./v2/sas.ts";
 import { clearNotify } from "./wire/clear.ts";
 import { EXCHANGE, FLAG, type IsakmpHeader, isIkev2, isZero, readMessage } from "./wire/header.ts";
 import { NOTIFY } from "./wire/notify.ts";
 import { one, PAYLOAD, readChain } from "./wire/payloads.ts";
 
-export interface IkeLimits {
-  readonly admission?: AdmissionLimits;
-  /** Of servers' connections. */
-  readonly connections?: WaitingLimits;
-}
 /** Limits of ISAKMP SAs that do not serve a connection yet. */
 const SPARE: WaitingLimits = { peer: 64, network: 256, all: 512 };
-/** Most bytes of a first message, which is kept until phase 1 is done. The longest known peers send a quarter. */
-const LONGEST_FIRST = 4096;
 /** A server's UDP ports: the peer's may be any. */
 const SERVED = { local: 1701, remote: 0 };
-/** Exchange type of IKE_SA_INIT, RFC 7296 §3.1. */
+/** Exchange type of IKE_SA_INIT, RFC 7296 §3.1, and where it is in a message. */
 const IKE_SA_INIT = 34;
-
-interface Responder {
-  readonly cfg: IkeResponderConfig;
-  readonly owner: IkeOwner;
+const EXCHANGE_AT = 18;
+function isFirstOfIkev2(datagram: Uint8Array): boolean {
+  return datagram[EXCHANGE_AT] === IKE_SA_INIT;
 }
+
+/** A peer that answers IKEv2's first message in IKEv1, as with INVALID-MAJOR-VERSION. */
+function notIkev2(remote: string): Failure {
+  return failure("mode", `${remote} speaks IKEv1 only`);
+}
+
 interface Client {
   readonly cfg: IkeConnectConfig;
   readonly owner: IkeOwner;
@@ -66,53 +65,50 @@ interface Served {
 }
 
 export class IkeManager {
-  readonly counters = new Counters();
+  readonly #house: House;
   readonly #env: IkeEnv;
-  readonly #responders = new Set<Responder>();
   readonly #clients = new Map<Connection, Client>();
-  readonly #connections = new Map<FlowId, Connection>();
+  readonly #v2: Ikev2;
+  readonly #spoken: Spoken;
   /** All ISAKMP SAs by initiator cookie, in hexadecimal: the first answer has no other key. */
   readonly #sas = new Map<string, IkeSa>();
-  readonly #peers: Peers;
-  /** Main modes that peers began and that are not authenticated yet. */
-  readonly #admission: Admission;
-  readonly #refusals: Refusals;
   readonly #complaints: Complaints;
   /** SAs that keep fragments of a message, of unauthenticated peers and of the others. */
   readonly #fragmented = { strangers: new Waiting<IkeSa>(FRAGMENTED), known: new Waiting<IkeSa>(FRAGMENTED) };
   /** SAs of peers that already have a connection on the same path: their first quick mode says which one they serve. */
   readonly #spare = new Waiting<IkeSa>(SPARE);
-  #serial = 1;
-  #nextFlow = 1;
   #closed = false;
 
   constructor(deps: IkeDeps, limits: IkeLimits = {}) {
-    this.#env = { ...deps, counters: this.counters };
-    this.#peers = new Peers(limits.connections ?? CONNECTIONS);
-    this.#refusals = new Refusals(this.#env);
+    this.#house = new House(deps, limits);
+    this.#env = this.#house.env;
     this.#complaints = new Complaints(this.#env);
-    const clock = new Scope(deps.clock, (e) => deps.log.emit(faultEvent("", "the admission of main modes", e)));
-    this.#admission = new Admission(
-      clock,
-      limits.admission ?? ADMISSION,
-      (address) => this.#peers.has(address),
-      (name) => this.counters.bump(name),
-    );
+    this.#spoken = new Spoken(deps.clock);
+    this.#v2 = new Ikev2(this.#house);
     deps.port.onMessage = (packet, local, remote) => this.#receive(packet, local, remote);
-    deps.plane.onMapping = (flow, from) => {
-      const c = this.#connections.get(flow);
-      c?.run(() => c.mapping(from));
-    };
-    deps.plane.onUnknownSpi = (from, spi) => this.#unknownSpi(from, spi);
   }
 
-  /** Main mode, then quick mode; rekeys until closed. Results go to `owner`, never before this returns. */
+  get counters(): Counters {
+    return this.#house.counters;
+  }
+  /** Makes IKE and ESP SAs, and rekeys until closed. Results go to `owner`, never before this returns. */
   connect(cfg: IkeConnectConfig, owner: IkeOwner): IkeConnection {
     if (this.#closed) throw new RangeError("ike: closed");
+    this.#env.log.emit({ kind: "ike.started", link: cfg.link, peer: cfg.remote, role: "initiator" });
+    return connect({
+      env: this.#env,
+      cfg,
+      spoken: this.#spoken,
+      owner,
+      begin1: (o) => this.#connect1(cfg, o),
+      begin2: (o, beginning) => this.#v2.connect(cfg, o, beginning),
+    });
+  }
+  /** Main mode, then quick mode. */
+  #connect1(cfg: IkeConnectConfig, owner: IkeOwner): IkeConnection {
     const ports = { local: cfg.localPort, remote: cfg.remotePort };
     const c = this.#newConnection({ policy: cfg, owner, client: true, ports }, cfg.remote);
     this.#clients.set(c, { cfg, owner });
-    this.#env.log.emit({ kind: "ike.started", link: cfg.link, peer: cfg.remote, role: "initiator" });
     try {
       this.#beginPhase1(c);
     } catch (e) {
@@ -123,11 +119,11 @@ export class IkeManager {
   }
   /** Answers peers. Closing it closes its connections, with deletes to the peers; `until` as in close(). */
   addResponder(cfg: IkeResponderConfig, owner: IkeOwner): { close(until?: number): void } {
-    const r: Responder = { cfg, owner };
-    this.#responders.add(r);
+    const r: Server = { cfg, owner };
+    this.#house.servers.add(r);
     return {
       close: (until) => {
-        this.#responders.delete(r);
+        this.#house.servers.delete(r);
         this.#closeAll((policy) => policy === cfg, "server stopped", until);
       },
     };
@@ -139,17 +135,22 @@ export class IkeManager {
   close(until?: number): void {
     if (this.#closed) return;
     this.#closeAll(() => true, "shutting down", until);
-    this.#responders.clear();
+    this.#house.servers.clear();
     this.#closed = true;
   }
   #closeAll(ours: (policy: IkePolicy) => boolean, why: string, until = Number.POSITIVE_INFINITY): void {
     const late = (): boolean => this.#env.clock.now() >= until;
-    for (const c of [...this.#connections.values()]) if (ours(c.policy) && !late()) c.run(() => c.close(why));
+    for (const c of [...this.#house.connections.values()]) if (ours(c.policy) && !late()) c.run(() => c.close(why));
     for (const s of [...this.#sas.values()]) if (ours(s.policy) && !late()) s.contain(() => s.close());
+    this.#v2.close(ours);
   }
   /** For status. */
   sizes(): { readonly connections: number; readonly sas: number; readonly halfOpen: number } {
-    return { connections: this.#connections.size, sas: this.#sas.size, halfOpen: this.#admission.size };
+    return {
+      connections: this.#house.connections.size,
+      sas: this.#sas.size + this.#v2.size,
+      halfOpen: this.#house.admission.size,
+    };
   }
 
   /** ISAKMP SAs that keep fragments. */
@@ -165,18 +166,25 @@ export class IkeManager {
       () =>
         this.#decoding(remote, () => {
           if (isIkev2(datagram)) {
-            const served = this.#served(local, remote);
-            if (served) this.#refusals.unspoken(served.owner, served.cfg.link, remote, IKE_SA_INIT);
+            this.#receive2(datagram, local, remote);
             return;
           }
           const { header, body } = readMessage(datagram);
           const m = { header, body, datagram, path: { local, remote } };
           const sa = this.#find(header);
           if (sa) sa.contain(() => this.#decoding(remote, () => sa.receive(m), m));
-          else this.#decoding(remote, () => this.#stranger(m), m);
+          else if (!this.#v2.doubt(header.icookie, notIkev2, remote))
+            this.#decoding(remote, () => this.#stranger(m), m);
         }),
       (e) => this.#env.log.emit(faultEvent("", "an IKE datagram", e)),
     );
+  }
+  /** Throws DecodeError. */
+  #receive2(datagram: Uint8Array, local: Endpoint, remote: Endpoint): void {
+    const served = this.#house.server(local, "v1");
+    if (served?.cfg.versions === "v1" && isFirstOfIkev2(datagram)) {
+      this.#house.refusals.unspoken(served.owner, served.cfg.link, remote, IKE_SA_INIT);
+    } else this.#v2.receive(datagram, local, remote);
   }
   /** `m`: the message in question, when its header could be read. */
   #decoding(remote: Endpoint, f: () => void, m: Message | null = null): void {
@@ -184,7 +192,7 @@ export class IkeManager {
       f();
     } catch (e) {
       if (!(e instanceof DecodeError)) throw e;
-      this.counters.bump(`ike.${e.code}`);
+      this.#env.counters.bump(`ike.${e.code}`);
       this.#env.log.emit({ kind: "peer.bad", link: "", layer: "ike", peer: formatEndpoint(remote), what: e.message });
       if (m && !(m.header.flags & FLAG.encrypted)) this.#complaints.about(m, NOTIFY.malformed);
     }
@@ -206,57 +214,41 @@ export class IkeManager {
       h.exchange === EXCHANGE.quick ||
       h.exchange === EXCHANGE.newGroup
     ) {
-      this.counters.bump("ike.bad-cookie");
+      this.#env.counters.bump("ike.bad-cookie");
       if (!isZero(h.rcookie)) this.#complaints.about(m, NOTIFY.invalidCookie);
       return;
     }
     const served = this.#served(local, remote);
     if (!served) {
-      this.counters.bump("ike.no-policy");
+      this.#env.counters.bump("ike.no-policy");
       return;
     }
     const { cfg, owner } = served;
     if (h.exchange !== EXCHANGE.identity) {
-      this.#refusals.unspoken(owner, cfg.link, remote, h.exchange);
+      this.#house.refusals.unspoken(owner, cfg.link, remote, h.exchange);
       this.#complaints.about(m, NOTIFY.invalidExchange);
       return;
     }
-    if (!this.#admits(m.datagram, remote)) return;
+    if (!this.#house.admits(m.datagram.length, remote)) return;
     const choice = chooseIke(cfg, one(readChain(h.next, m.body, false), PAYLOAD.sa, "sa"));
     if (typeof choice === "string") {
-      this.#refusals.tell(owner, cfg.link, remote, failure("no-proposal", choice), false);
+      this.#house.refusals.tell(owner, cfg.link, remote, failure("no-proposal", choice), false);
       this.#env.port.send(local, remote, clearNotify(this.#env.crypto, NOTIFY.noProposalChosen, h.icookie, h.rcookie));
       return;
     }
     const sa = this.#newSa(cfg, { role: "responder", icookie: h.icookie.slice(), path: m.path, first: false });
-    this.#admission.enter(sa);
+    this.#house.admission.enter(sa);
     sa.contain(() => sa.accept(choice, m));
-  }
-  /** Before anything is read. An address that has a connection may renew it, whatever is full. */
-  #admits(datagram: Uint8Array, remote: Endpoint): boolean {
-    if (datagram.length > LONGEST_FIRST) this.counters.bump("ike.too-long");
-    else if (this.#admission.pauses(remote.address)) this.counters.bump("ike.pause");
-    else if (this.#peers.has(remote.address)) return true;
-    else if (this.#env.noRoom?.()) this.counters.bump("ike.no-memory");
-    else if (!this.#peers.room(remote.address)) this.counters.bump("ike.full");
-    else return true;
-    return false;
   }
   /** A client's server may begin main mode itself when it rekeys. */
   #served(local: Endpoint, remote: Endpoint): Served | null {
-    for (const c of this.#peers.at(remote.address)) {
+    for (const c of this.#house.peers.at(remote.address)) {
+      if (!(c instanceof Connection)) continue;
       const cfg = this.#clients.get(c)?.cfg;
       if (cfg && c.current && cfg.local === local.address) return { cfg, owner: null };
     }
-    for (const r of this.#responders) if (r.cfg.local === null || r.cfg.local === local.address) return r;
-    return null;
+    return this.#house.server(local, "v1");
   }
-  #unknownSpi(from: Endpoint, spi: number): void {
-    this.counters.bump("ike.unknown-spi");
-    for (const c of this.#peers.at(from.address))
-      if (from.port === 0 || c.remote?.port === from.port) c.run(() => c.unknownSpi(spi));
-  }
-
   // Phase 1
   #beginPhase1(c: Connection): void {
     const cfg = this.#clients.get(c)?.cfg ?? null;
@@ -277,7 +269,7 @@ export class IkeManager {
   }
   #newSa(policy: IkePolicy, o: Pick<IkeSaOptions, "role" | "icookie" | "path" | "first">): IkeSa {
     const sa = new IkeSa({ env: this.#env, owner: this.#saOwner, policy, ...o });
-    sa.serial = this.#serial++;
+    sa.serial = this.#house.newSerial();
     this.#sas.set(hex(sa.icookie), sa);
     return sa;
   }
@@ -293,14 +285,14 @@ export class IkeManager {
     initialContact: (sa) => this.#initialContact(sa),
     deleted: (sa) => sa.connection?.saDeleted(sa),
     closed: (sa) => {
-      this.#admission.leave(sa);
+      this.#house.admission.leave(sa);
       this.#spare.delete(sa);
       this.#fragmented.strangers.delete(sa);
       this.#fragmented.known.delete(sa);
       if (this.#sas.get(hex(sa.icookie)) === sa) this.#sas.delete(hex(sa.icookie));
     },
     connectionFor: (sa, port) => this.#connectionFor(sa, port),
-    asksTurn: (sa) => this.#admission.ask(sa),
+    asksTurn: (sa) => this.#house.admission.ask(sa),
     fragments: (sa, some) => this.#fragments(sa, some),
     unspoken: (m) => this.#complaints.about(m, NOTIFY.invalidExchange),
   };
@@ -311,14 +303,14 @@ export class IkeManager {
     else if (!table.has(sa)) table.add(sa, originOf(sa.began.address))?.forgetFragments();
   }
   #established(sa: IkeSa, initialContact: boolean): void {
-    this.#admission.leave(sa);
+    this.#house.admission.leave(sa);
     const p = sa.up;
     if (!p) return;
     if (sa.role === "initiator") {
       sa.connection?.adopt(sa);
       return;
     }
-    if (initialContact) this.#supersede(sa, p.peerId.text);
+    if (initialContact) this.#forgotten(sa, p.peerId.text);
     const found = this.#samePath(sa);
     const client = found.find((c) => c.client);
     if (client) client.adopt(sa);
@@ -343,29 +335,27 @@ export class IkeManager {
   /** Raw ESP has no ports to tell clients apart; IKE's own ports do. */
   #samePath(sa: IkeSa): Connection[] {
     const p = sa.up;
-    return p ? this.#samePeer(sa, p.peerId.text).filter((c) => c.client || c.remote?.port === sa.remote.port) : [];
+    const same = p ? this.#house.samePeer(sa.policy, sa.remote.address, p.peerId.text) : [];
+    return same.filter((c) => c instanceof Connection).filter((c) => c.client || c.remote?.port === sa.remote.port);
   }
   /** The peer has forgotten everything that it had before this SA. */
-  #supersede(sa: IkeSa, peerId: string): void {
-    for (const c of this.#samePeer(sa, peerId)) if (!c.client && c.serial < sa.serial) c.superseded();
+  #forgotten(sa: IkeSa, peerId: string): void {
+    this.#house.supersede(sa.policy, sa.remote.address, peerId, sa.serial);
     for (const s of [...this.#spare.values()])
       if (s.remote.address === sa.remote.address && s.serial < sa.serial && s.up?.peerId.text === peerId) s.drop();
-  }
-  #samePeer(sa: IkeSa, peerId: string): Connection[] {
-    return this.#peers.at(sa.remote.address).filter((c) => c.policy.link === sa.policy.link && c.peerId === peerId);
   }
   #initialContact(sa: IkeSa): void {
     const p = sa.up;
     if (!p || sa.role !== "responder" || sa.connection?.client) return;
-    this.#supersede(sa, p.peerId.text);
+    this.#forgotten(sa, p.peerId.text);
     if (this.#spare.has(sa) && this.#samePath(sa).length === 0) this.#newServerConnection(sa);
   }
   #newServerConnection(sa: IkeSa): Connection | null {
-    for (const { cfg, owner } of this.#responders) {
+    for (const { cfg, owner } of this.#house.servers) {
       if (cfg !== sa.policy) continue;
-      if (!this.#roomFor(sa)) {
+      if (!this.#house.roomFor(sa.remote.address)) {
         const text = `${sa.remote.address} already has the most connections that one peer may have`;
-        this.#refusals.tell(owner, cfg.link, sa.remote, failure("full", text), true);
+        this.#house.refusals.tell(owner, cfg.link, sa.remote, failure("full", text), true);
         return null;
       }
       const c = this.#newConnection({ policy: cfg, owner, client: false, ports: SERVED }, sa.remote.address);
@@ -377,28 +367,16 @@ export class IkeManager {
     return null;
   }
   #newConnection(o: Pick<ConnectionOptions, "policy" | "owner" | "client" | "ports">, address: string): Connection {
-    const c = new Connection({ env: this.#env, flow: this.#nextFlow++, manager: this.#connectionOwner, ...o });
-    this.#connections.set(c.flow, c);
-    this.#peers.place(c, address);
+    const c = new Connection({ env: this.#env, flow: this.#house.newFlow(), manager: this.#connectionOwner, ...o });
+    this.#house.enter(c, address);
     return c;
-  }
-  /** A connection of the same peer that has no child SA yet makes room. */
-  #roomFor(sa: IkeSa): boolean {
-    const { address } = sa.remote;
-    if (this.#peers.room(address)) return true;
-    this.#peers
-      .at(address)
-      .find((c) => !c.client && !c.announced)
-      ?.down(failure("superseded", `${address} started a new connection`));
-    return this.#peers.room(address);
   }
   #failed(sa: IkeSa, why: Failure): void {
     if (sa.role === "initiator") sa.connection?.phase1Failed(sa, why);
-    else if (why.code === UNPROVED) this.counters.bump("ike.half-open-expired");
+    else if (why.code === UNPROVED) this.#env.counters.bump("ike.half-open-expired");
     else {
-      if (why.code === "psk-mismatch") this.#admission.guessed(sa.began.address);
-      const owner = [...this.#responders].find((r) => r.cfg === sa.policy)?.owner ?? null;
-      this.#refusals.tell(owner, sa.policy.link, sa.remote, why, true);
+      if (why.code === "psk-mismatch") this.#house.admission.guessed(sa.began.address);
+      this.#house.refusals.tell(this.#house.ownerOf(sa.policy), sa.policy.link, sa.remote, why, true);
     }
   }
   readonly #connectionOwner = {
@@ -412,13 +390,10 @@ export class IkeManager {
         return;
       }
     },
-    moved: (c: Connection): void => {
-      if (c.remote) this.#peers.place(c, c.remote.address);
-    },
-    gone: (c: Connection): void => {
-      this.#connections.delete(c.flow);
-      this.#peers.delete(c);
-      this.#clients.delete(c);
+    moved: (c: PeerConnection): void => this.#house.moved(c),
+    gone: (c: PeerConnection): void => {
+      this.#house.gone(c);
+      if (c instanceof Connection) this.#clients.delete(c);
     },
   };
 }

@@ -1,7 +1,7 @@
 // Connections by the addresses of their peers. A peer that has the key may have many, as an office behind one NAT does,
 // but not all: once it has its share it is refused, and no other peer is affected.
 import { originOf, type WaitingLimits } from "../core/waiting.ts";
-import type { Connection } from "./v1/connection.ts";
+import type { PeerConnection } from "./types.ts";
 
 /** Limits of a server's connections; links that we begin ourselves do not count. */
 export const CONNECTIONS: WaitingLimits = { peer: 256, network: 1024, all: 4096 };
@@ -9,8 +9,8 @@ export const CONNECTIONS: WaitingLimits = { peer: 256, network: 1024, all: 4096 
 export class Peers {
   readonly #limits: WaitingLimits;
   /** Addresses. */
-  readonly #places = new Map<Connection, string>();
-  readonly #at = new Map<string, readonly Connection[]>();
+  readonly #places = new Map<PeerConnection, string>();
+  readonly #at = new Map<string, readonly PeerConnection[]>();
   /** Servers' connections by peer and by network. */
   readonly #counts = new Map<string, number>();
   #served = 0;
@@ -21,7 +21,7 @@ export class Peers {
   has(address: string): boolean {
     return this.#at.has(address);
   }
-  at(address: string): readonly Connection[] {
+  at(address: string): readonly PeerConnection[] {
     return (this.#at.get(address) ?? []).filter((c) => !c.over);
   }
   /** Whether a server may have one more connection with this address. */
@@ -34,14 +34,14 @@ export class Peers {
     );
   }
   /** Its peer is now at `address`. */
-  place(c: Connection, address: string): void {
+  place(c: PeerConnection, address: string): void {
     if (this.#places.get(c) === address) return;
     this.delete(c);
     this.#places.set(c, address);
     this.#at.set(address, [...(this.#at.get(address) ?? []), c]);
     this.#add(c, address, 1);
   }
-  delete(c: Connection): void {
+  delete(c: PeerConnection): void {
     const address = this.#places.get(c);
     if (address === undefined) return;
     this.#places.delete(c);
@@ -50,7 +50,7 @@ export class Peers {
     else this.#at.delete(address);
     this.#add(c, address, -1);
   }
-  #add(c: Connection, address: string, n: number): void {
+  #add(c: PeerConnection, address: string, n: number): void {
     if (c.client) return;
     this.#served += n;
     const { peer, network } = originOf(address);

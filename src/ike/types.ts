@@ -21,10 +21,15 @@ export interface IkeDeps {
   readonly wallClock: () => number;
   /** Memory is short: main modes of unknown peers are not answered. */
   readonly noRoom?: () => boolean;
+  /** Longest IKEv2 message that is not fragmented, in bytes; without: what every path carries. */
+  readonly fragmentBytes?: number;
 }
 export interface IkeEnv extends IkeDeps {
   readonly counters: Counters;
 }
+
+/** Which versions of IKE: an initiator tries IKEv2 first (auto), a responder answers both. */
+export type IkeVersions = "auto" | "v1" | "v2";
 
 /** What both roles are configured with. Proposals are in order of preference. */
 export interface IkePolicy {
@@ -35,7 +40,10 @@ export interface IkePolicy {
   readonly certificates: Certificates | null;
   /** What the peer is, which its certificate must be for. */
   readonly peer: "server" | "client";
+  readonly versions: IkeVersions;
   readonly ikeProposals: readonly IkeProposal[];
+  /** They are not the default ones: IKEv2 uses exactly these. */
+  readonly ownProposals?: boolean;
   /** An initiator offers those that have the first one's group: a quick mode has one key exchange (RFC 2409 §5.5). */
   readonly espProposals: readonly EspProposal[];
   /** Null: our address, or with certificates the subject of ours. */
@@ -58,6 +66,8 @@ export interface IkeConnectConfig extends IkePolicy {
   /** Inner UDP ports of the selectors: ours 1701 or 0 (any), the peer's 1701. */
   readonly localPort: number;
   readonly remotePort: number;
+  /** Never IKEv1 with a peer that has spoken IKEv2. */
+  readonly pinned?: boolean;
 }
 export interface IkeResponderConfig extends IkePolicy {
   /** The address to listen on; null: all. */
@@ -92,6 +102,30 @@ export interface IkeConnection {
   close(why: string): void;
   /** For status and doctor. */
   stage(): string;
+}
+/** A connection as those that hold it see it, whatever its version. */
+export interface PeerConnection extends IkeConnection {
+  readonly policy: IkePolicy;
+  readonly client: boolean;
+  readonly over: boolean;
+  /** It has had a child SA. */
+  readonly announced: boolean;
+  /** Peer-chosen text. */
+  readonly peerId: string;
+  /** Which of two began first. */
+  readonly serial: number;
+  /** Null while there is no IKE SA. */
+  readonly remote: Endpoint | null;
+  /** Rule 7: whatever arrives for it; an unexpected error ends it. */
+  run(f: () => void): void;
+  /** Ends it and tells the owner. */
+  down(why: Failure): void;
+  /** Ends it without deletes: the peer says that it has forgotten us. */
+  superseded(): void;
+  /** The data plane hears the peer from there. */
+  mapping(from: Endpoint): void;
+  /** The peer sends under an SPI that we no longer have. */
+  unknownSpi(spi: number): void;
 }
 export interface IkeOwner {
   /** The flow's first pair of child SAs is up. */

@@ -6,10 +6,17 @@ import type { Event } from "../../src/core/events.ts";
 import { Packet } from "../../src/core/packet.ts";
 import { Secret } from "../../src/core/secret.ts";
 import type { FlowId, IkePort, IpsecPlane, SaSpec, Spi, TrafficCounters } from "../../src/dataplane/dataplane.ts";
-import type { IkeLimits } from "../../src/ike/manager.ts";
+import type { IkeLimits } from "../../src/ike/house.ts";
 import { IkeManager } from "../../src/ike/manager.ts";
 import { parseEspProposal, parseIkeProposal } from "../../src/ike/proposals.ts";
-import type { IkeConnectConfig, IkeConnection, IkeInfo, IkeOwner, IkeResponderConfig } from "../../src/ike/types.ts";
+import type {
+  IkeConnectConfig,
+  IkeConnection,
+  IkeDeps,
+  IkeInfo,
+  IkeOwner,
+  IkeResponderConfig,
+} from "../../src/ike/types.ts";
 import type { Endpoint } from "../../src/ports/ports.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
@@ -164,7 +171,7 @@ export class Host implements IkeOwner {
   readonly downs: Failure[] = [];
   readonly port: IkePort;
   readonly ike: IkeManager;
-  constructor(net: Net, address: string, limits?: IkeLimits) {
+  constructor(net: Net, address: string, limits?: IkeLimits, more: Partial<IkeDeps> = {}) {
     this.net = net;
     this.address = address;
     this.port = {
@@ -183,6 +190,7 @@ export class Host implements IkeOwner {
         port: this.port,
         plane: this.plane,
         wallClock: () => net.wallClock,
+        ...more,
       },
       limits,
     );
@@ -204,6 +212,7 @@ export class Host implements IkeOwner {
 const base = {
   psk: Secret.of("s3cret"),
   certificates: null,
+  versions: "v1",
   ikeProposals: [parseIkeProposal("aes256-sha256-x25519")],
   espProposals: [parseEspProposal("aes256-sha256")],
   localId: null,

@@ -39,7 +39,7 @@ describe("failures say what to do", () => {
     assert.deepEqual([layer, code], ["ike", "no-proposal"]);
     assert.match(text, /aes128-sha1-modp1536/);
   });
-  test("a server keeps who failed, and why, with both proposals; it names aggressive mode and IKEv2", async () => {
+  test("a server keeps who failed, and why, with both proposals; it names aggressive mode", async () => {
     const w = new World();
     const b = w.site(w.net.host("b", [SERVER_IP]), SERVER_CONF);
     const wrong = ["ike_proposals = 3des-sha1-modp1024", "psk = marlin", "password = looking-glass"];
@@ -56,7 +56,6 @@ describe("failures say what to do", () => {
     for (const [version, exchange] of [
       [0x10, 4],
       [0x10, 4],
-      [0x20, 34],
     ] as const) {
       const bytes = Uint8Array.from([
         1,
@@ -102,7 +101,7 @@ describe("failures say what to do", () => {
     assert.match(of("203.0.113.2", "psk-mismatch"), /pre-shared key probably differs/);
     assert.match(of("203.0.113.3", "auth-failed"), /branch/);
     assert.match(of("203.0.113.9", "mode"), /only IKEv1 main mode/);
-    assert.deepEqual([drops["ike.aggressive"], drops["ike.version-2"]], [2, 1]);
+    assert.equal(drops["ike.aggressive"], 2);
     assert.equal(
       b.events.filter((e) => e.kind === "ike.failed" && e.code === "mode").length,
       1,

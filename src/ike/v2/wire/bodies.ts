@@ -3,6 +3,8 @@ import { formatIp, parseIp } from "../../../core/addr.ts";
 import { Reader, u32, Writer } from "../../../core/bytes.ts";
 import { DecodeError } from "../../../core/errors.ts";
 import { concat } from "../../../core/text.ts";
+import type { Payload } from "../../wire/payloads.ts";
+import { PAYLOAD } from "./message.ts";
 
 /** Protocol identifiers of proposals, notifications and deletes, RFC 7296 §3.3.1. */
 export const PROTOCOL = { none: 0, ike: 1, esp: 3 } as const;
@@ -80,6 +82,12 @@ export function readNotify(body: Uint8Array): Notify {
 }
 export function writeNotify(n: Notify): Uint8Array {
   return concat([Uint8Array.of(n.protocol, n.spi.length, n.type >>> 8, n.type), n.spi, n.data]);
+}
+const EMPTY = new Uint8Array(0);
+/** The payload of a notification about the IKE SA, or, with an SPI, about an ESP SA. */
+export function notification(type: number, data: Uint8Array = EMPTY, spi: Uint8Array = EMPTY): Payload {
+  const protocol = spi.length > 0 ? PROTOCOL.esp : PROTOCOL.none;
+  return { type: PAYLOAD.notify, body: writeNotify({ protocol, type, spi, data }) };
 }
 
 // Delete, §3.11

@@ -1,0 +1,359 @@
+// The initial exchanges, as initiator: RFC 7296 §1.2.
+//   HDR, SAi1, KEi, Ni                                                    -->
+//                                                    <-- HDR, SAr1, KEr, Nr
+//   HDR, SK {IDi, [IDr,] AUTH, [SAi2, TSi, TSr]}                          -->
+//                                  <-- HDR, SK {IDr, AUTH, [SAr2, TSi, TSr]}
+import { get16 } from "../../core/bytes.ts";
+import { DecodeError, type Failure } from "../../core/errors.ts";
+import { quote } from "../../core/events.ts";
+import type { Scope } from "../../core/scope.ts";
+import { concat } from "../../core/text.ts";
+import type { DhKey } from "../../ports/ports.ts";
+import type { Ports } from "../child.ts";
+import { groupNumber, groupOf } from "../proposals.ts";
+import { failure, type IkeConnectConfig, type IkeEnv, ISAKMP_PORT, NATT_PORT } from "../types.ts";
+import { isZero } from "../wire/header.ts";
+import { type IkeId, readId, writeId } from "../wire/id.ts";
+import { one, optional, type Payload, payload, writeChain } from "../wire/payloads.ts";
+import { authFault, idFault, ourAuth, type Signed } from "./authentication.ts";
+import { type Received, type Request, Tries } from "./channel.ts";
+import {
+  type Agreed,
+  errorIn,
+  hasNotify,
+  isRefusal,
+  kePayload,
+  NONCE_BYTES,
+  type Offer,
+  offerChild,
+  readKePayload,
+  readNonce,
+  takeAnswer,
+} from "./childsa.ts";
+import { DELETE_IKE } from "./deletes.ts";
+import { IkeSa, type NatSeen, natPayloads, readNat, type SaUser } from "./ikesa.ts";
+import { firstSeed, makeKeys } from "./keys.ts";
+import { chosenSuite, offerSuites, type Suite, suites } from "./suite.ts";
+import { isError, NOTIFY, notification, notifyName, readAuth, readNotify } from "./wire/bodies.ts";
+import {
+  type Chain,
+  EXCHANGE,
+  FLAG,
+  type Header,
+  type Message,
+  PAYLOAD,
+  type Path,
+  readChain,
+  writeHeader,
+} from "./wire/message.ts";
+import { readSa, writeSa } from "./wire/sa.ts";
+
+/** The first message goes out more often at first: whether the peer speaks IKEv2 at all is to be known soon. */
+const FIRST_WAITS: readonly number[] = [500, 1000, 2000, 4000, 6000, 8000];
+/** How long the true answer may still come after one that anybody may have sent (RFC 7296 §2.21.1). */
+const DOUBT_MS = 1500;
+/** Cookies and other groups asked for, in all. */
+const RESTARTS = 4;
+
+/** What an initiator leads to. */
+export interface Initiated {
+  readonly sa: IkeSa;
+  /** Null: without a pair of ESP SAs (RFC 6023). */
+  readonly agreed: Agreed | null;
+  readonly peerId: IkeId;
+}
+export interface InitiatorOwner extends SaUser {
+  /** The peer has answered in IKEv2. */
+  answered(): void;
+  /** Somebody says that the peer has no IKEv2 for us. */
+  doubted(): void;
+  /** An IKE SA to be found by its SPI from now on. */
+  made(sa: IkeSa): void;
+  up(x: Initiated): void;
+  /** It is over. */
+  failed(why: Failure): void;
+  closed(sa: IkeSa): void;
+}
+interface InitiatorOptions {
+  readonly env: IkeEnv;
+  readonly cfg: IkeConnectConfig;
+  readonly spi: Uint8Array;
+  readonly ports: Ports;
+  /** We say INITIAL_CONTACT. */
+  readonly first: boolean;
+  readonly scope: Scope;
+  readonly owner: InitiatorOwner;
+}
+
+/** The first message as it goes out. */
+interface Opening {
+  readonly group: Suite["group"];
+  readonly dh: DhKey;
+  readonly ni: Uint8Array;
+  readonly cookie: Uint8Array | null;
+}
+/** Keys are there. */
+interface Keyed {
+  readonly sa: IkeSa;
+  readonly signed: Signed;
+  /** The pair of ESP SAs is made in an exchange of its own, with its own keys. */
+  readonly childless: boolean;
+}
+
+export class Initiator {
+  readonly #o: InitiatorOptions;
+  readonly #suites: readonly Suite[];
+  readonly #tries: Tries;
+  readonly #path: Path;
+  #stage = "IKE_SA_INIT";
+  #opening: Opening | null = null;
+  #request: Uint8Array = new Uint8Array(0);
+  #restarts = 0;
+  #sa: IkeSa | null = null;
+  #offer: Offer | null = null;
+  #hint: Failure | null = null;
+  #over = false;
+
+  constructor(o: InitiatorOptions) {
+    this.#o = o;
+    const { local, remote, ikeProposals, ownProposals } = o.cfg;
+    this.#path = { local: { address: local, port: ISAKMP_PORT }, remote: { address: remote, port: ISAKMP_PORT } };
+    this.#suites = suites(ikeProposals, ownProposals !== true);
+    const send = (d: Uint8Array): void => o.env.port.send(this.#path.local, this.#path.remote, d);
+    this.#tries = new Tries(o.scope, "ike first message", send, () => this.#fail(this.#hint ?? this.#silence()));
+  }
+  get spi(): Uint8Array {
+    return this.#o.spi;
+  }
+  stage(): string {
+    return `${this.#stage}${this.#hint ? ` (so far: ${this.#hint.text})` : ""}`;
+  }
+  begin(): void {
+    const [first] = this.#suites;
+    if (!first) return this.#fail(failure("no-proposal", "no proposal is configured that IKEv2 can use"));
+    this.#open(first.group, this.#o.env.crypto.random(NONCE_BYTES), null);
+  }
+  /** What anybody may have said makes it unlikely that an answer comes: the next silence ends it. */
+  doubt(why: Failure): void {
+    this.#hint ??= why;
+    this.#tries.hurry(DOUBT_MS);
+    this.#o.owner.doubted();
+  }
+  drop(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#tries.stop();
+    this.#offer?.pair.release();
+    this.#opening = null;
+    this.#sa?.close(null);
+  }
+  #fail(why: Failure, tell: readonly Payload[] | null = null): void {
+    if (this.#over) return;
+    this.#sa?.close(tell);
+    this.drop();
+    this.#o.owner.failed(why);
+  }
+  #silence(): Failure {
+    const text = `no answer from ${this.#o.cfg.remote} to IKEv2 on UDP ${ISAKMP_PORT}: it is down, blocked, or speaks IKEv1 only`;
+    return failure("no-answer", text);
+  }
+
+  // IKE_SA_INIT
+  #open(group: Suite["group"], ni: Uint8Array, cookie: Uint8Array | null): void {
+    const { env, cfg, spi } = this.#o;
+    const known = this.#opening?.group === group ? this.#opening.dh : null;
+    const dh = known ?? env.crypto.dh(group);
+    this.#opening = { group, dh, ni, cookie };
+    const header: Header = {
+      spiI: spi,
+      spiR: new Uint8Array(8),
+      next: PAYLOAD.sa,
+      exchange: EXCHANGE.init,
+      flags: FLAG.initiator,
+      messageId: 0,
+    };
+    const payloads: Payload[] = [
+      ...(cookie ? [notification(NOTIFY.cookie, cookie)] : []),
+      payload(PAYLOAD.sa, writeSa(offerSuites(this.#suites, new Uint8Array(0)))),
+      kePayload(group, dh),
+      payload(PAYLOAD.nonce, ni),
+      ...natPayloads(env.crypto, header, this.#path, cfg.encap === "udp"),
+      notification(NOTIFY.fragmentationSupported),
+    ];
+    const body = writeChain(payloads);
+    this.#request = concat([writeHeader({ ...header, next: payloads[0]?.type ?? 0 }, body.length), body]);
+    this.#tries.start([this.#request], FIRST_WAITS);
+  }
+  /** A response to the first message. Throws DecodeError; nothing has changed then. */
+  receive(m: Message): void {
+    const { header, path } = m;
+    const opening = this.#opening;
+    if (this.#over || !opening) return;
+    const { remote } = this.#path;
+    if (header.exchange !== EXCHANGE.init || header.messageId !== 0 || !(header.flags & FLAG.response)) return;
+    if (path.remote.address !== remote.address || path.remote.port !== remote.port) {
+      this.#o.env.counters.bump("ike.other-address");
+      return;
+    }
+    const chain = readChain(header.next, m.body);
+    if (chain.payloads.some((p) => p.type === PAYLOAD.sa)) this.#chosen(m, chain, opening);
+    else this.#answeredOtherwise(chain, opening);
+  }
+  /** RFC 7296 §2.6 and §1.2: a cookie, or another group; or an error that anybody may have sent. */
+  #answeredOtherwise(chain: Chain, opening: Opening): void {
+    const { owner, cfg } = this.#o;
+    const list = chain.payloads.filter((p) => p.type === PAYLOAD.notify).map((p) => readNotify(p.body));
+    const cookie = list.find((n) => n.type === NOTIFY.cookie)?.data;
+    const other = list.find((n) => n.type === NOTIFY.invalidKePayload)?.data;
+    const group = other?.length === 2 ? groupOf(get16(other, 0)) : null;
+    if (cookie && cookie.length > 0 && cookie.length <= 64 && this.#restarts++ < RESTARTS) {
+      owner.answered();
+      return this.#open(opening.group, opening.ni, cookie.slice());
+    }
+    if (
+      group &&
+      group !== opening.group &&
+      this.#suites.some((s) => s.group === group) &&
+      this.#restarts++ < RESTARTS
+    ) {
+      owner.answered();
+      return this.#open(group, opening.ni, opening.cookie);
+    }
+    const error = list.find((n) => isError(n.type));
+    if (!error) return;
+    const name = notifyName(error.type);
+    const ours = this.#suites.map((s) => s.text).join(" ");
+    const text =
+      error.type === NOTIFY.noProposalChosen
+        ? `${cfg.remote} accepts none of our IKEv2 proposals (${ours}), or has no IKEv2 for us: ${name}`
+        : `${cfg.remote} refuses IKEv2: ${name}`;
+    this.doubt(failure(error.type === NOTIFY.noProposalChosen ? "no-proposal" : "refused", text));
+  }
+  #chosen(m: Message, chain: Chain, { dh, group, ni }: Opening): void {
+    const { env, cfg, owner, spi } = this.#o;
+    const choice = chosenSuite(this.#suites, readSa(one(chain, PAYLOAD.sa, "sa")));
+    const ke = readKePayload(chain);
+    const nr = readNonce(chain);
+    const spiR = m.header.spiR.slice();
+    if (isZero(spiR)) throw new DecodeError("bad-value", "responder's spi", 8);
+    if (!choice || choice.addKe.length > 0 || choice.ours.group !== group) {
+      return this.doubt(failure("no-proposal", `${cfg.remote} chose an IKEv2 proposal that was not offered`));
+    }
+    const gir = ke && ke.group === groupNumber(group) ? dh.shared(ke.value) : null;
+    if (!gir) return this.doubt(failure("bad-key", `${cfg.remote} sent a Diffie-Hellman value that is not acceptable`));
+    const seed = { spiI: spi, spiR, ni, nr };
+    const suite = choice.ours;
+    const keys = makeKeys(env.crypto, suite, firstSeed(env.crypto, suite, gir, seed), seed);
+    const nat = readNat(env.crypto, seed, this.#path, chain);
+    const why = natFault(cfg, nat);
+    if (why) return this.#fail(why);
+    this.#tries.stop();
+    this.#opening = null;
+    this.#hint = null;
+    owner.answered();
+    const udp = nat !== null && (nat.us || nat.peer || cfg.encap === "udp");
+    const path = udp ? floated(this.#path) : this.#path;
+    const fragments = hasNotify(chain, NOTIFY.fragmentationSupported);
+    const closed = (sa: IkeSa): void => owner.closed(sa);
+    const seen = nat ?? { us: false, peer: false };
+    const text = `IKEv2 ${suite.text}`;
+    const own = { env, policy: cfg, role: "initiator", firstId: 1, user: owner, closed, text } as const;
+    const sa = new IkeSa({ ...own, ...seed, ...path, suite, keys, nat: seen, udp, fragments });
+    this.#sa = sa;
+    owner.made(sa);
+    const { crypto } = env;
+    const response = m.datagram.slice();
+    const signed = { crypto, suite, keys, request: this.#request, response, ni, nr, intermediate: new Uint8Array(0) };
+    const pfs = (cfg.espProposals[0]?.group ?? null) !== null;
+    this.#authenticate({ sa, signed, childless: pfs && hasNotify(chain, NOTIFY.childlessSupported) });
+  }
+
+  // IKE_AUTH
+  #authenticate(k: Keyed): void {
+    const { cfg, first, ports } = this.#o;
+    this.#stage = "IKE_AUTH";
+    this.#offer = k.childless ? null : offerChild(k.sa, ports);
+    const offer = this.#offer;
+    const want = cfg.remoteId;
+    const payloads = [
+      ...ourAuth(k.signed, cfg, "initiator", k.sa.local),
+      ...(want ? [payload(PAYLOAD.idR, writeId({ id: want, protocol: 0, port: 0 }))] : []),
+      ...(first ? [notification(NOTIFY.initialContact)] : []),
+      ...(offer?.payloads ?? []),
+    ];
+    this.#ask(k.sa, { exchange: EXCHANGE.auth, payloads, answered: (r) => this.#authenticated(k, offer, r) });
+  }
+  #ask(sa: IkeSa, r: Pick<Request, "exchange" | "payloads" | "answered">): void {
+    const silent = (): void => {
+      const text = `${this.#o.cfg.remote} answers IKE_SA_INIT, but not ${this.#stage} on UDP ${sa.remote.port}`;
+      this.#fail(failure("no-answer", text));
+    };
+    const unreadable = (e: DecodeError): void =>
+      this.#fail(failure("refused", `${this.#o.cfg.remote} sent what cannot be read: ${e.message}`));
+    sa.channel.ask(() => ({ ...r, silent, unreadable }));
+  }
+  #authenticated({ sa, signed }: Keyed, offer: Offer | null, { chain }: Received): void {
+    const { cfg, owner } = this.#o;
+    const body = optional(chain, PAYLOAD.idR, "idr");
+    const auth = optional(chain, PAYLOAD.auth, "auth");
+    const error = errorIn(chain);
+    if (!body || !auth) return this.#fail(refused(cfg, error?.type ?? 0));
+    const peerId = readId(body).id;
+    const why =
+      idFault(cfg, peerId, cfg.remote) ?? authFault(signed, cfg, "responder", body, readAuth(auth), cfg.remote);
+    if (why) return this.#fail(why, [notification(NOTIFY.authenticationFailed)]);
+    sa.mobike = hasNotify(chain, NOTIFY.mobikeSupported);
+    let agreed: Agreed | null = null;
+    if (offer) {
+      const answer = error ? { why: childRefused(cfg, error.type), notify: 0 } : takeAnswer(sa, offer, chain, signed);
+      if (isRefusal(answer)) return this.#fail(answer.why, [DELETE_IKE]);
+      agreed = answer;
+    }
+    this.#over = true;
+    owner.up({ sa, agreed, peerId });
+  }
+}
+
+/** RFC 7296 §2.23. */
+export function floated({ local, remote }: Path): Path {
+  const port = (p: number): number => (p === ISAKMP_PORT ? NATT_PORT : p);
+  return {
+    local: { address: local.address, port: port(local.port) },
+    remote: { address: remote.address, port: port(remote.port) },
+  };
+}
+export function natFault(
+  cfg: { readonly encap: IkeConnectConfig["encap"]; readonly remote: string },
+  nat: NatSeen | null,
+): Failure | null {
+  if (cfg.encap === "esp" && nat !== null && (nat.us || nat.peer)) {
+    return failure("nat", `there is a NAT between us and ${cfg.remote}, but encap = esp allows only raw ESP`);
+  }
+  if (cfg.encap === "udp" && nat === null) {
+    return failure("no-natt", `${cfg.remote} does not support NAT traversal, but encap = udp requires it`);
+  }
+  return null;
+}
+function refused(cfg: IkeConnectConfig, type: number): Failure {
+  if (type !== NOTIFY.authenticationFailed) {
+    return failure("refused", `${cfg.remote} refuses IKE_AUTH: ${type === 0 ? "no AUTH payload" : notifyName(type)}`);
+  }
+  const id = cfg.localId === null ? "our address" : quote(cfg.localId.text);
+  const text = `${cfg.remote} does not authenticate us: the pre-shared key differs, or it does not know ${id}`;
+  return failure("psk-mismatch", text);
+}
+/** What an error notification means for a pair of ESP SAs that we asked for. */
+export function childRefused(
+  { espProposals, remote }: IkeConnectConfig | { espProposals: IkeConnectConfig["espProposals"]; remote: string },
+  type: number,
+): Failure {
+  const name = notifyName(type);
+  if (type === NOTIFY.noProposalChosen) {
+    const ours = espProposals.map((p) => p.text).join(" ");
+    return failure("no-proposal", `${remote} accepts none of our ESP proposals (${ours}) in transport mode: ${name}`);
+  }
+  if (type === NOTIFY.tsUnacceptable || type === NOTIFY.invalidSelectors) {
+    return failure("bad-selectors", `${remote} does not serve L2TP (UDP 1701) to us: ${name}`);
+  }
+  return failure("refused", `${remote} refuses ESP SAs: ${name}`);
+}

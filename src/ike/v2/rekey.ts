@@ -1,0 +1,107 @@
+// An IKE SA in place of another, in CREATE_CHILD_SA: RFC 7296 §1.3.2, §2.18.
+//   HDR, SK {SA, Ni, KEi} -->
+//                         <-- HDR, SK {SA, Nr, KEr}
+import { DecodeError } from "../../core/errors.ts";
+import type { DhGroupName } from "../../ports/ports.ts";
+import { groupNumber } from "../proposals.ts";
+import { failure } from "../types.ts";
+import { isZero } from "../wire/header.ts";
+import { one, type Payload, payload } from "../wire/payloads.ts";
+import { kePayload, NONCE_BYTES, type Refusal, readKePayload, readNonce, wrongGroup } from "./childsa.ts";
+import { IkeSa, type Role } from "./ikesa.ts";
+import { type KeySeed, makeKeys, nextSeed } from "./keys.ts";
+import { compare } from "./selectors.ts";
+import { chooseSuite, chosenSuite, offerSuites, type Suite, suites } from "./suite.ts";
+import { NOTIFY } from "./wire/bodies.ts";
+import { type Chain, PAYLOAD } from "./wire/message.ts";
+import { readSa, writeSa } from "./wire/sa.ts";
+
+const SPI_BYTES = 8;
+
+interface Rekeyed {
+  readonly sa: IkeSa;
+  /** The lower nonce. */
+  readonly low: Uint8Array;
+}
+interface RekeyOwner {
+  newSpi(): Uint8Array;
+  closed(sa: IkeSa): void;
+}
+interface RekeyOffer {
+  readonly payloads: readonly Payload[];
+  /** Null: the answer is no good. Throws DecodeError. */
+  take(c: Chain, owner: RekeyOwner): Rekeyed | null;
+}
+
+/** The algorithms in use first. */
+function offered(old: IkeSa): readonly Suite[] {
+  const list = suites(old.policy.ikeProposals, old.policy.ownProposals !== true);
+  return [old.suite, ...list.filter((s) => s.text !== old.suite.text)];
+}
+export function offerRekey(old: IkeSa, spiI: Uint8Array, group: DhGroupName): RekeyOffer {
+  const { crypto } = old.env;
+  const list = offered(old);
+  const dh = crypto.dh(group);
+  const ni = crypto.random(NONCE_BYTES);
+  return {
+    payloads: [payload(PAYLOAD.sa, writeSa(offerSuites(list, spiI))), payload(PAYLOAD.nonce, ni), kePayload(group, dh)],
+    take: (c, owner) => {
+      const choice = chosenSuite(list, readSa(one(c, PAYLOAD.sa, "sa")));
+      const nr = readNonce(c);
+      const ke = readKePayload(c);
+      if (!choice || choice.addKe.length > 0 || choice.ours.group !== group || ke?.group !== groupNumber(group))
+        return null;
+      const gir = dh.shared(ke.value);
+      if (!gir) return null;
+      const seed = { spiI, spiR: readSpi(choice.spi), ni, nr };
+      return make(old, choice.ours, gir, seed, "initiator", owner);
+    },
+  };
+}
+/** Throws DecodeError. */
+export function answerRekey(
+  old: IkeSa,
+  c: Chain,
+  owner: RekeyOwner,
+): (Rekeyed & { readonly payloads: readonly Payload[] }) | Refusal {
+  const { crypto } = old.env;
+  const proposals = readSa(one(c, PAYLOAD.sa, "sa"));
+  const ni = readNonce(c);
+  const ke = readKePayload(c);
+  if (!ke) throw new DecodeError("bad-value", "ke missing", 0);
+  const choice = chooseSuite(offered(old), proposals);
+  if (!choice || choice.addKe.some((t) => t.id !== 0)) {
+    return { why: failure("no-proposal", "no common IKEv2 proposal"), notify: NOTIFY.noProposalChosen };
+  }
+  const { group } = choice.ours;
+  if (ke.group !== groupNumber(group)) return wrongGroup(group, ke.group);
+  const dh = crypto.dh(group);
+  const gir = dh.shared(ke.value);
+  if (!gir) return { why: failure("bad-key", "not acceptable"), notify: NOTIFY.invalidSyntax };
+  const nr = crypto.random(NONCE_BYTES);
+  const seed = { spiI: readSpi(choice.spi), spiR: owner.newSpi(), ni, nr };
+  const { number, transforms } = choice;
+  return {
+    ...make(old, choice.ours, gir, seed, "responder", owner),
+    payloads: [
+      payload(PAYLOAD.sa, writeSa([{ number, protocol: 1, spi: seed.spiR, transforms }])),
+      payload(PAYLOAD.nonce, nr),
+      kePayload(group, dh),
+    ],
+  };
+}
+function readSpi(b: Uint8Array): Uint8Array {
+  if (b.length !== SPI_BYTES || isZero(b)) throw new DecodeError("bad-length", "spi", 0);
+  return b.slice();
+}
+function make(old: IkeSa, suite: Suite, gir: Uint8Array, seed: KeySeed, role: Role, owner: RekeyOwner): Rekeyed {
+  const { env, policy, local, remote, nat, udp, fragments, user } = old;
+  const skeyseed = nextSeed(env.crypto, old.suite, old.keys.d, gir, seed);
+  const keys = makeKeys(env.crypto, suite, skeyseed, seed);
+  const closed = (sa: IkeSa): void => owner.closed(sa);
+  const { spiI, spiR, ni, nr } = seed;
+  const text = `IKEv2 ${suite.text}`;
+  const kept = { env, policy, local, remote, nat, udp, fragments, user };
+  const sa = new IkeSa({ ...kept, role, spiI, spiR, suite, keys, firstId: 0, text, closed });
+  return { sa, low: compare(ni, nr) < 0 ? ni : nr };
+}

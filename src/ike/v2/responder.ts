@@ -1,0 +1,322 @@
+// The initial exchanges, as responder: RFC 7296 §1.2; the messages are in initiator.ts. Nothing is kept of a peer whose
+// first message is refused, and whoever asks for Diffie-Hellman computations waits for its turn (admission.ts).
+import type { Timer } from "../../core/clock.ts";
+import { DecodeError, type Failure } from "../../core/errors.ts";
+import { faultEvent } from "../../core/fault.ts";
+import { contain, Scope } from "../../core/scope.ts";
+import { concat, sameBytes } from "../../core/text.ts";
+import type { HalfOpen } from "../admission.ts";
+import { groupNumber } from "../proposals.ts";
+import { failure, type IkeEnv, type IkePolicy } from "../types.ts";
+import { type IkeId, readId } from "../wire/id.ts";
+import { one, optional, type Payload, payload, writeChain } from "../wire/payloads.ts";
+import { authFault, idFault, ourAuth, type Signed } from "./authentication.ts";
+import type { Received } from "./channel.ts";
+import {
+  type Answer,
+  answerOffer,
+  hasNotify,
+  isRefusal,
+  kePayload,
+  NONCE_BYTES,
+  type Refusal,
+  readKePayload,
+  readNonce,
+} from "./childsa.ts";
+import { IkeSa, natPayloads, readNat, type SaUser, type Spis } from "./ikesa.ts";
+import { natFault } from "./initiator.ts";
+import { firstSeed, makeKeys } from "./keys.ts";
+import { type Choice, chooseSuite, describeProposals, type Suite, suites } from "./suite.ts";
+import { NOTIFY, notification, readAuth } from "./wire/bodies.ts";
+import {
+  type Chain,
+  EXCHANGE,
+  FLAG,
+  type Message,
+  PAYLOAD,
+  type Path,
+  readChain,
+  writeHeader,
+} from "./wire/message.ts";
+import { readSa, writeSa } from "./wire/sa.ts";
+
+/** A peer authenticates within this time after the first message. */
+const HALF_OPEN_MS = 30_000;
+/** Copies of the first message that are answered. */
+const REPLAYS = 5;
+
+/** A first message that we take. */
+export interface FirstMessage {
+  readonly choice: Choice<Suite>;
+  /** The peer's half of the key exchange, and its nonce. Views. */
+  readonly ke: Uint8Array;
+  readonly ni: Uint8Array;
+  readonly chain: Chain;
+}
+/** Null: there is no answer. Throws DecodeError. */
+export function readFirst(policy: IkePolicy, m: Message): FirstMessage | Refusal | null {
+  const chain = readChain(m.header.next, m.body);
+  const type = chain.critical;
+  if (type !== null) {
+    const text = `${m.path.remote.address} sends payload type ${type}, which we do not know, as critical`;
+    return { why: failure("refused", text), notify: NOTIFY.unsupportedCriticalPayload, data: Uint8Array.of(type) };
+  }
+  const list = suites(policy.ikeProposals, policy.ownProposals !== true);
+  const offered = readSa(one(chain, PAYLOAD.sa, "sa"));
+  const ke = readKePayload(chain);
+  const ni = readNonce(chain);
+  if (!ke) throw new DecodeError("bad-value", "ke missing", 0);
+  // a group that needs no further message goes before the others, if everything else is as good
+  const choice = chooseSuite(
+    [...list].sort((a, b) => rank(a, ke.group) - rank(b, ke.group)),
+    offered,
+  );
+  if (!choice || (choice.addKe.some((t) => t.id !== 0) && !mayLeaveOut(choice))) {
+    const ours = list.map((s) => s.text).join(" ");
+    const text = `no common IKEv2 proposal: we accept ${ours}; the peer offers ${describeProposals(offered)}`;
+    return { why: failure("no-proposal", text), notify: NOTIFY.noProposalChosen };
+  }
+  const group = groupNumber(choice.ours.group);
+  if (ke.group !== group) {
+    const text = `${m.path.remote.address} sends a key exchange for group ${ke.group}`;
+    return { why: failure("bad-key", text), notify: NOTIFY.invalidKePayload, data: Uint8Array.of(group >>> 8, group) };
+  }
+  return { choice, ke: ke.value, ni, chain };
+}
+function rank(s: Suite, group: number): number {
+  return groupNumber(s.group) === group ? 0 : 1;
+}
+/** RFC 9370 §2.2.1: each additional key exchange that is offered may be NONE. */
+function mayLeaveOut({ addKe }: Choice<Suite>): boolean {
+  return [...new Set(addKe.map((t) => t.type))].every((type) => addKe.some((t) => t.type === type && t.id === 0));
+}
+/** An answer to a first message of which nothing is kept. */
+export function clearAnswer(spis: Spis, payloads: readonly Payload[]): Uint8Array {
+  const body = writeChain(payloads);
+  const next = payloads[0]?.type ?? 0;
+  const header = { ...spis, next, exchange: EXCHANGE.init, flags: FLAG.response, messageId: 0 };
+  return concat([writeHeader(header, body.length), body]);
+}
+
+/** What a peer has authenticated itself for. */
+export interface Accepted {
+  readonly sa: IkeSa;
+  readonly peerId: IkeId;
+  readonly initialContact: boolean;
+  /** Null: without a pair of ESP SAs (RFC 6023), or it is refused. */
+  readonly child: Answer | null;
+  /** Of the answer, without the pair. */
+  readonly payloads: readonly Payload[];
+}
+export interface ResponderOwner {
+  made(sa: IkeSa): void;
+  closed(sa: IkeSa): void;
+  /** Diffie-Hellman: exchangeKeys() or putOff() follows. */
+  asksTurn(r: Responder): void;
+  /** The peer is who it has to be: answers sa.channel. */
+  accepted(r: Responder, a: Accepted): void;
+  /** It asks for a pair that we refuse, and is authentic. */
+  childRefused(r: Responder, why: Failure): void;
+  /** Null: without a word. `proved`: the peer has shown that it hears us. */
+  failed(r: Responder, why: Failure | null, proved: boolean): void;
+  /** It is over, whatever came of it. */
+  gone(r: Responder): void;
+}
+
+export class Responder implements HalfOpen, SaUser {
+  readonly policy: IkePolicy;
+  readonly path: Path;
+  readonly spiI: Uint8Array;
+  readonly #env: IkeEnv;
+  readonly #owner: ResponderOwner;
+  readonly #request: Uint8Array;
+  readonly #spiR: Uint8Array;
+  readonly #timer: Timer;
+  #first: FirstMessage | null;
+  #answer: Uint8Array | null = null;
+  #signed: Signed | null = null;
+  #sa: IkeSa | null = null;
+  #replays = 0;
+  #over = false;
+
+  constructor(
+    env: IkeEnv,
+    policy: IkePolicy,
+    owner: ResponderOwner,
+    m: Message,
+    first: FirstMessage,
+    spiR: Uint8Array,
+  ) {
+    this.#env = env;
+    this.policy = policy;
+    this.#owner = owner;
+    this.path = m.path;
+    this.spiI = m.header.spiI;
+    this.#request = m.datagram;
+    this.#first = first;
+    this.#spiR = spiR;
+    const scope = new Scope(env.clock, (e) => this.#fault(e));
+    this.#timer = scope.timer("ike half-open", () => this.#end(null, false));
+    this.#timer.arm(HALF_OPEN_MS);
+  }
+  get began(): { readonly address: string } {
+    return this.path.remote;
+  }
+  begin(): void {
+    contain(
+      () => this.#owner.asksTurn(this),
+      (e) => this.#fault(e),
+    );
+  }
+  /** The first message once more, or another one with its SPI. */
+  repeated(m: Message): void {
+    const { remote } = this.path;
+    const same = m.path.remote.address === remote.address && m.path.remote.port === remote.port;
+    if (!this.#answer || !same || !sameBytes(m.datagram, this.#request)) return;
+    if (this.#replays++ < REPLAYS) this.#env.port.send(m.path.local, remote, this.#answer);
+    else this.#env.counters.bump("ike.replays");
+  }
+  exchangeKeys(): void {
+    contain(
+      () => this.#exchangeKeys(),
+      (e) => this.#fault(e),
+    );
+  }
+  /** The peer sends its first message again. */
+  putOff(): void {
+    this.drop();
+  }
+  drop(): void {
+    if (this.#over) return;
+    this.#finish();
+    this.#sa?.close(null);
+  }
+  #finish(): void {
+    this.#over = true;
+    this.#timer.disarm();
+    this.#first = null;
+    this.#signed = null;
+    this.#owner.gone(this);
+  }
+  #end(why: Failure | null, proved: boolean): void {
+    if (this.#over) return;
+    this.drop();
+    this.#owner.failed(this, why, proved);
+  }
+
+  // IKE_SA_INIT
+  #exchangeKeys(): void {
+    const first = this.#first;
+    if (!first || this.#over) return;
+    this.#first = null;
+    const { crypto } = this.#env;
+    const { policy, path } = this;
+    const suite = first.choice.ours;
+    const dh = crypto.dh(suite.group);
+    const gir = dh.shared(first.ke);
+    const spis = { spiI: this.spiI, spiR: this.#spiR };
+    if (!gir) {
+      const why = failure("bad-key", `${path.remote.address} sent a Diffie-Hellman value that is not acceptable`);
+      return this.#end(why, false);
+    }
+    const nat = readNat(crypto, { ...spis, spiR: new Uint8Array(8) }, path, first.chain);
+    const fault = natFault({ encap: policy.encap, remote: path.remote.address }, nat);
+    if (fault) return this.#end(fault, false);
+    const { ni } = first;
+    const nr = crypto.random(NONCE_BYTES);
+    const keys = makeKeys(crypto, suite, firstSeed(crypto, suite, gir, { ...spis, ni, nr }), { ...spis, ni, nr });
+    const fragments = hasNotify(first.chain, NOTIFY.fragmentationSupported);
+    const { number, transforms } = first.choice;
+    const answer = clearAnswer(spis, [
+      payload(PAYLOAD.sa, writeSa([{ number, protocol: 1, spi: new Uint8Array(0), transforms }])),
+      kePayload(suite.group, dh),
+      payload(PAYLOAD.nonce, nr),
+      ...(nat ? natPayloads(crypto, spis, path, policy.encap === "udp") : []),
+      ...(fragments ? [notification(NOTIFY.fragmentationSupported)] : []),
+      notification(NOTIFY.childlessSupported),
+    ]);
+    this.#answer = answer;
+    this.#signed = {
+      crypto,
+      suite,
+      keys,
+      request: this.#request,
+      response: answer,
+      ni: ni.slice(),
+      nr,
+      intermediate: new Uint8Array(0),
+    };
+    const seen = nat ?? { us: false, peer: false };
+    const udp = nat !== null && (nat.us || nat.peer || policy.encap === "udp");
+    const closed = (sa: IkeSa): void => this.#owner.closed(sa);
+    const own = { env: this.#env, policy, role: "responder", firstId: 1, user: this, closed } as const;
+    const sa = new IkeSa({
+      ...own,
+      ...spis,
+      ...path,
+      suite,
+      keys,
+      nat: seen,
+      udp,
+      fragments,
+      text: `IKEv2 ${suite.text}`,
+    });
+    this.#sa = sa;
+    this.#owner.made(sa);
+    this.#env.port.send(path.local, path.remote, answer);
+  }
+
+  // IKE_AUTH
+  asked(sa: IkeSa, r: Received): void {
+    const signed = this.#signed;
+    if (r.exchange !== EXCHANGE.auth || !signed) {
+      sa.bad("ike.unexpected", `exchange type ${r.exchange} before IKE_AUTH`);
+      sa.channel.answer([notification(NOTIFY.invalidSyntax)]);
+      return;
+    }
+    sa.local = r.path.local;
+    sa.remote = r.path.remote;
+    const { chain } = r;
+    const id = one(chain, PAYLOAD.idI, "idi");
+    const auth = optional(chain, PAYLOAD.auth, "auth");
+    const peer = sa.remote.address;
+    const { policy } = this;
+    const peerId = readId(id).id;
+    if (!auth)
+      return this.#refuse(
+        sa,
+        failure("mode", `${peer} wants EAP: only pre-shared keys and certificates are supported`),
+      );
+    const why = authFault(signed, policy, "initiator", id, readAuth(auth), peer) ?? idFault(policy, peerId, peer);
+    if (why) return this.#refuse(sa, why);
+    sa.mobike = hasNotify(chain, NOTIFY.mobikeSupported);
+    const wants = chain.payloads.some((p) => p.type === PAYLOAD.sa);
+    const child = wants ? answerOffer(sa, chain, { ports: null, groups: false, ni: signed.ni, nr: signed.nr }) : null;
+    const refusal = child && isRefusal(child) ? child : null;
+    const payloads = [
+      ...ourAuth(signed, policy, "responder", sa.local),
+      ...(refusal ? [notification(refusal.notify, refusal.data)] : []),
+    ];
+    this.#finish();
+    this.#owner.accepted(this, {
+      sa,
+      peerId,
+      initialContact: hasNotify(chain, NOTIFY.initialContact),
+      child: child && !isRefusal(child) ? child : null,
+      payloads,
+    });
+    if (refusal) this.#owner.childRefused(this, refusal.why);
+  }
+  #refuse(sa: IkeSa, why: Failure): void {
+    sa.channel.answer([notification(NOTIFY.authenticationFailed)]);
+    this.#end(why, true);
+  }
+  heard(): void {}
+  fault(_: IkeSa, e: unknown): void {
+    this.#fault(e);
+  }
+  #fault(e: unknown): void {
+    this.#env.log.emit(faultEvent(this.policy.link, "an IKEv2 responder", e));
+    this.#end(null, false);
+  }
+}
