@@ -62,6 +62,11 @@ export interface IpsecPlane {
   /** A random inbound SPI (256 to 2^32-1) that no SA uses; reserved until installed or released. */
   allocateSpi(): Spi;
   releaseSpi(spi: Spi): void;
+  /**
+   * Why the plane cannot carry a flow between these addresses, in words; null: it can. SAs of such a flow are rejected
+   * with SystemError EOPNOTSUPP and these words, and nothing else changes.
+   */
+  refusal?(flow: FlowId, local: Endpoint, remote: Endpoint): string | null;
   /** Starts to accept packets under `spec.spi` for `flow`. */
   addInbound(flow: FlowId, spec: SaSpec): Promise<void>;
   /**

@@ -53,8 +53,6 @@ interface LinkChange {
   readonly quiet?: boolean;
   /** Interface group; the default is 0. */
   readonly group?: number;
-  /** IPv4 packets whose source would not be answered by this interface are dropped (RFC 3704 §2.2). */
-  readonly reversePath?: true;
 }
 
 function bytesOf(address: string): Uint8Array {
@@ -137,11 +135,6 @@ export function encodeLink(index: number, c: LinkChange): Uint8Array {
   if (c.mtu !== undefined) w.attr32(RT.IFLA_MTU, c.mtu);
   if (c.txqueuelen !== undefined) w.attr32(RT.IFLA_TXQLEN, c.txqueuelen);
   if (c.group !== undefined) w.attr32(RT.IFLA_GROUP, c.group);
-  if (c.reversePath === true) {
-    w.nest(RT.IFLA_AF_SPEC, (af) => {
-      af.nest(AF_INET, (v4) => v4.nest(RT.IFLA_INET_CONF, (conf) => conf.attr32(RT.IPV4_DEVCONF_RP_FILTER, 1)));
-    });
-  }
   if (c.quiet === true) {
     w.nest(RT.IFLA_AF_SPEC, (af) => {
       af.nest(AF_INET6, (v6) => v6.attr(RT.IFLA_INET6_ADDR_GEN_MODE, Uint8Array.of(RT.IN6_ADDR_GEN_MODE_NONE)));

@@ -71,6 +71,7 @@ export interface Flat {
   pppOpen(): number;
   pppRead(fd: number, into: Uint8Array): number; // 0: what it was attached to is gone, -1: nothing there
   pppWrite(fd: number, data: Uint8Array): number;
+  pppFilter(unit: number, program: Uint8Array): number;
 
   // Primitives, from libcrypto: RangeError without it, for a wrong length, and for more than 1 MiB.
   cryptoRandom(into: Uint8Array): void;

@@ -251,6 +251,9 @@ export function native(flat: Flat): Native {
     pppChannel: (call) => flat.pppChannel(call),
     pppOpen: () => flat.pppOpen(),
     pppRead: (fd, into) => flat.pppRead(fd, into),
+    pppFilter(unit, program) {
+      flat.pppFilter(unit, program);
+    },
     pppWrite(fd, data) {
       flat.pppWrite(fd, data);
     },

@@ -419,6 +419,11 @@ export interface Native {
   /** 0: the channel or unit it was attached to is gone; -1: nothing to read. */
   pppRead(fd: number, into: Uint8Array): number;
   pppWrite(fd: number, data: Uint8Array): void;
+  /**
+   * Which network packets a unit lets pass, either way: a classic BPF program (struct sock_filter, host byte order).
+   * EINVAL: no program; ENOTTY: the kernel cannot (CONFIG_PPP_FILTER).
+   */
+  pppFilter(unit: number, program: Uint8Array): void;
   /** A raw deflate stream of 2^window bytes of history (9 to 15), for packets; null without zlib (libz.so.1). */
   deflater(window: number): Deflater | null;
   inflater(window: number): Inflater | null;

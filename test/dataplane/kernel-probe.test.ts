@@ -4,6 +4,8 @@ import { test } from "node:test";
 import type { Native } from "node-tuntap2";
 import { SystemError } from "../../src/core/errors.ts";
 import { KernelProbe } from "../../src/dataplane/kernel/probe.ts";
+import { decodeMessages } from "../../src/linux/netlink.ts";
+import { NFT } from "../../src/linux/uapi.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
 import { loadNative } from "../../src/runtime/node/native.ts";
 
@@ -30,7 +32,7 @@ function on(k: Kernel): { probe: KernelProbe; calls: Map<string, number> } {
   let answer: Uint8Array | null = null;
   const native: Native = {
     ...real,
-    netlinkOpen: open("netlink"),
+    netlinkOpen: (protocol) => open(protocol === NFT.NETLINK_NETFILTER ? "nftables" : "netlink")(),
     l2tpTunnel: open("l2tp"),
     pppOpen: open("ppp"),
     close: () => {},
@@ -42,7 +44,8 @@ function on(k: Kernel): { probe: KernelProbe; calls: Map<string, number> } {
       const view = new DataView(answer.buffer);
       view.setUint32(0, 36, true);
       view.setUint16(4, NLMSG_ERROR, true);
-      answer.set(data.subarray(8, 16), 8); // the number of the request
+      const all = decodeMessages(data);
+      view.setUint32(8, (all.at(-2) ?? all[0])?.seq ?? 0, true); // of a batch, the last but its end
       view.setInt32(16, -errno, true);
       return data.length;
     },
@@ -101,10 +104,13 @@ test("what is missing is named with what to do: by package on OpenWrt, else by m
   assert.equal(why({ fails: { l2tp: "EBADF" } }), null, "it has L2TP, and refuses a tunnel on no socket");
 });
 
-test("kernels whose calls are found by their ids alone are not asked for more", () => {
-  const { probe, calls } = on({ release: "6.12.30+deb13-amd64" });
-  assert.match(probe.why() ?? "", /^Linux 6\.12\.30\+deb13-amd64 /);
-  assert.equal(calls.size, 0);
+test("kernels that find calls by their ids alone need nftables, older ones do not", () => {
+  const release = "6.12.30+deb13-amd64";
+  assert.equal(why({ release }), null);
+  const fails = { nftables: "EPROTONOSUPPORT" };
+  assert.equal(why({ release, files: OPKG, fails }), "module nf_tables is missing: opkg install kmod-nft-core");
+  assert.match(why({ release, fails: { nftables: "EPERM" } }) ?? "", /CAP_NET_ADMIN/);
+  assert.equal(why({ fails }), null);
 });
 
 test("ESP transforms: what the kernel lacks is known after one trial", () => {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { hex } from "../../src/core/text.ts";
 import { LITTLE_ENDIAN } from "../../src/linux/netlink.ts";
-import { encodeClamp } from "../../src/linux/nft.ts";
+import { encodeClamp } from "../../src/linux/nft-mss.ts";
 
 const skip = LITTLE_ENDIAN ? false : "golden bytes are of a little-endian machine";
 

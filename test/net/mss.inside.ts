@@ -1,7 +1,7 @@
 // What test/net/mss.test.ts runs, with enter-netns.so: a SYN from one side of a router to the other.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { MssClamp } from "../../src/linux/nft.ts";
+import { MssClamp } from "../../src/linux/nft-mss.ts";
 import { loadNative } from "../../src/runtime/node/native.ts";
 import { enter } from "../rig/enter.ts";
 

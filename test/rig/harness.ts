@@ -1,5 +1,6 @@
 // Peers that we did not write: a User-mode Linux guest (kernel ESP and L2TP, strongSwan, xl2tpd, pppd) on the far side
-// of a tap device, and SoftEther VPN server, which runs on the host itself because it needs nothing of the kernel.
+// of a tap device, and SoftEther VPN server, which runs on the host itself because it needs nothing of the kernel. And
+// a guest in qemu, for what a newer kernel does otherwise.
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { build } from "esbuild";
@@ -21,6 +22,10 @@ export const GUEST_NEEDS = [
   "taskset",
   "cc",
 ];
+const QEMU = "qemu-system-x86_64";
+/** scripts/guest-kernel made it. */
+const NEWER = `${CACHE}/linux-6.12`;
+export const NEWER_NEEDS = ["daemon", QEMU, `${NEWER}/initrd`, "socat", "cc"];
 export const SOFTETHER = "/usr/libexec/softether/vpnserver/vpnserver";
 export const SOFTETHER_NEEDS = ["daemon", SOFTETHER, "vpncmd", "unshare"];
 
@@ -45,6 +50,25 @@ async function buildShim(name: string): Promise<string> {
   return built;
 }
 
+/** A tap device with our address, and what belongs to the guest behind it. */
+async function place(
+  ns: Ns,
+  tap: string,
+  ours: string,
+  theirs: string,
+): Promise<{ address: string; dir: string; mac: string }> {
+  const address = theirs.replace(/\/.*/, "");
+  const dir = `${ns.lab.dir}/guest-${tap}`;
+  mkdirSync(dir);
+  await sh(`
+    ip netns exec ${ns.name} ip tuntap add ${tap} mode tap vnet_hdr
+    ip -n ${ns.name} addr add ${ours} dev ${tap}
+    ip -n ${ns.name} link set dev ${tap} up`);
+  // a fixed address: with a new one after a restart, the neighbours' caches make the guest unreachable for 35 s
+  const hex = (b: string): string => Number(b).toString(16).padStart(2, "0");
+  return { address, dir, mac: address.split(".").map(hex).join(":") };
+}
+
 export class Guest {
   readonly address: string;
   readonly dir: string;
@@ -63,18 +87,7 @@ export class Guest {
    * ping-pong between CPUs makes each of its system calls eight times slower.
    */
   static async boot(ns: Ns, tap: string, ours: string, theirs: string, gateway = "", serial = ""): Promise<Guest> {
-    const address = theirs.replace(/\/.*/, "");
-    const dir = `${ns.lab.dir}/guest-${tap}`;
-    mkdirSync(dir);
-    await sh(`
-      ip netns exec ${ns.name} ip tuntap add ${tap} mode tap vnet_hdr
-      ip -n ${ns.name} addr add ${ours} dev ${tap}
-      ip -n ${ns.name} link set dev ${tap} up`);
-    // a fixed address: with a new one after a restart, the neighbours' caches make the guest unreachable for 35 s
-    const mac = address
-      .split(".")
-      .map((b) => Number(b).toString(16).padStart(2, "0"))
-      .join(":");
+    const { address, dir, mac } = await place(ns, tap, ours, theirs);
     const proc = ns.lab.spawn(
       `guest ${tap}`,
       "ip",
@@ -87,12 +100,39 @@ export class Guest {
       ],
       { env: { LD_PRELOAD: await shim("uml-xstate"), UML_DIR: "" }, group: true },
     );
-    const guest = new Guest(ns, address, dir, proc);
-    await until(`guest ${tap}: boot`, 30_000, () => {
-      if (!proc.running) throw new Error(`guest ${tap} ended: ${proc.output.slice(-2000)}`);
-      return existsSync(`${dir}/ready`);
+    return await new Guest(ns, address, dir, proc).#ready(30_000);
+  }
+  /** The same with Debian's 6.12 kernel in qemu, which emulates every instruction: about 20 s. */
+  static async bootNewer(ns: Ns, tap: string, ours: string, theirs: string): Promise<Guest> {
+    const { address, dir, mac } = await place(ns, tap, ours, theirs);
+    const share = (id: string, path: string, more: string): string[] => [
+      ...["-fsdev", `local,id=${id},path=${path},security_model=none${more}`],
+      ...["-device", `virtio-9p-pci,fsdev=${id},mount_tag=${id}`],
+    ];
+    const words = [
+      ...["console=ttyS0", "quiet", "panic=-1", `rig_init=${HERE}/guest-init.sh`, "rig_kind=qemu"],
+      ...[`rig_modules=${NEWER}/lib/modules`, `rig_ip=${theirs}`],
+    ];
+    const proc = ns.lab.spawn(
+      `guest ${tap}`,
+      "ip",
+      [
+        ...["netns", "exec", ns.name, QEMU, "-accel", "tcg", "-cpu", "max", "-m", "512", "-nographic", "-no-reboot"],
+        ...["-kernel", `${NEWER}/vmlinuz`, "-initrd", `${NEWER}/initrd`, "-append", words.join(" ")],
+        ...share("host", "/", ",readonly=on,multidevs=remap"),
+        ...share("share", dir, ""),
+        ...["-nic", `tap,ifname=${tap},script=no,downscript=no,model=virtio-net-pci,mac=52:52:${mac}`],
+      ],
+      { group: true },
+    );
+    return await new Guest(ns, address, dir, proc).#ready(120_000);
+  }
+  async #ready(ms: number): Promise<this> {
+    await until(`${this.proc.name}: boot`, ms, () => {
+      if (!this.proc.running) throw new Error(`${this.proc.name} ended: ${this.proc.output.slice(-2000)}`);
+      return existsSync(`${this.dir}/ready`);
     });
-    return guest;
+    return this;
   }
 
   /** Runs a script in the guest; its output. Throws on another exit code than 0. */

@@ -3,16 +3,16 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import type { CallChannel, DataPlane } from "../../src/dataplane/dataplane.ts";
+import type { CallChannel, DataPlane, TunnelPath } from "../../src/dataplane/dataplane.ts";
 import { reqidOf } from "../../src/dataplane/kernel/policies.ts";
 import { NetlinkSocket } from "../../src/linux/netlink.ts";
-import { Rtnl } from "../../src/linux/rtnl.ts";
 import { AF_INET, XFRM } from "../../src/linux/uapi.ts";
 import { Xfrm } from "../../src/linux/xfrm.ts";
 import type { XfrmSa } from "../../src/linux/xfrm-wire.ts";
 import { loadNative } from "../../src/runtime/node/native.ts";
-import { control, install, lcp, type Pair } from "../dataplane/contract.ts";
+import { control, install, lcp, type Pair, spec } from "../dataplane/contract.ts";
 import { enter } from "./enter.ts";
+import { arrived, bytes, inside, udp } from "./inside.ts";
 import { type Kind, openIn, pairOf } from "./kernel-planes.ts";
 
 const read = (path: string): string => readFileSync(path, "utf8");
@@ -21,40 +21,6 @@ const OUTER = ["10.9.0.1", "10.9.0.2"] as const;
 const CLIENT = "10.99.0.2";
 const SERVER = "10.99.0.1";
 
-function bytes(ip: string): Uint8Array {
-  if (!ip.includes(":")) return Uint8Array.from(ip.split(".").map(Number));
-  const [left = "", right = ""] = ip.split("::");
-  const words = (s: string): number[] => (s === "" ? [] : s.split(":").map((w) => Number.parseInt(w, 16)));
-  const [l, r] = [words(left), words(right)];
-  const all = [...l, ...new Array<number>(8 - l.length - r.length).fill(0), ...r];
-  return Uint8Array.from(all.flatMap((w) => [w >> 8, w & 255]));
-}
-/** A UDP socket in a namespace. */
-function udp(netns: string, address: string, port: number, to: string, toPort = port): number {
-  enter(native, netns);
-  const fd = native.udpOpen(bytes(address), port);
-  native.udpConnect(fd, bytes(to), toPort);
-  return fd;
-}
-function arrived(fd: number): number {
-  const into = new Uint8Array(2048);
-  let n = 0;
-  try {
-    while (native.recv(fd, into) >= 0) n++;
-  } catch {
-    // an ICMP error
-  }
-  return n;
-}
-function inside<T>(netns: string, f: (rtnl: Rtnl) => T): T {
-  enter(native, netns);
-  const rtnl = new Rtnl(native);
-  try {
-    return f(rtnl);
-  } finally {
-    rtnl.close();
-  }
-}
 function withXfrm<T>(netns: string, f: (xfrm: Xfrm) => T): T {
   enter(native, netns);
   const xfrm = new Xfrm(native);
@@ -67,17 +33,21 @@ function withXfrm<T>(netns: string, f: (xfrm: Xfrm) => T): T {
 interface Session {
   readonly p: Pair;
   readonly spi: number;
+  readonly tunnels: readonly [TunnelPath, TunnelPath];
   readonly calls: readonly [CallChannel, CallChannel];
 }
 async function session(kinds: readonly [Kind, Kind] = ["kernel", "kernel"], udpEncap = true): Promise<Session> {
   const p = await pairOf(kinds, OUTER, read);
   const spi = await install(p.a, p.b, { udpEncap });
   await install(p.b, p.a, { udpEncap });
-  const open = (plane: DataPlane, localId: number, peerId: number): CallChannel =>
-    plane.l2tp
-      .openTunnel({ localId, peerId, remote: plane.l2tp.secureRemote(1, 1701, 1701) })
-      .openCall({ localId: 10 * localId, peerId: 10 * peerId, sequencing: false, mru: 1400 });
-  return { p, spi, calls: [open(p.a.plane, 11, 22), open(p.b.plane, 22, 11)] };
+  const tunnels = [openTunnel(p.a.plane, 11, 22), openTunnel(p.b.plane, 22, 11)] as const;
+  return { p, spi, tunnels, calls: [openCall(tunnels[0], 110, 220), openCall(tunnels[1], 220, 110)] };
+}
+function openTunnel(plane: DataPlane, localId: number, peerId: number): TunnelPath {
+  return plane.l2tp.openTunnel({ localId, peerId, remote: plane.l2tp.secureRemote(1, 1701, 1701) });
+}
+function openCall(tunnel: TunnelPath, localId: number, peerId: number): CallChannel {
+  return tunnel.openCall({ localId, peerId, sequencing: false, mru: 1400 });
 }
 const NET = { mtu: 1400, clampMss: false };
 
@@ -174,6 +144,75 @@ test("IPv6 packets pass while IPV6CP is open, and not before or after", async ()
     for (const fd of [a, b]) native.close(fd);
     await nets[1]?.setIpv6("fe80::2");
     assert.equal(await send(), 1);
+  } finally {
+    await p.close();
+  }
+});
+
+test("a server's users have IPv6, and their own sources alone; out of a network another's is left", async () => {
+  const { p, calls, tunnels } = await session();
+  try {
+    const local = ["fe80::a", "fe80::b"] as const;
+    const own = { site: "fd98::1", middle: "10.98.7.7", v4: "10.98.1.1" };
+    const client = await p.a.plane.net.attachClient(calls[0], {
+      ...{ ...NET, ifname: "l2tps-t", local4: CLIENT, peer4: SERVER, routes: [{ prefix: "fd99::/16" }] },
+    });
+    const lns = { ...NET, ifname: "l2tps-lns", local4: SERVER, local6: local[1], pool: ["10.99.0.0/24"] };
+    const server = await p.b.plane.net.openServer(lns);
+    const user = await server.attach(calls[1], CLIENT, [{ prefix: "10.98.0.0/16" }, { prefix: "fd98::/32" }]);
+    for (const a of ["fd98::1", "fd97::1", own.middle, own.v4])
+      inside("a", (r) => r.addAddress("lo", r.indexOf("lo"), a, null));
+    inside("b", (r) => r.addAddress("lo", r.indexOf("lo"), "fd99::1", null));
+    await client.setIpv6(local[0]);
+    await user.setIpv6(local[0]);
+    await p.settle();
+    const reach = async (from: string, to: string): Promise<number> => {
+      enter(native, "b");
+      const heard = native.udpOpen(bytes(to), 7001);
+      const sender = udp("a", from, 7002, to, 7001);
+      native.send(sender, Uint8Array.of(1));
+      await p.settle();
+      const n = arrived(heard);
+      for (const fd of [heard, sender]) native.close(fd);
+      return n;
+    };
+    assert.equal(await reach("fd98::1", "fd99::1"), 1);
+    assert.equal(await reach("fd97::1", "fd99::1"), 0, "nobody gave it that address");
+    assert.equal(await reach(own.middle, SERVER), 1);
+    const other = await server.attach(openCall(tunnels[1], 330, 440), "10.99.0.3", [{ prefix: "10.98.7.0/24" }]);
+    assert.equal(await reach(own.middle, SERVER), 0, "it is another's now");
+    assert.equal(await reach(own.v4, SERVER), 1);
+    await other.detach();
+    assert.equal(await reach(own.middle, SERVER), 1);
+    await user.setIpv6(null);
+    assert.equal(await reach("fd98::1", "fd99::1"), 0);
+    await user.setIpv6(local[0]);
+    assert.equal(await reach("fd98::1", "fd99::1"), 1);
+  } finally {
+    await p.close();
+  }
+});
+
+test("a second client behind one NAT is refused by itself where the kernel cannot tell the two apart", async () => {
+  const { p, spi, calls } = await session();
+  try {
+    const { ipsec } = p.b.plane;
+    const elsewhere = { address: OUTER[0], port: 4777 };
+    const at = { address: OUTER[1], port: 4500 };
+    assert.equal(ipsec.refusal?.(1, at, elsewhere), null, "the first itself, at another port of its NAT");
+    assert.equal(ipsec.refusal?.(2, at, { ...elsewhere, port: 4500 }), null, "the first again, after it was gone");
+    assert.match(
+      ipsec.refusal?.(2, at, elsewhere) ?? "",
+      /^another client is behind the same NAT, 10\.9\.0\.1, and Linux 6/,
+    );
+    const second = { ...p.a, ports: { ike: 500, nat: elsewhere.port } };
+    for (const add of ["addInbound", "addOutbound"] as const)
+      await assert.rejects(ipsec[add](2, spec(spi + 1, p.b, second)), /EOPNOTSUPP.*behind the same NAT/);
+    const got: number[] = [];
+    calls[1].onFrame = (f) => got.push(f.length);
+    calls[0].send(lcp("still there"));
+    await p.settle();
+    assert.equal(got.length, 1);
   } finally {
     await p.close();
   }

@@ -51,7 +51,7 @@ for (const runtime of ["node", "qjs"] as const) {
         assert.match(text, /^# fail 0$/m, text);
         passed += Number(/^# pass (\d+)$/m.exec(text)?.[1] ?? 0);
       }
-      assert.equal(passed, 74);
+      assert.equal(passed, 76);
       // nothing of ours is left, in either namespace
       const left = await guest.sh(
         "for n in a b; do ip -n $n xfrm policy; ip -n $n xfrm state; ip -n $n link show type ppp; done",

@@ -76,6 +76,11 @@ async function openUserspace(netns: string): Promise<DataPlane> {
   return within<DataPlane>(plane, () => enter(native, netns));
 }
 
+/** Until what is on its way has arrived; a guest in qemu takes longer. */
+export function settle(readFile: (path: string) => string): Promise<void> {
+  const ms = readFile("/proc/cmdline").includes("rig_kind=qemu") ? 1000 : 150;
+  return new Promise((done) => setTimeout(done, ms));
+}
 export type Kind = "kernel" | "userspace";
 /** A plane in namespace a, and one in b. */
 export async function pairOf(
@@ -94,7 +99,7 @@ export async function pairOf(
   return {
     a: left,
     b: right,
-    settle: () => new Promise((done) => setTimeout(done, 150)),
+    settle: () => settle(readFile),
     close: async () => {
       await left.plane.close();
       await right.plane.close();

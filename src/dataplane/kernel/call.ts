@@ -21,9 +21,15 @@ const ADDRESS_CONTROL = 0xff03; // RFC 1661 §3.1: the kernel writes and strips 
 const STATS = 72; // struct pppol2tp_ioc_stats: tx_errors at 24, rx_seq_discards at 48
 const NOTHING: TrafficCounters = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
 
+export interface CallMark {
+  readonly value: number;
+  readonly mask: number;
+}
 /** What a call needs of its tunnel. */
 interface CallPath {
   readonly name: string;
+  /** What its network packets have to be marked with, where the kernel does not see to it that they are the peer's. */
+  readonly mark: CallMark | null;
   /** Why nothing can leave now, by name; null: it can. */
   silent(): string | null;
   /**
@@ -49,6 +55,7 @@ export class KernelCall implements CallChannel {
   readonly name: string;
   readonly mru: number;
   readonly localId: number;
+  readonly mark: CallMark | null;
   onFrame: (frame: Packet) => void = () => {};
   onDown: (why: string) => void = () => {};
   readonly #native: Native;
@@ -73,6 +80,7 @@ export class KernelCall implements CallChannel {
     this.name = `${path.name}-${spec.localId}`;
     this.mru = spec.mru;
     this.localId = spec.localId;
+    this.mark = path.mark;
     this.#peer = spec.peerId;
     this.#sequencing = spec.sequencing;
     this.#start();

@@ -16,7 +16,7 @@ import { reqidOf } from "./policies.ts";
 const WINDOW = 1024; // packets
 const FLOWS = 0xffff;
 /** Of a packet's mark; the lower half is left to others. */
-const MARK_MASK = 0xffff_0000;
+export const MARK_MASK = 0xffff_0000;
 
 type Direction = "in" | "out";
 interface Sa {
@@ -48,12 +48,19 @@ export interface Flow {
   mapped: string;
 }
 
+/** What packets of the flow are marked with once they are opened. */
+export function markOf(flow: Flow): { readonly value: number; readonly mask: number } {
+  return { value: flow.number * 0x1_0000, mask: MARK_MASK };
+}
+
 const NOWHERE: Endpoint = { address: "", port: 0 };
 const NOTHING: TrafficCounters = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
 
 interface IpsecDeps {
   readonly xfrm: Xfrm;
   readonly rng: Rng;
+  /** Why two flows between the same addresses cannot be told apart; null: they can. */
+  sharing(): string | null;
   bump(name: string, by?: number): void;
   /** Opens IKE's sockets, which ESP in UDP arrives on. */
   needSockets(): void;
@@ -87,9 +94,18 @@ export class KernelIpsec implements IpsecPlane {
   releaseSpi(spi: Spi): void {
     this.#spis.release(spi);
   }
+  refusal(id: FlowId, local: Endpoint, remote: Endpoint): string | null {
+    // From the same port of a NAT too it is one client that returned: its old flow has nobody any more.
+    const shares = (f: Flow): boolean =>
+      f.local.address === local.address && f.remote.address === remote.address && f.remote.port !== remote.port;
+    const other = [...this.#flows.values()].some((f) => f.id !== id && shares(f));
+    const why = other ? this.#deps.sharing() : null;
+    return why === null ? null : `another client is behind the same NAT, ${remote.address}, and ${why}`;
+  }
   async addInbound(id: FlowId, spec: SaSpec): Promise<void> {
     if (this.#in.has(spec.spi))
       throw new SystemError("EEXIST", `cannot install inbound SPI ${spec.spi}`, "it is in use");
+    this.#admit(id, spec);
     this.#deps.needSockets();
     const flow = this.hold(id);
     try {
@@ -101,7 +117,7 @@ export class KernelIpsec implements IpsecPlane {
         sourcePort: spec.remotePort,
         destinationPort: spec.localPort,
         window: WINDOW,
-        mark: { value: flow.number * 0x1_0000, mask: MARK_MASK },
+        mark: markOf(flow),
       });
     } catch (e) {
       this.release(flow);
@@ -116,6 +132,7 @@ export class KernelIpsec implements IpsecPlane {
   async addOutbound(id: FlowId, spec: SaSpec): Promise<void> {
     if (this.#find(id, "out", spec.spi))
       throw new SystemError("EEXIST", `cannot install outbound SPI ${spec.spi}`, "it is in use");
+    this.#admit(id, spec);
     this.#deps.needSockets();
     const flow = this.hold(id);
     try {
@@ -231,6 +248,10 @@ export class KernelIpsec implements IpsecPlane {
     }
   }
 
+  #admit(id: FlowId, s: SaSpec): void {
+    const why = this.refusal(id, s.local, s.remote);
+    if (why !== null) throw new SystemError("EOPNOTSUPP", "the kernel cannot carry this peer's packets", why);
+  }
   #common(flow: Flow, s: SaSpec): Pick<XfrmSa, "spi" | "reqid" | "transform" | "hardBytes" | "hardPackets"> {
     if (familyOf(s.local.address) !== familyOf(s.remote.address)) throw new RangeError("an SA between IPv4 and IPv6");
     const transform = transformOf(s.cipher, s.integ, s.keys);

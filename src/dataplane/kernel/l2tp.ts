@@ -3,33 +3,31 @@
 // messages to us. Peers that we do not know yet are heard on one socket a port, where a packet's mark says by whose SA
 // it came.
 //
-// Left out: two flows between the same ends (two clients behind one NAT, both from port 1701). The kernel cannot tell
-// their packets apart by their sockets; the second one is refused by its policy, and belongs into the userspace plane.
+// Two flows between the same ends (two clients behind one NAT, both from port 1701) have sockets that the kernel does
+// not tell apart: what arrives on one may be the other's. Where the kernel finds calls by their ids (BoundCalls), a
+// socket takes packets of any SA, a call's data is bound to its flow's mark, and control messages go by their mark.
+// Older kernels find a call by its socket, and a socket takes its own flow's packets alone (KernelIpsec.refusal).
 import type { Native } from "node-tuntap2";
 import { formatEndpoint } from "../../core/addr.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
+import { SystemError } from "../../core/errors.ts";
 import { Packet } from "../../core/packet.ts";
-import { attempt, errnoOf } from "../../linux/errno.ts";
+import { contain } from "../../core/scope.ts";
+import { errnoOf } from "../../linux/errno.ts";
+import type { BoundCalls } from "../../linux/nft-calls.ts";
 import { isControl, readData } from "../../packet/l2tp.ts";
 import type { Endpoint } from "../../ports/ports.ts";
-import type { CallSpec, FlowId, L2tpPlane, L2tpRemote, TunnelPath, TunnelSpec } from "../dataplane.ts";
-import { anyAddress, familyOf, ipBytes } from "../ring.ts";
-import { callBuffer, KernelCall } from "./call.ts";
-import type { Flow, KernelIpsec } from "./ipsec.ts";
+import type { FlowId, L2tpPlane, L2tpRemote, TunnelPath, TunnelSpec } from "../dataplane.ts";
+import { anyAddress, familyOf } from "../ring.ts";
+import { callBuffer, type KernelCall } from "./call.ts";
+import { type Flow, type KernelIpsec, markOf } from "./ipsec.ts";
 import { reqidOf } from "./policies.ts";
-import { type Protection, type SocketDeps, UdpSocket } from "./sockets.ts";
+import { type Protection, type Received, type SocketDeps, UdpSocket } from "./sockets.ts";
+import { ends, type Path, Tunnel, type TunnelDeps } from "./tunnel.ts";
 
 const IN_THE_CLEAR: Protection = { kind: "none" };
+const ANY = 0; // reqid
 
-/** Where L2TP to one remote passes. */
-interface Path {
-  readonly remote: L2tpRemote;
-  /** Null: in the clear. */
-  readonly flow: Flow | null;
-  /** For control messages, and the first tunnel. */
-  socket: UdpSocket | null;
-  readonly tunnels: Set<Tunnel>;
-}
 interface ClearSocket {
   readonly socket: UdpSocket;
   users: number;
@@ -39,108 +37,13 @@ interface L2tpDeps {
   readonly drops: Drops;
   readonly sockets: SocketDeps;
   readonly ipsec: KernelIpsec;
+  /** Where the kernel finds calls by their ids alone; null: it finds them by their sockets. */
+  readonly bound: BoundCalls | null;
   /** UDP ports on which peers inside IPsec are heard. */
   readonly ports: readonly number[];
   localTowards(remote: string): string;
   fault(e: unknown): void;
 }
-/** What a tunnel needs of the plane. */
-interface TunnelDeps {
-  readonly native: Native;
-  readonly drops: Drops;
-  readonly buffer: Uint8Array;
-  silent(path: Path): string | null;
-  socket(path: Path): UdpSocket | null;
-  opened(call: KernelCall, tunnel: Tunnel): void;
-  closed(call: KernelCall, tunnel: Tunnel): void;
-  ended(tunnel: Tunnel): void;
-  fault(e: unknown): void;
-}
-
-/** Where the path's packets go, as L2TP sees it; null while the flow has no addresses. */
-function ends(path: Path): { local: Endpoint; remote: Endpoint } | null {
-  const { flow, remote } = path;
-  const [local, peer] = flow ? [flow.local.address, flow.remote.address] : [remote.localAddress, remote.address];
-  if (local === "" || peer === "") return null;
-  return { local: { address: local, port: remote.localPort }, remote: { address: peer, port: remote.port } };
-}
-
-class Tunnel implements TunnelPath {
-  readonly path: Path;
-  readonly localId: number;
-  readonly calls = new Set<KernelCall>();
-  readonly #deps: TunnelDeps;
-  readonly #peerId: number;
-  #kernel: { readonly socket: UdpSocket; readonly fd: number } | null = null;
-  #open = true;
-
-  constructor(deps: TunnelDeps, path: Path, spec: TunnelSpec) {
-    this.#deps = deps;
-    this.path = path;
-    this.localId = spec.localId;
-    this.#peerId = spec.peerId;
-  }
-  get socket(): UdpSocket | null {
-    return this.#kernel?.socket ?? null;
-  }
-  openCall(spec: CallSpec): KernelCall {
-    const call: KernelCall = new KernelCall(this.#deps, spec, {
-      name: `l2tp-${this.localId}`,
-      silent: () => this.#deps.silent(this.path),
-      open: (ids) => this.#call(ids),
-      fault: (e) => this.#deps.fault(e),
-      closed: () => {
-        this.calls.delete(call);
-        this.#deps.closed(call, this);
-      },
-    });
-    this.calls.add(call);
-    this.#deps.opened(call, this);
-    return call;
-  }
-  close(): void {
-    if (!this.#open) return;
-    this.#open = false;
-    for (const c of [...this.calls]) c.close();
-    this.stop();
-    this.#deps.ended(this);
-  }
-  /** The kernel's tunnel goes, and its socket; the next call that needs it makes it anew. */
-  stop(): void {
-    const k = this.#kernel;
-    this.#kernel = null;
-    if (!k) return;
-    this.#deps.native.close(k.fd);
-    k.socket.close(); // the tunnel ends with it
-    if (this.path.socket === k.socket) this.path.socket = null;
-  }
-
-  #call(ids: { localCall: number; peerCall: number }): number | null {
-    const to = ends(this.path)?.remote;
-    const kernel = to && this.#start(to);
-    if (!kernel) return null;
-    const all = { ...ids, localTunnel: this.localId, peerTunnel: this.#peerId };
-    return attempt("cannot open an L2TP call in the kernel", L2TP_ADVICE, () =>
-      this.#deps.native.l2tpCall(ipBytes(to.address), to.port, all),
-    );
-  }
-  #start(to: Endpoint): { readonly socket: UdpSocket; readonly fd: number } | null {
-    if (this.#kernel) return this.#kernel;
-    const socket = this.#deps.socket(this.path);
-    if (!socket) return null;
-    try {
-      const fd = attempt("cannot open an L2TP tunnel in the kernel", L2TP_ADVICE, () =>
-        this.#deps.native.l2tpTunnel(socket.fd, ipBytes(to.address), to.port, this.localId, this.#peerId),
-      );
-      this.#kernel = { socket, fd };
-      return this.#kernel;
-    } catch (e) {
-      if (this.path.socket !== socket) socket.close();
-      throw e;
-    }
-  }
-}
-
 export class KernelL2tp implements L2tpPlane {
   onControl: L2tpPlane["onControl"] = () => {};
   /** Set by the network side, which holds netdevs of calls. */
@@ -166,6 +69,8 @@ export class KernelL2tp implements L2tpPlane {
         this.#calls.delete(`${tunnel.localId} ${call.localId}`);
       },
       ended: (tunnel) => this.#ended(tunnel),
+      bind: (path, tunnel, call) => this.#bind(path, tunnel, call),
+      markOf: (path) => (deps.bound && path.flow ? markOf(path.flow) : null),
       fault: deps.fault,
     };
   }
@@ -220,7 +125,8 @@ export class KernelL2tp implements L2tpPlane {
 
   /** What the kernel has refused of calls that are open, by our names. */
   refused(): [name: string, count: number][] {
-    return [...this.#calls.values()].flatMap((c) => c.call.refused());
+    const others: [string, number] = ["l2tp.wrong-flow", this.#deps.bound?.refused() ?? 0];
+    return [...[...this.#calls.values()].flatMap((c) => c.call.refused()), ...(others[1] > 0 ? [others] : [])];
   }
   /** Peers inside IPsec are heard from now on. Throws SystemError. */
   listen(): void {
@@ -273,10 +179,8 @@ export class KernelL2tp implements L2tpPlane {
   #hear(local: Endpoint): UdpSocket | null {
     let s: UdpSocket;
     try {
-      s = new UdpSocket(this.#deps.sockets, local, { kind: "any" }, (p, from) => {
-        const flow = this.#deps.ipsec.byMark(from.mark);
-        if (!flow) return this.#deps.drops.bump("l2tp.wrong-flow");
-        this.#received(this.secureRemote(flow.id, local.port, from.remote.port), flow, p);
+      s = new UdpSocket(this.#deps.sockets, local, { kind: "sa", in: ANY, out: ANY }, (p, from) => {
+        this.#marked(local.port, from, p);
       });
     } catch (e) {
       if (familyOf(local.address) === 6 && ["EAFNOSUPPORT", "EADDRNOTAVAIL"].includes(errnoOf(e))) return null;
@@ -307,12 +211,14 @@ export class KernelL2tp implements L2tpPlane {
     const { flow } = path;
     const where = ends(path);
     if (!where || (!flow && !this.#clearOn(path.remote))) return null;
-    const protection: Protection = flow ? { kind: "reqid", reqid: reqidOf(flow.number) } : IN_THE_CLEAR;
-    const s = new UdpSocket(this.#deps.sockets, where.local, protection, (p) => {
-      const remote = flow ? this.secureRemote(flow.id, path.remote.localPort, path.remote.port) : path.remote;
-      this.#received(remote, flow, p);
+    const { bound } = this.#deps;
+    const s = new UdpSocket(this.#deps.sockets, where.local, this.#protection(flow), (p, from) => {
+      if (!flow) return this.#received(path.remote, flow, p);
+      if (bound) return this.#marked(path.remote.localPort, from, p);
+      this.#received(this.secureRemote(flow.id, path.remote.localPort, path.remote.port), flow, p);
     });
     try {
+      if (bound && flow && !s.withMarks()) throw new SystemError("ENOPROTOOPT", "cannot tell IPsec peers apart", "");
       s.connect(where.remote);
       return s;
     } catch (e) {
@@ -320,9 +226,27 @@ export class KernelL2tp implements L2tpPlane {
       throw e;
     }
   }
+  #protection(flow: Flow | null): Protection {
+    if (!flow) return IN_THE_CLEAR;
+    const reqid = reqidOf(flow.number);
+    return { kind: "sa", in: this.#deps.bound ? ANY : reqid, out: reqid };
+  }
+  #bind(path: Path, tunnel: number, call: number): () => void {
+    const { bound, fault } = this.#deps;
+    if (!bound || !path.flow) return () => {};
+    const mark = markOf(path.flow).value;
+    bound.bind(tunnel, call, mark);
+    return () => contain(() => bound.release(tunnel, call, mark), fault);
+  }
   #silent(path: Path): string | null {
     if (path.flow) return this.#deps.ipsec.silent(path.flow);
     return this.#clearOn(path.remote) ? null : "tx.no-socket";
+  }
+  /** Its mark says by whose SA a packet came. */
+  #marked(localPort: number, from: Received, p: Packet): void {
+    const flow = this.#deps.ipsec.byMark(from.mark);
+    if (!flow) return this.#deps.drops.bump("l2tp.wrong-flow");
+    this.#received(this.secureRemote(flow.id, localPort, from.remote.port), flow, p);
   }
   #received(remote: L2tpRemote, flow: Flow | null, p: Packet): void {
     if (!isControl(p.mem, p.start, p.end)) return this.#data(remote, flow, p);
@@ -425,8 +349,3 @@ function clearRemote(local: Endpoint, to: Endpoint): L2tpRemote {
     localPort: local.port,
   };
 }
-const L2TP_ADVICE: Readonly<Record<string, string>> = {
-  EAFNOSUPPORT: "module l2tp_ppp is missing: opkg install kmod-pppol2tp",
-  EPROTONOSUPPORT: "module l2tp_ppp is missing: opkg install kmod-pppol2tp",
-  EEXIST: "another program has a tunnel or call of this number: ip l2tp show tunnel",
-};

@@ -4,14 +4,14 @@
 // Not in a clear packet's way are the blocks of policies.ts, which stand before IKE's first packet and outlive this
 // process.
 //
-// Left out: what net.ts and l2tp.ts name; and, from Linux 6.11 on, the binding of a call to its flow's mark: there the
-// kernel finds a call by its ids alone, whatever SA its data came under, so that one authenticated peer could inject
-// into the call of another (openKernelPlane refuses such a kernel).
+// From Linux 6.11 on the kernel finds a call by its ids alone, whatever SA its data came under, so that one
+// authenticated peer could send into the call of another. There a call is bound to its flow's mark: by nftables, which
+// keep others' packets away from it (BoundCalls), and for network packets by the filter of its PPP unit as well.
+// openKernelPlane refuses such a kernel where it has no nftables.
 import type { Native } from "node-tuntap2";
 import { formatIp } from "../../core/addr.ts";
 import type { Clock } from "../../core/clock.ts";
 import { Counters } from "../../core/counters.ts";
-import { SystemError } from "../../core/errors.ts";
 import type { EventLog } from "../../core/events.ts";
 import { faultEvent } from "../../core/fault.ts";
 import type { Packet } from "../../core/packet.ts";
@@ -19,11 +19,12 @@ import type { Rng } from "../../core/rng.ts";
 import { allOf, Scope } from "../../core/scope.ts";
 import { errnoOf } from "../../linux/errno.ts";
 import { Keeper } from "../../linux/keeper.ts";
+import { BoundCalls } from "../../linux/nft-calls.ts";
 import { Xfrm } from "../../linux/xfrm.ts";
 import type { Endpoint } from "../../ports/ports.ts";
 import type { DataPlane, IkePort } from "../dataplane.ts";
 import { anyAddress, familyOf, ipBytes } from "../ring.ts";
-import { KernelIpsec } from "./ipsec.ts";
+import { KernelIpsec, MARK_MASK } from "./ipsec.ts";
 import { KernelL2tp } from "./l2tp.ts";
 import { type HostNet, KernelNet } from "./net.ts";
 import { Policies } from "./policies.ts";
@@ -32,6 +33,7 @@ import { newRoom, type Received, type SocketDeps, UdpSocket } from "./sockets.ts
 import { dropsSince, parseXfrmStat, type XfrmStat } from "./stats.ts";
 
 const XFRM_STAT = "/proc/net/xfrm_stat";
+const MODULES = "/proc/modules";
 const OS_RELEASE = "/proc/sys/kernel/osrelease";
 const MARKER = new Uint8Array(4); // RFC 3948 §2.2
 const KEEPALIVE = Uint8Array.of(0xff); // §2.3
@@ -55,14 +57,7 @@ export interface KernelPlaneDeps {
  * Throws SystemError when the kernel cannot, or must not. What is missing of L2TP and PPP shows with the first call.
  */
 export async function openKernelPlane(deps: KernelPlaneDeps): Promise<DataPlane> {
-  const release = deps.readFile(OS_RELEASE).trim();
-  if (findsCallsByIdAlone(release))
-    throw new SystemError(
-      "EOPNOTSUPP",
-      `the kernel plane cannot be used on Linux ${release}`,
-      "calls are not told apart",
-    );
-  return new KernelPlane(deps);
+  return new KernelPlane(deps, deps.readFile(OS_RELEASE).trim());
 }
 
 class KernelPlane implements DataPlane {
@@ -78,10 +73,11 @@ class KernelPlane implements DataPlane {
   readonly #sockets: SocketDeps;
   readonly #ports: { readonly ike: number; readonly nat: number };
   readonly #ike: IkePort;
+  readonly #bound: BoundCalls | null;
   #open: UdpSocket[] | null = null;
   #closed = false;
 
-  constructor(deps: KernelPlaneDeps) {
+  constructor(deps: KernelPlaneDeps, release: string) {
     const { native, log, crypto } = deps;
     const drops = this.#drops;
     const fault = (e: unknown): void => log.emit(faultEvent("", "a packet in the data plane", e));
@@ -89,12 +85,19 @@ class KernelPlane implements DataPlane {
     this.#deps = deps;
     this.#ports = { ike: deps.options?.ikePort ?? 500, nat: deps.options?.natPort ?? 4500 };
     this.#before = this.#stat();
-    this.#xfrm = new Xfrm(native);
-    this.#policies = new Policies(this.#xfrm, l2tpPorts); // before any socket of L2TP
+    this.#bound = findsCallsByIdAlone(release) ? new BoundCalls(native, MARK_MASK) : null;
+    try {
+      this.#xfrm = new Xfrm(native);
+      this.#policies = new Policies(this.#xfrm, l2tpPorts); // before any socket of L2TP
+    } catch (e) {
+      this.#bound?.close();
+      throw e;
+    }
     this.#sockets = { native, drops, room: newRoom(native), align: this.#xfrm.align, fault };
     this.ipsec = new KernelIpsec({
       xfrm: this.#xfrm,
       rng: crypto,
+      sharing: () => this.#sharing(release),
       bump: (name, by) => drops.bump(name, by),
       needSockets: () => this.#openSockets(),
       moved: (flow) => this.l2tp.moved(flow),
@@ -114,6 +117,7 @@ class KernelPlane implements DataPlane {
       drops,
       sockets: this.#sockets,
       ipsec,
+      bound: this.#bound,
       ports: l2tpPorts,
       localTowards,
       fault,
@@ -158,6 +162,7 @@ class KernelPlane implements DataPlane {
       () => {
         for (const s of this.#open ?? []) s.close();
       },
+      () => this.#bound?.close(),
       () => this.#policies.close(), // last: nothing of ours can send any more
       () => this.#xfrm.close(),
     );
@@ -215,11 +220,23 @@ class KernelPlane implements DataPlane {
     if (!s) this.#drops.bump("tx.no-socket");
     return s ?? null;
   }
-  #stat(): XfrmStat {
+  /**
+   * Why two clients behind one NAT cannot be told apart. Where ESP is opened before GRO, GRO may join a packet of the
+   * one and a packet of the other, which then have one mark.
+   */
+  #sharing(release: string): string | null {
+    if (!this.#bound) return `Linux ${release} cannot tell them apart: 6.11 and newer can`;
+    const offload = /^esp[46]_offload /m.test(this.#read(MODULES));
+    return offload ? "the module esp4_offload or esp6_offload is loaded" : null;
+  }
+  #read(path: string): string {
     try {
-      return parseXfrmStat(this.#deps.readFile(XFRM_STAT));
+      return this.#deps.readFile(path);
     } catch {
-      return new Map(); // a kernel without such statistics
+      return "";
     }
+  }
+  #stat(): XfrmStat {
+    return parseXfrmStat(this.#read(XFRM_STAT)); // which some kernels lack
   }
 }

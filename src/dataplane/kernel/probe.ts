@@ -5,10 +5,12 @@ import { type Rng, random32 } from "../../core/rng.ts";
 import { KERNEL_SPIS } from "../../esp/spis.ts";
 import { CIPHERS, INTEGS } from "../../esp/transforms.ts";
 import { errnoOf } from "../../linux/errno.ts";
+import { BoundCalls } from "../../linux/nft-calls.ts";
 import { XFRM } from "../../linux/uapi.ts";
 import { Xfrm } from "../../linux/xfrm.ts";
 import type { EspCipher, EspInteg } from "../dataplane.ts";
 import { transformOf } from "./algorithms.ts";
+import { MARK_MASK } from "./ipsec.ts";
 import { reqidOf } from "./policies.ts";
 
 const OS_RELEASE = "/proc/sys/kernel/osrelease";
@@ -57,10 +59,12 @@ function errnoFrom(f: () => void): string {
 
 type Check = (deps: ProbeDeps) => string | null;
 
-/** Why calls of this kernel cannot be used, whatever is loaded. */
-function release(deps: ProbeDeps): string | null {
-  const text = deps.readFile(OS_RELEASE).trim();
-  return findsCallsByIdAlone(text) ? `Linux ${text} does not tell the calls of two L2TP peers apart` : null;
+/** What keeps one peer out of another's call, where the kernel would not. */
+function nftables(deps: ProbeDeps): string | null {
+  if (!findsCallsByIdAlone(deps.readFile(OS_RELEASE).trim())) return null;
+  const errno = errnoFrom(() => new BoundCalls(deps.native, MARK_MASK).close());
+  if (errno === "EPERM") return ROOT;
+  return errno === "" ? null : missing(deps, "nf_tables", "kmod-nft-core");
 }
 function xfrm(deps: ProbeDeps): string | null {
   const { native } = deps;
@@ -85,7 +89,7 @@ function ppp(deps: ProbeDeps): string | null {
   if (errno === "EPERM" || errno === "EACCES") return ROOT;
   return errno === "" ? null : missing(deps, "ppp_generic", "kmod-ppp");
 }
-const CHECKS: readonly Check[] = [release, xfrm, esp, l2tp, ppp];
+const CHECKS: readonly Check[] = [xfrm, esp, l2tp, ppp, nftables];
 
 /** Installs an SA to ourselves and removes it: the errno of that. It is under a reqid of ours, in case we die here. */
 function trial(deps: ProbeDeps, cipher: EspCipher, integ: EspInteg): string {

@@ -18,11 +18,8 @@ const TURN = 64; // datagrams
 const DATAGRAM = 65536;
 const BUFFER = 1 << 20;
 
-/** What a socket asks of IPsec: to pass as it is, to pass under any SA, or under those of one reqid. */
-export type Protection =
-  | { readonly kind: "none" }
-  | { readonly kind: "any" }
-  | { readonly kind: "reqid"; reqid: number };
+/** What a socket asks of IPsec: to pass as it is, or under SAs of these reqids, 0 any. */
+export type Protection = { readonly kind: "none" } | { readonly kind: "sa"; readonly in: number; readonly out: number };
 export interface Received {
   readonly local: Endpoint;
   readonly remote: Endpoint;
@@ -47,12 +44,6 @@ export function newRoom(native: Native): Room {
   return { buffer, from: new Uint8Array(FROM), ring: native.ring(1) };
 }
 
-/** `reqid` 0 in a template is any (xfrm_state_ok). */
-function reqidOf(p: Protection): number | null {
-  if (p.kind === "none") return null;
-  return p.kind === "any" ? 0 : p.reqid;
-}
-
 export class UdpSocket {
   readonly fd: number;
   readonly local: Endpoint;
@@ -73,7 +64,7 @@ export class UdpSocket {
     const address = ipBytes(local.address);
     this.fd = attempt(what, ADVICE, () => native.udpOpen(address, local.port, { reuse: true, buffer: BUFFER }));
     try {
-      this.#protect(familyOf(local.address), reqidOf(protection));
+      this.#protect(familyOf(local.address), protection);
     } catch (e) {
       native.close(this.fd);
       throw e;
@@ -148,11 +139,13 @@ export class UdpSocket {
       this.#deps.drops.bump(`rx.${errnoOf(e).toLowerCase()}`); // ECONNREFUSED and the like of a connected socket
     }
   }
-  #protect(family: 4 | 6, reqid: number | null): void {
+  /** `reqid` 0 in a template is any (xfrm_state_ok). */
+  #protect(family: 4 | 6, p: Protection): void {
     const { native, align } = this.#deps;
     const { constants } = native;
     const [level, name] = family === 4 ? ["IPPROTO_IP", "IP_XFRM_POLICY"] : ["IPPROTO_IPV6", "IPV6_XFRM_POLICY"];
     for (const direction of ["in", "out"] as const) {
+      const reqid = p.kind === "none" ? null : p[direction];
       const value = encodeSocketPolicy(family === 4 ? AF_INET : AF_INET6, direction, reqid, align);
       attempt("cannot give a socket its IPsec policy", ADVICE, () =>
         native.setsockopt(this.fd, constants[level] ?? 0, constants[name] ?? 0, value),

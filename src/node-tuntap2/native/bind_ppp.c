@@ -70,6 +70,18 @@ static double bind_ppp_open(struct tt_args *a)
 	return give_fd(a, tt_ppp_open(&e), &e);
 }
 
+static double bind_ppp_filter(struct tt_args *a)
+{
+	struct tt_err e = { 0, "" };
+	int unit = arg_fd(a, 0);
+	size_t len;
+	uint8_t *program = arg_bytes(a, 1, &len, "program: not a Uint8Array");
+
+	if (a->bad)
+		return NOTHING;
+	return give_result(a, tt_ppp_filter(unit, program, len, &e), &e);
+}
+
 static double bind_ppp_read(struct tt_args *a)
 {
 	int fd = arg_fd(a, 0);
@@ -101,10 +113,9 @@ static double bind_ppp_write(struct tt_args *a)
 }
 
 static const struct tt_function functions[] = {
-	{ "udpConnect", bind_udp_connect, 3 }, { "udpRecv", bind_udp_recv, 3 },
-	{ "l2tpOpen", bind_l2tp_open, 7 },     { "pppChannel", bind_ppp_channel, 1 },
-	{ "pppOpen", bind_ppp_open, 0 },       { "pppRead", bind_ppp_read, 2 },
-	{ "pppWrite", bind_ppp_write, 2 },     { NULL, NULL, 0 },
+	{ "udpConnect", bind_udp_connect, 3 }, { "udpRecv", bind_udp_recv, 3 },	    { "l2tpOpen", bind_l2tp_open, 7 },
+	{ "pppChannel", bind_ppp_channel, 1 }, { "pppOpen", bind_ppp_open, 0 },	    { "pppRead", bind_ppp_read, 2 },
+	{ "pppWrite", bind_ppp_write, 2 },     { "pppFilter", bind_ppp_filter, 2 }, { NULL, NULL, 0 },
 };
 
 const struct tt_binding bind_ppp = { functions, NULL, NULL };

@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <linux/filter.h>
 #include <linux/if_pppox.h>
 #include <linux/ppp-ioctl.h>
 
@@ -141,4 +142,17 @@ int tt_ppp_channel(int call, struct tt_err *e)
 	if (fd >= 0 && ioctl(fd, PPPIOCATTCHAN, &index) < 0)
 		return tt_fail(e, "PPPIOCATTCHAN", fd);
 	return fd;
+}
+
+int tt_ppp_filter(int unit, const uint8_t *program, size_t len, struct tt_err *e)
+{
+	struct sock_filter code[BPF_MAXINSNS];
+	struct sock_fprog prog = { .len = (unsigned short)(len / sizeof code[0]), .filter = code };
+
+	if (len == 0 || len % sizeof code[0] != 0 || len > sizeof code) {
+		errno = EINVAL;
+		return tt_fail(e, "PPPIOCSPASS", -1);
+	}
+	memcpy(code, program, len);
+	return ioctl(unit, PPPIOCSPASS, &prog) < 0 ? tt_fail(e, "PPPIOCSPASS", -1) : 0;
 }

@@ -26,5 +26,7 @@ int tt_l2tp_open(int udp, const uint8_t *addr, size_t alen, uint16_t port, const
 int tt_ppp_channel(int call, struct tt_err *e);
 /* An unattached /dev/ppp descriptor. */
 int tt_ppp_open(struct tt_err *e);
+/* Of a unit: which network packets pass (PPPIOCSPASS), a classic BPF program of `len` bytes that may lie anywhere. */
+int tt_ppp_filter(int unit, const uint8_t *program, size_t len, struct tt_err *e);
 
 #endif
