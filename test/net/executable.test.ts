@@ -1,6 +1,6 @@
 // The host of the QuickJS executable: a fair loop, descriptors above 1023, errors that nobody catches.
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { describe, test } from "node:test";
 import { fileOf, run } from "./harness.ts";
@@ -13,6 +13,29 @@ interface Build {
 }
 
 const skip = existsSync(fileOf("qjs")) ? false : "dist/l2tpsec is not built: no engine source (scripts/quickjs)";
+
+test("the bytecode has names of functions and properties, and no names of variables", { skip }, async () => {
+  const build = (await import(`${process.cwd()}/src/runtime/quickjs/build.mjs`)) as Build;
+  const dir = mkdtempSync(`${tmpdir()}/l2tpsec-host-`);
+  try {
+    const script =
+      "const outerOne = 1;\nexport function named(argumentOne) { const localOne = [outerOne, outerOne];\n" +
+      "let { propertyOne } = argumentOne; return () => [propertyOne, localOne];\n}\n";
+    await build.toBytecode(script, `${dir}/b`);
+    const text = readFileSync(`${dir}/b`, "latin1");
+    for (const [name, there] of Object.entries({
+      named: true,
+      propertyOne: true,
+      argumentOne: false,
+      localOne: false,
+      outerOne: false,
+    })) {
+      assert.equal(text.includes(name), there, name);
+    }
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+});
 
 describe("the host", { skip }, () => {
   /** Runs TypeScript on the host; `$DIR` in it is a folder of its own. */

@@ -1,31 +1,17 @@
-// Builds the executable: engine, host, native library and the bundle's bytecode in one file. Cross compilers: CC names
-// the target's, HOSTCC this machine's. Throws one sentence when it cannot.
+// Builds the executable: bundles, and runs the Makefile beside this file. Cross compilers: CC names the target's, and
+// HOSTCC this machine's. Throws one sentence when it cannot.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { SourceMap } from "node:module";
-import { endianness } from "node:os";
-import { basename, dirname, join, resolve } from "node:path";
+import { availableParallelism } from "node:os";
+import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { withoutForms } from "../../../scripts/forms.mjs";
-import { pack } from "./pack.mjs";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const ROOT = join(HERE, "..", "..", "..");
-const LIBRARY = join(HERE, "..", "..", "node-tuntap2", "native");
-const ENGINE = ["quickjs.c", "cutils.c", "dtoa.c", "libregexp.c", "libunicode.c"];
-const HOST = ["main.c", "host.c", "sys.c", "net.c", "proc.c", "memory.c", "slab.c", "unpack.c"];
-const PINNED = "2025-04-26"; // as in scripts/quickjs
-const NAME = "l2tpsec"; // of the script, in stack traces: positions.ts looks for it
-
-const WARN = ["-Wall", "-Wextra", "-Werror"];
-const HARD = ["-fPIE", "-fstack-protector-strong", "-D_FORTIFY_SOURCE=2"];
-// -Os makes calls even of JS_DupValue and JS_FreeValue, a sixth of the time of a login: 25 KB for what the engine
-// itself calls inline.
-const INLINE = "-Dinline=inline __attribute__((always_inline))";
-const SECTIONS = ["-ffunction-sections", "-fdata-sections", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables"];
-const LINK = ["-pie", "-Wl,-z,relro,-z,now", "-Wl,--gc-sections", "-lm", "-ldl", "-lpthread"];
 
 /** The folder of the engine's source. */
 function engineSource() {
@@ -35,73 +21,48 @@ function engineSource() {
     stdio: ["ignore", "pipe", "pipe"],
   });
   if (r.status !== 0) throw new Error(r.stderr.trim() || "scripts/quickjs failed");
-  return resolve(ROOT, r.stdout.trim());
+  return fromRoot(resolve(ROOT, r.stdout.trim()));
 }
 
 function words(name, fallback) {
   return (process.env[name] ?? fallback).split(/\s+/).filter((w) => w !== "");
 }
 
-function run(command, args) {
+const digest = (list) => createHash("sha256").update(list.join(" ")).digest("hex").slice(0, 12);
+
+/** One target of the Makefile beside this file; its variables by name. */
+function make(target, variables) {
+  const [cc, hostcc] = [words("CC", "cc"), words("HOSTCC", "cc")];
+  for (const [command] of [cc, hostcc])
+    if (spawnSync(command, ["--version"]).error)
+      throw new Error(`no C compiler: ${command} does not start (Debian: apt-get install gcc libc6-dev; or set CC)`);
+  const all = {
+    QUICKJS_SRC: engineSource(),
+    CC: cc.join(" "),
+    HOSTCC: hostcc.join(" "),
+    O: `.cache/quickjs-${digest([...cc, variables.CFLAGS ?? ""])}`,
+    TOOL: `.cache/quickjs-tool-${digest(hostcc)}`,
+    ...variables,
+  };
+  const { MAKEFLAGS: _, MAKELEVEL: __, ...env } = process.env; // this is no part of the make that may run us
   return new Promise((done, reject) => {
-    const child = spawn(command[0], [...command.slice(1), ...args], { stdio: ["ignore", "inherit", "pipe"] });
+    const child = spawn(
+      "make",
+      [
+        ...["-s", `-j${availableParallelism()}`, "-f", "src/runtime/quickjs/Makefile", target],
+        ...Object.entries(all).map(([k, v]) => `${k}=${v}`),
+      ],
+      { cwd: ROOT, env, stdio: ["ignore", "inherit", "pipe"] },
+    );
     let text = "";
     child.stderr.setEncoding("utf8").on("data", (d) => {
       text += d;
     });
-    child.on("error", () =>
-      reject(
-        new Error(`no C compiler: ${command[0]} does not start (Debian: apt-get install gcc libc6-dev; or set CC)`),
-      ),
+    child.on("error", () => reject(new Error("no make (Debian: apt-get install make)")));
+    child.on("close", (code) =>
+      code === 0 ? done() : reject(new Error(`make ${target} of the executable failed:\n${text}`)),
     );
-    child.on("close", (code) => (code === 0 ? done(text) : reject(new Error(`${command.join(" ")} failed:\n${text}`))));
   });
-}
-
-const newest = (files) => Math.max(...files.map((f) => statSync(f).mtimeMs));
-const headers = (dir) =>
-  readdirSync(dir)
-    .filter((f) => f.endsWith(".h"))
-    .map((f) => join(dir, f));
-
-const digest = (list) => createHash("sha256").update(list.join(" ")).digest("hex").slice(0, 12);
-const made = new Map(); // what this process is compiling, or has
-
-/**
- * Compiles what is out of date; the object files. They live by compiler and flags: another set of flags is another
- * folder.
- */
-function objects(cc, { sources, flags, depends }) {
-  const dir = join(ROOT, ".cache", `quickjs-${digest([...cc, ...flags])}`);
-  mkdirSync(dir, { recursive: true });
-  const since = newest(depends);
-  return Promise.all(
-    sources.map((source) => {
-      const object = join(dir, `${basename(source).replace(/\.[cS]$/, "")}.o`);
-      if (!made.has(object)) made.set(object, one(cc, flags, source, object, since));
-      return made.get(object);
-    }),
-  );
-}
-
-async function one(cc, flags, source, object, since) {
-  if (existsSync(object) && statSync(object).mtimeMs >= Math.max(since, statSync(source).mtimeMs)) return object;
-  await run(cc, [...flags, "-c", source, "-o", `${object}.${process.pid}`]);
-  renameSync(`${object}.${process.pid}`, object);
-  return object;
-}
-
-function engineGroup(src) {
-  const version = readFileSync(join(src, "VERSION"), "utf8").trim();
-  return {
-    version,
-    group: {
-      sources: ENGINE.map((f) => join(src, f)).filter((f) => existsSync(f)),
-      depends: headers(src),
-      // The engine's own flags; its code is not held to our warnings.
-      flags: ["-Os", INLINE, "-w", "-fwrapv", "-D_GNU_SOURCE", `-DCONFIG_VERSION="${version}"`, ...HARD, ...SECTIONS],
-    },
-  };
 }
 
 /** Line by line where the bundle comes from: positions.ts reads it. */
@@ -157,50 +118,24 @@ export async function bundle(entry, options = {}) {
   return { script: of(".js"), map: of(".map") };
 }
 
-/** This machine's compiler of scripts. */
-async function compiler(src) {
-  const cc = words("HOSTCC", "cc");
-  const own = {
-    sources: [join(HERE, "compile.c"), join(HERE, "regexps.c")],
-    depends: headers(src),
-    flags: ["-std=gnu11", "-O1", ...WARN, "-fPIE", `-isystem${src}`],
-  };
-  const all = [...(await objects(cc, engineGroup(src).group)), ...(await objects(cc, own))];
-  const tool = join(dirname(all.at(-1)), "compile");
-  if (!existsSync(tool) || statSync(tool).mtimeMs < newest(all)) {
-    await run(cc, [...all, "-o", `${tool}.${process.pid}`, ...LINK, "-Wl,--wrap=lre_compile"]);
-    renameSync(`${tool}.${process.pid}`, tool);
-  }
-  return tool;
-}
-let tool = null;
-
-/** What the target's compiler makes of macros; "" when it makes nothing. */
-function preprocessed(text) {
-  const [command, ...more] = words("CC", "cc");
-  const r = spawnSync(command, [...more, "-E", "-P", "-"], { input: `${text}\n`, encoding: "utf8" });
-  return r.status === 0 ? r.stdout.trim() : "";
-}
-
-/** Whether the target's bytes stand the other way round than this machine's. */
-function otherOrder(src) {
-  const [mine, big] = preprocessed("__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__")
-    .split("==")
-    .map((x) => x.trim());
-  const other = big !== undefined && (mine === big ? "BE" : "LE") !== endianness();
-  if (other && engineGroup(src).version !== PINNED)
-    throw new Error(
-      `for a CPU of the other byte order the engine must be of ${PINNED}: its regular expressions are converted`,
-    );
-  return other;
-}
+/** A file that make finds from ROOT. */
+const fromRoot = (file) => relative(ROOT, resolve(file));
 
 /** `out`: a file of bytecode, which belongs to one release of the engine and one byte order. */
 export async function toBytecode(script, out) {
-  tool ??= compiler(engineSource());
   writeFileSync(`${out}.js`, script);
-  await run([await tool], [`${out}.js`, NAME, out, ...(otherOrder(engineSource()) ? ["swap"] : [])]);
+  tool ??= make("tool", {}); // not by several makes at a time
+  await tool;
+  await make("bytecode", { SCRIPT: fromRoot(`${out}.js`), OUT: fromRoot(out) });
   rmSync(`${out}.js`);
+}
+let tool = null;
+
+/** The bundle for the engine and the table of its lines: what the Makefile needs of Node, into `dir`. */
+export async function bundleInto(dir) {
+  const { script, map } = await bundle(join(HERE, "entry.ts"), { plugins: [withoutForms] });
+  writeFileSync(join(dir, "l2tpsec.js"), script);
+  writeFileSync(join(dir, "positions.bin"), positionTable(script, map));
 }
 
 /**
@@ -208,58 +143,16 @@ export async function toBytecode(script, out) {
  * compiler and linker. Returns the path.
  */
 export async function buildExecutable(out, { test = false, flags = [] } = {}) {
-  const src = engineSource();
-  const cc = words("CC", "cc");
-  const { version, group } = engineGroup(src);
   const dir = join(ROOT, ".cache", `quickjs-program-${process.pid}`);
   mkdirSync(dir, { recursive: true });
-  const [program, positions] = [join(dir, "program.bin"), join(dir, "positions.bin")];
-  if (test) {
-    writeFileSync(program, "");
-    writeFileSync(positions, "");
-  } else {
-    const { script, map } = await bundle(join(HERE, "entry.ts"), { plugins: [withoutForms] });
-    await toBytecode(script, program);
-    writeFileSync(program, pack(readFileSync(program)));
-    writeFileSync(positions, positionTable(script, map));
-  }
-  const own = [
-    "-std=gnu11",
-    ...WARN,
-    ...HARD,
-    ...SECTIONS,
-    `-I${HERE}`,
-    `-I${LIBRARY}`,
-    `-isystem${src}`,
-    ...(test ? ["-DHOST_TEST"] : []),
-  ];
-  const library = readdirSync(LIBRARY)
-    .filter((f) => f.endsWith(".c") && f !== "napi.c")
-    .map((f) => join(LIBRARY, f));
-  const depends = [...headers(HERE), ...headers(LIBRARY), ...headers(src)];
-  const extra = [...words("CFLAGS", ""), ...flags];
-  const all = (
-    await Promise.all([
-      objects(cc, { ...group, flags: [...group.flags, ...extra] }),
-      objects(cc, {
-        sources: HOST.map((f) => join(HERE, f)),
-        depends,
-        // What the engine calls has one signature, whatever it uses of it.
-        flags: ["-Os", "-D_GNU_SOURCE", `-DCONFIG_VERSION="${version}"`, ...own, "-Wno-unused-parameter", ...extra],
-      }),
-      objects(cc, { sources: library, depends, flags: ["-O2", ...own, ...extra] }),
-    ])
-  ).flat();
-  const embed = join(dir, "embed.o");
-  await run(cc, [`-DPROGRAM="${program}"`, `-DPOSITIONS="${positions}"`, "-c", join(HERE, "embed.S"), "-o", embed]);
-  const part = `${out}.${process.pid}`; // renamed when whole: a running process keeps the old one
-  const link = (...more) =>
-    run(cc, [...all, embed, ...flags, ...words("LDFLAGS", ""), ...(test ? [] : ["-s"]), "-o", part, ...LINK, ...more]);
-  // 45 KB less where linker and C library know the compact form (binutils 2.38, glibc 2.36, musl 1.2.4). musl does not
-  // tell its release, and an older one crashes: whoever knows it gives the option in LDFLAGS.
-  const glibc = Number(preprocessed("#include <features.h>\n__GLIBC_MINOR__").split("\n").at(-1));
-  await (glibc >= 36 ? link("-Wl,-z,pack-relative-relocs").catch(() => link()) : link());
-  renameSync(part, out);
+  if (!test) await bundleInto(dir);
+  await make(test ? "host" : "executable", {
+    CFLAGS: [...words("CFLAGS", ""), ...flags].join(" "),
+    LDFLAGS: words("LDFLAGS", "").join(" "),
+    SCRIPT: fromRoot(join(dir, "l2tpsec.js")),
+    POSITIONS: fromRoot(join(dir, "positions.bin")),
+    OUT: fromRoot(out),
+  });
   rmSync(dir, { recursive: true });
   return out;
 }
