@@ -49,6 +49,7 @@ export class Daemon implements DaemonApi {
   #config: Config;
   readonly #links = new Map<string, AnyLink>();
   #stopping = false;
+  #unwatch: () => void = () => {};
 
   constructor(deps: LinkDeps, o: DaemonOptions) {
     this.#deps = deps;
@@ -67,6 +68,9 @@ export class Daemon implements DaemonApi {
       for (const [name, b] of this.#config.broken) this.#deps.blocks.hold(name, b.guarded);
     }
     for (const c of sections(this.#config)) this.#add(c.name);
+    this.#unwatch = this.#deps.plane.net.watchOutside(() =>
+      this.#each(this.#links.values(), (link) => link.outsideChanged?.()),
+    );
   }
   /** Links are isolated: what one of them throws is logged, and the others still run. */
   #each<T extends { readonly name: string }>(all: Iterable<T>, f: (x: T) => void): void {
@@ -148,6 +152,7 @@ export class Daemon implements DaemonApi {
   stop(why: string, done: () => void): void {
     if (this.#stopping) return;
     this.#stopping = true;
+    this.#unwatch();
     const told = (e: unknown): void => this.#hub.emit(faultEvent("", "the end of the daemon", e));
     contain(() => this.#hub.emit({ kind: "daemon.stopping", link: "", why }), told);
     const until = this.#deps.clock.now() + GOODBYE_MS;

@@ -39,6 +39,9 @@ export function load(text: string): Loaded {
   };
   for (const s of sections) raw.set(title(s), asWritten(s));
   const warnings: string[] = [];
+  for (const s of sections)
+    if (s.type === "interface" && s.values.has("tunlink"))
+      faults.push(faultOf(s, "tunlink", "is for OpenWrt's netifd alone: here the routes of the system decide"));
   if (faults.length === 0) crossCheck(config, sections, faults, warnings);
   if (faults.length > 0) return { ok: false, faults: faults.sort((a, b) => a.line - b.line) };
   return { ok: true, config: Object.freeze(config), warnings };

@@ -89,10 +89,10 @@ export const addresses4: Kind<readonly string[]> = kind(
   "IPv4 addresses, space separated",
   "is not a list of IPv4 addresses",
 );
-export const server: Kind<ServerName> = kind(
-  { form: "datatype", name: "server" },
-  "a host name or address, optionally :port (IPv6 with a port in brackets)",
-  "is neither a host name nor an address",
+export const servers: Kind<readonly ServerName[]> = kind(
+  { form: "list", item: { form: "datatype", name: "server" }, separator: "space", most: 8 },
+  "a host name or address, optionally :port (IPv6 with a port in brackets); up to 8, space separated",
+  "is neither a host name nor an address, nor a list of these",
 );
 export const networks: Kind<readonly string[]> = kind(
   { form: "list", item: { form: "datatype", name: "network" }, separator: "space" },
@@ -119,6 +119,12 @@ export const phones: Kind<readonly string[]> = kind(
   { form: "list", item: { form: "pattern", pattern: "[0-9*#+,().\\-W@!PTwpt]{1,60}" }, separator: "space" },
   "numbers of 1 to 60 digits and * # + , ( ) - . W @ ! P T, space separated",
   "is not a list of telephone numbers",
+);
+/** A section of /etc/config/network. */
+export const interfaceName: Kind<string> = kind(
+  { form: "pattern", pattern: "[A-Za-z0-9_]{1,32}" },
+  "the name of an interface: letters, digits and _",
+  "is not the name of an interface",
 );
 export const apn: Kind<string> = kind(
   { form: "pattern", pattern: "[A-Za-z0-9.-]{1,100}" },

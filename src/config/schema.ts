@@ -33,10 +33,26 @@ export const DAEMON = {
 
 export const CLIENT = {
   proto: required(k.oneOf("l2tpsec"), { tab: null, title: "proto", help: "The kind of interface." }),
-  server: required(k.server, {
+  server: required(k.servers, {
     tab: "general",
     title: "Server",
-    help: "Host name or address of the server; add :port if L2TP does not listen on 1701.",
+    help:
+      "Host name or address of the server; add :port if L2TP does not listen on 1701. Of several, and of several " +
+      "addresses of one name, one after the other is tried.",
+  }),
+  server_order: withDefault(k.oneOf("order", "random"), "order", {
+    tab: "advanced",
+    title: "Order of servers",
+    labels: { order: "As they are listed", random: "At random" },
+    help: "order: the first server that answers, beginning with the first. random: spreads clients over all servers.",
+  }),
+  tunlink: optional(k.interfaceName, {
+    tab: "advanced",
+    title: "Interface to the server",
+    offer: "interface",
+    help:
+      "OpenWrt only: the interface, such as wan or wwan, that the tunnel runs over. The link is up only while that " +
+      "is. Default: whichever leads to the server.",
   }),
   username: optional(k.text(), { tab: "general", title: "User name", help: "PPP user name." }),
   password: optional(k.secret, { tab: "general", title: "Password", help: "PPP password." }),

@@ -200,7 +200,24 @@ export interface NetPlane {
    * route.
    */
   pathTo(remote: string): Promise<{ local: string; mtu: number; device: string }>;
+  /**
+   * Calls `changed` within a second after somebody else changed routes, addresses or netdevs; host routes of
+   * pinHostRoute() follow the change before that. Returns a function that stops it.
+   */
+  watchOutside(changed: () => void): () => void;
+  /** What has become of a way to `remote` that pathTo() found. */
+  way(remote: string, was: Way): WayNow;
 }
+/** Our address and the netdev that packets to a server leave by. */
+export interface Way {
+  readonly local: string;
+  readonly device: string;
+}
+/**
+ * moved: packets leave by another netdev now, or our address is no longer there; gone: there is no route. An address
+ * beside ours that the kernel would prefer now moves nothing.
+ */
+export type WayNow = "stands" | "moved" | "gone";
 export interface ServerNet {
   readonly ifname: string;
   readonly mtu: number;

@@ -1,6 +1,7 @@
 // What differs between kinds of links: rungs, pauses, and part of the status. The rest is in link.ts.
 import type { DayTime } from "../core/daytime.ts";
 import type { Failure } from "../core/failures.ts";
+import type { WayNow } from "../dataplane/dataplane.ts";
 import type { Backoff } from "./backoff.ts";
 import type { DemandNet, DemandOwner } from "./demand.ts";
 import type { Ladder, Rung } from "./ladder.ts";
@@ -44,6 +45,8 @@ export interface Access<C extends Climb = Climb> {
   climb(ladder: Ladder): C;
   /** An attempt succeeded. */
   succeeded?(): void;
+  /** What has become of the way of the last attempt that had one; null: none had. */
+  way?(): WayNow | null;
   /** An attempt ended at `now`: milliseconds until the next one; null: there is none. */
   pause(why: Failure, backoff: Backoff, now: number): number | null;
   /** `standby`: the netdev's addresses while it waits for a packet. */

@@ -33,6 +33,8 @@ export interface AnyLink {
   watch?(f: (news: News) => void): () => void;
   /** The route to the peer may have changed. */
   hurry?(): void;
+  /** Routes, addresses or netdevs of the host changed. */
+  outsideChanged?(): void;
   /** The netdev towards its peer and our address on it, once known. */
   readonly path?: { readonly device: string; readonly local: string } | null | undefined;
   /** The link below is down: ends the attempt now, instead of by timeout, and retries as soon as that link is back. */

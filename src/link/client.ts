@@ -3,7 +3,7 @@
 import { deviceName, guarded, needsIpsec } from "../config/cross.ts";
 import type { ClientConfig, InterfaceConfig, ServerConfig } from "../config/schema.ts";
 import type { Failure } from "../core/failures.ts";
-import type { NetInterface } from "../dataplane/dataplane.ts";
+import type { NetInterface, WayNow } from "../dataplane/dataplane.ts";
 import type { Call } from "../l2tp/call.ts";
 import type { FrameChannel } from "../ports/ports.ts";
 import type { PppConfig, PppUp } from "../ppp/api.ts";
@@ -31,6 +31,7 @@ export class ClientAccess implements Access<ClientClimb> {
   readonly first = "server";
   readonly over = "";
   #attempts = 0;
+  #last: ClientClimb | null = null;
   /** Of the last attempt. */
   #placed: Placement | null = null;
 
@@ -43,7 +44,20 @@ export class ClientAccess implements Access<ClientClimb> {
     this.guarded = guarded(cfg);
   }
   climb(ladder: Ladder): ClientClimb {
-    return new ClientClimb(ladder, this.#deps, this.cfg, { nth: this.#attempts++, choose: () => this.#place() });
+    const climb = new ClientClimb(ladder, this.#deps, this.cfg, {
+      nth: this.#attempts++,
+      choose: () => this.#place(),
+    });
+    this.#last = climb;
+    return climb;
+  }
+  /** Of several servers the first one is the first again. */
+  succeeded(): void {
+    if (this.cfg.server.length > 1) this.#attempts = 0;
+  }
+  way(): WayNow | null {
+    const { path = null, server } = this.#last ?? {};
+    return path && server ? this.#deps.plane.net.way(server.address, path) : null;
   }
   #place(): Placement | Failure {
     const { kernel, faster } = this.#deps;
@@ -52,14 +66,14 @@ export class ClientAccess implements Access<ClientClimb> {
     return choice;
   }
   pause(why: Failure, backoff: Backoff): number {
-    return backoff.pause(why.lasting === true);
+    return why.code === "moved" ? 0 : backoff.pause(why.lasting === true);
   }
   status(link: LinkStatus, c: ClientClimb | null): ClientStatus {
     const ike = c?.peer.info ?? null;
     return {
       kind: "client",
       ...link,
-      server: c?.server.address || this.cfg.server.host,
+      server: c?.server.address || this.cfg.server.map((s) => s.host).join(" "),
       via: c?.path?.device ?? null,
       wins: link.state === "up" ? (c?.ppp.info?.wins ?? []) : [],
       dataplane: this.#deps.kernel && this.#placed ? this.#placed.at : this.#deps.plane.kind,

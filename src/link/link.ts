@@ -23,6 +23,7 @@ const STABLE_MS = 60_000;
 /** Checks per idle timeout. */
 const IDLE_LOOKS = 10;
 const REARM_MS = 10_000;
+const MOVED = "the way to the server has changed: it starts again on the new one";
 /** Ends as the configuration wants them. */
 const PLANNED: readonly string[] = ["idle", "hold"];
 
@@ -196,6 +197,13 @@ export class Link implements AnyLink, LadderOwner {
   }
   hurry(): void {
     if (!this.access.wayOut) this.#on("hurry");
+  }
+  outsideChanged(): void {
+    if (this.access.wayOut) return;
+    if (this.#retryAt !== null) {
+      const way = this.access.way?.();
+      if (way === null || way === "moved") this.#on("hurry");
+    } else if (this.access.way?.() === "moved") this.#on("fail", { why: failure("moved", MOVED) });
   }
   lineDown(text: string): void {
     this.#on("fail", { why: failure("line-down", text) });

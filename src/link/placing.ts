@@ -57,7 +57,8 @@ function neighbour(c: Tunnel, all: readonly (InterfaceConfig | ServerConfig)[]):
   if (clash) return `${titleOf(clash)} has UDP port ${port} too, and one of the two is in the clear`;
   if ("pool" in c) return null;
   const elsewhere = (o: Tunnel): boolean => o.dataplane === "userspace" || asks(o) !== null;
-  const other = others.find((o) => "server" in o && o.server.host === c.server.host && elsewhere(o));
+  const hosts = new Set(c.server.map((s) => s.host));
+  const other = others.find((o) => "server" in o && o.server.some((s) => hosts.has(s.host)) && elsewhere(o));
   return other ? `${titleOf(other)} goes to the same server through userspace` : null;
 }
 

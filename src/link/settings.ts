@@ -10,7 +10,7 @@ import { expand } from "../ike/choice.ts";
 import { IKE_INITIATOR, IKE_RESPONDER } from "../ike/proposals.ts";
 import type { IkeConnectConfig, IkeInfo, IkeResponderConfig } from "../ike/types.ts";
 import type { TunnelConfig } from "../l2tp/api.ts";
-import type { Host } from "../ports/ports.ts";
+import type { Endpoint, Host } from "../ports/ports.ts";
 import type { PppConfig } from "../ppp/api.ts";
 import type { EapTlsCredentials } from "../ppp/auth/eap-tls.ts";
 import type { AuthMethod } from "../ppp/auth/methods.ts";
@@ -44,21 +44,21 @@ function lifetimes(c: ClientConfig | ServerConfig): {
   };
 }
 
-/** `own`: what is this side's of the connection. */
-export function clientIke(c: ClientConfig, remote: string, own: OwnSide): IkeConnectConfig {
+/** `remote`: the server and its L2TP port; `own`: what is this side's of the connection. */
+export function clientIke(c: ClientConfig, remote: Endpoint, own: OwnSide): IkeConnectConfig {
   const { local, localPort, placement } = own;
   if (c.psk === null || !needsIpsec(c)) throw new RangeError(`${c.name}: IKE asked for a link without a key`);
   return {
     link: c.name,
     local,
-    remote,
+    remote: remote.address,
     psk: c.psk,
     certificates: null,
     peer: "server",
     versions: "v1",
     encap: c.encap,
     localPort,
-    remotePort: c.server.port,
+    remotePort: remote.port,
     ikeProposals: expand(c.ike_proposals, IKE_INITIATOR),
     espProposals: placement.esp,
     localId: c.local_id,

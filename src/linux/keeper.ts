@@ -53,12 +53,15 @@ export class Keeper {
   readonly #clock: Clock;
   readonly #tell: (text: string) => void;
   readonly #timer: Timer;
+  readonly #outside: Timer;
   readonly #monitor: { stop(): void };
   readonly #links = new Map<number, Link>();
   readonly #routes = new Map<string, Route>();
   readonly #rules = new Map<string, RuleSpec>();
   readonly #fights = new Map<string, { pause: number; at: number }>();
   readonly #dirty = { links: new Set<number>(), routes: false, rules: false };
+  /** Somebody else changed routes, addresses or netdevs that are not kept here; called once a burst. */
+  onOutside: () => void = () => {};
   /** Something could not be restored; any change may make it possible. */
   #missing = false;
 
@@ -70,6 +73,7 @@ export class Keeper {
     this.#clock = clock;
     this.#tell = tell;
     this.#timer = clock.timer("network.changed", () => this.#look());
+    this.#outside = clock.timer("network.outside", () => this.onOutside());
     this.#monitor = monitor(
       io,
       () => this.rtnl.port,
@@ -78,6 +82,7 @@ export class Keeper {
   }
   close(): void {
     this.#timer.disarm();
+    this.#outside.disarm();
     this.#monitor.stop();
     this.rtnl.close();
   }
@@ -157,6 +162,8 @@ export class Keeper {
   }
   #changed(c: Change): void {
     const d = this.#dirty;
+    const kept = "index" in c ? this.#links.has(c.index) : c.kind !== "lost" && c.ours;
+    if (!kept && !this.#outside.armed) this.#outside.arm(CALM_MS);
     if (c.kind === "lost") {
       for (const i of this.#links.keys()) d.links.add(i);
       d.routes = d.rules = true;

@@ -67,6 +67,12 @@ class Addresses implements NetPlane {
   async resolveOutside(): Promise<string[]> {
     return [];
   }
+  watchOutside(): () => void {
+    return () => {};
+  }
+  way(): "stands" {
+    return "stands";
+  }
   async pathTo(): ReturnType<NetPlane["pathTo"]> {
     const n = (this.#next++ % 65_000) + 256;
     return { local: `${base}.${n >> 8}.${n & 0xff}`, mtu: 1500, device: "wan" };

@@ -47,7 +47,7 @@ describe("configuration file", () => {
     const hq = tunnel(r.config);
     assert.deepEqual(
       [hq.name, hq.server, hq.mtu, hq.source_port],
-      ["hq", { host: "198.51.100.2", port: 1701 }, null, 1701],
+      ["hq", [{ host: "198.51.100.2", port: 1701 }], null, 1701],
     );
     assert.deepEqual(hq.routes, ["10.2.0.0/16", "10.3.0.0/16"]);
     assert.deepEqual(hq.keepalive, { failures: 5, intervalSeconds: 10 });

@@ -126,6 +126,23 @@ for (const [name, words] of SHELLS) {
             "exit 0",
           ]);
         }
+        assert.deepEqual(
+          s.handler(["setup", "hq"], { server: "[2001:db8::1]:1702 vpn.example.org", tunlink: "wwan" }),
+          [
+            "resolveip -t 5 2001:db8::1",
+            "dependency hq 2001:db8::1 wwan",
+            "resolveip -t 5 vpn.example.org",
+            "dependency hq 192.0.2.1 wwan",
+            'ubus call l2tpsec setup {"name":"hq"}',
+            "exit 0",
+          ],
+        );
+        assert.deepEqual(s.handler(["setup", "hq"], { server: "nowhere.example", tunlink: "wwan" }), [
+          "resolveip -t 5 nowhere.example",
+          "dependency hq 0.0.0.0 wwan",
+          'ubus call l2tpsec setup {"name":"hq"}',
+          "exit 0",
+        ]);
         assert.deepEqual(s.handler(["setup", "hq"], { server: "nowhere.example" }), [
           "resolveip -t 5 nowhere.example",
           'ubus call l2tpsec setup {"name":"hq"}',

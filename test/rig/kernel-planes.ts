@@ -52,6 +52,8 @@ const HOST: HostNet = {
   blockRoutes: none,
   resolveOutside: none,
   pathTo: none as NetPlane["pathTo"],
+  watchOutside: none,
+  way: none,
   insteadTable: 27698,
 };
 

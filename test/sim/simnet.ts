@@ -47,7 +47,8 @@ export type Verdict = "sent" | "lost" | "dark" | "no-host" | "nat";
 
 export class SimHost implements SimNode {
   readonly name: string;
-  readonly addresses: readonly string[];
+  addresses: readonly string[];
+  device = "wan0";
   mtu = 1500;
   /** False: no route anywhere, as with an unplugged WAN. */
   routed = true;
@@ -63,7 +64,7 @@ export class SimHost implements SimNode {
   }
   pathTo(remote: string): { local: string; mtu: number; device: string } | null {
     const local = this.addresses.find((a) => isIp6(a) === isIp6(remote));
-    return this.routed && local !== undefined ? { local, mtu: this.mtu, device: "wan0" } : null;
+    return this.routed && local !== undefined ? { local, mtu: this.mtu, device: this.device } : null;
   }
 }
 

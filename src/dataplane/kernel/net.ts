@@ -10,7 +10,10 @@ import { IFNAMSIZ, Unit, type UnitSpec } from "./unit.ts";
 import { Users } from "./users.ts";
 
 /** What has nothing to do with where packets of calls move: the host's own routes, serial lines, name servers. */
-export type HostNet = Pick<NetPlane, "attachLine" | "pinHostRoute" | "blockRoutes" | "resolveOutside" | "pathTo"> & {
+export type HostNet = Pick<
+  NetPlane,
+  "attachLine" | "pinHostRoute" | "blockRoutes" | "resolveOutside" | "pathTo" | "watchOutside" | "way"
+> & {
   /** The routing table of routes that take the place of a block (Route.instead). */
   readonly insteadTable: number;
 };
@@ -33,6 +36,8 @@ export class KernelNet implements NetPlane {
   readonly blockRoutes: NetPlane["blockRoutes"];
   readonly resolveOutside: NetPlane["resolveOutside"];
   readonly pathTo: NetPlane["pathTo"];
+  readonly watchOutside: NetPlane["watchOutside"];
+  readonly way: NetPlane["way"];
   readonly #deps: NetDeps;
   readonly #units = new Map<KernelCall, Unit>();
   /** Null before the first netdev that wants it, and where the kernel cannot. */
@@ -47,6 +52,8 @@ export class KernelNet implements NetPlane {
     this.blockRoutes = (prefixes) => host.blockRoutes(prefixes);
     this.resolveOutside = (name) => host.resolveOutside(name);
     this.pathTo = (remote) => host.pathTo(remote);
+    this.watchOutside = (changed) => host.watchOutside(changed);
+    this.way = (remote, was) => host.way(remote, was);
   }
   async attachClient(channel: CallChannel, cfg: IpConfig): Promise<NetInterface> {
     const peer4 = cfg.peer4 === cfg.local4 || cfg.peer4 === "0.0.0.0" || cfg.peer4 === "" ? null : cfg.peer4;

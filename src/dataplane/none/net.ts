@@ -18,6 +18,8 @@ import type {
   ServerInterface,
   ServerNet,
   UserInterface,
+  Way,
+  WayNow,
 } from "../dataplane.ts";
 import { NoneCall } from "./l2tp.ts";
 import type { SimNode } from "./sim.ts";
@@ -58,6 +60,7 @@ export class NoneNet implements NetPlane {
   outside: (name: string) => Promise<string[]> = (name) =>
     Promise.reject(new SystemError("ENOTFOUND", `no name server knows ${name}`));
   onPacket: (ifname: string, packet: Uint8Array) => void = () => {};
+  readonly #watchers = new Set<() => void>();
   readonly #net: SimNode;
   readonly #drops: Drops;
   constructor(net: SimNode, drops: Drops) {
@@ -139,6 +142,19 @@ export class NoneNet implements NetPlane {
     const blocked = this.blocked.includes(whole);
     const into = devices.find((d) => d.routes.some((r) => r.prefix === whole && (r.instead === true) === blocked));
     return into?.ifname ?? (blocked ? null : "wan");
+  }
+  watchOutside(changed: () => void): () => void {
+    this.#watchers.add(changed);
+    return () => void this.#watchers.delete(changed);
+  }
+  /** As if somebody had changed the host's routes. */
+  outsideChanged(): void {
+    for (const w of this.#watchers) w();
+  }
+  way(remote: string, was: Way): WayNow {
+    const p = this.#net.pathTo(remote);
+    if (!p) return "gone";
+    return p.device === was.device && p.local === was.local ? "stands" : "moved";
   }
   async pathTo(remote: string): ReturnType<NetPlane["pathTo"]> {
     const p = this.#net.pathTo(remote);

@@ -27,6 +27,8 @@ import type {
   ServerInterface,
   ServerNet,
   UserInterface,
+  Way,
+  WayNow,
 } from "../dataplane.ts";
 import { ipBytes } from "../ring.ts";
 import type { DeviceSpec } from "./device.ts";
@@ -68,6 +70,7 @@ export class UserspaceNet implements NetPlane {
   /** Netdevs of serial lines: a tunnel may run over them. */
   readonly #lines = new WeakSet<Device>();
   readonly #leaving: Device[] = [];
+  readonly #watchers = new Set<() => void>();
   #left: Promise<void> | null = null;
   #ids = 0;
 
@@ -77,6 +80,7 @@ export class UserspaceNet implements NetPlane {
     this.#keeper = new Keeper(deps.native, deps.clock, (what) =>
       deps.log.emit({ kind: "network.restored", link: "", what }),
     );
+    this.#keeper.onOutside = () => this.#outside();
     this.#resolver = new OutsideResolver({ ...deps, keeper: this.#keeper });
     this.#routes = new OuterRoutes(this.#keeper, deps.clock, deps.log, (index) =>
       [...this.devices.values()].some((d) => d.index === index && !this.#lines.has(d)),
@@ -209,6 +213,25 @@ export class UserspaceNet implements NetPlane {
       return { local: formatIp(p.local), mtu: p.mtu, device: rtnl.nameOf(p.ifindex || rtnl.pathTo(remote).dev) };
     } finally {
       undo();
+    }
+  }
+  watchOutside(changed: () => void): () => void {
+    this.#watchers.add(changed);
+    return () => void this.#watchers.delete(changed);
+  }
+  #outside(): void {
+    this.#routes.review();
+    allOf((e) => this.#fault(e), ...this.#watchers);
+  }
+  way(remote: string, was: Way): WayNow {
+    const { rtnl } = this.#keeper;
+    try {
+      const { local, ifindex } = this.#deps.native.probePath(ipBytes(remote));
+      const index = ifindex || rtnl.pathTo(remote).dev;
+      if (rtnl.nameOf(index) !== was.device) return "moved";
+      return formatIp(local) === was.local || rtnl.addressesOf(index).includes(was.local) ? "stands" : "moved";
+    } catch {
+      return "gone";
     }
   }
   /** A call ends: its routes go. */

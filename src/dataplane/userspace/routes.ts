@@ -86,6 +86,10 @@ export class OuterRoutes {
       if (mine.route) this.#drop(mine.route);
     };
   }
+  /** Host routes follow the routes of today. */
+  review(): void {
+    for (const [server, pin] of this.#pins) this.#quietly(() => this.#repin(server, pin));
+  }
   /** Never throws: failures are logged. A prefix of length 0 stands for all that default routes of its family carry. */
   block(prefixes: readonly string[]): () => void {
     const mine: string[] = [];

@@ -1,10 +1,12 @@
 // The rungs below PPP of a client link: the server's address, the route there, IPsec (or a socket in the clear), and a
 // call in an L2TP tunnel.
 import { guarded } from "../../config/cross.ts";
+import type { ServerName } from "../../config/grammar.ts";
 import type { ClientConfig } from "../../config/schema.ts";
 import { isIp6 } from "../../core/addr.ts";
 import { SystemError } from "../../core/errors.ts";
 import { type Failure, failure } from "../../core/failures.ts";
+import { uniform } from "../../core/rng.ts";
 import type { L2tpRemote } from "../../dataplane/dataplane.ts";
 import type { IkeConnection, IkeInfo, IkeOwner } from "../../ike/types.ts";
 import type { TunnelInfo } from "../../l2tp/api.ts";
@@ -43,6 +45,7 @@ export class NameRung implements Rung {
   readonly #c: Client;
   /** Of the server, "" until it is known. */
   address = "";
+  port = 0;
   eapTls: EapTlsCredentials | null = null;
 
   constructor(client: Client) {
@@ -50,7 +53,8 @@ export class NameRung implements Rung {
   }
   up(): void {
     const { ladder } = this.#c;
-    const { host } = this.#c.cfg.server;
+    const { host, port } = this.#choose();
+    this.port = port;
     ladder.state("dialing");
     ladder.stage("server", "busy", `looking up ${host}`);
     ladder.settle(
@@ -62,13 +66,22 @@ export class NameRung implements Rung {
       },
     );
   }
-  /** A server with several addresses gets another one each time. */
+  /** Every attempt goes to the next server. */
+  #choose(): ServerName {
+    const { cfg, deps, nth } = this.#c;
+    const all = cfg.server;
+    const at = cfg.server_order === "random" ? Math.floor(uniform(deps.crypto) * all.length) : nth % all.length;
+    const [first] = all;
+    if (!first) throw new RangeError(`${cfg.name}: no server`);
+    return all[at] ?? first;
+  }
+  /** And after all of them, to the next address of a server that has several. */
   #resolved(host: string, all: readonly string[]): void {
     const { ladder, cfg, deps, nth } = this.#c;
     const read = ladder.attempt(() => {
       this.eapTls = eapCredentials(cfg, deps.host);
     });
-    const address = all[nth % all.length];
+    const address = all[Math.floor(nth / cfg.server.length) % all.length];
     if (!read) return;
     if (address === undefined) return ladder.fail(failure("name", `the server's name ${host} has no address`));
     this.address = address;
@@ -146,14 +159,14 @@ export class IkeRung implements PeerRung, IkeOwner {
     const local = this.#c.route.path?.local ?? "";
     ladder.attempt(() => {
       const own = { local, localPort: port, placement: this.#c.placement };
-      this.#connection = deps.ike().connect(clientIke(cfg, address, own), this);
+      this.#connection = deps.ike().connect(clientIke(cfg, this.#c.server, own), this);
     });
   }
   onUp(_: IkeConnection, info: IkeInfo): void {
-    const { ladder, deps, cfg } = this.#c;
+    const { ladder, deps } = this.#c;
     if (!ladder.alive) return;
     this.#told(info);
-    this.remote = deps.plane.l2tp.secureRemote(info.flow, this.#port, cfg.server.port);
+    this.remote = deps.plane.l2tp.secureRemote(info.flow, this.#port, this.#c.server.port);
     ladder.isUp(this);
   }
   onRekeyed(_: IkeConnection, info: IkeInfo): void {
@@ -196,7 +209,7 @@ export class ClearRung implements PeerRung {
       deps.plane.l2tp.openClear(local),
       (clear) => clear.close(),
       (clear) => {
-        this.remote = clear.remote({ address, port: cfg.server.port });
+        this.remote = clear.remote({ address, port: this.#c.server.port });
         ladder.isUp(this);
       },
     );

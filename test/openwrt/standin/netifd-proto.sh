@@ -6,10 +6,12 @@ proto_config_add_string() { for o in "$@"; do note "string $o"; done; }
 proto_config_add_boolean() { for o in "$@"; do note "boolean $o"; done; }
 proto_config_add_int() { for o in "$@"; do note "int $o"; done; }
 proto_config_add_array() { for o in "$@"; do note "array $o"; done; }
-proto_add_host_dependency() { note "dependency $*"; }
+proto_add_host_dependency() { note "dependency $1 $2${3:+ $3}"; }
 proto_notify_error() { note "error $*"; }
 proto_block_restart() { note "block $*"; }
 json_get_vars() { for v in "$@"; do eval "$v=\"\$VALUE_$v\""; done; }
+
+json_get_values() { eval "$1=\"\$VALUE_$2\""; }
 
 init_proto() {
 	PROTO_NAME=$1 PROTO_COMMAND=$2 PROTO_INTERFACE=$3

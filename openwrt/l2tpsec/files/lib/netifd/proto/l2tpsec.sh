@@ -36,11 +36,13 @@ proto_l2tpsec_init_config() {
 	# What netifd compares to see a change. The secrets are missing on purpose: netifd would write them into this script's
 	# arguments, for everybody to read; the daemon sees by itself when one of them changes.
 	# <options l2tpsec> by make generate
-	proto_config_add_string server username ipsec encap local_id remote_id ike_lifetime esp_lifetime esp_lifetime_mbytes
-	proto_config_add_string dpd hide_avps hostname hello sequencing keepalive mtu vj deflate bsdcomp mppc mppe dataplane
-	proto_config_add_string pppname killswitch ipv6 refuse_pap allow_pap_in_clear refuse_chap refuse_mschapv2 refuse_eap
-	proto_config_add_string eap_ca eap_cert eap_key eap_server_name source_port call reconnect_min reconnect_max
-	proto_config_add_array 'ike_proposals:list(string)' 'esp_proposals:list(string)' 'routes:list(string)'
+	proto_config_add_array 'server:list(string)' 'ike_proposals:list(string)' 'esp_proposals:list(string)'
+	proto_config_add_array 'routes:list(string)'
+	proto_config_add_string server_order tunlink username ipsec encap local_id remote_id ike_lifetime esp_lifetime
+	proto_config_add_string esp_lifetime_mbytes dpd hide_avps hostname hello sequencing keepalive mtu vj deflate bsdcomp
+	proto_config_add_string mppc mppe dataplane pppname killswitch ipv6 refuse_pap allow_pap_in_clear refuse_chap
+	proto_config_add_string refuse_mschapv2 refuse_eap eap_ca eap_cert eap_key eap_server_name source_port call
+	proto_config_add_string reconnect_min reconnect_max
 	proto_config_add_boolean defaultroute peerdns
 	proto_config_add_int metric
 	# </options>
@@ -48,21 +50,26 @@ proto_l2tpsec_init_config() {
 
 proto_l2tpsec_setup() {
 	local config="$1"
-	local server address
+	local servers server address tunlink found
 
-	json_get_vars server
-	case "$server" in
-	\[*) server="${server#\[}" server="${server%%\]*}" ;;
-	*:*:*) ;;
-	*:*) server="${server%:*}" ;;
-	esac
+	json_get_vars tunlink
+	json_get_values servers server
 
-	# netifd then waits for the interface that leads to the server, and keeps the route to it out of the tunnel. One address is
-	# enough: several would all have to be reachable.
-	for address in $(resolveip -t 5 "$server" 2>/dev/null); do
-		proto_add_host_dependency "$config" "$address"
-		break
+	# netifd then waits for the interface that leads to the server, and keeps the route to it out of the tunnel. One address
+	# of each is enough: several would all have to be reachable.
+	for server in $servers; do
+		case "$server" in
+		\[*) server="${server#\[}" server="${server%%\]*}" ;;
+		*:*:*) ;;
+		*:*) server="${server%:*}" ;;
+		esac
+		for address in $(resolveip -t 5 "$server" 2>/dev/null); do
+			proto_add_host_dependency "$config" "$address" "$tunlink"
+			found=1
+			break
+		done
 	done
+	[ -n "$found" ] || [ -z "$tunlink" ] || proto_add_host_dependency "$config" 0.0.0.0 "$tunlink"
 
 	l2tpsec_setup "$config"
 }

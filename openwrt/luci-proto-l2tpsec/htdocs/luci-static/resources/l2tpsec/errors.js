@@ -86,6 +86,7 @@ const ERRORS = {
 	'modem-error': _('The modem rejects a command, or the mobile network refuses'),
 	'modem-silent': _('The modem does not answer'),
 	'modem-timeout': _('The modem did not give the expected answer in time'),
+	'moved': _('The way to the server changed'),
 	'name': _('The server\'s name does not resolve'),
 	'nat': _('There is a NAT on the path, but only raw ESP is allowed'),
 	'netdev': _('The network device is gone'),

@@ -66,6 +66,14 @@ const OFFERS = {
 	upload: function(w) {
 		w.root_directory = FILES;
 	},
+	interface: function(w) {
+		w.load = function(section_id) {
+			for (const x of uci.sections('network', 'interface'))
+				if (x['.name'] !== section_id && x['.name'] !== 'loopback')
+					this.value(x['.name']);
+			return form.Value.prototype.load.apply(this, arguments);
+		};
+	},
 	server: function(w) {
 		w.load = function() {
 			const names = uci.sections('l2tpsec', 'server').map((x) => x['.name']);
