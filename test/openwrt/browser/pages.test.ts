@@ -69,13 +69,14 @@ for (const look of LOOKS) {
 
   test(`server page, ${look.name}: options of the schema, sessions with disconnect`, { skip }, async () => {
     const r = await open("l2tpsec/server", look);
-    await r.page.waitForSelector("#cbi-l2tpsec-lns-pool");
-    assert.ok(
-      await r.page.evaluate<boolean>(
-        "!!document.querySelector('#cbi-l2tpsec-branch1-password') && " +
-          "!!document.querySelector('#cbi-l2tpsec-daemon-log')",
-      ),
-    );
+    await r.page.waitForSelector("#cbi-l2tpsec-lns");
+    assert.ok(await r.page.evaluate<boolean>("!!document.querySelector('#cbi-l2tpsec-daemon-log')"));
+    const cells = (id: string): Promise<string[]> =>
+      r.page.evaluate(
+        `[...document.querySelectorAll("#cbi-l2tpsec-${id} [data-name^='_']")].map((x) => x.textContent.trim())`,
+      );
+    assert.deepEqual(await cells("lns"), ["10.9.0.1", "10.9.0.10-10.9.0.99"]);
+    assert.deepEqual(await cells("branch1"), ["branch1", "–", "10.2.0.0/16 10.3.0.0/16", "every server"]);
     await harmless(r);
     await fits(r);
     assert.ok(
@@ -86,6 +87,21 @@ for (const look of LOOKS) {
     await r.shot(`server-${look.name}`);
     await r.page.click("[data-session='7'] button");
     assert.deepEqual(await r.called(1), [["disconnect", { session: 7 }]]);
+    await r.page.click("#cbi-l2tpsec-branch1 .cbi-button-edit");
+    await r.page.waitForSelector(".modal [data-generate=password]");
+    assert.deepEqual(
+      await r.page.evaluate<string[]>(
+        "[...document.querySelectorAll('.modal [data-name=server] option')].map((x) => x.textContent)",
+      ),
+      ["every server", "lns"],
+    );
+    await r.page.click(".modal [data-generate=password]");
+    assert.match(
+      await r.page.evaluate<string>("document.querySelector('.modal [data-name=password] input').value"),
+      /^[a-zA-Z2-9]{24}$/,
+    );
+    await fits(r);
+    await r.shot(`user-${look.name}`);
     await r.page.close();
   });
 
@@ -232,7 +248,7 @@ test("saving writes what was changed, and nothing else; what is not valid is not
     };
   assert.equal(await save("test/form#modem", "#cbi-network-modem-device", nothing), "[]");
   assert.equal(await save("test/form#nas", "#cbi-network-nas-device", nothing), "[]");
-  assert.equal(await save("l2tpsec/server", "#cbi-l2tpsec-lns-pool", nothing), "[]");
+  assert.equal(await save("l2tpsec/server", "#cbi-l2tpsec-lns", nothing), "[]");
   assert.match(
     await save("test/form#hq", "#cbi-network-hq-server", nothing),
     /"MTU" contains an invalid input value\. Allowed: a whole number from 576 to 1500/,

@@ -99,6 +99,9 @@
     renderWidget(_sid, _index, value) {
       return this.input(value);
     }
+    load(sid) {
+      return this.cfgvalue(sid);
+    }
     getUIElement() {
       return { setValue: (v) => Object.assign(this.field, { value: v }), getValue: () => this.field.value };
     }
@@ -111,6 +114,7 @@
       });
     }
     render(sid) {
+      if (Object.hasOwn(this, "load")) this.load(sid);
       const widget = this.renderWidget(sid, 0, this.cfgvalue(sid) ?? this.default ?? "");
       const input = widget.matches("input, select") ? widget : (widget.querySelector("input, select") ?? widget);
       this.field = input;
@@ -158,9 +162,13 @@
     }
   }
   class FileUpload extends Value {}
+  class DummyValue extends Value {}
   class Section {
     tabs = [];
     options = [];
+    get children() {
+      return this.options;
+    }
     constructor(config, type, title) {
       Object.assign(this, { config, type, title });
     }
@@ -237,6 +245,30 @@
       return uci.sections(this.config, this.type).map((s) => s[".name"]);
     }
   }
+  class GridSection extends TypedSection {
+    renderSectionAdd() {
+      return E("div", {}, [E("input", {}), E("button", { disabled: "" }, ["Add"])]);
+    }
+    render() {
+      const columns = this.options.filter((o) => o.modalonly === false);
+      const edit = (sid) => {
+        const dialog = Object.assign(Object.create(this), {
+          options: this.options.filter((o) => !columns.includes(o)),
+        });
+        classes.ui.showModal(sid, [dialog.one(sid)]);
+      };
+      const row = (sid) =>
+        E("tr", { class: "cbi-section-table-row", "data-sid": sid, id: `cbi-${this.config}-${sid}` }, [
+          ...columns.map((o) => E("td", { "data-name": o.option }, [o.textvalue(sid)])),
+          E("td", {}, [E("button", { class: "cbi-button cbi-button-edit", click: () => edit(sid) }, ["Edit"])]),
+        ]);
+      return E("div", { class: "cbi-section", id: `cbi-${this.config}-${this.type}` }, [
+        E("h3", {}, [this.title ?? ""]),
+        E("table", {}, this.ids().map(row)),
+        this.renderSectionAdd(),
+      ]);
+    }
+  }
   class NamedSection extends Section {
     constructor(config, name, type, title) {
       super(config, type, title);
@@ -305,7 +337,18 @@
       start() {},
       stop() {},
     },
-    form: { Value, Flag, ListValue, DynamicList, FileUpload, TypedSection, NamedSection, Map: FormMap },
+    form: {
+      Value,
+      Flag,
+      ListValue,
+      DynamicList,
+      FileUpload,
+      DummyValue,
+      GridSection,
+      TypedSection,
+      NamedSection,
+      Map: FormMap,
+    },
     dom: {
       content(node, c) {
         node.replaceChildren();

@@ -75,13 +75,13 @@ const OFFERS = {
 		};
 	},
 	server: function(w) {
-		w.load = function() {
+		w.load = function() { /* `this`: a grid's dialog has copies of the options */
 			const names = uci.sections('l2tpsec', 'server').map((x) => x['.name']);
-			w.keylist = [];
-			w.vallist = [];
-			w.value('', _('every server'));
+			this.keylist = [];
+			this.vallist = [];
+			this.value('', _('every server'));
 			for (const n of names)
-				w.value(n, n);
+				this.value(n, n);
 			return form.ListValue.prototype.load.apply(this, arguments);
 		};
 	}
@@ -116,13 +116,14 @@ return baseclass.extend({
 
 	/* A button behind the field that fills it, and shows what it filled in. */
 	generator: function(w) {
-		w.renderWidget = (section_id, index, value) => {
-			const field = form.Value.prototype.renderWidget.call(w, section_id, index, value);
+		const secret = this.secret;
+		w.renderWidget = function(section_id, index, value) {
+			const field = form.Value.prototype.renderWidget.apply(this, arguments);
 			return E('div', { 'class': 'l2tpsec-generate' }, [ field, ' ', E('button', {
 				'class': 'btn cbi-button cbi-button-neutral', 'type': 'button', 'data-generate': w.option,
 				'click': (ev) => {
 					ev.preventDefault();
-					w.getUIElement(section_id).setValue(this.secret());
+					this.getUIElement(section_id).setValue(secret());
 					const input = field.querySelector('input');
 					input.type = 'text';
 					input.dispatchEvent(new Event('blur'));
@@ -172,14 +173,17 @@ return baseclass.extend({
 			}
 			w.rmempty = !o.required;
 			quiet(type, w);
-			w.validate = (section_id, value) => {
-				const good = this.check(o, value);
-				return good === true ? this.contradiction(s, section_id, o, value) : good;
+			const judged = this;
+			w.validate = function(section_id, value) {
+				const good = judged.check(o, value);
+				return good === true ? judged.contradiction(this.section || s, section_id, o, value) : good;
 			};
 			/* What another option says against it is looked at again when that one changes. */
 			const judge = list.find((x) => x.against && x.against.other === o.name);
 			if (judge)
-				w.onchange = (ev, section_id) => s.getOption(judge.uci || judge.name).triggerValidation(section_id);
+				w.onchange = function(ev, section_id) {
+					(this.section || s).getOption(judge.uci || judge.name).triggerValidation(section_id);
+				};
 		}
 	}
 });
