@@ -45,6 +45,7 @@ export interface Forms {
 export class FormSection {
   readonly widgets: Widget[] = [];
   readonly tabs: string[] = ["general", "advanced"];
+  readonly map = {};
   tab(name: string, _title?: string, _help?: string): void {
     if (this.tabs.includes(name)) throw new Error("Tab already declared");
     this.tabs.push(name);
@@ -165,6 +166,8 @@ export function loadProtocol(): {
     "l2tpsec.words": loadWords(),
     form,
     uci: {},
+    ui: {},
+    rpc: { declare: () => () => {} },
   });
   const [protocol, nasdial] = [protocols.get("l2tpsec"), protocols.get("nasdial")];
   if (!protocol || !nasdial) throw new Error("a protocol is not registered");

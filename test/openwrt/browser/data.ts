@@ -286,6 +286,9 @@ export function bus(status: unknown = { hq, branch, lns }): Bus {
     "luci-rpc getNetworkDevices": {},
     "luci-rpc getWirelessDevices": {},
     "luci-rpc getHostHints": {},
+    "file list": {
+      entries: ["null", "ttyUSB0", "ttyUSB2", "ttyS0", "tty1"].map((name) => ({ name, type: "char" })),
+    },
     "session access": { access: true },
   };
 }

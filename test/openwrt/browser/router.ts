@@ -9,6 +9,9 @@ export interface Page {
   evaluate<T>(script: string): Promise<T>;
   click(selector: string): Promise<void>;
   fill(selector: string, text: string): Promise<void>;
+  selectOption(selector: string, value: string): Promise<unknown>;
+  press(selector: string, key: string): Promise<void>;
+  readonly keyboard: { press(key: string): Promise<void> };
   waitForSelector(selector: string, o?: { timeout?: number }): Promise<unknown>;
   waitForFunction(script: string): Promise<unknown>;
   textContent(selector: string): Promise<string | null>;
@@ -143,6 +146,8 @@ export class Router {
   /** Scripts that ended with an error. */
   readonly errors: string[] = [];
   log = "";
+  /** Save & Apply. */
+  onApply: () => void = () => {};
   /** Of the running firewall, as nft lists it. */
   ruleset: unknown = null;
 
@@ -168,6 +173,10 @@ export class Router {
       const path = new URL(route.request().url()).pathname;
       if (path.startsWith("/ubus"))
         return route.fulfill({ contentType: "application/json", body: r.#rpc(route.request().postData() ?? "") });
+      if (path.includes("/admin/uci/")) {
+        if (path.includes("/apply_")) r.onApply();
+        return route.fulfill({ contentType: "application/json", body: '{"token":"t"}' });
+      }
       if (path.endsWith("cgi-exec")) {
         const nft = decodeURIComponent(route.request().postData() ?? "").includes("/usr/sbin/nft ");
         return route.fulfill({ contentType: "text/plain", body: nft ? JSON.stringify(r.ruleset) : r.log });

@@ -93,6 +93,23 @@ test("who uses the keyboard keeps their place while the page is drawn again", { 
   await r.page.close();
 });
 
+test("the page works with the keyboard alone", { skip }, async () => {
+  const b = bus();
+  const r = await open(b);
+  await r.page.evaluate("document.querySelector('[data-link=hq] .cbi-button-positive').focus()");
+  await r.page.keyboard.press("Enter");
+  assert.deepEqual(await r.called(1), [["up", { name: "hq" }]]);
+  await r.page.evaluate("document.querySelector('[data-link=hq] .cbi-button-negative').focus()");
+  await r.page.keyboard.press("Tab");
+  await r.page.keyboard.press("Enter");
+  await r.page.waitForSelector(".modal [data-state=failed]");
+  await r.page.evaluate("document.querySelector('.modal button').focus()");
+  await r.page.keyboard.press("Space");
+  await r.page.waitForFunction("!document.querySelector('.modal [data-state]:not([data-state=hidden])')?.offsetParent");
+  assert.deepEqual((await r.called(2))[1], ["doctor", { name: "hq" }]);
+  await r.page.close();
+});
+
 test("a report: configuration, status and log, without the secrets that are in the configuration", {
   skip,
 }, async () => {

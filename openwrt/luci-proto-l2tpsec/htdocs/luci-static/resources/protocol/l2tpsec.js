@@ -5,6 +5,8 @@
 'require l2tpsec.options as options';
 'require l2tpsec.words as words';
 'require form';
+'require rpc';
+'require ui';
 'require uci';
 
 network.registerPatternVirtual(/^(l2tps|nas)-.+$/);
@@ -35,6 +37,8 @@ function traffic(s, o) {
 	const w = s.taboption('general', form.ListValue, '_traffic', o.title, o.help);
 	for (const x in o.labels)
 		w.value(x, o.labels[x]);
+	w.widget = 'radio';
+	w.orientation = 'vertical';
 	w.ucioption = 'defaultroute';
 	w.default = '1'; /* netifd's */
 	w.retain = true;
@@ -60,6 +64,39 @@ function traffic(s, o) {
 			follow(flag, w);
 		}
 		return form.ListValue.prototype.renderWidget.apply(this, arguments);
+	};
+}
+
+const callChanges = rpc.declare({ object: 'uci', method: 'changes', params: [ 'config' ], expect: { changes: [] } });
+const callRevert = rpc.declare({ object: 'uci', method: 'revert', params: [ 'config' ], reject: true });
+
+/* Before LuCI opens the dialog of a new interface, rpcd has been told of it. Who dismisses the dialog takes that back too:
+   wholly when nothing else of the network waits to be applied, else as one more change. */
+function forget(name) {
+	return callChanges('network').then((all) => {
+		if (!all.every((change) => change[1] === name)) {
+			uci.remove('network', name);
+			return uci.save();
+		}
+		uci.unload('network');
+		return callRevert('network').then(() => uci.load('network'));
+	}).then(() => ui.changes.init());
+}
+
+function dismissed(s) {
+	const grid = ((s.map.parent || {}).children || []).find((c) => c.addedSection === s.section);
+	if (!grid || Object.hasOwn(grid, 'l2tpsecForgets'))
+		return;
+	const cancel = grid.handleModalCancel;
+	grid.l2tpsecForgets = true;
+	grid.handleModalCancel = function(modal, ev, saving) {
+		const added = this.addedSection;
+		return Promise.resolve(cancel.apply(this, arguments)).then((done) => {
+			if (!added || saving)
+				return done;
+			this.addedSection = null;
+			return forget(added).then(() => done);
+		});
 	};
 }
 
@@ -119,6 +156,8 @@ function protocol(title, prefix, list) {
 				}
 				catch (e) {}
 			}
+
+			dismissed(s);
 
 			/* LuCI's dialog has its own of these. */
 			const own = [ 'auto', 'defaultroute', 'metric' ];
