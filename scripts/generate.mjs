@@ -3,6 +3,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
+import { synced } from "./po.mjs";
 import { pot } from "./pot.mjs";
 
 const LUCI = "openwrt/luci-proto-l2tpsec/htdocs/luci-static/resources/l2tpsec/options.js";
@@ -55,5 +56,6 @@ async function main() {
   write(HANDLER, handlerWithLists(readFileSync(HANDLER, "utf8")));
   write(REFERENCE, withReference(readFileSync(REFERENCE, "utf8")));
   for (const [file, dir] of Object.entries(TEMPLATES)) write(file, pot(dir));
+  for (const [file, text] of synced()) write(file, text);
 }
 if (process.argv[1]?.endsWith("scripts/generate.mjs")) await main();

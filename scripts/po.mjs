@@ -1,5 +1,5 @@
-// Translations of LuCI's packages. `node scripts/po.mjs` says what is untranslated, stale or wrong in openwrt/*/po; make
-// generate keeps the files in step with the sources: new strings come in empty, and stale ones go.
+// Translations of LuCI's packages. `node scripts/po.mjs` says what is untranslated, stale or wrong in openwrt/*/po;
+// make generate keeps the files in step with the sources: new strings come in empty, and stale ones go.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { strings } from "./pot.mjs";
 

@@ -1,5 +1,5 @@
-// The translation template of a LuCI package: every _('...') and N_(n, '...', '...') of its sources. scripts/generate.mjs
-// writes it, and po.mjs keeps the translations in step with it.
+// The translation template of a LuCI package: every _('...') and N_(n, '...', '...') of its sources.
+// scripts/generate.mjs writes it, and po.mjs keeps the translations in step with it.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 
 const TEXT = /('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")/.source;

@@ -112,8 +112,10 @@ describe("failures say what to do", () => {
     assert.equal(told.filter((s) => s.state === "failed").length, failures.length);
   });
   test("nobody there", async () => {
-    const [layer, code] = await failure("", SERVER_CONF, (s) => s.replace(SERVER_IP, "198.51.100.9"));
+    const [layer, code, text] = await failure("", SERVER_CONF, (s) => s.replace(SERVER_IP, "198.51.100.9"));
     assert.deepEqual([layer, code], ["ike", "no-answer"]);
+    const causes = /: the firewall there .*, the address is not .*, or a provider blocks IKE$/;
+    assert.match(text, causes, "the likeliest first");
   });
   test("a name that does not resolve", async () => {
     const [layer, code, text] = await failure("", SERVER_CONF, (s) => s.replace(SERVER_IP, "nowhere.example"));
@@ -132,6 +134,21 @@ describe("failures say what to do", () => {
     assert.deepEqual([client(a).error?.layer, client(a).error?.code], ["l2tp", "peer-silent"]);
     assert.equal(back, 0);
     assert.equal(server(b).sessions.length, 0);
+  });
+  test("IKE works and then nothing comes back: the causes that are left", async () => {
+    for (const [more, causes] of [
+      ["dpd = 0", /: IKE works, so .* may block ESP \(IP protocol 50\): encap = udp/],
+      ["dpd = 0\nencap = udp", /: IPsec works, so L2TP is not running there, or/],
+    ] as const) {
+      const w = new World();
+      const b = w.site(w.net.host("b", [SERVER_IP]), SERVER_CONF);
+      const a = w.site(w.net.host("a", ["203.0.113.1"]), clientConf(more));
+      await w.until(() => client(a).state === "l2tp", 5000, "IKE", a, b);
+      w.net.conditions({ loss: 1 });
+      await w.until(() => client(a).error !== null, 90_000, "a failure", a, b);
+      assert.equal(client(a).error?.code, "peer-silent");
+      assert.match(client(a).error?.text ?? "", causes);
+    }
   });
   test("a LAC with an asynchronous line is told what LCP agreed on, others are not", async () => {
     for (const asynchronous of [false, true]) {

@@ -14,6 +14,7 @@ import type { DhKey } from "../../ports/ports.ts";
 import { type IkeChoice, olderServer } from "../choice.ts";
 import { ikeTransform, matchesIke, wholeKe } from "../proposals.ts";
 import { failure, NATT_PORT, RETRY } from "../types.ts";
+import { unheard } from "../unheard.ts";
 import { clearNotify } from "../wire/clear.ts";
 import { isZero } from "../wire/header.ts";
 import { NOTIFY, notifyName, writeNotify } from "../wire/notify.ts";
@@ -100,7 +101,7 @@ const proposals: Step<Phase1Sa, Offered, Exchanging> = {
     const said = notifyName(notify) + olderServer(x.policy);
     return failure("no-proposal", `${x.remote.address} accepts none of our phase 1 proposals (${ours}): ${said}`);
   },
-  silence: (x, { remote }) => failure("no-answer", `no answer from ${x.remote.address} on UDP ${remote.port}`),
+  silence: (_x, { remote }) => unheard(remote),
 };
 
 const keys: Step<Phase1Sa, Exchanging, Keyed> = {

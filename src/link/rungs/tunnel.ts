@@ -256,8 +256,18 @@ export class L2tpRung implements Rung, TunnelOwner {
   }
   onDown(_: Tunnel, why: Failure): void {
     this.tunnel = null;
-    this.#c.ladder.lost(this, why);
+    this.#c.ladder.lost(this, this.peerHost === "" ? this.#explained(why) : why);
     this.#c.ladder.isDown(this);
+  }
+  /** Silence behind IPsec has other causes than silence of IKE, and raw ESP one more. */
+  #explained(why: Failure): Failure {
+    const { info } = this.#c.peer;
+    if (why.code !== "peer-silent" || info === null) return why;
+    const causes =
+      info.encap === "esp"
+        ? "IKE works, so a firewall or a provider may block ESP (IP protocol 50): encap = udp goes around that"
+        : "IPsec works, so L2TP is not running there, or the firewall there drops UDP 1701 from IPsec";
+    return { ...why, text: `${why.text}: ${causes}` };
   }
   onCallRequest(): CallAnswer {
     return { refuse: "this side places the calls" };

@@ -1,5 +1,5 @@
-// From an empty router to a working tunnel between two sites, through LuCI's own pages: clicks and typed fields counted;
-// what was saved is then run by two daemons. With LUCI_DIR only.
+// From an empty router to a working tunnel between two sites, through LuCI's own pages: clicks and typed fields are
+// counted, and what was saved is run by two daemons. With LUCI_DIR only.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { client, World } from "../../sim/world.ts";

@@ -79,7 +79,7 @@ test("the lamps of a link that was lost: what failed is red, nothing is green", 
   const lost = { ...branch, state: "down" };
   const r = await open(bus({ lost }));
   assert.equal(await rungs(r, "lost"), "wan idle, ike failed, esp idle, l2tp idle, ppp idle, ip idle");
-  assert.match((await r.page.textContent("[data-link=lost] .l2tpsec-error")) ?? "", /\(next attempt in 12 s\)$/);
+  assert.match((await r.page.textContent("[data-link=lost] .l2tpsec-error")) ?? "", /\(next attempt in 12 seconds\)$/);
   await r.page.close();
 });
 
@@ -105,7 +105,9 @@ test("the page works with the keyboard alone", { skip }, async () => {
   await r.page.waitForSelector(".modal [data-state=failed]");
   await r.page.evaluate("document.querySelector('.modal button').focus()");
   await r.page.keyboard.press("Space");
-  await r.page.waitForFunction("!document.querySelector('.modal [data-state]:not([data-state=hidden])')?.offsetParent");
+  await r.page.waitForFunction(
+    "!document.body.matches('.modal-overlay-active') && !document.querySelector('body > .modal')",
+  );
   assert.deepEqual((await r.called(2))[1], ["doctor", { name: "hq" }]);
   await r.page.close();
 });

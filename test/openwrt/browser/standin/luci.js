@@ -384,6 +384,7 @@
   };
   window.E = E;
   window._ = (s) => s;
+  window.N_ = (n, one, many) => (n === 1 ? one : many);
   window.LuCI = class {
     Poll = classes.poll;
     env = {};

@@ -84,7 +84,8 @@ function forget(name) {
 }
 
 function dismissed(s) {
-	const grid = ((s.map.parent || {}).children || []).find((c) => c.addedSection === s.section);
+	const parent = s.map && s.map.parent;
+	const grid = ((parent || {}).children || []).find((c) => c.addedSection === s.section);
 	if (!grid || Object.hasOwn(grid, 'l2tpsecForgets'))
 		return;
 	const cancel = grid.handleModalCancel;

@@ -84,7 +84,7 @@ return view.extend({
 	/* Why it is not up: what failed, or that nobody wants it. */
 	drawReason: function(s) {
 		if (s.error)
-			return [ E('p', { 'class': 'l2tpsec-error' }, [ s.error.text + (s.retry_in != null ? ' ' + _('(next attempt in %d s)').format(s.retry_in) : '') ]) ];
+			return [ E('p', { 'class': 'l2tpsec-error' }, [ s.error.text + (s.retry_in != null ? ' ' + N_(s.retry_in, '(next attempt in %d second)', '(next attempt in %d seconds)').format(s.retry_in) : '') ]) ];
 		return s.stopped ? [ E('p', { 'class': 'l2tpsec-reason' }, [ s.stopped ]) ] : [];
 	},
 
@@ -116,11 +116,16 @@ return view.extend({
 		const findings = firewall.findings(name, s, this.wall);
 		const since = s.since ? [ E('p', {}, [ _('since %s').format(new Date(s.since).toLocaleString()) ]) ] : [];
 		const body = s.section ? [] : (s.kind === 'server'
-			? [ E('p', {}, [ _('Server on %s, %d sessions, %d peers').format(s.listen, s.sessions.length + (s.sessions_left_out || 0), s.peers) ]) ]
+			? [ E('p', {}, [ this.counted(s) ]) ]
 			: [ draw.drawLadder(draw.ladder(s)) ].concat(this.drawUnder(s, all)));
 		return E('div', { 'class': 'cbi-section', 'data-link': name }, [
 			E('h3', {}, [ '%s: %s'.format(name, words.state(s)) ])
 		].concat(since, this.drawReason(s), firewall.draw(name, findings), body, s.section ? [] : this.drawTraffic(name, s), [ this.drawButtons(name, s, findings) ]));
+	},
+
+	counted: function(s) {
+		const n = s.sessions.length + (s.sessions_left_out || 0);
+		return [ _('Server on %s').format(s.listen), N_(n, '%d session', '%d sessions').format(n), N_(s.peers, '%d peer', '%d peers').format(s.peers) ].join(', ');
 	},
 
 	draw: function([ all, log ]) {
