@@ -181,7 +181,7 @@ return baseclass.extend({
 		}
 		/* An interface that is down has no device, and the firewall no rules for it. */
 		const runs = s.kind === 'server' || s.state === 'up';
-		if (s.kind === 'server' ? named(now.ruleset, s.ifname) : (runs ? named(now.ruleset, s.ifname) : zoneOf(name, s.ifname) !== null))
+		if (s.kind === 'server' ? named(now.ruleset, s.dataplane === 'kernel' ? s.ifname + '-1' : s.ifname) : (runs ? named(now.ruleset, s.ifname) : zoneOf(name, s.ifname) !== null))
 			return out;
 		if (runs && zoneOf(name, s.ifname) !== null)
 			return out.concat({ id: 'reload', text: _('%s is in a zone of the configuration, but not of the running firewall: restart the firewall.').format(s.ifname), write: [] });
@@ -189,7 +189,8 @@ return baseclass.extend({
 		return out.concat({
 			id: 'zone',
 			text: _('%s is in no zone of the firewall: nothing is forwarded.').format(s.kind === 'server' ? s.ifname : name),
-			write: s.kind === 'server' ? zone('device', s.ifname, false) : zone('network', name, everything)
+			/* In the kernel each user has a netdev of their own, with a number behind the name. */
+			write: s.kind === 'server' ? zone('device', s.ifname + '*', false) : zone('network', name, everything)
 		});
 	},
 
