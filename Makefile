@@ -4,7 +4,7 @@ NODE ?= node
 BIN = node_modules/.bin
 PREFIX ?= /usr/local
 
-.PHONY: all demo demo-modem test check build format generate bench fuzz mutants install clean setup setup-peers prove lint types unit unit-quickjs cross net rig ipk apk soak
+.PHONY: all demo demo-modem test check build format generate bench fuzz mutants install clean setup setup-peers prove lint types unit unit-quickjs cross net rig ipk apk dist soak
 all: build
 
 setup:
@@ -113,6 +113,10 @@ ipk:
 
 apk:
 	$(NODE) scripts/apk.mjs
+
+# A release: the archive that a feed builds without Node, its hash, and the feed's folder for it.
+dist: node_modules/.package-lock.json
+	$(NODE) scripts/dist.mjs
 
 clean:
 	rm -rf dist .cache test/out

@@ -5,9 +5,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { gzipSync } from "node:zlib";
 
 /** 1980-01-01, as old as any unpacker takes without a word. */
-const MTIME = 315532800;
+export const MTIME = 315532800;
 
-function header(name, mode, size, type) {
+function header(name, mode, size, type, mtime = MTIME) {
   const b = Buffer.alloc(512);
   if (Buffer.byteLength(name) > 100) throw new RangeError(`name too long for plain tar: ${name}`);
   const octal = (n, at, width) => b.write(`${n.toString(8).padStart(width - 1, "0")}\0`, at);
@@ -16,7 +16,7 @@ function header(name, mode, size, type) {
   octal(0, 108, 8);
   octal(0, 116, 8);
   octal(size, 124, 12);
-  octal(MTIME, 136, 12);
+  octal(mtime, 136, 12);
   b.write("        ", 148);
   b.write(type, 156);
   b.write("ustar\x0000", 257, "latin1");
@@ -32,20 +32,25 @@ function header(name, mode, size, type) {
   return b;
 }
 
-/** files: path without a leading slash -> { data, mode }. Folders are added. */
-export function tar(files) {
-  const folders = new Set(["./"]);
+/** files: path without a leading slash -> { data, mode }, all below `top`. Folders are added. mtime: seconds. */
+export function tar(files, top = ".", mtime = MTIME) {
+  const folders = new Set([`${top}/`]);
   for (const path of files.keys()) {
     const parts = path.split("/").slice(0, -1);
-    for (let i = 1; i <= parts.length; i++) folders.add(`./${parts.slice(0, i).join("/")}/`);
+    for (let i = 1; i <= parts.length; i++) folders.add(`${top}/${parts.slice(0, i).join("/")}/`);
   }
-  const all = [...[...folders].map((f) => [f, null]), ...[...files].map(([p, f]) => [`./${p}`, f])].sort(([a], [b]) =>
-    a < b ? -1 : 1,
+  const all = [...[...folders].map((f) => [f, null]), ...[...files].map(([p, f]) => [`${top}/${p}`, f])].sort(
+    ([a], [b]) => (a < b ? -1 : 1),
   );
   const out = [];
   for (const [name, f] of all) {
-    if (f === null) out.push(header(name, 0o755, 0, "5"));
-    else out.push(header(name, f.mode, f.data.length, "0"), f.data, Buffer.alloc((512 - (f.data.length % 512)) % 512));
+    if (f === null) out.push(header(name, 0o755, 0, "5", mtime));
+    else
+      out.push(
+        header(name, f.mode, f.data.length, "0", mtime),
+        f.data,
+        Buffer.alloc((512 - (f.data.length % 512)) % 512),
+      );
   }
   return Buffer.concat([...out, Buffer.alloc(1024)]);
 }
@@ -129,7 +134,8 @@ export function executable(env = process.env) {
 /** Name, texts and scripts of the daemon's package, as its Makefile for the SDK has them. */
 export function daemonPackage(version) {
   const make = readFileSync("openwrt/l2tpsec/Makefile", "utf8");
-  const field = (key) => new RegExp(`^ *${key}:=(.*)$`, "m").exec(make)?.[1] ?? "";
+  const about = make.slice(make.indexOf("define Package/l2tpsec\n"));
+  const field = (key) => new RegExp(`^ *${key}:=(.*)$`, "m").exec(key.startsWith("PKG_") ? make : about)?.[1] ?? "";
   const define = (key) =>
     (new RegExp(`^define Package/l2tpsec/${key}\\n([\\s\\S]*?)^endef$`, "m").exec(make)?.[1] ?? "").replaceAll(
       "$$",
@@ -148,6 +154,8 @@ export function daemonPackage(version) {
     ],
     license: field("PKG_LICENSE"),
     maintainer: field("PKG_MAINTAINER"),
+    url: field("URL"),
+    cpe: field("PKG_CPE_ID"),
     title: field("TITLE"),
     conffiles: define("conffiles"),
     postinst: define("postinst"),
@@ -164,9 +172,8 @@ export function daemonFiles(data) {
 }
 
 /** As the SDK makes them: OpenWrt's own steps (services on, and off again), with ours before. */
-const standard = (what) => `#!/bin/sh
-[ "\${IPKG_NO_SCRIPT}" = "1" ] && exit 0
-[ -s \${IPKG_INSTROOT}/lib/functions.sh ] || exit 0
+const standard = (what, first = "") => `#!/bin/sh
+${first}[ -s \${IPKG_INSTROOT}/lib/functions.sh ] || exit 0
 . \${IPKG_INSTROOT}/lib/functions.sh
 default_${what} $0 $@
 `;
@@ -179,15 +186,17 @@ export function daemonIpk(exe, version) {
     Depends: p.depends.join(", "),
     License: p.license,
     Section: "net",
-    Architecture: exe.arch,
+    URL: p.url,
+    "CPE-ID": p.cpe,
     Maintainer: p.maintainer,
+    Architecture: exe.arch,
     Description: p.title,
   };
   return ipk(
     control,
     daemonFiles(exe.data),
     {
-      postinst: standard("postinst"),
+      postinst: standard("postinst", `[ "\${IPKG_NO_SCRIPT}" = "1" ] && exit 0\n`),
       "postinst-pkg": p.postinst,
       prerm: standard("prerm"),
       "prerm-pkg": p.prerm,
@@ -214,6 +223,7 @@ export function luciParts(name, version) {
     ],
     license: field("PKG_LICENSE"),
     maintainer: field("PKG_MAINTAINER"),
+    url: field("LUCI_URL"),
     title: field("LUCI_TITLE"),
     files: tree(`${dir}/root`, "", tree(`${dir}/htdocs`, "www/", new Map())),
     // LuCI keeps an index of its menu and modules, and rpcd reads its access lists at start only.

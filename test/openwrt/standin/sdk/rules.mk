@@ -1,7 +1,6 @@
 # What OpenWrt's rules.mk gives to a package's Makefile, as far as ours uses it: this machine builds for itself. WORK is the
 # folder of one build.
 INCLUDE_DIR := $(TOPDIR)/include
-PKG_BUILD_DIR := $(WORK)/build
 DL_DIR := $(WORK)/dl
 TARGET_CC ?= cc
 TARGET_CFLAGS ?= -Os -pipe

@@ -1,4 +1,11 @@
 # What OpenWrt's package.mk makes of a package's Makefile: steps to call, and the package's texts.
+PKG_BUILD_DIR := $(WORK)/$(PKG_NAME)-$(PKG_VERSION)
+PKG_JOBS := $(if $(PKG_BUILD_PARALLEL),-j2)
+
+define Build/Prepare/Default
+	$(TAR) -C $(PKG_BUILD_DIR)/.. -xJf $(DL_DIR)/$(PKG_SOURCE)
+endef
+
 define Download
 $(eval $(Download/$(1)))
 download-$(1):
@@ -7,7 +14,10 @@ endef
 
 define BuildPackage
 $(eval $(Package/$(1)))
+download:
+	@echo '$(PKG_SOURCE_URL)$(PKG_SOURCE) $(PKG_HASH)'
 prepare:
+	mkdir -p $(PKG_BUILD_DIR)
 	$(Build/Prepare)
 compile:
 	$(Build/Compile)
