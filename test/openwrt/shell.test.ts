@@ -240,6 +240,7 @@ for (const [name, words] of SHELLS) {
         assert.deepEqual(s.init("start", `${s.dir}/good`), [
           "open ",
           `param command ${s.dir}/good run --uci --foreground`,
+          `param file ${s.dir}/good`,
           "param respawn 3600 5 0",
           "param term_timeout 5",
           "param no_new_privs 1",
