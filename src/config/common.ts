@@ -28,7 +28,8 @@ export const ipsec = {
     title: "IKE proposals",
     help:
       "Phase 1 proposals, in order of preference. Default: strong ones that current peers support, without " +
-      "3DES and MODP1024; use default 3des-sha1-modp1024 to accept an old peer as well.",
+      "3DES and MODP1024; use default 3des-sha1-modp1024 to accept an old peer as well. IKEv2 has AES-GCM and " +
+      "ChaCha20-Poly1305 before the default ones.",
   }),
   esp_proposals: optional(k.espProposals, {
     tab: "security",

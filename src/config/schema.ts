@@ -57,6 +57,19 @@ export const CLIENT = {
   username: optional(k.text(), { tab: "general", title: "User name", help: "PPP user name." }),
   password: optional(k.secret, { tab: "general", title: "Password", help: "PPP password." }),
   ...ipsec,
+  ike: withDefault(k.oneOf("auto", "v1", "v2"), "v1", {
+    tab: "security",
+    title: "IKE version",
+    help:
+      "Which version of IKE. auto: IKEv2 first, and IKEv1 when the server does not answer within a second or has no " +
+      "IKEv2 for us; what it spoke is remembered for a day. v1, v2: only that one.",
+  }),
+  ike_v2_pinned: withDefault(k.yesNo, "no", {
+    tab: "expert",
+    title: "Pin IKEv2",
+    when: { ike: "auto" },
+    help: "Never use IKEv1 with a server that has spoken IKEv2 since the daemon started.",
+  }),
   ...l2tp,
   dataplane: withDefault(k.oneOf("auto", "kernel", "userspace"), "userspace", {
     tab: "expert",
@@ -146,6 +159,11 @@ export const SERVER = {
     help: "Local address to listen on. Default: every address.",
   }),
   ...ipsec,
+  ike: withDefault(k.oneOf("auto", "v1", "v2"), "auto", {
+    tab: "security",
+    title: "IKE version",
+    help: "Which version of IKE is answered. auto: both.",
+  }),
   ...l2tp,
   dataplane: withDefault(k.oneOf("auto", "kernel", "userspace"), "userspace", {
     tab: "expert",

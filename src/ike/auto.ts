@@ -1,6 +1,6 @@
 // Which version of IKE an initiator speaks when it may speak both: IKEv2 goes first, IKEv1 joins when nothing has come
 // back after a second, or at once when the peer says that it has no IKEv2 for us; whichever is up first stays, and an
-// answer in IKEv2 ends the other. What a peer spoke is remembered for a day.
+// answer in IKEv2 ends the other. What a peer spoke is remembered.
 import type { Clock, Timer } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import { faultEvent, internal } from "../core/fault.ts";
@@ -11,6 +11,7 @@ import type { IkeConnectConfig, IkeConnection, IkeEnv, IkeInfo, IkeOwner } from 
 const HEAD_START_MS = 1000;
 /** Where the peer spoke IKEv2 before, it gets more time. */
 const KNOWN_MS = 6000;
+/** That a peer spoke IKEv1 only is forgotten after this time. */
 const REMEMBERED_MS = 24 * 3600 * 1000;
 const PEERS = 256;
 
@@ -26,7 +27,7 @@ export class Spoken {
   }
   of(address: string): Version | null {
     const s = this.#by.get(address);
-    return s && this.#clock.now() - s.at < REMEMBERED_MS ? s.version : null;
+    return s && (s.version === "v2" || this.#clock.now() - s.at < REMEMBERED_MS) ? s.version : null;
   }
   /** Null: nothing any more. */
   is(address: string, version: Version | null): void {

@@ -44,6 +44,11 @@ function lifetimes(c: ClientConfig | ServerConfig): {
   };
 }
 
+/** Proposals that say nothing of the default ones: IKEv2 has no others then either. */
+function ownProposals(c: ClientConfig | ServerConfig): boolean {
+  return c.ike_proposals !== null && !c.ike_proposals.includes("default");
+}
+
 /** `remote`: the server and its L2TP port; `own`: what is this side's of the connection. */
 export function clientIke(c: ClientConfig, remote: Endpoint, own: OwnSide): IkeConnectConfig {
   const { local, localPort, placement } = own;
@@ -55,7 +60,9 @@ export function clientIke(c: ClientConfig, remote: Endpoint, own: OwnSide): IkeC
     psk: c.psk,
     certificates: null,
     peer: "server",
-    versions: "v1",
+    versions: c.ike,
+    pinned: c.ike_v2_pinned,
+    ownProposals: ownProposals(c),
     encap: c.encap,
     localPort,
     remotePort: remote.port,
@@ -74,7 +81,8 @@ export function serverIke(c: ServerConfig, placement: Placement): IkeResponderCo
     psk: c.psk,
     certificates: null,
     peer: "client",
-    versions: "auto",
+    versions: c.ike,
+    ownProposals: ownProposals(c),
     encap: c.encap,
     ikeProposals: expand(c.ike_proposals, IKE_RESPONDER),
     espProposals: placement.esp,

@@ -3,13 +3,32 @@ import { DecodeError } from "../../src/core/errors.ts";
 import { Packet } from "../../src/core/packet.ts";
 import { IKE_RESPONDER, ikeTransform } from "../../src/ike/proposals.ts";
 import { Fragments, LONGEST } from "../../src/ike/v1/fragments.ts";
+import { chooseSuite, offerSuites, suites } from "../../src/ike/v2/suite.ts";
+import {
+  hostSelector,
+  notification,
+  readAuth,
+  readDelete as readDelete2,
+  readKe,
+  readNotify as readNotify2,
+  readSelectors,
+  writeKe,
+  writeSelectors,
+} from "../../src/ike/v2/wire/bodies.ts";
+import {
+  readChain as readChain2,
+  readEncrypted,
+  readMessage as readMessage2,
+  writeHeader,
+} from "../../src/ike/v2/wire/message.ts";
+import { readSa as readSa2, writeSa as writeSa2 } from "../../src/ike/v2/wire/sa.ts";
 import { cut, readFragment } from "../../src/ike/wire/fragment.ts";
 import { readMessage, writeMessage } from "../../src/ike/wire/header.ts";
 import { parseIkeId, readId, readNatOa, writeId, writeNatOa } from "../../src/ike/wire/id.ts";
 import { readDelete, readNotify, writeDelete, writeNotify } from "../../src/ike/wire/notify.ts";
 import { readChain, writeChain } from "../../src/ike/wire/payloads.ts";
 import { readSa, writeSa } from "../../src/ike/wire/sa.ts";
-import { Host, Net, server } from "../ike/double.ts";
+import { client, Host, Net, server } from "../ike/double.ts";
 
 const sa = writeSa([
   {
@@ -29,6 +48,36 @@ const header = {
 };
 const id = writeId({ id: parseIkeId("vpn.example") ?? { type: 2, text: "x" }, protocol: 17, port: 1701 });
 
+const PATH = { local: { address: "10.0.0.2", port: 500 }, remote: { address: "198.51.100.7", port: 500 } };
+const list = suites(IKE_RESPONDER, true);
+/** IKE_SA_INIT with a key exchange that is good. */
+const first2 = ((): Uint8Array => {
+  const body = writeChain([
+    { type: 33, body: writeSa2(offerSuites(list, new Uint8Array(0))) },
+    { type: 34, body: writeKe({ group: 31, value: new Uint8Array(32).fill(9) }) },
+    { type: 40, body: new Uint8Array(32).fill(3) },
+    notification(16388, new Uint8Array(20)),
+    notification(16389, new Uint8Array(20)),
+  ]);
+  const head = {
+    spiI: new Uint8Array(8).fill(7),
+    spiR: new Uint8Array(8),
+    next: 33,
+    exchange: 34,
+    flags: 8,
+    messageId: 0,
+  };
+  return Uint8Array.from([...writeHeader(head, body.length), ...body]);
+})();
+const selectors = writeSelectors([hostSelector("192.0.2.1", 17, 1701), hostSelector("2001:db8::1", 17, 0)]);
+/** A connection that is up, which hears the same bytes under its own SPIs. */
+const live = new Net();
+const [near, far] = [new Host(live, "10.0.0.1"), new Host(live, "10.0.0.2")];
+far.ike.addResponder(server({ versions: "v2" }), far);
+const alive = near.ike.connect(client("10.0.0.2", "10.0.0.1", { versions: "v2" }), near);
+await live.run(400);
+const spis = live.seen.at(-1)?.bytes.slice(0, 16) ?? new Uint8Array(16);
+
 const decoders: readonly ((b: Uint8Array) => unknown)[] = [
   readMessage,
   readSa,
@@ -40,6 +89,16 @@ const decoders: readonly ((b: Uint8Array) => unknown)[] = [
   fragments,
   (b) => readChain(b[0] ?? 0, b.subarray(1), false),
   (b) => readChain(b[0] ?? 0, b.subarray(1), true),
+  (b) => readMessage2(b, PATH),
+  (b) => readEncrypted(readMessage2(b, PATH)),
+  (b) => readChain2(b[0] ?? 0, b.subarray(1)),
+  readSa2,
+  readNotify2,
+  readDelete2,
+  readKe,
+  readAuth,
+  readSelectors,
+  (b) => chooseSuite(list, readSa2(b)),
 ];
 /** The input as fragments, each behind its length: nothing but whole messages comes of them, none too long. */
 function fragments(b: Uint8Array): void {
@@ -52,7 +111,7 @@ function fragments(b: Uint8Array): void {
 const net = new Net();
 net.fate = () => [];
 const host = new Host(net, "10.0.0.2");
-host.ike.addResponder(server({ ikeProposals: IKE_RESPONDER }), host);
+host.ike.addResponder(server({ versions: "auto", ikeProposals: IKE_RESPONDER }), host);
 
 export const target = {
   name: "ike",
@@ -66,6 +125,9 @@ export const target = {
     ),
     sa,
     id,
+    first2,
+    selectors,
+    Uint8Array.from([...spis, 46, 0x20, 37, 8, 0, 0, 0, 2, 0, 0, 0, 60, 0, 0, 0, 32, ...new Array<number>(28).fill(5)]),
     writeNatOa("192.0.2.1"),
     writeNotify({ protocol: 1, type: 36136, spi: new Uint8Array(16), data: new Uint8Array(4) }),
     writeDelete({ protocol: 3, spis: [new Uint8Array(4)] }),
@@ -88,6 +150,13 @@ export const target = {
       }
     }
     host.port.onMessage(Packet.of(bytes), { address: "10.0.0.2", port: 500 }, { address: "198.51.100.7", port: 500 });
+    const own = bytes.slice();
+    if (own.length > 16) own.set(spis);
+    far.port.onMessage(Packet.of(own), { address: "10.0.0.2", port: 500 }, { address: "10.0.0.1", port: 500 });
+    near.port.onMessage(Packet.of(own), { address: "10.0.0.1", port: 500 }, { address: "10.0.0.2", port: 500 });
+    if (alive.info() === null || far.downs.length > 0) throw new Error("a stranger ended a connection");
+    live.seen.length = 0;
+    for (const h of [near, far]) h.events.length = 0;
     net.seen.length = 0;
     host.events.length = 0;
     net.clock.advance(1000);

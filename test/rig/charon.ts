@@ -1,4 +1,4 @@
-// strongSwan's charon as an IKEv1 peer for L2TP: its configuration, and the shell that starts it. On this host it runs
+// strongSwan's charon as an IKE peer for L2TP: its configuration, and the shell that starts it. On this host it runs
 // in namespaces of its own, in a guest as the system's.
 export const CHARON_BIN = "/usr/lib/ipsec/charon";
 
@@ -6,6 +6,8 @@ export interface CharonOptions {
   readonly ike: string;
   readonly esp: string;
   readonly psk: string;
+  /** 1 by default. */
+  readonly version?: 1 | 2;
   readonly local?: string;
   /** Without, anybody. */
   readonly remote?: string;
@@ -30,7 +32,8 @@ export function swanctlConf(o: CharonOptions): string {
       : `rekey_time = ${o.espRekey}s\n        life_time = ${o.espRekey + 60}s\n        rand_time = 0s`;
   return `connections {
   l2tp {
-    version = 1
+    version = ${o.version ?? 1}
+    fragmentation = yes
     proposals = ${o.ike}
     ${o.local === undefined ? "" : `local_addrs = ${o.local}`}
     ${o.remote === undefined ? "" : `remote_addrs = ${o.remote}`}

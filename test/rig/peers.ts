@@ -13,6 +13,9 @@ export interface IpsecOptions {
   readonly esp?: string;
   readonly forceUdp?: boolean;
   readonly psk?: string;
+  readonly version?: 1 | 2;
+  /** Longest IKE message that charon sends whole. */
+  readonly fragmentBytes?: number;
   /** Seconds after which the guest rekeys the two phases by itself. */
   readonly ikeRekey?: number;
   readonly espRekey?: number;
@@ -21,7 +24,7 @@ export interface IpsecOptions {
 /** These scripts overwrite system files: they refuse to run anywhere but in a guest. */
 const ONLY_IN_A_GUEST = '[ "$(hostname)" = guest ] && [ -d /rig ] || exit 99\n';
 
-/** strongSwan with one IKEv1 PSK connection in transport mode for UDP 1701. */
+/** strongSwan with one PSK connection in transport mode for UDP 1701. */
 export function ipsec(o: IpsecOptions = {}): string {
   const conf = swanctlConf({
     ...o,
@@ -34,7 +37,7 @@ export function ipsec(o: IpsecOptions = {}): string {
 cat >/etc/swanctl/conf.d/l2tp.conf <<END
 ${conf}END
 cat >/etc/strongswan.d/rig.conf <<END
-${charonConf("/rig/charon.log")}END
+${charonConf("/rig/charon.log", o.fragmentBytes ? `fragment_size = ${o.fragmentBytes}` : "")}END
 ${startCharon("/etc/swanctl/conf.d/l2tp.conf")}
 ${o.peer === undefined ? "" : "timeout 30 swanctl --initiate --child l2tp"}
 `;

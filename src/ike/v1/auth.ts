@@ -65,7 +65,7 @@ export function certificateRequests(x: AuthSa, auth: number): Payload[] {
   const names = issuers.length > MOST_REQUESTS ? [NO_BYTES] : issuers;
   return names.map((name) => payload(PAYLOAD.certRequest, writeCert(CERT.signature, name)));
 }
-function certificatesOf(x: AuthSa): Certificates {
+function certificatesOf(x: Pick<AuthSa, "policy">): Certificates {
   const c = x.policy.certificates;
   if (!c) throw new RangeError("phase 1 agreed on certificates, and there are none");
   return c;
@@ -108,7 +108,7 @@ export function ourAuth(x: AuthSa, k: AuthState): Payload[] {
   ];
 }
 /** RFC 4945 §3.1: an identity that our certificate has, its subject by default. */
-function certificateId(x: AuthSa, own: CertificateInfo): Uint8Array {
+export function certificateId(x: Pick<AuthSa, "policy">, own: CertificateInfo): Uint8Array {
   const id = x.policy.localId ?? (own.subject === "" ? own.altNames[0] : undefined);
   if (id && id.type !== ID.dn) return writeId({ id, protocol: 0, port: 0 });
   return concat([Uint8Array.of(ID.dn, 0, 0, 0), own.subjectDer]);
@@ -156,19 +156,34 @@ function byKey(x: AuthSa, chain: Chain, body: Uint8Array): Authentic | Unproved 
 }
 
 type CertCode = Parameters<typeof failure>[0] & `cert-${string}`;
-function unproved(x: AuthSa, code: CertCode, text: string): Unproved {
+function unproved(x: Pick<AuthSa, "remote">, code: CertCode, text: string): Unproved {
   return { kind: "refused", why: failure(code, `${x.remote.address}: ${text}`) };
 }
 function bySignature(x: AuthSa, method: Method, c: Chain, id: Uint8Array, hash: Uint8Array): Authentic | Unproved {
   const sent = all(c, PAYLOAD.cert).flatMap((body) => [...readCert(body)]);
+  const signature = one(c, PAYLOAD.signature, "signature");
+  const proved = certified(x, sent, readId(id).id, (peer) => peer.verify(method.scheme, hash, signature));
+  return proved.kind === "certified" ? { ...proved, kind: "authentic", chain: c } : proved;
+}
+
+/** The peer's certificate is good, its key signed, and it is for who it has to be. */
+interface Certified extends Pick<Authentic, "peerId" | "unchecked"> {
+  readonly kind: "certified";
+}
+/** `sent`: the peer's certificates; `signed`: whether its key made the signature. For both versions of IKE. */
+export function certified(
+  x: Pick<AuthSa, "env" | "policy" | "remote">,
+  sent: readonly Uint8Array[],
+  id: IkeId,
+  signed: (peer: PeerCertificate) => boolean,
+): Certified | Unproved {
   if (sent.length === 0) return unproved(x, "cert-missing", "it sends no certificate");
   const peer = certificatesOf(x).trust.validate(sent, x.env.wallClock(), x.policy.peer);
   if (!peer.trusted) return unproved(x, peer.code, `its certificate ${peer.text}`);
-  if (!peer.verify(method.scheme, hash, one(c, PAYLOAD.signature, "signature")))
-    return unproved(x, "cert-signature", "its signature is not by the key of its certificate");
-  const peerId = provedId(peer, readId(id).id);
+  if (!signed(peer)) return unproved(x, "cert-signature", "its signature is not by the key of its certificate");
+  const peerId = provedId(peer, id);
   if (!peerId) {
-    const text = `it identifies itself as ${quote(readId(id).id.text)}, but its certificate is for ${namesOf(peer)}`;
+    const text = `it identifies itself as ${quote(id.text)}, but its certificate is for ${namesOf(peer)}`;
     return unproved(x, "cert-name", text);
   }
   const want = x.policy.remoteId;
@@ -176,7 +191,7 @@ function bySignature(x: AuthSa, method: Method, c: Chain, id: Uint8Array, hash: 
     const text = `its certificate is for ${namesOf(peer)}, not for ${quote(want.text)}: is remote_id one of its names?`;
     return unproved(x, "cert-name", text);
   }
-  return { kind: "authentic", chain: c, peerId, unchecked: peer.timeChecked ? null : sent.map((der) => der.slice()) };
+  return { kind: "certified", peerId, unchecked: peer.timeChecked ? null : sent.map((der) => der.slice()) };
 }
 /** An address need not be in the certificate, as hosts move: then its subject stands for the peer (RFC 4945 §3.1.1). */
 function provedId(peer: PeerCertificate, id: IkeId): IkeId | null {
@@ -197,7 +212,10 @@ export function unauthenticated(x: AuthSa, sign: string, auth = authMethods(x.po
   return failure("cert-refused", `${failed}: it may not trust our certificate's CA, or expect another name in it`);
 }
 /** As in Authentic, once our clock is set: what is wrong with them after all. */
-export function recheck(x: AuthSa, unchecked: readonly Uint8Array[]): Failure | null {
+export function recheck(
+  x: Pick<AuthSa, "env" | "policy" | "remote">,
+  unchecked: readonly Uint8Array[],
+): Failure | null {
   const peer = x.policy.certificates?.trust.validate(unchecked, x.env.wallClock(), x.policy.peer);
   return !peer || peer.trusted ? null : unproved(x, peer.code, `its certificate ${peer.text}`).why;
 }

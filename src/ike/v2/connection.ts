@@ -7,16 +7,19 @@ import { faultEvent, internal } from "../../core/fault.ts";
 import { uniform } from "../../core/rng.ts";
 import { allOf, contain, Scope } from "../../core/scope.ts";
 import type { FlowId } from "../../dataplane/dataplane.ts";
+import { CLOCK_SET } from "../../ports/pki.ts";
 import type { Endpoint } from "../../ports/ports.ts";
 import { type Child, type Ports, planeFailure } from "../child.ts";
 import { Children, type LiveChild, planeError } from "../children.ts";
 import { failure, type IkeConnection, type IkeEnv, type IkeInfo, type IkeOwner, type IkePolicy } from "../types.ts";
-import type { IkeId } from "../wire/id.ts";
+import { recheck } from "../v1/auth.ts";
+import type { Peer } from "./authentication.ts";
 import type { Received } from "./channel.ts";
 import type { Agreed } from "./childsa.ts";
 import { DELETE_IKE } from "./deletes.ts";
 import { Exchanges, type ExchangesOwner } from "./exchanges.ts";
 import { type IkeSa, natName, type SaUser } from "./ikesa.ts";
+import { infoOf } from "./info.ts";
 import type { Initiator } from "./initiator.ts";
 import type { Message, Path } from "./wire/message.ts";
 
@@ -91,6 +94,7 @@ export class Connection implements IkeConnection, SaUser, ExchangesOwner {
   #initiator: Initiator | null = null;
   #address: string;
   #peerId = "";
+  #unchecked: Peer["unchecked"] = null;
   #announced = false;
   #over = false;
   #rekeyAt = Number.POSITIVE_INFINITY;
@@ -143,22 +147,7 @@ export class Connection implements IkeConnection, SaUser, ExchangesOwner {
     const child = this.children.inUse();
     const sa = this.current;
     if (!child || !sa || this.#over) return null;
-    return {
-      flow: this.flow,
-      remote: sa.remote,
-      local: sa.local,
-      peerId: this.#peerId,
-      proposal: sa.text,
-      espProposal: child.proposal.text,
-      nat: natName(sa.nat),
-      encap: child.udp ? "udp" : "esp",
-      spiIn: child.spiIn,
-      spiOut: child.spiOut,
-      cipher: child.proposal.cipher,
-      integ: child.proposal.integ,
-      localPort: this.client ? this.ports.local : child.localPort,
-      remotePort: this.client ? this.ports.remote : child.remotePort,
-    };
+    return infoOf(this, sa, child, this.#peerId);
   }
   stage(): string {
     if (this.#over) return "closed";
@@ -175,9 +164,10 @@ export class Connection implements IkeConnection, SaUser, ExchangesOwner {
     initiator.begin();
   }
   /** The IKE SA is up. */
-  authenticated(sa: IkeSa, peerId: IkeId): void {
+  authenticated(sa: IkeSa, { peerId, unchecked }: Peer): void {
     this.#initiator = null;
     this.#peerId = peerId.text;
+    this.#unchecked = unchecked;
     this.adopt(sa);
     const now = this.#now();
     this.#keepaliveAt = now + KEEPALIVE_MS;
@@ -417,11 +407,20 @@ export class Connection implements IkeConnection, SaUser, ExchangesOwner {
     );
     return Math.max(POLL_MS, Math.min(CALM_MS, next - now));
   }
+  /** Once our clock is set: what is wrong with the peer's certificates after all. */
+  #recheck(): Failure | null {
+    const list = this.#unchecked;
+    if (!list || !this.current || this.env.wallClock() < CLOCK_SET) return null;
+    this.#unchecked = null;
+    return recheck({ env: this.env, policy: this.policy, remote: this.current.remote }, list);
+  }
   #look(now: number): void {
     if (!this.client && !this.#announced && now - this.#begunAt >= CHILD_MS) {
       const text = `${this.#address} finished IKE_AUTH and made no ESP SAs in ${CHILD_MS / 1000} s`;
       return this.down(failure("no-quick-mode", text));
     }
+    const distrusted = this.#recheck();
+    if (distrusted) return this.down(distrusted);
     for (const s of this.#sas.slice(1)) if (now - (this.current?.upAt ?? now) >= OLD_SA_MS) this.forgetSa(s);
     if (this.children.heard()) this.#heardAt = now;
     if ([...this.#late.values()].some(({ since }) => now - since >= LATE_MS)) this.sendUnderNew();

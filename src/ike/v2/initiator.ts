@@ -13,9 +13,17 @@ import type { Ports } from "../child.ts";
 import { groupNumber, groupOf } from "../proposals.ts";
 import { failure, type IkeConnectConfig, type IkeEnv, ISAKMP_PORT, NATT_PORT } from "../types.ts";
 import { isZero } from "../wire/header.ts";
-import { type IkeId, readId, writeId } from "../wire/id.ts";
+import { writeId } from "../wire/id.ts";
 import { one, optional, type Payload, payload, writeChain } from "../wire/payloads.ts";
-import { authFault, idFault, ourAuth, type Signed } from "./authentication.ts";
+import {
+  certificateRequest,
+  ourAuth,
+  type Peer,
+  peerOf,
+  readSignatureHashes,
+  type Signed,
+  signatureHashes,
+} from "./authentication.ts";
 import { type Received, type Request, Tries } from "./channel.ts";
 import {
   type Agreed,
@@ -34,7 +42,7 @@ import { DELETE_IKE } from "./deletes.ts";
 import { IkeSa, type NatSeen, natPayloads, readNat, type SaUser } from "./ikesa.ts";
 import { firstSeed, makeKeys } from "./keys.ts";
 import { chosenSuite, offerSuites, type Suite, suites } from "./suite.ts";
-import { isError, NOTIFY, notification, notifyName, readAuth, readNotify } from "./wire/bodies.ts";
+import { isError, NOTIFY, notification, notifyName, readNotify } from "./wire/bodies.ts";
 import {
   type Chain,
   EXCHANGE,
@@ -56,11 +64,10 @@ const DOUBT_MS = 1500;
 const RESTARTS = 4;
 
 /** What an initiator leads to. */
-export interface Initiated {
+export interface Initiated extends Peer {
   readonly sa: IkeSa;
   /** Null: without a pair of ESP SAs (RFC 6023). */
   readonly agreed: Agreed | null;
-  readonly peerId: IkeId;
 }
 export interface InitiatorOwner extends SaUser {
   /** The peer has answered in IKEv2. */
@@ -179,6 +186,7 @@ export class Initiator {
       payload(PAYLOAD.nonce, ni),
       ...natPayloads(env.crypto, header, this.#path, cfg.encap === "udp"),
       notification(NOTIFY.fragmentationSupported),
+      ...signatureHashes(cfg),
     ];
     const body = writeChain(payloads);
     this.#request = concat([writeHeader({ ...header, next: payloads[0]?.type ?? 0 }, body.length), body]);
@@ -261,9 +269,9 @@ export class Initiator {
     const sa = new IkeSa({ ...own, ...seed, ...path, suite, keys, nat: seen, udp, fragments });
     this.#sa = sa;
     owner.made(sa);
-    const { crypto } = env;
     const response = m.datagram.slice();
-    const signed = { crypto, suite, keys, request: this.#request, response, ni, nr, intermediate: new Uint8Array(0) };
+    const hashes = readSignatureHashes(chain);
+    const signed = { env, policy: cfg, suite, keys, request: this.#request, response, ni, nr, hashes };
     const pfs = (cfg.espProposals[0]?.group ?? null) !== null;
     this.#authenticate({ sa, signed, childless: pfs && hasNotify(chain, NOTIFY.childlessSupported) });
   }
@@ -274,9 +282,13 @@ export class Initiator {
     this.#stage = "IKE_AUTH";
     this.#offer = k.childless ? null : offerChild(k.sa, ports);
     const offer = this.#offer;
-    const want = cfg.remoteId;
+    // with certificates the server's identity is looked for among its names: it need not be the one that it sends
+    const want = cfg.certificates ? null : cfg.remoteId;
+    const auth = ourAuth(k.signed, "initiator", k.sa.local, cfg.certificates !== null);
+    if (typeof auth === "string") return this.#fail(failure("mode", `${cfg.remote}: ${auth}`));
     const payloads = [
-      ...ourAuth(k.signed, cfg, "initiator", k.sa.local),
+      ...auth,
+      ...certificateRequest(cfg),
       ...(want ? [payload(PAYLOAD.idR, writeId({ id: want, protocol: 0, port: 0 }))] : []),
       ...(first ? [notification(NOTIFY.initialContact)] : []),
       ...(offer?.payloads ?? []),
@@ -294,14 +306,10 @@ export class Initiator {
   }
   #authenticated({ sa, signed }: Keyed, offer: Offer | null, { chain }: Received): void {
     const { cfg, owner } = this.#o;
-    const body = optional(chain, PAYLOAD.idR, "idr");
-    const auth = optional(chain, PAYLOAD.auth, "auth");
     const error = errorIn(chain);
-    if (!body || !auth) return this.#fail(refused(cfg, error?.type ?? 0));
-    const peerId = readId(body).id;
-    const why =
-      idFault(cfg, peerId, cfg.remote) ?? authFault(signed, cfg, "responder", body, readAuth(auth), cfg.remote);
-    if (why) return this.#fail(why, [notification(NOTIFY.authenticationFailed)]);
+    if (!optional(chain, PAYLOAD.auth, "auth")) return this.#fail(refused(cfg, error?.type ?? 0));
+    const peer = peerOf(signed, "responder", chain, sa.remote);
+    if ("why" in peer) return this.#fail(peer.why, [notification(NOTIFY.authenticationFailed)]);
     sa.mobike = hasNotify(chain, NOTIFY.mobikeSupported);
     let agreed: Agreed | null = null;
     if (offer) {
@@ -310,7 +318,7 @@ export class Initiator {
       agreed = answer;
     }
     this.#over = true;
-    owner.up({ sa, agreed, peerId });
+    owner.up({ sa, agreed, ...peer });
   }
 }
 
@@ -337,6 +345,10 @@ export function natFault(
 function refused(cfg: IkeConnectConfig, type: number): Failure {
   if (type !== NOTIFY.authenticationFailed) {
     return failure("refused", `${cfg.remote} refuses IKE_AUTH: ${type === 0 ? "no AUTH payload" : notifyName(type)}`);
+  }
+  if (cfg.certificates) {
+    const text = `${cfg.remote} does not authenticate us: it may not trust our certificate's CA, or expect another name in it`;
+    return failure("cert-refused", text);
   }
   const id = cfg.localId === null ? "our address" : quote(cfg.localId.text);
   const text = `${cfg.remote} does not authenticate us: the pre-shared key differs, or it does not know ${id}`;

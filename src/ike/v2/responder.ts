@@ -8,9 +8,16 @@ import { concat, sameBytes } from "../../core/text.ts";
 import type { HalfOpen } from "../admission.ts";
 import { groupNumber } from "../proposals.ts";
 import { failure, type IkeEnv, type IkePolicy } from "../types.ts";
-import { type IkeId, readId } from "../wire/id.ts";
+import type { IkeId } from "../wire/id.ts";
 import { one, optional, type Payload, payload, writeChain } from "../wire/payloads.ts";
-import { authFault, idFault, ourAuth, type Signed } from "./authentication.ts";
+import {
+  certificateRequest,
+  ourAuth,
+  peerOf,
+  readSignatureHashes,
+  type Signed,
+  signatureHashes,
+} from "./authentication.ts";
 import type { Received } from "./channel.ts";
 import {
   type Answer,
@@ -27,7 +34,7 @@ import { IkeSa, natPayloads, readNat, type SaUser, type Spis } from "./ikesa.ts"
 import { natFault } from "./initiator.ts";
 import { firstSeed, makeKeys } from "./keys.ts";
 import { type Choice, chooseSuite, describeProposals, type Suite, suites } from "./suite.ts";
-import { NOTIFY, notification, readAuth } from "./wire/bodies.ts";
+import { NOTIFY, notification } from "./wire/bodies.ts";
 import {
   type Chain,
   EXCHANGE,
@@ -102,6 +109,8 @@ export function clearAnswer(spis: Spis, payloads: readonly Payload[]): Uint8Arra
 export interface Accepted {
   readonly sa: IkeSa;
   readonly peerId: IkeId;
+  /** As peerOf() has it. */
+  readonly unchecked: readonly Uint8Array[] | null;
   readonly initialContact: boolean;
   /** Null: without a pair of ESP SAs (RFC 6023), or it is refused. */
   readonly child: Answer | null;
@@ -234,17 +243,20 @@ export class Responder implements HalfOpen, SaUser {
       ...(nat ? natPayloads(crypto, spis, path, policy.encap === "udp") : []),
       ...(fragments ? [notification(NOTIFY.fragmentationSupported)] : []),
       notification(NOTIFY.childlessSupported),
+      ...signatureHashes(policy),
+      ...certificateRequest(policy),
     ]);
     this.#answer = answer;
     this.#signed = {
-      crypto,
+      env: this.#env,
+      policy,
       suite,
       keys,
       request: this.#request,
       response: answer,
       ni: ni.slice(),
       nr,
-      intermediate: new Uint8Array(0),
+      hashes: readSignatureHashes(first.chain),
     };
     const seen = nat ?? { us: false, peer: false };
     const udp = nat !== null && (nat.us || nat.peer || policy.encap === "udp");
@@ -277,30 +289,25 @@ export class Responder implements HalfOpen, SaUser {
     sa.local = r.path.local;
     sa.remote = r.path.remote;
     const { chain } = r;
-    const id = one(chain, PAYLOAD.idI, "idi");
-    const auth = optional(chain, PAYLOAD.auth, "auth");
-    const peer = sa.remote.address;
-    const { policy } = this;
-    const peerId = readId(id).id;
-    if (!auth)
-      return this.#refuse(
-        sa,
-        failure("mode", `${peer} wants EAP: only pre-shared keys and certificates are supported`),
-      );
-    const why = authFault(signed, policy, "initiator", id, readAuth(auth), peer) ?? idFault(policy, peerId, peer);
-    if (why) return this.#refuse(sa, why);
+    const address = sa.remote.address;
+    if (!optional(chain, PAYLOAD.auth, "auth")) {
+      const text = `${address} wants EAP: only pre-shared keys and certificates are supported`;
+      return this.#refuse(sa, failure("mode", text));
+    }
+    const peer = peerOf(signed, "initiator", chain, sa.remote);
+    if ("why" in peer) return this.#refuse(sa, peer.why);
+    const asked = chain.payloads.some((p) => p.type === PAYLOAD.certReq);
+    const auth = ourAuth(signed, "responder", sa.local, asked);
+    if (typeof auth === "string") return this.#refuse(sa, failure("mode", `${address}: ${auth}`));
     sa.mobike = hasNotify(chain, NOTIFY.mobikeSupported);
     const wants = chain.payloads.some((p) => p.type === PAYLOAD.sa);
     const child = wants ? answerOffer(sa, chain, { ports: null, groups: false, ni: signed.ni, nr: signed.nr }) : null;
     const refusal = child && isRefusal(child) ? child : null;
-    const payloads = [
-      ...ourAuth(signed, policy, "responder", sa.local),
-      ...(refusal ? [notification(refusal.notify, refusal.data)] : []),
-    ];
+    const payloads = [...auth, ...(refusal ? [notification(refusal.notify, refusal.data)] : [])];
     this.#finish();
     this.#owner.accepted(this, {
       sa,
-      peerId,
+      ...peer,
       initialContact: hasNotify(chain, NOTIFY.initialContact),
       child: child && !isRefusal(child) ? child : null,
       payloads,

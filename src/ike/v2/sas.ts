@@ -68,8 +68,8 @@ export class Ikev2 {
           this.#made(sa);
         },
         closed: (sa) => this.#closed(sa),
-        up: ({ sa, agreed, peerId }) => {
-          c.authenticated(sa, peerId);
+        up: ({ sa, agreed, ...peer }) => {
+          c.authenticated(sa, peer);
           c.firstChild(agreed);
         },
         failed: (why) => {
@@ -171,10 +171,10 @@ export class Ikev2 {
     if (why.code === "psk-mismatch") this.#house.admission.guessed(r.began.address);
     this.#house.refusals.tell(this.#house.ownerOf(r.policy), r.policy.link, r.path.remote, why, proved);
   }
-  #accepted({ policy }: Responder, { sa, peerId, initialContact, child, payloads }: Accepted): void {
+  #accepted({ policy }: Responder, { sa, initialContact, child, payloads, ...peer }: Accepted): void {
     const { address } = sa.remote;
     const owner = this.#house.ownerOf(policy);
-    if (initialContact) this.#house.supersede(policy, address, peerId.text, Number.POSITIVE_INFINITY);
+    if (initialContact) this.#house.supersede(policy, address, peer.peerId.text, Number.POSITIVE_INFINITY);
     if (!owner || !this.#house.roomFor(address)) {
       child?.pair.release();
       sa.channel.answer([notification(NOTIFY.temporaryFailure)]);
@@ -185,7 +185,7 @@ export class Ikev2 {
     }
     const c = this.#newConnection(policy, owner, false, SERVED, address);
     this.#env.log.emit({ kind: "ike.started", link: policy.link, peer: formatEndpoint(sa.remote), role: "responder" });
-    c.authenticated(sa, peerId);
+    c.authenticated(sa, peer);
     if (!child) return sa.channel.answer(payloads);
     c.install(
       child,
