@@ -59,6 +59,7 @@ export function compose(
       plane: plane.ipsec,
       wallClock: () => common.host.wallClock(),
       noRoom: () => pressure.refuses(),
+      localTo: async (remote) => (await plane.net.pathTo(remote)).local,
     });
     return ike;
   };

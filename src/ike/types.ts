@@ -21,6 +21,8 @@ export interface IkeDeps {
   readonly wallClock: () => number;
   /** Memory is short: main modes of unknown peers are not answered. */
   readonly noRoom?: () => boolean;
+  /** Our address towards another: a link moves with it (MOBIKE, RFC 4555). Rejects with SystemError without a route. */
+  readonly localTo?: (remote: string) => Promise<string>;
   /** Longest IKEv2 message that is not fragmented, in bytes; without: what every path carries. */
   readonly fragmentBytes?: number;
 }

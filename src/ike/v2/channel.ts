@@ -126,7 +126,7 @@ interface ChannelOptions {
   readonly weBegan: boolean;
   readonly out: Sealing;
   readonly into: Sealing;
-  /** Message id of both sides' first requests: 1 behind IKE_SA_INIT, 0 of an SA that replaces another. */
+  /** Message id of the first request of who began: 1 behind IKE_SA_INIT. The other side's is 0 (RFC 7296 §2.2). */
   readonly firstId: number;
 }
 
@@ -148,8 +148,8 @@ export class Channel {
 
   constructor(o: ChannelOptions) {
     this.#o = o;
-    this.#nextOut = o.firstId;
-    this.#nextIn = o.firstId;
+    this.#nextOut = o.weBegan ? o.firstId : 0;
+    this.#nextIn = o.weBegan ? 0 : o.firstId;
     const send = (d: Uint8Array): void => o.owner.send(d, o.owner);
     this.#tries = new Tries(o.scope, "ike request", send, () => this.#silent());
   }
@@ -182,8 +182,9 @@ export class Channel {
   close(last: readonly Payload[] | null): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#tries.stop();
     const pending = this.#request;
+    if (last && pending) this.#tries.afresh(); // or the peer's window would keep out what follows
+    this.#tries.stop();
     this.#request = null;
     this.#queue.length = 0;
     if (last) {
@@ -245,7 +246,7 @@ export class Channel {
   #repeated(m: Message): void {
     const asked = this.#asked;
     if (!asked || !this.#answer || !sameBytes(asked.datagram, m.datagram)) return;
-    if (asked.replays++ < REPLAYS) for (const d of this.#answer) this.#o.owner.send(d, asked.path);
+    if (asked.replays++ < REPLAYS) for (const d of this.#answer) this.#o.owner.send(d, m.path);
     else this.#o.owner.bad("ike.replays", "too many repetitions of one message");
   }
   #open(m: Message, parts: Assembly): Opened | null {

@@ -19,13 +19,16 @@ import type { Agreed } from "./childsa.ts";
 import { DELETE_IKE } from "./deletes.ts";
 import { Exchanges, type ExchangesOwner } from "./exchanges.ts";
 import { type IkeSa, natName, type SaUser } from "./ikesa.ts";
-import { infoOf } from "./info.ts";
+import { espPath, infoOf } from "./info.ts";
 import type { Initiator } from "./initiator.ts";
-import type { Message, Path } from "./wire/message.ts";
+import { Roaming } from "./roaming.ts";
+import type { Message } from "./wire/message.ts";
 
 /** Between two looks: while something is under way, and while everything stands. */
 const POLL_MS = 2000;
 const CALM_MS = 60_000;
+/** Between two looks at our own address. */
+const PATH_MS = 5000;
 /** RFC 3948 §4. */
 const KEEPALIVE_MS = 20_000;
 /** A replaced IKE SA waits this long for the peer's delete. */
@@ -84,6 +87,7 @@ export class Connection implements IkeConnection, SaUser, ExchangesOwner {
   readonly manager: ConnectionOwner;
   readonly #exchanges: Exchanges;
   readonly #timer: Timer;
+  readonly #roaming: Roaming;
   readonly #begunAt: number;
   /** The one in use first. */
   readonly #sas: IkeSa[] = [];
@@ -119,6 +123,11 @@ export class Connection implements IkeConnection, SaUser, ExchangesOwner {
     this.children = new Children(env, flow, policy.link, client);
     this.scope = new Scope(env.clock, (e) => this.#fault(e));
     this.#exchanges = new Exchanges(this);
+    this.#roaming = new Roaming(env, this.scope, ({ local, remote }) => {
+      this.moved(local, remote, true);
+      this.current?.channel.moved();
+      this.#exchanges.updateAddresses();
+    });
     this.#timer = this.scope.timer("ikev2 connection", () => this.#tick());
   }
   get over(): boolean {
@@ -326,15 +335,12 @@ export class Connection implements IkeConnection, SaUser, ExchangesOwner {
       this.tell({ kind: "ike.mapping", was: formatEndpoint(was) });
     }
     this.env.plane
-      .move(this.flow, ...this.#espPath(sa))
+      .move(this.flow, ...espPath(sa, this.children.inUse()?.udp !== false))
       .catch((e: unknown) => planeError(this.env, this.policy.link, e));
   }
-  #espPath({ local, remote }: Path): [Endpoint, Endpoint] {
-    if (this.children.inUse()?.udp !== false) return [local, remote];
-    return [
-      { address: local.address, port: 0 },
-      { address: remote.address, port: 0 },
-    ];
+  changed(): void {
+    const info = this.info();
+    if (info && this.#announced) this.#owner.onRekeyed(this, info);
   }
   mapping(from: Endpoint): void {
     const sa = this.current;
@@ -403,6 +409,7 @@ export class Connection implements IkeConnection, SaUser, ExchangesOwner {
       calm ? this.children.lookAt(now) : now,
       this.#rekeyAt,
       dpdSeconds > 0 ? this.#heardAt + dpdSeconds * 1000 : CALM_MS + now,
+      this.env.localTo && this.client ? now + PATH_MS : CALM_MS + now,
       this.current?.nat.us ? this.#keepaliveAt : CALM_MS + now,
     );
     return Math.max(POLL_MS, Math.min(CALM_MS, next - now));
@@ -422,6 +429,7 @@ export class Connection implements IkeConnection, SaUser, ExchangesOwner {
     const distrusted = this.#recheck();
     if (distrusted) return this.down(distrusted);
     for (const s of this.#sas.slice(1)) if (now - (this.current?.upAt ?? now) >= OLD_SA_MS) this.forgetSa(s);
+    if (this.client) this.#roaming.look(() => this.current);
     if (this.children.heard()) this.#heardAt = now;
     if ([...this.#late.values()].some(({ since }) => now - since >= LATE_MS)) this.sendUnderNew();
     const due = this.children.due(now);

@@ -22,12 +22,12 @@ import {
   takeAnswer,
 } from "./childsa.ts";
 import { DELETE_IKE, deleteEsp } from "./deletes.ts";
-import type { IkeSa } from "./ikesa.ts";
+import { type IkeSa, type NatSeen, natPayloads, readNat } from "./ikesa.ts";
 import { childRefused } from "./initiator.ts";
 import { answerRekey, offerRekey } from "./rekey.ts";
 import { compare } from "./selectors.ts";
 import { NOTIFY, notification, notifyName, PROTOCOL, readDelete, readNotify } from "./wire/bodies.ts";
-import { type Chain, EXCHANGE, PAYLOAD } from "./wire/message.ts";
+import { type Chain, EXCHANGE, PAYLOAD, type Path } from "./wire/message.ts";
 import { readSa } from "./wire/sa.ts";
 
 /** After TEMPORARY_FAILURE, and after a rekey that failed: so long, and up to twice as long. */
@@ -59,6 +59,9 @@ export interface ExchangesOwner {
   saDeleted(sa: IkeSa): void;
   forgetSa(sa: IkeSa, last?: readonly Payload[] | null): void;
   down(why: Failure): void;
+  moved(local: Path["local"], to: Path["remote"], always?: boolean): void;
+  /** What status shows has changed. */
+  changed(): void;
   lookSoon(): void;
 }
 /** What the peer made while we were about to make the same. */
@@ -204,6 +207,43 @@ export class Exchanges {
     const done = (): void => then?.();
     this.#ask(this.#o.current, () => this.#request(EXCHANGE.informational, [deleteEsp(spis)], done, done));
   }
+  /** RFC 4555 §3.5: we have moved, and so has everything that belongs to the IKE SA. */
+  updateAddresses(): void {
+    const sa = this.#o.current;
+    const { policy, env } = this.#o;
+    this.#ask(sa, () => {
+      if (!sa) return null;
+      const nat = natPayloads(env.crypto, sa, sa, policy.encap === "udp");
+      const answered = ({ chain }: Received): void => {
+        const error = errorIn(chain);
+        if (error) {
+          const text = `${this.#o.peer} refuses our new address: ${notifyName(error.type)}`;
+          return this.#o.down(failure("refused", text));
+        }
+        const other = this.#updated(sa, readNat(env.crypto, sa, sa, chain));
+        if (other) this.makeChild(this.#o.children.inUse());
+      };
+      const payloads = [notification(NOTIFY.updateSaAddresses), ...nat];
+      return this.#request(EXCHANGE.informational, payloads, answered, () => {});
+    });
+  }
+  /** The peer, which began the connection, has moved. */
+  #updateAsked(sa: IkeSa, { chain, path }: Received): void {
+    const { policy, env } = this.#o;
+    const list = all(chain, PAYLOAD.notify).map(readNotify);
+    const echo = list.filter((n) => n.type === NOTIFY.cookie2).map((n) => notification(NOTIFY.cookie2, n.data));
+    this.#o.moved(path.local, path.remote, true);
+    this.#updated(sa, readNat(env.crypto, sa, path, chain));
+    sa.channel.answer([...natPayloads(env.crypto, sa, path, policy.encap === "udp"), ...echo]);
+  }
+  /** True: ESP goes in UDP now, or no longer; the pair in use has to be replaced. */
+  #updated(sa: IkeSa, nat: NatSeen | null): boolean {
+    const was = sa.udp;
+    sa.nat = nat ?? sa.nat;
+    sa.udp = sa.translated || this.#o.policy.encap === "udp";
+    this.#o.changed();
+    return was !== sa.udp;
+  }
   /** RFC 7296 §2.4: whether it lives. */
   askPeer(): void {
     const sa = this.#o.current;
@@ -331,7 +371,8 @@ export class Exchanges {
       task.theirs = { made: made.sa, low: made.low };
     } else this.#o.adopt(made.sa);
   }
-  #informational(sa: IkeSa, { chain }: Received): void {
+  #informational(sa: IkeSa, r: Received): void {
+    const { chain } = r;
     const deletes = all(chain, PAYLOAD.delete).map(readDelete);
     if (deletes.some((d) => d.protocol === PROTOCOL.ike)) {
       sa.channel.answer([]);
@@ -343,6 +384,8 @@ export class Exchanges {
       this.#o.down(failure("psk-mismatch", `${this.#o.peer} does not accept who we are`));
       return;
     }
+    if (hasNotify(chain, NOTIFY.updateSaAddresses) && sa.mobike && !this.#o.client && sa === this.#o.current)
+      return this.#updateAsked(sa, r);
     const spis = deletes.flatMap((d) => (d.protocol === PROTOCOL.esp ? d.spis : []));
     const gone = spis.map((s) => this.#o.children.bySpiOut(s)).filter((c) => c !== null);
     // RFC 7296 §2.25.1: of a pair that we are deleting ourselves there is nothing to say

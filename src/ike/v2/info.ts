@@ -1,7 +1,9 @@
-// What status shows of an IKEv2 connection.
+// What status and the data plane are told of an IKEv2 connection.
+import type { Endpoint } from "../../ports/ports.ts";
 import type { Child, Ports } from "../child.ts";
 import type { IkeInfo } from "../types.ts";
 import { type IkeSa, natName } from "./ikesa.ts";
+import type { Path } from "./wire/message.ts";
 
 interface Of {
   readonly flow: IkeInfo["flow"];
@@ -26,4 +28,9 @@ export function infoOf({ flow, client, ports }: Of, sa: IkeSa, child: Child, pee
     localPort: client ? ports.local : child.localPort,
     remotePort: client ? ports.remote : child.remotePort,
   };
+}
+/** Ours and the peer's: raw ESP has no ports. */
+export function espPath({ local, remote }: Path, udp: boolean): [Endpoint, Endpoint] {
+  const at = (e: Endpoint): Endpoint => ({ address: e.address, port: udp ? e.port : 0 });
+  return [at(local), at(remote)];
 }

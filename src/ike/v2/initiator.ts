@@ -291,6 +291,7 @@ export class Initiator {
       ...certificateRequest(cfg),
       ...(want ? [payload(PAYLOAD.idR, writeId({ id: want, protocol: 0, port: 0 }))] : []),
       ...(first ? [notification(NOTIFY.initialContact)] : []),
+      ...(this.#o.env.localTo ? [notification(NOTIFY.mobikeSupported)] : []),
       ...(offer?.payloads ?? []),
     ];
     this.#ask(k.sa, { exchange: EXCHANGE.auth, payloads, answered: (r) => this.#authenticated(k, offer, r) });

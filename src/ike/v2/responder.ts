@@ -303,7 +303,8 @@ export class Responder implements HalfOpen, SaUser {
     const wants = chain.payloads.some((p) => p.type === PAYLOAD.sa);
     const child = wants ? answerOffer(sa, chain, { ports: null, groups: false, ni: signed.ni, nr: signed.nr }) : null;
     const refusal = child && isRefusal(child) ? child : null;
-    const payloads = [...auth, ...(refusal ? [notification(refusal.notify, refusal.data)] : [])];
+    const mobike = sa.mobike ? [notification(NOTIFY.mobikeSupported)] : [];
+    const payloads = [...auth, ...mobike, ...(refusal ? [notification(refusal.notify, refusal.data)] : [])];
     this.#finish();
     this.#owner.accepted(this, {
       sa,

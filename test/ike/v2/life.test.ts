@@ -147,6 +147,15 @@ test("a peer that dies is noticed by both sides, a living one answers", async ()
   assert.deepEqual([x.a.downs[0]?.code, x.b.downs[0]?.code], ["dead-peer", "dead-peer"]);
   assert.equal(x.a.plane.inbound.size + x.b.plane.outbound.size, 0);
 });
+test("requests of either side begin with their own message id: 1 of who began, 0 of the other", async () => {
+  const x = await connected({}, { dpdSeconds: 5 });
+  x.net.seen.length = 0;
+  await x.net.run(6000, 50);
+  const [ask, answer] = x.net.seen.map((d) => Buffer.from(d.bytes.subarray(18, 24)).toString("hex"));
+  assert.deepEqual([ask, answer], ["250000000000", "252800000000"]);
+  x.conn.close("");
+  assert.equal(x.net.seen.at(-1)?.bytes[23], 2, "behind IKE_AUTH");
+});
 test("ESP traffic is a sign of life: no questions", async () => {
   const x = await connected({ dpdSeconds: 10 }, { dpdSeconds: 10 });
   const before = x.net.seen.length;
