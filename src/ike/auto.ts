@@ -93,6 +93,9 @@ class AutoConnection implements IkeConnection {
   stage(): string {
     return this.#active?.stage() ?? "closed";
   }
+  follow(): boolean {
+    return this.#up?.follow?.() ?? false;
+  }
   close(why: string): void {
     this.#end();
     this.#v1?.close(why);

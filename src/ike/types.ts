@@ -77,6 +77,7 @@ export interface IkeResponderConfig extends IkePolicy {
 }
 
 export interface IkeInfo {
+  readonly version: 1 | 2;
   readonly flow: FlowId;
   readonly remote: Endpoint;
   readonly local: Endpoint;
@@ -104,6 +105,8 @@ export interface IkeConnection {
   close(why: string): void;
   /** For status and doctor. */
   stage(): string;
+  /** The way to the peer has changed. True: the connection moves there by itself (MOBIKE). */
+  follow?(): boolean;
 }
 /** A connection as those that hold it see it, whatever its version. */
 export interface PeerConnection extends IkeConnection {

@@ -57,7 +57,8 @@ export class ClientAccess implements Access<ClientClimb> {
   }
   way(): WayNow | null {
     const { path = null, server } = this.#last ?? {};
-    return path && server ? this.#deps.plane.net.way(server.address, path) : null;
+    const now = path && server ? this.#deps.plane.net.way(server.address, path) : null;
+    return now === "moved" && this.#last?.follow() ? "stands" : now;
   }
   #place(): Placement | Failure {
     const { kernel, faster } = this.#deps;
@@ -79,7 +80,7 @@ export class ClientAccess implements Access<ClientClimb> {
       dataplane: this.#deps.kernel && this.#placed ? this.#placed.at : this.#deps.plane.kind,
       dataplane_why: this.#placed?.why ?? "",
       ipsec: needsIpsec(this.cfg) ? "required" : "off",
-      ike: ike && { version: 1, proposal: ike.proposal, nat: ike.nat, peer_id: ike.peerId },
+      ike: ike && { version: ike.version, proposal: ike.proposal, nat: ike.nat, peer_id: ike.peerId },
       esp: ike && {
         proposal: ike.espProposal,
         encap: ike.encap,
@@ -122,6 +123,10 @@ class ClientClimb implements Climb, Client, PppUser, NetdevUser {
     this.ppp = new PppRung(ladder, deps, this);
     this.netdev = new NetdevRung(ladder, this.ppp, this);
     this.rungs = [this.plane, this.server, this.route, this.peer, this.#l2tp, this.ppp, this.netdev];
+  }
+  /** The way to the server has changed. True: what is up follows by itself. */
+  follow(): boolean {
+    return this.ladder.alive && this.peer.follow();
   }
   get placement(): Placement {
     if (!this.plane.placement) throw new RangeError("a peer without a data plane");

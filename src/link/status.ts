@@ -4,7 +4,7 @@ import type { LinkState } from "../core/events.ts";
 import type { Failure, FailureCode, Layer } from "../core/failures.ts";
 
 interface IkeStatus {
-  readonly version: 1;
+  readonly version: 1 | 2;
   readonly proposal: string;
   readonly nat: string;
   readonly peer_id: string;

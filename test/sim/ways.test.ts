@@ -1,7 +1,7 @@
 // More than one way to a server: another WAN, another address, another server.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { client, clientConf, SERVER_CONF, type Site, World } from "./world.ts";
+import { client, clientConf, SERVER_CONF, type Site, server, World } from "./world.ts";
 
 const WAN = "203.0.113.2";
 const OTHER = "192.0.2.2";
@@ -26,6 +26,24 @@ test("the way to the server changes: the link moves within 3 s, and says so", as
     downs.map((e) => e.code),
     ["moved"],
   );
+});
+
+test("with IKEv2 the link goes on where the way has moved to, and comes back", async () => {
+  const { w, a, b } = await joined("ike = v2");
+  for (const [address, device] of [
+    [OTHER, "wan1"],
+    [WAN, "wan0"],
+  ] as const) {
+    a.host.addresses = [address];
+    a.host.device = device;
+    a.plane.net.outsideChanged();
+    await w.run(8000);
+    assert.deepEqual([client(a).state, ups(a)], ["up", 1]);
+    assert.equal(client(a).ike?.version, 2);
+    assert.equal(server(b).sessions.length, 1);
+  }
+  await w.run(120_000);
+  assert.deepEqual([client(a).state, ups(a), a.events.filter((e) => e.kind === "link.down").length], ["up", 1, 0]);
 });
 
 test("changes beside the way, and a WAN without a route, leave the link alone", async () => {

@@ -155,6 +155,7 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
     const p = sa?.up ?? null;
     if (!child || !sa || this.#over) return null;
     return {
+      version: 1,
       flow: this.flow,
       remote: sa.remote,
       local: sa.local,

@@ -19,7 +19,7 @@ import type { Agreed } from "./childsa.ts";
 import { DELETE_IKE } from "./deletes.ts";
 import { Exchanges, type ExchangesOwner } from "./exchanges.ts";
 import { type IkeSa, natName, type SaUser } from "./ikesa.ts";
-import { espPath, infoOf } from "./info.ts";
+import { espPath, infoOf, type Told } from "./info.ts";
 import type { Initiator } from "./initiator.ts";
 import { Roaming } from "./roaming.ts";
 import type { Message } from "./wire/message.ts";
@@ -42,13 +42,6 @@ const MOVE_MS = 1000;
 const TELL_MOVE_MS = 60_000;
 /** Until a replaced pair's successor is sent under, if nothing shows before that the peer has it. */
 const LATE_MS = 1500;
-
-/** What is told of a connection, but for its link and its peer. */
-type Told = Event extends infer E
-  ? E extends { link: string; peer: string }
-    ? Omit<E, "link" | "peer">
-    : never
-  : never;
 
 export interface ConnectionOwner {
   /** A new SPI of ours that no IKE SA has. */
@@ -162,6 +155,11 @@ export class Connection implements IkeConnection, SaUser, ExchangesOwner {
     if (this.#over) return "closed";
     if (this.children.inUse()) return "up";
     return this.current ? "IKEv2: making ESP SAs" : `IKEv2: ${this.#initiator?.stage() ?? "idle"}`;
+  }
+  follow(): boolean {
+    if (!this.client || !this.env.localTo || !this.current?.mobike) return false;
+    this.#roaming.look(() => this.current);
+    return true;
   }
   close(why: string): void {
     this.#finish(why);
@@ -429,7 +427,7 @@ export class Connection implements IkeConnection, SaUser, ExchangesOwner {
     const distrusted = this.#recheck();
     if (distrusted) return this.down(distrusted);
     for (const s of this.#sas.slice(1)) if (now - (this.current?.upAt ?? now) >= OLD_SA_MS) this.forgetSa(s);
-    if (this.client) this.#roaming.look(() => this.current);
+    this.follow();
     if (this.children.heard()) this.#heardAt = now;
     if ([...this.#late.values()].some(({ since }) => now - since >= LATE_MS)) this.sendUnderNew();
     const due = this.children.due(now);

@@ -38,6 +38,8 @@ interface PeerRung extends Rung {
   readonly remote: L2tpRemote | null;
   /** Of the SAs in use; null in the clear. */
   readonly info: IkeInfo | null;
+  /** The way to the server has changed. True: it follows by itself. */
+  follow(): boolean;
 }
 
 export class NameRung implements Rung {
@@ -169,6 +171,9 @@ export class IkeRung implements PeerRung, IkeOwner {
     this.remote = deps.plane.l2tp.secureRemote(info.flow, this.#port, this.#c.server.port);
     ladder.isUp(this);
   }
+  follow(): boolean {
+    return this.#connection?.follow?.() ?? false;
+  }
   onRekeyed(_: IkeConnection, info: IkeInfo): void {
     if (this.#c.ladder.alive) this.#told(info);
   }
@@ -200,6 +205,9 @@ export class ClearRung implements PeerRung {
 
   constructor(client: Client) {
     this.#c = client;
+  }
+  follow(): boolean {
+    return false;
   }
   up(): void {
     const { ladder, deps, cfg } = this.#c;
