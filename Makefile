@@ -22,7 +22,7 @@ node_modules/.package-lock.json: package.json package-lock.json
 build: node_modules/.package-lock.json
 	$(NODE) scripts/build.mjs
 
-# What follows from the schema of options: LuCI's tables, the handler's lists, the templates for translators, the reference.
+# What follows from the schema of options: LuCI's tables, the handler's lists, the templates for translators, the reference, the manual page.
 generate: node_modules/.package-lock.json
 	$(NODE) scripts/generate.mjs
 
@@ -102,9 +102,10 @@ mutants: build
 	$(NODE) scripts/mutants.mjs
 
 install: build
-	install -d $(DESTDIR)$(PREFIX)/lib/l2tpsec $(DESTDIR)$(PREFIX)/sbin
+	install -d $(DESTDIR)$(PREFIX)/lib/l2tpsec $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 755 dist/l2tpsec.cjs $(DESTDIR)$(PREFIX)/lib/l2tpsec/
 	install -m 644 dist/*.node dist/l2tpsec.cjs.map $(DESTDIR)$(PREFIX)/lib/l2tpsec/
+	install -m 644 src/cli/l2tpsec.8 $(DESTDIR)$(PREFIX)/share/man/man8/
 	ln -sf ../lib/l2tpsec/l2tpsec.cjs $(DESTDIR)$(PREFIX)/sbin/l2tpsec
 
 # The packages for a router with opkg (24.10) or apk (25.12), without the SDK; L2TPSEC= and ARCH= name another executable.

@@ -1,5 +1,6 @@
 // make generate: writes what follows from the schema of options (src/config): LuCI's option tables, the lists of
-// netifd's handler, the translators' templates and the reference. A test compares them with what is committed.
+// netifd's handler, the translators' templates, the reference and the manual page. A test compares them with what is
+// committed.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
@@ -10,6 +11,7 @@ const LUCI = "openwrt/luci-proto-l2tpsec/htdocs/luci-static/resources/l2tpsec/op
 const LUCI_ERRORS = "openwrt/luci-proto-l2tpsec/htdocs/luci-static/resources/l2tpsec/errors.js";
 const HANDLER = "openwrt/l2tpsec/files/lib/netifd/proto/l2tpsec.sh";
 const REFERENCE = "src/config/OPTIONS.md";
+const MANUAL = "src/cli/l2tpsec.8";
 const TEMPLATES = {
   "openwrt/luci-proto-l2tpsec/po/templates/luci-proto-l2tpsec.pot": "openwrt/luci-proto-l2tpsec",
   "openwrt/luci-app-l2tpsec/po/templates/l2tpsec.pot": "openwrt/luci-app-l2tpsec",
@@ -33,7 +35,9 @@ export async function reader() {
 async function main() {
   await build({
     stdin: {
-      contents: "export * from './luci.ts'; export * from './handler.ts'; export * from './reference.ts';",
+      contents:
+        "export * from './luci.ts'; export * from './handler.ts'; export * from './reference.ts';" +
+        "export * from '../cli/man.ts';",
       resolveDir: "src/config",
       loader: "ts",
     },
@@ -43,7 +47,7 @@ async function main() {
     platform: "node",
     packages: "external",
   });
-  const { luciOptions, luciErrors, handlerWithLists, withReference } = await import(
+  const { luciOptions, luciErrors, handlerWithLists, withReference, manual } = await import(
     pathToFileURL(".cache/generate.mjs").href
   );
   const write = (file, text) => {
@@ -55,6 +59,7 @@ async function main() {
   write(LUCI_ERRORS, luciErrors());
   write(HANDLER, handlerWithLists(readFileSync(HANDLER, "utf8")));
   write(REFERENCE, withReference(readFileSync(REFERENCE, "utf8")));
+  write(MANUAL, manual());
   for (const [file, dir] of Object.entries(TEMPLATES)) write(file, pot(dir));
   for (const [file, text] of synced()) write(file, text);
 }

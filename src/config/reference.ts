@@ -4,7 +4,7 @@ import { NASDIAL } from "./nasdial.ts";
 import type { Options } from "./option.ts";
 import { SECTIONS } from "./schema.ts";
 
-const INTRO = {
+export const SECTION_TITLES = {
   daemon: "`[daemon]`: the process",
   interface: "`[interface NAME]`: a client link (LAC)",
   nasdial: "`[interface NAME]` with `proto = nasdial`: a serial line, with a modem or a null-modem cable",
@@ -40,9 +40,11 @@ function failureTable(): string {
 /** Markdown: one table for each kind of section, and the failures. */
 export function reference(): string {
   const out: string[] = [];
-  for (const [type, intro] of Object.entries(INTRO)) {
+  for (const [type, intro] of Object.entries(SECTION_TITLES)) {
     out.push(`### ${intro}`, "", "| option | default | allowed | meaning |", "|---|---|---|---|");
-    for (const [name, o] of Object.entries({ ...SECTIONS, nasdial: NASDIAL }[type as keyof typeof INTRO] as Options)) {
+    for (const [name, o] of Object.entries(
+      { ...SECTIONS, nasdial: NASDIAL }[type as keyof typeof SECTION_TITLES] as Options,
+    )) {
       const def = o.def ?? (o.optional ? "" : "*required*");
       out.push(`| \`${name}\` | ${cell(def)} | ${cell(o.kind.allowed)} | ${cell(o.help)} |`);
     }

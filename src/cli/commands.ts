@@ -1,0 +1,94 @@
+// Every command and every option of the command line, once.
+import { runDemo } from "../control/demo.ts";
+import type { Command } from "./command.ts";
+import { completion, SHELLS } from "./completion.ts";
+import { check, sourceOf } from "./local.ts";
+import type { Options } from "./parse.ts";
+import { DEFAULT_SOCKET, disconnect, doctor, events, reload, status, upOrDown } from "./remote.ts";
+
+const DEFAULT_UCI = "/etc/config";
+
+export const OPTIONS = {
+  "--config": { value: "FILE", completes: "file", help: "the configuration is this INI file" },
+  "--uci": {
+    value: "[DIR]",
+    without: DEFAULT_UCI,
+    completes: "dir",
+    help: `the configuration is a router's files network and l2tpsec in DIR (default ${DEFAULT_UCI})`,
+  },
+  "--socket": { value: "PATH", completes: "file", help: `control socket of the daemon (default ${DEFAULT_SOCKET})` },
+  "--foreground": { help: "stay in the foreground, which is what run always does" },
+  "--json": { help: "JSON instead of text" },
+  "--watch": { help: "show it again whenever something happens" },
+} as const satisfies Options;
+
+const link = { word: "NAME", completes: "name", needed: "the name of an interface or server" } as const;
+
+const configuration = { configuration: true, options: ["--config", "--uci", "--socket"] } as const;
+
+export const COMMANDS: readonly Command<keyof typeof OPTIONS>[] = [
+  {
+    name: "run",
+    operands: [],
+    configuration: true,
+    options: ["--config", "--uci", "--foreground", "--socket"],
+    help: "the daemon; logs to stderr, one line per event",
+    run(c) {
+      c.rt.noDumps(); // before there are secrets in memory
+      return c.daemon(sourceOf(c));
+    },
+  },
+  { name: "check", operands: [], ...configuration, help: "check the configuration only", run: check },
+  {
+    name: "status",
+    operands: [{ word: "[NAME]", completes: "name" }],
+    options: ["--json", "--watch", "--socket"],
+    help: "state of each layer, with counters",
+    run: status,
+  },
+  { name: "up", operands: [link], options: ["--socket"], help: "bring a link up", run: upOrDown },
+  { name: "down", operands: [link], options: ["--socket"], help: "bring a link down", run: upOrDown },
+  {
+    name: "reload",
+    operands: [],
+    options: ["--socket"],
+    help: "read the configuration again; links that did not change are not touched",
+    run: reload,
+  },
+  {
+    name: "disconnect",
+    operands: [{ word: "SESSION", needed: "the number of a session" }],
+    options: ["--socket"],
+    help: "end one session of a server",
+    run: disconnect,
+  },
+  { name: "events", operands: [], options: ["--json", "--socket"], help: "follow what happens", run: events },
+  {
+    name: "doctor",
+    operands: [link],
+    options: ["--json", "--socket"],
+    help: "why a link does not come up, stage by stage",
+    run: doctor,
+  },
+  {
+    name: "probe",
+    operands: [],
+    options: ["--socket"],
+    help: "check this machine: exit 0, its best cipher and its data planes, or 1 and why not",
+    run: (c) => c.probe(),
+  },
+  {
+    name: "demo",
+    operands: [],
+    options: ["--socket"],
+    help: "a real tunnel between two sites in network namespaces",
+    run: async ({ rt }) => rt.exit(await runDemo(rt)),
+  },
+  {
+    name: "completion",
+    operands: [{ word: "SHELL", completes: SHELLS, needed: `a shell: ${SHELLS.join(" or ")}` }],
+    options: ["--socket"],
+    help: `print the script that completes these commands in ${SHELLS.join(" or ")}; source it`,
+    run: (c) => completion(c, COMMANDS, OPTIONS),
+  },
+];
