@@ -2,9 +2,11 @@
 import { runDemo } from "../control/demo.ts";
 import type { Command } from "./command.ts";
 import { completion, SHELLS } from "./completion.ts";
+import { init } from "./init.ts";
 import { check, sourceOf } from "./local.ts";
 import type { Options } from "./parse.ts";
 import { DEFAULT_SOCKET, disconnect, doctor, events, reload, status, upOrDown } from "./remote.ts";
+import { exportAll, importFile } from "./transfer.ts";
 
 const DEFAULT_UCI = "/etc/config";
 
@@ -18,6 +20,9 @@ export const OPTIONS = {
   },
   "--socket": { value: "PATH", completes: "file", help: `control socket of the daemon (default ${DEFAULT_SOCKET})` },
   "--foreground": { help: "stay in the foreground, which is what run always does" },
+  "--secrets": { help: "with keys and passwords" },
+  "--output": { value: "FILE", completes: "file", help: "write this file, which only its owner may read" },
+  "--merge": { help: "keep the sections that FILE does not have" },
   "--json": { help: "JSON instead of text" },
   "--watch": { help: "show it again whenever something happens" },
 } as const satisfies Options;
@@ -38,7 +43,30 @@ export const COMMANDS: readonly Command<keyof typeof OPTIONS>[] = [
       return c.daemon(sourceOf(c));
     },
   },
+  {
+    name: "init",
+    operands: [],
+    ...configuration,
+    help: "write a first configuration by asking: client or server, names, keys (which it can generate)",
+    run: init,
+  },
   { name: "check", operands: [], ...configuration, help: "check the configuration only", run: check },
+  {
+    name: "export",
+    operands: [],
+    configuration: true,
+    options: ["--config", "--uci", "--secrets", "--output", "--socket"],
+    help: "the whole configuration as one text, comments included; keys and passwords only with --secrets",
+    run: exportAll,
+  },
+  {
+    name: "import",
+    operands: [{ word: "FILE", completes: "file" }],
+    configuration: true,
+    options: ["--config", "--uci", "--merge", "--socket"],
+    help: "check FILE, of either format, and put it in place of the configuration",
+    run: importFile,
+  },
   {
     name: "status",
     operands: [{ word: "[NAME]", completes: "name" }],

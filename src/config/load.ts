@@ -23,7 +23,7 @@ export function goodName(name: string): boolean {
 
 export function load(text: string): Loaded {
   const faults: Fault[] = [];
-  const sections = byLogin(split(text, faults), faults);
+  const sections = sectionsOf(text, faults);
   const raw = new Map<string, string>();
   let daemon = sections.find((s) => s.type === "daemon");
   daemon ??= { type: "daemon", name: "", line: 1, values: new Map() };
@@ -86,6 +86,10 @@ export function unknownOption(
     : { why: `unknown option, did you mean ${near}?`, near: true };
 }
 
+/** The sections of a text, users by their login. */
+export function sectionsOf(text: string, faults: Fault[]): Section[] {
+  return byLogin(split(text, faults), faults);
+}
 /** Splits the text into sections, and these into values with their line numbers. */
 function split(text: string, faults: Fault[]): Section[] {
   const out: Section[] = [];

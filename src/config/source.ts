@@ -3,7 +3,7 @@ import type { Host } from "../ports/ports.ts";
 import { load } from "./load.ts";
 import type { Config } from "./schema.ts";
 import { faultLine } from "./section.ts";
-import { loadUci, type UciFile } from "./uci-load.ts";
+import { loadUci } from "./uci-load.ts";
 
 interface Reading {
   /** Null: nothing in it is usable. */
@@ -23,6 +23,23 @@ export interface ConfigSource {
   read(): Reading;
 }
 
+/** A configuration's texts: one, "", of INI; network and l2tpsec of UCI. */
+export interface Files {
+  readonly format: "ini" | "uci";
+  readonly texts: ReadonlyMap<string, { readonly path: string; readonly text: string }>;
+}
+/** Checks texts that may be on no disk. */
+export function loadText({ format, texts }: Files): Reading {
+  if (format === "ini") {
+    const { path, text } = texts.get("") ?? { path: "", text: "" };
+    const r = load(text);
+    if (!r.ok) return { config: null, faults: r.faults.map((f) => faultLine(path, f)), warnings: [], whole: false };
+    return { config: r.config, faults: [], warnings: r.warnings, whole: true };
+  }
+  const r = loadUci([...texts].map(([name, t]) => ({ name: name === "network" ? name : "l2tpsec", ...t })));
+  return { config: r.config, faults: r.faults.map((f) => faultLine("", f)), warnings: r.warnings, whole: r.whole };
+}
+
 export function iniSource(host: Pick<Host, "readFile">, file: string): ConfigSource {
   return {
     name: file,
@@ -34,9 +51,7 @@ export function iniSource(host: Pick<Host, "readFile">, file: string): ConfigSou
       } catch (e) {
         return { config: null, faults: [`${file}: ${(e as Error).message}`], warnings: [], whole: false };
       }
-      const r = load(text);
-      if (!r.ok) return { config: null, faults: r.faults.map((f) => faultLine(file, f)), warnings: [], whole: false };
-      return { config: r.config, faults: [], warnings: r.warnings, whole: true };
+      return loadText({ format: "ini", texts: new Map([["", { path: file, text }]]) });
     },
   };
 }
@@ -47,24 +62,19 @@ export function uciSource(host: Pick<Host, "readFile">, dir: string): ConfigSour
     name: dir,
     uci: true,
     read() {
-      const files: UciFile[] = [];
+      const texts = new Map<string, { path: string; text: string }>();
       const missing: string[] = [];
       for (const name of ["network", "l2tpsec"] as const) {
         const path = `${dir.replace(/\/$/, "")}/${name}`;
         try {
-          files.push({ name, path, text: host.readFile(path) });
+          texts.set(name, { path, text: host.readFile(path) });
         } catch (e) {
           missing.push(`${path}: ${(e as Error).message}`);
         }
       }
-      if (files.length === 0) return { config: null, faults: missing, warnings: [], whole: false };
-      const r = loadUci(files);
-      return {
-        config: r.config,
-        faults: r.faults.map((f) => faultLine(dir, f)),
-        warnings: [...missing, ...r.warnings],
-        whole: r.whole,
-      };
+      if (texts.size === 0) return { config: null, faults: missing, warnings: [], whole: false };
+      const r = loadText({ format: "uci", texts });
+      return { ...r, warnings: [...missing, ...r.warnings] };
     },
   };
 }

@@ -19,7 +19,7 @@ import {
 import { type Fault, faultOf, isSerial, type Section, type Type, title } from "./section.ts";
 import { parseUci, type UciSection, UciSyntaxError } from "./uci.ts";
 
-export interface UciFile {
+interface UciFile {
   readonly name: "network" | "l2tpsec";
   readonly path: string;
   readonly text: string;
@@ -67,6 +67,16 @@ const TRUE = ["1", "true", "yes", "on"];
 export function loadUci(files: readonly UciFile[]): UciLoaded {
   const faults: Fault[] = [];
   const warnings: string[] = [];
+  const { sections, disabled, whole } = uciSections(files, faults, warnings);
+  return { ...assemble({ sections, disabled }, faults, warnings), faults, warnings, whole };
+}
+
+/** Our sections as written, but for disabled ones: their names. */
+export function uciSections(
+  files: readonly UciFile[],
+  faults: Fault[],
+  warnings: string[],
+): { readonly sections: Section[]; readonly disabled: string[]; readonly whole: boolean } {
   const sections: Section[] = [];
   const disabled: string[] = [];
   let whole = true;
@@ -87,7 +97,7 @@ export function loadUci(files: readonly UciFile[]): UciLoaded {
       faults.push({ line: e.line, where: file.name, file: file.path, why: `${e.message}: UCI rejects the whole file` });
     }
   }
-  return { ...assemble({ sections, disabled }, faults, warnings), faults, warnings, whole };
+  return { sections, disabled, whole };
 }
 
 function isOurs(s: UciSection): boolean {

@@ -29,6 +29,21 @@ const NAME = /^[A-Za-z0-9_]+$/;
 const TYPE = /^[\x21-\x7e]+$/;
 const SPACE = /[ \t\r\v\f]/;
 
+interface Statement {
+  readonly words: readonly string[];
+  readonly line: number;
+  /** Where it is in the text, with the comment and the newline behind it. */
+  readonly from: number;
+  readonly to: number;
+}
+/** Every statement of the text. Throws UciSyntaxError. */
+export function statements(text: string): readonly Statement[] {
+  const out: Statement[] = [];
+  const input = new Words(text);
+  for (let s = input.next(); s !== null; s = input.next()) out.push(s);
+  return out;
+}
+
 /** Splits text into statements of words; quotes may span lines, and may begin inside a word. */
 class Words {
   readonly #text: string;
@@ -37,12 +52,13 @@ class Words {
   constructor(text: string) {
     this.#text = text;
   }
-  /** The words of the next non-empty statement, and its line; null at the end. */
-  next(): { words: string[]; line: number } | null {
+  /** The next non-empty statement; null at the end. */
+  next(): Statement | null {
     while (this.#at < this.#text.length) {
+      const from = this.#at;
       const line = this.line;
       const words = this.#statement();
-      if (words.length > 0) return { words, line };
+      if (words.length > 0) return { words, line, from, to: this.#at };
     }
     return null;
   }
@@ -110,11 +126,9 @@ interface Open {
 export function parseUci(text: string): UciSection[] {
   const out: Open[] = [];
   const counts = new Map<string, number>();
-  const input = new Words(text);
   let section: Open | null = null;
-  for (let s = input.next(); s !== null; s = input.next()) {
-    const line = s.line;
-    const [command, a, b = ""] = s.words as [string, string | undefined, string | undefined];
+  for (const { words, line } of statements(text)) {
+    const [command = "", a, b = ""] = words;
     // The file's text is not repeated: after a misplaced quote it may be a secret.
     const named = (what: string, rule: RegExp): string => {
       if (a === undefined || a === "") throw new UciSyntaxError(line, `${command} without ${what}`);

@@ -30,6 +30,15 @@ export interface Process {
   signal(name: "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGKILL"): void;
 }
 
+/** Answers to questions. Reading waits, so that only commands without anything else to do may. */
+export interface Stdin {
+  readonly terminal: boolean;
+  /** The terminal shows nothing and hands out each key at once, Ctrl-C too. False: there is no terminal. */
+  raw(on: boolean): boolean;
+  /** The next byte; -1 at the end. */
+  read(): number;
+}
+
 export interface Runtime {
   /** "node v20.20.2". */
   readonly name: string;
@@ -52,6 +61,7 @@ export interface Runtime {
    * library nothing happens.
    */
   noDumps(): void;
+  readonly stdin: Stdin;
   stdout(text: string): void;
   stderr(text: string): void;
   /** SIGTERM and SIGINT stop, SIGHUP reloads. Returns what takes the handlers away again. */
@@ -67,6 +77,11 @@ export interface Runtime {
   spawn(words: readonly string[]): Process;
   tempDir(prefix: string): string;
   writeFile(path: string, text: string, mode: number): void;
+  /**
+   * All of these files or none: each is written beside its place, and renamed when all are on the disk. An existing one
+   * keeps its permissions, a new one gets `mode`. Throws SystemError.
+   */
+  replaceFiles(files: readonly { readonly path: string; readonly text: string }[], mode: number): void;
   removeTree(path: string): void;
   exit(code: number): void;
 }

@@ -11,7 +11,9 @@ import { inSources, onUncaught } from "./faults.ts";
 import { nodeHost } from "./host.ts";
 import { loadNative } from "./native.ts";
 import { nodeSpawn } from "./process.ts";
+import { replaceFiles } from "./replace.ts";
 import { onSignals } from "./signals.ts";
+import { stdin } from "./stdin.ts";
 import { nodeStreams } from "./streams.ts";
 
 export const nodeRuntime: Runtime = {
@@ -35,6 +37,7 @@ export const nodeRuntime: Runtime = {
       if (!(e instanceof SystemError)) throw e; // no library: code that needs it reports that
     }
   },
+  stdin,
   stdout: (text) => void process.stdout.write(text),
   stderr: (text) => void process.stderr.write(text),
   onSignals,
@@ -43,6 +46,7 @@ export const nodeRuntime: Runtime = {
   spawn: nodeSpawn,
   tempDir: (prefix) => mkdtempSync(join(tmpdir(), prefix)),
   writeFile: (path, text, mode) => writeFileSync(path, text, { mode }),
+  replaceFiles,
   removeTree: (path) => rmSync(path, { recursive: true, force: true }),
   exit(code) {
     process.exitCode = code;

@@ -6,6 +6,7 @@ import { nativeCrypto } from "./crypto.ts";
 import { quickjsHost } from "./host.ts";
 import { inSources } from "./positions.ts";
 import { quickjsSpawn } from "./process.ts";
+import { replaceFiles } from "./replace.ts";
 import { quickjsStreams } from "./streams.ts";
 import type { Sys } from "./sys.ts";
 
@@ -25,6 +26,7 @@ export function quickjsRuntime(sys: Sys): Runtime {
     isRoot: sys.isRoot,
     terminal: sys.terminal,
     noDumps: () => void sys.flat.noDumps(),
+    stdin: { terminal: sys.inputTerminal, raw: (on) => sys.raw(on), read: () => sys.readByte() },
     stdout(text) {
       if (!sys.out(1, text)) sys.exit(0); // `l2tpsec events | head`
     },
@@ -47,6 +49,7 @@ export function quickjsRuntime(sys: Sys): Runtime {
     spawn: quickjsSpawn(sys),
     tempDir: (prefix) => sys.tempDir(prefix),
     writeFile: (path, text, mode) => sys.writeFile(path, text, mode),
+    replaceFiles: replaceFiles(sys),
     removeTree: (path) => sys.removeTree(path),
     exit: (code) => sys.exit(code),
   };

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -102,7 +103,7 @@ static bool write_all(int fd, const char *p, size_t len)
 	return true;
 }
 
-static JSValue sys_write_file(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
+static JSValue write_file(JSContext *ctx, JSValueConst *argv, int flags)
 {
 	const char *path = JS_ToCString(ctx, argv[0]), *text;
 	int32_t mode;
@@ -117,14 +118,103 @@ static JSValue sys_write_file(JSContext *ctx, JSValueConst self, int argc, JSVal
 		JS_FreeCString(ctx, text);
 		return JS_EXCEPTION;
 	}
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, (mode_t)mode);
-	if (fd < 0 || !write_all(fd, text, len))
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, (mode_t)mode);
+	if (fd < 0 || (flags & O_EXCL && fchmod(fd, (mode_t)mode) < 0) || !write_all(fd, text, len) ||
+	    (flags & O_EXCL && fsync(fd) < 0))
 		no = errno;
 	if (fd >= 0 && close(fd) < 0 && !no)
 		no = errno;
 	JS_FreeCString(ctx, path);
 	JS_FreeCString(ctx, text);
 	return no ? host_failed(ctx, no, fd < 0 ? "open" : "write") : JS_UNDEFINED;
+}
+
+static JSValue sys_write_file(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
+{
+	return write_file(ctx, argv, O_TRUNC);
+}
+
+static JSValue sys_create_file(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
+{
+	return write_file(ctx, argv, O_EXCL);
+}
+
+static JSValue sys_existing(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
+{
+	const char *path = JS_ToCString(ctx, argv[0]);
+	char *real;
+	struct stat st;
+	int no = 0;
+	JSValue pair;
+
+	if (!path)
+		return JS_EXCEPTION;
+	real = realpath(path, NULL);
+	if (!real || stat(real, &st) < 0)
+		no = errno;
+	else if (!S_ISREG(st.st_mode))
+		no = EINVAL;
+	JS_FreeCString(ctx, path);
+	if (no) {
+		free(real);
+		return no == ENOENT ? JS_NULL : host_failed(ctx, no, "stat");
+	}
+	pair = JS_NewArray(ctx);
+	if (!JS_IsException(pair)) {
+		JS_SetPropertyUint32(ctx, pair, 0, JS_NewString(ctx, real));
+		JS_SetPropertyUint32(ctx, pair, 1, JS_NewInt32(ctx, (int32_t)(st.st_mode & 0777)));
+	}
+	free(real);
+	return pair;
+}
+
+static JSValue sys_rename(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
+{
+	const char *from = JS_ToCString(ctx, argv[0]), *to = JS_ToCString(ctx, argv[1]);
+	int no = from && to && rename(from, to) < 0 ? errno : 0;
+	bool ok = from && to;
+
+	JS_FreeCString(ctx, from);
+	JS_FreeCString(ctx, to);
+	if (!ok)
+		return JS_EXCEPTION;
+	return no ? host_failed(ctx, no, "rename") : JS_UNDEFINED;
+}
+
+static JSValue sys_raw(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
+{
+	static struct termios saved;
+	struct termios t;
+
+	if (!JS_ToBool(ctx, argv[0]))
+		return JS_NewBool(ctx, tcsetattr(0, TCSADRAIN, &saved) == 0);
+	if (tcgetattr(0, &saved) < 0)
+		return JS_FALSE;
+	t = saved;
+	t.c_lflag &= ~(tcflag_t)(ECHO | ICANON | ISIG);
+	t.c_cc[VMIN] = 1;
+	t.c_cc[VTIME] = 0;
+	return JS_NewBool(ctx, tcsetattr(0, TCSADRAIN, &t) == 0);
+}
+
+static JSValue sys_read_byte(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
+{
+	for (;;) {
+		uint8_t c;
+		ssize_t n = read(0, &c, 1);
+
+		if (n >= 0)
+			return JS_NewInt32(ctx, n == 1 ? c : -1);
+		if (errno == EAGAIN) {
+			struct pollfd wait = { .fd = 0, .events = POLLIN };
+
+			poll(&wait, 1, -1);
+		} else if (errno == EIO) {
+			return JS_NewInt32(ctx, -1); /* the terminal is gone */
+		} else if (errno != EINTR) {
+			return host_failed(ctx, errno, "read");
+		}
+	}
 }
 
 static JSValue sys_temp_dir(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
@@ -226,6 +316,11 @@ static const JSCFunctionListEntry functions[] = {
 	JS_CFUNC_DEF("alarm", 1, sys_alarm_at),
 	JS_CFUNC_DEF("readFile", 1, sys_read_file),
 	JS_CFUNC_DEF("writeFile", 3, sys_write_file),
+	JS_CFUNC_DEF("createFile", 3, sys_create_file),
+	JS_CFUNC_DEF("existing", 1, sys_existing),
+	JS_CFUNC_DEF("rename", 2, sys_rename),
+	JS_CFUNC_DEF("raw", 1, sys_raw),
+	JS_CFUNC_DEF("readByte", 0, sys_read_byte),
 	JS_CFUNC_DEF("tempDir", 1, sys_temp_dir),
 	JS_CFUNC_DEF("removeTree", 1, sys_remove_tree),
 	JS_CFUNC_DEF("env", 1, sys_env),
@@ -251,4 +346,5 @@ void sys_add(struct host *h, JSValue sys)
 	JS_SetPropertyStr(ctx, sys, "engine", JS_NewString(ctx, CONFIG_VERSION));
 	JS_SetPropertyStr(ctx, sys, "isRoot", JS_NewBool(ctx, geteuid() == 0));
 	JS_SetPropertyStr(ctx, sys, "terminal", JS_NewBool(ctx, isatty(1)));
+	JS_SetPropertyStr(ctx, sys, "inputTerminal", JS_NewBool(ctx, isatty(0)));
 }

@@ -18,6 +18,8 @@ export interface Sys {
   readonly positions: ArrayBuffer;
   readonly isRoot: boolean;
   readonly terminal: boolean;
+  /** Whether stdin is one. */
+  readonly inputTerminal: boolean;
   /** Bytes that TypeScript holds, and may hold. */
   memory(): [used: number, limit: number];
 
@@ -55,12 +57,21 @@ export interface Sys {
 
   readFile(path: string): ArrayBuffer;
   writeFile(path: string, text: string, mode: number): void;
+  /** A new file, synced; EEXIST when there is one. */
+  createFile(path: string, text: string, mode: number): void;
+  /** Real path and permissions of a regular file; null: nothing is there; EINVAL: something else. */
+  existing(path: string): [path: string, mode: number] | null;
+  rename(from: string, to: string): void;
   tempDir(prefix: string): string;
   removeTree(path: string): void;
   env(name: string): string | undefined;
   hostname(): string;
   /** All of it, waiting if need be; false when nobody reads any more. */
   out(fd: 1 | 2, text: string): boolean;
+  /** Of stdin: no echo, no line editing, no signals. False: it is no terminal. */
+  raw(on: boolean): boolean;
+  /** The next byte of stdin, waiting; -1 at the end. */
+  readByte(): number;
   exit(code: number): void;
   /** Whether SIGTERM, SIGINT and SIGHUP come to onSignal rather than end the process. */
   signals(on: boolean): void;
