@@ -156,7 +156,7 @@ test("a server behind a firewall that lets nothing in: said from the running rul
   await r.page.click(".modal button");
   await r.page.click("[data-finding='lns zone'] button");
   await r.page.waitForSelector(".modal .l2tpsec-written");
-  const zone = { name: "l2tp", device: ["l2tps-lns*"], input: "ACCEPT", output: "ACCEPT", forward: "ACCEPT" };
+  const zone = { name: "l2tp", device: ["l2tps-lns+"], input: "ACCEPT", output: "ACCEPT", forward: "ACCEPT" };
   assert.deepEqual(written, [
     ["zone", { ...zone, mtu_fix: "1" }],
     ["forwarding", { src: "lan", dest: "l2tp" }],

@@ -189,8 +189,8 @@ return baseclass.extend({
 		return out.concat({
 			id: 'zone',
 			text: _('%s is in no zone of the firewall: nothing is forwarded.').format(s.kind === 'server' ? s.ifname : name),
-			/* In the kernel each user has a netdev of their own, with a number behind the name. */
-			write: s.kind === 'server' ? zone('device', s.ifname + '*', false) : zone('network', name, everything)
+			/* In the kernel each user has a netdev of their own, with a number behind the name. fw4 writes * as +. */
+			write: s.kind === 'server' ? zone('device', s.ifname + '+', false) : zone('network', name, everything)
 		});
 	},
 
