@@ -21,26 +21,31 @@ ip -n ours link set wan up
 ip -n ours link set lo up
 tcpdump -U -l -nni peer 'udp port 1701 and src ${OURS}' >/rig/clear.log 2>/dev/null &
 `;
+const BUNDLE = `${process.cwd()}/dist/l2tpsec.cjs`;
 const CLIENT = { server: PEER, username: USER, password: PASSWORD, psk: PSK, reconnect_max: 2 };
 
-/** The daemon in the guest. */
+/** A daemon in a namespace of the guest that has its name. */
 class Ours {
   readonly #guest: Guest;
+  readonly #name: string;
   readonly #command: string;
   readonly #cli: string;
-  constructor(guest: Guest, file: string) {
+  /** `program`: its words up to the configuration. */
+  constructor(guest: Guest, name: string, program: string) {
     this.#guest = guest;
-    this.#command = `ip netns exec ours '${process.execPath}' --enable-source-maps '${file}' /tmp/ours.conf`;
-    this.#cli = `'${process.execPath}' '${process.cwd()}/dist/l2tpsec.cjs' status --json --socket /tmp/ours.sock`;
+    this.#name = name;
+    this.#command = `ip netns exec ${name} '${process.execPath}' --enable-source-maps ${program} /tmp/${name}.conf`;
+    this.#cli = `'${process.execPath}' '${BUNDLE}' status --json --socket /tmp/${name}.sock`;
   }
   async start(section: string, options: Readonly<Record<string, string | number>>, more = ""): Promise<void> {
     const lines = Object.entries(options).map(([k, v]) => `${k} = ${v}`);
-    const text = ["[daemon]", "control = /tmp/ours.sock", section, ...lines, more].join("\n");
-    await this.#guest.sh(`cat >/tmp/ours.conf <<'END'\n${text}\nEND`);
+    const text = ["[daemon]", `control = /tmp/${this.#name}.sock`, section, ...lines, more].join("\n");
+    await this.#guest.sh(`cat >/tmp/${this.#name}.conf <<'END'\n${text}\nEND`);
     await this.again();
   }
   async again(): Promise<void> {
-    await this.#guest.sh(`cd '${process.cwd()}'; ${this.#command} >>/rig/ours.log 2>&1 & echo $! >/tmp/ours.pid`);
+    const log = `/rig/${this.#name}.log`;
+    await this.#guest.sh(`cd '${process.cwd()}'; ${this.#command} >>${log} 2>&1 & echo $! >/tmp/${this.#name}.pid`);
   }
   /** The first user of `name`, or the link itself, once it is up. */
   async up(name: string): Promise<{ ifname: string; text: string }> {
@@ -54,26 +59,28 @@ class Ours {
     });
   }
   async end(signal: "TERM" | "KILL"): Promise<void> {
-    await this.#guest.sh(`kill -${signal} $(cat /tmp/ours.pid)
-      for i in $(seq 50); do [ -d /proc/$(cat /tmp/ours.pid) ] || exit 0; sleep 0.1; done; exit 1`);
+    await this.#guest.sh(`pid=$(cat /tmp/${this.#name}.pid); kill -${signal} $pid
+      for i in $(seq 50); do [ -d /proc/$pid ] || exit 0; sleep 0.1; done; exit 1`);
   }
   get log(): string {
-    return readFileSync(`${this.#guest.dir}/ours.log`, "utf8");
+    return readFileSync(`${this.#guest.dir}/${this.#name}.log`, "utf8");
   }
 }
 
-async function bed(lab: Lab): Promise<{ guest: Guest; ours: Ours }> {
+/** `ours` has the kernel plane; `kernel` are the words that start such a daemon, `userspace` those of l2tpsec. */
+async function bed(lab: Lab): Promise<{ guest: Guest; ours: Ours; kernel: string; userspace: string }> {
   const dir = `${CACHE}/daemon-${process.pid}-${lab.serial()}`;
   mkdirSync(dir);
   lab.atEnd(async () => rmSync(dir, { recursive: true, force: true }));
   const [program = ""] = await bundled(dir, ["test/rig/kernel-daemon.ts"]);
   const guest = await Guest.boot(await lab.ns("host"), "tap0", "192.168.55.1/24", "192.168.55.2/24");
   await guest.sh(NETWORK);
-  return { guest, ours: new Ours(guest, program) };
+  const kernel = `'${program}'`;
+  return { guest, ours: new Ours(guest, "ours", kernel), kernel, userspace: `'${BUNDLE}' run --config` };
 }
-/** Pings from `ours`, one each tenth of a second, none of them lost. */
-async function pings(guest: Guest, to: string, count = 10): Promise<void> {
-  const out = await guest.sh(`ip netns exec ours ping -i 0.1 -W 2 -c ${count} -s 1300 ${to} | tail -3`);
+/** Pings, one each tenth of a second, none of them lost. */
+async function pings(guest: Guest, to: string, count = 10, from = "ours"): Promise<void> {
+  const out = await guest.sh(`ip netns exec ${from} ping -i 0.1 -W 2 -c ${count} -s 1300 ${to} | tail -3`);
   assert.match(out, / 0% packet loss/, out);
 }
 /**
@@ -83,6 +90,16 @@ async function clean(guest: Guest): Promise<void> {
   assert.equal(guest.log("clear.log"), "");
   const left = await guest.sh("ip -n ours xfrm policy; ip -n ours xfrm state; ip -n ours link show type ppp");
   assert.equal(left, "");
+}
+
+/** A server in `ours`. */
+async function serve(guest: Guest, ours: Ours): Promise<void> {
+  const user = `[user ${USER}]\npassword = ${PASSWORD}`;
+  const pool = { pool: "10.99.0.10-10.99.0.99", local_ip: "10.99.0.1", auth: "mschapv2" };
+  await ours.start("[server lns]", { listen: OURS, psk: PSK, ...pool }, user);
+  await until("our server listens", 10_000, async () =>
+    (await guest.sh("ip netns exec ours ss -anu")).includes(":500 "),
+  );
 }
 
 for (const encap of ["esp", "udp"] as const) {
@@ -115,12 +132,7 @@ for (const encap of ["esp", "udp"] as const) {
 
 scenario("kernel plane, strongSwan and xl2tpd as client to our server", NEEDS, async (lab) => {
   const { guest, ours } = await bed(lab);
-  const user = `[user ${USER}]\npassword = ${PASSWORD}`;
-  const pool = { pool: "10.99.0.10-10.99.0.99", local_ip: "10.99.0.1", auth: "mschapv2" };
-  await ours.start("[server lns]", { listen: OURS, psk: PSK, ...pool }, user);
-  await until("our server listens", 10_000, async () =>
-    (await guest.sh("ip netns exec ours ss -anu")).includes(":500 "),
-  );
+  await serve(guest, ours);
   await guest.sh(ipsec({ peer: OURS }));
   await guest.sh(lac(OURS));
   await ours.up("lns");
@@ -154,3 +166,49 @@ scenario("kernel plane, plain L2TP to xl2tpd", NEEDS, async (lab) => {
     ip netns exec ours grep sess/ /proc/net/pppol2tp || :`);
   assert.equal(left, "");
 });
+
+// site 192.168.20.2 -- 192.168.20.1 NAT 10.77.0.1 -- ours 10.77.0.9
+const BEHIND_NAT = `modprobe -a iptable_nat xt_MASQUERADE
+ip netns add site
+ip link add inner type veth peer name wan netns site
+ip addr add 192.168.20.1/24 dev inner
+ip link set inner up
+ip -n site addr add 192.168.20.2/24 dev wan
+ip -n site link set wan up
+ip -n site link set lo up
+ip -n site route add default via 192.168.20.1
+`;
+/** The NAT has these ports from now on, and forgets what it had. */
+const nat = (ports: string): string => `iptables-legacy -t nat -F POSTROUTING
+iptables-legacy -t nat -A POSTROUTING -o peer -p udp -j MASQUERADE --to-ports ${ports}
+ip link set peer down
+ip link set peer up
+`;
+for (const [client, server] of [
+  ["userspace", "kernel"],
+  ["kernel", "userspace"],
+  ["kernel", "kernel"],
+] as const) {
+  scenario(`two daemons, ${client} to a server in ${server}, behind a NAT that forgets`, NEEDS, async (lab) => {
+    const { guest, ...programs } = await bed(lab);
+    await guest.sh(BEHIND_NAT + nat("20000-20099"));
+    const ours = new Ours(guest, "ours", programs[server]);
+    const site = new Ours(guest, "site", programs[client]);
+    await serve(guest, ours);
+    await site.start("[interface hq]\nproto = l2tpsec", { ...CLIENT, server: OURS });
+    await site.up("hq");
+    await pings(guest, "10.99.0.1", 10, "site");
+    await guest.sh(nat("21000-21099"));
+    const found = async (): Promise<boolean> => {
+      const out = await guest.sh("ip netns exec site ping -c 1 -W 1 10.99.0.1 || :");
+      return out.includes(" 0% packet loss");
+    };
+    await until("the server follows", 20_000, found);
+    await pings(guest, "10.99.0.1", 20, "site");
+    await pings(guest, "10.99.0.10", 20);
+    assert.doesNotMatch(site.log, /link\.down/);
+    await site.end("TERM");
+    await ours.end("TERM");
+    await clean(guest);
+  });
+}
