@@ -2,6 +2,7 @@
 
 import type { FastPath, Native } from "node-tuntap2";
 import { Ubus } from "ubus-client";
+import { needsIpsec } from "./config/cross.ts";
 import type { Config } from "./config/schema.ts";
 import type { ConfigSource } from "./config/source.ts";
 import { EventHub } from "./control/log.ts";
@@ -11,9 +12,12 @@ import { SystemError } from "./core/errors.ts";
 import { faultEvent } from "./core/fault.ts";
 import { allOf, contain, Scope } from "./core/scope.ts";
 import { Daemon } from "./daemon.ts";
+import { PlanesBeside } from "./dataplane/beside.ts";
 import type { DataPlane } from "./dataplane/dataplane.ts";
+import { type KernelPlaneDeps, kernelPlane } from "./dataplane/kernel/plane.ts";
 import { KernelProbe } from "./dataplane/kernel/probe.ts";
-import { openUserspacePlane } from "./dataplane/userspace/plane.ts";
+import { anyAddress, ipBytes } from "./dataplane/ring.ts";
+import { openUserspacePlane, type UserspacePlane } from "./dataplane/userspace/plane.ts";
 import { describeSpeeds, fasterCipher, measureCiphers } from "./esp/speed.ts";
 import { IkeManager } from "./ike/manager.ts";
 import { L2tpEndpoint } from "./l2tp/endpoint.ts";
@@ -24,6 +28,7 @@ import { Logins } from "./link/logins.ts";
 import type { KernelSide } from "./link/placing.ts";
 import { type Memory, Pressure } from "./link/pressure.ts";
 import { runAlone } from "./linux/alone.ts";
+import { attempt } from "./linux/errno.ts";
 import { linuxSerial } from "./linux/serial.ts";
 import { zoneOf } from "./openwrt/alias.ts";
 import { Netifd } from "./openwrt/netifd.ts";
@@ -126,6 +131,43 @@ export interface DataEngine {
 export function kernelProbe(rt: Runtime, native: Native): KernelProbe {
   return new KernelProbe({ native, rng: rt.crypto, readFile: (path) => rt.host.readFile(path) });
 }
+const L2TP_PORT = 1701;
+/** UDP ports that L2TP inside IPsec has here; ephemeral ones are refused clear packets by their sockets alone. */
+function l2tpPorts(c: Config): readonly number[] {
+  const own = c.interfaces.flatMap((i) => ("source_port" in i && needsIpsec(i) ? [i.source_port] : []));
+  return [...new Set([L2TP_PORT, ...own])].filter((port) => port !== 0);
+}
+/** The userspace plane, and the kernel's beside it from the moment that a link wants it. */
+function openPlanes(
+  deps: Omit<KernelPlaneDeps, "host" | "lend" | "options">,
+  userspace: UserspacePlane,
+  probe: KernelProbe,
+  ports: () => readonly number[],
+): { readonly plane: DataPlane; readonly kernel: KernelSide } {
+  const { native } = deps;
+  const plane = new PlanesBeside(userspace, () => {
+    for (const port of ports()) unused(native, port);
+    const lend = (bind: () => void): void => userspace.lend(bind);
+    const kernel = kernelPlane({ ...deps, host: userspace.net, lend, options: { l2tpPorts: ports() } });
+    userspace.besideKernel();
+    return kernel;
+  });
+  const open = (): string | null => {
+    try {
+      plane.openKernel();
+      return null;
+    } catch (e) {
+      if (!(e instanceof SystemError)) throw e;
+      return e.message;
+    }
+  };
+  return { plane, kernel: { why: () => probe.why() ?? open(), has: (cipher, integ) => probe.has(cipher, integ) } };
+}
+/** The kernel's plane would refuse another program's L2TP. Throws SystemError. */
+function unused(native: Native, port: number): void {
+  const advice = { EADDRINUSE: "another program has it (xl2tpd, accel-ppp): stop it, or stay in userspace" };
+  attempt(`UDP port ${port} is not free`, advice, () => native.close(native.udpOpen(ipBytes(anyAddress(4)), port)));
+}
 
 /**
  * This many errors outside any scope, within this time, mean that the daemon no longer works: it exits, and its
@@ -167,14 +209,11 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: (
   try {
     const { native, fastPath } = openEngine();
     const lock = runAlone(native); // before anything of the host is touched
-    const plane = await openUserspacePlane({
-      native,
-      fastPath,
-      clock: rt.clock,
-      crypto: rt.crypto,
-      log: hub,
-      readFile: (path) => rt.host.readFile(path),
-    });
+    const readFile = (path: string): string => rt.host.readFile(path);
+    const deps = { native, clock: rt.clock, crypto: rt.crypto, log: hub, readFile };
+    const userspace = await openUserspacePlane({ ...deps, fastPath });
+    let current = first.config;
+    const { plane, kernel } = openPlanes(deps, userspace, kernelProbe(rt, native), () => l2tpPorts(current));
     let netifd: Netifd | null = null;
     const bus = await openBus(
       rt,
@@ -186,11 +225,6 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: (
       fault("the bus"),
     );
     const speeds = measureCiphers(rt.crypto, () => rt.clock.now());
-    const probe = kernelProbe(rt, native);
-    const kernel: KernelSide = {
-      why: () => probe.why() ?? "this version does not run it beside userspace yet",
-      has: (cipher, integ) => probe.has(cipher, integ),
-    };
     const daemon = compose(
       {
         ...rt,
@@ -212,6 +246,7 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: (
             `nothing was changed, the configuration has faults:\n${again.faults.join("\n")}`,
           );
         for (const f of again.faults) rt.stderr(`error config: ${f}\n`);
+        current = again.config;
         return again.config;
       },
       bus !== null && source.uci,

@@ -35,6 +35,7 @@ export type Event =
       spiIn: number;
       spiOut: number;
     }
+  | { kind: "esp.lost"; link: string; peer: string }
   | { kind: "esp.down"; link: string; peer: string; spiIn: number; why: string }
   | { kind: "modem.step"; link: string; step: string; sent: string }
   | { kind: "modem.answer"; link: string; step: string; received: string }
@@ -82,6 +83,7 @@ const LEVEL: Readonly<Record<Event["kind"], Level>> = {
   "ike.failed": "warn",
   "ike.down": "info",
   "esp.up": "info",
+  "esp.lost": "warn",
   "esp.down": "info",
   "modem.step": "debug",
   "modem.answer": "debug",

@@ -59,8 +59,16 @@ export interface TrafficCounters {
 
 /** Child SAs: the only part of the data plane that IKE uses. */
 export interface IpsecPlane {
-  /** A random inbound SPI (256 to 2^32-1) that no SA uses; reserved until installed or released. */
-  allocateSpi(): Spi;
+  /**
+   * Where two planes work side by side: whose the flow is, before its first SPI; null: it is over. Userspace's unless
+   * told.
+   */
+  place?(flow: FlowId, at: PlaneKind | null): void;
+  /**
+   * A random inbound SPI (256 to 2^32-1) that no SA uses; reserved until installed or released. `at`: of two planes,
+   * the one that its SA will probably be in.
+   */
+  allocateSpi(at?: PlaneKind): Spi;
   releaseSpi(spi: Spi): void;
   /**
    * Why the plane cannot carry a flow between these addresses, in words; null: it can. SAs of such a flow are rejected
@@ -90,6 +98,8 @@ export interface IpsecPlane {
    * kernel plane never calls it.
    */
   onUnknownSpi: (from: Endpoint, spi: Spi) => void;
+  /** Somebody else removed SAs of the flow, which IKE may replace. Only the kernel's can be removed so. */
+  onLost: (flow: FlowId) => void;
 }
 
 /**
@@ -126,8 +136,14 @@ export interface CallSpec {
 export interface L2tpPlane {
   /** The L2TP endpoint at these inner UDP ports of an authenticated flow. */
   secureRemote(flow: FlowId, localPort: number, remotePort: number): L2tpRemote;
-  /** Only for `ipsec = off`: opens (or shares) a UDP socket on `local` for L2TP in the clear. */
-  openClear(local: Endpoint): Promise<{ readonly local: Endpoint; remote(to: Endpoint): L2tpRemote; close(): void }>;
+  /**
+   * Only for `ipsec = off`: opens (or shares) a UDP socket on `local` for L2TP in the clear. `at`: in which of two
+   * planes, userspace unless told.
+   */
+  openClear(
+    local: Endpoint,
+    at?: PlaneKind,
+  ): Promise<{ readonly local: Endpoint; remote(to: Endpoint): L2tpRemote; close(): void }>;
   /** Sends one L2TP control message (from the L2TP header on). False: no SA or no socket, counted and dropped. */
   sendControl(remote: L2tpRemote, message: Uint8Array): boolean;
   /** Called for each datagram with the T bit, and for data of an unknown call. `p` is valid only during the call. */
@@ -284,6 +300,12 @@ export interface DataPlane {
   /** Drops below the control plane, by name. */
   drops(): Record<string, number>;
   close(): Promise<void>;
+}
+
+/** The kernel's plane beside another one, which has IKE's sockets. */
+export interface KernelBeside extends DataPlane {
+  /** ESP in UDP under this SPI came to the other plane's socket. False: there is no such SA. */
+  strayed(spi: Spi, from: Endpoint): boolean;
 }
 
 /** IKE messages on UDP 500 and 4500; the plane adds and strips the non-ESP marker (RFC 3948 §2.2). */

@@ -10,11 +10,13 @@ import { CONNECTIONS, Peers } from "./peers.ts";
 import { Refusals } from "./refusals.ts";
 import {
   failure,
+  type IkeConnectConfig,
   type IkeDeps,
   type IkeEnv,
   type IkeOwner,
   type IkePolicy,
   type IkeResponderConfig,
+  NATT_PORT,
   type PeerConnection,
 } from "./types.ts";
 
@@ -29,6 +31,16 @@ export interface IkeLimits {
 export interface Server {
   readonly cfg: IkeResponderConfig;
   readonly owner: IkeOwner;
+}
+
+/** Both ends of a connection's first messages. */
+interface Ends {
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+}
+/** Where ESP in UDP will pass, if it has to. */
+export function natPath(cfg: Pick<IkeConnectConfig, "local" | "remote">): Ends {
+  return { local: { address: cfg.local, port: NATT_PORT }, remote: { address: cfg.remote, port: NATT_PORT } };
 }
 
 export class House {
@@ -57,6 +69,12 @@ export class House {
     deps.plane.onMapping = (flow, from) => {
       const c = this.connections.get(flow);
       c?.run(() => c.mapping(from));
+    };
+    deps.plane.onLost = (flow) => {
+      const c = this.connections.get(flow);
+      if (!c) return;
+      this.env.log.emit({ kind: "esp.lost", link: c.policy.link, peer: c.peer });
+      c.run(() => c.lost());
     };
     deps.plane.onUnknownSpi = (from, spi) => this.#unknownSpi(from, spi);
   }
@@ -103,15 +121,17 @@ export class House {
   samePeer(policy: IkePolicy, address: string, peerId: string): PeerConnection[] {
     return this.peers.at(address).filter((c) => c.policy.link === policy.link && c.peerId === peerId);
   }
-  enter(c: PeerConnection, address: string): void {
+  enter(c: PeerConnection, { local, remote }: Ends): void {
     this.connections.set(c.flow, c);
-    this.peers.place(c, address);
+    this.peers.place(c, remote.address);
+    this.env.plane.place?.(c.flow, c.policy.place?.(c.flow, local, remote) ?? "userspace");
   }
   moved(c: PeerConnection): void {
     if (c.remote) this.peers.place(c, c.remote.address);
   }
   gone(c: PeerConnection): void {
     this.connections.delete(c.flow);
+    this.env.plane.place?.(c.flow, null);
     this.peers.delete(c);
   }
   #unknownSpi(from: Endpoint, spi: number): void {

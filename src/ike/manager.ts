@@ -14,7 +14,7 @@ import type { Endpoint } from "../ports/ports.ts";
 import { connect, Spoken } from "./auto.ts";
 import { chooseIke } from "./choice.ts";
 import { Complaints } from "./complaints.ts";
-import { House, type IkeLimits, type Server } from "./house.ts";
+import { House, type IkeLimits, natPath, type Server } from "./house.ts";
 import {
   failure,
   type IkeConnectConfig,
@@ -107,7 +107,7 @@ export class IkeManager {
   /** Main mode, then quick mode. */
   #connect1(cfg: IkeConnectConfig, owner: IkeOwner): IkeConnection {
     const ports = { local: cfg.localPort, remote: cfg.remotePort };
-    const c = this.#newConnection({ policy: cfg, owner, client: true, ports }, cfg.remote);
+    const c = this.#newConnection({ policy: cfg, owner, client: true, ports }, natPath(cfg));
     this.#clients.set(c, { cfg, owner });
     try {
       this.#beginPhase1(c);
@@ -358,7 +358,7 @@ export class IkeManager {
         this.#house.refusals.tell(owner, cfg.link, sa.remote, failure("full", text), true);
         return null;
       }
-      const c = this.#newConnection({ policy: cfg, owner, client: false, ports: SERVED }, sa.remote.address);
+      const c = this.#newConnection({ policy: cfg, owner, client: false, ports: SERVED }, sa);
       this.#spare.delete(sa);
       this.#env.log.emit({ kind: "ike.started", link: cfg.link, peer: formatEndpoint(sa.remote), role: "responder" });
       c.adopt(sa);
@@ -366,9 +366,9 @@ export class IkeManager {
     }
     return null;
   }
-  #newConnection(o: Pick<ConnectionOptions, "policy" | "owner" | "client" | "ports">, address: string): Connection {
+  #newConnection(o: Pick<ConnectionOptions, "policy" | "owner" | "client" | "ports">, path: Path): Connection {
     const c = new Connection({ env: this.#env, flow: this.#house.newFlow(), manager: this.#connectionOwner, ...o });
-    this.#house.enter(c, address);
+    this.#house.enter(c, path);
     return c;
   }
   #failed(sa: IkeSa, why: Failure): void {

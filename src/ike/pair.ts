@@ -3,7 +3,7 @@
 import { faultEvent } from "../core/fault.ts";
 import { giveBack } from "../core/give-back.ts";
 import type { FlowId, SaSpec } from "../dataplane/dataplane.ts";
-import type { IkeEnv } from "./types.ts";
+import type { IkeEnv, IkePolicy } from "./types.ts";
 
 export class Pair {
   readonly spiIn: number;
@@ -14,10 +14,10 @@ export class Pair {
   #inbound: FlowId | null = null;
   #outbound: { readonly flow: FlowId; readonly spi: number } | null = null;
 
-  constructor(env: IkeEnv, link: string) {
+  constructor(env: IkeEnv, policy: IkePolicy) {
     this.#env = env;
-    this.#link = link;
-    this.spiIn = env.plane.allocateSpi();
+    this.#link = policy.link;
+    this.spiIn = env.plane.allocateSpi(policy.plane?.());
   }
   async addInbound(flow: FlowId, spec: SaSpec): Promise<void> {
     this.#inbound = flow;

@@ -2,10 +2,10 @@
 import type { Clock } from "../core/clock.ts";
 import type { Counters } from "../core/counters.ts";
 import type { Failure } from "../core/errors.ts";
-import type { EventLog } from "../core/events.ts";
+import type { Event, EventLog } from "../core/events.ts";
 import { failuresOf } from "../core/failures.ts";
 import type { Secret } from "../core/secret.ts";
-import type { EspCipher, EspInteg, FlowId, IkePort, IpsecPlane } from "../dataplane/dataplane.ts";
+import type { EspCipher, EspInteg, FlowId, IkePort, IpsecPlane, PlaneKind } from "../dataplane/dataplane.ts";
 import type { Certificates } from "../ports/pki.ts";
 import type { Crypto, Endpoint } from "../ports/ports.ts";
 import type { EspProposal, IkeProposal } from "./proposals.ts";
@@ -52,6 +52,10 @@ export interface IkePolicy {
   readonly localId: IkeId | null;
   /** Null: any peer that has the key, or a certificate of our CA. */
   readonly remoteId: IkeId | null;
+  /** In which of two data planes new connections' packets move as a rule; userspace without it. */
+  readonly plane?: () => PlaneKind;
+  /** And those of one connection, which may differ: asked at its beginning. */
+  readonly place?: (flow: FlowId, local: Endpoint, remote: Endpoint) => PlaneKind;
   /** auto: UDP when a NAT is detected; udp: always; esp: raw protocol 50, a NAT is an error. */
   readonly encap: "auto" | "udp" | "esp";
   /** Seconds of silence before we ask the peer for a sign of life (RFC 3706); 0: never. */
@@ -129,6 +133,8 @@ export interface PeerConnection extends IkeConnection {
   superseded(): void;
   /** The data plane hears the peer from there. */
   mapping(from: Endpoint): void;
+  /** Somebody removed SAs of ours from the data plane: a new pair takes their place at once. */
+  lost(): void;
   /** The peer sends under an SPI that we no longer have. */
   unknownSpi(spi: number): void;
 }
@@ -144,6 +150,13 @@ export interface IkeOwner {
    */
   onRefused?(peer: string, why: Failure, proved: boolean): void;
 }
+
+/** What is told of a connection, but for its link and its peer. */
+export type Told = Event extends infer E
+  ? E extends { link: string; peer: string }
+    ? Omit<E, "link" | "peer">
+    : never
+  : never;
 
 export const ISAKMP_PORT = 500;
 export const NATT_PORT = 4500;

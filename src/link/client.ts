@@ -2,7 +2,7 @@
 
 import { deviceName, guarded, needsIpsec } from "../config/cross.ts";
 import type { ClientConfig, InterfaceConfig, ServerConfig } from "../config/schema.ts";
-import type { Failure } from "../core/failures.ts";
+import type { Failure, FailureCode } from "../core/failures.ts";
 import type { NetInterface, WayNow } from "../dataplane/dataplane.ts";
 import type { Call } from "../l2tp/call.ts";
 import type { FrameChannel } from "../ports/ports.ts";
@@ -32,6 +32,8 @@ export class ClientAccess implements Access<ClientClimb> {
   readonly over = "";
   #attempts = 0;
   #last: ClientClimb | null = null;
+  /** Why the kernel was given up, "": it was not. */
+  #fallback = "";
   /** Of the last attempt. */
   #placed: Placement | null = null;
 
@@ -62,11 +64,15 @@ export class ClientAccess implements Access<ClientClimb> {
   }
   #place(): Placement | Failure {
     const { kernel, faster } = this.#deps;
-    const choice = place(this.cfg, { all: this.#all(), kernel, faster });
+    const choice = place(this.cfg, { all: this.#all(), kernel, faster, fallback: this.#fallback });
     this.#placed = "at" in choice ? choice : null;
     return choice;
   }
   pause(why: Failure, backoff: Backoff): number {
+    const { at, why: userspaceFor } = this.#placed ?? { at: "userspace", why: "" };
+    if (at === "kernel") this.#fallback = blamed(why) ? why.text : "";
+    // With userspace it is no better: it was not the kernel.
+    else if (userspaceFor !== "" && SILENT.includes(why.code)) this.#fallback = "";
     return why.code === "moved" ? 0 : backoff.pause(why.lasting === true);
   }
   status(link: LinkStatus, c: ClientClimb | null): ClientStatus {
@@ -92,6 +98,14 @@ export class ClientAccess implements Access<ClientClimb> {
     };
   }
 }
+
+/** What may be the kernel's fault, and goes well in userspace. */
+function blamed(why: Failure): boolean {
+  if (why.code === "plane-silent" || why.code === "no-proposal") return true;
+  return why.layer === "system" && !OUTSIDE.includes(why.code);
+}
+const OUTSIDE: readonly FailureCode[] = ["name", "no-route", "line-down", "moved", "netdev", "timeout"];
+const SILENT: readonly FailureCode[] = ["no-reply", "peer-silent", "no-proposal"];
 
 interface Attempt {
   readonly nth: number;

@@ -11,12 +11,13 @@ import { faultEvent, internal } from "../core/fault.ts";
 import { giveBack } from "../core/give-back.ts";
 import { allOf, Scope } from "../core/scope.ts";
 import { sameBytes } from "../core/text.ts";
-import type { FlowId, L2tpRemote, ServerInterface } from "../dataplane/dataplane.ts";
+import type { FlowId, L2tpRemote, PlaneKind, ServerInterface } from "../dataplane/dataplane.ts";
 import type { IkeConnection, IkeInfo } from "../ike/types.ts";
 import type { CallAnswer } from "../l2tp/calls.ts";
 import type { TunnelAnswer } from "../l2tp/endpoint.ts";
 import { originOfRemote } from "../l2tp/origin.ts";
 import type { Tunnel } from "../l2tp/tunnel.ts";
+import type { Endpoint } from "../ports/ports.ts";
 import { MPPE_GROWTH, type PppConfig } from "../ppp/api.ts";
 import { freshId, type SharedIds } from "../ppp/ipv6cp.ts";
 import type { AnyLink, StopOptions } from "./api.ts";
@@ -39,6 +40,7 @@ const L2TP_PORT = 1701;
 /** What a kernel without IPv6, or with it switched off, says. */
 const NO_IPV6: readonly string[] = ["EAFNOSUPPORT", "EADDRNOTAVAIL"];
 const CLOSE_MS = 1500;
+const TRIAL_MS = 15_000;
 
 export class ServerLink implements AnyLink {
   readonly cfg: ServerConfig;
@@ -69,6 +71,9 @@ export class ServerLink implements AnyLink {
   readonly #all: () => readonly (InterfaceConfig | ServerConfig)[];
   /** Null until it is open. */
   #placed: Placement | null = null;
+  /** An L2TP message came through the data plane, or is waited for. */
+  #proved = false;
+  #trial: Timer | null = null;
 
   /** `all`: every section, this one among them. */
   constructor(
@@ -194,7 +199,7 @@ export class ServerLink implements AnyLink {
             return { net, close: null };
           }
           // In the clear on purpose: the configuration says ipsec = off.
-          return { net, close: await this.#openClear() };
+          return { net, close: await this.#openClear(placed.at) };
         } catch (e) {
           await giveBack(
             () => net.close(),
@@ -225,15 +230,15 @@ export class ServerLink implements AnyLink {
     );
   }
   /** On `listen`, or in both families as far as the machine has them. Resolves to what closes it. */
-  async #openClear(): Promise<() => void> {
+  async #openClear(at: PlaneKind): Promise<() => void> {
     const { l2tp } = this.#deps.plane;
     if (this.cfg.listen !== null) {
-      const one = await l2tp.openClear({ address: this.cfg.listen, port: L2TP_PORT });
+      const one = await l2tp.openClear({ address: this.cfg.listen, port: L2TP_PORT }, at);
       return () => one.close();
     }
-    const four = await l2tp.openClear({ address: "0.0.0.0", port: L2TP_PORT });
+    const four = await l2tp.openClear({ address: "0.0.0.0", port: L2TP_PORT }, at);
     try {
-      const six = await l2tp.openClear({ address: "::", port: L2TP_PORT });
+      const six = await l2tp.openClear({ address: "::", port: L2TP_PORT }, at);
       return () => {
         four.close();
         six.close();
@@ -253,8 +258,15 @@ export class ServerLink implements AnyLink {
   }
   #answerIke(placed: Placement): void {
     const ike = this.#deps.ike();
-    const responder = ike.addResponder(serverIke(this.cfg, placed), {
-      onUp: (_: IkeConnection, info: IkeInfo) => void this.#flows.set(info.flow, info),
+    const planes: Parameters<typeof serverIke>[2] = {
+      plane: () => this.#placed?.at ?? "userspace",
+      place: (...at) => this.#placeFlow(...at),
+    };
+    const responder = ike.addResponder(serverIke(this.cfg, placed, planes), {
+      onUp: (c: IkeConnection, info: IkeInfo) => {
+        this.#flows.set(info.flow, info);
+        this.#tryKernel(c);
+      },
       onRekeyed: (_: IkeConnection, info: IkeInfo) => void this.#flows.set(info.flow, info),
       onDown: (conn: IkeConnection, why: Failure) => {
         if (!GOODBYES.includes(why.code)) this.#failures.note(conn.peer, why);
@@ -276,8 +288,30 @@ export class ServerLink implements AnyLink {
     if (needsIpsec(this.cfg)) return remote.flow !== 0 && this.#flows.has(remote.flow);
     return remote.flow === 0 && (this.cfg.listen === null || this.cfg.listen === remote.localAddress);
   }
+  /** Of a connection: what the kernel cannot carry besides others goes to userspace, one by one. */
+  #placeFlow(flow: FlowId, local: Endpoint, remote: Endpoint): PlaneKind {
+    const at = this.#placed?.at ?? "userspace";
+    if (at === "userspace" || this.cfg.dataplane === "kernel") return at;
+    return (this.#deps.plane.ipsec.refusal?.(flow, local, remote) ?? null) === null ? at : "userspace";
+  }
+  /** Crypto hardware may lose packets in silence: until a first message has come through it, the kernel is on trial. */
+  #tryKernel(c: IkeConnection): void {
+    const { cfg } = this;
+    if (this.#proved || this.#placed?.at !== "kernel" || cfg.dataplane !== "auto" || this.#trial) return;
+    this.#trial = this.#scope.timer(`${cfg.name} trial`, () => {
+      this.#trial = null;
+      if (this.#proved || !this.#flows.has(c.flow) || !this.#placed) return;
+      const why = `kernel: no, nothing of ${c.peer} came through its IPsec in ${TRIAL_MS / 1000} s`;
+      this.#placed = { ...this.#placed, at: "userspace", why };
+      this.#deps.log.emit({ kind: "daemon.warning", link: cfg.name, text: why });
+      this.#flows.delete(c.flow);
+      c.close(why);
+    });
+    this.#trial.arm(TRIAL_MS);
+  }
   accept(remote: L2tpRemote): TunnelAnswer | null {
     if (!this.#owns(remote)) return null;
+    this.#proved = true;
     if (this.#deps.pressure.refuses()) return { refuse: "the server is short of memory" };
     return this.#answer;
   }

@@ -68,12 +68,19 @@ export function clientIke(c: ClientConfig, remote: Endpoint, own: OwnSide): IkeC
     remotePort: remote.port,
     ikeProposals: expand(c.ike_proposals, IKE_INITIATOR),
     espProposals: placement.esp,
+    plane: () => placement.at,
+    place: () => placement.at,
     localId: c.local_id,
     remoteId: c.remote_id,
     ...lifetimes(c),
   };
 }
-export function serverIke(c: ServerConfig, placement: Placement): IkeResponderConfig {
+/** `planes`: of new connections, and of each. */
+export function serverIke(
+  c: ServerConfig,
+  placement: Placement,
+  planes: Pick<IkeResponderConfig, "plane" | "place">,
+): IkeResponderConfig {
   if (c.psk === null || !needsIpsec(c)) throw new RangeError(`${c.name}: IKE asked for a server without a key`);
   return {
     link: c.name,
@@ -86,6 +93,7 @@ export function serverIke(c: ServerConfig, placement: Placement): IkeResponderCo
     encap: c.encap,
     ikeProposals: expand(c.ike_proposals, IKE_RESPONDER),
     espProposals: placement.esp,
+    ...planes,
     localId: c.local_id,
     remoteId: c.remote_id,
     ...lifetimes(c),

@@ -15,6 +15,7 @@ export interface Flat {
   tunOpen(name: Uint8Array, tap: boolean, offload: boolean): number; // name: 16 bytes, in and out
   udpOpen(address: Uint8Array, port: number, reuse: boolean, offload: boolean, buffer: number): number;
   rawOpen(family: number, protocol: number, address: Uint8Array): number;
+  rawHide(fd: number, family: number): void;
   netlinkOpen(protocol: number, groups: number): number;
   socketPort(fd: number): number;
   close(fd: number): void;

@@ -183,6 +183,7 @@ export function native(flat: Flat): Native {
     udpOpen: (address, port, options) =>
       flat.udpOpen(address, port, options?.reuse ?? false, options?.offload ?? false, options?.buffer ?? 0),
     rawOpen: (family, protocol, address) => flat.rawOpen(family, protocol, address),
+    rawHide: (fd, family) => flat.rawHide(fd, family),
     netlinkOpen: (protocol, groups) => flat.netlinkOpen(protocol, groups),
     socketPort: (fd) => flat.socketPort(fd),
     close: (fd) => flat.close(fd),

@@ -324,6 +324,8 @@ export interface Native {
    */
   udpOpen(address: Uint8Array, port: number, options?: UdpOptions): number;
   rawOpen(family: 4 | 6, protocol: number, address: Uint8Array): number;
+  /** Of a raw socket of protocol 50: ESP under SPIs from 2^31 on (the kernel's own) is not queued from now on. */
+  rawHide(fd: number, family: 4 | 6): void;
   netlinkOpen(protocol: number, groups: number): number;
   socketPort(fd: number): number;
   /** Closes a descriptor opened here, and stops its watcher. */

@@ -109,6 +109,7 @@ export class Plane implements IpsecPlane {
   fail = false;
   onMapping: (flow: FlowId, from: Endpoint) => void = () => {};
   onUnknownSpi: (from: Endpoint, spi: Spi) => void = () => {};
+  onLost: (flow: FlowId) => void = () => {};
   allocateSpi(): Spi {
     const spi = (0x1000_0000 + new DataView(nodeCrypto.random(4).buffer).getUint32(0) / 2) >>> 0;
     this.reserved.add(spi);

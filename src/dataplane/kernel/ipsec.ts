@@ -4,7 +4,7 @@
 // The kernel does not tell of unknown SPIs: onUnknownSpi is never called, they are counted alone.
 import { SystemError } from "../../core/errors.ts";
 import type { Rng } from "../../core/rng.ts";
-import { Spis } from "../../esp/spis.ts";
+import { KERNEL_SPIS, Spis } from "../../esp/spis.ts";
 import type { Xfrm } from "../../linux/xfrm.ts";
 import type { FoundSa, XfrmEvent, XfrmSa } from "../../linux/xfrm-wire.ts";
 import type { Endpoint } from "../../ports/ports.ts";
@@ -64,6 +64,8 @@ interface IpsecDeps {
   bump(name: string, by?: number): void;
   /** Opens IKE's sockets, which ESP in UDP arrives on. */
   needSockets(): void;
+  /** ESP in UDP of the flow will come from there. Throws SystemError. */
+  receive(flow: Flow, local: Endpoint, remote: Endpoint): void;
   /** Its sockets need the new addresses. */
   moved(flow: Flow): void;
   /** Nobody needs it any more. */
@@ -73,6 +75,7 @@ interface IpsecDeps {
 export class KernelIpsec implements IpsecPlane {
   onMapping: IpsecPlane["onMapping"] = () => {};
   onUnknownSpi: IpsecPlane["onUnknownSpi"] = () => {};
+  onLost: IpsecPlane["onLost"] = () => {};
   readonly #deps: IpsecDeps;
   readonly #spis: Spis;
   readonly #in = new Map<Spi, Sa>();
@@ -84,7 +87,7 @@ export class KernelIpsec implements IpsecPlane {
   /** Throws SystemError. */
   constructor(deps: IpsecDeps) {
     this.#deps = deps;
-    this.#spis = new Spis(deps.rng, (spi) => this.#in.has(spi));
+    this.#spis = new Spis(deps.rng, (spi) => this.#in.has(spi), KERNEL_SPIS);
     this.#watcher = deps.xfrm.watch((e) => this.#happened(e));
   }
 
@@ -109,6 +112,7 @@ export class KernelIpsec implements IpsecPlane {
     this.#deps.needSockets();
     const flow = this.hold(id);
     try {
+      if (spec.udpEncap) this.#deps.receive(flow, spec.local, spec.remote);
       this.#deps.xfrm.addSa({
         ...this.#common(flow, spec),
         source: spec.remote.address,
@@ -136,6 +140,7 @@ export class KernelIpsec implements IpsecPlane {
     this.#deps.needSockets();
     const flow = this.hold(id);
     try {
+      if (spec.udpEncap) this.#deps.receive(flow, spec.local, spec.remote);
       this.#deps.xfrm.addSa({
         ...this.#common(flow, spec),
         source: spec.local.address,
@@ -177,6 +182,7 @@ export class KernelIpsec implements IpsecPlane {
     flow.local = local;
     flow.remote = to;
     flow.mapped = "";
+    if (flow.udpEncap) this.#deps.receive(flow, local, to);
     this.#deps.moved(flow);
   }
   counters(id: FlowId, direction: Direction, spi: Spi): TrafficCounters {
@@ -215,6 +221,10 @@ export class KernelIpsec implements IpsecPlane {
     this.#flows.delete(flow.id);
     this.#byNumber.delete(flow.number);
     this.#deps.released(flow);
+  }
+  /** The flow of an inbound SA. */
+  bySpi(spi: Spi): Flow | null {
+    return this.#in.get(spi)?.flow ?? null;
   }
   find(id: FlowId): Flow | null {
     return this.#flows.get(id) ?? null;
@@ -323,14 +333,23 @@ export class KernelIpsec implements IpsecPlane {
       }
       case "deleted": {
         const sa = this.#of(e);
-        if (sa && !sa.gone && !this.#ask(sa)) this.#vanished(sa); // else it moved
+        if (sa) this.#look([sa]); // it may have moved
         return;
       }
       case "flushed":
       case "lost":
-        for (const f of this.#flows.values())
-          for (const sa of [...f.in.values(), ...f.out]) if (!sa.gone && !this.#ask(sa)) this.#vanished(sa);
+        this.#look([...this.#flows.values()].flatMap((f) => [...f.in.values(), ...f.out]));
     }
+  }
+  /** Which of them somebody else has removed. */
+  #look(all: readonly Sa[]): void {
+    const flows = new Set<Flow>();
+    for (const sa of all) {
+      if (sa.gone || this.#ask(sa)) continue;
+      this.#vanished(sa);
+      flows.add(sa.flow);
+    }
+    for (const f of flows) this.onLost(f.id);
   }
   #of(e: { readonly destination: string; readonly spi: Spi }): Sa | null {
     const match = (sa: Sa): boolean => sa.spi === e.spi && sa.destination === e.destination;

@@ -16,14 +16,15 @@ import type { EventLog } from "../../core/events.ts";
 import { faultEvent } from "../../core/fault.ts";
 import type { Packet } from "../../core/packet.ts";
 import type { Rng } from "../../core/rng.ts";
-import { allOf, Scope } from "../../core/scope.ts";
+import { allOf, contain, Scope } from "../../core/scope.ts";
 import { errnoOf } from "../../linux/errno.ts";
 import { Keeper } from "../../linux/keeper.ts";
 import { BoundCalls } from "../../linux/nft-calls.ts";
 import { Xfrm } from "../../linux/xfrm.ts";
 import type { Endpoint } from "../../ports/ports.ts";
-import type { DataPlane, IkePort } from "../dataplane.ts";
+import type { DataPlane, IkePort, KernelBeside } from "../dataplane.ts";
 import { anyAddress, familyOf, ipBytes } from "../ring.ts";
+import { EspSockets } from "./esp-sockets.ts";
 import { KernelIpsec, MARK_MASK } from "./ipsec.ts";
 import { KernelL2tp } from "./l2tp.ts";
 import { type HostNet, KernelNet } from "./net.ts";
@@ -35,6 +36,7 @@ import { dropsSince, parseXfrmStat, type XfrmStat } from "./stats.ts";
 const XFRM_STAT = "/proc/net/xfrm_stat";
 const MODULES = "/proc/modules";
 const OS_RELEASE = "/proc/sys/kernel/osrelease";
+const FAMILIES = [4, 6] as const;
 const MARKER = new Uint8Array(4); // RFC 3948 §2.2
 const KEEPALIVE = Uint8Array.of(0xff); // §2.3
 
@@ -51,16 +53,25 @@ export interface KernelPlaneDeps {
     /** Every UDP port that L2TP inside IPsec has with us; 1701 unless told. */
     readonly l2tpPorts?: readonly number[];
   };
+  /**
+   * Another plane has IKE's sockets, and lets port 4500 be bound a second time while `bind` runs: this one has a socket
+   * for each peer, and sends no IKE message.
+   */
+  readonly lend?: (bind: () => void) => void;
 }
 
 /**
  * Throws SystemError when the kernel cannot, or must not. What is missing of L2TP and PPP shows with the first call.
  */
 export async function openKernelPlane(deps: KernelPlaneDeps): Promise<DataPlane> {
+  return kernelPlane(deps);
+}
+/** The same at once. */
+export function kernelPlane(deps: KernelPlaneDeps): KernelPlane {
   return new KernelPlane(deps, deps.readFile(OS_RELEASE).trim());
 }
 
-class KernelPlane implements DataPlane {
+class KernelPlane implements KernelBeside {
   readonly kind = "kernel";
   readonly ipsec: KernelIpsec;
   readonly l2tp: KernelL2tp;
@@ -74,6 +85,8 @@ class KernelPlane implements DataPlane {
   readonly #ports: { readonly ike: number; readonly nat: number };
   readonly #ike: IkePort;
   readonly #bound: BoundCalls | null;
+  /** Null: IKE's sockets are ours. */
+  readonly #esp: EspSockets | null;
   #open: UdpSocket[] | null = null;
   #closed = false;
 
@@ -94,14 +107,19 @@ class KernelPlane implements DataPlane {
       throw e;
     }
     this.#sockets = { native, drops, room: newRoom(native), align: this.#xfrm.align, fault };
+    this.#esp = deps.lend ? new EspSockets(this.#sockets, deps.lend, (p, from) => this.#received(p, from)) : null;
     this.ipsec = new KernelIpsec({
       xfrm: this.#xfrm,
       rng: crypto,
       sharing: () => this.#sharing(release),
       bump: (name, by) => drops.bump(name, by),
       needSockets: () => this.#openSockets(),
+      receive: (flow, local, remote) => this.#esp?.follow(flow, local, remote),
       moved: (flow) => this.l2tp.moved(flow),
-      released: (flow) => this.l2tp.released(flow),
+      released: (flow) => {
+        this.#esp?.forget(flow);
+        this.l2tp.released(flow);
+      },
     });
     const localTowards = (remote: string): string => {
       try {
@@ -140,6 +158,15 @@ class KernelPlane implements DataPlane {
     this.#openSockets();
     return this.#ike;
   }
+  strayed(spi: number, from: Endpoint): boolean {
+    const flow = this.ipsec.bySpi(spi);
+    if (!flow) return false;
+    contain(
+      () => this.#esp?.stray(flow, flow.local, from),
+      (e) => this.#drops.bump(`rx.${errnoOf(e).toLowerCase()}`),
+    );
+    return true;
+  }
   drops(): Record<string, number> {
     const all = new Counters();
     const add = (list: readonly [string, number][]): void => {
@@ -148,7 +175,8 @@ class KernelPlane implements DataPlane {
     add(Object.entries(this.#drops.snapshot()));
     add(this.ipsec.refused());
     add(this.l2tp.refused());
-    add(dropsSince(this.#before, this.#stat()));
+    // Of unknown SPIs the other plane hears too.
+    add(dropsSince(this.#before, this.#stat()).filter(([name]) => !this.#esp || name !== "esp.unknown-spi"));
     return all.snapshot();
   }
   async close(): Promise<void> {
@@ -161,6 +189,7 @@ class KernelPlane implements DataPlane {
       () => this.ipsec.close(),
       () => {
         for (const s of this.#open ?? []) s.close();
+        this.#esp?.close();
       },
       () => this.#bound?.close(),
       () => this.#policies.close(), // last: nothing of ours can send any more
@@ -172,7 +201,7 @@ class KernelPlane implements DataPlane {
     if (this.#open) return;
     const open: UdpSocket[] = [];
     try {
-      for (const family of [4, 6] as const) {
+      for (const family of this.#esp ? [] : FAMILIES) {
         for (const port of [this.#ports.ike, this.#ports.nat]) {
           const s = this.#openIke({ address: anyAddress(family), port });
           if (s) open.push(s);

@@ -53,6 +53,7 @@ function udp(localPort: number, remotePort: number, body: Uint8Array): Uint8Arra
 export class NoneIpsec implements IpsecPlane {
   onMapping: IpsecPlane["onMapping"] = () => {};
   onUnknownSpi: IpsecPlane["onUnknownSpi"] = () => {};
+  onLost: IpsecPlane["onLost"] = () => {};
   readonly #spis: Spis;
   readonly #in = new Map<Spi, Sa>();
   readonly #flows = new Map<FlowId, Flow>();

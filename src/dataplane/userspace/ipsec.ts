@@ -39,6 +39,7 @@ const NOTHING: TrafficCounters = { rxPackets: 0, rxBytes: 0, txPackets: 0, txByt
 export class UserspaceIpsec implements IpsecPlane {
   onMapping: IpsecPlane["onMapping"] = () => {};
   onUnknownSpi: IpsecPlane["onUnknownSpi"] = () => {};
+  onLost: IpsecPlane["onLost"] = () => {};
   readonly #fp: FastPath;
   readonly #clock: Clock;
   readonly #needSockets: () => void;

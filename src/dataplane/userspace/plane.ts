@@ -128,6 +128,16 @@ export class UserspacePlane implements DataPlane {
     this.#sockets.openIpsec();
     return this.#ike;
   }
+  /**
+   * The kernel is a plane beside this one: ESP under its SPIs is not heard here from now on. Throws SystemError.
+   */
+  besideKernel(): void {
+    this.#sockets.besideKernel();
+  }
+  /** Lets UDP 4500 be bound a second time while `bind` runs. Throws what `bind` throws. */
+  lend(bind: () => void): void {
+    this.#sockets.lend(bind);
+  }
   drops(): Record<string, number> {
     const counts = this.#fp.drops();
     const all = new Counters();

@@ -104,6 +104,16 @@ export class Socket {
   exit(on: boolean): void {
     this.#fp.setExit(this.kind, this.family, on ? this.#fd : null);
   }
+  /** Of a raw socket: what comes under the kernel plane's SPIs is not queued here. */
+  hideKernelEsp(): void {
+    if (this.use === "esp") this.#native.rawHide(this.#fd, this.family);
+  }
+  /** Whether the port may be bound a second time; those that have it keep it. */
+  share(on: boolean): void {
+    const { constants } = this.#native;
+    const value = new Uint8Array(Int32Array.of(on ? 1 : 0).buffer);
+    this.#native.setsockopt(this.#fd, constants["SOL_SOCKET"] ?? 0, constants["SO_REUSEADDR"] ?? 0, value);
+  }
   close(): void {
     if (this.#fp.exit(this.kind, this.family) === this.#fd) this.exit(false);
     this.open = false;
@@ -120,6 +130,8 @@ export class Sockets {
   readonly #batch: Ring;
   readonly #owner: SocketOwner;
   #ipsec: Socket[] | null = null;
+  /** The kernel is a plane as well. */
+  #beside = false;
   readonly #clear: Socket[] = [];
 
   constructor(parts: PathParts, ports: { ike: number; nat: number }, batch: Ring, owner: SocketOwner) {
@@ -148,6 +160,7 @@ export class Sockets {
     }
     for (const s of open) if (s.use !== "ike") s.exit(true);
     this.#ipsec = open;
+    if (this.#beside) this.besideKernel();
   }
   /**
    * A socket on `local` (port 0: an ephemeral one of its own); one that is open already is shared. Throws SystemError.
@@ -198,6 +211,19 @@ export class Sockets {
   look(): void {
     for (const s of this.#ipsec ?? []) if (s.use === "nat") s.look();
     for (const s of this.#clear) s.look();
+  }
+  besideKernel(): void {
+    this.#beside = true;
+    for (const s of this.#ipsec ?? []) s.hideKernelEsp();
+  }
+  lend(bind: () => void): void {
+    const all = (this.#ipsec ?? []).filter((s) => s.use === "nat");
+    try {
+      for (const s of all) s.share(true);
+      bind();
+    } finally {
+      for (const s of all) s.share(false);
+    }
   }
   close(): void {
     for (const s of [...(this.#ipsec ?? []), ...this.#clear]) s.close();

@@ -9,12 +9,21 @@ import type { FlowId } from "../../dataplane/dataplane.ts";
 import type { Endpoint } from "../../ports/ports.ts";
 import type { Child, Ports } from "../child.ts";
 import { Children, type LiveChild, MOST_CHILDREN, planeError } from "../children.ts";
-import { failure, type IkeConnection, type IkeEnv, type IkeInfo, type IkeOwner, type IkePolicy } from "../types.ts";
+import {
+  failure,
+  type IkeConnection,
+  type IkeEnv,
+  type IkeInfo,
+  type IkeOwner,
+  type IkePolicy,
+  type Told,
+} from "../types.ts";
 import { NOTIFY } from "../wire/notify.ts";
 import { PROTOCOL } from "../wire/sa.ts";
 import { Dpd, NEVER } from "./dpd.ts";
 import type { Path } from "./exchange.ts";
 import { type IkeSa, type IkeSaUser, REPEATED_MS } from "./ikesa.ts";
+import { type ConnectionOwner, infoOf } from "./owner.ts";
 import type { QuickMode } from "./quickmode.ts";
 import { CALM_MS, POLL_MS, Watch, type Watched } from "./watch.ts";
 
@@ -35,29 +44,12 @@ const RETRY_MS = 10_000;
 /** Between two tries of a server to begin phase 1 with a client that may not answer such a thing. */
 const SERVER_RETRY_MS = 60_000;
 
-/** What is told of a connection, but for its link and its peer. */
-type Told = Event extends infer E
-  ? E extends { link: string; peer: string }
-    ? Omit<E, "link" | "peer">
-    : never
-  : never;
-
-export interface ConnectionOwner {
-  /** Begins phase 1 for a connection; adopt() or phase1Failed() follows. */
-  beginPhase1(c: Connection): void;
-  /** Its peer may have another address now. */
-  moved(c: Connection): void;
-  /** A server's connection has no ISAKMP SA any more: another one of the peer may serve it. */
-  saLost(c: Connection): void;
-  gone(c: Connection): void;
-}
-
 export interface ConnectionOptions {
   readonly env: IkeEnv;
   readonly flow: FlowId;
   readonly policy: IkePolicy;
   readonly owner: IkeOwner;
-  readonly manager: ConnectionOwner;
+  readonly manager: ConnectionOwner<Connection>;
   readonly client: boolean;
   readonly ports: Ports;
 }
@@ -69,7 +61,7 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
   readonly ports: Ports;
   readonly #env: IkeEnv;
   readonly #owner: IkeOwner;
-  readonly #manager: ConnectionOwner;
+  readonly #manager: ConnectionOwner<Connection>;
   /** The newest first: we send under it. */
   readonly #sas: IkeSa[] = [];
   readonly #children: Children;
@@ -150,28 +142,8 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
     return this.#children.serves(port);
   }
   info(): IkeInfo | null {
-    const child = this.#children.inUse();
-    const sa = this.#sas[0];
-    const p = sa?.up ?? null;
-    if (!child || !sa || this.#over) return null;
-    return {
-      version: 1,
-      flow: this.flow,
-      remote: sa.remote,
-      local: sa.local,
-      peerId: this.#peerId,
-      proposal: p?.proposal.text ?? "",
-      espProposal: child.proposal.text,
-      nat: sa.nat,
-      encap: child.udp ? "udp" : "esp",
-      spiIn: child.spiIn,
-      spiOut: child.spiOut,
-      cipher: child.proposal.cipher,
-      integ: child.proposal.integ,
-      // a server that begins quick mode may ask for any port; a client's are the configured ones
-      localPort: this.client ? this.ports.local : child.localPort,
-      remotePort: this.client ? this.ports.remote : child.remotePort,
-    };
+    const [child, sa] = [this.#children.inUse(), this.#sas[0]];
+    return child && sa && !this.#over ? infoOf(this, sa, child) : null;
   }
   stage(): string {
     if (this.#over) return "closed";
@@ -281,6 +253,14 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
   }
   ownsSpiIn(spi: number): boolean {
     return this.#children.bySpiIn(spi) !== null || this.#quick?.spiIn === spi;
+  }
+  /** Somebody removed SAs of ours from the data plane: a new pair takes their place at once. */
+  lost(): void {
+    if (this.#over || !this.#announced) return;
+    this.#nextQuickAt = 0;
+    if (this.current) this.#beginQuick();
+    else if (!this.client) this.down(failure("expired", "the ESP SAs were removed, and there is no ISAKMP SA"));
+    else if (!this.#pendingSa) this.#manager.beginPhase1(this);
   }
   /** The peer sends under an SPI that we no longer have. */
   unknownSpi(spi: number): void {

@@ -44,7 +44,7 @@ export class QuickMode implements Phase2, ExchangeOwner<Child> {
     this.messageId = messageId;
     this.role = begins ? "initiator" : "responder";
     this.begunAt = env.clock.now();
-    this.pair = new Pair(env, policy.link);
+    this.pair = new Pair(env, policy);
     this.owner = begins?.owner ?? null;
     const steps = begins
       ? script(INITIATOR, () => offer(this, begins.owner, begins.ports))

@@ -67,7 +67,7 @@ export interface Offer {
 /** `group`: of the key exchange, null for none; undefined: an exchange that can have none (IKE_AUTH). */
 export function offerChild(x: ChildSaContext, ports: Ports, group?: DhGroupName | null): Offer {
   const { env, policy } = x;
-  const pair = new Pair(env, policy.link);
+  const pair = new Pair(env, policy);
   const dh = group ? { group, key: env.crypto.dh(group) } : null;
   const proposals = group
     ? policy.espProposals.filter((p) => p.group === null || p.group === group)
@@ -151,7 +151,7 @@ export function answerOffer(x: ChildSaContext, c: Chain, o: AnswerOptions): Answ
       notify: NOTIFY.invalidSyntax,
     };
   }
-  const pair = new Pair(env, policy.link);
+  const pair = new Pair(env, policy);
   const made = { pair, begunAt: env.clock.now(), weAsked: false };
   const agreed = agree(
     x,

@@ -293,6 +293,9 @@ export class Connection implements IkeConnection, SaUser, ExchangesOwner {
     if (this.#announced && !this.#over && this.children.size === 0 && !this.#exchanges.busy)
       this.down(failure("peer-deleted", `${this.#address} closed the connection`));
   }
+  lost(): void {
+    if (!this.#over) this.#exchanges.makeChild(this.children.inUse());
+  }
   /** The peer sends under an SPI that we no longer have. */
   unknownSpi(spi: number): void {
     const now = this.#now();

@@ -7,7 +7,7 @@ import { hex } from "../../core/text.ts";
 import type { Endpoint } from "../../ports/ports.ts";
 import type { Beginning } from "../auto.ts";
 import type { Ports } from "../child.ts";
-import type { House } from "../house.ts";
+import { type House, natPath } from "../house.ts";
 import { failure, type IkeConnectConfig, type IkeEnv, type IkeOwner, type IkePolicy } from "../types.ts";
 import { isZero } from "../wire/header.ts";
 import { optional } from "../wire/payloads.ts";
@@ -17,7 +17,7 @@ import type { IkeSa } from "./ikesa.ts";
 import { Initiator } from "./initiator.ts";
 import { type Accepted, clearAnswer, Responder, type ResponderOwner, readFirst } from "./responder.ts";
 import { NOTIFY, notification, readNotify } from "./wire/bodies.ts";
-import { EXCHANGE, FLAG, type Message, PAYLOAD, readChain, readMessage } from "./wire/message.ts";
+import { EXCHANGE, FLAG, type Message, PAYLOAD, type Path, readChain, readMessage } from "./wire/message.ts";
 
 /** With this many unfinished, whoever begins another has to show first that it hears us (RFC 7296 §2.6). */
 const COOKIES_FROM = 24;
@@ -48,7 +48,7 @@ export class Ikev2 {
     // INITIAL_CONTACT would end other links to the same peer
     const first = !this.#house.peers.at(cfg.remote).some((c) => c.client);
     const ports = { local: cfg.localPort, remote: cfg.remotePort };
-    const c = this.#newConnection(cfg, owner, true, ports, cfg.remote);
+    const c = this.#newConnection(cfg, owner, true, ports, natPath(cfg));
     const spi = this.#newSpi();
     const forget = (): void => {
       this.#initiators.delete(hex(spi));
@@ -183,7 +183,7 @@ export class Ikev2 {
       sa.close(null);
       return;
     }
-    const c = this.#newConnection(policy, owner, false, SERVED, address);
+    const c = this.#newConnection(policy, owner, false, SERVED, sa);
     this.#env.log.emit({ kind: "ike.started", link: policy.link, peer: formatEndpoint(sa.remote), role: "responder" });
     c.authenticated(sa, peer);
     if (!child) return sa.channel.answer(payloads);
@@ -200,7 +200,7 @@ export class Ikev2 {
       },
     );
   }
-  #newConnection(policy: IkePolicy, owner: IkeOwner, client: boolean, ports: Ports, address: string): Connection {
+  #newConnection(policy: IkePolicy, owner: IkeOwner, client: boolean, ports: Ports, path: Path): Connection {
     const [flow, serial] = [this.#house.newFlow(), this.#house.newSerial()];
     const env = this.#env;
     const c = new Connection({
@@ -212,9 +212,9 @@ export class Ikev2 {
       manager: this.#connectionOwner,
       client,
       ports,
-      address,
+      address: path.remote.address,
     });
-    this.#house.enter(c, address);
+    this.#house.enter(c, path);
     return c;
   }
   readonly #connectionOwner: ConnectionOwner = {

@@ -4,6 +4,7 @@ import { guarded } from "../../config/cross.ts";
 import type { ServerName } from "../../config/grammar.ts";
 import type { ClientConfig } from "../../config/schema.ts";
 import { isIp6 } from "../../core/addr.ts";
+import type { Timer } from "../../core/clock.ts";
 import { SystemError } from "../../core/errors.ts";
 import { type Failure, failure } from "../../core/failures.ts";
 import { uniform } from "../../core/rng.ts";
@@ -19,6 +20,9 @@ import { type LinkDeps, systemFailure } from "../deps.ts";
 import type { Ladder, Rung } from "../ladder.ts";
 import type { Placement } from "../placing.ts";
 import { clientIke, DEFAULT_MTU, fittingMtu, tunnelConfig } from "../settings.ts";
+
+/** Milliseconds: an SCCRQ and three of its repeats (RFC 2661 §5.8). */
+const ANSWER_MS = 8000;
 
 /** One attempt, as each of its rungs sees it. */
 export interface Client {
@@ -214,7 +218,7 @@ export class ClearRung implements PeerRung {
     const { address } = this.#c.server;
     const local = { address: isIp6(address) ? "::" : "0.0.0.0", port: cfg.source_port };
     ladder.take(
-      deps.plane.l2tp.openClear(local),
+      deps.plane.l2tp.openClear(local, this.#c.placement.at),
       (clear) => clear.close(),
       (clear) => {
         this.remote = clear.remote({ address, port: this.#c.server.port });
@@ -230,6 +234,8 @@ export class L2tpRung implements Rung, TunnelOwner {
   tunnel: Tunnel | null = null;
   call: Call | null = null;
   peerHost = "";
+  /** Runs until the tunnel is up, in the kernel. */
+  #silence: Timer | null = null;
   /** The largest IP packet that a call carries. */
   mtu = DEFAULT_MTU;
 
@@ -243,10 +249,21 @@ export class L2tpRung implements Rung, TunnelOwner {
     this.mtu = Math.min(cfg.mtu ?? DEFAULT_MTU, fits);
     ladder.state("l2tp");
     ladder.stage("l2tp", "busy", "opening the control connection");
+    if (this.#c.placement.at === "kernel") this.#await(server.address);
     this.tunnel = deps.l2tp.connect(peer.remote, tunnelConfig(cfg, deps.host), this);
+  }
+  /** Crypto hardware may lose packets in silence: without an answer the kernel gets no second chance. */
+  #await(address: string): void {
+    const { ladder } = this.#c;
+    this.#silence = ladder.scope.timer("first answer", () => {
+      const text = `no answer of ${address} came through the kernel in ${ANSWER_MS / 1000} s`;
+      ladder.lost(this, failure("plane-silent", text));
+    });
+    this.#silence.arm(ANSWER_MS);
   }
   onUp(tunnel: Tunnel, info: TunnelInfo): void {
     const { ladder, cfg } = this.#c;
+    this.#silence?.disarm();
     if (!ladder.alive) return;
     this.peerHost = info.peerHost;
     ladder.stage("l2tp", "busy", "placing the call");
@@ -286,6 +303,7 @@ export class L2tpRung implements Rung, TunnelOwner {
   }
   drop(why: Failure): void {
     const { tunnel } = this;
+    this.#silence?.disarm();
     tunnel?.contain(() => tunnel.drop(why));
   }
 }

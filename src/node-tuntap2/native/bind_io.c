@@ -51,6 +51,17 @@ static double bind_raw_open(struct tt_args *a)
 	return give_fd(a, tt_raw_open(family, protocol, addr, alen, &e), &e);
 }
 
+static double bind_raw_hide(struct tt_args *a)
+{
+	struct tt_err e = { 0, "" };
+	int fd = arg_fd(a, 0);
+	int family = (int)arg_integer(a, 1, 4, 6, "family: 4 or 6");
+
+	if (a->bad)
+		return NOTHING;
+	return give_result(a, tt_raw_hide(fd, family, &e), &e);
+}
+
 static double bind_netlink_open(struct tt_args *a)
 {
 	struct tt_err e = { 0, "" };
@@ -503,6 +514,7 @@ static const struct tt_function functions[] = {
 	{ "tunOpen", bind_tun_open, 3 },
 	{ "udpOpen", bind_udp_open, 5 },
 	{ "rawOpen", bind_raw_open, 3 },
+	{ "rawHide", bind_raw_hide, 2 },
 	{ "netlinkOpen", bind_netlink_open, 2 },
 	{ "socketPort", bind_socket_port, 1 },
 	{ "offload", bind_offload, 1 },

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <linux/filter.h>
 
 #define ROOM (TT_SLOT - TT_HEAD - TT_TAIL)
 #define ROW 64u	    /* datagrams of most messages, at most */
@@ -89,6 +90,24 @@ int tt_raw_open(int family, int protocol, const uint8_t *addr, size_t alen, stru
 	if (!tt_all_zero(addr, alen) && bind(fd, &s.any, sa_fill(&s, addr, alen, 0)) < 0)
 		return tt_fail(e, "bind", fd);
 	return fd;
+}
+
+/* Packets are seen from their IPv4 header on, or behind their IPv6 headers. */
+int tt_raw_hide(int fd, int family, struct tt_err *e)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0), /* X: bytes of IPv4 header */
+		BPF_STMT(BPF_LD | BPF_W | BPF_IND, 0),	/* the SPI */
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x80000000, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+	};
+	struct sock_fprog filter = { sizeof code / sizeof *code, code };
+
+	if (family == 6)
+		code[0] = (struct sock_filter)BPF_STMT(BPF_LDX | BPF_W | BPF_IMM, 0);
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) < 0 ? tt_fail(e, "setsockopt", -1) :
+											  0;
 }
 
 static void note_remote(uint8_t *a, const union sa *from, uint16_t lport)

@@ -9,6 +9,7 @@ int tt_tun_open(char name[16], enum tt_tun_mode mode, struct tt_err *e);
 /* inet.c. `offload`: what the kernel has of segmentation and coalescing is used. */
 int tt_udp_open(const uint8_t *addr, size_t alen, uint16_t port, bool reuse, bool offload, int buffer,
 		struct tt_err *e);
+int tt_raw_hide(int fd, int family, struct tt_err *e);
 int tt_raw_open(int family, int protocol, const uint8_t *addr, size_t alen, struct tt_err *e);
 int tt_netlink_open(int protocol, uint32_t groups, struct tt_err *e);
 int tt_socket_port(int fd, struct tt_err *e);
