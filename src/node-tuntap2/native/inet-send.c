@@ -136,7 +136,7 @@ static bool joins(const struct tt_ring *r, const struct batch *b, uint32_t prior
 	size_t first = h->msg_iov->iov_len, len = r->meta[i * TT_META + TT_LEN];
 
 	return first <= most && len <= first && r->meta[prior * TT_META + TT_LEN] == first &&
-	       h->msg_iovlen < SEGMENTS && b->total[b->messages - 1] + len <= LONGEST &&
+	       (size_t)h->msg_iovlen < SEGMENTS && b->total[b->messages - 1] + len <= LONGEST &&
 	       !memcmp(r->addr + (size_t)prior * TT_ADDR, r->addr + (size_t)i * TT_ADDR, TT_ADDR);
 }
 
@@ -159,7 +159,7 @@ static int alone(int fd, const struct msghdr *h, uint64_t *drops)
 {
 	int done = 0;
 
-	for (size_t i = 0; i < h->msg_iovlen; i++) {
+	for (size_t i = 0; i < (size_t)h->msg_iovlen; i++) {
 		struct msghdr one = *h;
 		ssize_t sent;
 
