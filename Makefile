@@ -4,7 +4,7 @@ NODE ?= node
 BIN = node_modules/.bin
 PREFIX ?= /usr/local
 
-.PHONY: all demo demo-modem test check build format generate bench fuzz mutants install clean setup setup-peers prove lint types unit unit-quickjs cross net rig ipk apk dist soak
+.PHONY: all demo demo-modem test check build format generate bench fuzz mutants install clean setup setup-peers prove lint types unit unit-quickjs cross net rig ipk apk dist routers soak
 all: build
 
 setup:
@@ -114,6 +114,13 @@ ipk:
 
 apk:
 	$(NODE) scripts/apk.mjs
+
+# dist/routers: the executable for each of the usual CPUs, with musl, and what of its unit tests needs no libcrypto, emulated.
+# ROUTERS= names some of them. Some minutes a CPU.
+ROUTERS ?= aarch64 armv7 mips mipsel x86_64
+routers: node_modules/.package-lock.json
+	@sh scripts/setup --routers
+	sh scripts/routers $(ROUTERS)
 
 # A release: the archive that a feed builds without Node, its hash, and the feed's folder for it.
 dist: node_modules/.package-lock.json

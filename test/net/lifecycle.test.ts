@@ -1,5 +1,6 @@
-// Both formats through a package's life, in a root with busybox: installed, upgraded, downgraded, removed. The packages'
-// own scripts run between the steps that opkg and apk-tools take (seen with apk-tools 3 itself) and OpenWrt's.
+// Both formats through a package's life, in a root with busybox: installed, upgraded, downgraded, removed. The
+// packages' own scripts run between the steps that opkg and apk-tools take (seen with apk-tools 3 itself), and
+// OpenWrt's.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
