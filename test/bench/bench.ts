@@ -1,11 +1,13 @@
 // The figures the project is held to. Two namespaces, one core a side, TCP by iperf3 both ways; peers and both
-// runtimes in the same run, since only ratios mean anything on another machine. About 25 min; `quick` as an argument
-// has one round and no crowds, `crowd` nothing else, `spread` only what threads could bring; SESSIONS and RUNTIME
-// bound the crowd.
+// runtimes in the same run, since only ratios mean anything on another machine. About 40 min; `quick` as an argument
+// has one round and no crowds, `crowd` nothing else, `spread` only what threads could bring, `kernel` only the kernel's
+// data plane; SESSIONS and RUNTIME bound the crowd.
 import { existsSync, statSync } from "node:fs";
 import { fileOf, lacking, memory, type RuntimeName, sleep } from "../net/harness.ts";
 import { manySessions } from "../net/many.ts";
+import { GUEST_NEEDS } from "../rig/harness.ts";
 import { measureCrowd } from "./crowd.ts";
+import { CLIENTS, TRANSFORMS as KERNEL, kernelPlane } from "./kernel.ts";
 import { spreads } from "./spread.ts";
 import { contest, inLab, median, ours } from "./throughput.ts";
 
@@ -24,6 +26,8 @@ const figures = new Map<string, number>(); // "node idle RSS"
 const notes: string[] = [];
 /** Of throughput, each contestant in turn. */
 const ROUNDS = 5;
+/** Of the kernel's data plane, each in guests of its own. */
+const GUESTS = 3;
 const keep = (runtime: string, what: string, value: number): void => void figures.set(`${runtime} ${what}`, value);
 
 async function starts(): Promise<void> {
@@ -81,7 +85,7 @@ async function crowds(): Promise<void> {
 }
 
 const asked = (word: string): boolean => process.argv.includes(word);
-const measured = (word: string): boolean => asked(word) || !["crowd", "spread"].some(asked);
+const measured = (word: string): boolean => asked(word) || !["crowd", "spread", "kernel"].some(asked);
 if (measured("throughput")) {
   const rounds = asked("quick") ? 1 : ROUNDS;
   const all = new Map<string, number[]>();
@@ -100,6 +104,16 @@ if (!asked("quick") && measured("spread") && RUNTIMES.includes("qjs")) {
 }
 if (!asked("quick") && measured("sessions")) await twoHundred();
 if (!asked("quick") && measured("crowd")) await crowds();
+if (measured("kernel")) {
+  const gone = lacking(...GUEST_NEEDS, "iperf3");
+  const all = new Map<string, number[]>();
+  const add = (who: string, what: string, value: number): void => {
+    all.set(`${who}: ${what}`, [...(all.get(`${who}: ${what}`) ?? []), value]);
+  };
+  if (gone === undefined) for (let i = 0; i < (asked("quick") ? 1 : GUESTS); i++) await kernelPlane(add);
+  else notes.push(`no figures of the kernel's data plane: ${gone}`);
+  for (const [key, values] of all) figures.set(key, median(values));
+}
 for (const runtime of RUNTIMES) keep(runtime, "program", statSync(fileOf(runtime)).size / 1024);
 
 // ---- the table ------------------------------------------------------------------------------------------------------
@@ -209,6 +223,17 @@ both("  idle, share of a core", "crowd idle", "%", 2, 2, 2);
 both("  status", "crowd status", "ms", 300, 300);
 both("  the end", "crowd stop", "ms", 2000, 2000);
 both("program", "program", "KB", 560, 1126);
+for (const { name } of KERNEL) {
+  const [kernel, userspace, theirs] = CLIENTS.map((who) => figures.get(`${who} ${name}: TCP`) ?? Number.NaN);
+  if (kernel === undefined || userspace === undefined || theirs === undefined || Number.isNaN(kernel)) continue;
+  shown(`in a guest, kernel plane: ${name}`, [kernel], "Mbit/s", 1);
+  const rival = name === "plain" ? "xl2tpd + pppd" : "strongSwan + xl2tpd + pppd";
+  const share = kernel / theirs;
+  rows.push({ what: `  / ${rival}`, cells: [share.toFixed(2)], target: ">= 0.98", ok: share >= 0.98 });
+  rows.push({ what: "  / userspace plane", cells: [(kernel / userspace).toFixed(2)], target: "", ok: null });
+  const busy = figures.get(`ours, kernel ${name}: daemon`) ?? Number.NaN;
+  rows.push({ what: "  daemon, share of a core", cells: [`${busy.toFixed(2)} %`], target: "< 1", ok: busy < 1 });
+}
 
 const head = ["", ...RUNTIMES.map((r) => (r === "node" ? "Node" : "QuickJS")), "target"];
 const table = [
