@@ -22,6 +22,7 @@ import { describeSpeeds, fasterCipher, measureCiphers } from "./esp/speed.ts";
 import { IkeManager } from "./ike/manager.ts";
 import { L2tpEndpoint } from "./l2tp/endpoint.ts";
 import { Blocks } from "./link/blocks.ts";
+import { Captures } from "./link/captures.ts";
 import type { LinkDeps } from "./link/deps.ts";
 import { LocalPorts } from "./link/local-ports.ts";
 import { Logins } from "./link/logins.ts";
@@ -68,7 +69,8 @@ export function compose(
     });
     return ike;
   };
-  const l2tp = new L2tpEndpoint({ ...deps, plane: plane.l2tp }, { vendorName: "l2tpsec" });
+  const captures = new Captures();
+  const l2tp = new L2tpEndpoint({ ...deps, plane: captures.around(plane.l2tp) }, { vendorName: "l2tpsec" });
   const links: LinkDeps = {
     ...deps,
     host: common.host,
@@ -79,6 +81,7 @@ export function compose(
     ports: new LocalPorts(common.crypto),
     blocks: new Blocks(plane.net),
     pressure,
+    captures,
     challenges: new Challenges(),
     logins: new Logins(common.clock),
     serial: common.serial,
@@ -253,10 +256,12 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: (
     );
     if (bus && source.uci) netifd = new Netifd(bus, daemon, hub, (name) => zoneOf(rt.host, source.name, name));
     const api = netifd?.api() ?? daemon;
-    const control = await serveControl(first.config.daemon.control, rt.streams, api, hub).catch(async (e: unknown) => {
-      await plane.close();
-      throw e;
-    });
+    const control = await serveControl(first.config.daemon.control, rt.streams, api, hub, daemon).catch(
+      async (e: unknown) => {
+        await plane.close();
+        throw e;
+      },
+    );
     if (bus) await serveUbus(bus, api, { clock: rt.clock, log: hub }, netifd);
     await netifd?.watch();
     bus?.start();

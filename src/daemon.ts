@@ -2,6 +2,7 @@
 
 import { guarded } from "./config/cross.ts";
 import type { Config, InterfaceConfig, ServerConfig } from "./config/schema.ts";
+import { Capture, type CaptureApi, type CaptureRequest } from "./control/capture.ts";
 import type { EventHub } from "./control/log.ts";
 import { type DaemonApi, RequestRefused } from "./control/server.ts";
 import type { Event } from "./core/events.ts";
@@ -19,6 +20,7 @@ import { Link } from "./link/link.ts";
 import { SerialAccess } from "./link/serial.ts";
 import { ServerLink } from "./link/server.ts";
 import type { Stage, Status } from "./link/status.ts";
+import { VERSION } from "./version.ts";
 
 const DOCTOR_MS = 60_000;
 /** Links end within 1.5 s each; what does not is left behind, for the plane to clear away. */
@@ -38,7 +40,7 @@ interface DaemonOptions {
   readonly autostart: boolean;
 }
 
-export class Daemon implements DaemonApi {
+export class Daemon implements DaemonApi, CaptureApi {
   readonly #deps: LinkDeps;
   readonly #ike: () => IkeManager | null;
   readonly #hub: EventHub;
@@ -221,6 +223,28 @@ export class Daemon implements DaemonApi {
   disconnect(session: number): void {
     for (const link of this.#links.values()) if (link.disconnect?.(session)) return;
     throw new RequestRefused("not-found", `there is no session ${session}`);
+  }
+  capture(name: string, o: CaptureRequest): () => void {
+    const link = this.#named(name);
+    const { captures, clock, host } = this.#deps;
+    const refused = captures.refuses(name);
+    if (refused !== "") throw new RequestRefused("failed", refused);
+    const capture = new Capture({
+      ...o,
+      program: `l2tpsec ${VERSION}`,
+      link: name,
+      clock,
+      wallClock: () => host.wallClock(),
+      done: (end) => {
+        stop();
+        o.done(end);
+      },
+    });
+    const stop = captures.start(name, {
+      owns: (remote) => link.owns?.(remote) ?? false,
+      see: (kind, direction, shown) => capture.packet(kind, direction, shown),
+    });
+    return () => capture.end("client");
   }
   /** The default route may have changed: links retry at once. */
   hurry(): void {

@@ -1,5 +1,6 @@
 // Every command and every option of the command line, once.
 import { runDemo } from "../control/demo.ts";
+import { capture } from "./capture.ts";
 import type { Command } from "./command.ts";
 import { completion, SHELLS } from "./completion.ts";
 import { init } from "./init.ts";
@@ -23,6 +24,10 @@ export const OPTIONS = {
   "--secrets": { help: "with keys and passwords" },
   "--output": { value: "FILE", completes: "file", help: "write this file, which only its owner may read" },
   "--merge": { help: "keep the sections that FILE does not have" },
+  "-w": { value: "FILE", completes: "file", help: "write this file, which must not be there" },
+  "--seconds": { value: "N", help: "end after so many seconds (default 60)" },
+  "--packets": { value: "N", help: "end after so many packets (default 10000)" },
+  "--bytes": { value: "N", help: "end when the file is so long (default 10000000)" },
   "--json": { help: "JSON instead of text" },
   "--watch": { help: "show it again whenever something happens" },
 } as const satisfies Options;
@@ -97,6 +102,13 @@ export const COMMANDS: readonly Command<keyof typeof OPTIONS>[] = [
     options: ["--json", "--socket"],
     help: "why a link does not come up, stage by stage",
     run: doctor,
+  },
+  {
+    name: "capture",
+    operands: [link],
+    options: ["-w", "--seconds", "--packets", "--bytes", "--socket"],
+    help: "write PPP frames and L2TP control messages of a link as pcapng, without names, keys and passwords",
+    run: capture,
   },
   {
     name: "probe",

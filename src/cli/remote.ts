@@ -8,7 +8,7 @@ import type { Call } from "./command.ts";
 export const DEFAULT_SOCKET = "/var/run/l2tpsec.sock";
 
 /** Runs `ask` over a connection to the daemon, and exits with the code that it resolves with. */
-function remote(ask: (client: ControlClient, c: Call) => Promise<number>): (c: Call) => Promise<void> {
+export function remote(ask: (client: ControlClient, c: Call) => Promise<number>): (c: Call) => Promise<void> {
   return async (c) => {
     const { rt } = c;
     const socket = c.values.get("--socket") ?? DEFAULT_SOCKET;

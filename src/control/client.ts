@@ -10,13 +10,17 @@ interface Answer {
   readonly result?: unknown;
   readonly error?: ApiError;
   readonly stage?: Stage;
+  readonly piece?: string;
   readonly event?: Event;
 }
 
 export class ControlClient {
   readonly #stream: LineStream;
   #next = 1;
-  readonly #waiting = new Map<number, { resolve(x: unknown): void; reject(e: Error): void; stage(s: Stage): void }>();
+  readonly #waiting = new Map<
+    number,
+    { resolve(x: unknown): void; reject(e: Error): void; stage(s: Stage): void; piece(hex: string): void }
+  >();
   onEvent: (e: Event) => void = () => {};
   onClose: () => void = () => {};
 
@@ -36,12 +40,13 @@ export class ControlClient {
   /** Rejects with an Error that has the daemon's message. */
   call(
     method: Method,
-    params: { name?: string; session?: number } = {},
+    params: { name?: string; session?: number; seconds?: number; packets?: number; bytes?: number } = {},
     stage: (s: Stage) => void = () => {},
+    piece: (hex: string) => void = () => {},
   ): Promise<unknown> {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject, stage });
+      this.#waiting.set(id, { resolve, reject, stage, piece });
       this.#stream.send(JSON.stringify({ id, method, params }));
     });
   }
@@ -53,6 +58,7 @@ export class ControlClient {
     const w = a.id === undefined ? undefined : this.#waiting.get(a.id);
     if (!w || a.id === undefined) return;
     if (a.stage) return w.stage(a.stage);
+    if (a.piece !== undefined) return w.piece(a.piece);
     this.#waiting.delete(a.id);
     if (a.error) w.reject(new Error(a.error.text));
     else w.resolve(a.result);

@@ -1,16 +1,29 @@
 // The control API: JSON, one object a line, over a UNIX socket.
 //   -> {"id":1,"method":"status","params":{"name":"hq"}}
 //   <- {"id":1,"result":{...}}   or   {"id":1,"error":{"code":"not-found","text":"..."}}
+// After "capture": {"id":1,"piece":"0a0d0d0a..."} lines of a pcapng file in hexadecimal, then the result.
 // After "events": {"event":{...}} until the client goes. After "doctor": {"id":1,"stage":{...}} lines, then the result.
+import { type CaptureLimits, captureLimits } from "./capture.ts";
 
-export type Method = "status" | "up" | "down" | "reload" | "events" | "doctor" | "disconnect";
-export const METHODS: readonly Method[] = ["status", "up", "down", "reload", "events", "doctor", "disconnect"];
+export type Method = "status" | "up" | "down" | "reload" | "events" | "doctor" | "disconnect" | "capture";
+export const METHODS: readonly Method[] = [
+  "status",
+  "up",
+  "down",
+  "reload",
+  "events",
+  "doctor",
+  "disconnect",
+  "capture",
+];
 
 export interface Request {
   readonly id: number;
   readonly method: Method;
   readonly name: string | null;
   readonly session: number | null;
+  /** Of a capture; null: not what it takes. */
+  readonly limits: CaptureLimits | null;
 }
 export interface ApiError {
   /** internal: an error in the daemon, which it logs. */
@@ -34,5 +47,11 @@ export function parseRequest(line: string): Request | null {
   const p = (typeof params === "object" && params !== null ? params : {}) as { name?: unknown; session?: unknown };
   if (p.name !== undefined && typeof p.name !== "string") return null;
   if (p.session !== undefined && typeof p.session !== "number") return null;
-  return { id, method: known, name: p.name ?? null, session: p.session ?? null };
+  return {
+    id,
+    method: known,
+    name: p.name ?? null,
+    session: p.session ?? null,
+    limits: known === "capture" ? captureLimits(p) : null,
+  };
 }

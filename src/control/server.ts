@@ -2,8 +2,10 @@
 import type { Event, EventLog } from "../core/events.ts";
 import { faultEvent, internal } from "../core/fault.ts";
 import { contain } from "../core/scope.ts";
+import { hex } from "../core/text.ts";
 import type { Stage, Status } from "../link/status.ts";
 import type { StreamTransport } from "../ports/runtime.ts";
+import type { CaptureApi } from "./capture.ts";
 import { type LineStream, lines } from "./lines.ts";
 import { type ApiError, parseRequest, type Request } from "./protocol.ts";
 
@@ -44,6 +46,7 @@ export async function serveControl(
   transport: StreamTransport,
   api: DaemonApi,
   log: EventLog,
+  captures: CaptureApi | null = null,
 ): Promise<{ close(): void }> {
   const open = new Set<LineStream>();
   const server = await transport.listen(path, (bytes) => {
@@ -54,9 +57,11 @@ export async function serveControl(
     };
     let unsubscribe = (): void => {};
     open.add(stream);
+    let endCapture = (): void => {};
     stream.onClose = () => {
       open.delete(stream);
       contain(unsubscribe, broken);
+      contain(endCapture, broken);
     };
     const onLine = (text: string): void => {
       const request = parseRequest(text);
@@ -73,6 +78,11 @@ export async function serveControl(
         stream.send(JSON.stringify({ id: request.id, result: true }));
         return;
       }
+      if (request.method === "capture") {
+        endCapture();
+        endCapture = capture(request, captures, log, (x) => stream.send(JSON.stringify({ id: request.id, ...x })));
+        return;
+      }
       answer(request, api, log, (x) => stream.send(JSON.stringify({ id: request.id, ...x })));
     };
     stream.onLine = (text) => contain(() => onLine(text), broken);
@@ -83,6 +93,23 @@ export async function serveControl(
       for (const s of open) s.close();
     },
   };
+}
+
+/** Returns what ends it. A client that reads too slowly is cut off by its stream, which ends it as well. */
+function capture(r: Request, api: CaptureApi | null, log: EventLog, send: (x: object) => void): () => void {
+  try {
+    if (r.name === null) throw new RequestRefused("bad-request", "capture needs a name");
+    if (r.limits === null) throw new RequestRefused("bad-request", "seconds, packets and bytes are numbers from 1");
+    if (!api) throw new RequestRefused("failed", "nothing can be captured here");
+    return api.capture(r.name, {
+      limits: r.limits,
+      send: (bytes) => send({ piece: hex(bytes) }),
+      done: (result) => send({ result }),
+    });
+  } catch (e) {
+    send({ error: refusal(e, "the request capture", log) });
+    return () => {};
+  }
 }
 
 function answer(r: Request, api: DaemonApi, log: EventLog, send: (x: object) => void): void {
@@ -110,6 +137,7 @@ function answer(r: Request, api: DaemonApi, log: EventLog, send: (x: object) => 
       case "doctor":
         api.doctor(named(), (stage) => send({ stage })).then((ok) => send({ result: ok }), fail);
         return;
+      case "capture":
       case "events":
         return; // handled where the stream is known
     }

@@ -5,9 +5,12 @@ import { Packet } from "../core/packet.ts";
 import { pppHeader, readPpp } from "../packet/ppp.ts";
 import type { DataCoding, LinkOptions } from "../ports/ports.ts";
 
-/** An IP packet becomes a frame, in place: 5 bytes of headroom or more. False: dropped, and counted by the coding. */
-export function encodeFrame(coding: DataCoding, p: Packet, link: Pick<LinkOptions, "acfc" | "pfc">): boolean {
-  const protocol = coding.encode(p);
+/**
+ * An IP packet becomes a frame, in place: 5 bytes of headroom or more. `coding`: or the protocol number of a packet
+ * that goes as it is. False: dropped, and counted by the coding.
+ */
+export function encodeFrame(coding: DataCoding | number, p: Packet, link: Pick<LinkOptions, "acfc" | "pfc">): boolean {
+  const protocol = typeof coding === "number" ? coding : coding.encode(p);
   if (protocol === 0) return false;
   const header = pppHeader(protocol, link.acfc, link.pfc);
   p.mem.set(header, p.push(header.length));

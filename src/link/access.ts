@@ -1,7 +1,7 @@
 // What differs between kinds of links: rungs, pauses, and part of the status. The rest is in link.ts.
 import type { DayTime } from "../core/daytime.ts";
 import type { Failure } from "../core/failures.ts";
-import type { WayNow } from "../dataplane/dataplane.ts";
+import type { L2tpRemote, WayNow } from "../dataplane/dataplane.ts";
 import type { Backoff } from "./backoff.ts";
 import type { DemandNet, DemandOwner } from "./demand.ts";
 import type { Ladder, Rung } from "./ladder.ts";
@@ -16,6 +16,8 @@ export interface Climb {
   readonly netdev: NetdevRung;
   /** The netdev towards the peer and our address on it, once known. */
   readonly path?: { readonly device: string; readonly local: string } | null;
+  /** The L2TP peer, once there is a way to it. */
+  readonly remote?: L2tpRemote | null;
 }
 
 export interface Access<C extends Climb = Climb> {

@@ -27,6 +27,9 @@ export interface AnyLink {
   /** Findings for `doctor`, in its present state. */
   stages(): readonly Stage[];
 
+  /** Whether L2TP from and to `remote` is the link's. */
+  owns?(remote: L2tpRemote): boolean;
+
   // For links that this side brings up.
 
   /** Follows the link from now on: stages, then "up" or a failure. Returns a function that stops following. */

@@ -3,7 +3,7 @@
 import { deviceName, guarded, needsIpsec } from "../config/cross.ts";
 import type { ClientConfig, InterfaceConfig, ServerConfig } from "../config/schema.ts";
 import type { Failure, FailureCode } from "../core/failures.ts";
-import type { NetInterface, WayNow } from "../dataplane/dataplane.ts";
+import type { L2tpRemote, NetInterface, WayNow } from "../dataplane/dataplane.ts";
 import type { Call } from "../l2tp/call.ts";
 import type { FrameChannel } from "../ports/ports.ts";
 import type { PppConfig, PppUp } from "../ppp/api.ts";
@@ -158,6 +158,12 @@ class ClientClimb implements Climb, Client, PppUser, NetdevUser {
   get #call(): Call {
     if (!this.#l2tp.call) throw new RangeError("PPP without a call");
     return this.#l2tp.call;
+  }
+  watched(channel: FrameChannel): () => void {
+    return this.deps.captures.channel(this.cfg.name, channel);
+  }
+  get remote(): L2tpRemote | null {
+    return this.peer.remote;
   }
   pppConfig(): PppConfig {
     return pppCaller(this.cfg, this.deps.host, this.mtu, this.server.eapTls);

@@ -10,6 +10,7 @@ import type { Pki } from "../ports/pki.ts";
 import type { Crypto, Host, TlsClients, Zlib } from "../ports/ports.ts";
 import type { SerialHost } from "../ports/serial.ts";
 import type { Blocks } from "./blocks.ts";
+import type { Captures } from "./captures.ts";
 import type { LocalPorts } from "./local-ports.ts";
 import type { Logins } from "./logins.ts";
 import type { FasterCipher, KernelSide } from "./placing.ts";
@@ -30,6 +31,7 @@ export interface LinkDeps {
   readonly ports: LocalPorts;
   readonly blocks: Blocks;
   readonly pressure: Pressure;
+  readonly captures: Captures;
   readonly serial: SerialHost;
   readonly challenges: Challenges;
   readonly logins: Logins;

@@ -8,6 +8,7 @@ import { faultEvent, internal } from "../core/fault.ts";
 import { type Acts, Machine, type Table } from "../core/fsm.ts";
 import { giveBack } from "../core/give-back.ts";
 import { contain, Scope } from "../core/scope.ts";
+import type { L2tpRemote } from "../dataplane/dataplane.ts";
 import type { Access, Climb } from "./access.ts";
 import type { AnyLink, News, StopOptions } from "./api.ts";
 import { Backoff, LASTING_FIRST } from "./backoff.ts";
@@ -178,6 +179,9 @@ export class Link implements AnyLink, LadderOwner {
   get wanted(): boolean {
     const { state } = this.#machine;
     return state !== "idle" && state !== "stopping";
+  }
+  owns(remote: L2tpRemote): boolean {
+    return this.#climb?.remote?.key === remote.key;
   }
   get path(): Climb["path"] {
     return this.#climb?.path;

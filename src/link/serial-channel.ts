@@ -2,10 +2,11 @@
 
 import { Counters as Drops } from "../core/counters.ts";
 import type { Packet } from "../core/packet.ts";
+import { concat } from "../core/text.ts";
 import type { LineInterface, NetInterface, PacketLine, TrafficCounters } from "../dataplane/dataplane.ts";
 import { HdlcDecoder } from "../hdlc/decode.ts";
 import { HdlcEncoder } from "../hdlc/encode.ts";
-import type { DataCoding, FrameChannel, LineCounts, LinkOptions } from "../ports/ports.ts";
+import type { DataCoding, FrameChannel, FrameTap, LineCounts, LinkOptions } from "../ports/ports.ts";
 import type { SerialPort } from "../ports/serial.ts";
 import { FULL_HEADER, type HeaderOptions, PROTOCOL, pullProtocol, pushProtocol } from "../ppp/frame.ts";
 
@@ -15,6 +16,11 @@ const BITS_A_BYTE = 10; // start and stop bit
 const FLAG_OCTET = 1;
 const FCS_OCTETS = 2; // received frames: we negotiate no other
 const MIN_QUEUE = 3200; // two full frames
+
+/** A packet as a frame with the whole header. */
+function tapped(protocol: number, packet: Packet): Uint8Array {
+  return concat([Uint8Array.of(0xff, 3, protocol >> 8, protocol & 0xff), packet.view()]);
+}
 
 export class SerialChannel implements FrameChannel, PacketLine {
   readonly name: string;
@@ -30,6 +36,7 @@ export class SerialChannel implements FrameChannel, PacketLine {
   #net: LineInterface | null = null;
   #header: HeaderOptions = FULL_HEADER;
   #coding: DataCoding | null = null;
+  #tap: FrameTap | null = null;
   #ipv6 = false;
   #lost = 0;
   #closed = false;
@@ -76,7 +83,14 @@ export class SerialChannel implements FrameChannel, PacketLine {
       },
     };
   }
+  setTap(tap: FrameTap | null): void {
+    this.#tap = tap;
+  }
   send(frame: Packet): void {
+    this.#tap?.("out", frame.view());
+    this.#send(frame);
+  }
+  #send(frame: Packet): void {
     if (this.#closed) return;
     this.#outFrames++;
     this.#outOctets += frame.length + FLAG_OCTET + this.#encoder.fcs / 8;
@@ -89,10 +103,11 @@ export class SerialChannel implements FrameChannel, PacketLine {
     this.#txPackets++;
     this.#txBytes += packet.length;
     const plain = six ? PROTOCOL.ipv6 : PROTOCOL.ip;
+    this.#tap?.("out", tapped(plain, packet));
     const protocol = this.#coding ? this.#coding.encode(packet) : plain;
     if (protocol === 0) return; // dropped, and counted there
     pushProtocol(packet, protocol, this.#header);
-    this.send(packet);
+    this.#send(packet);
   }
   lost(why: string): void {
     this.onDown(why);
@@ -131,6 +146,7 @@ export class SerialChannel implements FrameChannel, PacketLine {
     const plain = pullProtocol(p);
     const protocol = this.#coding && plain !== 0 ? this.#decode(this.#coding, plain, p) : plain;
     const packet = this.#coding ? this.#coding.decoded : p;
+    if (protocol !== 0) this.#tap?.("in", tapped(protocol, packet));
     if (this.#net && (protocol === PROTOCOL.ip || (protocol === PROTOCOL.ipv6 && this.#ipv6))) {
       this.#rxPackets++;
       this.#rxBytes += packet.length;

@@ -7,6 +7,7 @@ import type { DayTime } from "../core/daytime.ts";
 import { type Failure, type FailureCode, failure, failureOf } from "../core/failures.ts";
 import type { NetInterface } from "../dataplane/dataplane.ts";
 import { Redial } from "../modem/redial.ts";
+import type { FrameChannel } from "../ports/ports.ts";
 import type { PppConfig, PppUp } from "../ppp/api.ts";
 import type { Assignment } from "../ppp/ipcp.ts";
 import type { Access, Climb } from "./access.ts";
@@ -38,6 +39,7 @@ type SerialDeps = Pick<
   | "serial"
   | "zlib"
   | "tls"
+  | "captures"
   | "challenges"
   | "logins"
 >;
@@ -163,6 +165,9 @@ class SerialClimb implements Climb, PppUser, NetdevUser, ModemUser {
     return this.#access.cfg.mtu;
   }
 
+  watched(channel: FrameChannel): () => void {
+    return this.#access.deps.captures.channel(this.#access.cfg.name, channel);
+  }
   onPin(right: boolean): void {
     this.#access.pinSpent = !right;
   }

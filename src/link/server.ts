@@ -120,6 +120,7 @@ export class ServerLink implements AnyLink {
       admit: (s, user) => this.#sessions.admit(s, user),
       release: (s, ip, user) => this.#sessions.release(s, ip, user),
       gone: (s) => this.#sessions.remove(s),
+      watched: (channel) => deps.captures.channel(cfg.name, channel),
       failed: (peer, why) => this.#failures.note(peer, why),
     };
   }
@@ -283,7 +284,7 @@ export class ServerLink implements AnyLink {
    * Whether L2TP from `remote` is this server's to answer: from one of its flows, or in the clear where that was asked
    * for.
    */
-  #owns(remote: L2tpRemote): boolean {
+  owns(remote: L2tpRemote): boolean {
     if (this.#state !== "up") return false;
     if (needsIpsec(this.cfg)) return remote.flow !== 0 && this.#flows.has(remote.flow);
     return remote.flow === 0 && (this.cfg.listen === null || this.cfg.listen === remote.localAddress);
@@ -310,7 +311,7 @@ export class ServerLink implements AnyLink {
     this.#trial.arm(TRIAL_MS);
   }
   accept(remote: L2tpRemote): TunnelAnswer | null {
-    if (!this.#owns(remote)) return null;
+    if (!this.owns(remote)) return null;
     this.#proved = true;
     if (this.#deps.pressure.refuses()) return { refuse: "the server is short of memory" };
     return this.#answer;

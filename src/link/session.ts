@@ -27,6 +27,8 @@ export interface SessionHost {
   admit(s: Session, user: UserConfig): string | Failure;
   /** What admit() gave is not needed any more. */
   release(s: Session, ip: string, user: UserConfig): void;
+  /** As PppUser.watched(). */
+  watched?(channel: FrameChannel): () => void;
   /** Called once, last. */
   gone(s: Session): void;
   /** A call from `peer` ended before it was a session. */
@@ -91,6 +93,9 @@ export class Session implements LadderOwner, PppUser, NetdevUser {
 
   get channel(): FrameChannel {
     return this.#established.channel;
+  }
+  watched(channel: FrameChannel): () => void {
+    return this.#host.watched?.(channel) ?? (() => {});
   }
   get #established(): Call {
     const { call } = this.callOwner;

@@ -74,6 +74,11 @@ export interface FrameChannel {
    * TypeScript: a channel without it is never offered compression.
    */
   setCoding?(coding: DataCoding | null): void;
+  /**
+   * `tap` sees every frame, as nothing is compressed or encrypted in it; null: nobody looks. While one looks, packets
+   * that otherwise pass beside us visit us. Absent: they cannot.
+   */
+  setTap?(tap: FrameTap | null): void;
   /** All frames so far. Absent: not a serial line, so no link quality reports and no FCS. */
   counts?(): LineCounts;
   /**
@@ -88,6 +93,9 @@ export interface FrameChannel {
   echoes?(): { readonly answered: number; readonly agoMs: number };
   close(): void;
 }
+export type Direction = "in" | "out";
+/** `frame` is only valid during the call, and not to be changed. */
+export type FrameTap = (direction: Direction, frame: Uint8Array) => void;
 /** As RFC 1989 §2.3 counts: whole frames with FCS and one flag each, without escapes. */
 export interface LineCounts {
   readonly inPackets: number;

@@ -82,6 +82,8 @@ export interface Runtime {
    * keeps its permissions, a new one gets `mode`. Throws SystemError.
    */
   replaceFiles(files: readonly { readonly path: string; readonly text: string }[], mode: number): void;
+  /** A file that is not there yet. Throws SystemError. */
+  newFile(path: string, mode: number): { write(bytes: Uint8Array): void; close(): void };
   removeTree(path: string): void;
   exit(code: number): void;
 }

@@ -158,6 +158,7 @@ describe("control API", () => {
       method: "status",
       name: null,
       session: null,
+      limits: null,
     });
     for (const bad of [
       "",

@@ -9,6 +9,7 @@ import { type Event, line } from "../../src/core/events.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { NonePlane } from "../../src/dataplane/none.ts";
 import { Blocks } from "../../src/link/blocks.ts";
+import { Captures } from "../../src/link/captures.ts";
 import { Link } from "../../src/link/link.ts";
 import { Logins } from "../../src/link/logins.ts";
 import { SerialAccess } from "../../src/link/serial.ts";
@@ -99,7 +100,7 @@ export class SerialWorld {
     const clock = this.clock;
     const deps = { clock, crypto: testCrypto(nth), host, log, plane, serial };
     const access = new SerialAccess(
-      { ...deps, challenges: new Challenges(), logins: new Logins(clock) },
+      { ...deps, captures: new Captures(), challenges: new Challenges(), logins: new Logins(clock) },
       serialConfig(`line${nth}`, text),
       () => users,
     );

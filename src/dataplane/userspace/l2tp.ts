@@ -5,9 +5,10 @@ import type { Clock } from "../../core/clock.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
 import { Packet } from "../../core/packet.ts";
 import { contain, Scope } from "../../core/scope.ts";
+import { concat } from "../../core/text.ts";
 import { NO_NS, readData } from "../../packet/l2tp.ts";
-import { PPP_IPV4, PPP_IPV6, pppHeader, readPpp } from "../../packet/ppp.ts";
-import type { DataCoding, Endpoint, LinkOptions } from "../../ports/ports.ts";
+import { PPP_IPV4, PPP_IPV6, pppHeader, pppProtocolOf, readPpp } from "../../packet/ppp.ts";
+import type { DataCoding, Endpoint, FrameTap, LinkOptions } from "../../ports/ports.ts";
 import { decodeFrame, encodeFrame } from "../coded.ts";
 import type {
   CallChannel,
@@ -60,6 +61,7 @@ export class UserspaceCall implements CallChannel {
   #params: CallParams;
   #netdev: CallNetdev | null = null;
   #coding: DataCoding | null = null;
+  #tap: FrameTap | null = null;
   #link = { acfc: false, pfc: false };
   // packets handled in TypeScript; the fast path counts the others
   readonly #n = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
@@ -106,17 +108,31 @@ export class UserspaceCall implements CallChannel {
   setCoding(coding: DataCoding | null): void {
     if (!this.open) return;
     this.#coding = coding;
-    this.#set({ allUp: coding !== null });
-    if (coding)
+    this.#visit();
+  }
+  setTap(tap: FrameTap | null): void {
+    if (!this.open) return;
+    this.#tap = tap;
+    this.#visit();
+  }
+  /** Whether IP packets visit TypeScript, in both directions. */
+  #visit(): void {
+    const visit = this.#coding !== null || this.#tap !== null;
+    this.#set({ allUp: visit });
+    if (visit)
       this.#out.coded.set(this.handle, (p) =>
         contain(
-          () => this.#transmit(p, coding),
+          () => this.#transmit(p),
           (e) => this.#fault(e),
         ),
       );
     else this.#out.coded.delete(this.handle);
   }
   send(frame: Packet): void {
+    this.#tap?.("out", frame.view());
+    this.#send(frame);
+  }
+  #send(frame: Packet): void {
     if (this.open) this.#out.frame(this.handle, frame);
     else this.#drops.bump("l2tp.unknown-call");
   }
@@ -140,6 +156,7 @@ export class UserspaceCall implements CallChannel {
   close(): void {
     if (!this.open) return;
     this.setCoding(null);
+    this.setTap(null);
     this.#sequence.close();
     this.#hooks.closing(this); // detaches it from its netdev: the fast path removes only calls without routes
     this.#last = this.counters();
@@ -173,7 +190,10 @@ export class UserspaceCall implements CallChannel {
   /** A received PPP frame that carries no IP packet. */
   frame(p: Packet): void {
     contain(
-      () => this.onFrame(p),
+      () => {
+        this.#tap?.("in", p.view());
+        this.onFrame(p);
+      },
       (e) => this.#fault(e),
     );
   }
@@ -194,15 +214,18 @@ export class UserspaceCall implements CallChannel {
     if (h.ns === NO_NS) this.#deliver(frame);
     else this.#sequence.push(h.ns, frame);
   }
-  #transmit(p: Packet, coding: DataCoding): void {
+  #transmit(p: Packet): void {
     this.#n.txPackets++;
     this.#n.txBytes += p.length;
-    if (encodeFrame(coding, p, this.#link)) this.send(p);
+    const protocol = pppProtocolOf((p.mem[p.start] ?? 0) >> 4);
+    this.#tap?.("out", concat([pppHeader(protocol, false, false), p.view()]));
+    if (encodeFrame(this.#coding ?? protocol, p, this.#link)) this.#send(p);
   }
   #deliver(whole: Packet): void {
     if (!this.open) return;
     const frame = this.#coding ? decodeFrame(this.#coding, whole) : whole;
     if (!frame) return;
+    this.#tap?.("in", frame.view());
     const ppp = readPpp(frame.mem, frame.start, frame.end);
     if (!ppp) {
       this.#drops.bump("ppp.short");

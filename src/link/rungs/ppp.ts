@@ -21,6 +21,8 @@ export interface PppUser {
   /** Of a server: the addresses of a user who has authenticated himself, or why there are none. */
   assign?(user: UserConfig): Assignment | Failure;
   onPhase?(phase: "establish" | "authenticate" | "network"): void;
+  /** PPP runs over the channel until the function returned is called. */
+  watched?(channel: FrameChannel): () => void;
   /** Maps the end of PPP to this line's failure. */
   meaning?(why: Failure): Failure;
 }
@@ -31,6 +33,7 @@ export class PppRung implements Rung, PppOwner {
   readonly #deps: PppDeps;
   readonly #user: PppUser;
   #session: PppSession | null = null;
+  #unwatch: (() => void) | null = null;
   /** What stands on PPP, and sets IPv6 as `ids` say. */
   above: { setIpv6(): void } | null = null;
   /** While PPP is up. */
@@ -47,7 +50,9 @@ export class PppRung implements Rung, PppOwner {
   up(): void {
     this.#ladder.state("ppp");
     this.#ladder.stage("ppp", "busy", "negotiating");
-    this.#session = new PppSession(this.#deps, this.#user.channel, this.#user.pppConfig(), this);
+    const { channel } = this.#user;
+    this.#unwatch = this.#user.watched?.(channel) ?? null;
+    this.#session = new PppSession(this.#deps, channel, this.#user.pppConfig(), this);
     this.#session.start();
   }
   down(why: Failure): void {
@@ -100,6 +105,8 @@ export class PppRung implements Rung, PppOwner {
     this.above?.setIpv6();
   }
   onDown(why: Failure): void {
+    this.#unwatch?.();
+    this.#unwatch = null;
     this.#session = null;
     this.info = null;
     this.ids = null;

@@ -1,5 +1,5 @@
 // The Runtime of Node.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getHeapStatistics } from "node:v8";
@@ -47,6 +47,15 @@ export const nodeRuntime: Runtime = {
   tempDir: (prefix) => mkdtempSync(join(tmpdir(), prefix)),
   writeFile: (path, text, mode) => writeFileSync(path, text, { mode }),
   replaceFiles,
+  newFile(path, mode) {
+    let fd = -1;
+    try {
+      fd = openSync(path, "wx", mode);
+    } catch (e) {
+      throw new SystemError(e instanceof Error && "code" in e ? String(e.code) : "EIO", `cannot write ${path}`);
+    }
+    return { write: (bytes) => writeFileSync(fd, bytes), close: () => closeSync(fd) };
+  },
   removeTree: (path) => rmSync(path, { recursive: true, force: true }),
   exit(code) {
     process.exitCode = code;

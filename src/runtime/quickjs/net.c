@@ -217,6 +217,28 @@ static JSValue net_read_fd(JSContext *ctx, JSValueConst self, int argc, JSValueC
 	return JS_NewInt32(ctx, (int32_t)n);
 }
 
+/* append(fd, data): all of it, to a file. */
+static JSValue net_append(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
+{
+	int32_t fd;
+	size_t len;
+	uint8_t *p;
+
+	if (JS_ToInt32(ctx, &fd, argv[0]) < 0 || !(p = bytes(ctx, argv[1], &len)))
+		return JS_EXCEPTION;
+	while (len > 0) {
+		ssize_t n = write(fd, p, len);
+
+		if (n < 0 && errno != EINTR)
+			return host_failed(ctx, errno, "write");
+		if (n > 0) {
+			p += n;
+			len -= (size_t)n;
+		}
+	}
+	return JS_UNDEFINED;
+}
+
 /* write(fd, data, from): the number of bytes of data[from...], -1 when none fits now */
 static JSValue net_write_fd(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
@@ -356,7 +378,8 @@ static const JSCFunctionListEntry functions[] = {
 	JS_CFUNC_DEF("connect", 1, net_connect),    JS_CFUNC_DEF("accept", 1, net_accept),
 	JS_CFUNC_DEF("unlink", 1, net_unlink_path), JS_CFUNC_DEF("read", 2, net_read_fd),
 	JS_CFUNC_DEF("write", 3, net_write_fd),	    JS_CFUNC_DEF("close", 1, net_close_fd),
-	JS_CFUNC_DEF("utf8", 1, net_utf8),	    JS_CFUNC_DEF("resolve", 2, net_resolve),
+	JS_CFUNC_DEF("append", 2, net_append),	    JS_CFUNC_DEF("utf8", 1, net_utf8),
+	JS_CFUNC_DEF("resolve", 2, net_resolve),
 };
 
 void net_add(struct host *h, JSValue sys)

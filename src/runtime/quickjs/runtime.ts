@@ -1,5 +1,6 @@
 // The Runtime of QuickJS.
 
+import { SystemError } from "../../core/errors.ts";
 import type { Runtime } from "../../ports/runtime.ts";
 import { quickjsClock } from "./clock.ts";
 import { nativeCrypto } from "./crypto.ts";
@@ -8,7 +9,7 @@ import { inSources } from "./positions.ts";
 import { quickjsSpawn } from "./process.ts";
 import { replaceFiles } from "./replace.ts";
 import { quickjsStreams } from "./streams.ts";
-import type { Sys } from "./sys.ts";
+import { codeOf, type Sys } from "./sys.ts";
 
 export function quickjsRuntime(sys: Sys): Runtime {
   return {
@@ -50,6 +51,15 @@ export function quickjsRuntime(sys: Sys): Runtime {
     tempDir: (prefix) => sys.tempDir(prefix),
     writeFile: (path, text, mode) => sys.writeFile(path, text, mode),
     replaceFiles: replaceFiles(sys),
+    newFile(path, mode) {
+      let fd = -1;
+      try {
+        fd = sys.openNew(path, mode);
+      } catch (e) {
+        throw new SystemError(codeOf(e), `cannot write ${path}`);
+      }
+      return { write: (bytes) => sys.append(fd, bytes), close: () => sys.close(fd) };
+    },
     removeTree: (path) => sys.removeTree(path),
     exit: (code) => sys.exit(code),
   };

@@ -139,6 +139,24 @@ static JSValue sys_create_file(JSContext *ctx, JSValueConst self, int argc, JSVa
 	return write_file(ctx, argv, O_EXCL);
 }
 
+static JSValue sys_open_new(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
+{
+	const char *path = JS_ToCString(ctx, argv[0]);
+	int32_t mode;
+	int fd, no;
+
+	if (!path)
+		return JS_EXCEPTION;
+	if (JS_ToInt32(ctx, &mode, argv[1]) < 0) {
+		JS_FreeCString(ctx, path);
+		return JS_EXCEPTION;
+	}
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
+	no = errno;
+	JS_FreeCString(ctx, path);
+	return fd < 0 ? host_failed(ctx, no, "open") : JS_NewInt32(ctx, fd);
+}
+
 static JSValue sys_existing(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
 	const char *path = JS_ToCString(ctx, argv[0]);
@@ -317,6 +335,7 @@ static const JSCFunctionListEntry functions[] = {
 	JS_CFUNC_DEF("readFile", 1, sys_read_file),
 	JS_CFUNC_DEF("writeFile", 3, sys_write_file),
 	JS_CFUNC_DEF("createFile", 3, sys_create_file),
+	JS_CFUNC_DEF("openNew", 2, sys_open_new),
 	JS_CFUNC_DEF("existing", 1, sys_existing),
 	JS_CFUNC_DEF("rename", 2, sys_rename),
 	JS_CFUNC_DEF("raw", 1, sys_raw),

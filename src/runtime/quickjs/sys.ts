@@ -49,6 +49,8 @@ export interface Sys {
   read(fd: number, into: Uint8Array): number;
   /** How much of data[from...] went, -1 when nothing does now. */
   write(fd: number, data: Uint8Array, from: number): number;
+  /** All of `data`, to a file. */
+  append(fd: number, data: Uint8Array): void;
   close(fd: number): void;
   /** A new buffer. */
   utf8(text: string): ArrayBuffer;
@@ -59,6 +61,8 @@ export interface Sys {
   writeFile(path: string, text: string, mode: number): void;
   /** A new file, synced; EEXIST when there is one. */
   createFile(path: string, text: string, mode: number): void;
+  /** A descriptor of a new file; EEXIST when there is one. */
+  openNew(path: string, mode: number): number;
   /** Real path and permissions of a regular file; null: nothing is there; EINVAL: something else. */
   existing(path: string): [path: string, mode: number] | null;
   rename(from: string, to: string): void;
