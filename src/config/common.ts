@@ -38,6 +38,18 @@ export const ipsec = {
       "ESP proposals, in order of preference. Default: AES-GCM, then AES-CBC; on a CPU without AES instructions " +
       "ChaCha20-Poly1305 first. Use default 3des-sha1 to accept an old peer as well.",
   }),
+  ppk: optional(k.secret, {
+    tab: "expert",
+    title: "Post-quantum key",
+    help:
+      "A second key, long and random, mixed into all others (RFC 8784): what is recorded today stays closed to " +
+      "quantum computers. Both sides need it; only IKEv2 has it, and a section with it speaks no IKEv1.",
+  }),
+  ppk_id: withDefault(k.text(), "l2tpsec", {
+    tab: "expert",
+    title: "Name of the post-quantum key",
+    help: "The name that both sides know the ppk by.",
+  }),
   local_id: optional(k.ikeId, {
     tab: "security",
     title: "Local identity",

@@ -44,6 +44,8 @@ export interface IkePolicy {
   readonly peer: "server" | "client";
   readonly versions: IkeVersions;
   readonly ikeProposals: readonly IkeProposal[];
+  /** Post-quantum preshared key (RFC 8784), of IKEv2; who has one takes no peer without it. */
+  readonly ppk?: { readonly id: string; readonly secret: Secret } | null;
   /** They are not the default ones: IKEv2 uses exactly these. */
   readonly ownProposals?: boolean;
   /** An initiator offers those that have the first one's group: a quick mode has one key exchange (RFC 2409 §5.5). */

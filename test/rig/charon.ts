@@ -8,6 +8,8 @@ export interface CharonOptions {
   readonly psk: string;
   /** 1 by default. */
   readonly version?: 1 | 2;
+  /** Post-quantum preshared key: its name and itself. */
+  readonly ppk?: readonly [id: string, secret: string];
   readonly local?: string;
   /** Without, anybody. */
   readonly remote?: string;
@@ -34,6 +36,7 @@ export function swanctlConf(o: CharonOptions): string {
   l2tp {
     version = ${o.version ?? 1}
     fragmentation = yes
+    ${o.ppk ? `ppk_id = ${o.ppk[0]}\n    ppk_required = yes` : ""}
     proposals = ${o.ike}
     ${o.local === undefined ? "" : `local_addrs = ${o.local}`}
     ${o.remote === undefined ? "" : `remote_addrs = ${o.remote}`}
@@ -58,6 +61,7 @@ export function swanctlConf(o: CharonOptions): string {
   }
 }
 secrets {
+${o.ppk ? `  ppk-rig {\n    id = ${o.ppk[0]}\n    secret = "${o.ppk[1]}"\n  }` : ""}
   ike-any {
     secret = "${o.psk}"
   }

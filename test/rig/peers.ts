@@ -14,6 +14,7 @@ export interface IpsecOptions {
   readonly forceUdp?: boolean;
   readonly psk?: string;
   readonly version?: 1 | 2;
+  readonly ppk?: readonly [id: string, secret: string];
   /** Longest IKE message that charon sends whole. */
   readonly fragmentBytes?: number;
   /** Seconds after which the guest rekeys the two phases by itself. */

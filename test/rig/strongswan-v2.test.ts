@@ -63,6 +63,15 @@ scenario("our client by IKEv2: our rekeys, perfect forward secrecy", NEEDS, asyn
   assert.match(c.log, /ike\.rekeyed .*what="?isakmp/);
   assert.doesNotMatch(c.log, /link\.down/);
 });
+scenario("our client to strongSwan by IKEv2 with a post-quantum preshared key", NEEDS, async (lab) => {
+  const { ns, guest } = await direct(lab);
+  await guest.sh(ipsec({ ...V2, ppk: ["office", "long and random"] }) + lns("mschap-v2"));
+  const c = client(ns, GUEST, { ppk: "long and random", ppk_id: "office" });
+  await c.start();
+  assert.match((await c.waitUp("hq", 20_000)).ike?.proposal ?? "", /with a post-quantum key$/);
+  await pings(ns, "10.99.0.1");
+  assert.match(guest.log("charon.log"), /using PPK for PPK_ID 'office'/);
+});
 scenario("our client by IKEv2: another key is said", NEEDS, async (lab) => {
   const { ns, guest } = await direct(lab);
   await guest.sh(ipsec({ ...V2, psk: "another" }) + lns("chap"));

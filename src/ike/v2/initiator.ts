@@ -41,6 +41,7 @@ import {
 import { DELETE_IKE } from "./deletes.ts";
 import { IkeSa, type NatSeen, natPayloads, readNat, type SaUser } from "./ikesa.ts";
 import { firstSeed, makeKeys } from "./keys.ts";
+import { ppkAgreed, ppkIdentity, ppkText, usePpk, withPpk } from "./ppk.ts";
 import { chosenSuite, offerSuites, type Suite, suites } from "./suite.ts";
 import { isError, NOTIFY, notification, notifyName, readNotify } from "./wire/bodies.ts";
 import {
@@ -60,6 +61,7 @@ import { readSa, writeSa } from "./wire/sa.ts";
 const FIRST_WAITS: readonly number[] = [500, 1000, 2000, 4000, 6000, 8000];
 /** How long the true answer may still come after one that anybody may have sent (RFC 7296 §2.21.1). */
 const DOUBT_MS = 1500;
+const NO_PPK = "no post-quantum key (ppk, RFC 8784), which is configured here";
 /** Cookies and other groups asked for, in all. */
 const RESTARTS = 4;
 
@@ -187,6 +189,7 @@ export class Initiator {
       ...natPayloads(env.crypto, header, this.#path, cfg.encap === "udp"),
       notification(NOTIFY.fragmentationSupported),
       ...signatureHashes(cfg),
+      ...usePpk(cfg),
     ];
     const body = writeChain(payloads);
     this.#request = concat([writeHeader({ ...header, next: payloads[0]?.type ?? 0 }, body.length), body]);
@@ -251,7 +254,9 @@ export class Initiator {
     if (!gir) return this.doubt(failure("bad-key", `${cfg.remote} sent a Diffie-Hellman value that is not acceptable`));
     const seed = { spiI: spi, spiR, ni, nr };
     const suite = choice.ours;
-    const keys = makeKeys(env.crypto, suite, firstSeed(env.crypto, suite, gir, seed), seed);
+    const first = makeKeys(env.crypto, suite, firstSeed(env.crypto, suite, gir, seed), seed);
+    const keys = withPpk(env, cfg, suite, first);
+    if (cfg.ppk && !hasNotify(chain, NOTIFY.usePpk)) return this.#fail(failure("mode", `${cfg.remote} has ${NO_PPK}`));
     const nat = readNat(env.crypto, seed, this.#path, chain);
     const why = natFault(cfg, nat);
     if (why) return this.#fail(why);
@@ -264,7 +269,7 @@ export class Initiator {
     const fragments = hasNotify(chain, NOTIFY.fragmentationSupported);
     const closed = (sa: IkeSa): void => owner.closed(sa);
     const seen = nat ?? { us: false, peer: false };
-    const text = `IKEv2 ${suite.text}`;
+    const text = `IKEv2 ${suite.text}${ppkText(cfg)}`;
     const own = { env, policy: cfg, role: "initiator", firstId: 1, user: owner, closed, text } as const;
     const sa = new IkeSa({ ...own, ...seed, ...path, suite, keys, nat: seen, udp, fragments });
     this.#sa = sa;
@@ -289,6 +294,7 @@ export class Initiator {
     const payloads = [
       ...auth,
       ...certificateRequest(cfg),
+      ...ppkIdentity(cfg, "initiator"),
       ...(want ? [payload(PAYLOAD.idR, writeId({ id: want, protocol: 0, port: 0 }))] : []),
       ...(first ? [notification(NOTIFY.initialContact)] : []),
       ...(this.#o.env.localTo ? [notification(NOTIFY.mobikeSupported)] : []),
@@ -310,6 +316,9 @@ export class Initiator {
     const error = errorIn(chain);
     if (!optional(chain, PAYLOAD.auth, "auth")) return this.#fail(refused(cfg, error?.type ?? 0));
     const peer = peerOf(signed, "responder", chain, sa.remote);
+    if (!ppkAgreed(cfg, "responder", chain)) {
+      return this.#fail(failure("mode", `${cfg.remote} has ${NO_PPK}`), [notification(NOTIFY.authenticationFailed)]);
+    }
     if ("why" in peer) return this.#fail(peer.why, [notification(NOTIFY.authenticationFailed)]);
     sa.mobike = hasNotify(chain, NOTIFY.mobikeSupported);
     let agreed: Agreed | null = null;

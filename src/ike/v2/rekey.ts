@@ -10,6 +10,7 @@ import { one, type Payload, payload } from "../wire/payloads.ts";
 import { kePayload, NONCE_BYTES, type Refusal, readKePayload, readNonce, wrongGroup } from "./childsa.ts";
 import { IkeSa, type Role } from "./ikesa.ts";
 import { type KeySeed, makeKeys, nextSeed } from "./keys.ts";
+import { ppkText } from "./ppk.ts";
 import { compare } from "./selectors.ts";
 import { chooseSuite, chosenSuite, offerSuites, type Suite, suites } from "./suite.ts";
 import { NOTIFY } from "./wire/bodies.ts";
@@ -100,7 +101,7 @@ function make(old: IkeSa, suite: Suite, gir: Uint8Array, seed: KeySeed, role: Ro
   const keys = makeKeys(env.crypto, suite, skeyseed, seed);
   const closed = (sa: IkeSa): void => owner.closed(sa);
   const { spiI, spiR, ni, nr } = seed;
-  const text = `IKEv2 ${suite.text}`;
+  const text = `IKEv2 ${suite.text}${ppkText(policy)}`;
   const kept = { env, policy, local, remote, nat, udp, fragments, user };
   const sa = new IkeSa({ ...kept, role, spiI, spiR, suite, keys, firstId: 0, text, closed });
   return { sa, low: compare(ni, nr) < 0 ? ni : nr };

@@ -33,6 +33,7 @@ import {
 import { IkeSa, natPayloads, readNat, type SaUser, type Spis } from "./ikesa.ts";
 import { natFault } from "./initiator.ts";
 import { firstSeed, makeKeys } from "./keys.ts";
+import { ppkAgreed, ppkIdentity, ppkText, usePpk, withPpk } from "./ppk.ts";
 import { type Choice, chooseSuite, describeProposals, type Suite, suites } from "./suite.ts";
 import { NOTIFY, notification } from "./wire/bodies.ts";
 import {
@@ -233,7 +234,8 @@ export class Responder implements HalfOpen, SaUser {
     if (fault) return this.#end(fault, false);
     const { ni } = first;
     const nr = crypto.random(NONCE_BYTES);
-    const keys = makeKeys(crypto, suite, firstSeed(crypto, suite, gir, { ...spis, ni, nr }), { ...spis, ni, nr });
+    const made = makeKeys(crypto, suite, firstSeed(crypto, suite, gir, { ...spis, ni, nr }), { ...spis, ni, nr });
+    const keys = withPpk(this.#env, policy, suite, made);
     const fragments = hasNotify(first.chain, NOTIFY.fragmentationSupported);
     const { number, transforms } = first.choice;
     const answer = clearAnswer(spis, [
@@ -244,6 +246,7 @@ export class Responder implements HalfOpen, SaUser {
       ...(fragments ? [notification(NOTIFY.fragmentationSupported)] : []),
       notification(NOTIFY.childlessSupported),
       ...signatureHashes(policy),
+      ...(hasNotify(first.chain, NOTIFY.usePpk) ? usePpk(policy) : []),
       ...certificateRequest(policy),
     ]);
     this.#answer = answer;
@@ -271,7 +274,7 @@ export class Responder implements HalfOpen, SaUser {
       nat: seen,
       udp,
       fragments,
-      text: `IKEv2 ${suite.text}`,
+      text: `IKEv2 ${suite.text}${ppkText(policy)}`,
     });
     this.#sa = sa;
     this.#owner.made(sa);
@@ -294,6 +297,10 @@ export class Responder implements HalfOpen, SaUser {
       const text = `${address} wants EAP: only pre-shared keys and certificates are supported`;
       return this.#refuse(sa, failure("mode", text));
     }
+    if (!ppkAgreed(this.policy, "initiator", chain)) {
+      const text = `${address} does not name the post-quantum key (ppk, RFC 8784) that is configured here`;
+      return this.#refuse(sa, failure("mode", text));
+    }
     const peer = peerOf(signed, "initiator", chain, sa.remote);
     if ("why" in peer) return this.#refuse(sa, peer.why);
     const asked = chain.payloads.some((p) => p.type === PAYLOAD.certReq);
@@ -304,7 +311,12 @@ export class Responder implements HalfOpen, SaUser {
     const child = wants ? answerOffer(sa, chain, { ports: null, groups: false, ni: signed.ni, nr: signed.nr }) : null;
     const refusal = child && isRefusal(child) ? child : null;
     const mobike = sa.mobike ? [notification(NOTIFY.mobikeSupported)] : [];
-    const payloads = [...auth, ...mobike, ...(refusal ? [notification(refusal.notify, refusal.data)] : [])];
+    const payloads = [
+      ...auth,
+      ...mobike,
+      ...ppkIdentity(this.policy, "responder"),
+      ...(refusal ? [notification(refusal.notify, refusal.data)] : []),
+    ];
     this.#finish();
     this.#owner.accepted(this, {
       sa,
