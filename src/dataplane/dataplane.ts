@@ -23,11 +23,18 @@ export type EspCipher =
   | "aes128"
   | "aes192"
   | "aes256"
+  | "camellia128"
+  | "camellia192"
+  | "camellia256"
   | "3des"
   | "null"
   | "aes128gcm16"
   | "aes192gcm16"
   | "aes256gcm16"
+  | "aes128gcm12"
+  | "aes256gcm12"
+  | "aes128gcm8"
+  | "aes256gcm8"
   | "chacha20poly1305";
 export type EspInteg = "md5" | "sha1" | "sha256" | "sha384" | "sha512" | "sha256_96" | "none";
 

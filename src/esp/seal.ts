@@ -3,6 +3,7 @@ import { concat } from "../core/text.ts";
 import type { Crypto } from "../ports/ports.ts";
 import type { EspSa } from "./sa.ts";
 import { nonce } from "./sa.ts";
+import { blockCipher } from "./transforms.ts";
 
 /**
  * The ESP packet (RFC 4303 §2) that carries `payload`; a new array. AEAD IVs are the sequence number, so `seq` must
@@ -32,15 +33,15 @@ export function sealEsp(
     counter.u32(0);
     counter.u32(seq);
     const wireIv = iv ?? counter.done();
-    return concat([head, wireIv, crypto.aeadSeal(cipher.kind, sa.key, nonce(sa, wireIv), head, text.done())]);
+    const body = text.done();
+    const sealed = crypto.aeadSeal(cipher.kind, sa.key, nonce(sa, wireIv), head, body);
+    return concat([head, wireIv, sealed.subarray(0, body.length + sa.icv)]);
   }
   const wireIv = iv ?? crypto.random(cipher.iv);
   const sealed = concat([
     head,
     wireIv,
-    cipher.kind === "null"
-      ? text.done()
-      : crypto.cbcEncrypt(cipher.kind === "aes-cbc" ? "aes" : "3des", sa.key, wireIv, text.done()),
+    cipher.kind === "null" ? text.done() : crypto.cbcEncrypt(blockCipher(cipher.kind), sa.key, wireIv, text.done()),
   ]);
   if (!sa.integ) throw new RangeError("seal: no integrity");
   return concat([sealed, crypto.hmac(sa.integ.hash, sa.integKey, [sealed]).subarray(0, sa.icv)]);

@@ -33,8 +33,11 @@ const GROUPS: Readonly<Record<DhGroupName, readonly [number: number, keBytes: nu
   modp2048: [14, 256],
   modp3072: [15, 384],
   modp4096: [16, 512],
+  modp6144: [17, 768],
+  modp8192: [18, 1024],
   ecp256: [19, 64],
   ecp384: [20, 96],
+  ecp521: [21, 132],
   x25519: [31, 32],
 };
 export function keBytes(group: DhGroupName): number {
@@ -53,11 +56,15 @@ export function wholeKe(group: DhGroupName, ke: Uint8Array): Uint8Array | null {
   return out;
 }
 const HASHES: Readonly<Record<HashName, number>> = { md5: 1, sha1: 2, sha256: 4, sha384: 5, sha512: 6 };
-const IKE_CIPHERS: Readonly<Record<string, readonly [cipher: BlockCipherName, bits: number, id: number]>> = {
-  aes256: ["aes", 256, 7],
-  aes192: ["aes", 192, 7],
-  aes128: ["aes", 128, 7],
-  "3des": ["3des", 192, 5],
+const CIPHER_IDS: Readonly<Record<BlockCipherName, number>> = { aes: 7, camellia: 8, "3des": 5 };
+const IKE_CIPHERS: Readonly<Record<string, readonly [cipher: BlockCipherName, bits: number]>> = {
+  aes256: ["aes", 256],
+  aes192: ["aes", 192],
+  aes128: ["aes", 128],
+  camellia256: ["camellia", 256],
+  camellia192: ["camellia", 192],
+  camellia128: ["camellia", 128],
+  "3des": ["3des", 192],
 };
 /**
  * Transform id, key length attribute, bytes of KEYMAT with salt (RFC 4106 §8.1). The v1 registry has no
@@ -67,10 +74,17 @@ const ESP_CIPHERS: Readonly<Record<EspCipher, readonly [id: number, bits: number
   aes256gcm16: [20, 256, 36],
   aes192gcm16: [20, 192, 28],
   aes128gcm16: [20, 128, 20],
+  aes256gcm12: [19, 256, 36],
+  aes128gcm12: [19, 128, 20],
+  aes256gcm8: [18, 256, 36],
+  aes128gcm8: [18, 128, 20],
   chacha20poly1305: [28, 0, 36],
   aes256: [12, 256, 32],
   aes192: [12, 192, 24],
   aes128: [12, 128, 16],
+  camellia256: [22, 256, 32],
+  camellia192: [22, 192, 24],
+  camellia128: [22, 128, 16],
   "3des": [3, 0, 24],
   null: [11, 0, 0],
 };
@@ -87,7 +101,7 @@ const INTEGS: Readonly<Record<EspInteg, readonly [id: number, keyBytes: number]>
 
 const own = <K extends string>(table: Readonly<Record<K, unknown>>, key: string): key is K => Object.hasOwn(table, key);
 const keys = (table: object): string => Object.keys(table).join(" ");
-const isAead = (c: EspCipher): boolean => c.endsWith("gcm16") || c === "chacha20poly1305";
+const isAead = (c: EspCipher): boolean => c.includes("gcm") || c === "chacha20poly1305";
 
 /** Throws a ConfigError that lists what is allowed; `where` is the option's name. */
 export function parseIkeProposal(s: string, where = "ike_proposals"): IkeProposal {
@@ -104,7 +118,7 @@ export function parseEspProposal(s: string, where = "esp_proposals"): EspProposa
   const integs = keys(INTEGS).replace(" none", "");
   const allowed =
     `allowed: CIPHER-HASH[-GROUP] of ${keys(ESP_CIPHERS)} - ${integs} - ${keys(GROUPS)}; ` +
-    "no HASH with gcm16 and poly1305";
+    "no HASH with gcm and poly1305";
   const fault = new ConfigError(where, `not an ESP proposal: ${JSON.stringify(s)} (${allowed})`);
   const cipher = parts.shift() ?? "";
   if (!own(ESP_CIPHERS, cipher)) throw fault;
@@ -115,6 +129,10 @@ export function parseEspProposal(s: string, where = "esp_proposals"): EspProposa
   if ((group !== undefined && !own(GROUPS, group)) || parts.length > 0) throw fault;
   return { text: espText(cipher, integ, group ?? null), cipher, integ, group: group ?? null };
 }
+/** The same with perfect forward secrecy by `group`. */
+export function withPfs(p: EspProposal, group: DhGroupName | null): EspProposal {
+  return group === null || p.group !== null ? p : { ...p, group, text: espText(p.cipher, p.integ, group) };
+}
 const espText = (c: EspCipher, i: EspInteg, g: string | null): string =>
   [c, ...(i === "none" ? [] : [i]), ...(g ? [g] : [])].join("-");
 
@@ -124,12 +142,15 @@ const esp = (list: string): readonly EspProposal[] => list.split(" ").map((s) =>
 /** What an initiator offers by default. MODP2048 first: every current peer has it, and a router computes it once. */
 export const IKE_INITIATOR = ike(
   "aes256-sha256-modp2048 aes256-sha1-modp2048 aes128-sha256-modp2048 aes128-sha1-modp2048 aes256-sha256-x25519 " +
-    "aes256-sha256-ecp256 aes256-sha384-ecp384 aes256-sha512-modp4096 aes256-sha256-modp3072 aes256-sha1-modp1536",
+    "aes256-sha256-ecp256 aes256-sha384-ecp384 aes256-sha512-modp4096 aes256-sha256-modp3072 aes256-sha1-modp1536 " +
+    "aes128-sha256-modp1536 aes128-sha1-modp1536 aes256-sha1-ecp384 aes128-sha256-ecp256",
 );
 /** What a responder accepts by default, Windows' ECP proposals included; 3DES and MODP1024 must be configured. */
 export const IKE_RESPONDER = ike(
   "aes256-sha256-x25519 aes256-sha384-ecp384 aes256-sha1-ecp384 aes256-sha256-ecp256 aes128-sha256-ecp256 " +
-    "aes128-sha1-ecp256 aes256-sha512-modp4096 aes256-sha256-modp4096 aes256-sha256-modp3072 aes256-sha512-modp2048 " +
+    "aes128-sha1-ecp256 aes256-sha512-ecp521 aes256-sha384-ecp521 aes256-sha256-ecp521 aes256-sha256-ecp384 " +
+    "aes256-sha384-ecp256 aes256-sha512-ecp384 aes256-sha384-modp4096 aes256-sha384-modp3072 aes256-sha512-modp3072 " +
+    "aes256-sha512-modp4096 aes256-sha256-modp4096 aes256-sha256-modp3072 aes256-sha512-modp2048 " +
     "aes256-sha384-modp2048 aes256-sha256-modp2048 aes256-sha1-modp2048 aes192-sha256-modp2048 aes192-sha1-modp2048 " +
     "aes128-sha256-modp2048 aes128-sha1-modp2048 aes256-sha256-modp1536 aes256-sha1-modp1536 aes128-sha256-modp1536 " +
     "aes128-sha1-modp1536",
@@ -149,7 +170,11 @@ export function espDefaults(faster: "aes" | "chacha20", role: "initiator" | "res
   if (faster === "chacha20") return ESP_SLOW_AES;
   return role === "initiator" ? ESP_DEFAULT : ESP_RESPONDER;
 }
-const ESP_RESPONDER: readonly EspProposal[] = [...CHACHA20, ...ESP_DEFAULT];
+const ESP_RESPONDER: readonly EspProposal[] = [
+  ...CHACHA20,
+  ...ESP_DEFAULT,
+  ...esp("aes192gcm16 aes256-sha512 aes256-sha384 aes192-sha256"),
+];
 /** Every list that `default` may stand for. */
 export const ESP_DEFAULTS: readonly (readonly EspProposal[])[] = [ESP_DEFAULT, ESP_RESPONDER, ESP_SLOW_AES];
 
@@ -198,8 +223,8 @@ export function authOf(t: Transform): number {
 
 export function ikeTransform(p: IkeProposal, number: number, lifeSeconds: number, auth: number = AUTH.psk): Transform {
   const attributes: Attribute[] = [
-    { type: P1.cipher, value: p.cipher === "aes" ? 7 : 5 },
-    ...(p.cipher === "aes" ? [{ type: P1.keyLength, value: p.keyBits }] : []),
+    { type: P1.cipher, value: CIPHER_IDS[p.cipher] },
+    ...(p.cipher === "3des" ? [] : [{ type: P1.keyLength, value: p.keyBits }]),
     { type: P1.hash, value: HASHES[p.hash] },
     { type: P1.auth, value: auth },
     { type: P1.group, value: GROUPS[p.group][0] },
@@ -217,16 +242,16 @@ export function matchesIke(p: IkeProposal, t: Transform, auths: readonly number[
     auths.includes(authOf(t)) &&
     n(P1.hash) === HASHES[p.hash] &&
     n(P1.group) === GROUPS[p.group][0] &&
-    (p.cipher === "3des"
-      ? n(P1.cipher) === 5 && n(P1.keyLength) === null
-      : n(P1.cipher) === 7 && n(P1.keyLength) === p.keyBits)
+    n(P1.cipher) === CIPHER_IDS[p.cipher] &&
+    n(P1.keyLength) === (p.cipher === "3des" ? null : p.keyBits)
   );
 }
 /** What a peer offers, in our syntax where it has one. */
 export function describeIke(t: Transform): string {
   const n = (type: number): number | null => attributeNumber(t.attributes, type);
   const c = n(P1.cipher);
-  const cipher = c === 7 ? `aes${n(P1.keyLength) ?? "?"}` : named({ "3des": 5, des: 1 }, c, "cipher");
+  const known = named({ ...CIPHER_IDS, des: 1 }, c, "cipher");
+  const cipher = c === 7 || c === 8 ? `${known}${n(P1.keyLength) ?? "?"}` : known;
   const proposal = [cipher, named(HASHES, n(P1.hash), "hash"), named(GROUPS, n(P1.group), "group")].join("-");
   return proposal + (authOf(t) === AUTH.psk ? "" : `(${authText(authOf(t))})`) + others(t, P1);
 }
@@ -300,10 +325,10 @@ export function groupOf(number: number | null): DhGroupName | null {
 export function groupNumber(group: DhGroupName): number {
   return GROUPS[group][0];
 }
-/** Transform id and key length attribute (0: none), the same in both versions of IKE. */
+/** IKEv2's transform id, which is v1's but for Camellia (RFC 5529), and key length attribute (0: none). */
 export function espCipher(c: EspCipher): { readonly id: number; readonly bits: number } {
   const [id, bits] = ESP_CIPHERS[c];
-  return { id, bits };
+  return { id: id === 22 ? 23 : id, bits };
 }
 export function describeEsp(t: Transform): string {
   const n = (type: number): number | null => attributeNumber(t.attributes, type);

@@ -9,7 +9,7 @@ export interface Endpoint {
 }
 
 export type HashName = "md5" | "sha1" | "sha256" | "sha384" | "sha512";
-export type BlockCipherName = "aes" | "3des";
+export type BlockCipherName = "aes" | "camellia" | "3des";
 export type AeadName = "aes-gcm" | "chacha20-poly1305";
 /** Diffie-Hellman groups by their IKE names. */
 export type DhGroupName =
@@ -18,8 +18,11 @@ export type DhGroupName =
   | "modp2048"
   | "modp3072"
   | "modp4096"
+  | "modp6144"
+  | "modp8192"
   | "ecp256"
   | "ecp384"
+  | "ecp521"
   | "x25519";
 
 /** One half of a key exchange. The private half lives inside and dies with it. */
@@ -38,7 +41,7 @@ export interface Crypto extends Rng {
   hash(name: HashName, parts: readonly Uint8Array[]): Uint8Array;
   hmac(name: HashName, key: Uint8Array, parts: readonly Uint8Array[]): Uint8Array;
   /**
-   * CBC without padding: `data` must be a multiple of the block; key 16, 24 or 32 bytes (aes), 24 (3des). A new array.
+   * CBC without padding: `data` must be a multiple of the block; key 16, 24 or 32 bytes (aes, camellia), 24 (3des). A new array.
    */
   cbcEncrypt(cipher: BlockCipherName, key: Uint8Array, iv: Uint8Array, data: Uint8Array): Uint8Array;
   cbcDecrypt(cipher: BlockCipherName, key: Uint8Array, iv: Uint8Array, data: Uint8Array): Uint8Array;

@@ -17,7 +17,7 @@ test("every transform that IKE offers has a name in the kernel, with the ICV of 
     sha512: 256,
     sha256_96: 96, // what Android and old kernels have
   };
-  for (const cipher of ["aes128", "aes192", "aes256", "3des", "null"] as const) {
+  for (const cipher of ["aes128", "aes192", "aes256", "camellia128", "camellia256", "3des", "null"] as const) {
     for (const [integ, bits] of Object.entries(integs)) {
       const t = transformOf(cipher, integ as EspInteg, keys);
       assert.equal(t.aead, undefined);
@@ -31,6 +31,8 @@ test("every transform that IKE offers has a name in the kernel, with the ICV of 
     assert.deepEqual([t.crypt, t.auth, t.aead?.icvBits], [undefined, undefined, 128]);
     assert.equal(t.aead?.key, keys.encr);
   }
+  assert.equal(transformOf("aes128gcm12", "none", keys).aead?.icvBits, 96);
+  assert.equal(transformOf("aes256gcm8", "none", keys).aead?.icvBits, 64);
   assert.throws(() => transformOf("aes128", "none", keys), RangeError);
   assert.throws(() => transformOf("des" as EspCipher, "sha1", keys), RangeError);
 });

@@ -4,7 +4,7 @@ import type { CallParams, FastPath, FlowParams, Ring, SaParams } from "node-tunt
 import { ADDR, HEAD, KIND, LEN, META, OFF, REF, SLOT } from "node-tuntap2";
 
 export const TRANSFORMS: readonly (readonly [cipher: string, integ: string, key: number, mac: number])[] = [
-  ...(["aes128", "aes192", "aes256", "3des", "null"] as const).flatMap((c) =>
+  ...(["aes128", "aes192", "aes256", "camellia192", "3des", "null"] as const).flatMap((c) =>
     (
       [
         ["md5", 16],
@@ -14,11 +14,16 @@ export const TRANSFORMS: readonly (readonly [cipher: string, integ: string, key:
         ["sha512", 64],
         ["sha256_96", 32],
       ] as const
-    ).map(([i, mac]) => [c, i, { aes128: 16, aes192: 24, aes256: 32, "3des": 24, null: 0 }[c], mac] as const),
+    ).map(
+      ([i, mac]) =>
+        [c, i, { aes128: 16, aes192: 24, aes256: 32, camellia192: 24, "3des": 24, null: 0 }[c], mac] as const,
+    ),
   ),
   ["aes128gcm16", "none", 20, 0],
   ["aes192gcm16", "none", 28, 0],
   ["aes256gcm16", "none", 36, 0],
+  ["aes128gcm12", "none", 20, 0],
+  ["aes256gcm8", "none", 36, 0],
   ["chacha20poly1305", "none", 36, 0],
 ];
 

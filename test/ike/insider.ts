@@ -132,7 +132,7 @@ export class Insider {
       quickFailed: (_: unknown, why: Failure) => void this.failures.push(why),
     };
     const { env, policy, up: sa } = this;
-    const q = new QuickMode({ env, sa, policy, messageId, begins: { owner, ports } });
+    const q = new QuickMode({ env, sa, policy, messageId, begins: { owner, ports, pfs: null } });
     this.#quick.set(messageId, q);
     q.begin();
     await this.#net.run(50);

@@ -107,7 +107,7 @@ describe("faults", { concurrency: 4 }, () => {
     [
       "no common IKE proposal",
       "ike",
-      { ike_proposals: "aes128-sha1-modp1536" },
+      { ike_proposals: "3des-sha1-modp1536" },
       { ike_proposals: "aes256-sha256-modp2048" },
       "proposal",
       /swordfish/,

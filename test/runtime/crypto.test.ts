@@ -65,6 +65,16 @@ function vectors(c: Crypto): void {
     );
     assert.equal(hex(two), "d296cd94c2cccf8a3a863028b5e1dc0a7586602d253cfff91b8266bea6d61ab1");
   });
+  test("Camellia, RFC 3713 appendix A, as one block of CBC", () => {
+    const text = bin("0123456789abcdeffedcba9876543210");
+    const long = bin("0123456789abcdeffedcba987654321000112233445566778899aabbccddeeff");
+    for (const [bytes, sealed] of [
+      [16, "67673138549669730857065648eabe43"],
+      [24, "b4993401b3e996f84ee5cee7d79b09b9"],
+      [32, "9acc237dff16d76c20ef7c919e3a7509"],
+    ] as const)
+      assert.equal(hex(c.cbcEncrypt("camellia", long.subarray(0, bytes), fill(0, 16), text)), sealed);
+  });
   test("CBC refuses half blocks and wrong keys as our own mistakes", () => {
     assert.throws(() => c.cbcEncrypt("aes", fill(0, 16), fill(0, 16), fill(0, 15)), RangeError);
     assert.throws(() => c.cbcEncrypt("aes", fill(0, 15), fill(0, 16), fill(0, 16)), RangeError);
@@ -103,8 +113,11 @@ function vectors(c: Crypto): void {
     modp2048: [256, 256],
     modp3072: [384, 384],
     modp4096: [512, 512],
+    modp6144: [768, 768],
+    modp8192: [1024, 1024],
     ecp256: [64, 32],
     ecp384: [96, 48],
+    ecp521: [132, 66],
     x25519: [32, 32],
   };
   for (const group of Object.keys(SIZES) as DhGroupName[]) {
@@ -184,6 +197,7 @@ describe("both agree", () => {
         (key, three, iv, text, block) => {
           for (const [cipher, k, v] of [
             ["aes", key, iv],
+            ["camellia", key, iv],
             ["3des", three, iv.subarray(0, 8)],
           ] as const) {
             const sealed = library.cbcEncrypt(cipher, k, v, text);
@@ -218,8 +232,11 @@ describe("both agree", () => {
     "modp2048",
     "modp3072",
     "modp4096",
+    "modp6144",
+    "modp8192",
     "ecp256",
     "ecp384",
+    "ecp521",
     "x25519",
   ] as const) {
     test(`${group}: one of each side meets the other`, () => {

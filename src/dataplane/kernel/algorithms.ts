@@ -2,17 +2,24 @@
 import type { XfrmTransform } from "../../linux/xfrm-wire.ts";
 import type { EspCipher, EspInteg, SaSpec } from "../dataplane.ts";
 
-const AEAD: Partial<Record<EspCipher, string>> = {
-  aes128gcm16: "rfc4106(gcm(aes))",
-  aes192gcm16: "rfc4106(gcm(aes))",
-  aes256gcm16: "rfc4106(gcm(aes))",
-  chacha20poly1305: "rfc7539esp(chacha20,poly1305)",
+const GCM = "rfc4106(gcm(aes))";
+const AEAD: Partial<Record<EspCipher, readonly [name: string, icvBits: number]>> = {
+  aes128gcm16: [GCM, 128],
+  aes192gcm16: [GCM, 128],
+  aes256gcm16: [GCM, 128],
+  aes128gcm12: [GCM, 96],
+  aes256gcm12: [GCM, 96],
+  aes128gcm8: [GCM, 64],
+  aes256gcm8: [GCM, 64],
+  chacha20poly1305: ["rfc7539esp(chacha20,poly1305)", 128],
 };
-const AEAD_ICV = 128; // bits
 const CIPHER: Partial<Record<EspCipher, string>> = {
   aes128: "cbc(aes)",
   aes192: "cbc(aes)",
   aes256: "cbc(aes)",
+  camellia128: "cbc(camellia)",
+  camellia192: "cbc(camellia)",
+  camellia256: "cbc(camellia)",
   "3des": "cbc(des3_ede)",
   null: "ecb(cipher_null)",
 };
@@ -28,7 +35,7 @@ const INTEG: Partial<Record<EspInteg, readonly [name: string, icvBits: number]>>
 /** Throws RangeError for a combination that no proposal has. */
 export function transformOf(cipher: EspCipher, integ: EspInteg, keys: SaSpec["keys"]): XfrmTransform {
   const aead = AEAD[cipher];
-  if (aead !== undefined) return { aead: { name: aead, key: keys.encr, icvBits: AEAD_ICV } };
+  if (aead !== undefined) return { aead: { name: aead[0], key: keys.encr, icvBits: aead[1] } };
   const crypt = CIPHER[cipher];
   const auth = INTEG[integ];
   if (crypt === undefined || auth === undefined) throw new RangeError(`no ESP transform: ${cipher} with ${integ}`);

@@ -6,7 +6,7 @@ import { faultEvent, internal } from "../../core/fault.ts";
 import { uniform } from "../../core/rng.ts";
 import { allOf, contain } from "../../core/scope.ts";
 import type { FlowId } from "../../dataplane/dataplane.ts";
-import type { Endpoint } from "../../ports/ports.ts";
+import type { DhGroupName, Endpoint } from "../../ports/ports.ts";
 import type { Child, Ports } from "../child.ts";
 import { Children, type LiveChild, MOST_CHILDREN, planeError } from "../children.ts";
 import {
@@ -24,6 +24,7 @@ import { Dpd, NEVER } from "./dpd.ts";
 import type { Path } from "./exchange.ts";
 import { type IkeSa, type IkeSaUser, REPEATED_MS } from "./ikesa.ts";
 import { type ConnectionOwner, infoOf } from "./owner.ts";
+import { pfsAfter } from "./phase2.ts";
 import type { QuickMode } from "./quickmode.ts";
 import { CALM_MS, POLL_MS, Watch, type Watched } from "./watch.ts";
 
@@ -70,6 +71,8 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
   #rekeySaAt = NEVER;
   #nextQuickAt = 0;
   #nextPhase1At = 0;
+  /** What our quick modes ask for beyond what is configured, as the peer wants it. */
+  #pfs: DhGroupName | null = null;
   readonly #begunAt: number;
   #pendingSa: IkeSa | null = null;
   /** The last peer of phase 1, for the sentence of a failure that leaves nothing else. */
@@ -212,6 +215,7 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
     }
     if (this.#quick?.spiIn === c.spiIn) this.#quick = null;
     this.#children.add(c);
+    this.#pfs = c.proposal.group;
     this.#watch.lookSoon();
     this.#tell({
       kind: "esp.up",
@@ -233,6 +237,8 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
   quickFailed(q: Pick<QuickMode, "role">, why: Failure): void {
     if (this.#quick === q) this.#quick = null;
     if (this.#over) return;
+    if (q.role === "initiator") this.#pfs = pfsAfter(why, this.policy, this.current?.up ?? null, this.#pfs);
+    if (q.role === "initiator" && this.#pfs && this.#beginQuick()) return;
     if (this.#children.inUse()) this.#nextQuickAt = this.#now() + RETRY_MS;
     else if (q.role === "initiator") this.down(why);
     else {
@@ -251,9 +257,6 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
       this.down(failure("peer-deleted", `${this.#name()} closed the connection`));
     }
   }
-  ownsSpiIn(spi: number): boolean {
-    return this.#children.bySpiIn(spi) !== null || this.#quick?.spiIn === spi;
-  }
   /** Somebody removed SAs of ours from the data plane: a new pair takes their place at once. */
   lost(): void {
     if (this.#over || !this.#announced) return;
@@ -265,7 +268,7 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
   /** The peer sends under an SPI that we no longer have. */
   unknownSpi(spi: number): void {
     const now = this.#now();
-    if (this.ownsSpiIn(spi) || now - this.#deletedAt < DELETE_MS) return;
+    if (this.#children.bySpiIn(spi) || this.#quick?.spiIn === spi || now - this.#deletedAt < DELETE_MS) return;
     this.#deletedAt = now;
     if (this.current) this.current.deleteEsp([spi]);
     else this.#beginPhase1(now);
@@ -353,11 +356,12 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
       () => this.#manager.gone(this),
     );
   }
-  #beginQuick(): void {
-    if (this.#quick || this.#over || this.#now() < this.#nextQuickAt) return;
+  #beginQuick(): boolean {
+    if (this.#quick || this.#over || this.#now() < this.#nextQuickAt) return false;
     const old = this.#children.inUse();
     const ports = old && !this.client ? { local: old.localPort, remote: old.remotePort } : this.ports;
-    this.#quick = this.current?.startQuick(this, ports) ?? null;
+    this.#quick = this.current?.startQuick(this, ports, this.#pfs) ?? null;
+    return this.#quick !== null;
   }
   /** Milliseconds until there is something to be seen. */
   #pause(now: number): number {

@@ -8,7 +8,7 @@ import { faultEvent, internal } from "../../core/fault.ts";
 import { allOf, contain, Scope } from "../../core/scope.ts";
 import { hex, sameBytes } from "../../core/text.ts";
 import { CLOCK_SET } from "../../ports/pki.ts";
-import type { Endpoint } from "../../ports/ports.ts";
+import type { DhGroupName, Endpoint } from "../../ports/ports.ts";
 import type { Ports } from "../child.ts";
 import type { IkeChoice } from "../choice.ts";
 import type { IkeEnv, IkePolicy } from "../types.ts";
@@ -270,10 +270,10 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
     }
   }
   /** A new quick mode of ours, or null while too many are under way. */
-  startQuick(owner: IkeSaUser, ports: Ports): QuickMode | null {
+  startQuick(owner: IkeSaUser, ports: Ports, pfs: DhGroupName | null): QuickMode | null {
     if (!this.up || !this.#room()) return null;
     const { env, policy } = this;
-    const q = new QuickMode({ env, sa: this, policy, messageId: this.ids.next(), begins: { owner, ports } });
+    const q = new QuickMode({ env, sa: this, policy, messageId: this.ids.next(), begins: { owner, ports, pfs } });
     this.#quick.push(q);
     q.begin();
     return q;

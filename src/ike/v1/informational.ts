@@ -29,7 +29,8 @@ export function quickRefused(policy: IkePolicy, peer: string, type: number): Fai
   const name = notifyName(type);
   if (type === NOTIFY.noProposalChosen) {
     const ours = policy.espProposals.map((p) => p.text).join(" ");
-    return failure("no-proposal", `${peer} accepts none of our ESP proposals (${ours}): ${name}`);
+    const pfs = policy.espProposals[0]?.group === null ? ", without or with perfect forward secrecy" : "";
+    return failure("no-proposal", `${peer} accepts none of our ESP proposals (${ours})${pfs}: ${name}`);
   }
   if (type === NOTIFY.invalidId) {
     return failure("bad-selectors", `${peer} does not serve L2TP (UDP 1701) to us: ${name}`);

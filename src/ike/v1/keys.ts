@@ -41,7 +41,7 @@ export function phase1Keys(crypto: Crypto, p: IkeProposal, k: KeyInput): Phase1K
   const d = prf(skeyid, [...tail, Uint8Array.of(0)]);
   const a = prf(skeyid, [d, ...tail, Uint8Array.of(1)]);
   const e = prf(skeyid, [a, ...tail, Uint8Array.of(2)]);
-  const block = p.cipher === "aes" ? 16 : 8;
+  const block = p.cipher === "3des" ? 8 : 16;
   const key = cipherKey(prf, e, p.keyBits / 8);
   const iv = crypto.hash(p.hash, [k.gxi, k.gxr]).slice(0, block);
   return { keys: new IkeKeys(crypto, p, concat([new Uint8Array(block), d, a, key])), skeyid, iv };
@@ -73,7 +73,7 @@ export class IkeKeys {
     this.#c = crypto;
     this.#p = p;
     this.#all = all;
-    this.block = p.cipher === "aes" ? 16 : 8;
+    this.block = p.cipher === "3des" ? 8 : 16;
   }
   /** Phase 1 is over; `last`: the last block of its last message. */
   endPhase1(last: Uint8Array): void {

@@ -3,7 +3,7 @@ import { Reader, u32, Writer } from "../../core/bytes.ts";
 import { DecodeError, type Failure } from "../../core/errors.ts";
 import type { Scope } from "../../core/scope.ts";
 import type { FlowId, SaSpec } from "../../dataplane/dataplane.ts";
-import type { Endpoint } from "../../ports/ports.ts";
+import type { DhGroupName, Endpoint } from "../../ports/ports.ts";
 import { type Child, espSpec, LEAST_SPI, type Life, lifeOf, type Ports, readSpi } from "../child.ts";
 import type { Pair } from "../pair.ts";
 import { ENCAP, type EspProposal, espEncap, keyBytes, matchesEsp, P2_LIFE } from "../proposals.ts";
@@ -166,4 +166,17 @@ export function saSpec(
 }
 export function groupWithoutKe(): DecodeError {
   return new DecodeError("bad-value", "ke without group, or group without ke", 0);
+}
+/**
+ * The group to try after a quick mode failed with `why`, or null. A peer that insists on perfect forward secrecy says
+ * only that it accepts no proposal; most want phase 1's group. `tried`: what that quick mode asked for.
+ */
+export function pfsAfter(
+  why: Failure,
+  policy: IkePolicy,
+  phase1: { readonly proposal: { readonly group: DhGroupName } } | null,
+  tried: DhGroupName | null,
+): DhGroupName | null {
+  const open = why.code === "no-proposal" && tried === null && policy.espProposals[0]?.group === null;
+  return open && phase1 ? phase1.proposal.group : null;
 }

@@ -6,6 +6,7 @@
 // lost.
 import { u32 } from "../../core/bytes.ts";
 import type { Failure } from "../../core/errors.ts";
+import type { DhGroupName } from "../../ports/ports.ts";
 import type { Child, Ports } from "../child.ts";
 import { Pair } from "../pair.ts";
 import { type IkeEnv, type IkePolicy, RETRY } from "../types.ts";
@@ -23,7 +24,7 @@ interface QuickModeOptions {
   readonly policy: IkePolicy;
   readonly messageId: number;
   /** Of an initiator. */
-  readonly begins?: { readonly owner: QuickModeOwner; readonly ports: Ports };
+  readonly begins?: { readonly owner: QuickModeOwner; readonly ports: Ports; readonly pfs: DhGroupName | null };
 }
 
 export class QuickMode implements Phase2, ExchangeOwner<Child> {
@@ -47,7 +48,7 @@ export class QuickMode implements Phase2, ExchangeOwner<Child> {
     this.pair = new Pair(env, policy);
     this.owner = begins?.owner ?? null;
     const steps = begins
-      ? script(INITIATOR, () => offer(this, begins.owner, begins.ports))
+      ? script(INITIATOR, () => offer(this, begins.owner, begins.ports, begins.pfs))
       : script(RESPONDER, () => next(null, null));
     const { scope } = sa;
     this.#exchange = new Exchange({ rules: RULES, script: steps, x: this, scope, messageId, path: sa, owner: this });

@@ -4,7 +4,7 @@ import type { SaSpec } from "../../dataplane/dataplane.ts";
 import type { DhGroupName, DhKey } from "../../ports/ports.ts";
 import { type Child, type Ports, planeFailure, readSpi } from "../child.ts";
 import { noEsp } from "../choice.ts";
-import { describeEsp, type EspProposal, espGroup, espTransform, matchesEsp, wholeKe } from "../proposals.ts";
+import { describeEsp, type EspProposal, espGroup, espTransform, matchesEsp, wholeKe, withPfs } from "../proposals.ts";
 import { failure } from "../types.ts";
 import { addressId, readId, readNatOa, writeId } from "../wire/id.ts";
 import { NOTIFY } from "../wire/notify.ts";
@@ -48,11 +48,12 @@ interface Answered {
   readonly iv: Uint8Array;
 }
 
-/** Initiator: message 1. */
-export function offer(x: Phase2, owner: QuickModeOwner, ports: Ports): Next<Offered> {
+/** Initiator: message 1. `pfs`: the group that the peer insists on, where our proposals name none. */
+export function offer(x: Phase2, owner: QuickModeOwner, ports: Ports, pfs: DhGroupName | null): Next<Offered> {
   const { policy, sa, env } = x;
-  const group = policy.espProposals[0]?.group ?? null;
-  const proposals = policy.espProposals.filter((p) => p.group === group);
+  const first = policy.espProposals[0]?.group ?? null;
+  const proposals = policy.espProposals.filter((p) => p.group === first).map((p) => withPfs(p, pfs));
+  const group = first ?? pfs;
   const ni = env.crypto.random(NONCE_BYTES);
   const dh = group && env.crypto.dh(group);
   const kb = Math.ceil(policy.espLifetimeBytes / 1024);
@@ -151,7 +152,8 @@ const offered: Step<Phase2, null, Answered> = {
     const gxy = dh && shared(group, dh, ke);
     if (dh && !gxy) return refused(badDh(), NOTIFY.invalidKey);
     const nr = env.crypto.random(NONCE_BYTES);
-    const child = makeChild(x, selectors.ports, choice, readSpi(choice.offer.spi));
+    const chosen = { ...choice, proposal: withPfs(choice.proposal, group) };
+    const child = makeChild(x, selectors.ports, chosen, readSpi(choice.offer.spi));
     const seed = { gxy, ni, nr };
     const out = saSpec(x, child, "out", seed);
     const message2 = (): Next<Answered> => {

@@ -100,7 +100,7 @@ export class Sealing {
   }
   #block(): number {
     if (isAead(this.#s.cipher)) return AEAD_IV;
-    return this.#s.cipher === "aes" ? 16 : 8;
+    return this.#s.cipher === "3des" ? 8 : 16;
   }
   #paddedBytes(plain: number): number {
     return isAead(this.#s.cipher) ? plain + 1 : Math.ceil((plain + 1) / this.#block()) * this.#block();

@@ -20,6 +20,7 @@ export interface Suite {
 const IKE_CIPHERS: Readonly<Record<BlockCipherName | AeadName, number>> = {
   "3des": 3,
   aes: 12,
+  camellia: 23,
   "aes-gcm": 20,
   "chacha20-poly1305": 28,
 };
@@ -70,7 +71,7 @@ export function suites(configured: readonly IkeProposal[], standard: boolean): r
 
 type Wanted = readonly Transform[];
 function suiteTransforms(s: Suite): { readonly fixed: Wanted; readonly ke: number } {
-  const bits = s.cipher === "aes" || s.cipher === "aes-gcm" ? s.keyBits : 0;
+  const bits = s.cipher === "3des" || s.cipher === "chacha20-poly1305" ? 0 : s.keyBits;
   const t = (type: number, id: number, keyBits = 0): Transform => ({ type, id, bits: keyBits });
   return {
     fixed: [

@@ -12,9 +12,10 @@ const struct crypto_hash crypto_hashes[] = {
 };
 
 const struct crypto_cipher crypto_ciphers[] = {
-	{ "aes-128-cbc", 16, 16, 16 }, { "aes-192-cbc", 24, 16, 16 },	   { "aes-256-cbc", 32, 16, 16 },
-	{ "des-ede3-cbc", 24, 8, 8 },  { "aes-128-gcm", 16, 12, 0 },	   { "aes-192-gcm", 24, 12, 0 },
-	{ "aes-256-gcm", 32, 12, 0 },  { "chacha20-poly1305", 32, 12, 0 }, { NULL, 0, 0, 0 },
+	{ "aes-128-cbc", 16, 16, 16 },	    { "aes-192-cbc", 24, 16, 16 },	{ "aes-256-cbc", 32, 16, 16 },
+	{ "camellia-128-cbc", 16, 16, 16 }, { "camellia-192-cbc", 24, 16, 16 }, { "camellia-256-cbc", 32, 16, 16 },
+	{ "des-ede3-cbc", 24, 8, 8 },	    { "aes-128-gcm", 16, 12, 0 },	{ "aes-192-gcm", 24, 12, 0 },
+	{ "aes-256-gcm", 32, 12, 0 },	    { "chacha20-poly1305", 32, 12, 0 }, { NULL, 0, 0, 0 },
 };
 
 #define MODP(bits)                                                                                \
@@ -27,8 +28,11 @@ const struct crypto_group crypto_groups[] = {
 	MODP(2048),
 	MODP(3072),
 	MODP(4096),
+	MODP(6144),
+	MODP(8192),
 	{ "ecp256", 32, 64, 32, 0, 415 },
 	{ "ecp384", 48, 96, 48, 0, 715 },
+	{ "ecp521", 66, 132, 66, 0, 716 },
 	{ "x25519", 32, 32, 32, 0, NID_X25519 },
 	{ NULL, 0, 0, 0, 0, 0 },
 };
@@ -171,7 +175,7 @@ static bool ecp(const struct ossl *o, const struct crypto_group *g, const uint8_
 {
 	void *ctx = o->bn_ctx_new(), *curve = o->ec_group(g->curve), *x = o->bn_bin2bn(secret, (int)g->secret, NULL);
 	void *q = curve ? o->ec_point_new(curve) : NULL, *r = curve ? o->ec_point_new(curve) : NULL;
-	uint8_t wire[97] = { 4 }; /* uncompressed (SEC 1 section 2.3.3) */
+	uint8_t wire[133] = { 4 }; /* uncompressed (SEC 1 section 2.3.3) */
 	bool ok = ctx && x && q && r;
 
 	if (ok && peer) {

@@ -4,17 +4,24 @@
 static const struct {
 	const char *name, *ossl;
 	uint8_t key, iv, align;
-	bool aead;
+	uint8_t icv; /* of an AEAD; 0: it needs a MAC */
 } CIPHERS[] = {
-	{ "aes128", "aes-128-cbc", 16, 16, 16, false }, /* RFC 3602 */
-	{ "aes192", "aes-192-cbc", 24, 16, 16, false },
-	{ "aes256", "aes-256-cbc", 32, 16, 16, false },
-	{ "3des", "des-ede3-cbc", 24, 8, 8, false },	  /* RFC 2451 */
-	{ "null", NULL, 0, 0, 4, false },		  /* RFC 2410; 4: RFC 4303 2.4 */
-	{ "aes128gcm16", "aes-128-gcm", 16, 8, 4, true }, /* RFC 4106 */
-	{ "aes192gcm16", "aes-192-gcm", 24, 8, 4, true },
-	{ "aes256gcm16", "aes-256-gcm", 32, 8, 4, true },
-	{ "chacha20poly1305", "chacha20-poly1305", 32, 8, 4, true }, /* RFC 7634 */
+	{ "aes128", "aes-128-cbc", 16, 16, 16, 0 }, /* RFC 3602 */
+	{ "aes192", "aes-192-cbc", 24, 16, 16, 0 },
+	{ "aes256", "aes-256-cbc", 32, 16, 16, 0 },
+	{ "camellia128", "camellia-128-cbc", 16, 16, 16, 0 }, /* RFC 4312 */
+	{ "camellia192", "camellia-192-cbc", 24, 16, 16, 0 },
+	{ "camellia256", "camellia-256-cbc", 32, 16, 16, 0 },
+	{ "3des", "des-ede3-cbc", 24, 8, 8, 0 },	/* RFC 2451 */
+	{ "null", NULL, 0, 0, 4, 0 },			/* RFC 2410; 4: RFC 4303 2.4 */
+	{ "aes128gcm16", "aes-128-gcm", 16, 8, 4, 16 }, /* RFC 4106 */
+	{ "aes192gcm16", "aes-192-gcm", 24, 8, 4, 16 },
+	{ "aes256gcm16", "aes-256-gcm", 32, 8, 4, 16 },
+	{ "aes128gcm12", "aes-128-gcm", 16, 8, 4, 12 },
+	{ "aes256gcm12", "aes-256-gcm", 32, 8, 4, 12 },
+	{ "aes128gcm8", "aes-128-gcm", 16, 8, 4, 8 },
+	{ "aes256gcm8", "aes-256-gcm", 32, 8, 4, 8 },
+	{ "chacha20poly1305", "chacha20-poly1305", 32, 8, 4, 16 }, /* RFC 7634 */
 };
 static const struct {
 	const char *name, *ossl;
@@ -28,7 +35,6 @@ static const struct {
 	{ "sha256_96", "sha256", 32, 12, 64 }, /* a draft of RFC 4868, as Android 6 and 7 still do it */
 };
 #define COUNT(a) (sizeof(a) / sizeof *(a))
-#define AEAD_ICV 16
 
 static bool mac_init(struct esp *e, const char *name, const uint8_t *key, size_t key_len, size_t block)
 {
@@ -79,16 +85,16 @@ const char *esp_init(struct esp *e, bool seal, const char *cipher, const char *i
 		return "cipher: not known";
 	if (m == COUNT(MACS) && strcmp(integ, "none"))
 		return "integ: not known";
-	if (CIPHERS[c].aead != (m == COUNT(MACS)))
+	e->aead = CIPHERS[c].icv != 0;
+	if (e->aead != (m == COUNT(MACS)))
 		return "integ: none exactly with AEAD ciphers";
-	if (key_len != CIPHERS[c].key + (CIPHERS[c].aead ? 4u : 0u))
+	if (key_len != CIPHERS[c].key + (e->aead ? 4u : 0u))
 		return "encr: wrong length for this cipher";
-	if (mac_key_len != (CIPHERS[c].aead ? 0u : MACS[m].key))
+	if (mac_key_len != (e->aead ? 0u : MACS[m].key))
 		return "integKey: wrong length for this integrity";
-	e->aead = CIPHERS[c].aead;
 	e->iv = CIPHERS[c].iv;
 	e->align = CIPHERS[c].align;
-	e->icv = e->aead ? AEAD_ICV : MACS[m].icv;
+	e->icv = e->aead ? CIPHERS[c].icv : MACS[m].icv;
 	if (e->aead)
 		memcpy(e->salt, key + CIPHERS[c].key, 4);
 	if (CIPHERS[c].ossl) {
@@ -182,7 +188,7 @@ uint8_t *esp_seal(struct esp *e, uint32_t spi, uint32_t seq, uint8_t next, uint8
 				       o->cipher_update(e->cipher, NULL, &got, h, 8) > 0 &&
 				       o->cipher_update(e->cipher, p, &got, p, (int)text) > 0 &&
 				       o->cipher_final(e->cipher, icv, &got) > 0 &&
-				       o->cipher_ctrl(e->cipher, OSSL_GET_TAG, AEAD_ICV, icv) > 0 ?
+				       o->cipher_ctrl(e->cipher, OSSL_GET_TAG, e->icv, icv) > 0 ?
 			       h :
 			       NULL;
 	}
@@ -213,7 +219,7 @@ enum esp_result esp_open(struct esp *e, uint8_t *p, size_t len, uint8_t **out, s
 	if (e->aead) {
 		nonce(e, p + 8, n12);
 		if (o->cipher_init(e->cipher, NULL, NULL, NULL, n12, 0) <= 0 ||
-		    o->cipher_ctrl(e->cipher, OSSL_SET_TAG, AEAD_ICV, icv) <= 0 ||
+		    o->cipher_ctrl(e->cipher, OSSL_SET_TAG, e->icv, icv) <= 0 ||
 		    o->cipher_update(e->cipher, NULL, &got, p, 8) <= 0 ||
 		    o->cipher_update(e->cipher, body, &got, body, (int)text) <= 0 ||
 		    o->cipher_final(e->cipher, digest, &got) <= 0)

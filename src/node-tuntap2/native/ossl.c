@@ -58,6 +58,8 @@ static const struct {
 	{ "BN_get_rfc3526_prime_2048", offsetof(struct ossl, prime2048) },
 	{ "BN_get_rfc3526_prime_3072", offsetof(struct ossl, prime3072) },
 	{ "BN_get_rfc3526_prime_4096", offsetof(struct ossl, prime4096) },
+	{ "BN_get_rfc3526_prime_6144", offsetof(struct ossl, prime6144) },
+	{ "BN_get_rfc3526_prime_8192", offsetof(struct ossl, prime8192) },
 	{ "EC_GROUP_new_by_curve_name", offsetof(struct ossl, ec_group) },
 	{ "EC_GROUP_free", offsetof(struct ossl, ec_group_free) },
 	{ "EC_POINT_new", offsetof(struct ossl, ec_point_new) },

@@ -52,6 +52,8 @@ struct ossl {
 	void *(*prime2048)(void *);
 	void *(*prime3072)(void *);
 	void *(*prime4096)(void *);
+	void *(*prime6144)(void *);
+	void *(*prime8192)(void *);
 	/* curves */
 	void *(*ec_group)(int);
 	void (*ec_group_free)(void *);

@@ -8,10 +8,13 @@ const MODP: Readonly<Partial<Record<DhGroupName, string>>> = {
   modp2048: "modp14",
   modp3072: "modp15",
   modp4096: "modp16",
+  modp6144: "modp17",
+  modp8192: "modp18",
 };
 const ECP: Readonly<Partial<Record<DhGroupName, readonly [curve: string, bytes: number]>>> = {
   ecp256: ["prime256v1", 32],
   ecp384: ["secp384r1", 48],
+  ecp521: ["secp521r1", 66],
 };
 const X25519_SPKI = Buffer.from("302a300506032b656e032100", "hex"); // RFC 8410 §4: SubjectPublicKeyInfo up to the key
 
@@ -21,12 +24,12 @@ function cbcName(cipher: BlockCipherName, key: Uint8Array): string {
     return "des-ede3-cbc";
   }
   if (key.length !== 16 && key.length !== 24 && key.length !== 32)
-    throw new RangeError("aes: key must be 16, 24 or 32 bytes");
-  return `aes-${key.length * 8}-cbc`;
+    throw new RangeError(`${cipher}: key must be 16, 24 or 32 bytes`);
+  return `${cipher}-${key.length * 8}-cbc`;
 }
 
 function cbc(encrypt: boolean, cipher: BlockCipherName, key: Uint8Array, iv: Uint8Array, data: Uint8Array): Uint8Array {
-  const block = cipher === "aes" ? 16 : 8;
+  const block = cipher === "3des" ? 8 : 16;
   if (iv.length !== block || data.length % block !== 0) throw new RangeError(`${cipher}: IV or data not a whole block`);
   const make = encrypt ? nc.createCipheriv : nc.createDecipheriv;
   const c = make(cbcName(cipher, key), key, iv).setAutoPadding(false);

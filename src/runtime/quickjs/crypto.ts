@@ -11,15 +11,18 @@ const GROUP: Readonly<Record<DhGroupName, readonly [secret: number, publicValue:
   modp2048: [64, 256, 256],
   modp3072: [64, 384, 384],
   modp4096: [64, 512, 512],
+  modp6144: [64, 768, 768],
+  modp8192: [64, 1024, 1024],
   ecp256: [32, 64, 32],
   ecp384: [48, 96, 48],
+  ecp521: [66, 132, 66],
   x25519: [32, 32, 32],
 };
 const NOTHING = new Uint8Array(0);
 const POOL = 4096;
 
 function cbcName(cipher: BlockCipherName, key: Uint8Array): string {
-  return cipher === "3des" ? "des-ede3-cbc" : `aes-${key.length * 8}-cbc`;
+  return cipher === "3des" ? "des-ede3-cbc" : `${cipher}-${key.length * 8}-cbc`;
 }
 function aeadName(name: AeadName, key: Uint8Array): string {
   return name === "aes-gcm" ? `aes-${key.length * 8}-gcm` : name;

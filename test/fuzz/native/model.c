@@ -26,7 +26,7 @@ uint8_t *seal_text(struct esp *e, uint32_t spi, uint32_t seq, uint8_t *p, size_t
 		CHECK(o->cipher_update(e->cipher, NULL, &got, h, 8) > 0);
 		CHECK(!n || o->cipher_update(e->cipher, p, &got, p, (int)n) > 0);
 		CHECK(o->cipher_final(e->cipher, digest, &got) > 0 &&
-		      o->cipher_ctrl(e->cipher, OSSL_GET_TAG, AEAD_ICV, p + n) > 0);
+		      o->cipher_ctrl(e->cipher, OSSL_GET_TAG, e->icv, p + n) > 0);
 		return h;
 	}
 	if (e->cipher && n) {
@@ -139,8 +139,8 @@ static void remove_flow(struct world *w, struct m_user *u)
 
 static void add_sa(struct world *w, int user, bool inbound, struct input *in)
 {
-	uint32_t which = take8(in) % 34, b = take8(in);
-	size_t c = which < 30 ? which / 6 : 5 + which - 30, m = which < 30 ? which % 6 : COUNT(MACS);
+	uint32_t which = take8(in), b = take8(in);
+	size_t c = which % COUNT(CIPHERS), m = CIPHERS[c].icv ? COUNT(MACS) : which / COUNT(CIPHERS) % COUNT(MACS);
 	uint8_t key[36], mac[64];
 	struct tt_sa_params p = {
 		.inbound = inbound,
@@ -151,7 +151,7 @@ static void add_sa(struct world *w, int user, bool inbound, struct input *in)
 		.integ = m < COUNT(MACS) ? MACS[m].name : "none",
 		.key = key,
 		.mac_key = mac,
-		.key_len = CIPHERS[c].key + (CIPHERS[c].aead ? 4u : 0u),
+		.key_len = CIPHERS[c].key + (CIPHERS[c].icv ? 4u : 0u),
 		.mac_key_len = m < COUNT(MACS) ? MACS[m].key : 0,
 		.hard_packets = b & 0x10 ? 1 + (b >> 5) : 0,
 		.hard_bytes = b & 8 ? 200 * (1 + (b >> 5)) : 0,

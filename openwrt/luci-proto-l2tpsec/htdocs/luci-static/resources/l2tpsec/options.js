@@ -148,25 +148,38 @@ var grammar = (() => {
     modp2048: [14, 256],
     modp3072: [15, 384],
     modp4096: [16, 512],
+    modp6144: [17, 768],
+    modp8192: [18, 1024],
     ecp256: [19, 64],
     ecp384: [20, 96],
+    ecp521: [21, 132],
     x25519: [31, 32]
   };
   var HASHES = { md5: 1, sha1: 2, sha256: 4, sha384: 5, sha512: 6 };
   var IKE_CIPHERS = {
-    aes256: ["aes", 256, 7],
-    aes192: ["aes", 192, 7],
-    aes128: ["aes", 128, 7],
-    "3des": ["3des", 192, 5]
+    aes256: ["aes", 256],
+    aes192: ["aes", 192],
+    aes128: ["aes", 128],
+    camellia256: ["camellia", 256],
+    camellia192: ["camellia", 192],
+    camellia128: ["camellia", 128],
+    "3des": ["3des", 192]
   };
   var ESP_CIPHERS = {
     aes256gcm16: [20, 256, 36],
     aes192gcm16: [20, 192, 28],
     aes128gcm16: [20, 128, 20],
+    aes256gcm12: [19, 256, 36],
+    aes128gcm12: [19, 128, 20],
+    aes256gcm8: [18, 256, 36],
+    aes128gcm8: [18, 128, 20],
     chacha20poly1305: [28, 0, 36],
     aes256: [12, 256, 32],
     aes192: [12, 192, 24],
     aes128: [12, 128, 16],
+    camellia256: [22, 256, 32],
+    camellia192: [22, 192, 24],
+    camellia128: [22, 128, 16],
     "3des": [3, 0, 24],
     null: [11, 0, 0]
   };
@@ -181,7 +194,7 @@ var grammar = (() => {
   };
   var own = (table, key) => Object.hasOwn(table, key);
   var keys = (table) => Object.keys(table).join(" ");
-  var isAead = (c) => c.endsWith("gcm16") || c === "chacha20poly1305";
+  var isAead = (c) => c.includes("gcm") || c === "chacha20poly1305";
   function parseIkeProposal(s, where = "ike_proposals") {
     const [cipher = "", hash = "", group = "", ...rest] = s.toLowerCase().split("-");
     const allowed = "allowed: CIPHER-HASH-GROUP of ".concat(keys(IKE_CIPHERS), " - ").concat(keys(HASHES), " - ").concat(keys(GROUPS));
@@ -195,7 +208,7 @@ var grammar = (() => {
     var _a, _b;
     const parts = s.toLowerCase().split("-");
     const integs = keys(INTEGS).replace(" none", "");
-    const allowed = "allowed: CIPHER-HASH[-GROUP] of ".concat(keys(ESP_CIPHERS), " - ").concat(integs, " - ").concat(keys(GROUPS), "; ") + "no HASH with gcm16 and poly1305";
+    const allowed = "allowed: CIPHER-HASH[-GROUP] of ".concat(keys(ESP_CIPHERS), " - ").concat(integs, " - ").concat(keys(GROUPS), "; ") + "no HASH with gcm and poly1305";
     const fault = new ConfigError(where, "not an ESP proposal: ".concat(JSON.stringify(s), " (").concat(allowed, ")"));
     const cipher = (_a = parts.shift()) != null ? _a : "";
     if (!own(ESP_CIPHERS, cipher)) throw fault;
@@ -210,17 +223,21 @@ var grammar = (() => {
   var ike = (list) => list.split(" ").map((s) => parseIkeProposal(s));
   var esp = (list) => list.split(" ").map((s) => parseEspProposal(s));
   var IKE_INITIATOR = ike(
-    "aes256-sha256-modp2048 aes256-sha1-modp2048 aes128-sha256-modp2048 aes128-sha1-modp2048 aes256-sha256-x25519 aes256-sha256-ecp256 aes256-sha384-ecp384 aes256-sha512-modp4096 aes256-sha256-modp3072 aes256-sha1-modp1536"
+    "aes256-sha256-modp2048 aes256-sha1-modp2048 aes128-sha256-modp2048 aes128-sha1-modp2048 aes256-sha256-x25519 aes256-sha256-ecp256 aes256-sha384-ecp384 aes256-sha512-modp4096 aes256-sha256-modp3072 aes256-sha1-modp1536 aes128-sha256-modp1536 aes128-sha1-modp1536 aes256-sha1-ecp384 aes128-sha256-ecp256"
   );
   var IKE_RESPONDER = ike(
-    "aes256-sha256-x25519 aes256-sha384-ecp384 aes256-sha1-ecp384 aes256-sha256-ecp256 aes128-sha256-ecp256 aes128-sha1-ecp256 aes256-sha512-modp4096 aes256-sha256-modp4096 aes256-sha256-modp3072 aes256-sha512-modp2048 aes256-sha384-modp2048 aes256-sha256-modp2048 aes256-sha1-modp2048 aes192-sha256-modp2048 aes192-sha1-modp2048 aes128-sha256-modp2048 aes128-sha1-modp2048 aes256-sha256-modp1536 aes256-sha1-modp1536 aes128-sha256-modp1536 aes128-sha1-modp1536"
+    "aes256-sha256-x25519 aes256-sha384-ecp384 aes256-sha1-ecp384 aes256-sha256-ecp256 aes128-sha256-ecp256 aes128-sha1-ecp256 aes256-sha512-ecp521 aes256-sha384-ecp521 aes256-sha256-ecp521 aes256-sha256-ecp384 aes256-sha384-ecp256 aes256-sha512-ecp384 aes256-sha384-modp4096 aes256-sha384-modp3072 aes256-sha512-modp3072 aes256-sha512-modp4096 aes256-sha256-modp4096 aes256-sha256-modp3072 aes256-sha512-modp2048 aes256-sha384-modp2048 aes256-sha256-modp2048 aes256-sha1-modp2048 aes192-sha256-modp2048 aes192-sha1-modp2048 aes128-sha256-modp2048 aes128-sha1-modp2048 aes256-sha256-modp1536 aes256-sha1-modp1536 aes128-sha256-modp1536 aes128-sha1-modp1536"
   );
   var ESP_DEFAULT = esp("aes256gcm16 aes128gcm16 aes256-sha256 aes128-sha256 aes256-sha1 aes192-sha1 aes128-sha1");
   var CHACHA20 = esp("chacha20poly1305");
   var ESP_SLOW_AES = esp(
     "chacha20poly1305 aes128-sha1 aes128-sha256 aes128gcm16 aes256-sha1 aes256-sha256 aes256gcm16 aes192-sha1"
   );
-  var ESP_RESPONDER = [...CHACHA20, ...ESP_DEFAULT];
+  var ESP_RESPONDER = [
+    ...CHACHA20,
+    ...ESP_DEFAULT,
+    ...esp("aes192gcm16 aes256-sha512 aes256-sha384 aes192-sha256")
+  ];
   var P1 = { cipher: 1, hash: 2, auth: 3, group: 4, lifeType: 11, duration: 12, keyLength: 14 };
   var P1_LIFE = [P1.lifeType, P1.duration];
   var AUTH = { psk: 1, rsa: 3, ecdsa256: 9, ecdsa384: 10, ecdsa521: 11 };
@@ -484,11 +501,11 @@ const SECTIONS = {
 		  help: _('auto: raw ESP, or UDP 4500 behind a NAT. udp: always UDP 4500. esp: always raw ESP; a NAT is an error.') },
 		{ name: 'ike_proposals', tab: 'security', title: _('IKE proposals'),
 		  grammar: {"form":"list","item":{"form":"datatype","name":"ike_proposal"},"separator":"comma"},
-		  allowed: _('CIPHER-HASH-GROUP such as aes256-sha256-modp2048, space separated; ciphers aes128 aes192 aes256 3des; hashes md5 sha1 sha256 sha384 sha512; groups modp1024 modp1536 modp2048 modp3072 modp4096 ecp256 ecp384 x25519; default: the default list'),
+		  allowed: _('CIPHER-HASH-GROUP such as aes256-sha256-modp2048, space separated; ciphers aes128 aes192 aes256 camellia128 camellia192 camellia256 3des; hashes md5 sha1 sha256 sha384 sha512; groups modp1024 modp1536 modp2048 modp3072 modp4096 modp6144 modp8192 ecp256 ecp384 ecp521 x25519; default: the default list'),
 		  help: _('Phase 1 proposals, in order of preference. Default: strong ones that current peers support, without 3DES and MODP1024; use default 3des-sha1-modp1024 to accept an old peer as well. IKEv2 has AES-GCM and ChaCha20-Poly1305 before the default ones.') },
 		{ name: 'esp_proposals', tab: 'security', title: _('ESP proposals'),
 		  grammar: {"form":"list","item":{"form":"datatype","name":"esp_proposal"},"separator":"comma"},
-		  allowed: _('CIPHER-HASH or aes128gcm16 aes192gcm16 aes256gcm16 chacha20poly1305, each with -GROUP behind it for perfect forward secrecy, space separated; ciphers aes128 aes192 aes256 3des null; default: the default list'),
+		  allowed: _('CIPHER-HASH or aes128gcm16 aes192gcm16 aes256gcm16 aes128gcm12 aes256gcm12 aes128gcm8 aes256gcm8 chacha20poly1305, each with -GROUP behind it for perfect forward secrecy, space separated; ciphers aes128 aes192 aes256 camellia128 camellia192 camellia256 3des null; default: the default list'),
 		  help: _('ESP proposals, in order of preference. Default: AES-GCM, then AES-CBC; on a CPU without AES instructions ChaCha20-Poly1305 first. Use default 3des-sha1 to accept an old peer as well.') },
 		{ name: 'ppk', tab: 'expert', title: _('Post-quantum key'),
 		  grammar: {"form":"secret","max":255},
@@ -896,11 +913,11 @@ const SECTIONS = {
 		  help: _('auto: raw ESP, or UDP 4500 behind a NAT. udp: always UDP 4500. esp: always raw ESP; a NAT is an error.') },
 		{ name: 'ike_proposals', tab: 'security', title: _('IKE proposals'),
 		  grammar: {"form":"list","item":{"form":"datatype","name":"ike_proposal"},"separator":"comma"},
-		  allowed: _('CIPHER-HASH-GROUP such as aes256-sha256-modp2048, space separated; ciphers aes128 aes192 aes256 3des; hashes md5 sha1 sha256 sha384 sha512; groups modp1024 modp1536 modp2048 modp3072 modp4096 ecp256 ecp384 x25519; default: the default list'),
+		  allowed: _('CIPHER-HASH-GROUP such as aes256-sha256-modp2048, space separated; ciphers aes128 aes192 aes256 camellia128 camellia192 camellia256 3des; hashes md5 sha1 sha256 sha384 sha512; groups modp1024 modp1536 modp2048 modp3072 modp4096 modp6144 modp8192 ecp256 ecp384 ecp521 x25519; default: the default list'),
 		  help: _('Phase 1 proposals, in order of preference. Default: strong ones that current peers support, without 3DES and MODP1024; use default 3des-sha1-modp1024 to accept an old peer as well. IKEv2 has AES-GCM and ChaCha20-Poly1305 before the default ones.') },
 		{ name: 'esp_proposals', tab: 'security', title: _('ESP proposals'),
 		  grammar: {"form":"list","item":{"form":"datatype","name":"esp_proposal"},"separator":"comma"},
-		  allowed: _('CIPHER-HASH or aes128gcm16 aes192gcm16 aes256gcm16 chacha20poly1305, each with -GROUP behind it for perfect forward secrecy, space separated; ciphers aes128 aes192 aes256 3des null; default: the default list'),
+		  allowed: _('CIPHER-HASH or aes128gcm16 aes192gcm16 aes256gcm16 aes128gcm12 aes256gcm12 aes128gcm8 aes256gcm8 chacha20poly1305, each with -GROUP behind it for perfect forward secrecy, space separated; ciphers aes128 aes192 aes256 camellia128 camellia192 camellia256 3des null; default: the default list'),
 		  help: _('ESP proposals, in order of preference. Default: AES-GCM, then AES-CBC; on a CPU without AES instructions ChaCha20-Poly1305 first. Use default 3des-sha1 to accept an old peer as well.') },
 		{ name: 'ppk', tab: 'expert', title: _('Post-quantum key'),
 		  grammar: {"form":"secret","max":255},
