@@ -6,6 +6,7 @@ import { Capture, type CaptureApi, type CaptureRequest } from "./control/capture
 import type { EventHub } from "./control/log.ts";
 import { type DaemonApi, RequestRefused } from "./control/server.ts";
 import type { Event } from "./core/events.ts";
+import type { Failure } from "./core/failures.ts";
 import { failure } from "./core/failures.ts";
 import { faultEvent } from "./core/fault.ts";
 import { giveBack } from "./core/give-back.ts";
@@ -322,10 +323,22 @@ export class Daemon implements DaemonApi, CaptureApi {
     const follow = link.watch?.bind(link);
     if (link.state === "up" || !follow) return Promise.resolve(link.state === "up");
     return new Promise((resolve) => {
+      let stop: (() => void) | null = null;
       const end = (ok: boolean): void => {
         unwatch();
+        stop?.();
         timer.disarm();
         resolve(ok);
+      };
+      /** A server that accepts none of our proposals is asked what it would accept. */
+      const ask = (why: Failure | null): boolean => {
+        if (stop || why?.code !== "no-proposal") return stop !== null;
+        stop =
+          link.survey?.(({ text, advice }) => {
+            stage({ name: "ike", state: "failed", text, ...(advice && { advice }) });
+            end(false);
+          }) ?? null;
+        return stop !== null;
       };
       const timer = this.#deps.clock.timer(`doctor ${name}`, () => end(false));
       timer.arm(DOCTOR_MS);
@@ -335,9 +348,9 @@ export class Daemon implements DaemonApi, CaptureApi {
         const failed = link.stages().filter((x) => x.state === "failed");
         for (const f of failed) stage(f);
         if (failed.length === 0) stage({ name: "ip", state: "failed", text: s.text });
-        end(false);
+        if (!ask(s)) end(false);
       });
-      link.start();
+      if (!ask(link.status().error)) link.start();
     });
   }
   #named(name: string): AnyLink {

@@ -154,8 +154,8 @@ export const ikeProposals: Kind<readonly (IkeProposal | "default")[]> = kind(
 export const espProposals: Kind<readonly (EspProposal | "default")[]> = kind(
   { form: "list", item: { form: "datatype", name: "esp_proposal" }, separator: "comma" },
   "CIPHER-HASH or aes128gcm16 aes192gcm16 aes256gcm16 aes128gcm12 aes256gcm12 aes128gcm8 aes256gcm8 " +
-    "chacha20poly1305, each with -GROUP behind it for perfect forward secrecy, space separated; ciphers aes128 aes192 " +
-    "aes256 camellia128 camellia192 camellia256 3des null; default: the default list",
+    "chacha20poly1305, each with -GROUP behind it for perfect forward secrecy, space separated; ciphers aes128 " +
+    "aes192 aes256 camellia128 camellia192 camellia256 3des null; default: the default list",
   "contains something that is not a proposal",
 );
 export const ikeId: Kind<IkeId> = kind(

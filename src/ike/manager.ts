@@ -15,6 +15,7 @@ import { connect, Spoken } from "./auto.ts";
 import { chooseIke } from "./choice.ts";
 import { Complaints } from "./complaints.ts";
 import { House, type IkeLimits, natPath, type Server } from "./house.ts";
+import { type Findings, Surveys } from "./survey.ts";
 import {
   failure,
   type IkeConnectConfig,
@@ -77,6 +78,7 @@ export class IkeManager {
   readonly #fragmented = { strangers: new Waiting<IkeSa>(FRAGMENTED), known: new Waiting<IkeSa>(FRAGMENTED) };
   /** SAs of peers that already have a connection on the same path: their first quick mode says which one they serve. */
   readonly #spare = new Waiting<IkeSa>(SPARE);
+  readonly #surveys: Surveys;
   #closed = false;
 
   constructor(deps: IkeDeps, limits: IkeLimits = {}) {
@@ -84,6 +86,7 @@ export class IkeManager {
     this.#env = this.#house.env;
     this.#complaints = new Complaints(this.#env);
     this.#spoken = new Spoken(deps.clock);
+    this.#surveys = new Surveys(this.#env);
     this.#v2 = new Ikev2(this.#house);
     deps.port.onMessage = (packet, local, remote) => this.#receive(packet, local, remote);
   }
@@ -117,6 +120,10 @@ export class IkeManager {
     }
     return c;
   }
+  /** Asks a server that accepts none of our proposals what it takes. Returns what stops it; `done` comes later or never. */
+  survey(cfg: IkeConnectConfig, done: (f: Findings) => void): () => void {
+    return this.#surveys.begin(cfg, (variant, owner) => this.#connect1(variant, owner), done);
+  }
   /** Answers peers. Closing it closes its connections, with deletes to the peers; `until` as in close(). */
   addResponder(cfg: IkeResponderConfig, owner: IkeOwner): { close(until?: number): void } {
     const r: Server = { cfg, owner };
@@ -136,6 +143,7 @@ export class IkeManager {
     if (this.#closed) return;
     this.#closeAll(() => true, "shutting down", until);
     this.#house.servers.clear();
+    this.#surveys.close();
     this.#closed = true;
   }
   #closeAll(ours: (policy: IkePolicy) => boolean, why: string, until = Number.POSITIVE_INFINITY): void {
@@ -171,6 +179,7 @@ export class IkeManager {
           }
           const { header, body } = readMessage(datagram);
           const m = { header, body, datagram, path: { local, remote } };
+          if (this.#surveys.hear(m)) return;
           const sa = this.#find(header);
           if (sa) sa.contain(() => this.#decoding(remote, () => sa.receive(m), m));
           else if (!this.#v2.doubt(header.icookie, notIkev2, remote))

@@ -2,6 +2,7 @@
 import type { DayTime } from "../core/daytime.ts";
 import type { Failure } from "../core/failures.ts";
 import type { L2tpRemote, WayNow } from "../dataplane/dataplane.ts";
+import type { Findings } from "../ike/survey.ts";
 import type { Backoff } from "./backoff.ts";
 import type { DemandNet, DemandOwner } from "./demand.ts";
 import type { Ladder, Rung } from "./ladder.ts";
@@ -42,6 +43,8 @@ export interface Access<C extends Climb = Climb> {
   readonly over: string;
   /** The netdev that exists between attempts. Called once. */
   standby?(owner: DemandOwner): DemandNet | null;
+  /** As in AnyLink. */
+  survey?(done: (f: Findings) => void): (() => void) | null;
   /** The link is wanted again. */
   begin?(): void;
   climb(ladder: Ladder): C;

@@ -2,6 +2,7 @@
 import type { LinkState } from "../core/events.ts";
 import type { Failure } from "../core/failures.ts";
 import type { L2tpRemote } from "../dataplane/dataplane.ts";
+import type { Findings } from "../ike/survey.ts";
 import type { TunnelAnswer } from "../l2tp/endpoint.ts";
 import type { Stage, Status } from "./status.ts";
 
@@ -34,6 +35,11 @@ export interface AnyLink {
 
   /** Follows the link from now on: stages, then "up" or a failure. Returns a function that stops following. */
   watch?(f: (news: News) => void): () => void;
+  /**
+   * Asks the server of the last attempt, which accepted none of our proposals, what it takes. Returns what stops it;
+   * null: there is nobody to ask.
+   */
+  survey?(done: (f: Findings) => void): (() => void) | null;
   /** The route to the peer may have changed. */
   hurry?(): void;
   /** Routes, addresses or netdevs of the host changed. */

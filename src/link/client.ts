@@ -4,6 +4,7 @@ import { deviceName, guarded, needsIpsec } from "../config/cross.ts";
 import type { ClientConfig, InterfaceConfig, ServerConfig } from "../config/schema.ts";
 import type { Failure, FailureCode } from "../core/failures.ts";
 import type { L2tpRemote, NetInterface, WayNow } from "../dataplane/dataplane.ts";
+import type { Findings } from "../ike/survey.ts";
 import type { Call } from "../l2tp/call.ts";
 import type { FrameChannel } from "../ports/ports.ts";
 import type { PppConfig, PppUp } from "../ppp/api.ts";
@@ -61,6 +62,10 @@ export class ClientAccess implements Access<ClientClimb> {
     const { path = null, server } = this.#last ?? {};
     const now = path && server ? this.#deps.plane.net.way(server.address, path) : null;
     return now === "moved" && this.#last?.follow() ? "stands" : now;
+  }
+  survey(done: (f: Findings) => void): (() => void) | null {
+    const asked = this.#last?.peer.asked ?? null;
+    return asked && asked.versions !== "v2" ? this.#deps.ike().survey(asked, done) : null;
   }
   #place(): Placement | Failure {
     const { kernel, faster } = this.#deps;

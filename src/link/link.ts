@@ -9,6 +9,7 @@ import { type Acts, Machine, type Table } from "../core/fsm.ts";
 import { giveBack } from "../core/give-back.ts";
 import { contain, Scope } from "../core/scope.ts";
 import type { L2tpRemote } from "../dataplane/dataplane.ts";
+import type { Findings } from "../ike/survey.ts";
 import type { Access, Climb } from "./access.ts";
 import type { AnyLink, News, StopOptions } from "./api.ts";
 import { Backoff, LASTING_FIRST } from "./backoff.ts";
@@ -218,6 +219,9 @@ export class Link implements AnyLink, LadderOwner {
   }
   stages(): readonly Stage[] {
     return this.#stages;
+  }
+  survey(done: (f: Findings) => void): (() => void) | null {
+    return this.access.survey?.(done) ?? null;
   }
 
   #on(event: PolicyEvent, input: Input = {}): void {

@@ -2,6 +2,7 @@
 
 import type { LinkState } from "../core/events.ts";
 import type { Failure, FailureCode, Layer } from "../core/failures.ts";
+import type { Advice } from "../ike/survey.ts";
 
 interface IkeStatus {
   readonly version: 1 | 2;
@@ -35,6 +36,8 @@ interface Traffic {
 }
 /** Progress of one stage of the current attempt, as `status` and `doctor` show it. */
 export interface Stage {
+  /** Of a server that was asked: what to write into the configuration. */
+  readonly advice?: Advice;
   readonly name: "plane" | "line" | "modem" | "server" | "route" | "ike" | "esp" | "l2tp" | "ppp" | "ip";
   readonly state: "ok" | "busy" | "failed";
   readonly text: string;

@@ -41,7 +41,8 @@ export interface Crypto extends Rng {
   hash(name: HashName, parts: readonly Uint8Array[]): Uint8Array;
   hmac(name: HashName, key: Uint8Array, parts: readonly Uint8Array[]): Uint8Array;
   /**
-   * CBC without padding: `data` must be a multiple of the block; key 16, 24 or 32 bytes (aes, camellia), 24 (3des). A new array.
+   * CBC without padding: `data` must be a multiple of the block; key 16, 24 or 32 bytes (aes, camellia), 24 (3des). A
+   * new array.
    */
   cbcEncrypt(cipher: BlockCipherName, key: Uint8Array, iv: Uint8Array, data: Uint8Array): Uint8Array;
   cbcDecrypt(cipher: BlockCipherName, key: Uint8Array, iv: Uint8Array, data: Uint8Array): Uint8Array;

@@ -111,6 +111,25 @@ describe("failures say what to do", () => {
     assert.ok(await b.daemon.doctor("lns", (s) => void told.push(s)));
     assert.equal(told.filter((s) => s.state === "failed").length, failures.length);
   });
+  test("doctor asks a server that accepts none of our proposals what it takes, and says what to write", async () => {
+    const w = new World();
+    const weak = SERVER_CONF.replace("psk =", "ike_proposals = 3des-sha1-modp1024\npsk =");
+    const b = w.site(w.net.host("b", [SERVER_IP]), weak);
+    const a = w.site(w.net.host("a", ["203.0.113.1"]), clientConf());
+    await w.until(() => client(a).error?.code === "no-proposal", 90_000, "a failure", a, b);
+    const told: Stage[] = [];
+    let up: boolean | null = null;
+    void a.daemon
+      .doctor("hq", (s) => void told.push(s))
+      .then((ok) => {
+        up = ok;
+      });
+    await w.until(() => up !== null, 15_000, "doctor's answer", a, b);
+    assert.equal(up, false);
+    const said = told.at(-1);
+    assert.deepEqual(said?.advice, { option: "ike_proposals", value: "3des-sha1-modp1024", weak: true });
+    assert.match(said?.text ?? "", /takes only 3des-sha1-modp1024: weak.*to accept that: ike_proposals = 3des/);
+  });
   test("nobody there", async () => {
     const [layer, code, text] = await failure("", SERVER_CONF, (s) => s.replace(SERVER_IP, "198.51.100.9"));
     assert.deepEqual([layer, code], ["ike", "no-answer"]);

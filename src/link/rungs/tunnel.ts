@@ -9,7 +9,7 @@ import { SystemError } from "../../core/errors.ts";
 import { type Failure, failure } from "../../core/failures.ts";
 import { uniform } from "../../core/rng.ts";
 import type { L2tpRemote } from "../../dataplane/dataplane.ts";
-import type { IkeConnection, IkeInfo, IkeOwner } from "../../ike/types.ts";
+import type { IkeConnectConfig, IkeConnection, IkeInfo, IkeOwner } from "../../ike/types.ts";
 import type { TunnelInfo } from "../../l2tp/api.ts";
 import type { Call, CallOwner } from "../../l2tp/call.ts";
 import type { CallAnswer } from "../../l2tp/calls.ts";
@@ -44,6 +44,8 @@ interface PeerRung extends Rung {
   readonly info: IkeInfo | null;
   /** The way to the server has changed. True: it follows by itself. */
   follow(): boolean;
+  /** What IKE was asked for; null in the clear, and before. */
+  readonly asked: IkeConnectConfig | null;
 }
 
 export class NameRung implements Rung {
@@ -150,6 +152,7 @@ export class IkeRung implements PeerRung, IkeOwner {
   #port = 0;
   remote: L2tpRemote | null = null;
   info: IkeInfo | null = null;
+  asked: IkeConnectConfig | null = null;
 
   constructor(client: Client) {
     this.#c = client;
@@ -165,7 +168,8 @@ export class IkeRung implements PeerRung, IkeOwner {
     const local = this.#c.route.path?.local ?? "";
     ladder.attempt(() => {
       const own = { local, localPort: port, placement: this.#c.placement };
-      this.#connection = deps.ike().connect(clientIke(cfg, this.#c.server, own), this);
+      this.asked = clientIke(cfg, this.#c.server, own);
+      this.#connection = deps.ike().connect(this.asked, this);
     });
   }
   onUp(_: IkeConnection, info: IkeInfo): void {
@@ -205,6 +209,7 @@ export class ClearRung implements PeerRung {
   readonly name = "clear";
   readonly #c: Client;
   readonly info = null;
+  readonly asked = null;
   remote: L2tpRemote | null = null;
 
   constructor(client: Client) {
