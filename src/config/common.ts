@@ -23,6 +23,14 @@ export const ipsec = {
     title: "Encapsulation",
     help: "auto: raw ESP, or UDP 4500 behind a NAT. udp: always UDP 4500. esp: always raw ESP; a NAT is an error.",
   }),
+  ike_mode: withDefault(k.oneOf("main", "aggressive"), "main", {
+    tab: "expert",
+    title: "IKE mode",
+    help:
+      "aggressive: IKEv1's aggressive mode with a pre-shared key, for a server that asks for it, with its group name " +
+      "as local_id = keyid:NAME; a server answers it as well. It shows both identities to everybody on the path, and " +
+      "a hash of the key that can be guessed offline: use a long random key.",
+  }),
   ike_proposals: optional(k.ikeProposals, {
     tab: "security",
     title: "IKE proposals",

@@ -79,6 +79,10 @@ export function crossCheck(config: Config, sections: readonly Section[], faults:
     if ("server" in c) crossClient(c, fail);
     else if ("device" in c) crossSerial(c, config, fail);
     if ("psk" in c) crossTunnel(c, fail, told);
+    if ("ike_mode" in c && c.ike_mode === "aggressive" && "server" in c && (c.ike === "v2" || c.ppk))
+      fail("ike_mode", "is aggressive, which IKEv2 does not have", "ike = v1, or ike_mode = main");
+    if ("ike_mode" in c && c.ike_mode === "aggressive")
+      told("ike_mode: aggressive mode shows both identities, and a hash of the key that can be guessed offline");
     if (!("server" in c) && !("role" in c && c.role === "dial")) crossPap(c, fail, (text) => told(`auth: ${text}`));
   }
   crossServers(config, fault);

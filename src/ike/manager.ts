@@ -211,7 +211,8 @@ export class IkeManager {
     if (!sa) return null;
     if (isZero(sa.rcookie) || hex(sa.rcookie) === hex(h.rcookie)) return sa;
     // a repeated first message has no responder cookie, nor has an error notification to ours
-    return isZero(h.rcookie) && (sa.role === "responder" ? h.exchange === EXCHANGE.identity : !sa.up) ? sa : null;
+    const begins = h.exchange === EXCHANGE.identity || h.exchange === EXCHANGE.aggressive;
+    return isZero(h.rcookie) && (sa.role === "responder" ? begins : !sa.up) ? sa : null;
   }
   #stranger(m: Message): void {
     const { local, remote } = m.path;
@@ -233,13 +234,17 @@ export class IkeManager {
       return;
     }
     const { cfg, owner } = served;
-    if (h.exchange !== EXCHANGE.identity) {
+    const aggressive = h.exchange === EXCHANGE.aggressive && owner !== null && cfg.aggressive === true;
+    if (h.exchange !== EXCHANGE.identity && !aggressive) {
       this.#house.refusals.unspoken(owner, cfg.link, remote, h.exchange);
       this.#complaints.about(m, NOTIFY.invalidExchange);
       return;
     }
     if (!this.#house.admits(m.datagram.length, remote)) return;
-    const choice = chooseIke(cfg, one(readChain(h.next, m.body, false), PAYLOAD.sa, "sa"));
+    const choice = chooseIke(
+      aggressive ? { ...cfg, certificates: null } : cfg,
+      one(readChain(h.next, m.body, false), PAYLOAD.sa, "sa"),
+    );
     if (typeof choice === "string") {
       this.#house.refusals.tell(owner, cfg.link, remote, failure("no-proposal", choice), false);
       this.#env.port.send(local, remote, clearNotify(this.#env.crypto, NOTIFY.noProposalChosen, h.icookie, h.rcookie));

@@ -32,6 +32,8 @@ const COUNTERS: Readonly<Record<number, string>> = {
   34: "ike.version-2",
 };
 
+const HINT = ": it shows a hash of the key; to accept that: ike_mode = aggressive";
+
 export class Refusals {
   readonly #clock: Clock;
   readonly #log: EventLog;
@@ -61,7 +63,10 @@ export class Refusals {
       owner,
       link,
       remote,
-      failure("mode", `${remote.address} asks for ${mode}: only IKEv1 main mode with a pre-shared key is supported`),
+      failure(
+        "mode",
+        `${remote.address} asks for ${mode}, which is not answered here${exchange === EXCHANGE.aggressive ? HINT : ""}`,
+      ),
       false,
     );
   }

@@ -43,6 +43,8 @@ export interface IkePolicy {
   /** What the peer is, which its certificate must be for. */
   readonly peer: "server" | "client";
   readonly versions: IkeVersions;
+  /** An initiator begins aggressive mode, by the pre-shared key; a responder answers it as well. */
+  readonly aggressive?: boolean;
   readonly ikeProposals: readonly IkeProposal[];
   /** Post-quantum preshared key (RFC 8784), of IKEv2; who has one takes no peer without it. */
   readonly ppk?: { readonly id: string; readonly secret: Secret } | null;

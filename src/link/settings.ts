@@ -8,7 +8,7 @@ import type { IpConfig, Route } from "../dataplane/dataplane.ts";
 import { innerMtu } from "../esp/overhead.ts";
 import { expand } from "../ike/choice.ts";
 import { IKE_INITIATOR, IKE_RESPONDER } from "../ike/proposals.ts";
-import type { IkeConnectConfig, IkeInfo, IkeResponderConfig } from "../ike/types.ts";
+import type { IkeConnectConfig, IkeInfo, IkeResponderConfig, IkeVersions } from "../ike/types.ts";
 import type { TunnelConfig } from "../l2tp/api.ts";
 import type { Endpoint, Host } from "../ports/ports.ts";
 import type { PppConfig } from "../ppp/api.ts";
@@ -60,10 +60,11 @@ export function clientIke(c: ClientConfig, remote: Endpoint, own: OwnSide): IkeC
     psk: c.psk,
     certificates: null,
     peer: "server",
-    versions: c.ppk ? "v2" : c.ike,
+    versions: versionsOf(c),
     ppk: c.ppk && { id: c.ppk_id, secret: c.ppk },
     pinned: c.ike_v2_pinned,
     ownProposals: ownProposals(c),
+    aggressive: c.ike_mode === "aggressive",
     encap: c.encap,
     localPort,
     remotePort: remote.port,
@@ -92,6 +93,7 @@ export function serverIke(
     versions: c.ppk ? "v2" : c.ike,
     ppk: c.ppk && { id: c.ppk_id, secret: c.ppk },
     ownProposals: ownProposals(c),
+    aggressive: c.ike_mode === "aggressive",
     encap: c.encap,
     ikeProposals: expand(c.ike_proposals, IKE_RESPONDER),
     espProposals: placement.esp,

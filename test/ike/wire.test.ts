@@ -165,7 +165,8 @@ test("identities, golden both ways and as text", () => {
     assert.ok(id);
     assert.ok(sameId(readId(writeId({ id, protocol: 0, port: 0 })).id, id), s);
   }
-  assert.equal(parseIkeId("keyid:xyz"), null);
+  assert.deepEqual(parseIkeId("keyid:xyz"), { type: 11, text: "78797a" });
+  assert.equal(parseIkeId("keyid:"), null);
   assert.equal(parseIkeId("@"), null);
   assert.equal(parseIkeId(""), null);
   assert.equal(hex(writeNatOa("192.0.2.1")), "01000000c0000201");

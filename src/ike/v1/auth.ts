@@ -131,17 +131,25 @@ interface Unproved {
   readonly kind: "refused";
   readonly why: Failure;
 }
-/** Throws DecodeError for a message that cannot be decrypted at all. */
-export function readAuth(x: AuthSa, k: AuthState, m: Message): Authentic | Garbled | Unproved {
+/** What the peer says in the clear, or in a chain that has been decrypted; `id`: the body of its ID payload. */
+export function readProof(x: AuthSa, k: AuthState, chain: Chain, id: Uint8Array): Authentic | Garbled | Unproved {
+  const hash = authHash(x, k, x.role === "initiator" ? "responder" : "initiator", id);
+  const method = METHODS[k.auth];
+  if (method) return bySignature(x, method, chain, id, hash);
+  return sameBytes(one(chain, PAYLOAD.hash, "hash"), hash) ? byKey(x, chain, id) : { kind: "garbled" };
+}
+/** `known`: the ID body, if it came before. Throws DecodeError for a message that cannot be decrypted at all. */
+export function readAuth(
+  x: AuthSa,
+  k: AuthState,
+  m: Message,
+  known: Uint8Array | null = null,
+): Authentic | Garbled | Unproved {
   const plain = k.keys.decrypt(k.iv, m.body);
   if (!plain) throw new DecodeError("bad-length", "ciphertext", 28);
-  const method = METHODS[k.auth];
   try {
     const chain = readChain(m.header.next, plain, true);
-    const id = one(chain, PAYLOAD.id, "id");
-    const hash = authHash(x, k, x.role === "initiator" ? "responder" : "initiator", id);
-    if (method) return bySignature(x, method, chain, id, hash);
-    return sameBytes(one(chain, PAYLOAD.hash, "hash"), hash) ? byKey(x, chain, id) : { kind: "garbled" };
+    return readProof(x, k, chain, known ?? one(chain, PAYLOAD.id, "id"));
   } catch (e) {
     if (e instanceof DecodeError) return { kind: "garbled" };
     throw e;

@@ -233,6 +233,8 @@ export class Exchange<X, Done> {
         return false;
       case "turn":
         this.#turn = { m, outcome: o };
+        // a responder that has not said anything yet does not wait for ever
+        if (!this.#timer.armed) this.#timer.arm(this.#rules.waits[0] ?? 0);
         this.#owner.asksTurn();
         return false;
       default:
@@ -249,6 +251,10 @@ export class Exchange<X, Done> {
   /** Too many wait for their turn: the peer's next try asks again. */
   putOff(): void {
     this.#turn = null;
+  }
+  /** The peer may lack the last message, which is ours. */
+  sayAgain(): void {
+    if (this.#over && this.#said) this.#owner.send(this.#said, this.#path);
   }
   /** As in Step. When all tries are used up, the hint is the reason. */
   hint(notify: number | null): void {

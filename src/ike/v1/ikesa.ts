@@ -18,12 +18,13 @@ import { EXCHANGE, FLAG } from "../wire/header.ts";
 import { isError, NOTIFY, type Notify, notifyName, writeDelete, writeNotify } from "../wire/notify.ts";
 import { PAYLOAD, type Payload, payload } from "../wire/payloads.ts";
 import { PROTOCOL } from "../wire/sa.ts";
+import * as aggressive from "./aggressive.ts";
 import { recheck } from "./auth.ts";
 import { Exchange, type ExchangeOwner, type Message, type Path, type Rules, type Script } from "./exchange.ts";
 import { Fragmentation } from "./fragments.ts";
 import { MessageIds } from "./ids.ts";
 import { clearNotifications, quickRefused, readInformational } from "./informational.ts";
-import { INITIATOR_RULES, initiator, RESPONDER_RULES, responder } from "./mainmode.ts";
+import * as main from "./mainmode.ts";
 import type { Nat, NattVersion } from "./natt.ts";
 import type { Phase1, Phase1Sa, Role } from "./phase1.ts";
 import type { QuickModeSa } from "./phase2.ts";
@@ -71,7 +72,10 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
   readonly #own: IkeSaOwner;
   /** Both, the initiator's first: one array, as small engines take 400 bytes for each. */
   readonly #cookies = new Uint8Array(16);
-  /** Main mode; null some time after it is done. */
+  /** Phase 1 ended with a message of ours, and nothing shows that the peer has it. */
+  #unheard = false;
+  #mode: number = EXCHANGE.identity;
+  /** Phase 1; null some time after it is done. */
   #phase1: Exchange<Phase1Sa, Phase1> | null = null;
   #up: Phase1 | null = null;
   #closed = false;
@@ -132,17 +136,21 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
   }
 
   // Phase 1
-  /** Initiator: main mode's message 1. */
+  /** Initiator: message 1. */
   begin(): void {
-    this.#main(initiator(this), INITIATOR_RULES).begin();
+    this.#mode = this.policy.aggressive ? EXCHANGE.aggressive : EXCHANGE.identity;
+    if (this.policy.aggressive) this.#begin(aggressive.initiator(this), aggressive.INITIATOR_RULES).begin();
+    else this.#begin(main.initiator(this), main.INITIATOR_RULES).begin();
   }
   /** Responder: message 1, of which the manager made the choice. Throws DecodeError. */
   accept(choice: IkeChoice, m: Message): void {
-    const exchange = this.#main(responder(choice), RESPONDER_RULES);
+    this.#mode = m.header.exchange;
+    const mode = this.#mode === EXCHANGE.aggressive ? aggressive : main;
+    const exchange = this.#begin(mode.responder(choice), mode.RESPONDER_RULES);
     exchange.begin();
     exchange.receive(m);
   }
-  #main(steps: Script<Phase1Sa, Phase1>, rules: Rules): Exchange<Phase1Sa, Phase1> {
+  #begin(steps: Script<Phase1Sa, Phase1>, rules: Rules): Exchange<Phase1Sa, Phase1> {
     const { scope, local, remote } = this;
     const path = { local, remote };
     const exchange = new Exchange({ rules, script: steps, x: this, scope, messageId: 0, path, owner: this });
@@ -178,6 +186,7 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
   }
   done(p: Phase1, { local, remote }: Path): void {
     this.#up = p;
+    this.#unheard = this.role === "initiator" && this.#mode === EXCHANGE.aggressive;
     this.upAt = this.env.clock.now();
     this.local = local;
     this.remote = remote;
@@ -220,8 +229,9 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
     }
     switch (h.exchange) {
       case EXCHANGE.identity:
-        if (this.#phase1) this.#phase1.receive(m);
-        else this.bad("ike.unexpected", "late main mode message");
+      case EXCHANGE.aggressive:
+        if (h.exchange === this.#mode && this.#phase1) this.#phase1.receive(m);
+        else this.bad("ike.unexpected", "late phase 1 message");
         return;
       case EXCHANGE.quick:
         // CVE-2014-2338: nothing of phase 2 before phase 1 is authenticated
@@ -356,6 +366,7 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
   }
   /** RFC 3947 §4 and RFC 3948: a fresh authentic message shows where the peer is now. */
   #authentic({ local, remote }: Path): void {
+    this.#unheard = false;
     this.connection?.heard();
     if (local.port !== this.local.port || (remote.port === this.remote.port && remote.address === this.remote.address))
       return;
@@ -363,7 +374,9 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
   }
 
   transmit(message: Uint8Array): void {
-    if (!this.#closed) this.send(message, this);
+    if (this.#closed) return;
+    if (this.#unheard && this.env.clock.now() > this.upAt) this.#phase1?.sayAgain();
+    this.send(message, this);
   }
   notify(type: number, protocol: number, spi: Uint8Array, data: Uint8Array = new Uint8Array(0)): void {
     this.#inform(payload(PAYLOAD.notify, writeNotify({ protocol, type, spi, data })));

@@ -126,13 +126,13 @@ const keys: Step<Phase1Sa, Exchanging, Keyed> = {
   hint: refusedBy,
   silence: (x) => failure("no-answer", `${x.remote.address} stopped answering during the key exchange`),
 };
-function initialContact(x: Phase1Sa): Payload[] {
+export function initialContact(x: Phase1Sa): Payload[] {
   if (!x.first) return [];
   const { isakmp: protocol } = PROTOCOL;
   const spi = concat([x.icookie, x.rcookie]);
   return [payload(PAYLOAD.notify, writeNotify({ protocol, type: NOTIFY.initialContact, spi, data: NO_BYTES }))];
 }
-function refusedBy(x: Phase1Sa, notify: number | null) {
+export function refusedBy(x: Phase1Sa, notify: number | null) {
   return notify === null ? null : failure("refused", `${x.remote.address} refuses phase 1: ${notifyName(notify)}`);
 }
 
@@ -154,8 +154,8 @@ const authentication: Step<Phase1Sa, Keyed, Phase1> = {
   },
   silence: (x, { remote }) => unauthenticated(x, `no answer to our authentication on UDP ${remote.port}`),
 };
-const BAD_DH = "Diffie-Hellman value refused";
-const GARBLED = "phase 1 message does not authenticate: the pre-shared key probably differs";
+export const BAD_DH = "Diffie-Hellman value refused";
+export const GARBLED = "phase 1 message does not authenticate: the pre-shared key probably differs";
 
 export const INITIATOR = inOrder(proposals, keys, authentication);
 export function initiator(x: Phase1Sa): Script<Phase1Sa, Phase1> {
@@ -226,7 +226,7 @@ const peerAuthentication: Step<Phase1Sa, Keyed, Phase1> = {
   },
   silence: (x) => fellSilent(x, "no-answer", "authentication"),
 };
-function fellSilent(x: Phase1Sa, code: "no-answer" | typeof UNPROVED, stage: string) {
+export function fellSilent(x: Phase1Sa, code: "no-answer" | typeof UNPROVED, stage: string) {
   return failure(code, `${x.remote.address} began phase 1 and fell silent (phase 1: ${stage})`);
 }
 

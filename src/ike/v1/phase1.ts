@@ -67,7 +67,7 @@ interface Halves {
 export interface Keyed extends Agreed, Halves, Phase1Keys {
   readonly nat: NatSeen;
 }
-interface NatSeen {
+export interface NatSeen {
   readonly us: boolean;
   readonly peer: boolean;
 }
@@ -110,7 +110,7 @@ export function readNonce(c: Chain): Uint8Array {
   if (n.length < 8 || n.length > 256) throw new DecodeError("bad-length", "nonce", 0);
   return n.slice();
 }
-function detection(x: Phase1Sa, a: Agreed): NatDetection {
+export function detection(x: Phase1Sa, a: Agreed): NatDetection {
   return new NatDetection(x.env.crypto, a.proposal.hash, x.icookie, x.rcookie);
 }
 type NatResult = Pick<Keyed, "nat" | "natt">;
@@ -182,8 +182,12 @@ function natName({ us, peer }: NatSeen): Nat {
   return peer ? "peer" : "none";
 }
 
-export function clearMessage(x: Phase1Sa, payloads: readonly Payload[]): Uint8Array {
-  return writeMessage(header(x, payloads, 0), writeChain(payloads));
+export function clearMessage(
+  x: Phase1Sa,
+  payloads: readonly Payload[],
+  exchange: number = EXCHANGE.identity,
+): Uint8Array {
+  return writeMessage({ ...header(x, payloads, 0), exchange }, writeChain(payloads));
 }
 /** `iv`: where the next message starts from. */
 export function sealedMessage(
@@ -191,9 +195,11 @@ export function sealedMessage(
   keys: IkeKeys,
   iv: Uint8Array,
   payloads: readonly Payload[],
+  exchange: number = EXCHANGE.identity,
 ): { readonly message: Uint8Array; readonly iv: Uint8Array } {
   const sealed = keys.encrypt(iv, writeChain(payloads));
-  return { message: writeMessage(header(x, payloads, FLAG.encrypted), sealed), iv: lastBlock(sealed, keys.block) };
+  const message = writeMessage({ ...header(x, payloads, FLAG.encrypted), exchange }, sealed);
+  return { message, iv: lastBlock(sealed, keys.block) };
 }
 function header(x: Phase1Sa, payloads: readonly Payload[], flags: number) {
   const { icookie, rcookie } = x;

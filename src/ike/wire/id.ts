@@ -37,8 +37,8 @@ export function parseIkeId(s: string): IkeId | null {
   const ip = parseIp(s);
   if (ip) return { type: ip.length === 4 ? ID.ip4 : ID.ip6, text: formatIp(ip) };
   if (s.startsWith("keyid:")) {
-    const b = unhex(s.slice(6));
-    return b && b.length > 0 ? { type: ID.keyId, text: hex(b) } : null;
+    const b = unhex(s.slice(6)) ?? utf8(s.slice(6)); // a group name
+    return b.length > 0 ? { type: ID.keyId, text: hex(b) } : null;
   }
   if (s.startsWith("@")) return s.length > 1 ? { type: ID.fqdn, text: s.slice(1) } : null;
   if (s === "") return null;

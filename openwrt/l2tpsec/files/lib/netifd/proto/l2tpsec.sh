@@ -38,7 +38,7 @@ proto_l2tpsec_init_config() {
 	# <options l2tpsec> by make generate
 	proto_config_add_array 'server:list(string)' 'ike_proposals:list(string)' 'esp_proposals:list(string)'
 	proto_config_add_array 'routes:list(string)'
-	proto_config_add_string server_order tunlink username ipsec encap ppk_id local_id remote_id ike_lifetime
+	proto_config_add_string server_order tunlink username ipsec encap ike_mode ppk_id local_id remote_id ike_lifetime
 	proto_config_add_string esp_lifetime esp_lifetime_mbytes dpd ike ike_v2_pinned hide_avps hostname hello sequencing
 	proto_config_add_string keepalive mtu vj deflate bsdcomp mppc mppe dataplane pppname killswitch ipv6 refuse_pap
 	proto_config_add_string allow_pap_in_clear refuse_chap refuse_mschapv2 refuse_eap eap_ca eap_cert eap_key

@@ -251,6 +251,19 @@ var grammar = (() => {
   var P2 = { lifeType: 1, duration: 2, group: 3, encap: 4, auth: 5, keyLength: 6 };
   var P2_LIFE = [P2.lifeType, P2.duration];
 
+  function utf8(s) {
+    var _a;
+    const out = [];
+    for (const ch of s) {
+      let c = (_a = ch.codePointAt(0)) != null ? _a : 65533;
+      if (c >= 55296 && c <= 57343) c = 65533;
+      if (c < 128) out.push(c);
+      else if (c < 2048) out.push(192 | c >> 6, 128 | c & 63);
+      else if (c < 65536) out.push(224 | c >> 12, 128 | c >> 6 & 63, 128 | c & 63);
+      else out.push(240 | c >> 18, 128 | c >> 12 & 63, 128 | c >> 6 & 63, 128 | c & 63);
+    }
+    return Uint8Array.from(out);
+  }
   function hex(b) {
     let s = "";
     for (const x of b) s += (x < 16 ? "0" : "") + x.toString(16);
@@ -317,11 +330,12 @@ var grammar = (() => {
     keyId: 11
   };
   function parseIkeId(s) {
+    var _a;
     const ip = parseIp(s);
     if (ip) return { type: ip.length === 4 ? ID.ip4 : ID.ip6, text: formatIp(ip) };
     if (s.startsWith("keyid:")) {
-      const b = unhex(s.slice(6));
-      return b && b.length > 0 ? { type: ID.keyId, text: hex(b) } : null;
+      const b = (_a = unhex(s.slice(6))) != null ? _a : utf8(s.slice(6));
+      return b.length > 0 ? { type: ID.keyId, text: hex(b) } : null;
     }
     if (s.startsWith("@")) return s.length > 1 ? { type: ID.fqdn, text: s.slice(1) } : null;
     if (s === "") return null;
@@ -499,6 +513,10 @@ const SECTIONS = {
 		  grammar: {"form":"choice","words":["auto","udp","esp"]},
 		  allowed: 'auto, udp, esp',
 		  help: _('auto: raw ESP, or UDP 4500 behind a NAT. udp: always UDP 4500. esp: always raw ESP; a NAT is an error.') },
+		{ name: 'ike_mode', tab: 'expert', title: _('IKE mode'), def: 'main',
+		  grammar: {"form":"choice","words":["main","aggressive"]},
+		  allowed: 'main, aggressive',
+		  help: _('aggressive: IKEv1\'s aggressive mode with a pre-shared key, for a server that asks for it, with its group name as local_id = keyid:NAME; a server answers it as well. It shows both identities to everybody on the path, and a hash of the key that can be guessed offline: use a long random key.') },
 		{ name: 'ike_proposals', tab: 'security', title: _('IKE proposals'),
 		  grammar: {"form":"list","item":{"form":"datatype","name":"ike_proposal"},"separator":"comma"},
 		  allowed: _('CIPHER-HASH-GROUP such as aes256-sha256-modp2048, space separated; ciphers aes128 aes192 aes256 camellia128 camellia192 camellia256 3des; hashes md5 sha1 sha256 sha384 sha512; groups modp1024 modp1536 modp2048 modp3072 modp4096 modp6144 modp8192 ecp256 ecp384 ecp521 x25519; default: the default list'),
@@ -517,11 +535,11 @@ const SECTIONS = {
 		  help: _('The name that both sides know the ppk by.') },
 		{ name: 'local_id', tab: 'security', title: _('Local identity'),
 		  grammar: {"form":"datatype","name":"ike_id"},
-		  allowed: _('an address, a host name, user@name or keyid:HEX'),
+		  allowed: _('an address, a host name, user@name, keyid:HEX or keyid:NAME'),
 		  help: _('Our IKE identity: an address, a host name or user@name. Default: our address.') },
 		{ name: 'remote_id', tab: 'security', title: _('Remote identity'),
 		  grammar: {"form":"datatype","name":"ike_id"},
-		  allowed: _('an address, a host name, user@name or keyid:HEX'),
+		  allowed: _('an address, a host name, user@name, keyid:HEX or keyid:NAME'),
 		  help: _('The IKE identity that the peer must present. Default: any identity; the key authenticates the peer.') },
 		{ name: 'ike_lifetime', tab: 'expert', title: _('IKE lifetime'), def: '28800',
 		  grammar: {"form":"integer","min":60,"max":604800,"unit":"seconds"},
@@ -911,6 +929,10 @@ const SECTIONS = {
 		  grammar: {"form":"choice","words":["auto","udp","esp"]},
 		  allowed: 'auto, udp, esp',
 		  help: _('auto: raw ESP, or UDP 4500 behind a NAT. udp: always UDP 4500. esp: always raw ESP; a NAT is an error.') },
+		{ name: 'ike_mode', tab: 'expert', title: _('IKE mode'), def: 'main',
+		  grammar: {"form":"choice","words":["main","aggressive"]},
+		  allowed: 'main, aggressive',
+		  help: _('aggressive: IKEv1\'s aggressive mode with a pre-shared key, for a server that asks for it, with its group name as local_id = keyid:NAME; a server answers it as well. It shows both identities to everybody on the path, and a hash of the key that can be guessed offline: use a long random key.') },
 		{ name: 'ike_proposals', tab: 'security', title: _('IKE proposals'),
 		  grammar: {"form":"list","item":{"form":"datatype","name":"ike_proposal"},"separator":"comma"},
 		  allowed: _('CIPHER-HASH-GROUP such as aes256-sha256-modp2048, space separated; ciphers aes128 aes192 aes256 camellia128 camellia192 camellia256 3des; hashes md5 sha1 sha256 sha384 sha512; groups modp1024 modp1536 modp2048 modp3072 modp4096 modp6144 modp8192 ecp256 ecp384 ecp521 x25519; default: the default list'),
@@ -929,11 +951,11 @@ const SECTIONS = {
 		  help: _('The name that both sides know the ppk by.') },
 		{ name: 'local_id', tab: 'security', title: _('Local identity'),
 		  grammar: {"form":"datatype","name":"ike_id"},
-		  allowed: _('an address, a host name, user@name or keyid:HEX'),
+		  allowed: _('an address, a host name, user@name, keyid:HEX or keyid:NAME'),
 		  help: _('Our IKE identity: an address, a host name or user@name. Default: our address.') },
 		{ name: 'remote_id', tab: 'security', title: _('Remote identity'),
 		  grammar: {"form":"datatype","name":"ike_id"},
-		  allowed: _('an address, a host name, user@name or keyid:HEX'),
+		  allowed: _('an address, a host name, user@name, keyid:HEX or keyid:NAME'),
 		  help: _('The IKE identity that the peer must present. Default: any identity; the key authenticates the peer.') },
 		{ name: 'ike_lifetime', tab: 'expert', title: _('IKE lifetime'), def: '28800',
 		  grammar: {"form":"integer","min":60,"max":604800,"unit":"seconds"},
