@@ -49,6 +49,11 @@ function ownProposals(c: ClientConfig | ServerConfig): boolean {
   return c.ike_proposals !== null && !c.ike_proposals.includes("default");
 }
 
+/** IKEv2 has no aggressive mode, IKEv1 no PPK. */
+function versionsOf(c: ClientConfig): IkeVersions {
+  if (c.ppk) return "v2";
+  return c.ike_mode === "aggressive" ? "v1" : c.ike;
+}
 /** `remote`: the server and its L2TP port; `own`: what is this side's of the connection. */
 export function clientIke(c: ClientConfig, remote: Endpoint, own: OwnSide): IkeConnectConfig {
   const { local, localPort, placement } = own;

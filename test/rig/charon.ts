@@ -16,6 +16,7 @@ export interface CharonOptions {
   /** What it asks of the peer's UDP port; any without. */
   readonly remotePort?: number;
   readonly forceUdp?: boolean;
+  readonly aggressive?: boolean;
   readonly dpdSeconds?: number;
   /** Seconds after which it rekeys the two phases by itself. */
   readonly ikeRekey?: number;
@@ -37,6 +38,7 @@ export function swanctlConf(o: CharonOptions): string {
     version = ${o.version ?? 1}
     fragmentation = yes
     ${o.ppk ? `ppk_id = ${o.ppk[0]}\n    ppk_required = yes` : ""}
+    aggressive = ${o.aggressive === true ? "yes" : "no"}
     proposals = ${o.ike}
     ${o.local === undefined ? "" : `local_addrs = ${o.local}`}
     ${o.remote === undefined ? "" : `remote_addrs = ${o.remote}`}

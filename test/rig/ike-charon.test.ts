@@ -35,6 +35,14 @@ interface Scene {
    * asking.
    */
   readonly dpd: { readonly us: number; readonly charon: number };
+  readonly aggressive?: boolean;
+  /** Both ends cut: charon above so many bytes, we because our identity is long. */
+  readonly fragment?: number;
+  /** What charon has, where it is not ours. */
+  readonly charonIke?: string;
+  readonly charonEsp?: string;
+  /** We ask charon what it takes. */
+  readonly survey?: boolean;
 }
 type Said = Record<string, unknown>;
 
@@ -97,13 +105,16 @@ async function inside(scene: Scene): Promise<void> {
     espProposals: [parseEspProposal(scene.esp)],
     encap: scene.encap,
     dpdSeconds: scene.dpd.us,
+    aggressive: scene.aggressive === true,
+    localId: scene.fragment === undefined ? null : { type: 2, text: "x".repeat(1500) },
   };
   const owner = {
     onUp: (_c: unknown, i: object) => say({ up: i }),
     onRekeyed: (_c: unknown, i: object) => say({ rekeyed: i }),
     onDown: (_c: unknown, why: object) => say({ down: why }),
   };
-  if (scene.role === "initiator") ike.connect(client(CHARON, US, more), owner);
+  if (scene.survey === true) ike.survey(client(CHARON, US, more), (found) => say({ down: found }));
+  else if (scene.role === "initiator") ike.connect(client(CHARON, US, more), owner);
   else ike.addResponder(server(more), owner);
   say({ ready: true });
   await new Promise((ok) => process.stdin.resume().once("end", ok));
@@ -142,6 +153,8 @@ else {
     const conf = swanctlConf({
       ...scene,
       ...remote,
+      ike: scene.charonIke ?? scene.ike,
+      esp: scene.charonEsp ?? scene.esp,
       psk: "s3cret",
       local: CHARON,
       forceUdp: scene.encap === "udp",
@@ -150,6 +163,8 @@ else {
     writeFileSync(`${dir}/swanctl.conf`, conf);
     const plugins = `load_modular = yes
   install_routes = no
+  i_dont_care_about_security_and_use_aggressive_mode_psk = yes
+  fragment_size = ${scene.fragment ?? 1280}
   plugins {
     include /etc/strongswan.d/charon/*.conf
     stroke {
@@ -269,6 +284,41 @@ wait`;
   test("charon begins, in UDP, with PFS", { skip: missing }, () =>
     works({ ...base, role: "responder", encap: "udp", esp: "aes128-sha1-modp2048" }),
   );
+  test("charon answers us in aggressive mode", { skip: missing }, () => works({ ...base, aggressive: true }));
+  test("charon answers us in aggressive mode, in UDP", { skip: missing }, () =>
+    works({ ...base, aggressive: true, encap: "udp" }),
+  );
+  test("charon begins aggressive mode", { skip: missing }, () =>
+    works({ ...base, role: "responder", aggressive: true }),
+  );
+  test("charon begins aggressive mode, in UDP", { skip: missing }, () =>
+    works({ ...base, role: "responder", aggressive: true, encap: "udp" }),
+  );
+  for (const role of ["initiator", "responder"] as const)
+    test(`fragments: both cut their messages, charon is the ${role === "initiator" ? "responder" : "initiator"}`, {
+      skip: missing,
+    }, async () => {
+      const scene: Scene = { ...base, role, fragment: 300, ike: "aes256-sha256-modp4096" };
+      const cut = /received fragment #\d+/;
+      const done = (log: string): boolean => established.test(log) && cut.test(log);
+      const { said, log } = await play(scene, (x, l) => done(l) || isDown(x));
+      assert.ok(done(log), all(said, log));
+      assert.match(log, /splitting IKE message/);
+    });
+  test("a charon that insists on PFS gets phase 1's group", { skip: missing }, async () => {
+    const { said, log } = await play({ ...base, charonEsp: "aes256-sha256-modp2048" }, (x) => isUp(x) || isDown(x));
+    const up = said.find((x) => "up" in x) as { up: { espProposal: string } } | undefined;
+    assert.equal(up?.up.espProposal, "aes256-sha256-modp2048", all(said, log));
+  });
+  for (const [what, scene, value] of [
+    ["for phase 1", { charonIke: "3des-sha1-modp1024" }, "3des-sha1-modp1024"],
+    ["for ESP, with PFS", { charonEsp: "aes128-sha1-modp1024" }, "aes128-sha1-modp1024"],
+  ] as const)
+    test(`what a charon takes ${what} is found`, { skip: missing }, async () => {
+      const { said, log } = await play({ ...base, ...scene, survey: true }, isDown);
+      const found = said.find((x) => "down" in x) as { down: { advice: { value: string } | null } } | undefined;
+      assert.equal(found?.down.advice?.value, value, all(said, log));
+    });
   test("a differing pre-shared key is named", { skip: missing }, async () => {
     const { said, log } = await play({ ...base, psk: "wrong" }, isDown);
     const down = said.find((x) => "down" in x) as { down: { code: string } } | undefined;

@@ -169,10 +169,7 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
     const p = sa.up;
     if (!p) return;
     if (this.#pendingSa === sa) this.#pendingSa = null;
-    if (!this.client && this.#peerId !== "" && p.peerId.text !== this.#peerId) {
-      sa.close(); // somebody else is where our client was
-      return;
-    }
+    if (!this.client && this.#peerId !== "" && p.peerId.text !== this.#peerId) return sa.close();
     sa.connection = this;
     const rekeyed = this.#sas.length > 0;
     const open = this.#sas.filter((s) => s.up);
