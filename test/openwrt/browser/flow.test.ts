@@ -146,7 +146,7 @@ test(
       [
         "l2tpsec",
         {
-          server: "198.51.100.2",
+          server: ["198.51.100.2"],
           username: "branch1",
           password: user?.["password"],
           psk: server?.["psk"],

@@ -34,13 +34,20 @@ function asFlag(v) {
 	return [ 'yes', '1', 'on', 'true' ].includes(v) ? '1' : '0';
 }
 
+/* A list may be written as one text. */
+function same(was, value) {
+	if (typeof was === 'string' && Array.isArray(value))
+		return L.toArray(was).join(' ') === value.join(' ');
+	return JSON.stringify(was) === JSON.stringify(value);
+}
+
 /* A save leaves alone what nobody changed: a default that is not written down, and one that is. */
 function quiet(type, w) {
 	w.write = function(section_id, value) {
 		const was = this.cfgvalue(section_id);
 		if (was == null && value === w.default)
 			return;
-		if (JSON.stringify(was) !== JSON.stringify(value))
+		if (!same(was, value))
 			return type.prototype.write.apply(this, arguments);
 	};
 	w.remove = function(section_id) {
@@ -175,7 +182,9 @@ return baseclass.extend({
 			quiet(type, w);
 			const judged = this;
 			w.validate = function(section_id, value) {
-				const good = judged.check(o, value);
+				/* In the last field of a list the next item would be typed: it may be empty when there are others. */
+				const more = value === '' && isList(g) && typeof this.formvalue === 'function' && L.toArray(this.formvalue(section_id)).length > 0;
+				const good = more || judged.check(o, value);
 				return good === true ? judged.contradiction(this.section || s, section_id, o, value) : good;
 			};
 			/* What another option says against it is looked at again when that one changes. */
