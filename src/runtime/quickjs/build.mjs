@@ -107,6 +107,7 @@ export async function bundle(entry, options = {}) {
     target: "es2022",
     mainFields: ["module", "main"],
     minifyIdentifiers: true,
+    minifySyntax: true,
     sourcemap: "external",
     sourcesContent: false,
     legalComments: "none",

@@ -1,15 +1,12 @@
-/* At build time: LZ4's block format, packing only; unpack.c undoes it in a millisecond. */
+/* At build time: packs what unpack.c unpacks in a millisecond; the format is there. */
 #include "pack.h"
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define HEADER 4
+#define HEADER 12
 #define MIN_MATCH 4
 #define MAX_DISTANCE 65535
-/* The format's own rules: the last match begins 12 bytes before the end at the latest; the last 5 bytes are literals. */
-#define LAST_MATCH 12
-#define LAST_LITERALS 5
 #define TRIES 1024
 #define HEADS (1u << 16)
 #define NONE UINT32_MAX
@@ -59,66 +56,87 @@ static struct match best(struct chains *c, size_t at, size_t limit)
 	return m.length >= MIN_MATCH ? m : (struct match){ 0, 0 };
 }
 
-static uint8_t *more(uint8_t *out, size_t n)
+/* The areas of the packed form; each has room for all. */
+struct areas {
+	uint8_t *literals, *low, *high, *tokens;
+	size_t n_literals, n_matches, n_tokens;
+};
+
+static void more(struct areas *a, size_t n)
 {
 	for (; n >= 255; n -= 255)
-		*out++ = 255;
-	*out++ = (uint8_t)n;
-	return out;
+		a->tokens[a->n_tokens++] = 255;
+	a->tokens[a->n_tokens++] = (uint8_t)n;
 }
 
 /* Literals, then a match unless its length is 0. */
-static uint8_t *sequence(uint8_t *out, const uint8_t *from, size_t literals, struct match m)
+static void sequence(struct areas *a, const uint8_t *from, size_t literals, struct match m)
 {
 	size_t rest = m.length > MIN_MATCH ? m.length - MIN_MATCH : 0;
 
-	*out++ = (uint8_t)((literals < 15 ? literals : 15) << 4 | (rest < 15 ? rest : 15));
+	a->tokens[a->n_tokens++] = (uint8_t)((literals < 15 ? literals : 15) << 4 | (rest < 15 ? rest : 15));
 	if (literals >= 15)
-		out = more(out, literals - 15);
-	memcpy(out, from, literals);
-	out += literals;
+		more(a, literals - 15);
+	memcpy(a->literals + a->n_literals, from, literals);
+	a->n_literals += literals;
 	if (m.length == 0)
-		return out;
-	*out++ = (uint8_t)m.distance;
-	*out++ = (uint8_t)(m.distance >> 8);
-	return rest >= 15 ? more(out, rest - 15) : out;
+		return;
+	a->low[a->n_matches] = (uint8_t)m.distance;
+	a->high[a->n_matches++] = (uint8_t)(m.distance >> 8);
+	if (rest >= 15)
+		more(a, rest - 15);
 }
 
-static uint8_t *block(struct chains *c, uint8_t *out)
+static void sequences(struct chains *c, struct areas *a)
 {
-	size_t from = 0, at = 0, limit = c->size - LAST_LITERALS;
+	size_t from = 0, at = 0;
 
-	while (at + LAST_MATCH <= c->size) {
-		struct match m = best(c, at, limit);
+	while (at + MIN_MATCH <= c->size) {
+		struct match m = best(c, at, c->size);
 
 		/* A longer one that begins a byte later is worth the literal. */
-		if (m.length == 0 || (at + 1 + LAST_MATCH <= c->size && best(c, at + 1, limit).length > m.length + 1)) {
+		if (m.length == 0 ||
+		    (at + 1 + MIN_MATCH <= c->size && best(c, at + 1, c->size).length > m.length + 1)) {
 			at++;
 			continue;
 		}
-		out = sequence(out, c->data + from, at - from, m);
+		sequence(a, c->data + from, at - from, m);
 		at += m.length;
 		from = at;
 	}
-	return sequence(out, c->data + from, c->size - from, (struct match){ 0, 0 });
+	sequence(a, c->data + from, c->size - from, (struct match){ 0, 0 });
+}
+
+static uint8_t *number(uint8_t *p, size_t n)
+{
+	for (int i = 0; i < 4; i++)
+		*p++ = (uint8_t)(n >> (24 - 8 * i));
+	return p;
+}
+
+static uint8_t *area(uint8_t *p, const uint8_t *from, size_t n)
+{
+	memcpy(p, from, n);
+	return p + n;
 }
 
 size_t pack(const uint8_t *in, size_t n, uint8_t **out)
 {
+	size_t room = n + n / 255 + 16;
 	struct chains c = { in, n, 0, malloc(HEADS * sizeof(uint32_t)), malloc((n + 1) * sizeof(uint32_t)) };
-	uint8_t *p = malloc(HEADER + n + n / 255 + 16), *end = NULL;
+	uint8_t *work = malloc(4 * room), *p = malloc(HEADER + 2 * room), *end = p;
+	struct areas a = { work, work + room, work + 2 * room, work + 3 * room, 0, 0, 0 };
 
-	*out = NULL;
-	if (c.heads && c.before && p) {
-		*out = p;
+	if (c.heads && c.before && work && p) {
 		memset(c.heads, 0xff, HEADS * sizeof(uint32_t));
-		for (int i = 0; i < HEADER; i++)
-			*p++ = (uint8_t)(n >> (24 - 8 * i));
-		end = block(&c, p);
-	} else {
-		free(p);
+		sequences(&c, &a);
+		end = number(number(number(end, n), a.n_literals), a.n_matches);
+		end = area(area(end, a.literals, a.n_literals), a.low, a.n_matches);
+		end = area(area(end, a.high, a.n_matches), a.tokens, a.n_tokens);
 	}
 	free(c.heads);
 	free(c.before);
-	return *out ? (size_t)(end - *out) : 0;
+	free(work);
+	*out = p;
+	return (size_t)(end - p);
 }
