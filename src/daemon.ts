@@ -306,6 +306,7 @@ export class Daemon implements DaemonApi, CaptureApi {
     const users = new Set<string>();
     for (const u of [...was.users, ...now.users]) if (changed(`user ${u.name}`)) users.add(u.name);
     if (users.size > 0) this.#each(this.#links.values(), (link) => link.usersChanged?.(users));
+    this.#each(this.#links.values(), (link) => link.renewFiles?.());
     report.push(...[...users].map((u) => `user ${u}`));
     for (const name of new Set([...was.broken.keys(), ...now.broken.keys()])) {
       if (!now.broken.has(name) && !now.interfaces.some((c) => c.name === name)) this.#unblock(name);

@@ -6,6 +6,30 @@ export const AUTH_METHODS = ["mschapv2", "chap", "mschap", "eap", "pap"] as cons
 
 export const ipsec = {
   psk: optional(k.secret, { tab: "general", title: "Pre-shared key", help: "Pre-shared key. Turns IPsec on." }),
+  cert: optional(k.text(), {
+    tab: "security",
+    title: "IPsec certificate",
+    help:
+      "File with this side's certificate (PEM), followed by any intermediate certificates. Turns IPsec on, with " +
+      "certificates in place of a pre-shared key; a server may have both.",
+  }),
+  key: optional(k.text(), {
+    tab: "security",
+    title: "IPsec private key",
+    help: "File with the private key (PEM) of cert, without a passphrase.",
+  }),
+  ca: optional(k.text(), {
+    tab: "security",
+    title: "IPsec CA",
+    help: "File with the certificates (PEM) of the CAs that peers' certificates must come from.",
+  }),
+  crl: optional(k.text(), {
+    tab: "security",
+    title: "IPsec CRL",
+    help:
+      "File with the CRLs (PEM) of these CAs. The CA of a peer must have a valid one. A server reads it again at a " +
+      "reload.",
+  }),
   ipsec: optional(k.oneOf("required", "off"), {
     tab: "security",
     title: "IPsec",
@@ -15,7 +39,7 @@ export const ipsec = {
       why: "IPsec is off, but there is a pre-shared key: remove it, or leave IPsec on",
     },
     help:
-      "required: L2TP packets are sent and accepted inside ESP only; the default when there is a psk. off: " +
+      "required: L2TP packets are sent and accepted inside ESP only; the default with a psk or a cert. off: " +
       "L2TP in the clear, for a provider whose own network carries it, and for troubleshooting.",
   }),
   encap: withDefault(k.oneOf("auto", "udp", "esp"), "auto", {
@@ -61,12 +85,16 @@ export const ipsec = {
   local_id: optional(k.ikeId, {
     tab: "security",
     title: "Local identity",
-    help: "Our IKE identity: an address, a host name or user@name. Default: our address.",
+    help:
+      "Our IKE identity: an address, a host name, user@name or a distinguished name. Default: our address. With " +
+      "cert: a name in our certificate, by default its subject.",
   }),
   remote_id: optional(k.ikeId, {
     tab: "security",
     title: "Remote identity",
-    help: "The IKE identity that the peer must present. Default: any identity; the key authenticates the peer.",
+    help:
+      "The IKE identity that the peer must present. Default: any identity; the key authenticates the peer. With " +
+      "cert: a name that the peer's certificate must contain; a client's default is server, a server's any name.",
   }),
   ike_lifetime: withDefault(k.integer(60, 604800, "seconds"), "28800", {
     tab: "expert",

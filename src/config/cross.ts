@@ -102,10 +102,12 @@ function crossDevice(c: Parameters<typeof deviceName>[0], devices: Map<string, s
 
 /** Options of tunnels, client or server. */
 function crossTunnel(c: ClientConfig | ServerConfig, fail: Fail, warn: (text: string) => void): void {
-  if (c.psk === null && c.ipsec !== "off") {
-    const allowed = "a pre-shared key, or ipsec = off to send L2TP in the clear on purpose";
+  const files = [c.cert, c.key, c.ca, c.crl].some((f) => f !== null);
+  if (c.psk === null && !files && c.ipsec !== "off") {
+    const allowed = "a pre-shared key; cert, key and ca; or ipsec = off to send L2TP in the clear on purpose";
     fail("psk", "is missing: without a key there is no IPsec", allowed);
   }
+  if (files) crossFiles(c, fail);
   if (c.psk !== null && c.ipsec === "off") {
     const allowed = "a psk for IPsec, or ipsec = off without one to send L2TP in the clear on purpose";
     fail("ipsec", "is off, but psk is set: the two contradict each other", allowed);
@@ -113,6 +115,20 @@ function crossTunnel(c: ClientConfig | ServerConfig, fail: Fail, warn: (text: st
   if (c.ipsec === "off") warn("ipsec = off: the provider's network carries this tunnel in the clear");
   if (c.hide_avps && c.tunnel_secret === null)
     fail("hide_avps", "is yes, but there is no secret to hide AVPs with", "a tunnel_secret, or hide_avps = no");
+}
+
+/** Options of IKE by certificates. */
+function crossFiles(c: ClientConfig | ServerConfig, fail: Fail): void {
+  for (const option of ["cert", "key", "ca"] as const)
+    if (c[option] === null) fail(option, "is missing: certificates need cert, key and ca", "a file in PEM");
+  if ("server" in c && c.psk !== null)
+    fail("psk", "is set, but so is cert: a client authenticates with one of them", "psk, or cert, key and ca");
+  if (c.ipsec === "off")
+    fail(
+      "ipsec",
+      "is off, but cert is set: the two contradict each other",
+      "ipsec = off without cert, key, ca and crl",
+    );
 }
 
 /** Options of links that this side initiates. */

@@ -160,7 +160,7 @@ export const espProposals: Kind<readonly (EspProposal | "default")[]> = kind(
 );
 export const ikeId: Kind<IkeId> = kind(
   { form: "datatype", name: "ike_id" },
-  "an address, a host name, user@name, keyid:HEX or keyid:NAME",
+  "an address, a host name, user@name, a distinguished name, keyid:HEX or keyid:NAME",
   "is not an identity",
 );
 export const keepalive: Kind<Keepalive | null> = kind(

@@ -1,7 +1,7 @@
 // IKE for one daemon, both versions: who may begin, which connections there are, and whom a datagram is for. IKEv1 is
 // RFC 2407 (IPsec DOI), 2408 (ISAKMP), 2409, 3947/3948 (NAT traversal), 3706 (DPD); IKEv2 is in v2/.
-// Main mode with pre-shared keys and quick mode in transport mode for UDP 1701, both roles. Not here: aggressive mode,
-// certificates, Mode Config, XAUTH.
+// Main mode with pre-shared keys or certificates, and quick mode in transport mode for UDP 1701, both roles. Not here:
+// aggressive mode, Mode Config, XAUTH.
 import { formatEndpoint } from "../core/addr.ts";
 import type { Counters } from "../core/counters.ts";
 import { DecodeError, type Failure } from "../core/errors.ts";

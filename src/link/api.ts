@@ -55,6 +55,8 @@ export interface AnyLink {
   accept?(remote: L2tpRemote): TunnelAnswer | null;
   /** Applies to new sessions at once; sessions of removed or changed users end. */
   usersChanged?(changed: ReadonlySet<string>): void;
+  /** A reload: what files hold may have changed. */
+  renewFiles?(): void;
   /** True when the session was this server's. */
   disconnect?(session: number): boolean;
   /** Sessions, unauthenticated ones included. */

@@ -1,9 +1,10 @@
 // The last failures of a server's peers, for `status`, `doctor` and the server page. Bounded and fair: one peer's
 // failures evict no more of another's than core/waiting.ts allows, and failures that one datagram with a spoofed source
 // address can cause have a separate table.
+import { isoTime } from "../core/date.ts";
 import type { Failure } from "../core/errors.ts";
 import { originOf, Waiting } from "../core/waiting.ts";
-import { isoTime, type PeerFailure } from "./status.ts";
+import type { PeerFailure } from "./status.ts";
 
 const PROVED = { peer: 4, network: 16, all: 32 } as const;
 const UNPROVED = { peer: 2, network: 8, all: 16 } as const;

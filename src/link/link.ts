@@ -2,6 +2,7 @@
 // rungs.
 
 import type { Timer } from "../core/clock.ts";
+import { isoTime } from "../core/date.ts";
 import type { LinkState } from "../core/events.ts";
 import { type Failure, failure } from "../core/failures.ts";
 import { faultEvent, internal } from "../core/fault.ts";
@@ -18,7 +19,7 @@ import { type LinkDeps, systemFailure } from "./deps.ts";
 import { Hold } from "./hold.ts";
 import { Ladder, type LadderOwner } from "./ladder.ts";
 import { type Phase, POLICY, type PolicyAction, type PolicyEvent } from "./policy.ts";
-import { type ClientStatus, isoTime, type SerialStatus, type Stage } from "./status.ts";
+import type { ClientStatus, SerialStatus, Stage } from "./status.ts";
 
 /** A link that was up this long restarts its back-off. */
 const STABLE_MS = 60_000;

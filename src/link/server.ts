@@ -4,6 +4,7 @@ import { deviceName, needsIpsec } from "../config/cross.ts";
 import type { InterfaceConfig, ServerConfig, UserConfig } from "../config/schema.ts";
 import { linkLocal } from "../core/addr.ts";
 import type { Timer } from "../core/clock.ts";
+import { isoTime } from "../core/date.ts";
 import { SystemError } from "../core/errors.ts";
 import type { LinkState } from "../core/events.ts";
 import { type Failure, type FailureCode, failure } from "../core/failures.ts";
@@ -22,6 +23,7 @@ import { MPPE_GROWTH, type PppConfig } from "../ppp/api.ts";
 import { freshId, type SharedIds } from "../ppp/ipv6cp.ts";
 import type { AnyLink, StopOptions } from "./api.ts";
 import { Callers } from "./callers.ts";
+import { CertificateFiles } from "./certificates.ts";
 import { type LinkDeps, systemFailure } from "./deps.ts";
 import { Failures } from "./failures.ts";
 import { type Placement, place } from "./placing.ts";
@@ -29,7 +31,7 @@ import { placementText } from "./rungs/plane.ts";
 import { Session, type SessionHost } from "./session.ts";
 import { Sessions } from "./sessions.ts";
 import { DEFAULT_MTU, fittingMtu, pppAnswerer, serverIke, tunnelConfig } from "./settings.ts";
-import { isoTime, type ServerStatus, type Stage } from "./status.ts";
+import type { ServerStatus, Stage } from "./status.ts";
 
 const OUTER_MTU = 1500; // the path to a caller is unknown before it calls
 /** Codes of normal ends. */
@@ -60,6 +62,7 @@ export class ServerLink implements AnyLink {
   readonly #failures: Failures;
   #ikeDrops: () => Record<string, number> = () => ({});
   #net: ServerInterface | null = null;
+  #files: CertificateFiles | null = null;
   #closers: ((until?: number) => void)[] = [];
   #wanted = false;
   #quiet: (() => void) | null = null; // called when the last tunnel is gone while stopping
@@ -215,7 +218,11 @@ export class ServerLink implements AnyLink {
         this.#net = net;
         if (close) this.#closers.push(close);
         if (!this.#wanted) return void this.#shut();
-        if (this.#closers.length === 0) this.#answerIke(placed);
+        const why = this.#closers.length === 0 ? this.#answerIke(placed) : null;
+        if (why) {
+          void this.#shut();
+          return this.#failed(why);
+        }
         this.#error = null;
         this.#enter("up");
         this.#deps.log.emit({
@@ -257,13 +264,17 @@ export class ServerLink implements AnyLink {
     for (const s of this.#sessions.all()) s.end(why);
     if (this.#wanted) this.#failed(why, LOST_MS);
   }
-  #answerIke(placed: Placement): void {
+  #answerIke(placed: Placement): Failure | null {
+    const files = CertificateFiles.open(this.cfg, this.#deps);
+    if (files && "code" in files) return files;
+    this.#files = files;
+    this.#warn(files?.warning ?? null);
     const ike = this.#deps.ike();
     const planes: Parameters<typeof serverIke>[2] = {
       plane: () => this.#placed?.at ?? "userspace",
       place: (...at) => this.#placeFlow(...at),
     };
-    const responder = ike.addResponder(serverIke(this.cfg, placed, planes), {
+    const responder = ike.addResponder(serverIke(this.cfg, placed, planes, files), {
       onUp: (c: IkeConnection, info: IkeInfo) => {
         this.#flows.set(info.flow, info);
         this.#tryKernel(c);
@@ -277,7 +288,19 @@ export class ServerLink implements AnyLink {
       onRefused: (peer, why, proved) => this.#failures.note(peer, why, proved),
     });
     this.#ikeDrops = () => ike.counters.snapshot();
-    this.#closers.push((until) => responder.close(until));
+    this.#closers.push((until) => {
+      responder.close(until);
+      this.#files = null;
+      files?.close();
+    });
+    return null;
+  }
+  #warn(text: string | null): void {
+    if (text !== null) this.#deps.log.emit({ kind: "daemon.warning", link: this.cfg.name, text });
+  }
+  /** Certificates and CRLs are read again. */
+  renewFiles(): void {
+    this.#warn(this.#files?.renew() ?? null);
   }
 
   /**

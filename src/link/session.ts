@@ -2,6 +2,7 @@
 
 import type { ServerConfig, UserConfig } from "../config/schema.ts";
 import type { Timer } from "../core/clock.ts";
+import { isoTime } from "../core/date.ts";
 import { type Failure, failure } from "../core/failures.ts";
 import type { L2tpRemote, ServerInterface, UserInterface } from "../dataplane/dataplane.ts";
 import type { Call } from "../l2tp/call.ts";
@@ -14,7 +15,7 @@ import { Ladder, type LadderOptions, type LadderOwner } from "./ladder.ts";
 import { CallRung } from "./rungs/call.ts";
 import { NetdevRung, type NetdevUser } from "./rungs/netdev.ts";
 import { PppRung, type PppUser } from "./rungs/ppp.ts";
-import { isoTime, type SessionStatus } from "./status.ts";
+import type { SessionStatus } from "./status.ts";
 
 /** The server of a session, one for all of them. */
 export interface SessionHost {

@@ -9,7 +9,9 @@ import { innerMtu } from "../esp/overhead.ts";
 import { expand } from "../ike/choice.ts";
 import { IKE_INITIATOR, IKE_RESPONDER } from "../ike/proposals.ts";
 import type { IkeConnectConfig, IkeInfo, IkeResponderConfig, IkeVersions } from "../ike/types.ts";
+import { parseIkeId } from "../ike/wire/id.ts";
 import type { TunnelConfig } from "../l2tp/api.ts";
+import type { Certificates } from "../ports/pki.ts";
 import type { Endpoint, Host } from "../ports/ports.ts";
 import type { PppConfig } from "../ppp/api.ts";
 import type { EapTlsCredentials } from "../ppp/auth/eap-tls.ts";
@@ -28,6 +30,7 @@ interface OwnSide {
   readonly local: string;
   readonly localPort: number;
   readonly placement: Placement;
+  readonly certificates: Certificates | null;
 }
 
 function lifetimes(c: ClientConfig | ServerConfig): {
@@ -54,16 +57,21 @@ function versionsOf(c: ClientConfig): IkeVersions {
   if (c.ppk) return "v2";
   return c.ike_mode === "aggressive" ? "v1" : c.ike;
 }
-/** `remote`: the server and its L2TP port; `own`: what is this side's of the connection. */
-export function clientIke(c: ClientConfig, remote: Endpoint, own: OwnSide): IkeConnectConfig {
-  const { local, localPort, placement } = own;
-  if (c.psk === null || !needsIpsec(c)) throw new RangeError(`${c.name}: IKE asked for a link without a key`);
+/** `remote`: the server, its L2TP port and its configured name; `own`: what is this side's of the connection. */
+export function clientIke(
+  c: ClientConfig,
+  remote: Endpoint & { readonly host: string },
+  own: OwnSide,
+): IkeConnectConfig {
+  const { local, localPort, placement, certificates } = own;
+  if ((c.psk === null && !certificates) || !needsIpsec(c))
+    throw new RangeError(`${c.name}: IKE asked for a link without a key`);
   return {
     link: c.name,
     local,
     remote: remote.address,
     psk: c.psk,
-    certificates: null,
+    certificates,
     peer: "server",
     versions: versionsOf(c),
     ppk: c.ppk && { id: c.ppk_id, secret: c.ppk },
@@ -78,7 +86,8 @@ export function clientIke(c: ClientConfig, remote: Endpoint, own: OwnSide): IkeC
     plane: () => placement.at,
     place: () => placement.at,
     localId: c.local_id,
-    remoteId: c.remote_id,
+    // The key authenticates any peer that has it; a CA, all whom it has ever given a certificate.
+    remoteId: c.remote_id ?? (certificates ? parseIkeId(remote.host) : null),
     ...lifetimes(c),
   };
 }
@@ -87,13 +96,15 @@ export function serverIke(
   c: ServerConfig,
   placement: Placement,
   planes: Pick<IkeResponderConfig, "plane" | "place">,
+  certificates: Certificates | null,
 ): IkeResponderConfig {
-  if (c.psk === null || !needsIpsec(c)) throw new RangeError(`${c.name}: IKE asked for a server without a key`);
+  if ((c.psk === null && !certificates) || !needsIpsec(c))
+    throw new RangeError(`${c.name}: IKE asked for a server without a key`);
   return {
     link: c.name,
     local: c.listen,
     psk: c.psk,
-    certificates: null,
+    certificates,
     peer: "client",
     versions: c.ppk ? "v2" : c.ike,
     ppk: c.ppk && { id: c.ppk_id, secret: c.ppk },

@@ -1,10 +1,11 @@
 // Certificates and CRLs that a small CA of our own signs (RFC 5280 §4 and §5).
 import { parseIp } from "../core/addr.ts";
+import { isoTime } from "../core/date.ts";
 import { utf8 } from "../core/text.ts";
 import type { Identity, KeyKind } from "../ports/pki.ts";
 import { context, Der, der, oid, TAG, unsigned } from "./der.ts";
 import { nameDer } from "./name.ts";
-import { calendar, readTime } from "./time.ts";
+import { readTime } from "./time.ts";
 
 /** Who signs: a name, a key, and what names the key (RFC 5280 §4.2.1.2: SHA-1 of its bits). */
 export interface Issuer {
@@ -47,15 +48,10 @@ function algorithm(key: KeyKind): Uint8Array {
 function signed(by: Issuer, body: Uint8Array): Uint8Array {
   return der(TAG.sequence, body, algorithm(by.key), der(TAG.bits, Uint8Array.of(0), by.sign(body)));
 }
-/** RFC 5280 §4.1.2.5. */
+/** RFC 5280 §4.1.2.5: two digits of the year up to 2049, then four. */
 function time(ms: number): Uint8Array {
-  const { year, month, date } = calendar(ms);
-  const two = (n: number): string => String(n).padStart(2, "0");
-  const seconds = Math.floor((ms % 86_400_000) / 1000);
-  const clock = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60].map(two).join("");
-  const late = year >= 2050;
-  const text = `${late ? year : two(year % 100)}${two(month)}${two(date)}${clock}Z`;
-  return der(late ? TAG.time : TAG.utcTime, utf8(text));
+  const text = `${isoTime(ms).replace(/[-:TZ]/g, "")}Z`;
+  return text < "2050" ? der(TAG.utcTime, utf8(text.slice(2))) : der(TAG.time, utf8(text));
 }
 export function extension(id: string, critical: boolean, value: Uint8Array): Uint8Array {
   return der(TAG.sequence, oid(id), ...(critical ? [TRUE] : []), der(TAG.octets, value));

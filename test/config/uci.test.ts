@@ -210,7 +210,7 @@ password=wonderland
     );
     assert.deepEqual(faults("config interface hq\n option proto l2tpsec\n option server a\n option psk ''\n"), [
       "/etc/config/network:1 network.hq.psk: is missing: without a key there is no IPsec (allowed: a " +
-        "pre-shared key, or ipsec = off to send L2TP in the clear on purpose)",
+        "pre-shared key; cert, key and ca; or ipsec = off to send L2TP in the clear on purpose)",
     ]);
     assert.match(
       faults("", "config server\n option psk x\n option local_ip 10.0.0.1\n").join(),

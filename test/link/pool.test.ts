@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { isoTime } from "../../src/core/date.ts";
 import { Backoff } from "../../src/link/backoff.ts";
 import { AddressPool } from "../../src/link/pool.ts";
-import { isoTime } from "../../src/link/status.ts";
 
 describe("address pool", () => {
   test("order, reserved addresses, exhaustion, the same address again", () => {

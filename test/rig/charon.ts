@@ -10,6 +10,8 @@ export interface CharonOptions {
   readonly version?: 1 | 2;
   /** Post-quantum preshared key: its name and itself. */
   readonly ppk?: readonly [id: string, secret: string];
+  /** With certificates: its own, a file in the folder x509 beside the configuration, and its identity. */
+  readonly cert?: { readonly file: string; readonly id: string };
   readonly local?: string;
   /** Without, anybody. */
   readonly remote?: string;
@@ -46,10 +48,11 @@ export function swanctlConf(o: CharonOptions): string {
     dpd_delay = ${o.dpdSeconds ?? 0}s
     ${ikeTimes}
     local {
-      auth = psk
+      ${o.cert ? `auth = pubkey\n      certs = ${o.cert.file}\n      id = ${o.cert.id}` : "auth = psk"}
     }
     remote {
-      auth = psk
+      auth = ${o.cert ? "pubkey" : "psk"}
+      ${o.cert ? "revocation = ifuri" : ""}
     }
     children {
       l2tp {

@@ -16,8 +16,11 @@ import { Secret } from "../../src/core/secret.ts";
 import type { IkePort } from "../../src/dataplane/dataplane.ts";
 import { IkeManager } from "../../src/ike/manager.ts";
 import { parseEspProposal, parseIkeProposal } from "../../src/ike/proposals.ts";
+import { parseIkeId } from "../../src/ike/wire/id.ts";
+import type { Certificates } from "../../src/ports/pki.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
 import { client, Plane, server } from "../ike/double.ts";
+import { type Held, TestCa, testPki } from "../x509/ca.ts";
 import { CHARON_BIN, charonConf, startCharon, swanctlConf } from "./charon.ts";
 
 const US = "10.88.1.1";
@@ -43,6 +46,13 @@ interface Scene {
   readonly charonEsp?: string;
   /** We ask charon what it takes. */
   readonly survey?: boolean;
+  /** PEM texts, when both sides have certificates in place of the key. */
+  readonly certificates?: {
+    readonly ca: string;
+    readonly crl: string | null;
+    readonly us: { readonly cert: string; readonly key: string };
+    readonly charon: { readonly cert: string; readonly key: string; readonly id: string; readonly crl?: string };
+  };
 }
 type Said = Record<string, unknown>;
 
@@ -100,7 +110,9 @@ async function inside(scene: Scene): Promise<void> {
   const wallClock = (): number => Date.now();
   const ike = new IkeManager({ clock: realClock, crypto: nodeCrypto, log: { emit: say }, port, plane, wallClock });
   const more = {
-    psk: Secret.of(scene.psk),
+    psk: scene.certificates ? null : Secret.of(scene.psk),
+    certificates: scene.certificates ? certificatesOf(scene.certificates) : null,
+    ...(scene.certificates && scene.role === "initiator" ? { remoteId: parseIkeId("vpn.example") } : {}),
     ikeProposals: [parseIkeProposal(scene.ike)],
     espProposals: [parseEspProposal(scene.esp)],
     encap: scene.encap,
@@ -122,6 +134,13 @@ async function inside(scene: Scene): Promise<void> {
   ike.close();
   await new Promise((ok) => setTimeout(ok, 200));
   process.exit(0);
+}
+
+function certificatesOf(o: NonNullable<Scene["certificates"]>): Certificates {
+  const credentials = testPki.credentials({ cert: o.us.cert, key: Buffer.from(o.us.key) });
+  const trust = testPki.trust({ ca: o.ca, crl: o.crl });
+  if (typeof credentials === "string" || typeof trust === "string") throw new Error(`${credentials} ${trust}`);
+  return { credentials, trust };
 }
 
 const child = process.env["IKE_RIG_SCENE"];
@@ -159,7 +178,17 @@ else {
       local: CHARON,
       forceUdp: scene.encap === "udp",
       dpdSeconds: scene.dpd.charon,
+      ...(scene.certificates ? { cert: { file: "own.pem", id: scene.certificates.charon.id } } : {}),
     });
+    const folders = ["x509", "x509ca", "x509crl", "private"].map((f) => `${dir}/${f}`);
+    sh(`rm -rf ${folders.join(" ")}; mkdir -p ${folders.join(" ")}`);
+    if (scene.certificates) {
+      const { ca, charon } = scene.certificates;
+      writeFileSync(`${dir}/x509/own.pem`, charon.cert);
+      writeFileSync(`${dir}/x509ca/ca.pem`, ca);
+      writeFileSync(`${dir}/private/own.pem`, charon.key);
+      if (charon.crl !== undefined) writeFileSync(`${dir}/x509crl/crl.pem`, charon.crl);
+    }
     writeFileSync(`${dir}/swanctl.conf`, conf);
     const plugins = `load_modular = yes
   install_routes = no
@@ -323,5 +352,74 @@ wait`;
     const { said, log } = await play({ ...base, psk: "wrong" }, isDown);
     const down = said.find((x) => "down" in x) as { down: { code: string } } | undefined;
     assert.equal(down?.down.code, "psk-mismatch", all(said, log));
+  });
+
+  const DAY = 86_400_000;
+  const dates = { notBefore: Date.now() - DAY, notAfter: Date.now() + 30 * DAY };
+  const expired = { ...dates, notAfter: Date.now() - 1000 };
+  const text = (h: Held) => ({ cert: h.pem, key: Buffer.from(h.key).toString() });
+  type Kind = "rsa2048" | "ecp256" | "ecp384";
+  /** The initiator has a client's certificate, the responder a server's, of one CA; `spoil` makes others of them. */
+  const byCertificates = (
+    kind: Kind,
+    role: Scene["role"],
+    spoil: (
+      ca: TestCa,
+      us: Held,
+      charon: Held,
+    ) => { us?: Held; charon?: Held; ours?: string; its?: string } = () => ({}),
+  ): Scene => {
+    const ca = new TestCa("C=CH, O=Rig, CN=its CA", { kind, ...dates });
+    const one = ca.client("me@example", { kind, ...dates });
+    const other = ca.server("vpn.example", { kind, ...dates });
+    const [us, charon] = role === "initiator" ? [one, other] : [other, one];
+    const bad = spoil(ca, us, charon);
+    const id = role === "initiator" ? '"O=Tests, CN=vpn.example"' : '"O=Tests, CN=me@example"';
+    const certificates = {
+      ca: ca.own.pem,
+      crl: bad.ours ?? null,
+      us: text(bad.us ?? us),
+      charon: { ...text(bad.charon ?? charon), id, ...(bad.its === undefined ? {} : { crl: bad.its }) },
+    };
+    return { ...base, role, certificates };
+  };
+  const fresh = { now: Date.now() - 1000, nextUpdate: Date.now() + DAY };
+  for (const kind of ["rsa2048", "ecp256", "ecp384"] as const) {
+    test(`charon answers us by certificates: ${kind}`, { skip: missing }, () =>
+      works(byCertificates(kind, "initiator")),
+    );
+    test(`charon begins by certificates: ${kind}`, { skip: missing }, () => works(byCertificates(kind, "responder")));
+  }
+  const refusal = (said: Said[]): string | undefined => {
+    for (const x of said) {
+      const code = x["kind"] === "ike.failed" ? x["code"] : (x["down"] as { code?: string } | undefined)?.code;
+      if (typeof code === "string") return code;
+    }
+    return undefined;
+  };
+  for (const role of ["initiator", "responder"] as const) {
+    const refused = async (code: string, spoil: Parameters<typeof byCertificates>[2]): Promise<void> => {
+      const { said, log } = await play(byCertificates("ecp256", role, spoil), (x) => refusal(x) !== undefined);
+      assert.equal(refusal(said), code, all(said, log));
+      assert.ok(!isUp(said));
+    };
+    test(`${role}: we refuse charon's certificate: expired, revoked, another CA's`, { skip: missing }, async () => {
+      const make = (ca: TestCa, o: object): Held =>
+        role === "initiator" ? ca.server("vpn.example", o) : ca.client("me@example", o);
+      await refused("cert-expired", (ca) => ({ charon: make(ca, expired) }));
+      await refused("cert-revoked", (ca, _, charon) => ({ ours: ca.crl([charon.serial], fresh) }));
+      await refused("cert-untrusted", () => ({ charon: make(new TestCa("CN=other", dates), dates) }));
+    });
+  }
+  test("charon refuses ours: revoked, another CA's; the failure says that it may be our certificate", {
+    skip: missing,
+  }, async () => {
+    for (const spoil of [
+      (ca: TestCa, us: Held) => ({ its: ca.crl([us.serial], fresh) }),
+      () => ({ us: new TestCa("CN=other", dates).client("me@example", dates) }),
+    ]) {
+      const { said, log } = await play(byCertificates("ecp256", "initiator", spoil), isDown);
+      assert.equal(refusal(said), "cert-refused", all(said, log));
+    }
   });
 }

@@ -10,6 +10,7 @@ import type { Event } from "../../src/core/events.ts";
 import type { Daemon } from "../../src/daemon.ts";
 import { NonePlane } from "../../src/dataplane/none.ts";
 import type { ClientStatus, ServerStatus } from "../../src/link/status.ts";
+import type { Pki } from "../../src/ports/pki.ts";
 import type { Crypto, Host } from "../../src/ports/ports.ts";
 import type { SerialHost } from "../../src/ports/serial.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
@@ -65,6 +66,7 @@ export interface SiteOptions {
   readonly inject?: Injector;
   readonly crypto?: Crypto;
   readonly serial?: SerialHost;
+  readonly pki?: Pki;
   /** Of this daemon alone. */
   readonly clock?: Clock;
   /** Events are not kept, and of the log its errors alone. */
@@ -81,6 +83,10 @@ export class World {
   readonly clock = new VirtualClock();
   readonly net: SimNet;
   readonly names = new Map<string, string[]>();
+  /** What every host's files hold; the others are empty. */
+  readonly files = new Map<string, string>();
+  /** The wall clock where the virtual clock began, milliseconds since 1970. */
+  epoch = 0;
   constructor(seed = 1) {
     this.net = new SimNet(this.clock, seed);
   }
@@ -95,10 +101,10 @@ export class World {
     const hub = new EventHub(own, o.forget ? "error" : "debug", (l) => void lines.push(l));
     if (!o.forget) hub.follow((e) => void events.push(e));
     const env: Host = {
-      readFile: () => "",
+      readFile: (path) => this.files.get(path) ?? "",
       env: () => undefined,
       hostname: () => host.name,
-      wallClock: () => this.clock.now(),
+      wallClock: () => this.epoch + this.clock.now(),
       resolve: async (name) => {
         if (/^[\d.:a-f]+$/.test(name)) return [name];
         const known = this.names.get(name);
@@ -109,7 +115,7 @@ export class World {
     };
     let now = parsed(text);
     const faster = o.faster ?? "aes";
-    const outside = { clock, crypto, host: env, serial: o.serial ?? serialHost(), zlib, faster };
+    const outside = { clock, crypto, host: env, serial: o.serial ?? serialHost(), zlib, faster, pki: o.pki ?? null };
     const daemon = inject
       ? compose(inject.outside(outside), inject.wrap(plane, "plane"), inject.hub(hub), now, () => now)
       : compose(outside, plane, hub, now, () => now);

@@ -15,6 +15,7 @@ import type { Call, CallOwner } from "../../l2tp/call.ts";
 import type { CallAnswer } from "../../l2tp/calls.ts";
 import type { Tunnel, TunnelOwner } from "../../l2tp/tunnel.ts";
 import type { EapTlsCredentials } from "../../ppp/auth/eap-tls.ts";
+import { CertificateFiles } from "../certificates.ts";
 import { eapCredentials } from "../credentials.ts";
 import { type LinkDeps, systemFailure } from "../deps.ts";
 import type { Ladder, Rung } from "../ladder.ts";
@@ -51,7 +52,8 @@ interface PeerRung extends Rung {
 export class NameRung implements Rung {
   readonly name = "name";
   readonly #c: Client;
-  /** Of the server, "" until it is known. */
+  /** Of the server as it is configured; its address is "" until it is known. */
+  host = "";
   address = "";
   port = 0;
   eapTls: EapTlsCredentials | null = null;
@@ -62,6 +64,7 @@ export class NameRung implements Rung {
   up(): void {
     const { ladder } = this.#c;
     const { host, port } = this.#choose();
+    this.host = host;
     this.port = port;
     ladder.state("dialing");
     ladder.stage("server", "busy", `looking up ${host}`);
@@ -165,9 +168,14 @@ export class IkeRung implements PeerRung, IkeOwner {
     const { port, release } = deps.ports.take(address, cfg.source_port);
     ladder.took(release);
     this.#port = port;
+    const certificates = CertificateFiles.open(cfg, deps);
+    if (certificates && "code" in certificates) return ladder.fail(certificates);
+    ladder.took(() => certificates?.close());
+    const text = certificates?.warning ?? null;
+    if (text !== null) deps.log.emit({ kind: "daemon.warning", link: cfg.name, text });
     const local = this.#c.route.path?.local ?? "";
     ladder.attempt(() => {
-      const own = { local, localPort: port, placement: this.#c.placement };
+      const own = { local, localPort: port, placement: this.#c.placement, certificates };
       this.asked = clientIke(cfg, this.#c.server, own);
       this.#connection = deps.ike().connect(this.asked, this);
     });

@@ -38,10 +38,10 @@ proto_l2tpsec_init_config() {
 	# <options l2tpsec> by make generate
 	proto_config_add_array 'server:list(string)' 'ike_proposals:list(string)' 'esp_proposals:list(string)'
 	proto_config_add_array 'routes:list(string)'
-	proto_config_add_string server_order tunlink username ipsec encap ike_mode ppk_id local_id remote_id ike_lifetime
-	proto_config_add_string esp_lifetime esp_lifetime_mbytes dpd ike ike_v2_pinned hide_avps hostname hello sequencing
-	proto_config_add_string keepalive mtu vj deflate bsdcomp mppc mppe dataplane pppname killswitch ipv6 refuse_pap
-	proto_config_add_string allow_pap_in_clear refuse_chap refuse_mschapv2 refuse_eap eap_ca eap_cert eap_key
+	proto_config_add_string server_order tunlink username cert key ca crl ipsec encap ike_mode ppk_id local_id remote_id
+	proto_config_add_string ike_lifetime esp_lifetime esp_lifetime_mbytes dpd ike ike_v2_pinned hide_avps hostname hello
+	proto_config_add_string sequencing keepalive mtu vj deflate bsdcomp mppc mppe dataplane pppname killswitch ipv6
+	proto_config_add_string refuse_pap allow_pap_in_clear refuse_chap refuse_mschapv2 refuse_eap eap_ca eap_cert eap_key
 	proto_config_add_string eap_server_name source_port call reconnect_min reconnect_max
 	proto_config_add_boolean defaultroute peerdns
 	proto_config_add_int metric
