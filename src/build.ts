@@ -65,7 +65,12 @@ export function compose(
       plane: plane.ipsec,
       wallClock: () => common.host.wallClock(),
       noRoom: () => pressure.refuses(),
-      localTo: async (remote) => (await plane.net.pathTo(remote)).local,
+      localTo: async (remote) => {
+        const { local, borrowed } = await plane.net.pathTo(remote);
+        // a WAN that has lost its address: the kernel takes another, perhaps the tunnel's own
+        if (borrowed === true) throw new SystemError("EADDRNOTAVAIL", `no address of our own on the way to ${remote}`);
+        return local;
+      },
     });
     return ike;
   };

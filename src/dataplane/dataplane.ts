@@ -219,10 +219,10 @@ export interface NetPlane {
    */
   resolveOutside(name: string): Promise<string[]>;
   /**
-   * Our source address, the path MTU and the outgoing device towards `remote`. Rejects with SystemError without a
-   * route.
+   * Our source address, the path MTU and the outgoing device towards `remote`; `borrowed`: the address is of another
+   * device, as this one has none. Rejects with SystemError without a route.
    */
-  pathTo(remote: string): Promise<{ local: string; mtu: number; device: string }>;
+  pathTo(remote: string): Promise<{ local: string; mtu: number; device: string; borrowed?: boolean }>;
   /**
    * Calls `changed` within a second after somebody else changed routes, addresses or netdevs; host routes of
    * pinHostRoute() follow the change before that. Returns a function that stops it.

@@ -210,7 +210,8 @@ export class UserspaceNet implements NetPlane {
     const undo = this.#routes.hides(remote) ? this.#routes.pin(remote) : (): void => {};
     try {
       const p = attempt(`no route to ${remote}`, advice, () => this.#deps.native.probePath(ipBytes(remote)));
-      return { local: formatIp(p.local), mtu: p.mtu, device: rtnl.nameOf(p.ifindex || rtnl.pathTo(remote).dev) };
+      const [local, index] = [formatIp(p.local), p.ifindex || rtnl.pathTo(remote).dev];
+      return { local, mtu: p.mtu, device: rtnl.nameOf(index), borrowed: !rtnl.addressesOf(index).includes(local) };
     } finally {
       undo();
     }
