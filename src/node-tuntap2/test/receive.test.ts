@@ -195,7 +195,7 @@ for (const [kind, make] of KINDS) {
     calls.length = 0;
     fp.setCall(call, { ...params, allUp: true });
     lib.send(far, IP);
-    await sleep(60);
+    await until(() => calls.length > 0);
     assert.equal(
       calls.map(Received.wanted).reduce((a, b) => a + b),
       1,
