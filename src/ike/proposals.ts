@@ -167,16 +167,20 @@ const ESP_SLOW_AES = esp(
  * ChaCha20-Poly1305, so a responder prefers it whatever its own CPU.
  */
 export function espDefaults(faster: "aes" | "chacha20", role: "initiator" | "responder"): readonly EspProposal[] {
-  if (faster === "chacha20") return ESP_SLOW_AES;
+  if (faster === "chacha20") return role === "initiator" ? ESP_SLOW_AES : ESP_SLOW_RESPONDER;
   return role === "initiator" ? ESP_DEFAULT : ESP_RESPONDER;
 }
-const ESP_RESPONDER: readonly EspProposal[] = [
-  ...CHACHA20,
-  ...ESP_DEFAULT,
-  ...esp("aes192gcm16 aes256-sha512 aes256-sha384 aes192-sha256"),
-];
+/** What nobody offers first, and a responder has no reason to refuse. */
+const ESP_MORE = esp("aes192gcm16 aes256-sha512 aes256-sha384 aes192-sha256");
+const ESP_RESPONDER: readonly EspProposal[] = [...CHACHA20, ...ESP_DEFAULT, ...ESP_MORE];
+const ESP_SLOW_RESPONDER: readonly EspProposal[] = [...ESP_SLOW_AES, ...ESP_MORE];
 /** Every list that `default` may stand for. */
-export const ESP_DEFAULTS: readonly (readonly EspProposal[])[] = [ESP_DEFAULT, ESP_RESPONDER, ESP_SLOW_AES];
+export const ESP_DEFAULTS: readonly (readonly EspProposal[])[] = [
+  ESP_DEFAULT,
+  ESP_RESPONDER,
+  ESP_SLOW_AES,
+  ESP_SLOW_RESPONDER,
+];
 
 /**
  * Whether every attribute is one of `known`, none comes twice, and basic ones are in basic form (RFC 2409 appendix A);

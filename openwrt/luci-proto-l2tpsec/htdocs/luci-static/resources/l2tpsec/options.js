@@ -233,11 +233,9 @@ var grammar = (() => {
   var ESP_SLOW_AES = esp(
     "chacha20poly1305 aes128-sha1 aes128-sha256 aes128gcm16 aes256-sha1 aes256-sha256 aes256gcm16 aes192-sha1"
   );
-  var ESP_RESPONDER = [
-    ...CHACHA20,
-    ...ESP_DEFAULT,
-    ...esp("aes192gcm16 aes256-sha512 aes256-sha384 aes192-sha256")
-  ];
+  var ESP_MORE = esp("aes192gcm16 aes256-sha512 aes256-sha384 aes192-sha256");
+  var ESP_RESPONDER = [...CHACHA20, ...ESP_DEFAULT, ...ESP_MORE];
+  var ESP_SLOW_RESPONDER = [...ESP_SLOW_AES, ...ESP_MORE];
   var P1 = { cipher: 1, hash: 2, auth: 3, group: 4, lifeType: 11, duration: 12, keyLength: 14 };
   var P1_LIFE = [P1.lifeType, P1.duration];
   var AUTH = { psk: 1, rsa: 3, ecdsa256: 9, ecdsa384: 10, ecdsa521: 11 };
