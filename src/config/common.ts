@@ -154,7 +154,7 @@ export const l2tp = {
   mtu: optional(k.integer(576, 1500, "bytes"), {
     tab: "advanced",
     title: "MTU",
-    help: "MTU of the netdev. Default: the largest that fits the path without fragmentation, at most 1400.",
+    help: "MTU of the netdev. Default: the largest that fits the path whole, inside IPsec at most 1400.",
   }),
   vj: withDefault(k.yesNo, "no", {
     tab: "expert",

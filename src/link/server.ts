@@ -2,7 +2,7 @@
 
 import { deviceName, needsIpsec } from "../config/cross.ts";
 import type { InterfaceConfig, ServerConfig, UserConfig } from "../config/schema.ts";
-import { linkLocal } from "../core/addr.ts";
+import { isIp6, linkLocal } from "../core/addr.ts";
 import type { Timer } from "../core/clock.ts";
 import { isoTime } from "../core/date.ts";
 import { SystemError } from "../core/errors.ts";
@@ -30,7 +30,7 @@ import { type Placement, place } from "./placing.ts";
 import { placementText } from "./rungs/plane.ts";
 import { Session, type SessionHost } from "./session.ts";
 import { Sessions } from "./sessions.ts";
-import { DEFAULT_MTU, fittingMtu, pppAnswerer, serverIke, tunnelConfig } from "./settings.ts";
+import { DEFAULT_MTU, fittingMtu, largestMtu, pppAnswerer, serverIke, tunnelConfig } from "./settings.ts";
 import type { ServerStatus, Stage } from "./status.ts";
 
 const OUTER_MTU = 1500; // the path to a caller is unknown before it calls
@@ -348,9 +348,11 @@ export class ServerLink implements AnyLink {
   }
   #mtu(remote?: L2tpRemote): number {
     const info = remote === undefined ? null : (this.#flows.get(remote.flow) ?? null);
-    const v6 = remote?.address.includes(":") ?? false;
-    const fits = remote === undefined ? DEFAULT_MTU : fittingMtu(OUTER_MTU, v6, info, this.cfg.sequencing);
-    return Math.min(this.cfg.mtu ?? DEFAULT_MTU, fits);
+    const { listen, mtu, sequencing } = this.cfg;
+    const largest = mtu ?? largestMtu(this.cfg);
+    if (remote === undefined && needsIpsec(this.cfg)) return Math.min(largest, DEFAULT_MTU);
+    const v6 = isIp6(remote?.address ?? listen ?? "::"); // the shared netdev must suit callers of both families
+    return Math.min(largest, fittingMtu(OUTER_MTU, v6, info, sequencing));
   }
 
   usersChanged(changed: ReadonlySet<string>): void {

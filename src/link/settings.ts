@@ -22,6 +22,10 @@ import type { Placement } from "./placing.ts";
 
 /** Fits every path seen in the field, and no peer objects. */
 export const DEFAULT_MTU = 1400;
+/** Without the option: in the clear there is nothing but the path to fit. */
+export function largestMtu(c: ClientConfig | ServerConfig): number {
+  return needsIpsec(c) ? DEFAULT_MTU : Number.POSITIVE_INFINITY;
+}
 const MIB = 1024 * 1024;
 /** XON and XOFF, which a line takes for itself with software flow control. */
 const XONXOFF = 0x000a_0000;

@@ -20,7 +20,7 @@ import { eapCredentials } from "../credentials.ts";
 import { type LinkDeps, systemFailure } from "../deps.ts";
 import type { Ladder, Rung } from "../ladder.ts";
 import type { Placement } from "../placing.ts";
-import { clientIke, DEFAULT_MTU, fittingMtu, tunnelConfig } from "../settings.ts";
+import { clientIke, DEFAULT_MTU, fittingMtu, largestMtu, tunnelConfig } from "../settings.ts";
 
 /** Milliseconds: an SCCRQ and three of its repeats (RFC 2661 §5.8). */
 const ANSWER_MS = 8000;
@@ -259,7 +259,7 @@ export class L2tpRung implements Rung, TunnelOwner {
     const { ladder, deps, cfg, server, route, peer } = this.#c;
     if (!peer.remote || !route.path) throw new RangeError("L2TP without a peer");
     const fits = fittingMtu(route.path.mtu, isIp6(server.address), peer.info, cfg.sequencing);
-    this.mtu = Math.min(cfg.mtu ?? DEFAULT_MTU, fits);
+    this.mtu = Math.min(cfg.mtu ?? largestMtu(cfg), fits);
     ladder.state("l2tp");
     ladder.stage("l2tp", "busy", "opening the control connection");
     if (this.#c.placement.at === "kernel") this.#await(server.address);
