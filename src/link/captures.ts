@@ -56,7 +56,7 @@ export class Captures {
   around(plane: L2tpPlane): L2tpPlane {
     const outer: L2tpPlane = {
       secureRemote: (flow, localPort, remotePort) => plane.secureRemote(flow, localPort, remotePort),
-      openClear: (local) => plane.openClear(local),
+      openClear: (...how) => plane.openClear(...how),
       openTunnel: (spec) => plane.openTunnel(spec),
       sendControl: (remote, message) => {
         this.#control("out", remote, message);
