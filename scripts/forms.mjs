@@ -2,7 +2,10 @@
 import { readFileSync } from "node:fs";
 
 const TEXT = /(?:"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`)/.source;
-const WORDS = new RegExp(`\\b(title|help|form|why): *\\n? *(${TEXT}(?:\\s*\\+\\s*${TEXT})*)`, "g");
+const TEXTS = `${TEXT}(?:\\s*\\+\\s*${TEXT})*`;
+const WORDS = new RegExp(`\\b(title|help|form|why): *\\n? *(${TEXTS})`, "g");
+/** Help that two options share. */
+const SHARED = new RegExp(`(?<=\\bDATAPLANE =\\s*)${TEXTS}`, "g");
 
 const LABELS = /(?<=\blabels: |\bTRAFFIC = )\{[^}]*\}/g;
 const lines = (text) => "\n".repeat(text.split("\n").length - 1);
@@ -14,6 +17,7 @@ export const withoutForms = {
     b.onLoad({ filter: /src\/config\/(common|schema|nasdial)\.ts$/ }, ({ path }) => ({
       contents: readFileSync(path, "utf8")
         .replace(WORDS, (all, name) => `${name}: ""${lines(all)}`)
+        .replace(SHARED, (all) => `""${lines(all)}`)
         .replace(LABELS, (all) => `{${lines(all)}}`),
       loader: "ts",
     }));

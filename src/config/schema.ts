@@ -170,7 +170,7 @@ export const SERVER = {
     title: "Data plane",
     help:
       `${DATAPLANE} In the kernel every user has a netdev of his own, DEVICE-1, DEVICE-2 ...: the firewall zone must ` +
-      "name them too (l2tps-lns*).",
+      "name them too (l2tps-lns+).",
   }),
   ifname: optional(k.ifname, {
     tab: "advanced",

@@ -1058,7 +1058,7 @@ const SECTIONS = {
 		{ name: 'dataplane', tab: 'expert', title: _('Data plane'), def: 'userspace',
 		  grammar: {"form":"choice","words":["auto","kernel","userspace"]},
 		  allowed: 'auto, kernel, userspace',
-		  help: _('Where packets move. kernel: in the kernel, which needs its L2TP, PPP and IPsec modules (kmod-pppol2tp, kmod-ipsec4; kmod-crypto-gcm for AES-GCM); refused where it cannot. userspace: in this process, on every kernel. auto: the kernel where it can carry what the section asks for, else userspace; status says why. Compression and MPPE are userspace\'s. In the kernel every user has a netdev of his own, DEVICE-1, DEVICE-2 ...: the firewall zone must name them too (l2tps-lns*).') },
+		  help: _('Where packets move. kernel: in the kernel, which needs its L2TP, PPP and IPsec modules (kmod-pppol2tp, kmod-ipsec4; kmod-crypto-gcm for AES-GCM); refused where it cannot. userspace: in this process, on every kernel. auto: the kernel where it can carry what the section asks for, else userspace; status says why. Compression and MPPE are userspace\'s. In the kernel every user has a netdev of his own, DEVICE-1, DEVICE-2 ...: the firewall zone must name them too (l2tps-lns+).') },
 		{ name: 'ifname', tab: 'advanced', title: _('Device name'),
 		  grammar: {"form":"pattern","pattern":"(?!\\.{1,2}$)[A-Za-z0-9_.-]{1,15}"},
 		  allowed: _('a device name: 1 to 15 letters, digits, - _ .'),
