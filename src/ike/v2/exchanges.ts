@@ -266,6 +266,7 @@ export class Exchanges {
       if (!sa || this.#task !== task) return this.#done(task);
       const offer = offerRekey(sa, this.#o.manager.newSpi(), group);
       const lost = (): void => {
+        if (this.#task !== task) return;
         const { theirs } = task;
         this.#done(task);
         if (theirs && !theirs.made.over) this.#o.adopt(theirs.made);
@@ -279,8 +280,9 @@ export class Exchanges {
         const made = error ? null : offer.take(chain, this.#o.manager);
         if (!made) return lost();
         const { theirs } = task;
-        this.#done(task);
         this.#o.manager.made(made.sa);
+        if (this.#task !== task) return made.sa.close([DELETE_IKE]);
+        this.#done(task);
         if (theirs && !theirs.made.over && compare(made.low, theirs.low) < 0) {
           made.sa.close([DELETE_IKE]);
           this.#o.adopt(theirs.made);
@@ -371,11 +373,19 @@ export class Exchanges {
       task.theirs = { made: made.sa, low: made.low };
     } else this.#o.adopt(made.sa);
   }
+  /** RFC 7296 §2.25.2: the peer deletes what both were replacing, and our answer is still on its way: it is theirs. */
+  #replacedByTheirs(sa: IkeSa): void {
+    const task = this.#task;
+    if (sa !== this.#o.current || task?.kind !== "ike" || !task.theirs || task.theirs.made.over) return;
+    this.#done(task);
+    this.#o.adopt(task.theirs.made);
+  }
   #informational(sa: IkeSa, r: Received): void {
     const { chain } = r;
     const deletes = all(chain, PAYLOAD.delete).map(readDelete);
     if (deletes.some((d) => d.protocol === PROTOCOL.ike)) {
       sa.channel.answer([]);
+      this.#replacedByTheirs(sa);
       this.#o.saDeleted(sa);
       return;
     }
