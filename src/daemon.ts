@@ -71,8 +71,13 @@ export class Daemon implements DaemonApi, CaptureApi {
       for (const [name, b] of this.#config.broken) this.#deps.blocks.hold(name, b.guarded);
     }
     for (const c of sections(this.#config)) this.#add(c.name);
-    this.#unwatch = this.#deps.plane.net.watchOutside(() =>
-      this.#each(this.#links.values(), (link) => link.outsideChanged?.()),
+    contain(
+      () => {
+        this.#unwatch = this.#deps.plane.net.watchOutside(() =>
+          this.#each(this.#links.values(), (link) => link.outsideChanged?.()),
+        );
+      },
+      (e) => this.#hub.emit(faultEvent("", "watching the routes of the host", e)),
     );
   }
   /** Links are isolated: what one of them throws is logged, and the others still run. */
@@ -155,8 +160,8 @@ export class Daemon implements DaemonApi, CaptureApi {
   stop(why: string, done: () => void): void {
     if (this.#stopping) return;
     this.#stopping = true;
-    this.#unwatch();
     const told = (e: unknown): void => this.#hub.emit(faultEvent("", "the end of the daemon", e));
+    contain(() => this.#unwatch(), told);
     contain(() => this.#hub.emit({ kind: "daemon.stopping", link: "", why }), told);
     const until = this.#deps.clock.now() + GOODBYE_MS;
     const left = new Set<string>(this.#links.keys());
