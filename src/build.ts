@@ -196,7 +196,7 @@ function lastResort(rt: Runtime, hub: EventHub): void {
 }
 
 /** Null: there is no libcrypto. */
-function pkiOf(rt: Runtime, native: Native): Pki | null {
+export function pkiOf(rt: Runtime, native: Native): Pki | null {
   const library = native.pki();
   return library && openPki({ library, sha1: (data) => rt.crypto.hash("sha1", [data]) });
 }

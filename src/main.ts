@@ -1,11 +1,14 @@
 // argv and exit codes. 0 done, 1 failed, 2 wrong usage or configuration, 3 daemon not reachable.
-import { type DataEngine, kernelProbe, runDaemon } from "./build.ts";
+import { type DataEngine, kernelProbe, pkiOf, runDaemon } from "./build.ts";
 import { type Program, Usage } from "./cli/command.ts";
 import { COMMANDS, OPTIONS } from "./cli/commands.ts";
 import { parse } from "./cli/parse.ts";
 import { usage } from "./cli/usage.ts";
+import type { Config } from "./config/schema.ts";
 import { SystemError } from "./core/errors.ts";
 import { describeSpeeds, measureCiphers } from "./esp/speed.ts";
+import { certificateFaults } from "./link/certificates.ts";
+import type { Pki } from "./ports/pki.ts";
 import type { Runtime } from "./ports/runtime.ts";
 import { VERSION } from "./version.ts";
 
@@ -20,6 +23,8 @@ export async function main(rt: Runtime, openEngine: () => DataEngine): Promise<v
     rt,
     daemon: (source) => runDaemon(rt, source, openEngine),
     probe: () => probe(rt, openEngine),
+    maker: () => openEngine().native.pki(),
+    fileFaults: (config) => fileFaults(rt, config, openEngine),
   };
   try {
     const { command, call } = parse(rt.argv, COMMANDS, OPTIONS, program);
@@ -43,4 +48,18 @@ function probe(rt: Runtime, openEngine: () => DataEngine): void {
     rt.stderr(`l2tpsec: ${e.message}\n`);
     rt.exit(1);
   }
+}
+
+/** The native library is loaded for certificates only; without it there are none. */
+function fileFaults(rt: Runtime, config: Config, openEngine: () => DataEngine): string[] {
+  const pki = (): Pki | null => {
+    try {
+      return pkiOf(rt, openEngine().native);
+    } catch (e) {
+      if (!(e instanceof SystemError)) throw e;
+      return null;
+    }
+  };
+  const some = [...config.interfaces, ...config.servers].some((c) => "cert" in c && c.cert !== null);
+  return some ? certificateFaults(config, { host: rt.host, pki: pki() }) : [];
 }

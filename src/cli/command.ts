@@ -1,6 +1,8 @@
 // What a command of the program is. The table of them (commands.ts) is the only place that knows their names: parsing,
 // the usage text, completion and the man page follow from it.
+import type { Config } from "../config/schema.ts";
 import type { ConfigSource } from "../config/source.ts";
+import type { PkiMaker } from "../ports/pki.ts";
 import type { Runtime } from "../ports/runtime.ts";
 
 /** A wrong command line: the message, then the usage text; exit code 2. */
@@ -18,7 +20,7 @@ export interface Option {
 }
 
 interface Operand {
-  /** "NAME"; "[NAME]": may be left out. */
+  /** "NAME"; "[NAME]": may be left out; "[NAME...]", the last one: any number. */
   readonly word: string;
   readonly completes?: Completes;
   /** "up needs the name of an interface or server". */
@@ -26,6 +28,7 @@ interface Operand {
 }
 
 export interface Command<O extends string = string> {
+  /** One word, or two: "status", "cert ca". */
   readonly name: string;
   readonly operands: readonly Operand[];
   readonly options: readonly O[];
@@ -40,6 +43,10 @@ export interface Program {
   readonly rt: Runtime;
   daemon(source: ConfigSource): Promise<void>;
   probe(): void;
+  /** What makes keys and certificates; null: no libcrypto. Throws SystemError. */
+  maker(): PkiMaker | null;
+  /** What is wrong with the files that a configuration names, a sentence each. */
+  fileFaults(config: Config): readonly string[];
 }
 
 /** A command line as parsed. */

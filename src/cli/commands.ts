@@ -1,6 +1,7 @@
 // Every command and every option of the command line, once.
 import { runDemo } from "../control/demo.ts";
 import { capture } from "./capture.ts";
+import { CERT_DIR, certCa, certImport, certRevoke, certServer, certUser } from "./cert.ts";
 import type { Command } from "./command.ts";
 import { completion, SHELLS } from "./completion.ts";
 import { init } from "./init.ts";
@@ -28,6 +29,11 @@ export const OPTIONS = {
   "--seconds": { value: "N", help: "end after so many seconds (default 60)" },
   "--packets": { value: "N", help: "end after so many packets (default 10000)" },
   "--bytes": { value: "N", help: "end when the file is so long (default 10000000)" },
+  "--dir": { value: "DIR", completes: "dir", help: `certificates and keys are in this folder (default ${CERT_DIR})` },
+  "--days": { value: "N", help: "the certificate is valid so long (default 820; a CA's 3650)" },
+  "--ecdsa": { help: "a P-256 key; without, RSA with 2048 bits, which every system takes" },
+  "--server": { value: "HOST", help: "with a profile for iOS and macOS that dials this server" },
+  "--password": { value: "FILE", completes: "file", help: "the password is in this file; without, it is asked for" },
   "--json": { help: "JSON instead of text" },
   "--watch": { help: "show it again whenever something happens" },
 } as const satisfies Options;
@@ -109,6 +115,41 @@ export const COMMANDS: readonly Command<keyof typeof OPTIONS>[] = [
     options: ["-w", "--seconds", "--packets", "--bytes", "--socket"],
     help: "write PPP frames and L2TP control messages of a link as pcapng, without names, keys and passwords",
     run: capture,
+  },
+  {
+    name: "cert ca",
+    operands: [{ word: "NAME" }],
+    options: ["--dir", "--days", "--ecdsa", "--socket"],
+    help: "make a small CA: ca.pem, ca.key, and crl.pem, its list of revoked certificates",
+    run: certCa,
+  },
+  {
+    name: "cert server",
+    operands: [{ word: "HOST" }, { word: "[HOST...]" }],
+    options: ["--dir", "--days", "--ecdsa", "--socket"],
+    help: "a server's certificate for these names and addresses: HOST.pem, HOST.key",
+    run: certServer,
+  },
+  {
+    name: "cert user",
+    operands: [{ word: "NAME" }],
+    options: ["--server", "--dir", "--days", "--ecdsa", "--socket"],
+    help: "a user's certificate: NAME.pem, NAME.key, NAME.p12 with its password, and NAME.mobileconfig",
+    run: certUser,
+  },
+  {
+    name: "cert revoke",
+    operands: [{ word: "NAME" }],
+    options: ["--dir", "--socket"],
+    help: "put NAME.pem on the list crl.pem, which a server with option crl reads at a reload",
+    run: certRevoke,
+  },
+  {
+    name: "cert import",
+    operands: [{ word: "FILE", completes: "file", needed: "a file in PKCS #12 (.p12, .pfx)" }, { word: "NAME" }],
+    options: ["--password", "--dir", "--socket"],
+    help: "NAME.pem, NAME.key and NAME-ca.pem from PKCS #12 (.p12, .pfx)",
+    run: certImport,
   },
   {
     name: "probe",

@@ -40,10 +40,24 @@ function branches(shell: "bash" | "zsh", commands: readonly Command[]): string[]
   return commands.map((c) => {
     const operand = by(shell, c.operands[0]?.completes);
     const first = operand === "" ? "" : `; [ "$n" = 1 ] && { ${say(shell, operand)}; }`;
-    return `${c.name}) options="${c.options.join(" ")}"${first};;`;
+    return `"${c.name}") options="${c.options.join(" ")}"${first};;`;
   });
 }
-const names = (commands: readonly Command[]): string => commands.map((c) => c.name).join(" ");
+/** The first words of all names. */
+function names(commands: readonly Command[]): string {
+  return [...new Set(commands.map((c) => c.name.split(" ")[0] ?? ""))].join(" ");
+}
+/** For each first word of names that have two: its second words, and then the whole name in `name`. */
+function groups(shell: "bash" | "zsh", commands: readonly Command[]): string[] {
+  const seconds = new Map<string, string[]>();
+  for (const [first = "", second] of commands.map((c) => c.name.split(" ")))
+    if (second !== undefined) seconds.set(first, [...(seconds.get(first) ?? []), second]);
+  const next = shell === "bash" ? `\${COMP_WORDS[2]}` : "$words[3]";
+  return [...seconds].map(
+    ([first, list]) =>
+      `${first}) [ "$n" = 1 ] && { ${say(shell, by(shell, list))}; }; name="${first} ${next}"; n=$((n - 1));;`,
+  );
+}
 
 function bash(commands: readonly Command[], options: Options): string {
   return `# bash completion of l2tpsec
@@ -57,7 +71,11 @@ _l2tpsec() {
     esac;;
   esac
   [ "$COMP_CWORD" = 1 ] && { COMPREPLY=($(compgen -W "${names(commands)}" -- "$cur")); return; }
-  case \${COMP_WORDS[1]} in
+  local name=\${COMP_WORDS[1]}
+  case $name in
+  ${groups("bash", commands).join("\n  ")}
+  esac
+  case $name in
   ${branches("bash", commands).join("\n  ")}
   esac
   COMPREPLY=($(compgen -W "$options" -- "$cur"))
@@ -76,7 +94,11 @@ _l2tpsec() {
     esac;;
   esac
   [ "$CURRENT" = 2 ] && { compadd -- ${names(commands)}; return; }
-  case $words[2] in
+  local name=$words[2]
+  case $name in
+  ${groups("zsh", commands).join("\n  ")}
+  esac
+  case $name in
   ${branches("zsh", commands).join("\n  ")}
   esac
   compadd -- \${=options}

@@ -6,20 +6,11 @@ import { CLIENT, SERVER, USER } from "../config/schema.ts";
 import type { Section, Type } from "../config/section.ts";
 import { replaced } from "../config/transfer.ts";
 import { SystemError } from "../core/errors.ts";
-import type { Rng } from "../core/rng.ts";
 import type { Runtime } from "../ports/runtime.ts";
 import { ask, NoAnswer } from "./ask.ts";
 import type { Call } from "./command.ts";
+import { generatedKey } from "./generate.ts";
 import { apply, filesOf } from "./transfer.ts";
-
-/** Without characters that look alike; 32 of them: five bits each. */
-const ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789";
-const KEY_LENGTH = 26; // 130 bits
-
-/** A key that people can type: 130 bits, letters and digits. */
-function generatedKey(rng: Rng): string {
-  return [...rng.random(KEY_LENGTH)].map((b) => ALPHABET[b & 31]).join("");
-}
 
 interface Question {
   readonly key: string;

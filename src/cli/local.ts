@@ -13,8 +13,9 @@ export function check(c: Call): void {
   rt.noDumps();
   const source = sourceOf(c);
   const { config, faults, warnings } = source.read();
-  for (const f of faults) rt.stderr(`${f}\n`);
-  if (config === null || faults.length > 0) return rt.exit(2);
+  const files = config === null ? [] : c.fileFaults(config).map((f) => `${source.name}: ${f}`);
+  for (const f of [...faults, ...files]) rt.stderr(`${f}\n`);
+  if (config === null || faults.length + files.length > 0) return rt.exit(2);
   for (const w of warnings) rt.stderr(`${source.name}: warning: ${w}\n`);
   rt.stdout(
     `${source.name}: good: ${config.interfaces.length} interfaces, ` +

@@ -31,6 +31,7 @@ over a modem. A configuration is one INI file, or the files network and l2tpsec 
   files: [
     ["/etc/config/network", "interfaces of proto l2tpsec and nasdial on a router"],
     ["/etc/config/l2tpsec", "servers, users and the daemon's options on a router"],
+    ["/etc/l2tpsec/", "certificates and keys"],
     ["/var/run/l2tpsec.sock", "the control socket; root only"],
   ],
   example: `\

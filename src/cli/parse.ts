@@ -32,16 +32,24 @@ export function parse(
     if (value === undefined || value === "") throw new Usage(`${name} needs a value: ${option.value}`);
     values.set(name, value);
   }
-  const [name, ...rest] = words;
-  const command = commands.find((c) => c.name === name);
-  if (!command) throw new Usage(`unknown command ${JSON.stringify(name ?? "")}`);
+  const command = commands.find((c) => c.name.split(" ").every((w, i) => w === words[i]));
+  if (!command) throw new Usage(unknown(words, commands));
+  const rest = words.slice(command.name.split(" ").length);
   for (const o of [...flags, ...values.keys()])
     if (!command.options.includes(o)) throw new Usage(`${command.name} does not know ${o}`);
   const missing = command.operands[rest.length];
   if (missing && !missing.word.startsWith("["))
     throw new Usage(`${command.name} needs ${missing.needed ?? missing.word}`);
-  if (rest.length > command.operands.length) throw new Usage(`${command.name}: too many words: ${rest.join(" ")}`);
+  const many = command.operands.at(-1)?.word.endsWith("...]") === true;
+  if (rest.length > command.operands.length && !many)
+    throw new Usage(`${command.name}: too many words: ${rest.join(" ")}`);
   if (command.configuration && values.has("--config") === values.has("--uci"))
     throw new Usage(`${command.name} needs either --config FILE or --uci [DIR]`);
   return { command, call: { ...program, command: command.name, words: rest, flags, values } };
+}
+function unknown(words: readonly string[], commands: readonly Command[]): string {
+  const [first = "", second] = words;
+  const seconds = commands.flatMap(({ name }) => (name.startsWith(`${first} `) ? [name.slice(first.length + 1)] : []));
+  if (seconds.length > 0 && second === undefined) return `${first} needs one of: ${seconds.join(", ")}`;
+  return `unknown command ${JSON.stringify(seconds.length > 0 ? `${first} ${second}` : first)}`;
 }

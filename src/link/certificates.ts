@@ -1,6 +1,6 @@
 // The files of IKE by certificates: a client reads them for each attempt, a server when it opens and at a reload.
 
-import type { ClientConfig, ServerConfig } from "../config/schema.ts";
+import type { ClientConfig, Config, ServerConfig } from "../config/schema.ts";
 import { isoTime } from "../core/date.ts";
 import { SystemError } from "../core/errors.ts";
 import { type Failure, failure } from "../core/failures.ts";
@@ -107,4 +107,16 @@ function unfit(c: Section, own: Credentials, now: number): string | null {
 function soon(own: Credentials, now: number): string | null {
   const days = Math.floor((own.notAfter - now) / DAY_MS);
   return now >= CLOCK_SET && days < SOON_DAYS ? `the certificate (cert) expires in ${days} days` : null;
+}
+
+/** For `check`: a sentence for each section whose files cannot be used. */
+export function certificateFaults(config: Pick<Config, "interfaces" | "servers">, deps: Deps): string[] {
+  const out: string[] = [];
+  for (const c of [...config.interfaces, ...config.servers]) {
+    if (!("cert" in c)) continue;
+    const files = CertificateFiles.open(c, deps);
+    if (files instanceof CertificateFiles) files.close();
+    else if (files) out.push(`${c.name}: ${files.text}`);
+  }
+  return out;
 }

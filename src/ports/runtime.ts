@@ -75,6 +75,8 @@ export interface Runtime {
   inSources(stack: string): string;
   /** stdout and stderr of the child come as lines; its stdin is empty. */
   spawn(words: readonly string[]): Process;
+  /** A regular file's bytes. Throws SystemError. */
+  readBytes(path: string): Uint8Array;
   tempDir(prefix: string): string;
   writeFile(path: string, text: string, mode: number): void;
   /**

@@ -23,7 +23,7 @@ export function context(n: number, constructed = true): number {
   return (constructed ? 0xa0 : 0x80) | n;
 }
 
-export interface Tlv {
+interface Tlv {
   readonly tag: number;
   /** Views. */
   readonly body: Uint8Array;

@@ -23,12 +23,15 @@ function fromBase64(text: string): Uint8Array | null {
   }
   return out.slice(0, out.length - (s.match(/=/g)?.length ?? 0));
 }
-export function toPem(label: string, der: Uint8Array): string {
+export function base64(der: Uint8Array): string {
   let text = "";
   for (let i = 0; i < der.length; i += 3) {
     const [a = 0, b = 0, c = 0] = der.subarray(i, i + 3);
     const v = (a << 16) | (b << 8) | c;
     for (let j = 0; j < 4; j++) text += j > der.length - i ? "=" : ALPHABET.charAt((v >> (18 - 6 * j)) & 63);
   }
-  return `-----BEGIN ${label}-----\n${text.replace(/.{1,64}/g, "$&\n")}-----END ${label}-----\n`;
+  return text;
+}
+export function toPem(label: string, der: Uint8Array): string {
+  return `-----BEGIN ${label}-----\n${base64(der).replace(/.{1,64}/g, "$&\n")}-----END ${label}-----\n`;
 }

@@ -43,7 +43,7 @@ const FORMS: Readonly<Record<SignatureScheme["form"], "rsa" | "ec" | "ed">> = {
 /** Bytes of a curve's order. */
 const ORDER: Readonly<Partial<Record<KeyKind, number>>> = { ecp256: 32, ecp384: 48, ecp521: 66 };
 
-export interface PkiDeps {
+interface PkiDeps {
   readonly library: PkiLibrary;
   sha1(data: Uint8Array): Uint8Array;
 }

@@ -13,7 +13,10 @@ import type { Runtime } from "../../src/ports/runtime.ts";
 function printer(): { readonly program: Program; readonly out: () => string } {
   let text = "";
   const rt = { stdout: (s: string) => (text += s), exit: () => {} } as unknown as Runtime;
-  return { program: { rt, daemon: async () => {}, probe: () => {} }, out: () => text };
+  return {
+    program: { rt, daemon: async () => {}, probe: () => {}, maker: () => null, fileFaults: () => [] },
+    out: () => text,
+  };
 }
 const parsed = (...argv: string[]): Call => parse(argv, COMMANDS, OPTIONS, printer().program).call;
 const refused = (why: RegExp, ...argv: string[]): void =>
@@ -43,6 +46,17 @@ test("what is not in the table is a wrong usage", () => {
   refused(/too many words: a b/, "status", "a", "b");
   refused(/needs either --config FILE or --uci/, "run");
   refused(/needs either --config FILE or --uci/, "run", "--uci", "--config", "x");
+});
+test("a name of two words, and an operand that may come any number of times", () => {
+  const c = parsed("cert", "server", "a", "--days", "9", "b", "c");
+  assert.deepEqual([c.command, c.words, c.values.get("--days")], ["cert server", ["a", "b", "c"], "9"]);
+  refused(/^cert needs one of: ca, server, user, revoke, import$/, "cert");
+  refused(/unknown command "cert nonsense"/, "cert", "nonsense");
+  refused(/unknown command "cert ca"/, "cert ca", "x");
+  refused(/cert server needs HOST/, "cert", "server");
+  refused(/cert ca: too many words: a b/, "cert", "ca", "a", "b");
+  refused(/cert import needs NAME/, "cert", "import", "a.p12");
+  refused(/cert ca does not know --password/, "cert", "ca", "a", "--password", "x");
 });
 test("the usage text names every command and every option, in lines of 110 characters at most", () => {
   const text = usage(COMMANDS, OPTIONS);
@@ -83,6 +97,13 @@ const CASES: readonly (readonly [words: readonly string[], expected: readonly st
   [["check", "--config", "LICEN"], ["LICENSE"]],
   [["check", "--uci", "scrip"], ["scripts"]],
   [["completion", "z"], ["zsh"]],
+  [["cer"], ["cert"]],
+  [["cert", "re"], ["revoke"]],
+  [["cert", "import", "LICEN"], ["LICENSE"]],
+  [
+    ["cert", "revoke", "--"],
+    ["--dir", "--socket"],
+  ],
   [
     ["check", "--"],
     ["--config", "--uci", "--socket"],

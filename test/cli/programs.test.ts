@@ -105,4 +105,41 @@ for (const [name, words] of PROGRAMS) {
       assert.deepEqual(readdirSync(dir).sort(), ["bad", "folder", "l.conf", "new", "out", "real.conf"]);
     }),
   );
+  test(`${name}: cert: a CA and a user in a folder, PKCS #12 back by a typed password, and check`, { skip }, () =>
+    folder((dir) => {
+      for (const d of ["ca", "user"]) mkdirSync(`${dir}/${d}`);
+      const ca = ["--dir", `${dir}/ca`, "--ecdsa"];
+      assert.equal(run(["cert", "ca", "Example", ...ca]).status, 0);
+      const user = run(["cert", "user", "branch1", "--days", "30", ...ca]);
+      assert.equal(user.status, 0, user.stderr);
+      for (const f of readdirSync(`${dir}/ca`))
+        assert.equal(mode(`${dir}/ca/${f}`), f.endsWith(".pem") ? 0o644 : 0o600);
+      const p12 = `${dir}/ca/branch1.p12`;
+      const own = ["--dir", `${dir}/user`];
+      const wrong = run(["cert", "import", p12, "own", ...own], "no\n");
+      assert.match(wrong.stderr, /password is wrong/);
+      assert.equal(wrong.status, 1);
+      const password = /password of branch1.p12: (\w+)/.exec(user.stdout)?.[1] ?? "";
+      assert.equal(run(["cert", "import", p12, "own", ...own], `${password}\n`).status, 0);
+      assert.deepEqual(readdirSync(`${dir}/user`).sort(), ["own-ca.pem", "own.key", "own.pem"]);
+      assert.equal(readFileSync(`${dir}/user/own.key`, "utf8"), readFileSync(`${dir}/ca/branch1.key`, "utf8"));
+      assert.equal(run(["cert", "revoke", "branch1", "--dir", `${dir}/ca`]).status, 0);
+      const again = run(["cert", "ca", "Example", ...ca]);
+      assert.match(again.stderr, /exists already/);
+      const nowhere = run(["cert", "ca", "Example", "--dir", `${dir}/none`]);
+      assert.match(nowhere.stderr, /ENOENT \(make the folder first: mkdir -m 700 /);
+      assert.deepEqual([again.status, nowhere.status], [1, 1]);
+
+      const files = ["cert = own.pem", "key = own.key", "ca = own-ca.pem"].map((l) =>
+        l.replace("= ", `= ${dir}/user/`),
+      );
+      const section = "[interface hq]\nproto = l2tpsec\nserver = a\nusername = u\npassword = p\n";
+      writeFileSync(`${dir}/a.conf`, `${section}${files.join("\n")}\n`);
+      assert.equal(run(["check", "--config", `${dir}/a.conf`]).status, 0);
+      writeFileSync(`${dir}/user/own.pem`, "");
+      const bad = run(["check", "--config", `${dir}/a.conf`]);
+      assert.equal(bad.status, 2);
+      assert.match(bad.stderr, /a\.conf: hq: cert .*own\.pem: holds no certificate/);
+    }),
+  );
 }

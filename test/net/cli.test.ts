@@ -1,10 +1,10 @@
 // The command line: exit codes, check, status, events, up and down, reload, and where secrets must not appear.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { describe } from "node:test";
-import { Daemon } from "./daemon.ts";
+import { Daemon, type Section } from "./daemon.ts";
 import { PROGRAM, run, scenario, sleep } from "./harness.ts";
-import { clientConfig, clientSection, PASSWORD, PSK, pair, serverConfig, two } from "./sites.ts";
+import { B, clientConfig, clientSection, PASSWORD, PSK, pair, serverConfig, two, without } from "./sites.ts";
 
 const l2tpsec = (...args: string[]) => run(PROGRAM[0], [...PROGRAM.slice(1), ...args]);
 
@@ -66,6 +66,50 @@ psk = ${PSK}
     const n = await l2tpsec("check", "--config", naked);
     assert.equal(n.code, 2, "without a psk, ipsec = off must be said");
     assert.match(n.stdout + n.stderr, /ipsec/);
+  });
+
+  scenario("five commands to a tunnel by certificate; who is revoked is refused", {}, async (lab) => {
+    const { a, b } = await two(lab);
+    const [site, gate] = ["site", "gate"].map((d) => `${lab.dir}/${d}`);
+    for (const d of [site, gate]) mkdirSync(d ?? "");
+    const done = async (...args: string[]): Promise<string> => {
+      const r = await l2tpsec(...args);
+      assert.equal(r.code, 0, `${args.join(" ")}: ${r.stderr}`);
+      return r.stdout;
+    };
+    const files = (dir = "", name = "", ca = ""): Section => ({
+      cert: `${dir}/${name}.pem`,
+      key: `${dir}/${name}.key`,
+      ca: `${dir}/${ca}`,
+    });
+    const config = serverConfig();
+    config["server lns"] = {
+      ...without(config["server lns"] ?? {}, "psk"),
+      ...files(gate, B, "ca.pem"),
+      crl: `${gate}/crl.pem`,
+    };
+    const client = {
+      "interface hq": { ...without(clientSection(), "psk"), ...files(site, "branch1", "branch1-ca.pem") },
+    };
+    const ca = ["--dir", gate ?? ""];
+    await done("cert", "ca", "Example", ...ca);
+    await done("cert", "server", B, ...ca);
+    const said = await done("cert", "user", "branch1", "--server", B, ...ca);
+    const password = lab.write("password", /password of branch1.p12: (\w+)/.exec(said)?.[1] ?? "");
+    await done("cert", "import", `${gate}/branch1.p12`, "branch1", "--dir", site ?? "", "--password", password);
+    const d = await pair(a, b, client, config);
+    assert.match(await done("check", "--config", d.client.file), /good: 1 interfaces/);
+    await d.client.start(); // brings its links up: otherwise "up hq" is the fifth
+    const s = await d.client.waitUp("hq", 20_000);
+    assert.equal((await a.ping("10.99.0.1", 3, 0.1)).received, 3);
+    assert.equal(s.ike?.peer_id, `CN=${B}`);
+
+    await done("cert", "revoke", "branch1", ...ca);
+    await done("reload", "--socket", d.server.socket);
+    await d.client.cli("down", "hq");
+    await d.client.cli("up", "hq").catch(() => {});
+    await d.server.proc.line(/cert-revoked/, 20_000);
+    assert.equal((await a.ping("10.99.0.1", 1)).received, 0);
   });
 
   scenario("up, down, status, events; secrets nowhere", {}, async (lab) => {

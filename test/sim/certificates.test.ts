@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { utf8 } from "../../src/core/text.ts";
-import { CertificateFiles } from "../../src/link/certificates.ts";
+import { CertificateFiles, certificateFaults } from "../../src/link/certificates.ts";
 import { type Held, NOW, TestCa, testPki } from "../x509/ca.ts";
 import { isUp, SERVER_IP } from "./pair.ts";
 import { client, clientConf, SERVER_CONF, type Site, server, World } from "./world.ts";
@@ -137,5 +137,14 @@ describe("the files of a section", () => {
     assert.equal(soon.warning, "the certificate (cert) expires in 3 days");
     assert.equal(soon.renew(), soon.warning);
     soon.close();
+  });
+  test("check names every section whose files are no good", () => {
+    const config = { interfaces: [section], servers: [{ ...section, name: "lns", cert: null }] };
+    const host = { readFile: () => "", wallClock: () => NOW };
+    const faults = certificateFaults(config as unknown as Parameters<typeof certificateFaults>[0], {
+      host,
+      pki: testPki,
+    });
+    assert.deepEqual(faults, ["hq: cert /c: holds no certificate in PEM (-----BEGIN CERTIFICATE-----)"]);
   });
 });

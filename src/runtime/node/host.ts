@@ -15,26 +15,29 @@ const READ = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 const LONGEST = 16 << 20;
 
 /** Regular files only, opened non-blocking: a FIFO or a device of that name must not stall the daemon. */
-function readText(path: string): string {
+function readRegular(path: string): Uint8Array {
   const fd = openSync(path, READ);
   try {
     const st = fstatSync(fd);
     if (!st.isFile()) throw Object.assign(new Error("no file"), { code: st.isDirectory() ? "EISDIR" : "EINVAL" });
     if (st.size > LONGEST) throw Object.assign(new Error("too long"), { code: "EFBIG" });
-    return readFileSync(fd, "utf8");
+    return new Uint8Array(readFileSync(fd));
   } finally {
     closeSync(fd);
   }
 }
 
+/** A regular file's bytes. Throws SystemError. */
+export function nodeBytes(path: string): Uint8Array {
+  try {
+    return readRegular(path);
+  } catch (e) {
+    throw new SystemError(codeOf(e), `cannot read ${path}`, FILE_ADVICE[codeOf(e)] ?? "");
+  }
+}
+
 export const nodeHost: Host = {
-  readFile(path) {
-    try {
-      return readText(path);
-    } catch (e) {
-      throw new SystemError(codeOf(e), `cannot read ${path}`, FILE_ADVICE[codeOf(e)] ?? "");
-    }
-  },
+  readFile: (path) => Buffer.from(nodeBytes(path)).toString("utf8"),
   env: (name) => process.env[name],
   async resolve(name) {
     const literal = canonicalIp(name);

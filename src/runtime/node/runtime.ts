@@ -8,7 +8,7 @@ import type { Runtime } from "../../ports/runtime.ts";
 import { nodeClock } from "./clock.ts";
 import { nodeCrypto } from "./crypto.ts";
 import { inSources, onUncaught } from "./faults.ts";
-import { nodeHost } from "./host.ts";
+import { nodeBytes, nodeHost } from "./host.ts";
 import { loadNative } from "./native.ts";
 import { nodeSpawn } from "./process.ts";
 import { replaceFiles } from "./replace.ts";
@@ -46,6 +46,7 @@ export const nodeRuntime: Runtime = {
   spawn: nodeSpawn,
   tempDir: (prefix) => mkdtempSync(join(tmpdir(), prefix)),
   writeFile: (path, text, mode) => writeFileSync(path, text, { mode }),
+  readBytes: nodeBytes,
   replaceFiles,
   newFile(path, mode) {
     let fd = -1;

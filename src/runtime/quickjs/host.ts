@@ -6,15 +6,17 @@ import type { Host } from "../../ports/ports.ts";
 import { FILE_ADVICE, NAME_ADVICE } from "../advice.ts";
 import { codeOf, type Sys } from "./sys.ts";
 
+/** A regular file's bytes. Throws SystemError. */
+export function quickjsBytes(sys: Sys, path: string): Uint8Array {
+  try {
+    return new Uint8Array(sys.readFile(path));
+  } catch (e) {
+    throw new SystemError(codeOf(e), `cannot read ${path}`, FILE_ADVICE[codeOf(e)] ?? "");
+  }
+}
 export function quickjsHost(sys: Sys): Host {
   return {
-    readFile(path) {
-      try {
-        return fromUtf8(new Uint8Array(sys.readFile(path)));
-      } catch (e) {
-        throw new SystemError(codeOf(e), `cannot read ${path}`, FILE_ADVICE[codeOf(e)] ?? "");
-      }
-    },
+    readFile: (path) => fromUtf8(quickjsBytes(sys, path)),
     env: (name) => sys.env(name),
     resolve(name) {
       const literal = canonicalIp(name);

@@ -4,7 +4,7 @@ import { SystemError } from "../../core/errors.ts";
 import type { Runtime } from "../../ports/runtime.ts";
 import { quickjsClock } from "./clock.ts";
 import { nativeCrypto } from "./crypto.ts";
-import { quickjsHost } from "./host.ts";
+import { quickjsBytes, quickjsHost } from "./host.ts";
 import { inSources } from "./positions.ts";
 import { quickjsSpawn } from "./process.ts";
 import { replaceFiles } from "./replace.ts";
@@ -50,6 +50,7 @@ export function quickjsRuntime(sys: Sys): Runtime {
     spawn: quickjsSpawn(sys),
     tempDir: (prefix) => sys.tempDir(prefix),
     writeFile: (path, text, mode) => sys.writeFile(path, text, mode),
+    readBytes: (path) => quickjsBytes(sys, path),
     replaceFiles: replaceFiles(sys),
     newFile(path, mode) {
       let fd = -1;
