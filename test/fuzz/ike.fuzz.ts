@@ -1,6 +1,7 @@
 // IKE's decoders, and a manager that hears strangers. Seeds: a first message, and each codec's smallest good input.
 import { DecodeError } from "../../src/core/errors.ts";
 import { Packet } from "../../src/core/packet.ts";
+import { sameBytes } from "../../src/core/text.ts";
 import { IKE_RESPONDER, ikeTransform } from "../../src/ike/proposals.ts";
 import { Fragments, LONGEST } from "../../src/ike/v1/fragments.ts";
 import { chooseSuite, offerSuites, suites } from "../../src/ike/v2/suite.ts";
@@ -22,13 +23,16 @@ import {
   writeHeader,
 } from "../../src/ike/v2/wire/message.ts";
 import { readSa as readSa2, writeSa as writeSa2 } from "../../src/ike/v2/wire/sa.ts";
+import { readCert } from "../../src/ike/wire/cert.ts";
 import { cut, readFragment } from "../../src/ike/wire/fragment.ts";
 import { readMessage, writeMessage } from "../../src/ike/wire/header.ts";
 import { parseIkeId, readId, readNatOa, writeId, writeNatOa } from "../../src/ike/wire/id.ts";
 import { readDelete, readNotify, writeDelete, writeNotify } from "../../src/ike/wire/notify.ts";
 import { readChain, writeChain } from "../../src/ike/wire/payloads.ts";
 import { readSa, writeSa } from "../../src/ike/wire/sa.ts";
+import { readCertificate } from "../../src/x509/certificate.ts";
 import { client, Host, Net, server } from "../ike/double.ts";
+import { NOW, TestCa, trust } from "../x509/ca.ts";
 
 const sa = writeSa([
   {
@@ -78,6 +82,16 @@ const alive = near.ike.connect(client("10.0.0.2", "10.0.0.1", { versions: "v2" }
 await live.run(400);
 const spis = live.seen.at(-1)?.bytes.slice(0, 16) ?? new Uint8Array(16);
 
+const ca = new TestCa("CN=fuzz");
+const cas = trust([ca]);
+const leaf = ca.server("vpn.example");
+/** As the peer's certificate: a verdict in words, and only the CA's own certificates are trusted. */
+function validated(b: Uint8Array): void {
+  const v = cas.validate([b], NOW, "server");
+  if (v.trusted && !sameBytes(b, leaf.der) && !sameBytes(b, ca.own.der))
+    throw new Error("a certificate of nobody is trusted");
+  if (!v.trusted && v.text.length < 8) throw new Error("no words");
+}
 const decoders: readonly ((b: Uint8Array) => unknown)[] = [
   readMessage,
   readSa,
@@ -87,6 +101,9 @@ const decoders: readonly ((b: Uint8Array) => unknown)[] = [
   readNatOa,
   readFragment,
   fragments,
+  readCert,
+  readCertificate,
+  validated,
   (b) => readChain(b[0] ?? 0, b.subarray(1), false),
   (b) => readChain(b[0] ?? 0, b.subarray(1), true),
   (b) => readMessage2(b, PATH),
@@ -128,6 +145,8 @@ export const target = {
     first2,
     selectors,
     Uint8Array.from([...spis, 46, 0x20, 37, 8, 0, 0, 0, 2, 0, 0, 0, 60, 0, 0, 0, 32, ...new Array<number>(28).fill(5)]),
+    leaf.der,
+    new Uint8Array([4, ...leaf.der]),
     writeNatOa("192.0.2.1"),
     writeNotify({ protocol: 1, type: 36136, spi: new Uint8Array(16), data: new Uint8Array(4) }),
     writeDelete({ protocol: 3, spis: [new Uint8Array(4)] }),
