@@ -73,7 +73,11 @@ export class Keeper {
     this.#clock = clock;
     this.#tell = tell;
     this.#timer = clock.timer("network.changed", () => this.#look());
-    this.#outside = clock.timer("network.outside", () => this.onOutside());
+    this.#outside = clock.timer("network.outside", () => {
+      this.#dirty.routes = true; // first what is ours, and said to be restored
+      this.#look();
+      this.onOutside();
+    });
     this.#monitor = monitor(
       io,
       () => this.rtnl.port,
