@@ -137,7 +137,7 @@ test("ours are cut for a peer that announced it, and never for another", async (
     const { net, a, b } = pair();
     if (!announced) {
       net.tamper = (bytes) => {
-        const at = Buffer.from(bytes).indexOf(bin("4048b7d56ebce88525e7de7f00d6c2d3"));
+        const at = Buffer.from(bytes).indexOf(Buffer.from("4048b7d56ebce88525e7de7f00d6c2d3", "hex"));
         if (at > 0) bytes[at] = 0;
       };
     }

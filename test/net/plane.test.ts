@@ -284,7 +284,12 @@ if (process.env["PLANE_HELPER"] === "1") {
   it("a netdev that is deleted by somebody else takes only its own call along", { skip }, async () => {
     await both("udp", {}, async (a) => {
       sh(`ip -n ${NS.a} link del pa0`);
-      assert.deepEqual(await a.do("path", "198.51.100.2"), { local: "198.51.100.1", mtu: 1500, device: "wa" });
+      assert.deepEqual(await a.do("path", "198.51.100.2"), {
+        local: "198.51.100.1",
+        mtu: 1500,
+        device: "wa",
+        borrowed: false,
+      });
     });
   });
 
