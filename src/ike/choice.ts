@@ -30,9 +30,9 @@ interface Named {
 
 /**
  * The first of our proposals that the peer offers too, for the first of our methods of authentication that it offers; or
- * a sentence that says why there is none.
+ * a sentence that says why there is none, without particulars unless they are wanted: those take time.
  */
-export function chooseIke(policy: IkePolicy, body: Uint8Array): IkeChoice | string {
+export function chooseIke(policy: IkePolicy, body: Uint8Array, particulars = true): IkeChoice | string {
   const offered = readSa(body).filter((p) => p.protocol === PROTOCOL.isakmp);
   const auths = authMethods(policy);
   for (const auth of auths) {
@@ -43,6 +43,7 @@ export function chooseIke(policy: IkePolicy, body: Uint8Array): IkeChoice | stri
       }
     }
   }
+  if (!particulars) return "no common phase 1 proposal";
   const transforms = offered.flatMap((p) => p.transforms);
   const theirs = [...new Set(transforms.map(authOf))];
   if (!theirs.some((a) => auths.includes(a))) {

@@ -12,6 +12,7 @@ import { hex } from "../core/text.ts";
 import { originOf, Waiting, type WaitingLimits } from "../core/waiting.ts";
 import type { Endpoint } from "../ports/ports.ts";
 import { connect, Spoken } from "./auto.ts";
+import { Buckets } from "./buckets.ts";
 import { chooseIke } from "./choice.ts";
 import { Complaints } from "./complaints.ts";
 import { House, type IkeLimits, natPath, type Server } from "./house.ts";
@@ -59,6 +60,8 @@ interface Client {
   readonly cfg: IkeConnectConfig;
   readonly owner: IkeOwner;
 }
+/** A flood of first messages costs no more. */
+const PARTICULARS = { burst: 20, everyMs: 50 } as const;
 interface Served {
   readonly cfg: IkePolicy;
   /** Null: a client's. It only hears of the exchanges that it began. */
@@ -74,6 +77,8 @@ export class IkeManager {
   /** All ISAKMP SAs by initiator cookie, in hexadecimal: the first answer has no other key. */
   readonly #sas = new Map<string, IkeSa>();
   readonly #complaints: Complaints;
+  /** Refusals that say what is offered and accepted. */
+  readonly #particulars: Buckets;
   /** SAs that keep fragments of a message, of unauthenticated peers and of the others. */
   readonly #fragmented = { strangers: new Waiting<IkeSa>(FRAGMENTED), known: new Waiting<IkeSa>(FRAGMENTED) };
   /** SAs of peers that already have a connection on the same path: their first quick mode says which one they serve. */
@@ -85,6 +90,7 @@ export class IkeManager {
     this.#house = new House(deps, limits);
     this.#env = this.#house.env;
     this.#complaints = new Complaints(this.#env);
+    this.#particulars = new Buckets(deps.clock, PARTICULARS);
     this.#spoken = new Spoken(deps.clock);
     this.#surveys = new Surveys(this.#env);
     this.#v2 = new Ikev2(this.#house);
@@ -244,8 +250,10 @@ export class IkeManager {
     const choice = chooseIke(
       aggressive ? { ...cfg, certificates: null } : cfg,
       one(readChain(h.next, m.body, false), PAYLOAD.sa, "sa"),
+      !this.#particulars.spent(""),
     );
     if (typeof choice === "string") {
+      this.#particulars.spend("");
       this.#house.refusals.tell(owner, cfg.link, remote, failure("no-proposal", choice), false);
       this.#env.port.send(local, remote, clearNotify(this.#env.crypto, NOTIFY.noProposalChosen, h.icookie, h.rcookie));
       return;

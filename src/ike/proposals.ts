@@ -241,12 +241,13 @@ export function ikeTransform(p: IkeProposal, number: number, lifeSeconds: number
 export function matchesIke(p: IkeProposal, t: Transform, auths: readonly number[] = [AUTH.psk]): boolean {
   const n = (type: number): number | null => attributeNumber(t.attributes, type);
   return (
-    plain(t, P1) &&
-    t.id === KEY_IKE &&
-    auths.includes(authOf(t)) &&
+    // what tells most of them apart first: strangers' proposals are compared with all of ours
+    n(P1.cipher) === CIPHER_IDS[p.cipher] &&
     n(P1.hash) === HASHES[p.hash] &&
     n(P1.group) === GROUPS[p.group][0] &&
-    n(P1.cipher) === CIPHER_IDS[p.cipher] &&
+    t.id === KEY_IKE &&
+    auths.includes(authOf(t)) &&
+    plain(t, P1) &&
     n(P1.keyLength) === (p.cipher === "3des" ? null : p.keyBits)
   );
 }

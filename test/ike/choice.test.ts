@@ -87,6 +87,8 @@ test("the advice adds to what is configured, prefers what is not weak, and names
     ],
   };
   const r = chooseIke(server({ ikeProposals: IKE_RESPONDER }), offer([des]));
+  const brief = chooseIke(server({ ikeProposals: IKE_RESPONDER }), offer([des]), false);
+  assert.equal(brief, "no common phase 1 proposal", "under a flood");
   assert.match(String(r), /the peer offers des-md5-group1$/);
   const prf = ikeTransform(of("aes256-sha256-modp2048")[0] as IkeProposal, 1, 60);
   assert.match(
