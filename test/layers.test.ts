@@ -48,8 +48,6 @@ test("no Math.random in the sources", () => {
 test("no file over 450 lines, no line over 120 characters", () => {
   /** Files that are being taken apart, with the length that they may not outgrow. */
   const LONG: Readonly<Record<string, number>> = {
-    "src/ike/v1/connection.ts": 465,
-    "src/link/server.ts": 470,
     "test/ike/life.test.ts": 520,
   };
   /** The RFC's table of states, as wide as the RFC has it. */

@@ -5,7 +5,6 @@ import type { InterfaceConfig, ServerConfig, UserConfig } from "../config/schema
 import { isIp6, linkLocal } from "../core/addr.ts";
 import type { Timer } from "../core/clock.ts";
 import { isoTime } from "../core/date.ts";
-import { SystemError } from "../core/errors.ts";
 import type { LinkState } from "../core/events.ts";
 import { type Failure, type FailureCode, failure } from "../core/failures.ts";
 import { faultEvent, internal } from "../core/fault.ts";
@@ -26,6 +25,7 @@ import { Callers } from "./callers.ts";
 import { CertificateFiles } from "./certificates.ts";
 import { type LinkDeps, systemFailure } from "./deps.ts";
 import { Failures } from "./failures.ts";
+import { listenInClear } from "./listen.ts";
 import { type Placement, place } from "./placing.ts";
 import { placementText } from "./rungs/plane.ts";
 import { Session, type SessionHost } from "./session.ts";
@@ -38,9 +38,6 @@ const OUTER_MTU = 1500; // the path to a caller is unknown before it calls
 const GOODBYES: readonly FailureCode[] = ["peer-deleted", "superseded"];
 const REOPEN_MS = 10_000;
 const LOST_MS = 500;
-const L2TP_PORT = 1701;
-/** What a kernel without IPv6, or with it switched off, says. */
-const NO_IPV6: readonly string[] = ["EAFNOSUPPORT", "EADDRNOTAVAIL"];
 const CLOSE_MS = 1500;
 const TRIAL_MS = 15_000;
 
@@ -203,7 +200,7 @@ export class ServerLink implements AnyLink {
             return { net, close: null };
           }
           // In the clear on purpose: the configuration says ipsec = off.
-          return { net, close: await this.#openClear(placed.at) };
+          return { net, close: await listenInClear(this.#deps.plane.l2tp, cfg.listen, placed.at) };
         } catch (e) {
           await giveBack(
             () => net.close(),
@@ -236,26 +233,6 @@ export class ServerLink implements AnyLink {
       },
       (e) => this.#failed(systemFailure(e)),
     );
-  }
-  /** On `listen`, or in both families as far as the machine has them. Resolves to what closes it. */
-  async #openClear(at: PlaneKind): Promise<() => void> {
-    const { l2tp } = this.#deps.plane;
-    if (this.cfg.listen !== null) {
-      const one = await l2tp.openClear({ address: this.cfg.listen, port: L2TP_PORT }, at);
-      return () => one.close();
-    }
-    const four = await l2tp.openClear({ address: "0.0.0.0", port: L2TP_PORT }, at);
-    try {
-      const six = await l2tp.openClear({ address: "::", port: L2TP_PORT }, at);
-      return () => {
-        four.close();
-        six.close();
-      };
-    } catch (e) {
-      if (e instanceof SystemError && NO_IPV6.includes(e.errno)) return () => four.close();
-      four.close();
-      throw e;
-    }
   }
   /** The netdev was deleted from outside: its sessions end, and the server reopens soon. */
   #lost(text: string): void {
