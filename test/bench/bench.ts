@@ -1,7 +1,7 @@
 // The figures the project is held to. Two namespaces, one core a side, TCP by iperf3 both ways; peers and both
 // runtimes in the same run, since only ratios mean anything on another machine. About 40 min; `quick` as an argument
-// has one round and no crowds, `crowd` nothing else, `spread` only what threads could bring, `kernel` only the kernel's
-// data plane; SESSIONS and RUNTIME bound the crowd.
+// has one round and no crowds; `throughput`, `spread` (what threads could bring), `sessions` (200), `crowd` and `kernel`
+// (the kernel's data plane) each do nothing else; SESSIONS and RUNTIME bound the crowd.
 import { existsSync, statSync } from "node:fs";
 import { fileOf, lacking, memory, type RuntimeName, sleep } from "../net/harness.ts";
 import { manySessions } from "../net/many.ts";
@@ -85,7 +85,8 @@ async function crowds(): Promise<void> {
 }
 
 const asked = (word: string): boolean => process.argv.includes(word);
-const measured = (word: string): boolean => asked(word) || !["crowd", "spread", "kernel"].some(asked);
+const PARTS = ["throughput", "spread", "sessions", "crowd", "kernel"];
+const measured = (word: string): boolean => asked(word) || !PARTS.some(asked);
 if (measured("throughput")) {
   const rounds = asked("quick") ? 1 : ROUNDS;
   const all = new Map<string, number[]>();
