@@ -1,7 +1,11 @@
 #define _GNU_SOURCE
 #include "ossl.h"
 #include <dlfcn.h>
+#include <stdint.h>
 #include <string.h>
+
+/* OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS. libssl loads those of its own. */
+#define NO_WORDS 1
 
 static struct ossl table;
 static void *library = RTLD_DEFAULT;
@@ -86,6 +90,18 @@ static bool load(void *lib)
 	return true;
 }
 
+/*
+ * The words for its errors are half a megabyte of a small router's memory; the numbers say what we want to know. Of a
+ * process that has libcrypto for others too, this is not ours to say.
+ */
+static void without_words(void *lib)
+{
+	int (*init)(uint64_t, const void *);
+
+	if (get(lib, "OPENSSL_init_crypto", &init))
+		init(NO_WORDS, NULL);
+}
+
 const struct ossl *ossl(void)
 {
 	static const char *const names[] = { "libcrypto.so.3", "libcrypto.so.1.1", "libcrypto.so" };
@@ -96,10 +112,12 @@ const struct ossl *ossl(void)
 		for (size_t i = 0; !found && i < sizeof names / sizeof *names; i++) {
 			void *lib = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
 
-			if (lib && !(found = load(lib)))
+			if (lib && !(found = load(lib))) {
 				dlclose(lib);
-			else if (lib)
+			} else if (lib) {
 				library = lib;
+				without_words(lib);
+			}
 		}
 	}
 	return found ? &table : NULL;
