@@ -1,6 +1,6 @@
 // The figures the project is held to. Two namespaces, one core a side, TCP by iperf3 both ways; peers and both
 // runtimes in the same run, since only ratios mean anything on another machine. About 40 min; `quick` as an argument
-// has one round and no crowds; `throughput`, `spread` (what threads could bring), `sessions` (200), `crowd` and `kernel`
+// has one round and no crowds; `throughput`, `spread` (what threads could bring), `sessions` (200), `crowd`, `kernel`
 // (the kernel's data plane) each do nothing else; SESSIONS and RUNTIME bound the crowd.
 import { existsSync, statSync } from "node:fs";
 import { fileOf, lacking, memory, type RuntimeName, sleep } from "../net/harness.ts";
