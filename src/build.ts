@@ -31,6 +31,7 @@ import { type Memory, Pressure } from "./link/pressure.ts";
 import { runAlone } from "./linux/alone.ts";
 import { attempt } from "./linux/errno.ts";
 import { linuxSerial } from "./linux/serial.ts";
+import { linuxUdp } from "./linux/udp.ts";
 import { zoneOf } from "./openwrt/alias.ts";
 import { Netifd } from "./openwrt/netifd.ts";
 import { serveUbus } from "./openwrt/ubus.ts";
@@ -44,7 +45,7 @@ import { openPki } from "./x509/pki.ts";
  * and sets their routes.
  */
 export function compose(
-  common: Pick<LinkDeps, "clock" | "crypto" | "host" | "serial" | "zlib" | "pki" | "tls"> & {
+  common: Pick<LinkDeps, "clock" | "crypto" | "host" | "serial" | "udp" | "zlib" | "pki" | "tls"> & {
     readonly memory?: Memory;
     readonly faster?: LinkDeps["faster"];
     readonly kernel?: KernelSide;
@@ -90,6 +91,7 @@ export function compose(
     challenges: new Challenges(),
     logins: new Logins(common.clock),
     serial: common.serial,
+    udp: common.udp,
     faster: common.faster ?? "aes",
     zlib: common.zlib ?? null,
     pki: common.pki ?? null,
@@ -240,6 +242,7 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: (
         kernel,
         faster: fasterCipher(speeds),
         serial: linuxSerial(native, rt.clock),
+        udp: linuxUdp(native),
         zlib: native,
         pki: pkiOf(rt, native),
         tls: native,

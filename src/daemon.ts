@@ -119,7 +119,7 @@ export class Daemon implements DaemonApi, CaptureApi {
   #linkOf(cfg: InterfaceConfig | ServerConfig): AnyLink {
     const users = (): Config["users"] => this.#config.users;
     const all = (): ReturnType<typeof sections> => sections(this.#config);
-    if ("pool" in cfg) return new ServerLink(this.#deps, cfg, users, all);
+    if ("pool" in cfg) return new ServerLink(this.#deps, cfg, { users, all, radius: () => this.#config.radius });
     const serial = cfg.proto === "nasdial";
     const access = serial ? new SerialAccess(this.#deps, cfg, users) : new ClientAccess(this.#deps, cfg, all);
     const link = new Link(this.#deps, access);
@@ -311,8 +311,10 @@ export class Daemon implements DaemonApi, CaptureApi {
     const users = new Set<string>();
     for (const u of [...was.users, ...now.users]) if (changed(`user ${u.name}`)) users.add(u.name);
     if (users.size > 0) this.#each(this.#links.values(), (link) => link.usersChanged?.(users));
+    const radius = new Set([...was.radius, ...now.radius].map((r) => `radius ${r.name}`).filter(changed));
+    if (radius.size > 0) this.#each(this.#links.values(), (link) => link.radiusChanged?.());
     this.#each(this.#links.values(), (link) => link.renewFiles?.());
-    report.push(...[...users].map((u) => `user ${u}`));
+    report.push(...[...users].map((u) => `user ${u}`), ...radius);
     for (const name of new Set([...was.broken.keys(), ...now.broken.keys()])) {
       if (!now.broken.has(name) && !now.interfaces.some((c) => c.name === name)) this.#unblock(name);
       if (was.broken.get(name)?.why !== now.broken.get(name)?.why && !report.includes(`interface ${name}`))

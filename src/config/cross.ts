@@ -3,7 +3,7 @@
 import { someFree } from "../core/daytime.ts";
 import { parseChat } from "../modem/chat.ts";
 import type { SerialConfig } from "./nasdial.ts";
-import type { ClientConfig, Config, InterfaceConfig, ServerConfig } from "./schema.ts";
+import type { ClientConfig, Config, InterfaceConfig, RadiusConfig, ServerConfig } from "./schema.ts";
 import { type Fault, faultOf, type Section } from "./section.ts";
 
 /** The netdev of a link: `ifname`, else l2tps-NAME (tunnel) or nas-NAME (serial line). */
@@ -49,6 +49,12 @@ export function guarded(
 ): readonly string[] {
   if (c.proto === "nasdial" || !needsIpsec(c) || c.killswitch === "off") return [];
   return [...(c.routes ?? []), ...(c.killswitch === "all" ? ["0.0.0.0/0", "::/0"] : [])];
+}
+
+/** The RADIUS servers of a server section, in their order; none where it asks none. */
+export function radiusOf(c: ServerConfig, all: readonly RadiusConfig[]): readonly RadiusConfig[] {
+  if (!c.users.includes("radius")) return [];
+  return c.radius === null ? all : c.radius.flatMap((name) => all.find((r) => r.name === name) ?? []);
 }
 
 /** Reports a fault in an option of one section. */
@@ -224,6 +230,20 @@ function crossSerial(c: SerialConfig, config: Config, fault: Fail): void {
       fault("device", `interface ${d.name} has the same device`);
 }
 
+function crossRadius(s: ServerConfig, { radius, servers }: Config, fail: Fail): void {
+  const asks = s.users.includes("radius");
+  if (asks && radius.length === 0) fail("users", "has radius, but there is no radius section", "[radius NAME]");
+  if (!asks && s.radius !== null) fail("radius", "is set, but users does not have radius", "users = local radius");
+  for (const name of s.radius ?? [])
+    if (!radius.some((r) => r.name === name))
+      fail("radius", `there is no radius section ${name}`, radius.map((r) => r.name).join(" "));
+  if (!asks) return;
+  const before = servers.slice(0, servers.indexOf(s)).filter((o) => o.users.includes("radius"));
+  const same = before.find((o) => o.nas_id === s.nas_id);
+  // A server that begins says so to RADIUS, which then ends all sessions of that NAS.
+  if (same) fail("nas_id", `server ${same.name} has the same: RADIUS could not tell their sessions apart`);
+}
+
 function crossServers(
   config: Config,
   fault: (type: string, name: string, option: string, why: string, allowed?: string) => void,
@@ -241,6 +261,7 @@ function crossServers(
       }
     }
   }
+  for (const s of config.servers) crossRadius(s, config, (...about) => fault("server", s.name, ...about));
   const taken = new Map<string, string>(config.servers.map((s) => [s.local_ip, `server ${s.name}`]));
   for (const u of config.users) {
     if (u.server !== null && !config.servers.some((s) => s.name === u.server))

@@ -71,6 +71,7 @@ const DATATYPES = {
   network,
   range4,
   pool,
+  named_pool: namedPool,
   day_time: dayTime,
   keepalive,
   ike_id: (s: string) => (s.length <= 255 ? (parseIkeId(s) ?? undefined) : undefined),
@@ -128,6 +129,16 @@ function pool(s: string): readonly Range4[] | undefined {
   const good = ranges.filter((r) => r !== undefined);
   const size = good.reduce((n, r) => n + ip4ToNumber(r.last) - ip4ToNumber(r.first) + 1, 0);
   return good.length === ranges.length && size <= POOL_MOST ? good : undefined;
+}
+
+export interface NamedPool {
+  readonly name: string;
+  readonly range: Range4;
+}
+function namedPool(s: string): NamedPool | undefined {
+  const [, name = "", text = ""] = /^([^=\s]{1,64})=(.+)$/.exec(s) ?? [];
+  const range = pool(text)?.[0];
+  return range && { name, range };
 }
 
 function dayTime(s: string): DayTime | undefined {

@@ -6,7 +6,14 @@ import { NASDIAL } from "./nasdial.ts";
 import { type Given, joined, type Option, type Options, optionNamed, repeats } from "./option.ts";
 import { isSecret } from "./options.ts";
 import type { Config } from "./schema.ts";
-import { type DaemonConfig, type InterfaceConfig, SECTIONS, type ServerConfig, type UserConfig } from "./schema.ts";
+import {
+  type DaemonConfig,
+  type InterfaceConfig,
+  type RadiusConfig,
+  SECTIONS,
+  type ServerConfig,
+  type UserConfig,
+} from "./schema.ts";
 import { type Fault, faultOf, isSerial, type Section, type Type, title } from "./section.ts";
 
 type Loaded =
@@ -33,6 +40,7 @@ export function load(text: string): Loaded {
     interfaces: of<InterfaceConfig>("interface"),
     servers: of<ServerConfig>("server"),
     users: of<UserConfig>("user"),
+    radius: of<RadiusConfig>("radius"),
     broken: new Map(),
     disabled: [],
     raw,
@@ -120,7 +128,7 @@ function split(text: string, faults: Fault[]): Section[] {
           line,
           where,
           why: "unknown kind of section",
-          allowed: "[daemon] [interface NAME] [server NAME] [user NAME]",
+          allowed: "[daemon] [interface NAME] [server NAME] [user NAME] [radius NAME]",
         });
       } else if (type === "daemon" ? name !== "" : name === "") {
         faults.push({

@@ -13,6 +13,7 @@ const TABLES: Readonly<Record<string, Options>> = {
   nasdial: NASDIAL,
   server: SECTIONS.server,
   user: SECTIONS.user,
+  radius: SECTIONS.radius,
 };
 
 const quoted = (s: string): string => `'${s.replace(/[\\']/g, "\\$&")}'`;

@@ -5,7 +5,7 @@ import type { DayTime } from "../core/daytime.ts";
 import { Secret } from "../core/secret.ts";
 import type { EspProposal, IkeProposal } from "../ike/proposals.ts";
 import type { IkeId } from "../ike/wire/id.ts";
-import { type Grammar, type Keepalive, type Range4, read, type ServerName } from "./grammar.ts";
+import { type Grammar, type Keepalive, type NamedPool, type Range4, read, type ServerName } from "./grammar.ts";
 
 export interface Kind<T> {
   readonly grammar: Grammar;
@@ -103,6 +103,24 @@ export const pool: Kind<readonly Range4[]> = kind(
   { form: "datatype", name: "pool" },
   "IPv4 ranges FIRST-LAST, space separated, 65,536 addresses at most",
   "is not an address range",
+);
+/** Pools by name. */
+export const pools: Kind<readonly NamedPool[]> = kind(
+  { form: "list", item: { form: "datatype", name: "named_pool" }, separator: "space", most: 64 },
+  "NAME=FIRST-LAST, space separated, a name as often as it has ranges; 65,536 addresses at most in each",
+  "is not a named address range",
+);
+/** Of sections. */
+export const names: Kind<readonly string[]> = kind(
+  {
+    form: "list",
+    item: { form: "pattern", pattern: "[A-Za-z0-9_-]{1,64}" },
+    separator: "space",
+    most: 8,
+    unique: true,
+  },
+  "names of sections, space separated, 8 at most",
+  "is not a list of names",
 );
 export const ubus: Kind<string> = kind(
   { form: "pattern", pattern: "auto|off|/[\\x21-\\x7e]{1,106}" },

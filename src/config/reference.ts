@@ -10,6 +10,7 @@ export const SECTION_TITLES = {
   nasdial: "`[interface NAME]` with `proto = nasdial`: a serial line, with a modem or a null-modem cable",
   server: "`[server NAME]`: a server (LNS)",
   user: "`[user NAME]`: someone who may call a server",
+  radius: "`[radius NAME]`: a RADIUS server, which knows users",
 } as const;
 
 const cell = (s: string): string => s.replaceAll("|", "\\|");

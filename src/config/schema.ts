@@ -213,6 +213,36 @@ export const SERVER = {
       "With ipsec = off: allow PAP, although everybody on the path can read the passwords. Without this, pap " +
       "in auth is ignored.",
   }),
+  users: withDefault(k.someOf("local", "radius"), "local", {
+    tab: "security",
+    title: "Where users are",
+    help:
+      "Who decides about callers, in this order. local: the user sections. radius: RADIUS servers. local radius: a " +
+      "user section where there is one of that name, else RADIUS. radius local: RADIUS, and user sections only while " +
+      "no RADIUS server answers.",
+  }),
+  radius: optional(k.names, {
+    tab: "security",
+    title: "RADIUS servers",
+    help: "The radius sections whose servers are asked, in this order. Default: all, as they are listed.",
+  }),
+  nas_id: optional(k.text(64), {
+    tab: "advanced",
+    title: "NAS identifier",
+    help: "Our name for RADIUS servers (NAS-Identifier), different for each server section. Default: the host name.",
+  }),
+  pools: optional(k.pools, {
+    tab: "advanced",
+    title: "Named address pools",
+    help: "Pools that RADIUS chooses by name (Framed-Pool), such as guests=10.9.1.10-10.9.1.250.",
+  }),
+  framed_routes: optional(k.networks, {
+    tab: "security",
+    title: "Networks from RADIUS",
+    help:
+      "Networks that RADIUS may route to users (Framed-Route), whole or in part; a login with another is refused. " +
+      "Default: none.",
+  }),
   second_login: withDefault(k.oneOf("replace", "refuse"), "replace", {
     tab: "security",
     title: "Second login",
@@ -248,7 +278,33 @@ export const USER = {
   }),
 } as const;
 
-export const SECTIONS = { daemon: DAEMON, interface: CLIENT, server: SERVER, user: USER } as const;
+export const RADIUS = {
+  address: required(k.address, { tab: "general", title: "Address", help: "Address of the RADIUS server." }),
+  secret: required(k.secret, {
+    tab: "general",
+    title: "Secret",
+    help: "The secret shared with it: long and random, as MD5 is all that protects it on the way.",
+  }),
+  port: withDefault(k.integer(1, 65535), "1812", {
+    tab: "advanced",
+    title: "Port",
+    help: "UDP port for authentication.",
+  }),
+  timeout: withDefault(k.integer(1, 20, "seconds"), "5", {
+    tab: "advanced",
+    title: "Timeout",
+    help:
+      "How long it is asked, with growing pauses between the packets, before the next server is. A caller waits 30 " +
+      "seconds in all.",
+  }),
+  dead_time: withDefault(k.integer(0, 3600, "seconds"), "60", {
+    tab: "advanced",
+    title: "Dead time",
+    help: "How long it is passed over after it has fallen silent, while another one answers.",
+  }),
+} as const;
+
+export const SECTIONS = { daemon: DAEMON, interface: CLIENT, server: SERVER, user: USER, radius: RADIUS } as const;
 
 export type DaemonConfig = ValuesOf<typeof DAEMON>;
 export type ClientConfig = Named<ValuesOf<typeof CLIENT>>;
@@ -256,6 +312,7 @@ export type ServerConfig = Named<ValuesOf<typeof SERVER>>;
 /** A link that this side initiates, distinguished by `proto`. */
 export type InterfaceConfig = ClientConfig | SerialConfig;
 export type UserConfig = Named<ValuesOf<typeof USER>>;
+export type RadiusConfig = Named<ValuesOf<typeof RADIUS>>;
 
 /** An interface or server that is configured but cannot run. */
 export interface Broken {
@@ -269,6 +326,7 @@ export interface Config {
   readonly interfaces: readonly InterfaceConfig[];
   readonly servers: readonly ServerConfig[];
   readonly users: readonly UserConfig[];
+  readonly radius: readonly RadiusConfig[];
   /** By name (UCI: one invalid section does not stop the others). */
   readonly broken: ReadonlyMap<string, Broken>;
   /** Interfaces that netifd's own option `disabled` turns off. */

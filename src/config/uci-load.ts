@@ -12,6 +12,7 @@ import {
   type Config,
   type DaemonConfig,
   type InterfaceConfig,
+  type RadiusConfig,
   SECTIONS,
   type ServerConfig,
   type UserConfig,
@@ -134,14 +135,14 @@ function networkSection(file: UciFile, s: UciSection, faults: Fault[], warnings:
 }
 
 function ownSection(file: UciFile, s: UciSection, faults: Fault[]): Section | null {
-  const type = (["daemon", "server", "user"] as const).find((t) => t === s.type);
+  const type = (["daemon", "server", "user", "radius"] as const).find((t) => t === s.type);
   if (type !== undefined) return checked(file, s, { type, options: SECTIONS[type], called: {} }, faults, () => false);
   faults.push({
     line: s.line,
     where: `l2tpsec.${s.id}`,
     file: file.path,
     why: `unknown kind of section ${JSON.stringify(s.type.slice(0, 40))}`,
-    allowed: "daemon | server | user",
+    allowed: "daemon | server | user | radius",
   });
   return null;
 }
@@ -213,6 +214,7 @@ function assemble({ sections: all, disabled }: Read, faults: Fault[], warnings: 
       interfaces: of<InterfaceConfig>("interface"),
       servers: of<ServerConfig>("server"),
       users: of<UserConfig>("user"),
+      radius: of<RadiusConfig>("radius"),
       broken: broken(faults, all, good),
       disabled,
       raw: new Map(good.map((s) => [title(s), asWritten(s)])),

@@ -55,6 +55,8 @@ export interface AnyLink {
   accept?(remote: L2tpRemote): TunnelAnswer | null;
   /** Applies to new sessions at once; sessions of removed or changed users end. */
   usersChanged?(changed: ReadonlySet<string>): void;
+  /** RADIUS sections changed: other servers are asked from now on. */
+  radiusChanged?(): void;
   /** A reload: what files hold may have changed. */
   renewFiles?(): void;
   /** True when the session was this server's. */

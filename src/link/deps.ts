@@ -7,7 +7,7 @@ import type { DataPlane } from "../dataplane/dataplane.ts";
 import type { IkeManager } from "../ike/manager.ts";
 import type { L2tpEndpoint } from "../l2tp/endpoint.ts";
 import type { Pki } from "../ports/pki.ts";
-import type { Crypto, Host, TlsClients, Zlib } from "../ports/ports.ts";
+import type { Crypto, Host, TlsClients, Udp, Zlib } from "../ports/ports.ts";
 import type { SerialHost } from "../ports/serial.ts";
 import type { Blocks } from "./blocks.ts";
 import type { Captures } from "./captures.ts";
@@ -33,6 +33,7 @@ export interface LinkDeps {
   readonly pressure: Pressure;
   readonly captures: Captures;
   readonly serial: SerialHost;
+  readonly udp: Udp;
   readonly challenges: Challenges;
   readonly logins: Logins;
   /** Which cipher this CPU is faster with: proposals by default begin with it. */

@@ -16,6 +16,7 @@ import { Callers } from "./callers.ts";
 import { DemandNet, type DemandOwner, PLACEHOLDER } from "./demand.ts";
 import type { LinkDeps } from "./deps.ts";
 import type { Ladder, Rung } from "./ladder.ts";
+import type { Account } from "./radius.ts";
 import { LineRung, ModemRung, type ModemUser } from "./rungs/modem.ts";
 import { NetdevRung, type NetdevUser } from "./rungs/netdev.ts";
 import { PppRung, type PppUser } from "./rungs/ppp.ts";
@@ -145,7 +146,7 @@ class SerialClimb implements Climb, PppUser, NetdevUser, ModemUser {
   readonly rungs: readonly Rung[];
   readonly phone: string | null;
   readonly place: string;
-  caller: UserConfig | null = null;
+  caller: Account | null = null;
 
   constructor(ladder: Ladder, access: SerialAccess) {
     const { cfg, deps } = access;
@@ -190,7 +191,7 @@ class SerialClimb implements Climb, PppUser, NetdevUser, ModemUser {
     if (cfg.role === "answer") return pppAnswerer(cfg, deps.host, cfg.mtu);
     return pppCaller(cfg, deps.host, cfg.mtu, this.modem.eapTls);
   }
-  assign(user: UserConfig): Assignment | Failure {
+  assign(user: Account): Assignment | Failure {
     const { local_ip: local, remote_ip, dns } = this.#access.cfg;
     const remote = user.ip ?? remote_ip;
     if (local === null || remote === null)

@@ -1,7 +1,7 @@
 // A server: answers IKE, L2TP and PPP for its users on one netdev.
 
 import { deviceName, needsIpsec } from "../config/cross.ts";
-import type { InterfaceConfig, ServerConfig, UserConfig } from "../config/schema.ts";
+import type { InterfaceConfig, RadiusConfig, ServerConfig, UserConfig } from "../config/schema.ts";
 import { isIp6, linkLocal } from "../core/addr.ts";
 import type { Timer } from "../core/clock.ts";
 import { isoTime } from "../core/date.ts";
@@ -21,7 +21,7 @@ import type { Endpoint } from "../ports/ports.ts";
 import { MPPE_GROWTH, type PppConfig } from "../ppp/api.ts";
 import { freshId, type SharedIds } from "../ppp/ipv6cp.ts";
 import type { AnyLink, StopOptions } from "./api.ts";
-import { Callers } from "./callers.ts";
+import { callersOf } from "./callers.ts";
 import { CertificateFiles } from "./certificates.ts";
 import { type LinkDeps, systemFailure } from "./deps.ts";
 import { Failures } from "./failures.ts";
@@ -40,6 +40,13 @@ const REOPEN_MS = 10_000;
 const LOST_MS = 500;
 const CLOSE_MS = 1500;
 const TRIAL_MS = 15_000;
+
+/** What else the configuration has, now. */
+interface Others {
+  users(): readonly UserConfig[];
+  radius(): readonly RadiusConfig[];
+  all(): readonly (InterfaceConfig | ServerConfig)[];
+}
 
 export class ServerLink implements AnyLink {
   readonly cfg: ServerConfig;
@@ -75,13 +82,8 @@ export class ServerLink implements AnyLink {
   #proved = false;
   #trial: Timer | null = null;
 
-  /** `all`: every section, this one among them. */
-  constructor(
-    deps: LinkDeps,
-    cfg: ServerConfig,
-    users: () => readonly UserConfig[],
-    all: () => readonly (InterfaceConfig | ServerConfig)[],
-  ) {
+  /** `all`: every link's section, this one among them. */
+  constructor(deps: LinkDeps, cfg: ServerConfig, { users, radius, all }: Others) {
     this.#deps = deps;
     this.#all = all;
     this.cfg = cfg;
@@ -111,7 +113,7 @@ export class ServerLink implements AnyLink {
     this.#sessionHost = {
       cfg,
       deps,
-      callers: new Callers(users, deps.logins, cfg.name),
+      callers: callersOf(deps, cfg, users, radius),
       ladder: { clock: deps.clock, log: deps.log, link: cfg.name, what: "a session", layer: "ppp", hurried: false },
       pppConfig: (mru) => {
         if (this.#ppp?.mru !== mru) this.#ppp = pppAnswerer(cfg, deps.host, mru, ids);
@@ -247,10 +249,8 @@ export class ServerLink implements AnyLink {
     this.#files = files;
     this.#warn(files?.warning ?? null);
     const ike = this.#deps.ike();
-    const planes: Parameters<typeof serverIke>[2] = {
-      plane: () => this.#placed?.at ?? "userspace",
-      place: (...at) => this.#placeFlow(...at),
-    };
+    const plane = (): PlaneKind => this.#placed?.at ?? "userspace";
+    const planes: Parameters<typeof serverIke>[2] = { plane, place: (...at) => this.#placeFlow(...at) };
     const responder = ike.addResponder(serverIke(this.cfg, placed, planes, files), {
       onUp: (c: IkeConnection, info: IkeInfo) => {
         this.#flows.set(info.flow, info);
@@ -332,6 +332,9 @@ export class ServerLink implements AnyLink {
     return Math.min(largest, fittingMtu(OUTER_MTU, v6, info, sequencing));
   }
 
+  radiusChanged(): void {
+    this.#sessionHost.callers.radius?.renew();
+  }
   usersChanged(changed: ReadonlySet<string>): void {
     this.#sessions.usersChanged(changed, this.#users());
   }
@@ -439,6 +442,7 @@ export class ServerLink implements AnyLink {
         ...this.#deps.l2tp.counters.snapshot(),
         ...this.#sessions.counters.snapshot(),
         ...this.#deps.logins.counters.snapshot(),
+        ...this.#sessionHost.callers.radius?.client.counters.snapshot(),
       },
       error: this.#error,
     };

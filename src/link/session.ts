@@ -1,6 +1,6 @@
 // One user's session at a server: a call, PPP in it, an address and routes on the server's netdev.
 
-import type { ServerConfig, UserConfig } from "../config/schema.ts";
+import type { ServerConfig } from "../config/schema.ts";
 import type { Timer } from "../core/clock.ts";
 import { isoTime } from "../core/date.ts";
 import { type Failure, failure } from "../core/failures.ts";
@@ -12,6 +12,7 @@ import type { Assignment } from "../ppp/ipcp.ts";
 import type { Callers } from "./callers.ts";
 import type { LinkDeps } from "./deps.ts";
 import { Ladder, type LadderOptions, type LadderOwner } from "./ladder.ts";
+import type { Account, RadiusSeat } from "./radius.ts";
 import { CallRung } from "./rungs/call.ts";
 import { NetdevRung, type NetdevUser } from "./rungs/netdev.ts";
 import { PppRung, type PppUser } from "./rungs/ppp.ts";
@@ -25,9 +26,9 @@ export interface SessionHost {
   readonly ladder: LadderOptions;
   pppConfig(mru: number): PppConfig;
   /** An address for a user who has authenticated himself, or why there is none. */
-  admit(s: Session, user: UserConfig): string | Failure;
+  admit(s: Session, user: Account): string | Failure;
   /** What admit() gave is not needed any more. */
-  release(s: Session, ip: string, user: UserConfig): void;
+  release(s: Session, ip: string, user: Account): void;
   /** As PppUser.watched(). */
   watched?(channel: FrameChannel): () => void;
   /** Called once, last. */
@@ -56,7 +57,8 @@ export class Session implements LadderOwner, PppUser, NetdevUser {
   readonly #at: SessionPlace;
   /** Runs until the caller has authenticated. */
   #deadline: Timer | null = null;
-  #config: UserConfig | null = null;
+  #config: Account | null = null;
+  readonly seat: RadiusSeat | null;
   #ip: string | null = null;
   #since = 0;
   /** session.up was emitted, session.down was not. */
@@ -67,6 +69,7 @@ export class Session implements LadderOwner, PppUser, NetdevUser {
   constructor(host: SessionHost, at: SessionPlace) {
     this.#host = host;
     this.#at = at;
+    this.seat = host.callers.radius?.seat({ ...placeOf(at), port: this.id }) ?? null;
     this.#ladder = new Ladder(host.ladder, this);
     this.callOwner = new CallRung(this.#ladder);
     this.ppp = new PppRung(this.#ladder, host.deps, this);
@@ -112,7 +115,7 @@ export class Session implements LadderOwner, PppUser, NetdevUser {
   pppConfig(): PppConfig {
     return this.#host.pppConfig(this.#at.mtu);
   }
-  assign(user: UserConfig): Assignment | Failure {
+  assign(user: Account): Assignment | Failure {
     const ip = this.#host.admit(this, user);
     if (typeof ip !== "string") return ip;
     this.#config = user;
@@ -214,4 +217,10 @@ export class Session implements LadderOwner, PppUser, NetdevUser {
       tx_packets: t.txPackets,
     };
   }
+}
+
+/** An address of our own that is any address tells nobody anything. */
+function placeOf({ remote, mtu }: SessionPlace): { from: string; at: string; mtu: number } {
+  const { address, localAddress } = remote;
+  return { from: address, at: localAddress === "0.0.0.0" || localAddress === "::" ? "" : localAddress, mtu };
 }

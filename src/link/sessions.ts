@@ -6,7 +6,10 @@ import { parsePrefix } from "../core/addr.ts";
 import { Counters } from "../core/counters.ts";
 import { type Failure, failure } from "../core/failures.ts";
 import { type Origin, Waiting, type WaitingLimits } from "../core/waiting.ts";
+import { inQuotes, printable } from "../core/words.ts";
+import { holds, Networks } from "./networks.ts";
 import { AddressPool } from "./pool.ts";
+import type { Account } from "./radius.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -16,7 +19,7 @@ import type { Session } from "./session.ts";
 const CALLERS: WaitingLimits = { peer: 16, network: 256, all: 256 };
 const CROWDED: Failure = failure("crowded", "an unauthenticated caller made room for another");
 
-type Rules = Pick<ServerConfig, "local_ip" | "pool" | "max_sessions" | "second_login">;
+type Rules = Pick<ServerConfig, "local_ip" | "pool" | "pools" | "framed_routes" | "max_sessions" | "second_login">;
 
 export class Sessions {
   readonly #cfg: Rules;
@@ -24,19 +27,32 @@ export class Sessions {
   readonly #callers = new Waiting<Session>(CALLERS);
   /** Each user has one: a second login ends the first, or is refused. */
   readonly #users = new Map<string, Session>();
-  /** Who has a network, or an address, as a prefix in canonical text. */
-  readonly #networks = new Map<string, Session>();
+  /** Who has a network, or an address. */
+  readonly #networks = new Networks<Session>();
   #admitted = 0;
-  #pool: AddressPool;
+  /** "": the server's own one. */
+  #pools: ReadonlyMap<string, AddressPool>;
+  /** Networks and addresses that the configuration gives to somebody, connected or not. */
+  #given: Networks<string>;
   readonly counters = new Counters<"server.crowded" | "server.full">();
 
   constructor(cfg: Rules, users: readonly UserConfig[]) {
     this.#cfg = cfg;
-    this.#pool = this.#makePool(users);
+    this.#pools = this.#makePools(users);
+    this.#given = this.#makeGiven(users);
   }
-  #makePool(users: readonly UserConfig[]): AddressPool {
+  #makePools(users: readonly UserConfig[]): Map<string, AddressPool> {
     const reserved = new Set([this.#cfg.local_ip, ...users.flatMap((u) => (u.ip === null ? [] : [u.ip]))]);
-    return new AddressPool(this.#cfg.pool ?? [], reserved);
+    const all = new Map([["", this.#cfg.pool ?? []]]);
+    for (const { name, range } of this.#cfg.pools ?? []) all.set(name, [...(all.get(name) ?? []), range]);
+    return new Map([...all].map(([name, ranges]) => [name, new AddressPool(ranges, reserved)]));
+  }
+  #makeGiven(users: readonly UserConfig[]): Networks<string> {
+    const given = new Networks<string>();
+    given.add(this.#cfg.local_ip, "");
+    for (const u of users)
+      for (const n of [...(u.ip === null ? [] : [u.ip]), ...(u.routes ?? [])]) given.add(n, u.name);
+    return given;
   }
   /** All sessions, closing ones included. */
   all(): Iterable<Session> {
@@ -73,7 +89,10 @@ export class Sessions {
   /**
    * The address of a user who has authenticated himself, or why there is none; applies the policy for a second login.
    */
-  admit(s: Session, user: UserConfig): string | Failure {
+  admit(s: Session, user: Account): string | Failure {
+    const refused = user.grant ? this.#refusal(user) : null;
+    if (refused !== null)
+      return failure("grant", `RADIUS gives user ${printable(user.name)} what this server cannot give: ${refused}`);
     const other = this.#users.get(user.name);
     if (other && this.#cfg.second_login === "refuse") {
       return failure("second-login", `user ${user.name} is already connected, and second_login = refuse`);
@@ -87,27 +106,47 @@ export class Sessions {
     const ip = this.#address(user);
     if (typeof ip !== "string") return ip;
     const networks = networksOf(ip, user);
-    const taken = networks.find((n) => this.#networks.has(n));
+    const taken = networks.find((n) => (user.grant ? this.#networks.meets(n) : this.#networks.get(n)) !== undefined);
     if (taken !== undefined) {
-      this.#pool.release(ip);
-      const owner = this.#networks.get(taken)?.user ?? "another user";
+      this.#release(ip);
+      const owner = this.#networks.meets(taken)?.user ?? "another user";
       return failure("network-taken", `${taken} of user ${user.name} already belongs to the session of user ${owner}`);
     }
-    for (const n of networks) this.#networks.set(n, s);
+    for (const n of networks) this.#networks.add(n, s);
     this.#admitted++;
     this.#callers.delete(s);
     this.#users.set(user.name, s);
     return ip;
   }
-  #address(user: UserConfig): string | Failure {
-    if (user.ip === null) {
-      return this.#pool.take(user.name) ?? failure("pool-empty", `the address pool is exhausted (${this.#pool.size})`);
+  /** What RADIUS may not give away, in words: what is somebody else's, and what the configuration does not allow. */
+  #refusal({ name, ip, routes, grant }: Account): string | null {
+    const { framed_routes, pool, pools } = this.#cfg;
+    if (grant?.pool && !this.#pools.has(grant.pool))
+      return `the pool ${inQuotes(grant.pool)}, which pools does not have`;
+    if (ip !== null && /^(0|127|22[4-9]|2[345]\d)\./.test(ip)) return `the address ${ip}`;
+    for (const n of [...(ip === null ? [] : [ip]), ...(routes ?? [])]) {
+      const owner = this.#given.meets(n);
+      if (owner === "") return `${n}, which holds this server's own address`;
+      if (owner !== undefined && owner !== name) return `${n}, which belongs to user ${owner}`;
     }
-    return this.#pool.claim(user.ip) ? user.ip : failure("address-taken", `another session still uses ${user.ip}`);
+    for (const n of routes ?? []) {
+      if (!framed_routes?.some((whole) => holds(whole, n))) return `the route ${n}, which framed_routes does not allow`;
+      const ranges = [...(pool ?? []), ...(pools ?? []).map((p) => p.range)];
+      const met = ranges.find((r) => holds(n, r.first) || holds(n, r.last));
+      if (met) return `the route ${n}, which holds addresses of a pool`;
+    }
+    return null;
+  }
+  #address(user: Account): string | Failure {
+    if (user.ip === null) {
+      const pool = this.#pools.get(user.grant?.pool ?? "");
+      return pool?.take(user.name) ?? failure("pool-empty", `the address pool is exhausted (${pool?.size ?? 0})`);
+    }
+    return this.#claim(user.ip) ? user.ip : failure("address-taken", `another session still uses ${user.ip}`);
   }
   /** What admit() gave is free again: the same user may be calling anew, and must not wait for our goodbye. */
-  release(s: Session, ip: string, user: UserConfig): void {
-    this.#pool.release(ip);
+  release(s: Session, ip: string, user: Account): void {
+    this.#release(ip);
     for (const n of networksOf(ip, user)) if (this.#networks.get(n) === s) this.#networks.delete(n);
     this.#admitted--;
     if (this.#users.get(user.name) === s) this.#users.delete(user.name);
@@ -118,12 +157,20 @@ export class Sessions {
     for (const name of changed) {
       this.#users.get(name)?.end(failure("user-changed", `the configuration of user ${name} changed`));
     }
-    this.#pool = this.#makePool(users);
-    for (const s of this.#all.values()) if (s.ip !== null) this.#pool.claim(s.ip);
+    this.#pools = this.#makePools(users);
+    this.#given = this.#makeGiven(users);
+    for (const s of this.#all.values()) if (s.ip !== null) this.#claim(s.ip);
+  }
+  /** In every pool: ranges may meet. */
+  #claim(ip: string): boolean {
+    return [...this.#pools.values()].map((p) => p.claim(ip)).every((free) => free);
+  }
+  #release(ip: string): void {
+    for (const p of this.#pools.values()) p.release(ip);
   }
 }
 
-function networksOf(ip: string, user: UserConfig): string[] {
+function networksOf(ip: string, user: Account): string[] {
   return [
     ...new Set(
       [ip, ...(user.routes ?? [])].map((n) => {

@@ -186,3 +186,22 @@ export interface Host {
   /** Minutes that the local clock is ahead of UTC now, for times of the day; without it they are UTC. */
   localOffset?(): number;
 }
+
+/** UDP sockets of the control plane. Datagrams arrive outside of any scope. */
+export interface Udp {
+  /**
+   * From an ephemeral port to one address, which alone is heard. send() is fire and forget. Throws SystemError.
+   */
+  connect(to: Endpoint, onDatagram: (data: Uint8Array) => void): UdpSocket;
+  /** On every address; `answer` goes to where the datagram came from. Throws SystemError. */
+  listen(
+    port: number,
+    onDatagram: (data: Uint8Array, from: Endpoint, answer: (data: Uint8Array) => void) => void,
+  ): {
+    close(): void;
+  };
+}
+export interface UdpSocket {
+  send(data: Uint8Array): void;
+  close(): void;
+}

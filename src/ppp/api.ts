@@ -7,6 +7,7 @@ import type { Secret } from "../core/secret.ts";
 import type { Crypto, LinkOptions, TlsClients, Zlib } from "../ports/ports.ts";
 import type { EapTlsCredentials } from "./auth/eap-tls.ts";
 import type { AuthMethod } from "./auth/methods.ts";
+import type { Proof, Verdict } from "./auth/proof.ts";
 import type { CodingDrop } from "./coding.ts";
 import type { MppeBits } from "./compress/mppe.ts";
 import type { Assignment } from "./ipcp.ts";
@@ -77,6 +78,12 @@ export interface PppUp extends Assignment {
 export interface PppOwner {
   /** Server: the secret of a user, or null. */
   secretOf(user: string): Secret | null;
+  /**
+   * Server: asks about a user who is known elsewhere. The answer comes later; null: nobody there answers, and
+   * secretOf() decides. Returns what takes the question back; null: secretOf() decides at once. An EAP Response that
+   * begins a conversation is an Identity; those that follow one that had "more" belong to it.
+   */
+  ask?(proof: Proof, answer: (v: Verdict | null) => void): (() => void) | null;
   /** Server: milliseconds until this user may try again, 0: now. Until then nothing that it says is looked at. */
   pause?(user: string): number;
   /** Server: a wrong password, or no such user; once for each attempt outside of a pause. */

@@ -1,10 +1,11 @@
 // The Authentication phase (RFC 1661 §3.5): both directions at once, each by its own method, as LCP agreed.
 import type { Challenges } from "../core/challenges.ts";
-import type { Clock } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import type { Secret } from "../core/secret.ts";
+import type { Turns } from "../core/turns.ts";
 import { printable } from "../core/words.ts";
 import type { Crypto, TlsClients } from "../ports/ports.ts";
+import type { PppOwner } from "./api.ts";
 import { ChapAuthenticatee, ChapAuthenticator } from "./auth/chap.ts";
 import type { EapMethod } from "./auth/eap.ts";
 import { EapAuthenticatee } from "./auth/eap-authenticatee.ts";
@@ -12,6 +13,7 @@ import { EapAuthenticator } from "./auth/eap-authenticator.ts";
 import { EapTls, type EapTlsCredentials } from "./auth/eap-tls.ts";
 import { type AuthMethod, methodProtocol, methodTitle } from "./auth/methods.ts";
 import { PapAuthenticatee, PapAuthenticator } from "./auth/pap.ts";
+import { judge, type Proof, type Verdict } from "./auth/proof.ts";
 import type { AuthSide } from "./auth/side.ts";
 import type { MppeMaster } from "./compress/mppe.ts";
 import { failure } from "./words.ts";
@@ -35,7 +37,8 @@ export interface AuthenticationEvents<O> {
 }
 
 interface AuthenticationDeps {
-  readonly clock: Clock;
+  /** What comes later comes in there. */
+  readonly clock: Turns;
   readonly crypto: Crypto;
   readonly tls: TlsClients | null;
   /** Of the whole process: a peer may ask here what it was asked elsewhere. */
@@ -43,11 +46,8 @@ interface AuthenticationDeps {
   readonly users: Users;
 }
 /** As PppOwner has them. */
-export interface Users {
-  secretOf(user: string): Secret | null;
-  pause?(user: string): number;
-  wrong?(user: string): void;
-}
+export type Users = Pick<PppOwner, "secretOf" | "ask" | "pause" | "wrong">;
+type Judged = Exclude<Proof, { method: "eap" }>;
 /** EAP's types, best first, and what they are outside of EAP. */
 const EAP_METHODS: readonly (readonly [EapMethod, AuthMethod])[] = [
   ["mschapv2", "mschapv2"],
@@ -70,6 +70,8 @@ export class Authentication<O> {
   #user = "";
   /** The answer to what the peer tries now is no, whatever it is. */
   #paused: Failure | null = null;
+  /** Takes back what somebody else was asked. */
+  #unask: (() => void) | null = null;
 
   constructor(deps: AuthenticationDeps, cfg: AuthenticationConfig, owner: O, on: AuthenticationEvents<O>) {
     this.#owner = owner;
@@ -130,6 +132,8 @@ export class Authentication<O> {
   stop(): void {
     this.#ours?.side.stop();
     this.#peers?.side.stop();
+    this.#unask?.();
+    this.#unask = null;
     this.#ours = null;
     this.#peers = null;
     this.#open.clear();
@@ -178,23 +182,45 @@ export class Authentication<O> {
       clock,
       crypto,
       hostName: this.#cfg.hostName,
-      secretOf: (user: string) => this.#secretOf(user),
+      check: (proof: Judged, answer: (v: Verdict) => void) => this.#check(proof, answer, method !== "eap"),
+      relay: (proof: Proof, answer: (v: Verdict | null) => void) =>
+        this.#pauseOf(proof.user) === 0 && this.#elsewhere(proof, answer),
       challenges: this.#deps.challenges,
     };
-    if (method === "pap") return new PapAuthenticator(clock, crypto, needs.secretOf, on);
+    if (method === "pap") return new PapAuthenticator(needs, on);
     if (method === "eap") return new EapAuthenticator(needs, this.#eapOffers(), on);
     return new ChapAuthenticator(needs, method, on);
   }
+  /** `outside`: the user may be known elsewhere. */
+  #check(proof: Judged, answer: (v: Verdict) => void, outside: boolean): void {
+    const paused = this.#pauseOf(proof.user) > 0;
+    const here = (): Verdict => judge(this.#deps.crypto, proof, (user) => (paused ? null : this.#users.secretOf(user)));
+    if (paused || !outside || !this.#elsewhere(proof, (v) => answer(v ?? here()))) answer(here());
+  }
   /** In a pause nothing is looked at, the right password neither. */
-  #secretOf(user: string): Secret | null {
+  #pauseOf(user: string): number {
     const ms = this.#users.pause?.(user) ?? 0;
-    this.#paused = null;
-    if (ms === 0) return this.#users.secretOf(user);
-    this.#paused = failure(
-      "login-paused",
-      `user "${printable(user)}" must wait ${Math.ceil(ms / 1000)} s after wrong passwords`,
-    );
-    return null;
+    const text = `user "${printable(user)}" must wait ${Math.ceil(ms / 1000)} s after wrong passwords`;
+    this.#paused = ms === 0 ? null : failure("login-paused", text);
+    return ms;
+  }
+  #elsewhere(proof: Proof, answer: (v: Verdict | null) => void): boolean {
+    let wanted = true;
+    const unask =
+      this.#users.ask?.(proof, (v) =>
+        this.#deps.clock.run(() => {
+          if (!wanted) return;
+          wanted = false;
+          this.#unask = null;
+          answer(v);
+        }),
+      ) ?? null;
+    if (!unask) return false;
+    this.#unask = () => {
+      wanted = false;
+      unask();
+    };
+    return true;
   }
   #sender(method: AuthMethod): (packet: Uint8Array) => void {
     return (packet) => this.#on.send(this.#owner, methodProtocol(method), packet);

@@ -13,6 +13,7 @@ import { openUserspacePlane } from "../../src/dataplane/userspace/plane.ts";
 import { loadNative } from "../../src/runtime/node/native.ts";
 import { nodeRuntime as rt } from "../../src/runtime/node/runtime.ts";
 import { PSK } from "../net/sites.ts";
+import { noUdp } from "../radius/double.ts";
 
 const [server = "", count = "1", atOnce = "16", base = "10.50", ...more] = process.argv.slice(2);
 const COUNT = Number(count);
@@ -97,7 +98,7 @@ const plane: DataPlane = {
   close: () => below.close(),
 };
 const serial = { open: () => Promise.reject(new RangeError("no serial lines here")) };
-const daemon = compose({ ...rt, serial }, plane, hub, loaded.config, () => loaded.config, true);
+const daemon = compose({ ...rt, serial, udp: noUdp }, plane, hub, loaded.config, () => loaded.config, true);
 
 const waiting = Array.from({ length: COUNT }, (_, i) => `l${i + 1}`);
 const under = new Set<string>();

@@ -7,6 +7,7 @@ import { EventHub } from "../../src/control/log.ts";
 import { NonePlane } from "../../src/dataplane/none.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
 import { packet } from "../link/serial-world.ts";
+import { noUdp } from "../radius/double.ts";
 import { Exchange, SimModem, serialHost } from "../sim/modem.ts";
 import { World } from "../sim/world.ts";
 import { Router } from "./router.ts";
@@ -52,7 +53,7 @@ function dialup(text: string): { r: Router; modems: readonly SimModem[] } {
     resolve: () => Promise.reject(new Error("none")),
   };
   compose(
-    { clock: w.clock, crypto: nodeCrypto, host, serial },
+    { clock: w.clock, crypto: nodeCrypto, host, serial, udp: noUdp },
     plane,
     new EventHub(w.clock, "error", () => {}),
     isp.config,

@@ -13,6 +13,7 @@ import { serveUbus } from "../../src/openwrt/ubus.ts";
 import type { SerialHost } from "../../src/ports/serial.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
 import { FakeUbusd } from "../../src/ubus-client/test/ubusd.ts";
+import { noUdp } from "../radius/double.ts";
 import { serialHost } from "../sim/modem.ts";
 import type { SimHost } from "../sim/simnet.ts";
 import { SERVER_CONF, type Site, World } from "../sim/world.ts";
@@ -67,7 +68,7 @@ export class Router {
       resolve: async (n: string) => [n],
     };
     this.daemon = compose(
-      { clock: this.w.clock, crypto: nodeCrypto, host: env, serial: this.#serial },
+      { clock: this.w.clock, crypto: nodeCrypto, host: env, serial: this.#serial, udp: noUdp },
       plane,
       hub,
       this.config(),

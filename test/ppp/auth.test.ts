@@ -3,7 +3,6 @@ import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { hex, unhex, utf8 } from "../../src/core/text.ts";
-import { chapMd5 } from "../../src/ppp/auth/chap.ts";
 import { md4 } from "../../src/ppp/auth/md4.ts";
 import { authTitle, METHODS, methodOf, methodOption } from "../../src/ppp/auth/methods.ts";
 import {
@@ -20,6 +19,7 @@ import {
   refusalInWords,
   successMessage,
 } from "../../src/ppp/auth/mschapv2.ts";
+import { chapMd5 } from "../../src/ppp/auth/proof.ts";
 import { nodeCrypto as crypto } from "../../src/runtime/node/crypto.ts";
 
 const h = (s: string): Uint8Array => unhex(s.replace(/\s/g, "")) ?? assert.fail("bad hex");

@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { unhex, utf8 } from "../../src/core/text.ts";
 import type { PppConfig } from "../../src/ppp/api.ts";
-import { chapMd5, readChapValue, writeChapValue } from "../../src/ppp/auth/chap.ts";
+import { readChapValue, writeChapValue } from "../../src/ppp/auth/chap.ts";
 import type { AuthMethod } from "../../src/ppp/auth/methods.ts";
+import { chapMd5 } from "../../src/ppp/auth/proof.ts";
 import { be32 } from "../../src/ppp/cp.ts";
 import { nodeCrypto as crypto } from "../../src/runtime/node/crypto.ts";
 import { CLIENT, CODE, PROTOCOL, type Script, SERVER, scripted } from "./pair.ts";

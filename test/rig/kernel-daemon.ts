@@ -6,6 +6,7 @@ import { EventHub } from "../../src/control/log.ts";
 import { serveControl } from "../../src/control/server.ts";
 import { openKernelPlane } from "../../src/dataplane/kernel/plane.ts";
 import { openUserspacePlane } from "../../src/dataplane/userspace/plane.ts";
+import { linuxUdp } from "../../src/linux/udp.ts";
 import { loadNative } from "../../src/runtime/node/native.ts";
 import { nodeRuntime as rt } from "../../src/runtime/node/runtime.ts";
 
@@ -20,7 +21,7 @@ const deps = { native, clock: rt.clock, crypto: rt.crypto, log: hub, readFile: r
 const host = await openUserspacePlane({ ...deps, fastPath }); // its routes and resolver alone
 const plane = await openKernelPlane({ ...deps, host: host.net });
 const serial = { open: () => Promise.reject(new RangeError("no serial lines here")) };
-const daemon = compose({ ...rt, serial }, plane, hub, config, () => config);
+const daemon = compose({ ...rt, serial, udp: linuxUdp(native) }, plane, hub, config, () => config);
 const control = await serveControl(config.daemon.control, rt.streams, daemon, hub);
 rt.onSignals({
   stop: (name) =>

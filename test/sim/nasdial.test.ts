@@ -11,6 +11,7 @@ import { NonePlane } from "../../src/dataplane/none.ts";
 import type { SerialStatus } from "../../src/link/status.ts";
 import type { SerialHost } from "../../src/ports/serial.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
+import { noUdp } from "../radius/double.ts";
 import { Exchange, SimModem, serialHost } from "./modem.ts";
 import { World } from "./world.ts";
 
@@ -43,7 +44,7 @@ function site(
     wallClock: () => w.clock.now(),
     resolve: () => Promise.reject(new Error("none")),
   };
-  const daemon = compose({ clock: w.clock, crypto: nodeCrypto, host, serial }, plane, hub, now, () => now);
+  const daemon = compose({ clock: w.clock, crypto: nodeCrypto, host, serial, udp: noUdp }, plane, hub, now, () => now);
   daemon.start();
   return {
     daemon,

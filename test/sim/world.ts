@@ -11,10 +11,11 @@ import type { Daemon } from "../../src/daemon.ts";
 import { NonePlane } from "../../src/dataplane/none.ts";
 import type { ClientStatus, ServerStatus } from "../../src/link/status.ts";
 import type { Pki } from "../../src/ports/pki.ts";
-import type { Crypto, Host } from "../../src/ports/ports.ts";
+import type { Crypto, Host, Udp } from "../../src/ports/ports.ts";
 import type { SerialHost } from "../../src/ports/serial.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
 import { loadNative } from "../../src/runtime/node/native.ts";
+import { noUdp } from "../radius/double.ts";
 import type { Injector } from "./inject.ts";
 import { serialHost } from "./modem.ts";
 import { type SimHost, SimNet } from "./simnet.ts";
@@ -67,6 +68,8 @@ export interface SiteOptions {
   readonly crypto?: Crypto;
   readonly serial?: SerialHost;
   readonly pki?: Pki;
+  /** Its control plane's UDP sockets. */
+  readonly udp?: Udp;
   /** Of this daemon alone. */
   readonly clock?: Clock;
   /** Events are not kept, and of the log its errors alone. */
@@ -115,7 +118,8 @@ export class World {
     };
     let now = parsed(text);
     const faster = o.faster ?? "aes";
-    const outside = { clock, crypto, host: env, serial: o.serial ?? serialHost(), zlib, faster, pki: o.pki ?? null };
+    const serial = o.serial ?? serialHost();
+    const outside = { clock, crypto, host: env, serial, udp: o.udp ?? noUdp, zlib, faster, pki: o.pki ?? null };
     const daemon = inject
       ? compose(inject.outside(outside), inject.wrap(plane, "plane"), inject.hub(hub), now, () => now)
       : compose(outside, plane, hub, now, () => now);

@@ -1,14 +1,15 @@
 // PPP over any frame channel, in either role; owns the negotiated addresses, MRU and IPv6 interface identifiers.
-import type { UserConfig } from "../../config/schema.ts";
 import { type Failure, failure } from "../../core/failures.ts";
 import type { Secret } from "../../core/secret.ts";
 import type { FrameChannel } from "../../ports/ports.ts";
 import type { PppConfig, PppDeps, PppOwner, PppUp } from "../../ppp/api.ts";
+import type { Proof, Verdict } from "../../ppp/auth/proof.ts";
 import type { Assignment } from "../../ppp/ipcp.ts";
 import type { Ipv6Ids } from "../../ppp/ipv6cp.ts";
 import { PppSession } from "../../ppp/session.ts";
 import type { Callers } from "../callers.ts";
 import type { Ladder, Rung } from "../ladder.ts";
+import type { Account, RadiusSeat } from "../radius.ts";
 
 /** What is below PPP, and who is admitted to it. */
 export interface PppUser {
@@ -19,7 +20,9 @@ export interface PppUser {
   readonly callers?: Callers | null;
   readonly place?: string;
   /** Of a server: the addresses of a user who has authenticated himself, or why there are none. */
-  assign?(user: UserConfig): Assignment | Failure;
+  assign?(user: Account): Assignment | Failure;
+  /** Of a server whose users are elsewhere as well: this caller's way to ask about them. */
+  readonly seat?: RadiusSeat | null;
   onPhase?(phase: "establish" | "authenticate" | "network"): void;
   /** PPP runs over the channel until the function returned is called. */
   watched?(channel: FrameChannel): () => void;
@@ -73,6 +76,9 @@ export class PppRung implements Rung, PppOwner {
   secretOf(name: string): Secret | null {
     return this.#user.callers?.user(name)?.password ?? null;
   }
+  ask(proof: Proof, answer: (v: Verdict | null) => void): (() => void) | null {
+    return this.#user.seat?.ask(proof, answer) ?? null;
+  }
   pause(name: string): number {
     return this.#user.callers?.pause(name, this.#user.place ?? "") ?? 0;
   }
@@ -80,8 +86,8 @@ export class PppRung implements Rung, PppOwner {
     this.#user.callers?.wrong(name, this.#user.place ?? "");
   }
   admit(name: string): Assignment | Failure {
-    const { callers, place = "" } = this.#user;
-    const user = callers?.user(name);
+    const { callers, place = "", seat } = this.#user;
+    const user = seat?.account ?? callers?.user(name);
     if (!callers || !this.#user.assign) return failure("role", "this side is a client and admits no callers");
     if (!user) return failure("unknown-user", "no such user");
     callers.right(name, place);

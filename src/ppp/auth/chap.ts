@@ -12,19 +12,16 @@ import { readPacket, writePacket } from "../cp.ts";
 import { failure } from "../words.ts";
 import { methodTitle } from "./methods.ts";
 import {
-  accountName,
   authenticatorResponse,
   challengeResponse,
-  failureMessage,
-  failureMessageV1,
   mppeMaster,
   mppeMasterV1,
   ntPasswordHash,
   ntResponse,
   provesItself,
   refusalInWords,
-  successMessage,
 } from "./mschapv2.ts";
+import { chapMd5, type Verdict } from "./proof.ts";
 import {
   type AuthenticateeDeps,
   type AuthenticateeEvents,
@@ -41,9 +38,6 @@ type ChapAlgorithm = "chap" | "mschap" | "mschapv2";
 /** RFC 2759 §4 and §8.1 allow names of 256 bytes; nobody needs longer ones. */
 const MAX_NAME = 256;
 const CHALLENGE_SIZE = 16;
-const MD5_SIZE = 16;
-const MSCHAPV2_SIZE = 49; // peer challenge 16, reserved 8, NT response 24, flags 1
-const MSCHAP_SIZE = 49; // LAN Manager response 24, NT response 24, "use NT" 1 (RFC 2433 §4)
 const MSCHAP_CHALLENGE = 8;
 
 /** Challenge and Response have one format (RFC 1994 §4.1). */
@@ -68,11 +62,6 @@ export function writeChapValue(v: ChapValue): Uint8Array {
   w.bytes(v.value);
   w.bytes(v.name);
   return w.done().slice();
-}
-
-/** RFC 1994 §4.1: over identifier, secret and challenge. */
-export function chapMd5(crypto: Crypto, id: number, secret: Uint8Array, challenge: Uint8Array): Uint8Array {
-  return crypto.hash("md5", [Uint8Array.of(id), secret, challenge]);
 }
 
 export class ChapAuthenticatee implements AuthSide {
@@ -229,24 +218,21 @@ export class ChapAuthenticator implements AuthSide {
   readonly #crypto: Crypto;
   readonly #algorithm: ChapAlgorithm;
   readonly #hostName: Uint8Array;
-  readonly #secretOf: (user: string) => Secret | null;
+  readonly #check: AuthenticatorNeeds["check"];
   readonly #challenges: Challenges;
   readonly #on: AuthenticatorEvents;
   readonly #timer: Timer;
-  #state: "idle" | "asked" | "over" = "idle";
+  #state: "idle" | "asked" | "checking" | "over" = "idle";
   #id = 0;
   #tries = 0;
   #challenge: Uint8Array = new Uint8Array(0);
   #reply: Uint8Array = new Uint8Array(0);
-  /** The name under which the secret was found. */
-  #account = "";
-  #master: MppeMaster | null = null;
 
   constructor(needs: AuthenticatorNeeds, algorithm: ChapAlgorithm, on: AuthenticatorEvents) {
     this.#crypto = needs.crypto;
     this.#algorithm = algorithm;
     this.#hostName = utf8(needs.hostName).slice(0, MAX_NAME);
-    this.#secretOf = needs.secretOf;
+    this.#check = needs.check;
     this.#challenges = needs.challenges;
     this.#on = on;
     this.#timer = needs.clock.timer("chap-challenge", () => this.#send());
@@ -287,85 +273,28 @@ export class ChapAuthenticator implements AuthSide {
       this.#on.ignored("stale-answer");
       return;
     }
+    if (this.#state === "checking") return;
     // RFC 1994 §4.2: our reply was lost; the same one again, nothing is checked twice.
     if (this.#state === "over") {
       this.#on.send(this.#reply);
       return;
     }
-    this.#state = "over";
+    this.#state = "checking";
     this.#timer.disarm();
     this.#challenges.settle(this.#challenge);
     const user = fromUtf8(name);
-    this.#account = user;
-    const message = this.#verify(user, value);
-    const refused = this.#refusal();
-    const code = message ? CHAP_CODE.success : CHAP_CODE.failure;
-    this.#reply = writePacket({ code, id: p.id, body: message ?? refused });
+    this.#check({ method: this.#algorithm, user, id: p.id, challenge: this.#challenge, value: value.slice() }, (v) =>
+      this.#judged(user, v),
+    );
+  }
+  #judged(user: string, v: Verdict): void {
+    this.#state = "over";
+    const code = v.is === "accepted" ? CHAP_CODE.success : CHAP_CODE.failure;
+    this.#reply = writePacket({ code, id: this.#id, body: v.message });
     this.#on.send(this.#reply);
-    if (message) {
-      this.#on.done(this.#account, this.#master);
-      return;
-    }
-    const text = `user "${printable(user)}" is unknown or gave a wrong password (${methodTitle(this.#algorithm)})`;
-    this.#on.wrong(user);
-    this.#on.failed(user, failure("auth-failed", text));
-  }
-  #refusal(): Uint8Array {
-    switch (this.#algorithm) {
-      case "chap":
-        return utf8("Access denied");
-      case "mschap":
-        return failureMessageV1(this.#crypto.random(MSCHAP_CHALLENGE));
-      case "mschapv2":
-        return failureMessage(this.#crypto.random(CHALLENGE_SIZE));
-    }
-  }
-  /** The Success message, or null. An unknown user costs the same work as a known one. */
-  #verify(user: string, value: Uint8Array): Uint8Array | null {
-    switch (this.#algorithm) {
-      case "chap":
-        return this.#verifyMd5(user, value);
-      case "mschap":
-        return this.#verifyMschap(user, value);
-      case "mschapv2":
-        return this.#verifyMschapv2(user, value);
-    }
-  }
-  #verifyMd5(user: string, value: Uint8Array): Uint8Array | null {
-    const secret = this.#lookup(user);
-    const dummy = this.#crypto.random(MD5_SIZE);
-    const compute = (s: Uint8Array): Uint8Array => chapMd5(this.#crypto, this.#id, s, this.#challenge);
-    const wanted = secret ? secret.use(compute) : compute(dummy);
-    return sameBytes(value, wanted) && secret !== null ? utf8("Access granted") : null;
-  }
-  #verifyMschap(user: string, value: Uint8Array): Uint8Array | null {
-    const fits = value.length === MSCHAP_SIZE && value[48] === 1; // a LAN Manager response is not looked at
-    const v = fits ? value : new Uint8Array(MSCHAP_SIZE);
-    const secret = this.#lookup(user);
-    const hash = secret ? secret.use(ntPasswordHash) : ntPasswordHash(this.#crypto.random(8));
-    const wanted = challengeResponse(this.#crypto, this.#challenge, hash);
-    this.#master = mppeMasterV1(this.#crypto, hash, this.#challenge);
-    hash.fill(0);
-    return sameBytes(v.subarray(24, 48), wanted) && fits && secret !== null ? utf8("Access granted") : null;
-  }
-  #verifyMschapv2(user: string, value: Uint8Array): Uint8Array | null {
-    const fits = value.length === MSCHAPV2_SIZE;
-    const v = fits ? value : new Uint8Array(MSCHAPV2_SIZE);
-    const peerChallenge = v.subarray(0, 16);
-    const theirs = v.subarray(24, 48);
-    const secret = this.#lookup(user);
-    const hash = secret ? secret.use(ntPasswordHash) : ntPasswordHash(this.#crypto.random(8));
-    const wanted = ntResponse(this.#crypto, this.#challenge, peerChallenge, user, hash);
-    const proof = authenticatorResponse(this.#crypto, this.#challenge, peerChallenge, user, hash, wanted);
-    this.#master = mppeMaster(this.#crypto, hash, wanted);
-    hash.fill(0);
-    return sameBytes(theirs, wanted) && fits && secret !== null ? successMessage(proof) : null;
-  }
-  /** As given, or without its Windows domain. */
-  #lookup(user: string): Secret | null {
-    const whole = this.#secretOf(user);
-    if (whole) return whole;
-    this.#account = accountName(user);
-    return this.#account === user ? null : this.#secretOf(this.#account);
+    if (v.is === "accepted") return this.#on.done(v.account, v.master);
+    if (v.is !== "refused") return;
+    if (v.wrong) this.#on.wrong(user);
+    this.#on.failed(user, v.why);
   }
 }

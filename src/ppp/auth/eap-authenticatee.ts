@@ -10,7 +10,7 @@ import type { Crypto } from "../../ports/ports.ts";
 import type { MppeMaster } from "../compress/mppe.ts";
 import { readPacket, writePacket } from "../cp.ts";
 import { failure } from "../words.ts";
-import { chapMd5, readChapValue, writeChapValue } from "./chap.ts";
+import { readChapValue, writeChapValue } from "./chap.ts";
 import {
   CHALLENGE_SIZE,
   EAP_CODE,
@@ -31,6 +31,7 @@ import {
   provesItself,
   refusalInWords,
 } from "./mschapv2.ts";
+import { chapMd5 } from "./proof.ts";
 import {
   type AuthenticateeDeps,
   type AuthenticateeEvents,

@@ -1,16 +1,15 @@
-// The authenticator of EAP (RFC 3748): Identity, Nak, MD5-Challenge and MS-CHAPv2. Left out: EAP-TLS, and other types.
+// The authenticator of EAP (RFC 3748): Identity, Nak, MD5-Challenge and MS-CHAPv2; or what carries any type to somebody
+// else who speaks it (RFC 3579). Left out: EAP-TLS, and other types, of our own.
 import { get8, Reader } from "../../core/bytes.ts";
 import type { Challenges } from "../../core/challenges.ts";
 import type { Timer } from "../../core/clock.ts";
 import { DecodeError } from "../../core/errors.ts";
-import type { Secret } from "../../core/secret.ts";
-import { fromUtf8, sameBytes, utf8 } from "../../core/text.ts";
+import { fromUtf8, utf8 } from "../../core/text.ts";
 import { printable } from "../../core/words.ts";
 import type { Crypto } from "../../ports/ports.ts";
-import type { MppeMaster } from "../compress/mppe.ts";
 import { readPacket, writePacket } from "../cp.ts";
 import { failure } from "../words.ts";
-import { chapMd5, readChapValue, writeChapValue } from "./chap.ts";
+import { readChapValue, writeChapValue } from "./chap.ts";
 import {
   CHALLENGE_SIZE,
   EAP_CODE,
@@ -22,30 +21,23 @@ import {
   typed,
   writeMschapv2,
 } from "./eap.ts";
-import {
-  accountName,
-  authenticatorResponse,
-  failureMessage,
-  mppeMaster,
-  ntPasswordHash,
-  ntResponse,
-  successMessage,
-} from "./mschapv2.ts";
+import type { Verdict } from "./proof.ts";
 import { type AuthenticatorEvents, type AuthenticatorNeeds, type AuthSide, MAX_TRIES, RETRY_MS } from "./side.ts";
 
-const MSCHAPV2_SIZE = 49;
 const MAX_NAME = 256;
+const NOTHING = new Uint8Array(0);
 
 type Stage =
-  | { readonly is: "idle" | "identity" | "over" }
+  /** relay: somebody else's Request is with the peer; asking: the peer's Response is with him. */
+  | { readonly is: "idle" | "identity" | "relay" | "asking" | "over" }
   | { readonly is: "challenge"; readonly method: EapMethod }
   /** MS-CHAPv2's verdict is out, its acknowledgement is missing. */
-  | { readonly is: "verdict"; readonly ok: boolean };
+  | { readonly is: "verdict" };
 
 export class EapAuthenticator implements AuthSide {
   readonly #crypto: Crypto;
   readonly #hostName: Uint8Array;
-  readonly #secretOf: (user: string) => Secret | null;
+  readonly #needs: AuthenticatorNeeds;
   readonly #challenges: Challenges;
   readonly #on: AuthenticatorEvents;
   readonly #timer: Timer;
@@ -58,16 +50,14 @@ export class EapAuthenticator implements AuthSide {
   #challenge: Uint8Array = new Uint8Array(0);
   #verdict: Uint8Array = new Uint8Array(0);
   #user = "";
-  /** The name under which the secret was found. */
-  #account = "";
-  #master: MppeMaster | null = null;
+  #judgement: Verdict | null = null;
 
   /** `methods`: what is asked for, best first; at least one. */
   constructor(needs: AuthenticatorNeeds, methods: readonly EapMethod[], on: AuthenticatorEvents) {
     this.#crypto = needs.crypto;
     this.#hostName = utf8(needs.hostName).slice(0, MAX_NAME);
     this.#methods = methods;
-    this.#secretOf = needs.secretOf;
+    this.#needs = needs;
     this.#challenges = needs.challenges;
     this.#on = on;
     this.#timer = needs.clock.timer("eap-request", () => this.#send());
@@ -118,8 +108,12 @@ export class EapAuthenticator implements AuthSide {
         if (type !== EAP_TYPE.identity) return this.#on.ignored("stale-answer");
         if (data.length > MAX_NAME) throw new DecodeError("bad-length", "identity", 1);
         this.#user = fromUtf8(data);
-        this.#account = this.#user;
-        this.#nextMethod([]);
+        if (!this.#relay(packet)) this.#nextMethod([]);
+        return;
+      case "relay":
+        if (!this.#relay(packet)) this.#told(null);
+        return;
+      case "asking":
         return;
       case "challenge":
         if (type === EAP_TYPE.nak) return this.#nextMethod([...data]);
@@ -128,8 +122,8 @@ export class EapAuthenticator implements AuthSide {
         else this.#checkMschapv2(data);
         return;
       case "verdict":
-        if (type !== EAP_TYPE.mschapv2) return this.#on.ignored("stale-answer");
-        this.#conclude(this.#stage.ok, "EAP-MSCHAPv2");
+        if (type !== EAP_TYPE.mschapv2 || !this.#judgement) return this.#on.ignored("stale-answer");
+        this.#end(this.#judgement, this.#verdictOf(this.#judgement.is === "accepted"));
     }
   }
   /** `wanted`: types that the peer names instead. */
@@ -141,14 +135,11 @@ export class EapAuthenticator implements AuthSide {
     const named = wanted.length === 0 || this.#untried.some((m) => wanted.includes(TYPE_OF[m]));
     const method = named ? this.#untried.splice(at, 1)[0] : undefined;
     if (method === undefined) {
-      this.#finish(
-        false,
-        failure(
-          "no-common-auth",
-          `user "${printable(this.#user)}" has no EAP method in common with this side ` +
-            `(${this.#methods.map((m) => (m === "md5" ? "MD5" : "MS-CHAPv2")).join(", ")})`,
-        ),
-      );
+      const text =
+        `user "${printable(this.#user)}" has no EAP method in common with this side ` +
+        `(${this.#methods.map((m) => (m === "md5" ? "MD5" : "MS-CHAPv2")).join(", ")})`;
+      const why = failure("no-common-auth", text);
+      this.#end({ is: "refused", message: NOTHING, why, wrong: false }, this.#verdictOf(false));
       return;
     }
     this.#challenges.settle(this.#challenge);
@@ -160,63 +151,66 @@ export class EapAuthenticator implements AuthSide {
     else
       this.#ask(typed(EAP_TYPE.mschapv2, writeMschapv2({ op: OP.challenge, id: (this.#id + 1) & 0xff, data: value })));
   }
-  /** An unknown user costs the same work as a known one. */
+  /** False: nobody else speaks EAP with this peer. */
+  #relay(packet: Uint8Array): boolean {
+    this.#stage = { is: "asking" };
+    this.#timer.disarm();
+    return this.#needs.relay({ method: "eap", user: this.#user, packet: packet.slice() }, (v) => this.#told(v));
+  }
+  #told(v: Verdict | null): void {
+    if (!v) return this.#nextMethod([]);
+    if (v.is === "more") {
+      this.#stage = { is: "relay" };
+      this.#id = get8(v.message, 1);
+      this.#request = v.message;
+      this.#tries = 0;
+      return this.#send();
+    }
+    if (v.is === "refused" && v.wrong) this.#on.wrong(this.#user);
+    this.#end(v, v.message.length > 0 ? v.message : this.#verdictOf(v.is === "accepted"));
+  }
   #checkMd5(data: Uint8Array): void {
     const { value } = readChapValue(data);
-    this.#master = null;
-    const secret = this.#lookup();
-    const dummy = this.#crypto.random(16);
-    const compute = (s: Uint8Array): Uint8Array => chapMd5(this.#crypto, this.#id, s, this.#challenge);
-    const wanted = secret ? secret.use(compute) : compute(dummy);
-    this.#conclude(this.#judged(sameBytes(value, wanted) && secret !== null), "EAP-MD5");
+    this.#check({ method: "chap", user: this.#user, id: this.#id, challenge: this.#challenge, value }, (v) =>
+      this.#end(named(v, "EAP-MD5", this.#user), this.#verdictOf(v.is === "accepted")),
+    );
   }
   #checkMschapv2(data: Uint8Array): void {
     const p = readMschapv2(data);
     if (p.op !== OP.response) return this.#on.ignored("stale-answer");
     const { value, name } = readChapValue(p.data);
-    const fits = value.length === MSCHAPV2_SIZE;
-    const v = fits ? value : new Uint8Array(MSCHAPV2_SIZE);
-    const peerChallenge = v.subarray(0, 16);
-    const secret = this.#lookup();
-    const hash = secret ? secret.use(ntPasswordHash) : ntPasswordHash(this.#crypto.random(8));
-    const user = fromUtf8(name);
-    const wanted = ntResponse(this.#crypto, this.#challenge, peerChallenge, user, hash);
-    const proof = authenticatorResponse(this.#crypto, this.#challenge, peerChallenge, user, hash, wanted);
-    this.#master = mppeMaster(this.#crypto, hash, wanted);
-    hash.fill(0);
-    // The hashed name must be the one that identified itself, whatever its domain.
-    const sameUser = accountName(user) === accountName(this.#user);
-    const ok = this.#judged(sameBytes(v.subarray(24, 48), wanted) && fits && sameUser && secret !== null);
-    this.#stage = { is: "verdict", ok };
-    const message = ok ? successMessage(proof) : failureMessage(this.#crypto.random(CHALLENGE_SIZE));
-    this.#ask(typed(EAP_TYPE.mschapv2, writeMschapv2({ op: ok ? OP.success : OP.failure, id: p.id, data: message })));
-  }
-  #lookup(): Secret | null {
-    const whole = this.#secretOf(this.#user);
-    if (whole) return whole;
-    this.#account = accountName(this.#user);
-    return this.#account === this.#user ? null : this.#secretOf(this.#account);
+    const about = { method: "mschapv2", user: this.#user, name: fromUtf8(name), id: p.id, value } as const;
+    this.#check({ ...about, challenge: this.#challenge }, (v) => {
+      const ok = v.is === "accepted";
+      this.#judgement = named(v, "EAP-MSCHAPv2", this.#user);
+      this.#stage = { is: "verdict" };
+      this.#ask(
+        typed(EAP_TYPE.mschapv2, writeMschapv2({ op: ok ? OP.success : OP.failure, id: p.id, data: v.message })),
+      );
+    });
   }
   /** The one attempt of an exchange: told at once, as a peer need not wait for the verdict. */
-  #judged(ok: boolean): boolean {
-    this.#challenges.settle(this.#challenge);
-    if (!ok) this.#on.wrong(this.#user);
-    return ok;
+  #check(proof: Parameters<AuthenticatorNeeds["check"]>[0], answer: (v: Verdict) => void): void {
+    this.#needs.check(proof, (v) => {
+      this.#challenges.settle(this.#challenge);
+      if (v.is === "refused") this.#on.wrong(this.#user);
+      answer(v);
+    });
   }
-  #conclude(ok: boolean, title: string): void {
-    const text = `user "${printable(this.#user)}" is unknown or gave a wrong password (${title})`;
-    this.#finish(ok, failure("auth-failed", text));
+  #verdictOf(ok: boolean): Uint8Array {
+    return writePacket({ code: ok ? EAP_CODE.success : EAP_CODE.failure, id: this.#id, body: new Uint8Array(0) });
   }
-  #finish(ok: boolean, why: ReturnType<typeof failure>): void {
+  #end(v: Verdict, verdict: Uint8Array): void {
     this.#stage = { is: "over" };
     this.#timer.disarm();
-    this.#verdict = writePacket({
-      code: ok ? EAP_CODE.success : EAP_CODE.failure,
-      id: this.#id,
-      body: new Uint8Array(0),
-    });
-    this.#on.send(this.#verdict);
-    if (ok) this.#on.done(this.#account, this.#master);
-    else this.#on.failed(this.#user, why);
+    this.#verdict = verdict;
+    this.#on.send(verdict);
+    if (v.is === "accepted") this.#on.done(v.account, v.master);
+    else if (v.is === "refused") this.#on.failed(this.#user, v.why);
   }
+}
+/** The password was shown inside EAP. */
+function named(v: Verdict, title: string, user: string): Verdict {
+  const text = `user "${printable(user)}" is unknown or gave a wrong password (${title})`;
+  return v.is === "refused" ? { ...v, why: failure("auth-failed", text) } : v;
 }

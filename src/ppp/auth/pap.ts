@@ -2,14 +2,15 @@
 import { Reader, Writer } from "../../core/bytes.ts";
 import type { Clock, Timer } from "../../core/clock.ts";
 import type { Secret } from "../../core/secret.ts";
-import { fromUtf8, sameBytes, utf8 } from "../../core/text.ts";
+import { fromUtf8, utf8 } from "../../core/text.ts";
 import { printable, said } from "../../core/words.ts";
-import type { Crypto } from "../../ports/ports.ts";
 import { readPacket, writePacket } from "../cp.ts";
 import { failure } from "../words.ts";
+import type { Verdict } from "./proof.ts";
 import {
   type AuthenticateeEvents,
   type AuthenticatorEvents,
+  type AuthenticatorNeeds,
   type AuthSide,
   type Identity,
   MAX_TRIES,
@@ -46,8 +47,8 @@ export function readPapMessage(body: Uint8Array): Uint8Array {
   const r = new Reader(body);
   return r.left === 0 ? body : r.bytes(r.u8("message length"), "message");
 }
-export function writePapMessage(text: string): Uint8Array {
-  const m = utf8(text).subarray(0, 255);
+export function writePapMessage(text: Uint8Array): Uint8Array {
+  const m = text.subarray(0, 255);
   return Uint8Array.of(m.length, ...m);
 }
 
@@ -112,16 +113,17 @@ export class PapAuthenticatee implements AuthSide {
 }
 
 export class PapAuthenticator implements AuthSide {
-  readonly #crypto: Crypto;
-  readonly #secretOf: (user: string) => Secret | null;
+  readonly #check: AuthenticatorNeeds["check"];
   readonly #on: AuthenticatorEvents;
   readonly #timer: Timer;
   #attempts = 0;
-  #state: "idle" | "waiting" | "done" | "failed" = "idle";
+  #state: "idle" | "waiting" | "checking" | "done" | "failed" = "idle";
+  /** Of the last Request. */
+  #id = 0;
+  #message: Uint8Array = new Uint8Array(0);
 
-  constructor(clock: Clock, crypto: Crypto, secretOf: (user: string) => Secret | null, on: AuthenticatorEvents) {
-    this.#crypto = crypto;
-    this.#secretOf = secretOf;
+  constructor({ clock, check }: Pick<AuthenticatorNeeds, "clock" | "check">, on: AuthenticatorEvents) {
+    this.#check = check;
     this.#on = on;
     this.#timer = clock.timer("pap-wait", () => {
       this.#state = "failed";
@@ -140,46 +142,37 @@ export class PapAuthenticator implements AuthSide {
     const p = readPacket(packet);
     if (p.code !== PAP_CODE.request) return;
     const q = readPapRequest(p.body);
-    switch (this.#state) {
-      case "idle":
-        this.#on.ignored("stale-answer");
-        return;
-      case "done": // RFC 1334 §2.2.1: our Ack was lost; the same reply, nothing is checked again
-        this.#reply(PAP_CODE.ack, p.id, "");
-        return;
-      case "failed":
-        this.#reply(PAP_CODE.nak, p.id, "Access denied");
-        return;
-      case "waiting":
-        break;
-    }
-    const name = fromUtf8(q.user);
-    const user = printable(name);
-    if (this.#verify(name, q.password)) {
+    if (this.#state === "idle") return this.#on.ignored("stale-answer");
+    this.#id = p.id; // a later Request than the one that is being checked gets its answer as well
+    // RFC 1334 §2.2.1: our reply was lost; the same one again, nothing is checked twice.
+    if (this.#state === "done" || this.#state === "failed") return this.#reply();
+    if (this.#state === "checking") return;
+    this.#state = "checking";
+    const user = fromUtf8(q.user);
+    this.#check({ method: "pap", user, password: q.password.slice() }, (v) => this.#judged(user, v));
+  }
+  #judged(user: string, v: Verdict): void {
+    this.#message = v.message;
+    if (v.is === "accepted") {
       this.#state = "done";
       this.#timer.disarm();
-      this.#reply(PAP_CODE.ack, p.id, "");
-      this.#on.done(name);
+      this.#reply();
+      this.#on.done(v.account);
       return;
     }
-    this.#on.wrong(name);
-    const last = ++this.#attempts >= MAX_ATTEMPTS;
-    if (last) {
-      this.#state = "failed";
-      this.#timer.disarm();
-    }
-    this.#reply(PAP_CODE.nak, p.id, "Access denied");
-    if (last)
-      this.#on.failed(name, failure("auth-failed", `user "${user}" gave ${MAX_ATTEMPTS} wrong passwords (PAP)`));
+    const refused = v.is === "refused" ? v : null;
+    if (refused?.wrong !== false) this.#on.wrong(user);
+    const last = ++this.#attempts >= MAX_ATTEMPTS || refused?.wrong === false;
+    this.#state = last ? "failed" : "waiting";
+    if (last) this.#timer.disarm();
+    this.#reply();
+    if (!last) return;
+    const text = `user "${printable(user)}" gave ${MAX_ATTEMPTS} wrong passwords (PAP)`;
+    this.#on.failed(user, refused?.said ? refused.why : failure("auth-failed", text));
   }
-  /** Digests are compared, so that neither time nor length tells anything about the secret or the user's existence. */
-  #verify(user: string, password: Uint8Array): boolean {
-    const secret = this.#secretOf(user);
-    const given = this.#crypto.hash("sha256", [password]);
-    const wanted = secret ? secret.use((s) => this.#crypto.hash("sha256", [s])) : this.#crypto.hash("sha256", [given]);
-    return sameBytes(given, wanted) && secret !== null;
-  }
-  #reply(code: number, id: number, text: string): void {
-    this.#on.send(writePacket({ code, id, body: writePapMessage(text) }));
+  #reply(): void {
+    const code = this.#state === "done" ? PAP_CODE.ack : PAP_CODE.nak;
+    const body = writePapMessage(this.#message);
+    this.#on.send(writePacket({ code, id: this.#id, body }));
   }
 }

@@ -5,6 +5,7 @@ import type { Failure } from "../../core/errors.ts";
 import type { Secret } from "../../core/secret.ts";
 import type { Crypto } from "../../ports/ports.ts";
 import type { MppeMaster } from "../compress/mppe.ts";
+import type { Proof, Verdict } from "./proof.ts";
 
 /** RFC 1994 §4.1 leaves the number of tries open; the same patience as LCP. */
 export const RETRY_MS = 3000;
@@ -48,7 +49,13 @@ export interface AuthenticatorNeeds {
   readonly clock: Clock;
   readonly crypto: Crypto;
   readonly hostName: string;
-  readonly secretOf: (user: string) => Secret | null;
+  /** The verdict on what the peer shows: `answer` is called once, now or later, but never after the side's stop(). */
+  readonly check: (proof: Exclude<Proof, { method: "eap" }>, answer: (v: Verdict) => void) => void;
+  /**
+   * Of EAP: whether somebody else speaks it with this peer, and what he says to this Response of it; null: nobody, or
+   * no longer. False: nobody, at once.
+   */
+  readonly relay: (proof: Extract<Proof, { method: "eap" }>, answer: (v: Verdict | null) => void) => boolean;
   /** Challenges that are issued are noted here. */
   readonly challenges: Challenges;
 }

@@ -387,6 +387,7 @@ var grammar = (() => {
     network,
     range4,
     pool,
+    named_pool: namedPool,
     day_time: dayTime,
     keepalive,
     ike_id: (s) => {
@@ -433,6 +434,12 @@ var grammar = (() => {
     const good = ranges.filter((r) => r !== void 0);
     const size = good.reduce((n, r) => n + ip4ToNumber(r.last) - ip4ToNumber(r.first) + 1, 0);
     return good.length === ranges.length && size <= POOL_MOST ? good : void 0;
+  }
+  function namedPool(s) {
+    var _a, _b;
+    const [, name = "", text = ""] = (_a = /^([^=\s]{1,64})=(.+)$/.exec(s)) != null ? _a : [];
+    const range = (_b = pool(text)) == null ? void 0 : _b[0];
+    return range && { name, range };
   }
   function dayTime(s) {
     const m = /^(\d\d):([0-5]\d)-(\d\d):([0-5]\d)$/.exec(s);
@@ -1091,6 +1098,26 @@ const SECTIONS = {
 		  grammar: {"form":"flag"},
 		  allowed: _('yes or no'),
 		  help: _('With ipsec = off: allow PAP, although everybody on the path can read the passwords. Without this, pap in auth is ignored.') },
+		{ name: 'users', tab: 'security', title: _('Where users are'), def: 'local',
+		  grammar: {"form":"list","item":{"form":"choice","words":["local","radius"]},"separator":"space","unique":true},
+		  allowed: _('one or more of local radius, space separated'),
+		  help: _('Who decides about callers, in this order. local: the user sections. radius: RADIUS servers. local radius: a user section where there is one of that name, else RADIUS. radius local: RADIUS, and user sections only while no RADIUS server answers.') },
+		{ name: 'radius', tab: 'security', title: _('RADIUS servers'),
+		  grammar: {"form":"list","item":{"form":"pattern","pattern":"[A-Za-z0-9_-]{1,64}"},"separator":"space","most":8,"unique":true},
+		  allowed: _('names of sections, space separated, 8 at most'),
+		  help: _('The radius sections whose servers are asked, in this order. Default: all, as they are listed.') },
+		{ name: 'nas_id', tab: 'advanced', title: _('NAS identifier'),
+		  grammar: {"form":"text","max":64},
+		  allowed: _('1 to %d characters').format(64),
+		  help: _('Our name for RADIUS servers (NAS-Identifier), different for each server section. Default: the host name.') },
+		{ name: 'pools', tab: 'advanced', title: _('Named address pools'),
+		  grammar: {"form":"list","item":{"form":"datatype","name":"named_pool"},"separator":"space","most":64},
+		  allowed: _('NAME=FIRST-LAST, space separated, a name as often as it has ranges; 65,536 addresses at most in each'),
+		  help: _('Pools that RADIUS chooses by name (Framed-Pool), such as guests=10.9.1.10-10.9.1.250.') },
+		{ name: 'framed_routes', tab: 'security', title: _('Networks from RADIUS'),
+		  grammar: {"form":"list","item":{"form":"datatype","name":"network"},"separator":"space"},
+		  allowed: _('networks such as 10.2.0.0/16 or fd00:2::/48, space separated'),
+		  help: _('Networks that RADIUS may route to users (Framed-Route), whole or in part; a login with another is refused. Default: none.') },
 		{ name: 'second_login', tab: 'security', title: _('Second login'), def: 'replace',
 		  grammar: {"form":"choice","words":["replace","refuse"]},
 		  allowed: 'replace, refuse',
@@ -1121,6 +1148,28 @@ const SECTIONS = {
 		  grammar: {"form":"text","max":64},
 		  allowed: _('1 to %d characters').format(64),
 		  help: _('Server section that this user may log in to. Default: all.') },
+	],
+	radius: [
+		{ name: 'address', tab: 'general', title: _('Address'), required: true,
+		  grammar: {"form":"datatype","name":"address"},
+		  allowed: _('an IPv4 or IPv6 address'),
+		  help: _('Address of the RADIUS server.') },
+		{ name: 'secret', tab: 'general', title: _('Secret'), required: true,
+		  grammar: {"form":"secret","max":255},
+		  allowed: _('1 to %d characters').format(255),
+		  help: _('The secret shared with it: long and random, as MD5 is all that protects it on the way.') },
+		{ name: 'port', tab: 'advanced', title: _('Port'), def: '1812',
+		  grammar: {"form":"integer","min":1,"max":65535},
+		  allowed: _('a whole number from %d to %d').format(1, 65535),
+		  help: _('UDP port for authentication.') },
+		{ name: 'timeout', tab: 'advanced', title: _('Timeout'), def: '5',
+		  grammar: {"form":"integer","min":1,"max":20,"unit":"seconds"},
+		  allowed: _('a whole number from %d to %d %s').format(1, 20, _('seconds')),
+		  help: _('How long it is asked, with growing pauses between the packets, before the next server is. A caller waits 30 seconds in all.') },
+		{ name: 'dead_time', tab: 'advanced', title: _('Dead time'), def: '60',
+		  grammar: {"form":"integer","min":0,"max":3600,"unit":"seconds"},
+		  allowed: _('a whole number from %d to %d %s').format(0, 3600, _('seconds')),
+		  help: _('How long it is passed over after it has fallen silent, while another one answers.') },
 	],
 };
 
