@@ -2,7 +2,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { Counters } from "../core/counters.ts";
 import type { Failure } from "../core/errors.ts";
-import type { Event, EventLog } from "../core/events.ts";
+import type { EventLog } from "../core/events.ts";
 import { failuresOf } from "../core/failures.ts";
 import type { Secret } from "../core/secret.ts";
 import type { EspCipher, EspInteg, FlowId, IkePort, IpsecPlane, PlaneKind } from "../dataplane/dataplane.ts";
@@ -154,13 +154,6 @@ export interface IkeOwner {
    */
   onRefused?(peer: string, why: Failure, proved: boolean): void;
 }
-
-/** What is told of a connection, but for its link and its peer. */
-export type Told = Event extends infer E
-  ? E extends { link: string; peer: string }
-    ? Omit<E, "link" | "peer">
-    : never
-  : never;
 
 export const ISAKMP_PORT = 500;
 export const NATT_PORT = 4500;

@@ -1,7 +1,6 @@
 // One peer, one flow: its ISAKMP SAs, its child SAs, and what keeps them alive. Both are replaced before they expire.
 import { formatEndpoint } from "../../core/addr.ts";
 import type { Failure } from "../../core/errors.ts";
-import type { Event } from "../../core/events.ts";
 import { faultEvent, internal } from "../../core/fault.ts";
 import { uniform } from "../../core/rng.ts";
 import { allOf, contain } from "../../core/scope.ts";
@@ -9,15 +8,8 @@ import type { FlowId } from "../../dataplane/dataplane.ts";
 import type { DhGroupName, Endpoint } from "../../ports/ports.ts";
 import type { Child, Ports } from "../child.ts";
 import { Children, type LiveChild, MOST_CHILDREN, planeError } from "../children.ts";
-import {
-  failure,
-  type IkeConnection,
-  type IkeEnv,
-  type IkeInfo,
-  type IkeOwner,
-  type IkePolicy,
-  type Told,
-} from "../types.ts";
+import { type Told, tell } from "../told.ts";
+import { failure, type IkeConnection, type IkeEnv, type IkeInfo, type IkeOwner, type IkePolicy } from "../types.ts";
 import { NOTIFY } from "../wire/notify.ts";
 import { PROTOCOL } from "../wire/sa.ts";
 import { Dpd, NEVER } from "./dpd.ts";
@@ -122,9 +114,6 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
   /** For sentences. */
   #name(): string {
     return this.remote?.address ?? "the peer";
-  }
-  #peer(): string {
-    return formatEndpoint(this.remote ?? this.#tried ?? { address: "", port: 0 });
   }
   get full(): boolean {
     return this.#sas.reduce((n, s) => n + s.asked, this.#children.size) >= MOST_CHILDREN;
@@ -323,7 +312,7 @@ export class Connection implements IkeConnection, IkeSaUser, Watched {
     );
   }
   #tell(e: Told): void {
-    this.#env.log.emit({ link: this.policy.link, peer: this.#peer(), ...e } as Event);
+    tell(this.#env, this.policy.link, this.remote ?? this.#tried ?? { address: "", port: 0 }, e);
   }
   #fault(e: unknown): void {
     this.#log(e);

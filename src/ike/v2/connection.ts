@@ -2,7 +2,6 @@
 import { formatEndpoint } from "../../core/addr.ts";
 import type { Timer } from "../../core/clock.ts";
 import type { Failure } from "../../core/errors.ts";
-import type { Event } from "../../core/events.ts";
 import { faultEvent, internal } from "../../core/fault.ts";
 import { uniform } from "../../core/rng.ts";
 import { allOf, contain, Scope } from "../../core/scope.ts";
@@ -11,6 +10,7 @@ import { CLOCK_SET } from "../../ports/pki.ts";
 import type { Endpoint } from "../../ports/ports.ts";
 import { type Child, type Ports, planeFailure } from "../child.ts";
 import { Children, type LiveChild, planeError } from "../children.ts";
+import { type Told, tell } from "../told.ts";
 import { failure, type IkeConnection, type IkeEnv, type IkeInfo, type IkeOwner, type IkePolicy } from "../types.ts";
 import { recheck } from "../v1/auth.ts";
 import type { Peer } from "./authentication.ts";
@@ -19,7 +19,7 @@ import type { Agreed } from "./childsa.ts";
 import { DELETE_IKE } from "./deletes.ts";
 import { Exchanges, type ExchangesOwner } from "./exchanges.ts";
 import { type IkeSa, natName, type SaUser } from "./ikesa.ts";
-import { espPath, infoOf, type Told } from "./info.ts";
+import { espPath, infoOf } from "./info.ts";
 import type { Initiator } from "./initiator.ts";
 import { Roaming } from "./roaming.ts";
 import type { Message } from "./wire/message.ts";
@@ -368,8 +368,7 @@ export class Connection implements IkeConnection, SaUser, ExchangesOwner {
     this.down(failure("superseded", `${this.#address} started a new connection`));
   }
   tell(e: Told): void {
-    const peer = formatEndpoint(this.remote ?? { address: this.#address, port: 0 });
-    this.env.log.emit({ link: this.policy.link, peer, ...e } as Event);
+    tell(this.env, this.policy.link, this.remote ?? { address: this.#address, port: 0 }, e);
   }
   #fault(e: unknown): void {
     this.#log(e);

@@ -1,17 +1,9 @@
 // What status and the data plane are told of an IKEv2 connection.
-import type { Event } from "../../core/events.ts";
 import type { Endpoint } from "../../ports/ports.ts";
 import type { Child, Ports } from "../child.ts";
 import type { IkeInfo } from "../types.ts";
 import { type IkeSa, natName } from "./ikesa.ts";
 import type { Path } from "./wire/message.ts";
-
-/** What is told of a connection, but for its link and its peer. */
-export type Told = Event extends infer E
-  ? E extends { link: string; peer: string }
-    ? Omit<E, "link" | "peer">
-    : never
-  : never;
 
 interface Of {
   readonly flow: IkeInfo["flow"];
