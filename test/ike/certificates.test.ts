@@ -6,7 +6,7 @@ import type { IkeConnectConfig, IkeResponderConfig } from "../../src/ike/types.t
 import { parseIkeId } from "../../src/ike/wire/id.ts";
 import type { Certificates } from "../../src/ports/pki.ts";
 import { credentials, type Held, NOW, TestCa, trust } from "../x509/ca.ts";
-import { client, type Host, type Net, pair, server } from "./double.ts";
+import { blank, client, type Host, type Net, pair, server } from "./double.ts";
 
 const ca = new TestCa("C=CH, O=Tests, CN=the CA");
 const other = new TestCa("CN=other CA");
@@ -25,8 +25,14 @@ interface Scene {
 }
 type More<C> = Partial<C> & { readonly certificates: Certificates };
 /** A client with `mine` and a server with `theirs`, until one of them has given up. */
-async function meet(mine: More<IkeConnectConfig>, theirs: More<IkeResponderConfig>, wallClock = NOW): Promise<Scene> {
+async function meet(
+  mine: More<IkeConnectConfig>,
+  theirs: More<IkeResponderConfig>,
+  wallClock = NOW,
+  tamper?: Net["tamper"],
+): Promise<Scene> {
   const x = pair();
+  if (tamper) x.net.tamper = tamper;
   x.net.wallClock = wallClock;
   x.b.ike.addResponder(server({ psk: null, ...theirs }), x.b);
   x.a.ike.connect(client(x.b.address, x.a.address, { psk: null, ...mine }), x.a);
@@ -185,4 +191,26 @@ test("of a message 5 that was changed on the way, and of any bytes, nothing is b
     assert.equal(x.b.ups.length, 0, `byte ${i}`);
     assert.equal(x.b.kinds("daemon.fault").length, 0);
   }
+});
+test("certificates too long for a peer without fragments: said, not sent in vain", async () => {
+  const kind = "rsa2048";
+  const root = new TestCa("CN=root", { kind });
+  const upper = new TestCa("CN=upper", { kind }, root);
+  const lower = new TestCa("CN=lower", { kind }, upper);
+  const chain = [lower.own, upper.own];
+  const long = (h: Held): Certificates => ({ credentials: credentials(h, chain), trust: trust([root]) });
+  const [g, u] = [lower.server(HOST, { kind }), lower.client("me@example", { kind })];
+  const whole = await meet({ psk: null, certificates: long(u) }, { psk: null, certificates: long(g) });
+  assert.deepEqual([whole.a.ups.length, whole.b.ups.length], [1, 1]);
+  const x = await meet(
+    { psk: null, certificates: long(u) },
+    { psk: null, certificates: long(g) },
+    NOW,
+    blank("4048b7d56ebc"),
+  );
+  assert.equal(x.a.downs[0]?.code, "mode");
+  assert.match(
+    x.a.downs[0]?.text ?? "",
+    /^our certificates make a message of \d{4} bytes, and 10\.0\.0\.2 takes no fragments/,
+  );
 });

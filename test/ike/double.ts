@@ -5,6 +5,7 @@ import { type Failure, SystemError } from "../../src/core/errors.ts";
 import type { Event } from "../../src/core/events.ts";
 import { Packet } from "../../src/core/packet.ts";
 import { Secret } from "../../src/core/secret.ts";
+import { hex } from "../../src/core/text.ts";
 import type { FlowId, IkePort, IpsecPlane, SaSpec, Spi, TrafficCounters } from "../../src/dataplane/dataplane.ts";
 import type { IkeLimits } from "../../src/ike/house.ts";
 import { IkeManager } from "../../src/ike/manager.ts";
@@ -229,6 +230,13 @@ export function client(remote: string, local: string, more: Partial<IkeConnectCo
 }
 export function server(more: Partial<IkeResponderConfig> = {}): IkeResponderConfig {
   return { link: "s", peer: "client", ...base, local: null, ...more };
+}
+/** A man in the middle: the last two of `bytes` (hexadecimal) become what nobody knows. */
+export function blank(bytes: string): Net["tamper"] {
+  return (b) => {
+    const end = (hex(b).indexOf(bytes) + bytes.length) / 2;
+    if (end >= bytes.length / 2) b.fill(0x55, end - 2, end);
+  };
 }
 /** A client at 10.0.0.1 and a server at 10.0.0.2, not yet connected. */
 export function pair(limits?: IkeLimits): { net: Net; a: Host; b: Host } {

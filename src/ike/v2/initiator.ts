@@ -12,6 +12,7 @@ import type { DhKey } from "../../ports/ports.ts";
 import type { Ports } from "../child.ts";
 import { groupNumber, groupOf } from "../proposals.ts";
 import { failure, type IkeConnectConfig, type IkeEnv, ISAKMP_PORT, NATT_PORT } from "../types.ts";
+import { tooLong } from "../unheard.ts";
 import { isZero } from "../wire/header.ts";
 import { writeId } from "../wire/id.ts";
 import { one, optional, type Payload, payload, writeChain } from "../wire/payloads.ts";
@@ -64,6 +65,9 @@ const DOUBT_MS = 1500;
 const NO_PPK = "no post-quantum key (ppk, RFC 8784), which is configured here";
 /** Cookies and other groups asked for, in all. */
 const RESTARTS = 4;
+
+/** Of a message around its payloads, at most: header, SK, IV, padding, ICV. */
+export const SEALED_BYTES = 28 + 4 + 16 + 16 + 32;
 
 /** What an initiator leads to. */
 export interface Initiated extends Peer {
@@ -300,6 +304,8 @@ export class Initiator {
       ...(this.#o.env.localTo ? [notification(NOTIFY.mobikeSupported)] : []),
       ...(offer?.payloads ?? []),
     ];
+    const long = tooLong(cfg.remote, writeChain(payloads).length + SEALED_BYTES, k.sa.fragments);
+    if (long) return this.#fail(long);
     this.#ask(k.sa, { exchange: EXCHANGE.auth, payloads, answered: (r) => this.#authenticated(k, offer, r) });
   }
   #ask(sa: IkeSa, r: Pick<Request, "exchange" | "payloads" | "answered">): void {

@@ -8,6 +8,7 @@ import { concat, sameBytes } from "../../core/text.ts";
 import type { HalfOpen } from "../admission.ts";
 import { groupNumber } from "../proposals.ts";
 import { failure, type IkeEnv, type IkePolicy } from "../types.ts";
+import { tooLong } from "../unheard.ts";
 import type { IkeId } from "../wire/id.ts";
 import { one, optional, type Payload, payload, writeChain } from "../wire/payloads.ts";
 import {
@@ -50,6 +51,8 @@ import { readSa, writeSa } from "./wire/sa.ts";
 
 /** A peer authenticates within this time after the first message. */
 const HALF_OPEN_MS = 30_000;
+/** Of an answer to IKE_AUTH, at most, besides what authenticates us. */
+const REST_BYTES = 400;
 /** Copies of the first message that are answered. */
 const REPLAYS = 5;
 
@@ -121,6 +124,8 @@ export interface Accepted {
 export interface ResponderOwner {
   made(sa: IkeSa): void;
   closed(sa: IkeSa): void;
+  /** The peer was refused: `sa` is only there for its answer to be repeated. */
+  refused(sa: IkeSa): void;
   /** Diffie-Hellman: exchangeKeys() or putOff() follows. */
   asksTurn(r: Responder): void;
   /** The peer is who it has to be: answers sa.channel. */
@@ -306,6 +311,8 @@ export class Responder implements HalfOpen, SaUser {
     const asked = chain.payloads.some((p) => p.type === PAYLOAD.certReq);
     const auth = ourAuth(signed, "responder", sa.local, asked);
     if (typeof auth === "string") return this.#refuse(sa, failure("mode", `${address}: ${auth}`));
+    const long = tooLong(address, writeChain(auth).length + REST_BYTES, sa.fragments);
+    if (long) return this.#refuse(sa, long);
     sa.mobike = hasNotify(chain, NOTIFY.mobikeSupported);
     const wants = chain.payloads.some((p) => p.type === PAYLOAD.sa);
     const child = wants ? answerOffer(sa, chain, { ports: null, groups: false, ni: signed.ni, nr: signed.nr }) : null;
@@ -329,7 +336,9 @@ export class Responder implements HalfOpen, SaUser {
   }
   #refuse(sa: IkeSa, why: Failure): void {
     sa.channel.answer([notification(NOTIFY.authenticationFailed)]);
-    this.#end(why, true);
+    this.#finish();
+    this.#owner.refused(sa);
+    this.#owner.failed(this, why, true);
   }
   heard(): void {}
   fault(_: IkeSa, e: unknown): void {

@@ -15,6 +15,7 @@ import { Connection, type ConnectionOwner } from "./connection.ts";
 import { Cookies } from "./cookies.ts";
 import type { IkeSa } from "./ikesa.ts";
 import { Initiator } from "./initiator.ts";
+import { Refused } from "./refused.ts";
 import { type Accepted, clearAnswer, Responder, type ResponderOwner, readFirst } from "./responder.ts";
 import { NOTIFY, notification, readNotify } from "./wire/bodies.ts";
 import { EXCHANGE, FLAG, type Message, PAYLOAD, type Path, readChain, readMessage } from "./wire/message.ts";
@@ -33,6 +34,7 @@ export class Ikev2 {
   readonly #initiators = new Map<string, Initiator>();
   /** By the initiator's SPI: its first message has no other. */
   readonly #responders = new Map<string, Responder>();
+  readonly #refusals = new Refused();
 
   constructor(house: House) {
     this.#house = house;
@@ -95,6 +97,7 @@ export class Ikev2 {
   /** Those under way without a connection. */
   close(ours: (policy: IkePolicy) => boolean): void {
     for (const r of [...this.#responders.values()]) if (ours(r.policy)) r.drop();
+    this.#refusals.close((sa) => ours(sa.policy));
   }
 
   /** Throws DecodeError. */
@@ -155,6 +158,7 @@ export class Ikev2 {
   readonly #responderOwner: ResponderOwner = {
     made: (sa) => this.#made(sa),
     closed: (sa) => this.#closed(sa),
+    refused: (sa) => this.#refusals.keep(sa),
     asksTurn: (r) => this.#house.admission.ask(r),
     accepted: (r, a) => this.#accepted(r, a),
     childRefused: (r, why) => this.#refused(r, why, true),
@@ -180,8 +184,7 @@ export class Ikev2 {
       sa.channel.answer([notification(NOTIFY.temporaryFailure)]);
       const text = `${address} already has the most connections that one peer may have`;
       this.#house.refusals.tell(owner, policy.link, sa.remote, failure("full", text), true);
-      sa.close(null);
-      return;
+      return this.#refusals.keep(sa);
     }
     const c = this.#newConnection(policy, owner, false, SERVED, sa);
     this.#env.log.emit({ kind: "ike.started", link: policy.link, peer: formatEndpoint(sa.remote), role: "responder" });

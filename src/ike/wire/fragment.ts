@@ -8,6 +8,8 @@ import { PAYLOAD } from "./payloads.ts";
 
 /** What an IP packet of 1280 bytes, which passes everywhere, carries behind IPv6, UDP and the non-ESP marker. */
 export const MOST_UNCUT = 1280 - 40 - 8 - 4;
+/** What a data plane sends in one piece: a slot of its ring, behind the non-ESP marker. */
+export const MOST_WHOLE = 2048 - 128 - 64 - 4;
 const HEADER_BYTES = 28;
 const FRAGMENT_HEADER = 8;
 const LAST = 1;

@@ -7,7 +7,7 @@ import { hashAlgorithms, readHashAlgorithms, readSignature, writeSignature } fro
 import { parseIkeId } from "../../../src/ike/wire/id.ts";
 import type { Certificates } from "../../../src/ports/pki.ts";
 import { credentials, type Held, NOW, TestCa, trust } from "../../x509/ca.ts";
-import { client, pair, pass, server } from "../double.ts";
+import { blank, client, type Net, pair, pass, server } from "../double.ts";
 
 const HOST = "vpn.example";
 const ca = new TestCa("C=CH, O=Tests, CN=the CA");
@@ -17,8 +17,14 @@ const by = (h: Held, of = ca, crl: string | null = null): Certificates => ({
   credentials: credentials(h),
   trust: trust([of], crl),
 });
-async function meet(mine: Partial<IkeConnectConfig>, theirs: Partial<IkeResponderConfig>, wallClock = NOW) {
+async function meet(
+  mine: Partial<IkeConnectConfig>,
+  theirs: Partial<IkeResponderConfig>,
+  wallClock = NOW,
+  tamper?: Net["tamper"],
+) {
   const x = pair();
+  if (tamper) x.net.tamper = tamper;
   x.net.wallClock = wallClock;
   x.b.ike.addResponder(server({ versions: "v2", ...theirs }), x.b);
   const conn = x.a.ike.connect(client(x.b.address, x.a.address, { versions: "v2", ...mine }), x.a);
@@ -100,4 +106,26 @@ test("algorithm identifiers of RFC 7427 §A, and none other", () => {
   }
   const sha1 = unhex("0f300d06092a864886f70d0101050500aa") ?? new Uint8Array(0);
   assert.equal(readSignature(sha1), null);
+});
+test("certificates too long for a peer without fragments: said, not sent in vain", async () => {
+  const kind = "rsa2048";
+  const root = new TestCa("CN=root", { kind });
+  const upper = new TestCa("CN=upper", { kind }, root);
+  const lower = new TestCa("CN=lower", { kind }, upper);
+  const chain = [lower.own, upper.own];
+  const long = (h: Held): Certificates => ({ credentials: credentials(h, chain), trust: trust([root]) });
+  const [g, u] = [lower.server(HOST, { kind }), lower.client("me@example", { kind })];
+  const whole = await meet({ psk: null, certificates: long(u) }, { psk: null, certificates: long(g) });
+  assert.deepEqual([whole.a.ups.length, whole.b.ups.length], [1, 1]);
+  const x = await meet(
+    { psk: null, certificates: long(u) },
+    { psk: null, certificates: long(g) },
+    NOW,
+    blank("0000402e"),
+  );
+  assert.equal(x.a.downs[0]?.code, "mode");
+  assert.match(
+    x.a.downs[0]?.text ?? "",
+    /^our certificates make a message of \d{4} bytes, and 10\.0\.0\.2 takes no fragments/,
+  );
 });

@@ -113,8 +113,34 @@ test("another key: both sides say so, and nothing is left", async () => {
   const x = await connected({ psk: Secret.of("other") });
   assert.equal(x.a.downs[0]?.code, "psk-mismatch");
   assert.equal(x.b.ups.length, 0);
+  assert.deepEqual(x.b.ike.sizes(), { connections: 0, sas: 1, halfOpen: 0 }, "for its answer alone");
+  await x.net.run(25_000, 100);
   assert.deepEqual(x.b.ike.sizes(), { connections: 0, sas: 0, halfOpen: 0 });
   assert.equal(x.a.plane.reserved.size + x.b.plane.reserved.size, 0);
+});
+test("a refusal of IKE_AUTH that is lost: the request again gets it again", async () => {
+  const { net, a, b } = pair();
+  let lost = 0;
+  // IKE_AUTH is exchange type 35, and a response has flag 0x20
+  net.fate = (d) => (d.bytes[18] === 35 && ((d.bytes[19] ?? 0) & 0x20) !== 0 && lost++ < 2 ? [] : [5]);
+  b.ike.addResponder(server(V2), b);
+  a.ike.connect(client(b.address, a.address, { ...V2, psk: Secret.of("other") }), a);
+  await net.run(4000, 50);
+  assert.deepEqual([lost, a.downs[0]?.code], [3, "psk-mismatch"]);
+  assert.equal(b.kinds("ike.failed").length, 1, "and is told once");
+});
+test("of refused peers few are kept, and a server that stops keeps none", async () => {
+  const { net, b } = pair();
+  const responder = b.ike.addResponder(server(V2), b);
+  for (let i = 0; i < 8; i++) {
+    const h = new Host(net, "10.0.0.7");
+    h.ike.connect(client(b.address, h.address, { ...V2, psk: Secret.of("other") }), h);
+    await net.run(300);
+    assert.equal(h.downs[0]?.code, "psk-mismatch");
+  }
+  assert.equal(b.ike.sizes().sas, 4);
+  responder.close();
+  assert.deepEqual(b.ike.sizes(), { connections: 0, sas: 0, halfOpen: 0 });
 });
 test("identities: the server's is wrong, the client's is wrong", async () => {
   const id = parseIkeId("vpn.example");
