@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { IkeConnectConfig, IkeResponderConfig } from "../../src/ike/types.ts";
+import { Connection } from "../../src/ike/v1/connection.ts";
 import { readMessage } from "../../src/ike/wire/header.ts";
 import { parseIkeId } from "../../src/ike/wire/id.ts";
 import { client, Host, pair, pass, server } from "./double.ts";
@@ -16,10 +17,16 @@ async function connected(c: Partial<IkeConnectConfig> = {}, s: Partial<IkeRespon
   return { net, a, b, conn, flowB };
 }
 
-/** A server whose ISAKMP SA has expired, and a client that does not know of it. */
+/** It loses its ISAKMP SA, and nobody is told. */
+function lose(h: Host): void {
+  const conn = h.ups[0]?.conn;
+  assert.ok(conn instanceof Connection);
+  conn.current?.drop();
+}
+/** A server whose ISAKMP SA is gone, and a client that does not know of it. */
 async function serverWithoutSa() {
-  const x = await connected({ dpdSeconds: 0 }, { ikeLifetimeSeconds: 60, dpdSeconds: 5 });
-  await x.net.run(88_000, 500);
+  const x = await connected({ dpdSeconds: 0 }, { dpdSeconds: 5 });
+  lose(x.b);
   x.net.fate = (d) => (d.from.address === x.b.address && readMessage(d.bytes).header.exchange === 5 ? [] : [5]);
   for (let t = 0; t < 8; t++) {
     pass(x.a, x.conn.flow, x.b);
@@ -69,10 +76,18 @@ test("RESPONDER-LIFETIME: a server says its shorter limits, and the client repla
   assert.equal(bytes.a.rekeys.length, 1, "at 85 % of the server's kilobytes");
 });
 
+test("RESPONDER-LIFETIME of phase 1: the client replaces the ISAKMP SA before the server ends it", async () => {
+  const x = await connected({ ikeLifetimeSeconds: 28_800 }, { ikeLifetimeSeconds: 120 });
+  assert.equal(x.a.kinds("ike.rekeyed").length, 0);
+  await x.net.run(118_000, 50);
+  const what = x.a.kinds("ike.rekeyed").map((e) => (e.kind === "ike.rekeyed" ? e.what : ""));
+  assert.deepEqual(what, ["isakmp"]);
+  assert.deepEqual([x.a.downs, x.b.downs], [[], []]);
+});
 test("a server whose ISAKMP SA is gone keeps the child SAs, and asks nobody whether he lives", async () => {
-  const x = await connected({ dpdSeconds: 0 }, { ikeLifetimeSeconds: 60, dpdSeconds: 5 });
+  const x = await connected({ dpdSeconds: 0 }, { dpdSeconds: 5 });
   x.net.fate = () => []; // the client never hears of it
-  await x.net.run(100, 50);
+  lose(x.b);
   for (let t = 0; t < 100_000; t += 1000) {
     assert.ok(pass(x.a, x.conn.flow, x.b), `at ${t}`);
     await x.net.run(1000, 500);

@@ -14,7 +14,7 @@ import type { DhKey } from "../../ports/ports.ts";
 import { type IkeChoice, olderServer } from "../choice.ts";
 import { ikeTransform, matchesIke, wholeKe } from "../proposals.ts";
 import { failure, NATT_PORT, RETRY } from "../types.ts";
-import { unheard } from "../unheard.ts";
+import { tooLong, unheard } from "../unheard.ts";
 import { clearNotify } from "../wire/clear.ts";
 import { isZero } from "../wire/header.ts";
 import { NOTIFY, notifyName, writeNotify } from "../wire/notify.ts";
@@ -36,6 +36,7 @@ import {
   NONCE_BYTES,
   natRefused,
   natSeen,
+  ourLifetime,
   type Phase1,
   type Phase1Sa,
   readKeyExchange,
@@ -119,6 +120,8 @@ const keys: Step<Phase1Sa, Exchanging, Keyed> = {
     if (why) return ignored("ike.nat-refused", why.text, why);
     const k = keyed(x, a, peer, { dh, gxy, nonce });
     const { message, iv } = sealedMessage(x, k.keys, k.iv, [...ourAuth(x, k), ...initialContact(x)]);
+    const long = tooLong(x.remote.address, message.length, x.fragments);
+    if (long) return refused(long);
     const float = natSeen(x, nat) && x.local.port !== NATT_PORT; // RFC 3947 §4
     const path = float ? { local: { ...x.local, port: NATT_PORT }, remote: { ...x.remote, port: NATT_PORT } } : null;
     return next({ ...k, iv }, message, path);
@@ -221,8 +224,12 @@ const peerAuthentication: Step<Phase1Sa, Keyed, Phase1> = {
     if (auth.kind === "refused") return refused(auth.why, NOTIFY.authenticationFailed);
     const why = natRefused(x, k);
     if (why) return refused(why);
-    const { message, iv } = sealedMessage(x, k.keys, lastBlock(m.body, k.keys.block), ourAuth(x, k));
-    return next(established(x, k, iv, auth), message, m.path);
+    const { message, iv } = sealedMessage(x, k.keys, lastBlock(m.body, k.keys.block), [
+      ...ourAuth(x, k),
+      ...ourLifetime(x, k),
+    ]);
+    const long = tooLong(x.remote.address, message.length, x.fragments);
+    return long ? refused(long) : next(established(x, k, iv, auth), message, m.path);
   },
   silence: (x) => fellSilent(x, "no-answer", "authentication"),
 };

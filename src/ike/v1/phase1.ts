@@ -1,15 +1,17 @@
 // What the exchanges of phase 1 work on, what they make, and what their steps share: the agreed proposal, NAT
 // detection and keys (RFC 2409 §5, RFC 3947 §3).
+import { Reader, u32, Writer } from "../../core/bytes.ts";
 import { DecodeError, type Failure } from "../../core/errors.ts";
+import { concat } from "../../core/text.ts";
 import type { DhKey } from "../../ports/ports.ts";
 import { authOf, type IkeProposal, P1_LIFE } from "../proposals.ts";
 import { failure } from "../types.ts";
-import { lifetimes } from "../wire/attributes.ts";
+import { lifetimes, readAttributes, writeAttributes } from "../wire/attributes.ts";
 import { EXCHANGE, FLAG, writeMessage } from "../wire/header.ts";
 import type { IkeId } from "../wire/id.ts";
-import { NOTIFY, readNotify } from "../wire/notify.ts";
+import { NOTIFY, type Notify, readNotify, writeNotify } from "../wire/notify.ts";
 import { all, type Chain, one, PAYLOAD, type Payload, payload, writeChain } from "../wire/payloads.ts";
-import type { Transform } from "../wire/sa.ts";
+import { PROTOCOL, type Transform } from "../wire/sa.ts";
 import { type Authentic, type AuthSa, certificateRequests, skeyidOf } from "./auth.ts";
 import { type IkeKeys, lastBlock, type Phase1Keys, phase1Keys } from "./keys.ts";
 import { isOnPort500, type Nat, NatDetection, type NattVersion, natDType, readVendorIds } from "./natt.ts";
@@ -19,6 +21,8 @@ import { Protection } from "./protection.ts";
 export const UNPROVED = "unproved";
 export const NONCE_BYTES = 32;
 const LEAST_LIFE_SECONDS = 60;
+/** RFC 2407 §4.5: what is meant where no life is given. */
+const DEFAULT_LIFE_SECONDS = 28_800;
 
 export type Role = "initiator" | "responder";
 
@@ -56,6 +60,8 @@ export interface Agreed {
   /** Method of authentication (RFC 2409 appendix A). */
   readonly auth: number;
   readonly lifeSeconds: number;
+  /** What the transform says. */
+  readonly askedSeconds: number;
   readonly natt: NattVersion | null;
   readonly dpd: boolean;
 }
@@ -80,11 +86,32 @@ interface PeerKe {
 
 export function agreed(x: Phase1Sa, c: Chain, saBody: Uint8Array, proposal: IkeProposal, t: Transform): Agreed {
   const theirs = lifetimes(t.attributes, ...P1_LIFE).seconds;
-  const ours = x.policy.ikeLifetimeSeconds;
-  const lifeSeconds = theirs === null || theirs === 0 ? ours : Math.max(LEAST_LIFE_SECONDS, Math.min(ours, theirs));
+  const lifeSeconds = shorter(x.policy.ikeLifetimeSeconds, theirs);
+  const askedSeconds = theirs || DEFAULT_LIFE_SECONDS;
   const { natt, dpd, fragments } = readVendorIds(all(c, PAYLOAD.vendorId));
   x.fragments = fragments;
-  return { saBody, proposal, auth: authOf(t), lifeSeconds, natt, dpd };
+  return { saBody, proposal, auth: authOf(t), lifeSeconds, askedSeconds, natt, dpd };
+}
+function shorter(ours: number, theirs: number | null): number {
+  return theirs === null || theirs === 0 ? ours : Math.max(LEAST_LIFE_SECONDS, Math.min(ours, theirs));
+}
+/** RFC 2407 §4.6.3.1, RESPONDER-LIFETIME: the SA ends here before the initiator has asked for it to. */
+export function ourLifetime(x: Phase1Sa, { lifeSeconds, askedSeconds }: Agreed): Payload[] {
+  if (lifeSeconds >= askedSeconds) return [];
+  const [lifeType, duration] = P1_LIFE;
+  const w = new Writer();
+  writeAttributes(w, [
+    { type: lifeType, value: 1 },
+    { type: duration, value: u32(lifeSeconds) },
+  ]);
+  const spi = concat([x.icookie, x.rcookie]);
+  const notify = { protocol: PROTOCOL.isakmp, type: NOTIFY.responderLifetime, spi, data: w.done() };
+  return [payload(PAYLOAD.notify, writeNotify(notify))];
+}
+/** The same from the responder. */
+function toldLifetime(list: readonly Notify[]): number | null {
+  const n = list.find((x) => x.type === NOTIFY.responderLifetime && x.protocol === PROTOCOL.isakmp);
+  return n ? lifetimes(readAttributes(new Reader(n.data)), ...P1_LIFE).seconds : null;
 }
 
 /** KE, nonce, certificate requests, NAT-D. */
@@ -173,7 +200,7 @@ export function established(x: Phase1Sa, k: Keyed, iv: Uint8Array, auth: Authent
     peerDpd: k.dpd,
     peerId: auth.peerId,
     unchecked: auth.unchecked,
-    lifeSeconds: k.lifeSeconds,
+    lifeSeconds: shorter(k.lifeSeconds, x.role === "initiator" ? toldLifetime(notifications) : null),
     initialContact: notifications.some((n) => n.type === NOTIFY.initialContact),
   };
 }
