@@ -338,12 +338,13 @@ export class Daemon implements DaemonApi, CaptureApi {
         timer.disarm();
         resolve(ok);
       };
-      /** A server that accepts none of our proposals is asked what it would accept. */
-      const ask = (why: Failure | null): boolean => {
-        if (stop || why?.code !== "no-proposal") return stop !== null;
+      /** A server that accepts none of our proposals is asked what it would accept; a silent one, whether it would. */
+      const ask = (why: Failure | null, tried: boolean): boolean => {
+        const silent = tried && why?.code === "no-answer";
+        if (stop || !(silent || why?.code === "no-proposal")) return stop !== null;
         stop =
           link.survey?.(({ text, advice }) => {
-            stage({ name: "ike", state: "failed", text, ...(advice && { advice }) });
+            if (advice || !silent) stage({ name: "ike", state: "failed", text, ...(advice && { advice }) });
             end(false);
           }) ?? null;
         return stop !== null;
@@ -356,9 +357,9 @@ export class Daemon implements DaemonApi, CaptureApi {
         const failed = link.stages().filter((x) => x.state === "failed");
         for (const f of failed) stage(f);
         if (failed.length === 0) stage({ name: "ip", state: "failed", text: s.text });
-        if (!ask(s)) end(false);
+        if (!ask(s, true)) end(false);
       });
-      if (!ask(link.status().error)) link.start();
+      if (!ask(link.status().error, false)) link.start();
     });
   }
   #named(name: string): AnyLink {

@@ -1,5 +1,6 @@
 // What a server takes that accepts none of our proposals: asked, not guessed, when a person wants to know (doctor). First
 // messages of main mode, one after another: they prove nothing and need no key. At most MOST of them, one every PACE_MS.
+// When no question is answered as main mode, some go out as aggressive mode: old servers with group names have nothing else.
 // Where phase 1 is fine the question is what ESP the server takes, with and without perfect forward secrecy; that needs
 // the key, and asks with whole connections.
 import type { Timer } from "../core/clock.ts";
@@ -12,7 +13,9 @@ import { AUTH, type IkeProposal, ikeTransform, matchesIke, parseEspProposal, par
 import { type IkeConnectConfig, type IkeConnection, type IkeEnv, type IkeOwner, ISAKMP_PORT } from "./types.ts";
 import type { Message } from "./v1/exchange.ts";
 import { clearNotifications } from "./v1/informational.ts";
+import { NONCE_BYTES } from "./v1/phase1.ts";
 import { EXCHANGE, FLAG, writeMessage } from "./wire/header.ts";
+import { addressId, writeId } from "./wire/id.ts";
 import { one, PAYLOAD, payload, readChain, writeChain } from "./wire/payloads.ts";
 import { PROTOCOL, readSa, writeSa } from "./wire/sa.ts";
 
@@ -41,6 +44,8 @@ const GROUPS: readonly DhGroupName[] = [
   "modp6144",
   "modp8192",
 ];
+/** In aggressive mode each message has a key exchange: no costly groups. */
+const AGGRESSIVE: readonly DhGroupName[] = ["modp2048", "modp1536", "modp1024", "ecp256"];
 const CIPHERS = ["aes256", "aes128", "aes192", "camellia256", "camellia128", "3des"];
 const HASHES = ["sha256", "sha512", "sha384", "sha1", "md5"];
 const ESP =
@@ -51,7 +56,7 @@ const PFS: readonly (DhGroupName | null)[] = [null, "modp1024", "modp1536", "mod
 
 /** What to write into the configuration, for people and for programs. */
 export interface Advice {
-  readonly option: "ike_proposals" | "esp_proposals";
+  readonly option: "ike_proposals" | "esp_proposals" | "ike_mode";
   readonly value: string;
   /** Only what can be broken is left. */
   readonly weak: boolean;
@@ -69,10 +74,13 @@ interface SurveyDeps {
   connect(cfg: IkeConnectConfig, owner: IkeOwner): IkeConnection;
   done(f: Findings): void;
 }
-interface Question {
-  readonly icookie: Uint8Array;
+interface ToAsk {
+  readonly mode: number;
   readonly proposals: readonly IkeProposal[];
   readonly tries: number;
+}
+interface Question extends ToAsk {
+  readonly icookie: Uint8Array;
   answered: boolean;
 }
 
@@ -83,7 +91,11 @@ class Survey {
   /** In the order in which the server took them. */
   readonly #found: string[] = [];
   readonly #asked = new Map<string, Question>();
-  readonly #queue: { readonly proposals: readonly IkeProposal[]; readonly tries: number }[];
+  readonly #queue: ToAsk[];
+  /** Exchange type of the configured mode. */
+  readonly #mode: number;
+  /** Main mode was in vain. */
+  #otherMode = false;
   #sent = 0;
   #answers = 0;
   /** The server takes one of the configured proposals. */
@@ -96,13 +108,19 @@ class Survey {
     this.#cfg = cfg;
     this.#deps = deps;
     this.#timer = deps.scope.timer("ike survey", () => this.#step());
-    const configured = cfg.ikeProposals.slice(0, TRANSFORMS);
-    const others = GROUPS.map((g) =>
+    this.#mode = cfg.aggressive ? EXCHANGE.aggressive : EXCHANGE.identity;
+    this.#queue = this.#questions(this.#mode);
+  }
+  #questions(mode: number): ToAsk[] {
+    const { ikeProposals: own } = this.#cfg;
+    const one = mode === EXCHANGE.aggressive;
+    const configured = own.filter((p) => !one || p.group === own[0]?.group);
+    const others = (one ? AGGRESSIVE : GROUPS).map((g) =>
       CIPHERS.flatMap((c) => HASHES.map((h) => parseIkeProposal(`${c}-${h}-${g}`))).filter(
-        (p) => !cfg.ikeProposals.some((own) => own.text === p.text),
+        (p) => !own.some((x) => x.text === p.text),
       ),
     );
-    this.#queue = [configured, ...others].map((proposals) => ({ proposals: proposals.slice(0, TRANSFORMS), tries: 1 }));
+    return [configured, ...others].map((all) => ({ mode, proposals: all.slice(0, TRANSFORMS), tries: 1 }));
   }
   begin(): void {
     this.#step();
@@ -123,20 +141,17 @@ class Survey {
       if (clearNotifications(m).length > 0) this.#answered(q);
       return true;
     }
-    if (header.exchange !== EXCHANGE.identity) return true;
+    if (header.exchange !== q.mode) return true;
     const t = readSa(one(readChain(header.next, body, false), PAYLOAD.sa, "sa"))[0]?.transforms[0];
     const chosen = t && q.proposals.find((p) => matchesIke(p, t, [this.#auth()]));
     if (!chosen) return true;
     this.#answered(q);
-    if (this.#cfg.ikeProposals.includes(chosen)) {
-      this.#phase1Fits = true;
-      this.#queue.length = 0;
-      return true;
-    }
-    this.#found.push(chosen.text);
+    if (this.#phase1Fits) return true;
+    this.#phase1Fits = this.#cfg.ikeProposals.includes(chosen);
+    if (!this.#phase1Fits || this.#otherMode) this.#found.push(chosen.text);
     const rest = q.proposals.filter((p) => p !== chosen);
-    if (this.#found.length >= ENOUGH) this.#queue.length = 0;
-    else if (rest.length > 0) this.#queue.push({ proposals: rest, tries: 2 });
+    if (this.#phase1Fits || this.#otherMode || this.#found.length >= ENOUGH) this.#queue.length = 0;
+    else if (rest.length > 0) this.#queue.push({ ...q, proposals: rest, tries: 2 });
     return true;
   }
   #answered(q: Question): void {
@@ -152,41 +167,56 @@ class Survey {
       this.#next();
       return;
     }
-    if (this.#phase1Fits) {
+    if (this.#phase1Fits && !this.#otherMode) {
       this.#next();
       return;
     }
     const next = this.#queue.shift();
     if (!next || this.#sent >= MOST) {
-      if (this.#again()) this.#timer.arm(PACE_MS);
+      if (this.#again() || this.#inOtherMode()) this.#timer.arm(PACE_MS);
       else this.#finish();
       return;
     }
     const icookie = this.#deps.crypto.random(8);
-    this.#asked.set(hex(icookie), { icookie, ...next, answered: false });
+    this.#asked.set(hex(icookie), { ...next, icookie, answered: false });
     this.#sent++;
-    this.#deps.send(this.#message(icookie, next.proposals));
+    this.#deps.send(this.#message(icookie, next));
     this.#timer.arm(this.#queue.length > 0 ? PACE_MS : PATIENCE_MS);
   }
   /** What got no answer, and perhaps got lost, is asked once more, where the server answers at all. */
   #again(): boolean {
-    if (this.#answers === 0 || this.#found.length >= ENOUGH) return false;
+    if (this.#answers === 0 || this.#otherMode || this.#found.length >= ENOUGH) return false;
     for (const q of this.#asked.values()) {
       if (q.answered || q.tries > 1) continue;
       q.answered = true;
-      this.#queue.push({ proposals: q.proposals, tries: 2 });
+      this.#queue.push({ ...q, tries: 2 });
     }
     return this.#queue.length > 0 && this.#sent < MOST;
+  }
+  #inOtherMode(): boolean {
+    if (this.#otherMode || this.#found.length > 0 || this.#mode === EXCHANGE.aggressive || !this.#cfg.psk) return false;
+    this.#otherMode = true;
+    this.#queue.push(...this.#questions(EXCHANGE.aggressive));
+    return this.#sent < MOST;
   }
   #auth(): number {
     return this.#cfg.psk ? AUTH.psk : AUTH.rsa;
   }
-  #message(icookie: Uint8Array, proposals: readonly IkeProposal[]): Uint8Array {
+  #message(icookie: Uint8Array, { mode, proposals }: ToAsk): Uint8Array {
+    const { crypto } = this.#deps;
     const transforms = proposals.map((p, i) => ikeTransform(p, i + 1, LIFE_SECONDS, this.#auth()));
     const sa = writeSa([{ number: 1, protocol: PROTOCOL.isakmp, spi: new Uint8Array(0), transforms }]);
     const rcookie = new Uint8Array(8);
-    const header = { icookie, rcookie, next: PAYLOAD.sa, exchange: EXCHANGE.identity, flags: 0, messageId: 0 };
-    return writeMessage(header, writeChain([payload(PAYLOAD.sa, sa)]));
+    const header = { icookie, rcookie, next: PAYLOAD.sa, exchange: mode, flags: 0, messageId: 0 };
+    const group = proposals[0]?.group;
+    if (mode === EXCHANGE.identity || !group) return writeMessage(header, writeChain([payload(PAYLOAD.sa, sa)]));
+    const id = { id: this.#cfg.localId ?? addressId(this.#cfg.local), protocol: 0, port: 0 };
+    const more = [
+      payload(PAYLOAD.ke, crypto.dh(group).publicValue),
+      payload(PAYLOAD.nonce, crypto.random(NONCE_BYTES)),
+      payload(PAYLOAD.id, writeId(id)),
+    ];
+    return writeMessage(header, writeChain([payload(PAYLOAD.sa, sa), ...more]));
   }
 
   /** Phase 1 fits: the next connection with all ESP proposals of one group. */
@@ -221,7 +251,15 @@ class Survey {
     if (this.#over) return;
     this.close();
     const option = this.#phase1Fits ? "esp_proposals" : "ike_proposals";
-    this.#deps.done(findings(this.#cfg.remote, option, this.#found, this.#answers > 0));
+    const { remote, localId } = this.#cfg;
+    if (!this.#otherMode || this.#found.length === 0)
+      return this.#deps.done(findings(remote, option, this.#found, this.#answers > 0));
+    const text =
+      "the server answers aggressive mode only: weak, it shows a hash of the key; to accept that: ike_mode = aggressive";
+    const more = this.#phase1Fits ? "" : ` and ike_proposals = ${this.#found[0]}`;
+    const group = localId ? "" : ", and its group name as local_id = keyid:NAME";
+    const advice: Advice = { option: "ike_mode", value: "aggressive", weak: true };
+    this.#deps.done({ text: text + more + group, advice, proposals: this.#found });
   }
 }
 
@@ -229,7 +267,7 @@ function findings(server: string, option: Advice["option"], found: readonly stri
   const what = option === "ike_proposals" ? "phase 1" : "ESP";
   const best = found.find((text) => !weak({ text })) ?? found[0];
   if (best === undefined) {
-    const silent = answers ? `accepts nothing that we know for ${what}` : "answers no first message of main mode";
+    const silent = answers ? `accepts nothing that we know for ${what}` : "answers no first message";
     return { text: `${server} ${silent}`, advice: null, proposals: [] };
   }
   const isWeak = weak({ text: best });

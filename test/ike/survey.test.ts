@@ -15,13 +15,21 @@ import { at500 } from "./strangers.ts";
 const ike = (...list: string[]) => ({ ikeProposals: list.map((p) => parseIkeProposal(p)) });
 const esp = (...list: string[]) => ({ espProposals: list.map((p) => parseEspProposal(p)) });
 /** Clock times of the first messages that the survey sent; what it found. */
-async function survey(s: Partial<IkeResponderConfig> | null, c: Partial<IkeConnectConfig> = {}, loss = 0) {
+async function survey(
+  s: Partial<IkeResponderConfig> | null,
+  c: Partial<IkeConnectConfig> = {},
+  loss = 0,
+  deaf: (exchange: number) => boolean = () => false,
+) {
   const { net, a, b } = pair();
   if (s) b.ike.addResponder(server(s), b);
   const times: number[] = [];
   net.fate = (d, n) => {
     const { header } = readMessage(d.bytes);
-    if (d.from.address === a.address && header.exchange === 2 && isZero(header.rcookie)) times.push(net.clock.now());
+    if (d.from.address === a.address && [2, 4].includes(header.exchange) && isZero(header.rcookie)) {
+      times.push(net.clock.now());
+      if (deaf(header.exchange)) return [];
+    }
     return loss > 0 && n % loss === 0 ? [] : [5];
   };
   const found: Findings[] = [];
@@ -59,11 +67,35 @@ test("a server that takes more than enough is not asked for all of it", async ()
 });
 test("a server that says nothing, and one that refuses everything", async () => {
   const silent = await survey(null);
-  assert.match(silent.found.text, /answers no first message of main mode/);
+  assert.match(silent.found.text, /answers no first message$/);
   assert.equal(silent.found.advice, null);
-  assert.ok(silent.times.length <= 12, "a server that never answers is not asked twice");
+  assert.ok(silent.times.length <= 17, "a server that never answers is not asked twice");
   const none = await survey(ike("aes192-sha384-modp8192"), ike("aes256-sha256-x25519"));
   assert.equal(none.found.advice?.value, "aes192-sha384-modp8192");
+});
+test("a server of aggressive mode only: named, with what it gives away, and its proposals where ours do not fit", async () => {
+  const deaf = (exchange: number): boolean => exchange === 2;
+  for (const [s, own, more] of [
+    ["aes256-sha256-modp2048", ["aes256-sha256-modp2048"], ""],
+    [
+      "3des-sha1-modp1024",
+      ["aes256-sha256-modp2048", "aes256-sha256-ecp256"],
+      " and ike_proposals = 3des-sha1-modp1024",
+    ],
+  ] as const) {
+    const { found } = await survey({ ...ike(s), aggressive: true }, ike(...own), 0, deaf);
+    assert.deepEqual(found.advice, { option: "ike_mode", value: "aggressive", weak: true });
+    const ending = `to accept that: ike_mode = aggressive${more}, and its group name as local_id = keyid:NAME`;
+    assert.ok(found.text.endsWith(ending), found.text);
+  }
+  // and with a link that is told to, its proposals are asked for in that mode
+  const { found } = await survey(
+    { ...ike("3des-sha1-modp1024"), aggressive: true },
+    { ...ike("aes256-sha256-modp2048"), aggressive: true },
+    0,
+    deaf,
+  );
+  assert.deepEqual(found.advice, { option: "ike_proposals", value: "3des-sha1-modp1024", weak: true });
 });
 test("where phase 1 fits it is the ESP proposals, with the group that the server insists on", async () => {
   for (const [s, value, isWeak] of [
