@@ -4,10 +4,9 @@ import { type DaemonApi, refusal } from "../control/server.ts";
 import type { Clock } from "../core/clock.ts";
 import type { EventLog } from "../core/events.ts";
 import { faultEvent } from "../core/fault.ts";
-import type { Stage, Status } from "../link/status.ts";
+import type { Status } from "../link/status.ts";
+import { Doctor } from "./doctor.ts";
 
-/** Pages give up after 20 s: what doctor knows by then is its answer. */
-const DOCTOR_MS = 15_000;
 /** A message is at most 1 MiB, and one that is larger would cost the connection. */
 const MOST_SESSIONS = 1000;
 
@@ -87,6 +86,7 @@ export async function serveUbus(
     },
     teardown: { ...name, call: answering((r) => netifd.teardown(named(r), () => end(r))) },
   };
+  const doctor = new Doctor(api, deps.clock);
   let followed = false;
   const object: Registered = await bus.add({
     path: "l2tpsec",
@@ -116,7 +116,13 @@ export async function serveUbus(
           end(r);
         }),
       },
-      doctor: { ...name, call: answering((r) => doctor(r, api, deps)) },
+      doctor: {
+        ...name,
+        call: answering((r) => {
+          const refused = (e: unknown): void => refuse(r, e, deps.log);
+          doctor.ask(named(r), (found) => end(r, found), refused);
+        }),
+      },
       ...handler,
     },
     onSubscribers: (any) => {
@@ -140,25 +146,4 @@ function refuse(r: Request, e: unknown, log: EventLog): void {
   const error = refusal(e, `the bus's request ${r.method}`, log);
   r.reply(toTable({ error }));
   r.done(CODES[error.code]);
-}
-
-function doctor(r: Request, api: DaemonApi, deps: { readonly clock: Clock; readonly log: EventLog }): void {
-  const stages = new Map<string, Stage>();
-  const finish = (ok: boolean): void => {
-    late.disarm();
-    end(r, { stages: [...stages.values()], ok });
-  };
-  const late = deps.clock.timer("ubus doctor", () => finish(false));
-  late.arm(DOCTOR_MS);
-  try {
-    api
-      .doctor(r.args["name"] as string, (s) => void stages.set(s.name, s))
-      .then(finish, (e: unknown) => {
-        late.disarm();
-        refuse(r, e, deps.log);
-      });
-  } catch (e) {
-    late.disarm();
-    throw e;
-  }
 }

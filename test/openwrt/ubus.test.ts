@@ -42,7 +42,9 @@ class Asked implements DaemonApi {
   disconnect(n: number): void {
     this.log.push(`disconnect ${n}`);
   }
+  runs = 0;
   doctor(_name: string, stage: (s: Stage) => void): Promise<boolean> {
+    this.runs++;
     for (const s of this.stages) stage(s);
     return new Promise((r) => {
       this.doctored = r;
@@ -121,7 +123,7 @@ test("what is refused ends with a status, and says why", async () => {
   assert.equal(await status("format-disk", {}), 3);
 });
 
-test("doctor: its stages, also when the page would not wait any longer", async () => {
+test("doctor: its stages; a page that cannot wait asks again, and joins the same run", async () => {
   const { ubusd, api, clock, lua } = await setUp();
   api.stages = [
     { name: "server", state: "ok", text: "a" },
@@ -139,9 +141,28 @@ test("doctor: its stages, also when the page would not wait any longer", async (
   const second = lua.call("l2tpsec", "doctor", { name: "hq" });
   await ubusd.flush();
   clock.advance(15_000);
-  assert.deepEqual(plain(await now(ubusd, second)), { stages, ok: false });
-  api.doctored?.(true); // too late: nothing happens
+  assert.deepEqual(plain(await now(ubusd, second)), { stages, ok: false, running: true });
+  const third = lua.call("l2tpsec", "doctor", { name: "hq" });
+  const another = lua.call("l2tpsec", "doctor", { name: "hq" });
   await ubusd.flush();
+  assert.equal(api.runs, 2);
+  clock.advance(8000);
+  api.doctored?.(true);
+  for (const p of [third, another]) assert.deepEqual(plain(await now(ubusd, p)), { stages, ok: true });
+  // its end comes while nobody waits, and is kept for a while
+  const fourth = lua.call("l2tpsec", "doctor", { name: "hq" });
+  await ubusd.flush();
+  clock.advance(15_000);
+  await now(ubusd, fourth);
+  api.doctored?.(true);
+  await ubusd.flush();
+  assert.deepEqual(plain(await now(ubusd, lua.call("l2tpsec", "doctor", { name: "hq" }))), { stages, ok: true });
+  assert.equal(api.runs, 3);
+  const fifth = lua.call("l2tpsec", "doctor", { name: "hq" });
+  await ubusd.flush();
+  assert.equal(api.runs, 4);
+  api.doctored?.(false);
+  assert.deepEqual(plain(await now(ubusd, fifth)), { stages, ok: false });
 });
 
 test("events are notifications while somebody listens; a peer's NUL does no harm", async () => {

@@ -112,6 +112,40 @@ test("the page works with the keyboard alone", { skip }, async () => {
   await r.page.close();
 });
 
+test("doctor goes on until it knows; what the server takes is one button away, and red when it is weak", {
+  skip,
+}, async () => {
+  const busy = { name: "ike", state: "busy", text: "asking" };
+  const text = "the server takes only 3des-sha1-modp1024: weak; to accept that: ike_proposals = 3des-sha1-modp1024";
+  const advice = { option: "ike_proposals", value: "3des-sha1-modp1024", weak: true };
+  const answers = [
+    { stages: [busy], ok: false, running: true },
+    { stages: [{ ...busy, state: "failed", text, advice }], ok: false },
+  ];
+  const written: unknown[] = [];
+  const b = { ...writing(bus(), written), "l2tpsec doctor": () => answers.shift() ?? {} };
+  const r = await open(b);
+  await r.page.click("[data-link=hq] .cbi-button-neutral");
+  await r.page.waitForSelector(".modal .l2tpsec-advice");
+  assert.deepEqual(await texts(r, ".modal .l2tpsec-rung[data-layer=ike] .l2tpsec-facts"), [text]);
+  assert.deepEqual(await texts(r, ".modal .l2tpsec-advice.cbi-button-negative"), [
+    "Write ike_proposals = 3des-sha1-modp1024",
+  ]);
+  assert.equal((await r.called(2)).filter(([method]) => method === "doctor").length, 2);
+  await r.shot("doctor-advice");
+  await r.page.click(".modal .l2tpsec-advice");
+  await r.page.waitForSelector(".modal .l2tpsec-written");
+  assert.deepEqual(
+    written.map((x) => (x as { values: unknown }).values),
+    [{ ike_proposals: "3des-sha1-modp1024" }],
+  );
+  assert.equal(
+    await r.page.textContent(".modal .l2tpsec-written"),
+    "config interface 'hq'\n\toption ike_proposals '3des-sha1-modp1024'\n",
+  );
+  await r.page.close();
+});
+
 test("a report: configuration, status and log, without the secrets that are in the configuration", {
   skip,
 }, async () => {

@@ -203,7 +203,12 @@ return baseclass.extend({
 			for (const k in values)
 				uci.set('firewall', id, k, values[k]);
 		}
-		return uci.save().then(() => ui.changes.init()).then(() => ui.showModal(_('Written to the configuration of the firewall'), [
+		return this.saved(_('Written to the configuration of the firewall'), sections);
+	},
+
+	/* Saves what was set: the sections are what is new. */
+	saved: function(title, sections) {
+		return uci.save().then(() => ui.changes.init()).then(() => ui.showModal(title, [
 			E('pre', { 'class': 'l2tpsec-written' }, [ text(sections) ]),
 			E('div', { 'class': 'right' }, [
 				E('button', { 'class': 'btn cbi-button', 'click': ui.hideModal }, [ _('Later') ]), ' ',

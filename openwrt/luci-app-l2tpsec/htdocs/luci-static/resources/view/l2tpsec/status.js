@@ -63,16 +63,33 @@ return view.extend({
 	},
 
 	doctor: function(name, s) {
-		ui.showModal(_('Doctor'), [ E('p', { 'class': 'spinning' }, [ _('Trying the link %s, layer by layer …').format(name) ]) ]);
-		return callDoctor(name).then(refused).then((r) => {
+		const title = _('Trying the link %s, layer by layer …').format(name);
+		const show = (stages, running) => ui.showModal(_('Doctor'), [
+			draw.drawLadder(stages.map((x) => ({ name: x.name, title: x.name === 'error' ? '' : String(x.name).toUpperCase(), state: draw.COLOURS[x.state] ? x.state : 'idle', text: x.text }))
+				.concat(running ? [] : firewall.findings(name, s, this.wall).map((f) => ({ name: 'firewall', title: _('Firewall'), state: 'failed', text: f.text })))),
+			running ? E('p', { 'class': 'spinning' }, [ title ]) : E('div', { 'class': 'right' }, stages.filter((x) => x.advice).map((x) => this.drawAdvice(name, x.advice)).concat([
+				E('button', { 'class': 'btn', 'click': ui.hideModal }, [ _('Close') ])
+			]))
+		]);
+		/* The daemon answers before the page gives up, and goes on. */
+		const ask = () => callDoctor(name).then(refused).then((r) => {
 			const stages = r && Array.isArray(r.stages) ? r.stages : [];
-			return stages.length ? stages : callStatus(0).then((all) => ((all || {})[name] || {}).stages || []);
-		}).then((stages) => stages.map((x) => ({ name: x.name, title: String(x.name).toUpperCase(), state: draw.COLOURS[x.state] ? x.state : 'idle', text: x.text })),
-			(e) => [ { name: 'error', title: '', state: 'failed', text: e.message } ]
-		).then((rows) => ui.showModal(_('Doctor'), [
-			draw.drawLadder(rows.concat(firewall.findings(name, s, this.wall).map((f) => ({ name: 'firewall', title: _('Firewall'), state: 'failed', text: f.text })))),
-			E('div', { 'class': 'right' }, [ E('button', { 'class': 'btn', 'click': ui.hideModal }, [ _('Close') ]) ])
-		]));
+			if (!r || !r.running)
+				return stages.length ? stages : callStatus(0).then((all) => ((all || {})[name] || {}).stages || []);
+			show(stages, true);
+			return ask();
+		});
+		ui.showModal(_('Doctor'), [ E('p', { 'class': 'spinning' }, [ title ]) ]);
+		return ask().catch((e) => [ { name: 'error', state: 'failed', text: e.message } ]).then((stages) => show(stages, false));
+	},
+
+	/* Writes what doctor found that the server takes. */
+	drawAdvice: function(name, a) {
+		const write = () => {
+			uci.set('network', name, a.option, a.value);
+			return firewall.saved(_('Written to the configuration of %s').format(name), [ [ 'interface', { [a.option]: a.value }, name ] ]);
+		};
+		return E('button', { 'class': 'btn cbi-button l2tpsec-advice ' + (a.weak ? 'cbi-button-negative' : 'cbi-button-apply'), 'click': ui.createHandlerFn(this, write) }, [ _('Write %s = %s').format(a.option, a.value) ]);
 	},
 
 	/* The serial line that a tunnel runs on, under its own ladder. */
