@@ -208,7 +208,10 @@ export class Tunnel implements CallTableHost {
   placeCall(kind: CallKind, cfg: CallConfig, owner: CallOwner): Call {
     return this.#calls.place(kind, cfg, owner);
   }
-
+  /** The peer has acknowledged everything. */
+  get idle(): boolean {
+    return this.#reliable.idle;
+  }
   /** A datagram for this tunnel, already bound to its remote by the endpoint. */
   receive(header: ControlHeader, body: Uint8Array): void {
     if (this.#stage === "live" && this.#cfg.helloSeconds > 0 && this.state === "established")

@@ -147,6 +147,9 @@ class ClientClimb implements Climb, Client, PppUser, NetdevUser {
   follow(): boolean {
     return this.ladder.alive && this.peer.follow();
   }
+  moved(): void {
+    this.#l2tp.probe();
+  }
   get placement(): Placement {
     if (!this.plane.placement) throw new RangeError("a peer without a data plane");
     return this.plane.placement;

@@ -54,7 +54,7 @@ export class ServerLink implements AnyLink {
   readonly #deps: LinkDeps;
   readonly #users: () => readonly UserConfig[];
   readonly #reopen: Timer;
-  readonly #flows = new Map<FlowId, IkeInfo>();
+  readonly #flows = new Map<FlowId, { readonly conn: IkeConnection; readonly info: IkeInfo }>();
   readonly #sessions: Sessions;
   readonly #sessionHost: SessionHost;
   readonly #tunnels = new Set<Tunnel>();
@@ -123,6 +123,7 @@ export class ServerLink implements AnyLink {
       release: (s, ip, user) => this.#sessions.release(s, ip, user),
       gone: (s) => this.#sessions.remove(s),
       watched: (channel) => deps.captures.channel(cfg.name, channel),
+      addressOf: ({ flow, address }) => this.#flows.get(flow)?.conn.peer ?? address,
       failed: (peer, why) => this.#failures.note(peer, why),
     };
   }
@@ -253,10 +254,10 @@ export class ServerLink implements AnyLink {
     const planes: Parameters<typeof serverIke>[2] = { plane, place: (...at) => this.#placeFlow(...at) };
     const responder = ike.addResponder(serverIke(this.cfg, placed, planes, files), {
       onUp: (c: IkeConnection, info: IkeInfo) => {
-        this.#flows.set(info.flow, info);
+        this.#flows.set(info.flow, { conn: c, info });
         this.#tryKernel(c);
       },
-      onRekeyed: (_: IkeConnection, info: IkeInfo) => void this.#flows.set(info.flow, info),
+      onRekeyed: (conn: IkeConnection, info: IkeInfo) => void this.#flows.set(info.flow, { conn, info }),
       onDown: (conn: IkeConnection, why: Failure) => {
         if (!GOODBYES.includes(why.code)) this.#failures.note(conn.peer, why);
         this.#flows.delete(conn.flow);
@@ -324,7 +325,7 @@ export class ServerLink implements AnyLink {
     return { cfg: { mru: this.#mtu(remote), sequencing: this.cfg.sequencing }, owner: session.callOwner };
   }
   #mtu(remote?: L2tpRemote): number {
-    const info = remote === undefined ? null : (this.#flows.get(remote.flow) ?? null);
+    const info = remote === undefined ? null : (this.#flows.get(remote.flow)?.info ?? null);
     const { listen, mtu, sequencing } = this.cfg;
     const largest = mtu ?? largestMtu(this.cfg);
     if (remote === undefined && needsIpsec(this.cfg)) return Math.min(largest, DEFAULT_MTU);

@@ -33,6 +33,8 @@ export interface SessionHost {
   watched?(channel: FrameChannel): () => void;
   /** Called once, last. */
   gone(s: Session): void;
+  /** Where the peer of a call is by now: its way may have changed under the session. */
+  addressOf(remote: L2tpRemote): string;
   /** A call from `peer` ended before it was a session. */
   failed(peer: string, why: Failure): void;
 }
@@ -109,6 +111,7 @@ export class Session implements LadderOwner, PppUser, NetdevUser {
   get callers(): Callers {
     return this.#host.callers;
   }
+  /** Where the call came from. */
   get place(): string {
     return this.#at.remote.address;
   }
@@ -207,7 +210,7 @@ export class Session implements LadderOwner, PppUser, NetdevUser {
       ip: this.#ip ?? "",
       ip6: this.#netdev.ip6,
       since: isoTime(this.#since),
-      peer: this.place,
+      peer: this.#host.addressOf(this.#at.remote),
       auth: this.ppp.info?.auth ?? "",
       tunnel: this.callOwner.call?.tunnel.id ?? 0,
       call: this.callOwner.call?.id ?? 0,

@@ -56,9 +56,9 @@ function ownProposals(c: ClientConfig | ServerConfig): boolean {
   return c.ike_proposals !== null && !c.ike_proposals.includes("default");
 }
 
-/** IKEv2 has no aggressive mode, IKEv1 no PPK. */
-function versionsOf(c: ClientConfig): IkeVersions {
-  if (c.ppk) return "v2";
+/** IKEv2 has no aggressive mode, IKEv1 neither PPK nor signatures by Edwards curves. */
+function versionsOf(c: ClientConfig, certificates: Certificates | null): IkeVersions {
+  if (c.ppk || certificates?.credentials.key.startsWith("ed")) return "v2";
   return c.ike_mode === "aggressive" ? "v1" : c.ike;
 }
 /** `remote`: the server, its L2TP port and its configured name; `own`: what is this side's of the connection. */
@@ -77,7 +77,7 @@ export function clientIke(
     psk: c.psk,
     certificates,
     peer: "server",
-    versions: versionsOf(c),
+    versions: versionsOf(c, certificates),
     ppk: c.ppk && { id: c.ppk_id, secret: c.ppk },
     pinned: c.ike_v2_pinned,
     ownProposals: ownProposals(c),

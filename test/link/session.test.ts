@@ -56,6 +56,7 @@ function called() {
       admit: () => "10.99.0.10",
       release: () => void said.push("released"),
       gone: () => void said.push("gone"),
+      addressOf: ({ address }) => address,
       failed: () => {},
     },
     { server, remote: remote("203.0.113.1"), mtu: 1400 },

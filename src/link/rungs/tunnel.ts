@@ -24,6 +24,8 @@ import { clientIke, DEFAULT_MTU, fittingMtu, largestMtu, tunnelConfig } from "..
 
 /** Milliseconds: an SCCRQ and three of its repeats (RFC 2661 §5.8). */
 const ANSWER_MS = 8000;
+/** So long may L2TP's first answer take after a move. */
+const MOVED_MS = 5000;
 
 /** One attempt, as each of its rungs sees it. */
 export interface Client {
@@ -37,6 +39,8 @@ export interface Client {
   readonly server: NameRung;
   readonly route: RouteRung;
   readonly peer: PeerRung;
+  /** Its connection goes on from another address of ours. */
+  moved(): void;
 }
 /** A rung that leads to an L2TP peer. */
 interface PeerRung extends Rung {
@@ -164,7 +168,7 @@ export class IkeRung implements PeerRung, IkeOwner {
     const { ladder, deps, cfg } = this.#c;
     const { address } = this.#c.server;
     ladder.state("ike");
-    ladder.stage("ike", "busy", `main mode with ${address}`);
+    ladder.stage("ike", "busy", `IKE with ${address}`);
     const { port, release } = deps.ports.take(address, cfg.source_port);
     ladder.took(release);
     this.#port = port;
@@ -191,7 +195,10 @@ export class IkeRung implements PeerRung, IkeOwner {
     return this.#connection?.follow?.() ?? false;
   }
   onRekeyed(_: IkeConnection, info: IkeInfo): void {
-    if (this.#c.ladder.alive) this.#told(info);
+    if (!this.#c.ladder.alive) return;
+    const moved = this.info?.local.address !== info.local.address;
+    this.#told(info);
+    if (moved) this.#c.moved();
   }
   #told(info: IkeInfo): void {
     this.info = info;
@@ -247,7 +254,7 @@ export class L2tpRung implements Rung, TunnelOwner {
   tunnel: Tunnel | null = null;
   call: Call | null = null;
   peerHost = "";
-  /** Runs until the tunnel is up, in the kernel. */
+  /** Runs until the tunnel is up, in the kernel; and after a move. */
   #silence: Timer | null = null;
   /** The largest IP packet that a call carries. */
   mtu = DEFAULT_MTU;
@@ -267,12 +274,25 @@ export class L2tpRung implements Rung, TunnelOwner {
   }
   /** Crypto hardware may lose packets in silence: without an answer the kernel gets no second chance. */
   #await(address: string): void {
+    const text = `no answer of ${address} came through the kernel in ${ANSWER_MS / 1000} s`;
+    this.#within(ANSWER_MS, failure("plane-silent", text));
+  }
+  #within(ms: number, why: Failure): void {
     const { ladder } = this.#c;
-    this.#silence = ladder.scope.timer("first answer", () => {
-      const text = `no answer of ${address} came through the kernel in ${ANSWER_MS / 1000} s`;
-      ladder.lost(this, failure("plane-silent", text));
+    this.#silence?.disarm();
+    this.#silence = ladder.scope.timer("l2tp answer", () => {
+      if (this.tunnel?.idle === false) ladder.lost(this, why);
     });
-    this.#silence.arm(ANSWER_MS);
+    this.#silence.arm(ms);
+  }
+  /** Our address has changed under it (MOBIKE): a server whose L2TP knows only the old one would never answer. */
+  probe(): void {
+    if (!this.tunnel || this.peerHost === "") return;
+    if (this.tunnel.idle) this.tunnel.sendMessage("HELLO", 0, {});
+    this.#within(
+      MOVED_MS,
+      failure("moved", "IKE has moved to our new address, and the server's L2TP does not answer there"),
+    );
   }
   onUp(tunnel: Tunnel, info: TunnelInfo): void {
     const { ladder, cfg } = this.#c;
