@@ -1,6 +1,6 @@
 // What a server takes that accepts none of our proposals: asked, not guessed, when a person wants to know (doctor). First
 // messages of main mode, one after another: they prove nothing and need no key. At most MOST of them, one every PACE_MS.
-// When no question is answered as main mode, some go out as aggressive mode: old servers with group names have nothing else.
+// Where main mode is in vain some go out as aggressive mode: old servers with group names have nothing else.
 // Where phase 1 is fine the question is what ESP the server takes, with and without perfect forward secrecy; that needs
 // the key, and asks with whole connections.
 import type { Timer } from "../core/clock.ts";

@@ -70,7 +70,6 @@ export class ServerLink implements AnyLink {
   #closers: ((until?: number) => void)[] = [];
   #wanted = false;
   #quiet: (() => void) | null = null; // called when the last tunnel is gone while stopping
-
   /** Of the last session: most have the same. */
   #ppp: PppConfig | null = null;
   /** The same for all tunnels: there may be thousands. */

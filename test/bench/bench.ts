@@ -1,17 +1,25 @@
 // The figures the project is held to. Two namespaces, one core a side, TCP by iperf3 both ways; peers and both
 // runtimes in the same run, since only ratios mean anything on another machine. About 40 min; `quick` as an argument
-// has one round and no crowds; `throughput`, `spread` (what threads could bring), `sessions` (200), `crowd`, `kernel`
-// (the kernel's data plane) each do nothing else; SESSIONS and RUNTIME bound the crowd.
+// has one round and no crowds; `throughput`, `ike` (how long starts and logins take), `spread` (what threads could
+// bring), `sessions` (200), `crowd`, `kernel` (the kernel's data plane) each do nothing else; SESSIONS and RUNTIME
+// bound the crowd.
 import { existsSync, statSync } from "node:fs";
+import { certified } from "../net/certified.ts";
+import { Daemon } from "../net/daemon.ts";
 import { fileOf, lacking, memory, type RuntimeName, sleep } from "../net/harness.ts";
 import { manySessions } from "../net/many.ts";
+import { two } from "../net/sites.ts";
 import { GUEST_NEEDS } from "../rig/harness.ts";
-import { measureCrowd } from "./crowd.ts";
+import { measureCrowd, measureLogins } from "./crowd.ts";
 import { CLIENTS, TRANSFORMS as KERNEL, kernelPlane } from "./kernel.ts";
+import { CORE } from "./rivals.ts";
 import { spreads } from "./spread.ts";
 import { contest, inLab, median, ours } from "./throughput.ts";
 
 const MB = 1e6;
+/** Of certificates, and of IKEv2 by a pre-shared key. */
+const KEYS = ["ecp256", "rsa2048", "ed25519"] as const;
+const GROUPS = ["x25519", "ecp256"] as const;
 
 const why = lacking("daemon", "iperf3", "taskset");
 if (why !== undefined) {
@@ -30,23 +38,46 @@ const ROUNDS = 5;
 const GUESTS = 3;
 const keep = (runtime: string, what: string, value: number): void => void figures.set(`${runtime} ${what}`, value);
 
+/** Milliseconds until a client is ready, and until it is up: medians of 7. */
+async function start(client: Daemon): Promise<{ ready: number; up: number }> {
+  const [ready, up]: [number[], number[]] = [[], []];
+  for (let i = 0; i < 7; i++) {
+    const start = performance.now();
+    const p = client.launch();
+    await p.line(/daemon\.ready/, 5000);
+    ready.push(performance.now() - start);
+    await p.line(/link\.up/, 5000);
+    up.push(performance.now() - start);
+    await client.stop();
+  }
+  return { ready: median(ready), up: median(up) };
+}
 async function starts(): Promise<void> {
   for (const runtime of RUNTIMES) {
     await inLab(runtime, async (lab) => {
-      const { client } = await ours(lab, { esp: "aes128gcm16" });
-      const [ready, up]: [number[], number[]] = [[], []];
-      for (let i = 0; i < 7; i++) {
-        const start = performance.now();
-        const p = client.launch();
-        await p.line(/daemon\.ready/, 5000);
-        ready.push(performance.now() - start);
-        await p.line(/link\.up/, 5000);
-        up.push(performance.now() - start);
-        await client.stop();
-      }
-      keep(runtime, "ready", median(ready));
-      keep(runtime, "up", median(up));
+      const { ready, up } = await start((await ours(lab, { esp: "aes128gcm16" })).client);
+      keep(runtime, "ready", ready);
+      keep(runtime, "up", up);
     });
+    for (const kind of KEYS)
+      await inLab(runtime, async (lab) => {
+        const { client, server } = certified(kind, lab);
+        const { a, b } = await two(lab);
+        await new Daemon(b, "server", server).start(CORE.b);
+        keep(runtime, `up by ${kind}`, (await start(new Daemon(a, "client", client))).up);
+      });
+  }
+}
+const LOGINS = 400;
+async function logins(): Promise<void> {
+  for (const runtime of RUNTIMES) {
+    for (const group of GROUPS)
+      await inLab(runtime, async (lab) => {
+        const options = ["ike = v2", `ike_proposals = aes256-sha256-${group}`];
+        const x = await measureLogins(lab, LOGINS, options);
+        keep(runtime, `logins ${group}`, x.loginsPerSecond);
+        keep(runtime, `core ${group}`, 1000 / x.loginMs);
+      });
   }
 }
 
@@ -85,7 +116,7 @@ async function crowds(): Promise<void> {
 }
 
 const asked = (word: string): boolean => process.argv.includes(word);
-const PARTS = ["throughput", "spread", "sessions", "crowd", "kernel"];
+const PARTS = ["throughput", "ike", "spread", "sessions", "crowd", "kernel"];
 const measured = (word: string): boolean => asked(word) || !PARTS.some(asked);
 if (measured("throughput")) {
   const rounds = asked("quick") ? 1 : ROUNDS;
@@ -96,7 +127,10 @@ if (measured("throughput")) {
   };
   await contest({ rounds, runtimes: RUNTIMES, keep: add, note: (text) => void notes.push(text) });
   for (const [key, values] of all) figures.set(key, median(values));
+}
+if (measured("ike")) {
   await starts();
+  if (!asked("quick")) await logins();
 }
 if (!asked("quick") && measured("spread") && RUNTIMES.includes("qjs")) {
   const sums = new Map<string, number[]>();
@@ -212,6 +246,15 @@ for (const [title, what, most, digits] of [
 both("ready after start (median of 7)", "ready", "ms", 150, 30);
 both("client start to `up`, MODP2048 (median of 7)", "up", "ms", 400, null);
 beside("  / Node's", "up", (x) => x <= 1.3, "<= 1.3");
+for (const kind of KEYS) both(`  by IKEv2 and certificates, ${kind}`, `up by ${kind}`, "ms", null, 300);
+for (const group of GROUPS) {
+  const title = `logins a second by IKEv2, a key and ${group}`;
+  const [seen, alone] = ["logins", "core"].map((what) => RUNTIMES.map((r) => of(r, `${what} ${group}`)));
+  if (!seen || !alone || alone.every(Number.isNaN)) continue;
+  shown(`${title}: clients on the other core`, seen, "");
+  const cells = alone.map((v) => v.toFixed(0));
+  rows.push({ what: "  the server's core alone", cells, target: ">= 100", ok: alone.every((v) => v >= 100) });
+}
 both("memory of a session, 200 on one server", "session", "KB", 60, null, 1);
 both("  all of that server (RSS)", "200 sessions", "MB", null, 24, 1);
 both("  longest pause, by ping", "pause", "ms", null, 10, 1);

@@ -135,13 +135,21 @@ export interface Crowd {
   readonly stopMs: number;
 }
 
-export async function measureCrowd(lab: Lab, sessions: number, atOnce = 48): Promise<Crowd> {
+export type Logins = Pick<Crowd, "loginsPerSecond" | "loginMs" | "clientMs">;
+interface LoggedIn extends Logins {
+  readonly server: Daemon;
+  readonly callers: Callers;
+  /** Bytes of the server, before the first. */
+  readonly before: number;
+}
+/** `options`: lines of configuration for each link. */
+async function logIn(lab: Lab, sessions: number, atOnce: number, options: readonly string[]): Promise<LoggedIn> {
   const { a, server } = await crowdOf(lab, sessions);
   await server.start(CORE.b);
   const { pid } = server.proc;
   await sleep(1000);
   const before = memory(pid, "Rss");
-  const callers = await Callers.start(a, sessions, atOnce);
+  const callers = await Callers.start(a, sessions, atOnce, BASE, options);
   const [start, spent] = [Date.now(), processorSeconds(pid)];
   await until(`${sessions} sessions`, 600_000, () => {
     const t = callers.told;
@@ -155,6 +163,18 @@ export async function measureCrowd(lab: Lab, sessions: number, atOnce = 48): Pro
   const seconds = (Date.now() - start) / 1000;
   const loginMs = ((processorSeconds(pid) - spent) / sessions) * 1000;
   const clientMs = (processorSeconds(callers.pid) / sessions) * 1000;
+  return { server, callers, before, loginsPerSecond: sessions / seconds, loginMs, clientMs };
+}
+export async function measureLogins(lab: Lab, sessions: number, options: readonly string[]): Promise<Logins> {
+  const x = await logIn(lab, sessions, 48, options);
+  await x.callers.stop();
+  await x.server.stop(20_000);
+  return x;
+}
+
+export async function measureCrowd(lab: Lab, sessions: number, atOnce = 48): Promise<Crowd> {
+  const { server, callers, before, ...logins } = await logIn(lab, sessions, atOnce, []);
+  const { pid } = server.proc;
   await sleep(SETTLE_MS);
   const rss = memory(pid, "Rss");
   const rest = processorSeconds(pid);
@@ -169,9 +189,7 @@ export async function measureCrowd(lab: Lab, sessions: number, atOnce = 48): Pro
   return {
     each: (rss - before) / sessions / 1024,
     rss,
-    loginsPerSecond: sessions / seconds,
-    loginMs,
-    clientMs,
+    ...logins,
     idle,
     statusMs,
     stopMs: ended.ms,

@@ -18,10 +18,11 @@ import {
   parseIkeProposal,
 } from "../../src/ike/proposals.ts";
 import { type Attribute, attributeNumber, lifetimes } from "../../src/ike/wire/attributes.ts";
+import { CERT, readCert, writeCert } from "../../src/ike/wire/cert.ts";
 import { readMessage, writeMessage } from "../../src/ike/wire/header.ts";
 import { parseIkeId, readId, readNatOa, sameId, writeId, writeNatOa } from "../../src/ike/wire/id.ts";
 import { notifyName, readDelete, readNotify, writeDelete, writeNotify } from "../../src/ike/wire/notify.ts";
-import { type Chain, one, readChain, writeChain } from "../../src/ike/wire/payloads.ts";
+import { type Chain, one, PAYLOAD, readChain, writeChain } from "../../src/ike/wire/payloads.ts";
 import { readSa, writeSa } from "../../src/ike/wire/sa.ts";
 
 const bin = (s: string): Uint8Array => {
@@ -324,4 +325,27 @@ test("ciphers with one key length have no key length attribute", () => {
     matchesEsp(esp, e, [ENCAP.transport]) &&
       !matchesEsp(esp, { ...e, attributes: [...e.attributes, n(6, 192)] }, [ENCAP.transport]),
   );
+});
+
+test("CERT, CERTREQ and SIG payloads, golden both ways, cut at every byte, and any bytes", () => {
+  // message 5 behind its ID payload: an X.509 certificate, the signature, a request for certificates of CN=a
+  const golden = bin(`09 00 000a 04 3003020105
+    07 00 0008 deadbeef
+    00 00 0013 04 300c310a3008060355040313 0161`);
+  const c = readChain(PAYLOAD.cert, golden, false);
+  const of = (type: number): Uint8Array => one(c, type, "it");
+  assert.deepEqual(readCert(of(PAYLOAD.cert)).map(hex), ["3003020105"]);
+  assert.equal(hex(of(PAYLOAD.signature)), "deadbeef");
+  assert.equal(hex(of(PAYLOAD.certRequest)), "04300c310a30080603550403130161");
+  const written = [
+    { type: PAYLOAD.cert, body: writeCert(CERT.signature, bin("3003020105")) },
+    { type: PAYLOAD.signature, body: bin("deadbeef") },
+    { type: PAYLOAD.certRequest, body: writeCert(CERT.signature, bin("300c310a30080603550403130161")) },
+  ];
+  assert.equal(hex(writeChain(written)), hex(golden));
+  cutEverywhere(golden, (b) => readChain(PAYLOAD.cert, b, false));
+  assert.throws(() => readCert(new Uint8Array(0)), DecodeError);
+  anyBytes(readCert);
+  anyBytes((b) => readCert(Uint8Array.of(CERT.pkcs7, ...b)));
+  assert.deepEqual(readCert(bin("07 3003020105")), [], "a CRL: an encoding that is not read");
 });

@@ -15,6 +15,9 @@ export interface IpsecOptions {
   readonly psk?: string;
   readonly version?: 1 | 2;
   readonly ppk?: readonly [id: string, secret: string];
+  /** PEM texts, in place of the key: its own chain and key, the CA of both; its identity, a name in its certificate. */
+  readonly cert?: { readonly chain: string; readonly key: string; readonly ca: string; readonly id: string };
+  readonly crl?: string;
   /** Longest IKE message that charon sends whole. */
   readonly fragmentBytes?: number;
   /** Seconds after which the guest rekeys the two phases by itself. */
@@ -26,15 +29,28 @@ export interface IpsecOptions {
 const ONLY_IN_A_GUEST = '[ "$(hostname)" = guest ] && [ -d /rig ] || exit 99\n';
 
 /** strongSwan with one PSK connection in transport mode for UDP 1701. */
-export function ipsec(o: IpsecOptions = {}): string {
+export function ipsec({ cert, crl, ...o }: IpsecOptions = {}): string {
   const conf = swanctlConf({
     ...o,
+    ...(cert ? { cert: { file: "own.pem", id: cert.id } } : {}),
     ike: o.ike ?? "aes256-sha256-modp2048,aes128-sha1-modp2048",
     esp: o.esp ?? "aes256-sha256,aes128-sha1",
     psk: o.psk ?? PSK,
     ...(o.peer === undefined ? {} : { remote: o.peer, remotePort: 1701 }),
   });
+  // swanctl reads one certificate of a file: those of the CAs between come from their folder
+  const [own = "", ...between] = cert?.chain.split(/(?=-----BEGIN)/) ?? [];
+  const files = cert && {
+    "x509/own.pem": own,
+    ...Object.fromEntries(between.map((pem, i) => [`x509ca/between${i}.pem`, pem])),
+    "private/own.pem": cert.key,
+    "x509ca/ca.pem": cert.ca,
+    ...(crl === undefined ? {} : { "x509crl/crl.pem": crl }),
+  };
   return `${ONLY_IN_A_GUEST}
+${Object.entries(files ?? {})
+  .map(([name, pem]) => `cat >/etc/swanctl/${name} <<END\n${pem.trim()}\nEND`)
+  .join("\n")}
 cat >/etc/swanctl/conf.d/l2tp.conf <<END
 ${conf}END
 cat >/etc/strongswan.d/rig.conf <<END

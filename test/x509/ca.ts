@@ -25,7 +25,7 @@ export interface Held {
   readonly serial: Uint8Array;
   readonly notAfter: number;
 }
-type Kind = "rsa2048" | Exclude<KeyKind, "rsa">;
+export type Kind = "rsa2048" | Exclude<KeyKind, "rsa">;
 type Options = Partial<Wish> & { readonly kind?: Kind; readonly key?: Uint8Array };
 
 let serials = 0;

@@ -7,6 +7,7 @@ import { hex, unhex } from "../../../src/core/text.ts";
 import { espDefaults, IKE_INITIATOR, parseEspProposal, parseIkeProposal } from "../../../src/ike/proposals.ts";
 import { firstSeed, makeKeys } from "../../../src/ike/v2/keys.ts";
 import { Assembly, Sealing } from "../../../src/ike/v2/sealing.ts";
+import { readSignature, writeSignature } from "../../../src/ike/v2/signatures.ts";
 import {
   chooseEsp,
   chooseSuite,
@@ -44,6 +45,7 @@ import {
   writeHeader,
 } from "../../../src/ike/v2/wire/message.ts";
 import { readSa, TRANSFORM, writeSa } from "../../../src/ike/v2/wire/sa.ts";
+import { CERT, readCert, writeCert } from "../../../src/ike/wire/cert.ts";
 import { type Payload, writeChain } from "../../../src/ike/wire/payloads.ts";
 import { nodeCrypto } from "../../../src/runtime/node/crypto.ts";
 
@@ -306,4 +308,30 @@ test("fragments: a bounded number, a bounded size, a new division starts afresh"
   const big = new Assembly();
   big.add(part(1, 3), new Uint8Array(30_000));
   assert.throws(() => big.add(part(2, 3), new Uint8Array(30_000)), DecodeError);
+});
+test("CERT, CERTREQ and AUTH with a signature of RFC 7427, golden both ways, cut at every byte, and any bytes", () => {
+  // of IKE_AUTH, behind IDi: a certificate, a CA's key (SHA-1 of it), ECDSA with SHA-256
+  const golden = bin(`26 00 000a 04 3003020105
+    27 00 0019 04 000102030405060708090a0b0c0d0e0f10111213
+    00 00 0018 0e 000000 0c 300a06082a8648ce3d040302 aabbcc`);
+  const c = readChain(PAYLOAD.cert, golden);
+  const [cert, request, auth] = c.payloads.map((p) => p.body);
+  assert.ok(cert && request && auth);
+  assert.deepEqual(readCert(cert).map(hex), ["3003020105"]);
+  assert.equal(hex(request), "04000102030405060708090a0b0c0d0e0f10111213");
+  const { method, data } = readAuth(auth);
+  const signed = readSignature(data);
+  assert.equal(method, 14);
+  assert.deepEqual(signed?.scheme, { form: "ecdsa-der", hash: "sha256" });
+  assert.equal(hex(signed?.signature ?? new Uint8Array(0)), "aabbcc");
+  const scheme = { form: "ecdsa-der", hash: "sha256" } as const;
+  const written = [
+    { type: PAYLOAD.cert, body: writeCert(CERT.signature, bin("3003020105")) },
+    { type: PAYLOAD.certReq, body: writeCert(CERT.signature, request.subarray(1)) },
+    { type: PAYLOAD.auth, body: writeAuth({ method: 14, data: writeSignature("ecp256", scheme, bin("aabbcc")) }) },
+  ];
+  assert.equal(hex(writeChain(written)), hex(golden));
+  cutEverywhere(golden, (b) => readChain(PAYLOAD.cert, b));
+  anyBytes((b) => readSignature(readAuth(b).data), auth);
+  anyBytes(readCert, cert);
 });
