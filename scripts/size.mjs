@@ -1,5 +1,6 @@
-// The size budgets: the bundle at most 672 KB minified, the executable at most 1.1 MiB stripped.
-import { existsSync, readdirSync, statSync } from "node:fs";
+// The size budgets: the bundle at most 672 KB minified, the executable at most 1.1 MiB stripped, its package 640 KB.
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { daemonIpk, executable } from "./ipk.mjs";
 
 const BUDGET = { "l2tpsec.cjs": 672 * 1024, l2tpsec: Math.floor(1.1 * 1024 * 1024) };
 let failed = false;
@@ -10,5 +11,12 @@ for (const f of existsSync("dist") ? readdirSync("dist") : []) {
   console.log(
     `dist/${f}: ${n} bytes${budget === Infinity ? "" : ` of ${budget}${n > budget ? ": over the budget" : ""}`}`,
   );
+}
+const exe = executable();
+if (exe.why === undefined) {
+  const { version } = JSON.parse(readFileSync("package.json", "utf8"));
+  const n = daemonIpk(exe, version).length;
+  if (n > 640_000) failed = true;
+  console.log(`its .ipk: ${n} bytes of 640000${n > 640_000 ? ": over the budget" : ""}`);
 }
 process.exit(failed ? 1 : 0);

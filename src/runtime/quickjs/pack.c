@@ -1,142 +1,270 @@
-/* At build time: packs what unpack.c unpacks in a millisecond; the format is there. */
+/*
+ * At build time: packs what unpack.c unpacks. The cheapest way through a window of the data is searched for with the
+ * prices that the model has at its beginning, and the first part of it taken: the rest is there to look ahead.
+ */
 #include "pack.h"
-#include <stdbool.h>
+#include "coder.h"
+#include "matches.h"
 #include <stdlib.h>
 #include <string.h>
 
-#define HEADER 12
-#define MIN_MATCH 4
-#define MAX_DISTANCE 65535
-#define TRIES 1024
-#define HEADS (1u << 16)
-#define NONE UINT32_MAX
+#define WINDOW 1024
+#define AHEAD 512
+/* Ways to one place that are followed further: one may have cost more, and know better distances. */
+#define WAYS 4
+/* So long a match is taken whole, and no other way looked for. */
+#define LONG 128
+#define PLACES (WINDOW + AHEAD + MAX_MATCH + 1)
 
-/* Where matches may begin, by the four bytes there: the newest of each hash, and for each the one before it. */
-struct chains {
+/* A way to a place: its last step begins at `from`, where it is the continuation of `way`. */
+struct way {
+	uint32_t cost, from;
+	unsigned way;
+	struct choice choice; /* of length 0: a literal */
+	struct history history;
+};
+struct place {
+	struct way ways[WAYS];
+	unsigned count;
+};
+struct parser {
 	const uint8_t *data;
-	size_t size, next;
-	uint32_t *heads, *before;
-};
-struct match {
-	size_t length, distance;
-};
-
-static uint32_t hash(const uint8_t *p)
-{
-	return ((p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24) * 2654435761u) >> 16;
-}
-
-/* Makes known what begins before `at`. */
-static void up_to(struct chains *c, size_t at)
-{
-	for (; c->next < at && c->next + MIN_MATCH <= c->size; c->next++) {
-		uint32_t *head = &c->heads[hash(c->data + c->next)];
-
-		c->before[c->next] = *head;
-		*head = (uint32_t)c->next;
-	}
-}
-
-/* The longest match at `at`, ending before `limit`; its length is 0 without one. */
-static struct match best(struct chains *c, size_t at, size_t limit)
-{
-	struct match m = { 0, 0 };
-	uint32_t from;
-
-	up_to(c, at);
-	from = c->heads[hash(c->data + at)];
-	for (int i = 0; i < TRIES && from != NONE && at - from <= MAX_DISTANCE; i++, from = c->before[from]) {
-		size_t n = 0;
-
-		while (at + n < limit && c->data[from + n] == c->data[at + n])
-			n++;
-		if (n > m.length)
-			m = (struct match){ n, at - from };
-	}
-	return m.length >= MIN_MATCH ? m : (struct match){ 0, 0 };
-}
-
-/* The areas of the packed form; each has room for all. */
-struct areas {
-	uint8_t *literals, *low, *high, *tokens;
-	size_t n_literals, n_matches, n_tokens;
+	size_t size;
+	struct matches matches;
+	struct coder coder;
+	struct history history;
+	uint32_t lengths[2][MAX_MATCH + 1]; /* prices */
+	struct place places[PLACES];
 };
 
-static void more(struct areas *a, size_t n)
+static bool like(const struct history *a, const struct history *b)
 {
-	for (; n >= 255; n -= 255)
-		a->tokens[a->n_tokens++] = 255;
-	a->tokens[a->n_tokens++] = (uint8_t)n;
+	return a->state == b->state && memcmp(a->last, b->last, sizeof a->last) == 0;
 }
 
-/* Literals, then a match unless its length is 0. */
-static void sequence(struct areas *a, const uint8_t *from, size_t literals, struct match m)
+/* Of two ways that leave the same behind the cheaper one stays, and of others the cheapest. */
+static void arrive(struct place *p, struct way w)
 {
-	size_t rest = m.length > MIN_MATCH ? m.length - MIN_MATCH : 0;
+	unsigned i;
 
-	a->tokens[a->n_tokens++] = (uint8_t)((literals < 15 ? literals : 15) << 4 | (rest < 15 ? rest : 15));
-	if (literals >= 15)
-		more(a, literals - 15);
-	memcpy(a->literals + a->n_literals, from, literals);
-	a->n_literals += literals;
-	if (m.length == 0)
+	if (p->count == WAYS && p->ways[WAYS - 1].cost <= w.cost)
 		return;
-	a->low[a->n_matches] = (uint8_t)m.distance;
-	a->high[a->n_matches++] = (uint8_t)(m.distance >> 8);
-	if (rest >= 15)
-		more(a, rest - 15);
+	for (i = 0; i < p->count && !like(&p->ways[i].history, &w.history);)
+		i++;
+	if (i < p->count && p->ways[i].cost <= w.cost)
+		return;
+	if (i == p->count && p->count < WAYS)
+		p->count++;
+	if (i == WAYS)
+		i--;
+	for (; i > 0 && p->ways[i - 1].cost > w.cost; i--)
+		p->ways[i] = p->ways[i - 1];
+	p->ways[i] = w;
 }
 
-static void sequences(struct chains *c, struct areas *a)
+static uint32_t kind_price(struct coder *c, const struct history *h, struct choice choice)
 {
-	size_t from = 0, at = 0;
+	c->price = 0;
+	coder_kind(c, h, choice);
+	return c->price;
+}
 
-	while (at + MIN_MATCH <= c->size) {
-		struct match m = best(c, at, c->size);
+static uint32_t distance_price(struct coder *c, uint32_t length, uint32_t distance)
+{
+	c->price = 0;
+	coder_distance(c, length, distance);
+	return c->price;
+}
 
-		/* A longer one that begins a byte later is worth the literal. */
-		if (m.length == 0 ||
-		    (at + 1 + MIN_MATCH <= c->size && best(c, at + 1, c->size).length > m.length + 1)) {
-			at++;
-			continue;
+/* What a step from way number `way` of place `at` (of the data at base + at) can be. */
+static void literals(struct parser *p, size_t base, uint32_t at, unsigned way)
+{
+	struct way w = p->places[at].ways[way];
+	struct way next = { 0, at, way, { 0, 0, 0 }, w.history };
+
+	p->coder.price = w.cost;
+	coder_literal(&p->coder, &next.history, p->data, base + at);
+	next.cost = p->coder.price;
+	arrive(&p->places[at + 1], next);
+}
+
+static uint32_t alike(const struct parser *p, size_t at, uint32_t distance)
+{
+	uint32_t n = 0, limit = p->size - at < MAX_MATCH ? (uint32_t)(p->size - at) : MAX_MATCH;
+
+	if (distance > at)
+		return 0;
+	while (n < limit && p->data[at + n] == p->data[at + n - distance])
+		n++;
+	return n;
+}
+
+static void repeats(struct parser *p, size_t base, uint32_t at, unsigned way)
+{
+	struct way w = p->places[at].ways[way];
+
+	for (unsigned which = 0; which < LAST; which++) {
+		uint32_t distance = w.history.last[which], longest = alike(p, base + at, distance), kind;
+		struct way next = { 0, at, way, { 1, distance, which }, w.history };
+
+		if (longest >= 1 && which == 0) {
+			next.cost = w.cost + kind_price(&p->coder, &w.history, next.choice);
+			next.history = after_match(w.history, next.choice);
+			arrive(&p->places[at + 1], next);
 		}
-		sequence(a, c->data + from, at - from, m);
-		at += m.length;
-		from = at;
+		if (longest < MIN_MATCH)
+			continue;
+		next.choice.length = longest;
+		kind = kind_price(&p->coder, &w.history, next.choice);
+		next.history = after_match(w.history, next.choice);
+		for (uint32_t n = MIN_MATCH; n <= longest; n++) {
+			next.choice.length = n;
+			next.cost = w.cost + kind + p->lengths[1][n];
+			arrive(&p->places[at + n], next);
+		}
 	}
-	sequence(a, c->data + from, c->size - from, (struct match){ 0, 0 });
 }
 
-static uint8_t *number(uint8_t *p, size_t n)
+static void new_matches(struct parser *p, size_t base, uint32_t at)
 {
-	for (int i = 0; i < 4; i++)
-		*p++ = (uint8_t)(n >> (24 - 8 * i));
-	return p;
+	struct way w = p->places[at].ways[0];
+	const uint32_t *first = &p->matches.first[base + at];
+	struct way next = { 0, at, 0, { MIN_MATCH, 1, LAST }, w.history };
+	uint32_t kind = kind_price(&p->coder, &w.history, next.choice), n = MIN_MATCH;
+
+	for (uint32_t i = first[0]; i < first[1]; i++) {
+		struct match m = p->matches.all[i];
+		uint32_t price = 0;
+
+		next.choice.distance = m.distance;
+		next.history = after_match(w.history, next.choice);
+		for (bool begun = false; n <= m.length; n++) {
+			if (!begun || n < MIN_MATCH + DISTANCE_SETS)
+				price = distance_price(&p->coder, n, m.distance);
+			begun = true;
+			next.choice.length = n;
+			next.cost = w.cost + kind + p->lengths[0][n] + price;
+			arrive(&p->places[at + n], next);
+		}
+	}
 }
 
-static uint8_t *area(uint8_t *p, const uint8_t *from, size_t n)
+/* Takes a long match at `at`, as far as `end`; returns its length, 0: there is none. */
+static uint32_t leap(struct parser *p, size_t base, uint32_t at, uint32_t end)
 {
-	memcpy(p, from, n);
-	return p + n;
+	struct way w = p->places[at].ways[0];
+	const uint32_t *first = &p->matches.first[base + at];
+	struct way next = { 0, at, 0, { 0, 0, LAST }, w.history };
+
+	if (end - at < LONG)
+		return 0;
+	if (first[1] > first[0]) {
+		struct match m = p->matches.all[first[1] - 1];
+
+		next.choice = (struct choice){ m.length, m.distance, LAST };
+	}
+	for (unsigned which = 0; which < LAST; which++) {
+		uint32_t distance = w.history.last[which], length = alike(p, base + at, distance);
+
+		if (length >= LONG && length >= next.choice.length)
+			next.choice = (struct choice){ length, distance, which };
+	}
+	if (next.choice.length < LONG)
+		return 0;
+	if (next.choice.length > end - at)
+		next.choice.length = end - at;
+	p->coder.price = w.cost;
+	coder_match(&p->coder, &next.history, next.choice);
+	next.cost = p->coder.price;
+	arrive(&p->places[at + next.choice.length], next);
+	return next.choice.length;
+}
+
+/* Finds the cheapest ways to all places up to `end`, from `base`. */
+static void search(struct parser *p, size_t base, uint32_t end)
+{
+	p->coder.pricing = true;
+	for (uint32_t n = MIN_MATCH; n <= MAX_MATCH; n++)
+		for (int again = 0; again < 2; again++) {
+			p->coder.price = 0;
+			coder_length(&p->coder, again, n);
+			p->lengths[again][n] = p->coder.price;
+		}
+	for (uint32_t i = 0; i < end + MAX_MATCH + 1; i++)
+		p->places[i].count = 0;
+	arrive(&p->places[0], (struct way){ 0, 0, 0, { 0, 0, 0 }, p->history });
+	for (uint32_t at = 0, length; at < end; at += length ? length : 1) {
+		length = p->places[at].count > 0 ? leap(p, base, at, end) : 1;
+		if (length > 0)
+			continue;
+		for (unsigned way = 0; way < p->places[at].count; way++) {
+			literals(p, base, at, way);
+			repeats(p, base, at, way);
+		}
+		new_matches(p, base, at);
+	}
+	p->coder.pricing = false;
+}
+
+/* Takes the steps that begin in the window; returns where the next one begins. */
+static size_t take(struct parser *p, size_t base, uint32_t end)
+{
+	uint32_t at = end, count = 0;
+	unsigned way = 0;
+	struct choice *choices = malloc(end * sizeof *choices);
+
+	if (!choices) {
+		p->coder.out.failed = true;
+		return p->size;
+	}
+	while (at > 0) {
+		const struct way *w = &p->places[at].ways[way];
+
+		choices[count++] = w->choice;
+		at = w->from;
+		way = w->way;
+	}
+	while (count > 0 && at < WINDOW) {
+		struct choice choice = choices[--count];
+
+		if (choice.length == 0)
+			coder_literal(&p->coder, &p->history, p->data, base + at++);
+		else
+			coder_match(&p->coder, &p->history, choice);
+		at += choice.length;
+	}
+	free(choices);
+	return base + at;
 }
 
 size_t pack(const uint8_t *in, size_t n, uint8_t **out)
 {
-	size_t room = n + n / 255 + 16;
-	struct chains c = { in, n, 0, malloc(HEADS * sizeof(uint32_t)), malloc((n + 1) * sizeof(uint32_t)) };
-	uint8_t *work = malloc(4 * room), *p = malloc(HEADER + 2 * room), *end = p;
-	struct areas a = { work, work + room, work + 2 * room, work + 3 * room, 0, 0, 0 };
+	struct parser *p = calloc(1, sizeof *p);
+	size_t size = 0;
 
-	if (c.heads && c.before && work && p) {
-		memset(c.heads, 0xff, HEADS * sizeof(uint32_t));
-		sequences(&c, &a);
-		end = number(number(number(end, n), a.n_literals), a.n_matches);
-		end = area(area(end, a.literals, a.n_literals), a.low, a.n_matches);
-		end = area(area(end, a.high, a.n_matches), a.tokens, a.n_tokens);
+	*out = NULL;
+	if (!p)
+		return 0;
+	p->data = in;
+	p->size = n;
+	p->matches = matches_of(in, n);
+	p->history = (struct history){ { 1, 1, 1, 1 }, 0 };
+	coder_begin(&p->coder, (uint32_t)n, hash_of(in, n));
+	p->coder.out.failed |= !p->matches.first;
+	for (size_t at = 0; at < n && !p->coder.out.failed;) {
+		uint32_t end = n - at < WINDOW + AHEAD ? (uint32_t)(n - at) : WINDOW + AHEAD;
+
+		search(p, at, end);
+		at = take(p, at, end);
 	}
-	free(c.heads);
-	free(c.before);
-	free(work);
-	*out = p;
-	return (size_t)(end - p);
+	coder_end(&p->coder);
+	if (p->coder.out.failed) {
+		free(p->coder.out.data);
+	} else {
+		*out = p->coder.out.data;
+		size = p->coder.out.size;
+	}
+	matches_free(&p->matches);
+	free(p);
+	return size;
 }

@@ -1,0 +1,54 @@
+/* At build time: writes what unpack.c reads, or says what it would cost. */
+#pragma once
+#include "packing.h"
+#include <stdbool.h>
+
+/* Of a price: one bit's. */
+#define BIT_PRICE 64
+
+/* Where bytes go: it grows. */
+struct sink {
+	uint8_t *data;
+	size_t size, room;
+	bool failed; /* without memory */
+};
+
+/*
+ * Decisions become bytes (`out`), or with `pricing` only a price. low: the lower end of the range, whose carry may
+ * still change `cache` and the `pending` 0xff behind it.
+ */
+struct coder {
+	struct models m;
+	bool pricing;
+	uint32_t price;
+	struct sink out;
+	uint64_t low;
+	uint32_t range;
+	size_t pending;
+	uint8_t cache;
+	bool begun;
+};
+
+/* A literal (of data[at]), or a match of `length` bytes; `which`: of the last distances, or LAST and a new one. */
+struct choice {
+	uint32_t length, distance;
+	unsigned which;
+};
+/* What the model knows of the steps before. */
+struct history {
+	uint32_t last[LAST];
+	unsigned state;
+};
+
+/* Of so many bytes with this hash_of. */
+void coder_begin(struct coder *c, uint32_t size, uint32_t hash);
+/* The sink then has all; it is the caller's. */
+void coder_end(struct coder *c);
+/* A literal or a match at `at`; h is what it was before, and becomes what it is behind. */
+void coder_literal(struct coder *c, struct history *h, const uint8_t *data, size_t at);
+void coder_match(struct coder *c, struct history *h, struct choice choice);
+/* In parts, for prices. */
+void coder_kind(struct coder *c, const struct history *h, struct choice choice);
+void coder_length(struct coder *c, bool again, uint32_t length);
+void coder_distance(struct coder *c, uint32_t length, uint32_t distance);
+struct history after_match(struct history h, struct choice choice);
