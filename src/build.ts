@@ -15,6 +15,7 @@ import { Daemon } from "./daemon.ts";
 import { PlanesBeside } from "./dataplane/beside.ts";
 import type { DataPlane } from "./dataplane/dataplane.ts";
 import { type KernelPlaneDeps, kernelPlane } from "./dataplane/kernel/plane.ts";
+import { clearLeft } from "./dataplane/kernel/policies.ts";
 import { KernelProbe } from "./dataplane/kernel/probe.ts";
 import { anyAddress, ipBytes } from "./dataplane/ring.ts";
 import { openUserspacePlane, type UserspacePlane } from "./dataplane/userspace/plane.ts";
@@ -32,6 +33,7 @@ import { runAlone } from "./linux/alone.ts";
 import { attempt } from "./linux/errno.ts";
 import { linuxSerial } from "./linux/serial.ts";
 import { linuxUdp } from "./linux/udp.ts";
+import { Xfrm } from "./linux/xfrm.ts";
 import { zoneOf } from "./openwrt/alias.ts";
 import { Netifd } from "./openwrt/netifd.ts";
 import { serveUbus } from "./openwrt/ubus.ts";
@@ -147,6 +149,19 @@ function l2tpPorts(c: Config): readonly number[] {
   const own = c.interfaces.flatMap((i) => ("source_port" in i && needsIpsec(i) ? [i.source_port] : []));
   return [...new Set([L2TP_PORT, ...own])].filter((port) => port !== 0);
 }
+/** What a daemon that was killed left of the kernel's plane, which this one may never open. */
+function clearKernel(native: Native): void {
+  try {
+    const xfrm = new Xfrm(native);
+    try {
+      clearLeft(xfrm, []);
+    } finally {
+      xfrm.close();
+    }
+  } catch (e) {
+    if (!(e instanceof SystemError)) throw e; // no IPsec in this kernel, or no right to it
+  }
+}
 /** The userspace plane, and the kernel's beside it from the moment that a link wants it. */
 function openPlanes(
   deps: Omit<KernelPlaneDeps, "host" | "lend" | "options">,
@@ -220,6 +235,7 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: (
   try {
     const { native, fastPath } = openEngine();
     const lock = runAlone(native); // before anything of the host is touched
+    clearKernel(native);
     const readFile = (path: string): string => rt.host.readFile(path);
     const deps = { native, clock: rt.clock, crypto: rt.crypto, log: hub, readFile };
     const userspace = await openUserspacePlane({ ...deps, fastPath });

@@ -73,6 +73,8 @@ export type XfrmEvent =
   | { readonly kind: "deleted"; readonly destination: string; readonly spi: number }
   /** All SAs of the machine went at once. */
   | { readonly kind: "flushed" }
+  /** A policy was removed, or all of them. */
+  | { readonly kind: "policies" }
   /** A valid packet of the SA came from elsewhere (RFC 3948 §4). */
   | {
       readonly kind: "mapping";
@@ -117,10 +119,7 @@ function selector(w: NlWriter, family: number, sourcePort: number, destinationPo
   net16(w, destinationPort === 0 ? 0 : 0xffff);
   net16(w, sourcePort);
   net16(w, sourcePort === 0 ? 0 : 0xffff);
-  w.u16(family)
-    .u8(0)
-    .u8(0)
-    .u8(sourcePort === 0 && destinationPort === 0 ? 0 : UDP);
+  w.u16(family).u8(0).u8(0).u8(UDP);
   w.align(4).u32(0).u32(0);
 }
 /** struct xfrm_lifetime_cfg. */
@@ -323,6 +322,9 @@ export function decodeXfrmEvent(m: NlMessage, align: number): XfrmEvent | null {
     }
     case XFRM.XFRM_MSG_FLUSHSA:
       return { kind: "flushed" };
+    case XFRM.XFRM_MSG_DELPOLICY:
+    case XFRM.XFRM_MSG_FLUSHPOLICY:
+      return { kind: "policies" };
     case XFRM.XFRM_MSG_MAPPING: {
       if (b.length < MAPPING) return null;
       const family = get16(b, 20);

@@ -100,10 +100,12 @@ export class Xfrm {
     const all = this.#nl.ask("cannot list the policies", ADVICE, XFRM.XFRM_MSG_GETPOLICY, NL.NLM_F_DUMP, none);
     return all.flatMap((m) => decodePolicy(m.body) ?? []);
   }
-  /** Tells what happens to SAs, by ourselves too. Throws SystemError. */
+  /** Tells what happens to SAs, and that policies go, by ourselves too. Throws SystemError. */
   watch(happened: (e: XfrmEvent) => void): { stop(): void } {
     const bit = (group: number): number => 1 << (group - 1);
-    const groups = bit(XFRM.XFRMNLGRP_EXPIRE) | bit(XFRM.XFRMNLGRP_SA) | bit(XFRM.XFRMNLGRP_MAPPING);
+    const { XFRMNLGRP_EXPIRE, XFRMNLGRP_SA, XFRMNLGRP_POLICY, XFRMNLGRP_MAPPING } = XFRM;
+    const all = [XFRMNLGRP_EXPIRE, XFRMNLGRP_SA, XFRMNLGRP_POLICY, XFRMNLGRP_MAPPING];
+    const groups = all.reduce((bits, group) => bits | bit(group), 0);
     const fd = attempt("cannot watch the SAs", { EPERM: ROOT }, () => this.#io.netlinkOpen(XFRM.NETLINK_XFRM, groups));
     const buffer = new Uint8Array(BUFFER);
     const watcher = this.#io.watch(fd, () => {

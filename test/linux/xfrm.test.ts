@@ -107,6 +107,15 @@ test("blocks, and the ids of SAs and blocks, as iproute2 asks for them", { skip 
   assert.equal(hex(encodeSaId("fd00::2", 0x1001)), golden("fd000000000000000000000000000002 00001001 0a00 32 00"));
 });
 
+test("without ports too a selector is of UDP alone: whatever else comes under an SA is refused (RFC 3193)", {
+  skip,
+}, () => {
+  const any = golden("0000 0000 0000 0000 0200 00 00 11 000000 00000000 00000000");
+  const sa = encodeSa({ ...SA, sourcePort: 0, destinationPort: 0 }, ALIGN);
+  const socket = encodeSocketPolicy(AF_INET, "in", 0x6c320001, ALIGN);
+  for (const b of [sa, socket]) assert.equal(hex(b.subarray(32, 56)), any);
+});
+
 test("a socket's policy has one template, of transport mode and its reqid, or none", { skip }, () => {
   const open = hex(encodeSocketPolicy(AF_INET, "in", null, ALIGN));
   assert.equal(open.length, 2 * 168);
@@ -188,6 +197,9 @@ test("events: a limit, a removal, a flush, a peer that moved", () => {
     spi: 9,
   });
   assert.deepEqual(decodeXfrmEvent(message(XFRM.XFRM_MSG_FLUSHSA, Uint8Array.of(50)), ALIGN), { kind: "flushed" });
+  const none = new Uint8Array(0);
+  for (const type of [XFRM.XFRM_MSG_DELPOLICY, XFRM.XFRM_MSG_FLUSHPOLICY])
+    assert.deepEqual(decodeXfrmEvent(message(type, none), ALIGN), { kind: "policies" });
   const moved = new Uint8Array(64);
   moved.set(encodeSaId("10.9.0.2", 0x1001));
   moved.set(new NlWriter().u32(7).done(), 24);

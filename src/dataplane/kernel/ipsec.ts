@@ -70,6 +70,8 @@ interface IpsecDeps {
   moved(flow: Flow): void;
   /** Nobody needs it any more. */
   released(flow: Flow): void;
+  /** Policies may have been removed: what has to be blocked is, before anything else. */
+  guard(): void;
 }
 
 export class KernelIpsec implements IpsecPlane {
@@ -336,10 +338,17 @@ export class KernelIpsec implements IpsecPlane {
         if (sa) this.#look([sa]); // it may have moved
         return;
       }
-      case "flushed":
+      case "policies":
+        return this.#deps.guard();
       case "lost":
-        this.#look([...this.#flows.values()].flatMap((f) => [...f.in.values(), ...f.out]));
+        this.#deps.guard();
+        return this.#lookAtAll();
+      case "flushed":
+        return this.#lookAtAll();
     }
+  }
+  #lookAtAll(): void {
+    this.#look([...this.#flows.values()].flatMap((f) => [...f.in.values(), ...f.out]));
   }
   /** Which of them somebody else has removed. */
   #look(all: readonly Sa[]): void {

@@ -27,6 +27,17 @@ function portOf(p: FoundPolicy): number {
   return p.direction === XFRM.XFRM_POLICY_IN ? p.destinationPort : p.sourcePort;
 }
 
+/**
+ * Removes the SAs that a killed process left, and its blocks but those of `keep`; nobody else's. Throws SystemError.
+ */
+export function clearLeft(xfrm: Xfrm, keep: readonly number[]): void {
+  for (const sa of xfrm.allSas()) if (sa.reqid >>> 16 === REQIDS) xfrm.deleteSa(sa.destination, sa.spi);
+  for (const p of xfrm.allPolicies()) {
+    const [port, direction] = [portOf(p), directionOf(p)];
+    if (port !== 0 && direction && !keep.includes(port)) xfrm.deleteBlock(p.family, direction, port);
+  }
+}
+
 export class Policies {
   readonly #xfrm: Xfrm;
   readonly #ports: readonly number[];
@@ -38,28 +49,32 @@ export class Policies {
   constructor(xfrm: Xfrm, ports: readonly number[]) {
     this.#xfrm = xfrm;
     this.#ports = ports;
-    for (const sa of xfrm.allSas()) if (sa.reqid >>> 16 === REQIDS) xfrm.deleteSa(sa.destination, sa.spi);
-    for (const port of ports) for (const family of FAMILIES) for (const d of DIRECTIONS) this.#block(family, d, port);
-    for (const p of xfrm.allPolicies()) {
-      const [port, direction] = [portOf(p), directionOf(p)];
-      if (port !== 0 && direction && !ports.includes(port)) xfrm.deleteBlock(p.family, direction, port);
-    }
+    clearLeft(xfrm, ports);
+    this.restore();
+  }
+  /** Sets the blocks that are not there; returns how many. Throws SystemError. */
+  restore(): number {
+    const name = (family: number, d: PolicyDirection | null, port: number): string => `${family} ${d} ${port}`;
+    const there = new Set(this.#xfrm.allPolicies().map((p) => name(p.family, directionOf(p), portOf(p))));
+    const gone = this.#all().filter((block) => !there.has(name(...block)));
+    for (const block of gone) this.#block(...block);
+    return gone.length;
   }
   /** A clean end: nothing of ours stays. */
   close(): void {
-    for (const port of this.#ports)
-      for (const family of FAMILIES) for (const d of DIRECTIONS) this.#xfrm.deleteBlock(family, d, port);
+    for (const block of this.#all()) this.#xfrm.deleteBlock(...block);
   }
 
+  #all(): [family: number, direction: PolicyDirection, port: number][] {
+    return this.#ports.flatMap((port) =>
+      FAMILIES.flatMap((family) => DIRECTIONS.map((d): [number, PolicyDirection, number] => [family, d, port])),
+    );
+  }
   #block(family: number, direction: PolicyDirection, port: number): void {
     try {
       this.#xfrm.addBlock(family, direction, port, OURS);
     } catch (e) {
       if (errnoOf(e) !== "EEXIST") throw e;
-      const there = this.#xfrm
-        .allPolicies()
-        .find((p) => p.family === family && directionOf(p) === direction && portOf(p) === port);
-      if (there) return; // a killed process's
       throw new SystemError(
         "EEXIST",
         `cannot refuse clear packets of UDP port ${port}`,
