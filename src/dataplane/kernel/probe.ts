@@ -1,5 +1,5 @@
-// Whether this kernel can carry our packets. Each part is tried once, which also loads its module where the kernel may
-// do so, and the answer is kept.
+// Whether this kernel can carry our packets. Each part is tried, which also loads its module where the kernel may do so:
+// whenever a link asks, since modules are installed and removed. What is known of ESP transforms is kept.
 import type { Native } from "node-tuntap2";
 import { type Rng, random32 } from "../../core/rng.ts";
 import { KERNEL_SPIS } from "../../esp/spis.ts";
@@ -63,8 +63,8 @@ type Check = (deps: ProbeDeps) => string | null;
 function nftables(deps: ProbeDeps): string | null {
   if (!findsCallsByIdAlone(deps.readFile(OS_RELEASE).trim())) return null;
   const errno = errnoFrom(() => new BoundCalls(deps.native, MARK_MASK).close());
-  if (errno === "EPERM") return ROOT;
-  return errno === "" ? null : missing(deps, "nf_tables", "kmod-nft-core");
+  // Who may change IPsec may change nftables: EPERM says that a daemon that runs has the table.
+  return errno === "" || errno === "EPERM" ? null : missing(deps, "nf_tables", "kmod-nft-core");
 }
 function xfrm(deps: ProbeDeps): string | null {
   const { native } = deps;
@@ -89,7 +89,7 @@ function ppp(deps: ProbeDeps): string | null {
   if (errno === "EPERM" || errno === "EACCES") return ROOT;
   return errno === "" ? null : missing(deps, "ppp_generic", "kmod-ppp");
 }
-const CHECKS: readonly Check[] = [xfrm, esp, l2tp, ppp, nftables];
+const CHECKS: readonly Check[] = [xfrm, esp, l2tp, ppp];
 
 /** Installs an SA to ourselves and removes it: the errno of that. It is under a reqid of ours, in case we die here. */
 function trial(deps: ProbeDeps, cipher: EspCipher, integ: EspInteg): string {
@@ -112,26 +112,24 @@ function trial(deps: ProbeDeps, cipher: EspCipher, integ: EspInteg): string {
   });
 }
 
-/** What this machine's kernel can do, tried when it is asked for the first time. */
+/** What this machine's kernel can do, tried when it is asked. */
 export class KernelProbe {
   readonly #deps: ProbeDeps;
   readonly #transforms = new Map<string, boolean>();
-  #why: string | null | undefined;
+  #bound = false;
 
   constructor(deps: ProbeDeps) {
     this.#deps = deps;
   }
-  /** Why the kernel cannot carry packets, one sentence with what to do; null: it can. */
+  /** Why the kernel cannot carry packets, one sentence with what to do; null: it can. Modules come and go. */
   why(): string | null {
-    if (this.#why === undefined) this.#why = this.#ask();
-    return this.#why;
-  }
-  #ask(): string | null {
     for (const check of CHECKS) {
       const why = check(this.#deps);
       if (why !== null) return why;
     }
-    return null;
+    const why = this.#bound ? null : nftables(this.#deps); // not again: the plane has the table
+    this.#bound = why === null;
+    return why;
   }
   /** Whether it has this ESP transform. */
   has(cipher: EspCipher, integ: EspInteg): boolean {
