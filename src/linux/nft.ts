@@ -137,8 +137,9 @@ export class NftTable {
   }
 }
 
-/** An interface's name as NFT_META_IIFNAME and NFT_META_OIFNAME have it. */
+/** An interface's name as NFT_META_IIFNAME and NFT_META_OIFNAME have it; NAME*: what all of NAME's begin with. */
 export function nameBytes(ifname: string): Uint8Array {
+  if (ifname.endsWith("*")) return utf8(ifname.slice(0, -1));
   const name = new Uint8Array(16); // IFNAMSIZ
   name.set(utf8(ifname));
   return name;

@@ -44,6 +44,7 @@ export interface Flat {
   setsockopt(fd: number, level: number, name: number, value: Uint8Array): void;
   ioctl(fd: number, request: number, data: Uint8Array): number;
   noDumps(): number;
+  manyFiles(): number;
   // path: 160 bytes, filled up to a zero; holder: BE u32
   lockOpen(prefix: string, path: Uint8Array, holder: Uint8Array): number;
   // into: 16 bytes of address, interface index (BE u32); the MTU

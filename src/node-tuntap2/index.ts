@@ -283,6 +283,9 @@ export function native(flat: Flat): Native {
     noDumps() {
       flat.noDumps();
     },
+    manyFiles() {
+      flat.manyFiles();
+    },
     lockOpen(prefix) {
       const path = new Uint8Array(160);
       const holder = new Uint8Array(4);

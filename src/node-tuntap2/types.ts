@@ -442,6 +442,8 @@ export interface Native {
   lockOpen(prefix: string): { readonly fd: number; readonly path: string; readonly holder: number };
   /** No core files of this process, and no ptrace by its own user: its memory holds keys. */
   noDumps(): void;
+  /** Lets this process have as many descriptors as it may, 32768 at the most. */
+  manyFiles(): void;
   /** Path MTU and source address towards `remote` as the kernel routes today (a connected throw-away socket). */
   probePath(remote: Uint8Array): { readonly local: Uint8Array; readonly mtu: number; readonly ifindex: number };
 }

@@ -2,6 +2,7 @@
 // call's channel. A server's users have one each, where the userspace plane has one for all.
 import type { Native } from "node-tuntap2";
 import type { Keeper } from "../../linux/keeper.ts";
+import { Leaving } from "../../linux/leaving.ts";
 import { MssClamp } from "../../linux/nft-mss.ts";
 import { mssFor } from "../../packet/tcp.ts";
 import type { CallChannel, IpConfig, NetInterface, NetPlane, ServerInterface, ServerNet } from "../dataplane.ts";
@@ -40,6 +41,7 @@ export class KernelNet implements NetPlane {
   readonly way: NetPlane["way"];
   readonly #deps: NetDeps;
   readonly #units = new Map<KernelCall, Unit>();
+  readonly #leaving: Leaving;
   /** Null before the first netdev that wants it, and where the kernel cannot. */
   #clamp: MssClamp | null = null;
   #clampTold = false;
@@ -47,6 +49,7 @@ export class KernelNet implements NetPlane {
   constructor(deps: NetDeps) {
     const { host } = deps;
     this.#deps = deps;
+    this.#leaving = new Leaving(deps.keeper.rtnl, deps.warn, deps.warn);
     this.attachLine = (line, cfg) => host.attachLine(line, cfg);
     this.pinHostRoute = (server) => host.pinHostRoute(server);
     this.blockRoutes = (prefixes) => host.blockRoutes(prefixes);
@@ -63,29 +66,38 @@ export class KernelNet implements NetPlane {
       ifname: unit.ifname,
       counters: () => call.counters(),
       setIpv6: async (local) => unit.setIpv6(local),
-      detach: async () => this.leave(call),
+      detach: () => this.leave(call),
     };
   }
   async openServer(cfg: ServerNet): Promise<ServerInterface> {
+    let unclamp: (() => void) | null = null;
     const users = new Users(cfg, {
-      attach: (call, spec) => this.#attach(call, { ...spec, ifname: this.#userName(cfg.ifname) }),
+      attach: (call, spec) => {
+        if (cfg.clampMss) unclamp ??= this.#clampMss(`${cfg.ifname}-*`, mssFor(cfg.mtu));
+        return this.#attach(call, { ...spec, ifname: this.#userName(cfg.ifname) });
+      },
       leave: (call) => this.leave(call),
       warn: this.#deps.warn,
     });
     return {
       ifname: cfg.ifname,
       attach: async (channel, ip, routes) => users.attach(ours(channel), ip, routes),
-      close: async () => users.close(),
+      close: async () => {
+        users.close();
+        unclamp?.();
+        await this.#leaving.left();
+      },
     };
   }
-  /** A call ends: its netdev goes. */
-  leave(call: KernelCall): void {
+  /** A call ends: its netdev goes, with all that go in this turn. */
+  leave(call: KernelCall): Promise<void> {
     const unit = this.#units.get(call);
     this.#units.delete(call);
-    unit?.close();
+    return unit ? this.#leaving.add(unit.part()) : this.#leaving.left();
   }
   close(): void {
-    for (const call of [...this.#units.keys()]) this.leave(call);
+    for (const call of [...this.#units.keys()]) void this.leave(call);
+    this.#leaving.now();
     this.#clamp?.close();
     this.#deps.keeper.close();
   }

@@ -95,6 +95,7 @@ class KernelPlane implements KernelBeside {
     const drops = this.#drops;
     const fault = (e: unknown): void => log.emit(faultEvent("", "a packet in the data plane", e));
     const l2tpPorts = deps.options?.l2tpPorts ?? [1701];
+    native.manyFiles(); // a call has six
     this.#deps = deps;
     this.#ports = { ike: deps.options?.ikePort ?? 500, nat: deps.options?.natPort ?? 4500 };
     this.#before = this.#stat();
@@ -115,6 +116,7 @@ class KernelPlane implements KernelBeside {
       bump: (name, by) => drops.bump(name, by),
       needSockets: () => this.#openSockets(),
       receive: (flow, local, remote) => this.#esp?.follow(flow, local, remote),
+      guard: () => this.#guard(),
       moved: (flow) => this.l2tp.moved(flow),
       released: (flow) => {
         this.#esp?.forget(flow);
@@ -143,10 +145,8 @@ class KernelPlane implements KernelBeside {
     const keeper = new Keeper(native, new Scope(deps.clock, fault), (what) =>
       log.emit({ kind: "network.restored", link: "", what }),
     );
-    const warn = (e: unknown): void =>
-      log.emit({ kind: "daemon.warning", link: "", text: e instanceof Error ? e.message : errnoOf(e) });
-    this.net = new KernelNet({ native, keeper, host: deps.host, warn });
-    this.l2tp.onCallClosed = (call) => this.net.leave(call);
+    this.net = new KernelNet({ native, keeper, host: deps.host, warn: (e) => this.#warn(e) });
+    this.l2tp.onCallClosed = (call) => void this.net.leave(call);
     this.#ike = {
       send: (local, remote, message) => this.#sendIke(local, remote, message),
       keepalive: (local, remote) => this.#from(local, remote)?.sendTo(local, remote, [KEEPALIVE]),
@@ -197,6 +197,21 @@ class KernelPlane implements KernelBeside {
     );
   }
 
+  /** Somebody may have removed our blocks. */
+  #guard(): void {
+    contain(
+      () => {
+        const n = this.#policies.restore();
+        const what = `${n} IPsec policies that refuse L2TP in the clear`;
+        if (n > 0) this.#deps.log.emit({ kind: "network.restored", link: "", what });
+      },
+      (e) => this.#warn(e),
+    );
+  }
+  #warn(e: unknown): void {
+    const text = e instanceof Error ? e.message : errnoOf(e);
+    this.#deps.log.emit({ kind: "daemon.warning", link: "", text });
+  }
   #openSockets(): void {
     if (this.#open) return;
     const open: UdpSocket[] = [];

@@ -48,13 +48,14 @@ export class Unit {
   readonly call: KernelCall;
   readonly #deps: UnitDeps;
   readonly #fd: number;
-  readonly #index: number;
+  readonly index: number;
   readonly #watcher: Watcher;
   readonly #routes: readonly Route[];
   readonly #undo6: (() => void)[] = [];
   /** What ends with it. */
   atEnd: () => void = () => {};
   #open = true;
+  #closed = false;
 
   /** Created, addressed, connected and up, or nothing is left of it. Throws SystemError. */
   constructor(deps: UnitDeps, call: KernelCall, s: UnitSpec) {
@@ -88,7 +89,7 @@ export class Unit {
       native.close(this.#fd);
       throw e;
     }
-    this.#index = index;
+    this.index = index;
     this.#watcher = native.watch(this.#fd, () => this.#readable());
   }
   /** What the peer may send from, from now on. Throws SystemError when the kernel cannot see to it. */
@@ -99,7 +100,7 @@ export class Unit {
     attempt(what, FILTER_ADVICE, () => this.#deps.native.pppFilter(this.#fd, program));
   }
   stats(): TrafficCounters {
-    return this.#deps.keeper.rtnl.counters(this.#index);
+    return this.#deps.keeper.rtnl.counters(this.index);
   }
   /** The link-local address, with its network, and IPv6 routes; null: IPv6 packets are dropped. Throws SystemError. */
   setIpv6(local: string | null): void {
@@ -108,23 +109,30 @@ export class Unit {
     this.#mode(PPP_IPV6, NPMODE.drop);
     for (const undo of this.#undo6.splice(0).reverse()) undo();
     if (local === null) return;
-    keeper.addAddress(this.#index, local, null, LINK_LOCAL);
-    this.#undo6.push(() => keeper.removeAddress(this.#index, local));
+    keeper.addAddress(this.index, local, null, LINK_LOCAL);
+    this.#undo6.push(() => keeper.removeAddress(this.index, local));
     for (const r of this.#routes.filter(six)) {
-      const spec = this.#route(r, this.#index);
+      const spec = this.#route(r, this.index);
       keeper.addRoute(spec);
       this.#undo6.push(() => keeper.deleteRoute(spec));
     }
     this.#mode(PPP_IPV6, NPMODE.pass);
   }
-  /** The kernel takes the netdev, its addresses and its routes with the descriptor. */
-  close(): void {
-    if (!this.#open) return;
+  /** No packet passes any more, but the netdev is still there. */
+  part(): this {
+    if (!this.#open) return this;
     this.#open = false;
     this.#watcher.stop();
     this.atEnd();
     this.call.disconnect();
-    this.#deps.keeper.forgetLink(this.#index);
+    this.#deps.keeper.forgetLink(this.index);
+    return this;
+  }
+  /** The kernel takes the netdev, its addresses and its routes with the descriptor. */
+  close(): void {
+    this.part();
+    if (this.#closed) return;
+    this.#closed = true;
     this.#deps.native.close(this.#fd);
   }
 

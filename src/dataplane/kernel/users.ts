@@ -7,7 +7,7 @@ import type { Unit, UnitSpec } from "./unit.ts";
 interface UsersDeps {
   /** Throws SystemError. */
   attach(call: KernelCall, spec: Omit<UnitSpec, "ifname">): Unit;
-  leave(call: KernelCall): void;
+  leave(call: KernelCall): Promise<void>;
   warn(e: unknown): void;
 }
 interface User {
@@ -32,9 +32,9 @@ export class Users {
     this.#filter(this.#sources.around(call));
     let user: User;
     try {
-      const { mtu, local4, clampMss } = this.#cfg;
-      const sources = this.#sources.of(call);
-      user = { unit: this.#deps.attach(call, { mtu, local4, clampMss, peer4: ip, routes, sources }), linkLocal: null };
+      const { mtu, local4 } = this.#cfg;
+      const spec = { mtu, local4, clampMss: false, peer4: ip, routes, sources: this.#sources.of(call) };
+      user = { unit: this.#deps.attach(call, spec), linkLocal: null };
     } catch (e) {
       this.#forget(call);
       throw e;
@@ -44,18 +44,19 @@ export class Users {
       ifname: user.unit.ifname,
       counters: () => call.counters(),
       setIpv6: async (peer) => this.#setIpv6(call, user, peer),
-      detach: async () => this.#leave(call),
+      detach: () => this.#leave(call),
     };
   }
   close(): void {
-    for (const call of this.#users.keys()) this.#deps.leave(call);
+    for (const call of this.#users.keys()) void this.#deps.leave(call);
     this.#users.clear();
   }
 
-  #leave(call: KernelCall): void {
+  async #leave(call: KernelCall): Promise<void> {
     this.#users.delete(call);
-    this.#deps.leave(call);
+    const left = this.#deps.leave(call);
     this.#forget(call);
+    await left;
   }
   #forget(call: KernelCall): void {
     const around = this.#sources.around(call);

@@ -13,6 +13,7 @@ import type { Rng } from "../../core/rng.ts";
 import { allOf } from "../../core/scope.ts";
 import { attempt, errnoOf } from "../../linux/errno.ts";
 import { Keeper } from "../../linux/keeper.ts";
+import { Leaving } from "../../linux/leaving.ts";
 import type { RouteSpec } from "../../linux/rtnl.ts";
 import { ipLength } from "../../packet/ip.ts";
 import { clampMss } from "../../packet/tcp.ts";
@@ -39,7 +40,6 @@ import { OutsideResolver } from "./resolver.ts";
 import { OuterRoutes, TABLE } from "./routes.ts";
 
 const LINE_TURN = 64;
-const LEAVING = 0x6c32_7470; // interface group of netdevs about to be deleted
 
 interface NetDeps {
   readonly native: Native;
@@ -69,9 +69,8 @@ export class UserspaceNet implements NetPlane {
   readonly #joined = new Map<UserspaceCall, () => void>();
   /** Netdevs of serial lines: a tunnel may run over them. */
   readonly #lines = new WeakSet<Device>();
-  readonly #leaving: Device[] = [];
+  readonly #leaving: Leaving;
   readonly #watchers = new Set<() => void>();
-  #left: Promise<void> | null = null;
   #ids = 0;
 
   constructor(deps: NetDeps) {
@@ -79,6 +78,11 @@ export class UserspaceNet implements NetPlane {
     this.#one = deps.native.ring(1);
     this.#keeper = new Keeper(deps.native, deps.clock, (what) =>
       deps.log.emit({ kind: "network.restored", link: "", what }),
+    );
+    this.#leaving = new Leaving(
+      this.#keeper.rtnl,
+      (e) => deps.drops.bump(`netdev.${errnoOf(e).toLowerCase()}`),
+      (e) => this.#fault(e),
     );
     this.#keeper.onOutside = () => this.#outside();
     this.#resolver = new OutsideResolver({ ...deps, keeper: this.#keeper });
@@ -245,7 +249,8 @@ export class UserspaceNet implements NetPlane {
     this.#deps.log.emit(faultEvent("", "a netdev's routes and addresses", e));
   }
   close(): void {
-    this.#remove([...this.#leaving.splice(0), ...[...this.devices.values()].map((d) => this.#part(d))]);
+    for (const d of [...this.devices.values()]) void this.#leaving.add(this.#part(d));
+    this.#leaving.now();
     this.#resolver.close();
     this.#routes.close();
     this.#keeper.close();
@@ -272,29 +277,9 @@ export class UserspaceNet implements NetPlane {
     dev.stop();
     return dev;
   }
-  /** Netdevs removed in one turn are deleted together. */
+  /** With all that go in this turn. */
   #retire(dev: Device): Promise<void> {
-    if (this.devices.get(dev.dev) === dev) this.#leaving.push(this.#part(dev));
-    this.#left ??= Promise.resolve().then(() => {
-      this.#left = null;
-      this.#remove(this.#leaving.splice(0));
-    });
-    return this.#left;
-  }
-  /**
-   * Each deletion waits some 20 ms for RCU readers, for one netdev or a whole group: hundreds must not be deleted one
-   * by one.
-   */
-  #remove(all: readonly Device[]): void {
-    if (all.length > 1) {
-      try {
-        for (const d of all) this.#keeper.rtnl.setLink(d.ifname, d.index, { group: LEAVING });
-        this.#keeper.rtnl.deleteGroup(LEAVING);
-      } catch (e) {
-        this.#deps.drops.bump(`netdev.${errnoOf(e).toLowerCase()}`); // closing removes them too, one by one
-      }
-    }
-    allOf((e) => this.#fault(e), ...all.map((d) => () => d.close()));
+    return this.devices.get(dev.dev) === dev ? this.#leaving.add(this.#part(dev)) : this.#leaving.left();
   }
   /** Reads until the TUN is empty, one packet at a time: the line drops what it cannot carry. */
   #lineReadable(dev: Device, line: PacketLine): void {

@@ -276,6 +276,13 @@ static double bind_no_dumps(struct tt_args *a)
 	return give_result(a, tt_no_dumps(&e), &e);
 }
 
+static double bind_many_files(struct tt_args *a)
+{
+	(void)a;
+	tt_many_files();
+	return 0;
+}
+
 /* ---- descriptors in the loop ---- */
 
 struct watched_path { /* what the fast path does first */
@@ -531,6 +538,7 @@ static const struct tt_function functions[] = {
 	{ "ioctl", bind_ioctl, 3 },
 	{ "probePath", bind_probe_path, 2 },
 	{ "noDumps", bind_no_dumps, 0 },
+	{ "manyFiles", bind_many_files, 0 },
 	{ "receive", bind_receive, 4 },
 	{ "watch", bind_watch, 2 },
 	{ "watchReceived", bind_watch_received, 5 },

@@ -116,6 +116,20 @@ int tt_probe_path(const uint8_t *remote, size_t alen, uint8_t local[16], uint32_
 	return mtu;
 }
 
+void tt_many_files(void)
+{
+	struct rlimit l, more = { 32768, 32768 };
+
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur >= more.rlim_cur)
+		return;
+	if (l.rlim_max > more.rlim_max)
+		more.rlim_max = l.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &more) == 0)
+		return;
+	l.rlim_cur = l.rlim_max; /* without CAP_SYS_RESOURCE */
+	setrlimit(RLIMIT_NOFILE, &l);
+}
+
 int tt_no_dumps(struct tt_err *e)
 {
 	struct rlimit none = { 0, 0 };

@@ -22,6 +22,8 @@ int tt_write_socket(int fd, const struct tt_ring *r, uint32_t n, uint32_t kind, 
 		    struct tt_err *e);
 /* Keys in memory must not reach a core file or another process of the same user. */
 int tt_no_dumps(struct tt_err *e);
+/* As many descriptors as this process may have, and 32768 at the most. */
+void tt_many_files(void);
 /* The path's MTU; `local` gets 4 or 16 bytes as alen says. */
 int tt_probe_path(const uint8_t *remote, size_t alen, uint8_t local[16], uint32_t *ifindex, struct tt_err *e);
 

@@ -8,3 +8,12 @@ test("after noDumps there is no core file, and /proc belongs to root", () => {
       fs.statSync("/proc/self/environ").uid)`;
   assert.equal(execFileSync(process.execPath, ["-e", script], { encoding: "utf8" }).trim(), "true 0");
 });
+
+test("after manyFiles the soft limit of descriptors is the hard one, or 32768", () => {
+  const script = `require("./dist/tuntap2.node").manyFiles();
+    console.log(/open files\\s+(\\d+)\\s+(\\d+)/.exec(require("fs").readFileSync("/proc/self/limits", "utf8")).slice(1).join(" "))`;
+  const limits = (prefix: string): string =>
+    execFileSync("sh", ["-c", `${prefix}; exec "$0" -e "$1"`, process.execPath, script], { encoding: "utf8" }).trim();
+  const [soft, hard] = limits("ulimit -n 256").split(" ").map(Number); // of both limits
+  assert.equal(soft, Math.min(32768, hard ?? 0));
+});
