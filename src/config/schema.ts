@@ -9,7 +9,7 @@ const DATAPLANE =
   "Where packets move. kernel: in the kernel, which needs its L2TP, PPP and IPsec modules (kmod-pppol2tp, " +
   "kmod-ipsec4; kmod-crypto-gcm for AES-GCM); refused where it cannot. userspace: in this process, on every kernel. " +
   "auto: the kernel where it can carry what the section asks for, else userspace; status says why. Compression and " +
-  "MPPE are userspace's.";
+  "MPPE are userspace's. While the kernel carries packets with IPsec, other programs have no L2TP on UDP port 1701.";
 
 export const DAEMON = {
   control: withDefault(k.text(107), "/var/run/l2tpsec.sock", {
@@ -71,7 +71,7 @@ export const CLIENT = {
     help: "Never use IKEv1 with a server that has spoken IKEv2 since the daemon started.",
   }),
   ...l2tp,
-  dataplane: withDefault(k.oneOf("auto", "kernel", "userspace"), "userspace", {
+  dataplane: withDefault(k.oneOf("auto", "kernel", "userspace"), "auto", {
     tab: "expert",
     title: "Data plane",
     help: DATAPLANE,
@@ -165,12 +165,12 @@ export const SERVER = {
     help: "Which version of IKE is answered. auto: both.",
   }),
   ...l2tp,
-  dataplane: withDefault(k.oneOf("auto", "kernel", "userspace"), "userspace", {
+  dataplane: optional(k.oneOf("auto", "kernel", "userspace"), {
     tab: "expert",
     title: "Data plane",
     help:
       `${DATAPLANE} In the kernel every user has a netdev of his own, DEVICE-1, DEVICE-2 ...: the firewall zone must ` +
-      "name them too (l2tps-lns+).",
+      "name them too (l2tps-lns+), and so the default is userspace.",
   }),
   ifname: optional(k.ifname, {
     tab: "advanced",

@@ -107,7 +107,7 @@ function server(name: string, s: ServerStatus, paint: Paint): string {
   for (const f of s.failures)
     rows.push(`  ${paint("red", `${f.layer} ${f.code}`)} ${f.peer}${times(f)}: ${plain(f.text)}`);
   for (const x of s.sessions) {
-    const who = `#${x.session} ${quote(x.user)} ${x.ip} from ${x.peer} (${x.auth})`;
+    const who = `#${x.session} ${quote(x.user)} ${x.ip} on ${x.ifname} from ${x.peer} (${x.auth})`;
     rows.push(`  ${who} since ${x.since}, in ${bytes(x.rx_bytes)}, out ${bytes(x.tx_bytes)}`);
   }
   if (s.error) rows.push(errorRow(s.error, paint));

@@ -1,6 +1,6 @@
 // Where the packets of a link move: in the kernel's data plane, or in this process. What a link asks for, what its
 // neighbours have, and what the kernel can do decide; the answer says why.
-import { needsIpsec } from "../config/cross.ts";
+import { deviceName, needsIpsec } from "../config/cross.ts";
 import type { ClientConfig, InterfaceConfig, ServerConfig } from "../config/schema.ts";
 import { type Failure, failure } from "../core/failures.ts";
 import type { EspCipher, EspInteg, PlaneKind } from "../dataplane/dataplane.ts";
@@ -26,6 +26,7 @@ export interface Placement {
 type Tunnel = ClientConfig | ServerConfig;
 
 const L2TP_PORT = 1701;
+const IFNAMSIZ = 15; // characters of a netdev's name
 /** Only userspace has them: packets pass through them one by one. */
 const CODINGS = ["vj", "deflate", "bsdcomp", "mppc"] as const;
 
@@ -46,8 +47,25 @@ function proposals(c: Tunnel, faster: FasterCipher): readonly EspProposal[] {
 /** What the link asks for that the kernel does not have, whatever kernel it is. */
 function asks(c: Tunnel): string | null {
   const coding = CODINGS.find((o) => c[o]) ?? (c.mppe === "no" ? null : "mppe");
-  if (coding !== null) return `${coding} is userspace's alone`;
-  return "pool" in c && c.ipv6 ? "IPv6 of a server's users is userspace's alone" : null;
+  return coding === null ? shortName(c) : `${coding} is userspace's alone`;
+}
+/** Each of a server's users has a netdev with a number behind the name. */
+function shortName(c: Tunnel): string | null {
+  if (!("pool" in c)) return null;
+  const most = IFNAMSIZ - `-${c.max_sessions}`.length;
+  const name = deviceName(c);
+  return name.length <= most
+    ? null
+    : `${name} leaves no room for a number of each user: set ifname to ${most} characters at most, or max_sessions to less`;
+}
+/** Of a server that says nothing: what a zone of its netdev alone lets in, others would not. */
+function unasked(c: Tunnel): string {
+  if (c.dataplane !== null) return "";
+  return `kernel: not asked; with dataplane = auto each user has a netdev, and the zone must name ${deviceName(c)}+`;
+}
+/** Without a look at the kernel; a server's default. */
+function inUserspace(c: Tunnel): boolean {
+  return c.dataplane === null || c.dataplane === "userspace";
 }
 /** One UDP port, or one pair of addresses, belongs to one data plane. */
 function neighbour(c: Tunnel, all: readonly (InterfaceConfig | ServerConfig)[]): string | null {
@@ -56,7 +74,7 @@ function neighbour(c: Tunnel, all: readonly (InterfaceConfig | ServerConfig)[]):
   const clash = others.find((o) => portOf(o) === port && port !== 0 && !(needsIpsec(o) && needsIpsec(c)));
   if (clash) return `${titleOf(clash)} has UDP port ${port} too, and one of the two is in the clear`;
   if ("pool" in c) return null;
-  const elsewhere = (o: Tunnel): boolean => o.dataplane === "userspace" || asks(o) !== null;
+  const elsewhere = (o: Tunnel): boolean => inUserspace(o) || asks(o) !== null;
   const hosts = new Set(c.server.map((s) => s.host));
   const other = others.find((o) => "server" in o && o.server.some((s) => hosts.has(s.host)) && elsewhere(o));
   return other ? `${titleOf(other)} goes to the same server through userspace` : null;
@@ -72,7 +90,8 @@ interface PlaceOptions {
 }
 export function place(c: Tunnel, { all, kernel, faster, fallback = "" }: PlaceOptions): Placement | Failure {
   const esp = needsIpsec(c) ? proposals(c, faster) : [];
-  if (c.dataplane === "userspace" || !kernel) return { at: "userspace", why: "", esp };
+  if (!kernel) return { at: "userspace", why: "", esp };
+  if (inUserspace(c)) return { at: "userspace", why: unasked(c), esp };
   const no = whyNot(c, all, kernel, esp) ?? (c.dataplane === "auto" && fallback !== "" ? fallback : null);
   if (no === null) return { at: "kernel", why: "", esp: esp.filter((p) => kernel.has(p.cipher, p.integ)) };
   const why = `kernel: no, ${no}`;

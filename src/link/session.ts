@@ -208,6 +208,7 @@ export class Session implements LadderOwner, PppUser, NetdevUser {
       session: this.id,
       user: this.user ?? "",
       ip: this.#ip ?? "",
+      ifname: this.#netdev.net?.ifname ?? "",
       ip6: this.#netdev.ip6,
       since: isoTime(this.#since),
       peer: this.#host.addressOf(this.#at.remote),

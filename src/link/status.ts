@@ -81,6 +81,8 @@ export interface SessionStatus extends Traffic {
   readonly session: number;
   readonly user: string;
   readonly ip: string;
+  /** The user's own, or the one that all share. */
+  readonly ifname: string;
   /** The user's link-local address while IPv6 passes. */
   readonly ip6: string | null;
   readonly since: string;

@@ -40,7 +40,8 @@ test("auto takes the kernel where it can; else userspace, with the reason and it
   assert.equal(one(`${HQ}\ndataplane = auto`, { kernel: BARE }), `userspace; kernel: no, ${MISSING}`);
   assert.equal(one(`${HQ}\ndataplane = kernel`, { kernel: BARE }), `no-kernel-plane: kernel: no, ${MISSING}`);
   assert.equal(one(`${HQ}\ndataplane = userspace`), "userspace");
-  assert.equal(one(HQ), "userspace", "by default");
+  assert.equal(one(HQ), "kernel", "by default");
+  assert.equal(one(HQ, { kernel: BARE }), `userspace; kernel: no, ${MISSING}`);
   assert.equal(one(`${HQ}\ndataplane = auto`, { kernel: null }), "userspace", "a simulation has one plane");
 });
 
@@ -56,8 +57,30 @@ test("what only userspace has", () => {
     assert.equal(one(`${HQ}\ndataplane = auto\n${option}`), `userspace; kernel: no, ${name} is userspace's alone`);
   }
   assert.match(one(`${HQ}\ndataplane = kernel\nmppe = 128`), /^no-kernel-plane: kernel: no, mppe is/);
-  const six = placed("lns", [["server lns", `${LNS}\ndataplane = auto\nipv6 = yes`]]);
-  assert.match(said(six), /^userspace; kernel: no, IPv6 of a server's users/);
+  assert.equal(said(placed("lns", [["server lns", `${LNS}\ndataplane = auto\nipv6 = yes`]])), "kernel");
+});
+
+test("a server that says nothing stays in userspace, where one netdev has all users, and says how to have the kernel", () => {
+  const zone = "with dataplane = auto each user has a netdev, and the zone must name";
+  const never: KernelSide = { why: () => assert.fail("asked"), has: () => assert.fail("asked") };
+  const lns = (more: string, kernel: KernelSide | null = never): string =>
+    said(placed("lns", [["server lns", `${LNS}${more}`]], { kernel }));
+  assert.equal(lns(""), `userspace; kernel: not asked; ${zone} l2tps-lns+`);
+  assert.equal(lns("\nifname = dialin"), `userspace; kernel: not asked; ${zone} dialin+`);
+  assert.equal(lns("\ndataplane = userspace"), "userspace");
+  assert.equal(lns("", null), "userspace", "a simulation has one plane");
+  assert.equal(lns("\ndataplane = auto", WHOLE), "kernel");
+});
+
+test("a server's netdev whose name leaves no room for the number of each user, which the zone's wildcard must match", () => {
+  const lns = (more: string): string => said(placed("lns", [["server lns", `${LNS}\ndataplane = auto\n${more}`]]));
+  assert.equal(lns("ifname = l2tps-lns2"), "kernel");
+  assert.equal(
+    lns("ifname = l2tps-lns12"),
+    "userspace; kernel: no, l2tps-lns12 leaves no room for a number of each user: " +
+      "set ifname to 10 characters at most, or max_sessions to less",
+  );
+  assert.equal(lns("ifname = l2tps-lns12\nmax_sessions = 999"), "kernel");
 });
 
 test("a neighbour in the clear on the same port, or at the same server in userspace", () => {
@@ -81,7 +104,7 @@ test("a neighbour in the clear on the same port, or at the same server in usersp
   const twin = said(
     placed("hq", [
       ["interface hq", auto],
-      ["interface two", HQ],
+      ["interface two", `${HQ}\ndataplane = userspace`],
     ]),
   );
   assert.equal(twin, "userspace; kernel: no, interface two goes to the same server through userspace");

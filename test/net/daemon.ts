@@ -40,9 +40,15 @@ export class Daemon {
   get file(): string {
     return this.#file;
   }
+  /** Tunnels are in userspace unless they say otherwise, whatever the machine's kernel has. */
   configure(config: Config): void {
     const { daemon, ...rest } = config;
-    this.#lab.write(`${this.name}.conf`, ini({ daemon: { control: this.socket, log: "debug", ...daemon }, ...rest }));
+    const sections = Object.entries(rest).map(([title, s]): [string, Section] => {
+      const tunnel = s["proto"] === "l2tpsec" || title.startsWith("server ");
+      return [title, tunnel ? { dataplane: "userspace", ...s } : s];
+    });
+    const own = { control: this.socket, log: "debug", ...daemon };
+    this.#lab.write(`${this.name}.conf`, ini({ daemon: own, ...Object.fromEntries(sections) }));
   }
 
   /** Starts it and returns once it is ready; `cpus` pins it. */

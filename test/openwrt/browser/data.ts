@@ -69,6 +69,7 @@ export const lns: ServerStatus = {
       session: 7,
       user: EVIL,
       ip: "10.9.0.2",
+      ifname: "l2tps-lns",
       ip6: null,
       since: "2026-11-23T12:01:00Z",
       peer: "198.51.100.4:4500",

@@ -105,6 +105,7 @@ test(
     await there.close();
     assert.deepEqual(server, {
       ".type": "server",
+      dataplane: "auto",
       psk: server?.["psk"],
       local_ip: "10.99.0.1",
       pool: ["10.99.0.10-10.99.0.200"],

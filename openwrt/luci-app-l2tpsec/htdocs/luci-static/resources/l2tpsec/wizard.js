@@ -72,7 +72,8 @@ return baseclass.extend({
 
 	server: function(interfaces) {
 		const net = freeNetwork(interfaces);
-		return { psk: forms.secret(), local_ip: net + '.1', pool: [ '%s.%d-%s.%d'.format(net, FIRST, net, LAST) ], dns: [ net + '.1' ] };
+		/* The zone that the page offers names the users' netdevs too. */
+		return { dataplane: 'auto', psk: forms.secret(), local_ip: net + '.1', pool: [ '%s.%d-%s.%d'.format(net, FIRST, net, LAST) ], dns: [ net + '.1' ] };
 	},
 
 	user: function() {

@@ -142,7 +142,7 @@ return view.extend({
 
 	counted: function(s) {
 		const n = s.sessions.length + (s.sessions_left_out || 0);
-		return [ _('Server on %s').format(s.listen), N_(n, '%d session', '%d sessions').format(n), N_(s.peers, '%d peer', '%d peers').format(s.peers) ].join(', ');
+		return [ _('Server on %s').format(s.listen), N_(n, '%d session', '%d sessions').format(n), N_(s.peers, '%d peer', '%d peers').format(s.peers) ].concat(s.dataplane_why || []).join(', ');
 	},
 
 	draw: function([ all, log ]) {
