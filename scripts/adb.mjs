@@ -99,7 +99,7 @@ const SCRIPTS = [
 ];
 
 /**
- * info: name, version, description, arch, license, origin, maintainer, url, depends (names without versions). files:
+ * info: name, version, description, arch, license, origin, maintainer, url, depends and recommends (names without versions). files:
  * path without a leading slash -> { data, mode }, all root's. scripts: by apk's names. mtime: seconds. Without
  * `compressed` the bytes are those of `apk mkpkg --compression none`.
  */
@@ -111,12 +111,15 @@ export function adbPackage(info, files, scripts, mtime, compressed = true) {
       v.blob(info[k]),
     ]),
   );
-  const depends = v.object(
-    [...new Set(info.depends)]
-      .map((d) => [d, v.object([v.blob(d)])])
-      .sort(([a], [b]) => byBytes(a, b))
-      .map(([, d]) => d),
-  );
+  const dependencies = (names) =>
+    v.object(
+      [...new Set(names)]
+        .map((d) => [d, v.object([v.blob(d)])])
+        .sort(([a], [b]) => byBytes(a, b))
+        .map(([, d]) => d),
+    );
+  const depends = dependencies(info.depends);
+  const recommends = dependencies(info.recommends ?? []);
   const acl = (mode) => v.object([v.int(mode), v.blob("root"), v.blob("root")]);
   const tree = folders(files);
   const paths = tree.map(([dir, list]) => {
@@ -145,6 +148,8 @@ export function adbPackage(info, files, scripts, mtime, compressed = true) {
     size,
     ...[0, 0], // the size of this file and the priority of what it provides
     depends,
+    ...[0, 0, 0], // what it provides, replaces and is installed with
+    recommends,
   ]);
   const all = v.object(paths);
   const root = v.object([about, all, v.object(SCRIPTS.map((s) => v.blob(scripts[s])))]);

@@ -53,6 +53,7 @@ function apk(p, arch) {
     maintainer: p.maintainer,
     url: p.url,
     depends: p.depends,
+    recommends: p.recommends ?? [], // which apk 3.0 shows, and installs none of
   };
   return adbPackage(info, files, scripts(p.name, p.postinst, p.prerm ?? ""), MTIME);
 }

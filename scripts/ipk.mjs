@@ -152,6 +152,7 @@ export function daemonPackage(version) {
         .split(" ")
         .map((d) => d.replace(/^\+/, "")),
     ],
+    recommends: /^L2TPSEC_KMODS:=(.*)$/m.exec(make)[1].split(" "),
     license: field("PKG_LICENSE"),
     maintainer: field("PKG_MAINTAINER"),
     url: field("URL"),
@@ -184,6 +185,7 @@ export function daemonIpk(exe, version) {
     Package: p.name,
     Version: p.version,
     Depends: p.depends.join(", "),
+    Recommends: p.recommends.join(", "), // opkg installs those that its feeds have
     License: p.license,
     Section: "net",
     URL: p.url,

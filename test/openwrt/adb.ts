@@ -13,6 +13,7 @@ interface File {
 interface Package {
   readonly info: Readonly<Record<string, string>>;
   readonly depends: readonly string[];
+  readonly recommends: readonly string[];
   readonly installedSize: number;
   /** By path; folders with the mode alone. */
   readonly files: ReadonlyMap<string, File>;
@@ -139,6 +140,7 @@ export function readApk(apk: Buffer): Package {
   return {
     info: Object.fromEntries(Object.entries(INFO).map(([k, i]) => [k, text(about[i])])),
     depends: items(about[15]).map((d) => text(items(d)[0])),
+    recommends: items(about[19]).map((d) => text(items(d)[0])),
     installedSize: number(about[12]),
     files,
     folders,

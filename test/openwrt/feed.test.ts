@@ -21,7 +21,7 @@ test("what it installs is what make ipk packs, with the same modes", () => {
   try {
     mkdirSync(`${work}/l2tpsec-0.1.0`);
     writeFileSync(`${work}/l2tpsec-0.1.0/l2tpsec`, "x");
-    make(work, "install");
+    make(work, "install-l2tpsec");
     const found = readdirSync(`${work}/root`, { recursive: true })
       .map(String)
       .filter((f) => statSync(`${work}/root/${f}`).isFile())
@@ -38,14 +38,12 @@ test("what it installs is what make ipk packs, with the same modes", () => {
 });
 
 test("dependencies and the engine's release are those of the rest", () => {
-  const p = daemonPackage("0.1.0") as { depends: string[] };
-  assert.equal(
-    make("/nowhere", "facts"),
-    `net / Network / ${p.depends
-      .slice(1)
-      .map((d) => `+${d}`)
-      .join(" ")}`,
-  );
+  const p = daemonPackage("0.1.0") as { depends: string[]; recommends: string[] };
+  const wanted = (names: readonly string[]): string => names.map((d) => `+${d}`).join(" ");
+  const facts = (name: string): string => make("/nowhere", `facts-${name}`);
+  assert.equal(facts("l2tpsec"), `net / Network / ${wanted(p.depends.slice(1))}`);
+  assert.equal(facts("l2tpsec-kernel"), `net / Network / l2tpsec ${wanted(p.recommends)}`);
+  assert.equal(make("/nowhere", "install-l2tpsec-kernel"), "", "it has no files");
   const script = readFileSync("scripts/quickjs", "utf8");
   const [version, hash] = [/^VERSION=(.*)$/m, /^SHA256=(.*)$/m].map((r) => r.exec(script)?.[1]);
   assert.match(make("/nowhere", "download-quickjs"), new RegExp(`/quickjs-${version}\\.tar\\.xz ${hash}$`));

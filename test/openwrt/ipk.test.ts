@@ -81,6 +81,8 @@ test("l2tpsec.ipk: fields, files, modes, conffiles; two builds are the same byte
       readFileSync(`${dir}/control`, "utf8"),
       new RegExp(
         "^Package: l2tpsec\nVersion: 0\\.1\\.0-r1\nDepends: libc, libopenssl, libatomic, kmod-tun, resolveip\n" +
+          "Recommends: kmod-pppol2tp, kmod-ipsec4, kmod-ipsec6, kmod-crypto-gcm, kmod-crypto-sha256, " +
+          "kmod-crypto-sha512, kmod-crypto-chacha20poly1305\n" +
           "License: MIT\nSection: net\nURL: \\S+\nCPE-ID: cpe:/a:l2tpsec:l2tpsec\nMaintainer: .+ <\\S+@\\S+>\n" +
           "Architecture: x86_64\n",
       ),
@@ -175,6 +177,8 @@ test("l2tpsec.apk: fields, files, modes, conffiles, scripts; the same bytes twic
   const p = readApk(bytes);
   assert.deepEqual([p.info["name"], p.info["version"], p.info["arch"]], ["l2tpsec", "0.1.0-r1", "x86_64"]);
   assert.deepEqual(p.depends, ["kmod-tun", "libatomic", "libc", "libopenssl", "resolveip"]);
+  const crypto = ["chacha20poly1305", "gcm", "sha256", "sha512"].map((a) => `kmod-crypto-${a}`);
+  assert.deepEqual(p.recommends, [...crypto, "kmod-ipsec4", "kmod-ipsec6", "kmod-pppol2tp"]);
   const about = "lib/apk/packages/l2tpsec";
   assert.deepEqual(
     [...p.files].map(([path, f]) => [path, f.mode.toString(8)]),

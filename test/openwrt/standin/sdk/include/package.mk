@@ -14,6 +14,7 @@ endef
 
 define BuildPackage
 $(eval $(Package/$(1)))
+ifeq ($(1),$(PKG_NAME))
 download:
 	@echo '$(PKG_SOURCE_URL)$(PKG_SOURCE) $(PKG_HASH)'
 prepare:
@@ -21,8 +22,9 @@ prepare:
 	$(Build/Prepare)
 compile:
 	$(Build/Compile)
-install:
+endif
+install-$(1):
 	$(call Package/$(1)/install,$(WORK)/root)
-facts:
+facts-$(1):
 	@echo '$(SECTION) / $(CATEGORY) / $(DEPENDS)'
 endef
