@@ -11,7 +11,7 @@ import { manySessions } from "../net/many.ts";
 import { two } from "../net/sites.ts";
 import { GUEST_NEEDS } from "../rig/harness.ts";
 import { measureCrowd, measureLogins } from "./crowd.ts";
-import { CLIENTS, TRANSFORMS as KERNEL, kernelPlane } from "./kernel.ts";
+import { CLIENTS, TRANSFORMS as KERNEL, kernelPlane, kernelSessions, PLANES } from "./kernel.ts";
 import { CORE } from "./rivals.ts";
 import { spreads } from "./spread.ts";
 import { contest, inLab, median, ours } from "./throughput.ts";
@@ -36,6 +36,8 @@ const notes: string[] = [];
 const ROUNDS = 5;
 /** Of the kernel's data plane, each in guests of its own. */
 const GUESTS = 3;
+/** Sessions on one server, in a guest. */
+const IN_KERNEL = Number(process.env["SESSIONS"] ?? 500);
 const keep = (runtime: string, what: string, value: number): void => void figures.set(`${runtime} ${what}`, value);
 
 /** Milliseconds until a client is ready, and until it is up: medians of 7. */
@@ -145,8 +147,10 @@ if (measured("kernel")) {
   const add = (who: string, what: string, value: number): void => {
     all.set(`${who}: ${what}`, [...(all.get(`${who}: ${what}`) ?? []), value]);
   };
-  if (gone === undefined) for (let i = 0; i < (asked("quick") ? 1 : GUESTS); i++) await kernelPlane(add);
-  else notes.push(`no figures of the kernel's data plane: ${gone}`);
+  if (gone === undefined) {
+    for (let i = 0; i < (asked("quick") ? 1 : GUESTS); i++) await kernelPlane(add);
+    await kernelSessions(RUNTIMES.at(-1) ?? "node", IN_KERNEL, add);
+  } else notes.push(`no figures of the kernel's data plane: ${gone}`);
   for (const [key, values] of all) figures.set(key, median(values));
 }
 for (const runtime of RUNTIMES) keep(runtime, "program", statSync(fileOf(runtime)).size / 1024);
@@ -277,6 +281,18 @@ for (const { name } of KERNEL) {
   rows.push({ what: "  / userspace plane", cells: [(kernel / userspace).toFixed(2)], target: "", ok: null });
   const busy = figures.get(`ours, kernel ${name}: daemon`) ?? Number.NaN;
   rows.push({ what: "  daemon, share of a core", cells: [`${busy.toFixed(2)} %`], target: "< 1", ok: busy < 1 });
+}
+for (const [title, what, unit, digits, holds] of [
+  [`${IN_KERNEL} sessions in a guest, kernel / userspace: logins a second`, "logins", "", 1, (k, u) => k >= 0.95 * u],
+  ["  processor time of a login", "login", "ms", 1, null],
+  ["  memory of each, the daemon's", "daemon", "KB", 1, (k, u) => k <= 1.05 * u],
+  ["  memory of each, the kernel's", "kernel", "KB", 1, null],
+  ["  the end", "end", "ms", 0, (k) => k <= 2000],
+] as readonly (readonly [string, string, string, number, ((k: number, u: number) => boolean) | null])[]) {
+  const [kernel = Number.NaN, userspace = Number.NaN] = PLANES.map((p) => figures.get(`${p}, sessions: ${what}`));
+  if (Number.isNaN(kernel)) continue;
+  const cells = [`${[kernel, userspace].map((x) => x.toFixed(digits)).join(" / ")} ${unit}`.trim()];
+  rows.push({ what: title, cells, target: "", ok: holds?.(kernel, userspace) ?? null });
 }
 
 const head = ["", ...RUNTIMES.map((r) => (r === "node" ? "Node" : "QuickJS")), "target"];

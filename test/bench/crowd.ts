@@ -53,6 +53,7 @@ export class Callers {
     atOnce: number,
     base = BASE,
     options: readonly string[] = [],
+    server = B,
   ): Promise<Callers> {
     await ns.must("ip", "route", "replace", "local", `${base}.0.0/16`, "dev", "lo");
     const program = `${ns.lab.dir}/callers.mjs`;
@@ -75,7 +76,7 @@ export class Callers {
       process.execPath,
       "--enable-source-maps",
       program,
-      B,
+      server,
       String(count),
       String(atOnce),
       base,

@@ -2,10 +2,15 @@
 // userspace, and strongSwan with xl2tpd and pppd as client, one after the other to one server of strongSwan, xl2tpd and
 // pppd. One core has both sides, so that only ratios mean anything, and least the one to userspace: this kernel uses no
 // AES instructions of the CPU, while OpenSSL does.
-import { mkdirSync, rmSync } from "node:fs";
-import { CACHE, type Lab, until } from "../net/harness.ts";
-import { bundled, Guest } from "../rig/harness.ts";
+//
+// And many sessions on one server of ours, in either plane: the server in a guest of its own, its clients on the
+// machine's other core.
+import { type Lab, type RuntimeName, sleep, until } from "../net/harness.ts";
+import { PSK as CALLERS_PSK } from "../net/sites.ts";
+import { Guest } from "../rig/harness.ts";
+import { program } from "../rig/ours.ts";
 import { ipsec, lac, lns, PASSWORD, PSK, USER } from "../rig/peers.ts";
+import { Callers } from "./crowd.ts";
 import { inLab, type Keep, mbitsOf } from "./throughput.ts";
 
 const SECONDS = 4;
@@ -65,14 +70,15 @@ async function ticks(guest: Guest): Promise<number> {
   const stat = (await guest.sh("cat /proc/$(cat /tmp/ours.pid)/stat")).replace(/^.*\) /s, "").split(" ");
   return Number(stat[11]) + Number(stat[12]);
 }
-async function ours(guest: Guest, who: string, program: string, t: Transform, keep: Keep): Promise<void> {
+async function ours(guest: Guest, dataplane: string, t: Transform, keep: Keep): Promise<void> {
+  const who = `ours, ${dataplane}`;
   const options = {
-    ...{ server: PEER, username: USER, password: PASSWORD },
+    ...{ server: PEER, username: USER, password: PASSWORD, dataplane },
     ...(t.esp ? { psk: PSK, esp_proposals: t.esp[0], encap: t.encap } : { ipsec: "off" }),
   };
   const lines = Object.entries(options).map(([k, v]) => `${k} = ${v}`);
   const conf = ["[daemon]", "control = /tmp/ours.sock", "[interface hq]", "proto = l2tpsec", ...lines].join("\n");
-  const start = `ip netns exec ours '${process.execPath}' ${program} /tmp/ours.conf >/rig/ours.log 2>&1`;
+  const start = `ip netns exec ours ${program("node")} run --config /tmp/ours.conf >/rig/ours.log 2>&1`;
   await guest.sh(
     `cat >/tmp/ours.conf <<'CONF'\n${conf}\nCONF\ncd '${process.cwd()}'; ${start} & echo $! >/tmp/ours.pid`,
   );
@@ -87,28 +93,74 @@ async function ours(guest: Guest, who: string, program: string, t: Transform, ke
   keep(`${who} ${t.name}`, "daemon", (share / HERTZ / ((performance.now() - since) / 1000)) * 100);
   await guest.sh("kill $(cat /tmp/ours.pid); while [ -d /proc/$(cat /tmp/ours.pid) ]; do sleep 0.1; done");
 }
-async function contest(lab: Lab, t: Transform, kernel: string, keep: Keep): Promise<void> {
+async function contest(lab: Lab, t: Transform, keep: Keep): Promise<void> {
   const guest = await Guest.boot(await lab.ns("host"), "tap0", "192.168.55.1/24", "192.168.55.2/24");
   const sa = t.esp === null ? null : { esp: t.esp[1], forceUdp: t.encap === "udp" };
   await guest.sh(NETWORK + (sa ? ipsec(sa) : ""));
   // xl2tpd keeps the last client's socket for half a minute, and its kernel gives it what is for the next one's
   const server = `pkill xl2tpd && sleep 0.5; rm -f /run/xl2tpd/c\n${lns("mschap-v2")}`;
-  await guest.sh(server);
-  await ours(guest, "ours, kernel", `'${kernel}'`, t, keep);
-  await guest.sh(server);
-  await ours(guest, "ours, userspace", `'${process.cwd()}/dist/l2tpsec.cjs' run --config`, t, keep);
+  for (const dataplane of ["kernel", "userspace"]) {
+    await guest.sh(server);
+    await ours(guest, dataplane, t, keep);
+  }
   await guest.sh(server + apart((sa ? ipsec({ ...sa, peer: PEER }) : "") + lac(PEER)));
   keep(`theirs ${t.name}`, "TCP", await iperf(guest));
 }
 
 /** One round. */
 export async function kernelPlane(keep: Keep): Promise<void> {
-  const dir = `${CACHE}/bench-kernel-${process.pid}`;
-  mkdirSync(dir, { recursive: true });
-  try {
-    const [kernel = ""] = await bundled(dir, ["test/rig/kernel-daemon.ts"]);
-    for (const t of TRANSFORMS) await inLab("node", (lab) => contest(lab, t, kernel, keep));
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
+  for (const t of TRANSFORMS) await inLab("node", (lab) => contest(lab, t, keep));
+}
+
+export const PLANES = ["kernel", "userspace"] as const;
+const SERVER = "192.168.55.2";
+const AT_ONCE = 16;
+const SETTLE_MS = 10_000;
+/** KB: of the daemon, and of what the kernel has for itself. */
+async function weight(guest: Guest): Promise<{ daemon: number; kernel: number }> {
+  const text = await guest.sh("grep VmRSS /proc/$(cat /tmp/ours.pid)/status; grep -E '^(Slab|Percpu)' /proc/meminfo");
+  const of = (field: string): number => Number(new RegExp(`^${field}:\\s+(\\d+)`, "m").exec(text)?.[1] ?? 0);
+  return { daemon: of("VmRSS"), kernel: of("Slab") + of("Percpu") };
+}
+async function crowd(lab: Lab, dataplane: string, sessions: number, keep: Keep): Promise<void> {
+  const keepOf = (what: string, value: number): void => keep(`${dataplane}, sessions`, what, value);
+  const host = await lab.ns("host");
+  const guest = await Guest.boot(host, "tap0", "192.168.55.1/24", `${SERVER}/24`, "192.168.55.1");
+  const server = ["local_ip = 10.99.0.1", "pool = 10.100.0.1-10.100.19.255", `psk = ${CALLERS_PSK}`];
+  const users = Array.from({ length: sessions }, (_, i) => `[user u${i + 1}]\npassword = p${i + 1}`);
+  const conf = [
+    "[daemon]",
+    "control = /tmp/ours.sock",
+    "[server lns]",
+    `dataplane = ${dataplane}`,
+    ...server,
+    ...users,
+  ];
+  await guest.sh(`modprobe -a esp6 tun
+    umask 077; cat >/tmp/ours.conf <<'CONF'\n${conf.join("\n")}\nCONF
+    cd '${process.cwd()}'
+    ${program(lab.runtime)} run --config /tmp/ours.conf >/rig/ours.log 2>&1 & echo $! >/tmp/ours.pid`);
+  const trouble = (): string => guest.log("ours.log").split("\n").slice(-15).join("\n");
+  await until("the server listens", 10_000, async () => (await guest.sh("ss -anu")).includes(":500 "));
+  const before = await weight(guest);
+  const spent = await ticks(guest);
+  const callers = await Callers.start(host, sessions, AT_ONCE, "10.50", [], SERVER);
+  const start = performance.now();
+  await until(`${sessions} sessions`, 300_000, () => (callers.told?.up ?? 0) >= sessions).catch((e: unknown) => {
+    throw new Error(`${String(e)}: ${JSON.stringify(callers.told)}\n${trouble()}`);
+  });
+  keepOf("logins", sessions / ((performance.now() - start) / 1000));
+  keepOf("login", (((await ticks(guest)) - spent) / HERTZ / sessions) * 1000);
+  await sleep(SETTLE_MS);
+  const now = await weight(guest);
+  keepOf("daemon", (now.daemon - before.daemon) / sessions);
+  keepOf("kernel", (now.kernel - before.kernel) / sessions);
+  const end = "kill $(cat /tmp/ours.pid); while [ -d /proc/$(cat /tmp/ours.pid) ]; do sleep 0.02; done";
+  const ms = await guest.sh(`a=$(date +%s%N); ${end}; b=$(date +%s%N); echo $(((b - a) / 1000000))`);
+  keepOf("end", Number(ms));
+  await callers.stop();
+}
+/** One server with so many sessions, in either plane: what a login takes, what each weighs, and how long the end is. */
+export async function kernelSessions(runtime: RuntimeName, sessions: number, keep: Keep): Promise<void> {
+  for (const dataplane of PLANES) await inLab(runtime, (lab) => crowd(lab, dataplane, sessions, keep));
 }

@@ -28,9 +28,12 @@ export function sleep(ms: number): Promise<void> {
   return new Promise((done) => setTimeout(done, ms));
 }
 
+/** So many times as long as elsewhere a busy machine may take. */
+const SLOW = Number(process.env["SLOW"] ?? 1);
+
 /** Waits until `probe` gives something true, asking every 100 ms; the sentence of a failure names `what`. */
 export async function until<T>(what: string, ms: number, probe: () => T | Promise<T>): Promise<NonNullable<T>> {
-  const end = Date.now() + ms;
+  const end = Date.now() + ms * SLOW;
   for (;;) {
     const got = await probe();
     if (got) return got;
@@ -419,7 +422,7 @@ export interface Needs {
 export function scenario(name: string, options: Needs, body: (lab: Lab, t: TestContext) => Promise<void>): void {
   const why = lacking(...(options.needs ?? ["daemon"]));
   if (why !== undefined) skips.set(why, (skips.get(why) ?? 0) + 1);
-  void test(name, { skip: why ?? false, timeout: options.timeout ?? 90_000 }, async (t) => {
+  void test(name, { skip: why ?? false, timeout: (options.timeout ?? 90_000) * SLOW }, async (t) => {
     const lab = new Lab();
     try {
       await body(lab, t);

@@ -1,106 +1,11 @@
 // Our daemon in the kernel plane against peers that we did not write, all in one User-mode Linux guest: strongSwan,
-// xl2tpd and pppd in its own namespace, the daemon in `ours`.
-//
-// ours 10.77.0.9 -- veth -- 10.77.0.1 strongSwan, xl2tpd, pppd
+// xl2tpd and pppd in its own namespace, the daemon in `ours`. And against itself behind NATs that forget.
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
-import { CACHE, type Lab, scenario, until } from "../net/harness.ts";
-import { bundled, GUEST_NEEDS, Guest } from "./harness.ts";
-import { ipsec, lac, lns, PASSWORD, PSK, USER } from "./peers.ts";
-
-const NEEDS = { needs: GUEST_NEEDS, timeout: 150_000 };
-const OURS = "10.77.0.9";
-const PEER = "10.77.0.1";
-const NETWORK = `modprobe -a veth esp6 tun
-ip netns add ours
-ip link add peer type veth peer name wan netns ours
-ip addr add ${PEER}/24 dev peer
-ip link set peer up
-ip -n ours addr add ${OURS}/24 dev wan
-ip -n ours link set wan up
-ip -n ours link set lo up
-tcpdump -U -l -nni peer 'udp port 1701 and src ${OURS}' >/rig/clear.log 2>/dev/null &
-`;
-const BUNDLE = `${process.cwd()}/dist/l2tpsec.cjs`;
-const CLIENT = { server: PEER, username: USER, password: PASSWORD, psk: PSK, reconnect_max: 2 };
-
-/** A daemon in a namespace of the guest that has its name. */
-class Ours {
-  readonly #guest: Guest;
-  readonly #name: string;
-  readonly #command: string;
-  readonly #cli: string;
-  /** `program`: its words up to the configuration. */
-  constructor(guest: Guest, name: string, program: string) {
-    this.#guest = guest;
-    this.#name = name;
-    this.#command = `ip netns exec ${name} '${process.execPath}' --enable-source-maps ${program} /tmp/${name}.conf`;
-    this.#cli = `'${process.execPath}' '${BUNDLE}' status --json --socket /tmp/${name}.sock`;
-  }
-  async start(section: string, options: Readonly<Record<string, string | number>>, more = ""): Promise<void> {
-    const lines = Object.entries(options).map(([k, v]) => `${k} = ${v}`);
-    const text = ["[daemon]", `control = /tmp/${this.#name}.sock`, section, ...lines, more].join("\n");
-    await this.#guest.sh(`cat >/tmp/${this.#name}.conf <<'END'\n${text}\nEND`);
-    await this.again();
-  }
-  async again(): Promise<void> {
-    const log = `/rig/${this.#name}.log`;
-    await this.#guest.sh(`cd '${process.cwd()}'; ${this.#command} >>${log} 2>&1 & echo $! >/tmp/${this.#name}.pid`);
-  }
-  /** The first user of `name`, or the link itself, once it is up. */
-  async up(name: string): Promise<{ ifname: string; text: string }> {
-    return await until(`${name} is up`, 30_000, async () => {
-      const text = await this.#guest.sh(`${this.#cli} 2>/dev/null || :`);
-      if (text === "") return null;
-      const s = (JSON.parse(text) as Record<string, { state?: string; ifname?: string; sessions?: { ip: string }[] }>)[
-        name
-      ];
-      return s?.state === "up" || (s?.sessions?.length ?? 0) > 0 ? { ifname: s?.ifname ?? "", text } : null;
-    });
-  }
-  async end(signal: "TERM" | "KILL"): Promise<void> {
-    await this.#guest.sh(`pid=$(cat /tmp/${this.#name}.pid); kill -${signal} $pid
-      for i in $(seq 50); do [ -d /proc/$pid ] || exit 0; sleep 0.1; done; exit 1`);
-  }
-  get log(): string {
-    return readFileSync(`${this.#guest.dir}/${this.#name}.log`, "utf8");
-  }
-}
-
-/** `ours` has the kernel plane; `kernel` are the words that start such a daemon, `userspace` those of l2tpsec. */
-async function bed(lab: Lab): Promise<{ guest: Guest; ours: Ours; kernel: string; userspace: string }> {
-  const dir = `${CACHE}/daemon-${process.pid}-${lab.serial()}`;
-  mkdirSync(dir);
-  lab.atEnd(async () => rmSync(dir, { recursive: true, force: true }));
-  const [program = ""] = await bundled(dir, ["test/rig/kernel-daemon.ts"]);
-  const guest = await Guest.boot(await lab.ns("host"), "tap0", "192.168.55.1/24", "192.168.55.2/24");
-  await guest.sh(NETWORK);
-  const kernel = `'${program}'`;
-  return { guest, ours: new Ours(guest, "ours", kernel), kernel, userspace: `'${BUNDLE}' run --config` };
-}
-/** Pings, one each tenth of a second, none of them lost. */
-async function pings(guest: Guest, to: string, count = 10, from = "ours"): Promise<void> {
-  const out = await guest.sh(`ip netns exec ${from} ping -i 0.1 -W 2 -c ${count} -s 1300 ${to} | tail -3`);
-  assert.match(out, / 0% packet loss/, out);
-}
-/**
- * We sent no L2TP in the clear, and nothing of ours is left in the kernel. (Their pppd may speak once its SA is gone.)
- */
-async function clean(guest: Guest): Promise<void> {
-  assert.equal(guest.log("clear.log"), "");
-  const left = await guest.sh("ip -n ours xfrm policy; ip -n ours xfrm state; ip -n ours link show type ppp");
-  assert.equal(left, "");
-}
-
-/** A server in `ours`. */
-async function serve(guest: Guest, ours: Ours): Promise<void> {
-  const user = `[user ${USER}]\npassword = ${PASSWORD}`;
-  const pool = { pool: "10.99.0.10-10.99.0.99", local_ip: "10.99.0.1", auth: "mschapv2" };
-  await ours.start("[server lns]", { listen: OURS, psk: PSK, ...pool }, user);
-  await until("our server listens", 10_000, async () =>
-    (await guest.sh("ip netns exec ours ss -anu")).includes(":500 "),
-  );
-}
+import type { ClientStatus } from "../../src/link/status.ts";
+import { scenario } from "../net/harness.ts";
+import type { Guest } from "./harness.ts";
+import { bed, CLIENT, clean, HQ, NEEDS, OURS, Ours, pings, reached } from "./ours.ts";
+import { ipsec, lac, lns } from "./peers.ts";
 
 for (const encap of ["esp", "udp"] as const) {
   scenario(
@@ -109,7 +14,7 @@ for (const encap of ["esp", "udp"] as const) {
     async (lab) => {
       const { guest, ours } = await bed(lab);
       await guest.sh(ipsec({ forceUdp: encap === "udp" }) + lns("mschap-v2"));
-      await ours.start("[interface hq]\nproto = l2tpsec", { ...CLIENT, encap });
+      await ours.start(HQ, { ...CLIENT, encap });
       const { ifname } = await ours.up("hq");
       await pings(guest, "10.99.0.1");
       assert.match(await guest.sh(`ip -n ours -d link show ${ifname}`), /mtu 1400.*\n.*\n +ppp /);
@@ -132,10 +37,11 @@ for (const encap of ["esp", "udp"] as const) {
 
 scenario("kernel plane, strongSwan and xl2tpd as client to our server", NEEDS, async (lab) => {
   const { guest, ours } = await bed(lab);
-  await serve(guest, ours);
+  await ours.serve({});
   await guest.sh(ipsec({ peer: OURS }));
   await guest.sh(lac(OURS));
-  await ours.up("lns");
+  const [user] = (await ours.users("lns")).sessions;
+  assert.equal(user?.ifname, "l2tps-lns-1");
   await pings(guest, "10.99.0.10");
   assert.match(await guest.sh("ip -n ours link show type ppp"), /l2tps-lns-1/);
   await ours.end("TERM");
@@ -145,9 +51,9 @@ scenario("kernel plane, strongSwan and xl2tpd as client to our server", NEEDS, a
 scenario("kernel plane, over rekeys of both phases that either side starts: nothing is lost", NEEDS, async (lab) => {
   const { guest, ours } = await bed(lab);
   await guest.sh(ipsec({ ikeRekey: 20, espRekey: 12 }) + lns("mschap-v2"));
-  await ours.start("[interface hq]\nproto = l2tpsec", { ...CLIENT, esp_lifetime: 30, ike_lifetime: 60 });
+  await ours.start(HQ, { ...CLIENT, esp_lifetime: 30, ike_lifetime: 60 });
   await ours.up("hq");
-  await pings(guest, "10.99.0.1", 350);
+  await pings(guest, "10.99.0.1", { count: 350 });
   assert.match(ours.log, /ike\.rekeyed .*what="?esp/);
   assert.doesNotMatch(ours.log, /link\.down/);
   await ours.end("TERM");
@@ -158,7 +64,7 @@ scenario("kernel plane, plain L2TP to xl2tpd", NEEDS, async (lab) => {
   const { guest, ours } = await bed(lab);
   await guest.sh(lns("mschap-v2"));
   const { psk: _, ...plain } = CLIENT;
-  await ours.start("[interface hq]\nproto = l2tpsec", { ...plain, ipsec: "off" });
+  await ours.start(HQ, { ...plain, ipsec: "off" });
   await ours.up("hq");
   await pings(guest, "10.99.0.1");
   await ours.end("TERM");
@@ -167,17 +73,21 @@ scenario("kernel plane, plain L2TP to xl2tpd", NEEDS, async (lab) => {
   assert.equal(left, "");
 });
 
-// site 192.168.20.2 -- 192.168.20.1 NAT 10.77.0.1 -- ours 10.77.0.9
-const BEHIND_NAT = `modprobe -a iptable_nat xt_MASQUERADE
-ip netns add site
-ip link add inner type veth peer name wan netns site
-ip addr add 192.168.20.1/24 dev inner
-ip link set inner up
-ip -n site addr add 192.168.20.2/24 dev wan
-ip -n site link set wan up
-ip -n site link set lo up
-ip -n site route add default via 192.168.20.1
-`;
+// site 192.168.20.2 -- 192.168.20.1 NAT 10.77.0.1 -- ours 10.77.0.9, and site2 192.168.21.2 in the same way
+async function behindNat(guest: Guest, ...sites: readonly string[]): Promise<void> {
+  await guest.sh("modprobe -a iptable_nat xt_MASQUERADE");
+  for (const [i, site] of sites.entries()) {
+    const net = `192.168.${20 + i}`;
+    await guest.sh(`ip netns add ${site}
+      ip link add in-${site} type veth peer name wan netns ${site}
+      ip addr add ${net}.1/24 dev in-${site}
+      ip link set in-${site} up
+      ip -n ${site} addr add ${net}.2/24 dev wan
+      ip -n ${site} link set wan up
+      ip -n ${site} link set lo up
+      ip -n ${site} route add default via ${net}.1`);
+  }
+}
 /** The NAT has these ports from now on, and forgets what it had. */
 const nat = (ports: string): string => `iptables-legacy -t nat -F POSTROUTING
 iptables-legacy -t nat -A POSTROUTING -o peer -p udp -j MASQUERADE --to-ports ${ports}
@@ -190,25 +100,58 @@ for (const [client, server] of [
   ["kernel", "kernel"],
 ] as const) {
   scenario(`two daemons, ${client} to a server in ${server}, behind a NAT that forgets`, NEEDS, async (lab) => {
-    const { guest, ...programs } = await bed(lab);
-    await guest.sh(BEHIND_NAT + nat("20000-20099"));
-    const ours = new Ours(guest, "ours", programs[server]);
-    const site = new Ours(guest, "site", programs[client]);
-    await serve(guest, ours);
-    await site.start("[interface hq]\nproto = l2tpsec", { ...CLIENT, server: OURS });
-    await site.up("hq");
-    await pings(guest, "10.99.0.1", 10, "site");
+    const { guest, ours } = await bed(lab);
+    await behindNat(guest, "site");
+    await guest.sh(nat("20000-20099"));
+    const site = new Ours(guest, "site");
+    await ours.serve({ dataplane: server, ipv6: "yes" });
+    await site.start(HQ, { ...CLIENT, server: OURS, dataplane: client, ipv6: "yes" });
+    const { dataplane } = await site.where<ClientStatus>("hq", "has IPv6", (s) => s.local_ip6 !== null);
+    assert.equal(dataplane, client);
+    const own = await ours.users("lns");
+    const [user] = own.sessions;
+    assert.deepEqual([own.dataplane, user?.ifname], [server, server === "kernel" ? "l2tps-lns-1" : "l2tps-lns"]);
+    await pings(guest, "10.99.0.1", { from: "site" });
+    await pings(guest, `${user?.ip6}%${user?.ifname}`);
     await guest.sh(nat("21000-21099"));
-    const found = async (): Promise<boolean> => {
-      const out = await guest.sh("ip netns exec site ping -c 1 -W 1 10.99.0.1 || :");
-      return out.includes(" 0% packet loss");
-    };
-    await until("the server follows", 20_000, found);
-    await pings(guest, "10.99.0.1", 20, "site");
-    await pings(guest, "10.99.0.10", 20);
+    await reached(guest, "10.99.0.1", 20_000, "site");
+    await pings(guest, "10.99.0.1", { count: 20, from: "site" });
+    await pings(guest, "10.99.0.10", { count: 20 });
     assert.doesNotMatch(site.log, /link\.down/);
     await site.end("TERM");
     await ours.end("TERM");
     await clean(guest);
   });
 }
+
+scenario(
+  "two clients behind one NAT that an old kernel cannot tell apart: the second is in userspace, the first not touched",
+  NEEDS,
+  async (lab) => {
+    const { guest, ours } = await bed(lab);
+    await behindNat(guest, "site", "site2");
+    await guest.sh(nat("20000-20099"));
+    const [first, second] = [new Ours(guest, "site"), new Ours(guest, "site2")];
+    await ours.serve({ dataplane: "auto" }, ["alice", "bob"]);
+    const client = { ...CLIENT, server: OURS, dataplane: "auto" };
+    await first.start(HQ, client);
+    await first.up("hq");
+    await Promise.all([
+      pings(guest, "10.99.0.1", { count: 100, from: "site" }),
+      second.start(HQ, { ...client, username: "bob" }).then(() => second.up("hq")),
+    ]);
+    const { sessions } = await ours.users("lns", 2);
+    assert.deepEqual(sessions.map((s) => [s.user, s.ifname]).sort(), [
+      ["alice", "l2tps-lns-1"],
+      ["bob", "l2tps-lns"],
+    ]);
+    await Promise.all(["site", "site2"].map((from) => pings(guest, "10.99.0.1", { count: 20, from })));
+    // and both planes of the server follow when the NAT forgets
+    await guest.sh(nat("21000-21099"));
+    for (const from of ["site", "site2"]) await reached(guest, "10.99.0.1", 20_000, from);
+    await Promise.all(["site", "site2"].map((from) => pings(guest, "10.99.0.1", { count: 20, from })));
+    for (const d of [first, second]) assert.doesNotMatch(d.log, /link\.down/);
+    for (const d of [first, second, ours]) await d.end("TERM");
+    await clean(guest);
+  },
+);

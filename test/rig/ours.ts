@@ -1,15 +1,17 @@
-// Our daemon in a User-mode Linux guest, in the namespace `ours`; its peers are in the guest's own.
+// Our daemon in a User-mode Linux guest, in a namespace there; its peers are in the guest's own.
 //
 // ours 10.77.0.9 -- veth -- 10.77.0.1 strongSwan, xl2tpd, pppd
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { type Lab, until } from "../net/harness.ts";
+import type { ClientStatus, ServerStatus } from "../../src/link/status.ts";
+import { fileOf, type Lab, type RuntimeName, until } from "../net/harness.ts";
 import { GUEST_NEEDS, Guest } from "./harness.ts";
 import { PASSWORD, PSK, USER } from "./peers.ts";
 
 export const NEEDS = { needs: GUEST_NEEDS, timeout: 150_000 };
-const OURS = "10.77.0.9";
-const PEER = "10.77.0.1";
+export const OURS = "10.77.0.9";
+export const PEER = "10.77.0.1";
+export const HQ = "[interface hq]\nproto = l2tpsec";
 const NETWORK = `modprobe -a veth esp6 tun
 ip netns add ours
 ip link add peer type veth peer name wan netns ours
@@ -21,45 +23,71 @@ ip -n ours link set lo up
 tcpdump -U -l -nni peer 'udp port 1701 and src ${OURS}' >/rig/clear.log 2>/dev/null &
 `;
 export const CLIENT = { server: PEER, username: USER, password: PASSWORD, psk: PSK, reconnect_max: 2 };
+export type Options = Readonly<Record<string, string | number>>;
 
-export const PROGRAM = `'${process.execPath}' '${process.cwd()}/dist/l2tpsec.cjs'`;
-/** The daemon. */
+/** The words that start it. */
+export function program(runtime: RuntimeName): string {
+  const file = `'${fileOf(runtime)}'`;
+  return runtime === "qjs" ? file : `'${process.execPath}' --enable-source-maps ${file}`;
+}
+
+/** The daemon in the namespace of this name; in the kernel's data plane unless told otherwise. */
 export class Ours {
   readonly #guest: Guest;
-  readonly #command = `ip netns exec ours ${PROGRAM} run --config /tmp/ours.conf`;
-  readonly #cli = `${PROGRAM} status --json --socket /tmp/ours.sock`;
-  constructor(guest: Guest) {
+  readonly #name: string;
+  readonly #program: string;
+  constructor(guest: Guest, name = "ours") {
     this.#guest = guest;
+    this.#name = name;
+    this.#program = program(guest.ns.lab.runtime);
   }
-  async start(section: string, options: Readonly<Record<string, string | number>>, more = ""): Promise<void> {
+  async start(section: string, options: Options, more = ""): Promise<void> {
     const lines = Object.entries({ dataplane: "kernel", ...options }).map(([k, v]) => `${k} = ${v}`);
-    const text = ["[daemon]", "control = /tmp/ours.sock", "log = debug", section, ...lines, more].join("\n");
-    await this.#guest.sh(`cat >/tmp/ours.conf <<'END'\n${text}\nEND\nchmod 600 /tmp/ours.conf`);
+    const daemon = ["[daemon]", `control = /tmp/${this.#name}.sock`, "log = debug"];
+    const text = [...daemon, section, ...lines, more].join("\n");
+    await this.#guest.sh(`umask 077; cat >/tmp/${this.#name}.conf <<'END'\n${text}\nEND`);
     await this.again();
   }
   async again(): Promise<void> {
-    await this.#guest.sh(`cd '${process.cwd()}'; ${this.#command} >>/rig/ours.log 2>&1 & echo $! >/tmp/ours.pid`);
+    const run = `ip netns exec ${this.#name} ${this.#program} run --config /tmp/${this.#name}.conf`;
+    const name = this.#name;
+    await this.#guest.sh(`cd '${process.cwd()}'; ${run} >>/rig/${name}.log 2>&1 & echo $! >/tmp/${name}.pid`);
   }
-  /** The first user of `name`, or the link itself, once it is up. */
-  async up(name: string): Promise<{ ifname: string; text: string }> {
-    const up = until(`${name} is up`, 30_000, async () => {
-      const text = await this.#guest.sh(`${this.#cli} 2>/dev/null || :`);
-      if (text === "") return null;
-      const s = (JSON.parse(text) as Record<string, { state?: string; ifname?: string; sessions?: { ip: string }[] }>)[
-        name
-      ];
-      return s?.state === "up" || (s?.sessions?.length ?? 0) > 0 ? { ifname: s?.ifname ?? "", text } : null;
+  async cli(words: string): Promise<string> {
+    return await this.#guest.sh(`${this.#program} ${words} --socket /tmp/${this.#name}.sock 2>/dev/null || :`);
+  }
+  /** Of `name`, once `is` says so. */
+  async where<T>(name: string, what: string, is: (s: T) => boolean): Promise<T> {
+    let last = "";
+    const found = until(`${name} ${what}`, 30_000, async () => {
+      last = await this.cli("status --json");
+      const s = last === "" ? undefined : (JSON.parse(last) as Record<string, T>)[name];
+      return s !== undefined && is(s) ? s : null;
     });
-    return await up.catch((e: unknown) => {
-      throw new Error(`${String(e)}\n${this.log.split("\n").slice(-60).join("\n")}`);
+    return await found.catch((e: unknown) => {
+      throw new Error(`${String(e)}\n${last}\n${this.log.split("\n").slice(-60).join("\n")}`);
     });
+  }
+  up(name: string): Promise<ClientStatus> {
+    return this.where<ClientStatus>(name, "is up", (s) => s.state === "up");
+  }
+  /** Once it has as many users. */
+  users(name: string, count = 1): Promise<ServerStatus> {
+    return this.where<ServerStatus>(name, `has ${count} users`, (s) => s.sessions.length >= count);
+  }
+  /** A server for `users`, once it listens. */
+  async serve(options: Options, users: readonly string[] = [USER], listen = OURS): Promise<void> {
+    const pool = { pool: "10.99.0.10-10.99.0.99", local_ip: "10.99.0.1", auth: "mschapv2" };
+    const sections = users.map((name) => `[user ${name}]\npassword = ${PASSWORD}`).join("\n");
+    await this.start("[server lns]", { listen, psk: PSK, ...pool, ...options }, sections);
+    await this.where<ServerStatus>("lns", "listens", (s) => s.state === "up");
   }
   async end(signal: "TERM" | "KILL"): Promise<void> {
-    await this.#guest.sh(`kill -${signal} $(cat /tmp/ours.pid)
-      for i in $(seq 50); do [ -d /proc/$(cat /tmp/ours.pid) ] || exit 0; sleep 0.1; done; exit 1`);
+    await this.#guest.sh(`pid=$(cat /tmp/${this.#name}.pid); kill -${signal} $pid
+      for i in $(seq 50); do [ -d /proc/$pid ] || exit 0; sleep 0.1; done; exit 1`);
   }
   get log(): string {
-    return readFileSync(`${this.#guest.dir}/ours.log`, "utf8");
+    return readFileSync(`${this.#guest.dir}/${this.#name}.log`, "utf8");
   }
 }
 
@@ -68,10 +96,22 @@ export async function bed(lab: Lab): Promise<{ guest: Guest; ours: Ours }> {
   await guest.sh(NETWORK);
   return { guest, ours: new Ours(guest) };
 }
-/** Pings from `ours`, one each tenth of a second, none of them lost. */
-export async function pings(guest: Guest, to: string, count = 10, size = 1300): Promise<void> {
-  const out = await guest.sh(`ip netns exec ours ping -i 0.1 -W 2 -c ${count} -M do -s ${size} ${to} | tail -3`);
+export interface Pings {
+  readonly count?: number;
+  readonly size?: number;
+  readonly from?: string;
+}
+/** Pings, one each tenth of a second, none of them lost. */
+export async function pings(guest: Guest, to: string, o: Pings = {}): Promise<void> {
+  const { count = 10, size = 1300, from = "ours" } = o;
+  const out = await guest.sh(`ip netns exec ${from} ping -i 0.1 -W 2 -c ${count} -M do -s ${size} ${to} | tail -3`);
   assert.match(out, / 0% packet loss/, out);
+}
+/** Until one comes back. */
+export async function reached(guest: Guest, to: string, ms: number, from = "ours"): Promise<void> {
+  await until(`${to} answers`, ms, async () =>
+    (await guest.sh(`ip netns exec ${from} ping -c 1 -W 1 ${to} || :`)).includes(" 0% packet loss"),
+  );
 }
 /**
  * We sent no L2TP in the clear, and nothing of ours is left in the kernel. (Their pppd may speak once its SA is gone.)
