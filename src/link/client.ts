@@ -35,6 +35,8 @@ export class ClientAccess implements Access<ClientClimb> {
   #last: ClientClimb | null = null;
   /** Why the kernel was given up, "": it was not. */
   #fallback = "";
+  /** The last attempt came up. */
+  #worked = false;
   /** Of the last attempt. */
   #placed: Placement | null = null;
 
@@ -52,10 +54,12 @@ export class ClientAccess implements Access<ClientClimb> {
       choose: () => this.#place(),
     });
     this.#last = climb;
+    this.#worked = false;
     return climb;
   }
   /** Of several servers the first one is the first again. */
   succeeded(): void {
+    this.#worked = true;
     if (this.cfg.server.length > 1) this.#attempts = 0;
   }
   way(): WayNow | null {
@@ -75,7 +79,9 @@ export class ClientAccess implements Access<ClientClimb> {
   }
   pause(why: Failure, backoff: Backoff): number {
     const { at, why: userspaceFor } = this.#placed ?? { at: "userspace", why: "" };
-    if (at === "kernel") this.#fallback = blamed(why) ? why.text : "";
+    // lower-down: the kernel refused the call; of one that stood, somebody took its netdev or its tunnel
+    const blame = blamed(why) || (why.code === "lower-down" && !this.#worked);
+    if (at === "kernel") this.#fallback = blame ? why.text : "";
     // With userspace it is no better: it was not the kernel.
     else if (userspaceFor !== "" && SILENT.includes(why.code)) this.#fallback = "";
     return why.code === "moved" ? 0 : backoff.pause(why.lasting === true);

@@ -9,6 +9,7 @@ import { SystemError } from "../../src/core/errors.ts";
 import type { Event } from "../../src/core/events.ts";
 import type { Daemon } from "../../src/daemon.ts";
 import { NonePlane } from "../../src/dataplane/none.ts";
+import type { KernelSide } from "../../src/link/placing.ts";
 import type { ClientStatus, ServerStatus } from "../../src/link/status.ts";
 import type { Pki } from "../../src/ports/pki.ts";
 import type { Crypto, Host, Udp } from "../../src/ports/ports.ts";
@@ -70,6 +71,8 @@ export interface SiteOptions {
   readonly pki?: Pki;
   /** Its control plane's UDP sockets. */
   readonly udp?: Udp;
+  /** It says that it can carry packets; the network in memory does. */
+  readonly kernel?: KernelSide;
   /** Of this daemon alone. */
   readonly clock?: Clock;
   /** Events are not kept, and of the log its errors alone. */
@@ -118,8 +121,8 @@ export class World {
     };
     let now = parsed(text);
     const faster = o.faster ?? "aes";
-    const serial = o.serial ?? serialHost();
-    const outside = { clock, crypto, host: env, serial, udp: o.udp ?? noUdp, zlib, faster, pki: o.pki ?? null };
+    const beside = { serial: o.serial ?? serialHost(), udp: o.udp ?? noUdp, zlib, pki: o.pki ?? null };
+    const outside = { clock, crypto, host: env, faster, ...beside, ...(o.kernel ? { kernel: o.kernel } : {}) };
     const daemon = inject
       ? compose(inject.outside(outside), inject.wrap(plane, "plane"), inject.hub(hub), now, () => now)
       : compose(outside, plane, hub, now, () => now);
