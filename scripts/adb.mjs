@@ -99,9 +99,9 @@ const SCRIPTS = [
 ];
 
 /**
- * info: name, version, description, arch, license, origin, maintainer, url, depends and recommends (names without versions). files:
- * path without a leading slash -> { data, mode }, all root's. scripts: by apk's names. mtime: seconds. Without
- * `compressed` the bytes are those of `apk mkpkg --compression none`.
+ * info: name, version, description, arch, license, origin, maintainer, url, depends and recommends (names without
+ * versions). files: path without a leading slash -> { data, mode }, all root's. scripts: by apk's names. mtime:
+ * seconds. Without `compressed` the bytes are those of `apk mkpkg --compression none`.
  */
 export function adbPackage(info, files, scripts, mtime, compressed = true) {
   const v = new Values();

@@ -56,7 +56,7 @@ function shortName(c: Tunnel): string | null {
   const name = deviceName(c);
   return name.length <= most
     ? null
-    : `${name} leaves no room for a number of each user: set ifname to ${most} characters at most, or max_sessions to less`;
+    : `${name} leaves no room for each user's number: set ifname to ${most} characters at most, or lower max_sessions`;
 }
 /** Of a server that says nothing: what a zone of its netdev alone lets in, others would not. */
 function unasked(c: Tunnel): string {

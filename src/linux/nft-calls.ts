@@ -2,7 +2,7 @@
 // whole network namespace (l2tp_v2_session_get): without this, whoever has an SA of ours could send into the calls of
 // others. What a datagram would be to l2tp_udp_encap_recv counts, whatever port it came to.
 //
-// Calls in the clear are not bound. Only a datagram for the socket of some tunnel comes so far, so that a stranger needs a
+// Calls in the clear are not bound. Only a datagram for the socket of some tunnel comes so far: a stranger needs a
 // tunnel with us and both random ids of another's call; and nothing in the clear shows that an address is not forged.
 import { SystemError } from "../core/errors.ts";
 import { decodeAttrs, type NetlinkIo, NlWriter } from "./netlink.ts";

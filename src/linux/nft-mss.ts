@@ -1,5 +1,5 @@
-// TCP's MSS of what is forwarded by a netdev, where no packet visits us: a chain of nftables for each netdev, or for all
-// of a server's (NAME*), as every packet passes every chain.
+// TCP's MSS of what is forwarded by a netdev, where no packet visits us: a chain of nftables for each netdev, or for
+// all of a server's (NAME*), as every packet passes every chain.
 import { type NetlinkIo, NlWriter } from "./netlink.ts";
 import {
   and,

@@ -60,7 +60,7 @@ test("what only userspace has", () => {
   assert.equal(said(placed("lns", [["server lns", `${LNS}\ndataplane = auto\nipv6 = yes`]])), "kernel");
 });
 
-test("a server that says nothing stays in userspace, where one netdev has all users, and says how to have the kernel", () => {
+test("a server that says nothing is in userspace, where one netdev has all users, and says how to change that", () => {
   const zone = "with dataplane = auto each user has a netdev, and the zone must name";
   const never: KernelSide = { why: () => assert.fail("asked"), has: () => assert.fail("asked") };
   const lns = (more: string, kernel: KernelSide | null = never): string =>
@@ -72,13 +72,13 @@ test("a server that says nothing stays in userspace, where one netdev has all us
   assert.equal(lns("\ndataplane = auto", WHOLE), "kernel");
 });
 
-test("a server's netdev whose name leaves no room for the number of each user, which the zone's wildcard must match", () => {
+test("the name of a server's netdev leaves room for each user's number, so that the zone's wildcard matches", () => {
   const lns = (more: string): string => said(placed("lns", [["server lns", `${LNS}\ndataplane = auto\n${more}`]]));
   assert.equal(lns("ifname = l2tps-lns2"), "kernel");
   assert.equal(
     lns("ifname = l2tps-lns12"),
-    "userspace; kernel: no, l2tps-lns12 leaves no room for a number of each user: " +
-      "set ifname to 10 characters at most, or max_sessions to less",
+    "userspace; kernel: no, l2tps-lns12 leaves no room for each user's number: " +
+      "set ifname to 10 characters at most, or lower max_sessions",
   );
   assert.equal(lns("ifname = l2tps-lns12\nmax_sessions = 999"), "kernel");
 });

@@ -1,5 +1,5 @@
-// Whether this kernel can carry our packets. Each part is tried, which also loads its module where the kernel may do so:
-// whenever a link asks, since modules are installed and removed. What is known of ESP transforms is kept.
+// Whether this kernel can carry our packets. Each part is tried, which also loads its module where the kernel may do
+// so, whenever a link asks: modules are installed and removed. What is known of ESP transforms is kept.
 import type { Native } from "node-tuntap2";
 import { type Rng, random32 } from "../../core/rng.ts";
 import { KERNEL_SPIS } from "../../esp/spis.ts";

@@ -11,7 +11,8 @@ test("after noDumps there is no core file, and /proc belongs to root", () => {
 
 test("after manyFiles the soft limit of descriptors is the hard one, or 32768", () => {
   const script = `require("./dist/tuntap2.node").manyFiles();
-    console.log(/open files\\s+(\\d+)\\s+(\\d+)/.exec(require("fs").readFileSync("/proc/self/limits", "utf8")).slice(1).join(" "))`;
+    const limits = require("fs").readFileSync("/proc/self/limits", "utf8");
+    console.log(/open files\\s+(\\d+)\\s+(\\d+)/.exec(limits).slice(1).join(" "))`;
   const limits = (prefix: string): string =>
     execFileSync("sh", ["-c", `${prefix}; exec "$0" -e "$1"`, process.execPath, script], { encoding: "utf8" }).trim();
   const [soft, hard] = limits("ulimit -n 256").split(" ").map(Number); // of both limits
