@@ -287,7 +287,7 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: (
         throw e;
       },
     );
-    if (bus) await serveUbus(bus, api, { clock: rt.clock, log: hub }, netifd);
+    if (bus) await serveUbus(bus, api, { clock: rt.clock, log: hub, captures: daemon }, netifd);
     await netifd?.watch();
     bus?.start();
     const end = (): void => {

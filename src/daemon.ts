@@ -1,6 +1,7 @@
 // Owns the links: starts, stops, reloads them, and answers the control API.
 
 import { guarded } from "./config/cross.ts";
+import { type PeerConfig, PeerRefused, type PeerWish, peerConfig } from "./config/peer.ts";
 import type { Config, InterfaceConfig, ServerConfig } from "./config/schema.ts";
 import { Capture, type CaptureApi, type CaptureRequest } from "./control/capture.ts";
 import type { EventHub } from "./control/log.ts";
@@ -229,6 +230,14 @@ export class Daemon implements DaemonApi, CaptureApi {
   disconnect(session: number): void {
     for (const link of this.#links.values()) if (link.disconnect?.(session)) return;
     throw new RequestRefused("not-found", `there is no session ${session}`);
+  }
+  peerConfig(wish: PeerWish): PeerConfig {
+    try {
+      return peerConfig(this.#config, wish, this.#deps.crypto);
+    } catch (e) {
+      if (e instanceof PeerRefused) throw new RequestRefused("failed", e.message);
+      throw e;
+    }
   }
   capture(name: string, o: CaptureRequest): () => void {
     const link = this.#named(name);

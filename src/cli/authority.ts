@@ -1,6 +1,7 @@
 // A small CA in a folder (l2tpsec cert), for who has none: its certificate and key, those of a server and of users, a
 // CRL, and the files that other systems import. Keys are made by libcrypto in this process: no router has the openssl
 // program, and nothing secret is ever on a command line.
+import { mobileConfig } from "../config/mobileconfig.ts";
 import { parseIp } from "../core/addr.ts";
 import { SystemError } from "../core/errors.ts";
 import type { Rng } from "../core/rng.ts";
@@ -11,7 +12,6 @@ import { keyOf, readCertificate } from "../x509/certificate.ts";
 import { type Issuer, issue, issueCrl, revokedBy } from "../x509/issue.ts";
 import { base64, fromPem, toPem } from "../x509/pem.ts";
 import { generatedKey } from "./generate.ts";
-import { mobileConfig } from "./mobileconfig.ts";
 
 const DAY_MS = 86_400_000;
 const CA_DAYS = 3650;
@@ -176,7 +176,8 @@ export class Authority {
     if (!p12) throw new CertRefused("libcrypto could not write PKCS #12");
     files.push([`${name}.p12`, p12, PRIVATE]);
     if (server !== null) {
-      const profile = { server, user: name, p12: base64(p12), ca: base64(ca) };
+      const key = { p12: base64(p12), ca: base64(ca) };
+      const profile = { server, user: name, password: "", all: true, key };
       files.push([`${name}.mobileconfig`, mobileConfig(profile, this.#t.rng), PRIVATE]);
     }
     this.#create(...files);

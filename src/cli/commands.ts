@@ -1,4 +1,5 @@
 // Every command and every option of the command line, once.
+import { SYSTEM_NAMES } from "../config/peer.ts";
 import { runDemo } from "../control/demo.ts";
 import { capture } from "./capture.ts";
 import { CERT_DIR, certCa, certImport, certRevoke, certServer, certUser } from "./cert.ts";
@@ -7,6 +8,7 @@ import { completion, SHELLS } from "./completion.ts";
 import { init } from "./init.ts";
 import { check, sourceOf } from "./local.ts";
 import type { Options } from "./parse.ts";
+import { peer } from "./peer.ts";
 import { DEFAULT_SOCKET, disconnect, doctor, events, reload, status, upOrDown } from "./remote.ts";
 import { exportAll, importFile } from "./transfer.ts";
 
@@ -24,6 +26,7 @@ export const OPTIONS = {
   "--foreground": { help: "stay in the foreground, which is what run always does" },
   "--secrets": { help: "with keys and passwords" },
   "--output": { value: "FILE", completes: "file", help: "write this file, which only its owner may read" },
+  "--dry-run": { help: "only show what would be written" },
   "--merge": { help: "keep the sections that FILE does not have" },
   "-w": { value: "FILE", completes: "file", help: "write this file, which must not be there" },
   "--seconds": { value: "N", help: "end after so many seconds (default 60)" },
@@ -32,7 +35,16 @@ export const OPTIONS = {
   "--dir": { value: "DIR", completes: "dir", help: `certificates and keys are in this folder (default ${CERT_DIR})` },
   "--days": { value: "N", help: "the certificate is valid so long (default 820; a CA's 3650)" },
   "--ecdsa": { help: "a P-256 key; without, RSA with 2048 bits, which every system takes" },
-  "--server": { value: "HOST", help: "with a profile for iOS and macOS that dials this server" },
+  "--server": {
+    value: "NAME",
+    help: "cert: with a profile for iOS and macOS that dials this host; else a server section",
+  },
+  "--for": { value: "SYSTEM", completes: SYSTEM_NAMES, help: `the other side: ${SYSTEM_NAMES.join(", ")}` },
+  "--address": { value: "HOST", help: "how the other side reaches the server" },
+  "--routes": {
+    value: "NETS",
+    help: "networks on this side, for the other side to route here; without, a client sends all",
+  },
   "--password": { value: "FILE", completes: "file", help: "the password is in this file; without, it is asked for" },
   "--json": { help: "JSON instead of text" },
   "--watch": { help: "show it again whenever something happens" },
@@ -74,8 +86,10 @@ export const COMMANDS: readonly Command<keyof typeof OPTIONS>[] = [
     name: "import",
     operands: [{ word: "FILE", completes: "file" }],
     configuration: true,
-    options: ["--config", "--uci", "--merge", "--socket"],
-    help: "check FILE, of either format, and put it in place of the configuration",
+    options: ["--config", "--uci", "--merge", "--dry-run", "--socket"],
+    help:
+      "check FILE, of either format, and put it in place of the configuration; a .mobileconfig of iOS or macOS " +
+      "or uci commands beside it",
     run: importFile,
   },
   {
@@ -115,6 +129,13 @@ export const COMMANDS: readonly Command<keyof typeof OPTIONS>[] = [
     options: ["-w", "--seconds", "--packets", "--bytes", "--socket"],
     help: "write PPP frames and L2TP control messages of a link as pcapng, without names, keys and passwords",
     run: capture,
+  },
+  {
+    name: "peer-config",
+    operands: [{ word: "NAME", needed: "a user of a server, or an interface" }],
+    options: ["--for", "--server", "--address", "--routes", "--output", "--socket"],
+    help: "what to type on the other side, with the pre-shared key and the password",
+    run: peer,
   },
   {
     name: "cert ca",

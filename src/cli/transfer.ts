@@ -59,7 +59,10 @@ export const exportAll = withFiles((c) => {
 export const importFile = withFiles((c) => {
   const path = c.words[0] ?? "";
   const given = { path, text: c.rt.host.readFile(path) };
-  apply(c.rt, imported(given, filesOf(c, true), c.flags.has("--merge")));
+  const change = imported(given, filesOf(c, true), c.flags.has("--merge"));
+  if (!("faults" in change)) for (const s of change.sections) c.rt.stdout(`${s}\n`);
+  if ("faults" in change || !c.flags.has("--dry-run")) return apply(c.rt, change);
+  c.rt.exit(0);
 });
 
 /** Writes a change, or says its faults. */
@@ -70,7 +73,7 @@ export function apply(rt: Runtime, change: Change): void {
   }
   rt.replaceFiles(change.files, PRIVATE);
   for (const f of change.files) rt.stdout(`${f.path}: written\n`);
-  const what = change.sections === 1 ? "1 section" : `${change.sections} sections`;
+  const what = change.sections.length === 1 ? "1 section" : `${change.sections.length} sections`;
   rt.stdout(`${what}: good. A running daemon reads it again by: l2tpsec reload\n`);
   rt.exit(0);
 }

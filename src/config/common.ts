@@ -9,6 +9,7 @@ export const ipsec = {
   cert: optional(k.text(), {
     tab: "security",
     title: "IPsec certificate",
+    offer: "upload",
     help:
       "File with this side's certificate (PEM), followed by any intermediate certificates. Turns IPsec on, with " +
       "certificates in place of a pre-shared key; a server may have both.",
@@ -16,16 +17,19 @@ export const ipsec = {
   key: optional(k.text(), {
     tab: "security",
     title: "IPsec private key",
+    offer: "upload",
     help: "File with the private key (PEM) of cert, without a passphrase.",
   }),
   ca: optional(k.text(), {
     tab: "security",
     title: "IPsec CA",
+    offer: "upload",
     help: "File with the certificates (PEM) of the CAs that peers' certificates must come from.",
   }),
   crl: optional(k.text(), {
     tab: "security",
     title: "IPsec CRL",
+    offer: "upload",
     help:
       "File with the CRLs (PEM) of these CAs. The CA of a peer must have a valid one. A server reads it again at a " +
       "reload.",

@@ -1,20 +1,27 @@
 // Export and import of a configuration as text: sections are moved whole, as they were written, comments included.
 import { type Block, blocks, blockText, optionOf, withoutSecrets } from "./blocks.ts";
 import { byLogin, sectionsOf } from "./load.ts";
-import { type Fault, faultLine, type Section, title } from "./section.ts";
+import { PlistError } from "./plist.ts";
+import { profileSections } from "./profile.ts";
+import { faultLine, type Section, title } from "./section.ts";
 import { type Files, loadText } from "./source.ts";
 import { UciSyntaxError } from "./uci.ts";
+import { fromCommands, isCommands } from "./uci-commands.ts";
 import { uciSections } from "./uci-load.ts";
-import { type Format, writeSection } from "./write.ts";
+import { type Format, hidden, writeSection } from "./write.ts";
 
-/** The text of a file that somebody gave us, in whichever format. */
+/** The text of a file that somebody gave us: INI, UCI, commands of `uci`, or a .mobileconfig. */
 export interface Given {
   readonly path: string;
   readonly text: string;
 }
 /** What to write, or every fault: FILE:LINE section.option: why. */
 export type Change =
-  | { readonly files: readonly { readonly path: string; readonly text: string }[]; readonly sections: number }
+  | {
+      readonly files: readonly { readonly path: string; readonly text: string }[];
+      /** What was given, without secrets. */
+      readonly sections: readonly string[];
+    }
   | { readonly faults: readonly string[] };
 
 const PROTOS: readonly (string | null)[] = ["l2tpsec", "nasdial"];
@@ -48,12 +55,16 @@ function ended(text: string): string {
 }
 
 /** What kind of text it is, by its first statement. */
-function formatOf(text: string): Format {
-  const first = text
-    .replace(/^\ufeff/, "")
-    .split(/\r\n|\r|\n/)
-    .find((l) => !/^\s*(?:[#;]|$)/.test(l));
-  return /^\s*(?:package|config|p|c)\s/.test(first ?? "") ? "uci" : "ini";
+function formatOf(text: string): Format | "commands" | "plist" | "signed" {
+  const first =
+    text
+      .replace(/^\ufeff/, "")
+      .split(/\r\n|\r|\n/)
+      .find((l) => !/^\s*(?:[#;]|$)/.test(l)) ?? "";
+  if (/^\s*</.test(first)) return "plist";
+  if (text.includes("<plist")) return "signed";
+  if (isCommands(first)) return "commands";
+  return /^\s*(?:package|config|p|c)\s/.test(first) ? "uci" : "ini";
 }
 
 /** Sections of a router's text by file: what stands under no "package" is told apart by its kind. */
@@ -67,50 +78,81 @@ function alone(all: readonly Block[], file: string): string {
     .join("");
 }
 
-/** The sections in `given`, or its faults. A router's file is checked file by file, with the lines of the whole. */
-function read(given: Given, faults: string[]): { sections: Section[]; blocks: Block[]; format: Format } {
+interface Got {
+  readonly sections: readonly Section[];
+  /** As written, in `format`; null: written anew. */
+  readonly blocks: readonly Block[] | null;
+  readonly format: Format;
+}
+const NOTHING: Got = { sections: [], blocks: null, format: "ini" };
+
+/** The sections in `given`, or its faults. */
+function read(given: Given, faults: string[]): Got {
   const format = formatOf(given.text);
-  const found: Fault[] = [];
-  const done = (sections: Section[], all: Block[]): { sections: Section[]; blocks: Block[]; format: Format } => {
-    faults.push(...found.map((f) => faultLine(given.path, f)));
-    return { sections, blocks: all, format };
-  };
-  if (format === "ini") {
-    const checked = loadText({ format, texts: new Map([["", given]]) });
-    faults.push(...checked.faults);
-    return { sections: sectionsOf(given.text, []), blocks: blocks(given.text, "ini"), format };
-  }
   try {
-    const all = blocks(given.text, "uci");
-    const foreign = all.find(
-      (b) => b.type !== "" && (!["network", "l2tpsec"].includes(fileOf(b)) || !ours(b, fileOf(b))),
-    );
-    if (foreign) {
-      const line = given.text.slice(0, given.text.indexOf(blockText(foreign))).split("\n").length;
-      const why = "is no section of l2tpsec's (an interface of proto l2tpsec or nasdial, a daemon, server or user)";
-      faults.push(`${given.path}:${line} ${fileOf(foreign)}.${foreign.name}: ${why}`);
+    switch (format) {
+      case "ini":
+        faults.push(...loadText({ format, texts: new Map([["", given]]) }).faults);
+        return { sections: sectionsOf(given.text, []), blocks: blocks(given.text, "ini"), format };
+      case "uci":
+        return readUci(given, faults);
+      case "commands": {
+        const { text, lines } = fromCommands(given.text);
+        const found: string[] = [];
+        const got = readUci({ path: given.path, text }, found);
+        const { length } = given.path;
+        faults.push(
+          ...found.map((f) => f.slice(0, length) + f.slice(length).replace(/\d+/, (n) => `${lines[+n - 1]}`)),
+        );
+        return { ...got, blocks: null };
+      }
+      case "plist":
+        return { ...NOTHING, sections: profileSections(given.text) };
+      case "signed":
+        throw new PlistError("it is signed: openssl smime -verify -noverify -inform der -in FILE takes it out");
     }
-    const texts = new Map(["network", "l2tpsec"].map((f) => [f, { path: given.path, text: alone(all, f) }]));
-    const checked = loadText({ format, texts });
-    faults.push(...checked.faults);
-    const files = [...texts].map(([name, x]) => ({ name: name as "network" | "l2tpsec", ...x }));
-    return done(byLogin(uciSections(files, [], []).sections, []), all);
   } catch (e) {
-    if (!(e instanceof UciSyntaxError)) throw e;
-    found.push({ line: e.line, where: "uci", why: e.message });
-    return done([], []);
+    if (e instanceof PlistError) faults.push(`${given.path}: ${e.message}`);
+    else if (e instanceof UciSyntaxError)
+      faults.push(faultLine(given.path, { line: e.line, where: "uci", why: e.message }));
+    else throw e;
+    return NOTHING;
   }
+}
+/** A router's file is checked file by file, with the lines of the whole. Throws UciSyntaxError. */
+function readUci(given: Given, faults: string[]): Got {
+  const all = blocks(given.text, "uci");
+  const foreign = all.find(
+    (b) => b.type !== "" && (!["network", "l2tpsec"].includes(fileOf(b)) || !ours(b, fileOf(b))),
+  );
+  if (foreign) {
+    const line = given.text.slice(0, given.text.indexOf(blockText(foreign))).split("\n").length;
+    const why = "is no section of l2tpsec's (an interface of proto l2tpsec or nasdial, a daemon, server or user)";
+    faults.push(`${given.path}:${line} ${fileOf(foreign)}.${foreign.name}: ${why}`);
+  }
+  const texts = new Map(["network", "l2tpsec"].map((f) => [f, { path: given.path, text: alone(all, f) }]));
+  faults.push(...loadText({ format: "uci", texts }).faults);
+  const files = [...texts].map(([name, x]) => ({ name: name as "network" | "l2tpsec", ...x }));
+  return { sections: byLogin(uciSections(files, [], []).sections, []), blocks: all, format: "uci" };
+}
+
+/** The sections in a text of any kind, or its faults. */
+export function sectionsIn(given: Given): readonly Section[] | { readonly faults: readonly string[] } {
+  const faults: string[] = [];
+  const { sections } = read(given, faults);
+  return faults.length > 0 ? { faults } : sections;
 }
 
 /**
- * `given` in place of our part of `to`; with `merge`, in place of those sections alone that it has. All of it is
- * checked, before and after; nothing is written here.
+ * `given` in place of our part of `to`; with `merge`, and for what is no whole configuration, in place of those
+ * sections alone that it has. All of it is checked, before and after; nothing is written here.
  */
 export function imported(given: Given, to: Files, merge: boolean): Change {
   const faults: string[] = [];
   const from = read(given, faults);
   if (faults.length > 0) return { faults };
-  return replaced(to, merge, from.sections, from.format === to.format ? from.blocks : null);
+  const as = from.format === to.format ? from.blocks : null;
+  return replaced(to, merge || from.blocks === null, from.sections, as);
 }
 
 /** Sections as written, for one file: what they are called, and their text. */
@@ -139,7 +181,10 @@ export function replaced(to: Files, merge: boolean, sections: readonly Section[]
   const texts = new Map([...to.texts.keys()].map((k, i) => [k, files[i] ?? { path: "", text: "" }]));
   const { faults } = loadText({ format: to.format, texts });
   if (faults.length > 0) return { faults: ["after the import there would be these faults:", ...faults] };
-  return { files: files.filter((f, i) => f.text !== [...to.texts.values()][i]?.text), sections: sections.length };
+  return {
+    files: files.filter((f, i) => f.text !== [...to.texts.values()][i]?.text),
+    sections: sections.map((x) => writeSection(hidden(x), to.format)),
+  };
 }
 function joined(news: Texts): string {
   return news

@@ -49,21 +49,42 @@ function iniSection(s: Section): string {
 /** UCI's names of sections hold letters, digits and _ only; a user's login name may be an option instead. */
 const UCI_NAME = /^[A-Za-z0-9_]+$/;
 
-function uciSection(s: Section): string {
-  const options = optionsOf(s);
-  const called = (key: string): string => (s.type === "interface" ? (options[key]?.uci ?? key) : key);
-  const login = s.type === "user" && !s.values.has("username") && !UCI_NAME.test(s.name);
-  const name = s.type === "daemon" || (s.type === "user" && !UCI_NAME.test(s.name)) ? "" : ` ${shellWord(s.name)}`;
-  const body = [...s.values].flatMap(([key, { text }]) => {
-    const o = options[key];
-    const word = o && isList(o.kind) ? "list" : "option";
-    return items(o, text).map((v) => `\t${word} ${called(key)} ${shellWord(v)}\n`);
-  });
-  if (login) body.unshift(`\toption username ${shellWord(s.name)}\n`);
+/** A section of a router's files. */
+interface UciWritten {
+  readonly type: string;
+  /** "": it has none. */
+  readonly name: string;
+  readonly options: Readonly<Record<string, string | readonly string[]>>;
+}
+export function uciWritten(s: Section): UciWritten {
+  const schema = optionsOf(s);
+  const called = (key: string): string => (s.type === "interface" ? (schema[key]?.uci ?? key) : key);
+  const options: Record<string, string | readonly string[]> = {};
+  if (s.type === "user" && !s.values.has("username") && !UCI_NAME.test(s.name)) options["username"] = s.name;
+  for (const [key, { text }] of s.values) {
+    const o = schema[key];
+    options[called(key)] = o && isList(o.kind) ? items(o, text) : text;
+  }
   // On a router a default route is on unless the section says no.
   if (s.type === "interface" && !s.values.has("defaultroute") && s.values.get("role")?.text !== "answer")
-    body.push("\toption defaultroute '0'\n");
-  return `config ${s.type}${name}\n${body.join("")}`;
+    options["defaultroute"] = "0";
+  const unnamed = s.type === "daemon" || (s.type === "user" && !UCI_NAME.test(s.name));
+  return { type: s.type, name: unnamed ? "" : s.name, options };
+}
+function uciSection(s: Section): string {
+  const { type, name, options } = uciWritten(s);
+  const body = Object.entries(options).flatMap(([key, value]) =>
+    typeof value === "string"
+      ? [`\toption ${key} ${shellWord(value)}\n`]
+      : value.map((v) => `\tlist ${key} ${shellWord(v)}\n`),
+  );
+  return `config ${type}${name === "" ? "" : ` ${shellWord(name)}`}\n${body.join("")}`;
+}
+
+/** The section with asterisks for its secrets. */
+export function hidden(s: Section): Section {
+  const shown = (key: string, v: { text: string; line: number }) => (SECRETS.has(key) ? { ...v, text: "***" } : v);
+  return { ...s, values: new Map([...s.values].map(([k, v]) => [k, shown(k, v)])) };
 }
 
 /** One section, ending with a newline. A name that the format cannot hold is the reader's to refuse. */

@@ -40,7 +40,7 @@ export class ControlClient {
   /** Rejects with an Error that has the daemon's message. */
   call(
     method: Method,
-    params: { name?: string; session?: number; seconds?: number; packets?: number; bytes?: number } = {},
+    params: Readonly<Record<string, string | number>> = {},
     stage: (s: Stage) => void = () => {},
     piece: (hex: string) => void = () => {},
   ): Promise<unknown> {

@@ -3,9 +3,19 @@
 //   <- {"id":1,"result":{...}}   or   {"id":1,"error":{"code":"not-found","text":"..."}}
 // After "capture": {"id":1,"piece":"0a0d0d0a..."} lines of a pcapng file in hexadecimal, then the result.
 // After "events": {"event":{...}} until the client goes. After "doctor": {"id":1,"stage":{...}} lines, then the result.
+import type { PeerWish } from "../config/peer.ts";
 import { type CaptureLimits, captureLimits } from "./capture.ts";
 
-export type Method = "status" | "up" | "down" | "reload" | "events" | "doctor" | "disconnect" | "capture";
+export type Method =
+  | "status"
+  | "up"
+  | "down"
+  | "reload"
+  | "events"
+  | "doctor"
+  | "disconnect"
+  | "capture"
+  | "peer-config";
 export const METHODS: readonly Method[] = [
   "status",
   "up",
@@ -15,6 +25,7 @@ export const METHODS: readonly Method[] = [
   "doctor",
   "disconnect",
   "capture",
+  "peer-config",
 ];
 
 export interface Request {
@@ -24,6 +35,18 @@ export interface Request {
   readonly session: number | null;
   /** Of a capture; null: not what it takes. */
   readonly limits: CaptureLimits | null;
+  /** Of a peer-config; null: not what it takes. */
+  readonly wish: PeerWish | null;
+}
+/** What is not given is "". */
+function peerWish(given: Readonly<Record<string, unknown>>): PeerWish | null {
+  const out = { name: "", system: "", server: "", address: "", routes: "" };
+  for (const key of Object.keys(out) as (keyof typeof out)[]) {
+    const x = given[key] ?? "";
+    if (typeof x !== "string") return null;
+    out[key] = x;
+  }
+  return out;
 }
 export interface ApiError {
   /** internal: an error in the daemon, which it logs. */
@@ -53,5 +76,6 @@ export function parseRequest(line: string): Request | null {
     name: p.name ?? null,
     session: p.session ?? null,
     limits: known === "capture" ? captureLimits(p) : null,
+    wish: known === "peer-config" ? peerWish(p) : null,
   };
 }

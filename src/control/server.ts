@@ -1,4 +1,5 @@
 // The daemon's side of the control API.
+import type { PeerConfig, PeerWish } from "../config/peer.ts";
 import type { Event, EventLog } from "../core/events.ts";
 import { faultEvent, internal } from "../core/fault.ts";
 import { contain } from "../core/scope.ts";
@@ -21,6 +22,8 @@ export interface DaemonApi {
   doctor(name: string, stage: (s: Stage) => void): Promise<boolean>;
   /** Ends one session of a server. */
   disconnect(session: number): void;
+  /** What to type on the other side of a user or a link; it holds secrets. */
+  peerConfig(wish: PeerWish): PeerConfig;
   subscribe(listener: (e: Event) => void): () => void;
 }
 
@@ -137,6 +140,9 @@ function answer(r: Request, api: DaemonApi, log: EventLog, send: (x: object) => 
       case "doctor":
         api.doctor(named(), (stage) => send({ stage })).then((ok) => send({ result: ok }), fail);
         return;
+      case "peer-config":
+        if (r.wish === null) throw new RequestRefused("bad-request", "peer-config takes texts");
+        return send({ result: api.peerConfig(r.wish) });
       case "capture":
       case "events":
         return; // handled where the stream is known

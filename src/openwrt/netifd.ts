@@ -203,6 +203,7 @@ export class Netifd {
         return links.doctor(name, stage);
       },
       disconnect: (session) => links.disconnect(session),
+      peerConfig: (wish) => links.peerConfig(wish),
       subscribe: (f) => links.subscribe(f),
       up: (name) => {
         if (links.clientConfig(name) === null) links.up(name);

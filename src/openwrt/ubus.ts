@@ -1,11 +1,15 @@
 // The object l2tpsec on OpenWrt's bus: the control API for LuCI, rpcd and scripts.
 import { type Registered, type Request, STATUS, type Table, TYPE, type Ubus, UbusError, type Value } from "ubus-client";
-import { type DaemonApi, refusal } from "../control/server.ts";
+import { sectionsIn } from "../config/transfer.ts";
+import { uciWritten } from "../config/write.ts";
+import type { CaptureApi } from "../control/capture.ts";
+import { type DaemonApi, RequestRefused, refusal } from "../control/server.ts";
 import type { Clock } from "../core/clock.ts";
 import type { EventLog } from "../core/events.ts";
 import { faultEvent } from "../core/fault.ts";
 import type { Status } from "../link/status.ts";
 import { Doctor } from "./doctor.ts";
+import { PageCapture } from "./page-capture.ts";
 
 /** A message is at most 1 MiB, and one that is larger would cost the connection. */
 const MOST_SESSIONS = 1000;
@@ -32,7 +36,7 @@ function toValue(x: unknown): Value {
  * Of the lists of sessions, taken together, a page: `count` of them (MOST_SESSIONS at most, what fits) behind the first
  * `from`. `sessions_left_out` says how many of a server's are not in it.
  */
-function page(all: Readonly<Record<string, Status>>, from: number, count: number): Record<string, object> {
+function paged(all: Readonly<Record<string, Status>>, from: number, count: number): Record<string, object> {
   let skip = Math.max(0, from);
   let room = Math.max(0, Math.min(count, MOST_SESSIONS));
   const out: Record<string, object> = {};
@@ -62,7 +66,7 @@ interface NetifdCalls {
 export async function serveUbus(
   bus: Ubus,
   api: DaemonApi,
-  deps: { readonly clock: Clock; readonly log: EventLog },
+  deps: { readonly clock: Clock; readonly log: EventLog; readonly captures: CaptureApi },
   netifd: NetifdCalls | null = null,
 ): Promise<() => void> {
   const named = (r: Request): string => r.args["name"] as string;
@@ -87,6 +91,7 @@ export async function serveUbus(
     teardown: { ...name, call: answering((r) => netifd.teardown(named(r), () => end(r))) },
   };
   const doctor = new Doctor(api, deps.clock);
+  const page = new PageCapture(deps.captures, deps.clock);
   let followed = false;
   const object: Registered = await bus.add({
     path: "l2tpsec",
@@ -95,7 +100,7 @@ export async function serveUbus(
         args: { name: TYPE.STRING, from: TYPE.INT32, count: TYPE.INT32 },
         call: answering((r) => {
           const { name, from = 0, count = MOST_SESSIONS } = r.args as { name?: string; from?: number; count?: number };
-          end(r, page(api.status(name ?? null), from, count));
+          end(r, paged(api.status(name ?? null), from, count));
         }),
       },
       up: {
@@ -121,6 +126,40 @@ export async function serveUbus(
         call: answering((r) => {
           const refused = (e: unknown): void => refuse(r, e, deps.log);
           doctor.ask(named(r), (found) => end(r, found), refused);
+        }),
+      },
+      capture: {
+        args: { name: TYPE.STRING, seconds: TYPE.INT32, packets: TYPE.INT32, bytes: TYPE.INT32 },
+        required: ["name"],
+        call: answering((r) => {
+          page.start(named(r), r.args);
+          end(r);
+        }),
+      },
+      capture_read: { ...name, call: answering((r) => end(r, page.read(named(r)))) },
+      capture_stop: {
+        ...name,
+        call: answering((r) => {
+          page.stop(named(r));
+          end(r);
+        }),
+      },
+      // These two hold secrets; the ACL of LuCI's pages gives them to who may write settings.
+      peer_config: {
+        args: { ...name.args, system: TYPE.STRING, server: TYPE.STRING, address: TYPE.STRING, routes: TYPE.STRING },
+        required: ["name", "system"],
+        call: answering((r) => {
+          const given = r.args as { readonly name: string; readonly system: string };
+          end(r, api.peerConfig({ server: "", address: "", routes: "", ...given }));
+        }),
+      },
+      import: {
+        args: { text: TYPE.STRING },
+        required: ["text"],
+        call: answering((r) => {
+          const got = sectionsIn({ path: "text", text: r.args["text"] as string });
+          if ("faults" in got) throw new RequestRefused("failed", got.faults.join("\n"));
+          end(r, { sections: got.map(uciWritten) });
         }),
       },
       ...handler,

@@ -12,7 +12,7 @@ export function fromPem(label: string, text: string): Uint8Array[] | null {
   return out;
 }
 /** White space does not count. */
-function fromBase64(text: string): Uint8Array | null {
+export function fromBase64(text: string): Uint8Array | null {
   const s = text.replace(/\s+/g, "");
   if (s.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(s)) return null;
   const out = new Uint8Array((s.length / 4) * 3);

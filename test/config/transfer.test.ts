@@ -209,3 +209,92 @@ test("nothing with a fault is written, and the fault names the file and the line
   const lan = INI.replace("interface hq", "interface lan");
   assert.match(faults(imported({ path: "/b", text: lan }, uci(NETWORK, ""), true)), /interface lan is there already/);
 });
+
+test("commands of uci become sections, beside what is there; a fault names the command's line", () => {
+  const commands = `# from the head office
+uci set network.hq='interface'
+uci set network.hq.proto='l2tpsec'
+uci add_list network.hq.server=vpn.example.com
+uci set network.hq.username="branch 1"
+uci set network.hq.password='it'\\''s'
+uci -q set network.hq.psk=geheim\\-2
+uci add l2tpsec user
+uci set l2tpsec.@user[-1].username='a@b'
+uci set l2tpsec.@user[-1].password='p'
+uci commit network; uci commit
+`;
+  const change = imported({ path: "/b", text: commands }, uci(NETWORK.replace("'hq'", "'old'"), OWN), false);
+  const text = written(change);
+  assert.match(
+    text["/c/network"] ?? "",
+    /config interface 'old'[\s\S]*config interface 'hq'\n\toption proto 'l2tpsec'\n/,
+  );
+  assert.match(text["/c/network"] ?? "", /\tlist server 'vpn.example.com'\n\toption username 'branch 1'\n/);
+  assert.match(text["/c/network"] ?? "", /option password 'it'\\''s'\n\toption psk 'geheim-2'\n/);
+  assert.match(text["/c/l2tpsec"] ?? "", /b, r@nch[\s\S]*config user\n\toption username 'a@b'\n/);
+  assert.ok("sections" in change && !/geheim|it's/.test(change.sections.join("")) && change.sections.length === 2);
+  const shown = "network.hq=interface\nnetwork.hq.proto='l2tpsec'\nnetwork.hq.server='a' 'b'\nnetwork.hq.ipsec='off'\n";
+  assert.match(written(imported({ path: "/b", text: shown }, ini(""), false))["/t.conf"] ?? "", /server = a b\n/);
+  assert.match(
+    faults(
+      imported(
+        { path: "/b", text: commands.replace("add_list", "set network.hq.mtu=7\nuci add_list") },
+        ini(""),
+        false,
+      ),
+    ),
+    /^\/b:4 network\.hq\.mtu: /,
+  );
+  assert.match(
+    faults(imported({ path: "/b", text: "uci set wireless.x.y=1\n" }, ini(""), false)),
+    /^\/b:1 .*no uci command/,
+  );
+  assert.match(
+    faults(imported({ path: "/b", text: "uci set network.lan.proto=static\n" }, ini(""), false)),
+    /is no section of/,
+  );
+});
+test("any commands are read, or refused with a line", () => {
+  const words = fc.constantFrom(
+    "uci",
+    "set",
+    "add",
+    "add_list",
+    "network",
+    "l2tpsec",
+    "network.a=interface",
+    "user",
+    "\n",
+  );
+  const more = fc.constantFrom(
+    "network.a.proto=l2tpsec",
+    "l2tpsec.@user[-1].ip=1.2.3.4",
+    "'",
+    "=",
+    "END",
+    "<<",
+    "show",
+  );
+  fc.assert(
+    fc.property(fc.array(fc.oneof(words, more)), (parts) => {
+      const change = imported({ path: "/b", text: `uci ${parts.join(" ")}` }, ini(INI), false);
+      if ("faults" in change) for (const f of change.faults) assert.doesNotMatch(f, /undefined|NaN/);
+    }),
+  );
+});
+test("a profile of iOS or macOS is put beside what is there; a signed one is named", () => {
+  const profile = (extra: string): string =>
+    `<plist version="1.0"><dict><key>PayloadContent</key><array><dict>
+<key>PayloadType</key><string>com.apple.vpn.managed</string><key>VPNType</key><string>L2TP</string>${extra}
+<key>PPP</key><dict><key>CommRemoteAddress</key><string>a.example</string><key>AuthName</key><string>me</string>
+<key>AuthPassword</key><string>geheim-7</string></dict></dict></array></dict></plist>`;
+  const key = "<key>IPSec</key><dict><key>SharedSecret</key><data>Z2VoZWltLTg=</data></dict>";
+  const text = written(imported({ path: "/b", text: profile(key) }, ini(INI), false))["/t.conf"] ?? "";
+  assert.ok(text.startsWith(INI.trimEnd()), text);
+  assert.match(text, /\[interface vpn\]\nproto = l2tpsec\nserver = a\.example\nusername = me\n/);
+  assert.match(faults(imported({ path: "/b", text: profile("") }, ini(INI), false)), /vpn\.psk: is missing/);
+  assert.match(
+    faults(imported({ path: "/b", text: `\ufffd0\ufffd${profile(key)}` }, ini(INI), false)),
+    /^\/b: it is signed/,
+  );
+});

@@ -87,6 +87,7 @@ function api(): DaemonApi & { said: string[]; listeners: Set<(e: Event) => void>
     down: (n) => void said.push(`down ${n}`),
     reload: () => "nothing changed",
     disconnect: (n) => void said.push(`disconnect ${n}`),
+    peerConfig: (wish) => ({ text: `for ${JSON.stringify(wish)}`, file: "a.txt", content: "" }),
     doctor: (_, stage) => {
       stage({ name: "ike", state: "ok", text: "fine" });
       return Promise.resolve(true);
@@ -134,6 +135,10 @@ describe("control API", () => {
     await c.call("up", { name: "hq" });
     await c.call("disconnect", { session: 7 });
     assert.deepEqual(a.said, ["up hq", "disconnect 7"]);
+    assert.deepEqual(await c.call("peer-config", { name: "u", system: "ios" }), {
+      ...{ text: `for {"name":"u","system":"ios","server":"","address":"","routes":""}`, file: "a.txt", content: "" },
+    });
+    await assert.rejects(c.call("peer-config", { name: "u", system: 7 }), /peer-config takes texts/);
     assert.equal(await c.call("reload"), "nothing changed");
     const stages: string[] = [];
     assert.equal(await c.call("doctor", { name: "hq" }, (s) => void stages.push(s.text)), true);
@@ -159,6 +164,7 @@ describe("control API", () => {
       name: null,
       session: null,
       limits: null,
+      wish: null,
     });
     for (const bad of [
       "",

@@ -71,6 +71,9 @@ describe("with a real rpcd", {
           ...["status", "up", "down", "doctor", "disconnect", "reload", "setup", "teardown"].map((m) =>
             may(sid, "ubus", "l2tpsec", m),
           ),
+          ...["peer_config", "import", "capture", "capture_read", "capture_stop"].map((m) =>
+            may(sid, "ubus", "l2tpsec", m),
+          ),
           may(sid, "uci", "l2tpsec", "read"),
           may(sid, "uci", "l2tpsec", "write"),
           may(sid, "uci", "network", "read"),
@@ -81,9 +84,9 @@ describe("with a real rpcd", {
           may(sid, "file", "/etc/config/l2tpsec", "read"),
         ]);
       const [T, F] = [true, false];
-      assert.deepEqual(await rights(writer), [T, T, T, T, T, F, F, F, T, T, F, T, T, F, F]);
-      assert.deepEqual(await rights(reader), [T, F, F, F, F, F, F, F, T, F, F, T, T, F, F]);
-      assert.deepEqual(await rights(NOBODY), Array(15).fill(F));
+      assert.deepEqual(await rights(writer), [T, T, T, T, T, F, F, F, T, T, T, T, T, T, T, T, T, T, F, F]);
+      assert.deepEqual(await rights(reader), [T, F, F, F, F, F, F, F, F, F, F, F, F, T, F, T, T, T, F, F]);
+      assert.deepEqual(await rights(NOBODY), Array(20).fill(F));
       // rpcd itself enforces what is said of settings and files. As everywhere in LuCI, who may read settings reads
       // their secrets.
       const denied = { status: 6 };

@@ -69,6 +69,7 @@ class Scene {
       status: (): Record<string, Status> => ({ hq: this.status }),
       doctor: async () => true,
       disconnect: () => {},
+      peerConfig: () => ({ text: "", file: "", content: "" }),
       subscribe: (f) => {
         this.emit = f;
         return () => {};

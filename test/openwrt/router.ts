@@ -82,7 +82,7 @@ export class Router {
       onState: (up) => up && void netifd?.sync(),
     });
     netifd = new Netifd(this.bus, this.daemon, hub);
-    await serveUbus(this.bus, netifd.api(), { clock: this.w.clock, log: hub }, netifd);
+    await serveUbus(this.bus, netifd.api(), { clock: this.w.clock, log: hub, captures: this.daemon }, netifd);
     await netifd.watch();
     this.bus.start();
     this.daemon.start();

@@ -4,6 +4,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "node:test";
 import { type Table, Ubus, UbusError } from "ubus-client";
+import type { PeerConfig, PeerWish } from "../../src/config/peer.ts";
+import type { CaptureApi, CaptureRequest } from "../../src/control/capture.ts";
 import { type DaemonApi, RequestRefused } from "../../src/control/server.ts";
 import type { Event } from "../../src/core/events.ts";
 import type { ServerStatus, Stage, Status } from "../../src/link/status.ts";
@@ -15,7 +17,7 @@ import { clientConf, SERVER_CONF, World } from "../sim/world.ts";
 import { listenUbusd } from "./bus.ts";
 
 /** A daemon that notes what it is asked. */
-class Asked implements DaemonApi {
+class Asked implements DaemonApi, CaptureApi {
   readonly log: string[] = [];
   readonly listeners = new Set<(e: Event) => void>();
   gone: (() => void) | null = null;
@@ -43,6 +45,17 @@ class Asked implements DaemonApi {
     this.log.push(`disconnect ${n}`);
   }
   runs = 0;
+  peerConfig(wish: PeerWish): PeerConfig {
+    this.log.push(`peer ${JSON.stringify(Object.values(wish))}`);
+    if (wish.name === "nobody") throw new RequestRefused("failed", "there is no nobody");
+    return { text: "a secret", file: "a.txt", content: "a secret" };
+  }
+  captured: CaptureRequest | null = null;
+  capture(name: string, o: CaptureRequest): () => void {
+    this.log.push(`capture ${name}`);
+    this.captured = o;
+    return () => o.done({ packets: 1, bytes: 3, cut: 0, why: "client" });
+  }
   doctor(_name: string, stage: (s: Stage) => void): Promise<boolean> {
     this.runs++;
     for (const s of this.stages) stage(s);
@@ -62,7 +75,7 @@ async function setUp(): Promise<{ ubusd: FakeUbusd; api: Asked; clock: VirtualCl
   const api = new Asked();
   const bus = new Ubus({ connect: () => ubusd.connect(), clock });
   const lua = new Ubus({ connect: () => ubusd.connect(), clock });
-  await serveUbus(bus, api, { clock, log: { emit: () => {} } });
+  await serveUbus(bus, api, { clock, log: { emit: () => {} }, captures: api });
   bus.start();
   lua.start();
   await ubusd.flush();
@@ -89,6 +102,11 @@ test("methods and their arguments", async () => {
     reload: {},
     disconnect: { session: 5 },
     doctor: { name: 3 },
+    capture: { name: 3, seconds: 5, packets: 5, bytes: 5 },
+    capture_read: { name: 3 },
+    capture_stop: { name: 3 },
+    peer_config: { name: 3, system: 3, server: 3, address: 3, routes: 3 },
+    import: { text: 3 },
   });
 });
 
@@ -311,6 +329,67 @@ test("a status with more sessions than a message holds is shortened, and says so
   ]);
 });
 
+test("the other side, and the way back", async () => {
+  const { ubusd, api, lua } = await setUp();
+  const call = async (method: string, args: Table): Promise<unknown> =>
+    plain(await now(ubusd, lua.call("l2tpsec", method, args)));
+  assert.deepEqual(await call("peer_config", { name: "a", system: "ios", routes: "10.0.0.0/8" }), {
+    ...{ text: "a secret", file: "a.txt", content: "a secret" },
+  });
+  assert.deepEqual(api.log, [`peer ["","","10.0.0.0/8","a","ios"]`]);
+  assert.ok(
+    (await now(ubusd, lua.call("l2tpsec", "peer_config", { name: "nobody", system: "x" }))) instanceof UbusError,
+  );
+  assert.deepEqual(
+    await call("import", {
+      text: "uci set network.hq.proto=l2tpsec\nuci set network.hq.server=a\nuci set network.hq.ipsec=off",
+    }),
+    {
+      sections: [
+        {
+          type: "interface",
+          name: "hq",
+          options: { proto: "l2tpsec", server: ["a"], ipsec: "off", defaultroute: "1" },
+        },
+      ],
+    },
+  );
+  assert.ok((await now(ubusd, lua.call("l2tpsec", "import", { text: "nonsense" }))) instanceof UbusError);
+});
+
+test("a capture is fetched piece by piece, and ends when nobody does", async () => {
+  const { ubusd, api, clock, lua } = await setUp();
+  const call = async (method: string, args: Table = {}): Promise<unknown> =>
+    plain(await now(ubusd, lua.call("l2tpsec", method, { name: "hq", ...args })));
+  const refused = async (method: string, args: Table = {}): Promise<number> =>
+    ((await now(ubusd, lua.call("l2tpsec", method, { name: "hq", ...args }))) as UbusError).status;
+  assert.equal(await refused("capture_read"), 4);
+  assert.equal(await refused("capture", { seconds: 0 }), 2);
+  assert.equal(await call("capture", { seconds: 10, bytes: 999_999_999 }), null);
+  assert.deepEqual(api.captured?.limits, { seconds: 10, packets: 5000, bytes: 2_000_000 });
+  assert.equal(await refused("capture", { name: "lns" }), 9);
+  api.captured?.send(Uint8Array.of(1, 2));
+  api.captured?.send(Uint8Array.of(3));
+  assert.deepEqual(await call("capture_read"), { data: "010203" });
+  assert.deepEqual(await call("capture_read"), { data: "" });
+  for (let i = 0; i < 3; i++) api.captured?.send(new Uint8Array(60_000));
+  assert.equal(await call("capture_stop"), null);
+  const sizes: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    const r = (await call("capture_read")) as { data: string; end?: unknown };
+    sizes.push(r.data.length / 2);
+    assert.deepEqual(r.end, i === 2 ? { packets: 1, bytes: 3, cut: 0, why: "client" } : undefined);
+  }
+  assert.deepEqual(sizes, [60_000, 60_000, 60_000]);
+  assert.equal(await refused("capture_read"), 4);
+  await call("capture");
+  clock.advance(14_999);
+  assert.deepEqual(await call("capture_read"), { data: "" });
+  clock.advance(15_001);
+  assert.equal(await refused("capture_read"), 4);
+  assert.equal(await call("capture", { name: "lns" }), null);
+});
+
 test("the status of real daemons goes over the bus unchanged", async () => {
   const w = new World();
   const s = w.site(w.net.host("server", ["198.51.100.2"]), SERVER_CONF);
@@ -320,7 +399,7 @@ test("the status of real daemons goes over the bus unchanged", async () => {
   const other = new Ubus({ connect: () => ubusd.connect(), clock: new VirtualClock() });
   bus.close();
   await ubusd.flush();
-  await serveUbus(other, c.daemon, { clock: w.clock, log: { emit: () => {} } });
+  await serveUbus(other, c.daemon, { clock: w.clock, log: { emit: () => {} }, captures: c.daemon });
   other.start();
   await ubusd.flush();
   assert.deepEqual(
@@ -336,7 +415,7 @@ test("a round trip over a UNIX socket takes at most 1 ms", async () => {
   try {
     const api = new Asked();
     const bus = double.client();
-    await serveUbus(bus, api, { clock: nodeClock, log: { emit: () => {} } });
+    await serveUbus(bus, api, { clock: nodeClock, log: { emit: () => {} }, captures: api });
     const caller = double.client();
     while ((await caller.lookup("l2tpsec").catch(() => [])).length === 0) await new Promise((r) => setTimeout(r, 5));
     const [found] = await caller.lookup("l2tpsec");

@@ -11,6 +11,7 @@ export interface Page {
   fill(selector: string, text: string): Promise<void>;
   selectOption(selector: string, value: string): Promise<unknown>;
   press(selector: string, key: string): Promise<void>;
+  setInputFiles(selector: string, file: { name: string; mimeType: string; buffer: Buffer }): Promise<void>;
   readonly keyboard: { press(key: string): Promise<void> };
   waitForSelector(selector: string, o?: { timeout?: number }): Promise<unknown>;
   waitForFunction(script: string): Promise<unknown>;
@@ -145,6 +146,8 @@ export class Router {
   readonly calls: [method: string, args: unknown][] = [];
   /** Scripts that ended with an error. */
   readonly errors: string[] = [];
+  /** What was posted to cgi-upload. */
+  readonly uploads: string[] = [];
   log = "";
   /** Save & Apply. */
   onApply: () => void = () => {};
@@ -176,6 +179,10 @@ export class Router {
       if (path.includes("/admin/uci/")) {
         if (path.includes("/apply_")) r.onApply();
         return route.fulfill({ contentType: "application/json", body: '{"token":"t"}' });
+      }
+      if (path.endsWith("cgi-upload")) {
+        r.uploads.push(route.request().postData() ?? "");
+        return route.fulfill({ contentType: "application/json", body: '{"size":7}' });
       }
       if (path.endsWith("cgi-exec")) {
         const nft = decodeURIComponent(route.request().postData() ?? "").includes("/usr/sbin/nft ");

@@ -4,6 +4,7 @@
 'require rpc';
 'require ui';
 'require uci';
+'require l2tpsec.page as page';
 
 /* What the firewall does with our packets. The running ruleset is asked, as nft lists it: a packet is taken through its
    chains. What has to change is written to UCI's firewall, and shown. */
@@ -203,18 +204,7 @@ return baseclass.extend({
 			for (const k in values)
 				uci.set('firewall', id, k, values[k]);
 		}
-		return this.saved(_('Written to the configuration of the firewall'), sections);
-	},
-
-	/* Saves what was set: the sections are what is new. */
-	saved: function(title, sections) {
-		return uci.save().then(() => ui.changes.init()).then(() => ui.showModal(title, [
-			E('pre', { 'class': 'l2tpsec-written' }, [ text(sections) ]),
-			E('div', { 'class': 'right' }, [
-				E('button', { 'class': 'btn cbi-button', 'click': ui.hideModal }, [ _('Later') ]), ' ',
-				E('button', { 'class': 'btn cbi-button cbi-button-apply important', 'click': () => { ui.hideModal(); return ui.changes.apply(true); } }, [ _('Apply now') ])
-			])
-		]));
+		return page.saved(_('Written to the configuration of the firewall'), text(sections));
 	},
 
 	/* The findings as lines with a button each. */

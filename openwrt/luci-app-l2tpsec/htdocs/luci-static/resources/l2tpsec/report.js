@@ -1,8 +1,8 @@
 'use strict';
 'require baseclass';
-'require ui';
 'require uci';
 'require l2tpsec.options as options';
+'require l2tpsec.page as page';
 
 /* What somebody who helps wants to see of a link, without anything that should stay secret. */
 
@@ -35,18 +35,12 @@ return baseclass.extend({
 		].join('\n');
 	},
 
-	/* Browsers have a clipboard for pages from https only; most routers are asked over http. */
-	copy: function(text) {
-		const area = E('textarea', { 'class': 'l2tpsec-report', 'readonly': '', 'rows': 16, 'style': 'width:100%;font-family:monospace' });
-		area.value = text;
-		ui.showModal(_('Report'), [
+	copy: function(text, opener) {
+		const area = page.area(text, 16, { 'aria-label': _('Report') });
+		page.dialog(_('Report'), [
 			E('p', {}, [ _('Copied. Keys and passwords are left out; names and addresses are in it.') ]),
-			area,
-			E('div', { 'class': 'right' }, [ E('button', { 'class': 'btn', 'click': ui.hideModal }, [ _('Close') ]) ])
-		]);
-		area.select();
-		if (window.isSecureContext && navigator.clipboard)
-			return navigator.clipboard.writeText(text);
-		document.execCommand('copy');
+			area
+		], [], opener);
+		return page.copy(area);
 	}
 });

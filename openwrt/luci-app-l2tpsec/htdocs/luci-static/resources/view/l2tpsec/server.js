@@ -9,6 +9,7 @@
 'require l2tpsec.firewall as firewall';
 'require l2tpsec.forms as forms';
 'require l2tpsec.options as options';
+'require l2tpsec.peer as peer';
 'require l2tpsec.wizard as wizard';
 
 const callStatus = rpc.declare({ object: 'l2tpsec', method: 'status', params: [ 'from', 'count' ], expect: { '': {} } });
@@ -171,7 +172,11 @@ return view.extend({
 		grid(m, 'user', _('Users'), _('The name of a section is the name of the user, unless the option User name gives another, such as a@b.'), 'user', [
 			[ 'username', _('User name'), (id) => uci.get('l2tpsec', id, 'username') || id ], [ 'ip', _('Fixed address'), of('ip') ],
 			[ 'routes', _('Networks behind the peer'), of('routes') ], [ 'server', _('Server'), (id) => uci.get('l2tpsec', id, 'server') || _('every server') ]
-		], () => Promise.resolve(wizard.user()));
+		], () => Promise.resolve(wizard.user())).renderRowActions = function(id) {
+			const node = form.GridSection.prototype.renderRowActions.apply(this, arguments);
+			node.firstElementChild.prepend(peer.button('user', id, () => wall.interfaces, 'peer ' + id), ' ');
+			return node;
+		};
 
 		const s = m.section(form.NamedSection, 'daemon', 'daemon', _('Daemon'));
 		s.addremove = true;

@@ -5,9 +5,12 @@
 'require ui';
 'require uci';
 'require fs';
+'require l2tpsec.capture as capture';
 'require l2tpsec.draw as draw';
 'require l2tpsec.errors as errors';
 'require l2tpsec.firewall as firewall';
+'require l2tpsec.page as page';
+'require l2tpsec.peer as peer';
 'require l2tpsec.report as report';
 'require l2tpsec.words as words';
 
@@ -20,15 +23,6 @@ const SECONDS = 3;
 /* The firewall changes seldom, and its ruleset is long. */
 const FIREWALL_SECONDS = 30;
 const LINES = 200, SHOWN = 20;
-
-/* What a refused call answers, thrown. */
-function refused(r) {
-	if (r && r.error)
-		throw new Error(r.error.text);
-	if (typeof r === 'number' && r !== 0)
-		throw new Error(_('the daemon rejects the request (ubus status %d)').format(r));
-	return r;
-}
 
 return view.extend({
 	handleSaveApply: null,
@@ -58,26 +52,25 @@ return view.extend({
 	},
 
 	act: function(call, name) {
-		return call(name).then(refused).then(() => this.refresh())
+		return call(name).then(page.refused).then(() => this.refresh())
 			.catch((e) => ui.addNotification(null, E('p', {}, [ '%s: %s'.format(name, e.message) ]), 'danger'));
 	},
 
 	doctor: function(name, s) {
 		const title = _('Trying the link %s, layer by layer …').format(name);
-		const show = (stages, running) => ui.showModal(_('Doctor'), [
+		let open = true;
+		const show = (stages, running) => open && page.dialog(_('Doctor'), [
 			draw.drawLadder(stages.map((x) => ({ name: x.name, title: x.name === 'error' ? '' : String(x.name).toUpperCase(), state: draw.COLOURS[x.state] ? x.state : 'idle', text: x.text }))
 				.concat(running ? [] : firewall.findings(name, s, this.wall).map((f) => ({ name: 'firewall', title: _('Firewall'), state: 'failed', text: f.text })))),
-			running ? E('p', { 'class': 'spinning' }, [ title ]) : E('div', { 'class': 'right' }, stages.filter((x) => x.advice).map((x) => this.drawAdvice(name, x.advice)).concat([
-				E('button', { 'class': 'btn', 'click': ui.hideModal }, [ _('Close') ])
-			]))
-		]);
+			running ? E('p', { 'class': 'spinning' }, [ title ]) : ''
+		], stages.filter((x) => x.advice && !running).map((x) => this.drawAdvice(name, x.advice)), '%s %s'.format(name, _('Doctor')), () => { open = false; });
 		/* The daemon answers before the page gives up, and goes on. */
-		const ask = () => callDoctor(name).then(refused).then((r) => {
+		const ask = () => callDoctor(name).then(page.refused).then((r) => {
 			const stages = r && Array.isArray(r.stages) ? r.stages : [];
 			if (!r || !r.running)
 				return stages.length ? stages : callStatus(0).then((all) => ((all || {})[name] || {}).stages || []);
 			show(stages, true);
-			return ask();
+			return open ? ask() : stages;
 		});
 		ui.showModal(_('Doctor'), [ E('p', { 'class': 'spinning' }, [ title ]) ]);
 		return ask().catch((e) => [ { name: 'error', state: 'failed', text: e.message } ]).then((stages) => show(stages, false));
@@ -87,7 +80,7 @@ return view.extend({
 	drawAdvice: function(name, a) {
 		const write = () => {
 			uci.set('network', name, a.option, a.value);
-			return firewall.saved(_('Written to the configuration of %s').format(name), [ [ 'interface', { [a.option]: a.value }, name ] ]);
+			return page.saved(_('Written to the configuration of %s').format(name), firewall.text([ [ 'interface', { [a.option]: a.value }, name ] ]));
 		};
 		return E('button', { 'class': 'btn cbi-button l2tpsec-advice ' + (a.weak ? 'cbi-button-negative' : 'cbi-button-apply'), 'click': ui.createHandlerFn(this, write) }, [ _('Write %s = %s').format(a.option, a.value) ]);
 	},
@@ -123,9 +116,11 @@ return view.extend({
 			button(_('Down'), 'cbi-button-negative', () => this.act(callDown, name))
 		]).concat(s.kind === 'disabled' || server ? [] : [
 			button(_('Doctor'), 'cbi-button-neutral', () => this.doctor(name, s))
-		], [
+		], s.section ? [] : [
+			button(_('Capture'), 'cbi-button-neutral l2tpsec-capture', () => capture.ask(name, '%s %s'.format(name, _('Capture'))))
+		], s.kind === 'client' ? [ peer.button('interface', name, () => this.wall.interfaces, name + ' peer') ] : [], [
 			edit,
-			button(_('Copy a report'), 'cbi-button-neutral l2tpsec-copy', () => report.copy(report.text(name, s, this.lines, findings)))
+			button(_('Copy a report'), 'cbi-button-neutral l2tpsec-copy', () => report.copy(report.text(name, s, this.lines, findings), '%s %s'.format(name, _('Copy a report'))))
 		]));
 	},
 
@@ -174,6 +169,7 @@ return view.extend({
 			E('style', {}, [ draw.CSS ]),
 			E('h2', {}, [ _('L2TP over IPsec') ]),
 			this.links,
+			E('div', { 'class': 'l2tpsec-buttons' }, [ page.button(_('Import a link'), 'cbi-button-add l2tpsec-import', () => peer.receive('import'), { 'data-key': 'import' }) ]),
 			E('div', { 'class': 'cbi-section' }, [ E('h3', {}, [ _('Last events') ]), this.events ])
 		]);
 	}

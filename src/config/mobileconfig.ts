@@ -1,13 +1,19 @@
-// A configuration profile for iOS and macOS: L2TP over IPsec with a certificate, which the profile brings along.
+// A configuration profile for iOS and macOS: L2TP over IPsec, with a pre-shared key, or with a certificate that the
+// profile brings along.
 import type { Rng } from "../core/rng.ts";
-import { hex } from "../core/text.ts";
+import { hex, utf8 } from "../core/text.ts";
+import { base64 } from "../x509/pem.ts";
+import { xmlText } from "./quoting.ts";
 
 interface Profile {
   readonly server: string;
   readonly user: string;
-  /** In base64; the device asks for the password when the profile is installed. */
-  readonly p12: string;
-  readonly ca: string;
+  /** "": the device asks for it. */
+  readonly password: string;
+  /** All traffic goes to the server. */
+  readonly all: boolean;
+  /** A certificate in base64; the device asks for the password of the p12 when the profile is installed. */
+  readonly key: { readonly psk: string } | { readonly p12: string; readonly ca: string };
 }
 
 /** XML of a property list. */
@@ -21,18 +27,28 @@ export function mobileConfig(p: Profile, rng: Rng): string {
     PayloadUUID: own,
     PayloadDisplayName: name,
   });
+  const ipsec: Plist =
+    "psk" in p.key
+      ? { AuthenticationMethod: "SharedSecret", SharedSecret: { data: base64(utf8(p.key.psk)) } }
+      : { AuthenticationMethod: "Certificate", PayloadCertificateUUID: id };
+  const certificates: Plist[] =
+    "psk" in p.key
+      ? []
+      : [
+          { ...common("com.apple.security.root", uuid(), "CA"), PayloadContent: { data: p.key.ca } },
+          { ...common("com.apple.security.pkcs12", id, p.user), PayloadContent: { data: p.key.p12 } },
+        ];
   const profile: Plist = {
     ...common("Configuration", uuid(), `VPN ${p.server}`),
     PayloadContent: [
-      { ...common("com.apple.security.root", uuid(), "CA"), PayloadContent: { data: p.ca } },
-      { ...common("com.apple.security.pkcs12", id, p.user), PayloadContent: { data: p.p12 } },
+      ...certificates,
       {
         ...common("com.apple.vpn.managed", uuid(), p.server),
         UserDefinedName: p.server,
         VPNType: "L2TP",
-        IPSec: { AuthenticationMethod: "Certificate", PayloadCertificateUUID: id },
-        PPP: { CommRemoteAddress: p.server, AuthName: p.user },
-        IPv4: { OverridePrimary: 1 },
+        IPSec: ipsec,
+        PPP: { CommRemoteAddress: p.server, AuthName: p.user, ...(p.password && { AuthPassword: p.password }) },
+        IPv4: { OverridePrimary: p.all ? 1 : 0 },
       },
     ],
   };
@@ -46,13 +62,10 @@ type Value = string | number | Plist | readonly Plist[];
 
 function xml(v: Value): string {
   if (typeof v === "number") return `<integer>${v}</integer>`;
-  if (typeof v === "string") return `<string>${escaped(v)}</string>`;
+  if (typeof v === "string") return `<string>${xmlText(v)}</string>`;
   if (Array.isArray(v)) return `<array>${v.map(xml).join("")}</array>`;
   const entries = Object.entries(v as Plist);
   const [only] = entries;
   if (entries.length === 1 && only?.[0] === "data") return `<data>${String(only[1])}</data>`;
   return `<dict>${entries.map(([k, x]) => `<key>${k}</key>${xml(x)}`).join("\n")}</dict>`;
-}
-function escaped(s: string): string {
-  return s.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 }
