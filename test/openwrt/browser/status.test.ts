@@ -61,7 +61,7 @@ for (const look of LOOKS) {
     assert.match((await texts(r, "[data-link=invalid] .l2tpsec-error")).join(), /^network\.invalid\.mtu: <script>/);
     assert.deepEqual(await texts(r, "[data-link=off] button, [data-link=off] a"), ["Edit", "Copy a report"]);
     assert.deepEqual(await texts(r, "[data-link=hq] button, [data-link=hq] a"), [
-      ...["Up", "Down", "Doctor", "Edit", "Copy a report"],
+      ...["Up", "Down", "Doctor", "Capture", "The other side", "Edit", "Copy a report"],
     ]);
     assert.match(
       await r.page.evaluate("document.querySelector('[data-link=invalid] .l2tpsec-edit').getAttribute('href')"),

@@ -36,7 +36,7 @@ return baseclass.extend({
 	},
 
 	copy: function(text, opener) {
-		const area = page.area(text, 16, { 'aria-label': _('Report') });
+		const area = page.area(text, 16, { 'class': 'l2tpsec-report', 'aria-label': _('Report') });
 		page.dialog(_('Report'), [
 			E('p', {}, [ _('Copied. Keys and passwords are left out; names and addresses are in it.') ]),
 			area
