@@ -154,6 +154,7 @@ class ClientClimb implements Climb, Client, PppUser, NetdevUser {
     return this.ladder.alive && this.peer.follow();
   }
   moved(): void {
+    this.route.look();
     this.#l2tp.probe();
   }
   get placement(): Placement {

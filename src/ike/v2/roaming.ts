@@ -1,5 +1,6 @@
 // Where a client's way to its server begins now: when that is elsewhere the connection moves there, with the server's
 // consent (MOBIKE, RFC 4555).
+import { SystemError } from "../../core/errors.ts";
 import type { Scope } from "../../core/scope.ts";
 import type { IkeEnv } from "../types.ts";
 import type { IkeSa } from "./ikesa.ts";
@@ -28,6 +29,9 @@ export class Roaming {
       if (address === null || sa !== current() || sa.over || address === sa.local.address) return;
       this.#move(floated({ local: { address, port: sa.local.port }, remote: sa.remote }));
     };
-    this.#scope.settle(localTo(sa.remote.address), done, () => done(null));
+    this.#scope.settle(localTo(sa.remote.address), done, (e) => {
+      if (!(e instanceof SystemError)) throw e;
+      done(null); // there is no route for now
+    });
   }
 }

@@ -126,6 +126,23 @@ export class RouteRung implements Rung {
   constructor(client: Client) {
     this.#c = client;
   }
+  #is(path: NonNullable<RouteRung["path"]>): void {
+    this.path = path;
+    this.#c.ladder.stage("route", "ok", `from ${path.local} by ${path.device}, MTU ${path.mtu}`);
+  }
+  /** What is above it has moved: it is where the way leads now. */
+  look(): void {
+    const { ladder, deps, server } = this.#c;
+    ladder.scope.settle(
+      deps.plane.net.pathTo(server.address),
+      (path) => {
+        if (ladder.alive) this.#is(path);
+      },
+      (e) => {
+        if (!(e instanceof SystemError)) throw e;
+      },
+    );
+  }
   up(): void {
     const { ladder } = this.#c;
     const { net } = this.#c.deps.plane;
@@ -134,8 +151,7 @@ export class RouteRung implements Rung {
     ladder.settle(
       net.pathTo(address),
       (path) => {
-        this.path = path;
-        ladder.stage("route", "ok", `from ${path.local} by ${path.device}, MTU ${path.mtu}`);
+        this.#is(path);
         // Before anything can route into the link: the server itself stays outside of it.
         const pinned = net.pinHostRoute(address);
         ladder.take(
