@@ -24,6 +24,8 @@ export interface IkeChoice {
   readonly transform: Transform;
   readonly number: number;
 }
+/** Of one offer in IKEv2, which may combine many algorithms. */
+const MOST_ADVISED = 64;
 interface Named {
   readonly text: string;
 }
@@ -61,6 +63,23 @@ export function chooseIke(policy: IkePolicy, body: Uint8Array, particulars = tru
     `the peer offers ${transforms.map(describeIke).join(" ") || "none"}` +
     advice("ike_proposals", policy.ikeProposals, [IKE_RESPONDER], possible)
   );
+}
+/** What would accept a proposal of IKEv2's that `offered` describes; AEAD ciphers have no words among ours. */
+export function adviceForIkev2(policy: IkePolicy, offered: string): string {
+  const texts = offered.split(" ").flatMap((p) => {
+    const words = p.split("-");
+    const all = (of: RegExp): string[] => words.filter((w) => of.test(w));
+    return all(/^(aes|camellia|3des)/).flatMap((c) =>
+      all(/^(sha|md5)/).flatMap((h) => all(/^(modp|ecp|x25519)/).map((g) => `${c}-${h}-${g}`)),
+    );
+  });
+  const possible = texts.slice(0, MOST_ADVISED).flatMap((text) =>
+    known(
+      () => parseIkeProposal(text),
+      () => true,
+    ),
+  );
+  return advice("ike_proposals", policy.ikeProposals, [IKE_RESPONDER], possible);
 }
 /** Why we accept no ESP proposal of `offered`. */
 export function noEsp(policy: IkePolicy, offered: readonly Proposal[], encaps: readonly number[]): string {

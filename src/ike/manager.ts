@@ -287,7 +287,8 @@ export class IkeManager {
     sa.begin();
   }
   #others(c: Connection, remote: string): boolean {
-    return [...this.#clients].some(([x, y]) => x !== c && y.cfg.remote === remote);
+    const v1 = [...this.#clients].some(([x, y]) => x !== c && y.cfg.remote === remote);
+    return v1 || this.#house.peers.at(remote).some((x) => x !== c && x.client && x.announced);
   }
   #newSa(policy: IkePolicy, o: Pick<IkeSaOptions, "role" | "icookie" | "path" | "first">): IkeSa {
     const sa = new IkeSa({ env: this.#env, owner: this.#saOwner, policy, ...o });

@@ -6,6 +6,7 @@ import { faultEvent } from "../../core/fault.ts";
 import { contain, Scope } from "../../core/scope.ts";
 import { concat, sameBytes } from "../../core/text.ts";
 import type { HalfOpen } from "../admission.ts";
+import { adviceForIkev2 } from "../choice.ts";
 import { groupNumber } from "../proposals.ts";
 import { failure, type IkeEnv, type IkePolicy } from "../types.ts";
 import { tooLong } from "../unheard.ts";
@@ -84,8 +85,9 @@ export function readFirst(policy: IkePolicy, m: Message): FirstMessage | Refusal
   );
   if (!choice || (choice.addKe.some((t) => t.id !== 0) && !mayLeaveOut(choice))) {
     const ours = list.map((s) => s.text).join(" ");
-    const text = `no common IKEv2 proposal: we accept ${ours}; the peer offers ${describeProposals(offered)}`;
-    return { why: failure("no-proposal", text), notify: NOTIFY.noProposalChosen };
+    const theirs = describeProposals(offered);
+    const text = `no common IKEv2 proposal: we accept ${ours}; the peer offers ${theirs}`;
+    return { why: failure("no-proposal", text + adviceForIkev2(policy, theirs)), notify: NOTIFY.noProposalChosen };
   }
   const group = groupNumber(choice.ours.group);
   if (ke.group !== group) {
