@@ -126,7 +126,8 @@ async function crowd(lab: Lab, dataplane: string, sessions: number, keep: Keep):
   const keepOf = (what: string, value: number): void => keep(`${dataplane}, sessions`, what, value);
   const host = await lab.ns("host");
   const guest = await Guest.boot(host, "tap0", "192.168.55.1/24", `${SERVER}/24`, "192.168.55.1");
-  const server = ["local_ip = 10.99.0.1", "pool = 10.100.0.1-10.100.19.255", `psk = ${CALLERS_PSK}`];
+  const esp = "esp_proposals = aes128gcm16 aes128-sha1"; // each of a long list is a trial, and a module to be loaded
+  const server = ["local_ip = 10.99.0.1", "pool = 10.100.0.1-10.100.19.255", `psk = ${CALLERS_PSK}`, esp];
   const users = Array.from({ length: sessions }, (_, i) => `[user u${i + 1}]\npassword = p${i + 1}`);
   const conf = [
     "[daemon]",
@@ -140,15 +141,17 @@ async function crowd(lab: Lab, dataplane: string, sessions: number, keep: Keep):
     umask 077; cat >/tmp/ours.conf <<'CONF'\n${conf.join("\n")}\nCONF
     cd '${process.cwd()}'
     ${program(lab.runtime)} run --config /tmp/ours.conf >/rig/ours.log 2>&1 & echo $! >/tmp/ours.pid`);
-  const trouble = (): string => guest.log("ours.log").split("\n").slice(-15).join("\n");
-  await until("the server listens", 10_000, async () => (await guest.sh("ss -anu")).includes(":500 "));
+  const explain = (e: unknown): never => {
+    throw new Error(`${String(e)}\n${guest.log("ours.log").split("\n").slice(-15).join("\n")}`);
+  };
+  const listening = async (): Promise<boolean> => (await guest.sh("ss -anu")).includes(":500 ");
+  await until("the server listens", 30_000, listening).catch(explain);
   const before = await weight(guest);
   const spent = await ticks(guest);
   const callers = await Callers.start(host, sessions, AT_ONCE, "10.50", [], SERVER);
   const start = performance.now();
-  await until(`${sessions} sessions`, 300_000, () => (callers.told?.up ?? 0) >= sessions).catch((e: unknown) => {
-    throw new Error(`${String(e)}: ${JSON.stringify(callers.told)}\n${trouble()}`);
-  });
+  const up = until(`${sessions} sessions`, 300_000, () => (callers.told?.up ?? 0) >= sessions);
+  await up.catch((e: unknown) => explain(`${String(e)}: ${JSON.stringify(callers.told)}`));
   keepOf("logins", sessions / ((performance.now() - start) / 1000));
   keepOf("login", (((await ticks(guest)) - spent) / HERTZ / sessions) * 1000);
   await sleep(SETTLE_MS);
