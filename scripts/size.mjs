@@ -1,8 +1,8 @@
-// The size budgets: the bundle at most 672 KB minified, the executable at most 1.1 MiB stripped, its package 640 KB.
+// The size budgets: the bundle at most 696 KB minified, the executable at most 1.1 MiB stripped, its package 640 KB.
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { daemonIpk, executable } from "./ipk.mjs";
 
-const BUDGET = { "l2tpsec.cjs": 672 * 1024, l2tpsec: Math.floor(1.1 * 1024 * 1024) };
+const BUDGET = { "l2tpsec.cjs": 696 * 1024, l2tpsec: Math.floor(1.1 * 1024 * 1024) };
 let failed = false;
 for (const f of existsSync("dist") ? readdirSync("dist") : []) {
   const n = statSync(`dist/${f}`).size;

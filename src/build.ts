@@ -11,6 +11,7 @@ import { Challenges } from "./core/challenges.ts";
 import { SystemError } from "./core/errors.ts";
 import { faultEvent } from "./core/fault.ts";
 import { allOf, contain, Scope } from "./core/scope.ts";
+import { fromUtf8, utf8 } from "./core/text.ts";
 import { Daemon } from "./daemon.ts";
 import { PlanesBeside } from "./dataplane/beside.ts";
 import type { DataPlane } from "./dataplane/dataplane.ts";
@@ -38,6 +39,7 @@ import { zoneOf } from "./openwrt/alias.ts";
 import { Netifd } from "./openwrt/netifd.ts";
 import { serveUbus } from "./openwrt/ubus.ts";
 import type { Pki } from "./ports/pki.ts";
+import type { Journal } from "./ports/ports.ts";
 import type { Runtime } from "./ports/runtime.ts";
 import { VERSION } from "./version.ts";
 import { openPki } from "./x509/pki.ts";
@@ -47,7 +49,7 @@ import { openPki } from "./x509/pki.ts";
  * and sets their routes.
  */
 export function compose(
-  common: Pick<LinkDeps, "clock" | "crypto" | "host" | "serial" | "udp" | "zlib" | "pki" | "tls"> & {
+  common: Pick<LinkDeps, "clock" | "crypto" | "host" | "serial" | "udp" | "journal" | "zlib" | "pki" | "tls"> & {
     readonly memory?: Memory;
     readonly faster?: LinkDeps["faster"];
     readonly kernel?: KernelSide;
@@ -94,6 +96,7 @@ export function compose(
     logins: new Logins(common.clock),
     serial: common.serial,
     udp: common.udp,
+    journal: common.journal ?? null,
     faster: common.faster ?? "aes",
     zlib: common.zlib ?? null,
     pki: common.pki ?? null,
@@ -218,6 +221,46 @@ export function pkiOf(rt: Runtime, native: Native): Pki | null {
   return library && openPki({ library, sha1: (data) => rt.crypto.hash("sha1", [data]) });
 }
 
+/** A file of lines; one that cannot be written is told once. */
+function journalIn(rt: Runtime, path: string, warn: (text: string) => void): Journal {
+  let file: ReturnType<Runtime["newFile"]> | null = null;
+  let broken = false;
+  const attempt = (f: () => void): void => {
+    if (broken) return;
+    try {
+      f();
+    } catch (e) {
+      broken = true;
+      warn(`what is owed to RADIUS cannot be kept for the next start: ${e instanceof Error ? e.message : path}`);
+    }
+  };
+  const close = (): void => {
+    file?.close();
+    file = null;
+  };
+  const write = (lines: readonly string[]): void => file?.write(utf8(lines.map((l) => `${l}\n`).join("")));
+  return {
+    read: () => {
+      try {
+        return fromUtf8(rt.readBytes(path))
+          .split("\n")
+          .filter((l) => l !== "");
+      } catch {
+        return [];
+      }
+    },
+    append: (line) => attempt(() => write([line])),
+    replace: (lines) =>
+      attempt(() => {
+        close();
+        rt.removeTree(path);
+        file = rt.newFile(path, 0o600);
+        write(lines);
+      }),
+    close: () => attempt(close),
+  };
+}
+
 /** The daemon, until a signal ends it. */
 export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: () => DataEngine): Promise<void> {
   const first = source.read();
@@ -259,6 +302,7 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: (
         faster: fasterCipher(speeds),
         serial: linuxSerial(native, rt.clock),
         udp: linuxUdp(native),
+        journal: (server) => journalIn(rt, `${first.config?.daemon.control}-${server}.owed`, warn),
         zlib: native,
         pki: pkiOf(rt, native),
         tls: native,

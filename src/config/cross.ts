@@ -242,6 +242,8 @@ function crossRadius(s: ServerConfig, { radius, servers }: Config, fail: Fail): 
   const same = before.find((o) => o.nas_id === s.nas_id);
   // A server that begins says so to RADIUS, which then ends all sessions of that NAS.
   if (same) fail("nas_id", `server ${same.name} has the same: RADIUS could not tell their sessions apart`);
+  const shared = before.find((o) => o.coa_port !== 0 && o.coa_port === s.coa_port);
+  if (shared) fail("coa_port", `server ${shared.name} has the same port`);
 }
 
 function crossServers(

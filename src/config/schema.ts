@@ -243,6 +243,18 @@ export const SERVER = {
       "Networks that RADIUS may route to users (Framed-Route), whole or in part; a login with another is refused. " +
       "Default: none.",
   }),
+  acct_interim: withDefault(k.integer(0, 86400, "seconds"), "600", {
+    tab: "advanced",
+    title: "Accounting interval",
+    help: "Interim updates of accounting, unless RADIUS says how often (Acct-Interim-Interval); 0: none.",
+  }),
+  coa_port: withDefault(k.integer(0, 65535), "0", {
+    tab: "advanced",
+    title: "CoA port",
+    help:
+      "UDP port on which the RADIUS servers of this section may end and change sessions (RFC 5176), usually 3799; 0: " +
+      "none.",
+  }),
   second_login: withDefault(k.oneOf("replace", "refuse"), "replace", {
     tab: "security",
     title: "Second login",
@@ -289,6 +301,11 @@ export const RADIUS = {
     tab: "advanced",
     title: "Port",
     help: "UDP port for authentication.",
+  }),
+  acct_port: withDefault(k.integer(0, 65535), "1813", {
+    tab: "advanced",
+    title: "Accounting port",
+    help: "UDP port for accounting; 0: it gets none.",
   }),
   timeout: withDefault(k.integer(1, 20, "seconds"), "5", {
     tab: "advanced",

@@ -104,11 +104,17 @@ function server(name: string, s: ServerStatus, paint: Paint): string {
   ];
   if (s.dataplane_why !== "") rows.push(`  ${s.dataplane}; ${plain(s.dataplane_why)}`);
   if (s.ipsec === "off") rows.push(`  ${paint("red", "IPsec is off: these tunnels are in the clear")}`);
+  for (const r of s.radius ?? [])
+    rows.push(
+      `  RADIUS ${r.name} (${r.address}): ${r.state}, ${r.answers} answers${r.why === "" ? "" : `: ${plain(r.why)}`}`,
+    );
   for (const f of s.failures)
     rows.push(`  ${paint("red", `${f.layer} ${f.code}`)} ${f.peer}${times(f)}: ${plain(f.text)}`);
   for (const x of s.sessions) {
     const who = `#${x.session} ${quote(x.user)} ${x.ip} on ${x.ifname} from ${x.peer} (${x.auth})`;
     rows.push(`  ${who} since ${x.since}, in ${bytes(x.rx_bytes)}, out ${bytes(x.tx_bytes)}`);
+    const said = [x.filter && `filter ${quote(x.filter)}`, x.rate && `rate ${quote(x.rate)}`].filter((w) => w);
+    if (said.length > 0) rows.push(`    RADIUS says ${said.join(", ")}, which is not enforced`);
   }
   if (s.error) rows.push(errorRow(s.error, paint));
   return whole(rows, s.drops, paint);

@@ -62,7 +62,7 @@ export class Callers {
 
 /** Those of a server section. */
 export function callersOf(
-  deps: Pick<LinkDeps, "clock" | "crypto" | "host" | "log" | "udp" | "logins">,
+  deps: Pick<LinkDeps, "clock" | "crypto" | "host" | "log" | "udp" | "journal" | "logins">,
   cfg: ServerConfig,
   users: () => readonly UserConfig[],
   radius: () => readonly RadiusConfig[],

@@ -7,7 +7,7 @@ import type { DataPlane } from "../dataplane/dataplane.ts";
 import type { IkeManager } from "../ike/manager.ts";
 import type { L2tpEndpoint } from "../l2tp/endpoint.ts";
 import type { Pki } from "../ports/pki.ts";
-import type { Crypto, Host, TlsClients, Udp, Zlib } from "../ports/ports.ts";
+import type { Crypto, Host, Journal, TlsClients, Udp, Zlib } from "../ports/ports.ts";
 import type { SerialHost } from "../ports/serial.ts";
 import type { Blocks } from "./blocks.ts";
 import type { Captures } from "./captures.ts";
@@ -34,6 +34,8 @@ export interface LinkDeps {
   readonly captures: Captures;
   readonly serial: SerialHost;
   readonly udp: Udp;
+  /** What a server owes RADIUS, by the name of its section; null: nothing outlives the process. */
+  readonly journal?: ((server: string) => Journal) | null;
   readonly challenges: Challenges;
   readonly logins: Logins;
   /** Which cipher this CPU is faster with: proposals by default begin with it. */

@@ -1,25 +1,39 @@
 // Users whom RADIUS knows: what its servers say about a caller, as PPP and a server's sessions want it.
 import { radiusOf } from "../config/cross.ts";
-import type { RadiusConfig, ServerConfig, UserConfig } from "../config/schema.ts";
+import type { RadiusConfig, ServerConfig } from "../config/schema.ts";
 import { u32 } from "../core/bytes.ts";
+import { SystemError } from "../core/errors.ts";
 import { failure } from "../core/failures.ts";
 import { faultEvent } from "../core/fault.ts";
+import { contain } from "../core/scope.ts";
 import { Secret } from "../core/secret.ts";
 import { hex } from "../core/text.ts";
 import type { Crypto } from "../ports/ports.ts";
 import { accountName } from "../ppp/auth/mschapv2.ts";
 import { type Proof, refusal, type Verdict } from "../ppp/auth/proof.ts";
-import { RadiusClient } from "../radius/client.ts";
-import type { Grant } from "../radius/grant.ts";
+import { Accounting } from "../radius/accounting.ts";
+import { Attributes } from "../radius/attributes.ts";
+import { RadiusClient, type RadiusServer } from "../radius/client.ts";
+import { Dynamic, type Named, type Target } from "../radius/dynamic.ts";
 import { type Caller, Login, type Nas, type Outcome } from "../radius/login.ts";
+import type { Account, Books } from "./account.ts";
 import type { LinkDeps } from "./deps.ts";
 
-/** A user, from a section or from RADIUS. */
-export type Account = Pick<UserConfig, "name" | "ip" | "routes"> & { readonly grant?: Grant };
+type RadiusDeps = Pick<LinkDeps, "clock" | "crypto" | "host" | "log" | "udp" | "journal">;
+/** A server's sessions, for what RADIUS asks about them. */
+interface Reachable {
+  get(id: number): Sought | null;
+  ofUser(name: string): Sought | null;
+  ofAddress(ip: string): Sought | null;
+}
+interface Sought extends Target {
+  readonly user: string | null;
+  readonly ip: string | null;
+}
 
 /** The RADIUS servers of one server section, as long as the section stands. */
 export class RadiusUsers {
-  readonly #deps: Pick<LinkDeps, "clock" | "crypto" | "log" | "udp">;
+  readonly #deps: RadiusDeps;
   readonly #cfg: ServerConfig;
   readonly #all: () => readonly RadiusConfig[];
   readonly #local: (user: string) => boolean;
@@ -27,10 +41,14 @@ export class RadiusUsers {
   /** Begins every Acct-Session-Id: unique over restarts. */
   readonly #run: string;
   client: RadiusClient;
+  readonly accounting: Accounting;
+  readonly #dynamic: Dynamic;
+  #sessions: Reachable | null = null;
+  #listener: { close(): void } | null = null;
 
   /** `local`: whether a section has this user. */
   constructor(
-    deps: Pick<LinkDeps, "clock" | "crypto" | "host" | "log" | "udp">,
+    deps: RadiusDeps,
     cfg: ServerConfig,
     all: () => readonly RadiusConfig[],
     local: (user: string) => boolean,
@@ -42,20 +60,80 @@ export class RadiusUsers {
     this.nas = { identifier: cfg.nas_id ?? deps.host.hostname() };
     this.#run = hex(deps.crypto.random(6));
     this.client = this.#make();
+    const wallClock = (): number => deps.host.wallClock();
+    const journal = deps.journal?.(cfg.name) ?? null;
+    this.accounting = new Accounting({ clock: deps.clock, wallClock, client: () => this.client, journal });
+    this.#dynamic = new Dynamic({
+      crypto: deps.crypto,
+      wallClock,
+      servers: () => this.#servers(),
+      identifier: this.nas.identifier,
+      find: (n) => this.#find(n),
+    });
+  }
+  get books(): Books {
+    return { accounting: this.accounting, nas: this.nas, interim: this.#cfg.acct_interim };
+  }
+  /** The server begins. A port for CoA that is not free is told, and tried again by the next server. */
+  open(sessions: Reachable): void {
+    this.#sessions = sessions;
+    this.accounting.on(new Attributes().add("NAS-Identifier", this.nas.identifier));
+    const { udp, log } = this.#deps;
+    const { coa_port, name } = this.#cfg;
+    if (coa_port === 0 || this.#listener) return;
+    try {
+      this.#listener = udp.listen(coa_port, (data, from, answer) =>
+        contain(
+          () => {
+            const out = this.#dynamic.input(data, from.address);
+            if (out) answer(out);
+          },
+          (e) => log.emit(faultEvent(name, "CoA", e)),
+        ),
+      );
+    } catch (e) {
+      if (!(e instanceof SystemError)) throw e;
+      log.emit({ kind: "daemon.warning", link: name, text: `no CoA: ${e.message}` });
+    }
+  }
+  /** The server ends, and all of its sessions have. */
+  stop(): void {
+    this.accounting.off(new Attributes().add("NAS-Identifier", this.nas.identifier));
+    this.#listener?.close();
+    this.#listener = null;
+  }
+  drops(): Record<string, number> {
+    return {
+      ...this.client.counters.snapshot(),
+      ...this.accounting.counters.snapshot(),
+      ...this.#dynamic.counters.snapshot(),
+    };
+  }
+  /** All that it names must be the session's. */
+  #find({ session, user, ip }: Named): Target | null {
+    const s = this.#sessions;
+    if (!s) return null;
+    const id = session?.startsWith(this.#run) ? Number.parseInt(session.slice(this.#run.length), 16) : null;
+    if (session !== null && (id === null || Number.isNaN(id))) return null;
+    const byName = (): Sought | null => (user !== null ? s.ofUser(user) : s.ofAddress(ip ?? ""));
+    const found = id !== null ? s.get(id) : byName();
+    return found?.ip && (user ?? found.user) === found.user && (ip ?? found.ip) === found.ip ? found : null;
   }
   #make(): RadiusClient {
     const { clock, crypto, log, udp } = this.#deps;
     const fault = (e: unknown): void => log.emit(faultEvent(this.#cfg.name, "RADIUS", e));
-    const servers = radiusOf(this.#cfg, this.#all()).map((r) => ({
+    return new RadiusClient({ clock, crypto, udp, fault }, this.#servers());
+  }
+  #servers(): RadiusServer[] {
+    return radiusOf(this.#cfg, this.#all()).map((r) => ({
       name: r.name,
       address: r.address,
       port: r.port,
-      acctPort: 0,
+      acctPort: r.acct_port,
       secret: r.secret,
       timeoutMs: r.timeout * 1000,
       deadMs: r.dead_time * 1000,
     }));
-    return new RadiusClient({ clock, crypto, udp, fault }, servers);
   }
   /** Other servers from now on; what the old ones were asked is unanswered. */
   renew(): void {
@@ -64,6 +142,7 @@ export class RadiusUsers {
     before.close("the RADIUS servers of the configuration changed");
   }
   close(): void {
+    this.accounting.close();
     this.client.close("the server stops");
   }
   seat(caller: Omit<Caller, "session">): RadiusSeat {

@@ -80,7 +80,6 @@ export class ServerLink implements AnyLink {
   /** An L2TP message came through the data plane, or is waited for. */
   #proved = false;
   #trial: Timer | null = null;
-
   /** `all`: every link's section, this one among them. */
   constructor(deps: LinkDeps, cfg: ServerConfig, { users, radius, all }: Others) {
     this.#deps = deps;
@@ -138,10 +137,10 @@ export class ServerLink implements AnyLink {
   get size(): number {
     return this.#sessions.size;
   }
-
   start(): void {
     if (this.#wanted) return;
     this.#wanted = true;
+    this.#scope.run(() => this.#sessionHost.callers.radius?.open(this.#sessions));
     this.#scope.run(() => this.#open());
   }
   /**
@@ -279,7 +278,6 @@ export class ServerLink implements AnyLink {
   renewFiles(): void {
     this.#warn(this.#files?.renew() ?? null);
   }
-
   /**
    * Whether L2TP from `remote` is this server's to answer: from one of its flows, or in the clear where that was asked
    * for.
@@ -331,7 +329,6 @@ export class ServerLink implements AnyLink {
     const v6 = isIp6(remote?.address ?? listen ?? "::"); // the shared netdev must suit callers of both families
     return Math.min(largest, fittingMtu(OUTER_MTU, v6, info, sequencing));
   }
-
   radiusChanged(): void {
     this.#sessionHost.callers.radius?.renew();
   }
@@ -343,7 +340,6 @@ export class ServerLink implements AnyLink {
     s?.end(failure("disconnected", "disconnected by hand"));
     return s !== null;
   }
-
   /**
    * `until` (clock time) is for a process that ends: what of thousands of peers has had no goodbye by then gets none.
    */
@@ -365,6 +361,7 @@ export class ServerLink implements AnyLink {
       finished = true;
       guard.disarm();
       this.#quiet = null;
+      this.#sessionHost.callers.radius?.close();
       // IKE deletes are sent here, after L2TP's StopCCNs
       allOf((e) => this.#log(e), ...this.#closers.splice(0).map((close) => () => close(until)));
       closed
@@ -383,6 +380,7 @@ export class ServerLink implements AnyLink {
       () => this.#enter("stopping"),
       ...[...this.#tunnels].map((t) => inTime(() => t.contain(() => t.close(why)))),
       ...[...this.#sessions.all()].map((s) => inTime(() => s.end(why))),
+      () => this.#sessionHost.callers.radius?.stop(),
     );
     if (this.#tunnels.size === 0) finish();
     else {
@@ -390,7 +388,6 @@ export class ServerLink implements AnyLink {
       guard.arm(Math.max(0, Math.min(CLOSE_MS, half - this.#deps.clock.now())));
     }
   }
-
   #enter(state: LinkState): void {
     if (this.#state === state) return;
     this.#state = state;
@@ -416,6 +413,7 @@ export class ServerLink implements AnyLink {
   }
   status(): ServerStatus {
     const sessions = [...this.#sessions.all()].filter((s) => s.ip !== null).map((s) => s.status());
+    const { radius } = this.#sessionHost.callers;
     const sum = (f: (s: (typeof sessions)[number]) => number): number => sessions.reduce((n, s) => n + f(s), 0);
     return {
       kind: "server",
@@ -442,9 +440,10 @@ export class ServerLink implements AnyLink {
         ...this.#deps.l2tp.counters.snapshot(),
         ...this.#sessions.counters.snapshot(),
         ...this.#deps.logins.counters.snapshot(),
-        ...this.#sessionHost.callers.radius?.client.counters.snapshot(),
+        ...radius?.drops(),
       },
       error: this.#error,
+      ...(radius ? { radius: radius.client.servers() } : {}),
     };
   }
 }

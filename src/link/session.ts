@@ -4,15 +4,17 @@ import type { ServerConfig } from "../config/schema.ts";
 import type { Timer } from "../core/clock.ts";
 import { isoTime } from "../core/date.ts";
 import { type Failure, failure } from "../core/failures.ts";
-import type { L2tpRemote, ServerInterface, UserInterface } from "../dataplane/dataplane.ts";
+import type { L2tpRemote, ServerInterface, TrafficCounters, UserInterface } from "../dataplane/dataplane.ts";
 import type { Call } from "../l2tp/call.ts";
 import type { FrameChannel } from "../ports/ports.ts";
 import type { PppConfig, PppUp } from "../ppp/api.ts";
 import type { Assignment } from "../ppp/ipcp.ts";
+import type { Limits } from "../radius/grant.ts";
+import { type Account, SessionAccount } from "./account.ts";
 import type { Callers } from "./callers.ts";
 import type { LinkDeps } from "./deps.ts";
 import { Ladder, type LadderOptions, type LadderOwner } from "./ladder.ts";
-import type { Account, RadiusSeat } from "./radius.ts";
+import type { RadiusSeat } from "./radius.ts";
 import { CallRung } from "./rungs/call.ts";
 import { NetdevRung, type NetdevUser } from "./rungs/netdev.ts";
 import { PppRung, type PppUser } from "./rungs/ppp.ts";
@@ -46,6 +48,7 @@ interface SessionPlace {
 /** Time to authenticate: from the call to the first address, and again whenever PPP renegotiates. */
 const AUTHENTICATE_MS = 30_000;
 const ASYNC = 2; // framing type, RFC 2661 §4.4.4
+const NO_TRAFFIC: TrafficCounters = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
 const NONE: readonly string[] = []; // of all sessions
 let lastId = 0; // for people and the control API; not a secret, never on the wire
 
@@ -63,8 +66,12 @@ export class Session implements LadderOwner, PppUser, NetdevUser {
   readonly seat: RadiusSeat | null;
   #ip: string | null = null;
   #since = 0;
+  /** At RADIUS, where the server has that. */
+  #account: SessionAccount | null = null;
   /** session.up was emitted, session.down was not. */
   #announced = false;
+  /** Its counters stay, also when it has left the netdev. */
+  #counted: UserInterface | null = null;
   /** It became a session, or its failure was reported. */
   #told = false;
 
@@ -143,13 +150,17 @@ export class Session implements LadderOwner, PppUser, NetdevUser {
     // A LAC with an asynchronous line does the framing: it must know what LCP agreed on (RFC 2661 §6.14).
     if (((call.connected.framingType ?? 0) & ASYNC) !== 0) call.setLinkInfo(info.link.sendAccm, info.link.recvAccm);
     const routes = (this.#config?.routes ?? NONE).map((prefix) => ({ prefix }));
-    return this.#at.server.attach(call.channel, this.#ip, routes);
+    return this.#at.server.attach(call.channel, this.#ip, routes).then((net) => {
+      this.#counted = net;
+      return net;
+    });
   }
   get sharer(): string {
     return this.user ?? "";
   }
 
   onUp(): void {
+    this.#open();
     this.#since = this.#host.deps.host.wallClock();
     this.#announced = this.#told = true;
     this.#host.deps.log.emit({
@@ -170,11 +181,32 @@ export class Session implements LadderOwner, PppUser, NetdevUser {
     this.#disarm();
     const ip = this.#ip;
     this.#ip = null;
+    this.#account?.stop(why);
+    this.#account = null;
     try {
       if (announced) this.#tellDown(why, ip ?? "");
     } finally {
       if (ip !== null && this.#config) this.#host.release(this, ip, this.#config);
     }
+  }
+  /** Once: who renegotiates goes on. */
+  #open(): void {
+    const { radius } = this.#host.callers;
+    const [user, ip] = [this.#config, this.#ip];
+    if (this.#account || !radius || !this.seat || !user || ip === null) return;
+    const about = { user, caller: this.seat.caller };
+    this.#account = new SessionAccount(this.#ladder.scope, radius.books, about, {
+      ip,
+      usage: () => this.#counted?.counters() ?? NO_TRAFFIC,
+      end: (why) => this.end(why),
+    });
+  }
+  /** As RADIUS asks (RFC 5176). */
+  disconnect(server: string): void {
+    this.end(failure("disconnected", `disconnected by the RADIUS server ${server}`));
+  }
+  change(limits: Partial<Limits>): void {
+    this.#account?.change(limits);
   }
   onEnd(_why: Failure): void {
     this.#host.gone(this);
@@ -203,7 +235,8 @@ export class Session implements LadderOwner, PppUser, NetdevUser {
   }
 
   status(): SessionStatus {
-    const t = this.#netdev.net?.counters() ?? { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
+    const t = this.#netdev.net?.counters() ?? NO_TRAFFIC;
+    const { filter = null, rate = null } = this.#account?.limits ?? {};
     return {
       session: this.id,
       user: this.user ?? "",
@@ -219,6 +252,8 @@ export class Session implements LadderOwner, PppUser, NetdevUser {
       tx_bytes: t.txBytes,
       rx_packets: t.rxPackets,
       tx_packets: t.txPackets,
+      ...(filter === null ? {} : { filter }),
+      ...(rate === null ? {} : { rate }),
     };
   }
 }

@@ -7,9 +7,9 @@ import { Counters } from "../core/counters.ts";
 import { type Failure, failure } from "../core/failures.ts";
 import { type Origin, Waiting, type WaitingLimits } from "../core/waiting.ts";
 import { inQuotes, printable } from "../core/words.ts";
+import type { Account } from "./account.ts";
 import { holds, Networks } from "./networks.ts";
 import { AddressPool } from "./pool.ts";
-import type { Account } from "./radius.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -67,6 +67,12 @@ export class Sessions {
   }
   get(id: number): Session | null {
     return this.#all.get(id) ?? null;
+  }
+  ofUser(name: string): Session | null {
+    return this.#users.get(name) ?? null;
+  }
+  ofAddress(ip: string): Session | null {
+    return this.#networks.get(ip) ?? null;
   }
   /** Users with an address. */
   get admitted(): number {

@@ -3,6 +3,7 @@
 import type { LinkState } from "../core/events.ts";
 import type { Failure, FailureCode, Layer } from "../core/failures.ts";
 import type { Advice } from "../ike/survey.ts";
+import type { ServerState } from "../radius/client.ts";
 
 interface IkeStatus {
   readonly version: 1 | 2;
@@ -90,6 +91,9 @@ export interface SessionStatus extends Traffic {
   readonly auth: string;
   readonly tunnel: number;
   readonly call: number;
+  /** As RADIUS said; neither is enforced. */
+  readonly filter?: string;
+  readonly rate?: string;
 }
 /** Refused peers: for each code the last time, and how often. */
 export interface PeerFailure {
@@ -119,6 +123,8 @@ export interface ServerStatus extends Traffic {
   readonly failures: readonly PeerFailure[];
   readonly drops: Readonly<Record<string, number>>;
   readonly error: Failure | null;
+  /** Servers of RADIUS, where it asks any. */
+  readonly radius?: readonly ServerState[];
 }
 export interface SerialStatus extends LinkStatus {
   readonly kind: "nas";

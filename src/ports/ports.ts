@@ -205,3 +205,11 @@ export interface UdpSocket {
   send(data: Uint8Array): void;
   close(): void;
 }
+/** A few lines on a disk, which outlive the process. What cannot be written is not there at the next start. */
+export interface Journal {
+  /** None where there is no file. */
+  read(): readonly string[];
+  append(line: string): void;
+  replace(lines: readonly string[]): void;
+  close(): void;
+}

@@ -88,6 +88,8 @@ class Ask {
   since = 0;
   pause = 0;
   over = false;
+  /** Inside ask(), where nobody is told anything. */
+  fresh = true;
   why = "";
   constructor(q: Question, left: Peer[], timer: (ask: Ask) => Timer) {
     this.q = q;
@@ -138,7 +140,7 @@ const WRONG: Readonly<Record<Proved, string>> = {
     "update it",
 };
 
-interface ServerState {
+export interface ServerState {
   readonly name: string;
   readonly address: string;
   readonly state: "ok" | "silent" | "unknown";
@@ -182,8 +184,8 @@ export class RadiusClient {
       ask.why = "too many questions to RADIUS servers are open";
       ask.left.length = 0;
     }
-    // Never inside ask(), also where there is nobody to ask.
-    ask.timer.arm(0);
+    this.#entry.run(() => this.#next(ask));
+    ask.fresh = false;
     return () => this.#release(ask);
   }
   /** Every question ends with this sentence, and nothing is heard any more. */
@@ -241,6 +243,7 @@ export class RadiusClient {
       this.#leave(ask);
     }
     const peer = ask.left.shift();
+    if (!peer && ask.fresh) return ask.timer.arm(0);
     if (!peer) return this.#end(ask, ask.why || "no RADIUS server is configured for this");
     if (before) this.counters.bump("radius.failover");
     ask.peer = peer;

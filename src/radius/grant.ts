@@ -57,7 +57,7 @@ export function grantOf(a: Attributes): Grant {
     classes: a.all("Class").map((c) => c.slice()),
   };
 }
-function limitsOf(a: Attributes): Limits {
+export function limitsOf(a: Attributes): Limits {
   const interim = a.get("Acct-Interim-Interval");
   const filters = a.all("Filter-Id");
   return {

@@ -95,6 +95,13 @@ export function writeSigned(crypto: Crypto, s: Sealing): Uint8Array {
   out.set(authenticatorOf(crypto, s.secret, out, ZERO), AUTHENTICATOR);
   return out;
 }
+/** The answer to the request that had `authenticator`. */
+export function writeAnswer(crypto: Crypto, s: Sealing, authenticator: Uint8Array): Uint8Array {
+  const out = sealed(crypto, s, authenticator);
+  out.set(authenticatorOf(crypto, s.secret, out, authenticator), AUTHENTICATOR);
+  return out;
+}
+
 export type Proved = "ok" | "authenticator" | "message-authenticator" | "no-message-authenticator";
 function proved(crypto: Crypto, secret: Secret, p: RadiusPacket, authenticator: Uint8Array, required: boolean): Proved {
   if (!sameBytes(authenticatorOf(crypto, secret, p.bytes, authenticator), p.authenticator)) return "authenticator";
@@ -115,6 +122,10 @@ function placeOf(b: Uint8Array): number | null {
 /** Whether `p` is the answer to our request that had `authenticator`. */
 export function provesAnswer(crypto: Crypto, secret: Secret, p: RadiusPacket, authenticator: Uint8Array): Proved {
   return proved(crypto, secret, p, authenticator, p.code !== CODE.accountingResponse);
+}
+/** Whether a Disconnect-, CoA- or Accounting-Request is of somebody with the secret. */
+export function provesRequest(crypto: Crypto, secret: Secret, p: RadiusPacket): Proved {
+  return proved(crypto, secret, p, ZERO, false);
 }
 /** The id of what may be an answer; the packet is read when somebody waits for it. */
 export function idOf(b: Uint8Array): number | null {

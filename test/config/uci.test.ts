@@ -218,7 +218,7 @@ password=wonderland
     );
     assert.match(
       faults("", "config sever lns\n").join(),
-      /l2tpsec\.lns: unknown kind of section "sever" \(allowed: daemon \| server \| user\)/,
+      /l2tpsec\.lns: unknown kind of section "sever" \(allowed: daemon \| server \| user \| radius\)/,
     );
     assert.match(faults("", "config user u\n").join(), /l2tpsec\.u\.password: is missing/);
   });

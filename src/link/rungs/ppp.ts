@@ -7,9 +7,10 @@ import type { Proof, Verdict } from "../../ppp/auth/proof.ts";
 import type { Assignment } from "../../ppp/ipcp.ts";
 import type { Ipv6Ids } from "../../ppp/ipv6cp.ts";
 import { PppSession } from "../../ppp/session.ts";
+import type { Account } from "../account.ts";
 import type { Callers } from "../callers.ts";
 import type { Ladder, Rung } from "../ladder.ts";
-import type { Account, RadiusSeat } from "../radius.ts";
+import type { RadiusSeat } from "../radius.ts";
 
 /** What is below PPP, and who is admitted to it. */
 export interface PppUser {

@@ -178,6 +178,9 @@ return view.extend({
 			return node;
 		};
 
+		grid(m, 'radius', _('RADIUS servers'), _('They know users, for servers whose option Where users are says so.'), 'radius', [ [ 'address', _('Address'), of('address') ] ],
+			() => Promise.resolve({}));
+
 		const s = m.section(form.NamedSection, 'daemon', 'daemon', _('Daemon'));
 		s.addremove = true;
 		for (const [ name, title ] of TABS)
