@@ -38,7 +38,7 @@ export function ipsec({ cert, crl, ...o }: IpsecOptions = {}): string {
     psk: o.psk ?? PSK,
     ...(o.peer === undefined ? {} : { remote: o.peer, remotePort: 1701 }),
   });
-  // swanctl reads one certificate of a file: those of the CAs between come from their folder
+  // beside the configuration; swanctl reads one certificate of a file: those of the CAs between come from their folder
   const [own = "", ...between] = cert?.chain.split(/(?=-----BEGIN)/) ?? [];
   const files = cert && {
     "x509/own.pem": own,
@@ -48,8 +48,9 @@ export function ipsec({ cert, crl, ...o }: IpsecOptions = {}): string {
     ...(crl === undefined ? {} : { "x509crl/crl.pem": crl }),
   };
   return `${ONLY_IN_A_GUEST}
+cd /etc/swanctl/conf.d && mkdir -p x509 x509ca x509crl private
 ${Object.entries(files ?? {})
-  .map(([name, pem]) => `cat >/etc/swanctl/${name} <<END\n${pem.trim()}\nEND`)
+  .map(([name, pem]) => `cat >/etc/swanctl/conf.d/${name} <<END\n${pem.trim()}\nEND`)
   .join("\n")}
 cat >/etc/swanctl/conf.d/l2tp.conf <<END
 ${conf}END
