@@ -41,6 +41,7 @@ function probe(rt: Runtime, openEngine: () => DataEngine): void {
     const { native } = openEngine();
     const why = kernelProbe(rt, native).why();
     rt.stdout(`${describeSpeeds(measureCiphers(rt.crypto, () => rt.clock.now()))}\n`);
+    rt.stdout(`ML-KEM-768: ${rt.crypto.has("mlkem768") ? "yes" : "no, libcrypto is older than OpenSSL 3.5"}\n`);
     rt.stdout(`userspace: yes\nkernel: ${why === null ? "yes" : `no, ${why}`}\n`);
     rt.exit(0);
   } catch (e) {

@@ -97,6 +97,10 @@ export interface Flat {
   ): number; // 0: the tag does not fit
   cryptoDhNew(group: string, secret: Uint8Array, publicValue: Uint8Array): void; // both are filled
   cryptoDhShared(group: string, secret: Uint8Array, peer: Uint8Array, into: Uint8Array): number; // 0: not acceptable
+  // ML-KEM; each is 0 where libcrypto lacks it. Both of a new pair, and what is sealed, are filled.
+  kemNew(name: string, secret: Uint8Array, publicValue: Uint8Array): number;
+  kemSeal(name: string, publicValue: Uint8Array, sealed: Uint8Array, into: Uint8Array): number; // 0: not acceptable
+  kemOpen(name: string, secret: Uint8Array, sealed: Uint8Array, into: Uint8Array): number;
 
   // zlib's raw streams, a packet at a time. At most 65,535 bytes each.
   zNew(inflate: boolean, window: number): number; // window: 9 to 15; 0: no zlib

@@ -20,14 +20,20 @@ export type DhGroupName =
   | "modp4096"
   | "modp6144"
   | "modp8192"
+  | "modp2048s256"
   | "ecp256"
   | "ecp384"
   | "ecp521"
-  | "x25519";
+  | "x25519"
+  | "x448";
+/** Key encapsulation mechanisms by their IKE names, FIPS 203. */
+export type KemName = "mlkem512" | "mlkem768" | "mlkem1024";
+/** Whatever two sides agree on a secret with. */
+export type KeName = DhGroupName | KemName;
 
 /** One half of a key exchange. The private half lives inside and dies with it. */
 export interface DhKey {
-  /** As it goes on the wire: MODP left-padded to the modulus, ECP x|y without a prefix (RFC 5903), X25519 32 bytes. */
+  /** As it goes on the wire: MODP left-padded to the modulus, ECP x|y without a prefix (RFC 5903), x25519 32 bytes, x448 56. */
   readonly publicValue: Uint8Array;
   /**
    * The shared secret in wire form (ECP: x only), or null when the peer's value is not acceptable (0, 1, p-1, off the
@@ -56,6 +62,12 @@ export interface Crypto extends Rng {
   /** Single DES, one block, 8-byte key with parity bits ignored: MS-CHAP only (RFC 2433, 2759). */
   desBlock(key: Uint8Array, block: Uint8Array): Uint8Array;
   dh(group: DhGroupName): DhKey;
+  /** Whether it is here: not every libcrypto has the KEMs (OpenSSL 3.5 has) and x448. What is not here throws RangeError. */
+  has(name: KeName): boolean;
+  /** A key pair: what shared() takes is the peer's ciphertext, null for one of a wrong length. */
+  kem(name: KemName): DhKey;
+  /** Null: the peer's public value is of a wrong length, or not reduced by the modulus (FIPS 203 §7.2). */
+  encapsulate(name: KemName, peer: Uint8Array): { readonly ciphertext: Uint8Array; readonly secret: Uint8Array } | null;
 }
 
 /**

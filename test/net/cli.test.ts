@@ -236,7 +236,7 @@ psk = ${PSK}
       assert.equal((await a.run(...PROGRAM, "check", "--config", second.file)).code, 0, "looking is free");
       const probe = await a.run(...PROGRAM, "probe");
       assert.equal(probe.code, 0);
-      const planes = "userspace: yes\nkernel: no, .*\n$";
+      const planes = "ML-KEM-768: (yes|no, .*)\nuserspace: yes\nkernel: no, .*\n$";
       const speeds = "^(AES-GCM|ChaCha20-Poly1305) first: AES-GCM \\d+ MB/s, ChaCha20-Poly1305 \\d+ MB/s\n";
       assert.match(probe.stdout, new RegExp(speeds + planes));
       assert.equal(await a.routes(), before);

@@ -118,7 +118,9 @@ function vectors(c: Crypto): void {
     ecp256: [64, 32],
     ecp384: [96, 48],
     ecp521: [132, 66],
+    modp2048s256: [256, 256],
     x25519: [32, 32],
+    x448: [56, 56],
   };
   for (const group of Object.keys(SIZES) as DhGroupName[]) {
     test(`${group}: both halves agree, values that fix the secret are refused`, () => {
@@ -237,7 +239,9 @@ describe("both agree", () => {
     "ecp256",
     "ecp384",
     "ecp521",
+    "modp2048s256",
     "x25519",
+    "x448",
   ] as const) {
     test(`${group}: one of each side meets the other`, () => {
       for (const [x, y] of [

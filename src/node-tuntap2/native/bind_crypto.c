@@ -1,6 +1,7 @@
 /* The flat functions of crypto.c. */
 #include "bind.h"
 #include "crypto.h"
+#include "kem.h"
 #include <errno.h>
 
 #define LONGEST (1u << 20) /* of one input, bytes: all we hash or encrypt are messages */
@@ -164,6 +165,50 @@ static double bind_crypto_dh_shared(struct tt_args *a)
 	return crypto_dh_shared(g, secret, peer, into);
 }
 
+static const struct kem *arg_kem(struct tt_args *a, int i)
+{
+	const struct kem *k = kems;
+	char name[LONGEST_NAME];
+
+	arg_text(a, i, name, sizeof name, "kem: not known");
+	while (k->name && strcmp(k->name, name) != 0)
+		k++;
+	if (!k->name)
+		throw_range(a, "kem: not known");
+	return k;
+}
+
+/* 0 when this libcrypto does not have it. */
+static double bind_kem_new(struct tt_args *a)
+{
+	const struct kem *k = arg_kem(a, 0);
+	uint8_t *secret = arg_bytes_of(a, 1, k->secret, "secret: wrong length");
+	uint8_t *public = arg_bytes_of(a, 2, k->public, "public: wrong length");
+
+	return a->bad ? NOTHING : kem_new(k, secret, public);
+}
+
+/* 0 when the peer's value is not acceptable. */
+static double bind_kem_seal(struct tt_args *a)
+{
+	const struct kem *k = arg_kem(a, 0);
+	uint8_t *public = arg_bytes_of(a, 1, k->public, "public: wrong length");
+	uint8_t *sealed = arg_bytes_of(a, 2, k->sealed, "sealed: wrong length");
+	uint8_t *into = arg_bytes_of(a, 3, KEM_SHARED, "into: wrong length");
+
+	return a->bad ? NOTHING : kem_seal(k, public, sealed, into);
+}
+
+static double bind_kem_open(struct tt_args *a)
+{
+	const struct kem *k = arg_kem(a, 0);
+	uint8_t *secret = arg_bytes_of(a, 1, k->secret, "secret: wrong length");
+	uint8_t *sealed = arg_bytes_of(a, 2, k->sealed, "sealed: wrong length");
+	uint8_t *into = arg_bytes_of(a, 3, KEM_SHARED, "into: wrong length");
+
+	return a->bad ? NOTHING : kem_open(k, secret, sealed, into);
+}
+
 static const struct tt_function functions[] = {
 	{ "cryptoRandom", bind_crypto_random, 1 },
 	{ "cryptoHash", bind_crypto_hash, 5 },
@@ -171,6 +216,9 @@ static const struct tt_function functions[] = {
 	{ "cryptoAead", bind_crypto_aead, 7 },
 	{ "cryptoDhNew", bind_crypto_dh_new, 3 },
 	{ "cryptoDhShared", bind_crypto_dh_shared, 4 },
+	{ "kemNew", bind_kem_new, 3 },
+	{ "kemSeal", bind_kem_seal, 4 },
+	{ "kemOpen", bind_kem_open, 4 },
 	{ NULL, NULL, 0 },
 };
 

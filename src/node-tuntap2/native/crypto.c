@@ -6,6 +6,8 @@
 
 #define EXPONENT 64 /* bytes: twice the strength of the largest group (RFC 3526 section 8) and more */
 #define NID_X25519 1034
+#define NID_X448 1035
+#define RFC5114 SIZE_MAX /* in place of a function of struct ossl: a prime with a generator of its own */
 
 const struct crypto_hash crypto_hashes[] = {
 	{ "md5", 16 }, { "sha1", 20 }, { "sha256", 32 }, { "sha384", 48 }, { "sha512", 64 }, { NULL, 0 },
@@ -33,7 +35,9 @@ const struct crypto_group crypto_groups[] = {
 	{ "ecp256", 32, 64, 32, 0, 415 },
 	{ "ecp384", 48, 96, 48, 0, 715 },
 	{ "ecp521", 66, 132, 66, 0, 716 },
+	{ "modp2048s256", EXPONENT, 256, 256, RFC5114, 0 },
 	{ "x25519", 32, 32, 32, 0, NID_X25519 },
+	{ "x448", 56, 56, 56, 0, NID_X448 },
 	{ NULL, 0, 0, 0, 0, 0 },
 };
 
@@ -134,12 +138,37 @@ int crypto_aead(const struct crypto_cipher *c, bool seal, const uint8_t *key, co
 
 /* ---- key exchange ---- */
 
-static void *prime_of(const struct ossl *o, const struct crypto_group *g)
+/* RFC 5114 section 2.3, of those libcryptos that have it. */
+static void *rfc5114(const struct ossl *o, void *generator)
+{
+	static const char *const names[] = { "DH_get_2048_256", "DH_get0_pqg", "DH_free" };
+	struct {
+		void *(*get)(void);
+		void (*pqg)(const void *, const void **, const void **, const void **);
+		void (*free)(void *);
+	} lib;
+	const void *p = NULL, *g = NULL;
+	void *dh = ossl_more(names, 3, &lib) ? lib.get() : NULL, *out = NULL;
+
+	if (!dh)
+		return NULL;
+	lib.pqg(dh, &p, NULL, &g);
+	if (o->bn_copy(generator, g) && (out = o->bn_new()) && !o->bn_copy(out, p)) {
+		o->bn_free(out);
+		out = NULL;
+	}
+	lib.free(dh);
+	return out;
+}
+
+static void *prime_of(const struct ossl *o, const struct crypto_group *g, void *generator)
 {
 	void *(*get)(void *);
 
+	if (g->prime == RFC5114)
+		return rfc5114(o, generator);
 	memcpy(&get, (const char *)o + g->prime, sizeof get);
-	return get(NULL);
+	return o->bn_set_word(generator, 2) == 1 ? get(NULL) : NULL;
 }
 
 /*
@@ -149,15 +178,13 @@ static void *prime_of(const struct ossl *o, const struct crypto_group *g)
 static bool modp(const struct ossl *o, const struct crypto_group *g, const uint8_t *base, const uint8_t *secret,
 		 uint8_t *into)
 {
-	void *ctx = o->bn_ctx_new(), *p = prime_of(o, g), *r = o->bn_new(), *y = o->bn_new(),
+	void *ctx = o->bn_ctx_new(), *y = o->bn_new(), *p = y ? prime_of(o, g, y) : NULL, *r = o->bn_new(),
 	     *x = o->bn_bin2bn(secret, EXPONENT, NULL);
 	void *top = o->bn_new();
 	bool ok = ctx && p && r && y && x && top;
 
 	if (ok && base)
 		ok = o->bn_bin2bn(base, (int)g->public, y) != NULL;
-	else if (ok)
-		ok = o->bn_set_word(y, 2) == 1;
 	ok = ok && o->bn_copy(top, p) && o->bn_sub_word(top, 1) == 1 && o->bn_cmp(y, top) < 0 && o->bn_num_bits(y) > 1;
 	ok = ok && o->bn_exp(r, y, x, p, ctx, NULL) == 1 && o->bn_bn2binpad(r, into, (int)g->public) == (int)g->public;
 	o->bn_clear_free(x);
@@ -199,28 +226,30 @@ static bool ecp(const struct ossl *o, const struct crypto_group *g, const uint8_
 	return ok;
 }
 
-static bool x25519(const struct ossl *o, const uint8_t *peer, const uint8_t *secret, uint8_t *into)
+/* X25519 and X448. */
+static bool rfc7748(const struct ossl *o, const struct crypto_group *g, const uint8_t *peer, const uint8_t *secret,
+		    uint8_t *into)
 {
-	void *mine = o->pkey_private(NID_X25519, NULL, secret, 32), *theirs = NULL, *ctx = NULL;
-	size_t len = 32;
+	void *mine = o->pkey_private(g->curve, NULL, secret, g->secret), *theirs = NULL, *ctx = NULL;
+	size_t len = g->public;
 	uint8_t any = 0;
 	bool ok = mine != NULL;
 
 	if (ok && !peer) {
 		ok = o->pkey_get_public(mine, into, &len) == 1;
 	} else if (ok) {
-		theirs = o->pkey_public(NID_X25519, NULL, peer, 32);
+		theirs = o->pkey_public(g->curve, NULL, peer, g->public);
 		ctx = o->pkey_ctx_new(mine, NULL);
 		ok = theirs && ctx && o->derive_init(ctx) == 1 && o->derive_peer(ctx, theirs) == 1 &&
 		     o->derive(ctx, into, &len) == 1;
-		for (size_t i = 0; ok && i < 32; i++)
+		for (size_t i = 0; ok && i < len; i++)
 			any |= into[i];
-		ok = ok && any != 0; /* RFC 7748 section 6.1 */
+		ok = ok && any != 0; /* RFC 7748 section 6 */
 	}
 	o->pkey_ctx_free(ctx);
 	o->pkey_free(theirs);
 	o->pkey_free(mine);
-	return ok && len == 32;
+	return ok && len == g->public;
 }
 
 static bool power(const struct ossl *o, const struct crypto_group *g, const uint8_t *peer, const uint8_t *secret,
@@ -228,8 +257,8 @@ static bool power(const struct ossl *o, const struct crypto_group *g, const uint
 {
 	if (g->prime)
 		return modp(o, g, peer, secret, into);
-	if (g->curve == NID_X25519)
-		return x25519(o, peer, secret, into);
+	if (g->curve == NID_X25519 || g->curve == NID_X448)
+		return rfc7748(o, g, peer, secret, into);
 	return ecp(o, g, peer, secret, into);
 }
 

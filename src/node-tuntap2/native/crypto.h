@@ -17,7 +17,7 @@ struct crypto_cipher {
 struct crypto_group {
 	const char *name;
 	size_t secret, public, shared; /* bytes */
-	size_t prime;		       /* place of its function in struct ossl; 0: none */
+	size_t prime;		       /* where its function is in struct ossl, or RFC 5114's; 0: none */
 	int curve;		       /* NID; 0: none */
 };
 #define CRYPTO_TAG 16

@@ -1,6 +1,8 @@
 // The Crypto port on node:crypto, used on Node, and the reference for the native library's primitives.
 import * as nc from "node:crypto";
 import type { AeadName, BlockCipherName, Crypto, DhGroupName, DhKey, HashName } from "../../ports/ports.ts";
+import { haveGroup, isKem, nativeKems } from "../kems.ts";
+import { loadFlat } from "./native.ts";
 
 const MODP: Readonly<Partial<Record<DhGroupName, string>>> = {
   modp1024: "modp2",
@@ -16,7 +18,22 @@ const ECP: Readonly<Partial<Record<DhGroupName, readonly [curve: string, bytes: 
   ecp384: ["secp384r1", 48],
   ecp521: ["secp521r1", 66],
 };
-const X25519_SPKI = Buffer.from("302a300506032b656e032100", "hex"); // RFC 8410 §4: SubjectPublicKeyInfo up to the key
+/** RFC 8410 §4: SubjectPublicKeyInfo up to the key. */
+const SPKI = {
+  x25519: Buffer.from("302a300506032b656e032100", "hex"),
+  x448: Buffer.from("3042300506032b656f033900", "hex"),
+} as const;
+/** RFC 5114 §2.3: the prime, and a generator. */
+const MODP2048S256 = [
+  "h6jmHbS2Zjz/u9GcZRlZmYzu9ghmDdDyXSzu1ENeOwDgDfjx1hlX1Pr330VhsqowFsPZETQJb6o79Cltgw6afCCeDGSXUXq9Woqd" +
+    "MGvPZ+2R+eZyW0dYwCLgse9Cdb97bFv8EdRfkIi5QfVOseWbuLw5oL8SMH9cT9twxYGyP3a2Osrhyqa3kC1SUmc1SIoO8TxtmlG/" +
+    "pKs62DR3llJNjvahZ7WkGCXZZ+FE5RQFZCUcysuD5rSG9rPKP3lxUGAmwLhX9omWKFbe1AEKvQvmIcOjlgpU5xDDdfJjddcBQQOk" +
+    "tUMwwZivEmEW0iduEXFfaTh3+tfvCcrbCUrpHhoVlw==",
+  "P7Msm3MTTQsud1BmYO29SEynsY8h7yBUB/R5OhoLoSUQ28FQd75GP/9P7UqsC7VVvjpsGwxrR7G8N3O/foxvYpASKPjCjLsYpVrj" +
+    "E0EACmUBlvkxx3pX8t30Y+Xp7BRLd33mKqq4qGKKw3bSgtbtOGTmeYJCjryDHRQ0j28vkZO1BFrydnFk4d/JZ8H7Py5VpL0b/+g7" +
+    "nIDQUrmF0YLqCtsqO3MT0/4UyEhLHgUliLm30rvS3wFhmezQbhVXzQkVszU7u2Tg7Dd/0Cg3DfkrUseJFCjNxn62GEtSPR2yRsMv" +
+    "YweEkPAO+NZH0UjUeVRRXiMnz++YxYJmS0wPbMQWWQ==",
+].map((h) => Buffer.from(h, "base64"));
 
 function cbcName(cipher: BlockCipherName, key: Uint8Array): string {
   if (cipher === "3des") {
@@ -41,8 +58,10 @@ function aeadCipher(name: AeadName, key: Uint8Array): nc.CipherGCMTypes {
   return (name === "aes-gcm" ? `aes-${key.length * 8}-gcm` : "chacha20-poly1305") as nc.CipherGCMTypes;
 }
 
-function modpKey(name: string): DhKey {
-  const dh = nc.createDiffieHellmanGroup(name);
+function modpKey(group: DhGroupName): DhKey {
+  const [prime = Buffer.of(), generator = Buffer.of()] = MODP2048S256;
+  const name = MODP[group];
+  const dh = name === undefined ? nc.createDiffieHellman(prime, generator) : nc.createDiffieHellmanGroup(name);
   dh.generateKeys();
   const size = dh.getPrime().length;
   const pad = (b: Uint8Array): Uint8Array => {
@@ -82,22 +101,30 @@ function ecpKey(curve: string, bytes: number): DhKey {
   };
 }
 
-function x25519Key(): DhKey {
-  const { publicKey, privateKey } = nc.generateKeyPairSync("x25519");
+function rfc7748Key(name: keyof typeof SPKI): DhKey {
+  const { publicKey, privateKey } = name === "x25519" ? nc.generateKeyPairSync(name) : nc.generateKeyPairSync(name);
+  const publicValue = new Uint8Array(publicKey.export({ type: "spki", format: "der" }).subarray(SPKI[name].length));
   return {
-    publicValue: new Uint8Array(publicKey.export({ type: "spki", format: "der" }).subarray(X25519_SPKI.length)),
+    publicValue,
     shared(peer) {
-      if (peer.length !== 32) return null;
+      if (peer.length !== publicValue.length) return null;
       try {
-        const key = nc.createPublicKey({ key: Buffer.concat([X25519_SPKI, peer]), format: "der", type: "spki" });
+        const key = nc.createPublicKey({ key: Buffer.concat([SPKI[name], peer]), format: "der", type: "spki" });
         const s = new Uint8Array(nc.diffieHellman({ privateKey, publicKey: key }));
-        return s.every((x) => x === 0) ? null : s; // RFC 7748 §6.1
+        return s.every((x) => x === 0) ? null : s; // RFC 7748 §6
       } catch {
         return null;
       }
     },
   };
 }
+
+function dh(group: DhGroupName): DhKey {
+  if (group === "x25519" || group === "x448") return rfc7748Key(group);
+  const ecp = ECP[group];
+  return ecp ? ecpKey(ecp[0], ecp[1]) : modpKey(group);
+}
+const kems = nativeKems(loadFlat);
 
 let pool = new Uint8Array(0);
 let used = 0;
@@ -152,10 +179,8 @@ export const nodeCrypto: Crypto = {
     const c = nc.createCipheriv("des-ede3", Buffer.concat([key, key, key]), null).setAutoPadding(false);
     return new Uint8Array(Buffer.concat([c.update(block), c.final()]));
   },
-  dh(group) {
-    if (group === "x25519") return x25519Key();
-    const ecp = ECP[group];
-    if (ecp) return ecpKey(ecp[0], ecp[1]);
-    return modpKey(MODP[group] as string);
-  },
+  dh,
+  has: (name) => (isKem(name) ? kems.has(name) : haveGroup(name, dh)),
+  kem: kems.kem,
+  encapsulate: kems.encapsulate,
 };

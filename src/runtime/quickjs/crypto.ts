@@ -2,6 +2,7 @@
 import type { Flat } from "node-tuntap2";
 import { concat } from "../../core/text.ts";
 import type { AeadName, BlockCipherName, Crypto, DhGroupName, DhKey, HashName } from "../../ports/ports.ts";
+import { haveGroup, isKem, nativeKems } from "../kems.ts";
 
 const HASH: Readonly<Record<HashName, number>> = { md5: 16, sha1: 20, sha256: 32, sha384: 48, sha512: 64 };
 /** Bytes of the private value, the public one, and the shared secret. */
@@ -16,7 +17,9 @@ const GROUP: Readonly<Record<DhGroupName, readonly [secret: number, publicValue:
   ecp256: [32, 64, 32],
   ecp384: [48, 96, 48],
   ecp521: [66, 132, 66],
+  modp2048s256: [64, 256, 256],
   x25519: [32, 32, 32],
+  x448: [56, 56, 56],
 };
 const NOTHING = new Uint8Array(0);
 const POOL = 4096;
@@ -50,6 +53,21 @@ export function nativeCrypto(flat: Flat): Crypto {
     flat.cryptoCbc(encrypt, cbcName(cipher, key), key, iv, data, out);
     return out;
   };
+  const dh = (group: DhGroupName): DhKey => {
+    const [secretSize, publicSize, sharedSize] = GROUP[group];
+    const secret = new Uint8Array(secretSize);
+    const publicValue = new Uint8Array(publicSize);
+    flat.cryptoDhNew(group, secret, publicValue);
+    return {
+      publicValue,
+      shared(peer) {
+        if (peer.length !== publicSize) return null;
+        const out = new Uint8Array(sharedSize);
+        return flat.cryptoDhShared(group, secret, peer, out) === 1 ? out : null;
+      },
+    };
+  };
+  const kems = nativeKems(() => flat);
   return {
     random(n) {
       if (n < 0 || n > 65536) throw new RangeError("random: 0 to 65,536 bytes");
@@ -88,19 +106,9 @@ export function nativeCrypto(flat: Flat): Crypto {
       // same function.
       return cbc(true, "3des", concat([key, key, key]), new Uint8Array(8), block);
     },
-    dh(group): DhKey {
-      const [secretSize, publicSize, sharedSize] = GROUP[group];
-      const secret = new Uint8Array(secretSize);
-      const publicValue = new Uint8Array(publicSize);
-      flat.cryptoDhNew(group, secret, publicValue);
-      return {
-        publicValue,
-        shared(peer) {
-          if (peer.length !== publicSize) return null;
-          const out = new Uint8Array(sharedSize);
-          return flat.cryptoDhShared(group, secret, peer, out) === 1 ? out : null;
-        },
-      };
-    },
+    dh,
+    has: (name) => (isKem(name) ? kems.has(name) : haveGroup(name, dh)),
+    kem: kems.kem,
+    encapsulate: kems.encapsulate,
   };
 }
