@@ -65,7 +65,8 @@ export const ipsec = {
     help:
       "Phase 1 proposals, in order of preference. Default: strong ones that current peers support, without " +
       "3DES and MODP1024; use default 3des-sha1-modp1024 to accept an old peer as well. IKEv2 has AES-GCM and " +
-      "ChaCha20-Poly1305 before the default ones.",
+      "ChaCha20-Poly1305 before the default ones, with ML-KEM against quantum computers where both sides have it; " +
+      "aes256gcm16-sha256-x25519-mlkem768 insists on it.",
   }),
   esp_proposals: optional(k.espProposals, {
     tab: "security",

@@ -1,10 +1,19 @@
 // Checks across options and sections: combinations that contradict one another.
 
 import { someFree } from "../core/daytime.ts";
+import { isIke1 } from "../ike/proposals.ts";
 import { parseChat } from "../modem/chat.ts";
 import type { SerialConfig } from "./nasdial.ts";
 import type { ClientConfig, Config, InterfaceConfig, RadiusConfig, ServerConfig } from "./schema.ts";
 import { type Fault, faultOf, type Section } from "./section.ts";
+
+/** Whether every proposal for IKE, or for ESP, is for what IKEv1 does not have: the option's name; null: it may speak it. */
+export function onlyIkev2(
+  c: Pick<ClientConfig | ServerConfig, "ike_proposals" | "esp_proposals">,
+): "ike_proposals" | "esp_proposals" | null {
+  if (c.ike_proposals?.every((p) => p !== "default" && !isIke1(p))) return "ike_proposals";
+  return c.esp_proposals?.every((p) => p !== "default" && p.addKe) ? "esp_proposals" : null;
+}
 
 /** The netdev of a link: `ifname`, else l2tps-NAME (tunnel) or nas-NAME (serial line). */
 export function deviceName(c: {
@@ -117,6 +126,11 @@ function crossTunnel(c: ClientConfig | ServerConfig, fail: Fail, warn: (text: st
   if (c.psk !== null && c.ipsec === "off") {
     const allowed = "a psk for IPsec, or ipsec = off without one to send L2TP in the clear on purpose";
     fail("ipsec", "is off, but psk is set: the two contradict each other", allowed);
+  }
+  const only = onlyIkev2(c);
+  if (only && (c.ike === "v1" || c.ike_mode === "aggressive")) {
+    const allowed = "ike = v2, or one such as aes256-sha256-modp2048";
+    fail(only, "names only what IKEv1 does not have: AES-GCM, ChaCha20-Poly1305 or additional key exchanges", allowed);
   }
   if (c.ipsec === "off") warn("ipsec = off: the provider's network carries this tunnel in the clear");
   if (c.hide_avps && c.tunnel_secret === null)

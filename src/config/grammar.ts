@@ -3,7 +3,7 @@
 import { canonicalIp, ip4ToNumber, parsePrefix } from "../core/addr.ts";
 import { DAY, type DayTime } from "../core/daytime.ts";
 import { ConfigError } from "../core/errors.ts";
-import { parseEspProposal, parseIkeProposal } from "../ike/proposals.ts";
+import { parseEspProposal, parseIke2Proposal } from "../ike/proposals.ts";
 import { parseIkeId } from "../ike/wire/id.ts";
 
 export type Grammar =
@@ -75,7 +75,7 @@ const DATATYPES = {
   day_time: dayTime,
   keepalive,
   ike_id: (s: string) => (s.length <= 255 ? (parseIkeId(s) ?? undefined) : undefined),
-  ike_proposal: (s: string) => proposal(s, parseIkeProposal),
+  ike_proposal: (s: string) => proposal(s, parseIke2Proposal),
   esp_proposal: (s: string) => proposal(s, parseEspProposal),
 } as const;
 

@@ -3,7 +3,7 @@
 import { u32 } from "../core/bytes.ts";
 import { ConfigError } from "../core/errors.ts";
 import type { EspCipher, EspInteg } from "../dataplane/dataplane.ts";
-import type { BlockCipherName, DhGroupName, HashName } from "../ports/ports.ts";
+import type { AeadName, BlockCipherName, DhGroupName, HashName, KemName, KeName } from "../ports/ports.ts";
 import { type Attribute, attributeNumber } from "./wire/attributes.ts";
 import type { Transform } from "./wire/sa.ts";
 
@@ -15,17 +15,24 @@ export interface IkeProposal {
   readonly hash: HashName;
   readonly group: DhGroupName;
 }
+/** What IKEv2 may have besides: an AEAD cipher, whose hash is the PRF, and additional key exchanges (RFC 9370). */
+export interface Ike2Proposal extends Omit<IkeProposal, "cipher"> {
+  readonly cipher: BlockCipherName | AeadName;
+  readonly addKe?: readonly KeName[];
+}
 export interface EspProposal {
   readonly text: string;
   readonly cipher: EspCipher;
   readonly integ: EspInteg;
   /** Perfect forward secrecy; null: we ask for none and accept any that the peer asks for. */
   readonly group: DhGroupName | null;
+  /** Behind the group, IKEv2 alone (RFC 9370); never empty. */
+  readonly addKe?: readonly KeName[];
 }
 
 /**
- * RFC 2409 §6, RFC 3526, RFC 5903; 31 is Curve25519 in IANA's registry. The KE payload's body holds the modulus (RFC
- * 2409 §6), x and y (RFC 5903 §7), or 32 bytes (RFC 8031 §3.1).
+ * RFC 2409 §6, RFC 3526, RFC 5114 §2.3, RFC 5903; 31 and 32 are Curve25519 and Curve448 in IANA's registry. The KE
+ * payload's body holds the modulus (RFC 2409 §6), x and y (RFC 5903 §7), or 32 or 56 bytes (RFC 8031 §3.1).
  */
 const GROUPS: Readonly<Record<DhGroupName, readonly [number: number, keBytes: number]>> = {
   modp1024: [2, 128],
@@ -38,8 +45,14 @@ const GROUPS: Readonly<Record<DhGroupName, readonly [number: number, keBytes: nu
   ecp256: [19, 64],
   ecp384: [20, 96],
   ecp521: [21, 132],
+  modp2048s256: [24, 256],
   x25519: [31, 32],
+  x448: [32, 56],
 };
+/** IANA's numbers, draft-ietf-ipsecme-ikev2-mlkem. */
+const KEMS: Readonly<Record<KemName, number>> = { mlkem512: 35, mlkem768: 36, mlkem1024: 37 };
+/** RFC 9370 §2.2.1: transform types 6 to 12. */
+const MOST_ADD_KE = 7;
 export function keBytes(group: DhGroupName): number {
   return GROUPS[group][1];
 }
@@ -103,22 +116,49 @@ const own = <K extends string>(table: Readonly<Record<K, unknown>>, key: string)
 const keys = (table: object): string => Object.keys(table).join(" ");
 const isAead = (c: EspCipher): boolean => c.includes("gcm") || c === "chacha20poly1305";
 
+const IKE_AEADS: Readonly<Record<string, readonly [cipher: AeadName, bits: number]>> = {
+  aes256gcm16: ["aes-gcm", 256],
+  aes192gcm16: ["aes-gcm", 192],
+  aes128gcm16: ["aes-gcm", 128],
+  chacha20poly1305: ["chacha20-poly1305", 256],
+};
+
 /** Throws a ConfigError that lists what is allowed; `where` is the option's name. */
-export function parseIkeProposal(s: string, where = "ike_proposals"): IkeProposal {
+export function parseIke2Proposal(s: string, where = "ike_proposals"): Ike2Proposal {
   const [cipher = "", hash = "", group = "", ...rest] = s.toLowerCase().split("-");
-  const allowed = `allowed: CIPHER-HASH-GROUP of ${keys(IKE_CIPHERS)} - ${keys(HASHES)} - ${keys(GROUPS)}`;
-  const c = own(IKE_CIPHERS, cipher) ? IKE_CIPHERS[cipher] : undefined;
-  if (!c || !own(HASHES, hash) || !own(GROUPS, group) || rest.length > 0) {
+  const ciphers = { ...IKE_CIPHERS, ...IKE_AEADS };
+  const allowed =
+    `allowed: CIPHER-HASH-GROUP of ${keys(ciphers)} - ${keys(HASHES)} - ${keys(GROUPS)}; with gcm16, poly1305 and ` +
+    `-${keys(KEMS).replaceAll(" ", " -")} behind the group for IKEv2 alone`;
+  const c = own(ciphers, cipher) ? ciphers[cipher] : undefined;
+  const addKe = parseAddKe(group, rest);
+  if (!c || !own(HASHES, hash) || !own(GROUPS, group) || !addKe) {
     throw new ConfigError(where, `not a phase 1 proposal: ${JSON.stringify(s)} (${allowed})`);
   }
-  return { text: `${cipher}-${hash}-${group}`, cipher: c[0], keyBits: c[1], hash, group };
+  const text = [cipher, hash, group, ...addKe].join("-");
+  return { text, cipher: c[0], keyBits: c[1], hash, group, ...(addKe.length > 0 ? { addKe } : {}) };
+}
+/** RFC 9370 §2.2.1: at most seven, none twice. Null: they are not. */
+function parseAddKe(group: string, list: readonly string[]): KeName[] | null {
+  const known = list.filter((k): k is KeName => own(KEMS, k) || own(GROUPS, k));
+  const different = new Set([group, ...list]).size === list.length + 1;
+  return known.length === list.length && list.length <= MOST_ADD_KE && different ? known : null;
+}
+export function isIke1(p: Ike2Proposal): p is IkeProposal {
+  return p.cipher !== "aes-gcm" && p.cipher !== "chacha20-poly1305" && !p.addKe;
+}
+/** IKEv1's. Throws a ConfigError. */
+export function parseIkeProposal(s: string, where = "ike_proposals"): IkeProposal {
+  const p = parseIke2Proposal(s, where);
+  if (!isIke1(p)) throw new ConfigError(where, `${p.text}: only IKEv2 has it`);
+  return p;
 }
 export function parseEspProposal(s: string, where = "esp_proposals"): EspProposal {
   const parts = s.toLowerCase().split("-");
   const integs = keys(INTEGS).replace(" none", "");
   const allowed =
     `allowed: CIPHER-HASH[-GROUP] of ${keys(ESP_CIPHERS)} - ${integs} - ${keys(GROUPS)}; ` +
-    "no HASH with gcm and poly1305";
+    `no HASH with gcm and poly1305; -${keys(KEMS).replaceAll(" ", " -")} behind the group for IKEv2 alone`;
   const fault = new ConfigError(where, `not an ESP proposal: ${JSON.stringify(s)} (${allowed})`);
   const cipher = parts.shift() ?? "";
   if (!own(ESP_CIPHERS, cipher)) throw fault;
@@ -126,8 +166,10 @@ export function parseEspProposal(s: string, where = "esp_proposals"): EspProposa
   if (!isAead(cipher)) integ = parts.shift() ?? "";
   if (!own(INTEGS, integ) || (integ === "none") !== isAead(cipher)) throw fault;
   const group = parts.shift();
-  if ((group !== undefined && !own(GROUPS, group)) || parts.length > 0) throw fault;
-  return { text: espText(cipher, integ, group ?? null), cipher, integ, group: group ?? null };
+  const addKe = parseAddKe(group ?? "", parts);
+  if ((group !== undefined && !own(GROUPS, group)) || !addKe) throw fault;
+  const text = [espText(cipher, integ, group ?? null), ...addKe].join("-");
+  return { text, cipher, integ, group: group ?? null, ...(addKe.length > 0 ? { addKe } : {}) };
 }
 /** The same with perfect forward secrecy by `group`. */
 export function withPfs(p: EspProposal, group: DhGroupName | null): EspProposal {
@@ -329,6 +371,17 @@ export function groupOf(number: number | null): DhGroupName | null {
 }
 export function groupNumber(group: DhGroupName): number {
   return GROUPS[group][0];
+}
+export function isKem(name: KeName): name is KemName {
+  return own(KEMS, name);
+}
+/** IKEv2's transform id. */
+export function keNumber(name: KeName): number {
+  return isKem(name) ? KEMS[name] : groupNumber(name);
+}
+export function keOf(number: number): KeName | null {
+  for (const k of Object.keys(KEMS)) if (own(KEMS, k) && KEMS[k] === number) return k;
+  return groupOf(number);
 }
 /** IKEv2's transform id, which is v1's but for Camellia (RFC 5529), and key length attribute (0: none). */
 export function espCipher(c: EspCipher): { readonly id: number; readonly bits: number } {

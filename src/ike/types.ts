@@ -8,7 +8,7 @@ import type { Secret } from "../core/secret.ts";
 import type { EspCipher, EspInteg, FlowId, IkePort, IpsecPlane, PlaneKind } from "../dataplane/dataplane.ts";
 import type { Certificates } from "../ports/pki.ts";
 import type { Crypto, Endpoint } from "../ports/ports.ts";
-import type { EspProposal, IkeProposal } from "./proposals.ts";
+import type { EspProposal, Ike2Proposal, IkeProposal } from "./proposals.ts";
 import type { IkeId } from "./wire/id.ts";
 
 export interface IkeDeps {
@@ -46,6 +46,8 @@ export interface IkePolicy {
   /** An initiator begins aggressive mode, by the pre-shared key; a responder answers it as well. */
   readonly aggressive?: boolean;
   readonly ikeProposals: readonly IkeProposal[];
+  /** IKEv2's in their place, which may be more than IKEv1 has. */
+  readonly v2Proposals?: readonly Ike2Proposal[];
   /** Post-quantum preshared key (RFC 8784), of IKEv2; who has one takes no peer without it. */
   readonly ppk?: { readonly id: string; readonly secret: Secret } | null;
   /** They are not the default ones: IKEv2 uses exactly these. */

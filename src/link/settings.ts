@@ -1,13 +1,13 @@
 // Maps a configuration section to each layer's settings. Stateless.
 
-import { asksForPap, defaultRoutes, deviceName, needsIpsec, papRefusal } from "../config/cross.ts";
+import { asksForPap, defaultRoutes, deviceName, needsIpsec, onlyIkev2, papRefusal } from "../config/cross.ts";
 import type { SerialConfig } from "../config/nasdial.ts";
 import type { ClientConfig, ServerConfig } from "../config/schema.ts";
 import { Secret } from "../core/secret.ts";
 import type { IpConfig, Route } from "../dataplane/dataplane.ts";
 import { innerMtu } from "../esp/overhead.ts";
 import { expand } from "../ike/choice.ts";
-import { IKE_INITIATOR, IKE_RESPONDER } from "../ike/proposals.ts";
+import { IKE_INITIATOR, IKE_RESPONDER, type Ike2Proposal, type IkeProposal, isIke1 } from "../ike/proposals.ts";
 import type { IkeConnectConfig, IkeInfo, IkeResponderConfig, IkeVersions } from "../ike/types.ts";
 import { parseIkeId } from "../ike/wire/id.ts";
 import type { TunnelConfig } from "../l2tp/api.ts";
@@ -51,14 +51,21 @@ function lifetimes(c: ClientConfig | ServerConfig): {
   };
 }
 
-/** Proposals that say nothing of the default ones: IKEv2 has no others then either. */
-function ownProposals(c: ClientConfig | ServerConfig): boolean {
-  return c.ike_proposals !== null && !c.ike_proposals.includes("default");
+type Proposals = Pick<IkeConnectConfig, "ikeProposals" | "v2Proposals" | "ownProposals">;
+function ikeProposals(c: ClientConfig | ServerConfig, standard: readonly IkeProposal[]): Proposals {
+  const list = c.ike_proposals;
+  const old = list?.filter((p) => p === "default" || isIke1(p)) ?? null;
+  return {
+    ikeProposals: expand(old, standard),
+    ...(list ? { v2Proposals: expand<Ike2Proposal>(list, standard) } : {}),
+    // those that say nothing of the default ones: IKEv2 has no others then either
+    ownProposals: list !== null && !list.includes("default"),
+  };
 }
 
 /** IKEv2 has no aggressive mode, IKEv1 neither PPK nor signatures by Edwards curves. */
 function versionsOf(c: ClientConfig, certificates: Certificates | null): IkeVersions {
-  if (c.ppk || certificates?.credentials.key.startsWith("ed")) return "v2";
+  if (c.ppk || onlyIkev2(c) || certificates?.credentials.key.startsWith("ed")) return "v2";
   return c.ike_mode === "aggressive" ? "v1" : c.ike;
 }
 /** `remote`: the server, its L2TP port and its configured name; `own`: what is this side's of the connection. */
@@ -80,12 +87,11 @@ export function clientIke(
     versions: versionsOf(c, certificates),
     ppk: c.ppk && { id: c.ppk_id, secret: c.ppk },
     pinned: c.ike_v2_pinned,
-    ownProposals: ownProposals(c),
     aggressive: c.ike_mode === "aggressive",
     encap: c.encap,
     localPort,
     remotePort: remote.port,
-    ikeProposals: expand(c.ike_proposals, IKE_INITIATOR),
+    ...ikeProposals(c, IKE_INITIATOR),
     espProposals: placement.esp,
     plane: () => placement.at,
     place: () => placement.at,
@@ -110,12 +116,11 @@ export function serverIke(
     psk: c.psk,
     certificates,
     peer: "client",
-    versions: c.ppk ? "v2" : c.ike,
+    versions: c.ppk || onlyIkev2(c) ? "v2" : c.ike,
     ppk: c.ppk && { id: c.ppk_id, secret: c.ppk },
-    ownProposals: ownProposals(c),
     aggressive: c.ike_mode === "aggressive",
     encap: c.encap,
-    ikeProposals: expand(c.ike_proposals, IKE_RESPONDER),
+    ...ikeProposals(c, IKE_RESPONDER),
     espProposals: placement.esp,
     ...planes,
     localId: c.local_id,

@@ -30,6 +30,7 @@ import { parseIkeId, readId, readNatOa, writeId, writeNatOa } from "../../src/ik
 import { readDelete, readNotify, writeDelete, writeNotify } from "../../src/ike/wire/notify.ts";
 import { readChain, writeChain } from "../../src/ike/wire/payloads.ts";
 import { readSa, writeSa } from "../../src/ike/wire/sa.ts";
+import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
 import { readCertificate } from "../../src/x509/certificate.ts";
 import { client, Host, Net, server } from "../ike/double.ts";
 import { NOW, TestCa, trust } from "../x509/ca.ts";
@@ -53,7 +54,7 @@ const header = {
 const id = writeId({ id: parseIkeId("vpn.example") ?? { type: 2, text: "x" }, protocol: 17, port: 1701 });
 
 const PATH = { local: { address: "10.0.0.2", port: 500 }, remote: { address: "198.51.100.7", port: 500 } };
-const list = suites(IKE_RESPONDER, true);
+const list = suites({ ikeProposals: IKE_RESPONDER }, nodeCrypto);
 /** IKE_SA_INIT with a key exchange that is good. */
 const first2 = ((): Uint8Array => {
   const body = writeChain([
@@ -115,7 +116,7 @@ const decoders: readonly ((b: Uint8Array) => unknown)[] = [
   readKe,
   readAuth,
   readSelectors,
-  (b) => chooseSuite(list, readSa2(b)),
+  (b) => chooseSuite(list, readSa2(b), true),
 ];
 /** The input as fragments, each behind its length: nothing but whole messages comes of them, none too long. */
 function fragments(b: Uint8Array): void {

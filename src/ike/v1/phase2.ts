@@ -86,7 +86,7 @@ export function chooseEsp({ policy, sa }: Phase2, offered: readonly Proposal[]):
       readSpi(o.spi) >= LEAST_SPI &&
       offered.filter((other) => other.number === o.number).length === 1,
   );
-  for (const proposal of policy.espProposals) {
+  for (const proposal of policy.espProposals.filter((p) => !p.addKe)) {
     for (const offer of single) {
       const transform = offer.transforms.find((t) => matchesEsp(proposal, t, encaps(sa)));
       if (transform) return { proposal, transform, offer };

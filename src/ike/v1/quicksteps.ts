@@ -52,7 +52,7 @@ interface Answered {
 export function offer(x: Phase2, owner: QuickModeOwner, ports: Ports, pfs: DhGroupName | null): Next<Offered> {
   const { policy, sa, env } = x;
   const first = policy.espProposals[0]?.group ?? null;
-  const proposals = policy.espProposals.filter((p) => p.group === first).map((p) => withPfs(p, pfs));
+  const proposals = policy.espProposals.filter((p) => p.group === first && !p.addKe).map((p) => withPfs(p, pfs));
   const group = first ?? pfs;
   const ni = env.crypto.random(NONCE_BYTES);
   const dh = group && env.crypto.dh(group);

@@ -10,6 +10,7 @@ import { certificateId, certified } from "../v1/auth.ts";
 import { CERT, readCert, writeCert } from "../wire/cert.ts";
 import { addressId, type IkeId, readId, sameId, writeId } from "../wire/id.ts";
 import { all, one, type Payload, payload } from "../wire/payloads.ts";
+import type { IntAuth } from "./addke.ts";
 import type { Role } from "./ikesa.ts";
 import { type Keys, prf } from "./keys.ts";
 import { hashAlgorithms, readHashAlgorithms, readSignature, schemeFor, writeSignature } from "./signatures.ts";
@@ -34,6 +35,8 @@ export interface Signed {
   readonly response: Uint8Array;
   readonly ni: Uint8Array;
   readonly nr: Uint8Array;
+  /** Of the messages between those and IKE_AUTH. */
+  readonly intAuth: IntAuth;
   /** The hashes that the peer takes in signatures. */
   readonly hashes: readonly (HashName | null)[];
 }
@@ -51,10 +54,10 @@ export function certificateRequest({ certificates }: IkePolicy): Payload[] {
   return [payload(PAYLOAD.certReq, writeCert(CERT.signature, concat(certificates.trust.keyHashes)))];
 }
 
-/** RFC 7296 §2.15: what the side signs; `id`: the body of its ID payload. */
+/** RFC 7296 §2.15, RFC 9242 §3.3.2: what the side signs; `id`: the body of its ID payload. */
 function octets(x: Signed, of: Role, id: Uint8Array): Uint8Array {
   const [message, nonce] = of === "initiator" ? [x.request, x.nr] : [x.response, x.ni];
-  return concat([message, nonce, prf(x.env.crypto, x.suite, x.keys[of].auth, [id])]);
+  return concat([message, nonce, prf(x.env.crypto, x.suite, x.keys[of].auth, [id]), x.intAuth.octets()]);
 }
 function pskAuth(x: Signed, psk: Secret, of: Role, id: Uint8Array): Uint8Array {
   const key = psk.use((bytes) => prf(x.env.crypto, x.suite, bytes, [KEY_PAD]));

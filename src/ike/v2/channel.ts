@@ -132,6 +132,8 @@ interface ChannelOptions {
 
 export class Channel {
   readonly #o: ChannelOptions;
+  #out: Sealing;
+  #into: Sealing;
   readonly #tries: Tries;
   /** Requests to be made once the one before is answered; null: it is not needed any more. */
   readonly #queue: (() => Request | null)[] = [];
@@ -148,6 +150,8 @@ export class Channel {
 
   constructor(o: ChannelOptions) {
     this.#o = o;
+    this.#out = o.out;
+    this.#into = o.into;
     this.#nextOut = o.weBegan ? o.firstId : 0;
     this.#nextIn = o.weBegan ? 0 : o.firstId;
     const send = (d: Uint8Array): void => o.owner.send(d, o.owner);
@@ -173,6 +177,11 @@ export class Channel {
     if (!asked || this.#closed) return;
     this.#answer = this.#seal(asked.exchange, FLAG.response, this.#nextIn - 1, payloads);
     for (const d of this.#answer) this.#o.owner.send(d, asked.path);
+  }
+  /** What is sent and heard from now on is under other keys (RFC 9242 §3.3.1); copies of the last answer are not. */
+  rekey(out: Sealing, into: Sealing): void {
+    this.#out = out;
+    this.#into = into;
   }
   /** The path has changed: what waits for an answer goes the new way at once. */
   moved(): void {
@@ -251,7 +260,7 @@ export class Channel {
   }
   #open(m: Message, parts: Assembly): Opened | null {
     const e = readEncrypted(m);
-    const plain = e && this.#o.into.open(e);
+    const plain = e && this.#into.open(e);
     if (!e || !plain) {
       this.#o.owner.bad("ike.bad-hash", "message does not authenticate");
       return null;
@@ -272,8 +281,8 @@ export class Channel {
     this.#request?.silent();
   }
   #seal(exchange: number, response: number, messageId: number, payloads: readonly Payload[]): Uint8Array[] {
-    const { spiI, spiR, weBegan, out, owner } = this.#o;
+    const { spiI, spiR, weBegan, owner } = this.#o;
     const flags = response | (weBegan ? FLAG.initiator : 0);
-    return out.seal({ spiI, spiR, exchange, flags, messageId }, payloads, owner.mostBytes);
+    return this.#out.seal({ spiI, spiR, exchange, flags, messageId }, payloads, owner.mostBytes);
   }
 }

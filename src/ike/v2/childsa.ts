@@ -1,17 +1,19 @@
-// How a pair of ESP SAs is agreed on, in IKE_AUTH or CREATE_CHILD_SA: RFC 7296 §1.2, §1.3, §2.9, §2.17. Only transport mode.
+// How a pair of ESP SAs is agreed on, in IKE_AUTH or CREATE_CHILD_SA: RFC 7296 §1.2, §1.3, §2.9, §2.17, RFC 9370 §2.2.4.
+// Only transport mode.
 import { u32 } from "../../core/bytes.ts";
 import { DecodeError, type Failure } from "../../core/errors.ts";
 import type { SaSpec } from "../../dataplane/dataplane.ts";
-import type { DhGroupName, DhKey } from "../../ports/ports.ts";
+import type { DhGroupName, DhKey, KeName } from "../../ports/ports.ts";
 import { type Child, espSpec, LEAST_SPI, lifeOf, type Ports, readSpi } from "../child.ts";
 import { Pair } from "../pair.ts";
 import { type EspProposal, groupNumber, groupOf, keyBytes } from "../proposals.ts";
 import { failure, type IkeEnv, type IkePolicy } from "../types.ts";
 import { all, one, optional, type Payload, payload } from "../wire/payloads.ts";
+import { kePayload } from "./addke.ts";
 import { childKeymat } from "./keys.ts";
 import { agreedPorts, narrow, ourSelectors, type Wanted } from "./selectors.ts";
 import { chooseEsp, describeProposals, offerEsp, type Suite } from "./suite.ts";
-import { NOTIFY, notification, readKe, readNotify, writeKe } from "./wire/bodies.ts";
+import { NOTIFY, notification, readKe, readNotify } from "./wire/bodies.ts";
 import { type Chain, PAYLOAD, type Path } from "./wire/message.ts";
 import { readSa, writeSa } from "./wire/sa.ts";
 
@@ -35,6 +37,13 @@ interface Seed {
   readonly ni: Uint8Array;
   readonly nr: Uint8Array;
 }
+/** A pair on which both sides agree, but for the additional key exchanges that follow. */
+export interface Draft {
+  readonly pair: Pair;
+  readonly addKe: readonly KeName[];
+  /** `more`: their secrets, in order. */
+  complete(more: readonly Uint8Array[]): Agreed;
+}
 /** A pair on which both sides agree: what the data plane gets. */
 export interface Agreed {
   readonly pair: Pair;
@@ -49,7 +58,7 @@ export interface Refusal {
   readonly notify: number;
   readonly data?: Uint8Array;
 }
-export function isRefusal(x: Agreed | Answer | Refusal): x is Refusal {
+export function isRefusal(x: Draft | Answer | Refusal): x is Refusal {
   return "why" in x;
 }
 
@@ -75,7 +84,7 @@ export function offerChild(x: ChildSaContext, ports: Ports, group?: DhGroupName 
   const ts = ourSelectors(x, ports);
   const payloads = [
     payload(PAYLOAD.sa, writeSa(offerEsp(withGroup(proposals, group ?? null), u32(pair.spiIn), group !== undefined))),
-    ...(dh ? [kePayload(dh.group, dh.key)] : []),
+    ...(dh ? [kePayload(dh.group, dh.key.publicValue)] : []),
     payload(PAYLOAD.tsI, ts.tsI),
     payload(PAYLOAD.tsR, ts.tsR),
     notification(NOTIFY.useTransportMode),
@@ -86,12 +95,9 @@ export function offerChild(x: ChildSaContext, ports: Ports, group?: DhGroupName 
 function withGroup(list: readonly EspProposal[], group: DhGroupName | null): readonly EspProposal[] {
   return list.map((p) => ({ ...p, group }));
 }
-export function kePayload(group: DhGroupName, key: DhKey): Payload {
-  return payload(PAYLOAD.ke, writeKe({ group: groupNumber(group), value: key.publicValue }));
-}
 
 /** What the responder's answer makes of our offer. Throws DecodeError. */
-export function takeAnswer(x: ChildSaContext, o: Offer, c: Chain, nonces: Omit<Seed, "gir">): Agreed | Refusal {
+export function takeAnswer(x: ChildSaContext, o: Offer, c: Chain, nonces: Omit<Seed, "gir">): Draft | Refusal {
   const refuse = (code: "no-proposal" | "bad-selectors" | "bad-key", text: string, notify: number): Refusal => ({
     why: failure(code, text),
     notify,
@@ -103,7 +109,7 @@ export function takeAnswer(x: ChildSaContext, o: Offer, c: Chain, nonces: Omit<S
     proposals.length === 1
       ? chooseEsp(withGroup(o.proposals, group), proposals, ke?.group ?? null, o.dh !== null)
       : null;
-  if (!choice || choice.addKe.length > 0 || readSpi(choice.spi) < LEAST_SPI) {
+  if (!choice || readSpi(choice.spi) < LEAST_SPI) {
     const text = `the peer chose an ESP proposal that was not offered: ${describeProposals(proposals)}`;
     return refuse("no-proposal", text, 0);
   }
@@ -114,12 +120,19 @@ export function takeAnswer(x: ChildSaContext, o: Offer, c: Chain, nonces: Omit<S
   if (!ports) return refuse("bad-selectors", `${x.remote.address} chose selectors that were not asked for`, 0);
   const gir = o.dh && ke && ke.group === groupNumber(o.dh.group) ? o.dh.key.shared(ke.value) : null;
   if (o.dh && !gir) return refuse("bad-key", "the peer's Diffie-Hellman value is not acceptable", 0);
-  const ours = o.proposals.find((p) => p.cipher === choice.ours.cipher && p.integ === choice.ours.integ) ?? choice.ours;
-  return agree(x, { ...o, weAsked: true }, { proposal: ours, spi: choice.spi, ports }, { gir, ...nonces });
+  const { cipher, integ, addKe } = choice.ours;
+  const ours = o.proposals.find((p) => p.cipher === cipher && p.integ === integ && p.addKe === addKe) ?? choice.ours;
+  return draft(
+    x,
+    { ...o, weAsked: true },
+    { proposal: ours, spi: choice.spi, ports },
+    { gir, ...nonces },
+    choice.addKe,
+  );
 }
 
 /** A responder's side: the pair, and what answers the offer. */
-export interface Answer extends Agreed {
+export interface Answer extends Draft {
   readonly payloads: readonly Payload[];
 }
 /** `groups`: the message may have a key exchange. Throws DecodeError. */
@@ -135,8 +148,9 @@ export function answerOffer(x: ChildSaContext, c: Chain, o: AnswerOptions): Answ
     const text = `${x.remote.address} asks for tunnel mode: L2TP goes in transport mode`;
     return { why: failure("bad-selectors", text), notify: NOTIFY.noProposalChosen };
   }
-  const choice = chooseEsp(policy.espProposals, proposals, ke?.group ?? null, o.groups);
-  if (!choice || choice.addKe.some((t) => t.id !== 0) || readSpi(choice.spi) < LEAST_SPI) {
+  const has = (k: KeName): boolean => env.crypto.has(k);
+  const choice = chooseEsp(policy.espProposals, proposals, ke?.group ?? null, o.groups, has);
+  if (!choice || readSpi(choice.spi) < LEAST_SPI) {
     const ours = policy.espProposals.map((p) => p.text).join(" ");
     const text = `no common ESP proposal: we accept ${ours}; the peer offers ${describeProposals(proposals)}`;
     return { why: failure("no-proposal", text), notify: NOTIFY.noProposalChosen };
@@ -152,17 +166,13 @@ export function answerOffer(x: ChildSaContext, c: Chain, o: AnswerOptions): Answ
     };
   }
   const pair = new Pair(env, policy);
+  const terms = { proposal: choice.ours, spi: choice.spi, ports: narrowed.ports };
   const made = { pair, begunAt: env.clock.now(), weAsked: false };
-  const agreed = agree(
-    x,
-    made,
-    { proposal: choice.ours, spi: choice.spi, ports: narrowed.ports },
-    { gir, ni: o.ni, nr: o.nr },
-  );
+  const agreed = draft(x, made, terms, { gir, ni: o.ni, nr: o.nr }, choice.addKe);
   const { number, transforms } = choice;
   const payloads = [
     payload(PAYLOAD.sa, writeSa([{ number, protocol: 3, spi: u32(pair.spiIn), transforms }])),
-    ...(dh ? [kePayload(dh.group, dh.key)] : []),
+    ...(dh ? [kePayload(dh.group, dh.key.publicValue)] : []),
     payload(PAYLOAD.tsI, narrowed.tsI),
     payload(PAYLOAD.tsR, narrowed.tsR),
     notification(NOTIFY.useTransportMode),
@@ -182,12 +192,24 @@ export function wrongGroup(group: DhGroupName, asked: number): Refusal {
   return { why: failure("bad-key", text), notify: NOTIFY.invalidKePayload, data: Uint8Array.of(n >>> 8, n) };
 }
 
+type Made = Pick<Offer, "pair" | "begunAt"> & { readonly weAsked: boolean };
+interface Terms {
+  readonly proposal: EspProposal;
+  readonly spi: Uint8Array;
+  readonly ports: Ports;
+}
+function draft(x: ChildSaContext, made: Made, t: Terms, seed: Seed, addKe: readonly KeName[]): Draft {
+  // they are complete when the message is long gone
+  const own = { ...t, spi: t.spi.slice() };
+  return { pair: made.pair, addKe, complete: (more) => agree(x, made, own, seed, more) };
+}
 /** RFC 7296 §2.17: keys of the exchange's initiator's direction come first. */
 function agree(
   x: ChildSaContext,
-  made: Pick<Offer, "pair" | "begunAt"> & { readonly weAsked: boolean },
-  { proposal, spi, ports }: { readonly proposal: EspProposal; readonly spi: Uint8Array; readonly ports: Ports },
+  made: Made,
+  { proposal, spi, ports }: Terms,
   seed: Seed,
+  more: readonly Uint8Array[],
 ): Agreed {
   const { pair, begunAt, weAsked } = made;
   const child: Child = {
@@ -203,7 +225,7 @@ function agree(
   };
   const n = keyBytes(proposal);
   const bytes = n.encr + n.integ;
-  const keymat = childKeymat(x.env.crypto, x.suite, x.keys.d, seed, 2 * bytes);
+  const keymat = childKeymat(x.env.crypto, x.suite, x.keys.d, seed, 2 * bytes, more);
   const [first, second] = [keymat.subarray(0, bytes), keymat.subarray(bytes)];
   return {
     pair,

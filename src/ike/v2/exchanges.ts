@@ -1,8 +1,9 @@
 // The exchanges under a connection's IKE SAs: RFC 7296 §1.3 (CREATE_CHILD_SA) and §1.4 (INFORMATIONAL), rekeys (§2.8)
-// and what happens when both sides begin one (§2.8.1, §2.25). Of what we begin ourselves one thing is done at a time.
+// and what happens when both sides begin one (§2.8.1, §2.25). Of what we begin ourselves one thing is done at a time. Where
+// additional key exchanges follow (RFC 9370 §2.2.4) who has lost does not go on with them: nothing is made that way.
 import { get16, u32 } from "../../core/bytes.ts";
 import { DecodeError, type Failure } from "../../core/errors.ts";
-import { uniform } from "../../core/rng.ts";
+import type { Scope } from "../../core/scope.ts";
 import type { DhGroupName } from "../../ports/ports.ts";
 import type { Child, Ports } from "../child.ts";
 import { type Children, type LiveChild, MOST_CHILDREN } from "../children.ts";
@@ -12,6 +13,7 @@ import { all, type Payload, payload } from "../wire/payloads.ts";
 import type { Received, Request } from "./channel.ts";
 import {
   type Agreed,
+  type Answer,
   answerOffer,
   errorIn,
   hasNotify,
@@ -21,22 +23,23 @@ import {
   readNonce,
   takeAnswer,
 } from "./childsa.ts";
-import { DELETE_IKE, deleteEsp } from "./deletes.ts";
-import { type IkeSa, type NatSeen, natPayloads, readNat } from "./ikesa.ts";
+import { deleteEsp } from "./deletes.ts";
+import { Followups, type MakeRequest } from "./followups.ts";
+import type { IkeSa } from "./ikesa.ts";
 import { childRefused } from "./initiator.ts";
-import { answerRekey, offerRekey } from "./rekey.ts";
-import { compare } from "./selectors.ts";
+import { Rekeys } from "./rekeys.ts";
+import { addressesUpdated, takeNat, updateAddresses } from "./roaming.ts";
+import { type ChildTask, hasLost, lower, Tasks } from "./tasks.ts";
 import { NOTIFY, notification, notifyName, PROTOCOL, readDelete, readNotify } from "./wire/bodies.ts";
 import { type Chain, EXCHANGE, PAYLOAD, type Path } from "./wire/message.ts";
 import { readSa } from "./wire/sa.ts";
 
-/** After TEMPORARY_FAILURE, and after a rekey that failed: so long, and up to twice as long. */
-const RETRY_MS = 5000;
 /** Other groups that a peer may ask for in a row. */
 const RESTARTS = 3;
 
 export interface ExchangesOwner {
   readonly env: IkeEnv;
+  readonly scope: Scope;
   readonly policy: IkePolicy;
   readonly client: boolean;
   readonly ports: Ports;
@@ -64,51 +67,49 @@ export interface ExchangesOwner {
   changed(): void;
   lookSoon(): void;
 }
-/** What the peer made while we were about to make the same. */
-interface Theirs<T> {
-  readonly made: T;
-  /** The lower of its nonces. */
-  readonly low: Uint8Array;
-}
-/** What we are making; `theirs`: the peer began the same at the same time. */
-type Task =
-  | { readonly kind: "child"; readonly old: LiveChild | null; theirs: Theirs<Child> | null }
-  | { readonly kind: "ike"; theirs: Theirs<IkeSa> | null };
-
 const REFUSED = 0;
 
 export class Exchanges {
   readonly #o: ExchangesOwner;
-  #task: Task | null = null;
+  readonly #tasks: Tasks;
   /** Inbound SPIs of pairs that we have asked the peer to delete. */
   readonly #closing = new Set<number>();
-  /** Our next try, clock time. */
-  #notBefore = 0;
   #asking = false;
+  /** Inbound SPI of the pair that the peer is about to replace, behind more key exchanges; 0: none. */
+  #replacing = 0;
+  readonly #followups: Followups;
+  readonly #rekeys: Rekeys;
 
   constructor(owner: ExchangesOwner) {
     this.#o = owner;
+    this.#tasks = new Tasks(owner.env);
+    const request: MakeRequest = (...r) => this.#request(...r);
+    this.#followups = new Followups(owner.env, owner.scope, request);
+    this.#rekeys = new Rekeys(owner, this.#tasks, this.#followups, request, () => this.#later());
   }
   get busy(): boolean {
-    return this.#task !== null || this.#closing.size > 0;
+    return this.#tasks.current !== null || this.#closing.size > 0;
   }
   close(): void {
-    this.#task = null;
+    this.#tasks.current = null;
+    this.#followups.drop();
   }
 
   // What we begin
   /** A pair in place of `old`; null: another. */
   makeChild(old: LiveChild | null): void {
-    if (this.#task || this.#now() < this.#notBefore || (old && this.#closing.has(old.spiIn))) return;
-    const task: Task = { kind: "child", old, theirs: null };
-    this.#task = task;
+    if (!this.#tasks.free || (old && this.#closing.has(old.spiIn))) return;
+    if (old && this.#replacing === old.spiIn) return; // the peer is about to
+    const task: ChildTask = { kind: "child", old, theirs: null };
+    this.#tasks.current = task;
     this.#askChild(task, this.#o.policy.espProposals[0]?.group ?? null, 0);
   }
-  #askChild(task: Task & { kind: "child" }, group: DhGroupName | null, restarts: number): void {
+  #askChild(task: ChildTask, group: DhGroupName | null, restarts: number): void {
     const sa = this.#o.current;
     const { old } = task;
     this.#ask(sa, () => {
-      if (!sa || this.#task !== task || (old && !this.#o.children.bySpiIn(old.spiIn))) return this.#done(task);
+      if (!sa || this.#tasks.current !== task || (old && !this.#o.children.bySpiIn(old.spiIn)))
+        return this.#tasks.done(task);
       const { client, ports } = this.#o;
       const offer = offerChild(sa, client || !old ? ports : { local: old.localPort, remote: old.remotePort }, group);
       const ni = this.#o.env.crypto.random(NONCE_BYTES);
@@ -121,7 +122,7 @@ export class Exchanges {
       ];
       const release = (): void => {
         offer.pair.release();
-        this.#done(task);
+        this.#tasks.done(task);
       };
       const answered = ({ chain }: Received): void => {
         if (!chain.payloads.some((p) => p.type === PAYLOAD.sa)) {
@@ -130,12 +131,19 @@ export class Exchanges {
           return;
         }
         const nr = readNonce(chain);
+        const low = lower(ni, nr);
         const agreed = takeAnswer(sa, offer, chain, { ni, nr });
-        if (isRefusal(agreed)) {
+        const failed = (why: Failure): void => {
           release();
           this.deleteEsp([offer.pair.spiIn], null);
-          this.#failed(agreed.why);
-        } else this.#childMade(task, agreed, lower(ni, nr));
+          this.#failed(why);
+        };
+        if (isRefusal(agreed)) return failed(agreed.why);
+        this.#followups.begin(sa, agreed.addKe, chain, {
+          wanted: () => this.#tasks.current === task && !hasLost(task, low),
+          done: (secrets) => this.#childMade(task, agreed.complete(secrets), low),
+          failed: (why) => (why ? failed(why) : dropped()),
+        });
       };
       const dropped = (): void => {
         release();
@@ -144,7 +152,7 @@ export class Exchanges {
       return this.#request(EXCHANGE.createChild, payloads, answered, dropped);
     });
   }
-  #childRefused(task: Task & { kind: "child" }, chain: Chain, restarts: number): void {
+  #childRefused(task: ChildTask, chain: Chain, restarts: number): void {
     const error = errorIn(chain);
     const other =
       error?.type === NOTIFY.invalidKePayload && error.data.length === 2 ? groupOf(get16(error.data, 0)) : null;
@@ -154,7 +162,7 @@ export class Exchanges {
       restarts < RESTARTS &&
       this.#o.policy.espProposals.some((p) => p.group === other || p.group === null)
     ) {
-      this.#task = task;
+      this.#tasks.current = task;
       this.#askChild(task, other, restarts + 1);
     } else if (error?.type === NOTIFY.temporaryFailure) this.#later();
     else if (error?.type === NOTIFY.childSaNotFound && old) {
@@ -163,25 +171,26 @@ export class Exchanges {
     } else this.#failed(childRefused({ ...this.#o.policy, remote: this.#o.peer }, error?.type ?? REFUSED));
   }
   /** RFC 7296 §2.8.1: of two pairs the one with the lowest of the four nonces goes, by the hand of who made it. */
-  #childMade(task: Task & { kind: "child" }, agreed: Agreed, low: Uint8Array): void {
-    const { old, theirs } = task;
-    if (theirs && compare(low, theirs.low) < 0) {
+  #childMade(task: ChildTask, agreed: Agreed, low: Uint8Array): void {
+    const { old } = task;
+    if (hasLost(task, low)) {
       agreed.pair.release();
       this.deleteEsp([agreed.child.spiIn], null);
       this.#o.sendUnderNew();
-      this.#done(task);
+      this.#tasks.done(task);
       return;
     }
+    if (task.theirs) this.#followups.drop();
     this.#o.install(
       agreed,
       "now",
       () => {
-        this.#done(task);
+        this.#tasks.done(task);
         this.#o.childUp(agreed.child);
         if (old && this.#o.children.bySpiIn(old.spiIn)) this.deleteChildren([old], "replaced");
       },
       (why) => {
-        this.#done(task);
+        this.#tasks.done(task);
         this.deleteEsp([agreed.child.spiIn], null);
         this.#failed(why);
       },
@@ -207,42 +216,30 @@ export class Exchanges {
     const done = (): void => then?.();
     this.#ask(this.#o.current, () => this.#request(EXCHANGE.informational, [deleteEsp(spis)], done, done));
   }
-  /** RFC 4555 §3.5: we have moved, and so has everything that belongs to the IKE SA. */
+  /** We have moved. */
   updateAddresses(): void {
     const sa = this.#o.current;
-    const { policy, env } = this.#o;
     this.#ask(sa, () => {
       if (!sa) return null;
-      const nat = natPayloads(env.crypto, sa, sa, policy.encap === "udp");
       const answered = ({ chain }: Received): void => {
         const error = errorIn(chain);
         if (error) {
           const text = `${this.#o.peer} refuses our new address: ${notifyName(error.type)}`;
           return this.#o.down(failure("refused", text));
         }
-        const other = this.#updated(sa, readNat(env.crypto, sa, sa, chain));
+        const other = takeNat(sa, sa, chain);
+        this.#o.changed();
         if (other) this.makeChild(this.#o.children.inUse());
       };
-      const payloads = [notification(NOTIFY.updateSaAddresses), ...nat];
-      return this.#request(EXCHANGE.informational, payloads, answered, () => {});
+      return this.#request(EXCHANGE.informational, updateAddresses(sa), answered, () => {});
     });
   }
   /** The peer, which began the connection, has moved. */
-  #updateAsked(sa: IkeSa, { chain, path }: Received): void {
-    const { policy, env } = this.#o;
-    const list = all(chain, PAYLOAD.notify).map(readNotify);
-    const echo = list.filter((n) => n.type === NOTIFY.cookie2).map((n) => notification(NOTIFY.cookie2, n.data));
-    this.#o.moved(path.local, path.remote, true);
-    this.#updated(sa, readNat(env.crypto, sa, path, chain));
-    sa.channel.answer([...natPayloads(env.crypto, sa, path, policy.encap === "udp"), ...echo]);
-  }
-  /** True: ESP goes in UDP now, or no longer; the pair in use has to be replaced. */
-  #updated(sa: IkeSa, nat: NatSeen | null): boolean {
-    const was = sa.udp;
-    sa.nat = nat ?? sa.nat;
-    sa.udp = sa.translated || this.#o.policy.encap === "udp";
+  #updateAsked(sa: IkeSa, r: Received): void {
+    this.#o.moved(r.path.local, r.path.remote, true);
+    takeNat(sa, r.path, r.chain);
     this.#o.changed();
-    return was !== sa.udp;
+    sa.channel.answer(addressesUpdated(sa, r));
   }
   /** RFC 7296 §2.4: whether it lives. */
   askPeer(): void {
@@ -255,48 +252,7 @@ export class Exchanges {
     this.#ask(sa, () => this.#request(EXCHANGE.informational, [], done, done));
   }
   rekeyIke(): void {
-    if (this.busy || this.#now() < this.#notBefore) return;
-    const task: Task = { kind: "ike", theirs: null };
-    this.#task = task;
-    this.#askRekey(task, this.#o.current?.suite.group ?? "x25519", 0);
-  }
-  #askRekey(task: Task & { kind: "ike" }, group: DhGroupName, restarts: number): void {
-    const sa = this.#o.current;
-    this.#ask(sa, () => {
-      if (!sa || this.#task !== task) return this.#done(task);
-      const offer = offerRekey(sa, this.#o.manager.newSpi(), group);
-      const lost = (): void => {
-        if (this.#task !== task) return;
-        const { theirs } = task;
-        this.#done(task);
-        if (theirs && !theirs.made.over) this.#o.adopt(theirs.made);
-        else this.#later();
-      };
-      const answered = ({ chain }: Received): void => {
-        const error = errorIn(chain);
-        const other =
-          error?.type === NOTIFY.invalidKePayload && error.data.length === 2 ? groupOf(get16(error.data, 0)) : null;
-        if (other && restarts < RESTARTS) return this.#askRekey(task, other, restarts + 1);
-        const made = error ? null : offer.take(chain, this.#o.manager);
-        if (!made) return lost();
-        const { theirs } = task;
-        this.#o.manager.made(made.sa);
-        if (this.#task !== task) return made.sa.close([DELETE_IKE]);
-        this.#done(task);
-        if (theirs && !theirs.made.over && compare(made.low, theirs.low) < 0) {
-          made.sa.close([DELETE_IKE]);
-          this.#o.adopt(theirs.made);
-          return;
-        }
-        this.#o.adopt(made.sa);
-        const gone = (): void => this.#o.forgetSa(sa);
-        this.#ask(sa, () => ({
-          ...this.#request(EXCHANGE.informational, [DELETE_IKE], gone, () => {}),
-          silent: gone, // it may have been deleted, with the answer lost
-        }));
-      };
-      return this.#request(EXCHANGE.createChild, offer.payloads, answered, lost);
-    });
+    if (!this.busy) this.#rekeys.begin();
   }
 
   // What the peer begins
@@ -306,6 +262,7 @@ export class Exchanges {
     if (chain.critical !== null)
       return answer([notification(NOTIFY.unsupportedCriticalPayload, Uint8Array.of(chain.critical))]);
     if (exchange === EXCHANGE.informational) return this.#informational(sa, r);
+    if (exchange === EXCHANGE.followup) return this.#followups.asked(sa, chain);
     if (exchange !== EXCHANGE.createChild) {
       sa.bad("ike.exchange", `exchange type ${exchange} is not supported`);
       return answer([notification(NOTIFY.invalidSyntax)]);
@@ -314,13 +271,14 @@ export class Exchanges {
     if (!first) throw new DecodeError("bad-value", "sa missing", 0);
     // RFC 7296 §2.25.2
     if (sa !== this.#o.current) return answer([notification(NOTIFY.temporaryFailure)]);
-    if (first.protocol === PROTOCOL.ike) this.#rekeyAsked(sa, chain);
-    else this.#childAsked(sa, chain);
+    if (first.protocol !== PROTOCOL.ike) this.#childAsked(sa, chain);
+    else if (this.#closing.size > 0) answer([notification(NOTIFY.temporaryFailure)]);
+    else this.#rekeys.asked(sa, chain);
   }
   #childAsked(sa: IkeSa, chain: Chain): void {
     const { children, client, ports } = this.#o;
     const answer = (...list: Payload[]): void => sa.channel.answer(list);
-    const task = this.#task;
+    const task = this.#tasks.current;
     if (task?.kind === "ike") return answer(notification(NOTIFY.temporaryFailure));
     const rekeys = all(chain, PAYLOAD.notify)
       .map(readNotify)
@@ -341,51 +299,48 @@ export class Exchanges {
       if (a.notify !== NOTIFY.invalidKePayload) this.#o.childFailed(a.why);
       return;
     }
-    const [first, ...rest] = a.payloads;
-    const ready = (): void => {
-      answer(...(first ? [first] : []), payload(PAYLOAD.nonce, nr), ...rest);
-      if (task?.kind === "child" && this.#task === task && old && task.old?.spiIn === old.spiIn)
-        task.theirs = { made: a.child, low: lower(ni, nr) };
-      this.#o.childUp(a.child);
-    };
+    this.#answerChild(sa, a, old, lower(ni, nr), nr);
+  }
+  #answerChild(sa: IkeSa, a: Answer, old: LiveChild | null, low: Uint8Array, nr: Uint8Array): void {
+    const answer = (list: readonly Payload[]): void => sa.channel.answer(list);
+    const task = this.#tasks.current;
+    const both = task?.kind === "child" && old && task.old?.spiIn === old.spiIn ? task : null;
     // packets under the old pair arrive, those under the new one only once the peer has our answer
-    this.#o.install(a, old ? "late" : "now", ready, (why) => {
-      answer(notification(NOTIFY.temporaryFailure));
-      this.#o.childFailed(why);
+    const install = (agreed: Agreed, last: readonly Payload[]): void => {
+      const ready = (): void => {
+        answer(last);
+        if (both) both.theirs = low;
+        this.#o.childUp(agreed.child);
+      };
+      this.#o.install(agreed, old ? "late" : "now", ready, (why) => {
+        answer([notification(NOTIFY.temporaryFailure)]);
+        this.#o.childFailed(why);
+      });
+    };
+    const [first, ...rest] = a.payloads;
+    const payloads = [...(first ? [first] : []), payload(PAYLOAD.nonce, nr), ...rest];
+    if (a.addKe.length === 0) return install(a.complete([]), payloads);
+    const link = this.#followups.await(sa, a.addKe, {
+      done: (secrets, last) => {
+        this.#replacing = 0;
+        install(a.complete(secrets), [last]);
+      },
+      dropped: () => {
+        this.#replacing = 0;
+        if (both) both.theirs = null;
+        a.pair.release();
+      },
     });
-  }
-  #rekeyAsked(sa: IkeSa, chain: Chain): void {
-    const task = this.#task;
-    if (task?.kind === "child" || this.#closing.size > 0) {
-      sa.channel.answer([notification(NOTIFY.temporaryFailure)]);
-      return;
-    }
-    const made = answerRekey(sa, chain, this.#o.manager);
-    if ("notify" in made) {
-      sa.channel.answer([notification(made.notify, made.data)]);
-      return;
-    }
-    this.#o.manager.made(made.sa);
-    sa.channel.answer(made.payloads);
-    made.sa.user = sa.user;
-    if (task?.kind === "ike") {
-      task.theirs?.made.close(null);
-      task.theirs = { made: made.sa, low: made.low };
-    } else this.#o.adopt(made.sa);
-  }
-  /** RFC 7296 §2.25.2: the peer deletes what both were replacing, and our answer is still on its way: it is theirs. */
-  #replacedByTheirs(sa: IkeSa): void {
-    const task = this.#task;
-    if (sa !== this.#o.current || task?.kind !== "ike" || !task.theirs || task.theirs.made.over) return;
-    this.#done(task);
-    this.#o.adopt(task.theirs.made);
+    this.#replacing = old?.spiIn ?? 0;
+    if (both) both.theirs = low;
+    answer([...payloads, ...link]);
   }
   #informational(sa: IkeSa, r: Received): void {
     const { chain } = r;
     const deletes = all(chain, PAYLOAD.delete).map(readDelete);
     if (deletes.some((d) => d.protocol === PROTOCOL.ike)) {
       sa.channel.answer([]);
-      this.#replacedByTheirs(sa);
+      this.#rekeys.replacedByTheirs(sa);
       this.#o.saDeleted(sa);
       return;
     }
@@ -407,20 +362,13 @@ export class Exchanges {
     this.#o.childGone();
   }
 
-  #now(): number {
-    return this.#o.env.clock.now();
-  }
-  #done(task: Task): null {
-    if (this.#task === task) this.#task = null;
-    return null;
-  }
   #later(): void {
-    this.#notBefore = this.#now() + RETRY_MS * (1 + uniform(this.#o.env.crypto));
+    this.#tasks.pause(false);
     this.#o.lookSoon();
     if (this.#o.client && !this.#o.children.inUse() && !this.#o.over) this.#o.childFailed(BUSY);
   }
   #failed(why: Failure): void {
-    this.#notBefore = this.#now() + 2 * RETRY_MS;
+    this.#tasks.pause(true);
     this.#o.childFailed(why);
   }
   #ask(sa: IkeSa | null, make: () => Request | null): void {
@@ -442,7 +390,3 @@ export class Exchanges {
   }
 }
 const BUSY = failure("refused", `the peer cannot make ESP SAs now: ${notifyName(NOTIFY.temporaryFailure)}`);
-
-function lower(a: Uint8Array, b: Uint8Array): Uint8Array {
-  return compare(a, b) < 0 ? a : b;
-}

@@ -2,14 +2,15 @@
 import { formatEndpoint, parseIp } from "../../core/addr.ts";
 import { Scope } from "../../core/scope.ts";
 import { sameBytes } from "../../core/text.ts";
-import type { Crypto, Endpoint } from "../../ports/ports.ts";
+import type { Crypto, Endpoint, KeName } from "../../ports/ports.ts";
 import type { IkeEnv, IkeInfo, IkePolicy } from "../types.ts";
 import { all, type Payload } from "../wire/payloads.ts";
 import { Channel, type ChannelOwner, type Received } from "./channel.ts";
 import type { ChildSaContext } from "./childsa.ts";
 import type { Keys } from "./keys.ts";
+import { ppkText } from "./ppk.ts";
 import { Sealing } from "./sealing.ts";
-import type { Suite } from "./suite.ts";
+import { type Suite, saName } from "./suite.ts";
 import { NOTIFY, notification, readNotify } from "./wire/bodies.ts";
 import { type Chain, type Message, PAYLOAD, type Path } from "./wire/message.ts";
 
@@ -71,14 +72,14 @@ export interface IkeSaOptions extends Spis, Path {
   /** Who began this IKE SA. */
   readonly role: Role;
   readonly suite: Suite;
+  /** Which additional key exchanges its keys are made with. */
+  readonly addKe: readonly KeName[];
   readonly keys: Keys;
   readonly nat: NatSeen;
   /** ESP goes in UDP. */
   readonly udp: boolean;
   readonly fragments: boolean;
   readonly firstId: number;
-  /** What status calls it. */
-  readonly text: string;
   readonly user: SaUser;
   /** It is closed, for whatever reason. */
   readonly closed: (sa: IkeSa) => void;
@@ -89,6 +90,8 @@ export class IkeSa implements ChannelOwner, ChildSaContext {
   readonly policy: IkePolicy;
   readonly role: Role;
   readonly suite: Suite;
+  readonly addKe: readonly KeName[];
+  /** What status calls it. */
   readonly text: string;
   readonly spiI: Uint8Array;
   readonly spiR: Uint8Array;
@@ -114,7 +117,8 @@ export class IkeSa implements ChannelOwner, ChildSaContext {
     this.policy = o.policy;
     this.role = o.role;
     this.suite = o.suite;
-    this.text = o.text;
+    this.addKe = o.addKe;
+    this.text = `IKEv2 ${saName(o.suite, o.addKe)}${ppkText(o.policy)}`;
     this.keys = o.keys;
     this.spiI = o.spiI;
     this.spiR = o.spiR;
@@ -129,9 +133,6 @@ export class IkeSa implements ChannelOwner, ChildSaContext {
     this.#closed = o.closed;
     this.scope = new Scope(o.env.clock, (e) => this.user.fault(this, e));
     const weBegan = o.role === "initiator";
-    const { initiator, responder } = o.keys;
-    const sealing = (ours: boolean): Sealing =>
-      new Sealing(o.env.crypto, o.suite, ours === weBegan ? initiator : responder);
     const { spiI, spiR, firstId, scope } = { ...o, scope: this.scope };
     this.channel = new Channel({
       scope,
@@ -140,9 +141,18 @@ export class IkeSa implements ChannelOwner, ChildSaContext {
       spiR,
       weBegan,
       firstId,
-      out: sealing(true),
-      into: sealing(false),
+      out: this.#sealing(true),
+      into: this.#sealing(false),
     });
+  }
+  #sealing(ours: boolean): Sealing {
+    const side = ours === (this.role === "initiator") ? "initiator" : "responder";
+    return new Sealing(this.env.crypto, this.suite, this.keys[side]);
+  }
+  /** An additional key exchange before IKE_AUTH is over. */
+  rekey(keys: Keys): void {
+    this.keys = keys;
+    this.channel.rekey(this.#sealing(true), this.#sealing(false));
   }
   get translated(): boolean {
     return this.nat.us || this.nat.peer;

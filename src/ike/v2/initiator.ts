@@ -1,6 +1,8 @@
 // The initial exchanges, as initiator: RFC 7296 §1.2.
 //   HDR, SAi1, KEi, Ni                                                    -->
 //                                                    <-- HDR, SAr1, KEr, Nr
+//   HDR, SK {KEi(n)}, for each additional key exchange                    -->
+//                                                        <-- HDR, SK {KEr(n)}
 //   HDR, SK {IDi, [IDr,] AUTH, [SAi2, TSi, TSr]}                          -->
 //                                  <-- HDR, SK {IDr, AUTH, [SAr2, TSi, TSr]}
 import { get16 } from "../../core/bytes.ts";
@@ -8,7 +10,7 @@ import { DecodeError, type Failure } from "../../core/errors.ts";
 import { quote } from "../../core/events.ts";
 import type { Scope } from "../../core/scope.ts";
 import { concat } from "../../core/text.ts";
-import type { DhKey } from "../../ports/ports.ts";
+import type { DhKey, KeName } from "../../ports/ports.ts";
 import type { Ports } from "../child.ts";
 import { groupNumber, groupOf } from "../proposals.ts";
 import { failure, type IkeConnectConfig, type IkeEnv, ISAKMP_PORT, NATT_PORT } from "../types.ts";
@@ -16,6 +18,7 @@ import { tooLong } from "../unheard.ts";
 import { isZero } from "../wire/header.ts";
 import { writeId } from "../wire/id.ts";
 import { one, optional, type Payload, payload, writeChain } from "../wire/payloads.ts";
+import { beginKe, IntAuth, kePayload, keValue, nextKeys } from "./addke.ts";
 import {
   certificateRequest,
   ourAuth,
@@ -31,7 +34,6 @@ import {
   errorIn,
   hasNotify,
   isRefusal,
-  kePayload,
   NONCE_BYTES,
   type Offer,
   offerChild,
@@ -42,8 +44,8 @@ import {
 import { DELETE_IKE } from "./deletes.ts";
 import { IkeSa, type NatSeen, natPayloads, readNat, type SaUser } from "./ikesa.ts";
 import { firstSeed, makeKeys } from "./keys.ts";
-import { ppkAgreed, ppkIdentity, ppkText, usePpk, withPpk } from "./ppk.ts";
-import { chosenSuite, offerSuites, type Suite, suites } from "./suite.ts";
+import { ppkAgreed, ppkIdentity, usePpk, withPpk } from "./ppk.ts";
+import { chosenSuite, offerSuites, type Suite, suiteNames, suites, wantsMore } from "./suite.ts";
 import { isError, NOTIFY, notification, notifyName, readNotify } from "./wire/bodies.ts";
 import {
   type Chain,
@@ -129,9 +131,9 @@ export class Initiator {
 
   constructor(o: InitiatorOptions) {
     this.#o = o;
-    const { local, remote, ikeProposals, ownProposals } = o.cfg;
+    const { local, remote } = o.cfg;
     this.#path = { local: { address: local, port: ISAKMP_PORT }, remote: { address: remote, port: ISAKMP_PORT } };
-    this.#suites = suites(ikeProposals, ownProposals !== true);
+    this.#suites = suites(o.cfg, o.env.crypto);
     const send = (d: Uint8Array): void => o.env.port.send(this.#path.local, this.#path.remote, d);
     this.#tries = new Tries(o.scope, "ike first message", send, () => this.#fail(this.#hint ?? this.#silence()));
   }
@@ -143,7 +145,10 @@ export class Initiator {
   }
   begin(): void {
     const [first] = this.#suites;
-    if (!first) return this.#fail(failure("no-proposal", "no proposal is configured that IKEv2 can use"));
+    if (!first) {
+      const text = "no proposal is configured that IKEv2 can use here: mlkem needs OpenSSL 3.5 or newer";
+      return this.#fail(failure("no-proposal", text));
+    }
     this.#open(first.group, this.#o.env.crypto.random(NONCE_BYTES), null);
   }
   /** What anybody may have said makes it unlikely that an answer comes: the next silence ends it. */
@@ -188,10 +193,11 @@ export class Initiator {
     const payloads: Payload[] = [
       ...(cookie ? [notification(NOTIFY.cookie, cookie)] : []),
       payload(PAYLOAD.sa, writeSa(offerSuites(this.#suites, new Uint8Array(0)))),
-      kePayload(group, dh),
+      kePayload(group, dh.publicValue),
       payload(PAYLOAD.nonce, ni),
       ...natPayloads(env.crypto, header, this.#path, cfg.encap === "udp"),
       notification(NOTIFY.fragmentationSupported),
+      ...(wantsMore(this.#suites) ? [notification(NOTIFY.intermediateSupported)] : []),
       ...signatureHashes(cfg),
       ...usePpk(cfg),
     ];
@@ -237,7 +243,7 @@ export class Initiator {
     const error = list.find((n) => isError(n.type));
     if (!error) return;
     const name = notifyName(error.type);
-    const ours = this.#suites.map((s) => s.text).join(" ");
+    const ours = suiteNames(this.#suites);
     const text =
       error.type === NOTIFY.noProposalChosen
         ? `${cfg.remote} accepts none of our IKEv2 proposals (${ours}), or has no IKEv2 for us: ${name}`
@@ -251,15 +257,15 @@ export class Initiator {
     const nr = readNonce(chain);
     const spiR = m.header.spiR.slice();
     if (isZero(spiR)) throw new DecodeError("bad-value", "responder's spi", 8);
-    if (!choice || choice.addKe.length > 0 || choice.ours.group !== group) {
+    const more = choice !== null && choice.addKe.length > 0;
+    if (!choice || choice.ours.group !== group || (more && !hasNotify(chain, NOTIFY.intermediateSupported))) {
       return this.doubt(failure("no-proposal", `${cfg.remote} chose an IKEv2 proposal that was not offered`));
     }
     const gir = ke && ke.group === groupNumber(group) ? dh.shared(ke.value) : null;
     if (!gir) return this.doubt(failure("bad-key", `${cfg.remote} sent a Diffie-Hellman value that is not acceptable`));
     const seed = { spiI: spi, spiR, ni, nr };
-    const suite = choice.ours;
-    const first = makeKeys(env.crypto, suite, firstSeed(env.crypto, suite, gir, seed), seed);
-    const keys = withPpk(env, cfg, suite, first);
+    const { ours: suite, addKe } = choice;
+    const keys = makeKeys(env.crypto, suite, firstSeed(env.crypto, suite, gir, seed), seed);
     if (cfg.ppk && !hasNotify(chain, NOTIFY.usePpk)) return this.#fail(failure("mode", `${cfg.remote} has ${NO_PPK}`));
     const nat = readNat(env.crypto, seed, this.#path, chain);
     const why = natFault(cfg, nat);
@@ -273,21 +279,47 @@ export class Initiator {
     const fragments = hasNotify(chain, NOTIFY.fragmentationSupported);
     const closed = (sa: IkeSa): void => owner.closed(sa);
     const seen = nat ?? { us: false, peer: false };
-    const text = `IKEv2 ${suite.text}${ppkText(cfg)}`;
-    const own = { env, policy: cfg, role: "initiator", firstId: 1, user: owner, closed, text } as const;
-    const sa = new IkeSa({ ...own, ...seed, ...path, suite, keys, nat: seen, udp, fragments });
+    const own = { env, policy: cfg, role: "initiator", firstId: 1, user: owner, closed } as const;
+    const sa = new IkeSa({ ...own, ...seed, ...path, suite, addKe, keys, nat: seen, udp, fragments });
     this.#sa = sa;
     owner.made(sa);
     const response = m.datagram.slice();
     const hashes = readSignatureHashes(chain);
-    const signed = { env, policy: cfg, suite, keys, request: this.#request, response, ni, nr, hashes };
+    const intAuth = new IntAuth(env.crypto, suite);
+    const signed = { env, policy: cfg, suite, keys, request: this.#request, response, ni, nr, hashes, intAuth };
     const pfs = (cfg.espProposals[0]?.group ?? null) !== null;
-    this.#authenticate({ sa, signed, childless: pfs && hasNotify(chain, NOTIFY.childlessSupported) });
+    this.#intermediate({ sa, signed, childless: pfs && hasNotify(chain, NOTIFY.childlessSupported) }, addKe);
+  }
+
+  // IKE_INTERMEDIATE
+  #intermediate(k: Keyed, [name, ...later]: readonly KeName[]): void {
+    const { sa, signed } = k;
+    const { env, cfg } = this.#o;
+    if (!name) return this.#authenticate({ ...k, signed: { ...signed, keys: sa.keys } });
+    this.#stage = "IKE_INTERMEDIATE";
+    const key = beginKe(env.crypto, name);
+    const payloads = [kePayload(name, key.publicValue)];
+    const answered = (r: Received): void => {
+      const value = keValue(r.chain, name);
+      const secret = value && key.shared(value);
+      const error = errorIn(r.chain);
+      if (error) return this.#fail(failure("refused", `${cfg.remote} refuses ${name}: ${notifyName(error.type)}`));
+      if (!secret)
+        return this.#fail(failure("bad-key", `${cfg.remote} sent a value for ${name} that is not acceptable`));
+      signed.intAuth.add(sa.keys, r, "initiator", payloads);
+      sa.rekey(nextKeys(sa, secret, signed));
+      this.#intermediate(k, later);
+    };
+    this.#ask(sa, { exchange: EXCHANGE.intermediate, payloads, answered });
   }
 
   // IKE_AUTH
-  #authenticate(k: Keyed): void {
-    const { cfg, first, ports } = this.#o;
+  /** RFC 8784 §3: the post-quantum preshared key comes in behind the last key exchange. */
+  #authenticate({ signed: before, ...rest }: Keyed): void {
+    const { env, cfg, first, ports } = this.#o;
+    const { sa } = rest;
+    sa.keys = withPpk(env, cfg, sa.suite, before.keys);
+    const k = { ...rest, signed: { ...before, keys: sa.keys } };
     this.#stage = "IKE_AUTH";
     this.#offer = k.childless ? null : offerChild(k.sa, ports);
     const offer = this.#offer;
@@ -331,7 +363,7 @@ export class Initiator {
     if (offer) {
       const answer = error ? { why: childRefused(cfg, error.type), notify: 0 } : takeAnswer(sa, offer, chain, signed);
       if (isRefusal(answer)) return this.#fail(answer.why, [DELETE_IKE]);
-      agreed = answer;
+      agreed = answer.complete([]);
     }
     this.#over = true;
     owner.up({ sa, agreed, ...peer });

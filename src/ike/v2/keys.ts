@@ -1,4 +1,5 @@
-// Keys of IKEv2: RFC 7296 §2.13 (prf+), §2.14 (SKEYSEED and SK_*), §2.17 (KEYMAT), §2.18 (rekeying), RFC 8784 §3 (PPK).
+// Keys of IKEv2: RFC 7296 §2.13 (prf+), §2.14 (SKEYSEED and SK_*), §2.17 (KEYMAT), §2.18 (rekeying), RFC 8784 §3 (PPK), RFC
+// 9370 §2.2 (additional key exchanges).
 import { concat } from "../../core/text.ts";
 import type { Crypto } from "../../ports/ports.ts";
 import { keySizes, prfBytes, type Suite } from "./suite.ts";
@@ -44,11 +45,18 @@ export function firstSeed(c: Crypto, s: Suite, gir: Uint8Array, { ni, nr }: KeyS
   return prf(c, s, concat([ni, nr]), [gir]);
 }
 /**
- * RFC 7296 §2.18: of an SA that replaces another, under the old one's prf. RFC 9370 §2.2.2 makes the seed after each
- * additional key exchange in the same way.
+ * RFC 7296 §2.18: of an SA that replaces another, under the old one's prf; `more`: the secrets of its additional key
+ * exchanges (RFC 9370 §2.2.4). RFC 9370 §2.2.2 makes the seed after each of those before IKE_AUTH in the same way.
  */
-export function nextSeed(c: Crypto, old: Suite, d: Uint8Array, secret: Uint8Array, { ni, nr }: KeySeed): Uint8Array {
-  return prf(c, old, d, [secret, ni, nr]);
+export function nextSeed(
+  c: Crypto,
+  old: Suite,
+  d: Uint8Array,
+  secret: Uint8Array,
+  { ni, nr }: Pick<KeySeed, "ni" | "nr">,
+  more: readonly Uint8Array[] = [],
+): Uint8Array {
+  return prf(c, old, d, [secret, ni, nr, ...more]);
 }
 export function makeKeys(c: Crypto, s: Suite, skeyseed: Uint8Array, { ni, nr, spiI, spiR }: KeySeed): Keys {
   const n = keySizes(s);
@@ -76,13 +84,14 @@ export function mixPpk(c: Crypto, s: Suite, k: Keys, ppk: Uint8Array): Keys {
     responder: { ...k.responder, auth: mix(k.responder.auth) },
   };
 }
-/** RFC 7296 §2.17: keying material of a pair of ESP SAs; `gir` null: without a key exchange of its own. */
+/** RFC 7296 §2.17, RFC 9370 §2.2.4: keying material of a pair of ESP SAs; `gir` null: without a key exchange of its own. */
 export function childKeymat(
   c: Crypto,
   s: Suite,
   d: Uint8Array,
   seed: { readonly gir: Uint8Array | null; readonly ni: Uint8Array; readonly nr: Uint8Array },
   bytes: number,
+  more: readonly Uint8Array[] = [],
 ): Uint8Array {
-  return prfPlus(c, s, d, [...(seed.gir ? [seed.gir] : []), seed.ni, seed.nr], bytes);
+  return prfPlus(c, s, d, [...(seed.gir ? [seed.gir] : []), seed.ni, seed.nr, ...more], bytes);
 }

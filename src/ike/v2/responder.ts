@@ -5,6 +5,7 @@ import { DecodeError, type Failure } from "../../core/errors.ts";
 import { faultEvent } from "../../core/fault.ts";
 import { contain, Scope } from "../../core/scope.ts";
 import { concat, sameBytes } from "../../core/text.ts";
+import type { Crypto, KeName } from "../../ports/ports.ts";
 import type { HalfOpen } from "../admission.ts";
 import { adviceForIkev2 } from "../choice.ts";
 import { groupNumber } from "../proposals.ts";
@@ -12,6 +13,7 @@ import { failure, type IkeEnv, type IkePolicy } from "../types.ts";
 import { tooLong } from "../unheard.ts";
 import type { IkeId } from "../wire/id.ts";
 import { one, optional, type Payload, payload, writeChain } from "../wire/payloads.ts";
+import { answerKe, IntAuth, kePayload, keValue, nextKeys } from "./addke.ts";
 import {
   certificateRequest,
   ourAuth,
@@ -22,11 +24,10 @@ import {
 } from "./authentication.ts";
 import type { Received } from "./channel.ts";
 import {
-  type Answer,
+  type Agreed,
   answerOffer,
   hasNotify,
   isRefusal,
-  kePayload,
   NONCE_BYTES,
   type Refusal,
   readKePayload,
@@ -35,8 +36,8 @@ import {
 import { IkeSa, natPayloads, readNat, type SaUser, type Spis } from "./ikesa.ts";
 import { natFault } from "./initiator.ts";
 import { firstSeed, makeKeys } from "./keys.ts";
-import { ppkAgreed, ppkIdentity, ppkText, usePpk, withPpk } from "./ppk.ts";
-import { type Choice, chooseSuite, describeProposals, type Suite, suites } from "./suite.ts";
+import { ppkAgreed, ppkIdentity, usePpk, withPpk } from "./ppk.ts";
+import { type Choice, chooseSuite, describeProposals, type Suite, suiteNames, suites } from "./suite.ts";
 import { NOTIFY, notification } from "./wire/bodies.ts";
 import {
   type Chain,
@@ -66,14 +67,14 @@ export interface FirstMessage {
   readonly chain: Chain;
 }
 /** Null: there is no answer. Throws DecodeError. */
-export function readFirst(policy: IkePolicy, m: Message): FirstMessage | Refusal | null {
+export function readFirst(policy: IkePolicy, crypto: Crypto, m: Message): FirstMessage | Refusal | null {
   const chain = readChain(m.header.next, m.body);
   const type = chain.critical;
   if (type !== null) {
     const text = `${m.path.remote.address} sends payload type ${type}, which we do not know, as critical`;
     return { why: failure("refused", text), notify: NOTIFY.unsupportedCriticalPayload, data: Uint8Array.of(type) };
   }
-  const list = suites(policy.ikeProposals, policy.ownProposals !== true);
+  const list = suites(policy, crypto);
   const offered = readSa(one(chain, PAYLOAD.sa, "sa"));
   const ke = readKePayload(chain);
   const ni = readNonce(chain);
@@ -82,11 +83,11 @@ export function readFirst(policy: IkePolicy, m: Message): FirstMessage | Refusal
   const choice = chooseSuite(
     [...list].sort((a, b) => rank(a, ke.group) - rank(b, ke.group)),
     offered,
+    hasNotify(chain, NOTIFY.intermediateSupported),
   );
-  if (!choice || (choice.addKe.some((t) => t.id !== 0) && !mayLeaveOut(choice))) {
-    const ours = list.map((s) => s.text).join(" ");
+  if (!choice) {
     const theirs = describeProposals(offered);
-    const text = `no common IKEv2 proposal: we accept ${ours}; the peer offers ${theirs}`;
+    const text = `no common IKEv2 proposal: we accept ${suiteNames(list)}; the peer offers ${theirs}`;
     return { why: failure("no-proposal", text + adviceForIkev2(policy, theirs)), notify: NOTIFY.noProposalChosen };
   }
   const group = groupNumber(choice.ours.group);
@@ -98,10 +99,6 @@ export function readFirst(policy: IkePolicy, m: Message): FirstMessage | Refusal
 }
 function rank(s: Suite, group: number): number {
   return groupNumber(s.group) === group ? 0 : 1;
-}
-/** RFC 9370 §2.2.1: each additional key exchange that is offered may be NONE. */
-function mayLeaveOut({ addKe }: Choice<Suite>): boolean {
-  return [...new Set(addKe.map((t) => t.type))].every((type) => addKe.some((t) => t.type === type && t.id === 0));
 }
 /** An answer to a first message of which nothing is kept. */
 export function clearAnswer(spis: Spis, payloads: readonly Payload[]): Uint8Array {
@@ -119,7 +116,7 @@ export interface Accepted {
   readonly unchecked: readonly Uint8Array[] | null;
   readonly initialContact: boolean;
   /** Null: without a pair of ESP SAs (RFC 6023), or it is refused. */
-  readonly child: Answer | null;
+  readonly child: (Agreed & { readonly payloads: readonly Payload[] }) | null;
   /** Of the answer, without the pair. */
   readonly payloads: readonly Payload[];
 }
@@ -152,6 +149,8 @@ export class Responder implements HalfOpen, SaUser {
   #first: FirstMessage | null;
   #answer: Uint8Array | null = null;
   #signed: Signed | null = null;
+  /** Additional key exchanges that are still to come. */
+  #addKe: readonly KeName[] = [];
   #sa: IkeSa | null = null;
   #replays = 0;
   #over = false;
@@ -241,22 +240,23 @@ export class Responder implements HalfOpen, SaUser {
     if (fault) return this.#end(fault, false);
     const { ni } = first;
     const nr = crypto.random(NONCE_BYTES);
-    const made = makeKeys(crypto, suite, firstSeed(crypto, suite, gir, { ...spis, ni, nr }), { ...spis, ni, nr });
-    const keys = withPpk(this.#env, policy, suite, made);
+    const keys = makeKeys(crypto, suite, firstSeed(crypto, suite, gir, { ...spis, ni, nr }), { ...spis, ni, nr });
     const fragments = hasNotify(first.chain, NOTIFY.fragmentationSupported);
-    const { number, transforms } = first.choice;
+    const { number, transforms, addKe } = first.choice;
     const answer = clearAnswer(spis, [
       payload(PAYLOAD.sa, writeSa([{ number, protocol: 1, spi: new Uint8Array(0), transforms }])),
-      kePayload(suite.group, dh),
+      kePayload(suite.group, dh.publicValue),
       payload(PAYLOAD.nonce, nr),
       ...(nat ? natPayloads(crypto, spis, path, policy.encap === "udp") : []),
       ...(fragments ? [notification(NOTIFY.fragmentationSupported)] : []),
       notification(NOTIFY.childlessSupported),
+      ...(addKe.length > 0 ? [notification(NOTIFY.intermediateSupported)] : []),
       ...signatureHashes(policy),
       ...(hasNotify(first.chain, NOTIFY.usePpk) ? usePpk(policy) : []),
       ...certificateRequest(policy),
     ]);
     this.#answer = answer;
+    this.#addKe = addKe;
     this.#signed = {
       env: this.#env,
       policy,
@@ -266,6 +266,7 @@ export class Responder implements HalfOpen, SaUser {
       response: answer,
       ni: ni.slice(),
       nr,
+      intAuth: new IntAuth(crypto, suite),
       hashes: readSignatureHashes(first.chain),
     };
     const seen = nat ?? { us: false, peer: false };
@@ -277,25 +278,51 @@ export class Responder implements HalfOpen, SaUser {
       ...spis,
       ...path,
       suite,
+      addKe,
       keys,
       nat: seen,
       udp,
       fragments,
-      text: `IKEv2 ${suite.text}${ppkText(policy)}`,
     });
     this.#sa = sa;
     this.#owner.made(sa);
     this.#env.port.send(path.local, path.remote, answer);
   }
 
-  // IKE_AUTH
   asked(sa: IkeSa, r: Received): void {
+    const [name, ...later] = this.#addKe;
     const signed = this.#signed;
-    if (r.exchange !== EXCHANGE.auth || !signed) {
+    if (signed && name && r.exchange === EXCHANGE.intermediate) this.#intermediate(sa, r, signed, name, later);
+    else if (signed && !name && r.exchange === EXCHANGE.auth) this.#authenticate(sa, r, signed);
+    else {
       sa.bad("ike.unexpected", `exchange type ${r.exchange} before IKE_AUTH`);
       sa.channel.answer([notification(NOTIFY.invalidSyntax)]);
-      return;
     }
+  }
+
+  // IKE_INTERMEDIATE; it costs no more than the computation before it, which had its turn
+  #intermediate(sa: IkeSa, r: Received, signed: Signed, name: KeName, later: readonly KeName[]): void {
+    const { crypto } = this.#env;
+    const value = keValue(r.chain, name);
+    const x = value && answerKe(crypto, name, value);
+    if (!x) {
+      sa.channel.answer([notification(NOTIFY.invalidSyntax)]);
+      const text = `${sa.remote.address} sent a value for ${name} that is not acceptable`;
+      return this.#end(failure("bad-key", text), true);
+    }
+    const payloads = [kePayload(name, x.value)];
+    sa.channel.answer(payloads);
+    signed.intAuth.add(sa.keys, r, "responder", payloads);
+    sa.rekey(nextKeys(sa, x.secret, signed));
+    this.#signed = { ...signed, keys: sa.keys };
+    this.#addKe = later;
+  }
+
+  // IKE_AUTH
+  #authenticate(sa: IkeSa, r: Received, before: Signed): void {
+    // RFC 8784 §3: behind the last key exchange
+    sa.keys = withPpk(this.#env, this.policy, sa.suite, before.keys);
+    const signed = { ...before, keys: sa.keys };
     sa.local = r.path.local;
     sa.remote = r.path.remote;
     const { chain } = r;
@@ -331,7 +358,7 @@ export class Responder implements HalfOpen, SaUser {
       sa,
       ...peer,
       initialContact: hasNotify(chain, NOTIFY.initialContact),
-      child: child && !isRefusal(child) ? child : null,
+      child: child && !isRefusal(child) ? { ...child.complete([]), payloads: child.payloads } : null,
       payloads,
     });
     if (refusal) this.#owner.childRefused(this, refusal.why);

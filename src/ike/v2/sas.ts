@@ -135,7 +135,7 @@ export class Ikev2 {
       }
     }
     const { cfg, owner } = served;
-    const first = readFirst(cfg, m);
+    const first = readFirst(cfg, env.crypto, m);
     if (!first) return;
     if ("notify" in first) {
       answer([notification(first.notify, first.data)]);

@@ -153,8 +153,12 @@ var grammar = (() => {
     ecp256: [19, 64],
     ecp384: [20, 96],
     ecp521: [21, 132],
-    x25519: [31, 32]
+    modp2048s256: [24, 256],
+    x25519: [31, 32],
+    x448: [32, 56]
   };
+  var KEMS = { mlkem512: 35, mlkem768: 36, mlkem1024: 37 };
+  var MOST_ADD_KE = 7;
   var HASHES = { md5: 1, sha1: 2, sha256: 4, sha384: 5, sha512: 6 };
   var IKE_CIPHERS = {
     aes256: ["aes", 256],
@@ -195,20 +199,42 @@ var grammar = (() => {
   var own = (table, key) => Object.hasOwn(table, key);
   var keys = (table) => Object.keys(table).join(" ");
   var isAead = (c) => c.includes("gcm") || c === "chacha20poly1305";
-  function parseIkeProposal(s, where = "ike_proposals") {
+  var IKE_AEADS = {
+    aes256gcm16: ["aes-gcm", 256],
+    aes192gcm16: ["aes-gcm", 192],
+    aes128gcm16: ["aes-gcm", 128],
+    chacha20poly1305: ["chacha20-poly1305", 256]
+  };
+  function parseIke2Proposal(s, where = "ike_proposals") {
     const [cipher = "", hash = "", group = "", ...rest] = s.toLowerCase().split("-");
-    const allowed = "allowed: CIPHER-HASH-GROUP of ".concat(keys(IKE_CIPHERS), " - ").concat(keys(HASHES), " - ").concat(keys(GROUPS));
-    const c = own(IKE_CIPHERS, cipher) ? IKE_CIPHERS[cipher] : void 0;
-    if (!c || !own(HASHES, hash) || !own(GROUPS, group) || rest.length > 0) {
+    const ciphers = { ...IKE_CIPHERS, ...IKE_AEADS };
+    const allowed = "allowed: CIPHER-HASH-GROUP of ".concat(keys(ciphers), " - ").concat(keys(HASHES), " - ").concat(keys(GROUPS), "; with gcm16, poly1305 and ") + "-".concat(keys(KEMS).replaceAll(" ", " -"), " behind the group for IKEv2 alone");
+    const c = own(ciphers, cipher) ? ciphers[cipher] : void 0;
+    const addKe = parseAddKe(group, rest);
+    if (!c || !own(HASHES, hash) || !own(GROUPS, group) || !addKe) {
       throw new ConfigError(where, "not a phase 1 proposal: ".concat(JSON.stringify(s), " (").concat(allowed, ")"));
     }
-    return { text: "".concat(cipher, "-").concat(hash, "-").concat(group), cipher: c[0], keyBits: c[1], hash, group };
+    const text = [cipher, hash, group, ...addKe].join("-");
+    return { text, cipher: c[0], keyBits: c[1], hash, group, ...addKe.length > 0 ? { addKe } : {} };
+  }
+  function parseAddKe(group, list) {
+    const known = list.filter((k) => own(KEMS, k) || own(GROUPS, k));
+    const different = (/* @__PURE__ */ new Set([group, ...list])).size === list.length + 1;
+    return known.length === list.length && list.length <= MOST_ADD_KE && different ? known : null;
+  }
+  function isIke1(p) {
+    return p.cipher !== "aes-gcm" && p.cipher !== "chacha20-poly1305" && !p.addKe;
+  }
+  function parseIkeProposal(s, where = "ike_proposals") {
+    const p = parseIke2Proposal(s, where);
+    if (!isIke1(p)) throw new ConfigError(where, "".concat(p.text, ": only IKEv2 has it"));
+    return p;
   }
   function parseEspProposal(s, where = "esp_proposals") {
     var _a, _b;
     const parts = s.toLowerCase().split("-");
     const integs = keys(INTEGS).replace(" none", "");
-    const allowed = "allowed: CIPHER-HASH[-GROUP] of ".concat(keys(ESP_CIPHERS), " - ").concat(integs, " - ").concat(keys(GROUPS), "; ") + "no HASH with gcm and poly1305";
+    const allowed = "allowed: CIPHER-HASH[-GROUP] of ".concat(keys(ESP_CIPHERS), " - ").concat(integs, " - ").concat(keys(GROUPS), "; ") + "no HASH with gcm and poly1305; -".concat(keys(KEMS).replaceAll(" ", " -"), " behind the group for IKEv2 alone");
     const fault = new ConfigError(where, "not an ESP proposal: ".concat(JSON.stringify(s), " (").concat(allowed, ")"));
     const cipher = (_a = parts.shift()) != null ? _a : "";
     if (!own(ESP_CIPHERS, cipher)) throw fault;
@@ -216,8 +242,10 @@ var grammar = (() => {
     if (!isAead(cipher)) integ = (_b = parts.shift()) != null ? _b : "";
     if (!own(INTEGS, integ) || integ === "none" !== isAead(cipher)) throw fault;
     const group = parts.shift();
-    if (group !== void 0 && !own(GROUPS, group) || parts.length > 0) throw fault;
-    return { text: espText(cipher, integ, group != null ? group : null), cipher, integ, group: group != null ? group : null };
+    const addKe = parseAddKe(group != null ? group : "", parts);
+    if (group !== void 0 && !own(GROUPS, group) || !addKe) throw fault;
+    const text = [espText(cipher, integ, group != null ? group : null), ...addKe].join("-");
+    return { text, cipher, integ, group: group != null ? group : null, ...addKe.length > 0 ? { addKe } : {} };
   }
   var espText = (c, i, g) => [c, ...i === "none" ? [] : [i], ...g ? [g] : []].join("-");
   var ike = (list) => list.split(" ").map((s) => parseIkeProposal(s));
@@ -394,7 +422,7 @@ var grammar = (() => {
       var _a;
       return s.length <= 255 ? (_a = parseIkeId(s)) != null ? _a : void 0 : void 0;
     },
-    ike_proposal: (s) => proposal(s, parseIkeProposal),
+    ike_proposal: (s) => proposal(s, parseIke2Proposal),
     esp_proposal: (s) => proposal(s, parseEspProposal)
   };
   function address4(s) {
@@ -540,11 +568,11 @@ const SECTIONS = {
 		  help: _('aggressive: IKEv1\'s aggressive mode with a pre-shared key, for a server that asks for it, with its group name as local_id = keyid:NAME; a server answers it as well. It shows both identities to everybody on the path, and a hash of the key that can be guessed offline: use a long random key.') },
 		{ name: 'ike_proposals', tab: 'security', title: _('IKE proposals'),
 		  grammar: {"form":"list","item":{"form":"datatype","name":"ike_proposal"},"separator":"comma"},
-		  allowed: _('CIPHER-HASH-GROUP such as aes256-sha256-modp2048, space separated; ciphers aes128 aes192 aes256 camellia128 camellia192 camellia256 3des; hashes md5 sha1 sha256 sha384 sha512; groups modp1024 modp1536 modp2048 modp3072 modp4096 modp6144 modp8192 ecp256 ecp384 ecp521 x25519; default: the default list'),
-		  help: _('Phase 1 proposals, in order of preference. Default: strong ones that current peers support, without 3DES and MODP1024; use default 3des-sha1-modp1024 to accept an old peer as well. IKEv2 has AES-GCM and ChaCha20-Poly1305 before the default ones.') },
+		  allowed: _('CIPHER-HASH-GROUP such as aes256-sha256-modp2048, space separated; ciphers aes128 aes192 aes256 camellia128 camellia192 camellia256 3des, and for IKEv2 aes128gcm16 aes192gcm16 aes256gcm16 chacha20poly1305; hashes md5 sha1 sha256 sha384 sha512; groups modp1024 modp1536 modp2048 modp3072 modp4096 modp6144 modp8192 modp2048s256 ecp256 ecp384 ecp521 x25519 x448; for IKEv2 with -mlkem768, -mlkem1024 or -mlkem512 behind it; default: the default list'),
+		  help: _('Phase 1 proposals, in order of preference. Default: strong ones that current peers support, without 3DES and MODP1024; use default 3des-sha1-modp1024 to accept an old peer as well. IKEv2 has AES-GCM and ChaCha20-Poly1305 before the default ones, with ML-KEM against quantum computers where both sides have it; aes256gcm16-sha256-x25519-mlkem768 insists on it.') },
 		{ name: 'esp_proposals', tab: 'security', title: _('ESP proposals'),
 		  grammar: {"form":"list","item":{"form":"datatype","name":"esp_proposal"},"separator":"comma"},
-		  allowed: _('CIPHER-HASH or aes128gcm16 aes192gcm16 aes256gcm16 aes128gcm12 aes256gcm12 aes128gcm8 aes256gcm8 chacha20poly1305, each with -GROUP behind it for perfect forward secrecy, space separated; ciphers aes128 aes192 aes256 camellia128 camellia192 camellia256 3des null; default: the default list'),
+		  allowed: _('CIPHER-HASH or aes128gcm16 aes192gcm16 aes256gcm16 aes128gcm12 aes256gcm12 aes128gcm8 aes256gcm8 chacha20poly1305, each with -GROUP behind it for perfect forward secrecy, and for IKEv2 -GROUP-mlkem768 and the like, space separated; ciphers aes128 aes192 aes256 camellia128 camellia192 camellia256 3des null; default: the default list'),
 		  help: _('ESP proposals, in order of preference. Default: AES-GCM, then AES-CBC; on a CPU without AES instructions ChaCha20-Poly1305 first. Use default 3des-sha1 to accept an old peer as well.') },
 		{ name: 'ppk', tab: 'expert', title: _('Post-quantum key'),
 		  grammar: {"form":"secret","max":255},
@@ -972,11 +1000,11 @@ const SECTIONS = {
 		  help: _('aggressive: IKEv1\'s aggressive mode with a pre-shared key, for a server that asks for it, with its group name as local_id = keyid:NAME; a server answers it as well. It shows both identities to everybody on the path, and a hash of the key that can be guessed offline: use a long random key.') },
 		{ name: 'ike_proposals', tab: 'security', title: _('IKE proposals'),
 		  grammar: {"form":"list","item":{"form":"datatype","name":"ike_proposal"},"separator":"comma"},
-		  allowed: _('CIPHER-HASH-GROUP such as aes256-sha256-modp2048, space separated; ciphers aes128 aes192 aes256 camellia128 camellia192 camellia256 3des; hashes md5 sha1 sha256 sha384 sha512; groups modp1024 modp1536 modp2048 modp3072 modp4096 modp6144 modp8192 ecp256 ecp384 ecp521 x25519; default: the default list'),
-		  help: _('Phase 1 proposals, in order of preference. Default: strong ones that current peers support, without 3DES and MODP1024; use default 3des-sha1-modp1024 to accept an old peer as well. IKEv2 has AES-GCM and ChaCha20-Poly1305 before the default ones.') },
+		  allowed: _('CIPHER-HASH-GROUP such as aes256-sha256-modp2048, space separated; ciphers aes128 aes192 aes256 camellia128 camellia192 camellia256 3des, and for IKEv2 aes128gcm16 aes192gcm16 aes256gcm16 chacha20poly1305; hashes md5 sha1 sha256 sha384 sha512; groups modp1024 modp1536 modp2048 modp3072 modp4096 modp6144 modp8192 modp2048s256 ecp256 ecp384 ecp521 x25519 x448; for IKEv2 with -mlkem768, -mlkem1024 or -mlkem512 behind it; default: the default list'),
+		  help: _('Phase 1 proposals, in order of preference. Default: strong ones that current peers support, without 3DES and MODP1024; use default 3des-sha1-modp1024 to accept an old peer as well. IKEv2 has AES-GCM and ChaCha20-Poly1305 before the default ones, with ML-KEM against quantum computers where both sides have it; aes256gcm16-sha256-x25519-mlkem768 insists on it.') },
 		{ name: 'esp_proposals', tab: 'security', title: _('ESP proposals'),
 		  grammar: {"form":"list","item":{"form":"datatype","name":"esp_proposal"},"separator":"comma"},
-		  allowed: _('CIPHER-HASH or aes128gcm16 aes192gcm16 aes256gcm16 aes128gcm12 aes256gcm12 aes128gcm8 aes256gcm8 chacha20poly1305, each with -GROUP behind it for perfect forward secrecy, space separated; ciphers aes128 aes192 aes256 camellia128 camellia192 camellia256 3des null; default: the default list'),
+		  allowed: _('CIPHER-HASH or aes128gcm16 aes192gcm16 aes256gcm16 aes128gcm12 aes256gcm12 aes128gcm8 aes256gcm8 chacha20poly1305, each with -GROUP behind it for perfect forward secrecy, and for IKEv2 -GROUP-mlkem768 and the like, space separated; ciphers aes128 aes192 aes256 camellia128 camellia192 camellia256 3des null; default: the default list'),
 		  help: _('ESP proposals, in order of preference. Default: AES-GCM, then AES-CBC; on a CPU without AES instructions ChaCha20-Poly1305 first. Use default 3des-sha1 to accept an old peer as well.') },
 		{ name: 'ppk', tab: 'expert', title: _('Post-quantum key'),
 		  grammar: {"form":"secret","max":255},
