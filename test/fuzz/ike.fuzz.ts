@@ -2,9 +2,11 @@
 import { DecodeError } from "../../src/core/errors.ts";
 import { Packet } from "../../src/core/packet.ts";
 import { sameBytes } from "../../src/core/text.ts";
-import { IKE_RESPONDER, ikeTransform } from "../../src/ike/proposals.ts";
+import { espDefaults, IKE_RESPONDER, ikeTransform } from "../../src/ike/proposals.ts";
 import { Fragments, LONGEST } from "../../src/ike/v1/fragments.ts";
-import { chooseSuite, offerSuites, suites } from "../../src/ike/v2/suite.ts";
+import { keValue } from "../../src/ike/v2/addke.ts";
+import { Connection } from "../../src/ike/v2/connection.ts";
+import { chooseEsp, chooseSuite, offerSuites, suites } from "../../src/ike/v2/suite.ts";
 import {
   hostSelector,
   notification,
@@ -17,6 +19,7 @@ import {
   writeSelectors,
 } from "../../src/ike/v2/wire/bodies.ts";
 import {
+  EXCHANGE,
   readChain as readChain2,
   readEncrypted,
   readMessage as readMessage2,
@@ -28,11 +31,12 @@ import { cut, readFragment } from "../../src/ike/wire/fragment.ts";
 import { readMessage, writeMessage } from "../../src/ike/wire/header.ts";
 import { parseIkeId, readId, readNatOa, writeId, writeNatOa } from "../../src/ike/wire/id.ts";
 import { readDelete, readNotify, writeDelete, writeNotify } from "../../src/ike/wire/notify.ts";
-import { readChain, writeChain } from "../../src/ike/wire/payloads.ts";
+import { type Payload, readChain, writeChain } from "../../src/ike/wire/payloads.ts";
 import { readSa, writeSa } from "../../src/ike/wire/sa.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
 import { readCertificate } from "../../src/x509/certificate.ts";
 import { client, Host, Net, server } from "../ike/double.ts";
+import { kemCrypto } from "../ike/v2/kem.ts";
 import { NOW, TestCa, trust } from "../x509/ca.ts";
 
 const sa = writeSa([
@@ -83,6 +87,35 @@ const alive = near.ike.connect(client("10.0.0.2", "10.0.0.1", { versions: "v2" }
 await live.run(400);
 const spis = live.seen.at(-1)?.bytes.slice(0, 16) ?? new Uint8Array(16);
 
+/** Two more with additional key exchanges, of which the client has the key and sends what it likes (RFC 9370). */
+const inside = new Net();
+const kems = { crypto: kemCrypto("mlkem768") };
+const [insider, victim] = [
+  new Host(inside, "10.0.0.1", undefined, kems),
+  new Host(inside, "10.0.0.2", undefined, kems),
+];
+victim.ike.addResponder(server({ versions: "v2", dpdSeconds: 0 }), victim);
+const held = insider.ike.connect(client("10.0.0.2", "10.0.0.1", { versions: "v2", dpdSeconds: 0 }), insider);
+await inside.run(400);
+const SEALED = { exchanges: [EXCHANGE.createChild, EXCHANGE.intermediate, EXCHANGE.followup], types: [33, 34, 40, 41] };
+/** What `b` says under the keys of an IKE SA: its exchange, then payloads, each behind its type and length. */
+function fromInside(b: Uint8Array): void {
+  if (!(held instanceof Connection) || !held.current || held.current.channel.busy) return;
+  const payloads: Payload[] = [];
+  for (let at = 1; at + 1 < b.length && payloads.length < 6; ) {
+    const end = at + 2 + (b[at + 1] ?? 0) * 4;
+    payloads.push({ type: SEALED.types[(b[at] ?? 0) % 4] ?? 34, body: b.subarray(at + 2, end) });
+    at = end;
+  }
+  const exchange = SEALED.exchanges[(b[0] ?? 0) % 3] ?? 36;
+  const nothing = (): void => {};
+  held.current.channel.ask(() => ({ exchange, payloads, answered: nothing, silent: nothing, unreadable: nothing }));
+  inside.clock.advance(20);
+  inside.seen.length = 0;
+  for (const h of [insider, victim]) h.events.length = 0;
+  if (victim.plane.reserved.size > 40) throw new Error("what an insider begins is not bounded");
+}
+
 const ca = new TestCa("CN=fuzz");
 const cas = trust([ca]);
 const leaf = ca.server("vpn.example");
@@ -117,6 +150,8 @@ const decoders: readonly ((b: Uint8Array) => unknown)[] = [
   readAuth,
   readSelectors,
   (b) => chooseSuite(list, readSa2(b), true),
+  (b) => chooseEsp(espDefaults("aes", "responder"), readSa2(b), 31, true, () => true),
+  (b) => keValue(readChain2(34, b), "mlkem768"),
 ];
 /** The input as fragments, each behind its length: nothing but whole messages comes of them, none too long. */
 function fragments(b: Uint8Array): void {
@@ -146,6 +181,7 @@ export const target = {
     first2,
     selectors,
     Uint8Array.from([...spis, 46, 0x20, 37, 8, 0, 0, 0, 2, 0, 0, 0, 60, 0, 0, 0, 32, ...new Array<number>(28).fill(5)]),
+    new Uint8Array([2, 1, 2, 0, 36, 0, 0, 1, 1, 1, 1, 3, 4, 0, 0, 0x40, 0x39, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0]),
     leaf.der,
     new Uint8Array([4, ...leaf.der]),
     writeNatOa("192.0.2.1"),
@@ -170,6 +206,7 @@ export const target = {
       }
     }
     host.port.onMessage(Packet.of(bytes), { address: "10.0.0.2", port: 500 }, { address: "198.51.100.7", port: 500 });
+    fromInside(bytes);
     const own = bytes.slice();
     if (own.length > 16) own.set(spis);
     far.port.onMessage(Packet.of(own), { address: "10.0.0.2", port: 500 }, { address: "10.0.0.1", port: 500 });
