@@ -108,7 +108,7 @@ export function olderServer(policy: IkePolicy): string {
  * bytes is forged too soon.
  */
 export function weak(p: Named): boolean {
-  return /3des|md5|modp1024|s256|gcm8|null/.test(p.text);
+  return /3des|md5|modp1024|2048s256|gcm8|null/.test(p.text);
 }
 function list(p: readonly Named[]): string {
   return p.map((x) => x.text).join(" ");

@@ -31,7 +31,7 @@ export interface EspProposal {
 }
 
 /**
- * RFC 2409 §6, RFC 3526, RFC 5114 §2.3, RFC 5903; 31 and 32 are Curve25519 and Curve448 in IANA's registry. The KE
+ * RFC 2409 §6, RFC 3526, RFC 5114 §2.3, RFC 5903; 31 and 32 are IANA's numbers of Curve25519 and Curve448. The KE
  * payload's body holds the modulus (RFC 2409 §6), x and y (RFC 5903 §7), or 32 or 56 bytes (RFC 8031 §3.1).
  */
 const GROUPS: Readonly<Record<DhGroupName, readonly [number: number, keBytes: number]>> = {
