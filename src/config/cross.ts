@@ -7,7 +7,7 @@ import type { SerialConfig } from "./nasdial.ts";
 import type { ClientConfig, Config, InterfaceConfig, RadiusConfig, ServerConfig } from "./schema.ts";
 import { type Fault, faultOf, type Section } from "./section.ts";
 
-/** Whether every proposal for IKE, or for ESP, is for what IKEv1 does not have: the option's name; null: it may speak it. */
+/** The option whose proposals are all for what IKEv1 does not have; null: there is none. */
 export function onlyIkev2(
   c: Pick<ClientConfig | ServerConfig, "ike_proposals" | "esp_proposals">,
 ): "ike_proposals" | "esp_proposals" | null {

@@ -104,8 +104,8 @@ export function olderServer(policy: IkePolicy): string {
 }
 
 /**
- * MD5 and MODP1024 are broken or nearly so, and whoever made RFC 5114 may know more about its groups; ciphers with 64-bit blocks must rekey by bytes (CVE-2016-2183); an ICV of 8
- * bytes is forged too soon.
+ * MD5 and MODP1024 are broken or nearly so, and whoever made RFC 5114's groups may know more about them; ciphers with
+ * 64-bit blocks must rekey by bytes (CVE-2016-2183); an ICV of 8 bytes is forged too soon.
  */
 export function weak(p: Named): boolean {
   return /3des|md5|modp1024|2048s256|gcm8|null/.test(p.text);

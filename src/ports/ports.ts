@@ -33,7 +33,7 @@ export type KeName = DhGroupName | KemName;
 
 /** One half of a key exchange. The private half lives inside and dies with it. */
 export interface DhKey {
-  /** As it goes on the wire: MODP left-padded to the modulus, ECP x|y without a prefix (RFC 5903), x25519 32 bytes, x448 56. */
+  /** On the wire: MODP left-padded to the modulus, ECP x|y without a prefix (RFC 5903), x25519 32 bytes, x448 56. */
   readonly publicValue: Uint8Array;
   /**
    * The shared secret in wire form (ECP: x only), or null when the peer's value is not acceptable (0, 1, p-1, off the
@@ -62,7 +62,7 @@ export interface Crypto extends Rng {
   /** Single DES, one block, 8-byte key with parity bits ignored: MS-CHAP only (RFC 2433, 2759). */
   desBlock(key: Uint8Array, block: Uint8Array): Uint8Array;
   dh(group: DhGroupName): DhKey;
-  /** Whether it is here: not every libcrypto has the KEMs (OpenSSL 3.5 has) and x448. What is not here throws RangeError. */
+  /** Whether it is here: not every libcrypto has the KEMs (OpenSSL 3.5) and x448. What is not here throws RangeError. */
   has(name: KeName): boolean;
   /** A key pair: what shared() takes is the peer's ciphertext, null for one of a wrong length. */
   kem(name: KemName): DhKey;

@@ -1,5 +1,5 @@
-// ML-KEM with a libcrypto that has it, of Debian's unstable release, unpacked by scripts/newer-peers, which ours is started
-// with. On the executable alone: Node brings an OpenSSL of its own.
+// ML-KEM with a libcrypto that has it, of Debian's unstable release, unpacked by scripts/newer-peers, which ours is
+// started with. On the executable alone: Node brings an OpenSSL of its own.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";

@@ -1,5 +1,5 @@
-// ML-KEM where libcrypto has it (OpenSSL 3.5), against Project Wycheproof's vectors; and what is said where it does not. Node
-// 20 has an older OpenSSL: test/rig/mlkem.test.ts runs this file in QuickJS with a newer one.
+// ML-KEM where libcrypto has it (OpenSSL 3.5), against Project Wycheproof's vectors; and what is said where it does not.
+// Node 20 has an older OpenSSL: test/rig/mlkem.test.ts runs this file in QuickJS with a newer one.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Crypto, KemName } from "../../src/ports/ports.ts";

@@ -1,5 +1,5 @@
-// Additional key exchanges: their halves on the wire, those between IKE_SA_INIT and IKE_AUTH, and what AUTH covers of them.
-// RFC 9242 (IKE_INTERMEDIATE), RFC 9370 §2.2.2, draft-ietf-ipsecme-ikev2-mlkem.
+// Additional key exchanges: their halves on the wire, those between IKE_SA_INIT and IKE_AUTH, and what AUTH covers of
+// them. RFC 9242 (IKE_INTERMEDIATE), RFC 9370 §2.2.2, draft-ietf-ipsecme-ikev2-mlkem.
 //   HDR, SK {KEi(n)} -->
 //                    <-- HDR, SK {KEr(n)}
 import { u32 } from "../../core/bytes.ts";

@@ -1,5 +1,5 @@
-// How a pair of ESP SAs is agreed on, in IKE_AUTH or CREATE_CHILD_SA: RFC 7296 §1.2, §1.3, §2.9, §2.17, RFC 9370 §2.2.4.
-// Only transport mode.
+// How a pair of ESP SAs is agreed on, in IKE_AUTH or CREATE_CHILD_SA: RFC 7296 §1.2, §1.3, §2.9, §2.17, RFC 9370
+// §2.2.4. Only transport mode.
 import { u32 } from "../../core/bytes.ts";
 import { DecodeError, type Failure } from "../../core/errors.ts";
 import type { SaSpec } from "../../dataplane/dataplane.ts";

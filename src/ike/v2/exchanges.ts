@@ -1,6 +1,6 @@
 // The exchanges under a connection's IKE SAs: RFC 7296 §1.3 (CREATE_CHILD_SA) and §1.4 (INFORMATIONAL), rekeys (§2.8)
-// and what happens when both sides begin one (§2.8.1, §2.25). Of what we begin ourselves one thing is done at a time. Where
-// additional key exchanges follow (RFC 9370 §2.2.4) who has lost does not go on with them: nothing is made that way.
+// and what happens when both sides begin one (§2.8.1, §2.25). Of what we begin ourselves one thing is done at a time.
+// Where additional key exchanges follow (RFC 9370 §2.2.4) who has lost does not go on with them: nothing is made that way.
 import { get16, u32 } from "../../core/bytes.ts";
 import { DecodeError, type Failure } from "../../core/errors.ts";
 import type { Scope } from "../../core/scope.ts";

@@ -1,5 +1,5 @@
-// The additional key exchanges behind CREATE_CHILD_SA: RFC 9370 §2.2.4. The responder says by what it knows the first one
-// again; nothing is made of an exchange that does not come to its end.
+// The additional key exchanges behind CREATE_CHILD_SA: RFC 9370 §2.2.4. The responder says by what it knows the first
+// one again; nothing is made of an exchange that does not come to its end.
 //   HDR, SK {KEi(n), N(ADDITIONAL_KEY_EXCHANGE)} -->
 //                    <-- HDR, SK {KEr(n), [N(ADDITIONAL_KEY_EXCHANGE)]}
 import type { Timer } from "../../core/clock.ts";

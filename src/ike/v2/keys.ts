@@ -1,5 +1,5 @@
-// Keys of IKEv2: RFC 7296 §2.13 (prf+), §2.14 (SKEYSEED and SK_*), §2.17 (KEYMAT), §2.18 (rekeying), RFC 8784 §3 (PPK), RFC
-// 9370 §2.2 (additional key exchanges).
+// Keys of IKEv2: RFC 7296 §2.13 (prf+), §2.14 (SKEYSEED and SK_*), §2.17 (KEYMAT), §2.18 (rekeying), RFC 8784 §3 (PPK),
+// RFC 9370 §2.2 (additional key exchanges).
 import { concat } from "../../core/text.ts";
 import type { Crypto } from "../../ports/ports.ts";
 import { keySizes, prfBytes, type Suite } from "./suite.ts";
@@ -84,7 +84,7 @@ export function mixPpk(c: Crypto, s: Suite, k: Keys, ppk: Uint8Array): Keys {
     responder: { ...k.responder, auth: mix(k.responder.auth) },
   };
 }
-/** RFC 7296 §2.17, RFC 9370 §2.2.4: keying material of a pair of ESP SAs; `gir` null: without a key exchange of its own. */
+/** RFC 7296 §2.17, RFC 9370 §2.2.4: keying material of a pair of ESP SAs; `gir` null: without a key exchange. */
 export function childKeymat(
   c: Crypto,
   s: Suite,

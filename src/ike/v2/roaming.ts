@@ -23,7 +23,7 @@ export function addressesUpdated(sa: IkeSa, { chain, path }: Received): Payload[
 function nat(sa: IkeSa, path: Path): Payload[] {
   return natPayloads(sa.env.crypto, sa, path, sa.policy.encap === "udp");
 }
-/** What the peer says of NATs on the new way. True: ESP goes in UDP now, or no longer; the pair in use has to be replaced. */
+/** What the peer says of NATs on the new way. True: ESP goes in UDP now, or no longer, and the pair has to go. */
 export function takeNat(sa: IkeSa, path: Path, chain: Chain): boolean {
   const was = sa.udp;
   sa.nat = readNat(sa.env.crypto, sa, path, chain) ?? sa.nat;

@@ -1,6 +1,6 @@
 // What IKEv2 SAs are made with: the algorithms of a proposal, and their numbers (RFC 7296 §3.3.2, RFC 5282, RFC 7634,
-// RFC 4868, IANA's ikev2-parameters), and additional key exchanges (RFC 9370). IKEv1's proposals are the same algorithms
-// under other numbers.
+// RFC 4868, IANA's ikev2-parameters), and additional key exchanges (RFC 9370). IKEv1's proposals are the same
+// algorithms under other numbers.
 import type { EspInteg } from "../../dataplane/dataplane.ts";
 import type { AeadName, BlockCipherName, Crypto, DhGroupName, HashName, KeName } from "../../ports/ports.ts";
 import {
@@ -114,8 +114,8 @@ function suiteTransforms(s: Suite): { readonly fixed: Wanted; readonly ke: numbe
   };
 }
 /**
- * Proposals that offer exactly these suites, those with additional key exchanges first: suites share a proposal where it
- * means all of them and no other. `spi`: of an SA that replaces another.
+ * Proposals that offer exactly these suites, those with additional key exchanges first: suites share a proposal where
+ * it means all of them and no other. `spi`: of an SA that replaces another.
  */
 export function offerSuites(list: readonly Suite[], spi: Uint8Array): Proposal[] {
   const plain = list.filter((s) => (s.addKe ?? NO_ADD_KE).some((a) => a.length === 0));
@@ -212,8 +212,8 @@ export function offerEsp(list: readonly EspProposal[], spi: Uint8Array, groups: 
   return out;
 }
 /**
- * `ke`: the group of the peer's key exchange, or null: there is none. `has`: the additional key exchanges that we do for
- * a peer that asks; null: only those that ours have.
+ * `ke`: the group of the peer's key exchange, or null: there is none. `has`: the additional key exchanges that we do
+ * for a peer that asks; null: only those that ours have.
  */
 export function chooseEsp(
   list: readonly EspProposal[],

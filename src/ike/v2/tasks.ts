@@ -1,5 +1,5 @@
-// What we are making under a connection's IKE SA: one thing at a time, and who wins when the peer makes the same (RFC 7296
-// §2.8.1, §2.25).
+// What we are making under a connection's IKE SA: one thing at a time, and who wins when the peer makes the same (RFC
+// 7296 §2.8.1, §2.25).
 import type { Clock } from "../../core/clock.ts";
 import { type Rng, uniform } from "../../core/rng.ts";
 import type { LiveChild } from "../children.ts";

@@ -1,5 +1,5 @@
-// A Crypto with key encapsulation on every machine, for the protocol's tests: Diffie-Hellman in ML-KEM's clothes. A value is
-// good when the bytes that it does not need are zero; what is sealed for another key opens to another secret, as in FIPS 203.
+// A Crypto with key encapsulation on every machine, for the protocol's tests: Diffie-Hellman in ML-KEM's clothes. A
+// value is good when the bytes that it does not need are zero; what is sealed for another key opens to another secret.
 import { isKem } from "../../../src/ike/proposals.ts";
 import type { Crypto, KemName } from "../../../src/ports/ports.ts";
 import { nodeCrypto } from "../../../src/runtime/node/crypto.ts";
