@@ -167,7 +167,8 @@ export const ikeProposals: Kind<readonly (Ike2Proposal | "default")[]> = kind(
   "CIPHER-HASH-GROUP such as aes256-sha256-modp2048, space separated; ciphers aes128 aes192 aes256 camellia128 " +
     "camellia192 camellia256 3des, and for IKEv2 aes128gcm16 aes192gcm16 aes256gcm16 chacha20poly1305; hashes md5 " +
     "sha1 sha256 sha384 sha512; groups modp1024 modp1536 modp2048 modp3072 modp4096 modp6144 modp8192 modp2048s256 " +
-    "ecp256 ecp384 ecp521 x25519 x448; for IKEv2 with -mlkem768, -mlkem1024 or -mlkem512 behind it; default: the default list",
+    "ecp256 ecp384 ecp521 x25519 x448; for IKEv2 with -mlkem768, -mlkem1024 or -mlkem512 behind it; default: the " +
+    "default list",
   "contains something that is not a proposal",
 );
 export const espProposals: Kind<readonly (EspProposal | "default")[]> = kind(
