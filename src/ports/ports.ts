@@ -62,7 +62,7 @@ export interface Crypto extends Rng {
   /** Single DES, one block, 8-byte key with parity bits ignored: MS-CHAP only (RFC 2433, 2759). */
   desBlock(key: Uint8Array, block: Uint8Array): Uint8Array;
   dh(group: DhGroupName): DhKey;
-  /** Whether it is here: not every libcrypto has the KEMs (OpenSSL 3.5) and x448. What is not here throws RangeError. */
+  /** Whether it is here: not every libcrypto has the KEMs (OpenSSL 3.5) and x448. What is not throws RangeError. */
   has(name: KeName): boolean;
   /** A key pair: what shared() takes is the peer's ciphertext, null for one of a wrong length. */
   kem(name: KemName): DhKey;

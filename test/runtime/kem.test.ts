@@ -1,4 +1,4 @@
-// ML-KEM where libcrypto has it (OpenSSL 3.5), against Project Wycheproof's vectors; and what is said where it does not.
+// ML-KEM where libcrypto has it (OpenSSL 3.5), against Project Wycheproof's vectors; what is said where it does not.
 // Node 20 has an older OpenSSL: test/rig/mlkem.test.ts runs this file in QuickJS with a newer one.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
