@@ -17,6 +17,7 @@ export type Event =
   | { kind: "link.state"; link: string; state: LinkState }
   | { kind: "link.up"; link: string; ifname: string; local: string; remote: string; dns: readonly string[] }
   | { kind: "link.ipv6"; link: string; local: string }
+  | { kind: "link.bridged"; link: string; ifname: string; bridge: string; mtu: number }
   | { kind: "link.standby"; link: string; ifname: string }
   | { kind: "link.down"; link: string; layer: Layer; code: string; text: string }
   | { kind: "link.retry"; link: string; inSeconds: number }
@@ -48,6 +49,7 @@ export type Event =
   | { kind: "l2tp.call-down"; link: string; tunnel: number; call: number; code: string; text: string }
   | { kind: "l2tp.wen"; link: string; call: number; errors: string }
   | { kind: "ppp.lcp-up"; link: string; mru: number; peerMru: number; auth: string }
+  | { kind: "ppp.multilink"; link: string; mrru: number; peerMrru: number }
   | { kind: "ppp.auth"; link: string; user: string; method: string; ok: boolean; text: string }
   | { kind: "ppp.ipcp-up"; link: string; local: string; remote: string }
   | { kind: "ppp.ccp-up"; link: string; sending: string; receiving: string }
@@ -73,6 +75,7 @@ const LEVEL: Readonly<Record<Event["kind"], Level>> = {
   "link.state": "debug",
   "link.up": "notice",
   "link.ipv6": "info",
+  "link.bridged": "notice",
   "link.standby": "info",
   "link.down": "warn",
   "link.retry": "info",
@@ -96,6 +99,7 @@ const LEVEL: Readonly<Record<Event["kind"], Level>> = {
   "l2tp.call-down": "info",
   "l2tp.wen": "warn",
   "ppp.lcp-up": "info",
+  "ppp.multilink": "info",
   "ppp.auth": "info",
   "ppp.ipcp-up": "info",
   "ppp.ccp-up": "info",

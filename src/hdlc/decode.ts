@@ -2,9 +2,9 @@
 // What is no frame is counted by name and skipped up to the next flag; nothing that arrives makes it hold more than one
 // frame.
 import { Counters } from "../core/counters.ts";
+import { FCS16_GOOD, FCS16_INIT, FCS32_GOOD, FCS32_INIT, fcs16, fcs32 } from "../core/fcs.ts";
 import { HEADROOM, Packet, TAILROOM } from "../core/packet.ts";
 import { DEFAULT_ACCM, ESCAPE, type FcsBits, FLAG, isDefaultFramed } from "./encode.ts";
-import { FCS16_GOOD, FCS16_INIT, FCS32_GOOD, FCS32_INIT, fcs16, fcs32 } from "./fcs.ts";
 
 type HdlcDrop = "hdlc.fcs" | "hdlc.abort" | "hdlc.runt" | "hdlc.giant";
 

@@ -1,7 +1,7 @@
 // PPP in HDLC-like framing on an asynchronous line, sending side (RFC 1662). FCS-16, or FCS-32 where both ends are set
 // to it.
 import { get8, get16 } from "../core/bytes.ts";
-import { FCS16_INIT, FCS32_INIT, fcs16, fcs32 } from "./fcs.ts";
+import { FCS16_INIT, FCS32_INIT, fcs16, fcs32 } from "../core/fcs.ts";
 
 export const FLAG = 0x7e;
 export const ESCAPE = 0x7d;

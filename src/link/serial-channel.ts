@@ -102,13 +102,17 @@ export class SerialChannel implements FrameChannel, PacketLine {
     if (this.#port.queued > this.#queueBytes) return this.#drops.bump("line.full");
     this.#txPackets++;
     this.#txBytes += packet.length;
-    const plain = six ? PROTOCOL.ipv6 : PROTOCOL.ip;
-    this.#tap?.("out", tapped(plain, packet));
-    const protocol = this.#coding ? this.#coding.encode(packet) : plain;
-    if (protocol === 0) return; // dropped, and counted there
+    this.sendPacket(six ? PROTOCOL.ipv6 : PROTOCOL.ip, packet);
+  }
+  sendPacket(protocol: number, packet: Packet): void {
+    this.#tap?.("out", tapped(protocol, packet));
+    if (this.#coding) this.#coding.encode(protocol, packet, this.#out);
+    else this.#out(protocol, packet);
+  }
+  readonly #out = (protocol: number, packet: Packet): void => {
     pushProtocol(packet, protocol, this.#header);
     this.#send(packet);
-  }
+  };
   lost(why: string): void {
     this.onDown(why);
   }
@@ -143,29 +147,29 @@ export class SerialChannel implements FrameChannel, PacketLine {
     const { start, end } = p;
     this.#inFrames++;
     this.#inOctets += p.length + FLAG_OCTET + FCS_OCTETS;
-    const plain = pullProtocol(p);
-    const protocol = this.#coding && plain !== 0 ? this.#decode(this.#coding, plain, p) : plain;
-    const packet = this.#coding ? this.#coding.decoded : p;
-    if (protocol !== 0) this.#tap?.("in", tapped(protocol, packet));
+    const protocol = pullProtocol(p);
+    if (protocol === 0) {
+      p.start = start;
+      p.end = end;
+      return this.onFrame(p); // too short: its reader says so
+    }
+    if (!this.#coding) return this.#in(protocol, p);
+    // Header compression must know of a frame that was lost before it goes on (RFC 1144 §4).
+    const lost = this.#decoder.bad;
+    if (lost !== this.#lost) this.#coding.lost();
+    this.#lost = lost;
+    this.#coding.decode(protocol, p, this.#in);
+  }
+  readonly #in = (protocol: number, packet: Packet): void => {
+    this.#tap?.("in", tapped(protocol, packet));
     if (this.#net && (protocol === PROTOCOL.ip || (protocol === PROTOCOL.ipv6 && this.#ipv6))) {
       this.#rxPackets++;
       this.#rxBytes += packet.length;
       this.#heard();
       this.#net.receive(packet);
-    } else if (protocol === plain) {
-      p.start = start;
-      p.end = end;
-      this.onFrame(p);
-    } else if (protocol !== 0) {
-      pushProtocol(packet, protocol, FULL_HEADER); // control packets may come compressed too
+    } else {
+      pushProtocol(packet, protocol, FULL_HEADER);
       this.onFrame(packet);
     }
-  }
-  /** Header compression must know of a frame that was lost before it goes on (RFC 1144 §4). */
-  #decode(coding: DataCoding, protocol: number, p: Packet): number {
-    const lost = this.#decoder.bad;
-    if (lost !== this.#lost) coding.lost();
-    this.#lost = lost;
-    return coding.decode(protocol, p);
-  }
+  };
 }

@@ -91,6 +91,7 @@ export interface CallParams {
   // every packet visits TypeScript, both ways: data messages as they are (upData), IP packets of the host after
   // clamping (upIp)
   readonly allUp: boolean;
+  readonly passes: number; // without allUp: IP packets of the host that are longer go up all the same (upIp); 0: none
   readonly clampMss: number; // largest TCP MSS for IPv4 let through in SYNs both ways (20 less for IPv6), 0 none
   readonly checkSource: boolean; // inbound IP sources must route back to this call (a server's users)
   // rx() answers LCP Echo-Requests of up to this many bytes with this magic number (RFC 1661 §5.8); 0: none. All other

@@ -90,6 +90,8 @@ export interface FrameChannel {
    * TypeScript: a channel without it is never offered compression.
    */
   setCoding?(coding: DataCoding | null): void;
+  /** A network packet that does not come from a netdev of ours, through the coding. Absent with setCoding(). */
+  sendPacket?(protocol: number, packet: Packet): void;
   /**
    * `tap` sees every frame, as nothing is compressed or encrypted in it; null: nobody looks. While one looks, packets
    * that otherwise pass beside us visit us. Absent: they cannot.
@@ -120,19 +122,22 @@ export interface LineCounts {
   readonly outPackets: number;
   readonly outOctets: number;
 }
-/** Header and data compression of a channel's network packets, both directions. */
+/** Takes a packet without header under its protocol number, with HEADROOM in front; valid only during the call. */
+export type PacketSink = (protocol: number, packet: Packet) => void;
+/** Compression, encryption and fragments of a channel's network packets, both directions. */
 export interface DataCoding {
   /**
-   * An IP packet on its way out, changed in place, with a byte of headroom or more; the protocol number that it goes
-   * under; 0: dropped.
+   * A packet on its way out, changed in place, with HEADROOM in front: `out` gets what goes over the channel for it;
+   * nothing where it is dropped, and counted.
    */
-  encode(packet: Packet): number;
+  encode(protocol: number, packet: Packet, out: PacketSink): void;
   /**
-   * What came under `protocol`, without header but with HEADROOM in front: the protocol number of what is in `decoded`
-   * then, valid until the next call; 0: dropped.
+   * What came under `protocol`, without header but with HEADROOM in front: `out` gets what has become of it, no packet
+   * or several.
    */
-  decode(protocol: number, packet: Packet): number;
-  readonly decoded: Packet;
+  decode(protocol: number, packet: Packet, out: PacketSink): void;
+  /** IP packets up to this many bytes need not visit, either way; 0: all do. */
+  readonly passes: number;
   /** A frame was lost on the line. */
   lost(): void;
 }

@@ -3,16 +3,19 @@ import type { Challenges } from "../core/challenges.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import type { EventLog } from "../core/events.ts";
+import type { Packet } from "../core/packet.ts";
 import type { Secret } from "../core/secret.ts";
 import type { Crypto, LinkOptions, TlsClients, Zlib } from "../ports/ports.ts";
 import type { EapTlsCredentials } from "./auth/eap-tls.ts";
 import type { AuthMethod } from "./auth/methods.ts";
 import type { Proof, Verdict } from "./auth/proof.ts";
+import type { BridgedDrop } from "./bridged.ts";
 import type { CodingDrop } from "./coding.ts";
 import type { MppeBits } from "./compress/mppe.ts";
 import type { Assignment } from "./ipcp.ts";
 import type { Ipv6Ids, SharedIds } from "./ipv6cp.ts";
 import type { EchoPolicy } from "./lcp.ts";
+import type { BundleDrop } from "./multilink.ts";
 
 export interface PppConfig {
   /** For events. */
@@ -54,6 +57,10 @@ export interface PppConfig {
   };
   /** MPPE with so many key bits at least, where the channel can do it: without it the session fails. Needs MS-CHAP. */
   readonly mppe?: MppeBits | null;
+  /** Multilink (RFC 1990) over this one call, where the channel can do it: the longest packet that we reassemble. */
+  readonly mrru?: number | null;
+  /** BCP too (RFC 3518), where the peer has it; client only. */
+  readonly bridge?: boolean;
   /** IPV6CP too, where the peer has it; false unless given: it is rejected. */
   readonly ipv6?: boolean;
   /** With ipv6, at a server: without them the identifiers are this session's own. */
@@ -72,6 +79,8 @@ export interface PppUp extends Assignment {
   readonly link: LinkOptions;
   /** What encryption, or compression that does not help, adds to an IP packet, in bytes: the MTU is so much smaller. */
   readonly growth: number;
+  /** With Multilink, the longest packet that the peer puts together, in bytes; else null. */
+  readonly mrru: number | null;
 }
 
 /** Callbacks, all synchronous. None of them is called from inside another. */
@@ -95,6 +104,10 @@ export interface PppOwner {
   onUp(info: PppUp): void;
   /** IPV6CP is open, before or after onUp, or no longer (null). Without it a session is a session. */
   onIpv6?(ids: Ipv6Ids | null): void;
+  /** BCP is open, with the largest payload of an Ethernet frame in bytes; or no longer (null). */
+  onBridge?(mtu: number | null): void;
+  /** An Ethernet frame of the peer, without FCS; valid only during the call. */
+  onBridged?(frame: Packet): void;
   /** Exactly once, last. */
   onDown(why: Failure): void;
 }
@@ -114,6 +127,8 @@ export interface PppDeps {
 /** What the session and its data path ignored, by name. */
 export type PppDrop =
   | CodingDrop
+  | BundleDrop
+  | BridgedDrop
   | "ppp.malformed"
   | "ppp.no-protocol"
   | "ppp.before-start"

@@ -1,9 +1,8 @@
 // What network packets go through on a channel whose packets visit TypeScript: header compression inside (RFC 1332 §4),
 // data compression around it (RFC 1962). Neither knows of the other; the order is that of the protocol numbers on the
 // line.
-import { get8 } from "../core/bytes.ts";
 import { HEADROOM, Packet, TAILROOM } from "../core/packet.ts";
-import type { Crypto, DataCoding, Zlib } from "../ports/ports.ts";
+import type { Crypto, Zlib } from "../ports/ports.ts";
 import type { CcpMethod } from "./ccp.ts";
 import { BsdCompressor, BsdDecompressor } from "./compress/bsd.ts";
 import { DeflateCompressor, DeflateDecompressor } from "./compress/deflate.ts";
@@ -44,7 +43,8 @@ export type CodingDrop =
   | "vj.not-open"
   | "vj.tossed";
 
-export class Coding implements DataCoding {
+export class Coding {
+  /** Valid until the next call. */
   decoded: Packet = Packet.of(new Uint8Array(0));
   readonly #zlib: Zlib | null;
   readonly #limit: number;
@@ -102,10 +102,9 @@ export class Coding implements DataCoding {
     return this.#waiting;
   }
 
-  encode(packet: Packet): number {
-    const six = get8(packet.mem, packet.start) >> 4 === 6;
-    const ip = this.#headersOut && !six ? this.#headersOut.compress(packet) : PROTOCOL.ip;
-    const protocol = six ? PROTOCOL.ipv6 : ip;
+  /** Of a protocol below 0x100, in place: the protocol number that it goes under; 0: dropped. */
+  encode(number: number, packet: Packet): number {
+    const protocol = this.#headersOut && number === PROTOCOL.ip ? this.#headersOut.compress(packet) : number;
     if (!this.#out) return this.#mppe ? this.#no("ccp.in-clear") : protocol;
     packet.mem[packet.push(1)] = protocol;
     const data = this.#out.compress(packet.view());
@@ -115,6 +114,7 @@ export class Coding implements DataCoding {
     packet.end = packet.start + data.length;
     return PROTOCOL.compressed;
   }
+  /** The protocol number of what is in `decoded` then; 0: dropped. */
   decode(protocol: number, packet: Packet): number {
     this.decoded = packet;
     if (this.#mppe && protocol <= MAX_COMPRESSED && protocol !== PROTOCOL.compressed) return this.#no("ccp.in-clear");

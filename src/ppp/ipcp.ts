@@ -28,6 +28,8 @@ export interface Assignment {
   readonly remote: string;
   readonly dns: readonly string[];
   readonly wins: readonly string[];
+  /** Frames are bridged too (BCP), where the peer does it. */
+  readonly bridge?: boolean;
 }
 export type IpcpWants =
   | ({ readonly role: "server" } & Assignment)

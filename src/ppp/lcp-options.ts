@@ -6,6 +6,7 @@ import { concat } from "../core/text.ts";
 import type { LinkOptions } from "../ports/ports.ts";
 import { type AuthMethod, authTitle, METHODS, methodOf, methodOption, methodTitle } from "./auth/methods.ts";
 import { be16, be32, type Option } from "./cp.ts";
+import type { Agreed } from "./multilink.ts";
 import { ACK, nak, type OptionPolicy, REJECT, type Verdict } from "./negotiate.ts";
 import { failure } from "./words.ts";
 
@@ -40,6 +41,9 @@ const DEFAULT_ACCM = 0xffff_ffff;
 const MAX_LOOPS = 5;
 
 const LQR = 0xc025;
+/** Class of an endpoint discriminator (RFC 1990 §5.1.3). */
+const LOCALLY_ASSIGNED = 1;
+
 const FCS_16 = 2; // RFC 1570 §2.1
 const FCS_32 = 4;
 /** A report every so many hundredths of a second at the most: they are there to watch the line, not to fill it. */
@@ -50,6 +54,12 @@ export interface LcpWants {
    * The channel is a line, which frames and counts: link quality reports (RFC 1989) and FCS-32 (RFC 1570) can be had.
    */
   readonly line?: boolean;
+  /** Multilink (RFC 1990): what we reassemble, and how we are told from others; null: it is rejected. */
+  readonly multilink?: {
+    readonly mrru: number;
+    readonly shortSequence: boolean;
+    readonly endpoint: Uint8Array;
+  } | null;
   readonly mru: number;
   /** Largest information field the channel carries. */
   readonly channelMru: number;
@@ -71,8 +81,13 @@ interface Ours {
   magic: number;
   pfc: boolean;
   acfc: boolean;
+  mrru: number | null;
+  shortSequence: boolean;
+  endpoint: boolean;
 }
 interface Theirs {
+  mrru: number | null;
+  shortSequence: boolean;
   mru: number;
   accm: number;
   auth: AuthMethod | null;
@@ -100,7 +115,17 @@ export class LcpOptions implements OptionPolicy {
     this.#wants = wants;
     this.#rng = rng;
     this.#refused = refused;
-    this.#ours = { mru: null, accm: null, auth: null, magic: 0, pfc: false, acfc: false };
+    this.#ours = {
+      mru: null,
+      accm: null,
+      auth: null,
+      magic: 0,
+      pfc: false,
+      acfc: false,
+      mrru: null,
+      shortSequence: false,
+      endpoint: false,
+    };
     this.#theirs = defaults();
   }
 
@@ -115,6 +140,9 @@ export class LcpOptions implements OptionPolicy {
       magic: this.#newMagic(),
       pfc: w.pfc,
       acfc: w.acfc,
+      mrru: w.multilink?.mrru ?? null,
+      shortSequence: w.multilink?.shortSequence ?? false,
+      endpoint: w.multilink != null,
     };
     this.#theirs = defaults();
     this.#loops = 0;
@@ -142,6 +170,12 @@ export class LcpOptions implements OptionPolicy {
   get reportMs(): number | null {
     return this.#theirs.period === null ? null : this.#theirs.period * 10;
   }
+  /** Multilink as both agreed: each side's MRRU, null where it takes no fragments. */
+  get multilink(): Agreed {
+    const { mrru, shortSequence } = this.#ours;
+    const t = this.#theirs;
+    return { mrruIn: mrru, mrruOut: t.mrru, shortIn: shortSequence, shortOut: t.shortSequence };
+  }
   get turnedDown(): string {
     return this.#turnedDown;
   }
@@ -167,6 +201,11 @@ export class LcpOptions implements OptionPolicy {
     if (o.magic !== 0) out.push({ type: LCP_OPTION.magic, data: be32(o.magic) });
     if (o.pfc) out.push({ type: LCP_OPTION.pfc, data: new Uint8Array(0) });
     if (o.acfc) out.push({ type: LCP_OPTION.acfc, data: new Uint8Array(0) });
+    if (o.mrru !== null) out.push({ type: LCP_OPTION.mrru, data: be16(o.mrru) });
+    if (o.shortSequence) out.push({ type: LCP_OPTION.shortSequence, data: new Uint8Array(0) });
+    const { multilink } = this.#wants;
+    if (o.endpoint && multilink)
+      out.push({ type: LCP_OPTION.endpoint, data: concat([Uint8Array.of(LOCALLY_ASSIGNED), multilink.endpoint]) });
     return out;
   }
 
@@ -186,6 +225,14 @@ export class LcpOptions implements OptionPolicy {
         return null;
       case LCP_OPTION.auth:
         return ours.auth === null ? null : this.#nextMethod(o.data);
+      case LCP_OPTION.mrru: {
+        const mrru = o.data.length === 2 ? get16(o.data, 0) : 0;
+        if (ours.mrru !== null && mrru >= MIN_MRU && mrru < ours.mrru) ours.mrru = mrru;
+        return null;
+      }
+      case LCP_OPTION.endpoint:
+        ours.endpoint = false; // RFC 1990 §5.1.3
+        return null;
       case LCP_OPTION.magic:
         if (ours.magic !== 0) ours.magic = this.#newMagic();
         return null;
@@ -215,7 +262,13 @@ export class LcpOptions implements OptionPolicy {
     else if (type === LCP_OPTION.magic) ours.magic = 0;
     else if (type === LCP_OPTION.pfc) ours.pfc = false;
     else if (type === LCP_OPTION.acfc) ours.acfc = false;
-    else if (type === LCP_OPTION.auth) {
+    else if (type === LCP_OPTION.shortSequence) ours.shortSequence = false;
+    else if (type === LCP_OPTION.endpoint) ours.endpoint = false;
+    else if (type === LCP_OPTION.mrru) {
+      ours.mrru = null;
+      ours.shortSequence = ours.endpoint = false;
+      this.#refused("multilink");
+    } else if (type === LCP_OPTION.auth) {
       return failure("auth-refused", "the peer refuses to authenticate itself", true);
     }
     return null;
@@ -237,6 +290,15 @@ export class LcpOptions implements OptionPolicy {
       case LCP_OPTION.quality:
         if (!this.#wants.line) break;
         return this.#judgeQuality(o.data);
+      case LCP_OPTION.mrru:
+        if (!this.#wants.multilink) break;
+        return o.data.length === 2 && get16(o.data, 0) >= MIN_MRU ? ACK : nak(be16(DEFAULT_MRU));
+      case LCP_OPTION.endpoint: // every class: nothing is found by it
+        if (!this.#wants.multilink || o.data.length === 0) break;
+        return ACK;
+      case LCP_OPTION.shortSequence:
+        if (!this.#wants.multilink) break;
+        return o.data.length === 0 ? ACK : nak(new Uint8Array(0));
       case LCP_OPTION.pfc:
       case LCP_OPTION.acfc:
         return o.data.length === 0 ? ACK : nak(new Uint8Array(0));
@@ -296,6 +358,8 @@ export class LcpOptions implements OptionPolicy {
       else if (o.type === LCP_OPTION.magic) t.magic = get32(o.data, 0);
       else if (o.type === LCP_OPTION.pfc) t.pfc = true;
       else if (o.type === LCP_OPTION.acfc) t.acfc = true;
+      else if (o.type === LCP_OPTION.mrru) t.mrru = get16(o.data, 0);
+      else if (o.type === LCP_OPTION.shortSequence) t.shortSequence = true;
     }
     this.#theirs = t;
   }
@@ -314,6 +378,8 @@ export function answersTo(refuse: readonly AuthMethod[]): AuthMethod[] {
 
 function defaults(): Theirs {
   return {
+    mrru: null,
+    shortSequence: false,
     mru: DEFAULT_MRU,
     accm: DEFAULT_ACCM,
     auth: null,

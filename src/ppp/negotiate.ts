@@ -25,6 +25,8 @@ export function nak(instead: Uint8Array): Verdict {
 }
 
 export interface OptionPolicy {
+  /** The one option that may come several times. */
+  readonly repeats?: number;
   /** A fresh negotiation begins: forget what the last one agreed on. */
   reset(): void;
   /** The options of our next Configure-Request, in a stable order. */
@@ -233,7 +235,7 @@ export class ControlProtocol<O> {
     const naks: Option[] = [];
     const seen = new Set<number>();
     for (const o of options) {
-      const v = seen.has(o.type) ? REJECT : this.#policy.judge(o, lastChance);
+      const v = seen.has(o.type) && o.type !== this.#policy.repeats ? REJECT : this.#policy.judge(o, lastChance);
       seen.add(o.type);
       switch (v.is) {
         case "ack":

@@ -4,6 +4,8 @@ import type { Clock, Timer } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import type { Rng } from "../core/rng.ts";
 import { said } from "../core/words.ts";
+import { BcpOptions } from "./bcp.ts";
+import type { BridgedFormat } from "./bridged.ts";
 import { CCP_CODE, CcpOptions, methodWords } from "./ccp.ts";
 import type { Coding, MppeSource } from "./coding.ts";
 import type { MppeBits } from "./compress/mppe.ts";
@@ -21,6 +23,7 @@ const RESET_MS = 1500;
 export interface NetworkWants {
   readonly ipv6: boolean;
   readonly ipv6Ids: SharedIds | null;
+  readonly bridge: boolean;
   /** Null: the channel's packets do not visit us, so there is no compression, whatever is wanted. */
   readonly coding: Coding | null;
   readonly vj: boolean;
@@ -44,6 +47,10 @@ export interface NetworkEvents<O> extends Pick<ProtocolEvents<O>, "ignored" | "l
   /** The session cannot go on. */
   failed(o: O, why: Failure): void;
   ipv6(o: O, ids: Ipv6Ids | null): void;
+  /** BCP is open, or no longer (null). */
+  bridge(o: O, format: BridgedFormat | null): void;
+  /** The peer does not bridge, in words; the session goes on without. */
+  unbridged(o: O, why: string): void;
   /** CCP is open; in words. */
   compression(o: O, sending: string, receiving: string): void;
   /** The peer, or we, do without something; in words. */
@@ -57,6 +64,7 @@ export class Network<O> {
   readonly #on: NetworkEvents<O>;
   #ipcp: Ncp<IpcpOptions> | null = null;
   #ipv6cp: Ncp<Ipv6cpOptions> | null = null;
+  #bcp: Ncp<BcpOptions> | null = null;
   #ccp: Ncp<CcpOptions> | null = null;
   #coding: Coding | null = null;
   #encrypted = false;
@@ -72,6 +80,7 @@ export class Network<O> {
   #resetId = -1;
   #ipcpSaid = "";
   #ipv6Told = false;
+  #bridged = false;
 
   /** What all have in common. */
   static readonly #COMMON = {
@@ -112,6 +121,24 @@ export class Network<O> {
       n.#on.refused(n.#owner, `IPv6: ${why.text}`);
       n.#ipv6cp?.protocol.close();
     },
+    terminated: () => {},
+  };
+  static readonly #BCP: ProtocolEvents<Network<unknown>> = {
+    ...Network.#COMMON,
+    send: (n, p) => n.#on.send(n.#owner, PROTOCOL.bcp, p),
+    up: (n) => {
+      const format = n.#bcp?.options.result() ?? null;
+      if (format === null) return;
+      if (typeof format === "string") return n.#noBridging(format);
+      n.#bridged = true;
+      n.#on.bridge(n.#owner, format);
+    },
+    down: (n) => {
+      if (n.#bridged) n.#on.bridge(n.#owner, null);
+      n.#bridged = false;
+    },
+    finished: () => {},
+    failed: (n, why) => n.#noBridging(why.text),
     terminated: () => {},
   };
   static readonly #CCP: ProtocolEvents<Network<unknown>> = {
@@ -178,6 +205,19 @@ export class Network<O> {
         this.#ipv6cp.protocol.open();
       }
     }
+    if (more.bridge && !this.#bcp) {
+      const options = new BcpOptions((what) => this.#on.refused(this.#owner, what));
+      this.#bcp = {
+        options,
+        protocol: new ControlProtocol(
+          { clock: this.#clock, name: "bcp" },
+          options,
+          this as Network<unknown>,
+          Network.#BCP,
+        ),
+      };
+      this.#bcp.protocol.open();
+    }
     if (more.mppe) more.coding?.encryptOnly(more.mppe.source);
     this.#ccp?.protocol.lowerUp();
     if (!this.#encrypted) this.#begin(); // RFC 3078 §9: no user data before there is encryption
@@ -187,6 +227,7 @@ export class Network<O> {
     this.#begun = true;
     this.#ipcp?.protocol.lowerUp();
     this.#ipv6cp?.protocol.lowerUp();
+    this.#bcp?.protocol.lowerUp();
     const early = [...this.#early];
     this.#early.clear();
     for (const [protocol, body] of early) this.#find(protocol)?.input(body);
@@ -196,6 +237,7 @@ export class Network<O> {
     this.#begun = false;
     this.#ipcp?.protocol.lowerDown();
     this.#ipv6cp?.protocol.lowerDown();
+    this.#bcp?.protocol.lowerDown();
   }
   /** What the session waits for. */
   get missing(): "CCP" | "IPCP" {
@@ -229,7 +271,11 @@ export class Network<O> {
       this.#on.failed(this.#owner, failure("ipcp-failed", "the peer does not support IPCP", true));
     else if (protocol === PROTOCOL.ccp && this.#encrypted) {
       this.#on.failed(this.#owner, failure("no-encryption", "the peer does not encrypt: it has no CCP", true));
-    } else this.#find(protocol)?.protocolRejected();
+    } else {
+      if (protocol === PROTOCOL.bcp && this.#bcp?.protocol.state !== "stopped")
+        this.#on.unbridged(this.#owner, "it has no BCP");
+      this.#find(protocol)?.protocolRejected();
+    }
   }
 
   /** What the peer sends compressed cannot be read: it is to begin anew, and is asked until it does (RFC 1979 §2). */
@@ -264,12 +310,17 @@ export class Network<O> {
     this.#coding?.setData(null, null);
     if (this.#encrypted) this.#end();
   }
+  #noBridging(why: string): void {
+    this.#on.unbridged(this.#owner, why);
+    this.#bcp?.protocol.close();
+  }
   #all(): ControlProtocol<Network<unknown>>[] {
-    return [this.#ipcp, this.#ccp, this.#ipv6cp].flatMap((n) => n?.protocol ?? []);
+    return [this.#ipcp, this.#ccp, this.#ipv6cp, this.#bcp].flatMap((n) => n?.protocol ?? []);
   }
   #find(protocol: number): ControlProtocol<Network<unknown>> | null {
     if (protocol === PROTOCOL.ipcp) return this.#ipcp?.protocol ?? null;
     if (protocol === PROTOCOL.ipv6cp) return this.#ipv6cp?.protocol ?? null;
+    if (protocol === PROTOCOL.bcp) return this.#bcp?.protocol ?? null;
     if (protocol === PROTOCOL.ccp) return this.#ccp?.protocol ?? null;
     return null;
   }

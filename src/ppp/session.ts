@@ -1,10 +1,11 @@
 // One PPP session: the phases of RFC 1661 §3 around LCP, authentication and IPCP.
 // Implements RFC 1661, 1332, 1334, 1570 (Identification, Time-Remaining), 1877, 1994, 2433, 2759, 3748 (MD5,
 // MS-CHAPv2), 5072; on channels whose packets visit us 1144, 1962, 1977, 1979, 1989 (reports are given, not asked for),
-// 2118, 3078. Left out: SPAP (Nak'd with what we do), multilink, callback (rejected by the protocols' rules).
+// 2118, 3078, and 1990 over one call; 3518. Left out: SPAP (Nak'd with what we do), callback (rejected by the
+// protocols' rules).
 import type { Clock, Timer } from "../core/clock.ts";
 import { Counters } from "../core/counters.ts";
-import { DecodeError, type Failure } from "../core/errors.ts";
+import type { Failure } from "../core/errors.ts";
 import { internal } from "../core/fault.ts";
 import { Packet } from "../core/packet.ts";
 import { allOf } from "../core/scope.ts";
@@ -16,8 +17,11 @@ import { Admission } from "./admission.ts";
 import { MPPE_GROWTH, type PppConfig, type PppDeps, type PppDrop, type PppOwner, type PppUp } from "./api.ts";
 import { methodTitle } from "./auth/methods.ts";
 import { Authentication, type AuthenticationEvents } from "./authentication.ts";
-import { Coding } from "./coding.ts";
-import { FULL_HEADER, type HeaderOptions, PROTOCOL, protocolName, pullProtocol, pushProtocol } from "./frame.ts";
+import { BRIDGED_HEADER, type BridgedFormat, pullBridged, pushBridged } from "./bridged.ts";
+import type { Coding } from "./coding.ts";
+import { DataPath } from "./data-path.ts";
+import { FULL_HEADER, type HeaderOptions, PROTOCOL, protocolName, pushProtocol } from "./frame.ts";
+import { Intake, type IntakeEvents } from "./intake.ts";
 import type { Assignment } from "./ipcp.ts";
 import { Lcp, type LcpEvents } from "./lcp.ts";
 import { DEFAULT_MRU } from "./lcp-options.ts";
@@ -33,9 +37,8 @@ const NO_ECHOES = { answered: 0, agoMs: 0 } as const;
 const PHASE_MS = 60_000;
 /** After a Terminate-Request in the middle of negotiation: time for the peer to begin anew. */
 const AFTER_TERMINATE_MS = 7000;
-/** Frames that overtook our own start: the peer's first Configure-Request, and little else. */
-const MAX_EARLY = 4;
-const MAX_EARLY_BYTES = 512;
+/** Header of an Ethernet frame of a VLAN. */
+const ETHERNET_TAGGED = 18;
 
 export class PppSession {
   readonly #deps: PppDeps;
@@ -54,9 +57,11 @@ export class PppSession {
   readonly #admission: Admission;
   #header: HeaderOptions = FULL_HEADER;
   #configured = false;
-  #early: Uint8Array[] = [];
+  readonly #intake: Intake<PppSession>;
   readonly #turns: Turns;
-  #coding: Coding | null = null;
+  readonly #path: DataPath;
+  /** While BCP is open. */
+  #bridged: BridgedFormat | null = null;
   readonly #quality: LinkQuality | null;
 
   static readonly #LCP: LcpEvents<PppSession> = {
@@ -72,6 +77,11 @@ export class PppSession {
     echoes: (s) => s.#channel.echoes?.() ?? NO_ECHOES,
     received: (s) => s.#channel.received?.() ?? 0,
     optionRefused: (s, name) => s.#report.rejected(`LCP option: ${name}`),
+  };
+  static readonly #INTAKE: IntakeEvents<PppSession> = {
+    phase: (s) => s.#phase,
+    packet: (s, protocol, p) => s.#dispatch(protocol, p),
+    fault: (s, e) => s.#fault(e),
   };
   static readonly #AUTH: AuthenticationEvents<PppSession> = {
     send: (s, protocol, p) => s.#send(protocol, p),
@@ -90,6 +100,12 @@ export class PppSession {
     failed: (s, why) => {
       if (s.#phase === "network") s.#fail(why);
     },
+    bridge: (s, format) => {
+      s.#bridged = format;
+      s.#turns.run(() => s.#owner.onBridge?.(format && s.#bridgeMtu));
+    },
+    unbridged: (s, why) =>
+      s.#report.emit({ kind: "daemon.warning", link: s.#cfg.link, text: `the peer bridges no frames: ${why}` }),
     ipv6: (s, ids) => s.#turns.run(() => s.#owner.onIpv6?.(ids)),
     compression: (s, sending, receiving) =>
       s.#report.emit({ kind: "ppp.ccp-up", link: s.#cfg.link, sending, receiving }),
@@ -106,7 +122,7 @@ export class PppSession {
     this.#owner = owner;
     const turns = new Turns(deps.clock, (e) => this.#fault(e));
     this.#turns = turns;
-    const wants = lcpWants(cfg, channel);
+    const wants = lcpWants(cfg, channel, deps.crypto);
     this.#lcp = new Lcp({ clock: turns, rng: deps.crypto, wants, echo: cfg.echo }, this, PppSession.#LCP);
     this.#auth = new Authentication(
       { clock: turns, crypto: deps.crypto, tls: deps.tls ?? null, challenges: deps.challenges, users: owner },
@@ -115,17 +131,13 @@ export class PppSession {
       PppSession.#AUTH,
     );
     this.#admission = new Admission(cfg, owner);
+    this.#path = new DataPath(channel, this.#drops);
+    const parts = { turns, channel, lcp: this.#lcp, drops: this.#drops, report: this.#report };
+    this.#intake = new Intake(parts, this, PppSession.#INTAKE);
     this.#net = new Network(turns, deps.crypto, this, PppSession.#NET);
     const counts = channel.counts?.bind(channel);
     this.#quality = counts ? this.#makeQuality(turns, counts) : null;
     this.#deadline = turns.timer("ppp-phase", () => this.#deadlinePassed());
-    channel.onFrame = (p) => {
-      try {
-        this.#frame(p);
-      } catch (e) {
-        this.#turns.run(() => this.#fault(e)); // an echo is answered outside of a turn
-      }
-    };
     channel.onDown = (why) => this.lowerDown(failure("lower-down", why));
   }
 
@@ -136,9 +148,7 @@ export class PppSession {
       this.#enter("establish");
       this.#lcp.protocol.open();
       this.#lcp.protocol.lowerUp();
-      const early = this.#early;
-      this.#early = [];
-      for (const frame of early) this.#read(Packet.of(frame));
+      this.#intake.start();
     });
   }
   /** Terminate-Request; onDown follows its acknowledgement, or silence after two tries. */
@@ -168,65 +178,32 @@ export class PppSession {
       peerMru: this.#lcp.options.peerMru,
     };
   }
+  /**
+   * An Ethernet frame without FCS goes to the peer, in place and with HEADROOM in front; unless BCP is open it is
+   * dropped.
+   */
+  sendBridged(frame: Packet): void {
+    const drop = this.#bridged ? pushBridged(frame, this.#bridged) : "bcp.not-open";
+    if (drop) this.#drops.bump(drop);
+    else if (frame.length > this.#longest) this.#drops.bump("bcp.too-long");
+    else this.#channel.sendPacket?.(PROTOCOL.bridged, frame);
+  }
+  /** The longest packet that the peer takes, in bytes. */
+  get #longest(): number {
+    return this.#path.longest ?? Math.min(this.#lcp.options.peerMru, this.#channel.mru);
+  }
+  /** The payload of a frame of a VLAN. */
+  get #bridgeMtu(): number {
+    return Math.min(DEFAULT_MRU, this.#longest - this.#growth - BRIDGED_HEADER - ETHERNET_TAGGED);
+  }
   /** What was ignored, by name. */
   drops(): Record<string, number> {
     return this.#drops.snapshot();
   }
 
-  #frame(p: Packet): void {
-    if (this.#phase === "over") {
-      this.#drops.bump("ppp.after-end");
-      return;
-    }
-    if (this.#phase === "dead") {
-      if (this.#early.length >= MAX_EARLY || p.length > MAX_EARLY_BYTES) {
-        this.#drops.bump("ppp.before-start");
-        return;
-      }
-      this.#early.push(p.view().slice());
-      return;
-    }
-    if (this.#answered(p)) return;
-    if (!this.#turns.busy) {
-      this.#turns.run(() => this.#read(p));
-      return;
-    }
-    const copy = Packet.of(p.view());
-    this.#turns.run(() => this.#read(copy));
-  }
-  /** Echo-Requests are what thousands of idle sessions are made of: they do not go the long way. */
-  #answered(p: Packet): boolean {
-    const { start, end } = p;
-    if (this.#turns.busy || pullProtocol(p) !== PROTOCOL.lcp || !this.#lcp.answered(p)) {
-      p.start = start;
-      p.end = end;
-      return false;
-    }
-    pushProtocol(p, PROTOCOL.lcp, FULL_HEADER);
-    this.#channel.send(p);
-    return true;
-  }
-  #read(p: Packet): void {
-    if (this.#phase === "over") {
-      this.#drops.bump("ppp.after-end");
-      return;
-    }
-    const protocol = pullProtocol(p);
-    if (protocol === 0) {
-      this.#drops.bump("ppp.no-protocol");
-      return;
-    }
-    this.#lcp.activity();
-    try {
-      this.#dispatch(protocol, p.view());
-    } catch (e) {
-      if (!(e instanceof DecodeError)) throw e;
-      this.#drops.bump("ppp.malformed");
-      this.#report.bad(this.#channel.name, `${protocolName(protocol)}: ${e.message}`);
-    }
-  }
   /** RFC 1661 §3.4 to §3.6: which protocols are heard in which phase. */
-  #dispatch(protocol: number, body: Uint8Array): void {
+  #dispatch(protocol: number, p: Packet): void {
+    const body = p.view();
     if (protocol === PROTOCOL.lcp) {
       this.#lcp.protocol.input(body);
       return;
@@ -244,6 +221,12 @@ export class PppSession {
       return;
     }
     if (this.#net.input(protocol, body)) return;
+    if (protocol === PROTOCOL.bridged && this.#bridged) {
+      const drop = pullBridged(p);
+      if (drop) this.#drops.bump(drop);
+      else this.#owner.onBridged?.(p);
+      return;
+    }
     // The data plane takes these on its own way once the link is up.
     if (protocol === PROTOCOL.ip || (protocol === PROTOCOL.ipv6 && this.#net.opened(PROTOCOL.ipv6cp))) {
       this.#drops.bump("ppp.data");
@@ -277,6 +260,7 @@ export class PppSession {
     this.#configured = true;
     this.#peerWords = null;
     this.#channel.configure(link);
+    this.#path.open(o.multilink, link);
     const { link: name } = this.#cfg;
     // What we required is agreed on here, or LCP would not have opened; a mistake of ours must not let anybody in.
     if (this.#cfg.require.length > 0 && o.peerAuth === null) {
@@ -286,6 +270,9 @@ export class PppSession {
     if (o.reportMs !== null) this.#quality?.start(o.reportMs);
     this.#auth.prepare(o.ourAuth, o.peerAuth);
     this.#report.emit({ kind: "ppp.lcp-up", link: name, mru: o.mru, peerMru: o.peerMru, auth: this.#authWords() });
+    const { mrruIn, mrruOut } = o.multilink;
+    if (mrruIn !== null && mrruOut !== null)
+      this.#report.emit({ kind: "ppp.multilink", link: name, mrru: mrruIn, peerMrru: mrruOut });
     if (o.ourAuth === null && o.peerAuth === null) {
       this.#network();
       return;
@@ -337,22 +324,17 @@ export class PppSession {
     }
     this.#enter("network");
     const { compression, mppe } = this.#cfg;
+    const asked = wants.role === "server" ? wants.bridge : this.#cfg.bridge;
+    const bridge = asked === true && this.#channel.sendPacket !== undefined;
     const coding = compression || mppe ? this.#makeCoding() : null;
-    const more = networkWants(this.#cfg, this.#deps, coding, mppe ? this.#auth.mppe(this.#cfg.role) : null);
+    const more = networkWants(this.#cfg, this.#deps, coding, mppe ? this.#auth.mppe(this.#cfg.role) : null, bridge);
     if ("code" in more) this.#fail(more);
     else this.#net.open(wants, more);
   }
-  /** One for the session: its parts come and go with IPCP and CCP. */
   #makeCoding(): Coding | null {
-    if (this.#coding || !this.#channel.setCoding) return this.#coding;
-    const { mru } = this.#channel;
+    const longest = Math.max(this.#channel.mru, this.#cfg.mrru ?? 0);
     // Packets come in outside of our turns: what they break is told in one.
-    const coding = new Coding(this.#deps.zlib ?? null, mru, this.#drops, () =>
-      this.#turns.run(() => this.#net.askReset()),
-    );
-    this.#channel.setCoding(coding);
-    this.#coding = coding;
-    return coding;
+    return this.#path.makeCoding(this.#deps.zlib ?? null, longest, () => this.#turns.run(() => this.#net.askReset()));
   }
   #makeQuality(clock: Clock, counts: () => LineCounts): LinkQuality {
     return new LinkQuality(clock, {
@@ -361,6 +343,9 @@ export class PppSession {
       magic: () => this.#lcp.options.magic,
       overhead: () => (this.#header.acfc ? 2 : 4) + (this.#lcp.options.link().sendFcs32 ? 4 : 2) + 1,
     });
+  }
+  get #growth(): number {
+    return this.#cfg.mppe || this.#cfg.compression?.mppc ? MPPE_GROWTH : 0;
   }
   #ipcpUp(a: Assignment): void {
     this.#deadline.disarm();
@@ -373,7 +358,8 @@ export class PppSession {
       auth: this.#authWords(),
       user: this.#auth.user,
       link: lcp.link(),
-      growth: this.#cfg.mppe || this.#cfg.compression?.mppc ? MPPE_GROWTH : 0,
+      mrru: lcp.multilink.mrruOut,
+      growth: this.#growth,
     };
     this.#turns.run(() => {
       if (this.#net.opened(PROTOCOL.ipcp) && this.#phase === "network") this.#owner.onUp(info);
@@ -420,10 +406,11 @@ export class PppSession {
       () => this.#lcp.stop(),
       () => this.#quality?.stop(),
       () => this.#net.stop(),
-      () => this.#channel.setCoding?.(null),
+      () => this.#path.close(),
       () => this.#unconfigure(),
     );
-    this.#early = [];
+    this.#intake.stop();
+    this.#bridged = null;
     this.#turns.clear();
     this.#turns.run(() => this.#owner.onDown(why));
   }
@@ -438,6 +425,7 @@ export class PppSession {
     this.#header = FULL_HEADER;
     if (!this.#configured) return;
     this.#configured = false;
+    this.#path.lowerDown();
     const mtu = Math.min(DEFAULT_MRU, this.#channel.mru);
     this.#channel.configure({ sendAccm: 0xffff_ffff, recvAccm: 0xffff_ffff, pfc: false, acfc: false, mtu });
   }

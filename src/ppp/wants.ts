@@ -1,5 +1,6 @@
 // What a session asks LCP and the network control protocols for, by its configuration and its channel.
 import type { Failure } from "../core/errors.ts";
+import type { Rng } from "../core/rng.ts";
 import type { FrameChannel, Zlib } from "../ports/ports.ts";
 import type { PppConfig, PppDeps } from "./api.ts";
 import type { Authentication } from "./authentication.ts";
@@ -8,8 +9,16 @@ import { answersTo, type LcpWants } from "./lcp-options.ts";
 import type { NetworkWants } from "./network.ts";
 import { failure } from "./words.ts";
 
-export function lcpWants(cfg: PppConfig, channel: FrameChannel): LcpWants {
+/** A bundle's name: at random, so that no later call is taken for a part of it while its other end still stands. */
+const ENDPOINT = 12;
+
+export function lcpWants(cfg: PppConfig, channel: FrameChannel, rng: Rng): LcpWants {
+  // A channel without a coding has packets that pass beside us, which nobody could cut.
+  const mrru = channel.setCoding ? (cfg.mrru ?? null) : null;
+  const line = channel.counts !== undefined;
   return {
+    // On a line each byte counts; in 24 bits a longer loss is seen.
+    multilink: mrru === null ? null : { mrru, shortSequence: line, endpoint: rng.random(ENDPOINT) },
     mru: Math.min(cfg.mru, channel.mru),
     channelMru: channel.mru,
     accm: cfg.accm ?? 0,
@@ -18,7 +27,7 @@ export function lcpWants(cfg: PppConfig, channel: FrameChannel): LcpWants {
     answers: cfg.identity ? answersTo(cfg.refuse) : [],
     ...(cfg.papAdvice === undefined ? {} : { papAdvice: cfg.papAdvice }),
     requires: cfg.require,
-    line: channel.counts !== undefined,
+    line,
   };
 }
 
@@ -28,6 +37,7 @@ export function networkWants(
   deps: PppDeps,
   coding: Coding | null,
   keys: ReturnType<Authentication<unknown>["mppe"]>,
+  bridge: boolean,
 ): NetworkWants | Failure {
   const { compression, mppe = null } = cfg;
   if (mppe && !coding) return failure("no-encryption", "this line cannot do MPPE", true);
@@ -36,6 +46,7 @@ export function networkWants(
   return {
     ipv6: cfg.ipv6 ?? false,
     ipv6Ids: cfg.ipv6Ids ?? null,
+    bridge,
     coding,
     vj: compression?.vj ?? false,
     bsd: compression?.bsd ?? false,

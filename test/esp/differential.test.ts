@@ -166,6 +166,7 @@ const CALLS: readonly Options["call"][] = [
   {},
   { ip6: true },
   { allUp: true },
+  { passes: 40 },
   { ip: false, ip6: true },
   { checkSource: true, ip6: true, clampMss: 1200 },
   { echoLongest: 1500, echoMagic: 0xa1b2c3d4 },
@@ -327,6 +328,7 @@ test("tx: any IP packets and frames leave alike: headers, order, addresses, coun
   const call = fc.record({
     sequencing: fc.boolean(),
     allUp: fc.constantFrom(false, false, false, true),
+    passes: fc.constantFrom(0, 0, 60),
     ip: fc.constantFrom(true, true, true, false),
     ip6: fc.boolean(),
     peerCall: fc.constantFrom(8, 8, 0),

@@ -107,6 +107,7 @@ export function end(fp: FastPath, left: boolean, o: Options = {}): End {
     ip6: false,
     sequencing: false,
     allUp: false,
+    passes: 0,
     clampMss: 0,
     checkSource: false,
     echoMagic: 0,

@@ -2,10 +2,6 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { HEADROOM } from "../../src/core/packet.ts";
-import { concat, hex, unhex, utf8 } from "../../src/core/text.ts";
-import { HdlcDecoder } from "../../src/hdlc/decode.ts";
-import { HdlcEncoder } from "../../src/hdlc/encode.ts";
 import {
   FCS16_GOOD,
   FCS16_INIT,
@@ -15,7 +11,11 @@ import {
   FCS32_TABLE,
   fcs16,
   fcs32,
-} from "../../src/hdlc/fcs.ts";
+} from "../../src/core/fcs.ts";
+import { HEADROOM } from "../../src/core/packet.ts";
+import { concat, hex, unhex, utf8 } from "../../src/core/text.ts";
+import { HdlcDecoder } from "../../src/hdlc/decode.ts";
+import { HdlcEncoder } from "../../src/hdlc/encode.ts";
 import { runs } from "../runs.ts";
 import { slowDecode, slowEncode, slowFcs } from "./slow.ts";
 

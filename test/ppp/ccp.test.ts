@@ -29,23 +29,30 @@ class Line extends End {
     this.coding = coding;
   }
   transmit(body: Uint8Array): number {
-    const p = Packet.of(body);
-    const protocol = this.coding?.encode(p) ?? PROTOCOL.ip;
-    pushProtocol(p, protocol, FULL_HEADER);
-    this.out(p.view().slice());
-    return protocol;
+    const plain = (body[0] ?? 0) >> 4 === 6 ? PROTOCOL.ipv6 : PROTOCOL.ip;
+    let sent = 0;
+    const out = (protocol: number, p: Packet): void => {
+      pushProtocol(p, protocol, FULL_HEADER);
+      this.out(p.view().slice());
+      sent = protocol;
+    };
+    if (this.coding) this.coding.encode(plain, Packet.of(body), out);
+    else out(plain, Packet.of(body));
+    return sent;
   }
   override deliver(frame: Uint8Array): void {
     const p = Packet.of(frame);
     const plain = pullProtocol(p);
     this.numbers.push(plain);
     if (plain > 0x3fff && plain !== PROTOCOL.compressed) {
-      this.coding?.decode(plain, p);
+      this.coding?.decode(plain, p, () => {});
       return super.deliver(frame);
     }
-    const protocol = this.coding?.decode(plain, p) ?? plain;
-    if (protocol === PROTOCOL.ip || protocol === PROTOCOL.ipv6)
-      this.got.push((this.coding?.decoded ?? p).view().slice());
+    const take = (protocol: number, packet: Packet): void => {
+      if (protocol === PROTOCOL.ip || protocol === PROTOCOL.ipv6) this.got.push(packet.view().slice());
+    };
+    if (this.coding) this.coding.decode(plain, p, take);
+    else take(plain, p);
   }
 }
 class Peer {

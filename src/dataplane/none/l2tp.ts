@@ -6,9 +6,9 @@ import { Packet } from "../../core/packet.ts";
 import { concat } from "../../core/text.ts";
 import { ipVersion } from "../../packet/ip.ts";
 import { dataLength, isControl, NO_NS, readData, writeData } from "../../packet/l2tp.ts";
-import { PPP_IPV4, PPP_IPV6, pppHeader, pppProtocolOf, readPpp } from "../../packet/ppp.ts";
+import { PPP_IPV4, PPP_IPV6, pppProtocolOf, readPpp } from "../../packet/ppp.ts";
 import type { DataCoding, Endpoint, LinkOptions } from "../../ports/ports.ts";
-import { decodeFrame, encodeFrame } from "../coded.ts";
+import { decodeFrame, frameOf } from "../coded.ts";
 import type {
   CallChannel,
   CallSpec,
@@ -88,13 +88,12 @@ export class NoneCall implements CallChannel {
   sendIp(packet: Uint8Array): void {
     this.#n.txPackets++;
     this.#n.txBytes += packet.length;
-    const p = Packet.of(packet);
-    if (this.#coding) {
-      if (encodeFrame(this.#coding, p, this.#link)) this.send(p);
-    } else
-      this.send(
-        Packet.of(concat([pppHeader(pppProtocolOf(ipVersion(packet, 0)), this.#link.acfc, this.#link.pfc), packet])),
-      );
+    this.sendPacket(pppProtocolOf(ipVersion(packet, 0)), Packet.of(packet));
+  }
+  sendPacket(protocol: number, packet: Packet): void {
+    const out = (number: number, p: Packet): void => this.send(frameOf(number, p, this.#link));
+    if (this.#coding) this.#coding.encode(protocol, packet, out);
+    else out(protocol, packet);
   }
   close(): void {
     if (this.#closed) return;
@@ -108,8 +107,10 @@ export class NoneCall implements CallChannel {
   }
   #deliver(whole: Packet): void {
     if (this.#closed) return;
-    const frame = this.#coding ? decodeFrame(this.#coding, whole) : whole;
-    if (!frame) return;
+    if (this.#coding) decodeFrame(this.#coding, whole, (frame) => this.#read(frame));
+    else this.#read(whole);
+  }
+  #read(frame: Packet): void {
     const ppp = readPpp(frame.mem, frame.start, frame.end);
     if (!ppp) {
       this.#l2tp.drops.bump("ppp.short");

@@ -9,7 +9,7 @@ import { concat } from "../../core/text.ts";
 import { NO_NS, readData } from "../../packet/l2tp.ts";
 import { PPP_IPV4, PPP_IPV6, pppHeader, pppProtocolOf, readPpp } from "../../packet/ppp.ts";
 import type { DataCoding, Endpoint, FrameTap, LinkOptions } from "../../ports/ports.ts";
-import { decodeFrame, encodeFrame } from "../coded.ts";
+import { decodeFrame, frameOf } from "../coded.ts";
 import type {
   CallChannel,
   CallSpec,
@@ -60,7 +60,11 @@ export class UserspaceCall implements CallChannel {
   readonly #hooks: CallHooks;
   #params: CallParams;
   #netdev: CallNetdev | null = null;
-  #coding: DataCoding | null = null;
+  #coded: {
+    readonly coding: DataCoding;
+    readonly out: (protocol: number, p: Packet) => void;
+    readonly in: (frame: Packet) => void;
+  } | null = null;
   #tap: FrameTap | null = null;
   #link = { acfc: false, pfc: false };
   // packets handled in TypeScript; the fast path counts the others
@@ -85,7 +89,7 @@ export class UserspaceCall implements CallChannel {
       new Scope(deps.clock, (e) => this.#fault(e)),
       (f) => this.#deliver(f),
       (name) => deps.drops.bump(name),
-      () => this.#coding?.lost(),
+      () => this.#coded?.coding.lost(),
     );
   }
   get open(): boolean {
@@ -107,7 +111,11 @@ export class UserspaceCall implements CallChannel {
   }
   setCoding(coding: DataCoding | null): void {
     if (!this.open) return;
-    this.#coding = coding;
+    this.#coded = coding && {
+      coding,
+      out: (protocol, p) => this.#send(frameOf(protocol, p, this.#link)),
+      in: (frame) => this.#read(frame),
+    };
     this.#visit();
   }
   setTap(tap: FrameTap | null): void {
@@ -115,10 +123,11 @@ export class UserspaceCall implements CallChannel {
     this.#tap = tap;
     this.#visit();
   }
-  /** Whether IP packets visit TypeScript, in both directions. */
+  /** Which IP packets visit TypeScript, in both directions. */
   #visit(): void {
-    const visit = this.#coding !== null || this.#tap !== null;
-    this.#set({ allUp: visit });
+    const passes = this.#tap ? 0 : (this.#coded?.coding.passes ?? 0);
+    const visit = this.#coded !== null || this.#tap !== null;
+    this.#set({ allUp: visit && passes === 0, passes });
     if (visit)
       this.#out.coded.set(this.handle, (p) =>
         contain(
@@ -163,15 +172,15 @@ export class UserspaceCall implements CallChannel {
     this.#fp.removeCall(this.handle);
     this.#hooks.closed();
   }
-  /** Lets IP packets pass through `netdev`; null: stops them. */
-  attach(netdev: CallNetdev | null): void {
+  /** Lets IP packets pass through `netdev`, with an MSS of their own where it is smaller; null: stops them. */
+  attach(netdev: CallNetdev | null, clampMss = netdev?.clampMss ?? 0): void {
     if (netdev && this.#netdev) throw new RangeError(`${this.name} is attached already`);
     this.#netdev = netdev;
     this.#set({
       ip: netdev !== null,
       ip6: false,
       dev: netdev?.dev ?? 0,
-      clampMss: netdev?.clampMss ?? 0,
+      clampMss,
       checkSource: netdev?.checkSource ?? false,
     });
   }
@@ -190,10 +199,7 @@ export class UserspaceCall implements CallChannel {
   /** A received PPP frame that carries no IP packet. */
   frame(p: Packet): void {
     contain(
-      () => {
-        this.#tap?.("in", p.view());
-        this.onFrame(p);
-      },
+      () => this.#deliver(p),
       (e) => this.#fault(e),
     );
   }
@@ -215,16 +221,22 @@ export class UserspaceCall implements CallChannel {
     else this.#sequence.push(h.ns, frame);
   }
   #transmit(p: Packet): void {
+    this.sendPacket(pppProtocolOf((p.mem[p.start] ?? 0) >> 4), p);
+  }
+  sendPacket(protocol: number, p: Packet): void {
     this.#n.txPackets++;
     this.#n.txBytes += p.length;
-    const protocol = pppProtocolOf((p.mem[p.start] ?? 0) >> 4);
     this.#tap?.("out", concat([pppHeader(protocol, false, false), p.view()]));
-    if (encodeFrame(this.#coding ?? protocol, p, this.#link)) this.#send(p);
+    if (this.#coded) this.#coded.coding.encode(protocol, p, this.#coded.out);
+    else this.#send(frameOf(protocol, p, this.#link));
   }
   #deliver(whole: Packet): void {
     if (!this.open) return;
-    const frame = this.#coding ? decodeFrame(this.#coding, whole) : whole;
-    if (!frame) return;
+    if (this.#coded) decodeFrame(this.#coded.coding, whole, this.#coded.in);
+    else this.#read(whole);
+  }
+  #read(frame: Packet): void {
+    if (!this.open) return;
     this.#tap?.("in", frame.view());
     const ppp = readPpp(frame.mem, frame.start, frame.end);
     if (!ppp) {
@@ -367,6 +379,7 @@ export class UserspaceL2tp implements L2tpPlane {
       ip6: false,
       sequencing: c.sequencing,
       allUp: false,
+      passes: 0,
       clampMss: 0,
       checkSource: false,
       echoMagic: 0,

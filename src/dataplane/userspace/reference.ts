@@ -226,7 +226,7 @@ class Reference implements FastPath {
       if (!c) return this.#drop(s, "ip.no-session");
       if (six ? !c.p.ip6 : !c.p.ip) return this.#drop(s, "ip.not-open");
       if (c.p.clampMss > 0) clampMss(s.body, 0, length, c.p.clampMss);
-      if (c.p.allUp)
+      if (c.p.allUp || (c.p.passes > 0 && length > c.p.passes))
         return this.#place(s, s.body.byteOffset - s.ring.mem.byteOffset - s.i * SLOT, s.body, Kind.upIp, handle, 0);
       const header =
         six && c.p.pppHeader.length > 0 ? Uint8Array.of(...c.p.pppHeader.subarray(0, -1), PPP_IPV6) : c.p.pppHeader;

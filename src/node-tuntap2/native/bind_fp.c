@@ -221,6 +221,7 @@ enum {
 	C_IP6,
 	C_SEQUENCING,
 	C_ALL_UP,
+	C_PASSES,
 	C_CLAMP_MSS,
 	C_CHECK_SOURCE,
 	C_ECHO_MAGIC,
@@ -242,6 +243,7 @@ static const char *const call_fields[] = {
 	[C_IP6] = "ip6",
 	[C_SEQUENCING] = "sequencing",
 	[C_ALL_UP] = "allUp",
+	[C_PASSES] = "passes",
 	[C_CLAMP_MSS] = "clampMss",
 	[C_CHECK_SOURCE] = "checkSource",
 	[C_ECHO_MAGIC] = "echoMagic",
@@ -270,6 +272,7 @@ static double bind_fp_call(struct tt_args *a)
 	p.ip6 = arg_bool(a, f + C_IP6, not_bool);
 	p.sequencing = arg_bool(a, f + C_SEQUENCING, not_bool);
 	p.all_up = arg_bool(a, f + C_ALL_UP, not_bool);
+	p.passes = arg_u16(a, f + C_PASSES, "passes: 0 to 65535");
 	p.check_source = arg_bool(a, f + C_CHECK_SOURCE, not_bool);
 	p.echo_magic = arg_u32(a, f + C_ECHO_MAGIC, "echoMagic: 32 bits");
 	p.echo_longest = arg_u16(a, f + C_ECHO_LONGEST, "echoLongest: 0 to 65535");

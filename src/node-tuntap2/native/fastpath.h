@@ -40,6 +40,7 @@ struct tt_call_params {
 	uint16_t ltunnel, lcall, ptunnel, pcall, lport, rport;
 	bool ip, ip6, sequencing, all_up, check_source;
 	uint8_t ppp[4], ppp_len;
+	uint16_t passes;       /* a longer packet of the host goes up; 0: none does for its length */
 	uint16_t echo_longest; /* LCP Echo-Requests up to this length are answered here; 0: none */
 	uint32_t echo_magic;
 };

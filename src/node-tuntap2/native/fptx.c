@@ -131,7 +131,8 @@ static bool tx_ip(struct packet *pkt, const struct tt_dev *dev)
 		return drop(pkt, D_IP_NOT_OPEN);
 	if (c->p.clamp)
 		(six ? ip6_clamp : ip4_clamp)(pkt->p, pkt->len, c->p.clamp);
-	if (c->p.all_up) { /* TypeScript compresses or encrypts it first */
+	/* TypeScript compresses, encrypts or cuts it first */
+	if (c->p.all_up || (c->p.passes && bytes > c->p.passes)) {
 		pkt->meta[TT_LEN] = (uint32_t)pkt->len;
 		pkt->meta[TT_KIND] = TT_K_UP_IP;
 		pkt->meta[TT_REF] = c->obj.handle;

@@ -48,6 +48,7 @@ function ends(
     ip6: false,
     sequencing: false,
     allUp: false,
+    passes: 0,
     clampMss: 0,
     checkSource: false,
     echoMagic: 9,

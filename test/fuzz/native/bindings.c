@@ -100,6 +100,7 @@ static const struct {
 	{ "ip6", 'o' },
 	{ "sequencing", 'o' },
 	{ "allUp", 'o' },
+	{ "passes", 'n' },
 	{ "clampMss", 'n' },
 	{ "checkSource", 'o' },
 	{ "echoMagic", 'n' },

@@ -220,6 +220,7 @@ static void add_call(struct world *w, int at, int user, struct input *in)
 		.ip6 = b & 8,
 		.sequencing = (b & 0x30) == 0x30,
 		.all_up = (b & 0x380) == 0x380,
+		.passes = (b & 0x380) == 0x180 ? 60 : 0,
 		.check_source = b & 0x400,
 		.ppp_len = sizes[b >> 11 & 3],
 	};
