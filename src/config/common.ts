@@ -161,6 +161,13 @@ export const l2tp = {
     title: "MTU",
     help: "MTU of the netdev. Default: the largest that fits the path whole, inside IPsec at most 1400.",
   }),
+  mrru: optional(k.integer(1500, 1800, "bytes"), {
+    tab: "advanced",
+    title: "Multilink (MRRU)",
+    help:
+      "Multilink (RFC 1990): with a peer that has it too, packets up to this length pass in fragments that fit the " +
+      "path, and the netdev's MTU is 1500. mtu is what passes whole then. Default: none, with bridge 1600.",
+  }),
   vj: withDefault(k.yesNo, "no", {
     tab: "expert",
     title: "Header compression",

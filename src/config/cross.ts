@@ -293,6 +293,9 @@ function crossServers(
       if (owner !== undefined) fault("user", u.name, "ip", `${u.ip} belongs to ${owner}`);
       taken.set(u.ip, `user ${u.name}`);
     }
+    for (const s of config.servers)
+      if (u.bridge !== null && (u.server ?? s.name) === s.name && s.dataplane !== "userspace")
+        fault("user", u.name, "bridge", `server ${s.name} may be in the kernel's data plane`, "dataplane = userspace");
     const six = u.routes?.find((r) => r.includes(":"));
     const calls = [
       ...config.servers.filter((s) => (u.server ?? s.name) === s.name).map((s) => s.ipv6),

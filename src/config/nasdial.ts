@@ -216,6 +216,11 @@ export const NASDIAL = {
     title: "MPPC",
     help: "Compress packets with MPPC (RFC 2118), for a peer that supports nothing else; alone or with MPPE.",
   }),
+  mrru: optional(k.integer(1500, 1800, "bytes"), {
+    tab: "expert",
+    title: "Multilink (MRRU)",
+    help: "Multilink (RFC 1990) over this one line: with a peer that has it too, packets up to this length pass.",
+  }),
   mppe: withDefault(k.oneOf("no", "128", "56", "40"), "no", {
     tab: "expert",
     title: "MPPE encryption",

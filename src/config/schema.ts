@@ -8,8 +8,9 @@ import * as k from "./options.ts";
 const DATAPLANE =
   "Where packets move. kernel: in the kernel, which needs its L2TP, PPP and IPsec modules (kmod-pppol2tp, " +
   "kmod-ipsec4; kmod-crypto-gcm for AES-GCM); refused where it cannot. userspace: in this process, on every kernel. " +
-  "auto: the kernel where it can carry what the section asks for, else userspace; status says why. Compression and " +
-  "MPPE are userspace's. While the kernel carries packets with IPsec, other programs have no L2TP on UDP port 1701.";
+  "auto: the kernel where it can carry what the section asks for, else userspace; status says why. Compression, " +
+  "MPPE, Multilink and bridges are userspace's. While the kernel carries packets with IPsec, other programs have no " +
+  "L2TP on UDP port 1701.";
 
 export const DAEMON = {
   control: withDefault(k.text(107), "/var/run/l2tpsec.sock", {
@@ -82,6 +83,13 @@ export const CLIENT = {
     title: "Device name",
     uci: "pppname",
     help: "Name of the netdev. Default: l2tps-NAME.",
+  }),
+  bridge: optional(k.ifname, {
+    tab: "advanced",
+    title: "Bridge",
+    help:
+      "A bridge of this machine, such as br-lan: its Ethernet frames cross the link to the peer's bridge (BCP, RFC " +
+      "3518), VLANs and all that is not IP among them. Addresses of the link stay as they are.",
   }),
   defaultroute: withDefault(k.yesNo, "no", {
     tab: "general",
@@ -176,6 +184,11 @@ export const SERVER = {
     tab: "advanced",
     title: "Device name",
     help: "Name of the netdev that all sessions share. Default: l2tps-NAME.",
+  }),
+  bridge: optional(k.ifname, {
+    tab: "advanced",
+    title: "Bridge",
+    help: "A bridge of this machine that users' Ethernet frames come out of, if they bridge too (BCP, RFC 3518).",
   }),
   local_ip: required(k.address4, {
     tab: "general",
@@ -281,6 +294,13 @@ export const USER = {
     tab: "general",
     title: "Networks behind the peer",
     help: "Networks behind this user (site to site). IPv6 networks require ipv6 = yes in the server section.",
+  }),
+  bridge: optional(k.ifname, {
+    tab: "advanced",
+    title: "Bridge",
+    help:
+      "A bridge of this machine that this user's Ethernet frames come out of (BCP), instead of the server section's. " +
+      "For whole frames the server section needs mrru = 1600.",
   }),
   server: optional(k.text(64), {
     tab: "general",

@@ -167,6 +167,7 @@ class L2tpBeside implements L2tpPlane {
 
 class NetBeside implements NetPlane {
   readonly attachLine: NetPlane["attachLine"];
+  readonly attachBridge: NetPlane["attachBridge"];
   readonly pinHostRoute: NetPlane["pinHostRoute"];
   readonly blockRoutes: NetPlane["blockRoutes"];
   readonly resolveOutside: NetPlane["resolveOutside"];
@@ -181,6 +182,7 @@ class NetBeside implements NetPlane {
     this.#both = both;
     this.#l2tp = l2tp;
     this.attachLine = (line, cfg) => net.attachLine(line, cfg);
+    this.attachBridge = (line, cfg) => net.attachBridge(line, cfg);
     this.pinHostRoute = (server) => net.pinHostRoute(server);
     this.blockRoutes = (prefixes) => net.blockRoutes(prefixes);
     this.resolveOutside = (name) => net.resolveOutside(name);
@@ -199,13 +201,13 @@ class NetBeside implements NetPlane {
     const taken = new Set<string>();
     return {
       ifname: shared.ifname,
-      attach: async (channel, ip, routes) => {
+      attach: async (channel, ip, routes, mtu) => {
         const prefixes = [`${ip}/32`, ...routes.map((r) => r.prefix)];
         const double = prefixes.find((p) => taken.has(p));
         if (double !== undefined)
           throw new SystemError("EEXIST", `cannot route ${double} to a second user`, "another session has it");
         const to = own && this.#l2tp.has(channel) ? own : shared;
-        const user = await to.attach(channel, ip, routes);
+        const user = await to.attach(channel, ip, routes, mtu);
         for (const p of prefixes) taken.add(p);
         return {
           ifname: user.ifname,

@@ -175,6 +175,8 @@ export interface CallChannel extends FrameChannel {
 export interface Route {
   readonly prefix: string;
   readonly metric?: number;
+  /** Where it is less than the netdev's. */
+  readonly mtu?: number;
   /**
    * Set for a default route whose family blockRoutes() blocks: it overrides the block and every other default route.
    */
@@ -199,6 +201,14 @@ export interface NetPlane {
    * routed, up.
    */
   attachLine(line: PacketLine, cfg: IpConfig): Promise<LineInterface>;
+  /**
+   * A netdev that is a port of the bridge `cfg.bridge`, whose frames pass through the control plane. Rejects with
+   * SystemError, also where that is no bridge.
+   */
+  attachBridge(
+    line: BridgeLine,
+    cfg: { readonly ifname: string; readonly mtu: number; readonly bridge: string },
+  ): Promise<BridgePort>;
   /** One netdev for all users of a server; sessions join and leave. */
   openServer(cfg: ServerNet): Promise<ServerInterface>;
   /**
@@ -257,6 +267,19 @@ export interface SessionInterface {
   counters(): TrafficCounters;
   detach(): Promise<void>;
 }
+/** A port of a bridge of this machine: what comes from a link goes into the bridge by it. */
+export interface BridgePort {
+  readonly ifname: string;
+  /** An Ethernet frame without FCS; `frame` need be valid only during the call. */
+  receive(frame: Packet): void;
+  detach(): Promise<void>;
+}
+export interface BridgeLine {
+  /** An Ethernet frame without FCS, with HEADROOM in front; valid only during the call. */
+  transmit(frame: Packet): void;
+  /** The port disappeared without detach(). */
+  lost(why: string): void;
+}
 /** A netdev that serves one link: a client's or a serial line's. */
 export interface NetInterface extends SessionInterface {
   /**
@@ -292,8 +315,11 @@ export interface UserInterface extends SessionInterface {
 }
 export interface ServerInterface {
   readonly ifname: string;
-  /** Routes `ip` and `routes` to `channel`, and drops packets from it with any other source address. */
-  attach(channel: CallChannel, ip: string, routes: readonly Route[]): Promise<UserInterface>;
+  /**
+   * Routes `ip` and `routes` to `channel`, and drops packets from it with any other source address. `mtu`: where it is
+   * less than the netdev's.
+   */
+  attach(channel: CallChannel, ip: string, routes: readonly Route[], mtu?: number): Promise<UserInterface>;
   close(): Promise<void>;
 }
 

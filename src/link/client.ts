@@ -3,7 +3,7 @@
 import { deviceName, guarded, needsIpsec } from "../config/cross.ts";
 import type { ClientConfig, InterfaceConfig, ServerConfig } from "../config/schema.ts";
 import type { Failure, FailureCode } from "../core/failures.ts";
-import type { L2tpRemote, NetInterface, WayNow } from "../dataplane/dataplane.ts";
+import type { L2tpRemote, NetInterface, NetPlane, WayNow } from "../dataplane/dataplane.ts";
 import type { Findings } from "../ike/survey.ts";
 import type { Call } from "../l2tp/call.ts";
 import type { FrameChannel } from "../ports/ports.ts";
@@ -13,6 +13,7 @@ import type { Backoff } from "./backoff.ts";
 import type { LinkDeps } from "./deps.ts";
 import type { Ladder, Rung } from "./ladder.ts";
 import { type Placement, place } from "./placing.ts";
+import { BridgeRung, type BridgeUser, portName } from "./rungs/bridge.ts";
 import { NetdevRung, type NetdevUser } from "./rungs/netdev.ts";
 import { PlaneRung } from "./rungs/plane.ts";
 import { PppRung, type PppUser } from "./rungs/ppp.ts";
@@ -105,6 +106,7 @@ export class ClientAccess implements Access<ClientClimb> {
         spi_out: spiText(ike.spiOut),
       },
       l2tp: c?.l2tpStatus() ?? null,
+      bridge: c?.bridged.joined ?? null,
       drops: this.#deps.plane.drops(),
     };
   }
@@ -122,7 +124,7 @@ interface Attempt {
   readonly nth: number;
   choose(): Placement | Failure;
 }
-class ClientClimb implements Climb, Client, PppUser, NetdevUser {
+class ClientClimb implements Climb, Client, PppUser, NetdevUser, BridgeUser {
   readonly ladder: Ladder;
   readonly deps: LinkDeps;
   readonly cfg: ClientConfig;
@@ -134,6 +136,7 @@ class ClientClimb implements Climb, Client, PppUser, NetdevUser {
   readonly peer: IkeRung | ClearRung;
   readonly #l2tp = new L2tpRung(this);
   readonly ppp: PppRung;
+  readonly bridged: BridgeRung;
   readonly netdev: NetdevRung;
   readonly rungs: readonly Rung[];
 
@@ -146,8 +149,9 @@ class ClientClimb implements Climb, Client, PppUser, NetdevUser {
     this.plane = new PlaneRung(ladder, choose, deps.kernel !== null);
     this.peer = needsIpsec(cfg) ? new IkeRung(this) : new ClearRung(this);
     this.ppp = new PppRung(ladder, deps, this);
+    this.bridged = new BridgeRung(ladder, this.ppp, this);
     this.netdev = new NetdevRung(ladder, this.ppp, this);
-    this.rungs = [this.plane, this.server, this.route, this.peer, this.#l2tp, this.ppp, this.netdev];
+    this.rungs = [this.plane, this.server, this.route, this.peer, this.#l2tp, this.ppp, this.bridged, this.netdev];
   }
   /** The way to the server has changed. True: what is up follows by itself. */
   follow(): boolean {
@@ -182,6 +186,13 @@ class ClientClimb implements Climb, Client, PppUser, NetdevUser {
   }
   pppConfig(): PppConfig {
     return pppCaller(this.cfg, this.deps.host, this.mtu, this.server.eapTls);
+  }
+  get net(): NetPlane {
+    return this.deps.plane.net;
+  }
+  bridge(): ReturnType<BridgeUser["bridge"]> {
+    const { bridge } = this.cfg;
+    return bridge === null ? null : { name: bridge, port: portName(this.ifname) };
   }
   attach(info: PppUp, mtu: number): Promise<NetInterface> {
     const to = { mtu, local4: info.local, peer4: info.remote };

@@ -407,7 +407,7 @@ export class Link implements AnyLink, LadderOwner {
       remote_ip: info?.remote ?? null,
       local_ip6: c?.netdev.ip6 ?? null,
       dns: info?.dns ?? [],
-      ppp: info && { auth: info.auth, mru: info.mru, peer_mru: info.peerMru },
+      ppp: info && { auth: info.auth, mru: info.mru, peer_mru: info.peerMru, peer_mrru: info.mrru },
       rx_bytes: t.rxBytes,
       tx_bytes: t.txBytes,
       rx_packets: t.rxPackets,

@@ -28,7 +28,7 @@ type Tunnel = ClientConfig | ServerConfig;
 const L2TP_PORT = 1701;
 const IFNAMSIZ = 15; // characters of a netdev's name
 /** Only userspace has them: packets pass through them one by one. */
-const CODINGS = ["vj", "deflate", "bsdcomp", "mppc"] as const;
+const CODINGS = ["vj", "deflate", "bsdcomp", "mppc", "mrru", "bridge"] as const;
 
 function portOf(c: Tunnel): number {
   return "pool" in c ? L2TP_PORT : c.source_port;

@@ -30,7 +30,7 @@ import { type Placement, place } from "./placing.ts";
 import { placementText } from "./rungs/plane.ts";
 import { Session, type SessionHost } from "./session.ts";
 import { Sessions } from "./sessions.ts";
-import { DEFAULT_MTU, fittingMtu, largestMtu, pppAnswerer, serverIke, tunnelConfig } from "./settings.ts";
+import { DEFAULT_MTU, fittingMtu, largestMtu, netdevMtu, pppAnswerer, serverIke, tunnelConfig } from "./settings.ts";
 import type { ServerStatus, Stage } from "./status.ts";
 
 const OUTER_MTU = 1500; // the path to a caller is unknown before it calls
@@ -186,7 +186,7 @@ export class ServerLink implements AnyLink {
     const opening = this.#deps.plane.net
       .openServer({
         ifname: deviceName(cfg),
-        mtu: this.#mtu() - (cfg.mppe === "no" && !cfg.mppc ? 0 : MPPE_GROWTH),
+        mtu: netdevMtu(cfg, this.#mtu()) - (cfg.mppe === "no" && !cfg.mppc ? 0 : MPPE_GROWTH),
         local4: cfg.local_ip,
         local6: cfg.ipv6 ? linkLocal(this.#ids.local) : null,
         pool,

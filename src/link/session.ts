@@ -4,7 +4,7 @@ import type { ServerConfig } from "../config/schema.ts";
 import type { Timer } from "../core/clock.ts";
 import { isoTime } from "../core/date.ts";
 import { type Failure, failure } from "../core/failures.ts";
-import type { L2tpRemote, ServerInterface, TrafficCounters, UserInterface } from "../dataplane/dataplane.ts";
+import type { L2tpRemote, NetPlane, ServerInterface, TrafficCounters, UserInterface } from "../dataplane/dataplane.ts";
 import type { Call } from "../l2tp/call.ts";
 import type { FrameChannel } from "../ports/ports.ts";
 import type { PppConfig, PppUp } from "../ppp/api.ts";
@@ -15,9 +15,11 @@ import type { Callers } from "./callers.ts";
 import type { LinkDeps } from "./deps.ts";
 import { Ladder, type LadderOptions, type LadderOwner } from "./ladder.ts";
 import type { RadiusSeat } from "./radius.ts";
+import { BridgeRung, type BridgeUser, portName } from "./rungs/bridge.ts";
 import { CallRung } from "./rungs/call.ts";
 import { NetdevRung, type NetdevUser } from "./rungs/netdev.ts";
 import { PppRung, type PppUser } from "./rungs/ppp.ts";
+import { mrruOf } from "./settings.ts";
 import type { SessionStatus } from "./status.ts";
 
 /** The server of a session, one for all of them. */
@@ -52,10 +54,11 @@ const NO_TRAFFIC: TrafficCounters = { rxPackets: 0, rxBytes: 0, txPackets: 0, tx
 const NONE: readonly string[] = []; // of all sessions
 let lastId = 0; // for people and the control API; not a secret, never on the wire
 
-export class Session implements LadderOwner, PppUser, NetdevUser {
+export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
   readonly id = ++lastId;
   readonly callOwner: CallRung;
   readonly ppp: PppRung;
+  readonly #bridged: BridgeRung;
   readonly #netdev: NetdevRung;
   readonly #ladder: Ladder;
   readonly #host: SessionHost;
@@ -82,8 +85,9 @@ export class Session implements LadderOwner, PppUser, NetdevUser {
     this.#ladder = new Ladder(host.ladder, this);
     this.callOwner = new CallRung(this.#ladder);
     this.ppp = new PppRung(this.#ladder, host.deps, this);
+    this.#bridged = new BridgeRung(this.#ladder, this.ppp, this);
     this.#netdev = new NetdevRung(this.#ladder, this.ppp, this);
-    this.#ladder.climb([this.callOwner, this.ppp, this.#netdev]);
+    this.#ladder.climb([this.callOwner, this.ppp, this.#bridged, this.#netdev]);
   }
   get user(): string | null {
     return this.#config?.name ?? null;
@@ -131,26 +135,35 @@ export class Session implements LadderOwner, PppUser, NetdevUser {
     this.#config = user;
     this.#ip = ip;
     const { local_ip: local, dns, wins } = this.#host.cfg;
-    return { local, remote: ip, dns: dns ?? NONE, wins: wins ?? NONE };
+    return { local, remote: ip, dns: dns ?? NONE, wins: wins ?? NONE, bridge: this.bridge() !== null };
   }
   onPhase(phase: "establish" | "authenticate" | "network"): void {
     if (phase === "network") this.#disarm();
     else if (!this.#deadline) this.#arm();
   }
 
+  get net(): NetPlane {
+    return this.#host.deps.plane.net;
+  }
+  bridge(): ReturnType<BridgeUser["bridge"]> {
+    const name = this.#config?.bridge ?? this.#host.cfg.bridge;
+    return name === null ? null : { name, port: portName(this.ifname, this.id) };
+  }
   get ifname(): string {
     return this.#at.server.ifname;
   }
   get mtu(): number {
     return this.#at.mtu;
   }
-  attach(info: PppUp): Promise<UserInterface> {
+  attach(info: PppUp, mtu: number): Promise<UserInterface> {
     const call = this.#established;
     if (this.#ip === null) throw new RangeError("PPP came up without an admitted user");
     // A LAC with an asynchronous line does the framing: it must know what LCP agreed on (RFC 2661 §6.14).
     if (((call.connected.framingType ?? 0) & ASYNC) !== 0) call.setLinkInfo(info.link.sendAccm, info.link.recvAccm);
     const routes = (this.#config?.routes ?? NONE).map((prefix) => ({ prefix }));
-    return this.#at.server.attach(call.channel, this.#ip, routes).then((net) => {
+    // The netdev's is for those with Multilink.
+    const own = mrruOf(this.#host.cfg) === null || info.mrru !== null ? undefined : mtu;
+    return this.#at.server.attach(call.channel, this.#ip, routes, own).then((net) => {
       this.#counted = net;
       return net;
     });
@@ -243,6 +256,7 @@ export class Session implements LadderOwner, PppUser, NetdevUser {
       ip: this.#ip ?? "",
       ifname: this.#netdev.net?.ifname ?? "",
       ip6: this.#netdev.ip6,
+      bridge: this.#bridged.joined,
       since: isoTime(this.#since),
       peer: this.#host.addressOf(this.#at.remote),
       auth: this.ppp.info?.auth ?? "",

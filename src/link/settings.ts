@@ -197,14 +197,28 @@ function pppCommon(
   c: ClientConfig | SerialConfig | ServerConfig,
   host: Host,
   mru: number,
-): Pick<PppConfig, "link" | "mru" | "hostName" | "accm" | "compression" | "mppe"> {
+): Pick<PppConfig, "link" | "mru" | "hostName" | "accm" | "compression" | "mppe" | "mrru"> {
   return {
     link: c.name,
     mru,
     hostName: ("hostname" in c ? c.hostname : null) ?? host.hostname(),
     accm: "flow" in c && c.flow === "xonxoff" ? XONXOFF : 0,
     ...coding(c),
+    mrru: mrruOf(c),
   };
+}
+/** Of the LAN behind. */
+export const ETHERNET_MTU = 1500;
+/** Of frames whole with their VLAN's tag: what others that bridge ask for as well. */
+const BRIDGED_MRRU = 1600;
+/** Multilink's longest packet, null: none. Bridged frames need it: no path carries them whole. */
+export function mrruOf(c: { readonly mrru?: number | null; readonly bridge?: string | null }): number | null {
+  return c.mrru ?? ((c.bridge ?? null) === null ? null : BRIDGED_MRRU);
+}
+/** MTU of a server's netdev, whose calls carry packets of `mtu` bytes whole. */
+export function netdevMtu(c: ServerConfig, mtu: number): number {
+  const mrru = mrruOf(c);
+  return mrru === null ? mtu : Math.min(ETHERNET_MTU, mrru);
 }
 export function pppCaller(
   c: ClientConfig | SerialConfig,
@@ -221,6 +235,7 @@ export function pppCaller(
     require: [],
     echo: c.keepalive,
     ipv6: c.ipv6 !== "no",
+    bridge: "bridge" in c && c.bridge !== null,
     ipcp: { local: null, remote: null, requestDns: c.peerdns, requestWins: c.peerdns },
   };
 }

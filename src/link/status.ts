@@ -28,6 +28,8 @@ interface PppStatus {
   readonly auth: string;
   readonly mru: number;
   readonly peer_mru: number;
+  /** With Multilink, the longest packet that the peer puts together. */
+  readonly peer_mrru: number | null;
 }
 interface Traffic {
   readonly rx_bytes: number;
@@ -76,6 +78,8 @@ export interface ClientStatus extends LinkStatus {
   readonly ike: IkeStatus | null;
   readonly esp: EspStatus | null;
   readonly l2tp: L2tpStatus | null;
+  /** The bridge that the peer's frames come out of (BCP). */
+  readonly bridge: string | null;
   readonly drops: Readonly<Record<string, number>>;
 }
 export interface SessionStatus extends Traffic {
@@ -86,6 +90,8 @@ export interface SessionStatus extends Traffic {
   readonly ifname: string;
   /** The user's link-local address while IPv6 passes. */
   readonly ip6: string | null;
+  /** The bridge that the user's frames come out of (BCP). */
+  readonly bridge: string | null;
   readonly since: string;
   readonly peer: string;
   readonly auth: string;

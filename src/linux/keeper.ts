@@ -23,6 +23,8 @@ interface KeptLink {
   readonly ifname: string;
   readonly index: number;
   readonly mtu: number;
+  /** Index of the bridge that it is a port of. */
+  readonly master?: number;
 }
 interface Address {
   readonly local: string;
@@ -95,6 +97,7 @@ export class Keeper {
   addLink(l: KeptLink, txqueuelen: number): void {
     this.#quiet(l);
     this.rtnl.setLink(l.ifname, l.index, { mtu: l.mtu, txqueuelen });
+    this.#join(l);
     this.#links.set(l.index, { ...l, up: false, addresses: new Map() });
   }
   up(index: number): void {
@@ -150,6 +153,9 @@ export class Keeper {
     } catch {
       // EAFNOSUPPORT and the like.
     }
+  }
+  #join({ ifname, index, master }: KeptLink): void {
+    if (master !== undefined) this.rtnl.setLink(ifname, index, { master });
   }
   #setMtu(l: KeptLink, was: number): void {
     this.rtnl.setLink(l.ifname, l.index, { mtu: l.mtu });
@@ -243,6 +249,11 @@ export class Keeper {
       const was = `the MTU of ${l.ifname}, ${now.mtu} instead of ${l.mtu}`;
       out.push({ key: `mtu ${index}`, restore: () => this.#again(was, () => this.#setMtu(l, now.mtu)) });
     }
+    if (l.master !== undefined && now.master !== l.master)
+      out.push({
+        key: `bridge ${index}`,
+        restore: () => this.#again(`${l.ifname}, which was taken out of its bridge`, () => this.#join(l)),
+      });
     if (l.up && !now.up) {
       out.push({
         key: `up ${index}`,

@@ -30,6 +30,7 @@ export interface RouteSpec {
   readonly metric?: number;
   readonly table?: number;
   readonly onlink?: boolean;
+  readonly mtu?: number;
   /** Packets to it are rejected here. */
   readonly unreachable?: boolean;
 }
@@ -53,6 +54,9 @@ interface LinkChange {
   readonly quiet?: boolean;
   /** Interface group; the default is 0. */
   readonly group?: number;
+  readonly mac?: Uint8Array;
+  /** The bridge that it becomes a port of: its index. */
+  readonly master?: number;
 }
 
 function bytesOf(address: string): Uint8Array {
@@ -84,6 +88,8 @@ export function encodeRoute(r: RouteSpec, protocol: number): Uint8Array {
   if (r.gateway !== undefined) w.attr(RT.RTA_GATEWAY, bytesOf(r.gateway));
   if (r.dev) w.attr32(RT.RTA_OIF, r.dev);
   if (r.metric) w.attr32(RT.RTA_PRIORITY, r.metric);
+  const { mtu } = r;
+  if (mtu !== undefined) w.nest(RT.RTA_METRICS, (m) => m.attr32(RT.RTAX_MTU, mtu));
   return w.done();
 }
 
@@ -134,6 +140,8 @@ export function encodeLink(index: number, c: LinkChange): Uint8Array {
   w.u32(c.up === true ? RT.IFF_UP : 0).u32(c.up === undefined ? 0 : RT.IFF_UP);
   if (c.mtu !== undefined) w.attr32(RT.IFLA_MTU, c.mtu);
   if (c.txqueuelen !== undefined) w.attr32(RT.IFLA_TXQLEN, c.txqueuelen);
+  if (c.mac !== undefined) w.attr(RT.IFLA_ADDRESS, c.mac);
+  if (c.master !== undefined) w.attr32(RT.IFLA_MASTER, c.master);
   if (c.group !== undefined) w.attr32(RT.IFLA_GROUP, c.group);
   if (c.quiet === true) {
     w.nest(RT.IFLA_AF_SPEC, (af) => {
@@ -173,6 +181,15 @@ export class Rtnl {
       if (errnoOf(e) === "ENODEV") return 0;
       throw e;
     }
+  }
+  /** The index of a bridge of that name. Throws SystemError where there is none. */
+  bridge(name: string): number {
+    const what = `cannot join the bridge ${name}`;
+    const index = this.indexOf(name);
+    if (index === 0) throw new SystemError("ENODEV", what, "there is no interface of that name");
+    const { kind } = this.#link(new NlWriter().u8(AF_UNSPEC).u8(0).u16(0).u32(index).u32(0).u32(0).done());
+    if (kind !== "bridge") throw new SystemError("EINVAL", what, "that interface is no bridge");
+    return index;
   }
   /** "" when there is none of that index. */
   nameOf(index: number): string {
@@ -346,10 +363,10 @@ export class Rtnl {
     });
   }
   /** Null when there is no such interface. */
-  linkState(index: number): { readonly up: boolean; readonly mtu: number } | null {
+  linkState(index: number): { readonly up: boolean; readonly mtu: number; readonly master: number } | null {
     try {
-      const { up, mtu } = this.#link(new NlWriter().u8(AF_UNSPEC).u8(0).u16(0).u32(index).u32(0).u32(0).done());
-      return { up, mtu };
+      const { up, mtu, master } = this.#link(new NlWriter().u8(AF_UNSPEC).u8(0).u16(0).u32(index).u32(0).u32(0).done());
+      return { up, mtu, master };
     } catch (e) {
       if (errnoOf(e) === "ENODEV") return null;
       throw e;
@@ -378,18 +395,25 @@ export class Rtnl {
     readonly name: string;
     readonly up: boolean;
     readonly mtu: number;
+    readonly master: number;
+    /** "bridge", "veth" ...; "": not said. */
+    readonly kind: string;
     readonly stats: { rxPackets: number; rxBytes: number; txPackets: number; txBytes: number };
   } {
     const [m] = this.#nl.ask("cannot look up an interface", {}, RT.RTM_GETLINK, 0, body);
     if (!m || m.body.length < 16) throw new SystemError("ENODEV", "cannot look up an interface");
     const a = decodeAttrs(m.body, 16);
     const [name, mtu, stats] = [a.get(RT.IFLA_IFNAME), a.get(RT.IFLA_MTU), a.get(RT.IFLA_STATS64)];
+    const [master, info] = [a.get(RT.IFLA_MASTER), a.get(RT.IFLA_LINKINFO)];
+    const kind = info && decodeAttrs(info, 0).get(RT.IFLA_INFO_KIND);
     const count = (n: number): number => (stats && stats.length >= 8 * (n + 1) ? get64(stats, 8 * n) : 0);
     return {
       index: get32(m.body, 4),
       name: name ? attrText(name) : "",
       up: (get32(m.body, 8) & RT.IFF_UP) !== 0,
       mtu: mtu ? get32(mtu, 0) : 0,
+      master: master ? get32(master, 0) : 0,
+      kind: kind ? attrText(kind) : "",
       // struct rtnl_link_stats64
       stats: { rxPackets: count(0), txPackets: count(1), rxBytes: count(2), txBytes: count(3) },
     };

@@ -56,6 +56,9 @@ class Addresses implements NetPlane {
   async attachLine(): Promise<never> {
     throw new RangeError("no lines here");
   }
+  async attachBridge(): Promise<never> {
+    throw new RangeError("no bridges here");
+  }
   async openServer(): Promise<never> {
     throw new RangeError("no servers here");
   }

@@ -32,6 +32,7 @@ const CLIENT: ClientStatus = {
   ike: null,
   esp: null,
   l2tp: null,
+  bridge: null,
   ppp: null,
   stages: [{ name: "l2tp", state: "failed", text: "the peer says \x1b[2Jboo" }],
   drops: {},

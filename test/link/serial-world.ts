@@ -44,9 +44,18 @@ export const USERS: readonly UserConfig[] = [
     password: Secret.of("w0nderland"),
     ip: null,
     routes: ["192.168.10.0/24"],
+    bridge: null,
     server: null,
   },
-  { name: "second", username: null, password: Secret.of("w0nderland"), ip: "10.7.0.9", routes: null, server: null },
+  {
+    name: "second",
+    username: null,
+    password: Secret.of("w0nderland"),
+    ip: "10.7.0.9",
+    routes: null,
+    bridge: null,
+    server: null,
+  },
 ];
 
 export interface Line {

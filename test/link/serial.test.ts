@@ -54,7 +54,7 @@ describe("modem to modem", () => {
       [st.state, st.local_ip, st.remote_ip, st.dns, st.mtu, st.phone, st.speed, st.ifname],
       ["up", "10.7.0.2", "10.7.0.1", ["10.7.0.53"], 1500, "222", 33600, "nas-line1"],
     );
-    assert.deepEqual(st.ppp, { auth: "MS-CHAPv2", mru: 1500, peer_mru: 1500 });
+    assert.deepEqual(st.ppp, { auth: "MS-CHAPv2", mru: 1500, peer_mru: 1500, peer_mrru: null });
     assert.deepEqual(
       st.stages.map((g) => `${g.name} ${g.state}`),
       ["line ok", "modem ok", "ppp ok", "ip ok"],

@@ -46,6 +46,7 @@ class Scene {
       ike: null,
       esp: null,
       l2tp: null,
+      bridge: null,
       ppp: null,
       rx_bytes: 0,
       tx_bytes: 0,

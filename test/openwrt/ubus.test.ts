@@ -255,6 +255,7 @@ test("a status with more sessions than a message holds is shortened, and says so
     ip: "10.99.0.10",
     ifname: "l2tps-lns-1000",
     ip6: "fe80::1234:5678:9abc:def0",
+    bridge: null,
     since: "2026-01-01T00:00:00Z",
     peer: "[2001:db8::1]:4500",
     auth: "mschapv2",

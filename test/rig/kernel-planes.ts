@@ -48,6 +48,7 @@ const none = (): never => {
 };
 const HOST: HostNet = {
   attachLine: none,
+  attachBridge: none as NetPlane["attachBridge"],
   pinHostRoute: none,
   blockRoutes: none,
   resolveOutside: none,

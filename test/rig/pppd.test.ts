@@ -158,6 +158,43 @@ describe("pppd over a serial line", { skip: skip ?? false }, () => {
     );
   }
 
+  for (const calls of [false, true]) {
+    const short = calls;
+    scenario(
+      `Multilink with it as ${calls ? "the caller" : "the NAS"}, ${short ? "12" : "24"} bits: fragments both ways`,
+      { needs: GUEST_NEEDS, timeout: 90_000 },
+      async (lab) => {
+        const { ns, line, guest } = await site(lab);
+        const ours = calls
+          ? { role: "answer", local_ip: "10.7.0.2", remote_ip: "10.7.0.1", auth: "chap" }
+          : { username: USER, password: PASSWORD };
+        const d = new Daemon(ns, "ours", {
+          "interface line": { ...LINE, device: line.devices[0], mrru: 1600, mtu: 600, vj: "no", ...ours },
+          ...(calls ? { [`user ${USER}`]: { password: PASSWORD } } : {}),
+        });
+        const multilink = `multilink mrru 1600 mru 400 noccp novj ${short ? "mpshortseq" : ""}`;
+        if (!calls) await guest.sh(pppd(`auth require-chap ${multilink} passive silent 10.7.0.1:10.7.0.2`));
+        await d.start();
+        if (calls) await guest.sh(pppd(`noauth user ${USER} ${multilink}`));
+        await d.event("line", "link.up", 30_000);
+        assert.match(d.log, /ppp\.multilink mrru=1600 peerMrru=1600/);
+        const log = guest.log("pppd.log");
+        assert.equal(/sent \[LCP ConfAck .*<short-seq>/i.test(log), short, log);
+        await until("the guest answers", 8000, async () => (await ns.ping("10.7.0.1", 1)).received === 1);
+        for (const size of ["100", "700", "1472"]) {
+          const p = await ns.ping("10.7.0.1", 4, 0.8, ["-M", "do", "-s", size]);
+          assert.equal(p.received, 4, `${size}: ${JSON.stringify((await d.nasStatus("line")).drops)}`);
+        }
+        assert.match(await guest.sh("ping -n -c 3 -i 0.8 -M do -s 1472 10.7.0.2"), / 0% packet loss/);
+        const s = await d.nasStatus("line");
+        assert.deepEqual(
+          [s.mtu, s.ppp?.peer_mru, Object.keys(s.drops).filter((n) => n.startsWith("mp."))],
+          [1500, 400, []],
+        );
+      },
+    );
+  }
+
   scenario(
     "it is the caller of our NAS, and a wrong password is said",
     { needs: GUEST_NEEDS, timeout: 90_000 },

@@ -13,7 +13,7 @@ import { Users } from "./users.ts";
 /** What has nothing to do with where packets of calls move: the host's own routes, serial lines, name servers. */
 export type HostNet = Pick<
   NetPlane,
-  "attachLine" | "pinHostRoute" | "blockRoutes" | "resolveOutside" | "pathTo" | "watchOutside" | "way"
+  "attachLine" | "attachBridge" | "pinHostRoute" | "blockRoutes" | "resolveOutside" | "pathTo" | "watchOutside" | "way"
 > & {
   /** The routing table of routes that take the place of a block (Route.instead). */
   readonly insteadTable: number;
@@ -33,6 +33,7 @@ function ours(channel: CallChannel): KernelCall {
 
 export class KernelNet implements NetPlane {
   readonly attachLine: NetPlane["attachLine"];
+  readonly attachBridge: NetPlane["attachBridge"];
   readonly pinHostRoute: NetPlane["pinHostRoute"];
   readonly blockRoutes: NetPlane["blockRoutes"];
   readonly resolveOutside: NetPlane["resolveOutside"];
@@ -51,6 +52,7 @@ export class KernelNet implements NetPlane {
     this.#deps = deps;
     this.#leaving = new Leaving(deps.keeper.rtnl, deps.warn, deps.warn);
     this.attachLine = (line, cfg) => host.attachLine(line, cfg);
+    this.attachBridge = (line, cfg) => host.attachBridge(line, cfg);
     this.pinHostRoute = (server) => host.pinHostRoute(server);
     this.blockRoutes = (prefixes) => host.blockRoutes(prefixes);
     this.resolveOutside = (name) => host.resolveOutside(name);

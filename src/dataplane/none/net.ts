@@ -8,6 +8,8 @@ import { Packet } from "../../core/packet.ts";
 import { ipDestination, ipSource, ipVersion } from "../../packet/ip.ts";
 import { PrefixTable } from "../../packet/prefixes.ts";
 import type {
+  BridgeLine,
+  BridgePort,
   CallChannel,
   IpConfig,
   LineInterface,
@@ -60,6 +62,9 @@ export class NoneNet implements NetPlane {
   outside: (name: string) => Promise<string[]> = (name) =>
     Promise.reject(new SystemError("ENOTFOUND", `no name server knows ${name}`));
   onPacket: (ifname: string, packet: Uint8Array) => void = () => {};
+  /** The bridges of this machine, and their ports. */
+  readonly bridges = new Map<string, Map<string, BridgeLine>>();
+  onFrame: (ifname: string, frame: Uint8Array) => void = () => {};
   readonly #watchers = new Set<() => void>();
   readonly #net: SimNode;
   readonly #drops: Drops;
@@ -96,6 +101,16 @@ export class NoneNet implements NetPlane {
       },
       receive: (p) => this.onPacket(dev.ifname, p.view().slice()),
       detach: async () => void this.devices.delete(cfg.ifname),
+    };
+  }
+  async attachBridge(line: BridgeLine, cfg: Parameters<NetPlane["attachBridge"]>[1]): Promise<BridgePort> {
+    const port = (this.bridges.get(cfg.bridge) ?? new Map()).set(cfg.ifname, line);
+    if (this.bridges.get(cfg.bridge) !== port)
+      throw new SystemError("ENODEV", `cannot make ${cfg.ifname} a port of ${cfg.bridge}`, "there is no such bridge");
+    return {
+      ifname: cfg.ifname,
+      receive: (p) => this.onFrame(cfg.ifname, p.view().slice()),
+      detach: async () => void port.delete(cfg.ifname),
     };
   }
   async openServer(cfg: ServerNet): Promise<ServerInterface> {

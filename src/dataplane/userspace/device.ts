@@ -46,7 +46,13 @@ interface DeviceDeps {
 
 export function routeTo(dev: Device, r: Route): RouteSpec {
   const table = r.instead === true ? { table: TABLE } : {};
-  return { prefix: r.prefix, dev: dev.index, ...(r.metric === undefined ? {} : { metric: r.metric }), ...table };
+  return {
+    prefix: r.prefix,
+    dev: dev.index,
+    ...(r.metric === undefined ? {} : { metric: r.metric }),
+    ...(r.mtu === undefined ? {} : { mtu: r.mtu }),
+    ...table,
+  };
 }
 export function network(text: string): Prefix {
   const p = parsePrefix(text);
@@ -166,7 +172,7 @@ export class Device implements CallNetdev {
   }
 }
 
-const TUN_ADVICE: Readonly<Record<string, string>> = {
+export const TUN_ADVICE: Readonly<Record<string, string>> = {
   ENOENT: "/dev/net/tun is missing; load the tun module (kmod-tun on OpenWrt)",
   ENODEV: "/dev/net/tun has no driver; load the tun module (kmod-tun on OpenWrt)",
   ENXIO: "/dev/net/tun has no driver; load the tun module (kmod-tun on OpenWrt)",

@@ -16,8 +16,10 @@ import { Keeper } from "../../linux/keeper.ts";
 import { Leaving } from "../../linux/leaving.ts";
 import type { RouteSpec } from "../../linux/rtnl.ts";
 import { ipLength } from "../../packet/ip.ts";
-import { clampMss } from "../../packet/tcp.ts";
+import { clampMss, mssFor } from "../../packet/tcp.ts";
 import type {
+  BridgeLine,
+  BridgePort,
   CallChannel,
   IpConfig,
   LineInterface,
@@ -38,6 +40,7 @@ import { UserspaceCall } from "./l2tp.ts";
 import type { Outbound } from "./outbound.ts";
 import { OutsideResolver } from "./resolver.ts";
 import { OuterRoutes, TABLE } from "./routes.ts";
+import { Tap, type TapSpec } from "./tap.ts";
 
 const LINE_TURN = 64;
 
@@ -70,6 +73,7 @@ export class UserspaceNet implements NetPlane {
   /** Netdevs of serial lines: a tunnel may run over them. */
   readonly #lines = new WeakSet<Device>();
   readonly #leaving: Leaving;
+  readonly #taps = new Set<Tap>();
   readonly #watchers = new Set<() => void>();
   #ids = 0;
 
@@ -145,6 +149,26 @@ export class UserspaceNet implements NetPlane {
       detach: () => this.#retire(dev), // its routes go with the netdev
     };
   }
+  async attachBridge(line: BridgeLine, cfg: TapSpec): Promise<BridgePort> {
+    const { out, crypto } = this.#deps;
+    const deps = { ...this.#deps, keeper: this.#keeper, one: this.#one, batch: out.batch };
+    const tap: Tap = new Tap({ ...deps, random: (n) => crypto.random(n) }, ++this.#ids, cfg, {
+      transmit: (frame) => line.transmit(frame),
+      gone: (e) => {
+        this.#taps.delete(tap);
+        line.lost(this.#gone(tap, e));
+      },
+    });
+    this.#taps.add(tap);
+    return {
+      ifname: tap.ifname,
+      receive: (frame) => tap.receive(frame),
+      detach: async () => {
+        this.#taps.delete(tap);
+        tap.close();
+      },
+    };
+  }
   async openServer(cfg: ServerNet): Promise<ServerInterface> {
     const dev = this.#open({ ...cfg, peer4: null, checkSource: true, offload: true });
     try {
@@ -155,12 +179,13 @@ export class UserspaceNet implements NetPlane {
     }
     return {
       ifname: dev.ifname,
-      attach: async (channel, ip, routes) => this.#user(dev, ours(channel), ip, routes),
+      attach: async (channel, ip, routes, mtu) => this.#user(dev, ours(channel), ip, routes, mtu),
       close: () => this.#retire(dev),
     };
   }
-  #user(dev: Device, call: UserspaceCall, ip: string, routes: readonly Route[]): UserInterface {
-    const all = [{ prefix: ip }, ...routes.filter((r) => !six(r))];
+  #user(dev: Device, call: UserspaceCall, ip: string, list: readonly Route[], mtu?: number): UserInterface {
+    const routes = mtu === undefined ? list : list.map((r) => ({ ...r, mtu }));
+    const all: Route[] = [mtu === undefined ? { prefix: ip } : { prefix: ip, mtu }, ...routes.filter((r) => !six(r))];
     const undo6: (() => void)[] = [];
     const no6 = (): void => {
       call.setIpv6(false);
@@ -172,6 +197,7 @@ export class UserspaceNet implements NetPlane {
       all.map((r) => network(r.prefix)),
       all,
       no6,
+      mtu === undefined || dev.clampMss === 0 ? dev.clampMss : mssFor(mtu),
     );
     return {
       ifname: dev.ifname,
@@ -251,6 +277,7 @@ export class UserspaceNet implements NetPlane {
   close(): void {
     for (const d of [...this.devices.values()]) void this.#leaving.add(this.#part(d));
     this.#leaving.now();
+    for (const t of this.#taps) t.close();
     this.#resolver.close();
     this.#routes.close();
     this.#keeper.close();
@@ -297,9 +324,7 @@ export class UserspaceNet implements NetPlane {
         line.transmit(p);
       }
     } catch (e) {
-      const why = `the interface ${dev.ifname} is gone`;
-      this.#deps.log.emit({ kind: "daemon.warning", link: "", text: `${why}: ${e instanceof Error ? e.message : ""}` });
-      if (!(e instanceof Error && "code" in e)) this.#fault(e);
+      const why = this.#gone(dev, e);
       this.#close(dev);
       line.lost(why);
     }
@@ -308,14 +333,18 @@ export class UserspaceNet implements NetPlane {
     try {
       this.#deps.out.tun(dev.fd, dev.dev, sent);
     } catch (e) {
-      const why = `the interface ${dev.ifname} is gone`;
-      this.#deps.log.emit({ kind: "daemon.warning", link: "", text: `${why}: ${e instanceof Error ? e.message : ""}` });
-      if (!(e instanceof Error && "code" in e)) this.#fault(e);
+      const why = this.#gone(dev, e);
       const calls = dev.calls();
       this.#close(dev);
       for (const c of calls) c.lost(why);
       dev.lost(why);
     }
+  }
+  #gone(dev: { readonly ifname: string }, e: unknown): string {
+    const why = `the interface ${dev.ifname} is gone`;
+    this.#deps.log.emit({ kind: "daemon.warning", link: "", text: `${why}: ${e instanceof Error ? e.message : ""}` });
+    if (!(e instanceof Error && "code" in e)) this.#fault(e);
+    return why;
   }
   /**
    * Packets to `prefixes` go to the call; `routes` go into the kernel. All of it, or nothing and a SystemError. `more`:
@@ -327,6 +356,7 @@ export class UserspaceNet implements NetPlane {
     prefixes: readonly Prefix[],
     routes: readonly Route[],
     more = (): void => {},
+    clampMss = dev.clampMss,
   ): void {
     if (this.#joined.has(call)) throw new RangeError(`${call.name} is attached already`);
     const undo: (() => void)[] = [];
@@ -335,7 +365,7 @@ export class UserspaceNet implements NetPlane {
     };
     try {
       undo.push(() => call.attach(null));
-      call.attach(dev);
+      call.attach(dev, clampMss);
       this.#enter(dev, call, prefixes, routes, undo);
       undo.push(more);
     } catch (e) {

@@ -7,6 +7,7 @@ import type { NetInterface, UserInterface } from "../../dataplane/dataplane.ts";
 import type { PppUp } from "../../ppp/api.ts";
 import { systemFailure } from "../deps.ts";
 import type { Ladder, Rung } from "../ladder.ts";
+import { ETHERNET_MTU } from "../settings.ts";
 import type { PppRung } from "./ppp.ts";
 
 export interface NetdevUser {
@@ -41,7 +42,8 @@ export class NetdevRung implements Rung {
   /** Counters of the netdev, as far as known. */
   get mtu(): number {
     const { info } = this.#ppp;
-    return info ? Math.min(this.#user.mtu, info.peerMru) - info.growth : this.#user.mtu;
+    if (!info) return this.#user.mtu;
+    return Math.min(...(info.mrru === null ? [this.#user.mtu, info.peerMru] : [ETHERNET_MTU, info.mrru])) - info.growth;
   }
   up(): void {
     const { info } = this.#ppp;

@@ -1,5 +1,6 @@
 // PPP over any frame channel, in either role; owns the negotiated addresses, MRU and IPv6 interface identifiers.
 import { type Failure, failure } from "../../core/failures.ts";
+import type { Packet } from "../../core/packet.ts";
 import type { Secret } from "../../core/secret.ts";
 import type { FrameChannel } from "../../ports/ports.ts";
 import type { PppConfig, PppDeps, PppOwner, PppUp } from "../../ppp/api.ts";
@@ -40,6 +41,8 @@ export class PppRung implements Rung, PppOwner {
   #unwatch: (() => void) | null = null;
   /** What stands on PPP, and sets IPv6 as `ids` say. */
   above: { setIpv6(): void } | null = null;
+  /** Where frames go, once BCP is open. */
+  bridge: { set(mtu: number | null): void; receive(frame: Packet): void } | null = null;
   /** While PPP is up. */
   info: PppUp | null = null;
   /** While IPV6CP is open. */
@@ -111,12 +114,23 @@ export class PppRung implements Rung, PppOwner {
     this.ids = ids;
     this.above?.setIpv6();
   }
+  onBridge(mtu: number | null): void {
+    this.bridge?.set(mtu);
+  }
+  onBridged(frame: Packet): void {
+    this.bridge?.receive(frame);
+  }
+  /** As PppSession.sendBridged. */
+  sendBridged(frame: Packet): void {
+    this.#session?.sendBridged(frame);
+  }
   onDown(why: Failure): void {
     this.#unwatch?.();
     this.#unwatch = null;
     this.#session = null;
     this.info = null;
     this.ids = null;
+    this.bridge?.set(null);
     this.#ladder.lost(this, this.#user.meaning?.(why) ?? why);
     this.#ladder.isDown(this);
   }
