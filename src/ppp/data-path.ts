@@ -21,8 +21,8 @@ export class DataPath implements DataCoding {
     this.#drops = drops;
   }
   /**
-   * One for the session: its parts come and go with IPCP and CCP. Null: the channel's packets do not visit us. `longest`:
-   * packet in bytes, either way; `broken`: the peer is to begin anew.
+   * One for the session: its parts come and go with IPCP and CCP. Null: the channel's packets do not visit us.
+   * `longest`: packet in bytes, either way; `broken`: the peer is to begin anew.
    */
   makeCoding(zlib: Zlib | null, longest: number, broken: () => void): Coding | null {
     if (this.#coding || !this.#channel.setCoding) return this.#coding;
