@@ -1,6 +1,7 @@
-// The Multilink Protocol (RFC 1990): a packet that is longer than the link's MRU leaves as fragments, and fragments that
-// come are put together again. A bundle has one link here: a second call of a peer is a bundle of its own. Packets that
-// fit the link go as they are (§2). Left out: null fragments are not sent, and padding is not looked for (§3.1).
+// The Multilink Protocol (RFC 1990): a packet that is longer than the link's MRU leaves as fragments, and fragments
+// that come are put together again. A bundle has one link here: a second call of a peer is a bundle of its own.
+// Packets that fit the link go as they are (§2). Left out: null fragments are not sent, and padding is not looked for
+// (§3.1).
 import { get8, get16, get32, put16 } from "../core/bytes.ts";
 import { HEADROOM, Packet, TAILROOM } from "../core/packet.ts";
 import { readPpp } from "../packet/ppp.ts";

@@ -1,5 +1,5 @@
-// The port of a bridge that a link's Ethernet frames come out of (BCP). Like IPv6 it comes and goes by itself, while the
-// link is up: a peer that bridges nothing is a link without it.
+// The port of a bridge that a link's Ethernet frames come out of (BCP). Like IPv6 it comes and goes by itself, while
+// the link is up: a peer that bridges nothing is a link without it.
 import { type Failure, failure } from "../../core/failures.ts";
 import { giveBack } from "../../core/give-back.ts";
 import type { Packet } from "../../core/packet.ts";
