@@ -8,7 +8,7 @@ import { contain, Scope } from "../../core/scope.ts";
 import { concat } from "../../core/text.ts";
 import { NO_NS, readData } from "../../packet/l2tp.ts";
 import { PPP_IPV4, PPP_IPV6, pppHeader, pppProtocolOf, readPpp } from "../../packet/ppp.ts";
-import type { DataCoding, Endpoint, FrameTap, LinkOptions } from "../../ports/ports.ts";
+import type { DataCoding, Endpoint, FrameTap, LinkOptions, PacketSink } from "../../ports/ports.ts";
 import { decodeFrame, frameOf } from "../coded.ts";
 import type {
   CallChannel,
@@ -60,11 +60,7 @@ export class UserspaceCall implements CallChannel {
   readonly #hooks: CallHooks;
   #params: CallParams;
   #netdev: CallNetdev | null = null;
-  #coded: {
-    readonly coding: DataCoding;
-    readonly out: (protocol: number, p: Packet) => void;
-    readonly in: (frame: Packet) => void;
-  } | null = null;
+  #coded: { readonly coding: DataCoding; readonly out: PacketSink; readonly in: (f: Packet) => void } | null = null;
   #tap: FrameTap | null = null;
   #link = { acfc: false, pfc: false };
   // packets handled in TypeScript; the fast path counts the others
