@@ -8,7 +8,8 @@ import type { Grant, Limits } from "../radius/grant.ts";
 import { about, type Caller, type Nas } from "../radius/login.ts";
 
 /** A user, from a section or from RADIUS. */
-export type Account = Pick<UserConfig, "name" | "ip" | "routes"> & { readonly grant?: Grant };
+export type Account = Pick<UserConfig, "name" | "ip" | "routes"> &
+  Partial<Pick<UserConfig, "bridge">> & { readonly grant?: Grant };
 
 export interface Books {
   readonly accounting: Accounting;
