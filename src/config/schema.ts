@@ -72,6 +72,13 @@ export const CLIENT = {
     help: "Never use IKEv1 with a server that has spoken IKEv2 since the daemon started.",
   }),
   ...l2tp,
+  mtu_probe: withDefault(k.yesNo, "yes", {
+    tab: "expert",
+    title: "Find the MTU by probing",
+    help:
+      "Make sure that packets of the MTU's size come through (LCP echo, RFC 8899), at the start and every ten " +
+      "minutes. Where they are lost on the way, the MTU becomes the largest size that comes through.",
+  }),
   dataplane: withDefault(k.oneOf("auto", "kernel", "userspace"), "auto", {
     tab: "expert",
     title: "Data plane",

@@ -69,10 +69,11 @@ function link(name: string, s: ClientStatus | SerialStatus, paint: Paint): strin
   for (const g of s.stages)
     rows.push(`  ${paint(COLOUR[g.state], MARK[g.state])} ${g.name.padEnd(6)} ${plain(g.text)}`);
   if (s.state === "up") {
+    const found = s.mtu_source === "probe" ? " (longer packets are lost on the way)" : "";
     const speed = "speed" in s && s.speed > 0 ? `, ${s.speed} bit/s` : "";
     const user = "user" in s && s.user !== null ? `, user ${quote(s.user)}` : "";
     const dns = s.dns.length > 0 ? `, DNS ${s.dns.join(" ")}` : "";
-    rows.push(`  ${s.ifname}: ${s.local_ip} to ${s.remote_ip}, MTU ${s.mtu}${speed}${user}${dns}`);
+    rows.push(`  ${s.ifname}: ${s.local_ip} to ${s.remote_ip}, MTU ${s.mtu}${found}${speed}${user}${dns}`);
     rows.push(`  ${traffic(s)}`);
   }
   if ("ipsec" in s && s.ipsec === "off") rows.push(`  ${paint("red", "IPsec is off: this tunnel is in the clear")}`);

@@ -18,6 +18,7 @@ export type Event =
   | { kind: "link.up"; link: string; ifname: string; local: string; remote: string; dns: readonly string[] }
   | { kind: "link.ipv6"; link: string; local: string }
   | { kind: "link.bridged"; link: string; ifname: string; bridge: string; mtu: number }
+  | { kind: "link.mtu"; link: string; mtu: number; source: string }
   | { kind: "link.standby"; link: string; ifname: string }
   | { kind: "link.down"; link: string; layer: Layer; code: string; text: string }
   | { kind: "link.retry"; link: string; inSeconds: number }
@@ -76,6 +77,7 @@ const LEVEL: Readonly<Record<Event["kind"], Level>> = {
   "link.up": "notice",
   "link.ipv6": "info",
   "link.bridged": "notice",
+  "link.mtu": "notice",
   "link.standby": "info",
   "link.down": "warn",
   "link.retry": "info",

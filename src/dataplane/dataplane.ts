@@ -195,7 +195,7 @@ export interface IpConfig {
 /** Netdevs, addresses and routes. Once IPCP is open, IP packets bypass the control plane. */
 export interface NetPlane {
   /** A netdev for one client link: created, addressed, routed, up. */
-  attachClient(channel: CallChannel, cfg: IpConfig): Promise<NetInterface>;
+  attachClient(channel: CallChannel, cfg: IpConfig): Promise<ClientInterface>;
   /**
    * A netdev whose packets pass through the control plane, which is fast enough for a serial line. Created, addressed,
    * routed, up.
@@ -287,6 +287,11 @@ export interface NetInterface extends SessionInterface {
    * initial state): none pass. When it rejects with SystemError, none pass either.
    */
   setIpv6(local: string | null): Promise<void>;
+}
+/** A client link's netdev. */
+export interface ClientInterface extends NetInterface {
+  /** The MTU, and what TCP's MSS is clamped to, from now on. Rejects with SystemError. */
+  setMtu(mtu: number): Promise<void>;
 }
 /** The line behind a netdev. */
 export interface PacketLine {

@@ -3,7 +3,7 @@
 import { deviceName, guarded, needsIpsec } from "../config/cross.ts";
 import type { ClientConfig, InterfaceConfig, ServerConfig } from "../config/schema.ts";
 import type { Failure, FailureCode } from "../core/failures.ts";
-import type { L2tpRemote, NetInterface, NetPlane, WayNow } from "../dataplane/dataplane.ts";
+import type { ClientInterface, L2tpRemote, NetPlane, WayNow } from "../dataplane/dataplane.ts";
 import type { Findings } from "../ike/survey.ts";
 import type { Call } from "../l2tp/call.ts";
 import type { FrameChannel } from "../ports/ports.ts";
@@ -19,7 +19,7 @@ import { PlaneRung } from "./rungs/plane.ts";
 import { PppRung, type PppUser } from "./rungs/ppp.ts";
 import { ClearRung, type Client, IkeRung, L2tpRung, NameRung, RouteRung } from "./rungs/tunnel.ts";
 import { netdevOf, pppCaller } from "./settings.ts";
-import { type ClientStatus, type LinkStatus, spiText } from "./status.ts";
+import { type ClientStatus, type LinkStatus, type MtuSource, spiText } from "./status.ts";
 
 export class ClientAccess implements Access<ClientClimb> {
   readonly cfg: ClientConfig;
@@ -171,6 +171,12 @@ class ClientClimb implements Climb, Client, PppUser, NetdevUser, BridgeUser {
   get mtu(): number {
     return this.#l2tp.mtu;
   }
+  get mtuSource(): MtuSource {
+    return this.#l2tp.mtuSource;
+  }
+  get probes(): boolean {
+    return this.cfg.mtu_probe;
+  }
   get channel(): FrameChannel {
     return this.#call.channel;
   }
@@ -194,7 +200,7 @@ class ClientClimb implements Climb, Client, PppUser, NetdevUser, BridgeUser {
     const { bridge } = this.cfg;
     return bridge === null ? null : { name: bridge, port: portName(this.ifname) };
   }
-  attach(info: PppUp, mtu: number): Promise<NetInterface> {
+  attach(info: PppUp, mtu: number): Promise<ClientInterface> {
     const to = { mtu, local4: info.local, peer4: info.remote };
     const cfg = netdevOf(this.cfg, to, this.deps.routesElsewhere ?? false);
     return this.deps.plane.net.attachClient(this.#call.channel, cfg);

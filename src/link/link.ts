@@ -403,6 +403,7 @@ export class Link implements AnyLink, LadderOwner {
       since: isoTime(this.#since),
       ifname: this.access.ifname,
       mtu: up ? (c?.netdev.mtu ?? null) : null,
+      mtu_source: up ? (c?.netdev.mtuSource ?? null) : null,
       local_ip: info?.local ?? null,
       remote_ip: info?.remote ?? null,
       local_ip6: c?.netdev.ip6 ?? null,

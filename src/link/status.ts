@@ -45,6 +45,11 @@ export interface Stage {
   readonly state: "ok" | "busy" | "failed";
   readonly text: string;
 }
+/**
+ * What keeps the MTU from being larger: the option, what is usual inside IPsec, the path's MTU as the route has it, the
+ * peer's MRU, or that larger packets were tried and lost.
+ */
+export type MtuSource = "option" | "default" | "path" | "peer" | "probe";
 /** Common to all links that this side brings up. */
 export interface LinkStatus extends Traffic {
   readonly state: LinkState;
@@ -52,6 +57,7 @@ export interface LinkStatus extends Traffic {
   readonly since: string;
   readonly ifname: string;
   readonly mtu: number | null;
+  readonly mtu_source: MtuSource | null;
   readonly local_ip: string | null;
   readonly remote_ip: string | null;
   /** Link-local, while IPv6 passes. */

@@ -32,6 +32,7 @@ interface Address {
   readonly length: number;
 }
 interface Link extends KeptLink {
+  mtu: number;
   up: boolean;
   readonly addresses: Map<string, Address>;
 }
@@ -104,6 +105,12 @@ export class Keeper {
     const l = this.#link(index);
     this.rtnl.setLink(l.ifname, index, { up: true });
     l.up = true;
+  }
+  setMtu(index: number, mtu: number): void {
+    const l = this.#link(index);
+    const was = l.mtu;
+    l.mtu = mtu; // first: what is told of the change is ours then
+    this.#setMtu(l, was);
   }
   /** As Rtnl.addAddress. */
   addAddress(index: number, local: string, peer: string | null, length = isIp6(local) ? 128 : 32): void {

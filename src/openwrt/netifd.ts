@@ -244,6 +244,7 @@ export class Netifd {
       this.#lost(e.link);
     else if (e.kind === "link.up" || (e.kind === "link.standby" && !this.#told.has(e.link))) this.#up(e.link, false);
     else if (e.kind === "link.state") this.#step(e.link, e.state);
+    else if (e.kind === "link.mtu" && this.#told.has(e.link)) this.#up(e.link, false);
     else if (e.kind === "link.ipv6" && this.#told.has(e.link)) this.#ipv6(e.link, e.local !== "");
     else if (e.kind === "link.down") this.#failed(e.link);
   }

@@ -39,6 +39,8 @@ const MAX_ECHO_LOOPS = 3;
 const ECHO = 8;
 /** A quarter of the interval: what is heard within it before a question is due is the answer to the last one. */
 const QUARTER = 0.25;
+/** Probes whose answers are waited for; the oldest goes. */
+const MAX_PROBES = 4;
 /** Identification packets that we pass on; RFC 1570 lets a peer send any number. */
 const MAX_IDENTIFICATIONS = 4;
 
@@ -69,6 +71,8 @@ export class Lcp<O> {
   #echoLoops = 0;
   #echoUnknown = false;
   #identifications = 0;
+  /** Echo-Requests of probe(), by identifier. */
+  readonly #probes = new Map<number, () => void>();
 
   static readonly #EVENTS: ProtocolEvents<Lcp<unknown>> = {
     send: (l, p) => l.#on.send(l.#owner, p),
@@ -78,6 +82,7 @@ export class Lcp<O> {
     },
     down: (l) => {
       l.#echoTimer.disarm();
+      l.#probes.clear();
       l.#on.down(l.#owner);
     },
     finished: (l) => l.#on.finished(l.#owner),
@@ -133,7 +138,21 @@ export class Lcp<O> {
     this.activity();
     return true;
   }
+  /**
+   * Sends an Echo-Request of `length` bytes from its code on, 8 at least, unless that is more than the peer takes;
+   * `answered` is called when its answer comes, of whatever length.
+   */
+  probe(length: number, answered: () => void): void {
+    if (!this.protocol.opened || length > this.options.peerMru) return;
+    const body = new Uint8Array(Math.max(length, ECHO) - 4);
+    body.set(be32(this.options.magic));
+    const id = this.protocol.send(CODE.echoRequest, body);
+    this.#probes.delete(id);
+    this.#probes.set(id, answered);
+    for (const old of this.#probes.keys()) if (this.#probes.size > MAX_PROBES) this.#probes.delete(old);
+  }
   stop(): void {
+    this.#probes.clear();
     this.#echoTimer.disarm();
     this.protocol.stop();
   }
@@ -210,7 +229,14 @@ export class Lcp<O> {
         this.#echoRequest(p);
         return true;
       // Any frame counts as life; a reply that carries our own magic number is no reply (RFC 1661 §6.4).
-      case CODE.echoReply:
+      case CODE.echoReply: {
+        const answered = this.#probes.get(p.id);
+        const { magic } = this.options;
+        if (!answered || (magic !== 0 && new Reader(p.body).u32("magic number") === magic)) return true;
+        this.#probes.delete(p.id);
+        answered();
+        return true;
+      }
       case CODE.discardRequest:
       case CODE.timeRemaining:
         return true;

@@ -167,6 +167,10 @@ export class PppSession {
   activity(): void {
     this.#lcp.activity();
   }
+  /** As Lcp.probe(). */
+  probe(length: number, answered: () => void): void {
+    this.#turns.run(() => this.#lcp.probe(length, () => this.#turns.run(answered)));
+  }
   status(): { phase: Phase; lcp: string; ipcp: string; auth: string; user: string; mru: number; peerMru: number } {
     return {
       phase: this.#phase,

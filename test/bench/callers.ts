@@ -8,7 +8,14 @@ import { compose } from "../../src/build.ts";
 import { load } from "../../src/config/load.ts";
 import { EventHub } from "../../src/control/log.ts";
 import type { Event } from "../../src/core/events.ts";
-import type { CallChannel, DataPlane, IpConfig, NetInterface, NetPlane } from "../../src/dataplane/dataplane.ts";
+import type {
+  CallChannel,
+  ClientInterface,
+  DataPlane,
+  IpConfig,
+  NetPlane,
+  TrafficCounters,
+} from "../../src/dataplane/dataplane.ts";
 import { openUserspacePlane } from "../../src/dataplane/userspace/plane.ts";
 import { loadNative } from "../../src/runtime/node/native.ts";
 import { nodeRuntime as rt } from "../../src/runtime/node/runtime.ts";
@@ -47,11 +54,10 @@ function configText(): string {
 /** No netdevs; each path to the server begins at the next address. */
 class Addresses implements NetPlane {
   #next = 0;
-  #interface(channel: CallChannel, cfg: IpConfig): NetInterface {
-    return { ifname: cfg.ifname, counters: () => channel.counters(), detach: async () => {}, setIpv6: async () => {} };
-  }
-  async attachClient(channel: CallChannel, cfg: IpConfig): Promise<NetInterface> {
-    return this.#interface(channel, cfg);
+  async attachClient(channel: CallChannel, cfg: IpConfig): Promise<ClientInterface> {
+    const nothing = async (): Promise<void> => {};
+    const counters = (): TrafficCounters => channel.counters();
+    return { ifname: cfg.ifname, counters, detach: nothing, setIpv6: nothing, setMtu: nothing };
   }
   async attachLine(): Promise<never> {
     throw new RangeError("no lines here");

@@ -21,6 +21,7 @@ const CLIENT: ClientStatus = {
   via: null,
   ifname: "l2tps-hq",
   mtu: 1400,
+  mtu_source: "default",
   local_ip: "10.99.0.10",
   local_ip6: null,
   remote_ip: "10.99.0.1",

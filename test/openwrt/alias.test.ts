@@ -35,6 +35,7 @@ class Scene {
       via: null,
       ifname: "l2tps-hq",
       mtu: 1400,
+      mtu_source: "default",
       local_ip: "10.9.0.2",
       remote_ip: "10.9.0.1",
       local_ip6: null,

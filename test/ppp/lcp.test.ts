@@ -236,6 +236,27 @@ describe("LCP negotiation", () => {
     );
     assert.equal(side.channel.links.at(-1)?.mtu, 128);
   });
+  test("a probe: an Echo-Request of its length, answered once; none longer than the peer takes", () => {
+    const { side, peer } = up();
+    const { peerMru } = side.session.status();
+    let answered = 0;
+    for (const length of [8, 1000, peerMru]) {
+      side.session.probe(length, () => answered++);
+      const probe = peer.last(lcp, CODE.echoRequest) ?? assert.fail("no probe");
+      assert.equal(probe.body.length + 4, length);
+      const was = answered;
+      peer.say(lcp, CODE.echoReply, probe.id, probe.body);
+      assert.equal(answered, was, "our own magic number: the line is looped back");
+      peer.say(lcp, CODE.echoReply, probe.id, be32(1));
+      peer.say(lcp, CODE.echoReply, probe.id, be32(1));
+      assert.equal(answered, was + 1);
+    }
+    const before = peer.seen.length;
+    side.session.probe(peerMru + 1, () => answered++);
+    assert.equal(peer.seen.length, before);
+    assert.equal(answered, 3);
+  });
+
   test("a peer without echo: no echoes any more, and no end", () => {
     const { clock, side, peer } = up({ echo: { failures: 2, intervalSeconds: 10 } });
     clock.advance(10_000);

@@ -32,6 +32,8 @@ export interface Conditions {
   readonly latency: number;
   readonly jitter: number;
   readonly dark: boolean;
+  /** Longer datagrams, without their headers, are lost. */
+  readonly longest: number;
 }
 export const PERFECT: Conditions = {
   loss: 0,
@@ -41,6 +43,7 @@ export const PERFECT: Conditions = {
   latency: 10,
   jitter: 0,
   dark: false,
+  longest: Number.POSITIVE_INFINITY,
 };
 
 export type Verdict = "sent" | "lost" | "dark" | "no-host" | "nat";
@@ -173,7 +176,7 @@ export class SimNet {
       this.#say(out, "dark");
       return;
     }
-    if (this.#rng.uniform() < c.loss) {
+    if (this.#rng.uniform() < c.loss || out.bytes.length > c.longest) {
       this.#say(out, "lost");
       return;
     }

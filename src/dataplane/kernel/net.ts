@@ -5,7 +5,7 @@ import type { Keeper } from "../../linux/keeper.ts";
 import { Leaving } from "../../linux/leaving.ts";
 import { MssClamp } from "../../linux/nft-mss.ts";
 import { mssFor } from "../../packet/tcp.ts";
-import type { CallChannel, IpConfig, NetInterface, NetPlane, ServerInterface, ServerNet } from "../dataplane.ts";
+import type { CallChannel, ClientInterface, IpConfig, NetPlane, ServerInterface, ServerNet } from "../dataplane.ts";
 import { KernelCall } from "./call.ts";
 import { IFNAMSIZ, Unit, type UnitSpec } from "./unit.ts";
 import { Users } from "./users.ts";
@@ -60,7 +60,7 @@ export class KernelNet implements NetPlane {
     this.watchOutside = (changed) => host.watchOutside(changed);
     this.way = (remote, was) => host.way(remote, was);
   }
-  async attachClient(channel: CallChannel, cfg: IpConfig): Promise<NetInterface> {
+  async attachClient(channel: CallChannel, cfg: IpConfig): Promise<ClientInterface> {
     const peer4 = cfg.peer4 === cfg.local4 || cfg.peer4 === "0.0.0.0" || cfg.peer4 === "" ? null : cfg.peer4;
     const call = ours(channel);
     const unit = this.#attach(call, { ...cfg, peer4, sources: null });
@@ -68,6 +68,13 @@ export class KernelNet implements NetPlane {
       ifname: unit.ifname,
       counters: () => call.counters(),
       setIpv6: async (local) => unit.setIpv6(local),
+      setMtu: async (mtu) => {
+        if (!this.#units.has(call)) return;
+        unit.setMtu(mtu);
+        if (!cfg.clampMss) return;
+        unit.atEnd();
+        unit.atEnd = this.#clampMss(unit.ifname, mssFor(mtu));
+      },
       detach: () => this.leave(call),
     };
   }

@@ -102,6 +102,10 @@ export class Unit {
   stats(): TrafficCounters {
     return this.#deps.keeper.rtnl.counters(this.index);
   }
+  /** Throws SystemError. */
+  setMtu(mtu: number): void {
+    if (this.#open) this.#deps.keeper.setMtu(this.index, mtu);
+  }
   /** The link-local address, with its network, and IPv6 routes; null: IPv6 packets are dropped. Throws SystemError. */
   setIpv6(local: string | null): void {
     if (!this.#open) return;

@@ -11,9 +11,9 @@ import type {
   BridgeLine,
   BridgePort,
   CallChannel,
+  ClientInterface,
   IpConfig,
   LineInterface,
-  NetInterface,
   NetPlane,
   PacketLine,
   Route,
@@ -36,6 +36,7 @@ interface Netdev {
   /** The link-local address while IPv6 passes: at a netdev of one session. */
   local6: string | null;
   routes: readonly Route[];
+  mtu: number;
 }
 
 const REFUSED = "";
@@ -72,14 +73,17 @@ export class NoneNet implements NetPlane {
     this.#net = net;
     this.#drops = drops;
   }
-  async attachClient(channel: CallChannel, cfg: IpConfig): Promise<NetInterface> {
-    const dev = this.#open(cfg.ifname, cfg.routes);
+  async attachClient(channel: CallChannel, cfg: IpConfig): Promise<ClientInterface> {
+    const dev = this.#open(cfg.ifname, cfg.routes, cfg.mtu);
     const i = this.#join(dev, channel, ["0.0.0.0/0"], ["::/0"], false);
     return {
       ...i,
       setIpv6: async (local) => {
         await i.setIpv6(local);
         dev.local6 = local;
+      },
+      setMtu: async (mtu) => {
+        dev.mtu = mtu;
       },
       detach: async () => {
         await i.detach();
@@ -189,10 +193,10 @@ export class NoneNet implements NetPlane {
     }
     best.call.sendIp(packet);
   }
-  #open(ifname: string, routes: readonly Route[] = []): Netdev {
+  #open(ifname: string, routes: readonly Route[] = [], mtu = 1500): Netdev {
     if (this.devices.has(ifname))
       throw new SystemError("EBUSY", `cannot create ${ifname}`, "an interface of that name exists");
-    const dev: Netdev = { ifname, sessions: new Set(), local6: null, routes };
+    const dev: Netdev = { ifname, sessions: new Set(), local6: null, routes, mtu };
     this.devices.set(ifname, dev);
     return dev;
   }

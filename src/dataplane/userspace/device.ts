@@ -65,7 +65,7 @@ export class Device implements CallNetdev {
   readonly dev: number;
   readonly fd: number;
   readonly index: number;
-  readonly clampMss: number;
+  clampMss: number;
   readonly checkSource: boolean;
   readonly lost: (why: string) => void;
   readonly #deps: DeviceDeps;
@@ -139,6 +139,11 @@ export class Device implements CallNetdev {
     if (!fill(this.#deps.one, 0, [p.view()], Kind.tun)) return this.#no("ip.too-big");
     this.#deps.one.meta[3] = this.dev;
     return this.#deps.native.writeTun(this.fd, this.#deps.one, 1, this.dev, this.#deps.fp) > 0;
+  }
+  /** Throws SystemError. */
+  setMtu(mtu: number): void {
+    this.#deps.keeper.setMtu(this.index, mtu);
+    if (this.clampMss > 0) this.clampMss = mssFor(mtu);
   }
   /** Sets the link-local address with its prefix and `routes`; null: removes them. Throws SystemError. */
   setIpv6(local: string | null, routes: readonly Route[]): void {

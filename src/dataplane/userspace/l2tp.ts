@@ -127,7 +127,7 @@ export class UserspaceCall implements CallChannel {
     if (visit)
       this.#out.coded.set(this.handle, (p) =>
         contain(
-          () => this.#transmit(p),
+          () => this.sendPacket(pppProtocolOf((p.mem[p.start] ?? 0) >> 4), p),
           (e) => this.#fault(e),
         ),
       );
@@ -184,6 +184,10 @@ export class UserspaceCall implements CallChannel {
   setIpv6(on: boolean): void {
     this.#set({ ip6: on && this.#netdev !== null });
   }
+  /** The netdev's MTU, and so its MSS, changed. */
+  setClamp(): void {
+    this.#set({ clampMss: this.#netdev?.clampMss ?? 0 });
+  }
   /** Tells the owner that the netdev disappeared. */
   lost(why: string): void {
     this.onDown(why);
@@ -215,9 +219,6 @@ export class UserspaceCall implements CallChannel {
     const frame = new Packet(p.mem, h.start, h.end);
     if (h.ns === NO_NS) this.#deliver(frame);
     else this.#sequence.push(h.ns, frame);
-  }
-  #transmit(p: Packet): void {
-    this.sendPacket(pppProtocolOf((p.mem[p.start] ?? 0) >> 4), p);
   }
   sendPacket(protocol: number, p: Packet): void {
     this.#n.txPackets++;

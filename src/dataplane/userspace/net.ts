@@ -21,9 +21,9 @@ import type {
   BridgeLine,
   BridgePort,
   CallChannel,
+  ClientInterface,
   IpConfig,
   LineInterface,
-  NetInterface,
   NetPlane,
   PacketLine,
   Route,
@@ -95,7 +95,7 @@ export class UserspaceNet implements NetPlane {
     );
   }
 
-  async attachClient(channel: CallChannel, cfg: IpConfig): Promise<NetInterface> {
+  async attachClient(channel: CallChannel, cfg: IpConfig): Promise<ClientInterface> {
     const call = ours(channel);
     const peer4 = cfg.peer4 === cfg.local4 || cfg.peer4 === "0.0.0.0" || cfg.peer4 === "" ? null : cfg.peer4;
     const dev = this.#open({ ...cfg, peer4, checkSource: false, offload: true });
@@ -118,6 +118,11 @@ export class UserspaceNet implements NetPlane {
         call.setIpv6(false);
         dev.setIpv6(local, cfg.routes.filter(six));
         if (local !== null) call.setIpv6(true);
+      },
+      setMtu: async (mtu) => {
+        if (!this.devices.has(dev.dev)) return;
+        dev.setMtu(mtu);
+        call.setClamp();
       },
       detach: async () => {
         this.leave(call);

@@ -3,19 +3,26 @@
 import { linkLocal } from "../../core/addr.ts";
 import type { Failure } from "../../core/failures.ts";
 import { giveBack } from "../../core/give-back.ts";
-import type { NetInterface, UserInterface } from "../../dataplane/dataplane.ts";
+import type { ClientInterface, NetInterface, UserInterface } from "../../dataplane/dataplane.ts";
 import type { PppUp } from "../../ppp/api.ts";
 import { systemFailure } from "../deps.ts";
 import type { Ladder, Rung } from "../ladder.ts";
+import { PathMtu } from "../path-mtu.ts";
 import { ETHERNET_MTU } from "../settings.ts";
+import type { MtuSource } from "../status.ts";
 import type { PppRung } from "./ppp.ts";
+
+const IPV6_MTU = 1280; // RFC 8200 §5
 
 export interface NetdevUser {
   readonly ifname: string;
-  /** The largest packet that the call carries. */
+  /** The largest packet that the call carries, as far as known, and how. */
   readonly mtu: number;
+  readonly mtuSource?: MtuSource;
+  /** Whether that is made sure of. */
+  readonly probes?: boolean;
   /** Rejects with SystemError. */
-  attach(info: PppUp, mtu: number): Promise<NetInterface | UserInterface>;
+  attach(info: PppUp, mtu: number): Promise<NetInterface | ClientInterface | UserInterface>;
   /** Whose part of a shared netdev it is; undefined: it is a netdev of its own. */
   readonly sharer?: string;
 }
@@ -25,7 +32,10 @@ export class NetdevRung implements Rung {
   readonly #ladder: Ladder;
   readonly #ppp: PppRung;
   readonly #user: NetdevUser;
-  net: NetInterface | UserInterface | null = null;
+  net: NetInterface | ClientInterface | UserInterface | null = null;
+  #probing: PathMtu | null = null;
+  /** What probing found; null: no less than was agreed on. */
+  #found: number | null = null;
   /** The link-local address (ours, or a sharer's) while IPv6 passes. */
   ip6: string | null = null;
   /** What was agreed on when the netdev that is being made was asked for; null: nobody waits for it. */
@@ -39,8 +49,15 @@ export class NetdevRung implements Rung {
     this.#user = user;
     ppp.above = this;
   }
-  /** Counters of the netdev, as far as known. */
   get mtu(): number {
+    return this.#found ?? this.#agreed;
+  }
+  get mtuSource(): MtuSource {
+    if (this.#found !== null) return "probe";
+    const { info } = this.#ppp;
+    return info && info.peerMru < this.#user.mtu ? "peer" : (this.#user.mtuSource ?? "option");
+  }
+  get #agreed(): number {
     const { info } = this.#ppp;
     if (!info) return this.#user.mtu;
     return Math.min(...(info.mrru === null ? [this.#user.mtu, info.peerMru] : [ETHERNET_MTU, info.mrru])) - info.growth;
@@ -54,11 +71,38 @@ export class NetdevRung implements Rung {
     this.#wait(made.catch(() => {}));
     this.#ladder.settle(made, () => {
       if (!this.net) return;
-      const text = `${info.local} to ${info.remote} on ${this.net.ifname}, MTU ${this.mtu}`;
-      this.#ladder.stage("ip", "ok", text);
+      this.#told(info, this.net.ifname);
       this.#ladder.isUp(this);
       this.setIpv6();
+      // Multilink carries what is longer than the path in fragments.
+      if (this.#user.probes && info.mrru === null) this.#probe(this.net, info);
     });
+  }
+  #told(info: PppUp, ifname: string): void {
+    this.#ladder.stage("ip", "ok", `${info.local} to ${info.remote} on ${ifname}, MTU ${this.mtu}`);
+  }
+  #probe(net: NetInterface | ClientInterface | UserInterface, info: PppUp): void {
+    if (!("setMtu" in net)) return;
+    const { scope, link } = this.#ladder;
+    this.#probing = new PathMtu(scope, link, this.#agreed, {
+      probe: (size, answered) => this.#ppp.probe(size + info.growth, () => scope.run(answered)),
+      found: (mtu) => {
+        this.#setMtu(net, mtu);
+        this.#told(info, net.ifname);
+      },
+    });
+  }
+  /** Below IPV6_MTU the kernel takes IPv6 from a netdev. */
+  #setMtu(net: ClientInterface, mtu: number): void {
+    const { scope, link } = this.#ladder;
+    this.#found = mtu === this.#agreed ? null : mtu;
+    if (mtu < IPV6_MTU) this.setIpv6();
+    this.#ladder.emit({ kind: "link.mtu", link, mtu, source: this.mtuSource });
+    scope.settle(
+      net.setMtu(mtu),
+      () => this.setIpv6(),
+      (e) => this.#ladder.emit({ kind: "daemon.warning", link, text: systemFailure(e).text }),
+    );
   }
   async #make(info: PppUp): Promise<void> {
     if (this.#wanted !== info) return;
@@ -77,6 +121,9 @@ export class NetdevRung implements Rung {
   }
   drop(_why: Failure): Promise<void> | undefined {
     const { net } = this;
+    this.#probing?.stop();
+    this.#probing = null;
+    this.#found = null;
     this.net = null;
     this.ip6 = null;
     this.#wanted = null;
@@ -100,7 +147,7 @@ export class NetdevRung implements Rung {
   setIpv6(): void {
     const { net } = this;
     const { sharer } = this.#user;
-    const { ids } = this.#ppp;
+    const ids = this.#found !== null && this.#found < IPV6_MTU ? null : this.#ppp.ids;
     const ip6 = ids && linkLocal(sharer === undefined ? ids.local : ids.remote);
     if (!net || this.ip6 === ip6) return;
     const { link } = this.#ladder;

@@ -73,6 +73,10 @@ export class PppRung implements Rung, PppOwner {
   activity(): void {
     this.#session?.activity();
   }
+  /** Sends `length` bytes, which the peer sends back unless they are lost: `answered`, or nothing. */
+  probe(length: number, answered: () => void): void {
+    this.#session?.probe(length, answered);
+  }
   drops(): Record<string, number> {
     return this.#session?.drops() ?? {};
   }

@@ -21,6 +21,7 @@ import { type LinkDeps, systemFailure } from "../deps.ts";
 import type { Ladder, Rung } from "../ladder.ts";
 import type { Placement } from "../placing.ts";
 import { clientIke, DEFAULT_MTU, fittingMtu, largestMtu, tunnelConfig } from "../settings.ts";
+import type { MtuSource } from "../status.ts";
 
 /** Milliseconds: an SCCRQ and three of its repeats (RFC 2661 §5.8). */
 const ANSWER_MS = 8000;
@@ -272,8 +273,9 @@ export class L2tpRung implements Rung, TunnelOwner {
   peerHost = "";
   /** Runs until the tunnel is up, in the kernel; and after a move. */
   #silence: Timer | null = null;
-  /** The largest IP packet that a call carries. */
+  /** The largest IP packet that a call carries, and why no larger one. */
   mtu = DEFAULT_MTU;
+  mtuSource: MtuSource = "default";
 
   constructor(client: Client) {
     this.#c = client;
@@ -283,6 +285,8 @@ export class L2tpRung implements Rung, TunnelOwner {
     if (!peer.remote || !route.path) throw new RangeError("L2TP without a peer");
     const fits = fittingMtu(route.path.mtu, isIp6(server.address), peer.info, cfg.sequencing);
     this.mtu = Math.min(cfg.mtu ?? largestMtu(cfg), fits);
+    this.mtuSource = cfg.mtu === null ? "default" : "option";
+    if (this.mtu === fits) this.mtuSource = "path";
     ladder.state("l2tp");
     ladder.stage("l2tp", "busy", "opening the control connection");
     if (this.#c.placement.at === "kernel") this.#await(server.address);

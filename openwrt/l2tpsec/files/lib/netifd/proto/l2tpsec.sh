@@ -40,9 +40,9 @@ proto_l2tpsec_init_config() {
 	proto_config_add_array 'routes:list(string)'
 	proto_config_add_string server_order tunlink username cert key ca crl ipsec encap ike_mode ppk_id local_id remote_id
 	proto_config_add_string ike_lifetime esp_lifetime esp_lifetime_mbytes dpd ike ike_v2_pinned hide_avps hostname hello
-	proto_config_add_string sequencing keepalive mtu mrru vj deflate bsdcomp mppc mppe dataplane pppname bridge
-	proto_config_add_string killswitch ipv6 refuse_pap allow_pap_in_clear refuse_chap refuse_mschapv2 refuse_eap eap_ca
-	proto_config_add_string eap_cert eap_key eap_server_name source_port call reconnect_min reconnect_max
+	proto_config_add_string sequencing keepalive mtu mrru vj deflate bsdcomp mppc mppe mtu_probe dataplane pppname
+	proto_config_add_string bridge killswitch ipv6 refuse_pap allow_pap_in_clear refuse_chap refuse_mschapv2 refuse_eap
+	proto_config_add_string eap_ca eap_cert eap_key eap_server_name source_port call reconnect_min reconnect_max
 	proto_config_add_boolean defaultroute peerdns
 	proto_config_add_int metric
 	# </options>
