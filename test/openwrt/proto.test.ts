@@ -25,6 +25,7 @@ const TABLES = {
   nasdial: NASDIAL,
   server: SECTIONS.server,
   user: SECTIONS.user,
+  radius: SECTIONS.radius,
 };
 const schema = Object.entries(TABLES).map(
   ([type, list]) => [type, Object.entries(list as Options).filter(([n]) => n !== "proto")] as const,
