@@ -74,7 +74,7 @@ test("the feed builds the executable from the archive alone", {
     assert.equal(existsSync(`${path}/node`), false);
     await step("prepare");
     await step("compile", "TARGET_CFLAGS=-O1 -pipe"); // quicker than a release's -Os
-    await step("install");
+    await step("install-l2tpsec");
 
     // What the executable needs of a router's root, from here.
     const root = `${work}/root`;
