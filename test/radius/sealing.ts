@@ -1,8 +1,8 @@
 // What a RADIUS server seals, as RFC 2865 §3 and RFC 3579 §3.2 say, apart from the program.
-import { createHash, createHmac } from "node:crypto";
 import type { Secret } from "../../src/core/secret.ts";
 import { concat } from "../../src/core/text.ts";
 import type { Attributes } from "../../src/radius/attributes.ts";
+import { nodeCrypto as crypto } from "../../src/runtime/node/crypto.ts";
 
 export interface Sealed {
   readonly code: number;
@@ -18,11 +18,11 @@ export function writeAnswer(s: Sealed, authenticator: Uint8Array, bare = false):
   const out = concat([Uint8Array.of(s.code, s.id, length >> 8, length & 255), authenticator, body]);
   if (!bare)
     out.set(
-      s.secret.use((k) => createHmac("md5", k).update(out).digest()),
+      s.secret.use((k) => crypto.hmac("md5", k, [out])),
       22,
     );
   out.set(
-    s.secret.use((k) => createHash("md5").update(out).update(k).digest()),
+    s.secret.use((k) => crypto.hash("md5", [out, k])),
     4,
   );
   return out;
