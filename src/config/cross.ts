@@ -294,7 +294,7 @@ function crossServers(
       taken.set(u.ip, `user ${u.name}`);
     }
     for (const s of config.servers)
-      if (u.bridge !== null && (u.server ?? s.name) === s.name && s.dataplane !== "userspace")
+      if (u.bridge !== null && (u.server ?? s.name) === s.name && (s.dataplane ?? "userspace") !== "userspace")
         fault("user", u.name, "bridge", `server ${s.name} may be in the kernel's data plane`, "dataplane = userspace");
     const six = u.routes?.find((r) => r.includes(":"));
     const calls = [

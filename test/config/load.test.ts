@@ -168,6 +168,9 @@ describe("configuration file", () => {
       /user b2\.ip: 10\.99\.0\.10 belongs to user branch1/,
     );
     assert.match(faults(`${GOOD}[user b2]\npassword = x\nserver = nope\n`).join(), /user b2\.server/);
+    const bridged = (more: string): string => GOOD.replace("auth = m", `${more}\nauth = m`).concat("bridge = br-lan\n");
+    assert.deepEqual(faults(bridged("")), []);
+    assert.match(faults(bridged("dataplane = auto")).join(), /user branch1\.bridge: server lns may be in the kernel/);
     assert.match(faults(`${GOOD}[interface averylongname]\nproto=l2tpsec\nserver=a\npsk=x\n`).join(), /15 characters/);
     assert.match(faults(`${GOOD}[interface hq]\n`).join(), /appears twice/);
     assert.match(

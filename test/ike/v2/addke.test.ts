@@ -388,9 +388,9 @@ test("which of them are chosen: in order, none twice, NONE only where it is offe
   // many that are of no use cost nothing much
   const useless = (i: number): number[] => [i < 6 ? 0 : 99, ...new Array<number>(29).fill(99)];
   const many = offer(...Array.from({ length: 7 }, (_, i) => useless(i)));
-  const began = performance.now();
+  const began = Date.now();
   assert.equal(chooseSuite(standard, many, true), null);
-  assert.ok(performance.now() - began < 50);
+  assert.ok(Date.now() - began < 50);
 });
 test("ESP: what a peer asks for is done, what it makes of our offer is not more than that", () => {
   const ours = [parseEspProposal("aes256-sha256")];
