@@ -25,7 +25,7 @@ export const GUEST_NEEDS = [
 const QEMU = "qemu-system-x86_64";
 /** scripts/guest-kernel made it. */
 const NEWER = `${CACHE}/linux-6.12`;
-export const NEWER_NEEDS = ["daemon", QEMU, `${NEWER}/initrd`, "socat", "cc"];
+export const NEWER_NEEDS = ["daemon", QEMU, `${NEWER}/initrd`, "socat", "cc", "nft"];
 export const SOFTETHER = "/usr/libexec/softether/vpnserver/vpnserver";
 export const SOFTETHER_NEEDS = ["daemon", SOFTETHER, "vpncmd", "unshare"];
 

@@ -2,13 +2,13 @@
 //
 // ours 10.77.0.9 -- veth -- 10.77.0.1 strongSwan, xl2tpd, pppd
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import type { ClientStatus, ServerStatus } from "../../src/link/status.ts";
 import { fileOf, type Lab, type RuntimeName, until } from "../net/harness.ts";
 import { GUEST_NEEDS, Guest } from "./harness.ts";
 import { PASSWORD, PSK, USER } from "./peers.ts";
 
-export const NEEDS = { needs: GUEST_NEEDS, timeout: 150_000 };
+export const NEEDS = { needs: GUEST_NEEDS, timeout: 300_000 };
 export const OURS = "10.77.0.9";
 export const PEER = "10.77.0.1";
 export const HQ = "[interface hq]\nproto = l2tpsec";
@@ -53,13 +53,15 @@ export class Ours {
     const name = this.#name;
     await this.#guest.sh(`cd '${process.cwd()}'; ${run} >>/rig/${name}.log 2>&1 & echo $! >/tmp/${name}.pid`);
   }
+  /** By the executable where there is one: in a guest of one CPU Node's start would hold the daemon up. */
   async cli(words: string): Promise<string> {
-    return await this.#guest.sh(`${this.#program} ${words} --socket /tmp/${this.#name}.sock 2>/dev/null || :`);
+    const program = existsSync(fileOf("qjs")) ? `'${fileOf("qjs")}'` : this.#program;
+    return await this.#guest.sh(`${program} ${words} --socket /tmp/${this.#name}.sock 2>/dev/null || :`);
   }
   /** Of `name`, once `is` says so. */
   async where<T>(name: string, what: string, is: (s: T) => boolean): Promise<T> {
     let last = "";
-    const found = until(`${name} ${what}`, 30_000, async () => {
+    const found = until(`${name} ${what}`, 60_000, async () => {
       last = await this.cli("status --json");
       const s = last === "" ? undefined : (JSON.parse(last) as Record<string, T>)[name];
       return s !== undefined && is(s) ? s : null;
