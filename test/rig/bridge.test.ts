@@ -9,7 +9,7 @@ import { fileOf, type Lab, RUNTIME, scenario, until } from "../net/harness.ts";
 import { B, clientConfig, NOT_PROTECTED, PASSWORD, serverConfig } from "../net/sites.ts";
 import { GUEST_NEEDS, Guest } from "./harness.ts";
 
-const NEEDS = { needs: [...GUEST_NEEDS, "python3", "iperf3"], timeout: 180_000 };
+const NEEDS = { needs: [...GUEST_NEEDS, "python3", "iperf3"], timeout: 300_000 };
 const NETWORK = `modprobe -a veth tun bridge 8021q
 for n in a b hosta hostb; do ip netns add $n; ip -n $n link set lo up; done
 ip link add wan netns a mtu 1400 type veth peer name wan netns b

@@ -38,7 +38,7 @@ async function built(lab: Lab, runtime: RuntimeName): Promise<string[]> {
 for (const runtime of ["node", "qjs"] as const) {
   scenario(
     `the plane contract holds on the kernel plane, and nothing passes in the clear (${runtime})`,
-    { needs: GUEST_NEEDS, timeout: 150_000 },
+    { needs: GUEST_NEEDS, timeout: 400_000 },
     async (lab) => {
       const commands = await built(lab, runtime);
       const ns = await lab.ns("host");

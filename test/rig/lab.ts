@@ -9,7 +9,7 @@ import { without } from "../net/sites.ts";
 import { GUEST_NEEDS, Guest } from "./harness.ts";
 import { PASSWORD, PSK, USER } from "./peers.ts";
 
-export const NEEDS = { needs: GUEST_NEEDS, timeout: 120_000 };
+export const NEEDS = { needs: GUEST_NEEDS, timeout: 240_000 };
 export const OURS = "10.77.0.9";
 export const GUEST = "10.77.0.1";
 

@@ -179,7 +179,7 @@ describe("pppd over a serial line", { skip: skip ?? false }, () => {
         await d.event("line", "link.up", 30_000);
         assert.match(d.log, /ppp\.multilink mrru=1600 peerMrru=1600/);
         const log = guest.log("pppd.log");
-        assert.equal(/sent \[LCP ConfAck .*<short-seq>/i.test(log), short, log);
+        assert.equal(/sent \[LCP ConfAck .*<ssnhf>/i.test(log), short, log);
         await until("the guest answers", 8000, async () => (await ns.ping("10.7.0.1", 1)).received === 1);
         for (const size of ["100", "700", "1472"]) {
           const p = await ns.ping("10.7.0.1", 4, 0.8, ["-M", "do", "-s", size]);

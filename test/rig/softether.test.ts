@@ -7,7 +7,7 @@ import { SOFTETHER_NEEDS, softether } from "./harness.ts";
 import { PASSWORD, PSK, USER } from "./peers.ts";
 
 const SERVER = "10.77.0.3";
-const NEEDS = { needs: SOFTETHER_NEEDS, timeout: 120_000 };
+const NEEDS = { needs: SOFTETHER_NEEDS, timeout: 240_000 };
 
 for (const native of [false, true]) {
   scenario(
