@@ -67,7 +67,7 @@ prove:
 	SOAK_HOURS=6 $(NODE) scripts/soak.mjs
 	$(NODE) scripts/test-quickjs.mjs
 	sh scripts/cross
-	RUNTIME="qjs node" $(NODE) scripts/test.mjs test/net test/rig test/openwrt/browser
+	SLOW=2 RUNTIME="qjs node" $(NODE) scripts/test.mjs test/net test/rig test/openwrt/browser
 	FUZZ_TOTAL=120 $(NODE) scripts/fuzz.mjs
 	$(NODE) scripts/mutants.mjs --some 10
 
