@@ -1,5 +1,14 @@
 // Small CAs for tests, by the program's own code (x509/issue.ts) and libcrypto: a certificate takes a millisecond.
-import type { CertFault, Credentials, Identity, KeyKind, PeerCertificate, Pki, Trust } from "../../src/ports/pki.ts";
+import type {
+  CertFault,
+  Certificates,
+  Credentials,
+  Identity,
+  KeyKind,
+  PeerCertificate,
+  Pki,
+  Trust,
+} from "../../src/ports/pki.ts";
 import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
 import { loadNative } from "../../src/runtime/node/native.ts";
 import { certificateKeyId, openIssuer } from "../../src/x509/ca.ts";
@@ -101,4 +110,17 @@ export function good(x: PeerCertificate | CertFault): PeerCertificate {
 export function bad(x: PeerCertificate | CertFault, code: CertFault["code"], text: RegExp): void {
   if (x.trusted) throw new Error("was trusted");
   if (x.code !== code || !text.test(x.text)) throw new Error(`${x.code}: ${x.text}`);
+}
+
+/** Certificates by way of two CAs below the root, too long for one message: a server's of this name, and a client's. */
+export function longChains(serverName: string): { readonly server: Certificates; readonly client: Certificates } {
+  const kind = "rsa2048";
+  const root = new TestCa("CN=root", { kind });
+  const upper = new TestCa("CN=upper", { kind }, root);
+  const lower = new TestCa("CN=lower", { kind }, upper);
+  const long = (h: Held): Certificates => ({
+    credentials: credentials(h, [lower.own, upper.own]),
+    trust: trust([root]),
+  });
+  return { server: long(lower.server(serverName, { kind })), client: long(lower.client("me@example", { kind })) };
 }

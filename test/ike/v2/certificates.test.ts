@@ -6,7 +6,7 @@ import type { IkeConnectConfig, IkeResponderConfig } from "../../../src/ike/type
 import { hashAlgorithms, readHashAlgorithms, readSignature, writeSignature } from "../../../src/ike/v2/signatures.ts";
 import { parseIkeId } from "../../../src/ike/wire/id.ts";
 import type { Certificates } from "../../../src/ports/pki.ts";
-import { credentials, type Held, NOW, TestCa, trust } from "../../x509/ca.ts";
+import { credentials, type Held, longChains, NOW, TestCa, trust } from "../../x509/ca.ts";
 import { blank, client, type Net, pair, pass, server } from "../double.ts";
 
 const HOST = "vpn.example";
@@ -108,21 +108,14 @@ test("algorithm identifiers of RFC 7427 §A, and none other", () => {
   assert.equal(readSignature(sha1), null);
 });
 test("certificates too long for a peer without fragments: said, not sent in vain", async () => {
-  const kind = "rsa2048";
-  const root = new TestCa("CN=root", { kind });
-  const upper = new TestCa("CN=upper", { kind }, root);
-  const lower = new TestCa("CN=lower", { kind }, upper);
-  const chain = [lower.own, upper.own];
-  const long = (h: Held): Certificates => ({ credentials: credentials(h, chain), trust: trust([root]) });
-  const [g, u] = [lower.server(HOST, { kind }), lower.client("me@example", { kind })];
-  const whole = await meet({ psk: null, certificates: long(u) }, { psk: null, certificates: long(g) });
+  const long = longChains(HOST);
+  const [mine, theirs] = [
+    { psk: null, certificates: long.client },
+    { psk: null, certificates: long.server },
+  ];
+  const whole = await meet(mine, theirs);
   assert.deepEqual([whole.a.ups.length, whole.b.ups.length], [1, 1]);
-  const x = await meet(
-    { psk: null, certificates: long(u) },
-    { psk: null, certificates: long(g) },
-    NOW,
-    blank("0000402e"),
-  );
+  const x = await meet(mine, theirs, NOW, blank("0000402e"));
   assert.equal(x.a.downs[0]?.code, "mode");
   assert.match(
     x.a.downs[0]?.text ?? "",
