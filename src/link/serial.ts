@@ -178,6 +178,9 @@ class SerialClimb implements Climb, PppUser, NetdevUser, ModemUser {
   heard(): void {
     this.ppp.activity();
   }
+  ask(answered: () => void): void {
+    this.ppp.probe(0, answered);
+  }
 
   get channel(): SerialChannel {
     if (!this.modem.channel) throw new RangeError("PPP without a call");

@@ -5,10 +5,16 @@ import { CarrierWatch } from "../../src/modem/carrier.ts";
 import { VirtualClock } from "../sim/virtual-clock.ts";
 
 const bytes = (s: string): Uint8Array => Uint8Array.from(s, (c) => c.charCodeAt(0));
-function watch(): { clock: VirtualClock; w: CarrierWatch; lost: () => number } {
+/** `alive`: how the peer answers the question whether it is there. */
+function watch(alive = (_answered: () => void): void => {}) {
   const clock = new VirtualClock();
-  let n = 0;
-  return { clock, w: new CarrierWatch(clock, () => void n++), lost: () => n };
+  let [n, asked] = [0, 0];
+  const ask = (answered: () => void): void => {
+    asked++;
+    alive(answered);
+  };
+  const w = new CarrierWatch(clock, { lost: () => void n++, ask });
+  return { clock, w, lost: () => n, asked: () => asked };
 }
 const SAID = "\r\nNO CARRIER\r\n";
 
@@ -25,23 +31,48 @@ describe("NO CARRIER among the data", () => {
     for (const c of all) t.w.input(Uint8Array.of(c));
     assert.equal(t.lost(), 1);
   });
-  test("within a frame it counts only when nothing follows", () => {
+  test("within a frame it counts when nothing follows", () => {
     const t = watch();
-    t.w.input(bytes(`~\x21abc${SAID}`));
+    t.w.input(bytes(`~\x21abc\r${SAID}`));
     t.clock.advance(1900);
     assert.equal(t.lost(), 0);
-    t.w.input(bytes("x~"));
-    t.clock.advance(10_000);
-    assert.equal(t.lost(), 0);
-    t.w.input(bytes(`~\x21abc\r${SAID}`));
-    t.clock.advance(2000);
-    assert.equal(t.lost(), 1);
+    t.clock.advance(100);
+    assert.deepEqual([t.lost(), t.asked()], [1, 0]);
   });
-  test("a payload that is full of it changes nothing while the call goes on", () => {
-    const t = watch();
-    for (let i = 0; i < 100; i++) t.w.input(bytes(`~\x21${SAID.repeat(20)}~`));
+  test("what follows it may be the modem's echo of our frames: the peer is asked, and its silence counts", () => {
+    for (const cut of [0, 1]) {
+      const t = watch();
+      const [echo, said] = ["x~\x21whole frame~", bytes(`~\x21abc${SAID}`)];
+      if (cut === 0) t.w.input(bytes(`~\x21abc${SAID}${echo}`));
+      else for (const c of [said, bytes(echo)]) t.w.input(c);
+      for (let ms = 0; ms < 7900; ms += 100) {
+        t.w.input(bytes(echo));
+        t.clock.advance(100);
+      }
+      assert.deepEqual([t.lost(), t.asked()], [0, 3]);
+      t.clock.advance(100);
+      assert.deepEqual([t.lost(), t.clock.pending()], [1, []]);
+    }
+  });
+  test("a peer that answers, late or at the last question, keeps the call", () => {
+    for (const nth of [1, 3]) {
+      const t = watch((answered) => t.asked() === nth && t.clock.timer("answer", answered).arm(1500));
+      t.w.input(bytes(`~\x21abc${SAID}x~`));
+      t.clock.advance(60_000);
+      assert.deepEqual([t.lost(), t.asked()], [0, nth]);
+      t.w.input(bytes(`~\x21abc${SAID}`));
+      t.clock.advance(2000);
+      assert.equal(t.lost(), 1);
+    }
+  });
+  test("a payload that is full of it costs a question in two seconds, and not the call", () => {
+    const t = watch((answered) => answered());
+    for (let i = 0; i < 1000; i++) {
+      t.w.input(bytes(`~\x21${SAID.repeat(20)}x~`));
+      t.clock.advance(10);
+    }
     t.clock.advance(10_000);
-    assert.deepEqual([t.lost(), t.clock.pending()], [0, []]);
+    assert.deepEqual([t.lost(), t.asked(), t.clock.pending()], [0, 5, []]);
   });
   test("stopped, it says nothing", () => {
     const t = watch();

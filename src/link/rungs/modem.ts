@@ -55,6 +55,8 @@ export interface ModemUser {
   readonly pinSpent: boolean;
   /** The peer sent a packet. */
   heard(): void;
+  /** Asks the peer for a sign of life, once. */
+  ask(answered: () => void): void;
 }
 
 export class ModemRung implements Rung, AnswerOwner {
@@ -162,8 +164,11 @@ export class ModemRung implements Rung, AnswerOwner {
     this.channel = new SerialChannel(port, cfg.mtu, rate, () => this.#user.heard());
     this.#ladder.isUp(this);
     if (cfg.line === "modem" && port.carrier === null) {
-      const lost = failure("carrier-lost", "the modem says NO CARRIER: the other side hung up, or the line broke");
-      this.#carrier = new CarrierWatch(this.#ladder.scope, () => this.#lost(lost));
+      const why = failure("carrier-lost", "the modem says NO CARRIER: the other side hung up, or the line broke");
+      this.#carrier = new CarrierWatch(this.#ladder.scope, {
+        lost: () => this.#lost(why),
+        ask: (answered) => this.#user.ask(answered),
+      });
     }
     if (rest.length > 0) this.#input(rest);
   }
