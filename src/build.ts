@@ -5,6 +5,7 @@ import { Ubus } from "ubus-client";
 import { needsIpsec } from "./config/cross.ts";
 import type { Config } from "./config/schema.ts";
 import type { ConfigSource } from "./config/source.ts";
+import { serveMetrics } from "./control/http.ts";
 import { EventHub } from "./control/log.ts";
 import { RequestRefused, serveControl } from "./control/server.ts";
 import { Challenges } from "./core/challenges.ts";
@@ -50,6 +51,7 @@ import { openPki } from "./x509/pki.ts";
  */
 export function compose(
   common: Pick<LinkDeps, "clock" | "crypto" | "host" | "serial" | "udp" | "journal" | "zlib" | "pki" | "tls"> & {
+    readonly name?: string;
     readonly memory?: Memory;
     readonly faster?: LinkDeps["faster"];
     readonly kernel?: KernelSide;
@@ -103,7 +105,8 @@ export function compose(
     tls: common.tls ?? null,
     routesElsewhere: netifd,
   };
-  return new Daemon(links, { ike: () => ike, hub, config, read, autostart: !netifd });
+  const about = { ...(common.name && { runtime: common.name }), ...(common.memory && { memory: common.memory }) };
+  return new Daemon(links, { ike: () => ike, hub, config, read, autostart: !netifd, ...about });
 }
 
 const UBUS = "/var/run/ubus/ubus.sock";
@@ -331,6 +334,12 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: (
         throw e;
       },
     );
+    const { metrics } = first.config.daemon;
+    const http = await serveMetrics(rt, metrics, () => daemon.metrics(false), fault("metrics")).catch((e: unknown) => {
+      if (!(e instanceof SystemError)) throw e;
+      warn(`no metrics: ${e.message}`);
+      return null;
+    });
     if (bus) await serveUbus(bus, api, { clock: rt.clock, log: hub, captures: daemon }, netifd);
     await netifd?.watch();
     bus?.start();
@@ -338,6 +347,7 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: (
       allOf(
         fault("the end"),
         () => control.close(),
+        () => http?.close(),
         () => bus?.close(),
         () => rt.removeTree(lock),
       );

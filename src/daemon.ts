@@ -5,6 +5,7 @@ import { type PeerConfig, PeerRefused, type PeerWish, peerConfig } from "./confi
 import type { Config, InterfaceConfig, ServerConfig } from "./config/schema.ts";
 import { Capture, type CaptureApi, type CaptureRequest } from "./control/capture.ts";
 import type { EventHub } from "./control/log.ts";
+import { exposition } from "./control/metrics.ts";
 import { type DaemonApi, RequestRefused } from "./control/server.ts";
 import type { Event } from "./core/events.ts";
 import type { Failure } from "./core/failures.ts";
@@ -19,6 +20,7 @@ import type { AnyLink } from "./link/api.ts";
 import { ClientAccess } from "./link/client.ts";
 import type { LinkDeps } from "./link/deps.ts";
 import { Link } from "./link/link.ts";
+import type { Memory } from "./link/pressure.ts";
 import { SerialAccess } from "./link/serial.ts";
 import { ServerLink } from "./link/server.ts";
 import type { Stage, Status } from "./link/status.ts";
@@ -38,6 +40,9 @@ interface DaemonOptions {
   readonly config: Config;
   /** The current configuration. Throws RequestRefused with every fault when it is invalid. */
   readonly read: () => Config;
+  /** The engine and its release, and bytes in use: for metrics. */
+  readonly runtime?: string;
+  readonly memory?: Memory;
   /** Without it interfaces wait until somebody (netifd) says up. */
   readonly autostart: boolean;
 }
@@ -50,6 +55,8 @@ export class Daemon implements DaemonApi, CaptureApi {
   readonly #autostart: boolean;
   /** Links on their way down because their section changed; whether each is to start again. */
   readonly #replaced = new Map<string, boolean>();
+  readonly #about: Pick<DaemonOptions, "runtime" | "memory">;
+  readonly #since: number;
   #config: Config;
   readonly #links = new Map<string, AnyLink>();
   #stopping = false;
@@ -62,6 +69,8 @@ export class Daemon implements DaemonApi, CaptureApi {
     this.#config = o.config;
     this.#read = o.read;
     this.#autostart = o.autostart;
+    this.#about = o;
+    this.#since = deps.clock.now();
     deps.l2tp.acceptTunnel = (remote) => this.#acceptTunnel(remote);
   }
 
@@ -270,6 +279,28 @@ export class Daemon implements DaemonApi, CaptureApi {
     let sessions = 0;
     for (const link of this.#links.values()) sessions += link.size ?? 0;
     return { ...this.#ike()?.sizes(), tunnels: this.#deps.l2tp.size, sessions };
+  }
+  metrics(users: boolean): string {
+    const { clock, plane, pressure, l2tp, logins } = this.#deps;
+    return exposition(
+      {
+        version: VERSION,
+        runtime: this.#about.runtime ?? "",
+        uptime: (clock.now() - this.#since) / 1000,
+        memory: this.#about.memory?.() ?? null,
+        status: this.status(null),
+        events: this.#hub.counts,
+        tables: this.tables(),
+        drops: {
+          ...plane.drops(),
+          ...this.#ike()?.counters.snapshot(),
+          ...pressure.drops(),
+          ...l2tp.counters.snapshot(),
+          ...logins.counters.snapshot(),
+        },
+      },
+      users,
+    );
   }
   subscribe(listener: (e: Event) => void): () => void {
     return this.#hub.follow(listener);

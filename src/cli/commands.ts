@@ -9,7 +9,7 @@ import { init } from "./init.ts";
 import { check, sourceOf } from "./local.ts";
 import type { Options } from "./parse.ts";
 import { peer } from "./peer.ts";
-import { DEFAULT_SOCKET, disconnect, doctor, events, reload, status, upOrDown } from "./remote.ts";
+import { DEFAULT_SOCKET, disconnect, doctor, events, metrics, reload, status, upOrDown } from "./remote.ts";
 import { exportAll, importFile } from "./transfer.ts";
 
 const DEFAULT_UCI = "/etc/config";
@@ -47,6 +47,7 @@ export const OPTIONS = {
   },
   "--password": { value: "FILE", completes: "file", help: "the password is in this file; without, it is asked for" },
   "--json": { help: "JSON instead of text" },
+  "--users": { help: "with a series for each user, of 2000 at most" },
   "--watch": { help: "show it again whenever something happens" },
 } as const satisfies Options;
 
@@ -116,6 +117,13 @@ export const COMMANDS: readonly Command<keyof typeof OPTIONS>[] = [
     run: disconnect,
   },
   { name: "events", operands: [], options: ["--json", "--socket"], help: "follow what happens", run: events },
+  {
+    name: "metrics",
+    operands: [],
+    options: ["--users", "--socket"],
+    help: "counters and gauges for Prometheus, as [daemon] metrics serves them by HTTP",
+    run: metrics,
+  },
   {
     name: "doctor",
     operands: [link],

@@ -64,6 +64,10 @@ export const disconnect = remote(async (client, { words }) => {
   await client.call("disconnect", { session: Number(session) });
   return 0;
 });
+export const metrics = remote(async (client, { rt, flags }) => {
+  rt.stdout(String(await client.call("metrics", { users: flags.has("--users") })));
+  return 0;
+});
 export const events = remote(async (client, { rt, flags }) => {
   client.onEvent = (e) => rt.stdout(flags.has("--json") ? `${JSON.stringify(e)}\n` : `${renderEvent(e)}\n`);
   await client.call("events");

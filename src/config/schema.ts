@@ -30,6 +30,13 @@ export const DAEMON = {
       "OpenWrt's bus, for the object l2tpsec and for netifd. auto: /var/run/ubus/ubus.sock; with --config " +
       "FILE, only if the socket exists at the start.",
   }),
+  metrics: withDefault(k.integer(0, 65535), "0", {
+    tab: "advanced",
+    title: "Port for Prometheus",
+    help:
+      "TCP port of 127.0.0.1 where every program of this machine may read counters by HTTP (GET /metrics), without " +
+      "names of users; 0: none. Read at the start.",
+  }),
 } as const;
 
 export const CLIENT = {

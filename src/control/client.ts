@@ -34,13 +34,13 @@ export class ControlClient {
     };
   }
   /** Rejects with SystemError when no daemon listens. */
-  static async open(transport: StreamTransport, path: string): Promise<ControlClient> {
+  static async open(transport: Pick<StreamTransport, "connect">, path: string): Promise<ControlClient> {
     return new ControlClient(lines(await transport.connect(path)));
   }
   /** Rejects with an Error that has the daemon's message. */
   call(
     method: Method,
-    params: Readonly<Record<string, string | number>> = {},
+    params: Readonly<Record<string, string | number | boolean>> = {},
     stage: (s: Stage) => void = () => {},
     piece: (hex: string) => void = () => {},
   ): Promise<unknown> {

@@ -14,6 +14,8 @@ export class EventHub implements EventLog {
   readonly #inSources: (stack: string) => string;
   readonly #followers = new Set<(e: Event) => void>();
   readonly #last = new Map<string, { at: number; held: number }>();
+  /** Every event by kind, and how it went, those that no line tells too: in our own names. */
+  readonly counts = new Map<string, number>();
   /** By layer, in our own names. */
   readonly #layers = new Map<string, { since: number; shown: number }>();
   level: Level;
@@ -32,6 +34,7 @@ export class EventHub implements EventLog {
   }
   /** Never throws: a listener's error must not reach the emitter. */
   emit(told: Event): void {
+    this.#count(told);
     const kind = limited(told);
     const held = kind === null ? 0 : this.#limit(kind);
     if (held === null || (told.kind === "peer.bad" && this.#crowded(told.layer))) return;
@@ -54,6 +57,11 @@ export class EventHub implements EventLog {
   follow(f: (e: Event) => void): () => void {
     this.#followers.add(f);
     return () => void this.#followers.delete(f);
+  }
+  #count(e: Event): void {
+    const key = `${e.kind} ${resultOf(e)}`;
+    const n = this.counts.get(key);
+    if (n !== undefined || this.counts.size < KINDS) this.counts.set(key, (n ?? 0) + 1);
   }
   /** How many of this kind were suppressed since the last one shown; null: suppress this one too. */
   #limit(what: string): number | null {
@@ -87,4 +95,11 @@ function limited(e: Event): string | null {
   if (e.kind === "daemon.fault") return `fault ${e.where} ${e.text}`;
   if (e.kind === "peer.bad") return `${e.layer} ${e.what.replace(/[0-9]+/g, "#")}`;
   return e.kind === "ike.failed" ? `failed ${e.link} ${e.code}` : null;
+}
+
+/** "": there is but one. */
+function resultOf(e: Event): string {
+  if (e.kind === "peer.bad") return e.layer;
+  if (e.kind === "ppp.auth") return e.ok ? "ok" : "refused";
+  return "code" in e ? e.code : "";
 }

@@ -15,7 +15,8 @@ export type Method =
   | "doctor"
   | "disconnect"
   | "capture"
-  | "peer-config";
+  | "peer-config"
+  | "metrics";
 export const METHODS: readonly Method[] = [
   "status",
   "up",
@@ -26,6 +27,7 @@ export const METHODS: readonly Method[] = [
   "disconnect",
   "capture",
   "peer-config",
+  "metrics",
 ];
 
 export interface Request {
@@ -33,6 +35,8 @@ export interface Request {
   readonly method: Method;
   readonly name: string | null;
   readonly session: number | null;
+  /** Of metrics: a series for each user. */
+  readonly users: boolean;
   /** Of a capture; null: not what it takes. */
   readonly limits: CaptureLimits | null;
   /** Of a peer-config; null: not what it takes. */
@@ -67,7 +71,11 @@ export function parseRequest(line: string): Request | null {
   if (typeof id !== "number" || !Number.isSafeInteger(id)) return null;
   const known = METHODS.find((m) => m === method);
   if (known === undefined) return null;
-  const p = (typeof params === "object" && params !== null ? params : {}) as { name?: unknown; session?: unknown };
+  const p = (typeof params === "object" && params !== null ? params : {}) as {
+    name?: unknown;
+    session?: unknown;
+    users?: unknown;
+  };
   if (p.name !== undefined && typeof p.name !== "string") return null;
   if (p.session !== undefined && typeof p.session !== "number") return null;
   return {
@@ -75,6 +83,7 @@ export function parseRequest(line: string): Request | null {
     method: known,
     name: p.name ?? null,
     session: p.session ?? null,
+    users: p.users === true,
     limits: known === "capture" ? captureLimits(p) : null,
     wish: known === "peer-config" ? peerWish(p) : null,
   };

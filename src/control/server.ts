@@ -24,6 +24,8 @@ export interface DaemonApi {
   disconnect(session: number): void;
   /** What to type on the other side of a user or a link; it holds secrets. */
   peerConfig(wish: PeerWish): PeerConfig;
+  /** For Prometheus. `users`: a series for each user as well. */
+  metrics(users: boolean): string;
   subscribe(listener: (e: Event) => void): () => void;
 }
 
@@ -46,7 +48,7 @@ export function refusal(e: unknown, what: string, log: EventLog): ApiError {
 /** Requests and streams are isolated: an unexpected error ends only the one it occurs in. */
 export async function serveControl(
   path: string,
-  transport: StreamTransport,
+  transport: Pick<StreamTransport, "listen">,
   api: DaemonApi,
   log: EventLog,
   captures: CaptureApi | null = null,
@@ -143,6 +145,8 @@ function answer(r: Request, api: DaemonApi, log: EventLog, send: (x: object) => 
       case "peer-config":
         if (r.wish === null) throw new RequestRefused("bad-request", "peer-config takes texts");
         return send({ result: api.peerConfig(r.wish) });
+      case "metrics":
+        return send({ result: api.metrics(r.users) });
       case "capture":
       case "events":
         return; // handled where the stream is known

@@ -29,7 +29,7 @@ import { listenInClear } from "./listen.ts";
 import { type Placement, place } from "./placing.ts";
 import { placementText } from "./rungs/plane.ts";
 import { Session, type SessionHost } from "./session.ts";
-import { Sessions } from "./sessions.ts";
+import { Sessions, trafficOf } from "./sessions.ts";
 import { DEFAULT_MTU, fittingMtu, largestMtu, netdevMtu, pppAnswerer, serverIke, tunnelConfig } from "./settings.ts";
 import type { ServerStatus, Stage } from "./status.ts";
 
@@ -412,9 +412,8 @@ export class ServerLink implements AnyLink {
     return out;
   }
   status(): ServerStatus {
-    const sessions = [...this.#sessions.all()].filter((s) => s.ip !== null).map((s) => s.status());
+    const sessions = this.#sessions.statuses();
     const { radius } = this.#sessionHost.callers;
-    const sum = (f: (s: (typeof sessions)[number]) => number): number => sessions.reduce((n, s) => n + f(s), 0);
     return {
       kind: "server",
       state: this.#state,
@@ -429,10 +428,8 @@ export class ServerLink implements AnyLink {
       peers: needsIpsec(this.cfg) ? this.#flows.size : this.#tunnels.size,
       sessions,
       failures: this.#failures.list(),
-      rx_bytes: sum((s) => s.rx_bytes),
-      tx_bytes: sum((s) => s.tx_bytes),
-      rx_packets: sum((s) => s.rx_packets),
-      tx_packets: sum((s) => s.tx_packets),
+      ended: this.#sessions.ended,
+      ...trafficOf(sessions),
       drops: {
         ...this.#deps.plane.drops(),
         ...this.#ikeDrops(),

@@ -20,7 +20,7 @@ import { CallRung } from "./rungs/call.ts";
 import { NetdevRung, type NetdevUser } from "./rungs/netdev.ts";
 import { PppRung, type PppUser } from "./rungs/ppp.ts";
 import { mrruOf } from "./settings.ts";
-import type { SessionStatus } from "./status.ts";
+import type { SessionStatus, Traffic } from "./status.ts";
 
 /** The server of a session, one for all of them. */
 export interface SessionHost {
@@ -247,8 +247,12 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
     this.#deadline = null;
   }
 
+  /** So far; its last when it is over. */
+  get traffic(): Traffic {
+    const t = this.#counted?.counters() ?? NO_TRAFFIC;
+    return { rx_bytes: t.rxBytes, tx_bytes: t.txBytes, rx_packets: t.rxPackets, tx_packets: t.txPackets };
+  }
   status(): SessionStatus {
-    const t = this.#netdev.net?.counters() ?? NO_TRAFFIC;
     const { filter = null, rate = null } = this.#account?.limits ?? {};
     return {
       session: this.id,
@@ -262,10 +266,7 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
       auth: this.ppp.info?.auth ?? "",
       tunnel: this.callOwner.call?.tunnel.id ?? 0,
       call: this.callOwner.call?.id ?? 0,
-      rx_bytes: t.rxBytes,
-      tx_bytes: t.txBytes,
-      rx_packets: t.rxPackets,
-      tx_packets: t.txPackets,
+      ...this.traffic,
       ...(filter === null ? {} : { filter }),
       ...(rate === null ? {} : { rate }),
     };

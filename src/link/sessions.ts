@@ -11,6 +11,7 @@ import type { Account } from "./account.ts";
 import { holds, Networks } from "./networks.ts";
 import { AddressPool } from "./pool.ts";
 import type { Session } from "./session.ts";
+import type { EndedStatus, SessionStatus, Traffic } from "./status.ts";
 
 /**
  * A network may be a provider that has thousands behind one address: it gives way to others, and is not limited by
@@ -18,6 +19,21 @@ import type { Session } from "./session.ts";
  */
 const CALLERS: WaitingLimits = { peer: 16, network: 256, all: 256 };
 const CROWDED: Failure = failure("crowded", "an unauthenticated caller made room for another");
+
+const NO_TRAFFIC: Traffic = { rx_bytes: 0, tx_bytes: 0, rx_packets: 0, tx_packets: 0 };
+
+/** Of all of these together. */
+export function trafficOf(all: Iterable<Traffic>): Traffic {
+  let t = NO_TRAFFIC;
+  for (const x of all)
+    t = {
+      rx_bytes: t.rx_bytes + x.rx_bytes,
+      tx_bytes: t.tx_bytes + x.tx_bytes,
+      rx_packets: t.rx_packets + x.rx_packets,
+      tx_packets: t.tx_packets + x.tx_packets,
+    };
+  return t;
+}
 
 type Rules = Pick<ServerConfig, "local_ip" | "pool" | "pools" | "framed_routes" | "max_sessions" | "second_login">;
 
@@ -30,6 +46,8 @@ export class Sessions {
   /** Who has a network, or an address. */
   readonly #networks = new Networks<Session>();
   #admitted = 0;
+  /** Of those that are gone: counters of a server do not go back when one ends. */
+  #ended: EndedStatus = { sessions: 0, ...NO_TRAFFIC };
   /** "": the server's own one. */
   #pools: ReadonlyMap<string, AddressPool>;
   /** Networks and addresses that the configuration gives to somebody, connected or not. */
@@ -86,6 +104,13 @@ export class Sessions {
     if (!out) return;
     this.counters.bump("server.crowded");
     out.drop(CROWDED);
+  }
+  /** Of users with an address. */
+  statuses(): SessionStatus[] {
+    return [...this.#all.values()].filter((s) => s.ip !== null).map((s) => s.status());
+  }
+  get ended(): EndedStatus {
+    return this.#ended;
   }
   /** The call or session has ended. */
   remove(s: Session): void {
@@ -152,6 +177,7 @@ export class Sessions {
   }
   /** What admit() gave is free again: the same user may be calling anew, and must not wait for our goodbye. */
   release(s: Session, ip: string, user: Account): void {
+    this.#ended = { sessions: this.#ended.sessions + 1, ...trafficOf([this.#ended, s.traffic]) };
     this.#release(ip);
     for (const n of networksOf(ip, user)) if (this.#networks.get(n) === s) this.#networks.delete(n);
     this.#admitted--;

@@ -31,7 +31,7 @@ interface PppStatus {
   /** With Multilink, the longest packet that the peer puts together. */
   readonly peer_mrru: number | null;
 }
-interface Traffic {
+export interface Traffic {
   readonly rx_bytes: number;
   readonly tx_bytes: number;
   readonly rx_packets: number;
@@ -107,6 +107,10 @@ export interface SessionStatus extends Traffic {
   readonly filter?: string;
   readonly rate?: string;
 }
+/** What sessions carried that have ended since the server was made: its counters are those of its sessions, and these. */
+export interface EndedStatus extends Traffic {
+  readonly sessions: number;
+}
 /** Refused peers: for each code the last time, and how often. */
 export interface PeerFailure {
   readonly peer: string;
@@ -131,6 +135,7 @@ export interface ServerStatus extends Traffic {
   readonly ipsec: "required" | "off";
   readonly peers: number;
   readonly sessions: readonly SessionStatus[];
+  readonly ended: EndedStatus;
   /** The latest first, a few dozen at most. */
   readonly failures: readonly PeerFailure[];
   readonly drops: Readonly<Record<string, number>>;

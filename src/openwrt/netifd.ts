@@ -204,6 +204,7 @@ export class Netifd {
       },
       disconnect: (session) => links.disconnect(session),
       peerConfig: (wish) => links.peerConfig(wish),
+      metrics: (users) => links.metrics(users),
       subscribe: (f) => links.subscribe(f),
       up: (name) => {
         if (links.clientConfig(name) === null) links.up(name);

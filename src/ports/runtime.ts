@@ -5,7 +5,7 @@ import type { Crypto, Host } from "./ports.ts";
 export interface ByteStream {
   /** Takes over `data`; text goes as UTF-8. A reader that leaves 1 MiB unread is cut off. */
   send(data: Uint8Array | string): void;
-  /** After what was sent has left. */
+  /** After what was sent has left; said again, at once. */
   close(): void;
   /** The chunk is valid during the call only. */
   onData: (chunk: Uint8Array) => void;
@@ -19,6 +19,8 @@ export interface StreamTransport {
    * more is replaced; rejects with SystemError when somebody does, or the folder cannot be written.
    */
   listen(path: string, onStream: (s: ByteStream) => void): Promise<{ close(): void }>;
+  /** TCP on 127.0.0.1, 8 streams at once. Rejects with SystemError. */
+  listenHere(port: number, onStream: (s: ByteStream) => void): Promise<{ close(): void }>;
   /** Rejects with SystemError: ENOENT, ECONNREFUSED, EACCES. */
   connect(path: string): Promise<ByteStream>;
 }

@@ -127,6 +127,10 @@ class Peer {
   wrong: Proved | "ok" = "ok";
   trouble = "";
   answers = 0;
+  accepts = 0;
+  rejects = 0;
+  /** Questions that it let lie, or that could not be put to it. */
+  silences = 0;
   constructor(server: RadiusServer) {
     this.server = server;
   }
@@ -144,7 +148,12 @@ export interface ServerState {
   readonly name: string;
   readonly address: string;
   readonly state: "ok" | "silent" | "unknown";
+  /** Answers in all, and what those to logins were. */
   readonly answers: number;
+  readonly accepts: number;
+  readonly rejects: number;
+  /** Questions that it has not answered. */
+  readonly silences: number;
   readonly why: string;
 }
 
@@ -168,10 +177,13 @@ export class RadiusClient {
   }
   servers(): ServerState[] {
     const now = this.#deps.clock.now();
-    return this.#peers.map(({ server: { name, address }, deadUntil, answers, wrong, trouble, heardAt }) => {
-      const silent = deadUntil > now;
-      const heard = heardAt === Number.NEGATIVE_INFINITY ? "unknown" : "ok";
-      return { name, address, state: silent ? "silent" : heard, answers, why: silent ? trouble || WRONG[wrong] : "" };
+    return this.#peers.map((p) => {
+      const { name, address } = p.server;
+      const { answers, accepts, rejects, silences } = p;
+      const silent = p.deadUntil > now;
+      const heard = p.heardAt === Number.NEGATIVE_INFINITY ? "unknown" : "ok";
+      const why = silent ? p.trouble || WRONG[p.wrong] : "";
+      return { name, address, state: silent ? "silent" : heard, answers, accepts, rejects, silences, why };
     });
   }
   /** Returns what takes the question back: its answer is not wanted any more. */
@@ -239,6 +251,7 @@ export class RadiusClient {
   #next(ask: Ask): void {
     const before = ask.peer;
     if (before) {
+      before.silences++;
       ask.why = sentence(before);
       this.#leave(ask);
     }
@@ -316,6 +329,8 @@ export class RadiusClient {
     peer.wrong = "ok";
     peer.trouble = "";
     peer.answers++;
+    if (ask.q.code === CODE.accessRequest && packet.code === CODE.accessAccept) peer.accepts++;
+    if (packet.code === CODE.accessReject) peer.rejects++;
     this.#end(ask, { server: peer.server, packet, sealer: ask.sealer });
   }
   #end(ask: Ask, answer: Answer | string): void {

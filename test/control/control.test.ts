@@ -47,7 +47,7 @@ const CLIENT: ClientStatus = {
 };
 
 /** Both ends of a stream in memory; bytes arrive in a later microtask, as with a socket. */
-function transport(): StreamTransport {
+function transport(): Omit<StreamTransport, "listenHere"> {
   let accept: ((s: ByteStream) => void) | null = null;
   const end = (): ByteStream => ({ send: () => {}, close: () => {}, onData: () => {}, onClose: () => {} });
   return {
@@ -94,6 +94,7 @@ function api(): DaemonApi & { said: string[]; listeners: Set<(e: Event) => void>
       stage({ name: "ike", state: "ok", text: "fine" });
       return Promise.resolve(true);
     },
+    metrics: (users) => `users ${users}\n`,
     subscribe: (l) => {
       listeners.add(l);
       return () => void listeners.delete(l);
@@ -142,6 +143,8 @@ describe("control API", () => {
     });
     await assert.rejects(c.call("peer-config", { name: "u", system: 7 }), /peer-config takes texts/);
     assert.equal(await c.call("reload"), "nothing changed");
+    assert.equal(await c.call("metrics"), "users false\n");
+    assert.equal(await c.call("metrics", { users: true }), "users true\n");
     const stages: string[] = [];
     assert.equal(await c.call("doctor", { name: "hq" }, (s) => void stages.push(s.text)), true);
     assert.deepEqual(stages, ["fine"]);
@@ -165,6 +168,7 @@ describe("control API", () => {
       method: "status",
       name: null,
       session: null,
+      users: false,
       limits: null,
       wish: null,
     });

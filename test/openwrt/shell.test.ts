@@ -253,7 +253,7 @@ for (const [name, words] of SHELLS) {
         assert.deepEqual(s.init("triggers"), [
           "trigger l2tpsec network",
           "validate l2tpsec daemon   control:string:/var/run/l2tpsec.sock " +
-            'log:or("error","warn","notice","info","debug"):info ubus:string:auto',
+            'log:or("error","warn","notice","info","debug"):info ubus:string:auto metrics:range(0,65535):0',
           "exit 0",
         ]);
       }),

@@ -50,6 +50,9 @@ class Asked implements DaemonApi, CaptureApi {
     if (wish.name === "nobody") throw new RequestRefused("failed", "there is no nobody");
     return { text: "a secret", file: "a.txt", content: "a secret" };
   }
+  metrics(): string {
+    return "";
+  }
   captured: CaptureRequest | null = null;
   capture(name: string, o: CaptureRequest): () => void {
     this.log.push(`capture ${name}`);
@@ -279,6 +282,7 @@ test("a status with more sessions than a message holds is shortened, and says so
     ipsec: "required",
     peers: 0,
     sessions: Array.from({ length: 4096 }, (_, i) => ({ ...session, session: i })),
+    ended: { sessions: 0, rx_bytes: 0, tx_bytes: 0, rx_packets: 0, tx_packets: 0 },
     failures: [],
     drops: {},
     error: null,

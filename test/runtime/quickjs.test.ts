@@ -161,6 +161,7 @@ describe("streams", () => {
     const at = (fd: number) => pipes.get(fd) ?? assert.fail(`descriptor ${fd}`);
     const sys = {
       listen: () => 3,
+      listenHere: () => 3,
       connect: () => {
         const [a, b] = [end(), end()];
         at(a).peer = b;
@@ -252,6 +253,28 @@ describe("streams", () => {
       ),
       { numRuns: 100 },
     );
+  });
+  test("close said again does not wait for who does not read", async () => {
+    const { streams, run, open } = pair(16);
+    let closed = 0;
+    const c = await streams.connect("/s");
+    c.onClose = () => closed++;
+    c.send(new Uint8Array(100));
+    c.close();
+    await run();
+    assert.equal(closed, 0);
+    c.close();
+    c.close();
+    await run();
+    assert.deepEqual([closed, open()], [1, 1]);
+  });
+  test("eight at once from this machine, and no more", async () => {
+    const { streams, run } = pair(16);
+    let at = 0;
+    await streams.listenHere(9, () => at++);
+    for (let i = 0; i < 20; i++) await streams.connect("/s");
+    await run();
+    assert.equal(at, 8);
   });
   test("who never reads is cut off", async () => {
     const { streams, run } = pair(16);

@@ -101,6 +101,7 @@ test("another configuration: who is not in it any more is out, and who stays kee
     server(b).sessions.map((s) => s.user),
     ["second"],
   );
+  assert.equal(server(b).ended.sessions, 1, "what it carried is not forgotten");
   const three = dial(w, "three", "203.0.113.3", as("third"));
   await up(w, b, three);
   assert.notEqual(client(three).local_ip, its);

@@ -1,4 +1,4 @@
-// UNIX stream sockets.
+// Stream sockets: UNIX, and TCP for callers of this machine.
 import { chmodSync, unlinkSync } from "node:fs";
 import * as net from "node:net";
 import { SystemError } from "../../core/errors.ts";
@@ -14,7 +14,7 @@ function bytes(socket: net.Socket): ByteStream {
         socket.destroy(); // a follower that does not read must not fill our memory
       else socket.write(data);
     },
-    close: () => void socket.end(),
+    close: () => void (socket.writableEnded ? socket.destroy() : socket.end()),
     onData: () => {},
     onClose: () => {},
   };
@@ -55,6 +55,15 @@ function tryListen(path: string, onStream: (s: ByteStream) => void): Promise<net
   });
 }
 
+function listenHere(port: number, onStream: (s: ByteStream) => void): Promise<{ close(): void }> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer((socket) => onStream(bytes(socket)));
+    server.maxConnections = 8;
+    server.once("error", (e) => reject(new SystemError(codeOf(e), `TCP port ${port} of 127.0.0.1 cannot be opened`)));
+    server.listen(port, "127.0.0.1", () => resolve({ close: () => void server.close() }));
+  });
+}
+
 export const nodeStreams: StreamTransport = {
   async listen(path, onStream) {
     for (let again = false; ; again = true) {
@@ -73,5 +82,6 @@ export const nodeStreams: StreamTransport = {
       }
     }
   },
+  listenHere,
   connect,
 };

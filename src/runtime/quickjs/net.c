@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -131,6 +132,27 @@ static JSValue net_listen(JSContext *ctx, JSValueConst self, int argc, JSValueCo
 	r = bind(fd, (struct sockaddr *)&to, sizeof to);
 	umask(mask);
 	if (r < 0)
+		return give_up(ctx, fd, "bind");
+	if (listen(fd, 16) < 0)
+		return give_up(ctx, fd, "listen");
+	return JS_NewInt32(ctx, fd);
+}
+
+/* listenHere(port): TCP, on 127.0.0.1 */
+static JSValue net_listen_here(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	uint32_t port;
+	int fd, on = 1;
+
+	if (JS_ToUint32(ctx, &port, argv[0]) < 0)
+		return JS_EXCEPTION;
+	to.sin_port = htons((uint16_t)port);
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return give_up(ctx, fd, "socket");
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on); /* what the last daemon served may linger */
+	if (bind(fd, (struct sockaddr *)&to, sizeof to) < 0)
 		return give_up(ctx, fd, "bind");
 	if (listen(fd, 16) < 0)
 		return give_up(ctx, fd, "listen");
@@ -379,7 +401,7 @@ static const JSCFunctionListEntry functions[] = {
 	JS_CFUNC_DEF("unlink", 1, net_unlink_path), JS_CFUNC_DEF("read", 2, net_read_fd),
 	JS_CFUNC_DEF("write", 3, net_write_fd),	    JS_CFUNC_DEF("close", 1, net_close_fd),
 	JS_CFUNC_DEF("append", 2, net_append),	    JS_CFUNC_DEF("utf8", 1, net_utf8),
-	JS_CFUNC_DEF("resolve", 2, net_resolve),
+	JS_CFUNC_DEF("resolve", 2, net_resolve),    JS_CFUNC_DEF("listenHere", 1, net_listen_here),
 };
 
 void net_add(struct host *h, JSValue sys)

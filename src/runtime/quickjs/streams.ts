@@ -1,4 +1,4 @@
-// UNIX stream sockets.
+// Stream sockets: UNIX, and TCP for callers of this machine.
 import { SystemError } from "../../core/errors.ts";
 import type { ByteStream, StreamTransport } from "../../ports/runtime.ts";
 import { socketAdvice } from "../advice.ts";
@@ -6,6 +6,7 @@ import { codeOf, READABLE, type Sys, type Watch, WRITABLE } from "./sys.ts";
 
 const BACKLOG = 1 << 20; // bytes that a slow reader may leave in our memory
 const AT_ONCE = 32; // streams of one listener
+const AT_ONCE_HERE = 8;
 const CHUNK = 16384;
 
 /** A connected socket. What it reads goes through `chunk`, which all streams share: it is lent. */
@@ -37,7 +38,8 @@ class SocketStream implements ByteStream {
     if (this.#queue.length === 1) this.#flush();
   }
   close(): void {
-    if (!this.#open || this.#ending) return;
+    if (!this.#open) return;
+    if (this.#ending) return this.#end();
     this.#ending = true;
     if (this.#queue.length === 0) this.#end();
   }
@@ -111,13 +113,12 @@ export function quickjsStreams(sys: Sys): StreamTransport {
       return false;
     }
   };
-  const listen = (path: string, onStream: (s: ByteStream) => void): { close(): void } => {
-    const fd = tryListen(path);
+  const serve = (fd: number, most: number, onStream: (s: ByteStream) => void): (() => void) => {
     let count = 0;
     const watch = sys.watch(fd, READABLE, () => {
       const peer = sys.accept(fd);
       if (peer < 0) return;
-      if (count >= AT_ONCE) return sys.close(peer);
+      if (count >= most) return sys.close(peer);
       count++;
       const stream = new SocketStream(sys, peer, chunk);
       onStream(stream);
@@ -127,17 +128,31 @@ export function quickjsStreams(sys: Sys): StreamTransport {
         told();
       };
     });
+    return () => {
+      sys.unwatch(watch);
+      sys.close(fd);
+    };
+  };
+  const listen = (path: string, onStream: (s: ByteStream) => void): { close(): void } => {
+    const close = serve(tryListen(path), AT_ONCE, onStream);
     return {
       close() {
-        sys.unwatch(watch);
-        sys.close(fd);
+        close();
         sys.unlink(path);
       },
     };
   };
+  const listenHere = (port: number, onStream: (s: ByteStream) => void): { close(): void } => {
+    try {
+      return { close: serve(sys.listenHere(port), AT_ONCE_HERE, onStream) };
+    } catch (e) {
+      throw new SystemError(codeOf(e), `TCP port ${port} of 127.0.0.1 cannot be opened`);
+    }
+  };
   return {
     // Synchronous underneath: what fails rejects all the same.
     listen: async (path, onStream) => listen(path, onStream),
+    listenHere: async (port, onStream) => listenHere(port, onStream),
     connect: async (path) => open(path),
   };
 }

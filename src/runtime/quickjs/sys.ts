@@ -41,6 +41,8 @@ export interface Sys {
   unwatch(w: Watch): void;
   /** UNIX stream sockets, non-blocking. */
   listen(path: string): number;
+  /** TCP on 127.0.0.1, non-blocking. */
+  listenHere(port: number): number;
   connect(path: string): number;
   /** Negative: nobody there. */
   accept(fd: number): number;

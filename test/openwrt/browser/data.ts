@@ -82,6 +82,7 @@ export const lns: ServerStatus = {
       call: 1,
     },
   ],
+  ended: { sessions: 0, rx_bytes: 0, tx_bytes: 0, rx_packets: 0, tx_packets: 0 },
   failures: [
     {
       peer: "198.51.100.9",

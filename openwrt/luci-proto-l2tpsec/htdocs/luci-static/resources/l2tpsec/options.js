@@ -512,6 +512,10 @@ const SECTIONS = {
 		  grammar: {"form":"pattern","pattern":"auto|off|/[\\x21-\\x7e]{1,106}"},
 		  allowed: _('auto | off | a path such as /var/run/ubus/ubus.sock'),
 		  help: _('OpenWrt\'s bus, for the object l2tpsec and for netifd. auto: /var/run/ubus/ubus.sock; with --config FILE, only if the socket exists at the start.') },
+		{ name: 'metrics', tab: 'advanced', title: _('Port for Prometheus'), def: '0',
+		  grammar: {"form":"integer","min":0,"max":65535},
+		  allowed: _('a whole number from %d to %d').format(0, 65535),
+		  help: _('TCP port of 127.0.0.1 where every program of this machine may read counters by HTTP (GET /metrics), without names of users; 0: none. Read at the start.') },
 	],
 	interface: [
 		{ name: 'server', tab: 'general', title: _('Server'), required: true,
