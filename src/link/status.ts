@@ -107,7 +107,7 @@ export interface SessionStatus extends Traffic {
   readonly filter?: string;
   readonly rate?: string;
 }
-/** What sessions carried that have ended since the server was made: its counters are those of its sessions and these. */
+/** Of sessions that have ended since the server was made; its counters are those of its sessions, and these. */
 export interface EndedStatus extends Traffic {
   readonly sessions: number;
 }
