@@ -8,8 +8,10 @@ import type { ConfigSource } from "./config/source.ts";
 import { serveMetrics } from "./control/http.ts";
 import { EventHub } from "./control/log.ts";
 import { RequestRefused, serveControl } from "./control/server.ts";
+import { SessionLog } from "./control/session-log.ts";
 import { Challenges } from "./core/challenges.ts";
 import { SystemError } from "./core/errors.ts";
+import type { Level } from "./core/events.ts";
 import { faultEvent } from "./core/fault.ts";
 import { allOf, contain, Scope } from "./core/scope.ts";
 import { fromUtf8, utf8 } from "./core/text.ts";
@@ -264,14 +266,25 @@ function journalIn(rt: Runtime, path: string, warn: (text: string) => void): Jou
   };
 }
 
-/** The daemon, until a signal ends it. */
-export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: () => DataEngine): Promise<void> {
+/** RFC 5424 §6.2.1. */
+const SEVERITY: Readonly<Record<Level, number>> = { error: 3, warn: 4, notice: 5, info: 6, debug: 7 };
+
+/** The daemon, until a signal ends it. `syslog`: it logs there, where it is taken. */
+export async function runDaemon(
+  rt: Runtime,
+  source: ConfigSource,
+  openEngine: () => DataEngine,
+  syslog = false,
+): Promise<void> {
   const first = source.read();
   if (first.config === null) {
     for (const f of first.faults) rt.stderr(`${f}\n`);
     return rt.exit(2);
   }
-  const hub = new EventHub(rt.clock, first.config.daemon.log, (line) => rt.stderr(`${line}\n`), rt.inSources);
+  const log = (line: string, level: Level): void => {
+    if (!syslog || !rt.syslog(SEVERITY[level], line)) rt.stderr(`${line}\n`);
+  };
+  const hub = new EventHub(rt.clock, first.config.daemon.log, log, rt.inSources);
   const fault =
     (where: string) =>
     (e: unknown): void =>
@@ -320,7 +333,7 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: (
             "failed",
             `nothing was changed, the configuration has faults:\n${again.faults.join("\n")}`,
           );
-        for (const f of again.faults) rt.stderr(`error config: ${f}\n`);
+        for (const f of again.faults) log(`error config: ${f}`, "error");
         current = again.config;
         return again.config;
       },
@@ -334,6 +347,13 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: (
         throw e;
       },
     );
+    const sessions = new SessionLog(
+      rt,
+      () => current.daemon,
+      () => rt.host.wallClock(),
+      warn,
+    );
+    hub.follow((e) => sessions.see(e));
     const { metrics } = first.config.daemon;
     const http = await serveMetrics(rt, metrics, () => daemon.metrics(false), fault("metrics")).catch((e: unknown) => {
       if (!(e instanceof SystemError)) throw e;
@@ -364,7 +384,7 @@ export async function runDaemon(rt: Runtime, source: ConfigSource, openEngine: (
           },
         ),
     });
-    for (const f of first.faults) rt.stderr(`error config: ${f}\n`); // of UCI: the other sections run
+    for (const f of first.faults) log(`error config: ${f}`, "error"); // of UCI: the other sections run
     for (const w of first.warnings) warn(w);
     const ciphers = describeSpeeds(speeds);
     hub.emit({ kind: "daemon.ready", link: "", version: VERSION, runtime: rt.name, ciphers });

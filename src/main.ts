@@ -21,7 +21,7 @@ export async function main(rt: Runtime, openEngine: () => DataEngine): Promise<v
   }
   const program: Program = {
     rt,
-    daemon: (source) => runDaemon(rt, source, openEngine),
+    daemon: (source, syslog) => runDaemon(rt, source, openEngine, syslog),
     probe: () => probe(rt, openEngine),
     maker: () => openEngine().native.pki(),
     fileFaults: (config) => fileFaults(rt, config, openEngine),

@@ -41,7 +41,7 @@ export interface Command<O extends string = string> {
 /** What the daemon's composition gives: the commands know neither planes nor protocols. */
 export interface Program {
   readonly rt: Runtime;
-  daemon(source: ConfigSource): Promise<void>;
+  daemon(source: ConfigSource, syslog: boolean): Promise<void>;
   probe(): void;
   /** What makes keys and certificates; null: no libcrypto. Throws SystemError. */
   maker(): PkiMaker | null;

@@ -23,6 +23,7 @@ export const OPTIONS = {
     help: `the configuration is a router's files network and l2tpsec in DIR (default ${DEFAULT_UCI})`,
   },
   "--socket": { value: "PATH", completes: "file", help: `control socket of the daemon (default ${DEFAULT_SOCKET})` },
+  "--syslog": { help: "log to syslog (/dev/log) with each line's severity; what it does not take goes to stderr" },
   "--foreground": { help: "stay in the foreground, which is what run always does" },
   "--secrets": { help: "with keys and passwords" },
   "--output": { value: "FILE", completes: "file", help: "write this file, which only its owner may read" },
@@ -60,11 +61,11 @@ export const COMMANDS: readonly Command<keyof typeof OPTIONS>[] = [
     name: "run",
     operands: [],
     configuration: true,
-    options: ["--config", "--uci", "--foreground", "--socket"],
+    options: ["--config", "--uci", "--foreground", "--syslog", "--socket"],
     help: "the daemon; logs to stderr, one line per event",
     run(c) {
       c.rt.noDumps(); // before there are secrets in memory
-      return c.daemon(sourceOf(c));
+      return c.daemon(sourceOf(c), c.flags.has("--syslog"));
     },
   },
   {

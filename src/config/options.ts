@@ -132,6 +132,11 @@ export const device: Kind<string> = kind(
   "a path such as /dev/ttyUSB0",
   "is not a path",
 );
+export const logPath: Kind<string> = kind(
+  { form: "pattern", pattern: "/[\\x21-\\x7e]{1,250}" },
+  "a path such as /tmp/l2tpsec-sessions.log",
+  "is not a path",
+);
 /** Telephone numbers as modems accept them; no character that would end the command or begin another. */
 export const phones: Kind<readonly string[]> = kind(
   { form: "list", item: { form: "pattern", pattern: "[0-9*#+,().\\-W@!PTwpt]{1,60}" }, separator: "space" },

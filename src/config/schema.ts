@@ -37,6 +37,18 @@ export const DAEMON = {
       "TCP port of 127.0.0.1 where every program of this machine may read counters by HTTP (GET /metrics), without " +
       "names of users; 0: none. Read at the start.",
   }),
+  session_log: optional(k.logPath, {
+    tab: "advanced",
+    title: "Session log",
+    help:
+      "File that gets a line for each session of a server that begins or ends: when, who, from where, address, " +
+      "bytes, why. On a router /tmp is memory, and flash wears out.",
+  }),
+  session_log_size: withDefault(k.integer(4, 1048576, "KiB"), "256", {
+    tab: "advanced",
+    title: "Size of the session log",
+    help: "A file that would be larger is renamed to .1, and that one to .2, which replaces the oldest.",
+  }),
 } as const;
 
 export const CLIENT = {

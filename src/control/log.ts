@@ -10,7 +10,7 @@ const KINDS = 512; // distinct limits remembered; beyond that the oldest is forg
 
 export class EventHub implements EventLog {
   readonly #clock: Clock;
-  readonly #write: (line: string) => void;
+  readonly #write: (line: string, level: Level) => void;
   readonly #inSources: (stack: string) => string;
   readonly #followers = new Set<(e: Event) => void>();
   readonly #last = new Map<string, { at: number; held: number }>();
@@ -24,7 +24,7 @@ export class EventHub implements EventLog {
   constructor(
     clock: Clock,
     level: Level,
-    write: (line: string) => void,
+    write: (line: string, level: Level) => void,
     inSources: (stack: string) => string = (s) => s,
   ) {
     this.#clock = clock;
@@ -40,8 +40,9 @@ export class EventHub implements EventLog {
     if (held === null || (told.kind === "peer.bad" && this.#crowded(told.layer))) return;
     if (told.kind === "daemon.fault" && this.#crowded("fault")) return;
     const e = told.kind === "daemon.fault" ? { ...told, stack: this.#inSources(told.stack) } : told;
-    if (LEVELS.indexOf(levelOf(e)) <= LEVELS.indexOf(this.level))
-      this.#write(held > 0 ? `${line(e)} (and ${held} more like it)` : line(e));
+    const level = levelOf(e);
+    if (LEVELS.indexOf(level) <= LEVELS.indexOf(this.level))
+      this.#write(held > 0 ? `${line(e)} (and ${held} more like it)` : line(e), level);
     const broken: unknown[] = [];
     for (const f of this.#followers) {
       try {

@@ -57,7 +57,19 @@ export type Event =
   | { kind: "ppp.identification"; link: string; text: string }
   | { kind: "ppp.rejected"; link: string; what: string }
   | { kind: "session.up"; link: string; user: string; ip: string; peer: string; session: number }
-  | { kind: "session.down"; link: string; user: string; ip: string; session: number; code: string; text: string }
+  | {
+      kind: "session.down";
+      link: string;
+      user: string;
+      ip: string;
+      peer: string;
+      session: number;
+      seconds: number;
+      rxBytes: number;
+      txBytes: number;
+      code: string;
+      text: string;
+    }
   | { kind: "peer.bad"; link: string; layer: string; peer: string; what: string };
 
 export interface EventLog {
@@ -112,7 +124,7 @@ const LEVEL: Readonly<Record<Event["kind"], Level>> = {
   "peer.bad": "info",
 };
 export function levelOf(e: Event): Level {
-  return LEVEL[e.kind];
+  return e.kind === "ppp.auth" && !e.ok ? "notice" : LEVEL[e.kind];
 }
 
 /**
@@ -143,6 +155,6 @@ export function line(e: Event): string {
     if (typeof v === "string") return `${k}=${quote(v, most)}`;
     return `${k}=${Array.isArray(v) ? quote(v.join(" ")) : String(v)}`;
   });
-  const whole = [`${LEVEL[kind]} ${link === "" ? "daemon" : link}: ${kind}`, ...fields].join(" ");
+  const whole = [`${levelOf(e)} ${link === "" ? "daemon" : link}: ${kind}`, ...fields].join(" ");
   return whole.length <= LINE_MOST ? whole : `${whole.slice(0, LINE_MOST - 3)}...`;
 }

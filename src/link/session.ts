@@ -69,6 +69,8 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
   readonly seat: RadiusSeat | null;
   #ip: string | null = null;
   #since = 0;
+  /** On the clock of timers. */
+  #upAt = 0;
   /** At RADIUS, where the server has that. */
   #account: SessionAccount | null = null;
   /** session.up was emitted, session.down was not. */
@@ -175,6 +177,7 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
   onUp(): void {
     this.#open();
     this.#since = this.#host.deps.host.wallClock();
+    this.#upAt = this.#host.deps.clock.now();
     this.#announced = this.#told = true;
     this.#host.deps.log.emit({
       kind: "session.up",
@@ -225,12 +228,18 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
     this.#host.gone(this);
   }
   #tellDown(why: Failure, ip: string): void {
-    this.#host.deps.log.emit({
+    const { deps, cfg } = this.#host;
+    const { rx_bytes: rxBytes, tx_bytes: txBytes } = this.traffic;
+    deps.log.emit({
       kind: "session.down",
-      link: this.#host.cfg.name,
+      link: cfg.name,
       user: this.user ?? "",
       ip,
+      peer: this.#host.addressOf(this.#at.remote),
       session: this.id,
+      seconds: Math.round((deps.clock.now() - this.#upAt) / 1000),
+      rxBytes,
+      txBytes,
       code: why.code,
       text: why.text,
     });

@@ -66,6 +66,8 @@ export interface Runtime {
   readonly stdin: Stdin;
   stdout(text: string): void;
   stderr(text: string): void;
+  /** A line for the system's log. False: nobody takes it now. `severity`: 0 (emergency) to 7 (debug), RFC 5424. */
+  syslog(severity: number, text: string): boolean;
   /** SIGTERM and SIGINT stop, SIGHUP reloads. Returns what takes the handlers away again. */
   onSignals(handlers: { stop(name: "SIGTERM" | "SIGINT"): void; reload(): void }): () => void;
   /**
@@ -88,6 +90,10 @@ export interface Runtime {
   replaceFiles(files: readonly { readonly path: string; readonly text: string }[], mode: number): void;
   /** A file that is not there yet. Throws SystemError. */
   newFile(path: string, mode: number): { write(bytes: Uint8Array): void; close(): void };
+  /** Appends to a regular file, which is made with `mode` where there is none. Throws SystemError, write() too. */
+  logFile(path: string, mode: number): { readonly size: number; write(bytes: Uint8Array): void; close(): void };
+  /** Throws SystemError. */
+  rename(from: string, to: string): void;
   removeTree(path: string): void;
   exit(code: number): void;
 }

@@ -49,6 +49,9 @@ const measured = (sessions: readonly SessionStatus[] = []): Measured => ({
   drops: { "esp.replay": 4 },
 });
 
+const LABEL = '[a-zA-Z_]\\w*="(?:[^"\\\\\\n]|\\\\[\\\\"n])*"';
+const SAMPLE = new RegExp(`^([a-zA-Z_:][\\w:]*)(?:\\{((?:${LABEL},?)*)\\})? (\\d+(?:\\.\\d+)?(?:e\\+\\d+)?)$`);
+
 /** Name, labels and value of every sample; throws at whatever the format does not allow. */
 function parsed(text: string): Map<string, number> {
   const samples = new Map<string, number>();
@@ -66,10 +69,7 @@ function parsed(text: string): Map<string, number> {
       assert.equal(name, family);
       continue;
     }
-    const [, name = "", labels = "", value = ""] =
-      /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\[\\"n])*",?)*)\})? (\d+(?:\.\d+)?(?:e\+\d+)?)$/.exec(
-        line,
-      ) ?? assert.fail(line);
+    const [, name = "", labels = "", value = ""] = SAMPLE.exec(line) ?? assert.fail(line);
     assert.equal(name, family);
     assert.equal(types.get(name), name.endsWith("_total") ? "counter" : "gauge");
     assert.ok(!samples.has(`${name}{${labels}}`), `${line} appears twice`);

@@ -114,7 +114,8 @@ psk = ${PSK}
 
   scenario("up, down, status, events; secrets nowhere", {}, async (lab) => {
     const { a, b } = await two(lab);
-    const { client, server } = await pair(a, b);
+    const log = `${lab.dir}/sessions`;
+    const { client, server } = await pair(a, b, clientConfig(), { ...serverConfig(), daemon: { session_log: log } });
     await client.start();
     await client.waitUp("hq");
     const events = lab.spawn("events", PROGRAM[0], [
@@ -157,6 +158,16 @@ psk = ${PSK}
 
     const doctor = await client.cli("doctor", "hq");
     assert.equal(doctor.code, 0, doctor.stderr);
+    const metrics = (await server.cli("metrics")).stdout;
+    assert.match(metrics, /^l2tpsec_server_sessions\{server="lns"\} 1$/m);
+    assert.match(metrics, /^l2tpsec_server_sessions_ended_total\{server="lns"\} 1$/m);
+    assert.ok(!metrics.includes("branch1"), "no names of users");
+    const sessions = readFileSync(log, "utf8").trimEnd().split("\n");
+    assert.deepEqual(
+      sessions.map((l) => / (begin|end) server=lns user="branch1" peer=203\.0\.113\.2 ip=10\.99\.0\.10 /.exec(l)?.[1]),
+      ["begin", "end", "begin"],
+    );
+    assert.match(sessions[1] ?? "", / seconds=\d+ in=\d+ out=\d+ code=peer-terminated why=".+"$/);
     const json = await client.cli("status", "--json");
     const serverJson = await server.cli("status", "--json");
     const places = {
@@ -165,6 +176,8 @@ psk = ${PSK}
       status: table.stdout + json.stdout + serverJson.stdout,
       events: events.output,
       doctor: doctor.stdout + doctor.stderr,
+      metrics,
+      "log of sessions": sessions.join(),
       argv: client.cmdline() + server.cmdline(),
       environment: readFileSync(`/proc/${client.proc.pid}/environ`, "utf8"),
     };

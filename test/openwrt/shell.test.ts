@@ -239,7 +239,7 @@ for (const [name, words] of SHELLS) {
         chmodSync(`${s.dir}/good`, 0o755);
         assert.deepEqual(s.init("start", `${s.dir}/good`), [
           "open ",
-          `param command ${s.dir}/good run --uci --foreground`,
+          `param command ${s.dir}/good run --uci --foreground --syslog`,
           `param file ${s.dir}/good`,
           "param respawn 3600 5 0",
           "param term_timeout 5",
@@ -253,7 +253,8 @@ for (const [name, words] of SHELLS) {
         assert.deepEqual(s.init("triggers"), [
           "trigger l2tpsec network",
           "validate l2tpsec daemon   control:string:/var/run/l2tpsec.sock " +
-            'log:or("error","warn","notice","info","debug"):info ubus:string:auto metrics:range(0,65535):0',
+            'log:or("error","warn","notice","info","debug"):info ubus:string:auto ' +
+            "metrics:range(0,65535):0 session_log:string session_log_size:range(4,1048576):256",
           "exit 0",
         ]);
       }),

@@ -1,5 +1,5 @@
 // The Runtime of Node.
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, mkdtempSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getHeapStatistics } from "node:v8";
@@ -40,6 +40,7 @@ export const nodeRuntime: Runtime = {
   stdin,
   stdout: (text) => void process.stdout.write(text),
   stderr: (text) => void process.stderr.write(text),
+  syslog: () => false, // Node has no datagram sockets of UNIX
   onSignals,
   onUncaught,
   inSources,
@@ -56,6 +57,30 @@ export const nodeRuntime: Runtime = {
       throw new SystemError(e instanceof Error && "code" in e ? String(e.code) : "EIO", `cannot write ${path}`);
     }
     return { write: (bytes) => writeFileSync(fd, bytes), close: () => closeSync(fd) };
+  },
+  logFile(path, mode) {
+    const attempt = <T>(f: () => T): T => {
+      try {
+        return f();
+      } catch (e) {
+        throw new SystemError(e instanceof Error && "code" in e ? String(e.code) : "EIO", `cannot write ${path}`);
+      }
+    };
+    const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
+    const fd = attempt(() => openSync(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, mode));
+    const there = fstatSync(fd);
+    if (!there.isFile()) {
+      closeSync(fd);
+      throw new SystemError("EINVAL", `cannot write ${path}`);
+    }
+    return { size: there.size, write: (b) => attempt(() => writeFileSync(fd, b)), close: () => closeSync(fd) };
+  },
+  rename(from, to) {
+    try {
+      renameSync(from, to);
+    } catch (e) {
+      throw new SystemError(e instanceof Error && "code" in e ? String(e.code) : "EIO", `cannot write ${to}`);
+    }
   },
   removeTree: (path) => rmSync(path, { recursive: true, force: true }),
   exit(code) {

@@ -6,12 +6,14 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #define ANSWERS 16 /* addresses of one name */
@@ -169,6 +171,32 @@ static JSValue net_connect(JSContext *ctx, JSValueConst self, int argc, JSValueC
 	if (connect(fd, (struct sockaddr *)&to, sizeof to) < 0) /* at once or never: EAGAIN is a full queue */
 		return give_up(ctx, fd, "connect");
 	return JS_NewInt32(ctx, fd);
+}
+
+/* syslog(severity, text): whether it went. Never waits: the log must not stop the daemon. */
+static JSValue net_syslog(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
+{
+	static const struct sockaddr_un to = { AF_UNIX, "/dev/log" };
+	static int fd = -1;
+	char head[48];
+	int32_t severity;
+	size_t len;
+	const char *s;
+	struct iovec part[2];
+	struct msghdr m = { (void *)&to, sizeof to, part, 2, NULL, 0, 0 };
+	bool went;
+
+	if (JS_ToInt32(ctx, &severity, argv[0]) < 0 || !(s = JS_ToCStringLen(ctx, &len, argv[1])))
+		return JS_EXCEPTION;
+	if (fd < 0)
+		fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	part[0].iov_base = head;
+	part[0].iov_len = (size_t)snprintf(head, sizeof head, "<%d>l2tpsec[%d]: ", LOG_DAEMON | severity, getpid());
+	part[1].iov_base = (void *)s;
+	part[1].iov_len = len;
+	went = sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+	JS_FreeCString(ctx, s);
+	return JS_NewBool(ctx, went);
 }
 
 /* Negative: nobody is there (any more). */
@@ -402,6 +430,7 @@ static const JSCFunctionListEntry functions[] = {
 	JS_CFUNC_DEF("write", 3, net_write_fd),	    JS_CFUNC_DEF("close", 1, net_close_fd),
 	JS_CFUNC_DEF("append", 2, net_append),	    JS_CFUNC_DEF("utf8", 1, net_utf8),
 	JS_CFUNC_DEF("resolve", 2, net_resolve),    JS_CFUNC_DEF("listenHere", 1, net_listen_here),
+	JS_CFUNC_DEF("syslog", 2, net_syslog),
 };
 
 void net_add(struct host *h, JSValue sys)

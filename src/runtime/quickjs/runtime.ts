@@ -12,6 +12,13 @@ import { quickjsStreams } from "./streams.ts";
 import { codeOf, type Sys } from "./sys.ts";
 
 export function quickjsRuntime(sys: Sys): Runtime {
+  const attempt = <T>(path: string, f: () => T): T => {
+    try {
+      return f();
+    } catch (e) {
+      throw new SystemError(codeOf(e), `cannot write ${path}`);
+    }
+  };
   return {
     name: `quickjs ${sys.engine}, ${sys.flat.crypto?.split(" ").slice(0, 2).join(" ") ?? "no libcrypto"}`,
     argv: sys.argv,
@@ -32,6 +39,7 @@ export function quickjsRuntime(sys: Sys): Runtime {
       if (!sys.out(1, text)) sys.exit(0); // `l2tpsec events | head`
     },
     stderr: (text) => void sys.out(2, text),
+    syslog: (severity, text) => sys.syslog(severity, text),
     onSignals(handlers) {
       sys.onSignal = (name) => {
         if (name === "SIGHUP") handlers.reload();
@@ -53,14 +61,14 @@ export function quickjsRuntime(sys: Sys): Runtime {
     readBytes: (path) => quickjsBytes(sys, path),
     replaceFiles: replaceFiles(sys),
     newFile(path, mode) {
-      let fd = -1;
-      try {
-        fd = sys.openNew(path, mode);
-      } catch (e) {
-        throw new SystemError(codeOf(e), `cannot write ${path}`);
-      }
+      const fd = attempt(path, () => sys.openNew(path, mode));
       return { write: (bytes) => sys.append(fd, bytes), close: () => sys.close(fd) };
     },
+    logFile(path, mode) {
+      const [fd, size] = attempt(path, () => sys.openLog(path, mode));
+      return { size, write: (b) => attempt(path, () => sys.append(fd, b)), close: () => sys.close(fd) };
+    },
+    rename: (from, to) => attempt(to, () => sys.rename(from, to)),
     removeTree: (path) => sys.removeTree(path),
     exit: (code) => sys.exit(code),
   };

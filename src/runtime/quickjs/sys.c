@@ -157,6 +157,38 @@ static JSValue sys_open_new(JSContext *ctx, JSValueConst self, int argc, JSValue
 	return fd < 0 ? host_failed(ctx, no, "open") : JS_NewInt32(ctx, fd);
 }
 
+/* openLog(path, mode): a descriptor that appends to a regular file, and its length. */
+static JSValue sys_open_log(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
+{
+	const char *path = JS_ToCString(ctx, argv[0]);
+	int32_t mode;
+	struct stat st;
+	JSValue pair;
+	int fd, no;
+
+	if (!path)
+		return JS_EXCEPTION;
+	if (JS_ToInt32(ctx, &mode, argv[1]) < 0) {
+		JS_FreeCString(ctx, path);
+		return JS_EXCEPTION;
+	}
+	/* neither what a link in /tmp leads to, nor a FIFO that nobody reads */
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, (mode_t)mode);
+	no = errno;
+	JS_FreeCString(ctx, path);
+	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))) {
+		close(fd);
+		fd = -1;
+		no = EINVAL;
+	}
+	if (fd < 0)
+		return host_failed(ctx, no, "open");
+	pair = JS_NewArray(ctx);
+	JS_SetPropertyUint32(ctx, pair, 0, JS_NewInt32(ctx, fd));
+	JS_SetPropertyUint32(ctx, pair, 1, JS_NewInt64(ctx, st.st_size));
+	return pair;
+}
+
 static JSValue sys_existing(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
 	const char *path = JS_ToCString(ctx, argv[0]);
@@ -336,6 +368,7 @@ static const JSCFunctionListEntry functions[] = {
 	JS_CFUNC_DEF("writeFile", 3, sys_write_file),
 	JS_CFUNC_DEF("createFile", 3, sys_create_file),
 	JS_CFUNC_DEF("openNew", 2, sys_open_new),
+	JS_CFUNC_DEF("openLog", 2, sys_open_log),
 	JS_CFUNC_DEF("existing", 1, sys_existing),
 	JS_CFUNC_DEF("rename", 2, sys_rename),
 	JS_CFUNC_DEF("raw", 1, sys_raw),

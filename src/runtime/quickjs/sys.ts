@@ -54,6 +54,8 @@ export interface Sys {
   /** All of `data`, to a file. */
   append(fd: number, data: Uint8Array): void;
   close(fd: number): void;
+  /** To /dev/log, as from the facility daemon. False: nobody takes it now. */
+  syslog(severity: number, text: string): boolean;
   /** A new buffer. */
   utf8(text: string): ArrayBuffer;
   /** `done` gets a code ("ENOTFOUND", "EAI_AGAIN", "EIO") or null, and numeric addresses. */
@@ -65,6 +67,8 @@ export interface Sys {
   createFile(path: string, text: string, mode: number): void;
   /** A descriptor of a new file; EEXIST when there is one. */
   openNew(path: string, mode: number): number;
+  /** A descriptor that appends to a regular file, and its length; EINVAL: something else is there. */
+  openLog(path: string, mode: number): [fd: number, size: number];
   /** Real path and permissions of a regular file; null: nothing is there; EINVAL: something else. */
   existing(path: string): [path: string, mode: number] | null;
   rename(from: string, to: string): void;
