@@ -13,6 +13,7 @@ import { failure } from "./core/failures.ts";
 import { faultEvent } from "./core/fault.ts";
 import { giveBack } from "./core/give-back.ts";
 import { allOf, contain } from "./core/scope.ts";
+import { utf8 } from "./core/text.ts";
 import type { L2tpRemote } from "./dataplane/dataplane.ts";
 import type { IkeManager } from "./ike/manager.ts";
 import type { TunnelAnswer } from "./l2tp/endpoint.ts";
@@ -21,9 +22,10 @@ import { ClientAccess } from "./link/client.ts";
 import type { LinkDeps } from "./link/deps.ts";
 import { Link } from "./link/link.ts";
 import type { Memory } from "./link/pressure.ts";
+import { radiusNamed, testRadius } from "./link/radius-test.ts";
 import { SerialAccess } from "./link/serial.ts";
 import { ServerLink } from "./link/server.ts";
-import type { Stage, Status } from "./link/status.ts";
+import type { RadiusFinding, Stage, Status } from "./link/status.ts";
 import { VERSION } from "./version.ts";
 
 const DOCTOR_MS = 60_000;
@@ -247,6 +249,13 @@ export class Daemon implements DaemonApi, CaptureApi {
       if (e instanceof PeerRefused) throw new RequestRefused("failed", e.message);
       throw e;
     }
+  }
+  async radiusTest(name: string, user: string, password: string): Promise<readonly RadiusFinding[]> {
+    const servers = radiusNamed(this.#config, name);
+    if (servers.length > 0) return testRadius(this.#deps, servers, user, utf8(password));
+    const names = this.#config.radius.map((r) => r.name).join(" ");
+    const asked = JSON.stringify(name.slice(0, 64));
+    throw new RequestRefused("not-found", `there is no RADIUS server ${asked}; there is: ${names || "none"}`);
   }
   capture(name: string, o: CaptureRequest): () => void {
     const link = this.#named(name);

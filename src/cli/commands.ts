@@ -9,6 +9,7 @@ import { init } from "./init.ts";
 import { check, sourceOf } from "./local.ts";
 import type { Options } from "./parse.ts";
 import { peer } from "./peer.ts";
+import { radiusTest } from "./radius.ts";
 import { DEFAULT_SOCKET, disconnect, doctor, events, metrics, reload, status, upOrDown } from "./remote.ts";
 import { exportAll, importFile } from "./transfer.ts";
 
@@ -131,6 +132,13 @@ export const COMMANDS: readonly Command<keyof typeof OPTIONS>[] = [
     options: ["--json", "--socket"],
     help: "why a link does not come up, stage by stage",
     run: doctor,
+  },
+  {
+    name: "radius test",
+    operands: [{ word: "NAME", needed: "the name of a radius or server section" }, { word: "USER" }],
+    options: ["--socket"],
+    help: "what each RADIUS server of a section says about a user; the password is read from stdin",
+    run: radiusTest,
   },
   {
     name: "capture",

@@ -16,7 +16,8 @@ export type Method =
   | "disconnect"
   | "capture"
   | "peer-config"
-  | "metrics";
+  | "metrics"
+  | "radius-test";
 export const METHODS: readonly Method[] = [
   "status",
   "up",
@@ -28,6 +29,7 @@ export const METHODS: readonly Method[] = [
   "capture",
   "peer-config",
   "metrics",
+  "radius-test",
 ];
 
 export interface Request {
@@ -39,6 +41,8 @@ export interface Request {
   readonly users: boolean;
   /** Of a capture; null: not what it takes. */
   readonly limits: CaptureLimits | null;
+  /** Of a radius-test; null: not what it takes. Holds a password. */
+  readonly login: { readonly user: string; readonly password: string } | null;
   /** Of a peer-config; null: not what it takes. */
   readonly wish: PeerWish | null;
 }
@@ -75,6 +79,8 @@ export function parseRequest(line: string): Request | null {
     name?: unknown;
     session?: unknown;
     users?: unknown;
+    user?: unknown;
+    password?: unknown;
   };
   if (p.name !== undefined && typeof p.name !== "string") return null;
   if (p.session !== undefined && typeof p.session !== "number") return null;
@@ -84,6 +90,7 @@ export function parseRequest(line: string): Request | null {
     name: p.name ?? null,
     session: p.session ?? null,
     users: p.users === true,
+    login: typeof p.user === "string" && typeof p.password === "string" ? { user: p.user, password: p.password } : null,
     limits: known === "capture" ? captureLimits(p) : null,
     wish: known === "peer-config" ? peerWish(p) : null,
   };

@@ -4,7 +4,7 @@ import type { Event, EventLog } from "../core/events.ts";
 import { faultEvent, internal } from "../core/fault.ts";
 import { contain } from "../core/scope.ts";
 import { hex } from "../core/text.ts";
-import type { Stage, Status } from "../link/status.ts";
+import type { RadiusFinding, Stage, Status } from "../link/status.ts";
 import type { StreamTransport } from "../ports/runtime.ts";
 import type { CaptureApi } from "./capture.ts";
 import { type LineStream, lines } from "./lines.ts";
@@ -24,6 +24,8 @@ export interface DaemonApi {
   disconnect(session: number): void;
   /** What to type on the other side of a user or a link; it holds secrets. */
   peerConfig(wish: PeerWish): PeerConfig;
+  /** What each RADIUS server of a section says about a user. */
+  radiusTest(name: string, user: string, password: string): Promise<readonly RadiusFinding[]>;
   /** For Prometheus. `users`: a series for each user as well. */
   metrics(users: boolean): string;
   subscribe(listener: (e: Event) => void): () => void;
@@ -145,6 +147,10 @@ function answer(r: Request, api: DaemonApi, log: EventLog, send: (x: object) => 
       case "peer-config":
         if (r.wish === null) throw new RequestRefused("bad-request", "peer-config takes texts");
         return send({ result: api.peerConfig(r.wish) });
+      case "radius-test":
+        if (r.login === null) throw new RequestRefused("bad-request", "radius-test needs a user and a password");
+        api.radiusTest(named(), r.login.user, r.login.password).then((result) => send({ result }), fail);
+        return;
       case "metrics":
         return send({ result: api.metrics(r.users) });
       case "capture":

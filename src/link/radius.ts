@@ -18,6 +18,7 @@ import { Dynamic, type Named, type Target } from "../radius/dynamic.ts";
 import { type Caller, Login, type Nas, type Outcome } from "../radius/login.ts";
 import type { Account, Books } from "./account.ts";
 import type { LinkDeps } from "./deps.ts";
+import { serverOf } from "./radius-test.ts";
 
 type RadiusDeps = Pick<LinkDeps, "clock" | "crypto" | "host" | "log" | "udp" | "journal">;
 /** A server's sessions, for what RADIUS asks about them. */
@@ -125,15 +126,7 @@ export class RadiusUsers {
     return new RadiusClient({ clock, crypto, udp, fault }, this.#servers());
   }
   #servers(): RadiusServer[] {
-    return radiusOf(this.#cfg, this.#all()).map((r) => ({
-      name: r.name,
-      address: r.address,
-      port: r.port,
-      acctPort: r.acct_port,
-      secret: r.secret,
-      timeoutMs: r.timeout * 1000,
-      deadMs: r.dead_time * 1000,
-    }));
+    return radiusOf(this.#cfg, this.#all()).map(serverOf);
   }
   /** Other servers from now on; what the old ones were asked is unanswered. */
   renew(): void {

@@ -162,6 +162,15 @@ export interface SerialStatus extends LinkStatus {
   readonly drops: Readonly<Record<string, number>>;
 }
 
+/** What a RADIUS server says about a user. */
+export interface RadiusFinding {
+  readonly server: string;
+  readonly address: string;
+  readonly accepted: boolean;
+  /** A sentence. */
+  readonly text: string;
+}
+
 /** A section that is configured but does not run: disabled by an option of its own, or with a fault (`error`). */
 export interface UnusedStatus {
   readonly kind: "disabled" | "invalid";

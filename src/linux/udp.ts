@@ -15,13 +15,14 @@ const QUEUES = { buffer: 1 << 20 };
 const ERRORS = 8;
 
 /** Reads until nothing is there; `got` may close the socket. */
-function each(read: () => number, got: (n: number) => void): void {
+function each(read: () => number, got: (n: number) => void, failed: (errno: string) => void = () => {}): void {
   for (let i = 0, errors = 0; i < BURST && errors < ERRORS; i++) {
     let n = 0;
     try {
       n = read();
-    } catch {
+    } catch (e) {
       errors++;
+      failed(errnoOf(e));
       continue;
     }
     if (n < 0) return;
@@ -31,7 +32,7 @@ function each(read: () => number, got: (n: number) => void): void {
 
 export function linuxUdp(native: Native): Udp {
   return {
-    connect(to, onDatagram) {
+    connect(to, onDatagram, onError) {
       const remote = ipBytes(to.address);
       const what = `cannot open a UDP socket to ${formatEndpoint(to)}`;
       const fd = attempt(what, {}, () => native.udpOpen(new Uint8Array(remote.length), 0, QUEUES));
@@ -46,14 +47,15 @@ export function linuxUdp(native: Native): Udp {
         each(
           () => native.recv(fd, buffer),
           (n) => onDatagram(buffer.slice(0, n)),
+          onError,
         ),
       );
       return {
         send(data) {
           try {
             native.send(fd, data);
-          } catch {
-            // as if it had been lost
+          } catch (e) {
+            onError?.(errnoOf(e)); // as if it had been lost
           }
         },
         close: () => native.close(fd),

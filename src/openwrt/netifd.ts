@@ -204,6 +204,7 @@ export class Netifd {
       },
       disconnect: (session) => links.disconnect(session),
       peerConfig: (wish) => links.peerConfig(wish),
+      radiusTest: (name, user, password) => links.radiusTest(name, user, password),
       metrics: (users) => links.metrics(users),
       subscribe: (f) => links.subscribe(f),
       up: (name) => {

@@ -144,7 +144,18 @@ export async function serveUbus(
           end(r);
         }),
       },
-      // These two hold secrets; the ACL of LuCI's pages gives them to who may write settings.
+      radius_test: {
+        args: { ...name.args, user: TYPE.STRING, password: TYPE.STRING },
+        required: ["name", "user", "password"],
+        call: answering((r) => {
+          const { user, password } = r.args as { readonly user: string; readonly password: string };
+          api.radiusTest(named(r), user, password).then(
+            (servers) => end(r, { servers }),
+            (e: unknown) => refuse(r, e, deps.log),
+          );
+        }),
+      },
+      // These hold secrets; the ACL of LuCI's pages gives them to who may write settings.
       peer_config: {
         args: { ...name.args, system: TYPE.STRING, server: TYPE.STRING, address: TYPE.STRING, routes: TYPE.STRING },
         required: ["name", "system"],

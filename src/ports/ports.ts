@@ -207,9 +207,10 @@ export interface Host {
 /** UDP sockets of the control plane. Datagrams arrive outside of any scope. */
 export interface Udp {
   /**
-   * From an ephemeral port to one address, which alone is heard. send() is fire and forget. Throws SystemError.
+   * From an ephemeral port to one address, which alone is heard. send() is fire and forget. `onError`: "ECONNREFUSED"
+   * and the like by ICMP, which anybody can send: a hint. Throws SystemError.
    */
-  connect(to: Endpoint, onDatagram: (data: Uint8Array) => void): UdpSocket;
+  connect(to: Endpoint, onDatagram: (data: Uint8Array) => void, onError?: (errno: string) => void): UdpSocket;
   /** On every address; `answer` goes to where the datagram came from. Throws SystemError. */
   listen(
     port: number,

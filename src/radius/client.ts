@@ -74,6 +74,9 @@ const IDS = 256;
 const SOCKETS = 4;
 const QUEUE = 2048;
 
+/** Of ICMP, as a socket tells it. */
+const UNREACHED: readonly string[] = ["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH"];
+
 type Kind = "auth" | "acct";
 
 /** One question and who is asked now. */
@@ -126,6 +129,8 @@ class Peer {
   /** What was wrong with its last answer. */
   wrong: Proved | "ok" = "ok";
   trouble = "";
+  /** What the network said of it since its last answer. */
+  network = "";
   answers = 0;
   accepts = 0;
   rejects = 0;
@@ -182,7 +187,7 @@ export class RadiusClient {
       const { answers, accepts, rejects, silences } = p;
       const silent = p.deadUntil > now;
       const heard = p.heardAt === Number.NEGATIVE_INFINITY ? "unknown" : "ok";
-      const why = silent ? p.trouble || WRONG[p.wrong] : "";
+      const why = silent ? p.trouble || whyOf(p) : "";
       return { name, address, state: silent ? "silent" : heard, answers, accepts, rejects, silences, why };
     });
   }
@@ -294,7 +299,10 @@ export class RadiusClient {
     if (lines.length >= SOCKETS) return "full";
     try {
       const to = { address: peer.server.address, port: portOf(peer, kind) };
-      const socket = this.#deps.udp.connect(to, (data) => this.#entry.run(() => this.#heard(peer, line, data)));
+      const heard = (data: Uint8Array): void => this.#entry.run(() => this.#heard(peer, line, data));
+      const socket = this.#deps.udp.connect(to, heard, (errno) => {
+        if (UNREACHED.includes(errno)) peer.network = errno;
+      });
       const line = new Line(socket, this.#deps.crypto.random(1)[0] ?? 0);
       lines.push(line);
       return { line, id: line.take(ask) ?? 0 };
@@ -327,7 +335,7 @@ export class RadiusClient {
     peer.heardAt = this.#deps.clock.now();
     peer.deadUntil = 0;
     peer.wrong = "ok";
-    peer.trouble = "";
+    peer.trouble = peer.network = "";
     peer.answers++;
     if (ask.q.code === CODE.accessRequest && packet.code === CODE.accessAccept) peer.accepts++;
     if (packet.code === CODE.accessReject) peer.rejects++;
@@ -375,8 +383,13 @@ function kindOf(q: Question): Kind {
 function portOf(p: Peer, kind: Kind): number {
   return kind === "acct" ? p.server.acctPort : p.server.port;
 }
+function whyOf({ wrong, network }: Peer): string {
+  if (wrong !== "ok" || network === "") return WRONG[wrong];
+  const refused = network === "ECONNREFUSED";
+  return `does not answer: ${refused ? "no program listens on that port there" : `it cannot be reached (${network})`}`;
+}
 function sentence(p: Peer): string {
   const { name, address } = p.server;
-  const why = p.trouble === "" ? WRONG[p.wrong] : `cannot be asked: ${p.trouble}`;
+  const why = p.trouble === "" ? whyOf(p) : `cannot be asked: ${p.trouble}`;
   return `the RADIUS server ${name} (${address}) ${why}`;
 }

@@ -94,6 +94,8 @@ function api(): DaemonApi & { said: string[]; listeners: Set<(e: Event) => void>
       stage({ name: "ike", state: "ok", text: "fine" });
       return Promise.resolve(true);
     },
+    radiusTest: (name, user, password) =>
+      Promise.resolve([{ server: name, address: "", accepted: true, text: `${user} ${password.length}` }]),
     metrics: (users) => `users ${users}\n`,
     subscribe: (l) => {
       listeners.add(l);
@@ -143,6 +145,10 @@ describe("control API", () => {
     });
     await assert.rejects(c.call("peer-config", { name: "u", system: 7 }), /peer-config takes texts/);
     assert.equal(await c.call("reload"), "nothing changed");
+    await assert.rejects(c.call("radius-test", { name: "one", user: "u" }), /needs a user and a password/);
+    assert.deepEqual(await c.call("radius-test", { name: "one", user: "u", password: "abc" }), [
+      { server: "one", address: "", accepted: true, text: "u 3" },
+    ]);
     assert.equal(await c.call("metrics"), "users false\n");
     assert.equal(await c.call("metrics", { users: true }), "users true\n");
     const stages: string[] = [];
@@ -169,6 +175,7 @@ describe("control API", () => {
       name: null,
       session: null,
       users: false,
+      login: null,
       limits: null,
       wish: null,
     });

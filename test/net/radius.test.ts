@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { Daemon, type Section } from "./daemon.ts";
 import { FreeRadius, RADIUS_NEEDS, radclient, SECRET } from "./freeradius.ts";
-import { type Lab, type Ns, scenario, until } from "./harness.ts";
+import { type Lab, type Ns, PROGRAM, run, scenario, until } from "./harness.ts";
 import { clientConfig, PASSWORD, serverConfig, two } from "./sites.ts";
 
 const NEEDS = { needs: ["daemon", ...RADIUS_NEEDS], timeout: 90_000 };
@@ -75,6 +75,24 @@ describe("users of freeradius", () => {
       /RADIUS server one \(127\.0\.0\.1\) does not answer: is this machine one of its clients/,
       15_000,
     );
+  });
+  scenario("radius test: what each server says, and no password in sight", NEEDS, async (lab) => {
+    const { lns, radius } = await site(lab);
+    const ask = async (name: string, user: string, password: string): Promise<string> => {
+      const given = lab.write("given", `${password}\n`);
+      const words = [...PROGRAM, "radius", "test", name, user, "--socket", lns.socket];
+      const r = await run("sh", ["-c", `exec "$@" < ${given}`, "sh", ...words]);
+      return `${r.code} ${r.stdout}${r.stderr}`;
+    };
+    assert.match(
+      await ask("one", "branch1", PASSWORD),
+      /^0 the RADIUS server one accepts user "branch1", with the address 10\.97\.0\.7, the networks 10\.20\.1\.0\/24, the/,
+    );
+    assert.match(await ask("lns", "branch1", "wrong"), /^1 the RADIUS server one refuses user "branch1"/);
+    assert.match(await ask("nobody", "branch1", "x"), /^1 .*there is no RADIUS server "nobody"; there is: one/s);
+    await radius.kill();
+    assert.match(await ask("one", "branch1", PASSWORD), /^1 .*does not answer: no program listens on that port there/);
+    assert.ok(!lns.log.includes(PASSWORD));
   });
   scenario("one of two servers dies: logins go to the other", NEEDS, async (lab) => {
     const { a, b } = await two(lab);

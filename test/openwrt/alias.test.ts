@@ -72,6 +72,7 @@ class Scene {
       doctor: async () => true,
       disconnect: () => {},
       peerConfig: () => ({ text: "", file: "", content: "" }),
+      radiusTest: () => Promise.resolve([]),
       metrics: () => "",
       subscribe: (f) => {
         this.emit = f;

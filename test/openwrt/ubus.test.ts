@@ -8,7 +8,7 @@ import type { PeerConfig, PeerWish } from "../../src/config/peer.ts";
 import type { CaptureApi, CaptureRequest } from "../../src/control/capture.ts";
 import { type DaemonApi, RequestRefused } from "../../src/control/server.ts";
 import type { Event } from "../../src/core/events.ts";
-import type { ServerStatus, Stage, Status } from "../../src/link/status.ts";
+import type { RadiusFinding, ServerStatus, Stage, Status } from "../../src/link/status.ts";
 import { serveUbus, toTable } from "../../src/openwrt/ubus.ts";
 import { nodeClock } from "../../src/runtime/node/clock.ts";
 import { FakeUbusd } from "../../src/ubus-client/test/ubusd.ts";
@@ -50,9 +50,10 @@ class Asked implements DaemonApi, CaptureApi {
     if (wish.name === "nobody") throw new RequestRefused("failed", "there is no nobody");
     return { text: "a secret", file: "a.txt", content: "a secret" };
   }
-  metrics(): string {
-    return "";
+  async radiusTest(server: string, user: string, password: string): Promise<RadiusFinding[]> {
+    return [{ server, address: "192.0.2.1", accepted: false, text: `${user} ${password.length}` }];
   }
+  metrics = (): string => "";
   captured: CaptureRequest | null = null;
   capture(name: string, o: CaptureRequest): () => void {
     this.log.push(`capture ${name}`);
@@ -109,6 +110,7 @@ test("methods and their arguments", async () => {
     capture_read: { name: 3 },
     capture_stop: { name: 3 },
     peer_config: { name: 3, system: 3, server: 3, address: 3, routes: 3 },
+    radius_test: { name: 3, user: 3, password: 3 },
     import: { text: 3 },
   });
 });
@@ -118,6 +120,10 @@ test("calls reach the daemon; down is answered when the link is gone", async () 
   assert.equal(await now(ubusd, lua.call("l2tpsec", "up", { name: "hq" })), null);
   assert.deepEqual(plain(await now(ubusd, lua.call("l2tpsec", "reload"))), { changed: "nothing changed" });
   assert.equal(await now(ubusd, lua.call("l2tpsec", "disconnect", { session: 7 })), null);
+  const test = lua.call("l2tpsec", "radius_test", { name: "one", user: "u", password: "abc" });
+  assert.deepEqual(plain(await now(ubusd, test)), {
+    servers: [{ server: "one", address: "192.0.2.1", accepted: false, text: "u 3" }],
+  });
   let answered = false;
   const down = lua.call("l2tpsec", "down", { name: "hq" }).then(() => {
     answered = true;

@@ -10,6 +10,7 @@
 'require l2tpsec.forms as forms';
 'require l2tpsec.options as options';
 'require l2tpsec.peer as peer';
+'require l2tpsec.radius as radius';
 'require l2tpsec.wizard as wizard';
 
 const callStatus = rpc.declare({ object: 'l2tpsec', method: 'status', params: [ 'from', 'count' ], expect: { '': {} } });
@@ -179,7 +180,11 @@ return view.extend({
 		};
 
 		grid(m, 'radius', _('RADIUS servers'), _('They know users, for servers whose option Where users are says so.'), 'radius', [ [ 'address', _('Address'), of('address') ] ],
-			() => Promise.resolve({}));
+			() => Promise.resolve({})).renderRowActions = function(id) {
+			const node = form.GridSection.prototype.renderRowActions.apply(this, arguments);
+			node.firstElementChild.prepend(radius.button(id, 'radius ' + id), ' ');
+			return node;
+		};
 
 		const s = m.section(form.NamedSection, 'daemon', 'daemon', _('Daemon'));
 		s.addremove = true;
