@@ -71,8 +71,9 @@ export function positionTable(script, mapText) {
   const map = new SourceMap(payload);
   const names = payload.sources.map((s) => s.replace(/^(\.\.\/)*/, ""));
   const body = [];
+  const signed = (n) => (n < 0 ? -n * 2 - 1 : n * 2);
   const put = (n) => {
-    for (let v = n < 0 ? -n * 2 - 1 : n * 2; ; v >>>= 7) {
+    for (let v = n; ; v >>>= 7) {
       body.push(v < 0x80 ? v : (v & 0x7f) | 0x80);
       if (v < 0x80) return;
     }
@@ -83,8 +84,8 @@ export function positionTable(script, mapText) {
     const e = map.findEntry(i, text.length - text.trimStart().length);
     const here = e.generatedLine === i ? payload.sources.indexOf(e.originalSource) + 1 : 0;
     const there = here > 0 ? e.originalLine + 1 : line;
-    put(here - source);
-    put(there - line);
+    put(signed(there - line) * 2 + (here === source ? 0 : 1));
+    if (here !== source) put(signed(here - source));
     source = here;
     line = there;
   });

@@ -1,6 +1,6 @@
 // Where a line of the bundle comes from. The table, made at build time (build.mjs): the names of the sources, one a
-// line, an empty line, then for every line of the bundle its source (index + 1; 0: none) and its line there, as LEB128
-// differences.
+// line, an empty line, then for every line of the bundle its line there, twice, and one more where the source (index +
+// 1; 0: none) is another one, which follows; all as LEB128 differences.
 import { fromUtf8 } from "../../core/text.ts";
 
 interface Position {
@@ -8,27 +8,31 @@ interface Position {
   readonly line: number;
 }
 
+function signed(v: number): number {
+  return v & 1 ? -(v >>> 1) - 1 : v >>> 1;
+}
 /** Null for a line that comes from nowhere, or a table that is cut off. */
 export function positionOf(table: Uint8Array, wanted: number): Position | null {
   let at = 0;
   while (at < table.length && !(table[at] === 0x0a && table[at + 1] === 0x0a)) at++;
   const names = fromUtf8(table.subarray(0, at)).split("\n");
   at += 2;
-  const signed = (): number => {
+  const next = (): number => {
     let v = 0;
     for (let shift = 0; at < table.length; shift += 7) {
       const b = table[at++] as number;
       v |= (b & 0x7f) << shift;
       if (b < 0x80) break;
     }
-    return v & 1 ? -(v >>> 1) - 1 : v >>> 1;
+    return v;
   };
   let source = 0;
   let line = 0;
   for (let i = 1; i <= wanted; i++) {
     if (at >= table.length) return null;
-    source += signed();
-    line += signed();
+    const v = next();
+    line += signed(v >>> 1);
+    if (v & 1) source += signed(next());
   }
   const file = source > 0 ? names[source - 1] : undefined;
   return file === undefined ? null : { file, line };
