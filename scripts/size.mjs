@@ -1,9 +1,9 @@
-// The size budgets: the bundle at most 752 KB minified, the executable at most 1.1 MiB stripped, its package 660 KB
+// The size budgets: the bundle at most 768 KB minified, the executable at most 1.1 MiB stripped, its package 660 KB
 // (640 is the aim).
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { daemonIpk, executable } from "./ipk.mjs";
 
-const BUDGET = { "l2tpsec.cjs": 752 * 1024, l2tpsec: Math.floor(1.1 * 1024 * 1024) };
+const BUDGET = { "l2tpsec.cjs": 768 * 1024, l2tpsec: Math.floor(1.1 * 1024 * 1024) };
 let failed = false;
 for (const f of existsSync("dist") ? readdirSync("dist") : []) {
   const n = statSync(`dist/${f}`).size;

@@ -4,7 +4,7 @@ import { someFree } from "../core/daytime.ts";
 import { isIke1 } from "../ike/proposals.ts";
 import { parseChat } from "../modem/chat.ts";
 import type { SerialConfig } from "./nasdial.ts";
-import type { ClientConfig, Config, InterfaceConfig, RadiusConfig, ServerConfig } from "./schema.ts";
+import type { ClientConfig, Config, InterfaceConfig, RadiusConfig, ServerConfig, UserConfig } from "./schema.ts";
 import { type Fault, faultOf, type Section } from "./section.ts";
 
 /** The option whose proposals are all for what IKEv1 does not have; null: there is none. */
@@ -260,6 +260,22 @@ function crossRadius(s: ServerConfig, { radius, servers }: Config, fail: Fail): 
   if (shared) fail("coa_port", `server ${shared.name} has the same port`);
 }
 
+/** What a server gives its users of IPv6. */
+function crossIpv6(s: ServerConfig, { users }: Config, fail: Fail): void {
+  for (const option of ["ipv6_pool", "ipv6_delegate", "ipv6_dns"] as const)
+    if (s[option] !== null && !s.ipv6) fail(option, "is set, but ipv6 is no", "ipv6 = yes");
+  if (s.ipv6_pool !== null && bitsOf(s.ipv6_pool) > 64) fail("ipv6_pool", "is less than a /64", "a /64 or larger");
+  const fixed = users.find((u) => (u.server ?? s.name) === s.name && ownPrefix(u) !== null);
+  if (fixed && s.dataplane === "kernel")
+    fail("dataplane", `is kernel, which does not tell user ${fixed.name} of ${ownPrefix(fixed)}`, "userspace");
+}
+function ownPrefix(u: UserConfig): string | null {
+  return u.ipv6_prefix ?? u.ipv6_delegated_prefix;
+}
+function bitsOf(network: string): number {
+  return Number(network.split("/")[1]);
+}
+
 function crossServers(
   config: Config,
   fault: (type: string, name: string, option: string, why: string, allowed?: string) => void,
@@ -277,7 +293,11 @@ function crossServers(
       }
     }
   }
-  for (const s of config.servers) crossRadius(s, config, (...about) => fault("server", s.name, ...about));
+  for (const s of config.servers) {
+    const fail: Fail = (...about) => fault("server", s.name, ...about);
+    crossRadius(s, config, fail);
+    crossIpv6(s, config, fail);
+  }
   const taken = new Map<string, string>(config.servers.map((s) => [s.local_ip, `server ${s.name}`]));
   for (const u of config.users) {
     if (u.server !== null && !config.servers.some((s) => s.name === u.server))
@@ -296,7 +316,8 @@ function crossServers(
     for (const s of config.servers)
       if (u.bridge !== null && (u.server ?? s.name) === s.name && (s.dataplane ?? "userspace") !== "userspace")
         fault("user", u.name, "bridge", `server ${s.name} may be in the kernel's data plane`, "dataplane = userspace");
-    const six = u.routes?.find((r) => r.includes(":"));
+    if (u.ipv6_prefix !== null && bitsOf(u.ipv6_prefix) !== 64) fault("user", u.name, "ipv6_prefix", "is not a /64");
+    const six = u.routes?.find((r) => r.includes(":")) ?? ownPrefix(u) ?? undefined;
     const calls = [
       ...config.servers.filter((s) => (u.server ?? s.name) === s.name).map((s) => s.ipv6),
       ...config.interfaces.filter((l) => "role" in l && l.role === "answer").map((l) => l.ipv6 !== "no"),
@@ -305,7 +326,7 @@ function crossServers(
       fault(
         "user",
         u.name,
-        "routes",
+        u.routes?.includes(six) ? "routes" : "ipv6_prefix",
         `${six} is an IPv6 network, and the server has ipv6 = no`,
         "ipv6 = yes in the server section, or IPv4 networks only",
       );

@@ -69,6 +69,9 @@ const DATATYPES = {
   address4,
   server,
   network,
+  address6: (s: string) => (s.includes(":") ? (canonicalIp(s) ?? undefined) : undefined),
+  network6: (s: string) => (s.includes(":") && s.includes("/") ? network(s) : undefined),
+  delegation,
   range4,
   pool,
   named_pool: namedPool,
@@ -109,6 +112,22 @@ function network(s: string): string | undefined {
   const p = parsePrefix(s);
   const written = canonicalIp(s.replace(/\/\d+$/, ""));
   return p && p.address === written ? `${p.address}/${p.length}` : undefined;
+}
+
+/** "2001:db8::/40-56": prefixes of 56 bits out of a network. */
+export interface Delegation {
+  readonly network: string;
+  readonly length: number;
+}
+/** Bits of a number of a prefix in it: numbers are exact. */
+const DELEGATION_BITS = 32;
+function delegation(s: string): Delegation | undefined {
+  const [, from = "", to] = /^(.+:.*\/\d{1,3})-(\d{1,2})$/.exec(s) ?? [];
+  const whole = network(from);
+  const bits = Number(to) - Number(whole?.split("/")[1]);
+  return whole !== undefined && bits >= 0 && bits <= DELEGATION_BITS && Number(to) <= 64
+    ? { network: whole, length: Number(to) }
+    : undefined;
 }
 
 /** Inclusive. */

@@ -5,7 +5,15 @@ import type { DayTime } from "../core/daytime.ts";
 import { Secret } from "../core/secret.ts";
 import type { EspProposal, Ike2Proposal } from "../ike/proposals.ts";
 import type { IkeId } from "../ike/wire/id.ts";
-import { type Grammar, type Keepalive, type NamedPool, type Range4, read, type ServerName } from "./grammar.ts";
+import {
+  type Delegation,
+  type Grammar,
+  type Keepalive,
+  type NamedPool,
+  type Range4,
+  read,
+  type ServerName,
+} from "./grammar.ts";
 
 export interface Kind<T> {
   readonly grammar: Grammar;
@@ -103,6 +111,21 @@ export const pool: Kind<readonly Range4[]> = kind(
   { form: "datatype", name: "pool" },
   "IPv4 ranges FIRST-LAST, space separated, 65,536 addresses at most",
   "is not an address range",
+);
+export const addresses6: Kind<readonly string[]> = kind(
+  { form: "list", item: { form: "datatype", name: "address6" }, separator: "space", most: 3 },
+  "IPv6 addresses, space separated, 3 at most",
+  "is not a list of IPv6 addresses",
+);
+export const network6: Kind<string> = kind(
+  { form: "datatype", name: "network6" },
+  "a network such as 2001:db8:1::/48",
+  "is not an IPv6 network (host bits must be zero)",
+);
+export const delegation: Kind<Delegation> = kind(
+  { form: "datatype", name: "delegation" },
+  "NETWORK/LENGTH-LENGTH such as 2001:db8:8000::/33-56, /64 and 32 bits at most",
+  "is not a network with the length of its parts",
 );
 /** Pools by name. */
 export const pools: Kind<readonly NamedPool[]> = kind(

@@ -237,6 +237,24 @@ export const SERVER = {
     title: "IPv6",
     help: "IPv6 for users who request it (IPV6CP): link-local addresses, and the IPv6 networks in their routes.",
   }),
+  ipv6_pool: optional(k.network6, {
+    tab: "advanced",
+    title: "IPv6 pool",
+    when: { ipv6: "1" },
+    help: "A network, /64 at most, of which each user gets a /64 for global addresses (SLAAC).",
+  }),
+  ipv6_delegate: optional(k.delegation, {
+    tab: "advanced",
+    title: "Delegated prefixes",
+    when: { ipv6: "1" },
+    help: "A network, and the length of the prefix of it that each user gets for the networks behind (DHCPv6).",
+  }),
+  ipv6_dns: optional(k.addresses6, {
+    tab: "advanced",
+    title: "IPv6 DNS servers",
+    when: { ipv6: "1" },
+    help: "DNS servers for users with IPv6, in router advertisements and DHCPv6.",
+  }),
   auth: withDefault(k.someOf(...AUTH_METHODS), "mschapv2 chap", {
     tab: "security",
     title: "Authentication",
@@ -279,8 +297,8 @@ export const SERVER = {
     tab: "security",
     title: "Networks from RADIUS",
     help:
-      "Networks that RADIUS may route to users (Framed-Route), whole or in part; a login with another is refused. " +
-      "Default: none.",
+      "Networks that RADIUS may route to users (Framed-Route, IPv6 prefixes), whole or in part; a login with another " +
+      "is refused. Default: none; prefixes of ipv6_pool and ipv6_delegate are always allowed.",
   }),
   acct_interim: withDefault(k.integer(0, 86400, "seconds"), "600", {
     tab: "advanced",
@@ -316,6 +334,16 @@ export const USER = {
   }),
   password: required(k.secret, { tab: "general", title: "Password", help: "PPP password." }),
   ip: optional(k.address4, { tab: "general", title: "Fixed address", help: "Fixed address of this user." }),
+  ipv6_prefix: optional(k.network6, {
+    tab: "general",
+    title: "Fixed IPv6 prefix",
+    help: "The /64 of this user's global addresses, instead of one of ipv6_pool.",
+  }),
+  ipv6_delegated_prefix: optional(k.network6, {
+    tab: "general",
+    title: "Fixed delegated prefix",
+    help: "The prefix for the networks behind this user, instead of one of ipv6_delegate.",
+  }),
   routes: optional(k.networks, {
     tab: "general",
     title: "Networks behind the peer",

@@ -114,6 +114,8 @@ function server(name: string, s: ServerStatus, paint: Paint): string {
   for (const x of s.sessions) {
     const who = `#${x.session} ${quote(x.user)} ${x.ip} on ${x.ifname} from ${x.peer} (${x.auth})`;
     rows.push(`  ${who} since ${x.since}, in ${bytes(x.rx_bytes)}, out ${bytes(x.tx_bytes)}`);
+    const six = [x.ipv6_prefix, x.ipv6_delegated_prefix && `delegated ${x.ipv6_delegated_prefix}`].filter((w) => w);
+    if (six.length > 0) rows.push(`    IPv6 ${six.join(", ")}`);
     const said = [x.filter && `filter ${quote(x.filter)}`, x.rate && `rate ${quote(x.rate)}`].filter((w) => w);
     if (said.length > 0) rows.push(`    RADIUS says ${said.join(", ")}, which is not enforced`);
   }

@@ -201,13 +201,13 @@ class NetBeside implements NetPlane {
     const taken = new Set<string>();
     return {
       ifname: shared.ifname,
-      attach: async (channel, ip, routes, mtu) => {
+      attach: async (channel, ip, routes, mtu, asked) => {
         const prefixes = [`${ip}/32`, ...routes.map((r) => r.prefix)];
         const double = prefixes.find((p) => taken.has(p));
         if (double !== undefined)
           throw new SystemError("EEXIST", `cannot route ${double} to a second user`, "another session has it");
         const to = own && this.#l2tp.has(channel) ? own : shared;
-        const user = await to.attach(channel, ip, routes, mtu);
+        const user = await to.attach(channel, ip, routes, mtu, asked);
         for (const p of prefixes) taken.add(p);
         return {
           ifname: user.ifname,

@@ -322,9 +322,16 @@ export interface ServerInterface {
   readonly ifname: string;
   /**
    * Routes `ip` and `routes` to `channel`, and drops packets from it with any other source address. `mtu`: where it is
-   * less than the netdev's.
+   * less than the netdev's. `asked` gets the user's IPv6 packets to all routers and all DHCPv6 servers (ff02::2,
+   * ff02::1:2) instead of the host, each valid only during the call; the kernel's plane does not have it.
    */
-  attach(channel: CallChannel, ip: string, routes: readonly Route[], mtu?: number): Promise<UserInterface>;
+  attach(
+    channel: CallChannel,
+    ip: string,
+    routes: readonly Route[],
+    mtu?: number,
+    asked?: (packet: Packet) => void,
+  ): Promise<UserInterface>;
   close(): Promise<void>;
 }
 

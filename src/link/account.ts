@@ -6,10 +6,11 @@ import type { Accounting, Usage } from "../radius/accounting.ts";
 import type { Attributes } from "../radius/attributes.ts";
 import type { Grant, Limits } from "../radius/grant.ts";
 import { about, type Caller, type Nas } from "../radius/login.ts";
+import type { Prefixes } from "./prefixes.ts";
 
 /** A user, from a section or from RADIUS. */
 export type Account = Pick<UserConfig, "name" | "ip" | "routes"> &
-  Partial<Pick<UserConfig, "bridge">> & { readonly grant?: Grant };
+  Partial<Pick<UserConfig, "bridge" | "ipv6_prefix" | "ipv6_delegated_prefix">> & { readonly grant?: Grant };
 
 export interface Books {
   readonly accounting: Accounting;
@@ -19,6 +20,7 @@ export interface Books {
 }
 interface Accounted {
   readonly ip: string;
+  readonly prefixes: Prefixes;
   usage(): Usage;
   end(why: Failure): void;
 }
@@ -68,7 +70,7 @@ export class SessionAccount {
     this.#owner = owner;
     this.#since = this.#moved = clock.now();
     this.limits = user.grant ?? NO_LIMITS;
-    this.#about = aboutUser(books.nas, caller, user, owner.ip);
+    this.#about = aboutUser(books.nas, caller, user, owner);
     this.#timers = {
       time: clock.timer("session time", () => owner.end(failure("session-timeout", "the user's time is over"))),
       idle: clock.timer("session idle", () => this.#look()),
@@ -118,13 +120,18 @@ export class SessionAccount {
   }
 }
 
-function aboutUser(nas: Nas, caller: Caller, { name, grant }: Account, ip: string): Attributes {
+function aboutUser(
+  nas: Nas,
+  caller: Caller,
+  { name, grant }: Account,
+  { ip, prefixes: { prefix, delegated } }: Pick<Accounted, "ip" | "prefixes">,
+): Attributes {
   const given: Pick<Grant, "user" | "classes" | "prefixes6" | "delegated6"> | undefined = grant;
   return about(nas, caller)
     .add("User-Name", given?.user ?? name)
     .add("Framed-IP-Address", ip)
     .add("Acct-Authentic", given ? AUTHENTIC.radius : AUTHENTIC.local)
-    .add("Framed-IPv6-Prefix", ...(given?.prefixes6 ?? []))
-    .add("Delegated-IPv6-Prefix", ...(given?.delegated6 ?? []))
+    .add("Framed-IPv6-Prefix", ...(prefix === null ? (given?.prefixes6 ?? []) : [prefix]))
+    .add("Delegated-IPv6-Prefix", ...(delegated === null ? (given?.delegated6 ?? []) : [delegated]))
     .add("Class", ...(given?.classes ?? []));
 }

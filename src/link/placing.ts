@@ -30,6 +30,9 @@ const IFNAMSIZ = 15; // characters of a netdev's name
 /** Only userspace has them: packets pass through them one by one. */
 const CODINGS = ["vj", "deflate", "bsdcomp", "mppc", "mrru", "bridge"] as const;
 
+/** A user's router is ours. */
+const ROUTER = ["ipv6_pool", "ipv6_delegate"] as const;
+
 function portOf(c: Tunnel): number {
   return "pool" in c ? L2TP_PORT : c.source_port;
 }
@@ -46,8 +49,9 @@ function proposals(c: Tunnel, faster: FasterCipher): readonly EspProposal[] {
 
 /** What the link asks for that the kernel does not have, whatever kernel it is. */
 function asks(c: Tunnel): string | null {
-  const coding = CODINGS.find((o) => c[o]) ?? (c.mppe === "no" ? null : "mppe");
-  return coding === null ? shortName(c) : `${coding} is userspace's alone`;
+  const own = CODINGS.find((o) => c[o]) ?? (c.mppe === "no" ? null : "mppe");
+  const only = own ?? ("pool" in c ? ROUTER.find((o) => c[o] !== null) : null) ?? null;
+  return only === null ? shortName(c) : `${only} is userspace's alone`;
 }
 /** Each of a server's users has a netdev with a number behind the name. */
 function shortName(c: Tunnel): string | null {

@@ -27,6 +27,7 @@ import { type LinkDeps, systemFailure } from "./deps.ts";
 import { Failures } from "./failures.ts";
 import { listenInClear } from "./listen.ts";
 import { type Placement, place } from "./placing.ts";
+import { poolsOf } from "./prefixes.ts";
 import { placementText } from "./rungs/plane.ts";
 import { Session, type SessionHost } from "./session.ts";
 import { Sessions, trafficOf } from "./sessions.ts";
@@ -117,9 +118,7 @@ export class ServerLink implements AnyLink {
         if (this.#ppp?.mru !== mru) this.#ppp = pppAnswerer(cfg, deps.host, mru, ids);
         return this.#ppp;
       },
-      admit: (s, user) => this.#sessions.admit(s, user),
-      release: (s, ip, user) => this.#sessions.release(s, ip, user),
-      gone: (s) => this.#sessions.remove(s),
+      sessions: this.#sessions,
       watched: (channel) => deps.captures.channel(cfg.name, channel),
       addressOf: ({ flow, address }) => this.#flows.get(flow)?.conn.peer ?? address,
       failed: (peer, why) => this.#failures.note(peer, why),
@@ -214,6 +213,7 @@ export class ServerLink implements AnyLink {
       opening,
       ({ net, close }) => {
         this.#net = net;
+        const first = this.#closers.length === 0;
         if (close) this.#closers.push(close);
         if (!this.#wanted) return void this.#shut();
         const why = this.#closers.length === 0 ? this.#answerIke(placed) : null;
@@ -221,6 +221,7 @@ export class ServerLink implements AnyLink {
           void this.#shut();
           return this.#failed(why);
         }
+        if (first) this.#closers.push(this.#deps.plane.net.blockRoutes(poolsOf(cfg))); // what no user has goes nowhere
         this.#error = null;
         this.#enter("up");
         this.#deps.log.emit({

@@ -4,16 +4,21 @@ import type { ServerConfig } from "../config/schema.ts";
 import type { Timer } from "../core/clock.ts";
 import { isoTime } from "../core/date.ts";
 import { type Failure, failure } from "../core/failures.ts";
+import { Packet } from "../core/packet.ts";
 import type { L2tpRemote, NetPlane, ServerInterface, TrafficCounters, UserInterface } from "../dataplane/dataplane.ts";
+import { UserRouter } from "../ipv6/router.ts";
 import type { Call } from "../l2tp/call.ts";
+import { PPP_IPV6 } from "../packet/ppp.ts";
 import type { FrameChannel } from "../ports/ports.ts";
 import type { PppConfig, PppUp } from "../ppp/api.ts";
 import type { Assignment } from "../ppp/ipcp.ts";
+import type { Ipv6Ids } from "../ppp/ipv6cp.ts";
 import type { Limits } from "../radius/grant.ts";
 import { type Account, SessionAccount } from "./account.ts";
 import type { Callers } from "./callers.ts";
 import type { LinkDeps } from "./deps.ts";
 import { Ladder, type LadderOptions, type LadderOwner } from "./ladder.ts";
+import type { Prefixes } from "./prefixes.ts";
 import type { RadiusSeat } from "./radius.ts";
 import { BridgeRung, type BridgeUser, portName } from "./rungs/bridge.ts";
 import { CallRung } from "./rungs/call.ts";
@@ -29,18 +34,25 @@ export interface SessionHost {
   readonly callers: Callers;
   readonly ladder: LadderOptions;
   pppConfig(mru: number): PppConfig;
-  /** An address for a user who has authenticated himself, or why there is none. */
-  admit(s: Session, user: Account): string | Failure;
-  /** What admit() gave is not needed any more. */
-  release(s: Session, ip: string, user: Account): void;
+  readonly sessions: Seats;
   /** As PppUser.watched(). */
   watched?(channel: FrameChannel): () => void;
-  /** Called once, last. */
-  gone(s: Session): void;
   /** Where the peer of a call is by now: its way may have changed under the session. */
   addressOf(remote: L2tpRemote): string;
   /** A call from `peer` ended before it was a session. */
   failed(peer: string, why: Failure): void;
+}
+/** All sessions of a server. */
+interface Seats {
+  /** An address for a user who has authenticated himself, or why there is none. */
+  admit(s: Session, user: Account): string | Failure;
+  /** What else admit() gave. */
+  prefixesOf(s: Session): Prefixes;
+  /** What admit() gave is not needed any more. */
+  release(s: Session, ip: string, user: Account): void;
+  /** Called once, last. */
+  remove(s: Session): void;
+  readonly counters: { bump(name: "ipv6.too-often" | "ipv6.malformed"): void };
 }
 interface SessionPlace {
   readonly server: ServerInterface;
@@ -68,6 +80,8 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
   #config: Account | null = null;
   readonly seat: RadiusSeat | null;
   #ip: string | null = null;
+  /** While IPv6 passes, and there is something to tell. */
+  #router: UserRouter | null = null;
   #since = 0;
   /** On the clock of timers. */
   #upAt = 0;
@@ -132,7 +146,7 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
     return this.#host.pppConfig(this.#at.mtu);
   }
   assign(user: Account): Assignment | Failure {
-    const ip = this.#host.admit(this, user);
+    const ip = this.#host.sessions.admit(this, user);
     if (typeof ip !== "string") return ip;
     this.#config = user;
     this.#ip = ip;
@@ -162,16 +176,36 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
     if (this.#ip === null) throw new RangeError("PPP came up without an admitted user");
     // A LAC with an asynchronous line does the framing: it must know what LCP agreed on (RFC 2661 §6.14).
     if (((call.connected.framingType ?? 0) & ASYNC) !== 0) call.setLinkInfo(info.link.sendAccm, info.link.recvAccm);
-    const routes = (this.#config?.routes ?? NONE).map((prefix) => ({ prefix }));
+    const { prefix: own, delegated } = this.#prefixes;
+    const networks = [...(this.#config?.routes ?? NONE), own, delegated].filter((n) => n !== null);
+    const routes = [...new Set(networks)].map((prefix) => ({ prefix }));
     // The netdev's is for those with Multilink.
-    const own = mrruOf(this.#host.cfg) === null || info.mrru !== null ? undefined : mtu;
-    return this.#at.server.attach(call.channel, this.#ip, routes, own).then((net) => {
+    const less = mrruOf(this.#host.cfg) === null || info.mrru !== null ? undefined : mtu;
+    const asked = own === null && delegated === null ? undefined : (p: Packet): void => this.#router?.input(p.view());
+    return this.#at.server.attach(call.channel, this.#ip, routes, less, asked).then((net) => {
       this.#counted = net;
       return net;
     });
   }
   get sharer(): string {
     return this.user ?? "";
+  }
+  get #prefixes(): Prefixes {
+    return this.#host.sessions.prefixesOf(this);
+  }
+  onIpv6(ids: Ipv6Ids | null): void {
+    this.#router?.close();
+    this.#router = null;
+    const { prefix, delegated } = this.#prefixes;
+    const { channel } = this.callOwner.call ?? {};
+    if (!ids || !channel || (prefix === null && delegated === null)) return;
+    const { cfg, sessions } = this.#host;
+    const deps = {
+      clock: this.#ladder.scope,
+      send: (packet: Uint8Array): void => channel.sendPacket?.(PPP_IPV6, Packet.of(packet)),
+      drop: (why: "ipv6.too-often" | "ipv6.malformed"): void => sessions.counters.bump(why),
+    };
+    this.#router = new UserRouter(deps, { id: ids.local, prefix, delegated, dns: cfg.ipv6_dns ?? NONE });
   }
 
   onUp(): void {
@@ -202,7 +236,7 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
     try {
       if (announced) this.#tellDown(why, ip ?? "");
     } finally {
-      if (ip !== null && this.#config) this.#host.release(this, ip, this.#config);
+      if (ip !== null && this.#config) this.#host.sessions.release(this, ip, this.#config);
     }
   }
   /** Once: who renegotiates goes on. */
@@ -213,6 +247,7 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
     const about = { user, caller: this.seat.caller };
     this.#account = new SessionAccount(this.#ladder.scope, radius.books, about, {
       ip,
+      prefixes: this.#prefixes,
       usage: () => this.#counted?.counters() ?? NO_TRAFFIC,
       end: (why) => this.end(why),
     });
@@ -225,7 +260,7 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
     this.#account?.change(limits);
   }
   onEnd(_why: Failure): void {
-    this.#host.gone(this);
+    this.#host.sessions.remove(this);
   }
   #tellDown(why: Failure, ip: string): void {
     const { deps, cfg } = this.#host;
@@ -262,6 +297,7 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
     return { rx_bytes: t.rxBytes, tx_bytes: t.txBytes, rx_packets: t.rxPackets, tx_packets: t.txPackets };
   }
   status(): SessionStatus {
+    const { prefix, delegated } = this.#prefixes;
     const { filter = null, rate = null } = this.#account?.limits ?? {};
     return {
       session: this.id,
@@ -276,6 +312,8 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
       tunnel: this.callOwner.call?.tunnel.id ?? 0,
       call: this.callOwner.call?.id ?? 0,
       ...this.traffic,
+      ...(prefix === null ? {} : { ipv6_prefix: prefix }),
+      ...(delegated === null ? {} : { ipv6_delegated_prefix: delegated }),
       ...(filter === null ? {} : { filter }),
       ...(rate === null ? {} : { rate }),
     };

@@ -10,6 +10,7 @@ import { inQuotes, printable } from "../core/words.ts";
 import type { Account } from "./account.ts";
 import { holds, Networks } from "./networks.ts";
 import { AddressPool } from "./pool.ts";
+import { NO_PREFIXES, type Prefixes, PrefixPools, poolsOf, SLAAC_BITS } from "./prefixes.ts";
 import type { Session } from "./session.ts";
 import type { EndedStatus, SessionStatus, Traffic } from "./status.ts";
 
@@ -35,7 +36,18 @@ export function trafficOf(all: Iterable<Traffic>): Traffic {
   return t;
 }
 
-type Rules = Pick<ServerConfig, "local_ip" | "pool" | "pools" | "framed_routes" | "max_sessions" | "second_login">;
+type Rules = Pick<
+  ServerConfig,
+  | "local_ip"
+  | "pool"
+  | "pools"
+  | "framed_routes"
+  | "max_sessions"
+  | "second_login"
+  | "ipv6"
+  | "ipv6_pool"
+  | "ipv6_delegate"
+>;
 
 export class Sessions {
   readonly #cfg: Rules;
@@ -45,6 +57,8 @@ export class Sessions {
   readonly #users = new Map<string, Session>();
   /** Who has a network, or an address. */
   readonly #networks = new Networks<Session>();
+  readonly #prefixes = new Map<Session, Prefixes>();
+  readonly #pools6: PrefixPools;
   #admitted = 0;
   /** Of those that are gone: counters of a server do not go back when one ends. */
   #ended: EndedStatus = { sessions: 0, ...NO_TRAFFIC };
@@ -52,11 +66,12 @@ export class Sessions {
   #pools: ReadonlyMap<string, AddressPool>;
   /** Networks and addresses that the configuration gives to somebody, connected or not. */
   #given: Networks<string>;
-  readonly counters = new Counters<"server.crowded" | "server.full">();
+  readonly counters = new Counters<"server.crowded" | "server.full" | "ipv6.too-often" | "ipv6.malformed">();
 
   constructor(cfg: Rules, users: readonly UserConfig[]) {
     this.#cfg = cfg;
     this.#pools = this.#makePools(users);
+    this.#pools6 = new PrefixPools(cfg);
     this.#given = this.#makeGiven(users);
   }
   #makePools(users: readonly UserConfig[]): Map<string, AddressPool> {
@@ -69,7 +84,8 @@ export class Sessions {
     const given = new Networks<string>();
     given.add(this.#cfg.local_ip, "");
     for (const u of users)
-      for (const n of [...(u.ip === null ? [] : [u.ip]), ...(u.routes ?? [])]) given.add(n, u.name);
+      for (const n of [u.ip, ...(u.routes ?? []), u.ipv6_prefix, u.ipv6_delegated_prefix])
+        if (n !== null) given.add(n, u.name);
     return given;
   }
   /** All sessions, closing ones included. */
@@ -136,7 +152,9 @@ export class Sessions {
     }
     const ip = this.#address(user);
     if (typeof ip !== "string") return ip;
-    const networks = networksOf(ip, user);
+    const free = (p: string): boolean => this.#networks.meets(p) === undefined && this.#given.meets(p) === undefined;
+    const prefixes = this.#pools6.of(user, free);
+    const networks = networksOf(ip, user, prefixes);
     const taken = networks.find((n) => (user.grant ? this.#networks.meets(n) : this.#networks.get(n)) !== undefined);
     if (taken !== undefined) {
       this.#release(ip);
@@ -144,27 +162,38 @@ export class Sessions {
       return failure("network-taken", `${taken} of user ${user.name} already belongs to the session of user ${owner}`);
     }
     for (const n of networks) this.#networks.add(n, s);
+    this.#prefixes.set(s, prefixes);
     this.#admitted++;
     this.#callers.delete(s);
     this.#users.set(user.name, s);
     return ip;
   }
+  /** What admit() gave of IPv6. */
+  prefixesOf(s: Session): Prefixes {
+    return this.#prefixes.get(s) ?? NO_PREFIXES;
+  }
   /** What RADIUS may not give away, in words: what is somebody else's, and what the configuration does not allow. */
   #refusal({ name, ip, routes, grant }: Account): string | null {
-    const { framed_routes, pool, pools } = this.#cfg;
+    const { framed_routes, pool, pools, ipv6 } = this.#cfg;
+    const [prefix, delegated] = ipv6 && grant ? [grant.prefixes6[0], grant.delegated6[0]] : [];
+    const six = [prefix, delegated].filter((p) => p !== undefined);
     if (grant?.pool && !this.#pools.has(grant.pool))
       return `the pool ${inQuotes(grant.pool)}, which pools does not have`;
     if (ip !== null && /^(0|127|22[4-9]|2[345]\d)\./.test(ip)) return `the address ${ip}`;
-    for (const n of [...(ip === null ? [] : [ip]), ...(routes ?? [])]) {
+    for (const n of [...(ip === null ? [] : [ip]), ...(routes ?? []), ...six]) {
       const owner = this.#given.meets(n);
       if (owner === "") return `${n}, which holds this server's own address`;
       if (owner !== undefined && owner !== name) return `${n}, which belongs to user ${owner}`;
     }
+    if (prefix !== undefined && !prefix.endsWith(`/${SLAAC_BITS}`)) return `the prefix ${prefix}, which is not a /64`;
+    const pools6 = poolsOf(this.#cfg);
+    const strange = six.find((p) => ![...(framed_routes ?? []), ...pools6].some((whole) => holds(whole, p)));
+    if (strange !== undefined) return `the prefix ${strange}, which framed_routes does not allow`;
     for (const n of routes ?? []) {
       if (!framed_routes?.some((whole) => holds(whole, n))) return `the route ${n}, which framed_routes does not allow`;
       const ranges = [...(pool ?? []), ...(pools ?? []).map((p) => p.range)];
       const met = ranges.find((r) => holds(n, r.first) || holds(n, r.last));
-      if (met) return `the route ${n}, which holds addresses of a pool`;
+      if (met || pools6.some((p) => holds(n, p))) return `the route ${n}, which holds addresses of a pool`;
     }
     return null;
   }
@@ -179,7 +208,8 @@ export class Sessions {
   release(s: Session, ip: string, user: Account): void {
     this.#ended = { sessions: this.#ended.sessions + 1, ...trafficOf([this.#ended, s.traffic]) };
     this.#release(ip);
-    for (const n of networksOf(ip, user)) if (this.#networks.get(n) === s) this.#networks.delete(n);
+    for (const n of networksOf(ip, user, this.prefixesOf(s))) if (this.#networks.get(n) === s) this.#networks.delete(n);
+    this.#prefixes.delete(s);
     this.#admitted--;
     if (this.#users.get(user.name) === s) this.#users.delete(user.name);
   }
@@ -202,10 +232,11 @@ export class Sessions {
   }
 }
 
-function networksOf(ip: string, user: Account): string[] {
+function networksOf(ip: string, user: Account, { prefix, delegated }: Prefixes): string[] {
   return [
     ...new Set(
-      [ip, ...(user.routes ?? [])].map((n) => {
+      [ip, ...(user.routes ?? []), prefix, delegated].flatMap((n) => {
+        if (n === null) return [];
         const p = parsePrefix(n);
         return p ? `${p.address}/${p.length}` : n;
       }),

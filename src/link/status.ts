@@ -103,6 +103,9 @@ export interface SessionStatus extends Traffic {
   readonly auth: string;
   readonly tunnel: number;
   readonly call: number;
+  /** The /64 of the user's addresses, and the prefix for the networks behind. */
+  readonly ipv6_prefix?: string;
+  readonly ipv6_delegated_prefix?: string;
   /** As RADIUS said; neither is enforced. */
   readonly filter?: string;
   readonly rate?: string;

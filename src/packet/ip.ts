@@ -34,6 +34,15 @@ export function ipLength(mem: Uint8Array, start = 0, end = mem.length): number {
   return ipVersion(mem, start) === 6 ? ip6Length(mem, start, end) : ip4Length(mem, start, end);
 }
 
+/** Whether it is IPv6 to all routers, or all DHCPv6 servers, of the link: ff02::2, ff02::1:2. */
+export function asksRouter(mem: Uint8Array, start = 0, end = mem.length): boolean {
+  if (end - start < 40 || ipVersion(mem, start) !== 6) return false;
+  const [first, last] = [get16(mem, start + 24), get16(mem, start + 38)];
+  if (first !== 0xff02 || last !== 2 || get16(mem, start + 36) > 1) return false;
+  for (let at = start + 26; at < start + 36; at++) if (mem[at] !== 0) return false;
+  return true;
+}
+
 /** The source address, a view of 4 or 16 bytes. The caller has checked the packet with ipLength. */
 export function ipSource(mem: Uint8Array, start = 0): Uint8Array {
   return ipVersion(mem, start) === 6 ? mem.subarray(start + 8, start + 24) : mem.subarray(start + 12, start + 16);

@@ -270,7 +270,7 @@ both("  logins a second, clients on the other core", "crowd logins", "", null, n
 both("  idle, share of a core", "crowd idle", "%", 2, 2, 2);
 both("  status", "crowd status", "ms", 300, 300);
 both("  the end", "crowd stop", "ms", 2000, 2000);
-both("program", "program", "KB", 752, 1126);
+both("program", "program", "KB", 768, 1126);
 for (const { name } of KERNEL) {
   const [kernel, userspace, theirs] = CLIENTS.map((who) => figures.get(`${who} ${name}: TCP`) ?? Number.NaN);
   if (kernel === undefined || userspace === undefined || theirs === undefined || Number.isNaN(kernel)) continue;

@@ -178,6 +178,25 @@ describe("configuration file", () => {
       /interface hq\.routes: fd00:2::\/48 is an IPv6 network, and ipv6 is no/,
     );
     assert.deepEqual(faults(client("psk = x\nroutes = 10.2.0.0/16 fd00:2::/48\nipv6 = yes")), []);
+    const six = (lns: string, user = ""): string =>
+      faults(GOOD.replace("auth = m", `${lns}\nauth = m`).concat(`${user}\n`)).join();
+    assert.equal(
+      six("ipv6 = yes\nipv6_pool = 2001:db8::/64\nipv6_delegate = 2001:db8:8000::/33-56\nipv6_dns = ::1"),
+      "",
+    );
+    assert.match(six("ipv6_pool = 2001:db8::/48"), /server lns\.ipv6_pool: is set, but ipv6 is no/);
+    assert.match(six("ipv6 = yes\nipv6_pool = 2001:db8::/65"), /ipv6_pool: is less than a \/64/);
+    for (const pool of ["10.0.0.0/8", "2001:db8::1/48", "2001:db8::"])
+      assert.match(six(`ipv6 = yes\nipv6_pool = ${pool}`), /ipv6_pool: .*is not an IPv6 network/);
+    for (const parts of ["2001:db8::/48", "2001:db8::/48-40", "2001:db8::/48-65", "2001:db8::/31-64", "10.0.0.0/8-24"])
+      assert.match(six(`ipv6 = yes\nipv6_delegate = ${parts}`), /ipv6_delegate: .*is not a network with/, parts);
+    assert.equal(six("ipv6 = yes", "ipv6_prefix = fd00:1::/64\nipv6_delegated_prefix = fd00:2::/48"), "");
+    assert.match(six("ipv6 = yes", "ipv6_prefix = fd00:1::/63"), /user branch1\.ipv6_prefix: is not a \/64/);
+    assert.match(six("", "ipv6_prefix = fd00:1::/64"), /user branch1\.ipv6_prefix: .* the server has ipv6 = no/);
+    assert.match(
+      six("ipv6 = yes\ndataplane = kernel", "ipv6_prefix = fd00:1::/64"),
+      /lns\.dataplane: is kernel, which/,
+    );
     assert.match(faults(`${GOOD}[server hq]\nlisten=1.2.3.4\npsk=x\nlocal_ip=10.1.1.1\n`).join(), /same name/);
   });
   test("misspelt and misplaced things", () => {

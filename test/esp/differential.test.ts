@@ -101,6 +101,15 @@ const echo = fc
   });
 const lcp = fc.constantFrom([0xff, 3, 0xc0, 0x21], [0xc0, 0x21]);
 
+/** ff02::2, ff02::1:2, and what is not quite these. */
+const ROUTERS = [
+  [0x02, 0, 2],
+  [0x02, 1, 2],
+  [0x02, 1, 1],
+  [0x02, 2, 2],
+  [0x01, 0, 2],
+].map(([scope = 0, group = 0, last = 0]) => [0xff, scope, ...new Array<number>(11).fill(0), group, 0, last]);
+
 /** L2TP data headers, most of them right, some not. */
 const l2tp = fc
   .record({
@@ -128,6 +137,9 @@ const l2tp = fc
       u8(0, 60).map((p) => ip4(SRC, DST, p)),
       u8(0, 60).map((p) => ip4([10, 9, 9, 9], DST, p)),
       u8(0, 60).map((p) => ip6(SRC6, DST6, p)),
+      fc
+        .tuple(u8(0, 60), fc.constantFrom(...ROUTERS), fc.constantFrom(SRC6, DST6))
+        .map(([p, to, from]) => ip6(from, to, p)),
     ),
     lcp: fc.option(fc.tuple(lcp, echo), { freq: 2 }),
     tail: u8(0, 9),

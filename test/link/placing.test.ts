@@ -57,7 +57,13 @@ test("what only userspace has", () => {
     assert.equal(one(`${HQ}\ndataplane = auto\n${option}`), `userspace; kernel: no, ${name} is userspace's alone`);
   }
   assert.match(one(`${HQ}\ndataplane = kernel\nmppe = 128`), /^no-kernel-plane: kernel: no, mppe is/);
-  assert.equal(said(placed("lns", [["server lns", `${LNS}\ndataplane = auto\nipv6 = yes`]])), "kernel");
+  const lns = (more: string): string => said(placed("lns", [["server lns", `${LNS}\nipv6 = yes\n${more}`]]));
+  assert.equal(lns("dataplane = auto"), "kernel");
+  for (const pool of ["ipv6_pool = 2001:db8::/48", "ipv6_delegate = 2001:db8::/48-56"]) {
+    const why = `kernel: no, ${pool.split(" ")[0]} is userspace's alone`;
+    assert.equal(lns(`dataplane = auto\n${pool}`), `userspace; ${why}`);
+    assert.equal(lns(`dataplane = kernel\n${pool}`), `no-kernel-plane: ${why}`);
+  }
 });
 
 test("a server that says nothing is in userspace, where one netdev has all users, and says how to change that", () => {

@@ -45,6 +45,8 @@ export const USERS: readonly UserConfig[] = [
     ip: null,
     routes: ["192.168.10.0/24"],
     bridge: null,
+    ipv6_prefix: null,
+    ipv6_delegated_prefix: null,
     server: null,
   },
   {
@@ -54,6 +56,8 @@ export const USERS: readonly UserConfig[] = [
     ip: "10.7.0.9",
     routes: null,
     bridge: null,
+    ipv6_prefix: null,
+    ipv6_delegated_prefix: null,
     server: null,
   },
 ];

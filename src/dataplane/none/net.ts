@@ -5,7 +5,7 @@ import { isIp6, parseIp, parsePrefix } from "../../core/addr.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
 import { SystemError } from "../../core/errors.ts";
 import { Packet } from "../../core/packet.ts";
-import { ipDestination, ipSource, ipVersion } from "../../packet/ip.ts";
+import { asksRouter, ipDestination, ipSource, ipVersion } from "../../packet/ip.ts";
 import { PrefixTable } from "../../packet/prefixes.ts";
 import type {
   BridgeLine,
@@ -122,9 +122,9 @@ export class NoneNet implements NetPlane {
     dev.local6 = cfg.local6;
     return {
       ifname: cfg.ifname,
-      attach: async (channel, ip, routes: readonly Route[]) => {
+      attach: async (channel, ip, routes: readonly Route[], _mtu, asked) => {
         const all = routes.map((r) => r.prefix);
-        const i = this.#join(dev, channel, [ip, ...all.filter((p) => !isIp6(p))], all.filter(isIp6), true);
+        const i = this.#join(dev, channel, [ip, ...all.filter((p) => !isIp6(p))], all.filter(isIp6), true, asked);
         return { ...i, setIpv6: (peer) => i.setIpv6(peer, peer) };
       },
       close: async () => void this.devices.delete(cfg.ifname),
@@ -206,11 +206,13 @@ export class NoneNet implements NetPlane {
     list: readonly string[],
     six: readonly string[],
     checkSource: boolean,
+    asked?: (packet: Packet) => void,
   ): Omit<UserInterface, "setIpv6"> & { setIpv6(on: string | null, peer?: string | null): Promise<void> } {
     if (!(channel instanceof NoneCall)) throw new RangeError("a channel of another plane");
     const session: Session = { call: channel, prefixes: prefixes(list) };
     dev.sessions.add(session);
     channel.onIp = (p) => {
+      if (asked && asksRouter(p.mem, p.start, p.end)) return asked(p);
       const packet = p.view().slice();
       const own = new PrefixTable<Session>();
       for (const x of session.prefixes) own.add(x, session);

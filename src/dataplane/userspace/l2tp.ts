@@ -168,15 +168,15 @@ export class UserspaceCall implements CallChannel {
     this.#fp.removeCall(this.handle);
     this.#hooks.closed();
   }
-  /** Lets IP packets pass through `netdev`, with an MSS of their own where it is smaller; null: stops them. */
-  attach(netdev: CallNetdev | null, clampMss = netdev?.clampMss ?? 0): void {
+  /** Lets IP packets pass through `netdev`; null: stops them. */
+  attach(netdev: CallNetdev | null): void {
     if (netdev && this.#netdev) throw new RangeError(`${this.name} is attached already`);
     this.#netdev = netdev;
     this.#set({
       ip: netdev !== null,
       ip6: false,
       dev: netdev?.dev ?? 0,
-      clampMss,
+      clampMss: netdev?.clampMss ?? 0,
       checkSource: netdev?.checkSource ?? false,
     });
   }

@@ -15,7 +15,7 @@ import { attempt, errnoOf } from "../../linux/errno.ts";
 import { Keeper } from "../../linux/keeper.ts";
 import { Leaving } from "../../linux/leaving.ts";
 import type { RouteSpec } from "../../linux/rtnl.ts";
-import { ipLength } from "../../packet/ip.ts";
+import { asksRouter, ipLength } from "../../packet/ip.ts";
 import { clampMss, mssFor } from "../../packet/tcp.ts";
 import type {
   BridgeLine,
@@ -36,7 +36,7 @@ import type {
 import { ipBytes } from "../ring.ts";
 import type { DeviceSpec } from "./device.ts";
 import { Device, network, routeTo } from "./device.ts";
-import { UserspaceCall } from "./l2tp.ts";
+import { type CallNetdev, UserspaceCall } from "./l2tp.ts";
 import type { Outbound } from "./outbound.ts";
 import { OutsideResolver } from "./resolver.ts";
 import { OuterRoutes, TABLE } from "./routes.ts";
@@ -184,13 +184,15 @@ export class UserspaceNet implements NetPlane {
     }
     return {
       ifname: dev.ifname,
-      attach: async (channel, ip, routes, mtu) => this.#user(dev, ours(channel), ip, routes, mtu),
+      attach: async (channel, ip, routes, mtu, asked) => {
+        const all = [{ prefix: ip }, ...routes].map((r) => (mtu === undefined ? r : { ...r, mtu }));
+        return this.#user(dev, ours(channel), all, seenBy(dev, mtu, asked));
+      },
       close: () => this.#retire(dev),
     };
   }
-  #user(dev: Device, call: UserspaceCall, ip: string, list: readonly Route[], mtu?: number): UserInterface {
-    const routes = mtu === undefined ? list : list.map((r) => ({ ...r, mtu }));
-    const all: Route[] = [mtu === undefined ? { prefix: ip } : { prefix: ip, mtu }, ...routes.filter((r) => !six(r))];
+  #user(dev: Device, call: UserspaceCall, all: readonly Route[], netdev: CallNetdev): UserInterface {
+    const [routes, routes6] = [all.filter((r) => !six(r)), all.filter(six)];
     const undo6: (() => void)[] = [];
     const no6 = (): void => {
       call.setIpv6(false);
@@ -199,10 +201,10 @@ export class UserspaceNet implements NetPlane {
     this.#join(
       dev,
       call,
-      all.map((r) => network(r.prefix)),
-      all,
+      routes.map((r) => network(r.prefix)),
+      routes,
       no6,
-      mtu === undefined || dev.clampMss === 0 ? dev.clampMss : mssFor(mtu),
+      netdev,
     );
     return {
       ifname: dev.ifname,
@@ -211,13 +213,7 @@ export class UserspaceNet implements NetPlane {
         no6();
         if (peer === null || !this.#joined.has(call)) return;
         try {
-          this.#enter(
-            dev,
-            call,
-            [peer, ...routes.filter(six).map((r) => r.prefix)].map(network),
-            routes.filter(six),
-            undo6,
-          );
+          this.#enter(dev, call, [peer, ...routes6.map((r) => r.prefix)].map(network), routes6, undo6);
           call.setIpv6(true);
         } catch (e) {
           no6();
@@ -361,7 +357,7 @@ export class UserspaceNet implements NetPlane {
     prefixes: readonly Prefix[],
     routes: readonly Route[],
     more = (): void => {},
-    clampMss = dev.clampMss,
+    netdev: CallNetdev = dev,
   ): void {
     if (this.#joined.has(call)) throw new RangeError(`${call.name} is attached already`);
     const undo: (() => void)[] = [];
@@ -370,7 +366,7 @@ export class UserspaceNet implements NetPlane {
     };
     try {
       undo.push(() => call.attach(null));
-      call.attach(dev, clampMss);
+      call.attach(netdev);
       this.#enter(dev, call, prefixes, routes, undo);
       undo.push(more);
     } catch (e) {
@@ -407,6 +403,19 @@ export class UserspaceNet implements NetPlane {
   }
 }
 
+/** The netdev as a user's call has it. */
+function seenBy(dev: Device, mtu: number | undefined, asked?: (packet: Packet) => void): CallNetdev {
+  return {
+    dev: dev.dev,
+    checkSource: dev.checkSource,
+    clampMss: mtu === undefined || dev.clampMss === 0 ? dev.clampMss : mssFor(mtu),
+    receive: (call, p) => {
+      if (!asked || !asksRouter(p.mem, p.start, p.end)) return dev.receive(call, p);
+      asked(p);
+      return true;
+    },
+  };
+}
 function six(r: Route): boolean {
   return isIp6(r.prefix);
 }

@@ -9,7 +9,7 @@ import { sameBytes } from "../../core/text.ts";
 import { openEsp } from "../../esp/open.ts";
 import { espSa, wipeSa } from "../../esp/sa.ts";
 import { sealEsp } from "../../esp/seal.ts";
-import { ip4Length, ip6Length, ipDestination, ipLength, ipSource, ipVersion } from "../../packet/ip.ts";
+import { asksRouter, ip4Length, ip6Length, ipDestination, ipLength, ipSource, ipVersion } from "../../packet/ip.ts";
 import { dataLength, isControl, NO_NS, readData, writeData } from "../../packet/l2tp.ts";
 import { PPP_IPV4, PPP_IPV6, PPP_LCP, readPpp } from "../../packet/ppp.ts";
 import { PrefixTable } from "../../packet/prefixes.ts";
@@ -387,6 +387,8 @@ class Reference implements FastPath {
     }
     const open = ppp.protocol === PPP_IPV4 || (ppp.protocol === PPP_IPV6 && c.p.ip6);
     if (!open) return this.#deliver(s, frame, Kind.upFrame, handle);
+    const asks = ppp.protocol === PPP_IPV6 && c.p.checkSource && asksRouter(frame, ppp.info);
+    if (asks) return this.#deliver(s, frame, Kind.upFrame, handle);
     return this.#rxIp(s, c, handle, ppp.protocol, frame.subarray(ppp.info));
   }
   /** Where it lay; nothing is left to do for the control plane. */

@@ -5,6 +5,7 @@ import type { Failure } from "../../core/failures.ts";
 import { giveBack } from "../../core/give-back.ts";
 import type { ClientInterface, NetInterface, UserInterface } from "../../dataplane/dataplane.ts";
 import type { PppUp } from "../../ppp/api.ts";
+import type { Ipv6Ids } from "../../ppp/ipv6cp.ts";
 import { systemFailure } from "../deps.ts";
 import type { Ladder, Rung } from "../ladder.ts";
 import { PathMtu } from "../path-mtu.ts";
@@ -25,6 +26,8 @@ export interface NetdevUser {
   attach(info: PppUp, mtu: number): Promise<NetInterface | ClientInterface | UserInterface>;
   /** Whose part of a shared netdev it is; undefined: it is a netdev of its own. */
   readonly sharer?: string;
+  /** IPv6 passes from now on, or no longer (null). */
+  onIpv6?(ids: Ipv6Ids | null): void;
 }
 
 export class NetdevRung implements Rung {
@@ -125,6 +128,7 @@ export class NetdevRung implements Rung {
     this.#probing = null;
     this.#found = null;
     this.net = null;
+    if (this.ip6 !== null) this.#user.onIpv6?.(null);
     this.ip6 = null;
     this.#wanted = null;
     if (net) this.#wait(this.#giveBack(net));
@@ -152,10 +156,13 @@ export class NetdevRung implements Rung {
     if (!net || this.ip6 === ip6) return;
     const { link } = this.#ladder;
     this.ip6 = ip6;
+    this.#user.onIpv6?.(null);
     this.#ladder.scope.settle(
       net.setIpv6(ip6),
       () => {
-        if (this.net === net && sharer === undefined) this.#ladder.emit({ kind: "link.ipv6", link, local: ip6 ?? "" });
+        if (this.net !== net || this.ip6 !== ip6) return;
+        this.#user.onIpv6?.(ids);
+        if (sharer === undefined) this.#ladder.emit({ kind: "link.ipv6", link, local: ip6 ?? "" });
       },
       (e) => {
         if (this.net === net) this.ip6 = null;

@@ -32,6 +32,7 @@ static void note_mapping(struct tt_fp *fp, struct tt_flow *f, const uint8_t *add
 static int rx_udp(struct packet *pkt);
 static int rx_l2tp(struct packet *pkt);
 static int rx_ppp(struct packet *pkt, struct tt_call *c);
+static bool asks_router(const uint8_t *ip, size_t len);
 static bool is_echo_request(const struct packet *pkt, const struct tt_call *c, size_t at);
 static int answer_echo(struct packet *pkt, struct tt_call *c, size_t at);
 static int rx_ip(struct packet *pkt, struct tt_call *c, bool six);
@@ -233,9 +234,20 @@ static int rx_ppp(struct packet *pkt, struct tt_call *c)
 	/* Before IPV6CP is open the peer is told so (Protocol-Reject), and that is for TypeScript to do. */
 	if (number != PPP_IP && !(number == PPP_IP6 && c->p.ip6))
 		return deliver(pkt, TT_K_UP_FRAME, c->obj.handle);
+	if (number == PPP_IP6 && c->p.check_source && asks_router(pkt->p + at, pkt->len - at))
+		return deliver(pkt, TT_K_UP_FRAME, c->obj.handle);
 	pkt->p += at;
 	pkt->len -= at;
 	return rx_ip(pkt, c, number == PPP_IP6);
+}
+
+/* To all routers on the link, or to all DHCPv6 servers: TypeScript may be the user's router. */
+static bool asks_router(const uint8_t *ip, size_t len)
+{
+	static const uint8_t routers[16] = { [0] = 0xff, [1] = 0x02, [15] = 0x02 };
+	static const uint8_t servers[16] = { [0] = 0xff, [1] = 0x02, [13] = 0x01, [15] = 0x02 };
+
+	return len >= 40 && ip[0] >> 4 == 6 && (!memcmp(ip + 24, routers, 16) || !memcmp(ip + 24, servers, 16));
 }
 
 /* RFC 1661 5.8: one that nothing is wrong with. Of all else, and of a loop above all, TypeScript must hear. */

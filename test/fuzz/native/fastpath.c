@@ -27,6 +27,14 @@ static void from(uint8_t *a, const struct tt_flow_params *p, uint32_t twist)
 		a[TT_A_RPORT + 1] ^= 1;
 }
 
+/* ff02::2 and ff02::1:2 */
+static bool to_router(const uint8_t *ip)
+{
+	static const uint8_t to[2][16] = { { 0xff, 2, [15] = 2 }, { 0xff, 2, [13] = 1, [15] = 2 } };
+
+	return !memcmp(ip, to[0], 16) || !memcmp(ip, to[1], 16);
+}
+
 static struct m_call *call_of(struct world *w, uint32_t handle)
 {
 	for (int i = 0; i < CALLS; i++)
@@ -79,6 +87,7 @@ static void verdict(struct world *w, int user, const uint8_t *text, size_t n, si
 			c->rx++;
 		}
 		CHECK(c && m[TT_REF] == c->p.dev && (six ? c->p.ip6 : c->p.ip));
+		CHECK(!six || !c->p.check_source || !to_router(p + 24));
 		CHECK((six ? ip6_length(p, m[TT_LEN]) : ip4_length(p, m[TT_LEN])) == m[TT_LEN]);
 		CHECK(!c->p.check_source || world_lookup(w, c->p.dev, p + (six ? 8 : 12), size) == c - w->calls);
 		for (size_t i = 0; i < m[TT_LEN]; i++)

@@ -413,6 +413,12 @@ var grammar = (() => {
     address4,
     server,
     network,
+    address6: (s) => {
+      var _a;
+      return s.includes(":") ? (_a = canonicalIp(s)) != null ? _a : void 0 : void 0;
+    },
+    network6: (s) => s.includes(":") && s.includes("/") ? network(s) : void 0,
+    delegation,
     range4,
     pool,
     named_pool: namedPool,
@@ -448,6 +454,14 @@ var grammar = (() => {
     const p = parsePrefix(s);
     const written = canonicalIp(s.replace(/\/\d+$/, ""));
     return p && p.address === written ? "".concat(p.address, "/").concat(p.length) : void 0;
+  }
+  var DELEGATION_BITS = 32;
+  function delegation(s) {
+    var _a;
+    const [, from = "", to] = (_a = /^(.+:.*\/\d{1,3})-(\d{1,2})$/.exec(s)) != null ? _a : [];
+    const whole = network(from);
+    const bits = Number(to) - Number(whole == null ? void 0 : whole.split("/")[1]);
+    return whole !== void 0 && bits >= 0 && bits <= DELEGATION_BITS && Number(to) <= 64 ? { network: whole, length: Number(to) } : void 0;
   }
   function range4(s) {
     const [a = "", b = a, ...more] = s.split("-");
@@ -1154,6 +1168,18 @@ const SECTIONS = {
 		  grammar: {"form":"flag"},
 		  allowed: _('yes or no'),
 		  help: _('IPv6 for users who request it (IPV6CP): link-local addresses, and the IPv6 networks in their routes.') },
+		{ name: 'ipv6_pool', tab: 'advanced', title: _('IPv6 pool'), depends: {"ipv6":"1"},
+		  grammar: {"form":"datatype","name":"network6"},
+		  allowed: _('a network such as 2001:db8:1::/48'),
+		  help: _('A network, /64 at most, of which each user gets a /64 for global addresses (SLAAC).') },
+		{ name: 'ipv6_delegate', tab: 'advanced', title: _('Delegated prefixes'), depends: {"ipv6":"1"},
+		  grammar: {"form":"datatype","name":"delegation"},
+		  allowed: _('NETWORK/LENGTH-LENGTH such as 2001:db8:8000::/33-56, /64 and 32 bits at most'),
+		  help: _('A network, and the length of the prefix of it that each user gets for the networks behind (DHCPv6).') },
+		{ name: 'ipv6_dns', tab: 'advanced', title: _('IPv6 DNS servers'), depends: {"ipv6":"1"},
+		  grammar: {"form":"list","item":{"form":"datatype","name":"address6"},"separator":"space","most":3},
+		  allowed: _('IPv6 addresses, space separated, 3 at most'),
+		  help: _('DNS servers for users with IPv6, in router advertisements and DHCPv6.') },
 		{ name: 'auth', tab: 'security', title: _('Authentication'), def: 'mschapv2 chap',
 		  grammar: {"form":"list","item":{"form":"choice","words":["mschapv2","chap","mschap","eap","pap"]},"separator":"space","unique":true},
 		  allowed: _('one or more of mschapv2 chap mschap eap pap, space separated'),
@@ -1181,7 +1207,7 @@ const SECTIONS = {
 		{ name: 'framed_routes', tab: 'security', title: _('Networks from RADIUS'),
 		  grammar: {"form":"list","item":{"form":"datatype","name":"network"},"separator":"space"},
 		  allowed: _('networks such as 10.2.0.0/16 or fd00:2::/48, space separated'),
-		  help: _('Networks that RADIUS may route to users (Framed-Route), whole or in part; a login with another is refused. Default: none.') },
+		  help: _('Networks that RADIUS may route to users (Framed-Route, IPv6 prefixes), whole or in part; a login with another is refused. Default: none; prefixes of ipv6_pool and ipv6_delegate are always allowed.') },
 		{ name: 'acct_interim', tab: 'advanced', title: _('Accounting interval'), def: '600',
 		  grammar: {"form":"integer","min":0,"max":86400,"unit":"seconds"},
 		  allowed: _('a whole number from %d to %d %s').format(0, 86400, _('seconds')),
@@ -1212,6 +1238,14 @@ const SECTIONS = {
 		  grammar: {"form":"datatype","name":"address4"},
 		  allowed: _('an IPv4 address'),
 		  help: _('Fixed address of this user.') },
+		{ name: 'ipv6_prefix', tab: 'general', title: _('Fixed IPv6 prefix'),
+		  grammar: {"form":"datatype","name":"network6"},
+		  allowed: _('a network such as 2001:db8:1::/48'),
+		  help: _('The /64 of this user\'s global addresses, instead of one of ipv6_pool.') },
+		{ name: 'ipv6_delegated_prefix', tab: 'general', title: _('Fixed delegated prefix'),
+		  grammar: {"form":"datatype","name":"network6"},
+		  allowed: _('a network such as 2001:db8:1::/48'),
+		  help: _('The prefix for the networks behind this user, instead of one of ipv6_delegate.') },
 		{ name: 'routes', tab: 'general', title: _('Networks behind the peer'),
 		  grammar: {"form":"list","item":{"form":"datatype","name":"network"},"separator":"space"},
 		  allowed: _('networks such as 10.2.0.0/16 or fd00:2::/48, space separated'),

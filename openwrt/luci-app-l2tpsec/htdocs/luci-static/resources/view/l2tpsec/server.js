@@ -113,7 +113,7 @@ return view.extend({
 		for (const name of Object.keys(all || {}).sort())
 			for (const s of all[name].sessions || [])
 				rows.push({ data: { 'data-session': s.session }, cells: [
-					[ _('Server'), name ], [ _('User'), s.user ], [ _('Address'), [ s.ip, s.ifname ].filter((x) => x).join(' · ') ], [ _('Peer'), s.peer ], [ _('Since'), new Date(s.since).toLocaleString() ],
+					[ _('Server'), name ], [ _('User'), s.user ], [ _('Address'), [ s.ip, s.ipv6_prefix, s.ipv6_delegated_prefix, s.ifname ].filter((x) => x).join(' · ') ], [ _('Peer'), s.peer ], [ _('Since'), new Date(s.since).toLocaleString() ],
 					[ _('Received / sent'), '%s / %s'.format(draw.bytes(Number(s.rx_bytes)), draw.bytes(Number(s.tx_bytes))) ], [ _('Rate'), this.rate(s) ],
 					[ '', E('button', { 'class': 'btn cbi-button-negative', 'data-key': 'disconnect ' + s.session, 'click': ui.createHandlerFn(this, () => this.disconnect(s)) }, [ _('Disconnect') ]) ]
 				] });
