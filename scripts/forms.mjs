@@ -1,13 +1,13 @@
-// Leaves out of the program the texts that only forms and the reference show: titles, help, notes and labels.
+// Leaves out of the program what only forms and the reference show: titles, help, notes, labels, and where it stands.
 import { readFileSync } from "node:fs";
 
 const TEXT = /(?:"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`)/.source;
 const TEXTS = `${TEXT}(?:\\s*\\+\\s*${TEXT})*`;
-const WORDS = new RegExp(`\\b(title|help|form|why): *\\n? *(${TEXTS})`, "g");
+const WORDS = new RegExp(`\\b(?:title|help|form|tab|offer): *\\n? *(?:${TEXTS}|null|DATAPLANE),?`, "g");
 /** Help that two options share. */
 const SHARED = new RegExp(`(?<=\\bDATAPLANE =\\s*)${TEXTS}`, "g");
-
-const LABELS = /(?<=\blabels: |\bTRAFFIC = )\{[^}]*\}/g;
+const TABLES = /\b(?:when|labels|against): (?:\{[^}]*\}|TRAFFIC),?/g;
+const LABELS = /(?<=\bTRAFFIC = )\{[^}]*\}/g;
 const lines = (text) => "\n".repeat(text.split("\n").length - 1);
 
 /** For esbuild. Lines stay where they are, so that stacks name the right ones. */
@@ -16,7 +16,8 @@ export const withoutForms = {
   setup(b) {
     b.onLoad({ filter: /src\/config\/(common|schema|nasdial)\.ts$/ }, ({ path }) => ({
       contents: readFileSync(path, "utf8")
-        .replace(WORDS, (all, name) => `${name}: ""${lines(all)}`)
+        .replace(TABLES, lines)
+        .replace(WORDS, lines)
         .replace(SHARED, (all) => `""${lines(all)}`)
         .replace(LABELS, (all) => `{${lines(all)}}`),
       loader: "ts",

@@ -7,7 +7,7 @@ import { withoutForms } from "../../scripts/forms.mjs";
 import { NASDIAL } from "../../src/config/nasdial.ts";
 import { SECTIONS } from "../../src/config/schema.ts";
 
-test("the program holds every option and no help", async () => {
+test("the program holds every option, no help, and nothing of where a form has it", async () => {
   const r = await build({
     entryPoints: ["src/config/load.ts"],
     bundle: true,
@@ -16,6 +16,7 @@ test("the program holds every option and no help", async () => {
     plugins: [withoutForms],
   });
   const text = r.outputFiles[0]?.text ?? "";
+  assert.doesNotMatch(text, /\b(?:tab|title|offer|labels|against): ?["{n]/);
   for (const options of [...Object.values(SECTIONS), NASDIAL])
     for (const [name, o] of Object.entries(options)) {
       assert.ok(text.includes(name), name);
