@@ -18,6 +18,7 @@ import type { L2tpRemote } from "./dataplane/dataplane.ts";
 import type { IkeManager } from "./ike/manager.ts";
 import type { TunnelAnswer } from "./l2tp/endpoint.ts";
 import type { AnyLink } from "./link/api.ts";
+import type { Standing } from "./link/backup.ts";
 import { ClientAccess } from "./link/client.ts";
 import type { LinkDeps } from "./link/deps.ts";
 import { Link } from "./link/link.ts";
@@ -74,12 +75,16 @@ export class Daemon implements DaemonApi, CaptureApi {
     this.#about = o;
     this.#since = deps.clock.now();
     deps.l2tp.acceptTunnel = (remote) => this.#acceptTunnel(remote);
+    o.hub.follow((e) => {
+      if (e.kind === "link.state" || e.kind === "link.backup" || e.kind === "daemon.reloaded") this.#changed(e.link);
+    });
   }
 
   start(): void {
     // netifd says later which links are to be up; the WAN may be up before that.
     if (!this.#autostart) {
-      for (const c of this.#config.interfaces) if (c.auto) this.#deps.blocks.hold(c.name, guarded(c));
+      for (const c of this.#config.interfaces)
+        if (c.auto && c.fallback_for === null) this.#deps.blocks.hold(c.name, guarded(c));
       for (const [name, b] of this.#config.broken) this.#deps.blocks.hold(name, b.guarded);
     }
     for (const c of sections(this.#config)) this.#add(c.name);
@@ -134,9 +139,15 @@ export class Daemon implements DaemonApi, CaptureApi {
     if ("pool" in cfg) return new ServerLink(this.#deps, cfg, { users, all, radius: () => this.#config.radius });
     const serial = cfg.proto === "nasdial";
     const access = serial ? new SerialAccess(this.#deps, cfg, users) : new ClientAccess(this.#deps, cfg, all);
-    const link = new Link(this.#deps, access);
+    const { fallback_for } = cfg;
+    const main = (): Standing => this.#links.get(fallback_for ?? "")?.standing ?? null;
+    const link = new Link(this.#deps, access, main);
     if (access.wayOut) this.#follow(link);
     return link;
+  }
+  /** A link stands otherwise, or any: backups look. */
+  #changed(name: string): void {
+    if (!this.#stopping) this.#each(this.#links.values(), (link) => link.changed?.(name));
   }
   /** By itself: what is an interface may be netifd's to start. */
   #starts(cfg: InterfaceConfig | ServerConfig): boolean {
@@ -223,8 +234,15 @@ export class Daemon implements DaemonApi, CaptureApi {
     return out;
   }
   up(name: string): void {
+    this.#want(name, true);
+  }
+  /** As up(), but a backup waits for its turn. */
+  want(name: string): void {
+    this.#want(name, false);
+  }
+  #want(name: string, asked: boolean): void {
     const link = this.#links.get(name);
-    if (link) return link.start();
+    if (link) return link.start(asked);
     if (this.#replaced.has(name)) return void this.#replaced.set(name, true);
     const broken = this.#config.broken.get(name);
     if (broken && !this.#deps.blocks.holds(name)) this.#deps.blocks.hold(name, broken.guarded);
@@ -232,7 +250,10 @@ export class Daemon implements DaemonApi, CaptureApi {
   }
   down(name: string, gone: () => void = () => {}): void {
     const link = this.#links.get(name);
-    if (link) return link.stop("taken down by hand", gone);
+    if (link) {
+      link.stop("taken down by hand", gone);
+      return this.#changed(name);
+    }
     if (this.#replaced.has(name)) this.#replaced.set(name, false);
     else if (this.#config.broken.has(name)) this.#unblock(name);
     else throw this.#unknown(name);
@@ -408,7 +429,7 @@ export class Daemon implements DaemonApi, CaptureApi {
         if (failed.length === 0) stage({ name: "ip", state: "failed", text: s.text });
         if (!ask(s, true)) end(false);
       });
-      if (!ask(link.status().error, false)) link.start();
+      if (!ask(link.status().error, false)) link.start(true);
     });
   }
   #named(name: string): AnyLink {

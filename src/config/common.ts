@@ -242,6 +242,24 @@ export const TRAFFIC = {
 
 /** Options of both tunnels and serial lines. */
 export const common = {
+  fallback_for: optional(k.linkName, {
+    tab: "advanced",
+    title: "Backup for",
+    offer: "link",
+    help:
+      "Another interface of this daemon's: this one waits while that one is up, and stands in for it while it is " +
+      "down. `up` of this one does not wait.",
+  }),
+  fallback_after: withDefault(k.integer(0, 86400, "seconds"), "30", {
+    tab: "advanced",
+    title: "Backup after",
+    help: "With fallback_for: how long that interface may be down, or take to come up, before this one dials.",
+  }),
+  fallback_hold: withDefault(k.integer(0, 86400, "seconds"), "60", {
+    tab: "advanced",
+    title: "Backup until",
+    help: "With fallback_for: how long that interface must have been up again before this one goes down.",
+  }),
   auto: withDefault(k.yesNo, "yes", {
     tab: "advanced",
     title: "Start automatically",

@@ -93,6 +93,7 @@ export function crossCheck(config: Config, sections: readonly Section[], faults:
     crossDevice(c, devices, fail);
     if ("server" in c) crossClient(c, fail);
     else if ("device" in c) crossSerial(c, config, fail);
+    if ("proto" in c) crossBackup(c, config, fail);
     if ("psk" in c) crossTunnel(c, fail, told);
     if ("ike_mode" in c && c.ike_mode === "aggressive" && "server" in c && (c.ike === "v2" || c.ppk))
       fail("ike_mode", "is aggressive, which IKEv2 does not have", "ike = v1, or ike_mode = main");
@@ -169,6 +170,30 @@ function crossClient(c: ClientConfig, fail: Fail): void {
     fail("killswitch", "is all, but the link has no default route: all traffic would be blocked for good", allowed);
   }
   if (c.ipsec === "off") fail("killswitch", "is all, but with ipsec = off the link protects nothing", "routes | off");
+}
+
+/** Whether the other link, which it is a backup for, is one of ours that this side brings up. */
+function crossBackup(c: InterfaceConfig, config: Config, fault: Fail): void {
+  const { fallback_for: main, name } = c;
+  if (main === null) return;
+  const fail = (why: string, allowed?: string): void => fault("fallback_for", why, allowed);
+  const calls = (x: InterfaceConfig): boolean => !("role" in x && x.role === "answer");
+  const others = config.interfaces.filter((x) => x !== c && calls(x));
+  if (!calls(c)) return fail("is set, but role = answer dials nothing");
+  if ("demand" in c && c.demand)
+    fault("demand", "is yes, but a backup has neither netdev nor routes while it waits", "demand = no");
+  if (main === name) return fail("is this interface itself");
+  if (config.servers.some((s) => s.name === main) || config.interfaces.some((x) => x.name === main && !calls(x)))
+    return fail(`${main} waits for callers: it is no link that this side brings up`);
+  const known = others.some((x) => x.name === main) || config.broken.has(main) || config.disabled.includes(main);
+  if (!known) return fail(`there is no interface ${main}`, others.map((x) => x.name).join(" | ") || undefined);
+  const way = [name];
+  for (let at: string | null = main; at !== null && way.length <= config.interfaces.length; ) {
+    way.push(at);
+    if (at === name) return fail(`is a circle, in which each waits for the next: ${way.join(", ")}`);
+    const next: string = at;
+    at = config.interfaces.find((x) => x.name === next)?.fallback_for ?? null;
+  }
 }
 
 function crossRoutes(c: Pick<InterfaceConfig, "routes" | "ipv6">, fault: Fail): void {

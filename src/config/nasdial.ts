@@ -156,6 +156,9 @@ export const NASDIAL = {
     help: "MTU of the netdev, and the MRU that PPP requests.",
   }),
   auto: common.auto,
+  fallback_for: { ...common.fallback_for, when: { role: "dial" } },
+  fallback_after: { ...common.fallback_after, when: { role: "dial" } },
+  fallback_hold: { ...common.fallback_hold, when: { role: "dial" } },
   ifname: optional(k.ifname, {
     tab: "advanced",
     title: "Device name",

@@ -22,8 +22,8 @@ export interface Words {
   readonly when?: Readonly<Record<string, string>>;
   /** The values in words, for the form; a yes or no with these (by "1" and "0") becomes a choice there. */
   readonly labels?: Readonly<Record<string, string>>;
-  /** What the form offers to choose from: serial devices, uploaded files, the server sections, or interfaces. */
-  readonly offer?: "serial" | "upload" | "server" | "interface";
+  /** What the form offers to choose from: serial devices, uploaded files, server sections, interfaces, or our own. */
+  readonly offer?: "serial" | "upload" | "server" | "interface" | "link";
   /** The form refuses `value` while the option `other` has any. */
   readonly against?: { readonly value: string; readonly other: string; readonly why: string };
   /** Not passed to netifd, which puts its options on its handler's command line. */

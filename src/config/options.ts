@@ -172,6 +172,12 @@ export const interfaceName: Kind<string> = kind(
   "the name of an interface: letters, digits and _",
   "is not the name of an interface",
 );
+/** An interface section of ours. */
+export const linkName: Kind<string> = kind(
+  { form: "pattern", pattern: "[A-Za-z0-9_-]{1,64}" },
+  "the name of an interface: letters, digits, _ and -",
+  "is not the name of an interface",
+);
 export const apn: Kind<string> = kind(
   { form: "pattern", pattern: "[A-Za-z0-9.-]{1,100}" },
   "1 to 100 letters, digits, - and .",

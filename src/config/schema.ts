@@ -104,6 +104,9 @@ export const CLIENT = {
     help: DATAPLANE,
   }),
   auto: common.auto,
+  fallback_for: common.fallback_for,
+  fallback_after: common.fallback_after,
+  fallback_hold: common.fallback_hold,
   ifname: optional(k.ifname, {
     tab: "advanced",
     title: "Device name",

@@ -78,6 +78,7 @@ function link(name: string, s: ClientStatus | SerialStatus, paint: Paint): strin
   }
   if ("ipsec" in s && s.ipsec === "off") rows.push(`  ${paint("red", "IPsec is off: this tunnel is in the clear")}`);
   if (s.error) rows.push(errorRow(s.error, paint));
+  if (s.backup) rows.push(`  ${s.backup.text}`);
   if (s.stopped !== null && !s.error) rows.push(`  ${s.stopped}`);
   if (s.retry_in !== null) rows.push(`  next attempt in ${s.retry_in} s`);
   return whole(rows, s.drops, paint);

@@ -20,6 +20,7 @@ export type Event =
   | { kind: "link.bridged"; link: string; ifname: string; bridge: string; mtu: number }
   | { kind: "link.mtu"; link: string; mtu: number; source: string }
   | { kind: "link.standby"; link: string; ifname: string }
+  | { kind: "link.backup"; link: string; text: string }
   | { kind: "link.down"; link: string; layer: Layer; code: string; text: string }
   | { kind: "link.retry"; link: string; inSeconds: number }
   | { kind: "ike.started"; link: string; peer: string; role: "initiator" | "responder" }
@@ -91,6 +92,7 @@ const LEVEL: Readonly<Record<Event["kind"], Level>> = {
   "link.bridged": "notice",
   "link.mtu": "notice",
   "link.standby": "info",
+  "link.backup": "notice",
   "link.down": "warn",
   "link.retry": "info",
   "ike.started": "info",

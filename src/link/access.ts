@@ -4,6 +4,7 @@ import type { Failure } from "../core/failures.ts";
 import type { L2tpRemote, WayNow } from "../dataplane/dataplane.ts";
 import type { Findings } from "../ike/survey.ts";
 import type { Backoff } from "./backoff.ts";
+import type { BackupConfig } from "./backup.ts";
 import type { DemandNet, DemandOwner } from "./demand.ts";
 import type { Ladder, Rung } from "./ladder.ts";
 import type { NetdevRung } from "./rungs/netdev.ts";
@@ -22,8 +23,7 @@ export interface Climb {
 }
 
 export interface Access<C extends Climb = Climb> {
-  readonly cfg: {
-    readonly name: string;
+  readonly cfg: BackupConfig & {
     readonly auto: boolean;
     readonly reconnect_min: number;
     readonly reconnect_max: number;

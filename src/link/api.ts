@@ -4,6 +4,7 @@ import type { Failure } from "../core/failures.ts";
 import type { L2tpRemote } from "../dataplane/dataplane.ts";
 import type { Findings } from "../ike/survey.ts";
 import type { TunnelAnswer } from "../l2tp/endpoint.ts";
+import type { Standing } from "./backup.ts";
 import type { Stage, Status } from "./status.ts";
 
 export interface StopOptions {
@@ -20,8 +21,8 @@ export interface AnyLink {
   readonly state: LinkState;
   /** Up, trying or waiting: neither taken down nor out of attempts. */
   readonly wanted: boolean;
-  /** Brings the link up, cutting short any pause between attempts. */
-  start(): void;
+  /** Brings the link up, cutting short any pause between attempts. `asked`: a backup does not wait for its turn. */
+  start(asked?: boolean): void;
   /** Takes the link down for good; `done` is called when everything is released, within two seconds. */
   stop(text: string, done: () => void, o?: StopOptions): void;
   status(): Status;
@@ -32,6 +33,10 @@ export interface AnyLink {
   owns?(remote: L2tpRemote): boolean;
 
   // For links that this side brings up.
+
+  readonly standing?: Standing;
+  /** Another link may stand otherwise now; "": any may. */
+  changed?(name: string): void;
 
   /** Follows the link from now on: stages, then "up" or a failure. Returns a function that stops following. */
   watch?(f: (news: News) => void): () => void;

@@ -6,7 +6,7 @@ import { isoTime } from "../core/date.ts";
 import type { LinkState } from "../core/events.ts";
 import { type Failure, failure } from "../core/failures.ts";
 import { faultEvent, internal } from "../core/fault.ts";
-import { type Acts, Machine, type Table } from "../core/fsm.ts";
+import { contained, Machine, type Table } from "../core/fsm.ts";
 import { giveBack } from "../core/give-back.ts";
 import { contain, Scope } from "../core/scope.ts";
 import type { L2tpRemote } from "../dataplane/dataplane.ts";
@@ -14,27 +14,30 @@ import type { Findings } from "../ike/survey.ts";
 import type { Access, Climb } from "./access.ts";
 import type { AnyLink, News, StopOptions } from "./api.ts";
 import { Backoff, LASTING_FIRST } from "./backoff.ts";
+import { Backup, type Standing } from "./backup.ts";
 import type { DemandNet } from "./demand.ts";
 import { type LinkDeps, systemFailure } from "./deps.ts";
 import { Hold } from "./hold.ts";
+import { Idle } from "./idle.ts";
 import { Ladder, type LadderOwner } from "./ladder.ts";
 import { type Phase, POLICY, type PolicyAction, type PolicyEvent } from "./policy.ts";
+import { ended, facts } from "./shown.ts";
 import type { ClientStatus, SerialStatus, Stage } from "./status.ts";
 
 /** A link that was up this long restarts its back-off. */
 const STABLE_MS = 60_000;
-/** Checks per idle timeout. */
-const IDLE_LOOKS = 10;
 const REARM_MS = 10_000;
 const MOVED = "the way to the server has changed: it starts again on the new one";
 /** Ends as the configuration wants them. */
-const PLANNED: readonly string[] = ["idle", "hold"];
+const PLANNED: readonly string[] = ["idle", "hold", "main-up"];
 
 interface Input {
   readonly why?: Failure;
   /** Milliseconds. */
   readonly ms?: number;
   readonly text?: string;
+  /** By a person, at once. */
+  readonly asked?: boolean;
 }
 type LinkNeeds = Pick<LinkDeps, "clock" | "crypto" | "host" | "log" | "blocks">;
 
@@ -45,9 +48,10 @@ export class Link implements AnyLink, LadderOwner {
   readonly #machine: Machine<Phase, PolicyEvent, PolicyAction, Input, Link>;
   readonly #backoff: Backoff;
   readonly #retry: Timer;
-  readonly #idle: Timer;
+  readonly #idle: Idle;
   readonly #hold: Hold;
   readonly #demand: DemandNet | null;
+  readonly #backup: Backup | null;
   readonly #followers = new Set<(news: News) => void>();
   /** Requested explicitly: does not wait for a packet. */
   #now = false;
@@ -57,7 +61,6 @@ export class Link implements AnyLink, LadderOwner {
   #since: number;
   #ladder: Ladder | null = null;
   #climb: Climb | null = null;
-  #traffic = { packets: 0, since: 0 };
   #stages: Stage[] = [];
   #error: Failure | null = null;
   /** Why nobody wants it; null while somebody does. */
@@ -70,22 +73,25 @@ export class Link implements AnyLink, LadderOwner {
   static readonly #TABLE: Table<Phase, PolicyEvent, PolicyAction, Input, Link> = {
     rules: POLICY,
     unlisted: () => {},
-    acts: contained({
-      want: (l) => {
+    acts: contained<PolicyAction, Link, Input>({
+      want: (l, { asked = false }) => {
         l.#because = null;
         l.#now = l.#demand === null;
         l.#blocks = false;
         l.#backoff.reset();
         l.access.begin?.();
         l.#hold.watch();
+        l.#backup?.begin(asked);
       },
-      ask: (l) => {
+      ask: (l, { asked = false }) => {
+        if (asked) l.#backup?.ask();
         l.#now = true;
         l.#blocks = false;
         l.#backoff.reset();
       },
-      now: (l) => {
+      now: (l, { asked = false }) => {
         l.#now = true;
+        if (asked) l.#backup?.ask();
       },
       choose: (l) => l.#choose(),
       open: (l) =>
@@ -129,12 +135,14 @@ export class Link implements AnyLink, LadderOwner {
       giveUp: (l, i) => {
         l.#because = whyOf(i).text;
         l.#hold.stop();
+        l.#backup?.stop();
         void l.#closeNet();
       },
       unwant: (l, i) => {
         l.#because = whyOf(i).text;
         l.#clearRetry();
         l.#hold.stop();
+        l.#backup?.stop();
         if (l.#ladder) return;
         l.#stages = [];
         l.#enter("down");
@@ -157,16 +165,20 @@ export class Link implements AnyLink, LadderOwner {
     }),
   };
 
-  constructor(deps: LinkNeeds, access: Access) {
-    const { name, reconnect_min, reconnect_max } = access.cfg;
+  /** `main`: how the link stands that this one is a backup for. */
+  constructor(deps: LinkNeeds, access: Access, main: () => Standing = () => null) {
+    const { name, reconnect_min, reconnect_max, fallback_for } = access.cfg;
     this.#deps = deps;
     this.access = access;
     this.#scope = new Scope(deps.clock, (e) => this.fault(e));
     this.#machine = new Machine<Phase, PolicyEvent, PolicyAction, Input, Link>(this, "idle", Link.#TABLE);
     this.#backoff = new Backoff(deps.crypto, reconnect_min, reconnect_max);
     this.#retry = this.#scope.timer(`${name} retry`, () => this.#on("retry"));
-    this.#idle = this.#scope.timer(`${name} idle`, () => this.#lookForTraffic());
+    const idle = (why: Failure): void => this.#on("fail", { why });
+    this.#idle = new Idle(this.#scope, access, () => this.#packets(), idle);
     this.#hold = new Hold({ ...deps, clock: this.#scope }, name, access.hold, () => this.#holdChanged());
+    const within = { log: deps.log, clock: this.#scope };
+    this.#backup = fallback_for === null ? null : new Backup(within, access.cfg, main, () => this.#backupChanged());
     const onWanted = (): void => this.#on("packet");
     const onLost = (why: string): void => this.#on("failed", { why: failure("netdev", why) });
     this.#demand = access.standby?.({ onWanted, onLost }) ?? null;
@@ -193,9 +205,17 @@ export class Link implements AnyLink, LadderOwner {
     return this.#state === "up" ? (this.#climb?.ppp.info?.local ?? null) : null;
   }
 
+  get standing(): Standing {
+    if (this.#state === "up") return "up";
+    return this.#backup?.ready ? "waiting" : null;
+  }
+
   /** Never during a hold period. */
-  start(): void {
-    this.#on("start");
+  start(asked = false): void {
+    this.#on("start", { asked });
+  }
+  changed(name: string): void {
+    if (name === "" || name === this.access.cfg.fallback_for) this.#scope.run(() => this.#backup?.look());
   }
   stop(text: string, done: () => void, o: StopOptions = {}): void {
     this.#stopped.push({ done, replaced: o.replaced ?? false });
@@ -253,8 +273,22 @@ export class Link implements AnyLink, LadderOwner {
     if (net) net.held = held !== null;
     if (net && !net.isOpen) this.#on("open");
     else if (held) this.#on("wait", { text: `on hold until ${held.until}` });
+    else if (this.#backup?.waits) this.#standAside(this.#backup);
     else if (net && !this.#now && !net.wanted) this.#on("wait", { text: `waits for a packet on ${ifname}` });
     else this.#on("go");
+  }
+  /** While it waits, its main link says what is blocked. Its next turn has all attempts again. */
+  #standAside(b: Backup): void {
+    this.access.begin?.();
+    this.#blocks = false;
+    if (this.#deps.blocks.holds(this.name)) void this.#unblock();
+    this.#on("wait", { text: b.text ?? "" });
+  }
+  #unblock(): Promise<void> {
+    return giveBack(
+      () => this.#deps.blocks.release(this.name),
+      (e) => this.#log(e),
+    );
   }
   #clearRetry(): void {
     this.#retry.disarm();
@@ -298,7 +332,7 @@ export class Link implements AnyLink, LadderOwner {
     this.#upAt ??= this.#deps.clock.now();
     this.access.succeeded?.();
     this.#enter("up");
-    this.#watchTraffic();
+    this.#idle.watch();
     this.#demand?.release();
     this.#deps.log.emit({ kind: "link.up", link: this.name, ifname, local, remote, dns });
     this.#tell("up");
@@ -310,7 +344,7 @@ export class Link implements AnyLink, LadderOwner {
   #fallen(why: Failure): void {
     this.#ladder = null;
     this.#climb = null;
-    this.#idle.disarm();
+    this.#idle.stop();
     this.#endedAt = this.#deps.clock.now();
     this.#error = null;
     if (this.#upAt !== null && this.#endedAt - this.#upAt >= STABLE_MS) this.#backoff.reset();
@@ -321,10 +355,12 @@ export class Link implements AnyLink, LadderOwner {
   }
   /** Decides whether there is another attempt, and when. */
   #decide(why: Failure): void {
+    if (why.code === "main-up") return this.#on("rest", { why });
     const ms = this.access.pause(why, this.#backoff, this.#endedAt);
     const text = ms === null ? `${why.text}; ${this.access.over}` : why.text;
     if (!PLANNED.includes(why.code)) this.#error = { ...why, text };
-    if (ms === null) this.#on("never", { why });
+    if (ms === null) this.#backup?.spent();
+    if (ms === null) this.#on(this.#backup ? "rest" : "never", { why });
     else this.#on("later", { why, ms });
   }
   /** Ends a pause; after a lasting failure it shortens it to the minimum. */
@@ -348,13 +384,7 @@ export class Link implements AnyLink, LadderOwner {
   #release(replaced: boolean, done: () => void): void {
     if (this.wanted) return done();
     const all = [this.#closeNet()];
-    if (!replaced)
-      all.push(
-        giveBack(
-          () => this.#deps.blocks.release(this.name),
-          (e) => this.#log(e),
-        ),
-      );
+    if (!replaced) all.push(this.#unblock());
     Promise.all(all)
       .then(done)
       .catch((e: unknown) => this.#log(e));
@@ -367,83 +397,46 @@ export class Link implements AnyLink, LadderOwner {
     this.#deps.log.emit({ kind: "link.state", link: this.name, state });
   }
 
+  #packets(): number {
+    const t = this.#climb?.netdev.net?.counters();
+    return t ? t.rxPackets + t.txPackets : 0;
+  }
   #holdChanged(): void {
     const held = this.#hold.now();
     if (held) this.#on("fail", { why: failure("hold", `on hold until ${held.until}`) });
     else this.#on("freed");
   }
-  #packets(): number {
-    const t = this.#climb?.netdev.net?.counters();
-    return t ? t.rxPackets + t.txPackets : 0;
-  }
-  #watchTraffic(): void {
-    if (this.access.idleSeconds === 0) return;
-    this.#traffic = { packets: this.#packets(), since: this.#deps.clock.now() };
-    this.#idle.arm((this.access.idleSeconds * 1000) / IDLE_LOOKS);
-  }
-  /** Ends an idle link, at most a tenth of the timeout late. */
-  #lookForTraffic(): void {
-    if (this.#packets() !== this.#traffic.packets) return this.#watchTraffic();
-    const seconds = this.access.idleSeconds;
-    if (this.#deps.clock.now() - this.#traffic.since < seconds * 1000)
-      return this.#idle.arm((seconds * 1000) / IDLE_LOOKS);
-    this.#on("fail", { why: failure("idle", `hung up after ${seconds} s without a packet`) });
+  #backupChanged(): void {
+    const b = this.#backup;
+    if (b?.waits && this.#ladder) this.#on("fail", { why: b.reason });
+    else this.#on("turn");
   }
 
   status(): ClientStatus | SerialStatus {
     const c = this.#climb;
     const up = this.#state === "up";
-    const info = (up && c?.ppp.info) || null;
-    const t = c?.netdev.net?.counters() ?? { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
     const held = this.wanted && !c ? this.#hold.now() : null;
     const wait = this.#retryAt === null ? 0 : this.#retryAt - this.#deps.clock.now();
-    const waits = this.#retryAt !== null || held !== null;
+    const b = this.#backup;
+    const left = this.wanted && !c ? (b?.left ?? null) : null;
+    const waits = this.#retryAt !== null || held !== null || left !== null;
     const link = {
       state: this.#state,
       since: isoTime(this.#since),
       ifname: this.access.ifname,
-      mtu: up ? (c?.netdev.mtu ?? null) : null,
-      mtu_source: up ? (c?.netdev.mtuSource ?? null) : null,
-      local_ip: info?.local ?? null,
-      remote_ip: info?.remote ?? null,
-      local_ip6: c?.netdev.ip6 ?? null,
-      dns: info?.dns ?? [],
-      ppp: info && { auth: info.auth, mru: info.mru, peer_mru: info.peerMru, peer_mrru: info.mrru },
-      rx_bytes: t.rxBytes,
-      tx_bytes: t.txBytes,
-      rx_packets: t.rxPackets,
-      tx_packets: t.txPackets,
+      ...facts(c, up),
       stages: this.#stages,
       error: this.#error,
       stopped: this.#because,
-      retry_in: waits ? Math.max(0, Math.round(Math.max(wait, held?.ms ?? 0) / 1000)) : null,
+      backup: b?.text ? { waits: b.waits, text: b.text } : null,
+      retry_in: waits ? Math.max(0, Math.round(Math.max(wait, held?.ms ?? 0, left ?? 0) / 1000)) : null,
     };
     const standby = this.wanted && !up && this.#demand?.isOpen ? this.#demand.addresses : null;
     return this.access.status(link, c, standby);
   }
 }
 
-/** What is left to show of an attempt: the stage that failed, and how far it came below that one. */
-function ended(stages: readonly Stage[], why: Failure): Stage[] {
-  if (why.code === "stopped") return [];
-  const fail = (s: Stage): Stage => ({ ...s, state: "failed", text: why.text });
-  if (stages.some((s) => s.state === "busy")) return stages.map((s) => (s.state === "busy" ? fail(s) : s));
-  const at = stages.findIndex((s) => s.name === why.layer);
-  return stages.slice(0, at + 1).map((s, i) => (i === at ? fail(s) : s));
-}
 function whyOf(i: Input): Failure {
   if (!i.why) throw new RangeError("an event of a link's policy without its reason");
   return i.why;
-}
-/** Runs every action, even when one throws. */
-function contained(acts: Acts<PolicyAction, Link, Input>): Acts<PolicyAction, Link, Input> {
-  const entries = Object.entries(acts).map(([name, act]) => [
-    name,
-    (l: Link, i: Input): void =>
-      contain(
-        () => act(l, i),
-        (e) => l.fault(e),
-      ),
-  ]);
-  return Object.fromEntries(entries) as Acts<PolicyAction, Link, Input>;
 }

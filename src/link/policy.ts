@@ -21,20 +21,24 @@ const ROWS = [
   [["ending"], ["start"], ["now"], "ending"],
   [["stopping"], ["start"], ["want"], "ending"],
 
-  // Nothing stands. choose says: open the netdev that waits for packets; wait for one, or for the end of hold; or go.
+  // Nothing stands. choose says: open the netdev that waits for packets; wait for one, for the end of hold, or for a
+  // backup's turn; or go.
   [["choosing"], ["open"], ["open"], "opening"],
   [["choosing"], ["wait"], ["standBy"], "standby"],
   [["choosing"], ["go"], ["begin"], "trying"],
   [["opening"], ["opened"], ["choose"], "choosing"],
   [["opening", "standby", "choosing"], ["failed", "fault"], ["note", "pause", "tellDown", "tellPause"], "pause"],
   [["standby"], ["packet", "fail", "freed"], ["choose"], "choosing"],
+  [["standby", "pause"], ["turn"], ["choose"], "choosing"],
 
-  // An attempt, up its ladder and down. fail: it is to end (hold, idle, line-down). decide says: later, or never.
+  // An attempt, up its ladder and down. fail: it is to end (hold, idle, line-down). decide says: later,
+  // never, or rest: until a backup is needed again.
   [["trying", "up"], ["up"], ["tellUp"], "up"],
   [["trying", "up"], ["fail", "fault"], ["fail"], "ending"],
   [["trying", "up", "ending"], ["ended"], ["fallen", "decide"], "ended"],
   [["ended"], ["later"], ["pause", "tellDown", "tellPause", "finish", "tellEnd"], "pause"],
   [["ended"], ["never"], ["giveUp", "tellDown", "finish", "tellEnd"], "idle"],
+  [["ended"], ["rest"], ["tellDown", "finish", "tellEnd", "choose"], "choosing"],
   [["ended"], ["fault"], ["note", "pause", "tellDown", "tellPause", "finish", "tellEnd"], "pause"],
 
   // Between attempts. hurry: there may be another way out.

@@ -70,6 +70,8 @@ export interface LinkStatus extends Traffic {
   readonly retry_in: number | null;
   /** Why nothing is tried, in words; null while the link is wanted. */
   readonly stopped: string | null;
+  /** A backup's turn (fallback_for), in words; null: it is none, or not wanted. */
+  readonly backup: { readonly waits: boolean; readonly text: string } | null;
 }
 export interface ClientStatus extends LinkStatus {
   readonly kind: "client";

@@ -20,6 +20,8 @@ import { toTable } from "./ubus.ts";
 export interface Links extends DaemonApi {
   /** The configuration of such a link; null when there is none of this name, or it cannot run. */
   clientConfig(name: string): InterfaceConfig | null;
+  /** As up(), but a backup waits for its turn. */
+  want(name: string): void;
   /** Whether it blocks networks. */
   holds(name: string): boolean;
   /** Why an interface that is configured cannot run. */
@@ -36,6 +38,8 @@ export interface Links extends DaemonApi {
  */
 const STEP = "CONNECTING";
 const STEPS: readonly LinkState[] = ["dialing", "ike", "l2tp", "ppp"];
+/** The step of a backup that waits for its turn. */
+const WAITING = "waiting";
 
 /** proto_*() of netifd-proto.sh, as numbers on the bus. */
 const ACTION = { update: 0, error: 3, blockRestart: 4, setupFailed: 7 } as const;
@@ -80,11 +84,17 @@ function ptp(local: string | null, remote: string | null): Value {
     ...(remote === null || remote === local || remote === "0.0.0.0" || remote === "" ? {} : { ptp: remote }),
   };
 }
+/** The kernel's own for routes of IPv6. */
+const METRIC_6 = 1024;
 /**
  * Routes of both versions; those of IPv6, and its address, while it passes. The default route of a tunnel with metric 0
  * goes as two halves: netifd would put the whole one in the place of wan's, which then would not come back.
  */
 function network(cfg: InterfaceConfig, local6: string | null): Table {
+  // A backup's are behind those of its main link: with the same metric netifd would put one in the place of the other.
+  const behind = cfg.fallback_for !== null;
+  const route = (r: string): Value =>
+    behind ? { ...target(r), metric: (cfg.metric === 0 && isIp6(r) ? METRIC_6 : cfg.metric) + 1 } : target(r);
   const halves = cfg.proto === "l2tpsec" && cfg.metric === 0;
   const all = halves ? ["0.0.0.0/1", "128.0.0.0/1", "::/1", "8000::/1"] : ["0.0.0.0/0", "::/0"];
   const wanted = [...(cfg.routes ?? []), ...(cfg.defaultroute ? all : [])];
@@ -96,7 +106,7 @@ function network(cfg: InterfaceConfig, local6: string | null): Table {
     ...(routes6.length > 0 ? { routes6 } : {}),
   };
 }
-function route(prefix: string): Value {
+function target(prefix: string): Table {
   const p = parsePrefix(prefix);
   if (!p) throw new RangeError(`not a prefix: ${prefix}`);
   return { target: p.address, netmask: String(p.length) };
@@ -181,7 +191,7 @@ export class Netifd {
     const why = this.#links.broken(name);
     if (why !== null) this.#error(name, "invalid-config", why);
     // up() would make an on-demand line on standby dial.
-    if (this.#place(name) === null) this.#links.up(name);
+    if (this.#place(name) === null) this.#links.want(name);
     if (this.#place(name) !== null) this.#up(name, keep);
   }
   /** netifd takes the interface down; `gone` within two seconds, of netifd's five. */
@@ -208,8 +218,10 @@ export class Netifd {
       metrics: (users) => links.metrics(users),
       subscribe: (f) => links.subscribe(f),
       up: (name) => {
-        if (links.clientConfig(name) === null) links.up(name);
-        else this.#person(name, "up", () => links.up(name));
+        const cfg = links.clientConfig(name);
+        const up = (): void => links.up(name);
+        if (cfg === null) up();
+        else this.#person(name, "up", up, cfg.fallback_for === null ? () => {} : up); // the handler lets it wait
       },
       down: (name, gone = () => {}) => {
         if (links.clientConfig(name) === null) links.down(name, gone);
@@ -245,7 +257,8 @@ export class Netifd {
     if (e.kind === "link.state" && e.state !== "up" && this.#place(e.link) === null && this.#told.delete(e.link))
       this.#lost(e.link);
     else if (e.kind === "link.up" || (e.kind === "link.standby" && !this.#told.has(e.link))) this.#up(e.link, false);
-    else if (e.kind === "link.state") this.#step(e.link, e.state);
+    else if (e.kind === "link.state" && STEPS.includes(e.state)) this.#step(e.link, e.state);
+    else if (e.kind === "link.backup" && this.#waits(e.link)) this.#step(e.link, WAITING);
     else if (e.kind === "link.mtu" && this.#told.has(e.link)) this.#up(e.link, false);
     else if (e.kind === "link.ipv6" && this.#told.has(e.link)) this.#ipv6(e.link, e.local !== "");
     else if (e.kind === "link.down") this.#failed(e.link);
@@ -274,15 +287,21 @@ export class Netifd {
     const s = this.#status(name);
     const error = s?.error ?? null;
     if (error) this.#error(name, error.code, error.text);
+    else if (this.#waits(name)) this.#step(name, WAITING);
     // The interface stays pending, whatever the error: down, netifd would take it for one that nobody wants any more. A
     // call that was idle, without demand, or the last one of dial_attempts, is over because its options say so.
-    const over = s?.kind === "nas" && s.role === "dial" && s.standby === null && s.retry_in === null;
+    const over = s?.kind === "nas" && s.role === "dial" && s.standby === null && s.retry_in === null && !s.backup;
     if (over && this.#wanted.has(name)) this.#end(name);
   }
   /** What failed before stays to be read while the link tries again. */
-  #step(name: string, state: LinkState): void {
-    if (!this.#wanted.has(name) || !STEPS.includes(state) || this.#status(name)?.error) return;
-    this.#notify({ action: ACTION.error, error: [STEP, state], interface: name });
+  #step(name: string, step: string): void {
+    if (!this.#wanted.has(name) || this.#status(name)?.error) return;
+    this.#notify({ action: ACTION.error, error: [STEP, step], interface: name });
+  }
+  /** A backup that is down and waits for its turn. */
+  #waits(name: string): boolean {
+    const s = this.#status(name);
+    return s?.state === "down" && s.backup?.waits === true;
   }
   #end(name: string): void {
     this.#over.add(name);
@@ -306,7 +325,7 @@ export class Netifd {
   #start(name: string): void {
     const why = this.#links.broken(name);
     if (why !== null) this.#error(name, "invalid-config", why);
-    else if ((this.#status(name)?.state ?? "down") === "down" && this.#place(name) === null) this.#links.up(name);
+    else if ((this.#status(name)?.state ?? "down") === "down" && this.#place(name) === null) this.#links.want(name);
   }
 
   /** Our address on a netdev that can carry packets, or stands by for the first one; else null. */

@@ -40,6 +40,7 @@ const CLIENT: ClientStatus = {
   error: null,
   retry_in: null,
   stopped: null,
+  backup: null,
   rx_bytes: 1,
   tx_bytes: 2,
   rx_packets: 3,

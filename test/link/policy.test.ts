@@ -44,6 +44,13 @@ test("an attempt that ends is told once, and leaves the link idle or with a paus
     }
   }
 });
+test("a backup that is not needed is told as ended once, and looks at whose turn it is", () => {
+  const rest = row("ended", "rest");
+  assert.deepEqual(
+    [rest?.[3], rest?.[2].at(-1), rest?.[2].filter((a) => a === "tellDown").length],
+    ["choosing", "choose", 1],
+  );
+});
 test("an attempt begins in one place alone, where times of hold and waiting packets have been looked at", () => {
   const begins = POLICY.filter(([, , actions]) => actions.includes("begin"));
   assert.deepEqual(

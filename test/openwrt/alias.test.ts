@@ -58,6 +58,7 @@ class Scene {
       error: null,
       retry_in: null,
       stopped: null,
+      backup: null,
     };
     const links: Links = {
       clientConfig: (name) => (name === "hq" ? cfg : null),
@@ -66,6 +67,7 @@ class Scene {
       refresh: () => {},
       hurry: () => {},
       reload: () => "",
+      want: () => {},
       up: () => {},
       down: (_, gone) => gone?.(),
       status: (): Record<string, Status> => ({ hq: this.status }),

@@ -34,6 +34,7 @@ export const hq: ClientStatus = {
   error: null,
   retry_in: null,
   stopped: null,
+  backup: null,
 };
 export const branch: ClientStatus = {
   ...hq,
@@ -127,6 +128,7 @@ export const modem: SerialStatus = {
   error: null,
   retry_in: null,
   stopped: null,
+  backup: null,
 };
 export const dialling: SerialStatus = {
   ...modem,
@@ -166,6 +168,7 @@ export const taken: ClientStatus = {
   error: null,
   retry_in: null,
   stopped: "taken down by hand",
+  backup: null,
 };
 
 export const UCI: Readonly<Record<string, unknown>> = {

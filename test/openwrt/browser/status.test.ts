@@ -48,7 +48,9 @@ for (const look of LOOKS) {
     skip,
   }, async () => {
     const connecting = { ...branch, state: "ike", error: null, retry_in: null, stages: [] };
-    const r = await open(bus({ hq, taken, off, invalid, connecting }), OPEN, look);
+    const spare = { ...taken, stopped: null, backup: { waits: true, text: "waits: hq is up" } };
+    const r = await open(bus({ hq, taken, off, invalid, connecting, spare }), OPEN, look);
+    assert.deepEqual(await texts(r, "[data-link=spare] .l2tpsec-backup"), ["waits: hq is up"]);
     assert.equal(await rungs(r, "taken"), "wan idle, ike idle, esp idle, l2tp idle, ppp idle, ip idle");
     assert.deepEqual(await texts(r, "[data-link=taken] .l2tpsec-reason"), ["taken down by hand"]);
     assert.deepEqual(await texts(r, "[data-link] h3"), [
@@ -56,6 +58,7 @@ for (const look of LOOKS) {
       "hq: connected",
       "invalid: not started: its configuration has a fault",
       "off: disabled",
+      "spare: waits as a backup",
       "taken: not connected",
     ]);
     assert.match((await texts(r, "[data-link=invalid] .l2tpsec-error")).join(), /^network\.invalid\.mtu: <script>/);

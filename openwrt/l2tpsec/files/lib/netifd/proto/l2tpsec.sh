@@ -40,9 +40,10 @@ proto_l2tpsec_init_config() {
 	proto_config_add_array 'routes:list(string)'
 	proto_config_add_string server_order tunlink username cert key ca crl ipsec encap ike_mode ppk_id local_id remote_id
 	proto_config_add_string ike_lifetime esp_lifetime esp_lifetime_mbytes dpd ike ike_v2_pinned hide_avps hostname hello
-	proto_config_add_string sequencing keepalive mtu mrru vj deflate bsdcomp mppc mppe mtu_probe dataplane pppname
-	proto_config_add_string bridge killswitch ipv6 refuse_pap allow_pap_in_clear refuse_chap refuse_mschapv2 refuse_eap
-	proto_config_add_string eap_ca eap_cert eap_key eap_server_name source_port call reconnect_min reconnect_max
+	proto_config_add_string sequencing keepalive mtu mrru vj deflate bsdcomp mppc mppe mtu_probe dataplane fallback_for
+	proto_config_add_string fallback_after fallback_hold pppname bridge killswitch ipv6 refuse_pap allow_pap_in_clear
+	proto_config_add_string refuse_chap refuse_mschapv2 refuse_eap eap_ca eap_cert eap_key eap_server_name source_port
+	proto_config_add_string call reconnect_min reconnect_max
 	proto_config_add_boolean defaultroute peerdns
 	proto_config_add_int metric
 	# </options>
@@ -85,9 +86,9 @@ proto_nasdial_init_config() {
 	# <options nasdial> by make generate
 	proto_config_add_string 'device:device' baud flow line role dial_command apn username login carrier_check
 	proto_config_add_string command_timeout connect_timeout rings dial_attempts redial_pause reconnect_min reconnect_max
-	proto_config_add_string idle_timeout demand keepalive mtu pppname refuse_pap allow_pap_in_clear refuse_chap
-	proto_config_add_string refuse_mschapv2 refuse_eap eap_ca eap_cert eap_key eap_server_name ipv6 vj deflate bsdcomp
-	proto_config_add_string mppc mrru mppe local_ip remote_ip
+	proto_config_add_string idle_timeout demand keepalive mtu fallback_for fallback_after fallback_hold pppname
+	proto_config_add_string refuse_pap allow_pap_in_clear refuse_chap refuse_mschapv2 refuse_eap eap_ca eap_cert eap_key
+	proto_config_add_string eap_server_name ipv6 vj deflate bsdcomp mppc mrru mppe local_ip remote_ip
 	proto_config_add_array 'phone:list(string)' 'hold:list(string)' 'routes:list(string)' 'auth:list(string)'
 	proto_config_add_array 'ms_dns:list(string)'
 	proto_config_add_boolean defaultroute peerdns

@@ -82,6 +82,7 @@ const ERRORS = {
 	'loop': _('The line is looped back'),
 	'lost-tie': _('The peer opened a tunnel at the same time, and its tie breaker won'),
 	'lower-down': _('The layer below PPP went down'),
+	'main-up': _('The link that this one is a backup for is up again'),
 	'mode': _('The peer asks for an unsupported IKE exchange'),
 	'modem-abort': _('The modem reports that the call failed'),
 	'modem-error': _('The modem rejects a command, or the mobile network refuses'),

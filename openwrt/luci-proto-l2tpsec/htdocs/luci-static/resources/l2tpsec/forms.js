@@ -81,6 +81,15 @@ const OFFERS = {
 			return form.Value.prototype.load.apply(this, arguments);
 		};
 	},
+	/* Other interfaces of the daemon's that this side brings up. */
+	link: function(w) {
+		w.load = function(section_id) {
+			for (const x of uci.sections('network', 'interface'))
+				if (x['.name'] !== section_id && [ 'l2tpsec', 'nasdial' ].includes(x.proto) && x.role !== 'answer')
+					this.value(x['.name']);
+			return form.Value.prototype.load.apply(this, arguments);
+		};
+	},
 	server: function(w) {
 		w.load = function() { /* `this`: a grid's dialog has copies of the options */
 			const names = uci.sections('l2tpsec', 'server').map((x) => x['.name']);

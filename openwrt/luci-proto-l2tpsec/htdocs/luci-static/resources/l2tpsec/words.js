@@ -4,6 +4,7 @@
 /* The daemon's states in words: for the list of interfaces and for the status page. */
 
 const STEPS = {
+	waiting: _('waits as a backup'),
 	dialing: _('connecting'),
 	ike: _('connecting (IKE)'),
 	l2tp: _('connecting (L2TP)'),
@@ -29,6 +30,8 @@ return baseclass.extend({
 			return s.state === 'up' ? _('listening') : this.step(s.state);
 		if (s.kind === 'nas' && s.state === 'dialing')
 			return s.role === 'answer' ? _('waits for a call') : _('dialling');
+		if (s.backup && s.backup.waits && s.state === 'down')
+			return this.step('waiting');
 		if (s.standby)
 			return _('waits for a packet');
 		return s.state === 'down' && s.retry_in != null ? _('not connected, waits before the next attempt') : this.step(s.state);

@@ -91,11 +91,12 @@ return view.extend({
 		return line ? [ E('div', { 'class': 'l2tpsec-under', 'data-under': line }, [ E('p', {}, [ _('over %s: %s').format(line, words.state(all[line])) ]), draw.drawLadder(draw.ladder(all[line])) ]) ] : [];
 	},
 
-	/* Why it is not up: what failed, or that nobody wants it. */
+	/* Whose backup it is and what it waits for; why it is not up: what failed, or that nobody wants it. */
 	drawReason: function(s) {
+		const turn = s.backup ? [ E('p', { 'class': 'l2tpsec-backup' }, [ s.backup.text ]) ] : [];
 		if (s.error)
-			return [ E('p', { 'class': 'l2tpsec-error' }, [ s.error.text + (s.retry_in != null ? ' ' + N_(s.retry_in, '(next attempt in %d second)', '(next attempt in %d seconds)').format(s.retry_in) : '') ]) ];
-		return s.stopped ? [ E('p', { 'class': 'l2tpsec-reason' }, [ s.stopped ]) ] : [];
+			return turn.concat([ E('p', { 'class': 'l2tpsec-error' }, [ s.error.text + (s.retry_in != null ? ' ' + N_(s.retry_in, '(next attempt in %d second)', '(next attempt in %d seconds)').format(s.retry_in) : '') ]) ]);
+		return s.stopped ? [ E('p', { 'class': 'l2tpsec-reason' }, [ s.stopped ]) ] : turn;
 	},
 
 	drawTraffic: function(name, s) {
