@@ -56,7 +56,7 @@ export function tar(files, top = ".", mtime = MTIME) {
 }
 
 const gzip = (b) => {
-  const z = gzipSync(b, { level: 9 });
+  const z = gzipSync(b, { level: 9, memLevel: 7 }); // shorter blocks, each with its own codes, fit an executable better
   z[9] = 255; // "unknown" system, whatever built it
   return z;
 };
