@@ -38,6 +38,15 @@ export class Pair {
   keep(): void {
     this.#state = "kept";
   }
+  /** `give` makes it a child SA's; what it throws before it is one, by `given`, gives the pair back. */
+  handOver(give: () => void, given: () => boolean): void {
+    try {
+      give();
+    } finally {
+      if (given()) this.keep();
+      else this.release();
+    }
+  }
   /** Does nothing once a child SA owns them. */
   release(): void {
     if (this.#state !== "making") return;

@@ -241,9 +241,8 @@ export class Connection implements IkeConnection, SaUser, ExchangesOwner {
       failed(planeFailure(e));
     };
     const kept = (): void => {
-      if (this.#over) return a.pair.release();
-      a.pair.keep();
-      ready();
+      if (this.#over) a.pair.release();
+      else a.pair.handOver(ready, () => this.#over || this.children.bySpiIn(a.child.spiIn) !== null);
     };
     this.scope.settle(
       a.pair.addInbound(this.flow, a.into),
