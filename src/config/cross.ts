@@ -133,6 +133,7 @@ function crossTunnel(c: ClientConfig | ServerConfig, fail: Fail, warn: (text: st
     const allowed = "ike = v2, or one such as aes256-sha256-modp2048";
     fail(only, "names only what IKEv1 does not have: AES-GCM, ChaCha20-Poly1305 or additional key exchanges", allowed);
   }
+  if (c.ppk && c.ike === "v1") fail("ppk", "is for IKEv2, and ike is v1", "ike = v2, or no ppk");
   if (c.ipsec === "off") warn("ipsec = off: the provider's network carries this tunnel in the clear");
   if (c.hide_avps && c.tunnel_secret === null)
     fail("hide_avps", "is yes, but there is no secret to hide AVPs with", "a tunnel_secret, or hide_avps = no");

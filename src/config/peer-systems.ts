@@ -166,7 +166,7 @@ function alike({ options: o, psk }: Facts<ServerConfig | ClientConfig>, file: st
     key: path(`${file}.key`),
     ca: path(`${ca}.pem`),
     ipsec: o.ipsec === "off" && "off",
-    ike: (o.ike === "v2" || o.ppk !== null) && "v2",
+    ike: o.ppk !== null ? "v2" : o.ike !== "auto" && o.ike,
     ppk: plain(o.ppk),
     ppk_id: o.ppk !== null && o.ppk_id,
     tunnel_secret: plain(o.tunnel_secret),

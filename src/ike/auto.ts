@@ -1,6 +1,6 @@
 // Which version of IKE an initiator speaks when it may speak both: IKEv2 goes first, IKEv1 joins when nothing has come
 // back after a second, or at once when the peer says that it has no IKEv2 for us; whichever is up first stays, and an
-// answer in IKEv2 ends the other. What a peer spoke is remembered.
+// answer in IKEv2 ends the other, unless nothing comes of it. What a peer spoke is remembered.
 import type { Clock, Timer } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
 import { faultEvent, internal } from "../core/fault.ts";
@@ -11,6 +11,8 @@ import type { IkeConnectConfig, IkeConnection, IkeEnv, IkeInfo, IkeOwner } from 
 const HEAD_START_MS = 1000;
 /** Where the peer spoke IKEv2 before, it gets more time. */
 const KNOWN_MS = 6000;
+/** So does one that has answered: by then three tries of IKE_AUTH were in vain. */
+const ANSWERED_MS = 8000;
 /** That a peer spoke IKEv1 only is forgotten after this time. */
 const REMEMBERED_MS = 24 * 3600 * 1000;
 const PEERS = 256;
@@ -124,7 +126,7 @@ class AutoConnection implements IkeConnection {
   }
   #answered(): void {
     this.#answered2 = true;
-    this.#timer.disarm();
+    this.#timer.arm(ANSWERED_MS);
     const other = this.#v1;
     this.#v1 = null;
     if (!this.#up) other?.close("the peer speaks IKEv2");
@@ -139,6 +141,7 @@ class AutoConnection implements IkeConnection {
   #isUp(version: Version, c: IkeConnection, info: IkeInfo): void {
     if (this.#over) return;
     const other = version === "v2" ? this.#v1 : this.#v2;
+    if (version === "v1" && this.#o.spoken.of(this.peer) === "v2") this.#downgraded();
     this.#up = c;
     this.#v1 = version === "v1" ? c : null;
     this.#v2 = version === "v2" ? c : null;
@@ -146,6 +149,11 @@ class AutoConnection implements IkeConnection {
     this.#o.spoken.is(this.peer, version);
     other?.close(`IKE${version} is up`);
     this.#o.owner.onUp(this, info);
+  }
+  /** Somebody on the path may have kept IKEv2 away. */
+  #downgraded(): void {
+    const text = `${this.peer} spoke IKEv2 before, and IKEv1 now: ike_v2_pinned = yes would refuse that`;
+    this.#o.env.log.emit({ kind: "daemon.warning", link: this.#o.cfg.link, text });
   }
   #isDown(version: Version, why: Failure): void {
     if (this.#over) return;

@@ -101,6 +101,27 @@ describe("configuration file", () => {
       [["network.hq.ipsec", 5]],
     );
   });
+  test("what one version of IKE does not have, and that version asked for", () => {
+    const lns = (more: string): string => `[server s]\nlocal_ip = 10.1.1.1\npool = 10.1.1.2-10.1.1.9\n${more}`;
+    for (const section of [client, lns])
+      for (const [option, value] of [
+        ["ike_proposals", "aes256gcm16-sha256-x25519"],
+        ["esp_proposals", "aes256gcm16-x25519-mlkem768"],
+        ["ppk", "long and random"],
+      ] as const) {
+        const text = section(`psk = x\n${option} = ${value}\n`);
+        assert.deepEqual(faults(text), []);
+        assert.deepEqual(faults(`${text}ike = v2`), []);
+        const [fault = "", ...more] = faults(`${text}ike = v1`);
+        assert.match(fault, new RegExp(`\\.${option}: .*IKEv.* \\(allowed: ike = v2`));
+        assert.deepEqual(more, []);
+      }
+    assert.deepEqual(faults(client("psk = x\nike = v1\nike_proposals = aes256gcm16-sha256-x25519 default")), []);
+    const aggressive = client("psk = x\nike_mode = aggressive\n");
+    assert.deepEqual(faults(aggressive), []);
+    for (const more of ["ike = v2", "ppk = abc", "ike_proposals = aes256gcm16-sha256-x25519"])
+      assert.match(faults(aggressive + more).join(), /aggressive, which IKEv2 does not have|IKEv1 does not have/, more);
+  });
   test("PAP outside ESP takes words of its own", () => {
     const warnings = (text: string): string => {
       const r = load(text);

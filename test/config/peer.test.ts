@@ -250,6 +250,8 @@ test("what a system cannot do is a sentence", () => {
     assert.match(refused("windows", { server }), new RegExp(`^Windows has no .*${why}`));
     assert.equal(refused("openwrt", { server }), "");
   }
+  assert.match(peer("openwrt", { server: "ike = v1" }).text, /\.ike='v1'/);
+  assert.doesNotMatch(peer("openwrt").text, /\.ike=/);
   assert.match(refused("windows", { psk: "", server: "ipsec = off" }), /^Windows has no L2TP without IPsec/);
   assert.match(peer("mikrotik", { psk: "", server: "ipsec = off" }).text, / use-ipsec=no /);
   assert.match(

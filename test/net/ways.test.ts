@@ -16,7 +16,7 @@ async function wans(lab: Lab): Promise<{ a: Ns; b: Ns }> {
   await b.route("default", "203.0.113.254");
   return { a, b };
 }
-/** Up for the nth time. */
+/** Up, and for the nth time. */
 async function upBy(client: Daemon, nth: number, via: string, within: number, what: string): Promise<void> {
   const end = Date.now() + within;
   for (;;) {
@@ -31,11 +31,11 @@ const MOVE = 3000;
 
 describe("two WANs", { concurrency: 2 }, () => {
   scenario(
-    "the link moves within 3 s when a WAN goes, comes back, or changes its address",
+    "by IKEv1 the link moves within 3 s when a WAN goes, comes back, or changes its address",
     { needs: ["daemon"] },
     async (lab) => {
       const { a, b } = await wans(lab);
-      const { client } = await pair(a, b, clientConfig({ routes: "10.2.0.0/16" }), serverConfig());
+      const { client } = await pair(a, b, clientConfig({ routes: "10.2.0.0/16", ike: "v1" }), serverConfig());
       await client.start();
       await upBy(client, 1, "wan0", 8000, "the preferred WAN");
 
@@ -54,6 +54,40 @@ describe("two WANs", { concurrency: 2 }, () => {
       await upBy(client, 4, "wan0", MOVE, "another address");
       assert.equal((await a.ping("10.99.0.1", 3, 0.1)).received, 3);
       assert.match(client.log, /the way to the server has changed/);
+    },
+  );
+
+  scenario(
+    "by IKEv2 the tunnel itself moves, in the same cases, and never ends",
+    { needs: ["daemon"] },
+    async (lab) => {
+      const { a, b } = await wans(lab);
+      const { client } = await pair(a, b, clientConfig({ routes: "10.2.0.0/16" }), serverConfig());
+      await client.start();
+      await upBy(client, 1, "wan0", 8000, "the preferred WAN");
+      const { since } = await client.status("hq");
+      const passes = async (what: string): Promise<void> => {
+        const p = await a.ping("10.99.0.1", 3, 0.1);
+        assert.equal(p.received, 3, what);
+      };
+
+      await a.must("ip", "link", "set", "wan0", "down");
+      await upBy(client, 1, "wan1", MOVE, "a WAN that goes");
+      await passes("a WAN that goes");
+
+      await a.must("ip", "link", "set", "wan0", "up");
+      await a.must("ip", "route", "add", "default", "via", "198.51.100.1", "metric", "10");
+      await upBy(client, 1, "wan0", MOVE, "a WAN that comes back");
+      await passes("a WAN that comes back");
+
+      await a.must("ip", "addr", "del", "198.51.100.2/24", "dev", "wan0");
+      await a.must("ip", "addr", "add", "198.51.100.77/24", "dev", "wan0");
+      await a.must("ip", "route", "replace", "default", "via", "198.51.100.1", "metric", "10");
+      await upBy(client, 1, "wan0", MOVE, "another address");
+      await passes("another address");
+      const s = await client.status("hq");
+      assert.deepEqual([s.ike?.version, s.since], [2, since]);
+      assert.doesNotMatch(client.log, /link\.down/);
     },
   );
 

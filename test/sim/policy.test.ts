@@ -154,6 +154,25 @@ test("a server in the clear does not ask for PAP only because it is listed", asy
   assert.ok(!b.events.some((e) => e.kind === "ppp.auth" && e.ok));
 });
 
+test("which version of IKE a link speaks follows from its options", async () => {
+  const lns = (more: string): string => SERVER_CONF.replace("psk = swordfish", `psk = swordfish\n${more}`);
+  const aead = "ike_proposals = aes256gcm16-sha256-x25519";
+  for (const [more, server, version] of [
+    ["", "", 2],
+    ["", "ike = v1", 1],
+    ["ike = v1", "", 1],
+    [aead, "", 2],
+    ["ike_mode = aggressive", "ike_mode = aggressive", 1],
+  ] as const) {
+    const { w, a, b } = pair(more, lns(server));
+    await w.until(() => client(a).state === "up", 5000, `${more} to ${server}`, a, b);
+    assert.equal(client(a).ike?.version, version, `${more} to ${server}`);
+  }
+  const { w, a } = pair(aead, lns("ike = v1"));
+  await w.until(() => client(a).error !== null, 60_000, "no IKEv2 there", a);
+  assert.equal(client(a).error?.code, "no-answer");
+});
+
 test("no common proposal: the log and the status have both sides whole, and a terminal as well", async () => {
   const all = ["aes128", "aes192", "aes256"]
     .flatMap((c) => ["sha1", "sha256", "sha384", "sha512"].map((h) => `${c}-${h}-modp4096`))

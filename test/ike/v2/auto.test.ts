@@ -77,6 +77,29 @@ test("pinned: after IKEv2 was seen IKEv1 is not tried", async () => {
   await up(x, "auto");
   assert.deepEqual([x.a.ups.length, versionOf(x)], [2, "v1"]);
 });
+test("once IKEv2 was seen, IKEv1 in its place is told", async () => {
+  const x = listening("auto");
+  const told = (): number => x.a.kinds("daemon.warning").length;
+  await up(x, "auto");
+  x.net.fate = (d) => ((d.bytes[17] ?? 0) >> 4 === 2 ? [] : [5]);
+  await up(x, "auto");
+  assert.deepEqual([versionOf(x), told()], ["v1", 1]);
+  await up(x, "auto");
+  assert.deepEqual([versionOf(x), told()], ["v1", 1]);
+});
+test("a server that begins in IKEv2 and goes no further: IKEv1 within ten seconds, and not where IKEv2 was seen", async () => {
+  const IKE_AUTH = 35;
+  const x = listening("auto");
+  x.net.fate = (d) => ((d.bytes[17] ?? 0) >> 4 === 2 && d.bytes[18] === IKE_AUTH ? [] : [5]);
+  const took = await up(x, "auto", true);
+  assert.equal(versionOf(x), "v1");
+  assert.ok(took > 5000 && took < 10_000, `${took} ms`);
+  const y = listening("auto");
+  await up(y, "auto", true);
+  y.net.fate = x.net.fate;
+  await up(y, "auto", true);
+  assert.deepEqual([y.a.ups.length, y.a.downs[0]?.code], [1, "no-answer"]);
+});
 test("IKEv2's first message is lost: its second one comes before IKEv1 does", async () => {
   const x = listening("auto");
   let n = 0;

@@ -632,7 +632,7 @@ const SECTIONS = {
 		  grammar: {"form":"integer","min":0,"max":3600,"unit":"seconds"},
 		  allowed: _('a whole number from %d to %d %s').format(0, 3600, _('seconds')),
 		  help: _('Probe the IKE peer after this period of silence; 0: off.') },
-		{ name: 'ike', tab: 'security', title: _('IKE version'), def: 'v1',
+		{ name: 'ike', tab: 'security', title: _('IKE version'), def: 'auto',
 		  grammar: {"form":"choice","words":["auto","v1","v2"]},
 		  allowed: 'auto, v1, v2',
 		  help: _('Which version of IKE. auto: IKEv2 first, and IKEv1 when the server does not answer within a second or has no IKEv2 for us; what it spoke is remembered for a day. v1, v2: only that one.') },
