@@ -2,10 +2,12 @@
 // RFC 2409 does not say what becomes of a pair that another has replaced, nor what happens when both sides replace it
 // at the same moment: each side may go on sending under either pair, strongSwan under the one that it installed last.
 // So we send under our newest pair, and receive under every pair until its own lifetime ends or the peer deletes it.
+import type { Timer } from "../core/clock.ts";
 import { SystemError } from "../core/errors.ts";
 import { faultEvent } from "../core/fault.ts";
 import { giveBack } from "../core/give-back.ts";
 import { uniform } from "../core/rng.ts";
+import type { Scope } from "../core/scope.ts";
 import type { FlowId, TrafficCounters } from "../dataplane/dataplane.ts";
 import type { Child } from "./child.ts";
 import type { IkeEnv } from "./types.ts";
@@ -16,6 +18,8 @@ export const MOST_CHILDREN = 8;
 const MOST_REPLACED = 3;
 /** A replaced pair is kept this long at least: packets are under way. */
 const OLD_LEAST_MS = 6000;
+/** What came before the delete may be read behind it: ESP and IKE have sockets of their own. */
+const LEAVING_MS = 500;
 /** A server leaves rekeying to its client until only this share of the lifetime is left. */
 const SERVER_SHARE = 0.03;
 /** Shares of the soft byte limit at which each side rekeys; the plane's hard limit is beyond. */
@@ -39,10 +43,15 @@ export class Children {
   readonly #flow: FlowId;
   readonly #client: boolean;
   readonly #link: string;
+  /** Null: pairs go at once. */
+  readonly #scope: Scope | null;
   /** The newest last. */
   readonly #all: LiveChild[] = [];
+  /** Inbound SAs of deleted pairs, by SPI. */
+  readonly #leaving = new Map<number, Timer>();
 
-  constructor(env: IkeEnv, flow: FlowId, link: string, client: boolean) {
+  constructor(env: IkeEnv, flow: FlowId, link: string, client: boolean, scope: Scope | null = null) {
+    this.#scope = scope;
     this.#env = env;
     this.#flow = flow;
     this.#client = client;
@@ -80,12 +89,24 @@ export class Children {
     for (const old of this.#all) old.replacedAt ??= now;
     this.#all.push({ ...c, rekeyAt: now + life - margin, expiresAt: now + life, replacedAt: null, rxSeen: 0 });
   }
-  /** Out of the plane, both directions. */
+  /** Out of the plane, both directions; where there is a successor, the inbound one a moment later. */
   remove(c: Child): void {
     const i = this.#all.findIndex((x) => x.spiIn === c.spiIn);
     if (i >= 0) this.#all.splice(i, 1);
     this.#giveBack("out", c.spiOut);
-    this.#giveBack("in", c.spiIn);
+    if (!this.#scope || this.#all.length === 0) return this.#giveBack("in", c.spiIn);
+    const timer = this.#scope.timer("ike old pair", () => this.#left(c.spiIn));
+    this.#leaving.set(c.spiIn, timer);
+    timer.arm(LEAVING_MS);
+  }
+  /** The end: what is leaving goes at once. */
+  clear(): void {
+    for (const spi of [...this.#leaving.keys()]) this.#left(spi);
+  }
+  #left(spi: number): void {
+    this.#leaving.get(spi)?.disarm();
+    this.#leaving.delete(spi);
+    this.#giveBack("in", spi);
   }
   /** Whether packets have come in since this was last asked. */
   heard(): boolean {

@@ -113,8 +113,8 @@ export class Connection implements IkeConnection, SaUser, ExchangesOwner {
     this.#address = address;
     this.#begunAt = env.clock.now();
     this.#heardAt = this.#begunAt;
-    this.children = new Children(env, flow, policy.link, client);
     this.scope = new Scope(env.clock, (e) => this.#fault(e));
+    this.children = new Children(env, flow, policy.link, client, this.scope);
     this.#exchanges = new Exchanges(this);
     this.#roaming = new Roaming(env, this.scope, ({ local, remote }) => {
       this.moved(local, remote, true);
@@ -386,6 +386,7 @@ export class Connection implements IkeConnection, SaUser, ExchangesOwner {
       () => this.#initiator?.drop(),
       () => this.#exchanges.close(),
       ...this.children.all().map((c) => () => this.forget(c, why)),
+      () => this.children.clear(),
       ...sas.map((s) => () => s.close([DELETE_IKE])),
       () => this.tell({ kind: "ike.down", why }),
       () => this.manager.gone(this),

@@ -191,3 +191,19 @@ test("small fragments: everything still works, and what is lost comes again", as
   assert.ok(a.rekeys.length >= 1);
   assert.ok(pass(a, conn.flow, b));
 });
+test("what came before the delete of a replaced pair, and is read behind it, still arrives", async () => {
+  const { net, a, b } = pair();
+  b.ike.addResponder(server({ versions: "v2" }), b);
+  const conn = a.ike.connect(client(b.address, a.address, { versions: "v2", espLifetimeSeconds: 60 }), a);
+  const there = (): number[] => [a, b].map((h) => h.plane.inbound.size);
+  for (const [i, h] of [b, a].entries()) {
+    while (h.kinds("esp.down").length === 0 && net.clock.now() < 60_000) await net.run(10);
+    assert.equal(there()[1 - i], 2);
+  }
+  await net.run(600);
+  assert.deepEqual(there(), [1, 1]);
+  while (b.kinds("esp.down").length === 1 && net.clock.now() < 120_000) await net.run(10);
+  conn.close("");
+  await net.run(50);
+  assert.deepEqual(there(), [0, 0]);
+});
