@@ -7,7 +7,7 @@ import { Capture, type CaptureApi, type CaptureRequest } from "./control/capture
 import type { EventHub } from "./control/log.ts";
 import { exposition } from "./control/metrics.ts";
 import { type DaemonApi, RequestRefused } from "./control/server.ts";
-import type { Event } from "./core/events.ts";
+import { type Event, quote } from "./core/events.ts";
 import type { Failure } from "./core/failures.ts";
 import { failure } from "./core/failures.ts";
 import { faultEvent } from "./core/fault.ts";
@@ -22,11 +22,12 @@ import type { Standing } from "./link/backup.ts";
 import { ClientAccess } from "./link/client.ts";
 import type { LinkDeps } from "./link/deps.ts";
 import { Link } from "./link/link.ts";
+import { pageOf, sharedDrops } from "./link/pages.ts";
 import type { Memory } from "./link/pressure.ts";
 import { radiusNamed, testRadius } from "./link/radius-test.ts";
 import { SerialAccess } from "./link/serial.ts";
 import { ServerLink } from "./link/server.ts";
-import type { RadiusFinding, Stage, Status } from "./link/status.ts";
+import { type RadiusFinding, type Stage, type Status, WHOLE } from "./link/status.ts";
 import { VERSION } from "./version.ts";
 
 const DOCTOR_MS = 60_000;
@@ -220,9 +221,9 @@ export class Daemon implements DaemonApi, CaptureApi {
     end();
   }
 
-  status(name: string | null): Record<string, Status> {
-    if (name !== null) return { [name]: this.#named(name).status() };
-    return { ...this.#unused(), ...Object.fromEntries([...this.#links].map(([n, l]) => [n, l.status()])) };
+  status(name: string | null, page = WHOLE): Record<string, Status> {
+    if (name !== null) return { [name]: this.#named(name).status(page) };
+    return { ...this.#unused(), ...pageOf(this.#links, page) };
   }
   /** What is configured but does not run. */
   #unused(): Record<string, Status> {
@@ -274,9 +275,8 @@ export class Daemon implements DaemonApi, CaptureApi {
   async radiusTest(name: string, user: string, password: string): Promise<readonly RadiusFinding[]> {
     const servers = radiusNamed(this.#config, name);
     if (servers.length > 0) return testRadius(this.#deps, servers, user, utf8(password));
-    const names = this.#config.radius.map((r) => r.name).join(" ");
-    const asked = JSON.stringify(name.slice(0, 64));
-    throw new RequestRefused("not-found", `there is no RADIUS server ${asked}; there is: ${names || "none"}`);
+    const there = this.#config.radius.map((r) => r.name).join(" ") || "none";
+    throw new RequestRefused("not-found", `there is no RADIUS server ${quote(name)}; there is: ${there}`);
   }
   capture(name: string, o: CaptureRequest): () => void {
     const link = this.#named(name);
@@ -311,23 +311,16 @@ export class Daemon implements DaemonApi, CaptureApi {
     return { ...this.#ike()?.sizes(), tunnels: this.#deps.l2tp.size, sessions };
   }
   metrics(users: boolean): string {
-    const { clock, plane, pressure, l2tp, logins } = this.#deps;
     return exposition(
       {
         version: VERSION,
         runtime: this.#about.runtime ?? "",
-        uptime: (clock.now() - this.#since) / 1000,
+        uptime: (this.#deps.clock.now() - this.#since) / 1000,
         memory: this.#about.memory?.() ?? null,
-        status: this.status(null),
+        status: this.status(null, users ? WHOLE : { ...WHOLE, count: 0 }),
         events: this.#hub.counts,
         tables: this.tables(),
-        drops: {
-          ...plane.drops(),
-          ...this.#ike()?.counters.snapshot(),
-          ...pressure.drops(),
-          ...l2tp.counters.snapshot(),
-          ...logins.counters.snapshot(),
-        },
+        drops: sharedDrops(this.#deps, this.#ike()),
       },
       users,
     );

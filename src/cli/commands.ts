@@ -49,6 +49,9 @@ export const OPTIONS = {
   },
   "--password": { value: "FILE", completes: "file", help: "the password is in this file; without, it is asked for" },
   "--json": { help: "JSON instead of text" },
+  "--from": { value: "N", help: "leave out the first N sessions" },
+  "--count": { value: "N", help: "so many sessions at the most" },
+  "--user": { value: "NAME", help: "the session of this user alone" },
   "--users": { help: "with a series for each user, of 2000 at most" },
   "--watch": { help: "show it again whenever something happens" },
 } as const satisfies Options;
@@ -98,7 +101,7 @@ export const COMMANDS: readonly Command<keyof typeof OPTIONS>[] = [
   {
     name: "status",
     operands: [{ word: "[NAME]", completes: "name" }],
-    options: ["--json", "--watch", "--socket"],
+    options: ["--json", "--watch", "--from", "--count", "--user", "--socket"],
     help: "state of each layer, with counters",
     run: status,
   },

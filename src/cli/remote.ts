@@ -36,9 +36,47 @@ function follow(client: ControlClient): Promise<number> {
   });
 }
 
-export const status = remote(async (client, { rt, words, flags }) => {
-  const params = words[0] === undefined ? {} : { name: words[0] };
-  const now = (await client.call("status", params)) as Record<string, Status>;
+type Asked = Readonly<Record<string, string | number>>;
+/** Sessions of one answer: that of thousands would be too long a line. */
+const PAGE = 500;
+/** Those of a status that is shown again and again. */
+const WATCHED = 100;
+
+async function pageOf(client: ControlClient, params: Asked): Promise<Record<string, Status>> {
+  return (await client.call("status", params)) as Record<string, Status>;
+}
+/** All sessions, page by page. */
+async function everything(client: ControlClient, params: Asked): Promise<Record<string, Status>> {
+  const out: Record<string, Status> = {};
+  for (let from = 0; ; from += PAGE) {
+    let got = 0;
+    for (const [name, s] of Object.entries(await pageOf(client, { ...params, from, count: PAGE }))) {
+      const before = out[name];
+      if (s.kind !== "server") out[name] = s;
+      else {
+        const { sessions_left_out: _, ...whole } = s;
+        got += s.sessions.length;
+        out[name] = { ...whole, sessions: [...(before?.kind === "server" ? before.sessions : []), ...s.sessions] };
+      }
+    }
+    if (got < PAGE) return out;
+  }
+}
+function numbered(values: ReadonlyMap<string, string>, option: "--from" | "--count"): Asked {
+  const text = values.get(option);
+  if (text === undefined) return {};
+  if (!/^\d{1,9}$/.test(text)) throw new Error(`${option} needs a number`);
+  return { [option.slice(2)]: Number(text) };
+}
+
+export const status = remote(async (client, { rt, words, flags, values }) => {
+  const page = { ...numbered(values, "--from"), ...numbered(values, "--count") };
+  const user = values.get("--user");
+  const of = { ...(words[0] !== undefined && { name: words[0] }), ...(user !== undefined && { user }) };
+  const watched = flags.has("--watch") ? { count: WATCHED } : {};
+  const params: Asked = { ...of, ...watched, ...page };
+  const all = Object.keys(page).length === 0 && !flags.has("--watch");
+  const now = await (all ? everything : pageOf)(client, params);
   rt.stdout(flags.has("--json") ? `${JSON.stringify(now, null, 2)}\n` : renderStatus(now, rt.terminal));
   if (!flags.has("--watch")) return 0;
   client.onEvent = () => {

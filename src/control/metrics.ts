@@ -86,7 +86,7 @@ export function exposition(m: Measured, users: boolean): string {
   family(
     "server_sessions",
     "Users who are connected.",
-    of((s) => s.sessions.length),
+    of((s) => s.sessions.length + (s.sessions_left_out ?? 0)),
   );
   family(
     "server_sessions_ended_total",

@@ -4,6 +4,7 @@
 // After "capture": {"id":1,"piece":"0a0d0d0a..."} lines of a pcapng file in hexadecimal, then the result.
 // After "events": {"event":{...}} until the client goes. After "doctor": {"id":1,"stage":{...}} lines, then the result.
 import type { PeerWish } from "../config/peer.ts";
+import { type Page, WHOLE } from "../link/status.ts";
 import { type CaptureLimits, captureLimits } from "./capture.ts";
 
 export type Method =
@@ -37,6 +38,8 @@ export interface Request {
   readonly method: Method;
   readonly name: string | null;
   readonly session: number | null;
+  /** Of a status; null: not what it takes. */
+  readonly page: Page | null;
   /** Of metrics: a series for each user. */
   readonly users: boolean;
   /** Of a capture; null: not what it takes. */
@@ -45,6 +48,15 @@ export interface Request {
   readonly login: { readonly user: string; readonly password: string } | null;
   /** Of a peer-config; null: not what it takes. */
   readonly wish: PeerWish | null;
+}
+function pageOf({
+  from = WHOLE.from,
+  count = WHOLE.count,
+  user = null,
+}: Readonly<Record<string, unknown>>): Page | null {
+  if (typeof from !== "number" || typeof count !== "number" || !(from >= 0) || !(count >= 0)) return null;
+  if (user !== null && typeof user !== "string") return null;
+  return { from: Math.floor(from), count: Math.floor(count), user };
 }
 /** What is not given is "". */
 function peerWish(given: Readonly<Record<string, unknown>>): PeerWish | null {
@@ -80,6 +92,8 @@ export function parseRequest(line: string): Request | null {
     session?: unknown;
     users?: unknown;
     user?: unknown;
+    from?: unknown;
+    count?: unknown;
     password?: unknown;
   };
   if (p.name !== undefined && typeof p.name !== "string") return null;
@@ -89,6 +103,7 @@ export function parseRequest(line: string): Request | null {
     method: known,
     name: p.name ?? null,
     session: p.session ?? null,
+    page: known === "status" ? pageOf(p) : null,
     users: p.users === true,
     login: typeof p.user === "string" && typeof p.password === "string" ? { user: p.user, password: p.password } : null,
     limits: known === "capture" ? captureLimits(p) : null,

@@ -99,7 +99,8 @@ function times(f: { readonly count: number; readonly at: string }): string {
   return f.count === 1 ? ` at ${f.at}` : ` ${f.count} times, last at ${f.at}`;
 }
 function server(name: string, s: ServerStatus, paint: Paint): string {
-  const where = `server on ${s.listen}, ${s.sessions.length} sessions`;
+  const elsewhere = s.sessions_left_out ?? 0;
+  const where = `server on ${s.listen}, ${s.sessions.length + elsewhere} sessions`;
   const rows: string[] = [
     `${paint("bold", name)}: ${stateText(s.state, paint)} since ${s.since}, ${where}`,
     `  ${s.ifname}: ${s.local_ip}, ${traffic(s)}`,
@@ -120,6 +121,7 @@ function server(name: string, s: ServerStatus, paint: Paint): string {
     const said = [x.filter && `filter ${quote(x.filter)}`, x.rate && `rate ${quote(x.rate)}`].filter((w) => w);
     if (said.length > 0) rows.push(`    RADIUS says ${said.join(", ")}, which is not enforced`);
   }
+  if (elsewhere > 0) rows.push(`  ${elsewhere} sessions are not shown`);
   if (s.error) rows.push(errorRow(s.error, paint));
   return whole(rows, s.drops, paint);
 }

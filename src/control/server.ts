@@ -4,7 +4,7 @@ import type { Event, EventLog } from "../core/events.ts";
 import { faultEvent, internal } from "../core/fault.ts";
 import { contain } from "../core/scope.ts";
 import { hex } from "../core/text.ts";
-import type { RadiusFinding, Stage, Status } from "../link/status.ts";
+import type { Page, RadiusFinding, Stage, Status } from "../link/status.ts";
 import type { StreamTransport } from "../ports/runtime.ts";
 import type { CaptureApi } from "./capture.ts";
 import { type LineStream, lines } from "./lines.ts";
@@ -12,7 +12,7 @@ import { type ApiError, parseRequest, type Request } from "./protocol.ts";
 
 /** The daemon's operations for the control API and ubus. Throws RequestRefused. */
 export interface DaemonApi {
-  status(name: string | null): Record<string, Status>;
+  status(name: string | null, page?: Page): Record<string, Status>;
   up(name: string): void;
   /** `gone` is called when the link is fully released, within two seconds. */
   down(name: string, gone?: () => void): void;
@@ -128,7 +128,8 @@ function answer(r: Request, api: DaemonApi, log: EventLog, send: (x: object) => 
   try {
     switch (r.method) {
       case "status":
-        return send({ result: api.status(r.name) });
+        if (r.page === null) throw new RequestRefused("bad-request", "from and count are numbers, user is a name");
+        return send({ result: api.status(r.name, r.page) });
       case "up":
         api.up(named());
         return send({ result: true });

@@ -52,6 +52,16 @@ export class Waiting<T> {
     const set = this.#peers.get(peer);
     return set ? first(set) : null;
   }
+  /**
+   * The entry that add() would evict for a newcomer from there, when its network has no more entries than the
+   * newcomer's would have; null: it evicts nobody, or one of many.
+   */
+  rival(origin: Origin): T | null {
+    const out = this.#surplus(origin);
+    const its = out === null ? undefined : this.#entries.get(out);
+    const size = (network: string): number => this.#networks.get(network)?.size ?? 0;
+    return its && (its.network === origin.network || size(its.network) <= size(origin.network) + 1) ? out : null;
+  }
   /** Adds `item`. Returns the entry evicted for it, or null. */
   add(item: T, origin: Origin): T | null {
     this.delete(item);

@@ -61,3 +61,9 @@ export interface EndpointLimits {
   /** Calls in one tunnel. */
   readonly calls: number;
 }
+
+/** A tunnel or a call is refused with a sentence. `busy`: for now, the peer may come later. */
+export interface Refused {
+  readonly refuse: string;
+  readonly busy?: true;
+}

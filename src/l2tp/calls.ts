@@ -3,14 +3,14 @@
 import { get8 } from "../core/bytes.ts";
 import type { Failure } from "../core/errors.ts";
 import { type Rng, randomId16 } from "../core/rng.ts";
-import type { CallConfig, CallKind, CallRequest } from "./api.ts";
+import type { CallConfig, CallKind, CallRequest, Refused } from "./api.ts";
 import { Call, type CallHost, type CallOwner, type CallRole } from "./call.ts";
 import type { CallError } from "./validate.ts";
 import type { Avps, Result } from "./wire/avps.ts";
 import type { MessageName } from "./wire/messages.ts";
 import { ERR, RESULT } from "./words.ts";
 
-export type CallAnswer = { readonly cfg: CallConfig; readonly owner: CallOwner } | { readonly refuse: string };
+export type CallAnswer = { readonly cfg: CallConfig; readonly owner: CallOwner } | Refused;
 
 /** What the table needs of its tunnel. */
 export interface CallTableHost extends CallHost {
@@ -95,7 +95,11 @@ export class CallTable {
       calledNumber: avps.calledNumber ?? "",
       callingNumber: avps.callingNumber ?? "",
     });
-    if ("refuse" in answer) return this.#refuse(avps, { result: RESULT.admin, error: 0, message: answer.refuse });
+    if ("refuse" in answer) {
+      const { refuse: message, busy } = answer;
+      const [result, error] = busy ? [RESULT.noResources, ERR.resources] : [RESULT.admin, 0];
+      return this.#refuse(avps, { result, error, message });
+    }
     const call = this.#add(kind === "incoming" ? "lns-incoming" : "lac-outgoing", answer.cfg, answer.owner);
     call.contain(() => {
       answer.owner.onCall?.(call);

@@ -13,7 +13,7 @@ import { Turns } from "../core/turns.ts";
 import { Waiting } from "../core/waiting.ts";
 import type { FlowId, L2tpPlane, L2tpRemote } from "../dataplane/dataplane.ts";
 import type { Crypto } from "../ports/ports.ts";
-import type { EndpointConfig, EndpointLimits, TunnelConfig, TunnelRequest } from "./api.ts";
+import type { EndpointConfig, EndpointLimits, Refused, TunnelConfig, TunnelRequest } from "./api.ts";
 import { CHALLENGE_LENGTH } from "./auth.ts";
 import { answerTo, greeting, unacceptable } from "./greeting.ts";
 import { type HalfOpen, HalfOpenTable, keyOf } from "./half-open.ts";
@@ -52,7 +52,7 @@ const NO_ROOM = "so many tunnels of one peer";
 const BAD_PER_SECOND = 10; // events about bad input; a peer chooses what they say, so the sum is what must be bounded
 
 /** Serve it, refuse it with a sentence, or (null, from acceptTunnel) be silent. */
-export type TunnelAnswer = { readonly cfg: TunnelConfig; readonly owner: TunnelOwner } | { readonly refuse: string };
+export type TunnelAnswer = { readonly cfg: TunnelConfig; readonly owner: TunnelOwner } | Refused;
 type AcceptTunnel = (remote: L2tpRemote, request: TunnelRequest) => TunnelAnswer | null;
 
 interface Deps {
@@ -184,8 +184,7 @@ export class L2tpEndpoint {
     if (m.name === "StopCCN") return this.#say(half, 1, new Uint8Array(0));
     const answer = this.#ask(remote, sccrq);
     if (answer === null) return this.#drop("l2tp.unwanted", remote, UNWANTED);
-    if ("refuse" in answer)
-      return this.#refuse(remote, sccrq, { result: RESULT.notAuthorized, error: 0, message: answer.refuse }, half);
+    if ("refuse" in answer) return this.#refuse(remote, sccrq, refusalOf(answer), half);
     if (!this.#room(remote)) {
       this.#drop("l2tp.too-many", remote, NO_ROOM);
       return this.#refuse(remote, sccrq, { result: RESULT.generalError, error: ERR.resources, message: NO_ROOM }, half);
@@ -282,8 +281,7 @@ export class L2tpEndpoint {
   /** Answers an SCCRQ; the tunnel itself comes with the SCCCN. */
   #serve(remote: L2tpRemote, sccrq: Avps, answer: TunnelAnswer | null): void {
     if (answer === null) return this.#drop("l2tp.unwanted", remote, UNWANTED);
-    if ("refuse" in answer)
-      return this.#refuse(remote, sccrq, { result: RESULT.notAuthorized, error: 0, message: answer.refuse });
+    if ("refuse" in answer) return this.#refuse(remote, sccrq, refusalOf(answer));
     const { cfg } = answer;
     // Those whom we call, not those who call: a flood of callers must not cost a comparison with each other.
     const bad = unacceptable(cfg, sccrq, (challenge) => this.#asking(challenge));
@@ -389,4 +387,11 @@ function compare(a: Uint8Array | null, b: Uint8Array | null): number {
     if (d !== 0) return d;
   }
   return 0;
+}
+
+/** RFC 2661 §4.4.2: for want of resources now, or for good. */
+function refusalOf({ refuse: message, busy }: Refused): Result {
+  return busy
+    ? { result: RESULT.generalError, error: ERR.resources, message }
+    : { result: RESULT.notAuthorized, error: 0, message };
 }

@@ -5,7 +5,7 @@ import type { L2tpRemote } from "../dataplane/dataplane.ts";
 import type { Findings } from "../ike/survey.ts";
 import type { TunnelAnswer } from "../l2tp/endpoint.ts";
 import type { Standing } from "./backup.ts";
-import type { Stage, Status } from "./status.ts";
+import type { Page, Stage, Status } from "./status.ts";
 
 export interface StopOptions {
   /** Another link of the same name replaces it: its blocks stay. */
@@ -25,7 +25,8 @@ export interface AnyLink {
   start(asked?: boolean): void;
   /** Takes the link down for good; `done` is called when everything is released, within two seconds. */
   stop(text: string, done: () => void, o?: StopOptions): void;
-  status(): Status;
+  /** Of a server the sessions of `page`. */
+  status(page?: Page): Status;
   /** Findings for `doctor`, in its present state. */
   stages(): readonly Stage[];
 

@@ -28,11 +28,11 @@ import { Failures } from "./failures.ts";
 import { listenInClear } from "./listen.ts";
 import { type Placement, place } from "./placing.ts";
 import { poolsOf } from "./prefixes.ts";
-import { placementText } from "./rungs/plane.ts";
+import { serverStages } from "./server-stages.ts";
 import { Session, type SessionHost } from "./session.ts";
-import { Sessions, trafficOf } from "./sessions.ts";
+import { Sessions } from "./sessions.ts";
 import { DEFAULT_MTU, fittingMtu, largestMtu, netdevMtu, pppAnswerer, serverIke, tunnelConfig } from "./settings.ts";
-import type { ServerStatus, Stage } from "./status.ts";
+import { type ServerStatus, type Stage, WHOLE } from "./status.ts";
 
 const OUTER_MTU = 1500; // the path to a caller is unknown before it calls
 /** Codes of normal ends. */
@@ -312,12 +312,18 @@ export class ServerLink implements AnyLink {
   accept(remote: L2tpRemote): TunnelAnswer | null {
     if (!this.owns(remote)) return null;
     this.#proved = true;
-    if (this.#deps.pressure.refuses()) return { refuse: "the server is short of memory" };
-    return this.#answer;
+    return this.#refusal(remote) ?? this.#answer;
+  }
+  /** Why a caller from there has to come later. */
+  #refusal(remote: L2tpRemote): { readonly refuse: string; readonly busy: true } | null {
+    if (this.#deps.pressure.refuses()) return { refuse: "the server is short of memory", busy: true };
+    const busy = this.#sessions.busy(originOfRemote(remote), this.#deps.clock.now());
+    return busy ? { refuse: "many callers are at it now: try again in a few seconds", busy } : null;
   }
   #acceptCall(remote: L2tpRemote): CallAnswer {
     if (this.#state !== "up" || !this.#net) return { refuse: "the server is stopping" };
-    if (this.#deps.pressure.refuses()) return { refuse: "the server is short of memory" };
+    const refusal = this.#refusal(remote);
+    if (refusal) return refusal;
     const session = new Session(this.#sessionHost, { server: this.#net, remote, mtu: this.#mtu(remote) });
     this.#sessions.add(session, originOfRemote(remote));
     return { cfg: { mru: this.#mtu(remote), sequencing: this.cfg.sequencing }, owner: session.callOwner };
@@ -396,24 +402,10 @@ export class ServerLink implements AnyLink {
     this.#deps.log.emit({ kind: "link.state", link: this.cfg.name, state });
   }
   stages(): Stage[] {
-    const { state, error, failures, ifname, local_ip, ipsec, listen, peers, sessions } = this.status();
-    const clear = "IPsec is off: L2TP in the clear";
-    const ike = ipsec === "off" ? clear : `listening on ${listen}, ${peers} peers with IPsec`;
-    const up = state === "up";
-    const words = up ? `${ifname} with ${local_ip}` : `the server is ${state}`;
-    const out: Stage[] = [{ name: "ip", state: up ? "ok" : "failed", text: error?.text ?? words }];
-    if (this.#deps.kernel && this.#placed)
-      out.unshift({ name: "plane", state: "ok", text: placementText(this.#placed) });
-    if (up) out.push({ name: "ike", state: "ok", text: ike });
-    if (up) out.push({ name: "ppp", state: "ok", text: `${sessions.length} sessions` });
-    for (const f of failures) {
-      const name = f.layer === "ike" || f.layer === "l2tp" || f.layer === "ppp" ? f.layer : "ip";
-      out.push({ name, state: "failed", text: `${f.peer}, last at ${f.at}, ${f.count} in all: ${f.text}` });
-    }
-    return out;
+    return serverStages(this.status({ ...WHOLE, count: 0 }), this.#deps.kernel ? this.#placed : null);
   }
-  status(): ServerStatus {
-    const sessions = this.#sessions.statuses();
+  status(page = WHOLE): ServerStatus {
+    const { sessions, left, traffic } = this.#sessions.page(page);
     const { radius } = this.#sessionHost.callers;
     return {
       kind: "server",
@@ -428,9 +420,10 @@ export class ServerLink implements AnyLink {
       ipsec: needsIpsec(this.cfg) ? "required" : "off",
       peers: needsIpsec(this.cfg) ? this.#flows.size : this.#tunnels.size,
       sessions,
+      ...(left > 0 && { sessions_left_out: left }),
       failures: this.#failures.list(),
       ended: this.#sessions.ended,
-      ...trafficOf(sessions),
+      ...traffic,
       drops: {
         ...this.#deps.plane.drops(),
         ...this.#ikeDrops(),

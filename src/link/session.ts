@@ -82,6 +82,8 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
   #ip: string | null = null;
   /** While IPv6 passes, and there is something to tell. */
   #router: UserRouter | null = null;
+  /** On the clock of timers: when its call began. */
+  readonly since: number;
   #since = 0;
   /** On the clock of timers. */
   #upAt = 0;
@@ -97,6 +99,7 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
   constructor(host: SessionHost, at: SessionPlace) {
     this.#host = host;
     this.#at = at;
+    this.since = host.deps.clock.now();
     this.seat = host.callers.radius?.seat({ ...placeOf(at), port: this.id }) ?? null;
     this.#ladder = new Ladder(host.ladder, this);
     this.callOwner = new CallRung(this.#ladder);

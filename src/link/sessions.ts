@@ -12,19 +12,21 @@ import { holds, Networks } from "./networks.ts";
 import { AddressPool } from "./pool.ts";
 import { NO_PREFIXES, type Prefixes, PrefixPools, poolsOf, SLAAC_BITS } from "./prefixes.ts";
 import type { Session } from "./session.ts";
-import type { EndedStatus, SessionStatus, Traffic } from "./status.ts";
+import type { EndedStatus, Page, SessionStatus, Traffic } from "./status.ts";
 
 /**
  * A network may be a provider that has thousands behind one address: it gives way to others, and is not limited by
  * itself.
  */
 const CALLERS: WaitingLimits = { peer: 16, network: 256, all: 256 };
+/** A caller has so long before another may take its place, that one of thousands gets in at all. */
+const PATIENCE_MS = 5000;
 const CROWDED: Failure = failure("crowded", "an unauthenticated caller made room for another");
 
 const NO_TRAFFIC: Traffic = { rx_bytes: 0, tx_bytes: 0, rx_packets: 0, tx_packets: 0 };
 
 /** Of all of these together. */
-export function trafficOf(all: Iterable<Traffic>): Traffic {
+function trafficOf(all: Iterable<Traffic>): Traffic {
   let t = NO_TRAFFIC;
   for (const x of all)
     t = {
@@ -66,7 +68,9 @@ export class Sessions {
   #pools: ReadonlyMap<string, AddressPool>;
   /** Networks and addresses that the configuration gives to somebody, connected or not. */
   #given: Networks<string>;
-  readonly counters = new Counters<"server.crowded" | "server.full" | "ipv6.too-often" | "ipv6.malformed">();
+  readonly counters = new Counters<
+    "server.crowded" | "server.full" | "server.busy" | "ipv6.too-often" | "ipv6.malformed"
+  >();
 
   constructor(cfg: Rules, users: readonly UserConfig[]) {
     this.#cfg = cfg;
@@ -113,6 +117,13 @@ export class Sessions {
     return this.#admitted;
   }
 
+  /** Whether a caller from there has to come later: another that has hardly begun would have to go for it. */
+  busy(from: Origin, now: number): boolean {
+    const rival = this.#callers.rival(from);
+    if (rival === null || now - rival.since >= PATIENCE_MS) return false;
+    this.counters.bump("server.busy");
+    return true;
+  }
   /** A call begins; it may evict another caller. */
   add(s: Session, from: Origin): void {
     this.#all.set(s.id, s);
@@ -121,9 +132,12 @@ export class Sessions {
     this.counters.bump("server.crowded");
     out.drop(CROWDED);
   }
-  /** Of users with an address. */
-  statuses(): SessionStatus[] {
-    return [...this.#all.values()].filter((s) => s.ip !== null).map((s) => s.status());
+  /** Of users with an address; `traffic`: of all of them. */
+  page({ from, count, user }: Page): { sessions: SessionStatus[]; left: number; traffic: Traffic } {
+    const users = [...this.#users.values()];
+    const wanted = user === null ? users : users.filter((s) => s.user === user);
+    const sessions = wanted.slice(from, from + count).map((s) => s.status());
+    return { sessions, left: wanted.length - sessions.length, traffic: trafficOf(users.map((s) => s.traffic)) };
   }
   get ended(): EndedStatus {
     return this.#ended;

@@ -126,6 +126,13 @@ export interface PeerFailure {
   readonly code: FailureCode;
   readonly text: string;
 }
+/** Of the lists of sessions, one behind the other, `count` behind the first `from`; of this user's alone; null: all. */
+export interface Page {
+  readonly from: number;
+  readonly count: number;
+  readonly user: string | null;
+}
+export const WHOLE: Page = { from: 0, count: Number.POSITIVE_INFINITY, user: null };
 export interface ServerStatus extends Traffic {
   readonly kind: "server";
   readonly state: LinkState;
@@ -140,6 +147,8 @@ export interface ServerStatus extends Traffic {
   readonly ipsec: "required" | "off";
   readonly peers: number;
   readonly sessions: readonly SessionStatus[];
+  /** Those that were asked for and are on another page. */
+  readonly sessions_left_out?: number;
   readonly ended: EndedStatus;
   /** The latest first, a few dozen at most. */
   readonly failures: readonly PeerFailure[];

@@ -205,7 +205,7 @@ export class Netifd {
   api(): DaemonApi {
     const links = this.#links;
     return {
-      status: (name) => links.status(name),
+      status: (name, page) => links.status(name, page),
       reload: () => links.reload(),
       doctor: (name, stage) => {
         // It tries the link, which is up to netifd as well.

@@ -7,7 +7,7 @@ import { type DaemonApi, RequestRefused, refusal } from "../control/server.ts";
 import type { Clock } from "../core/clock.ts";
 import type { EventLog } from "../core/events.ts";
 import { faultEvent } from "../core/fault.ts";
-import type { Status } from "../link/status.ts";
+import type { Page } from "../link/status.ts";
 import { Doctor } from "./doctor.ts";
 import { PageCapture } from "./page-capture.ts";
 
@@ -30,27 +30,6 @@ function toValue(x: unknown): Value {
   if (typeof x === "number" || typeof x === "boolean" || typeof x === "bigint") return x;
   if (Array.isArray(x)) return x.map(toValue);
   return typeof x === "object" && x !== null ? toTable(x) : null;
-}
-
-/**
- * Of the lists of sessions, taken together, a page: `count` of them (MOST_SESSIONS at most, what fits) behind the first
- * `from`. `sessions_left_out` says how many of a server's are not in it.
- */
-function paged(all: Readonly<Record<string, Status>>, from: number, count: number): Record<string, object> {
-  let skip = Math.max(0, from);
-  let room = Math.max(0, Math.min(count, MOST_SESSIONS));
-  const out: Record<string, object> = {};
-  for (const [name, s] of Object.entries(all)) {
-    out[name] = s;
-    if (s.kind !== "server") continue;
-    const first = Math.min(skip, s.sessions.length);
-    const sessions = s.sessions.slice(first, first + room);
-    skip -= first;
-    room -= sessions.length;
-    const left = s.sessions.length - sessions.length;
-    if (left > 0) out[name] = { ...s, sessions, sessions_left_out: left };
-  }
-  return out;
 }
 
 /** What netifd's handler calls. */
@@ -97,10 +76,16 @@ export async function serveUbus(
     path: "l2tpsec",
     methods: {
       status: {
-        args: { name: TYPE.STRING, from: TYPE.INT32, count: TYPE.INT32 },
+        args: { name: TYPE.STRING, from: TYPE.INT32, count: TYPE.INT32, user: TYPE.STRING },
         call: answering((r) => {
-          const { name, from = 0, count = MOST_SESSIONS } = r.args as { name?: string; from?: number; count?: number };
-          end(r, paged(api.status(name ?? null), from, count));
+          const {
+            name = null,
+            from = 0,
+            count = MOST_SESSIONS,
+            user = null,
+          } = r.args as Partial<Page> & { name?: string };
+          const most = Math.max(0, Math.min(count, MOST_SESSIONS));
+          end(r, api.status(name, { from: Math.max(0, from), count: most, user }));
         }),
       },
       up: {

@@ -1,11 +1,12 @@
 // The figures the project is held to. Two namespaces, one core a side, TCP by iperf3 both ways; peers and both
 // runtimes in the same run, since only ratios mean anything on another machine. About 40 min; `quick` as an argument
 // has one round and no crowds; `throughput`, `ike` (how long starts and logins take), `spread` (what threads could
-// bring), `sessions` (200), `crowd`, `kernel` (the kernel's data plane) each do nothing else; SESSIONS and RUNTIME
-// bound the crowd.
+// bring), `sessions` (200), `crowd`, `server` (a storm of callers whom RADIUS knows), `kernel` (the kernel's data
+// plane) each do nothing else; SESSIONS, STORM and RUNTIME bound them.
 import { existsSync, statSync } from "node:fs";
 import { certified } from "../net/certified.ts";
 import { Daemon } from "../net/daemon.ts";
+import { RADIUS_NEEDS } from "../net/freeradius.ts";
 import { fileOf, lacking, memory, type RuntimeName, sleep } from "../net/harness.ts";
 import { manySessions } from "../net/many.ts";
 import { two } from "../net/sites.ts";
@@ -13,6 +14,7 @@ import { GUEST_NEEDS } from "../rig/harness.ts";
 import { measureCrowd, measureLogins } from "./crowd.ts";
 import { CLIENTS, TRANSFORMS as KERNEL, kernelPlane, kernelSessions, PLANES } from "./kernel.ts";
 import { CORE } from "./rivals.ts";
+import { measureStorm } from "./server.ts";
 import { spreads } from "./spread.ts";
 import { contest, inLab, median, ours } from "./throughput.ts";
 
@@ -117,8 +119,24 @@ async function crowds(): Promise<void> {
   }
 }
 
+const STORM = Number(process.env["STORM"] ?? 1000);
+async function storms(): Promise<void> {
+  const gone = lacking(...RADIUS_NEEDS);
+  if (gone !== undefined) return void notes.push(`no storm of callers: ${gone}`);
+  for (const runtime of RUNTIMES)
+    await inLab(runtime, async (lab) => {
+      const s = await measureStorm(lab, STORM, STORM);
+      keep(runtime, "storm", s.seconds);
+      keep(runtime, "storm logins", s.loginsPerSecond);
+      keep(runtime, "storm login", s.loginMs);
+      keep(runtime, "storm busy", s.busy);
+      keep(runtime, "storm crowded", s.crowded);
+      keep(runtime, "storm lost", s.lost);
+    });
+}
+
 const asked = (word: string): boolean => process.argv.includes(word);
-const PARTS = ["throughput", "ike", "spread", "sessions", "crowd", "kernel"];
+const PARTS = ["throughput", "ike", "spread", "sessions", "crowd", "server", "kernel"];
 const measured = (word: string): boolean => asked(word) || !PARTS.some(asked);
 if (measured("throughput")) {
   const rounds = asked("quick") ? 1 : ROUNDS;
@@ -141,6 +159,7 @@ if (!asked("quick") && measured("spread") && RUNTIMES.includes("qjs")) {
 }
 if (!asked("quick") && measured("sessions")) await twoHundred();
 if (!asked("quick") && measured("crowd")) await crowds();
+if (!asked("quick") && measured("server")) await storms();
 if (measured("kernel")) {
   const gone = lacking(...GUEST_NEEDS, "iperf3");
   const all = new Map<string, number[]>();
@@ -270,6 +289,12 @@ both("  logins a second, clients on the other core", "crowd logins", "", null, n
 both("  idle, share of a core", "crowd idle", "%", 2, 2, 2);
 both("  status", "crowd status", "ms", 300, 300);
 both("  the end", "crowd stop", "ms", 2000, 2000);
+both(`${STORM} clients at once, users in RADIUS: all are in after`, "storm", "s", null, null, 1);
+both("  logins a second", "storm logins", "", null, null);
+both("  processor time of a login", "storm login", "ms", 10, 10, 1);
+both("  told to come later, times", "storm busy", "", null, null);
+both("  pushed out by another, times", "storm crowded", "", null, null);
+both("  sessions lost", "storm lost", "", 0, 0);
 both("program", "program", "KB", 768, 1126);
 for (const { name } of KERNEL) {
   const [kernel, userspace, theirs] = CLIENTS.map((who) => figures.get(`${who} ${name}: TCP`) ?? Number.NaN);

@@ -170,11 +170,15 @@ describe("control API", () => {
       fc.property(fc.oneof(fc.string(), fc.json()), (s) => void parseRequest(s)),
       { numRuns: 2000 },
     );
+    const page = (params: object): unknown => parseRequest(JSON.stringify({ id: 1, method: "status", params }))?.page;
+    assert.deepEqual(page({ from: 10, count: 5, user: "u" }), { from: 10, count: 5, user: "u" });
+    for (const bad of [{ from: -1 }, { count: "5" }, { user: 5 }]) assert.equal(page(bad), null);
     assert.deepEqual(parseRequest('{"id":1,"method":"status"}'), {
       id: 1,
       method: "status",
       name: null,
       session: null,
+      page: { from: 0, count: Number.POSITIVE_INFINITY, user: null },
       users: false,
       login: null,
       limits: null,

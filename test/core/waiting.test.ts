@@ -35,6 +35,22 @@ describe("those who have proved nothing yet", () => {
     for (let i = 0; i < 100; i++) w.add(`evil again ${i}`, at("e"));
     assert.ok(w.has("newcomer"));
   });
+  test("who would have to go for a newcomer: nobody, one of its own or of no more, or one of many", () => {
+    const w = new Waiting<string>({ peer: 2, network: 3, all: 4 });
+    assert.equal(w.rival(at("a")), null);
+    for (const x of ["a1", "a2"]) w.add(x, at("a", "n"));
+    assert.equal(w.rival(at("a", "n")), "a1", "of the same peer");
+    assert.equal(w.rival(at("b", "n")), null);
+    w.add("b1", at("b", "n"));
+    assert.equal(w.rival(at("c", "n")), "a1", "of the same network");
+    w.add("x", at("x"));
+    assert.equal(w.rival(at("y")), null, "one of three goes at once");
+    for (const x of ["a1", "a2"]) w.delete(x);
+    w.delete("b1");
+    for (const x of ["p", "q", "r"]) w.add(x, at(x));
+    assert.equal(w.rival(at("y")), "x", "one each: the oldest");
+    assert.equal(w.size, 4, "nobody went");
+  });
   test("whatever happens, the limits hold, and what was added last is there", () => {
     fc.assert(
       fc.property(

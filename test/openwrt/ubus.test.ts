@@ -8,7 +8,7 @@ import type { PeerConfig, PeerWish } from "../../src/config/peer.ts";
 import type { CaptureApi, CaptureRequest } from "../../src/control/capture.ts";
 import { type DaemonApi, RequestRefused } from "../../src/control/server.ts";
 import type { Event } from "../../src/core/events.ts";
-import type { RadiusFinding, ServerStatus, Stage, Status } from "../../src/link/status.ts";
+import { type Page, type RadiusFinding, type Stage, type Status, WHOLE } from "../../src/link/status.ts";
 import { serveUbus, toTable } from "../../src/openwrt/ubus.ts";
 import { nodeClock } from "../../src/runtime/node/clock.ts";
 import { FakeUbusd } from "../../src/ubus-client/test/ubusd.ts";
@@ -24,8 +24,9 @@ class Asked implements DaemonApi, CaptureApi {
   answer: Record<string, Status> = {};
   stages: readonly Stage[] = [];
   doctored: ((ok: boolean) => void) | null = null;
-  status(name: string | null): Record<string, Status> {
-    this.log.push(`status ${name}`);
+  readonly pages: Page[] = [];
+  status(name: string | null, page = WHOLE): Record<string, Status> {
+    this.pages.push(page);
     if (name === "nobody") throw new RequestRefused("not-found", "there is no nobody");
     return this.answer;
   }
@@ -100,7 +101,7 @@ test("methods and their arguments", async () => {
   const { ubusd, lua } = await setUp();
   const found = (await now(ubusd, lua.lookup("l2tpsec"))) as Awaited<ReturnType<Ubus["lookup"]>>;
   assert.deepEqual(plain(found[0]?.methods), {
-    status: { name: 3, from: 5, count: 5 },
+    status: { name: 3, from: 5, count: 5, user: 3 },
     up: { name: 3 },
     down: { name: 3 },
     reload: {},
@@ -256,87 +257,16 @@ test("the object is there again after ubusd restarts, and events while it is awa
   assert.equal(await now(ubusd, lua.call("l2tpsec", "up", { name: "hq" })), null);
 });
 
-test("a status with more sessions than a message holds is shortened, and says so", async () => {
+test("a status has a page of the sessions: no more than a message holds", async () => {
   const { ubusd, api, lua } = await setUp();
-  const session = {
-    session: 1,
-    user: "u".repeat(64),
-    ip: "10.99.0.10",
-    ifname: "l2tps-lns-1000",
-    ip6: "fe80::1234:5678:9abc:def0",
-    bridge: null,
-    since: "2026-01-01T00:00:00Z",
-    peer: "[2001:db8::1]:4500",
-    auth: "mschapv2",
-    tunnel: 1,
-    call: 1,
-    rx_bytes: 2 ** 45,
-    tx_bytes: 1,
-    rx_packets: 1,
-    tx_packets: 1,
-  };
-  const server: ServerStatus = {
-    kind: "server",
-    state: "up",
-    since: "",
-    listen: "",
-    ifname: "l2tps-lns",
-    local_ip: "10.99.0.1",
-    dns: [],
-    dataplane: "userspace",
-    dataplane_why: "",
-    ipsec: "required",
-    peers: 0,
-    sessions: Array.from({ length: 4096 }, (_, i) => ({ ...session, session: i })),
-    ended: { sessions: 0, rx_bytes: 0, tx_bytes: 0, rx_packets: 0, tx_packets: 0 },
-    failures: [],
-    drops: {},
-    error: null,
-    rx_bytes: 0,
-    tx_bytes: 0,
-    rx_packets: 0,
-    tx_packets: 0,
-  };
-  api.answer = { lns: server, other: { ...server, sessions: server.sessions.slice(0, 3) } };
-  const r = (await now(ubusd, lua.call("l2tpsec", "status"))) as unknown as Record<
-    string,
-    { sessions: { rx_bytes: number }[]; sessions_left_out?: number }
-  >;
-  assert.deepEqual(
-    [r["lns"]?.sessions.length, r["lns"]?.sessions_left_out, r["lns"]?.sessions[0]?.rx_bytes],
-    [1000, 3096, 2 ** 45],
-  );
-  assert.deepEqual([r["other"]?.sessions.length, r["other"]?.sessions_left_out], [0, 3]);
-  const page = async (from: number, count: number): Promise<unknown[]> => {
-    const all = (await now(ubusd, lua.call("l2tpsec", "status", { from, count }))) as unknown as Record<
-      string,
-      { sessions: { session: number }[]; sessions_left_out?: number }
-    >;
-    return [all["lns"], all["other"]].map((s) => [s?.sessions[0]?.session, s?.sessions.length, s?.sessions_left_out]);
-  };
-  assert.deepEqual(
-    await page(4000, 98),
-    [
-      [4000, 96, 4000],
-      [0, 2, 1],
-    ],
-    "a page goes from one server to the next",
-  );
-  assert.deepEqual(
-    await page(0, 0),
-    [
-      [undefined, 0, 4096],
-      [undefined, 0, 3],
-    ],
-    "nothing but the numbers",
-  );
-  assert.deepEqual(await page(5000, 10), [
-    [undefined, 0, 4096],
-    [undefined, 0, 3],
-  ]);
-  assert.deepEqual(await page(-1, 5000), [
-    [0, 1000, 3096],
-    [undefined, 0, 3],
+  for (const args of [{}, { from: 4000, count: 98 }, { from: -1, count: 5000 }, { count: -1 }, { user: "nemo" }])
+    await now(ubusd, lua.call("l2tpsec", "status", args));
+  assert.deepEqual(api.pages, [
+    { from: 0, count: 1000, user: null },
+    { from: 4000, count: 98, user: null },
+    { from: 0, count: 1000, user: null },
+    { from: 0, count: 0, user: null },
+    { from: 0, count: 1000, user: "nemo" },
   ]);
 });
 

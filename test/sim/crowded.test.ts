@@ -101,31 +101,37 @@ describe("two servers", () => {
   }
 });
 
+/** A daemon whose links call, and whose PPP is never heard. */
+function mute(w: World, name: string, ip: string, links: number, more = ""): Site {
+  const host = w.net.host(name, [ip]);
+  const send = host.send.bind(host);
+  host.send = (d) => {
+    if (((d.bytes[0] ?? 0) & 0x80) !== 0) send(d);
+  };
+  const section = inClear(clientConf(`source_port = 0\n${more}`)).replace("routes = 192.168.20.0/24", "");
+  return w.site(
+    host,
+    Array.from({ length: links }, (_, i) => section.replace("[interface hq]", `[interface l${i}]`)).join(""),
+  );
+}
+
 describe("callers who never say who they are", () => {
-  /** A daemon whose links call, and whose PPP is never heard. */
-  function mute(w: World, name: string, ip: string, links: number, more = ""): Site {
-    const host = w.net.host(name, [ip]);
-    const send = host.send.bind(host);
-    host.send = (d) => {
-      if (((d.bytes[0] ?? 0) & 0x80) !== 0) send(d);
-    };
-    const section = inClear(clientConf(`source_port = 0\n${more}`)).replace("routes = 192.168.20.0/24", "");
-    return w.site(
-      host,
-      Array.from({ length: links }, (_, i) => section.replace("[interface hq]", `[interface l${i}]`)).join(""),
-    );
-  }
   test("sixty of them take no user's place, and are gone after 30 s", async () => {
     const w = new World();
     const b = w.site(w.net.host("b", [SERVER_IP]), inClear(SERVER_CONF.replace("psk", "max_sessions = 1\npsk")));
     const evil = mute(w, "evil", "203.0.113.66", 60, "reconnect_min = 3600\nreconnect_max = 3600");
     await w.run(2000);
     const calls = (kind: string): number => b.events.filter((e) => e.kind === kind).length;
-    assert.deepEqual([calls("l2tp.tunnel-up"), calls("l2tp.call-up"), server(b).drops["server.crowded"]], [60, 16, 44]);
+    const { drops } = server(b);
+    assert.deepEqual([calls("l2tp.tunnel-up"), calls("l2tp.call-up"), drops["server.busy"]], [16, 16, 44]);
+    assert.equal(drops["server.crowded"], undefined, "who has hardly begun is not pushed out");
+    const told = evil.events.filter((e) => e.kind === "link.down").map((e) => e.text);
+    assert.equal(told.length, 44);
+    assert.match(told[0] ?? "", /many callers are at it now: try again in a few seconds/);
     const user = w.site(w.net.host("a", ["203.0.113.1"]), inClear(clientConf()));
     await w.until(() => isUp(user), 5000, "the user", user, b);
     await w.run(40_000);
-    assert.deepEqual([server(b).sessions.map((s) => s.user), calls("l2tp.call-down")], [["branch"], 60]);
+    assert.deepEqual([server(b).sessions.map((s) => s.user), calls("l2tp.call-down")], [["branch"], 16]);
     assert.equal(user.events.filter((e) => e.kind === "link.down").length, 0);
     evil.daemon.stop("done", () => {});
     const second = w.site(
@@ -148,6 +154,16 @@ test("eighty users of one provider, all at once: nobody makes room for another",
   });
   await w.until(() => sites.every(isUp), 10_000, "all", b);
   assert.deepEqual([server(b).sessions.length, server(b).drops["server.crowded"]], [80, undefined]);
+});
+
+test("a caller that gets nowhere makes room after 5 s, and not before", async () => {
+  const w = new World();
+  const b = w.site(w.net.host("b", [SERVER_IP]), inClear(SERVER_CONF));
+  mute(w, "evil", "203.0.113.66", 17, "reconnect_min = 6\nreconnect_max = 6");
+  await w.run(4000);
+  assert.deepEqual([server(b).drops["server.busy"], server(b).drops["server.crowded"]], [1, undefined]);
+  await w.run(4000);
+  assert.deepEqual([server(b).drops["server.busy"], server(b).drops["server.crowded"]], [1, 1]);
 });
 
 describe("what is with one user is with nobody else", () => {

@@ -88,6 +88,38 @@ test("a user calls the server that the section names", async () => {
   await w.until(() => client(wrong).error !== null, 10_000, "refused", wrong, b);
   assert.equal(client(wrong).error?.code, "auth-failed");
 });
+test("sessions by pages, from one server to the next, or of one user; a server's counters are of all of them", async () => {
+  const w = new World();
+  const users = [1, 2, 3].map((i) => `[user u${i}]\npassword = wonderland\n`).join("");
+  const [first = ""] = SERVER_CONF.split("[user");
+  const second = first.replace("server lns", "server two").replaceAll("10.99.0", "10.98.0");
+  const b = w.site(
+    w.net.host("b", [SERVER_IP, "198.51.100.3"]),
+    `${first}${second.replace(SERVER_IP, "198.51.100.3")}${users}`,
+  );
+  const at = (i: number, to: string): Site => dial(w, `c${i}`, `203.0.113.${i}`, as(`u${i}`).replace(SERVER_IP, to));
+  await up(w, b, at(1, SERVER_IP), at(2, SERVER_IP), at(3, "198.51.100.3"));
+  const page = (from: number, count: number, user: string | null = null): unknown[] =>
+    Object.values(b.daemon.status(null, { from, count, user })).map((s) =>
+      s.kind === "server" ? [s.sessions.map((x) => x.user).sort(), s.sessions_left_out ?? 0] : s.kind,
+    );
+  const whole = [
+    [["u1", "u2"], 0],
+    [["u3"], 0],
+  ];
+  assert.deepEqual(page(0, Number.POSITIVE_INFINITY), whole);
+  assert.deepEqual(page(0, 0), [
+    [[], 2],
+    [[], 1],
+  ]);
+  assert.deepEqual(page(2, 5), [[[], 2], whole[1]]);
+  assert.deepEqual(page(0, 2), [whole[0], [[], 1]]);
+  assert.deepEqual(page(0, 9, "u2"), [
+    [["u2"], 0],
+    [[], 0],
+  ]);
+  assert.match(b.daemon.metrics(false), /^l2tpsec_server_sessions\{server="lns"\} 2$/m);
+});
 test("another configuration: who is not in it any more is out, and who stays keeps the address", async () => {
   const w = new World();
   const b = w.site(w.net.host("b", [SERVER_IP]), SERVER_CONF);
