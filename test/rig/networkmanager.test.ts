@@ -1,6 +1,6 @@
-// What peer-config writes for NetworkManager brings a tunnel up. In the guest NetworkManager's library reads the profile,
-// and the service of network-manager-l2tp drives strongSwan, xl2tpd and pppd by it; NetworkManager itself, which hands
-// the one to the other, is not there.
+// What peer-config writes for NetworkManager brings a tunnel up. In the guest its library reads the profile, and the
+// service of network-manager-l2tp drives strongSwan, xl2tpd and pppd by it; NetworkManager itself, which hands the one
+// to the other, is not there.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -65,7 +65,8 @@ dbus-uuidgen --ensure
 dbus-daemon --system --fork
 /usr/lib/NetworkManager/nm-l2tp-service --debug >/rig/service.log 2>&1 &
 i=0
-until gdbus introspect --system -d org.freedesktop.NetworkManager.l2tp -o /org/freedesktop/NetworkManager/VPN/Plugin >/dev/null 2>&1; do
+at="-d org.freedesktop.NetworkManager.l2tp -o /org/freedesktop/NetworkManager/VPN/Plugin"
+until gdbus introspect --system $at >/dev/null 2>&1; do
   i=$((i + 1))
   [ $i -lt 50 ] || { cat /rig/service.log; exit 1; }
   sleep 0.2
