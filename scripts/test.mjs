@@ -133,7 +133,7 @@ async function systems() {
   const LANES = 2;
   const ALONE = ["test/net/load.test.ts"]; // they measure
   // Many scenes in guests of one emulated CPU: by the first engine alone, the router's, which needs half the time.
-  const ONCE = /^test\/rig\/(kernel-(beside|daemon)|pppd\.|strongswan-v2)/;
+  const ONCE = /^test\/rig\/(kernel-(beside|daemon)|pppd\.|strongswan-(v2|certificates))/;
   const runtimes = (process.env["RUNTIME"] ?? "node").split(" ");
   const jobs = system.flatMap((file) => {
     const startsDaemon = /from "[^"]*\/(daemon|sites|many|router)\.ts"/.test(readFileSync(file, "utf8"));

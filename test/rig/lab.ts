@@ -3,7 +3,7 @@
 //   direct:   our namespace 10.77.0.9 -- tap -- guest 10.77.0.1
 //   natted:   ours 203.0.113.1 -- veth -- NAT -- tap 192.168.77.254 -- guest 192.168.77.2
 import assert from "node:assert/strict";
-import { type Config, Daemon } from "../net/daemon.ts";
+import { type Config, Daemon, type Section } from "../net/daemon.ts";
 import { type Capture, type Lab, type Ns, until } from "../net/harness.ts";
 import { without } from "../net/sites.ts";
 import { GUEST_NEEDS, Guest } from "./harness.ts";
@@ -27,13 +27,17 @@ export async function natted(lab: Lab, who: "guest" | "ours"): Promise<{ ns: Ns;
   await nat.masquerade(who === "guest" ? "wan" : "peer");
   return { ns, guest, wire: await ns.capture("wan") };
 }
+/** In the clear, or with certificates, there is no key. */
+function keyed(more: Record<string, string | number>, section: Section): Section {
+  return more["ipsec"] === "off" || "cert" in more ? without(section, "psk") : section;
+}
 export function client(ns: Ns, server: string, more: Record<string, string | number> = {}): Daemon {
   const section = { proto: "l2tpsec", server, username: USER, password: PASSWORD, psk: PSK, reconnect_max: 2, ...more };
-  return new Daemon(ns, "client", { "interface hq": more["ipsec"] === "off" ? without(section, "psk") : section });
+  return new Daemon(ns, "client", { "interface hq": keyed(more, section) });
 }
 export function server(ns: Ns, listen: string, more: Record<string, string | number> = {}): Daemon {
   const section = { listen, psk: PSK, pool: "10.99.0.10-10.99.0.99", local_ip: "10.99.0.1", dns: "10.99.0.1", ...more };
-  const config: Config = { "server lns": more["ipsec"] === "off" ? without(section, "psk") : section };
+  const config: Config = { "server lns": keyed(more, section) };
   return new Daemon(ns, "server", { ...config, [`user ${USER}`]: { password: PASSWORD } });
 }
 /** `count` pings, `every` seconds, and not one of them lost. */

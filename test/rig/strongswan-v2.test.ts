@@ -52,6 +52,22 @@ scenario("our client behind a NAT by IKEv2, over rekeys that either side starts"
   await wire.stop();
   assert.equal(await wire.count(CLEAR_L2TP), 0);
 });
+// Where no NAT keeps one address for us, xl2tpd would go on talking to the old one.
+scenario("our client moves behind its NAT: strongSwan follows (MOBIKE), and the tunnel stays", NEEDS, async (lab) => {
+  const { ns, guest } = await natted(lab, "ours");
+  await guest.sh(ipsec(V2) + lns("mschap-v2"));
+  const c = client(ns, "192.168.77.2");
+  await c.start();
+  assert.equal((await c.waitUp("hq", 20_000)).ike?.version, 2);
+  await pings(ns, "10.99.0.1");
+  await ns.must("ip", "addr", "del", "203.0.113.1/24", "dev", "wan");
+  await ns.must("ip", "addr", "add", "203.0.113.77/24", "dev", "wan");
+  await ns.route("default", "203.0.113.254");
+  await pings(ns, "10.99.0.1", 100);
+  assert.match(c.log, /ike\.mapping/);
+  assert.doesNotMatch(c.log, /link\.down/);
+  assert.match(guest.log("charon.log"), /UPDATE_SA_ADDRESSES|N\(UPD_SA_ADDR\)/);
+});
 scenario("our client by IKEv2: our rekeys, perfect forward secrecy", NEEDS, async (lab) => {
   const { ns, guest } = await direct(lab);
   await guest.sh(ipsec({ ...V2, esp: "aes256-sha256-x25519,aes256-sha256" }) + lns("chap"));
