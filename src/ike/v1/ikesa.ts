@@ -1,6 +1,5 @@
 // One ISAKMP SA: main mode until it is up, then quick modes and informational exchanges under its keys (RFC 2409 §5.5,
 // §5.7).
-
 import { formatEndpoint } from "../../core/addr.ts";
 import { u32 } from "../../core/bytes.ts";
 import type { Failure } from "../../core/errors.ts";
@@ -327,6 +326,7 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
       this.bad("ike.unauthenticated-notify", "informational message in the clear");
       return;
     }
+    if (this.#quick.some((q) => q.messageId === messageId && q.connected(m))) return this.#authentic(m.path);
     if (!this.#fresh(messageId)) return;
     const said = readInformational(this.protection, m);
     if (!said) {

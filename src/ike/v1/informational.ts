@@ -11,9 +11,9 @@ export interface Informational {
   readonly notifications: readonly Notify[];
   readonly deletes: readonly Delete[];
 }
-/** Null when it does not authenticate. Throws DecodeError. */
-export function readInformational(p: Protection, { header, body }: Message): Informational | null {
-  const { chain } = p.open(p.firstIv(header.messageId), header.next, body);
+/** Null when it does not authenticate. `iv`: where it starts from, if not from its own id. Throws DecodeError. */
+export function readInformational(p: Protection, { header, body }: Message, iv?: Uint8Array): Informational | null {
+  const { chain } = p.open(iv ?? p.firstIv(header.messageId), header.next, body);
   if (!p.authentic(chain, [u32(header.messageId), chain.behindFirst])) return null;
   return {
     notifications: all(chain, PAYLOAD.notify).map(readNotify),

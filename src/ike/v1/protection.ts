@@ -40,6 +40,10 @@ export class Protection {
   firstIv(messageId: number): Uint8Array {
     return this.#keys.phase2Iv(messageId);
   }
+  /** Where the one behind `message` starts from, in the same exchange. */
+  ivBehind(message: Uint8Array): Uint8Array {
+    return lastBlock(message, this.#keys.block);
+  }
   hash(parts: readonly Uint8Array[]): Uint8Array {
     return this.#keys.hash(parts);
   }

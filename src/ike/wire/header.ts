@@ -16,7 +16,7 @@ export const EXCHANGE = {
   newGroup: 33,
 } as const;
 /** Bits of the flags field that we know. */
-export const FLAG = { encrypted: 0x01 } as const;
+export const FLAG = { encrypted: 0x01, commit: 0x02 } as const;
 
 export interface IsakmpHeader {
   /** 8 bytes each; the responder's is all zero in the first message. */

@@ -30,6 +30,7 @@ export const NOTIFY = {
   invalidKey: 17,
   invalidId: 18,
   authenticationFailed: 24,
+  connected: 16384,
   responderLifetime: 24576,
   initialContact: 24578,
   rUThere: 36136,
