@@ -141,7 +141,7 @@ describe("a tunnel as the backup of a tunnel", () => {
   });
 });
 
-test("a modem as the backup of a tunnel: its rounds over, it waits until the tunnel has been up, and dials again", async () => {
+test("a modem as the backup of a tunnel: its rounds over, it waits until that has been up, then dials", async () => {
   const w = new World();
   const exchange = new Exchange(w.clock);
   const modem = new SimModem(exchange, "111");
