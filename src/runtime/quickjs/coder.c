@@ -144,11 +144,12 @@ static void number(struct coder *c, struct bit *slots, struct below *below, uint
 
 void coder_literal(struct coder *c, struct history *h, const uint8_t *data, size_t at)
 {
-	struct bit *set = literal_set(&c->m, data, at);
+	uint8_t before = byte_before(data, at);
+	struct bit *set = literal_set(&c->m, before);
 	bool alike = (h->state & 3) != LITERAL;
 	unsigned node = 1, like = alike ? data[at - h->last[0]] : 0;
 
-	bit(c, &c->m.match[h->state], 0);
+	bit(c, &c->m.match[h->state][before], 0);
 	for (int i = 7; i >= 0; i--) {
 		unsigned value = data[at] >> i & 1, expected = like >> i & 1;
 
@@ -159,14 +160,16 @@ void coder_literal(struct coder *c, struct history *h, const uint8_t *data, size
 	h->state = after(h->state, LITERAL);
 }
 
-void coder_kind(struct coder *c, const struct history *h, struct choice choice)
+void coder_kind(struct coder *c, const struct history *h, uint8_t before, struct choice choice)
 {
 	unsigned state = h->state;
 
-	bit(c, &c->m.match[state], 1);
+	bit(c, &c->m.match[state][before], 1);
 	bit(c, &c->m.again[state], choice.which < LAST);
-	if (choice.which >= LAST)
+	if (choice.which >= LAST) {
+		bit(c, &c->m.ranked[state], choice.which == RANKED);
 		return;
+	}
 	bit(c, &c->m.older[state], choice.which > 0);
 	if (choice.which == 0)
 		bit(c, &c->m.longer[state], choice.length > 1);
@@ -187,13 +190,20 @@ void coder_distance(struct coder *c, uint32_t length, uint32_t distance)
 	number(c, c->m.distance[distance_set(length - MIN_MATCH)], &c->m.distances, distance - 1);
 }
 
-void coder_match(struct coder *c, struct history *h, struct choice choice)
+void coder_rank(struct coder *c, uint32_t length, uint32_t rank)
 {
-	coder_kind(c, h, choice);
+	number(c, c->m.rank[distance_set(length - MIN_MATCH)], &c->m.ranks, rank);
+}
+
+void coder_match(struct coder *c, struct history *h, uint8_t before, struct choice choice)
+{
+	coder_kind(c, h, before, choice);
 	if (choice.length > 1)
 		coder_length(c, choice.which < LAST, choice.length);
 	if (choice.which == LAST)
 		coder_distance(c, choice.length, choice.distance);
+	else if (choice.which == RANKED)
+		coder_rank(c, choice.length, choice.rank);
 	*h = after_match(*h, choice);
 }
 
@@ -203,7 +213,7 @@ struct history after_match(struct history h, struct choice choice)
 
 	memmove(h.last + 1, h.last, which * sizeof *h.last);
 	h.last[0] = choice.distance;
-	h.state = after(h.state, choice.which == LAST ? MATCH : choice.length > 1 ? AGAIN : SINGLE);
+	h.state = after(h.state, choice.which >= LAST ? MATCH : choice.length > 1 ? AGAIN : SINGLE);
 	return h;
 }
 

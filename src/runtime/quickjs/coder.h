@@ -29,10 +29,15 @@ struct coder {
 	bool begun;
 };
 
-/* A literal (of data[at]), or a match of `length` bytes; `which`: of the last distances, or LAST and a new one. */
+/*
+ * A literal (of data[at]), or a match of `length` bytes; `which`: of the last distances, or LAST and a new one, which
+ * RANKED says by its rank.
+ */
+#define RANKED (LAST + 1)
 struct choice {
 	uint32_t length, distance;
 	unsigned which;
+	uint32_t rank;
 };
 /* What the model knows of the steps before. */
 struct history {
@@ -44,11 +49,12 @@ struct history {
 void coder_begin(struct coder *c, uint32_t size, uint32_t hash);
 /* The sink then has all; it is the caller's. */
 void coder_end(struct coder *c);
-/* A literal or a match at `at`; h is what it was before, and becomes what it is behind. */
+/* A literal or a match at `at`, behind the byte `before`; h is what it was, and becomes what it is behind. */
 void coder_literal(struct coder *c, struct history *h, const uint8_t *data, size_t at);
-void coder_match(struct coder *c, struct history *h, struct choice choice);
+void coder_match(struct coder *c, struct history *h, uint8_t before, struct choice choice);
 /* In parts, for prices. */
-void coder_kind(struct coder *c, const struct history *h, struct choice choice);
+void coder_kind(struct coder *c, const struct history *h, uint8_t before, struct choice choice);
 void coder_length(struct coder *c, bool again, uint32_t length);
 void coder_distance(struct coder *c, uint32_t length, uint32_t distance);
+void coder_rank(struct coder *c, uint32_t length, uint32_t rank);
 struct history after_match(struct history h, struct choice choice);

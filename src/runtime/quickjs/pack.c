@@ -31,6 +31,7 @@ struct parser {
 	const uint8_t *data;
 	size_t size;
 	struct matches matches;
+	uint32_t *older; /* the next older place of the same context; 0: none */
 	struct coder coder;
 	struct history history;
 	uint32_t lengths[2][MAX_MATCH + 1]; /* prices */
@@ -62,10 +63,10 @@ static void arrive(struct place *p, struct way w)
 	p->ways[i] = w;
 }
 
-static uint32_t kind_price(struct coder *c, const struct history *h, struct choice choice)
+static uint32_t kind_price(struct coder *c, const struct history *h, uint8_t before, struct choice choice)
 {
 	c->price = 0;
-	coder_kind(c, h, choice);
+	coder_kind(c, h, before, choice);
 	return c->price;
 }
 
@@ -76,11 +77,18 @@ static uint32_t distance_price(struct coder *c, uint32_t length, uint32_t distan
 	return c->price;
 }
 
+static uint32_t rank_price(struct coder *c, uint32_t length, uint32_t rank)
+{
+	c->price = 0;
+	coder_rank(c, length, rank);
+	return c->price;
+}
+
 /* What a step from way number `way` of place `at` (of the data at base + at) can be. */
 static void literals(struct parser *p, size_t base, uint32_t at, unsigned way)
 {
 	struct way w = p->places[at].ways[way];
-	struct way next = { 0, at, way, { 0, 0, 0 }, w.history };
+	struct way next = { 0, at, way, { 0, 0, 0, 0 }, w.history };
 
 	p->coder.price = w.cost;
 	coder_literal(&p->coder, &next.history, p->data, base + at);
@@ -102,20 +110,21 @@ static uint32_t alike(const struct parser *p, size_t at, uint32_t distance)
 static void repeats(struct parser *p, size_t base, uint32_t at, unsigned way)
 {
 	struct way w = p->places[at].ways[way];
+	uint8_t before = byte_before(p->data, base + at);
 
 	for (unsigned which = 0; which < LAST; which++) {
 		uint32_t distance = w.history.last[which], longest = alike(p, base + at, distance), kind;
-		struct way next = { 0, at, way, { 1, distance, which }, w.history };
+		struct way next = { 0, at, way, { 1, distance, which, 0 }, w.history };
 
 		if (longest >= 1 && which == 0) {
-			next.cost = w.cost + kind_price(&p->coder, &w.history, next.choice);
+			next.cost = w.cost + kind_price(&p->coder, &w.history, before, next.choice);
 			next.history = after_match(w.history, next.choice);
 			arrive(&p->places[at + 1], next);
 		}
 		if (longest < MIN_MATCH)
 			continue;
 		next.choice.length = longest;
-		kind = kind_price(&p->coder, &w.history, next.choice);
+		kind = kind_price(&p->coder, &w.history, before, next.choice);
 		next.history = after_match(w.history, next.choice);
 		for (uint32_t n = MIN_MATCH; n <= longest; n++) {
 			next.choice.length = n;
@@ -129,8 +138,9 @@ static void new_matches(struct parser *p, size_t base, uint32_t at)
 {
 	struct way w = p->places[at].ways[0];
 	const uint32_t *first = &p->matches.first[base + at];
-	struct way next = { 0, at, 0, { MIN_MATCH, 1, LAST }, w.history };
-	uint32_t kind = kind_price(&p->coder, &w.history, next.choice), n = MIN_MATCH;
+	uint8_t before = byte_before(p->data, base + at);
+	struct way next = { 0, at, 0, { MIN_MATCH, 1, LAST, 0 }, w.history };
+	uint32_t kind = kind_price(&p->coder, &w.history, before, next.choice), n = MIN_MATCH;
 
 	for (uint32_t i = first[0]; i < first[1]; i++) {
 		struct match m = p->matches.all[i];
@@ -149,32 +159,59 @@ static void new_matches(struct parser *p, size_t base, uint32_t at)
 	}
 }
 
+static void ranked_matches(struct parser *p, size_t base, uint32_t at)
+{
+	struct way w = p->places[at].ways[0];
+	uint8_t before = byte_before(p->data, base + at);
+	struct way next = { 0, at, 0, { MIN_MATCH, 1, RANKED, 0 }, w.history };
+	uint32_t kind = kind_price(&p->coder, &w.history, before, next.choice), n = MIN_MATCH;
+	uint32_t place = p->older[base + at];
+
+	for (uint32_t rank = 0; rank < RANKS && place != 0; rank++, place = p->older[place]) {
+		uint32_t distance = (uint32_t)(base + at) - place, longest = alike(p, base + at, distance), price = 0;
+
+		if (longest < n)
+			continue;
+		next.choice.distance = distance;
+		next.choice.rank = rank;
+		next.history = after_match(w.history, next.choice);
+		for (bool begun = false; n <= longest; n++) {
+			if (!begun || n < MIN_MATCH + DISTANCE_SETS)
+				price = rank_price(&p->coder, n, rank);
+			begun = true;
+			next.choice.length = n;
+			next.cost = w.cost + kind + p->lengths[0][n] + price;
+			arrive(&p->places[at + n], next);
+		}
+	}
+}
+
 /* Takes a long match at `at`, as far as `end`; returns its length, 0: there is none. */
 static uint32_t leap(struct parser *p, size_t base, uint32_t at, uint32_t end)
 {
 	struct way w = p->places[at].ways[0];
 	const uint32_t *first = &p->matches.first[base + at];
-	struct way next = { 0, at, 0, { 0, 0, LAST }, w.history };
+	struct way next = { 0, at, 0, { 0, 0, LAST, 0 }, w.history };
 
 	if (end - at < LONG)
 		return 0;
 	if (first[1] > first[0]) {
 		struct match m = p->matches.all[first[1] - 1];
 
-		next.choice = (struct choice){ m.length, m.distance, LAST };
+		next.choice = (struct choice){ m.length, m.distance, LAST, 0 };
 	}
 	for (unsigned which = 0; which < LAST; which++) {
 		uint32_t distance = w.history.last[which], length = alike(p, base + at, distance);
 
 		if (length >= LONG && length >= next.choice.length)
-			next.choice = (struct choice){ length, distance, which };
+			next.choice = (struct choice){ length, distance, which, 0 };
 	}
 	if (next.choice.length < LONG)
 		return 0;
 	if (next.choice.length > end - at)
 		next.choice.length = end - at;
 	p->coder.price = w.cost;
-	coder_match(&p->coder, &next.history, next.choice);
+	coder_match(&p->coder, &next.history, byte_before(p->data, base + at), next.choice);
 	next.cost = p->coder.price;
 	arrive(&p->places[at + next.choice.length], next);
 	return next.choice.length;
@@ -192,7 +229,7 @@ static void search(struct parser *p, size_t base, uint32_t end)
 		}
 	for (uint32_t i = 0; i < end + MAX_MATCH + 1; i++)
 		p->places[i].count = 0;
-	arrive(&p->places[0], (struct way){ 0, 0, 0, { 0, 0, 0 }, p->history });
+	arrive(&p->places[0], (struct way){ 0, 0, 0, { 0, 0, 0, 0 }, p->history });
 	for (uint32_t at = 0, length; at < end; at += length ? length : 1) {
 		length = p->places[at].count > 0 ? leap(p, base, at, end) : 1;
 		if (length > 0)
@@ -202,6 +239,7 @@ static void search(struct parser *p, size_t base, uint32_t end)
 			repeats(p, base, at, way);
 		}
 		new_matches(p, base, at);
+		ranked_matches(p, base, at);
 	}
 	p->coder.pricing = false;
 }
@@ -230,11 +268,30 @@ static size_t take(struct parser *p, size_t base, uint32_t end)
 		if (choice.length == 0)
 			coder_literal(&p->coder, &p->history, p->data, base + at++);
 		else
-			coder_match(&p->coder, &p->history, choice);
+			coder_match(&p->coder, &p->history, byte_before(p->data, base + at), choice);
 		at += choice.length;
 	}
 	free(choices);
 	return base + at;
+}
+
+/* For each place the one before it that follows the same two bytes. Null without memory. */
+static uint32_t *older_of(const uint8_t *data, size_t n)
+{
+	uint32_t *newest = calloc(CONTEXTS, sizeof *newest), *older = calloc(n + 1, sizeof *older);
+
+	for (size_t at = 2; newest && older && at < n; at++) {
+		uint32_t *place = &newest[context(data, at)];
+
+		older[at] = *place;
+		*place = (uint32_t)at;
+	}
+	if (!newest) {
+		free(older);
+		older = NULL;
+	}
+	free(newest);
+	return older;
 }
 
 size_t pack(const uint8_t *in, size_t n, uint8_t **out)
@@ -250,7 +307,8 @@ size_t pack(const uint8_t *in, size_t n, uint8_t **out)
 	p->matches = matches_of(in, n);
 	p->history = (struct history){ { 1, 1, 1, 1 }, 0 };
 	coder_begin(&p->coder, (uint32_t)n, hash_of(in, n));
-	p->coder.out.failed |= !p->matches.first;
+	p->older = older_of(in, n);
+	p->coder.out.failed |= !p->matches.first || !p->older;
 	for (size_t at = 0; at < n && !p->coder.out.failed;) {
 		uint32_t end = n - at < WINDOW + AHEAD ? (uint32_t)(n - at) : WINDOW + AHEAD;
 
@@ -265,6 +323,7 @@ size_t pack(const uint8_t *in, size_t n, uint8_t **out)
 		size = p->coder.out.size;
 	}
 	matches_free(&p->matches);
+	free(p->older);
 	free(p);
 	return size;
 }

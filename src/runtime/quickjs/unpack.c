@@ -112,6 +112,31 @@ INLINE uint8_t literal(struct source *s, struct bit *set, int like)
 	return (uint8_t)at;
 }
 
+struct places {
+	/* Of each context the newest place and, of each place, the next older one of its context; 0: there is none. */
+	uint32_t newest[CONTEXTS];
+	size_t entered; /* the first place that is not entered yet */
+	uint32_t older[];
+};
+
+/* How far before `at` the place of this rank is; 0: there is none. */
+static uint32_t distance_of(struct places *p, const uint8_t *out, size_t at, uint32_t rank)
+{
+	uint32_t place;
+
+	if (at < 2 || rank >= RANKS)
+		return 0;
+	for (; p->entered < at; p->entered++) {
+		uint32_t *newest = &p->newest[context(out, p->entered)];
+
+		p->older[p->entered] = *newest;
+		*newest = (uint32_t)p->entered;
+	}
+	for (place = p->newest[context(out, at)]; place != 0 && rank > 0; rank--)
+		place = p->older[place];
+	return place == 0 ? 0 : (uint32_t)at - place;
+}
+
 /* Which of the last distances is used again; it becomes the first of them. */
 INLINE unsigned again(struct source *s, struct models *m, unsigned state, uint32_t last[LAST])
 {
@@ -127,13 +152,30 @@ INLINE unsigned again(struct source *s, struct models *m, unsigned state, uint32
 	return which;
 }
 
-/* What kind of match follows; its length, which may be any number. */
-INLINE enum step match(struct source *s, struct models *m, unsigned state, uint32_t last[LAST], uint32_t *length)
+/* Where it is going on: what is there, and the distances that were used last. */
+struct place {
+	uint8_t *out;
+	size_t at;
+	uint32_t last[LAST];
+	struct places *places;
+};
+
+/* What kind of match follows; its length, which may be any number, and so may last[0]. */
+INLINE enum step match(struct source *s, struct models *m, unsigned state, struct place *to, uint32_t *length)
 {
+	uint32_t *last = to->last;
+
 	if (!bit(s, &m->again[state])) {
+		bool ranked = bit(s, &m->ranked[state]);
+		unsigned set;
+
 		*length = number(s, m->length[0], &m->lengths[0]);
+		set = distance_set(*length);
 		memmove(last + 1, last, (LAST - 1) * sizeof *last);
-		last[0] = 1 + number(s, m->distance[distance_set(*length)], &m->distances);
+		if (ranked)
+			last[0] = distance_of(to->places, to->out, to->at, number(s, m->rank[set], &m->ranks));
+		else
+			last[0] = 1 + number(s, m->distance[set], &m->distances);
 		*length += MIN_MATCH;
 		return MATCH;
 	}
@@ -144,25 +186,27 @@ INLINE enum step match(struct source *s, struct models *m, unsigned state, uint3
 	return AGAIN;
 }
 
-static bool steps(struct source *s, struct models *m, uint8_t *out, size_t size)
+static bool steps(struct source *s, struct models *m, struct place to, size_t size)
 {
-	uint32_t last[LAST] = { 1, 1, 1, 1 }, length;
+	uint8_t *out = to.out;
+	uint32_t length;
 	unsigned state = 0;
 
-	for (size_t at = 0; at < size;) {
-		if (!bit(s, &m->match[state])) {
-			int like = (state & 3) == LITERAL ? -1 : out[at - last[0]];
+	while (to.at < size) {
+		uint8_t before = byte_before(out, to.at);
 
-			out[at] = literal(s, literal_set(m, out, at), like);
-			at++;
+		if (!bit(s, &m->match[state][before])) {
+			int like = (state & 3) == LITERAL ? -1 : out[to.at - to.last[0]];
+
+			out[to.at++] = literal(s, literal_set(m, before), like);
 			state = after(state, LITERAL);
 			continue;
 		}
-		state = after(state, match(s, m, state, last, &length));
-		if (s->over || last[0] == 0 || last[0] > at || length == 0 || length > size - at)
+		state = after(state, match(s, m, state, &to, &length));
+		if (s->over || to.last[0] == 0 || to.last[0] > to.at || length == 0 || length > size - to.at)
 			return false;
-		for (; length > 0; length--, at++) /* what is written may be read again at once */
-			out[at] = out[at - last[0]];
+		for (; length > 0; length--, to.at++) /* what is written may be read again at once */
+			out[to.at] = out[to.at - to.last[0]];
 	}
 	return !s->over && s->next == s->end && s->code == 0;
 }
@@ -175,14 +219,22 @@ size_t unpacked_size(const uint8_t *in, size_t n)
 bool unpack(const uint8_t *in, size_t n, uint8_t *out, size_t size)
 {
 	struct source s;
-	struct models *m;
-	bool whole;
+	struct models *m = NULL;
+	struct places *p = NULL;
+	bool whole = false;
 
-	if (n < HEADER + 4 || size != unpacked_size(in, n) || !(m = malloc(sizeof *m)))
+	if (n < HEADER + 4 || size != unpacked_size(in, n) || size > SIZE_MAX / sizeof *p->older - sizeof *p)
 		return false;
-	models_begin(m);
-	s = (struct source){ in + HEADER + 4, in + n, UINT32_MAX, number32(in + HEADER), false };
-	whole = steps(&s, m, out, size);
+	m = malloc(sizeof *m);
+	p = malloc(sizeof *p + size * sizeof *p->older); /* most of it is never touched when little is unpacked */
+	if (m && p) {
+		models_begin(m);
+		memset(p, 0, sizeof *p);
+		p->entered = 2;
+		s = (struct source){ in + HEADER + 4, in + n, UINT32_MAX, number32(in + HEADER), false };
+		whole = steps(&s, m, (struct place){ out, 0, { 1, 1, 1, 1 }, p }, size);
+	}
 	free(m);
+	free(p);
 	return whole && hash_of(out, size) == number32(in + 4);
 }
