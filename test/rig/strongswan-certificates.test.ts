@@ -1,5 +1,5 @@
-// Certificates against strongSwan, with xl2tpd and pppd above it, over a path of 1280 bytes: the chains are longer, and both
-// sides cut their messages in IKE itself. The network is drawn in lab.ts.
+// Certificates against strongSwan, with xl2tpd and pppd above it, over a path of 1280 bytes: the chains are longer, and
+// both sides cut their messages in IKE itself. The network is drawn in lab.ts.
 import assert from "node:assert/strict";
 import type { Capture, Lab, Ns } from "../net/harness.ts";
 import { scenario } from "../net/harness.ts";

@@ -88,7 +88,7 @@ test("a user calls the server that the section names", async () => {
   await w.until(() => client(wrong).error !== null, 10_000, "refused", wrong, b);
   assert.equal(client(wrong).error?.code, "auth-failed");
 });
-test("sessions by pages, from one server to the next, or of one user; a server's counters are of all of them", async () => {
+test("sessions by pages, from server to server, or of one user; a server's counters are of all of them", async () => {
   const w = new World();
   const users = [1, 2, 3].map((i) => `[user u${i}]\npassword = wonderland\n`).join("");
   const [first = ""] = SERVER_CONF.split("[user");
