@@ -118,8 +118,9 @@ function server(name: string, s: ServerStatus, paint: Paint): string {
     rows.push(`  ${who} since ${x.since}, in ${bytes(x.rx_bytes)}, out ${bytes(x.tx_bytes)}`);
     const six = [x.ipv6_prefix, x.ipv6_delegated_prefix && `delegated ${x.ipv6_delegated_prefix}`].filter((w) => w);
     if (six.length > 0) rows.push(`    IPv6 ${six.join(", ")}`);
-    const said = [x.filter && `filter ${quote(x.filter)}`, x.rate && `rate ${quote(x.rate)}`].filter((w) => w);
-    if (said.length > 0) rows.push(`    RADIUS says ${said.join(", ")}, which is not enforced`);
+    const not = ", which is not enforced";
+    if (x.filter) rows.push(`    RADIUS says filter ${quote(x.filter)}${not}`);
+    if (x.rate) rows.push(`    RADIUS says rate ${quote(x.rate)}${x.rate_enforced ? "" : not}`);
   }
   if (elsewhere > 0) rows.push(`  ${elsewhere} sessions are not shown`);
   if (s.error) rows.push(errorRow(s.error, paint));

@@ -170,6 +170,8 @@ export interface CallChannel extends FrameChannel {
   setPeer(peerCallId: number): void;
   setSequencing(on: boolean): void;
   counters(): TrafficCounters;
+  /** Bytes of IP a second from the peer and to it, more is dropped; 0: any number. Absent: it cannot be held to one. */
+  setRate?(from: number, to: number): void;
 }
 
 export interface Route {

@@ -22,6 +22,8 @@ interface Accounted {
   readonly ip: string;
   readonly prefixes: Prefixes;
   usage(): Usage;
+  /** Holds the session to this from now on; null: to nothing. */
+  slow(rate: Limits["rate"]): void;
   end(why: Failure): void;
 }
 const NO_LIMITS: Limits = { sessionTimeout: null, idleTimeout: null, interim: null, filter: null, rate: null };
@@ -96,6 +98,7 @@ export class SessionAccount {
     const { time, idle, interim } = this.#timers;
     const { sessionTimeout, idleTimeout } = this.limits;
     const every = this.limits.interim ?? this.#books.interim;
+    this.#owner.slow(this.limits.rate);
     if (sessionTimeout) time.arm(Math.max(0, this.#since + sessionTimeout * 1000 - this.#clock.now()));
     if (idleTimeout) idle.arm((idleTimeout * 1000) / LOOKS);
     if (every > 0) interim.arm(every * 1000);

@@ -70,7 +70,7 @@ function accepts(server: string, user: string, g: Grant, words: string): string 
     g.idleTimeout !== null && `${g.idleTimeout} s idle at most`,
     g.interim !== null && `accounting every ${g.interim} s`,
     g.filter !== null && `the filter ${inQuotes(g.filter)}`,
-    g.rate !== null && `the rate ${inQuotes(g.rate)}`,
+    g.rate !== null && `the rate ${inQuotes(g.rate.text)}`,
   ].filter((x) => x);
   const grants = given.length === 0 ? "and gives nothing of its own" : `with ${given.join(", ")}`;
   return `the RADIUS server ${server} accepts user ${inQuotes(user)}, ${grants}${said(words)}`;

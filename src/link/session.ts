@@ -252,6 +252,7 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
       ip,
       prefixes: this.#prefixes,
       usage: () => this.#counted?.counters() ?? NO_TRAFFIC,
+      slow: (r) => this.callOwner.call?.channel.setRate?.(bytesOf(r?.from), bytesOf(r?.to)),
       end: (why) => this.end(why),
     });
   }
@@ -318,11 +319,15 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
       ...(prefix === null ? {} : { ipv6_prefix: prefix }),
       ...(delegated === null ? {} : { ipv6_delegated_prefix: delegated }),
       ...(filter === null ? {} : { filter }),
-      ...(rate === null ? {} : { rate }),
+      ...(rate === null ? {} : { rate: rate.text, rate_enforced: this.callOwner.call?.channel.setRate !== undefined }),
     };
   }
 }
 
+/** A second, of a rate in bits; a rate below one byte is one byte. */
+function bytesOf(bits = 0): number {
+  return bits === 0 ? 0 : Math.max(1, Math.floor(bits / 8));
+}
 /** An address of our own that is any address tells nobody anything. */
 function placeOf({ remote, mtu }: SessionPlace): { from: string; at: string; mtu: number } {
   const { address, localAddress } = remote;

@@ -108,9 +108,10 @@ export interface SessionStatus extends Traffic {
   /** The /64 of the user's addresses, and the prefix for the networks behind. */
   readonly ipv6_prefix?: string;
   readonly ipv6_delegated_prefix?: string;
-  /** As RADIUS said; neither is enforced. */
+  /** As RADIUS said; the filter is not enforced, and the rate in userspace alone. */
   readonly filter?: string;
   readonly rate?: string;
+  readonly rate_enforced?: boolean;
 }
 /** Of sessions that have ended since the server was made; its counters are those of its sessions, and these. */
 export interface EndedStatus extends Traffic {

@@ -148,6 +148,7 @@ export interface Flat {
   fpRemoveCall(fp: number, call: number): void;
   fpCallCounters(fp: number, call: number, into: Float64Array): void; // 4
   fpCallEchoes(fp: number, call: number, into: Float64Array): void; // 2
+  fpSetCallRate(fp: number, call: number, from: number, to: number): void;
   fpRoute(fp: number, dev: number, prefix: Uint8Array, length: number, call: number): void; // call 0: remove
   fpSetExit(fp: number, kind: number, ref: number, fd: number): void; // fd -1: none
   fpExit(fp: number, kind: number, ref: number): number;

@@ -85,6 +85,9 @@ class NativeFastPath implements FastPath {
     const [answered = 0, agoMs = 0] = this.#two;
     return { answered, agoMs };
   }
+  setCallRate(call: number, from: number, to: number): void {
+    this.#flat.fpSetCallRate(this.#handle, call, from, to);
+  }
   addRoute(dev: number, prefix: Uint8Array, length: number, call: number): void {
     this.#flat.fpRoute(this.#handle, dev, prefix, length, existing("call", call));
   }

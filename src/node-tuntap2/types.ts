@@ -12,8 +12,7 @@ export const KIND = 2; // its disposition, see Kind
 export const REF = 3; // KIND tun: device id; KIND up-*: handle of the flow or call concerned (0: none)
 export const ADDR = 44; // bytes a slot in Ring.addr:
 //   0 family (4, 6, or 0: none)  1 unused  2..3 remote port, big endian  4..19 remote address (IPv4 in the first 4)
-// 20..35 local address (IP_PKTINFO; source to send from, or all zero) 36..39 interface index (LE u32) 40..41 local port
-// BE
+// 20..35 local address (IP_PKTINFO; source to send from, or zero) 36..39 interface index (LE) 40..41 local port (BE)
 
 /** Where a datagram of udpRecv came from: an entry as in Ring.addr, and at MARK the packet's mark, big endian. */
 export const FROM = 48;
@@ -130,6 +129,8 @@ export const DROPS = [
   "tun.error",
   "rx.truncated",
   "nat.keepalive",
+  "rate.in",
+  "rate.out",
 ] as const;
 
 /**
@@ -153,6 +154,8 @@ export interface FastPath {
   callCounters(call: number): readonly [number, number, number, number];
   /** Number of Echo-Requests answered, and milliseconds since the last one, 0 when there was none. */
   callEchoes(call: number): { readonly answered: number; readonly agoMs: number };
+  /** Bytes of IP a second from the peer and to it, 0: any; others are dropped (rate.in, rate.out) by the library. */
+  setCallRate(call: number, from: number, to: number): void;
   /** Outbound IP lookup of a device: longest prefix first. `length` in bits. Client links use 0.0.0.0/0 and ::/0. */
   // 4 or 16 bytes; host bits 0; RangeError when there already
   addRoute(dev: number, prefix: Uint8Array, length: number, call: number): void;
@@ -208,10 +211,7 @@ export interface Watcher {
 
 /** One packet after the other in one stream (RFC 1979). At most 65,535 bytes each. */
 export interface Deflater {
-  /**
-   * Bytes in `into`, without the 00 00 ff ff that ends each packet; -1: they do not fit, but the packet is in the
-   * history.
-   */
+  /** Bytes in `into`, without the 00 00 ff ff that ends each; -1: they do not fit, but the packet is in the history. */
   deflate(data: Uint8Array, into: Uint8Array): number;
   reset(): void;
   close(): void;

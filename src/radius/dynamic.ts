@@ -120,10 +120,20 @@ export class Dynamic {
     if (!target) return ERROR.unknown;
     if (ends) target.disconnect(server);
     else {
-      const limits = Object.entries(limitsOf(a)).filter(([, v]) => v !== null);
+      const limits = Object.entries(readable(a) ?? {}).filter(([, v]) => v !== null);
       if (limits.length === 0) return ERROR.invalid;
       target.change(Object.fromEntries(limits));
     }
+    return null;
+  }
+}
+
+/** Null: they hold what is not understood. */
+function readable(a: Attributes): Limits | null {
+  try {
+    return limitsOf(a);
+  } catch (e) {
+    if (!(e instanceof DecodeError)) throw e;
     return null;
   }
 }

@@ -11,9 +11,15 @@ export interface Limits {
   readonly idleTimeout: number | null;
   /** Seconds between accounting's interim updates; null: as configured. */
   readonly interim: number | null;
-  /** For people: nothing is filtered, or slowed down, by them. */
+  /** For people: nothing is filtered by it. */
   readonly filter: string | null;
-  readonly rate: string | null;
+  readonly rate: Rate | null;
+}
+/** Bits a second from the user and to the user, 0: any number; and in RADIUS's words. */
+export interface Rate {
+  readonly from: number;
+  readonly to: number;
+  readonly text: string;
 }
 export interface Grant extends Limits {
   /** What accounting calls the user, where that is not the name at login. */
@@ -68,13 +74,24 @@ export function limitsOf(a: Attributes): Limits {
     rate: rateOf(a),
   };
 }
-/** From the user and to the user, for people. */
-function rateOf(a: Attributes): string | null {
+/** Both attributes see a rate from this side: rx, or "up", is what the user sends. */
+function rateOf(a: Attributes): Rate | null {
   const mikrotik = a.get("Mikrotik-Rate-Limit");
-  if (mikrotik !== null) return printable(mikrotik);
+  if (mikrotik !== null) {
+    // "RX[/TX] ...": bursts and priorities behind them are not for us
+    const [rx = "", tx = rx] = (mikrotik.trim().split(" ")[0] ?? "").split("/");
+    return { from: bits(rx), to: bits(tx), text: printable(mikrotik) };
+  }
   const up = a.get("WISPr-Bandwidth-Max-Up");
   const down = a.get("WISPr-Bandwidth-Max-Down");
-  return up === null && down === null ? null : `${up ?? "-"}/${down ?? "-"} bit/s`;
+  if (up === null && down === null) return null;
+  return { from: up ?? 0, to: down ?? 0, text: `${up ?? "-"}/${down ?? "-"} bit/s` };
+}
+/** "10M" and the like. Throws DecodeError: a limit that is not understood is not none. */
+function bits(text: string): number {
+  const [, n, unit = ""] = /^(\d{1,12})([kMG]?)$/i.exec(text) ?? [];
+  if (n === undefined) throw new DecodeError("bad-value", `Mikrotik-Rate-Limit ${inQuotes(text)}`, 0);
+  return Math.min(Number(n) * 1000 ** " kmg".indexOf(unit.toLowerCase() || " "), 1e12);
 }
 /** Of a network by the first byte of its address. */
 const CLASSES = [

@@ -17,6 +17,9 @@ const USERS = `branch1 Cleartext-Password := "${PASSWORD}"
 
 plain Cleartext-Password := "${PASSWORD}"
 
+slow Cleartext-Password := "${PASSWORD}"
+	Mikrotik-Rate-Limit = "80k/1M 1M/2M"
+
 timed Cleartext-Password := "${PASSWORD}"
 	Session-Timeout = 3
 `;
@@ -93,6 +96,18 @@ describe("users of freeradius", () => {
     await radius.kill();
     assert.match(await ask("one", "branch1", PASSWORD), /^1 .*does not answer: no program listens on that port there/);
     assert.ok(!lns.log.includes(PASSWORD));
+  });
+  scenario("a rate limit holds in userspace, and status says so", NEEDS, async (lab) => {
+    const { a, lns } = await site(lab);
+    const c = caller(a, "c", { username: "slow" });
+    await c.start();
+    await c.waitUp("hq");
+    const { received } = await a.ping("10.99.0.1", 60, 0.02, ["-s", "1200"]);
+    assert.ok(received >= 10 && received <= 45, `${received} of 60 with 80 kbit/s`);
+    const { sessions, drops } = await lns.serverStatus("lns");
+    assert.deepEqual([sessions[0]?.rate, sessions[0]?.rate_enforced], ["80k/1M 1M/2M", true]);
+    assert.ok((drops["rate.in"] ?? 0) > 0);
+    assert.match((await lns.cli("status")).stdout, /RADIUS says rate "80k\/1M 1M\/2M"$/m);
   });
   scenario("one of two servers dies: logins go to the other", NEEDS, async (lab) => {
     const { a, b } = await two(lab);

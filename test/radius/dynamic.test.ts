@@ -46,7 +46,7 @@ describe("a request", () => {
     assert.deepEqual(ask(CODE.disconnectRequest, fresh().add("User-Name", "alice")), [CODE.disconnectAck, null]);
     const change = fresh().add("User-Name", "alice").add("Session-Timeout", 60).add("Mikrotik-Rate-Limit", "1M/1M");
     assert.deepEqual(ask(CODE.coaRequest, change), [CODE.coaAck, null]);
-    assert.deepEqual(done, ["end", '{"sessionTimeout":60,"rate":"1M/1M"}']);
+    assert.deepEqual(done, ["end", '{"sessionTimeout":60,"rate":{"from":1000000,"to":1000000,"text":"1M/1M"}}']);
   });
   for (const [name, code, attributes, cause] of [
     ["about nobody", CODE.disconnectRequest, fresh().add("User-Name", "bob"), 503],

@@ -158,6 +158,9 @@ export class UserspaceCall implements CallChannel {
   echoes(): { readonly answered: number; readonly agoMs: number } {
     return this.open ? this.#fp.callEchoes(this.handle) : { answered: 0, agoMs: 0 };
   }
+  setRate(from: number, to: number): void {
+    if (this.open) this.#fp.setCallRate(this.handle, from, to);
+  }
   close(): void {
     if (!this.open) return;
     this.setCoding(null);
@@ -212,10 +215,7 @@ export class UserspaceCall implements CallChannel {
   }
   #data(p: Packet): void {
     const h = readData(p.mem, p.start, p.end);
-    if (!h) {
-      this.#drops.bump("l2tp.bad-header");
-      return;
-    }
+    if (!h) return this.#drops.bump("l2tp.bad-header");
     const frame = new Packet(p.mem, h.start, h.end);
     if (h.ns === NO_NS) this.#deliver(frame);
     else this.#sequence.push(h.ns, frame);

@@ -179,7 +179,9 @@ class Reference implements FastPath {
     const c = must(this.#calls, call, "call");
     return { answered: c.echoes, agoMs: c.echoes > 0 ? this.#now() - c.echoAt : 0 };
   }
-
+  setCallRate(call: number): void {
+    must(this.#calls, call, "call");
+  }
   addRoute(dev: number, prefix: Uint8Array, length: number, call: number): void {
     const c = must(this.#calls, call, "call");
     const p = checkPrefix(prefix, length);

@@ -313,6 +313,18 @@ static double bind_fp_call_counters(struct tt_args *a)
 	return fp_result(a, fp, r);
 }
 
+static double bind_fp_set_call_rate(struct tt_args *a)
+{
+	static const char not_rate[] = "rate: bytes a second";
+	struct tt_fp *fp = arg_fp(a, 0);
+	uint32_t call = arg_u32(a, 1, "call: not a handle");
+	double in = arg_integer(a, 2, 0, 1e12, not_rate), out = arg_integer(a, 3, 0, 1e12, not_rate);
+
+	if (a->bad)
+		return NOTHING;
+	return fp_result(a, fp, fp_set_rate(fp, call, (uint64_t)in, (uint64_t)out));
+}
+
 static double bind_fp_call_echoes(struct tt_args *a)
 {
 	struct tt_fp *fp = arg_fp(a, 0);
@@ -489,6 +501,7 @@ static const struct tt_function functions[] = {
 	{ "fpRemoveCall", bind_fp_remove_call, 2 },
 	{ "fpCallCounters", bind_fp_call_counters, 3 },
 	{ "fpCallEchoes", bind_fp_call_echoes, 3 },
+	{ "fpSetCallRate", bind_fp_set_call_rate, 4 },
 	{ "fpRoute", bind_fp_route, 5 },
 	{ "fpExit", bind_fp_exit, 3 },
 	{ "fpSetExit", bind_fp_set_exit, 4 },

@@ -44,6 +44,11 @@ struct tt_call_params {
 	uint16_t echo_longest; /* LCP Echo-Requests up to this length are answered here; 0: none */
 	uint32_t echo_magic;
 };
+struct tt_bucket {	/* what a rate leaves, saved up for an eighth of a second */
+	uint64_t rate;	/* bytes a second, 0: any number */
+	uint64_t saved; /* thousandths of a byte */
+	int64_t at;	/* when that was, as fp_now() */
+};
 struct tt_call {
 	struct tt_obj obj;
 	struct tt_call_params p;
@@ -53,6 +58,7 @@ struct tt_call {
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
 	uint64_t echoes; /* answered */
 	int64_t echo_ms; /* when the last one was, as fp_now() */
+	struct tt_bucket in, out;
 };
 struct tt_lengths { /* what prefix lengths one family has on a device */
 	uint32_t routes[129];
@@ -111,6 +117,9 @@ int fp_remove_call(struct tt_fp *fp, uint32_t call);
 int fp_call_counters(struct tt_fp *fp, uint32_t call, uint64_t out[4]);
 /* Number of Echo-Requests answered, and milliseconds since the last one, 0 when there was none. */
 int fp_call_echoes(struct tt_fp *fp, uint32_t call, uint64_t out[2]);
+int fp_set_rate(struct tt_fp *fp, uint32_t call, uint64_t in, uint64_t out);
+/* Whether `bytes` more are within the rate; they are taken off it then. */
+bool fp_within(struct tt_bucket *b, size_t bytes);
 /* Where packets of a kind leave: fd; -1: nowhere. `ref`: of a TUN, or the family of a socket, 4 or 6. */
 int fp_set_exit(struct tt_fp *fp, uint32_t kind, uint32_t ref, int fd);
 int fp_exit(const struct tt_fp *fp, uint32_t kind, uint32_t ref);

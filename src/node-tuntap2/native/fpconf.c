@@ -341,6 +341,56 @@ int fp_call_echoes(struct tt_fp *fp, uint32_t call, uint64_t out[2])
 	return 0;
 }
 
+/* A super-packet's worth at the least, or a slow rate would stop TCP. */
+#define BURST_LEAST 16384
+
+static uint64_t most_saved(const struct tt_bucket *b)
+{
+	return b->rate * 125 + BURST_LEAST * 1000;
+}
+
+static void set_rate(struct tt_bucket *b, uint64_t rate)
+{
+	bool first = !b->rate;
+
+	b->rate = rate;
+	if (first) {
+		b->saved = most_saved(b);
+		b->at = fp_now();
+	}
+}
+
+int fp_set_rate(struct tt_fp *fp, uint32_t call, uint64_t in, uint64_t out)
+{
+	struct tt_call *c = pool_get(&fp->calls, call);
+
+	if (!c)
+		return no(fp, "call: no such handle");
+	set_rate(&c->in, in);
+	set_rate(&c->out, out);
+	return 0;
+}
+
+bool fp_within(struct tt_bucket *b, size_t bytes)
+{
+	uint64_t cost = (uint64_t)bytes * 1000, since, most;
+	int64_t now;
+
+	if (!b->rate)
+		return true;
+	now = fp_now();
+	since = (uint64_t)(now - b->at);
+	b->at = now;
+	b->saved += (since > 1000 ? 1000 : since) * b->rate;
+	most = most_saved(b);
+	if (b->saved > most)
+		b->saved = most;
+	if (b->saved < cost)
+		return false;
+	b->saved -= cost;
+	return true;
+}
+
 static uint64_t exit_key(uint32_t kind, uint32_t ref)
 {
 	return (uint64_t)kind << 32 | ref;

@@ -33,6 +33,7 @@ static int rx_udp(struct packet *pkt);
 static int rx_l2tp(struct packet *pkt);
 static int rx_ppp(struct packet *pkt, struct tt_call *c);
 static bool asks_router(const uint8_t *ip, size_t len);
+static bool is_network(const uint8_t *ppp, size_t len);
 static bool is_echo_request(const struct packet *pkt, const struct tt_call *c, size_t at);
 static int answer_echo(struct packet *pkt, struct tt_call *c, size_t at);
 static int rx_ip(struct packet *pkt, struct tt_call *c, bool six);
@@ -213,8 +214,11 @@ static int rx_l2tp(struct packet *pkt)
 		return drop(pkt, D_L2TP_WRONG_FLOW);
 	if (pkt->dport != c->p.lport)
 		return drop(pkt, D_UDP_PORT);
-	if (flags & L2TP_S || c->p.all_up)
+	if (flags & L2TP_S || c->p.all_up) {
+		if (is_network(pkt->p + at, pkt->len - at) && !fp_within(&c->in, pkt->len - at))
+			return drop(pkt, D_RATE_IN);
 		return deliver(pkt, TT_K_UP_DATA, c->obj.handle);
+	}
 	pkt->p += at;
 	pkt->len -= at;
 	return rx_ppp(pkt, c);
@@ -248,6 +252,14 @@ static bool asks_router(const uint8_t *ip, size_t len)
 	static const uint8_t servers[16] = { [0] = 0xff, [1] = 0x02, [13] = 0x01, [15] = 0x02 };
 
 	return len >= 40 && ip[0] >> 4 == 6 && (!memcmp(ip + 24, routers, 16) || !memcmp(ip + 24, servers, 16));
+}
+
+/* RFC 1661 2: 0xxx to 3xxx are network protocols, with what compresses them. */
+static bool is_network(const uint8_t *ppp, size_t len)
+{
+	size_t at = len >= 2 && ppp[0] == 0xff && ppp[1] == 0x03 ? 2 : 0;
+
+	return len > at && (ppp[at] & 1 || ppp[at] < 0x40);
 }
 
 /* RFC 1661 5.8: one that nothing is wrong with. Of all else, and of a loop above all, TypeScript must hear. */
@@ -294,6 +306,8 @@ static int rx_ip(struct packet *pkt, struct tt_call *c, bool six)
 	if (c->p.check_source &&
 	    fp_lookup(pkt->fp, &pkt->fp->devs[c->dev], pkt->p + (six ? 8 : 12), six ? 16 : 4) != c->obj.handle)
 		return drop(pkt, D_IP_SPOOFED);
+	if (!fp_within(&c->in, bytes))
+		return drop(pkt, D_RATE_IN);
 	if (c->p.clamp)
 		(six ? ip6_clamp : ip4_clamp)(pkt->p, pkt->len, c->p.clamp);
 	c->rx_packets++;

@@ -129,6 +129,8 @@ static bool tx_ip(struct packet *pkt, const struct tt_dev *dev)
 		return drop(pkt, D_IP_NO_SESSION);
 	if (!(six ? c->p.ip6 : c->p.ip))
 		return drop(pkt, D_IP_NOT_OPEN);
+	if (!fp_within(&c->out, bytes))
+		return drop(pkt, D_RATE_OUT);
 	if (c->p.clamp)
 		(six ? ip6_clamp : ip4_clamp)(pkt->p, pkt->len, c->p.clamp);
 	/* TypeScript compresses, encrypts or cuts it first */

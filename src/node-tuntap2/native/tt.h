@@ -65,6 +65,8 @@ enum tt_drop {
 	D_TUN_ERROR,
 	D_RX_TRUNCATED,
 	D_NAT_KEEPALIVE,
+	D_RATE_IN,
+	D_RATE_OUT,
 	TT_DROPS,
 };
 

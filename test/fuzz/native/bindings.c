@@ -169,6 +169,7 @@ static const struct {
 	{ "fpRemoveCall", "hc", 0 },
 	{ "fpCallCounters", "hcd", 0 },
 	{ "fpCallEchoes", "hcd", 0 },
+	{ "fpSetCallRate", "hcnn", 0 },
 	{ "fpRoute", "hnanc", 0 },
 	{ "fpRoute", "hnann", 0 },
 	{ "fpTx", "hnrn", 0 },
