@@ -190,6 +190,7 @@ export const UCI: Readonly<Record<string, unknown>> = {
       password: "wonderland",
       routes: ["10.2.0.0/16", "10.3.0.0/16"],
     },
+    one: { ".name": "one", ".type": "radius", ".index": 3, address: "192.0.2.9", secret: "swordfish" },
   },
   firewall: {
     lan: { ".name": "lan", ".type": "zone", ".index": 0, name: "lan", network: ["lan"] },

@@ -174,6 +174,22 @@ test("certificates of a server are uploaded into their folder", real, async () =
   await r.page.close();
 });
 
+test("a RADIUS server's row: what it says about a user, its words as text", real, async () => {
+  const answer = { servers: [{ server: "one", address: "192.0.2.9", accepted: false, text: `refused: ${EVIL}` }] };
+  const r = await open("l2tpsec/server", wide, { ...bus(), "l2tpsec radius_test": answer });
+  await r.page.waitForSelector("#cbi-l2tpsec-one .l2tpsec-radius");
+  await r.page.click("#cbi-l2tpsec-one .l2tpsec-radius");
+  await r.page.fill(".modal [data-field=user]", "nemo");
+  await r.page.fill(".modal [data-field=password]", "captain");
+  await r.page.click(".modal .l2tpsec-test");
+  await r.page.waitForSelector(".modal .alert-message.danger");
+  assert.equal(await r.page.textContent(".modal .alert-message.danger"), `refused: ${EVIL}`);
+  assert.deepEqual(await r.called(1), [["radius_test", { name: "one", user: "nemo", password: "captain" }]]);
+  await dialogFits(r);
+  await safe(r);
+  await r.page.close();
+});
+
 test("with the keyboard alone: from the row to the text of the other side, and out again", real, async () => {
   const answer = { text: TEXT, file: "branch1.ps1", content: TEXT };
   const r = await open("l2tpsec/server", wide, { ...bus(), "l2tpsec peer_config": answer });
