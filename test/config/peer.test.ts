@@ -10,7 +10,7 @@ import type { Config } from "../../src/config/schema.ts";
 import { imported } from "../../src/config/transfer.ts";
 import { iniValue } from "../../src/config/write.ts";
 import { fromUtf8, utf8 } from "../../src/core/text.ts";
-import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
+import { rng } from "./rng.ts";
 
 const BASE = { user: "branch1", password: "wonder land", psk: "sword'fish", server: "", more: "" };
 type Values = typeof BASE;
@@ -35,7 +35,7 @@ ${more}`);
 }
 const WISH = { name: "branch1", system: "", server: "", address: "vpn.example.com", routes: "" };
 function peer(system: string, v: Partial<Values> = {}, wish: Partial<typeof WISH> = {}): PeerConfig {
-  return peerConfig(config(v), { ...WISH, ...wish, system }, nodeCrypto);
+  return peerConfig(config(v), { ...WISH, ...wish, system }, rng);
 }
 function refused(system: string, v: Partial<Values> = {}, wish: Partial<typeof WISH> = {}): string {
   try {

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { mobileConfig } from "../../src/config/mobileconfig.ts";
 import { PlistError, readPlist } from "../../src/config/plist.ts";
 import { profileSections } from "../../src/config/profile.ts";
-import { nodeCrypto } from "../../src/runtime/node/crypto.ts";
+import { rng } from "./rng.ts";
 
 const wrapped = (body: string): string => `<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
@@ -64,7 +64,7 @@ test("a profile becomes a link", () => {
 test("what we write is read, whatever the values", () => {
   fc.assert(
     fc.property(fc.string({ unit: "grapheme" }), fc.string({ unit: "grapheme", minLength: 1 }), (user, psk) => {
-      const xml = mobileConfig({ server: "a.example", user, password: user, all: false, key: { psk } }, nodeCrypto);
+      const xml = mobileConfig({ server: "a.example", user, password: user, all: false, key: { psk } }, rng);
       const v = values(xml);
       assert.deepEqual(
         [v["username"] ?? "", v["password"] ?? "", v["psk"], v["defaultroute"]],
