@@ -183,7 +183,7 @@ static JSValue net_syslog(JSContext *ctx, JSValueConst self, int argc, JSValueCo
 	size_t len;
 	const char *s;
 	struct iovec part[2];
-	struct msghdr m = { (void *)&to, sizeof to, part, 2, NULL, 0, 0 };
+	struct msghdr m = { .msg_name = (void *)&to, .msg_namelen = sizeof to, .msg_iov = part, .msg_iovlen = 2 };
 	bool went;
 
 	if (JS_ToInt32(ctx, &severity, argv[0]) < 0 || !(s = JS_ToCStringLen(ctx, &len, argv[1])))
