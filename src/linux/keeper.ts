@@ -77,8 +77,7 @@ export class Keeper {
     this.#tell = tell;
     this.#timer = clock.timer("network.changed", () => this.#look());
     this.#outside = clock.timer("network.outside", () => {
-      this.#dirty.routes = true; // first what is ours, and said to be restored
-      this.#look();
+      this.lookNow();
       this.onOutside();
     });
     this.#monitor = monitor(
@@ -151,6 +150,12 @@ export class Keeper {
   deleteRule(r: RuleSpec): void {
     this.#rules.delete(ruleKey(r));
     this.rtnl.deleteRule(r);
+  }
+
+  /** Before a route of ours is set anew by its owner: what others took away is restored first, and said to be. */
+  lookNow(): void {
+    this.#dirty.routes = true;
+    this.#look();
   }
 
   /** Not needed on a kernel without IPv6. */

@@ -65,7 +65,8 @@ export class OuterRoutes {
   /** Throws SystemError when there is no route to it at all. */
   pin(server: string): () => void {
     let pin = this.#pins.get(server);
-    if (!pin) {
+    if (pin) this.#keeper.lookNow();
+    else {
       pin = { users: 0, route: null };
       this.#pins.set(server, pin);
     }
