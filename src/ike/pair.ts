@@ -38,6 +38,15 @@ export class Pair {
   keep(): void {
     this.#state = "kept";
   }
+  /** What `f` throws while no child SA owns them gives them back. */
+  guard<T>(f: () => T): T {
+    try {
+      return f();
+    } catch (e) {
+      this.release();
+      throw e;
+    }
+  }
   /** `give` makes it a child SA's; what it throws before it is one, by `given`, gives the pair back. */
   handOver(give: () => void, given: () => boolean): void {
     try {

@@ -221,7 +221,7 @@ export class ServerLink implements AnyLink {
           void this.#shut();
           return this.#failed(why);
         }
-        if (first) this.#closers.push(this.#deps.plane.net.blockRoutes(poolsOf(cfg))); // what no user has goes nowhere
+        if (first) this.#block(poolsOf(cfg));
         this.#error = null;
         this.#enter("up");
         this.#deps.log.emit({
@@ -271,6 +271,12 @@ export class ServerLink implements AnyLink {
       files?.close();
     });
     return null;
+  }
+  /** What no user has of the pools goes nowhere. */
+  #block(pools: readonly string[]): void {
+    if (pools.length === 0) return;
+    const unblock = this.#deps.plane.net.blockRoutes(pools);
+    this.#closers.push(() => void giveBack(unblock, (e) => this.#log(e)));
   }
   #warn(text: string | null): void {
     if (text !== null) this.#deps.log.emit({ kind: "daemon.warning", link: this.cfg.name, text });

@@ -196,11 +196,12 @@ export class Channel {
     this.#tries.stop();
     this.#request = null;
     this.#queue.length = 0;
-    if (last) {
-      const datagrams = this.#seal(EXCHANGE.informational, 0, this.#nextOut++, last);
+    try {
+      const datagrams = last ? this.#seal(EXCHANGE.informational, 0, this.#nextOut++, last) : [];
       for (const d of datagrams) this.#o.owner.send(d, this.#o.owner);
+    } finally {
+      pending?.dropped?.();
     }
-    pending?.dropped?.();
   }
 
   /** Throws DecodeError; nothing has changed then. */

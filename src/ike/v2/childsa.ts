@@ -76,12 +76,12 @@ export interface Offer {
 /** `group`: of the key exchange, null for none; undefined: an exchange that can have none (IKE_AUTH). */
 export function offerChild(x: ChildSaContext, ports: Ports, group?: DhGroupName | null): Offer {
   const { env, policy } = x;
-  const pair = new Pair(env, policy);
   const dh = group ? { group, key: env.crypto.dh(group) } : null;
   const proposals = group
     ? policy.espProposals.filter((p) => p.group === null || p.group === group)
     : policy.espProposals;
   const ts = ourSelectors(x, ports);
+  const pair = new Pair(env, policy); // last: what is thrown before leaves nothing
   const payloads = [
     payload(PAYLOAD.sa, writeSa(offerEsp(withGroup(proposals, group ?? null), u32(pair.spiIn), group !== undefined))),
     ...(dh ? [kePayload(dh.group, dh.key.publicValue)] : []),

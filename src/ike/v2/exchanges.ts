@@ -111,8 +111,8 @@ export class Exchanges {
       if (!sa || this.#tasks.current !== task || (old && !this.#o.children.bySpiIn(old.spiIn)))
         return this.#tasks.done(task);
       const { client, ports } = this.#o;
-      const offer = offerChild(sa, client || !old ? ports : { local: old.localPort, remote: old.remotePort }, group);
       const ni = this.#o.env.crypto.random(NONCE_BYTES);
+      const offer = offerChild(sa, client || !old ? ports : { local: old.localPort, remote: old.remotePort }, group);
       const [first, ...rest] = offer.payloads;
       const payloads = [
         ...(old ? [notification(NOTIFY.rekeySa, new Uint8Array(0), u32(old.spiIn))] : []),
@@ -149,7 +149,8 @@ export class Exchanges {
         release();
         this.#later();
       };
-      return this.#request(EXCHANGE.createChild, payloads, answered, dropped);
+      const guarded = (r: Received): void => offer.pair.guard(() => answered(r));
+      return this.#request(EXCHANGE.createChild, payloads, guarded, dropped);
     });
   }
   #childRefused(task: ChildTask, chain: Chain, restarts: number): void {
@@ -299,7 +300,7 @@ export class Exchanges {
       if (a.notify !== NOTIFY.invalidKePayload) this.#o.childFailed(a.why);
       return;
     }
-    this.#answerChild(sa, a, old, lower(ni, nr), nr);
+    a.pair.guard(() => this.#answerChild(sa, a, old, lower(ni, nr), nr));
   }
   #answerChild(sa: IkeSa, a: Answer, old: LiveChild | null, low: Uint8Array, nr: Uint8Array): void {
     const answer = (list: readonly Payload[]): void => sa.channel.answer(list);

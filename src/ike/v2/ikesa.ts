@@ -1,4 +1,5 @@
 // One IKE SA of version 2: its keys, its path, and the channel under them.
+
 import { formatEndpoint, parseIp } from "../../core/addr.ts";
 import { Scope } from "../../core/scope.ts";
 import { sameBytes } from "../../core/text.ts";
@@ -7,6 +8,7 @@ import type { IkeEnv, IkeInfo, IkePolicy } from "../types.ts";
 import { all, type Payload } from "../wire/payloads.ts";
 import { Channel, type ChannelOwner, type Received } from "./channel.ts";
 import type { ChildSaContext } from "./childsa.ts";
+import { decoding } from "./decoding.ts";
 import type { Keys } from "./keys.ts";
 import { ppkText } from "./ppk.ts";
 import { Sealing } from "./sealing.ts";
@@ -166,14 +168,17 @@ export class IkeSa implements ChannelOwner, ChildSaContext {
   }
   /** Throws DecodeError. */
   receive(m: Message): void {
-    if (!this.#over) this.channel.receive(m);
+    if (!this.#over) decoding(this.scope, () => this.channel.receive(m));
   }
   /** `last`: the payloads of a request that says so, or null. */
   close(last: readonly Payload[] | null): void {
     if (this.#over) return;
     this.#over = true;
-    this.channel.close(last);
-    this.#closed(this);
+    try {
+      this.channel.close(last);
+    } finally {
+      this.#closed(this);
+    }
   }
 
   // The channel's owner

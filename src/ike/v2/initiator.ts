@@ -5,6 +5,7 @@
 //                                                        <-- HDR, SK {KEr(n)}
 //   HDR, SK {IDi, [IDr,] AUTH, [SAi2, TSi, TSr]}                          -->
 //                                  <-- HDR, SK {IDr, AUTH, [SAr2, TSi, TSr]}
+
 import { get16 } from "../../core/bytes.ts";
 import { DecodeError, type Failure } from "../../core/errors.ts";
 import { quote } from "../../core/events.ts";
@@ -41,6 +42,7 @@ import {
   readNonce,
   takeAnswer,
 } from "./childsa.ts";
+import { decoding } from "./decoding.ts";
 import { DELETE_IKE } from "./deletes.ts";
 import { IkeSa, type NatSeen, natPayloads, readNat, type SaUser } from "./ikesa.ts";
 import { firstSeed, makeKeys } from "./keys.ts";
@@ -216,9 +218,11 @@ export class Initiator {
       this.#o.env.counters.bump("ike.other-address");
       return;
     }
-    const chain = readChain(header.next, m.body);
-    if (chain.payloads.some((p) => p.type === PAYLOAD.sa)) this.#chosen(m, chain, opening);
-    else this.#answeredOtherwise(chain, opening);
+    decoding(this.#o.scope, () => {
+      const chain = readChain(header.next, m.body);
+      if (chain.payloads.some((p) => p.type === PAYLOAD.sa)) this.#chosen(m, chain, opening);
+      else this.#answeredOtherwise(chain, opening);
+    });
   }
   /** RFC 7296 §2.6 and §1.2: a cookie, or another group; or an error that anybody may have sent. */
   #answeredOtherwise(chain: Chain, opening: Opening): void {
@@ -366,7 +370,9 @@ export class Initiator {
       agreed = answer.complete([]);
     }
     this.#over = true;
-    owner.up({ sa, agreed, ...peer });
+    const up = (): void => owner.up({ sa, agreed, ...peer });
+    if (agreed) agreed.pair.guard(up);
+    else up();
   }
 }
 

@@ -107,7 +107,12 @@ export class Rekeys {
     const make = (secrets: readonly Uint8Array[], last: readonly Payload[]): void => {
       const made = draft.complete(secrets);
       this.#o.manager.made(made);
-      answer(last);
+      try {
+        answer(last);
+      } catch (e) {
+        made.close(null); // nobody has it yet
+        throw e;
+      }
       const now = this.#tasks.current;
       if (now?.kind !== "ike") return this.#o.adopt(made);
       now.made?.close(null);

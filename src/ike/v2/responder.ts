@@ -354,13 +354,19 @@ export class Responder implements HalfOpen, SaUser {
       ...(refusal ? [notification(refusal.notify, refusal.data)] : []),
     ];
     this.#finish();
-    this.#owner.accepted(this, {
-      sa,
-      ...peer,
-      initialContact: hasNotify(chain, NOTIFY.initialContact),
-      child: child && !isRefusal(child) ? { ...child.complete([]), payloads: child.payloads } : null,
-      payloads,
-    });
+    const initialContact = hasNotify(chain, NOTIFY.initialContact);
+    const made = child && !isRefusal(child) ? child : null;
+    const accept = (): void => {
+      const agreed = made && { ...made.complete([]), payloads: made.payloads };
+      this.#owner.accepted(this, { sa, ...peer, initialContact, child: agreed, payloads });
+    };
+    try {
+      if (made) made.pair.guard(accept);
+      else accept();
+    } catch (e) {
+      if (sa.user === this) sa.close(null); // no connection has it
+      throw e;
+    }
     if (refusal) this.#owner.childRefused(this, refusal.why);
   }
   #refuse(sa: IkeSa, why: Failure): void {

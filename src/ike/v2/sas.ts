@@ -186,8 +186,8 @@ export class Ikev2 {
       this.#house.refusals.tell(owner, policy.link, sa.remote, failure("full", text), true);
       return this.#refusals.keep(sa);
     }
-    const c = this.#newConnection(policy, owner, false, SERVED, sa);
     this.#env.log.emit({ kind: "ike.started", link: policy.link, peer: formatEndpoint(sa.remote), role: "responder" });
+    const c = this.#newConnection(policy, owner, false, SERVED, sa);
     c.authenticated(sa, peer);
     if (!child) return sa.channel.answer(payloads);
     c.install(
