@@ -2,8 +2,8 @@
 //
 // Each scene has one daemon that is thrown in, with two links (as a client, as a server): whoever is not the victim
 // stays up, the victim comes back, the daemon stops within two seconds, and nothing is left of it. Points are found by
-// running the scene without a throw. FAULTS=all tries them all (100 s), a number so many of them a scene; make test runs
-// all.
+// running the scene without a throw. FAULTS=all tries them all (100 s), a number so many of them a scene; make test
+// runs all.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Event } from "../../src/core/events.ts";
