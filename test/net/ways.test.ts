@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
 import type { Daemon } from "./daemon.ts";
-import { type Lab, type Ns, scenario, sleep } from "./harness.ts";
+import { type Lab, type Ns, scenario, sleep, until } from "./harness.ts";
 import { B, clientConfig, pair, serverConfig } from "./sites.ts";
 
 /** a has wan0 (198.51.100.2, preferred) and wan1 (192.0.2.2) to mid, which leads to b. */
@@ -62,29 +62,28 @@ describe("two WANs", { concurrency: 2 }, () => {
     { needs: ["daemon"] },
     async (lab) => {
       const { a, b } = await wans(lab);
-      const { client } = await pair(a, b, clientConfig({ routes: "10.2.0.0/16" }), serverConfig());
+      const { client, server } = await pair(a, b, clientConfig({ routes: "10.2.0.0/16" }), serverConfig());
       await client.start();
       await upBy(client, 1, "wan0", 8000, "the preferred WAN");
       const { since } = await client.status("hq");
-      const passes = async (what: string): Promise<void> => {
-        const p = await a.ping("10.99.0.1", 3, 0.1);
-        assert.equal(p.received, 3, what);
+      /** The server, too, has it at that address within the time; and packets pass. */
+      const moves = async (what: string, via: string, address: string, change: readonly string[]): Promise<void> => {
+        for (const command of change) await a.must("ip", ...command.split(" "));
+        await until(what, MOVE, async () => {
+          const [session] = (await server.serverStatus("lns")).sessions;
+          return session?.peer.startsWith(address) === true || null;
+        });
+        await upBy(client, 1, via, MOVE, what);
+        assert.equal((await a.ping("10.99.0.1", 3, 0.1)).received, 3, what);
       };
-
-      await a.must("ip", "link", "set", "wan0", "down");
-      await upBy(client, 1, "wan1", MOVE, "a WAN that goes");
-      await passes("a WAN that goes");
-
-      await a.must("ip", "link", "set", "wan0", "up");
-      await a.must("ip", "route", "add", "default", "via", "198.51.100.1", "metric", "10");
-      await upBy(client, 1, "wan0", MOVE, "a WAN that comes back");
-      await passes("a WAN that comes back");
-
-      await a.must("ip", "addr", "del", "198.51.100.2/24", "dev", "wan0");
-      await a.must("ip", "addr", "add", "198.51.100.77/24", "dev", "wan0");
-      await a.must("ip", "route", "replace", "default", "via", "198.51.100.1", "metric", "10");
-      await upBy(client, 1, "wan0", MOVE, "another address");
-      await passes("another address");
+      const route = "default via 198.51.100.1 metric 10";
+      await moves("a WAN that goes", "wan1", "192.0.2.2", ["link set wan0 down"]);
+      await moves("a WAN that comes back", "wan0", "198.51.100.2", ["link set wan0 up", `route add ${route}`]);
+      await moves("another address", "wan0", "198.51.100.77", [
+        "addr del 198.51.100.2/24 dev wan0",
+        "addr add 198.51.100.77/24 dev wan0",
+        `route replace ${route}`,
+      ]);
       const s = await client.status("hq");
       assert.deepEqual([s.ike?.version, s.since], [2, since]);
       assert.doesNotMatch(client.log, /link\.down/);
