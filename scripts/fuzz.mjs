@@ -254,8 +254,8 @@ async function runTarget(target) {
     inputs++;
     let { failure, ms } = attempt(target, bytes);
     if (failure === null && ms > SLOW) {
-      // again, since the machine may have paused us
-      ms = attempt(target, bytes).ms;
+      // again, since the machine may have paused us, and once more
+      for (let i = 0; i < 2 && ms > SLOW; i++) ms = attempt(target, bytes).ms;
       if (ms > SLOW) failure = `${ms.toFixed(0)} ms for ${bytes.length} bytes`;
     }
     if (failure !== null) bad ??= { bytes, failure };

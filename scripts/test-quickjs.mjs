@@ -12,6 +12,8 @@ const NOT_HERE = [
   "test/runtime/node-faults.test.ts",
   "test/ike/wipe.test.ts",
   "test/x509/node.test.ts",
+  "test/control/metrics.test.ts",
+  "test/control/session-log.test.ts",
   "test/control/socket.test.ts",
   "test/cli/commands.test.ts",
   "test/cli/man.test.ts",
