@@ -139,50 +139,45 @@ static JSValue sys_create_file(JSContext *ctx, JSValueConst self, int argc, JSVa
 	return write_file(ctx, argv, O_EXCL);
 }
 
-static JSValue sys_open_new(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
+/* (path, mode): a descriptor to write to, with these flags besides; -1, and an exception is thrown. */
+static int open_for(JSContext *ctx, JSValueConst *argv, int flags)
 {
 	const char *path = JS_ToCString(ctx, argv[0]);
 	int32_t mode;
-	int fd, no;
+	int fd = -1;
 
 	if (!path)
-		return JS_EXCEPTION;
-	if (JS_ToInt32(ctx, &mode, argv[1]) < 0) {
-		JS_FreeCString(ctx, path);
-		return JS_EXCEPTION;
+		return -1;
+	if (JS_ToInt32(ctx, &mode, argv[1]) == 0) {
+		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, (mode_t)mode);
+		if (fd < 0)
+			host_failed(ctx, errno, "open");
 	}
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
-	no = errno;
 	JS_FreeCString(ctx, path);
-	return fd < 0 ? host_failed(ctx, no, "open") : JS_NewInt32(ctx, fd);
+	return fd;
+}
+
+static JSValue sys_open_new(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
+{
+	int fd = open_for(ctx, argv, O_EXCL);
+
+	return fd < 0 ? JS_EXCEPTION : JS_NewInt32(ctx, fd);
 }
 
 /* openLog(path, mode): a descriptor that appends to a regular file, and its length. */
 static JSValue sys_open_log(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
-	const char *path = JS_ToCString(ctx, argv[0]);
-	int32_t mode;
+	/* neither what a link in /tmp leads to, nor a FIFO that nobody reads */
+	int fd = open_for(ctx, argv, O_APPEND | O_NOFOLLOW | O_NONBLOCK);
 	struct stat st;
 	JSValue pair;
-	int fd, no;
 
-	if (!path)
-		return JS_EXCEPTION;
-	if (JS_ToInt32(ctx, &mode, argv[1]) < 0) {
-		JS_FreeCString(ctx, path);
-		return JS_EXCEPTION;
-	}
-	/* neither what a link in /tmp leads to, nor a FIFO that nobody reads */
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, (mode_t)mode);
-	no = errno;
-	JS_FreeCString(ctx, path);
-	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))) {
-		close(fd);
-		fd = -1;
-		no = EINVAL;
-	}
 	if (fd < 0)
-		return host_failed(ctx, no, "open");
+		return JS_EXCEPTION;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return host_failed(ctx, EINVAL, "open");
+	}
 	pair = JS_NewArray(ctx);
 	JS_SetPropertyUint32(ctx, pair, 0, JS_NewInt32(ctx, fd));
 	JS_SetPropertyUint32(ctx, pair, 1, JS_NewInt64(ctx, st.st_size));
