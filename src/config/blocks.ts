@@ -46,10 +46,13 @@ interface Token {
 
 function iniTokens(text: string): Token[] {
   const out: Token[] = [];
-  for (const m of text.matchAll(/[^\r\n]*(?:\r\n|\r|\n|$)/g)) {
-    const line = m[0].trim();
+  let to = 0;
+  for (const whole of text.match(/[^\r\n]*(?:\r\n|\r|\n|$)/g) ?? []) {
+    const from = to;
+    to += whole.length;
+    const line = whole.trim();
     if (line === "" || /^[;#]/.test(line)) continue;
-    const at = { from: m.index, to: m.index + m[0].length };
+    const at = { from, to };
     const head = /^\[\s*(\S+?)(?:\s+"?([^"\]]*?)"?)?\s*\]/.exec(line);
     const eq = line.indexOf("=");
     const key = (eq < 0 ? line : line.slice(0, eq)).trim();
@@ -100,12 +103,14 @@ export function blocks(text: string, format: "ini" | "uci"): Block[] {
 }
 
 const LEFT_OUT = "left out";
-const NAMED = new RegExp(`\\b(${[...SECRETS].join("|")})\\b`, "i");
+function namesSecret(text: string): boolean {
+  return (text.match(/\w+/g) ?? []).some((w) => SECRETS.has(w.toLowerCase()));
+}
 
 /** Comments that name such an option may be an old one, or tell about it. */
 function discreet(comments: string): string {
   return comments.replace(/^([ \t]*)[;#].*$/gm, (line, indent: string) =>
-    NAMED.test(line) ? `${indent}# ${LEFT_OUT}` : line,
+    namesSecret(line) ? `${indent}# ${LEFT_OUT}` : line,
   );
 }
 /** An option's own line. */
@@ -113,7 +118,7 @@ function withoutSecret(i: Item, own: string, format: "ini" | "uci"): string {
   const indent = /^[ \t]*/.exec(own)?.[0] ?? "";
   if (SECRETS.has(i.key)) return `${indent}# ${i.key}: ${LEFT_OUT}\n`;
   const comment = /[;#][^\n]*$/.exec(own.trimEnd())?.[0];
-  if (comment === undefined || !NAMED.test(comment)) return own;
+  if (comment === undefined || !namesSecret(comment)) return own;
   if (format === "uci") return `${indent}${i.word} ${i.key} ${shellWord(i.value)}\n`;
   const value = readValue(i.value, false);
   return typeof value === "string" ? `${indent}${i.key} = ${iniValue(value)}\n` : `${indent}# ${i.key}: ${LEFT_OUT}\n`;
@@ -124,6 +129,6 @@ export function withoutSecrets(b: Block, format: "ini" | "uci"): Block {
     const lead = discreet(i.text.slice(0, i.lead));
     return { ...i, text: lead + withoutSecret(i, i.text.slice(i.lead), format), lead: lead.length };
   });
-  const head = discreet(b.head).replace(/^(.*\S[ \t]*)[;#].*$/gm, (l, a: string) => (NAMED.test(l) ? a.trimEnd() : l));
+  const head = discreet(b.head).replace(/^(.*\S[ \t]*)[;#].*$/gm, (l, a: string) => (namesSecret(l) ? a.trimEnd() : l));
   return { ...b, head, tail: discreet(b.tail), items };
 }

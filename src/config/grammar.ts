@@ -14,8 +14,6 @@ export type Grammar =
   | { readonly form: "text"; readonly max: number }
   /** As text, but any characters; never shown. */
   | { readonly form: "secret"; readonly max: number }
-  /** A regular expression for the whole value. */
-  | { readonly form: "pattern"; readonly pattern: string }
   | { readonly form: "datatype"; readonly name: keyof typeof DATATYPES }
   | {
       readonly form: "list";
@@ -27,7 +25,7 @@ export type Grammar =
       readonly unique?: true;
     };
 
-const SEPARATOR = { space: /\s+/, comma: /[\s,]+/, line: /\n/ } as const;
+const SEPARATOR = { space: /\s+/g, comma: /[\s,]+/g, line: /\n/g } as const;
 const YES: readonly string[] = ["yes", "1", "on", "true"];
 const NO: readonly string[] = ["no", "0", "off", "false"];
 
@@ -45,8 +43,6 @@ export function read(g: Grammar, s: string): unknown {
       return s.length >= 1 && s.length <= g.max && [...s].every((c) => c >= " " && c !== "\x7f") ? s : undefined;
     case "secret":
       return s.length >= 1 && s.length <= g.max ? s : undefined;
-    case "pattern":
-      return new RegExp(`^(?:${g.pattern})$`).test(s) ? s : undefined;
     case "datatype":
       return DATATYPES[g.name](s);
     case "list":
@@ -55,7 +51,7 @@ export function read(g: Grammar, s: string): unknown {
 }
 function readList(g: Extract<Grammar, { form: "list" }>, s: string): readonly unknown[] | undefined {
   const out: unknown[] = [];
-  for (const part of s.split(SEPARATOR[g.separator])) {
+  for (const part of split(g.separator, s)) {
     const item = read(g.item, part);
     if (item === undefined) return undefined;
     if (!g.unique || !out.includes(item)) out.push(item);
@@ -63,8 +59,24 @@ function readList(g: Extract<Grammar, { form: "list" }>, s: string): readonly un
   return g.most === undefined || out.length <= g.most ? out : undefined;
 }
 
-/** Values that no pattern can describe. Each parser returns the value, or undefined. */
+function split(by: keyof typeof SEPARATOR, s: string): string[] {
+  return s.replace(SEPARATOR[by], "\n").split("\n");
+}
+const like =
+  (pattern: RegExp) =>
+  (s: string): string | undefined =>
+    pattern.test(s) ? s : undefined;
+
+/** Values of any other form. Each parser returns the value, or undefined. */
 const DATATYPES = {
+  section: like(/^[A-Za-z0-9_-]{1,64}$/),
+  interface: like(/^[A-Za-z0-9_]{1,32}$/),
+  ubus: like(/^(?:auto|off|\/[\x21-\x7e]{1,106})$/),
+  device: like(/^\/[\x21-\x7e]{1,106}$/),
+  path: like(/^\/[\x21-\x7e]{1,250}$/),
+  phone: like(/^[0-9*#+,().\-W@!PTwpt]{1,60}$/),
+  apn: like(/^[A-Za-z0-9.-]{1,100}$/),
+  netdev: like(/^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,15}$/),
   address: (s: string): string | undefined => canonicalIp(s) ?? undefined,
   address4,
   server,
@@ -144,7 +156,7 @@ function range4(s: string): Range4 | undefined {
 }
 const POOL_MOST = 65_536;
 function pool(s: string): readonly Range4[] | undefined {
-  const ranges = s.split(SEPARATOR.space).map(range4);
+  const ranges = split("space", s).map(range4);
   const good = ranges.filter((r) => r !== undefined);
   const size = good.reduce((n, r) => n + ip4ToNumber(r.last) - ip4ToNumber(r.first) + 1, 0);
   return good.length === ranges.length && size <= POOL_MOST ? good : undefined;

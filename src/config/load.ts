@@ -1,5 +1,6 @@
 // The configuration file: INI text to a frozen Config, or every fault at once.
 import * as v from "valibot";
+import { linesOf } from "../core/text.ts";
 import { crossCheck } from "./cross.ts";
 import { readValue } from "./ini-value.ts";
 import { NASDIAL } from "./nasdial.ts";
@@ -109,10 +110,7 @@ function split(text: string, faults: Fault[]): Section[] {
     body = null;
   };
   let skipping = false;
-  for (const [i, rawLine] of text
-    .replace(/^\ufeff/, "")
-    .split(/\r\n|\r|\n/)
-    .entries()) {
+  for (const [i, rawLine] of linesOf(text.replace(/^\ufeff/, "")).entries()) {
     const line = i + 1;
     const t = trimmed(rawLine);
     if (t === "" || t.startsWith(";") || t.startsWith("#")) continue;

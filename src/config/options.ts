@@ -137,7 +137,7 @@ export const pools: Kind<readonly NamedPool[]> = kind(
 export const names: Kind<readonly string[]> = kind(
   {
     form: "list",
-    item: { form: "pattern", pattern: "[A-Za-z0-9_-]{1,64}" },
+    item: { form: "datatype", name: "section" },
     separator: "space",
     most: 8,
     unique: true,
@@ -146,40 +146,40 @@ export const names: Kind<readonly string[]> = kind(
   "is not a list of names",
 );
 export const ubus: Kind<string> = kind(
-  { form: "pattern", pattern: "auto|off|/[\\x21-\\x7e]{1,106}" },
+  { form: "datatype", name: "ubus" },
   "auto | off | a path such as /var/run/ubus/ubus.sock",
 );
 /** A device file. */
 export const device: Kind<string> = kind(
-  { form: "pattern", pattern: "/[\\x21-\\x7e]{1,106}" },
+  { form: "datatype", name: "device" },
   "a path such as /dev/ttyUSB0",
   "is not a path",
 );
 export const logPath: Kind<string> = kind(
-  { form: "pattern", pattern: "/[\\x21-\\x7e]{1,250}" },
+  { form: "datatype", name: "path" },
   "a path such as /tmp/l2tpsec-sessions.log",
   "is not a path",
 );
 /** Telephone numbers as modems accept them; no character that would end the command or begin another. */
 export const phones: Kind<readonly string[]> = kind(
-  { form: "list", item: { form: "pattern", pattern: "[0-9*#+,().\\-W@!PTwpt]{1,60}" }, separator: "space" },
+  { form: "list", item: { form: "datatype", name: "phone" }, separator: "space" },
   "numbers of 1 to 60 digits and * # + , ( ) - . W @ ! P T, space separated",
   "is not a list of telephone numbers",
 );
 /** A section of /etc/config/network. */
 export const interfaceName: Kind<string> = kind(
-  { form: "pattern", pattern: "[A-Za-z0-9_]{1,32}" },
+  { form: "datatype", name: "interface" },
   "the name of an interface: letters, digits and _",
   "is not the name of an interface",
 );
 /** An interface section of ours. */
 export const linkName: Kind<string> = kind(
-  { form: "pattern", pattern: "[A-Za-z0-9_-]{1,64}" },
+  { form: "datatype", name: "section" },
   "the name of an interface: letters, digits, _ and -",
   "is not the name of an interface",
 );
 export const apn: Kind<string> = kind(
-  { form: "pattern", pattern: "[A-Za-z0-9.-]{1,100}" },
+  { form: "datatype", name: "apn" },
   "1 to 100 letters, digits, - and .",
   "is not an access point name",
 );
@@ -190,7 +190,7 @@ export const dayTimes: Kind<readonly DayTime[]> = kind(
 );
 /** A netdev name as the kernel accepts it (IFNAMSIZ). */
 export const ifname: Kind<string> = kind(
-  { form: "pattern", pattern: "(?!\\.{1,2}$)[A-Za-z0-9_.-]{1,15}" },
+  { form: "datatype", name: "netdev" },
   "a device name: 1 to 15 letters, digits, - _ .",
   "is not a device name",
 );

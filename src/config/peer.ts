@@ -91,7 +91,7 @@ function forLink(link: ClientConfig, wish: PeerWish, system: System): PeerConfig
 }
 function common<T extends ServerConfig | ClientConfig>(options: T, address: string, wish: PeerWish) {
   if (!HOST.test(address)) throw new PeerRefused(`${JSON.stringify(address.slice(0, 64))} is no name and no address`);
-  const routes = wish.routes.split(/[\s,]+/).filter((r) => r !== "");
+  const routes = wish.routes.match(/[^\s,]+/g) ?? [];
   const wrong = routes.find((r) => parsePrefix(r)?.address !== canonicalIp(r.replace(/\/.*/, "")));
   if (wrong !== undefined) throw new PeerRefused(`${JSON.stringify(wrong.slice(0, 64))} is not a network`);
   return { name: options.name, address, routes, psk: plain(options.psk), options };

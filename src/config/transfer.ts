@@ -1,4 +1,5 @@
 // Export and import of a configuration as text: sections are moved whole, as they were written, comments included.
+import { linesOf } from "../core/text.ts";
 import { type Block, blocks, blockText, optionOf, withoutSecrets } from "./blocks.ts";
 import { byLogin, sectionsOf } from "./load.ts";
 import { PlistError } from "./plist.ts";
@@ -56,11 +57,7 @@ function ended(text: string): string {
 
 /** What kind of text it is, by its first statement. */
 function formatOf(text: string): Format | "commands" | "plist" | "signed" {
-  const first =
-    text
-      .replace(/^\ufeff/, "")
-      .split(/\r\n|\r|\n/)
-      .find((l) => !/^\s*(?:[#;]|$)/.test(l)) ?? "";
+  const first = linesOf(text.replace(/^\ufeff/, "")).find((l) => !/^\s*(?:[#;]|$)/.test(l)) ?? "";
   if (/^\s*</.test(first)) return "plist";
   if (text.includes("<plist")) return "signed";
   if (isCommands(first)) return "commands";

@@ -2,6 +2,7 @@
 // daemon in /etc/config/l2tpsec. A fault in one section affects only that section.
 
 import { parsePrefix } from "../core/addr.ts";
+import { wordsOf } from "../core/text.ts";
 import { crossCheck } from "./cross.ts";
 import { asWritten, byLogin, goodName, typed, unknownOption, values } from "./load.ts";
 import { NASDIAL } from "./nasdial.ts";
@@ -275,6 +276,6 @@ function broken(faults: readonly Fault[], all: readonly Section[], good: readonl
 function readable(s: Section | undefined): readonly string[] {
   const killswitch = s?.values.get("killswitch")?.text;
   if (!s || isSerial(s) || s.values.get("ipsec")?.text === "off" || killswitch === "off") return [];
-  const routes = (s.values.get("routes")?.text ?? "").split(/\s+/).filter((r) => (parsePrefix(r)?.length ?? 0) > 0);
+  const routes = wordsOf(s.values.get("routes")?.text ?? "").filter((r) => (parsePrefix(r)?.length ?? 0) > 0);
   return killswitch === "all" ? [...routes, "0.0.0.0/0", "::/0"] : routes;
 }

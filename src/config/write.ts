@@ -1,4 +1,5 @@
 // Sections as text of either format: what the readers of both (ini-value.ts, uci.ts) read back as the same values.
+import { wordsOf } from "../core/text.ts";
 import { NASDIAL } from "./nasdial.ts";
 import type { Option, Options } from "./option.ts";
 import { isList, isSecret, joinerOf } from "./options.ts";
@@ -32,7 +33,7 @@ export function shellWord(text: string): string {
 /** The values of one option: the items of a list. */
 function items(o: Option<unknown> | undefined, text: string): readonly string[] {
   if (!o || !isList(o.kind)) return [text];
-  return joinerOf(o.kind) === "\n" ? text.split("\n") : text.split(/\s+/).filter((x) => x !== "");
+  return joinerOf(o.kind) === "\n" ? text.split("\n") : wordsOf(text);
 }
 
 function iniSection(s: Section): string {

@@ -40,7 +40,7 @@ function serve(stream: ByteStream, clock: Clock, metrics: () => string, fault: (
     request += fromUtf8(chunk);
     if (request.length > LONGEST) return answer(400);
     if (!/\r?\n\r?\n/.test(request)) return;
-    const [method, path, version] = (request.split(/\r?\n/, 1)[0] ?? "").split(" ");
+    const [method, path, version] = (/^.*/.exec(request)?.[0] ?? "").split(" ");
     if (!version?.startsWith("HTTP/1.")) return answer(400);
     if (method !== "GET") return answer(405);
     if (path !== "/metrics") return answer(404);

@@ -45,6 +45,15 @@ function sequenceLength(first: number): number {
   return first >= 0xf0 && first < 0xf5 ? 4 : 0;
 }
 
+/** Lines, whichever way they end. */
+export function linesOf(text: string): string[] {
+  return text.replace(/\r\n?/g, "\n").split("\n");
+}
+/** What stands between white space. */
+export function wordsOf(text: string): string[] {
+  return text.match(/\S+/g) ?? [];
+}
+
 /** UTF-16LE, as MS-CHAP hashes passwords (RFC 2759 §8.2). */
 export function utf16le(s: string): Uint8Array {
   const out = new Uint8Array(s.length * 2);

@@ -2,6 +2,7 @@
 // for addresses and a prefix. netifd removes such an interface by itself when NAME goes down.
 import { type Table, type Ubus, UbusError } from "ubus-client";
 import { parseUci } from "../config/uci.ts";
+import { wordsOf } from "../core/text.ts";
 import type { Host } from "../ports/ports.ts";
 
 type Bus = Pick<Ubus, "call">;
@@ -36,7 +37,7 @@ async function ask(bus: Bus, object: string, method: string, args: Table): Promi
 export function zoneOf(host: Pick<Host, "readFile">, dir: string, network: string): string | null {
   try {
     const zone = parseUci(host.readFile(`${dir.replace(/\/$/, "")}/firewall`)).find(
-      (s) => s.type === "zone" && s.options.get("network")?.values.some((v) => v.split(/\s+/).includes(network)),
+      (s) => s.type === "zone" && s.options.get("network")?.values.some((v) => wordsOf(v).includes(network)),
     );
     return zone?.options.get("name")?.values[0] ?? null;
   } catch {

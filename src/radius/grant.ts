@@ -1,6 +1,7 @@
 // What an Access-Accept gives to a user (RFC 2865, 2869, 3162, 4818), and what a CoA-Request may change of it.
 import { parsePrefix } from "../core/addr.ts";
 import { DecodeError } from "../core/errors.ts";
+import { wordsOf } from "../core/text.ts";
 import { inQuotes, printable } from "../core/words.ts";
 import type { Attributes } from "./attributes.ts";
 
@@ -100,7 +101,7 @@ const CLASSES = [
 ] as const;
 /** "NETWORK/LENGTH GATEWAY METRIC..." (RFC 2865 §5.22): the gateway is the user. Without a length that of its class. */
 function routeOf(text: string): string {
-  const [network = ""] = text.trim().split(/\s+/);
+  const [network = ""] = wordsOf(text);
   const [, first] = /^(\d+)\.[\d.]+$/.exec(network) ?? [];
   const length = CLASSES.find(([below]) => Number(first) < below)?.[1];
   const p = parsePrefix(first === undefined ? network : `${network}/${length ?? 24}`);

@@ -4,8 +4,10 @@ const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 /** DER of every element with this label, in order; null: one of them is no base64. */
 export function fromPem(label: string, text: string): Uint8Array[] | null {
   const out: Uint8Array[] = [];
-  for (const [, body = ""] of text.matchAll(new RegExp(`-----BEGIN ${label}-----([^-]*)-----END ${label}-----`, "g"))) {
-    const der = fromBase64(body);
+  for (const element of text.split(`-----BEGIN ${label}-----`).slice(1)) {
+    const end = element.indexOf("-");
+    if (end < 0 || !element.startsWith(`-----END ${label}-----`, end)) continue;
+    const der = fromBase64(element.slice(0, end));
     if (!der) return null;
     out.push(der);
   }

@@ -14,8 +14,9 @@ export function readTime(r: Der): number {
   const { tag, body } = r.next("time");
   const digits = tag === TAG.utcTime ? 2 : 4;
   const text = fromUtf8(body.subarray(0, 20));
-  const m = new RegExp(`^(\\d{${digits}})(\\d\\d)(\\d\\d)(\\d\\d)(\\d\\d)(\\d\\d)?Z$`).exec(text);
-  if ((tag !== TAG.utcTime && tag !== TAG.time) || !m) throw new DecodeError("bad-value", "time", 0);
+  const m = /^(\d\d|\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?Z$/.exec(text);
+  if ((tag !== TAG.utcTime && tag !== TAG.time) || m?.[1]?.length !== digits)
+    throw new DecodeError("bad-value", "time", 0);
   const [year = 0, month = 0, date = 0, hour = 0, minute = 0, second = 0] = m.slice(1).map((x) => Number(x ?? 0));
   const short = year < 50 ? 2000 + year : 1900 + year;
   return fromCalendar(digits === 2 ? short : year, month, date) + ((hour * 60 + minute) * 60 + second) * 1000;

@@ -72,8 +72,8 @@ export class OutsideResolver {
     for (const file of FILES) {
       const found: string[] = [];
       try {
-        for (const m of this.#deps.readFile(file).matchAll(/^\s*nameserver\s+(\S+)/gm)) {
-          const ip = canonicalIp(m[1] as string);
+        for (const line of this.#deps.readFile(file).split("\n")) {
+          const ip = canonicalIp(/^\s*nameserver\s+(\S+)/.exec(line)?.[1] ?? "");
           if (ip !== null && !ip.startsWith("127.") && ip !== "::1") found.push(ip);
         }
       } catch {

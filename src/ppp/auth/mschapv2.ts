@@ -141,8 +141,10 @@ export function readRefusal(message: Uint8Array): Refusal {
   const text = printable(message.subarray(0, 512));
   const m = /(?:^| )M=(.*)$/.exec(text);
   const fields = m ? text.slice(0, m.index) : text;
-  const field = (name: string): string =>
-    new RegExp(`(?:^| )${name}=([0-9A-Fa-f]{1,32})(?= |$)`).exec(fields)?.[1] ?? "";
+  const field = (name: string): string => {
+    const word = fields.split(" ").find((w) => w.startsWith(`${name}=`) && /^.=[0-9A-Fa-f]{1,32}$/.test(w));
+    return word?.slice(2) ?? "";
+  };
   const c = field("C");
   return {
     error: decimal(field("E")),

@@ -33,7 +33,6 @@ export function quickjsHost(sys: Sys): Host {
     },
     hostname: () => sys.hostname(),
     wallClock: () => sys.wallClock(),
-    // biome-ignore lint/style/noRestrictedGlobals: the engine asks the C library, which knows the time zone
-    localOffset: () => -new Date(sys.wallClock()).getTimezoneOffset(),
+    localOffset: () => sys.localOffset(),
   };
 }

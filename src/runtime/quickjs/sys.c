@@ -31,6 +31,15 @@ static JSValue sys_wall_clock(JSContext *ctx, JSValueConst self, int argc, JSVal
 	return JS_NewFloat64(ctx, floor((double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6));
 }
 
+static JSValue sys_local_offset(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
+{
+	time_t now = time(NULL);
+	struct tm local = { 0 };
+
+	localtime_r(&now, &local);
+	return JS_NewInt32(ctx, (int32_t)(local.tm_gmtoff / 60));
+}
+
 static JSValue sys_alarm_at(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
 	return JS_ToFloat64(ctx, &host_of(ctx)->alarm, argv[0]) < 0 ? JS_EXCEPTION : JS_UNDEFINED;
@@ -358,6 +367,7 @@ static JSValue sys_memory(JSContext *ctx, JSValueConst self, int argc, JSValueCo
 static const JSCFunctionListEntry functions[] = {
 	JS_CFUNC_DEF("now", 0, sys_now),
 	JS_CFUNC_DEF("wallClock", 0, sys_wall_clock),
+	JS_CFUNC_DEF("localOffset", 0, sys_local_offset),
 	JS_CFUNC_DEF("alarm", 1, sys_alarm_at),
 	JS_CFUNC_DEF("readFile", 1, sys_read_file),
 	JS_CFUNC_DEF("writeFile", 3, sys_write_file),

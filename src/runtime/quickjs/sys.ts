@@ -26,6 +26,8 @@ export interface Sys {
   /** Milliseconds, monotonic. */
   now(): number;
   wallClock(): number;
+  /** Minutes that the local clock is ahead of UTC now. */
+  localOffset(): number;
   /** When onAlarm is due, on now()'s clock; Infinity: never. */
   alarm(at: number): void;
   onAlarm: (() => void) | undefined;

@@ -372,7 +372,7 @@ var grammar = (() => {
     return { type: s.includes("@") ? ID.userFqdn : ID.fqdn, text: s };
   }
 
-  var SEPARATOR = { space: /\s+/, comma: /[\s,]+/, line: /\n/ };
+  var SEPARATOR = { space: /\s+/g, comma: /[\s,]+/g, line: /\n/g };
   var YES = ["yes", "1", "on", "true"];
   var NO = ["no", "0", "off", "false"];
   function read(g, s) {
@@ -388,8 +388,6 @@ var grammar = (() => {
         return s.length >= 1 && s.length <= g.max && [...s].every((c) => c >= " " && c !== "\x7F") ? s : void 0;
       case "secret":
         return s.length >= 1 && s.length <= g.max ? s : void 0;
-      case "pattern":
-        return new RegExp("^(?:".concat(g.pattern, ")$")).test(s) ? s : void 0;
       case "datatype":
         return DATATYPES[g.name](s);
       case "list":
@@ -398,14 +396,26 @@ var grammar = (() => {
   }
   function readList(g, s) {
     const out = [];
-    for (const part of s.split(SEPARATOR[g.separator])) {
+    for (const part of split(g.separator, s)) {
       const item = read(g.item, part);
       if (item === void 0) return void 0;
       if (!g.unique || !out.includes(item)) out.push(item);
     }
     return g.most === void 0 || out.length <= g.most ? out : void 0;
   }
+  function split(by, s) {
+    return s.replace(SEPARATOR[by], "\n").split("\n");
+  }
+  var like = (pattern) => (s) => pattern.test(s) ? s : void 0;
   var DATATYPES = {
+    section: like(/^[A-Za-z0-9_-]{1,64}$/),
+    interface: like(/^[A-Za-z0-9_]{1,32}$/),
+    ubus: like(/^(?:auto|off|\/[\x21-\x7e]{1,106})$/),
+    device: like(/^\/[\x21-\x7e]{1,106}$/),
+    path: like(/^\/[\x21-\x7e]{1,250}$/),
+    phone: like(/^[0-9*#+,().\-W@!PTwpt]{1,60}$/),
+    apn: like(/^[A-Za-z0-9.-]{1,100}$/),
+    netdev: like(/^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,15}$/),
     address: (s) => {
       var _a;
       return (_a = canonicalIp(s)) != null ? _a : void 0;
@@ -472,7 +482,7 @@ var grammar = (() => {
   }
   var POOL_MOST = 65536;
   function pool(s) {
-    const ranges = s.split(SEPARATOR.space).map(range4);
+    const ranges = split("space", s).map(range4);
     const good = ranges.filter((r) => r !== void 0);
     const size = good.reduce((n, r) => n + ip4ToNumber(r.last) - ip4ToNumber(r.first) + 1, 0);
     return good.length === ranges.length && size <= POOL_MOST ? good : void 0;
@@ -523,7 +533,7 @@ const SECTIONS = {
 		  allowed: 'error, warn, notice, info, debug',
 		  help: _('Log events of this level and above.') },
 		{ name: 'ubus', tab: 'expert', title: _('ubus'), def: 'auto',
-		  grammar: {"form":"pattern","pattern":"auto|off|/[\\x21-\\x7e]{1,106}"},
+		  grammar: {"form":"datatype","name":"ubus"},
 		  allowed: _('auto | off | a path such as /var/run/ubus/ubus.sock'),
 		  help: _('OpenWrt\'s bus, for the object l2tpsec and for netifd. auto: /var/run/ubus/ubus.sock; with --config FILE, only if the socket exists at the start.') },
 		{ name: 'metrics', tab: 'advanced', title: _('Port for Prometheus'), def: '0',
@@ -531,7 +541,7 @@ const SECTIONS = {
 		  allowed: _('a whole number from %d to %d').format(0, 65535),
 		  help: _('TCP port of 127.0.0.1 where every program of this machine may read counters by HTTP (GET /metrics), without names of users; 0: none. Read at the start.') },
 		{ name: 'session_log', tab: 'advanced', title: _('Session log'),
-		  grammar: {"form":"pattern","pattern":"/[\\x21-\\x7e]{1,250}"},
+		  grammar: {"form":"datatype","name":"path"},
 		  allowed: _('a path such as /tmp/l2tpsec-sessions.log'),
 		  help: _('File that gets a line for each session of a server that begins or ends: when, who, from where, address, bytes, why. On a router /tmp is memory, and flash wears out.') },
 		{ name: 'session_log_size', tab: 'advanced', title: _('Size of the session log'), def: '256',
@@ -549,7 +559,7 @@ const SECTIONS = {
 		  allowed: 'order, random',
 		  help: _('order: the first server that answers, beginning with the first. random: spreads clients over all servers.') },
 		{ name: 'tunlink', tab: 'advanced', title: _('Interface to the server'), offer: 'interface',
-		  grammar: {"form":"pattern","pattern":"[A-Za-z0-9_]{1,32}"},
+		  grammar: {"form":"datatype","name":"interface"},
 		  allowed: _('the name of an interface: letters, digits and _'),
 		  help: _('OpenWrt only: the interface, such as wan or wwan, that the tunnel runs over. The link is up only while that is. Default: whichever leads to the server.') },
 		{ name: 'username', tab: 'general', title: _('User name'),
@@ -705,7 +715,7 @@ const SECTIONS = {
 		  allowed: _('yes or no'),
 		  help: _('Bring the link up when the daemon starts.') },
 		{ name: 'fallback_for', tab: 'advanced', title: _('Backup for'), offer: 'link',
-		  grammar: {"form":"pattern","pattern":"[A-Za-z0-9_-]{1,64}"},
+		  grammar: {"form":"datatype","name":"section"},
 		  allowed: _('the name of an interface: letters, digits, _ and -'),
 		  help: _('Another interface of this daemon\'s: this one waits while that one is up, and stands in for it while it is down. `up` of this one does not wait.') },
 		{ name: 'fallback_after', tab: 'advanced', title: _('Backup after'), def: '30',
@@ -717,11 +727,11 @@ const SECTIONS = {
 		  allowed: _('a whole number from %d to %d %s').format(0, 86400, _('seconds')),
 		  help: _('With fallback_for: how long that interface must have been up again before this one goes down.') },
 		{ name: 'ifname', tab: 'advanced', title: _('Device name'), uci: 'pppname',
-		  grammar: {"form":"pattern","pattern":"(?!\\.{1,2}$)[A-Za-z0-9_.-]{1,15}"},
+		  grammar: {"form":"datatype","name":"netdev"},
 		  allowed: _('a device name: 1 to 15 letters, digits, - _ .'),
 		  help: _('Name of the netdev. Default: l2tps-NAME.') },
 		{ name: 'bridge', tab: 'advanced', title: _('Bridge'),
-		  grammar: {"form":"pattern","pattern":"(?!\\.{1,2}$)[A-Za-z0-9_.-]{1,15}"},
+		  grammar: {"form":"datatype","name":"netdev"},
 		  allowed: _('a device name: 1 to 15 letters, digits, - _ .'),
 		  help: _('A bridge of this machine, such as br-lan: its Ethernet frames cross the link to the peer\'s bridge (BCP, RFC 3518), VLANs and all that is not IP among them. Addresses of the link stay as they are.') },
 		{ name: 'defaultroute', tab: 'general', title: _('Traffic into the link'), def: 'no', labels: { '0': _('Only to the networks behind the peer'), '1': _('Everything') },
@@ -803,7 +813,7 @@ const SECTIONS = {
 	],
 	nasdial: [
 		{ name: 'device', tab: 'general', title: _('Serial device'), required: true, offer: 'serial',
-		  grammar: {"form":"pattern","pattern":"/[\\x21-\\x7e]{1,106}"},
+		  grammar: {"form":"datatype","name":"device"},
 		  allowed: _('a path such as /dev/ttyUSB0'),
 		  help: _('The serial device of the modem, or of a null-modem cable.') },
 		{ name: 'baud', tab: 'advanced', title: _('Line speed'), def: '115200',
@@ -823,7 +833,7 @@ const SECTIONS = {
 		  allowed: 'dial, answer',
 		  help: _('dial: call a NAS. answer: be the NAS, for callers listed in the user sections.') },
 		{ name: 'phone', tab: 'general', title: _('Telephone numbers'), depends: {"role":"dial","line":"modem"},
-		  grammar: {"form":"list","item":{"form":"pattern","pattern":"[0-9*#+,().\\-W@!PTwpt]{1,60}"},"separator":"space"},
+		  grammar: {"form":"list","item":{"form":"datatype","name":"phone"},"separator":"space"},
 		  allowed: _('numbers of 1 to 60 digits and * # + , ( ) - . W @ ! P T, space separated'),
 		  help: _('Telephone numbers of the NAS, tried in turn. A comma is a pause. Mobile networks use *99#.') },
 		{ name: 'init', tab: 'advanced', title: _('Init strings'), def: 'ATZ', private: true,
@@ -835,7 +845,7 @@ const SECTIONS = {
 		  allowed: _('1 to %d characters').format(40),
 		  help: _('Command before the number: ATDT for tone dialling, ATDP for pulse dialling.') },
 		{ name: 'apn', tab: 'general', title: _('Access point (APN)'), depends: {"role":"dial","line":"modem"},
-		  grammar: {"form":"pattern","pattern":"[A-Za-z0-9.-]{1,100}"},
+		  grammar: {"form":"datatype","name":"apn"},
 		  allowed: _('1 to 100 letters, digits, - and .'),
 		  help: _('Access point of a mobile network (AT+CGDCONT).') },
 		{ name: 'pin', tab: 'general', title: _('PIN'),
@@ -915,7 +925,7 @@ const SECTIONS = {
 		  allowed: _('yes or no'),
 		  help: _('Bring the link up when the daemon starts.') },
 		{ name: 'fallback_for', tab: 'advanced', title: _('Backup for'), offer: 'link', depends: {"role":"dial"},
-		  grammar: {"form":"pattern","pattern":"[A-Za-z0-9_-]{1,64}"},
+		  grammar: {"form":"datatype","name":"section"},
 		  allowed: _('the name of an interface: letters, digits, _ and -'),
 		  help: _('Another interface of this daemon\'s: this one waits while that one is up, and stands in for it while it is down. `up` of this one does not wait.') },
 		{ name: 'fallback_after', tab: 'advanced', title: _('Backup after'), def: '30', depends: {"role":"dial"},
@@ -927,7 +937,7 @@ const SECTIONS = {
 		  allowed: _('a whole number from %d to %d %s').format(0, 86400, _('seconds')),
 		  help: _('With fallback_for: how long that interface must have been up again before this one goes down.') },
 		{ name: 'ifname', tab: 'advanced', title: _('Device name'), uci: 'pppname',
-		  grammar: {"form":"pattern","pattern":"(?!\\.{1,2}$)[A-Za-z0-9_.-]{1,15}"},
+		  grammar: {"form":"datatype","name":"netdev"},
 		  allowed: _('a device name: 1 to 15 letters, digits, - _ .'),
 		  help: _('Name of the netdev. Default: nas-NAME.') },
 		{ name: 'defaultroute', tab: 'general', title: _('Traffic into the link'), def: 'no', labels: { '0': _('Only to the networks behind the peer'), '1': _('Everything') }, depends: {"role":"dial"},
@@ -1165,11 +1175,11 @@ const SECTIONS = {
 		  allowed: 'auto, kernel, userspace',
 		  help: _('Where packets move. kernel: in the kernel, which needs its L2TP, PPP and IPsec modules (kmod-pppol2tp, kmod-ipsec4; kmod-crypto-gcm for AES-GCM); refused where it cannot. userspace: in this process, on every kernel. auto: the kernel where it can carry what the section asks for, else userspace; status says why. Compression, MPPE, Multilink and bridges are userspace\'s. While the kernel carries packets with IPsec, other programs have no L2TP on UDP port 1701. In the kernel every user has a netdev of his own, DEVICE-1, DEVICE-2 ...: the firewall zone must name them too (l2tps-lns+), and so the default is userspace.') },
 		{ name: 'ifname', tab: 'advanced', title: _('Device name'),
-		  grammar: {"form":"pattern","pattern":"(?!\\.{1,2}$)[A-Za-z0-9_.-]{1,15}"},
+		  grammar: {"form":"datatype","name":"netdev"},
 		  allowed: _('a device name: 1 to 15 letters, digits, - _ .'),
 		  help: _('Name of the netdev that all sessions share. Default: l2tps-NAME.') },
 		{ name: 'bridge', tab: 'advanced', title: _('Bridge'),
-		  grammar: {"form":"pattern","pattern":"(?!\\.{1,2}$)[A-Za-z0-9_.-]{1,15}"},
+		  grammar: {"form":"datatype","name":"netdev"},
 		  allowed: _('a device name: 1 to 15 letters, digits, - _ .'),
 		  help: _('A bridge of this machine that users\' Ethernet frames come out of, if they bridge too (BCP, RFC 3518).') },
 		{ name: 'local_ip', tab: 'general', title: _('Local IP address'), required: true,
@@ -1217,7 +1227,7 @@ const SECTIONS = {
 		  allowed: _('one or more of local radius, space separated'),
 		  help: _('Who decides about callers, in this order. local: the user sections. radius: RADIUS servers. local radius: a user section where there is one of that name, else RADIUS. radius local: RADIUS, and user sections only while no RADIUS server answers.') },
 		{ name: 'radius', tab: 'security', title: _('RADIUS servers'),
-		  grammar: {"form":"list","item":{"form":"pattern","pattern":"[A-Za-z0-9_-]{1,64}"},"separator":"space","most":8,"unique":true},
+		  grammar: {"form":"list","item":{"form":"datatype","name":"section"},"separator":"space","most":8,"unique":true},
 		  allowed: _('names of sections, space separated, 8 at most'),
 		  help: _('The radius sections whose servers are asked, in this order. Default: all, as they are listed.') },
 		{ name: 'nas_id', tab: 'advanced', title: _('NAS identifier'),
@@ -1275,7 +1285,7 @@ const SECTIONS = {
 		  allowed: _('networks such as 10.2.0.0/16 or fd00:2::/48, space separated'),
 		  help: _('Networks behind this user (site to site). IPv6 networks require ipv6 = yes in the server section.') },
 		{ name: 'bridge', tab: 'advanced', title: _('Bridge'),
-		  grammar: {"form":"pattern","pattern":"(?!\\.{1,2}$)[A-Za-z0-9_.-]{1,15}"},
+		  grammar: {"form":"datatype","name":"netdev"},
 		  allowed: _('a device name: 1 to 15 letters, digits, - _ .'),
 		  help: _('A bridge of this machine that this user\'s Ethernet frames come out of (BCP), instead of the server section\'s. For whole frames the server section needs mrru = 1600.') },
 		{ name: 'server', tab: 'general', title: _('Server'), offer: 'server',
