@@ -14,7 +14,7 @@ const lines = (text) => "\n".repeat(text.split("\n").length - 1);
 export const withoutForms = {
   name: "without the words of forms",
   setup(b) {
-    b.onLoad({ filter: /src\/config\/(common|schema|nasdial)\.ts$/ }, ({ path }) => ({
+    b.onLoad({ filter: /src\/config\/(common|schema|nasdial|radius)\.ts$/ }, ({ path }) => ({
       contents: readFileSync(path, "utf8")
         .replace(TABLES, lines)
         .replace(WORDS, lines)

@@ -52,7 +52,10 @@ import { openPki } from "./x509/pki.ts";
  * and sets their routes.
  */
 export function compose(
-  common: Pick<LinkDeps, "clock" | "crypto" | "host" | "serial" | "udp" | "journal" | "zlib" | "pki" | "tls"> & {
+  common: Pick<
+    LinkDeps,
+    "clock" | "crypto" | "host" | "serial" | "udp" | "tcp" | "journal" | "zlib" | "pki" | "tls"
+  > & {
     readonly name?: string;
     readonly memory?: Memory;
     readonly faster?: LinkDeps["faster"];
@@ -105,6 +108,7 @@ export function compose(
     zlib: common.zlib ?? null,
     pki: common.pki ?? null,
     tls: common.tls ?? null,
+    tcp: common.tcp ?? null,
     routesElsewhere: netifd,
   };
   const about = { ...(common.name && { runtime: common.name }), ...(common.memory && { memory: common.memory }) };
@@ -322,6 +326,7 @@ export async function runDaemon(
         zlib: native,
         pki: pkiOf(rt, native),
         tls: native,
+        tcp: rt.streams,
       },
       plane,
       hub,

@@ -8,7 +8,7 @@ import type { Config } from "./config/schema.ts";
 import { SystemError } from "./core/errors.ts";
 import { describeSpeeds, measureCiphers } from "./esp/speed.ts";
 import { certificateFaults } from "./link/certificates.ts";
-import type { Pki } from "./ports/pki.ts";
+import { radsecFaults } from "./link/radius-server.ts";
 import type { Runtime } from "./ports/runtime.ts";
 import { VERSION } from "./version.ts";
 
@@ -53,14 +53,17 @@ function probe(rt: Runtime, openEngine: () => DataEngine): void {
 
 /** The native library is loaded for certificates only; without it there are none. */
 function fileFaults(rt: Runtime, config: Config, openEngine: () => DataEngine): string[] {
-  const pki = (): Pki | null => {
+  const native = (): DataEngine["native"] | null => {
     try {
-      return pkiOf(rt, openEngine().native);
+      return openEngine().native;
     } catch (e) {
       if (!(e instanceof SystemError)) throw e;
       return null;
     }
   };
-  const some = [...config.interfaces, ...config.servers].some((c) => "cert" in c && c.cert !== null);
-  return some ? certificateFaults(config, { host: rt.host, pki: pki() }) : [];
+  const ipsec = [...config.interfaces, ...config.servers].some((c) => "cert" in c && c.cert !== null);
+  if (!ipsec && !config.radius.some((r) => r.tls)) return [];
+  const tls = native();
+  const pki = tls && pkiOf(rt, tls);
+  return [...certificateFaults(config, { host: rt.host, pki }), ...radsecFaults(config.radius, { host: rt.host, tls })];
 }

@@ -286,6 +286,19 @@ function crossRadius(s: ServerConfig, { radius, servers }: Config, fail: Fail): 
   if (shared) fail("coa_port", `server ${shared.name} has the same port`);
 }
 
+function crossRadiusServer(r: RadiusConfig, fail: Fail): void {
+  const files = ["tls_ca", "tls_cert", "tls_key"] as const;
+  if (!r.tls) {
+    if (r.secret === null) fail("secret", "is missing", "1 to 255 characters, or tls = yes");
+    for (const option of [...files, "tls_name"] as const)
+      if (r[option] !== null) fail(option, "is set, but tls is no", "tls = yes");
+    return;
+  }
+  for (const option of files) if (r[option] === null) fail(option, "is missing: tls needs it", "a file in PEM");
+  // OpenSSL would accept every host below it.
+  if (r.tls_name?.startsWith(".")) fail("tls_name", "begins with a dot and is not the name of a server");
+}
+
 /** What a server gives its users of IPv6. */
 function crossIpv6(s: ServerConfig, { users }: Config, fail: Fail): void {
   for (const option of ["ipv6_pool", "ipv6_delegate", "ipv6_dns"] as const)
@@ -319,6 +332,7 @@ function crossServers(
       }
     }
   }
+  for (const r of config.radius) crossRadiusServer(r, (...about) => fault("radius", r.name, ...about));
   for (const s of config.servers) {
     const fail: Fail = (...about) => fault("server", s.name, ...about);
     crossRadius(s, config, fail);

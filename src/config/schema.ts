@@ -4,6 +4,7 @@ import { AUTH_METHODS, common, eapTls, ipsec, l2tp, TRAFFIC } from "./common.ts"
 import type { SerialConfig } from "./nasdial.ts";
 import { type Named, optional, required, type ValuesOf, withDefault } from "./option.ts";
 import * as k from "./options.ts";
+import { RADIUS } from "./radius.ts";
 
 const DATAPLANE =
   "Where packets move. kernel: in the kernel, which needs its L2TP, PPP and IPsec modules (kmod-pppol2tp, " +
@@ -313,7 +314,7 @@ export const SERVER = {
     title: "CoA port",
     help:
       "UDP port on which the RADIUS servers of this section may end and change sessions (RFC 5176), usually 3799; 0: " +
-      "none.",
+      "none. Those with tls may then do so by their connections alone.",
   }),
   second_login: withDefault(k.oneOf("replace", "refuse"), "replace", {
     tab: "security",
@@ -364,37 +365,6 @@ export const USER = {
     title: "Server",
     offer: "server",
     help: "Server section that this user may log in to. Default: all.",
-  }),
-} as const;
-
-export const RADIUS = {
-  address: required(k.address, { tab: "general", title: "Address", help: "Address of the RADIUS server." }),
-  secret: required(k.secret, {
-    tab: "general",
-    title: "Secret",
-    help: "The secret shared with it: long and random, as MD5 is all that protects it on the way.",
-  }),
-  port: withDefault(k.integer(1, 65535), "1812", {
-    tab: "advanced",
-    title: "Port",
-    help: "UDP port for authentication.",
-  }),
-  acct_port: withDefault(k.integer(0, 65535), "1813", {
-    tab: "advanced",
-    title: "Accounting port",
-    help: "UDP port for accounting; 0: it gets none.",
-  }),
-  timeout: withDefault(k.integer(1, 20, "seconds"), "5", {
-    tab: "advanced",
-    title: "Timeout",
-    help:
-      "How long it is asked, with growing pauses between the packets, before the next server is. A caller waits 30 " +
-      "seconds in all.",
-  }),
-  dead_time: withDefault(k.integer(0, 3600, "seconds"), "60", {
-    tab: "advanced",
-    title: "Dead time",
-    help: "How long it is passed over after it has fallen silent, while another one answers.",
   }),
 } as const;
 

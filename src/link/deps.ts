@@ -7,7 +7,7 @@ import type { DataPlane } from "../dataplane/dataplane.ts";
 import type { IkeManager } from "../ike/manager.ts";
 import type { L2tpEndpoint } from "../l2tp/endpoint.ts";
 import type { Pki } from "../ports/pki.ts";
-import type { Crypto, Host, Journal, TlsClients, Udp, Zlib } from "../ports/ports.ts";
+import type { Crypto, Host, Journal, Tcp, TlsClients, TlsStreams, Udp, Zlib } from "../ports/ports.ts";
 import type { SerialHost } from "../ports/serial.ts";
 import type { Blocks } from "./blocks.ts";
 import type { Captures } from "./captures.ts";
@@ -44,8 +44,10 @@ export interface LinkDeps {
   readonly zlib?: Zlib | null;
   /** For IKE by certificates. */
   readonly pki?: Pki | null;
-  /** For EAP-TLS. */
-  readonly tls?: TlsClients | null;
+  /** For EAP-TLS, and RADIUS over TLS. */
+  readonly tls?: (TlsClients & TlsStreams) | null;
+  /** For RADIUS over TLS. */
+  readonly tcp?: Tcp | null;
   /** Client links' routes are set by somebody else (netifd). */
   readonly routesElsewhere?: boolean;
 }

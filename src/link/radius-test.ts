@@ -4,27 +4,16 @@ import type { Config, RadiusConfig } from "../config/schema.ts";
 import { faultEvent } from "../core/fault.ts";
 import { fromUtf8, hex } from "../core/text.ts";
 import { inQuotes, listed, said } from "../core/words.ts";
-import { RadiusClient, type RadiusServer } from "../radius/client.ts";
+import { RadiusClient } from "../radius/client.ts";
 import type { Grant } from "../radius/grant.ts";
 import { Login } from "../radius/login.ts";
 import type { LinkDeps } from "./deps.ts";
+import { serverOf } from "./radius-server.ts";
 import type { RadiusFinding } from "./status.ts";
 
 /** A page waits no longer than 20 s. */
 const LONGEST_S = 10;
 
-export function serverOf(r: RadiusConfig): RadiusServer {
-  const { name, address, port, secret } = r;
-  return {
-    name,
-    address,
-    port,
-    acctPort: r.acct_port,
-    secret,
-    timeoutMs: r.timeout * 1000,
-    deadMs: r.dead_time * 1000,
-  };
-}
 /** Those of a radius section, or of a server section; none: there is no such section. */
 export function radiusNamed({ radius, servers }: Config, name: string): readonly RadiusConfig[] {
   const one = radius.filter((r) => r.name === name);
@@ -33,7 +22,7 @@ export function radiusNamed({ radius, servers }: Config, name: string): readonly
 
 /** Within 10 s. */
 export function testRadius(
-  deps: Pick<LinkDeps, "clock" | "crypto" | "host" | "log" | "udp">,
+  deps: Pick<LinkDeps, "clock" | "crypto" | "host" | "log" | "udp" | "tcp" | "tls">,
   servers: readonly RadiusConfig[],
   user: string,
   password: Uint8Array,
@@ -45,7 +34,7 @@ export function testRadius(
     new Promise((resolve) => {
       const { name: server, address } = r;
       const client = new RadiusClient({ ...deps, fault }, [
-        serverOf({ ...r, timeout: Math.min(r.timeout, LONGEST_S) }),
+        serverOf({ ...r, timeout: Math.min(r.timeout, LONGEST_S) }, deps),
       ]);
       const found = (accepted: boolean, text: string): void => {
         client.close("");

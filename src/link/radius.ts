@@ -13,14 +13,15 @@ import { accountName } from "../ppp/auth/mschapv2.ts";
 import { type Proof, refusal, type Verdict } from "../ppp/auth/proof.ts";
 import { Accounting } from "../radius/accounting.ts";
 import { Attributes } from "../radius/attributes.ts";
-import { RadiusClient, type RadiusServer } from "../radius/client.ts";
+import { RadiusClient } from "../radius/client.ts";
 import { Dynamic, type Named, type Target } from "../radius/dynamic.ts";
 import { type Caller, Login, type Nas, type Outcome } from "../radius/login.ts";
+import type { RadiusServer } from "../radius/peers.ts";
 import type { Account, Books } from "./account.ts";
 import type { LinkDeps } from "./deps.ts";
-import { serverOf } from "./radius-test.ts";
+import { serverOf } from "./radius-server.ts";
 
-type RadiusDeps = Pick<LinkDeps, "clock" | "crypto" | "host" | "log" | "udp" | "journal">;
+type RadiusDeps = Pick<LinkDeps, "clock" | "crypto" | "host" | "log" | "udp" | "tcp" | "tls" | "journal">;
 /** A server's sessions, for what RADIUS asks about them. */
 interface Reachable {
   get(id: number): Sought | null;
@@ -69,6 +70,7 @@ export class RadiusUsers {
       wallClock,
       servers: () => this.#servers(),
       identifier: this.nas.identifier,
+      allowed: cfg.coa_port !== 0,
       find: (n) => this.#find(n),
     });
   }
@@ -121,12 +123,14 @@ export class RadiusUsers {
     return found?.ip && (user ?? found.user) === found.user && (ip ?? found.ip) === found.ip ? found : null;
   }
   #make(): RadiusClient {
-    const { clock, crypto, log, udp } = this.#deps;
+    const { clock, crypto, log, udp, tcp } = this.#deps;
     const fault = (e: unknown): void => log.emit(faultEvent(this.#cfg.name, "RADIUS", e));
-    return new RadiusClient({ clock, crypto, udp, fault }, this.#servers());
+    const asked = (server: RadiusServer, data: Uint8Array): Uint8Array | null =>
+      this.#dynamic.input(data, server.address, server);
+    return new RadiusClient({ clock, crypto, udp, tcp: tcp ?? null, fault, asked }, this.#servers());
   }
   #servers(): RadiusServer[] {
-    return radiusOf(this.#cfg, this.#all()).map(serverOf);
+    return radiusOf(this.#cfg, this.#all()).map((r) => serverOf(r, this.#deps));
   }
   /** Other servers from now on; what the old ones were asked is unanswered. */
   renew(): void {

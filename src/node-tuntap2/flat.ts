@@ -111,9 +111,18 @@ export interface Flat {
 
   // A TLS client in memory, from libssl. At most 256 KiB each.
   /** 0: no libssl; -n: n bytes of an explanation in `why`, which has room for 200. */
-  tlsNew(ca: Uint8Array, cert: Uint8Array, key: Uint8Array, serverName: string, why: Uint8Array): number;
+  tlsNew(
+    ca: Uint8Array,
+    cert: Uint8Array,
+    key: Uint8Array,
+    serverName: string,
+    stream: boolean,
+    why: Uint8Array,
+  ): number;
   tlsClose(tls: number): void;
   tlsStep(tls: number, data: Uint8Array): number; // native/tls.h: enum tt_tls_state
+  tlsRead(tls: number, into: Uint8Array): number; // of a stream; -1: it is over
+  tlsWrite(tls: number, data: Uint8Array): number; // empty: the last word; -1: it is over
   tlsOutput(tls: number, into: Uint8Array): number;
   tlsWhy(tls: number, into: Uint8Array): number; // into: 200 bytes
   tlsVersion(tls: number): number;

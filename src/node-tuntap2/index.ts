@@ -3,7 +3,7 @@
 import type { Flat } from "./flat.ts";
 import { pkiLibrary } from "./pki.ts";
 import { orLess, receiveWith, transmitWith, whole } from "./reference-io.ts";
-import { tlsClient } from "./tls.ts";
+import { tlsClient, tlsStream } from "./tls.ts";
 import type { CallParams, FastPath, FlowParams, Native, Origin, Ring, SaParams, Watcher } from "./types.ts";
 import { ADDR, DROPS, META, SLOT } from "./types.ts";
 
@@ -282,6 +282,7 @@ export function native(flat: Flat): Native {
       };
     },
     tlsClient: (params) => tlsClient(flat, params),
+    tlsStream: (params) => tlsStream(flat, params),
     pki: () => pkiLibrary(flat),
     noDumps() {
       flat.noDumps();

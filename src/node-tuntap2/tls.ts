@@ -1,6 +1,6 @@
-// A TLS client of the library as an object.
+// TLS clients of the library as objects.
 import type { Flat } from "./flat.ts";
-import type { TlsClient, TlsParams, TlsState } from "./types.ts";
+import type { TlsClient, TlsParams, TlsState, TlsStream } from "./tls-types.ts";
 
 const STATES: readonly TlsState[] = ["going", "done", "confirmed", "distrust", "alert", "broken"];
 const WORDS = 200;
@@ -12,13 +12,16 @@ export function ascii(b: Uint8Array): string {
   return s;
 }
 
-export function tlsClient(flat: Flat, p: TlsParams): TlsClient | string | null {
+/** Both kinds. */
+function tls(flat: Flat, p: TlsParams, stream: boolean): (TlsClient & TlsStream) | string | null {
   const words = new Uint8Array(WORDS);
-  const handle = flat.tlsNew(p.ca, p.cert, p.key, p.serverName ?? "", words);
+  const handle = flat.tlsNew(p.ca, p.cert, p.key, p.serverName ?? "", stream, words);
   if (handle === 0) return null;
   if (handle < 0) return ascii(words.subarray(0, -handle));
   return {
     step: (data) => STATES[flat.tlsStep(handle, data)] ?? "broken",
+    read: (into) => flat.tlsRead(handle, into),
+    write: (data) => flat.tlsWrite(handle, data) === 0,
     output() {
       const parts: number[] = [];
       const chunk = new Uint8Array(CHUNK);
@@ -36,4 +39,11 @@ export function tlsClient(flat: Flat, p: TlsParams): TlsClient | string | null {
     },
     close: () => flat.tlsClose(handle),
   };
+}
+
+export function tlsClient(flat: Flat, p: TlsParams): TlsClient | string | null {
+  return tls(flat, p, false);
+}
+export function tlsStream(flat: Flat, p: TlsParams): TlsStream | string | null {
+  return tls(flat, p, true);
 }

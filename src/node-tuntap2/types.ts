@@ -1,6 +1,7 @@
 // The native library as TypeScript sees it. One interface for every engine; the C behind it includes no engine's
 // header. Arguments are checked at the border: a wrong one is a RangeError, never memory. A failed system call throws
 // an Error with `code` ("EADDRINUSE"), `errno` and `syscall`.
+import type { TlsClient, TlsParams, TlsStream } from "./tls-types.ts";
 
 export const SLOT = 2048; // bytes of one slot
 export const HEAD = 128; // where a packet that was read begins: headroom for ESP, UDP, L2TP and PPP headers
@@ -225,34 +226,6 @@ export interface Inflater {
   close(): void;
 }
 
-export interface TlsParams {
-  /** PEM. `ca` is never empty: the server's certificate is always verified. */
-  readonly ca: Uint8Array;
-  readonly cert: Uint8Array;
-  readonly key: Uint8Array;
-  /** The host name or address that the server's certificate must be for; null: any. */
-  readonly serverName: string | null;
-}
-/**
- * done: the handshake is complete, with TLS 1.3 the server may still refuse us; confirmed: it said so (RFC 9190 §2.5).
- * distrust: we do not accept its certificate; alert: it does not accept us.
- */
-export type TlsState = "going" | "done" | "confirmed" | "distrust" | "alert" | "broken";
-/** A TLS client, 1.2 or 1.3, in memory. */
-export interface TlsClient {
-  /** Feeds received bytes, whole records or parts; an empty array starts the handshake. */
-  step(data: Uint8Array): TlsState;
-  /** Bytes to send since the last call, alerts included. */
-  output(): Uint8Array;
-  /** Reason for one of the last three states, in OpenSSL's words. */
-  why(): string;
-  version(): "1.2" | "1.3";
-  /** Keying material of the session (RFC 5705), null before it is done. An empty context is none. */
-  export(label: string, context: Uint8Array, length: number): Uint8Array | null;
-  /** Wipes the keys. No other method may be called afterwards. */
-  close(): void;
-}
-
 /** Tunnel and Call IDs of one L2TP call, all non-zero. */
 export interface L2tpIds {
   readonly localTunnel: number;
@@ -432,6 +405,7 @@ export interface Native {
   inflater(window: number): Inflater | null;
   /** Null without libssl (libssl.so.3); a sentence where one of the PEM texts is no good. */
   tlsClient(params: TlsParams): TlsClient | string | null;
+  tlsStream(params: TlsParams): TlsStream | string | null;
   /** Null without libcrypto. */
   pki(): PkiLibrary | null;
   /**

@@ -154,23 +154,33 @@ export interface Zlib {
   } | null;
 }
 export type TlsState = "going" | "done" | "confirmed" | "distrust" | "alert" | "broken";
-/** A TLS client over memory; the words are those of node-tuntap2. */
-export interface TlsClient {
+interface Tls {
   step(data: Uint8Array): TlsState;
   output(): Uint8Array;
   why(): string;
-  version(): "1.2" | "1.3";
-  export(label: string, context: Uint8Array, length: number): Uint8Array | null;
   close(): void;
 }
+/** TLS clients over memory; the words are those of node-tuntap2. */
+export interface TlsStream extends Tls {
+  read(into: Uint8Array): number;
+  write(data: Uint8Array): boolean;
+}
+export interface TlsClient extends Tls {
+  version(): "1.2" | "1.3";
+  export(label: string, context: Uint8Array, length: number): Uint8Array | null;
+}
+export interface TlsParams {
+  readonly ca: Uint8Array;
+  readonly cert: Uint8Array;
+  readonly key: Uint8Array;
+  readonly serverName: string | null;
+}
+/** Null: this machine has no TLS library; a sentence: one of the texts (PEM) is no good. */
 export interface TlsClients {
-  /** Null: this machine has no TLS library; a sentence: one of the texts (PEM) is no good. */
-  tlsClient(params: {
-    readonly ca: Uint8Array;
-    readonly cert: Uint8Array;
-    readonly key: Uint8Array;
-    readonly serverName: string | null;
-  }): TlsClient | string | null;
+  tlsClient(params: TlsParams): TlsClient | string | null;
+}
+export interface TlsStreams {
+  tlsStream(params: TlsParams): TlsStream | string | null;
 }
 export interface LinkOptions {
   /** Async control character maps, RFC 1662 §7; 0 over L2TP. */
@@ -221,6 +231,24 @@ export interface Udp {
 }
 export interface UdpSocket {
   send(data: Uint8Array): void;
+  close(): void;
+}
+/** TCP of the control plane. Events arrive outside of any scope, none inside a call, and none after close(). */
+export interface Tcp {
+  /** What fails is an end. A peer that leaves 1 MiB unread is cut off. */
+  dial(to: Endpoint, on: TcpEvents): TcpStream;
+}
+export interface TcpEvents {
+  open(): void;
+  /** The chunk is valid during the call only. */
+  data(chunk: Uint8Array): void;
+  /** Once. `errno`: why it did not open, such as "ECONNREFUSED"; "": the peer closed it, or it broke. */
+  end(errno: string): void;
+}
+export interface TcpStream {
+  /** Takes over `data`; from open() on. */
+  send(data: Uint8Array): void;
+  /** After what was sent has left. */
   close(): void;
 }
 /** A few lines on a disk, which outlive the process. What cannot be written is not there at the next start. */

@@ -1,6 +1,6 @@
 // What an engine and its operating system give to the program as a whole. runtime/node is one; QuickJS becomes another.
 import type { Clock } from "../core/clock.ts";
-import type { Crypto, Host } from "./ports.ts";
+import type { Crypto, Host, Tcp } from "./ports.ts";
 
 export interface ByteStream {
   /** Takes over `data`; text goes as UTF-8. A reader that leaves 1 MiB unread is cut off. */
@@ -51,8 +51,8 @@ export interface Runtime {
   readonly clock: Clock;
   readonly crypto: Crypto;
   readonly host: Host;
-  /** UNIX stream sockets. */
-  readonly streams: StreamTransport;
+  /** Stream sockets. */
+  readonly streams: StreamTransport & Tcp;
   /** Bytes in use, and the limit. Cheap enough for every call attempt. */
   memory(): { readonly used: number; readonly limit: number };
   readonly isRoot: boolean;

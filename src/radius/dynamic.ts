@@ -1,14 +1,14 @@
 // What a RADIUS server asks of us (RFC 5176): to end a session, or to change its limits. Only from configured servers,
 // proved by their secret, once: an Event-Timestamp says that a request is fresh. Without one a session may be ended by
-// its Acct-Session-Id alone, which never comes again.
+// its Acct-Session-Id alone, which never comes again. Over TLS (RFC 6614 §2.5) the connection proves all that.
 import { Counters } from "../core/counters.ts";
 import { DecodeError } from "../core/errors.ts";
 import { hex } from "../core/text.ts";
 import type { Crypto } from "../ports/ports.ts";
 import { type AttributeName, Attributes } from "./attributes.ts";
-import type { RadiusServer } from "./client.ts";
 import { type Limits, limitsOf } from "./grant.ts";
 import { CODE, provesRequest, type RadiusPacket, readRadius, writeAnswer } from "./packet.ts";
+import type { RadiusServer } from "./peers.ts";
 
 /** A session that it found. */
 export interface Target {
@@ -26,11 +26,13 @@ interface DynamicDeps {
   wallClock(): number;
   servers(): readonly RadiusServer[];
   readonly identifier: string;
+  /** Whether servers may ask at all. */
+  readonly allowed: boolean;
   /** The session that all of these name; null: there is none. */
   find(n: Named): Target | null;
 }
 // RFC 5176 §3.5
-const ERROR = { unsupported: 401, missing: 402, nas: 403, invalid: 404, service: 405, unknown: 503 } as const;
+const ERROR = { unsupported: 401, missing: 402, nas: 403, invalid: 404, service: 405, off: 406, unknown: 503 } as const;
 const WINDOW_MS = 300_000;
 const REMEMBERED = 1024;
 const IDENTIFYING: readonly AttributeName[] = [
@@ -69,10 +71,10 @@ export class Dynamic {
   constructor(deps: DynamicDeps) {
     this.#deps = deps;
   }
-  /** The answer; null: none. */
-  input(data: Uint8Array, from: string): Uint8Array | null {
+  /** The answer; null: none. `over`: the server whose TLS it came by; elsewhere the secret of TLS proves nothing. */
+  input(data: Uint8Array, from: string, over: RadiusServer | null = null): Uint8Array | null {
     const { crypto } = this.#deps;
-    const servers = this.#deps.servers().filter((s) => s.address === from);
+    const servers = over ? [over] : this.#deps.servers().filter((s) => s.address === from && !s.tls);
     if (servers.length === 0) return this.#drop("radius.coa-stranger");
     try {
       const p = readRadius(data);
@@ -82,7 +84,7 @@ export class Dynamic {
       const key = `${from} ${p.id} ${hex(p.authenticator)}`;
       const before = this.#answers.get(key);
       if (before) return before;
-      if (!this.#fresh(p)) return this.#drop("radius.coa-stale");
+      if (!over && !this.#fresh(p)) return this.#drop("radius.coa-stale");
       this.counters.bump("radius.coa");
       const error = this.#obey(p, server.name);
       const attributes = new Attributes().add("Proxy-State", ...p.attributes.all("Proxy-State"));
@@ -109,6 +111,7 @@ export class Dynamic {
   }
   /** An Error-Cause; null: done. */
   #obey({ code, attributes: a }: RadiusPacket, server: string): number | null {
+    if (!this.#deps.allowed) return ERROR.off;
     const nas = a.get("NAS-Identifier");
     if (nas !== null && nas !== this.#deps.identifier) return ERROR.nas;
     if (a.get("Service-Type") !== null) return ERROR.service; // "Authorize Only"

@@ -5,10 +5,11 @@ import { DecodeError } from "../core/errors.ts";
 import { concat, fromUtf8, utf8 } from "../core/text.ts";
 import { inQuotes, printable, said } from "../core/words.ts";
 import { Attributes } from "./attributes.ts";
-import type { Answer, RadiusClient, RadiusServer } from "./client.ts";
+import type { RadiusClient } from "./client.ts";
 import { type Grant, grantOf } from "./grant.ts";
 import { hidePassword, LONGEST_PASSWORD, type Sealer, showKey, showPassword } from "./hiding.ts";
 import { CODE } from "./packet.ts";
+import type { Answer, RadiusServer } from "./peers.ts";
 
 /** As a peer shows them to PPP. */
 export type Credentials =

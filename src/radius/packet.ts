@@ -23,10 +23,10 @@ export const CODE = {
   coaAck: 44,
   coaNak: 45,
 } as const;
-const HEADER = 20;
+export const HEADER = 20;
 const AUTHENTICATOR = 4;
 const SIZE = 16;
-const LONGEST_PACKET = 4096;
+export const LONGEST_PACKET = 4096;
 
 export interface RadiusPacket {
   readonly code: number;

@@ -1,5 +1,6 @@
 // Debian's own freeradius in a namespace, with a configuration of its own, and radclient.
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import type { Held } from "../x509/ca.ts";
 import { type Ns, type Proc, run } from "./harness.ts";
 
 export const RADIUS_NEEDS = ["freeradius", "radclient"] as const;
@@ -9,7 +10,35 @@ export const SECRET = "testing-4711-secret";
  * INI-like text of freeradius: one thing a line. Debian 12's is older than CVE-2024-3596, and puts a
  * Message-Authenticator into its answers only when it is told to.
  */
-function conf(dir: string, address: string): string {
+/** RADIUS over TLS, from files in the server's own folder. */
+const OVER_TLS = (dir: string, address: string): string => `  listen {
+    type = auth+acct
+    ipaddr = ${address}
+    port = 2083
+    proto = tcp
+    clients = radsec
+    tls {
+      ca_file = ${dir}/ca.pem
+      certificate_file = ${dir}/own.pem
+      private_key_file = ${dir}/own.key
+      require_client_cert = yes
+      tls_min_version = "1.2"
+      tls_max_version = "1.3"
+    }
+  }
+`;
+const RADSEC_CLIENTS = `thread pool {
+}
+clients radsec {
+  client all {
+    ipaddr = 0.0.0.0/0
+    proto = tls
+    secret = radsec
+  }
+}
+`;
+
+function conf(dir: string, address: string, tls: boolean): string {
   return `prefix = /usr
 logdir = ${dir}
 raddbdir = ${dir}
@@ -56,8 +85,8 @@ client all {
   secret = ${SECRET}
   require_message_authenticator = yes
 }
-server default {
-  listen {
+${tls ? RADSEC_CLIENTS : ""}server default {
+${tls ? OVER_TLS(dir, address) : ""}  listen {
     type = auth
     ipaddr = ${address}
     port = 1812
@@ -112,21 +141,28 @@ export class FreeRadius {
   #proc: Proc | null = null;
   #starts = 0;
 
-  /** `users`: its file of that name. */
-  constructor(ns: Ns, address: string, users: string) {
+  /** `users`: its file of that name; `tls`: its certificate, and the CA of its clients. */
+  constructor(ns: Ns, address: string, users: string, tls: { own: Held; ca: Held } | null = null) {
     this.ns = ns;
     this.address = address;
     const name = `radius-${address.replaceAll(".", "-")}`;
     this.#dir = `${ns.lab.dir}/${name}`;
     mkdirSync(this.#dir, { recursive: true });
-    ns.lab.write(`${name}/radiusd.conf`, conf(this.#dir, address));
+    ns.lab.write(`${name}/radiusd.conf`, conf(this.#dir, address, tls !== null));
     ns.lab.write(`${name}/dictionary`, "");
     ns.lab.write(`${name}/users`, users);
+    if (!tls) return;
+    ns.lab.write(`${name}/ca.pem`, tls.ca.pem);
+    ns.lab.write(`${name}/own.pem`, tls.own.pem);
+    ns.lab.write(`${name}/own.key`, Buffer.from(tls.own.key).toString());
   }
   async start(): Promise<void> {
     const args = ["netns", "exec", this.ns.name, "freeradius", "-f", "-l", "stdout", "-d", this.#dir];
     this.#proc = this.ns.lab.spawn(`freeradius-${this.address}-${++this.#starts}`, "ip", args);
     await this.#proc.line(/Ready to process requests/, 15_000);
+  }
+  get pid(): number {
+    return this.#proc?.pid ?? 0;
   }
   get log(): string {
     return this.#proc?.output ?? "";

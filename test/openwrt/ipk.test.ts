@@ -112,10 +112,10 @@ test("l2tpsec.ipk: fields, files, modes, conffiles; two builds are the same byte
   });
 });
 
-test("the package is at most 660 KB", { skip: EXE === "/bin/true" ? "dist/l2tpsec is not built" : false }, () => {
+test("the package is at most 675 KB", { skip: EXE === "/bin/true" ? "dist/l2tpsec is not built" : false }, () => {
   const size = (daemonIpk(exe, VERSION) as Uint8Array).length;
   console.log(`# l2tpsec.ipk: ${size} bytes`);
-  assert.ok(size <= 660_000, `${size} bytes`);
+  assert.ok(size <= 675_000, `${size} bytes`);
 });
 
 test("what cannot become a package is told", () => {

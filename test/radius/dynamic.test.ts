@@ -11,7 +11,7 @@ import { nodeCrypto as crypto } from "../../src/runtime/node/crypto.ts";
 import { SECRET } from "./double.ts";
 
 const NOW = 1_800_000_000;
-function world() {
+function world(allowed = true) {
   const done: string[] = [];
   let now = NOW;
   const server = { name: "a", address: "192.0.2.1", port: 1, acctPort: 1, secret: SECRET, timeoutMs: 1, deadMs: 1 };
@@ -20,6 +20,7 @@ function world() {
     wallClock: () => now * 1000,
     servers: () => [server],
     identifier: "nas",
+    allowed,
     find: (n: Named) =>
       n.user === "alice" || n.session === "s1"
         ? { disconnect: () => void done.push("end"), change: (l) => void done.push(JSON.stringify(l)) }
@@ -36,7 +37,7 @@ function world() {
   const later = (s: number): void => {
     now += s;
   };
-  return { dynamic, done, ask, request, later };
+  return { dynamic, done, ask, request, later, server };
 }
 const fresh = (at = NOW): Attributes => new Attributes().add("Event-Timestamp", at);
 
@@ -96,6 +97,22 @@ describe("a request", () => {
     assert.equal(dynamic.input(request(CODE.disconnectRequest, a, Secret.of("other")), "192.0.2.1"), null);
     assert.equal(dynamic.input(request(CODE.accessRequest, a), "192.0.2.1"), null);
     assert.deepEqual(dynamic.counters.snapshot(), { "radius.coa-forged": 2, "radius.coa-stranger": 1 });
+    assert.deepEqual(done, []);
+  });
+  test("over TLS needs no time; a server with TLS, whose secret all know, is not heard elsewhere", () => {
+    const { dynamic, request, done, server } = world();
+    const ends = request(CODE.disconnectRequest, new Attributes().add("User-Name", "alice"));
+    assert.equal(dynamic.input(ends, "192.0.2.1"), null);
+    assert.ok(dynamic.input(ends, "192.0.2.1", server));
+    assert.deepEqual(done, ["end"]);
+    Object.assign(server, { tls: () => "" });
+    const fresh_ = request(CODE.disconnectRequest, fresh().add("User-Name", "alice"));
+    assert.equal(dynamic.input(fresh_, "192.0.2.1"), null);
+    assert.equal(dynamic.counters.get("radius.coa-stranger"), 1);
+  });
+  test("where none is allowed: 406 (RFC 6614 §2.5)", () => {
+    const { ask, done } = world(false);
+    assert.deepEqual(ask(CODE.disconnectRequest, fresh().add("User-Name", "alice")), [CODE.disconnectNak, 406]);
     assert.deepEqual(done, []);
   });
   test("with any bit changed, or of any bytes, is silence", () => {

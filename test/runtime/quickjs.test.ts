@@ -169,6 +169,13 @@ describe("streams", () => {
         backlog.push(b);
         return a;
       },
+      /** Port 1: no way there; 2: refused. */
+      dial: (_: string, port: number) => {
+        if (port === 1) throw Object.assign(new Error("x"), { code: "ENETUNREACH" });
+        const fd = sys.connect();
+        if (port === 2) at(at(fd).peer).gone = true;
+        return fd;
+      },
       accept: () => backlog.shift() ?? -1,
       unlink: () => {},
       utf8: (s: string) => utf8(s).slice().buffer as ArrayBuffer,
@@ -275,6 +282,41 @@ describe("streams", () => {
     for (let i = 0; i < 20; i++) await streams.connect("/s");
     await run();
     assert.equal(at, 8);
+  });
+  test("TCP to elsewhere: open, bytes both ways, and one end, in words of its own where it never opened", async () => {
+    for (const [port, want] of [
+      [9, ["open", "data 5", "end "]],
+      [1, ["end ENETUNREACH"]],
+      [2, ["end EPIPE"]],
+    ] as const) {
+      for (const closes of [false, true]) {
+        const { streams, run } = pair(16);
+        const log: string[] = [];
+        await streams.listen("/s", (s) => {
+          s.onData = (c) => {
+            s.send(c.slice());
+            s.close();
+          };
+        });
+        const c = streams.dial(
+          { address: "192.0.2.1", port },
+          {
+            open: () => {
+              log.push("open");
+              c.send(new Uint8Array(5));
+            },
+            data: (d) => void log.push(`data ${d.length}`),
+            end: (errno) => void log.push(`end ${errno}`),
+          },
+        );
+        if (closes) c.close();
+        assert.deepEqual(log, [], "never inside dial() or close()");
+        await run();
+        c.close();
+        await run();
+        assert.deepEqual(log, closes ? [] : want);
+      }
+    }
   });
   test("who never reads is cut off", async () => {
     const { streams, run } = pair(16);

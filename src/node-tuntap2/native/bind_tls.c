@@ -33,7 +33,8 @@ static double bind_tls_new(struct tt_args *a)
 {
 	size_t ca_len, cert_len, key_len;
 	uint8_t *ca = some(a, 0, &ca_len), *cert = some(a, 1, &cert_len), *key = some(a, 2, &key_len);
-	uint8_t *into = arg_bytes_of(a, 4, TT_TLS_WORDS, "why: wrong length");
+	bool stream = arg_bool(a, 4, "stream: true or false");
+	uint8_t *into = arg_bytes_of(a, 5, TT_TLS_WORDS, "why: wrong length");
 	char name[256], why[TT_TLS_WORDS];
 	struct held *h;
 	struct tt_tls *t;
@@ -43,7 +44,7 @@ static double bind_tls_new(struct tt_args *a)
 		return NOTHING;
 	if (!tt_tls_have())
 		return 0;
-	t = tt_tls_new(ca, ca_len, cert, cert_len, key, key_len, *name ? name : NULL, why);
+	t = tt_tls_new(ca, ca_len, cert, cert_len, key, key_len, *name ? name : NULL, stream, why);
 	if (!t) {
 		memcpy(into, why, strlen(why));
 		return -(double)strlen(why);
@@ -77,6 +78,28 @@ static double bind_tls_step(struct tt_args *a)
 	if (a->bad)
 		return NOTHING;
 	return tt_tls_step(h->t, in, n);
+}
+
+static double bind_tls_read(struct tt_args *a)
+{
+	struct held *h = held_of(a);
+	size_t room;
+	uint8_t *into = some(a, 1, &room);
+
+	if (a->bad)
+		return NOTHING;
+	return tt_tls_read(h->t, into, room);
+}
+
+static double bind_tls_write(struct tt_args *a)
+{
+	struct held *h = held_of(a);
+	size_t n;
+	uint8_t *data = some(a, 1, &n);
+
+	if (a->bad)
+		return NOTHING;
+	return tt_tls_write(h->t, data, n);
 }
 
 static double bind_tls_output(struct tt_args *a)
@@ -146,7 +169,8 @@ static void end(struct tt_inst *inst)
 }
 
 static const struct tt_function functions[] = {
-	{ "tlsNew", bind_tls_new, 5 },	     { "tlsClose", bind_tls_close, 1 },
+	{ "tlsNew", bind_tls_new, 6 },	     { "tlsClose", bind_tls_close, 1 },
+	{ "tlsRead", bind_tls_read, 2 },     { "tlsWrite", bind_tls_write, 2 },
 	{ "tlsStep", bind_tls_step, 2 },     { "tlsOutput", bind_tls_output, 2 },
 	{ "tlsWhy", bind_tls_why, 2 },	     { "tlsVersion", bind_tls_version, 1 },
 	{ "tlsExport", bind_tls_export, 4 }, { NULL, NULL, 0 },

@@ -45,6 +45,8 @@ static struct {
 	void (*ssl_connect)(void *);
 	int (*ssl_handshake)(void *);
 	int (*ssl_read)(void *, void *into, int n);
+	int (*ssl_write)(void *, const void *data, int n);
+	int (*ssl_shutdown)(void *);
 	int (*ssl_error)(const void *, int r);
 	void *(*ssl_param)(void *);
 	long (*ssl_verify_result)(const void *);
@@ -95,6 +97,8 @@ static bool load(void *from)
 		"SSL_set_connect_state",
 		"SSL_do_handshake",
 		"SSL_read",
+		"SSL_write",
+		"SSL_shutdown",
 		"SSL_get_error",
 		"SSL_get0_param",
 		"SSL_get_verify_result",
@@ -158,6 +162,7 @@ bool tt_tls_have(void)
 struct tt_tls {
 	void *ctx, *ssl, *in, *out; /* the BIOs are the SSL's */
 	enum tt_tls_state state;
+	bool stream;
 	char why[TT_TLS_WORDS];
 };
 
@@ -301,13 +306,14 @@ static const char *prepare(struct tt_tls *t, const uint8_t *ca, size_t ca_len, c
 }
 
 struct tt_tls *tt_tls_new(const uint8_t *ca, size_t ca_len, const uint8_t *cert, size_t cert_len, const uint8_t *key,
-			  size_t key_len, const char *name, char why[TT_TLS_WORDS])
+			  size_t key_len, const char *name, bool stream, char why[TT_TLS_WORDS])
 {
 	struct tt_tls *t = calloc(1, sizeof *t);
 	const char *wrong = "no memory";
 
 	if (t) {
 		lib.err_clear();
+		t->stream = stream;
 		wrong = prepare(t, ca, ca_len, cert, cert_len, key, key_len, name);
 		lib.err_clear();
 	}
@@ -372,7 +378,42 @@ enum tt_tls_state tt_tls_step(struct tt_tls *t, const uint8_t *in, size_t n)
 			return t->state = lib.ssl_error(t->ssl, r) == ERROR_WANT_READ ? TT_TLS_GOING : failed(t);
 		t->state = TT_TLS_DONE;
 	}
-	return t->state = after(t);
+	return t->state = t->stream ? t->state : after(t);
+}
+
+static int over(struct tt_tls *t, int r)
+{
+	if (lib.ssl_error(t->ssl, r) == ERROR_ZERO_RETURN) {
+		snprintf(t->why, sizeof t->why, "closed");
+		t->state = TT_TLS_BROKEN;
+	} else {
+		t->state = failed(t);
+	}
+	return -1;
+}
+
+int tt_tls_read(struct tt_tls *t, uint8_t *into, size_t room)
+{
+	int n;
+
+	if (t->state != TT_TLS_DONE)
+		return -1;
+	lib.err_clear();
+	n = lib.ssl_read(t->ssl, into, (int)room);
+	if (n > 0 || lib.ssl_error(t->ssl, n) == ERROR_WANT_READ)
+		return n > 0 ? n : 0;
+	return over(t, n);
+}
+
+int tt_tls_write(struct tt_tls *t, const uint8_t *data, size_t n)
+{
+	int r;
+
+	if (t->state != TT_TLS_DONE)
+		return -1;
+	lib.err_clear();
+	r = n ? lib.ssl_write(t->ssl, data, (int)n) : (lib.ssl_shutdown(t->ssl), 1);
+	return r > 0 ? 0 : over(t, r);
 }
 
 size_t tt_tls_output(struct tt_tls *t, uint8_t *into, size_t room)

@@ -1,4 +1,4 @@
-/* A TLS client (1.2 and 1.3) over memory, for EAP-TLS; libssl is looked up when first used. */
+/* A TLS client (1.2 and 1.3) over memory, for EAP-TLS and RADIUS; libssl is looked up when first used. */
 #ifndef TT_TLS_H
 #define TT_TLS_H
 #include <stdbool.h>
@@ -18,11 +18,18 @@ enum tt_tls_state {
 
 struct tt_tls;
 bool tt_tls_have(void);
-/* PEM texts; `name`: what the server's certificate must be for, NULL: any name. NULL with `why` filled. */
+/*
+ * PEM texts; `name`: what the server's certificate must be for, NULL: any name. `stream`: it carries data, and the
+ * server's protected 0x00 means nothing. NULL with `why` filled.
+ */
 struct tt_tls *tt_tls_new(const uint8_t *ca, size_t ca_len, const uint8_t *cert, size_t cert_len, const uint8_t *key,
-			  size_t key_len, const char *name, char why[TT_TLS_WORDS]);
+			  size_t key_len, const char *name, bool stream, char why[TT_TLS_WORDS]);
 void tt_tls_free(struct tt_tls *t);
 enum tt_tls_state tt_tls_step(struct tt_tls *t, const uint8_t *in, size_t n);
+/* Of a stream that is done: bytes that came, 0: none now, below 0: it is over, and step() says why. */
+int tt_tls_read(struct tt_tls *t, uint8_t *into, size_t room);
+/* All of it, for the output; no bytes: the last word, close_notify. Below 0: as above. */
+int tt_tls_write(struct tt_tls *t, const uint8_t *data, size_t n);
 /* What is to be sent, as much as fits. */
 size_t tt_tls_output(struct tt_tls *t, uint8_t *into, size_t room);
 const char *tt_tls_why(const struct tt_tls *t);

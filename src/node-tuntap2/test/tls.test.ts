@@ -6,7 +6,7 @@ import { createSecureContext, type SecureVersion, TLSSocket } from "node:tls";
 import fc from "fast-check";
 import { Certs, noOpenssl } from "../../../test/certs.ts";
 import { loadFlat, loadNative } from "../../runtime/node/native.ts";
-import type { TlsClient, TlsState } from "../types.ts";
+import type { TlsClient, TlsState, TlsStream } from "../tls-types.ts";
 
 const native = loadNative();
 const NONE = new Uint8Array(0);
@@ -31,11 +31,11 @@ describe("tls", { skip: noOpenssl }, () => {
   }
   /** Until both have said all; the pieces that the client gets are `piece` bytes long. */
   async function meet(
-    t: TlsClient,
+    t: TlsClient | TlsStream,
     version: SecureVersion,
     piece = 1 << 16,
     who = "server",
-  ): Promise<{ state: TlsState; server: TLSSocket; failed: string }> {
+  ): Promise<{ state: TlsState; server: TLSSocket; wire: Duplex; failed: string }> {
     let state: TlsState = "going";
     let failed = "";
     const wire = new Duplex({
@@ -67,7 +67,7 @@ describe("tls", { skip: noOpenssl }, () => {
     while (Date.now() < over && state !== "distrust" && state !== "alert" && !(state === "done" && secure)) {
       await new Promise((r) => setImmediate(r));
     }
-    return { state, server, failed };
+    return { state, server, wire, failed };
   }
 
   for (const [version, words] of [
@@ -151,6 +151,71 @@ describe("tls", { skip: noOpenssl }, () => {
       server.destroy();
     }
   });
+  for (const version of ["TLSv1.2", "TLSv1.3"] as const)
+    test(`${version}: a stream carries data both ways, and says how it ended`, async () => {
+      const open = (who = "client"): TlsStream => {
+        const t = native.tlsStream({
+          ca: certs.read("ca.pem"),
+          cert: certs.read(`${who}.pem`),
+          key: certs.read(`${who}.key`),
+          serverName: "server.example",
+        });
+        return t !== null && typeof t !== "string" ? t : assert.fail(String(t));
+      };
+      const into = new Uint8Array(100_000);
+      const early = open();
+      assert.deepEqual([early.write(Uint8Array.of(1)), early.read(into)], [false, -1], "not before the handshake");
+      early.close();
+
+      const big = new Uint8Array(40_000).map((_, i) => i * 7);
+      for (const [say, why] of [
+        ["end", /^closed$/],
+        ["junk", /./],
+      ] as const) {
+        const s = open();
+        const { server: other, wire } = await meet(s, version);
+        let got = 0;
+        const pulled = async (f: () => boolean): Promise<void> => {
+          const over = Date.now() + 3000;
+          while (Date.now() < over && !f()) await new Promise((r) => setImmediate(r));
+          assert.ok(f(), `${say} ${got} ${s.why()}`);
+        };
+        const back: Buffer[] = [];
+        other.on("data", (b: Buffer) => {
+          back.push(b);
+          other.write(b);
+        });
+        other.on("error", () => {});
+        assert.equal(s.write(big), true);
+        wire.push(s.output());
+        let ended = false;
+        const read = (): void => {
+          for (let n = s.read(into); n !== 0; n = s.read(into)) {
+            if (n < 0) {
+              ended = true;
+              return;
+            }
+            assert.deepEqual(into.slice(0, n), big.slice(got, got + n));
+            got += n;
+          }
+        };
+        await pulled(() => {
+          read();
+          return got === big.length;
+        });
+        assert.deepEqual(new Uint8Array(Buffer.concat(back)), big);
+        if (say === "end") other.end();
+        else s.step(new Uint8Array(50).fill(0x41));
+        await pulled(() => {
+          read();
+          return ended;
+        });
+        assert.match(s.why(), why);
+        assert.deepEqual([s.write(big), s.read(into), s.step(NONE)], [false, -1, "broken"]);
+        s.close();
+        other.destroy();
+      }
+    });
   test("what is no PEM, a key of another certificate, a name that is none: a sentence", () => {
     const make = (p: Partial<Parameters<typeof native.tlsClient>[0]>) =>
       native.tlsClient({
@@ -186,9 +251,9 @@ describe("tls", { skip: noOpenssl }, () => {
     for (const f of [
       () => flat.tlsStep(0, NONE),
       () => flat.tlsClose(77),
-      () => flat.tlsNew(NONE, NONE, NONE, "x".repeat(300), new Uint8Array(200)),
-      () => flat.tlsNew(NONE, NONE, NONE, "", new Uint8Array(199)),
-      () => flat.tlsNew(new Uint8Array(300_000), NONE, NONE, "", new Uint8Array(200)),
+      () => flat.tlsNew(NONE, NONE, NONE, "x".repeat(300), false, new Uint8Array(200)),
+      () => flat.tlsNew(NONE, NONE, NONE, "", false, new Uint8Array(199)),
+      () => flat.tlsNew(new Uint8Array(300_000), NONE, NONE, "", false, new Uint8Array(200)),
     ])
       assert.throws(f, RangeError);
     const t = client();

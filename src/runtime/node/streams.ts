@@ -1,7 +1,8 @@
-// Stream sockets: UNIX, and TCP for callers of this machine.
+// Stream sockets: UNIX, TCP for callers of this machine, and TCP to elsewhere.
 import { chmodSync, unlinkSync } from "node:fs";
 import * as net from "node:net";
 import { SystemError } from "../../core/errors.ts";
+import type { Endpoint, Tcp, TcpEvents, TcpStream } from "../../ports/ports.ts";
 import type { ByteStream, StreamTransport } from "../../ports/runtime.ts";
 import { socketAdvice } from "../advice.ts";
 
@@ -64,7 +65,30 @@ function listenHere(port: number, onStream: (s: ByteStream) => void): Promise<{ 
   });
 }
 
-export const nodeStreams: StreamTransport = {
+function dial({ address, port }: Endpoint, on: TcpEvents): TcpStream {
+  const socket = net.connect({ host: address, port, noDelay: true });
+  let errno = "EIO";
+  let closed = false;
+  socket.on("error", (e) => {
+    errno &&= codeOf(e);
+  });
+  const stream = bytes(socket);
+  stream.onData = (chunk) => closed || on.data(chunk);
+  stream.onClose = () => closed || on.end(errno);
+  socket.on("connect", () => {
+    errno = "";
+    if (!closed) on.open();
+  });
+  return {
+    send: stream.send,
+    close() {
+      closed = true;
+      stream.close();
+    },
+  };
+}
+
+export const nodeStreams: StreamTransport & Tcp = {
   async listen(path, onStream) {
     for (let again = false; ; again = true) {
       try {
@@ -84,4 +108,5 @@ export const nodeStreams: StreamTransport = {
   },
   listenHere,
   connect,
+  dial,
 };

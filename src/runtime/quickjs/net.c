@@ -1,9 +1,11 @@
 /* Descriptors in the loop, UNIX stream sockets, host names. */
 #include "net.h"
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -169,6 +171,38 @@ static JSValue net_connect(JSContext *ctx, JSValueConst self, int argc, JSValueC
 	if (fd < 0)
 		return give_up(ctx, fd, "socket");
 	if (connect(fd, (struct sockaddr *)&to, sizeof to) < 0) /* at once or never: EAGAIN is a full queue */
+		return give_up(ctx, fd, "connect");
+	return JS_NewInt32(ctx, fd);
+}
+
+/* dial(address, port): TCP, while it connects */
+static JSValue net_dial(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in4;
+		struct sockaddr_in6 in6;
+	} to = { 0 };
+	const char *address = JS_ToCString(ctx, argv[0]);
+	uint32_t port;
+	int fd, on = 1;
+	bool six;
+
+	if (!address || JS_ToUint32(ctx, &port, argv[1]) < 0) {
+		JS_FreeCString(ctx, address);
+		return JS_EXCEPTION;
+	}
+	six = inet_pton(AF_INET6, address, &to.in6.sin6_addr) == 1;
+	if (!six && inet_pton(AF_INET, address, &to.in4.sin_addr) != 1)
+		port = 0; /* connect() refuses it */
+	JS_FreeCString(ctx, address);
+	to.any.sa_family = six ? AF_INET6 : AF_INET;
+	to.in4.sin_port = htons((uint16_t)port); /* where in6 has it */
+	fd = socket(to.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return give_up(ctx, fd, "socket");
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	if (connect(fd, &to.any, six ? sizeof to.in6 : sizeof to.in4) < 0 && errno != EINPROGRESS)
 		return give_up(ctx, fd, "connect");
 	return JS_NewInt32(ctx, fd);
 }
@@ -430,7 +464,7 @@ static const JSCFunctionListEntry functions[] = {
 	JS_CFUNC_DEF("write", 3, net_write_fd),	    JS_CFUNC_DEF("close", 1, net_close_fd),
 	JS_CFUNC_DEF("append", 2, net_append),	    JS_CFUNC_DEF("utf8", 1, net_utf8),
 	JS_CFUNC_DEF("resolve", 2, net_resolve),    JS_CFUNC_DEF("listenHere", 1, net_listen_here),
-	JS_CFUNC_DEF("syslog", 2, net_syslog),
+	JS_CFUNC_DEF("syslog", 2, net_syslog),	    JS_CFUNC_DEF("dial", 2, net_dial),
 };
 
 void net_add(struct host *h, JSValue sys)

@@ -1,5 +1,6 @@
-// Stream sockets: UNIX, and TCP for callers of this machine.
+// Stream sockets: UNIX, TCP for callers of this machine, and TCP to elsewhere.
 import { SystemError } from "../../core/errors.ts";
+import type { Endpoint, Tcp, TcpEvents, TcpStream } from "../../ports/ports.ts";
 import type { ByteStream, StreamTransport } from "../../ports/runtime.ts";
 import { socketAdvice } from "../advice.ts";
 import { codeOf, READABLE, type Sys, type Watch, WRITABLE } from "./sys.ts";
@@ -83,7 +84,7 @@ class SocketStream implements ByteStream {
   }
 }
 
-export function quickjsStreams(sys: Sys): StreamTransport {
+export function quickjsStreams(sys: Sys): StreamTransport & Tcp {
   const chunk = new Uint8Array(CHUNK);
   const open = (path: string): ByteStream => {
     try {
@@ -149,7 +150,53 @@ export function quickjsStreams(sys: Sys): StreamTransport {
       throw new SystemError(codeOf(e), `TCP port ${port} of 127.0.0.1 cannot be opened`);
     }
   };
+  /** `close` of one that is not open yet. */
+  const opening = (fd: number, end: TcpEvents["end"], opened: (s: SocketStream) => void): (() => void) => {
+    const watch = sys.watch(fd, WRITABLE, () => {
+      sys.unwatch(watch);
+      try {
+        sys.write(fd, chunk.subarray(0, 0), 0);
+      } catch (e) {
+        sys.close(fd);
+        return end(codeOf(e));
+      }
+      opened(new SocketStream(sys, fd, chunk));
+    });
+    return () => {
+      sys.unwatch(watch);
+      sys.close(fd);
+    };
+  };
+  const dial = ({ address, port }: Endpoint, on: TcpEvents): TcpStream => {
+    let stream: SocketStream | null = null;
+    let closed = false;
+    const end = (errno: string): void => {
+      if (!closed) on.end(errno);
+      closed = true;
+    };
+    let stop = (): void => {};
+    try {
+      stop = opening(sys.dial(address, port), end, (s) => {
+        stream = s;
+        s.onData = (data) => closed || on.data(data);
+        s.onClose = () => end("");
+        on.open();
+      });
+    } catch (e) {
+      void Promise.resolve().then(() => end(codeOf(e)));
+    }
+    return {
+      send: (data) => stream?.send(data),
+      close() {
+        if (closed) return;
+        closed = true;
+        if (stream) stream.close();
+        else stop();
+      },
+    };
+  };
   return {
+    dial,
     // Synchronous underneath: what fails rejects all the same.
     listen: async (path, onStream) => listen(path, onStream),
     listenHere: async (port, onStream) => listenHere(port, onStream),

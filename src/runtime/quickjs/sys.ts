@@ -46,6 +46,8 @@ export interface Sys {
   /** TCP on 127.0.0.1, non-blocking. */
   listenHere(port: number): number;
   connect(path: string): number;
+  /** TCP to a numeric address, non-blocking: writable when it is open or has failed, and then write() throws why. */
+  dial(address: string, port: number): number;
   /** Negative: nobody there. */
   accept(fd: number): number;
   unlink(path: string): void;
