@@ -242,6 +242,13 @@ export const TRAFFIC = {
 
 /** Options of both tunnels and serial lines. */
 export const common = {
+  new_password: optional(k.secret, {
+    tab: "advanced",
+    title: "New password",
+    help:
+      "The password that takes the place of password when the server says that it has expired (MS-CHAPv2, MS-CHAP). " +
+      "Then put it into password, and remove this.",
+  }),
   fallback_for: optional(k.linkName, {
     tab: "advanced",
     title: "Backup for",

@@ -157,6 +157,7 @@ function crossFiles(c: ClientConfig | ServerConfig, fail: Fail): void {
 function crossInterface(c: InterfaceConfig, fail: Fail): void {
   if (c.reconnect_min > c.reconnect_max) fail("reconnect_min", `is longer than reconnect_max (${c.reconnect_max})`);
   if (c.username === null && c.password !== null) fail("username", "is missing: password is set, but there is no user");
+  if (c.new_password !== null && c.password === null) fail("new_password", "has no password whose place it could take");
   if (c.username !== null && c.password === null && c.eap_cert === null)
     fail("password", "is missing: username is set, but there is no password");
   crossEap(c, fail);

@@ -77,6 +77,7 @@ export const CLIENT = {
   }),
   username: optional(k.text(), { tab: "general", title: "User name", help: "PPP user name." }),
   password: optional(k.secret, { tab: "general", title: "Password", help: "PPP password." }),
+  new_password: common.new_password,
   ...ipsec,
   ike: withDefault(k.oneOf("auto", "v1", "v2"), "auto", {
     tab: "security",

@@ -12,6 +12,7 @@ import type { Access, Climb } from "./access.ts";
 import type { Backoff } from "./backoff.ts";
 import type { LinkDeps } from "./deps.ts";
 import type { Ladder, Rung } from "./ladder.ts";
+import { Passwords } from "./passwords.ts";
 import { type Placement, place } from "./placing.ts";
 import { BridgeRung, type BridgeUser, portName } from "./rungs/bridge.ts";
 import { NetdevRung, type NetdevUser } from "./rungs/netdev.ts";
@@ -32,6 +33,7 @@ export class ClientAccess implements Access<ClientClimb> {
   readonly wayOut = false;
   readonly first = "server";
   readonly over = "";
+  readonly #passwords: Passwords;
   #attempts = 0;
   #last: ClientClimb | null = null;
   /** Why the kernel was given up, "": it was not. */
@@ -46,11 +48,13 @@ export class ClientAccess implements Access<ClientClimb> {
     this.#deps = deps;
     this.#all = all;
     this.cfg = cfg;
+    this.#passwords = new Passwords(cfg);
     this.ifname = deviceName(cfg);
     this.guarded = guarded(cfg);
   }
   climb(ladder: Ladder): ClientClimb {
     const climb = new ClientClimb(ladder, this.#deps, this.cfg, {
+      passwords: this.#passwords,
       nth: this.#attempts++,
       choose: () => this.#place(),
     });
@@ -79,6 +83,7 @@ export class ClientAccess implements Access<ClientClimb> {
     return choice;
   }
   pause(why: Failure, backoff: Backoff): number {
+    this.#passwords.failed(why);
     const { at, why: userspaceFor } = this.#placed ?? { at: "userspace", why: "" };
     // lower-down: the kernel refused the call; of one that stood, somebody took its netdev or its tunnel
     const blame = blamed(why) || (why.code === "lower-down" && !this.#worked);
@@ -121,6 +126,7 @@ const OUTSIDE: readonly FailureCode[] = ["name", "no-route", "line-down", "moved
 const SILENT: readonly FailureCode[] = ["no-reply", "peer-silent", "no-proposal"];
 
 interface Attempt {
+  readonly passwords: Passwords;
   readonly nth: number;
   choose(): Placement | Failure;
 }
@@ -128,6 +134,7 @@ class ClientClimb implements Climb, Client, PppUser, NetdevUser, BridgeUser {
   readonly ladder: Ladder;
   readonly deps: LinkDeps;
   readonly cfg: ClientConfig;
+  readonly passwords: Passwords;
   readonly nth: number;
   readonly ifname: string;
   readonly plane: PlaneRung;
@@ -140,10 +147,11 @@ class ClientClimb implements Climb, Client, PppUser, NetdevUser, BridgeUser {
   readonly netdev: NetdevRung;
   readonly rungs: readonly Rung[];
 
-  constructor(ladder: Ladder, deps: LinkDeps, cfg: ClientConfig, { nth, choose }: Attempt) {
+  constructor(ladder: Ladder, deps: LinkDeps, cfg: ClientConfig, { passwords, nth, choose }: Attempt) {
     this.ladder = ladder;
     this.deps = deps;
     this.cfg = cfg;
+    this.passwords = passwords;
     this.nth = nth;
     this.ifname = deviceName(cfg);
     this.plane = new PlaneRung(ladder, choose, deps.kernel !== null);
@@ -191,7 +199,7 @@ class ClientClimb implements Climb, Client, PppUser, NetdevUser, BridgeUser {
     return this.peer.remote;
   }
   pppConfig(): PppConfig {
-    return pppCaller(this.cfg, this.deps.host, this.mtu, this.server.eapTls);
+    return pppCaller(this.cfg, this.deps.host, this.mtu, { passwords: this.passwords, eapTls: this.server.eapTls });
   }
   get net(): NetPlane {
     return this.deps.plane.net;

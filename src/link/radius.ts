@@ -162,8 +162,9 @@ export class RadiusUsers {
           is: "refused",
           message: o.message ?? words(crypto, proof),
           wrong: o.wrong,
-          why: o.wrong ? failure("auth-failed", o.text) : failure("radius", o.text),
+          why: o.wrong ? failure("auth-failed", o.text) : failure(o.expired ? "password-expired" : "radius", o.text),
           said: true,
+          ...(o.expired ? { expired: true } : {}),
         };
       case "unanswered": {
         if (!o.begun && this.#cfg.users[0] === "radius" && this.#cfg.users.includes("local")) return null;
@@ -174,7 +175,7 @@ export class RadiusUsers {
   }
 }
 function words(crypto: Crypto, proof: Proof): Uint8Array {
-  return proof.method === "eap" ? new Uint8Array(0) : refusal(crypto, proof.method);
+  return proof.method === "eap" ? new Uint8Array(0) : refusal(crypto, proof.method, "change" in proof);
 }
 /** MS-CHAP's own master key is not told: after version 1 RADIUS has what it is made of, then what becomes of it. */
 function masterOf(

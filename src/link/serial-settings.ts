@@ -4,6 +4,7 @@ import { type Failure, failure } from "../core/failures.ts";
 import type { AnswerConfig } from "../modem/answerer.ts";
 import { parseChat } from "../modem/chat.ts";
 import type { DialConfig } from "../modem/dialer.ts";
+import type { Passwords } from "./passwords.ts";
 import { identityOf } from "./settings.ts";
 
 function inits(c: SerialConfig): readonly string[] {
@@ -11,14 +12,18 @@ function inits(c: SerialConfig): readonly string[] {
 }
 
 /** Or what is wrong with the chat script. */
-export function dialSettings(c: SerialConfig, phone: string | null, pinSpent: boolean): DialConfig | Failure {
+export function dialSettings(
+  c: SerialConfig,
+  passwords: Passwords,
+  { phone, pinSpent }: { readonly phone: string | null; readonly pinSpent: boolean },
+): DialConfig | Failure {
   let login: DialConfig["login"] = c.line === "direct" && c.login === "auto" ? "none" : c.login;
   if (c.chat !== null) {
     const script = parseChat(c.chat, {
       phone: phone ?? "",
       phone2: c.phone?.[1] ?? "",
       username: c.username ?? "",
-      password: c.password,
+      password: passwords.now.password,
     });
     if (typeof script === "string") return failure("chat", `the chat script ${script}`);
     login = script;
@@ -31,7 +36,7 @@ export function dialSettings(c: SerialConfig, phone: string | null, pinSpent: bo
     dialCommand: c.dial_command,
     phone: c.line === "direct" ? null : phone,
     login,
-    identity: identityOf(c, null),
+    identity: identityOf(c, passwords, null),
     carrierCheck: c.carrier_check,
     commandMs: c.command_timeout * 1000,
     connectMs: c.connect_timeout * 1000,

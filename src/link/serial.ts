@@ -17,6 +17,7 @@ import { Callers } from "./callers.ts";
 import { DemandNet, type DemandOwner, PLACEHOLDER } from "./demand.ts";
 import type { LinkDeps } from "./deps.ts";
 import type { Ladder, Rung } from "./ladder.ts";
+import { Passwords } from "./passwords.ts";
 import { LineRung, ModemRung, type ModemUser } from "./rungs/modem.ts";
 import { NetdevRung, type NetdevUser } from "./rungs/netdev.ts";
 import { PppRung, type PppUser } from "./rungs/ppp.ts";
@@ -55,6 +56,7 @@ export class SerialAccess implements Access<SerialClimb> {
   readonly wayOut = true;
   readonly first = "line";
   readonly over: string;
+  readonly passwords: Passwords;
   /** Who may call, role = answer. */
   readonly callers: Callers;
   demand: DemandNet | null = null;
@@ -66,6 +68,7 @@ export class SerialAccess implements Access<SerialClimb> {
     this.deps = deps;
     this.cfg = cfg;
     this.ifname = deviceName(cfg);
+    this.passwords = new Passwords(cfg);
     this.hold = cfg.hold ?? [];
     this.idleSeconds = cfg.idle_timeout;
     this.callers = new Callers(users, deps.logins, null);
@@ -114,6 +117,7 @@ export class SerialAccess implements Access<SerialClimb> {
    */
   pause(why: Failure, backoff: Backoff, now: number): number | null {
     const { role, demand } = this.cfg;
+    this.passwords.failed(why);
     if (role === "answer" && (why.layer === "ppp" || AFTER_CALL.includes(why.code))) return ANSWER_AGAIN_MS;
     if (role === "dial" && why.code === "idle" && !demand) return null;
     const ms = this.#redial.failed(now);
@@ -172,6 +176,9 @@ class SerialClimb implements Climb, PppUser, NetdevUser, ModemUser {
   onPin(right: boolean): void {
     this.#access.pinSpent = !right;
   }
+  get passwords(): Passwords {
+    return this.#access.passwords;
+  }
   get pinSpent(): boolean {
     return this.#access.pinSpent;
   }
@@ -192,7 +199,7 @@ class SerialClimb implements Climb, PppUser, NetdevUser, ModemUser {
   pppConfig(): PppConfig {
     const { cfg, deps } = this.#access;
     if (cfg.role === "answer") return pppAnswerer(cfg, deps.host, cfg.mtu);
-    return pppCaller(cfg, deps.host, cfg.mtu, this.modem.eapTls);
+    return pppCaller(cfg, deps.host, cfg.mtu, { passwords: this.passwords, eapTls: this.modem.eapTls });
   }
   assign(user: Account): Assignment | Failure {
     const { local_ip: local, remote_ip, dns } = this.#access.cfg;

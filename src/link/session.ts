@@ -161,6 +161,10 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
     else if (!this.#deadline) this.#arm();
   }
 
+  onExpired(ms: number): void {
+    this.#deadline?.arm(ms);
+  }
+
   get net(): NetPlane {
     return this.#host.deps.plane.net;
   }

@@ -18,6 +18,7 @@ import type { EapTlsCredentials } from "../ppp/auth/eap-tls.ts";
 import type { AuthMethod } from "../ppp/auth/methods.ts";
 import type { SharedIds } from "../ppp/ipv6cp.ts";
 import { ONLY_EAP } from "./credentials.ts";
+import type { Passwords } from "./passwords.ts";
 import type { Placement } from "./placing.ts";
 
 /** Fits every path seen in the field, and no peer objects. */
@@ -166,11 +167,13 @@ function required(c: ServerConfig | SerialConfig): readonly AuthMethod[] {
 
 /** Our identity: EAP-TLS needs only a name. */
 export function identityOf(
-  c: { readonly username: string | null; readonly password: Secret | null },
+  c: { readonly username: string | null },
+  { now }: Passwords,
   eapTls: EapTlsCredentials | null,
 ): PppConfig["identity"] {
-  const password = c.password ?? (eapTls ? Secret.of("") : null);
-  return c.username === null || password === null ? null : { user: c.username, password };
+  const { newPassword } = now;
+  const password = now.password ?? (eapTls ? Secret.of("") : null);
+  return c.username === null || password === null ? null : { user: c.username, password, newPassword };
 }
 
 /** Protocols that a caller refuses. */
@@ -224,12 +227,12 @@ export function pppCaller(
   c: ClientConfig | SerialConfig,
   host: Host,
   mru: number,
-  eapTls: EapTlsCredentials | null,
+  { passwords, eapTls }: { readonly passwords: Passwords; readonly eapTls: EapTlsCredentials | null },
 ): PppConfig {
   return {
     ...pppCommon(c, host, mru),
     role: "client",
-    identity: identityOf(c, eapTls),
+    identity: identityOf(c, passwords, eapTls),
     eapTls,
     ...refused(c, eapTls),
     require: [],

@@ -9,6 +9,7 @@ import type { Crypto, LinkOptions, TlsClients, Zlib } from "../ports/ports.ts";
 import type { EapTlsCredentials } from "./auth/eap-tls.ts";
 import type { AuthMethod } from "./auth/methods.ts";
 import type { Proof, Verdict } from "./auth/proof.ts";
+import type { Identity } from "./auth/side.ts";
 import type { BridgedDrop } from "./bridged.ts";
 import type { CodingDrop } from "./coding.ts";
 import type { MppeBits } from "./compress/mppe.ts";
@@ -27,7 +28,7 @@ export interface PppConfig {
   /** Our CHAP name as authenticator. */
   readonly hostName: string;
   /** Who we are, when the peer asks. */
-  readonly identity: { readonly user: string; readonly password: Secret } | null;
+  readonly identity: Identity | null;
   /** EAP is EAP-TLS then, and nothing else. */
   readonly eapTls?: EapTlsCredentials | null;
   /** Methods we do not answer to. */
@@ -97,6 +98,10 @@ export interface PppOwner {
   pause?(user: string): number;
   /** Server: a wrong password, or no such user; once for each attempt outside of a pause. */
   wrong?(user: string): void;
+  /** Server: the user's password has expired, and changing it may take so many milliseconds. */
+  onExpired?(ms: number): void;
+  /** Client: the server has the new password of the identity in the place of the old one. */
+  onRenewed?(): void;
   /** Server: after authentication, before IPCP; once per session. */
   admit(user: string, method: AuthMethod | "none"): Assignment | Failure;
   /** Also when the peer renegotiates: from here to the next onUp no packet may pass. */

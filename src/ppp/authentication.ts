@@ -1,7 +1,6 @@
 // The Authentication phase (RFC 1661 §3.5): both directions at once, each by its own method, as LCP agreed.
 import type { Challenges } from "../core/challenges.ts";
 import type { Failure } from "../core/errors.ts";
-import type { Secret } from "../core/secret.ts";
 import type { Turns } from "../core/turns.ts";
 import { printable } from "../core/words.ts";
 import type { Crypto, TlsClients } from "../ports/ports.ts";
@@ -14,13 +13,13 @@ import { EapTls, type EapTlsCredentials } from "./auth/eap-tls.ts";
 import { type AuthMethod, methodProtocol, methodTitle } from "./auth/methods.ts";
 import { PapAuthenticatee, PapAuthenticator } from "./auth/pap.ts";
 import { judge, type Proof, type Verdict } from "./auth/proof.ts";
-import type { AuthSide } from "./auth/side.ts";
+import type { AuthSide, Identity } from "./auth/side.ts";
 import type { MppeMaster } from "./compress/mppe.ts";
 import { failure } from "./words.ts";
 
 interface AuthenticationConfig {
   readonly hostName: string;
-  readonly identity: { readonly user: string; readonly password: Secret } | null;
+  readonly identity: Identity | null;
   readonly eapTls?: EapTlsCredentials | null;
   /** Of EAP's types those that are refused by their plain names are left out. */
   readonly refuse: readonly AuthMethod[];
@@ -31,6 +30,10 @@ export interface AuthenticationEvents<O> {
   send(o: O, protocol: number, packet: Uint8Array): void;
   unexpected(o: O): void;
   event(o: O, user: string, method: string, ok: boolean, text: string): void;
+  /** The peer's password has expired, and it may take so many milliseconds to change it. */
+  expired(o: O, ms: number): void;
+  /** The server has our new password. */
+  renewed(o: O): void;
   /** Every direction that was asked for has succeeded; once. */
   done(o: O): void;
   failed(o: O, why: Failure): void;
@@ -156,6 +159,7 @@ export class Authentication<O> {
     const on = {
       send: this.#sender(method),
       done: (master?: MppeMaster | null) => this.#succeeded("ours", identity.user, title, master ?? null),
+      renewed: () => this.#on.renewed(this.#owner),
       failed: (why: Failure) => this.#failed(identity.user, title, why),
       ignored: () => this.#on.unexpected(this.#owner),
     };
@@ -173,6 +177,10 @@ export class Authentication<O> {
       send: this.#sender(method),
       wrong: (user: string) => {
         if (!this.#paused) this.#users.wrong?.(user);
+      },
+      expired: (user: string, why: Failure, ms: number) => {
+        this.#on.event(this.#owner, user, title, false, why.text);
+        this.#on.expired(this.#owner, ms);
       },
       done: (user: string, master?: MppeMaster | null) => this.#succeeded("peers", user, title, master ?? null),
       failed: (user: string, why: Failure) => this.#failed(user, title, this.#paused ?? why),
@@ -194,7 +202,8 @@ export class Authentication<O> {
   /** `outside`: the user may be known elsewhere. */
   #check(proof: Judged, answer: (v: Verdict) => void, outside: boolean): void {
     const paused = this.#pauseOf(proof.user) > 0;
-    const here = (): Verdict => judge(this.#deps.crypto, proof, (user) => (paused ? null : this.#users.secretOf(user)));
+    const known = !paused && !("change" in proof && proof.change); // a password is changed where RADIUS has it
+    const here = (): Verdict => judge(this.#deps.crypto, proof, (user) => (known ? this.#users.secretOf(user) : null));
     if (paused || !outside || !this.#elsewhere(proof, (v) => answer(v ?? here()))) answer(here());
   }
   /** In a pause nothing is looked at, the right password neither. */

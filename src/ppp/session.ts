@@ -88,6 +88,11 @@ export class PppSession {
     unexpected: (s) => s.#drops.bump("ppp.unexpected-auth"),
     event: (s, user, method, ok, text) =>
       s.#report.emit({ kind: "ppp.auth", link: s.#cfg.link, user: printable(user), method, ok, text }),
+    expired: (s, ms) => {
+      s.#deadline.arm(ms);
+      s.#turns.run(() => s.#owner.onExpired?.(ms));
+    },
+    renewed: (s) => s.#turns.run(() => s.#owner.onRenewed?.()),
     done: (s) => s.#network(),
     failed: (s, why) => s.#fail(why),
   };

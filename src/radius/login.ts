@@ -20,6 +20,8 @@ export type Credentials =
       readonly id: number;
       readonly challenge: Uint8Array;
       readonly value: Uint8Array;
+      /** A new password: under the old one's hash, 516 bytes; and what the attribute has behind its identifier. */
+      readonly change?: { readonly password: Uint8Array; readonly rest: Uint8Array };
     }
   | { readonly method: "eap"; readonly user: string; readonly packet: Uint8Array };
 
@@ -32,11 +34,20 @@ export type Outcome =
       readonly keys: { readonly version: 1 | "eap"; readonly bytes: Uint8Array } | null;
       readonly grant: Grant;
     }
-  /** `message`: null where the server has no words for the peer. */
-  | { readonly is: "refused"; readonly message: Uint8Array | null; readonly text: string; readonly wrong: boolean }
+  | Refused
   | { readonly is: "more"; readonly message: Uint8Array }
   /** `begun`: nobody else can go on with it. */
   | { readonly is: "unanswered"; readonly text: string; readonly begun: boolean };
+
+interface Refused {
+  readonly is: "refused";
+  /** Null where the server has no words for the peer. */
+  readonly message: Uint8Array | null;
+  readonly text: string;
+  readonly wrong: boolean;
+  /** Of MS-CHAP: the password was right and has expired. */
+  readonly expired?: boolean;
+}
 
 /** Who we are to RADIUS servers. */
 export interface Nas {
@@ -56,6 +67,8 @@ export interface Caller {
 const VALUE = { service: 2, protocol: 1, virtual: 5, l2tp: 3, ip4: 1, ip6: 2 } as const;
 const LONGEST = 253;
 const NOTHING = new Uint8Array(0);
+/** Of a new password, in one attribute: what a value holds less vendor, types, lengths, identifier and number. */
+const FRAGMENT = 243;
 /** Of MS-CHAP's Response and of CHAP's. */
 const SIZE = { chap: 16, mschap: 49, mschapv2: 49 } as const;
 
@@ -115,11 +128,19 @@ export class Login {
   #read(c: Credentials, { packet: { code, attributes: a }, server, sealer }: Answer): Outcome {
     const words = a.all("Reply-Message").join(" ");
     const eap = a.long("EAP-Message");
-    const refused = (why: string, wrong: boolean, message: Uint8Array | null = utf8(words)): Outcome => {
+    const refused = (why: string, wrong: boolean, message: Uint8Array | null = utf8(words)): Refused => {
       const text = `the RADIUS server ${server.name} ${why} user ${inQuotes(c.user)}${said(printable(words))}`;
       return { is: "refused", text, wrong, message: message?.length === 0 ? null : message };
     };
-    if (code === CODE.accessReject) return refused("refuses", true, refusal(c, a, utf8(words), eap));
+    if (code === CODE.accessReject) {
+      const message = refusal(c, a, utf8(words), eap);
+      if ("change" in c) return refused("does not take the new password of", false, message);
+      const microsoft = c.method === "mschap" || c.method === "mschapv2";
+      const expired = microsoft && fromUtf8(message ?? NOTHING).startsWith("E=648 ");
+      return expired
+        ? { ...refused("says that the password has expired of", false, message), expired }
+        : refused("refuses", true, message);
+    }
     if (code === CODE.accessChallenge) {
       if (c.method !== "eap") return refused("asks more than a password of", false);
       if (!eap || eap.length < 4 || get8(eap, 0) !== 1 || get16(eap, 2) !== eap.length)
@@ -138,6 +159,13 @@ export class Login {
   }
 }
 
+/** The new password in as many attributes as it takes (RFC 2548 §2.2). */
+function newPassword(id: number, { password }: { readonly password: Uint8Array }): Uint8Array[] {
+  const out: Uint8Array[] = [];
+  for (let at = 0; at < password.length; at += FRAGMENT)
+    out.push(concat([Uint8Array.of(6, id, 0, out.length + 1), password.subarray(at, at + FRAGMENT)]));
+  return out;
+}
 /** What no server can say yes to is not asked. */
 function askable(c: Credentials): boolean {
   const name = utf8(c.user).length;
@@ -153,11 +181,19 @@ function shown(c: Credentials, sealer: Sealer): Attributes {
     case "chap":
       return a.add("CHAP-Password", concat([Uint8Array.of(c.id), c.value])).add("CHAP-Challenge", c.challenge);
     case "mschap": {
+      if (c.change) {
+        a.add("MS-CHAP-Challenge", c.challenge).add("MS-CHAP-NT-Enc-PW", ...newPassword(c.id, c.change));
+        return a.add("MS-CHAP-CPW-2", concat([Uint8Array.of(6, c.id), c.change.rest]));
+      }
       // RFC 2548 §2.1.3: identifier, flags ("use NT"), and both responses
       const response = concat([Uint8Array.of(c.id, get8(c.value, 48)), c.value.subarray(0, 48)]);
       return a.add("MS-CHAP-Challenge", c.challenge).add("MS-CHAP-Response", response);
     }
     case "mschapv2": {
+      if (c.change) {
+        a.add("MS-CHAP-Challenge", c.challenge).add("MS-CHAP-NT-Enc-PW", ...newPassword(c.id, c.change));
+        return a.add("MS-CHAP2-CPW", concat([Uint8Array.of(7, c.id), c.change.rest]));
+      }
       const response = concat([Uint8Array.of(c.id, 0), c.value.subarray(0, 48)]); // §2.3.2
       return a.add("MS-CHAP-Challenge", c.challenge).add("MS-CHAP2-Response", response);
     }

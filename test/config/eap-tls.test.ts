@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { load } from "../../src/config/load.ts";
 import { SystemError } from "../../src/core/errors.ts";
 import { eapCredentials } from "../../src/link/credentials.ts";
+import { Passwords } from "../../src/link/passwords.ts";
 import { pppCaller } from "../../src/link/settings.ts";
 import type { Host } from "../../src/ports/ports.ts";
 
@@ -60,12 +61,12 @@ test("the link answers to EAP alone then, whatever refuse_eap says; an unreadabl
   const read: string[] = [];
   const credentials = eapCredentials(c, { readFile: (f) => String(read.push(f)) });
   assert.deepEqual(read, ["/c", "/d", "/e"]);
-  const ppp = pppCaller(c, host, 1400, credentials);
+  const ppp = pppCaller(c, host, 1400, { passwords: new Passwords(c), eapTls: credentials });
   assert.deepEqual(
     [ppp.refuse, ppp.eapTls, ppp.identity?.user],
     [["pap", "chap", "mschap", "mschapv2"], credentials, "alice"],
   );
-  assert.ok(pppCaller(c, host, 1400, null).refuse.includes("eap"));
+  assert.ok(pppCaller(c, host, 1400, { passwords: new Passwords(c), eapTls: null }).refuse.includes("eap"));
   const missing = (f: string): string => {
     throw new SystemError("ENOENT", `cannot read ${f}`, "is it there?");
   };

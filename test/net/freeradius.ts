@@ -38,7 +38,7 @@ clients radsec {
 }
 `;
 
-function conf(dir: string, address: string, tls: boolean): string {
+function conf(dir: string, address: string, tls: boolean, mschap: string): string {
   return `prefix = /usr
 logdir = ${dir}
 raddbdir = ${dir}
@@ -64,6 +64,7 @@ modules {
   }
   mschap {
     use_mppe = yes
+    ${mschap}
   }
   eap {
     default_eap_type = md5
@@ -141,14 +142,14 @@ export class FreeRadius {
   #proc: Proc | null = null;
   #starts = 0;
 
-  /** `users`: its file of that name; `tls`: its certificate, and the CA of its clients. */
-  constructor(ns: Ns, address: string, users: string, tls: { own: Held; ca: Held } | null = null) {
+  /** `users`: its file of that name; `tls`: its certificate, and the CA of its clients; `mschap`: of that module. */
+  constructor(ns: Ns, address: string, users: string, tls: { own: Held; ca: Held } | null = null, mschap = "") {
     this.ns = ns;
     this.address = address;
     const name = `radius-${address.replaceAll(".", "-")}`;
     this.#dir = `${ns.lab.dir}/${name}`;
     mkdirSync(this.#dir, { recursive: true });
-    ns.lab.write(`${name}/radiusd.conf`, conf(this.#dir, address, tls !== null));
+    ns.lab.write(`${name}/radiusd.conf`, conf(this.#dir, address, tls !== null, mschap));
     ns.lab.write(`${name}/dictionary`, "");
     ns.lab.write(`${name}/users`, users);
     if (!tls) return;

@@ -125,7 +125,7 @@ describe("messages of MS-CHAPv2", () => {
     ["E=647 R=0 V=3", "account-disabled", /disabled/, true],
     ["E=646 R=0", "restricted-hours", /hour/, false],
     ["E=649 R=0", "no-dialin-permission", /dial-in permission/, true],
-    ["E=709 R=0", "password-change-failed", /change the password/, true],
+    ["E=709 R=0", "password-change-failed", /does not take new_password/, true],
     ["E=4711 R=0", "auth-failed", /error 4711/, true],
     ["", "auth-failed", /no reason given/, true],
     ["sorry", "auth-failed", /sorry/, true],

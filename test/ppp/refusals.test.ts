@@ -44,8 +44,8 @@ describe("what a server tells a client", () => {
     assert.equal(side.downs[0]?.code, "password-expired");
     assert.equal(
       side.downs[0]?.text,
-      'the server refuses user "alice" with MS-CHAPv2: the password has expired and must be changed at the ' +
-        'server first (E=648): "call the help desk"',
+      'the server refuses user "alice" with MS-CHAPv2: the password has expired; set new_password to ' +
+        'change it (E=648): "call the help desk"',
     );
     assert.deepEqual(
       side.events.filter((e) => e.kind === "ppp.auth").map((e) => e.ok),

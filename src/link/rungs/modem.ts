@@ -12,6 +12,7 @@ import type { EapTlsCredentials } from "../../ppp/auth/eap-tls.ts";
 import { eapCredentials } from "../credentials.ts";
 import type { LinkDeps } from "../deps.ts";
 import type { Ladder, Rung } from "../ladder.ts";
+import type { Passwords } from "../passwords.ts";
 import { SerialChannel } from "../serial-channel.ts";
 import { answerSettings, dialSettings } from "../serial-settings.ts";
 
@@ -53,6 +54,7 @@ export interface ModemUser {
   /** As in DialOwner and DialConfig. */
   onPin(right: boolean): void;
   readonly pinSpent: boolean;
+  readonly passwords: Passwords;
   /** The peer sent a packet. */
   heard(): void;
   /** Asks the peer for a sign of life, once. */
@@ -110,7 +112,7 @@ export class ModemRung implements Rung, AnswerOwner {
       this.eapTls = eapCredentials(this.#cfg, this.#deps.host);
     });
     if (!read) return null;
-    const settings = dialSettings(this.#cfg, this.#user.phone, this.#user.pinSpent);
+    const settings = dialSettings(this.#cfg, this.#user.passwords, this.#user);
     if (!("code" in settings)) return new Dialer(this.#ladder.scope, port, settings, this);
     this.#ladder.fail(settings);
     return null;

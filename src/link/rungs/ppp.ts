@@ -11,6 +11,7 @@ import { PppSession } from "../../ppp/session.ts";
 import type { Account } from "../account.ts";
 import type { Callers } from "../callers.ts";
 import type { Ladder, Rung } from "../ladder.ts";
+import type { Passwords } from "../passwords.ts";
 import type { RadiusSeat } from "../radius.ts";
 
 /** What is below PPP, and who is admitted to it. */
@@ -25,6 +26,10 @@ export interface PppUser {
   assign?(user: Account): Assignment | Failure;
   /** Of a server whose users are elsewhere as well: this caller's way to ask about them. */
   readonly seat?: RadiusSeat | null;
+  /** Of a server: the caller has so many milliseconds more, to change a password that has expired. */
+  onExpired?(ms: number): void;
+  /** Of a client: how it logs in. */
+  readonly passwords?: Passwords | null;
   onPhase?(phase: "establish" | "authenticate" | "network"): void;
   /** PPP runs over the channel until the function returned is called. */
   watched?(channel: FrameChannel): () => void;
@@ -101,6 +106,15 @@ export class PppRung implements Rung, PppOwner {
     callers.right(name, place);
     return this.#user.assign(user);
   }
+  onExpired(ms: number): void {
+    this.#user.onExpired?.(ms);
+  }
+  onRenewed(): void {
+    const { passwords } = this.#user;
+    if (!passwords) return;
+    passwords.renewed();
+    this.#deps.log.emit({ kind: "daemon.warning", link: passwords.link, text: passwords.note });
+  }
   onPhase(phase: "establish" | "authenticate" | "network"): void {
     this.info = null;
     this.#ladder.again(this); // the peer renegotiates: no packet may pass until PPP is up again
@@ -111,7 +125,8 @@ export class PppRung implements Rung, PppOwner {
   onUp(info: PppUp): void {
     this.info = info;
     const how = info.auth === "none" ? "no authentication asked" : `authenticated with ${info.auth}`;
-    this.#ladder.stage("ppp", "ok", how);
+    const note = this.#user.passwords?.note ?? "";
+    this.#ladder.stage("ppp", "ok", note === "" ? how : `${how}; ${note}`);
     this.#ladder.isUp(this);
   }
   onIpv6(ids: Ipv6Ids | null): void {

@@ -2,7 +2,7 @@
 import { get8, Reader, Writer } from "../../core/bytes.ts";
 import type { Challenges } from "../../core/challenges.ts";
 import type { Timer } from "../../core/clock.ts";
-import { DecodeError } from "../../core/errors.ts";
+import { DecodeError, type Failure } from "../../core/errors.ts";
 import type { Secret } from "../../core/secret.ts";
 import { concat, fromUtf8, sameBytes, utf8 } from "../../core/text.ts";
 import { printable, said } from "../../core/words.ts";
@@ -12,15 +12,16 @@ import { readPacket, writePacket } from "../cp.ts";
 import { failure } from "../words.ts";
 import { methodTitle } from "./methods.ts";
 import {
-  authenticatorResponse,
+  answerTo,
   challengeResponse,
-  mppeMaster,
+  expiredMessage,
   mppeMasterV1,
   ntPasswordHash,
-  ntResponse,
   provesItself,
+  readRefusal,
   refusalInWords,
 } from "./mschapv2.ts";
+import { asksForChange, type Change, changeCode, changedBy, readChange } from "./new-password.ts";
 import { chapMd5, type Verdict } from "./proof.ts";
 import {
   type AuthenticateeDeps,
@@ -33,12 +34,14 @@ import {
   RETRY_MS,
 } from "./side.ts";
 
-const CHAP_CODE = { challenge: 1, response: 2, success: 3, failure: 4, changePassword: 7 } as const;
+const CHAP_CODE = { challenge: 1, response: 2, success: 3, failure: 4 } as const;
 type ChapAlgorithm = "chap" | "mschap" | "mschapv2";
 /** RFC 2759 §4 and §8.1 allow names of 256 bytes; nobody needs longer ones. */
 const MAX_NAME = 256;
 const CHALLENGE_SIZE = 16;
 const MSCHAP_CHALLENGE = 8;
+/** A person thinks of a new password meanwhile. */
+const CHANGE_MS = 120_000;
 
 /** Challenge and Response have one format (RFC 1994 §4.1). */
 interface ChapValue {
@@ -64,11 +67,18 @@ export function writeChapValue(v: ChapValue): Uint8Array {
   return w.done().slice();
 }
 
+function nextId(id: number): number {
+  return (id + 1) & 0xff;
+}
+
 export class ChapAuthenticatee implements AuthSide {
   readonly #crypto: Crypto;
   readonly #algorithm: ChapAlgorithm;
   readonly #user: string;
   readonly #password: Secret;
+  /** Null: there is none, or the server has it. */
+  #newPassword: Secret | null;
+  #renewing = false;
   readonly #isOurs: (challenge: Uint8Array) => boolean;
   readonly #on: AuthenticateeEvents;
   readonly #timer: Timer;
@@ -86,6 +96,7 @@ export class ChapAuthenticatee implements AuthSide {
     this.#algorithm = algorithm;
     this.#user = identity.user;
     this.#password = identity.password;
+    this.#newPassword = identity.newPassword ?? null;
     this.#isOurs = deps.isOurs;
     this.#on = on;
     this.#timer = deps.clock.timer("chap-response", () => this.#timeout());
@@ -148,14 +159,13 @@ export class ChapAuthenticatee implements AuthSide {
     }
     if (this.#algorithm === "mschap" && challenge.length !== MSCHAP_CHALLENGE)
       throw new DecodeError("bad-value", "MS-CHAP challenge size", 4);
-    this.#id = id;
     this.#challenge = challenge.slice();
     const value = this.#value(id);
-    this.#response = writePacket({
-      code: CHAP_CODE.response,
-      id,
-      body: writeChapValue({ value, name: utf8(this.#user) }),
-    });
+    this.#say(CHAP_CODE.response, id, writeChapValue({ value, name: utf8(this.#user) }));
+  }
+  #say(code: number, id: number, body: Uint8Array): void {
+    this.#id = id;
+    this.#response = writePacket({ code, id, body });
     this.#tries = 0;
     this.#send();
   }
@@ -163,29 +173,25 @@ export class ChapAuthenticatee implements AuthSide {
     switch (this.#algorithm) {
       case "chap":
         return this.#password.use((secret) => chapMd5(this.#crypto, id, secret, this.#challenge));
-      case "mschap":
-        return this.#mschap();
-      case "mschapv2":
-        return this.#mschapv2();
+      default: {
+        const hash = this.#password.use(ntPasswordHash);
+        const value = this.#microsoft(this.#algorithm, hash);
+        hash.fill(0);
+        return value;
+      }
     }
   }
-  /** Never the LAN Manager response: it gives the password away (RFC 2433 §4). */
-  #mschap(): Uint8Array {
-    const hash = this.#password.use(ntPasswordHash);
+  #microsoft(algorithm: "mschap" | "mschapv2", hash: Uint8Array): Uint8Array {
+    if (algorithm === "mschapv2") {
+      const { value, proof, master } = answerTo(this.#crypto, this.#challenge, this.#user, hash);
+      this.#proof = proof;
+      this.#master = master;
+      return value;
+    }
+    // Never the LAN Manager response: it gives the password away (RFC 2433 §4).
     const response = challengeResponse(this.#crypto, this.#challenge, hash);
     this.#master = mppeMasterV1(this.#crypto, hash, this.#challenge);
-    hash.fill(0);
     return concat([new Uint8Array(24), response, Uint8Array.of(1)]);
-  }
-  #mschapv2(): Uint8Array {
-    const c = this.#crypto;
-    const peerChallenge = c.random(CHALLENGE_SIZE);
-    const hash = this.#password.use(ntPasswordHash);
-    const response = ntResponse(c, this.#challenge, peerChallenge, this.#user, hash);
-    this.#proof = authenticatorResponse(c, this.#challenge, peerChallenge, this.#user, hash, response);
-    this.#master = mppeMaster(c, hash, response);
-    hash.fill(0);
-    return concat([peerChallenge, new Uint8Array(8), response, new Uint8Array(1)]);
   }
   #send(): void {
     this.#state = "answered";
@@ -201,9 +207,26 @@ export class ChapAuthenticatee implements AuthSide {
       return;
     }
     this.#state = "done";
+    if (this.#renewing) this.#on.renewed?.();
+    this.#renewing = false;
     this.#on.done(this.#master);
   }
+  /** False: there is no other password, or the server does not ask for one in a form that we have. */
+  #renew(message: Uint8Array): boolean {
+    const algorithm = this.#algorithm;
+    const password = this.#newPassword;
+    if (algorithm === "chap" || !password) return false;
+    const asked = asksForChange(algorithm, message, this.#challenge);
+    if (!asked || this.#isOurs(asked)) return false;
+    this.#newPassword = null;
+    this.#renewing = true;
+    this.#challenge = asked;
+    const body = changedBy(this.#crypto, algorithm, this.#password, password, (h) => this.#microsoft(algorithm, h));
+    this.#say(changeCode(algorithm), nextId(this.#id), body);
+    return true;
+  }
   #failure(message: Uint8Array): void {
+    if (this.#renew(message)) return;
     this.stop();
     if (this.#algorithm !== "chap") {
       this.#on.failed(refusalInWords(printable(this.#user), message, methodTitle(this.#algorithm)));
@@ -222,11 +245,13 @@ export class ChapAuthenticator implements AuthSide {
   readonly #challenges: Challenges;
   readonly #on: AuthenticatorEvents;
   readonly #timer: Timer;
-  #state: "idle" | "asked" | "checking" | "over" = "idle";
+  #state: "idle" | "asked" | "checking" | "expired" | "over" = "idle";
   #id = 0;
   #tries = 0;
   #challenge: Uint8Array = new Uint8Array(0);
   #reply: Uint8Array = new Uint8Array(0);
+  /** Whose password has expired; what is checked is a new one then. */
+  #expired: { readonly user: string; readonly why: Failure } | null = null;
 
   constructor(needs: AuthenticatorNeeds, algorithm: ChapAlgorithm, on: AuthenticatorEvents) {
     this.#crypto = needs.crypto;
@@ -235,12 +260,13 @@ export class ChapAuthenticator implements AuthSide {
     this.#check = needs.check;
     this.#challenges = needs.challenges;
     this.#on = on;
-    this.#timer = needs.clock.timer("chap-challenge", () => this.#send());
+    this.#timer = needs.clock.timer("chap-challenge", () => this.#due());
   }
   start(): void {
     this.#challenges.settle(this.#challenge);
     this.#state = "asked";
     this.#tries = 0;
+    this.#expired = null;
     this.#id = get8(this.#crypto.random(1), 0);
     this.#challenge = this.#crypto.random(this.#algorithm === "mschap" ? MSCHAP_CHALLENGE : CHALLENGE_SIZE);
     this.#challenges.issue(this.#challenge);
@@ -250,6 +276,12 @@ export class ChapAuthenticator implements AuthSide {
     this.#state = "idle";
     this.#timer.disarm();
     this.#challenges.settle(this.#challenge);
+  }
+  #due(): void {
+    if (!this.#expired) return this.#send();
+    const { user, why } = this.#expired;
+    this.stop();
+    this.#on.failed(user, why);
   }
   #send(): void {
     if (this.#tries++ >= MAX_TRIES) {
@@ -267,27 +299,55 @@ export class ChapAuthenticator implements AuthSide {
 
   input(packet: Uint8Array): void {
     const p = readPacket(packet);
-    if (p.code !== CHAP_CODE.response) return; // Change-Password only answers E=648, which we never send
-    const { value, name } = readChapValue(p.body);
-    if (this.#state === "idle" || p.id !== this.#id) {
+    const changes = this.#algorithm !== "chap" && p.code === changeCode(this.#algorithm);
+    if (!changes && p.code !== CHAP_CODE.response) return;
+    const expected = changes && this.#state === "expired" ? nextId(this.#id) : this.#id;
+    if (this.#state === "idle" || p.id !== expected || (changes && !this.#expired)) {
       this.#on.ignored("stale-answer");
       return;
     }
     if (this.#state === "checking") return;
     // RFC 1994 §4.2: our reply was lost; the same one again, nothing is checked twice.
-    if (this.#state === "over") {
+    if (this.#state === "over" || (this.#state === "expired" && !changes)) {
       this.#on.send(this.#reply);
       return;
     }
+    if (changes) this.#changed(p.id, p.body);
+    else this.#answered(readChapValue(p.body));
+  }
+  #answered({ value, name }: ChapValue): void {
+    this.#ask(this.#algorithm, fromUtf8(name), value.slice());
+  }
+  #changed(id: number, body: Uint8Array): void {
+    if (!this.#expired || this.#algorithm === "chap") return;
+    const { value, ...change } = readChange(this.#algorithm, body);
+    this.#id = id;
+    this.#ask(this.#algorithm, this.#expired.user, value, change);
+  }
+  #ask(method: ChapAlgorithm, user: string, value: Uint8Array, change?: Omit<Change, "value">): void {
     this.#state = "checking";
     this.#timer.disarm();
     this.#challenges.settle(this.#challenge);
-    const user = fromUtf8(name);
-    this.#check({ method: this.#algorithm, user, id: p.id, challenge: this.#challenge, value: value.slice() }, (v) =>
-      this.#judged(user, v),
-    );
+    const proof = { method, user, id: this.#id, challenge: this.#challenge, value, ...(change ? { change } : {}) };
+    this.#check(proof, (v) => this.#judged(user, v));
+  }
+  /** E=648: the peer may change its password, once. */
+  #expire(user: string, v: Extract<Verdict, { is: "refused" }>): void {
+    this.#state = "expired";
+    this.#expired = { user, why: v.why };
+    if (this.#algorithm === "mschapv2") {
+      const theirs = readRefusal(v.message).challenge;
+      this.#challenge = theirs?.length === CHALLENGE_SIZE ? theirs : this.#crypto.random(CHALLENGE_SIZE);
+      this.#challenges.issue(this.#challenge);
+    }
+    const body = expiredMessage(this.#algorithm === "mschapv2" ? this.#challenge : null);
+    this.#reply = writePacket({ code: CHAP_CODE.failure, id: this.#id, body });
+    this.#on.send(this.#reply);
+    this.#timer.arm(CHANGE_MS);
+    this.#on.expired(user, v.why, CHANGE_MS);
   }
   #judged(user: string, v: Verdict): void {
+    if (v.is === "refused" && v.expired && !this.#expired) return this.#expire(user, v);
     this.#state = "over";
     const code = v.is === "accepted" ? CHAP_CODE.success : CHAP_CODE.failure;
     this.#reply = writePacket({ code, id: this.#id, body: v.message });

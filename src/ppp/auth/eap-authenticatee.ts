@@ -4,7 +4,7 @@ import { Reader } from "../../core/bytes.ts";
 import type { Timer } from "../../core/clock.ts";
 import { DecodeError } from "../../core/errors.ts";
 import { Secret } from "../../core/secret.ts";
-import { concat, sameBytes, utf8 } from "../../core/text.ts";
+import { sameBytes, utf8 } from "../../core/text.ts";
 import { printable } from "../../core/words.ts";
 import type { Crypto } from "../../ports/ports.ts";
 import type { MppeMaster } from "../compress/mppe.ts";
@@ -23,14 +23,8 @@ import {
   writeMschapv2,
 } from "./eap.ts";
 import type { EapTls } from "./eap-tls.ts";
-import {
-  authenticatorResponse,
-  mppeMaster,
-  ntPasswordHash,
-  ntResponse,
-  provesItself,
-  refusalInWords,
-} from "./mschapv2.ts";
+import { answerTo, ntPasswordHash, provesItself, refusalInWords } from "./mschapv2.ts";
+import { asksForChange, changedBy } from "./new-password.ts";
 import { chapMd5 } from "./proof.ts";
 import {
   type AuthenticateeDeps,
@@ -58,6 +52,11 @@ export class EapAuthenticatee implements AuthSide {
   readonly #crypto: Crypto;
   readonly #user: string;
   readonly #password: Secret;
+  /** Null: there is none, or it is tried. */
+  #newPassword: Secret | null;
+  /** The server was told the new password. */
+  #renewing = false;
+  #challenge: Uint8Array = new Uint8Array(0);
   readonly #methods: readonly EapMethod[];
   readonly #tls: EapTls | null;
   readonly #isOurs: (challenge: Uint8Array) => boolean;
@@ -77,6 +76,7 @@ export class EapAuthenticatee implements AuthSide {
     this.#crypto = crypto;
     this.#user = start.identity.user;
     this.#password = start.identity.password;
+    this.#newPassword = start.identity.newPassword ?? null;
     this.#methods = start.tls ? [] : start.methods;
     this.#tls = start.tls;
     this.#isOurs = isOurs;
@@ -241,10 +241,11 @@ export class EapAuthenticatee implements AuthSide {
         const { value } = readChapValue(p.data);
         if (value.length !== CHALLENGE_SIZE) throw new DecodeError("bad-value", "MS-CHAPv2 challenge size", 0);
         if (this.#reflected(value)) return null;
-        return typed(
-          EAP_TYPE.mschapv2,
-          writeMschapv2({ op: OP.response, id: p.id, data: this.#mschapv2Response(value) }),
-        );
+        this.#challenge = value.slice();
+        const hash = this.#password.use(ntPasswordHash);
+        const data = writeChapValue({ value: this.#mschapv2Value(hash), name: utf8(this.#user) });
+        hash.fill(0);
+        return typed(EAP_TYPE.mschapv2, writeMschapv2({ op: OP.response, id: p.id, data }));
       }
       case OP.success:
         if (this.#proof === null || !provesItself(p.data, this.#proof)) {
@@ -255,25 +256,32 @@ export class EapAuthenticatee implements AuthSide {
           return null;
         }
         this.#state = "proved";
+        if (this.#renewing) this.#on.renewed?.();
+        this.#renewing = false;
         return Uint8Array.of(EAP_TYPE.mschapv2, OP.success);
-      case OP.failure:
+      case OP.failure: {
+        const password = this.#newPassword;
+        const asked = password && asksForChange("mschapv2", p.data, this.#challenge);
+        if (password && asked && !this.#isOurs(asked)) return this.#renew(password, asked, p.id);
         this.#refused = refusalInWords(printable(this.#user), p.data, "EAP-MSCHAPv2");
         return Uint8Array.of(EAP_TYPE.mschapv2, OP.failure);
+      }
       default:
         throw new DecodeError("bad-value", "MS-CHAPv2 opcode", 0);
     }
   }
-  #mschapv2Response(challenge: Uint8Array): Uint8Array {
-    const c = this.#crypto;
-    const peerChallenge = c.random(CHALLENGE_SIZE);
-    const hash = this.#password.use(ntPasswordHash);
-    const response = ntResponse(c, challenge, peerChallenge, this.#user, hash);
-    this.#proof = authenticatorResponse(c, challenge, peerChallenge, this.#user, hash, response);
-    this.#master = mppeMaster(c, hash, response);
-    hash.fill(0);
-    return writeChapValue({
-      value: concat([peerChallenge, new Uint8Array(8), response, new Uint8Array(1)]),
-      name: utf8(this.#user),
-    });
+  #mschapv2Value(hash: Uint8Array): Uint8Array {
+    const { value, proof, master } = answerTo(this.#crypto, this.#challenge, this.#user, hash);
+    this.#proof = proof;
+    this.#master = master;
+    return value;
+  }
+  #renew(password: Secret, challenge: Uint8Array, id: number): Uint8Array {
+    this.#newPassword = null;
+    this.#renewing = true;
+    this.#challenge = challenge;
+    const data = changedBy(this.#crypto, "mschapv2", this.#password, password, (h) => this.#mschapv2Value(h));
+    const change = writeMschapv2({ op: OP.changePassword, id: (id + 1) & 0xff, data });
+    return typed(EAP_TYPE.mschapv2, change);
   }
 }

@@ -9,7 +9,7 @@ export const EAP_TYPE = { identity: 1, notification: 2, nak: 3, md5: 4, tls: 13,
 export type EapMethod = "mschapv2" | "md5";
 export const TYPE_OF: Readonly<Record<EapMethod, number>> = { mschapv2: EAP_TYPE.mschapv2, md5: EAP_TYPE.md5 };
 /** MS-CHAPv2 inside EAP. */
-export const OP = { challenge: 1, response: 2, success: 3, failure: 4 } as const;
+export const OP = { challenge: 1, response: 2, success: 3, failure: 4, changePassword: 7 } as const;
 export const CHALLENGE_SIZE = 16;
 
 interface Mschapv2Packet {

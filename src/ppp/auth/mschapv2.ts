@@ -76,6 +76,24 @@ export function mppeMasterV1(crypto: Crypto, passwordHash: Uint8Array, challenge
 }
 const MASTER = utf8("This is the MPPE Master Key");
 
+/** What shows a server who we are, with MS-CHAPv2. */
+interface Shown {
+  /** Of a Response. */
+  readonly value: Uint8Array;
+  /** What a server that knows the password puts into its Success. */
+  readonly proof: Uint8Array;
+  readonly master: MppeMaster;
+}
+export function answerTo(crypto: Crypto, challenge: Uint8Array, user: string, passwordHash: Uint8Array): Shown {
+  const peerChallenge = crypto.random(16);
+  const response = ntResponse(crypto, challenge, peerChallenge, user, passwordHash);
+  return {
+    value: concat([peerChallenge, new Uint8Array(8), response, new Uint8Array(1)]),
+    proof: authenticatorResponse(crypto, challenge, peerChallenge, user, passwordHash, response),
+    master: mppeMaster(crypto, passwordHash, response),
+  };
+}
+
 const MAGIC1 = utf8("Magic server to client signing constant");
 const MAGIC2 = utf8("Pad to make it do more than one iteration");
 
@@ -104,13 +122,21 @@ export function provesItself(message: Uint8Array, proof: Uint8Array): boolean {
   return theirs !== null && sameBytes(theirs, proof);
 }
 
+export const MSCHAP_ERROR = { expired: 648, denied: 691, notChanged: 709 } as const;
 /** E=691: one sentence for every reason, so that a stranger learns no user names. */
-export function failureMessage(freshChallenge: Uint8Array): Uint8Array {
-  return utf8(`E=691 R=0 C=${hex(freshChallenge).toUpperCase()} V=3 M=Access denied`);
+export function failureMessage(freshChallenge: Uint8Array, error: number = MSCHAP_ERROR.denied): Uint8Array {
+  return utf8(`E=${error} R=0 C=${hex(freshChallenge).toUpperCase()} V=3 M=Access denied`);
 }
-/** The same of MS-CHAP v1 (RFC 2433 §6): a challenge of 8 bytes, and no text. */
-export function failureMessageV1(freshChallenge: Uint8Array): Uint8Array {
-  return utf8(`E=691 R=0 C=${hex(freshChallenge).toUpperCase()} V=2`);
+/** The same of MS-CHAP v1 (RFC 2433 §8): a challenge of 8 bytes, and no text. */
+export function failureMessageV1(freshChallenge: Uint8Array, error: number = MSCHAP_ERROR.denied): Uint8Array {
+  return utf8(`E=${error} R=0 C=${hex(freshChallenge).toUpperCase()} V=2`);
+}
+/**
+ * E=648: the peer answers the challenge with its new password. Of version 1 that is the one it has answered already
+ * (RFC 2433 §10): `challenge` is null.
+ */
+export function expiredMessage(challenge: Uint8Array | null): Uint8Array {
+  return utf8(`E=648 R=0 ${challenge ? `C=${hex(challenge).toUpperCase()} V=3 M=Password expired` : "V=2"}`);
 }
 
 interface Reason {
@@ -121,10 +147,10 @@ interface Reason {
 const REASONS: ReadonlyMap<number, Reason> = new Map([
   [646, { code: "restricted-hours", words: "this user may not log in at this hour" }],
   [647, { code: "account-disabled", words: "the account is disabled" }],
-  [648, { code: "password-expired", words: "the password has expired and must be changed at the server first" }],
+  [648, { code: "password-expired", words: "the password has expired; set new_password to change it" }],
   [649, { code: "no-dialin-permission", words: "this user has no dial-in permission" }],
   [691, { code: "auth-failed", words: "wrong user name or password" }],
-  [709, { code: "password-change-failed", words: "the server could not change the password" }],
+  [709, { code: "password-change-failed", words: "the server does not take new_password" }],
 ]);
 
 export interface Refusal {

@@ -14,12 +14,14 @@ import {
   challengeResponse,
   failureMessage,
   failureMessageV1,
+  MSCHAP_ERROR,
   mppeMaster,
   mppeMasterV1,
   ntPasswordHash,
   ntResponse,
   successMessage,
 } from "./mschapv2.ts";
+import type { Change } from "./new-password.ts";
 
 interface ChapProof {
   readonly method: "chap" | "mschap" | "mschapv2";
@@ -30,6 +32,8 @@ interface ChapProof {
   readonly value: Uint8Array;
   /** The name in the Response, where the user was named before (EAP): MS-CHAPv2 hashes it. */
   readonly name?: string;
+  /** `value` is made with a new password, which only who knows the old one can take: nobody here. */
+  readonly change?: Omit<Change, "value">;
 }
 export type Proof =
   | { readonly method: "pap"; readonly user: string; readonly password: Uint8Array }
@@ -54,6 +58,8 @@ export type Verdict =
       readonly wrong: boolean;
       /** `why` has more to say than that. */
       readonly said?: true;
+      /** Of MS-CHAP: the password was right and has expired, and the peer may change it. */
+      readonly expired?: true;
     }
   /** EAP goes on with this Request. */
   | { readonly is: "more"; readonly message: Uint8Array };
@@ -92,9 +98,10 @@ export function judge(
   return { is: "refused", message: refusal(crypto, method), why: failure("auth-failed", text), wrong: true };
 }
 /** What a refused peer is told: one sentence for every reason, so that a stranger learns no user names. */
-export function refusal(crypto: Crypto, method: Proof["method"]): Uint8Array {
-  if (method === "mschap") return failureMessageV1(crypto.random(MSCHAP_CHALLENGE));
-  return method === "mschapv2" ? failureMessage(crypto.random(CHALLENGE_SIZE)) : utf8("Access denied");
+export function refusal(crypto: Crypto, method: Proof["method"], changing = false): Uint8Array {
+  const error = changing ? MSCHAP_ERROR.notChanged : MSCHAP_ERROR.denied;
+  if (method === "mschap") return failureMessageV1(crypto.random(MSCHAP_CHALLENGE), error);
+  return method === "mschapv2" ? failureMessage(crypto.random(CHALLENGE_SIZE), error) : utf8("Access denied");
 }
 
 /** Digests are compared, so that neither time nor length tells anything about the secret or the user's existence. */

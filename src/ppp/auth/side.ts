@@ -16,6 +16,8 @@ export interface AuthenticateeEvents {
   send(packet: Uint8Array): void;
   /** `master`: of MS-CHAP. */
   done(master?: MppeMaster | null): void;
+  /** The server has taken the new password; done() follows. */
+  renewed?(): void;
   failed(why: Failure): void;
   ignored(name: "stale-answer"): void;
 }
@@ -28,6 +30,8 @@ export interface AuthenticatorEvents {
    * may come.
    */
   wrong(user: string): void;
+  /** The password was right and has expired: the peer has so many milliseconds to change it. */
+  expired(user: string, why: Failure, ms: number): void;
   done(user: string, master?: MppeMaster | null): void;
   /** `user` as far as it is known. */
   failed(user: string, why: Failure): void;
@@ -38,6 +42,8 @@ export interface AuthenticatorEvents {
 export interface Identity {
   readonly user: string;
   readonly password: Secret;
+  /** Takes the place of one that has expired. */
+  readonly newPassword?: Secret | null;
 }
 export interface AuthenticateeDeps {
   readonly clock: Clock;
