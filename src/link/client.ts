@@ -11,7 +11,7 @@ import type { PppConfig, PppUp } from "../ppp/api.ts";
 import type { Access, Climb } from "./access.ts";
 import type { Backoff } from "./backoff.ts";
 import type { LinkDeps } from "./deps.ts";
-import type { Ladder, Rung } from "./ladder.ts";
+import { gone, type Ladder, type Rung } from "./ladder.ts";
 import { Passwords } from "./passwords.ts";
 import { type Placement, place } from "./placing.ts";
 import { BridgeRung, type BridgeUser, portName } from "./rungs/bridge.ts";
@@ -40,6 +40,8 @@ export class ClientAccess implements Access<ClientClimb> {
   #fallback = "";
   /** The last attempt came up. */
   #worked = false;
+  /** The address of the last attempt, which another one goes before. */
+  #avoid = "";
   /** Of the last attempt. */
   #placed: Placement | null = null;
 
@@ -56,13 +58,14 @@ export class ClientAccess implements Access<ClientClimb> {
     const climb = new ClientClimb(ladder, this.#deps, this.cfg, {
       passwords: this.#passwords,
       nth: this.#attempts++,
+      avoid: this.#avoid,
       choose: () => this.#place(),
     });
     this.#last = climb;
     this.#worked = false;
     return climb;
   }
-  /** Of several servers the first one is the first again. */
+  /** Of several servers the first one is the first again, unless it falls silent. */
   succeeded(): void {
     this.#worked = true;
     if (this.cfg.server.length > 1) this.#attempts = 0;
@@ -90,6 +93,8 @@ export class ClientAccess implements Access<ClientClimb> {
     if (at === "kernel") this.#fallback = blame ? why.text : "";
     // With userspace it is no better: it was not the kernel.
     else if (userspaceFor !== "" && SILENT.includes(why.code)) this.#fallback = "";
+    this.#avoid = why.code === "moved" ? "" : (this.#last?.server.address ?? "");
+    if (this.#worked && gone(why)) this.#attempts = (this.#last?.nth ?? 0) + 1;
     return why.code === "moved" ? 0 : backoff.pause(why.lasting === true);
   }
   status(link: LinkStatus, c: ClientClimb | null): ClientStatus {
@@ -128,6 +133,7 @@ const SILENT: readonly FailureCode[] = ["no-reply", "peer-silent", "no-proposal"
 interface Attempt {
   readonly passwords: Passwords;
   readonly nth: number;
+  readonly avoid: string;
   choose(): Placement | Failure;
 }
 class ClientClimb implements Climb, Client, PppUser, NetdevUser, BridgeUser {
@@ -136,6 +142,7 @@ class ClientClimb implements Climb, Client, PppUser, NetdevUser, BridgeUser {
   readonly cfg: ClientConfig;
   readonly passwords: Passwords;
   readonly nth: number;
+  readonly avoid: string;
   readonly ifname: string;
   readonly plane: PlaneRung;
   readonly server = new NameRung(this);
@@ -147,12 +154,13 @@ class ClientClimb implements Climb, Client, PppUser, NetdevUser, BridgeUser {
   readonly netdev: NetdevRung;
   readonly rungs: readonly Rung[];
 
-  constructor(ladder: Ladder, deps: LinkDeps, cfg: ClientConfig, { passwords, nth, choose }: Attempt) {
+  constructor(ladder: Ladder, deps: LinkDeps, cfg: ClientConfig, { passwords, nth, avoid, choose }: Attempt) {
     this.ladder = ladder;
     this.deps = deps;
     this.cfg = cfg;
     this.passwords = passwords;
     this.nth = nth;
+    this.avoid = avoid;
     this.ifname = deviceName(cfg);
     this.plane = new PlaneRung(ladder, choose, deps.kernel !== null);
     this.peer = needsIpsec(cfg) ? new IkeRung(this) : new ClearRung(this);

@@ -6,7 +6,7 @@
 
 import type { Clock, Timer } from "../core/clock.ts";
 import type { Event, EventLog, LinkState } from "../core/events.ts";
-import { type Failure, failure } from "../core/failures.ts";
+import { type Failure, type FailureCode, failure } from "../core/failures.ts";
 import { faultEvent, internal } from "../core/fault.ts";
 import { giveBack } from "../core/give-back.ts";
 import { allOf, contain, Scope } from "../core/scope.ts";
@@ -15,6 +15,12 @@ import type { Stage } from "./status.ts";
 
 /** Time for all goodbyes to the peer, in milliseconds; the daemon promises two seconds for the whole shutdown. */
 const CLOSE_MS = 1500;
+/** And where the peer has fallen silent: each goodbye is said, and not waited for. */
+const GONE_MS = 100;
+const GONE: readonly FailureCode[] = ["echo-timeout", "dead-peer", "peer-silent"];
+export function gone(why: Failure): boolean {
+  return GONE.includes(why.code);
+}
 /** Every layer has its own shorter timeout; this one catches a hang between layers. */
 const STAGE_MS = 60_000;
 
@@ -210,7 +216,7 @@ export class Ladder {
       this.#late = true;
       this.#descend();
     });
-    this.#close.arm(CLOSE_MS);
+    this.#close.arm(gone(why) ? GONE_MS : CLOSE_MS);
     allOf(
       (e) => this.log(e),
       () => this.#guard?.disarm(),

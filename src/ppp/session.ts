@@ -400,8 +400,9 @@ export class PppSession {
     this.#deadline.disarm();
     this.#auth.stop();
     // The code alone: the sentence may say more about users than the peer should learn.
-    if (wasDead) this.#end();
-    else this.#lcp.protocol.close(utf8(this.#why.code));
+    if (!wasDead) this.#lcp.protocol.close(utf8(this.#why.code));
+    // A peer that answers no question will not answer that one: it is told, and not waited for.
+    if (wasDead || this.#why.code === "echo-timeout") this.#end();
   }
   #end(): void {
     if (this.#phase === "over") return;

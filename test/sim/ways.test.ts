@@ -98,6 +98,32 @@ test("several servers: the next one after one that does not answer, and the firs
   await w.until(() => client(a).state === "up" && client(a).server === "198.51.100.1", 10_000, "the first server", a);
 });
 
+for (const [what, servers] of [
+  ["two servers", "198.51.100.1 198.51.100.2"],
+  ["a name of two, in another order each time", "vpn.example"],
+] as const)
+  test(`${what}, of which one dies: with keepalive = 3 2 a client is at the other within 12 s`, async () => {
+    for (let i = 0; i < 6; i++) {
+      const w = new World(i);
+      const all = ["198.51.100.1", "198.51.100.2"];
+      w.names.set("vpn.example", all);
+      const sites = all.map((at) => w.site(w.net.host(at, [at]), SERVER_CONF.replaceAll("198.51.100.2", at)));
+      const a = w.site(w.net.host("hq", [WAN]), clientConf("keepalive = 3 2", servers));
+      await w.until(() => client(a).state === "up", 5000, "the first server", a);
+      await w.run(10_000 + i * 370);
+      for (const [dead, other] of [
+        [0, 1],
+        [1, 0],
+      ] as const) {
+        w.names.set("vpn.example", i % 2 === 0 ? [...all].reverse() : all);
+        for (const [n, s] of sites.entries()) s.host.routed = n !== dead;
+        const back = (): boolean => client(a).state === "up" && client(a).server === all[other];
+        await w.until(back, 12_000, `the other server, ${i}`, a);
+        await w.run(15_000);
+      }
+    }
+  });
+
 test("server_order = random: clients spread", async () => {
   const w = new World();
   const servers = ["198.51.100.1", "198.51.100.2", "198.51.100.3"];

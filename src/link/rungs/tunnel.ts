@@ -35,6 +35,8 @@ export interface Client {
   readonly cfg: ClientConfig;
   /** So many attempts came before this one. */
   readonly nth: number;
+  /** The address of the last attempt; "": there was none. */
+  readonly avoid: string;
   /** Where its packets move, once that is chosen. */
   readonly placement: Placement;
   readonly server: NameRung;
@@ -91,13 +93,14 @@ export class NameRung implements Rung {
     if (!first) throw new RangeError(`${cfg.name}: no server`);
     return all[at] ?? first;
   }
-  /** And after all of them, to the next address of a server that has several. */
+  /** And after all of them, to the next address of a server that has several, whose order may change each time. */
   #resolved(host: string, all: readonly string[]): void {
-    const { ladder, cfg, deps, nth } = this.#c;
+    const { ladder, cfg, deps, nth, avoid } = this.#c;
     const read = ladder.attempt(() => {
       this.eapTls = eapCredentials(cfg, deps.host);
     });
-    const address = all[Math.floor(nth / cfg.server.length) % all.length];
+    const at = Math.floor(nth / cfg.server.length);
+    const address = all[(at + (all[at % all.length] === avoid ? 1 : 0)) % all.length];
     if (!read) return;
     if (address === undefined) return ladder.fail(failure("name", `the server's name ${host} has no address`));
     this.address = address;
