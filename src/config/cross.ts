@@ -336,6 +336,8 @@ function crossServers(
   for (const r of config.radius) crossRadiusServer(r, (...about) => fault("radius", r.name, ...about));
   for (const s of config.servers) {
     const fail: Fail = (...about) => fault("server", s.name, ...about);
+    if (s.listen === "0.0.0.0" || s.listen === "::")
+      fail("listen", "is no address of this machine", "one of its addresses; without the option it is every address");
     crossRadius(s, config, fail);
     crossIpv6(s, config, fail);
   }

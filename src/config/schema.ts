@@ -327,7 +327,7 @@ export const SERVER = {
     title: "Maximum sessions",
     help:
       "Maximum number of users connected at the same time. Callers that are not authenticated yet do not " +
-      "count: they have 30 seconds, with limits of 16 callers per peer and 256 in total.",
+      "count: they have 30 seconds, with limits of 16 callers per peer and 256 in total, or a quarter of this number.",
   }),
 } as const;
 

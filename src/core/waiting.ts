@@ -13,6 +13,11 @@ export interface WaitingLimits {
   readonly network: number;
   readonly all: number;
 }
+const [FEWEST, MOST] = [256, 1024];
+/** How many may be under way at once where so many may be connected: a power cut ends, and all of them come. */
+export function crowdOf(sessions: number): number {
+  return Math.min(MOST, Math.max(FEWEST, Math.ceil(sessions / 4)));
+}
 
 /**
  * Peer: the IPv4 address or the IPv6 /64; network: the /24 or the /48. Whatever is no address is its own peer and
@@ -28,14 +33,15 @@ export function originOf(address: string): Origin {
 }
 
 export class Waiting<T> {
-  readonly #limits: WaitingLimits;
+  /** Lower ones hold as entries come. */
+  limits: WaitingLimits;
   /** Oldest first, as are the sets. */
   readonly #entries = new Map<T, Origin>();
   readonly #peers = new Map<string, Set<T>>();
   readonly #networks = new Map<string, Set<T>>();
 
   constructor(limits: WaitingLimits) {
-    this.#limits = limits;
+    this.limits = limits;
   }
   get size(): number {
     return this.#entries.size;
@@ -84,9 +90,9 @@ export class Waiting<T> {
   #surplus(origin: Origin): T | null {
     const peer = this.#peers.get(origin.peer);
     const network = this.#networks.get(origin.network);
-    if (peer && peer.size >= this.#limits.peer) return first(peer);
-    if (network && network.size >= this.#limits.network) return first(network);
-    if (this.#entries.size < this.#limits.all) return null;
+    if (peer && peer.size >= this.limits.peer) return first(peer);
+    if (network && network.size >= this.limits.network) return first(network);
+    if (this.#entries.size < this.limits.all) return null;
     for (const [oldest, its] of this.#entries) {
       const theirs = this.#networks.get(its.network)?.size ?? 0;
       return network && network.size >= theirs ? first(network) : oldest;

@@ -2,7 +2,8 @@
 // - The tables never refuse a newcomer. When one is full, its oldest entry makes room: first one of the same peer (an
 //   IPv4 address, an IPv6 /64), then one of the same network (/24, /48), then one of a network that has more entries
 //   than the newcomer's (core/waiting.ts). Addresses that have a connection have tables of their own: strangers cannot
-//   disturb a renewal of phase 1.
+//   disturb a renewal of phase 1. Only what was answered within seconds stays: in a crowd of equals the newcomer is put
+//   off, or nobody would ever get through.
 // - A peer that has not shown that it receives at its address (message 3 brings our cookie back) costs a table entry,
 //   but no Diffie-Hellman computation; one that has shown it waits for its turn (turns.ts).
 // - Guesses at the key: an exchange takes three (exchange.ts), and each peer and network may end only so many exchanges
@@ -19,11 +20,11 @@ export interface AdmissionLimits {
   readonly answered: WaitingLimits;
   readonly turns: TurnLimits;
 }
-/** All hosts behind one address may begin at the same time. */
+/** All hosts behind one address may begin at the same time, and all of a network. */
 export const ADMISSION: AdmissionLimits = {
   asked: { peer: 64, network: 256, all: 512 },
-  answered: { peer: 64, network: 128, all: 256 },
-  turns: { share: 0.5, leastMs: 2, burstMs: 1000, waiting: { peer: 32, network: 64, all: 256 } },
+  answered: { peer: 64, network: 256, all: 256 },
+  turns: { share: 0.5, leastMs: 2, burstMs: 1000, waiting: { peer: 32, network: 256, all: 256 } },
 };
 
 export interface HalfOpen {
@@ -40,9 +41,13 @@ export interface HalfOpen {
 /** Exchanges that may end in wrong guesses: a burst, then one in every `everyMs` milliseconds. */
 const PEER_GUESSES = { burst: 8, everyMs: 5000 } as const;
 const NETWORK_GUESSES = { burst: 32, everyMs: 1000 } as const;
+/** A peer has so long to go on before another may take its place, that one of thousands gets through at all. */
+const PATIENCE_MS = 5000;
 interface Entry {
   readonly origin: Origin;
   readonly known: boolean;
+  /** When its keys were exchanged; -Infinity: not yet. */
+  readonly answered: number;
 }
 interface Tables {
   readonly asked: Waiting<HalfOpen>;
@@ -50,6 +55,8 @@ interface Tables {
 }
 
 export class Admission {
+  readonly #clock: Clock;
+  readonly #limits: AdmissionLimits;
   readonly #entries = new Map<HalfOpen, Entry>();
   readonly #known: Tables;
   readonly #strangers: Tables;
@@ -57,15 +64,22 @@ export class Admission {
   readonly #peers: Buckets;
   readonly #networks: Buckets;
   readonly #isKnown: (address: string) => boolean;
+  readonly #isBusy: (address: string) => boolean;
   readonly #count: (counter: string) => void;
 
-  /** `isKnown`: whether an address has a connection. `count` bumps a counter. */
+  /**
+   * `isKnown`: whether an address has a connection; `isBusy`: whether a newcomer would be told to come later by what
+   * follows. `count` bumps a counter.
+   */
   constructor(
     clock: Clock,
     limits: AdmissionLimits,
     isKnown: (address: string) => boolean,
+    isBusy: (address: string) => boolean,
     count: (counter: string) => void,
   ) {
+    this.#clock = clock;
+    this.#limits = limits;
     const tables = (): Tables => ({ asked: new Waiting(limits.asked), answered: new Waiting(limits.answered) });
     this.#known = tables();
     this.#strangers = tables();
@@ -73,6 +87,7 @@ export class Admission {
     this.#peers = new Buckets(clock, PEER_GUESSES);
     this.#networks = new Buckets(clock, NETWORK_GUESSES);
     this.#isKnown = isKnown;
+    this.#isBusy = isBusy;
     this.#count = count;
   }
   get size(): number {
@@ -84,9 +99,21 @@ export class Admission {
     const origin = originOf(address);
     return this.#peers.spent(origin.peer) || this.#networks.spent(origin.network);
   }
+  /** So many may be under way at once; never less than the limits say. */
+  expect(crowd: number): void {
+    const { asked, answered, turns } = this.#limits;
+    const wider = (l: WaitingLimits, n: number): WaitingLimits =>
+      n <= l.all ? l : { ...l, network: Math.max(l.network, crowd), all: n };
+    for (const t of [this.#known, this.#strangers]) {
+      t.asked.limits = wider(asked, 2 * crowd);
+      t.answered.limits = wider(answered, crowd);
+    }
+    this.#turns.limit(wider(turns.waiting, crowd));
+  }
   /** Message 1 arrived and will be answered. */
   enter(x: HalfOpen): void {
-    const entry: Entry = { origin: originOf(x.began.address), known: this.#isKnown(x.began.address) };
+    const { address } = x.began;
+    const entry = { origin: originOf(address), known: this.#isKnown(address), answered: Number.NEGATIVE_INFINITY };
     this.#entries.set(x, entry);
     this.#evict(this.#tables(entry).asked.add(x, entry.origin));
   }
@@ -95,9 +122,7 @@ export class Admission {
     const entry = this.#entries.get(x);
     if (!entry) return;
     const out = this.#turns.ask(x, entry.origin, entry.known);
-    if (!out) return;
-    this.#count("ike.put-off");
-    out.putOff();
+    if (out) this.#putOff(out);
   }
   /** It is over, or authenticated. */
   leave(x: HalfOpen): void {
@@ -120,9 +145,19 @@ export class Admission {
     const entry = this.#entries.get(x);
     if (!entry) return;
     const t = this.#tables(entry);
+    if (!entry.known && this.#isBusy(x.began.address)) return this.#putOff(x);
+    const now = this.#clock.now();
+    // what has just been computed for others would be for nothing, and so would this, for the next
+    const rival = this.#entries.get(t.answered.rival(entry.origin) ?? x);
+    if (now - (rival?.answered ?? Number.NEGATIVE_INFINITY) < PATIENCE_MS) return this.#putOff(x);
     t.asked.delete(x);
     this.#evict(t.answered.add(x, entry.origin));
+    this.#entries.set(x, { ...entry, answered: now });
     x.exchangeKeys();
+  }
+  #putOff(x: HalfOpen): void {
+    this.#count("ike.put-off");
+    x.putOff();
   }
   #tables(entry: Entry): Tables {
     return entry.known ? this.#known : this.#strangers;

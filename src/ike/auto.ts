@@ -41,8 +41,8 @@ export class Spoken {
 }
 /** What is heard of IKEv2 before it is up. */
 export interface Beginning {
-  /** The peer has answered in IKEv2. */
-  answered(): void;
+  /** The peer has answered in IKEv2; `later`: with a cookie, so it is there, and has much to do. */
+  answered(later: boolean): void;
   /** Somebody says that there is no IKEv2: it may be forged. */
   doubted(): void;
 }
@@ -108,7 +108,7 @@ class AutoConnection implements IkeConnection {
     if (known === "v1") return this.#begin1();
     this.#timer.arm(known === "v2" ? KNOWN_MS : HEAD_START_MS);
     const beginning: Beginning = {
-      answered: () => this.#answered(),
+      answered: (later) => this.#answered(later),
       doubted: () => {
         if (!this.#answered2) this.#begin1();
       },
@@ -124,9 +124,10 @@ class AutoConnection implements IkeConnection {
     this.#timer.disarm();
     if (!this.#over && !this.#up && !this.#v1 && !pinned) this.#v1 = this.#o.begin1(this.#ownerOf("v1"));
   }
-  #answered(): void {
+  #answered(later: boolean): void {
     this.#answered2 = true;
-    this.#timer.arm(ANSWERED_MS);
+    if (later) this.#timer.disarm();
+    else this.#timer.arm(ANSWERED_MS);
     const other = this.#v1;
     this.#v1 = null;
     if (!this.#up) other?.close("the peer speaks IKEv2");

@@ -64,6 +64,7 @@ export class House {
       clock,
       limits.admission ?? ADMISSION,
       (address) => this.peers.has(address),
+      (address) => this.#busy(address),
       (name) => this.counters.bump(name),
     );
     deps.plane.onMapping = (flow, from) => {
@@ -83,6 +84,12 @@ export class House {
   }
   newSerial(): number {
     return this.#serial++;
+  }
+  /** A server begins, or ends. */
+  serve(r: Server, on: boolean): void {
+    if (on) this.servers.add(r);
+    else this.servers.delete(r);
+    this.admission.expect(Math.max(0, ...[...this.servers].map((s) => s.cfg.crowd)));
   }
   /** The server that answers at an address in this version. */
   server(local: Endpoint, version: "v1" | "v2"): Server | null {
@@ -133,6 +140,10 @@ export class House {
     this.connections.delete(c.flow);
     this.env.plane.place?.(c.flow, null);
     this.peers.delete(c);
+  }
+  /** Where it would go is known later: one server that has room is enough. */
+  #busy(address: string): boolean {
+    return this.servers.size > 0 && [...this.servers].every((s) => s.owner.busy?.(address) === true);
   }
   #unknownSpi(from: Endpoint, spi: number): void {
     this.counters.bump("ike.unknown-spi");

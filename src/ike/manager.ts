@@ -133,10 +133,10 @@ export class IkeManager {
   /** Answers peers. Closing it closes its connections, with deletes to the peers; `until` as in close(). */
   addResponder(cfg: IkeResponderConfig, owner: IkeOwner): { close(until?: number): void } {
     const r: Server = { cfg, owner };
-    this.#house.servers.add(r);
+    this.#house.serve(r, true);
     return {
       close: (until) => {
-        this.#house.servers.delete(r);
+        this.#house.serve(r, false);
         this.#closeAll((policy) => policy === cfg, "server stopped", until);
       },
     };

@@ -3,8 +3,11 @@
 import { originOf, type WaitingLimits } from "../core/waiting.ts";
 import type { PeerConnection } from "./types.ts";
 
-/** Limits of a server's connections; links that we begin ourselves do not count. */
-export const CONNECTIONS: WaitingLimits = { peer: 256, network: 1024, all: 4096 };
+/**
+ * Limits of a server's connections; links that we begin ourselves do not count. Sessions are 4096 at most; the rest is
+ * for those who have not logged in yet, or whose last connection has not been missed.
+ */
+export const CONNECTIONS: WaitingLimits = { peer: 256, network: 1024, all: 5120 };
 
 export class Peers {
   readonly #limits: WaitingLimits;

@@ -39,6 +39,9 @@ class Line<T> {
     this.#origins.set(item, origin);
     return out;
   }
+  limit(limits: WaitingLimits): void {
+    this.#limits.limits = limits;
+  }
   delete(item: T): void {
     this.#limits.delete(item);
     const origin = this.#origins.get(item);
@@ -92,6 +95,11 @@ export class Turns<T> {
   }
   get size(): number {
     return this.#known.size + this.#strangers.size;
+  }
+  /** How many may wait from now on. */
+  limit(waiting: WaitingLimits): void {
+    this.#known.limit(waiting);
+    this.#strangers.limit(waiting);
   }
   /** Serves `item`, at once or when its turn comes. Returns the item that is put off for it, never itself, or null. */
   ask(item: T, origin: Origin, known: boolean): T | null {

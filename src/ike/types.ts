@@ -82,6 +82,8 @@ export interface IkeConnectConfig extends IkePolicy {
   readonly pinned?: boolean;
 }
 export interface IkeResponderConfig extends IkePolicy {
+  /** How many may begin at once, at least (core/waiting.ts). */
+  readonly crowd: number;
   /** The address to listen on; null: all. */
   readonly local: string | null;
 }
@@ -155,6 +157,8 @@ export interface IkeOwner {
    * when its source address may be forged.
    */
   onRefused?(peer: string, why: Failure, proved: boolean): void;
+  /** Responders: whether a newcomer from this address would only be told to come later. */
+  busy?(address: string): boolean;
 }
 
 export const ISAKMP_PORT = 500;

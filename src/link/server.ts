@@ -11,6 +11,7 @@ import { faultEvent, internal } from "../core/fault.ts";
 import { giveBack } from "../core/give-back.ts";
 import { allOf, Scope } from "../core/scope.ts";
 import { sameBytes } from "../core/text.ts";
+import { originOf } from "../core/waiting.ts";
 import type { FlowId, L2tpRemote, PlaneKind, ServerInterface } from "../dataplane/dataplane.ts";
 import type { IkeConnection, IkeInfo } from "../ike/types.ts";
 import type { CallAnswer } from "../l2tp/calls.ts";
@@ -263,6 +264,7 @@ export class ServerLink implements AnyLink {
         this.#deps.l2tp.dropFlow(conn.flow, why);
       },
       onRefused: (peer, why, proved) => this.#failures.note(peer, why, proved),
+      busy: (address) => this.#sessions.busy(originOf(address), this.#deps.clock.now()),
     });
     this.#ikeDrops = () => ike.counters.snapshot();
     this.#closers.push((until) => {

@@ -5,7 +5,7 @@ import type { ServerConfig, UserConfig } from "../config/schema.ts";
 import { parsePrefix } from "../core/addr.ts";
 import { Counters } from "../core/counters.ts";
 import { type Failure, failure } from "../core/failures.ts";
-import { type Origin, Waiting, type WaitingLimits } from "../core/waiting.ts";
+import { crowdOf, type Origin, Waiting, type WaitingLimits } from "../core/waiting.ts";
 import { inQuotes, printable } from "../core/words.ts";
 import type { Account } from "./account.ts";
 import { holds, Networks } from "./networks.ts";
@@ -18,9 +18,12 @@ import type { EndedStatus, Page, SessionStatus, Traffic } from "./status.ts";
  * A network may be a provider that has thousands behind one address: it gives way to others, and is not limited by
  * itself.
  */
-const CALLERS: WaitingLimits = { peer: 16, network: 256, all: 256 };
+function callersOf(sessions: number): WaitingLimits {
+  const all = crowdOf(sessions);
+  return { peer: 16, network: all, all };
+}
 /** A caller has so long before another may take its place, that one of thousands gets in at all. */
-const PATIENCE_MS = 5000;
+const PATIENCE_MS = 10_000;
 const CROWDED: Failure = failure("crowded", "an unauthenticated caller made room for another");
 
 const NO_TRAFFIC: Traffic = { rx_bytes: 0, tx_bytes: 0, rx_packets: 0, tx_packets: 0 };
@@ -54,7 +57,7 @@ type Rules = Pick<
 export class Sessions {
   readonly #cfg: Rules;
   readonly #all = new Map<number, Session>();
-  readonly #callers = new Waiting<Session>(CALLERS);
+  readonly #callers: Waiting<Session>;
   /** Each user has one: a second login ends the first, or is refused. */
   readonly #users = new Map<string, Session>();
   /** Who has a network, or an address. */
@@ -74,6 +77,7 @@ export class Sessions {
 
   constructor(cfg: Rules, users: readonly UserConfig[]) {
     this.#cfg = cfg;
+    this.#callers = new Waiting(callersOf(cfg.max_sessions));
     this.#pools = this.#makePools(users);
     this.#pools6 = new PrefixPools(cfg);
     this.#given = this.#makeGiven(users);

@@ -4,6 +4,7 @@ import { asksForPap, defaultRoutes, deviceName, needsIpsec, onlyIkev2, papRefusa
 import type { SerialConfig } from "../config/nasdial.ts";
 import type { ClientConfig, ServerConfig } from "../config/schema.ts";
 import { Secret } from "../core/secret.ts";
+import { crowdOf } from "../core/waiting.ts";
 import type { IpConfig, Route } from "../dataplane/dataplane.ts";
 import { innerMtu } from "../esp/overhead.ts";
 import { expand } from "../ike/choice.ts";
@@ -124,6 +125,7 @@ export function serverIke(
     ...ikeProposals(c, IKE_RESPONDER),
     espProposals: placement.esp,
     ...planes,
+    crowd: crowdOf(c.max_sessions),
     localId: c.local_id,
     remoteId: c.remote_id,
     ...lifetimes(c),

@@ -2,8 +2,10 @@
 // PPP, and no netdevs, whose making would cost more than the calls. A program of its own, so that server and clients
 // can have a core each:
 //   callers SERVER COUNT AT_ONCE BASE
-// BASE is the first two octets of the clients' addresses ("10.50"). Users are u1 p1, u2 p2... Says on stdout, a JSON
-// object a line, when calls come up and end, and why one failed; ends with SIGTERM, all calls with it.
+// SERVER is its address, or the first two octets of many of its addresses ("10.40"), one for each client, who keeps
+// his own address then, whatever becomes of a try. BASE is the first two octets of the clients' addresses ("10.50").
+// Users are u1 p1, u2 p2... Says on stdout, a JSON object a line, when calls come up and end, and why one failed; ends
+// with SIGTERM, all calls with it.
 import { compose } from "../../src/build.ts";
 import { load } from "../../src/config/load.ts";
 import { EventHub } from "../../src/control/log.ts";
@@ -24,6 +26,8 @@ import { noUdp } from "../radius/double.ts";
 
 const [server = "", count = "1", atOnce = "16", base = "10.50", ...more] = process.argv.slice(2);
 const COUNT = Number(count);
+const MANY = server.split(".").length === 2;
+const numbered = (i: number): string => `${(i >> 8) + 1}.${i & 0xff}`;
 const TELL_MS = 200;
 
 /** Of these lines the last is the state of affairs. */
@@ -37,17 +41,15 @@ export interface Told {
 }
 
 function configText(): string {
-  const options = [
-    "proto = l2tpsec",
-    `server = ${server}`,
-    `psk = ${PSK}`,
-    "encap = udp",
-    "reconnect_min = 1",
-    "reconnect_max = 2",
-    ...more,
-  ];
+  const options = ["proto = l2tpsec", `psk = ${PSK}`, "encap = udp", "reconnect_min = 1", "reconnect_max = 2", ...more];
   const section = (i: number): string =>
-    [`[interface l${i}]`, ...options, `username = u${i}`, `password = p${i}`].join("\n");
+    [
+      `[interface l${i}]`,
+      ...options,
+      `server = ${MANY ? `${server}.${numbered(i)}` : server}`,
+      `username = u${i}`,
+      `password = p${i}`,
+    ].join("\n");
   return Array.from({ length: COUNT }, (_, i) => section(i + 1)).join("\n\n");
 }
 
@@ -83,9 +85,9 @@ class Addresses implements NetPlane {
   way(): "stands" {
     return "stands";
   }
-  async pathTo(): ReturnType<NetPlane["pathTo"]> {
-    const n = (this.#next++ % 65_000) + 256;
-    return { local: `${base}.${n >> 8}.${n & 0xff}`, mtu: 1500, device: "wan" };
+  async pathTo(remote: string): ReturnType<NetPlane["pathTo"]> {
+    const own = remote.split(".").slice(2).join(".");
+    return { local: `${base}.${MANY ? own : numbered(this.#next++ % 60_000)}`, mtu: 1500, device: "wan" };
   }
 }
 

@@ -4,13 +4,15 @@
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { build } from "esbuild";
-import { type Config, Daemon } from "../net/daemon.ts";
+import { type Config, Daemon, type Section } from "../net/daemon.ts";
 import { type Lab, memory, type Ns, type Proc, sleep, until } from "../net/harness.ts";
-import { B, serverConfig, two } from "../net/sites.ts";
+import { B, serverConfig, two, without } from "../net/sites.ts";
 import type { Told } from "./callers.ts";
 import { CORE } from "./rivals.ts";
 
 const CLIENTS = "10.48.0.0/12";
+/** Of the server's addresses: each client has one of them. */
+const SERVERS = "10.40";
 const BASE = "10.50"; // of the clients' addresses, one of these
 const HERTZ = 100; // USER_HZ: what /proc counts in
 const SETTLE_MS = 35_000; // repetitions that were kept for lost answers are forgotten by then
@@ -53,7 +55,7 @@ export class Callers {
     atOnce: number,
     base = BASE,
     options: readonly string[] = [],
-    server = B,
+    server = SERVERS,
   ): Promise<Callers> {
     await ns.must("ip", "route", "replace", "local", `${base}.0.0/16`, "dev", "lo");
     const program = `${ns.lab.dir}/callers.mjs`;
@@ -107,17 +109,29 @@ export class Callers {
   }
 }
 
+/** Ways between very many clients in `a`, and a server in `b` with an address for each of them. */
+export async function ways(lab: Lab): Promise<{ a: Ns; b: Ns }> {
+  const { a, b } = await two(lab);
+  await b.route(CLIENTS, "203.0.113.2");
+  await a.route(`${SERVERS}.0.0/16`, B);
+  await b.must("ip", "route", "replace", "local", `${SERVERS}.0.0/16`, "dev", "lo");
+  return { a, b };
+}
+/** A server that listens on all of its addresses. */
+export function everywhere(more: Section, users: Config = {}): Config {
+  const all = serverConfig({ pool: "10.100.0.1-10.100.19.255", max_sessions: 4096, ...more }, users);
+  return { ...all, "server lns": without(all["server lns"] ?? {}, "listen") };
+}
 /** A server in `b` for this many users; their addresses are by the thousand, and all lead to `a`. */
 export async function crowdOf(
   lab: Lab,
   sessions: number,
   more: Config = {},
 ): Promise<{ a: Ns; b: Ns; server: Daemon }> {
-  const { a, b } = await two(lab);
-  await b.route(CLIENTS, "203.0.113.2");
+  const { a, b } = await ways(lab);
   const users: Config = {};
   for (let i = 1; i <= sessions; i++) users[`user u${i}`] = { password: `p${i}` };
-  const server = serverConfig({ pool: "10.100.0.1-10.100.19.255", max_sessions: 4096 }, users);
+  const server = everywhere({}, users);
   return { a, b, server: new Daemon(b, "server", { ...server, ...more, daemon: { log: "info" } }) };
 }
 

@@ -3,8 +3,7 @@
 import { type Config, Daemon } from "../net/daemon.ts";
 import { FreeRadius, SECRET } from "../net/freeradius.ts";
 import { type Lab, until } from "../net/harness.ts";
-import { serverConfig, two } from "../net/sites.ts";
-import { Callers, processorSeconds } from "./crowd.ts";
+import { Callers, everywhere, processorSeconds, ways } from "./crowd.ts";
 import { CORE } from "./rivals.ts";
 
 export interface Storm {
@@ -20,12 +19,11 @@ export interface Storm {
 
 /** `atOnce`: so many clients try at a time. */
 export async function measureStorm(lab: Lab, sessions: number, atOnce: number): Promise<Storm> {
-  const { a, b } = await two(lab);
-  await b.route("10.48.0.0/12", "203.0.113.2");
+  const { a, b } = await ways(lab);
   const users = Array.from({ length: sessions }, (_, i) => `u${i + 1} Cleartext-Password := "p${i + 1}"\n`);
   await new FreeRadius(b, "127.0.0.1", users.join("\n")).start();
   const config: Config = {
-    ...serverConfig({ pool: "10.100.0.1-10.100.19.255", max_sessions: 4096, users: "radius" }),
+    ...everywhere({ users: "radius" }),
     "radius one": { address: "127.0.0.1", secret: SECRET },
     daemon: { log: "notice" },
   };

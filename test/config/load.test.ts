@@ -172,6 +172,10 @@ describe("configuration file", () => {
   test("contradictions between sections", () => {
     const two =
       "[server a]\npsk = x\nlocal_ip = 10.0.0.1\npool = 10.0.0.2-10.0.0.9\n[server b]\npsk = x\nlocal_ip = 10.0.0.1\n";
+    const nowhere = faults(
+      "[server a]\npsk = wonderland-is-near\nlocal_ip = 10.0.0.1\npool = 10.0.0.2-10.0.0.9\nlisten = 0.0.0.0\n",
+    );
+    assert.match(nowhere.join("\n"), /server a\.listen: is no address of this machine/);
     assert.match(faults(two).join("\n"), /f:5 server b\.listen: server a listens on the same address/);
     for (const [one, other, told] of [
       ["192.0.2.1", "192.0.2.1", 1],

@@ -333,6 +333,7 @@ test("what strangers begin does not push out the renewal of an address that has 
     new VirtualClock(),
     { asked: limits, answered: limits, turns: ADMISSION.turns },
     (a) => a === "203.0.113.1",
+    () => false,
     () => {},
   );
   const halfOpen = (address: string): HalfOpen => ({
@@ -365,4 +366,47 @@ test("message 3 with another responder cookie than ours computes nothing", async
   say(b, third(answer), stranger);
   await net.run(1000);
   assert.equal(mains(), 2);
+});
+
+test("who has just been answered keeps its place among equals; a network that has many makes room", () => {
+  const clock = new VirtualClock();
+  const limits = { peer: 9, network: 9, all: 4 };
+  const told: string[] = [];
+  let busy = false;
+  const turns = { ...ADMISSION.turns, burstMs: 1_000_000 };
+  const tables = new Admission(
+    clock,
+    { asked: limits, answered: limits, turns },
+    () => false,
+    () => busy,
+    () => {},
+  );
+  const come = (address: string): void => {
+    const x: HalfOpen = {
+      began: { address },
+      exchangeKeys: () => void told.push(`${address} answered`),
+      putOff: () => void told.push(`${address} put off`),
+      drop: () => void told.push(`${address} dropped`),
+    };
+    tables.enter(x);
+    tables.ask(x);
+  };
+  const said = (): string => told.splice(0).join(", ");
+  for (let i = 1; i <= 4; i++) come(`10.0.${i}.1`);
+  said();
+  come("10.0.5.1");
+  assert.equal(said(), "10.0.5.1 put off");
+  clock.advance(5000);
+  come("10.0.6.1");
+  assert.equal(said(), "10.0.1.1 dropped, 10.0.6.1 answered");
+  // one network takes all of it, and holds none of it against another
+  clock.advance(9000);
+  for (let i = 1; i <= 4; i++) come(`10.9.9.${i}`);
+  said();
+  come("10.0.7.1");
+  assert.ok(said().endsWith(" dropped, 10.0.7.1 answered"));
+  busy = true;
+  clock.advance(9000);
+  come("10.0.8.1");
+  assert.equal(said(), "10.0.8.1 put off");
 });

@@ -229,7 +229,7 @@ export function client(remote: string, local: string, more: Partial<IkeConnectCo
   return { link: "c", peer: "server", ...base, local, remote, localPort: 1701, remotePort: 1701, ...more };
 }
 export function server(more: Partial<IkeResponderConfig> = {}): IkeResponderConfig {
-  return { link: "s", peer: "client", ...base, local: null, ...more };
+  return { link: "s", peer: "client", ...base, local: null, crowd: 1, ...more };
 }
 /** A man in the middle: the last two of `bytes` (hexadecimal) become what nobody knows. */
 export function blank(bytes: string): Net["tamper"] {

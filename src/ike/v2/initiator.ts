@@ -10,7 +10,7 @@ import { get16 } from "../../core/bytes.ts";
 import { DecodeError, type Failure } from "../../core/errors.ts";
 import { quote } from "../../core/events.ts";
 import type { Scope } from "../../core/scope.ts";
-import { concat } from "../../core/text.ts";
+import { concat, sameBytes } from "../../core/text.ts";
 import type { DhKey, KeName } from "../../ports/ports.ts";
 import type { Ports } from "../child.ts";
 import { groupNumber, groupOf } from "../proposals.ts";
@@ -80,8 +80,8 @@ export interface Initiated extends Peer {
   readonly agreed: Agreed | null;
 }
 export interface InitiatorOwner extends SaUser {
-  /** The peer has answered in IKEv2. */
-  answered(): void;
+  /** As Beginning has it. */
+  answered(later: boolean): void;
   /** Somebody says that the peer has no IKEv2 for us. */
   doubted(): void;
   /** An IKE SA to be found by its SPI from now on. */
@@ -122,6 +122,8 @@ export class Initiator {
   readonly #suites: readonly Suite[];
   readonly #tries: Tries;
   readonly #path: Path;
+  /** With a cookie everything else stays as it was (RFC 7296 §2.6); what hides our own address is random. */
+  readonly #nat: readonly Payload[];
   #stage = "IKE_SA_INIT";
   #opening: Opening | null = null;
   #request: Uint8Array = new Uint8Array(0);
@@ -136,6 +138,8 @@ export class Initiator {
     const { local, remote } = o.cfg;
     this.#path = { local: { address: local, port: ISAKMP_PORT }, remote: { address: remote, port: ISAKMP_PORT } };
     this.#suites = suites(o.cfg, o.env.crypto);
+    const spis = { spiI: o.spi, spiR: new Uint8Array(8) };
+    this.#nat = natPayloads(o.env.crypto, spis, this.#path, o.cfg.encap === "udp");
     const send = (d: Uint8Array): void => o.env.port.send(this.#path.local, this.#path.remote, d);
     this.#tries = new Tries(o.scope, "ike first message", send, () => this.#fail(this.#hint ?? this.#silence()));
   }
@@ -197,7 +201,7 @@ export class Initiator {
       payload(PAYLOAD.sa, writeSa(offerSuites(this.#suites, new Uint8Array(0)))),
       kePayload(group, dh.publicValue),
       payload(PAYLOAD.nonce, ni),
-      ...natPayloads(env.crypto, header, this.#path, cfg.encap === "udp"),
+      ...this.#nat,
       notification(NOTIFY.fragmentationSupported),
       ...(wantsMore(this.#suites) ? [notification(NOTIFY.intermediateSupported)] : []),
       ...signatureHashes(cfg),
@@ -231,8 +235,10 @@ export class Initiator {
     const cookie = list.find((n) => n.type === NOTIFY.cookie)?.data;
     const other = list.find((n) => n.type === NOTIFY.invalidKePayload)?.data;
     const group = other?.length === 2 ? groupOf(get16(other, 0)) : null;
+    // the answer to a message that had gone out twice before the first answer came
+    if (cookie && opening.cookie && sameBytes(cookie, opening.cookie)) return;
     if (cookie && cookie.length > 0 && cookie.length <= 64 && this.#restarts++ < RESTARTS) {
-      owner.answered();
+      owner.answered(true);
       return this.#open(opening.group, opening.ni, cookie.slice());
     }
     if (
@@ -241,7 +247,7 @@ export class Initiator {
       this.#suites.some((s) => s.group === group) &&
       this.#restarts++ < RESTARTS
     ) {
-      owner.answered();
+      owner.answered(false);
       return this.#open(group, opening.ni, opening.cookie);
     }
     const error = list.find((n) => isError(n.type));
@@ -277,7 +283,7 @@ export class Initiator {
     this.#tries.stop();
     this.#opening = null;
     this.#hint = null;
-    owner.answered();
+    owner.answered(false);
     const udp = nat !== null && (nat.us || nat.peer || cfg.encap === "udp");
     const path = udp ? floated(this.#path) : this.#path;
     const fragments = hasNotify(chain, NOTIFY.fragmentationSupported);

@@ -1,18 +1,16 @@
 // The initial exchanges, as responder: RFC 7296 §1.2; the messages are in initiator.ts. Nothing is kept of a peer whose
 // first message is refused, and whoever asks for Diffie-Hellman computations waits for its turn (admission.ts).
 import type { Timer } from "../../core/clock.ts";
-import { DecodeError, type Failure } from "../../core/errors.ts";
+import type { Failure } from "../../core/errors.ts";
 import { faultEvent } from "../../core/fault.ts";
 import { contain, Scope } from "../../core/scope.ts";
-import { concat, sameBytes } from "../../core/text.ts";
-import type { Crypto, KeName } from "../../ports/ports.ts";
+import { sameBytes } from "../../core/text.ts";
+import type { KeName } from "../../ports/ports.ts";
 import type { HalfOpen } from "../admission.ts";
-import { adviceForIkev2 } from "../choice.ts";
-import { groupNumber } from "../proposals.ts";
 import { failure, type IkeEnv, type IkePolicy } from "../types.ts";
 import { tooLong } from "../unheard.ts";
 import type { IkeId } from "../wire/id.ts";
-import { one, optional, type Payload, payload, writeChain } from "../wire/payloads.ts";
+import { optional, type Payload, payload, writeChain } from "../wire/payloads.ts";
 import { answerKe, IntAuth, kePayload, keValue, nextKeys } from "./addke.ts";
 import {
   certificateRequest,
@@ -23,33 +21,15 @@ import {
   signatureHashes,
 } from "./authentication.ts";
 import type { Received } from "./channel.ts";
-import {
-  type Agreed,
-  answerOffer,
-  hasNotify,
-  isRefusal,
-  NONCE_BYTES,
-  type Refusal,
-  readKePayload,
-  readNonce,
-} from "./childsa.ts";
-import { IkeSa, natPayloads, readNat, type SaUser, type Spis } from "./ikesa.ts";
+import { type Agreed, answerOffer, hasNotify, isRefusal, NONCE_BYTES } from "./childsa.ts";
+import { clearAnswer, type FirstMessage } from "./first.ts";
+import { IkeSa, natPayloads, readNat, type SaUser } from "./ikesa.ts";
 import { natFault } from "./initiator.ts";
 import { firstSeed, makeKeys } from "./keys.ts";
 import { ppkAgreed, ppkIdentity, usePpk, withPpk } from "./ppk.ts";
-import { type Choice, chooseSuite, describeProposals, type Suite, suiteNames, suites } from "./suite.ts";
 import { NOTIFY, notification } from "./wire/bodies.ts";
-import {
-  type Chain,
-  EXCHANGE,
-  FLAG,
-  type Message,
-  PAYLOAD,
-  type Path,
-  readChain,
-  writeHeader,
-} from "./wire/message.ts";
-import { readSa, writeSa } from "./wire/sa.ts";
+import { EXCHANGE, type Message, PAYLOAD, type Path } from "./wire/message.ts";
+import { writeSa } from "./wire/sa.ts";
 
 /** A peer authenticates within this time after the first message. */
 const HALF_OPEN_MS = 30_000;
@@ -57,56 +37,6 @@ const HALF_OPEN_MS = 30_000;
 const REST_BYTES = 400;
 /** Copies of the first message that are answered. */
 const REPLAYS = 5;
-
-/** A first message that we take. */
-export interface FirstMessage {
-  readonly choice: Choice<Suite>;
-  /** The peer's half of the key exchange, and its nonce. Views. */
-  readonly ke: Uint8Array;
-  readonly ni: Uint8Array;
-  readonly chain: Chain;
-}
-/** Null: there is no answer. Throws DecodeError. */
-export function readFirst(policy: IkePolicy, crypto: Crypto, m: Message): FirstMessage | Refusal | null {
-  const chain = readChain(m.header.next, m.body);
-  const type = chain.critical;
-  if (type !== null) {
-    const text = `${m.path.remote.address} sends payload type ${type}, which we do not know, as critical`;
-    return { why: failure("refused", text), notify: NOTIFY.unsupportedCriticalPayload, data: Uint8Array.of(type) };
-  }
-  const list = suites(policy, crypto);
-  const offered = readSa(one(chain, PAYLOAD.sa, "sa"));
-  const ke = readKePayload(chain);
-  const ni = readNonce(chain);
-  if (!ke) throw new DecodeError("bad-value", "ke missing", 0);
-  // a group that needs no further message goes before the others, if everything else is as good
-  const choice = chooseSuite(
-    [...list].sort((a, b) => rank(a, ke.group) - rank(b, ke.group)),
-    offered,
-    hasNotify(chain, NOTIFY.intermediateSupported),
-  );
-  if (!choice) {
-    const theirs = describeProposals(offered);
-    const text = `no common IKEv2 proposal: we accept ${suiteNames(list)}; the peer offers ${theirs}`;
-    return { why: failure("no-proposal", text + adviceForIkev2(policy, theirs)), notify: NOTIFY.noProposalChosen };
-  }
-  const group = groupNumber(choice.ours.group);
-  if (ke.group !== group) {
-    const text = `${m.path.remote.address} sends a key exchange for group ${ke.group}`;
-    return { why: failure("bad-key", text), notify: NOTIFY.invalidKePayload, data: Uint8Array.of(group >>> 8, group) };
-  }
-  return { choice, ke: ke.value, ni, chain };
-}
-function rank(s: Suite, group: number): number {
-  return groupNumber(s.group) === group ? 0 : 1;
-}
-/** An answer to a first message of which nothing is kept. */
-export function clearAnswer(spis: Spis, payloads: readonly Payload[]): Uint8Array {
-  const body = writeChain(payloads);
-  const next = payloads[0]?.type ?? 0;
-  const header = { ...spis, next, exchange: EXCHANGE.init, flags: FLAG.response, messageId: 0 };
-  return concat([writeHeader(header, body.length), body]);
-}
 
 /** What a peer has authenticated itself for. */
 export interface Accepted {

@@ -13,15 +13,21 @@ import { isZero } from "../wire/header.ts";
 import { optional } from "../wire/payloads.ts";
 import { Connection, type ConnectionOwner } from "./connection.ts";
 import { Cookies } from "./cookies.ts";
+import { clearAnswer, readFirst } from "./first.ts";
 import type { IkeSa } from "./ikesa.ts";
 import { Initiator } from "./initiator.ts";
 import { Refused } from "./refused.ts";
-import { type Accepted, clearAnswer, Responder, type ResponderOwner, readFirst } from "./responder.ts";
+import { type Accepted, Responder, type ResponderOwner } from "./responder.ts";
 import { NOTIFY, notification, readNotify } from "./wire/bodies.ts";
 import { EXCHANGE, FLAG, type Message, PAYLOAD, type Path, readChain, readMessage } from "./wire/message.ts";
 
 /** With this many unfinished, whoever begins another has to show first that it hears us (RFC 7296 §2.6). */
 const COOKIES_FROM = 24;
+/**
+ * And for so long afterwards. What a peer without a cookie sent again, before it heard that it needs one, may arrive
+ * after the crowd is gone: an answer to that would be taken for one to the message with the cookie, which AUTH is over.
+ */
+const COOKIES_MS = 30_000;
 /** A server's UDP ports: the peer's may be any. */
 const SERVED: Ports = { local: 1701, remote: 0 };
 
@@ -35,6 +41,8 @@ export class Ikev2 {
   /** By the initiator's SPI: its first message has no other. */
   readonly #responders = new Map<string, Responder>();
   readonly #refusals = new Refused();
+  /** Cookies are asked for until then. */
+  #cookiesUntil = Number.NEGATIVE_INFINITY;
 
   constructor(house: House) {
     this.#house = house;
@@ -63,7 +71,7 @@ export class Ikev2 {
       first,
       scope: c.scope,
       owner: {
-        answered: () => beginning.answered(),
+        answered: (later) => beginning.answered(later),
         doubted: () => beginning.doubted(),
         made: (sa) => {
           forget();
@@ -125,7 +133,7 @@ export class Ikev2 {
     if (!this.#house.admits(m.datagram.length, remote)) return;
     const answer = (list: Parameters<typeof clearAnswer>[1]): void =>
       env.port.send(local, remote, clearAnswer({ spiI, spiR: new Uint8Array(8) }, list));
-    if (admission.size >= COOKIES_FROM) {
+    if (this.#crowded()) {
       const chain = readChain(m.header.next, m.body);
       const nonce = optional(chain, PAYLOAD.nonce, "nonce") ?? new Uint8Array(0);
       const [n] = chain.payloads.filter((p) => p.type === PAYLOAD.notify).map((p) => readNotify(p.body));
@@ -154,6 +162,11 @@ export class Ikev2 {
     this.#responders.set(hex(spiI), r);
     admission.enter(r);
     r.begin();
+  }
+  #crowded(): boolean {
+    const now = this.#env.clock.now();
+    if (this.#house.admission.size >= COOKIES_FROM) this.#cookiesUntil = now + COOKIES_MS;
+    return now < this.#cookiesUntil;
   }
   readonly #responderOwner: ResponderOwner = {
     made: (sa) => this.#made(sa),

@@ -79,6 +79,53 @@ test("a cookie is of one address, one nonce and a limited time", async () => {
   await net.run(5);
   assert.equal(net.seen[0]?.bytes[16], 33, "it is good");
 });
+/** So many strangers that cookies are asked for. */
+function crowd(b: Host, m: Uint8Array): void {
+  const spi = (n: number): Uint8Array => withSpi(m, n);
+  for (let n = 0; n < 30; n++)
+    b.port.onMessage(Packet.of(spi(n)), { address: b.address, port: 500 }, { address: spoofed(n), port: 500 });
+}
+test("a slow server: of two cookies one is taken, and all else of the first message stays as it was", async () => {
+  const { net, a, b } = pair();
+  b.ike.addResponder(server(V2), b);
+  crowd(b, await firstMessage());
+  net.fate = () => [1200];
+  // encap = udp: what hides our own address is random
+  a.ike.connect(client(b.address, a.address, { ...V2, encap: "udp" }), a);
+  await net.run(15_000);
+  assert.ok((b.ike.counters.snapshot()["ike.cookies"] ?? 0) > 1);
+  assert.equal(a.ups.length, 1, JSON.stringify([...a.downs, ...b.downs]));
+  const firsts = net.seen.filter((d) => d.from.address === a.address && d.bytes[16] === 41);
+  assert.ok(firsts.length > 0);
+  assert.equal(new Set(firsts.map((d) => d.bytes.join())).size, 1, "sent again as they were");
+});
+test("a server that asks for a cookie speaks IKEv2: its silence does not make a client of both versions try IKEv1", async () => {
+  const { net, a, b } = pair();
+  b.ike.addResponder(server({ versions: "auto" }), b);
+  crowd(b, await firstMessage());
+  net.fate = (d) => (d.from.address === b.address && d.bytes[16] !== 41 ? [] : [5]);
+  a.ike.connect(client(b.address, a.address, { versions: "auto" }), a);
+  await net.run(20_000);
+  const v1 = net.seen.filter((d) => d.from.address === a.address && d.bytes[17] === 0x10);
+  assert.equal(v1.length, 0);
+  assert.equal(a.downs.length, 0);
+  await net.run(30_000);
+  assert.ok(
+    net.seen.some((d) => d.from.address === a.address && d.bytes[17] === 0x10),
+    "in the end it does",
+  );
+});
+test("what was sent without a cookie is not taken once the crowd has gone", async () => {
+  const { net, a, b } = pair();
+  b.ike.addResponder(server(V2), b);
+  crowd(b, await firstMessage());
+  await net.run(29_500, 50);
+  net.fate = (d) => [d.from.address === b.address ? 1200 : 5];
+  a.ike.connect(client(b.address, a.address, V2), a);
+  await net.run(15_000);
+  assert.equal(b.ike.sizes().halfOpen, 0);
+  assert.equal(a.ups.length, 1, JSON.stringify([...a.downs, ...b.downs]));
+});
 test("a message changed anywhere, of whatever kind, changes nothing", async () => {
   for (let nth = 0; nth < 4; nth++) {
     const { net, a, b } = pair();

@@ -1265,7 +1265,7 @@ const SECTIONS = {
 		{ name: 'max_sessions', tab: 'advanced', title: _('Maximum sessions'), def: '1000',
 		  grammar: {"form":"integer","min":1,"max":4096},
 		  allowed: _('a whole number from %d to %d').format(1, 4096),
-		  help: _('Maximum number of users connected at the same time. Callers that are not authenticated yet do not count: they have 30 seconds, with limits of 16 callers per peer and 256 in total.') },
+		  help: _('Maximum number of users connected at the same time. Callers that are not authenticated yet do not count: they have 30 seconds, with limits of 16 callers per peer and 256 in total, or a quarter of this number.') },
 	],
 	user: [
 		{ name: 'username', tab: 'general', title: _('User name'),
