@@ -338,6 +338,8 @@ function crossServers(
     const fail: Fail = (...about) => fault("server", s.name, ...about);
     if (s.listen === "0.0.0.0" || s.listen === "::")
       fail("listen", "is no address of this machine", "one of its addresses; without the option it is every address");
+    if (s.proxy_auth && s.tunnel_secret === null)
+      fail("proxy_auth", "lets every LAC say who calls: set tunnel_secret, which only the provider's LACs have");
     crossRadius(s, config, fail);
     crossIpv6(s, config, fail);
   }

@@ -275,6 +275,14 @@ export const SERVER = {
       "With ipsec = off: allow PAP, although everybody on the path can read the passwords. Without this, pap " +
       "in auth is ignored.",
   }),
+  proxy_auth: withDefault(k.yesNo, "no", {
+    tab: "expert",
+    title: "Trust the LAC",
+    help:
+      "Go on from what a LAC, such as a provider's access concentrator, has negotiated with the caller and heard of " +
+      "its authentication (RFC 2661 4.4.5), instead of doing both again. Whoever has tunnel_secret can then say what " +
+      "callers have answered.",
+  }),
   users: withDefault(k.someOf("local", "radius"), "local", {
     tab: "security",
     title: "Where users are",

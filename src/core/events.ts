@@ -56,6 +56,7 @@ export type Event =
   | { kind: "ppp.ipcp-up"; link: string; local: string; remote: string }
   | { kind: "ppp.ccp-up"; link: string; sending: string; receiving: string }
   | { kind: "ppp.identification"; link: string; text: string }
+  | { kind: "ppp.proxied"; link: string; text: string }
   | { kind: "ppp.rejected"; link: string; what: string }
   | { kind: "session.up"; link: string; user: string; ip: string; peer: string; session: number }
   | {
@@ -120,6 +121,7 @@ const LEVEL: Readonly<Record<Event["kind"], Level>> = {
   "ppp.ipcp-up": "info",
   "ppp.ccp-up": "info",
   "ppp.identification": "debug",
+  "ppp.proxied": "info",
   "ppp.rejected": "debug",
   "session.up": "notice",
   "session.down": "notice",

@@ -13,12 +13,14 @@ import type { FrameChannel } from "../ports/ports.ts";
 import type { PppConfig, PppUp } from "../ppp/api.ts";
 import type { Assignment } from "../ppp/ipcp.ts";
 import type { Ipv6Ids } from "../ppp/ipv6cp.ts";
+import type { Proxied } from "../ppp/proxied.ts";
 import type { Limits } from "../radius/grant.ts";
 import { type Account, SessionAccount } from "./account.ts";
 import type { Callers } from "./callers.ts";
 import type { LinkDeps } from "./deps.ts";
 import { Ladder, type LadderOptions, type LadderOwner } from "./ladder.ts";
 import type { Prefixes } from "./prefixes.ts";
+import { proxiedOf } from "./proxied.ts";
 import type { RadiusSeat } from "./radius.ts";
 import { BridgeRung, type BridgeUser, portName } from "./rungs/bridge.ts";
 import { CallRung } from "./rungs/call.ts";
@@ -161,6 +163,9 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
     else if (!this.#deadline) this.#arm();
   }
 
+  get proxied(): Proxied | string | null {
+    return this.#host.cfg.proxy_auth ? proxiedOf(this.#established.connected) : null;
+  }
   onExpired(ms: number): void {
     this.#deadline?.arm(ms);
   }

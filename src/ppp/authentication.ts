@@ -13,7 +13,7 @@ import { EapTls, type EapTlsCredentials } from "./auth/eap-tls.ts";
 import { type AuthMethod, methodProtocol, methodTitle } from "./auth/methods.ts";
 import { PapAuthenticatee, PapAuthenticator } from "./auth/pap.ts";
 import { judge, type Proof, type Verdict } from "./auth/proof.ts";
-import type { AuthSide, Identity } from "./auth/side.ts";
+import type { AuthSide, Begun, Identity } from "./auth/side.ts";
 import type { MppeMaster } from "./compress/mppe.ts";
 import { failure } from "./words.ts";
 
@@ -73,6 +73,8 @@ export class Authentication<O> {
   #user = "";
   /** The answer to what the peer tries now is no, whatever it is. */
   #paused: Failure | null = null;
+  /** While it starts: what the peer has shown already, by the method that LCP agreed on. */
+  begun: Begun | null = null;
   /** Takes back what somebody else was asked. */
   #unask: (() => void) | null = null;
 
@@ -129,7 +131,8 @@ export class Authentication<O> {
       }
       this.#ours = { method: this.#ourMethod, side };
     }
-    this.#peers?.side.start();
+    if (this.begun && this.#peers?.side.goOn) this.#peers.side.goOn(this.begun);
+    else this.#peers?.side.start();
     this.#ours?.side.start();
   }
   stop(): void {

@@ -122,9 +122,18 @@ export class Automaton<Owner, In> {
   /** Runs to completion: an event raised by an action waits for its turn. */
   on(event: Event, input?: In): void {
     this.#queue.push({ event, input });
+    this.#run(() => {});
+  }
+  /** From Starting to Opened: somebody else has sent and acknowledged what that takes (RFC 2661 §4.4.5). */
+  resume(): void {
+    this.#state = STATES.indexOf("opened");
+    this.#run(() => this.#act.tlu(this.#owner, undefined));
+  }
+  #run(first: () => void): void {
     if (this.#busy) return;
     this.#busy = true;
     try {
+      first();
       for (let it = this.#queue.shift(); it; it = this.#queue.shift()) this.#step(it.event, it.input);
     } finally {
       this.#busy = false;

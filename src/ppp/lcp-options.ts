@@ -85,6 +85,17 @@ interface Ours {
   shortSequence: boolean;
   endpoint: boolean;
 }
+const NOTHING: Ours = {
+  mru: null,
+  accm: null,
+  auth: null,
+  magic: 0,
+  pfc: false,
+  acfc: false,
+  mrru: null,
+  shortSequence: false,
+  endpoint: false,
+};
 interface Theirs {
   mrru: number | null;
   shortSequence: boolean;
@@ -115,17 +126,7 @@ export class LcpOptions implements OptionPolicy {
     this.#wants = wants;
     this.#rng = rng;
     this.#refused = refused;
-    this.#ours = {
-      mru: null,
-      accm: null,
-      auth: null,
-      magic: 0,
-      pfc: false,
-      acfc: false,
-      mrru: null,
-      shortSequence: false,
-      endpoint: false,
-    };
+    this.#ours = { ...NOTHING };
     this.#theirs = defaults();
   }
 
@@ -207,6 +208,29 @@ export class LcpOptions implements OptionPolicy {
     if (o.endpoint && multilink)
       out.push({ type: LCP_OPTION.endpoint, data: concat([Uint8Array.of(LOCALLY_ASSIGNED), multilink.endpoint]) });
     return out;
+  }
+
+  /** Of what a LAC may have sent in our place; it takes longer packets than we would ask for. */
+  adopt(options: readonly Option[]): boolean {
+    const ours: Ours = { ...NOTHING };
+    const seen = new Set<number>();
+    for (const { type, data } of options) {
+      const value = data.length === 4 ? get32(data, 0) : null;
+      const auth = methodOf(data);
+      if (seen.has(type)) return false;
+      seen.add(type);
+      if (type === LCP_OPTION.mru && data.length === 2) ours.mru = get16(data, 0);
+      else if (type === LCP_OPTION.accm && value !== null) ours.accm = value;
+      else if (type === LCP_OPTION.magic && value) ours.magic = value;
+      else if (type === LCP_OPTION.auth && auth !== null && this.#wants.requires.includes(auth)) ours.auth = auth;
+      else if (type === LCP_OPTION.pfc && data.length === 0) ours.pfc = true;
+      else if (type === LCP_OPTION.acfc && data.length === 0) ours.acfc = true;
+      else return false;
+    }
+    const mru = ours.mru ?? DEFAULT_MRU;
+    if (mru < MIN_MRU || mru > DEFAULT_MRU || (ours.auth === null && this.#wants.requires.length > 0)) return false;
+    this.#ours = ours;
+    return true;
   }
 
   naked(o: Option): Failure | null {

@@ -29,6 +29,8 @@ export interface OptionPolicy {
   readonly repeats?: number;
   /** A fresh negotiation begins: forget what the last one agreed on. */
   reset(): void;
+  /** These were sent as our Configure-Request; false: they cannot be ours. */
+  adopt?(options: readonly Option[]): boolean;
   /** The options of our next Configure-Request, in a stable order. */
   request(): Option[];
   /** The peer Naks one of our options, or hints at one we did not send. A Failure ends the protocol. */
@@ -143,6 +145,23 @@ export class ControlProtocol<O> {
   }
   lowerUp(): void {
     this.#fsm.on("Up");
+  }
+  /**
+   * Up, and opened at once with what somebody else has agreed on in our place; false: that cannot be, and nothing has
+   * changed.
+   */
+  takeOver(ours: readonly Option[], theirs: readonly Option[]): boolean {
+    this.#begin();
+    const types = new Set(theirs.map((o) => o.type));
+    const fits =
+      this.#policy.adopt?.(ours) === true &&
+      types.size === theirs.length &&
+      theirs.every((o) => this.#policy.judge(o, false).is === "ack");
+    this.#negotiating = fits;
+    if (!fits) return false;
+    this.#policy.accept(theirs);
+    this.#fsm.resume();
+    return true;
   }
   lowerDown(): void {
     this.#negotiating = false;

@@ -29,6 +29,9 @@ export class Report {
     this.#lastBad = now;
     this.#log.emit({ kind: "peer.bad", link: this.#link, layer: "ppp", peer, what });
   }
+  proxied(text: string): void {
+    this.#log.emit({ kind: "ppp.proxied", link: this.#link, text });
+  }
   rejected(what: string): void {
     if (this.#rejected.size >= MAX_REJECTED || this.#rejected.has(what)) return;
     this.#rejected.add(what);

@@ -26,6 +26,7 @@ import type { Assignment } from "./ipcp.ts";
 import { Lcp, type LcpEvents } from "./lcp.ts";
 import { DEFAULT_MRU } from "./lcp-options.ts";
 import { Network, type NetworkEvents } from "./network.ts";
+import { type Proxied, takeOver } from "./proxied.ts";
 import { LinkQuality } from "./quality.ts";
 import { endedByPeer, noAnswer, type Phase, tookTooLong } from "./reasons.ts";
 import { Report } from "./report.ts";
@@ -146,13 +147,14 @@ export class PppSession {
     channel.onDown = (why) => this.lowerDown(failure("lower-down", why));
   }
 
-  /** The layer below is up; frames that came earlier are looked at now. */
-  start(): void {
+  /** The layer below is up; frames that came earlier are looked at now. `proxied`: as in takeOver(). */
+  start(proxied: Proxied | string | null = null): void {
     this.#turns.run(() => {
       if (this.#phase !== "dead") return;
       this.#enter("establish");
-      this.#lcp.protocol.open();
-      this.#lcp.protocol.lowerUp();
+      const { protocol } = this.#lcp;
+      protocol.open();
+      if (!takeOver(proxied, { lcp: protocol, auth: this.#auth, report: this.#report })) protocol.lowerUp();
       this.#intake.start();
     });
   }
@@ -270,7 +272,6 @@ export class PppSession {
     this.#peerWords = null;
     this.#channel.configure(link);
     this.#path.open(o.multilink, link);
-    const { link: name } = this.#cfg;
     // What we required is agreed on here, or LCP would not have opened; a mistake of ours must not let anybody in.
     if (this.#cfg.require.length > 0 && o.peerAuth === null) {
       this.#fail(failure("auth-refused", "the peer refuses to authenticate itself", true));
@@ -278,6 +279,7 @@ export class PppSession {
     }
     if (o.reportMs !== null) this.#quality?.start(o.reportMs);
     this.#auth.prepare(o.ourAuth, o.peerAuth);
+    const { link: name } = this.#cfg;
     this.#report.emit({ kind: "ppp.lcp-up", link: name, mru: o.mru, peerMru: o.peerMru, auth: this.#authWords() });
     const { mrruIn, mrruOut } = o.multilink;
     if (mrruIn !== null && mrruOut !== null)

@@ -1,6 +1,7 @@
 // Whole daemons, and a password that RADIUS says has expired: it is changed, kept, and found again after a restart.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { load } from "../../src/config/load.ts";
 import { RadiusNet } from "../radius/double.ts";
 import { Expiring } from "../radius/expired.ts";
 import { client, type Site, server, World } from "./world.ts";
@@ -105,4 +106,8 @@ describe("an expired password", () => {
     assert.ok(asked >= 3 && asked <= 8, `${asked} questions in ten minutes`);
     assert.equal(server(s).sessions.length, 0);
   });
+});
+test("new_password without a password whose place it could take is a fault", () => {
+  const r = load(CLIENT(`new_password = ${NEXT}`));
+  assert.match(r.ok ? "" : r.faults.map((f) => `${f.where}: ${f.why}`).join(), /interface hq\.new_password: has no/);
 });

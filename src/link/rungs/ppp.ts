@@ -7,6 +7,7 @@ import type { PppConfig, PppDeps, PppOwner, PppUp } from "../../ppp/api.ts";
 import type { Proof, Verdict } from "../../ppp/auth/proof.ts";
 import type { Assignment } from "../../ppp/ipcp.ts";
 import type { Ipv6Ids } from "../../ppp/ipv6cp.ts";
+import type { Proxied } from "../../ppp/proxied.ts";
 import { PppSession } from "../../ppp/session.ts";
 import type { Account } from "../account.ts";
 import type { Callers } from "../callers.ts";
@@ -31,6 +32,8 @@ export interface PppUser {
   /** Of a client: how it logs in. */
   readonly passwords?: Passwords | null;
   onPhase?(phase: "establish" | "authenticate" | "network"): void;
+  /** Of a server: what a LAC negotiated in its place, as PppSession.start() has it. */
+  readonly proxied?: Proxied | string | null;
   /** PPP runs over the channel until the function returned is called. */
   watched?(channel: FrameChannel): () => void;
   /** Maps the end of PPP to this line's failure. */
@@ -65,7 +68,7 @@ export class PppRung implements Rung, PppOwner {
     const { channel } = this.#user;
     this.#unwatch = this.#user.watched?.(channel) ?? null;
     this.#session = new PppSession(this.#deps, channel, this.#user.pppConfig(), this);
-    this.#session.start();
+    this.#session.start(this.#user.proxied ?? null);
   }
   down(why: Failure): void {
     if (this.#session) this.#session.stop(why);

@@ -29,6 +29,7 @@ import {
   type AuthenticatorEvents,
   type AuthenticatorNeeds,
   type AuthSide,
+  type Begun,
   type Identity,
   MAX_TRIES,
   RETRY_MS,
@@ -271,6 +272,13 @@ export class ChapAuthenticator implements AuthSide {
     this.#challenge = this.#crypto.random(this.#algorithm === "mschap" ? MSCHAP_CHALLENGE : CHALLENGE_SIZE);
     this.#challenges.issue(this.#challenge);
     this.#send();
+  }
+  goOn(begun: Begun): void {
+    if (begun.method === "pap") throw new RangeError("CHAP goes on with an answer to PAP");
+    this.#id = begun.id;
+    this.#challenge = begun.challenge;
+    this.#expired = null;
+    this.#answered(begun);
   }
   stop(): void {
     this.#state = "idle";

@@ -12,6 +12,7 @@ import {
   type AuthenticatorEvents,
   type AuthenticatorNeeds,
   type AuthSide,
+  type Begun,
   type Identity,
   MAX_TRIES,
   RETRY_MS,
@@ -143,7 +144,15 @@ export class PapAuthenticator implements AuthSide {
     if (p.code !== PAP_CODE.request) return;
     const q = readPapRequest(p.body);
     if (this.#state === "idle") return this.#on.ignored("stale-answer");
-    this.#id = p.id; // a later Request than the one that is being checked gets its answer as well
+    this.#asked(p.id, q);
+  }
+  goOn(begun: Begun): void {
+    if (begun.method !== "pap") throw new RangeError("PAP goes on with an answer to CHAP");
+    this.start();
+    this.#asked(begun.id, { user: begun.name, password: begun.password });
+  }
+  #asked(id: number, q: PapRequest): void {
+    this.#id = id; // a later Request than the one that is being checked gets its answer as well
     // RFC 1334 §2.2.1: our reply was lost; the same one again, nothing is checked twice.
     if (this.#state === "done" || this.#state === "failed") return this.#reply();
     if (this.#state === "checking") return;

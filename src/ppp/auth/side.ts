@@ -65,9 +65,21 @@ export interface AuthenticatorNeeds {
   /** Challenges that are issued are noted here. */
   readonly challenges: Challenges;
 }
+/** What a peer has answered to somebody else, who asked it in our place (RFC 2661 §4.4.5). */
+export type Begun =
+  | { readonly method: "pap"; readonly id: number; readonly name: Uint8Array; readonly password: Uint8Array }
+  | {
+      readonly method: "chap" | "mschap";
+      readonly id: number;
+      readonly name: Uint8Array;
+      readonly challenge: Uint8Array;
+      readonly value: Uint8Array;
+    };
 /** Either side of PAP or CHAP. Codes that belong to the other side are ignored. */
 export interface AuthSide {
   start(): void;
+  /** An authenticator's, in the place of start(). */
+  goOn?(begun: Begun): void;
   /** Without the PPP header. Throws DecodeError. */
   input(packet: Uint8Array): void;
   stop(): void;
