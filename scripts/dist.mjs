@@ -28,7 +28,7 @@ export async function releaseFiles() {
   const dir = mkdtempSync(`${tmpdir()}/dist-`);
   try {
     await bundleInto(dir);
-    for (const f of ["l2tpsec.js", "positions.bin"])
+    for (const f of ["l2tpsec.js", "l2tpsec.lines", "sources.txt"])
       files.set(`dist/${f}`, { data: readFileSync(`${dir}/${f}`), mode: 0o644 });
   } finally {
     rmSync(dir, { recursive: true });

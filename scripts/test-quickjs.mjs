@@ -2,7 +2,7 @@
 // With --build=DIR nothing runs: DIR gets `host` and `group0.bin` of the files named, for a test to run elsewhere.
 import { spawn } from "node:child_process";
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { buildExecutable, bundle, positionTable, toBytecode } from "../src/runtime/quickjs/build.mjs";
+import { buildExecutable, bundle, positions, toBytecode } from "../src/runtime/quickjs/build.mjs";
 
 // About this tree and its tools rather than the program, or about Node's own side.
 const NOT_HERE = [
@@ -66,7 +66,7 @@ import { runAll } from "../../test/quickjs/node-test.ts";
 import { inSources } from "../../src/runtime/quickjs/positions.ts";
 const sys = globalThis.host;
 let table = null;
-runAll((stack) => inSources(table ??= new Uint8Array(sys.readFile("${dir}/positions${i}.bin")), stack));
+runAll((stack) => inSources(table ??= new Uint8Array(sys.readFile("${dir}/sources${i}.txt")), stack));
 `,
   );
   const { script, map } = await bundle(entry, {
@@ -75,8 +75,9 @@ runAll((stack) => inSources(table ??= new Uint8Array(sys.readFile("${dir}/positi
     minifyIdentifiers: false,
     alias: {},
   });
-  writeFileSync(`${dir}/positions${i}.bin`, positionTable(script, map));
-  await toBytecode(script, `${dir}/group${i}.bin`);
+  const { table, lines } = positions(script, map);
+  writeFileSync(`${dir}/sources${i}.txt`, table);
+  await toBytecode(script, `${dir}/group${i}.bin`, lines);
 }
 async function group(files, i) {
   await compile(files, i);

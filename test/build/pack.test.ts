@@ -1,14 +1,19 @@
 // The bytecode's packing: pack.c against unpack.c, both built with sanitizers here.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { endianness, tmpdir } from "node:os";
 import { after, test } from "node:test";
 import fc from "fast-check";
 
 const dir = mkdtempSync(`${tmpdir()}/l2tpsec-pack-`);
 after(() => rmSync(dir, { recursive: true }));
-const SOURCES = { pack: ["pack", "coder", "matches"], unpack: ["unpack"] };
+const SOURCES = {
+  pack: ["pack", "layout", "coder", "matches"],
+  unpack: ["unpack", "layout"],
+  split: ["split", "join", "layout"],
+};
+const engine = spawnSync("sh", ["scripts/quickjs"], { encoding: "utf8" });
 const builds = Object.entries(SOURCES).map(([name, sources]) =>
   spawnSync(
     "cc",
@@ -19,6 +24,8 @@ const builds = Object.entries(SOURCES).map(([name, sources]) =>
       "-Werror",
       "-fsanitize=address,undefined",
       "-fno-sanitize-recover",
+      "-isystem",
+      engine.stdout.trim(),
       "-o",
       `${dir}/${name}`,
       `test/build/${name}-main.c`,
@@ -27,8 +34,12 @@ const builds = Object.entries(SOURCES).map(([name, sources]) =>
     { encoding: "utf8" },
   ),
 );
-const bigEndian = endianness() === "LE" ? false : "the test's own format is little-endian";
-const skip = builds.some((b) => b.error) ? "no C compiler" : bigEndian;
+const missing = [
+  ...(builds.some((b) => b.error) ? ["no C compiler"] : []),
+  ...(engine.status === 0 ? [] : [engine.stderr.trim()]),
+  ...(endianness() === "LE" ? [] : ["the test's own format is little-endian"]),
+];
+const skip = missing.length > 0 && missing.join("; ");
 
 /** What a program makes of each block; null: no. */
 function through(program: string, blocks: readonly Uint8Array[]): (Buffer | null)[] {
@@ -105,8 +116,31 @@ test("what is cut, changed or any bytes is refused, and nothing outside is touch
   assert.ok(answers.every((b, i) => (b === null) === i % 4 > 0));
   assert.deepEqual(unpacked([Buffer.concat([whole, Buffer.of(0)])]), [null]);
   const any = fc.sample(
-    fc.tuple(fc.nat(200), fc.uint8Array({ maxLength: 60 })).map(([n, b]) => Uint8Array.of(0, 0, 0, n, ...b)),
+    fc
+      .tuple(fc.array(fc.nat(90), { minLength: 6, maxLength: 6 }), fc.uint8Array({ maxLength: 60 }))
+      .map(([sizes, b]) => Uint8Array.of(...sizes.flatMap((n) => [0, 0, 0, n]), ...b)),
     { numRuns: 2000, seed: 3 },
   );
   assert.ok(unpacked(any).every((b) => b === null));
+});
+
+test("bytecode is taken apart and put together again; what is damaged in between touches nothing", {
+  skip,
+}, async () => {
+  const { toBytecode } = (await import(`${process.cwd()}/src/runtime/quickjs/build.mjs`)) as {
+    toBytecode(script: string, out: string, lines: string): Promise<void>;
+  };
+  const lines = [
+    "const far = { a: 1.5, b: [2n, null, String.raw`x`], c: /[a-z]+/u, 7: 'ÿ\u0100' };",
+    "class A extends Map { #x = -70000; static s = 300; get [`k`]() { return super.size + this.#x; } }",
+    "function* g(a, b = 1, ...c) { try { yield a?.b ?? c; } catch { for (const k in far) g(k); } finally { a--; } }",
+    "async function late(x) { await x; for await (const y of []) label: for (;;) break label; }",
+    `switch (far.a) { ${Array.from({ length: 300 }, (_, i) => `case ${i * i}: far.p${i} = () => ${i};`).join("")} }`,
+  ];
+  await toBytecode(`${lines.join("\n")}\n`, `${dir}/bytecode`, "70\n3\n9000\n9001\n1\n");
+  const r = spawnSync(`${dir}/split`, [`${dir}/bytecode`], { encoding: "utf8" });
+  assert.equal(r.status, 0, r.stderr);
+  assert.match(r.stdout, /^\d+ of 3000 damaged ones were refused$/m);
+  writeFileSync(`${dir}/none`, Buffer.alloc(100, 7));
+  assert.equal(spawnSync(`${dir}/split`, [`${dir}/none`]).status, 1);
 });

@@ -14,11 +14,11 @@ int main(void)
 	while (fread(&n, sizeof n, 1, stdin) == 1) {
 		uint8_t *in = malloc(n), *out; /* of their exact sizes: what lies outside is found */
 		size_t size;
-		uint32_t len;
+		uint32_t len, sizes[REGIONS + 1];
 
 		if (fread(in, 1, n, stdin) != n)
 			return 1;
-		size = unpacked_size(in, n);
+		size = unpacked_sizes(in, n, sizes);
 		out = size <= 1 << 20 ? malloc(size) : NULL;
 		len = out && unpack(in, n, out, size) ? (uint32_t)size : UINT32_MAX;
 		fwrite(&len, sizeof len, 1, stdout);

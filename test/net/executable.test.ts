@@ -8,8 +8,8 @@ import { fileOf, run } from "./harness.ts";
 interface Build {
   buildExecutable(out: string, options: { test: boolean }): Promise<string>;
   bundle(entry: string): Promise<{ script: string; map: string }>;
-  positionTable(script: string, map: string): Uint8Array;
-  toBytecode(script: string, out: string): Promise<void>;
+  positions(script: string, map: string): { table: string; lines: string };
+  toBytecode(script: string, out: string, lines: string): Promise<void>;
 }
 
 const skip = existsSync(fileOf("qjs")) ? false : "dist/l2tpsec is not built: no engine source (scripts/quickjs)";
@@ -21,7 +21,7 @@ test("the bytecode has names of functions and properties, and no names of variab
     const script =
       "const outerOne = 1;\nexport function named(argumentOne) { const localOne = [outerOne, outerOne];\n" +
       "let { propertyOne } = argumentOne; return () => [propertyOne, localOne];\n}\n";
-    await build.toBytecode(script, `${dir}/b`);
+    await build.toBytecode(script, `${dir}/b`, "");
     const text = readFileSync(`${dir}/b`, "latin1");
     for (const [name, there] of Object.entries({
       named: true,
@@ -48,8 +48,9 @@ describe("the host", { skip }, () => {
     try {
       writeFileSync(`${dir}/script.ts`, source.replaceAll("$DIR", dir).replaceAll("$SRC", `${process.cwd()}/src`));
       const { script, map } = await build.bundle(`${dir}/script.ts`);
-      writeFileSync(`${dir}/positions.bin`, build.positionTable(script, map));
-      await build.toBytecode(script, `${dir}/script.bin`);
+      const { table, lines } = build.positions(script, map);
+      writeFileSync(`${dir}/sources.txt`, table);
+      await build.toBytecode(script, `${dir}/script.bin`, lines);
       await build.buildExecutable(`${dir}/host`, { test: true });
       return await run("timeout", [
         String(limit / 1000),
@@ -101,7 +102,7 @@ describe("the host", { skip }, () => {
       const r = await onHost(`import { inSources } from "$SRC/runtime/quickjs/positions.ts";
         const sys = globalThis.host;
         sys.onUncaught = (e) => void sys.out(2, e.message + "\\n" + 
-          inSources(new Uint8Array(sys.readFile("$DIR/positions.bin")), e.stack));
+          inSources(new Uint8Array(sys.readFile("$DIR/sources.txt")), e.stack));
         // a line that is not in the bundle
         function boom() {
           throw new Error("boom");

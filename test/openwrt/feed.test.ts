@@ -104,13 +104,14 @@ test("a release: the same bytes twice, all that the feed needs, nothing of this 
   for (const f of [
     "LICENSE",
     "dist/l2tpsec.js",
-    "dist/positions.bin",
+    "dist/l2tpsec.lines",
+    "dist/sources.txt",
     "src/runtime/quickjs/Makefile",
     "scripts/quickjs",
   ])
     assert.ok(files.has(f), f);
   assert.ok([...files.keys()].every((f) => !/^(test|\.ci|\.git|node_modules)\b/.test(f)));
-  for (const f of ["dist/l2tpsec.js", "dist/positions.bin"]) assert.ok(!files.get(f)?.data.includes(process.cwd()), f);
+  for (const f of ["dist/l2tpsec.js", "dist/sources.txt"]) assert.ok(!files.get(f)?.data.includes(process.cwd()), f);
   const again = await releaseFiles();
   const pack = (m: typeof files): Buffer => tar(m, "l2tpsec-0.1.0", 1_700_000_000) as Buffer;
   assert.deepEqual(

@@ -65,31 +65,36 @@ function make(target, variables) {
   });
 }
 
-/** Line by line where the bundle comes from: positions.ts reads it. */
-export function positionTable(script, mapText) {
+/**
+ * Where the bundle comes from. The lines of all sources are counted on, from 1: `table` has the sources and how many
+ * lines each has, which positions.ts reads, and `lines` the number of each line of the bundle, for compile.c.
+ */
+export function positions(script, mapText) {
   const payload = JSON.parse(mapText);
   const map = new SourceMap(payload);
-  const names = payload.sources.map((s) => s.replace(/^(\.\.\/)*/, ""));
-  const body = [];
-  const signed = (n) => (n < 0 ? -n * 2 - 1 : n * 2);
-  const put = (n) => {
-    for (let v = n; ; v >>>= 7) {
-      body.push(v < 0x80 ? v : (v & 0x7f) | 0x80);
-      if (v < 0x80) return;
-    }
-  };
-  let source = 0;
-  let line = 0;
-  script.split("\n").forEach((text, i) => {
+  const places = script.split("\n").map((text, i) => {
     const e = map.findEntry(i, text.length - text.trimStart().length);
-    const here = e.generatedLine === i ? payload.sources.indexOf(e.originalSource) + 1 : 0;
-    const there = here > 0 ? e.originalLine + 1 : line;
-    put(signed(there - line) * 2 + (here === source ? 0 : 1));
-    if (here !== source) put(signed(here - source));
-    source = here;
-    line = there;
+    return e.generatedLine === i
+      ? { source: payload.sources.indexOf(e.originalSource), line: e.originalLine + 1 }
+      : null;
   });
-  return Buffer.concat([Buffer.from(`${names.join("\n")}\n\n`), Buffer.from(body)]);
+  const counts = payload.sources.map(() => 0);
+  for (const p of places) if (p) counts[p.source] = Math.max(counts[p.source], p.line);
+  const before = [];
+  counts.reduce((sum, n, i) => {
+    before[i] = sum;
+    return sum + n;
+  }, 0);
+  // A line from nowhere counts as the one before it.
+  let last = 1;
+  const numbers = places.map((p) => {
+    if (p) last = before[p.source] + p.line;
+    return last;
+  });
+  return {
+    table: payload.sources.map((s, i) => `${s.replace(/^(\.\.\/)*/, "")} ${counts[i]}\n`).join(""),
+    lines: numbers.map((n) => `${n}\n`).join(""),
+  };
 }
 
 /**
@@ -124,20 +129,24 @@ export async function bundle(entry, options = {}) {
 const fromRoot = (file) => relative(ROOT, resolve(file));
 
 /** `out`: a file of bytecode, which belongs to one release of the engine and one byte order. */
-export async function toBytecode(script, out) {
+export async function toBytecode(script, out, lines) {
   writeFileSync(`${out}.js`, script);
+  writeFileSync(`${out}.lines`, lines);
   tool ??= make("tool", {}); // not by several makes at a time
   await tool;
   await make("bytecode", { SCRIPT: fromRoot(`${out}.js`), OUT: fromRoot(out) });
   rmSync(`${out}.js`);
+  rmSync(`${out}.lines`);
 }
 let tool = null;
 
-/** The bundle for the engine and the table of its lines: what the Makefile needs of Node, into `dir`. */
+/** The bundle for the engine and where its lines come from: what the Makefile needs of Node, into `dir`. */
 export async function bundleInto(dir) {
   const { script, map } = await bundle(join(HERE, "entry.ts"), { plugins: [withoutForms] });
+  const { table, lines } = positions(script, map);
   writeFileSync(join(dir, "l2tpsec.js"), script);
-  writeFileSync(join(dir, "positions.bin"), positionTable(script, map));
+  writeFileSync(join(dir, "l2tpsec.lines"), lines);
+  writeFileSync(join(dir, "sources.txt"), table);
 }
 
 /**
@@ -152,7 +161,7 @@ export async function buildExecutable(out, { test = false, flags = [] } = {}) {
     CFLAGS: [...words("CFLAGS", ""), ...flags].join(" "),
     LDFLAGS: words("LDFLAGS", "").join(" "),
     SCRIPT: fromRoot(join(dir, "l2tpsec.js")),
-    POSITIONS: fromRoot(join(dir, "positions.bin")),
+    SOURCES: fromRoot(join(dir, "sources.txt")),
     OUT: fromRoot(out),
   });
   rmSync(dir, { recursive: true });

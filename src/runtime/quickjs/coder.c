@@ -66,7 +66,7 @@ static uint32_t priced(uint32_t probability)
 
 static void bit(struct coder *c, struct bit *b, unsigned value)
 {
-	uint32_t zero = b->zero, bound;
+	uint32_t zero = b->state >> SEEN_BITS, bound;
 
 	if (c->pricing) {
 		c->price += priced(value ? (1 << CHANCE_BITS) - zero : zero);
@@ -79,7 +79,7 @@ static void bit(struct coder *c, struct bit *b, unsigned value)
 	} else {
 		c->range = bound;
 	}
-	b->zero = (uint16_t)learnt(zero, -(uint32_t)value);
+	b->state = learnt(b->state, -(uint32_t)value);
 	for (; c->range < RANGE_LEAST; c->range <<= 8)
 		shift(c);
 }
@@ -142,14 +142,13 @@ static void number(struct coder *c, struct bit *slots, struct below *below, uint
 
 /* ---- steps ---- */
 
-void coder_literal(struct coder *c, struct history *h, const uint8_t *data, size_t at)
+void coder_literal(struct coder *c, struct history *h, const uint8_t *data, size_t at, uint32_t set_number)
 {
-	uint8_t before = byte_before(data, at);
-	struct bit *set = literal_set(&c->m, before);
+	struct bit *set = c->m.literal[set_number];
 	bool alike = (h->state & 3) != LITERAL;
 	unsigned node = 1, like = alike ? data[at - h->last[0]] : 0;
 
-	bit(c, &c->m.match[h->state][before], 0);
+	bit(c, &c->m.match[h->state][set_number], 0);
 	for (int i = 7; i >= 0; i--) {
 		unsigned value = data[at] >> i & 1, expected = like >> i & 1;
 
@@ -160,11 +159,11 @@ void coder_literal(struct coder *c, struct history *h, const uint8_t *data, size
 	h->state = after(h->state, LITERAL);
 }
 
-void coder_kind(struct coder *c, const struct history *h, uint8_t before, struct choice choice)
+void coder_kind(struct coder *c, const struct history *h, uint32_t set, struct choice choice)
 {
 	unsigned state = h->state;
 
-	bit(c, &c->m.match[state][before], 1);
+	bit(c, &c->m.match[state][set], 1);
 	bit(c, &c->m.again[state], choice.which < LAST);
 	if (choice.which >= LAST) {
 		bit(c, &c->m.ranked[state], choice.which == RANKED);
@@ -195,9 +194,9 @@ void coder_rank(struct coder *c, uint32_t length, uint32_t rank)
 	number(c, c->m.rank[distance_set(length - MIN_MATCH)], &c->m.ranks, rank);
 }
 
-void coder_match(struct coder *c, struct history *h, uint8_t before, struct choice choice)
+void coder_match(struct coder *c, struct history *h, uint32_t set, struct choice choice)
 {
-	coder_kind(c, h, before, choice);
+	coder_kind(c, h, set, choice);
 	if (choice.length > 1)
 		coder_length(c, choice.which < LAST, choice.length);
 	if (choice.which == LAST)
@@ -223,13 +222,13 @@ static void put32(struct sink *s, uint32_t n)
 		put(s, (uint8_t)(n >> i));
 }
 
-void coder_begin(struct coder *c, uint32_t size, uint32_t hash)
+void coder_begin(struct coder *c, const uint32_t header[REGIONS + 2])
 {
 	memset(c, 0, sizeof *c);
 	models_begin(&c->m);
 	c->range = UINT32_MAX;
-	put32(&c->out, size);
-	put32(&c->out, hash);
+	for (int i = 0; i < REGIONS + 2; i++)
+		put32(&c->out, header[i]);
 }
 
 void coder_end(struct coder *c)

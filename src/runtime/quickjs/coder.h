@@ -45,15 +45,14 @@ struct history {
 	unsigned state;
 };
 
-/* Of so many bytes with this hash_of. */
-void coder_begin(struct coder *c, uint32_t size, uint32_t hash);
+void coder_begin(struct coder *c, const uint32_t header[REGIONS + 2]);
 /* The sink then has all; it is the caller's. */
 void coder_end(struct coder *c);
-/* A literal or a match at `at`, behind the byte `before`; h is what it was, and becomes what it is behind. */
-void coder_literal(struct coder *c, struct history *h, const uint8_t *data, size_t at);
-void coder_match(struct coder *c, struct history *h, uint8_t before, struct choice choice);
+/* A literal at `at`, or a match; `set`: of the context. h is what it was, and becomes what it is behind. */
+void coder_literal(struct coder *c, struct history *h, const uint8_t *data, size_t at, uint32_t set);
+void coder_match(struct coder *c, struct history *h, uint32_t set, struct choice choice);
 /* In parts, for prices. */
-void coder_kind(struct coder *c, const struct history *h, uint8_t before, struct choice choice);
+void coder_kind(struct coder *c, const struct history *h, uint32_t set, struct choice choice);
 void coder_length(struct coder *c, bool again, uint32_t length);
 void coder_distance(struct coder *c, uint32_t length, uint32_t distance);
 void coder_rank(struct coder *c, uint32_t length, uint32_t rank);

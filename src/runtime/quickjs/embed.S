@@ -1,6 +1,6 @@
-/* The program as data: PROGRAM and POSITIONS name files. Sizes stand in memory, as some CPUs cannot name an odd address. */
+/* The program as data: PROGRAM and SOURCES name files. Sizes stand in memory, as some CPUs cannot name an odd address. */
 	.section .rodata
-	.global bytecode, bytecode_size, positions, positions_size
+	.global bytecode, bytecode_size, sources, sources_size
 	.balign 16
 bytecode_size:
 	.4byte 1f - bytecode
@@ -8,9 +8,9 @@ bytecode_size:
 bytecode:
 	.incbin PROGRAM
 1:	.balign 16
-positions_size:
-	.4byte 2f - positions
+sources_size:
+	.4byte 2f - sources
 	.balign 16
-positions:
-	.incbin POSITIONS
+sources:
+	.incbin SOURCES
 2:	.section .note.GNU-stack, "", %progbits

@@ -11,7 +11,7 @@ const { host: sys } = globalThis as unknown as { host: Sys };
 sys.onUncaught = (e) => {
   const text =
     e instanceof Error
-      ? `${e.name}: ${e.message}\n${inSources(new Uint8Array(sys.positions), e.stack ?? "")}`
+      ? `${e.name}: ${e.message}\n${inSources(new Uint8Array(sys.sources), e.stack ?? "")}`
       : String(e);
   sys.out(2, `l2tpsec: ${text.trimEnd()}\n`);
   return false;

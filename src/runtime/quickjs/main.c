@@ -1,5 +1,6 @@
 /* Starts the engine, hands it the program, and runs the loop until nothing is left to do. */
 #include "host.h"
+#include "join.h"
 #include "memory.h"
 #include "net.h"
 #include "proc.h"
@@ -20,8 +21,8 @@
 
 #define STACK (512u << 10)
 
-extern const uint8_t bytecode[], positions[];
-extern const uint32_t bytecode_size, positions_size;
+extern const uint8_t bytecode[], sources[];
+extern const uint32_t bytecode_size, sources_size;
 
 /* ---- the library's view of the loop ---- */
 
@@ -89,20 +90,28 @@ uint8_t *uncompiled(int *len, char *error, int room, const char *text, size_t te
 	return NULL;
 }
 
+static uint8_t *pages(size_t n)
+{
+	uint8_t *all = mmap(NULL, n + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (all == MAP_FAILED)
+		host_die("out of memory");
+	return all;
+}
+
 /* Pages of its own, which go back to the system when the engine has read them; and those that were read go at once. */
 static uint8_t *program(struct host *h, size_t *len)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = ((uintptr_t)bytecode + page - 1) & -page;
 	uintptr_t end = ((uintptr_t)bytecode + bytecode_size) & -page;
-	uint8_t *all;
+	uint32_t sizes[REGIONS + 1];
+	size_t size = unpacked_sizes(bytecode, bytecode_size, sizes);
+	uint8_t *regions = pages(size), *all = pages(*len = sizes[REGIONS]);
 
 	(void)h;
-	*len = unpacked_size(bytecode, bytecode_size);
-	all = mmap(NULL, *len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (*len && all == MAP_FAILED)
-		host_die("out of memory");
-	if (!*len || !unpack(bytecode, bytecode_size, all, *len))
+	if (!unpack(bytecode, bytecode_size, regions, size) || !join(regions, sizes, all, *len))
 		host_die("this file is damaged: install it again");
+	munmap(regions, size);
 	if (end > first)
 		madvise((void *)first, end - first, MADV_DONTNEED); /* they are in the file, should anybody ask again */
 	return all;
@@ -149,8 +158,8 @@ int main(int argc, char **argv)
 	if (JS_IsException(flat))
 		host_unstarted(h);
 	JS_SetPropertyStr(h->ctx, h->sys, "flat", flat);
-	JS_SetPropertyStr(h->ctx, h->sys, "positions",
-			  JS_NewArrayBuffer(h->ctx, (uint8_t *)(uintptr_t)positions, positions_size, NULL, NULL, 0));
+	JS_SetPropertyStr(h->ctx, h->sys, "sources",
+			  JS_NewArrayBuffer(h->ctx, (uint8_t *)(uintptr_t)sources, sources_size, NULL, NULL, 0));
 	global = JS_GetGlobalObject(h->ctx);
 	JS_SetPropertyStr(h->ctx, global, "host", JS_DupValue(h->ctx, h->sys));
 	JS_FreeValue(h->ctx, global);

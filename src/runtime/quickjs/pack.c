@@ -31,6 +31,7 @@ struct parser {
 	const uint8_t *data;
 	size_t size;
 	struct matches matches;
+	struct context *contexts;
 	uint32_t *older; /* the next older place of the same context; 0: none */
 	struct coder coder;
 	struct history history;
@@ -63,10 +64,10 @@ static void arrive(struct place *p, struct way w)
 	p->ways[i] = w;
 }
 
-static uint32_t kind_price(struct coder *c, const struct history *h, uint8_t before, struct choice choice)
+static uint32_t kind_price(struct coder *c, const struct history *h, uint32_t set, struct choice choice)
 {
 	c->price = 0;
-	coder_kind(c, h, before, choice);
+	coder_kind(c, h, set, choice);
 	return c->price;
 }
 
@@ -91,7 +92,7 @@ static void literals(struct parser *p, size_t base, uint32_t at, unsigned way)
 	struct way next = { 0, at, way, { 0, 0, 0, 0 }, w.history };
 
 	p->coder.price = w.cost;
-	coder_literal(&p->coder, &next.history, p->data, base + at);
+	coder_literal(&p->coder, &next.history, p->data, base + at, p->contexts[base + at].set);
 	next.cost = p->coder.price;
 	arrive(&p->places[at + 1], next);
 }
@@ -110,21 +111,21 @@ static uint32_t alike(const struct parser *p, size_t at, uint32_t distance)
 static void repeats(struct parser *p, size_t base, uint32_t at, unsigned way)
 {
 	struct way w = p->places[at].ways[way];
-	uint8_t before = byte_before(p->data, base + at);
+	uint32_t set = p->contexts[base + at].set;
 
 	for (unsigned which = 0; which < LAST; which++) {
 		uint32_t distance = w.history.last[which], longest = alike(p, base + at, distance), kind;
 		struct way next = { 0, at, way, { 1, distance, which, 0 }, w.history };
 
 		if (longest >= 1 && which == 0) {
-			next.cost = w.cost + kind_price(&p->coder, &w.history, before, next.choice);
+			next.cost = w.cost + kind_price(&p->coder, &w.history, set, next.choice);
 			next.history = after_match(w.history, next.choice);
 			arrive(&p->places[at + 1], next);
 		}
 		if (longest < MIN_MATCH)
 			continue;
 		next.choice.length = longest;
-		kind = kind_price(&p->coder, &w.history, before, next.choice);
+		kind = kind_price(&p->coder, &w.history, set, next.choice);
 		next.history = after_match(w.history, next.choice);
 		for (uint32_t n = MIN_MATCH; n <= longest; n++) {
 			next.choice.length = n;
@@ -138,9 +139,9 @@ static void new_matches(struct parser *p, size_t base, uint32_t at)
 {
 	struct way w = p->places[at].ways[0];
 	const uint32_t *first = &p->matches.first[base + at];
-	uint8_t before = byte_before(p->data, base + at);
+	uint32_t set = p->contexts[base + at].set;
 	struct way next = { 0, at, 0, { MIN_MATCH, 1, LAST, 0 }, w.history };
-	uint32_t kind = kind_price(&p->coder, &w.history, before, next.choice), n = MIN_MATCH;
+	uint32_t kind = kind_price(&p->coder, &w.history, set, next.choice), n = MIN_MATCH;
 
 	for (uint32_t i = first[0]; i < first[1]; i++) {
 		struct match m = p->matches.all[i];
@@ -162,9 +163,9 @@ static void new_matches(struct parser *p, size_t base, uint32_t at)
 static void ranked_matches(struct parser *p, size_t base, uint32_t at)
 {
 	struct way w = p->places[at].ways[0];
-	uint8_t before = byte_before(p->data, base + at);
+	uint32_t set = p->contexts[base + at].set;
 	struct way next = { 0, at, 0, { MIN_MATCH, 1, RANKED, 0 }, w.history };
-	uint32_t kind = kind_price(&p->coder, &w.history, before, next.choice), n = MIN_MATCH;
+	uint32_t kind = kind_price(&p->coder, &w.history, set, next.choice), n = MIN_MATCH;
 	uint32_t place = p->older[base + at];
 
 	for (uint32_t rank = 0; rank < RANKS && place != 0; rank++, place = p->older[place]) {
@@ -211,7 +212,7 @@ static uint32_t leap(struct parser *p, size_t base, uint32_t at, uint32_t end)
 	if (next.choice.length > end - at)
 		next.choice.length = end - at;
 	p->coder.price = w.cost;
-	coder_match(&p->coder, &next.history, byte_before(p->data, base + at), next.choice);
+	coder_match(&p->coder, &next.history, p->contexts[base + at].set, next.choice);
 	next.cost = p->coder.price;
 	arrive(&p->places[at + next.choice.length], next);
 	return next.choice.length;
@@ -266,22 +267,35 @@ static size_t take(struct parser *p, size_t base, uint32_t end)
 		struct choice choice = choices[--count];
 
 		if (choice.length == 0)
-			coder_literal(&p->coder, &p->history, p->data, base + at++);
+			coder_literal(&p->coder, &p->history, p->data, base + at, p->contexts[base + at].set);
 		else
-			coder_match(&p->coder, &p->history, byte_before(p->data, base + at), choice);
-		at += choice.length;
+			coder_match(&p->coder, &p->history, p->contexts[base + at].set, choice);
+		at += choice.length == 0 ? 1 : choice.length;
 	}
 	free(choices);
 	return base + at;
 }
 
-/* For each place the one before it that follows the same two bytes. Null without memory. */
-static uint32_t *older_of(const uint8_t *data, size_t n)
+static struct context *contexts_of(const uint8_t *data, size_t n, const uint32_t sizes[REGIONS])
+{
+	struct context *all = malloc((n + 1) * sizeof *all);
+	struct layout l;
+
+	layout_begin(&l, sizes);
+	for (size_t at = 0; all && at < n; at++) {
+		all[at] = layout_context(&l);
+		layout_byte(&l, data[at]);
+	}
+	return all;
+}
+
+/* For each place the one before it in the same context. Null without memory. */
+static uint32_t *older_of(const struct context *contexts, size_t n)
 {
 	uint32_t *newest = calloc(CONTEXTS, sizeof *newest), *older = calloc(n + 1, sizeof *older);
 
-	for (size_t at = 2; newest && older && at < n; at++) {
-		uint32_t *place = &newest[context(data, at)];
+	for (size_t at = 1; newest && older && at < n; at++) {
+		uint32_t *place = &newest[contexts[at].rank];
 
 		older[at] = *place;
 		*place = (uint32_t)at;
@@ -294,20 +308,26 @@ static uint32_t *older_of(const uint8_t *data, size_t n)
 	return older;
 }
 
-size_t pack(const uint8_t *in, size_t n, uint8_t **out)
+size_t pack(const uint8_t *in, const uint32_t sizes[REGIONS], uint32_t whole, uint8_t **out)
 {
 	struct parser *p = calloc(1, sizeof *p);
-	size_t size = 0;
+	uint32_t header[REGIONS + 2];
+	size_t size = 0, n = 0;
 
 	*out = NULL;
 	if (!p)
 		return 0;
+	for (int i = 0; i < REGIONS; i++)
+		n += header[i] = sizes[i];
+	header[REGIONS] = whole;
+	header[REGIONS + 1] = hash_of(in, n, whole);
 	p->data = in;
 	p->size = n;
 	p->matches = matches_of(in, n);
 	p->history = (struct history){ { 1, 1, 1, 1 }, 0 };
-	coder_begin(&p->coder, (uint32_t)n, hash_of(in, n));
-	p->older = older_of(in, n);
+	coder_begin(&p->coder, header);
+	p->contexts = contexts_of(in, n, sizes);
+	p->older = p->contexts ? older_of(p->contexts, n) : NULL;
 	p->coder.out.failed |= !p->matches.first || !p->older;
 	for (size_t at = 0; at < n && !p->coder.out.failed;) {
 		uint32_t end = n - at < WINDOW + AHEAD ? (uint32_t)(n - at) : WINDOW + AHEAD;
@@ -323,6 +343,7 @@ size_t pack(const uint8_t *in, size_t n, uint8_t **out)
 		size = p->coder.out.size;
 	}
 	matches_free(&p->matches);
+	free(p->contexts);
 	free(p->older);
 	free(p);
 	return size;

@@ -1,9 +1,10 @@
 #pragma once
+#include "layout.h"
 #include <stddef.h>
 #include <stdint.h>
 
 /*
- * n bytes (less than 4 GiB) as what unpack.c undoes. Returns the size and stores the buffer, which the caller frees; 0
- * without memory.
+ * Regions (less than 4 GiB) as what unpack.c undoes; `whole`: the size of what they make. Returns the size and stores
+ * the buffer, which the caller frees; 0 without memory.
  */
-size_t pack(const uint8_t *in, size_t n, uint8_t **out);
+size_t pack(const uint8_t *in, const uint32_t sizes[REGIONS], uint32_t whole, uint8_t **out);

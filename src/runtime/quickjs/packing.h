@@ -1,16 +1,18 @@
 /*
  * How the bytecode is packed: the format, and the model that pack.c (with coder.c and matches.c) and unpack.c share.
- * The size and the FNV-1a hash of what it holds, four bytes each, most significant first; then binary decisions by a
- * range coder. Steps are literals, and matches with what stood before: `distance` bytes before, or at the place of a
- * rank among those that follow the same two bytes, the newest first. Every decision has a probability of its own, which
- * follows what was seen. Whole numbers alone, so that every CPU packs and unpacks the same.
+ * The sizes of the regions (layout.h), that of the bytecode they make, and the FNV-1a hash of them, four bytes each,
+ * most significant first; then binary decisions by a range coder. Steps are literals, and matches with what stood
+ * before: `distance` bytes before, or at the place of a rank among those of the same context, the newest first. Every
+ * decision has a probability of its own, which follows what was seen, at first more quickly. Whole numbers alone, so
+ * that every CPU packs and unpacks the same.
  */
 #ifndef PACKING_H
 #define PACKING_H
+#include "layout.h"
 #include <stddef.h>
 #include <stdint.h>
 
-#define HEADER 8
+#define HEADER (4 * (REGIONS + 2))
 #define CHANCE_BITS 12
 #define RANGE_LEAST (1u << 24)
 #define MIN_MATCH 2
@@ -24,11 +26,12 @@
 enum step { LITERAL, MATCH, AGAIN, SINGLE };
 #define STATES 16
 
-/* The probability of 0, of 1 << CHANCE_BITS; neither none nor all. */
+/* The probability of 0, of 1 << CHANCE_BITS, neither none nor all; and how often it was asked for, up to SEEN. */
 struct bit {
-	uint16_t zero;
+	uint16_t state;
 };
-#define FOLLOWS 5
+#define SEEN_BITS 4
+#define SEEN ((1u << SEEN_BITS) - 1)
 
 /*
  * A number: its slot says its upper two bits and how many bits it has (0 to 3 are themselves). Of the bits below, up to
@@ -44,15 +47,13 @@ struct below {
 
 /* Of a match's length: a short one is seldom from far away. */
 #define DISTANCE_SETS 4
-#define LITERAL_SETS 16
 #define LITERAL_SET 0x300
 
 struct models {
-	/* By the byte before, too. */
-	struct bit match[STATES][0x100];
+	struct bit match[STATES][SETS];
 	struct bit again[STATES], ranked[STATES], older[STATES], longer[STATES], oldest[2][STATES];
-	/* By the upper bits of the byte before; the second or third 0x100 while it is like the byte at the last distance. */
-	struct bit literal[LITERAL_SETS][LITERAL_SET];
+	/* The second or third 0x100 while it is like the byte at the last distance. */
+	struct bit literal[SETS][LITERAL_SET];
 	struct bit length[2][SLOTS], distance[DISTANCE_SETS][SLOTS], rank[DISTANCE_SETS][SLOTS];
 	struct below lengths[2], distances, ranks;
 };
@@ -62,37 +63,22 @@ static inline void models_begin(struct models *m)
 	struct bit *b = (struct bit *)m;
 
 	for (size_t i = 0; i < sizeof *m / sizeof *b; i++)
-		b[i].zero = 1 << (CHANCE_BITS - 1);
+		b[i].state = 1 << (CHANCE_BITS - 1 + SEEN_BITS);
 }
 
 /* `one`: all bits where the decision was 1, none where it was 0. Arithmetic modulo 2^32: no CPU shifts otherwise. */
-static inline uint32_t learnt(uint32_t zero, uint32_t one)
+static inline uint16_t learnt(uint32_t state, uint32_t one)
 {
-	uint32_t more = ((1u << CHANCE_BITS) - zero) >> FOLLOWS & ~one;
+	static const uint8_t follows[SEEN + 1] = { 1, 2, 2, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 5, 5 };
+	uint32_t zero = state >> SEEN_BITS, seen = state & SEEN, by = follows[seen];
+	uint32_t more = ((1u << CHANCE_BITS) - zero) >> by & ~one;
 
-	return zero + more - (zero >> FOLLOWS & one);
+	return (uint16_t)((zero + more - (zero >> by & one)) << SEEN_BITS | (seen + (seen < SEEN)));
 }
 
 static inline unsigned after(unsigned state, enum step step)
 {
 	return (state << 2 | step) & (STATES - 1);
-}
-
-static inline uint8_t byte_before(const uint8_t *data, size_t at)
-{
-	return at > 0 ? data[at - 1] : 0;
-}
-
-/* The two bytes before `at`, which is 2 at least. */
-static inline unsigned context(const uint8_t *data, size_t at)
-{
-	return (unsigned)data[at - 1] << 8 | data[at - 2];
-}
-#define CONTEXTS 0x10000
-
-static inline struct bit *literal_set(struct models *m, uint8_t before)
-{
-	return m->literal[before >> 4];
 }
 
 /* By how much a match is longer than MIN_MATCH. */
@@ -101,9 +87,9 @@ static inline unsigned distance_set(uint32_t more)
 	return more < DISTANCE_SETS ? more : DISTANCE_SETS - 1;
 }
 
-static inline uint32_t hash_of(const uint8_t *data, size_t n)
+static inline uint32_t hash_of(const uint8_t *data, size_t n, uint32_t whole)
 {
-	uint32_t h = 2166136261u;
+	uint32_t h = 2166136261u ^ whole;
 
 	for (size_t i = 0; i < n; i++)
 		h = (h ^ data[i]) * 16777619u;

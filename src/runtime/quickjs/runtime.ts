@@ -54,7 +54,7 @@ export function quickjsRuntime(sys: Sys): Runtime {
     onUncaught(handler) {
       sys.onUncaught = handler;
     },
-    inSources: (stack) => inSources(new Uint8Array(sys.positions), stack),
+    inSources: (stack) => inSources(new Uint8Array(sys.sources), stack),
     spawn: quickjsSpawn(sys),
     tempDir: (prefix) => sys.tempDir(prefix),
     writeFile: (path, text, mode) => sys.writeFile(path, text, mode),

@@ -61,22 +61,33 @@ static void put(DynBuf *out, uint32_t pc, int line)
 	dbuf_put_sleb128(out, 0); /* the column's difference */
 }
 
-static void only_lines(JSContext *ctx, JSFunctionBytecode *b)
+/* Of a line of the script, both counted from 0. */
+static int source_line(const struct source_lines *of, int line)
 {
-	struct lines now = { b->debug.pc2line_buf, b->debug.pc2line_buf + b->debug.pc2line_len, 0, 0 }, then;
+	return line < (int)of->count ? (int)of->lines[line] - 1 : line;
+}
+
+static void only_lines(JSContext *ctx, JSFunctionBytecode *b, const struct source_lines *of)
+{
+	struct lines now = { b->debug.pc2line_buf, b->debug.pc2line_buf + b->debug.pc2line_len, 0, 0 };
+	uint32_t pc = 0;
+	int last, line;
 	DynBuf out;
 
 	js_dbuf_init(ctx, &out);
 	now.line = (int)number(&now);
 	number(&now); /* the column */
-	dbuf_put_leb128(&out, (uint32_t)now.line);
+	last = source_line(of, now.line);
+	dbuf_put_leb128(&out, (uint32_t)last);
 	dbuf_put_leb128(&out, 0);
-	for (then = now; now.p < now.end;) {
+	while (now.p < now.end) {
 		entry(&now);
-		if (now.line == then.line)
+		line = source_line(of, now.line);
+		if (line == last)
 			continue;
-		put(&out, now.pc - then.pc, now.line - then.line);
-		then = now;
+		put(&out, now.pc - pc, line - last);
+		pc = now.pc;
+		last = line;
 	}
 	if (dbuf_error(&out))
 		abort();
@@ -85,7 +96,7 @@ static void only_lines(JSContext *ctx, JSFunctionBytecode *b)
 	b->debug.pc2line_len = (int)out.size;
 }
 
-void strip(JSContext *ctx, JSValueConst v)
+void strip(JSContext *ctx, JSValueConst v, const struct source_lines *of)
 {
 	JSFunctionBytecode *b;
 
@@ -95,10 +106,10 @@ void strip(JSContext *ctx, JSValueConst v)
 		return;
 	b = JS_VALUE_GET_PTR(v);
 	if (b->has_debug)
-		only_lines(ctx, b);
+		only_lines(ctx, b, of);
 	b->vardefs = NULL;
 	for (int i = 0; i < b->closure_var_count; i++)
 		b->closure_var[i].var_name = JS_ATOM_NULL;
 	for (int i = 0; i < b->cpool_count; i++)
-		strip(ctx, b->cpool[i]);
+		strip(ctx, b->cpool[i], of);
 }

@@ -14,8 +14,8 @@ export interface Sys {
   readonly argv: readonly string[];
   /** Path of the executable. */
   readonly self: string;
-  /** Lines of the bundle and where they come from: positions.ts. Read-only memory. */
-  readonly positions: ArrayBuffer;
+  /** Where lines come from: positions.ts. Read-only memory. */
+  readonly sources: ArrayBuffer;
   readonly isRoot: boolean;
   readonly terminal: boolean;
   /** Whether stdin is one. */

@@ -30,11 +30,12 @@ INLINE void fill(struct source *s)
 /* Without a branch, which a CPU could only guess. */
 INLINE unsigned bit(struct source *s, struct bit *b)
 {
-	uint32_t zero = b->zero, bound = (s->range >> CHANCE_BITS) * zero, one = -(uint32_t)(s->code >= bound);
+	uint32_t zero = b->state >> SEEN_BITS, bound = (s->range >> CHANCE_BITS) * zero,
+		 one = -(uint32_t)(s->code >= bound);
 
 	s->code -= bound & one;
 	s->range = bound + ((s->range - 2 * bound) & one);
-	b->zero = (uint16_t)learnt(zero, one);
+	b->state = learnt(b->state, one);
 	fill(s);
 	return one & 1;
 }
@@ -115,24 +116,17 @@ INLINE uint8_t literal(struct source *s, struct bit *set, int like)
 struct places {
 	/* Of each context the newest place and, of each place, the next older one of its context; 0: there is none. */
 	uint32_t newest[CONTEXTS];
-	size_t entered; /* the first place that is not entered yet */
 	uint32_t older[];
 };
 
 /* How far before `at` the place of this rank is; 0: there is none. */
-static uint32_t distance_of(struct places *p, const uint8_t *out, size_t at, uint32_t rank)
+INLINE uint32_t distance_of(const struct places *p, size_t at, uint32_t context, uint32_t rank)
 {
-	uint32_t place;
+	uint32_t place = p->newest[context];
 
-	if (at < 2 || rank >= RANKS)
+	if (rank >= RANKS)
 		return 0;
-	for (; p->entered < at; p->entered++) {
-		uint32_t *newest = &p->newest[context(out, p->entered)];
-
-		p->older[p->entered] = *newest;
-		*newest = (uint32_t)p->entered;
-	}
-	for (place = p->newest[context(out, at)]; place != 0 && rank > 0; rank--)
+	for (; place != 0 && rank > 0; rank--)
 		place = p->older[place];
 	return place == 0 ? 0 : (uint32_t)at - place;
 }
@@ -158,7 +152,21 @@ struct place {
 	size_t at;
 	uint32_t last[LAST];
 	struct places *places;
+	struct layout layout;
+	struct context context; /* of what is to come */
 };
+
+/* One byte is there. */
+INLINE void step(struct place *to, uint8_t byte)
+{
+	uint32_t *newest = &to->places->newest[to->context.rank];
+
+	to->places->older[to->at] = *newest;
+	*newest = (uint32_t)to->at;
+	to->out[to->at++] = byte;
+	layout_byte(&to->layout, byte);
+	to->context = layout_context(&to->layout);
+}
 
 /* What kind of match follows; its length, which may be any number, and so may last[0]. */
 INLINE enum step match(struct source *s, struct models *m, unsigned state, struct place *to, uint32_t *length)
@@ -173,7 +181,7 @@ INLINE enum step match(struct source *s, struct models *m, unsigned state, struc
 		set = distance_set(*length);
 		memmove(last + 1, last, (LAST - 1) * sizeof *last);
 		if (ranked)
-			last[0] = distance_of(to->places, to->out, to->at, number(s, m->rank[set], &m->ranks));
+			last[0] = distance_of(to->places, to->at, to->context.rank, number(s, m->rank[set], &m->ranks));
 		else
 			last[0] = 1 + number(s, m->distance[set], &m->distances);
 		*length += MIN_MATCH;
@@ -186,34 +194,41 @@ INLINE enum step match(struct source *s, struct models *m, unsigned state, struc
 	return AGAIN;
 }
 
-static bool steps(struct source *s, struct models *m, struct place to, size_t size)
+static bool steps(struct source *s, struct models *m, struct place *to, size_t size)
 {
-	uint8_t *out = to.out;
 	uint32_t length;
 	unsigned state = 0;
 
-	while (to.at < size) {
-		uint8_t before = byte_before(out, to.at);
+	while (to->at < size) {
+		uint32_t set = to->context.set;
 
-		if (!bit(s, &m->match[state][before])) {
-			int like = (state & 3) == LITERAL ? -1 : out[to.at - to.last[0]];
+		if (!bit(s, &m->match[state][set])) {
+			int like = (state & 3) == LITERAL ? -1 : to->out[to->at - to->last[0]];
 
-			out[to.at++] = literal(s, literal_set(m, before), like);
+			step(to, literal(s, m->literal[set], like));
 			state = after(state, LITERAL);
 			continue;
 		}
-		state = after(state, match(s, m, state, &to, &length));
-		if (s->over || to.last[0] == 0 || to.last[0] > to.at || length == 0 || length > size - to.at)
+		state = after(state, match(s, m, state, to, &length));
+		if (s->over || to->last[0] == 0 || to->last[0] > to->at || length == 0 || length > size - to->at)
 			return false;
-		for (; length > 0; length--, to.at++) /* what is written may be read again at once */
-			out[to.at] = out[to.at - to.last[0]];
+		for (; length > 0; length--) /* what is written may be read again at once */
+			step(to, to->out[to->at - to->last[0]]);
 	}
 	return !s->over && s->next == s->end && s->code == 0;
 }
 
-size_t unpacked_size(const uint8_t *in, size_t n)
+size_t unpacked_sizes(const uint8_t *in, size_t n, uint32_t sizes[REGIONS + 1])
 {
-	return n < HEADER ? 0 : number32(in);
+	size_t all = 0;
+
+	for (int i = 0; i <= REGIONS; i++) {
+		sizes[i] = n < HEADER ? 0 : number32(in + 4 * i);
+		if (sizes[i] > LARGEST)
+			return 0;
+		all += sizes[i];
+	}
+	return all - sizes[REGIONS];
 }
 
 bool unpack(const uint8_t *in, size_t n, uint8_t *out, size_t size)
@@ -221,20 +236,23 @@ bool unpack(const uint8_t *in, size_t n, uint8_t *out, size_t size)
 	struct source s;
 	struct models *m = NULL;
 	struct places *p = NULL;
+	struct place to = { out, 0, { 1, 1, 1, 1 }, NULL, { { 0 }, 0, 0, 0, 0, 0, 0, { 0, 0 } }, { 0, 0 } };
+	uint32_t sizes[REGIONS + 1];
 	bool whole = false;
 
-	if (n < HEADER + 4 || size != unpacked_size(in, n) || size > SIZE_MAX / sizeof *p->older - sizeof *p)
+	if (n < HEADER + 4 || size == 0 || size != unpacked_sizes(in, n, sizes))
 		return false;
 	m = malloc(sizeof *m);
-	p = malloc(sizeof *p + size * sizeof *p->older); /* most of it is never touched when little is unpacked */
+	p = calloc(1, sizeof *p + size * sizeof *p->older); /* most of it is never touched when little is unpacked */
 	if (m && p) {
 		models_begin(m);
-		memset(p, 0, sizeof *p);
-		p->entered = 2;
+		to.places = p;
+		layout_begin(&to.layout, sizes);
+		to.context = layout_context(&to.layout);
 		s = (struct source){ in + HEADER + 4, in + n, UINT32_MAX, number32(in + HEADER), false };
-		whole = steps(&s, m, (struct place){ out, 0, { 1, 1, 1, 1 }, p }, size);
+		whole = steps(&s, m, &to, size);
 	}
 	free(m);
 	free(p);
-	return whole && hash_of(out, size) == number32(in + 4);
+	return whole && hash_of(out, size, sizes[REGIONS]) == number32(in + HEADER - 4);
 }
