@@ -107,10 +107,10 @@ function server(name: string, s: ServerStatus, paint: Paint): string {
   ];
   if (s.dataplane_why !== "") rows.push(`  ${s.dataplane}; ${plain(s.dataplane_why)}`);
   if (s.ipsec === "off") rows.push(`  ${paint("red", "IPsec is off: these tunnels are in the clear")}`);
-  for (const r of s.radius ?? [])
-    rows.push(
-      `  RADIUS ${r.name} (${r.address}): ${r.state}, ${r.answers} answers${r.why === "" ? "" : `: ${plain(r.why)}`}`,
-    );
+  for (const r of s.radius ?? []) {
+    const at = `${r.name} (${r.address}${r.tls ? ", TLS" : ""})`;
+    rows.push(`  RADIUS ${at}: ${r.state}, ${r.answers} answers${r.why === "" ? "" : `: ${plain(r.why)}`}`);
+  }
   for (const f of s.failures)
     rows.push(`  ${paint("red", `${f.layer} ${f.code}`)} ${f.peer}${times(f)}: ${plain(f.text)}`);
   for (const x of s.sessions) {

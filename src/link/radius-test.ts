@@ -33,7 +33,7 @@ export function testRadius(
   const one = (r: RadiusConfig): Promise<RadiusFinding> =>
     new Promise((resolve) => {
       const { name: server, address } = r;
-      const client = new RadiusClient({ ...deps, fault }, [
+      const client = new RadiusClient({ ...deps, fault, once: true }, [
         serverOf({ ...r, timeout: Math.min(r.timeout, LONGEST_S) }, deps),
       ]);
       const found = (accepted: boolean, text: string): void => {

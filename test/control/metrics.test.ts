@@ -28,7 +28,16 @@ const server = (sessions: readonly SessionStatus[]): ServerStatus => ({
   ...{ rx_bytes: 1000, tx_bytes: 2000, rx_packets: 10, tx_packets: 20 },
   radius: [
     ...[
-      { name: "one", address: "192.0.2.9", state: "silent" as const, answers: 7, accepts: 3, rejects: 1, silences: 2 },
+      {
+        name: "one",
+        address: "192.0.2.9",
+        tls: true,
+        state: "silent" as const,
+        answers: 7,
+        accepts: 3,
+        rejects: 1,
+        silences: 2,
+      },
     ],
   ].map((r) => ({ ...r, why: "" })),
 });

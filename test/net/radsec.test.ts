@@ -45,7 +45,6 @@ describe("RADIUS over TLS", () => {
         tls_ca: lab.write("ca.pem", ca.own.pem),
         tls_cert: lab.write("nas.pem", nas.pem),
         tls_key: lab.write("nas.key", Buffer.from(nas.key).toString()),
-        timeout: 4,
       };
       const lns = new Daemon(b, "lns", {
         ...serverConfig({ users: "radius", radius: "one udp" }),
@@ -59,7 +58,7 @@ describe("RADIUS over TLS", () => {
           tls_cert: lab.write("stranger.pem", stranger.pem),
           tls_key: lab.write("stranger.key", Buffer.from(stranger.key).toString()),
         },
-        "radius nobody": { ...tls, port: 2084, timeout: 2 },
+        "radius nobody": { ...tls, port: 2084 },
       });
       assert.equal((await run(PROGRAM[0], [...PROGRAM.slice(1), "check", "--config", lns.file])).code, 0);
       await lns.start();

@@ -83,7 +83,8 @@ function dial({ address, port }: Endpoint, on: TcpEvents): TcpStream {
     send: stream.send,
     close() {
       closed = true;
-      stream.close();
+      if (socket.connecting) socket.destroy();
+      else socket.destroySoon(); // whatever the peer does
     },
   };
 }
