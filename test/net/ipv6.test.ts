@@ -120,4 +120,48 @@ describe("IPv6 for a server's users", () => {
       await server.stop();
     },
   );
+
+  scenario(
+    "odhcp6c, OpenWrt's own client, gets all of it: address, route, prefix, DNS server",
+    { needs: ["daemon", "odhcp6c"] },
+    async (lab) => {
+      const { a, b } = await both(lab);
+      const { client, server } = await pair(a, b, clientConfig({ ipv6: "yes" }), serverConfig(POOLS));
+      await client.start();
+      await client.waitUp("hq");
+      // as netifd has it: the client reads the advertisements, not the kernel
+      await ipv6(a, "l2tps-hq.accept_ra=0");
+      await sh(`ip -n ${a.name} -6 addr flush dev l2tps-hq scope global; ip -n ${a.name} -6 route flush default`);
+      const says = 'echo "$2 [$RA_ADDRESSES] [$RA_ROUTES] [$PREFIXES] [$RDNSS $RA_DNS]"';
+      const script = lab.write("odhcp6c.sh", `#!/bin/sh\n${says} >>${lab.dir}/odhcp6c.log\n`);
+      await sh(`chmod 755 ${script}`);
+      const args = ["-e", "-s", script, "-P", "0", "-t", "120", "-p", `${lab.dir}/odhcp6c.pid`, "l2tps-hq"];
+      const c = a.spawn("odhcp6c", ...args);
+      const all = new RegExp(
+        [
+          /\[(2001:db8:1:0?:[0-9a-f:]+)\/64,\d+,\d+.*\]/,
+          /\[(?:.* )?::\/0,(fe80::[0-9a-f:]+),.*\]/,
+          /\[2001:db8:8000::\/56,\d+,\d+\b.*\]/,
+          /\[.*2001:db8::53.*\]/,
+        ]
+          .map((r) => r.source)
+          .join(" "),
+      );
+      const log = async (): Promise<string> => sh(`cat ${lab.dir}/odhcp6c.log || true`);
+      const m = await until("what it was given", 15_000, async () => all.exec(await log())).catch(
+        async (e: unknown) => {
+          throw new Error(`${String(e)}\n${await log()}\n${c.output}`);
+        },
+      );
+      await sh(`ip -n ${a.name} addr add ${m[1]}/64 dev l2tps-hq nodad
+        ip -n ${a.name} addr add 2001:db8:8000::1/64 dev lo nodad
+        ip -n ${a.name} route add default via ${m[2]} dev l2tps-hq`);
+      assert.equal((await a.ping(OUTSIDE, 3, 0.2)).received, 3);
+      assert.equal((await b.ping("2001:db8:8000::1", 3, 0.2, ["-I", OUTSIDE])).received, 3);
+      await c.stop("SIGTERM");
+      assert.match(await log(), /^stopped /m);
+      await client.stop();
+      await server.stop();
+    },
+  );
 });
