@@ -20,12 +20,14 @@ import {
 } from "./tables.ts";
 import type { Accm, Avps, CallErrors, Result } from "./wire/avps.ts";
 import type { MessageName } from "./wire/messages.ts";
-import { ERR, failure, RESULT, resultWords } from "./words.ts";
+import { ERR, errorWords, failure, RESULT, resultWords } from "./words.ts";
 
 export type CallRole = "lac-incoming" | "lns-incoming" | "lac-outgoing" | "lns-outgoing";
 const MESSAGES: ReadonlySet<MessageName> = new Set(["ICRQ", "ICRP", "ICCN", "OCRQ", "OCRP", "OCCN"]);
 /** The other side has acknowledged but does not answer: give up after this long. */
 const ESTABLISH_MS = 30_000;
+/** Between two events about errors of the line. */
+const WEN_MS = 60_000;
 const SPEED = 100_000_000; // bit/s; what a tunnel over the Internet can say of its bearer
 const SYNC = 1; // framing type and capability bits, §4.4.3 and §4.4.4
 const DIGITAL = 1;
@@ -37,9 +39,8 @@ export interface CallOwner {
   onUp(call: Call): void;
   /** Called once, last. */
   onDown(call: Call, why: Failure): void;
-  /** Set-Link-Info (§6.14) and WAN-Error-Notify (§6.13) from the peer. */
+  /** Set-Link-Info (§6.14) from the peer. */
   onLinkInfo?(call: Call, accm: Accm): void;
-  onWanErrors?(call: Call, errors: CallErrors): void;
 }
 /** What a call needs of the tunnel that it is in. */
 export interface CallHost {
@@ -83,6 +84,8 @@ export class Call {
   #result: Result = { result: RESULT.admin };
   #fallback = failure("call-closed", "the call ended");
   #gone = false;
+  #lineErrors = "";
+  #loggedAt = Number.NEGATIVE_INFINITY;
 
   static readonly #ACTS: Acts<CallAction, Call, Avps> = {
     openTunnel: () => {}, // there is one already: a call is placed in an established tunnel
@@ -165,6 +168,10 @@ export class Call {
   get connected(): Avps {
     return this.#connected;
   }
+  /** What the peer has counted on the line of this call so far (WEN), in words; "": nothing. */
+  get lineErrors(): string {
+    return this.#lineErrors;
+  }
   get serial(): number {
     return this.#serial;
   }
@@ -237,16 +244,7 @@ export class Call {
         if (avps.accm) this.#owner.onLinkInfo?.(this, avps.accm);
         return;
       case "WEN":
-        if (!avps.callErrors) return;
-        this.tunnel.emit({
-          kind: "l2tp.wen",
-          link: this.tunnel.link,
-          call: this.id,
-          errors: Object.entries(avps.callErrors)
-            .map(([k, v]) => `${k} ${v}`)
-            .join(", "),
-        });
-        this.#owner.onWanErrors?.(this, avps.callErrors);
+        if (avps.callErrors) this.#counted(errorWords(avps.callErrors));
         return;
       default:
         if (!MESSAGES.has(name)) return this.tunnel.noteBad(`${name} for a call`);
@@ -256,6 +254,15 @@ export class Call {
         this.#machine.on(name as CallEvent, avps);
         this.#result = { result: RESULT.admin };
     }
+  }
+  /** A peer that counts more often than it may (§6.13) is heard, and not logged. */
+  #counted(errors: string): void {
+    const now = this.tunnel.clock.now();
+    const old = errors === "" || errors === this.#lineErrors || now - this.#loggedAt < WEN_MS;
+    this.#lineErrors = errors;
+    if (old) return;
+    this.#loggedAt = now;
+    this.tunnel.emit({ kind: "l2tp.wen", link: this.tunnel.link, call: this.id, errors });
   }
   #answers(name: MessageName): boolean {
     return name === "ICRQ" || name === "OCRQ" || name === "ICRP" || name === "OCRP";

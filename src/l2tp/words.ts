@@ -1,7 +1,7 @@
 // RFC 2661 §4.4.2: result and error codes as sentences.
 import { failuresOf } from "../core/failures.ts";
 import { inQuotes } from "../core/words.ts";
-import type { Result } from "./wire/avps.ts";
+import type { CallErrors, Result } from "./wire/avps.ts";
 
 const STOPCCN: readonly string[] = [
   "",
@@ -47,6 +47,19 @@ export function resultWords(message: "StopCCN" | "CDN", r: Result): string {
     parts.push(`error ${r.error}: ${ERROR[r.error] ?? "a code that RFC 2661 does not know"}`);
   if (r.message !== undefined && r.message !== "") parts.push(inQuotes(r.message));
   return parts.join(", ");
+}
+const COUNTED: Readonly<Record<keyof CallErrors, string>> = {
+  crc: "CRC errors",
+  framing: "framing errors",
+  hardwareOverruns: "hardware overruns",
+  bufferOverruns: "buffer overruns",
+  timeouts: "time-outs",
+  alignment: "alignment errors",
+};
+/** §4.4.6: what a line has counted, "" when that is nothing. */
+export function errorWords(e: CallErrors): string {
+  const some = Object.entries(COUNTED).map(([k, words]) => [e[k as keyof CallErrors], words] as const);
+  return some.flatMap(([n, words]) => (n > 0 ? [`${n} ${words}`] : [])).join(", ");
 }
 export const failure = failuresOf("l2tp");
 

@@ -230,6 +230,7 @@ class ClientClimb implements Climb, Client, PppUser, NetdevUser, BridgeUser {
         call: call?.id ?? 0,
         peer_call: call?.peerId ?? 0,
         peer_host: peerHost,
+        line_errors: call?.lineErrors ?? "",
       }
     );
   }

@@ -312,6 +312,7 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
   status(): SessionStatus {
     const { prefix, delegated } = this.#prefixes;
     const { filter = null, rate = null } = this.#account?.limits ?? {};
+    const { call } = this.callOwner;
     return {
       session: this.id,
       user: this.user ?? "",
@@ -322,13 +323,14 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
       since: isoTime(this.#since),
       peer: this.#host.addressOf(this.#at.remote),
       auth: this.ppp.info?.auth ?? "",
-      tunnel: this.callOwner.call?.tunnel.id ?? 0,
-      call: this.callOwner.call?.id ?? 0,
+      tunnel: call?.tunnel.id ?? 0,
+      call: call?.id ?? 0,
       ...this.traffic,
       ...(prefix === null ? {} : { ipv6_prefix: prefix }),
       ...(delegated === null ? {} : { ipv6_delegated_prefix: delegated }),
+      ...(call?.lineErrors ? { line_errors: call.lineErrors } : {}),
       ...(filter === null ? {} : { filter }),
-      ...(rate === null ? {} : { rate: rate.text, rate_enforced: this.callOwner.call?.channel.setRate !== undefined }),
+      ...(rate === null ? {} : { rate: rate.text, rate_enforced: call?.channel.setRate !== undefined }),
     };
   }
 }

@@ -23,6 +23,8 @@ interface L2tpStatus {
   readonly call: number;
   readonly peer_call: number;
   readonly peer_host: string;
+  /** What the peer has counted on the line of this call (WEN), in words; "": nothing. */
+  readonly line_errors: string;
 }
 interface PppStatus {
   readonly auth: string;
@@ -108,6 +110,8 @@ export interface SessionStatus extends Traffic {
   /** The /64 of the user's addresses, and the prefix for the networks behind. */
   readonly ipv6_prefix?: string;
   readonly ipv6_delegated_prefix?: string;
+  /** What the peer has counted on the line of this call (WEN), in words. */
+  readonly line_errors?: string;
   /** As RADIUS said; the filter is not enforced, and the rate in userspace alone. */
   readonly filter?: string;
   readonly rate?: string;

@@ -99,7 +99,6 @@ export class Side {
       },
       onDown: (_, why) => void this.said.push(`call down ${why.code}: ${why.text}`),
       onLinkInfo: (_, a) => void this.said.push(`sli ${a.send} ${a.receive}`),
-      onWanErrors: (_, e) => void this.said.push(`wen ${e.crc}`),
     };
   }
   owner(): TunnelOwner {

@@ -222,11 +222,24 @@ describe("calls that go wrong", () => {
       }),
       icrp?.avps.assignedCallId,
     );
-    const wen = h.side.events.find((e) => e.kind === "l2tp.wen");
-    assert.equal(
-      wen?.kind === "l2tp.wen" && wen.errors,
-      "crc 1, framing 2, hardwareOverruns 3, bufferOverruns 4, timeouts 5, alignment 6",
-    );
+    const wen = (): string[] => h.side.events.flatMap((e) => (e.kind === "l2tp.wen" ? [e.errors] : []));
+    const first =
+      "1 CRC errors, 2 framing errors, 3 hardware overruns, 4 buffer overruns, 5 time-outs, 6 alignment errors";
+    assert.deepEqual(wen(), [first]);
+    const count = (timeouts: number): void => {
+      const callErrors = { crc: 0, framing: 0, hardwareOverruns: 0, bufferOverruns: 0, timeouts, alignment: 0 };
+      h.say(encodeMessage("WEN", { callErrors }), icrp?.avps.assignedCallId);
+    };
+    // Any number of them: once a minute in the log, the last one in status; and what is not new is no news.
+    for (let i = 10; i < 100; i++) count(i);
+    assert.deepEqual([wen().length, h.side.calls[0]?.lineErrors], [1, "99 time-outs"]);
+    h.clock.advance(60_000);
+    count(99);
+    assert.equal(wen().length, 1);
+    count(100);
+    assert.deepEqual(wen(), [first, "100 time-outs"]);
+    count(0);
+    assert.equal(h.side.calls[0]?.lineErrors, "");
   });
   test("the flow is gone: calls and tunnel end without a packet, a timer or a table entry", () => {
     const h = new Hand().open();

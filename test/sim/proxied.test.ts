@@ -1,31 +1,21 @@
 // A provider's LAC, by hand, at a whole server: what it negotiated with a caller is taken over where that is wanted.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Reader } from "../../src/core/bytes.ts";
-import { Packet } from "../../src/core/packet.ts";
-import { Secret } from "../../src/core/secret.ts";
 import { utf8 } from "../../src/core/text.ts";
-import type { SimDatagram } from "../../src/dataplane/none/sim.ts";
-import { response } from "../../src/l2tp/auth.ts";
-import { type Decoded, decodeMessage, encodeMessage } from "../../src/l2tp/wire/avp.ts";
 import type { Avps } from "../../src/l2tp/wire/avps.ts";
-import { readControl, writeControl } from "../../src/l2tp/wire/header.ts";
-import type { MessageName, MessageOf } from "../../src/l2tp/wire/messages.ts";
-import { isControl, readData, writeData } from "../../src/packet/l2tp.ts";
 import { chapMd5 } from "../../src/ppp/auth/proof.ts";
-import { CODE, readPacket, writeOptions, writePacket } from "../../src/ppp/cp.ts";
-import { FULL_HEADER, PROTOCOL, pullProtocol, pushProtocol } from "../../src/ppp/frame.ts";
+import { CODE, writeOptions } from "../../src/ppp/cp.ts";
+import { PROTOCOL } from "../../src/ppp/frame.ts";
 import { nodeCrypto as crypto } from "../../src/runtime/node/crypto.ts";
 import { knowing, RadiusNet } from "../radius/double.ts";
-import { type Site, server, World } from "./world.ts";
+import { ByHand, o, SECRET_TEXT } from "./by-hand.ts";
+import { client, type Site, server, World } from "./world.ts";
 
-const SECRET = Secret.of("of the provider's LACs");
-const HIDING = { crypto, secret: SECRET };
 const CONF = (more: string): string => `
 [server lns]
 listen = 198.51.100.2
 ipsec = off
-tunnel_secret = "of the provider's LACs"
+tunnel_secret = "${SECRET_TEXT}"
 pool = 10.99.0.10-10.99.0.12
 local_ip = 10.99.0.1
 auth = chap
@@ -36,7 +26,6 @@ password = wonderland
 address = 192.0.2.1
 secret = xyzzy5461
 `;
-const o = (type: number, ...data: number[]) => ({ type, data: Uint8Array.from(data) });
 const CHALLENGE = Uint8Array.from({ length: 16 }, (_, i) => i * 3);
 /** What the LAC says of a caller who has answered it. */
 const proof = (user: string, password: string): Avps => ({
@@ -50,90 +39,11 @@ const proof = (user: string, password: string): Avps => ({
   proxyAuthenResponse: chapMd5(crypto, 42, utf8(password), CHALLENGE),
 });
 
-/** One tunnel with one call in it, and the caller behind it. */
-class Lac {
-  readonly w: World;
-  readonly #send: (bytes: Uint8Array) => void;
-  /** Of the server: control messages, and the caller's packets. */
-  readonly messages: Decoded[] = [];
-  readonly frames: { protocol: number; code: number; id: number; body: Uint8Array }[] = [];
-  #ns = 0;
-  #nr = 0;
-  #tunnel = 0;
-  #call = 0;
-
-  constructor(w: World) {
-    this.w = w;
-    const host = w.net.host("lac", ["198.51.100.9"]);
-    const ends = { from: { address: "198.51.100.9", port: 1701 }, to: { address: "198.51.100.2", port: 1701 } };
-    this.#send = (bytes) => host.send({ proto: "udp", ...ends, bytes });
-    host.onDatagram = (d) => this.#input(d);
-  }
-  #input({ bytes }: SimDatagram): void {
-    if (isControl(bytes, 0, bytes.length)) {
-      const { header, body } = readControl(new Reader(bytes));
-      if (body.left === 0 || header.Ns !== this.#nr) return;
-      this.#nr++;
-      const m = decodeMessage(body, HIDING);
-      this.messages.push(m);
-      this.#tunnel = m.avps.assignedTunnelId ?? this.#tunnel;
-      this.#call = m.avps.assignedCallId ?? this.#call;
-      this.#raw(0, new Uint8Array(0));
-      return;
-    }
-    const data = readData(bytes, 0, bytes.length) ?? assert.fail("no data message");
-    const p = Packet.of(bytes.subarray(data.start, data.end));
-    const protocol = pullProtocol(p);
-    this.frames.push({ protocol, ...readPacket(p.view().slice()) });
-  }
-  #raw(call: number, body: Uint8Array): void {
-    const ns = body.length === 0 ? this.#ns : this.#ns++;
-    this.#send(writeControl({ tunnelId: this.#tunnel, callId: call, Ns: ns, Nr: this.#nr }, body));
-  }
-  async say<N extends MessageName>(name: N, values: MessageOf<N>, hide = false): Promise<void> {
-    const body = encodeMessage(name, values, hide ? { hiding: HIDING, rng: crypto } : undefined);
-    this.#raw(name === "ICCN" ? this.#call : 0, body);
-    await this.w.run(100);
-  }
-  /** A call whose ICCN says `more`. */
-  async place(more: Avps, hide = false): Promise<void> {
-    const start = { protocolVersion: 0x100, hostName: "lac", framingCapabilities: 3, assignedTunnelId: 5 };
-    await this.say("SCCRQ", { ...start, challenge: new Uint8Array(16) });
-    const asked = this.messages[0]?.avps.challenge ?? assert.fail("the server asks for no proof of the secret");
-    await this.say("SCCCN", { challengeResponse: response(crypto, "SCCCN", SECRET, asked) });
-    await this.say("ICRQ", { assignedCallId: 6, callSerialNumber: 1 });
-    await this.say("ICCN", { txConnectSpeed: 1000, framingType: 1, ...more } as MessageOf<"ICCN">, hide);
-  }
-  caller(protocol: number, code: number, id: number, body: Uint8Array): void {
-    const p = Packet.of(writePacket({ code, id, body }));
-    pushProtocol(p, protocol, FULL_HEADER);
-    const frame = p.view();
-    const out = new Uint8Array(6 + frame.length);
-    writeData(out, 0, this.#tunnel, this.#call, -1);
-    out.set(frame, 6);
-    this.#send(out);
-  }
-  /** The caller agrees on addresses. */
-  async finish(): Promise<void> {
-    const { ipcp } = PROTOCOL;
-    const theirs = this.frames.findLast((f) => f.protocol === ipcp && f.code === CODE.configureRequest);
-    if (!theirs) return;
-    this.caller(ipcp, CODE.configureAck, theirs.id, theirs.body);
-    this.caller(ipcp, CODE.configureRequest, 1, writeOptions([o(3, 0, 0, 0, 0)]));
-    await this.w.run(100);
-    const nak = this.frames.findLast((f) => f.protocol === ipcp && f.code === CODE.configureNak);
-    this.caller(ipcp, CODE.configureRequest, 2, nak?.body ?? new Uint8Array(0));
-    await this.w.run(200);
-  }
-  said(protocol: number): number[] {
-    return this.frames.filter((f) => f.protocol === protocol).map((f) => f.code);
-  }
-}
-function site(more: string): { w: World; s: Site; lac: Lac; radius: RadiusNet } {
+function site(more: string): { w: World; s: Site; lac: ByHand; radius: RadiusNet } {
   const w = new World();
   const radius = new RadiusNet(w.clock);
   const s = w.site(w.net.host("lns", ["198.51.100.2"]), CONF(more), { udp: radius });
-  return { w, s, lac: new Lac(w), radius };
+  return { w, s, lac: new ByHand(w, "198.51.100.9", "198.51.100.2"), radius };
 }
 
 describe("proxy_auth = yes", () => {
@@ -192,4 +102,32 @@ test("without the option nothing that a LAC says is believed", async () => {
   await w.run(40_000);
   assert.equal(server(s).sessions.length, 0);
   assert.doesNotMatch(s.lines.join("\n"), /ppp\.proxied/);
+});
+
+describe("errors of the peer's line (WEN)", () => {
+  const callErrors = { crc: 12, framing: 0, hardwareOverruns: 0, bufferOverruns: 0, timeouts: 3, alignment: 0 };
+  const words = "12 CRC errors, 3 time-outs";
+  test("a LAC's, in the status of its caller's session", async () => {
+    const { w, s, lac } = site("proxy_auth = yes");
+    await w.run(100);
+    await lac.place(proof("alice", "wonderland"));
+    await lac.finish();
+    assert.equal(server(s).sessions[0]?.line_errors, undefined);
+    await lac.say("WEN", { callErrors });
+    assert.equal(server(s).sessions[0]?.line_errors, words);
+    assert.match(s.lines.join("\n"), /warn lns: l2tp\.wen call=\d+ errors="12 CRC errors, 3 time-outs"/);
+  });
+  test("a server's, in the status of the link", async () => {
+    const w = new World();
+    const lns = new ByHand(w, "198.51.100.2", "198.51.100.9");
+    const text = "[interface hq]\nproto = l2tpsec\nserver = 198.51.100.2\nipsec = off\nusername = a\npassword = b\n";
+    const c = w.site(w.net.host("c", ["198.51.100.9"]), text);
+    await w.run(100);
+    const known = { protocolVersion: 0x100, framingCapabilities: 3, hostName: "lns", assignedTunnelId: 7 };
+    await lns.say("SCCRP", known);
+    await lns.say("ICRP", { assignedCallId: 8 });
+    assert.equal(client(c).l2tp?.line_errors, "");
+    await lns.say("WEN", { callErrors });
+    assert.equal(client(c).l2tp?.line_errors, words);
+  });
 });

@@ -26,7 +26,7 @@ export const hq: ClientStatus = {
   ipsec: "required",
   ike: { version: 1, proposal: "aes256-sha256-modp2048", nat: "us", peer_id: EVIL },
   esp: { proposal: "aes256gcm16", encap: "udp", spi_in: "0x00000001", spi_out: "0x00000002" },
-  l2tp: { tunnel: 1, peer_tunnel: 2, call: 3, peer_call: 4, peer_host: EVIL },
+  l2tp: { tunnel: 1, peer_tunnel: 2, call: 3, peer_call: 4, peer_host: EVIL, line_errors: "12 CRC errors" },
   bridge: null,
   ppp: { auth: "mschapv2", mru: 1400, peer_mru: 1400, peer_mrru: null },
   stages: [{ name: "server", state: "ok", text: "found" }],

@@ -43,7 +43,7 @@ function ladder(s) {
 		[ 'ike', 'IKE', [ 'ike' ], s.ike ? [ s.ike.proposal, s.ike.peer_id, _('NAT: %s').format(s.ike.nat) ] : [] ],
 		[ 'esp', 'ESP', [ 'esp' ], s.esp ? [ s.esp.proposal, s.esp.encap === 'udp' ? _('inside UDP 4500') : _('raw ESP'), '%s / %s'.format(s.esp.spi_in, s.esp.spi_out) ] : [] ]
 	], [
-		[ 'l2tp', 'L2TP', [ 'l2tp' ], s.l2tp ? [ s.l2tp.peer_host, _('tunnel %d/%d, call %d/%d').format(s.l2tp.tunnel, s.l2tp.peer_tunnel, s.l2tp.call, s.l2tp.peer_call) ] : [] ]
+		[ 'l2tp', 'L2TP', [ 'l2tp' ], s.l2tp ? [ s.l2tp.peer_host, _('tunnel %d/%d, call %d/%d').format(s.l2tp.tunnel, s.l2tp.peer_tunnel, s.l2tp.call, s.l2tp.peer_call), s.l2tp.line_errors ] : [] ]
 	]);
 	return rows.concat([ [ 'ppp', 'PPP', [ 'ppp' ], ppp ], [ 'ip', 'IP', [ 'ip' ], ip ] ]).map(([ name, title, stages, facts ]) => {
 		const mine = (s.stages || []).filter((x) => stages.includes(x.name));
