@@ -189,6 +189,11 @@ export const CLIENT = {
     title: "Longest pause",
     help: "Longest pause between attempts; after a wrong password at least 300 seconds. Attempts never end.",
   }),
+  links: withDefault(k.integer(1, 8), "1", {
+    tab: "expert",
+    title: "Links",
+    help: "With mrru: calls in the tunnel that are one connection (Multilink bundle), where the server joins them.",
+  }),
 } as const;
 
 export const SERVER = {
@@ -329,6 +334,13 @@ export const SERVER = {
     tab: "security",
     title: "Second login",
     help: "When a connected user logs in again: replace the old session, or refuse the new one.",
+  }),
+  bundle_links: withDefault(k.integer(1, 16), "1", {
+    tab: "advanced",
+    title: "Links per user",
+    help:
+      "With mrru: calls that a user may join to one connection (Multilink bundle), from the same system. RADIUS may " +
+      "say otherwise (Port-Limit). 1: a second call is a second login.",
   }),
   max_sessions: withDefault(k.integer(1, 4096), "1000", {
     tab: "advanced",

@@ -14,3 +14,27 @@ export class Counters<N extends string = string> {
     return Object.fromEntries([...this.#n].sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 }
+
+interface Traffic {
+  readonly rxPackets: number;
+  readonly rxBytes: number;
+  readonly txPackets: number;
+  readonly txBytes: number;
+}
+export function addTraffic(a: Traffic, b: Traffic): Traffic {
+  return {
+    rxPackets: a.rxPackets + b.rxPackets,
+    rxBytes: a.rxBytes + b.rxBytes,
+    txPackets: a.txPackets + b.txPackets,
+    txBytes: a.txBytes + b.txBytes,
+  };
+}
+/** What of `all` is not in `others`; never less than `least`, as parts are not counted quite as the whole is. */
+export function restOfTraffic(all: Traffic, others: Traffic, least: Traffic): Traffic {
+  return {
+    rxPackets: Math.max(least.rxPackets, all.rxPackets - others.rxPackets),
+    rxBytes: Math.max(least.rxBytes, all.rxBytes - others.rxBytes),
+    txPackets: Math.max(least.txPackets, all.txPackets - others.txPackets),
+    txBytes: Math.max(least.txBytes, all.txBytes - others.txBytes),
+  };
+}

@@ -52,6 +52,7 @@ export type Event =
   | { kind: "l2tp.wen"; link: string; call: number; errors: string }
   | { kind: "ppp.lcp-up"; link: string; mru: number; peerMru: number; auth: string }
   | { kind: "ppp.multilink"; link: string; mrru: number; peerMrru: number }
+  | { kind: "ppp.bundle"; link: string; user: string; links: number }
   | { kind: "ppp.auth"; link: string; user: string; method: string; ok: boolean; text: string }
   | { kind: "ppp.ipcp-up"; link: string; local: string; remote: string }
   | { kind: "ppp.ccp-up"; link: string; sending: string; receiving: string }
@@ -117,6 +118,7 @@ const LEVEL: Readonly<Record<Event["kind"], Level>> = {
   "l2tp.wen": "warn",
   "ppp.lcp-up": "info",
   "ppp.multilink": "info",
+  "ppp.bundle": "info",
   "ppp.auth": "info",
   "ppp.ipcp-up": "info",
   "ppp.ccp-up": "info",

@@ -294,6 +294,11 @@ export interface NetInterface extends SessionInterface {
 export interface ClientInterface extends NetInterface {
   /** The MTU, and what TCP's MSS is clamped to, from now on. Rejects with SystemError. */
   setMtu(mtu: number): Promise<void>;
+  /**
+   * Its packets go by another channel from now on, and none of IPv6 until setIpv6(). Rejects with SystemError. Absent:
+   * it cannot.
+   */
+  rebind?(channel: CallChannel): Promise<void>;
 }
 /** The line behind a netdev. */
 export interface PacketLine {

@@ -3,7 +3,7 @@ import type { UserConfig } from "../config/schema.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import { type Failure, type FailureCode, failure } from "../core/failures.ts";
 import type { Accounting, Usage } from "../radius/accounting.ts";
-import type { Attributes } from "../radius/attributes.ts";
+import { Attributes } from "../radius/attributes.ts";
 import type { Grant, Limits } from "../radius/grant.ts";
 import { about, type Caller, type Nas } from "../radius/login.ts";
 import type { Prefixes } from "./prefixes.ts";
@@ -22,6 +22,8 @@ interface Accounted {
   readonly ip: string;
   readonly prefixes: Prefixes;
   usage(): Usage;
+  /** Of a session with Multilink: RFC 2866 §5.11 and §5.12, now. */
+  readonly multi?: () => { readonly id: string; readonly links: number } | null;
   /** Holds the session to this from now on; null: to nothing. */
   slow(rate: Limits["rate"]): void;
   end(why: Failure): void;
@@ -57,7 +59,7 @@ export class SessionAccount {
   readonly #clock: Clock;
   readonly #books: Books;
   readonly #id: string;
-  readonly #about: Attributes;
+  readonly #whole: Attributes;
   readonly #owner: Accounted;
   readonly #since: number;
   readonly #timers: Readonly<Record<"time" | "idle" | "interim", Timer>>;
@@ -72,7 +74,7 @@ export class SessionAccount {
     this.#owner = owner;
     this.#since = this.#moved = clock.now();
     this.limits = user.grant ?? NO_LIMITS;
-    this.#about = aboutUser(books.nas, caller, user, owner);
+    this.#whole = aboutUser(books.nas, caller, user, owner);
     this.#timers = {
       time: clock.timer("session time", () => owner.end(failure("session-timeout", "the user's time is over"))),
       idle: clock.timer("session idle", () => this.#look()),
@@ -90,6 +92,12 @@ export class SessionAccount {
     for (const t of Object.values(this.#timers)) t.disarm();
     const cause = CAUSE[why.code] ?? NAS_REQUEST;
     this.#books.accounting.stop(this.#id, this.#about, this.#seconds, this.#read(), cause);
+  }
+  get #about(): Attributes {
+    const multi = this.#owner.multi?.() ?? null;
+    if (!multi) return this.#whole;
+    const more = new Attributes().addAll(this.#whole);
+    return more.add("Acct-Multi-Session-Id", multi.id).add("Acct-Link-Count", multi.links);
   }
   get #seconds(): number {
     return Math.round((this.#clock.now() - this.#since) / 1000);

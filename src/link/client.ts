@@ -8,10 +8,12 @@ import type { Findings } from "../ike/survey.ts";
 import type { Call } from "../l2tp/call.ts";
 import type { FrameChannel } from "../ports/ports.ts";
 import type { PppConfig, PppUp } from "../ppp/api.ts";
+import { ENDPOINT } from "../ppp/wants.ts";
 import type { Access, Climb } from "./access.ts";
 import type { Backoff } from "./backoff.ts";
 import type { LinkDeps } from "./deps.ts";
 import { gone, type Ladder, type Rung } from "./ladder.ts";
+import { MoreLinks } from "./more-links.ts";
 import { Passwords } from "./passwords.ts";
 import { type Placement, place } from "./placing.ts";
 import { BridgeRung, type BridgeUser, portName } from "./rungs/bridge.ts";
@@ -149,6 +151,9 @@ class ClientClimb implements Climb, Client, PppUser, NetdevUser, BridgeUser {
   readonly route = new RouteRung(this);
   readonly peer: IkeRung | ClearRung;
   readonly #l2tp = new L2tpRung(this);
+  readonly #more: MoreLinks;
+  /** What all calls have in common (RFC 1990 §5.1.3), and those of no other attempt. */
+  #endpoint: Uint8Array | null = null;
   readonly ppp: PppRung;
   readonly bridged: BridgeRung;
   readonly netdev: NetdevRung;
@@ -167,6 +172,18 @@ class ClientClimb implements Climb, Client, PppUser, NetdevUser, BridgeUser {
     this.ppp = new PppRung(ladder, deps, this);
     this.bridged = new BridgeRung(ladder, this.ppp, this);
     this.netdev = new NetdevRung(ladder, this.ppp, this);
+    const links: MoreLinks = new MoreLinks({
+      ladder,
+      deps,
+      links: cfg.links,
+      pppConfig: () => this.pppConfig(),
+      placeCall: (owner) => this.#l2tp.placeCall(owner),
+      joinable: () => this.ppp.joinable,
+      watched: (channel) => this.watched(channel),
+      first: () => this.#l2tp.call !== null,
+    });
+    this.#more = links;
+    if (cfg.links > 1) ladder.took(() => links.stop());
     this.rungs = [this.plane, this.server, this.route, this.peer, this.#l2tp, this.ppp, this.bridged, this.netdev];
   }
   /** The way to the server has changed. True: what is up follows by itself. */
@@ -196,9 +213,26 @@ class ClientClimb implements Climb, Client, PppUser, NetdevUser, BridgeUser {
   get channel(): FrameChannel {
     return this.#call.channel;
   }
+  /** The call that network packets go by. */
   get #call(): Call {
-    if (!this.#l2tp.call) throw new RangeError("PPP without a call");
-    return this.#l2tp.call;
+    const by = this.ppp.joinable?.channel;
+    const calls = [this.#l2tp.call, ...this.#more.calls].filter((c) => c !== null);
+    const call = calls.find((c) => c.channel === by) ?? this.#l2tp.call;
+    if (!call) throw new RangeError("PPP without a call");
+    return call;
+  }
+  /** The first call is gone. */
+  carriesOn(why: Failure): boolean {
+    if (!this.ppp.carriesOn(why)) return false;
+    this.#more.later();
+    return true;
+  }
+  onLinkDown(why: Failure): void {
+    const { call } = this.#l2tp;
+    call?.contain(() => call.close(why));
+  }
+  rebind(net: ClientInterface): Promise<void> | undefined {
+    return net.rebind?.(this.#call.channel);
   }
   watched(channel: FrameChannel): () => void {
     return this.deps.captures.channel(this.cfg.name, channel);
@@ -207,7 +241,11 @@ class ClientClimb implements Climb, Client, PppUser, NetdevUser, BridgeUser {
     return this.peer.remote;
   }
   pppConfig(): PppConfig {
-    return pppCaller(this.cfg, this.deps.host, this.mtu, { passwords: this.passwords, eapTls: this.server.eapTls });
+    const { passwords } = this;
+    const config = pppCaller(this.cfg, this.deps.host, this.mtu, { passwords, eapTls: this.server.eapTls });
+    if (this.cfg.links === 1) return config;
+    this.#endpoint ??= this.deps.crypto.random(ENDPOINT);
+    return { ...config, endpoint: this.#endpoint };
   }
   get net(): NetPlane {
     return this.deps.plane.net;
@@ -217,6 +255,7 @@ class ClientClimb implements Climb, Client, PppUser, NetdevUser, BridgeUser {
     return bridge === null ? null : { name: bridge, port: portName(this.ifname) };
   }
   attach(info: PppUp, mtu: number): Promise<ClientInterface> {
+    if (info.mrru !== null) this.#more.fill();
     const to = { mtu, local4: info.local, peer4: info.remote };
     const cfg = netdevOf(this.cfg, to, this.deps.routesElsewhere ?? false);
     return this.deps.plane.net.attachClient(this.#call.channel, cfg);
@@ -231,6 +270,7 @@ class ClientClimb implements Climb, Client, PppUser, NetdevUser, BridgeUser {
         peer_call: call?.peerId ?? 0,
         peer_host: peerHost,
         line_errors: call?.lineErrors ?? "",
+        ...(this.#more.size > 0 && { links: this.#more.size + (call ? 1 : 0) }),
       }
     );
   }

@@ -21,6 +21,7 @@ import type { Tunnel } from "../l2tp/tunnel.ts";
 import type { Endpoint } from "../ports/ports.ts";
 import { MPPE_GROWTH, type PppConfig } from "../ppp/api.ts";
 import { freshId, type SharedIds } from "../ppp/ipv6cp.ts";
+import { ENDPOINT } from "../ppp/wants.ts";
 import type { AnyLink, StopOptions } from "./api.ts";
 import { callersOf } from "./callers.ts";
 import { CertificateFiles } from "./certificates.ts";
@@ -110,13 +111,14 @@ export class ServerLink implements AnyLink {
       },
     };
     const ids = cfg.ipv6 ? this.#ids : null;
+    const one = cfg.bundle_links > 1 ? { endpoint: deps.crypto.random(ENDPOINT) } : {};
     this.#sessionHost = {
       cfg,
       deps,
       callers: callersOf(deps, cfg, users, radius),
       ladder: { clock: deps.clock, log: deps.log, link: cfg.name, what: "a session", layer: "ppp", hurried: false },
       pppConfig: (mru) => {
-        if (this.#ppp?.mru !== mru) this.#ppp = pppAnswerer(cfg, deps.host, mru, ids);
+        if (this.#ppp?.mru !== mru) this.#ppp = { ...pppAnswerer(cfg, deps.host, mru, ids), ...one };
         return this.#ppp;
       },
       sessions: this.#sessions,

@@ -2,6 +2,7 @@
 
 import type { ServerConfig } from "../config/schema.ts";
 import type { Timer } from "../core/clock.ts";
+import { addTraffic, restOfTraffic } from "../core/counters.ts";
 import { isoTime } from "../core/date.ts";
 import { type Failure, failure } from "../core/failures.ts";
 import { Packet } from "../core/packet.ts";
@@ -10,7 +11,8 @@ import { UserRouter } from "../ipv6/router.ts";
 import type { Call } from "../l2tp/call.ts";
 import { PPP_IPV6 } from "../packet/ppp.ts";
 import type { FrameChannel } from "../ports/ports.ts";
-import type { PppConfig, PppUp } from "../ppp/api.ts";
+import type { Joinable, PppConfig, PppUp } from "../ppp/api.ts";
+import { sameEnd } from "../ppp/bundle.ts";
 import type { Assignment } from "../ppp/ipcp.ts";
 import type { Ipv6Ids } from "../ppp/ipv6cp.ts";
 import type { Proxied } from "../ppp/proxied.ts";
@@ -27,7 +29,7 @@ import { CallRung } from "./rungs/call.ts";
 import { NetdevRung, type NetdevUser } from "./rungs/netdev.ts";
 import { PppRung, type PppUser } from "./rungs/ppp.ts";
 import { mrruOf } from "./settings.ts";
-import type { SessionStatus, Traffic } from "./status.ts";
+import type { MemberStatus, SessionStatus, Traffic } from "./status.ts";
 
 /** The server of a session, one for all of them. */
 export interface SessionHost {
@@ -52,6 +54,9 @@ interface Seats {
   prefixesOf(s: Session): Prefixes;
   /** What admit() gave is not needed any more. */
   release(s: Session, ip: string, user: Account): void;
+  /** As Sessions.bundleOf(). */
+  bundleOf(s: Session, user: Account): Session | Failure | null;
+  joined(s: Session): void;
   /** Called once, last. */
   remove(s: Session): void;
   readonly counters: { bump(name: "ipv6.too-often" | "ipv6.malformed"): void };
@@ -93,8 +98,19 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
   #account: SessionAccount | null = null;
   /** session.up was emitted, session.down was not. */
   #announced = false;
-  /** Its counters stay, also when it has left the netdev. */
+  /** Its counters stay, also when it has left the netdev; and those of a call that another has taken the place of. */
   #counted: UserInterface | null = null;
+  #countedAt: FrameChannel | null = null;
+  #before: TrafficCounters = NO_TRAFFIC;
+  /** The peer's end of its link, where that has Multilink. */
+  #end: { readonly endpoint: Uint8Array | null } | null = null;
+  /** Further calls in this session's bundle; or the session whose bundle this call is in. */
+  readonly #members = new Set<Session>();
+  #head: Session | null = null;
+  /** What this call had carried when it was last looked at. */
+  #carried: TrafficCounters = NO_TRAFFIC;
+  /** What members that have left had carried. */
+  #left: TrafficCounters = NO_TRAFFIC;
   /** It became a session, or its failure was reported. */
   #told = false;
 
@@ -104,7 +120,7 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
     this.since = host.deps.clock.now();
     this.seat = host.callers.radius?.seat({ ...placeOf(at), port: this.id }) ?? null;
     this.#ladder = new Ladder(host.ladder, this);
-    this.callOwner = new CallRung(this.#ladder);
+    this.callOwner = new CallRung(this.#ladder, (why) => this.ppp.carriesOn(why));
     this.ppp = new PppRung(this.#ladder, host.deps, this);
     this.#bridged = new BridgeRung(this.#ladder, this.ppp, this);
     this.#netdev = new NetdevRung(this.#ladder, this.ppp, this);
@@ -135,10 +151,59 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
   watched(channel: FrameChannel): () => void {
     return this.#host.watched?.(channel) ?? (() => {});
   }
+  /** The call that network packets go by. */
+  get #carrier(): Call | null {
+    const by = this.ppp.joinable?.channel;
+    const calls = [this, ...this.#members].flatMap((s) => s.callOwner.call ?? []);
+    return calls.find((c) => c.channel === by) ?? calls[0] ?? null;
+  }
   get #established(): Call {
-    const { call } = this.callOwner;
+    const call = this.#carrier;
     if (!call) throw new RangeError("PPP without a call");
     return call;
+  }
+  /** Calls in its bundle. */
+  get links(): number {
+    return this.#members.size + (this.callOwner.call ? 1 : 0);
+  }
+  /** Whether both calls are links of one system: without discriminators, one with the same address. */
+  sameSystem(other: Session): boolean {
+    const [a, b] = [this.#end, other.#end];
+    if (!a || !b || !sameEnd(a.endpoint, b.endpoint)) return false;
+    return a.endpoint !== null || this.place === other.place;
+  }
+  joins(user: Account, endpoint: Uint8Array | null): Joinable | Failure | null {
+    this.#end = { endpoint };
+    const head = this.#host.sessions.bundleOf(this, user);
+    if (!head || "code" in head) return head;
+    const to = head.ppp.joinable;
+    if (!to) return null;
+    return {
+      join: (link) => {
+        const seat = to.join(link);
+        if (!("code" in seat)) this.#joined(head, user, to.counts(link.channel) ?? NO_TRAFFIC);
+        return seat;
+      },
+    };
+  }
+  /** `counts` go on. */
+  #joined(head: Session, user: Account, counts: TrafficCounters): void {
+    this.#head = head;
+    this.#carried = counts;
+    head.#members.add(this);
+    this.#told = true;
+    this.#since = this.#host.deps.host.wallClock();
+    this.#host.sessions.joined(this);
+    this.#accountFor(user, head.#ip ?? "");
+  }
+  /** A member's call is over; called again it is nothing. */
+  lose(member: Session): void {
+    if (this.#members.delete(member)) this.#left = addTraffic(this.#left, member.#own);
+  }
+  /** Its call alone is over. */
+  onLinkDown(why: Failure): void {
+    const { call } = this.callOwner;
+    call?.contain(() => call.close(why));
   }
   get callers(): Callers {
     return this.#host.callers;
@@ -195,7 +260,10 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
     const less = mrruOf(this.#host.cfg) === null || info.mrru !== null ? undefined : mtu;
     const asked = own === null && delegated === null ? undefined : (p: Packet): void => this.#router?.input(p.view());
     return this.#at.server.attach(call.channel, this.#ip, routes, less, asked).then((net) => {
+      if (this.#countedAt !== call.channel) this.#before = this.#usage;
       this.#counted = net;
+      this.#countedAt = call.channel;
+      this.#account?.change({});
       return net;
     });
   }
@@ -209,7 +277,7 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
     this.#router?.close();
     this.#router = null;
     const { prefix, delegated } = this.#prefixes;
-    const { channel } = this.callOwner.call ?? {};
+    const channel = this.ppp.joinable?.channel;
     if (!ids || !channel || (prefix === null && delegated === null)) return;
     const { cfg, sessions } = this.#host;
     const deps = {
@@ -245,6 +313,7 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
     this.#ip = null;
     this.#account?.stop(why);
     this.#account = null;
+    this.#head?.lose(this);
     try {
       if (announced) this.#tellDown(why, ip ?? "");
     } finally {
@@ -253,17 +322,39 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
   }
   /** Once: who renegotiates goes on. */
   #open(): void {
+    if (this.#config && this.#ip !== null) this.#accountFor(this.#config, this.#ip);
+  }
+  #accountFor(user: Account, ip: string): void {
     const { radius } = this.#host.callers;
-    const [user, ip] = [this.#config, this.#ip];
-    if (this.#account || !radius || !this.seat || !user || ip === null) return;
+    if (this.#account || !radius || !this.seat) return;
     const about = { user, caller: this.seat.caller };
     this.#account = new SessionAccount(this.#ladder.scope, radius.books, about, {
       ip,
       prefixes: this.#prefixes,
-      usage: () => this.#counted?.counters() ?? NO_TRAFFIC,
-      slow: (r) => this.callOwner.call?.channel.setRate?.(bytesOf(r?.from), bytesOf(r?.to)),
+      usage: () => this.#own,
+      multi: () => this.#multi,
+      slow: (r) => {
+        if (!this.#head) this.#carrier?.channel.setRate?.(bytesOf(r?.from), bytesOf(r?.to));
+      },
       end: (why) => this.end(why),
     });
+  }
+  /** Acct-Multi-Session-Id is the Acct-Session-Id of the call that the session began with. */
+  get #multi(): { readonly id: string; readonly links: number } | null {
+    const head = this.#head ?? this;
+    return head.#end && head.seat ? { id: head.seat.caller.session, links: head.links } : null;
+  }
+  /** Packets of all links. */
+  get #usage(): TrafficCounters {
+    return this.#counted ? addTraffic(this.#before, this.#counted.counters()) : NO_TRAFFIC;
+  }
+  /** Of this call: a member's fragments; of the session's own call, what no member has carried. */
+  get #own(): TrafficCounters {
+    if (this.#head) return { ...this.#carried };
+    let others = this.#left;
+    for (const m of this.#members) others = addTraffic(others, m.#own);
+    this.#carried = restOfTraffic(this.#usage, others, this.#carried);
+    return this.#carried;
   }
   /** As RADIUS asks (RFC 5176). */
   disconnect(server: string): void {
@@ -306,13 +397,21 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
 
   /** So far; its last when it is over. */
   get traffic(): Traffic {
-    const t = this.#counted?.counters() ?? NO_TRAFFIC;
+    const t = this.#usage;
     return { rx_bytes: t.rxBytes, tx_bytes: t.txBytes, rx_packets: t.rxPackets, tx_packets: t.txPackets };
+  }
+  get #place(): { tunnel: number; call: number } {
+    const { call } = this.callOwner;
+    return { tunnel: call?.tunnel.id ?? 0, call: call?.id ?? 0 };
+  }
+  #linkStatus(): MemberStatus {
+    const peer = this.#host.addressOf(this.#at.remote);
+    return { session: this.id, since: isoTime(this.#since), peer, ...this.#place };
   }
   status(): SessionStatus {
     const { prefix, delegated } = this.#prefixes;
     const { filter = null, rate = null } = this.#account?.limits ?? {};
-    const { call } = this.callOwner;
+    const call = this.#carrier;
     return {
       session: this.id,
       user: this.user ?? "",
@@ -323,8 +422,8 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
       since: isoTime(this.#since),
       peer: this.#host.addressOf(this.#at.remote),
       auth: this.ppp.info?.auth ?? "",
-      tunnel: call?.tunnel.id ?? 0,
-      call: call?.id ?? 0,
+      ...this.#place,
+      ...(this.#members.size === 0 ? {} : { links: [...this.#members].map((m) => m.#linkStatus()) }),
       ...this.traffic,
       ...(prefix === null ? {} : { ipv6_prefix: prefix }),
       ...(delegated === null ? {} : { ipv6_delegated_prefix: delegated }),

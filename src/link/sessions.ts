@@ -26,6 +26,9 @@ function callersOf(sessions: number): WaitingLimits {
 const PATIENCE_MS = 10_000;
 const CROWDED: Failure = failure("crowded", "an unauthenticated caller made room for another");
 
+/** Of one bundle, whatever RADIUS says. */
+const MOST_LINKS = 16;
+
 const NO_TRAFFIC: Traffic = { rx_bytes: 0, tx_bytes: 0, rx_packets: 0, tx_packets: 0 };
 
 /** Of all of these together. */
@@ -49,6 +52,7 @@ type Rules = Pick<
   | "framed_routes"
   | "max_sessions"
   | "second_login"
+  | "bundle_links"
   | "ipv6"
   | "ipv6_pool"
   | "ipv6_delegate"
@@ -185,6 +189,21 @@ export class Sessions {
     this.#callers.delete(s);
     this.#users.set(user.name, s);
     return ip;
+  }
+  /**
+   * The user's session whose bundle a call of the same system joins (RFC 1990 §5.1.3), or why it may not; null: it is
+   * no link of one.
+   */
+  bundleOf(s: Session, user: Account): Session | Failure | null {
+    const head = this.#users.get(user.name);
+    const most = Math.min(user.grant?.ports ?? this.#cfg.bundle_links, MOST_LINKS);
+    if (!head || most < 2 || !head.sameSystem(s)) return null;
+    if (head.links < most) return head;
+    return failure("bundle", `user ${printable(user.name)} has as many links as allowed (${most})`);
+  }
+  /** A call is a link of another's session now. */
+  joined(s: Session): void {
+    this.#callers.delete(s);
   }
   /** What admit() gave of IPv6. */
   prefixesOf(s: Session): Prefixes {

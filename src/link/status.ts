@@ -25,6 +25,8 @@ interface L2tpStatus {
   readonly peer_host: string;
   /** What the peer has counted on the line of this call (WEN), in words; "": nothing. */
   readonly line_errors: string;
+  /** Calls of its Multilink bundle, where there are more than one. */
+  readonly links?: number;
 }
 interface PppStatus {
   readonly auth: string;
@@ -92,6 +94,14 @@ export interface ClientStatus extends LinkStatus {
   readonly bridge: string | null;
   readonly drops: Readonly<Record<string, number>>;
 }
+/** A further call of a Multilink bundle. */
+export interface MemberStatus {
+  readonly session: number;
+  readonly since: string;
+  readonly peer: string;
+  readonly tunnel: number;
+  readonly call: number;
+}
 export interface SessionStatus extends Traffic {
   readonly session: number;
   readonly user: string;
@@ -105,8 +115,11 @@ export interface SessionStatus extends Traffic {
   readonly since: string;
   readonly peer: string;
   readonly auth: string;
+  /** 0: its first call is gone, others of its bundle carry on. */
   readonly tunnel: number;
   readonly call: number;
+  /** Further calls of its Multilink bundle. */
+  readonly links?: readonly MemberStatus[];
   /** The /64 of the user's addresses, and the prefix for the networks behind. */
   readonly ipv6_prefix?: string;
   readonly ipv6_delegated_prefix?: string;

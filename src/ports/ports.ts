@@ -93,6 +93,12 @@ export interface FrameChannel {
   /** A network packet that does not come from a netdev of ours, through the coding. Absent with setCoding(). */
   sendPacket?(protocol: number, packet: Packet): void;
   /**
+   * Of a bundle of channels: a fragment for this one, which is not coded again, and a packet out of fragments that came
+   * by several. Absent: it is in no bundle with others.
+   */
+  sendCoded?(protocol: number, packet: Packet): void;
+  receiveDecoded?(protocol: number, packet: Packet): void;
+  /**
    * `tap` sees every frame, as nothing is compressed or encrypted in it; null: nobody looks. While one looks, packets
    * that otherwise pass beside us visit us. Absent: they cannot.
    */

@@ -11,12 +11,13 @@ import type { AuthMethod } from "./auth/methods.ts";
 import type { Proof, Verdict } from "./auth/proof.ts";
 import type { Identity } from "./auth/side.ts";
 import type { BridgedDrop } from "./bridged.ts";
+import type { Link, Seat } from "./bundle.ts";
 import type { CodingDrop } from "./coding.ts";
 import type { MppeBits } from "./compress/mppe.ts";
 import type { Assignment } from "./ipcp.ts";
 import type { Ipv6Ids, SharedIds } from "./ipv6cp.ts";
 import type { EchoPolicy } from "./lcp.ts";
-import type { BundleDrop } from "./multilink.ts";
+import type { BundleDrop } from "./reassembly.ts";
 
 export interface PppConfig {
   /** For events. */
@@ -58,8 +59,10 @@ export interface PppConfig {
   };
   /** MPPE with so many key bits at least, where the channel can do it: without it the session fails. Needs MS-CHAP. */
   readonly mppe?: MppeBits | null;
-  /** Multilink (RFC 1990) over this one call, where the channel can do it: the longest packet that we reassemble. */
+  /** Multilink (RFC 1990), where the channel can do it: the longest packet that we reassemble. */
   readonly mrru?: number | null;
+  /** With mrru, what all links of one system have in common; without it, it is this call's alone. */
+  readonly endpoint?: Uint8Array | null;
   /** BCP too (RFC 3518), where the peer has it; client only. */
   readonly bridge?: boolean;
   /** IPV6CP too, where the peer has it; false unless given: it is rejected. */
@@ -84,6 +87,11 @@ export interface PppUp extends Assignment {
   readonly mrru: number | null;
 }
 
+/** A session that other links may join. */
+export interface Joinable {
+  join(link: Link): Seat | Failure;
+}
+
 /** Callbacks, all synchronous. None of them is called from inside another. */
 export interface PppOwner {
   /** Server: the secret of a user, or null. */
@@ -104,6 +112,15 @@ export interface PppOwner {
   onRenewed?(): void;
   /** Server: after authentication, before IPCP; once per session. */
   admit(user: string, method: AuthMethod | "none"): Assignment | Failure;
+  /**
+   * The peer of a link with Multilink is who it says, and has this endpoint discriminator (class and address; null:
+   * none): the session whose bundle the link is to be in, or why it may not be; null: it is a session itself.
+   */
+  bundle?(user: string, endpoint: Uint8Array | null): Joinable | Failure | null;
+  /** Other links of the bundle carry on without the session's own call. */
+  onLinkDown?(why: Failure): void;
+  /** Network packets go by another channel from now on: the session's `channel`. */
+  onMoved?(): void;
   /** Also when the peer renegotiates: from here to the next onUp no packet may pass. */
   onPhase(phase: "establish" | "authenticate" | "network"): void;
   onUp(info: PppUp): void;

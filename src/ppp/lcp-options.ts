@@ -23,6 +23,7 @@ const LCP_OPTION = {
   mrru: 17,
   shortSequence: 18,
   endpoint: 19,
+  multilinkPlus: 22, // RFC 1934, Ascend's own
 } as const;
 const OPTION_NAMES: ReadonlyMap<number, string> = new Map<number, string>([
   [LCP_OPTION.auth, "authentication"],
@@ -32,6 +33,7 @@ const OPTION_NAMES: ReadonlyMap<number, string> = new Map<number, string>([
   [LCP_OPTION.mrru, "multilink"],
   [LCP_OPTION.shortSequence, "multilink short sequence"],
   [LCP_OPTION.endpoint, "multilink endpoint"],
+  [LCP_OPTION.multilinkPlus, "Multilink Plus (MP+)"],
 ]);
 
 export const DEFAULT_MRU = 1500;
@@ -97,6 +99,7 @@ const NOTHING: Ours = {
   endpoint: false,
 };
 interface Theirs {
+  endpoint: Uint8Array | null;
   mrru: number | null;
   shortSequence: boolean;
   mru: number;
@@ -176,6 +179,10 @@ export class LcpOptions implements OptionPolicy {
     const { mrru, shortSequence } = this.#ours;
     const t = this.#theirs;
     return { mrruIn: mrru, mrruOut: t.mrru, shortIn: shortSequence, shortOut: t.shortSequence };
+  }
+  /** The peer's endpoint discriminator, class and address; null: it has none. */
+  get endpoint(): Uint8Array | null {
+    return this.#theirs.endpoint;
   }
   get turnedDown(): string {
     return this.#turnedDown;
@@ -317,7 +324,7 @@ export class LcpOptions implements OptionPolicy {
       case LCP_OPTION.mrru:
         if (!this.#wants.multilink) break;
         return o.data.length === 2 && get16(o.data, 0) >= MIN_MRU ? ACK : nak(be16(DEFAULT_MRU));
-      case LCP_OPTION.endpoint: // every class: nothing is found by it
+      case LCP_OPTION.endpoint: // of every class
         if (!this.#wants.multilink || o.data.length === 0) break;
         return ACK;
       case LCP_OPTION.shortSequence:
@@ -384,6 +391,7 @@ export class LcpOptions implements OptionPolicy {
       else if (o.type === LCP_OPTION.acfc) t.acfc = true;
       else if (o.type === LCP_OPTION.mrru) t.mrru = get16(o.data, 0);
       else if (o.type === LCP_OPTION.shortSequence) t.shortSequence = true;
+      else if (o.type === LCP_OPTION.endpoint) t.endpoint = o.data.slice();
     }
     this.#theirs = t;
   }
@@ -402,6 +410,7 @@ export function answersTo(refuse: readonly AuthMethod[]): AuthMethod[] {
 
 function defaults(): Theirs {
   return {
+    endpoint: null,
     mrru: null,
     shortSequence: false,
     mru: DEFAULT_MRU,

@@ -1,7 +1,7 @@
 // One PPP session: the phases of RFC 1661 §3 around LCP, authentication and IPCP.
 // Implements RFC 1661, 1332, 1334, 1570 (Identification, Time-Remaining), 1877, 1994, 2433, 2759, 3748 (MD5,
 // MS-CHAPv2), 5072; on channels whose packets visit us 1144, 1962, 1977, 1979, 1989 (reports are given, not asked for),
-// 2118, 3078, and 1990 over one call; 3518. Left out: SPAP (Nak'd with what we do), callback (rejected by the
+// 2118, 3078, and 1990; 3518. Left out: SPAP (Nak'd with what we do), callback (rejected by the
 // protocols' rules).
 import type { Clock, Timer } from "../core/clock.ts";
 import { Counters } from "../core/counters.ts";
@@ -14,23 +14,20 @@ import { Turns } from "../core/turns.ts";
 import { printable } from "../core/words.ts";
 import type { FrameChannel, LineCounts } from "../ports/ports.ts";
 import { Admission } from "./admission.ts";
-import { MPPE_GROWTH, type PppConfig, type PppDeps, type PppDrop, type PppOwner, type PppUp } from "./api.ts";
+import type { PppConfig, PppDeps, PppDrop, PppOwner } from "./api.ts";
 import { methodTitle } from "./auth/methods.ts";
 import { Authentication, type AuthenticationEvents } from "./authentication.ts";
-import { BRIDGED_HEADER, type BridgedFormat, pullBridged, pushBridged } from "./bridged.ts";
-import type { Coding } from "./coding.ts";
-import { DataPath } from "./data-path.ts";
+import type { Link, Seat } from "./bundle.ts";
 import { FULL_HEADER, type HeaderOptions, PROTOCOL, protocolName, pushProtocol } from "./frame.ts";
 import { Intake, type IntakeEvents } from "./intake.ts";
-import type { Assignment } from "./ipcp.ts";
 import { Lcp, type LcpEvents } from "./lcp.ts";
 import { DEFAULT_MRU } from "./lcp-options.ts";
-import { Network, type NetworkEvents } from "./network.ts";
 import { type Proxied, takeOver } from "./proxied.ts";
 import { LinkQuality } from "./quality.ts";
 import { endedByPeer, noAnswer, type Phase, tookTooLong } from "./reasons.ts";
 import { Report } from "./report.ts";
-import { lcpWants, networkWants } from "./wants.ts";
+import { Upper, type UpperEvents } from "./upper.ts";
+import { lcpWants } from "./wants.ts";
 import { failure } from "./words.ts";
 
 const NO_ECHOES = { answered: 0, agoMs: 0 } as const;
@@ -38,11 +35,8 @@ const NO_ECHOES = { answered: 0, agoMs: 0 } as const;
 const PHASE_MS = 60_000;
 /** After a Terminate-Request in the middle of negotiation: time for the peer to begin anew. */
 const AFTER_TERMINATE_MS = 7000;
-/** Header of an Ethernet frame of a VLAN. */
-const ETHERNET_TAGGED = 18;
 
 export class PppSession {
-  readonly #deps: PppDeps;
   readonly #channel: FrameChannel;
   readonly #cfg: PppConfig;
   readonly #owner: PppOwner;
@@ -51,8 +45,15 @@ export class PppSession {
   readonly #deadline: Timer;
   readonly #drops = new Counters<PppDrop>();
   readonly #report: Report;
-  readonly #net: Network<PppSession>;
+  /** What stands on the session's links; more of them may join there. */
+  readonly upper: Upper<PppSession>;
+  /** This call, as a link of a bundle. */
+  readonly #own: Link;
+  /** Its place in another session's bundle. */
+  #seat: Seat | null = null;
+  /** Of the link: in a bundle others carry on without it. */
   #phase: Phase = "dead";
+  #finished = false;
   #why: Failure | null = null;
   #peerWords: string | null = null;
   readonly #admission: Admission;
@@ -60,9 +61,6 @@ export class PppSession {
   #configured = false;
   readonly #intake: Intake<PppSession>;
   readonly #turns: Turns;
-  readonly #path: DataPath;
-  /** While BCP is open. */
-  #bridged: BridgedFormat | null = null;
   readonly #quality: LinkQuality | null;
 
   static readonly #LCP: LcpEvents<PppSession> = {
@@ -70,7 +68,7 @@ export class PppSession {
     up: (s) => s.#lcpUp(),
     down: (s) => s.#lcpDown(),
     finished: (s) => s.#lcpFinished(),
-    failed: (s, why) => s.#fail(why),
+    failed: (s, why) => s.#failLink(why),
     terminated: (s, text) => s.#lcpTerminated(text),
     ignored: (s, name) => s.#drops.bump(`ppp.${name}`),
     protocolRejected: (s, protocol) => s.#protocolRejected(protocol),
@@ -95,33 +93,18 @@ export class PppSession {
     },
     renewed: (s) => s.#turns.run(() => s.#owner.onRenewed?.()),
     done: (s) => s.#network(),
-    failed: (s, why) => s.#fail(why),
+    failed: (s, why) => s.#failLink(why),
   };
-  static readonly #NET: NetworkEvents<PppSession> = {
-    send: (s, protocol, p) => s.#send(protocol, p),
-    up: (s, a) => s.#ipcpUp(a),
-    down: (s) => {
-      if (s.#phase === "network") s.#enter("network");
+  static readonly #UPPER: UpperEvents<PppSession> = {
+    agreeing: (s) => {
+      if (s.#phase === "network") s.#deadline.arm(PHASE_MS);
     },
-    failed: (s, why) => {
-      if (s.#phase === "network") s.#fail(why);
-    },
-    bridge: (s, format) => {
-      s.#bridged = format;
-      s.#turns.run(() => s.#owner.onBridge?.(format && s.#bridgeMtu));
-    },
-    unbridged: (s, why) =>
-      s.#report.emit({ kind: "daemon.warning", link: s.#cfg.link, text: `the peer bridges no frames: ${why}` }),
-    ipv6: (s, ids) => s.#turns.run(() => s.#owner.onIpv6?.(ids)),
-    compression: (s, sending, receiving) =>
-      s.#report.emit({ kind: "ppp.ccp-up", link: s.#cfg.link, sending, receiving }),
-    refused: (s, what) => s.#report.rejected(what),
-    ignored: (s, name) => s.#drops.bump(`ppp.${name}`),
-    limit: (s) => s.#lcp.options.peerMru,
+    agreed: (s) => s.#deadline.disarm(),
+    failed: (s, why) => s.#fail(why),
+    alone: (s, why) => s.#failLink(why),
   };
 
   constructor(deps: PppDeps, channel: FrameChannel, cfg: PppConfig, owner: PppOwner) {
-    this.#deps = deps;
     this.#report = new Report(deps.clock, deps.log, cfg.link);
     this.#channel = channel;
     this.#cfg = cfg;
@@ -137,10 +120,18 @@ export class PppSession {
       PppSession.#AUTH,
     );
     this.#admission = new Admission(cfg, owner);
-    this.#path = new DataPath(channel, this.#drops);
     const parts = { turns, channel, lcp: this.#lcp, drops: this.#drops, report: this.#report };
     this.#intake = new Intake(parts, this, PppSession.#INTAKE);
-    this.#net = new Network(turns, deps.crypto, this, PppSession.#NET);
+    const more = { deps, cfg, owner, lcp: this.#lcp.options, auth: this.#auth, how: () => this.#authWords() };
+    this.upper = new Upper<PppSession>({ ...parts, ...more }, this, PppSession.#UPPER);
+    this.#own = {
+      channel,
+      options: () => this.#lcp.options.link(),
+      agreed: () => this.#lcp.options.multilink,
+      send: (protocol, p) => this.#send(protocol, p),
+      reject: (protocol, body) => this.#lcp.sendProtocolReject(protocol, body),
+      end: (why) => this.stop(why),
+    };
     const counts = channel.counts?.bind(channel);
     this.#quality = counts ? this.#makeQuality(turns, counts) : null;
     this.#deadline = turns.timer("ppp-phase", () => this.#deadlinePassed());
@@ -165,10 +156,23 @@ export class PppSession {
   /** The layer below is gone: nothing is sent, onDown follows at once. */
   lowerDown(why: Failure): void {
     this.#turns.run(() => {
-      if (this.#phase === "over") return;
-      this.#why ??= this.#peerEnded() ?? why;
-      this.#end();
+      this.upper.links.end(this.#own, why);
+      this.#gone(why);
     });
+  }
+  /** The call is gone. True: other links of the bundle carry on; else as lowerDown(). */
+  linkDown(why: Failure): boolean {
+    this.#turns.run(() => this.#gone(why));
+    return this.upper.serves;
+  }
+  /** Other links than this call carry it. */
+  get bundled(): boolean {
+    return this.upper.links.others(this.#own);
+  }
+  #gone(why: Failure): void {
+    this.#why ??= this.#peerEnded() ?? why;
+    if (this.#phase !== "over") this.#end();
+    else if (!this.upper.serves) this.#finish();
   }
   /** Data of any kind came from the peer. Cheap enough for every batch. */
   activity(): void {
@@ -182,30 +186,12 @@ export class PppSession {
     return {
       phase: this.#phase,
       lcp: this.#lcp.protocol.state,
-      ipcp: this.#net.state,
+      ipcp: this.upper.state,
       auth: this.#authWords(),
       user: this.#auth.user,
       mru: this.#lcp.options.mru,
       peerMru: this.#lcp.options.peerMru,
     };
-  }
-  /**
-   * An Ethernet frame without FCS goes to the peer, in place and with HEADROOM in front; unless BCP is open it is
-   * dropped.
-   */
-  sendBridged(frame: Packet): void {
-    const drop = this.#bridged ? pushBridged(frame, this.#bridged) : "bcp.not-open";
-    if (drop) this.#drops.bump(drop);
-    else if (frame.length > this.#longest) this.#drops.bump("bcp.too-long");
-    else this.#channel.sendPacket?.(PROTOCOL.bridged, frame);
-  }
-  /** The longest packet that the peer takes, in bytes. */
-  get #longest(): number {
-    return this.#path.longest ?? Math.min(this.#lcp.options.peerMru, this.#channel.mru);
-  }
-  /** The payload of a frame of a VLAN. */
-  get #bridgeMtu(): number {
-    return Math.min(DEFAULT_MRU, this.#longest - this.#growth - BRIDGED_HEADER - ETHERNET_TAGGED);
   }
   /** What was ignored, by name. */
   drops(): Record<string, number> {
@@ -231,21 +217,8 @@ export class PppSession {
       this.#drops.bump("ppp.before-auth");
       return;
     }
-    if (this.#net.input(protocol, body)) return;
-    if (protocol === PROTOCOL.bridged && this.#bridged) {
-      const drop = pullBridged(p);
-      if (drop) this.#drops.bump(drop);
-      else this.#owner.onBridged?.(p);
-      return;
-    }
-    // The data plane takes these on its own way once the link is up.
-    if (protocol === PROTOCOL.ip || (protocol === PROTOCOL.ipv6 && this.#net.opened(PROTOCOL.ipv6cp))) {
-      this.#drops.bump("ppp.data");
-      return;
-    }
-    this.#drops.bump("ppp.unknown-protocol");
-    this.#report.rejected(protocolName(protocol));
-    this.#lcp.sendProtocolReject(protocol, body);
+    if (this.#seat) this.#seat.input(protocol, p);
+    else this.upper.packet(protocol, p, this.#own);
   }
 
   #send(protocol: number, packet: Uint8Array): void {
@@ -258,11 +231,11 @@ export class PppSession {
   #enter(phase: "establish" | "authenticate" | "network"): void {
     this.#phase = phase;
     this.#deadline.arm(PHASE_MS);
+    if (this.upper.serves) return; // others carry on
     this.#turns.run(() => {
       if (this.#phase === phase) this.#owner.onPhase(phase);
     });
   }
-
   #lcpUp(): void {
     if (this.#phase !== "establish") return;
     const o = this.#lcp.options;
@@ -271,10 +244,10 @@ export class PppSession {
     this.#configured = true;
     this.#peerWords = null;
     this.#channel.configure(link);
-    this.#path.open(o.multilink, link);
+    if (!this.upper.serves) this.upper.path.open(o.multilink, link);
     // What we required is agreed on here, or LCP would not have opened; a mistake of ours must not let anybody in.
     if (this.#cfg.require.length > 0 && o.peerAuth === null) {
-      this.#fail(failure("auth-refused", "the peer refuses to authenticate itself", true));
+      this.#failLink(failure("auth-refused", "the peer refuses to authenticate itself", true));
       return;
     }
     if (o.reportMs !== null) this.#quality?.start(o.reportMs);
@@ -294,7 +267,8 @@ export class PppSession {
   #lcpDown(): void {
     this.#auth.stop();
     this.#quality?.stop();
-    this.#net.lowerDown();
+    this.#leave(failure("lcp-failed", "the peer negotiates LCP anew"));
+    if (!this.upper.serves) this.upper.lowerDown();
     this.#unconfigure();
     if (this.#phase !== "authenticate" && this.#phase !== "network") return;
     if (this.#lcp.protocol.state === "req-sent" || this.#lcp.protocol.state === "ack-sent") {
@@ -305,6 +279,12 @@ export class PppSession {
     this.#why ??= this.#peerEnded() ?? failure("lcp-failed", "the peer rejects LCP itself");
     this.#phase = "terminate";
     this.#deadline.disarm();
+  }
+  /** Our link carries no network packets any more. */
+  #leave(why: Failure): void {
+    this.#seat?.left(this.#why ?? this.#peerEnded() ?? why);
+    this.#seat = null;
+    this.upper.links.remove(this.#own);
   }
   #lcpFinished(): void {
     this.#why ??= this.#peerEnded() ?? noAnswer(this.#lcp.options.turnedDown);
@@ -323,29 +303,37 @@ export class PppSession {
     const phase = this.#phase;
     if (phase !== "establish" && phase !== "authenticate" && phase !== "network") return;
     const ended = phase === "establish" ? this.#peerEnded() : null;
-    this.#fail(ended ?? tookTooLong(phase, PHASE_MS / 1000, this.#net.missing));
+    this.#failLink(ended ?? tookTooLong(phase, PHASE_MS / 1000, this.upper.missing));
   }
 
   #network(): void {
     if (this.#phase !== "establish" && this.#phase !== "authenticate") return;
-    const wants = this.#admission.ask(this.#auth);
+    const joined = this.#joins();
+    if (joined === true) return;
+    const wants = joined || this.#admission.ask(this.#auth);
     if ("code" in wants) {
-      this.#fail(wants);
+      this.#failLink(wants);
       return;
     }
+    const { serves, links } = this.upper;
     this.#enter("network");
-    const { compression, mppe } = this.#cfg;
-    const asked = wants.role === "server" ? wants.bridge : this.#cfg.bridge;
-    const bridge = asked === true && this.#channel.sendPacket !== undefined;
-    const coding = compression || mppe ? this.#makeCoding() : null;
-    const more = networkWants(this.#cfg, this.#deps, coding, mppe ? this.#auth.mppe(this.#cfg.role) : null, bridge);
-    if ("code" in more) this.#fail(more);
-    else this.#net.open(wants, more);
+    if (serves) this.#deadline.disarm(); // back in our own bundle
+    const why = serves ? links.add(this.#own) : this.upper.open(this.#own, wants);
+    if (why) this.#failLink(why);
   }
-  #makeCoding(): Coding | null {
-    const longest = Math.max(this.#channel.mru, this.#cfg.mrru ?? 0);
-    // Packets come in outside of our turns: what they break is told in one.
-    return this.#path.makeCoding(this.#deps.zlib ?? null, longest, () => this.#turns.run(() => this.#net.askReset()));
+  /** True: our link is in another session's bundle; a Failure: it should be, and cannot. */
+  #joins(): boolean | Failure {
+    const { multilink: agreed, endpoint } = this.#lcp.options;
+    if (agreed.mrruIn === null || agreed.mrruOut === null || this.#admission.given || this.upper.serves) return false;
+    const head = this.#owner.bundle?.(this.#auth.user, endpoint) ?? false;
+    if (!head || "code" in head) return head;
+    this.upper.path.lowerDown();
+    const seat = head.join(this.#own);
+    if ("code" in seat) return seat;
+    this.#seat = seat;
+    this.#enter("network");
+    this.#deadline.disarm();
+    return true;
   }
   #makeQuality(clock: Clock, counts: () => LineCounts): LinkQuality {
     return new LinkQuality(clock, {
@@ -355,28 +343,6 @@ export class PppSession {
       overhead: () => (this.#header.acfc ? 2 : 4) + (this.#lcp.options.link().sendFcs32 ? 4 : 2) + 1,
     });
   }
-  get #growth(): number {
-    return this.#cfg.mppe || this.#cfg.compression?.mppc ? MPPE_GROWTH : 0;
-  }
-  #ipcpUp(a: Assignment): void {
-    this.#deadline.disarm();
-    const lcp = this.#lcp.options;
-    this.#report.emit({ kind: "ppp.ipcp-up", link: this.#cfg.link, local: a.local, remote: a.remote });
-    const info: PppUp = {
-      ...a,
-      mru: lcp.mru,
-      peerMru: lcp.peerMru,
-      auth: this.#authWords(),
-      user: this.#auth.user,
-      link: lcp.link(),
-      mrru: lcp.multilink.mrruOut,
-      growth: this.#growth,
-    };
-    this.#turns.run(() => {
-      if (this.#net.opened(PROTOCOL.ipcp) && this.#phase === "network") this.#owner.onUp(info);
-    });
-  }
-
   #protocolRejected(protocol: number): void {
     if (protocol === PROTOCOL.lcp) {
       this.#lcp.protocol.protocolRejected();
@@ -386,16 +352,27 @@ export class PppSession {
       (protocol === PROTOCOL.pap || protocol === PROTOCOL.chap || protocol === PROTOCOL.eap) &&
       this.#phase === "authenticate"
     ) {
-      this.#fail(failure("auth-refused", `the peer rejects ${protocolName(protocol)} after agreeing to it`, false));
+      this.#failLink(failure("auth-refused", `the peer rejects ${protocolName(protocol)} after agreeing to it`, false));
       return;
     }
     if (protocol === PROTOCOL.lqr) this.#quality?.stop();
-    else if (this.#phase === "network") this.#net.protocolRejected(protocol);
+    else if (this.#seat) this.#seat.protocolRejected(protocol);
+    else this.upper.protocolRejected(protocol);
   }
 
   #fail(why: Failure): void {
-    if (this.#phase === "over") return;
+    this.upper.links.end(this.#own, why);
+    this.#failLink(why);
+  }
+  /** What is left of the bundle carries on. */
+  #failLink(why: Failure): void {
+    this.#seat?.left(why);
+    this.upper.links.remove(this.#own);
     this.#why ??= why;
+    if (this.#phase === "over") {
+      if (!this.upper.serves) this.#finish();
+      return;
+    }
     if (this.#phase === "terminate") return;
     const wasDead = this.#phase === "dead";
     this.#phase = "terminate";
@@ -409,7 +386,6 @@ export class PppSession {
   #end(): void {
     if (this.#phase === "over") return;
     this.#phase = "over";
-    this.#turns.clear();
     const why = this.#why ?? failure("down", "the session ended");
     allOf(
       (e) => this.#report.fault(e),
@@ -417,12 +393,29 @@ export class PppSession {
       () => this.#auth.stop(),
       () => this.#lcp.stop(),
       () => this.#quality?.stop(),
-      () => this.#net.stop(),
-      () => this.#path.close(),
-      () => this.#unconfigure(),
+      () => this.#leave(why),
     );
     this.#intake.stop();
-    this.#bridged = null;
+    if (!this.upper.serves) return this.#finish();
+    this.#why = null; // it was the link's
+    allOf(
+      (e) => this.#report.fault(e),
+      () => this.#unconfigure(),
+    );
+    this.#turns.run(() => this.#owner.onLinkDown?.(why));
+  }
+  /** The last link is gone. */
+  #finish(): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#turns.clear();
+    const why = this.#why ?? failure("down", "the session ended");
+    allOf(
+      (e) => this.#report.fault(e),
+      () => this.upper.stop(),
+      () => this.upper.close(),
+      () => this.#unconfigure(),
+    );
     this.#turns.clear();
     this.#turns.run(() => this.#owner.onDown(why));
   }
@@ -430,14 +423,20 @@ export class PppSession {
   #fault(e: unknown): void {
     this.#report.fault(e);
     this.#why ??= internal("ppp", e);
+    const why = this.#why;
+    allOf(
+      (again) => this.#report.fault(again),
+      () => this.upper.links.end(this.#own, why),
+    );
     this.#end();
+    if (this.#phase === "over") this.#finish();
   }
   /** RFC 1661 §6: defaults hold while LCP is not opened. */
   #unconfigure(): void {
     this.#header = FULL_HEADER;
     if (!this.#configured) return;
     this.#configured = false;
-    this.#path.lowerDown();
+    if (!this.upper.serves) this.upper.path.lowerDown();
     const mtu = Math.min(DEFAULT_MRU, this.#channel.mru);
     this.#channel.configure({ sendAccm: 0xffff_ffff, recvAccm: 0xffff_ffff, pfc: false, acfc: false, mtu });
   }

@@ -10,7 +10,7 @@ import type { NetworkWants } from "./network.ts";
 import { failure } from "./words.ts";
 
 /** A bundle's name: at random, so that no later call is taken for a part of it while its other end still stands. */
-const ENDPOINT = 12;
+export const ENDPOINT = 12;
 
 export function lcpWants(cfg: PppConfig, channel: FrameChannel, rng: Rng): LcpWants {
   // A channel without a coding has packets that pass beside us, which nobody could cut.
@@ -18,7 +18,7 @@ export function lcpWants(cfg: PppConfig, channel: FrameChannel, rng: Rng): LcpWa
   const line = channel.counts !== undefined;
   return {
     // On a line each byte counts; in 24 bits a longer loss is seen.
-    multilink: mrru === null ? null : { mrru, shortSequence: line, endpoint: rng.random(ENDPOINT) },
+    multilink: mrru === null ? null : { mrru, shortSequence: line, endpoint: cfg.endpoint ?? rng.random(ENDPOINT) },
     mru: Math.min(cfg.mru, channel.mru),
     channelMru: channel.mru,
     accm: cfg.accm ?? 0,

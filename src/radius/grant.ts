@@ -34,6 +34,8 @@ export interface Grant extends Limits {
   /** Framed-IPv6-Prefix and Delegated-IPv6-Prefix, canonical. */
   readonly prefixes6: readonly string[];
   readonly delegated6: readonly string[];
+  /** Links of a Multilink bundle; null: as configured. */
+  readonly ports: number | null;
   /** To be repeated in accounting, unchanged. */
   readonly classes: readonly Uint8Array[];
 }
@@ -61,6 +63,7 @@ export function grantOf(a: Attributes): Grant {
     routes: a.all("Framed-Route").map(routeOf),
     prefixes6: a.all("Framed-IPv6-Prefix"),
     delegated6: a.all("Delegated-IPv6-Prefix"),
+    ports: a.get("Port-Limit"),
     classes: a.all("Class").map((c) => c.slice()),
   };
 }

@@ -57,6 +57,8 @@ function called() {
         admit: () => "10.99.0.10",
         prefixesOf: () => ({ prefix: null, delegated: null }),
         release: () => void said.push("released"),
+        bundleOf: () => null,
+        joined: () => {},
         remove: () => void said.push("gone"),
         counters: { bump: () => {} },
       },

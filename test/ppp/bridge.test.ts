@@ -239,8 +239,8 @@ describe("sessions that bridge", () => {
       assert.deepEqual([a.mtus, b.mtus, a.side.ups.length, b.side.ups.length], [[mtu], [mtu], 1, 1]);
       const big = Uint8Array.from([...h(`${MACS} 8100 0064 0800`), ...new Uint8Array(mtu).fill(7)]);
       for (const f of [LONG, big]) {
-        a.side.session.sendBridged(Packet.of(f));
-        b.side.session.sendBridged(Packet.of(f));
+        a.side.session.upper.sendBridged(Packet.of(f));
+        b.side.session.upper.sendBridged(Packet.of(f));
       }
       clock.advance(100);
       assert.deepEqual([b.frames, a.frames], [[LONG, big].map(hex), [LONG, big].map(hex)]);
@@ -256,7 +256,7 @@ describe("sessions that bridge", () => {
     assert.deepEqual([a.mtus, b.mtus, a.side.ups.length], [[], [], 1]);
     const warned = a.side.events.filter((e) => e.kind === "daemon.warning");
     assert.equal(warned.length, 1);
-    a.side.session.sendBridged(Packet.of(LONG));
+    a.side.session.upper.sendBridged(Packet.of(LONG));
     assert.equal(a.side.session.drops()["bcp.not-open"], 1);
   });
   test("one that asks for it where nobody wants it is told that it is not spoken", () => {
@@ -267,7 +267,7 @@ describe("sessions that bridge", () => {
     const { a } = bridges({}, {});
     a.line.deliver(h("ff03c021 0177 000a 05061a2b3c4d"));
     assert.deepEqual(a.mtus, [1380, null]);
-    a.side.session.sendBridged(Packet.of(LONG));
+    a.side.session.upper.sendBridged(Packet.of(LONG));
     assert.equal(a.side.session.drops()["bcp.not-open"], 1);
     a.line.deliver(h(`ff03 0031 0001 ${hex(LONG)}`));
     assert.equal(a.frames.length, 0);

@@ -1,5 +1,5 @@
 // L2TP's side of the simulated plane: real data headers, calls that split IP from the other PPP frames.
-import { formatEndpoint, isIp6 } from "../../core/addr.ts";
+import { isIp6 } from "../../core/addr.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
 import { Packet } from "../../core/packet.ts";
@@ -8,6 +8,7 @@ import { ipVersion } from "../../packet/ip.ts";
 import { dataLength, isControl, NO_NS, readData, writeData } from "../../packet/l2tp.ts";
 import { PPP_IPV4, PPP_IPV6, pppProtocolOf, readPpp } from "../../packet/ppp.ts";
 import type { DataCoding, Endpoint, LinkOptions } from "../../ports/ports.ts";
+import { clearRemote } from "../clear.ts";
 import { decodeFrame, frameOf } from "../coded.ts";
 import type {
   CallChannel,
@@ -95,6 +96,12 @@ export class NoneCall implements CallChannel {
     if (this.#coding) this.#coding.encode(protocol, packet, out);
     else out(protocol, packet);
   }
+  sendCoded(protocol: number, p: Packet): void {
+    this.send(frameOf(protocol, p, this.#link));
+  }
+  receiveDecoded(protocol: number, p: Packet): void {
+    this.#read(frameOf(protocol, p, { acfc: false, pfc: false }));
+  }
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -165,7 +172,7 @@ export class NoneL2tp implements L2tpPlane {
     let open = true;
     return {
       local: { address: local.address, port },
-      remote: (to) => this.#clearRemote(port, this.#net.pathTo(to.address)?.local ?? local.address, to),
+      remote: (to) => clearRemote({ address: this.#net.pathTo(to.address)?.local ?? local.address, port }, to),
       close: () => {
         if (!open) return;
         open = false;
@@ -216,7 +223,7 @@ export class NoneL2tp implements L2tpPlane {
       this.drops.bump("udp.no-socket");
       return;
     }
-    this.inner(this.#clearRemote(d.to.port, d.to.address, d.from), Packet.of(d.bytes));
+    this.inner(clearRemote(d.to, d.from), Packet.of(d.bytes));
   }
   inner(remote: L2tpRemote, p: Packet): void {
     if (isControl(p.mem, p.start, p.end)) {
@@ -238,16 +245,6 @@ export class NoneL2tp implements L2tpPlane {
       return;
     }
     call.receive(h.ns, new Packet(p.mem, h.start, h.end));
-  }
-  #clearRemote(localPort: number, localAddress: string, to: Endpoint): L2tpRemote {
-    return {
-      key: `clear ${localPort} ${formatEndpoint(to)}`,
-      flow: 0,
-      address: to.address,
-      port: to.port,
-      localAddress,
-      localPort,
-    };
   }
 }
 

@@ -2,7 +2,7 @@
 
 import type { Prefix } from "../../core/addr.ts";
 import { isIp6, parseIp, parsePrefix } from "../../core/addr.ts";
-import type { Counters as Drops } from "../../core/counters.ts";
+import { addTraffic, type Counters as Drops } from "../../core/counters.ts";
 import { SystemError } from "../../core/errors.ts";
 import { Packet } from "../../core/packet.ts";
 import { asksRouter, ipDestination, ipSource, ipVersion } from "../../packet/ip.ts";
@@ -19,6 +19,7 @@ import type {
   Route,
   ServerInterface,
   ServerNet,
+  TrafficCounters,
   UserInterface,
   Way,
   WayNow,
@@ -75,9 +76,16 @@ export class NoneNet implements NetPlane {
   }
   async attachClient(channel: CallChannel, cfg: IpConfig): Promise<ClientInterface> {
     const dev = this.#open(cfg.ifname, cfg.routes, cfg.mtu);
-    const i = this.#join(dev, channel, ["0.0.0.0/0"], ["::/0"], false);
+    let i = this.#join(dev, channel, ["0.0.0.0/0"], ["::/0"], false);
+    let before: TrafficCounters = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
     return {
-      ...i,
+      ifname: i.ifname,
+      counters: () => addTraffic(before, i.counters()),
+      rebind: async (to) => {
+        before = addTraffic(before, i.counters());
+        await i.detach();
+        i = this.#join(dev, to, ["0.0.0.0/0"], ["::/0"], false);
+      },
       setIpv6: async (local) => {
         await i.setIpv6(local);
         dev.local6 = local;

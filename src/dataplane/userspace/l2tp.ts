@@ -1,6 +1,5 @@
 // The plane's L2TP part: remotes, control messages, and calls on the fast path.
 import type { CallParams, FastPath } from "node-tuntap2";
-import { formatEndpoint } from "../../core/addr.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
 import { Packet } from "../../core/packet.ts";
@@ -9,6 +8,7 @@ import { concat } from "../../core/text.ts";
 import { NO_NS, readData } from "../../packet/l2tp.ts";
 import { PPP_IPV4, PPP_IPV6, pppHeader, pppProtocolOf, readPpp } from "../../packet/ppp.ts";
 import type { DataCoding, Endpoint, FrameTap, LinkOptions, PacketSink } from "../../ports/ports.ts";
+import { clearRemote } from "../clear.ts";
 import { decodeFrame, frameOf } from "../coded.ts";
 import type {
   CallChannel,
@@ -46,6 +46,8 @@ interface CallHooks {
   /** An unexpected error in a packet of the call; it ends the call. */
   fault(e: unknown): void;
 }
+
+const WHOLE_HEADER = { acfc: false, pfc: false };
 
 export class UserspaceCall implements CallChannel {
   readonly name: string;
@@ -109,7 +111,7 @@ export class UserspaceCall implements CallChannel {
     if (!this.open) return;
     this.#coded = coding && {
       coding,
-      out: (protocol, p) => this.#send(frameOf(protocol, p, this.#link)),
+      out: (protocol, p) => this.sendCoded(protocol, p),
       in: (frame) => this.#read(frame),
     };
     this.#visit();
@@ -226,6 +228,12 @@ export class UserspaceCall implements CallChannel {
     this.#tap?.("out", concat([pppHeader(protocol, false, false), p.view()]));
     if (this.#coded) this.#coded.coding.encode(protocol, p, this.#coded.out);
     else this.#send(frameOf(protocol, p, this.#link));
+  }
+  sendCoded(protocol: number, p: Packet): void {
+    this.#send(frameOf(protocol, p, this.#link));
+  }
+  receiveDecoded(protocol: number, p: Packet): void {
+    this.#read(frameOf(protocol, p, WHOLE_HEADER));
   }
   #deliver(whole: Packet): void {
     if (!this.open) return;
@@ -437,14 +445,4 @@ export class UserspaceL2tp implements L2tpPlane {
 
 function localOf(r: L2tpRemote): Endpoint {
   return { address: r.localAddress, port: r.localPort };
-}
-function clearRemote(local: Endpoint, to: Endpoint): L2tpRemote {
-  return {
-    key: `clear ${local.port} ${formatEndpoint(to)}`,
-    flow: 0,
-    address: to.address,
-    port: to.port,
-    localAddress: local.address,
-    localPort: local.port,
-  };
 }

@@ -34,6 +34,7 @@ import type {
   WayNow,
 } from "../dataplane.ts";
 import { ipBytes } from "../ring.ts";
+import { Carried } from "./carried.ts";
 import type { DeviceSpec } from "./device.ts";
 import { Device, network, routeTo } from "./device.ts";
 import { type CallNetdev, UserspaceCall } from "./l2tp.ts";
@@ -96,36 +97,39 @@ export class UserspaceNet implements NetPlane {
   }
 
   async attachClient(channel: CallChannel, cfg: IpConfig): Promise<ClientInterface> {
-    const call = ours(channel);
+    const carried = new Carried(ours(channel));
     const peer4 = cfg.peer4 === cfg.local4 || cfg.peer4 === "0.0.0.0" || cfg.peer4 === "" ? null : cfg.peer4;
     const dev = this.#open({ ...cfg, peer4, checkSource: false, offload: true });
+    const all = [network("0.0.0.0/0"), network("::/0")];
+    const routes = cfg.routes.filter((r) => !six(r));
     try {
-      this.#join(
-        dev,
-        call,
-        [network("0.0.0.0/0"), network("::/0")],
-        cfg.routes.filter((r) => !six(r)),
-      );
+      this.#join(dev, carried.call, all, routes);
     } catch (e) {
       this.#close(dev);
       throw e;
     }
     return {
       ifname: dev.ifname,
-      counters: () => call.counters(),
+      counters: () => carried.counters(),
       setIpv6: async (local) => {
         if (!this.devices.has(dev.dev)) return;
-        call.setIpv6(false);
+        carried.call.setIpv6(false);
         dev.setIpv6(local, cfg.routes.filter(six));
-        if (local !== null) call.setIpv6(true);
+        if (local !== null) carried.call.setIpv6(true);
+      },
+      rebind: async (to) => {
+        if (!this.devices.has(dev.dev)) return;
+        this.leave(carried.call);
+        carried.move(ours(to));
+        this.#join(dev, carried.call, all, routes);
       },
       setMtu: async (mtu) => {
         if (!this.devices.has(dev.dev)) return;
         dev.setMtu(mtu);
-        call.setClamp();
+        carried.call.setClamp();
       },
       detach: async () => {
-        this.leave(call);
+        this.leave(carried.call);
         await this.#retire(dev);
       },
     };

@@ -6,10 +6,13 @@ import type { Ladder, Rung } from "../ladder.ts";
 export class CallRung implements Rung, CallOwner {
   readonly name = "call";
   readonly #ladder: Ladder;
+  readonly #carriesOn: (why: Failure) => boolean;
   call: Call | null = null;
 
-  constructor(ladder: Ladder) {
+  /** `carriesOn`: the call is gone, and others of its bundle take its place. */
+  constructor(ladder: Ladder, carriesOn: (why: Failure) => boolean) {
     this.#ladder = ladder;
+    this.#carriesOn = carriesOn;
   }
   /** The peer has asked for it already. */
   up(): void {}
@@ -21,6 +24,7 @@ export class CallRung implements Rung, CallOwner {
   }
   onDown(_: Call, why: Failure): void {
     this.call = null;
+    if (this.#carriesOn(why)) return;
     this.#ladder.lost(this, why);
     this.#ladder.isDown(this);
   }

@@ -26,6 +26,8 @@ export interface NetdevUser {
   attach(info: PppUp, mtu: number): Promise<NetInterface | ClientInterface | UserInterface>;
   /** Whose part of a shared netdev it is; undefined: it is a netdev of its own. */
   readonly sharer?: string;
+  /** PPP goes by another channel of its bundle: what attach() gave goes by that too. Absent: it is made anew. */
+  rebind?(net: ClientInterface): Promise<void> | undefined;
   /** IPv6 passes from now on, or no longer (null). */
   onIpv6?(ids: Ipv6Ids | null): void;
 }
@@ -107,6 +109,20 @@ export class NetdevRung implements Rung {
       (e) => this.#ladder.emit({ kind: "daemon.warning", link, text: systemFailure(e).text }),
     );
   }
+  /** PPP goes by another channel. */
+  moved(): void {
+    const { net } = this;
+    const { info } = this.#ppp;
+    if (!net || !info) return;
+    const rebound = "setMtu" in net ? this.#user.rebind?.(net) : undefined;
+    if (!rebound) void this.drop();
+    else if (this.ip6 !== null) this.#user.onIpv6?.(null);
+    this.ip6 = null;
+    this.#wanted = rebound ? null : info;
+    const made = rebound ?? (this.#turn ?? Promise.resolve()).then(() => this.#make(info));
+    this.#wait(made.catch(() => {}));
+    this.#ladder.settle(made, () => this.setIpv6());
+  }
   async #make(info: PppUp): Promise<void> {
     if (this.#wanted !== info) return;
     const net = await this.#user.attach(info, this.mtu);
@@ -122,7 +138,7 @@ export class NetdevRung implements Rung {
       () => {},
     );
   }
-  drop(_why: Failure): Promise<void> | undefined {
+  drop(_why?: Failure): Promise<void> | undefined {
     const { net } = this;
     this.#probing?.stop();
     this.#probing = null;

@@ -3,12 +3,13 @@ import { type Failure, failure } from "../../core/failures.ts";
 import type { Packet } from "../../core/packet.ts";
 import type { Secret } from "../../core/secret.ts";
 import type { FrameChannel } from "../../ports/ports.ts";
-import type { PppConfig, PppDeps, PppOwner, PppUp } from "../../ppp/api.ts";
+import type { Joinable, PppConfig, PppDeps, PppOwner, PppUp } from "../../ppp/api.ts";
 import type { Proof, Verdict } from "../../ppp/auth/proof.ts";
 import type { Assignment } from "../../ppp/ipcp.ts";
 import type { Ipv6Ids } from "../../ppp/ipv6cp.ts";
 import type { Proxied } from "../../ppp/proxied.ts";
 import { PppSession } from "../../ppp/session.ts";
+import type { Upper } from "../../ppp/upper.ts";
 import type { Account } from "../account.ts";
 import type { Callers } from "../callers.ts";
 import type { Ladder, Rung } from "../ladder.ts";
@@ -34,6 +35,10 @@ export interface PppUser {
   onPhase?(phase: "establish" | "authenticate" | "network"): void;
   /** Of a server: what a LAC negotiated in its place, as PppSession.start() has it. */
   readonly proxied?: Proxied | string | null;
+  /** Of a server: as PppOwner.bundle(). */
+  joins?(user: Account, endpoint: Uint8Array | null): Joinable | Failure | null;
+  /** As PppOwner.onLinkDown(). */
+  onLinkDown?(why: Failure): void;
   /** PPP runs over the channel until the function returned is called. */
   watched?(channel: FrameChannel): () => void;
   /** Maps the end of PPP to this line's failure. */
@@ -48,7 +53,7 @@ export class PppRung implements Rung, PppOwner {
   #session: PppSession | null = null;
   #unwatch: (() => void) | null = null;
   /** What stands on PPP, and sets IPv6 as `ids` say. */
-  above: { setIpv6(): void } | null = null;
+  above: { setIpv6(): void; moved(): void } | null = null;
   /** Where frames go, once BCP is open. */
   bridge: { set(mtu: number | null): void; receive(frame: Packet): void } | null = null;
   /** While PPP is up. */
@@ -89,6 +94,15 @@ export class PppRung implements Rung, PppOwner {
     return this.#session?.drops() ?? {};
   }
 
+  /** Where further links of its bundle are to join; null: nothing to join. */
+  get joinable(): Upper<PppSession> | null {
+    return this.#session?.upper ?? null;
+  }
+  /** The call is gone. Whether other links of the bundle carry on; if not, nothing is done yet. */
+  carriesOn(why: Failure): boolean {
+    return this.#session?.bundled === true && this.#session.linkDown(why);
+  }
+
   secretOf(name: string): Secret | null {
     return this.#user.callers?.user(name)?.password ?? null;
   }
@@ -118,6 +132,19 @@ export class PppRung implements Rung, PppOwner {
     passwords.renewed();
     this.#deps.log.emit({ kind: "daemon.warning", link: passwords.link, text: passwords.note });
   }
+  bundle(name: string, endpoint: Uint8Array | null): Joinable | Failure | null {
+    const { callers, place = "", seat } = this.#user;
+    const user = seat?.account ?? callers?.user(name);
+    const to = (user && this.#user.joins?.(user, endpoint)) ?? null;
+    if (to && !("code" in to)) callers?.right(name, place);
+    return to;
+  }
+  onLinkDown(why: Failure): void {
+    this.#user.onLinkDown?.(why);
+  }
+  onMoved(): void {
+    this.above?.moved();
+  }
   onPhase(phase: "establish" | "authenticate" | "network"): void {
     this.info = null;
     this.#ladder.again(this); // the peer renegotiates: no packet may pass until PPP is up again
@@ -144,7 +171,7 @@ export class PppRung implements Rung, PppOwner {
   }
   /** As PppSession.sendBridged. */
   sendBridged(frame: Packet): void {
-    this.#session?.sendBridged(frame);
+    this.#session?.upper.sendBridged(frame);
   }
   onDown(why: Failure): void {
     this.#unwatch?.();

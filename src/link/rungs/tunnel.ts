@@ -44,6 +44,8 @@ export interface Client {
   readonly peer: PeerRung;
   /** Its connection goes on from another address of ours. */
   moved(): void;
+  /** The first call is gone: whether others of its bundle carry on. */
+  carriesOn(why: Failure): boolean;
 }
 /** A rung that leads to an L2TP peer. */
 interface PeerRung extends Rung {
@@ -318,7 +320,7 @@ export class L2tpRung implements Rung, TunnelOwner {
     );
   }
   onUp(tunnel: Tunnel, info: TunnelInfo): void {
-    const { ladder, cfg } = this.#c;
+    const { ladder } = this.#c;
     this.#silence?.disarm();
     if (!ladder.alive) return;
     this.peerHost = info.peerHost;
@@ -330,10 +332,15 @@ export class L2tpRung implements Rung, TunnelOwner {
       },
       onDown: (_, why) => {
         this.call = null;
-        ladder.lost(this, why);
+        if (!this.#c.carriesOn(why)) ladder.lost(this, why);
       },
     };
-    this.call = tunnel.placeCall(cfg.call, { mru: this.mtu, sequencing: cfg.sequencing }, owner);
+    this.call = this.placeCall(owner);
+  }
+  /** Null: the tunnel is gone. */
+  placeCall(owner: CallOwner): Call | null {
+    const { call, sequencing } = this.#c.cfg;
+    return this.peerHost === "" ? null : (this.tunnel?.placeCall(call, { mru: this.mtu, sequencing }, owner) ?? null);
   }
   onDown(_: Tunnel, why: Failure): void {
     this.tunnel = null;

@@ -43,7 +43,7 @@ proto_l2tpsec_init_config() {
 	proto_config_add_string sequencing keepalive mtu mrru vj deflate bsdcomp mppc mppe mtu_probe dataplane fallback_for
 	proto_config_add_string fallback_after fallback_hold pppname bridge killswitch ipv6 refuse_pap allow_pap_in_clear
 	proto_config_add_string refuse_chap refuse_mschapv2 refuse_eap eap_ca eap_cert eap_key eap_server_name source_port
-	proto_config_add_string call reconnect_min reconnect_max
+	proto_config_add_string call reconnect_min reconnect_max links
 	proto_config_add_boolean defaultroute peerdns
 	proto_config_add_int metric
 	# </options>

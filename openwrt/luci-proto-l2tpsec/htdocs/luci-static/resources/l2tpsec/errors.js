@@ -14,6 +14,7 @@ const ERRORS = {
 	'bad-key': _('The peer\'s Diffie-Hellman value is not acceptable'),
 	'bad-selectors': _('The peer does not serve L2TP inside IPsec'),
 	'blacklisted': _('The modem has blacklisted this number'),
+	'bundle': _('The link does not fit into the user\'s Multilink bundle'),
 	'busy': _('The number is busy'),
 	'call-closed': _('The L2TP call ended'),
 	'call-order': _('The peer sent an L2TP call message out of order'),
