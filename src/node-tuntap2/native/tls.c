@@ -9,6 +9,7 @@
 enum {
 	CTRL_EXTRA_CHAIN_CERT = 14,
 	CTRL_SESS_CACHE_MODE = 44,
+	CTRL_SERVER_NAME = 55,
 	CTRL_MIN_PROTO_VERSION = 123,
 	TLS1_2 = 0x0303,
 	VERIFY_PEER = 1,
@@ -43,6 +44,7 @@ static struct {
 	void (*ssl_free)(void *);
 	void (*ssl_set_bio)(void *, void *in, void *out);
 	void (*ssl_connect)(void *);
+	long (*ssl_ctrl)(void *, int cmd, long n, void *p);
 	int (*ssl_handshake)(void *);
 	int (*ssl_read)(void *, void *into, int n);
 	int (*ssl_write)(void *, const void *data, int n);
@@ -95,6 +97,7 @@ static bool load(void *from)
 		"SSL_free",
 		"SSL_set_bio",
 		"SSL_set_connect_state",
+		"SSL_ctrl",
 		"SSL_do_handshake",
 		"SSL_read",
 		"SSL_write",
@@ -280,8 +283,12 @@ static const char *configure(struct tt_tls *t, const char *name)
 	param = lib.ssl_param(t->ssl);
 	/* A name counts where it is a subjectAltName (RFC 9525 §6.3), and "*" only as a whole label. */
 	lib.param_hostflags(param, CHECK_NEVER_SUBJECT | CHECK_NO_PARTIAL_WILDCARDS);
-	if (name && lib.param_ip(param, name) != 1 && lib.param_host(param, name, 0) != 1)
+	if (!name || lib.param_ip(param, name) == 1)
+		return NULL;
+	if (lib.param_host(param, name, 0) != 1)
 		return "server name: OpenSSL does not take it";
+	if (t->stream) /* RFC 6066 section 3: a proxy may have several */
+		lib.ssl_ctrl(t->ssl, CTRL_SERVER_NAME, 0, (void *)name);
 	return NULL;
 }
 

@@ -174,6 +174,7 @@ describe("tls", { skip: noOpenssl }, () => {
       ] as const) {
         const s = open();
         const { server: other, wire } = await meet(s, version);
+        assert.equal((other as TLSSocket & { servername?: string }).servername, "server.example");
         let got = 0;
         const pulled = async (f: () => boolean): Promise<void> => {
           const over = Date.now() + 3000;
