@@ -123,6 +123,8 @@ export class LcpOptions implements OptionPolicy {
   #loops = 0;
   /** What the peer asked us to authenticate with and we turned down, as a sentence; "" when nothing. */
   #turnedDown = "";
+  /** The peer has asked to be called back (RFC 1570 §2.3, or CBCP), and the session is not up. */
+  callback = false;
 
   /** `refused` hears about options that we reject, by name; names are ours and few. */
   constructor(wants: LcpWants, rng: Rng, refused: (name: string) => void) {
@@ -335,6 +337,7 @@ export class LcpOptions implements OptionPolicy {
         return o.data.length === 0 ? ACK : nak(new Uint8Array(0));
       default:
     }
+    if (o.type === LCP_OPTION.callback) this.callback = true;
     this.#refused(OPTION_NAMES.get(o.type) ?? "unknown");
     return REJECT;
   }

@@ -7,6 +7,7 @@ import type { Rng } from "../core/rng.ts";
 import { concat } from "../core/text.ts";
 import { printable } from "../core/words.ts";
 import { be16, be32, CODE, type ControlPacket, writePacket } from "./cp.ts";
+import { PROTOCOL } from "./frame.ts";
 import { LcpOptions, type LcpWants, LOOPED } from "./lcp-options.ts";
 import { ControlProtocol, type ProtocolEvents } from "./negotiate.ts";
 import { failure } from "./words.ts";
@@ -159,6 +160,7 @@ export class Lcp<O> {
   /** Only in the opened state; `information` is what followed the protocol field (RFC 1661 §5.7). */
   sendProtocolReject(protocol: number, information: Uint8Array): void {
     if (!this.protocol.opened) return;
+    if (protocol === PROTOCOL.cbcp) this.options.callback = true;
     const room = Math.max(0, this.options.peerMru - 6);
     this.protocol.send(CODE.protocolReject, concat([be16(protocol), information.subarray(0, room)]));
   }

@@ -1,5 +1,5 @@
 // Why a session ends when nobody said it better: the peer's Terminate-Request, silence, and phases without an end.
-import type { Failure } from "../core/errors.ts";
+import type { Failure, FailureCode } from "../core/failures.ts";
 import { said } from "../core/words.ts";
 import { failure } from "./words.ts";
 
@@ -11,6 +11,13 @@ export function endedByPeer(phase: Phase, words: string, turnedDown: string): Fa
   const during = phase === "authenticate" ? " during authentication" : "";
   return failure("peer-terminated", `the peer ended the PPP session${during}${said(words)}`);
 }
+/** What ends for no reason that is said better; `callback`: as in LcpOptions. */
+export function explained(why: Failure, callback: boolean): Failure {
+  if (!callback || !UNEXPLAINED.includes(why.code)) return why;
+  return { ...why, text: `${why.text}; it has asked to be called back, which this side does not do` };
+}
+const UNEXPLAINED: readonly FailureCode[] = ["peer-terminated", "lcp-failed", "not-converging", "ipcp-failed"];
+
 export function noAnswer(turnedDown: string): Failure {
   if (turnedDown !== "") return failure("no-common-auth", turnedDown);
   return failure("lcp-timeout", "the peer does not answer LCP Configure-Requests");

@@ -24,7 +24,7 @@ import { Lcp, type LcpEvents } from "./lcp.ts";
 import { DEFAULT_MRU } from "./lcp-options.ts";
 import { type Proxied, takeOver } from "./proxied.ts";
 import { LinkQuality } from "./quality.ts";
-import { endedByPeer, noAnswer, type Phase, tookTooLong } from "./reasons.ts";
+import { endedByPeer, explained, noAnswer, type Phase, tookTooLong } from "./reasons.ts";
 import { Report } from "./report.ts";
 import { Upper, type UpperEvents } from "./upper.ts";
 import { lcpWants } from "./wants.ts";
@@ -409,7 +409,7 @@ export class PppSession {
     if (this.#finished) return;
     this.#finished = true;
     this.#turns.clear();
-    const why = this.#why ?? failure("down", "the session ended");
+    const why = explained(this.#why ?? failure("down", "the session ended"), this.#lcp.options.callback);
     allOf(
       (e) => this.#report.fault(e),
       () => this.upper.stop(),

@@ -229,6 +229,7 @@ export class Upper<O> {
   #ipcpUp(a: Assignment): void {
     const { lcp, report, cfg, owner, turns, auth, how } = this.#p;
     this.#on.agreed(this.#owner);
+    lcp.callback = false; // it does without
     report.emit({ kind: "ppp.ipcp-up", link: cfg.link, local: a.local, remote: a.remote });
     const info: PppUp = {
       ...a,
