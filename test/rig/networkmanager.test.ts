@@ -4,8 +4,9 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { PROGRAM, run, scenario, until } from "../net/harness.ts";
+import { type Lab, PROGRAM, run, scenario, until } from "../net/harness.ts";
 import { CLEAR_L2TP } from "../net/sites.ts";
+import { TestCa } from "../x509/ca.ts";
 import { direct, NEEDS, OURS, pings, server } from "./lab.ts";
 import { USER } from "./peers.ts";
 
@@ -37,14 +38,36 @@ bus.call_sync("org.freedesktop.NetworkManager.l2tp", "/org/freedesktop/NetworkMa
     GLib.Variant.new_tuple(connection.to_dbus(NM.ConnectionSerializationFlags.ALL)), None, 0, 60000)
 `;
 
+/** Our server's files, and those that the profile names, as a script that puts them there. */
+function certificates(lab: Lab): { readonly server: Record<string, string>; readonly put: string } {
+  const [now, day] = [Date.now(), 86_400_000];
+  const o = { kind: "rsa2048", notBefore: now - day, notAfter: now + 30 * day } as const;
+  const ca = new TestCa("CN=the CA", o);
+  const text = (pem: Uint8Array): string => Buffer.from(pem).toString();
+  const [gate, user] = [ca.server("vpn.example", o), ca.client(`${USER}@example`, o)];
+  const put = Object.entries({ "ca.pem": ca.own.pem, [`${USER}.pem`]: user.pem, [`${USER}.key`]: text(user.key) });
+  return {
+    server: {
+      cert: lab.write("gate.pem", gate.pem),
+      key: lab.write("gate.key", text(gate.key)),
+      ca: lab.write("ca.pem", ca.own.pem),
+    },
+    put: ["mkdir -p /etc/NetworkManager/l2tpsec && cd /etc/NetworkManager/l2tpsec"]
+      .concat(put.map(([name, pem]) => `cat >${name} <<'END'\n${pem.trim()}\nEND`))
+      .join("\n"),
+  };
+}
+
 for (const [what, secrets] of [
   ["plain secrets", {}],
   // More than one syntax would stumble over.
   ["secrets with signs in them", { psk: "0s'psk; #%", password: "it's a (quote) #; x" }],
+  ["certificates", { certificates: true }],
 ] as const) {
   scenario(`our server, and NetworkManager by what peer-config writes: ${what}`, needs, async (lab) => {
     const { ns, guest, wire } = await direct(lab);
-    const d = server(ns, OURS, "psk" in secrets ? { psk: secrets.psk } : {});
+    const files = "certificates" in secrets ? certificates(lab) : null;
+    const d = server(ns, OURS, "psk" in secrets ? { psk: secrets.psk } : (files?.server ?? {}));
     if ("password" in secrets) {
       const text = readFileSync(d.file, "utf8");
       lab.write("server.conf", text.replace("password = wonderland", `password = ${JSON.stringify(secrets.password)}`));
@@ -58,6 +81,7 @@ for (const [what, secrets] of [
     const said = await guest.sh(`
 [ "$(hostname)" = guest ] && [ -d /rig ] || exit 99
 cp -a ${String(tree)}/. /
+${files?.put ?? ""}
 ldconfig
 cat >/rig/connect.py <<'END'${CONNECT}END
 mkdir -p /run/dbus
