@@ -381,6 +381,16 @@ export const USER = {
       "A bridge of this machine that this user's Ethernet frames come out of (BCP), instead of the server section's. " +
       "For whole frames the server section needs mrru = 1600.",
   }),
+  session_timeout: withDefault(k.integer(0, 31_536_000, "seconds"), "0", {
+    tab: "advanced",
+    title: "Session timeout",
+    help: "End each session of this user at a server after this time; 0: never.",
+  }),
+  idle_timeout: withDefault(k.integer(0, 31_536_000, "seconds"), "0", {
+    tab: "advanced",
+    title: "Idle timeout",
+    help: "End a session of this user at a server after this long without a packet in either direction; 0: never.",
+  }),
   server: optional(k.text(64), {
     tab: "general",
     title: "Server",

@@ -1,4 +1,4 @@
-// One session's limits as RADIUS set them, and its accounting there.
+// One session's limits, of its user's section or as RADIUS set them, and its accounting there.
 import type { UserConfig } from "../config/schema.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import { type Failure, type FailureCode, failure } from "../core/failures.ts";
@@ -10,7 +10,9 @@ import type { Prefixes } from "./prefixes.ts";
 
 /** A user, from a section or from RADIUS. */
 export type Account = Pick<UserConfig, "name" | "ip" | "routes"> &
-  Partial<Pick<UserConfig, "bridge" | "ipv6_prefix" | "ipv6_delegated_prefix">> & { readonly grant?: Grant };
+  Partial<Pick<UserConfig, "bridge" | "ipv6_prefix" | "ipv6_delegated_prefix" | "session_timeout" | "idle_timeout">> & {
+    readonly grant?: Grant;
+  };
 
 export interface Books {
   readonly accounting: Accounting;
@@ -57,9 +59,8 @@ const LOOKS = 4;
 
 export class SessionAccount {
   readonly #clock: Clock;
-  readonly #books: Books;
-  readonly #id: string;
-  readonly #whole: Attributes;
+  /** Null: nobody keeps accounts of it. */
+  readonly #at: (Books & { readonly id: string; readonly whole: Attributes }) | null;
   readonly #owner: Accounted;
   readonly #since: number;
   readonly #timers: Readonly<Record<"time" | "idle" | "interim", Timer>>;
@@ -67,20 +68,18 @@ export class SessionAccount {
   #moved: number;
   limits: Limits;
 
-  constructor(clock: Clock, books: Books, { user, caller }: { user: Account; caller: Caller }, owner: Accounted) {
+  constructor(clock: Clock, user: Account, at: { books: Books; caller: Caller } | null, owner: Accounted) {
     this.#clock = clock;
-    this.#books = books;
-    this.#id = caller.session;
     this.#owner = owner;
     this.#since = this.#moved = clock.now();
-    this.limits = user.grant ?? NO_LIMITS;
-    this.#whole = aboutUser(books.nas, caller, user, owner);
+    this.limits = limitsOf(user);
+    this.#at = at && { ...at.books, id: at.caller.session, whole: aboutUser(at.books.nas, at.caller, user, owner) };
     this.#timers = {
       time: clock.timer("session time", () => owner.end(failure("session-timeout", "the user's time is over"))),
       idle: clock.timer("session idle", () => this.#look()),
       interim: clock.timer("accounting interim", () => this.#update()),
     };
-    books.accounting.start(this.#id, this.#about);
+    if (this.#at) this.#at.accounting.start(this.#at.id, this.#about(this.#at));
     this.#arm();
   }
   /** In the place of those that are given. */
@@ -91,21 +90,26 @@ export class SessionAccount {
   stop(why: Failure): void {
     for (const t of Object.values(this.#timers)) t.disarm();
     const cause = CAUSE[why.code] ?? NAS_REQUEST;
-    this.#books.accounting.stop(this.#id, this.#about, this.#seconds, this.#read(), cause);
+    const at = this.#at;
+    at?.accounting.stop(at.id, this.#about(at), this.#seconds, this.#read(), cause);
   }
-  get #about(): Attributes {
+  #about({ whole }: { readonly whole: Attributes }): Attributes {
     const multi = this.#owner.multi?.() ?? null;
-    if (!multi) return this.#whole;
-    const more = new Attributes().addAll(this.#whole);
+    if (!multi) return whole;
+    const more = new Attributes().addAll(whole);
     return more.add("Acct-Multi-Session-Id", multi.id).add("Acct-Link-Count", multi.links);
   }
   get #seconds(): number {
     return Math.round((this.#clock.now() - this.#since) / 1000);
   }
+  /** Seconds between interim updates; 0: none. */
+  get #every(): number {
+    return this.#at ? (this.limits.interim ?? this.#at.interim) : 0;
+  }
   #arm(): void {
     const { time, idle, interim } = this.#timers;
     const { sessionTimeout, idleTimeout } = this.limits;
-    const every = this.limits.interim ?? this.#books.interim;
+    const every = this.#every;
     this.#owner.slow(this.limits.rate);
     if (sessionTimeout) time.arm(Math.max(0, this.#since + sessionTimeout * 1000 - this.#clock.now()));
     if (idleTimeout) idle.arm((idleTimeout * 1000) / LOOKS);
@@ -125,12 +129,16 @@ export class SessionAccount {
     else this.#owner.end(failure("idle", `no packet for ${ms / 1000} s, the idle time-out of the user`));
   }
   #update(): void {
-    this.#books.accounting.interim(this.#id, this.#about, this.#seconds, this.#read());
-    const every = this.limits.interim ?? this.#books.interim;
+    const at = this.#at;
+    at?.accounting.interim(at.id, this.#about(at), this.#seconds, this.#read());
+    const every = this.#every;
     if (every > 0) this.#timers.interim.arm(every * 1000);
   }
 }
 
+function limitsOf({ grant, session_timeout = 0, idle_timeout = 0 }: Account): Limits {
+  return grant ?? { ...NO_LIMITS, sessionTimeout: session_timeout || null, idleTimeout: idle_timeout || null };
+}
 function aboutUser(
   nas: Nas,
   caller: Caller,

@@ -326,9 +326,9 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
   }
   #accountFor(user: Account, ip: string): void {
     const { radius } = this.#host.callers;
-    if (this.#account || !radius || !this.seat) return;
-    const about = { user, caller: this.seat.caller };
-    this.#account = new SessionAccount(this.#ladder.scope, radius.books, about, {
+    const at = radius && this.seat && { books: radius.books, caller: this.seat.caller };
+    if (this.#account || (!at && !user.session_timeout && !user.idle_timeout)) return; // most have nothing to keep
+    this.#account = new SessionAccount(this.#ladder.scope, user, at, {
       ip,
       prefixes: this.#prefixes,
       usage: () => this.#own,

@@ -47,6 +47,8 @@ export const USERS: readonly UserConfig[] = [
     bridge: null,
     ipv6_prefix: null,
     ipv6_delegated_prefix: null,
+    session_timeout: 0,
+    idle_timeout: 0,
     server: null,
   },
   {
@@ -58,6 +60,8 @@ export const USERS: readonly UserConfig[] = [
     bridge: null,
     ipv6_prefix: null,
     ipv6_delegated_prefix: null,
+    session_timeout: 0,
+    idle_timeout: 0,
     server: null,
   },
 ];

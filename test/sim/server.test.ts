@@ -76,6 +76,33 @@ test("the server's own address and the fixed ones are not in the pool", async ()
   await w.until(() => client(third).error !== null, 10_000, "no address", third, b);
   assert.notEqual(client(third).state, "up");
 });
+test("a user's time-outs: of the session, and of silence", async () => {
+  const w = new World();
+  const limits = "[user third]\npassword = wonderland\nidle_timeout = 120\n[user second]\nsession_timeout = 600";
+  const b = w.site(w.net.host("b", [SERVER_IP]), SERVER_CONF.replace("[user second]", limits));
+  const at = (i: number, user: string): Site =>
+    dial(
+      w,
+      `c${i}`,
+      `203.0.113.${i}`,
+      as(user).replace("[interface hq]", "[interface hq]\nreconnect_min = 3600\nreconnect_max = 3600"),
+    );
+  const [free, timed, quiet] = [at(1, "branch"), at(2, "second"), at(3, "third")];
+  await up(w, b, free, timed, quiet);
+  const users = (): string[] =>
+    server(b)
+      .sessions.map((s) => s.user)
+      .sort();
+  const ended = (user: string): string[] =>
+    b.events.flatMap((e) => (e.kind === "session.down" && e.user === user ? [e.code] : []));
+  // Keepalives and IKE's own packets are no traffic of the user's.
+  await w.run(170_000);
+  assert.deepEqual([users(), ended("third")], [["branch", "second"], ["idle"]]);
+  await w.run(420_000);
+  assert.deepEqual(users(), ["branch", "second"]);
+  await w.run(30_000);
+  assert.deepEqual([users(), ended("second")], [["branch"], ["session-timeout"]]);
+});
 test("a user calls the server that the section names", async () => {
   const w = new World();
   const [server = ""] = SERVER_CONF.replace("server lns", "server two").replaceAll("10.99.0", "10.98.0").split("[user");
