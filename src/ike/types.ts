@@ -64,6 +64,8 @@ export interface IkePolicy {
   readonly place?: (flow: FlowId, local: Endpoint, remote: Endpoint) => PlaneKind;
   /** auto: UDP when a NAT is detected; udp: always; esp: raw protocol 50, a NAT is an error. */
   readonly encap: "auto" | "udp" | "esp";
+  /** There is another server to be asked: the first message is given up sooner. */
+  readonly hurried?: boolean;
   /** Seconds of silence before we ask the peer for a sign of life (RFC 3706); 0: never. */
   readonly dpdSeconds: number;
   readonly ikeLifetimeSeconds: number;
@@ -165,5 +167,7 @@ export const ISAKMP_PORT = 500;
 export const NATT_PORT = 4500;
 /** Milliseconds to wait after each try of one message: five tries in 23 s. */
 export const RETRY: readonly number[] = [1000, 2000, 4000, 6000, 10000];
+/** Tries of the first message when there is another server to be asked. */
+export const HURRIED_TRIES = 3;
 
 export const failure = failuresOf("ike");

@@ -37,6 +37,7 @@ interface OwnSide {
   readonly localPort: number;
   readonly placement: Placement;
   readonly certificates: Certificates | null;
+  readonly hurried: boolean;
 }
 
 function lifetimes(c: ClientConfig | ServerConfig): {
@@ -76,7 +77,7 @@ export function clientIke(
   remote: Endpoint & { readonly host: string },
   own: OwnSide,
 ): IkeConnectConfig {
-  const { local, localPort, placement, certificates } = own;
+  const { local, localPort, placement, certificates, hurried } = own;
   if ((c.psk === null && !certificates) || !needsIpsec(c))
     throw new RangeError(`${c.name}: IKE asked for a link without a key`);
   return {
@@ -91,6 +92,7 @@ export function clientIke(
     pinned: c.ike_v2_pinned,
     aggressive: c.ike_mode === "aggressive",
     encap: c.encap,
+    hurried,
     localPort,
     remotePort: remote.port,
     ...ikeProposals(c, IKE_INITIATOR),

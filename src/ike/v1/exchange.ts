@@ -6,6 +6,7 @@ import type { Failure } from "../../core/errors.ts";
 import type { Scope } from "../../core/scope.ts";
 import { sameBytes } from "../../core/text.ts";
 import type { Endpoint } from "../../ports/ports.ts";
+import { HURRIED_TRIES } from "../types.ts";
 import { FLAG, type IsakmpHeader } from "../wire/header.ts";
 
 /** Between which addresses and UDP ports an exchange runs. */
@@ -156,6 +157,8 @@ interface ExchangeOptions<X, Done> {
   readonly messageId: number;
   readonly path: Path;
   readonly owner: ExchangeOwner<Done>;
+  /** As IkePolicy has it. */
+  readonly hurried?: boolean | undefined;
 }
 
 export class Exchange<X, Done> {
@@ -179,6 +182,7 @@ export class Exchange<X, Done> {
   #lastIn: Uint8Array | null = null;
   /** Our answer to `#lastIn`; null while it is being made. */
   #said: Uint8Array | null = null;
+  readonly #hurried: boolean;
   #tries = 0;
   #replays = 0;
   #guesses = 0;
@@ -190,6 +194,7 @@ export class Exchange<X, Done> {
     this.#script = o.script;
     this.#x = o.x;
     this.#scope = o.scope;
+    this.#hurried = o.hurried ?? false;
     this.#path = o.path;
     this.#owner = o.owner;
     this.#timer = o.scope.timer(`ike ${o.rules.name}`, () => this.#timeout());
@@ -321,7 +326,8 @@ export class Exchange<X, Done> {
   /** Sends it once more, and waits; false: it was sent as often as it may be. */
   #send(message: Uint8Array): boolean {
     const wait = this.#rules.waits[this.#tries];
-    if (wait === undefined) return false;
+    const over = this.#hurried && this.#at === 0 && this.#tries === HURRIED_TRIES;
+    if (wait === undefined || over) return false;
     this.#tries++;
     this.#timer.arm(wait);
     this.#owner.send(message, this.#path);

@@ -150,9 +150,9 @@ export class IkeSa implements Phase1Sa, QuickModeSa, ExchangeOwner<Phase1> {
     exchange.receive(m);
   }
   #begin(steps: Script<Phase1Sa, Phase1>, rules: Rules): Exchange<Phase1Sa, Phase1> {
-    const { scope, local, remote } = this;
-    const path = { local, remote };
-    const exchange = new Exchange({ rules, script: steps, x: this, scope, messageId: 0, path, owner: this });
+    const { scope, local, remote, policy } = this;
+    const about = { x: this, scope, messageId: 0, path: { local, remote }, owner: this, hurried: policy.hurried };
+    const exchange = new Exchange({ rules, script: steps, ...about });
     this.#phase1 = exchange;
     return exchange;
   }

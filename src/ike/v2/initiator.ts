@@ -14,7 +14,7 @@ import { concat, sameBytes } from "../../core/text.ts";
 import type { DhKey, KeName } from "../../ports/ports.ts";
 import type { Ports } from "../child.ts";
 import { groupNumber, groupOf } from "../proposals.ts";
-import { failure, type IkeConnectConfig, type IkeEnv, ISAKMP_PORT, NATT_PORT } from "../types.ts";
+import { failure, HURRIED_TRIES, type IkeConnectConfig, type IkeEnv, ISAKMP_PORT, NATT_PORT } from "../types.ts";
 import { tooLong } from "../unheard.ts";
 import { isZero } from "../wire/header.ts";
 import { writeId } from "../wire/id.ts";
@@ -209,7 +209,7 @@ export class Initiator {
     ];
     const body = writeChain(payloads);
     this.#request = concat([writeHeader({ ...header, next: payloads[0]?.type ?? 0 }, body.length), body]);
-    this.#tries.start([this.#request], FIRST_WAITS);
+    this.#tries.start([this.#request], cfg.hurried ? FIRST_WAITS.slice(0, HURRIED_TRIES + 1) : FIRST_WAITS);
   }
   /** A response to the first message. Throws DecodeError; nothing has changed then. */
   receive(m: Message): void {

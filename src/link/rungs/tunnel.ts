@@ -65,6 +65,8 @@ export class NameRung implements Rung {
   host = "";
   address = "";
   port = 0;
+  /** There are other servers, or other addresses of this one. */
+  others = false;
   eapTls: EapTlsCredentials | null = null;
 
   constructor(client: Client) {
@@ -106,6 +108,7 @@ export class NameRung implements Rung {
     if (!read) return;
     if (address === undefined) return ladder.fail(failure("name", `the server's name ${host} has no address`));
     this.address = address;
+    this.others = cfg.server.length > 1 || all.length > 1;
     ladder.stage("server", "ok", address === host ? address : `${host} is ${address}`);
     ladder.isUp(this);
   }
@@ -201,7 +204,8 @@ export class IkeRung implements PeerRung, IkeOwner {
     if (text !== null) deps.log.emit({ kind: "daemon.warning", link: cfg.name, text });
     const local = this.#c.route.path?.local ?? "";
     ladder.attempt(() => {
-      const own = { local, localPort: port, placement: this.#c.placement, certificates };
+      const { placement, server } = this.#c;
+      const own = { local, localPort: port, placement, certificates, hurried: server.others };
       this.asked = clientIke(cfg, this.#c.server, own);
       this.#connection = deps.ike().connect(this.asked, this);
     });
