@@ -1,4 +1,4 @@
-// A password that has expired: Change-Password of MS-CHAP in both versions, both sides, and inside EAP as the client.
+// A password that has expired: Change-Password of MS-CHAP in both versions, both sides.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
