@@ -24,7 +24,7 @@ interface Accounted {
   readonly ip: string;
   readonly prefixes: Prefixes;
   usage(): Usage;
-  /** Of a session with Multilink: RFC 2866 §5.11 and §5.12, now. */
+  /** Of a session with Multilink: RFC 2866 §5.11 and §5.12, by now. */
   readonly multi?: () => { readonly id: string; readonly links: number } | null;
   /** Holds the session to this from now on; null: to nothing. */
   slow(rate: Limits["rate"]): void;

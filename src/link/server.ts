@@ -111,14 +111,14 @@ export class ServerLink implements AnyLink {
       },
     };
     const ids = cfg.ipv6 ? this.#ids : null;
-    const one = cfg.bundle_links > 1 ? { endpoint: deps.crypto.random(ENDPOINT) } : {};
+    const endpoint = deps.crypto.random(ENDPOINT);
     this.#sessionHost = {
       cfg,
       deps,
       callers: callersOf(deps, cfg, users, radius),
       ladder: { clock: deps.clock, log: deps.log, link: cfg.name, what: "a session", layer: "ppp", hurried: false },
       pppConfig: (mru) => {
-        if (this.#ppp?.mru !== mru) this.#ppp = { ...pppAnswerer(cfg, deps.host, mru, ids), ...one };
+        if (this.#ppp?.mru !== mru) this.#ppp = { ...pppAnswerer(cfg, deps.host, mru, ids), endpoint };
         return this.#ppp;
       },
       sessions: this.#sessions,

@@ -107,6 +107,8 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
   /** Further calls in this session's bundle; or the session whose bundle this call is in. */
   readonly #members = new Set<Session>();
   #head: Session | null = null;
+  /** Links that have been in its bundle: RADIUS waits for so many stops (RFC 2866 §5.12). */
+  #seen = 1;
   /** What this call had carried when it was last looked at. */
   #carried: TrafficCounters = NO_TRAFFIC;
   /** What members that have left had carried. */
@@ -191,6 +193,7 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
     this.#head = head;
     this.#carried = counts;
     head.#members.add(this);
+    head.#seen++;
     this.#told = true;
     this.#since = this.#host.deps.host.wallClock();
     this.#host.sessions.joined(this);
@@ -342,7 +345,7 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
   /** Acct-Multi-Session-Id is the Acct-Session-Id of the call that the session began with. */
   get #multi(): { readonly id: string; readonly links: number } | null {
     const head = this.#head ?? this;
-    return head.#end && head.seat ? { id: head.seat.caller.session, links: head.links } : null;
+    return head.#end && head.seat ? { id: head.seat.caller.session, links: head.#seen } : null;
   }
   /** Packets of all links. */
   get #usage(): TrafficCounters {

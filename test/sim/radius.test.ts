@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import { Attributes } from "../../src/radius/attributes.ts";
 import { CODE } from "../../src/radius/packet.ts";
 import { type Asked, accept, type KnownUser, knowing, RadiusNet } from "../radius/double.ts";
+import { packet } from "./pair.ts";
 import { client, type Site, server, World } from "./world.ts";
 
 const CONF = (more: string): string => `
@@ -68,6 +69,47 @@ class Company {
   }
 }
 const access = (c: Company): Asked[] => c.radius.asked.filter((q) => q.packet.code === CODE.accessRequest);
+
+describe("a Multilink bundle with RADIUS", () => {
+  test("Port-Limit; a record for each link (RFC 2866 §5.11), whose packets add up; nobody joins another", async () => {
+    const c = new Company("users = radius\nauth = mschapv2\nmrru = 1500\nbundle_links = 1");
+    const grant = new Attributes().add("Port-Limit", 2);
+    c.serve("192.0.2.1", knowing({ nemo: { password: "arctangent", grant }, other: { password: "secant", grant } }));
+    const n = c.call("nemo", "arctangent\nmrru = 1500\nlinks = 3");
+    await c.up(n);
+    await c.w.until(() => server(c.s).failures.some((f) => f.code === "bundle"), 9000, "a third is refused", n, c.s);
+    const [s] = server(c.s).sessions;
+    assert.equal(s?.links?.length, 1);
+    for (let k = 0; k < 40; k++) {
+      n.plane.net.transmit(client(n).ifname, packet(s?.ip ?? "", "10.99.0.1", k));
+      await c.w.run(10);
+    }
+    const o = c.call("other", "secant\nmrru = 1500\nlinks = 2");
+    await c.w.until(() => server(c.s).sessions.some((x) => x.user === "other" && x.links), 20_000, "another", o, c.s);
+    assert.equal(server(c.s).sessions.length, 2);
+    n.daemon.stop("done", () => {});
+    await c.w.run(5000);
+    const of = (status: number): Attributes[] =>
+      c.radius.asked
+        .filter((q) => q.packet.code === CODE.accountingRequest)
+        .map((q) => q.packet.attributes)
+        .filter((a) => a.get("User-Name") === "nemo" && a.get("Acct-Status-Type") === status);
+    const [starts, stops] = [of(1), of(2)];
+    assert.deepEqual(
+      starts.map((a) => [
+        a.get("Acct-Link-Count"),
+        a.get("Acct-Multi-Session-Id") === starts[0]?.get("Acct-Session-Id"),
+      ]),
+      [
+        [1, true],
+        [2, true],
+      ],
+    );
+    assert.equal(new Set(stops.map((a) => a.get("Acct-Session-Id"))).size, 2);
+    const packets = stops.map((a) => a.get("Acct-Input-Packets") ?? 0);
+    assert.deepEqual(packets, [20, 20]);
+  });
+});
 
 describe("a login by RADIUS", () => {
   for (const [method, auth] of [
