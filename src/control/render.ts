@@ -76,6 +76,7 @@ function link(name: string, s: ClientStatus | SerialStatus, paint: Paint): strin
     rows.push(`  ${s.ifname}: ${s.local_ip} to ${s.remote_ip}, MTU ${s.mtu}${found}${speed}${user}${dns}`);
     rows.push(`  ${traffic(s)}`);
   }
+  if ("l2tp" in s && s.l2tp?.links) rows.push(`  ${s.l2tp.links} links in a Multilink bundle`);
   if ("l2tp" in s && s.l2tp?.line_errors) rows.push(`  the peer's line has ${s.l2tp.line_errors}`);
   if ("ipsec" in s && s.ipsec === "off") rows.push(`  ${paint("red", "IPsec is off: this tunnel is in the clear")}`);
   if (s.error) rows.push(errorRow(s.error, paint));
@@ -120,6 +121,7 @@ function server(name: string, s: ServerStatus, paint: Paint): string {
     const six = [x.ipv6_prefix, x.ipv6_delegated_prefix && `delegated ${x.ipv6_delegated_prefix}`].filter((w) => w);
     if (six.length > 0) rows.push(`    IPv6 ${six.join(", ")}`);
     const not = ", which is not enforced";
+    for (const l of x.links ?? []) rows.push(`    a further link #${l.session} from ${l.peer} since ${l.since}`);
     if (x.line_errors) rows.push(`    its line has ${x.line_errors}`);
     if (x.filter) rows.push(`    RADIUS says filter ${quote(x.filter)}${not}`);
     if (x.rate) rows.push(`    RADIUS says rate ${quote(x.rate)}${x.rate_enforced ? "" : not}`);

@@ -1,6 +1,7 @@
 // Whole daemons with several calls in one Multilink bundle (RFC 1990): one session, one netdev, whatever link goes.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { renderStatus } from "../../src/control/render.ts";
 import type { CallChannel, CallSpec } from "../../src/dataplane/dataplane.ts";
 import { numberOf, packet, pair } from "./pair.ts";
 import { client, SERVER_CONF, server, World } from "./world.ts";
@@ -57,6 +58,8 @@ describe("several calls, one session", () => {
       await joined();
       const [session, ...others] = server(s).sessions;
       assert.deepEqual([others.length, session?.user, session?.links?.length], [0, "branch", n - 1]);
+      assert.match(renderStatus(s.daemon.status("lns"), false), /a further link #\d+ from 203\.0\.113\.1 since/);
+      assert.match(renderStatus(a.daemon.status("hq"), false), new RegExp(`${n} links in a Multilink bundle`));
       await exchange(100);
       const { tx_packets, rx_packets } = client(a);
       assert.deepEqual([tx_packets, rx_packets], [100, 100]);
