@@ -1,7 +1,7 @@
 // What network packets go through between their protocols and the channel: compression and encryption inside, the
 // bundle's fragments around them (RFC 1990 §5: CCP over the bundle).
-import type { Clock } from "../core/clock.ts";
 import type { Packet } from "../core/packet.ts";
+import type { Turns } from "../core/turns.ts";
 import type { DataCoding, FrameChannel, LinkOptions, PacketSink, Zlib } from "../ports/ports.ts";
 import type { PppDrop } from "./api.ts";
 import { Coding } from "./coding.ts";
@@ -18,17 +18,17 @@ export class DataPath implements DataCoding {
   /** Network packets go by this one, which has the netdev. */
   #channel: FrameChannel;
   readonly #drops: { bump(name: PppDrop): void };
-  readonly #clock: Clock;
+  readonly #turns: Turns;
   #coding: Coding | null = null;
   #bundle: Bundle | null = null;
   readonly #lanes = new Map<FrameChannel, Lane>();
   /** Where packets go once there is more than one link. */
   #out: PacketSink | null = null;
 
-  constructor(channel: FrameChannel, drops: { bump(name: PppDrop): void }, clock: Clock) {
+  constructor(channel: FrameChannel, drops: { bump(name: PppDrop): void }, turns: Turns) {
     this.#channel = channel;
     this.#drops = drops;
-    this.#clock = clock;
+    this.#turns = turns;
   }
   /**
    * One for the session: its parts come and go with IPCP and CCP. Null: the channel's packets do not visit us.
@@ -45,7 +45,7 @@ export class DataPath implements DataCoding {
     const channel = this.#channel;
     if (!channel.setCoding || (agreed.mrruIn === null && agreed.mrruOut === null)) return;
     const overtakes = channel.counts ? 0 : OVERTAKES;
-    const more = { clock: this.#clock, out: sinkOf(channel) };
+    const more = { clock: this.#turns, out: this.#sinkOf(channel) };
     this.#bundle = new Bundle({ ...agreed, mtu, pfc, overtakes }, this.#drops, () => this.lost(), more);
     this.#lanes.set(channel, this.#bundle.first);
     this.#changed();
@@ -53,8 +53,8 @@ export class DataPath implements DataCoding {
   /** One more link, which agreed on the same. False: the bundle has none but its own. */
   join(channel: FrameChannel, { mtu, pfc }: LinkOptions): boolean {
     if (!this.#bundle?.receives || !channel.sendCoded || !this.#channel.receiveDecoded) return false;
-    const lane = new Lane(mtu, pfc, sinkOf(channel));
-    this.#out ??= (protocol, packet) => this.#channel.receiveDecoded?.(protocol, packet);
+    const lane = new Lane(mtu, pfc, this.#sinkOf(channel));
+    this.#out ??= (protocol, packet) => this.#guard(() => this.#channel.receiveDecoded?.(protocol, packet));
     this.#lanes.set(channel, lane);
     this.#bundle.join(lane);
     channel.setCoding?.({
@@ -130,8 +130,17 @@ export class DataPath implements DataCoding {
   lost(): void {
     this.#coding?.lost();
   }
-}
-
-function sinkOf(channel: FrameChannel): PacketSink {
-  return (protocol, packet) => channel.sendCoded?.(protocol, packet);
+  #sinkOf(channel: FrameChannel): PacketSink {
+    return (protocol, packet) => this.#guard(() => channel.sendCoded?.(protocol, packet));
+  }
+  /** What another channel throws is not the fault of the one whose packet this is: it ends the session. */
+  #guard(f: () => void): void {
+    try {
+      f();
+    } catch (e) {
+      this.#turns.run(() => {
+        throw e;
+      });
+    }
+  }
 }

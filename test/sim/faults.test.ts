@@ -24,11 +24,19 @@ const FAST =
   "ike_proposals = aes128-sha1-x25519\nesp_proposals = aes128gcm16\nesp_lifetime = 30\nike_lifetime = 60\n" +
   "reconnect_min = 1\nreconnect_max = 2\ndpd = 5\nhello = 10";
 type Version = "v1" | "v2";
-const ONE = (ike: Version): string => clientConf(`${FAST}\nike = ${ike}`);
+/** With two calls in a bundle, beside the newer version. */
+const CALLS = { v1: "", v2: "\nmrru = 1500\nlinks = 2" } as const;
+const ONE = (ike: Version): string => clientConf(`${FAST}\nike = ${ike}${CALLS[ike]}`);
 const TWO = (ike: Version, server: string): string =>
-  clientConf(`${FAST}\nike = ${ike}`, server)
+  clientConf(`${FAST}\nike = ${ike}${CALLS[ike]}`, server)
     .replace("interface hq", "interface two")
     .replace("username = branch", "username = second");
+
+const serverConf = (ike: Version): string =>
+  SERVER_CONF.replace(
+    "psk =",
+    `${FAST.split("\n").slice(0, 4).join("\n")}${ike === "v2" ? "\nmrru = 1500\nbundle_links = 3" : ""}\npsk =`,
+  );
 
 interface Scene {
   readonly w: World;
@@ -45,7 +53,7 @@ const asClient =
   (inject) => {
     const w = new World(7);
     const crypto = testCrypto(3);
-    const conf = `${SERVER_CONF.replace("psk =", `${FAST.split("\n").slice(0, 4).join("\n")}\npsk =`)}`;
+    const conf = serverConf(ike);
     const b1 = w.site(w.net.host("b1", ["198.51.100.2"]), conf, { crypto });
     const b2 = w.site(w.net.host("b2", ["198.51.100.3"]), conf.replace("198.51.100.2", "198.51.100.3"), { crypto });
     const a = w.site(w.net.host("a", ["203.0.113.1"]), ONE(ike) + TWO(ike, "198.51.100.3"), { inject, crypto });
@@ -64,7 +72,7 @@ const asServer =
   (inject) => {
     const w = new World(7);
     const crypto = testCrypto(3);
-    const conf = `${SERVER_CONF.replace("psk =", `${FAST.split("\n").slice(0, 4).join("\n")}\npsk =`)}`;
+    const conf = serverConf(ike);
     const b = w.site(w.net.host("b", ["198.51.100.2"]), conf, { inject, crypto });
     const a1 = w.site(w.net.host("a1", ["203.0.113.1"]), ONE(ike), { crypto });
     const a2 = w.site(w.net.host("a2", ["203.0.113.2"]), TWO(ike, "198.51.100.2"), { crypto });
