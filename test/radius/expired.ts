@@ -17,7 +17,10 @@ export function opened(old: string, password: Uint8Array, hash: Uint8Array): str
   const block = password.slice();
   new Rc4(oldHash).crypt(block);
   const length = (block[512] ?? 0) + 256 * (block[513] ?? 0);
-  const next = length <= 512 ? new TextDecoder("utf-16le").decode(block.subarray(512 - length, 512)) : "";
+  let next = "";
+  if (length <= 512)
+    for (let at = 512 - length; at + 1 < 512; at += 2)
+      next += String.fromCharCode((block[at] ?? 0) | ((block[at + 1] ?? 0) << 8));
   return sameBytes(hash, encryptedHash(crypto, oldHash, ntPasswordHash(utf8(next)))) ? next : null;
 }
 
