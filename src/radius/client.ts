@@ -100,6 +100,7 @@ export class RadiusClient {
   readonly #peers: readonly Peer[];
   readonly counters = new Counters<RadiusDrop>();
   #size = 0;
+  #closed = false;
 
   constructor(deps: ClientDeps, servers: readonly RadiusServer[]) {
     this.#deps = deps;
@@ -140,6 +141,7 @@ export class RadiusClient {
   }
   /** Every question ends with this sentence, and nothing is heard any more. */
   close(why: string): void {
+    this.#closed = true;
     for (const p of this.#peers) {
       const lines = [...p.lines.auth.splice(0), ...p.lines.acct.splice(0)];
       const asks = [...p.queue.splice(0), ...lines.flatMap((line) => [...line.asks.values()])];
@@ -169,6 +171,7 @@ export class RadiusClient {
     const now = this.#deps.clock.now();
     const left = ask.until - now;
     if (left <= 0) return this.#unanswered(ask, peer, ask.slot.line);
+    if (ask.slot.line.watch) return ask.timer.arm(left);
     this.counters.bump("radius.resent");
     ask.slot.line.socket.send(ask.bytes);
     ask.pause = Math.min(MRT, ask.pause * (1.9 + 0.2 * uniform(this.#deps.crypto)));
@@ -242,6 +245,7 @@ export class RadiusClient {
       const id = line.take(ask);
       if (id !== null) return { line, id };
     }
+    if (this.#closed) return null;
     if (lines.length >= SOCKETS) return "full";
     const wait = peer.retryAt - this.#deps.clock.now();
     if (wait > 0) {

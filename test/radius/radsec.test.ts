@@ -393,6 +393,16 @@ describe("identifiers", () => {
   });
 });
 
+test("a client that is closed makes no connection, whoever asks", () => {
+  const { clock, net, answers, ask, serve, client, end } = world();
+  serve({ ask: good });
+  ask(CODE.accessRequest, () => void ask());
+  client.close("the end");
+  clock.advance(100);
+  assert.equal(net.connections.length, 1);
+  assert.equal(answers.length, 1);
+  end();
+});
 test("what the server asks by the connection is answered there (RFC 6614 §2.5)", () => {
   const { clock, net, ask, serve, told, end } = world();
   const heard: number[] = [];
