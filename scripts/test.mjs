@@ -132,8 +132,9 @@ process.exit(ok ? 0 : 1);
 async function systems() {
   const LANES = 2;
   const ALONE = ["test/net/load.test.ts"]; // they measure
-  // Many scenes in guests of one emulated CPU: by the first engine alone, the router's, which needs half the time.
-  const ONCE = /^test\/rig\/(kernel-(beside|daemon)|pppd\.|strongswan-(v2|certificates))/;
+  // Peers that are not ours, guests of one emulated CPU, pages: by the first engine alone, the router's. What an engine
+  // does by itself is test/net's.
+  const ONCE = /^test\/(rig|openwrt\/browser)\//;
   const runtimes = (process.env["RUNTIME"] ?? "node").split(" ");
   const jobs = system.flatMap((file) => {
     const startsDaemon = /from "[^"]*\/(daemon|sites|many|router)\.ts"/.test(readFileSync(file, "utf8"));
@@ -143,8 +144,11 @@ async function systems() {
   const count = { pass: 0, fail: 0, skipped: 0 };
   const notes = new Set();
   const again = [];
+  const took = [];
   const one = async (job, lane) => {
+    const began = Date.now();
     const r = await run([job.file], job.runtime, lane);
+    took.push({ ...job, seconds: Math.round((Date.now() - began) / 1000) });
     const failed = [...r.text.matchAll(/^not ok \d+ - (.*)$/gm)].map((m) => m[1]);
     if (!r.ok) again.push({ ...job, failed, whole: failed.length === 0 || /^ +(not )?ok \d/m.test(r.text) });
     for (const word of Object.keys(count))
@@ -166,6 +170,8 @@ async function systems() {
     notes.add(`FAILED: ${file} (${runtime})`);
     ok = false;
   }
+  took.sort((a, b) => b.seconds - a.seconds);
+  for (const { file, runtime, seconds } of took.slice(0, 12)) console.log(`# ${seconds} s: ${file} (${runtime})`);
   console.log(
     `\n${[...notes].map((n) => `${n}\n`).join("")}${count.pass} passed, ${count.fail} failed at first, ` +
       `${count.skipped} skipped`,

@@ -36,8 +36,9 @@ export interface Told {
   readonly up: number;
   readonly ups: number;
   readonly downs: number;
-  /** The last failures, in words. */
+  /** The last failures, in words, and the last of those that were up. */
   readonly failures: readonly string[];
+  readonly fallen: readonly string[];
 }
 
 function configText(): string {
@@ -115,6 +116,7 @@ const waiting = Array.from({ length: COUNT }, (_, i) => `l${i + 1}`);
 const under = new Set<string>();
 const standing = new Set<string>();
 const failures: string[] = [];
+const fallen: string[] = [];
 let ups = 0;
 let downs = 0;
 let told = "";
@@ -134,13 +136,17 @@ function heard(e: Event): void {
     under.delete(e.link);
     next();
   } else if (e.kind === "link.down") {
-    if (standing.delete(e.link)) downs++;
-    failures.push(`${e.link}: ${e.code}: ${e.text}`);
-    if (failures.length > 5) failures.shift();
+    const text = `${e.link}: ${e.code}: ${e.text}`;
+    if (standing.delete(e.link)) {
+      downs++;
+      fallen.push(text);
+    }
+    failures.push(text);
+    for (const list of [failures, fallen]) if (list.length > 5) list.shift();
   }
 }
 function tell(): void {
-  const now: Told = { up: standing.size, ups, downs, failures };
+  const now: Told = { up: standing.size, ups, downs, failures, fallen };
   const line = JSON.stringify(now);
   if (line !== told) process.stdout.write(`${line}\n`);
   told = line;
@@ -148,7 +154,7 @@ function tell(): void {
 
 daemon.subscribe(heard);
 daemon.start();
-process.stdout.write(`${JSON.stringify({ up: 0, ups: 0, downs: 0, failures: [] })}\n`);
+process.stdout.write(`${JSON.stringify({ up: 0, ups: 0, downs: 0, failures: [], fallen: [] })}\n`);
 next();
 setInterval(tell, TELL_MS);
 process.on("SIGTERM", () =>
