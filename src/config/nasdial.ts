@@ -70,7 +70,7 @@ export const NASDIAL = {
     help: "User name, for a login prompt and for PPP.",
   }),
   password: optional(k.secret, { tab: "general", title: "Password", when: { role: "dial" }, help: "Password." }),
-  new_password: common.new_password,
+  new_password: { ...common.new_password, when: { role: "dial" } },
   login: withDefault(k.oneOf("auto", "none", "windows"), "auto", {
     tab: "advanced",
     title: "Login prompt",

@@ -868,7 +868,7 @@ const SECTIONS = {
 		  grammar: {"form":"secret","max":255},
 		  allowed: _('1 to %d characters').format(255),
 		  help: _('Password.') },
-		{ name: 'new_password', tab: 'advanced', title: _('New password'),
+		{ name: 'new_password', tab: 'advanced', title: _('New password'), depends: {"role":"dial"},
 		  grammar: {"form":"secret","max":255},
 		  allowed: _('1 to %d characters').format(255),
 		  help: _('The password that takes the place of password when the server says that it has expired (MS-CHAPv2, MS-CHAP). Then put it into password, and remove this.') },
