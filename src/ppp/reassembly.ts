@@ -179,6 +179,8 @@ export class Reassembly {
       this.#advance(1);
       if (p.length > this.#longest) this.#drops.bump("mp.too-long");
       else if (p.length > 0) this.#whole(p, out);
+      this.#waits &&= !this.#before(this.#last, this.#bottom);
+      if (this.#before(this.#last, this.#bottom)) return; // nothing is behind it
     } else {
       this.#set(i, { flags, data: p.view().slice() });
       this.#held += p.length;
