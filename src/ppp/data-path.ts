@@ -11,8 +11,8 @@ import { Lane } from "./reassembly.ts";
 
 /** Fragments that may overtake another one in a network below. */
 const OVERTAKES = 32;
-/** Protocols of a link (RFC 1661 §2), which are no bundle's. */
-const LINK_PROTOCOLS = 0xc000;
+/** Control protocols (RFC 1661 §2) from here on: the session of the link that they came by sees them. */
+const CONTROL = 0x8000;
 
 export class DataPath implements DataCoding {
   /** Network packets go by this one, which has the netdev. */
@@ -116,12 +116,12 @@ export class DataPath implements DataCoding {
   decode(protocol: number, packet: Packet, out: PacketSink): void {
     this.#from(this.#bundle?.first ?? null, { protocol, packet, out });
   }
-  /** By a link: `out` takes what is the link's, and everything while there is one link. */
+  /** By a link: `out` takes what is for the link's session, and everything while there is one link. */
   #from(lane: Lane | null, { protocol, packet, out }: { protocol: number; packet: Packet; out: PacketSink }): void {
     const to = this.#out ?? out;
     if (lane && protocol === PROTOCOL.multilink && this.#bundle?.receives)
       this.#bundle.receive(packet, (number, p) => this.#decode(number, p, to), lane);
-    else this.#decode(protocol, packet, protocol >= LINK_PROTOCOLS ? out : to);
+    else this.#decode(protocol, packet, protocol >= CONTROL ? out : to);
   }
   #decode(protocol: number, packet: Packet, out: PacketSink): void {
     const number = this.#coding ? this.#coding.decode(protocol, packet) : protocol;

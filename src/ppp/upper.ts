@@ -9,6 +9,7 @@ import type { Authentication } from "./authentication.ts";
 import { BRIDGED_HEADER, type BridgedFormat, pullBridged, pushBridged } from "./bridged.ts";
 import { type Link, Links, type Seat } from "./bundle.ts";
 import type { Coding } from "./coding.ts";
+import { CODE } from "./cp.ts";
 import { DataPath } from "./data-path.ts";
 import { PROTOCOL, protocolName } from "./frame.ts";
 import type { Assignment, IpcpWants } from "./ipcp.ts";
@@ -179,6 +180,9 @@ export class Upper<O> {
   packet(protocol: number, p: Packet, by: Link): void {
     const { drops, owner, report } = this.#p;
     const body = p.view();
+    // Of a peer that has restarted, and has the same discriminator again: the first link is dead, and it knows of none.
+    if (protocol === PROTOCOL.ipcp && body[0] === CODE.configureRequest && by !== this.links.carrier && this.#up)
+      return this.#on.failed(this.#owner, failure("replaced", "the peer begins anew by another call"));
     if (this.#net.input(protocol, body)) return;
     if (protocol === PROTOCOL.bridged && this.#bridged) {
       const drop = pullBridged(p);
@@ -242,7 +246,10 @@ export class Upper<O> {
       growth: this.#growth,
     };
     turns.run(() => {
-      if (this.serves && this.#net.opened(PROTOCOL.ipcp)) owner.onUp(info);
+      if (this.#up) owner.onUp(info);
     });
+  }
+  get #up(): boolean {
+    return this.serves && this.#net.opened(PROTOCOL.ipcp);
   }
 }

@@ -391,6 +391,13 @@ describe("sessions that share a bundle", () => {
     early.deliver(h("ff03 0021 45000000"));
     assert.deepEqual([early.got, p.calls[0]?.lines[1].got.length], [[], 0]);
   });
+  test("a peer that has restarted joins its own dead session: that ends, and the next call is a new one", () => {
+    const p = new Pair();
+    const [one, two] = [p.call(), p.call()];
+    two.lines[1].deliver(h("ff038021 0101 0004"));
+    p.clock.advance(8000);
+    assert.deepEqual([one.s.downs[0]?.code, two.s.downs[0]?.code, one.c.downs.length], ["replaced", "replaced", 1]);
+  });
   test("MP+ is refused by its name", () => {
     const p = new Pair();
     const { s, lines } = p.call();
