@@ -1,10 +1,13 @@
-// Fragments and bridged frames: the first byte says what LCP agreed on, the rest is frames, each behind a length byte.
+// Fragments and bridged frames: the first byte says what LCP agreed on and over how many links, which take turns; the
+// rest is frames, each behind a length byte.
 import assert from "node:assert/strict";
 import { Packet } from "../../src/core/packet.ts";
 import { concat, unhex } from "../../src/core/text.ts";
 import { pullBridged } from "../../src/ppp/bridged.ts";
 import { PROTOCOL } from "../../src/ppp/frame.ts";
 import { Bundle } from "../../src/ppp/multilink.ts";
+import { Lane } from "../../src/ppp/reassembly.ts";
+import { VirtualClock } from "../sim/virtual-clock.ts";
 
 const MRRU = 200;
 
@@ -13,21 +16,31 @@ function run(bytes: Uint8Array): void {
   const agreed = { mrruIn: MRRU, mrruOut: MRRU, shortIn: (how & 1) !== 0, shortOut: false, mtu: 100, pfc: false };
   let dropped = 0;
   const drops = { bump: (): void => void dropped++ };
-  const bundle = new Bundle({ ...agreed, overtakes: how & 2 ? 32 : 0 }, drops, () => {});
+  const clock = new VirtualClock();
+  const bundle = new Bundle({ ...agreed, overtakes: how & 2 ? 32 : 0 }, drops, () => {}, { clock, out: () => {} });
+  const lanes = [bundle.first];
+  for (let i = 0; i < ((how >> 2) & 3); i++) {
+    const lane = new Lane(100, false, () => {});
+    lanes.push(lane);
+    bundle.join(lane);
+  }
   let frames = 0;
   let whole = 0;
   for (let at = 1; at < bytes.length; frames++) {
     const n = bytes[at] as number;
-    bundle.receive(Packet.of(bytes.subarray(at + 1, at + 1 + n)), (number, p) => {
+    const out = (number: number, p: Packet): void => {
       whole++;
       assert.ok(number & 1 && p.length <= MRRU + 1);
       if (number !== PROTOCOL.bridged) return;
       const before = p.length;
       if (pullBridged(p) === null) assert.ok(p.length >= 14 && p.length <= Math.max(60, before - 2));
-    });
+    };
+    bundle.receive(Packet.of(bytes.subarray(at + 1, at + 1 + n)), out, lanes[frames % lanes.length]);
     at += 1 + n;
   }
-  assert.ok(whole <= frames && dropped <= 300 * (frames + 1));
+  clock.advance(1000);
+  assert.equal(clock.next(), null);
+  assert.ok(whole <= frames && dropped <= 1200 * (frames + 1));
 }
 
 const FRAMES = [
@@ -43,7 +56,7 @@ const FRAMES = [
 
 export const target = {
   name: "multilink",
-  seeds: [0, 1, 2, 3].map((i) =>
+  seeds: [0, 1, 2, 3, 4, 7, 14].map((i) =>
     concat([Uint8Array.of(i), ...FRAMES.map((f) => concat([Uint8Array.of(f.length), f]))]),
   ),
   run,

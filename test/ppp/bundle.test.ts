@@ -8,6 +8,7 @@ import { Packet } from "../../src/core/packet.ts";
 import { hex } from "../../src/core/text.ts";
 import type { DataCoding } from "../../src/ports/ports.ts";
 import type { PppConfig, PppOwner } from "../../src/ppp/api.ts";
+import { sameEnd } from "../../src/ppp/bundle.ts";
 import { FULL_HEADER, pullProtocol, pushProtocol } from "../../src/ppp/frame.ts";
 import { Bundle, type BundleOptions } from "../../src/ppp/multilink.ts";
 import { type BundleDrop, Lane } from "../../src/ppp/reassembly.ts";
@@ -297,6 +298,19 @@ class Pair {
 }
 const numbers = (count: number): string[] =>
   Array.from({ length: count }, (_, k) => `45${k.toString(16).padStart(4, "0")}00`);
+
+test("RFC 1990 §5.1.3: who has a discriminator is told from others by it, also from those without", () => {
+  const [a, b] = [h("0101"), h("0102")];
+  for (const [x, y, same] of [
+    [a, a.slice(), true],
+    [a, b, false],
+    [a, h("010100"), false],
+    [a, null, false],
+    [null, b, false],
+    [null, null, true],
+  ] as const)
+    assert.equal(sameEnd(x, y), same);
+});
 
 describe("sessions that share a bundle", () => {
   for (const n of [2, 3, 4])

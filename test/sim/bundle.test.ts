@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { renderStatus } from "../../src/control/render.ts";
 import type { CallChannel, CallSpec } from "../../src/dataplane/dataplane.ts";
 import { numberOf, packet, pair } from "./pair.ts";
-import { client, SERVER_CONF, server, World } from "./world.ts";
+import { client, clientConf, SERVER_CONF, server, World } from "./world.ts";
 
 const CONF = SERVER_CONF.replace("[server lns]\n", "[server lns]\nmrru = 1500\nbundle_links = 4\n");
 
@@ -112,5 +112,15 @@ describe("several calls, one session", () => {
       JSON.stringify(server(s).failures),
     );
     assert.equal(client(a).state, "up");
+  });
+  test("the same user from another system is a second login, and no link", async () => {
+    const { w, a, s, joined } = await site(2);
+    await joined();
+    const text = clientConf("mrru = 1500\nlinks = 2\nreconnect_min = 3600\nreconnect_max = 3600\n");
+    const other = w.site(w.net.host("c", ["203.0.113.9"]), text);
+    await w.until(() => client(other).state === "up", 20_000, "the other", other, s);
+    assert.deepEqual(server(s).sessions.length, 1);
+    assert.equal(server(s).sessions[0]?.peer, "203.0.113.9");
+    await w.until(() => a.events.some((e) => e.kind === "link.down"), 9000, "the first one's end", a, s);
   });
 });
