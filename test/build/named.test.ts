@@ -47,3 +47,28 @@ test("no expression is compiled while the program runs", () => {
     [],
   );
 });
+
+test("a class with private methods stands in a function of its own, and does the same", async (t) => {
+  const dir = mkdtempSync(`${tmpdir()}/l2tpsec-apart-`);
+  t.after(() => rmSync(dir, { recursive: true }));
+  const { bundle } = (await import(`${process.cwd()}/src/runtime/quickjs/build.mjs`)) as {
+    bundle(entry: string): Promise<{ script: string }>;
+  };
+  writeFileSync(
+    `${dir}/entry.ts`,
+    `class Plain { constructor(readonly v: number) {} }
+     class Base { #n = 1; #add(n: number): number { return this.#n + n; } next(): number { return this.#add(1); } }
+     class More extends Base { static async *#all() { yield "}"; }
+       static async first() { for await (const x of More.#all()) return x; }
+       get #two() { return "2"; }
+       two() { return this.#two; } }
+     const table = { a: new Plain(3) };
+     class Last { set #x(v: number) { table.a = new Plain(v); } put(v: number): void { this.#x = v; } }
+     new Last().put(9);
+     Object.assign(globalThis, { apart: [new More().next(), new More().two(), table.a.v, await More.first()] });`,
+  );
+  const { script } = await bundle(`${dir}/entry.ts`);
+  assert.equal(script.split("(() => class").length - 1, 3, script);
+  await import(`data:text/javascript,${encodeURIComponent(script)}`);
+  assert.deepEqual((globalThis as { apart?: unknown }).apart, [2, "2", 9, "}"]);
+});

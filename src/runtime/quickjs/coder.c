@@ -69,7 +69,7 @@ static void bit(struct coder *c, struct bit *b, unsigned value)
 	uint32_t zero = b->state >> SEEN_BITS, bound;
 
 	if (c->pricing) {
-		c->price += priced(value ? (1 << CHANCE_BITS) - zero : zero);
+		c->price += DECISION_PRICE + priced(value ? (1 << CHANCE_BITS) - zero : zero);
 		return;
 	}
 	bound = (c->range >> CHANCE_BITS) * zero;
