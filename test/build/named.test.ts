@@ -51,8 +51,9 @@ test("no expression is compiled while the program runs", () => {
 test("a class with private methods stands in a function of its own, and does the same", async (t) => {
   const dir = mkdtempSync(`${tmpdir()}/l2tpsec-apart-`);
   t.after(() => rmSync(dir, { recursive: true }));
-  const { bundle } = (await import(`${process.cwd()}/src/runtime/quickjs/build.mjs`)) as {
+  const { bundle, inFunctions } = (await import(`${process.cwd()}/src/runtime/quickjs/build.mjs`)) as {
     bundle(entry: string): Promise<{ script: string }>;
+    inFunctions(script: string): string;
   };
   writeFileSync(
     `${dir}/entry.ts`,
@@ -67,7 +68,7 @@ test("a class with private methods stands in a function of its own, and does the
      new Last().put(9);
      Object.assign(globalThis, { apart: [new More().next(), new More().two(), table.a.v, await More.first()] });`,
   );
-  const { script } = await bundle(`${dir}/entry.ts`);
+  const script = inFunctions((await bundle(`${dir}/entry.ts`)).script);
   assert.equal(script.split("(() => class").length - 1, 3, script);
   await import(`data:text/javascript,${encodeURIComponent(script)}`);
   assert.deepEqual((globalThis as { apart?: unknown }).apart, [2, "2", 9, "}"]);

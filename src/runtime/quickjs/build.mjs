@@ -122,15 +122,16 @@ export async function bundle(entry, options = {}) {
     ...options,
   });
   const of = (end) => r.outputFiles.find((f) => f.path.endsWith(end)).text;
-  return { script: inFunctions(of(".js")), map: of(".map") };
+  return { script: of(".js"), map: of(".map") };
 }
 
 /**
  * Each class with private methods in a function of its own: in the module's they would stay among the captured
- * variables, which the engine searches for each method that it makes; a sixth of the time to start. What esbuild writes
- * begins at the left margin but for lines of texts: one that is taken for a class's end is a syntax error.
+ * variables, which the engine searches for each method that it makes; a sixth of the time to start. What esbuild
+ * writes begins at the left margin but for lines of texts: one that is taken for a class's end is a syntax error. The
+ * class has no name then, which in the program, unlike in tests, nobody asks for.
  */
-function inFunctions(script) {
+export function inFunctions(script) {
   const lines = script.split("\n");
   const BEGIN = /(?<== )class\b[^{}]*\{$/;
   const PRIVATE = /^ {2}(?:(?:static|async|get|set) )*\*?#[\w$]+\(/;
@@ -166,7 +167,7 @@ let tool = null;
 export async function bundleInto(dir) {
   const { script, map } = await bundle(join(HERE, "entry.ts"), { plugins: [withoutForms] });
   const { table, lines } = positions(script, map);
-  writeFileSync(join(dir, "l2tpsec.js"), script);
+  writeFileSync(join(dir, "l2tpsec.js"), inFunctions(script));
   writeFileSync(join(dir, "l2tpsec.lines"), lines);
   writeFileSync(join(dir, "sources.txt"), table);
 }
