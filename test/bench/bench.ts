@@ -289,9 +289,9 @@ both("  logins a second, clients on the other core", "crowd logins", "", null, n
 both("  idle, share of a core", "crowd idle", "%", 2, 2, 2);
 both("  status", "crowd status", "ms", 300, 300);
 both("  the end", "crowd stop", "ms", 2000, 2000);
-both(`${STORM} clients at once, users in RADIUS: all are in after`, "storm", "s", null, null, 1);
+both(`${STORM} clients at once, users in RADIUS: all are in after`, "storm", "s", null, 60, 1);
 both("  logins a second", "storm logins", "", null, null);
-both("  processor time of a login, with those that began in vain", "storm login", "ms", null, null, 1);
+both("  processor time of a login, with those that began in vain", "storm login", "ms", null, 5, 1);
 both("  told to come later, times", "storm busy", "", null, null);
 both("  pushed out by another, times", "storm crowded", "", null, null);
 both("  sessions lost", "storm lost", "", 0, 0);

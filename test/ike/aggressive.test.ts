@@ -114,6 +114,8 @@ test("a wrong key is named at the client; a server's hash does not bring its pee
 test("an identity that the server does not want, and a server of another identity", async () => {
   const x = begin({}, { remoteId: parseIkeId("keyid:others") });
   x.connect();
+  await x.net.run(2000);
+  assert.deepEqual([x.b.ike.sizes().halfOpen, x.b.ike.sizes().sas], [0, 0], "refused at once");
   await x.net.run(40_000, 100);
   assert.equal(x.b.ups.length, 0);
   const y = begin({ remoteId: parseIkeId("@other.example") });

@@ -164,6 +164,7 @@ test("a caller that gets nowhere makes room after 10 s, and not before", async (
   assert.deepEqual([server(b).drops["server.busy"], server(b).drops["server.crowded"]], [1, undefined]);
   await w.run(12_000);
   assert.deepEqual([server(b).drops["server.busy"], server(b).drops["server.crowded"]], [1, 1]);
+  assert.equal(b.events.filter((e) => e.kind === "l2tp.call-down").length, 1, "it is told to go");
 });
 
 describe("what is with one user is with nobody else", () => {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { KeyKind, SignatureScheme } from "../../src/ports/pki.ts";
+import { certificateNames } from "../../src/x509/certificate.ts";
 import { toPem } from "../../src/x509/pem.ts";
 import { bad, CLIENT_USE, credentials, good, type Held, NOW, SERVER_USE, TestCa, testPki, trust } from "./ca.ts";
 
@@ -139,4 +140,12 @@ describe("trust", () => {
     const below = new TestCa(ca.name).leaf("CN=below");
     bad(trust([ca]).validate([below.der, user.der], NOW, "client"), "cert-untrusted", /./);
   });
+});
+
+test("a name is compared whole, whatever its case", () => {
+  const of = (text: string): boolean =>
+    certificateNames({ subject: "", altNames: [{ type: 2, text: "vpn.example.com" }] }, { type: 2, text });
+  assert.deepEqual(["VPN.example.com", "example.com", "pn.example.com", "vpn.example", ""].filter(of), [
+    "VPN.example.com",
+  ]);
 });

@@ -50,7 +50,7 @@ export class Tasks {
   }
 }
 /** RFC 7296 §2.8.1: of what both sides make that with the lowest of the four nonces goes. */
-export function hasLost({ theirs }: Task, low: Uint8Array): boolean {
+export function hasLost({ theirs }: Pick<Task, "theirs">, low: Uint8Array): boolean {
   return theirs !== null && compare(low, theirs) < 0;
 }
 export function lower(a: Uint8Array, b: Uint8Array): Uint8Array {

@@ -96,7 +96,10 @@ test("a slow server: of two cookies one is taken, and all else of the first mess
   assert.ok((b.ike.counters.snapshot()["ike.cookies"] ?? 0) > 1);
   assert.equal(a.ups.length, 1, JSON.stringify([...a.downs, ...b.downs]));
   const firsts = net.seen.filter((d) => d.from.address === a.address && d.bytes[16] === 41);
-  assert.ok(firsts.length > 0);
+  const [before, after] = [net.seen.find((d) => d.from.address === a.address), firsts[0]];
+  assert.ok(before && after);
+  const COOKIE_BYTES = 8 + 16;
+  assert.deepEqual(after.bytes.slice(28 + COOKIE_BYTES), before.bytes.slice(28), "RFC 7296 §2.6: all else unchanged");
   assert.equal(new Set(firsts.map((d) => d.bytes.join())).size, 1, "sent again as they were");
 });
 test("a server that asks for a cookie speaks IKEv2: its silence does not make a client of both versions try IKEv1", async () => {

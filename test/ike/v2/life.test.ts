@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseEspProposal, parseIkeProposal } from "../../../src/ike/proposals.ts";
 import type { IkeConnectConfig, IkeResponderConfig } from "../../../src/ike/types.ts";
+import { hasLost } from "../../../src/ike/v2/tasks.ts";
 import { client, Host, Nat, pair, pass, server } from "../double.ts";
 
 const V2 = { versions: "v2" } as const;
@@ -206,4 +207,10 @@ test("what came before the delete of a replaced pair, and is read behind it, sti
   conn.close("");
   await net.run(50);
   assert.deepEqual(there(), [0, 0]);
+});
+
+test("of what both sides make at once that with the lowest nonce goes (RFC 7296 §2.8.1)", () => {
+  const [low, high] = [Uint8Array.of(1, 9), Uint8Array.of(2, 0)];
+  assert.deepEqual([hasLost({ theirs: high }, low), hasLost({ theirs: low }, high)], [true, false]);
+  assert.equal(hasLost({ theirs: null }, low), false);
 });
