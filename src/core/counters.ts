@@ -1,9 +1,11 @@
+import { LazyMap } from "./lazy.ts";
+
 /**
  * Drops and other anomalies by name: `ike.bad-cookie`, `esp.replay`. Bounded: names come from our code, never from a
  * peer.
  */
 export class Counters<N extends string = string> {
-  readonly #n = new Map<N, number>();
+  readonly #n = new LazyMap<N, number>();
   bump(name: N, by = 1): void {
     this.#n.set(name, (this.#n.get(name) ?? 0) + by);
   }

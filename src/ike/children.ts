@@ -2,10 +2,12 @@
 // RFC 2409 does not say what becomes of a pair that another has replaced, nor what happens when both sides replace it
 // at the same moment: each side may go on sending under either pair, strongSwan under the one that it installed last.
 // So we send under our newest pair, and receive under every pair until its own lifetime ends or the peer deletes it.
+
 import type { Timer } from "../core/clock.ts";
 import { SystemError } from "../core/errors.ts";
 import { faultEvent } from "../core/fault.ts";
 import { giveBack } from "../core/give-back.ts";
+import { LazyMap } from "../core/lazy.ts";
 import { uniform } from "../core/rng.ts";
 import type { Scope } from "../core/scope.ts";
 import type { FlowId, TrafficCounters } from "../dataplane/dataplane.ts";
@@ -48,7 +50,7 @@ export class Children {
   /** The newest last. */
   readonly #all: LiveChild[] = [];
   /** Inbound SAs of deleted pairs, by SPI. */
-  readonly #leaving = new Map<number, Timer>();
+  readonly #leaving = new LazyMap<number, Timer>();
 
   constructor(env: IkeEnv, flow: FlowId, link: string, client: boolean, scope: Scope | null = null) {
     this.#scope = scope;

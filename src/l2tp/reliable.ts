@@ -1,6 +1,8 @@
 // RFC 2661 §5.8 and Appendix A: control messages arrive in order and once. Sliding window with slow start and
 // congestion avoidance on the way out, reordering within our window on the way in.
+
 import type { Clock, Timer } from "../core/clock.ts";
+import { LazyMap } from "../core/lazy.ts";
 import { add16, diff16 } from "../core/seq.ts";
 import { type ControlHeader, writeControl } from "./wire/header.ts";
 
@@ -33,7 +35,7 @@ export class Reliable {
   readonly #ack: Timer;
   readonly #waiting: { callId: number; body: Uint8Array }[] = [];
   readonly #sent: Sent[] = []; // transmitted, not acknowledged, in order of Ns
-  readonly #early = new Map<number, { callId: number; body: Uint8Array }>();
+  readonly #early = new LazyMap<number, { callId: number; body: Uint8Array }>();
   #Ns = 0; // of the next new message
   #Nr = 0; // of the next message we expect
   #peerWindow = 4; // §4.4.3: what a peer that does not say has

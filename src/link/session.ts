@@ -5,6 +5,7 @@ import type { Timer } from "../core/clock.ts";
 import { addTraffic, restOfTraffic } from "../core/counters.ts";
 import { isoTime } from "../core/date.ts";
 import { type Failure, failure } from "../core/failures.ts";
+import { LazySet } from "../core/lazy.ts";
 import { Packet } from "../core/packet.ts";
 import type { L2tpRemote, NetPlane, ServerInterface, TrafficCounters, UserInterface } from "../dataplane/dataplane.ts";
 import { UserRouter } from "../ipv6/router.ts";
@@ -105,7 +106,7 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
   /** The peer's end of its link, where that has Multilink. */
   #end: { readonly endpoint: Uint8Array | null } | null = null;
   /** Further calls in this session's bundle; or the session whose bundle this call is in. */
-  readonly #members = new Set<Session>();
+  readonly #members = new LazySet<Session>();
   #head: Session | null = null;
   /** Links that have been in its bundle: RADIUS waits for so many stops (RFC 2866 §5.12). */
   #seen = 1;

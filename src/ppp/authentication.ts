@@ -1,6 +1,8 @@
 // The Authentication phase (RFC 1661 §3.5): both directions at once, each by its own method, as LCP agreed.
+
 import type { Challenges } from "../core/challenges.ts";
 import type { Failure } from "../core/errors.ts";
+import { LazyMap, LazySet } from "../core/lazy.ts";
 import type { Turns } from "../core/turns.ts";
 import { printable } from "../core/words.ts";
 import type { Crypto, TlsClients } from "../ports/ports.ts";
@@ -13,7 +15,7 @@ import { EapTls, type EapTlsCredentials } from "./auth/eap-tls.ts";
 import { type AuthMethod, methodProtocol, methodTitle } from "./auth/methods.ts";
 import { PapAuthenticatee, PapAuthenticator } from "./auth/pap.ts";
 import { judge, type Proof, type Verdict } from "./auth/proof.ts";
-import type { AuthSide, Begun, Identity } from "./auth/side.ts";
+import type { AuthenticatorEvents, AuthenticatorNeeds, AuthSide, Begun, Identity } from "./auth/side.ts";
 import type { MppeMaster } from "./compress/mppe.ts";
 import { failure } from "./words.ts";
 
@@ -68,8 +70,8 @@ export class Authentication<O> {
   #ourMethod: AuthMethod | null = null;
   #peerMethod: AuthMethod | null = null;
   /** Directions still open. */
-  readonly #open = new Set<"ours" | "peers">();
-  readonly #masters = new Map<"ours" | "peers", MppeMaster>();
+  readonly #open = new LazySet<"ours" | "peers">();
+  readonly #masters = new LazyMap<"ours" | "peers", MppeMaster>();
   #user = "";
   /** The answer to what the peer tries now is no, whatever it is. */
   #paused: Failure | null = null;
@@ -174,34 +176,57 @@ export class Authentication<O> {
     return new EapAuthenticatee(needs, { identity, methods: this.#eapMethods(), tls }, on);
   }
   #authenticator(method: AuthMethod): AuthSide {
-    const { clock, crypto } = this.#deps;
-    const title = methodTitle(method);
-    const on = {
-      send: this.#sender(method),
-      wrong: (user: string) => {
-        if (!this.#paused) this.#users.wrong?.(user);
-      },
-      expired: (user: string, why: Failure, ms: number) => {
-        this.#on.event(this.#owner, user, title, false, why.text);
-        this.#on.expired(this.#owner, ms);
-      },
-      done: (user: string, master?: MppeMaster | null) => this.#succeeded("peers", user, title, master ?? null),
-      failed: (user: string, why: Failure) => this.#failed(user, title, this.#paused ?? why),
-      ignored: () => this.#on.unexpected(this.#owner),
-    };
-    const needs = {
-      clock,
-      crypto,
-      hostName: this.#cfg.hostName,
-      check: (proof: Judged, answer: (v: Verdict) => void) => this.#check(proof, answer, method !== "eap"),
-      relay: (proof: Proof, answer: (v: Verdict | null) => void) =>
-        this.#pauseOf(proof.user) === 0 && this.#elsewhere(proof, answer),
-      challenges: this.#deps.challenges,
-    };
-    if (method === "pap") return new PapAuthenticator(needs, on);
-    if (method === "eap") return new EapAuthenticator(needs, this.#eapOffers(), on);
-    return new ChapAuthenticator(needs, method, on);
+    const end = new Authentication.#Judge(this, method);
+    if (method === "pap") return new PapAuthenticator(end, end);
+    if (method === "eap") return new EapAuthenticator(end, this.#eapOffers(), end);
+    return new ChapAuthenticator(end, method, end);
   }
+  /** What an authenticator needs and tells. A class: it stays for as long as the session, and closures cost memory. */
+  static readonly #Judge = class implements AuthenticatorNeeds, AuthenticatorEvents {
+    readonly #a: Authentication<unknown>;
+    readonly #method: AuthMethod;
+    constructor(a: Authentication<unknown>, method: AuthMethod) {
+      this.#a = a;
+      this.#method = method;
+    }
+    get clock(): AuthenticationDeps["clock"] {
+      return this.#a.#deps.clock;
+    }
+    get crypto(): AuthenticationDeps["crypto"] {
+      return this.#a.#deps.crypto;
+    }
+    get challenges(): AuthenticationDeps["challenges"] {
+      return this.#a.#deps.challenges;
+    }
+    get hostName(): string {
+      return this.#a.#cfg.hostName;
+    }
+    check(proof: Judged, answer: (v: Verdict) => void): void {
+      this.#a.#check(proof, answer, this.#method !== "eap");
+    }
+    relay(proof: Proof, answer: (v: Verdict | null) => void): boolean {
+      return this.#a.#pauseOf(proof.user) === 0 && this.#a.#elsewhere(proof, answer);
+    }
+    send(packet: Uint8Array): void {
+      this.#a.#on.send(this.#a.#owner, methodProtocol(this.#method), packet);
+    }
+    wrong(user: string): void {
+      if (!this.#a.#paused) this.#a.#users.wrong?.(user);
+    }
+    expired(user: string, why: Failure, ms: number): void {
+      this.#a.#on.event(this.#a.#owner, user, methodTitle(this.#method), false, why.text);
+      this.#a.#on.expired(this.#a.#owner, ms);
+    }
+    done(user: string, master?: MppeMaster | null): void {
+      this.#a.#succeeded("peers", user, methodTitle(this.#method), master ?? null);
+    }
+    failed(user: string, why: Failure): void {
+      this.#a.#failed(user, methodTitle(this.#method), this.#a.#paused ?? why);
+    }
+    ignored(): void {
+      this.#a.#on.unexpected(this.#a.#owner);
+    }
+  };
   /** `outside`: the user may be known elsewhere. */
   #check(proof: Judged, answer: (v: Verdict) => void, outside: boolean): void {
     const paused = this.#pauseOf(proof.user) > 0;

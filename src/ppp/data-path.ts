@@ -1,5 +1,6 @@
 // What network packets go through between their protocols and the channel: compression and encryption inside, the
 // bundle's fragments around them (RFC 1990 §5: CCP over the bundle).
+import { LazyMap } from "../core/lazy.ts";
 import type { Packet } from "../core/packet.ts";
 import type { Turns } from "../core/turns.ts";
 import type { DataCoding, FrameChannel, LinkOptions, PacketSink, Zlib } from "../ports/ports.ts";
@@ -21,7 +22,7 @@ export class DataPath implements DataCoding {
   readonly #turns: Turns;
   #coding: Coding | null = null;
   #bundle: Bundle | null = null;
-  readonly #lanes = new Map<FrameChannel, Lane>();
+  readonly #lanes = new LazyMap<FrameChannel, Lane>();
   /** Where packets go once there is more than one link. */
   #out: PacketSink | null = null;
 

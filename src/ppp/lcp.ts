@@ -1,7 +1,9 @@
 // LCP beyond its options: echo keepalive with loop detection, Identification, Protocol-Reject (RFC 1661 §5.7 to §5.9,
 // RFC 1570).
+
 import { get16, Reader } from "../core/bytes.ts";
 import type { Clock, Timer } from "../core/clock.ts";
+import { LazyMap } from "../core/lazy.ts";
 import type { Packet } from "../core/packet.ts";
 import type { Rng } from "../core/rng.ts";
 import { concat } from "../core/text.ts";
@@ -73,7 +75,7 @@ export class Lcp<O> {
   #echoUnknown = false;
   #identifications = 0;
   /** Echo-Requests of probe(), by identifier. */
-  readonly #probes = new Map<number, () => void>();
+  readonly #probes = new LazyMap<number, () => void>();
 
   static readonly #EVENTS: ProtocolEvents<Lcp<unknown>> = {
     send: (l, p) => l.#on.send(l.#owner, p),

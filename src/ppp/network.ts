@@ -1,7 +1,9 @@
 // The network control protocols of a session (RFC 1661 §3.6): IPCP, which it stands and falls with, and those that come
 // and go beside it. They live as long as the session, however often LCP negotiates anew.
+
 import type { Clock, Timer } from "../core/clock.ts";
 import type { Failure } from "../core/errors.ts";
+import { LazyMap } from "../core/lazy.ts";
 import type { Rng } from "../core/rng.ts";
 import { said } from "../core/words.ts";
 import { BcpOptions } from "./bcp.ts";
@@ -74,7 +76,7 @@ export class Network<O> {
    * By protocol, the last packet of a peer that began before there was encryption: its next one would come three
    * seconds later.
    */
-  readonly #early = new Map<number, Uint8Array>();
+  readonly #early = new LazyMap<number, Uint8Array>();
   /** Armed while a Reset-Ack is awaited. */
   #resetTimer: Timer | null = null;
   #resetId = -1;

@@ -1,7 +1,9 @@
 // The events of one session. A peer chooses what some of them say: how many of those there are is bounded here.
+
 import type { Clock } from "../core/clock.ts";
 import type { Event, EventLog } from "../core/events.ts";
 import { faultEvent } from "../core/fault.ts";
+import { LazySet } from "../core/lazy.ts";
 
 /** Between two events about frames that cannot be read. */
 const BAD_MS = 1000;
@@ -12,7 +14,7 @@ export class Report {
   readonly #clock: Clock;
   readonly #log: EventLog;
   readonly #link: string;
-  readonly #rejected = new Set<string>();
+  readonly #rejected = new LazySet<string>();
   #lastBad = Number.NEGATIVE_INFINITY;
 
   constructor(clock: Clock, log: EventLog, link: string) {

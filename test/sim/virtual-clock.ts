@@ -1,6 +1,7 @@
 import type { Clock, Timer } from "../../src/core/clock.ts";
 
 interface Entry extends Timer {
+  readonly name: string;
   due: number;
   order: number;
   fire(): void;

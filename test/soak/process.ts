@@ -25,7 +25,6 @@ class ProcessClock implements Clock {
       else fire();
     });
     return {
-      name,
       get armed() {
         return inner.armed;
       },

@@ -130,6 +130,11 @@ interface ChannelOptions {
   readonly firstId: number;
 }
 
+/** What authenticates a message: with the same end it is the same one, or garbage that gets an old answer. */
+function endOf(datagram: Uint8Array): Uint8Array {
+  return datagram.slice(-12);
+}
+
 export class Channel {
   readonly #o: ChannelOptions;
   #out: Sealing;
@@ -140,9 +145,8 @@ export class Channel {
   #request: Request | null = null;
   #nextOut: number;
   #nextIn: number;
-  /** Of the request that we answer: the first datagram, our answer once there is one, and its copies answered. */
-  #asked: { readonly datagram: Uint8Array; readonly path: Path; readonly exchange: number; replays: number } | null =
-    null;
+  /** Of the request that we answer: the end of its first datagram, and its copies answered; our answer once there is one. */
+  #asked: { readonly end: Uint8Array; readonly path: Path; readonly exchange: number; replays: number } | null = null;
   #answer: readonly Uint8Array[] | null = null;
   #requestParts = new Assembly();
   #responseParts = new Assembly();
@@ -241,7 +245,7 @@ export class Channel {
     if (!whole) return;
     this.#requestParts = new Assembly();
     this.#nextIn++;
-    this.#asked = { datagram: m.datagram, path: m.path, exchange: m.header.exchange, replays: 0 };
+    this.#asked = { end: endOf(m.datagram), path: m.path, exchange: m.header.exchange, replays: 0 };
     this.#answer = null;
     this.#o.owner.authentic(m);
     try {
@@ -255,7 +259,7 @@ export class Channel {
   /** RFC 7296 §2.1; of a fragmented request the last fragment that came asks for the answer (RFC 7383 §2.6.1). */
   #repeated(m: Message): void {
     const asked = this.#asked;
-    if (!asked || !this.#answer || !sameBytes(asked.datagram, m.datagram)) return;
+    if (!asked || !this.#answer || !sameBytes(asked.end, endOf(m.datagram))) return;
     if (asked.replays++ < REPLAYS) for (const d of this.#answer) this.#o.owner.send(d, m.path);
     else this.#o.owner.bad("ike.replays", "too many repetitions of one message");
   }

@@ -3,6 +3,7 @@ import { formatEndpoint } from "../../core/addr.ts";
 import type { Timer } from "../../core/clock.ts";
 import type { Failure } from "../../core/errors.ts";
 import { faultEvent, internal } from "../../core/fault.ts";
+import { LazyMap } from "../../core/lazy.ts";
 import { uniform } from "../../core/rng.ts";
 import { allOf, contain, Scope } from "../../core/scope.ts";
 import type { FlowId } from "../../dataplane/dataplane.ts";
@@ -85,7 +86,7 @@ export class Connection implements IkeConnection, SaUser, ExchangesOwner {
   /** The one in use first. */
   readonly #sas: IkeSa[] = [];
   /** Pairs that we do not send under yet: a replaced one still serves. */
-  readonly #late = new Map<Child["spiIn"], { readonly agreed: Agreed; readonly since: number }>();
+  readonly #late = new LazyMap<Child["spiIn"], { readonly agreed: Agreed; readonly since: number }>();
   /** It is over. */
   onEnd: () => void = () => {};
   #initiator: Initiator | null = null;

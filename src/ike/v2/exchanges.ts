@@ -1,8 +1,10 @@
 // The exchanges under a connection's IKE SAs: RFC 7296 §1.3 (CREATE_CHILD_SA) and §1.4 (INFORMATIONAL), rekeys (§2.8)
 // and what happens when both sides begin one (§2.8.1, §2.25). Of what we begin ourselves one thing is done at a time.
 // Where additional key exchanges follow (RFC 9370 §2.2.4) who has lost does not go on with them: nothing is made that way.
+
 import { get16, u32 } from "../../core/bytes.ts";
 import { DecodeError, type Failure } from "../../core/errors.ts";
+import { LazySet } from "../../core/lazy.ts";
 import type { Scope } from "../../core/scope.ts";
 import type { DhGroupName } from "../../ports/ports.ts";
 import type { Child, Ports } from "../child.ts";
@@ -73,7 +75,7 @@ export class Exchanges {
   readonly #o: ExchangesOwner;
   readonly #tasks: Tasks;
   /** Inbound SPIs of pairs that we have asked the peer to delete. */
-  readonly #closing = new Set<number>();
+  readonly #closing = new LazySet<number>();
   #asking = false;
   /** Inbound SPI of the pair that the peer is about to replace, behind more key exchanges; 0: none. */
   #replacing = 0;

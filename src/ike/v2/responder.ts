@@ -201,7 +201,9 @@ export class Responder implements HalfOpen, SaUser {
     };
     const seen = nat ?? { us: false, peer: false };
     const udp = nat !== null && (nat.us || nat.peer || policy.encap === "udp");
-    const closed = (sa: IkeSa): void => this.#owner.closed(sa);
+    // not by way of `this`: the SA would keep this exchange and its messages for as long as it lives
+    const owner = this.#owner;
+    const closed = (sa: IkeSa): void => owner.closed(sa);
     const own = { env: this.#env, policy, role: "responder", firstId: 1, user: this, closed } as const;
     const sa = new IkeSa({
       ...own,

@@ -242,7 +242,7 @@ export class ChapAuthenticator implements AuthSide {
   readonly #crypto: Crypto;
   readonly #algorithm: ChapAlgorithm;
   readonly #hostName: Uint8Array;
-  readonly #check: AuthenticatorNeeds["check"];
+  readonly #needs: Pick<AuthenticatorNeeds, "check">;
   readonly #challenges: Challenges;
   readonly #on: AuthenticatorEvents;
   readonly #timer: Timer;
@@ -258,7 +258,7 @@ export class ChapAuthenticator implements AuthSide {
     this.#crypto = needs.crypto;
     this.#algorithm = algorithm;
     this.#hostName = utf8(needs.hostName).slice(0, MAX_NAME);
-    this.#check = needs.check;
+    this.#needs = needs;
     this.#challenges = needs.challenges;
     this.#on = on;
     this.#timer = needs.clock.timer("chap-challenge", () => this.#due());
@@ -337,7 +337,7 @@ export class ChapAuthenticator implements AuthSide {
     this.#timer.disarm();
     this.#challenges.settle(this.#challenge);
     const proof = { method, user, id: this.#id, challenge: this.#challenge, value, ...(change ? { change } : {}) };
-    this.#check(proof, (v) => this.#judged(user, v));
+    this.#needs.check(proof, (v) => this.#judged(user, v));
   }
   /** E=648: the peer may change its password, once. */
   #expire(user: string, v: Extract<Verdict, { is: "refused" }>): void {

@@ -114,7 +114,7 @@ export class PapAuthenticatee implements AuthSide {
 }
 
 export class PapAuthenticator implements AuthSide {
-  readonly #check: AuthenticatorNeeds["check"];
+  readonly #needs: Pick<AuthenticatorNeeds, "check">;
   readonly #on: AuthenticatorEvents;
   readonly #timer: Timer;
   #attempts = 0;
@@ -123,10 +123,10 @@ export class PapAuthenticator implements AuthSide {
   #id = 0;
   #message: Uint8Array = new Uint8Array(0);
 
-  constructor({ clock, check }: Pick<AuthenticatorNeeds, "clock" | "check">, on: AuthenticatorEvents) {
-    this.#check = check;
+  constructor(needs: Pick<AuthenticatorNeeds, "clock" | "check">, on: AuthenticatorEvents) {
+    this.#needs = needs;
     this.#on = on;
-    this.#timer = clock.timer("pap-wait", () => {
+    this.#timer = needs.clock.timer("pap-wait", () => {
       this.#state = "failed";
       on.failed("", failure("auth-timeout", "the peer does not authenticate itself (PAP)"));
     });
@@ -158,7 +158,7 @@ export class PapAuthenticator implements AuthSide {
     if (this.#state === "checking") return;
     this.#state = "checking";
     const user = fromUtf8(q.user);
-    this.#check({ method: "pap", user, password: q.password.slice() }, (v) => this.#judged(user, v));
+    this.#needs.check({ method: "pap", user, password: q.password.slice() }, (v) => this.#judged(user, v));
   }
   #judged(user: string, v: Verdict): void {
     this.#message = v.message;
