@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { describe } from "node:test";
 import { LineTap } from "./anatomy.ts";
 import { Daemon } from "./daemon.ts";
-import { type Lab, type Ns, scenario, sleep, until } from "./harness.ts";
+import { type Lab, type Ns, RUNTIME, scenario, sleep, until } from "./harness.ts";
 import { SerialLine } from "./line.ts";
 import { clientSection, lan, PASSWORD, serverConfig } from "./sites.ts";
 
@@ -242,6 +242,7 @@ describe("over a serial line", () => {
     await sleep(10_000);
     const used = ticks() - before;
     console.log(`idle: ${used * 10} ms of CPU in 10 s`);
-    assert.ok(used <= 5, `${used} ticks of 10 ms in 10 s`);
+    // Node's own timers and collector are up to 60 ms of it
+    assert.ok(used <= (RUNTIME === "qjs" ? 3 : 12), `${used} ticks of 10 ms in 10 s`);
   });
 });
