@@ -1,6 +1,8 @@
 // PPP before and behind authentication: the first byte chooses a phase, the rest is frames, each behind a length byte.
 import assert from "node:assert/strict";
+import { Secret } from "../../src/core/secret.ts";
 import { concat, unhex } from "../../src/core/text.ts";
+import type { PppConfig } from "../../src/ppp/api.ts";
 import { PROTOCOL } from "../../src/ppp/frame.ts";
 import { CLIENT, type Script, SERVER, type Side, scripted } from "../ppp/pair.ts";
 import type { VirtualClock } from "../sim/virtual-clock.ts";
@@ -12,17 +14,23 @@ function opened(r: Rig, options: string): Rig {
   r.peer.say(PROTOCOL.lcp, 1, 1, unhex(options) ?? new Uint8Array(0));
   return r;
 }
-/** The last ones are past authentication because nobody asks for any. */
+/**
+ * Nobody can know this password: the frames below say alice's, and a mutation that lets them in would be right to.
+ */
+const locked = (cfg: PppConfig): Rig =>
+  scripted(cfg, { secretOf: () => Secret.of("a password of no frame, nor near one") });
+/** The last ones get past authentication: nobody asks for any, or alice's password is right. */
 const PHASES: readonly { readonly rig: () => Rig; readonly locked: boolean }[] = [
-  { locked: true, rig: () => scripted({ ...SERVER, require: ["mschapv2", "chap", "pap"] }) },
-  { locked: true, rig: () => opened(scripted({ ...SERVER, require: ["pap"] }), "") },
-  { locked: true, rig: () => opened(scripted({ ...SERVER, require: ["chap"] }), "") },
-  { locked: true, rig: () => opened(scripted({ ...SERVER, require: ["mschapv2"] }), "") },
-  { locked: true, rig: () => opened(scripted({ ...SERVER, require: ["mschap"] }), "") },
-  { locked: true, rig: () => opened(scripted({ ...SERVER, require: ["eap"] }), "") },
-  { locked: true, rig: () => opened(scripted({ ...CLIENT, require: ["chap"] }), "0305c22381") },
+  { locked: true, rig: () => locked({ ...SERVER, require: ["mschapv2", "chap", "pap"] }) },
+  { locked: true, rig: () => opened(locked({ ...SERVER, require: ["pap"] }), "") },
+  { locked: true, rig: () => opened(locked({ ...SERVER, require: ["chap"] }), "") },
+  { locked: true, rig: () => opened(locked({ ...SERVER, require: ["mschapv2"] }), "") },
+  { locked: true, rig: () => opened(locked({ ...SERVER, require: ["mschap"] }), "") },
+  { locked: true, rig: () => opened(locked({ ...SERVER, require: ["eap"] }), "") },
+  { locked: true, rig: () => opened(locked({ ...CLIENT, require: ["chap"] }), "0305c22381") },
   { locked: false, rig: () => opened(scripted({ ...CLIENT, identity: null }), "") },
   { locked: false, rig: () => opened(scripted({ ...SERVER, require: [] }), "") },
+  { locked: false, rig: () => opened(scripted({ ...SERVER, require: ["pap"] }), "") },
 ];
 
 function run(bytes: Uint8Array): void {
