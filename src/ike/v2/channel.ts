@@ -3,7 +3,7 @@
 import type { Timer } from "../../core/clock.ts";
 import { DecodeError } from "../../core/errors.ts";
 import type { Scope } from "../../core/scope.ts";
-import { sameBytes } from "../../core/text.ts";
+import { hex } from "../../core/text.ts";
 import { RETRY } from "../types.ts";
 import type { Payload } from "../wire/payloads.ts";
 import { Assembly, type Sealing } from "./sealing.ts";
@@ -21,6 +21,7 @@ import {
 
 /** One repeated request is answered this many times (compare CVE-2016-5361). */
 const REPLAYS = 10;
+const NONE: readonly never[] = [];
 
 /** An authentic message. */
 export interface Received {
@@ -46,6 +47,11 @@ export interface Request {
   readonly waits?: readonly number[];
 }
 export interface ChannelOwner {
+  readonly scope: Scope;
+  readonly spiI: Uint8Array;
+  readonly spiR: Uint8Array;
+  /** We began the IKE SA. */
+  readonly weBegan: boolean;
   /** Where messages go. */
   readonly local: Path["local"];
   readonly remote: Path["remote"];
@@ -59,18 +65,21 @@ export interface ChannelOwner {
   bad(counter: string, what: string): void;
 }
 
+export interface TriesOwner {
+  send(datagram: Uint8Array): void;
+  /** No answer came to any of the tries. */
+  silent(): void;
+}
 /** Sends a message until it is answered. */
 export class Tries {
-  readonly #send: (message: Uint8Array) => void;
-  readonly #silent: () => void;
+  readonly #owner: TriesOwner;
   readonly #timer: Timer;
-  #datagrams: readonly Uint8Array[] = [];
-  #waits: readonly number[] = [];
+  #datagrams: readonly Uint8Array[] = NONE;
+  #waits: readonly number[] = NONE;
   #n = 0;
 
-  constructor(scope: Scope, name: string, send: (message: Uint8Array) => void, silent: () => void) {
-    this.#send = send;
-    this.#silent = silent;
+  constructor(scope: Scope, name: string, owner: TriesOwner) {
+    this.#owner = owner;
     this.#timer = scope.timer(name, () => this.#again());
   }
   start(datagrams: readonly Uint8Array[], waits: readonly number[]): void {
@@ -91,7 +100,7 @@ export class Tries {
   }
   stop(): void {
     this.#timer.disarm();
-    this.#datagrams = [];
+    this.#datagrams = NONE;
   }
   /** How often it was sent. */
   get tries(): number {
@@ -101,11 +110,11 @@ export class Tries {
     const wait = this.#waits[this.#n++];
     if (wait === undefined) {
       this.stop();
-      this.#silent();
+      this.#owner.silent();
       return;
     }
     this.#timer.arm(wait);
-    for (const d of this.#datagrams) this.#send(d);
+    for (const d of this.#datagrams) this.#owner.send(d);
   }
 }
 
@@ -117,49 +126,48 @@ function received(m: Message, o: Opened): Received {
   return { ...o, exchange: m.header.exchange, chain: readChain(o.first, o.plain), header: m.header, path: m.path };
 }
 
-interface ChannelOptions {
-  readonly scope: Scope;
-  readonly owner: ChannelOwner;
-  readonly spiI: Uint8Array;
-  readonly spiR: Uint8Array;
-  /** We began the IKE SA. */
-  readonly weBegan: boolean;
-  readonly out: Sealing;
-  readonly into: Sealing;
-  /** Message id of the first request of who began: 1 behind IKE_SA_INIT. The other side's is 0 (RFC 7296 §2.2). */
-  readonly firstId: number;
-}
-
 /** What authenticates a message: with the same end it is the same one, or garbage that gets an old answer. */
-function endOf(datagram: Uint8Array): Uint8Array {
-  return datagram.slice(-12);
+function endOf(datagram: Uint8Array): string {
+  return hex(datagram.subarray(-12));
 }
 
-export class Channel {
-  readonly #o: ChannelOptions;
+/** A request of the peer that we have not answered yet; `end`: of its first datagram. */
+interface Asked {
+  readonly end: string;
+  readonly path: Path;
+  readonly exchange: number;
+}
+/** One that we have, and how often copies of it were. */
+interface Answered {
+  readonly end: string;
+  readonly datagrams: readonly Uint8Array[];
+  replays: number;
+}
+
+/** What one side alone needs, or for a moment, is made with its first use: a server has thousands of these. */
+export class Channel implements TriesOwner {
+  readonly #owner: ChannelOwner;
   #out: Sealing;
   #into: Sealing;
-  readonly #tries: Tries;
+  #tries: Tries | null = null;
   /** Requests to be made once the one before is answered; null: it is not needed any more. */
-  readonly #queue: (() => Request | null)[] = [];
+  #queue: readonly (() => Request | null)[] = NONE;
   #request: Request | null = null;
   #nextOut: number;
   #nextIn: number;
-  /** Of the request that we answer: the end of its first datagram, and its copies answered; our answer once there is one. */
-  #asked: { readonly end: Uint8Array; readonly path: Path; readonly exchange: number; replays: number } | null = null;
-  #answer: readonly Uint8Array[] | null = null;
-  #requestParts = new Assembly();
-  #responseParts = new Assembly();
+  #asked: Asked | null = null;
+  #answered: Answered | null = null;
+  #requestParts: Assembly | null = null;
+  #responseParts: Assembly | null = null;
   #closed = false;
 
-  constructor(o: ChannelOptions) {
-    this.#o = o;
-    this.#out = o.out;
-    this.#into = o.into;
-    this.#nextOut = o.weBegan ? o.firstId : 0;
-    this.#nextIn = o.weBegan ? 0 : o.firstId;
-    const send = (d: Uint8Array): void => o.owner.send(d, o.owner);
-    this.#tries = new Tries(o.scope, "ike request", send, () => this.#silent());
+  /** `firstId`: message id of the first request of who began: 1 behind IKE_SA_INIT. The other side's is 0 (§2.2). */
+  constructor(owner: ChannelOwner, firstId: number, out: Sealing, into: Sealing) {
+    this.#owner = owner;
+    this.#out = out;
+    this.#into = into;
+    this.#nextOut = owner.weBegan ? firstId : 0;
+    this.#nextIn = owner.weBegan ? 0 : firstId;
   }
   /** A request of ours is under way or waits. */
   get busy(): boolean {
@@ -167,20 +175,22 @@ export class Channel {
   }
   /** How often the request under way was sent. */
   get tries(): number {
-    return this.#request ? this.#tries.tries : 0;
+    return this.#request ? (this.#tries?.tries ?? 0) : 0;
   }
   /** `make` is called when its turn comes. */
   ask(make: () => Request | null): void {
     if (this.#closed) return;
-    this.#queue.push(make);
+    this.#queue = [...this.#queue, make];
     this.#next();
   }
   /** Our answer to the request that asked() told of. */
   answer(payloads: readonly Payload[]): void {
     const asked = this.#asked;
     if (!asked || this.#closed) return;
-    this.#answer = this.#seal(asked.exchange, FLAG.response, this.#nextIn - 1, payloads);
-    for (const d of this.#answer) this.#o.owner.send(d, asked.path);
+    const datagrams = this.#seal(asked.exchange, FLAG.response, this.#nextIn - 1, payloads);
+    this.#asked = null;
+    this.#answered = { end: asked.end, datagrams, replays: 0 };
+    for (const d of datagrams) this.#owner.send(d, asked.path);
   }
   /** What is sent and heard from now on is under other keys (RFC 9242 §3.3.1); copies of the last answer are not. */
   rekey(out: Sealing, into: Sealing): void {
@@ -189,20 +199,20 @@ export class Channel {
   }
   /** The path has changed: what waits for an answer goes the new way at once. */
   moved(): void {
-    this.#tries.afresh();
+    this.#tries?.afresh();
   }
   /** One last message that nobody waits for, whatever is under way. */
   close(last: readonly Payload[] | null): void {
     if (this.#closed) return;
     this.#closed = true;
     const pending = this.#request;
-    if (last && pending) this.#tries.afresh(); // or the peer's window would keep out what follows
-    this.#tries.stop();
+    if (last && pending) this.#tries?.afresh(); // or the peer's window would keep out what follows
+    this.#tries?.stop();
     this.#request = null;
-    this.#queue.length = 0;
+    this.#queue = NONE;
     try {
       const datagrams = last ? this.#seal(EXCHANGE.informational, 0, this.#nextOut++, last) : [];
-      for (const d of datagrams) this.#o.owner.send(d, this.#o.owner);
+      for (const d of datagrams) this.#owner.send(d, this.#owner);
     } finally {
       pending?.dropped?.();
     }
@@ -212,25 +222,25 @@ export class Channel {
   receive(m: Message): void {
     const { flags, messageId } = m.header;
     if (this.#closed) return;
-    if (((flags & FLAG.initiator) !== 0) === this.#o.weBegan)
-      this.#o.owner.bad("ike.reflected", "a message of our own");
+    if (((flags & FLAG.initiator) !== 0) === this.#owner.weBegan)
+      this.#owner.bad("ike.reflected", "a message of our own");
     else if (flags & FLAG.response) this.#response(m);
-    else if (messageId === this.#nextIn && (!this.#asked || this.#answer)) this.#newRequest(m);
+    else if (messageId === this.#nextIn && !this.#asked) this.#newRequest(m);
     else if (messageId === this.#nextIn - 1) this.#repeated(m);
-    else this.#o.owner.bad("ike.message-id", "message id outside the window");
+    else this.#owner.bad("ike.message-id", "message id outside the window");
   }
   #response(m: Message): void {
     const request = this.#request;
     if (!request || m.header.messageId !== this.#nextOut - 1 || m.header.exchange !== request.exchange) {
-      this.#o.owner.bad("ike.unexpected", "response that nobody asked for");
+      this.#owner.bad("ike.unexpected", "response that nobody asked for");
       return;
     }
-    const whole = this.#open(m, this.#responseParts);
+    const whole = this.#open(m, () => (this.#responseParts ??= new Assembly()));
     if (!whole) return;
-    this.#tries.stop();
+    this.#tries?.stop();
     this.#request = null;
-    this.#responseParts = new Assembly();
-    this.#o.owner.authentic(m);
+    this.#responseParts = null;
+    this.#owner.authentic(m);
     try {
       request.answered(received(m, whole));
     } catch (e) {
@@ -241,53 +251,60 @@ export class Channel {
     }
   }
   #newRequest(m: Message): void {
-    const whole = this.#open(m, this.#requestParts);
+    const whole = this.#open(m, () => (this.#requestParts ??= new Assembly()));
     if (!whole) return;
-    this.#requestParts = new Assembly();
+    this.#requestParts = null;
     this.#nextIn++;
-    this.#asked = { end: endOf(m.datagram), path: m.path, exchange: m.header.exchange, replays: 0 };
-    this.#answer = null;
-    this.#o.owner.authentic(m);
+    const asked = { end: endOf(m.datagram), path: m.path, exchange: m.header.exchange };
+    this.#asked = asked;
+    this.#answered = null;
+    this.#owner.authentic(m);
     try {
-      this.#o.owner.asked(received(m, whole));
+      this.#owner.asked(received(m, whole));
     } catch (e) {
       // RFC 7296 §2.21.3
-      if (e instanceof DecodeError && !this.#answer) this.answer([notification(NOTIFY.invalidSyntax)]);
+      if (e instanceof DecodeError && this.#asked === asked) this.answer([notification(NOTIFY.invalidSyntax)]);
       throw e;
     }
   }
   /** RFC 7296 §2.1; of a fragmented request the last fragment that came asks for the answer (RFC 7383 §2.6.1). */
   #repeated(m: Message): void {
-    const asked = this.#asked;
-    if (!asked || !this.#answer || !sameBytes(asked.end, endOf(m.datagram))) return;
-    if (asked.replays++ < REPLAYS) for (const d of this.#answer) this.#o.owner.send(d, m.path);
-    else this.#o.owner.bad("ike.replays", "too many repetitions of one message");
+    const last = this.#answered;
+    if (!last || last.end !== endOf(m.datagram)) return;
+    if (last.replays++ < REPLAYS) for (const d of last.datagrams) this.#owner.send(d, m.path);
+    else this.#owner.bad("ike.replays", "too many repetitions of one message");
   }
-  #open(m: Message, parts: Assembly): Opened | null {
+  #open(m: Message, parts: () => Assembly): Opened | null {
     const e = readEncrypted(m);
     const plain = e && this.#into.open(e);
     if (!e || !plain) {
-      this.#o.owner.bad("ike.bad-hash", "message does not authenticate");
+      this.#owner.bad("ike.bad-hash", "message does not authenticate");
       return null;
     }
-    return e.total === 1 ? { first: e.first, plain } : parts.add(e, plain);
+    return e.total === 1 ? { first: e.first, plain } : parts().add(e, plain);
   }
   #next(): void {
     while (!this.#request && !this.#closed) {
-      const make = this.#queue.shift();
+      const [make, ...later] = this.#queue;
       if (!make) return;
+      this.#queue = later.length > 0 ? later : NONE;
       this.#request = make();
       if (!this.#request) continue;
       const { exchange, payloads, waits = RETRY } = this.#request;
+      this.#tries ??= new Tries(this.#owner.scope, "ike request", this);
       this.#tries.start(this.#seal(exchange, 0, this.#nextOut++, payloads), waits);
     }
   }
-  #silent(): void {
+  /** Of its request, again. */
+  send(datagram: Uint8Array): void {
+    this.#owner.send(datagram, this.#owner);
+  }
+  silent(): void {
     this.#request?.silent();
   }
   #seal(exchange: number, response: number, messageId: number, payloads: readonly Payload[]): Uint8Array[] {
-    const { spiI, spiR, weBegan, owner } = this.#o;
+    const { spiI, spiR, weBegan, mostBytes } = this.#owner;
     const flags = response | (weBegan ? FLAG.initiator : 0);
-    return this.#out.seal({ spiI, spiR, exchange, flags, messageId }, payloads, owner.mostBytes);
+    return this.#out.seal({ spiI, spiR, exchange, flags, messageId }, payloads, mostBytes);
   }
 }

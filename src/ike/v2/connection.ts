@@ -81,7 +81,7 @@ export class Connection implements IkeConnection, SaUser, ExchangesOwner {
   readonly manager: ConnectionOwner;
   readonly #exchanges: Exchanges;
   readonly #timer: Timer;
-  readonly #roaming: Roaming;
+  #roaming: Roaming | null = null;
   readonly #begunAt: number;
   /** The one in use first. */
   readonly #sas: IkeSa[] = [];
@@ -117,11 +117,6 @@ export class Connection implements IkeConnection, SaUser, ExchangesOwner {
     this.scope = new Scope(env.clock, (e) => this.#fault(e));
     this.children = new Children(env, flow, policy.link, client, this.scope);
     this.#exchanges = new Exchanges(this);
-    this.#roaming = new Roaming(env, this.scope, ({ local, remote }) => {
-      this.moved(local, remote, true);
-      this.current?.channel.moved();
-      this.#exchanges.updateAddresses();
-    });
     this.#timer = this.scope.timer("ikev2 connection", () => this.#tick());
   }
   get over(): boolean {
@@ -159,6 +154,11 @@ export class Connection implements IkeConnection, SaUser, ExchangesOwner {
   }
   follow(): boolean {
     if (!this.client || !this.env.localTo || !this.current?.mobike) return false;
+    this.#roaming ??= new Roaming(this.env, this.scope, ({ local, remote }) => {
+      this.moved(local, remote, true);
+      this.current?.channel.moved();
+      this.#exchanges.updateAddresses();
+    });
     this.#roaming.look(() => this.current);
     return true;
   }

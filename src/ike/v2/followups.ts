@@ -55,15 +55,16 @@ export type MakeRequest = (
 
 export class Followups {
   readonly #env: IkeEnv;
+  readonly #scope: Scope;
   readonly #request: MakeRequest;
-  readonly #timer: Timer;
+  #timer: Timer | null = null; // few peers make them
   /** The peer does one thing after the other. */
   #pending: Pending | null = null;
 
   constructor(env: IkeEnv, scope: Scope, request: MakeRequest) {
     this.#env = env;
+    this.#scope = scope;
     this.#request = request;
-    this.#timer = scope.timer("ike followup", () => this.drop());
   }
   /** The peer is about to make something. */
   get pending(): boolean {
@@ -103,6 +104,7 @@ export class Followups {
     this.drop();
     const link = this.#env.crypto.random(LINK_BYTES);
     this.#pending = { ...o, sa, link, left: [...names], secrets: [] };
+    this.#timer ??= this.#scope.timer("ike followup", () => this.drop());
     this.#timer.arm(PATIENCE_MS);
     return [notification(NOTIFY.additionalKeyExchange, link)];
   }
@@ -113,7 +115,7 @@ export class Followups {
   #take(): Pending | null {
     const p = this.#pending;
     this.#pending = null;
-    this.#timer.disarm();
+    this.#timer?.disarm();
     return p;
   }
   /** IKE_FOLLOWUP_KE of the peer. Throws DecodeError. */
@@ -136,7 +138,7 @@ export class Followups {
     p.left.shift();
     p.secrets.push(x.secret);
     if (p.left.length > 0) {
-      this.#timer.arm(PATIENCE_MS);
+      this.#timer?.arm(PATIENCE_MS);
       sa.channel.answer([ours, notification(NOTIFY.additionalKeyExchange, p.link)]);
       return;
     }

@@ -134,21 +134,14 @@ export class IkeSa implements ChannelOwner, ChildSaContext {
     this.upAt = o.env.clock.now();
     this.#closed = o.closed;
     this.scope = new Scope(o.env.clock, (e) => this.user.fault(this, e));
-    const weBegan = o.role === "initiator";
-    const { spiI, spiR, firstId, scope } = { ...o, scope: this.scope };
-    this.channel = new Channel({
-      scope,
-      owner: this,
-      spiI,
-      spiR,
-      weBegan,
-      firstId,
-      out: this.#sealing(true),
-      into: this.#sealing(false),
-    });
+    this.channel = new Channel(this, o.firstId, this.#sealing(true), this.#sealing(false));
+  }
+  /** As role says. */
+  get weBegan(): boolean {
+    return this.role === "initiator";
   }
   #sealing(ours: boolean): Sealing {
-    const side = ours === (this.role === "initiator") ? "initiator" : "responder";
+    const side = ours === this.weBegan ? "initiator" : "responder";
     return new Sealing(this.env.crypto, this.suite, this.keys[side]);
   }
   /** An additional key exchange before IKE_AUTH is over. */
@@ -164,7 +157,7 @@ export class IkeSa implements ChannelOwner, ChildSaContext {
   }
   /** The SPI that the peer's messages carry for us to find this SA by. */
   get ownSpi(): Uint8Array {
-    return this.role === "initiator" ? this.spiI : this.spiR;
+    return this.weBegan ? this.spiI : this.spiR;
   }
   /** Throws DecodeError. */
   receive(m: Message): void {

@@ -140,8 +140,10 @@ export class Initiator {
     this.#suites = suites(o.cfg, o.env.crypto);
     const spis = { spiI: o.spi, spiR: new Uint8Array(8) };
     this.#nat = natPayloads(o.env.crypto, spis, this.#path, o.cfg.encap === "udp");
-    const send = (d: Uint8Array): void => o.env.port.send(this.#path.local, this.#path.remote, d);
-    this.#tries = new Tries(o.scope, "ike first message", send, () => this.#fail(this.#hint ?? this.#silence()));
+    this.#tries = new Tries(o.scope, "ike first message", {
+      send: (d) => o.env.port.send(this.#path.local, this.#path.remote, d),
+      silent: () => this.#fail(this.#hint ?? this.#silence()),
+    });
   }
   get spi(): Uint8Array {
     return this.#o.spi;

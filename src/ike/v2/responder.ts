@@ -97,7 +97,7 @@ export class Responder implements HalfOpen, SaUser {
     this.policy = policy;
     this.#owner = owner;
     this.path = m.path;
-    this.spiI = m.header.spiI;
+    this.spiI = m.header.spiI.slice(); // the IKE SA has it, and would keep the whole message
     this.#request = m.datagram;
     this.#first = first;
     this.#spiR = spiR;
