@@ -24,8 +24,10 @@ import type {
   PlaneKind,
   ServerInterface,
   ServerNet,
+  TrafficCounters,
   TunnelPath,
   TunnelSpec,
+  UserInterface,
 } from "./dataplane.ts";
 
 /** Both planes; the kernel's is null until it is opened. */
@@ -209,15 +211,7 @@ class NetBeside implements NetPlane {
         const to = own && this.#l2tp.has(channel) ? own : shared;
         const user = await to.attach(channel, ip, routes, mtu, asked);
         for (const p of prefixes) taken.add(p);
-        return {
-          ifname: user.ifname,
-          counters: () => user.counters(),
-          setIpv6: (peer) => user.setIpv6(peer),
-          detach: async () => {
-            await user.detach();
-            for (const p of prefixes) taken.delete(p);
-          },
-        };
+        return new UserBeside(user, prefixes, taken);
       },
       close: async () => {
         await Promise.all([shared.close(), own?.close()]);
@@ -227,6 +221,32 @@ class NetBeside implements NetPlane {
   #net(channel: CallChannel): NetPlane {
     const { userspace } = this.#both;
     return (this.#l2tp.has(channel) ? (this.#both.kernel() ?? userspace) : userspace).net;
+  }
+}
+
+/** A user of either plane, and the prefixes that no other one may have meanwhile. */
+class UserBeside implements UserInterface {
+  readonly #user: UserInterface;
+  readonly #prefixes: readonly string[];
+  readonly #taken: Set<string>;
+
+  constructor(user: UserInterface, prefixes: readonly string[], taken: Set<string>) {
+    this.#user = user;
+    this.#prefixes = prefixes;
+    this.#taken = taken;
+  }
+  get ifname(): string {
+    return this.#user.ifname;
+  }
+  counters(): TrafficCounters {
+    return this.#user.counters();
+  }
+  setIpv6(peer: string | null): Promise<void> {
+    return this.#user.setIpv6(peer);
+  }
+  async detach(): Promise<void> {
+    await this.#user.detach();
+    for (const p of this.#prefixes) this.#taken.delete(p);
   }
 }
 

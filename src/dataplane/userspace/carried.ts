@@ -1,7 +1,7 @@
 // A netdev of one link, whose packets go by one call after another when those are a Multilink bundle.
 import { addTraffic } from "../../core/counters.ts";
 import type { TrafficCounters } from "../dataplane.ts";
-import type { UserspaceCall } from "./l2tp.ts";
+import type { UserspaceCall } from "./call.ts";
 
 /** The call that carries a netdev, one after another, and what all of them have. */
 export class Carried {

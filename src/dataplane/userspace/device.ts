@@ -15,7 +15,7 @@ import { PrefixTable } from "../../packet/prefixes.ts";
 import { clampMss, mssFor } from "../../packet/tcp.ts";
 import type { Route } from "../dataplane.ts";
 import { fill, ipBytes } from "../ring.ts";
-import type { CallNetdev, UserspaceCall } from "./l2tp.ts";
+import type { CallNetdev, UserspaceCall } from "./call.ts";
 import { TABLE } from "./routes.ts";
 
 const IFNAMSIZ = 15;

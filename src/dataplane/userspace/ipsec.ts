@@ -4,6 +4,7 @@ import type { FastPath, SaParams } from "node-tuntap2";
 import { ADDR } from "node-tuntap2";
 import type { Clock } from "../../core/clock.ts";
 import { SystemError } from "../../core/errors.ts";
+import { LazySet } from "../../core/lazy.ts";
 import type { Rng } from "../../core/rng.ts";
 import { Spis } from "../../esp/spis.ts";
 import type { Endpoint } from "../../ports/ports.ts";
@@ -27,7 +28,7 @@ export interface Flow {
   encap: "udp" | "esp";
   /** In order of installation; the last one is used. */
   readonly out: Sa[];
-  readonly in: Set<Sa>;
+  readonly in: LazySet<Sa>;
   calls: number;
   /** The caller that installed the outbound SA has been notified; false until the turn after its installation. */
   told: boolean;
@@ -127,7 +128,17 @@ export class UserspaceIpsec implements IpsecPlane {
         remotePort: 0,
         encap: "udp",
       });
-      f = { id, handle, local: NOWHERE, remote: NOWHERE, encap: "udp", out: [], in: new Set(), calls: 0, told: true };
+      f = {
+        id,
+        handle,
+        local: NOWHERE,
+        remote: NOWHERE,
+        encap: "udp",
+        out: [],
+        in: new LazySet(),
+        calls: 0,
+        told: true,
+      };
       this.#flows.set(id, f);
       this.#byHandle.set(handle, f);
     }

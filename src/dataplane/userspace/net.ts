@@ -2,8 +2,7 @@
 
 import type { FastPath, Native, Watcher } from "node-tuntap2";
 import { LEN, OFF } from "node-tuntap2";
-import type { Prefix } from "../../core/addr.ts";
-import { formatIp, isIp6 } from "../../core/addr.ts";
+import { formatIp } from "../../core/addr.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Counters as Drops } from "../../core/counters.ts";
 import type { EventLog } from "../../core/events.ts";
@@ -15,8 +14,8 @@ import { attempt, errnoOf } from "../../linux/errno.ts";
 import { Keeper } from "../../linux/keeper.ts";
 import { Leaving } from "../../linux/leaving.ts";
 import type { RouteSpec } from "../../linux/rtnl.ts";
-import { asksRouter, ipLength } from "../../packet/ip.ts";
-import { clampMss, mssFor } from "../../packet/tcp.ts";
+import { ipLength } from "../../packet/ip.ts";
+import { clampMss } from "../../packet/tcp.ts";
 import type {
   BridgeLine,
   BridgePort,
@@ -26,18 +25,17 @@ import type {
   LineInterface,
   NetPlane,
   PacketLine,
-  Route,
   ServerInterface,
   ServerNet,
-  UserInterface,
   Way,
   WayNow,
 } from "../dataplane.ts";
 import { ipBytes } from "../ring.ts";
+import { UserspaceCall } from "./call.ts";
 import { Carried } from "./carried.ts";
 import type { DeviceSpec } from "./device.ts";
 import { Device, network, routeTo } from "./device.ts";
-import { type CallNetdev, UserspaceCall } from "./l2tp.ts";
+import { Joined, type JoinedHost, type JoinedOptions, ofUser, six, UserNetdev } from "./joined.ts";
 import type { Outbound } from "./outbound.ts";
 import { OutsideResolver } from "./resolver.ts";
 import { OuterRoutes, TABLE } from "./routes.ts";
@@ -69,8 +67,8 @@ export class UserspaceNet implements NetPlane {
   readonly #routes: OuterRoutes;
   readonly #resolver: OutsideResolver;
   readonly #one;
-  /** Detaches a call from its netdev. */
-  readonly #joined = new Map<UserspaceCall, () => void>();
+  readonly #joined = new Map<UserspaceCall, Joined>();
+  readonly #host: JoinedHost;
   /** Netdevs of serial lines: a tunnel may run over them. */
   readonly #lines = new WeakSet<Device>();
   readonly #leaving: Leaving;
@@ -84,6 +82,14 @@ export class UserspaceNet implements NetPlane {
     this.#keeper = new Keeper(deps.native, deps.clock, (what) =>
       deps.log.emit({ kind: "network.restored", link: "", what }),
     );
+    this.#host = {
+      addRoute: (dev, r) => this.#keeper.addRoute(routeTo(dev, r)),
+      removeRoute: (dev, r) => {
+        if (this.devices.has(dev.dev)) this.#unroute(routeTo(dev, r)); // else it goes with the netdev
+      },
+      leave: (call) => this.leave(call),
+      fault: (e) => this.#fault(e),
+    };
     this.#leaving = new Leaving(
       this.#keeper.rtnl,
       (e) => deps.drops.bump(`netdev.${errnoOf(e).toLowerCase()}`),
@@ -100,10 +106,10 @@ export class UserspaceNet implements NetPlane {
     const carried = new Carried(ours(channel));
     const peer4 = cfg.peer4 === cfg.local4 || cfg.peer4 === "0.0.0.0" || cfg.peer4 === "" ? null : cfg.peer4;
     const dev = this.#open({ ...cfg, peer4, checkSource: false, offload: true });
-    const all = [network("0.0.0.0/0"), network("::/0")];
-    const routes = cfg.routes.filter((r) => !six(r));
+    const prefixes = [network("0.0.0.0/0"), network("::/0")];
+    const ways = { prefixes, routes: cfg.routes.filter((r) => !six(r)) };
     try {
-      this.#join(dev, carried.call, all, routes);
+      this.#join(dev, carried.call, ways);
     } catch (e) {
       this.#close(dev);
       throw e;
@@ -121,7 +127,7 @@ export class UserspaceNet implements NetPlane {
         if (!this.devices.has(dev.dev)) return;
         this.leave(carried.call);
         carried.move(ours(to));
-        this.#join(dev, carried.call, all, routes);
+        this.#join(dev, carried.call, ways);
       },
       setMtu: async (mtu) => {
         if (!this.devices.has(dev.dev)) return;
@@ -190,41 +196,10 @@ export class UserspaceNet implements NetPlane {
       ifname: dev.ifname,
       attach: async (channel, ip, routes, mtu, asked) => {
         const all = [{ prefix: ip }, ...routes].map((r) => (mtu === undefined ? r : { ...r, mtu }));
-        return this.#user(dev, ours(channel), all, seenBy(dev, mtu, asked));
+        const netdev = new UserNetdev(dev, mtu ?? null, asked ?? null);
+        return this.#join(dev, ours(channel), ofUser(all, netdev));
       },
       close: () => this.#retire(dev),
-    };
-  }
-  #user(dev: Device, call: UserspaceCall, all: readonly Route[], netdev: CallNetdev): UserInterface {
-    const [routes, routes6] = [all.filter((r) => !six(r)), all.filter(six)];
-    const undo6: (() => void)[] = [];
-    const no6 = (): void => {
-      call.setIpv6(false);
-      allOf((e) => this.#fault(e), ...undo6.splice(0).reverse());
-    };
-    this.#join(
-      dev,
-      call,
-      routes.map((r) => network(r.prefix)),
-      routes,
-      no6,
-      netdev,
-    );
-    return {
-      ifname: dev.ifname,
-      counters: () => call.counters(),
-      setIpv6: async (peer) => {
-        no6();
-        if (peer === null || !this.#joined.has(call)) return;
-        try {
-          this.#enter(dev, call, [peer, ...routes6.map((r) => r.prefix)].map(network), routes6, undo6);
-          call.setIpv6(true);
-        } catch (e) {
-          no6();
-          throw e;
-        }
-      },
-      detach: async () => this.leave(call),
     };
   }
   async pinHostRoute(server: string): Promise<() => Promise<void>> {
@@ -272,9 +247,9 @@ export class UserspaceNet implements NetPlane {
   }
   /** A call ends: its routes go. */
   leave(call: UserspaceCall): void {
-    const leave = this.#joined.get(call);
+    const joined = this.#joined.get(call);
     this.#joined.delete(call);
-    leave?.();
+    joined?.end();
   }
   #fault(e: unknown): void {
     this.#deps.log.emit(faultEvent("", "a netdev's routes and addresses", e));
@@ -351,52 +326,12 @@ export class UserspaceNet implements NetPlane {
     if (!(e instanceof Error && "code" in e)) this.#fault(e);
     return why;
   }
-  /**
-   * Packets to `prefixes` go to the call; `routes` go into the kernel. All of it, or nothing and a SystemError. `more`:
-   * undone first.
-   */
-  #join(
-    dev: Device,
-    call: UserspaceCall,
-    prefixes: readonly Prefix[],
-    routes: readonly Route[],
-    more = (): void => {},
-    netdev: CallNetdev = dev,
-  ): void {
+  /** All of it, or nothing and a SystemError. */
+  #join(dev: Device, call: UserspaceCall, how: JoinedOptions): Joined {
     if (this.#joined.has(call)) throw new RangeError(`${call.name} is attached already`);
-    const undo: (() => void)[] = [];
-    const leave = (): void => {
-      allOf((e) => this.#fault(e), ...undo.splice(0).reverse());
-    };
-    try {
-      undo.push(() => call.attach(null));
-      call.attach(netdev);
-      this.#enter(dev, call, prefixes, routes, undo);
-      undo.push(more);
-    } catch (e) {
-      leave();
-      throw e;
-    }
-    this.#joined.set(call, leave);
-  }
-  #enter(
-    dev: Device,
-    call: UserspaceCall,
-    prefixes: readonly Prefix[],
-    routes: readonly Route[],
-    undo: (() => void)[],
-  ): void {
-    for (const p of unique(prefixes)) {
-      dev.route(p, call);
-      undo.push(() => dev.unroute(p));
-    }
-    for (const r of routes) {
-      const spec = routeTo(dev, r);
-      this.#keeper.addRoute(spec);
-      undo.push(() => {
-        if (this.devices.has(dev.dev)) this.#unroute(spec); // else it goes with the netdev
-      });
-    }
+    const joined = new Joined(this.#host, dev, call, how);
+    this.#joined.set(call, joined);
+    return joined;
   }
   #unroute(r: RouteSpec): void {
     try {
@@ -405,24 +340,4 @@ export class UserspaceNet implements NetPlane {
       this.#deps.log.emit({ kind: "daemon.warning", link: "", text: e instanceof Error ? e.message : "" });
     }
   }
-}
-
-/** The netdev as a user's call has it. */
-function seenBy(dev: Device, mtu: number | undefined, asked?: (packet: Packet) => void): CallNetdev {
-  return {
-    dev: dev.dev,
-    checkSource: dev.checkSource,
-    clampMss: mtu === undefined || dev.clampMss === 0 ? dev.clampMss : mssFor(mtu),
-    receive: (call, p) => {
-      if (!asked || !asksRouter(p.mem, p.start, p.end)) return dev.receive(call, p);
-      asked(p);
-      return true;
-    },
-  };
-}
-function six(r: Route): boolean {
-  return isIp6(r.prefix);
-}
-function unique(list: readonly Prefix[]): Prefix[] {
-  return [...new Map(list.map((p) => [`${p.address}/${p.length}`, p])).values()];
 }
