@@ -4,8 +4,9 @@
 //   callers SERVER COUNT AT_ONCE BASE
 // SERVER is its address, or the first two octets of many of its addresses ("10.40"), one for each client, who keeps
 // his own address then, whatever becomes of a try. BASE is the first two octets of the clients' addresses ("10.50").
-// Users are u1 p1, u2 p2... Says on stdout, a JSON object a line, when calls come up and end, and why one failed; ends
-// with SIGTERM, all calls with it.
+// Users are u1 p1, u2 p2...; behind BASE come lines of configuration, psk among them. Says on stdout, a JSON object a
+// line, when calls come up and end, and why one failed; ends with SIGTERM, all calls with it. Nothing of the harness is
+// in here: that ends its process with the first signal, and calls would end without a word.
 import { compose } from "../../src/build.ts";
 import { load } from "../../src/config/load.ts";
 import { EventHub } from "../../src/control/log.ts";
@@ -21,7 +22,6 @@ import type {
 import { openUserspacePlane } from "../../src/dataplane/userspace/plane.ts";
 import { loadNative } from "../../src/runtime/node/native.ts";
 import { nodeRuntime as rt } from "../../src/runtime/node/runtime.ts";
-import { PSK } from "../net/sites.ts";
 import { noUdp } from "../radius/double.ts";
 
 const [server = "", count = "1", atOnce = "16", base = "10.50", ...more] = process.argv.slice(2);
@@ -42,7 +42,7 @@ export interface Told {
 }
 
 function configText(): string {
-  const options = ["proto = l2tpsec", `psk = ${PSK}`, "encap = udp", "reconnect_min = 1", "reconnect_max = 2", ...more];
+  const options = ["proto = l2tpsec", "encap = udp", "reconnect_min = 1", "reconnect_max = 2", ...more];
   const section = (i: number): string =>
     [
       `[interface l${i}]`,

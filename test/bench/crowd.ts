@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { build } from "esbuild";
 import { type Config, Daemon, type Section } from "../net/daemon.ts";
 import { type Lab, memory, type Ns, type Proc, sleep, until } from "../net/harness.ts";
-import { B, serverConfig, two, without } from "../net/sites.ts";
+import { B, PSK, serverConfig, two, without } from "../net/sites.ts";
 import type { Told } from "./callers.ts";
 import { CORE } from "./rivals.ts";
 
@@ -82,6 +82,7 @@ export class Callers {
       String(count),
       String(atOnce),
       base,
+      `psk = ${PSK}`,
       ...options,
     ];
     const callers = new Callers(ns.spawn("taskset", "-c", CORE.a, ...words));
