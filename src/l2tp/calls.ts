@@ -30,6 +30,7 @@ export class CallTable {
   readonly #rng: Rng;
   readonly #max: number;
   #serial: number;
+  #heard = 0;
 
   constructor(tunnel: CallTableHost, { rng, max }: { readonly rng: Rng; readonly max: number }) {
     this.#tunnel = tunnel;
@@ -38,6 +39,12 @@ export class CallTable {
     this.#serial = get8(rng.random(1), 0) << 8;
   }
 
+  /** Nothing came by any of them since this was last asked. */
+  silent(): boolean {
+    const before = this.#heard;
+    this.#heard = [...this.byId.values()].reduce((n, c) => n + c.heard, 0);
+    return this.#heard === before;
+  }
   /** Asks the peer for a call. RangeError while the tunnel is not established. */
   place(kind: CallKind, cfg: CallConfig, owner: CallOwner): Call {
     if (!this.#tunnel.established) throw new RangeError("placeCall: the tunnel is not established");

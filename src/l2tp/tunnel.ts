@@ -121,7 +121,7 @@ export class Tunnel implements CallTableHost {
       silent: () => this.#silent(),
     });
     this.#hello = this.clock.timer(`l2tp hello ${id}`, () => {
-      if (this.#reliable.idle) this.sendMessage("HELLO", 0, {});
+      if (this.#calls.silent() && this.#reliable.idle) this.sendMessage("HELLO", 0, {}); // §5.5: data is life, too
       this.#hello.arm(cfg.helloSeconds * 1000);
     });
     this.#guard = this.clock.timer(`l2tp tunnel ${id}`, () => this.#late());
