@@ -170,6 +170,8 @@ export interface CallChannel extends FrameChannel {
   setPeer(peerCallId: number): void;
   setSequencing(on: boolean): void;
   counters(): TrafficCounters;
+  /** What came from the peer so far, of any kind: a number that grows is a sign of life. Absent: nobody counts. */
+  heard?(): number;
   /** Bytes of IP a second from the peer and to it, more is dropped; 0: any number. Absent: it cannot be held to one. */
   setRate?(from: number, to: number): void;
 }

@@ -144,10 +144,9 @@ export class Call {
     if (!this.#channel) throw new RangeError("call: no channel yet");
     return this.#channel;
   }
-  /** Of the peer: what came by the channel without a visit here, and Echo-Requests that it answered. */
+  /** As of CallChannel. */
   get heard(): number {
-    const c = this.#channel;
-    return c ? (c.received?.() ?? 0) + (c.echoes?.().answered ?? 0) : 0;
+    return this.#channel?.heard?.() ?? 0;
   }
   /**
    * Opens the channel before the message that establishes the call: the peer's first LCP frame may overtake our

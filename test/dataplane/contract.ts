@@ -177,6 +177,7 @@ export function planeContract(name: string, make: () => Promise<Pair>, skip: str
     await arrived(p, 2, got);
     assert.deepEqual(got, [`${LCP}1`, `${LCP}3`]);
     assert.equal(p.a.plane.drops()["tx.no-sa"], 1);
+    assert.deepEqual([a.heard?.(), b.heard?.()], [0, 2], "signs of life");
   });
 
   for (const udpEncap of [true, false]) {

@@ -124,6 +124,9 @@ export class KernelCall implements CallChannel {
   received(): number {
     return this.counters().rxPackets + this.#frames;
   }
+  heard(): number {
+    return this.received();
+  }
   close(): void {
     if (!this.open) return;
     this.#last = this.counters();

@@ -38,6 +38,7 @@ export class NoneCall implements CallChannel {
   readonly #l2tp: NoneL2tp;
   readonly #sequence: Sequence;
   readonly #n = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
+  #heard = 0;
   #peer: number;
   #sequencing: boolean;
   #ns = 0;
@@ -108,7 +109,11 @@ export class NoneCall implements CallChannel {
     this.#sequence.close();
     this.#l2tp.forget(this);
   }
+  heard(): number {
+    return this.#heard;
+  }
   receive(ns: number, frame: Packet): void {
+    this.#heard++;
     if (ns === NO_NS) this.#deliver(frame);
     else this.#sequence.push(ns, frame);
   }

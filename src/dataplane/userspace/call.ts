@@ -72,6 +72,7 @@ export class UserspaceCall implements CallChannel {
   #rxBytes = 0;
   #txPackets = 0;
   #txBytes = 0;
+  #frames = 0; // that came up
   #last: TrafficCounters | null = null;
 
   constructor(host: CallHost, params: CallParams, { tunnel, carrier, mru }: CallPlace) {
@@ -149,6 +150,9 @@ export class UserspaceCall implements CallChannel {
   received(): number {
     return this.counters().rxPackets;
   }
+  heard(): number {
+    return this.received() + this.echoes().answered + this.#frames;
+  }
   echoes(): { readonly answered: number; readonly agoMs: number } {
     return this.open ? this.#host.fp.callEchoes(this.handle) : { answered: 0, agoMs: 0 };
   }
@@ -196,6 +200,7 @@ export class UserspaceCall implements CallChannel {
   }
   /** A received PPP frame that carries no IP packet. */
   frame(p: Packet): void {
+    this.#frames++;
     contain(
       () => this.#deliver(p),
       (e) => this.#fault(e),
@@ -203,6 +208,7 @@ export class UserspaceCall implements CallChannel {
   }
   /** A received L2TP data message, from its header on. */
   data(p: Packet): void {
+    this.#frames++;
     contain(
       () => this.#data(p),
       (e) => this.#fault(e),
