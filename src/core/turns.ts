@@ -6,7 +6,8 @@ import { contain } from "./scope.ts";
 export class Turns implements Clock {
   readonly #clock: Clock;
   readonly #fault: (e: unknown) => void;
-  #waiting: (() => void)[] = [];
+  /** Null: none waits. */
+  #waiting: (() => void)[] | null = null;
   #busy = false;
   /** `fault` receives what a turn throws; the other turns still run. */
   constructor(clock: Clock, fault: (e: unknown) => void) {
@@ -18,18 +19,20 @@ export class Turns implements Clock {
   }
   /** Runs `f` now, or after the running turn and those queued. */
   run(f: () => void): void {
+    this.#waiting ??= [];
     this.#waiting.push(f);
     if (this.#busy) return;
     this.#busy = true;
     try {
-      for (let it = this.#waiting.shift(); it; it = this.#waiting.shift()) contain(it, this.#fault);
+      for (let it = this.#waiting?.shift(); it; it = this.#waiting?.shift()) contain(it, this.#fault);
+      this.#waiting = null;
     } finally {
       this.#busy = false;
     }
   }
   /** Drops the queued turns. */
   clear(): void {
-    this.#waiting.length = 0;
+    this.#waiting = null;
   }
   now(): number {
     return this.#clock.now();
