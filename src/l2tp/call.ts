@@ -31,6 +31,9 @@ const WEN_MS = 60_000;
 const SPEED = 100_000_000; // bit/s; what a tunnel over the Internet can say of its bearer
 const SYNC = 1; // framing type and capability bits, §4.4.3 and §4.4.4
 const DIGITAL = 1;
+/** Unless there is more to say. */
+const ENDED: Result = { result: RESULT.admin };
+const CLOSED = failure("call-closed", "the call ended");
 
 export interface CallOwner {
   /** The call that was asked for exists, and is not established yet. */
@@ -76,13 +79,14 @@ export class Call {
   readonly #owner: CallOwner;
   readonly #serial: number;
   readonly #machine: Machine<CallState, CallEvent, CallAction, Avps, Call>;
-  readonly #timer: Timer;
+  /** Until the call is established. */
+  #timer: Timer | null = null;
   #channel: CallChannel | null = null;
   #peerId = 0;
   #connected: Avps = {};
   #why: Failure | null = null;
-  #result: Result = { result: RESULT.admin };
-  #fallback = failure("call-closed", "the call ended");
+  #result: Result = ENDED;
+  #fallback = CLOSED;
   #gone = false;
   #lineErrors = "";
   #loggedAt = Number.NEGATIVE_INFINITY;
@@ -134,9 +138,6 @@ export class Call {
     this.#role = role;
     this.#cfg = cfg;
     this.#owner = owner;
-    this.#timer = tunnel.clock.timer(`l2tp call ${id}`, () =>
-      this.contain(() => this.close(failure("call-timeout", "the peer did not complete the call in time"))),
-    );
     this.#machine = new Machine<CallState, CallEvent, CallAction, Avps, Call>(this, "idle", Call.#TABLES[role]);
   }
   /** From open() or the first message() on. */
@@ -186,7 +187,7 @@ export class Call {
   }
   /** Asks the peer: ICRQ or OCRQ. */
   open(): void {
-    this.#timer.arm(ESTABLISH_MS);
+    this.#hurry();
     this.#openChannel();
     this.#machine.on("local-open", {});
     this.#machine.on("tunnel-open", {});
@@ -254,9 +255,9 @@ export class Call {
         if (!MESSAGES.has(name)) return this.tunnel.noteBad(`${name} for a call`);
         this.#fallback = failure("call-order", `the peer sent ${name} out of order`);
         this.#result = { result: RESULT.callError, error: 1, message: `${name} in state ${this.state}` };
-        if (this.#answers(name)) this.#timer.arm(ESTABLISH_MS);
+        if (this.#answers(name)) this.#hurry();
         this.#machine.on(name as CallEvent, avps);
-        this.#result = { result: RESULT.admin };
+        this.#result = ENDED;
     }
   }
   /** A peer that counts more often than it may (§6.13) is heard, and not logged. */
@@ -275,8 +276,18 @@ export class Call {
   #send(name: MessageName, avps: Avps): void {
     this.tunnel.sendMessage(name, this.#peerId, avps);
   }
+  #hurry(): void {
+    this.#timer ??= this.tunnel.clock.timer(`l2tp call ${this.id}`, () =>
+      this.contain(() => this.close(failure("call-timeout", "the peer did not complete the call in time"))),
+    );
+    this.#timer.arm(ESTABLISH_MS);
+  }
+  #settled(): void {
+    this.#timer?.disarm();
+    this.#timer = null;
+  }
   #up(avps: Avps): void {
-    this.#timer.disarm();
+    this.#settled();
     if (avps.sequencingRequired) this.channel.setSequencing(true); // §4.4.4: both sides send Ns from now on
     this.#connected = avps;
     this.tunnel.emit({
@@ -295,7 +306,7 @@ export class Call {
   #cleanUp(): void {
     if (this.#gone) return;
     this.#gone = true;
-    this.#timer.disarm();
+    this.#settled();
     const why = this.#why ?? this.#fallback;
     this.tunnel.later(() =>
       allOf(

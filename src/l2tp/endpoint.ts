@@ -1,7 +1,7 @@
 // All tunnels of this process. RFC 2661: L2TPv2 as LAC and as LNS, over an L2tpPlane. Left out: nothing of the control
 // protocol; data messages are the plane's.
 
-import { get8, Reader } from "../core/bytes.ts";
+import { get8, NO_BYTES, Reader } from "../core/bytes.ts";
 import type { Clock } from "../core/clock.ts";
 import { Counters } from "../core/counters.ts";
 import { DecodeError, type Failure } from "../core/errors.ts";
@@ -14,9 +14,9 @@ import { Waiting } from "../core/waiting.ts";
 import type { FlowId, L2tpPlane, L2tpRemote } from "../dataplane/dataplane.ts";
 import type { Crypto } from "../ports/ports.ts";
 import type { EndpointConfig, EndpointLimits, Refused, TunnelConfig, TunnelRequest } from "./api.ts";
-import { CHALLENGE_LENGTH } from "./auth.ts";
 import { answerTo, greeting, unacceptable } from "./greeting.ts";
 import { type HalfOpen, HalfOpenTable, keyOf } from "./half-open.ts";
+import { challengeOf } from "./handshake.ts";
 import { originOfRemote } from "./origin.ts";
 import { Tunnel, type TunnelHost, type TunnelOwner } from "./tunnel.ts";
 import { decodeMessage, encodeMessage } from "./wire/avp.ts";
@@ -181,7 +181,7 @@ export class L2tpEndpoint {
     const inOrder = header.Ns === 1 && header.Nr === 1;
     if (!inOrder || (m.name !== "SCCCN" && m.name !== "StopCCN")) return this.counters.bump("l2tp.early");
     this.#halfOpen.delete(half.id);
-    if (m.name === "StopCCN") return this.#say(half, 1, new Uint8Array(0));
+    if (m.name === "StopCCN") return this.#say(half, 1, NO_BYTES);
     const answer = this.#ask(remote, sccrq);
     if (answer === null) return this.#drop("l2tp.unwanted", remote, UNWANTED);
     if ("refuse" in answer) return this.#refuse(remote, sccrq, refusalOf(answer), half);
@@ -292,7 +292,7 @@ export class L2tpEndpoint {
     const { crypto } = this.#deps;
     const { id, challenge } = this.#halfOpen.repeated(remote, sccrq) ?? {
       id: this.#newId(),
-      challenge: crypto.random(cfg.secret ? CHALLENGE_LENGTH : 0),
+      challenge: challengeOf(crypto, cfg),
     };
     const half: HalfOpen = { id, remote, challenge, sccrq };
     if (this.#halfOpen.put(half, originOfRemote(remote))) this.counters.bump("l2tp.half-open");

@@ -1,5 +1,6 @@
 // What the two ends of a control connection tell and prove each other in SCCRQ, SCCRP and SCCCN (RFC 2661 §5.1, §6.1
 // to §6.3).
+import { NO_BYTES } from "../core/bytes.ts";
 import type { Failure } from "../core/errors.ts";
 import { sameBytes } from "../core/text.ts";
 import type { Crypto } from "../ports/ports.ts";
@@ -13,6 +14,11 @@ import { failure, RESULT } from "./words.ts";
 export interface Refusal {
   readonly result: Result;
   readonly why: Failure;
+}
+
+/** What the other end is asked with: nothing without a secret. */
+export function challengeOf(crypto: Crypto, { secret }: Pick<TunnelConfig, "secret">): Uint8Array {
+  return secret ? crypto.random(CHALLENGE_LENGTH) : NO_BYTES;
 }
 
 export class Handshake {
@@ -30,7 +36,7 @@ export class Handshake {
   constructor(crypto: Crypto, cfg: TunnelConfig, half: HalfOpen | null) {
     this.#crypto = crypto;
     this.#cfg = cfg;
-    this.#challenge = half?.challenge ?? crypto.random(cfg.secret ? CHALLENGE_LENGTH : 0);
+    this.#challenge = half?.challenge ?? challengeOf(crypto, cfg);
     this.tieBreaker = cfg.tieBreaker === true && half === null ? crypto.random(8) : null;
   }
   /** The Tunnel ID that the peer assigned, 0 until it did. */

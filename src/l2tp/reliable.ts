@@ -1,6 +1,7 @@
 // RFC 2661 §5.8 and Appendix A: control messages arrive in order and once. Sliding window with slow start and
 // congestion avoidance on the way out, reordering within our window on the way in.
 
+import { NO_BYTES } from "../core/bytes.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import { LazyMap } from "../core/lazy.ts";
 import { add16, diff16 } from "../core/seq.ts";
@@ -13,7 +14,7 @@ const MAX_TRIES = 6; // 1+2+4+8+8+8 seconds of silence
 const ACK_DELAY_MS = 50; // time for an answer to carry the acknowledgement
 const MAX_QUEUED = 256; // messages waiting to be sent; more is a peer that stopped acknowledging
 
-interface ReliableOwner {
+export interface ReliableOwner {
   /** A whole message from its header on; the array is not touched again. */
   transmit(message: Uint8Array): void;
   /** The next message in order: body of AVPs. */
@@ -30,9 +31,11 @@ interface Sent {
 }
 
 export class Reliable {
+  readonly #clock: Clock;
   readonly #owner: ReliableOwner;
-  readonly #retry: Timer;
-  readonly #ack: Timer;
+  /** While something is not acknowledged, by the peer or by us: most connections are idle for hours. */
+  #retry: Timer | null = null;
+  #ack: Timer | null = null;
   readonly #waiting: { callId: number; body: Uint8Array }[] = [];
   readonly #sent: Sent[] = []; // transmitted, not acknowledged, in order of Ns
   readonly #early = new LazyMap<number, { callId: number; body: Uint8Array }>();
@@ -52,9 +55,8 @@ export class Reliable {
   beyondWindow = 0;
 
   constructor(clock: Clock, owner: ReliableOwner) {
+    this.#clock = clock;
     this.#owner = owner;
-    this.#retry = clock.timer("l2tp retransmit", () => this.#timeout());
-    this.#ack = clock.timer("l2tp ack", () => this.#sendZlb());
   }
   get idle(): boolean {
     return this.#sent.length === 0 && this.#waiting.length === 0;
@@ -90,13 +92,13 @@ export class Reliable {
   stopSending(): void {
     this.#waiting.length = 0;
     this.#sent.length = 0;
-    this.#retry.disarm();
+    this.#calm();
   }
   close(): void {
     this.#closed = true;
     this.stopSending();
     this.#early.clear();
-    this.#ack.disarm();
+    this.#acknowledge();
   }
 
   /** A message with this header came for our tunnel. `body` is copied when it is kept. */
@@ -124,7 +126,10 @@ export class Reliable {
     let next: { callId: number; body: Uint8Array } | undefined = { callId: h.callId, body };
     while (next && !this.#closed) {
       this.#Nr = add16(this.#Nr, 1);
-      if (!this.#ack.armed) this.#ack.arm(ACK_DELAY_MS); // an answer disarms it
+      if (!this.#ack) {
+        this.#ack = this.#clock.timer("l2tp ack", () => this.#sendZlb());
+        this.#ack.arm(ACK_DELAY_MS); // an answer disarms it
+      }
       this.#owner.deliver(next.callId, next.body);
       next = this.#early.get(this.#Nr);
       this.#early.delete(this.#Nr);
@@ -142,8 +147,8 @@ export class Reliable {
       n++;
     }
     for (let i = 0; i < n; i++) this.#grow();
-    if (this.#sent.length === 0) this.#retry.disarm();
-    else this.#retry.arm(FIRST_RETRY_MS);
+    if (this.#sent.length === 0) this.#calm();
+    else this.#await(FIRST_RETRY_MS);
     this.#fill();
   }
   /** Appendix A: exponential up to the threshold, then one for each full window. */
@@ -172,21 +177,32 @@ export class Reliable {
       const m: Sent = { Ns: this.#Ns, callId: next.callId, body: next.body, lost: false };
       this.#Ns = add16(this.#Ns, 1);
       this.#sent.push(m);
-      if (!this.#retry.armed) this.#retry.arm(FIRST_RETRY_MS);
+      if (!this.#retry?.armed) this.#await(FIRST_RETRY_MS);
       this.#transmit(m);
     }
   }
   #transmit(m: Sent): void {
     m.lost = false;
-    this.#ack.disarm(); // Nr rides along
+    this.#acknowledge(); // Nr rides along
     this.#owner.transmit(writeControl({ tunnelId: this.peerId, callId: m.callId, Ns: m.Ns, Nr: this.#Nr }, m.body));
   }
   #sendZlb(): void {
     if (this.#closed) return;
-    this.#ack.disarm();
-    this.#owner.transmit(
-      writeControl({ tunnelId: this.peerId, callId: 0, Ns: this.#Ns, Nr: this.#Nr }, new Uint8Array(0)),
-    );
+    this.#acknowledge();
+    this.#owner.transmit(writeControl({ tunnelId: this.peerId, callId: 0, Ns: this.#Ns, Nr: this.#Nr }, NO_BYTES));
+  }
+  /** What came is acknowledged, or needs no acknowledgement any more. */
+  #acknowledge(): void {
+    this.#ack?.disarm();
+    this.#ack = null;
+  }
+  #await(ms: number): void {
+    this.#retry ??= this.#clock.timer("l2tp retransmit", () => this.#timeout());
+    this.#retry.arm(ms);
+  }
+  #calm(): void {
+    this.#retry?.disarm();
+    this.#retry = null;
   }
   #timeout(): void {
     const first = this.#sent[0];
@@ -201,7 +217,7 @@ export class Reliable {
     this.#acked = 0;
     for (const m of this.#sent) m.lost = true;
     this.retransmitted++;
-    this.#retry.arm(Math.min(FIRST_RETRY_MS * 2 ** this.#timeouts, MAX_RETRY_MS));
+    this.#await(Math.min(FIRST_RETRY_MS * 2 ** this.#timeouts, MAX_RETRY_MS));
     this.#transmit(first);
   }
 }

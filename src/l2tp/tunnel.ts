@@ -14,7 +14,7 @@ import type { Call, CallOwner } from "./call.ts";
 import { type CallAnswer, CallTable, type CallTableHost } from "./calls.ts";
 import type { HalfOpen } from "./half-open.ts";
 import { Handshake, type Refusal } from "./handshake.ts";
-import { Reliable } from "./reliable.ts";
+import { Reliable, type ReliableOwner } from "./reliable.ts";
 import { TUNNEL, TUNNEL_MORE, type TunnelAction, type TunnelEvent, type TunnelState } from "./tables.ts";
 import { validate } from "./validate.ts";
 import { encodeMessage, type Hiding } from "./wire/avp.ts";
@@ -31,6 +31,7 @@ const STOP_MS = 800;
 const LINGER_MS = 31_000;
 /** A peer that opens a tunnel has a call for it. */
 const NO_CALL_MS = 60_000;
+const CLEARED: Result = { result: RESULT.clear };
 
 export interface TunnelOwner {
   onUp(t: Tunnel, info: TunnelInfo): void;
@@ -69,7 +70,7 @@ interface TunnelStart {
   readonly half: HalfOpen | null;
 }
 
-export class Tunnel implements CallTableHost {
+export class Tunnel implements CallTableHost, ReliableOwner {
   readonly id: number;
   readonly remote: L2tpRemote;
   readonly initiator: boolean;
@@ -81,13 +82,12 @@ export class Tunnel implements CallTableHost {
   readonly #calls: CallTable;
   readonly #machine: Machine<TunnelState, TunnelEvent, TunnelAction, Avps, Tunnel>;
   readonly #hello: Timer;
-  readonly #guard: Timer;
-  readonly #linger: Timer;
-  readonly #hiding: Hiding;
+  /** While the peer is to do something, and after the end: most tunnels are at rest for hours. */
+  #guard: Timer | null = null;
   readonly #handshake: Handshake;
   #path: TunnelPath | null = null;
   #why: Failure | null = null;
-  #result: Result = { result: RESULT.clear };
+  #result: Result = CLEARED;
   #stage: "live" | "stopping" | "over" = "live";
 
   static readonly #TABLE: Table<TunnelState, TunnelEvent, TunnelAction, Avps, Tunnel> = {
@@ -112,23 +112,10 @@ export class Tunnel implements CallTableHost {
     this.initiator = half === null;
     this.#cfg = cfg;
     this.#owner = owner;
-    this.#hiding = { crypto: host.crypto, secret: cfg.secret };
     this.#handshake = new Handshake(host.crypto, cfg, half);
     this.#calls = new CallTable(this, { rng: host.crypto, max: host.maxCalls });
-    this.#reliable = new Reliable(this.clock, {
-      transmit: (m) => void host.plane.sendControl(remote, m),
-      deliver: (callId, body) => this.#deliver(callId, body),
-      silent: () => this.#silent(),
-    });
-    this.#hello = this.clock.timer(`l2tp hello ${id}`, () => {
-      if (this.#calls.silent() && this.#reliable.idle) this.sendMessage("HELLO", 0, {}); // §5.5: data is life, too
-      this.#hello.arm(cfg.helloSeconds * 1000);
-    });
-    this.#guard = this.clock.timer(`l2tp tunnel ${id}`, () => this.#late());
-    this.#linger = this.clock.timer(`l2tp linger ${id}`, () => {
-      this.#reliable.close();
-      host.lingered(this);
-    });
+    this.#reliable = new Reliable(this.clock, this);
+    this.#hello = this.clock.timer(`l2tp hello ${id}`, () => this.#sayHello());
     this.#machine = new Machine<TunnelState, TunnelEvent, TunnelAction, Avps, Tunnel>(
       this,
       half ? "wait-ctl-conn" : "idle",
@@ -138,15 +125,12 @@ export class Tunnel implements CallTableHost {
       this.#setPeer(half.sccrq);
       this.#reliable.resume();
       this.#reliable.setPeerWindow(half.sccrq.receiveWindowSize ?? 4);
-      this.#guard.arm(ESTABLISH_MS);
+      this.#wait(ESTABLISH_MS);
     }
   }
 
   get peerId(): number {
     return this.#handshake.peerId;
-  }
-  get peerHost(): string {
-    return this.#handshake.peerHost;
   }
   get tieBreaker(): Uint8Array | null {
     return this.#handshake.tieBreaker;
@@ -173,7 +157,7 @@ export class Tunnel implements CallTableHost {
 
   /** Starts as the initiator. */
   open(): void {
-    this.#guard.arm(ESTABLISH_MS);
+    this.#wait(ESTABLISH_MS);
     this.#machine.on("local-open", {});
   }
   /** §4.4.3: the peer opened a tunnel towards us at the same time, and its tie breaker wins. */
@@ -258,13 +242,24 @@ export class Tunnel implements CallTableHost {
   /** A peer's tunnel without a call is not kept for long. */
   busy(busy: boolean): void {
     if (this.initiator || this.#stage !== "live") return;
-    if (busy) this.#guard.disarm();
-    else this.#guard.arm(NO_CALL_MS);
+    if (busy) this.#waitNoMore();
+    else this.#wait(NO_CALL_MS);
     this.#host.busy(this, busy);
   }
 
+  get #hiding(): Hiding {
+    return { crypto: this.#host.crypto, secret: this.#cfg.secret };
+  }
+  #sayHello(): void {
+    if (this.#calls.silent() && this.#reliable.idle) this.sendMessage("HELLO", 0, {}); // §5.5: data is life, too
+    this.#hello.arm(this.#cfg.helloSeconds * 1000);
+  }
+
   // Messages -------------------------------------------------------------------------------------
-  #deliver(callId: number, body: Uint8Array): void {
+  transmit(message: Uint8Array): void {
+    this.#host.plane.sendControl(this.remote, message);
+  }
+  deliver(callId: number, body: Uint8Array): void {
     if (this.#stage !== "live") return;
     const v = validate(body, this.#hiding, (what) => this.noteBad(what));
     const call = callId === 0 ? undefined : this.calls.get(callId);
@@ -296,10 +291,7 @@ export class Tunnel implements CallTableHost {
     switch (name) {
       case "SCCRQ":
       case "SCCRP": {
-        if (name === "SCCRQ" || !this.initiator || this.state === "established") {
-          this.#outOfOrder(name);
-          return this.#machine.on(name, avps);
-        }
+        if (name === "SCCRQ" || !this.initiator || this.state === "established") return this.#outOfOrder(name, avps);
         this.#setPeer(avps);
         const bad = this.#handshake.refusesSccrp(avps, (challenge) => this.#host.asked(challenge));
         if (bad) return this.#refused("SCCRP-bad", bad, avps);
@@ -307,10 +299,7 @@ export class Tunnel implements CallTableHost {
         return this.#machine.on(name, avps);
       }
       case "SCCCN": {
-        if (this.state !== "wait-ctl-conn") {
-          this.#outOfOrder(name);
-          return this.#machine.on(name, avps);
-        }
+        if (this.state !== "wait-ctl-conn") return this.#outOfOrder(name, avps);
         const bad = this.#handshake.refusesScccn(avps);
         return bad ? this.#refused("SCCCN-bad", bad, avps) : this.#machine.on(name, avps);
       }
@@ -331,9 +320,10 @@ export class Tunnel implements CallTableHost {
     this.#why = why;
     this.#machine.on(event, avps);
   }
-  #outOfOrder(name: string): void {
+  #outOfOrder(name: "SCCRQ" | "SCCRP" | "SCCCN", avps: Avps): void {
     this.#result = { result: RESULT.fsm, error: 0, message: `${name} in state ${this.state}` };
     this.#why ??= failure("order", `the peer sent ${name} out of order`);
+    this.#machine.on(name, avps);
   }
   #setPeer(avps: Avps): void {
     this.#handshake.learn(avps);
@@ -342,7 +332,7 @@ export class Tunnel implements CallTableHost {
 
   // Ends -----------------------------------------------------------------------------------------
   #opened(): void {
-    this.#guard.disarm();
+    this.#waitNoMore();
     this.busy(false);
     if (this.#cfg.helloSeconds > 0) this.#hello.arm(this.#cfg.helloSeconds * 1000);
     const { peerHost, peerVendor, peerId: peerTunnel } = this.#handshake;
@@ -369,16 +359,15 @@ export class Tunnel implements CallTableHost {
     this.#hello.disarm();
     const why = this.#reason();
     this.#calls.drop(why);
-    this.#guard.arm(STOP_MS);
+    this.#wait(STOP_MS);
     if (this.#reliable.idle) this.later(() => this.#finish());
   }
   #finish(): void {
     if (this.#stage === "over") return;
     this.#cleanUp();
     this.#stage = "over";
-    this.#guard.disarm();
     this.#reliable.stopSending();
-    this.#linger.arm(LINGER_MS);
+    this.#wait(LINGER_MS);
     const why = this.#reason();
     this.later(() => this.#tellDown(why));
   }
@@ -413,7 +402,6 @@ export class Tunnel implements CallTableHost {
       () => this.#calls.drop(why),
       () => this.#reliable.send(0, encodeMessage("StopCCN", { assignedTunnelId: this.id, resultCode: this.#result })),
       () => this.#hello.disarm(),
-      () => this.#guard.disarm(),
       () => this.destroy(),
       () => this.#host.lingered(this),
       () => this.later(() => this.#tellDown(why)),
@@ -424,19 +412,31 @@ export class Tunnel implements CallTableHost {
   }
   /** Releases it at once, without lingering. */
   destroy(): void {
-    this.#linger.disarm();
+    this.#waitNoMore();
     this.#reliable.close();
   }
   #reason(): Failure {
     return this.#why ?? failure("closed", "the tunnel was closed");
   }
-  #silent(): void {
+  silent(): void {
     this.#why ??= failure("peer-silent", `the L2TP peer ${this.remote.address} does not answer`);
     this.#reliable.stopSending();
     this.#cleanUp();
     this.#finish();
   }
+  #wait(ms: number): void {
+    this.#guard ??= this.clock.timer(`l2tp tunnel ${this.id}`, () => this.#late());
+    this.#guard.arm(ms);
+  }
+  #waitNoMore(): void {
+    this.#guard?.disarm();
+    this.#guard = null;
+  }
   #late(): void {
+    if (this.#stage === "over") {
+      this.destroy();
+      return this.#host.lingered(this);
+    }
     if (this.#stage === "stopping") return this.#finish();
     if (this.state === "established")
       return this.close(failure("no-call", `the L2TP peer ${this.remote.address} keeps a tunnel without a call`));
