@@ -105,8 +105,12 @@ export class Automaton<Owner, In> {
   #state = 0;
   #left = 0;
   #busy = false;
-  readonly #queue: { readonly event: Event; readonly input: In | undefined }[] = [];
-  readonly #timer: Timer;
+  /** Null: nothing happens now. */
+  #queue: { readonly event: Event; readonly input: In | undefined }[] | null = null;
+  readonly #clock: Clock;
+  readonly #name: string;
+  /** The Restart timer, while it is needed: most automata are at rest for hours. */
+  #timer: Timer | null = null;
   readonly #act: Actions<Owner, In>;
   readonly #limits: Limits;
 
@@ -114,35 +118,38 @@ export class Automaton<Owner, In> {
     this.#owner = owner;
     this.#act = act;
     this.#limits = limits;
-    this.#timer = clock.timer(`${name}-restart`, () => this.on(this.#left > 0 ? "TO+" : "TO-"));
+    this.#clock = clock;
+    this.#name = name;
   }
   get state(): State {
     return STATES[this.#state] as State;
   }
   /** Runs to completion: an event raised by an action waits for its turn. */
   on(event: Event, input?: In): void {
+    this.#queue ??= [];
     this.#queue.push({ event, input });
-    this.#run(() => {});
+    this.#run();
   }
   /** From Starting to Opened: somebody else has sent and acknowledged what that takes (RFC 2661 §4.4.5). */
   resume(): void {
     this.#state = STATES.indexOf("opened");
     this.#run(() => this.#act.tlu(this.#owner, undefined));
   }
-  #run(first: () => void): void {
+  #run(first?: () => void): void {
     if (this.#busy) return;
     this.#busy = true;
     try {
-      first();
-      for (let it = this.#queue.shift(); it; it = this.#queue.shift()) this.#step(it.event, it.input);
+      first?.();
+      for (let it = this.#queue?.shift(); it; it = this.#queue?.shift()) this.#step(it.event, it.input);
+      this.#queue = null;
     } finally {
       this.#busy = false;
     }
   }
   /** For good: the owner is about to forget this automaton. */
   stop(): void {
-    this.#timer.disarm();
-    this.#queue.length = 0;
+    this.#disarm();
+    this.#queue = null;
   }
 
   #step(event: Event, input: In | undefined): void {
@@ -154,9 +161,10 @@ export class Automaton<Owner, In> {
     if (step.note === "x") this.#act.crossed(this.#owner, this.state, event);
     this.#state = step.next;
     // RFC 1661 §4.1: the timer stops when a state without TO events is entered.
-    if (step.next < 4 || step.next > 8) this.#timer.disarm();
+    if (step.next < 4 || step.next > 8) this.#disarm();
     for (const a of step.acts) this.#do(a, step, input);
     if (step.note === "r" && this.#limits.restart) {
+      this.#queue ??= [];
       this.#queue.unshift({ event: "Down", input: undefined }, { event: "Up", input: undefined });
     }
   }
@@ -168,12 +176,12 @@ export class Automaton<Owner, In> {
         return;
       case "zrc": // one quiet period, so that the peer sees the Terminate-Ack before the link goes
         this.#left = 0;
-        this.#timer.arm(this.#limits.restartMs);
+        this.#arm();
         return;
       case "scr":
       case "str":
         this.#left--;
-        this.#timer.arm(this.#limits.restartMs);
+        this.#arm();
         this.#act[a](this.#owner, input);
         return;
       case "tlf":
@@ -183,5 +191,14 @@ export class Automaton<Owner, In> {
       default:
         this.#act[a](this.#owner, input);
     }
+  }
+
+  #arm(): void {
+    this.#timer ??= this.#clock.timer(`${this.#name}-restart`, () => this.on(this.#left > 0 ? "TO+" : "TO-"));
+    this.#timer.arm(this.#limits.restartMs);
+  }
+  #disarm(): void {
+    this.#timer?.disarm();
+    this.#timer = null;
   }
 }

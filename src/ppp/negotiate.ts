@@ -1,5 +1,6 @@
 // What LCP and every NCP share around the automaton: identifiers, our Configure-Request and the answers to it, our
 // judgement of the peer's, Terminate, Code-Reject (RFC 1661 §5). An OptionPolicy knows the options of one protocol.
+import { NO_BYTES } from "../core/bytes.ts";
 import type { Failure } from "../core/errors.ts";
 import { sameBytes } from "../core/text.ts";
 import { printable } from "../core/words.ts";
@@ -85,15 +86,17 @@ export class ControlProtocol<O> {
   readonly #fsm: Automaton<ControlProtocol<unknown>, Input>;
   #nextId = 1;
   #requestId = -1;
-  #request: Uint8Array = new Uint8Array(0);
-  /** Our request waits for its answer: a second one to the same identifier is stale, not a crossed connection. */
-  #waiting = false;
+  /**
+   * Our request while it waits for its answer: a second answer to the same identifier is stale, not a crossed
+   * connection.
+   */
+  #request: Uint8Array | null = null;
   #negotiating = false;
   /** In Stopping: because of the peer, whose Terminate-Request was acknowledged. */
   #acked = false;
   #naksSent = 0;
   #refusals = 0;
-  #closingWords = new Uint8Array(0);
+  #closingWords = NO_BYTES;
 
   static readonly #ACTIONS: Actions<ControlProtocol<unknown>, Input> = {
     tlu: (p) => {
@@ -110,7 +113,7 @@ export class ControlProtocol<O> {
     sta: (p, it) => {
       // An answer copies the identifier; to anything but a Terminate-Request it is news of its own (RFC 1661 §5.5).
       const id = it?.packet.code === CODE.terminateRequest ? it.packet.id : p.#newId();
-      p.#on.send(p.#owner, writePacket({ code: CODE.terminateAck, id, body: new Uint8Array(0) }));
+      p.#on.send(p.#owner, writePacket({ code: CODE.terminateAck, id, body: NO_BYTES }));
     },
     scj: (p, it) => it && p.#sendCodeReject(it.packet),
     ser: (p, it) => it && p.#on.extra(p.#owner, it.packet),
@@ -139,7 +142,7 @@ export class ControlProtocol<O> {
     this.#fsm.on("Open");
   }
   /** `words` go into the Terminate-Request, at most 100 bytes. */
-  close(words: Uint8Array = new Uint8Array(0)): void {
+  close(words = NO_BYTES): void {
     this.#closingWords = words.slice(0, 100);
     this.#fsm.on("Close");
   }
@@ -175,7 +178,7 @@ export class ControlProtocol<O> {
     this.#fsm.on("RXJ-");
   }
   /** Answers a packet under its own identifier. */
-  reply(code: number, to: ControlPacket, body: Uint8Array = new Uint8Array(0)): void {
+  reply(code: number, to: ControlPacket, body = NO_BYTES): void {
     this.#on.send(this.#owner, writePacket({ code, id: to.id, body }));
   }
   /** Sends a packet of ours under a fresh identifier. */
@@ -300,26 +303,27 @@ export class ControlProtocol<O> {
       return;
     }
     // RFC 1661 §4.3: what is out of sequence or otherwise invalid is silently discarded.
-    if (!this.#waiting || packet.id !== this.#requestId) {
+    const request = this.#request;
+    if (!request || packet.id !== this.#requestId) {
       this.#on.ignored(this.#owner, "stale-answer");
       return;
     }
     if (packet.code === CODE.configureAck) {
-      if (!sameBytes(packet.body, this.#request)) {
+      if (!sameBytes(packet.body, request)) {
         this.#on.ignored(this.#owner, "wrong-answer");
         return;
       }
-      this.#waiting = false;
+      this.#request = null;
       this.#fsm.on("RCA", { packet });
       return;
     }
     const options = readOptions(packet.body);
     const rejects = packet.code === CODE.configureReject;
-    if (rejects && !isSubset(options, readOptions(this.#request))) {
+    if (rejects && !isSubset(options, readOptions(request))) {
       this.#on.ignored(this.#owner, "wrong-answer");
       return;
     }
-    this.#waiting = false;
+    this.#request = null;
     if (++this.#refusals > MAX_REFUSED) {
       this.#on.failed(this.#owner, failure("not-converging", "the peer rejects every proposal"));
       return;
@@ -345,9 +349,8 @@ export class ControlProtocol<O> {
     if (!this.#negotiating) this.#begin();
     const body = writeOptions(this.#policy.request());
     // RFC 1661 §5.1: a new identifier for new content and after a valid answer; the same one for a retransmission.
-    if (!this.#waiting || !sameBytes(body, this.#request)) this.#requestId = this.#newId();
+    if (!this.#request || !sameBytes(body, this.#request)) this.#requestId = this.#newId();
     this.#request = body;
-    this.#waiting = true;
     this.#on.send(this.#owner, writePacket({ code: CODE.configureRequest, id: this.#requestId, body }));
   }
 
