@@ -1,12 +1,10 @@
 // The Authentication phase (RFC 1661 §3.5): both directions at once, each by its own method, as LCP agreed.
 
-import type { Challenges } from "../core/challenges.ts";
 import type { Failure } from "../core/errors.ts";
 import { LazyMap, LazySet } from "../core/lazy.ts";
 import type { Turns } from "../core/turns.ts";
 import { printable } from "../core/words.ts";
-import type { Crypto, TlsClients } from "../ports/ports.ts";
-import type { PppOwner } from "./api.ts";
+import type { PppDeps, PppOwner } from "./api.ts";
 import { ChapAuthenticatee, ChapAuthenticator } from "./auth/chap.ts";
 import type { EapMethod } from "./auth/eap.ts";
 import { EapAuthenticatee } from "./auth/eap-authenticatee.ts";
@@ -16,7 +14,7 @@ import { type AuthMethod, methodProtocol, methodTitle } from "./auth/methods.ts"
 import { PapAuthenticatee, PapAuthenticator } from "./auth/pap.ts";
 import { judge, type Proof, type Verdict } from "./auth/proof.ts";
 import type { AuthenticatorEvents, AuthenticatorNeeds, AuthSide, Begun, Identity } from "./auth/side.ts";
-import type { MppeMaster } from "./compress/mppe.ts";
+import type { MppeBits, MppeMaster } from "./compress/mppe.ts";
 import { failure } from "./words.ts";
 
 interface AuthenticationConfig {
@@ -27,6 +25,8 @@ interface AuthenticationConfig {
   readonly refuse: readonly AuthMethod[];
   /** What the peer is asked for; of EAP's types those whose plain names are here. */
   readonly require: readonly AuthMethod[];
+  /** Null: nobody needs the keys that MS-CHAP leaves. */
+  readonly mppe?: MppeBits | null;
 }
 export interface AuthenticationEvents<O> {
   send(o: O, protocol: number, packet: Uint8Array): void;
@@ -41,13 +41,11 @@ export interface AuthenticationEvents<O> {
   failed(o: O, why: Failure): void;
 }
 
-interface AuthenticationDeps {
+interface AuthenticationStart {
   /** What comes later comes in there. */
-  readonly clock: Turns;
-  readonly crypto: Crypto;
-  readonly tls: TlsClients | null;
-  /** Of the whole process: a peer may ask here what it was asked elsewhere. */
-  readonly challenges: Challenges;
+  readonly turns: Turns;
+  readonly deps: Pick<PppDeps, "crypto" | "challenges"> & Partial<Pick<PppDeps, "tls">>;
+  readonly cfg: AuthenticationConfig;
   readonly users: Users;
 }
 /** As PppOwner has them. */
@@ -60,7 +58,8 @@ const EAP_METHODS: readonly (readonly [EapMethod, AuthMethod])[] = [
 ];
 
 export class Authentication<O> {
-  readonly #deps: AuthenticationDeps;
+  readonly #turns: Turns;
+  readonly #deps: AuthenticationStart["deps"];
   readonly #cfg: AuthenticationConfig;
   readonly #users: Users;
   readonly #owner: O;
@@ -80,11 +79,12 @@ export class Authentication<O> {
   /** Takes back what somebody else was asked. */
   #unask: (() => void) | null = null;
 
-  constructor(deps: AuthenticationDeps, cfg: AuthenticationConfig, owner: O, on: AuthenticationEvents<O>) {
+  constructor({ turns, deps, cfg, users }: AuthenticationStart, owner: O, on: AuthenticationEvents<O>) {
     this.#owner = owner;
+    this.#turns = turns;
     this.#deps = deps;
     this.#cfg = cfg;
-    this.#users = deps.users;
+    this.#users = users;
     this.#on = on;
   }
   /** How we show who we are, null when nobody asked. */
@@ -159,7 +159,8 @@ export class Authentication<O> {
   #authenticatee(method: AuthMethod): AuthSide | null {
     const { identity } = this.#cfg;
     if (!identity) return null;
-    const { clock, crypto } = this.#deps;
+    const { crypto } = this.#deps;
+    const clock = this.#turns;
     const title = methodTitle(method);
     const on = {
       send: this.#sender(method),
@@ -172,7 +173,7 @@ export class Authentication<O> {
     const needs = { clock, crypto, isOurs: (challenge: Uint8Array) => this.#deps.challenges.has(challenge) };
     if (method !== "eap") return new ChapAuthenticatee(needs, method, identity, on);
     const { eapTls } = this.#cfg;
-    const tls = eapTls ? new EapTls(this.#deps.tls, eapTls) : null;
+    const tls = eapTls ? new EapTls(this.#deps.tls ?? null, eapTls) : null;
     return new EapAuthenticatee(needs, { identity, methods: this.#eapMethods(), tls }, on);
   }
   #authenticator(method: AuthMethod): AuthSide {
@@ -189,13 +190,13 @@ export class Authentication<O> {
       this.#a = a;
       this.#method = method;
     }
-    get clock(): AuthenticationDeps["clock"] {
-      return this.#a.#deps.clock;
+    get clock(): Turns {
+      return this.#a.#turns;
     }
-    get crypto(): AuthenticationDeps["crypto"] {
+    get crypto(): PppDeps["crypto"] {
       return this.#a.#deps.crypto;
     }
-    get challenges(): AuthenticationDeps["challenges"] {
+    get challenges(): PppDeps["challenges"] {
       return this.#a.#deps.challenges;
     }
     get hostName(): string {
@@ -245,7 +246,7 @@ export class Authentication<O> {
     let wanted = true;
     const unask =
       this.#users.ask?.(proof, (v) =>
-        this.#deps.clock.run(() => {
+        this.#turns.run(() => {
           if (!wanted) return;
           wanted = false;
           this.#unask = null;
@@ -274,7 +275,8 @@ export class Authentication<O> {
   }
   #succeeded(which: "ours" | "peers", user: string, method: string, master: MppeMaster | null): void {
     if (!this.#open.delete(which)) return; // a repeated challenge, answered and accepted
-    if (master) this.#masters.set(which, master);
+    if (master && this.#cfg.mppe) this.#masters.set(which, master);
+    else master?.key.wipe();
     if (which === "peers" || this.#user === "") this.#user = user;
     this.#on.event(
       this.#owner,

@@ -20,6 +20,39 @@ export interface Link {
   /** Politely. */
   end(why: Failure): void;
 }
+/** What a link's own session does as a Link, one table for all of them. */
+export interface LinkActs<O> {
+  options(o: O): LinkOptions;
+  agreed(o: O): Agreed;
+  send(o: O, protocol: number, packet: Uint8Array): void;
+  reject(o: O, protocol: number, body: Uint8Array): void;
+  end(o: O, why: Failure): void;
+}
+export class OwnLink<O> implements Link {
+  readonly channel: FrameChannel;
+  readonly #owner: O;
+  readonly #acts: LinkActs<O>;
+  constructor(channel: FrameChannel, owner: O, acts: LinkActs<O>) {
+    this.channel = channel;
+    this.#owner = owner;
+    this.#acts = acts;
+  }
+  options(): LinkOptions {
+    return this.#acts.options(this.#owner);
+  }
+  agreed(): Agreed {
+    return this.#acts.agreed(this.#owner);
+  }
+  send(protocol: number, packet: Uint8Array): void {
+    this.#acts.send(this.#owner, protocol, packet);
+  }
+  reject(protocol: number, body: Uint8Array): void {
+    this.#acts.reject(this.#owner, protocol, body);
+  }
+  end(why: Failure): void {
+    this.#acts.end(this.#owner, why);
+  }
+}
 /** A link's place in a bundle. */
 export interface Seat {
   /** What came by the link, beside LCP and authentication; `packet` is valid during the call. */
@@ -41,15 +74,18 @@ interface Path {
   join(channel: FrameChannel, link: LinkOptions): boolean;
   leave(channel: FrameChannel): void;
 }
+interface LinksOwner {
+  /** Network packets go by another link's channel from now on. */
+  moved(): void;
+}
 export class Links {
   readonly #path: Path;
-  readonly #moved: () => void;
+  readonly #owner: LinksOwner;
   readonly #all: Link[] = [];
 
-  /** `moved`: network packets go by another link's channel from now on. */
-  constructor(path: Path, moved: () => void) {
+  constructor(path: Path, owner: LinksOwner) {
     this.#path = path;
-    this.#moved = moved;
+    this.#owner = owner;
   }
   get size(): number {
     return this.#all.length;
@@ -82,7 +118,7 @@ export class Links {
     this.#all.splice(at, 1);
     if (this.size === 0) return true;
     this.#path.leave(link.channel);
-    if (at === 0) this.#moved();
+    if (at === 0) this.#owner.moved();
     return true;
   }
   /** All but `own`. */

@@ -32,33 +32,37 @@ export class Intake<O> {
   readonly #parts: IntakeParts;
   readonly #owner: O;
   readonly #on: IntakeEvents<O>;
-  #early: Uint8Array[] = [];
+  #early: Uint8Array[] | null = null;
 
   constructor(parts: IntakeParts, owner: O, on: IntakeEvents<O>) {
     this.#parts = parts;
     this.#owner = owner;
     this.#on = on;
-    parts.channel.onFrame = (p) => {
-      try {
-        this.#frame(p);
-      } catch (e) {
-        parts.turns.run(() => on.fault(owner, e)); // an echo is answered outside of a turn
-      }
-    };
+    parts.channel.onFrame = (p) => this.#came(p);
   }
   /** What came before is looked at now. In a turn. */
   start(): void {
-    for (const frame of this.#early.splice(0)) this.#read(Packet.of(frame));
+    const early = this.#early ?? [];
+    this.#early = null;
+    for (const frame of early) this.#read(Packet.of(frame));
   }
   stop(): void {
-    this.#early = [];
+    this.#early = null;
   }
 
+  #came(p: Packet): void {
+    try {
+      this.#frame(p);
+    } catch (e) {
+      this.#parts.turns.run(() => this.#on.fault(this.#owner, e)); // an echo is answered outside of a turn
+    }
+  }
   #frame(p: Packet): void {
     const { turns, drops } = this.#parts;
     const phase = this.#on.phase(this.#owner);
     if (phase === "over") return drops.bump("ppp.after-end");
     if (phase === "dead") {
+      this.#early ??= [];
       if (this.#early.length >= MAX_EARLY || p.length > MAX_EARLY_BYTES) return drops.bump("ppp.before-start");
       this.#early.push(p.view().slice());
       return;

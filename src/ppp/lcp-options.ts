@@ -1,5 +1,5 @@
 // LCP's Configuration Options (RFC 1661 §6, RFC 1662 §7; 4: RFC 1989; 9, 13, 17 to 19: RFC 1570 §2, RFC 1990 §5.1).
-import { get16, get32 } from "../core/bytes.ts";
+import { get16, get32, NO_BYTES } from "../core/bytes.ts";
 import type { Failure } from "../core/errors.ts";
 import { type Rng, random32 } from "../core/rng.ts";
 import { concat } from "../core/text.ts";
@@ -76,6 +76,10 @@ export interface LcpWants {
   readonly requires: readonly AuthMethod[];
 }
 
+interface LcpOptionsOwner {
+  /** Hears about options that we reject, by name; names are ours and few. */
+  optionRefused(name: string): void;
+}
 interface Ours {
   mru: number | null;
   accm: number | null;
@@ -116,7 +120,7 @@ interface Theirs {
 export class LcpOptions implements OptionPolicy {
   readonly #wants: LcpWants;
   readonly #rng: Rng;
-  readonly #refused: (name: string) => void;
+  readonly #owner: LcpOptionsOwner;
   #ours: Ours;
   #theirs: Theirs;
   #untried: AuthMethod[] = [];
@@ -126,11 +130,10 @@ export class LcpOptions implements OptionPolicy {
   /** The peer has asked to be called back (RFC 1570 §2.3, or CBCP), and the session is not up. */
   callback = false;
 
-  /** `refused` hears about options that we reject, by name; names are ours and few. */
-  constructor(wants: LcpWants, rng: Rng, refused: (name: string) => void) {
+  constructor(wants: LcpWants, rng: Rng, owner: LcpOptionsOwner) {
     this.#wants = wants;
     this.#rng = rng;
-    this.#refused = refused;
+    this.#owner = owner;
     this.#ours = { ...NOTHING };
     this.#theirs = defaults();
   }
@@ -209,10 +212,10 @@ export class LcpOptions implements OptionPolicy {
     if (o.accm !== null) out.push({ type: LCP_OPTION.accm, data: be32(o.accm) });
     if (o.auth !== null) out.push({ type: LCP_OPTION.auth, data: methodOption(o.auth) });
     if (o.magic !== 0) out.push({ type: LCP_OPTION.magic, data: be32(o.magic) });
-    if (o.pfc) out.push({ type: LCP_OPTION.pfc, data: new Uint8Array(0) });
-    if (o.acfc) out.push({ type: LCP_OPTION.acfc, data: new Uint8Array(0) });
+    if (o.pfc) out.push({ type: LCP_OPTION.pfc, data: NO_BYTES });
+    if (o.acfc) out.push({ type: LCP_OPTION.acfc, data: NO_BYTES });
     if (o.mrru !== null) out.push({ type: LCP_OPTION.mrru, data: be16(o.mrru) });
-    if (o.shortSequence) out.push({ type: LCP_OPTION.shortSequence, data: new Uint8Array(0) });
+    if (o.shortSequence) out.push({ type: LCP_OPTION.shortSequence, data: NO_BYTES });
     const { multilink } = this.#wants;
     if (o.endpoint && multilink)
       out.push({ type: LCP_OPTION.endpoint, data: concat([Uint8Array.of(LOCALLY_ASSIGNED), multilink.endpoint]) });
@@ -300,7 +303,7 @@ export class LcpOptions implements OptionPolicy {
     else if (type === LCP_OPTION.mrru) {
       ours.mrru = null;
       ours.shortSequence = ours.endpoint = false;
-      this.#refused("multilink");
+      this.#owner.optionRefused("multilink");
     } else if (type === LCP_OPTION.auth) {
       return failure("auth-refused", "the peer refuses to authenticate itself", true);
     }
@@ -331,14 +334,14 @@ export class LcpOptions implements OptionPolicy {
         return ACK;
       case LCP_OPTION.shortSequence:
         if (!this.#wants.multilink) break;
-        return o.data.length === 0 ? ACK : nak(new Uint8Array(0));
+        return o.data.length === 0 ? ACK : nak(NO_BYTES);
       case LCP_OPTION.pfc:
       case LCP_OPTION.acfc:
-        return o.data.length === 0 ? ACK : nak(new Uint8Array(0));
+        return o.data.length === 0 ? ACK : nak(NO_BYTES);
       default:
     }
     if (o.type === LCP_OPTION.callback) this.callback = true;
-    this.#refused(OPTION_NAMES.get(o.type) ?? "unknown");
+    this.#owner.optionRefused(OPTION_NAMES.get(o.type) ?? "unknown");
     return REJECT;
   }
   #judgeAuth(data: Uint8Array, lastChance: boolean): Verdict {
@@ -351,7 +354,7 @@ export class LcpOptions implements OptionPolicy {
     const best = answers[0];
     if (best === undefined) {
       this.#turnedDown = `the peer asks for ${authTitle(data)}, but this side has no identity to show`;
-      this.#refused("authentication");
+      this.#owner.optionRefused("authentication");
       return REJECT;
     }
     const advice = wanted === "pap" && this.#wants.papAdvice !== undefined ? `: ${this.#wants.papAdvice}` : "";
@@ -359,7 +362,7 @@ export class LcpOptions implements OptionPolicy {
       `the peer asks for ${authTitle(data)} and nothing else, this side answers to ` +
       `${answers.map(methodTitle).join(", ")}${advice}`;
     if (lastChance) return { is: "fail", why: failure("no-common-auth", this.#turnedDown) };
-    this.#refused(authTitle(data));
+    this.#owner.optionRefused(authTitle(data));
     return nak(methodOption(best));
   }
   #judgeQuality(data: Uint8Array): Verdict {

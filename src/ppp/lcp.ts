@@ -107,7 +107,7 @@ export class Lcp<O> {
     this.#on = on;
     this.#echo = echo;
     this.#clock = clock;
-    this.options = new LcpOptions(wants, rng, (name) => on.optionRefused(owner, name));
+    this.options = new LcpOptions(wants, rng, this);
     this.#echoTimer = clock.timer("lcp-echo", () => this.#echoDue());
     this.protocol = new ControlProtocol<Lcp<unknown>>(
       { clock, name: "lcp" },
@@ -117,6 +117,10 @@ export class Lcp<O> {
     );
   }
 
+  /** For `options`. */
+  optionRefused(name: string): void {
+    this.#on.optionRefused(this.#owner, name);
+  }
   /** Anything from the peer shows that it lives. Cheap: the data path may call it for every batch. */
   activity(): void {
     this.#lost = 0;

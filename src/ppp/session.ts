@@ -12,13 +12,13 @@ import { allOf } from "../core/scope.ts";
 import { utf8 } from "../core/text.ts";
 import { Turns } from "../core/turns.ts";
 import { printable } from "../core/words.ts";
-import type { FrameChannel, LineCounts } from "../ports/ports.ts";
+import type { FrameChannel, LineCounts, LinkOptions } from "../ports/ports.ts";
 import { Admission } from "./admission.ts";
 import type { PppConfig, PppDeps, PppDrop, PppOwner } from "./api.ts";
 import { methodTitle } from "./auth/methods.ts";
 import { Authentication, type AuthenticationEvents } from "./authentication.ts";
-import type { Link, Seat } from "./bundle.ts";
-import { FULL_HEADER, type HeaderOptions, PROTOCOL, protocolName, pushProtocol } from "./frame.ts";
+import { type Link, type LinkActs, OwnLink, type Seat } from "./bundle.ts";
+import { FULL_HEADER, PROTOCOL, protocolName, pushProtocol } from "./frame.ts";
 import { Intake, type IntakeEvents } from "./intake.ts";
 import { Lcp, type LcpEvents } from "./lcp.ts";
 import { DEFAULT_MRU } from "./lcp-options.ts";
@@ -42,7 +42,8 @@ export class PppSession {
   readonly #owner: PppOwner;
   readonly #lcp: Lcp<PppSession>;
   readonly #auth: Authentication<PppSession>;
-  readonly #deadline: Timer;
+  /** Until the phase is over, or the session is up. */
+  #deadline: Timer | null = null;
   readonly #drops = new Counters<PppDrop>();
   readonly #report: Report;
   /** What stands on the session's links; more of them may join there. */
@@ -57,8 +58,8 @@ export class PppSession {
   #why: Failure | null = null;
   #peerWords: string | null = null;
   readonly #admission: Admission;
-  #header: HeaderOptions = FULL_HEADER;
-  #configured = false;
+  /** As LCP agreed, and the channel was told; null: as it begins. */
+  #link: LinkOptions | null = null;
   readonly #intake: Intake<PppSession>;
   readonly #turns: Turns;
   readonly #quality: LinkQuality | null;
@@ -88,7 +89,7 @@ export class PppSession {
     event: (s, user, method, ok, text) =>
       s.#report.emit({ kind: "ppp.auth", link: s.#cfg.link, user: printable(user), method, ok, text }),
     expired: (s, ms) => {
-      s.#deadline.arm(ms);
+      s.#hurry(ms);
       s.#turns.run(() => s.#owner.onExpired?.(ms));
     },
     renewed: (s) => s.#turns.run(() => s.#owner.onRenewed?.()),
@@ -97,11 +98,20 @@ export class PppSession {
   };
   static readonly #UPPER: UpperEvents<PppSession> = {
     agreeing: (s) => {
-      if (s.#phase === "network") s.#deadline.arm(PHASE_MS);
+      if (s.#phase === "network") s.#hurry();
     },
-    agreed: (s) => s.#deadline.disarm(),
+    agreed: (s) => s.#settled(),
+    how: (s) => s.#authWords(),
+    agreedOn: (s) => s.#link ?? s.#lcp.options.link(),
     failed: (s, why) => s.#fail(why),
     alone: (s, why) => s.#failLink(why),
+  };
+  static readonly #OWN: LinkActs<PppSession> = {
+    options: (s) => s.#lcp.options.link(),
+    agreed: (s) => s.#lcp.options.multilink,
+    send: (s, protocol, p) => s.#send(protocol, p),
+    reject: (s, protocol, body) => s.#lcp.sendProtocolReject(protocol, body),
+    end: (s, why) => s.stop(why),
   };
 
   constructor(deps: PppDeps, channel: FrameChannel, cfg: PppConfig, owner: PppOwner) {
@@ -113,28 +123,15 @@ export class PppSession {
     this.#turns = turns;
     const wants = lcpWants(cfg, channel, deps.crypto);
     this.#lcp = new Lcp({ clock: turns, rng: deps.crypto, wants, echo: cfg.echo }, this, PppSession.#LCP);
-    this.#auth = new Authentication(
-      { clock: turns, crypto: deps.crypto, tls: deps.tls ?? null, challenges: deps.challenges, users: owner },
-      cfg,
-      this,
-      PppSession.#AUTH,
-    );
+    this.#auth = new Authentication({ turns, deps, cfg, users: owner }, this, PppSession.#AUTH);
     this.#admission = new Admission(cfg, owner);
-    const parts = { turns, channel, lcp: this.#lcp, drops: this.#drops, report: this.#report };
+    const [lcp, auth, drops, report] = [this.#lcp, this.#auth, this.#drops, this.#report];
+    const parts = { deps, cfg, owner, channel, turns, lcp, auth, drops, report }; // one object for both
     this.#intake = new Intake(parts, this, PppSession.#INTAKE);
-    const more = { deps, cfg, owner, lcp: this.#lcp.options, auth: this.#auth, how: () => this.#authWords() };
-    this.upper = new Upper<PppSession>({ ...parts, ...more }, this, PppSession.#UPPER);
-    this.#own = {
-      channel,
-      options: () => this.#lcp.options.link(),
-      agreed: () => this.#lcp.options.multilink,
-      send: (protocol, p) => this.#send(protocol, p),
-      reject: (protocol, body) => this.#lcp.sendProtocolReject(protocol, body),
-      end: (why) => this.stop(why),
-    };
+    this.upper = new Upper<PppSession>(parts, this, PppSession.#UPPER);
+    this.#own = new OwnLink<PppSession>(channel, this, PppSession.#OWN);
     const counts = channel.counts?.bind(channel);
     this.#quality = counts ? this.#makeQuality(turns, counts) : null;
-    this.#deadline = turns.timer("ppp-phase", () => this.#deadlinePassed());
     channel.onDown = (why) => this.lowerDown(failure("lower-down", why));
   }
 
@@ -224,13 +221,13 @@ export class PppSession {
   #send(protocol: number, packet: Uint8Array): void {
     if (this.#phase === "over") return;
     const p = Packet.of(packet);
-    pushProtocol(p, protocol, protocol === PROTOCOL.lcp ? FULL_HEADER : this.#header);
+    pushProtocol(p, protocol, protocol === PROTOCOL.lcp ? FULL_HEADER : (this.#link ?? FULL_HEADER));
     this.#channel.send(p);
   }
 
   #enter(phase: "establish" | "authenticate" | "network"): void {
     this.#phase = phase;
-    this.#deadline.arm(PHASE_MS);
+    this.#hurry();
     if (this.upper.serves) return; // others carry on
     this.#turns.run(() => {
       if (this.#phase === phase) this.#owner.onPhase(phase);
@@ -240,16 +237,13 @@ export class PppSession {
     if (this.#phase !== "establish") return;
     const o = this.#lcp.options;
     const link = o.link();
-    this.#header = link;
-    this.#configured = true;
+    this.#link = link;
     this.#peerWords = null;
     this.#channel.configure(link);
     if (!this.upper.serves) this.upper.path.open(o.multilink, link);
     // What we required is agreed on here, or LCP would not have opened; a mistake of ours must not let anybody in.
-    if (this.#cfg.require.length > 0 && o.peerAuth === null) {
-      this.#failLink(failure("auth-refused", "the peer refuses to authenticate itself", true));
-      return;
-    }
+    if (this.#cfg.require.length > 0 && o.peerAuth === null)
+      return this.#failLink(failure("auth-refused", "the peer refuses to authenticate itself", true));
     if (o.reportMs !== null) this.#quality?.start(o.reportMs);
     this.#auth.prepare(o.ourAuth, o.peerAuth);
     const { link: name } = this.#cfg;
@@ -257,10 +251,7 @@ export class PppSession {
     const { mrruIn, mrruOut } = o.multilink;
     if (mrruIn !== null && mrruOut !== null)
       this.#report.emit({ kind: "ppp.multilink", link: name, mrru: mrruIn, peerMrru: mrruOut });
-    if (o.ourAuth === null && o.peerAuth === null) {
-      this.#network();
-      return;
-    }
+    if (o.ourAuth === null && o.peerAuth === null) return this.#network();
     this.#enter("authenticate");
     this.#auth.start();
   }
@@ -278,7 +269,7 @@ export class PppSession {
     // The peer's Terminate-Request, or its Code-Reject of what LCP is made of.
     this.#why ??= this.#peerEnded() ?? failure("lcp-failed", "the peer rejects LCP itself");
     this.#phase = "terminate";
-    this.#deadline.disarm();
+    this.#settled();
   }
   /** Our link carries no network packets any more. */
   #leave(why: Failure): void {
@@ -293,11 +284,19 @@ export class PppSession {
   #lcpTerminated(text: string): void {
     this.#peerWords = text;
     // A peer that is still willing begins anew at once; one that is not leaves us talking to ourselves.
-    if (this.#phase === "establish" && !this.#lcp.protocol.opened) this.#deadline.arm(AFTER_TERMINATE_MS);
+    if (this.#phase === "establish" && !this.#lcp.protocol.opened) this.#hurry(AFTER_TERMINATE_MS);
   }
   #peerEnded(): Failure | null {
     if (this.#peerWords === null) return null;
     return endedByPeer(this.#phase, this.#peerWords, this.#lcp.options.turnedDown);
+  }
+  #hurry(ms = PHASE_MS): void {
+    this.#deadline ??= this.#turns.timer("ppp-phase", () => this.#deadlinePassed());
+    this.#deadline.arm(ms);
+  }
+  #settled(): void {
+    this.#deadline?.disarm();
+    this.#deadline = null;
   }
   #deadlinePassed(): void {
     const phase = this.#phase;
@@ -317,7 +316,7 @@ export class PppSession {
     }
     const { serves, links } = this.upper;
     this.#enter("network");
-    if (serves) this.#deadline.disarm(); // back in our own bundle
+    if (serves) this.#settled(); // back in our own bundle
     const why = serves ? links.add(this.#own) : this.upper.open(this.#own, wants);
     if (why) this.#failLink(why);
   }
@@ -332,7 +331,7 @@ export class PppSession {
     if ("code" in seat) return seat;
     this.#seat = seat;
     this.#enter("network");
-    this.#deadline.disarm();
+    this.#settled();
     return true;
   }
   #makeQuality(clock: Clock, counts: () => LineCounts): LinkQuality {
@@ -340,7 +339,7 @@ export class PppSession {
       send: (p) => this.#send(PROTOCOL.lqr, p),
       counts,
       magic: () => this.#lcp.options.magic,
-      overhead: () => (this.#header.acfc ? 2 : 4) + (this.#lcp.options.link().sendFcs32 ? 4 : 2) + 1,
+      overhead: () => (this.#link?.acfc ? 2 : 4) + (this.#link?.sendFcs32 ? 4 : 2) + 1,
     });
   }
   #protocolRejected(protocol: number): void {
@@ -376,7 +375,7 @@ export class PppSession {
     if (this.#phase === "terminate") return;
     const wasDead = this.#phase === "dead";
     this.#phase = "terminate";
-    this.#deadline.disarm();
+    this.#settled();
     this.#auth.stop();
     // The code alone: the sentence may say more about users than the peer should learn.
     if (!wasDead) this.#lcp.protocol.close(utf8(this.#why.code));
@@ -389,7 +388,7 @@ export class PppSession {
     const why = this.#why ?? failure("down", "the session ended");
     allOf(
       (e) => this.#report.fault(e),
-      () => this.#deadline.disarm(),
+      () => this.#settled(),
       () => this.#auth.stop(),
       () => this.#lcp.stop(),
       () => this.#quality?.stop(),
@@ -433,9 +432,8 @@ export class PppSession {
   }
   /** RFC 1661 §6: defaults hold while LCP is not opened. */
   #unconfigure(): void {
-    this.#header = FULL_HEADER;
-    if (!this.#configured) return;
-    this.#configured = false;
+    if (!this.#link) return;
+    this.#link = null;
     if (!this.upper.serves) this.upper.path.lowerDown();
     const mtu = Math.min(DEFAULT_MRU, this.#channel.mru);
     this.#channel.configure({ sendAccm: 0xffff_ffff, recvAccm: 0xffff_ffff, pfc: false, acfc: false, mtu });

@@ -3,7 +3,7 @@
 import { DecodeError, type Failure } from "../core/errors.ts";
 import { Packet } from "../core/packet.ts";
 import type { Turns } from "../core/turns.ts";
-import type { FrameChannel } from "../ports/ports.ts";
+import type { FrameChannel, LinkOptions } from "../ports/ports.ts";
 import { MPPE_GROWTH, type PppConfig, type PppDeps, type PppDrop, type PppOwner, type PppUp } from "./api.ts";
 import type { Authentication } from "./authentication.ts";
 import { BRIDGED_HEADER, type BridgedFormat, pullBridged, pushBridged } from "./bridged.ts";
@@ -13,7 +13,8 @@ import { CODE } from "./cp.ts";
 import { DataPath } from "./data-path.ts";
 import { PROTOCOL, protocolName } from "./frame.ts";
 import type { Assignment, IpcpWants } from "./ipcp.ts";
-import { DEFAULT_MRU, type LcpOptions } from "./lcp-options.ts";
+import type { Lcp } from "./lcp.ts";
+import { DEFAULT_MRU } from "./lcp-options.ts";
 import { Network, type NetworkEvents } from "./network.ts";
 import type { Lane } from "./reassembly.ts";
 import type { Report } from "./report.ts";
@@ -32,12 +33,14 @@ interface UpperParts {
   readonly report: Report;
   readonly drops: { bump(name: PppDrop): void };
   /** Of the session's own link. */
-  readonly lcp: LcpOptions;
+  readonly lcp: Pick<Lcp<unknown>, "options">;
   readonly auth: Pick<Authentication<unknown>, "user" | "mppe">;
-  /** Authentication in words. */
-  readonly how: () => string;
 }
 export interface UpperEvents<O> {
+  /** Authentication in words. */
+  how(o: O): string;
+  /** As LCP of the session's own link agreed. */
+  agreedOn(o: O): LinkOptions;
   /** IPCP negotiates again, and is done. */
   agreeing(o: O): void;
   agreed(o: O): void;
@@ -80,7 +83,7 @@ export class Upper<O> {
       u.#p.report.emit({ kind: "ppp.ccp-up", link: u.#p.cfg.link, sending, receiving }),
     refused: (u, what) => u.#p.report.rejected(what),
     ignored: (u, name) => u.#p.drops.bump(`ppp.${name}`),
-    limit: (u) => u.#p.lcp.peerMru,
+    limit: (u) => u.#p.lcp.options.peerMru,
   };
 
   constructor(p: UpperParts, owner: O, on: UpperEvents<O>) {
@@ -88,11 +91,7 @@ export class Upper<O> {
     this.#owner = owner;
     this.#on = on;
     this.path = new DataPath(p.channel, p.drops, p.turns);
-    this.links = new Links(this.path, () =>
-      p.turns.run(() => {
-        if (this.serves) p.owner.onMoved?.();
-      }),
-    );
+    this.links = new Links(this.path, this);
     this.#net = new Network<Upper<O>>(p.turns, p.deps.crypto, this, Upper.#NET);
   }
   /** A link carries network packets. */
@@ -105,7 +104,7 @@ export class Upper<O> {
   }
   /** The endpoint discriminator of the first link's peer. */
   get endpoint(): Uint8Array | null {
-    return this.#p.lcp.endpoint;
+    return this.#p.lcp.options.endpoint;
   }
   /** What a link's fragments came to. */
   counts(channel: FrameChannel): Lane["counts"] | null {
@@ -116,6 +115,12 @@ export class Upper<O> {
   }
   get missing(): "CCP" | "IPCP" {
     return this.#net.missing;
+  }
+  /** For `links`. */
+  moved(): void {
+    this.#p.turns.run(() => {
+      if (this.serves) this.#p.owner.onMoved?.();
+    });
   }
 
   /** The first link is there: null, or why the session cannot go on. */
@@ -214,7 +219,7 @@ export class Upper<O> {
   }
   /** The longest packet that the peer takes, in bytes. */
   get #longest(): number {
-    return this.path.longest ?? Math.min(this.#p.lcp.peerMru, this.#p.channel.mru);
+    return this.path.longest ?? Math.min(this.#p.lcp.options.peerMru, this.#p.channel.mru);
   }
   /** The payload of a frame of a VLAN. */
   get #bridgeMtu(): number {
@@ -231,7 +236,8 @@ export class Upper<O> {
     return mppe || compression?.mppc ? MPPE_GROWTH : 0;
   }
   #ipcpUp(a: Assignment): void {
-    const { lcp, report, cfg, owner, turns, auth, how } = this.#p;
+    const { report, cfg, owner, turns, auth } = this.#p;
+    const lcp = this.#p.lcp.options;
     this.#on.agreed(this.#owner);
     lcp.callback = false; // it does without
     report.emit({ kind: "ppp.ipcp-up", link: cfg.link, local: a.local, remote: a.remote });
@@ -239,9 +245,9 @@ export class Upper<O> {
       ...a,
       mru: lcp.mru,
       peerMru: lcp.peerMru,
-      auth: how(),
+      auth: this.#on.how(this.#owner),
       user: auth.user,
-      link: lcp.link(),
+      link: this.#on.agreedOn(this.#owner),
       mrru: lcp.multilink.mrruOut,
       growth: this.#growth,
     };

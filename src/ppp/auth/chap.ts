@@ -1,6 +1,5 @@
 // CHAP (RFC 1994) with MD5, and as MS-CHAP v1 (RFC 2433) and v2 (RFC 2759), both sides.
-import { get8, Reader, Writer } from "../../core/bytes.ts";
-import type { Challenges } from "../../core/challenges.ts";
+import { get8, NO_BYTES, Reader, Writer } from "../../core/bytes.ts";
 import type { Timer } from "../../core/clock.ts";
 import { DecodeError, type Failure } from "../../core/errors.ts";
 import type { Secret } from "../../core/secret.ts";
@@ -85,11 +84,11 @@ export class ChapAuthenticatee implements AuthSide {
   readonly #timer: Timer;
   #state: "idle" | "expecting" | "answered" | "done" = "idle";
   #tries = 0;
-  #challenge: Uint8Array = new Uint8Array(0);
+  #challenge = NO_BYTES;
   #id = -1;
   /** Our Response, whole: a repeated Challenge gets the very same one, or MS-CHAPv2's proof would not fit. */
-  #response: Uint8Array = new Uint8Array(0);
-  #proof: Uint8Array = new Uint8Array(0);
+  #response = NO_BYTES;
+  #proof = NO_BYTES;
   #master: MppeMaster | null = null;
 
   constructor(deps: AuthenticateeDeps, algorithm: ChapAlgorithm, identity: Identity, on: AuthenticateeEvents) {
@@ -239,38 +238,34 @@ export class ChapAuthenticatee implements AuthSide {
 }
 
 export class ChapAuthenticator implements AuthSide {
-  readonly #crypto: Crypto;
   readonly #algorithm: ChapAlgorithm;
-  readonly #hostName: Uint8Array;
-  readonly #needs: Pick<AuthenticatorNeeds, "check">;
-  readonly #challenges: Challenges;
+  readonly #needs: AuthenticatorNeeds;
   readonly #on: AuthenticatorEvents;
-  readonly #timer: Timer;
+  /** While an answer is awaited. */
+  #timer: Timer | null = null;
   #state: "idle" | "asked" | "checking" | "expired" | "over" = "idle";
   #id = 0;
   #tries = 0;
-  #challenge: Uint8Array = new Uint8Array(0);
-  #reply: Uint8Array = new Uint8Array(0);
+  /** Until it is answered. */
+  #challenge = NO_BYTES;
+  #reply = NO_BYTES;
   /** Whose password has expired; what is checked is a new one then. */
   #expired: { readonly user: string; readonly why: Failure } | null = null;
 
   constructor(needs: AuthenticatorNeeds, algorithm: ChapAlgorithm, on: AuthenticatorEvents) {
-    this.#crypto = needs.crypto;
     this.#algorithm = algorithm;
-    this.#hostName = utf8(needs.hostName).slice(0, MAX_NAME);
     this.#needs = needs;
-    this.#challenges = needs.challenges;
     this.#on = on;
-    this.#timer = needs.clock.timer("chap-challenge", () => this.#due());
   }
   start(): void {
-    this.#challenges.settle(this.#challenge);
+    const { crypto, challenges } = this.#needs;
+    challenges.settle(this.#challenge);
     this.#state = "asked";
     this.#tries = 0;
     this.#expired = null;
-    this.#id = get8(this.#crypto.random(1), 0);
-    this.#challenge = this.#crypto.random(this.#algorithm === "mschap" ? MSCHAP_CHALLENGE : CHALLENGE_SIZE);
-    this.#challenges.issue(this.#challenge);
+    this.#id = get8(crypto.random(1), 0);
+    this.#challenge = crypto.random(this.#algorithm === "mschap" ? MSCHAP_CHALLENGE : CHALLENGE_SIZE);
+    challenges.issue(this.#challenge);
     this.#send();
   }
   goOn(begun: Begun): void {
@@ -282,8 +277,8 @@ export class ChapAuthenticator implements AuthSide {
   }
   stop(): void {
     this.#state = "idle";
-    this.#timer.disarm();
-    this.#challenges.settle(this.#challenge);
+    this.#disarm();
+    this.#needs.challenges.settle(this.#challenge);
   }
   #due(): void {
     if (!this.#expired) return this.#send();
@@ -300,9 +295,18 @@ export class ChapAuthenticator implements AuthSide {
       );
       return;
     }
-    const body = writeChapValue({ value: this.#challenge, name: this.#hostName });
+    const name = utf8(this.#needs.hostName).slice(0, MAX_NAME);
+    const body = writeChapValue({ value: this.#challenge, name });
     this.#on.send(writePacket({ code: CHAP_CODE.challenge, id: this.#id, body }));
-    this.#timer.arm(RETRY_MS);
+    this.#arm(RETRY_MS);
+  }
+  #arm(ms: number): void {
+    this.#timer ??= this.#needs.clock.timer("chap-challenge", () => this.#due());
+    this.#timer.arm(ms);
+  }
+  #disarm(): void {
+    this.#timer?.disarm();
+    this.#timer = null;
   }
 
   input(packet: Uint8Array): void {
@@ -334,8 +338,8 @@ export class ChapAuthenticator implements AuthSide {
   }
   #ask(method: ChapAlgorithm, user: string, value: Uint8Array, change?: Omit<Change, "value">): void {
     this.#state = "checking";
-    this.#timer.disarm();
-    this.#challenges.settle(this.#challenge);
+    this.#disarm();
+    this.#needs.challenges.settle(this.#challenge);
     const proof = { method, user, id: this.#id, challenge: this.#challenge, value, ...(change ? { change } : {}) };
     this.#needs.check(proof, (v) => this.#judged(user, v));
   }
@@ -345,18 +349,20 @@ export class ChapAuthenticator implements AuthSide {
     this.#expired = { user, why: v.why };
     if (this.#algorithm === "mschapv2") {
       const theirs = readRefusal(v.message).challenge;
-      this.#challenge = theirs?.length === CHALLENGE_SIZE ? theirs : this.#crypto.random(CHALLENGE_SIZE);
-      this.#challenges.issue(this.#challenge);
+      const { crypto, challenges } = this.#needs;
+      this.#challenge = theirs?.length === CHALLENGE_SIZE ? theirs : crypto.random(CHALLENGE_SIZE);
+      challenges.issue(this.#challenge);
     }
     const body = expiredMessage(this.#algorithm === "mschapv2" ? this.#challenge : null);
     this.#reply = writePacket({ code: CHAP_CODE.failure, id: this.#id, body });
     this.#on.send(this.#reply);
-    this.#timer.arm(CHANGE_MS);
+    this.#arm(CHANGE_MS);
     this.#on.expired(user, v.why, CHANGE_MS);
   }
   #judged(user: string, v: Verdict): void {
     if (v.is === "refused" && v.expired && !this.#expired) return this.#expire(user, v);
     this.#state = "over";
+    this.#challenge = NO_BYTES;
     const code = v.is === "accepted" ? CHAP_CODE.success : CHAP_CODE.failure;
     this.#reply = writePacket({ code, id: this.#id, body: v.message });
     this.#on.send(this.#reply);

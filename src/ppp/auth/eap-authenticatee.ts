@@ -1,6 +1,6 @@
 // The authenticatee of EAP (RFC 3748): Identity, Notification, Nak, MD5-Challenge, MS-CHAPv2, and EAP-TLS by
 // eap-tls.ts. Left out: other types (a Nak names what we do).
-import { Reader } from "../../core/bytes.ts";
+import { NO_BYTES, Reader } from "../../core/bytes.ts";
 import type { Timer } from "../../core/clock.ts";
 import { DecodeError } from "../../core/errors.ts";
 import { Secret } from "../../core/secret.ts";
@@ -56,7 +56,7 @@ export class EapAuthenticatee implements AuthSide {
   #newPassword: Secret | null;
   /** The server was told the new password. */
   #renewing = false;
-  #challenge: Uint8Array = new Uint8Array(0);
+  #challenge = NO_BYTES;
   readonly #methods: readonly EapMethod[];
   readonly #tls: EapTls | null;
   readonly #isOurs: (challenge: Uint8Array) => boolean;
@@ -66,8 +66,8 @@ export class EapAuthenticatee implements AuthSide {
   #state: "idle" | "expecting" | "answered" | "proved" | "done" = "idle";
   #requests = 0;
   #repeats = 0;
-  #last: Uint8Array = new Uint8Array(0);
-  #response: Uint8Array = new Uint8Array(0);
+  #last = NO_BYTES;
+  #response = NO_BYTES;
   #proof: Uint8Array | null = null;
   #master: MppeMaster | null = null;
   #refused: ReturnType<typeof refusalInWords> | null = null;

@@ -1,6 +1,6 @@
 // The authenticator of EAP (RFC 3748): Identity, Nak, MD5-Challenge and MS-CHAPv2; or what carries any type to somebody
 // else who speaks it (RFC 3579). Left out: EAP-TLS, and other types, of our own.
-import { get8, Reader } from "../../core/bytes.ts";
+import { get8, NO_BYTES, Reader } from "../../core/bytes.ts";
 import type { Challenges } from "../../core/challenges.ts";
 import type { Timer } from "../../core/clock.ts";
 import { DecodeError } from "../../core/errors.ts";
@@ -25,7 +25,6 @@ import type { Verdict } from "./proof.ts";
 import { type AuthenticatorEvents, type AuthenticatorNeeds, type AuthSide, MAX_TRIES, RETRY_MS } from "./side.ts";
 
 const MAX_NAME = 256;
-const NOTHING = new Uint8Array(0);
 
 type Stage =
   /** relay: somebody else's Request is with the peer; asking: the peer's Response is with him. */
@@ -46,9 +45,9 @@ export class EapAuthenticator implements AuthSide {
   #untried: EapMethod[] = [];
   #id = 0;
   #tries = 0;
-  #request: Uint8Array = new Uint8Array(0);
-  #challenge: Uint8Array = new Uint8Array(0);
-  #verdict: Uint8Array = new Uint8Array(0);
+  #request = NO_BYTES;
+  #challenge = NO_BYTES;
+  #verdict = NO_BYTES;
   #user = "";
   #judgement: Verdict | null = null;
 
@@ -139,7 +138,7 @@ export class EapAuthenticator implements AuthSide {
         `user "${printable(this.#user)}" has no EAP method in common with this side ` +
         `(${this.#methods.map((m) => (m === "md5" ? "MD5" : "MS-CHAPv2")).join(", ")})`;
       const why = failure("no-common-auth", text);
-      this.#end({ is: "refused", message: NOTHING, why, wrong: false }, this.#verdictOf(false));
+      this.#end({ is: "refused", message: NO_BYTES, why, wrong: false }, this.#verdictOf(false));
       return;
     }
     this.#challenges.settle(this.#challenge);
@@ -198,7 +197,7 @@ export class EapAuthenticator implements AuthSide {
     });
   }
   #verdictOf(ok: boolean): Uint8Array {
-    return writePacket({ code: ok ? EAP_CODE.success : EAP_CODE.failure, id: this.#id, body: new Uint8Array(0) });
+    return writePacket({ code: ok ? EAP_CODE.success : EAP_CODE.failure, id: this.#id, body: NO_BYTES });
   }
   #end(v: Verdict, verdict: Uint8Array): void {
     this.#stage = { is: "over" };

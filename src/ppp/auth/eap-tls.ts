@@ -1,6 +1,6 @@
 // EAP-TLS (RFC 5216; RFC 9190 with TLS 1.3) as authenticatee: fragments in and out, and what the end of a handshake
 // means. The handshake itself is done behind the port TlsClients. Left out: resumption, and the authenticator's side.
-import { Reader } from "../../core/bytes.ts";
+import { NO_BYTES, Reader } from "../../core/bytes.ts";
 import { DecodeError, type Failure } from "../../core/errors.ts";
 import { Secret } from "../../core/secret.ts";
 import { concat } from "../../core/text.ts";
@@ -25,7 +25,6 @@ const MAX_MESSAGE = 65_536;
 /** Of our fragments: with all headers they fit an MRU of 576. */
 const FRAGMENT = 500;
 const MSK_BYTES = 64;
-const NOTHING = new Uint8Array(0);
 
 /** An answer is the type's data of our Response; `proved`: the server has shown who it is, and takes us. */
 type EapTlsStep = { readonly answer: Uint8Array; readonly proved: boolean } | { readonly failed: Failure };
@@ -38,7 +37,7 @@ export class EapTls {
   #inBytes = 0;
   /** The length that the server announced; -1: none. */
   #announced = -1;
-  #out: Uint8Array = NOTHING;
+  #out = NO_BYTES;
   #sent = 0;
   #proved = false;
   #done = false;
@@ -70,7 +69,7 @@ export class EapTls {
     this.#msk?.wipe();
     this.#msk = null;
     this.#begin();
-    this.#out = NOTHING;
+    this.#out = NO_BYTES;
     this.#sent = 0;
     this.#proved = false;
     this.#done = false;
@@ -123,7 +122,7 @@ export class EapTls {
     if (typeof tls === "string")
       return { failed: failure("bad-certificate", `EAP-TLS cannot start: eap_${printable(tls)}`) };
     this.#tls = tls;
-    return this.#step(tls, NOTHING);
+    return this.#step(tls, NO_BYTES);
   }
   #step(tls: TlsClient, message: Uint8Array): EapTlsStep {
     const state = tls.step(message);
@@ -140,7 +139,7 @@ export class EapTls {
     const all =
       tls.version() === "1.3"
         ? tls.export("EXPORTER_EAP_TLS_Key_Material", Uint8Array.of(13), 2 * MSK_BYTES) // RFC 9190 §2.3
-        : tls.export("client EAP encryption", NOTHING, 2 * MSK_BYTES);
+        : tls.export("client EAP encryption", NO_BYTES, 2 * MSK_BYTES);
     if (!all) {
       this.#refused = failure("tls-failed", "the TLS session yields no keys (EAP-TLS)");
       return;

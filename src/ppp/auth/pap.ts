@@ -1,5 +1,5 @@
 // PAP (RFC 1334 §2), both sides.
-import { Reader, Writer } from "../../core/bytes.ts";
+import { NO_BYTES, Reader, Writer } from "../../core/bytes.ts";
 import type { Clock, Timer } from "../../core/clock.ts";
 import type { Secret } from "../../core/secret.ts";
 import { fromUtf8, utf8 } from "../../core/text.ts";
@@ -121,7 +121,7 @@ export class PapAuthenticator implements AuthSide {
   #state: "idle" | "waiting" | "checking" | "done" | "failed" = "idle";
   /** Of the last Request. */
   #id = 0;
-  #message: Uint8Array = new Uint8Array(0);
+  #message = NO_BYTES;
 
   constructor(needs: Pick<AuthenticatorNeeds, "clock" | "check">, on: AuthenticatorEvents) {
     this.#needs = needs;

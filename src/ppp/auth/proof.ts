@@ -1,5 +1,6 @@
 // What a peer shows to prove who it is, and the verdict on it: here, where the secret is known, or elsewhere.
 
+import { NO_BYTES } from "../../core/bytes.ts";
 import type { Failure } from "../../core/failures.ts";
 import type { Secret } from "../../core/secret.ts";
 import { sameBytes, utf8 } from "../../core/text.ts";
@@ -108,7 +109,7 @@ export function refusal(crypto: Crypto, method: Proof["method"], changing = fals
 function pap(crypto: Crypto, password: Uint8Array, secret: Secret | null): Judged | null {
   const given = crypto.hash("sha256", [password]);
   const wanted = secret ? secret.use((s) => crypto.hash("sha256", [s])) : crypto.hash("sha256", [given]);
-  return sameBytes(given, wanted) ? { message: new Uint8Array(0), master: null } : null;
+  return sameBytes(given, wanted) ? { message: NO_BYTES, master: null } : null;
 }
 const JUDGES: Readonly<
   Record<ChapProof["method"], (crypto: Crypto, p: ChapProof, secret: Secret | null) => Judged | null>
