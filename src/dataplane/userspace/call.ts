@@ -148,7 +148,7 @@ export class UserspaceCall implements CallChannel {
     };
   }
   received(): number {
-    return this.counters().rxPackets;
+    return this.#last ? this.#last.rxPackets : this.#host.fp.callCounters(this.handle)[0] + this.#rxPackets;
   }
   heard(): number {
     return this.received() + this.echoes().answered + this.#frames;

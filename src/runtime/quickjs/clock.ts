@@ -63,9 +63,7 @@ class Instant {
     this.#armed++;
   }
   remove(t: QuickjsTimer): void {
-    t.instant = null;
-    this.#timers[t.index] = null;
-    this.#armed--;
+    this.#leave(t);
     const holes = this.#timers.length - this.#armed;
     if (holes > HOLES && holes > this.#armed) this.#close();
   }
@@ -74,10 +72,15 @@ class Instant {
     while (this.#next < this.#timers.length) {
       const t = this.#timers[this.#next++];
       if (!t) continue;
-      this.remove(t);
+      this.#leave(t);
       return t;
     }
     return null;
+  }
+  #leave(t: QuickjsTimer): void {
+    t.instant = null;
+    this.#timers[t.index] = null;
+    this.#armed--;
   }
   #close(): void {
     this.#timers = this.#timers.filter((t) => t !== null);
