@@ -1,67 +1,104 @@
-// Maps and sets that most of their owners put nothing into, where there are thousands of owners: an empty Map costs a
-// session a quarter of a kilobyte on QuickJS.
+// Maps and sets that most of their owners put nothing into, or one entry, where there are thousands of owners: a Map
+// with one entry or none costs a session a quarter of a kilobyte on QuickJS.
 
 const EMPTY: ReadonlyMap<never, never> = new Map<never, never>();
 
-/** As Map, which it makes with the first entry, and drops with the last. */
-export class LazyMap<K, V> {
-  #map: Map<K, V> | null = null;
-  get #all(): ReadonlyMap<K, V> {
-    return this.#map ?? EMPTY;
+/** A Map with one entry, as far as such a Map is read here. */
+class One<K, V> {
+  readonly #key: K;
+  readonly #value: V;
+  constructor(key: K, value: V) {
+    this.#key = key;
+    this.#value = value;
   }
   get size(): number {
-    return this.#all.size;
+    return 1;
   }
   get(key: K): V | undefined {
-    return this.#map?.get(key);
+    return this.has(key) ? this.#value : undefined;
   }
   has(key: K): boolean {
-    return this.#map?.has(key) === true;
-  }
-  set(key: K, value: V): void {
-    this.#map ??= new Map();
-    this.#map.set(key, value);
-  }
-  delete(key: K): boolean {
-    const was = this.#map?.delete(key) === true;
-    if (this.#map?.size === 0) this.#map = null;
-    return was;
-  }
-  clear(): void {
-    this.#map = null;
+    return key === this.#key;
   }
   keys(): IterableIterator<K> {
-    return this.#all.keys();
+    return [this.#key].values();
   }
   values(): IterableIterator<V> {
-    return this.#all.values();
+    return [this.#value].values();
   }
   [Symbol.iterator](): IterableIterator<[K, V]> {
-    return this.#all[Symbol.iterator]();
+    const entry: [K, V] = [this.#key, this.#value];
+    return [entry].values();
   }
 }
-/** As Set, which it makes with the first item, and drops with the last. */
-export class LazySet<T> {
-  #set: Set<T> | null = null;
+
+/**
+ * As Map, which it makes with the second entry, and drops with the last. What comes while it is iterated may be left
+ * out.
+ */
+export class LazyMap<K, V> {
+  #all: One<K, V> | Map<K, V> | null = null;
   get size(): number {
-    return this.#set?.size ?? 0;
+    return this.#all?.size ?? 0;
   }
-  has(item: T): boolean {
-    return this.#set?.has(item) === true;
+  get(key: K): V | undefined {
+    return this.#all?.get(key);
   }
-  add(item: T): void {
-    this.#set ??= new Set();
-    this.#set.add(item);
+  has(key: K): boolean {
+    return this.#all?.has(key) === true;
   }
-  delete(item: T): boolean {
-    const was = this.#set?.delete(item) === true;
-    if (this.#set?.size === 0) this.#set = null;
-    return was;
+  set(key: K, value: V): void {
+    const all = this.#all;
+    if (all instanceof Map) all.set(key, value);
+    else if (!all || all.has(key)) this.#all = new One(key, value);
+    else this.#all = new Map([...all, [key, value]]);
+  }
+  delete(key: K): boolean {
+    const all = this.#all;
+    if (!all?.has(key)) return false;
+    if (all instanceof Map) all.delete(key);
+    if (all instanceof One || all.size === 0) this.#all = null;
+    return true;
   }
   clear(): void {
-    this.#set = null;
+    this.#all = null;
   }
-  *[Symbol.iterator](): IterableIterator<T> {
-    yield* this.#set ?? [];
+  keys(): IterableIterator<K> {
+    return (this.#all ?? EMPTY).keys();
+  }
+  values(): IterableIterator<V> {
+    return (this.#all ?? EMPTY).values();
+  }
+  [Symbol.iterator](): IterableIterator<[K, V]> {
+    return (this.#all ?? EMPTY)[Symbol.iterator]();
+  }
+}
+/** As Set, in the same way. */
+export class LazySet<T> {
+  #all: One<T, T> | Set<T> | null = null;
+  get size(): number {
+    return this.#all?.size ?? 0;
+  }
+  has(item: T): boolean {
+    return this.#all?.has(item) === true;
+  }
+  add(item: T): void {
+    const all = this.#all;
+    if (all instanceof Set) all.add(item);
+    else if (!all) this.#all = new One(item, item);
+    else if (!all.has(item)) this.#all = new Set([...all.keys(), item]);
+  }
+  delete(item: T): boolean {
+    const all = this.#all;
+    if (!all?.has(item)) return false;
+    if (all instanceof Set) all.delete(item);
+    if (all instanceof One || all.size === 0) this.#all = null;
+    return true;
+  }
+  clear(): void {
+    this.#all = null;
+  }
+  [Symbol.iterator](): IterableIterator<T> {
+    return (this.#all ?? EMPTY).keys();
   }
 }
