@@ -17,16 +17,17 @@ export class Captures {
   readonly #channels = new Map<string, Set<FrameChannel>>();
   readonly #watchers = new Map<string, Watcher>();
 
-  /** PPP runs over `channel`, for a link, until the function returned is called. */
-  channel(link: string, channel: FrameChannel): () => void {
+  /** PPP runs over `channel`, for a link, from now on, or no longer. */
+  channel(link: string, channel: FrameChannel, runs: boolean): void {
     const all = this.#channels.get(link) ?? new Set();
-    this.#channels.set(link, all.add(channel));
-    this.#tap(link, channel);
-    return () => {
+    if (runs) {
+      this.#channels.set(link, all.add(channel));
+      this.#tap(link, channel);
+    } else {
       channel.setTap?.(null);
       all.delete(channel);
-      if (all.size === 0 && this.#channels.get(link) === all) this.#channels.delete(link);
-    };
+      if (all.size === 0) this.#channels.delete(link);
+    }
   }
   /** Why there can be no capture of the link now, "" when there can. */
   refuses(link: string): string {

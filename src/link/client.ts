@@ -179,7 +179,7 @@ class ClientClimb implements Climb, Client, PppUser, NetdevUser, BridgeUser {
       pppConfig: () => this.pppConfig(),
       placeCall: (owner) => this.#l2tp.placeCall(owner),
       joinable: () => this.ppp.joinable,
-      watched: (channel) => this.watched(channel),
+      watched: (channel, runs) => this.watched(channel, runs),
       first: () => this.#l2tp.call !== null,
     });
     this.#more = links;
@@ -234,8 +234,8 @@ class ClientClimb implements Climb, Client, PppUser, NetdevUser, BridgeUser {
   rebind(net: ClientInterface): Promise<void> | undefined {
     return net.rebind?.(this.#call.channel);
   }
-  watched(channel: FrameChannel): () => void {
-    return this.deps.captures.channel(this.cfg.name, channel);
+  watched(channel: FrameChannel, runs: boolean): void {
+    this.deps.captures.channel(this.cfg.name, channel, runs);
   }
   get remote(): L2tpRemote | null {
     return this.peer.remote;

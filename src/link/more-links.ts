@@ -26,7 +26,7 @@ interface MoreUser {
   joinable(): Upper<PppSession> | null;
   /** Whether the first call is there. */
   first(): boolean;
-  watched(channel: FrameChannel): () => void;
+  watched(channel: FrameChannel, runs: boolean): void;
 }
 
 export class MoreLinks {
@@ -66,7 +66,7 @@ export class MoreLinks {
   #up(call: Call): void {
     const { deps, ladder } = this.#user;
     const { channel } = call;
-    const unwatch = this.#user.watched(channel);
+    this.#user.watched(channel, true);
     let joined = false;
     const owner: PppOwner = {
       secretOf: () => null,
@@ -81,7 +81,7 @@ export class MoreLinks {
       },
       onUp: () => {},
       onDown: (why) => {
-        unwatch();
+        this.#user.watched(channel, false);
         if (ladder.alive) ladder.emit({ kind: "daemon.warning", link: ladder.link, text: `a link: ${why.text}` });
         contain(
           () => call.close(why),

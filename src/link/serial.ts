@@ -170,8 +170,8 @@ class SerialClimb implements Climb, PppUser, NetdevUser, ModemUser {
     return this.#access.cfg.mtu;
   }
 
-  watched(channel: FrameChannel): () => void {
-    return this.#access.deps.captures.channel(this.#access.cfg.name, channel);
+  watched(channel: FrameChannel, runs: boolean): void {
+    this.#access.deps.captures.channel(this.#access.cfg.name, channel, runs);
   }
   onPin(right: boolean): void {
     this.#access.pinSpent = !right;

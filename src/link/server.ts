@@ -122,7 +122,7 @@ export class ServerLink implements AnyLink {
         return this.#ppp;
       },
       sessions: this.#sessions,
-      watched: (channel) => deps.captures.channel(cfg.name, channel),
+      watched: (channel, runs) => deps.captures.channel(cfg.name, channel, runs),
       addressOf: ({ flow, address }) => this.#flows.get(flow)?.conn.peer ?? address,
       failed: (peer, why) => this.#failures.note(peer, why),
     };

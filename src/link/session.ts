@@ -41,7 +41,7 @@ export interface SessionHost {
   pppConfig(mru: number): PppConfig;
   readonly sessions: Seats;
   /** As PppUser.watched(). */
-  watched?(channel: FrameChannel): () => void;
+  watched?(channel: FrameChannel, runs: boolean): void;
   /** Where the peer of a call is by now: its way may have changed under the session. */
   addressOf(remote: L2tpRemote): string;
   /** A call from `peer` ended before it was a session. */
@@ -123,7 +123,7 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
     this.since = host.deps.clock.now();
     this.seat = host.callers.radius?.seat({ ...placeOf(at), port: this.id }) ?? null;
     this.#ladder = new Ladder(host.ladder, this);
-    this.callOwner = new CallRung(this.#ladder, (why) => this.ppp.carriesOn(why));
+    this.callOwner = new CallRung(this.#ladder, this);
     this.ppp = new PppRung(this.#ladder, host.deps, this);
     this.#bridged = new BridgeRung(this.#ladder, this.ppp, this);
     this.#netdev = new NetdevRung(this.#ladder, this.ppp, this);
@@ -151,8 +151,8 @@ export class Session implements LadderOwner, PppUser, NetdevUser, BridgeUser {
   get channel(): FrameChannel {
     return this.#established.channel;
   }
-  watched(channel: FrameChannel): () => void {
-    return this.#host.watched?.(channel) ?? (() => {});
+  watched(channel: FrameChannel, runs: boolean): void {
+    this.#host.watched?.(channel, runs);
   }
   /** The call that network packets go by. */
   get #carrier(): Call | null {

@@ -184,7 +184,7 @@ export class Sessions {
       return failure("network-taken", `${taken} of user ${user.name} already belongs to the session of user ${owner}`);
     }
     for (const n of networks) this.#networks.add(n, s);
-    this.#prefixes.set(s, prefixes);
+    if (prefixes !== NO_PREFIXES) this.#prefixes.set(s, prefixes);
     this.#admitted++;
     this.#callers.delete(s);
     this.#users.set(user.name, s);

@@ -2,17 +2,22 @@
 import type { Failure } from "../../core/failures.ts";
 import type { Call, CallOwner } from "../../l2tp/call.ts";
 import type { Ladder, Rung } from "../ladder.ts";
+import type { PppRung } from "./ppp.ts";
+
+/** What stands on the call. */
+interface CallUser {
+  readonly ppp: Pick<PppRung, "carriesOn">;
+}
 
 export class CallRung implements Rung, CallOwner {
   readonly name = "call";
   readonly #ladder: Ladder;
-  readonly #carriesOn: (why: Failure) => boolean;
+  readonly #user: CallUser;
   call: Call | null = null;
 
-  /** `carriesOn`: the call is gone, and others of its bundle take its place. */
-  constructor(ladder: Ladder, carriesOn: (why: Failure) => boolean) {
+  constructor(ladder: Ladder, user: CallUser) {
     this.#ladder = ladder;
-    this.#carriesOn = carriesOn;
+    this.#user = user;
   }
   /** The peer has asked for it already. */
   up(): void {}
@@ -24,7 +29,7 @@ export class CallRung implements Rung, CallOwner {
   }
   onDown(_: Call, why: Failure): void {
     this.call = null;
-    if (this.#carriesOn(why)) return;
+    if (this.#user.ppp.carriesOn(why)) return;
     this.#ladder.lost(this, why);
     this.#ladder.isDown(this);
   }

@@ -39,8 +39,8 @@ export interface PppUser {
   joins?(user: Account, endpoint: Uint8Array | null): Joinable | Failure | null;
   /** As PppOwner.onLinkDown(). */
   onLinkDown?(why: Failure): void;
-  /** PPP runs over the channel until the function returned is called. */
-  watched?(channel: FrameChannel): () => void;
+  /** PPP runs over the channel from now on, or no longer. */
+  watched?(channel: FrameChannel, runs: boolean): void;
   /** Maps the end of PPP to this line's failure. */
   meaning?(why: Failure): Failure;
 }
@@ -51,7 +51,8 @@ export class PppRung implements Rung, PppOwner {
   readonly #deps: PppDeps;
   readonly #user: PppUser;
   #session: PppSession | null = null;
-  #unwatch: (() => void) | null = null;
+  /** While PPP runs over it. */
+  #channel: FrameChannel | null = null;
   /** What stands on PPP, and sets IPv6 as `ids` say. */
   above: { setIpv6(): void; moved(): void } | null = null;
   /** Where frames go, once BCP is open. */
@@ -71,7 +72,8 @@ export class PppRung implements Rung, PppOwner {
     this.#ladder.state("ppp");
     this.#ladder.stage("ppp", "busy", "negotiating");
     const { channel } = this.#user;
-    this.#unwatch = this.#user.watched?.(channel) ?? null;
+    this.#channel = channel;
+    this.#user.watched?.(channel, true);
     this.#session = new PppSession(this.#deps, channel, this.#user.pppConfig(), this);
     this.#session.start(this.#user.proxied ?? null);
   }
@@ -174,8 +176,8 @@ export class PppRung implements Rung, PppOwner {
     this.#session?.upper.sendBridged(frame);
   }
   onDown(why: Failure): void {
-    this.#unwatch?.();
-    this.#unwatch = null;
+    if (this.#channel) this.#user.watched?.(this.#channel, false);
+    this.#channel = null;
     this.#session = null;
     this.info = null;
     this.ids = null;
