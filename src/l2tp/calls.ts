@@ -2,6 +2,7 @@
 
 import { get8 } from "../core/bytes.ts";
 import type { Failure } from "../core/errors.ts";
+import { LazyMap } from "../core/lazy.ts";
 import { type Rng, randomId16 } from "../core/rng.ts";
 import type { CallConfig, CallKind, CallRequest, Refused } from "./api.ts";
 import { Call, type CallHost, type CallOwner, type CallRole } from "./call.ts";
@@ -25,7 +26,7 @@ export interface CallTableHost extends CallHost {
 const ASSIGNING: ReadonlySet<MessageName> = new Set(["ICRQ", "ICRP", "OCRQ", "OCRP"]);
 
 export class CallTable {
-  readonly byId = new Map<number, Call>();
+  readonly byId = new LazyMap<number, Call>();
   readonly #tunnel: CallTableHost;
   readonly #rng: Rng;
   readonly #max: number;

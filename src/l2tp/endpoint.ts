@@ -7,6 +7,7 @@ import { Counters } from "../core/counters.ts";
 import { DecodeError, type Failure } from "../core/errors.ts";
 import type { EventLog } from "../core/events.ts";
 import { faultEvent } from "../core/fault.ts";
+import { LazySet } from "../core/lazy.ts";
 import type { Packet } from "../core/packet.ts";
 import { randomId16 } from "../core/rng.ts";
 import { Turns } from "../core/turns.ts";
@@ -70,7 +71,7 @@ export class L2tpEndpoint {
   readonly #vendorName: string;
   readonly #limits: EndpointLimits;
   readonly #tunnels = new Map<number, Tunnel>();
-  readonly #flows = new Map<FlowId, Set<Tunnel>>();
+  readonly #flows = new Map<FlowId, LazySet<Tunnel>>();
   /** Tunnels that we opened. */
   readonly #opened = new Set<Tunnel>();
   /** Tunnels that peers opened, by remote and the peer's Tunnel ID. */
@@ -349,9 +350,9 @@ export class L2tpEndpoint {
   }
   #enter(t: Tunnel): void {
     this.#tunnels.set(t.id, t);
-    const others = this.#flows.get(t.remote.flow);
-    if (others) others.add(t);
-    else this.#flows.set(t.remote.flow, new Set([t]));
+    const all = this.#flows.get(t.remote.flow) ?? new LazySet();
+    all.add(t);
+    this.#flows.set(t.remote.flow, all);
   }
   #forget(t: Tunnel): void {
     if (this.#tunnels.get(t.id) !== t) return;

@@ -141,7 +141,7 @@ export class Tunnel implements CallTableHost, ReliableOwner {
   get established(): boolean {
     return this.state === "established";
   }
-  get calls(): ReadonlyMap<number, Call> {
+  get calls(): Pick<CallTable["byId"], "size" | "get" | "keys" | "values"> {
     return this.#calls.byId;
   }
   get over(): boolean {

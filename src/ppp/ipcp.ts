@@ -1,6 +1,7 @@
 // IPCP's options (RFC 1332 §3 and §4, RFC 1877 §1) for both roles. The deprecated IP-Addresses are rejected.
 import { formatIp, parseIp } from "../core/addr.ts";
 import type { Failure } from "../core/errors.ts";
+import { LazyMap } from "../core/lazy.ts";
 import type { HeaderCompression } from "./coding.ts";
 import type { Option } from "./cp.ts";
 import { ACK, nak, type OptionPolicy, REJECT, type Verdict } from "./negotiate.ts";
@@ -15,7 +16,9 @@ const IPCP_OPTION = {
   dns2: 131,
   nbns2: 132,
 } as const;
-const SERVERS = [IPCP_OPTION.dns1, IPCP_OPTION.nbns1, IPCP_OPTION.dns2, IPCP_OPTION.nbns2] as const;
+const DNS = [IPCP_OPTION.dns1, IPCP_OPTION.dns2] as const;
+const NBNS = [IPCP_OPTION.nbns1, IPCP_OPTION.nbns2] as const;
+const SERVERS = [...DNS, ...NBNS] as const;
 type ServerOption = (typeof SERVERS)[number];
 
 const NONE = "0.0.0.0";
@@ -53,7 +56,7 @@ export class IpcpOptions implements OptionPolicy {
   #headersIn: HeaderCompression | null = null;
   #headersOut: HeaderCompression | null = null;
   /** What we ask for, by option type; a missing one was rejected or is not wanted. */
-  readonly #ours = new Map<number, string>();
+  readonly #ours = new LazyMap<number, string>();
   #remote = NONE;
   #addressNaks = 0;
 
@@ -75,8 +78,8 @@ export class IpcpOptions implements OptionPolicy {
     this.#addressNaks = 0;
     this.#ours.set(IPCP_OPTION.address, w.local ?? NONE);
     if (w.role === "server") return;
-    if (w.requestDns) this.#ours.set(IPCP_OPTION.dns1, NONE).set(IPCP_OPTION.dns2, NONE);
-    if (w.requestWins) this.#ours.set(IPCP_OPTION.nbns1, NONE).set(IPCP_OPTION.nbns2, NONE);
+    if (w.requestDns) for (const type of DNS) this.#ours.set(type, NONE);
+    if (w.requestWins) for (const type of NBNS) this.#ours.set(type, NONE);
   }
 
   /** What holds when the protocol is open, or why that is not enough to work with. */
@@ -88,11 +91,11 @@ export class IpcpOptions implements OptionPolicy {
     return {
       local,
       remote: this.#remote,
-      dns: this.#servers(IPCP_OPTION.dns1, IPCP_OPTION.dns2),
-      wins: this.#servers(IPCP_OPTION.nbns1, IPCP_OPTION.nbns2),
+      dns: this.#servers(DNS),
+      wins: this.#servers(NBNS),
     };
   }
-  #servers(...types: readonly ServerOption[]): string[] {
+  #servers(types: readonly ServerOption[]): string[] {
     const given = types.map((t) => this.#ours.get(t) ?? NONE).filter((a) => a !== NONE);
     return [...new Set(given)];
   }

@@ -3,6 +3,7 @@ import type { Failure } from "../core/errors.ts";
 import type { Rng } from "../core/rng.ts";
 import type { FrameChannel, Zlib } from "../ports/ports.ts";
 import type { PppConfig, PppDeps } from "./api.ts";
+import type { AuthMethod } from "./auth/methods.ts";
 import type { Authentication } from "./authentication.ts";
 import type { Coding } from "./coding.ts";
 import { answersTo, type LcpWants } from "./lcp-options.ts";
@@ -11,6 +12,8 @@ import { failure } from "./words.ts";
 
 /** A bundle's name: at random, so that no later call is taken for a part of it while its other end still stands. */
 export const ENDPOINT = 12;
+
+const NOTHING: readonly AuthMethod[] = []; // of all sessions
 
 export function lcpWants(cfg: PppConfig, channel: FrameChannel, rng: Rng): LcpWants {
   // A channel without a coding has packets that pass beside us, which nobody could cut.
@@ -24,7 +27,7 @@ export function lcpWants(cfg: PppConfig, channel: FrameChannel, rng: Rng): LcpWa
     accm: cfg.accm ?? 0,
     pfc: cfg.pfc ?? true,
     acfc: cfg.acfc ?? true,
-    answers: cfg.identity ? answersTo(cfg.refuse) : [],
+    answers: cfg.identity ? answersTo(cfg.refuse) : NOTHING,
     ...(cfg.papAdvice === undefined ? {} : { papAdvice: cfg.papAdvice }),
     requires: cfg.require,
     line,
