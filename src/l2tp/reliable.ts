@@ -98,7 +98,7 @@ export class Reliable {
     this.#closed = true;
     this.stopSending();
     this.#early.clear();
-    this.#acknowledge();
+    this.#noAck();
   }
 
   /** A message with this header came for our tunnel. `body` is copied when it is kept. */
@@ -183,16 +183,16 @@ export class Reliable {
   }
   #transmit(m: Sent): void {
     m.lost = false;
-    this.#acknowledge(); // Nr rides along
+    this.#noAck(); // Nr rides along
     this.#owner.transmit(writeControl({ tunnelId: this.peerId, callId: m.callId, Ns: m.Ns, Nr: this.#Nr }, m.body));
   }
   #sendZlb(): void {
     if (this.#closed) return;
-    this.#acknowledge();
+    this.#noAck();
     this.#owner.transmit(writeControl({ tunnelId: this.peerId, callId: 0, Ns: this.#Ns, Nr: this.#Nr }, NO_BYTES));
   }
-  /** What came is acknowledged, or needs no acknowledgement any more. */
-  #acknowledge(): void {
+  /** What came is acknowledged, or nobody needs that any more. */
+  #noAck(): void {
     this.#ack?.disarm();
     this.#ack = null;
   }

@@ -114,9 +114,10 @@ export class PapAuthenticatee implements AuthSide {
 }
 
 export class PapAuthenticator implements AuthSide {
-  readonly #needs: Pick<AuthenticatorNeeds, "check">;
+  readonly #needs: Pick<AuthenticatorNeeds, "clock" | "check">;
   readonly #on: AuthenticatorEvents;
-  readonly #timer: Timer;
+  /** While the peer is waited for. */
+  #timer: Timer | null = null;
   #attempts = 0;
   #state: "idle" | "waiting" | "checking" | "done" | "failed" = "idle";
   /** Of the last Request. */
@@ -126,18 +127,23 @@ export class PapAuthenticator implements AuthSide {
   constructor(needs: Pick<AuthenticatorNeeds, "clock" | "check">, on: AuthenticatorEvents) {
     this.#needs = needs;
     this.#on = on;
-    this.#timer = needs.clock.timer("pap-wait", () => {
-      this.#state = "failed";
-      on.failed("", failure("auth-timeout", "the peer does not authenticate itself (PAP)"));
-    });
   }
   start(): void {
     this.#state = "waiting";
+    this.#timer ??= this.#needs.clock.timer("pap-wait", () => this.#late());
     this.#timer.arm(RETRY_MS * MAX_TRIES);
   }
   stop(): void {
     this.#state = "idle";
-    this.#timer.disarm();
+    this.#disarm();
+  }
+  #disarm(): void {
+    this.#timer?.disarm();
+    this.#timer = null;
+  }
+  #late(): void {
+    this.#state = "failed";
+    this.#on.failed("", failure("auth-timeout", "the peer does not authenticate itself (PAP)"));
   }
   input(packet: Uint8Array): void {
     const p = readPacket(packet);
@@ -164,7 +170,7 @@ export class PapAuthenticator implements AuthSide {
     this.#message = v.message;
     if (v.is === "accepted") {
       this.#state = "done";
-      this.#timer.disarm();
+      this.#disarm();
       this.#reply();
       this.#on.done(v.account);
       return;
@@ -173,7 +179,7 @@ export class PapAuthenticator implements AuthSide {
     if (refused?.wrong !== false) this.#on.wrong(user);
     const last = ++this.#attempts >= MAX_ATTEMPTS || refused?.wrong === false;
     this.#state = last ? "failed" : "waiting";
-    if (last) this.#timer.disarm();
+    if (last) this.#disarm();
     this.#reply();
     if (!last) return;
     const text = `user "${printable(user)}" gave ${MAX_ATTEMPTS} wrong passwords (PAP)`;
