@@ -22,6 +22,7 @@ test("the faster one comes first, AES when there is no difference", () => {
   assert.equal(fasterCipher(measured({ aes: 0.02, chacha20: 0.05 })), "aes");
   assert.equal(fasterCipher(measured({ aes: 2, chacha20: 0.7 })), "chacha20");
   assert.equal(fasterCipher(measured({ aes: 1, chacha20: 1 })), "aes");
+  assert.equal(fasterCipher(measured({ aes: 1, chacha20: 0.8 })), "aes", "as near as noise: two ends would differ");
   assert.equal(fasterCipher(measured({ aes: 0, chacha20: 0 })), "aes", "a clock too coarse to tell");
   assert.equal(
     describeSpeeds(measured({ aes: 2, chacha20: 0.5 })),
